@@ -1,0 +1,3 @@
+//! memberbase
+pub mod engine;
+pub mod model;
