@@ -1,0 +1,66 @@
+//! Compiles the protocol files with protox, so that building needs no `protoc`.
+//!
+//! Two compiles that never meet: `publisher.v1` is the wire, with services and a descriptor set (`publisher.v1.bin`) for reflection
+//! and for checks against breaking changes; `publisher.storage.v1` is the disk, plain messages that no client ever sees.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use prost_build::Config;
+use protox::prost::Message;
+use protox::prost_reflect::prost_types::FileDescriptorSet;
+
+const ROOT: &str = "proto";
+const WIRE: &str = "proto/publisher/v1";
+const STORAGE: &str = "proto/publisher/storage/v1";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=build.rs");
+    // The folder too, so that a new file is noticed.
+    println!("cargo:rerun-if-changed={ROOT}");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    compile_wire(&out)?;
+    if Path::new(STORAGE).is_dir() {
+        compile_storage()?;
+    }
+    Ok(())
+}
+
+fn compile_wire(out: &Path) -> Result<(), Box<dyn Error>> {
+    let files = compile(WIRE)?;
+    fs::write(out.join("publisher.v1.bin"), without_source_info(files.clone()).encode_to_vec())?;
+    tonic_prost_build::configure().compile_fds(files)?;
+    Ok(())
+}
+
+fn compile_storage() -> Result<(), Box<dyn Error>> {
+    let files = compile(STORAGE)?;
+    if files.file.iter().any(|file| file.package() == "publisher.v1") {
+        return Err("a stored record must not contain a publisher.v1 message".into());
+    }
+    Config::new().compile_fds(files)?;
+    Ok(())
+}
+
+/// Every proto file of a folder together with what it imports. The comments become the documentation of the generated code.
+fn compile(folder: &str) -> Result<FileDescriptorSet, Box<dyn Error>> {
+    let mut paths =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "proto"));
+    // Folder order differs between file systems; the descriptor set must not.
+    paths.sort();
+    for path in &paths {
+        println!("cargo:rerun-if-changed={}", path.display());
+    }
+    let mut compiler = protox::Compiler::new([ROOT])?;
+    compiler.include_imports(true).include_source_info(true).open_files(paths)?;
+    Ok(compiler.file_descriptor_set())
+}
+
+fn without_source_info(mut files: FileDescriptorSet) -> FileDescriptorSet {
+    for file in &mut files.file {
+        file.source_code_info = None;
+    }
+    files
+}
