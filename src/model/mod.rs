@@ -1,1 +1,48 @@
-//! x
+//! Pure types and rules: what a member is, what may be asked of it, and what the answer is.
+//!
+//! Nothing here does input or output, reads a clock, draws a random number or waits: times, keys and today's date are
+//! passed in. Nothing here names the wire, the disk or a status code.
+//!
+//! A value whose type has a rule is a good one: it was checked once, by `parse`, at the edge. `from_stored` is for what
+//! was checked before it was stored.
+
+pub mod account;
+pub mod attribute;
+pub mod base;
+pub mod cursor;
+pub mod email;
+pub mod error;
+pub mod filter;
+pub mod fingerprint;
+pub mod id;
+pub mod input;
+pub mod lifecycle;
+pub mod limits;
+pub mod member;
+pub mod page;
+pub mod phone;
+pub mod text;
+pub mod time;
+pub mod upsert;
+pub mod violation;
+
+pub use self::account::AccountDetails;
+pub use self::attribute::{AttributePatch, AttributeValue, Attributes};
+pub use self::base::{BaseSettings, StatusCounts};
+pub use self::cursor::{Cursor, CursorKey};
+pub use self::email::Email;
+pub use self::error::{Code, Reason, Refusal, RowError, Violations};
+pub use self::filter::{
+    BaseView, Condition, Field, Filter, MemberView, Operand, Operator, RawFilter, RawRegex, RawValue,
+};
+pub use self::id::{BaseNumber, IdError, IdKey, Row, Sealer};
+pub use self::input::{
+    Change, MatchBy, MatchKey, MemberPatch, MemberRow, ProfileField, Semantics, UpsertOptions,
+};
+pub use self::member::{Gender, Member, Profile, Status};
+pub use self::page::{Direction, PageRequest, RawSort, SortKey};
+pub use self::phone::Phone;
+pub use self::text::{BaseName, Name, Ref, Tier, WorkerId};
+pub use self::time::{Date, Dob, Timestamp};
+pub use self::upsert::{Outcome, Update};
+pub use self::violation::{Rule, Violation};

@@ -1,0 +1,188 @@
+//! Attributes: what a memberbase knows about a member beyond the profile.
+//!
+//! Values are typed by what was sent; a schema that types them by key comes on top.
+
+use std::collections::BTreeMap;
+
+use crate::model::error::Reason;
+use crate::model::limits::{
+    ATTRIBUTE_KEY_MAX_BYTES, ATTRIBUTE_LIST_MAX_ITEMS, ATTRIBUTE_TEXT_MAX_BYTES, UNSAFE_INTEGER,
+};
+use crate::model::violation::{Fault, Rule};
+
+/// The value of an attribute. Build one from input with the functions of the same names in lower case.
+#[derive(Clone, PartialEq)]
+pub enum AttributeValue {
+    /// A string, possibly empty, of at most 4096 bytes.
+    Text(String),
+    /// A number: finite, never -0, and no integer of magnitude 2^53 or more.
+    Number(f64),
+    /// A truth value.
+    Bool(bool),
+    /// At most 100 strings.
+    List(Vec<String>),
+}
+
+/// Numbers are never NaN, so equality is reflexive.
+impl Eq for AttributeValue {}
+
+impl AttributeValue {
+    /// A string.
+    pub fn text(text: impl Into<String>) -> Result<Self, Rule> {
+        checked_text(text.into()).map(Self::Text)
+    }
+
+    /// A number.
+    pub fn number(number: f64) -> Result<Self, Rule> {
+        checked_number(number).map(Self::Number)
+    }
+
+    /// A truth value.
+    pub fn bool(value: bool) -> Self {
+        Self::Bool(value)
+    }
+
+    /// A list of strings.
+    pub fn list(items: Vec<String>) -> Result<Self, Rule> {
+        if items.len() > ATTRIBUTE_LIST_MAX_ITEMS {
+            let fault = Fault::TooManyItems { limit: ATTRIBUTE_LIST_MAX_ITEMS, actual: items.len() };
+            return Err(Rule::new(Reason::AttributeInvalid, fault));
+        }
+        items.into_iter().map(checked_text).collect::<Result<_, _>>().map(Self::List)
+    }
+}
+
+/// Shows the type only: attributes may be personal.
+impl std::fmt::Debug for AttributeValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Number(_) => f.write_str("Number"),
+            Self::Bool(_) => f.write_str("Bool"),
+            Self::List(items) => write!(f, "List({} items)", items.len()),
+        }
+    }
+}
+
+/// The attributes of a member, each key once, in the order of the keys' bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Attributes(Vec<(String, AttributeValue)>);
+
+impl Attributes {
+    /// Attributes that were checked before they were stored, in order of their keys.
+    pub fn from_stored(mut entries: Vec<(String, AttributeValue)>) -> Self {
+        if !entries.is_sorted_by(|(left, _), (right, _)| left < right) {
+            entries = entries.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
+        }
+        Self(entries)
+    }
+
+    /// The value under `key`.
+    pub fn get(&self, key: &str) -> Option<&AttributeValue> {
+        let place = self.place(key).ok()?;
+        self.0.get(place).map(|(_, value)| value)
+    }
+
+    /// Keys and values in order of the keys.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &AttributeValue)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// These attributes, or none of them if `replaces_all`, with the changes of `patch` applied.
+    #[must_use]
+    pub fn patched(&self, patch: &AttributePatch, replaces_all: bool) -> Self {
+        let mut entries: BTreeMap<&str, &AttributeValue> =
+            if replaces_all { BTreeMap::new() } else { self.iter().collect() };
+        for (key, value) in patch.iter() {
+            match value {
+                Some(value) => entries.insert(key, value),
+                None => entries.remove(key),
+            };
+        }
+        Self(entries.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect())
+    }
+
+    fn place(&self, key: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| other.as_str().cmp(key))
+    }
+}
+
+/// Changes to attributes. Every key in it is a good one; of several changes to one key the last counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AttributePatch {
+    /// Whether attributes that the patch does not set are removed.
+    pub replace_all: bool,
+    changes: BTreeMap<String, Option<AttributeValue>>,
+}
+
+impl AttributePatch {
+    /// Sets `key`.
+    pub fn set(&mut self, key: impl Into<String>, value: AttributeValue) -> Result<(), Rule> {
+        self.change(key.into(), Some(value))
+    }
+
+    /// Removes `key`; removing an absent one is not an error.
+    pub fn clear(&mut self, key: impl Into<String>) -> Result<(), Rule> {
+        self.change(key.into(), None)
+    }
+
+    /// Keys in order, each with its new value or `None` to remove it.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, Option<&AttributeValue>)> {
+        self.changes.iter().map(|(key, value)| (key.as_str(), value.as_ref()))
+    }
+
+    /// Whether it changes no attributes, whatever they are.
+    pub fn is_empty(&self) -> bool {
+        !self.replace_all && self.changes.is_empty()
+    }
+
+    fn change(&mut self, key: String, value: Option<AttributeValue>) -> Result<(), Rule> {
+        check_key(&key)?;
+        self.changes.insert(key, value);
+        Ok(())
+    }
+}
+
+/// Accepts 1 to 64 letters, digits, `_`, `.` and `-`, all ASCII.
+pub fn check_key(key: &str) -> Result<(), Rule> {
+    let fits = (1..=ATTRIBUTE_KEY_MAX_BYTES).contains(&key.len())
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
+    if fits {
+        Ok(())
+    } else {
+        Err(Rule::must_be(Reason::AttributeInvalid, "named by 1 to 64 letters, digits, `_`, `.` and `-`"))
+    }
+}
+
+/// Any text within the limit is good: unlike a name, an attribute may well have several lines.
+fn checked_text(text: String) -> Result<String, Rule> {
+    if text.len() > ATTRIBUTE_TEXT_MAX_BYTES {
+        let fault = Fault::TooManyBytes { limit: ATTRIBUTE_TEXT_MAX_BYTES, actual: text.len() };
+        return Err(Rule::new(Reason::AttributeInvalid, fault));
+    }
+    Ok(text)
+}
+
+/// `number`, if it is finite and reached us as it was written; -0 becomes 0.
+pub(super) fn checked_number(number: f64) -> Result<f64, Rule> {
+    if !number.is_finite() {
+        return Err(Rule::must_be(Reason::AttributeInvalid, "a finite number"));
+    }
+    // Every number of this magnitude is an integer.
+    if number.abs() >= UNSAFE_INTEGER {
+        let rule =
+            "a number of magnitude less than 2^53; send larger ones as strings, because JSON rounds them";
+        return Err(Rule::must_be(Reason::AttributeInvalid, rule));
+    }
+    Ok(number + 0.0)
+}

@@ -1,0 +1,68 @@
+//! What a memberbase is besides its members.
+
+use crate::model::error::Reason;
+use crate::model::member::Status;
+use crate::model::text::BaseName;
+use crate::model::violation::Rule;
+
+/// What the owner of a memberbase decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseSettings {
+    /// Its name; need not be unique.
+    pub name: BaseName,
+    /// Status of members that are created or come back: active or invited, see [`parse_new_members`].
+    pub new_members: Status,
+    /// Whether an active account elsewhere makes a new member start active.
+    pub share_accounts: bool,
+}
+
+impl BaseSettings {
+    /// The settings of a new memberbase when its maker says nothing but a name.
+    pub fn named(name: BaseName) -> Self {
+        Self { name, new_members: Status::Active, share_accounts: false }
+    }
+}
+
+/// The setting `new_members`: nobody begins inactive.
+pub fn parse_new_members(text: &str) -> Result<Status, Rule> {
+    match Status::parse(text) {
+        Ok(status @ (Status::Active | Status::Invited)) => Ok(status),
+        Ok(Status::Inactive) | Err(_) => Err(Rule::must_be(Reason::StatusInvalid, "active or invited")),
+    }
+}
+
+/// Exact numbers of members by status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatusCounts {
+    /// Members invited.
+    pub invited: u64,
+    /// Members active.
+    pub active: u64,
+    /// Members inactive.
+    pub inactive: u64,
+}
+
+impl StatusCounts {
+    /// All members.
+    pub fn total(&self) -> u64 {
+        self.invited + self.active + self.inactive
+    }
+
+    /// The number of one status.
+    pub fn get(&self, status: Status) -> u64 {
+        match status {
+            Status::Invited => self.invited,
+            Status::Active => self.active,
+            Status::Inactive => self.inactive,
+        }
+    }
+
+    /// The number of one status, to change.
+    pub fn get_mut(&mut self, status: Status) -> &mut u64 {
+        match status {
+            Status::Invited => &mut self.invited,
+            Status::Active => &mut self.active,
+            Status::Inactive => &mut self.inactive,
+        }
+    }
+}

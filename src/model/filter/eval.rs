@@ -1,0 +1,257 @@
+//! Whether a member, or a memberbase, matches.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use crate::model::attribute::AttributeValue;
+use crate::model::filter::{Condition, Field, Filter, Operand, Operator};
+use crate::model::id::{BaseNumber, Row};
+use crate::model::member::{Gender, Member, Status};
+use crate::model::time::{Date, Timestamp};
+
+/// A member and the row that it was found at.
+#[derive(Clone, Copy)]
+pub struct MemberView<'a> {
+    /// Its row.
+    pub row: Row,
+    /// The member.
+    pub member: &'a Member,
+}
+
+/// A memberbase as filters see it.
+#[derive(Clone, Copy)]
+pub struct BaseView<'a> {
+    /// Its number.
+    pub number: BaseNumber,
+    /// Its name.
+    pub name: &'a str,
+    /// Time of its creation.
+    pub created_at: Timestamp,
+    /// Time of its last change.
+    pub updated_at: Timestamp,
+}
+
+/// A value of a member or memberbase, as conditions compare it.
+#[derive(Debug, Clone)]
+pub enum Value<'a> {
+    /// A row.
+    Row(Row),
+    /// A memberbase's number.
+    Base(BaseNumber),
+    /// A status.
+    Status(Status),
+    /// A gender.
+    Gender(Gender),
+    /// A date.
+    Date(Date),
+    /// An instant.
+    Instant(Timestamp),
+    /// A truth value.
+    Bool(bool),
+    /// A number, never NaN.
+    Number(f64),
+    /// A text.
+    Text(Cow<'a, str>),
+    /// A list of strings.
+    List(&'a [String]),
+}
+
+/// What filters can look at.
+trait View {
+    /// The value of a field, if there is one.
+    fn value(&self, field: &Field) -> Option<Value<'_>>;
+    /// The text of a field as it is stored, if it has one.
+    fn stored_text(&self, field: &Field) -> Option<&str>;
+}
+
+impl Filter {
+    /// Whether the member matches.
+    pub fn matches(&self, view: &MemberView<'_>) -> bool {
+        self.holds(view)
+    }
+
+    /// Whether the memberbase matches.
+    pub fn matches_base(&self, view: &BaseView<'_>) -> bool {
+        self.holds(view)
+    }
+
+    fn holds(&self, view: &impl View) -> bool {
+        match self {
+            Self::True => true,
+            Self::And(parts) => parts.iter().all(|part| part.holds(view)),
+            Self::Or(parts) => parts.iter().any(|part| part.holds(view)),
+            Self::Condition(condition) => condition.holds(view),
+        }
+    }
+}
+
+impl Condition {
+    /// Whether the member fulfils this condition.
+    pub fn matches(&self, view: &MemberView<'_>) -> bool {
+        self.holds(view)
+    }
+
+    fn holds(&self, view: &impl View) -> bool {
+        let compare = |operand: &Operand| view.value(&self.field).and_then(|value| operand.compare(&value));
+        let equals = |operand: &Operand| compare(operand) == Some(Ordering::Equal);
+        let is_in = |operands: &[Operand]| {
+            view.value(&self.field)
+                .is_some_and(|value| operands.binary_search_by(|operand| operand.order(&value)).is_ok())
+        };
+        match &self.op {
+            Operator::Eq(operand) => equals(operand),
+            Operator::Ne(operand) => !equals(operand),
+            Operator::In(operands) => is_in(operands),
+            Operator::NotIn(operands) => !is_in(operands),
+            // The operand is compared with the value, so the orders are the other way round.
+            Operator::Gt(operand) => compare(operand) == Some(Ordering::Less),
+            Operator::Gte(operand) => compare(operand).is_some_and(Ordering::is_le),
+            Operator::Lt(operand) => compare(operand) == Some(Ordering::Greater),
+            Operator::Lte(operand) => compare(operand).is_some_and(Ordering::is_ge),
+            Operator::Exists(wanted) => view.value(&self.field).is_some() == *wanted,
+            Operator::Prefix(prefix) => match view.value(&self.field) {
+                Some(Value::Text(text)) => text.starts_with(prefix.as_str()),
+                _ => false,
+            },
+            Operator::Regex(pattern) => {
+                view.stored_text(&self.field).is_some_and(|text| pattern.is_match(text))
+            }
+        }
+    }
+}
+
+impl View for MemberView<'_> {
+    fn value(&self, field: &Field) -> Option<Value<'_>> {
+        let profile = &self.member.profile;
+        match field {
+            Field::Id => Some(Value::Row(self.row)),
+            Field::Email => profile.email.as_ref().map(|email| Value::Text(email.folded())),
+            Field::Status => Some(Value::Status(self.member.status)),
+            Field::Dob => profile.dob.map(Value::Date),
+            Field::Gender => profile.gender.map(Value::Gender),
+            Field::EnablePayroll => profile.enable_payroll.map(Value::Bool),
+            Field::CreatedAt => Some(Value::Instant(self.member.created_at)),
+            Field::UpdatedAt => Some(Value::Instant(self.member.updated_at)),
+            Field::Attribute(key) => self.member.attributes.get(key).map(|value| match value {
+                AttributeValue::Text(text) => Value::Text(Cow::Borrowed(text)),
+                AttributeValue::Number(number) => Value::Number(*number),
+                AttributeValue::Bool(value) => Value::Bool(*value),
+                AttributeValue::List(items) => Value::List(items),
+            }),
+            Field::Ref
+            | Field::FirstName
+            | Field::LastName
+            | Field::Phone
+            | Field::WorkerId
+            | Field::Tier
+            | Field::Role
+            | Field::Company
+            | Field::Name => self.stored_text(field).map(|text| Value::Text(Cow::Borrowed(text))),
+        }
+    }
+
+    fn stored_text(&self, field: &Field) -> Option<&str> {
+        fn text<T: AsRef<str>>(value: &Option<T>) -> Option<&str> {
+            value.as_ref().map(AsRef::as_ref)
+        }
+        let profile = &self.member.profile;
+        match field {
+            Field::Ref => text(&profile.ref_),
+            Field::Email => text(&profile.email),
+            Field::FirstName => text(&profile.first_name),
+            Field::LastName => text(&profile.last_name),
+            Field::Phone => text(&profile.phone),
+            Field::WorkerId => text(&profile.worker_id),
+            Field::Tier => text(&profile.tier),
+            Field::Role => text(&profile.role),
+            Field::Company => text(&profile.company),
+            Field::Attribute(key) => match self.member.attributes.get(key) {
+                Some(AttributeValue::Text(text)) => Some(text),
+                _ => None,
+            },
+            Field::Id
+            | Field::Status
+            | Field::Dob
+            | Field::Gender
+            | Field::EnablePayroll
+            | Field::CreatedAt
+            | Field::UpdatedAt
+            | Field::Name => None,
+        }
+    }
+}
+
+impl View for BaseView<'_> {
+    /// Filters over memberbases are parsed with the four keys that these have.
+    fn value(&self, field: &Field) -> Option<Value<'_>> {
+        match field {
+            Field::Id => Some(Value::Base(self.number)),
+            Field::Name => Some(Value::Text(Cow::Borrowed(self.name))),
+            Field::CreatedAt => Some(Value::Instant(self.created_at)),
+            Field::UpdatedAt => Some(Value::Instant(self.updated_at)),
+            _ => None,
+        }
+    }
+
+    fn stored_text(&self, field: &Field) -> Option<&str> {
+        (*field == Field::Name).then_some(self.name)
+    }
+}
+
+impl Operand {
+    /// How this operand stands to a value of its own type; `None` for a value of another.
+    pub fn compare(&self, value: &Value<'_>) -> Option<Ordering> {
+        match (self, value) {
+            (Self::Row(left), Value::Row(right)) => Some(left.cmp(right)),
+            (Self::Base(left), Value::Base(right)) => Some(left.cmp(right)),
+            (Self::Status(left), Value::Status(right)) => Some(left.cmp(right)),
+            (Self::Gender(left), Value::Gender(right)) => Some(left.cmp(right)),
+            (Self::Date(left), Value::Date(right)) => Some(left.cmp(right)),
+            (Self::Instant(left), Value::Instant(right)) => Some(left.cmp(right)),
+            (Self::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
+            (Self::Number(left), Value::Number(right)) => left.partial_cmp(right),
+            (Self::Text(left), Value::Text(right)) => Some(left.as_str().cmp(right)),
+            (Self::List(left), Value::List(right)) => Some(left.as_slice().cmp(right)),
+            _ => None,
+        }
+    }
+
+    /// A total order over operands and values of all types, so that lists can be searched.
+    pub(super) fn order(&self, value: &Value<'_>) -> Ordering {
+        self.compare(value).unwrap_or_else(|| self.as_value().rank().cmp(&value.rank()))
+    }
+
+    /// The operand as a value that it would equal.
+    pub fn as_value(&self) -> Value<'_> {
+        match self {
+            Self::Row(row) => Value::Row(*row),
+            Self::Base(base) => Value::Base(*base),
+            Self::Status(status) => Value::Status(*status),
+            Self::Gender(gender) => Value::Gender(*gender),
+            Self::Date(date) => Value::Date(*date),
+            Self::Instant(at) => Value::Instant(*at),
+            Self::Bool(value) => Value::Bool(*value),
+            Self::Number(number) => Value::Number(*number),
+            Self::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Self::List(items) => Value::List(items),
+        }
+    }
+}
+
+impl Value<'_> {
+    /// The place of the value's type among the types.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Row(_) => 0,
+            Self::Base(_) => 1,
+            Self::Status(_) => 2,
+            Self::Gender(_) => 3,
+            Self::Date(_) => 4,
+            Self::Instant(_) => 5,
+            Self::Bool(_) => 6,
+            Self::Number(_) => 7,
+            Self::Text(_) => 8,
+            Self::List(_) => 9,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What each key holds, which operators go with it, and how its operands are read.
+
+use crate::model::attribute::{AttributeValue, check_key};
+use crate::model::email::fold;
+use crate::model::error::Reason;
+use crate::model::filter::raw::RawValue;
+use crate::model::filter::{Field, Operand};
+use crate::model::id::{BaseNumber, IdError, Sealer};
+use crate::model::member::{Gender, Status};
+use crate::model::phone::without_separators;
+use crate::model::time::{Date, Timestamp};
+
+/// What a filter is about.
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    /// Members of one base.
+    Members { sealer: &'a Sealer, base: BaseNumber },
+    /// Memberbases.
+    Bases { sealer: &'a Sealer },
+}
+
+/// The type of the values that a key has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Id,
+    Text,
+    Email,
+    Phone,
+    Status,
+    Gender,
+    Date,
+    Instant,
+    Bool,
+    Attribute,
+}
+
+impl Kind {
+    /// Whether `gt`, `gte`, `lt` and `lte` go with it.
+    pub(super) fn is_ordered(self) -> bool {
+        match self {
+            Self::Text | Self::Email | Self::Phone | Self::Date | Self::Instant | Self::Attribute => true,
+            Self::Id | Self::Status | Self::Gender | Self::Bool => false,
+        }
+    }
+
+    /// Whether `prefix` and `regex` go with it.
+    pub(super) fn is_text(self) -> bool {
+        match self {
+            Self::Text | Self::Email | Self::Phone | Self::Attribute => true,
+            Self::Id | Self::Status | Self::Gender | Self::Bool | Self::Date | Self::Instant => false,
+        }
+    }
+
+    /// A prefix as values of this type are compared with it.
+    pub(super) fn prefix(self, prefix: String) -> String {
+        match self {
+            Self::Email => fold(&prefix).into_owned(),
+            Self::Phone => without_separators(&prefix),
+            _ => prefix,
+        }
+    }
+}
+
+const MEMBER_KEYS: &[(&str, Field, Kind)] = &[
+    ("id", Field::Id, Kind::Id),
+    ("ref", Field::Ref, Kind::Text),
+    ("email", Field::Email, Kind::Email),
+    ("first_name", Field::FirstName, Kind::Text),
+    ("last_name", Field::LastName, Kind::Text),
+    ("phone", Field::Phone, Kind::Phone),
+    ("worker_id", Field::WorkerId, Kind::Text),
+    ("tier", Field::Tier, Kind::Text),
+    ("status", Field::Status, Kind::Status),
+    ("dob", Field::Dob, Kind::Date),
+    ("gender", Field::Gender, Kind::Gender),
+    ("role", Field::Role, Kind::Text),
+    ("company", Field::Company, Kind::Text),
+    ("enable_payroll", Field::EnablePayroll, Kind::Bool),
+    ("created_at", Field::CreatedAt, Kind::Instant),
+    ("updated_at", Field::UpdatedAt, Kind::Instant),
+];
+const BASE_KEYS: &[(&str, Field, Kind)] = &[
+    ("id", Field::Id, Kind::Id),
+    ("name", Field::Name, Kind::Text),
+    ("created_at", Field::CreatedAt, Kind::Instant),
+    ("updated_at", Field::UpdatedAt, Kind::Instant),
+];
+const ATTRIBUTE_PREFIX: &str = "attributes.";
+
+/// Why an operand or key is refused: reason and description.
+pub(super) type Fault = (Reason, String);
+
+fn invalid(description: impl Into<String>) -> Fault {
+    (Reason::FilterInvalid, description.into())
+}
+
+impl Subject<'_> {
+    /// The field that a key names, and what it holds.
+    pub(super) fn field(self, key: &str) -> Result<(Field, Kind), Fault> {
+        let keys = match self {
+            Self::Members { .. } => MEMBER_KEYS,
+            Self::Bases { .. } => BASE_KEYS,
+        };
+        if let Some((_, field, kind)) = keys.iter().find(|(name, _, _)| *name == key) {
+            return Ok((field.clone(), *kind));
+        }
+        if let (Self::Members { .. }, Some(attribute)) = (self, key.strip_prefix(ATTRIBUTE_PREFIX)) {
+            check_key(attribute).map_err(|rule| invalid(rule.describe()))?;
+            return Ok((Field::Attribute(attribute.to_owned()), Kind::Attribute));
+        }
+        let mut names: Vec<&str> = keys.iter().map(|(name, _, _)| *name).collect();
+        if matches!(self, Self::Members { .. }) {
+            names.push("attributes.<key>");
+        }
+        Err(invalid(format!("must be one of {}", names.join(", "))))
+    }
+
+    /// An operand for values of `kind`; `None` for an id that names nothing here.
+    pub(super) fn operand(self, kind: Kind, value: RawValue) -> Result<Option<Operand>, Fault> {
+        if value == RawValue::Null {
+            return Err(invalid("must not be null; use exists: false for absent values"));
+        }
+        let text = |value: RawValue| match value {
+            RawValue::Text(text) => Ok(text),
+            _ => Err(invalid("must be a string")),
+        };
+        let operand = match kind {
+            Kind::Id => return self.id(&text(value)?),
+            Kind::Text => Operand::Text(text(value)?),
+            Kind::Email => Operand::Text(fold(&text(value)?).into_owned()),
+            Kind::Phone => Operand::Text(without_separators(&text(value)?)),
+            Kind::Status => {
+                Operand::Status(Status::parse(&text(value)?).map_err(|rule| invalid(rule.describe()))?)
+            }
+            Kind::Gender => {
+                Operand::Gender(Gender::parse(&text(value)?).map_err(|rule| invalid(rule.describe()))?)
+            }
+            Kind::Date => Operand::Date(Date::parse(&text(value)?).map_err(|rule| invalid(rule.describe()))?),
+            Kind::Instant => {
+                Operand::Instant(Timestamp::parse(&text(value)?).map_err(|rule| invalid(rule.describe()))?)
+            }
+            Kind::Bool => match value {
+                RawValue::Bool(value) => Operand::Bool(value),
+                _ => return Err(invalid("must be true or false")),
+            },
+            Kind::Attribute => attribute(value)?,
+        };
+        Ok(Some(operand))
+    }
+
+    fn id(self, id: &str) -> Result<Option<Operand>, Fault> {
+        let opened = match self {
+            Self::Members { sealer, base } => {
+                sealer.open_member(id).map(|(of, row)| (of == base).then_some(Operand::Row(row)))
+            }
+            Self::Bases { sealer } => sealer.open_base(id).map(|base| Some(Operand::Base(base))),
+        };
+        match opened {
+            Ok(operand) => Ok(operand),
+            Err(IdError::Unknown) => Ok(None),
+            Err(error) => Err((Reason::IdMalformed, error.to_string())),
+        }
+    }
+}
+
+/// Operands of attributes obey the rules of attributes, so that what cannot be stored cannot be asked for in vain.
+fn attribute(value: RawValue) -> Result<Operand, Fault> {
+    let value = match value {
+        RawValue::Text(text) => AttributeValue::text(text),
+        RawValue::Number(number) => AttributeValue::number(number),
+        RawValue::Bool(value) => Ok(AttributeValue::bool(value)),
+        RawValue::List(items) => {
+            let texts = items.into_iter().map(|item| match item {
+                RawValue::Text(text) => Some(text),
+                _ => None,
+            });
+            let texts: Option<Vec<String>> = texts.collect();
+            AttributeValue::list(texts.ok_or_else(|| invalid("must be a list of strings"))?)
+        }
+        RawValue::Null | RawValue::Object => {
+            return Err(invalid("must be a string, a number, true, false or a list of strings"));
+        }
+    };
+    Ok(match value.map_err(|rule| invalid(rule.describe()))? {
+        AttributeValue::Text(text) => Operand::Text(text),
+        AttributeValue::Number(number) => Operand::Number(number),
+        AttributeValue::Bool(value) => Operand::Bool(value),
+        AttributeValue::List(items) => Operand::List(items),
+    })
+}

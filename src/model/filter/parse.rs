@@ -1,0 +1,246 @@
+//! From the neutral tree that doors fill to a [`Filter`], with every fault and its path.
+
+use regex::RegexBuilder;
+
+use crate::model::error::{Reason, Refusal, Violations};
+use crate::model::filter::kind::{Kind, Subject};
+use crate::model::filter::raw::{Comparison, RawFilter, RawOperator, RawRegex, RawValue};
+use crate::model::filter::{Condition, Filter, Operand, Operator, Pattern};
+use crate::model::id::{BaseNumber, Sealer};
+use crate::model::limits::{
+    FILTER_IN_MAX_VALUES, FILTER_MAX_DEPTH, FILTER_MAX_OPERANDS, FILTER_MAX_REGEXES, REGEX_CACHE_MAX_BYTES,
+    REGEX_COMPILED_MAX_BYTES, REGEX_MAX_BYTES,
+};
+
+impl Filter {
+    /// The filter of a list of members of `base`. Ids of other bases and unknown ids are good and match nothing.
+    pub fn parse_members(raw: Vec<RawFilter>, sealer: &Sealer, base: BaseNumber) -> Result<Self, Refusal> {
+        Parser::new(Subject::Members { sealer, base }).parse(raw)
+    }
+
+    /// The filter of a list of memberbases: keys `id`, `name`, `created_at`, `updated_at`.
+    pub fn parse_bases(raw: Vec<RawFilter>, sealer: &Sealer) -> Result<Self, Refusal> {
+        Parser::new(Subject::Bases { sealer }).parse(raw)
+    }
+}
+
+/// Walks the tree, notes every fault, and counts what is limited for the tree as a whole.
+struct Parser<'a> {
+    subject: Subject<'a>,
+    violations: Violations,
+    operands: usize,
+    regexes: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn new(subject: Subject<'a>) -> Self {
+        Self { subject, violations: Violations::default(), operands: 0, regexes: 0 }
+    }
+
+    fn parse(mut self, raw: Vec<RawFilter>) -> Result<Filter, Refusal> {
+        let mut parts = self.entries(raw, "filters", 1);
+        let filter = match (parts.pop(), parts.is_empty()) {
+            (None, _) => Filter::True,
+            (Some(only), true) => only,
+            (Some(last), false) => {
+                parts.push(last);
+                Filter::And(parts)
+            }
+        };
+        self.violations.finish(filter)
+    }
+
+    fn entries(&mut self, raw: Vec<RawFilter>, path: &str, depth: usize) -> Vec<Filter> {
+        if depth > FILTER_MAX_DEPTH {
+            let description = format!("must not be nested deeper than {FILTER_MAX_DEPTH} levels");
+            self.violations.add(Reason::FilterTooDeep, path, description);
+            return Vec::new();
+        }
+        let mut filters = Vec::new();
+        for (index, entry) in raw.into_iter().enumerate() {
+            self.operands += 1;
+            if self.operands > FILTER_MAX_OPERANDS {
+                // Said once: the counter passes this value once.
+                if self.operands == FILTER_MAX_OPERANDS + 1 {
+                    let description =
+                        format!("must have at most {FILTER_MAX_OPERANDS} conditions and combinators in all");
+                    self.violations.add(Reason::FilterTooLarge, "filters", description);
+                }
+                break;
+            }
+            filters.extend(self.entry(entry, &format!("{path}[{index}]"), depth));
+        }
+        filters
+    }
+
+    fn entry(&mut self, raw: RawFilter, path: &str, depth: usize) -> Option<Filter> {
+        let (key, mut operators) = raw.into_operators();
+        let Some((name, operator)) = operators.pop() else {
+            self.invalid(path, "must have a key and an operator, or and, or or");
+            return None;
+        };
+        if !operators.is_empty() {
+            let mut names: Vec<&str> = operators.iter().map(|(name, _)| *name).collect();
+            names.push(name);
+            self.invalid(path, format!("must have exactly one operator, not {}", names.join(", ")));
+            return None;
+        }
+        let path_of_operator = format!("{path}.{name}");
+        match (key, operator) {
+            (None, RawOperator::And(parts)) => {
+                self.combinator(parts, &path_of_operator, depth).map(Filter::And)
+            }
+            (None, RawOperator::Or(parts)) => {
+                self.combinator(parts, &path_of_operator, depth).map(Filter::Or)
+            }
+            (Some(_), RawOperator::And(_) | RawOperator::Or(_)) => {
+                self.invalid(format!("{path}.key"), format!("does not go with {name}"));
+                None
+            }
+            (None, _) => {
+                self.invalid(format!("{path}.key"), "must not be empty");
+                None
+            }
+            (Some(key), operator) => match self.subject.field(&key) {
+                Ok((field, kind)) => {
+                    let op = self.operator(kind, operator, &path_of_operator)?;
+                    Some(Filter::Condition(Condition { field, op }))
+                }
+                Err((reason, description)) => {
+                    self.violations.add(reason, format!("{path}.key"), description);
+                    None
+                }
+            },
+        }
+    }
+
+    fn combinator(&mut self, parts: Vec<RawFilter>, path: &str, depth: usize) -> Option<Vec<Filter>> {
+        if parts.is_empty() {
+            self.invalid(path, "must not be empty");
+            return None;
+        }
+        Some(self.entries(parts, path, depth + 1))
+    }
+
+    fn operator(&mut self, kind: Kind, operator: RawOperator, path: &str) -> Option<Operator> {
+        match operator {
+            RawOperator::Compare(comparison, value) => self.comparison(kind, comparison, value, path),
+            RawOperator::In { values, negated } => {
+                let operands = self.list(kind, values, path)?;
+                Some(if negated { Operator::NotIn(operands) } else { Operator::In(operands) })
+            }
+            RawOperator::Exists(wanted) => Some(Operator::Exists(wanted)),
+            RawOperator::Prefix(_) | RawOperator::Regex(_) if !kind.is_text() => {
+                self.invalid(path, "does not go with this key, which is not a text");
+                None
+            }
+            RawOperator::Prefix(prefix) => Some(Operator::Prefix(kind.prefix(prefix))),
+            RawOperator::Regex(regex) => self.regex(regex, path),
+            // Combinators have no key, and were told apart before.
+            RawOperator::And(_) | RawOperator::Or(_) => None,
+        }
+    }
+
+    fn comparison(
+        &mut self,
+        kind: Kind,
+        comparison: Comparison,
+        value: RawValue,
+        path: &str,
+    ) -> Option<Operator> {
+        let is_order = !matches!(comparison, Comparison::Eq | Comparison::Ne);
+        if is_order && !kind.is_ordered() {
+            self.invalid(path, "does not go with this key, which has no order");
+            return None;
+        }
+        let operand = match self.subject.operand(kind, value) {
+            Ok(operand) => operand,
+            Err((reason, description)) => {
+                self.violations.add(reason, path, description);
+                return None;
+            }
+        };
+        if is_order && matches!(operand, Some(Operand::Bool(_) | Operand::List(_))) {
+            self.invalid(path, "must be a string or a number");
+            return None;
+        }
+        Some(match (comparison, operand) {
+            (Comparison::Ne, None) => Operator::NotIn(Vec::new()),
+            (_, None) => Operator::In(Vec::new()),
+            (Comparison::Eq, Some(operand)) => Operator::Eq(operand),
+            (Comparison::Ne, Some(operand)) => Operator::Ne(operand),
+            (Comparison::Gt, Some(operand)) => Operator::Gt(operand),
+            (Comparison::Gte, Some(operand)) => Operator::Gte(operand),
+            (Comparison::Lt, Some(operand)) => Operator::Lt(operand),
+            (Comparison::Lte, Some(operand)) => Operator::Lte(operand),
+        })
+    }
+
+    fn list(&mut self, kind: Kind, values: Vec<RawValue>, path: &str) -> Option<Vec<Operand>> {
+        if values.len() > FILTER_IN_MAX_VALUES {
+            let description =
+                format!("must have at most {FILTER_IN_MAX_VALUES} values, not {}", values.len());
+            self.violations.add(Reason::FilterTooLarge, path, description);
+            return None;
+        }
+        let mut operands = Vec::with_capacity(values.len());
+        let mut all_good = true;
+        for (index, value) in values.into_iter().enumerate() {
+            match self.subject.operand(kind, value) {
+                Ok(operand) => operands.extend(operand),
+                Err((reason, description)) => {
+                    self.violations.add(reason, format!("{path}[{index}]"), description);
+                    all_good = false;
+                }
+            }
+        }
+        operands.sort_unstable_by(|left, right| left.order(&right.as_value()));
+        operands.dedup();
+        all_good.then_some(operands)
+    }
+
+    fn regex(&mut self, raw: RawRegex, path: &str) -> Option<Operator> {
+        self.regexes += 1;
+        if self.regexes > FILTER_MAX_REGEXES {
+            if self.regexes == FILTER_MAX_REGEXES + 1 {
+                let description =
+                    format!("must have at most {FILTER_MAX_REGEXES} regular expressions in all");
+                self.violations.add(Reason::FilterTooLarge, "filters", description);
+            }
+            return None;
+        }
+        match compile(raw) {
+            Ok(pattern) => Some(Operator::Regex(pattern)),
+            Err(description) => {
+                self.violations.add(Reason::RegexInvalid, format!("{path}.pattern"), description);
+                None
+            }
+        }
+    }
+
+    fn invalid(&mut self, path: impl Into<String>, description: impl Into<String>) {
+        self.violations.add(Reason::FilterInvalid, path, description);
+    }
+}
+
+fn compile(raw: RawRegex) -> Result<Pattern, String> {
+    let RawRegex { pattern: text, case_insensitive } = raw;
+    if text.len() > REGEX_MAX_BYTES {
+        return Err(format!("must be at most {REGEX_MAX_BYTES} bytes long, not {}", text.len()));
+    }
+    RegexBuilder::new(&text)
+        .case_insensitive(case_insensitive)
+        .size_limit(REGEX_COMPILED_MAX_BYTES)
+        .dfa_size_limit(REGEX_CACHE_MAX_BYTES)
+        .build()
+        .map(|regex| Pattern { text, case_insensitive, regex })
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => "must be simpler: it is too large once compiled".to_owned(),
+            error => {
+                // The last line says what is wrong; the lines before it repeat the pattern.
+                let text = error.to_string();
+                let line = text.lines().last().unwrap_or_default();
+                format!("must be a regular expression: {}", line.trim_start_matches("error: "))
+            }
+        })
+}

@@ -1,0 +1,122 @@
+//! The neutral tree that every door fills.
+
+/// An entry of `filters` as sent, whatever the door. A door whose lists cannot be absent passes empty ones as `None`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RawFilter {
+    /// What is looked at.
+    pub key: Option<String>,
+    /// Equal.
+    pub eq: Option<RawValue>,
+    /// Not equal.
+    pub ne: Option<RawValue>,
+    /// Greater.
+    pub gt: Option<RawValue>,
+    /// Greater or equal.
+    pub gte: Option<RawValue>,
+    /// Less.
+    pub lt: Option<RawValue>,
+    /// Less or equal.
+    pub lte: Option<RawValue>,
+    /// `in`: one of.
+    pub in_: Option<Vec<RawValue>>,
+    /// None of.
+    pub nin: Option<Vec<RawValue>>,
+    /// Present or absent.
+    pub exists: Option<bool>,
+    /// Begins with.
+    pub prefix: Option<String>,
+    /// Matches.
+    pub regex: Option<RawRegex>,
+    /// All of.
+    pub and: Option<Vec<RawFilter>>,
+    /// One of.
+    pub or: Option<Vec<RawFilter>>,
+}
+
+/// A regular expression as sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RawRegex {
+    /// The expression.
+    pub pattern: String,
+    /// Whether upper and lower case are the same.
+    pub case_insensitive: bool,
+}
+
+/// An operand as sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RawValue {
+    /// JSON's `null`.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// A string.
+    Text(String),
+    /// A list.
+    List(Vec<RawValue>),
+    /// A JSON object, which no key takes.
+    Object,
+}
+
+/// An operator of an entry, with its name on the wire.
+pub(super) enum RawOperator {
+    /// `eq` and its relatives.
+    Compare(Comparison, RawValue),
+    /// `in`, or `nin` if negated.
+    In {
+        /// The values.
+        values: Vec<RawValue>,
+        /// Whether none of them is meant.
+        negated: bool,
+    },
+    /// `exists`
+    Exists(bool),
+    /// `prefix`
+    Prefix(String),
+    /// `regex`
+    Regex(RawRegex),
+    /// `and`
+    And(Vec<RawFilter>),
+    /// `or`
+    Or(Vec<RawFilter>),
+}
+
+/// The operators that take one value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Eq,
+    Ne,
+    Gt,
+    Gte,
+    Lt,
+    Lte,
+}
+
+impl RawFilter {
+    /// The key, and every operator that was given.
+    pub(super) fn into_operators(self) -> (Option<String>, Vec<(&'static str, RawOperator)>) {
+        let compare = |name, comparison, value: Option<RawValue>| {
+            value.map(|value| (name, RawOperator::Compare(comparison, value)))
+        };
+        let is_in = |name, negated, values: Option<Vec<RawValue>>| {
+            values.map(|values| (name, RawOperator::In { values, negated }))
+        };
+        let operators = [
+            compare("eq", Comparison::Eq, self.eq),
+            compare("ne", Comparison::Ne, self.ne),
+            compare("gt", Comparison::Gt, self.gt),
+            compare("gte", Comparison::Gte, self.gte),
+            compare("lt", Comparison::Lt, self.lt),
+            compare("lte", Comparison::Lte, self.lte),
+            is_in("in", false, self.in_),
+            is_in("nin", true, self.nin),
+            self.exists.map(|wanted| ("exists", RawOperator::Exists(wanted))),
+            self.prefix.map(|prefix| ("prefix", RawOperator::Prefix(prefix))),
+            self.regex.map(|regex| ("regex", RawOperator::Regex(regex))),
+            self.and.map(|parts| ("and", RawOperator::And(parts))),
+            self.or.map(|parts| ("or", RawOperator::Or(parts))),
+        ];
+        (self.key.filter(|key| !key.is_empty()), operators.into_iter().flatten().collect())
+    }
+}

@@ -1,0 +1,160 @@
+//! Ids that callers see: rows and base numbers, sealed.
+//!
+//! An id is a prefix and 26 characters of lower-case Crockford base32: one AES-128 block over a kind tag (32 bits),
+//! the base number (32 bits) and the row number (64 bits). So there is no index of ids, ids leak neither counts nor
+//! order, and an invented or mistyped id fails the tag. The layout is frozen: every id ever given out depends on it.
+
+use aes::Aes128;
+use aes::cipher::{BlockDecrypt, BlockEncrypt, KeyInit};
+
+/// The number of a memberbase in its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct BaseNumber(pub u32);
+
+/// A member's place in its memberbase; never given out again after a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Row(pub u64);
+
+/// The key under which a store seals its ids. Has no `Debug`, so it cannot reach a log.
+#[derive(Clone, Copy)]
+pub struct IdKey(pub [u8; 16]);
+
+/// Why a text is not an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// It does not begin as an id of this kind does.
+    #[error("must begin with `{expected}`")]
+    WrongPrefix {
+        /// The prefix of this kind.
+        expected: &'static str,
+    },
+    /// It has too few or too many characters.
+    #[error("must have 26 characters after its prefix")]
+    WrongLength,
+    /// It has a character that ids do not use.
+    #[error("must have only digits and letters without i, l, o and u after its prefix")]
+    BadCharacter,
+    /// It is well formed, but this store never gave it out. Callers treat it as not found.
+    #[error("is not an id of this store")]
+    Unknown,
+}
+
+/// Prefix of member ids.
+pub const MEMBER_PREFIX: &str = "m_";
+/// Prefix of member ids at the Onsi door; accepted everywhere.
+pub const MEMBER_PREFIX_ONSI: &str = "mem_";
+/// Prefix of memberbase ids.
+pub const BASE_PREFIX: &str = "mb_";
+
+const MEMBER_TAG: u32 = 0x6d65_6d31;
+const BASE_TAG: u32 = 0x6261_7331;
+const CHARS: usize = 26;
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const NOT_A_DIGIT: u8 = 0xff;
+const DIGITS: [u8; 256] = digits();
+
+/// Seals and opens ids under one store's key.
+#[derive(Clone)]
+pub struct Sealer {
+    cipher: Aes128,
+}
+
+impl Sealer {
+    /// A sealer with the store's key.
+    pub fn new(key: IdKey) -> Self {
+        Self { cipher: Aes128::new(&key.0.into()) }
+    }
+
+    /// The id of a member: `m_…`.
+    pub fn member_id(&self, base: BaseNumber, row: Row) -> String {
+        self.seal(MEMBER_PREFIX, MEMBER_TAG, base, row)
+    }
+
+    /// The id of a member as the Onsi door writes it: `mem_…` and the same characters.
+    pub fn member_id_onsi(&self, base: BaseNumber, row: Row) -> String {
+        self.seal(MEMBER_PREFIX_ONSI, MEMBER_TAG, base, row)
+    }
+
+    /// The id of a memberbase: `mb_…`.
+    pub fn base_id(&self, base: BaseNumber) -> String {
+        self.seal(BASE_PREFIX, BASE_TAG, base, Row(0))
+    }
+
+    /// The member that an id names, read without regard to case.
+    pub fn open_member(&self, id: &str) -> Result<(BaseNumber, Row), IdError> {
+        let digits = strip_prefix(id, MEMBER_PREFIX)
+            .or_else(|| strip_prefix(id, MEMBER_PREFIX_ONSI))
+            .ok_or(IdError::WrongPrefix { expected: MEMBER_PREFIX })?;
+        self.open(digits, MEMBER_TAG)
+    }
+
+    /// The memberbase that an id names, read without regard to case.
+    pub fn open_base(&self, id: &str) -> Result<BaseNumber, IdError> {
+        let digits = strip_prefix(id, BASE_PREFIX).ok_or(IdError::WrongPrefix { expected: BASE_PREFIX })?;
+        match self.open(digits, BASE_TAG)? {
+            (base, Row(0)) => Ok(base),
+            _ => Err(IdError::Unknown),
+        }
+    }
+
+    fn seal(&self, prefix: &str, tag: u32, base: BaseNumber, row: Row) -> String {
+        let plain = u128::from(tag) << 96 | u128::from(base.0) << 64 | u128::from(row.0);
+        let mut block = plain.to_be_bytes().into();
+        self.cipher.encrypt_block(&mut block);
+        encode(prefix, u128::from_be_bytes(block.into()))
+    }
+
+    fn open(&self, digits: &[u8], tag: u32) -> Result<(BaseNumber, Row), IdError> {
+        let mut block = decode(digits)?.to_be_bytes().into();
+        self.cipher.decrypt_block(&mut block);
+        let [t0, t1, t2, t3, b0, b1, b2, b3, row @ ..]: [u8; 16] = block.into();
+        if u32::from_be_bytes([t0, t1, t2, t3]) != tag {
+            return Err(IdError::Unknown);
+        }
+        Ok((BaseNumber(u32::from_be_bytes([b0, b1, b2, b3])), Row(u64::from_be_bytes(row))))
+    }
+}
+
+fn strip_prefix<'a>(id: &'a str, prefix: &str) -> Option<&'a [u8]> {
+    let (head, digits) = id.as_bytes().split_at_checked(prefix.len())?;
+    head.eq_ignore_ascii_case(prefix.as_bytes()).then_some(digits)
+}
+
+/// The highest digit holds the 3 bits that 26 digits of 5 bits have left of 128.
+fn encode(prefix: &str, number: u128) -> String {
+    let mut id = String::with_capacity(prefix.len() + CHARS);
+    id.push_str(prefix);
+    for place in (0..CHARS).rev() {
+        let digit = usize::from((number >> (place * 5)).to_le_bytes()[0] & 31);
+        id.push(char::from(*ALPHABET.get(digit).unwrap_or(&b'0')));
+    }
+    id
+}
+
+fn decode(digits: &[u8]) -> Result<u128, IdError> {
+    if digits.len() != CHARS {
+        return Err(IdError::WrongLength);
+    }
+    let mut number = 0_u128;
+    let mut seen = 0_u8;
+    for &byte in digits {
+        let digit = *DIGITS.get(usize::from(byte)).unwrap_or(&NOT_A_DIGIT);
+        seen |= digit;
+        number = number << 5 | u128::from(digit & 31);
+    }
+    // A first digit over 7 would not fit into 128 bits: such a text is no id.
+    let first_fits = digits.first().is_some_and(|byte| (b'0'..=b'7').contains(byte));
+    if seen > 31 || !first_fits { Err(IdError::BadCharacter) } else { Ok(number) }
+}
+
+#[allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated at compile time")]
+const fn digits() -> [u8; 256] {
+    let mut table = [NOT_A_DIGIT; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        table[ALPHABET[digit] as usize] = digit as u8;
+        table[ALPHABET[digit].to_ascii_uppercase() as usize] = digit as u8;
+        digit += 1;
+    }
+    table
+}

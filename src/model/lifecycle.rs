@@ -1,0 +1,52 @@
+//! The life of a member: which change of status is allowed, in one table.
+
+use crate::model::error::{Reason, Refusal};
+use crate::model::member::Status;
+
+/// What is done to a member's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// The invitation is accepted.
+    Activate,
+    /// The member leaves.
+    Offboard,
+    /// The member comes back.
+    Reactivate,
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 3] = [Self::Activate, Self::Offboard, Self::Reactivate];
+
+    /// The action as a verb.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Activate => "activate",
+            Self::Offboard => "offboard",
+            Self::Reactivate => "reactivate",
+        }
+    }
+}
+
+/// Every allowed change: action, status before, status after. What is not here is refused.
+const TRANSITIONS: &[(Action, Status, Status)] = &[
+    (Action::Activate, Status::Invited, Status::Active),
+    (Action::Offboard, Status::Invited, Status::Inactive),
+    (Action::Offboard, Status::Active, Status::Inactive),
+    (Action::Reactivate, Status::Inactive, Status::Invited),
+    (Action::Reactivate, Status::Inactive, Status::Active),
+];
+
+/// The status after `action` on a member with status `from`. `new_members` is the base's setting, which says where
+/// members that come back begin. Refused with `STATUS_TRANSITION`, which names action and status.
+pub fn transition(action: Action, from: Status, new_members: Status) -> Result<Status, Refusal> {
+    TRANSITIONS
+        .iter()
+        .filter(|(allowed, before, _)| *allowed == action && *before == from)
+        .map(|(_, _, after)| *after)
+        .find(|after| action != Action::Reactivate || *after == new_members)
+        .ok_or_else(|| {
+            let description = format!("is {from}, which does not allow to {}", action.as_str());
+            Refusal::field(Reason::StatusTransition, "status", description)
+        })
+}

@@ -1,0 +1,86 @@
+//! Every limit of the model, each with its unit in its name or its first word.
+//!
+//! Nothing else in the crate may write one of these numbers as a literal.
+
+/// Longest `ref`, in bytes.
+pub const REF_MAX_BYTES: usize = 512;
+/// Longest e-mail address, in bytes (RFC 5321 leaves 254 for a path without its brackets).
+pub const EMAIL_MAX_BYTES: usize = 254;
+/// Longest first name, last name, role or company, in characters.
+pub const NAME_MAX_CHARS: usize = 256;
+/// Longest tier name, in characters.
+pub const TIER_MAX_CHARS: usize = 64;
+/// Longest worker id, in bytes.
+pub const WORKER_ID_MAX_BYTES: usize = 255;
+/// Longest name of a memberbase, in characters.
+pub const BASE_NAME_MAX_CHARS: usize = 256;
+/// Longest phone number as sent, in bytes: 15 digits with room for the separators that are removed.
+pub const PHONE_INPUT_MAX_BYTES: usize = 128;
+/// Fewest digits of a phone number.
+pub const PHONE_MIN_DIGITS: usize = 7;
+/// Most digits of a phone number (E.164).
+pub const PHONE_MAX_DIGITS: usize = 15;
+/// Longest name of an account holder, in characters.
+pub const ACCOUNT_HOLDER_MAX_CHARS: usize = 70;
+/// Digits of a UK sort code.
+pub const SORT_CODE_DIGITS: usize = 6;
+/// Digits of a UK account number.
+pub const ACCOUNT_NUMBER_DIGITS: usize = 8;
+/// Longest bank field as sent, in bytes, separators included.
+pub const BANK_INPUT_MAX_BYTES: usize = 128;
+/// First year of a date of birth.
+pub const DOB_MIN_YEAR: i16 = 1900;
+
+/// Most attributes of one member, in keys.
+pub const ATTRIBUTES_MAX_KEYS: usize = 100;
+/// Longest attribute key, in bytes (its alphabet is ASCII).
+pub const ATTRIBUTE_KEY_MAX_BYTES: usize = 64;
+/// Longest string in an attribute, in bytes, alone or in a list.
+pub const ATTRIBUTE_TEXT_MAX_BYTES: usize = 4096;
+/// Longest list in an attribute, in strings.
+pub const ATTRIBUTE_LIST_MAX_ITEMS: usize = 100;
+/// From this magnitude on an integer may not survive as a JSON number (2^53).
+pub const UNSAFE_INTEGER: f64 = 9_007_199_254_740_992.0;
+/// Largest stored record of a member, in bytes.
+pub const MEMBER_RECORD_MAX_BYTES: usize = 32 * 1024;
+
+/// Members of a page when the caller names no limit.
+pub const PAGE_LIMIT_DEFAULT: u32 = 500;
+/// Most members of a page; larger limits are lowered to it.
+pub const PAGE_LIMIT_MAX: u32 = 5_000;
+/// Most matching members that `skip` passes over where records must be checked.
+pub const SKIP_CHECKED_MAX: u64 = 10_000;
+/// Entries of `sorts`.
+pub const SORTS_MAX: usize = 2;
+/// Length of a cursor, in characters of base64url.
+pub const CURSOR_CHARS: usize = 24;
+
+/// Levels of a filter tree; entries of `filters` are level 1.
+pub const FILTER_MAX_DEPTH: usize = 8;
+/// Conditions and combinators in a filter tree.
+pub const FILTER_MAX_OPERANDS: usize = 1_000;
+/// Values of one `in` or `nin` list.
+pub const FILTER_IN_MAX_VALUES: usize = 10_000;
+/// Longest regular expression, in bytes.
+pub const REGEX_MAX_BYTES: usize = 512;
+/// Largest compiled regular expression, in bytes.
+pub const REGEX_COMPILED_MAX_BYTES: usize = 1024 * 1024;
+/// Largest cache of a running regular expression, in bytes.
+pub const REGEX_CACHE_MAX_BYTES: usize = 256 * 1024;
+/// Regular expressions in a filter tree: with the limit above, 64 MiB at worst.
+pub const FILTER_MAX_REGEXES: usize = 64;
+/// Violations that one refusal lists; more are counted, not listed.
+pub const VIOLATIONS_MAX: usize = 100;
+
+/// Most rows of an atomic call.
+pub const ATOMIC_MAX_ROWS: usize = 10_000;
+/// Most rows for which a bulk call answers one result each.
+pub const RESULTS_ALL_MAX_ROWS: usize = 100_000;
+/// Most failed rows of a call that come with details.
+pub const FAILURE_DETAILS_MAX_ROWS: usize = 1_000;
+/// Most keys of a batch get.
+pub const BATCH_GET_MAX_KEYS: usize = 10_000;
+/// Most members of a bulk delete.
+pub const BULK_DELETE_MAX_MEMBERS: usize = 100_000;
+/// Longest request id, in visible ASCII characters.
+pub const REQUEST_ID_MAX_CHARS: usize = 255;

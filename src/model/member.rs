@@ -1,0 +1,167 @@
+//! A member as the rules see it.
+
+use std::fmt;
+
+use crate::model::account::AccountDetails;
+use crate::model::attribute::Attributes;
+use crate::model::email::Email;
+use crate::model::error::Reason;
+use crate::model::phone::Phone;
+use crate::model::text::{Name, Ref, Tier, WorkerId};
+use crate::model::time::{Date, Timestamp};
+use crate::model::violation::Rule;
+
+/// A member of a memberbase. Its row and base are not part of it: they are where it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Member {
+    /// What is known of the person.
+    pub profile: Profile,
+    /// What the memberbase adds to the profile.
+    pub attributes: Attributes,
+    /// Where the member is in its life.
+    pub status: Status,
+    /// Time of the commit that created it.
+    pub created_at: Timestamp,
+    /// Time of the commit that changed it last.
+    pub updated_at: Timestamp,
+    /// Revision of the base at that commit; 0 until the commit has one.
+    pub revision: u64,
+}
+
+/// The fields of a member that callers give. Every one is optional.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Profile {
+    /// The caller's own key, unique in the base.
+    pub ref_: Option<Ref>,
+    /// E-mail address, unique in the base by its folded form.
+    pub email: Option<Email>,
+    /// First name.
+    pub first_name: Option<Name>,
+    /// Last name.
+    pub last_name: Option<Name>,
+    /// Phone number.
+    pub phone: Option<Phone>,
+    /// The caller's staff number, unique in the base.
+    pub worker_id: Option<WorkerId>,
+    /// Name of the tier.
+    pub tier: Option<Tier>,
+    /// Date of birth.
+    pub dob: Option<Date>,
+    /// Gender.
+    pub gender: Option<Gender>,
+    /// Role at work.
+    pub role: Option<Name>,
+    /// Company.
+    pub company: Option<Name>,
+    /// Whether payroll is enabled.
+    pub enable_payroll: Option<bool>,
+    /// Bank details.
+    pub account_details: Option<AccountDetails>,
+}
+
+/// Where a member is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Status {
+    /// Was asked and has not accepted yet.
+    Invited,
+    /// Takes part.
+    #[default]
+    Active,
+    /// Was offboarded; may come back.
+    Inactive,
+}
+
+impl Status {
+    /// Every status, each at its [`Status::index`].
+    pub const ALL: [Self; 3] = [Self::Invited, Self::Active, Self::Inactive];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Invited => "invited",
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    /// The status of that word.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(Rule::must_be(Reason::StatusInvalid, "one of invited, active, inactive"))
+    }
+
+    /// Its place in [`Status::ALL`]; stored, so it never changes.
+    pub fn index(self) -> u8 {
+        match self {
+            Self::Invited => 0,
+            Self::Active => 1,
+            Self::Inactive => 2,
+        }
+    }
+
+    /// The status at that place.
+    pub fn from_index(index: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(index)).copied()
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Gender of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Gender {
+    /// Female.
+    Female,
+    /// Male.
+    Male,
+    /// Non-binary.
+    NonBinary,
+}
+
+impl Gender {
+    /// Every gender, each at its [`Gender::index`].
+    pub const ALL: [Self; 3] = [Self::Female, Self::Male, Self::NonBinary];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Female => "Female",
+            Self::Male => "Male",
+            Self::NonBinary => "NonBinary",
+        }
+    }
+
+    /// The gender of that word.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        Self::ALL
+            .into_iter()
+            .find(|gender| gender.as_str() == text)
+            .ok_or(Rule::must_be(Reason::GenderInvalid, "one of Female, Male, NonBinary"))
+    }
+
+    /// Its place in [`Gender::ALL`]; stored, so it never changes.
+    pub fn index(self) -> u8 {
+        match self {
+            Self::Female => 0,
+            Self::Male => 1,
+            Self::NonBinary => 2,
+        }
+    }
+
+    /// The gender at that place.
+    pub fn from_index(index: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(index)).copied()
+    }
+}
+
+impl fmt::Display for Gender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

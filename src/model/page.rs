@@ -1,0 +1,124 @@
+//! Which part of a list is asked for, and in which order.
+
+use crate::model::error::{Reason, Refusal, Violations};
+use crate::model::limits::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, SORTS_MAX};
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    /// Most members to return: 1 to 5000.
+    pub limit: u32,
+    /// Where the last page ended; `None` for the first page.
+    pub cursor: Option<String>,
+    /// Members to pass over after the cursor.
+    pub skip: u64,
+}
+
+impl Default for PageRequest {
+    fn default() -> Self {
+        Self { limit: PAGE_LIMIT_DEFAULT, cursor: None, skip: 0 }
+    }
+}
+
+impl PageRequest {
+    /// What a caller sent as `pagination`. A limit over the maximum is lowered; an empty cursor is none, because clients
+    /// send one for the first page.
+    pub fn parse(limit: Option<i64>, cursor: Option<String>, skip: Option<i64>) -> Result<Self, Refusal> {
+        let mut violations = Violations::default();
+        let limit = match limit {
+            None => PAGE_LIMIT_DEFAULT,
+            Some(limit) if limit >= 1 => u32::try_from(limit).unwrap_or(PAGE_LIMIT_MAX).min(PAGE_LIMIT_MAX),
+            Some(_) => {
+                violations.add(Reason::PageLimitInvalid, "pagination.limit", "must be at least 1");
+                PAGE_LIMIT_DEFAULT
+            }
+        };
+        let skip = u64::try_from(skip.unwrap_or(0)).unwrap_or_else(|_| {
+            violations.add(Reason::SkipInvalid, "pagination.skip", "must not be negative");
+            0
+        });
+        violations.finish(Self { limit, cursor: cursor.filter(|text| !text.is_empty()), skip })
+    }
+}
+
+/// What a list is sorted by. Row order is creation order, so both keys mean the same order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SortKey {
+    /// `id`
+    #[default]
+    Id,
+    /// `created_at`
+    CreatedAt,
+}
+
+impl SortKey {
+    /// The key of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "id" => Some(Self::Id),
+            "created_at" => Some(Self::CreatedAt),
+            _ => None,
+        }
+    }
+}
+
+/// Which end a list begins at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Direction {
+    /// `asc`: the oldest first.
+    #[default]
+    Ascending,
+    /// `desc`: the newest first.
+    Descending,
+}
+
+impl Direction {
+    /// The direction of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "asc" => Some(Self::Ascending),
+            "desc" => Some(Self::Descending),
+            _ => None,
+        }
+    }
+}
+
+/// An entry of `sorts`, as sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RawSort {
+    /// Name of the key.
+    pub key: String,
+    /// `asc` (when absent or empty) or `desc`.
+    pub direction: Option<String>,
+}
+
+/// The order that `sorts` asks for. Every key gives a total order, so entries after the first are checked and change
+/// nothing.
+pub fn parse_sorts(sorts: &[RawSort]) -> Result<Direction, Refusal> {
+    let mut violations = Violations::default();
+    if sorts.len() > SORTS_MAX {
+        violations.add(Reason::SortInvalid, "sorts", format!("must have at most {SORTS_MAX} entries"));
+    }
+    let mut first = None;
+    for (index, sort) in sorts.iter().take(SORTS_MAX).enumerate() {
+        if SortKey::parse(&sort.key).is_none() {
+            violations.add(
+                Reason::SortInvalid,
+                format!("sorts[{index}].key"),
+                "must be one of id, created_at",
+            );
+        }
+        match sort.direction.as_deref().filter(|word| !word.is_empty()).map(Direction::parse) {
+            None => _ = first.get_or_insert(Direction::Ascending),
+            Some(Some(direction)) => _ = first.get_or_insert(direction),
+            Some(None) => {
+                violations.add(
+                    Reason::SortInvalid,
+                    format!("sorts[{index}].direction"),
+                    "must be one of asc, desc",
+                );
+            }
+        }
+    }
+    violations.finish(first.unwrap_or_default())
+}

@@ -1,0 +1,38 @@
+//! Phone numbers in the international form.
+
+use crate::model::error::Reason;
+use crate::model::limits::{PHONE_INPUT_MAX_BYTES, PHONE_MAX_DIGITS, PHONE_MIN_DIGITS};
+use crate::model::text::{Limit, checked, text_type};
+use crate::model::violation::Rule;
+
+text_type!(
+    /// A phone number as `+` and 7 to 15 digits (E.164). Spaces, dots, brackets and hyphens in the input are removed.
+    Phone, parse
+);
+
+fn parse(text: String) -> Result<String, Rule> {
+    let text = checked(Reason::PhoneInvalid, Limit::Bytes(PHONE_INPUT_MAX_BYTES), text)?;
+    let number = if text.contains(is_separator) { without_separators(&text) } else { text };
+    let fits = number.strip_prefix('+').is_some_and(|digits| {
+        (PHONE_MIN_DIGITS..=PHONE_MAX_DIGITS).contains(&digits.len())
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    if fits {
+        Ok(number)
+    } else {
+        Err(Rule::must_be(Reason::PhoneInvalid, "a phone number of `+` and 7 to 15 digits"))
+    }
+}
+
+/// `text` without the characters that people put between digits.
+pub(super) fn without_separators(text: &str) -> String {
+    text.chars().filter(|character| !is_separator(*character)).collect()
+}
+
+/// The plain characters, and the no-break space and hyphens that spreadsheets and word processors put in their place.
+fn is_separator(character: char) -> bool {
+    matches!(
+        character,
+        ' ' | '.' | '(' | ')' | '[' | ']' | '-' | '\u{a0}' | '\u{202f}' | '\u{2010}' | '\u{2011}'
+    )
+}

@@ -1,0 +1,122 @@
+//! Texts with a rule: a value of one of these types is a good one.
+//!
+//! Each has `parse` for input and `from_stored` for what was parsed before it was stored. Their `Debug` shows the
+//! length only, because most of them are personal.
+
+use crate::model::error::Reason;
+use crate::model::limits::{
+    BASE_NAME_MAX_CHARS, NAME_MAX_CHARS, REF_MAX_BYTES, TIER_MAX_CHARS, WORKER_ID_MAX_BYTES,
+};
+use crate::model::violation::{Fault, Rule};
+
+/// Declares a text type around the function that checks, and may normalise, its content.
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, $parse:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The value, if the rule accepts it.
+            pub fn parse(text: impl Into<String>) -> Result<Self, $crate::model::violation::Rule> {
+                let parse: fn(String) -> Result<String, $crate::model::violation::Rule> = $parse;
+                parse(text.into()).map(Self)
+            }
+
+            /// A value that was parsed before it was stored, taken as it is.
+            pub fn from_stored(text: String) -> Self {
+                Self(text)
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// The text, given away.
+            pub fn into_string(self) -> String {
+                self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($name), "({} bytes)"), self.0.len())
+            }
+        }
+    };
+}
+pub(super) use text_type;
+
+text_type!(
+    /// The caller's own key of a member: opaque, compared byte for byte, unique in its memberbase.
+    Ref, |text| checked(Reason::RefInvalid, Limit::Bytes(REF_MAX_BYTES), text)
+);
+text_type!(
+    /// The caller's payroll or staff number of a member, compared byte for byte, unique in its memberbase.
+    WorkerId, |text| checked(Reason::WorkerIdInvalid, Limit::Bytes(WORKER_ID_MAX_BYTES), text)
+);
+text_type!(
+    /// The name of a tier.
+    Tier, |text| checked(Reason::TierInvalid, Limit::Chars(TIER_MAX_CHARS), text)
+);
+text_type!(
+    /// A first name, last name, role or company.
+    Name, |text| checked(Reason::NameInvalid, Limit::Chars(NAME_MAX_CHARS), text)
+);
+text_type!(
+    /// The name of a memberbase; need not be unique.
+    BaseName, |text| checked(Reason::NameInvalid, Limit::Chars(BASE_NAME_MAX_CHARS), text)
+);
+
+/// The longest a text may be.
+#[derive(Clone, Copy)]
+pub(super) enum Limit {
+    /// In bytes of UTF-8.
+    Bytes(usize),
+    /// In Unicode scalar values.
+    Chars(usize),
+}
+
+/// `text`, if it is not empty, within its limit and free of control characters.
+pub(super) fn checked(reason: Reason, limit: Limit, text: String) -> Result<String, Rule> {
+    match fault(limit, &text) {
+        None => Ok(text),
+        Some(fault) => Err(Rule::new(reason, fault)),
+    }
+}
+
+fn fault(limit: Limit, text: &str) -> Option<Fault> {
+    if text.is_empty() {
+        return Some(Fault::Empty);
+    }
+    match limit {
+        Limit::Bytes(limit) if text.len() > limit => {
+            return Some(Fault::TooManyBytes { limit, actual: text.len() });
+        }
+        // No text has more characters than bytes, so short ones need no counting.
+        Limit::Chars(limit) if text.len() > limit => {
+            let actual = text.chars().count();
+            if actual > limit {
+                return Some(Fault::TooManyChars { limit, actual });
+            }
+        }
+        Limit::Bytes(_) | Limit::Chars(_) => {}
+    }
+    has_control_character(text).then_some(Fault::ControlCharacter)
+}
+
+/// Whether `text` has a character of the Unicode category Cc.
+pub(super) fn has_control_character(text: &str) -> bool {
+    if text.is_ascii() {
+        text.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        text.chars().any(char::is_control)
+    }
+}

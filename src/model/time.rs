@@ -1,0 +1,183 @@
+//! Instants and calendar dates. Nothing here reads a clock.
+
+use std::fmt;
+
+use jiff::civil;
+
+use crate::model::error::Reason;
+use crate::model::limits::DOB_MIN_YEAR;
+use crate::model::violation::Rule;
+
+/// An instant in microseconds since 1970-01-01T00:00:00Z, between the years 1 and 9999.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The first instant: 0001-01-01T00:00:00Z.
+    pub const MIN: Self = Self(-62_135_596_800_000_000);
+    /// The last instant: 9999-12-30T22:00:00.999999Z, the last that has a name at every offset from UTC.
+    pub const MAX: Self = Self(253_402_207_200_999_999);
+
+    /// The instant `micros` microseconds after the epoch, or the nearest one that exists.
+    pub fn from_micros(micros: i64) -> Self {
+        Self(micros).clamp(Self::MIN, Self::MAX)
+    }
+
+    /// Microseconds since the epoch.
+    pub fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// An RFC 3339 instant such as `2026-02-03T04:05:06.789Z`. An offset is converted, digits beyond microseconds are
+    /// dropped, and a leap second counts as the second before it.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        let refused = || Rule::must_be(Reason::FieldInvalid, "an RFC 3339 time such as 2026-02-03T04:05:06Z");
+        if !has_rfc3339_shape(text.as_bytes()) {
+            return Err(refused());
+        }
+        let instant: jiff::Timestamp = text.parse().map_err(|_| refused())?;
+        let micros = i64::try_from(instant.as_nanosecond().div_euclid(1_000)).map_err(|_| refused())?;
+        if (Self::MIN.0..=Self::MAX.0).contains(&micros) { Ok(Self(micros)) } else { Err(refused()) }
+    }
+
+    /// The calendar date in UTC.
+    pub fn date(self) -> Date {
+        Date(self.civil().date())
+    }
+
+    fn civil(self) -> civil::DateTime {
+        // The constructor keeps every instant within what jiff knows, so the fallback is never taken.
+        let instant = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        jiff::tz::Offset::UTC.to_datetime(instant)
+    }
+}
+
+/// RFC 3339 is narrower than what jiff reads: it knows no space for the `T`, no short offsets and no zone names.
+fn has_rfc3339_shape(text: &[u8]) -> bool {
+    let (Some(head), Some(tail)) = (text.get(..19), text.get(19..)) else { return false };
+    let head_fits = head.iter().zip(b"dddd-dd-ddTdd:dd:dd").all(|(byte, form)| match form {
+        b'd' => byte.is_ascii_digit(),
+        b'T' => byte.eq_ignore_ascii_case(&b'T'),
+        _ => byte == form,
+    });
+    let offset = match tail.strip_prefix(b".") {
+        None => tail,
+        Some(rest) => {
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            match rest.get(digits..) {
+                Some(offset) if (1..=9).contains(&digits) => offset,
+                _ => return false,
+            }
+        }
+    };
+    let offset_fits = match offset {
+        [b'Z' | b'z'] => true,
+        [b'+' | b'-', h1, h2, b':', m1, m2] => [h1, h2, m1, m2].iter().all(|byte| byte.is_ascii_digit()),
+        _ => false,
+    };
+    head_fits && offset_fits
+}
+
+/// RFC 3339 in UTC with `Z` and 0, 3 or 6 digits of fraction, as protobuf's JSON writes it.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.civil();
+        write!(f, "{:04}-{:02}-{:02}T", at.year(), at.month(), at.day())?;
+        write!(f, "{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())?;
+        match self.0.rem_euclid(1_000_000) {
+            0 => f.write_str("Z"),
+            micros if micros % 1_000 == 0 => write!(f, ".{:03}Z", micros / 1_000),
+            micros => write!(f, ".{micros:06}Z"),
+        }
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A calendar date without a time, of a year from 1 to 9999.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date(civil::Date);
+
+impl Date {
+    /// The date, if the calendar has it.
+    pub fn new(year: i16, month: i8, day: i8) -> Option<Self> {
+        if !(1..=9999).contains(&year) {
+            return None;
+        }
+        civil::Date::new(year, month, day).ok().map(Self)
+    }
+
+    /// A date written `YYYY-MM-DD`.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        Self::read(text).ok_or(Rule::must_be(Reason::FieldInvalid, "a calendar date written YYYY-MM-DD"))
+    }
+
+    /// Year, month and day.
+    pub fn parts(self) -> (i16, i8, i8) {
+        (self.0.year(), self.0.month(), self.0.day())
+    }
+
+    /// The date as the number `YYYYMMDD`: four bytes that keep the order.
+    pub fn to_number(self) -> u32 {
+        let (year, month, day) = self.parts();
+        // A date has no negative part.
+        year.unsigned_abs() as u32 * 10_000
+            + u32::from(month.unsigned_abs()) * 100
+            + u32::from(day.unsigned_abs())
+    }
+
+    /// The date that [`Date::to_number`] wrote.
+    pub fn from_number(number: u32) -> Option<Self> {
+        let year = i16::try_from(number / 10_000).ok()?;
+        let month = i8::try_from(number / 100 % 100).ok()?;
+        let day = i8::try_from(number % 100).ok()?;
+        Self::new(year, month, day)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let shape_fits = bytes.len() == 10
+            && bytes.iter().zip(b"dddd-dd-dd").all(|(byte, form)| match form {
+                b'd' => byte.is_ascii_digit(),
+                _ => byte == form,
+            });
+        if !shape_fits {
+            return None;
+        }
+        let number = bytes
+            .iter()
+            .filter(|byte| byte.is_ascii_digit())
+            .fold(0_u32, |number, digit| number * 10 + u32::from(digit - b'0'));
+        Self::from_number(number)
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = self.parts();
+        write!(f, "{year:04}-{month:02}-{day:02}")
+    }
+}
+
+impl fmt::Debug for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The rule of a date of birth; the value itself is a [`Date`].
+pub enum Dob {}
+
+impl Dob {
+    /// A real calendar date written `YYYY-MM-DD`, from 1900-01-01 to `today`.
+    pub fn parse(text: &str, today: Date) -> Result<Date, Rule> {
+        Date::read(text).filter(|date| date.0.year() >= DOB_MIN_YEAR && *date <= today).ok_or(Rule::must_be(
+            Reason::DobInvalid,
+            "a calendar date written YYYY-MM-DD, from 1900-01-01 to today",
+        ))
+    }
+}

@@ -1,0 +1,183 @@
+//! What a row does to a member: pure rules, judged one member at a time.
+//!
+//! Not here, because they need more than the member: uniqueness of keys, the tiers of a base, the size of the stored
+//! record, and the revision, which the commit gives.
+
+use crate::model::error::{Reason, Refusal, RowError};
+use crate::model::input::{Change, MemberPatch, MemberRow, Semantics, UpsertOptions};
+use crate::model::lifecycle::{Action, transition};
+use crate::model::limits::ATTRIBUTES_MAX_KEYS;
+use crate::model::member::{Member, Profile, Status};
+use crate::model::time::Timestamp;
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It made a member.
+    Created,
+    /// It changed a member.
+    Updated,
+    /// The member was that way already; nothing was written.
+    Unchanged,
+    /// It brought an inactive member back.
+    Reactivated,
+    /// It was refused.
+    Failed,
+}
+
+/// What a row does to a member that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Update {
+    /// Nothing.
+    Unchanged,
+    /// The member becomes this.
+    Updated(Member),
+    /// The member comes back as this.
+    Reactivated(Member),
+}
+
+/// The member that `row` creates, at revision 0 until its commit has one. Without a status of its own it starts as
+/// `new_members` says.
+pub fn create(row: &MemberRow, new_members: Status, now: Timestamp) -> Result<Member, RowError> {
+    if let Some(wanted) = row.if_revision.filter(|revision| *revision != 0) {
+        return Err(mismatch(format!("is {wanted}, but there is no such member")));
+    }
+    let mut member = Member {
+        status: row.status.unwrap_or(new_members),
+        created_at: now,
+        updated_at: now,
+        ..Member::default()
+    };
+    apply(&mut member, &row.patch, Semantics::Merge)?;
+    Ok(member)
+}
+
+/// What `row` does to `current`. Its status counts only for members that a row creates, so it is passed over here.
+pub fn update(
+    current: &Member,
+    row: &MemberRow,
+    options: &UpsertOptions,
+    new_members: Status,
+    now: Timestamp,
+) -> Result<Update, RowError> {
+    if let Some(wanted) = row.if_revision.filter(|revision| *revision != current.revision) {
+        return Err(mismatch(format!("is {wanted}, but the member is at revision {}", current.revision)));
+    }
+    let comes_back = options.reactivate && current.status == Status::Inactive;
+    if !comes_back && !changes(current, &row.patch, options.semantics) {
+        return Ok(Update::Unchanged);
+    }
+    let mut member = current.clone();
+    apply(&mut member, &row.patch, options.semantics)?;
+    member.updated_at = now;
+    if comes_back {
+        member.status = transition(Action::Reactivate, current.status, new_members)?;
+        return Ok(Update::Reactivated(member));
+    }
+    Ok(Update::Updated(member))
+}
+
+fn mismatch(description: String) -> RowError {
+    Refusal::field(Reason::RevisionMismatch, "if_revision", description)
+}
+
+/// Whether `patch` leaves anything of `member` different; copies nothing.
+fn changes(member: &Member, patch: &MemberPatch, semantics: Semantics) -> bool {
+    fn differs<T: PartialEq>(value: &Option<T>, change: &Change<T>, semantics: Semantics) -> bool {
+        match (change, semantics) {
+            (Change::Keep, Semantics::Merge) => false,
+            (Change::Keep, Semantics::Replace) | (Change::Clear, _) => value.is_some(),
+            (Change::Set(new), _) => value.as_ref() != Some(new),
+        }
+    }
+    let Profile {
+        ref_,
+        email,
+        first_name,
+        last_name,
+        phone,
+        worker_id,
+        tier,
+        dob,
+        gender,
+        role,
+        company,
+        enable_payroll,
+        account_details,
+    } = &member.profile;
+    differs(ref_, &patch.ref_, semantics)
+        || differs(email, &patch.email, semantics)
+        || differs(first_name, &patch.first_name, semantics)
+        || differs(last_name, &patch.last_name, semantics)
+        || differs(phone, &patch.phone, semantics)
+        || differs(worker_id, &patch.worker_id, semantics)
+        || differs(tier, &patch.tier, semantics)
+        || differs(dob, &patch.dob, semantics)
+        || differs(gender, &patch.gender, semantics)
+        || differs(role, &patch.role, semantics)
+        || differs(company, &patch.company, semantics)
+        || differs(enable_payroll, &patch.enable_payroll, semantics)
+        || differs(account_details, &patch.account_details, semantics)
+        || attributes_change(member, patch, semantics)
+}
+
+fn attributes_change(member: &Member, patch: &MemberPatch, semantics: Semantics) -> bool {
+    let patch = &patch.attributes;
+    let named_change = patch.iter().any(|(key, value)| member.attributes.get(key) != value);
+    let replaces_all = patch.replace_all || semantics == Semantics::Replace;
+    let kept = patch.iter().filter(|(_, value)| value.is_some()).count();
+    named_change || (replaces_all && kept != member.attributes.len())
+}
+
+fn apply(member: &mut Member, patch: &MemberPatch, semantics: Semantics) -> Result<(), RowError> {
+    fn set<T: Clone>(value: &mut Option<T>, change: &Change<T>, semantics: Semantics) {
+        match (change, semantics) {
+            (Change::Keep, Semantics::Merge) => {}
+            (Change::Keep, Semantics::Replace) | (Change::Clear, _) => *value = None,
+            (Change::Set(new), _) => *value = Some(new.clone()),
+        }
+    }
+    let Profile {
+        ref_,
+        email,
+        first_name,
+        last_name,
+        phone,
+        worker_id,
+        tier,
+        dob,
+        gender,
+        role,
+        company,
+        enable_payroll,
+        account_details,
+    } = &mut member.profile;
+    set(ref_, &patch.ref_, semantics);
+    set(email, &patch.email, semantics);
+    set(first_name, &patch.first_name, semantics);
+    set(last_name, &patch.last_name, semantics);
+    set(phone, &patch.phone, semantics);
+    set(worker_id, &patch.worker_id, semantics);
+    set(tier, &patch.tier, semantics);
+    set(dob, &patch.dob, semantics);
+    set(gender, &patch.gender, semantics);
+    set(role, &patch.role, semantics);
+    set(company, &patch.company, semantics);
+    set(enable_payroll, &patch.enable_payroll, semantics);
+    set(account_details, &patch.account_details, semantics);
+    apply_attributes(member, patch, semantics)
+}
+
+fn apply_attributes(member: &mut Member, patch: &MemberPatch, semantics: Semantics) -> Result<(), RowError> {
+    let replaces_all = patch.attributes.replace_all || semantics == Semantics::Replace;
+    if patch.attributes.is_empty() && !replaces_all {
+        return Ok(());
+    }
+    let attributes = member.attributes.patched(&patch.attributes, replaces_all);
+    if attributes.len() > ATTRIBUTES_MAX_KEYS {
+        let description = format!("must have at most {ATTRIBUTES_MAX_KEYS} keys, not {}", attributes.len());
+        return Err(Refusal::field(Reason::AttributeInvalid, "attributes", description));
+    }
+    member.attributes = attributes;
+    Ok(())
+}
