@@ -1,220 +1,10 @@
-//! What can be wrong with a request, in words that never change.
-//!
-//! A [`Reason`] is the stable machine word of a refusal and belongs to exactly one [`Code`]. Nothing here names a
-//! status code of a protocol: the doors map `Code` to theirs in one table.
+//! What a refused request, or row, gets to hear: a reason that never changes its meaning, and every fault with its field.
 
 use std::fmt;
 
 use crate::model::limits::VIOLATIONS_MAX;
+pub use crate::model::reason::{Code, Reason};
 use crate::model::violation::{Rule, Violation};
-
-/// The kinds of failure, with the meanings of the gRPC codes of the same names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Code {
-    /// The request is wrong whatever the state of the service.
-    InvalidArgument,
-    /// What the request names does not exist.
-    NotFound,
-    /// What the request would create exists.
-    AlreadyExists,
-    /// The state does not allow the request; repeating it does not help.
-    FailedPrecondition,
-    /// The request lost against another; repeating all of it may help.
-    Aborted,
-    /// A limit or a resource is used up.
-    ResourceExhausted,
-    /// The service cannot answer now; repeating may help.
-    Unavailable,
-    /// The caller's deadline passed.
-    DeadlineExceeded,
-    /// The caller is known and may not do this.
-    PermissionDenied,
-    /// The caller is not known.
-    Unauthenticated,
-    /// A value lies outside of what exists.
-    OutOfRange,
-    /// A fault of the service.
-    Internal,
-    /// Stored data cannot be read.
-    DataLoss,
-}
-
-impl Code {
-    /// The name as gRPC writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidArgument => "INVALID_ARGUMENT",
-            Self::NotFound => "NOT_FOUND",
-            Self::AlreadyExists => "ALREADY_EXISTS",
-            Self::FailedPrecondition => "FAILED_PRECONDITION",
-            Self::Aborted => "ABORTED",
-            Self::ResourceExhausted => "RESOURCE_EXHAUSTED",
-            Self::Unavailable => "UNAVAILABLE",
-            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
-            Self::PermissionDenied => "PERMISSION_DENIED",
-            Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::OutOfRange => "OUT_OF_RANGE",
-            Self::Internal => "INTERNAL",
-            Self::DataLoss => "DATA_LOSS",
-        }
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Declares [`Reason`]: one line per reason, so that word, code and sentence cannot drift apart.
-macro_rules! reasons {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal, $code:ident, $text:literal;)+) => {
-        /// Why a request, or one row of it, was refused: the stable machine word.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Reason {
-            $($(#[$doc])* $variant,)+
-        }
-
-        impl Reason {
-            /// Every reason, in the order of declaration.
-            pub const ALL: &'static [Reason] = &[$(Self::$variant,)+];
-
-            /// The word on the wire. A word, once released, never changes its meaning.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)+ }
-            }
-
-            /// The kind of failure that it is.
-            pub fn code(self) -> Code {
-                match self { $(Self::$variant => Code::$code,)+ }
-            }
-
-            /// The reason in a few plain words, for a refusal that has nothing more to say.
-            pub fn describe(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-        }
-    };
-}
-
-reasons! {
-    /// A field that the call needs is absent.
-    FieldRequired = "FIELD_REQUIRED", InvalidArgument, "a required field is missing";
-    /// A field has a value that it cannot take.
-    FieldInvalid = "FIELD_INVALID", InvalidArgument, "a field has a value that it cannot take";
-    /// A field that does not exist was named.
-    UnknownField = "UNKNOWN_FIELD", InvalidArgument, "an unknown field was named";
-    /// A field was both given and cleared.
-    FieldConflict = "FIELD_CONFLICT", InvalidArgument, "a field was both given and cleared";
-    /// The `ref` is empty, too long or has control characters.
-    RefInvalid = "REF_INVALID", InvalidArgument, "the ref is not valid";
-    /// The row must carry a `ref` and has none.
-    RefMissing = "REF_MISSING", InvalidArgument, "the ref is missing";
-    /// The `ref` belongs to another member.
-    RefTaken = "REF_TAKEN", AlreadyExists, "the ref belongs to another member";
-    /// The e-mail address is not one.
-    EmailInvalid = "EMAIL_INVALID", InvalidArgument, "the e-mail address is not valid";
-    /// The e-mail address belongs to another member.
-    EmailTaken = "EMAIL_TAKEN", AlreadyExists, "the e-mail address belongs to another member";
-    /// The worker id is empty, too long or has control characters.
-    WorkerIdInvalid = "WORKER_ID_INVALID", InvalidArgument, "the worker id is not valid";
-    /// The worker id belongs to another member.
-    WorkerIdTaken = "WORKER_ID_TAKEN", AlreadyExists, "the worker id belongs to another member";
-    /// A name, role or company is empty, too long or has control characters.
-    NameInvalid = "NAME_INVALID", InvalidArgument, "the name is not valid";
-    /// The tier is empty, too long, has control characters or is not one of the memberbase's.
-    TierInvalid = "TIER_INVALID", InvalidArgument, "the tier is not valid";
-    /// The phone number is not in the international form.
-    PhoneInvalid = "PHONE_INVALID", InvalidArgument, "the phone number is not valid";
-    /// The date of birth is no date, before 1900 or in the future.
-    DobInvalid = "DOB_INVALID", InvalidArgument, "the date of birth is not valid";
-    /// The gender is not one of the known words.
-    GenderInvalid = "GENDER_INVALID", InvalidArgument, "the gender is not valid";
-    /// The bank details are not valid.
-    BankAccountInvalid = "BANK_ACCOUNT_INVALID", InvalidArgument, "the bank details are not valid";
-    /// The status is not one of the known words, or not allowed here.
-    StatusInvalid = "STATUS_INVALID", InvalidArgument, "the status is not valid";
-    /// The member's status does not allow this change of status.
-    StatusTransition = "STATUS_TRANSITION", FailedPrecondition, "the member's status does not allow this";
-    /// An attribute's key or value is not valid, or there are too many.
-    AttributeInvalid = "ATTRIBUTE_INVALID", InvalidArgument, "an attribute is not valid";
-    /// The member would be larger than a record may be.
-    MemberTooLarge = "MEMBER_TOO_LARGE", InvalidArgument, "the member would be larger than 32 KiB";
-    /// The row lacks the key that `match_by` matches by.
-    MatchKeyMissing = "MATCH_KEY_MISSING", InvalidArgument, "the row lacks the key that it is matched by";
-    /// The member is at another revision than `if_revision` says.
-    RevisionMismatch = "REVISION_MISMATCH", Aborted, "the member is at another revision";
-    /// The memberbase has not reached the revision asked for.
-    RevisionAhead = "REVISION_AHEAD", FailedPrecondition, "the memberbase has not reached this revision";
-    /// There is no such member in this memberbase.
-    MemberNotFound = "MEMBER_NOT_FOUND", NotFound, "there is no such member";
-    /// There is no such memberbase, or it is deleted.
-    MemberBaseNotFound = "MEMBER_BASE_NOT_FOUND", NotFound, "there is no such memberbase";
-    /// The memberbase is not deleted, or its grace period is over.
-    MemberBaseNotDeleted = "MEMBER_BASE_NOT_DELETED", FailedPrecondition, "the memberbase is not deleted";
-    /// An id has the wrong prefix, length or characters.
-    IdMalformed = "ID_MALFORMED", InvalidArgument, "the id is malformed";
-    /// The cursor was changed, or belongs to another list.
-    CursorInvalid = "CURSOR_INVALID", InvalidArgument, "the cursor does not belong to this list";
-    /// The filter is not valid.
-    FilterInvalid = "FILTER_INVALID", InvalidArgument, "the filter is not valid";
-    /// The filter is nested too deep.
-    FilterTooDeep = "FILTER_TOO_DEEP", InvalidArgument, "the filter is nested too deep";
-    /// The filter has too many conditions, values or regular expressions.
-    FilterTooLarge = "FILTER_TOO_LARGE", InvalidArgument, "the filter is too large";
-    /// A regular expression does not compile, or is too large.
-    RegexInvalid = "REGEX_INVALID", InvalidArgument, "the regular expression is not valid";
-    /// A sort key or direction is not known.
-    SortInvalid = "SORT_INVALID", InvalidArgument, "the sort order is not valid";
-    /// The page limit is less than 1.
-    PageLimitInvalid = "PAGE_LIMIT_INVALID", InvalidArgument, "the page limit must be at least 1";
-    /// `skip` is negative, or too large for a list whose records must be checked.
-    SkipInvalid = "SKIP_INVALID", InvalidArgument, "skip is not valid for this list";
-    /// An atomic call has more rows or bytes than one commit takes.
-    AtomicTooLarge = "ATOMIC_TOO_LARGE", InvalidArgument, "the atomic call is larger than one commit";
-    /// The row is good, but another row of its atomic call failed.
-    AtomicAborted = "ATOMIC_ABORTED", Aborted, "another row of the atomic call failed";
-    /// The call has more rows than it may have.
-    TooManyRows = "TOO_MANY_ROWS", InvalidArgument, "the call has too many rows";
-    /// The message is larger than the server accepts.
-    MessageTooLarge = "MESSAGE_TOO_LARGE", ResourceExhausted, "the message is too large";
-    /// A string is not UTF-8.
-    InvalidUtf8 = "INVALID_UTF8", InvalidArgument, "a string is not valid UTF-8";
-    /// The message cannot be decoded.
-    MessageMalformed = "MESSAGE_MALFORMED", InvalidArgument, "the message cannot be decoded";
-    /// The reply could not be sent in one message; nothing was written.
-    ReplyTooLarge = "REPLY_TOO_LARGE", InvalidArgument, "the reply would be too large";
-    /// The chunks of a stream are not numbered in order.
-    ChunkOutOfOrder = "CHUNK_OUT_OF_ORDER", InvalidArgument, "the chunks are out of order";
-    /// The same request id came with another request.
-    RequestIdReused = "REQUEST_ID_REUSED", InvalidArgument, "the request id was used for another request";
-    /// Nobody knows whether the commit happened; reading, or sending again, tells.
-    CommitUnknown = "COMMIT_UNKNOWN", Unavailable, "it is unknown whether the commit happened";
-    /// The disk is nearly full: reads go on, writes are refused.
-    StorageFull = "STORAGE_FULL", ResourceExhausted, "the disk is nearly full";
-    /// The store refuses writes until it is opened again.
-    StorageFailed = "STORAGE_FAILED", Unavailable, "the store failed and refuses writes until a restart";
-    /// Too much is waiting; try again shortly.
-    Overloaded = "OVERLOADED", ResourceExhausted, "too many requests are waiting";
-    /// The caller's deadline passed before the request was started.
-    Deadline = "DEADLINE", DeadlineExceeded, "the deadline passed before the request was started";
-    /// The service is stopping.
-    ShuttingDown = "SHUTTING_DOWN", Unavailable, "the service is stopping";
-    /// No token, or one that is not valid.
-    Unauthenticated = "UNAUTHENTICATED", Unauthenticated, "a valid token is needed";
-    /// The token does not allow this.
-    PermissionDenied = "PERMISSION_DENIED", PermissionDenied, "the token does not allow this";
-    /// Stored data cannot be read.
-    StorageCorrupt = "STORAGE_CORRUPT", DataLoss, "stored data cannot be read";
-    /// A fault of the service; the log has more.
-    Internal = "INTERNAL", Internal, "internal error";
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Why a request, or one row of it, was refused: the reason, and every fault found rather than the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,6 +75,14 @@ impl Violations {
         self.reason.get_or_insert(reason);
         if self.list.len() < VIOLATIONS_MAX {
             self.list.push(Violation::new(field, description));
+        }
+    }
+
+    /// Notes a fault that may be found again and again.
+    pub fn add_once(&mut self, reason: Reason, field: impl Into<String>, description: impl Into<String>) {
+        let violation = Violation::new(field, description);
+        if !self.list.contains(&violation) {
+            self.add(reason, violation.field, violation.description);
         }
     }
 

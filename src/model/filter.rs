@@ -3,21 +3,23 @@
 //! Doors fill the neutral tree [`RawFilter`]; [`Filter`] is the tree once parsed, with typed operands. Its grammar:
 //!
 //! - Entries of `filters` combine with AND. An entry is a condition (`key` and exactly one operator), or `and`, or `or`.
-//! - `eq ne in nin exists` go with every key; `gt gte lt lte` with texts, dates, instants and attributes; `prefix` and
-//!   `regex` with texts and attributes.
+//! - `eq ne in nin` go with every key but `account_details`, `exists` with every key; `gt gte lt lte` with texts, dates,
+//!   instants and attributes; `prefix` and `regex` with texts and attributes. Ids are no texts, statuses and genders are.
 //! - A condition on a value that the member does not have is false, except that **`ne` and `nin` are exactly the opposite
 //!   of `eq` and `in`** and so match members without the value, and members whose attribute has another type.
-//! - Texts compare by their bytes. E-mail addresses compare folded; only `regex` sees them as they are stored.
-//! - Attributes compare with operands of their own type: a number never equals, precedes or follows a string.
+//! - Texts compare by their bytes, except that `eq ne in nin` compare e-mail addresses folded, as their uniqueness does.
+//!   In operands on phone numbers the separators that storing removes are removed too.
+//! - Attributes compare with operands of their own type: a number never equals, precedes or follows a string. A list
+//!   matches when one of its strings does.
 //! - A regular expression is unanchored, runs in linear time, and knows no look-around and no back-references.
 
+mod digest;
 mod eval;
 mod kind;
 mod parse;
 mod raw;
 
 use std::fmt;
-use std::hash::Hasher;
 
 pub use self::eval::{BaseView, MemberView, Value};
 pub use self::raw::{RawFilter, RawRegex, RawValue};
@@ -47,7 +49,7 @@ pub struct Condition {
     pub op: Operator,
 }
 
-/// What a condition looks at. Bank details cannot be filtered by.
+/// What a condition looks at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
     /// `id`: the member's row, or the memberbase's number.
@@ -84,6 +86,8 @@ pub enum Field {
     UpdatedAt,
     /// `attributes.<key>`
     Attribute(String),
+    /// `account_details`, of which a filter sees only whether there are any.
+    AccountDetails,
     /// `name`, of memberbases only.
     Name,
 }
@@ -109,7 +113,7 @@ pub enum Operator {
     Lte(Operand),
     /// Present (true) or absent (false).
     Exists(bool),
-    /// Begins with this text; of an e-mail address, its folded form does.
+    /// Begins with this text.
     Prefix(String),
     /// Has a match of this expression somewhere.
     Regex(Pattern),
@@ -134,10 +138,22 @@ pub enum Operand {
     Bool(bool),
     /// A number.
     Number(f64),
-    /// A text; of an e-mail address, its folded form.
+    /// A text. Of an e-mail address, its folded form where it is compared for equality.
     Text(String),
-    /// A list of strings, equal to the same strings in the same order.
-    List(Vec<String>),
+}
+
+impl Operator {
+    /// The operator `in` over values of one field, in any order.
+    pub fn one_of(mut operands: Vec<Operand>) -> Self {
+        sort(&mut operands);
+        Self::In(operands)
+    }
+}
+
+/// Puts the operands of a list in the order in which they are searched, each once.
+fn sort(operands: &mut Vec<Operand>) {
+    operands.sort_unstable_by(|left, right| left.order(&right.as_value()));
+    operands.dedup();
 }
 
 /// A compiled regular expression.
@@ -165,109 +181,4 @@ impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pattern({:?}, case_insensitive: {})", self.text, self.case_insensitive)
     }
-}
-
-impl Filter {
-    /// Writes the filter without ambiguity, so that equal digests mean equal filters. Cursors are bound to it.
-    pub fn digest(&self, hasher: &mut impl Hasher) {
-        match self {
-            Self::True => hasher.write(&[0]),
-            Self::And(parts) => digest_parts(hasher, 1, parts),
-            Self::Or(parts) => digest_parts(hasher, 2, parts),
-            Self::Condition(Condition { field, op }) => {
-                hasher.write(&[3]);
-                digest_field(hasher, field);
-                op.digest(hasher);
-            }
-        }
-    }
-}
-
-fn digest_parts(hasher: &mut impl Hasher, tag: u8, parts: &[Filter]) {
-    digest_length(hasher, tag, parts.len());
-    for part in parts {
-        part.digest(hasher);
-    }
-}
-
-fn digest_field(hasher: &mut impl Hasher, field: &Field) {
-    let (tag, key) = match field {
-        Field::Id => (0, ""),
-        Field::Ref => (1, ""),
-        Field::Email => (2, ""),
-        Field::FirstName => (3, ""),
-        Field::LastName => (4, ""),
-        Field::Phone => (5, ""),
-        Field::WorkerId => (6, ""),
-        Field::Tier => (7, ""),
-        Field::Status => (8, ""),
-        Field::Dob => (9, ""),
-        Field::Gender => (10, ""),
-        Field::Role => (11, ""),
-        Field::Company => (12, ""),
-        Field::EnablePayroll => (13, ""),
-        Field::CreatedAt => (14, ""),
-        Field::UpdatedAt => (15, ""),
-        Field::Attribute(key) => (16, key.as_str()),
-        Field::Name => (17, ""),
-    };
-    digest_text(hasher, tag, key);
-}
-
-impl Operator {
-    fn digest(&self, hasher: &mut impl Hasher) {
-        let (tag, operands) = match self {
-            Self::Eq(operand) => (0, std::slice::from_ref(operand)),
-            Self::Ne(operand) => (1, std::slice::from_ref(operand)),
-            Self::In(operands) => (2, operands.as_slice()),
-            Self::NotIn(operands) => (3, operands.as_slice()),
-            Self::Gt(operand) => (4, std::slice::from_ref(operand)),
-            Self::Gte(operand) => (5, std::slice::from_ref(operand)),
-            Self::Lt(operand) => (6, std::slice::from_ref(operand)),
-            Self::Lte(operand) => (7, std::slice::from_ref(operand)),
-            Self::Exists(wanted) => return hasher.write(&[8, u8::from(*wanted)]),
-            Self::Prefix(prefix) => return digest_text(hasher, 9, prefix),
-            Self::Regex(pattern) => {
-                hasher.write(&[10, u8::from(pattern.case_insensitive)]);
-                return digest_text(hasher, 0, &pattern.text);
-            }
-        };
-        digest_length(hasher, tag, operands.len());
-        for operand in operands {
-            operand.digest(hasher);
-        }
-    }
-}
-
-impl Operand {
-    fn digest(&self, hasher: &mut impl Hasher) {
-        let (tag, number) = match self {
-            Self::Row(row) => (0, row.0),
-            Self::Base(base) => (1, u64::from(base.0)),
-            Self::Status(status) => (2, u64::from(status.index())),
-            Self::Gender(gender) => (3, u64::from(gender.index())),
-            Self::Date(date) => (4, u64::from(date.to_number())),
-            Self::Instant(at) => (5, at.micros().cast_unsigned()),
-            Self::Bool(value) => (6, u64::from(*value)),
-            Self::Number(number) => (7, number.to_bits()),
-            Self::Text(text) => return digest_text(hasher, 8, text),
-            Self::List(items) => {
-                digest_length(hasher, 9, items.len());
-                return items.iter().for_each(|item| digest_text(hasher, 0, item));
-            }
-        };
-        hasher.write(&[tag]);
-        hasher.write(&number.to_le_bytes());
-    }
-}
-
-fn digest_text(hasher: &mut impl Hasher, tag: u8, text: &str) {
-    digest_length(hasher, tag, text.len());
-    hasher.write(text.as_bytes());
-}
-
-/// `usize` has at most 64 bits wherever Rust runs.
-fn digest_length(hasher: &mut impl Hasher, tag: u8, length: usize) {
-    hasher.write(&[tag]);
-    hasher.write(&u64::try_from(length).unwrap_or(u64::MAX).to_le_bytes());
 }

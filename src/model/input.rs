@@ -3,12 +3,11 @@
 use crate::model::account::AccountDetails;
 use crate::model::attribute::AttributePatch;
 use crate::model::email::Email;
-use crate::model::error::Reason;
+use crate::model::field::ProfileField;
 use crate::model::member::{Gender, Status};
 use crate::model::phone::Phone;
 use crate::model::text::{Name, Ref, Tier, WorkerId};
-use crate::model::time::{Date, Dob};
-use crate::model::violation::Rule;
+use crate::model::time::Date;
 
 /// What happens to one field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -82,7 +81,8 @@ pub struct MemberPatch {
 pub struct MemberRow {
     /// The fields.
     pub patch: MemberPatch,
-    /// The status of a member that the row creates; without effect on one that exists.
+    /// The status that the row's member begins with when the row creates it, or comes back with when the row reactivates
+    /// it (`inactive`: it does not come back). Otherwise without effect.
     pub status: Option<Status>,
     /// The revision that the member must be at; 0 means that it must not exist.
     pub if_revision: Option<u64>,
@@ -117,7 +117,8 @@ pub enum Semantics {
     /// It stays.
     #[default]
     Merge,
-    /// It is cleared, attributes included: the row is the whole member.
+    /// It is cleared, attributes included: the row is the whole member. Only the `ref` stays, so that a row matched by
+    /// another key never takes a member's `ref` away by its silence; and the status, which rows do not change.
     Replace,
 }
 
@@ -144,156 +145,12 @@ impl MemberRow {
 }
 
 impl MatchBy {
-    /// The field's name on the wire.
+    /// The field that it is.
     pub fn field(self) -> ProfileField {
         match self {
             Self::Ref => ProfileField::Ref,
             Self::Email => ProfileField::Email,
             Self::WorkerId => ProfileField::WorkerId,
         }
-    }
-}
-
-/// The name of a field of the profile: for clearing by name, and for columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ProfileField {
-    /// `ref`
-    Ref,
-    /// `email`
-    Email,
-    /// `first_name`
-    FirstName,
-    /// `last_name`
-    LastName,
-    /// `phone`
-    Phone,
-    /// `worker_id`
-    WorkerId,
-    /// `tier`
-    Tier,
-    /// `dob`
-    Dob,
-    /// `gender`
-    Gender,
-    /// `role`
-    Role,
-    /// `company`
-    Company,
-    /// `enable_payroll`
-    EnablePayroll,
-    /// `account_details`
-    AccountDetails,
-}
-
-impl ProfileField {
-    /// Every field, in the order in which documents list them.
-    pub const ALL: [Self; 13] = [
-        Self::Ref,
-        Self::Email,
-        Self::FirstName,
-        Self::LastName,
-        Self::Phone,
-        Self::WorkerId,
-        Self::Tier,
-        Self::Dob,
-        Self::Gender,
-        Self::Role,
-        Self::Company,
-        Self::EnablePayroll,
-        Self::AccountDetails,
-    ];
-
-    /// The name on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ref => "ref",
-            Self::Email => "email",
-            Self::FirstName => "first_name",
-            Self::LastName => "last_name",
-            Self::Phone => "phone",
-            Self::WorkerId => "worker_id",
-            Self::Tier => "tier",
-            Self::Dob => "dob",
-            Self::Gender => "gender",
-            Self::Role => "role",
-            Self::Company => "company",
-            Self::EnablePayroll => "enable_payroll",
-            Self::AccountDetails => "account_details",
-        }
-    }
-
-    /// The field of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.as_str() == name)
-    }
-}
-
-impl MemberPatch {
-    /// Clears a field.
-    pub fn clear(&mut self, field: ProfileField) {
-        match field {
-            ProfileField::Ref => self.ref_ = Change::Clear,
-            ProfileField::Email => self.email = Change::Clear,
-            ProfileField::FirstName => self.first_name = Change::Clear,
-            ProfileField::LastName => self.last_name = Change::Clear,
-            ProfileField::Phone => self.phone = Change::Clear,
-            ProfileField::WorkerId => self.worker_id = Change::Clear,
-            ProfileField::Tier => self.tier = Change::Clear,
-            ProfileField::Dob => self.dob = Change::Clear,
-            ProfileField::Gender => self.gender = Change::Clear,
-            ProfileField::Role => self.role = Change::Clear,
-            ProfileField::Company => self.company = Change::Clear,
-            ProfileField::EnablePayroll => self.enable_payroll = Change::Clear,
-            ProfileField::AccountDetails => self.account_details = Change::Clear,
-        }
-    }
-
-    /// Whether a field was not named.
-    pub fn is_keep(&self, field: ProfileField) -> bool {
-        match field {
-            ProfileField::Ref => self.ref_.is_keep(),
-            ProfileField::Email => self.email.is_keep(),
-            ProfileField::FirstName => self.first_name.is_keep(),
-            ProfileField::LastName => self.last_name.is_keep(),
-            ProfileField::Phone => self.phone.is_keep(),
-            ProfileField::WorkerId => self.worker_id.is_keep(),
-            ProfileField::Tier => self.tier.is_keep(),
-            ProfileField::Dob => self.dob.is_keep(),
-            ProfileField::Gender => self.gender.is_keep(),
-            ProfileField::Role => self.role.is_keep(),
-            ProfileField::Company => self.company.is_keep(),
-            ProfileField::EnablePayroll => self.enable_payroll.is_keep(),
-            ProfileField::AccountDetails => self.account_details.is_keep(),
-        }
-    }
-
-    /// Sets a field from text, as a column of a file gives it. Bank details have no text form and are refused.
-    pub fn set_text(&mut self, field: ProfileField, text: String, today: Date) -> Result<(), Rule> {
-        match field {
-            ProfileField::Ref => self.ref_ = Change::Set(Ref::parse(text)?),
-            ProfileField::Email => self.email = Change::Set(Email::parse(text)?),
-            ProfileField::FirstName => self.first_name = Change::Set(Name::parse(text)?),
-            ProfileField::LastName => self.last_name = Change::Set(Name::parse(text)?),
-            ProfileField::Phone => self.phone = Change::Set(Phone::parse(text)?),
-            ProfileField::WorkerId => self.worker_id = Change::Set(WorkerId::parse(text)?),
-            ProfileField::Tier => self.tier = Change::Set(Tier::parse(text)?),
-            ProfileField::Dob => self.dob = Change::Set(Dob::parse(&text, today)?),
-            ProfileField::Gender => self.gender = Change::Set(Gender::parse(&text)?),
-            ProfileField::Role => self.role = Change::Set(Name::parse(text)?),
-            ProfileField::Company => self.company = Change::Set(Name::parse(text)?),
-            ProfileField::EnablePayroll => self.enable_payroll = Change::Set(parse_bool(&text)?),
-            ProfileField::AccountDetails => {
-                return Err(Rule::must_be(Reason::BankAccountInvalid, "given field by field"));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn parse_bool(text: &str) -> Result<bool, Rule> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(Rule::must_be(Reason::FieldInvalid, "true or false")),
     }
 }

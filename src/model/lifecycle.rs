@@ -37,8 +37,8 @@ const TRANSITIONS: &[(Action, Status, Status)] = &[
     (Action::Reactivate, Status::Inactive, Status::Active),
 ];
 
-/// The status after `action` on a member with status `from`. `new_members` is the base's setting, which says where
-/// members that come back begin. Refused with `STATUS_TRANSITION`, which names action and status.
+/// The status after `action` on a member with status `from`. `new_members` says where a member that comes back begins:
+/// the base's setting, unless the caller asks for another. Refused with `STATUS_TRANSITION`, which names action and status.
 pub fn transition(action: Action, from: Status, new_members: Status) -> Result<Status, Refusal> {
     TRANSITIONS
         .iter()

@@ -57,7 +57,7 @@ pub const CURSOR_CHARS: usize = 24;
 
 /// Levels of a filter tree; entries of `filters` are level 1.
 pub const FILTER_MAX_DEPTH: usize = 8;
-/// Conditions and combinators in a filter tree.
+/// Conditions in a filter tree. Combinators need no limit of their own: none is empty, and depth is limited.
 pub const FILTER_MAX_OPERANDS: usize = 1_000;
 /// Values of one `in` or `nin` list.
 pub const FILTER_IN_MAX_VALUES: usize = 10_000;
@@ -82,5 +82,9 @@ pub const FAILURE_DETAILS_MAX_ROWS: usize = 1_000;
 pub const BATCH_GET_MAX_KEYS: usize = 10_000;
 /// Most members of a bulk delete.
 pub const BULK_DELETE_MAX_MEMBERS: usize = 100_000;
+/// Most rows of one chunk of an import.
+pub const IMPORT_CHUNK_MAX_ROWS: usize = 10_000;
+/// Most bytes of one chunk of an import.
+pub const IMPORT_CHUNK_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Longest request id, in visible ASCII characters.
 pub const REQUEST_ID_MAX_CHARS: usize = 255;

@@ -12,6 +12,7 @@ pub mod base;
 pub mod cursor;
 pub mod email;
 pub mod error;
+pub mod field;
 pub mod filter;
 pub mod fingerprint;
 pub mod id;
@@ -21,6 +22,7 @@ pub mod limits;
 pub mod member;
 pub mod page;
 pub mod phone;
+pub mod reason;
 pub mod text;
 pub mod time;
 pub mod upsert;
@@ -32,17 +34,16 @@ pub use self::base::{BaseSettings, StatusCounts};
 pub use self::cursor::{Cursor, CursorKey};
 pub use self::email::Email;
 pub use self::error::{Code, Reason, Refusal, RowError, Violations};
+pub use self::field::ProfileField;
 pub use self::filter::{
     BaseView, Condition, Field, Filter, MemberView, Operand, Operator, RawFilter, RawRegex, RawValue,
 };
 pub use self::id::{BaseNumber, IdError, IdKey, Row, Sealer};
-pub use self::input::{
-    Change, MatchBy, MatchKey, MemberPatch, MemberRow, ProfileField, Semantics, UpsertOptions,
-};
+pub use self::input::{Change, MatchBy, MatchKey, MemberPatch, MemberRow, Semantics, UpsertOptions};
 pub use self::member::{Gender, Member, Profile, Status};
 pub use self::page::{Direction, PageRequest, RawSort, SortKey};
 pub use self::phone::Phone;
-pub use self::text::{BaseName, Name, Ref, Tier, WorkerId};
+pub use self::text::{BaseName, Name, Ref, RequestId, Tier, WorkerId};
 pub use self::time::{Date, Dob, Timestamp};
 pub use self::upsert::{Outcome, Update};
 pub use self::violation::{Rule, Violation};

@@ -5,7 +5,8 @@
 
 use crate::model::error::Reason;
 use crate::model::limits::{
-    BASE_NAME_MAX_CHARS, NAME_MAX_CHARS, REF_MAX_BYTES, TIER_MAX_CHARS, WORKER_ID_MAX_BYTES,
+    BASE_NAME_MAX_CHARS, NAME_MAX_CHARS, REF_MAX_BYTES, REQUEST_ID_MAX_CHARS, TIER_MAX_CHARS,
+    WORKER_ID_MAX_BYTES,
 };
 use crate::model::violation::{Fault, Rule};
 
@@ -73,6 +74,18 @@ text_type!(
 text_type!(
     /// The name of a memberbase; need not be unique.
     BaseName, |text| checked(Reason::NameInvalid, Limit::Chars(BASE_NAME_MAX_CHARS), text)
+);
+
+text_type!(
+    /// The caller's name of a request: 1 to 255 visible ASCII characters.
+    RequestId, |text| {
+        let text = checked(Reason::FieldInvalid, Limit::Bytes(REQUEST_ID_MAX_CHARS), text)?;
+        if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(text)
+        } else {
+            Err(Rule::must_be(Reason::FieldInvalid, "visible ASCII characters"))
+        }
+    }
 );
 
 /// The longest a text may be.

@@ -52,7 +52,7 @@ pub fn create(row: &MemberRow, new_members: Status, now: Timestamp) -> Result<Me
     Ok(member)
 }
 
-/// What `row` does to `current`. Its status counts only for members that a row creates, so it is passed over here.
+/// What `row` does to `current`. The row's status counts only if the member comes back.
 pub fn update(
     current: &Member,
     row: &MemberRow,
@@ -63,7 +63,8 @@ pub fn update(
     if let Some(wanted) = row.if_revision.filter(|revision| *revision != current.revision) {
         return Err(mismatch(format!("is {wanted}, but the member is at revision {}", current.revision)));
     }
-    let comes_back = options.reactivate && current.status == Status::Inactive;
+    let wanted = row.status.unwrap_or(new_members);
+    let comes_back = options.reactivate && current.status == Status::Inactive && wanted != Status::Inactive;
     if !comes_back && !changes(current, &row.patch, options.semantics) {
         return Ok(Update::Unchanged);
     }
@@ -71,7 +72,7 @@ pub fn update(
     apply(&mut member, &row.patch, options.semantics)?;
     member.updated_at = now;
     if comes_back {
-        member.status = transition(Action::Reactivate, current.status, new_members)?;
+        member.status = transition(Action::Reactivate, current.status, wanted)?;
         return Ok(Update::Reactivated(member));
     }
     Ok(Update::Updated(member))
@@ -105,7 +106,8 @@ fn changes(member: &Member, patch: &MemberPatch, semantics: Semantics) -> bool {
         enable_payroll,
         account_details,
     } = &member.profile;
-    differs(ref_, &patch.ref_, semantics)
+    // No row takes a `ref` away by its silence.
+    differs(ref_, &patch.ref_, Semantics::Merge)
         || differs(email, &patch.email, semantics)
         || differs(first_name, &patch.first_name, semantics)
         || differs(last_name, &patch.last_name, semantics)
@@ -152,7 +154,8 @@ fn apply(member: &mut Member, patch: &MemberPatch, semantics: Semantics) -> Resu
         enable_payroll,
         account_details,
     } = &mut member.profile;
-    set(ref_, &patch.ref_, semantics);
+    // No row takes a `ref` away by its silence.
+    set(ref_, &patch.ref_, Semantics::Merge);
     set(email, &patch.email, semantics);
     set(first_name, &patch.first_name, semantics);
     set(last_name, &patch.last_name, semantics);

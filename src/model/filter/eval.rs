@@ -54,14 +54,16 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
     /// A list of strings.
     List(&'a [String]),
+    /// Something that can only be there or not.
+    Present,
 }
 
 /// What filters can look at.
 trait View {
-    /// The value of a field, if there is one.
+    /// The value of a field as it is compared for equality, if there is one.
     fn value(&self, field: &Field) -> Option<Value<'_>>;
     /// The text of a field as it is stored, if it has one.
-    fn stored_text(&self, field: &Field) -> Option<&str>;
+    fn text(&self, field: &Field) -> Option<&str>;
 }
 
 impl Filter {
@@ -92,31 +94,51 @@ impl Condition {
     }
 
     fn holds(&self, view: &impl View) -> bool {
-        let compare = |operand: &Operand| view.value(&self.field).and_then(|value| operand.compare(&value));
-        let equals = |operand: &Operand| compare(operand) == Some(Ordering::Equal);
+        let equals = |operand: &Operand| {
+            any(view.value(&self.field), |value| operand.compare(value) == Some(Ordering::Equal))
+        };
         let is_in = |operands: &[Operand]| {
-            view.value(&self.field)
-                .is_some_and(|value| operands.binary_search_by(|operand| operand.order(&value)).is_ok())
+            any(view.value(&self.field), |value| {
+                operands.binary_search_by(|operand| operand.order(value)).is_ok()
+            })
+        };
+        // Everything but equality sees texts as they are stored.
+        let stored = || match view.text(&self.field) {
+            Some(text) => Some(Value::Text(Cow::Borrowed(text))),
+            None => view.value(&self.field),
+        };
+        // The operand is compared with the value, so the orders are the other way round.
+        let is_ordered = |operand: &Operand, fits: fn(Ordering) -> bool| {
+            any(stored(), |value| operand.compare(value).is_some_and(fits))
+        };
+        let text_fits = |fits: &dyn Fn(&str) -> bool| {
+            any(stored(), |value| match value {
+                Value::Text(text) => fits(text),
+                _ => false,
+            })
         };
         match &self.op {
             Operator::Eq(operand) => equals(operand),
             Operator::Ne(operand) => !equals(operand),
             Operator::In(operands) => is_in(operands),
             Operator::NotIn(operands) => !is_in(operands),
-            // The operand is compared with the value, so the orders are the other way round.
-            Operator::Gt(operand) => compare(operand) == Some(Ordering::Less),
-            Operator::Gte(operand) => compare(operand).is_some_and(Ordering::is_le),
-            Operator::Lt(operand) => compare(operand) == Some(Ordering::Greater),
-            Operator::Lte(operand) => compare(operand).is_some_and(Ordering::is_ge),
+            Operator::Gt(operand) => is_ordered(operand, Ordering::is_lt),
+            Operator::Gte(operand) => is_ordered(operand, Ordering::is_le),
+            Operator::Lt(operand) => is_ordered(operand, Ordering::is_gt),
+            Operator::Lte(operand) => is_ordered(operand, Ordering::is_ge),
             Operator::Exists(wanted) => view.value(&self.field).is_some() == *wanted,
-            Operator::Prefix(prefix) => match view.value(&self.field) {
-                Some(Value::Text(text)) => text.starts_with(prefix.as_str()),
-                _ => false,
-            },
-            Operator::Regex(pattern) => {
-                view.stored_text(&self.field).is_some_and(|text| pattern.is_match(text))
-            }
+            Operator::Prefix(prefix) => text_fits(&|text| text.starts_with(prefix.as_str())),
+            Operator::Regex(pattern) => text_fits(&|text| pattern.is_match(text)),
         }
+    }
+}
+
+/// Whether the value fits, or of a list one of its strings.
+fn any(value: Option<Value<'_>>, fits: impl Fn(&Value<'_>) -> bool) -> bool {
+    match value {
+        None => false,
+        Some(Value::List(items)) => items.iter().any(|item| fits(&Value::Text(Cow::Borrowed(item)))),
+        Some(value) => fits(&value),
     }
 }
 
@@ -138,6 +160,7 @@ impl View for MemberView<'_> {
                 AttributeValue::Bool(value) => Value::Bool(*value),
                 AttributeValue::List(items) => Value::List(items),
             }),
+            Field::AccountDetails => profile.account_details.as_ref().map(|_| Value::Present),
             Field::Ref
             | Field::FirstName
             | Field::LastName
@@ -146,34 +169,35 @@ impl View for MemberView<'_> {
             | Field::Tier
             | Field::Role
             | Field::Company
-            | Field::Name => self.stored_text(field).map(|text| Value::Text(Cow::Borrowed(text))),
+            | Field::Name => self.text(field).map(|text| Value::Text(Cow::Borrowed(text))),
         }
     }
 
-    fn stored_text(&self, field: &Field) -> Option<&str> {
-        fn text<T: AsRef<str>>(value: &Option<T>) -> Option<&str> {
+    fn text(&self, field: &Field) -> Option<&str> {
+        fn of<T: AsRef<str>>(value: &Option<T>) -> Option<&str> {
             value.as_ref().map(AsRef::as_ref)
         }
         let profile = &self.member.profile;
         match field {
-            Field::Ref => text(&profile.ref_),
-            Field::Email => text(&profile.email),
-            Field::FirstName => text(&profile.first_name),
-            Field::LastName => text(&profile.last_name),
-            Field::Phone => text(&profile.phone),
-            Field::WorkerId => text(&profile.worker_id),
-            Field::Tier => text(&profile.tier),
-            Field::Role => text(&profile.role),
-            Field::Company => text(&profile.company),
+            Field::Ref => of(&profile.ref_),
+            Field::Email => of(&profile.email),
+            Field::FirstName => of(&profile.first_name),
+            Field::LastName => of(&profile.last_name),
+            Field::Phone => of(&profile.phone),
+            Field::WorkerId => of(&profile.worker_id),
+            Field::Tier => of(&profile.tier),
+            Field::Role => of(&profile.role),
+            Field::Company => of(&profile.company),
             Field::Attribute(key) => match self.member.attributes.get(key) {
                 Some(AttributeValue::Text(text)) => Some(text),
                 _ => None,
             },
+            Field::Status => Some(self.member.status.as_str()),
+            Field::Gender => profile.gender.map(Gender::as_str),
             Field::Id
-            | Field::Status
             | Field::Dob
-            | Field::Gender
             | Field::EnablePayroll
+            | Field::AccountDetails
             | Field::CreatedAt
             | Field::UpdatedAt
             | Field::Name => None,
@@ -193,7 +217,7 @@ impl View for BaseView<'_> {
         }
     }
 
-    fn stored_text(&self, field: &Field) -> Option<&str> {
+    fn text(&self, field: &Field) -> Option<&str> {
         (*field == Field::Name).then_some(self.name)
     }
 }
@@ -211,7 +235,6 @@ impl Operand {
             (Self::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
             (Self::Number(left), Value::Number(right)) => left.partial_cmp(right),
             (Self::Text(left), Value::Text(right)) => Some(left.as_str().cmp(right)),
-            (Self::List(left), Value::List(right)) => Some(left.as_slice().cmp(right)),
             _ => None,
         }
     }
@@ -233,7 +256,6 @@ impl Operand {
             Self::Bool(value) => Value::Bool(*value),
             Self::Number(number) => Value::Number(*number),
             Self::Text(text) => Value::Text(Cow::Borrowed(text)),
-            Self::List(items) => Value::List(items),
         }
     }
 }
@@ -252,6 +274,7 @@ impl Value<'_> {
             Self::Number(_) => 7,
             Self::Text(_) => 8,
             Self::List(_) => 9,
+            Self::Present => 10,
         }
     }
 }

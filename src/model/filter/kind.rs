@@ -1,6 +1,6 @@
 //! What each key holds, which operators go with it, and how its operands are read.
 
-use crate::model::attribute::{AttributeValue, check_key};
+use crate::model::attribute::{check_key, checked_number};
 use crate::model::email::fold;
 use crate::model::error::Reason;
 use crate::model::filter::raw::RawValue;
@@ -32,32 +32,37 @@ pub(super) enum Kind {
     Instant,
     Bool,
     Attribute,
+    Presence,
 }
 
 impl Kind {
     /// Whether `gt`, `gte`, `lt` and `lte` go with it.
     pub(super) fn is_ordered(self) -> bool {
         match self {
-            Self::Text | Self::Email | Self::Phone | Self::Date | Self::Instant | Self::Attribute => true,
-            Self::Id | Self::Status | Self::Gender | Self::Bool => false,
+            Self::Date | Self::Instant => true,
+            _ => self.is_text(),
         }
     }
 
     /// Whether `prefix` and `regex` go with it.
     pub(super) fn is_text(self) -> bool {
         match self {
-            Self::Text | Self::Email | Self::Phone | Self::Attribute => true,
-            Self::Id | Self::Status | Self::Gender | Self::Bool | Self::Date | Self::Instant => false,
+            Self::Text | Self::Email | Self::Phone | Self::Status | Self::Gender | Self::Attribute => true,
+            Self::Id | Self::Bool | Self::Date | Self::Instant | Self::Presence => false,
+        }
+    }
+
+    /// The type as it is put in order: addresses and words are plain texts then.
+    pub(super) fn when_ordered(self) -> Self {
+        match self {
+            Self::Email | Self::Status | Self::Gender => Self::Text,
+            other => other,
         }
     }
 
     /// A prefix as values of this type are compared with it.
     pub(super) fn prefix(self, prefix: String) -> String {
-        match self {
-            Self::Email => fold(&prefix).into_owned(),
-            Self::Phone => without_separators(&prefix),
-            _ => prefix,
-        }
+        if self == Self::Phone { without_separators(&prefix) } else { prefix }
     }
 }
 
@@ -76,6 +81,7 @@ const MEMBER_KEYS: &[(&str, Field, Kind)] = &[
     ("role", Field::Role, Kind::Text),
     ("company", Field::Company, Kind::Text),
     ("enable_payroll", Field::EnablePayroll, Kind::Bool),
+    ("account_details", Field::AccountDetails, Kind::Presence),
     ("created_at", Field::CreatedAt, Kind::Instant),
     ("updated_at", Field::UpdatedAt, Kind::Instant),
 ];
@@ -144,6 +150,7 @@ impl Subject<'_> {
                 _ => return Err(invalid("must be true or false")),
             },
             Kind::Attribute => attribute(value)?,
+            Kind::Presence => return Err(invalid("does not go with this key, which takes exists only")),
         };
         Ok(Some(operand))
     }
@@ -163,28 +170,16 @@ impl Subject<'_> {
     }
 }
 
-/// Operands of attributes obey the rules of attributes, so that what cannot be stored cannot be asked for in vain.
+/// Numbers obey the rule of stored numbers: what JSON rounds cannot be asked for in vain.
 fn attribute(value: RawValue) -> Result<Operand, Fault> {
-    let value = match value {
-        RawValue::Text(text) => AttributeValue::text(text),
-        RawValue::Number(number) => AttributeValue::number(number),
-        RawValue::Bool(value) => Ok(AttributeValue::bool(value)),
-        RawValue::List(items) => {
-            let texts = items.into_iter().map(|item| match item {
-                RawValue::Text(text) => Some(text),
-                _ => None,
-            });
-            let texts: Option<Vec<String>> = texts.collect();
-            AttributeValue::list(texts.ok_or_else(|| invalid("must be a list of strings"))?)
+    match value {
+        RawValue::Text(text) => Ok(Operand::Text(text)),
+        RawValue::Bool(value) => Ok(Operand::Bool(value)),
+        RawValue::Number(number) => {
+            checked_number(number).map(Operand::Number).map_err(|rule| invalid(rule.describe()))
         }
-        RawValue::Null | RawValue::Object => {
-            return Err(invalid("must be a string, a number, true, false or a list of strings"));
+        RawValue::Null | RawValue::List(_) | RawValue::Object => {
+            Err(invalid("must be a string, a number, true or false"))
         }
-    };
-    Ok(match value.map_err(|rule| invalid(rule.describe()))? {
-        AttributeValue::Text(text) => Operand::Text(text),
-        AttributeValue::Number(number) => Operand::Number(number),
-        AttributeValue::Bool(value) => Operand::Bool(value),
-        AttributeValue::List(items) => Operand::List(items),
-    })
+    }
 }

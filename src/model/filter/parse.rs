@@ -5,7 +5,7 @@ use regex::RegexBuilder;
 use crate::model::error::{Reason, Refusal, Violations};
 use crate::model::filter::kind::{Kind, Subject};
 use crate::model::filter::raw::{Comparison, RawFilter, RawOperator, RawRegex, RawValue};
-use crate::model::filter::{Condition, Filter, Operand, Operator, Pattern};
+use crate::model::filter::{Condition, Filter, Operand, Operator, Pattern, sort};
 use crate::model::id::{BaseNumber, Sealer};
 use crate::model::limits::{
     FILTER_IN_MAX_VALUES, FILTER_MAX_DEPTH, FILTER_MAX_OPERANDS, FILTER_MAX_REGEXES, REGEX_CACHE_MAX_BYTES,
@@ -58,14 +58,11 @@ impl<'a> Parser<'a> {
         }
         let mut filters = Vec::new();
         for (index, entry) in raw.into_iter().enumerate() {
-            self.operands += 1;
+            if entry.and.is_none() && entry.or.is_none() {
+                self.operands += 1;
+            }
             if self.operands > FILTER_MAX_OPERANDS {
-                // Said once: the counter passes this value once.
-                if self.operands == FILTER_MAX_OPERANDS + 1 {
-                    let description =
-                        format!("must have at most {FILTER_MAX_OPERANDS} conditions and combinators in all");
-                    self.violations.add(Reason::FilterTooLarge, "filters", description);
-                }
+                self.too_large("conditions", FILTER_MAX_OPERANDS);
                 break;
             }
             filters.extend(self.entry(entry, &format!("{path}[{index}]"), depth));
@@ -134,6 +131,10 @@ impl<'a> Parser<'a> {
                 self.invalid(path, "does not go with this key, which is not a text");
                 None
             }
+            RawOperator::Prefix(prefix) if prefix.is_empty() => {
+                self.invalid(path, "must not be empty");
+                None
+            }
             RawOperator::Prefix(prefix) => Some(Operator::Prefix(kind.prefix(prefix))),
             RawOperator::Regex(regex) => self.regex(regex, path),
             // Combinators have no key, and were told apart before.
@@ -153,6 +154,7 @@ impl<'a> Parser<'a> {
             self.invalid(path, "does not go with this key, which has no order");
             return None;
         }
+        let kind = if is_order { kind.when_ordered() } else { kind };
         let operand = match self.subject.operand(kind, value) {
             Ok(operand) => operand,
             Err((reason, description)) => {
@@ -160,7 +162,7 @@ impl<'a> Parser<'a> {
                 return None;
             }
         };
-        if is_order && matches!(operand, Some(Operand::Bool(_) | Operand::List(_))) {
+        if is_order && matches!(operand, Some(Operand::Bool(_))) {
             self.invalid(path, "must be a string or a number");
             return None;
         }
@@ -194,8 +196,7 @@ impl<'a> Parser<'a> {
                 }
             }
         }
-        operands.sort_unstable_by(|left, right| left.order(&right.as_value()));
-        operands.dedup();
+        sort(&mut operands);
         all_good.then_some(operands)
     }
 
@@ -218,6 +219,12 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Said once for each kind of thing, whatever their number.
+    fn too_large(&mut self, things: &str, limit: usize) {
+        let description = format!("must have at most {limit} {things} in all");
+        self.violations.add_once(Reason::FilterTooLarge, "filters", description);
+    }
+
     fn invalid(&mut self, path: impl Into<String>, description: impl Into<String>) {
         self.violations.add(Reason::FilterInvalid, path, description);
     }
@@ -225,6 +232,9 @@ impl<'a> Parser<'a> {
 
 fn compile(raw: RawRegex) -> Result<Pattern, String> {
     let RawRegex { pattern: text, case_insensitive } = raw;
+    if text.is_empty() {
+        return Err("must not be empty".to_owned());
+    }
     if text.len() > REGEX_MAX_BYTES {
         return Err(format!("must be at most {REGEX_MAX_BYTES} bytes long, not {}", text.len()));
     }

@@ -1,0 +1,177 @@
+//! The fields of a member by name: for clearing, and for columns of files.
+
+use crate::model::email::Email;
+use crate::model::error::Reason;
+use crate::model::input::{Change, MatchBy, MemberPatch};
+use crate::model::member::Gender;
+use crate::model::phone::Phone;
+use crate::model::text::{Name, Ref, Tier, WorkerId};
+use crate::model::time::{Date, Dob};
+use crate::model::violation::Rule;
+
+/// The name of a field of the profile: for clearing by name, and for columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProfileField {
+    /// `ref`
+    Ref,
+    /// `email`
+    Email,
+    /// `first_name`
+    FirstName,
+    /// `last_name`
+    LastName,
+    /// `phone`
+    Phone,
+    /// `worker_id`
+    WorkerId,
+    /// `tier`
+    Tier,
+    /// `dob`
+    Dob,
+    /// `gender`
+    Gender,
+    /// `role`
+    Role,
+    /// `company`
+    Company,
+    /// `enable_payroll`
+    EnablePayroll,
+    /// `account_details`
+    AccountDetails,
+    /// `attributes`, all of them.
+    Attributes,
+}
+
+impl ProfileField {
+    /// Every field, in the order in which documents list them.
+    pub const ALL: [Self; 14] = [
+        Self::Ref,
+        Self::Email,
+        Self::FirstName,
+        Self::LastName,
+        Self::Phone,
+        Self::WorkerId,
+        Self::Tier,
+        Self::Dob,
+        Self::Gender,
+        Self::Role,
+        Self::Company,
+        Self::EnablePayroll,
+        Self::AccountDetails,
+        Self::Attributes,
+    ];
+
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ref => "ref",
+            Self::Email => "email",
+            Self::FirstName => "first_name",
+            Self::LastName => "last_name",
+            Self::Phone => "phone",
+            Self::WorkerId => "worker_id",
+            Self::Tier => "tier",
+            Self::Dob => "dob",
+            Self::Gender => "gender",
+            Self::Role => "role",
+            Self::Company => "company",
+            Self::EnablePayroll => "enable_payroll",
+            Self::AccountDetails => "account_details",
+            Self::Attributes => "attributes",
+        }
+    }
+
+    /// The field of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.as_str() == name)
+    }
+}
+
+impl MemberPatch {
+    /// Clears the field of that name: one that exists, that the row does not also set, and that it is not matched by.
+    pub fn clear_named(&mut self, name: &str, match_by: MatchBy) -> Result<(), Rule> {
+        let field = ProfileField::parse(name)
+            .ok_or(Rule::must_be(Reason::UnknownField, "the name of a field of members"))?;
+        if field == match_by.field() {
+            return Err(Rule::must_be(
+                Reason::FieldConflict,
+                "another field than the one that rows are matched by",
+            ));
+        }
+        if !self.is_keep(field) {
+            return Err(Rule::must_be(Reason::FieldConflict, "a field that the row does not name elsewhere"));
+        }
+        self.clear(field);
+        Ok(())
+    }
+
+    /// Clears a field.
+    pub fn clear(&mut self, field: ProfileField) {
+        match field {
+            ProfileField::Ref => self.ref_ = Change::Clear,
+            ProfileField::Email => self.email = Change::Clear,
+            ProfileField::FirstName => self.first_name = Change::Clear,
+            ProfileField::LastName => self.last_name = Change::Clear,
+            ProfileField::Phone => self.phone = Change::Clear,
+            ProfileField::WorkerId => self.worker_id = Change::Clear,
+            ProfileField::Tier => self.tier = Change::Clear,
+            ProfileField::Dob => self.dob = Change::Clear,
+            ProfileField::Gender => self.gender = Change::Clear,
+            ProfileField::Role => self.role = Change::Clear,
+            ProfileField::Company => self.company = Change::Clear,
+            ProfileField::EnablePayroll => self.enable_payroll = Change::Clear,
+            ProfileField::AccountDetails => self.account_details = Change::Clear,
+            ProfileField::Attributes => self.attributes.replace_all = true,
+        }
+    }
+
+    /// Whether a field was not named.
+    pub fn is_keep(&self, field: ProfileField) -> bool {
+        match field {
+            ProfileField::Ref => self.ref_.is_keep(),
+            ProfileField::Email => self.email.is_keep(),
+            ProfileField::FirstName => self.first_name.is_keep(),
+            ProfileField::LastName => self.last_name.is_keep(),
+            ProfileField::Phone => self.phone.is_keep(),
+            ProfileField::WorkerId => self.worker_id.is_keep(),
+            ProfileField::Tier => self.tier.is_keep(),
+            ProfileField::Dob => self.dob.is_keep(),
+            ProfileField::Gender => self.gender.is_keep(),
+            ProfileField::Role => self.role.is_keep(),
+            ProfileField::Company => self.company.is_keep(),
+            ProfileField::EnablePayroll => self.enable_payroll.is_keep(),
+            ProfileField::AccountDetails => self.account_details.is_keep(),
+            ProfileField::Attributes => self.attributes.is_empty(),
+        }
+    }
+
+    /// Sets a field from text, as a column of a file gives it. Bank details and attributes have no text form.
+    pub fn set_text(&mut self, field: ProfileField, text: String, today: Date) -> Result<(), Rule> {
+        match field {
+            ProfileField::Ref => self.ref_ = Change::Set(Ref::parse(text)?),
+            ProfileField::Email => self.email = Change::Set(Email::parse(text)?),
+            ProfileField::FirstName => self.first_name = Change::Set(Name::parse(text)?),
+            ProfileField::LastName => self.last_name = Change::Set(Name::parse(text)?),
+            ProfileField::Phone => self.phone = Change::Set(Phone::parse(text)?),
+            ProfileField::WorkerId => self.worker_id = Change::Set(WorkerId::parse(text)?),
+            ProfileField::Tier => self.tier = Change::Set(Tier::parse(text)?),
+            ProfileField::Dob => self.dob = Change::Set(Dob::parse(&text, today)?),
+            ProfileField::Gender => self.gender = Change::Set(Gender::parse(&text)?),
+            ProfileField::Role => self.role = Change::Set(Name::parse(text)?),
+            ProfileField::Company => self.company = Change::Set(Name::parse(text)?),
+            ProfileField::EnablePayroll => self.enable_payroll = Change::Set(parse_bool(&text)?),
+            ProfileField::AccountDetails | ProfileField::Attributes => {
+                return Err(Rule::must_be(Reason::FieldInvalid, "given part by part"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse_bool(text: &str) -> Result<bool, Rule> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Rule::must_be(Reason::FieldInvalid, "true or false")),
+    }
+}
