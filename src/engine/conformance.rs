@@ -1,1 +1,118 @@
+//! The contract of [`Engine`](super::Engine), as tests that every engine runs.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Batch, Direction, Engine, EngineError, Key, KeyRange, MAX_KEY_BYTES, MAX_VALUE_BYTES, Value};
+
+mod cases;
+mod model;
+
+/// An engine under test, and how it is started again.
+pub(super) struct Subject {
+    pub(super) engine: Arc<dyn Engine>,
+    /// Called when nobody else holds the engine any more.
+    pub(super) restart: Box<dyn Fn(Arc<dyn Engine>, Stop) -> Arc<dyn Engine> + Send + Sync>,
+}
+
+/// How an engine ends before it starts again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    Closed,
+    Killed,
+}
+
+macro_rules! run_on {
+    ($name:ident, $subject:expr) => {
+        mod $name {
+            use super::super::{cases, model};
+            cases::all!($subject);
+
+            #[test]
+            fn behaves_like_a_plain_map_under_random_operations() {
+                model::run(|| $subject);
+            }
+        }
+    };
+}
+
+mod on {
+    run_on!(memory, crate::engine::conformance::memory());
+    run_on!(sled, crate::engine::conformance::sled());
+}
+
+/// The memory engine outlives nothing, so starting it again is not to stop it.
+fn memory() -> Subject {
+    let engine = Arc::new(super::memory::MemoryEngine::new());
+    Subject { engine, restart: Box::new(|engine, _| engine) }
+}
+
+fn sled() -> Subject {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = super::sled::SledConfig::new(dir.path().join("data"));
+    // Small enough that every run goes through several segments and positions.
+    config.segment_bytes = 4096;
+    config.confirm_bytes = 4096;
+    config.reserve_bytes = 0;
+    let open = move || {
+        let _keep = &dir;
+        let engine = super::sled::SledEngine::open(config.clone(), |_| {}).unwrap();
+        Arc::new(engine) as Arc<dyn Engine>
+    };
+    let engine = open();
+    let restart = Box::new(move |engine: Arc<dyn Engine>, stop| {
+        assert_eq!(Arc::strong_count(&engine), 1, "somebody still holds the engine");
+        if stop == Stop::Closed {
+            block_on(engine.close()).unwrap();
+        }
+        drop(engine);
+        open()
+    });
+    Subject { engine, restart }
+}
+
+fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
+    // From inside a runtime as well: a thread of its own has none.
+    std::thread::scope(|scope| scope.spawn(|| runtime().block_on(future)).join().unwrap())
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn key(name: &str) -> Key {
+    name.as_bytes().to_vec()
+}
+
+fn value(text: &str) -> Value {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
+fn put(pairs: &[(&str, &str)]) -> Batch {
+    let mut batch = Batch::default();
+    pairs.iter().for_each(|(k, v)| batch.put(key(k), value(v)));
+    batch
+}
+
+fn delete(keys: &[&str]) -> Batch {
+    let mut batch = Batch::default();
+    keys.iter().for_each(|k| batch.delete(key(k)));
+    batch
+}
+
+fn check(mut batch: Batch, name: &str, expected: Option<&str>) -> Batch {
+    batch.checks.push((key(name), expected.map(value)));
+    batch
+}
+
+async fn get(engine: &dyn Engine, name: &str) -> Option<String> {
+    let found = engine.get_many(&[key(name)]).await.unwrap();
+    found[0].as_ref().map(|v| String::from_utf8(v.to_vec()).unwrap())
+}
+
+async fn scan_all(engine: &dyn Engine) -> Vec<(String, String)> {
+    let found = engine.scan(KeyRange::prefix(b""), Direction::Forward, usize::MAX).await.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    found.iter().map(|(k, v)| (text(k), text(v))).collect()
+}

@@ -20,7 +20,11 @@
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+pub(crate) mod faulty;
 pub mod memory;
+mod merge;
+mod pending;
 pub mod sled;
 
 use std::fmt;

@@ -1,0 +1,208 @@
+//! The sled engine alone, fed with what a base of members writes: `cargo bench --bench engine -- [MEMBERS]`.
+//!
+//! Per 1,000 members one batch of 63 blocks of 16 rows, a commit record of up to 60 KB and the base's header; per ten of
+//! those a checkpoint of 800-byte buckets. Two batches are in flight, as a lane has them. Then reads, a clean close, an
+//! open, and an open after `kill -9` of a child that does the same load.
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_precision_loss, clippy::cast_possible_truncation)]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use memberbase::engine::sled::{SledConfig, SledEngine};
+use memberbase::engine::{Batch, Engine};
+
+const MEMBERS_PER_BATCH: u64 = 1000;
+const BUCKETS_PER_MEMBER: f64 = 0.075;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["child", dir, members] => runtime.block_on(child(Path::new(dir), members.parse().unwrap())),
+        [] => runtime.block_on(run(1_000_000)),
+        [members, ..] => runtime.block_on(run(members.parse().unwrap())),
+    }
+}
+
+async fn run(members: u64) {
+    let temp = tempfile::tempdir_in(std::env::var("BENCH_DIR").unwrap_or_else(|_| "/tmp".to_owned())).unwrap();
+    let engine = open(temp.path(), "open (new)").await;
+    load(&engine, members).await;
+    let status = engine.status();
+    println!("log {:.0} B/member, sled {:.0} B/member", per(status.log_bytes, members), per(status.disk_bytes, members));
+    gets(&engine, members).await;
+    println!("memory {}", memory());
+    timed("close", engine.close()).await.unwrap();
+    drop(engine);
+    let engine = open(temp.path(), "open after a close").await;
+    gets(&engine, members).await;
+    println!("memory {}", memory());
+    timed("close", engine.close()).await.unwrap();
+    drop(engine);
+
+    let killed = temp.path().join("killed");
+    std::fs::create_dir(&killed).unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["child", killed.to_str().unwrap(), &members.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.map(Result::unwrap).find(|l| l == "loaded").unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let engine = open(&killed, "open after kill -9").await;
+    assert!(engine.status().durable >= members / MEMBERS_PER_BATCH);
+    timed("close", engine.close()).await.unwrap();
+    drop(engine);
+    std::fs::remove_dir_all(killed.join("data/sled")).unwrap();
+    let engine = open(&killed, "open without sled's directory").await;
+    drop(engine);
+}
+
+async fn child(dir: &Path, members: u64) {
+    let engine = open(dir, "child").await;
+    load(&engine, members).await;
+    println!("loaded");
+    std::future::pending::<()>().await;
+}
+
+async fn open(dir: &Path, what: &str) -> SledEngine {
+    let config = SledConfig::new(dir.join("data"));
+    let start = Instant::now();
+    let opened = tokio::task::spawn_blocking(|| SledEngine::open(config, |line| println!("  {line}")));
+    let engine = opened.await.unwrap().unwrap();
+    println!("{what}: {:.3} s", start.elapsed().as_secs_f64());
+    engine
+}
+
+async fn load(engine: &SledEngine, members: u64) {
+    let start = Instant::now();
+    let cpu = cpu_seconds();
+    let batches = members / MEMBERS_PER_BATCH;
+    let mut before = None;
+    let mut bytes = 0;
+    for number in 0..batches {
+        let batch = batch(number);
+        bytes += batch.bytes() as u64;
+        let append = engine.append(batch);
+        if let Some(before) = before.replace(append) {
+            before.await.unwrap().publish();
+        }
+        if number % 10 == 9 {
+            let buckets = checkpoint(number / 10);
+            bytes += buckets.bytes() as u64;
+            engine.commit(buckets).await.unwrap();
+        }
+    }
+    before.unwrap().await.unwrap().publish();
+    let seconds = start.elapsed().as_secs_f64();
+    println!(
+        "load: {members} members in {seconds:.2} s, {:.0} members/s, {:.0} batches/s, {} MB, {:.1} us CPU/member",
+        members as f64 / seconds,
+        batches as f64 / seconds,
+        bytes / 1_000_000,
+        (cpu_seconds() - cpu) * 1e6 / members as f64,
+    );
+}
+
+fn batch(number: u64) -> Batch {
+    let mut batch = Batch::default();
+    let mut random = Random(number + 1);
+    for block in number * 63..(number + 1) * 63 {
+        batch.put(block_key(block), text(&mut random, 3500));
+    }
+    batch.put([b"\x05", &number.to_be_bytes()[..]].concat(), text(&mut random, 60_000));
+    batch.put(b"\x02header".to_vec(), text(&mut random, 300));
+    batch
+}
+
+/// Buckets all over the index, as hashes spread them.
+fn checkpoint(number: u64) -> Batch {
+    let mut batch = Batch::default();
+    let mut random = Random(number + 77);
+    for _ in 0..(MEMBERS_PER_BATCH as f64 * 10.0 * BUCKETS_PER_MEMBER) as u64 {
+        let bucket = random.next() % 75_000;
+        batch.put([b"\x04", &bucket.to_be_bytes()[..]].concat(), dense(&mut random, 800));
+    }
+    batch.puts.sort();
+    batch.puts.dedup_by(|a, b| a.0 == b.0);
+    batch
+}
+
+fn block_key(block: u64) -> Vec<u8> {
+    [b"\x03", &block.to_be_bytes()[..]].concat()
+}
+
+async fn gets(engine: &SledEngine, members: u64) {
+    let blocks = members / MEMBERS_PER_BATCH * 63;
+    for (what, spread) in [("gets, 1,000 hot keys", 1000), ("gets, all keys", blocks)] {
+        let mut random = Random(5);
+        let count = if spread > 1000 { 30_000 } else { 300_000 };
+        let start = Instant::now();
+        for _ in 0..count {
+            let key = block_key(random.next() % spread);
+            assert!(engine.get_many(std::slice::from_ref(&key)).await.unwrap()[0].is_some());
+        }
+        println!("{what}: {:.0}/s", count as f64 / start.elapsed().as_secs_f64());
+    }
+}
+
+/// Text that compresses about as members do.
+fn text(random: &mut Random, len: usize) -> Vec<u8> {
+    const WORDS: [&str; 16] = [
+        "anna", "maria", "bauer", "schmidt", "@example.com", "+49 151 ", "berlin", "active", "tier-gold", "2024-", "payroll",
+        "GmbH", "jan", "devries", "worker-", "ref-",
+    ];
+    let mut out = Vec::with_capacity(len + 16);
+    while out.len() < len {
+        let bits = random.next();
+        out.extend_from_slice(WORDS[(bits % 16) as usize].as_bytes());
+        out.extend_from_slice(format!("{:x}", (bits >> 8) & 0xff_ffff).as_bytes());
+    }
+    out.truncate(len);
+    out
+}
+
+fn dense(random: &mut Random, len: usize) -> Vec<u8> {
+    (0..len / 8).flat_map(|_| random.next().to_le_bytes()).collect()
+}
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+async fn timed<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let start = Instant::now();
+    let done = future.await;
+    println!("{what}: {:.3} s", start.elapsed().as_secs_f64());
+    done
+}
+
+fn per(bytes: u64, members: u64) -> f64 {
+    bytes as f64 / members as f64
+}
+
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = |name: &str| status.lines().find(|l| l.starts_with(name)).unwrap_or_default().replace('\t', " ");
+    format!("{}, {}", line("VmRSS"), line("VmHWM"))
+}
+
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<f64> =
+        stat.rsplit(')').next().unwrap_or_default().split_whitespace().map(|f| f.parse().unwrap_or(0.0)).collect();
+    // User and system time, in hundredths of a second.
+    fields.get(11).zip(fields.get(12)).map_or(0.0, |(user, system)| (user + system) / 100.0)
+}

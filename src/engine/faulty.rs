@@ -1,0 +1,194 @@
+//! Test-only: an engine that fails at a chosen operation, for the tests of the layers above.
+//!
+//! Every `get_many`, `scan` and `append` is one operation, counted from 1 when the wrapper is made. Running a scenario
+//! once without a fault tells how many operations it has; then each of them can be made to fail in turn.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Key, KeyRange, Value};
+
+/// What happens at the chosen operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It answers this error and does nothing; what comes after it works. For an append: it got no number.
+    Error(EngineError),
+    /// An append that got its number fails, and with it the next `also` ones, as everything numbered after it does. None
+    /// of them is written. A read answers the error.
+    FailedWrite {
+        /// How many appends after it fail as well.
+        also: u64,
+    },
+    /// The process dies before the operation: it is not done, and nothing works any more.
+    CrashBefore,
+    /// The process dies after it: an append is durable though nobody is told, and nothing works any more.
+    CrashAfter,
+}
+
+/// See the module documentation. A test that "restarts" goes on with the engine inside.
+pub(crate) struct Faulty {
+    inner: Arc<dyn Engine>,
+    operations: AtomicU64,
+    plan: Mutex<Option<(u64, Fault)>>,
+    failing_appends: AtomicU64,
+    crashed: AtomicBool,
+}
+
+impl Faulty {
+    /// `inner`, without a fault so far.
+    pub(crate) fn new(inner: Arc<dyn Engine>) -> Self {
+        Self {
+            inner,
+            operations: AtomicU64::new(0),
+            plan: Mutex::new(None),
+            failing_appends: AtomicU64::new(0),
+            crashed: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes operation `n` fail; 1 is the first since the wrapper was made.
+    pub(crate) fn fail_at(self, n: u64, fault: Fault) -> Self {
+        *self.plan.lock().unwrap() = Some((n, fault));
+        self
+    }
+
+    /// How many operations there were.
+    pub(crate) fn operations(&self) -> u64 {
+        self.operations.load(Ordering::SeqCst)
+    }
+
+    /// Whether the fault has happened.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.plan.lock().unwrap().as_ref().is_some_and(|(n, _)| self.operations() >= *n)
+    }
+
+    fn next(&self) -> Result<Option<Fault>, EngineError> {
+        if self.crashed.load(Ordering::SeqCst) {
+            return Err(EngineError::Closed);
+        }
+        let now = self.operations.fetch_add(1, Ordering::SeqCst) + 1;
+        let fault = self.plan.lock().unwrap().as_ref().filter(|(n, _)| *n == now).map(|(_, fault)| fault.clone());
+        if matches!(fault, Some(Fault::CrashBefore | Fault::CrashAfter)) {
+            self.crashed.store(true, Ordering::SeqCst);
+        }
+        Ok(fault)
+    }
+
+    fn before_read(&self) -> Result<(), EngineError> {
+        match self.next()? {
+            None => Ok(()),
+            Some(Fault::Error(error)) => Err(error),
+            Some(Fault::FailedWrite { .. }) => Err(injected()),
+            Some(Fault::CrashBefore | Fault::CrashAfter) => Err(EngineError::Closed),
+        }
+    }
+}
+
+fn injected() -> EngineError {
+    EngineError::Io("injected".to_owned())
+}
+
+#[async_trait]
+impl Engine for Faulty {
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, EngineError> {
+        self.before_read()?;
+        self.inner.get_many(keys).await
+    }
+
+    async fn scan(&self, range: KeyRange, direction: Direction, limit: usize) -> Result<Vec<(Key, Value)>, EngineError> {
+        self.before_read()?;
+        self.inner.scan(range, direction, limit).await
+    }
+
+    fn append(&self, batch: Batch) -> Append {
+        let failed = |error| -> Append { Box::pin(std::future::ready(Err(error))) };
+        let fault = match self.next() {
+            Ok(fault) => fault,
+            Err(error) => return failed(error),
+        };
+        match fault {
+            None => {
+                let one_less = |n: u64| n.checked_sub(1);
+                match self.failing_appends.try_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+                    Ok(_) => failed(injected()),
+                    Err(_) => self.inner.append(batch),
+                }
+            }
+            Some(Fault::Error(error)) => failed(error),
+            Some(Fault::FailedWrite { also }) => {
+                self.failing_appends.store(also, Ordering::SeqCst);
+                failed(injected())
+            }
+            Some(Fault::CrashBefore) => failed(EngineError::CommitUnknown("crashed".to_owned())),
+            Some(Fault::CrashAfter) => {
+                let append = self.inner.append(batch);
+                Box::pin(async move {
+                    drop(append.await?);
+                    Err(EngineError::CommitUnknown("crashed".to_owned()))
+                })
+            }
+        }
+    }
+
+    fn status(&self) -> EngineStatus {
+        self.inner.status()
+    }
+
+    async fn close(&self) -> Result<(), EngineError> {
+        self.inner.close().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::MemoryEngine;
+    use super::*;
+
+    fn batch(key: u8) -> Batch {
+        let mut batch = Batch::default();
+        batch.put(vec![key], vec![key]);
+        batch
+    }
+
+    async fn keys(engine: &dyn Engine) -> Vec<u8> {
+        let found = engine.scan(KeyRange::prefix(b""), Direction::Forward, 99).await.unwrap();
+        found.into_iter().map(|(k, _)| k[0]).collect()
+    }
+
+    #[tokio::test]
+    async fn an_error_happens_once_and_writes_nothing() {
+        let full = EngineError::StorageFull { free: 1, reserve: 2 };
+        let engine = Faulty::new(Arc::new(MemoryEngine::new())).fail_at(2, Fault::Error(full.clone()));
+        engine.commit(batch(1)).await.unwrap();
+        assert!(!engine.has_failed());
+        assert_eq!(engine.commit(batch(2)).await.unwrap_err(), full);
+        assert!(engine.has_failed());
+        engine.commit(batch(3)).await.unwrap();
+        assert_eq!(keys(&engine).await, [1, 3]);
+        assert_eq!(engine.operations(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_failed_write_takes_later_appends_with_it() {
+        let engine = Faulty::new(Arc::new(MemoryEngine::new())).fail_at(1, Fault::FailedWrite { also: 1 });
+        let (first, second, third) = (engine.append(batch(1)), engine.append(batch(2)), engine.append(batch(3)));
+        assert!(first.await.is_err() && second.await.is_err());
+        third.await.unwrap();
+        assert_eq!(keys(&engine).await, [3]);
+    }
+
+    #[tokio::test]
+    async fn after_a_crash_nothing_works_and_the_last_append_may_have_landed() {
+        for (fault, expected) in [(Fault::CrashBefore, vec![1]), (Fault::CrashAfter, vec![1, 2])] {
+            let inner: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+            let engine = Faulty::new(Arc::clone(&inner)).fail_at(2, fault);
+            engine.commit(batch(1)).await.unwrap();
+            assert!(matches!(engine.commit(batch(2)).await, Err(EngineError::CommitUnknown(_))));
+            assert_eq!(engine.commit(batch(3)).await.unwrap_err(), EngineError::Closed);
+            assert_eq!(engine.get_many(&[]).await.unwrap_err(), EngineError::Closed);
+            assert_eq!(keys(&*inner).await, expected);
+        }
+    }
+}

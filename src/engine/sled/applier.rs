@@ -1,0 +1,171 @@
+//! The two threads that keep the working copy close behind the log.
+//!
+//! The *applier* writes published batches to sled, strictly in the order of their numbers, and then drops them from the
+//! pending ones. The *confirmer* now and then makes sled durable and moves the confirmed position; it is a thread of its
+//! own because that can take seconds.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use super::super::EngineError;
+use super::super::pending::Ops;
+use super::backlog::Stop;
+use super::restore::{self, Source};
+use super::{Shared, confirmed, segment};
+
+/// How much is applied at a time: long enough that a key written again and again is written to sled once.
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// After this time something applied is confirmed, however little it is.
+const CONFIRM_AFTER: Duration = Duration::from_secs(30);
+/// Pause between two attempts while the disk is full or sled cannot be reopened.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// What the applier knows; it runs as one thread.
+#[derive(Debug)]
+pub(super) struct Applier {
+    shared: Arc<Shared>,
+    confirm: Sender<u64>,
+    applied: u64,
+    unconfirmed_bytes: u64,
+    last_confirm: Instant,
+}
+
+impl Applier {
+    /// Goes on after batch `applied`, with `unconfirmed_bytes` applied since the confirmed position.
+    pub(super) fn new(shared: Arc<Shared>, confirm: Sender<u64>, applied: u64, unconfirmed_bytes: u64) -> Self {
+        Self { shared, confirm, applied, unconfirmed_bytes, last_confirm: Instant::now() }
+    }
+
+    /// Runs until it is told to stop.
+    pub(super) fn run(mut self) {
+        loop {
+            let stop = self.shared.backlog.wait_for_work(CONFIRM_AFTER);
+            if stop == Some(Stop::Now) {
+                return;
+            }
+            self.apply_ready();
+            if stop.is_some() {
+                return;
+            }
+            self.confirm_if_due();
+        }
+    }
+
+    fn apply_ready(&mut self) {
+        loop {
+            let group = self.shared.backlog.read().ready(GROUP_BYTES);
+            let Some((last, group)) = group else { return };
+            if self.shared.backlog.stopping() == Some(Stop::Now) || !self.apply(&group, last) {
+                return;
+            }
+            self.shared.backlog.forget(last);
+            self.confirm_if_due();
+        }
+    }
+
+    /// `false` if it was told to stop before it could apply the group. The log has the group, so nothing is lost.
+    fn apply(&mut self, group: &[Ops], last: u64) -> bool {
+        while !self.shared.disk.has_room_for_sled() {
+            if self.pause("the disk is full") {
+                return false;
+            }
+        }
+        while let Err(error) = self.shared.apply(group, last) {
+            tracing::error!(%error, "the working copy failed; reopening it");
+            if !self.heal() {
+                return false;
+            }
+        }
+        self.shared.set_stalled(None);
+        self.applied = last;
+        self.unconfirmed_bytes += bytes_of(group);
+        self.shared.applied_bytes.fetch_add(bytes_of(group), Ordering::Relaxed);
+        true
+    }
+
+    /// Reopens sled, which refuses everything after one failed write, and replays what it may have lost with it.
+    fn heal(&mut self) -> bool {
+        loop {
+            if self.shared.disk.has_room_for_sled() {
+                match self.shared.reopen_sled(self.applied) {
+                    Ok(()) => return true,
+                    Err(error) => tracing::error!(%error, "the working copy cannot be reopened; trying again"),
+                }
+            }
+            if self.pause("the working copy failed") {
+                return false;
+            }
+        }
+    }
+
+    /// Waits a little without holding anybody's acknowledgement back. `true` if it is time to stop.
+    fn pause(&self, why: &str) -> bool {
+        self.shared.set_stalled(Some(why.to_owned()));
+        self.shared.backlog.wait_to_retry(RETRY_PAUSE).is_some()
+    }
+
+    fn confirm_if_due(&mut self) {
+        let due = self.unconfirmed_bytes >= self.shared.config.confirm_bytes
+            || (self.unconfirmed_bytes > 0 && self.last_confirm.elapsed() >= CONFIRM_AFTER);
+        if due && self.confirm.send(self.applied).is_ok() {
+            self.unconfirmed_bytes = 0;
+            self.last_confirm = Instant::now();
+        }
+    }
+}
+
+/// The confirmer: ends when the applier has.
+pub(super) fn run_confirmer(shared: &Shared, requests: &Receiver<u64>) {
+    while let Ok(mut number) = requests.recv() {
+        while let Ok(later) = requests.try_recv() {
+            number = later;
+        }
+        if let Err(error) = shared.confirm(number) {
+            tracing::error!(%error, "the working copy could not be made durable; the confirmed position stays");
+        }
+    }
+}
+
+impl Shared {
+    fn apply(&self, group: &[Ops], last: u64) -> Result<(), EngineError> {
+        self.with_sled(|sled| sled.apply(group, self.timeline, last))
+    }
+
+    /// Makes everything applied durable and confirms it up to `number`, which must have been applied.
+    ///
+    /// Once a sync has failed, nobody knows what sled's files lack, so the position stays until sled is reopened.
+    pub(super) fn confirm(&self, number: u64) -> Result<(), EngineError> {
+        if self.sync_failed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let synced = self.with_sled(super::working::Sled::sync);
+        if synced.is_err() {
+            self.sync_failed.store(true, Ordering::Release);
+        }
+        synced?;
+        confirmed::write(&self.config.log_dir(), self.timeline, number)
+    }
+
+    /// Replaces sled's handle by one that is complete up to batch `last`. Reads wait meanwhile.
+    fn reopen_sled(&self, last: u64) -> Result<(), EngineError> {
+        let mut slot = self.write_sled();
+        drop(slot.take());
+        let log_dir = self.config.log_dir();
+        let segments = segment::list(&log_dir)?.segments;
+        let confirmed = confirmed::read(&log_dir, self.timeline)?;
+        let source = Source { log_dir: &log_dir, segments: &segments, timeline: self.timeline, confirmed, last };
+        let progress = |line: String| tracing::warn!("{line}");
+        let restored = restore::restore(&self.config.sled_dir(), self.config.cache_bytes, source, &progress)?;
+        *slot = Some(restored.sled);
+        self.sync_failed.store(false, Ordering::Release);
+        Ok(())
+    }
+}
+
+fn bytes_of(group: &[Ops]) -> u64 {
+    let ops = group.iter().flat_map(|ops| ops.iter());
+    ops.map(|op| op.key.len() + op.value.as_ref().map_or(0, bytes::Bytes::len))
+        .fold(0, |sum, len| sum + u64::try_from(len).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,59 @@
+//! How a store is opened, and the adapter's limits.
+
+use std::path::PathBuf;
+
+/// Free bytes of the file system that are never written into.
+pub const DEFAULT_RESERVE_BYTES: u64 = 512 * 1024 * 1024;
+/// Size at which the log goes on in a new segment.
+pub const DEFAULT_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+/// Published bytes that may wait for sled before acknowledgements are held back.
+pub const DEFAULT_PENDING_LIMIT_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes applied to sled after which it is made durable and the confirmed position moves.
+pub const DEFAULT_CONFIRM_BYTES: u64 = 128 * 1024 * 1024;
+/// sled's page cache. The heap is more than that: measure.
+pub const DEFAULT_CACHE_BYTES: u64 = 128 * 1024 * 1024;
+
+/// The settings of a [`SledEngine`](super::SledEngine).
+#[derive(Debug, Clone)]
+pub struct SledConfig {
+    /// The data directory. It is made if it is missing; its parent must exist.
+    pub dir: PathBuf,
+    /// Capacity of sled's page cache.
+    pub cache_bytes: u64,
+    /// Writes are refused while fewer bytes are free.
+    pub reserve_bytes: u64,
+    /// The log goes on in a new segment once one has this size.
+    pub segment_bytes: u64,
+    /// Acknowledgements wait while more published bytes than this have not reached sled.
+    pub pending_limit_bytes: usize,
+    /// Bytes applied between two confirmed positions. After a crash, at most about this much is replayed.
+    pub confirm_bytes: u64,
+    /// Injected failures.
+    #[cfg(test)]
+    pub(crate) faults: super::faults::Faults,
+}
+
+impl SledConfig {
+    /// The defaults, for the data directory `dir`.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            cache_bytes: DEFAULT_CACHE_BYTES,
+            reserve_bytes: DEFAULT_RESERVE_BYTES,
+            segment_bytes: DEFAULT_SEGMENT_BYTES,
+            pending_limit_bytes: DEFAULT_PENDING_LIMIT_BYTES,
+            confirm_bytes: DEFAULT_CONFIRM_BYTES,
+            #[cfg(test)]
+            faults: super::faults::Faults::default(),
+        }
+    }
+
+    pub(super) fn log_dir(&self) -> PathBuf {
+        self.dir.join("wal")
+    }
+
+    pub(super) fn sled_dir(&self) -> PathBuf {
+        self.dir.join("sled")
+    }
+}

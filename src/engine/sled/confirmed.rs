@@ -1,0 +1,76 @@
+//! The confirmed position: up to which batch sled's own files are on stable storage.
+//!
+//! It is written on the log's side, after sled was flushed and synced, because what sled claims by itself cannot be
+//! trusted after a power cut. Replay starts here.
+//!
+//! ```text
+//! at  size  what
+//!  0   8    magic "mbCONFIR"
+//!  8   4    format version
+//! 12   4    CRC32C of the other 36 bytes
+//! 16  16    timeline
+//! 32   8    number of the last confirmed batch
+//! ```
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::super::EngineError;
+use super::files;
+use super::segment::Timeline;
+
+const FILE_NAME: &str = "CONFIRMED";
+const MAGIC: [u8; 8] = *b"mbCONFIR";
+const FORMAT_VERSION: u32 = 1;
+const BYTES: usize = 40;
+
+/// Reads the position; 0 if there is none. One that is damaged or of another timeline counts as none, which costs a
+/// replay of the whole log and is never wrong.
+pub(super) fn read(log_dir: &Path, timeline: Timeline) -> Result<u64, EngineError> {
+    let path = path(log_dir);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(e) => return Err(files::error("read", &path, &e)),
+    };
+    match decode(&bytes) {
+        Some((version, _, _)) if version > FORMAT_VERSION => {
+            let file = path.display().to_string();
+            Err(EngineError::NewerFormat { file, found: version, supported: FORMAT_VERSION })
+        }
+        Some((_, found, number)) if found == timeline && encode(found, number) == bytes => Ok(number),
+        _ => {
+            tracing::warn!(file = %path.display(), "the confirmed position is unusable; replaying the whole log");
+            Ok(0)
+        }
+    }
+}
+
+/// Replaces the position, durably.
+pub(super) fn write(log_dir: &Path, timeline: Timeline, number: u64) -> Result<(), EngineError> {
+    files::replace(&path(log_dir), &encode(timeline, number))
+}
+
+fn path(log_dir: &Path) -> PathBuf {
+    log_dir.join(FILE_NAME)
+}
+
+fn encode(timeline: Timeline, number: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(BYTES);
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    let crc = crc32c::crc32c(&out);
+    let crc = crc32c::crc32c_append(crc, &timeline);
+    let crc = crc32c::crc32c_append(crc, &number.to_le_bytes());
+    out.extend_from_slice(&crc.to_le_bytes());
+    out.extend_from_slice(&timeline);
+    out.extend_from_slice(&number.to_le_bytes());
+    out
+}
+
+fn decode(bytes: &[u8]) -> Option<(u32, Timeline, u64)> {
+    let version = u32::from_le_bytes(bytes.get(8..12)?.try_into().ok()?);
+    let timeline = bytes.get(16..32)?.try_into().ok()?;
+    let number = u64::from_le_bytes(bytes.get(32..BYTES)?.try_into().ok()?);
+    bytes.starts_with(&MAGIC).then_some((version, timeline, number))
+}

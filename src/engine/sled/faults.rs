@@ -1,0 +1,81 @@
+//! Test-only: makes the log's disk fail at a chosen operation.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+/// Failures to inject; clones share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults(Arc<Mutex<Plan>>);
+
+#[derive(Debug, Default)]
+struct Plan {
+    appends: u64,
+    syncs: u64,
+    fail_append: Option<u64>,
+    fail_append_with: Option<i32>,
+    fail_sync: Option<u64>,
+    fail_cut: bool,
+    free_bytes: Option<u64>,
+}
+
+const EIO: i32 = 5;
+/// "No space left on device".
+pub(crate) const ENOSPC: i32 = 28;
+
+impl Faults {
+    fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
+        self.0.lock().unwrap()
+    }
+
+    /// The `n`th append from now on (1 is the next) writes half of its bytes and fails.
+    pub(crate) fn fail_append(&self, n: u64, errno: i32) {
+        let mut plan = self.plan();
+        plan.fail_append = Some(plan.appends + n);
+        plan.fail_append_with = Some(errno);
+    }
+
+    /// The `n`th sync from now on fails.
+    pub(crate) fn fail_sync(&self, n: u64) {
+        let mut plan = self.plan();
+        plan.fail_sync = Some(plan.syncs + n);
+    }
+
+    /// Whether cutting off a failed append fails as well.
+    pub(crate) fn fail_cut(&self, fail: bool) {
+        self.plan().fail_cut = fail;
+    }
+
+    /// What the file system says is free; `None` asks the real one.
+    pub(crate) fn set_free_bytes(&self, free: Option<u64>) {
+        self.plan().free_bytes = free;
+    }
+
+    /// How many syncs there were.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.plan().syncs
+    }
+
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        self.plan().free_bytes
+    }
+
+    pub(crate) fn before_append<'a>(&self, bytes: &'a [u8]) -> Result<(), (&'a [u8], io::Error)> {
+        let mut plan = self.plan();
+        plan.appends += 1;
+        if plan.fail_append == Some(plan.appends) {
+            let errno = plan.fail_append_with.unwrap_or(EIO);
+            return Err((&bytes[..bytes.len() / 2], io::Error::from_raw_os_error(errno)));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn before_sync(&self) -> io::Result<()> {
+        let mut plan = self.plan();
+        plan.syncs += 1;
+        if plan.fail_sync == Some(plan.syncs) { Err(io::Error::from_raw_os_error(EIO)) } else { Ok(()) }
+    }
+
+    pub(crate) fn before_cut(&self) -> io::Result<()> {
+        if self.plan().fail_cut { Err(io::Error::from_raw_os_error(EIO)) } else { Ok(()) }
+    }
+}

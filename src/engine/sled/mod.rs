@@ -1,0 +1,240 @@
+//! The engine on one machine: a write-ahead log that keeps the promises, and sled as a working copy to read from.
+//!
+//! ```text
+//! append ──► wal ── durable ──► backlog (pending) ── published ──► applier ──► sled
+//!                                   ▲ reads look here first, then here ─────────┘
+//! ```
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `wal`, `writer` | the queue and its syncer; the one place that writes the log's files |
+//! | `segment`, `record`, `payload` | the log's bytes: a file, an entry in it, what an entry carries |
+//! | `reader`, `confirmed` | finding the end of the log and telling a torn tail from corruption; where replay starts |
+//! | `backlog` | numbered batches that sled does not have yet, and back-pressure |
+//! | `working`, `applier`, `restore` | sled itself, the threads that feed it, and how it is replayed or rebuilt |
+//! | `disk`, `files` | free space, and file operations that keep their promises |
+//! | `open` | opening and closing in the right order |
+//!
+//! In the data directory: `LOCK`, `wal/NNNNNNNNNN.log`, `wal/CONFIRMED`, `sled/`, and after a rebuild `sled.broken-N`.
+//! Nothing is ever removed from the log here; snapshots, which would allow that, come with a later version.
+
+mod applier;
+mod backlog;
+mod config;
+mod confirmed;
+mod disk;
+#[cfg(test)]
+pub(crate) mod faults;
+mod files;
+mod open;
+mod payload;
+mod reader;
+mod record;
+mod restore;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod wal;
+mod working;
+mod writer;
+
+pub use config::{
+    DEFAULT_CACHE_BYTES, DEFAULT_CONFIRM_BYTES, DEFAULT_PENDING_LIMIT_BYTES, DEFAULT_RESERVE_BYTES,
+    DEFAULT_SEGMENT_BYTES, SledConfig,
+};
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+
+use async_trait::async_trait;
+
+use super::pending::ops_of;
+use super::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Key, KeyRange, Value, merge};
+use backlog::Backlog;
+use disk::Disk;
+use segment::Timeline;
+use wal::{Log, Reply};
+use working::Sled;
+
+/// See the module documentation. Dropping it without [`Engine::close`] leaves the store as a crash would.
+#[derive(Debug)]
+pub struct SledEngine {
+    shared: Arc<Shared>,
+    /// Taken by whoever closes the store.
+    running: Arc<Mutex<Option<open::Running>>>,
+}
+
+/// What the engine's callers and its threads share. Locks are taken in this order: the log's queue, sled, pending.
+#[derive(Debug)]
+struct Shared {
+    config: SledConfig,
+    timeline: Timeline,
+    log: Log,
+    backlog: Arc<Backlog>,
+    disk: Arc<Disk>,
+    /// `None` once closed, and while it is reopened after a failure.
+    sled: RwLock<Option<Sled>>,
+    /// Why the applier does not go on, while it does not.
+    stalled: Mutex<Option<String>>,
+    /// Written to sled since it was opened.
+    applied_bytes: AtomicU64,
+    /// A sync of sled's files failed since it was opened.
+    sync_failed: AtomicBool,
+    closed: AtomicBool,
+}
+
+impl SledEngine {
+    fn number(&self, batch: Batch) -> Result<Reply, EngineError> {
+        batch.check_limits()?;
+        self.shared.admit(&batch)?;
+        let mut batch = batch;
+        let checks = std::mem::take(&mut batch.checks);
+        let ops = ops_of(batch);
+        let payload = payload::encode(&ops)?;
+        self.shared.warm(&checks)?;
+        self.shared.log.append(ops, payload, || self.shared.check(&checks))
+    }
+}
+
+#[async_trait]
+impl Engine for SledEngine {
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, EngineError> {
+        self.shared.ensure_open()?;
+        self.shared.get_many(keys).inspect_err(report)
+    }
+
+    async fn scan(&self, range: KeyRange, direction: Direction, limit: usize) -> Result<Vec<(Key, Value)>, EngineError> {
+        self.shared.ensure_open()?;
+        let found = self.shared.with_sled(|sled| {
+            merge::scan(
+                range,
+                direction,
+                limit,
+                |range, most| self.shared.backlog.read().overlay(range, direction, most),
+                |range| sled.range(range, direction),
+            )
+        });
+        found.inspect_err(report)
+    }
+
+    fn append(&self, batch: Batch) -> Append {
+        let answer = match self.number(batch) {
+            Ok(answer) => answer,
+            Err(error) => return Box::pin(std::future::ready(Err(error))),
+        };
+        let backlog = Arc::clone(&self.shared.backlog);
+        Box::pin(async move {
+            let gone = |_| EngineError::CommitUnknown("the store was dropped".to_owned());
+            let durable = answer.await.map_err(gone)??;
+            backlog.room().await;
+            Ok(durable)
+        })
+    }
+
+    fn status(&self) -> EngineStatus {
+        EngineStatus {
+            durable: self.shared.log.durable(),
+            pending_bytes: self.shared.backlog.read().bytes(),
+            log_bytes: self.shared.log.bytes(),
+            disk_bytes: self.shared.with_sled(|sled| Ok(sled.bytes())).unwrap_or(0),
+            refusing_writes: self.shared.refusing(),
+        }
+    }
+
+    async fn close(&self) -> Result<(), EngineError> {
+        self.shared.closed.store(true, Ordering::Release);
+        let (shared, running) = (Arc::clone(&self.shared), Arc::clone(&self.running));
+        let closed = tokio::task::spawn_blocking(move || open::close_once(&shared, &running)).await;
+        closed.map_err(|e| EngineError::Io(format!("closing the store panicked: {e}")))?
+    }
+}
+
+impl Drop for SledEngine {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Release);
+        if let Some(running) = lock(&self.running).take() {
+            open::abandon(&self.shared, running);
+        }
+    }
+}
+
+impl Shared {
+    fn ensure_open(&self) -> Result<(), EngineError> {
+        if self.closed.load(Ordering::Acquire) { Err(EngineError::Closed) } else { Ok(()) }
+    }
+
+    /// Refuses a batch before it gets a number, so that the refusal harms nobody.
+    fn admit(&self, batch: &Batch) -> Result<(), EngineError> {
+        self.ensure_open()?;
+        self.disk.admit(u64::try_from(batch.bytes()).unwrap_or(u64::MAX))?;
+        match lock(&self.stalled).as_ref() {
+            Some(_) if self.backlog.is_over_limit() && !self.disk.has_room_for_sled() => Err(self.disk.full()),
+            Some(why) if self.backlog.is_over_limit() => Err(EngineError::Io(why.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Pending first: a batch leaves it only after sled has it.
+    fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, EngineError> {
+        let found: Vec<_> = {
+            let pending = self.backlog.read();
+            keys.iter().map(|key| pending.published(key)).collect()
+        };
+        self.with_sled(|sled| {
+            let both = keys.iter().zip(found);
+            both.map(|(key, found)| found.map_or_else(|| sled.get(key), Ok)).collect()
+        })
+    }
+
+    /// Reads what the checks will need from sled, so that it is in memory when they are decided under the log's lock.
+    fn warm(&self, checks: &[(Key, Option<Value>)]) -> Result<(), EngineError> {
+        checks.iter().try_for_each(|(key, _)| self.newest(key).map(drop))
+    }
+
+    fn check(&self, checks: &[(Key, Option<Value>)]) -> Result<(), EngineError> {
+        for (key, expected) in checks {
+            if self.newest(key)? != *expected {
+                return Err(EngineError::Conflict);
+            }
+        }
+        Ok(())
+    }
+
+    fn newest(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
+        let pending = self.backlog.read().newest(key);
+        pending.map_or_else(|| self.with_sled(|sled| sled.get(key)), Ok)
+    }
+
+    fn with_sled<T>(&self, use_it: impl FnOnce(&Sled) -> Result<T, EngineError>) -> Result<T, EngineError> {
+        match self.sled.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(sled) => use_it(sled),
+            None if self.closed.load(Ordering::Acquire) => Err(EngineError::Closed),
+            None => Err(EngineError::Io("the working copy failed and is not yet reopened".to_owned())),
+        }
+    }
+
+    fn write_sled(&self) -> RwLockWriteGuard<'_, Option<Sled>> {
+        self.sled.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_stalled(&self, why: Option<String>) {
+        self.backlog.set_never_wait(why.is_some());
+        *lock(&self.stalled) = why;
+    }
+
+    fn refusing(&self) -> Option<String> {
+        let full = || self.disk.admit(0).err().map(|e| e.to_string());
+        self.log.refusing().or_else(full).or_else(|| lock(&self.stalled).clone())
+    }
+}
+
+fn report(error: &EngineError) {
+    if *error != EngineError::Closed {
+        tracing::error!(%error, "reading failed");
+    }
+}
+
+/// Locks a mutex; a thread that panicked while it held it does not stop the others.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

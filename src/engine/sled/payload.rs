@@ -1,0 +1,112 @@
+//! What a log record carries: the puts and deletes of one batch, in order.
+//!
+//! ```text
+//! payload := write*                       (to the end of the payload)
+//! write   := key-length:u16 key value
+//! value   := 0xFFFF_FFFF                  (the key is removed)
+//!          | length:u32 byte*
+//! ```
+//!
+//! Numbers are little-endian. A payload over [`COMPRESS_FROM_BYTES`] is stored as one zstd frame if that is smaller.
+
+use std::cell::RefCell;
+
+use bytes::{Buf, Bytes};
+
+use super::super::EngineError;
+use super::super::pending::Op;
+
+/// Payloads at least this long are compressed.
+const COMPRESS_FROM_BYTES: usize = 1024;
+/// Fast enough for the write path; higher levels gain little on already dense blocks.
+const ZSTD_LEVEL: i32 = 1;
+/// Longest payload, compressed or not: twice the largest batch leaves room for the lengths of its keys and values.
+pub(super) const MAX_PAYLOAD_BYTES: usize = 128 * 1024 * 1024;
+/// Stands for "removed" where a value's length would be.
+const REMOVED: u32 = u32::MAX;
+
+/// A payload as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Payload {
+    pub(super) stored: Bytes,
+    /// The length before compression, if it was compressed.
+    pub(super) plain_len: Option<usize>,
+}
+
+thread_local! {
+    /// A compressor's tables cost more to set up than a small batch costs to compress.
+    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// Writes `ops` down. Costs CPU time in proportion to the batch, so it runs where the batch was made, not in the syncer.
+pub(super) fn encode(ops: &[Op]) -> Result<Payload, EngineError> {
+    let size: usize = ops.iter().map(|op| 6 + op.key.len() + op.value.as_ref().map_or(0, Bytes::len)).sum();
+    if size > MAX_PAYLOAD_BYTES {
+        return Err(EngineError::TooLarge { what: "batch", bytes: size, limit: MAX_PAYLOAD_BYTES });
+    }
+    let mut plain = Vec::with_capacity(size);
+    for op in ops {
+        let too_long = |what, bytes| EngineError::TooLarge { what, bytes, limit: MAX_PAYLOAD_BYTES };
+        let key_len = u16::try_from(op.key.len()).map_err(|_| too_long("key", op.key.len()))?;
+        plain.extend_from_slice(&key_len.to_le_bytes());
+        plain.extend_from_slice(&op.key);
+        match &op.value {
+            Some(value) => {
+                let len = u32::try_from(value.len()).map_err(|_| too_long("value", value.len()))?;
+                plain.extend_from_slice(&len.to_le_bytes());
+                plain.extend_from_slice(value);
+            }
+            None => plain.extend_from_slice(&REMOVED.to_le_bytes()),
+        }
+    }
+    Ok(compress(plain))
+}
+
+fn compress(plain: Vec<u8>) -> Payload {
+    if plain.len() >= COMPRESS_FROM_BYTES {
+        let shorter = COMPRESSOR.with_borrow_mut(|slot| {
+            if slot.is_none() {
+                *slot = zstd::bulk::Compressor::new(ZSTD_LEVEL).ok();
+            }
+            // A batch that cannot be compressed is stored as it is: never a reason to refuse a write.
+            slot.as_mut()?.compress(&plain).ok()
+        });
+        if let Some(shorter) = shorter.filter(|s| s.len() < plain.len()) {
+            return Payload { stored: shorter.into(), plain_len: Some(plain.len()) };
+        }
+    }
+    Payload { stored: plain.into(), plain_len: None }
+}
+
+/// Reads a payload back; the error says what is wrong with it.
+pub(super) fn decode(payload: &Payload) -> Result<Vec<Op>, String> {
+    let mut plain = match payload.plain_len {
+        None => payload.stored.clone(),
+        Some(len) if len > MAX_PAYLOAD_BYTES => return Err(format!("a payload of {len} bytes")),
+        Some(len) => {
+            let plain = zstd::bulk::decompress(&payload.stored, len).map_err(|e| format!("zstd: {e}"))?;
+            if plain.len() != len {
+                return Err(format!("a payload of {} bytes where {len} were announced", plain.len()));
+            }
+            plain.into()
+        }
+    };
+    let mut ops = Vec::new();
+    while plain.has_remaining() {
+        let key_len = plain.try_get_u16_le().map_err(|e| format!("key length: {e}"))?;
+        let key = take(&mut plain, usize::from(key_len)).ok_or("a key that is cut off")?;
+        let value = match plain.try_get_u32_le().map_err(|e| format!("value length: {e}"))? {
+            REMOVED => None,
+            len => {
+                let len = usize::try_from(len).map_err(|e| format!("value length: {e}"))?;
+                Some(take(&mut plain, len).ok_or("a value that is cut off")?)
+            }
+        };
+        ops.push(Op { key, value });
+    }
+    Ok(ops)
+}
+
+fn take(from: &mut Bytes, len: usize) -> Option<Bytes> {
+    (len <= from.len()).then(|| from.split_to(len))
+}

@@ -1,0 +1,122 @@
+//! A record of the log, byte by byte.
+//!
+//! ```text
+//! at  size  what
+//!  0   4    magic "mbR1"
+//!  4   4    CRC32C of everything after it up to the end of the payload, seeded with the segment's id
+//!  8   1    kind: 1 batch, 2 mark
+//!  9   1    flags: 1 the payload is a zstd frame
+//! 10   2    zero
+//! 12   4    stored length of the payload
+//! 16   4    its length before compression (equal if it was not compressed)
+//! 20   4    zero
+//! 24   8    number: of the batch; of a mark, the last batch before it
+//! 32   8    durable: the highest number that was known to be on stable storage when this was written
+//! 40   …    payload, then zeros up to a multiple of 64
+//! ```
+//!
+//! Numbers are little-endian. Records start at multiples of 64 bytes, so that after a damaged one the next can be found.
+//! The seed makes a record that a disk returns from another segment's life invalid. `durable` is what tells a torn tail
+//! from corruption: see `reader.rs`.
+
+use bytes::Bytes;
+
+use super::payload::{MAX_PAYLOAD_BYTES, Payload};
+
+/// Records start at multiples of this.
+pub(super) const ALIGN: usize = 64;
+/// Bytes before the payload.
+pub(super) const HEADER_BYTES: usize = 40;
+
+const MAGIC: [u8; 4] = *b"mbR1";
+const KIND_BATCH: u8 = 1;
+const KIND_MARK: u8 = 2;
+const FLAG_ZSTD: u8 = 1;
+
+/// What a record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The writes of a batch.
+    Batch,
+    /// Nothing but the news that everything up to its number is durable. Written when the log is left in order, so that
+    /// the last batches need not be copied at the next open, and damage to them is told from a torn tail.
+    Mark,
+}
+
+/// The fixed part of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) kind: Kind,
+    pub(super) number: u64,
+    pub(super) durable: u64,
+    stored_len: u32,
+    plain_len: Option<u32>,
+    crc: u32,
+}
+
+/// Appends a record to `out`, which must itself begin at a multiple of [`ALIGN`]. The payload must be within its limit.
+pub(super) fn encode(out: &mut Vec<u8>, seed: u32, kind: Kind, number: u64, durable: u64, payload: &Payload) {
+    let start = out.len();
+    let stored_len = u32::try_from(payload.stored.len()).unwrap_or(u32::MAX);
+    let plain_len = payload.plain_len.map(|len| u32::try_from(len).unwrap_or(u32::MAX));
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&[0; 4]);
+    out.push(match kind {
+        Kind::Batch => KIND_BATCH,
+        Kind::Mark => KIND_MARK,
+    });
+    out.push(if plain_len.is_some() { FLAG_ZSTD } else { 0 });
+    out.extend_from_slice(&[0; 2]);
+    out.extend_from_slice(&stored_len.to_le_bytes());
+    out.extend_from_slice(&plain_len.unwrap_or(stored_len).to_le_bytes());
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&number.to_le_bytes());
+    out.extend_from_slice(&durable.to_le_bytes());
+    out.extend_from_slice(&payload.stored);
+    let crc = crc32c::crc32c_append(seed, out.get(start + 8..).unwrap_or_default());
+    if let Some(place) = out.get_mut(start + 4..start + 8) {
+        place.copy_from_slice(&crc.to_le_bytes());
+    }
+    out.resize(start + (out.len() - start).next_multiple_of(ALIGN), 0);
+}
+
+impl Header {
+    /// Reads the fixed part. `None` if these bytes are not the beginning of a record; its checksum is not looked at yet.
+    pub(super) fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
+        let u32_at = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+        let u64_at = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+        let kind = match bytes.get(8)? {
+            &KIND_BATCH => Kind::Batch,
+            &KIND_MARK => Kind::Mark,
+            _ => return None,
+        };
+        let stored_len = u32_at(12)?;
+        let plain_len = match bytes.get(9)? {
+            0 => None,
+            &FLAG_ZSTD => Some(u32_at(16)?),
+            _ => return None,
+        };
+        let limit = u32::try_from(MAX_PAYLOAD_BYTES).ok()?;
+        let plausible = bytes.starts_with(&MAGIC) && stored_len <= limit && plain_len.is_none_or(|l| l <= limit);
+        let header =
+            Self { kind, number: u64_at(24)?, durable: u64_at(32)?, stored_len, plain_len, crc: u32_at(4)? };
+        plausible.then_some(header)
+    }
+
+    /// Bytes of payload and padding that follow the fixed part.
+    pub(super) fn rest_bytes(&self) -> usize {
+        let payload = usize::try_from(self.stored_len).unwrap_or(usize::MAX);
+        HEADER_BYTES.saturating_add(payload).next_multiple_of(ALIGN) - HEADER_BYTES
+    }
+
+    /// The payload, if `fixed` and `rest` (as long as [`Header::rest_bytes`]) are undamaged.
+    pub(super) fn payload(&self, seed: u32, fixed: &[u8; HEADER_BYTES], rest: &Bytes) -> Option<Payload> {
+        let len = usize::try_from(self.stored_len).ok()?;
+        let padding = rest.get(len..)?;
+        let crc = crc32c::crc32c_append(seed, fixed.get(8..)?);
+        let crc = crc32c::crc32c_append(crc, rest.get(..len)?);
+        let plain_len = self.plain_len.and_then(|len| usize::try_from(len).ok());
+        let intact = crc == self.crc && rest.len() == self.rest_bytes() && padding.iter().all(|b| *b == 0);
+        intact.then(|| Payload { stored: rest.slice(..len), plain_len })
+    }
+}

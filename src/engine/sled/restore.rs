@@ -1,0 +1,120 @@
+//! Bringing the working copy to where the log is: by replaying what sled has not confirmed, or from nothing.
+//!
+//! The log holds everything, so nothing that sled says about itself is needed, and deleting its directory loses nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::super::EngineError;
+use super::super::pending::{Op, Ops};
+use super::segment::{Segment, Timeline};
+use super::working::{self, OpenError, Sled};
+use super::{confirmed, reader};
+
+/// Replayed writes are applied in groups of about this size.
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// Replayed bytes between two lines of progress.
+const PROGRESS_BYTES: u64 = 256 * 1024 * 1024;
+
+/// What the working copy is restored from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) log_dir: &'a Path,
+    pub(super) segments: &'a [Segment],
+    pub(super) timeline: Timeline,
+    pub(super) confirmed: u64,
+    /// The last batch that the working copy has to have.
+    pub(super) last: u64,
+}
+
+/// A working copy that has everything up to the source's last batch, and how many bytes were replayed into it.
+#[derive(Debug)]
+pub(super) struct Restored {
+    pub(super) sled: Sled,
+    pub(super) replayed_bytes: u64,
+}
+
+/// Opens sled and replays; moves it aside and rebuilds it if it is not what the log says it should be.
+pub(super) fn restore(
+    dir: &Path,
+    cache_bytes: u64,
+    source: Source<'_>,
+    progress: &dyn Fn(String),
+) -> Result<Restored, EngineError> {
+    if source.confirmed > 0 && !dir.exists() {
+        return rebuild(dir, cache_bytes, source, "it is gone", progress);
+    }
+    match open_trusted(dir, cache_bytes, source) {
+        Ok(sled) => replay(sled, source, source.confirmed, progress),
+        Err(OpenError::Machine(error)) => Err(error),
+        Err(OpenError::Content(why)) => rebuild(dir, cache_bytes, source, &why, progress),
+    }
+}
+
+/// sled, if replay from the confirmed position makes it complete.
+fn open_trusted(dir: &Path, cache_bytes: u64, source: Source<'_>) -> Result<Sled, OpenError> {
+    let sled = Sled::open(dir, cache_bytes)?;
+    let position = sled.position().map_err(OpenError::Machine)?;
+    let why = match position {
+        None if source.confirmed > 0 => "it is empty".to_owned(),
+        Some((timeline, _)) if timeline != source.timeline => "it belongs to another store or timeline".to_owned(),
+        Some((_, at)) if at < source.confirmed => {
+            format!("it ends at batch {at}, behind the confirmed batch {}", source.confirmed)
+        }
+        Some((_, at)) if at > source.last => format!("it ends at batch {at}, after the log's last, {}", source.last),
+        None | Some(_) => return Ok(sled),
+    };
+    Err(OpenError::Content(why))
+}
+
+fn rebuild(
+    dir: &Path,
+    cache_bytes: u64,
+    source: Source<'_>,
+    why: &str,
+    progress: &dyn Fn(String),
+) -> Result<Restored, EngineError> {
+    progress(format!("the working copy {} is not usable: {why}; rebuilding it from the log", dir.display()));
+    if dir.exists() {
+        let aside = working::move_aside(dir)?;
+        progress(format!("what was there is kept as {} until the next time", aside.display()));
+    }
+    confirmed::write(source.log_dir, source.timeline, 0)?;
+    let sled = Sled::open(dir, cache_bytes).map_err(|error| match error {
+        OpenError::Machine(error) => error,
+        OpenError::Content(why) => EngineError::Io(format!("a new working copy cannot be opened: {why}")),
+    })?;
+    replay(sled, source, 0, progress)
+}
+
+fn replay(
+    sled: Sled,
+    source: Source<'_>,
+    after: u64,
+    progress: &dyn Fn(String),
+) -> Result<Restored, EngineError> {
+    let Source { segments, timeline, last, .. } = source;
+    let mut group: Vec<Ops> = Vec::new();
+    let (mut group_bytes, mut replayed_bytes, mut told) = (0, 0, 0);
+    reader::replay(segments, after, last, |number, ops| {
+        group_bytes += bytes_of(&ops);
+        group.push(Arc::from(ops));
+        if group_bytes >= GROUP_BYTES || number == last {
+            sled.apply(&group, timeline, number)?;
+            group.clear();
+            replayed_bytes += u64::try_from(group_bytes).unwrap_or(u64::MAX);
+            group_bytes = 0;
+        }
+        if replayed_bytes - told >= PROGRESS_BYTES {
+            told = replayed_bytes;
+            progress(format!("replayed batch {number} of {last} into the working copy"));
+        }
+        Ok(())
+    })?;
+    sled.set_position(timeline, last)?;
+    Ok(Restored { sled, replayed_bytes })
+}
+
+fn bytes_of(ops: &[Op]) -> usize {
+    ops.iter().map(|op| op.key.len() + op.value.as_ref().map_or(0, bytes::Bytes::len)).sum()
+}

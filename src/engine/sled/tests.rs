@@ -1,0 +1,115 @@
+//! What the sled engine does when things go wrong, and the bytes that it writes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use super::super::{Batch, Engine, EngineError, KeyRange, Value};
+use super::*;
+
+mod backpressure;
+mod faults;
+mod formats;
+mod healing;
+mod recovery;
+
+/// A store in a directory of its own.
+struct Store {
+    _temp: tempfile::TempDir,
+    config: SledConfig,
+}
+
+impl Store {
+    fn new() -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let mut config = SledConfig::new(temp.path().join("data"));
+        config.reserve_bytes = 0;
+        Self { _temp: temp, config }
+    }
+
+    fn open(&self) -> SledEngine {
+        self.try_open().unwrap()
+    }
+
+    fn try_open(&self) -> Result<SledEngine, EngineError> {
+        SledEngine::open(self.config.clone(), |_| {})
+    }
+
+    /// Opens, and returns the lines of progress as well.
+    fn open_told(&self) -> (SledEngine, Vec<String>) {
+        let lines = Mutex::new(Vec::new());
+        let engine = SledEngine::open(self.config.clone(), |line| lines.lock().unwrap().push(line)).unwrap();
+        (engine, lines.into_inner().unwrap())
+    }
+
+    fn dir(&self) -> &Path {
+        &self.config.dir
+    }
+
+    fn log_dir(&self) -> PathBuf {
+        self.config.log_dir()
+    }
+
+    /// The log's segments, by name.
+    fn segments(&self) -> Vec<PathBuf> {
+        let paths = files::list(&self.log_dir()).unwrap();
+        paths.into_iter().filter(|p| p.extension().is_some_and(|e| e == "log")).collect()
+    }
+
+    /// What a kill leaves: a copy of the files, taken while the store is open.
+    fn copy(&self) -> Self {
+        let copy = Self::new();
+        copy_dir(self.dir(), copy.dir());
+        copy
+    }
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for path in files::list(from).unwrap() {
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_dir(&path, &target);
+        } else if let Err(error) = fs::copy(&path, &target) {
+            // sled removes files of its own while we copy, as it does while it is killed.
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+        }
+    }
+}
+
+/// Commits `numbers`, each as a key of its own and as the latest of a key that all of them write.
+async fn fill(engine: &SledEngine, numbers: std::ops::RangeInclusive<u64>) {
+    for number in numbers {
+        assert_eq!(engine.commit(batch(number)).await.unwrap(), number);
+    }
+}
+
+fn batch(number: u64) -> Batch {
+    let mut batch = Batch::default();
+    batch.put(format!("key/{number:06}").into_bytes(), content(number));
+    batch.put(b"latest".to_vec(), number.to_string());
+    batch
+}
+
+/// Some 300 bytes that do not compress away, so that records span several units of alignment.
+fn content(number: u64) -> Value {
+    let mut state = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut bytes = Vec::new();
+    while bytes.len() < 300 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.into()
+}
+
+/// The store holds exactly the batches 1 to `last` of [`fill`].
+async fn expect(engine: &SledEngine, last: u64) {
+    let found = engine.scan(KeyRange::prefix(b"key/"), Direction::Forward, usize::MAX).await.unwrap();
+    let expected: Vec<_> = (1..=last).map(|n| (format!("key/{n:06}").into_bytes(), content(n))).collect();
+    assert!(found == expected, "{} keys where {last} were expected", found.len());
+    let latest = engine.get_many(&[b"latest".to_vec()]).await.unwrap();
+    assert_eq!(latest[0].clone(), (last > 0).then(|| Value::from(last.to_string())));
+    assert_eq!(engine.status().durable, last);
+}

@@ -1,0 +1,221 @@
+//! The disk fails while the store runs.
+
+use super::super::faults::ENOSPC;
+use super::*;
+
+const EIO: i32 = 5;
+
+/// Waits for whatever is in flight, so that the next operation of the log is known.
+async fn settle(engine: &SledEngine, store: &Store) {
+    fill(engine, 1..=3).await;
+    assert!(store.config.faults.syncs() > 0);
+}
+
+#[tokio::test]
+async fn a_failed_append_is_cut_off_and_takes_all_that_was_numbered_after_it_with_it() {
+    let store = Store::new();
+    let engine = store.open();
+    settle(&engine, &store).await;
+    store.config.faults.fail_append(1, EIO);
+    let failed: Vec<_> = (4..=8).map(|n| engine.append(batch(n))).collect();
+    let mut outcomes = Vec::new();
+    for append in failed {
+        outcomes.push(append.await.map(|d| d.number()));
+    }
+    assert!(matches!(&outcomes[0], Err(EngineError::Io(_))), "{outcomes:?}");
+    // Whatever was in the queue failed too; what came after that got the numbers again.
+    let survived: Vec<_> = outcomes.iter().filter_map(|o| o.as_ref().ok().copied()).collect();
+    assert_eq!(survived, (4..4 + survived.len() as u64).collect::<Vec<_>>());
+    let next = engine.status().durable + 1;
+    assert_eq!(engine.commit(batch(next)).await.unwrap(), next);
+    assert_eq!(engine.status().refusing_writes, None);
+    drop(engine);
+    let engine = store.open();
+    assert_eq!(engine.status().durable, next);
+}
+
+#[tokio::test]
+async fn a_batch_checked_against_a_failed_one_conflicts() {
+    let store = Store::new();
+    let engine = store.open();
+    settle(&engine, &store).await;
+    store.config.faults.fail_append(1, EIO);
+    assert!(matches!(engine.commit(batch(4)).await, Err(EngineError::Io(_))));
+    let mut planned = batch(5);
+    planned.checks.push((b"latest".to_vec(), Some(Value::from_static(b"4"))));
+    assert_eq!(engine.commit(planned).await.unwrap_err(), EngineError::Conflict);
+    fill(&engine, 4..=5).await;
+    expect(&engine, 5).await;
+}
+
+#[tokio::test]
+async fn every_append_in_turn_fails_and_nothing_acknowledged_is_missing() {
+    for n in 1..=12 {
+        let mut store = Store::new();
+        store.config.segment_bytes = 1500;
+        let engine = store.open();
+        store.config.faults.fail_append(n, EIO);
+        let mut failures = 0;
+        let mut number = 1;
+        while number <= 10 {
+            match engine.commit(batch(number)).await {
+                Ok(got) => {
+                    assert_eq!(got, number);
+                    number += 1;
+                }
+                Err(error) => {
+                    assert!(matches!(error, EngineError::Io(_)), "{error}");
+                    failures += 1;
+                }
+            }
+        }
+        assert_eq!(failures, 1, "append {n}");
+        expect(&engine, 10).await;
+        drop(engine);
+        expect(&store.open(), 10).await;
+    }
+}
+
+#[tokio::test]
+async fn every_sync_in_turn_fails_and_the_store_refuses_until_reopened() {
+    for n in 1..=12 {
+        let mut store = Store::new();
+        store.config.segment_bytes = 1500;
+        let engine = store.open();
+        store.config.faults.fail_sync(n);
+        let mut durable = 0;
+        let error = loop {
+            match engine.commit(batch(durable + 1)).await {
+                Ok(number) => durable = number,
+                Err(error) => break error,
+            }
+        };
+        match &error {
+            EngineError::CommitUnknown(_) => {
+                let refused = engine.commit(batch(durable + 1)).await.unwrap_err();
+                assert!(matches!(refused, EngineError::Refusing(_)), "{refused}");
+                assert!(engine.status().refusing_writes.is_some());
+            }
+            // A new segment's header could not be synced: no batch was in it, so nothing is unknown.
+            EngineError::Io(_) => fill(&engine, durable + 1..=durable + 1).await,
+            other => panic!("{other}"),
+        }
+        let acknowledged = engine.status().durable;
+        expect(&engine, acknowledged).await;
+        drop(engine);
+        let engine = store.open();
+        let found = engine.status().durable;
+        assert!(found == acknowledged || found == acknowledged + 1, "{found} of {acknowledged}");
+        expect(&engine, found).await;
+        fill(&engine, found + 1..=found + 3).await;
+    }
+}
+
+#[tokio::test]
+async fn a_failed_sync_makes_everything_in_flight_unknown() {
+    let store = Store::new();
+    let engine = store.open();
+    settle(&engine, &store).await;
+    store.config.faults.fail_sync(1);
+    let appends: Vec<_> = (4..=8).map(|n| engine.append(batch(n))).collect();
+    let mut unknown = 0;
+    for append in appends {
+        match append.await.unwrap_err() {
+            EngineError::CommitUnknown(_) => unknown += 1,
+            EngineError::Refusing(_) => {}
+            other => panic!("{other}"),
+        }
+    }
+    assert!(unknown >= 1);
+    expect(&engine, 3).await;
+    // A close is still in order: it adds nothing and claims nothing.
+    engine.close().await.unwrap();
+    let found = store.open().status().durable;
+    assert!((3..=8).contains(&found));
+}
+
+#[tokio::test]
+async fn an_append_that_cannot_be_cut_off_is_unknown() {
+    let store = Store::new();
+    let engine = store.open();
+    settle(&engine, &store).await;
+    store.config.faults.fail_append(1, EIO);
+    store.config.faults.fail_cut(true);
+    assert!(matches!(engine.commit(batch(4)).await, Err(EngineError::CommitUnknown(_))));
+    assert!(matches!(engine.commit(batch(4)).await, Err(EngineError::Refusing(_))));
+    drop(engine);
+    store.config.faults.fail_cut(false);
+    let engine = store.open();
+    expect(&engine, 3).await;
+    fill(&engine, 4..=6).await;
+    drop(engine);
+    expect(&store.open(), 6).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_before_they_get_a_number_and_takes_them_again_once_freed() {
+    let mut store = Store::new();
+    store.config.reserve_bytes = 1000;
+    let engine = store.open();
+    settle(&engine, &store).await;
+    for free in [0, 999, 1000] {
+        store.config.faults.set_free_bytes(Some(free));
+        // What the file system said before still covers a little.
+        engine.shared.disk.look();
+        let expected = EngineError::StorageFull { free, reserve: 1000 };
+        assert_eq!(engine.commit(batch(4)).await.unwrap_err(), expected);
+        expect(&engine, 3).await;
+    }
+    assert!(engine.status().refusing_writes.unwrap().contains("reserve"));
+    store.config.faults.set_free_bytes(None);
+    fill(&engine, 4..=6).await;
+    expect(&engine, 6).await;
+    assert_eq!(engine.status().refusing_writes, None);
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_between_the_check_and_the_write_is_the_same_to_callers() {
+    let store = Store::new();
+    let engine = store.open();
+    settle(&engine, &store).await;
+    store.config.faults.fail_append(1, ENOSPC);
+    assert!(matches!(engine.commit(batch(4)).await, Err(EngineError::StorageFull { .. })));
+    fill(&engine, 4..=6).await;
+    drop(engine);
+    expect(&store.open(), 6).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_leaves_sled_alone_and_the_log_keeps_what_it_took() {
+    let mut store = Store::new();
+    store.config.reserve_bytes = 1000;
+    let engine = store.open();
+    settle(&engine, &store).await;
+    let durable = engine.append(batch(4)).await.unwrap();
+    store.config.faults.set_free_bytes(Some(10));
+    durable.publish();
+    expect(&engine, 4).await;
+    // The applier cannot go on; closing does not wait for it.
+    engine.close().await.unwrap();
+    store.config.faults.set_free_bytes(None);
+    expect(&store.open(), 4).await;
+}
+
+#[tokio::test]
+async fn sled_is_reopened_in_place_after_a_failed_write() {
+    let store = Store::new();
+    let engine = store.open();
+    settle(&engine, &store).await;
+    // Without its handle every write to sled fails, as every write does after its first failure.
+    drop(engine.shared.write_sled().take());
+    for number in 4..=6 {
+        // Reads of what is not pending have to wait for the reopening, writes do not.
+        engine.append(batch(number)).await.unwrap().publish();
+    }
+    while engine.shared.with_sled(|_| Ok(())).is_err() || engine.status().pending_bytes > 0 {
+        tokio::task::yield_now().await;
+    }
+    expect(&engine, 6).await;
+    engine.close().await.unwrap();
+    expect(&store.open(), 6).await;
+}

@@ -1,0 +1,162 @@
+//! The bytes of the log: golden, round trip, and every damage found.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::super::super::pending::Op;
+use super::super::payload::{self, Payload};
+use super::super::record::{self, HEADER_BYTES, Header, Kind};
+use super::*;
+
+fn plain(bytes: &[u8]) -> Payload {
+    Payload { stored: bytes.to_vec().into(), plain_len: None }
+}
+
+fn encode(seed: u32, kind: Kind, number: u64, durable: u64, payload: &Payload) -> Vec<u8> {
+    let mut out = Vec::new();
+    record::encode(&mut out, seed, kind, number, durable, payload);
+    out
+}
+
+/// A record as the reader sees it: `None` if it is damaged.
+fn decode(seed: u32, bytes: &[u8]) -> Option<(Header, Payload)> {
+    let fixed: [u8; HEADER_BYTES] = bytes.get(..HEADER_BYTES)?.try_into().unwrap();
+    let header = Header::decode(&fixed)?;
+    let rest = bytes.get(HEADER_BYTES..HEADER_BYTES + header.rest_bytes())?;
+    let payload = header.payload(seed, &fixed, &rest.to_vec().into())?;
+    Some((header, payload))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[test]
+fn golden_record() {
+    let bytes = encode(0x0102_0304, Kind::Batch, 7, 5, &plain(b"payload"));
+    let expected = [
+        "6d625231", "bc2f9dc9", "01", "00", "0000", "07000000", "07000000", "00000000", "0700000000000000",
+        "0500000000000000", "7061796c6f6164", "0000000000000000000000000000000000",
+    ];
+    assert_eq!(hex(&bytes), expected.concat());
+}
+
+#[test]
+fn golden_mark_and_compressed_record() {
+    let mark = encode(9, Kind::Mark, 7, 7, &plain(b""));
+    let expected = [
+        "6d625231", "0edcc4aa", "02", "00", "0000", "00000000", "00000000", "00000000", "0700000000000000",
+        "0700000000000000",
+    ];
+    assert_eq!(hex(&mark[..HEADER_BYTES]), expected.concat());
+    let compressed = Payload { stored: Value::from_static(b"zz"), plain_len: Some(4096) };
+    let bytes = encode(9, Kind::Batch, 1, 0, &compressed);
+    assert_eq!(hex(&bytes[8..20]), ["01", "01", "0000", "02000000", "00100000"].concat());
+    assert_eq!(decode(9, &bytes).unwrap().1, compressed);
+}
+
+#[test]
+fn golden_segment_header() {
+    let header = segment::Header { sequence: 3, id: 0x1122_3344_5566_7788, timeline: *b"0123456789abcdef", first: 42 };
+    let expected = [
+        "6d6257414c736567", "01000000", "79b6f9b1", "0300000000000000", "8877665544332211",
+        "30313233343536373839616263646566", "2a00000000000000", "0000000000000000",
+    ];
+    assert_eq!(hex(&header.encode()), expected.concat());
+}
+
+#[test]
+fn golden_payload() {
+    let ops = [
+        Op { key: Value::from_static(b"ab"), value: Some(Value::from_static(b"xyz")) },
+        Op { key: Value::from_static(b"c"), value: None },
+        Op { key: Value::from_static(b"d"), value: Some(Value::new()) },
+    ];
+    let payload = payload::encode(&ops).unwrap();
+    let expected = ["0200", "6162", "03000000", "78797a", "0100", "63", "ffffffff", "0100", "64", "00000000"];
+    assert_eq!(hex(&payload.stored), expected.concat());
+    assert_eq!(payload.plain_len, None);
+    assert_eq!(payload::decode(&payload).unwrap(), ops);
+}
+
+#[test]
+fn every_flipped_bit_of_a_record_is_found() {
+    let bytes = encode(77, Kind::Batch, 7, 5, &plain(&[0xA5; 100]));
+    for bit in 0..bytes.len() * 8 {
+        let mut damaged = bytes.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        assert!(decode(77, &damaged).is_none(), "bit {bit}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_a_segment_header_is_found() {
+    let header = segment::Header { sequence: 3, id: 7, timeline: [1; 16], first: 42 };
+    let bytes = header.encode();
+    assert_eq!(segment::Header::decode(&bytes), Ok(Some(header)));
+    for bit in 0..bytes.len() * 8 {
+        let mut damaged = bytes;
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        assert_ne!(segment::Header::decode(&damaged), Ok(Some(header)), "bit {bit}");
+        assert!(!matches!(segment::Header::decode(&damaged), Ok(Some(_))), "bit {bit}");
+    }
+}
+
+#[test]
+fn a_record_of_another_segment_is_not_valid() {
+    let bytes = encode(1, Kind::Batch, 7, 5, &plain(b"x"));
+    assert!(decode(1, &bytes).is_some());
+    assert!(decode(2, &bytes).is_none());
+}
+
+#[test]
+fn a_payload_that_announces_more_than_the_limit_is_refused_without_making_room_for_it() {
+    let payload = Payload { stored: Value::from_static(b"x"), plain_len: Some(usize::MAX) };
+    assert!(payload::decode(&payload).is_err());
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let value = prop_oneof![vec(any::<u8>(), 0..50), vec(Just(7), 0..5000)];
+    (vec(any::<u8>(), 1..40), proptest::option::weighted(0.8, value))
+        .prop_map(|(key, value)| Op { key: key.into(), value: value.map(Into::into) })
+}
+
+proptest! {
+    #[test]
+    fn payloads_come_back(ops in vec(op(), 0..20)) {
+        let payload = payload::encode(&ops).unwrap();
+        prop_assert_eq!(payload::decode(&payload).unwrap(), ops);
+    }
+
+    #[test]
+    fn cut_payloads_are_errors_or_fewer_writes(ops in vec(op(), 1..5), cut in any::<prop::sample::Index>()) {
+        let payload = payload::encode(&ops).unwrap();
+        let len = cut.index(payload.stored.len());
+        let cut = Payload { stored: payload.stored.slice(..len), ..payload };
+        if let Ok(found) = payload::decode(&cut) {
+            prop_assert!(found.len() < ops.len());
+            prop_assert_eq!(&found[..], &ops[..found.len()]);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_decoded_without_a_panic(bytes in vec(any::<u8>(), 0..300), plain_len in proptest::option::of(0..5000_usize)) {
+        let _ = payload::decode(&Payload { stored: bytes.clone().into(), plain_len });
+        let _ = decode(0, &bytes);
+    }
+
+    #[test]
+    fn records_come_back_and_every_truncation_is_found(
+        seed in any::<u32>(), number in any::<u64>(), durable in any::<u64>(), bytes in vec(any::<u8>(), 0..200),
+    ) {
+        let payload = plain(&bytes);
+        let out = encode(seed, Kind::Batch, number, durable, &payload);
+        prop_assert_eq!(out.len() % record::ALIGN, 0);
+        let (header, found) = decode(seed, &out).unwrap();
+        prop_assert_eq!((header.kind, header.number, header.durable), (Kind::Batch, number, durable));
+        prop_assert_eq!(found, payload);
+        for len in 0..out.len() {
+            prop_assert!(decode(seed, &out[..len]).is_none());
+        }
+    }
+}

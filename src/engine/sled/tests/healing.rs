@@ -1,0 +1,158 @@
+//! The working copy lost, damaged, behind or ahead: it is rebuilt from the log, and nothing is missing.
+
+use super::*;
+
+/// A closed store with batches 1 to 40 in several segments.
+async fn closed() -> Store {
+    let mut store = Store::new();
+    store.config.segment_bytes = 4096;
+    let engine = store.open();
+    fill(&engine, 1..=40).await;
+    engine.close().await.unwrap();
+    store
+}
+
+async fn expect_rebuilt(store: &Store, why: &str) {
+    let (engine, lines) = store.open_told();
+    assert!(lines.iter().any(|l| l.contains(why)), "{lines:?}");
+    expect(&engine, 40).await;
+    fill(&engine, 41..=42).await;
+    engine.close().await.unwrap();
+    let (engine, lines) = store.open_told();
+    assert_eq!(lines, [""; 0]);
+    expect(&engine, 42).await;
+}
+
+fn asides(store: &Store) -> Vec<String> {
+    let names = files::list(store.dir()).unwrap().into_iter().map(|p| p.file_name().unwrap().to_owned());
+    names.filter_map(|n| n.into_string().ok()).filter(|n| n.starts_with("sled.broken-")).collect()
+}
+
+#[tokio::test]
+async fn a_deleted_sled_directory_loses_nothing() {
+    let store = closed().await;
+    fs::remove_dir_all(store.config.sled_dir()).unwrap();
+    expect_rebuilt(&store, "it is gone").await;
+    assert_eq!(asides(&store), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_empty_sled_directory_is_rebuilt() {
+    let store = closed().await;
+    fs::remove_dir_all(store.config.sled_dir()).unwrap();
+    fs::create_dir(store.config.sled_dir()).unwrap();
+    expect_rebuilt(&store, "it is empty").await;
+}
+
+#[tokio::test]
+async fn garbage_for_a_sled_directory_is_moved_aside_and_only_the_latest_is_kept() {
+    let store = closed().await;
+    for round in 1..=3 {
+        fs::remove_dir_all(store.config.sled_dir()).unwrap();
+        fs::write(store.config.sled_dir(), "not a directory").unwrap();
+        let (engine, lines) = store.open_told();
+        assert!(lines[0].contains("not usable"), "{lines:?}");
+        expect(&engine, 40).await;
+        engine.close().await.unwrap();
+        assert_eq!(asides(&store), [format!("sled.broken-{round}")]);
+    }
+}
+
+#[tokio::test]
+async fn sled_files_full_of_garbage_are_rebuilt() {
+    for name in ["db", "conf"] {
+        let store = closed().await;
+        let path = store.config.sled_dir().join(name);
+        let garbage = content(9).repeat(fs::metadata(&path).unwrap().len() as usize / 300 + 1);
+        fs::write(&path, garbage).unwrap();
+        for snapshot in files::list(&store.config.sled_dir()).unwrap() {
+            if snapshot.file_name().unwrap().to_str().unwrap().starts_with("snap.") {
+                fs::write(snapshot, content(3)).unwrap();
+            }
+        }
+        let (engine, lines) = store.open_told();
+        assert!(lines[0].contains("not usable"), "{name}: {lines:?}");
+        expect(&engine, 40).await;
+    }
+}
+
+#[tokio::test]
+async fn an_unfinished_snapshot_of_sled_does_no_harm() {
+    let store = closed().await;
+    fs::write(store.config.sled_dir().join("snap.0000000000000001.generating"), content(1)).unwrap();
+    let (engine, lines) = store.open_told();
+    assert_eq!(lines, [""; 0]);
+    expect(&engine, 40).await;
+}
+
+#[tokio::test]
+async fn a_copy_behind_the_confirmed_position_is_rebuilt() {
+    let store = Store::new();
+    let engine = store.open();
+    fill(&engine, 1..=10).await;
+    engine.close().await.unwrap();
+    let old = store.copy();
+    let engine = store.open();
+    fill(&engine, 11..=40).await;
+    engine.close().await.unwrap();
+    fs::remove_dir_all(store.config.sled_dir()).unwrap();
+    copy_dir(&old.config.sled_dir(), &store.config.sled_dir());
+    expect_rebuilt(&store, "behind the confirmed batch 40").await;
+}
+
+#[tokio::test]
+async fn a_copy_ahead_of_the_log_is_rebuilt() {
+    let store = closed().await;
+    let ahead = store.copy();
+    let engine = ahead.open();
+    fill(&engine, 41..=50).await;
+    engine.close().await.unwrap();
+    fs::remove_dir_all(store.config.sled_dir()).unwrap();
+    copy_dir(&ahead.config.sled_dir(), &store.config.sled_dir());
+    expect_rebuilt(&store, "after the log's last, 40").await;
+}
+
+#[tokio::test]
+async fn a_copy_of_another_store_is_rebuilt() {
+    let (store, other) = (closed().await, closed().await);
+    fs::remove_dir_all(store.config.sled_dir()).unwrap();
+    copy_dir(&other.config.sled_dir(), &store.config.sled_dir());
+    expect_rebuilt(&store, "another store").await;
+}
+
+#[tokio::test]
+async fn without_a_confirmed_position_the_whole_log_is_replayed() {
+    let store = closed().await;
+    for damage in [None, Some(&b"garbage"[..])] {
+        fs::remove_file(store.log_dir().join("CONFIRMED")).unwrap();
+        if let Some(damage) = damage {
+            fs::write(store.log_dir().join("CONFIRMED"), damage).unwrap();
+        }
+        let engine = store.open();
+        expect(&engine, 40).await;
+        engine.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn batches_after_the_confirmed_position_are_replayed_even_if_sled_claims_to_have_them() {
+    let store = closed().await;
+    let engine = store.open();
+    fill(&engine, 41..=45).await;
+    drop(engine);
+    // sled has lost a key that it once had, as an unsynced file may after a power cut.
+    let sled = Sled::open(&store.config.sled_dir(), 1 << 20).unwrap();
+    sled.set_position(timeline_of(&store), 45).unwrap();
+    let lost = ops_of({
+        let mut batch = Batch::default();
+        batch.delete(b"key/000043".to_vec());
+        batch
+    });
+    sled.apply(&[lost], timeline_of(&store), 45).unwrap();
+    drop(sled);
+    expect(&store.open(), 45).await;
+}
+
+fn timeline_of(store: &Store) -> Timeline {
+    segment::list(&store.log_dir()).unwrap().segments[0].header.timeline
+}
