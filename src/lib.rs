@@ -1,3 +1,5 @@
 //! memberbase
+pub mod api;
+pub mod cli;
 pub mod engine;
 pub mod model;

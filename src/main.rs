@@ -1,1 +1,28 @@
-fn main(){}
+//! The `memberbase` program: reads the command line and hands over to [`memberbase::cli`].
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use memberbase::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version arrive here too; they go to standard output and are no failure.
+            let code = if error.use_stderr() { cli::EXIT_USAGE } else { 0 };
+            return match error.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::from(cli::EXIT_IO),
+            };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("memberbase: cannot start threads: {error}");
+            return ExitCode::from(cli::EXIT_IO);
+        }
+    };
+    runtime.block_on(cli::run(cli))
+}

@@ -192,7 +192,12 @@ pub trait Engine: Send + Sync + 'static {
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, EngineError>;
 
     /// Up to `limit` published pairs of `range`, in key order from the end that `direction` names.
-    async fn scan(&self, range: KeyRange, direction: Direction, limit: usize) -> Result<Vec<(Key, Value)>, EngineError>;
+    async fn scan(
+        &self,
+        range: KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Key, Value)>, EngineError>;
 
     /// Numbers the batch at once, and resolves when it is durable. Must be called inside a tokio runtime.
     fn append(&self, batch: Batch) -> Append;

@@ -1,0 +1,3 @@
+//! The doors of the service.
+
+pub mod grpc;

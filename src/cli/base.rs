@@ -1,0 +1,89 @@
+//! Finding a memberbase by its name or id.
+
+use crate::api::grpc::v1;
+
+use super::Error;
+use super::client::Client;
+
+const ID_PREFIX: &str = "mb_";
+const ID_CHARACTERS: usize = 26;
+/// How many memberbases of one name are named in the error that says there are several.
+const NAMED: usize = 10;
+
+/// The id of the memberbase, if there is exactly one of that name or if `base` is an id already.
+pub async fn find(client: &mut Client, base: &str) -> Result<Option<String>, Error> {
+    if is_id(base) {
+        return Ok(Some(base.to_owned()));
+    }
+    let ids = ids_of_name(client, base).await?;
+    match ids.as_slice() {
+        [] => Ok(None),
+        [id] => Ok(Some(id.clone())),
+        several => Err(Error::Usage(format!(
+            "{} memberbases are named {base:?}; give one of their ids instead: {}{}",
+            if several.len() > NAMED { format!("more than {NAMED}") } else { several.len().to_string() },
+            several.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", "),
+            if several.len() > NAMED { ", …" } else { "" },
+        ))),
+    }
+}
+
+/// As [`find`], where the memberbase has to exist.
+pub async fn need(client: &mut Client, base: &str) -> Result<String, Error> {
+    find(client, base).await?.ok_or_else(|| Error::Usage(format!("no memberbase is named {base:?}")))
+}
+
+/// As [`find`], or else makes a new one of that name.
+pub async fn find_or_create(client: &mut Client, base: &str) -> Result<String, Error> {
+    if let Some(id) = find(client, base).await? {
+        return Ok(id);
+    }
+    let id = create(client, base).await?;
+    eprintln!("created memberbase {base:?}: {id}");
+    Ok(id)
+}
+
+/// Makes a memberbase, whether or not there is one of that name.
+pub async fn create(client: &mut Client, name: &str) -> Result<String, Error> {
+    let request = v1::CreateMemberBaseRequest { name: name.to_owned(), ..Default::default() };
+    let created = client.bases.create_member_base(request).await?.into_inner().member_base;
+    created.map(|base| base.id).ok_or_else(|| Error::Broken("the server's answer has no memberbase".into()))
+}
+
+fn is_id(base: &str) -> bool {
+    base.strip_prefix(ID_PREFIX).is_some_and(|rest| {
+        rest.len() == ID_CHARACTERS && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+/// Up to one more than [`NAMED`] ids. A page may be empty and yet not the last.
+async fn ids_of_name(client: &mut Client, name: &str) -> Result<Vec<String>, Error> {
+    let eq = prost_types::Value { kind: Some(prost_types::value::Kind::StringValue(name.to_owned())) };
+    let mut request = v1::ListMemberBasesRequest {
+        filters: vec![v1::Filter { key: "name".to_owned(), eq: Some(eq), ..Default::default() }],
+        ..Default::default()
+    };
+    let mut ids = Vec::new();
+    loop {
+        let page = client.bases.list_member_bases(request.clone()).await?.into_inner();
+        ids.extend(page.member_bases.into_iter().map(|base| base.id));
+        let cursor = page.page.and_then(|page| page.cursor);
+        if cursor.is_none() || ids.len() > NAMED {
+            return Ok(ids);
+        }
+        request.pagination = Some(v1::Pagination { cursor, ..Default::default() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_id;
+
+    #[test]
+    fn only_the_full_form_counts_as_an_id() {
+        assert!(is_id("mb_0123456789abcdefghjkmnpqrs"));
+        assert!(!is_id("mb_short"));
+        assert!(!is_id("mb_0123456789abcdefghjkmnpq-s"));
+        assert!(!is_id("staff"));
+    }
+}

@@ -1,0 +1,333 @@
+//! `memberbase bench`: loads a server with generated members, measures it, and checks that it did what it said.
+//!
+//! Without `--server` it starts one of its own on a free port, and can then also measure how long stopping and opening take.
+
+mod calls;
+mod lists;
+mod load;
+mod process;
+mod report;
+mod server;
+mod workload;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::api::grpc::v1;
+
+use super::client::{Client, Target};
+use super::{Error, base};
+use calls::{Calls, Kind};
+use lists::Lists;
+use load::{Load, Via};
+use process::Usage;
+use report::{Phase, ServerUse, Timings};
+use server::OwnServer;
+
+/// The arguments of `bench`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The server to load; without it one is started on a free port, and stopped at the end
+    #[arg(long, env = "MEMBERBASE_SERVER", value_name = "URL")]
+    server: Option<String>,
+    /// The process of the server given, to report what it uses
+    #[arg(long, requires = "server")]
+    pid: Option<u32>,
+    /// The data of the server: where to put them, or, with --server, where to look how large they are. By default a new folder, removed at the end
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// The memberbase, by name or id, made if there is none; by default a new one
+    #[arg(long, value_name = "NAME-OR-ID")]
+    base: Option<String>,
+    /// How many members to load
+    #[arg(long, default_value_t = 100_000)]
+    members: u32,
+    /// What to measure, in this order; by default everything that the server allows
+    #[arg(long, value_delimiter = ',', value_name = "PHASE,…")]
+    phases: Vec<PhaseName>,
+    /// How the rows of a load travel
+    #[arg(long, default_value = "import")]
+    via: Via,
+    /// Rows in a chunk or call of a load
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    batch: u16,
+    /// Chunks or calls of a load on their way at a time
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..))]
+    batches_in_flight: u8,
+    /// Small calls on their way at a time
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    in_flight: u16,
+    /// Connections that small calls share
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
+    connections: u8,
+    /// Seconds of each phase of small calls
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Per cent of the members that the phase `changed` changes
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=100))]
+    changed: u8,
+    /// Another seed makes other members
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+    /// More arguments for the server that is started
+    #[arg(last = true, value_name = "SERVE-ARGUMENTS")]
+    serve: Vec<String>,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum PhaseName {
+    /// Load members that are new
+    Fresh,
+    /// Load the same again
+    Unchanged,
+    /// Load them in random order with a share changed
+    Changed,
+    /// Get members by ref
+    Get,
+    /// Get members by id
+    GetId,
+    /// Page through all members
+    Pages,
+    /// Compare deep pages with the first
+    Deep,
+    /// Filtered lists
+    Filters,
+    /// Four gets by ref to one change
+    Mixed,
+    /// Create members one a call
+    Single,
+    /// Stop and open, kill and open; only of a server of its own
+    Reopen,
+}
+
+const EVERYTHING: [PhaseName; 11] = [
+    PhaseName::Fresh,
+    PhaseName::Unchanged,
+    PhaseName::Changed,
+    PhaseName::Get,
+    PhaseName::GetId,
+    PhaseName::Pages,
+    PhaseName::Deep,
+    PhaseName::Filters,
+    PhaseName::Mixed,
+    PhaseName::Single,
+    PhaseName::Reopen,
+];
+
+/// Measures phase by phase; exit code 1 if the server did something wrong.
+pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    let own = match &args.server {
+        Some(_) => None,
+        None => Some(OwnServer::start(args.data.clone(), args.serve.clone())?),
+    };
+    let mut bench = Bench::new(args, own).await?;
+    let phases: Vec<_> = match bench.args.phases.as_slice() {
+        [] => {
+            EVERYTHING.into_iter().filter(|&name| bench.own.is_some() || name != PhaseName::Reopen).collect()
+        }
+        chosen => chosen.to_vec(),
+    };
+    if !bench.args.json {
+        println!("{}", report::header());
+    }
+    let mut all = Vec::new();
+    for name in phases {
+        for phase in bench.phase(name).await? {
+            if !bench.args.json {
+                println!("{}", report::line(&phase));
+            }
+            all.push(phase);
+        }
+    }
+    bench.remove_own_base().await?;
+    let good = all.iter().all(Phase::is_good);
+    if bench.args.json {
+        println!("{:#}", json!({ "members": bench.args.members, "good": good, "phases": all }));
+    }
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+struct Bench {
+    args: Args,
+    own: Option<OwnServer>,
+    clients: Vec<Client>,
+    member_base_id: String,
+    next_new: Arc<AtomicU64>,
+}
+
+impl Bench {
+    async fn new(args: Args, own: Option<OwnServer>) -> Result<Self, Error> {
+        let server =
+            own.as_ref().map(|own| own.url().to_owned()).or_else(|| args.server.clone()).unwrap_or_default();
+        let mut clients = connect(server, args.connections).await?;
+        let client = clients.first_mut().ok_or_else(|| Error::Usage("--connections must not be 0".into()))?;
+        let member_base_id = match &args.base {
+            Some(base) => base::find_or_create(client, base).await?,
+            None => base::create(client, "bench").await?,
+        };
+        let next_new = Arc::new(AtomicU64::new(u64::from(args.members)));
+        Ok(Self { args, own, clients, member_base_id, next_new })
+    }
+
+    /// One phase, with what the server used for it.
+    async fn phase(&mut self, name: PhaseName) -> Result<Vec<Phase>, Error> {
+        if name == PhaseName::Reopen {
+            return self.reopen().await;
+        }
+        let (before, own_before) = (self.server_usage(), own_usage());
+        let mut phases = match name {
+            PhaseName::Fresh | PhaseName::Unchanged | PhaseName::Changed => vec![self.load(name).await?],
+            PhaseName::Get => vec![self.calls().run("get by ref", Kind::GetByRef).await?],
+            PhaseName::GetId => {
+                let ids = self.calls().known_ids().await?;
+                vec![self.calls().run("get by id", ids).await?]
+            }
+            PhaseName::Pages => self.lists().await?.all_pages().await?,
+            PhaseName::Deep => self.lists().await?.deep_pages().await?,
+            PhaseName::Filters => self.lists().await?.filtered().await?,
+            PhaseName::Mixed => vec![self.calls().run("mixed 80/20", Kind::Mixed).await?],
+            PhaseName::Single => vec![self.calls().run("create one a call", Kind::Create).await?],
+            PhaseName::Reopen => Vec::new(),
+        };
+        let client_cpu = own_usage().cpu_seconds - own_before.cpu_seconds;
+        if let (Some(before), Some(after), Some(last)) = (before, self.server_usage(), phases.last_mut()) {
+            last.server = Some(ServerUse::between(&before, &after, client_cpu, self.disk_bytes()));
+        }
+        Ok(phases)
+    }
+
+    async fn load(&self, name: PhaseName) -> Result<Phase, Error> {
+        let (seed, members, percent) = (self.args.seed, self.args.members, u64::from(self.args.changed));
+        let load = Load {
+            client: self.client()?,
+            member_base_id: &self.member_base_id,
+            via: self.args.via,
+            batch: usize::from(self.args.batch),
+            in_flight: usize::from(self.args.batches_in_flight),
+        };
+        let all = u64::from(members);
+        let in_order = (0..all).map(move |i| workload::member(seed, i, 0));
+        let (title, loaded, expected) = match name {
+            PhaseName::Changed => {
+                let changed = move |i: &u64| workload::changes(seed, *i, percent);
+                let order = workload::shuffled(seed, members).into_iter().map(u64::from);
+                let updated = u64::try_from((0..all).filter(changed).count()).unwrap_or(u64::MAX);
+                let rows = order.map(move |i| workload::member(seed, i, u64::from(changed(&i))));
+                let expected = v1::BulkCounts { updated, unchanged: all - updated, ..Default::default() };
+                (format!("{percent} % changed, random"), load.run(rows).await?, expected)
+            }
+            PhaseName::Unchanged => {
+                let expected = v1::BulkCounts { unchanged: all, ..Default::default() };
+                ("unchanged".to_owned(), load.run(in_order).await?, expected)
+            }
+            _ => {
+                let expected = v1::BulkCounts { created: all, ..Default::default() };
+                ("fresh".to_owned(), load.run(in_order).await?, expected)
+            }
+        };
+        let mut phase = Phase::new(title, "rows", all, loaded.took, &loaded.timings);
+        phase.expect("created", loaded.counts.created, expected.created);
+        phase.expect("updated", loaded.counts.updated, expected.updated);
+        phase.expect("unchanged", loaded.counts.unchanged, expected.unchanged);
+        phase.expect("failed", loaded.counts.failed, 0);
+        Ok(phase)
+    }
+
+    /// How long it takes to stop and open, and to open after a crash.
+    async fn reopen(&mut self) -> Result<Vec<Phase>, Error> {
+        let members = self.lists().await?.members;
+        let own = self
+            .own
+            .as_mut()
+            .ok_or_else(|| Error::Usage("reopen needs a server of its own: leave out --server".into()))?;
+        let nothing = Timings::new()?;
+        let stopped = own.stop()?;
+        own.start_again()?;
+        let opened = own.opened_in;
+        own.kill()?;
+        own.start_again()?;
+        let recovered = own.opened_in;
+        self.clients = connect(own.url().to_owned(), self.args.connections).await?;
+        let mut last = Phase::new("open after kill -9", "opens", 1, recovered, &nothing);
+        last.expect("members after all that", self.lists().await?.members, members);
+        if let Some(usage) = self.server_usage() {
+            let client_cpu = 0.0;
+            last.server = Some(ServerUse::between(&Usage::default(), &usage, client_cpu, self.disk_bytes()));
+        }
+        Ok(vec![
+            Phase::new("clean stop", "stops", 1, stopped, &nothing),
+            Phase::new("open after clean stop", "opens", 1, opened, &nothing),
+            last,
+        ])
+    }
+
+    fn calls(&self) -> Calls {
+        Calls {
+            clients: self.clients.clone(),
+            member_base_id: self.member_base_id.clone(),
+            seed: self.args.seed,
+            members: u64::from(self.args.members),
+            in_flight: usize::from(self.args.in_flight),
+            duration: Duration::from_secs(self.args.seconds),
+            next_new: self.next_new.clone(),
+        }
+    }
+
+    /// With the number of members that the server counts.
+    async fn lists(&self) -> Result<Lists, Error> {
+        let mut client = self.client()?.clone();
+        let request = v1::GetMemberBaseRequest { id: self.member_base_id.clone() };
+        let base = client.bases.get_member_base(request).await?.into_inner().member_base.unwrap_or_default();
+        Ok(Lists {
+            client,
+            member_base_id: self.member_base_id.clone(),
+            members: base.counts.unwrap_or_default().total,
+            duration: Duration::from_secs(self.args.seconds),
+        })
+    }
+
+    fn client(&self) -> Result<&Client, Error> {
+        self.clients.first().ok_or_else(|| Error::Broken("no connection".into()))
+    }
+
+    fn server_usage(&self) -> Option<Usage> {
+        process::usage(self.own.as_ref().map(OwnServer::pid).or(self.args.pid)?)
+    }
+
+    fn disk_bytes(&self) -> Option<u64> {
+        let data = self.own.as_ref().map(OwnServer::data).or(self.args.data.as_deref())?;
+        Some(process::disk_bytes(data))
+    }
+
+    /// A memberbase that was made for this run on somebody's server does not stay there.
+    async fn remove_own_base(&self) -> Result<(), Error> {
+        if self.own.is_none() && self.args.base.is_none() {
+            let request =
+                v1::DeleteMemberBaseRequest { id: self.member_base_id.clone(), request_id: String::new() };
+            self.client()?.clone().bases.delete_member_base(request).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn connect(server: String, connections: u8) -> Result<Vec<Client>, Error> {
+    let target = Target { server };
+    let mut clients = Vec::new();
+    for _ in 0..connections {
+        clients.push(target.connect().await?);
+    }
+    Ok(clients)
+}
+
+fn own_usage() -> Usage {
+    process::usage(std::process::id()).unwrap_or_default()
+}

@@ -1,0 +1,112 @@
+//! The server under test: one of our own, as a child process, or one that runs already.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::cli::Error;
+
+/// What `serve` prints before the address, once it serves.
+const LISTENING: &str = "listening on ";
+
+/// A child process that serves from a folder.
+pub struct OwnServer {
+    child: Child,
+    url: String,
+    data: PathBuf,
+    arguments: Vec<String>,
+    /// Whether the folder is ours to remove.
+    temporary: bool,
+    /// From the start of the process until it serves.
+    pub opened_in: Duration,
+}
+
+impl OwnServer {
+    pub fn start(data: Option<PathBuf>, arguments: Vec<String>) -> Result<Self, Error> {
+        let temporary = data.is_none();
+        // Beside the caller rather than in /tmp, which is often held in memory.
+        let data = data.unwrap_or_else(|| PathBuf::from(format!("memberbase-bench-{}", std::process::id())));
+        let (child, url, opened_in) = spawn(&data, &arguments)?;
+        Ok(Self { child, url, data, arguments, temporary, opened_in })
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Asks it to stop, and waits; gives back how long that took.
+    pub fn stop(&mut self) -> Result<Duration, Error> {
+        let begun = Instant::now();
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let pid = pid.ok_or_else(|| Error::Broken("the server has no process id".into()))?;
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+            .map_err(|error| Error::Broken(format!("cannot stop the server: {error}")))?;
+        let status = self.child.wait().map_err(Error::file("wait for", Path::new("the server")))?;
+        if !status.success() {
+            return Err(Error::Broken(format!("the server stopped with {status}")));
+        }
+        Ok(begun.elapsed())
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) -> Result<(), Error> {
+        self.child.kill().map_err(Error::file("kill", Path::new("the server")))?;
+        self.child.wait().map_err(Error::file("wait for", Path::new("the server")))?;
+        Ok(())
+    }
+
+    /// Starts it again on the same folder.
+    pub fn start_again(&mut self) -> Result<(), Error> {
+        (self.child, self.url, self.opened_in) = spawn(&self.data, &self.arguments)?;
+        Ok(())
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        // Both fail only where there is nothing left to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if self.temporary {
+            let _ = fs::remove_dir_all(&self.data);
+        }
+    }
+}
+
+fn spawn(data: &Path, arguments: &[String]) -> Result<(Child, String, Duration), Error> {
+    let begun = Instant::now();
+    let program = std::env::current_exe().map_err(Error::file("find", Path::new("this program")))?;
+    let mut child = Command::new(program)
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(Error::file("start", Path::new("a server")))?;
+    let url = child.stdout.take().and_then(|stdout| {
+        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        let url = lines.by_ref().find_map(|line| line.strip_prefix(LISTENING).map(str::to_owned));
+        // What it prints later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        url
+    });
+    match url {
+        Some(url) => Ok((child, url, begun.elapsed())),
+        None => {
+            let _ = child.kill();
+            let status = child.wait().map_err(Error::file("wait for", Path::new("the server")))?;
+            Err(Error::Broken(format!("the server did not start: {status}")))
+        }
+    }
+}

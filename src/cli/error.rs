@@ -1,0 +1,58 @@
+//! What ends a command early, and the exit code that it ends with.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::client::Refusal;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The arguments contradict each other or name something that does not exist.
+    #[error("{0}")]
+    Usage(String),
+    /// The input is not what it should be.
+    #[error("{0}")]
+    Data(String),
+    /// A file or stream cannot be opened, read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// What was tried, such as "read".
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// No server answers there.
+    #[error("no server answers at {server}: {reason}")]
+    Unreachable {
+        /// The address that was tried.
+        server: String,
+        /// Why it failed.
+        reason: String,
+    },
+    /// The server answered with an error.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// The server did something that the contract rules out, or a child process misbehaved.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl Error {
+    /// The exit code of a command that ends with this error.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => super::EXIT_USAGE,
+            Self::Data(_) => super::EXIT_DATA,
+            Self::File { .. } => super::EXIT_IO,
+            Self::Unreachable { .. } | Self::Refused(_) | Self::Broken(_) => super::EXIT_SERVICE,
+        }
+    }
+
+    pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { action, path, source }
+    }
+}

@@ -1,0 +1,168 @@
+//! `memberbase export`: all members of a memberbase as CSV or NDJSON, in a form that `import` takes back unchanged.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use crate::api::grpc::v1;
+
+use super::client::{self, Target};
+use super::import::{FileFormat, SERVER_COLUMNS};
+use super::{Error, base, filter, json};
+
+/// What a CSV file starts with, before the fields that only the server sets.
+pub const COLUMNS: [&str; 18] = [
+    "ref",
+    "email",
+    "first_name",
+    "last_name",
+    "phone",
+    "worker_id",
+    "tier",
+    "status",
+    "dob",
+    "gender",
+    "role",
+    "company",
+    "enable_payroll",
+    "account_holder",
+    "sort_code",
+    "account_number",
+    "iban",
+    "attributes",
+];
+const BUFFER: usize = 256 << 10;
+
+/// The arguments of `export`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The memberbase, by name or id
+    #[arg(long, value_name = "NAME-OR-ID")]
+    base: String,
+    /// What to write
+    #[arg(long, default_value = "csv")]
+    format: FileFormat,
+    /// Where to write; `-` for standard output. A file appears under its name once it is complete
+    #[arg(long, default_value = "-", value_name = "FILE")]
+    out: PathBuf,
+    /// Only members that match: `{"key": "tier", "eq": "Gold"}`, or a list of such filters
+    #[arg(long, value_name = "JSON")]
+    filter: Option<String>,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Writes the members.
+pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    let filters = args.filter.as_deref().map(filter::parse).transpose()?.unwrap_or_default();
+    let mut client = args.target.connect().await?;
+    let member_base_id = base::need(&mut client, &args.base).await?;
+    let request = v1::ExportMembersRequest { member_base_id, min_revision: None, filters };
+    let mut stream = client.members.export_members(request).await?.into_inner();
+    let failed = Error::file("write", &args.out);
+    let mut out = match Out::open(&args.out, args.format) {
+        Ok(out) => out,
+        Err(error) => return Err(failed(error)),
+    };
+    let mut members: u64 = 0;
+    while let Some(part) = client::next(&mut stream).await? {
+        for member in part.members {
+            members += 1;
+            if let Err(error) = out.write(member) {
+                return Err(failed(error));
+            }
+        }
+    }
+    if let Err(error) = out.finish(&args.out) {
+        return Err(failed(error));
+    }
+    eprintln!("{members} members");
+    Ok(ExitCode::SUCCESS)
+}
+
+type Sink = BufWriter<Box<dyn Write>>;
+
+enum Out {
+    Csv(Box<csv::Writer<Sink>>),
+    Ndjson(Sink),
+}
+
+impl Out {
+    fn open(path: &Path, format: FileFormat) -> io::Result<Self> {
+        let plain: Box<dyn Write> =
+            if is_stdout(path) { Box::new(io::stdout()) } else { Box::new(File::create(unfinished(path))?) };
+        let sink = BufWriter::with_capacity(BUFFER, plain);
+        Ok(match format {
+            FileFormat::Ndjson => Self::Ndjson(sink),
+            FileFormat::Csv => {
+                let mut writer = csv::Writer::from_writer(sink);
+                writer.write_record(COLUMNS.iter().chain(&SERVER_COLUMNS))?;
+                Self::Csv(Box::new(writer))
+            }
+        })
+    }
+
+    fn write(&mut self, member: v1::Member) -> io::Result<()> {
+        match self {
+            Self::Csv(writer) => Ok(writer.write_record(record(member))?),
+            Self::Ndjson(sink) => writeln!(sink, "{}", json::member(member)),
+        }
+    }
+
+    fn finish(self, path: &Path) -> io::Result<()> {
+        let mut sink = match self {
+            Self::Csv(writer) => writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?,
+            Self::Ndjson(sink) => sink,
+        };
+        sink.flush()?;
+        if is_stdout(path) { Ok(()) } else { fs::rename(unfinished(path), path) }
+    }
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
+
+/// The cells of a member, in the order of the columns.
+fn record(member: v1::Member) -> [String; COLUMNS.len() + SERVER_COLUMNS.len()] {
+    let account = member.account_details.unwrap_or_default();
+    let uk = account.uk.unwrap_or_default();
+    let eu = account.eu.unwrap_or_default();
+    let attributes = member.attributes.filter(|attributes| !attributes.fields.is_empty());
+    let time = |time: Option<prost_types::Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+    let text = Option::unwrap_or_default;
+    [
+        text(member.r#ref),
+        text(member.email),
+        text(member.first_name),
+        text(member.last_name),
+        text(member.phone),
+        text(member.worker_id),
+        text(member.tier),
+        member.status,
+        text(member.dob),
+        text(member.gender),
+        text(member.role),
+        text(member.company),
+        member.enable_payroll.map(|enabled| enabled.to_string()).unwrap_or_default(),
+        if uk.account_holder.is_empty() { eu.account_holder } else { uk.account_holder },
+        uk.sort_code,
+        uk.account_number,
+        eu.iban,
+        attributes.map(|attributes| json::object_from_wire(attributes).to_string()).unwrap_or_default(),
+        member.id,
+        member.member_base_id,
+        time(member.created_at),
+        time(member.updated_at),
+        Value::from(member.revision).to_string(),
+    ]
+}

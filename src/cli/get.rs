@@ -1,0 +1,58 @@
+//! `memberbase get`: one member as JSON.
+
+use std::process::ExitCode;
+
+use crate::api::grpc::v1;
+
+use super::client::{Refusal, Target};
+use super::{Error, base, json};
+
+/// The arguments of `get`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The member's id
+    #[arg(long, conflicts_with_all = ["r#ref", "email", "worker_id"], required_unless_present_any = ["r#ref", "email", "worker_id"])]
+    id: Option<String>,
+    /// The memberbase, by name or id
+    #[arg(long, value_name = "NAME-OR-ID")]
+    base: Option<String>,
+    /// The member's ref
+    #[arg(long = "ref", requires = "base", conflicts_with_all = ["email", "worker_id"])]
+    r#ref: Option<String>,
+    /// The member's e-mail address
+    #[arg(long, requires = "base", conflicts_with = "worker_id")]
+    email: Option<String>,
+    /// The member's number as a worker
+    #[arg(long, requires = "base")]
+    worker_id: Option<String>,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Prints the member; exit code 1 if there is none.
+pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    let mut client = args.target.connect().await?;
+    let member_base_id = match &args.base {
+        Some(base) => Some(base::need(&mut client, base).await?),
+        None => None,
+    };
+    let request = v1::GetMemberRequest {
+        id: args.id,
+        member_base_id,
+        r#ref: args.r#ref,
+        email: args.email,
+        worker_id: args.worker_id,
+        min_revision: None,
+    };
+    let member = match client.members.get_member(request).await.map_err(Refusal::from) {
+        Ok(response) => response.into_inner().member,
+        Err(refusal) if refusal.is_not_found() => {
+            eprintln!("memberbase: {refusal}");
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let member = member.ok_or_else(|| Error::Broken("the server's answer has no member".into()))?;
+    println!("{:#}", json::member(member));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,246 @@
+//! `memberbase import`: a file of members through `ImportMembers`.
+//!
+//! One thread reads the file and cuts it into chunks; several chunks are on their way at a time. A chunk's rows are kept until the
+//! server has answered for them. When the connection is lost, a new one sends again whatever has no answer: rows are upserts,
+//! so doing some of them twice changes nothing.
+
+mod chunks;
+mod columns;
+mod csv;
+mod failed;
+mod ndjson;
+mod progress;
+mod resume;
+mod rows;
+mod session;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use crate::api::grpc::v1;
+
+use super::client::Target;
+use super::{Error, base};
+use chunks::{Format, Source};
+use columns::Field;
+use failed::{FailedRows, RowFailure};
+use progress::Progress;
+use resume::{Patience, Unanswered};
+use session::{Input, Session};
+
+pub use columns::SERVER_COLUMNS;
+
+/// The longest row of a file, in bytes; a stored member has at most 32 KiB.
+const MAX_ROW_BYTES: usize = 256 << 10;
+/// How much of the file is read at a time, in bytes.
+const READ_AHEAD: usize = 256 << 10;
+
+/// The arguments of `import`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file, CSV or NDJSON by its name; `-` for standard input
+    file: PathBuf,
+    /// The memberbase, by name or id
+    #[arg(long, value_name = "NAME-OR-ID")]
+    base: String,
+    /// Make the memberbase if there is none of that name
+    #[arg(long)]
+    create_base: bool,
+    #[command(flatten)]
+    target: Target,
+    /// What the file is; needed where its name does not tell
+    #[arg(long)]
+    format: Option<FileFormat>,
+    /// What stands between the cells of a CSV file
+    #[arg(long, default_value = ",", value_name = "CHARACTER")]
+    delimiter: String,
+    /// The field by which a row finds its member
+    #[arg(long = "match", default_value = "ref", value_name = "FIELD")]
+    match_by: MatchKey,
+    /// Clear the fields that a row leaves empty, and those that have no column
+    #[arg(long)]
+    replace: bool,
+    /// Bring members back that are inactive
+    #[arg(long)]
+    reactivate: bool,
+    /// Rows that the server takes at a time
+    #[arg(long, default_value_t = 1000, value_name = "ROWS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    chunk_rows: u16,
+    /// Chunks on their way at a time
+    #[arg(long, default_value_t = 8, value_name = "CHUNKS", value_parser = clap::value_parser!(u8).range(1..=64))]
+    in_flight: u8,
+    /// Seconds without an answer after which to stop trying
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    give_up_after: u64,
+    /// Where failed rows go, instead of beside the file
+    #[arg(long, value_name = "FILE")]
+    failed: Option<PathBuf>,
+    /// Show no progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// The kinds of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FileFormat {
+    /// Comma-separated values, the first line naming the columns
+    Csv,
+    /// One JSON object a line
+    Ndjson,
+}
+
+/// The fields by which a row can find its member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum MatchKey {
+    /// The caller's own key
+    Ref,
+    /// The e-mail address
+    Email,
+    /// The number as a worker
+    WorkerId,
+}
+
+impl MatchKey {
+    fn field(self) -> Field {
+        match self {
+            Self::Ref => Field::Ref,
+            Self::Email => Field::Email,
+            Self::WorkerId => Field::WorkerId,
+        }
+    }
+
+    fn wire(self) -> v1::MatchBy {
+        match self {
+            Self::Ref => v1::MatchBy::Ref,
+            Self::Email => v1::MatchBy::Email,
+            Self::WorkerId => v1::MatchBy::WorkerId,
+        }
+    }
+}
+
+/// Imports the file. The file is opened and its header understood before anything is said to the server.
+pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    let format = args.file_format()?;
+    let (input, size) = open(&args.file)?;
+    let source = match format {
+        FileFormat::Csv => Source::csv(input, args.delimiter()?, args.match_by)?,
+        FileFormat::Ndjson => Source::ndjson(input),
+    };
+    let skipped = source.skipped().join(", ");
+    if !skipped.is_empty() {
+        eprintln!("not imported, because the server gives them: {skipped}");
+    }
+    let mut client = args.target.connect().await?;
+    let member_base_id = if args.create_base {
+        base::find_or_create(&mut client, &args.base).await?
+    } else {
+        base::need(&mut client, &args.base).await?
+    };
+    let format = source.format.clone();
+    let mut session = Session {
+        options: args.options(member_base_id),
+        chunks: source.read(usize::from(args.chunk_rows)),
+        unanswered: Unanswered::new(usize::from(args.in_flight)),
+        patience: Patience::new(Duration::from_secs(args.give_up_after)),
+        progress: Progress::new(size, args.quiet, Instant::now()),
+        failed: FailedRows::new(args.failed_path(&format), format.clone()),
+        format,
+        counts: v1::BulkCounts::default(),
+        sent_again: 0,
+        input: Input::Open,
+    };
+    let result = session.run(&mut client).await;
+    // What was done is reported even if it was not all.
+    report(&session, args.quiet);
+    result?;
+    Ok(if session.counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Args {
+    fn file_format(&self) -> Result<FileFormat, Error> {
+        let extension =
+            self.file.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+        match (self.format, extension.as_deref()) {
+            (Some(format), _) => Ok(format),
+            (None, Some("csv")) => Ok(FileFormat::Csv),
+            (None, Some("ndjson" | "jsonl")) => Ok(FileFormat::Ndjson),
+            (None, _) => Err(Error::Usage(format!(
+                "{}: the name does not tell what the file is; give --format csv or --format ndjson",
+                self.file.display()
+            ))),
+        }
+    }
+
+    fn delimiter(&self) -> Result<u8, Error> {
+        match self.delimiter.as_bytes() {
+            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n') => Ok(*byte),
+            b"\\t" => Ok(b'\t'),
+            _ => Err(Error::Usage(format!(
+                "--delimiter {:?}: give one ASCII character, or \\t",
+                self.delimiter
+            ))),
+        }
+    }
+
+    fn options(&self, member_base_id: String) -> v1::ImportOptions {
+        let semantics = if self.replace { v1::FieldSemantics::Replace } else { v1::FieldSemantics::Merge };
+        v1::ImportOptions {
+            member_base_id,
+            match_by: self.match_by.wire().into(),
+            semantics: semantics.into(),
+            reactivate: self.reactivate,
+        }
+    }
+
+    /// `members.failed.csv` beside `members.csv`, and in the current folder for standard input.
+    fn failed_path(&self, format: &Format) -> PathBuf {
+        let extension = match format {
+            Format::Csv { .. } => "failed.csv",
+            Format::Ndjson => "failed.ndjson",
+        };
+        self.failed.clone().unwrap_or_else(|| {
+            let file = if is_stdin(&self.file) { Path::new("import") } else { &self.file };
+            file.with_extension(extension)
+        })
+    }
+}
+
+fn is_stdin(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+/// The input, and its size where it has one.
+fn open(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>), Error> {
+    if is_stdin(path) {
+        return Ok((Box::new(io::stdin()), None));
+    }
+    let file = File::open(path).map_err(Error::file("open", path))?;
+    let metadata = file.metadata().map_err(Error::file("open", path))?;
+    if metadata.is_dir() {
+        return Err(Error::Usage(format!("{} is a folder", path.display())));
+    }
+    Ok((Box::new(file), metadata.is_file().then_some(metadata.len())))
+}
+
+fn report(session: &Session, quiet: bool) {
+    let summary = session.progress.finish(Instant::now());
+    if !quiet {
+        eprintln!("{summary}");
+    }
+    if session.sent_again > 0 {
+        eprintln!(
+            "{} chunks were sent again after the connection was lost; rows that had been written by then count as unchanged",
+            session.sent_again
+        );
+    }
+    let v1::BulkCounts { created, updated, unchanged, reactivated, failed } = session.counts;
+    println!(
+        "created {created}\nupdated {updated}\nunchanged {unchanged}\nreactivated {reactivated}\nfailed {failed}"
+    );
+    if let Some(path) = session.failed.path() {
+        eprintln!("{failed} rows failed; they are in {} with the reason of each", path.display());
+    }
+}

@@ -1,0 +1,176 @@
+//! Cutting the file into chunks, in a thread of its own.
+
+use std::io::{BufReader, Read};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::api::grpc::v1;
+use crate::cli::Error;
+
+use super::columns::Columns;
+use super::rows::{Collector, NotUtf8, Row, Rows};
+use super::{MatchKey, READ_AHEAD, RowFailure, csv, ndjson};
+
+/// The bytes of the file at which a chunk ends early. On the wire JSON grows up to 5.5 times (a list of one-digit numbers), which has to
+/// stay under the 8 MiB that the server takes in one chunk, the last row included.
+const MAX_CHUNK_BYTES: usize = 1 << 20;
+/// Chunks that are ready before the connection asks for them.
+const CHUNKS_AHEAD: usize = 4;
+
+/// How the rows of the file become members.
+#[derive(Debug)]
+pub enum Format {
+    Csv { columns: Columns, delimiter: u8 },
+    Ndjson,
+}
+
+impl Format {
+    pub fn member(&self, row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
+        match self {
+            Self::Csv { columns, .. } => csv::member(columns, row),
+            Self::Ndjson => ndjson::member(row),
+        }
+    }
+
+    fn not_utf8(&self, at: &NotUtf8) -> Error {
+        let column = match self {
+            Self::Csv { columns, .. } => columns.header.get(at.cell).map_or("", String::as_str),
+            Self::Ndjson => "",
+        };
+        Error::Data(csv::not_utf8(at.line, column))
+    }
+}
+
+/// Some rows of the file, on their way to the server and until it has answered.
+#[derive(Debug)]
+pub struct Chunk {
+    pub number: u64,
+    pub rows: Rows,
+    /// What to send; empty once it was handed to the connection.
+    pub members: Vec<v1::MemberInput>,
+    /// The rows that cannot be sent, by their place in `rows`.
+    pub unsendable: Vec<(usize, RowFailure)>,
+    /// Where the chunk ends in the file, in bytes.
+    pub end: u64,
+}
+
+impl Chunk {
+    pub fn new(number: u64, rows: Rows, end: u64, format: &Format) -> Self {
+        let mut members = Vec::with_capacity(rows.len());
+        let mut unsendable = Vec::new();
+        for (at, row) in rows.iter().enumerate() {
+            match format.member(row) {
+                Ok(member) => members.push(member),
+                Err(failure) => unsendable.push((at, failure)),
+            }
+        }
+        Self { number, rows, members, unsendable, end }
+    }
+
+    /// How many rows are sent, so how many the answer counts.
+    pub fn sendable(&self) -> usize {
+        self.rows.len() - self.unsendable.len()
+    }
+
+    /// The members, handed over to the connection: kept ones the first time, made again from the rows after that.
+    pub fn take_members(&mut self, format: &Format) -> Vec<v1::MemberInput> {
+        if self.members.is_empty() {
+            return self.rows.iter().filter_map(|row| format.member(row).ok()).collect();
+        }
+        std::mem::take(&mut self.members)
+    }
+
+    /// The row that was sent as the `index`th of its message.
+    pub fn sent_row(&self, index: usize) -> Option<Row<'_>> {
+        let mut at = index;
+        for (unsendable, _) in &self.unsendable {
+            if *unsendable <= at {
+                at += 1;
+            }
+        }
+        self.rows.get(at)
+    }
+}
+
+/// What comes of opening the file: the meaning of its rows, and the reader of them.
+pub struct Source {
+    pub format: Arc<Format>,
+    lines: Lines,
+}
+
+enum Lines {
+    Csv(csv::Records<Input>),
+    Ndjson(ndjson::Lines<BufReader<Input>>),
+}
+
+type Input = Box<dyn Read + Send>;
+
+impl Source {
+    /// Reads the header of a CSV file and understands it.
+    pub fn csv(input: Input, delimiter: u8, key: MatchKey) -> Result<Self, Error> {
+        let mut records = csv::Records::new(input, delimiter);
+        let header = records.header()?;
+        let columns = Columns::from_header(&header, key).map_err(Error::Data)?;
+        let format = Arc::new(Format::Csv { columns, delimiter });
+        Ok(Self { format, lines: Lines::Csv(records) })
+    }
+
+    pub fn ndjson(input: Input) -> Self {
+        let lines = ndjson::Lines::new(BufReader::with_capacity(READ_AHEAD, input));
+        Self { format: Arc::new(Format::Ndjson), lines: Lines::Ndjson(lines) }
+    }
+
+    /// The columns that the file has and the server does not take.
+    pub fn skipped(&self) -> Vec<&str> {
+        match &*self.format {
+            Format::Csv { columns, .. } => columns.skipped().collect(),
+            Format::Ndjson => Vec::new(),
+        }
+    }
+
+    /// Starts the thread. It ends with the file, with an error, or when the receiver is dropped.
+    pub fn read(self, chunk_rows: usize) -> mpsc::Receiver<Result<Chunk, Error>> {
+        let (send, receive) = mpsc::channel(CHUNKS_AHEAD);
+        std::thread::spawn(move || cut(self, chunk_rows, &send));
+        receive
+    }
+}
+
+fn cut(mut source: Source, chunk_rows: usize, send: &mpsc::Sender<Result<Chunk, Error>>) {
+    let mut collector = Collector::default();
+    for number in 1.. {
+        let chunk = next_chunk(&mut source, &mut collector, number, chunk_rows);
+        let last = match &chunk {
+            Ok(chunk) if chunk.rows.len() == 0 => return,
+            Ok(_) => false,
+            Err(_) => true,
+        };
+        if send.blocking_send(chunk).is_err() || last {
+            return;
+        }
+    }
+}
+
+fn next_chunk(
+    source: &mut Source,
+    collector: &mut Collector,
+    number: u64,
+    chunk_rows: usize,
+) -> Result<Chunk, Error> {
+    while collector.rows() < chunk_rows && collector.bytes() < MAX_CHUNK_BYTES {
+        let more = match &mut source.lines {
+            Lines::Csv(records) => records.next(collector)?,
+            Lines::Ndjson(lines) => lines.next(collector)?,
+        };
+        if !more {
+            break;
+        }
+    }
+    let end = match &source.lines {
+        Lines::Csv(records) => records.offset(),
+        Lines::Ndjson(lines) => lines.offset(),
+    };
+    let rows = collector.finish().map_err(|at| source.format.not_utf8(&at))?;
+    Ok(Chunk::new(number, rows, end, &source.format))
+}

@@ -1,0 +1,193 @@
+//! One stream of chunks and answers, and the next one when it breaks.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::api::grpc::v1;
+use crate::cli::Error;
+use crate::cli::client::{self, Client, Refusal, Streaming};
+
+use super::RowFailure;
+use super::chunks::{Chunk, Format};
+use super::failed::FailedRows;
+use super::progress::Progress;
+use super::resume::{Patience, Unanswered};
+
+type Answers = Streaming<v1::ImportMembersResponse>;
+
+/// All that an import remembers from one stream to the next.
+pub struct Session {
+    pub options: v1::ImportOptions,
+    pub format: Arc<Format>,
+    pub chunks: mpsc::Receiver<Result<Chunk, Error>>,
+    pub unanswered: Unanswered,
+    pub patience: Patience,
+    pub progress: Progress,
+    pub failed: FailedRows,
+    pub counts: v1::BulkCounts,
+    /// Chunks that were sent more than once, so that their rows may count as unchanged.
+    pub sent_again: u64,
+    /// Set once the file has no more chunks; an error in it is reported after everything before it is answered.
+    pub input: Input,
+}
+
+/// The state of the file.
+pub enum Input {
+    Open,
+    Ended(Result<(), Error>),
+}
+
+/// Why a stream ended early.
+enum Lost {
+    /// The stream is gone, or the server asks to try again.
+    Stream(Refusal),
+    /// Trying again cannot help.
+    Import(Error),
+}
+
+impl From<Refusal> for Lost {
+    fn from(refusal: Refusal) -> Self {
+        if refusal.is_retryable() { Self::Stream(refusal) } else { Self::Import(refusal.into()) }
+    }
+}
+
+impl Session {
+    /// Sends the whole file, over as many streams as it takes.
+    pub async fn run(&mut self, client: &mut Client) -> Result<(), Error> {
+        loop {
+            let refusal = match self.stream(client).await {
+                Ok(()) => break,
+                Err(Lost::Stream(refusal)) => refusal,
+                Err(Lost::Import(error)) => return Err(error),
+            };
+            let Some(delay) = self.patience.failed(Instant::now(), refusal.retry_after()) else {
+                self.progress.say("giving up; run the same command again to go on: what is there already counts as unchanged");
+                return Err(refusal.into());
+            };
+            self.progress.say(&format!("{refusal}; trying again in {} ms", delay.as_millis()));
+            tokio::time::sleep(delay).await;
+        }
+        match std::mem::replace(&mut self.input, Input::Open) {
+            Input::Ended(result) => result,
+            Input::Open => Ok(()),
+        }
+    }
+
+    /// One stream: first what an earlier one left unanswered, then chunks from the file while there is room for them.
+    async fn stream(&mut self, client: &mut Client) -> Result<(), Lost> {
+        // Never full: it has room for the options and for as many chunks as may be unanswered.
+        let (send, receive) = mpsc::channel(self.unanswered.limit() + 1);
+        let mut requests = Some(send);
+        let options = v1::ImportMembersRequest { options: Some(self.options.clone()), ..Default::default() };
+        put(&requests, options)?;
+        for chunk in self.unanswered.iter_mut() {
+            self.sent_again += 1;
+            put(&requests, message(chunk, &self.format))?;
+        }
+        let call = client.members.import_members(ReceiverStream::new(receive));
+        tokio::pin!(call);
+        let mut answers: Option<Answers> = None;
+        loop {
+            if matches!(self.input, Input::Ended(_)) && self.unanswered.is_empty() {
+                // Nothing more to send. The server ends the stream in its turn.
+                requests = None;
+            }
+            let open = matches!(self.input, Input::Open) && !self.unanswered.is_full();
+            tokio::select! {
+                started = &mut call, if answers.is_none() => answers = Some(started.map_err(Refusal::from)?.into_inner()),
+                answer = next(&mut answers), if answers.is_some() => match answer? {
+                    Some(answer) => self.answered(answer).map_err(Lost::Import)?,
+                    None if requests.is_none() => return Ok(()),
+                    None => return Err(Lost::Stream(Refusal::ended_early())),
+                },
+                chunk = self.chunks.recv(), if open => match chunk {
+                    Some(Ok(mut chunk)) => {
+                        if chunk.sendable() > 0 {
+                            put(&requests, message(&mut chunk, &self.format))?;
+                        }
+                        self.unanswered.push(chunk);
+                        self.settle_unsendable().map_err(Lost::Import)?;
+                    }
+                    Some(Err(error)) => self.input = Input::Ended(Err(error)),
+                    None => self.input = Input::Ended(Ok(())),
+                },
+            }
+        }
+    }
+
+    fn answered(&mut self, answer: v1::ImportMembersResponse) -> Result<(), Error> {
+        self.patience.refresh();
+        let chunk = self.unanswered.answered(answer.chunk);
+        let chunk = chunk.ok_or_else(|| {
+            Error::Broken(format!("the server answered chunk {} out of turn", answer.chunk))
+        })?;
+        let counts = answer.counts.unwrap_or_default();
+        self.counts.created += counts.created;
+        self.counts.updated += counts.updated;
+        self.counts.unchanged += counts.unchanged;
+        self.counts.reactivated += counts.reactivated;
+        self.settle(&chunk, answer.failed)?;
+        self.settle_unsendable()
+    }
+
+    /// Accounts for chunks of which nothing was sent, once all before them are answered.
+    fn settle_unsendable(&mut self) -> Result<(), Error> {
+        while let Some(chunk) = self.unanswered.unsendable() {
+            self.settle(&chunk, Vec::new())?;
+        }
+        Ok(())
+    }
+
+    /// Writes out the failed rows of a chunk in their order, and shows how far the import is.
+    fn settle(&mut self, chunk: &Chunk, failed: Vec<v1::MemberResult>) -> Result<(), Error> {
+        let mut failures = Vec::with_capacity(failed.len() + chunk.unsendable.len());
+        for result in failed {
+            let row = usize::try_from(result.index).ok().and_then(|index| chunk.sent_row(index));
+            let row = row.ok_or_else(|| {
+                Error::Broken(format!("the server reported row {}, which was not sent", result.index))
+            })?;
+            failures.push((row, RowFailure::from(result.error.unwrap_or_default())));
+        }
+        let unsendable = chunk.unsendable.iter();
+        failures.extend(unsendable.filter_map(|(at, failure)| Some((chunk.rows.get(*at)?, failure.clone()))));
+        failures.sort_by_key(|(row, _)| row.line);
+        self.counts.failed += count(failures.len());
+        for (row, failure) in &failures {
+            self.failed.write(*row, failure)?;
+        }
+        self.failed.flush()?;
+        self.progress.advance(count(chunk.rows.len()), chunk.end, Instant::now());
+        Ok(())
+    }
+}
+
+/// Hands a message to the stream. If nobody takes it any more, the answers say why.
+fn put(
+    requests: &Option<mpsc::Sender<v1::ImportMembersRequest>>,
+    message: v1::ImportMembersRequest,
+) -> Result<(), Lost> {
+    match requests.as_ref().map(|requests| requests.try_send(message)) {
+        Some(Err(mpsc::error::TrySendError::Full(_))) => {
+            Err(Lost::Import(Error::Broken("the stream has no room for a chunk".into())))
+        }
+        Some(Ok(()) | Err(mpsc::error::TrySendError::Closed(_))) | None => Ok(()),
+    }
+}
+
+fn message(chunk: &mut Chunk, format: &Format) -> v1::ImportMembersRequest {
+    v1::ImportMembersRequest { options: None, chunk: chunk.number, members: chunk.take_members(format) }
+}
+
+async fn next(answers: &mut Option<Answers>) -> Result<Option<v1::ImportMembersResponse>, Refusal> {
+    match answers {
+        Some(answers) => client::next(answers).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn count(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
+}

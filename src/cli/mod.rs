@@ -1,0 +1,65 @@
+//! The command line, one file per subcommand.
+//!
+//! Everything but `serve` is a client like any other: it speaks to a server through the generated code alone, and works
+//! against a remote one. Only [`client`] names the gRPC library and its status codes.
+
+mod base;
+mod bench;
+mod client;
+mod error;
+mod export;
+mod filter;
+mod get;
+mod import;
+mod json;
+
+use std::process::ExitCode;
+
+pub use error::Error;
+
+/// The arguments make no sense, or a setting is wrong.
+pub const EXIT_USAGE: u8 = 64;
+/// The input is not what it should be.
+pub const EXIT_DATA: u8 = 65;
+/// The server cannot be reached, or refused.
+pub const EXIT_SERVICE: u8 = 69;
+/// A file cannot be read or written.
+pub const EXIT_IO: u8 = 74;
+
+/// The arguments of the program.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "memberbase",
+    version,
+    about = "A member directory that other services keep in sync, over gRPC"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Creates and updates members from a CSV or NDJSON file
+    Import(import::Args),
+    /// Writes all members of a memberbase, or those that match, as CSV or NDJSON
+    Export(export::Args),
+    /// Prints one member as JSON
+    Get(get::Args),
+    /// Loads a server with generated members and measures it
+    Bench(bench::Args),
+}
+
+/// Runs one command and says how it ended: 0 well, 1 with rows or members that failed or were not found, 64 and above with an error.
+pub async fn run(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        Command::Import(args) => import::run(args).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Get(args) => get::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("memberbase: {error}");
+        ExitCode::from(error.exit_code())
+    })
+}
