@@ -147,8 +147,8 @@ const IBAN_LENGTHS: &[(usize, &str)] = &[
     (18, "DK FI FK FO GL NL SD"),
     (19, "MK SI"),
     (20, "AT BA EE KZ LT LU MN XK"),
-    (21, "CH CR HR LI LV"),
-    (22, "BG BH DE GB GE IE ME RS VA"),
+    (21, "CH HR LI LV"),
+    (22, "BG BH CR DE GB GE IE ME RS VA"),
     (23, "AE GI IL IQ OM SO TL"),
     (24, "AD CZ ES MD PK RO SA SE SK TN VG"),
     (25, "LY PT ST"),
@@ -161,3 +161,150 @@ const IBAN_LENGTHS: &[(usize, &str)] = &[
     (32, "LC"),
     (33, "RU"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const IBANS: &[&str] = &[
+        "AD1200012030200359100100",
+        "AE070331234567890123456",
+        "AT611904300234573201",
+        "BE68539007547034",
+        "BG80BNBG96611020345678",
+        "CH9300762011623852957",
+        "CY17002001280000001200527600",
+        "CZ6508000000192000145399",
+        "DE89370400440532013000",
+        "DK5000400440116243",
+        "EE382200221020145685",
+        "ES9121000418450200051332",
+        "FI2112345600000785",
+        "FR1420041010050500013M02606",
+        "GB29NWBK60161331926819",
+        "GI75NWBK000000007099453",
+        "GR1601101250000000012300695",
+        "HR1210010051863000160",
+        "HU42117730161111101800000000",
+        "IE29AIBK93115212345678",
+        "IS140159260076545510730339",
+        "IT60X0542811101000000123456",
+        "LI21088100002324013AA",
+        "LT121000011101001000",
+        "LU280019400644750000",
+        "LV80BANK0000435195001",
+        "MC5811222000010123456789030",
+        "MT84MALT011000012345MTLCAST001S",
+        "NL91ABNA0417164300",
+        "NO9386011117947",
+        "PL61109010140000071219812874",
+        "PT50000201231234567890154",
+        "RO49AAAA1B31007593840000",
+        "SE4550000000058398257466",
+        "SI56263300012039086",
+        "SK3112000000198742637541",
+        "BR1800360305000010009795493C1",
+        "CR05015202001026284066",
+        "KW81CBKU0000000000001234560101",
+        "LC55HEMM000100010012001200023015",
+        "SA0380000000608010167519",
+        "SC18SSCB11010000000000001497USD",
+        "TR330006100519786457841326",
+        "UA213223130000026007233566001",
+        "VG96VPVG0000012345678901",
+        "SM86U0322509800000000270100",
+    ];
+
+    fn iban_of(details: AccountDetails) -> String {
+        match details {
+            AccountDetails::Eu { iban, .. } => iban,
+            AccountDetails::Uk { .. } => panic!("not an EU account"),
+        }
+    }
+
+    #[test]
+    fn ibans_of_every_country_are_accepted_and_compacted() {
+        for iban in IBANS {
+            let spaced =
+                iban.as_bytes().chunks(4).map(|part| str::from_utf8(part).unwrap()).collect::<Vec<_>>();
+            let spaced = spaced.join(" ").to_lowercase();
+            assert_eq!(iban_of(AccountDetails::parse_eu("Zoë", &spaced).unwrap()), *iban);
+        }
+    }
+
+    #[test]
+    fn an_iban_that_is_none_is_refused() {
+        for iban in [
+            "",
+            "DE",
+            "DE89",
+            "DE8937040044053201300",
+            "DE893704004405320130000",
+            "DE88370400440532013000",
+            "D189370400440532013000",
+            "DE8937040044053201300é",
+            "DE89.3704.0044.0532.0130.00",
+            "89DE370400440532013000",
+        ] {
+            let faults = AccountDetails::parse_eu("Zoë", iban).unwrap_err();
+            assert_eq!(faults.iter().map(|(field, _)| *field).collect::<Vec<_>>(), ["iban"], "{iban}");
+        }
+    }
+
+    #[test]
+    fn an_iban_of_a_country_to_come_is_judged_by_its_check_number() {
+        assert_eq!(iban_of(AccountDetails::parse_eu("Zoë", "ZZ33123456789012345").unwrap()).len(), 19);
+        assert!(AccountDetails::parse_eu("Zoë", "ZZ34123456789012345").is_err());
+    }
+
+    #[test]
+    fn uk_numbers_lose_their_separators() {
+        let details = AccountDetails::parse_uk("Zoë Müller", "12-34-56", "1234 5678").unwrap();
+        let expected = AccountDetails::Uk {
+            account_holder: "Zoë Müller".to_owned(),
+            sort_code: "123456".to_owned(),
+            account_number: "12345678".to_owned(),
+        };
+        assert!(details == expected);
+    }
+
+    #[test]
+    fn every_fault_of_an_account_is_told() {
+        let faults = AccountDetails::parse_uk("é".repeat(71), "12345", "1234567a").unwrap_err();
+        assert_eq!(
+            faults.iter().map(|(field, rule)| (*field, rule.describe())).collect::<Vec<_>>(),
+            [
+                ("account_holder", "must be at most 70 characters long, not 71".to_owned()),
+                ("sort_code", "must be 6 digits".to_owned()),
+                ("account_number", "must be 8 digits".to_owned()),
+            ]
+        );
+        assert!(faults.iter().all(|(_, rule)| rule.reason() == Reason::BankAccountInvalid));
+        let faults = AccountDetails::parse_eu("", "x").unwrap_err();
+        assert_eq!(faults.iter().map(|(field, _)| *field).collect::<Vec<_>>(), ["account_holder", "iban"]);
+        assert!(AccountDetails::parse_uk("é".repeat(70), "123456", "12345678").is_ok());
+    }
+
+    #[test]
+    fn no_country_is_listed_twice() {
+        let mut codes: Vec<&str> = IBAN_LENGTHS.iter().flat_map(|(_, codes)| codes.split(' ')).collect();
+        assert!(codes.iter().all(|code| code.len() == 2));
+        let listed = codes.len();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!((codes.len(), listed), (89, 89));
+    }
+
+    proptest! {
+        #[test]
+        fn one_wrong_digit_never_goes_unnoticed(which in 0..IBANS.len(), place in 4..15_usize, digit in b'0'..=b'9') {
+            let mut iban = IBANS[which].as_bytes().to_vec();
+            prop_assume!(iban[place].is_ascii_digit() && iban[place] != digit);
+            iban[place] = digit;
+            let typed = String::from_utf8(iban).unwrap();
+            prop_assert!(AccountDetails::parse_eu("Zoë", &typed).is_err());
+        }
+    }
+}

@@ -186,3 +186,85 @@ pub(super) fn checked_number(number: f64) -> Result<f64, Rule> {
     }
     Ok(number + 0.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::samples;
+
+    #[test]
+    fn values_obey_their_limits() {
+        assert!(AttributeValue::text("").is_ok());
+        assert!(AttributeValue::text("two\nlines").is_ok());
+        assert!(AttributeValue::text("x".repeat(4096)).is_ok());
+        assert!(AttributeValue::text("x".repeat(4097)).is_err());
+        assert!(AttributeValue::list(vec![String::new(); 100]).is_ok());
+        assert!(AttributeValue::list(vec![String::new(); 101]).is_err());
+        assert!(AttributeValue::list(vec!["x".repeat(4097)]).is_err());
+    }
+
+    #[test]
+    fn numbers_that_json_rounds_are_refused_with_advice() {
+        for number in [0.0, 1.5, -3.25e-300, 9_007_199_254_740_991.0, -9_007_199_254_740_991.0] {
+            assert!(AttributeValue::number(number).unwrap() == AttributeValue::Number(number));
+        }
+        for number in [9_007_199_254_740_992.0, -9_007_199_254_740_992.0, 1e300] {
+            let rule = AttributeValue::number(number).unwrap_err();
+            assert!(rule.describe().contains("send larger ones as strings"), "{number}");
+        }
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(AttributeValue::number(number).unwrap_err().describe(), "must be a finite number");
+        }
+        assert!(
+            matches!(AttributeValue::number(-0.0), Ok(AttributeValue::Number(zero)) if zero.is_sign_positive())
+        );
+    }
+
+    #[test]
+    fn keys_are_short_and_plain() {
+        let longest = "k".repeat(64);
+        for key in ["a", "A-1_b.c", ".", longest.as_str()] {
+            assert_eq!(check_key(key), Ok(()), "{key}");
+        }
+        for key in ["", "a b", "é", "a/b", "a[0]", "a\n", &"k".repeat(65)] {
+            assert_eq!(check_key(key).unwrap_err().reason(), Reason::AttributeInvalid, "{key}");
+            assert!(AttributePatch::default().set(key, AttributeValue::bool(true)).is_err());
+            assert!(AttributePatch::default().clear(key).is_err());
+        }
+    }
+
+    #[test]
+    fn stored_attributes_are_found_whatever_their_order() {
+        let entry = |key: &str| (key.to_owned(), AttributeValue::text(key).unwrap());
+        let attributes = Attributes::from_stored(vec![entry("b"), entry("a"), entry("b")]);
+        assert_eq!(attributes.iter().map(|(key, _)| key).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(attributes.get("a") == Some(&entry("a").1));
+        assert_eq!(attributes.get("c"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_patch_does_what_a_map_would(
+            before in samples::attributes(),
+            patch in samples::patch().prop_map(|patch| patch.attributes),
+            replaces_all: bool,
+        ) {
+            let mut expected: BTreeMap<&str, &AttributeValue> = before.iter().collect();
+            if replaces_all {
+                expected.clear();
+            }
+            for (key, value) in patch.iter() {
+                expected.remove(key);
+                if let Some(value) = value {
+                    expected.insert(key, value);
+                }
+            }
+            let after = before.patched(&patch, replaces_all);
+            prop_assert_eq!(after.iter().collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
+        }
+    }
+}

@@ -66,3 +66,28 @@ impl StatusCounts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_members_begin_active_or_invited() {
+        assert_eq!(parse_new_members("active"), Ok(Status::Active));
+        assert_eq!(parse_new_members("invited"), Ok(Status::Invited));
+        for text in ["inactive", "", "Active"] {
+            assert_eq!(parse_new_members(text).unwrap_err().describe(), "must be active or invited");
+        }
+    }
+
+    #[test]
+    fn counts_add_up_over_every_status() {
+        let mut counts = StatusCounts::default();
+        for (status, number) in Status::ALL.into_iter().zip([1, 20, 300]) {
+            *counts.get_mut(status) += number;
+            assert_eq!(counts.get(status), number);
+        }
+        assert_eq!(counts, StatusCounts { invited: 1, active: 20, inactive: 300 });
+        assert_eq!(counts.total(), 321);
+    }
+}

@@ -97,3 +97,90 @@ fn keyed_tag(key: &CursorKey, flags: u8, binding: u64) -> [u8; 8] {
     hasher.write(&binding.to_le_bytes());
     hasher.finish().to_be_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::filter::{Condition, Field, Operand, Operator};
+
+    const KEY: CursorKey = CursorKey(*b"fedcba9876543210");
+
+    fn direction() -> impl Strategy<Value = Direction> {
+        prop_oneof![Just(Direction::Ascending), Just(Direction::Descending)]
+    }
+
+    /// Made with another program, from the layout in the module's documentation.
+    #[test]
+    fn cursors_never_change() {
+        let up = Cursor { position: 499, direction: Direction::Ascending };
+        let down = Cursor { position: u64::MAX, direction: Direction::Descending };
+        assert_eq!(up.seal(&KEY, 1), "AQA2zt6kUnHsIPxDxtbMnJEr");
+        assert_eq!(down.seal(&KEY, 2), "AQEDIo_UkJ_53bsDAA6CbIAP");
+    }
+
+    #[test]
+    fn what_is_no_cursor_is_refused() {
+        for text in
+            ["", "eyJpZCI6Im1fMTIzNCJ9", "AAAAAAAAAAAAAAAAAAAAAAAA", "AQAAAAAAAAAAAAAAAAAAAAAA=", "é", "AQ"]
+        {
+            assert_eq!(Cursor::open(text, &KEY, 1), Err(Reason::CursorInvalid), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_bound_to_base_filter_and_order() {
+        let gold = Filter::Condition(Condition {
+            field: Field::Tier,
+            op: Operator::Eq(Operand::Text("Gold".to_owned())),
+        });
+        let bindings = [
+            binding(&KEY, BaseNumber(1), &Filter::True, Direction::Ascending),
+            binding(&KEY, BaseNumber(2), &Filter::True, Direction::Ascending),
+            binding(&KEY, BaseNumber(1), &gold, Direction::Ascending),
+            binding(&KEY, BaseNumber(1), &Filter::True, Direction::Descending),
+            binding(&CursorKey([0; 16]), BaseNumber(1), &Filter::True, Direction::Ascending),
+        ];
+        let cursor = Cursor { position: 7, direction: Direction::Ascending };
+        for (sealed, with) in bindings.iter().enumerate() {
+            for (opened, other) in bindings.iter().enumerate() {
+                let result = Cursor::open(&cursor.seal(&KEY, *with), &KEY, *other);
+                assert_eq!(result.is_ok(), sealed == opened);
+            }
+        }
+    }
+
+    #[test]
+    fn any_changed_character_is_noticed() {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/= ";
+        let sealed = Cursor { position: 499, direction: Direction::Descending }.seal(&KEY, 9);
+        for place in 0..sealed.len() {
+            for character in ALPHABET {
+                let mut text = sealed.clone().into_bytes();
+                text[place] = *character;
+                let text = String::from_utf8(text).unwrap();
+                assert_eq!(Cursor::open(&text, &KEY, 9).is_ok(), text == sealed, "{text}");
+            }
+            let mut shorter = sealed.clone();
+            shorter.remove(place);
+            assert!(Cursor::open(&shorter, &KEY, 9).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_opens_to_what_was_sealed(position: u64, direction in direction(), key: [u8; 16], binding: u64) {
+            let (cursor, key) = (Cursor { position, direction }, CursorKey(key));
+            let text = cursor.seal(&key, binding);
+            prop_assert_eq!(text.len(), CURSOR_CHARS);
+            prop_assert_eq!(Cursor::open(&text, &key, binding), Ok(cursor));
+            prop_assert!(Cursor::open(&text, &key, binding ^ 1).is_err());
+        }
+
+        #[test]
+        fn any_text_may_be_opened(text in ".{0,30}", binding: u64) {
+            prop_assert!(Cursor::open(&text, &KEY, binding).is_err());
+        }
+    }
+}

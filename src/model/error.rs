@@ -110,3 +110,46 @@ impl Violations {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::violation::Fault;
+
+    #[test]
+    fn a_message_names_the_first_faults_and_counts_the_others() {
+        let mut violations = Violations::default();
+        let mut message = |field: &str| {
+            violations.add(Reason::NameInvalid, field, "must not be empty");
+            Refusal { reason: Reason::NameInvalid, violations: violations.list.clone() }.message()
+        };
+        assert_eq!(message("a"), "a: must not be empty");
+        assert_eq!(message("b"), "a: must not be empty; b: must not be empty");
+        assert_eq!(message("c"), "a: must not be empty; and 2 more");
+        assert_eq!(Refusal::new(Reason::AtomicAborted).message(), "another row of the atomic call failed");
+    }
+
+    #[test]
+    fn the_first_fault_gives_the_reason_and_all_are_told() {
+        let mut violations = Violations::default();
+        assert_eq!(violations.check("tier", Ok::<_, Rule>(1)), Some(1));
+        assert!(violations.is_empty());
+        let empty = Rule::new(Reason::RefInvalid, Fault::Empty);
+        assert_eq!(violations.check("ref", Err::<u8, _>(empty)), None);
+        violations.add(Reason::EmailInvalid, "email", "must be an e-mail address");
+        let refusal = violations.finish(()).unwrap_err();
+        assert_eq!((refusal.reason, refusal.code()), (Reason::RefInvalid, Code::InvalidArgument));
+        let fields: Vec<_> = refusal.violations.iter().map(|violation| violation.field.as_str()).collect();
+        assert_eq!(fields, ["ref", "email"]);
+        assert_eq!(Violations::default().finish(5), Ok(5));
+    }
+
+    #[test]
+    fn a_flood_of_faults_is_cut_off() {
+        let mut violations = Violations::default();
+        for index in 0..10_000 {
+            violations.add(Reason::FilterInvalid, format!("filters[{index}]"), "must not be empty");
+        }
+        assert_eq!(violations.finish(()).unwrap_err().violations.len(), VIOLATIONS_MAX);
+    }
+}

@@ -175,3 +175,81 @@ fn parse_bool(text: &str) -> Result<bool, Rule> {
         _ => Err(Rule::must_be(Reason::FieldInvalid, "true or false")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn today() -> Date {
+        Date::new(2026, 2, 3).unwrap()
+    }
+
+    #[test]
+    fn every_field_has_a_name_of_its_own() {
+        for field in ProfileField::ALL {
+            assert_eq!(ProfileField::parse(field.as_str()), Some(field));
+        }
+        assert_eq!(ProfileField::parse("Ref"), None);
+        assert_eq!(ProfileField::parse("id"), None);
+    }
+
+    #[test]
+    fn clearing_a_field_touches_no_other() {
+        for field in ProfileField::ALL {
+            let mut patch = MemberPatch::default();
+            patch.clear(field);
+            for other in ProfileField::ALL {
+                assert_eq!(patch.is_keep(other), other != field, "{field:?} {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn setting_a_field_from_text_touches_no_other() {
+        for (field, text) in [
+            (ProfileField::Ref, "a"),
+            (ProfileField::Email, "a@b.cd"),
+            (ProfileField::FirstName, "a"),
+            (ProfileField::LastName, "a"),
+            (ProfileField::Phone, "+44 1234567"),
+            (ProfileField::WorkerId, "a"),
+            (ProfileField::Tier, "a"),
+            (ProfileField::Dob, "1990-01-01"),
+            (ProfileField::Gender, "Female"),
+            (ProfileField::Role, "a"),
+            (ProfileField::Company, "a"),
+            (ProfileField::EnablePayroll, "true"),
+        ] {
+            let mut patch = MemberPatch::default();
+            patch.set_text(field, text.to_owned(), today()).unwrap();
+            for other in ProfileField::ALL {
+                assert_eq!(patch.is_keep(other), other != field, "{field:?} {other:?}");
+            }
+        }
+        for (field, text) in [
+            (ProfileField::Ref, ""),
+            (ProfileField::Dob, "2026-02-04"),
+            (ProfileField::EnablePayroll, "yes"),
+            (ProfileField::AccountDetails, "DE89370400440532013000"),
+            (ProfileField::Attributes, "{}"),
+        ] {
+            let mut patch = MemberPatch::default();
+            assert!(patch.set_text(field, text.to_owned(), today()).is_err(), "{field:?}");
+            assert_eq!(patch, MemberPatch::default());
+        }
+    }
+
+    #[test]
+    fn a_field_cannot_be_cleared_and_set_nor_be_the_key() {
+        let mut patch = MemberPatch::default();
+        patch.set_text(ProfileField::Tier, "Gold".to_owned(), today()).unwrap();
+        let reason =
+            |patch: &mut MemberPatch, name| patch.clear_named(name, MatchBy::Ref).unwrap_err().reason();
+        assert_eq!(reason(&mut patch, "tier"), Reason::FieldConflict);
+        assert_eq!(reason(&mut patch, "ref"), Reason::FieldConflict);
+        assert_eq!(reason(&mut patch, "shoe_size"), Reason::UnknownField);
+        assert_eq!(patch.clear_named("email", MatchBy::Ref), Ok(()));
+        assert_eq!(patch.clear_named("ref", MatchBy::Email), Ok(()));
+        assert_eq!((&patch.email, &patch.ref_), (&Change::Clear, &Change::Clear));
+    }
+}

@@ -18,6 +18,8 @@ mod eval;
 mod kind;
 mod parse;
 mod raw;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

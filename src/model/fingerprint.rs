@@ -140,3 +140,128 @@ impl Sink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::account::AccountDetails;
+    use crate::model::email::Email;
+    use crate::model::member::{Gender, Status};
+    use crate::model::phone::Phone;
+    use crate::model::samples;
+    use crate::model::text::{Name, Ref, Tier, WorkerId};
+    use crate::model::time::Date;
+
+    const KEY: (u64, u64) = (1, 2);
+
+    fn full_row() -> MemberRow {
+        let mut row = MemberRow { status: Some(Status::Invited), ..MemberRow::default() };
+        let patch = &mut row.patch;
+        patch.ref_ = Change::Set(Ref::parse("user_001").unwrap());
+        patch.email = Change::Set(Email::parse("zoë@example.com").unwrap());
+        patch.first_name = Change::Set(Name::parse("Zoë").unwrap());
+        patch.last_name = Change::Clear;
+        patch.phone = Change::Set(Phone::parse("+442079460018").unwrap());
+        patch.worker_id = Change::Set(WorkerId::parse("W-1").unwrap());
+        patch.tier = Change::Set(Tier::parse("Gold").unwrap());
+        patch.dob = Change::Set(Date::new(1990, 2, 28).unwrap());
+        patch.gender = Change::Set(Gender::NonBinary);
+        patch.enable_payroll = Change::Set(true);
+        patch.account_details =
+            Change::Set(AccountDetails::parse_eu("Zoë", "DE89370400440532013000").unwrap());
+        patch.attributes.set("list", AttributeValue::list(vec!["a".to_owned()]).unwrap()).unwrap();
+        patch.attributes.set("number", AttributeValue::number(1.5).unwrap()).unwrap();
+        patch.attributes.set("text", AttributeValue::text("a").unwrap()).unwrap();
+        patch.attributes.set("yes", AttributeValue::bool(true)).unwrap();
+        patch.attributes.clear("gone").unwrap();
+        row
+    }
+
+    /// Made with another program, from the encoding.
+    #[test]
+    fn fingerprints_change_with_their_version_only() {
+        let options = UpsertOptions::default();
+        assert_eq!(VERSION, 1);
+        assert_eq!(
+            MemberRow::default().fingerprint(&options, KEY),
+            0x8a60_1a97_d0b7_3a11_5931_e00a_ea31_4d46
+        );
+        assert_eq!(full_row().fingerprint(&options, KEY), 0x2f61_f3db_bd2c_e4e1_f5a6_ed51_55c2_4610);
+    }
+
+    #[test]
+    fn a_text_that_moves_to_the_next_field_is_another_input() {
+        let row = |ref_: &str, first: &str, last: &str| {
+            let mut row = MemberRow::default();
+            row.patch.ref_ = Change::Set(Ref::parse(ref_).unwrap());
+            row.patch.first_name = Change::Set(Name::parse(first).unwrap());
+            row.patch.last_name = Change::Set(Name::parse(last).unwrap());
+            row.fingerprint(&UpsertOptions::default(), KEY)
+        };
+        assert_ne!(row("ab", "c", "d"), row("a", "bc", "d"));
+        assert_ne!(row("a", "bc", "d"), row("a", "b", "cd"));
+    }
+
+    #[test]
+    fn the_revision_asked_for_is_no_part_of_it_and_the_key_is() {
+        let row = full_row();
+        let asked = MemberRow { if_revision: Some(7), ..row.clone() };
+        let options = UpsertOptions::default();
+        assert_eq!(row.fingerprint(&options, KEY), asked.fingerprint(&options, KEY));
+        assert_ne!(row.fingerprint(&options, KEY), row.fingerprint(&options, (1, 3)));
+        assert_ne!(row.fingerprint(&options, KEY), row.fingerprint(&options, (0, 2)));
+    }
+
+    fn fields_swapped(row: &MemberRow) -> MemberRow {
+        let mut row = row.clone();
+        std::mem::swap(&mut row.patch.first_name, &mut row.patch.last_name);
+        std::mem::swap(&mut row.patch.role, &mut row.patch.company);
+        row
+    }
+
+    /// `row` with one field taken from `other`.
+    fn with_one_field_of(row: &MemberRow, other: &MemberRow, field: usize) -> MemberRow {
+        let mut row = row.clone();
+        let (patch, other_patch) = (&mut row.patch, other.patch.clone());
+        match field {
+            0 => patch.ref_ = other_patch.ref_,
+            1 => patch.email = other_patch.email,
+            2 => patch.first_name = other_patch.first_name,
+            3 => patch.last_name = other_patch.last_name,
+            4 => patch.phone = other_patch.phone,
+            5 => patch.worker_id = other_patch.worker_id,
+            6 => patch.tier = other_patch.tier,
+            7 => patch.dob = other_patch.dob,
+            8 => patch.gender = other_patch.gender,
+            9 => patch.role = other_patch.role,
+            10 => patch.company = other_patch.company,
+            11 => patch.enable_payroll = other_patch.enable_payroll,
+            12 => patch.account_details = other_patch.account_details,
+            13 => patch.attributes = other_patch.attributes,
+            _ => row.status = other.status,
+        }
+        row
+    }
+
+    proptest! {
+        #[test]
+        fn equal_fingerprints_mean_equal_inputs(
+            row in samples::row(),
+            other in samples::row(),
+            field in 0..15_usize,
+            options in samples::options(),
+            other_options in samples::options(),
+        ) {
+            let print = row.fingerprint(&options, KEY);
+            prop_assert_ne!(print, 0);
+            for other in [row.clone(), other.clone(), with_one_field_of(&row, &other, field), fields_swapped(&row)] {
+                for other_options in [options, other_options] {
+                    let same = row == other && options == other_options;
+                    prop_assert_eq!(other.fingerprint(&other_options, KEY) == print, same);
+                }
+            }
+        }
+    }
+}

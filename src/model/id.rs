@@ -158,3 +158,108 @@ const fn digits() -> [u8; 256] {
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sealer() -> Sealer {
+        Sealer::new(IdKey(*b"0123456789abcdef"))
+    }
+
+    /// Made with another program: AES-128-ECB of the block in hexadecimal, then Crockford base32.
+    #[test]
+    fn ids_never_change() {
+        let sealer = sealer();
+        for (base, row, id) in [
+            (0, 0, "08p56bc2nqx5rg11vgs3cwh7xp"),
+            (1, 2, "4ev85xgydy92xynbbqf0rbtnw0"),
+            (u32::MAX, u64::MAX, "599csfbpv0b1a558pemjyz0h8y"),
+        ] {
+            assert_eq!(sealer.member_id(BaseNumber(base), Row(row)), format!("m_{id}"));
+            assert_eq!(sealer.member_id_onsi(BaseNumber(base), Row(row)), format!("mem_{id}"));
+        }
+        assert_eq!(sealer.base_id(BaseNumber(7)), "mb_3e46agqq9kmgfm9sk4dkk8skvz");
+    }
+
+    #[test]
+    fn malformed_ids_are_told_from_unknown_ones() {
+        let sealer = sealer();
+        let good = sealer.member_id(BaseNumber(1), Row(2));
+        let digits = good.strip_prefix("m_").unwrap();
+        let prefix = IdError::WrongPrefix { expected: "m_" };
+        for (id, error) in [
+            (String::new(), prefix),
+            ("m".to_owned(), prefix),
+            ("é_".to_owned(), prefix),
+            (digits.to_owned(), prefix),
+            (format!("mb_{digits}"), prefix),
+            ("m_".to_owned(), IdError::WrongLength),
+            (format!("m_{digits}0"), IdError::WrongLength),
+            (good[..27].to_owned(), IdError::WrongLength),
+            (format!("m_8{}", &digits[1..]), IdError::BadCharacter),
+            (format!("m_z{}", &digits[1..]), IdError::BadCharacter),
+            (format!("m_0{}i", &digits[2..]), IdError::BadCharacter),
+            (format!("m_0{}L", &digits[2..]), IdError::BadCharacter),
+            (format!("m_0{}o", &digits[2..]), IdError::BadCharacter),
+            (format!("m_0{}u", &digits[2..]), IdError::BadCharacter),
+            (format!("m_0{}-", &digits[2..]), IdError::BadCharacter),
+            (format!("m_{}é", &digits[2..]), IdError::BadCharacter),
+            ("m_00000000000000000000000000".to_owned(), IdError::Unknown),
+        ] {
+            assert_eq!(sealer.open_member(&id), Err(error), "{id}");
+        }
+        let base = sealer.base_id(BaseNumber(1));
+        assert_eq!(sealer.open_member(&base), Err(prefix));
+        assert_eq!(sealer.open_base(&good), Err(IdError::WrongPrefix { expected: "mb_" }));
+    }
+
+    #[test]
+    fn the_kind_of_an_id_is_sealed_with_it() {
+        let sealer = sealer();
+        let member = sealer.member_id(BaseNumber(1), Row(0)).replace("m_", "mb_");
+        let base = sealer.base_id(BaseNumber(1)).replace("mb_", "m_");
+        assert_eq!(sealer.open_base(&member), Err(IdError::Unknown));
+        assert_eq!(sealer.open_member(&base), Err(IdError::Unknown));
+    }
+
+    #[test]
+    fn another_store_knows_none_of_the_ids() {
+        let other = Sealer::new(IdKey([0; 16]));
+        assert_eq!(other.open_member(&sealer().member_id(BaseNumber(1), Row(2))), Err(IdError::Unknown));
+        assert_eq!(other.open_base(&sealer().base_id(BaseNumber(1))), Err(IdError::Unknown));
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_opens_to_what_was_sealed(base: u32, row: u64) {
+            let sealer = sealer();
+            let (base, row) = (BaseNumber(base), Row(row));
+            let id = sealer.member_id(base, row);
+            prop_assert_eq!(id.len(), 28);
+            prop_assert_eq!(sealer.open_member(&id), Ok((base, row)));
+            prop_assert_eq!(sealer.open_member(&id.to_uppercase()), Ok((base, row)));
+            prop_assert_eq!(sealer.open_member(&sealer.member_id_onsi(base, row)), Ok((base, row)));
+            prop_assert_eq!(sealer.open_base(&sealer.base_id(base)), Ok(base));
+        }
+
+        #[test]
+        fn a_mistyped_id_is_not_another_one(row: u64, place in 2..28_usize, digit in 0..32_usize) {
+            let sealer = sealer();
+            let id = sealer.member_id(BaseNumber(3), Row(row));
+            let mut typed = id.clone().into_bytes();
+            typed[place] = ALPHABET[digit];
+            let typed = String::from_utf8(typed).unwrap();
+            prop_assume!(typed != id);
+            prop_assert!(sealer.open_member(&typed).is_err());
+        }
+
+        #[test]
+        fn any_text_may_be_opened(text in ".{0,40}") {
+            prop_assert!(sealer().open_member(&text).is_err());
+            prop_assert!(sealer().open_base(&text).is_err());
+        }
+    }
+}

@@ -50,3 +50,32 @@ pub fn transition(action: Action, from: Status, new_members: Status) -> Result<S
             Refusal::field(Reason::StatusTransition, "status", description)
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_listed_transitions_are_allowed() {
+        use Status::{Active, Inactive, Invited};
+        for (action, new_members, expected) in [
+            (Action::Activate, Active, [Some(Active), None, None]),
+            (Action::Activate, Invited, [Some(Active), None, None]),
+            (Action::Offboard, Active, [Some(Inactive), Some(Inactive), None]),
+            (Action::Offboard, Invited, [Some(Inactive), Some(Inactive), None]),
+            (Action::Reactivate, Active, [None, None, Some(Active)]),
+            (Action::Reactivate, Invited, [None, None, Some(Invited)]),
+            (Action::Reactivate, Inactive, [None, None, None]),
+        ] {
+            let after = Status::ALL.map(|from| transition(action, from, new_members).ok());
+            assert_eq!(after, expected, "{action:?} {new_members}");
+        }
+    }
+
+    #[test]
+    fn a_refused_transition_is_named() {
+        let refusal = transition(Action::Activate, Status::Inactive, Status::Active).unwrap_err();
+        assert_eq!(refusal.reason, Reason::StatusTransition);
+        assert_eq!(refusal.message(), "status: is inactive, which does not allow to activate");
+    }
+}

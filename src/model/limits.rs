@@ -63,12 +63,12 @@ pub const FILTER_MAX_OPERANDS: usize = 1_000;
 pub const FILTER_IN_MAX_VALUES: usize = 10_000;
 /// Longest regular expression, in bytes.
 pub const REGEX_MAX_BYTES: usize = 512;
-/// Largest compiled regular expression, in bytes.
-pub const REGEX_COMPILED_MAX_BYTES: usize = 1024 * 1024;
+/// Largest compiled regular expression, in bytes. Finding one too large costs about 10 ms, so it bounds time as well.
+pub const REGEX_COMPILED_MAX_BYTES: usize = 512 * 1024;
 /// Largest cache of a running regular expression, in bytes.
 pub const REGEX_CACHE_MAX_BYTES: usize = 256 * 1024;
-/// Regular expressions in a filter tree: with the limit above, 64 MiB at worst.
-pub const FILTER_MAX_REGEXES: usize = 64;
+/// Regular expressions in a filter tree: with the limits above, 16 MiB and a third of a second at worst.
+pub const FILTER_MAX_REGEXES: usize = 32;
 /// Violations that one refusal lists; more are counted, not listed.
 pub const VIOLATIONS_MAX: usize = 100;
 

@@ -165,3 +165,39 @@ impl fmt::Display for Gender {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_indexes_of_statuses_and_genders_never_change() {
+        let statuses = Status::ALL.map(|status| (status.index(), status.as_str()));
+        assert_eq!(statuses, [(0, "invited"), (1, "active"), (2, "inactive")]);
+        let genders = Gender::ALL.map(|gender| (gender.index(), gender.as_str()));
+        assert_eq!(genders, [(0, "Female"), (1, "Male"), (2, "NonBinary")]);
+        for status in Status::ALL {
+            assert_eq!(Status::parse(status.as_str()), Ok(status));
+            assert_eq!(Status::from_index(status.index()), Some(status));
+        }
+        for gender in Gender::ALL {
+            assert_eq!(Gender::parse(gender.as_str()), Ok(gender));
+            assert_eq!(Gender::from_index(gender.index()), Some(gender));
+        }
+        assert_eq!((Status::from_index(3), Gender::from_index(3)), (None, None));
+    }
+
+    #[test]
+    fn other_words_are_refused_with_the_known_ones() {
+        let rule = Status::parse("Active").unwrap_err();
+        assert_eq!(
+            (rule.reason(), rule.describe().as_str()),
+            (Reason::StatusInvalid, "must be one of invited, active, inactive")
+        );
+        let rule = Gender::parse("").unwrap_err();
+        assert_eq!(
+            (rule.reason(), rule.describe().as_str()),
+            (Reason::GenderInvalid, "must be one of Female, Male, NonBinary")
+        );
+    }
+}

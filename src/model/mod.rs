@@ -23,6 +23,8 @@ pub mod member;
 pub mod page;
 pub mod phone;
 pub mod reason;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod text;
 pub mod time;
 pub mod upsert;

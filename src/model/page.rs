@@ -122,3 +122,70 @@ pub fn parse_sorts(sorts: &[RawSort]) -> Result<Direction, Refusal> {
     }
     violations.finish(first.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_have_a_default_a_maximum_and_no_nonsense() {
+        let limit = |limit| PageRequest::parse(limit, None, None).map(|page| page.limit);
+        assert_eq!(limit(None), Ok(500));
+        assert_eq!(limit(Some(1)), Ok(1));
+        assert_eq!(limit(Some(5_000)), Ok(5_000));
+        assert_eq!(limit(Some(5_001)), Ok(5_000));
+        assert_eq!(limit(Some(i64::MAX)), Ok(5_000));
+        for bad in [0, -1, i64::MIN] {
+            let refusal = limit(Some(bad)).unwrap_err();
+            assert_eq!(refusal.reason, Reason::PageLimitInvalid);
+            assert_eq!(refusal.violations[0].field, "pagination.limit");
+        }
+    }
+
+    #[test]
+    fn all_faults_of_a_page_are_told() {
+        let refusal = PageRequest::parse(Some(0), None, Some(-1)).unwrap_err();
+        let fields: Vec<_> = refusal.violations.iter().map(|violation| violation.field.as_str()).collect();
+        assert_eq!(fields, ["pagination.limit", "pagination.skip"]);
+    }
+
+    #[test]
+    fn an_empty_cursor_is_the_first_page() {
+        let page = PageRequest::parse(None, Some(String::new()), Some(3)).unwrap();
+        assert_eq!(page, PageRequest { limit: 500, cursor: None, skip: 3 });
+        assert_eq!(PageRequest::parse(None, None, None), Ok(PageRequest::default()));
+        let page = PageRequest::parse(None, Some("x".to_owned()), Some(0)).unwrap();
+        assert_eq!(page.cursor.as_deref(), Some("x"));
+    }
+
+    fn sort(key: &str, direction: Option<&str>) -> RawSort {
+        RawSort { key: key.to_owned(), direction: direction.map(str::to_owned) }
+    }
+
+    #[test]
+    fn the_first_sort_decides() {
+        for (sorts, expected) in [
+            (vec![], Direction::Ascending),
+            (vec![sort("id", None)], Direction::Ascending),
+            (vec![sort("id", Some(""))], Direction::Ascending),
+            (vec![sort("created_at", Some("desc"))], Direction::Descending),
+            (vec![sort("created_at", Some("desc")), sort("id", Some("asc"))], Direction::Descending),
+            (vec![sort("id", None), sort("created_at", Some("desc"))], Direction::Ascending),
+        ] {
+            assert_eq!(parse_sorts(&sorts), Ok(expected), "{sorts:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_sorts_are_refused_where_they_stand() {
+        for (sorts, field) in [
+            (vec![sort("name", None)], "sorts[0].key"),
+            (vec![sort("", None)], "sorts[0].key"),
+            (vec![sort("id", None), sort("id", Some("down"))], "sorts[1].direction"),
+            (vec![sort("id", None); 3], "sorts"),
+        ] {
+            let refusal = parse_sorts(&sorts).unwrap_err();
+            assert_eq!((refusal.reason, refusal.violations[0].field.as_str()), (Reason::SortInvalid, field));
+        }
+    }
+}

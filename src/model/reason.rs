@@ -211,3 +211,36 @@ impl fmt::Display for Reason {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_word_of_its_own() {
+        let words: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        assert_eq!(words.len(), Reason::ALL.len());
+        for word in words {
+            let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+            assert!(word.bytes().all(fits) && !word.starts_with('_') && !word.ends_with('_'), "{word}");
+        }
+    }
+
+    #[test]
+    fn sentences_begin_small_and_end_without_a_full_stop() {
+        for reason in Reason::ALL {
+            let text = reason.describe();
+            assert!(!text.ends_with('.') && text.starts_with(|first: char| first.is_lowercase()), "{reason}");
+        }
+    }
+
+    #[test]
+    fn codes_are_named_as_grpc_names_them() {
+        assert_eq!(Reason::RefTaken.code().to_string(), "ALREADY_EXISTS");
+        assert_eq!(Reason::RevisionMismatch.code().to_string(), "ABORTED");
+        assert_eq!(Reason::RevisionAhead.code().to_string(), "FAILED_PRECONDITION");
+        assert_eq!(Reason::CommitUnknown.code().to_string(), "UNAVAILABLE");
+    }
+}

@@ -133,3 +133,66 @@ pub(super) fn has_control_character(text: &str) -> bool {
         text.chars().any(char::is_control)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_obey_their_limits_and_no_other() {
+        assert_eq!(Ref::parse("x".repeat(512)).unwrap().as_str().len(), 512);
+        assert!(Ref::parse("é".repeat(256)).is_ok());
+        assert!(WorkerId::parse("x".repeat(255)).is_ok());
+        assert!(Tier::parse("金".repeat(64)).is_ok());
+        assert!(Name::parse("é".repeat(256)).is_ok());
+        assert!(BaseName::parse("é".repeat(256)).is_ok());
+        assert!(RequestId::parse("~".repeat(255)).is_ok());
+        for text in ["a b", " ", "ref/with:every@thing?", "日本語", "e\u{301}", "\u{feff}", "'; DROP TABLE"]
+        {
+            assert_eq!(Ref::parse(text).unwrap().into_string(), text);
+        }
+    }
+
+    #[test]
+    fn the_fault_of_a_text_is_named() {
+        let fault = |rule: Rule| (rule.reason(), rule.describe());
+        assert_eq!(fault(Ref::parse("").unwrap_err()), (Reason::RefInvalid, "must not be empty".to_owned()));
+        assert_eq!(
+            fault(Ref::parse("é".repeat(257)).unwrap_err()),
+            (Reason::RefInvalid, "must be at most 512 bytes long, not 514".to_owned())
+        );
+        assert_eq!(
+            fault(Tier::parse("金".repeat(65)).unwrap_err()),
+            (Reason::TierInvalid, "must be at most 64 characters long, not 65".to_owned())
+        );
+        assert_eq!(
+            fault(Name::parse("a\tb").unwrap_err()),
+            (Reason::NameInvalid, "must not contain control characters".to_owned())
+        );
+        assert_eq!(WorkerId::parse("x".repeat(256)).unwrap_err().reason(), Reason::WorkerIdInvalid);
+        assert_eq!(BaseName::parse("x".repeat(257)).unwrap_err().reason(), Reason::NameInvalid);
+    }
+
+    #[test]
+    fn control_characters_are_refused_within_and_beyond_ascii() {
+        for control in ["\0", "\n", "\r", "\t", "\u{1b}", "\u{7f}", "\u{80}", "\u{85}", "\u{9f}"] {
+            for text in [control.to_owned(), format!("a{control}"), format!("é{control}日")] {
+                assert!(Ref::parse(text.clone()).is_err(), "{text:?}");
+                assert!(Name::parse(text.clone()).is_err(), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_id_is_visible_ascii() {
+        for text in ["", "a b", "é", "a\n", &"x".repeat(256)] {
+            assert!(RequestId::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn debug_never_shows_a_personal_text() {
+        let shown = format!("{:?} {:?}", Ref::parse("secret").unwrap(), Name::parse("Zoë").unwrap());
+        assert_eq!(shown, "Ref(6 bytes) Name(4 bytes)");
+    }
+}

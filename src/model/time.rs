@@ -15,8 +15,8 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// The first instant: 0001-01-01T00:00:00Z.
     pub const MIN: Self = Self(-62_135_596_800_000_000);
-    /// The last instant: 9999-12-30T22:00:00.999999Z, the last that has a name at every offset from UTC.
-    pub const MAX: Self = Self(253_402_207_200_999_999);
+    /// The last instant: 9999-12-30T22:00:00Z, the last that has a name at every offset from UTC.
+    pub const MAX: Self = Self(253_402_207_200_000_000);
 
     /// The instant `micros` microseconds after the epoch, or the nearest one that exists.
     pub fn from_micros(micros: i64) -> Self {
@@ -179,5 +179,128 @@ impl Dob {
             Reason::DobInvalid,
             "a calendar date written YYYY-MM-DD, from 1900-01-01 to today",
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn instants_are_read_as_rfc_3339_and_written_in_utc() {
+        for (text, expected) in [
+            ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
+            ("2026-02-03T04:05:06z", "2026-02-03T04:05:06Z"),
+            ("2026-02-03t04:05:06Z", "2026-02-03T04:05:06Z"),
+            ("2026-02-03T04:05:06+01:00", "2026-02-03T03:05:06Z"),
+            ("2026-02-03T04:05:06-00:00", "2026-02-03T04:05:06Z"),
+            ("2026-02-03T04:05:06.7Z", "2026-02-03T04:05:06.700Z"),
+            ("2026-02-03T04:05:06.000001Z", "2026-02-03T04:05:06.000001Z"),
+            ("2026-02-03T04:05:06.123456789Z", "2026-02-03T04:05:06.123456Z"),
+            ("1969-12-31T23:59:59.999999999Z", "1969-12-31T23:59:59.999999Z"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_rfc_3339_is_refused() {
+        for text in [
+            "",
+            "2026-02-03",
+            "2026-02-03T04:05:06",
+            "2026-02-03 04:05:06Z",
+            "2026-02-03T04:05Z",
+            "2026-02-03T04:05:06+01",
+            "2026-02-03T04:05:06+0100",
+            "2026-02-03T04:05:06.Z",
+            "2026-02-03T04:05:06.1234567890Z",
+            "2026-02-03T04:05:06Z[UTC]",
+            "2026-02-30T04:05:06Z",
+            "2026-13-03T04:05:06Z",
+            "2026-02-03T24:05:06Z",
+            "2026-02-03T04:60:06Z",
+            "2026-02-03T04:05:06+99:00",
+            "0000-12-31T23:59:59Z",
+            "9999-12-31T23:59:59Z",
+            " 2026-02-03T04:05:06Z",
+            "٢٠٢٦-02-03T04:05:06Z",
+        ] {
+            assert!(Timestamp::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn instants_outside_of_the_calendar_become_the_nearest_inside() {
+        assert_eq!(Timestamp::from_micros(i64::MIN).to_string(), "0001-01-01T00:00:00Z");
+        assert_eq!(Timestamp::from_micros(i64::MAX).to_string(), "9999-12-30T22:00:00Z");
+    }
+
+    #[test]
+    fn a_date_is_a_day_of_the_calendar() {
+        for text in ["0001-01-01", "1900-01-01", "2000-02-29", "2024-02-29", "9999-12-31"] {
+            assert_eq!(Date::parse(text).unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "1900-02-29",
+            "2023-02-29",
+            "2024-00-01",
+            "2024-13-01",
+            "2024-01-32",
+            "2024-04-31",
+            "0000-01-01",
+            "24-01-01",
+            "2024-1-01",
+            "2024/01/01",
+            "2024-01-01 ",
+            "+024-01-01",
+            "20240101",
+            "2024-01-01T00:00:00Z",
+        ] {
+            assert!(Date::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_of_birth_lies_between_1900_and_today() {
+        let today = Timestamp::parse("2026-02-03T23:59:59Z").unwrap().date();
+        assert_eq!(Dob::parse("1900-01-01", today).unwrap().to_string(), "1900-01-01");
+        assert_eq!(Dob::parse("2026-02-03", today).unwrap(), today);
+        for text in ["1899-12-31", "2026-02-04", "1990-02-30", "1990"] {
+            assert_eq!(Dob::parse(text, today).unwrap_err().reason(), Reason::DobInvalid, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_a_date_never_changes() {
+        assert_eq!(Date::parse("1987-06-05").unwrap().to_number(), 19_870_605);
+        assert_eq!(Date::from_number(19_870_631), None);
+        assert_eq!(Date::from_number(u32::MAX), None);
+    }
+
+    proptest! {
+        #[test]
+        fn an_instant_survives_its_text(micros in Timestamp::MIN.micros()..=Timestamp::MAX.micros()) {
+            let at = Timestamp::from_micros(micros);
+            prop_assert_eq!(at.micros(), micros);
+            prop_assert_eq!(Timestamp::parse(&at.to_string()), Ok(at));
+        }
+
+        #[test]
+        fn a_date_survives_text_and_number_and_keeps_its_order(
+            left in (1_i16..=9999, 1_i8..=12, 1_i8..=28),
+            right in (1_i16..=9999, 1_i8..=12, 1_i8..=28),
+        ) {
+            let [left, right] = [left, right].map(|(year, month, day)| Date::new(year, month, day).unwrap());
+            prop_assert_eq!(Date::parse(&left.to_string()), Ok(left));
+            prop_assert_eq!(Date::from_number(left.to_number()), Some(left));
+            prop_assert_eq!(left.cmp(&right), left.to_number().cmp(&right.to_number()));
+            prop_assert_eq!(left.cmp(&right), left.to_string().cmp(&right.to_string()));
+        }
     }
 }

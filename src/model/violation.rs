@@ -109,3 +109,17 @@ pub enum Fault {
     #[error("must be {0}")]
     MustBe(&'static str),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_grow_outwards() {
+        let under = |field: &str, parent| Violation::new(field, "x").under(parent).field;
+        assert_eq!(under("email", "members[3]"), "members[3].email");
+        assert_eq!(under("[2]", "filters"), "filters[2]");
+        assert_eq!(under("", "filters"), "filters");
+        assert_eq!(under("email", ""), "email");
+    }
+}

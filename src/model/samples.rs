@@ -1,0 +1,186 @@
+//! Random members and rows for property tests, drawn from few values so that equal ones meet.
+
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::model::account::AccountDetails;
+use crate::model::attribute::{AttributePatch, AttributeValue, Attributes};
+use crate::model::email::Email;
+use crate::model::input::{Change, MatchBy, MemberPatch, MemberRow, Semantics, UpsertOptions};
+use crate::model::member::{Gender, Member, Profile, Status};
+use crate::model::phone::Phone;
+use crate::model::text::{Name, Ref, Tier, WorkerId};
+use crate::model::time::{Date, Timestamp};
+
+/// Texts that shift into each other when fields are joined without their lengths.
+fn text() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["a", "b", "ab", "aa", "aab", "A", "é", "日本"]).prop_map(str::to_owned)
+}
+
+fn parsed<T: std::fmt::Debug>(parse: fn(String) -> T) -> impl Strategy<Value = T> {
+    text().prop_map(parse)
+}
+
+fn email() -> impl Strategy<Value = Email> {
+    text().prop_map(|text| Email::parse(format!("{text}@example.com")).unwrap())
+}
+
+fn phone() -> impl Strategy<Value = Phone> {
+    prop::sample::select(vec!["+4412345678", "+4412345679", "+15551234567"])
+        .prop_map(|text| Phone::parse(text).unwrap())
+}
+
+fn date() -> impl Strategy<Value = Date> {
+    (1900_i16..1904, 1_i8..3, 1_i8..4).prop_map(|(year, month, day)| Date::new(year, month, day).unwrap())
+}
+
+fn gender() -> impl Strategy<Value = Gender> {
+    prop::sample::select(Gender::ALL.to_vec())
+}
+
+/// Any status.
+pub(crate) fn status() -> impl Strategy<Value = Status> {
+    prop::sample::select(Status::ALL.to_vec())
+}
+
+fn account() -> impl Strategy<Value = AccountDetails> {
+    prop_oneof![
+        text().prop_map(|holder| AccountDetails::parse_uk(holder, "123456", "12345678").unwrap()),
+        text().prop_map(|holder| AccountDetails::parse_eu(holder, "DE89370400440532013000").unwrap()),
+    ]
+}
+
+/// Any attribute value.
+pub(crate) fn attribute_value() -> impl Strategy<Value = AttributeValue> {
+    prop_oneof![
+        text().prop_map(|text| AttributeValue::text(text).unwrap()),
+        (-2_i8..3).prop_map(|number| AttributeValue::number(f64::from(number) / 2.0).unwrap()),
+        any::<bool>().prop_map(AttributeValue::bool),
+        vec(text(), 0..3).prop_map(|items| AttributeValue::list(items).unwrap()),
+    ]
+}
+
+fn attribute_key() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["a", "b", "ab"]).prop_map(str::to_owned)
+}
+
+/// Any attributes of up to three keys.
+pub(crate) fn attributes() -> impl Strategy<Value = Attributes> {
+    btree_map(attribute_key(), attribute_value(), 0..4)
+        .prop_map(|entries| Attributes::from_stored(entries.into_iter().collect()))
+}
+
+/// Any profile.
+pub(crate) fn profile() -> impl Strategy<Value = Profile> {
+    let texts = (
+        option::of(parsed(|text| Ref::parse(text).unwrap())),
+        option::of(email()),
+        option::of(parsed(|text| Name::parse(text).unwrap())),
+        option::of(parsed(|text| Name::parse(text).unwrap())),
+        option::of(phone()),
+        option::of(parsed(|text| WorkerId::parse(text).unwrap())),
+        option::of(parsed(|text| Tier::parse(text).unwrap())),
+    );
+    let others = (
+        option::of(date()),
+        option::of(gender()),
+        option::of(parsed(|text| Name::parse(text).unwrap())),
+        option::of(parsed(|text| Name::parse(text).unwrap())),
+        option::of(any::<bool>()),
+        option::of(account()),
+    );
+    (texts, others).prop_map(|(texts, others)| {
+        let (ref_, email, first_name, last_name, phone, worker_id, tier) = texts;
+        let (dob, gender, role, company, enable_payroll, account_details) = others;
+        Profile {
+            ref_,
+            email,
+            first_name,
+            last_name,
+            phone,
+            worker_id,
+            tier,
+            dob,
+            gender,
+            role,
+            company,
+            enable_payroll,
+            account_details,
+        }
+    })
+}
+
+/// Any member of a young base.
+pub(crate) fn member() -> impl Strategy<Value = Member> {
+    (profile(), attributes(), status(), 0..4_i64, 0..4_i64, 1..4_u64).prop_map(
+        |(profile, attributes, status, created_at, age, revision)| Member {
+            profile,
+            attributes,
+            status,
+            created_at: Timestamp::from_micros(created_at),
+            updated_at: Timestamp::from_micros(created_at + age),
+            revision,
+        },
+    )
+}
+
+fn change<T: Clone + std::fmt::Debug>(value: Option<T>, clear: bool) -> Change<T> {
+    match value {
+        Some(value) => Change::Set(value),
+        None if clear => Change::Clear,
+        None => Change::Keep,
+    }
+}
+
+fn attribute_patch() -> impl Strategy<Value = AttributePatch> {
+    (any::<bool>(), btree_map(attribute_key(), option::of(attribute_value()), 0..4)).prop_map(
+        |(replace_all, changes)| {
+            let mut patch = AttributePatch::default();
+            patch.replace_all = replace_all;
+            for (key, value) in changes {
+                match value {
+                    Some(value) => patch.set(key, value).unwrap(),
+                    None => patch.clear(key).unwrap(),
+                }
+            }
+            patch
+        },
+    )
+}
+
+/// Any changes.
+pub(crate) fn patch() -> impl Strategy<Value = MemberPatch> {
+    (profile(), any::<[bool; 13]>(), attribute_patch()).prop_map(|(profile, clear, attributes)| MemberPatch {
+        ref_: change(profile.ref_, clear[0]),
+        email: change(profile.email, clear[1]),
+        first_name: change(profile.first_name, clear[2]),
+        last_name: change(profile.last_name, clear[3]),
+        phone: change(profile.phone, clear[4]),
+        worker_id: change(profile.worker_id, clear[5]),
+        tier: change(profile.tier, clear[6]),
+        dob: change(profile.dob, clear[7]),
+        gender: change(profile.gender, clear[8]),
+        role: change(profile.role, clear[9]),
+        company: change(profile.company, clear[10]),
+        enable_payroll: change(profile.enable_payroll, clear[11]),
+        account_details: change(profile.account_details, clear[12]),
+        attributes,
+    })
+}
+
+/// Any row, without `if_revision`.
+pub(crate) fn row() -> impl Strategy<Value = MemberRow> {
+    (patch(), option::of(status())).prop_map(|(patch, status)| MemberRow { patch, status, if_revision: None })
+}
+
+/// Any options.
+pub(crate) fn options() -> impl Strategy<Value = UpsertOptions> {
+    let match_by = prop::sample::select(vec![MatchBy::Ref, MatchBy::Email, MatchBy::WorkerId]);
+    let semantics = prop::sample::select(vec![Semantics::Merge, Semantics::Replace]);
+    (match_by, semantics, any::<bool>()).prop_map(|(match_by, semantics, reactivate)| UpsertOptions {
+        match_by,
+        semantics,
+        reactivate,
+    })
+}
