@@ -240,6 +240,7 @@ mod tests {
             11 => patch.enable_payroll = other_patch.enable_payroll,
             12 => patch.account_details = other_patch.account_details,
             13 => patch.attributes = other_patch.attributes,
+            14 => patch.attributes.replace_all = other_patch.attributes.replace_all,
             _ => row.status = other.status,
         }
         row
@@ -250,7 +251,7 @@ mod tests {
         fn equal_fingerprints_mean_equal_inputs(
             row in samples::row(),
             other in samples::row(),
-            field in 0..15_usize,
+            field in 0..16_usize,
             options in samples::options(),
             other_options in samples::options(),
         ) {

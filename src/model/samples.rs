@@ -151,7 +151,10 @@ fn attribute_patch() -> impl Strategy<Value = AttributePatch> {
 
 /// Any changes.
 pub(crate) fn patch() -> impl Strategy<Value = MemberPatch> {
-    (profile(), any::<[bool; 13]>(), attribute_patch()).prop_map(|(profile, clear, attributes)| MemberPatch {
+    // Half of the patches name no profile field, so that the others decide.
+    let profile = prop_oneof![profile(), Just(Profile::default())];
+    let clear = prop_oneof![any::<[bool; 13]>(), Just([false; 13])];
+    (profile, clear, attribute_patch()).prop_map(|(profile, clear, attributes)| MemberPatch {
         ref_: change(profile.ref_, clear[0]),
         email: change(profile.email, clear[1]),
         first_name: change(profile.first_name, clear[2]),
