@@ -3,7 +3,13 @@
 //! Per 1,000 members one batch of 63 blocks of 16 rows, a commit record of up to 60 KB and the base's header; per ten of
 //! those a checkpoint of 800-byte buckets. Two batches are in flight, as a lane has them. Then reads, a clean close, an
 //! open, and an open after `kill -9` of a child that does the same load.
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_precision_loss, clippy::cast_possible_truncation)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation
+)]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -27,11 +33,16 @@ fn main() {
 }
 
 async fn run(members: u64) {
-    let temp = tempfile::tempdir_in(std::env::var("BENCH_DIR").unwrap_or_else(|_| "/tmp".to_owned())).unwrap();
+    let temp =
+        tempfile::tempdir_in(std::env::var("BENCH_DIR").unwrap_or_else(|_| "/tmp".to_owned())).unwrap();
     let engine = open(temp.path(), "open (new)").await;
     load(&engine, members).await;
     let status = engine.status();
-    println!("log {:.0} B/member, sled {:.0} B/member", per(status.log_bytes, members), per(status.disk_bytes, members));
+    println!(
+        "log {:.0} B/member, sled {:.0} B/member",
+        per(status.log_bytes, members),
+        per(status.disk_bytes, members)
+    );
     gets(&engine, members).await;
     println!("memory {}", memory());
     timed("close", engine.close()).await.unwrap();
@@ -153,8 +164,22 @@ async fn gets(engine: &SledEngine, members: u64) {
 /// Text that compresses about as members do.
 fn text(random: &mut Random, len: usize) -> Vec<u8> {
     const WORDS: [&str; 16] = [
-        "anna", "maria", "bauer", "schmidt", "@example.com", "+49 151 ", "berlin", "active", "tier-gold", "2024-", "payroll",
-        "GmbH", "jan", "devries", "worker-", "ref-",
+        "anna",
+        "maria",
+        "bauer",
+        "schmidt",
+        "@example.com",
+        "+49 151 ",
+        "berlin",
+        "active",
+        "tier-gold",
+        "2024-",
+        "payroll",
+        "GmbH",
+        "jan",
+        "devries",
+        "worker-",
+        "ref-",
     ];
     let mut out = Vec::with_capacity(len + 16);
     while out.len() < len {
@@ -195,14 +220,20 @@ fn per(bytes: u64, members: u64) -> f64 {
 
 fn memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = |name: &str| status.lines().find(|l| l.starts_with(name)).unwrap_or_default().replace('\t', " ");
+    let line =
+        |name: &str| status.lines().find(|l| l.starts_with(name)).unwrap_or_default().replace('\t', " ");
     format!("{}, {}", line("VmRSS"), line("VmHWM"))
 }
 
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<f64> =
-        stat.rsplit(')').next().unwrap_or_default().split_whitespace().map(|f| f.parse().unwrap_or(0.0)).collect();
+    let fields: Vec<f64> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(|f| f.parse().unwrap_or(0.0))
+        .collect();
     // User and system time, in hundredths of a second.
     fields.get(11).zip(fields.get(12)).map_or(0.0, |(user, system)| (user + system) / 100.0)
 }

@@ -69,7 +69,8 @@ impl Faulty {
             return Err(EngineError::Closed);
         }
         let now = self.operations.fetch_add(1, Ordering::SeqCst) + 1;
-        let fault = self.plan.lock().unwrap().as_ref().filter(|(n, _)| *n == now).map(|(_, fault)| fault.clone());
+        let fault =
+            self.plan.lock().unwrap().as_ref().filter(|(n, _)| *n == now).map(|(_, fault)| fault.clone());
         if matches!(fault, Some(Fault::CrashBefore | Fault::CrashAfter)) {
             self.crashed.store(true, Ordering::SeqCst);
         }
@@ -97,7 +98,12 @@ impl Engine for Faulty {
         self.inner.get_many(keys).await
     }
 
-    async fn scan(&self, range: KeyRange, direction: Direction, limit: usize) -> Result<Vec<(Key, Value)>, EngineError> {
+    async fn scan(
+        &self,
+        range: KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Key, Value)>, EngineError> {
         self.before_read()?;
         self.inner.scan(range, direction, limit).await
     }
@@ -173,7 +179,8 @@ mod tests {
     #[tokio::test]
     async fn a_failed_write_takes_later_appends_with_it() {
         let engine = Faulty::new(Arc::new(MemoryEngine::new())).fail_at(1, Fault::FailedWrite { also: 1 });
-        let (first, second, third) = (engine.append(batch(1)), engine.append(batch(2)), engine.append(batch(3)));
+        let (first, second, third) =
+            (engine.append(batch(1)), engine.append(batch(2)), engine.append(batch(3)));
         assert!(first.await.is_err() && second.await.is_err());
         third.await.unwrap();
         assert_eq!(keys(&engine).await, [3]);

@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::pending::{Pending, ops_of};
-use super::{Append, Batch, Direction, Durable, Engine, EngineError, EngineStatus, Key, KeyRange, Value, merge};
+use super::{
+    Append, Batch, Direction, Durable, Engine, EngineError, EngineStatus, Key, KeyRange, Value, merge,
+};
 
 /// See the module documentation.
 #[derive(Debug, Clone)]
@@ -63,7 +65,12 @@ impl Engine for MemoryEngine {
         Ok(keys.iter().map(|key| state.published(key)).collect())
     }
 
-    async fn scan(&self, range: KeyRange, direction: Direction, limit: usize) -> Result<Vec<(Key, Value)>, EngineError> {
+    async fn scan(
+        &self,
+        range: KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Key, Value)>, EngineError> {
         let state = self.open_state()?;
         merge::scan(
             range,

@@ -37,8 +37,12 @@ pub(super) fn scan<'a>(
         let Overlay { writes, more } = overlay(&range, PIECE);
         let last = writes.last().map(|(key, _)| key.to_vec()).filter(|_| more);
         let piece = match (&last, direction) {
-            (Some(last), Direction::Forward) => KeyRange { end: Bound::Included(last.clone()), ..range.clone() },
-            (Some(last), Direction::Backward) => KeyRange { start: Bound::Included(last.clone()), ..range.clone() },
+            (Some(last), Direction::Forward) => {
+                KeyRange { end: Bound::Included(last.clone()), ..range.clone() }
+            }
+            (Some(last), Direction::Backward) => {
+                KeyRange { start: Bound::Included(last.clone()), ..range.clone() }
+            }
             (None, _) => range.clone(),
         };
         merge(writes, below(&piece), direction, limit, &mut found)?;
@@ -89,6 +93,8 @@ fn is_empty(range: &KeyRange) -> bool {
     match (&range.start, &range.end) {
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
         (Bound::Included(start), Bound::Included(end)) => start > end,
-        (Bound::Included(start) | Bound::Excluded(start), Bound::Excluded(end) | Bound::Included(end)) => start >= end,
+        (Bound::Included(start) | Bound::Excluded(start), Bound::Excluded(end) | Bound::Included(end)) => {
+            start >= end
+        }
     }
 }

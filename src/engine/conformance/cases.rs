@@ -267,7 +267,9 @@ pub(super) async fn scans_go_on_past_many_deleted_keys(subject: Subject) {
     let mut batch = Batch::default();
     names[1..2999].iter().for_each(|n| batch.delete(key(n)));
     engine.commit(batch).await.unwrap();
-    for (direction, ends) in [(Direction::Forward, ["00000", "02999"]), (Direction::Backward, ["02999", "00000"])] {
+    for (direction, ends) in
+        [(Direction::Forward, ["00000", "02999"]), (Direction::Backward, ["02999", "00000"])]
+    {
         let found = engine.scan(KeyRange::prefix(b"0"), direction, 2).await.unwrap();
         assert_eq!(found.iter().map(|(k, _)| k.clone()).collect::<Vec<_>>(), ends.map(key));
     }

@@ -14,14 +14,22 @@ const CASES: u32 = 48;
 #[derive(Debug, Clone)]
 enum Operation {
     /// Numbers a batch; its check is right or wrong on purpose.
-    Append { writes: Vec<(u8, Option<u16>)>, check: Option<(u8, bool)> },
+    Append {
+        writes: Vec<(u8, Option<u16>)>,
+        check: Option<(u8, bool)>,
+    },
     /// Waits for one that was numbered, and keeps it unpublished.
     Await(usize),
     /// Drops the future of one that was numbered.
     Forget(usize),
     Publish(usize),
     Get(Vec<u8>),
-    Scan { start: Bound<u8>, end: Bound<u8>, backward: bool, limit: usize },
+    Scan {
+        start: Bound<u8>,
+        end: Bound<u8>,
+        backward: bool,
+        limit: usize,
+    },
     Restart(bool),
 }
 
@@ -30,7 +38,11 @@ fn operation() -> impl Strategy<Value = Operation> {
     let check = proptest::option::weighted(0.3, (any::<u8>().prop_map(|k| k % 40), any::<bool>()));
     let bound = || {
         let key = any::<u8>().prop_map(|k| k % 40);
-        prop_oneof![Just(Bound::Unbounded), key.clone().prop_map(Bound::Included), key.prop_map(Bound::Excluded)]
+        prop_oneof![
+            Just(Bound::Unbounded),
+            key.clone().prop_map(Bound::Included),
+            key.prop_map(Bound::Excluded)
+        ]
     };
     prop_oneof![
         8 => (vec(write, 0..8), check).prop_map(|(writes, check)| Operation::Append { writes, check }),

@@ -34,7 +34,12 @@ pub(super) struct Applier {
 
 impl Applier {
     /// Goes on after batch `applied`, with `unconfirmed_bytes` applied since the confirmed position.
-    pub(super) fn new(shared: Arc<Shared>, confirm: Sender<u64>, applied: u64, unconfirmed_bytes: u64) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        confirm: Sender<u64>,
+        applied: u64,
+        unconfirmed_bytes: u64,
+    ) -> Self {
         Self { shared, confirm, applied, unconfirmed_bytes, last_confirm: Instant::now() }
     }
 
@@ -91,7 +96,9 @@ impl Applier {
             if self.shared.disk.has_room_for_sled() {
                 match self.shared.reopen_sled(self.applied) {
                     Ok(()) => return true,
-                    Err(error) => tracing::error!(%error, "the working copy cannot be reopened; trying again"),
+                    Err(error) => {
+                        tracing::error!(%error, "the working copy cannot be reopened; trying again")
+                    }
                 }
             }
             if self.pause("the working copy failed") {
@@ -155,7 +162,8 @@ impl Shared {
         let log_dir = self.config.log_dir();
         let segments = segment::list(&log_dir)?.segments;
         let confirmed = confirmed::read(&log_dir, self.timeline)?;
-        let source = Source { log_dir: &log_dir, segments: &segments, timeline: self.timeline, confirmed, last };
+        let source =
+            Source { log_dir: &log_dir, segments: &segments, timeline: self.timeline, confirmed, last };
         let progress = |line: String| tracing::warn!("{line}");
         let restored = restore::restore(&self.config.sled_dir(), self.config.cache_bytes, source, &progress)?;
         *slot = Some(restored.sled);

@@ -103,7 +103,12 @@ impl Engine for SledEngine {
         self.shared.get_many(keys).inspect_err(report)
     }
 
-    async fn scan(&self, range: KeyRange, direction: Direction, limit: usize) -> Result<Vec<(Key, Value)>, EngineError> {
+    async fn scan(
+        &self,
+        range: KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Key, Value)>, EngineError> {
         self.shared.ensure_open()?;
         let found = self.shared.with_sled(|sled| {
             merge::scan(
@@ -168,7 +173,9 @@ impl Shared {
         self.ensure_open()?;
         self.disk.admit(u64::try_from(batch.bytes()).unwrap_or(u64::MAX))?;
         match lock(&self.stalled).as_ref() {
-            Some(_) if self.backlog.is_over_limit() && !self.disk.has_room_for_sled() => Err(self.disk.full()),
+            Some(_) if self.backlog.is_over_limit() && !self.disk.has_room_for_sled() => {
+                Err(self.disk.full())
+            }
             Some(why) if self.backlog.is_over_limit() => Err(EngineError::Io(why.clone())),
             _ => Ok(()),
         }

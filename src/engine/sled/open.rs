@@ -47,8 +47,7 @@ impl SledEngine {
         let Opened { segments, end, confirmed, .. } = &opened;
         let timeline = opened.place.timeline;
         let log_dir = config.log_dir();
-        let source =
-            Source { log_dir: &log_dir, segments, timeline, confirmed: *confirmed, last: end.last };
+        let source = Source { log_dir: &log_dir, segments, timeline, confirmed: *confirmed, last: end.last };
         let Restored { sled, replayed_bytes } =
             restore::restore(&config.sled_dir(), config.cache_bytes, source, &progress)?;
 
@@ -104,7 +103,8 @@ fn open_log(config: &SledConfig, disk: &Disk) -> Result<Opened, EngineError> {
     let next_sequence = segments.last().map_or(1, |s| s.header.sequence + 1);
     let mut bytes = 0;
     for segment in &segments {
-        let meta = std::fs::metadata(&segment.path).map_err(|e| files::error("look at", &segment.path, &e))?;
+        let meta =
+            std::fs::metadata(&segment.path).map_err(|e| files::error("look at", &segment.path, &e))?;
         bytes += meta.len();
     }
     let place = Place { timeline, next_sequence, durable: end.last };

@@ -170,11 +170,17 @@ pub(super) fn find_end(segments: &[Segment], confirmed: u64) -> Result<End, Engi
             None => None,
         };
         if let Some(proof) = proof {
-            let detail = format!("batch {missing} is missing or damaged here, though {proof} says that it was durable");
+            let detail = format!(
+                "batch {missing} is missing or damaged here, though {proof} says that it was durable"
+            );
             return Err(reader.corrupt(detail));
         }
         if bad && next.is_none() {
-            tracing::warn!(file = segment.name(), offset = reader.at, "the log has a torn tail, which is cut off");
+            tracing::warn!(
+                file = segment.name(),
+                offset = reader.at,
+                "the log has a torn tail, which is cut off"
+            );
         }
     }
     Ok(end)
@@ -189,7 +195,8 @@ pub(super) fn replay(
 ) -> Result<(), EngineError> {
     read(segments, after, last, |reader, record| {
         let number = record.header.number;
-        let ops = payload::decode(&record.payload).map_err(|e| reader.corrupt(format!("batch {number}: {e}")))?;
+        let ops =
+            payload::decode(&record.payload).map_err(|e| reader.corrupt(format!("batch {number}: {e}")))?;
         apply(number, ops)
     })
 }
@@ -215,7 +222,9 @@ pub(super) fn read(
                 Step::Record(_) => {}
                 Step::End | Step::Bad => {
                     let missing = reader.expected;
-                    return Err(reader.corrupt(format!("batch {missing}, which was durable, is missing or damaged")));
+                    return Err(
+                        reader.corrupt(format!("batch {missing}, which was durable, is missing or damaged"))
+                    );
                 }
             }
         }

@@ -97,7 +97,8 @@ impl Header {
             _ => return None,
         };
         let limit = u32::try_from(MAX_PAYLOAD_BYTES).ok()?;
-        let plausible = bytes.starts_with(&MAGIC) && stored_len <= limit && plain_len.is_none_or(|l| l <= limit);
+        let plausible =
+            bytes.starts_with(&MAGIC) && stored_len <= limit && plain_len.is_none_or(|l| l <= limit);
         let header =
             Self { kind, number: u64_at(24)?, durable: u64_at(32)?, stored_len, plain_len, crc: u32_at(4)? };
         plausible.then_some(header)

@@ -57,11 +57,15 @@ fn open_trusted(dir: &Path, cache_bytes: u64, source: Source<'_>) -> Result<Sled
     let position = sled.position().map_err(OpenError::Machine)?;
     let why = match position {
         None if source.confirmed > 0 => "it is empty".to_owned(),
-        Some((timeline, _)) if timeline != source.timeline => "it belongs to another store or timeline".to_owned(),
+        Some((timeline, _)) if timeline != source.timeline => {
+            "it belongs to another store or timeline".to_owned()
+        }
         Some((_, at)) if at < source.confirmed => {
             format!("it ends at batch {at}, behind the confirmed batch {}", source.confirmed)
         }
-        Some((_, at)) if at > source.last => format!("it ends at batch {at}, after the log's last, {}", source.last),
+        Some((_, at)) if at > source.last => {
+            format!("it ends at batch {at}, after the log's last, {}", source.last)
+        }
         None | Some(_) => return Ok(sled),
     };
     Err(OpenError::Content(why))

@@ -164,7 +164,14 @@ pub(super) fn secure_tail(
     let mut buffer = Vec::new();
     reader::read(segments, end.proven, end.last, |_, found| {
         buffer.clear();
-        record::encode(&mut buffer, header.seed(), Kind::Batch, found.header.number, end.proven, &found.payload);
+        record::encode(
+            &mut buffer,
+            header.seed(),
+            Kind::Batch,
+            found.header.number,
+            end.proven,
+            &found.payload,
+        );
         file.write_at(at, &buffer).map_err(failed)?;
         at += as_u64(buffer.len());
         Ok(())
@@ -184,7 +191,8 @@ fn create(disk: &Disk, path: &std::path::Path, header: &Header) -> Result<LogFil
         file.sync()?;
         Ok(file)
     };
-    let made = make().map_err(|e| if disk::is_full(&e) { disk.full() } else { files::error("make", path, &e) });
+    let made =
+        make().map_err(|e| if disk::is_full(&e) { disk.full() } else { files::error("make", path, &e) });
     let made = made.and_then(|file| files::sync_parent(path).map(|()| file));
     if made.is_err() {
         // What is left of it would stand in the way of the next attempt.

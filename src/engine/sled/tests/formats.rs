@@ -35,8 +35,18 @@ fn hex(bytes: &[u8]) -> String {
 fn golden_record() {
     let bytes = encode(0x0102_0304, Kind::Batch, 7, 5, &plain(b"payload"));
     let expected = [
-        "6d625231", "bc2f9dc9", "01", "00", "0000", "07000000", "07000000", "00000000", "0700000000000000",
-        "0500000000000000", "7061796c6f6164", "0000000000000000000000000000000000",
+        "6d625231",
+        "bc2f9dc9",
+        "01",
+        "00",
+        "0000",
+        "07000000",
+        "07000000",
+        "00000000",
+        "0700000000000000",
+        "0500000000000000",
+        "7061796c6f6164",
+        "0000000000000000000000000000000000",
     ];
     assert_eq!(hex(&bytes), expected.concat());
 }
@@ -45,7 +55,15 @@ fn golden_record() {
 fn golden_mark_and_compressed_record() {
     let mark = encode(9, Kind::Mark, 7, 7, &plain(b""));
     let expected = [
-        "6d625231", "0edcc4aa", "02", "00", "0000", "00000000", "00000000", "00000000", "0700000000000000",
+        "6d625231",
+        "0edcc4aa",
+        "02",
+        "00",
+        "0000",
+        "00000000",
+        "00000000",
+        "00000000",
+        "0700000000000000",
         "0700000000000000",
     ];
     assert_eq!(hex(&mark[..HEADER_BYTES]), expected.concat());
@@ -57,10 +75,17 @@ fn golden_mark_and_compressed_record() {
 
 #[test]
 fn golden_segment_header() {
-    let header = segment::Header { sequence: 3, id: 0x1122_3344_5566_7788, timeline: *b"0123456789abcdef", first: 42 };
+    let header =
+        segment::Header { sequence: 3, id: 0x1122_3344_5566_7788, timeline: *b"0123456789abcdef", first: 42 };
     let expected = [
-        "6d6257414c736567", "01000000", "79b6f9b1", "0300000000000000", "8877665544332211",
-        "30313233343536373839616263646566", "2a00000000000000", "0000000000000000",
+        "6d6257414c736567",
+        "01000000",
+        "79b6f9b1",
+        "0300000000000000",
+        "8877665544332211",
+        "30313233343536373839616263646566",
+        "2a00000000000000",
+        "0000000000000000",
     ];
     assert_eq!(hex(&header.encode()), expected.concat());
 }

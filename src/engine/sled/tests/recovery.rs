@@ -135,7 +135,10 @@ async fn damage_in_an_earlier_segment_is_corruption_when_it_is_read() {
     let damaged = store.segments()[2].clone();
     flip(&damaged, len(&damaged) - 64);
     let error = store.try_open().unwrap_err();
-    assert!(matches!(&error, EngineError::Corrupt { file, .. } if *file == damaged.display().to_string()), "{error}");
+    assert!(
+        matches!(&error, EngineError::Corrupt { file, .. } if *file == damaged.display().to_string()),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,130 @@
+//! The header of a base: its settings, its counters and how far its commit log goes. Every commit rewrites it.
+
+use super::bytes::{Reader, Writer};
+use super::{SchemaError, versioned};
+use crate::model::{BaseName, BaseSettings, Status, StatusCounts, Timestamp};
+
+const RECORD: &str = "base header";
+const VERSION: u8 = 1;
+
+/// What a base is and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Name and rules.
+    pub settings: BaseSettings,
+    /// Exact numbers of members by status.
+    pub counts: StatusCounts,
+    /// The number of the last commit; 0 when there was none.
+    pub revision: u64,
+    /// The row that the next new member gets.
+    pub next_row: u64,
+    /// When the base was made.
+    pub created_at: Timestamp,
+    /// When its name or settings last changed.
+    pub updated_at: Timestamp,
+    /// When it was deleted, if it is.
+    pub deleted_at: Option<Timestamp>,
+    /// The time of the last commit; commit time never goes back within a base.
+    pub committed_at: Timestamp,
+}
+
+impl Header {
+    /// A new base without members.
+    #[must_use]
+    pub fn new(settings: BaseSettings, now: Timestamp) -> Self {
+        Self {
+            settings,
+            counts: StatusCounts::default(),
+            revision: 0,
+            next_row: 0,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+            committed_at: now,
+        }
+    }
+
+    /// The stored form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer(Vec::with_capacity(96));
+        w.u8(VERSION);
+        w.slice(self.settings.name.as_str().as_bytes());
+        w.u8(self.settings.new_members.index());
+        w.u8(u8::from(self.settings.share_accounts));
+        [self.counts.invited, self.counts.active, self.counts.inactive, self.revision, self.next_row]
+            .into_iter()
+            .for_each(|number| w.varint(number));
+        [self.created_at, self.updated_at, self.committed_at].into_iter().for_each(|time| w.u64(bits(time)));
+        w.u8(u8::from(self.deleted_at.is_some()));
+        if let Some(time) = self.deleted_at {
+            w.u64(bits(time));
+        }
+        w.0
+    }
+
+    /// Reads the stored form.
+    pub fn decode(bytes: &[u8]) -> Result<Self, SchemaError> {
+        let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+        let settings = BaseSettings {
+            name: BaseName::from_stored(r.text()?.to_owned()),
+            new_members: Status::from_index(r.u8()?).ok_or_else(|| r.damaged("its status is unknown"))?,
+            share_accounts: r.u8()? != 0,
+        };
+        let counts = StatusCounts { invited: r.varint()?, active: r.varint()?, inactive: r.varint()? };
+        let (revision, next_row) = (r.varint()?, r.varint()?);
+        let (created_at, updated_at, committed_at) = (time(&mut r)?, time(&mut r)?, time(&mut r)?);
+        let deleted_at = if r.u8()? == 0 { None } else { Some(time(&mut r)?) };
+        Ok(Self { settings, counts, revision, next_row, created_at, updated_at, deleted_at, committed_at })
+    }
+}
+
+fn bits(time: Timestamp) -> u64 {
+    time.micros().cast_unsigned()
+}
+
+fn time(r: &mut Reader<'_>) -> Result<Timestamp, SchemaError> {
+    Ok(Timestamp::from_micros(r.u64()?.cast_signed()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> Header {
+        Header {
+            settings: BaseSettings {
+                name: BaseName::parse("Staff, été").unwrap(),
+                new_members: Status::Invited,
+                share_accounts: true,
+            },
+            counts: StatusCounts { invited: 1, active: 300, inactive: 70_000 },
+            revision: u64::from(u32::MAX) + 5,
+            next_row: 99,
+            created_at: Timestamp::from_micros(-1),
+            updated_at: Timestamp::from_micros(2),
+            deleted_at: Some(Timestamp::from_micros(4)),
+            committed_at: Timestamp::from_micros(3),
+        }
+    }
+
+    #[test]
+    fn a_header_comes_back_and_every_truncation_is_refused() {
+        for deleted_at in [None, Some(Timestamp::from_micros(4))] {
+            let header = Header { deleted_at, ..header() };
+            let bytes = header.encode();
+            assert_eq!(Header::decode(&bytes), Ok(header));
+            for length in 0..bytes.len() {
+                assert!(Header::decode(&bytes[..length]).is_err(), "{length} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_of_a_newer_version_names_both_versions() {
+        let mut bytes = header().encode();
+        bytes[0] = 9;
+        let newer = SchemaError::Newer { record: RECORD, found: 9, supported: VERSION };
+        assert_eq!(Header::decode(&bytes), Err(newer));
+    }
+}

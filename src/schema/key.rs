@@ -1,0 +1,213 @@
+//! The registry of keys. All numbers are big-endian, so byte order is number order.
+//!
+//! | table | key | value |
+//! | --- | --- | --- |
+//! | `01` meta | | [`super::meta::Meta`] |
+//! | `02` next base | | the next base number, as [`super::meta::next_base`] writes it |
+//! | `10` header | base u32 | [`super::header::Header`] |
+//! | `20` block | base u32, block u64, first slot u8 | [`super::block`] |
+//! | `21` commit | base u32, revision u64, part u16 | [`super::commit`] |
+//! | `30` index | base u32 | [`super::index::IndexState`] |
+//! | `31` bucket | base u32, lookup u8, bucket u32 | [`super::bucket`] |
+//! | `32` set | base u32, field u8, value length u16, value, chunk u64 | [`super::index`] (a set chunk) |
+//!
+//! `00` belongs to engines. A table byte that falls out of use stays listed here, so that it is never used again.
+
+use crate::engine::{Key, KeyRange};
+use crate::model::BaseNumber;
+
+const META: u8 = 0x01;
+const NEXT_BASE: u8 = 0x02;
+const HEADER: u8 = 0x10;
+const BLOCK: u8 = 0x20;
+const COMMIT: u8 = 0x21;
+const INDEX: u8 = 0x30;
+const BUCKET: u8 = 0x31;
+const SET: u8 = 0x32;
+
+/// The tables whose keys begin with a base's number: all that is purged with it.
+const BASE_TABLES: [u8; 6] = [HEADER, BLOCK, COMMIT, INDEX, BUCKET, SET];
+
+/// The store's meta record.
+#[must_use]
+pub fn meta() -> Key {
+    vec![META]
+}
+
+/// The number that the next base gets.
+#[must_use]
+pub fn next_base() -> Key {
+    vec![NEXT_BASE]
+}
+
+/// A base's header.
+#[must_use]
+pub fn header(base: BaseNumber) -> Key {
+    of_base(HEADER, base, 0)
+}
+
+/// Every header, in order of base numbers.
+#[must_use]
+pub fn headers() -> KeyRange {
+    KeyRange::prefix(&[HEADER])
+}
+
+/// The base of a header key.
+#[must_use]
+pub fn header_base(key: &[u8]) -> Option<BaseNumber> {
+    let rest = key.strip_prefix(&[HEADER])?;
+    Some(BaseNumber(u32::from_be_bytes(rest.try_into().ok()?)))
+}
+
+/// One part of a block: the one whose first slot is `first`.
+#[must_use]
+pub fn block(base: BaseNumber, block: u64, first: u8) -> Key {
+    let mut key = of_base(BLOCK, base, 9);
+    key.extend_from_slice(&block.to_be_bytes());
+    key.push(first);
+    key
+}
+
+/// One part of a commit.
+#[must_use]
+pub fn commit(base: BaseNumber, revision: u64, part: u16) -> Key {
+    let mut key = commits_of(base, revision);
+    key.extend_from_slice(&part.to_be_bytes());
+    key
+}
+
+/// The commits of a base from `revision` on.
+#[must_use]
+pub fn commits_from(base: BaseNumber, revision: u64) -> KeyRange {
+    let mut range = KeyRange::prefix(&of_base(COMMIT, base, 0));
+    range.start = std::ops::Bound::Included(commits_of(base, revision));
+    range
+}
+
+/// Every commit of a base.
+#[must_use]
+pub fn commits(base: BaseNumber) -> KeyRange {
+    KeyRange::prefix(&of_base(COMMIT, base, 0))
+}
+
+/// The revision in a commit key.
+#[must_use]
+pub fn commit_revision(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.get(5..13)?.try_into().ok()?))
+}
+
+/// The state of a base's indexes.
+#[must_use]
+pub fn index(base: BaseNumber) -> Key {
+    of_base(INDEX, base, 0)
+}
+
+/// One bucket of a lookup.
+#[must_use]
+pub fn bucket(base: BaseNumber, lookup: u8, bucket: u32) -> Key {
+    let mut key = of_base(BUCKET, base, 5);
+    key.push(lookup);
+    key.extend_from_slice(&bucket.to_be_bytes());
+    key
+}
+
+/// One chunk of a set. `value` is at most 65,535 bytes long (tiers and statuses are far shorter).
+#[must_use]
+pub fn set(base: BaseNumber, field: u8, value: &str, chunk: u64) -> Key {
+    let mut key = of_base(SET, base, 11 + value.len());
+    key.push(field);
+    key.extend_from_slice(&u16::try_from(value.len()).unwrap_or(u16::MAX).to_be_bytes());
+    key.extend_from_slice(value.as_bytes());
+    key.extend_from_slice(&chunk.to_be_bytes());
+    key
+}
+
+/// Every chunk of every set of a base.
+#[must_use]
+pub fn sets(base: BaseNumber) -> KeyRange {
+    KeyRange::prefix(&of_base(SET, base, 0))
+}
+
+/// Field, value and chunk of a set key.
+#[must_use]
+pub fn set_parts(key: &[u8]) -> Option<(u8, &str, u64)> {
+    let (&field, rest) = key.get(5..)?.split_first()?;
+    let (length, rest) = rest.split_at_checked(2)?;
+    let (value, chunk) = rest.split_at_checked(usize::from(u16::from_be_bytes(length.try_into().ok()?)))?;
+    Some((field, std::str::from_utf8(value).ok()?, u64::from_be_bytes(chunk.try_into().ok()?)))
+}
+
+/// Every range that holds keys of a base, its header last, so that a purge cut short is taken up again.
+pub fn all_of(base: BaseNumber) -> impl Iterator<Item = KeyRange> {
+    BASE_TABLES.into_iter().rev().map(move |table| KeyRange::prefix(&of_base(table, base, 0)))
+}
+
+fn commits_of(base: BaseNumber, revision: u64) -> Key {
+    let mut key = of_base(COMMIT, base, 10);
+    key.extend_from_slice(&revision.to_be_bytes());
+    key
+}
+
+fn of_base(table: u8, base: BaseNumber, more: usize) -> Key {
+    let mut key = Vec::with_capacity(5 + more);
+    key.push(table);
+    key.extend_from_slice(&base.0.to_be_bytes());
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: BaseNumber = BaseNumber(0x0102_0304);
+
+    #[test]
+    fn every_key_has_its_golden_bytes() {
+        let golden = [
+            (meta(), "01"),
+            (next_base(), "02"),
+            (header(BASE), "1001020304"),
+            (block(BASE, 0x0a0b, 7), "20010203040000000000000a0b07"),
+            (commit(BASE, 258, 3), "210102030400000000000001020003"),
+            (index(BASE), "3001020304"),
+            (bucket(BASE, 2, 0x0506_0708), "31010203040205060708"),
+            (set(BASE, 1, "Gö", 9), "320102030401000347c3b60000000000000009"),
+        ];
+        for (key, bytes) in &golden {
+            assert_eq!(&hex(key), bytes);
+        }
+    }
+
+    #[test]
+    fn keys_of_rows_and_revisions_keep_their_order() {
+        assert!(block(BASE, 255, 15) < block(BASE, 256, 0));
+        assert!(block(BASE, 256, 0) < block(BASE, 256, 1));
+        assert!(commit(BASE, 9, u16::MAX) < commit(BASE, 10, 0));
+        assert!(set(BASE, 1, "a", u64::MAX) < set(BASE, 1, "b", 0));
+    }
+
+    #[test]
+    fn parts_of_a_key_come_back() {
+        assert_eq!(set_parts(&set(BASE, 1, "Gold", 77)), Some((1, "Gold", 77)));
+        assert_eq!(set_parts(&set(BASE, 0, "", 0)), Some((0, "", 0)));
+        assert_eq!(set_parts(&header(BASE)), None);
+        assert_eq!(header_base(&header(BASE)), Some(BASE));
+        assert_eq!(header_base(&index(BASE)), None);
+        assert_eq!(commit_revision(&commit(BASE, 99, 4)), Some(99));
+    }
+
+    #[test]
+    fn a_range_of_one_base_excludes_its_neighbours() {
+        let next = BaseNumber(BASE.0 + 1);
+        for range in all_of(BASE) {
+            let std::ops::Bound::Excluded(end) = range.end else { panic!("open range") };
+            let std::ops::Bound::Included(start) = range.start else { panic!("open range") };
+            let table = start[0];
+            assert!(start <= of_base(table, BASE, 0) && end <= of_base(table, next, 0));
+        }
+    }
+
+    fn hex(key: &[u8]) -> String {
+        key.iter().map(|b| format!("{b:02x}")).collect()
+    }
+}

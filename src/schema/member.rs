@@ -1,0 +1,207 @@
+//! The stored form of a member: a version byte, then tagged fields in ascending order, each absent one left out.
+//!
+//! It is written from a borrowed [`Member`], because it is written for every row of every import.
+
+use super::bytes::{Reader, Writer};
+use super::{SchemaError, versioned};
+use crate::model::{
+    AccountDetails, AttributeValue, Attributes, Date, Email, Gender, Member, Name, Phone, Profile, Ref,
+    Status, Tier, Timestamp, WorkerId,
+};
+
+const RECORD: &str = "member";
+const VERSION: u8 = 1;
+
+/// Field tags. A tag that falls out of use is never used again.
+mod tag {
+    pub const REF: u8 = 1;
+    pub const EMAIL: u8 = 2;
+    pub const FIRST_NAME: u8 = 3;
+    pub const LAST_NAME: u8 = 4;
+    pub const PHONE: u8 = 5;
+    pub const WORKER_ID: u8 = 6;
+    pub const TIER: u8 = 7;
+    pub const DOB: u8 = 8;
+    pub const GENDER: u8 = 9;
+    pub const ROLE: u8 = 10;
+    pub const COMPANY: u8 = 11;
+    pub const ENABLE_PAYROLL: u8 = 12;
+    pub const UK_ACCOUNT: u8 = 13;
+    pub const EU_ACCOUNT: u8 = 14;
+    pub const ATTRIBUTE: u8 = 15;
+}
+
+/// Kinds of attribute values.
+mod kind {
+    pub const TEXT: u8 = 1;
+    pub const NUMBER: u8 = 2;
+    pub const BOOL: u8 = 3;
+    pub const LIST: u8 = 4;
+}
+
+/// The stored form of `member`.
+#[must_use]
+pub fn encode(member: &Member) -> Vec<u8> {
+    let mut w = Writer(Vec::with_capacity(256));
+    w.u8(VERSION);
+    w.u8(member.status.index());
+    w.varint(zigzag(member.created_at.micros()));
+    w.varint(zigzag(member.updated_at.micros().wrapping_sub(member.created_at.micros())));
+    w.varint(member.revision);
+    encode_profile(&mut w, &member.profile);
+    for (key, value) in member.attributes.iter() {
+        w.u8(tag::ATTRIBUTE);
+        w.slice(key.as_bytes());
+        encode_value(&mut w, value);
+    }
+    w.0
+}
+
+fn encode_profile(w: &mut Writer, p: &Profile) {
+    let mut text = |tag: u8, value: Option<&str>| {
+        if let Some(value) = value {
+            w.u8(tag);
+            w.slice(value.as_bytes());
+        }
+    };
+    text(tag::REF, p.ref_.as_ref().map(Ref::as_str));
+    text(tag::EMAIL, p.email.as_ref().map(Email::as_str));
+    text(tag::FIRST_NAME, p.first_name.as_ref().map(Name::as_str));
+    text(tag::LAST_NAME, p.last_name.as_ref().map(Name::as_str));
+    text(tag::PHONE, p.phone.as_ref().map(Phone::as_str));
+    text(tag::WORKER_ID, p.worker_id.as_ref().map(WorkerId::as_str));
+    text(tag::TIER, p.tier.as_ref().map(Tier::as_str));
+    text(tag::DOB, p.dob.map(|dob| dob.to_string()).as_deref());
+    text(tag::GENDER, p.gender.map(|gender| gender.as_str()));
+    text(tag::ROLE, p.role.as_ref().map(Name::as_str));
+    text(tag::COMPANY, p.company.as_ref().map(Name::as_str));
+    if let Some(enabled) = p.enable_payroll {
+        w.u8(tag::ENABLE_PAYROLL);
+        w.u8(u8::from(enabled));
+    }
+    match &p.account_details {
+        Some(AccountDetails::Uk { account_holder, sort_code, account_number }) => {
+            w.u8(tag::UK_ACCOUNT);
+            [account_holder, sort_code, account_number].iter().for_each(|text| w.slice(text.as_bytes()));
+        }
+        Some(AccountDetails::Eu { account_holder, iban }) => {
+            w.u8(tag::EU_ACCOUNT);
+            [account_holder, iban].iter().for_each(|text| w.slice(text.as_bytes()));
+        }
+        None => {}
+    }
+}
+
+fn encode_value(w: &mut Writer, value: &AttributeValue) {
+    match value {
+        AttributeValue::Text(text) => {
+            w.u8(kind::TEXT);
+            w.slice(text.as_bytes());
+        }
+        AttributeValue::Number(number) => {
+            w.u8(kind::NUMBER);
+            w.u64(number.to_bits());
+        }
+        AttributeValue::Bool(value) => {
+            w.u8(kind::BOOL);
+            w.u8(u8::from(*value));
+        }
+        AttributeValue::List(items) => {
+            w.u8(kind::LIST);
+            w.varint(items.len().try_into().unwrap_or(u64::MAX));
+            items.iter().for_each(|item| w.slice(item.as_bytes()));
+        }
+    }
+}
+
+/// The member that `bytes` are the stored form of.
+pub fn decode(bytes: &[u8]) -> Result<Member, SchemaError> {
+    let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+    let status = Status::from_index(r.u8()?).ok_or_else(|| r.damaged("its status is unknown"))?;
+    let created = unzigzag(r.varint()?);
+    let updated = created.wrapping_add(unzigzag(r.varint()?));
+    let revision = r.varint()?;
+    let mut profile = Profile::default();
+    let mut attributes = Vec::new();
+    while !r.is_empty() {
+        decode_field(&mut r, &mut profile, &mut attributes)?;
+    }
+    Ok(Member {
+        profile,
+        attributes: Attributes::from_stored(attributes),
+        status,
+        created_at: Timestamp::from_micros(created),
+        updated_at: Timestamp::from_micros(updated),
+        revision,
+    })
+}
+
+fn decode_field(
+    r: &mut Reader<'_>,
+    p: &mut Profile,
+    attributes: &mut Vec<(String, AttributeValue)>,
+) -> Result<(), SchemaError> {
+    match r.u8()? {
+        tag::REF => p.ref_ = Some(Ref::from_stored(string(r)?)),
+        tag::EMAIL => p.email = Some(Email::from_stored(string(r)?)),
+        tag::FIRST_NAME => p.first_name = Some(Name::from_stored(string(r)?)),
+        tag::LAST_NAME => p.last_name = Some(Name::from_stored(string(r)?)),
+        tag::PHONE => p.phone = Some(Phone::from_stored(string(r)?)),
+        tag::WORKER_ID => p.worker_id = Some(WorkerId::from_stored(string(r)?)),
+        tag::TIER => p.tier = Some(Tier::from_stored(string(r)?)),
+        tag::DOB => {
+            p.dob = Some(Date::parse(r.text()?).map_err(|_| r.damaged("its date of birth is no date"))?)
+        }
+        tag::GENDER => {
+            p.gender = Some(Gender::parse(r.text()?).map_err(|_| r.damaged("its gender is unknown"))?)
+        }
+        tag::ROLE => p.role = Some(Name::from_stored(string(r)?)),
+        tag::COMPANY => p.company = Some(Name::from_stored(string(r)?)),
+        tag::ENABLE_PAYROLL => p.enable_payroll = Some(r.u8()? != 0),
+        tag::UK_ACCOUNT => {
+            p.account_details = Some(AccountDetails::Uk {
+                account_holder: string(r)?,
+                sort_code: string(r)?,
+                account_number: string(r)?,
+            });
+        }
+        tag::EU_ACCOUNT => {
+            p.account_details = Some(AccountDetails::Eu { account_holder: string(r)?, iban: string(r)? });
+        }
+        tag::ATTRIBUTE => {
+            let key = string(r)?;
+            attributes.push((key, decode_value(r)?));
+        }
+        _ => return Err(r.damaged("it has an unknown field")),
+    }
+    Ok(())
+}
+
+fn decode_value(r: &mut Reader<'_>) -> Result<AttributeValue, SchemaError> {
+    Ok(match r.u8()? {
+        kind::TEXT => AttributeValue::Text(string(r)?),
+        kind::NUMBER => AttributeValue::Number(f64::from_bits(r.u64()?)),
+        kind::BOOL => AttributeValue::Bool(r.u8()? != 0),
+        kind::LIST => {
+            let count = r.size()?;
+            let mut items = Vec::new();
+            for _ in 0..count {
+                items.push(string(r)?);
+            }
+            AttributeValue::List(items)
+        }
+        _ => return Err(r.damaged("an attribute has an unknown kind")),
+    })
+}
+
+fn string(r: &mut Reader<'_>) -> Result<String, SchemaError> {
+    r.text().map(str::to_owned)
+}
+
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
+}
+
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
+}

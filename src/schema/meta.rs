@@ -1,0 +1,107 @@
+//! The store's own record, written once when the store is made: its format and its keys.
+
+use super::SchemaError;
+use super::bytes::{Reader, Writer};
+
+const RECORD: &str = "store meta";
+
+/// The newest format of a store that this program reads, and the one that it writes.
+pub const FORMAT: u32 = 1;
+
+/// Format and secrets of a store. The secrets make ids unguessable and hashes unpredictable; they never leave the store.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// The format of everything stored.
+    pub format: u32,
+    /// The rule by which e-mails were folded, see [`crate::model::email::FOLD_VERSION`].
+    pub fold_version: u32,
+    /// Seals ids.
+    pub id_key: [u8; 16],
+    /// Authenticates cursors.
+    pub cursor_key: [u8; 16],
+    /// Keys the hashes of lookups.
+    pub hash_key: [u8; 16],
+    /// Keys the fingerprints of inputs.
+    pub fingerprint_key: [u8; 16],
+}
+
+impl Meta {
+    /// The stored form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.varint(u64::from(self.format));
+        w.varint(u64::from(self.fold_version));
+        [self.id_key, self.cursor_key, self.hash_key, self.fingerprint_key]
+            .iter()
+            .for_each(|key| w.slice(key));
+        w.0
+    }
+
+    /// Reads the format alone, which every version can.
+    pub fn format(bytes: &[u8]) -> Result<u32, SchemaError> {
+        number(&mut Reader::new(RECORD, bytes))
+    }
+
+    /// Reads the stored form of [`FORMAT`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, SchemaError> {
+        let mut r = Reader::new(RECORD, bytes);
+        Ok(Self {
+            format: number(&mut r)?,
+            fold_version: number(&mut r)?,
+            id_key: key(&mut r)?,
+            cursor_key: key(&mut r)?,
+            hash_key: key(&mut r)?,
+            fingerprint_key: key(&mut r)?,
+        })
+    }
+}
+
+/// The stored form of the next base number.
+#[must_use]
+pub fn next_base(number: u32) -> Vec<u8> {
+    number.to_be_bytes().to_vec()
+}
+
+/// Reads the next base number.
+pub fn decode_next_base(bytes: &[u8]) -> Result<u32, SchemaError> {
+    let damaged = |_| SchemaError::Damaged { record: "next base", detail: "it is not four bytes long" };
+    bytes.try_into().map(u32::from_be_bytes).map_err(damaged)
+}
+
+fn number(r: &mut Reader<'_>) -> Result<u32, SchemaError> {
+    u32::try_from(r.varint()?).map_err(|_| r.damaged("a number is too large"))
+}
+
+fn key(r: &mut Reader<'_>) -> Result<[u8; 16], SchemaError> {
+    r.slice()?.try_into().map_err(|_| r.damaged("a key is not 16 bytes long"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn meta_comes_back_and_every_truncation_is_refused() {
+        let meta = Meta {
+            format: FORMAT,
+            fold_version: 1,
+            id_key: [1; 16],
+            cursor_key: [2; 16],
+            hash_key: [3; 16],
+            fingerprint_key: [4; 16],
+        };
+        let bytes = meta.encode();
+        assert!(Meta::decode(&bytes).unwrap() == meta);
+        assert_eq!(Meta::format(&bytes), Ok(FORMAT));
+        for length in 0..bytes.len() {
+            assert!(Meta::decode(&bytes[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn the_next_base_number_comes_back() {
+        assert_eq!(decode_next_base(&next_base(7)), Ok(7));
+        assert!(decode_next_base(&[1]).is_err());
+    }
+}

@@ -1,0 +1,208 @@
+//! One open base: its published state, its lane, its checkpoints.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use tokio::sync::{Mutex, Notify, RwLock, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::budget::Budget;
+use super::checkpoint;
+use super::hash::Hashes;
+use super::lane::{Job, Lane, UpsertJob};
+use super::plan::prepare;
+use super::published::Published;
+use super::publisher::Publisher;
+use super::store::BaseSummary;
+use super::view::View;
+use super::{
+    Clock, DeleteReply, DeleteRequest, SettingsRequest, TableError, UpsertReply, UpsertRequest, replay,
+};
+use crate::engine::Engine;
+use crate::model::{BaseNumber, MemberRow, Timestamp};
+
+/// Requests that may wait for a lane before callers wait to hand theirs in.
+const QUEUE: usize = 1024;
+/// Batches planned ahead of the one that is being made durable.
+const PLANNED_AHEAD: usize = 2;
+/// Rows hashed between two chances for other tasks to run.
+const PREPARE_AT_ONCE: usize = 512;
+/// What a row takes beside its fixed size, in bytes: its texts and its place in a plan.
+const ROW_TEXT_BYTES: usize = 512;
+
+/// What the lane, the publisher, the checkpoints and the views of a base share.
+pub(super) struct Shared {
+    pub number: BaseNumber,
+    pub engine: Arc<dyn Engine>,
+    pub hashes: Hashes,
+    pub clock: Clock,
+    pub budget: Arc<Budget>,
+    /// The state that reads see; the lock is the view lock.
+    pub published: RwLock<Published>,
+    /// The revision of `published`, for the lane, which needs no lock to know it.
+    pub published_revision: AtomicU64,
+    /// A batch failed, and the lane has not yet started afresh.
+    pub failed: AtomicBool,
+    /// Overlay entries at which a checkpoint starts.
+    pub checkpoint_entries: usize,
+    /// Rung when a checkpoint is due.
+    pub checkpoint_due: Notify,
+    /// Counts checkpoints that ended, well or not.
+    pub checkpoints: watch::Sender<u64>,
+    /// Only one checkpoint runs at a time.
+    pub checkpointing: Mutex<()>,
+}
+
+/// An open base.
+pub struct Base {
+    shared: Arc<Shared>,
+    /// Taken when the base closes.
+    jobs: RwLock<Option<mpsc::Sender<Job>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    closing: watch::Sender<bool>,
+    /// When somebody last asked for the base, in microseconds.
+    last_used: AtomicI64,
+}
+
+/// What a store gives each of its bases.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub engine: Arc<dyn Engine>,
+    pub hashes: Hashes,
+    pub clock: Clock,
+    pub budget: Arc<Budget>,
+    pub checkpoint_entries: usize,
+}
+
+impl Base {
+    /// Opens a base: loads header and sets, replays the commits after the watermark, starts the lane.
+    pub(super) async fn open(number: BaseNumber, parts: Parts) -> Result<Arc<Self>, TableError> {
+        let published = replay::load(&parts.engine, number).await?;
+        let revision = published.header.revision;
+        let header = published.header.clone();
+        let (closing, closed) = watch::channel(false);
+        let shared = Arc::new(Shared {
+            number,
+            engine: parts.engine,
+            hashes: parts.hashes,
+            clock: parts.clock,
+            budget: parts.budget,
+            published: RwLock::new(published),
+            published_revision: AtomicU64::new(revision),
+            failed: AtomicBool::new(false),
+            checkpoint_entries: parts.checkpoint_entries,
+            checkpoint_due: Notify::new(),
+            checkpoints: watch::Sender::new(0),
+            checkpointing: Mutex::new(()),
+        });
+        let (jobs, queued) = mpsc::channel(QUEUE);
+        let (planned, to_publish) = mpsc::channel(PLANNED_AHEAD);
+        let tasks = vec![
+            tokio::spawn(Lane::new(Arc::clone(&shared), queued, planned, header).run()),
+            tokio::spawn(Publisher::new(Arc::clone(&shared), to_publish).run()),
+        ];
+        tokio::spawn(checkpoint::run(Arc::clone(&shared), closed));
+        Ok(Arc::new(Self {
+            shared,
+            jobs: RwLock::new(Some(jobs)),
+            tasks: Mutex::new(tasks),
+            closing,
+            last_used: AtomicI64::new(0),
+        }))
+    }
+
+    /// The base's number.
+    #[must_use]
+    pub fn number(&self) -> BaseNumber {
+        self.shared.number
+    }
+
+    /// Creates and changes members. See [`super::WriteMode`] for what happens when rows fail.
+    pub async fn upsert(&self, request: UpsertRequest) -> Result<UpsertReply, TableError> {
+        let bytes = request.rows.len().saturating_mul(size_of::<MemberRow>() + ROW_TEXT_BYTES);
+        let permit = self.shared.budget.take(bytes)?;
+        let mut rows = Vec::with_capacity(request.rows.len());
+        for (i, row) in request.rows.into_iter().enumerate() {
+            if i % PREPARE_AT_ONCE == PREPARE_AT_ONCE - 1 {
+                tokio::task::yield_now().await;
+            }
+            rows.push(row.and_then(|row| prepare(row, &request.options, &self.shared.hashes)));
+        }
+        let (reply, answer) = oneshot::channel();
+        let (mode, deadline) = (request.mode, request.deadline);
+        self.submit(Job::upsert(UpsertJob::new(rows, request.options, mode, deadline, reply, permit)))
+            .await?;
+        answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Deletes members for good, as one commit.
+    pub async fn delete(&self, request: DeleteRequest) -> Result<DeleteReply, TableError> {
+        let bytes = (request.rows.len() + request.refs.len()).saturating_mul(ROW_TEXT_BYTES);
+        let permit = self.shared.budget.take(bytes)?;
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Delete { request, reply, permit }).await?;
+        answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Changes the base itself, and answers what it is after that.
+    pub async fn change_settings(&self, request: SettingsRequest) -> Result<BaseSummary, TableError> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Settings { request, reply }).await?;
+        answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// The base as of now: one revision for everything read through the view.
+    pub async fn view(&self) -> View<'_> {
+        View::new(self, self.shared.published.read().await)
+    }
+
+    pub(super) fn engine(&self) -> &Arc<dyn Engine> {
+        &self.shared.engine
+    }
+
+    pub(super) fn hashes(&self) -> &Hashes {
+        &self.shared.hashes
+    }
+
+    /// Notes that somebody asked for the base.
+    pub(super) fn used_at(&self, now: Timestamp) {
+        self.last_used.store(now.micros(), Ordering::Relaxed);
+    }
+
+    /// When somebody last asked for the base.
+    pub(super) fn last_used(&self) -> Timestamp {
+        Timestamp::from_micros(self.last_used.load(Ordering::Relaxed))
+    }
+
+    /// Writes the overlays into the stored indexes.
+    pub(super) async fn checkpoint(&self) -> Result<(), TableError> {
+        checkpoint::checkpoint(&self.shared).await
+    }
+
+    /// Finishes what was handed in, writes a last checkpoint, and ends the base's tasks. Later requests are refused.
+    pub(super) async fn close(&self) -> Result<(), TableError> {
+        drop(self.jobs.write().await.take());
+        let mut tasks = self.tasks.lock().await;
+        // Lane and publisher end by themselves once the queue is empty; they may need checkpoints until then.
+        for task in tasks.drain(..) {
+            if let Err(error) = task.await {
+                tracing::error!(base = self.shared.number.0, %error, "a task of the base died");
+            }
+        }
+        self.closing.send_replace(true);
+        self.checkpoint().await
+    }
+
+    async fn submit(&self, job: Job) -> Result<(), TableError> {
+        // The sender is cloned so that no lock is held while the queue is full.
+        let jobs = self.jobs.read().await.clone().ok_or(TableError::Closing)?;
+        jobs.send(job).await.map_err(|_| TableError::Closing)
+    }
+}
+
+impl Shared {
+    /// Notes that everything up to `revision` is published.
+    pub fn advance(&self, revision: u64) {
+        self.published_revision.store(revision, Ordering::Release);
+    }
+}

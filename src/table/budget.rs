@@ -1,0 +1,65 @@
+//! The one byte budget of a store: what requests hold in memory, from their arrival to their answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::TableError;
+
+/// Counts bytes against a limit.
+#[derive(Debug)]
+pub struct Budget {
+    used: AtomicUsize,
+    limit: usize,
+}
+
+impl Budget {
+    /// A budget of `limit` bytes.
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { used: AtomicUsize::new(0), limit })
+    }
+
+    /// Takes bytes until the permit is dropped. A request alone in the store is always let in, however large.
+    pub fn take(self: &Arc<Self>, bytes: usize) -> Result<Permit, TableError> {
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        let permit = Permit { budget: Arc::clone(self), bytes };
+        if before > 0 && before.saturating_add(bytes) > self.limit {
+            return Err(TableError::Overloaded { wanted: bytes, limit: self.limit });
+        }
+        Ok(permit)
+    }
+
+    /// Bytes taken now.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+}
+
+/// Bytes taken from a budget; dropping it gives them back.
+#[derive(Debug)]
+pub struct Permit {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_beside_others_is_refused_and_comes_back() {
+        let budget = Budget::new(100);
+        let first = budget.take(150).unwrap();
+        assert_eq!(budget.take(1).unwrap_err(), TableError::Overloaded { wanted: 1, limit: 100 });
+        drop(first);
+        assert_eq!(budget.used(), 0);
+        let _second = budget.take(60).unwrap();
+        assert!(budget.take(40).is_ok());
+        assert!(budget.take(41).is_err());
+    }
+}

@@ -1,0 +1,261 @@
+//! Checkpoints: the overlay goes into the stored buckets and sets, and the watermark moves.
+//!
+//! A checkpoint freezes the overlays, so that new commits go into empty ones, and writes the frozen entries bucket by
+//! bucket in batches of [`BUCKETS_AT_ONCE`]. Every batch is idempotent and shows together with the tags and the bucket
+//! count that it changes, under the view lock; the frozen overlay stays on top until the last one, so that no read
+//! ever misses an entry. The last batch moves the watermark. A crash in between costs only the work: replay starts at the
+//! old watermark, and putting an entry where it is already changes nothing.
+//!
+//! A lookup grows (linear hashing) before it is filled, in steps of one bucket, so that at any moment the stored bucket
+//! count says how the stored buckets are addressed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::TableError;
+use super::base::Shared;
+use super::lookup::{LookupKind, PerLookup, TARGET_ENTRIES, address, parent, tags_for};
+use super::overlay::{Op, Overlay, RowOp};
+use super::replay::for_each;
+use super::sets::{DirtyChunk, SetField};
+use crate::engine::Batch;
+use crate::schema::bucket::{self, Entry};
+use crate::schema::index::{IndexState, LookupState, encode_chunk};
+use crate::schema::key;
+
+/// Buckets of one batch: about a megabyte.
+const BUCKETS_AT_ONCE: usize = 1024;
+/// Bytes of set chunks in one batch.
+const SET_BYTES_AT_ONCE: usize = 1024 * 1024;
+
+/// Runs a checkpoint whenever one is due, until the base closes.
+pub async fn run(shared: Arc<Shared>, mut closing: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = shared.checkpoint_due.notified() => {}
+            _ = closing.wait_for(|closing| *closing) => return,
+        }
+        if shared.published.read().await.overlay_entries() < shared.checkpoint_entries {
+            continue;
+        }
+        if let Err(error) = checkpoint(&shared).await {
+            tracing::warn!(base = shared.number.0, %error, "a checkpoint failed; it will be tried again");
+        }
+        shared.checkpoints.send_modify(|ended| *ended += 1);
+    }
+}
+
+/// Writes everything that is published now into the stored indexes.
+pub async fn checkpoint(shared: &Shared) -> Result<(), TableError> {
+    let _one_at_a_time = shared.checkpointing.lock().await;
+    let Some(mut work) = Work::begin(shared).await else { return Ok(()) };
+    let result = work.write().await;
+    work.end(result.is_ok()).await;
+    result
+}
+
+/// A checkpoint under way.
+struct Work<'a> {
+    shared: &'a Shared,
+    frozen: PerLookup<Arc<Overlay>>,
+    chunks: Vec<DirtyChunk>,
+    given_up: Vec<SetField>,
+    /// What the stored indexes will hold at the end.
+    target: IndexState,
+    /// What they hold now.
+    stored: IndexState,
+}
+
+impl<'a> Work<'a> {
+    /// Freezes the overlays; nothing if there is nothing to write.
+    async fn begin(shared: &'a Shared) -> Option<Self> {
+        let mut published = shared.published.write().await;
+        if published.stored.watermark == published.header.revision {
+            return None;
+        }
+        let frozen = published.freeze();
+        let (chunks, given_up) = published.sets.take_dirty();
+        let unindexed = published.sets.unindexed().map(SetField::number).collect();
+        let stored = published.stored.clone();
+        let lookups = LookupKind::ALL.map(|kind| {
+            let lookup = published.lookups.get(kind);
+            let wanted = u32::try_from(lookup.entries / TARGET_ENTRIES).unwrap_or(u32::MAX);
+            LookupState { buckets: lookup.buckets.max(wanted), entries: lookup.entries }
+        });
+        let target = IndexState { watermark: published.header.revision, lookups, unindexed };
+        Some(Self { shared, frozen, chunks, given_up, target, stored })
+    }
+
+    async fn write(&mut self) -> Result<(), TableError> {
+        for kind in LookupKind::ALL {
+            self.write_lookup(kind).await?;
+        }
+        self.write_sets().await
+    }
+
+    /// Moves the watermark (or not), and lets the frozen overlays go.
+    async fn end(self, written: bool) {
+        let mut published = self.shared.published.write().await;
+        if written {
+            published.stored = self.target;
+        } else {
+            published.stored = self.stored;
+            published.sets.mark_dirty(&self.chunks, &self.given_up);
+        }
+        published.thaw(written);
+    }
+
+    async fn write_lookup(&mut self, kind: LookupKind) -> Result<(), TableError> {
+        let target = buckets_of(&self.target, kind);
+        let mut by_bucket: BTreeMap<u32, Vec<(u64, RowOp)>> = BTreeMap::new();
+        for (hash, op) in self.frozen.get(kind).iter() {
+            by_bucket.entry(address(hash, target)).or_default().push((hash, op));
+        }
+        self.grow(kind, target, &mut by_bucket).await?;
+        while !by_bucket.is_empty() {
+            let mut part: Vec<(u32, Vec<(u64, RowOp)>)> = Vec::with_capacity(BUCKETS_AT_ONCE);
+            while let Some(first) = by_bucket.pop_first() {
+                part.push(first);
+                if part.len() == BUCKETS_AT_ONCE {
+                    break;
+                }
+            }
+            let mut buckets = self.read(kind, part.iter().map(|(bucket, _)| *bucket)).await?;
+            for (bucket, ops) in part {
+                merge(buckets.entry(bucket).or_default(), ops);
+            }
+            self.store(kind, buckets, target).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds buckets up to `target`, in order. A bucket that will not be split again takes its overlay entries at once.
+    async fn grow(
+        &mut self,
+        kind: LookupKind,
+        target: u32,
+        by_bucket: &mut BTreeMap<u32, Vec<(u64, RowOp)>>,
+    ) -> Result<(), TableError> {
+        let mut count = buckets_of(&self.stored, kind);
+        while count < target {
+            // Within one power of two every parent is split once, and none of them is a bucket added meanwhile.
+            let step = u32::try_from(BUCKETS_AT_ONCE / 2).unwrap_or(1);
+            let level_end = count.checked_add(1).and_then(u32::checked_next_power_of_two).unwrap_or(u32::MAX);
+            let last = target.min(level_end).min(count.saturating_add(step));
+            let mut buckets = self.read(kind, (count..last).map(parent)).await?;
+            for added in count..last {
+                let from = parent(added);
+                let entries = buckets.remove(&from).unwrap_or_default();
+                let (stay, go) =
+                    entries.into_iter().partition(|entry| address(entry.hash, added + 1) == from);
+                buckets.insert(from, stay);
+                buckets.insert(added, go);
+            }
+            for (bucket, entries) in &mut buckets {
+                let splits_again = bucket.checked_add(level_end).is_some_and(|child| child < target);
+                if let Some(ops) = if splits_again { None } else { by_bucket.remove(bucket) } {
+                    merge(entries, ops);
+                }
+            }
+            self.store(kind, buckets, last).await?;
+            count = last;
+        }
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        kind: LookupKind,
+        buckets: impl Iterator<Item = u32>,
+    ) -> Result<BTreeMap<u32, Vec<Entry>>, TableError> {
+        let buckets: Vec<u32> = buckets.collect();
+        let base = self.shared.number;
+        let keys: Vec<_> = buckets.iter().map(|bucket| key::bucket(base, kind.number(), *bucket)).collect();
+        let mut read = BTreeMap::new();
+        for (bucket, value) in buckets.into_iter().zip(self.shared.engine.get_many(&keys).await?) {
+            let entries = value.map(|bytes| bucket::decode(kind.width(), &bytes)).transpose()?;
+            read.insert(bucket, entries.unwrap_or_default());
+        }
+        Ok(read)
+    }
+
+    /// Writes buckets together with the bucket count that they are addressed by, and shows both at once.
+    async fn store(
+        &mut self,
+        kind: LookupKind,
+        buckets: BTreeMap<u32, Vec<Entry>>,
+        count: u32,
+    ) -> Result<(), TableError> {
+        let base = self.shared.number;
+        let mut batch = Batch::default();
+        let mut tags = Vec::with_capacity(buckets.len());
+        for (bucket, entries) in buckets {
+            let key = key::bucket(base, kind.number(), bucket);
+            if entries.is_empty() {
+                batch.delete(key);
+            } else {
+                batch.put(key, bucket::encode(kind.width(), &entries));
+            }
+            tags.push((bucket, tags_for(&entries)));
+        }
+        if let Some(state) = self.stored.lookups.get_mut(usize::from(kind.number())) {
+            state.buckets = count;
+        }
+        batch.put(key::index(base), self.stored.encode());
+        let durable = self.shared.engine.append(batch).await?;
+        let mut published = self.shared.published.write().await;
+        durable.publish();
+        published.replace_buckets(kind, count, tags);
+        Ok(())
+    }
+
+    /// Writes the changed chunks of sets, and the watermark with the last of them.
+    async fn write_sets(&mut self) -> Result<(), TableError> {
+        let base = self.shared.number;
+        let mut batch = Batch::default();
+        for field in &self.given_up {
+            let mut range = key::sets(base);
+            range.start = std::ops::Bound::Included(key::set(base, field.number(), "", 0));
+            for_each(&self.shared.engine, range, |key, _| {
+                if key::set_parts(&key).is_some_and(|(of, ..)| of == field.number()) {
+                    batch.delete(key);
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        for (field, value, chunk, rows) in &self.chunks {
+            let key = key::set(base, field.number(), value, *chunk);
+            if rows.is_empty() {
+                batch.delete(key);
+            } else {
+                batch.put(key, encode_chunk(rows));
+            }
+            if batch.bytes() >= SET_BYTES_AT_ONCE {
+                self.shared.engine.commit(std::mem::take(&mut batch)).await?;
+            }
+        }
+        batch.put(key::index(base), self.target.encode());
+        self.shared.engine.commit(batch).await?;
+        Ok(())
+    }
+}
+
+/// Puts the operations into a bucket's entries.
+fn merge(entries: &mut Vec<Entry>, ops: Vec<(u64, RowOp)>) {
+    let mut merged: BTreeMap<(u64, u64), u128> =
+        entries.drain(..).map(|entry| ((entry.hash, entry.row), entry.fingerprint)).collect();
+    for (hash, (row, op)) in ops {
+        match op {
+            Op::Put(fingerprint) => drop(merged.insert((hash, row), fingerprint)),
+            Op::Remove => drop(merged.remove(&(hash, row))),
+        }
+    }
+    entries.extend(merged.into_iter().map(|((hash, row), fingerprint)| Entry { hash, row, fingerprint }));
+}
+
+fn buckets_of(state: &IndexState, kind: LookupKind) -> u32 {
+    state.lookups.get(usize::from(kind.number())).map_or(1, |lookup| lookup.buckets)
+}

@@ -1,0 +1,59 @@
+//! What can go wrong in the table. Each variant says whether something may have been written.
+
+use crate::engine::EngineError;
+
+/// An error of a whole request (rows carry their own, see [`crate::model::RowError`]).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    /// There is no such base, or it was purged.
+    #[error("the memberbase does not exist")]
+    BaseNotFound,
+    /// The base is deleted (it may still be brought back). Nothing was written.
+    #[error("the memberbase is deleted")]
+    BaseDeleted,
+    /// The byte budget is spent. Nothing was written; try again shortly.
+    #[error("{wanted} bytes do not fit into the {limit} bytes for requests in memory now")]
+    Overloaded {
+        /// Bytes that the request needs.
+        wanted: usize,
+        /// The whole budget, in bytes.
+        limit: usize,
+    },
+    /// The deadline passed in the queue. Nothing was written.
+    #[error("the deadline passed before the request's turn came")]
+    DeadlinePassed,
+    /// An atomic request over its limits. Nothing was written.
+    #[error(
+        "an atomic request of {rows} rows and {bytes} bytes is over the limits of {max_rows} rows and {max_bytes} bytes"
+    )]
+    AtomicTooLarge {
+        /// Rows of the request.
+        rows: usize,
+        /// Bytes that its commit would write.
+        bytes: usize,
+        /// Limit, in rows.
+        max_rows: usize,
+        /// Limit, in bytes.
+        max_bytes: usize,
+    },
+    /// An earlier write of the base failed while this one was planned on it. Nothing of this one was written.
+    #[error("a write that this one was planned on failed; nothing of this one was written")]
+    PlannedOnFailure,
+    /// The table is shutting down. Nothing was written.
+    #[error("the service is stopping")]
+    Closing,
+    /// A stored record cannot be understood.
+    #[error("a stored record is damaged: {0}")]
+    Damaged(String),
+    /// The store was written by a newer version.
+    #[error("the store has format version {found}; this program reads up to version {supported}")]
+    NewerFormat {
+        /// The version found in the store.
+        found: u32,
+        /// The newest version this program reads.
+        supported: u32,
+    },
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}

@@ -1,0 +1,58 @@
+//! The keyed hashes of one store.
+
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
+
+use super::lookup::LookupKind;
+use crate::model::{Email, MatchKey, MemberRow, UpsertOptions};
+use crate::schema::meta::Meta;
+
+/// Hashes values for lookups and inputs for fingerprints, under the keys of the store.
+#[derive(Clone)]
+pub struct Hashes {
+    lookup: SipHasher13,
+    fingerprint: (u64, u64),
+}
+
+impl Hashes {
+    /// The hashes of the store that `meta` belongs to.
+    pub fn new(meta: &Meta) -> Self {
+        let (low, high) = halves(&meta.fingerprint_key);
+        Self { lookup: SipHasher13::new_with_key(&meta.hash_key), fingerprint: (low, high) }
+    }
+
+    /// The hash of a value in a lookup. E-mail addresses come folded.
+    pub fn value(&self, kind: LookupKind, value: &str) -> u64 {
+        let mut hasher = self.lookup;
+        hasher.write(&[kind.number()]);
+        hasher.write(value.as_bytes());
+        hasher.finish()
+    }
+
+    /// The hash of an e-mail address, whatever its case.
+    pub fn email(&self, email: &Email) -> u64 {
+        self.value(LookupKind::Email, &email.folded())
+    }
+
+    /// The hash of the key that a row is matched by.
+    pub fn match_key(&self, key: MatchKey<'_>) -> (LookupKind, u64) {
+        match key {
+            MatchKey::Ref(value) => (LookupKind::Ref, self.value(LookupKind::Ref, value.as_str())),
+            MatchKey::Email(value) => (LookupKind::Email, self.email(value)),
+            MatchKey::WorkerId(value) => {
+                (LookupKind::WorkerId, self.value(LookupKind::WorkerId, value.as_str()))
+            }
+        }
+    }
+
+    /// The fingerprint of a row and the options that it is applied with; never 0.
+    pub fn fingerprint(&self, row: &MemberRow, options: &UpsertOptions) -> u128 {
+        row.fingerprint(options, self.fingerprint)
+    }
+}
+
+fn halves(key: &[u8; 16]) -> (u64, u64) {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *key;
+    (u64::from_le_bytes([a, b, c, d, e, f, g, h]), u64::from_le_bytes([i, j, k, l, m, n, o, p]))
+}

@@ -1,0 +1,357 @@
+//! The lane: all writes to a base pass through it, one after another.
+//!
+//! It takes waiting requests together, up to [`BATCH_ROWS`] rows, plans them in order, hands the batch to the engine and
+//! goes on planning while the publisher waits for it to become durable. A PARTIAL request of many rows is cut into
+//! slices that take turns with other requests; ATOMIC and VALIDATE_ONLY requests are planned whole and alone.
+//!
+//! Answers travel with the batches, in order, also those of requests that changed nothing: none leaves before everything
+//! it was planned on is durable. After a failure the lane drops its plans and starts again from what is published.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::base::Shared;
+use super::budget::Permit;
+use super::layer::Layer;
+use super::plan::{Doomed, Plan, Prepared};
+use super::publisher::{Answer, Planned, ToPublish};
+use super::{DeleteReply, DeleteRequest, RowOutcome, SettingsRequest, TableError, UpsertReply, WriteMode};
+use crate::engine::MAX_BATCH_BYTES;
+use crate::model::limits::ATOMIC_MAX_ROWS;
+use crate::model::{Outcome, RowError, UpsertOptions};
+use crate::schema::header::Header;
+use crate::table::store::BaseSummary;
+
+/// Rows of one batch, unless an atomic request has more.
+pub const BATCH_ROWS: usize = 1000;
+
+/// Where an answer goes.
+pub type Reply<T> = oneshot::Sender<Result<T, TableError>>;
+
+/// A request in the queue.
+pub enum Job {
+    /// Rows to apply.
+    Upsert(Box<UpsertJob>),
+    /// Members to delete.
+    Delete {
+        /// Which.
+        request: DeleteRequest,
+        /// Where the answer goes.
+        reply: Reply<DeleteReply>,
+        /// The bytes that it holds.
+        permit: Permit,
+    },
+    /// A change of the base itself.
+    Settings {
+        /// What to change.
+        request: SettingsRequest,
+        /// Where the answer goes.
+        reply: Reply<BaseSummary>,
+    },
+}
+
+/// An upsert, and how far it has come.
+pub struct UpsertJob {
+    rows: Vec<Result<Prepared, RowError>>,
+    options: UpsertOptions,
+    mode: WriteMode,
+    deadline: Option<Instant>,
+    reply: Reply<UpsertReply>,
+    permit: Permit,
+    outcomes: Vec<RowOutcome>,
+    /// The failure of an earlier slice.
+    failure: Arc<std::sync::OnceLock<TableError>>,
+}
+
+impl UpsertJob {
+    /// A request of which nothing is planned yet.
+    pub fn new(
+        rows: Vec<Result<Prepared, RowError>>,
+        options: UpsertOptions,
+        mode: WriteMode,
+        deadline: Option<Instant>,
+        reply: Reply<UpsertReply>,
+        permit: Permit,
+    ) -> Self {
+        let outcomes = Vec::with_capacity(rows.len());
+        Self { rows, options, mode, deadline, reply, permit, outcomes, failure: Arc::default() }
+    }
+
+    /// Whether slices of it were planned already.
+    fn has_begun(&self) -> bool {
+        !self.outcomes.is_empty()
+    }
+}
+
+impl Job {
+    /// An upsert.
+    pub fn upsert(job: UpsertJob) -> Self {
+        Self::Upsert(Box::new(job))
+    }
+
+    /// A request that has begun is finished whatever its deadline.
+    fn expired(&self, now: Instant) -> bool {
+        let deadline = match self {
+            Self::Upsert(job) => job.deadline.filter(|_| !job.has_begun()),
+            Self::Delete { request, .. } => request.deadline,
+            Self::Settings { request, .. } => request.deadline,
+        };
+        deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Answers with an error; the caller may be gone.
+    pub fn refuse(self, error: TableError) {
+        match self {
+            Self::Upsert(job) => drop(job.reply.send(Err(error))),
+            Self::Delete { reply, .. } => drop(reply.send(Err(error))),
+            Self::Settings { reply, .. } => drop(reply.send(Err(error))),
+        }
+    }
+
+    /// Whether it must be planned whole, in a batch of its own.
+    fn stands_alone(&self) -> bool {
+        matches!(self, Self::Upsert(job) if job.mode != WriteMode::Partial)
+    }
+}
+
+/// The single file of a base's writes.
+pub struct Lane {
+    shared: Arc<Shared>,
+    jobs: mpsc::Receiver<Job>,
+    publisher: mpsc::Sender<ToPublish>,
+    queue: VecDeque<Job>,
+    /// Layers of batches that are not known to be published, oldest first.
+    in_flight: Vec<Arc<Layer>>,
+    /// The header after everything planned.
+    head: Header,
+}
+
+impl Lane {
+    /// A lane that begins at `head`.
+    pub fn new(
+        shared: Arc<Shared>,
+        jobs: mpsc::Receiver<Job>,
+        publisher: mpsc::Sender<ToPublish>,
+        head: Header,
+    ) -> Self {
+        Self { shared, jobs, publisher, queue: VecDeque::new(), in_flight: Vec::new(), head }
+    }
+
+    /// Works until every handle of the base is gone and the queue is empty.
+    pub async fn run(mut self) {
+        while self.wait_for_jobs().await {
+            if self.settle().await.is_err() {
+                break;
+            }
+            let planned = self.plan_batch().await;
+            if self.publisher.send(ToPublish::Planned(planned)).await.is_err() {
+                break;
+            }
+        }
+    }
+
+    /// Waits until there is something to do; false once there never will be.
+    async fn wait_for_jobs(&mut self) -> bool {
+        if self.queue.is_empty() {
+            match self.jobs.recv().await {
+                Some(job) => self.queue.push_back(job),
+                None => return false,
+            }
+        }
+        while let Ok(job) = self.jobs.try_recv() {
+            self.queue.push_back(job);
+        }
+        true
+    }
+
+    /// Lets go of layers that are published; after a failure, of all of them.
+    async fn settle(&mut self) -> Result<(), Stopped> {
+        if !self.shared.failed.load(Ordering::Acquire) {
+            let published = self.shared.published_revision.load(Ordering::Acquire);
+            self.in_flight.retain(|layer| layer.header.revision > published);
+            return Ok(());
+        }
+        let (done, drained) = oneshot::channel();
+        self.publisher.send(ToPublish::Restart(done)).await.map_err(|_| Stopped)?;
+        drained.await.map_err(|_| Stopped)?;
+        self.in_flight.clear();
+        self.head = self.shared.published.read().await.header.clone();
+        Ok(())
+    }
+
+    /// Plans waiting requests as one batch and hands it to the engine.
+    async fn plan_batch(&mut self) -> Planned {
+        let shared = Arc::clone(&self.shared);
+        let in_flight = std::mem::take(&mut self.in_flight);
+        let mut plan = Plan::new(&shared, &in_flight, self.head.clone(), (shared.clock)());
+        let mut planned = Planned::default();
+        let mut room = BATCH_ROWS;
+        while room > 0 && !plan.is_full() && planned.failure.is_none() {
+            let Some(job) = self.queue.pop_front() else { break };
+            if job.expired(Instant::now()) {
+                job.refuse(TableError::DeadlinePassed);
+                continue;
+            }
+            if job.stands_alone() {
+                if room < BATCH_ROWS {
+                    self.queue.push_front(job);
+                    break;
+                }
+                room = 0;
+            }
+            let taken = self.plan_job(&mut plan, job, room, &mut planned).await;
+            room = room.saturating_sub(taken.max(1));
+        }
+        let finished = if planned.failure.is_some() || planned.discard { None } else { plan.finish() };
+        self.in_flight = in_flight;
+        if let Some((batch, layer)) = finished {
+            let bytes = batch.bytes();
+            if bytes > MAX_BATCH_BYTES {
+                let rows = planned.answers.iter().map(Answer::rows).sum();
+                let limits = (ATOMIC_MAX_ROWS, MAX_BATCH_BYTES);
+                let error =
+                    TableError::AtomicTooLarge { rows, bytes, max_rows: limits.0, max_bytes: limits.1 };
+                planned.failure = Some(error);
+                return planned;
+            }
+            let layer = Arc::new(layer);
+            self.head = layer.header.clone();
+            self.in_flight.push(Arc::clone(&layer));
+            planned.batch = Some((shared.engine.append(batch), layer));
+        }
+        planned
+    }
+
+    /// Plans one request, or a slice of it; answers how many rows it took.
+    async fn plan_job(&mut self, plan: &mut Plan<'_>, job: Job, room: usize, planned: &mut Planned) -> usize {
+        if plan.header().deleted_at.is_some() && !matches!(job, Job::Settings { .. }) {
+            planned.answers.push(Answer::Refused(job, TableError::BaseDeleted));
+            return 0;
+        }
+        match job {
+            Job::Upsert(job) if job.mode == WriteMode::Partial => {
+                self.plan_slice(plan, job, room, planned).await
+            }
+            Job::Upsert(job) => plan_whole(plan, job, planned).await,
+            Job::Delete { request, reply, permit } => {
+                plan_delete(plan, request, reply, permit, planned).await
+            }
+            Job::Settings { request, reply } => {
+                plan.change_settings(&request);
+                plan.end_request();
+                let unindexed = self.shared.published.read().await.sets.unindexed().collect();
+                let summary = BaseSummary::new(self.shared.number, plan.header(), unindexed);
+                planned.answers.push(Answer::Settings(reply, summary));
+                1
+            }
+        }
+    }
+
+    async fn plan_slice(
+        &mut self,
+        plan: &mut Plan<'_>,
+        mut job: Box<UpsertJob>,
+        room: usize,
+        planned: &mut Planned,
+    ) -> usize {
+        if let Some(failure) = job.failure.get().cloned() {
+            Job::Upsert(job).refuse(failure);
+            return 0;
+        }
+        let first = job.outcomes.len();
+        let last = job.rows.len().min(first + room);
+        let slice = job.rows.get(first..last).unwrap_or_default();
+        match plan.upsert_while_room(slice, &job.options).await {
+            Ok(outcomes) => job.outcomes.extend(outcomes),
+            Err(error) => {
+                planned.failure = Some(error.clone());
+                Job::Upsert(job).refuse(error);
+                return last - first;
+            }
+        }
+        let revision = plan.end_request();
+        if job.outcomes.len() < job.rows.len() {
+            planned.unfinished.push(Arc::clone(&job.failure));
+            self.queue.push_back(Job::Upsert(job));
+        } else {
+            let job = *job;
+            let reply = UpsertReply { outcomes: job.outcomes, revision };
+            planned.answers.push(Answer::Upsert(job.reply, reply, Some(job.failure), job.permit));
+        }
+        last - first
+    }
+}
+
+/// The publisher is gone: the base is closing.
+struct Stopped;
+
+async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Planned) -> usize {
+    let UpsertJob { rows, options, mode, reply, permit, .. } = *job;
+    let before = plan.revision();
+    let outcomes = match mode {
+        WriteMode::Atomic => plan.upsert_atomically(&rows, &options).await,
+        WriteMode::Partial | WriteMode::ValidateOnly => plan.upsert_each(&rows, &options).await,
+    };
+    match outcomes {
+        Ok(outcomes) => {
+            let failed = outcomes.iter().any(|outcome| outcome.outcome == Outcome::Failed);
+            planned.discard = mode == WriteMode::ValidateOnly || failed;
+            let revision = if planned.discard { before } else { plan.end_request() };
+            // Rows that were only planned have no place.
+            let outcomes = if planned.discard {
+                outcomes.into_iter().map(RowOutcome::unwritten).collect()
+            } else {
+                outcomes
+            };
+            planned.answers.push(Answer::Upsert(reply, UpsertReply { outcomes, revision }, None, permit));
+        }
+        Err(error) => {
+            planned.failure = Some(error.clone());
+            drop(reply.send(Err(error)));
+        }
+    }
+    rows.len()
+}
+
+async fn plan_delete(
+    plan: &mut Plan<'_>,
+    request: DeleteRequest,
+    reply: Reply<DeleteReply>,
+    permit: Permit,
+    planned: &mut Planned,
+) -> usize {
+    let rows = request.rows.into_iter().map(Doomed::Row);
+    let doomed: Vec<Doomed> = rows.chain(request.refs.into_iter().map(Doomed::Ref)).collect();
+    match delete_all(plan, &doomed).await {
+        Ok(deleted) => {
+            let revision = plan.end_request();
+            planned.answers.push(Answer::Delete(reply, DeleteReply { deleted, revision }, permit));
+        }
+        Err(error) => {
+            planned.failure = Some(error.clone());
+            drop(reply.send(Err(error)));
+        }
+    }
+    doomed.len()
+}
+
+async fn delete_all(plan: &mut Plan<'_>, doomed: &[Doomed]) -> Result<u64, TableError> {
+    plan.prefetch_doomed(doomed).await?;
+    let mut deleted = 0;
+    for member in doomed {
+        deleted += u64::from(plan.delete(member).await?);
+    }
+    Ok(deleted)
+}
+
+impl RowOutcome {
+    /// The outcome of a row that was planned and not written: a member that it would have created has no place.
+    fn unwritten(self) -> Self {
+        let created = self.outcome == Outcome::Created;
+        Self { row: self.row.filter(|_| !created), ..self }
+    }
+}

@@ -1,0 +1,54 @@
+//! What one batch changes, in memory: made by the plan, read by the plans after it, applied to the published state once
+//! the batch is durable.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
+use super::lookup::{LookupKind, PerLookup};
+use super::overlay::{Identity, Op, Overlay};
+use super::sets::SetChange;
+use crate::schema::block::Block;
+use crate::schema::commit::{LookupDelta, LookupOp};
+use crate::schema::header::Header;
+
+/// Blocks by number.
+pub type Blocks = HashMap<u64, Block, BuildHasherDefault<Identity>>;
+
+/// The changes of one batch.
+#[derive(Debug)]
+pub struct Layer {
+    /// The header after the batch.
+    pub header: Header,
+    /// Blocks as they are after it.
+    pub blocks: Blocks,
+    /// Lookup entries that it changed.
+    pub overlays: PerLookup<Overlay>,
+    /// Entries that it added to each lookup, less those it removed.
+    pub growth: PerLookup<i64>,
+    /// Moves into and out of sets, in order.
+    pub sets: Vec<SetChange>,
+}
+
+impl Layer {
+    /// A batch that has changed nothing yet.
+    pub fn new(header: Header) -> Self {
+        Self {
+            header,
+            blocks: Blocks::default(),
+            overlays: PerLookup::default(),
+            growth: PerLookup::default(),
+            sets: Vec::new(),
+        }
+    }
+
+    /// Applies the delta of a lookup entry.
+    pub fn lookup(&mut self, kind: LookupKind, row: u64, delta: &LookupDelta) {
+        let (op, growth) = match delta.op {
+            LookupOp::Insert(fingerprint) => (Op::Put(fingerprint), 1),
+            LookupOp::Refresh(fingerprint) => (Op::Put(fingerprint), 0),
+            LookupOp::Remove => (Op::Remove, -1),
+        };
+        self.overlays.get_mut(kind).set(delta.hash, row, op);
+        *self.growth.get_mut(kind) += growth;
+    }
+}

@@ -1,0 +1,247 @@
+//! A lookup: from the keyed hash of a value to the rows that may have it.
+//!
+//! Stored as linear hashing: `buckets` grows one at a time, bucket k taking entries from bucket k minus its highest
+//! bit, so that growth never rewrites more than it moves. In memory stand the overlay (what commits after the watermark
+//! changed) and, per bucket, a 16-bit tag of each stored entry, so that a value that is not there is nearly always
+//! known to be absent without a read. Tags are an exact image of their bucket: filled by its first read, replaced when a
+//! checkpoint writes it.
+//!
+//! The answer for a hash is: bucket, overridden by the frozen overlay, overridden by the active one.
+
+use std::sync::{Arc, OnceLock};
+
+use super::overlay::{Op, Overlay, RowOp};
+use crate::schema::bucket::{Entry, Width};
+use crate::schema::index::LookupState;
+
+/// Entries per bucket that growth aims at.
+pub const TARGET_ENTRIES: u64 = 40;
+
+/// Which lookup. The number is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LookupKind {
+    /// By ref, byte for byte.
+    Ref,
+    /// By folded e-mail.
+    Email,
+    /// By worker id, byte for byte.
+    WorkerId,
+}
+
+impl LookupKind {
+    /// Every lookup, in stored order.
+    pub const ALL: [Self; 3] = [Self::Ref, Self::Email, Self::WorkerId];
+
+    /// The stored number, also its place in arrays.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Ref => 0,
+            Self::Email => 1,
+            Self::WorkerId => 2,
+        }
+    }
+
+    /// The lookup of a stored number.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Ref),
+            1 => Some(Self::Email),
+            2 => Some(Self::WorkerId),
+            _ => None,
+        }
+    }
+
+    /// Only the ref carries fingerprints.
+    pub const fn width(self) -> Width {
+        match self {
+            Self::Ref => Width::Fingerprint,
+            Self::Email | Self::WorkerId => Width::Plain,
+        }
+    }
+}
+
+/// One thing per lookup.
+#[derive(Debug, Default)]
+pub struct PerLookup<T>([T; 3]);
+
+impl<T> PerLookup<T> {
+    /// One made for each.
+    pub fn from_fn(mut make: impl FnMut(LookupKind) -> T) -> Self {
+        Self(LookupKind::ALL.map(&mut make))
+    }
+
+    /// The one of `kind`.
+    pub fn get(&self, kind: LookupKind) -> &T {
+        let [of_ref, of_email, of_worker_id] = &self.0;
+        match kind {
+            LookupKind::Ref => of_ref,
+            LookupKind::Email => of_email,
+            LookupKind::WorkerId => of_worker_id,
+        }
+    }
+
+    /// The one of `kind`, to change.
+    pub fn get_mut(&mut self, kind: LookupKind) -> &mut T {
+        let [of_ref, of_email, of_worker_id] = &mut self.0;
+        match kind {
+            LookupKind::Ref => of_ref,
+            LookupKind::Email => of_email,
+            LookupKind::WorkerId => of_worker_id,
+        }
+    }
+
+    /// All three.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter()
+    }
+}
+
+/// Tags of the entries of one bucket.
+pub type Tags = Box<[u16]>;
+
+/// The published state of one lookup.
+#[derive(Debug)]
+pub struct Lookup {
+    /// Number of stored buckets.
+    pub buckets: u32,
+    /// Entries, overlay included.
+    pub entries: u64,
+    /// Changes since the last checkpoint began.
+    pub active: Overlay,
+    /// Changes that a running checkpoint is writing.
+    pub frozen: Option<Arc<Overlay>>,
+    tags: Vec<OnceLock<Tags>>,
+}
+
+impl Lookup {
+    /// A lookup as stored.
+    pub fn new(state: &LookupState) -> Self {
+        let mut lookup = Self {
+            buckets: 1,
+            entries: state.entries,
+            active: Overlay::default(),
+            frozen: None,
+            tags: vec![OnceLock::new()],
+        };
+        lookup.grow(state.buckets);
+        lookup
+    }
+
+    /// What the overlays say of `hash`: newest first, a row may come twice.
+    pub fn in_memory(&self, hash: u64) -> impl Iterator<Item = RowOp> + '_ {
+        let frozen = self.frozen.as_deref().into_iter();
+        self.active.get(hash).chain(frozen.flat_map(move |overlay| overlay.get(hash)))
+    }
+
+    /// The bucket to read for `hash`, unless its tags show that it holds no such entry.
+    pub fn bucket_to_read(&self, hash: u64) -> Option<u32> {
+        let bucket = address(hash, self.buckets);
+        let known_absent =
+            self.tags_of(bucket).and_then(OnceLock::get).is_some_and(|tags| !tags.contains(&tag(hash)));
+        if known_absent { None } else { Some(bucket) }
+    }
+
+    /// Whether the tags of `bucket` wait for its first read.
+    pub fn wants_tags(&self, bucket: u32) -> bool {
+        self.tags_of(bucket).is_some_and(|tags| tags.get().is_none())
+    }
+
+    /// Fills the tags of a bucket from its first read; nothing once they are there.
+    pub fn fill_tags(&self, bucket: u32, entries: &[Entry]) {
+        if let Some(tags) = self.tags_of(bucket) {
+            tags.get_or_init(|| tags_for(entries));
+        }
+    }
+
+    /// Replaces the tags of a bucket that a checkpoint wrote.
+    pub fn replace_tags(&mut self, bucket: u32, tags: Tags) {
+        let place = usize::try_from(bucket).ok().and_then(|bucket| self.tags.get_mut(bucket));
+        if let Some(place) = place {
+            *place = OnceLock::from(tags);
+        }
+    }
+
+    /// Sets the number of buckets, which never shrinks.
+    pub fn grow(&mut self, buckets: u32) {
+        self.buckets = buckets.max(self.buckets);
+        self.tags.resize_with(usize::try_from(self.buckets).unwrap_or(usize::MAX), OnceLock::new);
+    }
+
+    fn tags_of(&self, bucket: u32) -> Option<&OnceLock<Tags>> {
+        self.tags.get(usize::try_from(bucket).ok()?)
+    }
+}
+
+/// The tags of `entries`.
+pub fn tags_for(entries: &[Entry]) -> Tags {
+    entries.iter().map(|entry| tag(entry.hash)).collect()
+}
+
+/// The bucket of a hash among `buckets` buckets.
+pub fn address(hash: u64, buckets: u32) -> u32 {
+    let mask = buckets.max(1).checked_next_power_of_two().map_or(u32::MAX, |power| power - 1);
+    let [a, b, c, d, ..] = hash.to_le_bytes();
+    let low = u32::from_le_bytes([a, b, c, d]) & mask;
+    if low < buckets { low } else { low & (mask >> 1) }
+}
+
+/// The bucket whose entries split when `bucket` is added.
+pub fn parent(bucket: u32) -> u32 {
+    bucket & !(1_u32.checked_shl(bucket.checked_ilog2().unwrap_or(0)).unwrap_or(0))
+}
+
+/// The top bits of a hash, which do not decide its bucket.
+fn tag(hash: u64) -> u16 {
+    let [.., high, top] = hash.to_le_bytes();
+    u16::from_le_bytes([high, top])
+}
+
+/// Merges what is known of a hash, newest first: the first word about a row counts.
+pub fn candidates(newest_first: impl Iterator<Item = RowOp>) -> Candidates {
+    let mut seen: Vec<RowOp> = Vec::new();
+    for (row, op) in newest_first {
+        if !seen.iter().any(|(other, _)| *other == row) {
+            seen.push((row, op));
+        }
+    }
+    let put = |(row, op)| match op {
+        Op::Put(fingerprint) => Some((row, fingerprint)),
+        Op::Remove => None,
+    };
+    seen.into_iter().filter_map(put).collect()
+}
+
+/// Rows that may have a value, with their fingerprints. Each is to be verified against its record.
+pub type Candidates = Vec<(u64, u128)>;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn growth_moves_entries_only_from_the_parent_to_the_new_bucket(hash: u64, buckets in 1_u32..5_000) {
+            let (before, after) = (address(hash, buckets), address(hash, buckets + 1));
+            prop_assert!(before < buckets);
+            prop_assert!(before == after || (after == buckets && before == parent(buckets)));
+        }
+    }
+
+    #[test]
+    fn tags_rule_a_bucket_out_only_once_they_are_known() {
+        let lookup = Lookup::new(&LookupState { buckets: 1, entries: 0 });
+        let (there, absent) = (7 << 48, 8 << 48);
+        assert_eq!(lookup.bucket_to_read(absent), Some(0));
+        lookup.fill_tags(0, &[Entry { hash: there, row: 1, fingerprint: 0 }]);
+        assert_eq!(lookup.bucket_to_read(there), Some(0));
+        assert_eq!(lookup.bucket_to_read(absent), None);
+    }
+
+    #[test]
+    fn the_newest_word_about_a_row_counts() {
+        let said = [(1, Op::Remove), (2, Op::Put(5)), (1, Op::Put(9)), (2, Op::Put(6)), (3, Op::Put(0))];
+        assert_eq!(candidates(said.into_iter()), vec![(2, 5), (3, 0)]);
+    }
+}

@@ -1,0 +1,47 @@
+//! Members as rows of a base.
+//!
+//! A base hands out rows 0, 1, 2 … and never reuses one. Members stand in blocks of 16 rows; every change is a commit
+//! in the base's commit log; lookups and sets are indexes that lag behind the commit log on disk (the overlay and a
+//! checkpoint close the gap) and never in memory.
+//!
+//! Invariants:
+//!
+//! - All writes of a base pass through its lane, one after another, and each batch checks that the header is the one
+//!   that it was planned on.
+//! - A commit shows in blocks, header, lookups and sets in one step, under the view lock held exclusively; every read
+//!   holds it shared. So a [`View`] shows one revision.
+//! - No reply leaves before every commit that it was planned on is durable.
+//! - Lookups may name rows that do not hold the value any more, never miss one that does: a hit is verified against
+//!   the record.
+//!
+//! Nothing here names a wire type, a status code or an engine.
+
+mod base;
+mod block;
+mod budget;
+mod checkpoint;
+mod error;
+mod hash;
+mod lane;
+mod layer;
+mod lookup;
+mod maintain;
+mod overlay;
+mod plan;
+mod published;
+mod publisher;
+mod replay;
+mod request;
+mod resolve;
+mod sets;
+mod store;
+mod view;
+
+pub use base::Base;
+pub use error::TableError;
+pub use request::{
+    Clock, DeleteReply, DeleteRequest, RowOutcome, SettingsRequest, UpsertReply, UpsertRequest, WriteMode,
+};
+pub use sets::{Chunk, SetField, Sets};
+pub use store::{BaseSummary, Table, TableConfig};
+pub use view::{MemberKey, View};

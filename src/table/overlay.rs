@@ -1,0 +1,161 @@
+//! Index changes that are not in the stored buckets yet, keyed by hash and row.
+//!
+//! At most one operation stands for a (hash, row): the newest. Nearly every hash has one row, so that one stands in a
+//! flat map; further rows of the same hash (a collision, or a ref that moved to a new row) stand in a second one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// What the newest commit says about an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// The entry is there, with this fingerprint (0 = none).
+    Put(u128),
+    /// The entry is gone.
+    Remove,
+}
+
+/// A row and what is known of it.
+pub type RowOp = (u64, Op);
+
+/// The overlay of one lookup.
+#[derive(Debug, Default)]
+pub struct Overlay {
+    first: HashMap<u64, Packed, BuildHasherDefault<Identity>>,
+    more: BTreeMap<(u64, u64), Packed>,
+}
+
+impl Overlay {
+    /// Sets what is known of (hash, row).
+    pub fn set(&mut self, hash: u64, row: u64, op: Op) {
+        let packed = Packed::new(row, op);
+        match self.first.get_mut(&hash) {
+            Some(first) if first.row() == row => *first = packed,
+            Some(_) => {
+                self.more.insert((hash, row), packed);
+            }
+            None => {
+                self.first.insert(hash, packed);
+            }
+        }
+    }
+
+    /// What is known of the rows of `hash`.
+    pub fn get(&self, hash: u64) -> impl Iterator<Item = RowOp> + '_ {
+        let first = self.first.get(&hash);
+        // Where there is no first row there is no further one.
+        let more =
+            first.filter(|_| !self.more.is_empty()).map(|_| self.more.range((hash, 0)..=(hash, u64::MAX)));
+        first.into_iter().chain(more.into_iter().flatten().map(|(_, packed)| packed)).map(Packed::unpack)
+    }
+
+    /// Every entry, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, RowOp)> + '_ {
+        let first = self.first.iter().map(|(hash, packed)| (*hash, packed.unpack()));
+        first.chain(self.more.iter().map(|((hash, _), packed)| (*hash, packed.unpack())))
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.first.len() + self.more.len()
+    }
+
+    /// Takes every entry of `newer` over its own.
+    pub fn absorb(&mut self, newer: &Self) {
+        for (hash, (row, op)) in newer.iter() {
+            self.set(hash, row, op);
+        }
+    }
+}
+
+/// A row and its operation in 24 bytes.
+#[derive(Debug, Clone, Copy)]
+struct Packed {
+    row: u64,
+    fingerprint: [u32; 4],
+}
+
+impl Packed {
+    /// Rows stay far under 2^63, so the top bit is free to say that the entry is gone.
+    const REMOVED: u64 = 1 << 63;
+
+    fn new(row: u64, op: Op) -> Self {
+        match op {
+            Op::Put(fingerprint) => Self { row, fingerprint: split(fingerprint) },
+            Op::Remove => Self { row: row | Self::REMOVED, fingerprint: [0; 4] },
+        }
+    }
+
+    fn row(&self) -> u64 {
+        self.row & !Self::REMOVED
+    }
+
+    fn unpack(&self) -> RowOp {
+        let removed = self.row & Self::REMOVED != 0;
+        (self.row(), if removed { Op::Remove } else { Op::Put(join(self.fingerprint)) })
+    }
+}
+
+fn split(value: u128) -> [u32; 4] {
+    let b = value.to_le_bytes();
+    let [b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15] = b;
+    [[b0, b1, b2, b3], [b4, b5, b6, b7], [b8, b9, b10, b11], [b12, b13, b14, b15]].map(u32::from_le_bytes)
+}
+
+fn join(parts: [u32; 4]) -> u128 {
+    parts.iter().rev().fold(0, |value, part| value << 32 | u128::from(*part))
+}
+
+/// Hashes arrive keyed and well mixed: they are their own hash.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 ^= value;
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.0 = self.0.rotate_left(8) ^ u64::from(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_newest_operation_of_each_hash_and_row_stands(
+            ops in proptest::collection::vec((0_u64..4, 0_u64..4, proptest::option::of(any::<u128>())), 0..60),
+        ) {
+            let mut overlay = Overlay::default();
+            let mut model = BTreeMap::new();
+            for (hash, row, op) in ops {
+                let op = op.map_or(Op::Remove, Op::Put);
+                overlay.set(hash, row, op);
+                model.insert((hash, row), op);
+            }
+            prop_assert_eq!(overlay.len(), model.len());
+            for hash in 0..4 {
+                let mut got: Vec<RowOp> = overlay.get(hash).collect();
+                got.sort_by_key(|(row, _)| *row);
+                let expected: Vec<RowOp> =
+                    model.iter().filter(|((h, _), _)| *h == hash).map(|((_, row), op)| (*row, *op)).collect();
+                prop_assert_eq!(got, expected);
+            }
+        }
+    }
+}

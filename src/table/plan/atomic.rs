@@ -1,0 +1,105 @@
+//! Requests that are decided as a whole: ATOMIC, and the report of VALIDATE_ONLY.
+
+use super::keys::hash_of;
+use super::upsert::{Uniqueness, key_of, taken};
+use super::{Plan, Prepared, Stop};
+use crate::model::{Outcome, Reason, Refusal, RowError, UpsertOptions};
+use crate::table::view::holds;
+use crate::table::{RowOutcome, TableError};
+
+impl Plan<'_> {
+    /// Applies every row and judges uniqueness after the last, so that two members may swap a value. When a row fails,
+    /// every outcome is a failure and the plan is to be thrown away.
+    pub async fn upsert_atomically(
+        &mut self,
+        rows: &[Result<Prepared, RowError>],
+        options: &UpsertOptions,
+    ) -> Result<Vec<RowOutcome>, TableError> {
+        let mut outcomes = self.upsert_some(rows, options, Uniqueness::AtTheEnd, |_| true).await?;
+        for (outcome, row) in outcomes.iter_mut().zip(rows) {
+            if let (Some(refusal), Ok(_)) = (self.judge(outcome, row).await?, row) {
+                *outcome = RowOutcome::failed(refusal);
+            }
+        }
+        if outcomes.iter().any(|outcome| outcome.outcome == Outcome::Failed) {
+            for outcome in outcomes.iter_mut().filter(|outcome| outcome.outcome != Outcome::Failed) {
+                *outcome = RowOutcome::failed(Refusal::new(Reason::AtomicAborted));
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Applies every row, one after another; those that did not parse keep their place and their error.
+    pub async fn upsert_each(
+        &mut self,
+        rows: &[Result<Prepared, RowError>],
+        options: &UpsertOptions,
+    ) -> Result<Vec<RowOutcome>, TableError> {
+        self.upsert_some(rows, options, Uniqueness::ByRow, |_| true).await
+    }
+
+    /// The same, but stops after the row with which the batch is full: there may be fewer outcomes than rows.
+    pub async fn upsert_while_room(
+        &mut self,
+        rows: &[Result<Prepared, RowError>],
+        options: &UpsertOptions,
+    ) -> Result<Vec<RowOutcome>, TableError> {
+        self.upsert_some(rows, options, Uniqueness::ByRow, |plan| !plan.is_full()).await
+    }
+
+    async fn upsert_some(
+        &mut self,
+        rows: &[Result<Prepared, RowError>],
+        options: &UpsertOptions,
+        uniqueness: Uniqueness,
+        go_on: impl Fn(&Self) -> bool,
+    ) -> Result<Vec<RowOutcome>, TableError> {
+        self.prefetch(rows).await?;
+        let mut outcomes = Vec::with_capacity(rows.len());
+        for row in rows {
+            outcomes.push(match row {
+                Ok(prepared) => self.upsert_row(prepared, options, uniqueness).await?,
+                Err(refusal) => RowOutcome::failed(refusal.clone()),
+            });
+            if !go_on(self) {
+                break;
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Whether another member now has a value that the row's member has too.
+    async fn judge(
+        &mut self,
+        outcome: &RowOutcome,
+        row: &Result<Prepared, RowError>,
+    ) -> Result<Option<RowError>, TableError> {
+        let Ok(prepared) = row else { return Ok(None) };
+        loop {
+            match self.try_judge(outcome, prepared) {
+                Ok(verdict) => return Ok(verdict),
+                Err(Stop::Need(need)) => self.fetch(need).await?,
+                Err(Stop::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn try_judge(&self, outcome: &RowOutcome, prepared: &Prepared) -> Result<Option<RowError>, Stop> {
+        if !matches!(outcome.outcome, Outcome::Created | Outcome::Updated | Outcome::Reactivated) {
+            return Ok(None);
+        }
+        let Some(row) = outcome.row else { return Ok(None) };
+        let Some((member, _)) = self.member(row)? else { return Ok(None) };
+        for (kind, hash) in prepared.others.iter().copied().chain([prepared.matched_by]) {
+            // A later row may have given the member another value.
+            if hash_of(&self.shared.hashes, kind, &member) != Some(hash) {
+                continue;
+            }
+            let Some(key) = key_of(prepared, kind) else { continue };
+            if self.holder((kind, hash), Some(row), |other| holds(other, key))?.is_some() {
+                return Ok(Some(taken(kind)));
+            }
+        }
+        Ok(None)
+    }
+}

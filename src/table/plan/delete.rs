@@ -1,0 +1,77 @@
+//! Members deleted for good. What hangs on them is out of reach from this commit on, because no row is used twice.
+
+use super::keys::{lookup_deltas, set_changes};
+use super::{Plan, Stop};
+use crate::model::{MatchKey, Ref, Row};
+use crate::schema::block::place;
+use crate::schema::commit::Change;
+use crate::table::TableError;
+use crate::table::resolve::Wanted;
+use crate::table::view::holds;
+
+/// A member to delete.
+#[derive(Debug, Clone)]
+pub enum Doomed {
+    /// By its place.
+    Row(Row),
+    /// By its ref.
+    Ref(Ref),
+}
+
+impl Plan<'_> {
+    /// Fetches, in two reads, what deleting `doomed` needs.
+    pub async fn prefetch_doomed(&mut self, doomed: &[Doomed]) -> Result<(), TableError> {
+        let wanted: Vec<Wanted> = doomed.iter().filter_map(|doomed| self.wanted(doomed)).collect();
+        self.fetch_hashes(&wanted).await?;
+        let mut blocks: Vec<u64> = Vec::new();
+        for doomed in doomed {
+            match doomed {
+                Doomed::Row(row) => blocks.push(place(*row).0),
+                Doomed::Ref(_) => {
+                    let known = self.wanted(doomed).and_then(|wanted| self.resolved.get(&wanted));
+                    blocks.extend(known.into_iter().flatten().map(|(row, _)| place(Row(*row)).0));
+                }
+            }
+        }
+        blocks.sort_unstable();
+        blocks.dedup();
+        self.fetch_blocks(&blocks).await
+    }
+
+    /// Deletes one member; whether there was one.
+    pub async fn delete(&mut self, doomed: &Doomed) -> Result<bool, TableError> {
+        loop {
+            match self.try_delete(doomed) {
+                Ok(deleted) => return Ok(deleted),
+                Err(Stop::Need(need)) => self.fetch(need).await?,
+                Err(Stop::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn try_delete(&mut self, doomed: &Doomed) -> Result<bool, Stop> {
+        let found = match doomed {
+            Doomed::Row(row) => self.member(*row)?.map(|(member, record)| (*row, member, record)),
+            Doomed::Ref(value) => match self.wanted(doomed) {
+                Some(wanted) => self.holder(wanted, None, |member| holds(member, MatchKey::Ref(value)))?,
+                None => None,
+            },
+        };
+        let Some((row, member, record)) = found else { return Ok(false) };
+        let (number, _) = place(row);
+        self.ensure_block(number, false)?;
+        let lookups = lookup_deltas(&self.shared.hashes, Some(&member), None, 0);
+        let sets = set_changes(row, Some(&member), None);
+        self.set_record(row, None);
+        self.note(row, Change::Deleted, Some(&record), &lookups, sets);
+        *self.layer.header.counts.get_mut(member.status) -= 1;
+        Ok(true)
+    }
+
+    fn wanted(&self, doomed: &Doomed) -> Option<Wanted> {
+        match doomed {
+            Doomed::Row(_) => None,
+            Doomed::Ref(value) => Some(self.shared.hashes.match_key(MatchKey::Ref(value))),
+        }
+    }
+}

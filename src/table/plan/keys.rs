@@ -1,0 +1,68 @@
+//! How a member stands in the indexes, and how that changes.
+
+use std::sync::Arc;
+
+use crate::model::{Member, Row};
+use crate::schema::commit::{LookupDelta, LookupOp};
+use crate::table::hash::Hashes;
+use crate::table::lookup::LookupKind;
+use crate::table::sets::{SetChange, SetField, status_value};
+
+/// The hash of the value that a member has in a lookup.
+pub fn hash_of(hashes: &Hashes, kind: LookupKind, member: &Member) -> Option<u64> {
+    let profile = &member.profile;
+    match kind {
+        LookupKind::Ref => profile.ref_.as_ref().map(|value| hashes.value(kind, value.as_str())),
+        LookupKind::Email => profile.email.as_ref().map(|value| hashes.email(value)),
+        LookupKind::WorkerId => profile.worker_id.as_ref().map(|value| hashes.value(kind, value.as_str())),
+    }
+}
+
+/// The lookup deltas from `before` to `after`. The ref's entry takes `fingerprint` whenever it stays or comes: any write
+/// replaces (or, with 0, clears) what the last one left there.
+pub fn lookup_deltas(
+    hashes: &Hashes,
+    before: Option<&Member>,
+    after: Option<&Member>,
+    fingerprint: u128,
+) -> Vec<LookupDelta> {
+    let mut deltas = Vec::with_capacity(3);
+    for kind in LookupKind::ALL {
+        let old = before.and_then(|member| hash_of(hashes, kind, member));
+        let new = after.and_then(|member| hash_of(hashes, kind, member));
+        let mut push = |hash, op| deltas.push(LookupDelta { lookup: kind.number(), hash, op });
+        let fingerprint = if kind == LookupKind::Ref { fingerprint } else { 0 };
+        match (old, new) {
+            (Some(old), Some(new)) if old == new => {
+                if kind == LookupKind::Ref {
+                    push(new, LookupOp::Refresh(fingerprint));
+                }
+            }
+            (old, new) => {
+                if let Some(old) = old {
+                    push(old, LookupOp::Remove);
+                }
+                if let Some(new) = new {
+                    push(new, LookupOp::Insert(fingerprint));
+                }
+            }
+        }
+    }
+    deltas
+}
+
+/// The moves between sets from `before` to `after`.
+pub fn set_changes(row: Row, before: Option<&Member>, after: Option<&Member>) -> Vec<SetChange> {
+    let mut changes = Vec::with_capacity(2);
+    let mut moved = |field, old: Option<Arc<str>>, new: Option<Arc<str>>| {
+        if old != new {
+            changes.extend(old.map(|value| SetChange { field, value, row, enters: false }));
+            changes.extend(new.map(|value| SetChange { field, value, row, enters: true }));
+        }
+    };
+    let status = |member: &Member| status_value(member.status);
+    moved(SetField::Status, before.map(status), after.map(status));
+    let tier = |member: &Member| member.profile.tier.as_ref().map(|tier| Arc::from(tier.as_str()));
+    moved(SetField::Tier, before.and_then(tier), after.and_then(tier));
+    changes
+}

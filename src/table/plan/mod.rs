@@ -1,0 +1,291 @@
+//! The plan of one batch: what the requests in it do, decided one after another against the current state.
+//!
+//! The current state is, newest first: what this batch did so far ([`Plan::layer`]), what batches in flight will have
+//! done (their layers), and what is published. The first is looked at each time; the answers of the others are fetched
+//! once and remembered, because nobody but the lane writes: publishing a batch in flight moves its changes from one to
+//! the other and alters no answer.
+//!
+//! Deciding is plain, synchronous code. Where it meets something that was not fetched yet it stops with a [`Need`],
+//! before it has changed anything; the lane fetches that and asks again.
+
+mod atomic;
+mod delete;
+mod keys;
+mod prepare;
+mod settings;
+mod upsert;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use self::delete::Doomed;
+pub use self::prepare::{Prepared, prepare};
+
+use super::TableError;
+use super::base::Shared;
+use super::block;
+use super::layer::{Blocks, Layer};
+use super::lookup::{Candidates, LookupKind, candidates};
+use super::overlay::Op;
+use super::resolve::{Wanted, resolve};
+use super::sets::SetChange;
+use crate::engine::Batch;
+use crate::model::{Member, Row, Timestamp};
+use crate::schema::block::{Block, place};
+use crate::schema::commit::{Change, CommitWriter, LookupDelta, SetDelta};
+use crate::schema::header::Header;
+use crate::schema::{key, member};
+
+/// A slice of a large request ends once it has touched blocks of this many bytes.
+const FULL_BYTES: usize = 16 * 1024 * 1024;
+
+/// A batch in the making.
+pub struct Plan<'a> {
+    shared: &'a Shared,
+    in_flight: &'a [Arc<Layer>],
+    /// The stored header that the batch is planned on.
+    before: Bytes,
+    /// What the batch has changed so far.
+    layer: Layer,
+    commits: Batch,
+    /// The commit of the request at hand; made by its first change.
+    commit: Option<CommitWriter>,
+    now: Timestamp,
+    resolved: HashMap<Wanted, Candidates>,
+    fetched: Blocks,
+    touched_bytes: usize,
+}
+
+/// Something that deciding needs and that was not fetched yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The candidates of a hash.
+    Hash(Wanted),
+    /// A block.
+    Block(u64),
+}
+
+/// Why deciding stopped; nothing was changed.
+#[derive(Debug)]
+pub enum Stop {
+    /// Fetch this and ask again.
+    Need(Need),
+    /// A stored record is damaged.
+    Failed(TableError),
+}
+
+impl From<crate::schema::SchemaError> for Stop {
+    fn from(error: crate::schema::SchemaError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// A batch on top of `header`, with `in_flight` (oldest first) not published yet.
+    pub fn new(shared: &'a Shared, in_flight: &'a [Arc<Layer>], header: Header, now: Timestamp) -> Self {
+        let before = Bytes::from(header.encode());
+        let now = now.max(header.committed_at);
+        Self {
+            shared,
+            in_flight,
+            before,
+            layer: Layer::new(header),
+            commits: Batch::default(),
+            commit: None,
+            now,
+            resolved: HashMap::new(),
+            fetched: Blocks::default(),
+            touched_bytes: 0,
+        }
+    }
+
+    /// The revision after what was planned so far.
+    pub fn revision(&self) -> u64 {
+        self.layer.header.revision
+    }
+
+    /// The header after what was planned so far.
+    pub fn header(&self) -> &Header {
+        &self.layer.header
+    }
+
+    /// Whether the batch has grown so large that it should be closed.
+    pub fn is_full(&self) -> bool {
+        self.touched_bytes >= FULL_BYTES
+    }
+
+    /// Fetches what deciding stopped at.
+    pub async fn fetch(&mut self, need: Need) -> Result<(), TableError> {
+        match need {
+            Need::Hash(wanted) => self.fetch_hashes(&[wanted]).await,
+            Need::Block(number) => self.fetch_blocks(&[number]).await,
+        }
+    }
+
+    async fn fetch_hashes(&mut self, wanted: &[Wanted]) -> Result<(), TableError> {
+        let shared = self.shared;
+        let published = shared.published.read().await;
+        let found = resolve(&shared.engine, shared.number, &published, self.in_flight, wanted).await?;
+        self.resolved.extend(wanted.iter().copied().zip(found));
+        Ok(())
+    }
+
+    async fn fetch_blocks(&mut self, numbers: &[u64]) -> Result<(), TableError> {
+        // The order matters: a block that is published while we look has left neither place before it is in both.
+        let mut missing = Vec::new();
+        for number in numbers {
+            match self.in_flight.iter().rev().find_map(|layer| layer.blocks.get(number)) {
+                Some(block) => {
+                    self.fetched.insert(*number, block.clone());
+                }
+                None => missing.push(*number),
+            }
+        }
+        let mut read = block::read(&self.shared.engine, self.shared.number, &missing).await?;
+        for number in missing {
+            self.fetched.insert(number, read.remove(&number).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Rows that may have a value, as of now.
+    fn candidates(&self, wanted: Wanted) -> Result<Candidates, Stop> {
+        let known = self.resolved.get(&wanted).ok_or(Stop::Need(Need::Hash(wanted)))?;
+        let (kind, hash) = wanted;
+        let mut changed = self.layer.overlays.get(kind).get(hash).peekable();
+        if changed.peek().is_none() {
+            return Ok(known.clone());
+        }
+        Ok(candidates(changed.chain(known.iter().map(|(row, fingerprint)| (*row, Op::Put(*fingerprint))))))
+    }
+
+    /// The stored record of a row, as of now.
+    fn record(&self, row: Row) -> Result<Option<Bytes>, Stop> {
+        let (number, slot) = place(row);
+        let block = self.layer.blocks.get(&number).or_else(|| self.fetched.get(&number));
+        Ok(block.ok_or(Stop::Need(Need::Block(number)))?.get(slot).cloned())
+    }
+
+    /// The member of a row, as of now, with its stored form.
+    fn member(&self, row: Row) -> Result<Option<(Member, Bytes)>, Stop> {
+        match self.record(row)? {
+            Some(record) => Ok(Some((member::decode(&record)?, record))),
+            None => Ok(None),
+        }
+    }
+
+    /// The first candidate of `wanted`, other than `except`, whose member passes `holds`.
+    fn holder(
+        &self,
+        wanted: Wanted,
+        except: Option<Row>,
+        holds: impl Fn(&Member) -> bool,
+    ) -> Result<Option<(Row, Member, Bytes)>, Stop> {
+        for (row, _) in self.candidates(wanted)? {
+            if Some(Row(row)) == except {
+                continue;
+            }
+            if let Some((member, record)) = self.member(Row(row))?.filter(|(member, _)| holds(member)) {
+                return Ok(Some((Row(row), member, record)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a block into the layer. A block that begins with the row at hand is new and need not be read.
+    fn ensure_block(&mut self, number: u64, is_new: bool) -> Result<(), Stop> {
+        if self.layer.blocks.contains_key(&number) {
+            return Ok(());
+        }
+        let block = match self.fetched.get(&number) {
+            Some(block) => block.clone(),
+            None if is_new => Block::default(),
+            None => return Err(Stop::Need(Need::Block(number))),
+        };
+        self.touched_bytes += block.slots.iter().flatten().map(Bytes::len).sum::<usize>();
+        self.layer.blocks.insert(number, block);
+        Ok(())
+    }
+
+    /// Writes or removes the record of a row; its block must be ensured.
+    fn set_record(&mut self, row: Row, record: Option<Vec<u8>>) {
+        let (number, slot) = place(row);
+        self.touched_bytes += record.as_ref().map_or(0, Vec::len);
+        if let Some(block) = self.layer.blocks.get_mut(&number) {
+            block.set(slot, record.map(Bytes::from));
+        }
+    }
+
+    /// Notes a change in the commit of the request at hand, and in the indexes.
+    fn note(
+        &mut self,
+        row: Row,
+        change: Change,
+        before: Option<&[u8]>,
+        lookups: &[LookupDelta],
+        sets: Vec<SetChange>,
+    ) {
+        let now = self.now;
+        let commit = self.commit.get_or_insert_with(|| CommitWriter::new(now));
+        let set_deltas: Vec<SetDelta<'_>> = sets
+            .iter()
+            .map(|change| SetDelta {
+                field: change.field.number(),
+                value: &change.value,
+                enters: change.enters,
+            })
+            .collect();
+        commit.change(row, change, before, lookups, &set_deltas);
+        for delta in lookups {
+            if let Some(kind) = LookupKind::from_number(delta.lookup) {
+                self.layer.lookup(kind, row.0, delta);
+            }
+        }
+        self.layer.sets.extend(sets);
+    }
+
+    /// Ends the request at hand: if it changed something it becomes a commit with a revision of its own.
+    pub fn end_request(&mut self) -> u64 {
+        if let Some(commit) = self.commit.take() {
+            let header = &mut self.layer.header;
+            header.revision += 1;
+            header.committed_at = self.now;
+            for (part, bytes) in (0..=u16::MAX).zip(commit.finish()) {
+                self.commits.put(key::commit(self.shared.number, header.revision, part), bytes);
+            }
+        }
+        self.layer.header.revision
+    }
+
+    /// The batch and its layer, or nothing if no request changed anything.
+    pub fn finish(mut self) -> Option<(Batch, Layer)> {
+        if self.commits.puts.is_empty() {
+            return None;
+        }
+        let base = self.shared.number;
+        let mut batch = self.commits;
+        batch.checks.push((key::header(base), Some(self.before)));
+        batch.put(key::header(base), self.layer.header.encode());
+        for (number, block) in &mut self.layer.blocks {
+            let parts = block.encode();
+            let kept: Vec<u8> = parts.iter().map(|(first, _)| *first).collect();
+            let stale = std::iter::once(0)
+                .chain(std::mem::take(&mut block.parts))
+                .filter(|first| !kept.contains(first));
+            stale.for_each(|first| batch.delete(key::block(base, *number, first)));
+            block.parts = kept.into_iter().filter(|first| *first != 0).collect();
+            for (first, bytes) in parts {
+                batch.put(key::block(base, *number, first), bytes);
+            }
+        }
+        Some((batch, self.layer))
+    }
+}
+
+impl From<crate::schema::SchemaError> for TableError {
+    fn from(error: crate::schema::SchemaError) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}

@@ -1,0 +1,48 @@
+//! What can be worked out about a row before it reaches the lane, in the caller's own task.
+
+use crate::model::{MatchKey, MemberRow, Reason, Refusal, RowError, UpsertOptions};
+use crate::table::hash::Hashes;
+use crate::table::resolve::Wanted;
+
+/// A row with its hashes.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The row.
+    pub row: MemberRow,
+    /// The key that it is matched by.
+    pub matched_by: Wanted,
+    /// The other keys that it sets, each to be unique in the base.
+    pub others: Vec<Wanted>,
+    /// Recognises a repeat; 0 where a repeat cannot be recognised.
+    pub fingerprint: u128,
+}
+
+/// Hashes one row; a row that lacks the key that it is matched by is refused.
+pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<Prepared, RowError> {
+    let Some(key) = row.match_key(options.match_by) else {
+        let field = options.match_by.field().as_str();
+        return Err(Refusal::field(
+            Reason::MatchKeyMissing,
+            field,
+            "is the key that rows are matched by, and is missing",
+        ));
+    };
+    let matched_by = hashes.match_key(key);
+    let patch = &row.patch;
+    let keys = [
+        patch.ref_.as_set().map(MatchKey::Ref),
+        patch.email.as_set().map(MatchKey::Email),
+        patch.worker_id.as_set().map(MatchKey::WorkerId),
+    ];
+    let others = keys
+        .into_iter()
+        .flatten()
+        .map(|key| hashes.match_key(key))
+        .filter(|key| *key != matched_by)
+        .collect();
+    // A row that asks for a revision is decided by the record, and so are rows that are not matched by ref: the
+    // fingerprint stands in the ref's entry.
+    let repeats = matches!(key, MatchKey::Ref(_)) && row.if_revision.is_none();
+    let fingerprint = if repeats { hashes.fingerprint(&row, options) } else { 0 };
+    Ok(Prepared { row, matched_by, others, fingerprint })
+}

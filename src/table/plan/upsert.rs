@@ -1,0 +1,241 @@
+//! What an upsert's rows do.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use super::keys::{lookup_deltas, set_changes};
+use super::{Plan, Prepared, Stop};
+use crate::model::limits::MEMBER_RECORD_MAX_BYTES;
+use crate::model::{
+    MatchKey, Member, Outcome, Reason, Refusal, Row, RowError, Update, UpsertOptions, upsert,
+};
+use crate::schema::block::place;
+use crate::schema::commit::Change;
+use crate::schema::member;
+use crate::table::lookup::LookupKind;
+use crate::table::resolve::Wanted;
+use crate::table::view::holds;
+use crate::table::{RowOutcome, TableError};
+
+/// When two members may not hold one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uniqueness {
+    /// Each row is judged as it comes.
+    ByRow,
+    /// The whole is judged after the last row.
+    AtTheEnd,
+}
+
+/// The member that a row is about.
+enum Current {
+    /// There is none.
+    Absent,
+    /// The row repeats what was last applied to it.
+    Repeated(Row),
+    /// It is there.
+    Found(Row, Box<Member>, Bytes),
+}
+
+impl Plan<'_> {
+    /// Fetches, in two reads for all rows, what nearly all of them need.
+    pub async fn prefetch(&mut self, rows: &[Result<Prepared, RowError>]) -> Result<(), TableError> {
+        let rows = || rows.iter().flatten();
+        let matched: Vec<Wanted> = rows().map(|row| row.matched_by).collect();
+        self.fetch_hashes(&matched).await?;
+        let mut others = Vec::with_capacity(matched.len() * 2);
+        let mut blocks = BTreeSet::new();
+        for row in rows() {
+            let known = self.resolved.get(&row.matched_by).map(Vec::as_slice).unwrap_or_default();
+            if known.is_empty() {
+                others.extend_from_slice(&row.others);
+            } else if !known.iter().any(|(_, fingerprint)| is_repeat(*fingerprint, row)) {
+                blocks.extend(known.iter().map(|(row, _)| place(Row(*row)).0));
+            }
+        }
+        self.fetch_hashes(&others).await?;
+        self.fetch_blocks(&blocks.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// Applies one row; a refusal of the row is an outcome like any other.
+    pub async fn upsert_row(
+        &mut self,
+        prepared: &Prepared,
+        options: &UpsertOptions,
+        uniqueness: Uniqueness,
+    ) -> Result<RowOutcome, TableError> {
+        loop {
+            match self.try_row(prepared, options, uniqueness) {
+                Ok(Ok(outcome)) => return Ok(outcome),
+                Ok(Err(refusal)) => return Ok(RowOutcome::failed(refusal)),
+                Err(Stop::Need(need)) => self.fetch(need).await?,
+                Err(Stop::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn try_row(
+        &mut self,
+        prepared: &Prepared,
+        options: &UpsertOptions,
+        uniqueness: Uniqueness,
+    ) -> Result<Result<RowOutcome, RowError>, Stop> {
+        let new_members = self.layer.header.settings.new_members;
+        match self.current(prepared)? {
+            Current::Repeated(row) => Ok(Ok(RowOutcome::ok(row, Outcome::Unchanged))),
+            Current::Absent => match upsert::create(&prepared.row, new_members, self.now) {
+                Ok(member) => self.create(prepared, member, uniqueness),
+                Err(refusal) => Ok(Err(refusal)),
+            },
+            Current::Found(row, old, record) => {
+                let (change, new) = match upsert::update(&old, &prepared.row, options, new_members, self.now)
+                {
+                    Ok(Update::Unchanged) => return Ok(Ok(RowOutcome::ok(row, Outcome::Unchanged))),
+                    Ok(Update::Updated(new)) => (Change::Updated, new),
+                    Ok(Update::Reactivated(new)) => (Change::Reactivated, new),
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+                self.change(prepared, row, (&old, &record), change, new, uniqueness)
+            }
+        }
+    }
+
+    fn current(&self, prepared: &Prepared) -> Result<Current, Stop> {
+        let candidates = self.candidates(prepared.matched_by)?;
+        if let Some((row, _)) = candidates.iter().find(|(_, fingerprint)| is_repeat(*fingerprint, prepared)) {
+            return Ok(Current::Repeated(Row(*row)));
+        }
+        let (kind, _) = prepared.matched_by;
+        let Some(key) = key_of(prepared, kind) else { return Ok(Current::Absent) };
+        let found = self.holder(prepared.matched_by, None, |member| holds(member, key))?;
+        Ok(found
+            .map_or(Current::Absent, |(row, member, record)| Current::Found(row, Box::new(member), record)))
+    }
+
+    fn create(
+        &mut self,
+        prepared: &Prepared,
+        mut member: Member,
+        uniqueness: Uniqueness,
+    ) -> Result<Result<RowOutcome, RowError>, Stop> {
+        let row = Row(self.layer.header.next_row);
+        if let Err(refusal) = self.check_unique(prepared, None, uniqueness)? {
+            return Ok(Err(refusal));
+        }
+        member.revision = self.layer.header.revision + 1;
+        let record = member::encode(&member);
+        if let Err(refusal) = check_size(&record) {
+            return Ok(Err(refusal));
+        }
+        // A row whose block has older rows in it that are not in memory needs the block read.
+        let (number, slot) = place(row);
+        self.ensure_block(number, slot == 0)?;
+        let lookups = lookup_deltas(&self.shared.hashes, None, Some(&member), prepared.fingerprint);
+        let sets = set_changes(row, None, Some(&member));
+        self.set_record(row, Some(record));
+        self.note(row, Change::Created, None, &lookups, sets);
+        self.layer.header.next_row += 1;
+        *self.layer.header.counts.get_mut(member.status) += 1;
+        Ok(Ok(RowOutcome::ok(row, Outcome::Created)))
+    }
+
+    fn change(
+        &mut self,
+        prepared: &Prepared,
+        row: Row,
+        (old, before): (&Member, &Bytes),
+        change: Change,
+        mut new: Member,
+        uniqueness: Uniqueness,
+    ) -> Result<Result<RowOutcome, RowError>, Stop> {
+        if let Err(refusal) = self.check_unique(prepared, Some((row, old)), uniqueness)? {
+            return Ok(Err(refusal));
+        }
+        new.revision = self.layer.header.revision + 1;
+        let record = member::encode(&new);
+        if let Err(refusal) = check_size(&record) {
+            return Ok(Err(refusal));
+        }
+        self.ensure_block(place(row).0, false)?;
+        let lookups = lookup_deltas(&self.shared.hashes, Some(old), Some(&new), prepared.fingerprint);
+        let sets = set_changes(row, Some(old), Some(&new));
+        self.set_record(row, Some(record));
+        self.note(row, change, Some(before), &lookups, sets);
+        let counts = &mut self.layer.header.counts;
+        *counts.get_mut(old.status) -= 1;
+        *counts.get_mut(new.status) += 1;
+        let outcome = if change == Change::Reactivated { Outcome::Reactivated } else { Outcome::Updated };
+        Ok(Ok(RowOutcome::ok(row, outcome)))
+    }
+
+    /// Refuses keys that belong to another member; keys that `current` has already are its own.
+    fn check_unique(
+        &self,
+        prepared: &Prepared,
+        current: Option<(Row, &Member)>,
+        uniqueness: Uniqueness,
+    ) -> Result<Result<(), RowError>, Stop> {
+        if uniqueness == Uniqueness::AtTheEnd {
+            return Ok(Ok(()));
+        }
+        let mut refusal: Option<RowError> = None;
+        for wanted in &prepared.others {
+            let Some(key) = key_of(prepared, wanted.0) else { continue };
+            if current.is_some_and(|(_, member)| holds(member, key)) {
+                continue;
+            }
+            let holder = self.holder(*wanted, current.map(|(row, _)| row), |member| holds(member, key))?;
+            if holder.is_some() {
+                let taken = taken(wanted.0);
+                match &mut refusal {
+                    Some(refusal) => refusal.violations.extend(taken.violations),
+                    None => refusal = Some(taken),
+                }
+            }
+        }
+        Ok(refusal.map_or(Ok(()), Err))
+    }
+}
+
+impl RowOutcome {
+    pub(super) fn ok(row: Row, outcome: Outcome) -> Self {
+        Self { row: Some(row), outcome, error: None }
+    }
+
+    /// A row that was refused.
+    pub(in crate::table) fn failed(error: RowError) -> Self {
+        Self { row: None, outcome: Outcome::Failed, error: Some(Box::new(error)) }
+    }
+}
+
+/// The refusal of a value that belongs to another member.
+pub(super) fn taken(kind: LookupKind) -> RowError {
+    let (reason, field) = match kind {
+        LookupKind::Ref => (Reason::RefTaken, "ref"),
+        LookupKind::Email => (Reason::EmailTaken, "email"),
+        LookupKind::WorkerId => (Reason::WorkerIdTaken, "worker_id"),
+    };
+    Refusal::field(reason, field, "belongs to another member of the memberbase")
+}
+
+/// The value that a row sets in a lookup.
+pub(super) fn key_of(prepared: &Prepared, kind: LookupKind) -> Option<MatchKey<'_>> {
+    let patch = &prepared.row.patch;
+    match kind {
+        LookupKind::Ref => patch.ref_.as_set().map(MatchKey::Ref),
+        LookupKind::Email => patch.email.as_set().map(MatchKey::Email),
+        LookupKind::WorkerId => patch.worker_id.as_set().map(MatchKey::WorkerId),
+    }
+}
+
+fn is_repeat(fingerprint: u128, prepared: &Prepared) -> bool {
+    fingerprint != 0 && fingerprint == prepared.fingerprint
+}
+
+fn check_size(record: &[u8]) -> Result<(), RowError> {
+    if record.len() <= MEMBER_RECORD_MAX_BYTES {
+        return Ok(());
+    }
+    let description = format!("takes {} bytes in all; the limit is {MEMBER_RECORD_MAX_BYTES}", record.len());
+    Err(Refusal::field(Reason::MemberTooLarge, "", description))
+}

@@ -1,0 +1,87 @@
+//! What callers ask of a base's lane, and what they get back.
+
+use std::time::Instant;
+
+use crate::model::{BaseName, MemberRow, Outcome, Ref, Row, RowError, Status, Timestamp, UpsertOptions};
+
+/// How a bulk upsert treats rows that cannot be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteMode {
+    /// Good rows land, bad rows are reported. Large requests take turns with others in slices.
+    Partial,
+    /// All rows land in one commit, or none. Uniqueness is judged after the last row.
+    Atomic,
+    /// The report that `Partial` would give; nothing is written.
+    ValidateOnly,
+}
+
+/// Rows to create or change, in order.
+#[derive(Debug)]
+pub struct UpsertRequest {
+    /// The rows as parsed by a door; those that did not parse carry their error and keep their place.
+    pub rows: Vec<Result<MemberRow, RowError>>,
+    /// How rows are matched and applied.
+    pub options: UpsertOptions,
+    /// What happens when some rows cannot be applied.
+    pub mode: WriteMode,
+    /// A request that is still queued at this moment is not planned.
+    pub deadline: Option<Instant>,
+}
+
+/// What became of one row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowOutcome {
+    /// The member's place, where there is a member: created, found, or (on failure) unknown.
+    pub row: Option<Row>,
+    /// What happened.
+    pub outcome: Outcome,
+    /// Why it failed, when it did.
+    pub error: Option<Box<RowError>>,
+}
+
+/// The answer to an upsert: one outcome per row, in request order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpsertReply {
+    /// One per row of the request.
+    pub outcomes: Vec<RowOutcome>,
+    /// The base's revision after the request (unchanged if it changed nothing).
+    pub revision: u64,
+}
+
+/// Members to delete for good. Unknown rows and refs are ignored; one named twice counts once.
+#[derive(Debug, Default)]
+pub struct DeleteRequest {
+    /// Members by place.
+    pub rows: Vec<Row>,
+    /// Members by ref.
+    pub refs: Vec<Ref>,
+    /// A request that is still queued at this moment is not planned.
+    pub deadline: Option<Instant>,
+}
+
+/// The answer to a delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeleteReply {
+    /// Members that existed and are gone.
+    pub deleted: u64,
+    /// The base's revision after the request.
+    pub revision: u64,
+}
+
+/// A change of the base itself. `None` keeps.
+#[derive(Debug, Clone, Default)]
+pub struct SettingsRequest {
+    /// A new name.
+    pub name: Option<BaseName>,
+    /// How members start: `Active` or `Invited`.
+    pub new_members: Option<Status>,
+    /// Whether accounts are shared with other bases.
+    pub share_accounts: Option<bool>,
+    /// `Some(true)` deletes the base, `Some(false)` brings it back.
+    pub deleted: Option<bool>,
+    /// A request that is still queued at this moment is not planned.
+    pub deadline: Option<Instant>,
+}
+
+/// The moment passed in by whoever knows the time: the table never asks the system.
+pub type Clock = std::sync::Arc<dyn Fn() -> Timestamp + Send + Sync>;

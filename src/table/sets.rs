@@ -1,0 +1,306 @@
+//! Sets: for each value of a field, the rows of the members that have it, in chunks of 65,536 rows.
+//!
+//! All sets of an open base are in memory: a chunk takes at most 8 KiB, and the chunks of one field together about two
+//! bytes per member. A checkpoint writes the chunks that changed. A field with more than [`MAX_VALUES`] distinct values
+//! gives its sets up for good; its filters then check records.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use crate::model::{Row, Status};
+
+/// Distinct values that a field may have and still be kept in sets.
+pub const MAX_VALUES: usize = 4096;
+/// Rows of a chunk.
+pub const CHUNK_ROWS: u64 = 65_536;
+
+/// The rows of one chunk, by their low 16 bits.
+pub type Chunk = RoaringBitmap;
+
+/// A field that is kept in sets. The number is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SetField {
+    /// A member's status: every member has one.
+    Status,
+    /// A member's tier; members without one are in none of its sets.
+    Tier,
+}
+
+impl SetField {
+    /// Every field, in stored order.
+    pub const ALL: [Self; 2] = [Self::Status, Self::Tier];
+
+    /// The stored number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Status => 0,
+            Self::Tier => 1,
+        }
+    }
+
+    /// The field of a stored number.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Status),
+            1 => Some(Self::Tier),
+            _ => None,
+        }
+    }
+
+    /// The name that filters and replies use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Tier => "tier",
+        }
+    }
+}
+
+/// A row enters or leaves the set of a value.
+#[derive(Debug, Clone)]
+pub(super) struct SetChange {
+    pub field: SetField,
+    pub value: Arc<str>,
+    pub row: Row,
+    pub enters: bool,
+}
+
+/// A chunk that a checkpoint has to write: field, value, chunk number, rows.
+pub(super) type DirtyChunk = (SetField, Arc<str>, u64, Chunk);
+
+/// The sets of a base.
+#[derive(Debug, Default)]
+pub struct Sets {
+    status: FieldSets,
+    tier: FieldSets,
+}
+
+#[derive(Debug, Default)]
+struct FieldSets {
+    values: BTreeMap<Arc<str>, Rows>,
+    given_up: bool,
+    /// The sets were given up and their stored chunks are still to be deleted.
+    to_delete: bool,
+}
+
+#[derive(Debug, Default)]
+struct Rows {
+    chunks: BTreeMap<u64, Part>,
+    count: u64,
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    rows: Chunk,
+    dirty: bool,
+}
+
+impl Sets {
+    /// The rows of `chunk` whose member has `value` in `field`. None when the field's sets were given up.
+    #[must_use]
+    pub fn rows(&self, field: SetField, value: &str, chunk: u64) -> Option<Cow<'_, Chunk>> {
+        let sets = self.field(field);
+        if sets.given_up {
+            return None;
+        }
+        let part = sets.values.get(value).and_then(|rows| rows.chunks.get(&chunk));
+        Some(part.map_or_else(|| Cow::Owned(Chunk::new()), |part| Cow::Borrowed(&part.rows)))
+    }
+
+    /// Every row of `chunk` that holds a member.
+    #[must_use]
+    pub fn live(&self, chunk: u64) -> Cow<'_, Chunk> {
+        let mut parts = self.status.values.values().filter_map(|rows| rows.chunks.get(&chunk));
+        let Some(first) = parts.next() else { return Cow::Owned(Chunk::new()) };
+        let others: Vec<&Chunk> = parts.map(|part| &part.rows).filter(|rows| !rows.is_empty()).collect();
+        if others.is_empty() {
+            return Cow::Borrowed(&first.rows);
+        }
+        Cow::Owned(others.into_iter().fold(first.rows.clone(), |all, rows| all | rows))
+    }
+
+    /// Members that have `value` in `field`, exactly. None when the field's sets were given up.
+    #[must_use]
+    pub fn count(&self, field: SetField, value: &str) -> Option<u64> {
+        let sets = self.field(field);
+        if sets.given_up { None } else { Some(sets.values.get(value).map_or(0, |rows| rows.count)) }
+    }
+
+    /// The values that members have in `field`, in order. None when the field's sets were given up.
+    pub fn values(&self, field: SetField) -> Option<impl Iterator<Item = &str>> {
+        let sets = self.field(field);
+        let in_use = sets.values.iter().filter(|(_, rows)| rows.count > 0).map(|(value, _)| &**value);
+        if sets.given_up { None } else { Some(in_use) }
+    }
+
+    /// Chunks with members are numbered from 0 to below this.
+    #[must_use]
+    pub fn chunks(&self) -> u64 {
+        let last = |rows: &Rows| rows.chunks.last_key_value().map(|(chunk, _)| chunk + 1);
+        self.status.values.values().filter_map(last).max().unwrap_or(0)
+    }
+
+    /// Fields whose sets were given up.
+    pub fn unindexed(&self) -> impl Iterator<Item = SetField> + '_ {
+        SetField::ALL.into_iter().filter(|field| self.field(*field).given_up)
+    }
+
+    /// Puts a stored chunk in place (while a base opens).
+    pub(super) fn load(&mut self, field: SetField, value: &str, chunk: u64, rows: Chunk) {
+        let value = self.field_mut(field).values.entry(Arc::from(value)).or_default();
+        value.count += rows.len();
+        value.chunks.insert(chunk, Part { rows, dirty: false });
+    }
+
+    /// Marks a field as given up (while a base opens).
+    pub(super) fn give_up(&mut self, field: SetField) {
+        let sets = self.field_mut(field);
+        *sets = FieldSets { given_up: true, to_delete: true, values: BTreeMap::new() };
+    }
+
+    /// Moves a row into or out of a set; repeating a move changes nothing.
+    pub(super) fn apply(&mut self, change: &SetChange) {
+        let sets = self.field_mut(change.field);
+        if sets.given_up {
+            return;
+        }
+        let used = sets.values.len();
+        if !sets.values.contains_key(&change.value) {
+            if used >= MAX_VALUES && change.field != SetField::Status {
+                self.give_up(change.field);
+                return;
+            }
+            sets.values.insert(Arc::clone(&change.value), Rows::default());
+        }
+        let Some(rows) = sets.values.get_mut(&change.value) else { return };
+        let (chunk, low) = chunk_of(change.row);
+        let part = rows.chunks.entry(chunk).or_default();
+        let moved = if change.enters { part.rows.insert(low) } else { part.rows.remove(low) };
+        if moved {
+            part.dirty = true;
+            rows.count = if change.enters { rows.count + 1 } else { rows.count.saturating_sub(1) };
+        }
+    }
+
+    /// Takes what a checkpoint has to write: changed chunks (an empty one is to be deleted) and fields given up since.
+    /// If they cannot be written, [`Sets::mark_dirty`] takes them back.
+    pub(super) fn take_dirty(&mut self) -> (Vec<DirtyChunk>, Vec<SetField>) {
+        let mut chunks = Vec::new();
+        let mut given_up = Vec::new();
+        for field in SetField::ALL {
+            let sets = self.field_mut(field);
+            if std::mem::take(&mut sets.to_delete) {
+                given_up.push(field);
+            }
+            for (value, rows) in &mut sets.values {
+                for (chunk, part) in rows.chunks.iter_mut().filter(|(_, part)| part.dirty) {
+                    part.dirty = false;
+                    chunks.push((field, Arc::clone(value), *chunk, part.rows.clone()));
+                }
+                rows.chunks.retain(|_, part| part.dirty || !part.rows.is_empty());
+            }
+            sets.values.retain(|_, rows| !rows.chunks.is_empty());
+        }
+        (chunks, given_up)
+    }
+
+    /// Takes back what [`Sets::take_dirty`] gave out, because it could not be written.
+    pub(super) fn mark_dirty(&mut self, chunks: &[DirtyChunk], given_up: &[SetField]) {
+        for field in given_up {
+            self.field_mut(*field).to_delete = true;
+        }
+        for (field, value, chunk, _) in chunks {
+            let sets = self.field_mut(*field);
+            if !sets.given_up {
+                sets.values.entry(Arc::clone(value)).or_default().chunks.entry(*chunk).or_default().dirty =
+                    true;
+            }
+        }
+    }
+
+    fn field(&self, field: SetField) -> &FieldSets {
+        match field {
+            SetField::Status => &self.status,
+            SetField::Tier => &self.tier,
+        }
+    }
+
+    fn field_mut(&mut self, field: SetField) -> &mut FieldSets {
+        match field {
+            SetField::Status => &mut self.status,
+            SetField::Tier => &mut self.tier,
+        }
+    }
+}
+
+/// The value of a status as sets know it.
+pub(super) fn status_value(status: Status) -> Arc<str> {
+    thread_local! {
+        static VALUES: [Arc<str>; 3] =
+            [Status::Invited, Status::Active, Status::Inactive].map(|status| Arc::from(status.as_str()));
+    }
+    VALUES.with(|[invited, active, inactive]| match status {
+        Status::Invited => Arc::clone(invited),
+        Status::Active => Arc::clone(active),
+        Status::Inactive => Arc::clone(inactive),
+    })
+}
+
+/// The chunk of a row, and its place in it.
+fn chunk_of(row: Row) -> (u64, u32) {
+    (row.0 / CHUNK_ROWS, u32::try_from(row.0 % CHUNK_ROWS).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(field: SetField, value: &str, row: u64, enters: bool) -> SetChange {
+        SetChange { field, value: Arc::from(value), row: Row(row), enters }
+    }
+
+    #[test]
+    fn counts_and_rows_follow_the_moves_and_repeats_change_nothing() {
+        let mut sets = Sets::default();
+        for _ in 0..2 {
+            sets.apply(&change(SetField::Status, "active", 70_000, true));
+            sets.apply(&change(SetField::Status, "invited", 70_001, true));
+            sets.apply(&change(SetField::Status, "invited", 70_001, false));
+        }
+        assert_eq!(sets.count(SetField::Status, "active"), Some(1));
+        assert_eq!(sets.count(SetField::Status, "invited"), Some(0));
+        assert_eq!(sets.chunks(), 2);
+        assert_eq!(sets.live(1).iter().collect::<Vec<_>>(), vec![70_000 - 65_536]);
+        assert_eq!(sets.values(SetField::Status).unwrap().collect::<Vec<_>>(), vec!["active"]);
+    }
+
+    #[test]
+    fn a_field_with_too_many_values_gives_its_sets_up_and_says_so_once() {
+        let mut sets = Sets::default();
+        for row in 0..=4096 {
+            sets.apply(&change(SetField::Tier, &format!("tier {row}"), row, true));
+        }
+        assert_eq!(sets.unindexed().collect::<Vec<_>>(), vec![SetField::Tier]);
+        assert!(sets.rows(SetField::Tier, "tier 1", 0).is_none());
+        assert_eq!(sets.take_dirty().1, vec![SetField::Tier]);
+        assert!(sets.take_dirty().1.is_empty());
+    }
+
+    #[test]
+    fn a_checkpoint_takes_each_changed_chunk_once_and_empty_ones_to_delete_them() {
+        let mut sets = Sets::default();
+        sets.load(SetField::Tier, "Gold", 0, [5].into_iter().collect());
+        assert!(sets.take_dirty().0.is_empty());
+        sets.apply(&change(SetField::Tier, "Gold", 5, false));
+        let (dirty, _) = sets.take_dirty();
+        assert_eq!(dirty.len(), 1);
+        assert!(dirty[0].3.is_empty());
+        assert!(sets.take_dirty().0.is_empty());
+    }
+}

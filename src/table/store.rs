@@ -1,0 +1,287 @@
+//! The table of one store: its meta record and its bases.
+
+use std::collections::HashMap;
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError};
+
+use tokio::sync::Mutex;
+
+use super::base::{Base, Parts};
+use super::budget::Budget;
+use super::hash::Hashes;
+use super::sets::SetField;
+use super::{Clock, TableError};
+use crate::engine::{Batch, Direction, Engine, EngineError, EngineStatus};
+use crate::model::email::FOLD_VERSION;
+use crate::model::{BaseNumber, BaseSettings, CursorKey, IdKey, Sealer, StatusCounts, Timestamp};
+use crate::schema::header::Header;
+use crate::schema::index::IndexState;
+use crate::schema::key;
+use crate::schema::meta::{self, Meta};
+
+/// Thirty days, in microseconds.
+const THIRTY_DAYS: i64 = 30 * 24 * 60 * 60 * 1_000_000;
+
+/// Settings of a table.
+#[derive(Debug, Clone)]
+pub struct TableConfig {
+    /// Bytes that requests may hold in memory, all bases together.
+    pub budget_bytes: usize,
+    /// Overlay entries of a base (about three per changed member) at which a checkpoint starts.
+    pub checkpoint_entries: usize,
+    /// How long commits stay in the commit log, in microseconds.
+    pub commit_retention_micros: i64,
+    /// How long a deleted base can be brought back, in microseconds.
+    pub grace_micros: i64,
+}
+
+impl Default for TableConfig {
+    fn default() -> Self {
+        Self {
+            budget_bytes: 256 * 1024 * 1024,
+            checkpoint_entries: 600_000,
+            commit_retention_micros: THIRTY_DAYS,
+            grace_micros: THIRTY_DAYS,
+        }
+    }
+}
+
+/// A base without its members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseSummary {
+    /// Its number.
+    pub number: BaseNumber,
+    /// Name and rules.
+    pub settings: BaseSettings,
+    /// Exact numbers of members by status.
+    pub counts: StatusCounts,
+    /// The number of its last commit.
+    pub revision: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its name or settings last changed.
+    pub updated_at: Timestamp,
+    /// When it was deleted, if it is.
+    pub deleted_at: Option<Timestamp>,
+    /// Fields whose sets were given up: filters on them check records.
+    pub unindexed: Vec<SetField>,
+}
+
+impl BaseSummary {
+    pub(super) fn new(number: BaseNumber, header: &Header, unindexed: Vec<SetField>) -> Self {
+        Self {
+            number,
+            settings: header.settings.clone(),
+            counts: header.counts,
+            revision: header.revision,
+            created_at: header.created_at,
+            updated_at: header.updated_at,
+            deleted_at: header.deleted_at,
+            unindexed,
+        }
+    }
+}
+
+/// A base's place among the open ones; holding the lock keeps it from being opened, closed or purged.
+pub(super) type Slot = Arc<Mutex<Option<Arc<Base>>>>;
+
+/// The bases of one store.
+pub struct Table {
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) clock: Clock,
+    pub(super) config: TableConfig,
+    sealer: Sealer,
+    cursor_key: CursorKey,
+    parts: Parts,
+    slots: std::sync::Mutex<HashMap<BaseNumber, Slot>>,
+    /// Held while a base gets its number.
+    creating: Mutex<()>,
+}
+
+impl Table {
+    /// Opens the store in `engine`, or makes one.
+    pub async fn open(
+        engine: Arc<dyn Engine>,
+        clock: Clock,
+        config: TableConfig,
+    ) -> Result<Arc<Self>, TableError> {
+        let meta = match engine.get_many(&[key::meta()]).await?.pop().flatten() {
+            Some(bytes) => open_meta(&bytes)?,
+            None => make_meta(&engine).await?,
+        };
+        let parts = Parts {
+            engine: Arc::clone(&engine),
+            hashes: Hashes::new(&meta),
+            clock: Arc::clone(&clock),
+            budget: Budget::new(config.budget_bytes),
+            checkpoint_entries: config.checkpoint_entries,
+        };
+        Ok(Arc::new(Self {
+            engine,
+            clock,
+            config,
+            sealer: Sealer::new(IdKey(meta.id_key)),
+            cursor_key: CursorKey(meta.cursor_key),
+            parts,
+            slots: std::sync::Mutex::default(),
+            creating: Mutex::new(()),
+        }))
+    }
+
+    /// Seals and opens the ids of this store.
+    #[must_use]
+    pub fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    /// Authenticates the cursors of this store.
+    #[must_use]
+    pub fn cursor_key(&self) -> &CursorKey {
+        &self.cursor_key
+    }
+
+    /// The time as of the clock that was passed in.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// What the engine reports about itself.
+    #[must_use]
+    pub fn engine_status(&self) -> EngineStatus {
+        self.engine.status()
+    }
+
+    /// Bytes that requests hold in memory now.
+    #[must_use]
+    pub fn budget_used(&self) -> usize {
+        self.parts.budget.used()
+    }
+
+    /// Makes a base; it is durable when this returns.
+    pub async fn create_base(&self, settings: BaseSettings) -> Result<BaseSummary, TableError> {
+        let _one_at_a_time = self.creating.lock().await;
+        let before = self.engine.get_many(&[key::next_base()]).await?.pop().flatten();
+        let next = before.as_deref().map(meta::decode_next_base).transpose()?.unwrap_or(1);
+        let following =
+            next.checked_add(1).ok_or_else(|| TableError::Damaged("base numbers are used up".to_owned()))?;
+        let header = Header::new(settings, self.now());
+        let number = BaseNumber(next);
+        let mut batch = Batch::default();
+        batch.checks.push((key::next_base(), before));
+        batch.put(key::next_base(), meta::next_base(following));
+        batch.put(key::header(number), header.encode());
+        self.engine.commit(batch).await?;
+        Ok(BaseSummary::new(number, &header, Vec::new()))
+    }
+
+    /// The open base of a number; the first use opens it. One that is deleted but not purged opens too.
+    pub async fn base(&self, number: BaseNumber) -> Result<Arc<Base>, TableError> {
+        let slot = self.slot(number);
+        let mut place = slot.lock().await;
+        if let Some(base) = &*place {
+            base.used_at(self.now());
+            return Ok(Arc::clone(base));
+        }
+        match Base::open(number, self.parts.clone()).await {
+            Ok(base) => {
+                base.used_at(self.now());
+                *place = Some(Arc::clone(&base));
+                Ok(base)
+            }
+            Err(error) => {
+                self.slots().remove(&number);
+                Err(error)
+            }
+        }
+    }
+
+    /// Up to `limit` bases after (or, `backward`, before) `after`, in order of creation, deleted ones included.
+    pub async fn list_bases(
+        &self,
+        after: Option<BaseNumber>,
+        backward: bool,
+        limit: usize,
+    ) -> Result<Vec<BaseSummary>, TableError> {
+        let mut range = key::headers();
+        let mut direction = Direction::Forward;
+        if backward {
+            direction = Direction::Backward;
+            range.end = after.map_or(range.end, |after| Bound::Excluded(key::header(after)));
+        } else {
+            range.start = after.map_or(range.start, |after| Bound::Excluded(key::header(after)));
+        }
+        let headers = self.engine.scan(range, direction, limit).await?;
+        let numbers: Vec<BaseNumber> = headers.iter().filter_map(|(key, _)| key::header_base(key)).collect();
+        let keys: Vec<_> = numbers.iter().map(|number| key::index(*number)).collect();
+        let states = self.engine.get_many(&keys).await?;
+        let mut bases = Vec::with_capacity(numbers.len());
+        for ((number, (_, header)), state) in numbers.into_iter().zip(headers).zip(states) {
+            let state = state.map(|bytes| IndexState::decode(&bytes)).transpose()?.unwrap_or_default();
+            let unindexed = state.unindexed.into_iter().filter_map(SetField::from_number).collect();
+            bases.push(BaseSummary::new(number, &Header::decode(&header)?, unindexed));
+        }
+        Ok(bases)
+    }
+
+    /// Finishes what was handed in, writes the last checkpoints and closes the engine.
+    pub async fn close(&self) -> Result<(), TableError> {
+        let slots: Vec<Slot> = self.slots().values().cloned().collect();
+        let mut result = Ok(());
+        for slot in slots {
+            if let Some(base) = slot.lock().await.take() {
+                result = result.and(base.close().await);
+            }
+        }
+        let closed = self.engine.close().await;
+        result.and(closed.map_err(TableError::from))
+    }
+
+    pub(super) fn slot(&self, number: BaseNumber) -> Slot {
+        Arc::clone(self.slots().entry(number).or_default())
+    }
+
+    /// The numbers of the bases that are (or are about to be) open.
+    pub(super) fn open_numbers(&self) -> Vec<BaseNumber> {
+        self.slots().keys().copied().collect()
+    }
+
+    fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<BaseNumber, Slot>> {
+        // Nothing panics while it holds this lock, and the map is whole between any two statements.
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open_meta(bytes: &[u8]) -> Result<Meta, TableError> {
+    let found = Meta::format(bytes)?;
+    if found > meta::FORMAT {
+        return Err(TableError::NewerFormat { found, supported: meta::FORMAT });
+    }
+    let meta = Meta::decode(bytes)?;
+    if meta.fold_version > FOLD_VERSION {
+        return Err(TableError::NewerFormat { found: meta.fold_version, supported: FOLD_VERSION });
+    }
+    Ok(meta)
+}
+
+async fn make_meta(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
+    let meta = Meta {
+        format: meta::FORMAT,
+        fold_version: FOLD_VERSION,
+        id_key: random()?,
+        cursor_key: random()?,
+        hash_key: random()?,
+        fingerprint_key: random()?,
+    };
+    let mut batch = Batch::default();
+    batch.checks.push((key::meta(), None));
+    batch.put(key::meta(), meta.encode());
+    engine.commit(batch).await?;
+    Ok(meta)
+}
+
+fn random() -> Result<[u8; 16], TableError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| EngineError::Io(format!("no random numbers: {error}")))?;
+    Ok(bytes)
+}

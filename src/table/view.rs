@@ -1,0 +1,143 @@
+//! A base as of one revision.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::RwLockReadGuard;
+
+use super::base::Base;
+use super::published::Published;
+use super::resolve::resolve;
+use super::sets::Sets;
+use super::store::BaseSummary;
+use super::{TableError, block};
+use crate::model::{Email, MatchKey, Member, Ref, Row, WorkerId};
+use crate::schema::block::place;
+use crate::schema::member;
+
+/// What a member is looked for by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemberKey {
+    /// Its place.
+    Row(Row),
+    /// Its ref.
+    Ref(Ref),
+    /// Its e-mail address, whatever the case.
+    Email(Email),
+    /// Its worker id.
+    WorkerId(WorkerId),
+}
+
+impl MemberKey {
+    fn as_match_key(&self) -> Option<MatchKey<'_>> {
+        match self {
+            Self::Row(_) => None,
+            Self::Ref(value) => Some(MatchKey::Ref(value)),
+            Self::Email(value) => Some(MatchKey::Email(value)),
+            Self::WorkerId(value) => Some(MatchKey::WorkerId(value)),
+        }
+    }
+}
+
+/// Holds the view lock of a base shared: everything read through it is of one revision, and no commit shows until it is
+/// dropped. Keep it for one point read, batch or page.
+pub struct View<'a> {
+    base: &'a Base,
+    published: RwLockReadGuard<'a, Published>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(base: &'a Base, published: RwLockReadGuard<'a, Published>) -> Self {
+        Self { base, published }
+    }
+
+    /// The base's settings, counters and revision.
+    #[must_use]
+    pub fn summary(&self) -> BaseSummary {
+        BaseSummary::new(
+            self.base.number(),
+            &self.published.header,
+            self.published.sets.unindexed().collect(),
+        )
+    }
+
+    /// The revision that this view shows.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.published.header.revision
+    }
+
+    /// The row that the next new member gets: every member stands below it.
+    #[must_use]
+    pub fn next_row(&self) -> Row {
+        Row(self.published.header.next_row)
+    }
+
+    /// The sets of the base.
+    #[must_use]
+    pub fn sets(&self) -> &Sets {
+        &self.published.sets
+    }
+
+    /// The members behind `keys`, in the same order.
+    pub async fn find(&self, keys: &[MemberKey]) -> Result<Vec<Option<(Row, Member)>>, TableError> {
+        let wanted: Vec<_> = keys
+            .iter()
+            .filter_map(MemberKey::as_match_key)
+            .map(|key| self.base.hashes().match_key(key))
+            .collect();
+        let (engine, base) = (self.base.engine(), self.base.number());
+        let mut resolved = resolve(engine, base, &self.published, &[], &wanted).await?.into_iter();
+        let rows: Vec<Vec<Row>> = keys
+            .iter()
+            .map(|key| match key {
+                MemberKey::Row(row) => vec![*row],
+                _ => resolved.next().unwrap_or_default().into_iter().map(|(row, _)| Row(row)).collect(),
+            })
+            .collect();
+        let blocks: BTreeSet<u64> = rows.iter().flatten().map(|row| place(*row).0).collect();
+        let blocks = block::read(engine, base, &blocks.into_iter().collect::<Vec<_>>()).await?;
+        let mut found = Vec::with_capacity(keys.len());
+        for (key, rows) in keys.iter().zip(rows) {
+            let mut member = None;
+            for row in rows {
+                let (number, slot) = place(row);
+                let Some(record) = blocks.get(&number).and_then(|block| block.get(slot)) else { continue };
+                let candidate = member::decode(record)?;
+                if key.as_match_key().is_none_or(|key| holds(&candidate, key)) {
+                    member = Some((row, candidate));
+                    break;
+                }
+            }
+            found.push(member);
+        }
+        Ok(found)
+    }
+
+    /// The members at `rows`, in the same order; rows without a member are left out.
+    pub async fn members(&self, rows: &[Row]) -> Result<Vec<(Row, Member)>, TableError> {
+        let mut numbers: Vec<u64> = rows.iter().map(|row| place(*row).0).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let blocks = block::read(self.base.engine(), self.base.number(), &numbers).await?;
+        let mut members = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (number, slot) = place(*row);
+            if let Some(record) = blocks.get(&number).and_then(|block| block.get(slot)) {
+                members.push((*row, member::decode(record)?));
+            }
+        }
+        Ok(members)
+    }
+}
+
+/// Whether `member` has the value that it was looked for by: a hit in a lookup is only a hash.
+pub(super) fn holds(member: &Member, key: MatchKey<'_>) -> bool {
+    let profile = &member.profile;
+    match key {
+        MatchKey::Ref(value) => profile.ref_.as_ref() == Some(value),
+        MatchKey::Email(value) => {
+            profile.email.as_ref().is_some_and(|email| email.folded() == value.folded())
+        }
+        MatchKey::WorkerId(value) => profile.worker_id.as_ref() == Some(value),
+    }
+}
