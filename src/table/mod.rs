@@ -35,6 +35,8 @@ mod request;
 mod resolve;
 mod sets;
 mod store;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use base::Base;

@@ -1,0 +1,493 @@
+//! The table against a reference: plain rows searched from end to end, under random requests, checkpoints, reopenings
+//! and crashes. Same answers, always.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::engine::Engine;
+use crate::engine::memory::MemoryEngine;
+use crate::model::{
+    BaseName, BaseNumber, BaseSettings, Change, Email, MatchBy, Member, MemberPatch, MemberRow, Outcome, Ref,
+    Row, Semantics, Status, Tier, Timestamp, Update, UpsertOptions, WorkerId, upsert,
+};
+
+/// A row in the small: every key comes from a small range, so that rows collide.
+#[derive(Debug, Clone)]
+struct SmallRow {
+    ref_: Option<u16>,
+    email: Option<Option<u16>>,
+    worker_id: Option<Option<u16>>,
+    tier: Option<u8>,
+    status: Option<Status>,
+    if_revision: Option<u64>,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Upsert { rows: Vec<SmallRow>, options: UpsertOptions, mode: WriteMode },
+    Delete { rows: Vec<u8>, refs: Vec<u16> },
+    Checkpoint,
+    Reopen,
+    Crash,
+}
+
+const REFS: u16 = 300;
+const EMAILS: u16 = 200;
+
+fn small_row() -> impl Strategy<Value = SmallRow> {
+    let status =
+        prop_oneof![4 => Just(None), 1 => Just(Some(Status::Inactive)), 1 => Just(Some(Status::Invited))];
+    (
+        proptest::option::weighted(0.95, 0..REFS),
+        proptest::option::of(proptest::option::weighted(0.9, 0..EMAILS)),
+        proptest::option::of(proptest::option::weighted(0.9, 0..EMAILS)),
+        proptest::option::of(0_u8..4),
+        status,
+        proptest::option::weighted(0.05, 0_u64..6),
+    )
+        .prop_map(|(ref_, email, worker_id, tier, status, if_revision)| SmallRow {
+            ref_,
+            email,
+            worker_id,
+            tier,
+            status,
+            if_revision,
+        })
+}
+
+fn options() -> impl Strategy<Value = UpsertOptions> {
+    let match_by =
+        prop_oneof![4 => Just(MatchBy::Ref), 1 => Just(MatchBy::Email), 1 => Just(MatchBy::WorkerId)];
+    let semantics = prop_oneof![3 => Just(Semantics::Merge), 1 => Just(Semantics::Replace)];
+    (match_by, semantics, any::<bool>()).prop_map(|(match_by, semantics, reactivate)| UpsertOptions {
+        match_by,
+        semantics,
+        reactivate,
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let mode = prop_oneof![
+        4 => Just(WriteMode::Partial),
+        2 => Just(WriteMode::Atomic),
+        1 => Just(WriteMode::ValidateOnly)
+    ];
+    let upsert = (proptest::collection::vec(small_row(), 0..90), options(), mode)
+        .prop_map(|(rows, options, mode)| Step::Upsert { rows, options, mode });
+    let delete = (proptest::collection::vec(any::<u8>(), 0..6), proptest::collection::vec(0..REFS, 0..12))
+        .prop_map(|(rows, refs)| Step::Delete { rows, refs });
+    prop_oneof![6 => upsert, 2 => delete, 2 => Just(Step::Checkpoint), 1 => Just(Step::Reopen), 1 => Just(Step::Crash)]
+}
+
+fn member_row(small: &SmallRow) -> MemberRow {
+    let email =
+        |n: u16| Email::parse(format!("{}{n}@x.example", if n % 2 == 0 { "M" } else { "m" })).unwrap();
+    let worker_id = |n: u16| WorkerId::parse(format!("w{n}")).unwrap();
+    fn change<T>(value: Option<Option<u16>>, make: impl Fn(u16) -> T) -> Change<T> {
+        match value {
+            None => Change::Keep,
+            Some(None) => Change::Clear,
+            Some(Some(n)) => Change::Set(make(n)),
+        }
+    }
+    MemberRow {
+        patch: MemberPatch {
+            ref_: small.ref_.map(ref_of).into(),
+            email: change(small.email, email),
+            worker_id: change(small.worker_id, worker_id),
+            tier: small.tier.map(|n| Tier::parse(format!("tier {n}")).unwrap()).into(),
+            ..MemberPatch::default()
+        },
+        status: small.status,
+        if_revision: small.if_revision,
+    }
+}
+
+fn ref_of(n: u16) -> Ref {
+    Ref::parse(format!("r{n}")).unwrap()
+}
+
+/// Plain rows, and nothing clever.
+#[derive(Clone, Default)]
+struct Reference {
+    rows: BTreeMap<u64, Member>,
+    next_row: u64,
+    revision: u64,
+}
+
+fn same_key(kind: MatchBy, a: &Member, b: &MemberRow) -> bool {
+    let patch = &b.patch;
+    match kind {
+        MatchBy::Ref => patch.ref_.as_set().is_some_and(|value| a.profile.ref_.as_ref() == Some(value)),
+        MatchBy::Email => patch.email.as_set().is_some_and(|value| {
+            a.profile.email.as_ref().is_some_and(|email| email.folded() == value.folded())
+        }),
+        MatchBy::WorkerId => {
+            patch.worker_id.as_set().is_some_and(|value| a.profile.worker_id.as_ref() == Some(value))
+        }
+    }
+}
+
+const KEYS: [MatchBy; 3] = [MatchBy::Ref, MatchBy::Email, MatchBy::WorkerId];
+
+impl Reference {
+    fn upsert_row(
+        &mut self,
+        row: &MemberRow,
+        options: &UpsertOptions,
+        by_row: bool,
+        now: Timestamp,
+    ) -> (Outcome, Option<u64>) {
+        if row.match_key(options.match_by).is_none() {
+            return (Outcome::Failed, None);
+        }
+        let found = self.rows.iter().find(|(_, member)| same_key(options.match_by, member, row));
+        let found = found.map(|(number, member)| (*number, member.clone()));
+        let (outcome, number, mut member) = match &found {
+            None => match upsert::create(row, Status::Active, now) {
+                Ok(member) => (Outcome::Created, self.next_row, member),
+                Err(_) => return (Outcome::Failed, None),
+            },
+            Some((number, current)) => match upsert::update(current, row, options, Status::Active, now) {
+                Ok(Update::Unchanged) => return (Outcome::Unchanged, Some(*number)),
+                Ok(Update::Updated(member)) => (Outcome::Updated, *number, member),
+                Ok(Update::Reactivated(member)) => (Outcome::Reactivated, *number, member),
+                Err(_) => return (Outcome::Failed, None),
+            },
+        };
+        let conflict = KEYS.iter().any(|kind| {
+            *kind != options.match_by
+                && self.rows.iter().any(|(other, m)| *other != number && same_key(*kind, m, row))
+        });
+        if by_row && conflict {
+            return (Outcome::Failed, None);
+        }
+        member.revision = self.revision + 1;
+        self.next_row = self.next_row.max(number + 1);
+        self.rows.insert(number, member);
+        (outcome, Some(number))
+    }
+
+    fn upsert(
+        &mut self,
+        rows: &[MemberRow],
+        options: &UpsertOptions,
+        mode: WriteMode,
+        now: Timestamp,
+    ) -> Vec<(Outcome, Option<u64>)> {
+        let before = self.clone();
+        let by_row = mode != WriteMode::Atomic;
+        let mut outcomes: Vec<_> =
+            rows.iter().map(|row| self.upsert_row(row, options, by_row, now)).collect();
+        let wrote = |outcome: &Outcome| !matches!(outcome, Outcome::Unchanged | Outcome::Failed);
+        if mode == WriteMode::Atomic {
+            let all = self.rows.clone();
+            let keys = |m: &Member| {
+                let p = &m.profile;
+                [
+                    p.ref_.as_ref().map(|v| v.as_str().to_owned()),
+                    p.email.as_ref().map(|v| v.folded().into_owned()),
+                    p.worker_id.as_ref().map(|v| v.as_str().to_owned()),
+                ]
+            };
+            let clash = outcomes.iter().any(|(outcome, number)| {
+                let number = number.unwrap_or_default();
+                wrote(outcome)
+                    && all.iter().any(|(other, m)| {
+                        *other != number
+                            && keys(m).iter().zip(keys(&all[&number])).any(|(a, b)| a.is_some() && *a == b)
+                    })
+            });
+            if clash || outcomes.iter().any(|(outcome, _)| *outcome == Outcome::Failed) {
+                outcomes.iter_mut().for_each(|outcome| *outcome = (Outcome::Failed, None));
+                *self = before;
+                return outcomes;
+            }
+        }
+        if mode == WriteMode::ValidateOnly {
+            *self = before;
+            outcomes.iter_mut().filter(|o| o.0 == Outcome::Created).for_each(|o| o.1 = None);
+        } else if outcomes.iter().any(|(outcome, _)| wrote(outcome)) {
+            self.revision += 1;
+        }
+        outcomes
+    }
+
+    fn delete(&mut self, rows: &[Row], refs: &[Ref]) -> u64 {
+        let mut deleted = 0;
+        for row in rows {
+            deleted += u64::from(self.rows.remove(&row.0).is_some());
+        }
+        for value in refs {
+            let found =
+                self.rows.iter().find(|(_, m)| m.profile.ref_.as_ref() == Some(value)).map(|(row, _)| *row);
+            deleted += u64::from(found.is_some_and(|row| self.rows.remove(&row).is_some()));
+        }
+        self.revision += u64::from(deleted > 0);
+        deleted
+    }
+}
+
+/// A table under test.
+struct Subject {
+    engine: Arc<dyn Engine>,
+    clock: Arc<AtomicI64>,
+    table: Arc<Table>,
+    base: Arc<Base>,
+}
+
+async fn open(engine: Arc<dyn Engine>, clock: &Arc<AtomicI64>) -> Arc<Table> {
+    let time = Arc::clone(clock);
+    let clock: Clock = Arc::new(move || Timestamp::from_micros(time.load(Ordering::Relaxed)));
+    Table::open(engine, clock, TableConfig::default()).await.unwrap()
+}
+
+impl Subject {
+    async fn new() -> Self {
+        let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+        let clock = Arc::new(AtomicI64::new(1));
+        let table = open(Arc::clone(&engine), &clock).await;
+        let settings = BaseSettings::named(BaseName::parse("test").unwrap());
+        let number = table.create_base(settings).await.unwrap().number;
+        let base = table.base(number).await.unwrap();
+        Self { engine, clock, table, base }
+    }
+
+    /// What is left when the process dies: the engine.
+    async fn crash(&mut self) {
+        self.table = open(Arc::clone(&self.engine), &self.clock).await;
+        self.base = self.table.base(self.base.number()).await.unwrap();
+    }
+
+    async fn upsert(&self, rows: &[MemberRow], options: UpsertOptions, mode: WriteMode) -> UpsertReply {
+        let rows = rows.iter().cloned().map(Ok).collect();
+        self.base.upsert(UpsertRequest { rows, options, mode, deadline: None }).await.unwrap()
+    }
+
+    /// Every index, in both directions, against the reference.
+    async fn compare(&self, reference: &Reference) {
+        let view = self.base.view().await;
+        assert_eq!(view.revision(), reference.revision);
+        assert_eq!(view.next_row(), Row(reference.next_row));
+        let all: Vec<Row> = (0..reference.next_row).map(Row).collect();
+        let stored: BTreeMap<u64, Member> =
+            view.members(&all).await.unwrap().into_iter().map(|(row, member)| (row.0, member)).collect();
+        assert_eq!(stored, reference.rows);
+        for n in 0..REFS.max(EMAILS) {
+            let keys = [
+                MemberKey::Ref(ref_of(n)),
+                MemberKey::Email(Email::parse(format!("m{n}@X.example")).unwrap()),
+                MemberKey::WorkerId(WorkerId::parse(format!("w{n}")).unwrap()),
+            ];
+            for (key, found) in keys.iter().zip(view.find(&keys).await.unwrap()) {
+                let expected = reference.rows.iter().find(|(_, m)| match key {
+                    MemberKey::Ref(value) => m.profile.ref_.as_ref() == Some(value),
+                    MemberKey::Email(value) => {
+                        m.profile.email.as_ref().is_some_and(|email| email.folded() == value.folded())
+                    }
+                    MemberKey::WorkerId(value) => m.profile.worker_id.as_ref() == Some(value),
+                    MemberKey::Row(_) => false,
+                });
+                assert_eq!(
+                    found.map(|(row, member)| (row.0, member)),
+                    expected.map(|(row, m)| (*row, m.clone()))
+                );
+            }
+        }
+        let counts = view.summary().counts;
+        for status in Status::ALL {
+            let expected: Vec<u64> =
+                reference.rows.iter().filter(|(_, m)| m.status == status).map(|(row, _)| *row).collect();
+            let rows = view.sets().rows(SetField::Status, status.as_str(), 0).unwrap();
+            assert_eq!(rows.iter().map(u64::from).collect::<Vec<_>>(), expected);
+            assert_eq!(counts.get(status), u64::try_from(expected.len()).unwrap());
+            assert_eq!(view.sets().count(SetField::Status, status.as_str()), Some(counts.get(status)));
+        }
+        for n in 0..4 {
+            let tier = format!("tier {n}");
+            let has = |m: &Member| m.profile.tier.as_ref().is_some_and(|t| t.as_str() == tier);
+            let expected: Vec<u64> =
+                reference.rows.iter().filter(|(_, m)| has(m)).map(|(row, _)| *row).collect();
+            let rows = view.sets().rows(SetField::Tier, &tier, 0).unwrap();
+            assert_eq!(rows.iter().map(u64::from).collect::<Vec<_>>(), expected);
+        }
+    }
+}
+
+async fn run(steps: Vec<Step>) {
+    let mut subject = Subject::new().await;
+    let mut reference = Reference::default();
+    for step in steps {
+        let now = Timestamp::from_micros(subject.clock.fetch_add(1, Ordering::Relaxed) + 1);
+        match step {
+            Step::Upsert { rows, options, mode } => {
+                let rows: Vec<MemberRow> = rows.iter().map(member_row).collect();
+                let reply = subject.upsert(&rows, options, mode).await;
+                let expected = reference.upsert(&rows, &options, mode, now);
+                let got: Vec<_> =
+                    reply.outcomes.iter().map(|o| (o.outcome, o.row.map(|row| row.0))).collect();
+                assert_eq!(got, expected);
+                assert_eq!(reply.revision, reference.revision);
+            }
+            Step::Delete { rows, refs } => {
+                let rows: Vec<Row> = rows.into_iter().map(|row| Row(u64::from(row))).collect();
+                let refs: Vec<Ref> = refs.into_iter().map(ref_of).collect();
+                let expected = reference.delete(&rows, &refs);
+                let reply = subject.base.delete(DeleteRequest { rows, refs, deadline: None }).await.unwrap();
+                assert_eq!(reply, DeleteReply { deleted: expected, revision: reference.revision });
+            }
+            Step::Checkpoint => subject.base.checkpoint().await.unwrap(),
+            Step::Reopen => {
+                subject.base.close().await.unwrap();
+                subject.crash().await;
+            }
+            Step::Crash => subject.crash().await,
+        }
+    }
+    subject.compare(&reference).await;
+    subject.base.checkpoint().await.unwrap();
+    subject.compare(&reference).await;
+    subject.crash().await;
+    subject.compare(&reference).await;
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_table_answers_as_plain_rows_would(steps in proptest::collection::vec(step(), 1..14)) {
+        block_on(run(steps));
+    }
+}
+
+fn plain_row(n: u16) -> MemberRow {
+    member_row(&SmallRow {
+        ref_: Some(n),
+        email: Some(Some(n)),
+        worker_id: None,
+        tier: Some(1),
+        status: None,
+        if_revision: None,
+    })
+}
+
+#[test]
+fn concurrent_writers_of_the_same_refs_make_each_member_once() {
+    block_on(async {
+        let subject = Subject::new().await;
+        let rows: Vec<MemberRow> = (0..250).map(plain_row).collect();
+        let writers: Vec<_> = (0..16)
+            .map(|_| {
+                let (base, rows) = (Arc::clone(&subject.base), rows.iter().cloned().map(Ok).collect());
+                tokio::spawn(async move {
+                    let options = UpsertOptions::default();
+                    base.upsert(UpsertRequest { rows, options, mode: WriteMode::Partial, deadline: None })
+                        .await
+                        .unwrap()
+                })
+            })
+            .collect();
+        let mut created = 0;
+        for writer in writers {
+            let reply = writer.await.unwrap();
+            created += reply.outcomes.iter().filter(|o| o.outcome == Outcome::Created).count();
+            let places: Vec<u64> = reply.outcomes.iter().map(|o| o.row.unwrap().0).collect();
+            assert_eq!(places, (0..250).collect::<Vec<_>>());
+        }
+        assert_eq!(created, 250);
+        assert_eq!(subject.base.view().await.revision(), 1);
+    });
+}
+
+#[test]
+fn a_passed_deadline_and_a_deleted_base_refuse_and_write_nothing() {
+    block_on(async {
+        let subject = Subject::new().await;
+        let request = |deadline| UpsertRequest {
+            rows: vec![Ok(plain_row(1))],
+            options: UpsertOptions::default(),
+            mode: WriteMode::Partial,
+            deadline,
+        };
+        let passed = Some(std::time::Instant::now());
+        assert_eq!(subject.base.upsert(request(passed)).await, Err(TableError::DeadlinePassed));
+        let delete = SettingsRequest { deleted: Some(true), ..SettingsRequest::default() };
+        let deleted = subject.base.change_settings(delete.clone()).await.unwrap();
+        assert_eq!((deleted.revision, deleted.deleted_at.is_some()), (1, true));
+        assert_eq!(subject.base.change_settings(delete).await.unwrap().revision, 1);
+        assert_eq!(subject.base.upsert(request(None)).await, Err(TableError::BaseDeleted));
+        let undelete = SettingsRequest { deleted: Some(false), ..SettingsRequest::default() };
+        assert_eq!(subject.base.change_settings(undelete).await.unwrap().deleted_at, None);
+        assert_eq!(subject.base.upsert(request(None)).await.unwrap().outcomes.len(), 1);
+    });
+}
+
+#[test]
+fn a_deleted_base_is_purged_after_its_grace_and_never_before() {
+    block_on(async {
+        let mut subject = Subject::new().await;
+        subject.upsert(&[plain_row(1)], UpsertOptions::default(), WriteMode::Partial).await;
+        let delete = SettingsRequest { deleted: Some(true), ..SettingsRequest::default() };
+        subject.base.change_settings(delete).await.unwrap();
+        let number = subject.base.number();
+        let grace = TableConfig::default().grace_micros;
+        subject.clock.fetch_add(grace - 10, Ordering::Relaxed);
+        subject.table.maintain().await.unwrap();
+        assert!(subject.table.base(number).await.is_ok());
+        subject.clock.fetch_add(20, Ordering::Relaxed);
+        subject.table.maintain().await.unwrap();
+        assert!(matches!(subject.table.base(number).await, Err(TableError::BaseNotFound)));
+        let left = subject
+            .engine
+            .scan(crate::engine::KeyRange::prefix(&[]), crate::engine::Direction::Forward, 10)
+            .await
+            .unwrap();
+        assert_eq!(left.len(), 2, "only the meta record and the next base number stay");
+        subject.base = subject
+            .table
+            .base(
+                subject
+                    .table
+                    .create_base(BaseSettings::named(BaseName::parse("next").unwrap()))
+                    .await
+                    .unwrap()
+                    .number,
+            )
+            .await
+            .unwrap();
+        assert_eq!(subject.base.number(), BaseNumber(2));
+    });
+}
+
+#[test]
+fn commits_leave_the_log_after_their_retention_once_the_indexes_have_them() {
+    block_on(async {
+        let subject = Subject::new().await;
+        subject.upsert(&[plain_row(1)], UpsertOptions::default(), WriteMode::Partial).await;
+        subject.clock.fetch_add(TableConfig::default().commit_retention_micros + 10, Ordering::Relaxed);
+        let commits = || async {
+            let range = crate::schema::key::commits(subject.base.number());
+            subject.engine.scan(range, crate::engine::Direction::Forward, 10).await.unwrap().len()
+        };
+        subject.table.maintain().await.unwrap();
+        assert_eq!(commits().await, 1, "the stored indexes do not have it yet");
+        subject.base.checkpoint().await.unwrap();
+        subject.table.maintain().await.unwrap();
+        assert_eq!(commits().await, 0);
+        let base = subject.table.base(subject.base.number()).await.unwrap();
+        assert_eq!(base.view().await.revision(), 1);
+    });
+}
