@@ -169,7 +169,7 @@ reasons! {
     /// An atomic call has more rows or bytes than one commit takes.
     AtomicTooLarge = "ATOMIC_TOO_LARGE", InvalidArgument, "the atomic call is larger than one commit";
     /// The row is good, but another row of its atomic call failed.
-    AtomicAborted = "ATOMIC_ABORTED", Aborted, "another row of the atomic call failed";
+    AtomicAborted = "BATCH_REJECTED", Aborted, "another row of the atomic call failed";
     /// The call has more rows than it may have.
     TooManyRows = "TOO_MANY_ROWS", InvalidArgument, "the call has too many rows";
     /// The message is larger than the server accepts.
@@ -180,6 +180,8 @@ reasons! {
     MessageMalformed = "MESSAGE_MALFORMED", InvalidArgument, "the message cannot be decoded";
     /// The reply could not be sent in one message; nothing was written.
     ReplyTooLarge = "REPLY_TOO_LARGE", InvalidArgument, "the reply would be too large";
+    /// A chunk of a stream has more bytes than it may have.
+    ChunkTooLarge = "CHUNK_TOO_LARGE", InvalidArgument, "the chunk is too large";
     /// The chunks of a stream are not numbered in order.
     ChunkOutOfOrder = "CHUNK_OUT_OF_ORDER", InvalidArgument, "the chunks are out of order";
     /// The same request id came with another request.
@@ -194,6 +196,8 @@ reasons! {
     Overloaded = "OVERLOADED", ResourceExhausted, "too many requests are waiting";
     /// The caller's deadline passed before the request was started.
     Deadline = "DEADLINE", DeadlineExceeded, "the deadline passed before the request was started";
+    /// The service is starting: it opens its store.
+    Starting = "STARTING", Unavailable, "the service is starting";
     /// The service is stopping.
     ShuttingDown = "SHUTTING_DOWN", Unavailable, "the service is stopping";
     /// No token, or one that is not valid.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use tokio::sync::{Mutex, Notify, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::budget::Budget;
+use super::budget::{Budget, Permit};
 use super::checkpoint;
 use super::hash::Hashes;
 use super::lane::{Job, Lane, UpsertJob};
@@ -51,6 +51,21 @@ pub(super) struct Shared {
     pub checkpoints: watch::Sender<u64>,
     /// Only one checkpoint runs at a time.
     pub checkpointing: Mutex<()>,
+}
+
+/// The answer to a request that was handed in. Dropping it cancels nothing.
+pub struct Pending<T>(oneshot::Receiver<Result<T, TableError>>);
+
+impl<T> Pending<T> {
+    /// The answer, once everything that it was planned on is durable.
+    pub async fn answer(self) -> Result<T, TableError> {
+        self.0.await.map_err(|_| TableError::Closing)?
+    }
+}
+
+/// What the rows of a request take in memory, in bytes.
+fn bytes_of(request: &UpsertRequest) -> usize {
+    request.rows.len().saturating_mul(size_of::<MemberRow>() + ROW_TEXT_BYTES)
 }
 
 /// An open base.
@@ -119,8 +134,22 @@ impl Base {
 
     /// Creates and changes members. See [`super::WriteMode`] for what happens when rows fail.
     pub async fn upsert(&self, request: UpsertRequest) -> Result<UpsertReply, TableError> {
-        let bytes = request.rows.len().saturating_mul(size_of::<MemberRow>() + ROW_TEXT_BYTES);
-        let permit = self.shared.budget.take(bytes)?;
+        let permit = self.shared.budget.take(bytes_of(&request))?;
+        self.hand_in(request, permit).await?.answer().await
+    }
+
+    /// Hands in rows, for callers that send a series of requests: these take their turns in the order of the calls. It
+    /// waits while too much is in memory, where [`Base::upsert`] refuses.
+    pub async fn begin_upsert(&self, request: UpsertRequest) -> Result<Pending<UpsertReply>, TableError> {
+        let permit = self.shared.budget.wait(bytes_of(&request)).await;
+        self.hand_in(request, permit).await
+    }
+
+    async fn hand_in(
+        &self,
+        request: UpsertRequest,
+        permit: Permit,
+    ) -> Result<Pending<UpsertReply>, TableError> {
         let mut rows = Vec::with_capacity(request.rows.len());
         for (i, row) in request.rows.into_iter().enumerate() {
             if i % PREPARE_AT_ONCE == PREPARE_AT_ONCE - 1 {
@@ -132,7 +161,7 @@ impl Base {
         let (mode, deadline) = (request.mode, request.deadline);
         self.submit(Job::upsert(UpsertJob::new(rows, request.options, mode, deadline, reply, permit)))
             .await?;
-        answer.await.map_err(|_| TableError::Closing)?
+        Ok(Pending(answer))
     }
 
     /// Deletes members for good, as one commit.

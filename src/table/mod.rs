@@ -39,7 +39,8 @@ mod store;
 mod tests;
 mod view;
 
-pub use base::Base;
+pub use crate::engine::EngineError;
+pub use base::{Base, Pending};
 pub use error::TableError;
 pub use request::{
     Clock, DeleteReply, DeleteRequest, RowOutcome, SettingsRequest, UpsertReply, UpsertRequest, WriteMode,

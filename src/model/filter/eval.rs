@@ -228,7 +228,8 @@ impl Operand {
         match (self, value) {
             (Self::Row(left), Value::Row(right)) => Some(left.cmp(right)),
             (Self::Base(left), Value::Base(right)) => Some(left.cmp(right)),
-            (Self::Status(left), Value::Status(right)) => Some(left.cmp(right)),
+            // Words are ordered as texts are, not as members go through them.
+            (Self::Status(left), Value::Status(right)) => Some(left.as_str().cmp(right.as_str())),
             (Self::Gender(left), Value::Gender(right)) => Some(left.cmp(right)),
             (Self::Date(left), Value::Date(right)) => Some(left.cmp(right)),
             (Self::Instant(left), Value::Instant(right)) => Some(left.cmp(right)),
