@@ -1,7 +1,33 @@
-//! memberbase
+//! `memberbase`: a member directory that other services keep in sync.
+//!
+//! # The map of the crate
+//!
+//! ```text
+//! cli ──► server ──► api ──► directory ──► table ──► schema ──► model
+//!                    server alone picks an └───────► engine (trait)
+//! ```
+//!
+//! | module | what lives there |
+//! | --- | --- |
+//! | [`model`] | pure types and rules: ids, refs, members, filters, cursors; no I/O, no clock |
+//! | [`engine`] | the ordered byte store: its trait, in memory, and sled behind a write-ahead log |
+//! | [`schema`] | the model as bytes: every key and stored record, with their versions |
+//! | [`table`] | members as rows: blocks, commit log, lookups, sets, lanes, checkpoints, views |
+//! | [`directory`] | the operations of the service, the same for every door |
+//! | [`api`] | the doors, and the one table from errors to statuses |
+//! | [`config`] | the settings of a server |
+//! | [`server`] | bind, open, build, serve, drain, close: the only module that knows every layer |
+//! | [`cli`] | the command line, one file per subcommand |
+//!
+//! A module uses those to its right, as the picture has it; `tests/it/architecture.rs` reads the sources and fails
+//! when one does otherwise.
+
 pub mod api;
 pub mod cli;
+pub mod config;
+pub mod directory;
 pub mod engine;
 pub mod model;
 pub mod schema;
+pub mod server;
 pub mod table;

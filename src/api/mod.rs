@@ -1,3 +1,6 @@
-//! The doors of the service.
+//! The doors: each translates a protocol into calls of [`crate::directory`] and back, and has no rule of its own.
+//!
+//! The only place that names protocols' crates and status codes.
 
+pub mod error;
 pub mod grpc;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::client::Refusal;
+use crate::server::ServeError;
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,9 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+    /// The server could not start, or did not stop well.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     /// No server answers there.
     #[error("no server answers at {server}: {reason}")]
     Unreachable {
@@ -46,7 +50,7 @@ impl Error {
         match self {
             Self::Usage(_) => super::EXIT_USAGE,
             Self::Data(_) => super::EXIT_DATA,
-            Self::File { .. } => super::EXIT_IO,
+            Self::File { .. } | Self::Serve(_) => super::EXIT_IO,
             Self::Unreachable { .. } | Self::Refused(_) | Self::Broken(_) => super::EXIT_SERVICE,
         }
     }

@@ -1,7 +1,80 @@
-//! The gRPC door.
+//! The gRPC door: package `publisher.v1`.
+//!
+//! Requests are checked for their form where they become values of the model, with the path of every fault; everything
+//! else is the directory's. Strings are moved from messages into the model and back, never copied on the way.
 
-/// The generated messages, clients and servers of `publisher.v1`.
-#[allow(clippy::all, clippy::pedantic, missing_docs)]
-pub mod v1 {
-    tonic::include_proto!("publisher.v1");
+pub mod codec;
+mod convert;
+pub mod edge;
+mod export;
+mod import;
+mod member_bases;
+mod members;
+mod upsert;
+pub mod v1;
+
+use std::time::Instant;
+
+use prost::Message;
+use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+use self::v1::member_base_service_server::MemberBaseServiceServer;
+use self::v1::member_service_server::MemberServiceServer;
+use crate::directory::Directory;
+use crate::model::{RequestId, Violations};
+
+/// Largest message, received or sent, in bytes.
+pub const MESSAGE_MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Replies of fewer bytes are sent as they are: compressing them costs more than it saves.
+const COMPRESS_FROM_BYTES: usize = 1024;
+
+/// The services of this door. `stopping` ends their streams.
+#[must_use]
+pub fn routes(directory: &Directory, stopping: &CancellationToken) -> Routes {
+    let member_bases = MemberBaseServiceServer::new(member_bases::MemberBases(directory.clone()))
+        .max_decoding_message_size(MESSAGE_MAX_BYTES)
+        .max_encoding_message_size(MESSAGE_MAX_BYTES)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .send_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Zstd);
+    let members = MemberServiceServer::new(members::Members {
+        directory: directory.clone(),
+        stopping: stopping.clone(),
+    })
+    .max_decoding_message_size(MESSAGE_MAX_BYTES)
+    .max_encoding_message_size(MESSAGE_MAX_BYTES)
+    .accept_compressed(CompressionEncoding::Gzip)
+    .accept_compressed(CompressionEncoding::Zstd)
+    .send_compressed(CompressionEncoding::Gzip)
+    .send_compressed(CompressionEncoding::Zstd);
+    Routes::new(member_bases).add_service(members)
+}
+
+/// The moment after which the caller does not want an answer any more.
+fn deadline<T>(request: &Request<T>) -> Option<Instant> {
+    request.extensions().get::<edge::Deadline>().map(|deadline| deadline.0)
+}
+
+/// A reply, compressed only if it is large enough.
+fn reply<T: Message>(message: T) -> Response<T> {
+    let small = message.encoded_len() < COMPRESS_FROM_BYTES;
+    let mut response = Response::new(message);
+    if small {
+        response.disable_compression();
+    }
+    response
+}
+
+/// Checks the form of a `request_id`.
+fn check_request_id(text: String) -> Result<(), Status> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut faults = Violations::default();
+    let _ = faults.check("request_id", RequestId::parse(text));
+    faults.finish(()).map_err(|refusal| crate::api::error::refused(&refusal))
 }

@@ -1,0 +1,175 @@
+//! The one table that maps errors to the status codes of protocols, and the details that go with them.
+//!
+//! Every error carries its reason, so that programs need no text; faults of a request are listed field by field; what
+//! is worth repeating says when.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use tonic::{Code as GrpcCode, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use crate::directory::Error;
+use crate::model::{Code, Reason, Refusal, Violation};
+
+/// The domain of every reason.
+pub const DOMAIN: &str = "memberbase";
+
+/// The status of the gRPC door, and the HTTP status of the JSON doors.
+#[must_use]
+pub fn statuses(code: Code) -> (GrpcCode, http::StatusCode) {
+    use http::StatusCode as Http;
+    match code {
+        Code::InvalidArgument => (GrpcCode::InvalidArgument, Http::BAD_REQUEST),
+        Code::NotFound => (GrpcCode::NotFound, Http::NOT_FOUND),
+        Code::AlreadyExists => (GrpcCode::AlreadyExists, Http::CONFLICT),
+        Code::FailedPrecondition => (GrpcCode::FailedPrecondition, Http::CONFLICT),
+        Code::Aborted => (GrpcCode::Aborted, Http::CONFLICT),
+        Code::ResourceExhausted => (GrpcCode::ResourceExhausted, Http::TOO_MANY_REQUESTS),
+        Code::Unavailable => (GrpcCode::Unavailable, Http::SERVICE_UNAVAILABLE),
+        Code::DeadlineExceeded => (GrpcCode::DeadlineExceeded, Http::GATEWAY_TIMEOUT),
+        Code::PermissionDenied => (GrpcCode::PermissionDenied, Http::FORBIDDEN),
+        Code::Unauthenticated => (GrpcCode::Unauthenticated, Http::UNAUTHORIZED),
+        Code::OutOfRange => (GrpcCode::OutOfRange, Http::BAD_REQUEST),
+        Code::Internal => (GrpcCode::Internal, Http::INTERNAL_SERVER_ERROR),
+        Code::DataLoss => (GrpcCode::DataLoss, Http::INTERNAL_SERVER_ERROR),
+    }
+}
+
+impl From<Error> for Status {
+    /// The status of an error, which is logged here if there is more to it than the caller may see.
+    fn from(error: Error) -> Self {
+        let mut metadata = metadata(&error);
+        if let Some(private) = error.private() {
+            // Caller and operator find each other by this number.
+            let trace_id = format!("{:016x}", RandomState::new().hash_one(private));
+            tracing::error!(trace_id, reason = error.reason().as_str(), "{private}");
+            metadata.insert("trace_id".to_owned(), trace_id);
+        }
+        compose(error.reason(), error.to_string(), metadata, error.violations(), error.retry_after())
+    }
+}
+
+/// The status of a refusal that the door itself makes.
+#[must_use]
+pub fn refused(refusal: &Refusal) -> Status {
+    compose(refusal.reason, refusal.to_string(), HashMap::new(), &refusal.violations, None)
+}
+
+/// The status of a fault that has nothing to tell but a text.
+#[must_use]
+pub fn status(reason: Reason, text: &str) -> Status {
+    compose(reason, text.to_owned(), HashMap::new(), &[], None)
+}
+
+/// The status of a call that would succeed a little later.
+#[must_use]
+pub fn unavailable(reason: Reason, retry_after: Duration) -> Status {
+    compose(reason, reason.describe().to_owned(), HashMap::new(), &[], Some(retry_after))
+}
+
+/// A status of the protocol's own, which our errors do not have.
+#[must_use]
+pub fn foreign(code: GrpcCode, reason: &str, text: &str) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason, DOMAIN, HashMap::new());
+    Status::with_error_details(code, text, details)
+}
+
+/// The reason that a status carries.
+#[must_use]
+pub fn reason_of(status: &Status) -> Option<String> {
+    status.get_details_error_info().map(|info| info.reason)
+}
+
+fn compose(
+    reason: Reason,
+    text: String,
+    metadata: HashMap<String, String>,
+    violations: &[Violation],
+    retry_after: Option<Duration>,
+) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason.as_str(), DOMAIN, metadata);
+    if !violations.is_empty() {
+        let violations = violations.iter().map(|fault| FieldViolation::new(&fault.field, &fault.description));
+        details.set_bad_request(violations.collect::<Vec<_>>());
+    }
+    if let Some(delay) = retry_after {
+        details.set_retry_info(Some(delay));
+    }
+    Status::with_error_details(statuses(reason.code()).0, text, details)
+}
+
+/// The numbers that a program may want, beside the text that has them for people.
+fn metadata(error: &Error) -> HashMap<String, String> {
+    let pairs: Vec<(&str, String)> = match error {
+        Error::RevisionAhead { asked, reached } => {
+            vec![("min_revision", asked.to_string()), ("revision", reached.to_string())]
+        }
+        Error::AtomicRows { rows, max_rows } => {
+            vec![("rows", rows.to_string()), ("limit", max_rows.to_string())]
+        }
+        Error::AtomicBytes { bytes, max_bytes } => {
+            vec![("bytes", bytes.to_string()), ("limit", max_bytes.to_string())]
+        }
+        Error::TooMany { rows, limit } => vec![("entries", rows.to_string()), ("limit", limit.to_string())],
+        Error::ReplyTooLarge { bytes, limit } => {
+            vec![("bytes", bytes.to_string()), ("limit", limit.to_string())]
+        }
+        Error::StorageFull { free, reserve } => {
+            vec![("free", free.to_string()), ("reserve", reserve.to_string())]
+        }
+        Error::Refused(_)
+        | Error::MemberBaseNotFound
+        | Error::NotDeleted
+        | Error::MemberNotFound
+        | Error::Overloaded
+        | Error::CommitUnknown { .. }
+        | Error::StorageFailed { .. }
+        | Error::Deadline
+        | Error::Stopping
+        | Error::Corrupt { .. }
+        | Error::Internal { .. } => Vec::new(),
+    };
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_reason_and_domain() {
+        for reason in Reason::ALL {
+            let status = status(*reason, "text");
+            let info = status.get_details_error_info().unwrap();
+            assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason.as_str(), DOMAIN));
+        }
+    }
+
+    #[test]
+    fn a_private_text_reaches_no_caller() {
+        let status = Status::from(Error::Internal { private: "/var/lib/secret".into() });
+        assert!(!format!("{status:?}").contains("secret"));
+        assert!(status.get_details_error_info().unwrap().metadata.contains_key("trace_id"));
+    }
+
+    #[test]
+    fn all_violations_are_listed() {
+        let violations = vec![Violation::new("a", "must be x"), Violation::new("b.c", "must be y")];
+        let status = Status::from(Error::Refused(Refusal { reason: Reason::FieldInvalid, violations }));
+        let listed = status.get_details_bad_request().unwrap().field_violations;
+        let listed: Vec<_> =
+            listed.iter().map(|fault| (fault.field.as_str(), fault.description.as_str())).collect();
+        assert_eq!(listed, [("a", "must be x"), ("b.c", "must be y")]);
+    }
+
+    #[test]
+    fn back_pressure_says_when_to_come_back() {
+        let status = Status::from(Error::Overloaded);
+        assert_eq!(status.code(), GrpcCode::ResourceExhausted);
+        assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
+    }
+}

@@ -1,0 +1,94 @@
+//! How messages become bytes and back: prost, with the faults of a message named in our own words.
+//!
+//! tonic's own codec answers INTERNAL to bytes that do not decode; here they are the caller's fault, which they are.
+//! The size limit is not checked here, because tonic checks it before it collects a message (see [`super::edge`]).
+
+use std::marker::PhantomData;
+
+use prost::Message;
+use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
+use tonic_prost::{ProstCodec, ProstEncoder};
+
+use crate::api::error;
+use crate::model::Reason;
+
+/// What a buffer begins with and grows by, in bytes. Most point reads fit.
+const BUFFER_BYTES: usize = 8 * 1024;
+/// At how many ready bytes a stream hands them to the connection.
+const YIELD_BYTES: usize = 64 * 1024;
+
+/// The codec that the generated code uses.
+#[derive(Debug)]
+pub struct WireCodec<T, U>(PhantomData<(T, U)>);
+
+impl<T, U> Default for WireCodec<T, U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, U> Codec for WireCodec<T, U>
+where
+    T: Message + Send + 'static,
+    U: Message + Default + Send + 'static,
+{
+    type Encode = T;
+    type Decode = U;
+    type Encoder = ProstEncoder<T>;
+    type Decoder = WireDecoder<U>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstCodec::<T, U>::raw_encoder(settings())
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        WireDecoder(PhantomData)
+    }
+}
+
+/// Decodes one message.
+#[derive(Debug)]
+pub struct WireDecoder<U>(PhantomData<U>);
+
+impl<U: Message + Default> Decoder for WireDecoder<U> {
+    type Item = U;
+    type Error = tonic::Status;
+
+    fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, tonic::Status> {
+        U::decode(bytes).map(Some).map_err(|fault| refuse(&fault))
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        settings()
+    }
+}
+
+fn settings() -> BufferSettings {
+    BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+}
+
+/// prost tells its faults apart by text alone; it names the field and never repeats the value.
+fn refuse(fault: &prost::DecodeError) -> tonic::Status {
+    let text = fault.to_string();
+    let reason = if text.contains("UTF-8") { Reason::InvalidUtf8 } else { Reason::MessageMalformed };
+    error::status(reason, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(bytes: &[u8]) -> tonic::Status {
+        refuse(&String::decode(bytes).unwrap_err())
+    }
+
+    #[test]
+    fn invalid_utf8_and_malformed_bytes_are_told_apart_and_are_the_callers_fault() {
+        let utf8 = decode(&[0x0a, 0x02, 0xff, 0xfe]);
+        assert_eq!(utf8.code(), tonic::Code::InvalidArgument);
+        assert_eq!(error::reason_of(&utf8).as_deref(), Some("INVALID_UTF8"));
+        let cut = decode(&[0x0a, 0x05, b'a']);
+        assert_eq!(cut.code(), tonic::Code::InvalidArgument);
+        assert_eq!(error::reason_of(&cut).as_deref(), Some("MESSAGE_MALFORMED"));
+    }
+}

@@ -1,0 +1,38 @@
+//! Memberbases on the wire.
+
+use super::timestamp;
+use crate::api::grpc::v1;
+use crate::directory::{BaseSummary, SetField};
+use crate::model::{Sealer, StatusCounts};
+
+/// A memberbase on the wire.
+pub fn to_wire(base: BaseSummary, sealer: &Sealer) -> v1::MemberBase {
+    v1::MemberBase {
+        id: sealer.base_id(base.number),
+        name: base.settings.name.into_string(),
+        new_members: base.settings.new_members.as_str().to_owned(),
+        share_accounts: base.settings.share_accounts,
+        counts: Some(counts(base.counts)),
+        unindexed_fields: base.unindexed.into_iter().map(|field| field_name(field).to_owned()).collect(),
+        created_at: Some(timestamp(base.created_at)),
+        updated_at: Some(timestamp(base.updated_at)),
+        deleted_at: base.deleted_at.map(timestamp),
+        revision: base.revision,
+    }
+}
+
+fn counts(counts: StatusCounts) -> v1::MemberCounts {
+    v1::MemberCounts {
+        active: counts.active,
+        invited: counts.invited,
+        inactive: counts.inactive,
+        total: counts.total(),
+    }
+}
+
+fn field_name(field: SetField) -> &'static str {
+    match field {
+        SetField::Status => "status",
+        SetField::Tier => "tier",
+    }
+}

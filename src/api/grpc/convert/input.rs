@@ -1,0 +1,173 @@
+//! Rows as callers send them. Every fault of a row is found, with its path in the row.
+
+use prost_types::{Struct, Value, value::Kind};
+
+use crate::api::grpc::v1;
+use crate::model::{
+    AccountDetails, AttributePatch, AttributeValue, Date, Dob, Email, Gender, MatchBy, MemberRow, Name,
+    Phone, Reason, Ref, RowError, Rule, Status, Tier, Violations, WorkerId,
+};
+
+/// The row that `input` is.
+pub fn row(input: v1::MemberInput, match_by: MatchBy, today: Date) -> Result<MemberRow, RowError> {
+    let mut faults = Violations::default();
+    let mut row = MemberRow { if_revision: input.if_revision, ..MemberRow::default() };
+    let patch = &mut row.patch;
+    patch.ref_ = parsed(&mut faults, "ref", input.r#ref, Ref::parse).into();
+    patch.email = parsed(&mut faults, "email", input.email, Email::parse).into();
+    patch.first_name = parsed(&mut faults, "first_name", input.first_name, Name::parse).into();
+    patch.last_name = parsed(&mut faults, "last_name", input.last_name, Name::parse).into();
+    patch.phone = parsed(&mut faults, "phone", input.phone, Phone::parse).into();
+    patch.worker_id = parsed(&mut faults, "worker_id", input.worker_id, WorkerId::parse).into();
+    patch.tier = parsed(&mut faults, "tier", input.tier, Tier::parse).into();
+    patch.dob = parsed(&mut faults, "dob", input.dob, |text| Dob::parse(&text, today)).into();
+    patch.gender = parsed(&mut faults, "gender", input.gender, |text| Gender::parse(&text)).into();
+    patch.role = parsed(&mut faults, "role", input.role, Name::parse).into();
+    patch.company = parsed(&mut faults, "company", input.company, Name::parse).into();
+    patch.enable_payroll = input.enable_payroll.into();
+    patch.account_details = input.account_details.and_then(|details| account(&mut faults, details)).into();
+    if let Some(attributes) = input.attributes {
+        fill_attributes(&mut faults, &mut patch.attributes, attributes);
+    }
+    row.status = parsed(&mut faults, "status", input.status, |text| Status::parse(&text));
+    for (index, name) in input.clear_fields.iter().enumerate() {
+        if let Err(rule) = row.patch.clear_named(name, match_by) {
+            faults.add(rule.reason(), format!("clear_fields[{index}]"), rule.describe());
+        }
+    }
+    if faults.is_empty() && row.match_key(match_by).is_none() {
+        let reason = if match_by == MatchBy::Ref { Reason::RefMissing } else { Reason::MatchKeyMissing };
+        faults.add(reason, match_by.field().as_str(), "is required, because rows are matched by it");
+    }
+    faults.finish(row)
+}
+
+fn parsed<T>(
+    faults: &mut Violations,
+    field: &str,
+    text: Option<String>,
+    parse: impl FnOnce(String) -> Result<T, Rule>,
+) -> Option<T> {
+    text.and_then(|text| faults.check(field, parse(text)))
+}
+
+fn account(faults: &mut Violations, details: v1::AccountDetails) -> Option<AccountDetails> {
+    let (kind, parsed) = match (details.uk, details.eu) {
+        (Some(uk), None) => {
+            ("uk", AccountDetails::parse_uk(uk.account_holder, &uk.sort_code, &uk.account_number))
+        }
+        (None, Some(eu)) => ("eu", AccountDetails::parse_eu(eu.account_holder, &eu.iban)),
+        (None, None) | (Some(_), Some(_)) => {
+            faults.add(Reason::BankAccountInvalid, "account_details", "must have exactly one of uk and eu");
+            return None;
+        }
+    };
+    match parsed {
+        Ok(details) => Some(details),
+        Err(parts) => {
+            for (field, rule) in parts {
+                faults.add(rule.reason(), format!("account_details.{kind}.{field}"), rule.describe());
+            }
+            None
+        }
+    }
+}
+
+fn fill_attributes(faults: &mut Violations, patch: &mut AttributePatch, attributes: Struct) {
+    for (key, value) in attributes.fields {
+        let changed = match value.kind {
+            None | Some(Kind::NullValue(_)) => patch.clear(key.as_str()),
+            Some(kind) => attribute(kind).and_then(|value| patch.set(key.as_str(), value)),
+        };
+        if let Err(rule) = changed {
+            faults.add(rule.reason(), format!("attributes.{key}"), rule.describe());
+        }
+    }
+}
+
+fn attribute(kind: Kind) -> Result<AttributeValue, Rule> {
+    let refused =
+        || Rule::must_be(Reason::AttributeInvalid, "a string, a number, a boolean or an array of strings");
+    match kind {
+        Kind::StringValue(text) => AttributeValue::text(text),
+        Kind::NumberValue(number) => AttributeValue::number(number),
+        Kind::BoolValue(value) => Ok(AttributeValue::bool(value)),
+        Kind::ListValue(list) => {
+            let items = list.values.into_iter().map(|item| match item {
+                Value { kind: Some(Kind::StringValue(text)) } => Ok(text),
+                _ => Err(refused()),
+            });
+            AttributeValue::list(items.collect::<Result<_, _>>()?)
+        }
+        Kind::NullValue(_) | Kind::StructValue(_) => Err(refused()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn today() -> Date {
+        Date::new(2026, 2, 3).unwrap()
+    }
+
+    fn faults(input: v1::MemberInput) -> Vec<String> {
+        row(input, MatchBy::Ref, today())
+            .unwrap_err()
+            .violations
+            .into_iter()
+            .map(|fault| fault.field)
+            .collect()
+    }
+
+    #[test]
+    fn every_fault_of_a_row_is_found_with_its_path() {
+        let input = v1::MemberInput {
+            r#ref: Some(String::new()),
+            email: Some("nobody".into()),
+            phone: Some("12".into()),
+            dob: Some("2026-02-30".into()),
+            status: Some("gone".into()),
+            account_details: Some(v1::AccountDetails {
+                uk: Some(v1::UkAccount {
+                    account_holder: "A".into(),
+                    sort_code: "1".into(),
+                    ..Default::default()
+                }),
+                eu: None,
+            }),
+            clear_fields: vec!["company".into(), "shoe_size".into()],
+            ..Default::default()
+        };
+        let expected = [
+            "ref",
+            "email",
+            "phone",
+            "dob",
+            "account_details.uk.sort_code",
+            "account_details.uk.account_number",
+            "status",
+            "clear_fields[1]",
+        ];
+        assert_eq!(faults(input), expected);
+    }
+
+    #[test]
+    fn a_row_without_the_key_that_it_is_matched_by_is_refused() {
+        assert_eq!(faults(v1::MemberInput::default()), ["ref"]);
+        let input = v1::MemberInput { r#ref: Some("a".into()), ..Default::default() };
+        let refusal = row(input, MatchBy::Email, today()).unwrap_err();
+        assert_eq!(refusal.reason, Reason::MatchKeyMissing);
+    }
+
+    #[test]
+    fn a_field_cannot_be_both_set_and_cleared() {
+        let input = v1::MemberInput {
+            r#ref: Some("a".into()),
+            company: Some("b".into()),
+            clear_fields: vec!["company".into()],
+            ..Default::default()
+        };
+        assert_eq!(faults(input), ["clear_fields[0]"]);
+    }
+}

@@ -1,0 +1,24 @@
+//! Pages on the wire.
+
+use crate::api::grpc::v1;
+use crate::directory::RawPage;
+use crate::model::RawSort;
+
+/// `pagination` and `sorts`, as sent.
+pub fn page(pagination: Option<v1::Pagination>, sorts: Vec<v1::Sort>) -> RawPage {
+    let pagination = pagination.unwrap_or_default();
+    RawPage {
+        limit: pagination.limit.map(i64::from),
+        cursor: pagination.cursor,
+        skip: pagination.skip,
+        sorts: sorts
+            .into_iter()
+            .map(|sort| RawSort { key: sort.key, direction: Some(sort.direction) })
+            .collect(),
+    }
+}
+
+/// What a list says about the page that it returned.
+pub fn page_info(entries: usize, cursor: Option<String>) -> v1::Page {
+    v1::Page { page_size: i32::try_from(entries).unwrap_or(i32::MAX), more: cursor.is_some(), cursor }
+}

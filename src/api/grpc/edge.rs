@@ -1,0 +1,151 @@
+//! What surrounds every call: deadlines, and the faults that are found before a service sees the call.
+//!
+//! tonic reports an oversized message as OUT_OF_RANGE and an unknown method without a reason. Here these become errors
+//! of our table. Nothing else of a reply is touched.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Request, Response};
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::Service;
+
+use super::MESSAGE_MAX_BYTES;
+use crate::api::error;
+use crate::model::Reason;
+
+/// The moment after which the caller does not want an answer; an extension of requests that have one.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(pub Instant);
+
+/// Longest deadline that is kept, longer ones are as good as none.
+const DEADLINE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The edge around `inner`.
+#[derive(Debug, Clone)]
+pub struct Edge<S>(pub S);
+
+impl<S, B> Service<Request<B>> for Edge<S>
+where
+    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let deadline = timeout(request.headers()).map(|timeout| Instant::now() + timeout);
+        if let Some(deadline) = deadline {
+            request.extensions_mut().insert(Deadline(deadline));
+        }
+        let answer = self.0.call(request);
+        Box::pin(async move {
+            let response = match deadline {
+                None => answer.await?,
+                // A write that has its place in the log goes on; only the answer is given up.
+                Some(deadline) => match tokio::time::timeout_at(deadline.into(), answer).await {
+                    Ok(response) => response?,
+                    Err(_) => return Ok(deadline_passed().into_http()),
+                },
+            };
+            Ok(explain(response))
+        })
+    }
+}
+
+/// The status of a call that was not answered in time.
+#[must_use]
+pub fn deadline_passed() -> Status {
+    error::status(Reason::Deadline, "the deadline passed before the call was finished")
+}
+
+/// Gives a fault that tonic found itself our code, reason and text.
+#[must_use]
+pub fn translate(status: Status) -> Status {
+    if !status.details().is_empty() {
+        return status;
+    }
+    let too_large = || {
+        let text = format!(
+            "the message has more than {MESSAGE_MAX_BYTES} bytes; send fewer rows, or a stream of chunks"
+        );
+        error::status(Reason::MessageTooLarge, &text)
+    };
+    match status.code() {
+        Code::OutOfRange => too_large(),
+        Code::ResourceExhausted if status.message().contains("decompressing") => too_large(),
+        Code::Unimplemented if status.message().is_empty() => {
+            error::foreign(Code::Unimplemented, "UNIMPLEMENTED", "there is no such method")
+        }
+        Code::Unimplemented => error::foreign(Code::Unimplemented, "UNIMPLEMENTED", status.message()),
+        Code::Internal => error::status(Reason::MessageMalformed, status.message()),
+        _ => status,
+    }
+}
+
+/// Translates the status of a response that has nothing but one.
+fn explain(response: Response<Body>) -> Response<Body> {
+    let Some(status) = Status::from_header_map(response.headers()) else { return response };
+    if status.code() == Code::Ok || !status.details().is_empty() {
+        return response;
+    }
+    translate(status).into_http()
+}
+
+/// The time that a caller gives us: up to 8 digits and a unit.
+fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let is_number = (1..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = if is_number { digits.parse().ok()? } else { return None };
+    let timeout = match unit {
+        "H" => Duration::from_secs(number.saturating_mul(3600)),
+        "M" => Duration::from_secs(number.saturating_mul(60)),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    };
+    (timeout <= DEADLINE_MAX).then_some(timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(text: &str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert("grpc-timeout", text.parse().unwrap());
+        timeout(&headers)
+    }
+
+    #[test]
+    fn timeouts_have_a_number_and_a_unit() {
+        assert_eq!(header("15S"), Some(Duration::from_secs(15)));
+        assert_eq!(header("2M"), Some(Duration::from_secs(120)));
+        assert_eq!(header("99999999n"), Some(Duration::from_nanos(99_999_999)));
+        for bad in ["", "S", "15", "123456789S", "-1S", "1.5S", "1X"] {
+            assert_eq!(header(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn faults_found_by_the_transport_get_our_reasons() {
+        let reason = |status| error::reason_of(&translate(status));
+        assert_eq!(reason(Status::out_of_range("too large")).as_deref(), Some("MESSAGE_TOO_LARGE"));
+        assert_eq!(reason(Status::internal("bad flag")).as_deref(), Some("MESSAGE_MALFORMED"));
+        assert_eq!(reason(Status::unimplemented("")).as_deref(), Some("UNIMPLEMENTED"));
+        let ours = error::status(Reason::Overloaded, "text");
+        assert_eq!(reason(ours).as_deref(), Some("OVERLOADED"));
+    }
+}

@@ -1,0 +1,162 @@
+//! `ImportMembers`: chunks in, one answer each, in order, once durable.
+//!
+//! Two tasks with a short queue between them: one reads, checks and hands in chunks, the other waits for what became of
+//! them. So a chunk is received while another is planned and a third is made durable; and when a client sends faster
+//! than that, or does not read its answers, the queue fills and flow control slows it down. A stream that is cut ends
+//! the reading; what was handed in is finished all the same.
+
+use std::time::Instant;
+
+use prost::Message;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+
+use super::upsert::{Detail, Rows, options, report};
+use super::{edge, v1};
+use crate::api::error;
+use crate::directory::{Directory, Error, PendingUpsert, UpsertRequest, WriteMode};
+use crate::model::{BaseNumber, Reason, Refusal, UpsertOptions, Violations};
+
+/// Chunks of one stream that are handed in and not answered yet.
+const IN_FLIGHT: usize = 4;
+/// Most rows of a chunk.
+const CHUNK_MAX_ROWS: usize = 10_000;
+/// Most bytes of a chunk.
+const CHUNK_MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// The answers of an import.
+pub type Answers = ReceiverStream<Result<v1::ImportMembersResponse, Status>>;
+
+/// Begins an import; `stopping` ends it between two chunks.
+pub fn start(
+    directory: Directory,
+    chunks: Streaming<v1::ImportMembersRequest>,
+    deadline: Option<Instant>,
+    stopping: CancellationToken,
+) -> Answers {
+    let (pending, handed_in) = mpsc::channel(IN_FLIGHT);
+    let (answers, stream) = mpsc::channel(1);
+    let import = Import { directory: directory.clone(), chunks, deadline, stopping };
+    tokio::spawn(async move {
+        // The receiver goes away when nobody wants the answers any more.
+        if let Err(status) = import.read(&pending).await {
+            let _ = pending.send(Err(status)).await;
+        }
+    });
+    tokio::spawn(answer(directory, handed_in, answers));
+    ReceiverStream::new(stream)
+}
+
+struct Import {
+    directory: Directory,
+    chunks: Streaming<v1::ImportMembersRequest>,
+    deadline: Option<Instant>,
+    stopping: CancellationToken,
+}
+
+/// A chunk that was handed in.
+struct HandedIn {
+    base: BaseNumber,
+    chunk: u64,
+    refs: Vec<Option<String>>,
+    upsert: PendingUpsert,
+}
+
+type Pending = mpsc::Sender<Result<HandedIn, Status>>;
+
+impl Import {
+    /// Reads chunks and hands them in, until the stream ends.
+    async fn read(mut self, pending: &Pending) -> Result<(), Status> {
+        let Some(mut message) = self.next().await? else { return Ok(()) };
+        let (base, options) = self.begin(message.options.take())?;
+        loop {
+            if !message.members.is_empty() {
+                let Ok(place) = pending.reserve().await else { return Ok(()) };
+                place.send(Ok(self.hand_in(base, options, message).await?));
+            }
+            message = match self.next().await? {
+                Some(message) => message,
+                None => return Ok(()),
+            };
+            if message.options.is_some() {
+                let text = "must be in the first message of the stream only";
+                return Err(error::refused(&Refusal::field(Reason::FieldInvalid, "options", text)));
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<v1::ImportMembersRequest>, Status> {
+        let at_deadline = async {
+            match self.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => Err(Error::Stopping.into()),
+            () = at_deadline => Err(edge::deadline_passed()),
+            message = self.chunks.message() => message.map_err(edge::translate),
+        }
+    }
+
+    fn begin(&self, given: Option<v1::ImportOptions>) -> Result<(BaseNumber, UpsertOptions), Status> {
+        let Some(given) = given else {
+            let text = "is required in the first message of the stream";
+            return Err(error::refused(&Refusal::field(Reason::FieldRequired, "options", text)));
+        };
+        let mut faults = Violations::default();
+        let options = options(&mut faults, "options.", given.match_by, given.semantics, given.reactivate);
+        let options = faults.finish(options).map_err(|refusal| error::refused(&refusal))?;
+        Ok((self.directory.base_number(&given.member_base_id, "options.member_base_id")?, options))
+    }
+
+    async fn hand_in(
+        &self,
+        base: BaseNumber,
+        options: UpsertOptions,
+        message: v1::ImportMembersRequest,
+    ) -> Result<HandedIn, Status> {
+        let bytes = message.encoded_len();
+        if bytes > CHUNK_MAX_BYTES {
+            let text = format!("the chunk has {bytes} bytes; the limit is {CHUNK_MAX_BYTES}");
+            return Err(error::status(Reason::ChunkTooLarge, &text));
+        }
+        if message.members.len() > CHUNK_MAX_ROWS {
+            return Err(Error::TooMany { rows: message.members.len(), limit: CHUNK_MAX_ROWS }.into());
+        }
+        let today = self.directory.now().date();
+        let Rows { rows, refs } = Rows::parse(message.members, options.match_by, today);
+        let request = UpsertRequest { rows, options, mode: WriteMode::Partial, deadline: self.deadline };
+        let upsert = self.directory.begin_upsert(base, request).await?;
+        Ok(HandedIn { base, chunk: message.chunk, refs, upsert })
+    }
+}
+
+/// Answers chunks in the order in which they were handed in.
+async fn answer(
+    directory: Directory,
+    mut handed_in: mpsc::Receiver<Result<HandedIn, Status>>,
+    answers: mpsc::Sender<Result<v1::ImportMembersResponse, Status>>,
+) {
+    while let Some(next) = handed_in.recv().await {
+        let answer = match next {
+            Ok(chunk) => finish(&directory, chunk).await,
+            Err(status) => Err(status),
+        };
+        let last = answer.is_err();
+        if answers.send(answer).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+async fn finish(directory: &Directory, chunk: HandedIn) -> Result<v1::ImportMembersResponse, Status> {
+    let HandedIn { base, chunk, refs, upsert } = chunk;
+    let answer = upsert.answer().await?;
+    let revision = answer.revision;
+    let (failed, counts) = report(directory, base, answer, refs, Detail::Failed);
+    Ok(v1::ImportMembersResponse { chunk, counts: Some(counts), failed, revision })
+}

@@ -1,0 +1,106 @@
+//! `MemberBaseService`.
+
+use tonic::{Request, Response, Status};
+
+use super::convert::{base, list, value};
+use super::v1::member_base_service_server::MemberBaseService;
+use super::{check_request_id, deadline, reply, v1};
+use crate::directory::{BaseChange, BaseList, BaseSummary, Directory};
+
+/// The service.
+pub struct MemberBases(pub Directory);
+
+impl MemberBases {
+    fn wire(&self, summary: BaseSummary) -> Option<v1::MemberBase> {
+        Some(base::to_wire(summary, self.0.sealer()))
+    }
+}
+
+#[tonic::async_trait]
+impl MemberBaseService for MemberBases {
+    async fn create_member_base(
+        &self,
+        request: Request<v1::CreateMemberBaseRequest>,
+    ) -> Result<Response<v1::CreateMemberBaseResponse>, Status> {
+        let request = request.into_inner();
+        check_request_id(request.request_id)?;
+        let created = self
+            .0
+            .create_base(BaseChange {
+                name: Some(request.name),
+                new_members: request.new_members,
+                share_accounts: request.share_accounts,
+            })
+            .await?;
+        Ok(reply(v1::CreateMemberBaseResponse { member_base: self.wire(created) }))
+    }
+
+    async fn get_member_base(
+        &self,
+        request: Request<v1::GetMemberBaseRequest>,
+    ) -> Result<Response<v1::GetMemberBaseResponse>, Status> {
+        let number = self.0.base_number(&request.get_ref().id, "id")?;
+        let found = self.0.get_base(number).await?;
+        Ok(reply(v1::GetMemberBaseResponse { member_base: self.wire(found) }))
+    }
+
+    async fn list_member_bases(
+        &self,
+        request: Request<v1::ListMemberBasesRequest>,
+    ) -> Result<Response<v1::ListMemberBasesResponse>, Status> {
+        let request = request.into_inner();
+        let page = self
+            .0
+            .list_bases(BaseList {
+                filters: value::filters(request.filters),
+                page: list::page(request.pagination, request.sorts),
+                include_deleted: request.include_deleted,
+            })
+            .await?;
+        let info = list::page_info(page.bases.len(), page.cursor);
+        let sealer = self.0.sealer();
+        let member_bases = page.bases.into_iter().map(|summary| base::to_wire(summary, sealer)).collect();
+        Ok(reply(v1::ListMemberBasesResponse { member_bases, page: Some(info) }))
+    }
+
+    async fn update_member_base(
+        &self,
+        request: Request<v1::UpdateMemberBaseRequest>,
+    ) -> Result<Response<v1::UpdateMemberBaseResponse>, Status> {
+        let deadline = deadline(&request);
+        let request = request.into_inner();
+        check_request_id(request.request_id)?;
+        let number = self.0.base_number(&request.id, "id")?;
+        let change = BaseChange {
+            name: request.name,
+            new_members: request.new_members,
+            share_accounts: request.share_accounts,
+        };
+        let changed = self.0.update_base(number, change, deadline).await?;
+        Ok(reply(v1::UpdateMemberBaseResponse { member_base: self.wire(changed) }))
+    }
+
+    async fn delete_member_base(
+        &self,
+        request: Request<v1::DeleteMemberBaseRequest>,
+    ) -> Result<Response<v1::DeleteMemberBaseResponse>, Status> {
+        let deadline = deadline(&request);
+        let request = request.into_inner();
+        check_request_id(request.request_id)?;
+        let number = self.0.base_number(&request.id, "id")?;
+        let deleted = self.0.delete_base(number, deadline).await?;
+        Ok(reply(v1::DeleteMemberBaseResponse { member_base: self.wire(deleted) }))
+    }
+
+    async fn undelete_member_base(
+        &self,
+        request: Request<v1::UndeleteMemberBaseRequest>,
+    ) -> Result<Response<v1::UndeleteMemberBaseResponse>, Status> {
+        let deadline = deadline(&request);
+        let request = request.into_inner();
+        check_request_id(request.request_id)?;
+        let number = self.0.base_number(&request.id, "id")?;
+        let restored = self.0.undelete_base(number, deadline).await?;
+        Ok(reply(v1::UndeleteMemberBaseResponse { member_base: self.wire(restored) }))
+    }
+}

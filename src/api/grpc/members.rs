@@ -1,0 +1,172 @@
+//! `MemberService`.
+
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::convert::member::ToWire;
+use super::convert::{list, value};
+use super::v1::member_service_server::MemberService;
+use super::{check_request_id, deadline, export, import, reply, upsert, v1};
+use crate::api::error;
+use crate::directory::{BatchAnswer, Directory, Key, MemberList};
+use crate::model::limits::BATCH_GET_MAX_KEYS;
+use crate::model::{Reason, Refusal, Violations};
+
+/// The service.
+pub struct Members {
+    /// What it serves.
+    pub directory: Directory,
+    /// Ends streams between two messages.
+    pub stopping: CancellationToken,
+}
+
+#[tonic::async_trait]
+impl MemberService for Members {
+    async fn bulk_upsert_members(
+        &self,
+        request: Request<v1::BulkUpsertMembersRequest>,
+    ) -> Result<Response<v1::BulkUpsertMembersResponse>, Status> {
+        upsert::bulk_upsert(&self.directory, request).await
+    }
+
+    type ImportMembersStream = import::Answers;
+
+    async fn import_members(
+        &self,
+        request: Request<Streaming<v1::ImportMembersRequest>>,
+    ) -> Result<Response<import::Answers>, Status> {
+        let deadline = deadline(&request);
+        let (directory, stopping) = (self.directory.clone(), self.stopping.clone());
+        Ok(Response::new(import::start(directory, request.into_inner(), deadline, stopping)))
+    }
+
+    type ExportMembersStream = export::Pages;
+
+    async fn export_members(
+        &self,
+        request: Request<v1::ExportMembersRequest>,
+    ) -> Result<Response<export::Pages>, Status> {
+        let deadline = deadline(&request);
+        let request = request.into_inner();
+        let base = self.directory.base_number(&request.member_base_id, "member_base_id")?;
+        let filters = value::filters(request.filters);
+        let export = self.directory.export(base, filters, request.min_revision).await?;
+        let (directory, stopping) = (self.directory.clone(), self.stopping.clone());
+        Ok(Response::new(export::start(directory, base, export, deadline, stopping)))
+    }
+
+    async fn get_member(
+        &self,
+        request: Request<v1::GetMemberRequest>,
+    ) -> Result<Response<v1::GetMemberResponse>, Status> {
+        let request = request.into_inner();
+        let min_revision = request.min_revision;
+        let key = one_key(request.id, request.r#ref, request.email, request.worker_id)
+            .map_err(|text| error::refused(&Refusal::field(Reason::FieldRequired, "id", text)))?;
+        let base = match request.member_base_id.filter(|id| !id.is_empty()) {
+            Some(id) => Some(self.directory.base_number(&id, "member_base_id")?),
+            None => None,
+        };
+        let (base, row, member, revision) = match (key, base) {
+            (Key::Id(id), base) => self.directory.get_by_id(&id, base, min_revision).await?,
+            (key, Some(base)) => {
+                let (row, member, revision) = self.directory.get_by_key(base, key, min_revision).await?;
+                (base, row, member, revision)
+            }
+            (_, None) => {
+                let refusal =
+                    Refusal::field(Reason::FieldRequired, "member_base_id", "is required with this key");
+                return Err(error::refused(&refusal));
+            }
+        };
+        let member = ToWire::new(self.directory.sealer(), base).member(row, member);
+        Ok(reply(v1::GetMemberResponse { member: Some(member), revision }))
+    }
+
+    async fn batch_get_members(
+        &self,
+        request: Request<v1::BatchGetMembersRequest>,
+    ) -> Result<Response<v1::BatchGetMembersResponse>, Status> {
+        let request = request.into_inner();
+        let base = self.directory.base_number(&request.member_base_id, "member_base_id")?;
+        let keys = batch_keys(request.keys).map_err(|refusal| error::refused(&refusal))?;
+        let batch = self.directory.batch_get(base, keys, request.min_revision).await?;
+        let to_wire = ToWire::new(self.directory.sealer(), base);
+        let results = batch.answers.into_iter().enumerate().map(|(index, answer)| {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            let empty = v1::BatchGetResult { index, ..v1::BatchGetResult::default() };
+            match answer {
+                BatchAnswer::Found(row, member) => {
+                    v1::BatchGetResult { member: Some(to_wire.member(row, *member)), ..empty }
+                }
+                BatchAnswer::Missing => v1::BatchGetResult { missing: true, ..empty },
+                BatchAnswer::Omitted => v1::BatchGetResult { omitted: true, ..empty },
+            }
+        });
+        Ok(reply(v1::BatchGetMembersResponse { results: results.collect(), revision: batch.revision }))
+    }
+
+    async fn list_members(
+        &self,
+        request: Request<v1::ListMembersRequest>,
+    ) -> Result<Response<v1::ListMembersResponse>, Status> {
+        let request = request.into_inner();
+        let base = self.directory.base_number(&request.member_base_id, "member_base_id")?;
+        let page = self
+            .directory
+            .list_members(MemberList {
+                base,
+                filters: value::filters(request.filters),
+                page: list::page(request.pagination, request.sorts),
+                total: request.include_total,
+                min_revision: request.min_revision,
+            })
+            .await?;
+        let info = list::page_info(page.members.len(), page.cursor);
+        Ok(reply(v1::ListMembersResponse {
+            members: ToWire::new(self.directory.sealer(), base).members(page.members),
+            page: Some(info),
+            total: page.total,
+            revision: page.revision,
+        }))
+    }
+
+    async fn bulk_delete_members(
+        &self,
+        request: Request<v1::BulkDeleteMembersRequest>,
+    ) -> Result<Response<v1::BulkDeleteMembersResponse>, Status> {
+        let deadline = deadline(&request);
+        let request = request.into_inner();
+        check_request_id(request.request_id)?;
+        let base = self.directory.base_number(&request.member_base_id, "member_base_id")?;
+        let deleted = self.directory.bulk_delete(base, &request.member_ids, request.refs, deadline).await?;
+        Ok(reply(v1::BulkDeleteMembersResponse { deleted: deleted.deleted, revision: deleted.revision }))
+    }
+}
+
+/// The one key that is given, or what to say when it is none or several.
+fn one_key(
+    id: Option<String>,
+    r#ref: Option<String>,
+    email: Option<String>,
+    worker_id: Option<String>,
+) -> Result<Key, &'static str> {
+    let given = [id.map(Key::Id), r#ref.map(Key::Ref), email.map(Key::Email), worker_id.map(Key::WorkerId)];
+    let mut given = given.into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(key), None) => Ok(key),
+        (None, _) | (Some(_), Some(_)) => Err("must have exactly one of id, ref, email and worker_id"),
+    }
+}
+
+fn batch_keys(keys: Vec<v1::MemberKey>) -> Result<Vec<Key>, Refusal> {
+    let mut faults = Violations::default();
+    let mut parsed = Vec::with_capacity(keys.len().min(BATCH_GET_MAX_KEYS));
+    for (index, key) in keys.into_iter().enumerate() {
+        match one_key(key.id, key.r#ref, key.email, key.worker_id) {
+            Ok(key) => parsed.push(key),
+            Err(text) => faults.add(Reason::FieldRequired, format!("keys[{index}]"), text),
+        }
+    }
+    faults.finish(parsed)
+}

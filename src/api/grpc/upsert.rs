@@ -1,0 +1,200 @@
+//! Rows of bulk calls: from messages to the directory, and what became of them back into messages.
+
+use tonic::{Request, Response, Status};
+
+use super::convert::input;
+use super::{MESSAGE_MAX_BYTES, check_request_id, deadline, reply, v1};
+use crate::api::error;
+use crate::directory::{Directory, Error, RowOutcome, UpsertReply, UpsertRequest, WriteMode};
+use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES, RESULTS_ALL_MAX_ROWS};
+use crate::model::{
+    BaseNumber, Date, MatchBy, MemberRow, Outcome, Reason, Refusal, RowError, Semantics, UpsertOptions,
+    Violations,
+};
+
+/// What a result takes besides its ref and the details of its error, in bytes; ids, codes and reasons have bounds.
+const RESULT_BYTES: usize = 96;
+/// What the details of an error that is found while writing take at most, in bytes.
+const LATE_DETAILS_BYTES: usize = 512;
+/// What a violation takes besides its texts, in bytes.
+const VIOLATION_BYTES: usize = 8;
+
+/// `BulkUpsertMembers`.
+pub async fn bulk_upsert(
+    directory: &Directory,
+    request: Request<v1::BulkUpsertMembersRequest>,
+) -> Result<Response<v1::BulkUpsertMembersResponse>, Status> {
+    let deadline = deadline(&request);
+    let request = request.into_inner();
+    let call = parse_call(&request).map_err(|refusal| error::refused(&refusal))?;
+    check_request_id(request.request_id)?;
+    let base = directory.base_number(&request.member_base_id, "member_base_id")?;
+    if call.detail == Detail::All && request.members.len() > RESULTS_ALL_MAX_ROWS {
+        return Err(Error::TooMany { rows: request.members.len(), limit: RESULTS_ALL_MAX_ROWS }.into());
+    }
+    let rows = Rows::parse(request.members, call.options.match_by, directory.now().date());
+    rows.check_reply()?;
+    let Rows { rows, refs } = rows;
+    let request = UpsertRequest { rows, options: call.options, mode: call.mode, deadline };
+    let answer = directory.bulk_upsert(base, request).await?;
+    let revision = answer.revision;
+    let (results, counts) = report(directory, base, answer, refs, call.detail);
+    Ok(reply(v1::BulkUpsertMembersResponse { results, counts: Some(counts), revision }))
+}
+
+/// Which rows to report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Every row.
+    All,
+    /// Failed rows.
+    Failed,
+}
+
+struct Call {
+    mode: WriteMode,
+    options: UpsertOptions,
+    detail: Detail,
+}
+
+fn parse_call(request: &v1::BulkUpsertMembersRequest) -> Result<Call, Refusal> {
+    let mut faults = Violations::default();
+    let mode = match v1::BulkMode::try_from(request.mode) {
+        Ok(v1::BulkMode::Unspecified | v1::BulkMode::Partial) => WriteMode::Partial,
+        Ok(v1::BulkMode::Atomic) => WriteMode::Atomic,
+        Ok(v1::BulkMode::ValidateOnly) => WriteMode::ValidateOnly,
+        Err(_) => unknown(&mut faults, "mode", WriteMode::Partial),
+    };
+    let detail = match v1::ResultDetail::try_from(request.results) {
+        Ok(v1::ResultDetail::Unspecified | v1::ResultDetail::All) => Detail::All,
+        Ok(v1::ResultDetail::Failed) => Detail::Failed,
+        Err(_) => unknown(&mut faults, "results", Detail::All),
+    };
+    let options = options(&mut faults, "", request.match_by, request.semantics, request.reactivate);
+    faults.finish(Call { mode, options, detail })
+}
+
+/// How rows are meant; `prefix` is where the fields stand.
+pub fn options(
+    faults: &mut Violations,
+    prefix: &str,
+    match_by: i32,
+    semantics: i32,
+    reactivate: bool,
+) -> UpsertOptions {
+    let match_by = match v1::MatchBy::try_from(match_by) {
+        Ok(v1::MatchBy::Unspecified | v1::MatchBy::Ref) => MatchBy::Ref,
+        Ok(v1::MatchBy::Email) => MatchBy::Email,
+        Ok(v1::MatchBy::WorkerId) => MatchBy::WorkerId,
+        Err(_) => unknown(faults, &format!("{prefix}match_by"), MatchBy::Ref),
+    };
+    let semantics = match v1::FieldSemantics::try_from(semantics) {
+        Ok(v1::FieldSemantics::Unspecified | v1::FieldSemantics::Merge) => Semantics::Merge,
+        Ok(v1::FieldSemantics::Replace) => Semantics::Replace,
+        Err(_) => unknown(faults, &format!("{prefix}semantics"), Semantics::Merge),
+    };
+    UpsertOptions { match_by, semantics, reactivate }
+}
+
+fn unknown<T>(faults: &mut Violations, field: &str, default: T) -> T {
+    faults.add(Reason::FieldInvalid, field, "is not a value of this enum that the server knows");
+    default
+}
+
+/// The rows of a call, each parsed or refused.
+pub struct Rows {
+    /// In the order of the call.
+    pub rows: Vec<Result<MemberRow, RowError>>,
+    /// The refs that results repeat. Copies, because the rows themselves are given away.
+    pub refs: Vec<Option<String>>,
+}
+
+impl Rows {
+    /// Parses the rows of a call.
+    pub fn parse(members: Vec<v1::MemberInput>, match_by: MatchBy, today: Date) -> Self {
+        let mut refs = Vec::with_capacity(members.len());
+        let mut rows = Vec::with_capacity(members.len());
+        for member in members {
+            refs.push(member.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES));
+            rows.push(input::row(member, match_by, today));
+        }
+        Self { rows, refs }
+    }
+
+    /// Refuses a call whose reply might not fit into a message, whatever becomes of its rows.
+    fn check_reply(&self) -> Result<(), Error> {
+        let results: usize =
+            self.refs.iter().map(|text| RESULT_BYTES + text.as_ref().map_or(0, String::len)).sum();
+        let early = self.rows.iter().filter_map(|row| row.as_ref().err()).take(FAILURE_DETAILS_MAX_ROWS);
+        let late = self.rows.len().min(FAILURE_DETAILS_MAX_ROWS) * LATE_DETAILS_BYTES;
+        let bytes = results + late + early.map(details_bytes).sum::<usize>();
+        if bytes > MESSAGE_MAX_BYTES {
+            return Err(Error::ReplyTooLarge { bytes, limit: MESSAGE_MAX_BYTES });
+        }
+        Ok(())
+    }
+}
+
+/// What the details of an error take, in bytes: its violations, some of them in the message as well.
+fn details_bytes(error: &RowError) -> usize {
+    let violations = error.violations.iter();
+    2 * violations.map(|fault| VIOLATION_BYTES + fault.field.len() + fault.description.len()).sum::<usize>()
+}
+
+/// What became of the rows of a call.
+pub fn report(
+    directory: &Directory,
+    base: BaseNumber,
+    answer: UpsertReply,
+    refs: Vec<Option<String>>,
+    detail: Detail,
+) -> (Vec<v1::MemberResult>, v1::BulkCounts) {
+    let sealer = directory.sealer();
+    let mut counts = v1::BulkCounts::default();
+    let mut results = Vec::with_capacity(if detail == Detail::All { answer.outcomes.len() } else { 0 });
+    let mut detailed = 0;
+    for (index, (outcome, r#ref)) in answer.outcomes.into_iter().zip(refs).enumerate() {
+        let RowOutcome { row, outcome, error } = outcome;
+        let outcome = count(&mut counts, outcome);
+        if detail == Detail::Failed && outcome != v1::Outcome::Failed {
+            continue;
+        }
+        results.push(v1::MemberResult {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            id: row.map(|row| sealer.member_id(base, row)).unwrap_or_default(),
+            r#ref,
+            outcome: outcome.into(),
+            error: error.map(|error| row_error(*error, &mut detailed)),
+        });
+    }
+    (results, counts)
+}
+
+fn count(counts: &mut v1::BulkCounts, outcome: Outcome) -> v1::Outcome {
+    let (counter, outcome) = match outcome {
+        Outcome::Created => (&mut counts.created, v1::Outcome::Created),
+        Outcome::Updated => (&mut counts.updated, v1::Outcome::Updated),
+        Outcome::Unchanged => (&mut counts.unchanged, v1::Outcome::Unchanged),
+        Outcome::Reactivated => (&mut counts.reactivated, v1::Outcome::Reactivated),
+        Outcome::Failed => (&mut counts.failed, v1::Outcome::Failed),
+    };
+    *counter += 1;
+    outcome
+}
+
+/// The error of a row, with details for the first rows that are bad themselves.
+fn row_error(error: RowError, detailed: &mut usize) -> v1::RowError {
+    let code = error.code().as_str().to_owned();
+    let reason = error.reason.as_str().to_owned();
+    if error.reason == Reason::AtomicAborted || *detailed == FAILURE_DETAILS_MAX_ROWS {
+        return v1::RowError { code, reason, ..v1::RowError::default() };
+    }
+    *detailed += 1;
+    let message = error.message();
+    let violations = error
+        .violations
+        .into_iter()
+        .map(|fault| v1::FieldViolation { field: fault.field, description: fault.description })
+        .collect();
+    v1::RowError { code, reason, message, violations }
+}

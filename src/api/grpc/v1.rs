@@ -1,0 +1,15 @@
+//! The wire: code generated from `proto/publisher/v1`, where every message and call is documented.
+
+#![allow(
+    missing_docs,
+    clippy::all,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "generated code"
+)]
+
+tonic::include_proto!("publisher.v1");
+
+/// The descriptors of this package and of what it imports, for reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/publisher.v1.bin"));

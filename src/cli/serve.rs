@@ -1,0 +1,88 @@
+//! `memberbase serve`: the server.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::Error;
+use crate::config::{Config, variable};
+use crate::server;
+
+/// The arguments of `serve`. All are texts here, because the settings find all their problems at once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Every setting can also be given as an environment variable (--delete-retention as \
+                        MEMBERBASE_DELETE_RETENTION), or as a key of the TOML file (delete-retention). A flag counts \
+                        before the environment, and that before the file.")]
+pub struct Args {
+    /// A TOML file with settings
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:50051]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// The data directory [default: ./memberbase-data]
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<String>,
+    /// What keeps the data: sled, or memory, which forgets everything at the end and is for tests [default: sled]
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<String>,
+    /// Memory to use [default: 512MiB]
+    #[arg(long, value_name = "BYTES")]
+    memory: Option<String>,
+    /// Free space of the disk that is never written into [default: 512MiB]
+    #[arg(long, value_name = "BYTES")]
+    reserve: Option<String>,
+    /// How long calls under way may take when the server stops [default: 20s]
+    #[arg(long, value_name = "TIME")]
+    grace: Option<String>,
+    /// How much is logged: off, error, warn, info, debug or trace [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<String>,
+    /// How long the history of changes is kept [default: 30d]
+    #[arg(long, value_name = "TIME")]
+    commit_retention: Option<String>,
+    /// How long deleted memberbases can be brought back [default: 30d]
+    #[arg(long, value_name = "TIME")]
+    delete_retention: Option<String>,
+    /// Serve other machines although callers need no token
+    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    insecure_no_auth: Option<String>,
+    /// Serve other machines although connections are not encrypted
+    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    insecure_plaintext: Option<String>,
+}
+
+/// Serves until a signal stops it.
+pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    let config = load(args)?;
+    server::serve(config).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load(args: Args) -> Result<Config, Error> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let path = args.config.clone().or_else(|| environment(&variable("config")).map(PathBuf::from));
+    let file = match &path {
+        None => None,
+        Some(path) => Some(std::fs::read_to_string(path).map_err(Error::file("read", path))?),
+    };
+    Config::load(&flags(args), environment, file.as_deref())
+        .map_err(|problems| Error::Usage(problems.to_string()))
+}
+
+fn flags(args: Args) -> BTreeMap<&'static str, String> {
+    let given = [
+        ("listen", args.listen),
+        ("data", args.data),
+        ("engine", args.engine),
+        ("memory", args.memory),
+        ("reserve", args.reserve),
+        ("grace", args.grace),
+        ("log", args.log),
+        ("commit-retention", args.commit_retention),
+        ("delete-retention", args.delete_retention),
+        ("insecure-no-auth", args.insecure_no_auth),
+        ("insecure-plaintext", args.insecure_plaintext),
+    ];
+    given.into_iter().filter_map(|(key, text)| Some((key, text?))).collect()
+}

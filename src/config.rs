@@ -1,0 +1,278 @@
+//! The settings of a server: where they come from and what they may be.
+//!
+//! Every setting exists as a flag (`--delete-retention`), an environment variable (`MEMBERBASE_DELETE_RETENTION`) and a
+//! key of a TOML file (`delete-retention`); the first of these that gives it counts, then the default. All problems are
+//! found at once. Nothing here reads the environment, files or the command line: texts are passed in.
+
+mod units;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+
+const MIB: u64 = 1024 * 1024;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Least memory that a server is useful with, in bytes.
+const MEMORY_MIN: u64 = 64 * MIB;
+
+/// The settings of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The data directory.
+    pub data: PathBuf,
+    /// What keeps the data.
+    pub engine: EngineKind,
+    /// Memory to use, in bytes.
+    pub memory: u64,
+    /// Bytes of the disk that are never written into.
+    pub reserve: u64,
+    /// How long calls under way may take when the server stops.
+    pub grace: Duration,
+    /// How much is logged.
+    pub log: LevelFilter,
+    /// How long the history of changes is kept.
+    pub commit_retention: Duration,
+    /// How long deleted memberbases can be brought back.
+    pub delete_retention: Duration,
+    /// Serve other machines although callers need no token.
+    pub insecure_no_auth: bool,
+    /// Serve other machines although the connection is not encrypted.
+    pub insecure_plaintext: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
+            data: PathBuf::from("./memberbase-data"),
+            engine: EngineKind::Sled,
+            memory: 512 * MIB,
+            reserve: 512 * MIB,
+            grace: Duration::from_secs(20),
+            log: LevelFilter::INFO,
+            commit_retention: 30 * DAY,
+            delete_retention: 30 * DAY,
+            insecure_no_auth: false,
+            insecure_plaintext: false,
+        }
+    }
+}
+
+/// What keeps the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineKind {
+    /// The embedded store in the data directory.
+    Sled,
+    /// Memory alone: everything is gone when the server stops. For tests.
+    Memory,
+}
+
+/// The key of every setting.
+pub const KEYS: [&str; 11] = [
+    "listen",
+    "data",
+    "engine",
+    "memory",
+    "reserve",
+    "grace",
+    "log",
+    "commit-retention",
+    "delete-retention",
+    "insecure-no-auth",
+    "insecure-plaintext",
+];
+
+/// The environment variable of a setting.
+#[must_use]
+pub fn variable(key: &str) -> String {
+    format!("MEMBERBASE_{}", key.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(pub Vec<String>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl Config {
+    /// The settings that `flags`, then `environment`, then the TOML text `file` give. `environment` answers variables by
+    /// their names.
+    pub fn load(
+        flags: &BTreeMap<&str, String>,
+        environment: impl Fn(&str) -> Option<String>,
+        file: Option<&str>,
+    ) -> Result<Self, Problems> {
+        let mut problems = Vec::new();
+        let file = file.map(|text| from_file(text, &mut problems)).unwrap_or_default();
+        let mut config = Self::default();
+        for key in KEYS {
+            let given = flags.get(key).map(|text| (format!("--{key}"), text.clone()));
+            let given = given.or_else(|| environment(&variable(key)).map(|text| (variable(key), text)));
+            let given =
+                given.or_else(|| file.get(key).map(|text| (format!("{key} in the file"), text.clone())));
+            if let Some((source, text)) = given
+                && let Err(rule) = config.set(key, &text)
+            {
+                problems.push(format!("{source}: {rule}, not `{text}`"));
+            }
+        }
+        config.check_exposure(&mut problems);
+        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    }
+
+    fn set(&mut self, key: &str, text: &str) -> Result<(), String> {
+        match key {
+            "listen" => self.listen = units::address(text)?,
+            "data" if text.is_empty() => return Err("must be the path of a folder".to_owned()),
+            "data" => self.data = PathBuf::from(text),
+            "engine" => self.engine = engine(text)?,
+            "memory" => self.memory = units::bytes(text)?,
+            "reserve" => self.reserve = units::bytes(text)?,
+            "grace" => self.grace = units::duration(text)?,
+            "log" => {
+                self.log =
+                    text.parse().map_err(|_| "must be off, error, warn, info, debug or trace".to_owned())?
+            }
+            "commit-retention" => self.commit_retention = units::duration(text)?,
+            "delete-retention" => self.delete_retention = units::duration(text)?,
+            "insecure-no-auth" => self.insecure_no_auth = units::boolean(text)?,
+            "insecure-plaintext" => self.insecure_plaintext = units::boolean(text)?,
+            _ => return Err("is not a setting".to_owned()),
+        }
+        if key == "memory" && self.memory < MEMORY_MIN {
+            return Err("must be at least 64MiB".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Other machines are served only by somebody who said that they know what it means.
+    fn check_exposure(&self, problems: &mut Vec<String>) {
+        if self.listen.ip().is_loopback() {
+            return;
+        }
+        let address = self.listen;
+        if !self.insecure_no_auth {
+            problems.push(format!(
+                "{address} can be reached from other machines, and this version has no tokens yet, so that everybody \
+                 who reaches it may read and change everything; to serve it all the same, give --insecure-no-auth"
+            ));
+        }
+        if !self.insecure_plaintext {
+            problems.push(format!(
+                "{address} can be reached from other machines, and this version does not encrypt connections itself; \
+                 to serve it all the same, for example behind a proxy that does, give --insecure-plaintext"
+            ));
+        }
+    }
+}
+
+fn engine(text: &str) -> Result<EngineKind, String> {
+    match text {
+        "sled" => Ok(EngineKind::Sled),
+        "memory" => Ok(EngineKind::Memory),
+        _ => Err("must be sled or memory".to_owned()),
+    }
+}
+
+/// The settings of a TOML file, as text.
+fn from_file(text: &str, problems: &mut Vec<String>) -> BTreeMap<String, String> {
+    let table = match text.parse::<toml::Table>() {
+        Ok(table) => table,
+        Err(fault) => {
+            problems.push(format!("the file is not TOML: {}", fault.message()));
+            return BTreeMap::new();
+        }
+    };
+    let mut settings = BTreeMap::new();
+    for (key, value) in table {
+        let value = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(value) => value.to_string(),
+            _ => {
+                problems.push(format!("{key} in the file: must be a string, a whole number or a boolean"));
+                continue;
+            }
+        };
+        if KEYS.contains(&key.as_str()) {
+            settings.insert(key, value);
+        } else {
+            problems.push(format!("{key} in the file: is not a setting; there are {}", KEYS.join(", ")));
+        }
+    }
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(
+        flags: &[(&'static str, &str)],
+        env: &[(&str, &str)],
+        file: Option<&str>,
+    ) -> Result<Config, Problems> {
+        let flags = flags.iter().map(|(key, text)| (*key, (*text).to_owned())).collect();
+        let env: BTreeMap<String, String> =
+            env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Config::load(&flags, |name| env.get(name).cloned(), file)
+    }
+
+    #[test]
+    fn a_flag_counts_before_the_environment_and_that_before_the_file() {
+        let file = Some("memory = \"1GiB\"\ngrace = \"1s\"\nreserve = 5");
+        let env = [("MEMBERBASE_MEMORY", "2GiB"), ("MEMBERBASE_GRACE", "2s")];
+        let config = load(&[("memory", "3GiB")], &env, file).unwrap();
+        assert_eq!(config.memory, 3 << 30);
+        assert_eq!(config.grace, Duration::from_secs(2));
+        assert_eq!(config.reserve, 5);
+        assert_eq!(config.listen.to_string(), "127.0.0.1:50051");
+    }
+
+    #[test]
+    fn every_setting_can_be_given_in_every_way() {
+        let value = |key: &str| match key {
+            "listen" => "127.0.0.1:0",
+            "data" => "/tmp/x",
+            "engine" => "memory",
+            "memory" | "reserve" => "100MiB",
+            "log" => "debug",
+            "insecure-no-auth" | "insecure-plaintext" => "true",
+            _ => "3h",
+        };
+        for key in KEYS {
+            let default = Config::default();
+            assert_ne!(load(&[(key, value(key))], &[], None).unwrap(), default, "{key}");
+            assert_ne!(load(&[], &[(&variable(key), value(key))], None).unwrap(), default, "{key}");
+            let file = format!("{key} = \"{}\"", value(key));
+            assert_ne!(load(&[], &[], Some(&file)).unwrap(), default, "{key}");
+        }
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let file = Some("colour = \"red\"\ngrace = \"soon\"");
+        let problems = load(&[("memory", "1MiB"), ("listen", "here")], &[], file).unwrap_err().0;
+        assert_eq!(problems.len(), 4, "{problems:?}");
+    }
+
+    #[test]
+    fn other_machines_are_served_only_on_purpose() {
+        let problems = load(&[("listen", "0.0.0.0:50051")], &[], None).unwrap_err().0;
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        let flags =
+            [("listen", "0.0.0.0:50051"), ("insecure-no-auth", "true"), ("insecure-plaintext", "true")];
+        assert!(load(&flags, &[], None).is_ok());
+        assert!(load(&[("listen", "[::1]:0")], &[], None).is_ok());
+    }
+}

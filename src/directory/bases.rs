@@ -1,0 +1,180 @@
+//! Memberbases themselves: create, read, list, change, delete and bring back.
+
+use std::time::Instant;
+
+use super::page::{Page, RawPage};
+use super::{Directory, Error, REPLY_BYTES, view};
+use crate::model::base::parse_new_members;
+use crate::model::limits::PAGE_LIMIT_MAX;
+use crate::model::{BaseName, BaseNumber, BaseSettings, BaseView, Direction, Filter, RawFilter, Violations};
+use crate::table::{BaseSummary, SettingsRequest};
+
+/// Most memberbases that one page looks at. A page that would need more comes back short.
+const CHECKED_MAX: usize = 20_000;
+/// What a memberbase takes in a reply besides its name, in bytes.
+const FIXED_BYTES: usize = 256;
+/// Cursors of this list are bound to a number that no memberbase has.
+const NO_BASE: BaseNumber = BaseNumber(u32::MAX);
+
+/// Name and settings of a memberbase as a caller sent them.
+#[derive(Debug, Clone, Default)]
+pub struct BaseChange {
+    /// The name.
+    pub name: Option<String>,
+    /// The status of new members.
+    pub new_members: Option<String>,
+    /// Whether accounts are shared.
+    pub share_accounts: Option<bool>,
+}
+
+/// Which memberbases to list.
+#[derive(Debug, Default)]
+pub struct BaseList {
+    /// All of these hold.
+    pub filters: Vec<RawFilter>,
+    /// Which part.
+    pub page: RawPage,
+    /// Whether to list deleted ones as well.
+    pub include_deleted: bool,
+}
+
+/// A part of a list of memberbases.
+#[derive(Debug)]
+pub struct BasePage {
+    /// The memberbases, in the order asked for.
+    pub bases: Vec<BaseSummary>,
+    /// Where the next page starts; `None` at the end.
+    pub cursor: Option<String>,
+}
+
+impl Directory {
+    /// Makes a memberbase without members. It starts new members as `active` unless it is told otherwise.
+    pub async fn create_base(&self, change: BaseChange) -> Result<BaseSummary, Error> {
+        let change = BaseChange { name: Some(change.name.unwrap_or_default()), ..change };
+        let request = parse(change)?;
+        let mut settings =
+            BaseSettings::named(request.name.ok_or(Error::Internal { private: String::new() })?);
+        settings.new_members = request.new_members.unwrap_or(settings.new_members);
+        settings.share_accounts = request.share_accounts.unwrap_or(settings.share_accounts);
+        Ok(self.table.create_base(settings).await?)
+    }
+
+    /// A memberbase with its exact counts.
+    pub async fn get_base(&self, number: BaseNumber) -> Result<BaseSummary, Error> {
+        let base = self.base(number).await?;
+        Ok(view(&base, None).await?.summary())
+    }
+
+    /// Changes what the caller named, and keeps the rest.
+    pub async fn update_base(
+        &self,
+        number: BaseNumber,
+        change: BaseChange,
+        deadline: Option<Instant>,
+    ) -> Result<BaseSummary, Error> {
+        let request = SettingsRequest { deadline, ..parse(change)? };
+        self.change(number, false, request).await
+    }
+
+    /// Hides a memberbase and its members.
+    pub async fn delete_base(
+        &self,
+        number: BaseNumber,
+        deadline: Option<Instant>,
+    ) -> Result<BaseSummary, Error> {
+        let request = SettingsRequest { deleted: Some(true), deadline, ..SettingsRequest::default() };
+        self.change(number, false, request).await
+    }
+
+    /// Brings a deleted memberbase back.
+    pub async fn undelete_base(
+        &self,
+        number: BaseNumber,
+        deadline: Option<Instant>,
+    ) -> Result<BaseSummary, Error> {
+        let request = SettingsRequest { deleted: Some(false), deadline, ..SettingsRequest::default() };
+        self.change(number, true, request).await
+    }
+
+    /// One page of the memberbases.
+    pub async fn list_bases(&self, list: BaseList) -> Result<BasePage, Error> {
+        let key = self.table.cursor_key();
+        let filter = Filter::parse_bases(list.filters, self.sealer());
+        let page = Page::parse(list.page, filter, key, NO_BASE)?;
+        page.check_skip()?;
+        let mut after = page.after.map(|number| BaseNumber(u32::try_from(number).unwrap_or(u32::MAX)));
+        let mut skip = page.skip;
+        let mut bases = Vec::new();
+        let (mut checked, mut bytes) = (0, 0);
+        loop {
+            let read = self.read_bases(after, page.direction).await?;
+            if read.is_empty() {
+                return Ok(BasePage { bases, cursor: None });
+            }
+            checked += read.len();
+            for base in read {
+                let shown = list.include_deleted || base.deleted_at.is_none();
+                let matches = shown && matches(&page.filter, &base);
+                let is_full = bases.len() == page.limit || bytes > REPLY_BYTES;
+                if matches && skip == 0 && is_full {
+                    let last = after.map_or(0, |number| u64::from(number.0));
+                    return Ok(BasePage { bases, cursor: Some(page.cursor(key, last, 0)) });
+                }
+                after = Some(base.number);
+                if matches && skip > 0 {
+                    skip -= 1;
+                } else if matches {
+                    bytes += FIXED_BYTES + base.settings.name.as_str().len();
+                    bases.push(base);
+                }
+            }
+            if checked >= CHECKED_MAX {
+                let last = after.map_or(0, |number| u64::from(number.0));
+                return Ok(BasePage { bases, cursor: Some(page.cursor(key, last, skip)) });
+            }
+        }
+    }
+
+    async fn read_bases(&self, after: Option<BaseNumber>, way: Direction) -> Result<Vec<BaseSummary>, Error> {
+        let limit = usize::try_from(PAGE_LIMIT_MAX).unwrap_or(usize::MAX);
+        Ok(self.table.list_bases(after, way == Direction::Descending, limit).await?)
+    }
+
+    /// Changes a memberbase that must be deleted already, or must not be.
+    async fn change(
+        &self,
+        number: BaseNumber,
+        deleted: bool,
+        request: SettingsRequest,
+    ) -> Result<BaseSummary, Error> {
+        let base = self.base(number).await?;
+        let is_deleted = base.view().await.summary().deleted_at.is_some();
+        match (deleted, is_deleted) {
+            (true, false) => Err(Error::NotDeleted),
+            (false, true) => Err(Error::MemberBaseNotFound),
+            (true, true) | (false, false) => Ok(base.change_settings(request).await?),
+        }
+    }
+}
+
+fn parse(change: BaseChange) -> Result<SettingsRequest, Error> {
+    let mut faults = Violations::default();
+    let request = SettingsRequest {
+        name: change.name.and_then(|name| faults.check("name", BaseName::parse(name))),
+        new_members: change
+            .new_members
+            .and_then(|word| faults.check("new_members", parse_new_members(&word))),
+        share_accounts: change.share_accounts,
+        ..SettingsRequest::default()
+    };
+    Ok(faults.finish(request)?)
+}
+
+fn matches(filter: &Filter, base: &BaseSummary) -> bool {
+    filter.matches_base(&BaseView {
+        number: base.number,
+        name: base.settings.name.as_str(),
+        created_at: base.created_at,
+        updated_at: base.updated_at,
+    })
+}

@@ -1,0 +1,83 @@
+//! Writes of many members at once.
+
+use std::time::Instant;
+
+use super::{Directory, Error, view};
+use crate::model::limits::{ATOMIC_MAX_ROWS, BULK_DELETE_MAX_MEMBERS};
+use crate::model::{BaseNumber, IdError, Reason, Ref, Violations};
+use crate::table::{DeleteReply, DeleteRequest, Pending, UpsertReply, UpsertRequest, WriteMode};
+
+/// Rows that were handed in.
+pub struct PendingUpsert(Pending<UpsertReply>);
+
+impl PendingUpsert {
+    /// What became of the rows, once that is durable.
+    pub async fn answer(self) -> Result<UpsertReply, Error> {
+        Ok(self.0.answer().await?)
+    }
+}
+
+impl Directory {
+    /// Creates or updates members, and says for every row what happened.
+    pub async fn bulk_upsert(&self, base: BaseNumber, request: UpsertRequest) -> Result<UpsertReply, Error> {
+        let rows = request.rows.len();
+        if request.mode == WriteMode::Atomic && rows > ATOMIC_MAX_ROWS {
+            return Err(Error::AtomicRows { rows, max_rows: ATOMIC_MAX_ROWS });
+        }
+        let base = self.base(base).await?;
+        if rows == 0 {
+            let revision = view(&base, None).await?.revision();
+            return Ok(UpsertReply { outcomes: Vec::new(), revision });
+        }
+        Ok(base.upsert(request).await?)
+    }
+
+    /// Hands in rows, in the order of the calls, and waits only until there is room for them; what became of them is
+    /// in the answer.
+    pub async fn begin_upsert(
+        &self,
+        base: BaseNumber,
+        request: UpsertRequest,
+    ) -> Result<PendingUpsert, Error> {
+        let base = self.base(base).await?;
+        Ok(PendingUpsert(base.begin_upsert(request).await?))
+    }
+
+    /// Deletes members by id and by ref, for good. Those that are not in the memberbase are ignored.
+    pub async fn bulk_delete(
+        &self,
+        base: BaseNumber,
+        ids: &[String],
+        refs: Vec<String>,
+        deadline: Option<Instant>,
+    ) -> Result<DeleteReply, Error> {
+        let entries = ids.len().saturating_add(refs.len());
+        if entries > BULK_DELETE_MAX_MEMBERS {
+            return Err(Error::TooMany { rows: entries, limit: BULK_DELETE_MAX_MEMBERS });
+        }
+        let mut faults = Violations::default();
+        let mut request = DeleteRequest { deadline, ..DeleteRequest::default() };
+        for (index, id) in ids.iter().enumerate() {
+            match self.sealer().open_member(id) {
+                Ok((number, row)) if number == base => request.rows.push(row),
+                Ok(_) | Err(IdError::Unknown) => {}
+                Err(fault) => {
+                    faults.add(Reason::IdMalformed, format!("member_ids[{index}]"), fault.to_string())
+                }
+            }
+        }
+        for (index, text) in refs.into_iter().enumerate() {
+            match Ref::parse(text) {
+                Ok(parsed) => request.refs.push(parsed),
+                Err(rule) => faults.add(rule.reason(), format!("refs[{index}]"), rule.describe()),
+            }
+        }
+        let request = faults.finish(request)?;
+        let base = self.base(base).await?;
+        if request.rows.is_empty() && request.refs.is_empty() {
+            let revision = view(&base, None).await?.revision();
+            return Ok(DeleteReply { deleted: 0, revision });
+        }
+        Ok(base.delete(request).await?)
+    }
+}

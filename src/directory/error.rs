@@ -1,0 +1,244 @@
+//! What can go wrong with a call, in the words of the service.
+//!
+//! The text of an error is public. What only the operator may read (paths, system errors) is kept apart, in
+//! [`Error::private`], and cannot reach a reply. Nothing here names a status code of a protocol.
+
+use std::time::Duration;
+
+use crate::model::{Code, Reason, Refusal, Violation};
+use crate::table::{EngineError, TableError};
+
+/// How long a caller should wait before it repeats a call that found the service overloaded.
+const RETRY_OVERLOADED: Duration = Duration::from_millis(100);
+/// How long a caller should wait before it repeats a call that found no room on the disk.
+const RETRY_STORAGE_FULL: Duration = Duration::from_secs(10);
+/// How long a caller should wait before it repeats a call that found the service starting, stopping or failing.
+const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
+
+/// Why a call failed. Rows of bulk calls carry errors of their own.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The request breaks a rule; every fault is listed.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// There is no such memberbase, or it is deleted.
+    #[error("there is no such memberbase")]
+    MemberBaseNotFound,
+    /// The memberbase is not deleted, so it cannot be brought back.
+    #[error("the memberbase is not deleted")]
+    NotDeleted,
+    /// There is no such member in this memberbase.
+    #[error("there is no such member")]
+    MemberNotFound,
+    /// The memberbase has not reached the revision asked for.
+    #[error("the memberbase is at revision {reached}, and has not reached {asked}")]
+    RevisionAhead {
+        /// What the caller asked for.
+        asked: u64,
+        /// Where the memberbase is.
+        reached: u64,
+    },
+    /// An atomic call with more rows than one commit takes. Nothing was written.
+    #[error("an atomic call may have {max_rows} rows, not {rows}")]
+    AtomicRows {
+        /// Rows of the call.
+        rows: usize,
+        /// The limit.
+        max_rows: usize,
+    },
+    /// An atomic call that changes more than one commit takes. Nothing was written.
+    #[error("an atomic call may change {max_bytes} bytes of stored data, not {bytes}")]
+    AtomicBytes {
+        /// What it would change, in bytes.
+        bytes: usize,
+        /// The limit, in bytes.
+        max_bytes: usize,
+    },
+    /// A call with more entries than it may have. Nothing was written.
+    #[error("the call has {rows} entries; the limit is {limit}")]
+    TooMany {
+        /// Entries of the call.
+        rows: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The reply could not be sent in one message. Nothing was written.
+    #[error("the reply could need {bytes} bytes, over the limit of {limit}: send fewer rows")]
+    ReplyTooLarge {
+        /// Bytes that the reply could need.
+        bytes: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// Too much work is waiting. Nothing was written.
+    #[error("too much work is waiting; try again shortly")]
+    Overloaded,
+    /// The disk is down to its reserve. Nothing was written, and reads go on.
+    #[error("the disk is nearly full: {free} bytes are free, under the reserve of {reserve}")]
+    StorageFull {
+        /// Bytes that are free.
+        free: u64,
+        /// The reserve, in bytes.
+        reserve: u64,
+    },
+    /// It is not known whether the write happened.
+    #[error("it is not known whether the write happened; read, or send it again")]
+    CommitUnknown {
+        /// What the operator should read.
+        private: String,
+    },
+    /// Writes are refused until the service was restarted. Nothing was written.
+    #[error("the store failed earlier and refuses writes until it is opened again")]
+    StorageFailed {
+        /// What the operator should read.
+        private: String,
+    },
+    /// The deadline passed before the call was begun, or before it was finished (reads only).
+    #[error("the deadline passed")]
+    Deadline,
+    /// The service is stopping. Nothing was written.
+    #[error("the service is stopping")]
+    Stopping,
+    /// Stored data cannot be read.
+    #[error("stored data cannot be read")]
+    Corrupt {
+        /// What the operator should read.
+        private: String,
+    },
+    /// A fault of the service.
+    #[error("internal error")]
+    Internal {
+        /// What the operator should read.
+        private: String,
+    },
+}
+
+impl Error {
+    /// The kind of failure.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.reason().code()
+    }
+
+    /// The stable word for programs.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Refused(refusal) => refusal.reason,
+            Self::MemberBaseNotFound => Reason::MemberBaseNotFound,
+            Self::NotDeleted => Reason::NotDeleted,
+            Self::MemberNotFound => Reason::MemberNotFound,
+            Self::RevisionAhead { .. } => Reason::RevisionAhead,
+            Self::AtomicRows { .. } | Self::AtomicBytes { .. } => Reason::AtomicTooLarge,
+            Self::TooMany { .. } => Reason::TooManyRows,
+            Self::ReplyTooLarge { .. } => Reason::ReplyTooLarge,
+            Self::Overloaded => Reason::Overloaded,
+            Self::StorageFull { .. } => Reason::StorageFull,
+            Self::CommitUnknown { .. } => Reason::CommitUnknown,
+            Self::StorageFailed { .. } => Reason::StorageFailed,
+            Self::Deadline => Reason::Deadline,
+            Self::Stopping => Reason::ShuttingDown,
+            Self::Corrupt { .. } => Reason::StorageCorrupt,
+            Self::Internal { .. } => Reason::Internal,
+        }
+    }
+
+    /// The faults of the request, field by field.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        match self {
+            Self::Refused(refusal) => &refusal.violations,
+            _ => &[],
+        }
+    }
+
+    /// When it is worth trying again; `None` when repeating does not help.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Overloaded => Some(RETRY_OVERLOADED),
+            Self::StorageFull { .. } => Some(RETRY_STORAGE_FULL),
+            Self::CommitUnknown { .. } | Self::Stopping => Some(RETRY_UNAVAILABLE),
+            Self::Refused(_)
+            | Self::MemberBaseNotFound
+            | Self::NotDeleted
+            | Self::MemberNotFound
+            | Self::RevisionAhead { .. }
+            | Self::AtomicRows { .. }
+            | Self::AtomicBytes { .. }
+            | Self::TooMany { .. }
+            | Self::ReplyTooLarge { .. }
+            | Self::StorageFailed { .. }
+            | Self::Deadline
+            | Self::Corrupt { .. }
+            | Self::Internal { .. } => None,
+        }
+    }
+
+    /// What the log should have and no caller may see.
+    #[must_use]
+    pub fn private(&self) -> Option<&str> {
+        match self {
+            Self::CommitUnknown { private }
+            | Self::StorageFailed { private }
+            | Self::Corrupt { private }
+            | Self::Internal { private } => Some(private),
+            _ => None,
+        }
+    }
+}
+
+impl From<TableError> for Error {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::BaseNotFound | TableError::BaseDeleted => Self::MemberBaseNotFound,
+            TableError::Overloaded { .. } => Self::Overloaded,
+            TableError::DeadlinePassed => Self::Deadline,
+            TableError::AtomicTooLarge { rows, max_rows, .. } if rows > max_rows => {
+                Self::AtomicRows { rows, max_rows }
+            }
+            TableError::AtomicTooLarge { bytes, max_bytes, .. } => Self::AtomicBytes { bytes, max_bytes },
+            TableError::PlannedOnFailure => Self::CommitUnknown { private: error.to_string() },
+            TableError::Closing => Self::Stopping,
+            TableError::Damaged(private) => Self::Corrupt { private },
+            TableError::NewerFormat { .. } => Self::Internal { private: error.to_string() },
+            TableError::Engine(error) => Self::from(error),
+        }
+    }
+}
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::StorageFull { free, reserve } => Self::StorageFull { free, reserve },
+            EngineError::CommitUnknown(private) => Self::CommitUnknown { private },
+            EngineError::Refusing(private) => Self::StorageFailed { private },
+            EngineError::Closed => Self::Stopping,
+            EngineError::Corrupt { .. } => Self::Corrupt { private: error.to_string() },
+            EngineError::Conflict
+            | EngineError::TooLarge { .. }
+            | EngineError::Io(_)
+            | EngineError::NewerFormat { .. }
+            | EngineError::InUse(_) => Self::Internal { private: error.to_string() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_operator_reads_never_shows_in_the_text() {
+        let errors = [
+            EngineError::Io("/secret/path".into()),
+            EngineError::CommitUnknown("/secret/path".into()),
+            EngineError::Refusing("/secret/path".into()),
+            EngineError::Corrupt { file: "/secret/path".into(), offset: 1, detail: String::new() },
+        ];
+        for error in errors.map(Error::from) {
+            assert!(!error.to_string().contains("secret"), "{error}");
+            assert!(error.private().is_some_and(|text| text.contains("secret")), "{error:?}");
+        }
+    }
+}

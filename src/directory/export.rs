@@ -1,0 +1,77 @@
+//! All members of a memberbase, or those that match, as a series of pages.
+//!
+//! Each page has a view of its own, so a long export holds up no writes. A member comes as it was when the export began
+//! or later; members that were created since do not come at all.
+
+use std::sync::Arc;
+
+use super::list::{Part, read};
+use super::narrow::narrow;
+use super::{Directory, Error, view};
+use crate::model::{BaseNumber, Direction, Filter, Member, RawFilter, Row};
+use crate::table::Base;
+
+/// Most bytes of members in a page: enough to make its overhead small, and little enough to keep it moving.
+const PAGE_BYTES: usize = 1024 * 1024;
+/// Most members in a page.
+const PAGE_MEMBERS: usize = 5_000;
+
+/// An export under way.
+pub struct Export {
+    base: Arc<Base>,
+    filter: Filter,
+    /// The last row that was looked at.
+    after: Option<u64>,
+    /// The first row that was not there when the export began.
+    end: Row,
+    done: bool,
+    /// The revision at which the export began.
+    pub revision: u64,
+    /// The members to expect, where that is known without checking records.
+    pub total: Option<u64>,
+}
+
+impl Directory {
+    /// Begins an export.
+    pub async fn export(
+        &self,
+        number: BaseNumber,
+        filters: Vec<RawFilter>,
+        min_revision: Option<u64>,
+    ) -> Result<Export, Error> {
+        let filter = Filter::parse_members(filters, self.sealer(), number)?;
+        let base = self.base(number).await?;
+        let (end, revision, total) = {
+            let view = view(&base, min_revision).await?;
+            let narrowed = narrow(&view, &filter).await?;
+            let total = narrowed.exact.then(|| narrowed.count(view.sets()));
+            (view.next_row(), view.revision(), total)
+        };
+        Ok(Export { base, filter, after: None, end, done: false, revision, total })
+    }
+}
+
+impl Export {
+    /// The next members; `None` after the last. A page may be empty, where many records had to be checked.
+    pub async fn next(&mut self) -> Result<Option<Vec<(Row, Member)>>, Error> {
+        if self.done {
+            return Ok(None);
+        }
+        let view = view(&self.base, None).await?;
+        let narrowed = narrow(&view, &self.filter).await?;
+        let part = Part {
+            filter: &self.filter,
+            direction: Direction::Ascending,
+            after: self.after,
+            skip: 0,
+            limit: PAGE_MEMBERS,
+            bytes: PAGE_BYTES,
+        };
+        let mut page = read(&view, &narrowed, &part).await?;
+        drop(view);
+        page.members.retain(|(row, _)| *row < self.end);
+        self.done = page.next.is_none_or(|next| next.after >= self.end);
+        self.after = page.next.map(|next| next.after.0);
+        Ok(Some(page.members))
+    }
+}

@@ -1,0 +1,103 @@
+//! The operations of the service, on one or many memberbases.
+//!
+//! Every door translates its requests into calls of [`Directory`] and its replies back; a rule that holds at every door
+//! stands here and nowhere else. Callers pass ids as text, and get rows and base numbers back, which
+//! [`Directory::sealer`] turns into ids.
+//!
+//! Nothing here names a protocol, a status code or a stored form.
+
+mod bases;
+mod bulk;
+mod error;
+mod export;
+mod find;
+mod list;
+mod narrow;
+mod page;
+mod weight;
+
+use std::sync::Arc;
+
+pub use self::bases::{BaseChange, BaseList, BasePage};
+pub use self::bulk::PendingUpsert;
+pub use self::error::Error;
+pub use self::export::Export;
+pub use self::find::{Batch, BatchAnswer, Key};
+pub use self::list::{MemberList, MemberPage};
+pub use self::page::RawPage;
+use crate::model::{BaseNumber, IdError, Reason, Refusal, Sealer, Timestamp};
+use crate::table::{Base, Table, View};
+pub use crate::table::{
+    BaseSummary, DeleteReply, RowOutcome, SetField, UpsertReply, UpsertRequest, WriteMode,
+};
+
+/// Most bytes of members in one reply: many clients refuse messages over 4 MiB.
+pub const REPLY_BYTES: usize = 3_584 * 1024;
+
+/// The service over one store. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Directory {
+    table: Arc<Table>,
+}
+
+impl Directory {
+    /// The service over `table`.
+    #[must_use]
+    pub fn new(table: Arc<Table>) -> Self {
+        Self { table }
+    }
+
+    /// Turns rows and base numbers into the ids that callers see.
+    #[must_use]
+    pub fn sealer(&self) -> &Sealer {
+        self.table.sealer()
+    }
+
+    /// The time now, as the store's clock has it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.table.now()
+    }
+
+    /// The memberbase that `id` names; `field` is where the caller gave it. It may not exist (any more).
+    pub fn base_number(&self, id: &str, field: &str) -> Result<BaseNumber, Error> {
+        if id.is_empty() {
+            return Err(Refusal::field(Reason::FieldRequired, field, "is required").into());
+        }
+        self.sealer().open_base(id).map_err(|fault| match fault {
+            IdError::Unknown => Error::MemberBaseNotFound,
+            IdError::WrongPrefix { .. } | IdError::WrongLength | IdError::BadCharacter => {
+                Refusal::field(Reason::IdMalformed, field, fault.to_string()).into()
+            }
+        })
+    }
+
+    async fn base(&self, number: BaseNumber) -> Result<Arc<Base>, Error> {
+        Ok(self.table.base(number).await?)
+    }
+}
+
+/// A view of a memberbase that is not deleted and has reached `min_revision`.
+async fn view(base: &Base, min_revision: Option<u64>) -> Result<View<'_>, Error> {
+    let view = base.view().await;
+    if view.summary().deleted_at.is_some() {
+        return Err(Error::MemberBaseNotFound);
+    }
+    let reached = view.revision();
+    match min_revision {
+        Some(asked) if asked > reached => Err(Error::RevisionAhead { asked, reached }),
+        Some(_) | None => Ok(view),
+    }
+}
+
+/// Both values, or the faults of both.
+fn both<A, B>(left: Result<A, Refusal>, right: Result<B, Refusal>) -> Result<(A, B), Refusal> {
+    match (left, right) {
+        (Ok(left), Ok(right)) => Ok((left, right)),
+        (Err(refusal), Ok(_)) | (Ok(_), Err(refusal)) => Err(refusal),
+        (Err(mut left), Err(right)) => {
+            left.violations.extend(right.violations);
+            Err(left)
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Starting, serving and stopping: the only file that knows every layer.
+//!
+//! The order is bind, open, build, serve. The port answers health checks (NOT_SERVING) while the store opens, which can
+//! take a while after a crash; every other call is UNAVAILABLE until then. Stopping goes the other way: health
+//! NOT_SERVING, no new connections, calls under way are finished within the grace period, the store is closed.
+
+mod accept;
+mod front;
+mod store;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::accept::Connections;
+use self::front::Front;
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::table::{Table, TableError};
+
+/// Fewest worker threads: reads may wait for the disk on them.
+const WORKERS_MIN: usize = 4;
+
+/// Why a server could not start, or did not stop well.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("cannot open the data directory {data}: {source}")]
+    Open {
+        /// The data directory.
+        data: String,
+        /// Why.
+        source: TableError,
+    },
+    /// The store could not be closed in order. What was acknowledged is safe all the same.
+    #[error("cannot close the store: {0}")]
+    Close(TableError),
+    /// The descriptors of the services cannot be served.
+    #[error("cannot offer reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The runtime or the signals cannot be set up.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Threads that a runtime should have to serve well.
+#[must_use]
+pub fn worker_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    WORKERS_MIN.max(2 * cores)
+}
+
+/// Serves until a signal stops it: the whole life of the process.
+pub async fn serve(config: Config) -> Result<(), ServeError> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(config.log)
+        .with_target(false)
+        .init();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signalled = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let is_loopback = config.listen.ip().is_loopback();
+    let running = tokio::select! {
+        running = start(config) => running?,
+        // Nothing was acknowledged yet, and an open that is cut short harms nothing.
+        () = signalled() => return Ok(()),
+    };
+    if is_loopback {
+        tracing::warn!("no tokens exist: everybody on this machine may read and change everything");
+    }
+    // A closed standard output is no reason to stop.
+    let _ = writeln!(std::io::stdout(), "listening on http://{}", running.address());
+    signalled().await;
+    tracing::info!("stopping; a second signal stops at once");
+    tokio::select! {
+        result = running.stop() => result,
+        () = signalled() => std::process::exit(1),
+    }
+}
+
+/// A server that serves.
+pub struct Running {
+    address: SocketAddr,
+    table: Arc<Table>,
+    front: Front,
+    connections: Connections,
+    grace: Duration,
+}
+
+/// Starts a server in this process, and returns once it serves.
+pub async fn start(config: Config) -> Result<Running, ServeError> {
+    let address = config.listen;
+    let listener =
+        TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
+    let address = listener.local_addr()?;
+    let connections = Connections {
+        tracker: TaskTracker::new(),
+        stopping: CancellationToken::new(),
+        cut: CancellationToken::new(),
+    };
+    let front = Front::new().await?;
+    connections.tracker.spawn(accept::run(listener, front.clone(), connections.clone()));
+    match store::open(&config).await {
+        Ok(table) => {
+            front.serve(&Directory::new(Arc::clone(&table)), &connections.stopping).await;
+            Ok(Running { address, table, front, connections, grace: config.grace })
+        }
+        Err(source) => {
+            connections.stopping.cancel();
+            connections.cut.cancel();
+            Err(ServeError::Open { data: config.data.display().to_string(), source })
+        }
+    }
+}
+
+impl Running {
+    /// The address that is listened on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops in order: finishes what is under way, within the grace period, and closes the store.
+    pub async fn stop(self) -> Result<(), ServeError> {
+        let Self { table, front, connections, grace, .. } = self;
+        front.stop_serving().await;
+        connections.stopping.cancel();
+        connections.tracker.close();
+        if tokio::time::timeout(grace, connections.tracker.wait()).await.is_err() {
+            tracing::warn!("calls still under way after the grace period are cut off");
+            connections.cut.cancel();
+            connections.tracker.wait().await;
+        }
+        table.close().await.map_err(ServeError::Close)
+    }
+}

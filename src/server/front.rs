@@ -1,0 +1,104 @@
+//! What a request meets first: health and reflection always, the services once the store is open.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use tower::Service;
+
+use super::ServeError;
+use crate::api::error;
+use crate::api::grpc::{self, v1};
+use crate::directory::Directory;
+use crate::model::Reason;
+
+/// When to ask again while the store opens.
+const STARTING_RETRY: Duration = Duration::from_secs(1);
+/// Whose health is told: the server's, under the empty name, and that of each service.
+const HEALTH_NAMES: [&str; 3] = ["", "publisher.v1.MemberBaseService", "publisher.v1.MemberService"];
+
+/// Routes requests. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Front {
+    health: HealthReporter,
+    /// Health and reflection.
+    always: Routes,
+    /// The rest, once there is something to serve.
+    services: Arc<OnceLock<Routes>>,
+}
+
+impl Front {
+    /// Serves health and reflection only; health says NOT_SERVING.
+    pub async fn new() -> Result<Self, ServeError> {
+        let (health, health_service) = tonic_health::server::health_reporter();
+        let always = Routes::new(health_service)
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?)
+            .prepare();
+        let front = Self { health, always, services: Arc::default() };
+        front.tell(ServingStatus::NotServing).await;
+        Ok(front)
+    }
+
+    /// Serves everything from now on.
+    pub async fn serve(&self, directory: &Directory, stopping: &CancellationToken) {
+        self.services.get_or_init(|| grpc::routes(directory, stopping).prepare());
+        self.tell(ServingStatus::Serving).await;
+    }
+
+    /// Tells health checks that callers should go elsewhere.
+    pub async fn stop_serving(&self) {
+        self.tell(ServingStatus::NotServing).await;
+    }
+
+    async fn tell(&self, status: ServingStatus) {
+        for name in HEALTH_NAMES {
+            self.health.set_service_status(name, status).await;
+        }
+    }
+}
+
+/// The services, and the details that errors carry. Stored records are not among them.
+fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(v1::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+impl<B> Service<Request<B>> for Front
+where
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<tonic::codegen::StdError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // Routes are always ready.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if request.uri().path().starts_with("/grpc.") {
+            return Box::pin(self.always.call(request));
+        }
+        match self.services.get() {
+            Some(services) => Box::pin(services.clone().call(request)),
+            None => {
+                let status = error::unavailable(Reason::Starting, STARTING_RETRY);
+                Box::pin(std::future::ready(Ok(status.into_http())))
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Opening the store: the only place that picks an engine.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::config::{Config, EngineKind};
+use crate::engine::memory::MemoryEngine;
+use crate::engine::sled::{SledConfig, SledEngine};
+use crate::engine::{Engine, EngineError};
+use crate::model::Timestamp;
+use crate::table::{Clock, Table, TableConfig, TableError};
+
+/// The share of the memory that is the engine's cache; its heap is somewhat more than that.
+const CACHE_SHARE: (u64, u64) = (3, 8);
+/// The share of the memory for requests that are waiting and for indexes that are not on disk yet.
+const BUDGET_SHARE: (u64, u64) = (1, 4);
+/// How often a long opening says that it is still going on.
+const STILL_OPENING: Duration = Duration::from_secs(5);
+
+/// Opens the store that `config` describes.
+pub async fn open(config: &Config) -> Result<Arc<Table>, TableError> {
+    let opening = async {
+        let engine = engine(config).await?;
+        Table::open(engine, clock(), table_config(config)).await
+    };
+    let mut opening = std::pin::pin!(opening);
+    let mut waited = Duration::ZERO;
+    loop {
+        match tokio::time::timeout(STILL_OPENING, opening.as_mut()).await {
+            Ok(opened) => return opened,
+            Err(_) => {
+                waited += STILL_OPENING;
+                tracing::info!(seconds = waited.as_secs(), data = %config.data.display(), "still opening the store");
+            }
+        }
+    }
+}
+
+async fn engine(config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
+    match config.engine {
+        EngineKind::Memory => Ok(Arc::new(MemoryEngine::new())),
+        EngineKind::Sled => {
+            let mut settings = SledConfig::new(&config.data);
+            settings.cache_bytes = share(config.memory, CACHE_SHARE);
+            settings.reserve_bytes = config.reserve;
+            // Opening reads the whole log since the last confirmed position.
+            let opened = tokio::task::spawn_blocking(move || {
+                SledEngine::open(settings, |line| tracing::info!("{line}"))
+            })
+            .await;
+            let engine = opened.map_err(|died| EngineError::Io(format!("the opening died: {died}")))??;
+            Ok(Arc::new(engine))
+        }
+    }
+}
+
+fn table_config(config: &Config) -> TableConfig {
+    TableConfig {
+        budget_bytes: usize::try_from(share(config.memory, BUDGET_SHARE)).unwrap_or(usize::MAX),
+        commit_retention_micros: micros(config.commit_retention),
+        grace_micros: micros(config.delete_retention),
+        ..TableConfig::default()
+    }
+}
+
+fn share(bytes: u64, (part, of): (u64, u64)) -> u64 {
+    bytes / of * part
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The system's clock. A clock before 1970 is taken for 1970; the table never goes back.
+fn clock() -> Clock {
+    Arc::new(|| {
+        Timestamp::from_micros(micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
+    })
+}
