@@ -1,0 +1,173 @@
+//! Reads the sources, and fails when an import breaks the table of layers.
+//!
+//! ```text
+//! cli ──► server ──► api ──► directory ──► table ──► schema ──► model
+//!                                            └─────► engine (trait)
+//! ```
+//!
+//! Tests within the sources are exempt: they may set up whatever they need.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A layer, and the layers that it may use. `server` alone knows all.
+const LAYERS: [(&str, &[&str]); 9] = [
+    ("model", &[]),
+    ("engine", &[]),
+    // Schema writes keys, so it speaks of them in the words of the engine's trait, and of nothing else of it.
+    ("schema", &["model", "engine::Key", "engine::KeyRange"]),
+    ("table", &["schema", "engine", "model"]),
+    ("directory", &["table", "model"]),
+    ("jobs", &["directory", "model"]),
+    ("api", &["directory", "jobs", "model"]),
+    ("config", &[]),
+    ("cli", &["server", "config", "api::grpc::v1", "model"]),
+];
+
+/// A crate, or a module of ours, and the places that may name it.
+const NAMES: [(&str, &[&str]); 9] = [
+    ("sled::", &["engine"]),
+    ("tonic::", &["api", "server", "cli"]),
+    ("axum::", &["api", "server"]),
+    ("StatusCode", &["api"]),
+    ("clap::", &["cli", "main.rs"]),
+    ("roaring::", &["table", "schema"]),
+    ("crate::engine::sled", &["engine", "server"]),
+    ("crate::engine::memory", &["engine", "server"]),
+    ("publisher.storage.v1", &["schema"]),
+];
+
+/// A source file: its path under `src`, and its code without comments and tests.
+struct Source {
+    path: PathBuf,
+    code: String,
+}
+
+impl Source {
+    /// The layer that it belongs to: the first part of its path, without `.rs`.
+    fn layer(&self) -> &str {
+        let first = self.path.components().next().unwrap().as_os_str().to_str().unwrap();
+        if self.path.components().count() == 1 { first.strip_suffix(".rs").unwrap_or(first) } else { first }
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut sources = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if name == "tests" || name == "tests.rs" || name.starts_with("conformance") {
+                continue;
+            } else if path.is_dir() {
+                folders.push(path);
+            } else if name.ends_with(".rs") {
+                let code = code(&fs::read_to_string(&path).unwrap());
+                sources.push(Source { path: path.strip_prefix(&root).unwrap().to_owned(), code });
+            }
+        }
+    }
+    sources
+}
+
+/// Tests stand at the end of a file; comments begin a line.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// What `crate::` is followed by, everywhere in the code; groups are taken apart.
+fn uses(code: &str) -> Vec<String> {
+    let mut uses = Vec::new();
+    for rest in code.split("crate::").skip(1) {
+        match rest.strip_prefix('{') {
+            Some(group) => {
+                let group = group.split('}').next().unwrap();
+                uses.extend(
+                    group.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()),
+                );
+            }
+            None => {
+                let path: String =
+                    rest.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | ':')).collect();
+                match rest[path.len()..].strip_prefix('{') {
+                    // Groups are not nested in this crate.
+                    Some(group) => {
+                        let parts = group.split('}').next().unwrap().split(',').map(str::trim);
+                        uses.extend(
+                            parts.filter(|part| !part.is_empty()).map(|part| format!("{path}{part}")),
+                        );
+                    }
+                    None => uses.push(path),
+                }
+            }
+        }
+    }
+    uses
+}
+
+fn is_within(used: &str, allowed: &str) -> bool {
+    used == allowed || used.strip_prefix(allowed).is_some_and(|rest| rest.starts_with("::"))
+}
+
+/// Whether the code has this name, and not only as the end of another.
+fn names(code: &str, name: &str) -> bool {
+    code.match_indices(name).any(|(place, _)| {
+        let before = code[..place].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | ':'))
+    })
+}
+
+#[test]
+fn imports_follow_the_layers() {
+    let sources = sources();
+    let mut seen = 0;
+    let mut breaches = Vec::new();
+    for source in &sources {
+        let Some((layer, allowed)) = LAYERS.iter().find(|(layer, _)| *layer == source.layer()) else {
+            continue;
+        };
+        seen += 1;
+        for used in uses(&source.code) {
+            let is_layer =
+                LAYERS.iter().any(|(layer, _)| is_within(&used, layer)) || is_within(&used, "server");
+            let is_allowed =
+                is_within(&used, layer) || allowed.iter().any(|allowed| is_within(&used, allowed));
+            if is_layer && !is_allowed {
+                breaches.push(format!("{} uses crate::{used}", source.path.display()));
+            }
+        }
+    }
+    assert!(seen > 50, "only {seen} sources were found");
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+#[test]
+fn names_stay_in_their_places() {
+    let mut breaches = Vec::new();
+    for source in sources() {
+        for (name, places) in NAMES {
+            let is_allowed =
+                places.iter().any(|place| source.path.starts_with(place) || source.layer() == *place);
+            if !is_allowed && names(&source.code, name) {
+                breaches.push(format!("{} names {name}", source.path.display()));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+#[test]
+fn the_checks_themselves_see_a_breach() {
+    let code = code(
+        "use crate::{table, model::Row};\n// crate::cli\nlet x = crate::api::grpc::v1::Member;\n#[cfg(test)]\nmod tests { use crate::server; }",
+    );
+    assert_eq!(uses(&code), ["table", "model::Row", "api::grpc::v1::Member"]);
+    assert_eq!(uses("use crate::engine::{Key, sled};"), ["engine::Key", "engine::sled"]);
+    assert!(names("use sled::Db;", "sled::") && !names("use crate::engine::sled::X;", "sled::"));
+    assert!(
+        is_within("api::grpc::v1::Member", "api::grpc::v1") && !is_within("api::grpc::v1x", "api::grpc::v1")
+    );
+}

@@ -1,0 +1,16 @@
+//! The gRPC door, call by call.
+
+mod atomic_view;
+mod batch_get;
+mod bulk_delete;
+mod bulk_upsert;
+mod concurrency;
+mod cursor;
+mod errors;
+mod export;
+mod faults;
+mod get;
+mod import;
+mod list;
+mod member_base;
+mod wire;

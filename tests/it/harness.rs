@@ -1,0 +1,284 @@
+//! A real server per test, on a free port and in a folder of its own, and clients to speak to it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
+use memberbase::api::grpc::v1::member_service_client::MemberServiceClient;
+use memberbase::api::grpc::v1::{self, Outcome};
+use memberbase::config::Config;
+use memberbase::server::{self, Running};
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+/// Replies of tests may be large.
+const CLIENT_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// No test waits longer for anything than this.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+pub type Members = MemberServiceClient<Channel>;
+pub type MemberBases = MemberBaseServiceClient<Channel>;
+
+/// A server in this process.
+pub struct Server {
+    running: Option<Running>,
+    channel: Channel,
+    _data: TempDir,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let running = server::start(config(data.path())).await.unwrap();
+        let channel = connect(&format!("http://{}", running.address())).await;
+        Self { running: Some(running), channel, _data: data }
+    }
+
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.running.as_ref().unwrap().address()
+    }
+
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    pub fn members(&self) -> Members {
+        members(&self.channel)
+    }
+
+    pub fn bases(&self) -> MemberBases {
+        MemberBaseServiceClient::new(self.channel.clone())
+    }
+
+    /// A new memberbase.
+    pub async fn base(&self) -> Base {
+        self.base_with(v1::CreateMemberBaseRequest { name: "Test".into(), ..Default::default() }).await
+    }
+
+    pub async fn base_with(&self, request: v1::CreateMemberBaseRequest) -> Base {
+        let created = self.bases().create_member_base(request).await.unwrap().into_inner();
+        Base { id: created.member_base.unwrap().id, client: self.members() }
+    }
+
+    /// Stops the server, which must succeed.
+    pub async fn stop(mut self) {
+        self.running.take().unwrap().stop().await.unwrap();
+    }
+}
+
+/// The settings of a test's server. Test machines may have small disks.
+pub fn config(data: &Path) -> Config {
+    Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        data: data.to_owned(),
+        memory: 128 << 20,
+        reserve: 1 << 20,
+        grace: Duration::from_secs(5),
+        ..Config::default()
+    }
+}
+
+pub async fn connect(address: &str) -> Channel {
+    Endpoint::from_shared(address.to_owned()).unwrap().timeout(PATIENCE).connect().await.unwrap()
+}
+
+pub fn members(channel: &Channel) -> Members {
+    MemberServiceClient::new(channel.clone())
+        .max_decoding_message_size(CLIENT_MAX_BYTES)
+        .max_encoding_message_size(CLIENT_MAX_BYTES)
+}
+
+/// A memberbase and a client for its members.
+#[derive(Clone)]
+pub struct Base {
+    pub id: String,
+    pub client: Members,
+}
+
+impl Base {
+    pub fn request(&self, members: Vec<v1::MemberInput>) -> v1::BulkUpsertMembersRequest {
+        v1::BulkUpsertMembersRequest { member_base_id: self.id.clone(), members, ..Default::default() }
+    }
+
+    pub async fn send(&mut self, request: v1::BulkUpsertMembersRequest) -> v1::BulkUpsertMembersResponse {
+        self.client.bulk_upsert_members(request).await.unwrap().into_inner()
+    }
+
+    pub async fn upsert(&mut self, members: Vec<v1::MemberInput>) -> v1::BulkUpsertMembersResponse {
+        let request = self.request(members);
+        self.send(request).await
+    }
+
+    /// Upserts rows none of which may fail, in calls of 5,000, and returns their ids.
+    pub async fn fill(&mut self, members: Vec<v1::MemberInput>) -> Vec<String> {
+        let mut ids = Vec::new();
+        for part in members.chunks(5_000) {
+            let reply = self.upsert(part.to_vec()).await;
+            assert_eq!(
+                reply.counts.unwrap().failed,
+                0,
+                "{:?}",
+                reply.results.iter().find(|r| r.error.is_some())
+            );
+            ids.extend(reply.results.into_iter().map(|result| result.id));
+        }
+        ids
+    }
+
+    pub async fn get(&mut self, r#ref: &str) -> Result<v1::Member, Status> {
+        let request = v1::GetMemberRequest {
+            member_base_id: Some(self.id.clone()),
+            r#ref: Some(r#ref.into()),
+            ..Default::default()
+        };
+        Ok(self.client.get_member(request).await?.into_inner().member.unwrap())
+    }
+
+    pub fn list_request(&self, filters: Vec<v1::Filter>) -> v1::ListMembersRequest {
+        v1::ListMembersRequest { member_base_id: self.id.clone(), filters, ..Default::default() }
+    }
+
+    pub async fn list(&mut self, request: v1::ListMembersRequest) -> Result<v1::ListMembersResponse, Status> {
+        Ok(self.client.list_members(request).await?.into_inner())
+    }
+
+    /// The refs of all members that match, over as many pages as it takes.
+    pub async fn refs(&mut self, filters: Vec<v1::Filter>) -> Vec<String> {
+        let mut request = self.list_request(filters);
+        let mut refs = Vec::new();
+        loop {
+            let reply = self.list(request.clone()).await.unwrap();
+            refs.extend(reply.members.into_iter().map(|member| member.r#ref.unwrap_or_default()));
+            let page = reply.page.unwrap();
+            assert_eq!(page.more, page.cursor.is_some());
+            if !page.more {
+                return refs;
+            }
+            request.pagination = Some(v1::Pagination { cursor: page.cursor, ..Default::default() });
+        }
+    }
+
+    pub async fn delete(&mut self, ids: Vec<String>, refs: Vec<String>) -> v1::BulkDeleteMembersResponse {
+        let member_base_id = self.id.clone();
+        let request =
+            v1::BulkDeleteMembersRequest { member_base_id, member_ids: ids, refs, ..Default::default() };
+        self.client.bulk_delete_members(request).await.unwrap().into_inner()
+    }
+}
+
+/// A row with nothing but a ref.
+pub fn row(r#ref: &str) -> v1::MemberInput {
+    v1::MemberInput { r#ref: Some(r#ref.into()), ..Default::default() }
+}
+
+/// Rows `prefix0` to `prefix{count - 1}`, each with an e-mail address.
+pub fn rows(prefix: &str, count: usize) -> Vec<v1::MemberInput> {
+    (0..count)
+        .map(|i| v1::MemberInput {
+            email: Some(format!("{prefix}{i}@example.com")),
+            first_name: Some("Ana".into()),
+            ..row(&format!("{prefix}{i}"))
+        })
+        .collect()
+}
+
+pub fn outcomes(reply: &v1::BulkUpsertMembersResponse) -> Vec<Outcome> {
+    reply.results.iter().map(v1::MemberResult::outcome).collect()
+}
+
+/// The reason of a row's error, or nothing.
+pub fn row_reason(result: &v1::MemberResult) -> &str {
+    result.error.as_ref().map_or("", |error| &error.reason)
+}
+
+/// A condition such as `condition("tier", |filter| filter.eq = Some(text("gold")))`.
+pub fn condition(key: &str, set: impl FnOnce(&mut v1::Filter)) -> v1::Filter {
+    let mut filter = v1::Filter { key: key.into(), ..Default::default() };
+    set(&mut filter);
+    filter
+}
+
+pub fn eq(key: &str, value: &str) -> v1::Filter {
+    condition(key, |filter| filter.eq = Some(text(value)))
+}
+
+pub fn text(value: &str) -> prost_types::Value {
+    prost_types::Value { kind: Some(prost_types::value::Kind::StringValue(value.into())) }
+}
+
+pub fn number(value: f64) -> prost_types::Value {
+    prost_types::Value { kind: Some(prost_types::value::Kind::NumberValue(value)) }
+}
+
+pub fn list(values: &[&str]) -> prost_types::ListValue {
+    prost_types::ListValue { values: values.iter().map(|value| text(value)).collect() }
+}
+
+/// Asserts the code and reason of an error, that it has our domain, and returns the fields at fault.
+#[track_caller]
+pub fn refused(status: &Status, code: Code, reason: &str) -> Vec<String> {
+    assert_eq!(status.code(), code, "{status:?}");
+    let details = status.get_error_details();
+    let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
+    assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason, "memberbase"), "{status:?}");
+    let violations = details.bad_request().map(|faults| faults.field_violations.clone()).unwrap_or_default();
+    violations.into_iter().map(|fault| fault.field).collect()
+}
+
+/// The program as a child process, killed when dropped.
+pub struct Process {
+    child: Child,
+    pub address: String,
+}
+
+impl Process {
+    /// Starts `memberbase serve` and waits until it serves.
+    pub fn serve(data: &Path) -> Self {
+        let mut child = command(data).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address =
+            line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("said {line:?}")).to_owned();
+        Self { child, address }
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, signal).unwrap();
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `memberbase serve` on a free port, without the settings of whoever runs the tests.
+pub fn command(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    for key in memberbase::config::KEYS {
+        command.env_remove(memberbase::config::variable(key));
+    }
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--reserve", "1MiB", "--memory", "128MiB", "--data"])
+        .arg(data);
+    command
+}
+
+/// Runs a command that must end by itself: its exit code, and what it wrote to standard error.
+pub fn run(command: &mut Command) -> (Option<i32>, String) {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    (child.wait().unwrap().code(), text)
+}

@@ -1,0 +1,101 @@
+//! The program as a process: starting, stopping, and refusing to start.
+
+use std::fs;
+
+use memberbase::api::grpc::v1;
+use rustix::process::Signal;
+
+use crate::harness::{Process, command, connect, members, row, run};
+
+/// Exit code of bad settings.
+const USAGE: i32 = 64;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_is_there_after_a_stop_and_after_a_kill() {
+    let data = tempfile::tempdir().unwrap();
+    let mut id = String::new();
+    let mut base = String::new();
+    for (round, signal) in [(0, Signal::TERM), (1, Signal::KILL), (2, Signal::INT)] {
+        let mut server = Process::serve(data.path());
+        let channel = connect(&server.address).await;
+        if round == 0 {
+            let mut bases = v1::member_base_service_client::MemberBaseServiceClient::new(channel.clone());
+            let request = v1::CreateMemberBaseRequest { name: "Kept".into(), ..Default::default() };
+            base = bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id;
+        }
+        let request = v1::BulkUpsertMembersRequest {
+            member_base_id: base.clone(),
+            members: vec![row("always"), row(&format!("round{round}"))],
+            ..Default::default()
+        };
+        let reply = members(&channel).bulk_upsert_members(request).await.unwrap().into_inner();
+        if round > 0 {
+            assert_eq!((reply.results[0].outcome(), &reply.results[0].id), (v1::Outcome::Unchanged, &id));
+            let get = v1::GetMemberRequest {
+                member_base_id: Some(base.clone()),
+                r#ref: Some(format!("round{}", round - 1)),
+                ..Default::default()
+            };
+            members(&channel).get_member(get).await.unwrap();
+        }
+        id.clone_from(&reply.results[0].id);
+        server.signal(signal);
+        let status = server.wait();
+        assert_eq!(status.success(), signal != Signal::KILL, "{signal:?}: {status}");
+    }
+}
+
+#[test]
+fn a_data_directory_in_use_is_a_clear_error() {
+    let data = tempfile::tempdir().unwrap();
+    let _server = Process::serve(data.path());
+    let (code, text) = run(&mut command(data.path()));
+    assert!(code.is_some_and(|code| code != 0 && code != USAGE), "{code:?}");
+    assert!(text.contains("in use"), "{text}");
+    assert!(text.contains(data.path().to_str().unwrap()), "{text}");
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_written_is_a_clear_error() {
+    // Whoever runs the tests, not even root can make a folder in a file.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "not a folder").unwrap();
+    for data in [file.clone(), file.join("data"), "/proc/memberbase-data".into()] {
+        let (code, text) = run(&mut command(&data));
+        assert!(code.is_some_and(|code| code != 0 && code != USAGE), "{code:?}");
+        assert!(text.contains(data.to_str().unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn all_bad_settings_are_told_at_once() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("settings.toml");
+    fs::write(&file, "colour = \"red\"\ngrace = \"soon\"").unwrap();
+    let (code, text) = run(command(data.path()).arg("--config").arg(&file).env("MEMBERBASE_ENGINE", "steam"));
+    assert_eq!(code, Some(USAGE), "{text}");
+    for word in ["colour", "grace", "MEMBERBASE_ENGINE"] {
+        assert!(text.contains(word), "{word} is missing in {text}");
+    }
+}
+
+#[test]
+fn other_machines_are_not_served_by_accident() {
+    let data = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    let (code, text) = run(command.args(["serve", "--listen", "0.0.0.0:0", "--data"]).arg(data.path()));
+    assert_eq!(code, Some(USAGE));
+    assert!(text.contains("--insecure-no-auth") && text.contains("--insecure-plaintext"), "{text}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_a_clear_error() {
+    let data = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    let (code, text) = run(command.args(["serve", "--listen", &address, "--data"]).arg(data.path()));
+    assert!(code.is_some_and(|code| code != 0 && code != USAGE), "{code:?}");
+    assert!(text.contains(&address), "{text}");
+}
