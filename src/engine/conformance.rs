@@ -13,8 +13,10 @@ mod model;
 pub(super) struct Subject {
     pub(super) engine: Arc<dyn Engine>,
     /// Called when nobody else holds the engine any more.
-    pub(super) restart: Box<dyn Fn(Arc<dyn Engine>, Stop) -> Arc<dyn Engine> + Send + Sync>,
+    pub(super) restart: Restart,
 }
+
+type Restart = Box<dyn Fn(Arc<dyn Engine>, Stop) -> Arc<dyn Engine> + Send + Sync>;
 
 /// How an engine ends before it starts again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -117,7 +117,7 @@ impl Engine for Faulty {
         match fault {
             None => {
                 let one_less = |n: u64| n.checked_sub(1);
-                match self.failing_appends.try_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+                match self.failing_appends.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
                     Ok(_) => failed(injected()),
                     Err(_) => self.inner.append(batch),
                 }

@@ -82,7 +82,7 @@ type Writes = Vec<(Key, Option<Value>)>;
 /// The engine, what callers hold of it, and the model: batches by number, and which of them are published.
 struct World {
     engine: Option<Arc<dyn Engine>>,
-    restart: Box<dyn Fn(Arc<dyn Engine>, Stop) -> Arc<dyn Engine> + Send + Sync>,
+    restart: Restart,
     numbered: Vec<(Append, usize)>,
     durable: Vec<(Durable, usize)>,
     batches: Vec<(Writes, bool)>,
@@ -138,7 +138,7 @@ impl World {
 
     async fn append(&mut self, writes: &[(u8, Option<u16>)], check: Option<(u8, bool)>) {
         let writes: BTreeMap<Key, Option<Value>> =
-            writes.iter().map(|(k, v)| (name(*k), v.map(|v| content(v)))).collect();
+            writes.iter().map(|(k, v)| (name(*k), v.map(content))).collect();
         let mut batch = Batch::default();
         for (key, value) in &writes {
             match value {

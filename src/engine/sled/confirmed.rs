@@ -46,6 +46,11 @@ pub(super) fn read(log_dir: &Path, timeline: Timeline) -> Result<u64, EngineErro
     }
 }
 
+/// Whether a position was ever written.
+pub(super) fn exists(log_dir: &Path) -> bool {
+    path(log_dir).exists()
+}
+
 /// Replaces the position, durably.
 pub(super) fn write(log_dir: &Path, timeline: Timeline, number: u64) -> Result<(), EngineError> {
     files::replace(&path(log_dir), &encode(timeline, number))

@@ -37,7 +37,7 @@ impl Disk {
     /// longer covers what was accepted since, so writes work again as soon as space is freed.
     pub(super) fn admit(&self, bytes: u64) -> Result<(), EngineError> {
         let enough = |free: u64| free.checked_sub(bytes).filter(|left| *left >= self.reserve);
-        if self.free.try_update(Ordering::Relaxed, Ordering::Relaxed, enough).is_ok() {
+        if self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough).is_ok() {
             return Ok(());
         }
         let free = self.look();

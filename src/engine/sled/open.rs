@@ -88,6 +88,7 @@ fn open_log(config: &SledConfig, disk: &Disk) -> Result<Opened, EngineError> {
         files::remove(leftover)?;
     }
     if found.segments.is_empty() {
+        refuse_if_log_is_gone(config)?;
         writer::found(disk, &dir)?;
     }
     let segments = segment::list(&dir)?.segments;
@@ -109,6 +110,16 @@ fn open_log(config: &SledConfig, disk: &Disk) -> Result<Opened, EngineError> {
     }
     let place = Place { timeline, next_sequence, durable: end.last };
     Ok(Opened { segments, end, confirmed, place, bytes })
+}
+
+/// The log is made before anything else, so a store that has anything but a log is not new.
+fn refuse_if_log_is_gone(config: &SledConfig) -> Result<(), EngineError> {
+    let dir = config.log_dir();
+    if !config.sled_dir().exists() && !confirmed::exists(&dir) {
+        return Ok(());
+    }
+    let detail = "the log is gone, though the store has been used; put its segments back".to_owned();
+    Err(EngineError::Corrupt { file: dir.display().to_string(), offset: 0, detail })
 }
 
 fn lock_dir(dir: &Path) -> Result<File, EngineError> {

@@ -85,15 +85,15 @@ impl Header {
     pub(super) fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
         let u32_at = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let u64_at = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-        let kind = match bytes.get(8)? {
-            &KIND_BATCH => Kind::Batch,
-            &KIND_MARK => Kind::Mark,
+        let kind = match *bytes.get(8)? {
+            KIND_BATCH => Kind::Batch,
+            KIND_MARK => Kind::Mark,
             _ => return None,
         };
         let stored_len = u32_at(12)?;
-        let plain_len = match bytes.get(9)? {
+        let plain_len = match *bytes.get(9)? {
             0 => None,
-            &FLAG_ZSTD => Some(u32_at(16)?),
+            FLAG_ZSTD => Some(u32_at(16)?),
             _ => return None,
         };
         let limit = u32::try_from(MAX_PAYLOAD_BYTES).ok()?;

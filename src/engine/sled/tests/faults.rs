@@ -158,7 +158,7 @@ async fn a_full_disk_refuses_writes_before_they_get_a_number_and_takes_them_agai
     store.config.reserve_bytes = 1000;
     let engine = store.open();
     settle(&engine, &store).await;
-    for free in [0, 999, 1000] {
+    for free in [1000, 999, 0] {
         store.config.faults.set_free_bytes(Some(free));
         // What the file system said before still covers a little.
         engine.shared.disk.look();

@@ -63,7 +63,7 @@ async fn sled_files_full_of_garbage_are_rebuilt() {
     for name in ["db", "conf"] {
         let store = closed().await;
         let path = store.config.sled_dir().join(name);
-        let garbage = content(9).repeat(fs::metadata(&path).unwrap().len() as usize / 300 + 1);
+        let garbage = content(9).repeat(fs::read(&path).unwrap().len() / 300 + 1);
         fs::write(&path, garbage).unwrap();
         for snapshot in files::list(&store.config.sled_dir()).unwrap() {
             if snapshot.file_name().unwrap().to_str().unwrap().starts_with("snap.") {

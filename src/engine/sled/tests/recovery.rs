@@ -160,6 +160,8 @@ async fn the_whole_log_gone_is_not_taken_for_a_new_store() {
     engine.close().await.unwrap();
     store.segments().iter().for_each(|path| fs::remove_file(path).unwrap());
     assert!(matches!(store.try_open().unwrap_err(), EngineError::Corrupt { .. }));
+    fs::remove_dir_all(store.log_dir()).unwrap();
+    assert!(matches!(store.try_open().unwrap_err(), EngineError::Corrupt { .. }));
 }
 
 #[tokio::test]
