@@ -2,7 +2,8 @@
 //!
 //! Per 1,000 members one batch of 63 blocks of 16 rows, a commit record of up to 60 KB and the base's header; per ten of
 //! those a checkpoint of 800-byte buckets. Two batches are in flight, as a lane has them. Then reads, a clean close, an
-//! open, and an open after `kill -9` of a child that does the same load.
+//! open, and an open after `kill -9` of a child that does the same load. `BENCH_DIR` and `BENCH_CACHE_MB` say where, and
+//! with how large a page cache.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -81,7 +82,10 @@ async fn child(dir: &Path, members: u64) {
 }
 
 async fn open(dir: &Path, what: &str) -> SledEngine {
-    let config = SledConfig::new(dir.join("data"));
+    let mut config = SledConfig::new(dir.join("data"));
+    if let Some(cache) = std::env::var("BENCH_CACHE_MB").ok().and_then(|mb| mb.parse::<u64>().ok()) {
+        config.cache_bytes = cache * 1024 * 1024;
+    }
     let start = Instant::now();
     let opened = tokio::task::spawn_blocking(|| SledEngine::open(config, |line| println!("  {line}")));
     let engine = opened.await.unwrap().unwrap();

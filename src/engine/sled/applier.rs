@@ -137,7 +137,7 @@ pub(super) fn run_confirmer(shared: &Shared, requests: &Receiver<u64>) {
 
 impl Shared {
     fn apply(&self, group: &[Ops], last: u64) -> Result<(), EngineError> {
-        self.with_sled(|sled| sled.apply(group, self.timeline, last))
+        self.with_sled(|sled| Ok(sled.apply(group, self.timeline, last)?))
     }
 
     /// Makes everything applied durable and confirms it up to `number`, which must have been applied.

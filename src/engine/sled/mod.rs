@@ -189,7 +189,7 @@ impl Shared {
         };
         self.with_sled(|sled| {
             let both = keys.iter().zip(found);
-            both.map(|(key, found)| found.map_or_else(|| sled.get(key), Ok)).collect()
+            both.map(|(key, found)| found.map_or_else(|| Ok(sled.get(key)?), Ok)).collect()
         })
     }
 
@@ -209,7 +209,7 @@ impl Shared {
 
     fn newest(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
         let pending = self.backlog.read().newest(key);
-        pending.map_or_else(|| self.with_sled(|sled| sled.get(key)), Ok)
+        pending.map_or_else(|| self.with_sled(|sled| Ok(sled.get(key)?)), Ok)
     }
 
     fn with_sled<T>(&self, use_it: impl FnOnce(&Sled) -> Result<T, EngineError>) -> Result<T, EngineError> {

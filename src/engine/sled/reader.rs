@@ -187,12 +187,12 @@ pub(super) fn find_end(segments: &[Segment], confirmed: u64) -> Result<End, Engi
 }
 
 /// Hands over the batches `after + 1 ..= last`, all of which must be there.
-pub(super) fn replay(
+pub(super) fn replay<E: From<EngineError>>(
     segments: &[Segment],
     after: u64,
     last: u64,
-    mut apply: impl FnMut(u64, Vec<Op>) -> Result<(), EngineError>,
-) -> Result<(), EngineError> {
+    mut apply: impl FnMut(u64, Vec<Op>) -> Result<(), E>,
+) -> Result<(), E> {
     read(segments, after, last, |reader, record| {
         let number = record.header.number;
         let ops =
@@ -202,12 +202,12 @@ pub(super) fn replay(
 }
 
 /// Hands over the records of the batches `after + 1 ..= last`, all of which must be there.
-pub(super) fn read(
+pub(super) fn read<E: From<EngineError>>(
     segments: &[Segment],
     after: u64,
     last: u64,
-    mut visit: impl FnMut(&SegmentReader<'_>, Record) -> Result<(), EngineError>,
-) -> Result<(), EngineError> {
+    mut visit: impl FnMut(&SegmentReader<'_>, Record) -> Result<(), E>,
+) -> Result<(), E> {
     if after >= last {
         return Ok(());
     }
@@ -222,9 +222,8 @@ pub(super) fn read(
                 Step::Record(_) => {}
                 Step::End | Step::Bad => {
                     let missing = reader.expected;
-                    return Err(
-                        reader.corrupt(format!("batch {missing}, which was durable, is missing or damaged"))
-                    );
+                    let detail = format!("batch {missing}, which was durable, is missing or damaged");
+                    return Err(reader.corrupt(detail).into());
                 }
             }
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::super::EngineError;
 use super::super::pending::{Op, Ops};
 use super::segment::{Segment, Timeline};
-use super::working::{self, OpenError, Sled};
+use super::working::{self, Sled, Trouble};
 use super::{confirmed, reader};
 
 /// Replayed writes are applied in groups of about this size.
@@ -44,17 +44,18 @@ pub(super) fn restore(
     if source.confirmed > 0 && !dir.exists() {
         return rebuild(dir, cache_bytes, source, "it is gone", progress);
     }
-    match open_trusted(dir, cache_bytes, source) {
-        Ok(sled) => replay(sled, source, source.confirmed, progress),
-        Err(OpenError::Machine(error)) => Err(error),
-        Err(OpenError::Content(why)) => rebuild(dir, cache_bytes, source, &why, progress),
+    let opened = open_trusted(dir, cache_bytes, source);
+    match opened.and_then(|sled| replay(sled, source, source.confirmed, progress)) {
+        Ok(restored) => Ok(restored),
+        Err(Trouble::Machine(error)) => Err(error),
+        Err(Trouble::Content(why)) => rebuild(dir, cache_bytes, source, &why, progress),
     }
 }
 
 /// sled, if replay from the confirmed position makes it complete.
-fn open_trusted(dir: &Path, cache_bytes: u64, source: Source<'_>) -> Result<Sled, OpenError> {
+fn open_trusted(dir: &Path, cache_bytes: u64, source: Source<'_>) -> Result<Sled, Trouble> {
     let sled = Sled::open(dir, cache_bytes)?;
-    let position = sled.position().map_err(OpenError::Machine)?;
+    let position = sled.position()?;
     let why = match position {
         None if source.confirmed > 0 => "it is empty".to_owned(),
         Some((timeline, _)) if timeline != source.timeline => {
@@ -68,7 +69,7 @@ fn open_trusted(dir: &Path, cache_bytes: u64, source: Source<'_>) -> Result<Sled
         }
         None | Some(_) => return Ok(sled),
     };
-    Err(OpenError::Content(why))
+    Err(Trouble::Content(why))
 }
 
 fn rebuild(
@@ -84,11 +85,11 @@ fn rebuild(
         progress(format!("what was there is kept as {} until the next time", aside.display()));
     }
     confirmed::write(source.log_dir, source.timeline, 0)?;
-    let sled = Sled::open(dir, cache_bytes).map_err(|error| match error {
-        OpenError::Machine(error) => error,
-        OpenError::Content(why) => EngineError::Io(format!("a new working copy cannot be opened: {why}")),
-    })?;
-    replay(sled, source, 0, progress)
+    let rebuilt = Sled::open(dir, cache_bytes).and_then(|sled| replay(sled, source, 0, progress));
+    rebuilt.map_err(|error| match error {
+        Trouble::Machine(error) => error,
+        Trouble::Content(why) => EngineError::Io(format!("the working copy cannot be rebuilt: {why}")),
+    })
 }
 
 fn replay(
@@ -96,7 +97,7 @@ fn replay(
     source: Source<'_>,
     after: u64,
     progress: &dyn Fn(String),
-) -> Result<Restored, EngineError> {
+) -> Result<Restored, Trouble> {
     let Source { segments, timeline, last, .. } = source;
     let mut group: Vec<Ops> = Vec::new();
     let (mut group_bytes, mut replayed_bytes, mut told) = (0, 0, 0);
@@ -113,7 +114,7 @@ fn replay(
             told = replayed_bytes;
             progress(format!("replayed batch {number} of {last} into the working copy"));
         }
-        Ok(())
+        Ok::<(), Trouble>(())
     })?;
     sled.set_position(timeline, last)?;
     Ok(Restored { sled, replayed_bytes })

@@ -27,19 +27,36 @@ use super::{files, lock};
 
 /// sled gives its file lock back some time after it was dropped.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// How sled words it.
+const LOCKED: &str = "could not acquire lock";
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// Values from this size on are handed out without copying them.
 const SHARE_FROM_BYTES: usize = 512;
 /// The key of the position.
 const POSITION_KEY: &[u8] = b"";
 
-/// Why sled could not be opened.
+/// Why sled could not do something.
 #[derive(Debug)]
-pub(super) enum OpenError {
-    /// The machine refuses: opening again may work, and the content is not in doubt.
+pub(super) enum Trouble {
+    /// The machine refuses: it may work later, and the content is not in doubt.
     Machine(EngineError),
-    /// The content is not usable.
+    /// The content is not usable: only a rebuild helps.
     Content(String),
+}
+
+impl From<EngineError> for Trouble {
+    fn from(error: EngineError) -> Self {
+        Self::Machine(error)
+    }
+}
+
+impl From<Trouble> for EngineError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Machine(error) => error,
+            Trouble::Content(why) => Self::Io(format!("the working copy is damaged: {why}")),
+        }
+    }
 }
 
 /// sled, opened.
@@ -55,73 +72,77 @@ pub(super) struct Sled {
 
 impl Sled {
     /// Opens what is in `dir`, or makes it.
-    pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
-        remove_unfinished_snapshots(dir).map_err(OpenError::Machine)?;
+    pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
+        remove_unfinished_snapshots(dir)?;
         let config = ::sled::Config::new().path(dir).cache_capacity(cache_bytes).flush_every_ms(None);
         let give_up = Instant::now() + LOCK_PATIENCE;
         let db = loop {
-            match catch_unwind(AssertUnwindSafe(|| config.open())) {
-                Ok(Ok(db)) => break db,
-                Ok(Err(error)) if is_locked(&error) && Instant::now() < give_up => thread::sleep(LOCK_PAUSE),
-                Ok(Err(error)) => return Err(judge(&error)),
-                Err(_) => return Err(OpenError::Content("sled panicked".to_owned())),
+            match guarded(|| config.open()) {
+                Err(Trouble::Machine(EngineError::Io(why)))
+                    if why.contains(LOCKED) && Instant::now() < give_up =>
+                {
+                    thread::sleep(LOCK_PAUSE);
+                }
+                opened => break opened?,
             }
         };
         let path = dir.join("db");
-        let file = File::open(&path).map_err(|e| OpenError::Machine(files::error("open", &path, &e)))?;
+        let file = File::open(&path).map_err(|e| files::error("open", &path, &e))?;
         Ok(Self { db, dir: dir.to_owned(), file, synced_blobs: Mutex::default() })
     }
 
     /// The timeline and number of the last batch applied; `None` if nothing ever was.
-    pub(super) fn position(&self) -> Result<Option<(Timeline, u64)>, EngineError> {
-        let Some(value) = self.db.get(POSITION_KEY).map_err(|e| failed(&e))? else { return Ok(None) };
+    pub(super) fn position(&self) -> Result<Option<(Timeline, u64)>, Trouble> {
+        let Some(value) = guarded(|| self.db.get(POSITION_KEY))? else { return Ok(None) };
         let timeline = value.get(..16).and_then(|b| b.try_into().ok());
         let number = value.get(16..).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes);
         Ok(timeline.zip(number))
     }
 
-    pub(super) fn set_position(&self, timeline: Timeline, number: u64) -> Result<(), EngineError> {
+    pub(super) fn set_position(&self, timeline: Timeline, number: u64) -> Result<(), Trouble> {
         let value = [timeline.as_slice(), &number.to_le_bytes()].concat();
-        self.db.insert(POSITION_KEY, value).map(drop).map_err(|e| failed(&e))
+        guarded(|| self.db.insert(POSITION_KEY, value)).map(drop)
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
-        Ok(self.db.get(key).map_err(|e| failed(&e))?.map(into_value))
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Value>, Trouble> {
+        Ok(guarded(|| self.db.get(key))?.map(into_value))
     }
 
     /// The pairs of a range in scan order.
     pub(super) fn range(&self, range: &KeyRange, direction: Direction) -> merge::Below<'_> {
         let bounds = (range.start.as_ref().map(Vec::as_slice), range.end.as_ref().map(Vec::as_slice));
-        let found = self.db.range::<&[u8], _>(bounds);
-        let pair = |pair: ::sled::Result<(::sled::IVec, ::sled::IVec)>| match pair {
-            Ok((key, _)) if key.is_empty() => None,
-            Ok((key, value)) => Some(Ok((key.to_vec(), into_value(value)))),
-            Err(error) => Some(Err(failed(&error))),
+        let mut found = self.db.range::<&[u8], _>(bounds);
+        let mut next = move || {
+            let pair = match direction {
+                Direction::Forward => found.next(),
+                Direction::Backward => found.next_back(),
+            };
+            pair.transpose()
         };
-        match direction {
-            Direction::Forward => Box::new(found.filter_map(pair)),
-            Direction::Backward => Box::new(found.rev().filter_map(pair)),
-        }
+        let pairs = std::iter::from_fn(move || guarded(&mut next).transpose());
+        Box::new(pairs.filter(|pair| !matches!(pair, Ok((key, _)) if key.is_empty())).map(|pair| {
+            let (key, value) = pair?;
+            Ok((key.to_vec(), into_value(value)))
+        }))
     }
 
     /// Applies a group of batches that ends with number `last`. A key that several of them write is written once, and
     /// keys are written in order, both of which spare sled work.
-    pub(super) fn apply(&self, group: &[Ops], timeline: Timeline, last: u64) -> Result<(), EngineError> {
+    pub(super) fn apply(&self, group: &[Ops], timeline: Timeline, last: u64) -> Result<(), Trouble> {
         let writes: BTreeMap<&[u8], &Option<Value>> =
             group.iter().flat_map(|ops| ops.iter()).map(|op| (op.key.as_ref(), &op.value)).collect();
         for (key, value) in writes {
-            let done = match value {
+            guarded(|| match value {
                 Some(value) => self.db.insert(key, value.as_ref()),
                 None => self.db.remove(key),
-            };
-            done.map_err(|e| failed(&e))?;
+            })?;
         }
         self.set_position(timeline, last)
     }
 
     /// Brings everything applied so far to stable storage. Other threads may apply meanwhile.
     pub(super) fn sync(&self) -> Result<(), EngineError> {
-        self.db.flush().map_err(|e| failed(&e))?;
+        guarded(|| self.db.flush())?;
         self.file.sync_data().map_err(|e| files::error("sync", &self.dir.join("db"), &e))?;
         self.sync_blobs()?;
         for path in files::list(&self.dir)? {
@@ -149,7 +170,7 @@ impl Sled {
 
     /// The size of sled's files.
     pub(super) fn bytes(&self) -> u64 {
-        self.db.size_on_disk().unwrap_or(0)
+        guarded(|| self.db.size_on_disk()).unwrap_or(0)
     }
 }
 
@@ -197,28 +218,30 @@ fn into_value(value: ::sled::IVec) -> Value {
     if value.len() >= SHARE_FROM_BYTES { Bytes::from_owner(value) } else { Bytes::copy_from_slice(&value) }
 }
 
-fn failed(error: &::sled::Error) -> EngineError {
-    EngineError::Io(format!("sled: {error}"))
+/// Calls sled, which reports some kinds of damage by a panic.
+fn guarded<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, Trouble> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(judge(&error)),
+        Err(_) => Err(Trouble::Content("sled panicked".to_owned())),
+    }
 }
 
-fn is_locked(error: &::sled::Error) -> bool {
-    matches!(error, ::sled::Error::Io(e) if e.to_string().contains("could not acquire lock"))
-}
-
-fn judge(error: &::sled::Error) -> OpenError {
+fn judge(error: &::sled::Error) -> Trouble {
     use io::ErrorKind::{OutOfMemory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    const TOO_MANY_FILES: [Option<i32>; 2] = [Some(23), Some(24)];
+    const MACHINE: [io::ErrorKind; 5] =
+        [OutOfMemory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
+    // sled passes these on as text.
+    const MACHINE_TEXTS: [&str; 3] = [LOCKED, "code: 23", "code: 24"];
     match error {
-        ::sled::Error::Io(e)
-            if is_locked(error)
-                || TOO_MANY_FILES.contains(&e.raw_os_error())
-                || matches!(
-                    e.kind(),
-                    OutOfMemory | PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
-                ) =>
-        {
-            OpenError::Machine(failed(error))
+        ::sled::Error::Io(e) => {
+            let text = format!("{e:?}");
+            if MACHINE.contains(&e.kind()) || MACHINE_TEXTS.iter().any(|t| text.contains(t)) {
+                Trouble::Machine(EngineError::Io(format!("sled: {e}")))
+            } else {
+                Trouble::Content(e.to_string())
+            }
         }
-        other => OpenError::Content(other.to_string()),
+        other => Trouble::Content(other.to_string()),
     }
 }

@@ -174,7 +174,7 @@ pub(super) fn secure_tail(
         );
         file.write_at(at, &buffer).map_err(failed)?;
         at += as_u64(buffer.len());
-        Ok(())
+        Ok::<(), EngineError>(())
     })?;
     file.sync().map_err(failed)?;
     buffer.clear();
