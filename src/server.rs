@@ -8,7 +8,7 @@ mod accept;
 mod front;
 mod store;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +68,7 @@ pub fn worker_threads() -> usize {
 pub async fn serve(config: Config) -> Result<(), ServeError> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_max_level(config.log)
         .with_target(false)
         .init();

@@ -88,6 +88,11 @@ impl Attributes {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
+    /// Keys and values in order of the keys, given away.
+    pub fn into_entries(self) -> Vec<(String, AttributeValue)> {
+        self.0
+    }
+
     /// Number of keys.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -102,3 +102,32 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::Code;
+    use tonic::Status;
+
+    async fn call(front: &mut Front, path: &str) -> Response<Body> {
+        let request = Request::post(path).header("content-type", "application/grpc").body(Body::empty());
+        front.call(request.unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn until_the_store_is_open_calls_are_unavailable_and_health_answers() {
+        let mut front = Front::new().await.unwrap();
+        let response = call(&mut front, "/publisher.v1.MemberService/GetMember").await;
+        let status = Status::from_header_map(response.headers()).unwrap();
+        assert_eq!(
+            (status.code(), error::reason_of(&status).as_deref()),
+            (Code::Unavailable, Some("STARTING"))
+        );
+        // Health answers with a message, so there is no status in the head.
+        let response = call(&mut front, "/grpc.health.v1.Health/Watch").await;
+        assert!(
+            Status::from_header_map(response.headers())
+                .is_none_or(|status| status.code() != Code::Unavailable)
+        );
+    }
+}

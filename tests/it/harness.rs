@@ -20,6 +20,9 @@ const CLIENT_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// No test waits longer for anything than this.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long calls under way may take when a test's server stops.
+pub const GRACE: Duration = Duration::from_secs(20);
+
 pub type Members = MemberServiceClient<Channel>;
 pub type MemberBases = MemberBaseServiceClient<Channel>;
 
@@ -77,7 +80,7 @@ pub fn config(data: &Path) -> Config {
         data: data.to_owned(),
         memory: 128 << 20,
         reserve: 1 << 20,
-        grace: Duration::from_secs(5),
+        grace: GRACE,
         ..Config::default()
     }
 }

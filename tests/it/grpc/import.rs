@@ -165,3 +165,20 @@ async fn a_client_that_goes_away_harms_nothing() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_streams_between_two_chunks_and_keeps_what_was_handed_in() {
+    let server = Server::start().await;
+    let mut base = server.base().await;
+    let (chunks, stream) = mpsc::channel(8);
+    let first = ImportMembersRequest { options: options(&base), ..chunk(1, rows("a", 100)) };
+    chunks.send(first).await.unwrap();
+    let mut answers = base.client.import_members(ReceiverStream::new(stream)).await.unwrap().into_inner();
+    assert_eq!(answers.next().await.unwrap().unwrap().chunk, 1);
+    let stopped = std::time::Instant::now();
+    server.stop().await;
+    assert!(stopped.elapsed() < crate::harness::GRACE, "the idle stream held the server up");
+    let status = answers.next().await.unwrap().unwrap_err();
+    refused(&status, Code::Unavailable, "SHUTTING_DOWN");
+    drop(chunks);
+}

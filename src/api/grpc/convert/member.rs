@@ -5,7 +5,8 @@ use prost_types::{ListValue, Struct, Value, value::Kind};
 use super::timestamp;
 use crate::api::grpc::v1;
 use crate::model::{
-    AccountDetails, AttributeValue, BaseNumber, Email, Member, Name, Phone, Ref, Row, Sealer, Tier, WorkerId,
+    AccountDetails, AttributeValue, Attributes, BaseNumber, Email, Member, Name, Phone, Ref, Row, Sealer,
+    Tier, WorkerId,
 };
 
 /// Turns the members of one memberbase into messages; seals the memberbase's id once.
@@ -41,13 +42,7 @@ impl<'a> ToWire<'a> {
             company: profile.company.map(Name::into_string),
             enable_payroll: profile.enable_payroll,
             account_details: profile.account_details.map(account),
-            attributes: (!member.attributes.is_empty()).then(|| Struct {
-                fields: member
-                    .attributes
-                    .iter()
-                    .map(|(key, value)| (key.to_owned(), attribute(value)))
-                    .collect(),
-            }),
+            attributes: attributes(member.attributes),
             created_at: Some(timestamp(member.created_at)),
             updated_at: Some(timestamp(member.updated_at)),
             revision: member.revision,
@@ -72,14 +67,22 @@ fn account(account: AccountDetails) -> v1::AccountDetails {
     }
 }
 
-fn attribute(value: &AttributeValue) -> Value {
-    let text = |text: &String| Value { kind: Some(Kind::StringValue(text.clone())) };
+fn attributes(attributes: Attributes) -> Option<Struct> {
+    if attributes.is_empty() {
+        return None;
+    }
+    let entries = attributes.into_entries().into_iter();
+    Some(Struct { fields: entries.map(|(key, value)| (key, attribute(value))).collect() })
+}
+
+fn attribute(value: AttributeValue) -> Value {
+    let text = |text: String| Value { kind: Some(Kind::StringValue(text)) };
     match value {
         AttributeValue::Text(content) => text(content),
-        AttributeValue::Number(number) => Value { kind: Some(Kind::NumberValue(*number)) },
-        AttributeValue::Bool(value) => Value { kind: Some(Kind::BoolValue(*value)) },
+        AttributeValue::Number(number) => Value { kind: Some(Kind::NumberValue(number)) },
+        AttributeValue::Bool(value) => Value { kind: Some(Kind::BoolValue(value)) },
         AttributeValue::List(items) => {
-            Value { kind: Some(Kind::ListValue(ListValue { values: items.iter().map(text).collect() })) }
+            Value { kind: Some(Kind::ListValue(ListValue { values: items.into_iter().map(text).collect() })) }
         }
     }
 }
