@@ -2,6 +2,7 @@
 //!
 //! Without `--server` it starts one of its own on a free port, and can then also measure how long stopping and opening take.
 
+mod args;
 mod calls;
 mod lists;
 mod load;
@@ -10,7 +11,6 @@ mod report;
 mod server;
 mod workload;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -22,138 +22,26 @@ use crate::api::grpc::v1;
 
 use super::client::{Client, Target};
 use super::{Error, base};
+pub use args::Args;
+use args::PhaseName;
 use calls::{Calls, Kind};
 use lists::Lists;
-use load::{Load, Via};
+use load::Load;
 use process::Usage;
 use report::{Phase, ServerUse, Timings};
 use server::OwnServer;
 
-/// The arguments of `bench`.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// The server to load; without it one is started on a free port, and stopped at the end
-    #[arg(long, env = "MEMBERBASE_SERVER", value_name = "URL")]
-    server: Option<String>,
-    /// The process of the server given, to report what it uses
-    #[arg(long, requires = "server")]
-    pid: Option<u32>,
-    /// The data of the server: where to put them, or, with --server, where to look how large they are. By default a new folder, removed at the end
-    #[arg(long, value_name = "FOLDER")]
-    data: Option<PathBuf>,
-    /// The memberbase, by name or id, made if there is none; by default a new one
-    #[arg(long, value_name = "NAME-OR-ID")]
-    base: Option<String>,
-    /// How many members to load
-    #[arg(long, default_value_t = 100_000)]
-    members: u32,
-    /// What to measure, in this order; by default everything that the server allows
-    #[arg(long, value_delimiter = ',', value_name = "PHASE,…")]
-    phases: Vec<PhaseName>,
-    /// How the rows of a load travel
-    #[arg(long, default_value = "import")]
-    via: Via,
-    /// Rows in a chunk or call of a load
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    batch: u16,
-    /// Chunks or calls of a load on their way at a time
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..))]
-    batches_in_flight: u8,
-    /// Small calls on their way at a time
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    in_flight: u16,
-    /// Connections that small calls share
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
-    connections: u8,
-    /// Seconds of each phase of small calls
-    #[arg(long, default_value_t = 10)]
-    seconds: u64,
-    /// Per cent of the members that the phase `changed` changes
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=100))]
-    changed: u8,
-    /// Another seed makes other members
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Print JSON instead of a table
-    #[arg(long)]
-    json: bool,
-    /// More arguments for the server that is started
-    #[arg(last = true, value_name = "SERVE-ARGUMENTS")]
-    serve: Vec<String>,
-}
-
-/// What can be measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum PhaseName {
-    /// Load members that are new
-    Fresh,
-    /// Load the same again
-    Unchanged,
-    /// Load them in random order with a share changed
-    Changed,
-    /// Get members by ref
-    Get,
-    /// Get members by id
-    GetId,
-    /// Page through all members
-    Pages,
-    /// Compare deep pages with the first
-    Deep,
-    /// Filtered lists
-    Filters,
-    /// Four gets by ref to one change
-    Mixed,
-    /// Create members one a call
-    Single,
-    /// Stop and open, kill and open; only of a server of its own
-    Reopen,
-}
-
-const EVERYTHING: [PhaseName; 11] = [
-    PhaseName::Fresh,
-    PhaseName::Unchanged,
-    PhaseName::Changed,
-    PhaseName::Get,
-    PhaseName::GetId,
-    PhaseName::Pages,
-    PhaseName::Deep,
-    PhaseName::Filters,
-    PhaseName::Mixed,
-    PhaseName::Single,
-    PhaseName::Reopen,
-];
-
 /// Measures phase by phase; exit code 1 if the server did something wrong.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    let phases = args.chosen_phases()?;
     let own = match &args.server {
         Some(_) => None,
         None => Some(OwnServer::start(args.data.clone(), args.serve.clone())?),
     };
     let mut bench = Bench::new(args, own).await?;
-    let phases: Vec<_> = match bench.args.phases.as_slice() {
-        [] => {
-            EVERYTHING.into_iter().filter(|&name| bench.own.is_some() || name != PhaseName::Reopen).collect()
-        }
-        chosen => chosen.to_vec(),
-    };
-    if !bench.args.json {
-        println!("{}", report::header());
-    }
-    let mut all = Vec::new();
-    for name in phases {
-        for phase in bench.phase(name).await? {
-            if !bench.args.json {
-                println!("{}", report::line(&phase));
-            }
-            all.push(phase);
-        }
-    }
+    let measured = bench.measure(&phases).await;
     bench.remove_own_base().await?;
-    let good = all.iter().all(Phase::is_good);
-    if bench.args.json {
-        println!("{:#}", json!({ "members": bench.args.members, "good": good, "phases": all }));
-    }
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if measured? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 struct Bench {
@@ -176,6 +64,27 @@ impl Bench {
         };
         let next_new = Arc::new(AtomicU64::new(u64::from(args.members)));
         Ok(Self { args, own, clients, member_base_id, next_new })
+    }
+
+    /// All phases, reported as they end; whether all is well.
+    async fn measure(&mut self, phases: &[PhaseName]) -> Result<bool, Error> {
+        if !self.args.json {
+            println!("{}", report::header());
+        }
+        let mut all = Vec::new();
+        for &name in phases {
+            for phase in self.phase(name).await? {
+                if !self.args.json {
+                    println!("{}", report::line(&phase));
+                }
+                all.push(phase);
+            }
+        }
+        let good = all.iter().all(Phase::is_good);
+        if self.args.json {
+            println!("{:#}", json!({ "members": self.args.members, "good": good, "phases": all }));
+        }
+        Ok(good)
     }
 
     /// One phase, with what the server used for it.
@@ -245,10 +154,7 @@ impl Bench {
     /// How long it takes to stop and open, and to open after a crash.
     async fn reopen(&mut self) -> Result<Vec<Phase>, Error> {
         let members = self.lists().await?.members;
-        let own = self
-            .own
-            .as_mut()
-            .ok_or_else(|| Error::Usage("reopen needs a server of its own: leave out --server".into()))?;
+        let own = self.own.as_mut().ok_or_else(|| Error::Broken("no server of its own".into()))?;
         let nothing = Timings::new()?;
         let stopped = own.stop()?;
         own.start_again()?;

@@ -11,13 +11,13 @@ use super::{Error, base, json};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The member's id
-    #[arg(long, conflicts_with_all = ["r#ref", "email", "worker_id"], required_unless_present_any = ["r#ref", "email", "worker_id"])]
+    #[arg(long, conflicts_with_all = ["ref", "email", "worker_id"], required_unless_present_any = ["ref", "email", "worker_id"])]
     id: Option<String>,
     /// The memberbase, by name or id
     #[arg(long, value_name = "NAME-OR-ID")]
     base: Option<String>,
     /// The member's ref
-    #[arg(long = "ref", requires = "base", conflicts_with_all = ["email", "worker_id"])]
+    #[arg(id = "ref", long = "ref", requires = "base", conflicts_with_all = ["email", "worker_id"])]
     r#ref: Option<String>,
     /// The member's e-mail address
     #[arg(long, requires = "base", conflicts_with = "worker_id")]

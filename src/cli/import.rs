@@ -10,6 +10,7 @@ mod csv;
 mod failed;
 mod ndjson;
 mod progress;
+mod records;
 mod resume;
 mod rows;
 mod session;

@@ -1,7 +1,7 @@
 //! The command line, one file per subcommand.
 //!
 //! Everything but `serve` is a client like any other: it speaks to a server through the generated code alone, and works
-//! against a remote one. Only [`client`] names the gRPC library and its status codes.
+//! against a remote one. Only `client` names the gRPC library and its status codes.
 
 mod base;
 mod bench;
@@ -66,4 +66,14 @@ pub async fn run(cli: Cli) -> ExitCode {
         eprintln!("memberbase: {error}");
         ExitCode::from(error.exit_code())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
 }

@@ -273,7 +273,8 @@ pub fn command(data: &Path) -> Command {
         command.env_remove(memberbase::config::variable(key));
     }
     command
-        .args(["serve", "--listen", "127.0.0.1:0", "--reserve", "1MiB", "--memory", "128MiB", "--data"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--reserve", "1MiB", "--memory", "128MiB"])
+        .args(["--log", "error", "--data"])
         .arg(data);
     command
 }

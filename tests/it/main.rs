@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod cli;
 mod grpc;
 mod harness;
 mod process;

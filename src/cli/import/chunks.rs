@@ -10,7 +10,7 @@ use crate::cli::Error;
 
 use super::columns::Columns;
 use super::rows::{Collector, NotUtf8, Row, Rows};
-use super::{MatchKey, READ_AHEAD, RowFailure, csv, ndjson};
+use super::{MatchKey, READ_AHEAD, RowFailure, csv, ndjson, records};
 
 /// The bytes of the file at which a chunk ends early. On the wire JSON grows up to 5.5 times (a list of one-digit numbers), which has to
 /// stay under the 8 MiB that the server takes in one chunk, the last row included.
@@ -38,7 +38,7 @@ impl Format {
             Self::Csv { columns, .. } => columns.header.get(at.cell).map_or("", String::as_str),
             Self::Ndjson => "",
         };
-        Error::Data(csv::not_utf8(at.line, column))
+        Error::Data(records::not_utf8(at.line, column))
     }
 }
 
@@ -100,7 +100,7 @@ pub struct Source {
 }
 
 enum Lines {
-    Csv(csv::Records<Input>),
+    Csv(records::Records<Input>),
     Ndjson(ndjson::Lines<BufReader<Input>>),
 }
 
@@ -109,7 +109,7 @@ type Input = Box<dyn Read + Send>;
 impl Source {
     /// Reads the header of a CSV file and understands it.
     pub fn csv(input: Input, delimiter: u8, key: MatchKey) -> Result<Self, Error> {
-        let mut records = csv::Records::new(input, delimiter);
+        let mut records = records::Records::new(input, delimiter);
         let header = records.header()?;
         let columns = Columns::from_header(&header, key).map_err(Error::Data)?;
         let format = Arc::new(Format::Csv { columns, delimiter });

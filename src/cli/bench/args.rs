@@ -1,0 +1,120 @@
+//! What `bench` is told.
+
+use std::path::PathBuf;
+
+use crate::cli::Error;
+
+use super::load::Via;
+
+/// The arguments of `bench`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The server to load; without it one is started on a free port, and stopped at the end
+    #[arg(long, env = "MEMBERBASE_SERVER", value_name = "URL")]
+    pub server: Option<String>,
+    /// The process of the server given, to report what it uses
+    #[arg(long, requires = "server")]
+    pub pid: Option<u32>,
+    /// The data of the server: where to put them, or, with --server, where to look how large they are. By default a new folder, removed at the end
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// The memberbase, by name or id, made if there is none; by default a new one
+    #[arg(long, value_name = "NAME-OR-ID")]
+    pub base: Option<String>,
+    /// How many members to load
+    #[arg(long, default_value_t = 100_000)]
+    pub members: u32,
+    /// What to measure, in this order; by default everything that the server allows
+    #[arg(long, value_delimiter = ',', value_name = "PHASE,…")]
+    pub phases: Vec<PhaseName>,
+    /// How the rows of a load travel
+    #[arg(long, default_value = "import")]
+    pub via: Via,
+    /// Rows in a chunk or call of a load
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub batch: u16,
+    /// Chunks or calls of a load on their way at a time
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..))]
+    pub batches_in_flight: u8,
+    /// Small calls on their way at a time
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub in_flight: u16,
+    /// Connections that small calls share
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
+    pub connections: u8,
+    /// Seconds of each phase of small calls
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
+    /// Per cent of the members that the phase `changed` changes
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub changed: u8,
+    /// Another seed makes other members
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// More arguments for the server that is started
+    #[arg(last = true, value_name = "SERVE-ARGUMENTS")]
+    pub serve: Vec<String>,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PhaseName {
+    /// Load members that are new
+    Fresh,
+    /// Load the same again
+    Unchanged,
+    /// Load them in random order with a share changed
+    Changed,
+    /// Get members by ref
+    Get,
+    /// Get members by id
+    GetId,
+    /// Page through all members
+    Pages,
+    /// Compare deep pages with the first
+    Deep,
+    /// Filtered lists
+    Filters,
+    /// Four gets by ref to one change
+    Mixed,
+    /// Create members one a call
+    Single,
+    /// Stop and open, kill and open; only of a server of its own
+    Reopen,
+}
+
+const EVERYTHING: [PhaseName; 11] = [
+    PhaseName::Fresh,
+    PhaseName::Unchanged,
+    PhaseName::Changed,
+    PhaseName::Get,
+    PhaseName::GetId,
+    PhaseName::Pages,
+    PhaseName::Deep,
+    PhaseName::Filters,
+    PhaseName::Mixed,
+    PhaseName::Single,
+    PhaseName::Reopen,
+];
+
+impl Args {
+    /// The phases asked for, or all that the server allows.
+    pub fn chosen_phases(&self) -> Result<Vec<PhaseName>, Error> {
+        let own_server = self.server.is_none();
+        if self.phases.is_empty() {
+            return Ok(EVERYTHING
+                .into_iter()
+                .filter(|&name| own_server || name != PhaseName::Reopen)
+                .collect());
+        }
+        if !own_server && self.phases.contains(&PhaseName::Reopen) {
+            return Err(Error::Usage(
+                "the phase reopen needs a server of its own: leave out --server".into(),
+            ));
+        }
+        Ok(self.phases.clone())
+    }
+}

@@ -1,0 +1,28 @@
+//! `memberbase get`.
+
+use serde_json::Value;
+
+use super::{World, memberbase};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_is_found_by_each_of_its_keys() {
+    let world = World::new().await;
+    let file = world.file("members.csv", "ref,email,worker id\na,Ana@example.com,W-1\n");
+    world.import(&file, "staff", &["--create-base"]).await.expect(0);
+    let member = world.get("staff", "a").await;
+    let id = member["id"].as_str().unwrap();
+    for key in [
+        &["--id", id][..],
+        &["--base", "staff", "--email", "ana@EXAMPLE.com"],
+        &["--base", "staff", "--worker-id", "W-1"],
+    ] {
+        let got = memberbase(&[&["get", "--server", &world.url], key].concat()).await.expect(0);
+        assert_eq!(serde_json::from_str::<Value>(&got.stdout).unwrap(), member, "{key:?}");
+    }
+    let missing =
+        memberbase(&["get", "--server", &world.url, "--base", "staff", "--ref", "nobody"]).await.expect(1);
+    assert!(missing.stdout.is_empty() && missing.stderr.contains("NotFound"), "{missing:?}");
+    memberbase(&["get", "--server", &world.url]).await.expect(64);
+    memberbase(&["get", "--server", &world.url, "--ref", "a"]).await.expect(64);
+    memberbase(&["get", "--server", &world.url, "--id", "m_short"]).await.expect(69);
+}

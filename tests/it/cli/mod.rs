@@ -1,0 +1,103 @@
+//! The program's commands as child processes, against a real server.
+
+mod bench;
+mod export;
+mod get;
+mod import;
+mod proxy;
+mod resume;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::harness::Server;
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+struct Ended {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    #[track_caller]
+    fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// The counts of an import: created, updated, unchanged, reactivated, failed.
+    #[track_caller]
+    fn counts(&self) -> [u64; 5] {
+        let names = ["created", "updated", "unchanged", "reactivated", "failed"];
+        names.map(|name| {
+            let line = self.stdout.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.unwrap_or_else(|| panic!("no {name} in {}", self.stdout)).parse().unwrap()
+        })
+    }
+}
+
+/// Runs `memberbase` to its end, without the settings of whoever runs the tests, beside the async tests.
+async fn memberbase(arguments: &[&str]) -> Ended {
+    memberbase_reading(arguments, Stdio::null()).await
+}
+
+async fn memberbase_reading(arguments: &[&str], stdin: Stdio) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    command.args(arguments).env_remove("MEMBERBASE_SERVER").stdin(stdin);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    Ended {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A server, and a folder for files.
+struct World {
+    server: Server,
+    url: String,
+    folder: TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let server = Server::start().await;
+        let url = format!("http://{}", server.address());
+        Self { server, url, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        std::fs::write(self.path(name), content).unwrap();
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// `memberbase import FILE --base BASE …`
+    async fn import(&self, file: &str, base: &str, more: &[&str]) -> Ended {
+        let arguments = [&["import", file, "--base", base, "--server", &self.url], more].concat();
+        memberbase(&arguments).await
+    }
+
+    async fn export(&self, base: &str, out: &Path, more: &[&str]) -> Ended {
+        let out = out.to_str().unwrap();
+        let arguments = [&["export", "--base", base, "--out", out, "--server", &self.url], more].concat();
+        memberbase(&arguments).await
+    }
+
+    /// A member as `memberbase get` prints it.
+    async fn get(&self, base: &str, r#ref: &str) -> serde_json::Value {
+        let got = memberbase(&["get", "--base", base, "--ref", r#ref, "--server", &self.url]).await.expect(0);
+        serde_json::from_str(&got.stdout).unwrap()
+    }
+}

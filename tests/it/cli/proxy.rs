@@ -1,0 +1,57 @@
+//! A connection that is cut in the middle.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Passes bytes on to a server. The first connections are cut, each after so many bytes from the client; a last one may be left alone.
+pub struct Proxy {
+    pub url: String,
+    pub connections: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    /// With `cuts` bytes for each connection in turn; afterwards connections last if `heal`, or are refused.
+    pub async fn start(server: SocketAddr, cuts: Vec<usize>, heal: bool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = connections.clone();
+        tokio::spawn(async move {
+            let lasting = heal.then_some(usize::MAX);
+            for bytes in cuts.into_iter().chain(lasting) {
+                let (client, _) = listener.accept().await.unwrap();
+                counted.fetch_add(1, Ordering::Relaxed);
+                let upstream = TcpStream::connect(server).await.unwrap();
+                // One after another: a client that is cut connects again.
+                pass(client, upstream, bytes).await;
+            }
+        });
+        Self { url, connections }
+    }
+}
+
+/// Both ways until either ends, or until the client has sent so many bytes. Dropping both cuts the connection.
+async fn pass(client: TcpStream, server: TcpStream, mut bytes: usize) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let upwards = async move {
+        let mut buffer = vec![0; 16 << 10];
+        while bytes > 0 {
+            let room = buffer.len().min(bytes);
+            let Ok(read @ 1..) = from_client.read(&mut buffer[..room]).await else { return };
+            bytes -= read;
+            if to_server.write_all(&buffer[..read]).await.is_err() {
+                return;
+            }
+        }
+    };
+    let downwards = async move { tokio::io::copy(&mut from_server, &mut to_client).await };
+    tokio::select! {
+        () = upwards => {}
+        _ = downwards => {}
+    }
+}
