@@ -14,4 +14,5 @@ mod architecture;
 mod cli;
 mod grpc;
 mod harness;
+mod kill;
 mod process;

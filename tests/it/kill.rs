@@ -1,0 +1,87 @@
+//! kill -9 under load, many times on one store: whatever was acknowledged is there with the acknowledged content, a request that
+//! was under way is there whole or not at all where it was atomic, ids stay, and counters equal a recount.
+//!
+//! Writers own their refs, so what may be there is known exactly: what was acknowledged, or what was under way at the kill.
+
+mod model;
+mod writer;
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use memberbase::api::grpc::v1;
+use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
+use rustix::process::Signal;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::harness::{self, Process};
+use model::Model;
+use writer::{Random, Writer};
+
+const ROUNDS: u64 = 100;
+/// In every one of so many rounds the server is killed once more while it opens.
+const KILL_OPEN_EVERY: u64 = 4;
+const LONGEST_OPEN_MILLIS: u64 = 120;
+const WRITERS: u64 = 4;
+/// Acknowledgements before the kill, at most.
+const MOST_ACKS: u64 = 60;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
+    let data = tempfile::tempdir().unwrap();
+    let mut random = Random(2);
+    let mut model = Model::default();
+    let base = {
+        let server = Process::serve(data.path());
+        let mut bases = MemberBaseServiceClient::new(harness::connect(&server.address).await);
+        let request = v1::CreateMemberBaseRequest { name: "killed".into(), ..Default::default() };
+        bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id
+    };
+    for round in 0..ROUNDS {
+        if round % KILL_OPEN_EVERY == 0 {
+            kill_while_opening(data.path(), Duration::from_millis(random.next() % LONGEST_OPEN_MILLIS));
+        }
+        let mut server = Process::serve(data.path());
+        let channel = harness::connect(&server.address).await;
+        model.check(&channel, &base, round).await;
+
+        let acks = Arc::new(Semaphore::new(0));
+        let mut writers = JoinSet::new();
+        for number in 0..WRITERS {
+            let writer = Writer::new(number, &channel, &base, acks.clone(), Random(random.next()));
+            writers.spawn(writer.write(model.take_part(number)));
+        }
+        let target = u32::try_from(1 + random.next() % MOST_ACKS).unwrap();
+        let acknowledged = tokio::time::timeout(harness::PATIENCE, acks.acquire_many(target)).await;
+        acknowledged.expect("the writers got nowhere").unwrap().forget();
+        server.signal(Signal::KILL);
+        server.wait();
+        while let Some(part) = writers.join_next().await {
+            let (number, part) = part.unwrap();
+            model.put_part(number, part);
+        }
+    }
+    let server = Process::serve(data.path());
+    let channel = harness::connect(&server.address).await;
+    model.check(&channel, &base, ROUNDS).await;
+    assert!(model.acknowledged() > ROUNDS, "{} rows acknowledged", model.acknowledged());
+}
+
+/// Starts a server and kills it when it serves, or after `moment`, whichever comes first.
+fn kill_while_opening(data: &std::path::Path, moment: Duration) {
+    let mut child = harness::command(data).stdout(Stdio::piped()).spawn().unwrap();
+    let stdout = child.stdout.take().unwrap();
+    let (serves, waits) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let _ = BufReader::new(stdout).read_line(&mut line);
+        let _ = serves.send(());
+    });
+    let _ = waits.recv_timeout(moment);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
