@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Clients that this project did not write, against a server of the build.
+#
+#   tests/clients/run.sh PROGRAM TOOLS
+#
+# PROGRAM is the memberbase to test. TOOLS is the folder in which .ci/run installed the clients: `venv` and `node_modules`.
+set -euo pipefail
+
+program=$(realpath "$1") tools=$(realpath "$2")
+here=$(cd "$(dirname "$0")" && pwd)
+protos=$here/../../proto
+work=$(mktemp -d)
+# shellcheck source=../system/server.sh
+. "$here/../system/server.sh"
+trap 'kill_server; rm -rf "$work"' EXIT
+
+export PATH="$tools/venv/bin:$PATH"
+export CLIENT_PACKAGES=$tools
+
+start_server "$program" "$work/data"
+bash "$here/bodies.sh" grpcurl "$server_address"
+bash "$here/bodies.sh" buf "$server_address"
+
+mkdir "$work/python"
+python3 -m grpc_tools.protoc -I "$protos" --python_out="$work/python" --grpc_python_out="$work/python" "$protos"/publisher/v1/*.proto
+PYTHONPATH=$work/python:$here python3 "$here/generated.py" "$server_address"
+PYTHONPATH=$here python3 "$here/reflection.py" "$server_address"
+node "$here/node.js" "$server_address" "$protos"
+stop_server
+echo "clients: all ok"

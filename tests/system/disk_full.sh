@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# A disk that runs full: writes are refused before it is, reads go on, and once there is room again so do writes, without a restart.
+# Needs root, for a file system of its own in a file.
+#
+#   tests/system/disk_full.sh PROGRAM
+set -euo pipefail
+
+program=$(realpath "$1")
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+disk=$work/disk
+# shellcheck source=server.sh
+. "$here/server.sh"
+clean_up() {
+  kill_server
+  if mountpoint -q "$disk"; then umount "$disk"; fi
+  rm -rf "$work"
+}
+trap clean_up EXIT
+
+fail() {
+  echo "disk_full: $1" >&2
+  exit 1
+}
+
+count() { # members that an export yields
+  "$program" export --server "$server_url" --base staff --format ndjson --out "$work/export.ndjson" 2>/dev/null
+  wc -l <"$work/export.ndjson"
+}
+
+truncate -s 100M "$work/image"
+mkfs.ext4 -q -m 0 "$work/image"
+mkdir "$disk"
+mount -o loop "$work/image" "$disk"
+# What takes the place that is freed later.
+fallocate -l 30M "$disk/ballast"
+
+awk 'BEGIN { print "ref,email,first_name,last_name,tier,role"; for (i = 0; i < 300000; i++)
+  printf "crm-%010d,m%d@mail.example.com,Alexandra,Montgomery-%d,Gold,Driver on the night shift number %d\n", (i * 2654435761) % 4294967296, i, i, i }' \
+  >"$work/many.csv"
+head -n 1001 "$work/many.csv" >"$work/first.csv"
+sed 's/Gold/Silver/' "$work/first.csv" >"$work/changed.csv"
+
+start_server "$program" "$disk/data" --reserve 8MiB
+"$program" import "$work/first.csv" --server "$server_url" --base staff --create-base --quiet >/dev/null
+
+# 1. Writing goes on until the server refuses.
+ended=0
+"$program" import "$work/many.csv" --server "$server_url" --base staff --quiet --give-up-after 1 >"$work/counts" 2>"$work/said" || ended=$?
+[ "$ended" -eq 69 ] || fail "the import ended with $ended, expected 69: $(tail -n 5 "$work/said")"
+grep -q ResourceExhausted "$work/said" || fail "not refused with RESOURCE_EXHAUSTED: $(tail -n 5 "$work/said")"
+left=$(df --output=avail -B1 "$disk" | tail -n 1)
+[ "$left" -ge $((4 << 20)) ] || fail "only $left bytes of the reserve are left"
+
+# 2. Reads go on, and show what was acknowledged.
+"$program" get --server "$server_url" --base staff --email m0@mail.example.com >/dev/null || fail "no read on a full disk"
+full=$(count)
+written=$(awk '$1 == "created" || $1 == "unchanged" { sum += $2 } END { print sum }' "$work/counts")
+[ "$full" -ge "$written" ] || fail "$written rows were acknowledged, $full members are there"
+[ "$full" -gt 1000 ] || fail "nothing was written before the disk was full"
+
+# 3. Still refused, and nothing of it is written.
+if "$program" import "$work/changed.csv" --server "$server_url" --base staff --quiet --give-up-after 0 >/dev/null 2>&1; then
+  fail "a write on a full disk was not refused"
+fi
+"$program" get --server "$server_url" --base staff --email m0@mail.example.com | grep -q '"tier": "Gold"' || fail "a refused write shows"
+
+# 4. With room, writes work again in the same process.
+rm "$disk/ballast"
+sync -f "$disk"
+"$program" import "$work/changed.csv" --server "$server_url" --base staff --quiet >"$work/counts" || fail "no write after space was freed"
+grep -qx "updated 1000" "$work/counts" || fail "after space was freed: $(cat "$work/counts")"
+
+# 5. And everything is there after a restart.
+now=$(count)
+stop_server
+start_server "$program" "$disk/data" --reserve 8MiB
+[ "$(count)" -eq "$now" ] || fail "$now members before the restart, $(count) after it"
+stop_server
+echo "disk_full: ok, refused at $full members"
