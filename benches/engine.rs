@@ -21,7 +21,8 @@ use memberbase::engine::sled::{SledConfig, SledEngine};
 use memberbase::engine::{Batch, Engine};
 
 const MEMBERS_PER_BATCH: u64 = 1000;
-const BUCKETS_PER_MEMBER: f64 = 0.075;
+/// 0.075 a member, and a checkpoint every ten batches.
+const BUCKETS_PER_CHECKPOINT: u64 = MEMBERS_PER_BATCH * 10 * 75 / 1000;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -138,7 +139,7 @@ fn batch(number: u64) -> Batch {
 fn checkpoint(number: u64) -> Batch {
     let mut batch = Batch::default();
     let mut random = Random(number + 77);
-    for _ in 0..(MEMBERS_PER_BATCH as f64 * 10.0 * BUCKETS_PER_MEMBER) as u64 {
+    for _ in 0..BUCKETS_PER_CHECKPOINT {
         let bucket = random.next() % 75_000;
         batch.put([b"\x04", &bucket.to_be_bytes()[..]].concat(), dense(&mut random, 800));
     }

@@ -2,7 +2,7 @@
 //!
 //! It covers everything of a row that decides its effect (`if_revision` does not), and the options. The encoding is
 //! unambiguous: fixed order, and before every value its length. It is stored, so it is frozen: whoever changes it
-//! raises [`VERSION`], and repeats of older inputs are then merely slower to recognise.
+//! raises `VERSION`, and repeats of older inputs are then merely slower to recognise.
 
 use std::hash::Hasher;
 

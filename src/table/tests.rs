@@ -84,8 +84,9 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn member_row(small: &SmallRow) -> MemberRow {
-    let email =
-        |n: u16| Email::parse(format!("{}{n}@x.example", if n % 2 == 0 { "M" } else { "m" })).unwrap();
+    let email = |n: u16| {
+        Email::parse(format!("{}{n}@x.example", if n.is_multiple_of(2) { "M" } else { "m" })).unwrap()
+    };
     let worker_id = |n: u16| WorkerId::parse(format!("w{n}")).unwrap();
     fn change<T>(value: Option<Option<u16>>, make: impl Fn(u16) -> T) -> Change<T> {
         match value {
