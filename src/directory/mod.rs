@@ -14,6 +14,8 @@ mod find;
 mod list;
 mod narrow;
 mod page;
+#[cfg(test)]
+mod tests;
 mod weight;
 
 use std::sync::Arc;

@@ -1,0 +1,148 @@
+//! Lists against a naive reading: filter every member, turn round, skip, take.
+
+#![allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "small numbers in tests")]
+
+use std::sync::Arc;
+
+use super::{Directory, MemberList, RawPage};
+use crate::engine::memory::MemoryEngine;
+use crate::model::{
+    BaseName, BaseNumber, BaseSettings, Change, Filter, Member, MemberRow, MemberView, Name, RawFilter,
+    RawSort, RawValue, Ref, Row, Status, Tier, Timestamp,
+};
+use crate::table::{DeleteRequest, Table, TableConfig, UpsertRequest, WriteMode};
+
+/// Enough for two chunks of sets.
+const MEMBERS: u64 = 70_000;
+const LISTS: usize = 60;
+const TIERS: [&str; 3] = ["gold", "silver", "bronze"];
+const STATUSES: [&str; 3] = ["active", "invited", "inactive"];
+
+/// Numbers that look random and never change (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (x ^ (x >> 31)) % sides
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[usize::try_from(self.roll(from.len() as u64)).unwrap()]
+    }
+}
+
+fn row(i: u64) -> MemberRow {
+    let mut dice = Dice(i);
+    let mut row =
+        MemberRow { status: Some(Status::parse(dice.pick(&STATUSES)).unwrap()), ..MemberRow::default() };
+    row.patch.ref_ = Change::Set(Ref::parse(format!("r{i}")).unwrap());
+    if dice.roll(4) > 0 {
+        row.patch.tier = Change::Set(Tier::parse(dice.pick(&TIERS)).unwrap());
+    }
+    if dice.roll(3) > 0 {
+        row.patch.company = Change::Set(Name::parse(dice.pick(&TIERS)).unwrap());
+    }
+    row
+}
+
+/// A memberbase with gaps, and all its members.
+async fn directory() -> (Directory, BaseNumber, Vec<(Row, Member)>) {
+    let clock = Arc::new(|| Timestamp::from_micros(1_700_000_000_000_000));
+    let table = Table::open(Arc::new(MemoryEngine::new()), clock, TableConfig::default()).await.unwrap();
+    let settings = BaseSettings::named(BaseName::parse("Test").unwrap());
+    let number = table.create_base(settings).await.unwrap().number;
+    let base = table.base(number).await.unwrap();
+    let rows = (0..MEMBERS).map(|i| Ok(row(i))).collect();
+    let request =
+        UpsertRequest { rows, options: Default::default(), mode: WriteMode::Partial, deadline: None };
+    base.upsert(request).await.unwrap();
+    let rows = (0..MEMBERS).filter(|row| row % 7 == 3).map(Row).collect();
+    base.delete(DeleteRequest { rows, ..DeleteRequest::default() }).await.unwrap();
+    let all: Vec<Row> = (0..MEMBERS).map(Row).collect();
+    let members = base.view().await.members(&all).await.unwrap();
+    (Directory::new(table), number, members)
+}
+
+fn text(value: impl Into<String>) -> RawValue {
+    RawValue::Text(value.into())
+}
+
+fn refs(dice: &mut Dice) -> Vec<RawValue> {
+    (0..dice.roll(40)).map(|_| text(format!("r{}", dice.roll(MEMBERS)))).collect()
+}
+
+/// A filter over fields that sets know, that lookups know, and that only records know.
+fn filter(dice: &mut Dice, depth: u64) -> RawFilter {
+    let mut filter = RawFilter::default();
+    match dice.roll(if depth == 0 { 8 } else { 12 }) {
+        0 => (filter.key, filter.eq) = (Some("tier".into()), Some(text(dice.pick(&TIERS)))),
+        1 => (filter.key, filter.ne) = (Some("tier".into()), Some(text(dice.pick(&TIERS)))),
+        2 => (filter.key, filter.exists) = (Some("tier".into()), Some(dice.roll(2) == 0)),
+        3 => {
+            let values = vec![text(dice.pick(&STATUSES)), text(dice.pick(&STATUSES))];
+            (filter.key, filter.in_) = (Some("status".into()), Some(values));
+        }
+        4 => (filter.key, filter.nin) = (Some("status".into()), Some(vec![text(dice.pick(&STATUSES))])),
+        5 => (filter.key, filter.in_) = (Some("ref".into()), Some(refs(dice))),
+        6 => (filter.key, filter.nin) = (Some("ref".into()), Some(refs(dice))),
+        7 => (filter.key, filter.eq) = (Some("company".into()), Some(text(dice.pick(&TIERS)))),
+        8 | 9 => filter.and = Some(filters(dice, depth - 1)),
+        _ => filter.or = Some(filters(dice, depth - 1)),
+    }
+    filter
+}
+
+fn filters(dice: &mut Dice, depth: u64) -> Vec<RawFilter> {
+    (0..=dice.roll(2)).map(|_| filter(dice, depth)).collect()
+}
+
+#[tokio::test]
+async fn lists_show_what_a_naive_reading_shows() {
+    let (directory, base, members) = directory().await;
+    let mut dice = Dice(42);
+    for _ in 0..LISTS {
+        let filters = if dice.roll(10) == 0 { Vec::new() } else { filters(&mut dice, 2) };
+        let parsed = Filter::parse_members(filters.clone(), directory.sealer(), base).unwrap();
+        let matches =
+            members.iter().filter(|(row, member)| parsed.matches(&MemberView { row: *row, member }));
+        let mut expected: Vec<Row> = matches.map(|(row, _)| *row).collect();
+        let count = expected.len() as u64;
+        let descending = dice.roll(2) == 0;
+        if descending {
+            expected.reverse();
+        }
+        let skip = dice.roll(300);
+        let limit = 1 + dice.roll(5_000);
+        let direction = if descending { "desc" } else { "asc" };
+        let sorts = vec![RawSort { key: "id".into(), direction: Some(direction.into()) }];
+        let mut page = RawPage { limit: Some(limit as i64), cursor: None, skip: Some(skip as i64), sorts };
+        let mut found = Vec::new();
+        loop {
+            let list = MemberList {
+                base,
+                filters: filters.clone(),
+                page: page.clone(),
+                total: true,
+                min_revision: None,
+            };
+            let part = directory.list_members(list).await.unwrap();
+            assert!(part.members.len() as u64 <= limit);
+            assert!(
+                part.total.is_none_or(|total| total == count),
+                "{:?} of {count}: {filters:?}",
+                part.total
+            );
+            found.extend(part.members.into_iter().map(|(row, _)| row));
+            page = RawPage { cursor: part.cursor, skip: None, ..page };
+            if page.cursor.is_none() {
+                break;
+            }
+        }
+        let expected: Vec<Row> = expected.into_iter().skip(usize::try_from(skip).unwrap()).collect();
+        assert!(found == expected, "{} found, {} expected: {filters:?}", found.len(), expected.len());
+    }
+}
