@@ -1,7 +1,7 @@
 //! Checkpoints: the overlay goes into the stored buckets and sets, and the watermark moves.
 //!
 //! A checkpoint freezes the overlays, so that new commits go into empty ones, and writes the frozen entries bucket by
-//! bucket in batches of [`BUCKETS_AT_ONCE`]. Every batch is idempotent and shows together with the tags and the bucket
+//! bucket in batches of [`BUCKETS_AT_ONCE`]. Every batch is idempotent and shows together with the images and the bucket
 //! count that it changes, under the view lock; the frozen overlay stays on top until the last one, so that no read
 //! ever misses an entry. The last batch moves the watermark. A crash in between costs only the work: replay starts at the
 //! old watermark, and putting an entry where it is already changes nothing.
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use super::TableError;
 use super::base::Shared;
-use super::lookup::{LookupKind, PerLookup, TARGET_ENTRIES, address, parent, tags_for};
+use super::lookup::{Image, LookupKind, PerLookup, TARGET_ENTRIES, address, parent};
 use super::overlay::{Op, Overlay, RowOp};
 use super::replay::for_each;
 use super::sets::{DirtyChunk, SetField};
@@ -190,7 +190,7 @@ impl<'a> Work<'a> {
     ) -> Result<(), TableError> {
         let base = self.shared.number;
         let mut batch = Batch::default();
-        let mut tags = Vec::with_capacity(buckets.len());
+        let mut images = Vec::with_capacity(buckets.len());
         for (bucket, entries) in buckets {
             let key = key::bucket(base, kind.number(), bucket);
             if entries.is_empty() {
@@ -198,7 +198,7 @@ impl<'a> Work<'a> {
             } else {
                 batch.put(key, bucket::encode(kind.width(), &entries));
             }
-            tags.push((bucket, tags_for(&entries)));
+            images.push((bucket, Image::new(kind, &entries)));
         }
         if let Some(state) = self.stored.lookups.get_mut(usize::from(kind.number())) {
             state.buckets = count;
@@ -207,7 +207,7 @@ impl<'a> Work<'a> {
         let durable = self.shared.engine.append(batch).await?;
         let mut published = self.shared.published.write().await;
         durable.publish();
-        published.replace_buckets(kind, count, tags);
+        published.replace_buckets(kind, count, images);
         Ok(())
     }
 

@@ -2,9 +2,10 @@
 //!
 //! Stored as linear hashing: `buckets` grows one at a time, bucket k taking entries from bucket k minus its highest
 //! bit, so that growth never rewrites more than it moves. In memory stand the overlay (what commits after the watermark
-//! changed) and, per bucket, a 16-bit tag of each stored entry, so that a value that is not there is nearly always
-//! known to be absent without a read. Tags are an exact image of their bucket: filled by its first read, replaced when a
-//! checkpoint writes it.
+//! changed) and an image of each stored bucket: a 16-bit tag per entry, so that a value that is not there is nearly always
+//! known to be absent without a read; and in the ref lookup also the row and 64 bits of the fingerprint, so that a repeat
+//! is recognised without one. An image is exact: filled by the first read of its bucket, replaced when a checkpoint writes
+//! it. It takes 2 bytes an entry, in the ref lookup 18.
 //!
 //! The answer for a hash is: bucket, overridden by the frozen overlay, overridden by the active one.
 
@@ -96,8 +97,30 @@ impl<T> PerLookup<T> {
     }
 }
 
-/// Tags of the entries of one bucket.
-pub type Tags = Box<[u16]>;
+/// What memory knows of one stored bucket.
+#[derive(Debug)]
+pub struct Image {
+    tags: Box<[u16]>,
+    /// One per tag in the lookup with fingerprints, none in the others.
+    rows: Box<[(u64, u64)]>,
+}
+
+impl Image {
+    /// The image of a bucket with these entries.
+    pub fn new(kind: LookupKind, entries: &[Entry]) -> Self {
+        let rows = match kind.width() {
+            Width::Fingerprint => entries.iter().map(|entry| (entry.row, short(entry.fingerprint))).collect(),
+            Width::Plain => Box::default(),
+        };
+        Self { tags: entries.iter().map(|entry| tag(entry.hash)).collect(), rows }
+    }
+}
+
+/// The part of a fingerprint that is compared.
+pub fn short(fingerprint: u128) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = fingerprint.to_le_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
 
 /// The published state of one lookup.
 #[derive(Debug)]
@@ -110,18 +133,20 @@ pub struct Lookup {
     pub active: Overlay,
     /// Changes that a running checkpoint is writing.
     pub frozen: Option<Arc<Overlay>>,
-    tags: Vec<OnceLock<Tags>>,
+    kind: LookupKind,
+    images: Vec<OnceLock<Image>>,
 }
 
 impl Lookup {
     /// A lookup as stored.
-    pub fn new(state: &LookupState) -> Self {
+    pub fn new(kind: LookupKind, state: &LookupState) -> Self {
         let mut lookup = Self {
+            kind,
             buckets: 1,
             entries: state.entries,
             active: Overlay::default(),
             frozen: None,
-            tags: vec![OnceLock::new()],
+            images: vec![OnceLock::new()],
         };
         lookup.grow(state.buckets);
         lookup
@@ -133,48 +158,53 @@ impl Lookup {
         self.active.get(hash).chain(frozen.flat_map(move |overlay| overlay.get(hash)))
     }
 
-    /// The bucket to read for `hash`, unless its tags show that it holds no such entry.
+    /// What the image of its bucket says of `hash`, in the lookup whose images name rows.
+    pub fn in_image(&self, hash: u64) -> impl Iterator<Item = RowOp> + '_ {
+        let image = self.image_of(address(hash, self.buckets)).and_then(OnceLock::get);
+        let entries = image.into_iter().flat_map(|image| image.tags.iter().zip(&image.rows));
+        let wanted = tag(hash);
+        entries
+            .filter(move |(tag, _)| **tag == wanted)
+            .map(|(_, (row, fingerprint))| (*row, Op::Put(u128::from(*fingerprint))))
+    }
+
+    /// The bucket to read for `hash`, unless its image says all there is to know.
     pub fn bucket_to_read(&self, hash: u64) -> Option<u32> {
         let bucket = address(hash, self.buckets);
-        let known_absent =
-            self.tags_of(bucket).and_then(OnceLock::get).is_some_and(|tags| !tags.contains(&tag(hash)));
-        if known_absent { None } else { Some(bucket) }
+        let names_rows = self.kind.width() == Width::Fingerprint;
+        let known = |image: &Image| names_rows || !image.tags.contains(&tag(hash));
+        if self.image_of(bucket).and_then(OnceLock::get).is_some_and(known) { None } else { Some(bucket) }
     }
 
-    /// Whether the tags of `bucket` wait for its first read.
-    pub fn wants_tags(&self, bucket: u32) -> bool {
-        self.tags_of(bucket).is_some_and(|tags| tags.get().is_none())
+    /// Whether the image of `bucket` waits for its first read.
+    pub fn wants_image(&self, bucket: u32) -> bool {
+        self.image_of(bucket).is_some_and(|image| image.get().is_none())
     }
 
-    /// Fills the tags of a bucket from its first read; nothing once they are there.
-    pub fn fill_tags(&self, bucket: u32, entries: &[Entry]) {
-        if let Some(tags) = self.tags_of(bucket) {
-            tags.get_or_init(|| tags_for(entries));
+    /// Fills the image of a bucket from its first read; nothing once it is there.
+    pub fn fill_image(&self, bucket: u32, entries: &[Entry]) {
+        if let Some(image) = self.image_of(bucket) {
+            image.get_or_init(|| Image::new(self.kind, entries));
         }
     }
 
-    /// Replaces the tags of a bucket that a checkpoint wrote.
-    pub fn replace_tags(&mut self, bucket: u32, tags: Tags) {
-        let place = usize::try_from(bucket).ok().and_then(|bucket| self.tags.get_mut(bucket));
+    /// Replaces the image of a bucket that a checkpoint wrote.
+    pub fn replace_image(&mut self, bucket: u32, image: Image) {
+        let place = usize::try_from(bucket).ok().and_then(|bucket| self.images.get_mut(bucket));
         if let Some(place) = place {
-            *place = OnceLock::from(tags);
+            *place = OnceLock::from(image);
         }
     }
 
     /// Sets the number of buckets, which never shrinks.
     pub fn grow(&mut self, buckets: u32) {
         self.buckets = buckets.max(self.buckets);
-        self.tags.resize_with(usize::try_from(self.buckets).unwrap_or(usize::MAX), OnceLock::new);
+        self.images.resize_with(usize::try_from(self.buckets).unwrap_or(usize::MAX), OnceLock::new);
     }
 
-    fn tags_of(&self, bucket: u32) -> Option<&OnceLock<Tags>> {
-        self.tags.get(usize::try_from(bucket).ok()?)
+    fn image_of(&self, bucket: u32) -> Option<&OnceLock<Image>> {
+        self.images.get(usize::try_from(bucket).ok()?)
     }
-}
-
-/// The tags of `entries`.
-pub fn tags_for(entries: &[Entry]) -> Tags {
-    entries.iter().map(|entry| tag(entry.hash)).collect()
 }
 
 /// The bucket of a hash among `buckets` buckets.
@@ -205,14 +235,14 @@ pub fn candidates(newest_first: impl Iterator<Item = RowOp>) -> Candidates {
         }
     }
     let put = |(row, op)| match op {
-        Op::Put(fingerprint) => Some((row, fingerprint)),
+        Op::Put(fingerprint) => Some((row, short(fingerprint))),
         Op::Remove => None,
     };
     seen.into_iter().filter_map(put).collect()
 }
 
-/// Rows that may have a value, with their fingerprints. Each is to be verified against its record.
-pub type Candidates = Vec<(u64, u128)>;
+/// Rows that may have a value, with the compared part of their fingerprints. Each is to be verified against its record.
+pub type Candidates = Vec<(u64, u64)>;
 
 #[cfg(test)]
 mod tests {
@@ -230,13 +260,25 @@ mod tests {
     }
 
     #[test]
-    fn tags_rule_a_bucket_out_only_once_they_are_known() {
-        let lookup = Lookup::new(&LookupState { buckets: 1, entries: 0 });
+    fn an_image_rules_a_bucket_out_only_once_it_is_known() {
+        let lookup = Lookup::new(LookupKind::Email, &LookupState { buckets: 1, entries: 0 });
         let (there, absent) = (7 << 48, 8 << 48);
         assert_eq!(lookup.bucket_to_read(absent), Some(0));
-        lookup.fill_tags(0, &[Entry { hash: there, row: 1, fingerprint: 0 }]);
+        lookup.fill_image(0, &[Entry { hash: there, row: 1, fingerprint: 0 }]);
         assert_eq!(lookup.bucket_to_read(there), Some(0));
         assert_eq!(lookup.bucket_to_read(absent), None);
+    }
+
+    #[test]
+    fn the_image_of_the_ref_lookup_answers_by_itself() {
+        let lookup = Lookup::new(LookupKind::Ref, &LookupState { buckets: 1, entries: 0 });
+        let (there, absent) = (7 << 48, 8 << 48);
+        assert_eq!((lookup.bucket_to_read(there), lookup.in_image(there).count()), (Some(0), 0));
+        let fingerprint = u128::from(u64::MAX) << 64 | 5;
+        lookup.fill_image(0, &[Entry { hash: there, row: 3, fingerprint }]);
+        assert_eq!(lookup.bucket_to_read(there), None);
+        assert_eq!(candidates(lookup.in_image(there)), vec![(3, 5)]);
+        assert_eq!(lookup.in_image(absent).count(), 0);
     }
 
     #[test]

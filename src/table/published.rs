@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::layer::Layer;
-use super::lookup::{Lookup, LookupKind, PerLookup, Tags};
+use super::lookup::{Image, Lookup, LookupKind, PerLookup};
 use super::overlay::Overlay;
 use super::sets::Sets;
 use crate::schema::header::Header;
@@ -26,7 +26,7 @@ pub struct Published {
 impl Published {
     /// The state as stored, before the replay of the commits after the watermark.
     pub fn new(header: Header, stored: IndexState, sets: Sets) -> Self {
-        let lookups = PerLookup::from_fn(|kind| Lookup::new(state_of(&stored, kind)));
+        let lookups = PerLookup::from_fn(|kind| Lookup::new(kind, state_of(&stored, kind)));
         Self { header, lookups, sets, stored }
     }
 
@@ -69,11 +69,11 @@ impl Published {
     }
 
     /// Shows buckets that a checkpoint wrote, among them those that a split made.
-    pub fn replace_buckets(&mut self, kind: LookupKind, buckets: u32, written: Vec<(u32, Tags)>) {
+    pub fn replace_buckets(&mut self, kind: LookupKind, buckets: u32, written: Vec<(u32, Image)>) {
         let lookup = self.lookups.get_mut(kind);
         lookup.grow(buckets);
-        for (bucket, tags) in written {
-            lookup.replace_tags(bucket, tags);
+        for (bucket, image) in written {
+            lookup.replace_image(bucket, image);
         }
     }
 }

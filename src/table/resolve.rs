@@ -28,7 +28,8 @@ pub async fn resolve(
         .iter()
         .map(|&(kind, hash)| {
             let pending = layers.iter().rev().flat_map(|layer| layer.overlays.get(kind).get(hash));
-            let known = pending.chain(published.lookups.get(kind).in_memory(hash));
+            let lookup = published.lookups.get(kind);
+            let known = pending.chain(lookup.in_memory(hash)).chain(lookup.in_image(hash));
             Ok(candidates(known.chain(buckets.stored(published, kind, hash)?)))
         })
         .collect()
@@ -57,9 +58,9 @@ impl Buckets {
         let mut read = HashMap::with_capacity(places.len());
         for ((kind, number), value) in places.into_iter().zip(engine.get_many(&keys).await?) {
             let lookup = published.lookups.get(kind);
-            if lookup.wants_tags(number) {
+            if lookup.wants_image(number) {
                 let entries = value.as_ref().map(|bytes| bucket::decode(kind.width(), bytes)).transpose()?;
-                lookup.fill_tags(number, entries.as_deref().unwrap_or_default());
+                lookup.fill_image(number, entries.as_deref().unwrap_or_default());
             }
             if let Some(value) = value {
                 read.insert((kind, number), value);

@@ -158,7 +158,9 @@ impl<'a> Plan<'a> {
         if changed.peek().is_none() {
             return Ok(known.clone());
         }
-        Ok(candidates(changed.chain(known.iter().map(|(row, fingerprint)| (*row, Op::Put(*fingerprint))))))
+        Ok(candidates(
+            changed.chain(known.iter().map(|(row, fingerprint)| (*row, Op::Put(u128::from(*fingerprint))))),
+        ))
     }
 
     /// The stored record of a row, as of now.

@@ -13,7 +13,7 @@ use crate::model::{
 use crate::schema::block::place;
 use crate::schema::commit::Change;
 use crate::schema::member;
-use crate::table::lookup::LookupKind;
+use crate::table::lookup::{LookupKind, short};
 use crate::table::resolve::Wanted;
 use crate::table::view::holds;
 use crate::table::{RowOutcome, TableError};
@@ -228,8 +228,8 @@ pub(super) fn key_of(prepared: &Prepared, kind: LookupKind) -> Option<MatchKey<'
     }
 }
 
-fn is_repeat(fingerprint: u128, prepared: &Prepared) -> bool {
-    fingerprint != 0 && fingerprint == prepared.fingerprint
+fn is_repeat(fingerprint: u64, prepared: &Prepared) -> bool {
+    fingerprint != 0 && fingerprint == short(prepared.fingerprint)
 }
 
 fn check_size(record: &[u8]) -> Result<(), RowError> {
