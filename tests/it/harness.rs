@@ -11,6 +11,7 @@ use memberbase::api::grpc::v1::{self, Outcome};
 use memberbase::config::Config;
 use memberbase::server::{self, Running};
 use tempfile::TempDir;
+use tokio::runtime::Handle;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -70,6 +71,18 @@ impl Server {
     /// Stops the server, which must succeed.
     pub async fn stop(mut self) {
         self.running.take().unwrap().stop().await.unwrap();
+    }
+}
+
+/// Every test ends with a stop in order, before its folder goes.
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            let stopped = tokio::task::block_in_place(|| Handle::current().block_on(running.stop()));
+            if !std::thread::panicking() {
+                stopped.unwrap();
+            }
+        }
     }
 }
 

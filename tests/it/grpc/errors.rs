@@ -231,7 +231,8 @@ async fn a_call_whose_deadline_has_passed_says_so_and_writes_nothing() {
     // tonic's client gives up by itself, so that it would never see the answer.
     let message = frame(&prost::Message::encode_to_vec(&base.request(rows("a", 20_000))));
     let mut call = Http2::call(&server, "BulkUpsertMembers", Some("1n")).await;
-    call.body.send_data(message.into(), true).unwrap();
+    // The answer may be there before the message is.
+    let _ = call.body.send_data(message.into(), true);
     refused(&call.status().await, Code::DeadlineExceeded, "DEADLINE");
     assert!(base.refs(Vec::new()).await.is_empty());
     let mut request = Request::new(base.request(rows("a", 10)));
