@@ -11,7 +11,7 @@ use crate::model::Timestamp;
 use crate::table::{Clock, Table, TableConfig, TableError};
 
 /// The share of the memory that is the engine's cache; its heap is somewhat more than that.
-const CACHE_SHARE: (u64, u64) = (3, 8);
+const CACHE_SHARE: (u64, u64) = (3, 16);
 /// The share of the memory for requests that are waiting and for indexes that are not on disk yet.
 const BUDGET_SHARE: (u64, u64) = (1, 4);
 /// How often a long opening says that it is still going on.

@@ -7,7 +7,7 @@ pub const DEFAULT_RESERVE_BYTES: u64 = 512 * 1024 * 1024;
 /// Size at which the log goes on in a new segment.
 pub const DEFAULT_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 /// Published bytes that may wait for sled before acknowledgements are held back.
-pub const DEFAULT_PENDING_LIMIT_BYTES: usize = 64 * 1024 * 1024;
+pub const DEFAULT_PENDING_LIMIT_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes applied to sled after which it is made durable and the confirmed position moves.
 pub const DEFAULT_CONFIRM_BYTES: u64 = 128 * 1024 * 1024;
 /// sled's page cache. The heap is more than that: measure.

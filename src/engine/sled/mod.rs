@@ -158,7 +158,7 @@ impl Drop for SledEngine {
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::Release);
         if let Some(running) = lock(&self.running).take() {
-            open::abandon(&self.shared, running);
+            open::abandon(Arc::clone(&self.shared), running);
         }
     }
 }

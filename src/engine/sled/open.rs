@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::super::EngineError;
 use super::applier::{self, Applier};
@@ -25,6 +26,9 @@ use super::{Shared, SledEngine, confirmed, files, lock};
 /// After a clean close, sled is opened once more if this much was written since it was opened: only an open writes the
 /// snapshot that spares the next open from reading all of it.
 const REOPEN_FROM_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How long a store that is dropped without being closed waits for sled.
+const DROP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a running store has beside its shared state; taken when it closes.
 #[derive(Debug)]
@@ -183,13 +187,24 @@ pub(super) fn close(shared: &Shared, running: Running) -> Result<(), EngineError
 }
 
 /// Ends a running store as a crash would: nothing more is written or applied.
-pub(super) fn abandon(shared: &Shared, running: Running) {
+///
+/// sled flushes when it is dropped, and that flush was once seen to wait for ever. So a thread of its own drops it, and
+/// nobody waits for that longer than [`DROP_PATIENCE`]; what is in the log is safe whatever becomes of it.
+pub(super) fn abandon(shared: Arc<Shared>, running: Running) {
     shared.log.close(false);
     join(running.syncer);
     shared.backlog.stop(Stop::Now);
-    join(running.applier);
-    join(running.confirmer);
-    drop(shared.write_sled().take());
+    let (done, dropped) = mpsc::channel::<()>();
+    let dropping = spawn("sled-drop", move || {
+        join(running.applier);
+        join(running.confirmer);
+        drop(shared.write_sled().take());
+        drop(done);
+    });
+    // The channel ends without a message when sled is gone.
+    if dropping.is_err() || dropped.recv_timeout(DROP_PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+        tracing::warn!("the working copy was not let go of in time; the log has everything");
+    }
 }
 
 fn join(thread: JoinHandle<()>) {
