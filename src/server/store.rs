@@ -1,7 +1,9 @@
 //! Opening the store: the only place that picks an engine.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
 
 use crate::config::{Config, EngineKind};
 use crate::engine::memory::MemoryEngine;
@@ -17,8 +19,30 @@ const BUDGET_SHARE: (u64, u64) = (1, 4);
 /// How often a long opening says that it is still going on.
 const STILL_OPENING: Duration = Duration::from_secs(5);
 
-/// Opens the store that `config` describes.
+/// How long after the opening housekeeping begins, and how often it comes round.
+const FIRST_HOUSEKEEPING: Duration = Duration::from_secs(60);
+const HOUSEKEEPING: Duration = Duration::from_secs(60 * 60);
+
+/// Opens the store that `config` describes, and has its housekeeping done for as long as it is in use.
 pub async fn open(config: &Config) -> Result<Arc<Table>, TableError> {
+    let table = open_with_progress(config).await?;
+    tokio::spawn(keep_house(Arc::downgrade(&table)));
+    Ok(table)
+}
+
+/// Purges, drops old commits and closes idle bases now and then.
+async fn keep_house(table: Weak<Table>) {
+    let mut rounds = tokio::time::interval_at(Instant::now() + FIRST_HOUSEKEEPING, HOUSEKEEPING);
+    loop {
+        rounds.tick().await;
+        let Some(table) = table.upgrade() else { return };
+        if let Err(error) = table.maintain().await {
+            tracing::warn!(%error, "housekeeping was cut short; the next round takes it up");
+        }
+    }
+}
+
+async fn open_with_progress(config: &Config) -> Result<Arc<Table>, TableError> {
     let opening = async {
         let engine = engine(config).await?;
         Table::open(engine, clock(), table_config(config)).await
