@@ -138,6 +138,14 @@ impl Date {
         Self::new(year, month, day)
     }
 
+    /// The date written `YYYY-MM-DD`, which every page writes often.
+    pub fn to_text(self) -> String {
+        let number = self.to_number();
+        let places = [10_000_000, 1_000_000, 100_000, 10_000, 0, 1_000, 100, 0, 10, 1];
+        let digit = |place: u32| char::from_digit(number.checked_div(place).map_or(0, |n| n % 10), 10);
+        places.into_iter().map(|place| if place == 0 { '-' } else { digit(place).unwrap_or('0') }).collect()
+    }
+
     fn read(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         let shape_fits = bytes.len() == 10
@@ -158,8 +166,7 @@ impl Date {
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = self.parts();
-        write!(f, "{year:04}-{month:02}-{day:02}")
+        f.write_str(&self.to_text())
     }
 }
 

@@ -122,6 +122,29 @@ impl Block {
     }
 }
 
+/// The record in `slot`, found in a part without reading the records of other slots; absent where the part has none.
+pub fn find(part: &[u8], is_first: bool, slot: usize) -> Result<Option<&[u8]>, SchemaError> {
+    let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, part)?);
+    if is_first {
+        let more = r.size()?;
+        r.take(more)?;
+    }
+    while !r.is_empty() {
+        let (at, record) = (usize::from(r.u8()?), r.slice()?);
+        if at >= slot {
+            return Ok((at == slot).then_some(record));
+        }
+    }
+    Ok(None)
+}
+
+/// The first slots of the parts beside that of slot 0, ascending.
+pub fn further_parts(first: &[u8]) -> Result<&[u8], SchemaError> {
+    let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, first)?);
+    let more = r.size()?;
+    r.take(more)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -153,7 +176,13 @@ mod tests {
                 let back = read_back(&parts).unwrap();
                 prop_assert_eq!(&back.slots, &block.slots);
                 let firsts: Vec<u8> = parts.iter().skip(1).map(|(first, _)| *first).collect();
+                prop_assert_eq!(further_parts(&parts[0].1).unwrap(), &firsts[..]);
                 prop_assert_eq!(back.parts, firsts);
+                for slot in 0..16_usize {
+                    let (first, part) = parts.iter().rev().find(|(first, _)| usize::from(*first) <= slot).unwrap();
+                    let found = find(part, *first == 0, slot).unwrap();
+                    prop_assert_eq!(found, block.slots[slot].as_deref());
+                }
             }
         }
 

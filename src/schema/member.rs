@@ -71,7 +71,7 @@ fn encode_profile(w: &mut Writer, p: &Profile) {
     text(tag::PHONE, p.phone.as_ref().map(Phone::as_str));
     text(tag::WORKER_ID, p.worker_id.as_ref().map(WorkerId::as_str));
     text(tag::TIER, p.tier.as_ref().map(Tier::as_str));
-    text(tag::DOB, p.dob.map(|dob| dob.to_string()).as_deref());
+    text(tag::DOB, p.dob.map(Date::to_text).as_deref());
     text(tag::GENDER, p.gender.map(|gender| gender.as_str()));
     text(tag::ROLE, p.role.as_ref().map(Name::as_str));
     text(tag::COMPANY, p.company.as_ref().map(Name::as_str));

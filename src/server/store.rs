@@ -13,7 +13,9 @@ use crate::model::Timestamp;
 use crate::table::{Clock, Table, TableConfig, TableError};
 
 /// The share of the memory that is the engine's cache; its heap is somewhat more than that.
-const CACHE_SHARE: (u64, u64) = (3, 16);
+const CACHE_SHARE: (u64, u64) = (1, 8);
+/// The share of the memory for the images of lookups and for members that were read by key.
+const READ_SHARE: (u64, u64) = (3, 8);
 /// The share of the memory for requests that are waiting and for indexes that are not on disk yet.
 const BUDGET_SHARE: (u64, u64) = (1, 4);
 /// How often a long opening says that it is still going on.
@@ -81,6 +83,7 @@ async fn engine(config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
 fn table_config(config: &Config) -> TableConfig {
     TableConfig {
         budget_bytes: usize::try_from(share(config.memory, BUDGET_SHARE)).unwrap_or(usize::MAX),
+        read_bytes: usize::try_from(share(config.memory, READ_SHARE)).unwrap_or(usize::MAX),
         commit_retention_micros: micros(config.commit_retention),
         grace_micros: micros(config.delete_retention),
         ..TableConfig::default()

@@ -13,6 +13,7 @@ use super::lane::{Job, Lane, UpsertJob};
 use super::plan::prepare;
 use super::published::Published;
 use super::publisher::Publisher;
+use super::records::Records;
 use super::store::BaseSummary;
 use super::view::View;
 use super::{
@@ -37,6 +38,7 @@ pub(super) struct Shared {
     pub hashes: Hashes,
     pub clock: Clock,
     pub budget: Arc<Budget>,
+    pub records: Arc<Records>,
     /// The state that reads see; the lock is the view lock.
     pub published: RwLock<Published>,
     /// The revision of `published`, for the lane, which needs no lock to know it.
@@ -86,6 +88,7 @@ pub(super) struct Parts {
     pub hashes: Hashes,
     pub clock: Clock,
     pub budget: Arc<Budget>,
+    pub records: Arc<Records>,
     pub checkpoint_entries: usize,
 }
 
@@ -93,6 +96,7 @@ impl Base {
     /// Opens a base: loads header and sets, replays the commits after the watermark, starts the lane.
     pub(super) async fn open(number: BaseNumber, parts: Parts) -> Result<Arc<Self>, TableError> {
         let published = replay::load(&parts.engine, number).await?;
+        parts.records.set_images(number, published.image_bytes());
         let revision = published.header.revision;
         let header = published.header.clone();
         let (closing, closed) = watch::channel(false);
@@ -102,6 +106,7 @@ impl Base {
             hashes: parts.hashes,
             clock: parts.clock,
             budget: parts.budget,
+            records: parts.records,
             published: RwLock::new(published),
             published_revision: AtomicU64::new(revision),
             failed: AtomicBool::new(false),
@@ -189,6 +194,10 @@ impl Base {
         &self.shared.engine
     }
 
+    pub(super) fn records(&self) -> &Records {
+        &self.shared.records
+    }
+
     pub(super) fn hashes(&self) -> &Hashes {
         &self.shared.hashes
     }
@@ -219,7 +228,9 @@ impl Base {
             }
         }
         self.closing.send_replace(true);
-        self.checkpoint().await
+        let written = self.checkpoint().await;
+        self.shared.records.set_images(self.shared.number, 0);
+        written
     }
 
     async fn submit(&self, job: Job) -> Result<(), TableError> {

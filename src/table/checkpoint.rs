@@ -9,7 +9,7 @@
 //! A lookup grows (linear hashing) before it is filled, in steps of one bucket, so that at any moment the stored bucket
 //! count says how the stored buckets are addressed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -105,26 +105,18 @@ impl<'a> Work<'a> {
             published.sets.mark_dirty(&self.chunks, &self.given_up);
         }
         published.thaw(written);
+        self.shared.records.set_images(self.shared.number, published.image_bytes());
     }
 
     async fn write_lookup(&mut self, kind: LookupKind) -> Result<(), TableError> {
         let target = buckets_of(&self.target, kind);
-        let mut by_bucket: BTreeMap<u32, Vec<(u64, RowOp)>> = BTreeMap::new();
-        for (hash, op) in self.frozen.get(kind).iter() {
-            by_bucket.entry(address(hash, target)).or_default().push((hash, op));
-        }
-        self.grow(kind, target, &mut by_bucket).await?;
-        while !by_bucket.is_empty() {
-            let mut part: Vec<(u32, Vec<(u64, RowOp)>)> = Vec::with_capacity(BUCKETS_AT_ONCE);
-            while let Some(first) = by_bucket.pop_first() {
-                part.push(first);
-                if part.len() == BUCKETS_AT_ONCE {
-                    break;
-                }
-            }
-            let mut buckets = self.read(kind, part.iter().map(|(bucket, _)| *bucket)).await?;
-            for (bucket, ops) in part {
-                merge(buckets.entry(bucket).or_default(), ops);
+        let mut changes = Changes::new(self.frozen.get(kind), target);
+        self.grow(kind, target, &mut changes).await?;
+        let left: Vec<u32> = changes.left().collect();
+        for part in left.chunks(BUCKETS_AT_ONCE) {
+            let mut buckets = self.read(kind, part.iter().copied()).await?;
+            for bucket in part {
+                merge(buckets.entry(*bucket).or_default(), changes.take(*bucket));
             }
             self.store(kind, buckets, target).await?;
         }
@@ -132,12 +124,7 @@ impl<'a> Work<'a> {
     }
 
     /// Adds buckets up to `target`, in order. A bucket that will not be split again takes its overlay entries at once.
-    async fn grow(
-        &mut self,
-        kind: LookupKind,
-        target: u32,
-        by_bucket: &mut BTreeMap<u32, Vec<(u64, RowOp)>>,
-    ) -> Result<(), TableError> {
+    async fn grow(&mut self, kind: LookupKind, target: u32, changes: &mut Changes) -> Result<(), TableError> {
         let mut count = buckets_of(&self.stored, kind);
         while count < target {
             // Within one power of two every parent is split once, and none of them is a bucket added meanwhile.
@@ -155,8 +142,8 @@ impl<'a> Work<'a> {
             }
             for (bucket, entries) in &mut buckets {
                 let splits_again = bucket.checked_add(level_end).is_some_and(|child| child < target);
-                if let Some(ops) = if splits_again { None } else { by_bucket.remove(bucket) } {
-                    merge(entries, ops);
+                if !splits_again {
+                    merge(entries, changes.take(*bucket));
                 }
             }
             self.store(kind, buckets, last).await?;
@@ -243,14 +230,42 @@ impl<'a> Work<'a> {
     }
 }
 
+/// The entries of a frozen overlay by the bucket that they go into, in one piece of memory.
+struct Changes {
+    ops: Vec<(u32, u64, RowOp)>,
+    taken: HashSet<u32>,
+}
+
+impl Changes {
+    fn new(overlay: &Overlay, buckets: u32) -> Self {
+        let mut ops: Vec<_> = overlay.iter().map(|(hash, op)| (address(hash, buckets), hash, op)).collect();
+        ops.sort_unstable_by_key(|(bucket, ..)| *bucket);
+        Self { ops, taken: HashSet::new() }
+    }
+
+    /// The changes of a bucket, the first time that they are asked for.
+    fn take(&mut self, bucket: u32) -> &[(u32, u64, RowOp)] {
+        let first = self.ops.partition_point(|(at, ..)| *at < bucket);
+        let ops = self.ops.get(first..).unwrap_or_default();
+        let count = if self.taken.insert(bucket) { ops.partition_point(|(at, ..)| *at == bucket) } else { 0 };
+        ops.get(..count).unwrap_or_default()
+    }
+
+    /// The buckets whose changes were not taken yet, ascending.
+    fn left(&self) -> impl Iterator<Item = u32> + '_ {
+        let buckets = self.ops.chunk_by(|(a, ..), (b, ..)| a == b).filter_map(|ops| ops.first());
+        buckets.map(|(bucket, ..)| *bucket).filter(|bucket| !self.taken.contains(bucket))
+    }
+}
+
 /// Puts the operations into a bucket's entries.
-fn merge(entries: &mut Vec<Entry>, ops: Vec<(u64, RowOp)>) {
+fn merge(entries: &mut Vec<Entry>, ops: &[(u32, u64, RowOp)]) {
     let mut merged: BTreeMap<(u64, u64), u128> =
         entries.drain(..).map(|entry| ((entry.hash, entry.row), entry.fingerprint)).collect();
-    for (hash, (row, op)) in ops {
+    for (_, hash, (row, op)) in ops {
         match op {
-            Op::Put(fingerprint) => drop(merged.insert((hash, row), fingerprint)),
-            Op::Remove => drop(merged.remove(&(hash, row))),
+            Op::Put(fingerprint) => drop(merged.insert((*hash, *row), *fingerprint)),
+            Op::Remove => drop(merged.remove(&(*hash, *row))),
         }
     }
     entries.extend(merged.into_iter().map(|((hash, row), fingerprint)| Entry { hash, row, fingerprint }));

@@ -196,6 +196,16 @@ impl Lookup {
         }
     }
 
+    /// Bytes that the images take once all of them are filled.
+    pub fn image_bytes(&self) -> usize {
+        let entry = match self.kind.width() {
+            Width::Fingerprint => size_of::<u16>() + size_of::<(u64, u64)>(),
+            Width::Plain => size_of::<u16>(),
+        };
+        let entries = usize::try_from(self.entries).unwrap_or(usize::MAX);
+        entries.saturating_mul(entry).saturating_add(self.images.len() * size_of::<OnceLock<Image>>())
+    }
+
     /// Sets the number of buckets, which never shrinks.
     pub fn grow(&mut self, buckets: u32) {
         self.buckets = buckets.max(self.buckets);

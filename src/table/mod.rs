@@ -30,6 +30,7 @@ mod overlay;
 mod plan;
 mod published;
 mod publisher;
+mod records;
 mod replay;
 mod request;
 mod resolve;

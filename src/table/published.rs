@@ -41,6 +41,11 @@ impl Published {
         layer.sets.iter().for_each(|change| self.sets.apply(change));
     }
 
+    /// Bytes that the images of the lookups take once all of them are filled.
+    pub fn image_bytes(&self) -> usize {
+        self.lookups.iter().map(Lookup::image_bytes).sum()
+    }
+
     /// Entries that wait for a checkpoint.
     pub fn overlay_entries(&self) -> usize {
         self.lookups.iter().map(|lookup| lookup.active.len()).sum()

@@ -112,6 +112,11 @@ impl Publisher {
                 Ok(durable) => {
                     let mut published = self.shared.published.write().await;
                     durable.publish();
+                    self.shared.records.forget(
+                        self.shared.number,
+                        layer.blocks.keys().copied(),
+                        published.header.next_row,
+                    );
                     published.apply(&layer);
                     self.shared.advance(layer.header.revision);
                 }

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use super::base::{Base, Parts};
 use super::budget::Budget;
 use super::hash::Hashes;
+use super::records::Records;
 use super::sets::SetField;
 use super::{Clock, TableError};
 use crate::engine::{Batch, Direction, Engine, EngineError, EngineStatus};
@@ -27,6 +28,8 @@ const THIRTY_DAYS: i64 = 30 * 24 * 60 * 60 * 1_000_000;
 pub struct TableConfig {
     /// Bytes that requests may hold in memory, all bases together.
     pub budget_bytes: usize,
+    /// Bytes for what is read by key: the images of lookups, and in the rest members that were asked for.
+    pub read_bytes: usize,
     /// Overlay entries of a base (about three per changed member) at which a checkpoint starts.
     pub checkpoint_entries: usize,
     /// How long commits stay in the commit log, in microseconds.
@@ -39,6 +42,7 @@ impl Default for TableConfig {
     fn default() -> Self {
         Self {
             budget_bytes: 256 * 1024 * 1024,
+            read_bytes: 64 * 1024 * 1024,
             checkpoint_entries: 600_000,
             commit_retention_micros: THIRTY_DAYS,
             grace_micros: THIRTY_DAYS,
@@ -114,6 +118,7 @@ impl Table {
             hashes: Hashes::new(&meta),
             clock: Arc::clone(&clock),
             budget: Budget::new(config.budget_bytes),
+            records: Records::new(config.read_bytes),
             checkpoint_entries: config.checkpoint_entries,
         };
         Ok(Arc::new(Self {

@@ -1,17 +1,18 @@
 //! A base as of one revision.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use tokio::sync::RwLockReadGuard;
 
+use super::TableError;
 use super::base::Base;
+use super::block::Stored;
 use super::published::Published;
+use super::records::Record;
 use super::resolve::resolve;
 use super::sets::Sets;
 use super::store::BaseSummary;
-use super::{TableError, block};
 use crate::model::{Email, MatchKey, Member, Ref, Row, WorkerId};
-use crate::schema::block::place;
 use crate::schema::member;
 
 /// What a member is looked for by.
@@ -94,14 +95,12 @@ impl<'a> View<'a> {
                 _ => resolved.next().unwrap_or_default().into_iter().map(|(row, _)| Row(row)).collect(),
             })
             .collect();
-        let blocks: BTreeSet<u64> = rows.iter().flatten().map(|row| place(*row).0).collect();
-        let blocks = block::read(engine, base, &blocks.into_iter().collect::<Vec<_>>()).await?;
+        let records = self.records(rows.iter().flatten().copied()).await?;
         let mut found = Vec::with_capacity(keys.len());
         for (key, rows) in keys.iter().zip(rows) {
             let mut member = None;
             for row in rows {
-                let (number, slot) = place(row);
-                let Some(record) = blocks.get(&number).and_then(|block| block.get(slot)) else { continue };
+                let Some(record) = records.get(&row) else { continue };
                 let candidate = member::decode(record)?;
                 if key.as_match_key().is_none_or(|key| holds(&candidate, key)) {
                     member = Some((row, candidate));
@@ -113,16 +112,35 @@ impl<'a> View<'a> {
         Ok(found)
     }
 
+    /// The stored members at `rows`, from memory as far as they are known there.
+    async fn records(&self, rows: impl Iterator<Item = Row>) -> Result<HashMap<Row, Record>, TableError> {
+        let (base, cache) = (self.base.number(), self.base.records());
+        let mut found = HashMap::new();
+        let mut unknown = Vec::new();
+        for row in rows {
+            match cache.get(base, row) {
+                Some(record) => drop(found.insert(row, record)),
+                None => unknown.push(row),
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(found);
+        }
+        let stored = Stored::read(self.base.engine(), base, unknown.iter().copied()).await?;
+        for row in unknown {
+            if let Some(record) = stored.record(row)? {
+                found.insert(row, cache.put(base, row, record));
+            }
+        }
+        Ok(found)
+    }
+
     /// The members at `rows`, in the same order; rows without a member are left out.
     pub async fn members(&self, rows: &[Row]) -> Result<Vec<(Row, Member)>, TableError> {
-        let mut numbers: Vec<u64> = rows.iter().map(|row| place(*row).0).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let blocks = block::read(self.base.engine(), self.base.number(), &numbers).await?;
+        let stored = Stored::read(self.base.engine(), self.base.number(), rows.iter().copied()).await?;
         let mut members = Vec::with_capacity(rows.len());
         for row in rows {
-            let (number, slot) = place(*row);
-            if let Some(record) = blocks.get(&number).and_then(|block| block.get(slot)) {
+            if let Some(record) = stored.record(*row)? {
                 members.push((*row, member::decode(record)?));
             }
         }

@@ -45,6 +45,31 @@ async fn what_was_acknowledged_is_there_after_a_stop_and_after_a_kill() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_stops_at_once_whatever_is_under_way() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Process::serve(data.path());
+    let address = server.address.strip_prefix("http://").unwrap();
+    let connection = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (mut client, mut connection) = h2::client::handshake(connection).await.unwrap();
+    let mut pings = connection.ping_pong().unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::post(format!("{}/publisher.v1.MemberService/GetMember", server.address))
+        .header("content-type", "application/grpc")
+        .body(())
+        .unwrap();
+    // A call whose message never comes: without a second signal the server waits for it until the grace period ends.
+    let _call = client.send_request(request, false).unwrap();
+    pings.ping(h2::Ping::opaque()).await.unwrap();
+    server.signal(Signal::TERM);
+    // The first signal has been heard once nobody can connect any more.
+    while tokio::net::TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(1));
+}
+
 #[test]
 fn a_data_directory_in_use_is_a_clear_error() {
     let data = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A disk that runs full: writes are refused before it is, reads go on, and once there is room again so do writes, without a restart.
+# A read-only disk: a clear error.
 # Needs root, for a file system of its own in a file.
 #
 #   tests/system/disk_full.sh PROGRAM
@@ -77,4 +78,11 @@ stop_server
 start_server "$program" "$disk/data" --reserve 8MiB
 [ "$(count)" -eq "$now" ] || fail "$now members before the restart, $(count) after it"
 stop_server
+
+# 6. A disk that cannot be written at all is a clear error at once.
+mount -o remount,ro "$disk"
+if timeout 20 "$program" serve --data "$disk/data" --listen 127.0.0.1:0 >"$work/said" 2>&1; then
+  fail "it started on a read-only disk"
+fi
+grep -q "Read-only file system" "$work/said" || fail "on a read-only disk it said: $(cat "$work/said")"
 echo "disk_full: ok, refused at $full members"

@@ -51,7 +51,7 @@ async fn a_cursor_works_with_its_own_list_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_exists_throughout_appears_exactly_once_while_others_come_and_go() {
-    const STEADY: usize = 20_000;
+    const STEADY: usize = 200_000;
     let server = Server::start().await;
     let mut base = server.base().await;
     base.fill(rows("steady", STEADY)).await;
@@ -73,13 +73,13 @@ async fn who_exists_throughout_appears_exactly_once_while_others_come_and_go() {
             round
         })
     };
-    for direction in ["asc", "desc", "asc"] {
+    for direction in ["asc", "desc"] {
         let mut request = base.list_request(Vec::new());
         request.sorts = vec![Sort { key: "id".into(), direction: direction.into() }];
         let mut seen = HashSet::new();
         let mut cursor = None;
         loop {
-            request.pagination = Some(Pagination { limit: Some(100), cursor, skip: None });
+            request.pagination = Some(Pagination { limit: Some(1000), cursor, skip: None });
             let reply = base.list(request.clone()).await.unwrap();
             for member in reply.members {
                 let r#ref = member.r#ref.unwrap();

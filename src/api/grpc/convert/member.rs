@@ -5,8 +5,8 @@ use prost_types::{ListValue, Struct, Value, value::Kind};
 use super::timestamp;
 use crate::api::grpc::v1;
 use crate::model::{
-    AccountDetails, AttributeValue, Attributes, BaseNumber, Email, Member, Name, Phone, Ref, Row, Sealer,
-    Tier, WorkerId,
+    AccountDetails, AttributeValue, Attributes, BaseNumber, Date, Email, Member, Name, Phone, Ref, Row,
+    Sealer, Tier, WorkerId,
 };
 
 /// Turns the members of one memberbase into messages; seals the memberbase's id once.
@@ -36,7 +36,7 @@ impl<'a> ToWire<'a> {
             worker_id: profile.worker_id.map(WorkerId::into_string),
             tier: profile.tier.map(Tier::into_string),
             status: member.status.as_str().to_owned(),
-            dob: profile.dob.map(|dob| dob.to_string()),
+            dob: profile.dob.map(Date::to_text),
             gender: profile.gender.map(|gender| gender.as_str().to_owned()),
             role: profile.role.map(Name::into_string),
             company: profile.company.map(Name::into_string),
