@@ -50,6 +50,9 @@ impl Applier {
             if stop == Some(Stop::Now) {
                 return;
             }
+            if self.shared.damaged.load(Ordering::Acquire) && !self.heal(self.applied) {
+                return;
+            }
             self.apply_ready();
             if stop.is_some() {
                 return;
@@ -79,7 +82,7 @@ impl Applier {
         }
         while let Err(error) = self.shared.apply(group, last) {
             tracing::error!(%error, "the working copy failed; reopening it");
-            if !self.heal() {
+            if !self.heal(last) {
                 return false;
             }
         }
@@ -90,11 +93,12 @@ impl Applier {
         true
     }
 
-    /// Reopens sled, which refuses everything after one failed write, and replays what it may have lost with it.
-    fn heal(&mut self) -> bool {
+    /// Reopens sled, which refuses everything after one failed write, and replays what it may have lost with it, up to
+    /// the published batch `last`. `false` if it was told to stop before that worked.
+    fn heal(&mut self, last: u64) -> bool {
         loop {
             if self.shared.disk.has_room_for_sled() {
-                match self.shared.reopen_sled(self.applied) {
+                match self.shared.reopen_sled(last) {
                     Ok(()) => return true,
                     Err(error) => {
                         tracing::error!(%error, "the working copy cannot be reopened; trying again")
@@ -155,10 +159,10 @@ impl Shared {
         confirmed::write(&self.config.log_dir(), self.timeline, number)
     }
 
-    /// Replaces sled's handle by one that is complete up to batch `last`. Reads wait meanwhile.
+    /// Replaces sled's handle by one that is complete up to batch `last`. That may take long, so reads of what is not
+    /// pending fail meanwhile, rather than block the runtime's threads.
     fn reopen_sled(&self, last: u64) -> Result<(), EngineError> {
-        let mut slot = self.write_sled();
-        drop(slot.take());
+        drop(self.write_sled().take());
         let log_dir = self.config.log_dir();
         let segments = segment::list(&log_dir)?.segments;
         let confirmed = confirmed::read(&log_dir, self.timeline)?;
@@ -166,8 +170,9 @@ impl Shared {
             Source { log_dir: &log_dir, segments: &segments, timeline: self.timeline, confirmed, last };
         let progress = |line: String| tracing::warn!("{line}");
         let restored = restore::restore(&self.config.sled_dir(), self.config.cache_bytes, source, &progress)?;
-        *slot = Some(restored.sled);
+        *self.write_sled() = Some(restored.sled);
         self.sync_failed.store(false, Ordering::Release);
+        self.damaged.store(false, Ordering::Release);
         Ok(())
     }
 }

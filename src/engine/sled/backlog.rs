@@ -59,9 +59,14 @@ impl Backlog {
     /// Shows a batch to reads and hands it to the applier once its turn has come.
     pub(super) fn publish(&self, number: u64) {
         if self.write().publish(number) {
-            lock(&self.signal).work = true;
-            self.applier.notify_one();
+            self.wake_applier();
         }
+    }
+
+    /// Makes the applier look whether there is something to do.
+    pub(super) fn wake_applier(&self) {
+        lock(&self.signal).work = true;
+        self.applier.notify_one();
     }
 
     /// Drops what sled has now.

@@ -20,6 +20,8 @@ use super::files;
 use super::segment::Timeline;
 
 const FILE_NAME: &str = "CONFIRMED";
+/// An empty file that says: do not trust the working copy at all, rebuild it.
+const DISTRUSTED: &str = "REBUILD";
 const MAGIC: [u8; 8] = *b"mbCONFIR";
 const FORMAT_VERSION: u32 = 1;
 const BYTES: usize = 40;
@@ -54,6 +56,21 @@ pub(super) fn exists(log_dir: &Path) -> bool {
 /// Replaces the position, durably.
 pub(super) fn write(log_dir: &Path, timeline: Timeline, number: u64) -> Result<(), EngineError> {
     files::replace(&path(log_dir), &encode(timeline, number))
+}
+
+/// Notes that the working copy is damaged, so that it is rebuilt however the process ends.
+pub(super) fn distrust(log_dir: &Path) -> Result<(), EngineError> {
+    files::replace(&log_dir.join(DISTRUSTED), b"")
+}
+
+/// Whether the working copy was found damaged.
+pub(super) fn is_distrusted(log_dir: &Path) -> bool {
+    log_dir.join(DISTRUSTED).exists()
+}
+
+/// Takes the note back: what was damaged is gone.
+pub(super) fn trust(log_dir: &Path) -> Result<(), EngineError> {
+    if is_distrusted(log_dir) { files::remove(&log_dir.join(DISTRUSTED)) } else { Ok(()) }
 }
 
 fn path(log_dir: &Path) -> PathBuf {

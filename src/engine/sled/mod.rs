@@ -78,6 +78,8 @@ struct Shared {
     stalled: Mutex<Option<String>>,
     /// Written to sled since it was opened.
     applied_bytes: AtomicU64,
+    /// Damage was found in sled, and it is about to be rebuilt.
+    damaged: AtomicBool,
     /// A sync of sled's files failed since it was opened.
     sync_failed: AtomicBool,
     closed: AtomicBool,
@@ -214,10 +216,27 @@ impl Shared {
 
     fn with_sled<T>(&self, use_it: impl FnOnce(&Sled) -> Result<T, EngineError>) -> Result<T, EngineError> {
         match self.sled.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            Some(sled) => use_it(sled),
+            Some(sled) => {
+                let done = use_it(sled);
+                if sled.is_damaged() {
+                    self.note_damage();
+                }
+                done
+            }
             None if self.closed.load(Ordering::Acquire) => Err(EngineError::Closed),
             None => Err(EngineError::Io("the working copy failed and is not yet reopened".to_owned())),
         }
+    }
+
+    fn note_damage(&self) {
+        if self.damaged.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        tracing::error!("damage was found in the working copy; rebuilding it from the log");
+        if let Err(error) = confirmed::distrust(&self.config.log_dir()) {
+            tracing::error!(%error, "the damage could not be noted for the next open");
+        }
+        self.backlog.wake_applier();
     }
 
     fn write_sled(&self) -> RwLockWriteGuard<'_, Option<Sled>> {

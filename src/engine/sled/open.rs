@@ -67,6 +67,7 @@ impl SledEngine {
             sled: RwLock::new(Some(sled)),
             stalled: Mutex::new(None),
             applied_bytes: AtomicU64::new(replayed_bytes),
+            damaged: AtomicBool::new(false),
             sync_failed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         });

@@ -44,6 +44,9 @@ pub(super) fn restore(
     if source.confirmed > 0 && !dir.exists() {
         return rebuild(dir, cache_bytes, source, "it is gone", progress);
     }
+    if confirmed::is_distrusted(source.log_dir) {
+        return rebuild(dir, cache_bytes, source, "damage was found in it", progress);
+    }
     let opened = open_trusted(dir, cache_bytes, source);
     match opened.and_then(|sled| replay(sled, source, source.confirmed, progress)) {
         Ok(restored) => Ok(restored),
@@ -85,11 +88,10 @@ fn rebuild(
         progress(format!("what was there is kept as {} until the next time", aside.display()));
     }
     confirmed::write(source.log_dir, source.timeline, 0)?;
-    let rebuilt = Sled::open(dir, cache_bytes).and_then(|sled| replay(sled, source, 0, progress));
-    rebuilt.map_err(|error| match error {
-        Trouble::Machine(error) => error,
-        Trouble::Content(why) => EngineError::Io(format!("the working copy cannot be rebuilt: {why}")),
-    })
+    let sled = Sled::open(dir, cache_bytes)?;
+    // From here on what is there is new, so an open after a crash may go on with it.
+    confirmed::trust(source.log_dir)?;
+    Ok(replay(sled, source, 0, progress)?)
 }
 
 fn replay(

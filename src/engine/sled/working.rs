@@ -15,6 +15,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -68,6 +69,7 @@ pub(super) struct Sled {
     file: File,
     /// Blob files are written once, so each is synced once.
     synced_blobs: Mutex<HashSet<OsString>>,
+    damaged: AtomicBool,
 }
 
 impl Sled {
@@ -88,12 +90,18 @@ impl Sled {
         };
         let path = dir.join("db");
         let file = File::open(&path).map_err(|e| files::error("open", &path, &e))?;
-        Ok(Self { db, dir: dir.to_owned(), file, synced_blobs: Mutex::default() })
+        Ok(Self {
+            db,
+            dir: dir.to_owned(),
+            file,
+            synced_blobs: Mutex::default(),
+            damaged: AtomicBool::new(false),
+        })
     }
 
     /// The timeline and number of the last batch applied; `None` if nothing ever was.
     pub(super) fn position(&self) -> Result<Option<(Timeline, u64)>, Trouble> {
-        let Some(value) = guarded(|| self.db.get(POSITION_KEY))? else { return Ok(None) };
+        let Some(value) = self.guarded(|| self.db.get(POSITION_KEY))? else { return Ok(None) };
         let timeline = value.get(..16).and_then(|b| b.try_into().ok());
         let number = value.get(16..).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes);
         Ok(timeline.zip(number))
@@ -101,11 +109,11 @@ impl Sled {
 
     pub(super) fn set_position(&self, timeline: Timeline, number: u64) -> Result<(), Trouble> {
         let value = [timeline.as_slice(), &number.to_le_bytes()].concat();
-        guarded(|| self.db.insert(POSITION_KEY, value)).map(drop)
+        self.guarded(|| self.db.insert(POSITION_KEY, value)).map(drop)
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Value>, Trouble> {
-        Ok(guarded(|| self.db.get(key))?.map(into_value))
+        Ok(self.guarded(|| self.db.get(key))?.map(into_value))
     }
 
     /// The pairs of a range in scan order.
@@ -119,7 +127,7 @@ impl Sled {
             };
             pair.transpose()
         };
-        let pairs = std::iter::from_fn(move || guarded(&mut next).transpose());
+        let pairs = std::iter::from_fn(move || self.guarded(&mut next).transpose());
         Box::new(pairs.filter(|pair| !matches!(pair, Ok((key, _)) if key.is_empty())).map(|pair| {
             let (key, value) = pair?;
             Ok((key.to_vec(), into_value(value)))
@@ -132,7 +140,7 @@ impl Sled {
         let writes: BTreeMap<&[u8], &Option<Value>> =
             group.iter().flat_map(|ops| ops.iter()).map(|op| (op.key.as_ref(), &op.value)).collect();
         for (key, value) in writes {
-            guarded(|| match value {
+            self.guarded(|| match value {
                 Some(value) => self.db.insert(key, value.as_ref()),
                 None => self.db.remove(key),
             })?;
@@ -142,7 +150,7 @@ impl Sled {
 
     /// Brings everything applied so far to stable storage. Other threads may apply meanwhile.
     pub(super) fn sync(&self) -> Result<(), EngineError> {
-        guarded(|| self.db.flush())?;
+        self.guarded(|| self.db.flush())?;
         self.file.sync_data().map_err(|e| files::error("sync", &self.dir.join("db"), &e))?;
         self.sync_blobs()?;
         for path in files::list(&self.dir)? {
@@ -170,7 +178,21 @@ impl Sled {
 
     /// The size of sled's files.
     pub(super) fn bytes(&self) -> u64 {
+        // Not a reason to distrust the content: sled may have removed a file that it was about to count.
         guarded(|| self.db.size_on_disk()).unwrap_or(0)
+    }
+
+    /// Whether something was found that only a rebuild mends.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Acquire)
+    }
+
+    fn guarded<T>(&self, call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, Trouble> {
+        let done = guarded(call);
+        if matches!(done, Err(Trouble::Content(_))) {
+            self.damaged.store(true, Ordering::Release);
+        }
+        done
     }
 }
 

@@ -153,6 +153,60 @@ async fn batches_after_the_confirmed_position_are_replayed_even_if_sled_claims_t
     expect(&store.open(), 45).await;
 }
 
+/// A store with some megabytes in sled, closed, so that an open has none of it in memory.
+async fn large() -> Store {
+    let store = Store::new();
+    let engine = store.open();
+    for first in (0..5000).step_by(100) {
+        let mut batch = Batch::default();
+        (first..first + 100).for_each(|n| batch.put(format!("key/{n:06}").into_bytes(), content(n)));
+        engine.commit(batch).await.unwrap();
+    }
+    engine.close().await.unwrap();
+    store
+}
+
+/// Overwrites sled's file, except its beginning, without a change that an open would notice.
+fn damage_sled(store: &Store) {
+    let path = store.config.sled_dir().join("db");
+    let mut bytes = fs::read(&path).unwrap();
+    let from = bytes.len() / 4;
+    bytes[from..].iter_mut().skip(4096).step_by(97).for_each(|b| *b ^= 0x55);
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0).unwrap();
+}
+
+async fn read_all(engine: &SledEngine) -> Result<(), EngineError> {
+    for n in 0..5000 {
+        let found = engine.get_many(&[format!("key/{n:06}").into_bytes()]).await?;
+        assert_eq!(found, [Some(content(n))]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn damage_found_while_reading_is_an_error_and_then_healed_in_place() {
+    let store = large().await;
+    let engine = store.open();
+    damage_sled(&store);
+    assert!(matches!(read_all(&engine).await, Err(EngineError::Io(_))));
+    while read_all(&engine).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(asides(&store).len(), 1);
+    engine.close().await.unwrap();
+    let (engine, lines) = store.open_told();
+    assert_eq!(lines, [""; 0]);
+    read_all(&engine).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_noted_as_damaged_is_rebuilt_at_the_next_open() {
+    let store = closed().await;
+    confirmed::distrust(&store.log_dir()).unwrap();
+    expect_rebuilt(&store, "damage was found").await;
+}
+
 fn timeline_of(store: &Store) -> Timeline {
     segment::list(&store.log_dir()).unwrap().segments[0].header.timeline
 }
