@@ -13,7 +13,7 @@ use super::super::EngineError;
 use super::super::pending::Ops;
 use super::backlog::Stop;
 use super::restore::{self, Source};
-use super::{Shared, confirmed, segment};
+use super::{Shared, bounded, confirmed, segment, working};
 
 /// How much is applied at a time: long enough that a key written again and again is written to sled once.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
@@ -146,23 +146,35 @@ impl Shared {
 
     /// Makes everything applied durable and confirms it up to `number`, which must have been applied.
     ///
-    /// Once a sync has failed, nobody knows what sled's files lack, so the position stays until sled is reopened.
+    /// Once a sync has failed, or did not end, nobody knows what sled's files lack: the position stays, and sled is
+    /// rebuilt when it is next opened. Reads go on meanwhile, from what is in memory and in the page cache.
     pub(super) fn confirm(&self, number: u64) -> Result<(), EngineError> {
         if self.sync_failed.load(Ordering::Acquire) {
             return Ok(());
         }
-        let synced = self.with_sled(super::working::Sled::sync);
-        if synced.is_err() {
+        let Some(sled) = self.sled() else { return Ok(()) };
+        if let Err(error) = bounded::sync(Arc::clone(&sled), &self.config) {
             self.sync_failed.store(true, Ordering::Release);
+            confirmed::distrust(&self.config.log_dir())?;
+            return Err(error);
         }
-        synced?;
+        let place = self.read_sled();
+        if !place.as_ref().is_some_and(|now| Arc::ptr_eq(now, &sled)) {
+            // Another sled has taken its place meanwhile, of which nothing is known.
+            return Ok(());
+        }
         confirmed::write(&self.config.log_dir(), self.timeline, number)
     }
 
     /// Replaces sled's handle by one that is complete up to batch `last`. That may take long, so reads of what is not
     /// pending fail meanwhile, rather than block the runtime's threads.
     fn reopen_sled(&self, last: u64) -> Result<(), EngineError> {
-        drop(self.write_sled().take());
+        let old = self.write_sled().take();
+        if old.is_some_and(|old| !bounded::let_go(old, &self.config)) {
+            // It keeps its files open and locked, so the new one needs a folder of its own.
+            let aside = working::move_aside(&self.config.sled_dir())?;
+            tracing::error!(aside = %aside.display(), "the working copy does not let go of its files");
+        }
         let log_dir = self.config.log_dir();
         let segments = segment::list(&log_dir)?.segments;
         let confirmed = confirmed::read(&log_dir, self.timeline)?;
@@ -170,7 +182,7 @@ impl Shared {
             Source { log_dir: &log_dir, segments: &segments, timeline: self.timeline, confirmed, last };
         let progress = |line: String| tracing::warn!("{line}");
         let restored = restore::restore(&self.config.sled_dir(), self.config.cache_bytes, source, &progress)?;
-        *self.write_sled() = Some(restored.sled);
+        *self.write_sled() = Some(Arc::new(restored.sled));
         self.sync_failed.store(false, Ordering::Release);
         self.damaged.store(false, Ordering::Release);
         Ok(())

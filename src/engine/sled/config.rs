@@ -1,6 +1,7 @@
 //! How a store is opened, and the adapter's limits.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Free bytes of the file system that are never written into.
 pub const DEFAULT_RESERVE_BYTES: u64 = 512 * 1024 * 1024;
@@ -12,6 +13,11 @@ pub const DEFAULT_PENDING_LIMIT_BYTES: usize = 32 * 1024 * 1024;
 pub const DEFAULT_CONFIRM_BYTES: u64 = 128 * 1024 * 1024;
 /// sled's page cache. The heap is more than that: measure.
 pub const DEFAULT_CACHE_BYTES: u64 = 128 * 1024 * 1024;
+
+/// How long a flush of sled may take before it is taken for one that never ends.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(120);
+/// How long anybody waits for a sled that is dropped.
+const DROP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The settings of a [`SledEngine`](super::SledEngine).
 #[derive(Debug, Clone)]
@@ -28,6 +34,10 @@ pub struct SledConfig {
     pub pending_limit_bytes: usize,
     /// Bytes applied between two confirmed positions. After a crash, at most about this much is replayed.
     pub confirm_bytes: u64,
+    /// How long a flush of sled may take before nobody waits for it any more.
+    pub(crate) flush_patience: Duration,
+    /// How long a sled that is dropped is waited for.
+    pub(crate) drop_patience: Duration,
     /// Injected failures.
     #[cfg(test)]
     pub(crate) faults: super::faults::Faults,
@@ -44,6 +54,8 @@ impl SledConfig {
             segment_bytes: DEFAULT_SEGMENT_BYTES,
             pending_limit_bytes: DEFAULT_PENDING_LIMIT_BYTES,
             confirm_bytes: DEFAULT_CONFIRM_BYTES,
+            flush_patience: FLUSH_PATIENCE,
+            drop_patience: DROP_PATIENCE,
             #[cfg(test)]
             faults: super::faults::Faults::default(),
         }

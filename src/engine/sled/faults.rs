@@ -1,11 +1,11 @@
 //! Test-only: makes the log's disk fail at a chosen operation.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 /// Failures to inject; clones share them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Faults(Arc<Mutex<Plan>>);
+pub(crate) struct Faults(Arc<(Mutex<Plan>, Condvar)>);
 
 #[derive(Debug, Default)]
 struct Plan {
@@ -16,6 +16,7 @@ struct Plan {
     fail_sync: Option<u64>,
     fail_cut: bool,
     free_bytes: Option<u64>,
+    sled_is_stuck: bool,
 }
 
 const EIO: i32 = 5;
@@ -24,7 +25,7 @@ pub(crate) const ENOSPC: i32 = 28;
 
 impl Faults {
     fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
-        self.0.lock().unwrap()
+        self.0.0.lock().unwrap()
     }
 
     /// The `n`th append from now on (1 is the next) writes half of its bytes and fails.
@@ -48,6 +49,16 @@ impl Faults {
     /// What the file system says is free; `None` asks the real one.
     pub(crate) fn set_free_bytes(&self, free: Option<u64>) {
         self.plan().free_bytes = free;
+    }
+
+    /// Whether sled's flush and drop wait until this is taken back.
+    pub(crate) fn stick_sled(&self, stuck: bool) {
+        self.plan().sled_is_stuck = stuck;
+        self.0.1.notify_all();
+    }
+
+    pub(crate) fn wait_while_sled_is_stuck(&self) {
+        drop(self.0.1.wait_while(self.plan(), |plan| plan.sled_is_stuck).unwrap());
     }
 
     /// How many syncs there were.

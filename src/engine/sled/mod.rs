@@ -12,6 +12,7 @@
 //! | `reader`, `confirmed` | finding the end of the log and telling a torn tail from corruption; where replay starts |
 //! | `backlog` | numbered batches that sled does not have yet, and back-pressure |
 //! | `working`, `applier`, `restore` | sled itself, the threads that feed it, and how it is replayed or rebuilt |
+//! | `bounded` | calls of sled that may never return |
 //! | `disk`, `files` | free space, and file operations that keep their promises |
 //! | `open` | opening and closing in the right order |
 //!
@@ -20,6 +21,7 @@
 
 mod applier;
 mod backlog;
+mod bounded;
 mod config;
 mod confirmed;
 mod disk;
@@ -44,7 +46,7 @@ pub use config::{
 };
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
 
@@ -73,7 +75,7 @@ struct Shared {
     backlog: Arc<Backlog>,
     disk: Arc<Disk>,
     /// `None` once closed, and while it is reopened after a failure.
-    sled: RwLock<Option<Sled>>,
+    sled: RwLock<Option<Arc<Sled>>>,
     /// Why the applier does not go on, while it does not.
     stalled: Mutex<Option<String>>,
     /// Written to sled since it was opened.
@@ -215,9 +217,9 @@ impl Shared {
     }
 
     fn with_sled<T>(&self, use_it: impl FnOnce(&Sled) -> Result<T, EngineError>) -> Result<T, EngineError> {
-        match self.sled.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        match self.sled() {
             Some(sled) => {
-                let done = use_it(sled);
+                let done = use_it(&sled);
                 if sled.is_damaged() {
                     self.note_damage();
                 }
@@ -239,7 +241,16 @@ impl Shared {
         self.backlog.wake_applier();
     }
 
-    fn write_sled(&self) -> RwLockWriteGuard<'_, Option<Sled>> {
+    /// sled, without the lock on its place: a call of it that never returns must not keep others from replacing it.
+    fn sled(&self) -> Option<Arc<Sled>> {
+        self.read_sled().clone()
+    }
+
+    fn read_sled(&self) -> RwLockReadGuard<'_, Option<Arc<Sled>>> {
+        self.sled.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_sled(&self) -> RwLockWriteGuard<'_, Option<Arc<Sled>>> {
         self.sled.write().unwrap_or_else(PoisonError::into_inner)
     }
 

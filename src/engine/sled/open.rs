@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use super::super::EngineError;
 use super::applier::{self, Applier};
@@ -21,14 +20,11 @@ use super::segment::{self, Segment};
 use super::wal::{self, Log};
 use super::working::Sled;
 use super::writer::{self, Place, Writer};
-use super::{Shared, SledEngine, confirmed, files, lock};
+use super::{Shared, SledEngine, bounded, confirmed, files, lock};
 
 /// After a clean close, sled is opened once more if this much was written since it was opened: only an open writes the
 /// snapshot that spares the next open from reading all of it.
 const REOPEN_FROM_BYTES: u64 = 32 * 1024 * 1024;
-
-/// How long a store that is dropped without being closed waits for sled.
-const DROP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a running store has beside its shared state; taken when it closes.
 #[derive(Debug)]
@@ -64,7 +60,7 @@ impl SledEngine {
             log,
             backlog,
             disk,
-            sled: RwLock::new(Some(sled)),
+            sled: RwLock::new(Some(Arc::new(sled))),
             stalled: Mutex::new(None),
             applied_bytes: AtomicU64::new(replayed_bytes),
             damaged: AtomicBool::new(false),
@@ -156,7 +152,7 @@ fn start(
     })
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, EngineError> {
+pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, EngineError> {
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
     spawned.map_err(|e| EngineError::Io(format!("cannot start the thread {name}: {e}")))
 }
@@ -174,7 +170,11 @@ pub(super) fn close(shared: &Shared, running: Running) -> Result<(), EngineError
     // What is still pending could not be applied; the log has it.
     let applied = shared.backlog.read().next() == durable + 1 && shared.backlog.read().bytes() == 0;
     let confirmed = if applied { shared.confirm(durable) } else { Ok(()) };
-    drop(shared.write_sled().take());
+    let sled = shared.write_sled().take();
+    if sled.is_some_and(|sled| !bounded::let_go(sled, &shared.config)) {
+        tracing::warn!("the working copy was not let go of in time; the log has everything");
+        return confirmed;
+    }
     if applied && shared.applied_bytes.load(Ordering::Relaxed) >= REOPEN_FROM_BYTES {
         let reopened = Sled::open(&shared.config.sled_dir(), shared.config.cache_bytes);
         match reopened.map(|sled| sled.sync()) {
@@ -190,20 +190,17 @@ pub(super) fn close(shared: &Shared, running: Running) -> Result<(), EngineError
 /// Ends a running store as a crash would: nothing more is written or applied.
 ///
 /// sled flushes when it is dropped, and that flush was once seen to wait for ever. So a thread of its own drops it, and
-/// nobody waits for that longer than [`DROP_PATIENCE`]; what is in the log is safe whatever becomes of it.
+/// nobody waits for that without end; what is in the log is safe whatever becomes of it.
 pub(super) fn abandon(shared: Arc<Shared>, running: Running) {
     shared.log.close(false);
     join(running.syncer);
     shared.backlog.stop(Stop::Now);
-    let (done, dropped) = mpsc::channel::<()>();
-    let dropping = spawn("sled-drop", move || {
+    let dropped = bounded::within("sled-drop", shared.config.drop_patience, move || {
         join(running.applier);
         join(running.confirmer);
         drop(shared.write_sled().take());
-        drop(done);
     });
-    // The channel ends without a message when sled is gone.
-    if dropping.is_err() || dropped.recv_timeout(DROP_PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+    if dropped.is_none() {
         tracing::warn!("the working copy was not let go of in time; the log has everything");
     }
 }
