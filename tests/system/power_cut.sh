@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# Power cuts: a server writes to ext4 in an image on another ext4, the outer one is frozen at a random moment and the image copied, so
+# that the copy has what had reached the disk and nothing of what was in memory. Every copy is mounted and served, and has to have
+# everything that was acknowledged before the cut. Needs root, for the mounts and the freezing.
+#
+#   [CUTS=30] tests/system/power_cut.sh PROGRAM TOOLS
+#
+# TOOLS is the folder with the Python client's packages, see tests/clients/run.sh.
+set -euo pipefail
+
+program=$(realpath "$1") tools=$(realpath "$2")
+here=$(cd "$(dirname "$0")" && pwd)
+cuts=${CUTS:-30}
+# In every so many cuts: life goes on with the copy, as after a real cut; the store begins anew, which bounds the copies; sled is deleted.
+go_on_every=4 anew_every=12 without_sled_every=10
+work=$(mktemp -d)
+outer=$work/outer disk=$work/disk copy=$work/copy
+journal=$work/journal
+loader='' live_pid='' failed_opens=0 generation=0
+
+# shellcheck source=server.sh
+. "$here/server.sh"
+kill_process() {
+  if [ -n "$1" ]; then
+    kill -KILL "$1" 2>/dev/null || true
+    wait "$1" 2>/dev/null || true
+  fi
+}
+clean_up() {
+  # First of all: whatever writes there hangs until it is thawed.
+  fsfreeze -u "$outer" 2>/dev/null || true
+  kill_process "$loader"
+  kill_server
+  kill_process "$live_pid"
+  for mounted in "$copy" "$disk" "$outer"; do
+    if mountpoint -q "$mounted"; then umount "$mounted"; fi
+  done
+  rm -rf "$work"
+}
+trap clean_up EXIT
+
+fail() {
+  echo "power_cut: cut $cut: $1" >&2
+  exit 1
+}
+
+python=$tools/venv/bin/python
+export PYTHONPATH=$work/python
+client() {
+  "$python" "$here/power_cut.py" "$@"
+}
+
+# The server on the disk, and a loader for it. The server on the copy is the one of server.sh.
+begin_life() {
+  start_server "$program" "$disk/data" --reserve 8MiB --memory 128MiB --log error
+  live_pid=$server_pid live_address=$server_address server_pid=
+  exec 8<&9 9<&-
+  generation=$((generation + 1))
+  # Not through the function, whose process would be a shell's.
+  "$python" "$here/power_cut.py" load "$live_address" "$journal" "g$generation-" &
+  loader=$!
+}
+
+end_life() {
+  kill_process "$loader"
+  kill_process "$live_pid"
+  loader='' live_pid=''
+  exec 8<&-
+  umount "$disk"
+}
+
+begin_anew() {
+  truncate -s 0 "$outer/image"
+  truncate -s 1500M "$outer/image"
+  mkfs.ext4 -q -m 0 "$outer/image"
+  mount -o loop "$outer/image" "$disk"
+  : >"$journal"
+}
+
+acknowledged() {
+  grep -c '"done"' "$journal" || true
+}
+
+# Lets the loader get on, at least by one acknowledgement, and stops at a moment that nobody chose.
+work_on() {
+  local before tries=0
+  before=$(acknowledged)
+  sleep "0.$((RANDOM % 900 + 100))"
+  while [ "$(acknowledged)" -eq "$before" ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 300 ] || fail "the loader got nowhere"
+    kill -0 "$loader" 2>/dev/null || fail "the loader ended"
+    sleep 0.1
+  done
+}
+
+cut_power() {
+  # What is in the journal by now was acknowledged before the freezing begins.
+  done_bytes=$(stat -c %s "$journal")
+  fsfreeze -f "$outer"
+  kill -STOP "$loader"
+  sent_bytes=$(stat -c %s "$journal")
+  cp --sparse=always "$outer/image" "$work/image"
+  fsfreeze -u "$outer"
+}
+
+check_copy() {
+  mount -o loop "$work/image" "$copy" || fail "the copy's file system cannot be mounted"
+  if [ $((cut % without_sled_every)) -eq 0 ]; then
+    rm -r "$copy/data/sled"
+    without=", sled deleted"
+  fi
+  if ! start_server "$program" "$copy/data" --reserve 8MiB --memory 128MiB --log error; then
+    failed_opens=$((failed_opens + 1))
+    fail "the store does not open"
+  fi
+  said=$(client verify "$server_address" "$journal" "$done_bytes" "$sent_bytes") || fail "rows are lost or wrong"
+  echo "power_cut: cut $cut$without: $said"
+  stop_server || fail "the server on the copy did not stop in order"
+  umount "$copy"
+}
+
+mkdir "$outer" "$disk" "$copy" "$work/python"
+"$python" -m grpc_tools.protoc -I "$here/../../proto" --python_out="$work/python" --grpc_python_out="$work/python" \
+  "$here"/../../proto/publisher/v1/*.proto
+truncate -s 4G "$work/outer.image"
+mkfs.ext4 -q -m 0 "$work/outer.image"
+mount -o loop,noatime "$work/outer.image" "$outer"
+
+cut=0
+touch "$outer/image"
+begin_anew
+begin_life
+while [ "$cut" -lt "$cuts" ]; do
+  cut=$((cut + 1)) without=''
+  work_on
+  cut_power
+  check_copy
+  if [ "$cut" -eq "$cuts" ]; then
+    break
+  elif [ $((cut % anew_every)) -eq 0 ]; then
+    end_life
+    begin_anew
+    begin_life
+  elif [ $((cut % go_on_every)) -eq 0 ]; then
+    end_life
+    client cut "$journal" "$done_bytes" "$sent_bytes" >"$work/journal.cut"
+    mv "$work/journal.cut" "$journal"
+    cp --sparse=always "$work/image" "$outer/image"
+    mount -o loop "$outer/image" "$disk"
+    begin_life
+  else
+    kill -CONT "$loader"
+  fi
+done
+end_life
+echo "power_cut: ok, $cuts cuts, 0 rows lost, $failed_opens failed opens, $SECONDS s"
