@@ -13,6 +13,8 @@
 //!
 //! `00` belongs to engines. A table byte that falls out of use stays listed here, so that it is never used again.
 
+use std::ops::Bound;
+
 use crate::engine::{Key, KeyRange};
 use crate::model::BaseNumber;
 
@@ -24,6 +26,9 @@ const COMMIT: u8 = 0x21;
 const INDEX: u8 = 0x30;
 const BUCKET: u8 = 0x31;
 const SET: u8 = 0x32;
+
+/// Bytes before what tells the keys of one base and table apart: the table, and the base's number.
+const BASE_BYTES: usize = 5;
 
 /// The tables whose keys begin with a base's number: all that is purged with it.
 const BASE_TABLES: [u8; 6] = [HEADER, BLOCK, COMMIT, INDEX, BUCKET, SET];
@@ -68,6 +73,20 @@ pub fn block(base: BaseNumber, block: u64, first: u8) -> Key {
     key
 }
 
+/// Every block of a base.
+#[must_use]
+pub fn blocks(base: BaseNumber) -> KeyRange {
+    KeyRange::prefix(&of_base(BLOCK, base, 0))
+}
+
+/// Block and first slot of a block key.
+#[must_use]
+pub fn block_parts(key: &[u8]) -> Option<(u64, u8)> {
+    let (block, first) = own_part(BLOCK, key)?.split_at_checked(8)?;
+    let [first] = first else { return None };
+    Some((u64::from_be_bytes(block.try_into().ok()?), *first))
+}
+
 /// One part of a commit.
 #[must_use]
 pub fn commit(base: BaseNumber, revision: u64, part: u16) -> Key {
@@ -80,7 +99,7 @@ pub fn commit(base: BaseNumber, revision: u64, part: u16) -> Key {
 #[must_use]
 pub fn commits_from(base: BaseNumber, revision: u64) -> KeyRange {
     let mut range = KeyRange::prefix(&of_base(COMMIT, base, 0));
-    range.start = std::ops::Bound::Included(commits_of(base, revision));
+    range.start = Bound::Included(commits_of(base, revision));
     range
 }
 
@@ -96,6 +115,19 @@ pub fn commit_revision(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.get(5..13)?.try_into().ok()?))
 }
 
+/// Revision and part of a commit key.
+#[must_use]
+pub fn commit_parts(key: &[u8]) -> Option<(u64, u16)> {
+    let (revision, part) = own_part(COMMIT, key)?.split_at_checked(8)?;
+    Some((u64::from_be_bytes(revision.try_into().ok()?), u16::from_be_bytes(part.try_into().ok()?)))
+}
+
+/// Everything of a base in the table of its index state, which is one key.
+#[must_use]
+pub fn indexes(base: BaseNumber) -> KeyRange {
+    KeyRange::prefix(&index(base))
+}
+
 /// The state of a base's indexes.
 #[must_use]
 pub fn index(base: BaseNumber) -> Key {
@@ -109,6 +141,33 @@ pub fn bucket(base: BaseNumber, lookup: u8, bucket: u32) -> Key {
     key.push(lookup);
     key.extend_from_slice(&bucket.to_be_bytes());
     key
+}
+
+/// The buckets of a lookup from `first` on.
+#[must_use]
+pub fn buckets_from(base: BaseNumber, lookup: u8, first: u32) -> KeyRange {
+    let mut prefix = of_base(BUCKET, base, 1);
+    prefix.push(lookup);
+    let mut range = KeyRange::prefix(&prefix);
+    range.start = Bound::Included(bucket(base, lookup, first));
+    range
+}
+
+/// The buckets of all lookups of a base, from `lookup` on.
+#[must_use]
+pub fn lookups_from(base: BaseNumber, lookup: u8) -> KeyRange {
+    let mut range = KeyRange::prefix(&of_base(BUCKET, base, 0));
+    let mut start = of_base(BUCKET, base, 1);
+    start.push(lookup);
+    range.start = Bound::Included(start);
+    range
+}
+
+/// Lookup and bucket of a bucket key.
+#[must_use]
+pub fn bucket_parts(key: &[u8]) -> Option<(u8, u32)> {
+    let (&lookup, bucket) = own_part(BUCKET, key)?.split_first()?;
+    Some((lookup, u32::from_be_bytes(bucket.try_into().ok()?)))
 }
 
 /// One chunk of a set. `value` is at most 65,535 bytes long (tiers and statuses are far shorter).
@@ -131,7 +190,7 @@ pub fn sets(base: BaseNumber) -> KeyRange {
 /// Field, value and chunk of a set key.
 #[must_use]
 pub fn set_parts(key: &[u8]) -> Option<(u8, &str, u64)> {
-    let (&field, rest) = key.get(5..)?.split_first()?;
+    let (&field, rest) = key.get(BASE_BYTES..)?.split_first()?;
     let (length, rest) = rest.split_at_checked(2)?;
     let (value, chunk) = rest.split_at_checked(usize::from(u16::from_be_bytes(length.try_into().ok()?)))?;
     Some((field, std::str::from_utf8(value).ok()?, u64::from_be_bytes(chunk.try_into().ok()?)))
@@ -140,6 +199,58 @@ pub fn set_parts(key: &[u8]) -> Option<(u8, &str, u64)> {
 /// Every range that holds keys of a base, its header last, so that a purge cut short is taken up again.
 pub fn all_of(base: BaseNumber) -> impl Iterator<Item = KeyRange> {
     BASE_TABLES.into_iter().rev().map(move |table| KeyRange::prefix(&of_base(table, base, 0)))
+}
+
+/// The tables of what belongs to a base, its header aside, each with its name and as a range.
+pub fn tables_of_bases() -> impl Iterator<Item = (&'static str, KeyRange)> {
+    let name = |table| match table {
+        BLOCK => "blocks",
+        COMMIT => "commits",
+        INDEX => "index states",
+        BUCKET => "buckets",
+        _ => "set chunks",
+    };
+    let tables = BASE_TABLES.into_iter().filter(|table| *table != HEADER);
+    tables.map(move |table| (name(table), KeyRange::prefix(&[table])))
+}
+
+/// The base that a key of such a table belongs to.
+#[must_use]
+pub fn base_of(key: &[u8]) -> Option<BaseNumber> {
+    Some(BaseNumber(u32::from_be_bytes(key.get(1..BASE_BYTES)?.try_into().ok()?)))
+}
+
+/// `range` without the keys up to and including those of `base`.
+#[must_use]
+pub fn after_base(mut range: KeyRange, key: &[u8], base: BaseNumber) -> KeyRange {
+    let table = key.get(..1).unwrap_or_default();
+    let own: Key = [table, &base.0.to_be_bytes()].concat();
+    range.start = match KeyRange::prefix(&own).end {
+        Bound::Excluded(end) | Bound::Included(end) => Bound::Included(end),
+        Bound::Unbounded => Bound::Excluded(key.to_vec()),
+    };
+    range
+}
+
+/// The key space outside of every table: nothing is ever there.
+#[must_use]
+pub fn unclaimed() -> Vec<KeyRange> {
+    let mut start = Bound::Unbounded;
+    let mut gaps = Vec::new();
+    for single in [META, NEXT_BASE] {
+        gaps.push(KeyRange { start, end: Bound::Excluded(vec![single]) });
+        start = Bound::Excluded(vec![single]);
+    }
+    for table in BASE_TABLES {
+        gaps.push(KeyRange { start, end: Bound::Excluded(vec![table]) });
+        start = Bound::Included(vec![table + 1]);
+    }
+    gaps.push(KeyRange { start, end: Bound::Unbounded });
+    gaps
+}
+
+fn own_part(table: u8, key: &[u8]) -> Option<&[u8]> {
+    key.strip_prefix(&[table])?.get(BASE_BYTES - 1..)
 }
 
 fn commits_of(base: BaseNumber, revision: u64) -> Key {
@@ -194,6 +305,61 @@ mod tests {
         assert_eq!(header_base(&header(BASE)), Some(BASE));
         assert_eq!(header_base(&index(BASE)), None);
         assert_eq!(commit_revision(&commit(BASE, 99, 4)), Some(99));
+        assert_eq!(block_parts(&block(BASE, 77, 3)), Some((77, 3)));
+        assert_eq!(commit_parts(&commit(BASE, 99, 4)), Some((99, 4)));
+        assert_eq!(bucket_parts(&bucket(BASE, 2, 70_000)), Some((2, 70_000)));
+        assert_eq!(base_of(&bucket(BASE, 2, 70_000)), Some(BASE));
+        for foreign in
+            [header(BASE), [block(BASE, 77, 3), vec![0]].concat(), block(BASE, 77, 3)[..13].to_vec()]
+        {
+            assert_eq!(
+                (block_parts(&foreign), commit_parts(&foreign), bucket_parts(&foreign)),
+                (None, None, None)
+            );
+        }
+    }
+
+    #[test]
+    fn every_key_is_in_a_table_or_in_a_gap_and_never_in_both() {
+        let within = |range: &KeyRange, key: &Key| {
+            std::ops::RangeBounds::contains(&(range.start.clone(), range.end.clone()), key)
+        };
+        let known = [
+            meta(),
+            next_base(),
+            header(BASE),
+            block(BASE, 1, 0),
+            commit(BASE, 1, 0),
+            index(BASE),
+            bucket(BASE, 0, 0),
+            set(BASE, 0, "", 0),
+        ];
+        for key in &known {
+            assert!(!unclaimed().iter().any(|gap| within(gap, key)), "{}", hex(key));
+        }
+        for table in 0..=u8::MAX {
+            let key = vec![table, 0];
+            let claimed = BASE_TABLES.contains(&table);
+            assert_eq!(
+                unclaimed().iter().filter(|gap| within(gap, &key)).count(),
+                usize::from(!claimed),
+                "{table}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_walk_over_bases_goes_from_one_to_the_next() {
+        let range = KeyRange::prefix(&[BLOCK]);
+        let first = block(BASE, u64::MAX, u8::MAX);
+        let next = after_base(range.clone(), &first, BASE);
+        assert_eq!(next.start, Bound::Included(of_base(BLOCK, BaseNumber(BASE.0 + 1), 0)));
+        let last = block(BaseNumber(u32::MAX), 0, 0);
+        let after = after_base(range, &last, BaseNumber(u32::MAX));
+        assert_eq!(
+            (after.start, after.end),
+            (Bound::Included(vec![BLOCK + 1]), Bound::Excluded(vec![BLOCK + 1]))
+        );
     }
 
     #[test]

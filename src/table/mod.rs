@@ -16,6 +16,7 @@
 //!
 //! Nothing here names a wire type, a status code or an engine.
 
+mod audit;
 mod base;
 mod block;
 mod budget;
@@ -41,8 +42,10 @@ mod tests;
 mod view;
 
 pub use crate::engine::EngineError;
+pub use audit::{AuditConfig, AuditReport, Damage, Finding, audit};
 pub use base::{Base, Pending};
 pub use error::TableError;
+pub use lookup::LookupKind;
 pub use request::{
     Clock, DeleteReply, DeleteRequest, RowOutcome, SettingsRequest, UpsertReply, UpsertRequest, WriteMode,
 };

@@ -271,6 +271,7 @@ impl Subject {
 
     /// Every index, in both directions, against the reference.
     async fn compare(&self, reference: &Reference) {
+        super::audit::tests::assert_sound(&self.engine).await;
         let view = self.base.view().await;
         assert_eq!(view.revision(), reference.revision);
         assert_eq!(view.next_row(), Row(reference.next_row));

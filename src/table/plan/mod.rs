@@ -21,6 +21,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::delete::Doomed;
+pub use self::keys::{hash_of, set_changes};
 pub use self::prepare::{Prepared, prepare};
 
 use super::TableError;

@@ -1,0 +1,185 @@
+//! The bases one after another, each from its header to its last bucket.
+
+use std::collections::BTreeSet;
+
+use super::blocks::{self, Seen};
+use super::sets::Recount;
+use super::{Audit, Damage, commits, lookups, sets};
+use crate::engine::{Direction, Value};
+use crate::model::{BaseNumber, Member, Status, StatusCounts};
+use crate::schema::header::Header;
+use crate::schema::index::{IndexState, LOOKUPS};
+use crate::schema::{key, meta};
+use crate::table::TableError;
+use crate::table::hash::Hashes;
+use crate::table::lookup::{LookupKind, PerLookup};
+use crate::table::overlay::Overlay;
+use crate::table::plan::hash_of;
+use crate::table::replay::for_each;
+use crate::table::sets::Sets;
+
+/// Headers read at once.
+const BASES_AT_ONCE: usize = 500;
+
+/// What a base that opens would hold in memory, and what is known of it so far.
+pub struct State {
+    pub number: BaseNumber,
+    pub header: Header,
+    pub stored: IndexState,
+    pub sets: Sets,
+    /// The chunks that any set has.
+    pub chunks: BTreeSet<u64>,
+    /// The lookup changes after the watermark.
+    pub overlays: PerLookup<Overlay>,
+    /// Entries of each lookup, as counted by whoever wrote them.
+    pub entries: PerLookup<u64>,
+}
+
+/// Checks every base.
+pub async fn check_all(audit: &mut Audit<'_>, hashes: Option<&Hashes>) -> Result<(), TableError> {
+    let next = next_number(audit).await?;
+    let mut range = key::headers();
+    loop {
+        let headers = audit.engine.scan(range.clone(), Direction::Forward, BASES_AT_ONCE).await?;
+        let Some((last, _)) = headers.last() else { return Ok(()) };
+        range.start = std::ops::Bound::Excluded(last.clone());
+        for (key, value) in headers {
+            let Some(number) = key::header_base(&key) else {
+                audit.findings.unknown_key(None, &key);
+                continue;
+            };
+            if number.0 >= next {
+                audit.findings.add(Some(number), Damage::NumberNotHandedOut { next });
+            }
+            match Header::decode(&value) {
+                Ok(header) => check(audit, number, header, hashes).await?,
+                Err(error) => audit.findings.unreadable(number, &key, error),
+            }
+        }
+    }
+}
+
+async fn next_number(audit: &mut Audit<'_>) -> Result<u32, TableError> {
+    let stored = audit.engine.get_many(&[key::next_base()]).await?.pop().flatten();
+    // A record that is missing reads as the number that the first base gets.
+    let next = stored.map_or(Ok(1), |bytes| meta::decode_next_base(&bytes));
+    Ok(next.unwrap_or_else(|error| {
+        let key = super::finding::hex(&key::next_base());
+        audit.findings.add(None, Damage::Unreadable { key, error });
+        u32::MAX
+    }))
+}
+
+async fn check(
+    audit: &mut Audit<'_>,
+    number: BaseNumber,
+    header: Header,
+    hashes: Option<&Hashes>,
+) -> Result<(), TableError> {
+    let grace = audit.config.grace_micros;
+    let purge_at = header.deleted_at.map(|deleted| deleted.micros().saturating_add(grace));
+    if purge_at.is_some_and(|at| at <= audit.config.now.micros()) {
+        audit.report.past_grace += 1;
+        return Ok(());
+    }
+    (audit.progress)(format!("checking base {} with {} rows", number.0, header.next_row));
+    let stored = index_state(audit, number).await?;
+    let mut state = State {
+        number,
+        entries: PerLookup::from_fn(|kind| {
+            stored.lookups.get(usize::from(kind.number())).map_or(0, |l| l.entries)
+        }),
+        header,
+        stored,
+        sets: Sets::default(),
+        chunks: BTreeSet::new(),
+        overlays: PerLookup::default(),
+    };
+    sets::load(audit, &mut state).await?;
+    commits::check(audit, &mut state).await?;
+    let keys = check_records(audit, &mut state, hashes).await?;
+    if let Some(hashes) = hashes {
+        lookups::check(audit, &state, hashes, keys).await?;
+    }
+    audit.report.bases += 1;
+    Ok(())
+}
+
+async fn index_state(audit: &mut Audit<'_>, number: BaseNumber) -> Result<IndexState, TableError> {
+    let mut found: Option<Value> = None;
+    let findings = &mut audit.findings;
+    for_each(audit.engine, key::indexes(number), |key, value| {
+        if key == key::index(number) {
+            found = Some(value);
+        } else {
+            findings.unknown_key(Some(number), &key);
+        }
+        Ok(())
+    })
+    .await?;
+    let Some(bytes) = found else { return Ok(IndexState::default()) };
+    Ok(IndexState::decode(&bytes).unwrap_or_else(|error| {
+        audit.findings.unreadable(number, &key::index(number), error);
+        IndexState::default()
+    }))
+}
+
+/// Reads every record: blocks, counters and sets. Answers how many keys the members hold, all lookups together.
+async fn check_records(
+    audit: &mut Audit<'_>,
+    state: &mut State,
+    hashes: Option<&Hashes>,
+) -> Result<u64, TableError> {
+    let (engine, findings) = (audit.engine, &mut audit.findings);
+    let base = Some(state.number);
+    let mut counted = StatusCounts::default();
+    let mut recount = Recount::default();
+    let (mut members, mut keys) = (0_u64, 0_u64);
+    blocks::walk(engine, state.number, |seen| match seen {
+        Seen::Damaged(damage) => findings.add(base, damage),
+        Seen::Member(row, member) => {
+            members += 1;
+            *counted.get_mut(member.status) += 1;
+            check_member(&state.header, row, &member)
+                .into_iter()
+                .for_each(|damage| findings.add(base, damage));
+            recount.member(row, &member, state, findings);
+            if let Some(hashes) = hashes {
+                keys += LookupKind::ALL
+                    .iter()
+                    .filter_map(|kind| hash_of(hashes, *kind, &member))
+                    .fold(0, |n, _| n + 1);
+            }
+        }
+    })
+    .await?;
+    recount.end(state, findings);
+    for status in Status::ALL {
+        let (header, counted) = (state.header.counts.get(status), counted.get(status));
+        if header != counted {
+            findings.add(base, Damage::Count { status, header, counted });
+        }
+    }
+    audit.report.members += members;
+    Ok(keys)
+}
+
+fn check_member(header: &Header, row: u64, member: &Member) -> Vec<Damage> {
+    let mut found = Vec::new();
+    if row >= header.next_row {
+        found.push(Damage::RowNotHandedOut { row, next_row: header.next_row });
+    }
+    if member.revision == 0 || member.revision > header.revision {
+        found.push(Damage::MemberRevision { row, revision: member.revision, last: header.revision });
+    }
+    if member.created_at > member.updated_at || member.updated_at > header.committed_at {
+        found.push(Damage::MemberTimes { row });
+    }
+    found
+}
+
+/// Buckets of a lookup.
+pub fn buckets_of(state: &State, kind: LookupKind) -> u32 {
+    let lookups: &[_; LOOKUPS] = &state.stored.lookups;
+    lookups.get(usize::from(kind.number())).map_or(1, |lookup| lookup.buckets)
+}

@@ -1,0 +1,218 @@
+//! The commit log of a base: without a gap, whole, and in line with its header. What it has after the watermark goes on top
+//! of the stored indexes, as when a base opens.
+
+use std::sync::Arc;
+
+use super::base::State;
+use super::finding::Findings;
+use super::{Audit, Damage};
+use crate::model::{Row, Timestamp};
+use crate::schema::commit::{Change, CommitPart, LookupOp, RowChange};
+use crate::schema::header::Header;
+use crate::schema::{SchemaError, key, member};
+use crate::table::TableError;
+use crate::table::lookup::LookupKind;
+use crate::table::overlay::Op;
+use crate::table::replay::for_each;
+use crate::table::sets::{CHUNK_ROWS, SetChange, SetField};
+
+/// Checks the log, and brings `state` up to date.
+pub async fn check(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableError> {
+    let (engine, findings, base) = (audit.engine, &mut audit.findings, state.number);
+    let mut log = Log::default();
+    for_each(engine, key::commits(base), |key, value| {
+        let Some((revision, part)) = key::commit_parts(&key) else {
+            findings.unknown_key(Some(base), &key);
+            return Ok(());
+        };
+        log.follow(state, revision, part, findings);
+        match log.read(state, revision, part, &value, findings) {
+            Ok(()) => {}
+            Err(error) => {
+                log.is_readable = false;
+                findings.unreadable(base, &key, error);
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    log.end(state, findings);
+    audit.report.commits += log.commits;
+    Ok(())
+}
+
+/// Where a walk along the log is.
+#[derive(Debug)]
+struct Log {
+    first: Option<u64>,
+    at: Option<At>,
+    commits: u64,
+    created: u64,
+    deleted: u64,
+    /// Every part could be read so far.
+    is_readable: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { first: None, at: None, commits: 0, created: 0, deleted: 0, is_readable: true }
+    }
+}
+
+/// The last part that was met.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    revision: u64,
+    part: u16,
+    /// Whether its commit ends with it; not known of a part that cannot be read.
+    last: Option<bool>,
+    time: Timestamp,
+}
+
+impl Log {
+    /// Checks that a part follows the one before it.
+    fn follow(&mut self, state: &State, revision: u64, part: u16, findings: &mut Findings) {
+        let mut add = |damage| findings.add(Some(state.number), damage);
+        match self.at {
+            Some(at) if at.revision == revision => {
+                if at.part.checked_add(1) != Some(part) || at.last == Some(true) {
+                    add(Damage::CommitParts { revision, part });
+                }
+                return;
+            }
+            Some(at) => {
+                if at.last == Some(false) {
+                    add(Damage::CommitParts { revision: at.revision, part: at.part });
+                }
+                if revision > at.revision.saturating_add(1) {
+                    add(Damage::CommitsMissing { from: at.revision + 1, to: revision - 1 });
+                }
+                if part != 0 {
+                    add(Damage::CommitParts { revision, part });
+                }
+            }
+            None => {
+                self.first = Some(revision);
+                // The end of its retention may cut a commit in two, once the indexes have it.
+                if part != 0 && revision > state.stored.watermark {
+                    add(Damage::CommitParts { revision, part });
+                }
+                if revision > state.stored.watermark.saturating_add(1) {
+                    add(Damage::CommitsMissing { from: state.stored.watermark + 1, to: revision - 1 });
+                }
+            }
+        }
+        self.commits += 1;
+        if revision > state.header.revision {
+            add(Damage::CommitSurplus { revision, last: state.header.revision });
+        }
+    }
+
+    fn read(
+        &mut self,
+        state: &mut State,
+        revision: u64,
+        number: u16,
+        bytes: &[u8],
+        findings: &mut Findings,
+    ) -> Result<(), SchemaError> {
+        let before = self.at.map_or(state.header.created_at, |at| at.time);
+        self.at = Some(At { revision, part: number, last: None, time: before });
+        let mut part = CommitPart::open(bytes)?;
+        self.at = Some(At { revision, part: number, last: Some(part.last), time: part.time });
+        if part.time < before {
+            findings.add(Some(state.number), Damage::CommitTime { revision });
+        }
+        while let Some(change) = part.next_change()? {
+            self.sum(change.change);
+            if let Some(damage) = judge(&state.header, revision, &change) {
+                findings.add(Some(state.number), damage);
+            }
+            if revision > state.stored.watermark {
+                replay(state, change);
+            }
+        }
+        Ok(())
+    }
+
+    fn sum(&mut self, change: Change) {
+        match change {
+            Change::Created => self.created += 1,
+            Change::Deleted => self.deleted += 1,
+            Change::Updated | Change::Reactivated | Change::Base => {}
+        }
+    }
+
+    /// Checks that the log ends where the header does.
+    fn end(&self, state: &State, findings: &mut Findings) {
+        let mut add = |damage| findings.add(Some(state.number), damage);
+        let (header, watermark) = (&state.header, state.stored.watermark);
+        if watermark > header.revision {
+            add(Damage::Watermark { watermark, last: header.revision });
+        }
+        let has_up_to = self.at.map_or(watermark, |at| at.revision);
+        if has_up_to < header.revision {
+            add(Damage::CommitsMissing { from: has_up_to + 1, to: header.revision });
+        }
+        if let Some(at) = self.at {
+            if at.last == Some(false) {
+                add(Damage::CommitParts { revision: at.revision, part: at.part });
+            }
+            if at.revision == header.revision && at.last.is_some() && at.time != header.committed_at {
+                add(Damage::CommitTime { revision: at.revision });
+            }
+        }
+        let is_whole = self.first == Some(1) && self.commits == header.revision && self.is_readable;
+        let (next_row, total) = (header.next_row, total(header));
+        let adds_up = self.created == next_row && self.created.checked_sub(self.deleted) == Some(total);
+        if is_whole && !adds_up {
+            add(Damage::LogSum { created: self.created, deleted: self.deleted, next_row, total });
+        }
+    }
+}
+
+fn total(header: &Header) -> u64 {
+    let counts = &header.counts;
+    counts.invited.saturating_add(counts.active).saturating_add(counts.inactive)
+}
+
+fn judge(header: &Header, revision: u64, change: &RowChange<'_>) -> Option<Damage> {
+    let is_base = change.change == Change::Base;
+    if !is_base && change.row.0 >= header.next_row {
+        return Some(Damage::CommitRow { revision, row: change.row.0, next_row: header.next_row });
+    }
+    let fits = match (change.change, change.before) {
+        (Change::Created, before) => before.is_none(),
+        (_, None) => false,
+        (Change::Base, Some(before)) => {
+            Header::decode(before).is_ok_and(|before| before.revision.checked_add(1) == Some(revision))
+        }
+        (_, Some(before)) => member::decode(before).is_ok_and(|before| before.revision <= revision),
+    };
+    if fits { None } else { Some(Damage::CommitBefore { revision }) }
+}
+
+fn replay(state: &mut State, change: RowChange<'_>) {
+    let Row(row) = change.row;
+    for delta in change.lookups {
+        let Some(kind) = LookupKind::from_number(delta.lookup) else { continue };
+        let (op, growth) = match delta.op {
+            LookupOp::Insert(fingerprint) => (Op::Put(fingerprint), 1),
+            LookupOp::Refresh(fingerprint) => (Op::Put(fingerprint), 0),
+            LookupOp::Remove => (Op::Remove, -1),
+        };
+        state.overlays.get_mut(kind).set(delta.hash, row, op);
+        let entries = state.entries.get_mut(kind);
+        *entries = entries.saturating_add_signed(growth);
+    }
+    for delta in change.sets {
+        let Some(field) = SetField::from_number(delta.field) else { continue };
+        state.chunks.insert(row / CHUNK_ROWS);
+        state.sets.apply(&SetChange {
+            field,
+            value: Arc::from(delta.value),
+            row: Row(row),
+            enters: delta.enters,
+        });
+    }
+}

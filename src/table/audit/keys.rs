@@ -1,0 +1,67 @@
+//! The key space: nothing is anywhere but in a table, and nothing of a base without its header.
+
+use super::finding::hex;
+use super::{Audit, Damage};
+use crate::engine::{Direction, KeyRange};
+use crate::schema::key;
+use crate::schema::meta::{self, Meta};
+use crate::table::TableError;
+use crate::table::hash::Hashes;
+use crate::table::replay::for_each;
+
+/// Looks outside of every table.
+pub async fn check_unclaimed(audit: &mut Audit<'_>) -> Result<(), TableError> {
+    for range in key::unclaimed() {
+        let findings = &mut audit.findings;
+        for_each(audit.engine, range, |key, _| {
+            findings.unknown_key(None, &key);
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Reads the store's own record; none if lookups cannot be checked. An empty store needs no such record.
+pub async fn check_meta(audit: &mut Audit<'_>) -> Result<Option<Hashes>, TableError> {
+    let Some(bytes) = audit.engine.get_many(&[key::meta()]).await?.pop().flatten() else {
+        let anything = audit.engine.scan(KeyRange::prefix(&[]), Direction::Forward, 1).await?;
+        if !anything.is_empty() {
+            audit.findings.add(None, Damage::MetaMissing);
+        }
+        return Ok(None);
+    };
+    // What a newer program wrote is no damage, but nothing that this one could judge.
+    let found = Meta::format(&bytes).unwrap_or_default();
+    if found > meta::FORMAT {
+        return Err(TableError::NewerFormat { found, supported: meta::FORMAT });
+    }
+    match Meta::decode(&bytes) {
+        Ok(meta) => Ok(Some(Hashes::new(&meta))),
+        Err(error) => {
+            audit.findings.add(None, Damage::Unreadable { key: hex(&key::meta()), error });
+            Ok(None)
+        }
+    }
+}
+
+/// Looks for keys of bases that have no header. One read per base and table.
+pub async fn check_orphans(audit: &mut Audit<'_>) -> Result<(), TableError> {
+    for (table, mut range) in key::tables_of_bases() {
+        loop {
+            let first = audit.engine.scan(range.clone(), Direction::Forward, 1).await?.pop();
+            let Some((key, _)) = first else { break };
+            let Some(base) = key::base_of(&key) else {
+                audit.findings.unknown_key(None, &key);
+                range.start = std::ops::Bound::Excluded(key);
+                continue;
+            };
+            let header = audit.engine.get_many(&[key::header(base)]).await?.pop().flatten();
+            if header.is_none() {
+                audit.findings.add(Some(base), Damage::NoHeader { table, key: hex(&key) });
+            }
+            range = key::after_base(range, &key, base);
+        }
+    }
+    Ok(())
+}

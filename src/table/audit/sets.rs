@@ -1,0 +1,109 @@
+//! Sets against records, both ways, one chunk of 65,536 rows after another.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::base::State;
+use super::finding::Findings;
+use super::{Audit, Damage};
+use crate::model::{Member, Row};
+use crate::schema::index::decode_chunk;
+use crate::schema::key;
+use crate::table::TableError;
+use crate::table::plan::set_changes;
+use crate::table::replay::for_each;
+use crate::table::sets::{CHUNK_ROWS, Chunk, SetField};
+
+/// Loads the stored chunks, as an open would.
+pub async fn load(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableError> {
+    let (engine, findings, base) = (audit.engine, &mut audit.findings, state.number);
+    let unindexed: Vec<SetField> =
+        state.stored.unindexed.iter().filter_map(|field| SetField::from_number(*field)).collect();
+    for_each(engine, key::sets(base), |key, value| {
+        let parts = key::set_parts(&key)
+            .and_then(|(field, value, chunk)| Some((SetField::from_number(field)?, value, chunk)));
+        match (parts, decode_chunk(&value)) {
+            (None, _) => findings.unknown_key(Some(base), &key),
+            (_, Err(error)) => findings.unreadable(base, &key, error),
+            // What is left of a field that was given up is deleted by the next checkpoint.
+            (Some((field, ..)), _) if unindexed.contains(&field) => {}
+            (Some((field, value, chunk)), Ok(rows)) => {
+                state.chunks.insert(chunk);
+                state.sets.load(field, value, chunk, rows);
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    unindexed.into_iter().for_each(|field| state.sets.give_up(field));
+    Ok(())
+}
+
+/// The sets of the chunk at hand, made from its records.
+#[derive(Debug, Default)]
+pub struct Recount {
+    chunk: u64,
+    found: BTreeMap<(SetField, Arc<str>), Chunk>,
+}
+
+impl Recount {
+    /// Takes one member; they come in row order.
+    pub fn member(&mut self, row: u64, member: &Member, state: &mut State, findings: &mut Findings) {
+        let chunk = row / CHUNK_ROWS;
+        if chunk != self.chunk {
+            self.settle(state, findings);
+            self.chunk = chunk;
+        }
+        let low = u32::try_from(row % CHUNK_ROWS).unwrap_or_default();
+        for change in set_changes(Row(row), None, Some(member)) {
+            self.found.entry((change.field, change.value)).or_default().insert(low);
+        }
+    }
+
+    /// After the last member: the rest of the chunks is to be empty.
+    pub fn end(mut self, state: &mut State, findings: &mut Findings) {
+        self.settle(state, findings);
+        while let Some(chunk) = state.chunks.first().copied() {
+            self.chunk = chunk;
+            self.settle(state, findings);
+        }
+    }
+
+    /// Compares the chunk at hand, and those before it that hold no member.
+    fn settle(&mut self, state: &mut State, findings: &mut Findings) {
+        while let Some(chunk) = state.chunks.first().copied().filter(|chunk| *chunk < self.chunk) {
+            state.chunks.pop_first();
+            compare(state, chunk, &BTreeMap::new(), findings);
+        }
+        state.chunks.remove(&self.chunk);
+        compare(state, self.chunk, &std::mem::take(&mut self.found), findings);
+    }
+}
+
+fn compare(
+    state: &State,
+    chunk: u64,
+    found: &BTreeMap<(SetField, Arc<str>), Chunk>,
+    findings: &mut Findings,
+) {
+    let row = |low: u32| chunk.saturating_mul(CHUNK_ROWS).saturating_add(u64::from(low));
+    for ((field, value), wanted) in found {
+        let Some(stored) = state.sets.rows(*field, value, chunk) else { continue };
+        for low in wanted - &*stored {
+            let damage = Damage::SetMisses { field: *field, value: value.to_string(), row: row(low) };
+            findings.add(Some(state.number), damage);
+        }
+    }
+    for field in SetField::ALL {
+        let Some(values) = state.sets.values(field) else { continue };
+        for value in values {
+            let Some(stored) = state.sets.rows(field, value, chunk) else { continue };
+            let wanted = found.get(&(field, Arc::from(value)));
+            let surplus = wanted.map_or_else(|| stored.clone().into_owned(), |wanted| &*stored - wanted);
+            for low in surplus {
+                let damage = Damage::SetSurplus { field, value: value.to_owned(), row: row(low) };
+                findings.add(Some(state.number), damage);
+            }
+        }
+    }
+}

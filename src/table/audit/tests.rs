@@ -1,0 +1,420 @@
+//! A sound store has no findings (see also `compare` in the table's own tests), and every damage to one key is found and named.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::engine::memory::MemoryEngine;
+use crate::engine::{Batch, Direction, Key, KeyRange, Value};
+use crate::model::{
+    AttributePatch, AttributeValue, BaseName, BaseNumber, BaseSettings, Change, Email, MemberPatch,
+    MemberRow, Ref, Row, Status, Tier, UpsertOptions, WorkerId,
+};
+use crate::schema::block::Block;
+use crate::schema::bucket::{self, Entry, Width};
+use crate::schema::commit::{self, CommitPart, CommitWriter};
+use crate::schema::header::Header;
+use crate::schema::index::{IndexState, decode_chunk, encode_chunk};
+use crate::schema::{key, member, meta};
+use crate::table::lookup::LookupKind;
+use crate::table::sets::SetField;
+use crate::table::{DeleteRequest, SettingsRequest, Table, TableConfig, UpsertRequest, WriteMode};
+
+const BASE: BaseNumber = BaseNumber(1);
+/// Enough for several ranges of buckets in small stores.
+const FEW: u64 = 100;
+
+async fn report(engine: &Arc<dyn Engine>) -> AuditReport {
+    let usual = AuditConfig::new(Timestamp::from_micros(0), i64::MAX);
+    let config = AuditConfig { entries_at_once: FEW, ..usual };
+    audit(engine, &config, &|_| {}).await.unwrap()
+}
+
+/// For the tests of the table: whatever was done to a store, it is sound.
+pub(in crate::table) async fn assert_sound(engine: &Arc<dyn Engine>) {
+    let report = report(engine).await;
+    assert!(report.is_sound(), "{:#?}", report.findings);
+}
+
+/// Two bases; the first with deleted members, blocks of several parts, commits before and after its watermark.
+struct Store {
+    engine: Arc<dyn Engine>,
+    table: Arc<Table>,
+}
+
+/// Every fortieth member is so large that its block is stored in parts.
+fn row(n: u64) -> MemberRow {
+    let large = AttributeValue::Text("x".repeat(4000));
+    let mut attributes = AttributePatch::default();
+    for i in 0..if n.is_multiple_of(40) { 5 } else { 0 } {
+        attributes.set(format!("large_{i}"), large.clone()).unwrap();
+    }
+    MemberRow {
+        patch: MemberPatch {
+            ref_: Change::Set(Ref::parse(format!("r{n}")).unwrap()),
+            email: Change::Set(Email::parse(format!("m{n}@x.example")).unwrap()),
+            worker_id: if n.is_multiple_of(3) {
+                Change::Set(WorkerId::parse(format!("w{n}")).unwrap())
+            } else {
+                Change::Keep
+            },
+            tier: Change::Set(Tier::parse(format!("tier {}", n % 3)).unwrap()),
+            attributes,
+            ..MemberPatch::default()
+        },
+        status: if n.is_multiple_of(5) { Some(Status::Invited) } else { None },
+        if_revision: None,
+    }
+}
+
+impl Store {
+    async fn new() -> Self {
+        let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+        let clock = Arc::new(|| Timestamp::from_micros(1_000));
+        let table = Table::open(Arc::clone(&engine), clock, TableConfig::default()).await.unwrap();
+        let store = Self { engine, table };
+        for name in ["first", "second"] {
+            store.table.create_base(BaseSettings::named(BaseName::parse(name).unwrap())).await.unwrap();
+        }
+        store.upsert(BaseNumber(2), 0..1).await;
+        store.upsert(BASE, 0..200).await;
+        let base = store.table.base(BASE).await.unwrap();
+        let rows = (0..40).chain(160..176).map(Row).collect();
+        base.delete(DeleteRequest { rows, refs: Vec::new(), deadline: None }).await.unwrap();
+        base.checkpoint().await.unwrap();
+        let renamed =
+            SettingsRequest { name: Some(BaseName::parse("renamed").unwrap()), ..SettingsRequest::default() };
+        base.change_settings(renamed).await.unwrap();
+        store.upsert(BASE, 190..230).await;
+        base.delete(DeleteRequest { rows: vec![Row(50)], refs: Vec::new(), deadline: None }).await.unwrap();
+        store
+    }
+
+    async fn upsert(&self, base: BaseNumber, numbers: std::ops::Range<u64>) {
+        let rows = numbers.map(|n| Ok(row(n))).collect();
+        let options = UpsertOptions::default();
+        let base = self.table.base(base).await.unwrap();
+        base.upsert(UpsertRequest { rows, options, mode: WriteMode::Partial, deadline: None }).await.unwrap();
+    }
+
+    async fn all(&self) -> Vec<(Key, Value)> {
+        self.engine.scan(KeyRange::prefix(&[]), Direction::Forward, usize::MAX).await.unwrap()
+    }
+
+    async fn get(&self, key: Key) -> Value {
+        self.engine.get_many(&[key]).await.unwrap().pop().unwrap().unwrap()
+    }
+
+    async fn set(&self, key: Key, value: Option<Vec<u8>>) {
+        let mut batch = Batch::default();
+        match value {
+            Some(value) => batch.put(key, value),
+            None => batch.delete(key),
+        }
+        self.engine.commit(batch).await.unwrap();
+    }
+
+    /// What is found with one key changed (or made, or gone), which is undone afterwards.
+    async fn found_with(&self, key: Key, value: Option<Vec<u8>>) -> Vec<Damage> {
+        let before = self.engine.get_many(&[key.clone()]).await.unwrap().pop().unwrap();
+        self.set(key.clone(), value).await;
+        let report = report(&self.engine).await;
+        self.set(key, before.map(Into::into)).await;
+        report.findings.into_iter().map(|finding| finding.damage).collect()
+    }
+
+    async fn header(&self) -> Header {
+        Header::decode(&self.get(key::header(BASE)).await).unwrap()
+    }
+
+    async fn index(&self) -> IndexState {
+        IndexState::decode(&self.get(key::index(BASE)).await).unwrap()
+    }
+}
+
+/// Asserts that a finding is of this shape.
+macro_rules! found {
+    ($found:expr, $pattern:pat $(if $guard:expr)?) => {{
+        let found = $found;
+        assert!(found.iter().any(|damage| matches!(damage, $pattern $(if $guard)?)), "{found:#?}");
+    }};
+}
+
+#[tokio::test]
+async fn a_sound_store_is_counted_and_nothing_is_found() {
+    let store = Store::new().await;
+    let report = report(&store.engine).await;
+    assert!(report.is_sound(), "{:#?}", report.findings);
+    assert_eq!((report.bases, report.members, report.commits, report.past_grace), (2, 174, 6, 0));
+    // Each has a ref and an e-mail address, every third of those that were made a worker id.
+    assert!((2 * 174 + 50..2 * 174 + 70).contains(&report.entries), "{}", report.entries);
+    assert!(
+        store.all().await.iter().any(|(key, _)| key::block_parts(key).is_some_and(|(_, first)| first > 0))
+    );
+}
+
+#[tokio::test]
+async fn an_empty_store_is_sound() {
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+    assert_eq!(report(&engine).await, AuditReport::default());
+}
+
+#[tokio::test]
+async fn the_loss_of_any_key_is_found() {
+    let store = Store::new().await;
+    for (key, _) in store.all().await {
+        let found = store.found_with(key.clone(), None).await;
+        // Old commits that the indexes have may go: the first of them, and nothing else. (A base's header without anything
+        // else of the base is what a purge leaves; there is none here.)
+        let may_go = key == key::commit(BASE, 1, 0);
+        assert_eq!(found.is_empty(), may_go, "{}: {found:#?}", finding::hex(&key));
+    }
+}
+
+#[tokio::test]
+async fn a_value_cut_short_is_found_wherever_it_is() {
+    let store = Store::new().await;
+    for (key, value) in store.all().await {
+        let cut = value[..value.len() - 1].to_vec();
+        let found = store.found_with(key.clone(), Some(cut)).await;
+        assert!(!found.is_empty(), "{}", finding::hex(&key));
+    }
+}
+
+#[tokio::test]
+async fn keys_that_belong_to_nothing_are_found() {
+    let store = Store::new().await;
+    let long = |key: Key| [key, vec![7]].concat();
+    let strangers = [
+        vec![0],
+        vec![1, 0],
+        vec![2, 9],
+        vec![0x0f],
+        vec![0x11, 1],
+        vec![0x20],
+        vec![0x22],
+        vec![0x31, 0, 0],
+        vec![0x40, 1],
+        vec![0xff; 20],
+        long(key::header(BASE)),
+        long(key::block(BASE, 3, 0)),
+        long(key::commit(BASE, 2, 0)),
+        long(key::index(BASE)),
+        long(key::bucket(BASE, 0, 0)),
+        key::bucket(BASE, 3, 0),
+        key::set(BASE, 2, "x", 0),
+        vec![0x32, 0, 0, 0, 1, 0],
+    ];
+    for stranger in strangers {
+        let digits = finding::hex(&stranger);
+        found!(store.found_with(stranger, Some(vec![1])).await, Damage::UnknownKey { key } if *key == digits);
+    }
+    let nobody = BaseNumber(9);
+    for (table, key) in [
+        ("blocks", key::block(nobody, 0, 0)),
+        ("commits", key::commit(nobody, 1, 0)),
+        ("index states", key::index(nobody)),
+        ("buckets", key::bucket(nobody, 0, 0)),
+        ("set chunks", key::set(nobody, 0, "active", 0)),
+    ] {
+        found!(store.found_with(key, Some(vec![1])).await, Damage::NoHeader { table: of, .. } if *of == table);
+    }
+    found!(store.found_with(key::meta(), None).await, Damage::MetaMissing);
+    found!(
+        store.found_with(key::next_base(), Some(meta::next_base(2))).await,
+        Damage::NumberNotHandedOut { next: 2 }
+    );
+    found!(store.found_with(key::header(BASE), Some(vec![1, 1])).await, Damage::Unreadable { .. });
+}
+
+#[tokio::test]
+async fn headers_that_do_not_fit_are_found() {
+    let store = Store::new().await;
+    let sound = store.header().await;
+    let changed = async |change: &dyn Fn(&mut Header)| {
+        let mut header = sound.clone();
+        change(&mut header);
+        store.found_with(key::header(BASE), Some(header.encode())).await
+    };
+    found!(changed(&|h| h.counts.invited += 1).await, Damage::Count { status: Status::Invited, .. });
+    found!(
+        changed(&|h| h.counts.active = u64::MAX).await,
+        Damage::Count { status: Status::Active, header: u64::MAX, .. }
+    );
+    found!(changed(&|h| h.next_row -= 1).await, Damage::RowNotHandedOut { row, .. } if *row + 1 == sound.next_row);
+    found!(changed(&|h| h.next_row -= 1).await, Damage::CommitRow { .. });
+    found!(changed(&|h| h.next_row += 1).await, Damage::LogSum { .. });
+    found!(changed(&|h| h.revision -= 1).await, Damage::CommitSurplus { revision: 5, last: 4 });
+    found!(changed(&|h| h.revision = 1).await, Damage::Watermark { watermark: 2, last: 1 });
+    found!(changed(&|h| h.revision = 1).await, Damage::MemberRevision { revision: 4, .. });
+    found!(changed(&|h| h.revision += 2).await, Damage::CommitsMissing { from: 6, to: 7 });
+    found!(changed(&|h| h.committed_at = Timestamp::from_micros(999)).await, Damage::MemberTimes { .. });
+    found!(
+        changed(&|h| h.committed_at = Timestamp::from_micros(1_001)).await,
+        Damage::CommitTime { revision: 5 }
+    );
+}
+
+#[tokio::test]
+async fn blocks_out_of_order_are_found() {
+    let store = Store::new().await;
+    let keys = store.all().await.into_iter().filter_map(|(key, _)| key::block_parts(&key));
+    let (large, first) = keys.filter(|(_, first)| *first > 0).last().unwrap();
+    found!(store.found_with(key::block(BASE, large, first), None).await, Damage::PartMissing { first: f, .. } if *f == first);
+    found!(store.found_with(key::block(BASE, large, 0), None).await, Damage::PartMissing { first: 0, .. });
+    let part = store.get(key::block(BASE, large, first)).await;
+    found!(
+        store.found_with(key::block(BASE, large, 15), Some(part.to_vec())).await,
+        Damage::PartSurplus { first: 15, .. }
+    );
+    found!(
+        store.found_with(key::block(BASE, large, 15), Some(part.to_vec())).await,
+        Damage::SlotMisplaced { first: 15, .. }
+    );
+    found!(
+        store.found_with(key::block(BASE, 99, 0), Some(vec![1, 0])).await,
+        Damage::EmptyBlock { block: 99 }
+    );
+    // A member in the place of another: its own keys are held twice.
+    let mut block = Block::decode_first(&store.get(key::block(BASE, 3, 0)).await).unwrap();
+    block.set(4, block.get(3).cloned());
+    let (_, bytes) = block.encode().remove(0);
+    let found = store.found_with(key::block(BASE, 3, 0), Some(bytes)).await;
+    found!(&found, Damage::SharedKey { lookup: LookupKind::Ref, row: 51, other: 52 });
+    found!(&found, Damage::LookupMisses { lookup: LookupKind::Email, row: 52, .. });
+    block.set(4, Some(Value::from_static(&[1, 9])));
+    let (_, bytes) = block.encode().remove(0);
+    found!(
+        store.found_with(key::block(BASE, 3, 0), Some(bytes)).await,
+        Damage::UnreadableMember { row: 52, .. }
+    );
+}
+
+#[tokio::test]
+async fn sets_that_differ_from_the_records_are_found_both_ways() {
+    let store = Store::new().await;
+    let place = || key::set(BASE, SetField::Tier.number(), "tier 0", 0);
+    let mut chunk = decode_chunk(&store.get(place()).await).unwrap();
+    chunk.remove(60);
+    chunk.insert(61);
+    let found = store.found_with(place(), Some(encode_chunk(&chunk))).await;
+    found!(&found, Damage::SetMisses { field: SetField::Tier, row: 60, .. });
+    found!(&found, Damage::SetSurplus { field: SetField::Tier, row: 61, .. });
+    let one = encode_chunk(&[5].into_iter().collect());
+    found!(store.found_with(key::set(BASE, 0, "active", 7), Some(one.clone())).await, Damage::SetSurplus { row, .. } if *row == 7 * 65_536 + 5);
+    found!(store.found_with(key::set(BASE, 1, "", u64::MAX), Some(one)).await, Damage::SetSurplus { .. });
+}
+
+#[tokio::test]
+async fn lookups_that_differ_from_the_records_are_found_both_ways() {
+    let store = Store::new().await;
+    let place = || key::bucket(BASE, 1, 0);
+    let sound = bucket::decode(Width::Plain, &store.get(place()).await).unwrap();
+    let changed = async |change: &dyn Fn(&mut Vec<Entry>)| {
+        let mut entries = sound.clone();
+        change(&mut entries);
+        store.found_with(place(), Some(bucket::encode(Width::Plain, &entries))).await
+    };
+    let lookup = LookupKind::Email;
+    // An entry that no later commit speaks of.
+    let gone = sound.iter().find(|entry| (52..160).contains(&entry.row)).copied().unwrap();
+    let found = changed(&|entries| entries.retain(|entry| entry.row != gone.row)).await;
+    found!(&found, Damage::LookupMisses { lookup: l, hash, row } if (*l, *hash, *row) == (lookup, gone.hash, gone.row));
+    found!(&found, Damage::EntryCount { .. });
+    let found =
+        changed(&|entries| entries.iter_mut().filter(|e| e.row == gone.row).for_each(|e| e.row = 3)).await;
+    found!(&found, Damage::LookupSurplus { row: 3, .. });
+    found!(changed(&|entries| entries.reverse()).await, Damage::BucketOrder { bucket: 0, .. });
+    let foreign = gone.hash ^ 1;
+    found!(changed(&|entries| entries.iter_mut().filter(|e| e.row == gone.row).for_each(|e| e.hash ^= 1)).await, Damage::EntryMisplaced { bucket: 0, hash, .. } if *hash == foreign);
+    found!(
+        store.found_with(key::bucket(BASE, 1, 4_000), Some(bucket::encode(Width::Plain, &sound))).await,
+        Damage::BucketSurplus { bucket: 4_000, .. }
+    );
+    let mut index = store.index().await;
+    index.lookups[1].entries += 1;
+    found!(
+        store.found_with(key::index(BASE), Some(index.encode())).await,
+        Damage::EntryCount { lookup: LookupKind::Email, .. }
+    );
+    index.watermark = 9;
+    found!(
+        store.found_with(key::index(BASE), Some(index.encode())).await,
+        Damage::Watermark { watermark: 9, last: 5 }
+    );
+    index.lookups[1].buckets = u32::MAX;
+    found!(store.found_with(key::index(BASE), Some(index.encode())).await, Damage::LookupMisses { .. });
+}
+
+#[tokio::test]
+async fn a_commit_log_with_gaps_or_strangers_is_found() {
+    let store = Store::new().await;
+    found!(store.found_with(key::commit(BASE, 4, 0), None).await, Damage::CommitsMissing { from: 4, to: 4 });
+    found!(store.found_with(key::commit(BASE, 5, 0), None).await, Damage::CommitsMissing { from: 5, to: 5 });
+    found!(
+        store
+            .found_with(
+                key::commit(BASE, 9, 0),
+                Some(CommitWriter::new(Timestamp::from_micros(1_000)).finish().remove(0))
+            )
+            .await,
+        Damage::CommitSurplus { revision: 9, last: 5 }
+    );
+    let last = store.get(key::commit(BASE, 5, 0)).await.to_vec();
+    found!(
+        store.found_with(key::commit(BASE, 5, 1), Some(last.clone())).await,
+        Damage::CommitParts { revision: 5, part: 1 }
+    );
+    let mut open = last.clone();
+    open[1] = 0;
+    found!(
+        store.found_with(key::commit(BASE, 5, 0), Some(open)).await,
+        Damage::CommitParts { revision: 5, part: 0 }
+    );
+    let written = |time, row, change, before: Option<&[u8]>| {
+        let mut commit = CommitWriter::new(Timestamp::from_micros(time));
+        commit.change(Row(row), change, before, &[], &[]);
+        commit.finish().remove(0)
+    };
+    let mut part = CommitPart::open(&last).unwrap();
+    let before = part.next_change().unwrap().unwrap().before.unwrap();
+    let replaced = async |bytes: Vec<u8>| store.found_with(key::commit(BASE, 5, 0), Some(bytes)).await;
+    let deleted = commit::Change::Deleted;
+    found!(replaced(written(5, 50, deleted, Some(before))).await, Damage::CommitTime { revision: 5 });
+    found!(replaced(written(2_000, 50, deleted, Some(before))).await, Damage::CommitTime { revision: 5 });
+    found!(
+        replaced(written(1_000, 999, deleted, Some(before))).await,
+        Damage::CommitRow { revision: 5, row: 999, .. }
+    );
+    found!(replaced(written(1_000, 50, deleted, None)).await, Damage::CommitBefore { revision: 5 });
+    let mut later = member::decode(before).unwrap();
+    later.revision = 6;
+    found!(
+        replaced(written(1_000, 50, deleted, Some(&member::encode(&later)))).await,
+        Damage::CommitBefore { revision: 5 }
+    );
+    found!(
+        replaced(written(1_000, 0, commit::Change::Base, Some(&store.header().await.encode()))).await,
+        Damage::CommitBefore { revision: 5 }
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_base_is_left_out_once_it_may_be_half_purged_and_findings_are_bounded() {
+    let store = Store::new().await;
+    let base = store.table.base(BASE).await.unwrap();
+    base.change_settings(SettingsRequest { deleted: Some(true), ..SettingsRequest::default() })
+        .await
+        .unwrap();
+    for set in ["active", "invited"] {
+        store.set(key::set(BASE, 0, set, 0), None).await;
+    }
+    let at =
+        |now, max_findings| AuditConfig { max_findings, ..AuditConfig::new(Timestamp::from_micros(now), 10) };
+    let late = audit(&store.engine, &at(1_010, 5), &|_| {}).await.unwrap();
+    assert_eq!((late.is_sound(), late.bases, late.past_grace), (true, 1, 1));
+    let early = audit(&store.engine, &at(1_009, 5), &|_| {}).await.unwrap();
+    assert_eq!(early.findings.len(), 5);
+    assert!(early.more_findings > 50, "{}", early.more_findings);
+    assert!(early.findings.iter().all(|finding| finding.base == Some(BASE)));
+    assert!(early.findings[0].to_string().starts_with("base 1: the set status ="), "{}", early.findings[0]);
+}
