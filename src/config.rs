@@ -155,18 +155,13 @@ impl Config {
         Ok(())
     }
 
-    /// Other machines are served only by somebody who said that they know what it means.
+    /// Other machines are served only by somebody who said that they know what it means. Whether callers need a token is
+    /// not known before the store is open.
     fn check_exposure(&self, problems: &mut Vec<String>) {
         if self.listen.ip().is_loopback() {
             return;
         }
         let address = self.listen;
-        if !self.insecure_no_auth {
-            problems.push(format!(
-                "{address} can be reached from other machines, and this version has no tokens yet, so that everybody \
-                 who reaches it may read and change everything; to serve it all the same, give --insecure-no-auth"
-            ));
-        }
         if !self.insecure_plaintext {
             problems.push(format!(
                 "{address} can be reached from other machines, and this version does not encrypt connections itself; \
@@ -269,9 +264,8 @@ mod tests {
     #[test]
     fn other_machines_are_served_only_on_purpose() {
         let problems = load(&[("listen", "0.0.0.0:50051")], &[], None).unwrap_err().0;
-        assert_eq!(problems.len(), 2, "{problems:?}");
-        let flags =
-            [("listen", "0.0.0.0:50051"), ("insecure-no-auth", "true"), ("insecure-plaintext", "true")];
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let flags = [("listen", "0.0.0.0:50051"), ("insecure-plaintext", "true")];
         assert!(load(&flags, &[], None).is_ok());
         assert!(load(&[("listen", "[::1]:0")], &[], None).is_ok());
     }

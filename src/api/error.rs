@@ -122,6 +122,10 @@ fn metadata(error: &Error) -> HashMap<String, String> {
             vec![("free", free.to_string()), ("reserve", reserve.to_string())]
         }
         Error::Refused(_)
+        | Error::Unauthenticated(_)
+        | Error::PermissionDenied(_)
+        | Error::TokenNotFound
+        | Error::TooManyTokens { .. }
         | Error::MemberBaseNotFound
         | Error::NotDeleted
         | Error::MemberNotFound

@@ -2,5 +2,6 @@
 //!
 //! The only place that names protocols' crates and status codes.
 
+mod bearer;
 pub mod error;
 pub mod grpc;

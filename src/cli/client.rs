@@ -3,8 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use crate::api::grpc::v1;
@@ -20,8 +23,8 @@ pub async fn next<T>(stream: &mut Streaming<T>) -> Result<Option<T>, Refusal> {
     stream.message().await.map_err(Refusal::from)
 }
 
-pub type Members = MemberServiceClient<Channel>;
-pub type Bases = MemberBaseServiceClient<Channel>;
+pub type Members = MemberServiceClient<InterceptedService<Channel, Bearer>>;
+pub type Bases = MemberBaseServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// The largest message that is sent or accepted, in bytes; the server's limit.
 const MAX_MESSAGE: usize = 32 << 20;
@@ -39,6 +42,45 @@ pub struct Target {
     /// The server's address
     #[arg(long, env = "MEMBERBASE_SERVER", value_name = "URL", default_value = "http://127.0.0.1:50051")]
     pub server: String,
+    #[command(flatten)]
+    pub token: Token,
+}
+
+/// What the caller shows to the server. Its `Debug` shows nothing.
+#[derive(Clone, Default, clap::Args)]
+pub struct Token {
+    /// The secret of the token to call with, if the server asks for one; the environment keeps it out of lists of processes
+    #[arg(long, env = "MEMBERBASE_TOKEN", hide_env_values = true, value_name = "SECRET")]
+    token: Option<String>,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.token.is_some() { "Token(…)" } else { "Token" })
+    }
+}
+
+impl Token {
+    fn bearer(&self) -> Result<Bearer, Error> {
+        let Some(secret) = &self.token else { return Ok(Bearer(None)) };
+        let mut value = MetadataValue::try_from(format!("Bearer {}", secret.trim()))
+            .map_err(|_| Error::Usage("--token has characters that no token has".into()))?;
+        value.set_sensitive(true);
+        Ok(Bearer(Some(value)))
+    }
+}
+
+/// Sends the token with every call.
+#[derive(Debug, Clone)]
+pub struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        Ok(request)
+    }
 }
 
 /// A connection with both services on it. Clones share the connection.
@@ -50,21 +92,22 @@ pub struct Client {
 
 impl Target {
     pub async fn connect(&self) -> Result<Client, Error> {
+        let bearer = self.token.bearer()?;
         let endpoint = endpoint(&self.server)?;
         let channel = endpoint
             .connect()
             .await
             .map_err(|error| Error::Unreachable { server: self.server.clone(), reason: causes(&error) })?;
-        Ok(Client::over(channel))
+        Ok(Client::over(channel, bearer))
     }
 }
 
 impl Client {
-    fn over(channel: Channel) -> Self {
-        let members = MemberServiceClient::new(channel.clone())
+    fn over(channel: Channel, bearer: Bearer) -> Self {
+        let members = MemberServiceClient::with_interceptor(channel.clone(), bearer.clone())
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
-        let bases = MemberBaseServiceClient::new(channel);
+        let bases = MemberBaseServiceClient::with_interceptor(channel, bearer);
         Self { members, bases }
     }
 }

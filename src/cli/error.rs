@@ -48,7 +48,9 @@ impl Error {
     /// The exit code of a command that ends with this error.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => super::EXIT_USAGE,
+            Self::Usage(_) | Self::Serve(ServeError::Exposed { .. } | ServeError::Token(_)) => {
+                super::EXIT_USAGE
+            }
             Self::Data(_) => super::EXIT_DATA,
             Self::File { .. } | Self::Serve(_) => super::EXIT_IO,
             Self::Unreachable { .. } | Self::Refused(_) | Self::Broken(_) => super::EXIT_SERVICE,

@@ -1,6 +1,6 @@
 //! The command line, one file per subcommand.
 //!
-//! Everything but `serve` is a client like any other: it speaks to a server through the generated code alone, and works
+//! Everything but `serve` and `token` is a client like any other: it speaks to a server through the generated code alone, and works
 //! against a remote one. Only `client` names the gRPC library and its status codes.
 
 mod base;
@@ -13,6 +13,7 @@ mod get;
 mod import;
 mod json;
 mod serve;
+mod token;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,8 @@ enum Command {
     Export(export::Args),
     /// Prints one member as JSON
     Get(get::Args),
+    /// Makes tokens, without a server
+    Token(token::Args),
     /// Loads a server with generated members and measures it
     Bench(bench::Args),
 }
@@ -60,6 +63,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Import(args) => import::run(args).await,
         Command::Export(args) => export::run(args).await,
         Command::Get(args) => get::run(args).await,
+        Command::Token(args) => token::run(args).await,
         Command::Bench(args) => bench::run(args).await,
     };
     result.unwrap_or_else(|error| {

@@ -6,6 +6,7 @@ use super::page::{Page, RawPage};
 use super::{Directory, Error, REPLY_BYTES, view};
 use crate::model::base::parse_new_members;
 use crate::model::limits::PAGE_LIMIT_MAX;
+use crate::model::token::AccessLevel;
 use crate::model::{BaseName, BaseNumber, BaseSettings, BaseView, Direction, Filter, RawFilter, Violations};
 use crate::table::{BaseSummary, SettingsRequest};
 
@@ -56,12 +57,12 @@ impl Directory {
             BaseSettings::named(request.name.ok_or(Error::Internal { private: String::new() })?);
         settings.new_members = request.new_members.unwrap_or(settings.new_members);
         settings.share_accounts = request.share_accounts.unwrap_or(settings.share_accounts);
-        Ok(self.table.create_base(settings).await?)
+        Ok(self.guarded.store(AccessLevel::Admin)?.create_base(settings).await?)
     }
 
     /// A memberbase with its exact counts.
     pub async fn get_base(&self, number: BaseNumber) -> Result<BaseSummary, Error> {
-        let base = self.base(number).await?;
+        let base = self.guarded.base(AccessLevel::Read, number).await?;
         Ok(view(&base, None).await?.summary())
     }
 
@@ -98,7 +99,7 @@ impl Directory {
 
     /// One page of the memberbases.
     pub async fn list_bases(&self, list: BaseList) -> Result<BasePage, Error> {
-        let key = self.table.cursor_key();
+        let key = self.guarded.cursor_key();
         let filter = Filter::parse_bases(list.filters, self.sealer());
         let page = Page::parse(list.page, filter, key, NO_BASE)?;
         page.check_skip()?;
@@ -113,7 +114,8 @@ impl Directory {
             }
             checked += read.len();
             for base in read {
-                let shown = list.include_deleted || base.deleted_at.is_none();
+                let shown = (list.include_deleted || base.deleted_at.is_none())
+                    && self.guarded.sees_base(base.number);
                 let matches = shown && matches(&page.filter, &base);
                 let is_full = bases.len() == page.limit || bytes > REPLY_BYTES;
                 if matches && skip == 0 && is_full {
@@ -137,7 +139,11 @@ impl Directory {
 
     async fn read_bases(&self, after: Option<BaseNumber>, way: Direction) -> Result<Vec<BaseSummary>, Error> {
         let limit = usize::try_from(PAGE_LIMIT_MAX).unwrap_or(usize::MAX);
-        Ok(self.table.list_bases(after, way == Direction::Descending, limit).await?)
+        Ok(self
+            .guarded
+            .bases(AccessLevel::Read)?
+            .list_bases(after, way == Direction::Descending, limit)
+            .await?)
     }
 
     /// Changes a memberbase that must be deleted already, or must not be.
@@ -147,7 +153,7 @@ impl Directory {
         deleted: bool,
         request: SettingsRequest,
     ) -> Result<BaseSummary, Error> {
-        let base = self.base(number).await?;
+        let base = self.guarded.base(AccessLevel::Admin, number).await?;
         let is_deleted = base.view().await.summary().deleted_at.is_some();
         match (deleted, is_deleted) {
             (true, false) => Err(Error::NotDeleted),

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{Directory, Error, view};
 use crate::model::limits::{ATOMIC_MAX_ROWS, BULK_DELETE_MAX_MEMBERS};
+use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, IdError, Reason, Ref, Violations};
 use crate::table::{DeleteReply, DeleteRequest, Pending, UpsertReply, UpsertRequest, WriteMode};
 
@@ -24,7 +25,7 @@ impl Directory {
         if request.mode == WriteMode::Atomic && rows > ATOMIC_MAX_ROWS {
             return Err(Error::AtomicRows { rows, max_rows: ATOMIC_MAX_ROWS });
         }
-        let base = self.base(base).await?;
+        let base = self.guarded.base(AccessLevel::Write, base).await?;
         if rows == 0 {
             let revision = view(&base, None).await?.revision();
             return Ok(UpsertReply { outcomes: Vec::new(), revision });
@@ -39,7 +40,7 @@ impl Directory {
         base: BaseNumber,
         request: UpsertRequest,
     ) -> Result<PendingUpsert, Error> {
-        let base = self.base(base).await?;
+        let base = self.guarded.base(AccessLevel::Write, base).await?;
         Ok(PendingUpsert(base.begin_upsert(request).await?))
     }
 
@@ -73,7 +74,7 @@ impl Directory {
             }
         }
         let request = faults.finish(request)?;
-        let base = self.base(base).await?;
+        let base = self.guarded.base(AccessLevel::Write, base).await?;
         if request.rows.is_empty() && request.refs.is_empty() {
             let revision = view(&base, None).await?.revision();
             return Ok(DeleteReply { deleted: 0, revision });

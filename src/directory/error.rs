@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::access::{Lacking, TokenFault};
 use crate::model::{Code, Reason, Refusal, Violation};
 use crate::table::{EngineError, TableError};
 
@@ -21,6 +22,21 @@ pub enum Error {
     /// The request breaks a rule; every fault is listed.
     #[error("{0}")]
     Refused(#[from] Refusal),
+    /// The caller is not known.
+    #[error("{0}")]
+    Unauthenticated(TokenFault),
+    /// The caller is known and may not do this.
+    #[error("{0}")]
+    PermissionDenied(Lacking),
+    /// There is no such token.
+    #[error("there is no such token")]
+    TokenNotFound,
+    /// The store has as many tokens as it may have.
+    #[error("there are {limit} tokens already, which is the limit")]
+    TooManyTokens {
+        /// The limit.
+        limit: usize,
+    },
     /// There is no such memberbase, or it is deleted.
     #[error("there is no such memberbase")]
     MemberBaseNotFound,
@@ -125,6 +141,10 @@ impl Error {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Refused(refusal) => refusal.reason,
+            Self::Unauthenticated(_) => Reason::Unauthenticated,
+            Self::PermissionDenied(_) => Reason::PermissionDenied,
+            Self::TokenNotFound => Reason::TokenNotFound,
+            Self::TooManyTokens { .. } => Reason::TooManyTokens,
             Self::MemberBaseNotFound => Reason::MemberBaseNotFound,
             Self::NotDeleted => Reason::NotDeleted,
             Self::MemberNotFound => Reason::MemberNotFound,
@@ -160,6 +180,10 @@ impl Error {
             Self::StorageFull { .. } => Some(RETRY_STORAGE_FULL),
             Self::CommitUnknown { .. } | Self::Stopping => Some(RETRY_UNAVAILABLE),
             Self::Refused(_)
+            | Self::Unauthenticated(_)
+            | Self::PermissionDenied(_)
+            | Self::TokenNotFound
+            | Self::TooManyTokens { .. }
             | Self::MemberBaseNotFound
             | Self::NotDeleted
             | Self::MemberNotFound
@@ -185,6 +209,18 @@ impl Error {
             | Self::Internal { private } => Some(private),
             _ => None,
         }
+    }
+}
+
+impl From<TokenFault> for Error {
+    fn from(fault: TokenFault) -> Self {
+        Self::Unauthenticated(fault)
+    }
+}
+
+impl From<Lacking> for Error {
+    fn from(lacking: Lacking) -> Self {
+        Self::PermissionDenied(lacking)
     }
 }
 

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use super::access::Guarded;
 use super::list::{Part, read};
 use super::narrow::narrow;
 use super::{Directory, Error, view};
+use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, RawFilter, Row};
 use crate::table::Base;
 
@@ -18,6 +20,8 @@ const PAGE_MEMBERS: usize = 5_000;
 
 /// An export under way.
 pub struct Export {
+    guarded: Guarded,
+    number: BaseNumber,
     base: Arc<Base>,
     filter: Filter,
     /// The last row that was looked at.
@@ -40,14 +44,16 @@ impl Directory {
         min_revision: Option<u64>,
     ) -> Result<Export, Error> {
         let filter = Filter::parse_members(filters, self.sealer(), number)?;
-        let base = self.base(number).await?;
+        self.guarded.check_filter(&filter)?;
+        let base = self.guarded.base(AccessLevel::Read, number).await?;
         let (end, revision, total) = {
             let view = view(&base, min_revision).await?;
             let narrowed = narrow(&view, &filter).await?;
             let total = narrowed.exact.then(|| narrowed.count(view.sets()));
             (view.next_row(), view.revision(), total)
         };
-        Ok(Export { base, filter, after: None, end, done: false, revision, total })
+        let guarded = self.guarded.clone();
+        Ok(Export { guarded, number, base, filter, after: None, end, done: false, revision, total })
     }
 }
 
@@ -57,6 +63,7 @@ impl Export {
         if self.done {
             return Ok(None);
         }
+        self.guarded.check_base(AccessLevel::Read, self.number)?;
         let view = view(&self.base, None).await?;
         let narrowed = narrow(&view, &self.filter).await?;
         let part = Part {
@@ -72,6 +79,6 @@ impl Export {
         page.members.retain(|(row, _)| *row < self.end);
         self.done = page.next.is_none_or(|next| next.after >= self.end);
         self.after = page.next.map(|next| next.after.0);
-        Ok(Some(page.members))
+        Ok(Some(page.members.into_iter().map(|(row, member)| (row, self.guarded.show(member))).collect()))
     }
 }

@@ -3,6 +3,7 @@
 use super::weight::weight;
 use super::{Directory, Error, REPLY_BYTES, view};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
+use crate::model::token::AccessLevel;
 use crate::model::{
     BaseNumber, Email, IdError, Member, Reason, Ref, Refusal, Row, Rule, Violations, WorkerId,
 };
@@ -105,7 +106,7 @@ impl Directory {
             return Err(Error::TooMany { rows: keys.len(), limit: BATCH_GET_MAX_KEYS });
         }
         let keys = self.parse_keys(base, keys)?;
-        let base = self.base(base).await?;
+        let base = self.guarded.base(AccessLevel::Read, base).await?;
         let view = view(&base, min_revision).await?;
         let mut answers = Vec::with_capacity(keys.len());
         let mut bytes = 0;
@@ -123,7 +124,7 @@ impl Directory {
                 full |= bytes > REPLY_BYTES && !answers.is_empty();
                 answers.push(match answer {
                     _ if full => BatchAnswer::Omitted,
-                    Some((row, member)) => BatchAnswer::Found(row, Box::new(member)),
+                    Some((row, member)) => BatchAnswer::Found(row, Box::new(self.guarded.show(member))),
                     None => BatchAnswer::Missing,
                 });
             }
@@ -137,11 +138,11 @@ impl Directory {
         key: MemberKey,
         min_revision: Option<u64>,
     ) -> Result<(Row, Member, u64), Error> {
-        let base = self.base(base).await?;
+        let base = self.guarded.base(AccessLevel::Read, base).await?;
         let view = view(&base, min_revision).await?;
         let found = view.find(&[key]).await?.into_iter().next().flatten();
         let (row, member) = found.ok_or(Error::MemberNotFound)?;
-        Ok((row, member, view.revision()))
+        Ok((row, self.guarded.show(member), view.revision()))
     }
 
     /// The keys, parsed; `None` for an id that names no member of `base`. All faults are told.

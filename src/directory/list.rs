@@ -5,6 +5,7 @@ use super::narrow::{Narrowed, join, narrow, split};
 use super::page::{Page, RawPage};
 use super::weight::weight;
 use super::{Directory, Error, REPLY_BYTES, view};
+use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, MemberView, RawFilter, Row};
 use crate::table::{Chunk, Sets, View};
 
@@ -44,10 +45,11 @@ pub struct MemberPage {
 impl Directory {
     /// One page of the members of a memberbase.
     pub async fn list_members(&self, list: MemberList) -> Result<MemberPage, Error> {
-        let key = self.table.cursor_key();
+        let key = self.guarded.cursor_key();
         let filter = Filter::parse_members(list.filters, self.sealer(), list.base);
         let page = Page::parse(list.page, filter, key, list.base)?;
-        let base = self.base(list.base).await?;
+        self.guarded.check_filter(&page.filter)?;
+        let base = self.guarded.base(AccessLevel::Read, list.base).await?;
         let view = view(&base, list.min_revision).await?;
         let narrowed = narrow(&view, &page.filter).await?;
         if !narrowed.exact {
@@ -55,7 +57,7 @@ impl Directory {
         }
         let part = read(&view, &narrowed, &Part::of(&page)).await?;
         Ok(MemberPage {
-            members: part.members,
+            members: part.members.into_iter().map(|(row, member)| (row, self.guarded.show(member))).collect(),
             cursor: part.next.map(|next| page.cursor(key, next.after.0, next.skip)),
             total: (list.total && narrowed.exact).then(|| narrowed.count(view.sets())),
             revision: view.revision(),

@@ -4,8 +4,12 @@
 //! stands here and nowhere else. Callers pass ids as text, and get rows and base numbers back, which
 //! [`Directory::sealer`] turns into ids.
 //!
+//! A [`Directory`] is for one caller: doors get it from the [`Gate`], and every operation asks whether the caller may
+//! (see [`access`]).
+//!
 //! Nothing here names a protocol, a status code or a stored form.
 
+mod access;
 mod bases;
 mod bulk;
 mod error;
@@ -16,10 +20,11 @@ mod narrow;
 mod page;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod weight;
 
-use std::sync::Arc;
-
+use self::access::Guarded;
+pub use self::access::{Caller, Gate, Lacking, TokenFault};
 pub use self::bases::{BaseChange, BaseList, BasePage};
 pub use self::bulk::PendingUpsert;
 pub use self::error::Error;
@@ -27,8 +32,9 @@ pub use self::export::Export;
 pub use self::find::{Batch, BatchAnswer, Key};
 pub use self::list::{MemberList, MemberPage};
 pub use self::page::RawPage;
+pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 use crate::model::{BaseNumber, IdError, Reason, Refusal, Sealer, Timestamp};
-use crate::table::{Base, Table, View};
+use crate::table::{Base, View};
 pub use crate::table::{
     BaseSummary, DeleteReply, RowOutcome, SetField, UpsertReply, UpsertRequest, WriteMode,
 };
@@ -36,46 +42,43 @@ pub use crate::table::{
 /// Most bytes of members in one reply: many clients refuse messages over 4 MiB.
 pub const REPLY_BYTES: usize = 3_584 * 1024;
 
-/// The service over one store. Cloning it is cheap.
+/// The service over one store, for one caller. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Directory {
-    table: Arc<Table>,
+    guarded: Guarded,
 }
 
 impl Directory {
-    /// The service over `table`.
-    #[must_use]
-    pub fn new(table: Arc<Table>) -> Self {
-        Self { table }
-    }
-
     /// Turns rows and base numbers into the ids that callers see.
     #[must_use]
     pub fn sealer(&self) -> &Sealer {
-        self.table.sealer()
+        self.guarded.sealer()
     }
 
     /// The time now, as the store's clock has it.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.table.now()
+        self.guarded.now()
     }
 
-    /// The memberbase that `id` names; `field` is where the caller gave it. It may not exist (any more).
+    /// The memberbase that `id` names; `field` is where the caller gave it. It may not exist (any more). A caller whose
+    /// token is bound to one memberbase learns nothing of any other id, not even that nothing has it.
     pub fn base_number(&self, id: &str, field: &str) -> Result<BaseNumber, Error> {
         if id.is_empty() {
             return Err(Refusal::field(Reason::FieldRequired, field, "is required").into());
         }
-        self.sealer().open_base(id).map_err(|fault| match fault {
+        let opened = self.sealer().open_base(id).map_err(|fault| match fault {
+            IdError::Unknown if self.guarded.bound_to().is_some() => Lacking::Base.into(),
             IdError::Unknown => Error::MemberBaseNotFound,
             IdError::WrongPrefix { .. } | IdError::WrongLength | IdError::BadCharacter => {
                 Refusal::field(Reason::IdMalformed, field, fault.to_string()).into()
             }
-        })
-    }
-
-    async fn base(&self, number: BaseNumber) -> Result<Arc<Base>, Error> {
-        Ok(self.table.base(number).await?)
+        });
+        opened.and_then(
+            |number| {
+                if self.guarded.sees_base(number) { Ok(number) } else { Err(Lacking::Base.into()) }
+            },
+        )
     }
 }
 

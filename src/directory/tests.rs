@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use super::{Directory, MemberList, RawPage};
+use super::{Directory, Gate, MemberList, RawPage};
 use crate::engine::memory::MemoryEngine;
+use crate::model::token::AccessLevel;
 use crate::model::{
     BaseName, BaseNumber, BaseSettings, Change, Filter, Member, MemberRow, MemberView, Name, RawFilter,
     RawSort, RawValue, Ref, Row, Status, Tier, Timestamp,
@@ -64,7 +65,9 @@ async fn directory() -> (Directory, BaseNumber, Vec<(Row, Member)>) {
     base.delete(DeleteRequest { rows, ..DeleteRequest::default() }).await.unwrap();
     let all: Vec<Row> = (0..MEMBERS).map(Row).collect();
     let members = base.view().await.members(&all).await.unwrap();
-    (Directory::new(table), number, members)
+    let gate = Gate::new(table);
+    let directory = gate.enter(&gate.identify(None).unwrap(), AccessLevel::Admin).unwrap();
+    (directory, number, members)
 }
 
 fn text(value: impl Into<String>) -> RawValue {

@@ -42,6 +42,17 @@ pub enum Filter {
     True,
 }
 
+impl Filter {
+    /// Whether it tells something about bank details or dates of birth.
+    pub fn looks_at_pii(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::looks_at_pii),
+            Self::Condition(condition) => matches!(condition.field, Field::Dob | Field::AccountDetails),
+            Self::True => false,
+        }
+    }
+}
+
 /// A key, an operator and its operand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {

@@ -115,6 +115,17 @@ impl Sealer {
     }
 }
 
+/// A number that was drawn at random, as an id: the prefix of its kind and 26 characters.
+pub fn write_random(prefix: &str, number: u128) -> String {
+    encode(prefix, number)
+}
+
+/// The number of an id that was drawn at random, read without regard to case. Whether it was ever given out is for the
+/// store to know.
+pub fn read_random(prefix: &'static str, id: &str) -> Result<u128, IdError> {
+    decode(strip_prefix(id, prefix).ok_or(IdError::WrongPrefix { expected: prefix })?)
+}
+
 fn strip_prefix<'a>(id: &'a str, prefix: &str) -> Option<&'a [u8]> {
     let (head, digits) = id.as_bytes().split_at_checked(prefix.len())?;
     head.eq_ignore_ascii_case(prefix.as_bytes()).then_some(digits)

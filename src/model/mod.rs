@@ -27,6 +27,7 @@ pub mod reason;
 pub(crate) mod samples;
 pub mod text;
 pub mod time;
+pub mod token;
 pub mod upsert;
 pub mod violation;
 

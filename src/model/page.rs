@@ -73,6 +73,11 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// Whether the newest come first.
+    pub fn is_descending(self) -> bool {
+        self == Self::Descending
+    }
+
     /// The direction of that word.
     pub fn parse(word: &str) -> Option<Self> {
         match word {

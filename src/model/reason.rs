@@ -146,6 +146,10 @@ reasons! {
     MemberNotFound = "MEMBER_NOT_FOUND", NotFound, "there is no such member";
     /// There is no such memberbase, or it is deleted.
     MemberBaseNotFound = "MEMBER_BASE_NOT_FOUND", NotFound, "there is no such memberbase";
+    /// There is no such token.
+    TokenNotFound = "API_TOKEN_NOT_FOUND", NotFound, "there is no such token";
+    /// The store has as many tokens as it may have.
+    TooManyTokens = "TOO_MANY_TOKENS", FailedPrecondition, "there are too many tokens";
     /// The memberbase is not deleted, or its grace period is over.
     NotDeleted = "NOT_DELETED", FailedPrecondition, "the memberbase is not deleted";
     /// An id has the wrong prefix, length or characters.

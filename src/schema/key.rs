@@ -4,6 +4,8 @@
 //! | --- | --- | --- |
 //! | `01` meta | | [`super::meta::Meta`] |
 //! | `02` next base | | the next base number, as [`super::meta::next_base`] writes it |
+//! | `03` token | token u32 | [`super::token`] |
+//! | `04` use of a token | token u32 | [`super::token`] (when it was last used) |
 //! | `10` header | base u32 | [`super::header::Header`] |
 //! | `20` block | base u32, block u64, first slot u8 | [`super::block`] |
 //! | `21` commit | base u32, revision u64, part u16 | [`super::commit`] |
@@ -20,6 +22,8 @@ use crate::model::BaseNumber;
 
 const META: u8 = 0x01;
 const NEXT_BASE: u8 = 0x02;
+const TOKEN: u8 = 0x03;
+const TOKEN_USE: u8 = 0x04;
 const HEADER: u8 = 0x10;
 const BLOCK: u8 = 0x20;
 const COMMIT: u8 = 0x21;
@@ -43,6 +47,30 @@ pub fn meta() -> Key {
 #[must_use]
 pub fn next_base() -> Key {
     vec![NEXT_BASE]
+}
+
+/// A token, by its number: tokens are numbered as they are made.
+#[must_use]
+pub fn token(number: u32) -> Key {
+    numbered(TOKEN, number)
+}
+
+/// Every token, oldest first.
+#[must_use]
+pub fn tokens() -> KeyRange {
+    KeyRange::prefix(&[TOKEN])
+}
+
+/// When a token was last used.
+#[must_use]
+pub fn token_use(number: u32) -> Key {
+    numbered(TOKEN_USE, number)
+}
+
+/// The number in the key of a token.
+#[must_use]
+pub fn token_number(key: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(key.strip_prefix(&[TOKEN])?.try_into().ok()?))
 }
 
 /// A base's header.
@@ -259,6 +287,12 @@ fn commits_of(base: BaseNumber, revision: u64) -> Key {
     key
 }
 
+fn numbered(table: u8, number: u32) -> Key {
+    let mut key = vec![table];
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
 fn of_base(table: u8, base: BaseNumber, more: usize) -> Key {
     let mut key = Vec::with_capacity(5 + more);
     key.push(table);
@@ -277,6 +311,8 @@ mod tests {
         let golden = [
             (meta(), "01"),
             (next_base(), "02"),
+            (token(5), "0300000005"),
+            (token_use(5), "0400000005"),
             (header(BASE), "1001020304"),
             (block(BASE, 0x0a0b, 7), "20010203040000000000000a0b07"),
             (commit(BASE, 258, 3), "210102030400000000000001020003"),
@@ -304,6 +340,7 @@ mod tests {
         assert_eq!(set_parts(&header(BASE)), None);
         assert_eq!(header_base(&header(BASE)), Some(BASE));
         assert_eq!(header_base(&index(BASE)), None);
+        assert_eq!((token_number(&token(9)), token_number(&token_use(9))), (Some(9), None));
         assert_eq!(commit_revision(&commit(BASE, 99, 4)), Some(99));
         assert_eq!(block_parts(&block(BASE, 77, 3)), Some((77, 3)));
         assert_eq!(commit_parts(&commit(BASE, 99, 4)), Some((99, 4)));

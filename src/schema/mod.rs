@@ -13,6 +13,7 @@ pub mod index;
 pub mod key;
 pub mod member;
 pub mod meta;
+pub mod token;
 
 /// Why stored bytes could not be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -17,14 +17,16 @@ use tower::Service;
 
 use super::ServeError;
 use crate::api::error;
+use crate::api::grpc::auth::Authenticated;
 use crate::api::grpc::{self, v1};
-use crate::directory::Directory;
+use crate::directory::Gate;
 use crate::model::Reason;
 
 /// When to ask again while the store opens.
 const STARTING_RETRY: Duration = Duration::from_secs(1);
 /// Whose health is told: the server's, under the empty name, and that of each service.
-const HEALTH_NAMES: [&str; 3] = ["", "publisher.v1.MemberBaseService", "publisher.v1.MemberService"];
+const HEALTH_NAMES: [&str; 4] =
+    ["", "publisher.v1.ApiTokenService", "publisher.v1.MemberBaseService", "publisher.v1.MemberService"];
 
 /// Routes requests. Cloning it is cheap.
 #[derive(Clone)]
@@ -33,7 +35,7 @@ pub struct Front {
     /// Health and reflection.
     always: Routes,
     /// The rest, once there is something to serve.
-    services: Arc<OnceLock<Routes>>,
+    services: Arc<OnceLock<Authenticated<Routes>>>,
 }
 
 impl Front {
@@ -50,8 +52,8 @@ impl Front {
     }
 
     /// Serves everything from now on.
-    pub async fn serve(&self, directory: &Directory, stopping: &CancellationToken) {
-        self.services.get_or_init(|| grpc::routes(directory, stopping).prepare());
+    pub async fn serve(&self, gate: &Gate, stopping: &CancellationToken) {
+        self.services.get_or_init(|| grpc::routes(gate, stopping));
         self.tell(ServingStatus::Serving).await;
     }
 

@@ -1,5 +1,6 @@
 //! Housekeeping: bases that nobody uses are closed, deleted ones are purged after their grace period, and commits leave
-//! the commit log after their retention (never before the stored indexes have them).
+//! the commit log after their retention (never before the stored indexes have them). When tokens were last used is written
+//! here too.
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ impl Table {
     /// One round of housekeeping. A round cut short is taken up by the next.
     pub async fn maintain(&self) -> Result<(), TableError> {
         self.close_idle().await?;
+        self.tokens().store_uses().await?;
         let mut after = None;
         loop {
             let bases = self.list_bases(after, false, BASES_AT_ONCE).await?;

@@ -39,6 +39,7 @@ mod sets;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod view;
 
 pub use crate::engine::EngineError;
@@ -51,4 +52,5 @@ pub use request::{
 };
 pub use sets::{Chunk, SetField, Sets};
 pub use store::{BaseSummary, Table, TableConfig};
+pub use tokens::{LiveToken, TokenChange, Tokens};
 pub use view::{MemberKey, View};

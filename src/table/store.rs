@@ -11,6 +11,7 @@ use super::budget::Budget;
 use super::hash::Hashes;
 use super::records::Records;
 use super::sets::SetField;
+use super::tokens::Tokens;
 use super::{Clock, TableError};
 use crate::engine::{Batch, Direction, Engine, EngineError, EngineStatus};
 use crate::model::email::FOLD_VERSION;
@@ -96,6 +97,7 @@ pub struct Table {
     pub(super) config: TableConfig,
     sealer: Sealer,
     cursor_key: CursorKey,
+    tokens: Tokens,
     parts: Parts,
     slots: std::sync::Mutex<HashMap<BaseNumber, Slot>>,
     /// Held while a base gets its number.
@@ -113,6 +115,7 @@ impl Table {
             Some(bytes) => open_meta(&bytes)?,
             None => make_meta(&engine).await?,
         };
+        let tokens = Tokens::load(Arc::clone(&engine)).await?;
         let parts = Parts {
             engine: Arc::clone(&engine),
             hashes: Hashes::new(&meta),
@@ -127,6 +130,7 @@ impl Table {
             config,
             sealer: Sealer::new(IdKey(meta.id_key)),
             cursor_key: CursorKey(meta.cursor_key),
+            tokens,
             parts,
             slots: std::sync::Mutex::default(),
             creating: Mutex::new(()),
@@ -143,6 +147,12 @@ impl Table {
     #[must_use]
     pub fn cursor_key(&self) -> &CursorKey {
         &self.cursor_key
+    }
+
+    /// Who may call.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// The time as of the clock that was passed in.
@@ -238,6 +248,7 @@ impl Table {
                 result = result.and(base.close().await);
             }
         }
+        result = result.and(self.tokens.store_uses().await);
         let closed = self.engine.close().await;
         result.and(closed.map_err(TableError::from))
     }

@@ -12,8 +12,10 @@ use memberbase::config::Config;
 use memberbase::server::{self, Running};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 /// Replies of tests may be large.
@@ -36,7 +38,18 @@ pub struct Server {
 
 impl Server {
     pub async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap()).await
+    }
+
+    /// A server whose store has one token: access level `admin`, and its secret.
+    pub async fn start_with_token() -> (Self, String) {
         let data = tempfile::tempdir().unwrap();
+        let wanted = server::WantedToken { access: "admin".into(), ..Default::default() };
+        let created = server::create_token(&config(data.path()), wanted).await.unwrap();
+        (Self::start_in(data).await, created.secret.reveal().to_owned())
+    }
+
+    async fn start_in(data: TempDir) -> Self {
         let running = server::start(config(data.path())).await.unwrap();
         let channel = connect(&format!("http://{}", running.address())).await;
         Self { running: Some(running), channel, _data: data }
@@ -185,6 +198,21 @@ impl Base {
         self.client.bulk_delete_members(request).await.unwrap().into_inner()
     }
 }
+
+/// Shows a secret with every call.
+#[derive(Clone)]
+pub struct Bearer(pub String);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let value = format!("Bearer {}", self.0).parse().unwrap();
+        request.metadata_mut().insert("authorization", value);
+        Ok(request)
+    }
+}
+
+/// A channel that shows a secret with every call.
+pub type Known = InterceptedService<Channel, Bearer>;
 
 /// A row with nothing but a ref.
 pub fn row(r#ref: &str) -> v1::MemberInput {

@@ -111,7 +111,10 @@ fn other_machines_are_not_served_by_accident() {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_memberbase"));
     let (code, text) = run(command.args(["serve", "--listen", "0.0.0.0:0", "--data"]).arg(data.path()));
     assert_eq!(code, Some(USAGE));
-    assert!(text.contains("--insecure-no-auth") && text.contains("--insecure-plaintext"), "{text}");
+    assert!(text.contains("--insecure-plaintext"), "{text}");
+    let (code, text) = run(command.arg("--insecure-plaintext"));
+    assert_eq!(code, Some(USAGE), "{text}");
+    assert!(text.contains("memberbase token create") && text.contains("--insecure-no-auth"), "{text}");
 }
 
 #[test]

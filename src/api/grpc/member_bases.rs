@@ -2,18 +2,18 @@
 
 use tonic::{Request, Response, Status};
 
+use super::auth::enter;
 use super::convert::{base, list, value};
 use super::v1::member_base_service_server::MemberBaseService;
 use super::{check_request_id, deadline, reply, v1};
-use crate::directory::{BaseChange, BaseList, BaseSummary, Directory};
+use crate::directory::{BaseChange, BaseList, BaseSummary, Directory, Gate};
+use crate::model::token::AccessLevel;
 
 /// The service.
-pub struct MemberBases(pub Directory);
+pub struct MemberBases(pub Gate);
 
-impl MemberBases {
-    fn wire(&self, summary: BaseSummary) -> Option<v1::MemberBase> {
-        Some(base::to_wire(summary, self.0.sealer()))
-    }
+fn wire(directory: &Directory, summary: BaseSummary) -> Option<v1::MemberBase> {
+    Some(base::to_wire(summary, directory.sealer()))
 }
 
 #[tonic::async_trait]
@@ -22,35 +22,36 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::CreateMemberBaseRequest>,
     ) -> Result<Response<v1::CreateMemberBaseResponse>, Status> {
+        let directory = enter(&self.0, &request, AccessLevel::Admin)?;
         let request = request.into_inner();
         check_request_id(request.request_id)?;
-        let created = self
-            .0
+        let created = directory
             .create_base(BaseChange {
                 name: Some(request.name),
                 new_members: request.new_members,
                 share_accounts: request.share_accounts,
             })
             .await?;
-        Ok(reply(v1::CreateMemberBaseResponse { member_base: self.wire(created) }))
+        Ok(reply(v1::CreateMemberBaseResponse { member_base: wire(&directory, created) }))
     }
 
     async fn get_member_base(
         &self,
         request: Request<v1::GetMemberBaseRequest>,
     ) -> Result<Response<v1::GetMemberBaseResponse>, Status> {
-        let number = self.0.base_number(&request.get_ref().id, "id")?;
-        let found = self.0.get_base(number).await?;
-        Ok(reply(v1::GetMemberBaseResponse { member_base: self.wire(found) }))
+        let directory = enter(&self.0, &request, AccessLevel::Read)?;
+        let number = directory.base_number(&request.get_ref().id, "id")?;
+        let found = directory.get_base(number).await?;
+        Ok(reply(v1::GetMemberBaseResponse { member_base: wire(&directory, found) }))
     }
 
     async fn list_member_bases(
         &self,
         request: Request<v1::ListMemberBasesRequest>,
     ) -> Result<Response<v1::ListMemberBasesResponse>, Status> {
+        let directory = enter(&self.0, &request, AccessLevel::Read)?;
         let request = request.into_inner();
-        let page = self
-            .0
+        let page = directory
             .list_bases(BaseList {
                 filters: value::filters(request.filters),
                 page: list::page(request.pagination, request.sorts),
@@ -58,7 +59,7 @@ impl MemberBaseService for MemberBases {
             })
             .await?;
         let info = list::page_info(page.bases.len(), page.cursor);
-        let sealer = self.0.sealer();
+        let sealer = directory.sealer();
         let member_bases = page.bases.into_iter().map(|summary| base::to_wire(summary, sealer)).collect();
         Ok(reply(v1::ListMemberBasesResponse { member_bases, page: Some(info) }))
     }
@@ -67,40 +68,43 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::UpdateMemberBaseRequest>,
     ) -> Result<Response<v1::UpdateMemberBaseResponse>, Status> {
+        let directory = enter(&self.0, &request, AccessLevel::Admin)?;
         let deadline = deadline(&request);
         let request = request.into_inner();
         check_request_id(request.request_id)?;
-        let number = self.0.base_number(&request.id, "id")?;
+        let number = directory.base_number(&request.id, "id")?;
         let change = BaseChange {
             name: request.name,
             new_members: request.new_members,
             share_accounts: request.share_accounts,
         };
-        let changed = self.0.update_base(number, change, deadline).await?;
-        Ok(reply(v1::UpdateMemberBaseResponse { member_base: self.wire(changed) }))
+        let changed = directory.update_base(number, change, deadline).await?;
+        Ok(reply(v1::UpdateMemberBaseResponse { member_base: wire(&directory, changed) }))
     }
 
     async fn delete_member_base(
         &self,
         request: Request<v1::DeleteMemberBaseRequest>,
     ) -> Result<Response<v1::DeleteMemberBaseResponse>, Status> {
+        let directory = enter(&self.0, &request, AccessLevel::Admin)?;
         let deadline = deadline(&request);
         let request = request.into_inner();
         check_request_id(request.request_id)?;
-        let number = self.0.base_number(&request.id, "id")?;
-        let deleted = self.0.delete_base(number, deadline).await?;
-        Ok(reply(v1::DeleteMemberBaseResponse { member_base: self.wire(deleted) }))
+        let number = directory.base_number(&request.id, "id")?;
+        let deleted = directory.delete_base(number, deadline).await?;
+        Ok(reply(v1::DeleteMemberBaseResponse { member_base: wire(&directory, deleted) }))
     }
 
     async fn undelete_member_base(
         &self,
         request: Request<v1::UndeleteMemberBaseRequest>,
     ) -> Result<Response<v1::UndeleteMemberBaseResponse>, Status> {
+        let directory = enter(&self.0, &request, AccessLevel::Admin)?;
         let deadline = deadline(&request);
         let request = request.into_inner();
         check_request_id(request.request_id)?;
-        let number = self.0.base_number(&request.id, "id")?;
-        let restored = self.0.undelete_base(number, deadline).await?;
-        Ok(reply(v1::UndeleteMemberBaseResponse { member_base: self.wire(restored) }))
+        let number = directory.base_number(&request.id, "id")?;
+        let restored = directory.undelete_base(number, deadline).await?;
+        Ok(reply(v1::UndeleteMemberBaseResponse { member_base: wire(&directory, restored) }))
     }
 }

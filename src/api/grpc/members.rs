@@ -3,19 +3,21 @@
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::auth::enter;
 use super::convert::member::ToWire;
 use super::convert::{list, value};
 use super::v1::member_service_server::MemberService;
 use super::{check_request_id, deadline, export, import, reply, upsert, v1};
 use crate::api::error;
-use crate::directory::{BatchAnswer, Directory, Key, MemberList};
+use crate::directory::{BatchAnswer, Gate, Key, MemberList};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
+use crate::model::token::AccessLevel;
 use crate::model::{Reason, Refusal, Violations};
 
 /// The service.
 pub struct Members {
-    /// What it serves.
-    pub directory: Directory,
+    /// Where its callers enter.
+    pub gate: Gate,
     /// Ends streams between two messages.
     pub stopping: CancellationToken,
 }
@@ -26,7 +28,8 @@ impl MemberService for Members {
         &self,
         request: Request<v1::BulkUpsertMembersRequest>,
     ) -> Result<Response<v1::BulkUpsertMembersResponse>, Status> {
-        upsert::bulk_upsert(&self.directory, request).await
+        let directory = enter(&self.gate, &request, AccessLevel::Write)?;
+        upsert::bulk_upsert(&directory, request).await
     }
 
     type ImportMembersStream = import::Answers;
@@ -35,8 +38,9 @@ impl MemberService for Members {
         &self,
         request: Request<Streaming<v1::ImportMembersRequest>>,
     ) -> Result<Response<import::Answers>, Status> {
+        let directory = enter(&self.gate, &request, AccessLevel::Write)?;
         let deadline = deadline(&request);
-        let (directory, stopping) = (self.directory.clone(), self.stopping.clone());
+        let stopping = self.stopping.clone();
         Ok(Response::new(import::start(directory, request.into_inner(), deadline, stopping)))
     }
 
@@ -46,12 +50,13 @@ impl MemberService for Members {
         &self,
         request: Request<v1::ExportMembersRequest>,
     ) -> Result<Response<export::Pages>, Status> {
+        let directory = enter(&self.gate, &request, AccessLevel::Read)?;
         let deadline = deadline(&request);
         let request = request.into_inner();
-        let base = self.directory.base_number(&request.member_base_id, "member_base_id")?;
+        let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let filters = value::filters(request.filters);
-        let export = self.directory.export(base, filters, request.min_revision).await?;
-        let (directory, stopping) = (self.directory.clone(), self.stopping.clone());
+        let export = directory.export(base, filters, request.min_revision).await?;
+        let stopping = self.stopping.clone();
         Ok(Response::new(export::start(directory, base, export, deadline, stopping)))
     }
 
@@ -59,18 +64,19 @@ impl MemberService for Members {
         &self,
         request: Request<v1::GetMemberRequest>,
     ) -> Result<Response<v1::GetMemberResponse>, Status> {
+        let directory = enter(&self.gate, &request, AccessLevel::Read)?;
         let request = request.into_inner();
         let min_revision = request.min_revision;
         let key = one_key(request.id, request.r#ref, request.email, request.worker_id)
             .map_err(|text| error::refused(&Refusal::field(Reason::FieldRequired, "id", text)))?;
         let base = match request.member_base_id.filter(|id| !id.is_empty()) {
-            Some(id) => Some(self.directory.base_number(&id, "member_base_id")?),
+            Some(id) => Some(directory.base_number(&id, "member_base_id")?),
             None => None,
         };
         let (base, row, member, revision) = match (key, base) {
-            (Key::Id(id), base) => self.directory.get_by_id(&id, base, min_revision).await?,
+            (Key::Id(id), base) => directory.get_by_id(&id, base, min_revision).await?,
             (key, Some(base)) => {
-                let (row, member, revision) = self.directory.get_by_key(base, key, min_revision).await?;
+                let (row, member, revision) = directory.get_by_key(base, key, min_revision).await?;
                 (base, row, member, revision)
             }
             (_, None) => {
@@ -79,7 +85,7 @@ impl MemberService for Members {
                 return Err(error::refused(&refusal));
             }
         };
-        let member = ToWire::new(self.directory.sealer(), base).member(row, member);
+        let member = ToWire::new(directory.sealer(), base).member(row, member);
         Ok(reply(v1::GetMemberResponse { member: Some(member), revision }))
     }
 
@@ -87,11 +93,12 @@ impl MemberService for Members {
         &self,
         request: Request<v1::BatchGetMembersRequest>,
     ) -> Result<Response<v1::BatchGetMembersResponse>, Status> {
+        let directory = enter(&self.gate, &request, AccessLevel::Read)?;
         let request = request.into_inner();
-        let base = self.directory.base_number(&request.member_base_id, "member_base_id")?;
+        let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let keys = batch_keys(request.keys).map_err(|refusal| error::refused(&refusal))?;
-        let batch = self.directory.batch_get(base, keys, request.min_revision).await?;
-        let to_wire = ToWire::new(self.directory.sealer(), base);
+        let batch = directory.batch_get(base, keys, request.min_revision).await?;
+        let to_wire = ToWire::new(directory.sealer(), base);
         let results = batch.answers.into_iter().enumerate().map(|(index, answer)| {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             let empty = v1::BatchGetResult { index, ..v1::BatchGetResult::default() };
@@ -110,10 +117,10 @@ impl MemberService for Members {
         &self,
         request: Request<v1::ListMembersRequest>,
     ) -> Result<Response<v1::ListMembersResponse>, Status> {
+        let directory = enter(&self.gate, &request, AccessLevel::Read)?;
         let request = request.into_inner();
-        let base = self.directory.base_number(&request.member_base_id, "member_base_id")?;
-        let page = self
-            .directory
+        let base = directory.base_number(&request.member_base_id, "member_base_id")?;
+        let page = directory
             .list_members(MemberList {
                 base,
                 filters: value::filters(request.filters),
@@ -124,7 +131,7 @@ impl MemberService for Members {
             .await?;
         let info = list::page_info(page.members.len(), page.cursor);
         Ok(reply(v1::ListMembersResponse {
-            members: ToWire::new(self.directory.sealer(), base).members(page.members),
+            members: ToWire::new(directory.sealer(), base).members(page.members),
             page: Some(info),
             total: page.total,
             revision: page.revision,
@@ -135,11 +142,12 @@ impl MemberService for Members {
         &self,
         request: Request<v1::BulkDeleteMembersRequest>,
     ) -> Result<Response<v1::BulkDeleteMembersResponse>, Status> {
+        let directory = enter(&self.gate, &request, AccessLevel::Write)?;
         let deadline = deadline(&request);
         let request = request.into_inner();
         check_request_id(request.request_id)?;
-        let base = self.directory.base_number(&request.member_base_id, "member_base_id")?;
-        let deleted = self.directory.bulk_delete(base, &request.member_ids, request.refs, deadline).await?;
+        let base = directory.base_number(&request.member_base_id, "member_base_id")?;
+        let deleted = directory.bulk_delete(base, &request.member_ids, request.refs, deadline).await?;
         Ok(reply(v1::BulkDeleteMembersResponse { deleted: deleted.deleted, revision: deleted.revision }))
     }
 }

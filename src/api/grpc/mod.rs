@@ -3,6 +3,8 @@
 //! Requests are checked for their form where they become values of the model, with the path of every fault; everything
 //! else is the directory's. Strings are moved from messages into the model and back, never copied on the way.
 
+mod api_tokens;
+pub mod auth;
 pub mod codec;
 mod convert;
 pub mod edge;
@@ -21,9 +23,11 @@ use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
+use self::auth::Authenticated;
+use self::v1::api_token_service_server::ApiTokenServiceServer;
 use self::v1::member_base_service_server::MemberBaseServiceServer;
 use self::v1::member_service_server::MemberServiceServer;
-use crate::directory::Directory;
+use crate::directory::Gate;
 use crate::model::{RequestId, Violations};
 
 /// Largest message, received or sent, in bytes.
@@ -31,27 +35,33 @@ pub const MESSAGE_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Replies of fewer bytes are sent as they are: compressing them costs more than it saves.
 const COMPRESS_FROM_BYTES: usize = 1024;
 
-/// The services of this door. `stopping` ends their streams.
+/// The services of this door, for callers whom `gate` knows. `stopping` ends their streams.
 #[must_use]
-pub fn routes(directory: &Directory, stopping: &CancellationToken) -> Routes {
-    let member_bases = MemberBaseServiceServer::new(member_bases::MemberBases(directory.clone()))
+pub fn routes(gate: &Gate, stopping: &CancellationToken) -> Authenticated<Routes> {
+    let api_tokens = ApiTokenServiceServer::new(api_tokens::ApiTokens(gate.clone()))
         .max_decoding_message_size(MESSAGE_MAX_BYTES)
         .max_encoding_message_size(MESSAGE_MAX_BYTES)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd)
         .send_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Zstd);
-    let members = MemberServiceServer::new(members::Members {
-        directory: directory.clone(),
-        stopping: stopping.clone(),
-    })
-    .max_decoding_message_size(MESSAGE_MAX_BYTES)
-    .max_encoding_message_size(MESSAGE_MAX_BYTES)
-    .accept_compressed(CompressionEncoding::Gzip)
-    .accept_compressed(CompressionEncoding::Zstd)
-    .send_compressed(CompressionEncoding::Gzip)
-    .send_compressed(CompressionEncoding::Zstd);
-    Routes::new(member_bases).add_service(members)
+    let member_bases = MemberBaseServiceServer::new(member_bases::MemberBases(gate.clone()))
+        .max_decoding_message_size(MESSAGE_MAX_BYTES)
+        .max_encoding_message_size(MESSAGE_MAX_BYTES)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .send_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Zstd);
+    let members =
+        MemberServiceServer::new(members::Members { gate: gate.clone(), stopping: stopping.clone() })
+            .max_decoding_message_size(MESSAGE_MAX_BYTES)
+            .max_encoding_message_size(MESSAGE_MAX_BYTES)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Zstd)
+            .send_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Zstd);
+    let inner = Routes::new(member_bases).add_service(members).add_service(api_tokens).prepare();
+    Authenticated { gate: gate.clone(), inner }
 }
 
 /// The moment after which the caller does not want an answer any more.

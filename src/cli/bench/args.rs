@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::Error;
+use crate::cli::client::Token;
 
 use super::load::Via;
 
@@ -12,6 +13,8 @@ pub struct Args {
     /// The server to load; without it one is started on a free port, and stopped at the end
     #[arg(long, env = "MEMBERBASE_SERVER", value_name = "URL")]
     pub server: Option<String>,
+    #[command(flatten)]
+    pub token: Token,
     /// The process of the server given, to report what it uses
     #[arg(long, requires = "server")]
     pub pid: Option<u32>,

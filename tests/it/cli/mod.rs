@@ -6,6 +6,7 @@ mod get;
 mod import;
 mod proxy;
 mod resume;
+mod token;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -13,4 +13,5 @@ mod get;
 mod import;
 mod list;
 mod member_base;
+mod token;
 mod wire;

@@ -1,0 +1,240 @@
+//! Who calls, and what they may do. The only way to the table leads through here.
+//!
+//! A door shows the caller's secret to the [`Gate`] and enters with the level of access that the call needs; what it
+//! gets is a [`Directory`] for this caller. Inside, [`Guarded`] holds the table, and hands it out, or a memberbase of
+//! it, only against a level of access: so an operation that forgets to ask does not compile. Permission is judged
+//! before existence, and again at each step of a call that lasts, so that a token that is revoked ends its streams too.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Directory, Error};
+use crate::model::token::{AccessLevel, SecretHash};
+use crate::model::{BaseNumber, CursorKey, Filter, Member, Sealer, Timestamp};
+use crate::table::{Base, LiveToken, Table, Tokens};
+
+/// Why a caller is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenFault {
+    /// There is no token.
+    Missing,
+    /// It is not a token of this store.
+    Invalid,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+impl fmt::Display for TokenFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "a token is needed: send it as `authorization: Bearer TOKEN`",
+            Self::Invalid => "the token is not valid",
+            Self::Expired => "the token has expired",
+            Self::Revoked => "the token was revoked",
+        })
+    }
+}
+
+/// What a known caller's token lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lacking {
+    /// The level of access.
+    Level(AccessLevel),
+    /// This memberbase: the token is bound to another.
+    Base,
+    /// The whole store: the token is bound to one memberbase.
+    Store,
+    /// The right to see bank details and dates of birth.
+    Pii,
+}
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Level(level) => {
+                write!(f, "this call needs a token with the access level {}", level.as_str())
+            }
+            Self::Base => f.write_str("the token is bound to another memberbase"),
+            Self::Store => f.write_str("this call needs a token that is not bound to a memberbase"),
+            Self::Pii => f.write_str(
+                "this filter looks at bank details or dates of birth, which the token has no right to see",
+            ),
+        }
+    }
+}
+
+/// Who calls. Only the [`Gate`] makes one.
+#[derive(Clone)]
+pub struct Caller(Identity);
+
+#[derive(Clone)]
+enum Identity {
+    /// Somebody, while the store has no tokens and everybody may do everything.
+    Anyone,
+    /// Somebody who has the data directory.
+    Owner,
+    /// The holder of a token.
+    Holder(Arc<LiveToken>),
+}
+
+impl Caller {
+    fn token(&self) -> Option<&LiveToken> {
+        match &self.0 {
+            Identity::Holder(token) => Some(token),
+            Identity::Anyone | Identity::Owner => None,
+        }
+    }
+}
+
+/// Where callers enter. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Gate {
+    table: Arc<Table>,
+}
+
+impl Gate {
+    /// The gate of the service over `table`.
+    #[must_use]
+    pub fn new(table: Arc<Table>) -> Self {
+        Self { table }
+    }
+
+    /// The caller that holds `secret`.
+    pub fn identify(&self, secret: Option<&str>) -> Result<Caller, Error> {
+        if !self.table.tokens().any() {
+            return Ok(Caller(Identity::Anyone));
+        }
+        let secret = secret.ok_or(TokenFault::Missing)?;
+        let token = self.table.tokens().find(&SecretHash::of(secret)).ok_or(TokenFault::Invalid)?;
+        let now = self.table.now();
+        check_token(&token, now)?;
+        token.used(now);
+        Ok(Caller(Identity::Holder(token)))
+    }
+
+    /// Whoever sits at the machine and has the data directory: may do everything, whatever tokens there are.
+    #[must_use]
+    pub fn owner(&self) -> Caller {
+        Caller(Identity::Owner)
+    }
+
+    /// Whether a token was ever made, from when on callers need one.
+    #[must_use]
+    pub fn has_tokens(&self) -> bool {
+        self.table.tokens().any()
+    }
+
+    /// The service for a caller, for a call that needs this level of access.
+    pub fn enter(&self, caller: &Caller, needs: AccessLevel) -> Result<Directory, Error> {
+        let guarded = Guarded { table: Arc::clone(&self.table), caller: caller.clone() };
+        guarded.check(needs)?;
+        Ok(Directory { guarded })
+    }
+}
+
+/// The table, for one caller.
+#[derive(Clone)]
+pub(super) struct Guarded {
+    table: Arc<Table>,
+    caller: Caller,
+}
+
+impl Guarded {
+    /// Whether the caller is (still) known and has this level of access.
+    fn check(&self, needs: AccessLevel) -> Result<(), Error> {
+        match &self.caller.0 {
+            Identity::Owner => Ok(()),
+            // The first token may have been made since the call began.
+            Identity::Anyone if self.table.tokens().any() => Err(TokenFault::Missing.into()),
+            Identity::Anyone => Ok(()),
+            Identity::Holder(token) => {
+                check_token(token, self.table.now())?;
+                if token.made().access < needs { Err(Lacking::Level(needs).into()) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// A memberbase, which need not be one that is not deleted.
+    pub async fn base(&self, needs: AccessLevel, number: BaseNumber) -> Result<Arc<Base>, Error> {
+        self.check_base(needs, number)?;
+        Ok(self.table.base(number).await?)
+    }
+
+    /// Whether the caller may do that to this memberbase, if it exists.
+    pub fn check_base(&self, needs: AccessLevel, number: BaseNumber) -> Result<(), Error> {
+        self.check(needs)?;
+        if self.sees_base(number) { Ok(()) } else { Err(Lacking::Base.into()) }
+    }
+
+    /// Whether the caller's token is good for this memberbase.
+    pub fn sees_base(&self, number: BaseNumber) -> bool {
+        self.bound_to().is_none_or(|bound| bound == number)
+    }
+
+    /// The table, to list what the caller may see of all memberbases.
+    pub fn bases(&self, needs: AccessLevel) -> Result<&Table, Error> {
+        self.check(needs)?;
+        Ok(&self.table)
+    }
+
+    /// The table, for what is not about one memberbase.
+    pub fn store(&self, needs: AccessLevel) -> Result<&Table, Error> {
+        self.check(needs)?;
+        if self.bound_to().is_some() { Err(Lacking::Store.into()) } else { Ok(&self.table) }
+    }
+
+    /// The tokens.
+    pub fn tokens(&self) -> Result<&Tokens, Error> {
+        Ok(self.store(AccessLevel::Admin)?.tokens())
+    }
+
+    /// The memberbase that the caller's token is bound to.
+    pub fn bound_to(&self) -> Option<BaseNumber> {
+        self.caller.token().and_then(|token| token.made().base)
+    }
+
+    /// The member as the caller may see it: without the right to them, bank details and date of birth are left out.
+    pub fn show(&self, mut member: Member) -> Member {
+        if !self.sees_pii() {
+            member.profile.dob = None;
+            member.profile.account_details = None;
+        }
+        member
+    }
+
+    /// Refuses a filter that would tell what the caller may not see.
+    pub fn check_filter(&self, filter: &Filter) -> Result<(), Error> {
+        if !self.sees_pii() && filter.looks_at_pii() { Err(Lacking::Pii.into()) } else { Ok(()) }
+    }
+
+    fn sees_pii(&self) -> bool {
+        self.caller.token().is_none_or(|token| token.made().pii)
+    }
+
+    /// Turns rows and base numbers into ids and back, which shows nothing.
+    pub fn sealer(&self) -> &Sealer {
+        self.table.sealer()
+    }
+
+    /// Seals cursors.
+    pub fn cursor_key(&self) -> &CursorKey {
+        self.table.cursor_key()
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.table.now()
+    }
+}
+
+fn check_token(token: &LiveToken, now: Timestamp) -> Result<(), TokenFault> {
+    if token.revoked_at().is_some() {
+        return Err(TokenFault::Revoked);
+    }
+    if token.made().expires_at.is_some_and(|at| at <= now) {
+        return Err(TokenFault::Expired);
+    }
+    Ok(())
+}

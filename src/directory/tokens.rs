@@ -1,0 +1,140 @@
+//! Tokens: made, listed and revoked by callers whose token says `admin` and is bound to no memberbase.
+
+use super::page::{Page, RawPage};
+use super::{Directory, Error};
+use crate::model::id::IdError;
+use crate::model::limits::TOKENS_MAX;
+use crate::model::token::{AccessLevel, Secret, Token, TokenDescription, TokenId};
+use crate::model::{BaseNumber, Filter, Reason, Refusal, Timestamp, Violations};
+use crate::table::TokenChange;
+
+/// Cursors of this list are bound to a number that no memberbase has.
+const NO_BASE: BaseNumber = BaseNumber(u32::MAX - 1);
+
+/// A token as a caller asks for it.
+#[derive(Debug, Clone, Default)]
+pub struct NewToken {
+    /// What its holder may do.
+    pub access: String,
+    /// What it is for; empty is as good as absent.
+    pub description: Option<String>,
+    /// From when on it is not good any more.
+    pub expires_at: Option<Timestamp>,
+    /// The memberbase that it is bound to.
+    pub member_base_id: Option<String>,
+    /// Whether its holder sees bank details and dates of birth; by default those who may write do.
+    pub pii: Option<bool>,
+}
+
+/// A token that was just made: the only time that its secret is shown.
+pub struct CreatedToken {
+    /// The token.
+    pub token: Token,
+    /// Its secret.
+    pub secret: Secret,
+}
+
+/// Random numbers for a new token.
+pub struct TokenSeed {
+    /// Becomes its id.
+    pub id: u128,
+    /// Becomes its secret.
+    pub secret: [u8; 32],
+}
+
+impl TokenSeed {
+    /// Draws them from the system.
+    pub fn draw() -> Result<Self, Error> {
+        let failed = |error| Error::Internal { private: format!("no random numbers: {error}") };
+        let (mut id, mut secret) = ([0; 16], [0; 32]);
+        getrandom::fill(&mut id).and_then(|()| getrandom::fill(&mut secret)).map_err(failed)?;
+        Ok(Self { id: u128::from_le_bytes(id), secret })
+    }
+}
+
+/// A part of the list of tokens.
+#[derive(Debug)]
+pub struct TokenPage {
+    /// The tokens, in the order asked for.
+    pub tokens: Vec<Token>,
+    /// Where the next page starts; `None` at the end.
+    pub cursor: Option<String>,
+}
+
+impl Directory {
+    /// Makes a token.
+    pub async fn create_token(&self, new: NewToken, seed: TokenSeed) -> Result<CreatedToken, Error> {
+        let tokens = self.guarded.tokens()?;
+        let base = match new.member_base_id.as_deref() {
+            None => None,
+            Some(id) => {
+                let number = self.base_number(id, "member_base_id")?;
+                self.get_base(number).await?;
+                Some(number)
+            }
+        };
+        let token = parse(new, base, TokenId(seed.id), self.now())?;
+        let secret = Secret::from_random(seed.secret);
+        match tokens.create(token.clone(), secret.hash()).await? {
+            TokenChange::Done => {}
+            TokenChange::Full => return Err(Error::TooManyTokens { limit: TOKENS_MAX }),
+        }
+        tracing::info!(token = %token.id, access = token.access.as_str(), "a token was made");
+        Ok(CreatedToken { token, secret })
+    }
+
+    /// One page of the tokens, revoked and expired ones included, oldest first unless asked otherwise.
+    pub fn list_tokens(&self, page: RawPage) -> Result<TokenPage, Error> {
+        let tokens = self.guarded.tokens()?;
+        let key = self.guarded.cursor_key();
+        let page = Page::parse(page, Ok(Filter::True), key, NO_BASE)?;
+        page.check_skip()?;
+        let skip = usize::try_from(page.skip).unwrap_or(usize::MAX);
+        // One more than the page takes tells whether there is another page.
+        let wanted = skip.saturating_add(page.limit).saturating_add(1);
+        let found = tokens.list(page.after, page.direction.is_descending(), wanted);
+        let more = found.len() == wanted;
+        let shown: Vec<_> = found.into_iter().skip(skip).take(page.limit).collect();
+        let cursor = shown.last().filter(|_| more).map(|(number, _)| page.cursor(key, *number, 0));
+        Ok(TokenPage { tokens: shown.into_iter().map(|(_, token)| token).collect(), cursor })
+    }
+
+    /// Revokes a token at once and for good. One that was revoked before stays as it was.
+    pub async fn revoke_token(&self, id: &str) -> Result<Token, Error> {
+        let tokens = self.guarded.tokens()?;
+        if id.is_empty() {
+            return Err(Refusal::field(Reason::FieldRequired, "id", "is required").into());
+        }
+        let id = TokenId::parse(id).map_err(|fault: IdError| super::find::malformed("id", &fault))?;
+        let revoked = tokens.revoke(id, self.now()).await?.ok_or(Error::TokenNotFound)?;
+        tracing::info!(token = %revoked.id, "a token was revoked");
+        Ok(revoked)
+    }
+}
+
+fn parse(new: NewToken, base: Option<BaseNumber>, id: TokenId, now: Timestamp) -> Result<Token, Refusal> {
+    let mut faults = Violations::default();
+    let access = if new.access.is_empty() {
+        faults.add(Reason::FieldRequired, "access", "is required: one of read, write, admin");
+        None
+    } else {
+        faults.check("access", AccessLevel::parse(&new.access))
+    };
+    let description = new.description.filter(|text| !text.is_empty());
+    let description = description.and_then(|text| faults.check("description", TokenDescription::parse(text)));
+    if new.expires_at.is_some_and(|at| at <= now) {
+        faults.add(Reason::FieldInvalid, "expires_at", "must be in the future");
+    }
+    let access = access.unwrap_or(AccessLevel::Read);
+    faults.finish(Token {
+        id,
+        access,
+        pii: new.pii.unwrap_or(access.sees_pii()),
+        base,
+        description,
+        created_at: now,
+        expires_at: new.expires_at,
+        revoked_at: None,
+        last_used_at: None,
+    })
+}

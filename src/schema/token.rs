@@ -1,0 +1,143 @@
+//! A token: everything but its secret, of which the hash is kept; and, in a record of its own, when it was last used.
+
+use super::bytes::{Reader, Writer};
+use super::{SchemaError, versioned};
+use crate::model::token::{AccessLevel, SecretHash, Token, TokenDescription, TokenId};
+use crate::model::{BaseNumber, Timestamp};
+
+const RECORD: &str = "token";
+const USE: &str = "use of a token";
+const VERSION: u8 = 1;
+
+/// The stored form. `last_used_at` is not part of it.
+#[must_use]
+pub fn encode(token: &Token, hash: &SecretHash) -> Vec<u8> {
+    let mut w = Writer(Vec::with_capacity(128));
+    w.u8(VERSION);
+    w.u128(token.id.0);
+    w.0.extend_from_slice(&hash.0);
+    w.u8(token.access.index());
+    w.u8(u8::from(token.pii));
+    w.varint(token.base.map_or(0, |base| u64::from(base.0) + 1));
+    w.slice(token.description.as_ref().map_or("", TokenDescription::as_str).as_bytes());
+    w.u64(bits(token.created_at));
+    for time in [token.expires_at, token.revoked_at] {
+        w.u8(u8::from(time.is_some()));
+        time.into_iter().for_each(|time| w.u64(bits(time)));
+    }
+    w.0
+}
+
+/// Reads the stored form.
+pub fn decode(bytes: &[u8]) -> Result<(Token, SecretHash), SchemaError> {
+    let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+    let id = TokenId(r.u128()?);
+    let hash = r.take(32)?.try_into().map_err(|_| r.damaged("its hash is not 32 bytes long"))?;
+    let access = AccessLevel::from_index(r.u8()?).ok_or_else(|| r.damaged("its access level is unknown"))?;
+    let pii = r.u8()? != 0;
+    let base = match r.varint()? {
+        0 => None,
+        next => {
+            Some(BaseNumber(u32::try_from(next - 1).map_err(|_| r.damaged("its memberbase is no number"))?))
+        }
+    };
+    let description = Some(r.text()?).filter(|text| !text.is_empty());
+    let token = Token {
+        id,
+        access,
+        pii,
+        base,
+        description: description.map(|text| TokenDescription::from_stored(text.to_owned())),
+        created_at: time(&mut r)?,
+        expires_at: optional_time(&mut r)?,
+        revoked_at: optional_time(&mut r)?,
+        last_used_at: None,
+    };
+    Ok((token, SecretHash(hash)))
+}
+
+/// The stored form of the time at which a token was last used.
+#[must_use]
+pub fn encode_use(at: Timestamp) -> Vec<u8> {
+    let mut w = Writer::default();
+    w.u8(VERSION);
+    w.u64(bits(at));
+    w.0
+}
+
+/// Reads the time at which a token was last used.
+pub fn decode_use(bytes: &[u8]) -> Result<Timestamp, SchemaError> {
+    time(&mut Reader::new(USE, versioned(USE, VERSION, bytes)?))
+}
+
+fn bits(time: Timestamp) -> u64 {
+    time.micros().cast_unsigned()
+}
+
+fn time(r: &mut Reader<'_>) -> Result<Timestamp, SchemaError> {
+    Ok(Timestamp::from_micros(r.u64()?.cast_signed()))
+}
+
+fn optional_time(r: &mut Reader<'_>) -> Result<Option<Timestamp>, SchemaError> {
+    if r.u8()? == 0 { Ok(None) } else { time(r).map(Some) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token() -> Token {
+        Token {
+            id: TokenId(77),
+            access: AccessLevel::Write,
+            pii: true,
+            base: Some(BaseNumber(u32::MAX)),
+            description: Some(TokenDescription::parse("nightly sync").unwrap()),
+            created_at: Timestamp::from_micros(1),
+            expires_at: Some(Timestamp::from_micros(2)),
+            revoked_at: Some(Timestamp::from_micros(3)),
+            last_used_at: None,
+        }
+    }
+
+    #[test]
+    fn a_token_comes_back_and_every_truncation_is_refused() {
+        let plain = Token { base: None, description: None, expires_at: None, revoked_at: None, ..token() };
+        for token in [token(), plain] {
+            let hash = SecretHash([9; 32]);
+            let bytes = encode(&token, &hash);
+            let (read, read_hash) = decode(&bytes).unwrap();
+            assert!(read == token && read_hash == hash);
+            for length in 0..bytes.len() {
+                assert!(decode(&bytes[..length]).is_err(), "{length} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_has_its_golden_bytes() {
+        let token = Token { base: Some(BaseNumber(4)), revoked_at: None, ..token() };
+        let bytes = encode(&token, &SecretHash([0xee; 32]));
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected = [
+            "01",
+            "4d000000000000000000000000000000",
+            &"ee".repeat(32),
+            "01",
+            "01",
+            "05",
+            "0c6e696768746c792073796e63",
+            "0100000000000000",
+            "010200000000000000",
+            "00",
+        ];
+        assert_eq!(hex, expected.concat());
+    }
+
+    #[test]
+    fn the_time_of_a_use_comes_back() {
+        let at = Timestamp::from_micros(1_700_000_000_000_000);
+        assert_eq!(decode_use(&encode_use(at)), Ok(at));
+        assert!(decode_use(&[1]).is_err());
+    }
+}

@@ -1,0 +1,296 @@
+//! The tokens of a store: all of them in memory, by the hash of their secret, kept current with what is stored.
+//!
+//! A change shows here once it is durable and before its caller hears of it, so whoever knows that a token was revoked
+//! knows that it is refused. When a token was last used is noted in memory and written by the housekeeping alone.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Mutex;
+
+use super::TableError;
+use crate::engine::{Batch, Direction, Engine};
+use crate::model::Timestamp;
+use crate::model::limits::TOKENS_MAX;
+use crate::model::token::{SecretHash, Token, TokenId};
+use crate::schema::{key, token as record};
+
+/// Tokens read in one step.
+const READ_TOGETHER: usize = 1_000;
+/// How exact the time of the last use is, in microseconds: within it, uses of a token write nothing, not even memory.
+const USE_GRAIN: i64 = 60 * 1_000_000;
+/// A time that has not come: nothing happens before the year 1.
+const NEVER: i64 = i64::MIN;
+
+/// A token in use. What it may do never changes; that it is revoked does.
+pub struct LiveToken {
+    token: Token,
+    hash: SecretHash,
+    number: u32,
+    revoked_at: AtomicI64,
+    used_at: AtomicI64,
+    /// What of `used_at` is stored.
+    stored_use: AtomicI64,
+}
+
+impl LiveToken {
+    fn new(number: u32, token: Token, hash: SecretHash, used_at: Option<Timestamp>) -> Self {
+        let used_at = micros(used_at);
+        Self {
+            revoked_at: AtomicI64::new(micros(token.revoked_at)),
+            used_at: AtomicI64::new(used_at),
+            stored_use: AtomicI64::new(used_at),
+            token,
+            hash,
+            number,
+        }
+    }
+
+    /// What was decided when it was made: access, base and the like. For what may have changed since, see
+    /// [`LiveToken::snapshot`].
+    #[must_use]
+    pub fn made(&self) -> &Token {
+        &self.token
+    }
+
+    /// When it was revoked, if it was.
+    #[must_use]
+    pub fn revoked_at(&self) -> Option<Timestamp> {
+        timestamp(&self.revoked_at)
+    }
+
+    /// The token as it is now.
+    #[must_use]
+    pub fn snapshot(&self) -> Token {
+        Token { revoked_at: self.revoked_at(), last_used_at: timestamp(&self.used_at), ..self.token.clone() }
+    }
+
+    /// Notes that it was used.
+    pub fn used(&self, now: Timestamp) {
+        let before = self.used_at.load(Ordering::Relaxed);
+        if now.micros().saturating_sub(before) >= USE_GRAIN {
+            self.used_at.store(now.micros(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether a token was made or revoked, or why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenChange {
+    /// It is so now.
+    Done,
+    /// The store has as many tokens as it may have.
+    Full,
+}
+
+/// All tokens of a store.
+pub struct Tokens {
+    engine: Arc<dyn Engine>,
+    known: RwLock<Known>,
+    /// Whether there are any, for callers that send none.
+    any: AtomicBool,
+    /// Held while a token is written.
+    writing: Mutex<()>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// In the order in which they were made; each at its number.
+    all: Vec<Arc<LiveToken>>,
+    by_id: HashMap<TokenId, Arc<LiveToken>>,
+    by_hash: HashMap<u64, Vec<Arc<LiveToken>>>,
+}
+
+impl Known {
+    fn add(&mut self, token: LiveToken) {
+        let token = Arc::new(token);
+        self.by_id.insert(token.token.id, Arc::clone(&token));
+        self.by_hash.entry(token.hash.short()).or_default().push(Arc::clone(&token));
+        self.all.push(token);
+    }
+}
+
+impl Tokens {
+    /// Reads every token of the store in `engine`.
+    pub(super) async fn load(engine: Arc<dyn Engine>) -> Result<Self, TableError> {
+        let mut known = Known::default();
+        let mut range = key::tokens();
+        loop {
+            let pairs = engine.scan(range.clone(), Direction::Forward, READ_TOGETHER).await?;
+            let Some((last, _)) = pairs.last() else { break };
+            range.start = std::ops::Bound::Excluded(last.clone());
+            let numbers: Vec<u32> = pairs.iter().filter_map(|(key, _)| key::token_number(key)).collect();
+            let keys: Vec<_> = numbers.iter().map(|number| key::token_use(*number)).collect();
+            let uses = engine.get_many(&keys).await?;
+            for ((number, (_, bytes)), used) in numbers.into_iter().zip(&pairs).zip(uses) {
+                let (token, hash) = record::decode(bytes)?;
+                let used = used.map(|bytes| record::decode_use(&bytes)).transpose()?;
+                known.add(LiveToken::new(number, token, hash, used));
+            }
+        }
+        let any = AtomicBool::new(!known.all.is_empty());
+        Ok(Self { engine, known: RwLock::new(known), any, writing: Mutex::new(()) })
+    }
+
+    /// Whether a token was ever made. From then on callers need one, even if all are revoked.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    /// The token whose secret this is, whatever became of it.
+    #[must_use]
+    pub fn find(&self, hash: &SecretHash) -> Option<Arc<LiveToken>> {
+        let known = self.known();
+        known.by_hash.get(&hash.short())?.iter().find(|token| token.hash == *hash).cloned()
+    }
+
+    /// Up to `limit` tokens after (or, `backward`, before) the one at `after`, with their numbers.
+    #[must_use]
+    pub fn list(&self, after: Option<u64>, backward: bool, limit: usize) -> Vec<(u64, Token)> {
+        let known = self.known();
+        let numbered = (0_u64..).zip(&known.all).collect::<Vec<_>>().into_iter();
+        let snapshot = |(number, token): (u64, &Arc<LiveToken>)| (number, token.snapshot());
+        if backward {
+            let before = |(number, _): &(u64, _)| after.is_none_or(|after| *number < after);
+            numbered.rev().filter(before).take(limit).map(snapshot).collect()
+        } else {
+            let beyond = |(number, _): &(u64, _)| after.is_none_or(|after| *number > after);
+            numbered.filter(beyond).take(limit).map(snapshot).collect()
+        }
+    }
+
+    /// Stores a new token; it is durable, and good, when this returns.
+    pub async fn create(&self, token: Token, hash: SecretHash) -> Result<TokenChange, TableError> {
+        let _one_at_a_time = self.writing.lock().await;
+        let next = self.known().all.last().map_or(0, |last| last.number.saturating_add(1));
+        if self.known().all.len() >= TOKENS_MAX {
+            return Ok(TokenChange::Full);
+        }
+        let mut batch = Batch::default();
+        batch.checks.push((key::token(next), None));
+        batch.put(key::token(next), record::encode(&token, &hash));
+        self.engine.commit(batch).await?;
+        self.known
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(LiveToken::new(next, token, hash, None));
+        self.any.store(true, Ordering::Release);
+        Ok(TokenChange::Done)
+    }
+
+    /// Revokes a token for good, and answers what it is then; one that was revoked before stays as it was.
+    pub async fn revoke(&self, id: TokenId, now: Timestamp) -> Result<Option<Token>, TableError> {
+        let _one_at_a_time = self.writing.lock().await;
+        let Some(live) = self.known().by_id.get(&id).cloned() else { return Ok(None) };
+        if live.revoked_at().is_none() {
+            let revoked = Token { revoked_at: Some(now), ..live.token.clone() };
+            let mut batch = Batch::default();
+            batch.put(key::token(live.number), record::encode(&revoked, &live.hash));
+            self.engine.commit(batch).await?;
+            live.revoked_at.store(now.micros(), Ordering::Release);
+        }
+        Ok(Some(live.snapshot()))
+    }
+
+    /// Writes when tokens were last used, where that changed since the last time.
+    pub(super) async fn store_uses(&self) -> Result<(), TableError> {
+        let all = self.known().all.clone();
+        let used: Vec<_> = all.iter().map(|token| (token, token.used_at.load(Ordering::Relaxed))).collect();
+        let changed =
+            |(token, used): &&(&Arc<LiveToken>, i64)| token.stored_use.load(Ordering::Relaxed) != *used;
+        let changed: Vec<_> = used.iter().filter(changed).collect();
+        for part in changed.chunks(READ_TOGETHER) {
+            let mut batch = Batch::default();
+            for (token, used) in part {
+                batch.put(key::token_use(token.number), record::encode_use(Timestamp::from_micros(*used)));
+            }
+            self.engine.commit(batch).await?;
+            part.iter().for_each(|(token, used)| token.stored_use.store(*used, Ordering::Relaxed));
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> std::sync::RwLockReadGuard<'_, Known> {
+        // Nothing panics while it holds this lock.
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn micros(time: Option<Timestamp>) -> i64 {
+    time.map_or(NEVER, Timestamp::micros)
+}
+
+fn timestamp(micros: &AtomicI64) -> Option<Timestamp> {
+    let micros = micros.load(Ordering::Acquire);
+    (micros != NEVER).then(|| Timestamp::from_micros(micros))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::memory::MemoryEngine;
+    use crate::model::token::{AccessLevel, Secret};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    fn token(id: u128) -> (Token, SecretHash) {
+        let token = Token {
+            id: TokenId(id),
+            access: AccessLevel::Read,
+            pii: false,
+            base: None,
+            description: None,
+            created_at: at(1),
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        (token, Secret::from_random([u8::try_from(id).unwrap(); 32]).hash())
+    }
+
+    #[tokio::test]
+    async fn tokens_revocations_and_uses_are_there_after_a_reopening() {
+        let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+        let tokens = Tokens::load(Arc::clone(&engine)).await.unwrap();
+        assert!(!tokens.any());
+        for id in 0..3 {
+            let (token, hash) = token(id);
+            assert_eq!(tokens.create(token, hash).await.unwrap(), TokenChange::Done);
+        }
+        let revoked = tokens.revoke(TokenId(1), at(50)).await.unwrap().unwrap();
+        assert_eq!(revoked.revoked_at, Some(at(50)));
+        assert_eq!(tokens.revoke(TokenId(1), at(60)).await.unwrap().unwrap(), revoked);
+        assert_eq!(tokens.revoke(TokenId(9), at(60)).await.unwrap(), None);
+        tokens.find(&token(2).1).unwrap().used(at(70));
+        tokens.store_uses().await.unwrap();
+
+        let again = Tokens::load(engine).await.unwrap();
+        assert!(again.any());
+        assert_eq!(again.list(None, false, 10), tokens.list(None, false, 10));
+        assert!(again.find(&token(1).1).unwrap().revoked_at().is_some());
+        assert_eq!(again.find(&token(2).1).unwrap().snapshot().last_used_at, Some(at(70)));
+        assert!(again.find(&SecretHash::of("sk_unknown")).is_none());
+        let (next, hash) = token(3);
+        again.create(next, hash).await.unwrap();
+        let numbers: Vec<u64> = again.list(Some(1), false, 10).into_iter().map(|(n, _)| n).collect();
+        assert_eq!(numbers, [2, 3]);
+        let numbers: Vec<u64> = again.list(Some(3), true, 2).into_iter().map(|(n, _)| n).collect();
+        assert_eq!(numbers, [2, 1]);
+    }
+
+    #[tokio::test]
+    async fn uses_close_together_change_nothing() {
+        let tokens = Tokens::load(Arc::new(MemoryEngine::new())).await.unwrap();
+        let (made, hash) = token(0);
+        tokens.create(made, hash.clone()).await.unwrap();
+        let live = tokens.find(&hash).unwrap();
+        for (now, used) in [(100, 100), (159, 100), (160, 160)] {
+            live.used(at(now));
+            assert_eq!(live.snapshot().last_used_at, Some(at(used)));
+        }
+    }
+}

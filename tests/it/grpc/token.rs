@@ -1,0 +1,474 @@
+//! Who may do what: every call, with every kind of token.
+
+use std::fs;
+use std::time::Duration;
+
+use memberbase::api::grpc::v1;
+use memberbase::api::grpc::v1::api_token_service_client::ApiTokenServiceClient;
+use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
+use memberbase::api::grpc::v1::member_service_client::MemberServiceClient;
+use tonic::{Code, Status};
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::harness::{Bearer, Known, Server, eq, refused, row};
+
+/// The services as one caller sees them.
+struct Caller {
+    tokens: ApiTokenServiceClient<Known>,
+    bases: MemberBaseServiceClient<Known>,
+    members: MemberServiceClient<Known>,
+}
+
+fn caller(server: &Server, secret: &str) -> Caller {
+    let bearer = Bearer(secret.to_owned());
+    Caller {
+        tokens: ApiTokenServiceClient::with_interceptor(server.channel(), bearer.clone()),
+        bases: MemberBaseServiceClient::with_interceptor(server.channel(), bearer.clone()),
+        members: MemberServiceClient::with_interceptor(server.channel(), bearer),
+    }
+}
+
+impl Caller {
+    async fn token(&mut self, request: v1::CreateApiTokenRequest) -> v1::CreateApiTokenResponse {
+        self.tokens.create_api_token(request).await.unwrap().into_inner()
+    }
+
+    async fn base(&mut self) -> String {
+        let request = v1::CreateMemberBaseRequest { name: "Test".into(), ..Default::default() };
+        self.bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id
+    }
+
+    async fn get(&mut self, base: &str, r#ref: &str) -> Result<v1::Member, Status> {
+        let request = v1::GetMemberRequest {
+            member_base_id: Some(base.into()),
+            r#ref: Some(r#ref.into()),
+            ..Default::default()
+        };
+        Ok(self.members.get_member(request).await?.into_inner().member.unwrap())
+    }
+
+    async fn upsert(
+        &mut self,
+        base: &str,
+        members: Vec<v1::MemberInput>,
+    ) -> Result<v1::BulkUpsertMembersResponse, Status> {
+        let request =
+            v1::BulkUpsertMembersRequest { member_base_id: base.into(), members, ..Default::default() };
+        Ok(self.members.bulk_upsert_members(request).await?.into_inner())
+    }
+
+    /// Every call about `base`, each with the level that it needs, and how it was refused.
+    async fn every_call(&mut self, base: &str) -> Vec<(&'static str, &'static str, Option<Status>)> {
+        let id = base.to_owned();
+        let member_base_id = base.to_owned();
+        let mut done = Vec::new();
+        macro_rules! call {
+            ($service:ident.$call:ident, $needs:literal, $request:expr) => {
+                done.push((stringify!($call), $needs, self.$service.$call($request).await.err()));
+            };
+        }
+        call!(bases.get_member_base, "read", v1::GetMemberBaseRequest { id: id.clone() });
+        call!(
+            bases.update_member_base,
+            "admin",
+            v1::UpdateMemberBaseRequest { id: id.clone(), name: Some("X".into()), ..Default::default() }
+        );
+        call!(
+            bases.delete_member_base,
+            "admin",
+            v1::DeleteMemberBaseRequest { id: id.clone(), ..Default::default() }
+        );
+        call!(
+            bases.undelete_member_base,
+            "admin",
+            v1::UndeleteMemberBaseRequest { id: id.clone(), ..Default::default() }
+        );
+        call!(
+            members.bulk_upsert_members,
+            "write",
+            v1::BulkUpsertMembersRequest {
+                member_base_id: member_base_id.clone(),
+                members: vec![row("a")],
+                ..Default::default()
+            }
+        );
+        call!(
+            members.bulk_delete_members,
+            "write",
+            v1::BulkDeleteMembersRequest { member_base_id: member_base_id.clone(), ..Default::default() }
+        );
+        call!(
+            members.get_member,
+            "read",
+            v1::GetMemberRequest {
+                member_base_id: Some(member_base_id.clone()),
+                r#ref: Some("a".into()),
+                ..Default::default()
+            }
+        );
+        call!(
+            members.batch_get_members,
+            "read",
+            v1::BatchGetMembersRequest { member_base_id: member_base_id.clone(), ..Default::default() }
+        );
+        call!(
+            members.list_members,
+            "read",
+            v1::ListMembersRequest { member_base_id: member_base_id.clone(), ..Default::default() }
+        );
+        let export =
+            v1::ExportMembersRequest { member_base_id: member_base_id.clone(), ..Default::default() };
+        done.push(("export_members", "read", self.members.export_members(export).await.err()));
+        let import = v1::ImportMembersRequest {
+            options: Some(v1::ImportOptions { member_base_id, ..Default::default() }),
+            members: vec![row("b")],
+            chunk: 1,
+        };
+        let answers = self.members.import_members(tokio_stream::iter([import])).await;
+        let refused = match answers {
+            Ok(answers) => answers.into_inner().message().await.err(),
+            Err(status) => Some(status),
+        };
+        done.push(("import_members", "write", refused));
+        done
+    }
+
+    /// Every call about the whole store.
+    async fn every_store_call(&mut self) -> Vec<(&'static str, Option<Status>)> {
+        let access = "read".to_owned();
+        let create = v1::CreateApiTokenRequest { access, ..Default::default() };
+        let revoke =
+            v1::RevokeApiTokenRequest { id: "atok_00000000000000000000000000".into(), ..Default::default() };
+        let base = v1::CreateMemberBaseRequest { name: "Test".into(), ..Default::default() };
+        vec![
+            ("create_api_token", self.tokens.create_api_token(create).await.err()),
+            ("list_api_tokens", self.tokens.list_api_tokens(v1::ListApiTokensRequest::default()).await.err()),
+            ("revoke_api_token", self.tokens.revoke_api_token(revoke).await.err()),
+            ("create_member_base", self.bases.create_member_base(base).await.err()),
+        ]
+    }
+}
+
+fn wanted(access: &str) -> v1::CreateApiTokenRequest {
+    v1::CreateApiTokenRequest { access: access.into(), ..Default::default() }
+}
+
+/// Asserts that a call was let through, or refused by `code`. A call that was let through may fail for another reason.
+#[track_caller]
+fn judge(name: &str, status: Option<&Status>, expected: Option<(Code, &str)>) {
+    match expected {
+        Some((code, reason)) => {
+            let status = status.unwrap_or_else(|| panic!("{name} was not refused"));
+            refused(status, code, reason);
+        }
+        None => {
+            let code = status.map(Status::code);
+            assert!(
+                !matches!(code, Some(Code::Unauthenticated | Code::PermissionDenied)),
+                "{name}: {status:?}"
+            );
+        }
+    }
+}
+
+const DENIED: Option<(Code, &str)> = Some((Code::PermissionDenied, "PERMISSION_DENIED"));
+const UNKNOWN: Option<(Code, &str)> = Some((Code::Unauthenticated, "UNAUTHENTICATED"));
+/// An id that has the right form, and that no store ever gave out.
+const NO_BASE: &str = "mb_00000000000000000000000000";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_level_opens_its_calls_and_no_others_whether_or_not_the_base_exists() {
+    let (server, secret) = Server::start_with_token().await;
+    let mut admin = caller(&server, &secret);
+    let base = admin.base().await;
+    for (access, allowed) in
+        [("read", &["read"][..]), ("write", &["read", "write"]), ("admin", &["read", "write", "admin"])]
+    {
+        let created = admin.token(wanted(access)).await;
+        assert_eq!(created.api_token.unwrap().access, access);
+        let mut caller = caller(&server, &created.token);
+        for base in [&base, NO_BASE] {
+            for (name, needs, status) in caller.every_call(base).await {
+                judge(name, status.as_ref(), if allowed.contains(&needs) { None } else { DENIED });
+            }
+        }
+        for (name, status) in caller.every_store_call().await {
+            judge(name, status.as_ref(), if access == "admin" { None } else { DENIED });
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bound_token_is_good_for_its_base_alone() {
+    let (server, secret) = Server::start_with_token().await;
+    let mut admin = caller(&server, &secret);
+    let (own, other) = (admin.base().await, admin.base().await);
+    let request = v1::CreateApiTokenRequest { member_base_id: Some(own.clone()), ..wanted("admin") };
+    let created = admin.token(request).await;
+    assert_eq!(created.api_token.unwrap().member_base_id.as_ref(), Some(&own));
+    let mut bound = caller(&server, &created.token);
+    for (name, _, status) in bound.every_call(&own).await {
+        judge(name, status.as_ref(), None);
+    }
+    for base in [&other, NO_BASE] {
+        for (name, _, status) in bound.every_call(base).await {
+            judge(name, status.as_ref(), DENIED);
+        }
+    }
+    for (name, status) in bound.every_store_call().await {
+        judge(name, status.as_ref(), DENIED);
+    }
+    let listed = bound.bases.list_member_bases(v1::ListMemberBasesRequest::default()).await.unwrap();
+    let ids: Vec<String> = listed.into_inner().member_bases.into_iter().map(|base| base.id).collect();
+    assert_eq!(ids, [own]);
+    let id = admin.upsert(&other, vec![row("x")]).await.unwrap().results[0].id.clone();
+    let by_id = v1::GetMemberRequest { id: Some(id), ..Default::default() };
+    refused(&bound.members.get_member(by_id).await.unwrap_err(), Code::PermissionDenied, "PERMISSION_DENIED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_good_token_every_call_is_unauthenticated() {
+    let (server, secret) = Server::start_with_token().await;
+    let mut admin = caller(&server, &secret);
+    let base = admin.base().await;
+    let soon = prost_types::Timestamp::from(std::time::SystemTime::now() + Duration::from_millis(300));
+    let expiring =
+        admin.token(v1::CreateApiTokenRequest { expires_at: Some(soon), ..wanted("admin") }).await.token;
+    let revoked = admin.token(wanted("admin")).await;
+    let id = revoked.api_token.unwrap().id;
+    let revoke = v1::RevokeApiTokenRequest { id: id.clone(), ..Default::default() };
+    let answer = admin.tokens.revoke_api_token(revoke.clone()).await.unwrap().into_inner().api_token.unwrap();
+    assert!(answer.revoked_at.is_some());
+    // Revoked again it stays as it was.
+    let again = admin.tokens.revoke_api_token(revoke).await.unwrap().into_inner().api_token.unwrap();
+    assert_eq!(answer, again);
+    // Until its time has come, the expiring one is good; each try is a call of its own.
+    let mut expired = caller(&server, &expiring);
+    while expired.tokens.list_api_tokens(v1::ListApiTokensRequest::default()).await.is_ok() {}
+    let altered = format!("{}A", &secret[..secret.len() - 1]);
+    let altered = if altered == secret { format!("{}B", &secret[..secret.len() - 1]) } else { altered };
+    for bad in [expiring.as_str(), revoked.token.as_str(), altered.as_str(), "", "sk_", &id] {
+        let mut bad = caller(&server, bad);
+        for (name, _, status) in bad.every_call(&base).await {
+            judge(name, status.as_ref(), UNKNOWN);
+        }
+        for (name, status) in bad.every_store_call().await {
+            judge(name, status.as_ref(), UNKNOWN);
+        }
+    }
+    let missing = server.members().get_member(v1::GetMemberRequest::default()).await.unwrap_err();
+    refused(&missing, Code::Unauthenticated, "UNAUTHENTICATED");
+    assert!(missing.message().contains("Bearer"), "{}", missing.message());
+    HealthClient::new(server.channel()).check(tonic_health::pb::HealthCheckRequest::default()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_token_closes_the_door_to_everybody_else() {
+    let server = Server::start().await;
+    let base = server.base().await;
+    let mut anyone = ApiTokenServiceClient::new(server.channel());
+    let created = anyone.create_api_token(wanted("admin")).await.unwrap().into_inner();
+    let refusal = anyone.list_api_tokens(v1::ListApiTokensRequest::default()).await.unwrap_err();
+    refused(&refusal, Code::Unauthenticated, "UNAUTHENTICATED");
+    let mut admin = caller(&server, &created.token);
+    admin.upsert(&base.id, vec![row("a")]).await.unwrap();
+    // Even once the last token is revoked.
+    let id = created.api_token.unwrap().id;
+    admin.tokens.revoke_api_token(v1::RevokeApiTokenRequest { id, ..Default::default() }).await.unwrap();
+    let refusal = anyone.list_api_tokens(v1::ListApiTokensRequest::default()).await.unwrap_err();
+    refused(&refusal, Code::Unauthenticated, "UNAUTHENTICATED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_when_its_token_is_revoked() {
+    let (server, secret) = Server::start_with_token().await;
+    let mut admin = caller(&server, &secret);
+    let member_base_id = admin.base().await;
+    let created = admin.token(wanted("write")).await;
+    let mut writer = caller(&server, &created.token);
+    let (send, chunks) = tokio::sync::mpsc::channel(1);
+    let options = Some(v1::ImportOptions { member_base_id, ..Default::default() });
+    send.send(v1::ImportMembersRequest { options, members: vec![row("a")], chunk: 1 }).await.unwrap();
+    let stream = tokio_stream::wrappers::ReceiverStream::new(chunks);
+    let mut answers = writer.members.import_members(stream).await.unwrap().into_inner();
+    assert_eq!(answers.message().await.unwrap().unwrap().chunk, 1);
+    let id = created.api_token.unwrap().id;
+    admin.tokens.revoke_api_token(v1::RevokeApiTokenRequest { id, ..Default::default() }).await.unwrap();
+    send.send(v1::ImportMembersRequest { members: vec![row("b")], chunk: 2, ..Default::default() })
+        .await
+        .unwrap();
+    refused(&answers.message().await.unwrap_err(), Code::Unauthenticated, "UNAUTHENTICATED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_personal_is_left_out_for_a_token_without_the_right_to_it() {
+    let (server, secret) = Server::start_with_token().await;
+    let mut admin = caller(&server, &secret);
+    let base = admin.base().await;
+    let eu = v1::EuAccount { account_holder: "Ada".into(), iban: "DE89370400440532013000".into() };
+    let member = v1::MemberInput {
+        dob: Some("1990-02-03".into()),
+        account_details: Some(v1::AccountDetails { uk: None, eu: Some(eu) }),
+        company: Some("Acme".into()),
+        ..row("a")
+    };
+    admin.upsert(&base, vec![member]).await.unwrap();
+    for (access, pii, sees) in [
+        ("read", None, false),
+        ("read", Some(true), true),
+        ("write", None, true),
+        ("write", Some(false), false),
+    ] {
+        let created = admin.token(v1::CreateApiTokenRequest { pii, ..wanted(access) }).await;
+        assert_eq!(created.api_token.unwrap().pii, sees);
+        let mut caller = caller(&server, &created.token);
+        let key = v1::MemberKey { r#ref: Some("a".into()), ..Default::default() };
+        let batch = v1::BatchGetMembersRequest {
+            member_base_id: base.clone(),
+            keys: vec![key],
+            ..Default::default()
+        };
+        let list = v1::ListMembersRequest { member_base_id: base.clone(), ..Default::default() };
+        let export = v1::ExportMembersRequest { member_base_id: base.clone(), ..Default::default() };
+        let seen = [
+            caller.get(&base, "a").await.unwrap(),
+            caller.members.batch_get_members(batch).await.unwrap().into_inner().results[0]
+                .member
+                .clone()
+                .unwrap(),
+            caller.members.list_members(list.clone()).await.unwrap().into_inner().members[0].clone(),
+            caller
+                .members
+                .export_members(export)
+                .await
+                .unwrap()
+                .into_inner()
+                .message()
+                .await
+                .unwrap()
+                .unwrap()
+                .members[0]
+                .clone(),
+        ];
+        for member in seen {
+            assert_eq!((member.dob.is_some(), member.account_details.is_some()), (sees, sees));
+            assert_eq!(member.company.as_deref(), Some("Acme"));
+        }
+        let filtered = v1::ListMembersRequest { filters: vec![eq("dob", "1990-02-03")], ..list };
+        let status = caller.members.list_members(filtered).await.err();
+        judge("filter on dob", status.as_ref(), if sees { None } else { DENIED });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_requests_for_tokens_name_the_field() {
+    let (server, secret) = Server::start_with_token().await;
+    let mut admin = caller(&server, &secret);
+    let past = Some(prost_types::Timestamp { seconds: 1_000, nanos: 0 });
+    let no_time = Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 });
+    let cases = [
+        (wanted(""), "FIELD_REQUIRED", "access"),
+        (wanted("root"), "FIELD_INVALID", "access"),
+        (v1::CreateApiTokenRequest { expires_at: past, ..wanted("read") }, "FIELD_INVALID", "expires_at"),
+        (v1::CreateApiTokenRequest { expires_at: no_time, ..wanted("read") }, "FIELD_INVALID", "expires_at"),
+        (
+            v1::CreateApiTokenRequest { description: "x".repeat(257), ..wanted("read") },
+            "FIELD_INVALID",
+            "description",
+        ),
+        (
+            v1::CreateApiTokenRequest { member_base_id: Some("mb_1".into()), ..wanted("read") },
+            "ID_MALFORMED",
+            "member_base_id",
+        ),
+    ];
+    for (request, reason, field) in cases {
+        let status = admin.tokens.create_api_token(request).await.unwrap_err();
+        assert_eq!(refused(&status, Code::InvalidArgument, reason), [field]);
+    }
+    let unknown = v1::CreateApiTokenRequest { member_base_id: Some(NO_BASE.into()), ..wanted("read") };
+    let status = admin.tokens.create_api_token(unknown).await.unwrap_err();
+    refused(&status, Code::NotFound, "MEMBER_BASE_NOT_FOUND");
+    for (id, code, reason) in [
+        ("", Code::InvalidArgument, "FIELD_REQUIRED"),
+        ("atok_1", Code::InvalidArgument, "ID_MALFORMED"),
+        ("atok_00000000000000000000000000", Code::NotFound, "API_TOKEN_NOT_FOUND"),
+    ] {
+        let request = v1::RevokeApiTokenRequest { id: id.into(), ..Default::default() };
+        refused(&admin.tokens.revoke_api_token(request).await.unwrap_err(), code, reason);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_listed_page_by_page_with_their_last_use_and_without_their_secrets() {
+    let (server, secret) = Server::start_with_token().await;
+    let mut admin = caller(&server, &secret);
+    let mut made = Vec::new();
+    for i in 0..4 {
+        let request = v1::CreateApiTokenRequest { description: format!("token {i}"), ..wanted("read") };
+        made.push(admin.token(request).await);
+    }
+    for (direction, expected) in [
+        ("asc", ["", "token 0", "token 1", "token 2", "token 3"]),
+        ("desc", ["token 3", "token 2", "token 1", "token 0", ""]),
+    ] {
+        let sorts = vec![v1::Sort { key: "created_at".into(), direction: direction.into() }];
+        let mut request = v1::ListApiTokensRequest {
+            sorts,
+            pagination: Some(v1::Pagination { limit: Some(2), ..Default::default() }),
+        };
+        let mut seen = Vec::new();
+        loop {
+            let page = admin.tokens.list_api_tokens(request.clone()).await.unwrap().into_inner();
+            assert!(page.api_tokens.len() <= 2);
+            seen.extend(page.api_tokens);
+            request.pagination.as_mut().unwrap().cursor = page.page.unwrap().cursor;
+            if request.pagination.as_ref().unwrap().cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen.iter().map(|token| token.description.as_str()).collect::<Vec<_>>(), expected);
+        let used = |token: &v1::ApiToken| token.last_used_at.is_some();
+        assert!(seen.iter().all(|token| used(token) == token.description.is_empty()), "{seen:?}");
+        let shown = format!("{seen:?}");
+        assert!(made.iter().all(|token| !shown.contains(&token.token)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_and_its_last_use_survive_a_restart_and_its_secret_is_nowhere_in_the_data() {
+    let data = tempfile::tempdir().unwrap();
+    let wanted = memberbase::server::WantedToken { access: "admin".into(), ..Default::default() };
+    let config = crate::harness::config(data.path());
+    let created = memberbase::server::create_token(&config, wanted).await.unwrap();
+    let secret = created.secret.reveal();
+    for used in [false, true] {
+        let running = memberbase::server::start(config.clone()).await.unwrap();
+        let channel = crate::harness::connect(&format!("http://{}", running.address())).await;
+        let mut tokens = ApiTokenServiceClient::with_interceptor(channel, Bearer(secret.to_owned()));
+        if used {
+            let listed =
+                tokens.list_api_tokens(v1::ListApiTokensRequest::default()).await.unwrap().into_inner();
+            assert!(listed.api_tokens[0].last_used_at.is_some());
+        } else {
+            tokens.list_api_tokens(v1::ListApiTokensRequest::default()).await.unwrap();
+        }
+        running.stop().await.unwrap();
+    }
+    let mut folders = vec![data.path().to_owned()];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            files += 1;
+            let bytes = fs::read(&path).unwrap();
+            let found = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
+            assert!(!found, "the secret is in {}", path.display());
+        }
+    }
+    assert!(files > 0);
+}
