@@ -7,6 +7,7 @@
 mod accept;
 mod front;
 mod store;
+mod tokens;
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -20,8 +21,9 @@ use tokio_util::task::TaskTracker;
 
 use self::accept::Connections;
 use self::front::Front;
+pub use self::tokens::{Wanted as WantedToken, create_token};
 use crate::config::Config;
-use crate::directory::Directory;
+use crate::directory::{Error, Gate};
 use crate::table::{Table, TableError};
 
 /// Fewest worker threads: reads may wait for the disk on them.
@@ -49,6 +51,21 @@ pub enum ServeError {
     /// The store could not be closed in order. What was acknowledged is safe all the same.
     #[error("cannot close the store: {0}")]
     Close(TableError),
+    /// Other machines would be served although callers need no token.
+    #[error(
+        "{address} can be reached from other machines, and no token was made yet, so that everybody who reaches it could \
+         read and change everything; make the first token with `memberbase token create --access admin --data {data}`, \
+         or, to serve it all the same, give --insecure-no-auth"
+    )]
+    Exposed {
+        /// The address.
+        address: SocketAddr,
+        /// The data directory.
+        data: String,
+    },
+    /// A token cannot be made.
+    #[error("cannot make the token: {0}")]
+    Token(Error),
     /// The descriptors of the services cannot be served.
     #[error("cannot offer reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -80,14 +97,14 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
             _ = interrupt.recv() => {}
         }
     };
-    let is_loopback = config.listen.ip().is_loopback();
     let running = tokio::select! {
         running = start(config) => running?,
         // Nothing was acknowledged yet, and an open that is cut short harms nothing; waiting for it could take minutes.
         () = signalled() => std::process::exit(0),
     };
-    if is_loopback {
-        tracing::warn!("no tokens exist: everybody on this machine may read and change everything");
+    if !running.gate.has_tokens() {
+        let who = if running.address.ip().is_loopback() { "on this machine" } else { "who reaches it" };
+        tracing::warn!("no token was made yet: everybody {who} may read and change everything");
     }
     // A closed standard output is no reason to stop.
     let _ = writeln!(std::io::stdout(), "listening on http://{}", running.address());
@@ -103,6 +120,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
 pub struct Running {
     address: SocketAddr,
     table: Arc<Table>,
+    gate: Gate,
     front: Front,
     connections: Connections,
     grace: Duration,
@@ -121,17 +139,34 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     };
     let front = Front::new().await?;
     connections.tracker.spawn(accept::run(listener, front.clone(), connections.clone()));
-    match store::open(&config).await {
+    match open(&config, address).await {
         Ok(table) => {
-            front.serve(&Directory::new(Arc::clone(&table)), &connections.stopping).await;
-            Ok(Running { address, table, front, connections, grace: config.grace })
+            let gate = Gate::new(Arc::clone(&table));
+            front.serve(&gate, &connections.stopping).await;
+            Ok(Running { address, table, gate, front, connections, grace: config.grace })
         }
-        Err(source) => {
+        Err(error) => {
             connections.stopping.cancel();
             connections.cut.cancel();
-            Err(ServeError::Open { data: config.data.display().to_string(), source })
+            Err(error)
         }
     }
+}
+
+/// Opens the store of `config`, for a server and for tools that work without one.
+pub async fn open_store(config: &Config) -> Result<Arc<Table>, ServeError> {
+    let cannot = |source| ServeError::Open { data: config.data.display().to_string(), source };
+    store::open(config).await.map_err(cannot)
+}
+
+/// Opens the store, unless callers from other machines would need no token to get at it.
+async fn open(config: &Config, address: SocketAddr) -> Result<Arc<Table>, ServeError> {
+    let table = open_store(config).await?;
+    if address.ip().is_loopback() || config.insecure_no_auth || table.tokens().any() {
+        return Ok(table);
+    }
+    table.close().await.map_err(ServeError::Close)?;
+    Err(ServeError::Exposed { address, data: config.data.display().to_string() })
 }
 
 impl Running {
