@@ -57,6 +57,13 @@ pub fn refused(refusal: &Refusal) -> Status {
     compose(refusal.reason, refusal.to_string(), HashMap::new(), &refusal.violations, None)
 }
 
+/// The status of a refusal that names, if another member holds a value, the id of that member.
+#[must_use]
+pub fn taken(refusal: &Refusal, holder_id: Option<String>) -> Status {
+    let metadata = holder_id.map(|id| ("member_id".to_owned(), id)).into_iter().collect();
+    compose(refusal.reason, refusal.to_string(), metadata, &refusal.violations, None)
+}
+
 /// The status of a fault that has nothing to tell but a text.
 #[must_use]
 pub fn status(reason: Reason, text: &str) -> Status {
@@ -163,7 +170,8 @@ mod tests {
     #[test]
     fn all_violations_are_listed() {
         let violations = vec![Violation::new("a", "must be x"), Violation::new("b.c", "must be y")];
-        let status = Status::from(Error::Refused(Refusal { reason: Reason::FieldInvalid, violations }));
+        let status =
+            Status::from(Error::Refused(Refusal { violations, ..Refusal::new(Reason::FieldInvalid) }));
         let listed = status.get_details_bad_request().unwrap().field_violations;
         let listed: Vec<_> =
             listed.iter().map(|fault| (fault.field.as_str(), fault.description.as_str())).collect();

@@ -90,9 +90,8 @@ impl Directory {
         key: Key,
         min_revision: Option<u64>,
     ) -> Result<(Row, Member, u64), Error> {
-        let field = key.field();
-        let key = self.parse_key(base, key).map_err(|fault| fault.under(field))?;
-        self.get(base, key.ok_or(Error::MemberNotFound)?, min_revision).await
+        let key = self.key(base, key)?.ok_or(Error::MemberNotFound)?;
+        self.get(base, key, min_revision).await
     }
 
     /// Up to 10,000 members of one memberbase, all as of one revision.
@@ -143,6 +142,12 @@ impl Directory {
         let found = view.find(&[key]).await?.into_iter().next().flatten();
         let (row, member) = found.ok_or(Error::MemberNotFound)?;
         Ok((row, self.guarded.show(member), view.revision()))
+    }
+
+    /// The key, parsed; `None` for an id that names no member of `base`.
+    pub(super) fn key(&self, base: BaseNumber, key: Key) -> Result<Option<MemberKey>, Refusal> {
+        let field = key.field();
+        self.parse_key(base, key).map_err(|fault| fault.under(field))
     }
 
     /// The keys, parsed; `None` for an id that names no member of `base`. All faults are told.

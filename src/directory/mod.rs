@@ -12,6 +12,7 @@
 mod access;
 mod bases;
 mod bulk;
+mod edit;
 mod error;
 mod export;
 mod find;
@@ -27,6 +28,7 @@ use self::access::Guarded;
 pub use self::access::{Caller, Gate, Lacking, TokenFault};
 pub use self::bases::{BaseChange, BaseList, BasePage};
 pub use self::bulk::PendingUpsert;
+pub use self::edit::EditedMember;
 pub use self::error::Error;
 pub use self::export::Export;
 pub use self::find::{Batch, BatchAnswer, Key};

@@ -146,6 +146,11 @@ impl AttributePatch {
         self.changes.iter().map(|(key, value)| (key.as_str(), value.as_ref()))
     }
 
+    /// Drops the changes of keys that are not wanted.
+    pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.changes.retain(|key, _| wanted(key));
+    }
+
     /// Whether it changes no attributes, whatever they are.
     pub fn is_empty(&self) -> bool {
         !self.replace_all && self.changes.is_empty()

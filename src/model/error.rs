@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::model::id::Row;
 use crate::model::limits::VIOLATIONS_MAX;
 pub use crate::model::reason::{Code, Reason};
 use crate::model::violation::{Rule, Violation};
@@ -13,6 +14,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// The faults, field by field; empty when the reason says it all.
     pub violations: Vec<Violation>,
+    /// The member that holds the first value that is taken, where that is the fault.
+    pub taken_by: Option<Row>,
 }
 
 /// Why one row of a bulk call failed.
@@ -21,17 +24,24 @@ pub type RowError = Refusal;
 impl Refusal {
     /// A refusal that says no more than its reason.
     pub fn new(reason: Reason) -> Self {
-        Self { reason, violations: Vec::new() }
+        Self { reason, violations: Vec::new(), taken_by: None }
     }
 
     /// A refusal of one field.
     pub fn field(reason: Reason, field: impl Into<String>, description: impl Into<String>) -> Self {
-        Self { reason, violations: vec![Violation::new(field, description)] }
+        Self { violations: vec![Violation::new(field, description)], ..Self::new(reason) }
     }
 
     /// A refusal of one value by its rule.
     pub fn rule(field: impl Into<String>, rule: &Rule) -> Self {
         Self::field(rule.reason(), field, rule.describe())
+    }
+
+    /// The same refusal seen from one level further out, see [`Violation::under`].
+    #[must_use]
+    pub fn under(mut self, parent: &str) -> Self {
+        self.violations = self.violations.into_iter().map(|fault| fault.under(parent)).collect();
+        self
     }
 
     /// The kind of failure.
@@ -106,7 +116,7 @@ impl Violations {
     pub fn finish<T>(self, value: T) -> Result<T, Refusal> {
         match self.reason {
             None => Ok(value),
-            Some(reason) => Err(Refusal { reason, violations: self.list }),
+            Some(reason) => Err(Refusal { violations: self.list, ..Refusal::new(reason) }),
         }
     }
 }
@@ -121,7 +131,7 @@ mod tests {
         let mut violations = Violations::default();
         let mut message = |field: &str| {
             violations.add(Reason::NameInvalid, field, "must not be empty");
-            Refusal { reason: Reason::NameInvalid, violations: violations.list.clone() }.message()
+            Refusal { violations: violations.list.clone(), ..Refusal::new(Reason::NameInvalid) }.message()
         };
         assert_eq!(message("a"), "a: must not be empty");
         assert_eq!(message("b"), "a: must not be empty; b: must not be empty");

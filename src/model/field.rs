@@ -1,5 +1,6 @@
 //! The fields of a member by name: for clearing, and for columns of files.
 
+use crate::model::attribute::AttributePatch;
 use crate::model::email::Email;
 use crate::model::error::Reason;
 use crate::model::input::{Change, MatchBy, MemberPatch};
@@ -89,10 +90,10 @@ impl ProfileField {
 
 impl MemberPatch {
     /// Clears the field of that name: one that exists, that the row does not also set, and that it is not matched by.
-    pub fn clear_named(&mut self, name: &str, match_by: MatchBy) -> Result<(), Rule> {
+    pub fn clear_named(&mut self, name: &str, match_by: Option<MatchBy>) -> Result<(), Rule> {
         let field = ProfileField::parse(name)
             .ok_or(Rule::must_be(Reason::UnknownField, "the name of a field of members"))?;
-        if field == match_by.field() {
+        if match_by.is_some_and(|key| key.field() == field) {
             return Err(Rule::must_be(
                 Reason::FieldConflict,
                 "another field than the one that rows are matched by",
@@ -122,6 +123,26 @@ impl MemberPatch {
             ProfileField::EnablePayroll => self.enable_payroll = Change::Clear,
             ProfileField::AccountDetails => self.account_details = Change::Clear,
             ProfileField::Attributes => self.attributes.replace_all = true,
+        }
+    }
+
+    /// Takes back what was said of a field.
+    pub fn keep(&mut self, field: ProfileField) {
+        match field {
+            ProfileField::Ref => self.ref_ = Change::Keep,
+            ProfileField::Email => self.email = Change::Keep,
+            ProfileField::FirstName => self.first_name = Change::Keep,
+            ProfileField::LastName => self.last_name = Change::Keep,
+            ProfileField::Phone => self.phone = Change::Keep,
+            ProfileField::WorkerId => self.worker_id = Change::Keep,
+            ProfileField::Tier => self.tier = Change::Keep,
+            ProfileField::Dob => self.dob = Change::Keep,
+            ProfileField::Gender => self.gender = Change::Keep,
+            ProfileField::Role => self.role = Change::Keep,
+            ProfileField::Company => self.company = Change::Keep,
+            ProfileField::EnablePayroll => self.enable_payroll = Change::Keep,
+            ProfileField::AccountDetails => self.account_details = Change::Keep,
+            ProfileField::Attributes => self.attributes = AttributePatch::default(),
         }
     }
 
@@ -244,12 +265,12 @@ mod tests {
         let mut patch = MemberPatch::default();
         patch.set_text(ProfileField::Tier, "Gold".to_owned(), today()).unwrap();
         let reason =
-            |patch: &mut MemberPatch, name| patch.clear_named(name, MatchBy::Ref).unwrap_err().reason();
+            |patch: &mut MemberPatch, name| patch.clear_named(name, Some(MatchBy::Ref)).unwrap_err().reason();
         assert_eq!(reason(&mut patch, "tier"), Reason::FieldConflict);
         assert_eq!(reason(&mut patch, "ref"), Reason::FieldConflict);
         assert_eq!(reason(&mut patch, "shoe_size"), Reason::UnknownField);
-        assert_eq!(patch.clear_named("email", MatchBy::Ref), Ok(()));
-        assert_eq!(patch.clear_named("ref", MatchBy::Email), Ok(()));
+        assert_eq!(patch.clear_named("email", Some(MatchBy::Ref)), Ok(()));
+        assert_eq!(patch.clear_named("ref", Some(MatchBy::Email)), Ok(()));
         assert_eq!((&patch.email, &patch.ref_), (&Change::Clear, &Change::Clear));
     }
 }

@@ -132,6 +132,8 @@ reasons! {
     StatusInvalid = "STATUS_INVALID", InvalidArgument, "the status is not valid";
     /// The member's status does not allow this change of status.
     StatusTransition = "STATUS_TRANSITION", FailedPrecondition, "the member's status does not allow this";
+    /// The e-mail address cannot change in the member's status.
+    EmailFixed = "EMAIL_FIXED", FailedPrecondition, "the e-mail address cannot change in the member's status";
     /// An attribute's key or value is not valid, or there are too many.
     AttributeInvalid = "ATTRIBUTE_INVALID", InvalidArgument, "an attribute is not valid";
     /// The member would be larger than a record may be.

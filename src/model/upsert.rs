@@ -65,17 +65,40 @@ pub fn update(
     }
     let wanted = row.status.unwrap_or(new_members);
     let comes_back = options.reactivate && current.status == Status::Inactive && wanted != Status::Inactive;
-    if !comes_back && !changes(current, &row.patch, options.semantics) {
+    if comes_back {
+        revive(current, row, options.semantics, wanted, now)
+    } else {
+        patch(current, &row.patch, options.semantics, now)
+    }
+}
+
+/// What new values of fields do to `current`, whose status stays.
+pub fn patch(
+    current: &Member,
+    patch: &MemberPatch,
+    semantics: Semantics,
+    now: Timestamp,
+) -> Result<Update, RowError> {
+    if !changes(current, patch, semantics) {
         return Ok(Update::Unchanged);
     }
-    let mut member = current.clone();
-    apply(&mut member, &row.patch, options.semantics)?;
-    member.updated_at = now;
-    if comes_back {
-        member.status = transition(Action::Reactivate, current.status, wanted)?;
-        return Ok(Update::Reactivated(member));
-    }
+    let mut member = Member { updated_at: now, ..current.clone() };
+    apply(&mut member, patch, semantics)?;
     Ok(Update::Updated(member))
+}
+
+/// The inactive member `current` as it comes back with the fields of a row and the status `wanted`.
+pub fn revive(
+    current: &Member,
+    row: &MemberRow,
+    semantics: Semantics,
+    wanted: Status,
+    now: Timestamp,
+) -> Result<Update, RowError> {
+    let status = transition(Action::Reactivate, current.status, wanted)?;
+    let mut member = Member { status, updated_at: now, ..current.clone() };
+    apply(&mut member, &row.patch, semantics)?;
+    Ok(Update::Reactivated(member))
 }
 
 fn mismatch(description: String) -> RowError {

@@ -17,7 +17,8 @@ use super::records::Records;
 use super::store::BaseSummary;
 use super::view::View;
 use super::{
-    Clock, DeleteReply, DeleteRequest, SettingsRequest, TableError, UpsertReply, UpsertRequest, replay,
+    Clock, DeleteReply, DeleteRequest, EditReply, EditRequest, SettingsRequest, TableError, UpsertReply,
+    UpsertRequest, replay,
 };
 use crate::engine::Engine;
 use crate::model::{BaseNumber, MemberRow, Timestamp};
@@ -175,6 +176,14 @@ impl Base {
         let permit = self.shared.budget.take(bytes)?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Delete { request, reply, permit }).await?;
+        answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Creates or changes one member.
+    pub async fn edit(&self, request: EditRequest) -> Result<EditReply, TableError> {
+        let permit = self.shared.budget.take(size_of::<MemberRow>() + ROW_TEXT_BYTES)?;
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Edit { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
 

@@ -19,7 +19,10 @@ use super::budget::Permit;
 use super::layer::Layer;
 use super::plan::{Doomed, Plan, Prepared};
 use super::publisher::{Answer, Planned, ToPublish};
-use super::{DeleteReply, DeleteRequest, RowOutcome, SettingsRequest, TableError, UpsertReply, WriteMode};
+use super::{
+    DeleteReply, DeleteRequest, EditReply, EditRequest, RowOutcome, SettingsRequest, TableError, UpsertReply,
+    WriteMode,
+};
 use crate::engine::MAX_BATCH_BYTES;
 use crate::model::limits::ATOMIC_MAX_ROWS;
 use crate::model::{Outcome, RowError, UpsertOptions};
@@ -42,6 +45,15 @@ pub enum Job {
         request: DeleteRequest,
         /// Where the answer goes.
         reply: Reply<DeleteReply>,
+        /// The bytes that it holds.
+        permit: Permit,
+    },
+    /// A call about one member.
+    Edit {
+        /// What to do.
+        request: EditRequest,
+        /// Where the answer goes.
+        reply: Reply<EditReply>,
         /// The bytes that it holds.
         permit: Permit,
     },
@@ -98,6 +110,7 @@ impl Job {
         let deadline = match self {
             Self::Upsert(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Delete { request, .. } => request.deadline,
+            Self::Edit { request, .. } => request.deadline,
             Self::Settings { request, .. } => request.deadline,
         };
         deadline.is_some_and(|deadline| deadline <= now)
@@ -108,6 +121,7 @@ impl Job {
         match self {
             Self::Upsert(job) => drop(job.reply.send(Err(error))),
             Self::Delete { reply, .. } => drop(reply.send(Err(error))),
+            Self::Edit { reply, .. } => drop(reply.send(Err(error))),
             Self::Settings { reply, .. } => drop(reply.send(Err(error))),
         }
     }
@@ -239,6 +253,19 @@ impl Lane {
             Job::Upsert(job) => plan_whole(plan, job, planned).await,
             Job::Delete { request, reply, permit } => {
                 plan_delete(plan, request, reply, permit, planned).await
+            }
+            Job::Edit { request, reply, permit } => {
+                match plan.edit(&request.what).await {
+                    Ok(edited) => {
+                        let revision = plan.end_request();
+                        planned.answers.push(Answer::Edit(reply, EditReply { edited, revision }, permit));
+                    }
+                    Err(error) => {
+                        planned.failure = Some(error.clone());
+                        drop(reply.send(Err(error)));
+                    }
+                }
+                1
             }
             Job::Settings { request, reply } => {
                 plan.change_settings(&request);

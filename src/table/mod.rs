@@ -48,7 +48,8 @@ pub use base::{Base, Pending};
 pub use error::TableError;
 pub use lookup::LookupKind;
 pub use request::{
-    Clock, DeleteReply, DeleteRequest, RowOutcome, SettingsRequest, UpsertReply, UpsertRequest, WriteMode,
+    Clock, DeleteReply, DeleteRequest, EditReply, EditRequest, EditWhat, Edited, RowOutcome, SettingsRequest,
+    UpsertReply, UpsertRequest, WriteMode,
 };
 pub use sets::{Chunk, SetField, Sets};
 pub use store::{BaseSummary, Table, TableConfig};

@@ -11,7 +11,7 @@ use super::budget::Permit;
 use super::lane::{Job, Reply};
 use super::layer::Layer;
 use super::store::BaseSummary;
-use super::{DeleteReply, TableError, UpsertReply};
+use super::{DeleteReply, EditReply, TableError, UpsertReply};
 use crate::engine::Append;
 
 /// With more overlay entries than this many times the mark at which a checkpoint starts, writes wait for it.
@@ -38,6 +38,8 @@ pub enum Answer {
     Upsert(Reply<UpsertReply>, UpsertReply, Option<Arc<OnceLock<TableError>>>, Permit),
     /// To a delete.
     Delete(Reply<DeleteReply>, DeleteReply, Permit),
+    /// To a call about one member.
+    Edit(Reply<EditReply>, EditReply, Permit),
     /// To a change of settings.
     Settings(Reply<BaseSummary>, BaseSummary),
     /// To a request that the base as planned does not take.
@@ -49,7 +51,7 @@ impl Answer {
     pub fn rows(&self) -> usize {
         match self {
             Self::Upsert(_, reply, ..) => reply.outcomes.len(),
-            Self::Delete(..) | Self::Settings(..) | Self::Refused(..) => 1,
+            Self::Delete(..) | Self::Edit(..) | Self::Settings(..) | Self::Refused(..) => 1,
         }
     }
 
@@ -61,6 +63,9 @@ impl Answer {
                 drop(to.send(failure.or(earlier).map_or(Ok(reply), |error| Err(error.clone()))));
             }
             Self::Delete(to, reply, _permit) => {
+                drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))))
+            }
+            Self::Edit(to, reply, _permit) => {
                 drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))))
             }
             Self::Settings(to, reply) => drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone())))),

@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use crate::model::{BaseName, MemberRow, Outcome, Ref, Row, RowError, Status, Timestamp, UpsertOptions};
+use super::MemberKey;
+use crate::model::{
+    BaseName, Edit, Member, MemberRow, Outcome, Ref, Refusal, Row, RowError, Status, Timestamp, UpsertOptions,
+};
 
 /// How a bulk upsert treats rows that cannot be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +47,63 @@ pub struct RowOutcome {
 pub struct UpsertReply {
     /// One per row of the request.
     pub outcomes: Vec<RowOutcome>,
+    /// The base's revision after the request (unchanged if it changed nothing).
+    pub revision: u64,
+}
+
+/// A call about one member.
+#[derive(Debug)]
+pub struct EditRequest {
+    /// What is to be done, and to whom.
+    pub what: EditWhat,
+    /// A request that is still queued at this moment is not planned.
+    pub deadline: Option<Instant>,
+}
+
+/// What is done by a call about one member.
+#[derive(Debug)]
+pub enum EditWhat {
+    /// A new member.
+    Create {
+        /// Its fields.
+        row: Box<MemberRow>,
+        /// Whether an inactive member with the row's e-mail address comes back as this one instead.
+        revive: bool,
+    },
+    /// A member that exists changes.
+    Change {
+        /// Which.
+        key: MemberKey,
+        /// How.
+        edit: Edit,
+        /// The revision that the member must be at.
+        if_revision: Option<u64>,
+    },
+}
+
+/// What became of a call about one member.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Edited {
+    /// The member as it is after the call.
+    Done {
+        /// Its place.
+        row: Row,
+        /// It.
+        member: Box<Member>,
+        /// Created, updated, reactivated or unchanged.
+        outcome: Outcome,
+    },
+    /// There is no such member.
+    Missing,
+    /// The call breaks a rule. Nothing was written.
+    Refused(Refusal),
+}
+
+/// The answer to a call about one member.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EditReply {
+    /// What became of it.
+    pub edited: Edited,
     /// The base's revision after the request (unchanged if it changed nothing).
     pub revision: u64,
 }

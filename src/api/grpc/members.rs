@@ -7,7 +7,7 @@ use super::auth::enter;
 use super::convert::member::ToWire;
 use super::convert::{list, value};
 use super::v1::member_service_server::MemberService;
-use super::{check_request_id, deadline, export, import, reply, upsert, v1};
+use super::{check_request_id, deadline, edit, export, import, reply, upsert, v1};
 use crate::api::error;
 use crate::directory::{BatchAnswer, Gate, Key, MemberList};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
@@ -138,6 +138,41 @@ impl MemberService for Members {
         }))
     }
 
+    async fn create_member(
+        &self,
+        request: Request<v1::CreateMemberRequest>,
+    ) -> Result<Response<v1::CreateMemberResponse>, Status> {
+        edit::create(&enter(&self.gate, &request, AccessLevel::Write)?, request).await
+    }
+
+    async fn update_member(
+        &self,
+        request: Request<v1::UpdateMemberRequest>,
+    ) -> Result<Response<v1::UpdateMemberResponse>, Status> {
+        edit::update(&enter(&self.gate, &request, AccessLevel::Write)?, request).await
+    }
+
+    async fn replace_member(
+        &self,
+        request: Request<v1::ReplaceMemberRequest>,
+    ) -> Result<Response<v1::ReplaceMemberResponse>, Status> {
+        edit::replace(&enter(&self.gate, &request, AccessLevel::Write)?, request).await
+    }
+
+    async fn activate_member(
+        &self,
+        request: Request<v1::ActivateMemberRequest>,
+    ) -> Result<Response<v1::ActivateMemberResponse>, Status> {
+        edit::activate(&enter(&self.gate, &request, AccessLevel::Write)?, request).await
+    }
+
+    async fn offboard_member(
+        &self,
+        request: Request<v1::OffboardMemberRequest>,
+    ) -> Result<Response<v1::OffboardMemberResponse>, Status> {
+        edit::offboard(&enter(&self.gate, &request, AccessLevel::Write)?, request).await
+    }
+
     async fn bulk_delete_members(
         &self,
         request: Request<v1::BulkDeleteMembersRequest>,
@@ -153,7 +188,7 @@ impl MemberService for Members {
 }
 
 /// The one key that is given, or what to say when it is none or several.
-fn one_key(
+pub(super) fn one_key(
     id: Option<String>,
     r#ref: Option<String>,
     email: Option<String>,

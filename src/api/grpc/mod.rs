@@ -8,6 +8,7 @@ pub mod auth;
 pub mod codec;
 mod convert;
 pub mod edge;
+mod edit;
 mod export;
 mod import;
 mod member_bases;

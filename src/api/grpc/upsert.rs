@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::convert::input;
-use super::{MESSAGE_MAX_BYTES, check_request_id, deadline, reply, v1};
+use super::{MESSAGE_MAX_BYTES, check_request_id, deadline, edit, reply, v1};
 use crate::api::error;
 use crate::directory::{Directory, Error, RowOutcome, UpsertReply, UpsertRequest, WriteMode};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES, RESULTS_ALL_MAX_ROWS};
@@ -116,7 +116,7 @@ impl Rows {
         let mut rows = Vec::with_capacity(members.len());
         for member in members {
             refs.push(member.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES));
-            rows.push(input::row(member, match_by, today));
+            rows.push(input::row(member, Some(match_by), today));
         }
         Self { rows, refs }
     }
@@ -171,15 +171,15 @@ pub fn report(
 }
 
 fn count(counts: &mut v1::BulkCounts, outcome: Outcome) -> v1::Outcome {
-    let (counter, outcome) = match outcome {
-        Outcome::Created => (&mut counts.created, v1::Outcome::Created),
-        Outcome::Updated => (&mut counts.updated, v1::Outcome::Updated),
-        Outcome::Unchanged => (&mut counts.unchanged, v1::Outcome::Unchanged),
-        Outcome::Reactivated => (&mut counts.reactivated, v1::Outcome::Reactivated),
-        Outcome::Failed => (&mut counts.failed, v1::Outcome::Failed),
+    let counter = match outcome {
+        Outcome::Created => &mut counts.created,
+        Outcome::Updated => &mut counts.updated,
+        Outcome::Unchanged => &mut counts.unchanged,
+        Outcome::Reactivated => &mut counts.reactivated,
+        Outcome::Failed => &mut counts.failed,
     };
     *counter += 1;
-    outcome
+    edit::to_wire(outcome)
 }
 
 /// The error of a row, with details for the first rows that are bad themselves.

@@ -95,9 +95,9 @@ impl Plan<'_> {
             if hash_of(&self.shared.hashes, kind, &member) != Some(hash) {
                 continue;
             }
-            let Some(key) = key_of(prepared, kind) else { continue };
-            if self.holder((kind, hash), Some(row), |other| holds(other, key))?.is_some() {
-                return Ok(Some(taken(kind)));
+            let Some(key) = key_of(&prepared.row.patch, kind) else { continue };
+            if let Some((holder, ..)) = self.holder((kind, hash), Some(row), |other| holds(other, key))? {
+                return Ok(Some(taken(kind, holder)));
             }
         }
         Ok(None)

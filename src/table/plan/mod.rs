@@ -10,6 +10,7 @@
 
 mod atomic;
 mod delete;
+mod edit;
 mod keys;
 mod prepare;
 mod settings;

@@ -1,6 +1,6 @@
 //! What can be worked out about a row before it reaches the lane, in the caller's own task.
 
-use crate::model::{MatchKey, MemberRow, Reason, Refusal, RowError, UpsertOptions};
+use crate::model::{MatchKey, MemberPatch, MemberRow, Reason, Refusal, RowError, UpsertOptions};
 use crate::table::hash::Hashes;
 use crate::table::resolve::Wanted;
 
@@ -17,6 +17,24 @@ pub struct Prepared {
     pub fingerprint: u128,
 }
 
+/// What a request writes to one member.
+#[derive(Debug, Clone, Copy)]
+pub struct Writes<'a> {
+    /// The fields.
+    pub patch: &'a MemberPatch,
+    /// The keys that are to be unique in the base.
+    pub unique: &'a [Wanted],
+    /// Recognises a repeat; 0 where a repeat cannot be recognised.
+    pub fingerprint: u128,
+}
+
+impl Prepared {
+    /// What the row writes.
+    pub fn writes(&self) -> Writes<'_> {
+        Writes { patch: &self.row.patch, unique: &self.others, fingerprint: self.fingerprint }
+    }
+}
+
 /// Hashes one row; a row that lacks the key that it is matched by is refused.
 pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<Prepared, RowError> {
     let Some(key) = row.match_key(options.match_by) else {
@@ -28,21 +46,20 @@ pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Resu
         ));
     };
     let matched_by = hashes.match_key(key);
-    let patch = &row.patch;
-    let keys = [
-        patch.ref_.as_set().map(MatchKey::Ref),
-        patch.email.as_set().map(MatchKey::Email),
-        patch.worker_id.as_set().map(MatchKey::WorkerId),
-    ];
-    let others = keys
-        .into_iter()
-        .flatten()
-        .map(|key| hashes.match_key(key))
-        .filter(|key| *key != matched_by)
-        .collect();
+    let others = keys_of(&row.patch, hashes).filter(|key| *key != matched_by).collect();
     // A row that asks for a revision is decided by the record, and so are rows that are not matched by ref: the
     // fingerprint stands in the ref's entry.
     let repeats = matches!(key, MatchKey::Ref(_)) && row.if_revision.is_none();
     let fingerprint = if repeats { hashes.fingerprint(&row, options) } else { 0 };
     Ok(Prepared { row, matched_by, others, fingerprint })
+}
+
+/// The keys that a patch sets.
+pub fn keys_of(patch: &MemberPatch, hashes: &Hashes) -> impl Iterator<Item = Wanted> {
+    let keys = [
+        patch.ref_.as_set().map(MatchKey::Ref),
+        patch.email.as_set().map(MatchKey::Email),
+        patch.worker_id.as_set().map(MatchKey::WorkerId),
+    ];
+    keys.map(|key| key.map(|key| hashes.match_key(key))).into_iter().flatten()
 }

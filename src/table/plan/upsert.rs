@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::keys::{lookup_deltas, set_changes};
+use super::prepare::Writes;
 use super::{Plan, Prepared, Stop};
 use crate::model::limits::MEMBER_RECORD_MAX_BYTES;
 use crate::model::{
-    MatchKey, Member, Outcome, Reason, Refusal, Row, RowError, Update, UpsertOptions, upsert,
+    MatchKey, Member, MemberPatch, Outcome, Reason, Refusal, Row, RowError, Update, UpsertOptions, upsert,
 };
 use crate::schema::block::place;
 use crate::schema::commit::Change;
@@ -84,7 +85,7 @@ impl Plan<'_> {
         match self.current(prepared)? {
             Current::Repeated(row) => Ok(Ok(RowOutcome::ok(row, Outcome::Unchanged))),
             Current::Absent => match upsert::create(&prepared.row, new_members, self.now) {
-                Ok(member) => self.create(prepared, member, uniqueness),
+                Ok(member) => self.create(prepared.writes(), member, uniqueness),
                 Err(refusal) => Ok(Err(refusal)),
             },
             Current::Found(row, old, record) => {
@@ -95,7 +96,7 @@ impl Plan<'_> {
                     Ok(Update::Reactivated(new)) => (Change::Reactivated, new),
                     Err(refusal) => return Ok(Err(refusal)),
                 };
-                self.change(prepared, row, (&old, &record), change, new, uniqueness)
+                self.change(prepared.writes(), row, (&old, &record), change, new, uniqueness)
             }
         }
     }
@@ -106,20 +107,20 @@ impl Plan<'_> {
             return Ok(Current::Repeated(Row(*row)));
         }
         let (kind, _) = prepared.matched_by;
-        let Some(key) = key_of(prepared, kind) else { return Ok(Current::Absent) };
+        let Some(key) = key_of(&prepared.row.patch, kind) else { return Ok(Current::Absent) };
         let found = self.holder(prepared.matched_by, None, |member| holds(member, key))?;
         Ok(found
             .map_or(Current::Absent, |(row, member, record)| Current::Found(row, Box::new(member), record)))
     }
 
-    fn create(
+    pub(super) fn create(
         &mut self,
-        prepared: &Prepared,
+        writes: Writes<'_>,
         mut member: Member,
         uniqueness: Uniqueness,
     ) -> Result<Result<RowOutcome, RowError>, Stop> {
         let row = Row(self.layer.header.next_row);
-        if let Err(refusal) = self.check_unique(prepared, None, uniqueness)? {
+        if let Err(refusal) = self.check_unique(writes, None, uniqueness)? {
             return Ok(Err(refusal));
         }
         member.revision = self.layer.header.revision + 1;
@@ -130,7 +131,7 @@ impl Plan<'_> {
         // A row whose block has older rows in it that are not in memory needs the block read.
         let (number, slot) = place(row);
         self.ensure_block(number, slot == 0)?;
-        let lookups = lookup_deltas(&self.shared.hashes, None, Some(&member), prepared.fingerprint);
+        let lookups = lookup_deltas(&self.shared.hashes, None, Some(&member), writes.fingerprint);
         let sets = set_changes(row, None, Some(&member));
         self.set_record(row, Some(record));
         self.note(row, Change::Created, None, &lookups, sets);
@@ -139,16 +140,16 @@ impl Plan<'_> {
         Ok(Ok(RowOutcome::ok(row, Outcome::Created)))
     }
 
-    fn change(
+    pub(super) fn change(
         &mut self,
-        prepared: &Prepared,
+        writes: Writes<'_>,
         row: Row,
         (old, before): (&Member, &Bytes),
         change: Change,
         mut new: Member,
         uniqueness: Uniqueness,
     ) -> Result<Result<RowOutcome, RowError>, Stop> {
-        if let Err(refusal) = self.check_unique(prepared, Some((row, old)), uniqueness)? {
+        if let Err(refusal) = self.check_unique(writes, Some((row, old)), uniqueness)? {
             return Ok(Err(refusal));
         }
         new.revision = self.layer.header.revision + 1;
@@ -157,7 +158,7 @@ impl Plan<'_> {
             return Ok(Err(refusal));
         }
         self.ensure_block(place(row).0, false)?;
-        let lookups = lookup_deltas(&self.shared.hashes, Some(old), Some(&new), prepared.fingerprint);
+        let lookups = lookup_deltas(&self.shared.hashes, Some(old), Some(&new), writes.fingerprint);
         let sets = set_changes(row, Some(old), Some(&new));
         self.set_record(row, Some(record));
         self.note(row, change, Some(before), &lookups, sets);
@@ -171,7 +172,7 @@ impl Plan<'_> {
     /// Refuses keys that belong to another member; keys that `current` has already are its own.
     fn check_unique(
         &self,
-        prepared: &Prepared,
+        writes: Writes<'_>,
         current: Option<(Row, &Member)>,
         uniqueness: Uniqueness,
     ) -> Result<Result<(), RowError>, Stop> {
@@ -179,14 +180,14 @@ impl Plan<'_> {
             return Ok(Ok(()));
         }
         let mut refusal: Option<RowError> = None;
-        for wanted in &prepared.others {
-            let Some(key) = key_of(prepared, wanted.0) else { continue };
+        for wanted in writes.unique {
+            let Some(key) = key_of(writes.patch, wanted.0) else { continue };
             if current.is_some_and(|(_, member)| holds(member, key)) {
                 continue;
             }
             let holder = self.holder(*wanted, current.map(|(row, _)| row), |member| holds(member, key))?;
-            if holder.is_some() {
-                let taken = taken(wanted.0);
+            if let Some((holder, ..)) = holder {
+                let taken = taken(wanted.0, holder);
                 match &mut refusal {
                     Some(refusal) => refusal.violations.extend(taken.violations),
                     None => refusal = Some(taken),
@@ -208,19 +209,19 @@ impl RowOutcome {
     }
 }
 
-/// The refusal of a value that belongs to another member.
-pub(super) fn taken(kind: LookupKind) -> RowError {
+/// The refusal of a value that belongs to the member at `holder`.
+pub(super) fn taken(kind: LookupKind, holder: Row) -> RowError {
     let (reason, field) = match kind {
         LookupKind::Ref => (Reason::RefTaken, "ref"),
         LookupKind::Email => (Reason::EmailTaken, "email"),
         LookupKind::WorkerId => (Reason::WorkerIdTaken, "worker_id"),
     };
-    Refusal::field(reason, field, "belongs to another member of the memberbase")
+    let refusal = Refusal::field(reason, field, "belongs to another member of the memberbase");
+    Refusal { taken_by: Some(holder), ..refusal }
 }
 
-/// The value that a row sets in a lookup.
-pub(super) fn key_of(prepared: &Prepared, kind: LookupKind) -> Option<MatchKey<'_>> {
-    let patch = &prepared.row.patch;
+/// The value that a patch sets in a lookup.
+pub(super) fn key_of(patch: &MemberPatch, kind: LookupKind) -> Option<MatchKey<'_>> {
     match kind {
         LookupKind::Ref => patch.ref_.as_set().map(MatchKey::Ref),
         LookupKind::Email => patch.email.as_set().map(MatchKey::Email),

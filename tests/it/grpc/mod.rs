@@ -11,6 +11,7 @@ mod export;
 mod faults;
 mod get;
 mod import;
+mod lifecycle;
 mod list;
 mod member_base;
 mod token;

@@ -8,8 +8,8 @@ use crate::model::{
     Phone, Reason, Ref, RowError, Rule, Status, Tier, Violations, WorkerId,
 };
 
-/// The row that `input` is.
-pub fn row(input: v1::MemberInput, match_by: MatchBy, today: Date) -> Result<MemberRow, RowError> {
+/// The row that `input` is. With `match_by` it must carry the key that it is matched by.
+pub fn row(input: v1::MemberInput, match_by: Option<MatchBy>, today: Date) -> Result<MemberRow, RowError> {
     let mut faults = Violations::default();
     let mut row = MemberRow { if_revision: input.if_revision, ..MemberRow::default() };
     let patch = &mut row.patch;
@@ -35,7 +35,7 @@ pub fn row(input: v1::MemberInput, match_by: MatchBy, today: Date) -> Result<Mem
             faults.add(rule.reason(), format!("clear_fields[{index}]"), rule.describe());
         }
     }
-    if faults.is_empty() && row.match_key(match_by).is_none() {
+    if let Some(match_by) = match_by.filter(|key| faults.is_empty() && row.match_key(*key).is_none()) {
         let reason = if match_by == MatchBy::Ref { Reason::RefMissing } else { Reason::MatchKeyMissing };
         faults.add(reason, match_by.field().as_str(), "is required, because rows are matched by it");
     }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn faults(input: v1::MemberInput) -> Vec<String> {
-        row(input, MatchBy::Ref, today())
+        row(input, Some(MatchBy::Ref), today())
             .unwrap_err()
             .violations
             .into_iter()
@@ -156,7 +156,7 @@ mod tests {
     fn a_row_without_the_key_that_it_is_matched_by_is_refused() {
         assert_eq!(faults(v1::MemberInput::default()), ["ref"]);
         let input = v1::MemberInput { r#ref: Some("a".into()), ..Default::default() };
-        let refusal = row(input, MatchBy::Email, today()).unwrap_err();
+        let refusal = row(input, Some(MatchBy::Email), today()).unwrap_err();
         assert_eq!(refusal.reason, Reason::MatchKeyMissing);
     }
 

@@ -1,0 +1,152 @@
+//! Calls about one member.
+
+use std::time::Instant;
+
+use tonic::{Request, Response, Status};
+
+use super::convert::input;
+use super::convert::member::ToWire;
+use super::members::one_key;
+use super::{check_request_id, deadline, reply, v1};
+use crate::api::error;
+use crate::directory::{Directory, EditedMember, Error, Key};
+use crate::model::mask::masked;
+use crate::model::{BaseNumber, Edit, MemberRow, Outcome, Reason, Refusal};
+
+/// `CreateMember`.
+pub async fn create(
+    directory: &Directory,
+    request: Request<v1::CreateMemberRequest>,
+) -> Result<Response<v1::CreateMemberResponse>, Status> {
+    let deadline = deadline(&request);
+    let request = request.into_inner();
+    check_request_id(request.request_id)?;
+    let base = directory.base_number(&request.member_base_id, "member_base_id")?;
+    let row = row(directory, request.member)?;
+    let made = directory.create_member(base, row, request.reactivate, deadline).await;
+    let (member, outcome, revision) = answer(directory, base, made)?;
+    Ok(reply(v1::CreateMemberResponse { member: Some(member), outcome: outcome.into(), revision }))
+}
+
+/// `UpdateMember`.
+pub async fn update(
+    directory: &Directory,
+    request: Request<v1::UpdateMemberRequest>,
+) -> Result<Response<v1::UpdateMemberResponse>, Status> {
+    let deadline = deadline(&request);
+    let request = request.into_inner();
+    check_request_id(request.request_id)?;
+    let mut row = row(directory, request.member)?;
+    if row.status.is_some() {
+        let text = "cannot be written; ActivateMember, OffboardMember and ReplaceMember change it";
+        return Err(error::refused(&Refusal::field(Reason::FieldInvalid, "member.status", text)));
+    }
+    if let Some(mask) = request.update_mask {
+        row.patch = masked(row.patch, &mask.paths).map_err(|refusal| error::refused(&refusal))?;
+    }
+    let if_revision = row.if_revision;
+    let change = Change { edit: Edit::Update(Box::new(row)), if_revision, deadline };
+    let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
+    Ok(reply(v1::UpdateMemberResponse { member: Some(member), outcome: outcome.into(), revision }))
+}
+
+/// `ReplaceMember`.
+pub async fn replace(
+    directory: &Directory,
+    request: Request<v1::ReplaceMemberRequest>,
+) -> Result<Response<v1::ReplaceMemberResponse>, Status> {
+    let deadline = deadline(&request);
+    let request = request.into_inner();
+    check_request_id(request.request_id)?;
+    let row = row(directory, request.member)?;
+    let if_revision = row.if_revision;
+    let change = Change { edit: Edit::Replace(Box::new(row)), if_revision, deadline };
+    let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
+    Ok(reply(v1::ReplaceMemberResponse { member: Some(member), outcome: outcome.into(), revision }))
+}
+
+/// `ActivateMember`.
+pub async fn activate(
+    directory: &Directory,
+    request: Request<v1::ActivateMemberRequest>,
+) -> Result<Response<v1::ActivateMemberResponse>, Status> {
+    let deadline = deadline(&request);
+    let request = request.into_inner();
+    check_request_id(request.request_id)?;
+    let change = Change { edit: Edit::Activate, if_revision: request.if_revision, deadline };
+    let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
+    Ok(reply(v1::ActivateMemberResponse { member: Some(member), outcome: outcome.into(), revision }))
+}
+
+/// `OffboardMember`.
+pub async fn offboard(
+    directory: &Directory,
+    request: Request<v1::OffboardMemberRequest>,
+) -> Result<Response<v1::OffboardMemberResponse>, Status> {
+    let deadline = deadline(&request);
+    let request = request.into_inner();
+    check_request_id(request.request_id)?;
+    let change = Change { edit: Edit::Offboard, if_revision: request.if_revision, deadline };
+    let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
+    Ok(reply(v1::OffboardMemberResponse { member: Some(member), outcome: outcome.into(), revision }))
+}
+
+/// A change of a member that exists.
+struct Change {
+    edit: Edit,
+    if_revision: Option<u64>,
+    deadline: Option<Instant>,
+}
+
+async fn apply(
+    directory: &Directory,
+    member_base_id: &str,
+    key: Option<v1::MemberKey>,
+    change: Change,
+) -> Result<(v1::Member, v1::Outcome, u64), Status> {
+    let base = directory.base_number(member_base_id, "member_base_id")?;
+    let key = parse_key(key)?;
+    let Change { edit, if_revision, deadline } = change;
+    let changed = directory.change_member(base, key, edit, if_revision, deadline).await;
+    answer(directory, base, changed)
+}
+
+fn parse_key(key: Option<v1::MemberKey>) -> Result<Key, Status> {
+    let key = key.unwrap_or_default();
+    one_key(key.id, key.r#ref, key.email, key.worker_id)
+        .map_err(|text| error::refused(&Refusal::field(Reason::FieldRequired, "key", text)))
+}
+
+fn row(directory: &Directory, member: Option<v1::MemberInput>) -> Result<MemberRow, Status> {
+    let parsed = input::row(member.unwrap_or_default(), None, directory.now().date());
+    parsed.map_err(|refusal| error::refused(&refusal.under("member")))
+}
+
+fn answer(
+    directory: &Directory,
+    base: BaseNumber,
+    edited: Result<EditedMember, Error>,
+) -> Result<(v1::Member, v1::Outcome, u64), Status> {
+    match edited {
+        Ok(EditedMember { row, member, outcome, revision }) => {
+            let member = ToWire::new(directory.sealer(), base).member(row, *member);
+            Ok((member, to_wire(outcome), revision))
+        }
+        Err(Error::Refused(refusal)) => {
+            let holder = refusal.taken_by.map(|row| directory.sealer().member_id(base, row));
+            Err(error::taken(&refusal.under("member"), holder))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The outcome as the contract names it.
+pub fn to_wire(outcome: Outcome) -> v1::Outcome {
+    match outcome {
+        Outcome::Created => v1::Outcome::Created,
+        Outcome::Updated => v1::Outcome::Updated,
+        Outcome::Unchanged => v1::Outcome::Unchanged,
+        Outcome::Reactivated => v1::Outcome::Reactivated,
+        Outcome::Failed => v1::Outcome::Failed,
+    }
+}

@@ -1,0 +1,62 @@
+//! Calls about one member: create, correct, replace, activate, offboard.
+
+use std::time::Instant;
+
+use super::{Directory, Error, Key};
+use crate::model::token::AccessLevel;
+use crate::model::{BaseNumber, Edit, Member, MemberRow, Outcome, Row};
+use crate::table::{EditReply, EditRequest, EditWhat, Edited};
+
+/// A member after a call about it.
+#[derive(Debug)]
+pub struct EditedMember {
+    /// Its place.
+    pub row: Row,
+    /// It, as the caller may see it.
+    pub member: Box<Member>,
+    /// What happened: created, updated, reactivated or unchanged.
+    pub outcome: Outcome,
+    /// The memberbase's revision after the call.
+    pub revision: u64,
+}
+
+impl Directory {
+    /// Makes a member; with `revive`, an inactive one with the row's e-mail address comes back as it instead.
+    pub async fn create_member(
+        &self,
+        base: BaseNumber,
+        row: MemberRow,
+        revive: bool,
+        deadline: Option<Instant>,
+    ) -> Result<EditedMember, Error> {
+        let what = EditWhat::Create { row: Box::new(row), revive };
+        self.edit(base, EditRequest { what, deadline }).await
+    }
+
+    /// Changes the member that `key` names.
+    pub async fn change_member(
+        &self,
+        base: BaseNumber,
+        key: Key,
+        edit: Edit,
+        if_revision: Option<u64>,
+        deadline: Option<Instant>,
+    ) -> Result<EditedMember, Error> {
+        let key = self.key(base, key)?.ok_or(Error::MemberNotFound)?;
+        let what = EditWhat::Change { key, edit, if_revision };
+        self.edit(base, EditRequest { what, deadline }).await
+    }
+
+    async fn edit(&self, base: BaseNumber, request: EditRequest) -> Result<EditedMember, Error> {
+        let base = self.guarded.base(AccessLevel::Write, base).await?;
+        let EditReply { edited, revision } = base.edit(request).await?;
+        match edited {
+            Edited::Done { row, member, outcome } => {
+                let member = Box::new(self.guarded.show(*member));
+                Ok(EditedMember { row, member, outcome, revision })
+            }
+            Edited::Missing => Err(Error::MemberNotFound),
+            Edited::Refused(refusal) => Err(refusal.into()),
+        }
+    }
+}

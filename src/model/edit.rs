@@ -1,0 +1,189 @@
+//! A change of one member: the calls that invite, correct, replace, offboard and bring back, one at a time.
+//!
+//! Rows of bulk calls follow the system that owns the list, and may change every field. These calls are made for
+//! people, so they are stricter: what an invitation was sent to is not changed behind the back of who accepted it, and a
+//! status moves only along the table in [`crate::model::lifecycle`]. Uniqueness, the size of the record and the revision are
+//! judged elsewhere, as for rows.
+
+use crate::model::error::{Reason, Refusal};
+use crate::model::input::{Change, MemberPatch, MemberRow, Semantics};
+use crate::model::lifecycle::{Action, transition};
+use crate::model::member::{Member, Status};
+use crate::model::time::Timestamp;
+use crate::model::upsert::{self, Update};
+
+/// What is done to a member that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// The fields that the row names change; the others stay, and so does the status.
+    Update(Box<MemberRow>),
+    /// The row is the whole member from now on, but for the `ref`; an inactive member comes back.
+    Replace(Box<MemberRow>),
+    /// The invitation is accepted. Asking for it again changes nothing.
+    Activate,
+    /// The member leaves. Asking for it again changes nothing.
+    Offboard,
+}
+
+impl Edit {
+    /// The fields that it writes, with their new values.
+    pub fn patch(&self) -> Option<&MemberPatch> {
+        match self {
+            Self::Update(row) | Self::Replace(row) => Some(&row.patch),
+            Self::Activate | Self::Offboard => None,
+        }
+    }
+}
+
+/// What `edit` does to `current`. `new_members` is the status of members that come back, unless the row names one.
+pub fn edit(
+    current: &Member,
+    edit: &Edit,
+    if_revision: Option<u64>,
+    new_members: Status,
+    now: Timestamp,
+) -> Result<Update, Refusal> {
+    if let Some(wanted) = if_revision.filter(|revision| *revision != current.revision) {
+        let description = format!("is {wanted}, but the member is at revision {}", current.revision);
+        return Err(Refusal::field(Reason::RevisionMismatch, "if_revision", description));
+    }
+    match edit {
+        Edit::Update(row) => {
+            check_email(current, &row.patch, &[Status::Invited])?;
+            upsert::patch(current, &row.patch, Semantics::Merge, now)
+        }
+        Edit::Replace(row) => {
+            check_email(current, &row.patch, &[Status::Invited, Status::Inactive])?;
+            if current.status == Status::Inactive {
+                upsert::revive(current, row, Semantics::Replace, row.status.unwrap_or(new_members), now)
+            } else {
+                upsert::patch(current, &row.patch, Semantics::Replace, now)
+            }
+        }
+        Edit::Activate => step(current, Action::Activate, Status::Active, now),
+        Edit::Offboard => step(current, Action::Offboard, Status::Inactive, now),
+    }
+}
+
+/// A change of nothing but the status.
+fn step(current: &Member, action: Action, done: Status, now: Timestamp) -> Result<Update, Refusal> {
+    if current.status == done {
+        return Ok(Update::Unchanged);
+    }
+    let status = transition(action, current.status, done)?;
+    Ok(Update::Updated(Member { status, updated_at: now, ..current.clone() }))
+}
+
+/// Refuses another e-mail address, or none, for a member whose status is not among `allowed`. The same address written
+/// in another way is no other address.
+fn check_email(current: &Member, patch: &MemberPatch, allowed: &[Status]) -> Result<(), Refusal> {
+    let Some(email) = &current.profile.email else { return Ok(()) };
+    let stays = match &patch.email {
+        Change::Keep => true,
+        Change::Clear => false,
+        Change::Set(new) => new.folded() == email.folded(),
+    };
+    if stays || allowed.contains(&current.status) {
+        return Ok(());
+    }
+    let description = format!("cannot change while the member is {}", current.status);
+    Err(Refusal::field(Reason::EmailFixed, "email", description))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Email, Name, Ref};
+
+    const LATER: Timestamp = Timestamp::MAX;
+
+    fn member(status: Status) -> Member {
+        let mut member = Member { status, revision: 7, ..Member::default() };
+        member.profile.ref_ = Some(Ref::parse("a".to_owned()).unwrap());
+        member.profile.email = Some(email("Ana@Example.com"));
+        member.profile.company = Some(Name::parse("Old".to_owned()).unwrap());
+        member
+    }
+
+    fn email(text: &str) -> Email {
+        Email::parse(text.to_owned()).unwrap()
+    }
+
+    fn row(change: impl FnOnce(&mut MemberPatch)) -> Box<MemberRow> {
+        let mut row = Box::<MemberRow>::default();
+        row.patch.email = Change::Set(email("Ana@Example.com"));
+        change(&mut row.patch);
+        row
+    }
+
+    fn on(status: Status, what: &Edit) -> Result<Update, Reason> {
+        edit(&member(status), what, None, Status::Invited, LATER).map_err(|refusal| refusal.reason)
+    }
+
+    fn status_after(result: Result<Update, Reason>) -> Result<Option<Status>, Reason> {
+        result.map(|update| match update {
+            Update::Unchanged => None,
+            Update::Updated(member) | Update::Reactivated(member) => Some(member.status),
+        })
+    }
+
+    #[test]
+    fn each_call_moves_the_status_as_the_table_says_and_repeats_change_nothing() {
+        use Status::{Active, Inactive, Invited};
+        let refused = Err(Reason::StatusTransition);
+        let replace = Edit::Replace(row(|_| {}));
+        let update = Edit::Update(row(|patch| patch.company = Change::Clear));
+        for (what, expected) in [
+            (Edit::Activate, [Ok(Some(Active)), Ok(None), refused]),
+            (Edit::Offboard, [Ok(Some(Inactive)), Ok(Some(Inactive)), Ok(None)]),
+            (replace, [Ok(Some(Invited)), Ok(Some(Active)), Ok(Some(Invited))]),
+            (update, [Ok(Some(Invited)), Ok(Some(Active)), Ok(Some(Inactive))]),
+        ] {
+            let after = [Invited, Active, Inactive].map(|status| status_after(on(status, &what)));
+            assert_eq!(after, expected, "{what:?}");
+        }
+    }
+
+    #[test]
+    fn another_address_is_taken_only_where_no_one_has_accepted_the_invitation() {
+        use Status::{Active, Inactive, Invited};
+        for (change, is_other) in [
+            (Change::Set(email("new@example.com")), true),
+            (Change::Clear, true),
+            (Change::Set(email("ANA@example.com")), false),
+            (Change::Keep, false),
+        ] {
+            let fixed = |status, what: &Edit| on(status, what) == Err(Reason::EmailFixed);
+            let update = Edit::Update(row(|patch| patch.email = change.clone()));
+            let replaced =
+                if change.is_keep() { Change::Set(email("ana@example.com")) } else { change.clone() };
+            let replace = Edit::Replace(row(|patch| patch.email = replaced));
+            assert_eq!(
+                [Invited, Active, Inactive].map(|status| fixed(status, &update)),
+                [false, is_other, is_other]
+            );
+            assert_eq!(
+                [Invited, Active, Inactive].map(|status| fixed(status, &replace)),
+                [false, is_other, false]
+            );
+        }
+    }
+
+    #[test]
+    fn a_replacement_is_the_whole_member_but_for_the_ref() {
+        let Ok(Update::Updated(after)) = on(Status::Active, &Edit::Replace(row(|_| {}))) else { panic!() };
+        assert_eq!((after.profile.company, after.profile.ref_.is_some()), (None, true));
+        let same =
+            Edit::Replace(row(|patch| patch.company = Change::Set(Name::parse("Old".to_owned()).unwrap())));
+        assert_eq!(on(Status::Active, &same), Ok(Update::Unchanged));
+        assert!(matches!(on(Status::Inactive, &same), Ok(Update::Reactivated(_))));
+    }
+
+    #[test]
+    fn an_edit_of_another_revision_is_refused_before_anything_else() {
+        let refusal =
+            edit(&member(Status::Active), &Edit::Activate, Some(6), Status::Active, LATER).unwrap_err();
+        assert_eq!(refusal.reason, Reason::RevisionMismatch);
+        assert!(edit(&member(Status::Active), &Edit::Activate, Some(7), Status::Active, LATER).is_ok());
+    }
+}

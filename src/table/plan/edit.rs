@@ -1,0 +1,105 @@
+//! What a call about one member does.
+
+use super::prepare::{Writes, keys_of};
+use super::upsert::Uniqueness;
+use super::{Plan, Stop};
+use crate::model::{
+    Edit, MatchKey, Member, MemberPatch, MemberRow, Outcome, Refusal, Row, Semantics, Status, Update, edit,
+    upsert,
+};
+use crate::schema::commit::Change;
+use crate::table::view::holds;
+use crate::table::{EditWhat, Edited, MemberKey, RowOutcome, TableError};
+
+impl Plan<'_> {
+    /// Applies the call; a refusal is an answer like any other.
+    pub async fn edit(&mut self, what: &EditWhat) -> Result<Edited, TableError> {
+        loop {
+            let tried = match what {
+                EditWhat::Create { row, revive } => self.try_create(row, *revive),
+                EditWhat::Change { key, edit, if_revision } => self.try_change(key, edit, *if_revision),
+            };
+            match tried {
+                Ok(edited) => return Ok(edited),
+                Err(Stop::Need(need)) => self.fetch(need).await?,
+                Err(Stop::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn try_create(&mut self, row: &MemberRow, revive: bool) -> Result<Edited, Stop> {
+        let new_members = self.layer.header.settings.new_members;
+        if let Some(email) = row.patch.email.as_set().filter(|_| revive) {
+            let key = MemberKey::Email(email.clone());
+            if let Some((at, member)) =
+                self.find(&key)?.filter(|(_, member)| member.status == Status::Inactive)
+            {
+                let wanted = row.status.unwrap_or(new_members);
+                let revived = upsert::revive(&member, row, Semantics::Replace, wanted, self.now);
+                return self.write(at, &member, &row.patch, revived);
+            }
+        }
+        let member = match upsert::create(row, new_members, self.now) {
+            Ok(member) => member,
+            Err(refusal) => return Ok(Edited::Refused(refusal)),
+        };
+        let unique: Vec<_> = keys_of(&row.patch, &self.shared.hashes).collect();
+        let writes = Writes { patch: &row.patch, unique: &unique, fingerprint: 0 };
+        let outcome = self.create(writes, member, Uniqueness::ByRow)?;
+        self.edited(outcome)
+    }
+
+    fn try_change(&mut self, key: &MemberKey, what: &Edit, if_revision: Option<u64>) -> Result<Edited, Stop> {
+        let Some((row, member)) = self.find(key)? else { return Ok(Edited::Missing) };
+        let new_members = self.layer.header.settings.new_members;
+        let update = edit::edit(&member, what, if_revision, new_members, self.now);
+        self.write(row, &member, what.patch().unwrap_or(&MemberPatch::default()), update)
+    }
+
+    /// Writes what was decided about the member at `row`.
+    fn write(
+        &mut self,
+        row: Row,
+        old: &Member,
+        patch: &MemberPatch,
+        update: Result<Update, Refusal>,
+    ) -> Result<Edited, Stop> {
+        let (change, new) = match update {
+            Ok(Update::Unchanged) => {
+                let member = Box::new(old.clone());
+                return Ok(Edited::Done { row, member, outcome: Outcome::Unchanged });
+            }
+            Ok(Update::Updated(new)) => (Change::Updated, new),
+            Ok(Update::Reactivated(new)) => (Change::Reactivated, new),
+            Err(refusal) => return Ok(Edited::Refused(refusal)),
+        };
+        let Some(before) = self.record(row)? else { return Ok(Edited::Missing) };
+        let unique: Vec<_> = keys_of(patch, &self.shared.hashes).collect();
+        let writes = Writes { patch, unique: &unique, fingerprint: 0 };
+        let outcome = self.change(writes, row, (old, &before), change, new, Uniqueness::ByRow)?;
+        self.edited(outcome)
+    }
+
+    /// The answer: the member as it stands in the plan now.
+    fn edited(&self, outcome: Result<RowOutcome, Refusal>) -> Result<Edited, Stop> {
+        let RowOutcome { row, outcome, .. } = match outcome {
+            Ok(outcome) => outcome,
+            Err(refusal) => return Ok(Edited::Refused(refusal)),
+        };
+        let Some(row) = row else { return Ok(Edited::Missing) };
+        let member = self.member(row)?.map(|(member, _)| Box::new(member));
+        Ok(member.map_or(Edited::Missing, |member| Edited::Done { row, member, outcome }))
+    }
+
+    /// The member that a key names, as of now.
+    fn find(&self, key: &MemberKey) -> Result<Option<(Row, Member)>, Stop> {
+        let key = match key {
+            MemberKey::Row(row) => return Ok(self.member(*row)?.map(|(member, _)| (*row, member))),
+            MemberKey::Ref(value) => MatchKey::Ref(value),
+            MemberKey::Email(value) => MatchKey::Email(value),
+            MemberKey::WorkerId(value) => MatchKey::WorkerId(value),
+        };
+        let found = self.holder(self.shared.hashes.match_key(key), None, |member| holds(member, key))?;
+        Ok(found.map(|(row, member, _)| (row, member)))
+    }
+}

@@ -1,0 +1,279 @@
+//! Calls about one member: what each does to status and fields, what it refuses, and that all of them are safe side by side.
+
+use memberbase::api::grpc::v1::{self, Outcome};
+use prost_types::FieldMask;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use crate::harness::{Base, Server, eq, refused, row};
+
+const STATUSES: [&str; 3] = ["invited", "active", "inactive"];
+
+fn input(r#ref: &str, email: &str) -> v1::MemberInput {
+    v1::MemberInput { email: Some(email.into()), first_name: Some("Ana".into()), ..row(r#ref) }
+}
+
+fn by_ref(r#ref: &str) -> Option<v1::MemberKey> {
+    Some(v1::MemberKey { r#ref: Some(r#ref.into()), ..Default::default() })
+}
+
+/// The member after a call, with what happened, or the reason why not.
+type Answer = Result<(v1::Member, Outcome), Status>;
+
+/// The calls, each with the base filled in.
+#[derive(Clone)]
+struct Calls(Base);
+
+impl Calls {
+    async fn create(&mut self, member: v1::MemberInput, reactivate: bool) -> Answer {
+        let member_base_id = self.0.id.clone();
+        let request = v1::CreateMemberRequest {
+            member_base_id,
+            member: Some(member),
+            reactivate,
+            ..Default::default()
+        };
+        let reply = self.0.client.create_member(request).await?.into_inner();
+        Ok((reply.member.clone().unwrap(), reply.outcome()))
+    }
+
+    async fn update(&mut self, r#ref: &str, member: v1::MemberInput, mask: Option<&[&str]>) -> Answer {
+        let update_mask =
+            mask.map(|paths| FieldMask { paths: paths.iter().map(|path| (*path).into()).collect() });
+        let request = v1::UpdateMemberRequest {
+            member_base_id: self.0.id.clone(),
+            key: by_ref(r#ref),
+            member: Some(member),
+            update_mask,
+            ..Default::default()
+        };
+        let reply = self.0.client.update_member(request).await?.into_inner();
+        Ok((reply.member.clone().unwrap(), reply.outcome()))
+    }
+
+    async fn replace(&mut self, r#ref: &str, member: v1::MemberInput) -> Answer {
+        let request = v1::ReplaceMemberRequest {
+            member_base_id: self.0.id.clone(),
+            key: by_ref(r#ref),
+            member: Some(member),
+            ..Default::default()
+        };
+        let reply = self.0.client.replace_member(request).await?.into_inner();
+        Ok((reply.member.clone().unwrap(), reply.outcome()))
+    }
+
+    async fn activate(&mut self, r#ref: &str) -> Answer {
+        let member_base_id = self.0.id.clone();
+        let request = v1::ActivateMemberRequest { member_base_id, key: by_ref(r#ref), ..Default::default() };
+        let reply = self.0.client.activate_member(request).await?.into_inner();
+        Ok((reply.member.clone().unwrap(), reply.outcome()))
+    }
+
+    async fn offboard(&mut self, r#ref: &str) -> Answer {
+        let member_base_id = self.0.id.clone();
+        let request = v1::OffboardMemberRequest { member_base_id, key: by_ref(r#ref), ..Default::default() };
+        let reply = self.0.client.offboard_member(request).await?.into_inner();
+        Ok((reply.member.clone().unwrap(), reply.outcome()))
+    }
+}
+
+async fn calls(server: &Server) -> Calls {
+    Calls(server.base().await)
+}
+
+fn word(answer: Answer) -> String {
+    match answer {
+        Ok((member, outcome)) => format!("{} {}", outcome.as_str_name(), member.status),
+        Err(status) => status.get_details_error_info().unwrap().reason,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_does_to_every_status_what_the_table_says() {
+    let server = Server::start().await;
+    let mut calls = calls(&server).await;
+    let table = [
+        ("activate", ["OUTCOME_UPDATED active", "OUTCOME_UNCHANGED active", "STATUS_TRANSITION"]),
+        ("offboard", ["OUTCOME_UPDATED inactive", "OUTCOME_UPDATED inactive", "OUTCOME_UNCHANGED inactive"]),
+        ("replace", ["OUTCOME_UPDATED invited", "OUTCOME_UPDATED active", "OUTCOME_REACTIVATED active"]),
+        (
+            "replace as invited",
+            ["OUTCOME_UPDATED invited", "OUTCOME_UPDATED active", "OUTCOME_REACTIVATED invited"],
+        ),
+        ("update", ["OUTCOME_UPDATED invited", "OUTCOME_UPDATED active", "OUTCOME_UPDATED inactive"]),
+        ("update e-mail", ["OUTCOME_UPDATED invited", "EMAIL_FIXED", "EMAIL_FIXED"]),
+        ("replace e-mail", ["OUTCOME_UPDATED invited", "EMAIL_FIXED", "OUTCOME_REACTIVATED active"]),
+    ];
+    for (number, (call, expected)) in table.into_iter().enumerate() {
+        for (status, expected) in STATUSES.into_iter().zip(expected) {
+            let r#ref = format!("{number}-{status}");
+            let email = format!("{ref}@example.com");
+            let start = v1::MemberInput { status: Some(status.into()), ..input(&r#ref, &email) };
+            let (before, _) = calls.create(start, false).await.unwrap();
+            let other = v1::MemberInput { company: Some("Other".into()), ..input(&r#ref, &email) };
+            let moved = v1::MemberInput { email: Some(format!("new-{email}")), ..other.clone() };
+            let invited = v1::MemberInput { status: Some("invited".into()), ..other.clone() };
+            let answer = match call {
+                "activate" => calls.activate(&r#ref).await,
+                "offboard" => calls.offboard(&r#ref).await,
+                "replace" => calls.replace(&r#ref, other).await,
+                "replace as invited" => calls.replace(&r#ref, invited).await,
+                "update" => calls.update(&r#ref, other, None).await,
+                "update e-mail" => calls.update(&r#ref, moved, None).await,
+                _ => calls.replace(&r#ref, moved).await,
+            };
+            assert_eq!(word(answer), expected, "{call} of one who is {status}");
+            let after = calls.0.get(&r#ref).await.unwrap();
+            assert_eq!(after.id, before.id);
+            let changed = !expected.contains("UNCHANGED") && expected.contains("OUTCOME");
+            assert_eq!(after.revision > before.revision, changed, "{call} of one who is {status}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn absent_cleared_and_empty_differ_and_a_mask_decides_what_is_written() {
+    let server = Server::start().await;
+    let mut calls = calls(&server).await;
+    let full = v1::MemberInput {
+        company: Some("Acme".into()),
+        role: Some("Driver".into()),
+        ..input("a", "a@example.com")
+    };
+    calls.create(full, false).await.unwrap();
+    let fields = |member: &v1::Member| (member.company.clone(), member.role.clone());
+
+    let only_role = v1::MemberInput { role: Some("Cook".into()), ..Default::default() };
+    let (after, _) = calls.update("a", only_role, None).await.unwrap();
+    assert_eq!(fields(&after), (Some("Acme".into()), Some("Cook".into())));
+
+    let clear = v1::MemberInput { clear_fields: vec!["company".into()], ..Default::default() };
+    let (after, _) = calls.update("a", clear.clone(), None).await.unwrap();
+    assert_eq!(fields(&after), (None, Some("Cook".into())));
+    let (_, outcome) = calls.update("a", clear, None).await.unwrap();
+    assert_eq!(outcome, Outcome::Unchanged);
+
+    let empty = v1::MemberInput { role: Some(String::new()), ..Default::default() };
+    let status = calls.update("a", empty, None).await.unwrap_err();
+    assert_eq!(refused(&status, Code::InvalidArgument, "NAME_INVALID"), ["member.role"]);
+
+    let more =
+        v1::MemberInput { company: Some("New".into()), role: Some("Ignored".into()), ..Default::default() };
+    let (after, _) = calls.update("a", more, Some(&["company", "first_name"])).await.unwrap();
+    assert_eq!(fields(&after), (Some("New".into()), Some("Cook".into())));
+    assert_eq!((after.first_name, after.email.as_deref()), (None, Some("a@example.com")));
+
+    let status = calls.update("a", v1::MemberInput::default(), Some(&["shoe_size"])).await.unwrap_err();
+    assert_eq!(refused(&status, Code::InvalidArgument, "UNKNOWN_FIELD"), ["update_mask.paths[0]"]);
+    let statusful = v1::MemberInput { status: Some("active".into()), ..Default::default() };
+    let status = calls.update("a", statusful, None).await.unwrap_err();
+    assert_eq!(refused(&status, Code::InvalidArgument, "FIELD_INVALID"), ["member.status"]);
+
+    let (after, _) = calls.replace("a", input("a", "a@example.com")).await.unwrap();
+    assert_eq!((fields(&after), after.first_name.as_deref()), ((None, None), Some("Ana")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_value_names_its_field_and_who_holds_it() {
+    let server = Server::start().await;
+    let mut calls = calls(&server).await;
+    let (holder, _) = calls
+        .create(v1::MemberInput { worker_id: Some("w1".into()), ..input("a", "a@example.com") }, false)
+        .await
+        .unwrap();
+    calls.create(input("b", "b@example.com"), false).await.unwrap();
+    let mut holders = Vec::new();
+    let mut check = |status: Status, reason: &str, fields: &[&str]| {
+        assert_eq!(refused(&status, Code::AlreadyExists, reason), fields);
+        holders.push(status.get_details_error_info().unwrap().metadata["member_id"].clone());
+    };
+    check(calls.create(input("a", "x@example.com"), false).await.unwrap_err(), "REF_TAKEN", &["member.ref"]);
+    check(
+        calls.create(input("c", "A@Example.com"), false).await.unwrap_err(),
+        "EMAIL_TAKEN",
+        &["member.email"],
+    );
+    let worker = v1::MemberInput { worker_id: Some("w1".into()), ..Default::default() };
+    check(
+        calls.update("b", worker.clone(), None).await.unwrap_err(),
+        "WORKER_ID_TAKEN",
+        &["member.worker_id"],
+    );
+    calls.offboard("a").await.unwrap();
+    check(calls.update("b", worker, None).await.unwrap_err(), "WORKER_ID_TAKEN", &["member.worker_id"]);
+    assert!(holders.iter().all(|id| *id == holder.id), "{holders:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn creating_one_who_left_brings_the_member_back_only_when_asked_to() {
+    let server = Server::start().await;
+    let mut calls = calls(&server).await;
+    let first = v1::MemberInput { company: Some("Acme".into()), ..input("a", "a@example.com") };
+    let (before, _) = calls.create(first, false).await.unwrap();
+    calls.offboard("a").await.unwrap();
+    let again = v1::MemberInput { r#ref: None, ..input("", "A@example.com") };
+    let status = calls.create(again.clone(), false).await.unwrap_err();
+    refused(&status, Code::AlreadyExists, "EMAIL_TAKEN");
+    let (back, outcome) = calls.create(again.clone(), true).await.unwrap();
+    assert_eq!((outcome, &back.id, back.status.as_str()), (Outcome::Reactivated, &before.id, "active"));
+    assert_eq!((back.company, back.r#ref.as_deref()), (None, Some("a")));
+    let status = calls.create(again, true).await.unwrap_err();
+    refused(&status, Code::AlreadyExists, "EMAIL_TAKEN");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_there_or_at_another_revision_is_not_changed() {
+    let server = Server::start().await;
+    let mut calls = calls(&server).await;
+    let (member, _) = calls.create(input("a", "a@example.com"), false).await.unwrap();
+    for answer in [
+        calls.update("nobody", v1::MemberInput::default(), None).await,
+        calls.replace("nobody", v1::MemberInput::default()).await,
+        calls.activate("nobody").await,
+        calls.offboard("nobody").await,
+    ] {
+        refused(&answer.unwrap_err(), Code::NotFound, "MEMBER_NOT_FOUND");
+    }
+    let stale = v1::MemberInput {
+        if_revision: Some(member.revision + 1),
+        company: Some("New".into()),
+        ..Default::default()
+    };
+    let status = calls.update("a", stale, None).await.unwrap_err();
+    refused(&status, Code::Aborted, "REVISION_MISMATCH");
+    let request = v1::OffboardMemberRequest {
+        member_base_id: calls.0.id.clone(),
+        key: by_ref("a"),
+        if_revision: Some(member.revision + 1),
+        ..Default::default()
+    };
+    let status = calls.0.client.offboard_member(request).await.unwrap_err();
+    refused(&status, Code::Aborted, "REVISION_MISMATCH");
+    let nobody = v1::ActivateMemberRequest { member_base_id: calls.0.id.clone(), ..Default::default() };
+    let status = calls.0.client.activate_member(nobody).await.unwrap_err();
+    assert_eq!(refused(&status, Code::InvalidArgument, "FIELD_REQUIRED"), ["key"]);
+    assert_eq!(calls.0.get("a").await.unwrap().revision, member.revision);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_64_who_create_one_address_at_once_one_succeeds() {
+    let server = Server::start().await;
+    let calls = calls(&server).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..64 {
+        let mut calls = calls.clone();
+        tasks
+            .spawn(async move { calls.create(input(&format!("r{number}"), "one@example.com"), false).await });
+    }
+    let answers = tasks.join_all().await;
+    let mut made = answers.iter().flatten();
+    let (member, _) = made.next().unwrap();
+    assert_eq!(made.count(), 0);
+    for status in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+        refused(status, Code::AlreadyExists, "EMAIL_TAKEN");
+        assert_eq!(status.get_details_error_info().unwrap().metadata["member_id"], member.id);
+    }
+    let mut base = calls.0;
+    let list = base.list(base.list_request(vec![eq("email", "one@example.com")])).await.unwrap();
+    assert_eq!(list.members.len(), 1);
+}
