@@ -1,12 +1,17 @@
 //! Test-only: an engine that fails at a chosen operation, for the tests of the layers above.
 //!
+//! It can also be slow: each operation takes its time, or all of them hang until they are let go.
+//!
 //! Every `get_many`, `scan` and `append` is one operation, counted from 1 when the wrapper is made. Running a scenario
 //! once without a fault tells how many operations it has; then each of them can be made to fail in turn.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use super::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Key, KeyRange, Value};
 
@@ -34,6 +39,32 @@ pub(crate) struct Faulty {
     plan: Mutex<Option<(u64, Fault)>>,
     failing_appends: AtomicU64,
     crashed: AtomicBool,
+    pace: Arc<Pace>,
+}
+
+/// How fast operations come to their end.
+struct Pace {
+    delay: Mutex<Option<Duration>>,
+    held: watch::Sender<bool>,
+    waiting: watch::Sender<u64>,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { delay: Mutex::new(None), held: watch::Sender::new(false), waiting: watch::Sender::new(0) }
+    }
+
+    async fn keep(&self) {
+        let delay = *self.delay.lock().unwrap();
+        if let Some(delay) = delay {
+            tokio::time::sleep(delay).await;
+        }
+        let mut held = self.held.subscribe();
+        if *held.borrow() {
+            self.waiting.send_modify(|waiting| *waiting += 1);
+        }
+        held.wait_for(|held| !held).await.unwrap();
+    }
 }
 
 impl Faulty {
@@ -45,6 +76,7 @@ impl Faulty {
             plan: Mutex::new(None),
             failing_appends: AtomicU64::new(0),
             crashed: AtomicBool::new(false),
+            pace: Arc::new(Pace::new()),
         }
     }
 
@@ -52,6 +84,26 @@ impl Faulty {
     pub(crate) fn fail_at(self, n: u64, fault: Fault) -> Self {
         *self.plan.lock().unwrap() = Some((n, fault));
         self
+    }
+
+    /// Makes each operation that begins from now on take at least this long.
+    pub(crate) fn delay_each(&self, delay: Option<Duration>) {
+        *self.pace.delay.lock().unwrap() = delay;
+    }
+
+    /// Lets no operation come to its end any more.
+    pub(crate) fn hold(&self) {
+        self.pace.held.send_replace(true);
+    }
+
+    /// Waits until an operation hangs.
+    pub(crate) async fn someone_waits(&self) {
+        self.pace.waiting.subscribe().wait_for(|waiting| *waiting > 0).await.unwrap();
+    }
+
+    /// Lets everything go that hangs.
+    pub(crate) fn release(&self) {
+        self.pace.held.send_replace(false);
     }
 
     /// How many operations there were.
@@ -94,6 +146,7 @@ fn injected() -> EngineError {
 #[async_trait]
 impl Engine for Faulty {
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, EngineError> {
+        self.pace.keep().await;
         self.before_read()?;
         self.inner.get_many(keys).await
     }
@@ -104,6 +157,7 @@ impl Engine for Faulty {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<(Key, Value)>, EngineError> {
+        self.pace.keep().await;
         self.before_read()?;
         self.inner.scan(range, direction, limit).await
     }
@@ -119,7 +173,13 @@ impl Engine for Faulty {
                 let one_less = |n: u64| n.checked_sub(1);
                 match self.failing_appends.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
                     Ok(_) => failed(injected()),
-                    Err(_) => self.inner.append(batch),
+                    Err(_) => {
+                        let (append, pace) = (self.inner.append(batch), Arc::clone(&self.pace));
+                        Box::pin(async move {
+                            pace.keep().await;
+                            append.await
+                        })
+                    }
                 }
             }
             Some(Fault::Error(error)) => failed(error),

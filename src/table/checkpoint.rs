@@ -187,11 +187,14 @@ impl<'a> Work<'a> {
             }
             images.push((bucket, Image::new(kind, &entries)));
         }
-        if let Some(state) = self.stored.lookups.get_mut(usize::from(kind.number())) {
+        let mut stored = self.stored.clone();
+        if let Some(state) = stored.lookups.get_mut(usize::from(kind.number())) {
             state.buckets = count;
         }
-        batch.put(key::index(base), self.stored.encode());
+        batch.put(key::index(base), stored.encode());
         let durable = self.shared.engine.append(batch).await?;
+        // Not before: the next checkpoint goes by what is really stored.
+        self.stored = stored;
         let mut published = self.shared.published.write().await;
         durable.publish();
         published.replace_buckets(kind, count, images);
@@ -212,6 +215,13 @@ impl<'a> Work<'a> {
                 Ok(())
             })
             .await?;
+        }
+        if !self.given_up.is_empty() {
+            // Together with the word that they are gone: after a crash the rest of a field must not pass for all of it.
+            let stored = IndexState { unindexed: self.target.unindexed.clone(), ..self.stored.clone() };
+            batch.put(key::index(base), stored.encode());
+            self.shared.engine.commit(std::mem::take(&mut batch)).await?;
+            self.stored = stored;
         }
         for (field, value, chunk, rows) in &self.chunks {
             let key = key::set(base, field.number(), value, *chunk);

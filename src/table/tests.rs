@@ -1,6 +1,8 @@
 //! The table against a reference: plain rows searched from end to end, under random requests, checkpoints, reopenings
 //! and crashes. Same answers, always.
 
+mod faults;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,0 +1,257 @@
+//! The engine fails under the table: at every operation of a scenario in turn, or it is slow, or the clock goes back.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::engine::EngineError;
+use crate::engine::faulty::{Fault, Faulty};
+
+/// What a step answered.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Rows(Vec<(Outcome, Option<u64>)>, u64),
+    Deleted(u64, u64),
+    Done,
+}
+
+fn scenario() -> Vec<Step> {
+    let upsert = |numbers: std::ops::Range<u16>, tier, mode| Step::Upsert {
+        rows: numbers
+            .map(|n| SmallRow {
+                ref_: Some(n),
+                email: Some(Some(n)),
+                worker_id: None,
+                tier: Some(tier),
+                status: None,
+                if_revision: None,
+            })
+            .collect(),
+        options: UpsertOptions::default(),
+        mode,
+    };
+    vec![
+        upsert(0..50, 0, WriteMode::Partial),
+        Step::Checkpoint,
+        upsert(30..90, 1, WriteMode::Atomic),
+        Step::Delete { rows: vec![3, 40, 70], refs: vec![5, 6] },
+        Step::Checkpoint,
+        upsert(0..40, 2, WriteMode::Partial),
+        Step::Reopen,
+        upsert(35..45, 3, WriteMode::Atomic),
+        Step::Delete { rows: (80..90).collect(), refs: vec![] },
+    ]
+}
+
+async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableError> {
+    match step {
+        Step::Upsert { rows, options, mode } => {
+            let rows = rows.iter().map(|row| Ok(member_row(row))).collect();
+            let request = UpsertRequest { rows, options: *options, mode: *mode, deadline: None };
+            let reply = subject.base.upsert(request).await?;
+            let outcomes = reply.outcomes.iter().map(|o| (o.outcome, o.row.map(|row| row.0))).collect();
+            Ok(Answer::Rows(outcomes, reply.revision))
+        }
+        Step::Delete { rows, refs } => {
+            let rows = rows.iter().map(|row| Row(u64::from(*row))).collect();
+            let refs = refs.iter().map(|n| ref_of(*n)).collect();
+            let reply = subject.base.delete(DeleteRequest { rows, refs, deadline: None }).await?;
+            Ok(Answer::Deleted(reply.deleted, reply.revision))
+        }
+        Step::Checkpoint => subject.base.checkpoint().await.map(|()| Answer::Done),
+        Step::Reopen | Step::Crash => {
+            let closed = subject.base.close().await;
+            subject.reopen().await?;
+            closed.map(|()| Answer::Done)
+        }
+    }
+}
+
+fn expect(reference: &mut Reference, step: &Step, now: Timestamp) -> Answer {
+    match step {
+        Step::Upsert { rows, options, mode } => {
+            let rows: Vec<MemberRow> = rows.iter().map(member_row).collect();
+            Answer::Rows(reference.upsert(&rows, options, *mode, now), reference.revision)
+        }
+        Step::Delete { rows, refs } => {
+            let rows: Vec<Row> = rows.iter().map(|row| Row(u64::from(*row))).collect();
+            let refs: Vec<Ref> = refs.iter().map(|n| ref_of(*n)).collect();
+            Answer::Deleted(reference.delete(&rows, &refs), reference.revision)
+        }
+        Step::Checkpoint | Step::Reopen | Step::Crash => Answer::Done,
+    }
+}
+
+impl Subject {
+    /// Opens table and base again; a failure of the engine meets an operator who tries once more.
+    async fn reopen(&mut self) -> Result<(), TableError> {
+        let time = Arc::clone(&self.clock);
+        let clock: Clock = Arc::new(move || Timestamp::from_micros(time.load(Ordering::Relaxed)));
+        for tries in 0.. {
+            let opened = async {
+                let table =
+                    Table::open(Arc::clone(&self.engine), Arc::clone(&clock), TableConfig::default()).await?;
+                let base = table.base(self.base.number()).await?;
+                Ok((table, base))
+            };
+            match opened.await {
+                Ok((table, base)) => {
+                    (self.table, self.base) = (table, base);
+                    return Ok(());
+                }
+                Err(error) if tries > 0 => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs the scenario with a fault at operation `n`; whether it happened.
+async fn survives(n: u64, fault: Fault) -> bool {
+    let mut subject = Subject::new().await;
+    let inner = Arc::clone(&subject.engine);
+    let dies = matches!(fault, Fault::CrashBefore | Fault::CrashAfter);
+    let context = format!("{fault:?} at operation {n}");
+    let faulty = Arc::new(Faulty::new(Arc::clone(&inner)).fail_at(n, fault.clone()));
+    subject.engine = Arc::clone(&faulty) as Arc<dyn Engine>;
+    let mut alive = subject.reopen().await.is_ok();
+    let mut reference = Reference::default();
+    // What a step that was not answered would have led to.
+    let mut in_doubt = None;
+    for step in scenario() {
+        if !alive {
+            break;
+        }
+        let now = Timestamp::from_micros(subject.clock.fetch_add(1, Ordering::Relaxed) + 1);
+        let mut after = reference.clone();
+        let expected = expect(&mut after, &step, now);
+        match perform(&mut subject, &step).await {
+            Ok(answer) => {
+                assert_eq!(answer, expected, "{context}: {step:?}");
+                reference = after;
+            }
+            Err(error) => {
+                assert!(matches!(error, TableError::Engine(_)), "{context}: {error:?}");
+                in_doubt = (fault == Fault::CrashAfter).then_some(after);
+                alive = !dies;
+            }
+        }
+    }
+    subject.engine = inner;
+    subject.reopen().await.unwrap();
+    let found = subject.base.view().await.revision();
+    let reference = in_doubt.filter(|after| after.revision == found).unwrap_or(reference);
+    subject.compare(&reference).await;
+    faulty.has_failed()
+}
+
+/// Every operation fails in turn, until the scenario ends before the fault comes.
+fn at_every_operation(fault: &Fault) {
+    block_on(async {
+        let mut n = 1;
+        while survives(n, fault.clone()).await {
+            n += 1;
+        }
+        assert!(n > 30, "the scenario has only {n} operations");
+    });
+}
+
+#[test]
+fn any_operation_may_fail_and_what_was_answered_stands() {
+    at_every_operation(&Fault::Error(EngineError::Io("injected".to_owned())));
+}
+
+#[test]
+fn any_write_may_fail_with_those_after_it_and_what_was_answered_stands() {
+    at_every_operation(&Fault::FailedWrite { also: 1 });
+}
+
+#[test]
+fn the_process_may_die_before_any_operation() {
+    at_every_operation(&Fault::CrashBefore);
+}
+
+#[test]
+fn the_process_may_die_after_any_operation() {
+    at_every_operation(&Fault::CrashAfter);
+}
+
+#[test]
+fn the_time_of_commits_never_goes_back_with_the_clock() {
+    block_on(async {
+        let subject = Subject::new().await;
+        subject.clock.store(1_000, Ordering::Relaxed);
+        subject.upsert(&[plain_row(1)], UpsertOptions::default(), WriteMode::Partial).await;
+        subject.clock.store(10, Ordering::Relaxed);
+        subject.upsert(&[plain_row(2)], UpsertOptions::default(), WriteMode::Partial).await;
+        let rename =
+            SettingsRequest { name: Some(BaseName::parse("later").unwrap()), ..SettingsRequest::default() };
+        let summary = subject.base.change_settings(rename).await.unwrap();
+        assert_eq!(summary.updated_at, Timestamp::from_micros(1_000));
+        let members = subject.base.view().await.members(&[Row(0), Row(1)]).await.unwrap();
+        let times: Vec<i64> = members.iter().map(|(_, member)| member.created_at.micros()).collect();
+        assert_eq!(times, [1_000, 1_000]);
+        // And neither after a restart, which has nothing but the header to know it from.
+        let mut subject = subject;
+        subject.crash().await;
+        subject.upsert(&[plain_row(3)], UpsertOptions::default(), WriteMode::Partial).await;
+        let members = subject.base.view().await.members(&[Row(2)]).await.unwrap();
+        assert_eq!(members[0].1.created_at, Timestamp::from_micros(1_000));
+        crate::table::audit::tests::assert_sound(&subject.engine).await;
+    });
+}
+
+#[test]
+fn on_a_slow_disk_answers_are_the_same() {
+    block_on(async {
+        let (mut subject, slow) = Subject::on_a_slow_disk().await;
+        slow.delay_each(Some(Duration::from_millis(1)));
+        let mut reference = Reference::default();
+        for step in scenario() {
+            let now = Timestamp::from_micros(subject.clock.fetch_add(1, Ordering::Relaxed) + 1);
+            let expected = expect(&mut reference, &step, now);
+            assert_eq!(perform(&mut subject, &step).await.unwrap(), expected);
+        }
+        slow.delay_each(None);
+        subject.compare(&reference).await;
+    });
+}
+
+#[test]
+fn a_deadline_that_passes_while_the_disk_hangs_is_told_and_nothing_of_its_request_is_written() {
+    block_on(async {
+        let (subject, slow) = Subject::on_a_slow_disk().await;
+        let request = |n: u16, deadline| UpsertRequest {
+            rows: vec![Ok(plain_row(n))],
+            options: UpsertOptions::default(),
+            mode: WriteMode::Partial,
+            deadline,
+        };
+        // One request waits for the disk, the others for their turns.
+        slow.hold();
+        let deadline = Instant::now() + Duration::from_millis(20);
+        let first = subject.base.begin_upsert(request(1, None)).await.unwrap();
+        slow.someone_waits().await;
+        let late = subject.base.begin_upsert(request(2, Some(deadline))).await.unwrap();
+        let patient = subject.base.begin_upsert(request(3, None)).await.unwrap();
+        while Instant::now() <= deadline {
+            tokio::task::yield_now().await;
+        }
+        slow.release();
+        assert_eq!(first.answer().await.unwrap().outcomes[0].row, Some(Row(0)));
+        assert_eq!(late.answer().await, Err(TableError::DeadlinePassed));
+        assert_eq!(patient.answer().await.unwrap().outcomes[0].row, Some(Row(1)));
+        let found = subject.base.view().await.find(&[MemberKey::Ref(ref_of(2))]).await.unwrap();
+        assert_eq!(found, [None]);
+    });
+}
+
+impl Subject {
+    async fn on_a_slow_disk() -> (Self, Arc<Faulty>) {
+        let mut subject = Self::new().await;
+        let slow = Arc::new(Faulty::new(Arc::clone(&subject.engine)));
+        subject.engine = Arc::clone(&slow) as Arc<dyn Engine>;
+        subject.reopen().await.unwrap();
+        (subject, slow)
+    }
+}
