@@ -4,7 +4,7 @@
 //! Writers own their refs, so what may be there is known exactly: what was acknowledged, or what was under way at the kill.
 
 mod model;
-mod writer;
+pub mod writer;
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;

@@ -15,4 +15,5 @@ mod cli;
 mod grpc;
 mod harness;
 mod kill;
+mod linearizable;
 mod process;
