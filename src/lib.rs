@@ -27,6 +27,8 @@ pub mod cli;
 pub mod config;
 pub mod directory;
 pub mod engine;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod model;
 pub mod schema;
 pub mod server;

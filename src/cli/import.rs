@@ -8,6 +8,7 @@ mod chunks;
 mod columns;
 mod csv;
 mod failed;
+pub(crate) mod fuzz;
 mod ndjson;
 mod progress;
 mod records;

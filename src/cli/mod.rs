@@ -18,6 +18,7 @@ mod token;
 use std::process::ExitCode;
 
 pub use error::Error;
+pub(crate) use import::fuzz;
 
 /// The arguments make no sense, or a setting is wrong.
 pub const EXIT_USAGE: u8 = 64;

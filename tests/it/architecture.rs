@@ -32,7 +32,7 @@ const NAMES: [(&str, &[&str]); 9] = [
     ("StatusCode", &["api"]),
     ("clap::", &["cli", "main.rs"]),
     ("roaring::", &["table", "schema"]),
-    ("crate::engine::sled", &["engine", "server"]),
+    ("crate::engine::sled", &["engine", "server", "fuzz.rs"]),
     ("crate::engine::memory", &["engine", "server"]),
     ("publisher.storage.v1", &["schema"]),
 ];

@@ -10,6 +10,7 @@ mod convert;
 pub mod edge;
 mod edit;
 mod export;
+pub(crate) mod fuzz;
 mod import;
 mod member_bases;
 mod members;

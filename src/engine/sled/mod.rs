@@ -28,6 +28,7 @@ mod disk;
 #[cfg(test)]
 pub(crate) mod faults;
 mod files;
+pub(crate) mod fuzz;
 mod open;
 mod payload;
 mod reader;

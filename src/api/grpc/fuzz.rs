@@ -1,0 +1,29 @@
+//! Doors for fuzzing what callers send, see [`crate::fuzz`].
+
+use prost::Message;
+
+use super::{convert, v1};
+use crate::model::{BaseNumber, Cursor, CursorKey, Date, Filter, IdKey, MatchBy, Sealer, cursor};
+
+/// Reads `bytes` as a request for a list: its filters, and its cursor under what they are bound to.
+pub(crate) fn filter(bytes: &[u8]) {
+    let Ok(request) = v1::ListMembersRequest::decode(bytes) else { return };
+    let page = convert::list::page(request.pagination, request.sorts);
+    let raw = convert::value::filters(request.filters);
+    let (sealer, base) = (Sealer::new(IdKey([7; 16])), BaseNumber(1));
+    let key = CursorKey([9; 16]);
+    if let Ok(filter) = Filter::parse_members(raw.clone(), &sealer, base) {
+        let binding = cursor::binding(&key, base, &filter, crate::model::Direction::Ascending);
+        let _ = page.cursor.map(|cursor| Cursor::open(&cursor, &key, binding));
+    }
+    let _ = Filter::parse_bases(raw, &sealer);
+}
+
+/// Reads `bytes` as a request with rows.
+pub(crate) fn rows(bytes: &[u8]) {
+    let Ok(request) = v1::BulkUpsertMembersRequest::decode(bytes) else { return };
+    let Ok(today) = Date::parse("2026-01-31") else { return };
+    for row in request.members {
+        let _ = convert::input::row(row, MatchBy::Ref, today);
+    }
+}

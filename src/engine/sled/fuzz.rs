@@ -1,0 +1,73 @@
+//! Doors for fuzzing the log, see [`crate::fuzz`].
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use rustix::fs::{MemfdFlags, memfd_create};
+
+use super::super::EngineError;
+use super::payload::{self, Payload};
+use super::segment::{self, Segment};
+use super::{reader, record};
+
+/// Reads `bytes` as a segment of the log, as an open does: as they are, and with every checksum put right, which takes
+/// damage past the checksums that nearly all of it would end at.
+pub(crate) fn segment(bytes: &[u8]) {
+    read(bytes);
+    let header = segment::Header { sequence: 1, id: 0, timeline: [0; 16], first: 1 };
+    let mut whole = header.encode().to_vec();
+    whole.extend_from_slice(bytes.get(segment::HEADER_BYTES..).unwrap_or_default());
+    seal(&mut whole, header.seed());
+    read(&whole);
+}
+
+/// Reads `bytes` as what a record carries, plain, and as a zstd frame of an announced length.
+pub(crate) fn payload(bytes: &[u8]) {
+    let stored = Bytes::copy_from_slice(bytes);
+    let _ = payload::decode(&Payload { stored: stored.clone(), plain_len: None });
+    for plain_len in [bytes.len().saturating_mul(8), payload::MAX_PAYLOAD_BYTES + 1] {
+        let _ = payload::decode(&Payload { stored: stored.clone(), plain_len: Some(plain_len) });
+    }
+}
+
+fn read(bytes: &[u8]) {
+    let head = bytes.get(..segment::HEADER_BYTES).and_then(|head| head.try_into().ok());
+    let Some(Ok(Some(header))) = head.map(segment::Header::decode) else { return };
+    let Some(file) = in_memory(bytes) else { return };
+    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    let segments = [Segment { path, header }];
+    let Ok(end) = reader::find_end(&segments, header.first.saturating_sub(1)) else { return };
+    let after = header.first.saturating_sub(1);
+    let _ = reader::replay(&segments, after, end.last, |_, _| Ok::<(), EngineError>(()));
+}
+
+/// A file that is nowhere on a disk.
+fn in_memory(bytes: &[u8]) -> Option<File> {
+    let mut file = File::from(memfd_create("segment", MemfdFlags::CLOEXEC).ok()?);
+    file.write_all(bytes).ok()?;
+    Some(file)
+}
+
+/// Puts the checksum of every record right that is long enough for what it says of its length.
+fn seal(segment: &mut [u8], seed: u32) {
+    let mut rest = segment.get_mut(segment::HEADER_BYTES..).unwrap_or_default();
+    while let Some(fixed) = rest.first_chunk::<{ record::HEADER_BYTES }>() {
+        let bytes = record::Header::decode(fixed)
+            .map_or(record::ALIGN, |header| record::HEADER_BYTES.saturating_add(header.rest_bytes()));
+        if bytes > rest.len() {
+            return;
+        }
+        let (one, others) = rest.split_at_mut(bytes);
+        let stored_len = one.get(12..16).and_then(|len| len.try_into().ok()).map_or(0, u32::from_le_bytes);
+        let end = usize::try_from(stored_len).unwrap_or(usize::MAX).saturating_add(record::HEADER_BYTES);
+        if let Some(sealed) = one.get(8..end) {
+            let crc = crc32c::crc32c_append(seed, sealed).to_le_bytes();
+            one.iter_mut().skip(4).zip(crc).for_each(|(place, byte)| *place = byte);
+        }
+        one.iter_mut().skip(end).for_each(|padding| *padding = 0);
+        rest = others;
+    }
+}

@@ -1,0 +1,79 @@
+//! Doors for fuzzing: each takes any bytes to the code that reads such bytes from outside or from disk. None may panic, nor
+//! take more memory than its input and the limits of what it reads allow.
+//!
+//! Not a part of the crate's interface. `fuzz/` and `tests/it/fuzz.rs` are the only users.
+
+use crate::api::grpc::fuzz as wire;
+use crate::engine::sled::fuzz as log;
+use crate::model::{Cursor, CursorKey, IdKey, Sealer};
+use crate::schema::bucket::Width;
+use crate::schema::commit::CommitPart;
+use crate::schema::header::Header;
+use crate::schema::index::{IndexState, decode_chunk};
+use crate::schema::meta::{self, Meta};
+use crate::schema::{block, bucket, key, member};
+
+/// A target: its name, which is also that of the folder with its seeds, and its door.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 7] = [
+    ("log", log::segment),
+    ("payload", log::payload),
+    ("records", records),
+    ("filter", wire::filter),
+    ("rows", wire::rows),
+    ("texts", texts),
+    ("csv", crate::cli::fuzz::files),
+];
+
+/// Runs the target of this name.
+///
+/// # Panics
+///
+/// If there is none, or if the target found what it is looking for.
+pub fn run(name: &str, bytes: &[u8]) {
+    let target = TARGETS.iter().find(|(of, _)| *of == name);
+    assert!(target.is_some(), "there is no target {name}");
+    target.into_iter().for_each(|(_, target)| target(bytes));
+}
+
+/// Every stored record, and every key.
+fn records(bytes: &[u8]) {
+    let shared = bytes::Bytes::copy_from_slice(bytes);
+    if let Ok(mut block) = block::Block::decode_first(&shared) {
+        let _ = block.decode_more(&shared);
+        // What was read can be written.
+        let _ = block.encode();
+    }
+    if let Ok(member) = member::decode(bytes) {
+        let _ = member::encode(&member);
+    }
+    for width in [Width::Plain, Width::Fingerprint] {
+        let _ = bucket::decode(width, bytes);
+        let _ = bucket::find(width, bytes, 0).map(Iterator::count);
+    }
+    if let Ok(mut part) = CommitPart::open(bytes) {
+        while let Ok(Some(_)) = part.next_change() {}
+    }
+    let _ = Header::decode(bytes).map(|header| header.encode());
+    let _ = IndexState::decode(bytes).map(|state| state.encode());
+    let _ = decode_chunk(bytes);
+    let _ = Meta::format(bytes);
+    let _ = Meta::decode(bytes).map(|meta| meta.encode());
+    let _ = meta::decode_next_base(bytes);
+    let _ =
+        (key::header_base(bytes), key::commit_revision(bytes), key::set_parts(bytes), key::base_of(bytes));
+    let _ = (key::block_parts(bytes), key::commit_parts(bytes), key::bucket_parts(bytes));
+}
+
+/// Cursors and ids, which callers send as text.
+fn texts(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let sealer = Sealer::new(IdKey([7; 16]));
+    if let Ok((base, row)) = sealer.open_member(&text) {
+        let _ = sealer.member_id(base, row);
+    }
+    let _ = sealer.open_base(&text);
+    let _ = Cursor::open(&text, &CursorKey([9; 16]), 0);
+}
