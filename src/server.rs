@@ -24,7 +24,7 @@ use self::front::Front;
 pub use self::tokens::{Wanted as WantedToken, create_token};
 use crate::config::Config;
 use crate::directory::{Error, Gate};
-use crate::table::{Table, TableError};
+use crate::table::{AuditReport, Table, TableError};
 
 /// Fewest worker threads: reads may wait for the disk on them.
 const WORKERS_MIN: usize = 4;
@@ -72,6 +72,17 @@ pub enum ServeError {
     /// The runtime or the signals cannot be set up.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
+}
+
+/// Opens the store that nobody serves, as a start does, and closes it again; where it is to be looked at in depth, with an
+/// audit of everything in between. `progress` is told what goes on.
+pub async fn check(
+    config: &Config,
+    in_depth: bool,
+    progress: &(dyn Fn(String) + Sync),
+) -> Result<Option<AuditReport>, ServeError> {
+    let open = |source| ServeError::Open { data: config.data.display().to_string(), source };
+    store::check(config, in_depth, progress).await.map_err(open)
 }
 
 /// Threads that a runtime should have to serve well.

@@ -1,10 +1,11 @@
 //! The command line, one file per subcommand.
 //!
-//! Everything but `serve` and `token` is a client like any other: it speaks to a server through the generated code alone, and works
-//! against a remote one. Only `client` names the gRPC library and its status codes.
+//! Everything but `serve`, `token` and `check` is a client like any other: it speaks to a server through the generated code
+//! alone, and works against a remote one. Only `client` names the gRPC library and its status codes.
 
 mod base;
 mod bench;
+mod check;
 mod client;
 mod error;
 mod export;
@@ -53,6 +54,8 @@ enum Command {
     Get(get::Args),
     /// Makes tokens, without a server
     Token(token::Args),
+    /// Opens a store that nobody serves, and says whether it is as it has to be
+    Check(check::Args),
     /// Loads a server with generated members and measures it
     Bench(bench::Args),
 }
@@ -65,6 +68,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Export(args) => export::run(args).await,
         Command::Get(args) => get::run(args).await,
         Command::Token(args) => token::run(args).await,
+        Command::Check(args) => check::run(args).await,
         Command::Bench(args) => bench::run(args).await,
     };
     result.unwrap_or_else(|error| {

@@ -10,7 +10,7 @@ use crate::engine::memory::MemoryEngine;
 use crate::engine::sled::{SledConfig, SledEngine};
 use crate::engine::{Engine, EngineError};
 use crate::model::Timestamp;
-use crate::table::{Clock, Table, TableConfig, TableError};
+use crate::table::{AuditConfig, AuditReport, Clock, Table, TableConfig, TableError, audit};
 
 /// The share of the memory that is the engine's cache; its heap is somewhat more than that.
 const CACHE_SHARE: (u64, u64) = (1, 8);
@@ -30,6 +30,19 @@ pub async fn open(config: &Config) -> Result<Arc<Table>, TableError> {
     let table = open_with_progress(config).await?;
     tokio::spawn(keep_house(Arc::downgrade(&table)));
     Ok(table)
+}
+
+/// Opens the store and closes it again, with an audit in between if it is to be looked at in depth.
+pub async fn check(
+    config: &Config,
+    in_depth: bool,
+    progress: &(dyn Fn(String) + Sync),
+) -> Result<Option<AuditReport>, TableError> {
+    let engine = engine(config).await?;
+    let how = AuditConfig::new(clock()(), micros(config.delete_retention));
+    let report = if in_depth { Some(audit(&engine, &how, progress).await) } else { None };
+    engine.close().await?;
+    report.transpose()
 }
 
 /// Purges, drops old commits and closes idle bases now and then.

@@ -1,6 +1,6 @@
 //! What an audit can find, as data: each finding names the place and the rule that does not hold.
 
-use crate::model::{BaseNumber, Status};
+use crate::model::{BaseNumber, Sealer, Status};
 use crate::schema::SchemaError;
 use crate::table::lookup::LookupKind;
 use crate::table::sets::SetField;
@@ -10,15 +10,18 @@ use crate::table::sets::SetField;
 pub struct Finding {
     /// The base that it is about; none where it is about the store as a whole.
     pub base: Option<BaseNumber>,
+    /// The id of that base, as clients know it; none where the keys that ids are made with are lost.
+    pub base_id: Option<String>,
     /// What it is.
     pub damage: Damage,
 }
 
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.base {
-            Some(base) => write!(f, "base {}: {}", base.0, self.damage),
-            None => write!(f, "{}", self.damage),
+        match (&self.base_id, self.base) {
+            (Some(id), _) => write!(f, "memberbase {id}: {}", self.damage),
+            (None, Some(base)) => write!(f, "memberbase number {}: {}", base.0, self.damage),
+            (None, None) => write!(f, "{}", self.damage),
         }
     }
 }
@@ -294,8 +297,9 @@ pub enum Damage {
 }
 
 /// Notes findings, up to a limit; further ones are counted only.
-#[derive(Debug)]
 pub(super) struct Findings {
+    /// Makes the ids of bases.
+    pub(super) sealer: Option<Sealer>,
     pub(super) list: Vec<Finding>,
     pub(super) more: u64,
     most: usize,
@@ -303,12 +307,13 @@ pub(super) struct Findings {
 
 impl Findings {
     pub(super) fn new(most: usize) -> Self {
-        Self { list: Vec::new(), more: 0, most }
+        Self { sealer: None, list: Vec::new(), more: 0, most }
     }
 
     pub(super) fn add(&mut self, base: Option<BaseNumber>, damage: Damage) {
         if self.list.len() < self.most {
-            self.list.push(Finding { base, damage });
+            let base_id = base.zip(self.sealer.as_ref()).map(|(base, sealer)| sealer.base_id(base));
+            self.list.push(Finding { base, base_id, damage });
         } else {
             self.more += 1;
         }

@@ -3,6 +3,7 @@
 use super::finding::hex;
 use super::{Audit, Damage};
 use crate::engine::{Direction, KeyRange};
+use crate::model::{IdKey, Sealer};
 use crate::schema::key;
 use crate::schema::meta::{self, Meta};
 use crate::table::TableError;
@@ -37,7 +38,10 @@ pub async fn check_meta(audit: &mut Audit<'_>) -> Result<Option<Hashes>, TableEr
         return Err(TableError::NewerFormat { found, supported: meta::FORMAT });
     }
     match Meta::decode(&bytes) {
-        Ok(meta) => Ok(Some(Hashes::new(&meta))),
+        Ok(meta) => {
+            audit.findings.sealer = Some(Sealer::new(IdKey(meta.id_key)));
+            Ok(Some(Hashes::new(&meta)))
+        }
         Err(error) => {
             audit.findings.add(None, Damage::Unreadable { key: hex(&key::meta()), error });
             Ok(None)

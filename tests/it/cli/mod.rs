@@ -1,6 +1,7 @@
 //! The program's commands as child processes, against a real server.
 
 mod bench;
+mod check;
 mod export;
 mod get;
 mod import;

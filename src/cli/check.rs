@@ -1,0 +1,66 @@
+//! `memberbase check`: whether a store that nobody serves is as it has to be.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::Error;
+use crate::config::Config;
+use crate::server;
+
+/// The arguments of `check`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The store is opened as a start of the server opens it: what a crash left behind is healed, and damage \
+                        that a crash does not explain is an error that names the file. Exit code 0: all is well; 1: something \
+                        was found; 74: the store cannot be opened."
+)]
+pub struct Args {
+    /// The data directory
+    #[arg(long, value_name = "FOLDER")]
+    data: PathBuf,
+    /// Check every invariant as well: records, lookups, sets, counters, and the log of commits
+    #[arg(long)]
+    deep: bool,
+    /// Memory to use [default: 512MiB]
+    #[arg(long, value_name = "BYTES")]
+    memory: Option<String>,
+    /// How long deleted memberbases can be brought back; older ones are not checked [default: 30d]
+    #[arg(long, value_name = "TIME")]
+    delete_retention: Option<String>,
+}
+
+/// Checks, and prints what was looked at and what was found.
+pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    if !args.data.is_dir() {
+        return Err(Error::Usage(format!("there is no data directory {}", args.data.display())));
+    }
+    let config = load(&args)?;
+    let Some(report) = server::check(&config, args.deep, &|line| eprintln!("{line}")).await? else {
+        println!("the store opens");
+        return Ok(ExitCode::SUCCESS);
+    };
+    report.findings.iter().for_each(|finding| println!("{finding}"));
+    if report.more_findings > 0 {
+        println!("and {} more", report.more_findings);
+    }
+    println!("memberbases {}", report.bases);
+    println!("memberbases past their grace period, not checked {}", report.past_grace);
+    println!("members {}", report.members);
+    println!("entries of lookups {}", report.entries);
+    println!("commits {}", report.commits);
+    let findings =
+        u64::try_from(report.findings.len()).unwrap_or(u64::MAX).saturating_add(report.more_findings);
+    println!("findings {findings}");
+    Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn load(args: &Args) -> Result<Config, Error> {
+    let given = [
+        ("data", Some(args.data.display().to_string())),
+        ("memory", args.memory.clone()),
+        ("delete-retention", args.delete_retention.clone()),
+    ];
+    let flags: BTreeMap<_, _> = given.into_iter().filter_map(|(key, text)| Some((key, text?))).collect();
+    Config::load(&flags, |_| None, None).map_err(|problems| Error::Usage(problems.to_string()))
+}

@@ -1,0 +1,42 @@
+//! `memberbase check` on a store that was served.
+
+use memberbase::api::grpc::v1;
+use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
+use rustix::process::Signal;
+
+use super::memberbase;
+use crate::harness::{Process, connect, members, rows};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_is_checked_in_depth_after_a_kill_and_not_while_it_is_served() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Process::serve(data.path());
+    let channel = connect(&server.address).await;
+    let request = v1::CreateMemberBaseRequest { name: "Checked".into(), ..Default::default() };
+    let mut bases = MemberBaseServiceClient::new(channel.clone());
+    let base = bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id;
+    let request =
+        v1::BulkUpsertMembersRequest { member_base_id: base, members: rows("m", 300), ..Default::default() };
+    members(&channel).bulk_upsert_members(request).await.unwrap();
+
+    let folder = data.path().to_str().unwrap();
+    let served = memberbase(&["check", "--data", folder]).await.expect(74);
+    assert!(served.stderr.contains("in use"), "{}", served.stderr);
+    server.signal(Signal::KILL);
+    server.wait();
+
+    let deep = memberbase(&["check", "--deep", "--data", folder]).await.expect(0);
+    let expected = "members 300\nentries of lookups 600\ncommits 1\nfindings 0\n";
+    assert!(deep.stdout.ends_with(expected), "{}", deep.stdout);
+    let shallow = memberbase(&["check", "--data", folder]).await.expect(0);
+    assert_eq!(shallow.stdout, "the store opens\n");
+}
+
+#[tokio::test]
+async fn a_data_directory_that_is_not_there_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("nothing");
+    let refused = memberbase(&["check", "--data", data.to_str().unwrap()]).await.expect(64);
+    assert!(refused.stderr.contains("there is no data directory"), "{}", refused.stderr);
+    assert!(!data.exists());
+}
