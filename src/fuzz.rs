@@ -11,7 +11,7 @@ use crate::schema::commit::CommitPart;
 use crate::schema::header::Header;
 use crate::schema::index::{IndexState, decode_chunk};
 use crate::schema::meta::{self, Meta};
-use crate::schema::{block, bucket, key, member};
+use crate::schema::{block, bucket, key, member, token};
 
 /// A target: its name, which is also that of the folder with its seeds, and its door.
 pub type Target = (&'static str, fn(&[u8]));
@@ -62,8 +62,11 @@ fn records(bytes: &[u8]) {
     let _ = Meta::format(bytes);
     let _ = Meta::decode(bytes).map(|meta| meta.encode());
     let _ = meta::decode_next_base(bytes);
+    let _ = token::decode(bytes).map(|(token, hash)| token::encode(&token, &hash));
+    let _ = token::decode_use(bytes);
     let _ =
         (key::header_base(bytes), key::commit_revision(bytes), key::set_parts(bytes), key::base_of(bytes));
+    let _ = (key::token_number(bytes), key::token_use_number(bytes));
     let _ = (key::block_parts(bytes), key::commit_parts(bytes), key::bucket_parts(bytes));
 }
 

@@ -67,6 +67,18 @@ pub fn token_use(number: u32) -> Key {
     numbered(TOKEN_USE, number)
 }
 
+/// When each token was last used.
+#[must_use]
+pub fn token_uses() -> KeyRange {
+    KeyRange::prefix(&[TOKEN_USE])
+}
+
+/// The number in the key of a token's last use.
+#[must_use]
+pub fn token_use_number(key: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(key.strip_prefix(&[TOKEN_USE])?.try_into().ok()?))
+}
+
 /// The number in the key of a token.
 #[must_use]
 pub fn token_number(key: &[u8]) -> Option<u32> {
@@ -269,7 +281,7 @@ pub fn unclaimed() -> Vec<KeyRange> {
         gaps.push(KeyRange { start, end: Bound::Excluded(vec![single]) });
         start = Bound::Excluded(vec![single]);
     }
-    for table in BASE_TABLES {
+    for table in [TOKEN, TOKEN_USE].into_iter().chain(BASE_TABLES) {
         gaps.push(KeyRange { start, end: Bound::Excluded(vec![table]) });
         start = Bound::Included(vec![table + 1]);
     }
@@ -364,6 +376,8 @@ mod tests {
         let known = [
             meta(),
             next_base(),
+            token(1),
+            token_use(1),
             header(BASE),
             block(BASE, 1, 0),
             commit(BASE, 1, 0),
@@ -376,7 +390,7 @@ mod tests {
         }
         for table in 0..=u8::MAX {
             let key = vec![table, 0];
-            let claimed = BASE_TABLES.contains(&table);
+            let claimed = BASE_TABLES.contains(&table) || [TOKEN, TOKEN_USE].contains(&table);
             assert_eq!(
                 unclaimed().iter().filter(|gap| within(gap, &key)).count(),
                 usize::from(!claimed),

@@ -9,6 +9,7 @@ was acknowledged before it; everything in the first SENT bytes may have reached 
 """
 import collections
 import json
+import logging
 import os
 import random
 import sys
@@ -217,6 +218,8 @@ def cut(path, done, sent):
 
 
 if __name__ == "__main__":
+    # The client library says what is wrong with a reply in its log alone.
+    logging.basicConfig()
     what, *arguments = sys.argv[1:]
     if what == "load":
         load(*arguments)

@@ -38,6 +38,14 @@ pub enum Damage {
         /// The number that the next base would get.
         next: u32,
     },
+    /// Tokens are numbered without a gap.
+    #[error("the tokens {from} to {to} are missing")]
+    TokensMissing {
+        /// The first of them.
+        from: u32,
+        /// The last of them.
+        to: u32,
+    },
     /// A key that is in no table, or has not the form of its table's keys.
     #[error("key {key} belongs to nothing")]
     UnknownKey {

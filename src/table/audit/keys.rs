@@ -4,8 +4,8 @@ use super::finding::hex;
 use super::{Audit, Damage};
 use crate::engine::{Direction, KeyRange};
 use crate::model::{IdKey, Sealer};
-use crate::schema::key;
 use crate::schema::meta::{self, Meta};
+use crate::schema::{key, token};
 use crate::table::TableError;
 use crate::table::hash::Hashes;
 use crate::table::replay::for_each;
@@ -47,6 +47,37 @@ pub async fn check_meta(audit: &mut Audit<'_>) -> Result<Option<Hashes>, TableEr
             Ok(None)
         }
     }
+}
+
+/// Reads every token, and when each was last used.
+pub async fn check_tokens(audit: &mut Audit<'_>) -> Result<(), TableError> {
+    let findings = &mut audit.findings;
+    let mut tokens: u32 = 0;
+    for_each(audit.engine, key::tokens(), |key, value| {
+        match (key::token_number(&key), token::decode(&value)) {
+            (None, _) => findings.unknown_key(None, &key),
+            (Some(number), decoded) => {
+                if number > tokens {
+                    findings.add(None, Damage::TokensMissing { from: tokens, to: number - 1 });
+                }
+                tokens = number.saturating_add(1);
+                if let Err(error) = decoded {
+                    findings.add(None, Damage::Unreadable { key: hex(&key), error });
+                }
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    for_each(audit.engine, key::token_uses(), |key, value| {
+        match (key::token_use_number(&key).filter(|number| *number < tokens), token::decode_use(&value)) {
+            (None, _) => findings.unknown_key(None, &key),
+            (_, Err(error)) => findings.add(None, Damage::Unreadable { key: hex(&key), error }),
+            (Some(_), Ok(_)) => {}
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Looks for keys of bases that have no header. One read per base and table.

@@ -103,6 +103,7 @@ pub async fn audit(
     };
     keys::check_unclaimed(&mut audit).await?;
     let hashes = keys::check_meta(&mut audit).await?;
+    keys::check_tokens(&mut audit).await?;
     keys::check_orphans(&mut audit).await?;
     base::check_all(&mut audit, hashes.as_ref()).await?;
     let Audit { mut report, findings, .. } = audit;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::engine::memory::MemoryEngine;
 use crate::engine::{Batch, Direction, Key, KeyRange, Value};
+use crate::model::token::{AccessLevel, SecretHash, Token, TokenId};
 use crate::model::{
     AttributePatch, AttributeValue, BaseName, BaseNumber, BaseSettings, Change, Email, MemberPatch,
     MemberRow, Ref, Row, Status, Tier, UpsertOptions, WorkerId,
@@ -14,7 +15,7 @@ use crate::schema::bucket::{self, Entry, Width};
 use crate::schema::commit::{self, CommitPart, CommitWriter};
 use crate::schema::header::Header;
 use crate::schema::index::{IndexState, decode_chunk, encode_chunk};
-use crate::schema::{key, member, meta};
+use crate::schema::{key, member, meta, token};
 use crate::table::lookup::LookupKind;
 use crate::table::sets::SetField;
 use crate::table::{DeleteRequest, SettingsRequest, Table, TableConfig, UpsertRequest, WriteMode};
@@ -66,6 +67,21 @@ fn row(n: u64) -> MemberRow {
     }
 }
 
+fn token_record(number: u32) -> Vec<u8> {
+    let made = Token {
+        id: TokenId(u128::from(number)),
+        access: AccessLevel::Write,
+        pii: false,
+        base: None,
+        description: None,
+        created_at: Timestamp::from_micros(1),
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    token::encode(&made, &SecretHash([7; 32]))
+}
+
 impl Store {
     async fn new() -> Self {
         let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
@@ -75,6 +91,10 @@ impl Store {
         for name in ["first", "second"] {
             store.table.create_base(BaseSettings::named(BaseName::parse(name).unwrap())).await.unwrap();
         }
+        for number in 0..3 {
+            store.set(key::token(number), Some(token_record(number))).await;
+        }
+        store.set(key::token_use(2), Some(token::encode_use(Timestamp::from_micros(9)))).await;
         store.upsert(BaseNumber(2), 0..1).await;
         store.upsert(BASE, 0..200).await;
         let base = store.table.base(BASE).await.unwrap();
@@ -163,9 +183,9 @@ async fn the_loss_of_any_key_is_found() {
     let store = Store::new().await;
     for (key, _) in store.all().await {
         let found = store.found_with(key.clone(), None).await;
-        // Old commits that the indexes have may go: the first of them, and nothing else. (A base's header without anything
-        // else of the base is what a purge leaves; there is none here.)
-        let may_go = key == key::commit(BASE, 1, 0);
+        // Old commits that the indexes have may go, the first of them; and when a token was used need not be known. (The
+        // loss of a header is not seen when nothing else of its base is left, as after a purge; there is none here.)
+        let may_go = key == key::commit(BASE, 1, 0) || key == key::token_use(2);
         assert_eq!(found.is_empty(), may_go, "{}: {found:#?}", finding::hex(&key));
     }
 }
@@ -218,6 +238,11 @@ async fn keys_that_belong_to_nothing_are_found() {
     ] {
         found!(store.found_with(key, Some(vec![1])).await, Damage::NoHeader { table: of, .. } if *of == table);
     }
+    found!(store.found_with(key::token(1), None).await, Damage::TokensMissing { from: 1, to: 1 });
+    found!(
+        store.found_with(key::token(4), Some(token_record(4))).await,
+        Damage::TokensMissing { from: 3, to: 3 }
+    );
     found!(store.found_with(key::meta(), None).await, Damage::MetaMissing);
     found!(
         store.found_with(key::next_base(), Some(meta::next_base(2))).await,
