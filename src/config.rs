@@ -32,6 +32,8 @@ pub struct Config {
     pub memory: u64,
     /// Bytes of the disk that are never written into.
     pub reserve: u64,
+    /// Bytes of the log since the last snapshot at which the next one is due, unless that one is larger.
+    pub snapshot_after: u64,
     /// How long calls under way may take when the server stops.
     pub grace: Duration,
     /// How much is logged.
@@ -54,6 +56,7 @@ impl Default for Config {
             engine: EngineKind::Sled,
             memory: 512 * MIB,
             reserve: 512 * MIB,
+            snapshot_after: 1024 * MIB,
             grace: Duration::from_secs(20),
             log: LevelFilter::INFO,
             commit_retention: 30 * DAY,
@@ -74,12 +77,13 @@ pub enum EngineKind {
 }
 
 /// The key of every setting.
-pub const KEYS: [&str; 11] = [
+pub const KEYS: [&str; 12] = [
     "listen",
     "data",
     "engine",
     "memory",
     "reserve",
+    "snapshot-after",
     "grace",
     "log",
     "commit-retention",
@@ -138,6 +142,7 @@ impl Config {
             "engine" => self.engine = engine(text)?,
             "memory" => self.memory = units::bytes(text)?,
             "reserve" => self.reserve = units::bytes(text)?,
+            "snapshot-after" => self.snapshot_after = units::bytes(text)?,
             "grace" => self.grace = units::duration(text)?,
             "log" => {
                 self.log =
@@ -240,7 +245,7 @@ mod tests {
             "listen" => "127.0.0.1:0",
             "data" => "/tmp/x",
             "engine" => "memory",
-            "memory" | "reserve" => "100MiB",
+            "memory" | "reserve" | "snapshot-after" => "100MiB",
             "log" => "debug",
             "insecure-no-auth" | "insecure-plaintext" => "true",
             _ => "3h",

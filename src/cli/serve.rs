@@ -32,6 +32,10 @@ pub struct Args {
     /// Free space of the disk that is never written into [default: 512MiB]
     #[arg(long, value_name = "BYTES")]
     reserve: Option<String>,
+    /// A snapshot of the store is made, and older log removed, once the log has grown by this much, and by more than the
+    /// last snapshot [default: 1GiB]
+    #[arg(long, value_name = "BYTES")]
+    snapshot_after: Option<String>,
     /// How long calls under way may take when the server stops [default: 20s]
     #[arg(long, value_name = "TIME")]
     grace: Option<String>,
@@ -77,6 +81,7 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("engine", args.engine),
         ("memory", args.memory),
         ("reserve", args.reserve),
+        ("snapshot-after", args.snapshot_after),
         ("grace", args.grace),
         ("log", args.log),
         ("commit-retention", args.commit_retention),

@@ -82,6 +82,7 @@ async fn engine(config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
             let mut settings = SledConfig::new(&config.data);
             settings.cache_bytes = share(config.memory, CACHE_SHARE);
             settings.reserve_bytes = config.reserve;
+            settings.snapshot_after_bytes = config.snapshot_after;
             // Opening reads the whole log since the last confirmed position.
             let opened = tokio::task::spawn_blocking(move || {
                 SledEngine::open(settings, |line| tracing::info!("{line}"))

@@ -13,7 +13,7 @@ use super::super::EngineError;
 use super::super::pending::Ops;
 use super::backlog::Stop;
 use super::restore::{self, Source};
-use super::{Shared, bounded, confirmed, segment, working};
+use super::{Shared, bounded, confirmed, segment, snapshot, working};
 
 /// How much is applied at a time: long enough that a key written again and again is written to sled once.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
@@ -178,8 +178,9 @@ impl Shared {
         let log_dir = self.config.log_dir();
         let segments = segment::list(&log_dir)?.segments;
         let confirmed = confirmed::read(&log_dir, self.timeline)?;
-        let source =
-            Source { log_dir: &log_dir, segments: &segments, timeline: self.timeline, confirmed, last };
+        let timeline = self.timeline;
+        let snapshots = &snapshot::list(&self.config.snapshot_dir(), timeline)?;
+        let source = Source { log_dir: &log_dir, segments: &segments, snapshots, timeline, confirmed, last };
         let progress = |line: String| tracing::warn!("{line}");
         let restored = restore::restore(&self.config.sled_dir(), self.config.cache_bytes, source, &progress)?;
         *self.write_sled() = Some(Arc::new(restored.sled));

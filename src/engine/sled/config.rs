@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::snapshot::Sizes;
+
 /// Free bytes of the file system that are never written into.
 pub const DEFAULT_RESERVE_BYTES: u64 = 512 * 1024 * 1024;
 /// Size at which the log goes on in a new segment.
@@ -14,6 +16,10 @@ pub const DEFAULT_CONFIRM_BYTES: u64 = 128 * 1024 * 1024;
 /// sled's page cache. The heap is more than that: measure.
 pub const DEFAULT_CACHE_BYTES: u64 = 128 * 1024 * 1024;
 
+/// Bytes of the log since the last snapshot at which the next one is due, unless that snapshot is larger.
+pub const DEFAULT_SNAPSHOT_AFTER_BYTES: u64 = 1024 * 1024 * 1024;
+/// What making a snapshot reads and writes per second, at most.
+const SNAPSHOT_BYTES_PER_SECOND: u64 = 64 * 1024 * 1024;
 /// How long a flush of sled may take before it is taken for one that never ends.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(120);
 /// How long anybody waits for a sled that is dropped.
@@ -34,6 +40,12 @@ pub struct SledConfig {
     pub pending_limit_bytes: usize,
     /// Bytes applied between two confirmed positions. After a crash, at most about this much is replayed.
     pub confirm_bytes: u64,
+    /// A snapshot is due once the log since the last one has this size, and that of the last one.
+    pub snapshot_after_bytes: u64,
+    /// What making a snapshot reads and writes per second, at most.
+    pub(crate) snapshot_bytes_per_second: u64,
+    /// What snapshots are made of.
+    pub(super) snapshot_sizes: Sizes,
     /// How long a flush of sled may take before nobody waits for it any more.
     pub(crate) flush_patience: Duration,
     /// How long a sled that is dropped is waited for.
@@ -54,6 +66,9 @@ impl SledConfig {
             segment_bytes: DEFAULT_SEGMENT_BYTES,
             pending_limit_bytes: DEFAULT_PENDING_LIMIT_BYTES,
             confirm_bytes: DEFAULT_CONFIRM_BYTES,
+            snapshot_after_bytes: DEFAULT_SNAPSHOT_AFTER_BYTES,
+            snapshot_bytes_per_second: SNAPSHOT_BYTES_PER_SECOND,
+            snapshot_sizes: Sizes::default(),
             flush_patience: FLUSH_PATIENCE,
             drop_patience: DROP_PATIENCE,
             #[cfg(test)]
@@ -63,6 +78,10 @@ impl SledConfig {
 
     pub(super) fn log_dir(&self) -> PathBuf {
         self.dir.join("wal")
+    }
+
+    pub(super) fn snapshot_dir(&self) -> PathBuf {
+        self.dir.join("snapshots")
     }
 
     pub(super) fn sled_dir(&self) -> PathBuf {

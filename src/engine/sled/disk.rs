@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::EngineError;
 use super::config::SledConfig;
+use super::files;
 
 /// The file system of the data directory.
 #[derive(Debug)]
@@ -76,6 +77,20 @@ impl Disk {
                 u64::MAX
             }
         }
+    }
+
+    /// Renames within a directory, durably.
+    pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), EngineError> {
+        #[cfg(test)]
+        self.faults.before_rename().map_err(|e| files::error("rename", from, &e))?;
+        files::rename(from, to)
+    }
+
+    /// Removes a file, durably.
+    pub(super) fn remove(&self, path: &Path) -> Result<(), EngineError> {
+        #[cfg(test)]
+        self.faults.before_remove().map_err(|e| files::error("remove", path, &e))?;
+        files::remove(path)
     }
 
     /// Makes a file that is not there yet.

@@ -15,6 +15,10 @@ struct Plan {
     fail_append_with: Option<i32>,
     fail_sync: Option<u64>,
     fail_cut: bool,
+    renames: u64,
+    fail_rename: Option<u64>,
+    removes: u64,
+    fail_remove: Option<u64>,
     free_bytes: Option<u64>,
     sled_is_stuck: bool,
 }
@@ -41,6 +45,30 @@ impl Faults {
         plan.fail_sync = Some(plan.syncs + n);
     }
 
+    /// The `n`th rename from now on fails.
+    pub(crate) fn fail_rename(&self, n: u64) {
+        let mut plan = self.plan();
+        plan.fail_rename = Some(plan.renames + n);
+    }
+
+    /// The `n`th removal of a file from now on fails.
+    pub(crate) fn fail_remove(&self, n: u64) {
+        let mut plan = self.plan();
+        plan.fail_remove = Some(plan.removes + n);
+    }
+
+    pub(crate) fn before_rename(&self) -> io::Result<()> {
+        let mut plan = self.plan();
+        plan.renames += 1;
+        if plan.fail_rename == Some(plan.renames) { Err(io::Error::from_raw_os_error(EIO)) } else { Ok(()) }
+    }
+
+    pub(crate) fn before_remove(&self) -> io::Result<()> {
+        let mut plan = self.plan();
+        plan.removes += 1;
+        if plan.fail_remove == Some(plan.removes) { Err(io::Error::from_raw_os_error(EIO)) } else { Ok(()) }
+    }
+
     /// Whether cutting off a failed append fails as well.
     pub(crate) fn fail_cut(&self, fail: bool) {
         self.plan().fail_cut = fail;
@@ -59,6 +87,12 @@ impl Faults {
 
     pub(crate) fn wait_while_sled_is_stuck(&self) {
         drop(self.0.1.wait_while(self.plan(), |plan| plan.sled_is_stuck).unwrap());
+    }
+
+    /// Takes all failures back that have not happened.
+    pub(crate) fn clear(&self) {
+        let mut plan = self.plan();
+        (plan.fail_append, plan.fail_sync, plan.fail_rename, plan.fail_remove) = (None, None, None, None);
     }
 
     /// How many syncs there were.

@@ -13,11 +13,12 @@
 //! | `backlog` | numbered batches that sled does not have yet, and back-pressure |
 //! | `working`, `applier`, `restore` | sled itself, the threads that feed it, and how it is replayed or rebuilt |
 //! | `bounded` | calls of sled that may never return |
+//! | `snapshot` | the sorted store as of one batch, which lets older segments go |
 //! | `disk`, `files` | free space, and file operations that keep their promises |
 //! | `open` | opening and closing in the right order |
 //!
-//! In the data directory: `LOCK`, `wal/NNNNNNNNNN.log`, `wal/CONFIRMED`, `sled/`, and after a rebuild `sled.broken-N`.
-//! Nothing is ever removed from the log here; snapshots, which would allow that, come with a later version.
+//! In the data directory: `LOCK`, `wal/NNNNNNNNNN.log`, `wal/CONFIRMED`, `snapshots/BATCH.snap`, `sled/`, and after a
+//! rebuild `sled.broken-N`. The log and the snapshots are the store; everything else can be made from them.
 
 mod applier;
 mod backlog;
@@ -35,6 +36,7 @@ mod reader;
 mod record;
 mod restore;
 mod segment;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod wal;
@@ -43,13 +45,14 @@ mod writer;
 
 pub use config::{
     DEFAULT_CACHE_BYTES, DEFAULT_CONFIRM_BYTES, DEFAULT_PENDING_LIMIT_BYTES, DEFAULT_RESERVE_BYTES,
-    DEFAULT_SEGMENT_BYTES, SledConfig,
+    DEFAULT_SEGMENT_BYTES, DEFAULT_SNAPSHOT_AFTER_BYTES, SledConfig,
 };
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
+use tokio::sync::oneshot;
 
 use super::pending::ops_of;
 use super::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Key, KeyRange, Value, merge};
@@ -89,6 +92,16 @@ struct Shared {
 }
 
 impl SledEngine {
+    /// Makes a snapshot now, whether or not one is due, and returns the batch that it goes up to.
+    pub async fn snapshot(&self) -> Result<u64, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        match lock(&self.running).as_ref() {
+            Some(running) => running.ask_for_snapshot(reply)?,
+            None => return Err(EngineError::Closed),
+        }
+        answer.await.map_err(|_| EngineError::Closed)?
+    }
+
     fn number(&self, batch: Batch) -> Result<Reply, EngineError> {
         batch.check_limits()?;
         self.shared.admit(&batch)?;

@@ -1,7 +1,7 @@
 //! Opening and closing a store.
 //!
-//! In this order: lock the directory; find the end of the log; make durable what may not be; bring the working copy to
-//! the end of the log; start the threads. Nothing is served before all of it is done.
+//! In this order: lock the directory; find snapshots and the end of the log; make durable what may not be; bring the
+//! working copy to the end of the log; start the threads. Nothing is served before all of it is done.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -17,6 +17,7 @@ use super::disk::Disk;
 use super::reader::{self, End};
 use super::restore::{self, Restored, Source};
 use super::segment::{self, Segment};
+use super::snapshot::{self, Keeper, Listing, Request};
 use super::wal::{self, Log};
 use super::working::Sled;
 use super::writer::{self, Place, Writer};
@@ -32,8 +33,17 @@ pub(super) struct Running {
     syncer: JoinHandle<()>,
     applier: JoinHandle<()>,
     confirmer: JoinHandle<()>,
+    keeper: JoinHandle<()>,
+    stop_keeper: Arc<snapshot::Stop>,
+    requests: mpsc::Sender<Request>,
     /// Held for the lock on it.
     _lock: File,
+}
+
+impl Running {
+    pub(super) fn ask_for_snapshot(&self, request: Request) -> Result<(), EngineError> {
+        self.requests.send(request).map_err(|_| EngineError::Closed)
+    }
 }
 
 impl SledEngine {
@@ -44,10 +54,18 @@ impl SledEngine {
         let lock = lock_dir(&config.dir)?;
         let disk = Arc::new(Disk::new(&config));
         let opened = open_log(&config, &disk)?;
-        let Opened { segments, end, confirmed, .. } = &opened;
-        let timeline = opened.place.timeline;
+        let Opened { segments, end, confirmed, snapshots, unsaved_bytes, .. } = &opened;
+        let (timeline, unsaved_bytes) = (opened.place.timeline, *unsaved_bytes);
+        let newest_bytes = snapshots.generations.first().map_or(0, |newest| newest.bytes);
         let log_dir = config.log_dir();
-        let source = Source { log_dir: &log_dir, segments, timeline, confirmed: *confirmed, last: end.last };
+        let source = Source {
+            log_dir: &log_dir,
+            segments,
+            snapshots,
+            timeline,
+            confirmed: *confirmed,
+            last: end.last,
+        };
         let Restored { sled, replayed_bytes } =
             restore::restore(&config.sled_dir(), config.cache_bytes, source, &progress)?;
 
@@ -67,7 +85,8 @@ impl SledEngine {
             sync_failed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         });
-        let running = start(&shared, writer, end.last, replayed_bytes, lock)?;
+        let threads = Threads { applied: end.last, replayed_bytes, newest_bytes, unsaved_bytes };
+        let running = start(&shared, writer, threads, lock)?;
         Ok(Self { shared, running: Arc::new(Mutex::new(Some(running))) })
     }
 }
@@ -79,6 +98,9 @@ struct Opened {
     confirmed: u64,
     place: Place,
     bytes: u64,
+    snapshots: Listing,
+    /// Bytes of segments that hold batches that are in no snapshot.
+    unsaved_bytes: u64,
 }
 
 fn open_log(config: &SledConfig, disk: &Disk) -> Result<Opened, EngineError> {
@@ -98,25 +120,43 @@ fn open_log(config: &SledConfig, disk: &Disk) -> Result<Opened, EngineError> {
     };
     let timeline = newest.header.timeline;
     let confirmed = confirmed::read(&dir, timeline)?;
-    let end = reader::find_end(&segments, confirmed)?;
+    let snapshots = open_snapshots(config, timeline)?;
+    let end = reader::find_end(&segments, confirmed.max(snapshots.position()))?;
     writer::secure_tail(disk, &dir, &segments, end)?;
 
     let segments = segment::list(&dir)?.segments;
     let next_sequence = segments.last().map_or(1, |s| s.header.sequence + 1);
-    let mut bytes = 0;
-    for segment in &segments {
+    let (mut bytes, mut unsaved_bytes) = (0, 0);
+    for (i, segment) in segments.iter().enumerate() {
         let meta =
             std::fs::metadata(&segment.path).map_err(|e| files::error("look at", &segment.path, &e))?;
         bytes += meta.len();
+        if segments.get(i + 1).is_none_or(|next| next.header.first > snapshots.position() + 1) {
+            unsaved_bytes += meta.len();
+        }
     }
     let place = Place { timeline, next_sequence, durable: end.last };
-    Ok(Opened { segments, end, confirmed, place, bytes })
+    Ok(Opened { segments, end, confirmed, place, bytes, snapshots, unsaved_bytes })
+}
+
+/// The snapshots as they were found, without what a killed process left of one.
+fn open_snapshots(config: &SledConfig, timeline: segment::Timeline) -> Result<Listing, EngineError> {
+    let dir = config.snapshot_dir();
+    files::make_dir(&dir)?;
+    let listing = snapshot::list(&dir, timeline)?;
+    for leftover in &listing.leftovers {
+        files::remove(leftover)?;
+    }
+    for (_, error) in &listing.unusable {
+        tracing::error!(%error, "a snapshot cannot be used");
+    }
+    Ok(listing)
 }
 
 /// The log is made before anything else, so a store that has anything but a log is not new.
 fn refuse_if_log_is_gone(config: &SledConfig) -> Result<(), EngineError> {
     let dir = config.log_dir();
-    if !config.sled_dir().exists() && !confirmed::exists(&dir) {
+    if !config.sled_dir().exists() && !confirmed::exists(&dir) && !config.snapshot_dir().exists() {
         return Ok(());
     }
     let detail = "the log is gone, though the store has been used; put its segments back".to_owned();
@@ -134,20 +174,39 @@ fn lock_dir(dir: &Path) -> Result<File, EngineError> {
     }
 }
 
-fn start(
-    shared: &Arc<Shared>,
-    writer: Writer,
+/// Where the threads of a store begin.
+#[derive(Debug, Clone, Copy)]
+struct Threads {
+    /// The last batch that sled has.
     applied: u64,
-    unconfirmed_bytes: u64,
-    lock: File,
-) -> Result<Running, EngineError> {
-    let (confirm, requests) = mpsc::channel();
-    let applier = Applier::new(Arc::clone(shared), confirm, applied, unconfirmed_bytes);
+    /// Bytes that sled has and that are not confirmed.
+    replayed_bytes: u64,
+    /// The size of the newest snapshot.
+    newest_bytes: u64,
+    /// Bytes of the log that are in no snapshot.
+    unsaved_bytes: u64,
+}
+
+fn start(shared: &Arc<Shared>, writer: Writer, threads: Threads, lock: File) -> Result<Running, EngineError> {
+    let (confirm, to_confirm) = mpsc::channel();
+    let (requests, to_keep) = mpsc::channel();
+    let stop_keeper = Arc::<snapshot::Stop>::default();
+    let applier = Applier::new(Arc::clone(shared), confirm, threads.applied, threads.replayed_bytes);
+    let keeper = Keeper::new(
+        Arc::clone(shared),
+        Arc::clone(&stop_keeper),
+        to_keep,
+        threads.newest_bytes,
+        threads.unsaved_bytes,
+    );
     let (syncer_shared, confirmer_shared) = (Arc::clone(shared), Arc::clone(shared));
     Ok(Running {
         syncer: spawn("wal-syncer", move || wal::run(&syncer_shared.log, writer))?,
         applier: spawn("sled-applier", move || applier.run())?,
-        confirmer: spawn("sled-confirmer", move || applier::run_confirmer(&confirmer_shared, &requests))?,
+        confirmer: spawn("sled-confirmer", move || applier::run_confirmer(&confirmer_shared, &to_confirm))?,
+        keeper: spawn("snapshots", move || keeper.run())?,
+        stop_keeper,
+        requests,
         _lock: lock,
     })
 }
@@ -160,6 +219,8 @@ pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<J
 /// Ends a running store. In order: the log takes no more, everything durable reaches sled, sled is confirmed and closed,
 /// the lock is given back.
 pub(super) fn close(shared: &Shared, running: Running) -> Result<(), EngineError> {
+    running.stop_keeper.stop();
+    drop(running.requests);
     shared.log.close(true);
     join(running.syncer);
     let durable = shared.log.durable();
@@ -167,6 +228,7 @@ pub(super) fn close(shared: &Shared, running: Running) -> Result<(), EngineError
     shared.backlog.stop(Stop::Drained);
     join(running.applier);
     join(running.confirmer);
+    join(running.keeper);
     // What is still pending could not be applied; the log has it.
     let applied = shared.backlog.read().next() == durable + 1 && shared.backlog.read().bytes() == 0;
     let confirmed = if applied { shared.confirm(durable) } else { Ok(()) };
@@ -192,8 +254,11 @@ pub(super) fn close(shared: &Shared, running: Running) -> Result<(), EngineError
 /// sled flushes when it is dropped, and that flush was once seen to wait for ever. So a thread of its own drops it, and
 /// nobody waits for that without end; what is in the log is safe whatever becomes of it.
 pub(super) fn abandon(shared: Arc<Shared>, running: Running) {
+    running.stop_keeper.stop();
+    drop(running.requests);
     shared.log.close(false);
     join(running.syncer);
+    join(running.keeper);
     shared.backlog.stop(Stop::Now);
     let dropped = bounded::within("sled-drop", shared.config.drop_patience, move || {
         join(running.applier);

@@ -82,7 +82,7 @@ impl<'a> SegmentReader<'a> {
         match record.header.kind {
             Kind::Batch if record.header.number == self.expected => self.expected += 1,
             Kind::Mark if record.header.number + 1 == self.expected => {}
-            Kind::Batch | Kind::Mark => return Ok(Step::Bad),
+            Kind::Batch | Kind::Mark | Kind::Block | Kind::End => return Ok(Step::Bad),
         }
         self.at += bytes;
         Ok(Step::Record(record))
@@ -125,7 +125,7 @@ impl Read for At<'_> {
 
 /// A record and its length on disk, or `None` if what is there is not a whole and undamaged one. Never reads, or makes
 /// room for, more than `left` bytes.
-fn read_record(input: &mut impl Read, left: u64, seed: u32) -> io::Result<Option<(Record, u64)>> {
+pub(super) fn read_record(input: &mut impl Read, left: u64, seed: u32) -> io::Result<Option<(Record, u64)>> {
     let mut fixed = [0; record::HEADER_BYTES];
     let left = usize::try_from(left).unwrap_or(usize::MAX);
     if left < fixed.len() {

@@ -4,14 +4,15 @@
 //! at  size  what
 //!  0   4    magic "mbR1"
 //!  4   4    CRC32C of everything after it up to the end of the payload, seeded with the segment's id
-//!  8   1    kind: 1 batch, 2 mark
+//!  8   1    kind: 1 batch, 2 mark; in snapshots 3 block, 4 end
 //!  9   1    flags: 1 the payload is a zstd frame
 //! 10   2    zero
 //! 12   4    stored length of the payload
 //! 16   4    its length before compression (equal if it was not compressed)
 //! 20   4    zero
-//! 24   8    number: of the batch; of a mark, the last batch before it
-//! 32   8    durable: the highest number that was known to be on stable storage when this was written
+//! 24   8    number: of the batch; of a mark, the last batch before it; of a block, counted from 0; of an end, of blocks
+//! 32   8    durable: the highest number that was known to be on stable storage when this was written; in snapshots, their
+//!           position
 //! 40   …    payload, then zeros up to a multiple of 64
 //! ```
 //!
@@ -31,6 +32,8 @@ pub(super) const HEADER_BYTES: usize = 40;
 const MAGIC: [u8; 4] = *b"mbR1";
 const KIND_BATCH: u8 = 1;
 const KIND_MARK: u8 = 2;
+const KIND_BLOCK: u8 = 3;
+const KIND_END: u8 = 4;
 const FLAG_ZSTD: u8 = 1;
 
 /// What a record says.
@@ -41,6 +44,10 @@ pub(super) enum Kind {
     /// Nothing but the news that everything up to its number is durable. Written when the log is left in order, so that
     /// the last batches need not be copied at the next open, and damage to them is told from a torn tail.
     Mark,
+    /// Entries of a snapshot. Never in the log.
+    Block,
+    /// The end of a snapshot. Never in the log.
+    End,
 }
 
 /// The fixed part of a record.
@@ -64,6 +71,8 @@ pub(super) fn encode(out: &mut Vec<u8>, seed: u32, kind: Kind, number: u64, dura
     out.push(match kind {
         Kind::Batch => KIND_BATCH,
         Kind::Mark => KIND_MARK,
+        Kind::Block => KIND_BLOCK,
+        Kind::End => KIND_END,
     });
     out.push(if plain_len.is_some() { FLAG_ZSTD } else { 0 });
     out.extend_from_slice(&[0; 2]);
@@ -88,6 +97,8 @@ impl Header {
         let kind = match *bytes.get(8)? {
             KIND_BATCH => Kind::Batch,
             KIND_MARK => Kind::Mark,
+            KIND_BLOCK => Kind::Block,
+            KIND_END => Kind::End,
             _ => return None,
         };
         let stored_len = u32_at(12)?;

@@ -1,6 +1,7 @@
-//! Bringing the working copy to where the log is: by replaying what sled has not confirmed, or from nothing.
+//! Bringing the working copy to where the log is: by replaying what sled has not confirmed, or from a snapshot.
 //!
-//! The log holds everything, so nothing that sled says about itself is needed, and deleting its directory loses nothing.
+//! Snapshots and the log hold everything, so nothing that sled says about itself is needed, and deleting its directory
+//! loses nothing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use super::super::EngineError;
 use super::super::pending::{Op, Ops};
 use super::segment::{Segment, Timeline};
+use super::snapshot::{self, Cut, Entries, Generation, Listing};
 use super::working::{self, Sled, Trouble};
 use super::{confirmed, reader};
 
@@ -21,10 +23,18 @@ const PROGRESS_BYTES: u64 = 256 * 1024 * 1024;
 pub(super) struct Source<'a> {
     pub(super) log_dir: &'a Path,
     pub(super) segments: &'a [Segment],
+    pub(super) snapshots: &'a Listing,
     pub(super) timeline: Timeline,
     pub(super) confirmed: u64,
     /// The last batch that the working copy has to have.
     pub(super) last: u64,
+}
+
+impl Source<'_> {
+    /// The first batch that the log has.
+    fn first(&self) -> u64 {
+        self.segments.first().map_or(1, |segment| segment.header.first)
+    }
 }
 
 /// A working copy that has everything up to the source's last batch, and how many bytes were replayed into it.
@@ -46,6 +56,10 @@ pub(super) fn restore(
     }
     if confirmed::is_distrusted(source.log_dir) {
         return rebuild(dir, cache_bytes, source, "damage was found in it", progress);
+    }
+    if source.first() > source.confirmed.saturating_add(1) {
+        let why = format!("it is confirmed up to batch {}, and the log begins later", source.confirmed);
+        return rebuild(dir, cache_bytes, source, &why, progress);
     }
     let opened = open_trusted(dir, cache_bytes, source);
     match opened.and_then(|sled| replay(sled, source, source.confirmed, progress)) {
@@ -82,7 +96,12 @@ fn rebuild(
     why: &str,
     progress: &dyn Fn(String),
 ) -> Result<Restored, EngineError> {
-    progress(format!("the working copy {} is not usable: {why}; rebuilding it from the log", dir.display()));
+    let base = snapshot::usable(source.snapshots, source.segments, &mut |_| Ok(())).map_err(unpaced)?;
+    let from = match base {
+        Some(base) => format!("the snapshot {} and the log", base.path.display()),
+        None => "the log".to_owned(),
+    };
+    progress(format!("the working copy {} is not usable: {why}; rebuilding it from {from}", dir.display()));
     if dir.exists() {
         let aside = working::move_aside(dir)?;
         progress(format!("what was there is kept as {} until the next time", aside.display()));
@@ -91,7 +110,39 @@ fn rebuild(
     let sled = Sled::open(dir, cache_bytes)?;
     // From here on what is there is new, so an open after a crash may go on with it.
     confirmed::trust(source.log_dir)?;
-    Ok(replay(sled, source, 0, progress)?)
+    let Some(base) = base else { return Ok(replay(sled, source, 0, progress)?) };
+    load(&sled, base, progress)?;
+    // An open after a crash goes on from here.
+    sled.set_position(source.timeline, base.position())?;
+    sled.sync()?;
+    confirmed::write(source.log_dir, source.timeline, base.position())?;
+    Ok(replay(sled, source, base.position(), progress)?)
+}
+
+fn load(sled: &Sled, base: &Generation, progress: &dyn Fn(String)) -> Result<(), EngineError> {
+    let mut entries = Entries::open(&base.path)?;
+    let (mut group, mut group_bytes, mut told) = (Vec::new(), 0, 0);
+    while let Some(op) = entries.next()? {
+        group_bytes += op.key.len() + op.value.as_ref().map_or(0, bytes::Bytes::len);
+        group.push(op);
+        if group_bytes >= GROUP_BYTES {
+            sled.write(&[Arc::from(std::mem::take(&mut group))])?;
+            group_bytes = 0;
+        }
+        if entries.at() - told >= PROGRESS_BYTES {
+            told = entries.at();
+            progress(format!("loaded {told} of {} bytes of the snapshot into the working copy", base.bytes));
+        }
+    }
+    Ok(sled.write(&[Arc::from(group)])?)
+}
+
+/// The error of work that nobody stops.
+fn unpaced(cut: Cut) -> EngineError {
+    match cut {
+        Cut::Failed(error) => error,
+        Cut::Stopped => EngineError::Closed,
+    }
 }
 
 fn replay(
@@ -122,6 +173,6 @@ fn replay(
     Ok(Restored { sled, replayed_bytes })
 }
 
-fn bytes_of(ops: &[Op]) -> usize {
+pub(super) fn bytes_of(ops: &[Op]) -> usize {
     ops.iter().map(|op| op.key.len() + op.value.as_ref().map_or(0, bytes::Bytes::len)).sum()
 }

@@ -12,6 +12,7 @@ mod faults;
 mod formats;
 mod healing;
 mod recovery;
+mod snapshots;
 mod stuck;
 
 /// A store in a directory of its own.

@@ -31,6 +31,8 @@ pub(super) struct Log {
     backlog: Arc<Backlog>,
     durable: AtomicU64,
     bytes: AtomicU64,
+    /// Never goes down, unlike `bytes`.
+    taken: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +71,7 @@ impl Log {
             backlog,
             durable: AtomicU64::new(last),
             bytes: AtomicU64::new(bytes),
+            taken: AtomicU64::new(bytes),
         }
     }
 
@@ -103,6 +106,16 @@ impl Log {
     /// The size of all segments.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The size of everything that was ever appended, counted from what was there when the store was opened.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Notes that `bytes` of old segments were removed.
+    pub(super) fn forget(&self, bytes: u64) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Why batches are refused until the store is reopened, if they are.
@@ -140,6 +153,7 @@ impl Log {
 
     fn succeed(&self, group: Vec<Waiting>, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.taken.fetch_add(bytes, Ordering::Relaxed);
         if let Some(last) = group.last() {
             self.durable.store(last.number, Ordering::Release);
         }

@@ -137,6 +137,12 @@ impl Sled {
     /// Applies a group of batches that ends with number `last`. A key that several of them write is written once, and
     /// keys are written in order, both of which spare sled work.
     pub(super) fn apply(&self, group: &[Ops], timeline: Timeline, last: u64) -> Result<(), Trouble> {
+        self.write(group)?;
+        self.set_position(timeline, last)
+    }
+
+    /// Applies a group without moving the position.
+    pub(super) fn write(&self, group: &[Ops]) -> Result<(), Trouble> {
         let writes: BTreeMap<&[u8], &Option<Value>> =
             group.iter().flat_map(|ops| ops.iter()).map(|op| (op.key.as_ref(), &op.value)).collect();
         for (key, value) in writes {
@@ -145,7 +151,7 @@ impl Sled {
                 None => self.db.remove(key),
             })?;
         }
-        self.set_position(timeline, last)
+        Ok(())
     }
 
     /// Brings everything applied so far to stable storage. Other threads may apply meanwhile.

@@ -1,0 +1,130 @@
+//! Writing a file of sorted entries.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::super::super::EngineError;
+use super::super::super::pending::Op;
+use super::super::disk::{self, Disk, LogFile};
+use super::super::payload::{self, Payload};
+use super::super::record::{self, Kind};
+use super::super::{files, segment};
+use super::format::{FIRST_RECORD, Header, Totals};
+
+/// Bytes written between two syncs: one large sync at the end would hold up those of the log.
+const SYNC_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Writes entries, which must come in ascending order of their keys.
+#[derive(Debug)]
+pub(super) struct Writer<'a> {
+    disk: &'a Disk,
+    path: PathBuf,
+    file: LogFile,
+    header: Header,
+    block_bytes: usize,
+    block: Vec<Op>,
+    in_block: usize,
+    blocks: u64,
+    at: u64,
+    synced: u64,
+    totals: Totals,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Writer<'a> {
+    /// Makes the file, replacing one that a killed process left.
+    pub(super) fn create(
+        disk: &'a Disk,
+        path: &Path,
+        position: u64,
+        timeline: segment::Timeline,
+        block_bytes: usize,
+    ) -> Result<Self, EngineError> {
+        if path.exists() {
+            files::remove(path)?;
+        }
+        let header = Header { position, id: u64::from_le_bytes(segment::random()?), timeline };
+        let file = disk.create(path).map_err(|e| failed(disk, path, &e))?;
+        let mut writer = Self {
+            disk,
+            path: path.to_owned(),
+            file,
+            header,
+            block_bytes,
+            block: Vec::new(),
+            in_block: 0,
+            blocks: 0,
+            at: 0,
+            synced: 0,
+            totals: Totals::default(),
+            buffer: header.encode().to_vec(),
+        };
+        writer.write()?;
+        debug_assert_eq!(writer.at, FIRST_RECORD);
+        Ok(writer)
+    }
+
+    /// Adds an entry; returns how many bytes were written because of it, which mostly is none.
+    pub(super) fn push(&mut self, op: Op) -> Result<u64, EngineError> {
+        let bytes = op.key.len() + op.value.as_ref().map_or(0, Bytes::len);
+        self.totals.entries += 1;
+        self.totals.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.in_block += bytes;
+        self.block.push(op);
+        if self.in_block >= self.block_bytes { self.end_block() } else { Ok(0) }
+    }
+
+    /// Ends the file and syncs it. Its name is not durable yet.
+    pub(super) fn finish(mut self) -> Result<Header, EngineError> {
+        if !self.block.is_empty() {
+            self.end_block()?;
+        }
+        let payload = Payload { stored: self.totals.encode(), plain_len: None };
+        self.record(Kind::End, &payload);
+        self.write()?;
+        self.sync()?;
+        Ok(self.header)
+    }
+
+    fn end_block(&mut self) -> Result<u64, EngineError> {
+        let payload = payload::encode(&self.block)?;
+        self.block.clear();
+        self.in_block = 0;
+        self.record(Kind::Block, &payload);
+        self.blocks += 1;
+        let bytes = self.write()?;
+        if self.at - self.synced >= SYNC_BYTES {
+            self.sync()?;
+        }
+        Ok(bytes)
+    }
+
+    fn record(&mut self, kind: Kind, payload: &Payload) {
+        let Header { position, .. } = self.header;
+        record::encode(&mut self.buffer, self.header.seed(), kind, self.blocks, position, payload);
+    }
+
+    fn write(&mut self) -> Result<u64, EngineError> {
+        let bytes = u64::try_from(self.buffer.len()).unwrap_or(u64::MAX);
+        // The log may have nothing to write for a while, so the file system is asked each time.
+        self.disk.look();
+        self.disk.admit(bytes)?;
+        self.file.write_at(self.at, &self.buffer).map_err(|e| failed(self.disk, &self.path, &e))?;
+        self.totals.crc = crc32c::crc32c_append(self.totals.crc, &self.buffer);
+        self.at += bytes;
+        self.buffer.clear();
+        Ok(bytes)
+    }
+
+    fn sync(&mut self) -> Result<(), EngineError> {
+        self.file.sync().map_err(|e| failed(self.disk, &self.path, &e))?;
+        self.synced = self.at;
+        Ok(())
+    }
+}
+
+fn failed(disk: &Disk, path: &Path, error: &io::Error) -> EngineError {
+    if disk::is_full(error) { disk.full() } else { files::error("write", path, error) }
+}
