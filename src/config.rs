@@ -42,6 +42,8 @@ pub struct Config {
     pub commit_retention: Duration,
     /// How long deleted memberbases can be brought back.
     pub delete_retention: Duration,
+    /// Largest body of a JSON call, in bytes; all large bodies together take no more memory than that.
+    pub body_limit: u64,
     /// Serve other machines although callers need no token.
     pub insecure_no_auth: bool,
     /// Serve other machines although the connection is not encrypted.
@@ -61,6 +63,7 @@ impl Default for Config {
             log: LevelFilter::INFO,
             commit_retention: 30 * DAY,
             delete_retention: 30 * DAY,
+            body_limit: 256 * MIB,
             insecure_no_auth: false,
             insecure_plaintext: false,
         }
@@ -77,7 +80,7 @@ pub enum EngineKind {
 }
 
 /// The key of every setting.
-pub const KEYS: [&str; 12] = [
+pub const KEYS: [&str; 13] = [
     "listen",
     "data",
     "engine",
@@ -88,6 +91,7 @@ pub const KEYS: [&str; 12] = [
     "log",
     "commit-retention",
     "delete-retention",
+    "body-limit",
     "insecure-no-auth",
     "insecure-plaintext",
 ];
@@ -150,6 +154,7 @@ impl Config {
             }
             "commit-retention" => self.commit_retention = units::duration(text)?,
             "delete-retention" => self.delete_retention = units::duration(text)?,
+            "body-limit" => self.body_limit = units::bytes(text)?,
             "insecure-no-auth" => self.insecure_no_auth = units::boolean(text)?,
             "insecure-plaintext" => self.insecure_plaintext = units::boolean(text)?,
             _ => return Err("is not a setting".to_owned()),
@@ -245,7 +250,7 @@ mod tests {
             "listen" => "127.0.0.1:0",
             "data" => "/tmp/x",
             "engine" => "memory",
-            "memory" | "reserve" | "snapshot-after" => "100MiB",
+            "memory" | "reserve" | "snapshot-after" | "body-limit" => "100MiB",
             "log" => "debug",
             "insecure-no-auth" | "insecure-plaintext" => "true",
             _ => "3h",

@@ -153,7 +153,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     match open(&config, address).await {
         Ok(table) => {
             let gate = Gate::new(Arc::clone(&table));
-            front.serve(&gate, &connections.stopping).await;
+            let body_limit = usize::try_from(config.body_limit).unwrap_or(usize::MAX);
+            front.serve(&gate, body_limit, &connections.stopping).await;
             Ok(Running { address, table, gate, front, connections, grace: config.grace })
         }
         Err(error) => {

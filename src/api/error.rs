@@ -37,13 +37,48 @@ pub fn statuses(code: Code) -> (GrpcCode, http::StatusCode) {
     }
 }
 
+/// The HTTP status of the JSON doors: that of the code, but for reasons that HTTP has finer words for.
+#[must_use]
+pub fn http(reason: Reason) -> http::StatusCode {
+    match reason {
+        Reason::MessageTooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
+        // 429 is for callers who ask too much, and these say that the server has too much to do.
+        Reason::Overloaded | Reason::StorageFull | Reason::Deadline => http::StatusCode::SERVICE_UNAVAILABLE,
+        _ => statuses(reason.code()).1,
+    }
+}
+
+/// The word that the Publisher door has for an error.
+#[must_use]
+pub fn word(status: http::StatusCode, _reason: Option<Reason>) -> &'static str {
+    match status.as_u16() {
+        401 => "authentication_error",
+        403 => "authorization_error",
+        404 => "not_found",
+        405 => "method_not_allowed",
+        408 => "request_timeout",
+        409 => "conflict",
+        413 => "payload_too_large",
+        415 => "unsupported_media_type",
+        429 => "rate_limited",
+        503 => "unavailable",
+        500.. => "internal",
+        _ => "bad_request",
+    }
+}
+
+/// A number by which caller and operator find each other.
+#[must_use]
+pub fn trace_id() -> String {
+    format!("{:016x}", RandomState::new().hash_one(()))
+}
+
 impl From<Error> for Status {
     /// The status of an error, which is logged here if there is more to it than the caller may see.
     fn from(error: Error) -> Self {
         let mut metadata = metadata(&error);
         if let Some(private) = error.private() {
-            // Caller and operator find each other by this number.
-            let trace_id = format!("{:016x}", RandomState::new().hash_one(private));
+            let trace_id = trace_id();
             tracing::error!(trace_id, reason = error.reason().as_str(), "{private}");
             metadata.insert("trace_id".to_owned(), trace_id);
         }
@@ -110,7 +145,8 @@ fn compose(
 }
 
 /// The numbers that a program may want, beside the text that has them for people.
-fn metadata(error: &Error) -> HashMap<String, String> {
+#[must_use]
+pub fn metadata(error: &Error) -> HashMap<String, String> {
     let pairs: Vec<(&str, String)> = match error {
         Error::RevisionAhead { asked, reached } => {
             vec![("min_revision", asked.to_string()), ("revision", reached.to_string())]

@@ -5,3 +5,4 @@
 mod bearer;
 pub mod error;
 pub mod grpc;
+pub mod http;

@@ -48,6 +48,9 @@ pub struct Args {
     /// How long deleted memberbases can be brought back [default: 30d]
     #[arg(long, value_name = "TIME")]
     delete_retention: Option<String>,
+    /// Largest body of a JSON call [default: 256MiB]
+    #[arg(long, value_name = "BYTES")]
+    body_limit: Option<String>,
     /// Serve other machines although callers need no token
     #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     insecure_no_auth: Option<String>,
@@ -86,6 +89,7 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("log", args.log),
         ("commit-retention", args.commit_retention),
         ("delete-retention", args.delete_retention),
+        ("body-limit", args.body_limit),
         ("insecure-no-auth", args.insecure_no_auth),
         ("insecure-plaintext", args.insecure_plaintext),
     ];

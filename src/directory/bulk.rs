@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Directory, Error, view};
 use crate::model::limits::{ATOMIC_MAX_ROWS, BULK_DELETE_MAX_MEMBERS};
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, IdError, Reason, Ref, Violations};
+use crate::model::{BaseNumber, IdError, MemberRow, Reason, Ref, RowError, UpsertOptions, Violations};
 use crate::table::{DeleteReply, DeleteRequest, Pending, UpsertReply, UpsertRequest, WriteMode};
 
 /// Rows that were handed in.
@@ -31,6 +31,19 @@ impl Directory {
             return Ok(UpsertReply { outcomes: Vec::new(), revision });
         }
         Ok(base.upsert(request).await?)
+    }
+
+    /// Creates or updates members, matched by `ref`: all rows or none. Up to 10,000 rows are one commit; more are
+    /// checked as a whole first and then applied as several, with no other write of the memberbase in between. When a
+    /// row fails, nothing was written, and the outcomes say which rows failed.
+    pub async fn upsert_all(
+        &self,
+        base: BaseNumber,
+        rows: Vec<Result<MemberRow, RowError>>,
+    ) -> Result<UpsertReply, Error> {
+        let mode = if rows.len() <= ATOMIC_MAX_ROWS { WriteMode::Atomic } else { WriteMode::Whole };
+        let options = UpsertOptions::default();
+        self.bulk_upsert(base, UpsertRequest { rows, options, mode, deadline: None }).await
     }
 
     /// Hands in rows, in the order of the calls, and waits only until there is room for them; what became of them is

@@ -19,6 +19,7 @@ use super::ServeError;
 use crate::api::error;
 use crate::api::grpc::auth::Authenticated;
 use crate::api::grpc::{self, v1};
+use crate::api::http::{Bodies, Door, publisher};
 use crate::directory::Gate;
 use crate::model::Reason;
 
@@ -35,7 +36,13 @@ pub struct Front {
     /// Health and reflection.
     always: Routes,
     /// The rest, once there is something to serve.
-    services: Arc<OnceLock<Authenticated<Routes>>>,
+    services: Arc<OnceLock<Services>>,
+}
+
+/// What is served once the store is open.
+struct Services {
+    grpc: Authenticated<Routes>,
+    publisher: axum::Router,
 }
 
 impl Front {
@@ -52,8 +59,12 @@ impl Front {
     }
 
     /// Serves everything from now on.
-    pub async fn serve(&self, gate: &Gate, stopping: &CancellationToken) {
-        self.services.get_or_init(|| grpc::routes(gate, stopping));
+    pub async fn serve(&self, gate: &Gate, body_limit: usize, stopping: &CancellationToken) {
+        let door = Door { gate: gate.clone(), bodies: Arc::new(Bodies::new(body_limit)) };
+        self.services.get_or_init(|| Services {
+            grpc: grpc::routes(gate, stopping),
+            publisher: publisher::routes(door),
+        });
         self.tell(ServingStatus::Serving).await;
     }
 
@@ -65,6 +76,27 @@ impl Front {
     async fn tell(&self, status: ServingStatus) {
         for name in HEALTH_NAMES {
             self.health.set_service_status(name, status).await;
+        }
+    }
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl Front {
+    fn publisher<B>(&self, request: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<tonic::codegen::StdError>,
+    {
+        match self.services.get() {
+            Some(services) => {
+                let answer = services.publisher.clone().call(request.map(axum::body::Body::new));
+                Box::pin(async { Ok(answer.await?.map(Body::new)) })
+            }
+            None => {
+                let response = publisher::starting(STARTING_RETRY).map(Body::new);
+                Box::pin(std::future::ready(Ok(response)))
+            }
         }
     }
 }
@@ -84,7 +116,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Answer;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // Routes are always ready.
@@ -95,8 +127,11 @@ where
         if request.uri().path().starts_with("/grpc.") {
             return Box::pin(self.always.call(request));
         }
+        if request.uri().path().starts_with(publisher::PREFIX) {
+            return self.publisher(request);
+        }
         match self.services.get() {
-            Some(services) => Box::pin(services.clone().call(request)),
+            Some(services) => Box::pin(services.grpc.clone().call(request)),
             None => {
                 let status = error::unavailable(Reason::Starting, STARTING_RETRY);
                 Box::pin(std::future::ready(Ok(status.into_http())))

@@ -75,6 +75,8 @@ pub struct UpsertJob {
     reply: Reply<UpsertReply>,
     permit: Permit,
     outcomes: Vec<RowOutcome>,
+    /// Whether a request that is checked as a whole first was found good.
+    is_checked: bool,
     /// The failure of an earlier slice.
     failure: Arc<std::sync::OnceLock<TableError>>,
 }
@@ -90,12 +92,18 @@ impl UpsertJob {
         permit: Permit,
     ) -> Self {
         let outcomes = Vec::with_capacity(rows.len());
-        Self { rows, options, mode, deadline, reply, permit, outcomes, failure: Arc::default() }
+        let (is_checked, failure) = (false, Arc::default());
+        Self { rows, options, mode, deadline, reply, permit, outcomes, is_checked, failure }
     }
 
-    /// Whether slices of it were planned already.
+    /// Whether slices of it were planned already, or will be whatever happens.
     fn has_begun(&self) -> bool {
-        !self.outcomes.is_empty()
+        self.is_checked || !self.outcomes.is_empty()
+    }
+
+    /// Whether it is applied slice by slice, at least now.
+    fn is_sliced(&self) -> bool {
+        self.mode == WriteMode::Partial || self.is_checked
     }
 }
 
@@ -128,7 +136,7 @@ impl Job {
 
     /// Whether it must be planned whole, in a batch of its own.
     fn stands_alone(&self) -> bool {
-        matches!(self, Self::Upsert(job) if job.mode != WriteMode::Partial)
+        matches!(self, Self::Upsert(job) if !job.is_sliced())
     }
 }
 
@@ -247,9 +255,8 @@ impl Lane {
             return 0;
         }
         match job {
-            Job::Upsert(job) if job.mode == WriteMode::Partial => {
-                self.plan_slice(plan, job, room, planned).await
-            }
+            Job::Upsert(job) if job.is_sliced() => self.plan_slice(plan, job, room, planned).await,
+            Job::Upsert(job) if job.mode == WriteMode::Whole => self.check_whole(plan, job, planned).await,
             Job::Upsert(job) => plan_whole(plan, job, planned).await,
             Job::Delete { request, reply, permit } => {
                 plan_delete(plan, request, reply, permit, planned).await
@@ -303,13 +310,51 @@ impl Lane {
         let revision = plan.end_request();
         if job.outcomes.len() < job.rows.len() {
             planned.unfinished.push(Arc::clone(&job.failure));
-            self.queue.push_back(Job::Upsert(job));
+            self.put_back(job);
         } else {
             let job = *job;
             let reply = UpsertReply { outcomes: job.outcomes, revision };
             planned.answers.push(Answer::Upsert(job.reply, reply, Some(job.failure), job.permit));
         }
         last - first
+    }
+
+    /// A request that takes turns goes to the end of the queue; one that stands for itself stays first.
+    fn put_back(&mut self, job: Box<UpsertJob>) {
+        match job.mode {
+            WriteMode::Whole => self.queue.push_front(Job::Upsert(job)),
+            WriteMode::Partial | WriteMode::Atomic | WriteMode::ValidateOnly => {
+                self.queue.push_back(Job::Upsert(job));
+            }
+        }
+    }
+
+    /// Plans all rows of a request without writing anything. If all are good, it is next, slice by slice: nothing is
+    /// planned in between, so they are good then too.
+    async fn check_whole(
+        &mut self,
+        plan: &mut Plan<'_>,
+        mut job: Box<UpsertJob>,
+        planned: &mut Planned,
+    ) -> usize {
+        let rows = job.rows.len();
+        planned.discard = true;
+        match plan.upsert_each(&job.rows, &job.options).await {
+            Ok(outcomes) if outcomes.iter().any(|outcome| outcome.outcome == Outcome::Failed) => {
+                let outcomes = outcomes.into_iter().map(RowOutcome::unwritten).collect();
+                let reply = UpsertReply { outcomes, revision: self.head.revision };
+                planned.answers.push(Answer::Upsert(job.reply, reply, None, job.permit));
+            }
+            Ok(_) => {
+                job.is_checked = true;
+                self.put_back(job);
+            }
+            Err(error) => {
+                planned.failure = Some(error.clone());
+                Job::Upsert(job).refuse(error);
+            }
+        }
+        rows
     }
 }
 
@@ -321,7 +366,9 @@ async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Plan
     let before = plan.revision();
     let outcomes = match mode {
         WriteMode::Atomic => plan.upsert_atomically(&rows, &options).await,
-        WriteMode::Partial | WriteMode::ValidateOnly => plan.upsert_each(&rows, &options).await,
+        WriteMode::Partial | WriteMode::Whole | WriteMode::ValidateOnly => {
+            plan.upsert_each(&rows, &options).await
+        }
     };
     match outcomes {
         Ok(outcomes) => {

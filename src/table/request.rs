@@ -14,6 +14,10 @@ pub enum WriteMode {
     Partial,
     /// All rows land in one commit, or none. Uniqueness is judged after the last row.
     Atomic,
+    /// All rows land, or none, however many there are: they are checked as a whole, and then applied as several commits
+    /// with nothing else in between. Only a crash leaves the first of them, and the same request then completes it.
+    /// Uniqueness is judged row by row.
+    Whole,
     /// The report that `Partial` would give; nothing is written.
     ValidateOnly,
 }

@@ -38,7 +38,12 @@ pub struct Server {
 
 impl Server {
     pub async fn start() -> Self {
-        Self::start_in(tempfile::tempdir().unwrap()).await
+        Self::start_in(tempfile::tempdir().unwrap(), |_| {}).await
+    }
+
+    /// A server with other settings than those of [`config`].
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), change).await
     }
 
     /// A server whose store has one token: access level `admin`, and its secret.
@@ -46,11 +51,13 @@ impl Server {
         let data = tempfile::tempdir().unwrap();
         let wanted = server::WantedToken { access: "admin".into(), ..Default::default() };
         let created = server::create_token(&config(data.path()), wanted).await.unwrap();
-        (Self::start_in(data).await, created.secret.reveal().to_owned())
+        (Self::start_in(data, |_| {}).await, created.secret.reveal().to_owned())
     }
 
-    async fn start_in(data: TempDir) -> Self {
-        let running = server::start(config(data.path())).await.unwrap();
+    async fn start_in(data: TempDir, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = config(data.path());
+        change(&mut config);
+        let running = server::start(config).await.unwrap();
         let channel = connect(&format!("http://{}", running.address())).await;
         Self { running: Some(running), channel, _data: data }
     }

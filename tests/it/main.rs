@@ -15,6 +15,7 @@ mod cli;
 mod fuzz;
 mod grpc;
 mod harness;
+mod http;
 mod kill;
 mod linearizable;
 mod process;

@@ -24,6 +24,6 @@ pub(crate) fn rows(bytes: &[u8]) {
     let Ok(request) = v1::BulkUpsertMembersRequest::decode(bytes) else { return };
     let Ok(today) = Date::parse("2026-01-31") else { return };
     for row in request.members {
-        let _ = convert::input::row(row, MatchBy::Ref, today);
+        let _ = convert::input::row(row, Some(MatchBy::Ref), today);
     }
 }

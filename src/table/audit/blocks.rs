@@ -14,7 +14,7 @@ use crate::table::replay::for_each;
 /// What is met on the way.
 pub enum Seen {
     /// The member of a row.
-    Member(u64, Member),
+    Member(u64, Box<Member>),
     /// Something that is not as it has to be.
     Damaged(Damage),
 }
@@ -106,7 +106,7 @@ fn hand_over(number: u64, block: &Block, see: &mut impl FnMut(Seen)) {
         // The numbers of blocks that hold rows that can be handed out are far smaller.
         let row = number.saturating_mul(ROWS_PER_BLOCK).saturating_add(slot);
         match member::decode(record) {
-            Ok(member) => see(Seen::Member(row, member)),
+            Ok(member) => see(Seen::Member(row, Box::new(member))),
             Err(error) => see(Seen::Damaged(Damage::UnreadableMember { row, error })),
         }
     }

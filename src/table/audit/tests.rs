@@ -135,7 +135,7 @@ impl Store {
 
     /// What is found with one key changed (or made, or gone), which is undone afterwards.
     async fn found_with(&self, key: Key, value: Option<Vec<u8>>) -> Vec<Damage> {
-        let before = self.engine.get_many(&[key.clone()]).await.unwrap().pop().unwrap();
+        let before = self.engine.get_many(std::slice::from_ref(&key)).await.unwrap().pop().unwrap();
         self.set(key.clone(), value).await;
         let report = report(&self.engine).await;
         self.set(key, before.map(Into::into)).await;

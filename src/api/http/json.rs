@@ -1,0 +1,294 @@
+//! JSON in: strict, and every fault with its path and without its value.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+use serde_json::error::Category;
+use serde_path_to_error::Track;
+
+use crate::model::{Reason, Refusal};
+
+/// The value that the object in `bytes` is.
+pub fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Refusal> {
+    parse_with(bytes, std::marker::PhantomData::<Object<T>>).map(|object| object.0)
+}
+
+/// The value that `seed` makes of `bytes`.
+pub fn parse_with<'a, S: DeserializeSeed<'a>>(bytes: &'a [u8], seed: S) -> Result<S::Value, Refusal> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let mut track = Track::new();
+    let parsed = seed.deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
+    match parsed {
+        Ok(value) => match json.end() {
+            Ok(()) => Ok(value),
+            Err(fault) => Err(refuse(String::new(), &fault)),
+        },
+        Err(fault) => Err(refuse(track.path().to_string(), &fault)),
+    }
+}
+
+/// serde tells faults of type apart by text alone. What it shows of a value is cut out: it may be personal.
+fn refuse(path: String, fault: &serde_json::Error) -> Refusal {
+    let path = if path == "." { String::new() } else { path };
+    let place = format!("line {}, column {}", fault.line(), fault.column());
+    match fault.classify() {
+        Category::Syntax | Category::Eof | Category::Io => {
+            let text = fault.to_string();
+            let what = if text.contains("recursion limit") {
+                "is nested too deep"
+            } else if text.contains("number out of range") {
+                "has a number that is out of range"
+            } else if text.contains("unicode") || text.contains("surrogate") {
+                "has a string that is not valid UTF-8"
+            } else {
+                "is not JSON"
+            };
+            Refusal::field(Reason::MessageMalformed, path, format!("the body {what} ({place})"))
+        }
+        Category::Data => data(path, &fault.to_string()),
+    }
+}
+
+fn data(path: String, text: &str) -> Refusal {
+    let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
+    if let Some(name) = named(text, "missing field `") {
+        return Refusal::field(Reason::FieldRequired, under(&path, name), "is required");
+    }
+    if let Some(name) = named(text, "unknown field `") {
+        return Refusal::field(Reason::UnknownField, under(&path, name), "is not a field of this call");
+    }
+    if let Some(name) = named(text, "duplicate field `") {
+        return Refusal::field(Reason::FieldInvalid, under(&path, name), "is given twice");
+    }
+    let description = match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("must be {expected}"),
+        None => text.to_owned(),
+    };
+    Refusal::field(Reason::FieldInvalid, path, description)
+}
+
+fn named<'a>(text: &'a str, before: &str) -> Option<&'a str> {
+    text.strip_prefix(before)?.split('`').next()
+}
+
+/// `name` under `path`, unless the path ends with it already.
+fn under(path: &str, name: &str) -> String {
+    let ends = path.strip_suffix(name).is_some_and(|head| head.is_empty() || head.ends_with('.'));
+    if path.is_empty() {
+        name.to_owned()
+    } else if ends {
+        path.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+/// A field that may be absent, `null`, or have a value.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Given<T> {
+    /// It is not there.
+    #[default]
+    Absent,
+    /// It is `null`.
+    Null,
+    /// It is there.
+    Value(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::Value))
+    }
+}
+
+/// A structure that is written as an object. serde alone would take an array of its values just as well.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(de::value::MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Fields(std::marker::PhantomData))
+    }
+}
+
+/// Any JSON value, an object without what is in it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar {
+    /// `null`
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A number, as near as a double comes.
+    Number(f64),
+    /// A string.
+    Text(String),
+    /// A list.
+    List(Vec<Scalar>),
+    /// An object.
+    Object,
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Scalar;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Scalar, E> {
+                Ok(Scalar::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
+                Ok(Scalar::Bool(value))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Scalar, E> {
+                Ok(Scalar::Number(value))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Scalar, E> {
+                Ok(Scalar::Number(double(value)))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Scalar, E> {
+                let size = double(value.unsigned_abs());
+                Ok(Scalar::Number(if value < 0 { -size } else { size }))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Scalar, E> {
+                Ok(Scalar::Text(value.to_owned()))
+            }
+
+            fn visit_string<E>(self, value: String) -> Result<Scalar, E> {
+                Ok(Scalar::Text(value))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = list.next_element()? {
+                    values.push(value);
+                }
+                Ok(Scalar::List(values))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
+                while map.next_entry::<de::IgnoredAny, de::IgnoredAny>()?.is_some() {}
+                Ok(Scalar::Object)
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// The double nearest to `value`; exact under 2^53.
+fn double(value: u64) -> f64 {
+    let high = u32::try_from(value >> 32).unwrap_or(u32::MAX);
+    let low = u32::try_from(value & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+    f64::from(high) * 4_294_967_296.0 + f64::from(low)
+}
+
+/// A key of an object.
+pub type Name<'a> = Cow<'a, str>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only whether it parses matters")]
+    struct Outer {
+        name: String,
+        #[serde(default)]
+        parts: Vec<Object<Inner>>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only whether it parses matters")]
+    struct Inner {
+        count: u32,
+    }
+
+    fn fault(text: &str) -> (Reason, String, String) {
+        let refusal = parse::<Outer>(text.as_bytes()).unwrap_err();
+        let first = refusal.violations.into_iter().next().unwrap();
+        (refusal.reason, first.field, first.description)
+    }
+
+    #[test]
+    fn every_fault_names_its_field() {
+        let cases = [
+            (r#"{}"#, Reason::FieldRequired, "name"),
+            (r#"{"name": 5}"#, Reason::FieldInvalid, "name"),
+            (r#"{"name": null}"#, Reason::FieldInvalid, "name"),
+            (r#"{"name": "a", "colour": 1}"#, Reason::UnknownField, "colour"),
+            (r#"{"name": "a", "name": "b"}"#, Reason::FieldInvalid, "name"),
+            (
+                r#"{"name": "a", "parts": [{"count": 1}, {"count": "x"}]}"#,
+                Reason::FieldInvalid,
+                "parts[1].count",
+            ),
+            (r#"{"name": "a", "parts": [{}]}"#, Reason::FieldRequired, "parts[0].count"),
+            (r#"{"name": "a", "parts": [{"count": 1, "size": 2}]}"#, Reason::UnknownField, "parts[0].size"),
+            (r#"{"name": "a", "parts": [{"count": 1, "count": 2}]}"#, Reason::FieldInvalid, "parts[0].count"),
+            (r#"{"name": "a", "parts": [{"count": 1e400}]}"#, Reason::MessageMalformed, "parts[0].count"),
+            (r#"["a"]"#, Reason::FieldInvalid, ""),
+            (r#"{"name": "a", "parts": [[1]]}"#, Reason::FieldInvalid, "parts[0]"),
+            (r#""#, Reason::MessageMalformed, ""),
+            (r#"{"name": "a"} x"#, Reason::MessageMalformed, ""),
+            (r#"{"name": "\ud800"}"#, Reason::MessageMalformed, "name"),
+        ];
+        for (text, reason, field) in cases {
+            let (found, path, _) = fault(text);
+            assert_eq!((found, path.as_str()), (reason, field), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_fault_shows_a_value() {
+        for text in [r#"{"name": "a", "parts": "secret"}"#, r#"{"name": ["secret"]}"#] {
+            let (_, _, description) = fault(text);
+            assert!(!description.contains("secret"), "{description}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_and_bytes_that_are_no_text_are_refused() {
+        let deep = "[".repeat(100_000);
+        assert!(
+            parse_with(deep.as_bytes(), std::marker::PhantomData::<Scalar>)
+                .unwrap_err()
+                .message()
+                .contains("nested too deep")
+        );
+        let bytes = b"{\"name\": \"\xff\xfe\"}";
+        assert!(parse::<Outer>(bytes).unwrap_err().message().contains("UTF-8"));
+    }
+
+    #[test]
+    fn numbers_are_exact_as_long_as_doubles_are() {
+        for number in [0, 1, u64::from(u32::MAX) + 1, (1 << 53) - 1] {
+            assert_eq!(format!("{:.0}", double(number)), number.to_string());
+        }
+        assert_eq!(parse_with(b"-7", std::marker::PhantomData), Ok(Scalar::Number(-7.0)));
+    }
+}

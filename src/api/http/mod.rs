@@ -1,0 +1,23 @@
+//! The JSON doors: HTTP on the same port as gRPC, told apart by the path.
+//!
+//! Every call is a type that says its path, the access that it needs, its request and its reply; what surrounds all calls
+//! (who calls, the body and its limits, errors and their numbers in the log) stands in [`call`], once.
+
+mod body;
+mod call;
+mod json;
+pub mod publisher;
+
+use std::sync::Arc;
+
+pub use self::body::Bodies;
+use crate::directory::Gate;
+
+/// What every call has at hand.
+#[derive(Clone)]
+pub struct Door {
+    /// Who knows the callers.
+    pub gate: Gate,
+    /// How bodies are read.
+    pub bodies: Arc<Bodies>,
+}

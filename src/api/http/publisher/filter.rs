@@ -1,0 +1,93 @@
+//! Filters, as the neutral tree that the model parses.
+
+use serde::Deserialize;
+
+use crate::api::http::json::{Given, Object, Scalar};
+use crate::model::{RawFilter, RawRegex, RawValue};
+
+/// An entry of `filters`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filter {
+    key: Option<String>,
+    #[serde(default)]
+    eq: Given<Scalar>,
+    #[serde(default)]
+    ne: Given<Scalar>,
+    #[serde(default)]
+    gt: Given<Scalar>,
+    #[serde(default)]
+    gte: Given<Scalar>,
+    #[serde(default)]
+    lt: Given<Scalar>,
+    #[serde(default)]
+    lte: Given<Scalar>,
+    #[serde(rename = "in")]
+    in_: Option<Vec<Scalar>>,
+    nin: Option<Vec<Scalar>>,
+    exists: Option<bool>,
+    prefix: Option<String>,
+    regex: Option<Object<Regex>>,
+    and: Option<Vec<Object<Filter>>>,
+    or: Option<Vec<Object<Filter>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Regex {
+    pattern: String,
+    #[serde(default)]
+    case_insensitive: bool,
+}
+
+/// The filters, as sent. Their depth is bounded by the parser.
+pub fn raw(filters: Option<Vec<Object<Filter>>>) -> Vec<RawFilter> {
+    filters.unwrap_or_default().into_iter().map(one).collect()
+}
+
+fn one(Object(filter): Object<Filter>) -> RawFilter {
+    let regex = |Object(regex): Object<Regex>| RawRegex {
+        pattern: regex.pattern,
+        case_insensitive: regex.case_insensitive,
+    };
+    RawFilter {
+        key: filter.key,
+        eq: operand(filter.eq),
+        ne: operand(filter.ne),
+        gt: operand(filter.gt),
+        gte: operand(filter.gte),
+        lt: operand(filter.lt),
+        lte: operand(filter.lte),
+        in_: filter.in_.map(values),
+        nin: filter.nin.map(values),
+        exists: filter.exists,
+        prefix: filter.prefix,
+        regex: filter.regex.map(regex),
+        and: filter.and.map(|parts| raw(Some(parts))),
+        or: filter.or.map(|parts| raw(Some(parts))),
+    }
+}
+
+/// `null` is an operand, if not a good one.
+fn operand(given: Given<Scalar>) -> Option<RawValue> {
+    match given {
+        Given::Absent => None,
+        Given::Null => Some(RawValue::Null),
+        Given::Value(scalar) => Some(value(scalar)),
+    }
+}
+
+fn values(scalars: Vec<Scalar>) -> Vec<RawValue> {
+    scalars.into_iter().map(value).collect()
+}
+
+fn value(scalar: Scalar) -> RawValue {
+    match scalar {
+        Scalar::Null => RawValue::Null,
+        Scalar::Bool(value) => RawValue::Bool(value),
+        Scalar::Number(number) => RawValue::Number(number),
+        Scalar::Text(text) => RawValue::Text(text),
+        Scalar::List(list) => RawValue::List(values(list)),
+        Scalar::Object => RawValue::Object,
+    }
+}

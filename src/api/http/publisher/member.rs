@@ -1,0 +1,246 @@
+//! `member/get`, `member/list` and `member/bulk-delete`
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::filter::{Filter, raw};
+use super::list::{Listed, Pagination, Sort, page};
+use crate::api::http::body::Received;
+use crate::api::http::call::{Call, Failure};
+use crate::api::http::json::Object;
+use crate::directory::{Directory, Key, MemberList};
+use crate::model::token::AccessLevel;
+use crate::model::{self, AccountDetails, AttributeValue, Attributes, BaseNumber, Reason, Refusal, Row};
+
+/// A member. What it does not have is left out, but for the `ref`.
+#[derive(Debug, Serialize)]
+pub struct Member {
+    id: String,
+    member_base_id: String,
+    r#ref: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<String>,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dob: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gender: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enable_payroll: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_details: Option<Account>,
+    #[serde(serialize_with = "attributes")]
+    attributes: Attributes,
+    created_at: String,
+    updated_at: String,
+    revision: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Account {
+    Uk { account_holder: String, sort_code: String, account_number: String },
+    Eu { account_holder: String, iban: String },
+}
+
+/// The member that was found at `row` of `base`.
+pub fn render(directory: &Directory, base: BaseNumber, row: Row, member: model::Member) -> Member {
+    let sealer = directory.sealer();
+    let profile = member.profile;
+    Member {
+        id: sealer.member_id(base, row),
+        member_base_id: sealer.base_id(base),
+        r#ref: profile.ref_.map(model::Ref::into_string),
+        email: profile.email.map(model::Email::into_string),
+        first_name: profile.first_name.map(model::Name::into_string),
+        last_name: profile.last_name.map(model::Name::into_string),
+        phone: profile.phone.map(model::Phone::into_string),
+        worker_id: profile.worker_id.map(model::WorkerId::into_string),
+        tier: profile.tier.map(model::Tier::into_string),
+        status: member.status.as_str(),
+        dob: profile.dob.map(|dob| dob.to_string()),
+        gender: profile.gender.map(model::Gender::as_str),
+        role: profile.role.map(model::Name::into_string),
+        company: profile.company.map(model::Name::into_string),
+        enable_payroll: profile.enable_payroll,
+        account_details: profile.account_details.map(account),
+        attributes: member.attributes,
+        created_at: member.created_at.to_string(),
+        updated_at: member.updated_at.to_string(),
+        revision: member.revision,
+    }
+}
+
+fn account(details: AccountDetails) -> Account {
+    match details {
+        AccountDetails::Uk { account_holder, sort_code, account_number } => {
+            Account::Uk { account_holder, sort_code, account_number }
+        }
+        AccountDetails::Eu { account_holder, iban } => Account::Eu { account_holder, iban },
+    }
+}
+
+fn attributes<S: Serializer>(attributes: &Attributes, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(attributes.iter().map(|(key, value)| (key, Attribute(value))))
+}
+
+/// The value of an attribute; whole numbers are written without a fraction.
+struct Attribute<'a>(&'a AttributeValue);
+
+impl Serialize for Attribute<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            AttributeValue::Text(text) => serializer.serialize_str(text),
+            AttributeValue::Bool(value) => serializer.serialize_bool(*value),
+            AttributeValue::List(items) => serializer.collect_seq(items),
+            AttributeValue::Number(number) => match whole(*number) {
+                Some(whole) => serializer.serialize_i64(whole),
+                None => serializer.serialize_f64(*number),
+            },
+        }
+    }
+}
+
+/// The integer that a stored number is, if it is one: all of them are under 2^53.
+fn whole(number: f64) -> Option<i64> {
+    if number.fract() == 0.0 { format!("{number:.0}").parse().ok() } else { None }
+}
+
+/// `member/get`
+pub struct Get;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GetRequest {
+    id: Option<String>,
+    member_base_id: Option<String>,
+    r#ref: Option<String>,
+    email: Option<String>,
+    worker_id: Option<String>,
+}
+
+impl Call for Get {
+    const PATH: &'static str = "member/get";
+    const NEEDS: AccessLevel = AccessLevel::Read;
+    type Reply = Member;
+
+    async fn run(directory: Directory, body: Received) -> Result<Member, Failure> {
+        let GetRequest { id, member_base_id, r#ref, email, worker_id } = body.parse()?;
+        let base = member_base_id.map(|id| directory.base_number(&id, "member_base_id")).transpose()?;
+        let keys =
+            [id.map(Key::Id), r#ref.map(Key::Ref), email.map(Key::Email), worker_id.map(Key::WorkerId)];
+        let mut keys = keys.into_iter().flatten();
+        let (base, row, member, _) = match (keys.next(), base, keys.next()) {
+            (Some(Key::Id(id)), base, None) => directory.get_by_id(&id, base, None).await?,
+            (Some(key), Some(base), None) => {
+                let (row, member, revision) = directory.get_by_key(base, key, None).await?;
+                (base, row, member, revision)
+            }
+            (Some(_), None, None) => return Err(required("member_base_id", "is required with this key")),
+            (None, _, _) | (Some(_), _, Some(_)) => {
+                return Err(required("id", "or exactly one of ref, email and worker_id is required"));
+            }
+        };
+        Ok(render(&directory, base, row, member))
+    }
+}
+
+fn required(field: &str, description: &str) -> Failure {
+    Refusal::field(Reason::FieldRequired, field, description).into()
+}
+
+/// `member/list`
+pub struct List;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListRequest {
+    member_base_id: String,
+    pagination: Option<Object<Pagination>>,
+    filters: Option<Vec<Object<Filter>>>,
+    sorts: Option<Vec<Object<Sort>>>,
+    include_total: Option<bool>,
+}
+
+impl Call for List {
+    const PATH: &'static str = "member/list";
+    const NEEDS: AccessLevel = AccessLevel::Read;
+    type Reply = Listed<Member>;
+
+    async fn run(directory: Directory, body: Received) -> Result<Listed<Member>, Failure> {
+        let request: ListRequest = body.parse()?;
+        let base = directory.base_number(&request.member_base_id, "member_base_id")?;
+        let list = MemberList {
+            base,
+            filters: raw(request.filters),
+            page: page(request.pagination, request.sorts),
+            total: request.include_total.unwrap_or(false),
+            min_revision: None,
+        };
+        let found = directory.list_members(list).await?;
+        let members = found.members.into_iter().map(|(row, member)| render(&directory, base, row, member));
+        Ok(Listed::new(members.collect(), found.cursor, found.total))
+    }
+}
+
+/// `member/bulk-delete`
+pub struct BulkDelete;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BulkDeleteRequest {
+    member_base_id: String,
+    member_ids: Option<Vec<String>>,
+    refs: Option<Vec<String>>,
+}
+
+/// What was deleted.
+#[derive(Debug, Serialize)]
+pub struct Deleted {
+    deleted: u64,
+}
+
+impl Call for BulkDelete {
+    const PATH: &'static str = "member/bulk-delete";
+    const NEEDS: AccessLevel = AccessLevel::Write;
+    type Reply = Deleted;
+
+    async fn run(directory: Directory, body: Received) -> Result<Deleted, Failure> {
+        let request: BulkDeleteRequest = body.parse()?;
+        let base = directory.base_number(&request.member_base_id, "member_base_id")?;
+        if request.member_ids.is_none() && request.refs.is_none() {
+            return Err(required("member_ids", "or refs is required"));
+        }
+        let (ids, refs) = (request.member_ids.unwrap_or_default(), request.refs.unwrap_or_default());
+        let deleted = directory.bulk_delete(base, &ids, refs, None).await?;
+        Ok(Deleted { deleted: deleted.deleted })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_have_no_fraction() {
+        let json =
+            |number| serde_json::to_string(&Attribute(&AttributeValue::number(number).unwrap())).unwrap();
+        assert_eq!(json(5.0), "5");
+        assert_eq!(json(-9_007_199_254_740_991.0), "-9007199254740991");
+        assert_eq!(json(0.1), "0.1");
+        assert_eq!(json(-0.0), "0");
+    }
+}

@@ -1,0 +1,183 @@
+//! One row of `member/bulk-upsert`: its JSON, and the row of the model that it is, with every fault and its path.
+//!
+//! What is absent stays as it is; `null` clears.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+
+use crate::api::http::json::{Given, Name, Object, Scalar};
+use crate::model::{
+    AccountDetails, AttributePatch, AttributeValue, Change, Date, Dob, Email, Gender, MatchBy, MemberRow,
+    Name as PersonName, Phone, Reason, Ref, RowError, Rule, Status, Tier, Violations, WorkerId,
+};
+
+/// A row as sent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Row {
+    /// The key of the member.
+    pub r#ref: Option<String>,
+    email: Given<String>,
+    first_name: Given<String>,
+    last_name: Given<String>,
+    phone: Given<String>,
+    worker_id: Given<String>,
+    tier: Given<String>,
+    status: Option<String>,
+    dob: Given<String>,
+    gender: Given<String>,
+    role: Given<String>,
+    company: Given<String>,
+    enable_payroll: Given<bool>,
+    account_details: Given<Object<Account>>,
+    attributes: Option<Changes>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Account {
+    uk: Option<Object<UkAccount>>,
+    eu: Option<Object<EuAccount>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UkAccount {
+    account_holder: String,
+    sort_code: String,
+    account_number: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EuAccount {
+    account_holder: String,
+    iban: String,
+}
+
+/// `attributes`: every key once.
+#[derive(Debug)]
+struct Changes(Vec<(String, Scalar)>);
+
+impl<'de> Deserialize<'de> for Changes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Changes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Changes, A::Error> {
+                let mut seen = std::collections::BTreeSet::new();
+                let mut entries = Vec::new();
+                while let Some((key, value)) = map.next_entry::<Name<'de>, Scalar>()? {
+                    if !seen.insert(key.clone()) {
+                        return Err(de::Error::custom(format_args!("duplicate field `{key}`")));
+                    }
+                    entries.push((key.into_owned(), value));
+                }
+                Ok(Changes(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+impl Row {
+    /// The row of the model, or everything that is wrong with it.
+    pub fn parse(self, today: Date) -> Result<MemberRow, RowError> {
+        let mut faults = Violations::default();
+        let mut row = MemberRow::default();
+        let patch = &mut row.patch;
+        patch.ref_ = self.r#ref.and_then(|text| faults.check("ref", Ref::parse(text))).into();
+        patch.email = change(&mut faults, "email", self.email, Email::parse);
+        patch.first_name = change(&mut faults, "first_name", self.first_name, PersonName::parse);
+        patch.last_name = change(&mut faults, "last_name", self.last_name, PersonName::parse);
+        patch.phone = change(&mut faults, "phone", self.phone, Phone::parse);
+        patch.worker_id = change(&mut faults, "worker_id", self.worker_id, WorkerId::parse);
+        patch.tier = change(&mut faults, "tier", self.tier, Tier::parse);
+        patch.dob = change(&mut faults, "dob", self.dob, |text| Dob::parse(&text, today));
+        patch.gender = change(&mut faults, "gender", self.gender, |text: String| Gender::parse(&text));
+        patch.role = change(&mut faults, "role", self.role, PersonName::parse);
+        patch.company = change(&mut faults, "company", self.company, PersonName::parse);
+        patch.enable_payroll = change(&mut faults, "enable_payroll", self.enable_payroll, Ok);
+        patch.account_details = match self.account_details {
+            Given::Absent => Change::Keep,
+            Given::Null => Change::Clear,
+            Given::Value(Object(details)) => account(&mut faults, details).into(),
+        };
+        for (key, value) in self.attributes.map(|changes| changes.0).unwrap_or_default() {
+            if let Err(rule) = set_attribute(&mut patch.attributes, &key, value) {
+                faults.add(rule.reason(), format!("attributes.{key}"), rule.describe());
+            }
+        }
+        row.status = self.status.and_then(|text| faults.check("status", Status::parse(&text)));
+        if faults.is_empty() && row.match_key(MatchBy::Ref).is_none() {
+            faults.add(Reason::RefMissing, "ref", "is required");
+        }
+        faults.finish(row)
+    }
+}
+
+fn change<I, T>(
+    faults: &mut Violations,
+    field: &str,
+    given: Given<I>,
+    parse: impl FnOnce(I) -> Result<T, Rule>,
+) -> Change<T> {
+    match given {
+        Given::Absent => Change::Keep,
+        Given::Null => Change::Clear,
+        Given::Value(value) => faults.check(field, parse(value)).into(),
+    }
+}
+
+fn account(faults: &mut Violations, details: Account) -> Option<AccountDetails> {
+    let (kind, parsed) = match (details.uk, details.eu) {
+        (Some(Object(uk)), None) => {
+            ("uk", AccountDetails::parse_uk(uk.account_holder, &uk.sort_code, &uk.account_number))
+        }
+        (None, Some(Object(eu))) => ("eu", AccountDetails::parse_eu(eu.account_holder, &eu.iban)),
+        (None, None) | (Some(_), Some(_)) => {
+            faults.add(Reason::BankAccountInvalid, "account_details", "must have exactly one of uk and eu");
+            return None;
+        }
+    };
+    let refuse = |parts: Vec<(&str, Rule)>| {
+        for (field, rule) in parts {
+            faults.add(rule.reason(), format!("account_details.{kind}.{field}"), rule.describe());
+        }
+    };
+    parsed.map_err(refuse).ok()
+}
+
+/// Sets an attribute, or clears it with `null`.
+fn set_attribute(patch: &mut AttributePatch, key: &str, value: Scalar) -> Result<(), Rule> {
+    match value {
+        Scalar::Null => patch.clear(key),
+        value => patch.set(key, attribute(value)?),
+    }
+}
+
+/// The value of an attribute.
+pub fn attribute(value: Scalar) -> Result<AttributeValue, Rule> {
+    let refused =
+        || Rule::must_be(Reason::AttributeInvalid, "a string, a number, a boolean or an array of strings");
+    match value {
+        Scalar::Text(text) => AttributeValue::text(text),
+        Scalar::Number(number) => AttributeValue::number(number),
+        Scalar::Bool(value) => Ok(AttributeValue::bool(value)),
+        Scalar::List(items) => {
+            let items = items.into_iter().map(|item| match item {
+                Scalar::Text(text) => Ok(text),
+                _ => Err(refused()),
+            });
+            AttributeValue::list(items.collect::<Result<_, _>>()?)
+        }
+        Scalar::Null | Scalar::Object => Err(refused()),
+    }
+}

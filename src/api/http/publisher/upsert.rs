@@ -1,0 +1,148 @@
+//! `member/bulk-upsert`: all rows or none.
+//!
+//! The body is turned into rows as it is read through, one row at a time: no tree of it is ever made, and it is gone
+//! before the rows are applied.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Value, json};
+
+use super::row::Row;
+use crate::api::http::body::Received;
+use crate::api::http::call::{Call, Failure};
+use crate::api::http::json::{Name, Object, parse_with};
+use crate::directory::{Directory, RowOutcome};
+use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES};
+use crate::model::token::AccessLevel;
+use crate::model::{Date, MemberRow, Outcome, Reason, RowError};
+
+/// Bodies of more bytes are not parsed beside other calls.
+const PARSE_APART_BYTES: usize = 64 * 1024;
+/// The fields of the request.
+const FIELDS: [&str; 2] = ["member_base_id", "members"];
+
+/// `member/bulk-upsert`
+pub struct BulkUpsert;
+
+impl Call for BulkUpsert {
+    const PATH: &'static str = "member/bulk-upsert";
+    const NEEDS: AccessLevel = AccessLevel::Write;
+    type Reply = Vec<String>;
+
+    async fn run(directory: Directory, body: Received) -> Result<Vec<String>, Failure> {
+        let today = directory.now().date();
+        let Request { member_base_id, rows, refs } = if body.bytes.len() <= PARSE_APART_BYTES {
+            parse_with(&body.bytes, Seed { today })?
+        } else {
+            let parsed = tokio::task::spawn_blocking(move || parse_with(&body.bytes, Seed { today })).await;
+            parsed.map_err(|died| crate::directory::Error::Internal { private: died.to_string() })??
+        };
+        let base = directory.base_number(&member_base_id, "member_base_id")?;
+        let reply = directory.upsert_all(base, rows).await?;
+        let id = |outcome: &RowOutcome| outcome.row.map(|row| directory.sealer().member_id(base, row));
+        let failed = reply.outcomes.iter().filter(|outcome| outcome.outcome == Outcome::Failed).count();
+        if failed == 0 {
+            return Ok(reply.outcomes.iter().filter_map(id).collect());
+        }
+        Err(refuse(&reply.outcomes, &refs))
+    }
+}
+
+/// The rows that are bad themselves, the first of them with their faults.
+fn refuse(outcomes: &[RowOutcome], refs: &[Option<String>]) -> Failure {
+    let bad = outcomes.iter().zip(refs).enumerate().filter_map(|(index, (outcome, text))| {
+        let error = outcome.error.as_deref().filter(|error| error.reason != Reason::AtomicAborted)?;
+        Some((index, text, error))
+    });
+    let rows: Vec<Value> = bad
+        .clone()
+        .take(FAILURE_DETAILS_MAX_ROWS)
+        .map(|(index, text, error)| row(index, text, error))
+        .collect();
+    let number = bad.count();
+    let text = format!("{number} of {} rows cannot be applied, so nothing was written", outcomes.len());
+    let path = rows.first().and_then(|row| row.get("path")).cloned().unwrap_or_default();
+    Failure::rows(text).with("path", path).with("rows", rows.into()).with("failed", json!(number))
+}
+
+fn row(index: usize, text: &Option<String>, error: &RowError) -> Value {
+    let field = error.violations.first().map(|fault| fault.field.as_str()).unwrap_or_default();
+    let separator = if field.is_empty() { "" } else { "." };
+    let path = format!("members[{index}]{separator}{field}");
+    json!({ "index": index, "ref": text, "code": error.reason.as_str(), "path": path, "message": error.message() })
+}
+
+/// The request, its rows parsed.
+struct Request {
+    member_base_id: String,
+    rows: Vec<Result<MemberRow, RowError>>,
+    /// The refs, for the report on bad rows.
+    refs: Vec<Option<String>>,
+}
+
+#[derive(Clone, Copy)]
+struct Seed {
+    today: Date,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed {
+    type Value = Request;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Request, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed {
+    type Value = Request;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Request, A::Error> {
+        let (mut member_base_id, mut rows) = (None, None);
+        while let Some(key) = map.next_key::<Name<'de>>()? {
+            match key.as_ref() {
+                "member_base_id" if member_base_id.is_none() => member_base_id = Some(map.next_value()?),
+                "members" if rows.is_none() => rows = Some(map.next_value_seed(Members(self.today))?),
+                "member_base_id" => return Err(A::Error::duplicate_field("member_base_id")),
+                "members" => return Err(A::Error::duplicate_field("members")),
+                other => return Err(A::Error::unknown_field(other, &FIELDS)),
+            }
+        }
+        let member_base_id = member_base_id.ok_or_else(|| A::Error::missing_field("member_base_id"))?;
+        let (rows, refs) = rows.ok_or_else(|| A::Error::missing_field("members"))?;
+        Ok(Request { member_base_id, rows, refs })
+    }
+}
+
+struct Members(Date);
+
+type Rows = (Vec<Result<MemberRow, RowError>>, Vec<Option<String>>);
+
+impl<'de> DeserializeSeed<'de> for Members {
+    type Value = Rows;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Rows, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Rows;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Rows, A::Error> {
+        let (mut rows, mut refs) = (Vec::new(), Vec::new());
+        while let Some(Object(row)) = list.next_element::<Object<Row>>()? {
+            refs.push(row.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES));
+            rows.push(row.parse(self.0));
+        }
+        Ok((rows, refs))
+    }
+}

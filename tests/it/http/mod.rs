@@ -1,0 +1,132 @@
+//! The JSON doors, call by call, over plain HTTP/1.1 as any client would write it.
+
+mod publisher;
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::harness::{PATIENCE, Server};
+
+/// A client of the Publisher door.
+#[derive(Clone)]
+pub struct Http {
+    address: SocketAddr,
+    token: Option<String>,
+}
+
+/// What the server answered.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: u16,
+    pub head: String,
+    pub body: Value,
+}
+
+impl Http {
+    pub fn new(server: &Server) -> Self {
+        Self::at(server.address(), None)
+    }
+
+    pub fn with_token(server: &Server, token: &str) -> Self {
+        Self::at(server.address(), Some(token.to_owned()))
+    }
+
+    pub fn at(address: SocketAddr, token: Option<String>) -> Self {
+        Self { address, token }
+    }
+
+    /// One call, whatever comes of it.
+    pub async fn call(&self, call: &str, body: Value) -> Reply {
+        self.send(call, body.to_string().as_bytes()).await
+    }
+
+    /// One call that must succeed.
+    #[track_caller]
+    pub fn ok(&self, call: &str, body: Value) -> impl Future<Output = Value> {
+        let (client, call) = (self.clone(), call.to_owned());
+        async move {
+            let reply = client.call(&call, body).await;
+            assert_eq!(reply.status, 200, "{call}: {reply:?}");
+            reply.body
+        }
+    }
+
+    /// A call whose body is these bytes.
+    pub async fn send(&self, call: &str, body: &[u8]) -> Reply {
+        let length = format!("Content-Length: {}\r\n", body.len());
+        self.raw("POST", call, &format!("Content-Type: application/json\r\n{length}"), body).await
+    }
+
+    /// A request with these headers.
+    pub async fn raw(&self, method: &str, call: &str, headers: &str, body: &[u8]) -> Reply {
+        let authorization =
+            self.token.as_ref().map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let head = format!(
+            "{method} /publisher.v1/{call} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{authorization}{headers}\r\n"
+        );
+        let exchange = async {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            let (mut read, mut write) = stream.split();
+            let sent = async {
+                // A server that refuses may close before it has read everything.
+                let _ = write.write_all(head.as_bytes()).await;
+                let _ = write.write_all(body).await;
+            };
+            let mut received = Vec::new();
+            let (_, result) = tokio::join!(sent, read.read_to_end(&mut received));
+            result.unwrap();
+            received
+        };
+        let received = tokio::time::timeout(PATIENCE, exchange).await.unwrap();
+        parse(&received)
+    }
+
+    /// A new memberbase.
+    pub async fn base(&self) -> String {
+        self.ok("member-base/create", json!({"name": "Test"})).await["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The refs of all members that match, over as many pages as it takes.
+    pub async fn refs(&self, base: &str, mut request: Value) -> Vec<String> {
+        request["member_base_id"] = base.into();
+        let mut refs = Vec::new();
+        loop {
+            let page = self.ok("member/list", request.clone()).await;
+            let data = page["data"].as_array().unwrap();
+            assert_eq!(page["page"]["page_size"], data.len());
+            assert_eq!(page["page"]["more"], !page["page"]["cursor"].is_null());
+            refs.extend(data.iter().map(|member| member["ref"].as_str().unwrap().to_owned()));
+            if page["page"]["more"] == false {
+                return refs;
+            }
+            request["pagination"]["cursor"] = page["page"]["cursor"].clone();
+        }
+    }
+}
+
+fn parse(received: &[u8]) -> Reply {
+    let end = received.windows(4).position(|part| part == b"\r\n\r\n").expect("no answer");
+    let head = String::from_utf8(received[..end].to_vec()).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = serde_json::from_slice(&received[end + 4..]).unwrap_or(Value::Null);
+    Reply { status, head, body }
+}
+
+impl Reply {
+    /// Asserts status and code of an error and the form of its envelope; returns its data.
+    #[track_caller]
+    pub fn refused(&self, status: u16, code: &str) -> &Value {
+        assert_eq!(self.status, status, "{self:?}");
+        let error = &self.body["error"];
+        assert_eq!(error["code"], code, "{self:?}");
+        assert!(!error["message"].as_str().unwrap().is_empty());
+        let trace_id = error["trace_id"].as_str().unwrap();
+        assert!(trace_id.len() == 16 && trace_id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert!(error["data"].is_object(), "{self:?}");
+        assert_eq!(self.body.as_object().unwrap().len(), 1);
+        &error["data"]
+    }
+}

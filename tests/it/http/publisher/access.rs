@@ -1,0 +1,195 @@
+//! Who may do what at this door, and what its errors look like in the log.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::harness::Server;
+use crate::http::Http;
+
+/// Every call about a memberbase, with the level that it needs.
+fn every_call(base: &str) -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        ("member-base/get", "read", json!({"id": base})),
+        ("member-base/update", "admin", json!({"id": base, "name": "X"})),
+        ("member-base/delete", "admin", json!({"id": base})),
+        ("member-base/undelete", "admin", json!({"id": base})),
+        ("member/bulk-upsert", "write", json!({"member_base_id": base, "members": [{"ref": "a"}]})),
+        ("member/get", "read", json!({"member_base_id": base, "ref": "a"})),
+        ("member/list", "read", json!({"member_base_id": base})),
+        ("member/bulk-delete", "write", json!({"member_base_id": base, "refs": ["a"]})),
+    ]
+}
+
+/// Every call about the store as a whole.
+fn every_store_call() -> Vec<(&'static str, Value)> {
+    vec![
+        ("member-base/create", json!({"name": "X"})),
+        ("api-token/create", json!({"access": "read"})),
+        ("api-token/list", json!({})),
+        ("api-token/revoke", json!({"id": "atok_00000000000000000000000000"})),
+    ]
+}
+
+const NO_BASE: &str = "mb_00000000000000000000000000";
+
+async fn token(admin: &Http, server: &Server, request: Value) -> (Http, Value) {
+    let made = admin.ok("api-token/create", request).await;
+    (Http::with_token(server, made["token"].as_str().unwrap()), made["id"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_level_opens_its_calls_and_no_others_whatever_their_bodies() {
+    let (server, secret) = Server::start_with_token().await;
+    let admin = Http::with_token(&server, &secret);
+    let base = admin.base().await;
+    for (access, allowed) in
+        [("read", &["read"][..]), ("write", &["read", "write"]), ("admin", &["read", "write", "admin"])]
+    {
+        let (http, _) = token(&admin, &server, json!({"access": access})).await;
+        for base in [base.as_str(), NO_BASE] {
+            for (call, needs, body) in every_call(base) {
+                let reply = http.call(call, body).await;
+                if allowed.contains(&needs) {
+                    assert!(!matches!(reply.status, 401 | 403), "{access} {call}: {reply:?}");
+                } else {
+                    reply.refused(403, "authorization_error");
+                    // Permission comes before the body.
+                    http.send(call, b"no JSON").await.refused(403, "authorization_error");
+                }
+            }
+        }
+        for (call, body) in every_store_call() {
+            let reply = http.call(call, body).await;
+            if access == "admin" {
+                assert!(!matches!(reply.status, 401 | 403), "{call}: {reply:?}");
+            } else {
+                reply.refused(403, "authorization_error");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bound_token_is_good_for_its_base_alone() {
+    let (server, secret) = Server::start_with_token().await;
+    let admin = Http::with_token(&server, &secret);
+    let (own, other) = (admin.base().await, admin.base().await);
+    let (bound, _) = token(&admin, &server, json!({"access": "admin", "member_base_id": own})).await;
+    for (call, _, body) in every_call(&own) {
+        let reply = bound.call(call, body).await;
+        assert!(!matches!(reply.status, 401 | 403), "{call}: {reply:?}");
+    }
+    for base in [other.as_str(), NO_BASE] {
+        for (call, _, body) in every_call(base) {
+            bound.call(call, body).await.refused(403, "authorization_error");
+        }
+    }
+    for (call, body) in every_store_call() {
+        bound.call(call, body).await.refused(403, "authorization_error");
+    }
+    assert_eq!(bound.ok("member-base/list", json!({})).await["data"][0]["id"], json!(own));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_good_token_every_call_is_unauthenticated() {
+    let (server, secret) = Server::start_with_token().await;
+    let admin = Http::with_token(&server, &secret);
+    let base = admin.base().await;
+    let (revoked, id) = token(&admin, &server, json!({"access": "admin"})).await;
+    admin.ok("api-token/revoke", json!({"id": id})).await;
+    let callers = [
+        Http::new(&server),
+        revoked,
+        Http::with_token(&server, ""),
+        Http::with_token(&server, "sk_"),
+        Http::with_token(&server, &format!("{secret}x")),
+    ];
+    for http in &callers {
+        for (call, _, body) in every_call(&base) {
+            let reply = http.call(call, body).await;
+            reply.refused(401, "authentication_error");
+            assert!(reply.head.to_ascii_lowercase().contains("www-authenticate: bearer"), "{}", reply.head);
+        }
+        for (call, body) in every_store_call() {
+            http.call(call, body).await.refused(401, "authentication_error");
+        }
+        http.call("no/such-call", json!({})).await.refused(401, "authentication_error");
+        http.raw("GET", "member/list", "", b"").await.refused(401, "authentication_error");
+    }
+    let basic = "Authorization: Basic c2VjcmV0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n";
+    callers[0].raw("POST", "api-token/list", basic, b"{}").await.refused(401, "authentication_error");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_personal_is_left_out_for_a_token_without_the_right_to_it() {
+    let (server, secret) = Server::start_with_token().await;
+    let admin = Http::with_token(&server, &secret);
+    let base = admin.base().await;
+    let account =
+        json!({"uk": {"account_holder": "Ada", "sort_code": "20-00-00", "account_number": "55779911"}});
+    let member = json!({"ref": "a", "dob": "1990-02-03", "account_details": account});
+    admin.ok("member/bulk-upsert", json!({"member_base_id": base, "members": [member]})).await;
+    for (request, sees) in
+        [(json!({"access": "read"}), false), (json!({"access": "read", "pii": true}), true)]
+    {
+        let (http, _) = token(&admin, &server, request).await;
+        let got = http.ok("member/get", json!({"member_base_id": base, "ref": "a"})).await;
+        let listed = http.ok("member/list", json!({"member_base_id": base})).await;
+        for member in [&got, &listed["data"][0]] {
+            assert_eq!((member.get("dob").is_some(), member.get("account_details").is_some()), (sees, sees));
+        }
+        let filters = json!([{"key": "account_details", "exists": true}]);
+        let filtered = http.call("member/list", json!({"member_base_id": base, "filters": filters})).await;
+        assert_eq!(filtered.status, if sees { 200 } else { 403 });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_has_the_trace_id_and_no_secret_and_nothing_personal() {
+    let data = tempfile::tempdir().unwrap();
+    let created = Command::new(env!("CARGO_BIN_EXE_memberbase"))
+        .args(["token", "create", "--access", "admin", "--data"])
+        .arg(data.path())
+        .output()
+        .unwrap();
+    let secret = String::from_utf8(created.stdout).unwrap().lines().last().unwrap().to_owned();
+    let log = data.path().join("log.txt");
+    let mut server = Command::new(env!("CARGO_BIN_EXE_memberbase"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--reserve", "1MiB", "--log", "trace", "--data"])
+        .arg(data.path())
+        .stdout(Stdio::piped())
+        .stderr(File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
+    let http = Http::at(address, Some(secret.clone()));
+    let base = http.base().await;
+    let made = http.ok("api-token/create", json!({"access": "read"})).await;
+    let member = json!({"ref": "private-ref", "email": "private@x.com", "first_name": "Privata"});
+    http.ok("member/bulk-upsert", json!({"member_base_id": base, "members": [member]})).await;
+    let replies = [
+        http.call("member/get", json!({"member_base_id": base, "ref": "another-private-ref"})).await,
+        http.call(
+            "member/bulk-upsert",
+            json!({"member_base_id": base, "members": [{"ref": "private-ref", "email": "private"}]}),
+        )
+        .await,
+        http.call("member/list", json!({"member_base_id": base, "private-field": 1})).await,
+        Http::at(address, Some(format!("{secret}x"))).call("member/list", json!({})).await,
+    ];
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let log = std::fs::read_to_string(log).unwrap();
+    for reply in replies {
+        let trace_id = reply.body["error"]["trace_id"].as_str().unwrap().to_owned();
+        assert_eq!(log.matches(&trace_id).count(), 1, "{reply:?}\n{log}");
+    }
+    for secret in [secret.as_str(), made["token"].as_str().unwrap(), "private", "Privata"] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}

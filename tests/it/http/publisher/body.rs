@@ -1,0 +1,114 @@
+//! Bodies that no good client sends: a clean answer, and no effect.
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::harness::Server;
+use crate::http::Http;
+
+const JSON: &str = "Content-Type: application/json\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_json_is_a_bad_request() {
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    let base = http.base().await;
+    let upsert = |rest: &str| format!(r#"{{"member_base_id": "{base}", "members": [{rest}"#).into_bytes();
+    let mut bodies = vec![
+        Vec::new(),
+        b"null".to_vec(),
+        b"[]".to_vec(),
+        b"\"text\"".to_vec(),
+        b"{".to_vec(),
+        b"{} {}".to_vec(),
+        b"\xef\xbb\xbf{}".to_vec(),
+        b"{\"a\":}".to_vec(),
+        upsert(""),
+        upsert(r#"{"ref": "a"}], "members": []}"#),
+        upsert(r#"{"ref": "a", "ref": "b"}]}"#),
+        upsert(r#"{"ref": "a", "attributes": {"x": 1, "x": 2}}]}"#),
+        upsert(r#"{"ref": "a", "attributes": {"x": 1e400}}]}"#),
+        upsert(r#"{"ref": "a", "attributes": {"x": 9007199254740993}}]}"#),
+        upsert(r#"{"ref": "a", "attributes": {"x": NaN}}]}"#),
+        upsert(r#"{"ref": "\ud800"}]}"#),
+        upsert(&format!(
+            r#"{{"ref": "a", "attributes": {{"x": {}1{}}}}}]}}"#,
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        )),
+    ];
+    let mut not_text = upsert("{\"ref\": \"");
+    not_text.extend_from_slice(b"\xff\xfe\"}]}");
+    bodies.push(not_text);
+    for body in bodies {
+        let reply = http.send("member/bulk-upsert", &body).await;
+        reply.refused(400, "bad_request");
+    }
+    assert!(http.refs(&base, json!({})).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_over_the_limit_is_refused_however_it_comes() {
+    let server = Server::start_with(|config| config.body_limit = 1 << 20).await;
+    let http = Http::new(&server);
+    let announced = format!("{JSON}Content-Length: {}\r\n", 1_u64 << 30);
+    let reply = http.raw("POST", "member/bulk-upsert", &announced, &vec![b' '; 3 << 20]).await;
+    assert_eq!(reply.refused(413, "payload_too_large")["limit"], 1 << 20);
+    let mut chunks = Vec::new();
+    for _ in 0..40 {
+        chunks.extend_from_slice(b"10000\r\n");
+        chunks.extend_from_slice(&vec![b' '; 0x10000]);
+        chunks.extend_from_slice(b"\r\n");
+    }
+    chunks.extend_from_slice(b"0\r\n\r\n");
+    let chunked = format!("{JSON}Transfer-Encoding: chunked\r\n");
+    http.raw("POST", "member/bulk-upsert", &chunked, &chunks).await.refused(413, "payload_too_large");
+    // The server is as well as before.
+    http.base().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_away_in_the_middle_changes_nothing() {
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    let base = http.base().await;
+    let body = format!(r#"{{"member_base_id": "{base}", "members": [{{"ref": "a"}}]}}"#);
+    let head = format!(
+        "POST /publisher.v1/member/bulk-upsert HTTP/1.1\r\nHost: test\r\n{JSON}Content-Length: {}\r\n\r\n",
+        body.len() + 10
+    );
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP/1.1 200"));
+    assert!(http.refs(&base, json!({})).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_types_methods_and_paths_have_their_own_errors() {
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    for kind in ["", "Content-Type: text/plain\r\n", "Content-Type: application/x-www-form-urlencoded\r\n"] {
+        let headers = format!("{kind}Content-Length: 2\r\n");
+        http.raw("POST", "api-token/list", &headers, b"{}").await.refused(415, "unsupported_media_type");
+    }
+    let charset = "Content-Type: application/json; charset=utf-8\r\nContent-Length: 2\r\n";
+    assert_eq!(http.raw("POST", "api-token/list", charset, b"{}").await.status, 200);
+    for method in ["GET", "PUT", "DELETE"] {
+        let reply = http.raw(method, "member/list", "Content-Length: 0\r\n", b"").await;
+        reply.refused(405, "method_not_allowed");
+    }
+    for path in ["", "member", "member/", "member/list/", "members/list", "member/list?x=1/../.."] {
+        let reply = http.send(path, b"{}").await;
+        if path.contains('?') {
+            // There are no parameters, so what follows the question mark means nothing.
+            reply.refused(400, "bad_request");
+        } else {
+            reply.refused(404, "not_found");
+        }
+    }
+}

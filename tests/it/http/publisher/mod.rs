@@ -1,0 +1,9 @@
+//! The Publisher door.
+
+mod access;
+mod body;
+mod member;
+mod member_base;
+mod same;
+mod token;
+mod upsert;
