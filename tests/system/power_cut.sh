@@ -13,6 +13,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 cuts=${CUTS:-30}
 # In every so many cuts: life goes on with the copy, as after a real cut; the store begins anew, which bounds the copies; sled is deleted.
 go_on_every=4 anew_every=12 without_sled_every=10
+# Snapshots, and the removal of old log, several times between two cuts.
+settings=(--reserve 8MiB --memory 128MiB --log error --snapshot-after 1MiB)
 work=$(mktemp -d)
 outer=$work/outer disk=$work/disk copy=$work/copy
 journal=$work/journal
@@ -52,7 +54,7 @@ client() {
 
 # The server on the disk, and a loader for it. The server on the copy is the one of server.sh.
 begin_life() {
-  start_server "$program" "$disk/data" --reserve 8MiB --memory 128MiB --log error
+  start_server "$program" "$disk/data" "${settings[@]}"
   live_pid=$server_pid live_address=$server_address server_pid=
   exec 8<&9 9<&-
   generation=$((generation + 1))
@@ -110,7 +112,7 @@ check_copy() {
     rm -r "$copy/data/sled"
     without=", sled deleted"
   fi
-  if ! start_server "$program" "$copy/data" --reserve 8MiB --memory 128MiB --log error; then
+  if ! start_server "$program" "$copy/data" "${settings[@]}"; then
     failed_opens=$((failed_opens + 1))
     fail "the store does not open"
   fi
