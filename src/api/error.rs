@@ -171,6 +171,7 @@ pub fn metadata(error: &Error) -> HashMap<String, String> {
         | Error::TooManyTokens { .. }
         | Error::MemberBaseNotFound
         | Error::NotDeleted
+        | Error::TooManyTiers
         | Error::MemberNotFound
         | Error::Overloaded
         | Error::CommitUnknown { .. }

@@ -213,6 +213,16 @@ impl Guarded {
         self.caller.token().is_none_or(|token| token.made().pii)
     }
 
+    /// The open bases that share accounts with `base`. What is found in them shows in nothing but the status that a member
+    /// of `base` begins with, so the caller needs no access to them.
+    pub async fn sharing_with(&self, base: BaseNumber) -> Result<Vec<Arc<Base>>, Error> {
+        let mut bases = Vec::new();
+        for number in self.table.sharing_with(base) {
+            bases.push(self.table.base(number).await?);
+        }
+        Ok(bases)
+    }
+
     /// Turns rows and base numbers into ids and back, which shows nothing.
     pub fn sealer(&self) -> &Sealer {
         self.table.sealer()

@@ -4,11 +4,13 @@ use std::time::Instant;
 
 use super::page::{Page, RawPage};
 use super::{Directory, Error, REPLY_BYTES, view};
-use crate::model::base::parse_new_members;
+use crate::model::base::{parse_new_members, parse_tiers};
 use crate::model::limits::PAGE_LIMIT_MAX;
 use crate::model::token::AccessLevel;
-use crate::model::{BaseName, BaseNumber, BaseSettings, BaseView, Direction, Filter, RawFilter, Violations};
-use crate::table::{BaseSummary, SettingsRequest};
+use crate::model::{
+    BaseName, BaseNumber, BaseSettings, BaseView, Direction, Filter, RawFilter, Tier, Violations,
+};
+use crate::table::{BaseSummary, SetField, SettingsRequest};
 
 /// Most memberbases that one page looks at. A page that would need more comes back short.
 const CHECKED_MAX: usize = 20_000;
@@ -26,6 +28,19 @@ pub struct BaseChange {
     pub new_members: Option<String>,
     /// Whether accounts are shared.
     pub share_accounts: Option<bool>,
+    /// The tiers that members may have; empty: any.
+    pub tiers: Option<Vec<String>>,
+}
+
+/// The tiers of a memberbase.
+#[derive(Debug)]
+pub struct TierList {
+    /// Names, each with its exact number of members where that is known without looking at all of them.
+    pub tiers: Vec<(String, Option<u64>)>,
+    /// Whether these are the only ones that members may have.
+    pub is_fixed: bool,
+    /// The revision that the list shows.
+    pub revision: u64,
 }
 
 /// Which memberbases to list.
@@ -57,6 +72,7 @@ impl Directory {
             BaseSettings::named(request.name.ok_or(Error::Internal { private: String::new() })?);
         settings.new_members = request.new_members.unwrap_or(settings.new_members);
         settings.share_accounts = request.share_accounts.unwrap_or(settings.share_accounts);
+        settings.tiers = request.tiers.unwrap_or_default();
         Ok(self.guarded.store(AccessLevel::Admin)?.create_base(settings).await?)
     }
 
@@ -75,6 +91,25 @@ impl Directory {
     ) -> Result<BaseSummary, Error> {
         let request = SettingsRequest { deadline, ..parse(change)? };
         self.change(number, false, request).await
+    }
+
+    /// The tiers of a memberbase with the members in each: those that its owner fixed, or else those in use.
+    pub async fn tiers(&self, number: BaseNumber) -> Result<TierList, Error> {
+        let base = self.guarded.base(AccessLevel::Read, number).await?;
+        let view = view(&base, None).await?;
+        let fixed = view.summary().settings.tiers;
+        let is_fixed = !fixed.is_empty();
+        let names: Vec<String> = if is_fixed {
+            fixed.into_iter().map(Tier::into_string).collect()
+        } else {
+            let in_use = view.sets().values(SetField::Tier).ok_or(Error::TooManyTiers)?;
+            in_use.map(str::to_owned).collect()
+        };
+        let count = |name: String| {
+            let members = view.sets().count(SetField::Tier, &name);
+            (name, members)
+        };
+        Ok(TierList { tiers: names.into_iter().map(count).collect(), is_fixed, revision: view.revision() })
     }
 
     /// Hides a memberbase and its members.
@@ -171,6 +206,13 @@ fn parse(change: BaseChange) -> Result<SettingsRequest, Error> {
             .new_members
             .and_then(|word| faults.check("new_members", parse_new_members(&word))),
         share_accounts: change.share_accounts,
+        tiers: match change.tiers.map(parse_tiers).transpose() {
+            Ok(tiers) => tiers,
+            Err(refusal) => {
+                faults.extend(refusal);
+                None
+            }
+        },
         ..SettingsRequest::default()
     };
     Ok(faults.finish(request)?)

@@ -20,16 +20,21 @@ impl PendingUpsert {
 
 impl Directory {
     /// Creates or updates members, and says for every row what happened.
-    pub async fn bulk_upsert(&self, base: BaseNumber, request: UpsertRequest) -> Result<UpsertReply, Error> {
+    pub async fn bulk_upsert(
+        &self,
+        number: BaseNumber,
+        mut request: UpsertRequest,
+    ) -> Result<UpsertReply, Error> {
         let rows = request.rows.len();
         if request.mode == WriteMode::Atomic && rows > ATOMIC_MAX_ROWS {
             return Err(Error::AtomicRows { rows, max_rows: ATOMIC_MAX_ROWS });
         }
-        let base = self.guarded.base(AccessLevel::Write, base).await?;
+        let base = self.guarded.base(AccessLevel::Write, number).await?;
         if rows == 0 {
             let revision = view(&base, None).await?.revision();
             return Ok(UpsertReply { outcomes: Vec::new(), revision });
         }
+        self.mark_accounts(number, &mut request.rows).await?;
         Ok(base.upsert(request).await?)
     }
 
@@ -50,10 +55,11 @@ impl Directory {
     /// in the answer.
     pub async fn begin_upsert(
         &self,
-        base: BaseNumber,
-        request: UpsertRequest,
+        number: BaseNumber,
+        mut request: UpsertRequest,
     ) -> Result<PendingUpsert, Error> {
-        let base = self.guarded.base(AccessLevel::Write, base).await?;
+        let base = self.guarded.base(AccessLevel::Write, number).await?;
+        self.mark_accounts(number, &mut request.rows).await?;
         Ok(PendingUpsert(base.begin_upsert(request).await?))
     }
 

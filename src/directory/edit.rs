@@ -29,7 +29,8 @@ impl Directory {
         revive: bool,
         deadline: Option<Instant>,
     ) -> Result<EditedMember, Error> {
-        let what = EditWhat::Create { row: Box::new(row), revive };
+        let row = Box::new(self.marked(base, row).await?);
+        let what = EditWhat::Create { row, revive };
         self.edit(base, EditRequest { what, deadline }).await
     }
 
@@ -43,8 +44,21 @@ impl Directory {
         deadline: Option<Instant>,
     ) -> Result<EditedMember, Error> {
         let key = self.key(base, key)?.ok_or(Error::MemberNotFound)?;
+        let edit = match edit {
+            Edit::Replace(row) => Edit::Replace(Box::new(self.marked(base, *row).await?)),
+            Edit::Update(_) | Edit::Activate | Edit::Offboard => edit,
+        };
         let what = EditWhat::Change { key, edit, if_revision };
         self.edit(base, EditRequest { what, deadline }).await
+    }
+
+    /// The row, which knows whether its address belongs to somebody with an account.
+    async fn marked(&self, base: BaseNumber, row: MemberRow) -> Result<MemberRow, Error> {
+        self.guarded.check_base(AccessLevel::Write, base)?;
+        let mut rows = [Ok(row)];
+        self.mark_accounts(base, &mut rows).await?;
+        let [row] = rows;
+        Ok(row?)
     }
 
     async fn edit(&self, base: BaseNumber, request: EditRequest) -> Result<EditedMember, Error> {

@@ -43,6 +43,9 @@ pub enum Error {
     /// The memberbase is not deleted, so it cannot be brought back.
     #[error("the memberbase is not deleted")]
     NotDeleted,
+    /// Members are in too many different tiers to list them.
+    #[error("the members are in more than 4,096 different tiers, which cannot be listed")]
+    TooManyTiers,
     /// There is no such member in this memberbase.
     #[error("there is no such member")]
     MemberNotFound,
@@ -147,6 +150,7 @@ impl Error {
             Self::TooManyTokens { .. } => Reason::TooManyTokens,
             Self::MemberBaseNotFound => Reason::MemberBaseNotFound,
             Self::NotDeleted => Reason::NotDeleted,
+            Self::TooManyTiers => Reason::TierInUse,
             Self::MemberNotFound => Reason::MemberNotFound,
             Self::RevisionAhead { .. } => Reason::RevisionAhead,
             Self::AtomicRows { .. } | Self::AtomicBytes { .. } => Reason::AtomicTooLarge,
@@ -186,6 +190,7 @@ impl Error {
             | Self::TooManyTokens { .. }
             | Self::MemberBaseNotFound
             | Self::NotDeleted
+            | Self::TooManyTiers
             | Self::MemberNotFound
             | Self::RevisionAhead { .. }
             | Self::AtomicRows { .. }
@@ -228,6 +233,7 @@ impl From<TableError> for Error {
     fn from(error: TableError) -> Self {
         match error {
             TableError::BaseNotFound | TableError::BaseDeleted => Self::MemberBaseNotFound,
+            TableError::Refused(refusal) => Self::Refused(refusal),
             TableError::Overloaded { .. } => Self::Overloaded,
             TableError::DeadlinePassed => Self::Deadline,
             TableError::AtomicTooLarge { rows, max_rows, .. } if rows > max_rows => {

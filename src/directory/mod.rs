@@ -10,6 +10,7 @@
 //! Nothing here names a protocol, a status code or a stored form.
 
 mod access;
+mod accounts;
 mod bases;
 mod bulk;
 mod edit;
@@ -26,7 +27,7 @@ mod weight;
 
 use self::access::Guarded;
 pub use self::access::{Caller, Gate, Lacking, TokenFault};
-pub use self::bases::{BaseChange, BaseList, BasePage};
+pub use self::bases::{BaseChange, BaseList, BasePage, TierList};
 pub use self::bulk::PendingUpsert;
 pub use self::edit::EditedMember;
 pub use self::error::Error;

@@ -1,8 +1,9 @@
 //! What a memberbase is besides its members.
 
-use crate::model::error::Reason;
+use crate::model::error::{Reason, Refusal, Violations};
+use crate::model::limits::TIERS_MAX;
 use crate::model::member::Status;
-use crate::model::text::BaseName;
+use crate::model::text::{BaseName, Tier};
 use crate::model::violation::Rule;
 
 /// What the owner of a memberbase decides.
@@ -14,13 +15,33 @@ pub struct BaseSettings {
     pub new_members: Status,
     /// Whether an active account elsewhere makes a new member start active.
     pub share_accounts: bool,
+    /// The tiers that members may have, in the order in which their owner wants them shown; empty means any.
+    pub tiers: Vec<Tier>,
 }
 
 impl BaseSettings {
     /// The settings of a new memberbase when its maker says nothing but a name.
     pub fn named(name: BaseName) -> Self {
-        Self { name, new_members: Status::Active, share_accounts: false }
+        Self { name, new_members: Status::Active, share_accounts: false, tiers: Vec::new() }
     }
+}
+
+/// The setting `tiers`: each a good name, none twice, up to [`TIERS_MAX`] of them.
+pub fn parse_tiers(names: Vec<String>) -> Result<Vec<Tier>, Refusal> {
+    let mut faults = Violations::default();
+    if names.len() > TIERS_MAX {
+        let description = format!("must have at most {TIERS_MAX} items, not {}", names.len());
+        return Err(Refusal::field(Reason::TierInvalid, "tiers", description));
+    }
+    let mut tiers = Vec::with_capacity(names.len());
+    for (index, name) in names.into_iter().enumerate() {
+        let Some(tier) = faults.check(format!("tiers[{index}]"), Tier::parse(name)) else { continue };
+        if tiers.contains(&tier) {
+            faults.add(Reason::TierInvalid, format!("tiers[{index}]"), "must not be there twice");
+        }
+        tiers.push(tier);
+    }
+    faults.finish(tiers)
 }
 
 /// The setting `new_members`: nobody begins inactive.
@@ -78,6 +99,16 @@ mod tests {
         for text in ["inactive", "", "Active"] {
             assert_eq!(parse_new_members(text).unwrap_err().describe(), "must be active or invited");
         }
+    }
+
+    #[test]
+    fn tiers_are_good_names_each_once() {
+        let parse = |names: &[&str]| parse_tiers(names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(parse(&["Gold", "gold"]).unwrap().len(), 2);
+        let faults: Vec<_> = parse(&["Gold", "", "Gold"]).unwrap_err().violations;
+        let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["tiers[1]", "tiers[2]"]);
+        assert!(parse_tiers(vec!["a".to_owned(); TIERS_MAX + 1]).is_err());
     }
 
     #[test]

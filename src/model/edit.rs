@@ -55,7 +55,7 @@ pub fn edit(
         Edit::Replace(row) => {
             check_email(current, &row.patch, &[Status::Invited, Status::Inactive])?;
             if current.status == Status::Inactive {
-                upsert::revive(current, row, Semantics::Replace, row.status.unwrap_or(new_members), now)
+                upsert::revive(current, row, Semantics::Replace, row.first_status(new_members), now)
             } else {
                 upsert::patch(current, &row.patch, Semantics::Replace, now)
             }

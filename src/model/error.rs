@@ -88,6 +88,13 @@ impl Violations {
         }
     }
 
+    /// Notes all faults of a refusal.
+    pub fn extend(&mut self, refusal: Refusal) {
+        for fault in refusal.violations {
+            self.add(refusal.reason, fault.field, fault.description);
+        }
+    }
+
     /// Notes a fault that may be found again and again.
     pub fn add_once(&mut self, reason: Reason, field: impl Into<String>, description: impl Into<String>) {
         let violation = Violation::new(field, description);

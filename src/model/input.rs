@@ -84,6 +84,10 @@ pub struct MemberRow {
     /// The status that the row's member begins with when the row creates it, or comes back with when the row reactivates
     /// it (`inactive`: it does not come back). Otherwise without effect.
     pub status: Option<Status>,
+    /// Whether the e-mail address belongs to an active member of another base, where both share accounts: then the member
+    /// begins (or comes back) `active` unless the row names a status. Found out on the way to the table; not part of
+    /// what a caller says.
+    pub has_account: bool,
     /// The revision that the member must be at; 0 means that it must not exist.
     pub if_revision: Option<u64>,
 }
@@ -134,6 +138,11 @@ pub enum MatchKey<'a> {
 }
 
 impl MemberRow {
+    /// The status that the row's member begins or comes back with, in a base with this setting.
+    pub fn first_status(&self, new_members: Status) -> Status {
+        self.status.unwrap_or(if self.has_account { Status::Active } else { new_members })
+    }
+
     /// The key that finds the row's member; `None` when the row does not carry it (`MATCH_KEY_MISSING`).
     pub fn match_key(&self, match_by: MatchBy) -> Option<MatchKey<'_>> {
         match match_by {

@@ -92,3 +92,6 @@ pub const REQUEST_ID_MAX_CHARS: usize = 255;
 pub const TOKEN_DESCRIPTION_MAX_CHARS: usize = 256;
 /// Most tokens of a store, in tokens; revoked ones count, because they stay listed.
 pub const TOKENS_MAX: usize = 100_000;
+
+/// Tiers that a memberbase may fix; they are written with every commit.
+pub const TIERS_MAX: usize = 64;

@@ -120,6 +120,8 @@ reasons! {
     NameInvalid = "NAME_INVALID", InvalidArgument, "the name is not valid";
     /// The tier is empty, too long, has control characters or is not one of the memberbase's.
     TierInvalid = "TIER_INVALID", InvalidArgument, "the tier is not valid";
+    /// Members are in a tier that would not exist any more.
+    TierInUse = "TIER_IN_USE", FailedPrecondition, "members are in a tier that would not exist any more";
     /// The phone number is not in the international form.
     PhoneInvalid = "PHONE_INVALID", InvalidArgument, "the phone number is not valid";
     /// The date of birth is no date, before 1900 or in the future.

@@ -174,7 +174,11 @@ pub(crate) fn patch() -> impl Strategy<Value = MemberPatch> {
 
 /// Any row, without `if_revision`.
 pub(crate) fn row() -> impl Strategy<Value = MemberRow> {
-    (patch(), option::of(status())).prop_map(|(patch, status)| MemberRow { patch, status, if_revision: None })
+    (patch(), option::of(status())).prop_map(|(patch, status)| MemberRow {
+        patch,
+        status,
+        ..MemberRow::default()
+    })
 }
 
 /// Any options.

@@ -43,7 +43,7 @@ pub fn create(row: &MemberRow, new_members: Status, now: Timestamp) -> Result<Me
         return Err(mismatch(format!("is {wanted}, but there is no such member")));
     }
     let mut member = Member {
-        status: row.status.unwrap_or(new_members),
+        status: row.first_status(new_members),
         created_at: now,
         updated_at: now,
         ..Member::default()
@@ -63,7 +63,7 @@ pub fn update(
     if let Some(wanted) = row.if_revision.filter(|revision| *revision != current.revision) {
         return Err(mismatch(format!("is {wanted}, but the member is at revision {}", current.revision)));
     }
-    let wanted = row.status.unwrap_or(new_members);
+    let wanted = row.first_status(new_members);
     let comes_back = options.reactivate && current.status == Status::Inactive && wanted != Status::Inactive;
     if comes_back {
         revive(current, row, options.semantics, wanted, now)

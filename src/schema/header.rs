@@ -2,7 +2,7 @@
 
 use super::bytes::{Reader, Writer};
 use super::{SchemaError, versioned};
-use crate::model::{BaseName, BaseSettings, Status, StatusCounts, Timestamp};
+use crate::model::{BaseName, BaseSettings, Status, StatusCounts, Tier, Timestamp};
 
 const RECORD: &str = "base header";
 const VERSION: u8 = 1;
@@ -52,6 +52,8 @@ impl Header {
         w.slice(self.settings.name.as_str().as_bytes());
         w.u8(self.settings.new_members.index());
         w.u8(u8::from(self.settings.share_accounts));
+        w.varint(self.settings.tiers.len().try_into().unwrap_or(u64::MAX));
+        self.settings.tiers.iter().for_each(|tier| w.slice(tier.as_str().as_bytes()));
         [self.counts.invited, self.counts.active, self.counts.inactive, self.revision, self.next_row]
             .into_iter()
             .for_each(|number| w.varint(number));
@@ -70,6 +72,7 @@ impl Header {
             name: BaseName::from_stored(r.text()?.to_owned()),
             new_members: Status::from_index(r.u8()?).ok_or_else(|| r.damaged("its status is unknown"))?,
             share_accounts: r.u8()? != 0,
+            tiers: tiers(&mut r)?,
         };
         let counts = StatusCounts { invited: r.varint()?, active: r.varint()?, inactive: r.varint()? };
         let (revision, next_row) = (r.varint()?, r.varint()?);
@@ -77,6 +80,10 @@ impl Header {
         let deleted_at = if r.u8()? == 0 { None } else { Some(time(&mut r)?) };
         Ok(Self { settings, counts, revision, next_row, created_at, updated_at, deleted_at, committed_at })
     }
+}
+
+fn tiers(r: &mut Reader<'_>) -> Result<Vec<Tier>, SchemaError> {
+    (0..r.size()?).map(|_| Ok(Tier::from_stored(r.text()?.to_owned()))).collect()
 }
 
 fn bits(time: Timestamp) -> u64 {
@@ -97,6 +104,7 @@ mod tests {
                 name: BaseName::parse("Staff, été").unwrap(),
                 new_members: Status::Invited,
                 share_accounts: true,
+                tiers: vec![Tier::parse("Gold".to_owned()).unwrap()],
             },
             counts: StatusCounts { invited: 1, active: 300, inactive: 70_000 },
             revision: u64::from(u32::MAX) + 5,

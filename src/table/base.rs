@@ -14,6 +14,7 @@ use super::plan::prepare;
 use super::published::Published;
 use super::publisher::Publisher;
 use super::records::Records;
+use super::sharing::Sharing;
 use super::store::BaseSummary;
 use super::view::View;
 use super::{
@@ -40,6 +41,7 @@ pub(super) struct Shared {
     pub clock: Clock,
     pub budget: Arc<Budget>,
     pub records: Arc<Records>,
+    pub sharing: Arc<Sharing>,
     /// The state that reads see; the lock is the view lock.
     pub published: RwLock<Published>,
     /// The revision of `published`, for the lane, which needs no lock to know it.
@@ -90,6 +92,7 @@ pub(super) struct Parts {
     pub clock: Clock,
     pub budget: Arc<Budget>,
     pub records: Arc<Records>,
+    pub sharing: Arc<Sharing>,
     pub checkpoint_entries: usize,
 }
 
@@ -108,6 +111,7 @@ impl Base {
             clock: parts.clock,
             budget: parts.budget,
             records: parts.records,
+            sharing: parts.sharing,
             published: RwLock::new(published),
             published_revision: AtomicU64::new(revision),
             failed: AtomicBool::new(false),
@@ -191,7 +195,9 @@ impl Base {
     pub async fn change_settings(&self, request: SettingsRequest) -> Result<BaseSummary, TableError> {
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Settings { request, reply }).await?;
-        answer.await.map_err(|_| TableError::Closing)?
+        let changed = answer.await.map_err(|_| TableError::Closing)??;
+        self.shared.sharing.note(&changed);
+        Ok(changed)
     }
 
     /// The base as of now: one revision for everything read through the view.

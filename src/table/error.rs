@@ -1,6 +1,7 @@
 //! What can go wrong in the table. Each variant says whether something may have been written.
 
 use crate::engine::EngineError;
+use crate::model::Refusal;
 
 /// An error of a whole request (rows carry their own, see [`crate::model::RowError`]).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +40,9 @@ pub enum TableError {
     /// An earlier write of the base failed while this one was planned on it. Nothing of this one was written.
     #[error("a write that this one was planned on failed; nothing of this one was written")]
     PlannedOnFailure,
+    /// The request breaks a rule of the base. Nothing was written.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
     /// The table is shutting down. Nothing was written.
     #[error("the service is stopping")]
     Closing,

@@ -275,7 +275,11 @@ impl Lane {
                 1
             }
             Job::Settings { request, reply } => {
-                plan.change_settings(&request);
+                if let Err(refusal) = plan.change_settings(&request).await {
+                    let job = Job::Settings { request, reply };
+                    planned.answers.push(Answer::Refused(job, refusal.into()));
+                    return 1;
+                }
                 plan.end_request();
                 let unindexed = self.shared.published.read().await.sets.unindexed().collect();
                 let summary = BaseSummary::new(self.shared.number, plan.header(), unindexed);

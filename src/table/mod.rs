@@ -36,6 +36,7 @@ mod replay;
 mod request;
 mod resolve;
 mod sets;
+mod sharing;
 mod store;
 #[cfg(test)]
 mod tests;

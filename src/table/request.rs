@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::MemberKey;
 use crate::model::{
-    BaseName, Edit, Member, MemberRow, Outcome, Ref, Refusal, Row, RowError, Status, Timestamp, UpsertOptions,
+    BaseName, Edit, Member, MemberRow, Outcome, Ref, Refusal, Row, RowError, Status, Tier, Timestamp,
+    UpsertOptions,
 };
 
 /// How a bulk upsert treats rows that cannot be applied.
@@ -141,6 +142,8 @@ pub struct SettingsRequest {
     pub new_members: Option<Status>,
     /// Whether accounts are shared with other bases.
     pub share_accounts: Option<bool>,
+    /// The tiers that members may have; none may be missing that a member is in. Empty: any.
+    pub tiers: Option<Vec<Tier>>,
     /// `Some(true)` deletes the base, `Some(false)` brings it back.
     pub deleted: Option<bool>,
     /// A request that is still queued at this moment is not planned.

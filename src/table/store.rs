@@ -11,6 +11,7 @@ use super::budget::Budget;
 use super::hash::Hashes;
 use super::records::Records;
 use super::sets::SetField;
+use super::sharing::Sharing;
 use super::tokens::Tokens;
 use super::{Clock, TableError};
 use crate::engine::{Batch, Direction, Engine, EngineError, EngineStatus};
@@ -122,6 +123,7 @@ impl Table {
             clock: Arc::clone(&clock),
             budget: Budget::new(config.budget_bytes),
             records: Records::new(config.read_bytes),
+            sharing: Sharing::load(&engine).await?,
             checkpoint_entries: config.checkpoint_entries,
         };
         Ok(Arc::new(Self {
@@ -173,6 +175,12 @@ impl Table {
         self.parts.budget.used()
     }
 
+    /// The bases that share accounts with `base`.
+    #[must_use]
+    pub fn sharing_with(&self, base: BaseNumber) -> Vec<BaseNumber> {
+        self.parts.sharing.with(base)
+    }
+
     /// Makes a base; it is durable when this returns.
     pub async fn create_base(&self, settings: BaseSettings) -> Result<BaseSummary, TableError> {
         let _one_at_a_time = self.creating.lock().await;
@@ -187,7 +195,9 @@ impl Table {
         batch.put(key::next_base(), meta::next_base(following));
         batch.put(key::header(number), header.encode());
         self.engine.commit(batch).await?;
-        Ok(BaseSummary::new(number, &header, Vec::new()))
+        let made = BaseSummary::new(number, &header, Vec::new());
+        self.parts.sharing.note(&made);
+        Ok(made)
     }
 
     /// The open base of a number; the first use opens it. One that is deleted but not purged opens too.

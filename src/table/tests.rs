@@ -107,6 +107,7 @@ fn member_row(small: &SmallRow) -> MemberRow {
         },
         status: small.status,
         if_revision: small.if_revision,
+        has_account: false,
     }
 }
 

@@ -30,6 +30,7 @@ impl MemberBaseService for MemberBases {
                 name: Some(request.name),
                 new_members: request.new_members,
                 share_accounts: request.share_accounts,
+                tiers: Some(request.tiers),
             })
             .await?;
         Ok(reply(v1::CreateMemberBaseResponse { member_base: wire(&directory, created) }))
@@ -77,9 +78,38 @@ impl MemberBaseService for MemberBases {
             name: request.name,
             new_members: request.new_members,
             share_accounts: request.share_accounts,
+            tiers: None,
         };
         let changed = directory.update_base(number, change, deadline).await?;
         Ok(reply(v1::UpdateMemberBaseResponse { member_base: wire(&directory, changed) }))
+    }
+
+    async fn list_tiers(
+        &self,
+        request: Request<v1::ListTiersRequest>,
+    ) -> Result<Response<v1::ListTiersResponse>, Status> {
+        let directory = enter(&self.0, &request, AccessLevel::Read)?;
+        let number = directory.base_number(&request.get_ref().member_base_id, "member_base_id")?;
+        let list = directory.tiers(number).await?;
+        Ok(reply(v1::ListTiersResponse {
+            tiers: list.tiers.into_iter().map(|(name, members)| v1::Tier { name, members }).collect(),
+            fixed: list.is_fixed,
+            revision: list.revision,
+        }))
+    }
+
+    async fn set_tiers(
+        &self,
+        request: Request<v1::SetTiersRequest>,
+    ) -> Result<Response<v1::SetTiersResponse>, Status> {
+        let directory = enter(&self.0, &request, AccessLevel::Admin)?;
+        let deadline = deadline(&request);
+        let request = request.into_inner();
+        check_request_id(request.request_id)?;
+        let number = directory.base_number(&request.member_base_id, "member_base_id")?;
+        let change = BaseChange { tiers: Some(request.tiers), ..BaseChange::default() };
+        let changed = directory.update_base(number, change, deadline).await?;
+        Ok(reply(v1::SetTiersResponse { member_base: wire(&directory, changed) }))
     }
 
     async fn delete_member_base(

@@ -34,7 +34,7 @@ impl Plan<'_> {
             if let Some((at, member)) =
                 self.find(&key)?.filter(|(_, member)| member.status == Status::Inactive)
             {
-                let wanted = row.status.unwrap_or(new_members);
+                let wanted = row.first_status(new_members);
                 let revived = upsert::revive(&member, row, Semantics::Replace, wanted, self.now);
                 return self.write(at, &member, &row.patch, revived);
             }

@@ -31,6 +31,7 @@ use super::block;
 use super::layer::{Blocks, Layer};
 use super::lookup::{Candidates, LookupKind, candidates};
 use super::overlay::Op;
+use super::published::Published;
 use super::resolve::{Wanted, resolve};
 use super::sets::SetChange;
 use crate::engine::Batch;
@@ -248,6 +249,13 @@ impl<'a> Plan<'a> {
             }
         }
         self.layer.sets.extend(sets);
+    }
+
+    /// The moves between sets that came after what is published, in order.
+    fn moves_after(&self, published: &Published) -> impl Iterator<Item = &SetChange> {
+        let revision = published.header.revision;
+        let in_flight = self.in_flight.iter().filter(move |layer| layer.header.revision > revision);
+        in_flight.flat_map(|layer| &layer.sets).chain(&self.layer.sets)
     }
 
     /// Ends the request at hand: if it changed something it becomes a commit with a revision of its own.

@@ -1,13 +1,19 @@
 //! Changes of the base itself.
 
 use super::Plan;
-use crate::model::Row;
+use crate::model::{MemberPatch, Reason, Refusal, Row, Tier, Violations};
 use crate::schema::commit::Change;
 use crate::table::SettingsRequest;
+use crate::table::published::Published;
+use crate::table::sets::SetField;
 
 impl Plan<'_> {
     /// Applies what the request asks for; asking for what is so already changes nothing.
-    pub fn change_settings(&mut self, request: &SettingsRequest) {
+    pub async fn change_settings(&mut self, request: &SettingsRequest) -> Result<(), Refusal> {
+        if let Some(tiers) = request.tiers.as_deref().filter(|tiers| !tiers.is_empty()) {
+            let shared = self.shared;
+            self.check_tiers(&*shared.published.read().await, tiers)?;
+        }
         let before = self.layer.header.clone();
         let now = self.now;
         let header = &mut self.layer.header;
@@ -20,6 +26,9 @@ impl Plan<'_> {
         if let Some(shared) = request.share_accounts {
             header.settings.share_accounts = shared;
         }
+        if let Some(tiers) = &request.tiers {
+            header.settings.tiers.clone_from(tiers);
+        }
         if header.settings != before.settings {
             header.updated_at = now;
         }
@@ -30,6 +39,44 @@ impl Plan<'_> {
         }
         if *header != before {
             self.note(Row(0), Change::Base, Some(&before.encode()), &[], Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Refuses tiers among which one is missing that a member is in.
+    fn check_tiers(&self, published: &Published, tiers: &[Tier]) -> Result<(), Refusal> {
+        let Some(in_use) = published.sets.values(SetField::Tier) else {
+            let description = "cannot be fixed while members are in more than 4,096 different ones";
+            return Err(Refusal::field(Reason::TierInUse, "tiers", description));
+        };
+        let mut names: Vec<&str> = in_use.collect();
+        let moves = || self.moves_after(published).filter(|change| change.field == SetField::Tier);
+        names.extend(moves().map(|change| &*change.value));
+        names.sort_unstable();
+        names.dedup();
+        let mut faults = Violations::default();
+        for name in names.into_iter().filter(|name| !tiers.iter().any(|tier| tier.as_str() == *name)) {
+            let stored = published.sets.count(SetField::Tier, name).unwrap_or(0);
+            let members = moves().filter(|change| &*change.value == name).fold(stored, |members, change| {
+                if change.enters { members + 1 } else { members.saturating_sub(1) }
+            });
+            if members > 0 {
+                let description = format!("must have {name:?}, because {members} members are in it");
+                faults.add(Reason::TierInUse, "tiers", description);
+            }
+        }
+        faults.finish(())
+    }
+
+    /// Refuses a tier that the base does not have.
+    pub(super) fn check_tier(&self, patch: &MemberPatch) -> Result<(), Refusal> {
+        let tiers = &self.layer.header.settings.tiers;
+        match patch.tier.as_set() {
+            Some(tier) if !tiers.is_empty() && !tiers.contains(tier) => {
+                let description = "is not one of the tiers of the memberbase";
+                Err(Refusal::field(Reason::TierInvalid, "tier", description))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 }

@@ -120,6 +120,9 @@ impl Plan<'_> {
         uniqueness: Uniqueness,
     ) -> Result<Result<RowOutcome, RowError>, Stop> {
         let row = Row(self.layer.header.next_row);
+        if let Err(refusal) = self.check_tier(writes.patch) {
+            return Ok(Err(refusal));
+        }
         if let Err(refusal) = self.check_unique(writes, None, uniqueness)? {
             return Ok(Err(refusal));
         }
@@ -149,6 +152,9 @@ impl Plan<'_> {
         mut new: Member,
         uniqueness: Uniqueness,
     ) -> Result<Result<RowOutcome, RowError>, Stop> {
+        if let Err(refusal) = self.check_tier(writes.patch) {
+            return Ok(Err(refusal));
+        }
         if let Err(refusal) = self.check_unique(writes, Some((row, old)), uniqueness)? {
             return Ok(Err(refusal));
         }

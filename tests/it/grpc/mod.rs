@@ -14,5 +14,6 @@ mod import;
 mod lifecycle;
 mod list;
 mod member_base;
+mod settings;
 mod token;
 mod wire;

@@ -3,7 +3,7 @@
 use super::timestamp;
 use crate::api::grpc::v1;
 use crate::directory::{BaseSummary, SetField};
-use crate::model::{Sealer, StatusCounts};
+use crate::model::{Sealer, StatusCounts, Tier};
 
 /// A memberbase on the wire.
 pub fn to_wire(base: BaseSummary, sealer: &Sealer) -> v1::MemberBase {
@@ -12,6 +12,7 @@ pub fn to_wire(base: BaseSummary, sealer: &Sealer) -> v1::MemberBase {
         name: base.settings.name.into_string(),
         new_members: base.settings.new_members.as_str().to_owned(),
         share_accounts: base.settings.share_accounts,
+        tiers: base.settings.tiers.into_iter().map(Tier::into_string).collect(),
         counts: Some(counts(base.counts)),
         unindexed_fields: base.unindexed.into_iter().map(|field| field_name(field).to_owned()).collect(),
         created_at: Some(timestamp(base.created_at)),

@@ -70,7 +70,7 @@ impl Call for Create {
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
         let CreateRequest { name, new_members, share_accounts } = body.parse()?;
-        let change = BaseChange { name: Some(name), new_members, share_accounts };
+        let change = BaseChange { name: Some(name), new_members, share_accounts, tiers: None };
         Ok(render(directory.create_base(change).await?, directory.sealer()))
     }
 }
@@ -146,7 +146,7 @@ impl Call for Update {
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
         let UpdateRequest { id, name, new_members, share_accounts } = body.parse()?;
         let number = directory.base_number(&id, "id")?;
-        let change = BaseChange { name, new_members, share_accounts };
+        let change = BaseChange { name, new_members, share_accounts, tiers: None };
         Ok(render(directory.update_base(number, change, None).await?, directory.sealer()))
     }
 }

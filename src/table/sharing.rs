@@ -1,0 +1,58 @@
+//! Which bases share accounts: where to look whether somebody is an active member elsewhere.
+//!
+//! Kept in memory, current with every change of settings that this process makes; read from the headers when the store
+//! opens.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::TableError;
+use super::replay::for_each;
+use super::store::BaseSummary;
+use crate::engine::Engine;
+use crate::model::BaseNumber;
+use crate::schema::header::Header;
+use crate::schema::key;
+
+/// The bases of a store that share accounts and are not deleted.
+#[derive(Debug, Default)]
+pub struct Sharing(RwLock<BTreeSet<BaseNumber>>);
+
+impl Sharing {
+    /// Reads the headers of all bases.
+    pub async fn load(engine: &Arc<dyn Engine>) -> Result<Arc<Self>, TableError> {
+        let mut sharing = BTreeSet::new();
+        for_each(engine, key::headers(), |key, value| {
+            let header = Header::decode(&value)?;
+            if let Some(number) = key::header_base(&key).filter(|_| shares(&header)) {
+                sharing.insert(number);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(Arc::new(Self(RwLock::new(sharing))))
+    }
+
+    /// Notes the settings of a base.
+    pub fn note(&self, base: &BaseSummary) {
+        let mut sharing = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if base.settings.share_accounts && base.deleted_at.is_none() {
+            sharing.insert(base.number);
+        } else {
+            sharing.remove(&base.number);
+        }
+    }
+
+    /// The bases that share accounts with `base`; none if it does not share its own.
+    pub fn with(&self, base: BaseNumber) -> Vec<BaseNumber> {
+        let sharing = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if !sharing.contains(&base) {
+            return Vec::new();
+        }
+        sharing.iter().copied().filter(|other| *other != base).collect()
+    }
+}
+
+fn shares(header: &Header) -> bool {
+    header.settings.share_accounts && header.deleted_at.is_none()
+}
