@@ -5,6 +5,7 @@
 //! NOT_SERVING, no new connections, calls under way are finished within the grace period, the store is closed.
 
 mod accept;
+pub mod backup;
 mod front;
 mod store;
 mod tokens;
@@ -24,7 +25,7 @@ use self::front::Front;
 pub use self::tokens::{Wanted as WantedToken, create_token};
 use crate::config::Config;
 use crate::directory::{Error, Gate};
-use crate::table::{AuditReport, Table, TableError};
+use crate::table::{AuditReport, EngineError, Table, TableError};
 
 /// Fewest worker threads: reads may wait for the disk on them.
 const WORKERS_MIN: usize = 4;
@@ -66,6 +67,9 @@ pub enum ServeError {
     /// A token cannot be made.
     #[error("cannot make the token: {0}")]
     Token(Error),
+    /// A backup cannot be made, read or restored, or a store cannot be looked at.
+    #[error(transparent)]
+    Backup(#[from] EngineError),
     /// The descriptors of the services cannot be served.
     #[error("cannot offer reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -74,15 +78,11 @@ pub enum ServeError {
     System(#[from] std::io::Error),
 }
 
-/// Opens the store that nobody serves, as a start does, and closes it again; where it is to be looked at in depth, with an
-/// audit of everything in between. `progress` is told what goes on.
-pub async fn check(
-    config: &Config,
-    in_depth: bool,
-    progress: &(dyn Fn(String) + Sync),
-) -> Result<Option<AuditReport>, ServeError> {
+/// Opens the store that nobody serves, as a start does, audits everything in it and closes it again. `progress` is told
+/// what goes on.
+pub async fn check(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<AuditReport, ServeError> {
     let open = |source| ServeError::Open { data: config.data.display().to_string(), source };
-    store::check(config, in_depth, progress).await.map_err(open)
+    store::check(config, progress).await.map_err(open)
 }
 
 /// Threads that a runtime should have to serve well.

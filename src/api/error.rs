@@ -177,6 +177,7 @@ pub fn metadata(error: &Error) -> HashMap<String, String> {
         | Error::CommitUnknown { .. }
         | Error::StorageFailed { .. }
         | Error::Deadline
+        | Error::NotSupported { .. }
         | Error::Stopping
         | Error::Corrupt { .. }
         | Error::Internal { .. } => Vec::new(),

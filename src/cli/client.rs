@@ -11,6 +11,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use crate::api::grpc::v1;
+use v1::backup_service_client::BackupServiceClient;
 use v1::member_base_service_client::MemberBaseServiceClient;
 use v1::member_service_client::MemberServiceClient;
 
@@ -25,6 +26,7 @@ pub async fn next<T>(stream: &mut Streaming<T>) -> Result<Option<T>, Refusal> {
 
 pub type Members = MemberServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Bases = MemberBaseServiceClient<InterceptedService<Channel, Bearer>>;
+pub type Backups = BackupServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// The largest message that is sent or accepted, in bytes; the server's limit.
 const MAX_MESSAGE: usize = 32 << 20;
@@ -83,11 +85,12 @@ impl Interceptor for Bearer {
     }
 }
 
-/// A connection with both services on it. Clones share the connection.
+/// A connection with the services on it. Clones share the connection.
 #[derive(Debug, Clone)]
 pub struct Client {
     pub members: Members,
     pub bases: Bases,
+    pub backups: Backups,
 }
 
 impl Target {
@@ -107,8 +110,9 @@ impl Client {
         let members = MemberServiceClient::with_interceptor(channel.clone(), bearer.clone())
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
-        let bases = MemberBaseServiceClient::with_interceptor(channel, bearer);
-        Self { members, bases }
+        let bases = MemberBaseServiceClient::with_interceptor(channel.clone(), bearer.clone());
+        let backups = BackupServiceClient::with_interceptor(channel, bearer);
+        Self { members, bases, backups }
     }
 }
 

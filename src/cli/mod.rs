@@ -1,8 +1,9 @@
 //! The command line, one file per subcommand.
 //!
-//! Everything but `serve`, `token` and `check` is a client like any other: it speaks to a server through the generated code
-//! alone, and works against a remote one. Only `client` names the gRPC library and its status codes.
+//! Everything but `serve`, `token`, `check`, `restore`, `verify` and `backup --data` is a client like any other: it speaks to a
+//! server through the generated code alone, and works against a remote one. Only `client` names the gRPC library and its status codes.
 
+mod backup;
 mod base;
 mod bench;
 mod check;
@@ -13,8 +14,10 @@ mod filter;
 mod get;
 mod import;
 mod json;
+mod restore;
 mod serve;
 mod token;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -54,8 +57,14 @@ enum Command {
     Get(get::Args),
     /// Makes tokens, without a server
     Token(token::Args),
-    /// Opens a store that nobody serves, and says whether it is as it has to be
+    /// Reads a store that nobody serves, and says whether it is as it has to be
     Check(check::Args),
+    /// Copies the whole store into a folder, while the server runs or not
+    Backup(backup::Args),
+    /// Reads every bit of a backup
+    Verify(verify::Args),
+    /// Makes a data directory from a backup, as of its end or of an earlier moment
+    Restore(restore::Args),
     /// Loads a server with generated members and measures it
     Bench(bench::Args),
 }
@@ -69,6 +78,9 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Get(args) => get::run(args).await,
         Command::Token(args) => token::run(args).await,
         Command::Check(args) => check::run(args).await,
+        Command::Backup(args) => backup::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
+        Command::Restore(args) => restore::run(args).await,
         Command::Bench(args) => bench::run(args).await,
     };
     result.unwrap_or_else(|error| {

@@ -115,6 +115,12 @@ pub enum Error {
     /// The deadline passed before the call was begun, or before it was finished (reads only).
     #[error("the deadline passed")]
     Deadline,
+    /// The kind of store has no such ability.
+    #[error("{what} is not possible with the kind of store that this server has")]
+    NotSupported {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// The service is stopping. Nothing was written.
     #[error("the service is stopping")]
     Stopping,
@@ -161,6 +167,7 @@ impl Error {
             Self::CommitUnknown { .. } => Reason::CommitUnknown,
             Self::StorageFailed { .. } => Reason::StorageFailed,
             Self::Deadline => Reason::Deadline,
+            Self::NotSupported { .. } => Reason::NotSupported,
             Self::Stopping => Reason::ShuttingDown,
             Self::Corrupt { .. } => Reason::StorageCorrupt,
             Self::Internal { .. } => Reason::Internal,
@@ -198,6 +205,7 @@ impl Error {
             | Self::TooMany { .. }
             | Self::ReplyTooLarge { .. }
             | Self::StorageFailed { .. }
+            | Self::NotSupported { .. }
             | Self::Deadline
             | Self::Corrupt { .. }
             | Self::Internal { .. } => None,
@@ -256,6 +264,7 @@ impl From<EngineError> for Error {
             EngineError::CommitUnknown(private) => Self::CommitUnknown { private },
             EngineError::Refusing(private) => Self::StorageFailed { private },
             EngineError::Closed => Self::Stopping,
+            EngineError::Unsupported(what) => Self::NotSupported { what },
             EngineError::Corrupt { .. } => Self::Corrupt { private: error.to_string() },
             EngineError::Conflict
             | EngineError::TooLarge { .. }

@@ -11,6 +11,7 @@
 
 mod access;
 mod accounts;
+mod backup;
 mod bases;
 mod bulk;
 mod edit;
@@ -27,6 +28,7 @@ mod weight;
 
 use self::access::Guarded;
 pub use self::access::{Caller, Gate, Lacking, TokenFault};
+pub use self::backup::{BackupPart, BackupReader};
 pub use self::bases::{BaseChange, BaseList, BasePage, TierList};
 pub use self::bulk::PendingUpsert;
 pub use self::edit::EditedMember;
@@ -37,6 +39,7 @@ pub use self::list::{MemberList, MemberPage};
 pub use self::page::RawPage;
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 use crate::model::{BaseNumber, IdError, Reason, Refusal, Sealer, Timestamp};
+pub use crate::table::backup::{Held, HeldFile, Outline};
 use crate::table::{Base, View};
 pub use crate::table::{
     BaseSummary, DeleteReply, RowOutcome, SetField, UpsertReply, UpsertRequest, WriteMode,

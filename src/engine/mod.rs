@@ -18,6 +18,7 @@
 //!
 //! Nothing in this module knows what the keys and values mean.
 
+pub mod backup;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
@@ -213,6 +214,12 @@ pub trait Engine: Send + Sync + 'static {
     /// Counters and health.
     fn status(&self) -> EngineStatus;
 
+    /// Everything up to the last durable batch, less what `held` says that its receiver has.
+    async fn backup(&self, held: backup::Held) -> Result<backup::Backup, EngineError> {
+        let _ = held;
+        Err(EngineError::Unsupported("a backup"))
+    }
+
     /// Finishes what was appended, makes the working copy durable and releases the files. Later calls fail with
     /// [`EngineError::Closed`]. Closing twice is not an error.
     async fn close(&self) -> Result<(), EngineError>;
@@ -274,6 +281,9 @@ pub enum EngineError {
     /// Another process has the data directory open.
     #[error("the data directory {0} is in use by another process")]
     InUse(String),
+    /// The engine has no such ability.
+    #[error("{0} is not possible with this kind of store")]
+    Unsupported(&'static str),
     /// The engine was closed.
     #[error("the store is closed")]
     Closed,

@@ -204,6 +204,8 @@ reasons! {
     Overloaded = "OVERLOADED", ResourceExhausted, "too many requests are waiting";
     /// The caller's deadline passed before the request was started.
     Deadline = "DEADLINE", DeadlineExceeded, "the deadline passed before the request was started";
+    /// The kind of store has no such ability.
+    NotSupported = "NOT_SUPPORTED", FailedPrecondition, "the kind of store has no such ability";
     /// The service is starting: it opens its store.
     Starting = "STARTING", Unavailable, "the service is starting";
     /// The service is stopping.

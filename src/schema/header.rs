@@ -7,6 +7,16 @@ use crate::model::{BaseName, BaseSettings, Status, StatusCounts, Tier, Timestamp
 const RECORD: &str = "base header";
 const VERSION: u8 = 1;
 
+/// How far rows and revisions jump when a store is brought back to an earlier time: further than anything that the time
+/// that is lost can have used.
+pub const TIMELINE_JUMP: u64 = 1 << 32;
+
+/// Whether a commit with number `revision` may follow one with number `before`.
+#[must_use]
+pub fn follows(before: u64, revision: u64) -> bool {
+    [1, TIMELINE_JUMP].iter().any(|step| before.checked_add(*step) == Some(revision))
+}
+
 /// What a base is and how far it has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {

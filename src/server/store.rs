@@ -32,17 +32,13 @@ pub async fn open(config: &Config) -> Result<Arc<Table>, TableError> {
     Ok(table)
 }
 
-/// Opens the store and closes it again, with an audit in between if it is to be looked at in depth.
-pub async fn check(
-    config: &Config,
-    in_depth: bool,
-    progress: &(dyn Fn(String) + Sync),
-) -> Result<Option<AuditReport>, TableError> {
+/// Opens the store, audits it and closes it again.
+pub async fn check(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<AuditReport, TableError> {
     let engine = engine(config).await?;
     let how = AuditConfig::new(clock()(), micros(config.delete_retention));
-    let report = if in_depth { Some(audit(&engine, &how, progress).await) } else { None };
+    let report = audit(&engine, &how, progress).await;
     engine.close().await?;
-    report.transpose()
+    report
 }
 
 /// Purges, drops old commits and closes idle bases now and then.
@@ -110,6 +106,11 @@ fn share(bytes: u64, (part, of): (u64, u64)) -> u64 {
 
 fn micros(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The time now.
+pub fn now() -> Timestamp {
+    clock()()
 }
 
 /// The system's clock. A clock before 1970 is taken for 1970; the table never goes back.

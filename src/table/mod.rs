@@ -40,10 +40,11 @@ mod sharing;
 mod store;
 #[cfg(test)]
 mod tests;
+pub mod timeline;
 mod tokens;
 mod view;
 
-pub use crate::engine::EngineError;
+pub use crate::engine::{EngineError, backup};
 pub use audit::{AuditConfig, AuditReport, Damage, Finding, audit};
 pub use base::{Base, Pending};
 pub use error::TableError;

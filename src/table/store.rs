@@ -14,6 +14,7 @@ use super::sets::SetField;
 use super::sharing::Sharing;
 use super::tokens::Tokens;
 use super::{Clock, TableError};
+use crate::engine::backup::{Backup, Held};
 use crate::engine::{Batch, Direction, Engine, EngineError, EngineStatus};
 use crate::model::email::FOLD_VERSION;
 use crate::model::{BaseNumber, BaseSettings, CursorKey, IdKey, Sealer, StatusCounts, Timestamp};
@@ -169,6 +170,11 @@ impl Table {
         self.engine.status()
     }
 
+    /// Everything that is durable now, less what `held` says that its receiver has.
+    pub async fn backup(&self, held: Held) -> Result<Backup, TableError> {
+        Ok(self.engine.backup(held).await?)
+    }
+
     /// Bytes that requests hold in memory now.
     #[must_use]
     pub fn budget_used(&self) -> usize {
@@ -278,7 +284,7 @@ impl Table {
     }
 }
 
-fn open_meta(bytes: &[u8]) -> Result<Meta, TableError> {
+pub(super) fn open_meta(bytes: &[u8]) -> Result<Meta, TableError> {
     let found = Meta::format(bytes)?;
     if found > meta::FORMAT {
         return Err(TableError::NewerFormat { found, supported: meta::FORMAT });
@@ -306,7 +312,7 @@ async fn make_meta(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
     Ok(meta)
 }
 
-fn random() -> Result<[u8; 16], TableError> {
+pub(super) fn random() -> Result<[u8; 16], TableError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| EngineError::Io(format!("no random numbers: {error}")))?;
     Ok(bytes)

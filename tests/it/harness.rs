@@ -289,7 +289,12 @@ pub struct Process {
 impl Process {
     /// Starts `memberbase serve` and waits until it serves.
     pub fn serve(data: &Path) -> Self {
-        let mut child = command(data).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start(&mut command(data))
+    }
+
+    /// Starts a command that serves.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address =

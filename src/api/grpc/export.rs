@@ -41,7 +41,8 @@ pub fn start(
     ReceiverStream::new(stream)
 }
 
-async fn passed(deadline: Option<Instant>) {
+/// Returns once the deadline has passed, if there is one.
+pub async fn passed(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,

@@ -5,6 +5,7 @@
 
 mod api_tokens;
 pub mod auth;
+mod backup;
 pub mod codec;
 mod convert;
 pub mod edge;
@@ -27,6 +28,7 @@ use tonic::{Request, Response, Status};
 
 use self::auth::Authenticated;
 use self::v1::api_token_service_server::ApiTokenServiceServer;
+use self::v1::backup_service_server::BackupServiceServer;
 use self::v1::member_base_service_server::MemberBaseServiceServer;
 use self::v1::member_service_server::MemberServiceServer;
 use crate::directory::Gate;
@@ -47,6 +49,9 @@ pub fn routes(gate: &Gate, stopping: &CancellationToken) -> Authenticated<Routes
         .accept_compressed(CompressionEncoding::Zstd)
         .send_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Zstd);
+    let backups =
+        BackupServiceServer::new(backup::Backups { gate: gate.clone(), stopping: stopping.clone() })
+            .max_decoding_message_size(MESSAGE_MAX_BYTES);
     let member_bases = MemberBaseServiceServer::new(member_bases::MemberBases(gate.clone()))
         .max_decoding_message_size(MESSAGE_MAX_BYTES)
         .max_encoding_message_size(MESSAGE_MAX_BYTES)
@@ -62,7 +67,8 @@ pub fn routes(gate: &Gate, stopping: &CancellationToken) -> Authenticated<Routes
             .accept_compressed(CompressionEncoding::Zstd)
             .send_compressed(CompressionEncoding::Gzip)
             .send_compressed(CompressionEncoding::Zstd);
-    let inner = Routes::new(member_bases).add_service(members).add_service(api_tokens).prepare();
+    let inner =
+        Routes::new(member_bases).add_service(members).add_service(api_tokens).add_service(backups).prepare();
     Authenticated { gate: gate.clone(), inner }
 }
 

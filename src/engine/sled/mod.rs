@@ -13,6 +13,7 @@
 //! | `backlog` | numbered batches that sled does not have yet, and back-pressure |
 //! | `working`, `applier`, `restore` | sled itself, the threads that feed it, and how it is replayed or rebuilt |
 //! | `bounded` | calls of sled that may never return |
+//! | `backup`, `check` | a copy that can be restored, and looking at a store without opening it |
 //! | `snapshot` | the sorted store as of one batch, which lets older segments go |
 //! | `disk`, `files` | free space, and file operations that keep their promises |
 //! | `open` | opening and closing in the right order |
@@ -22,7 +23,9 @@
 
 mod applier;
 mod backlog;
+pub mod backup;
 mod bounded;
+mod check;
 mod config;
 mod confirmed;
 mod disk;
@@ -48,12 +51,15 @@ pub use config::{
     DEFAULT_SEGMENT_BYTES, DEFAULT_SNAPSHOT_AFTER_BYTES, SledConfig,
 };
 
+pub use check::{Checked, check};
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use super::backup::{Backup, Held};
 use super::pending::ops_of;
 use super::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Key, KeyRange, Value, merge};
 use backlog::Backlog;
@@ -162,6 +168,14 @@ impl Engine for SledEngine {
             disk_bytes: self.shared.with_sled(|sled| Ok(sled.bytes())).unwrap_or(0),
             refusing_writes: self.shared.refusing(),
         }
+    }
+
+    async fn backup(&self, held: Held) -> Result<Backup, EngineError> {
+        self.shared.ensure_open()?;
+        let shared = Arc::clone(&self.shared);
+        let plan = move || backup::plan(&shared.config, shared.timeline, shared.log.durable(), &held);
+        let planned = tokio::task::spawn_blocking(plan).await;
+        planned.map_err(|e| EngineError::Io(format!("planning the backup panicked: {e}")))?
     }
 
     async fn close(&self) -> Result<(), EngineError> {

@@ -112,7 +112,7 @@ fn open_log(config: &SledConfig, disk: &Disk) -> Result<Opened, EngineError> {
     }
     if found.segments.is_empty() {
         refuse_if_log_is_gone(config)?;
-        writer::found(disk, &dir)?;
+        writer::found(disk, &dir, segment::random()?, 1)?;
     }
     let segments = segment::list(&dir)?.segments;
     let Some(newest) = segments.last() else {
@@ -163,7 +163,7 @@ fn refuse_if_log_is_gone(config: &SledConfig) -> Result<(), EngineError> {
     Err(EngineError::Corrupt { file: dir.display().to_string(), offset: 0, detail })
 }
 
-fn lock_dir(dir: &Path) -> Result<File, EngineError> {
+pub(super) fn lock_dir(dir: &Path) -> Result<File, EngineError> {
     let path = dir.join("LOCK");
     let opened = File::options().create(true).truncate(false).write(true).open(&path);
     let file = opened.map_err(|e| files::error("open", &path, &e))?;

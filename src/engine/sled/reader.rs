@@ -105,7 +105,17 @@ impl<'a> SegmentReader<'a> {
         Ok(false)
     }
 
-    fn corrupt(&self, detail: String) -> EngineError {
+    /// The number of the next batch.
+    pub(super) fn expected(&self) -> u64 {
+        self.expected
+    }
+
+    /// Where the next record begins.
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+
+    pub(super) fn corrupt(&self, detail: String) -> EngineError {
         EngineError::Corrupt { file: self.segment.name(), offset: self.at, detail }
     }
 }
@@ -232,7 +242,7 @@ pub(super) fn read<E: From<EngineError>>(
 }
 
 /// The segments that hold batch `number` and later ones, each with its successor.
-fn from(segments: &[Segment], number: u64) -> impl Iterator<Item = (&Segment, Option<&Segment>)> {
+pub(super) fn from(segments: &[Segment], number: u64) -> impl Iterator<Item = (&Segment, Option<&Segment>)> {
     let skip = segments.iter().rposition(|s| s.header.first <= number).unwrap_or(0);
     segments.iter().enumerate().skip(skip).map(|(i, segment)| (segment, segments.get(i + 1)))
 }

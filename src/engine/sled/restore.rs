@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::super::EngineError;
 use super::super::pending::{Op, Ops};
 use super::segment::{Segment, Timeline};
-use super::snapshot::{self, Cut, Entries, Generation, Listing};
+use super::snapshot::{self, Entries, Generation, Listing};
 use super::working::{self, Sled, Trouble};
 use super::{confirmed, reader};
 
@@ -96,7 +96,8 @@ fn rebuild(
     why: &str,
     progress: &dyn Fn(String),
 ) -> Result<Restored, EngineError> {
-    let base = snapshot::usable(source.snapshots, source.segments, &mut |_| Ok(())).map_err(unpaced)?;
+    let base =
+        snapshot::usable(source.snapshots, source.segments, &mut |_| Ok(())).map_err(EngineError::from)?;
     let from = match base {
         Some(base) => format!("the snapshot {} and the log", base.path.display()),
         None => "the log".to_owned(),
@@ -135,14 +136,6 @@ fn load(sled: &Sled, base: &Generation, progress: &dyn Fn(String)) -> Result<(),
         }
     }
     Ok(sled.write(&[Arc::from(group)])?)
-}
-
-/// The error of work that nobody stops.
-fn unpaced(cut: Cut) -> EngineError {
-    match cut {
-        Cut::Failed(error) => error,
-        Cut::Stopped => EngineError::Closed,
-    }
 }
 
 fn replay(

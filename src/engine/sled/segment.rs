@@ -140,7 +140,8 @@ pub(super) fn list(dir: &Path) -> Result<Listing, EngineError> {
     Ok(Listing { segments, leftovers })
 }
 
-fn check_chain(segments: &[Segment]) -> Result<(), EngineError> {
+/// Refuses segments that do not follow each other.
+pub(super) fn check_chain(segments: &[Segment]) -> Result<(), EngineError> {
     for segment in segments {
         if path(segment.path.parent().unwrap_or(Path::new("")), segment.header.sequence) != segment.path {
             return Err(damaged(&segment.path, "the segment's name does not fit its header"));
@@ -155,6 +156,12 @@ fn check_chain(segments: &[Segment]) -> Result<(), EngineError> {
         }
     }
     Ok(())
+}
+
+/// The segment at `path`.
+pub(super) fn read(path: &Path) -> Result<Segment, EngineError> {
+    let header = read_header(path)?.ok_or_else(|| damaged(path, "the segment's header is damaged"))?;
+    Ok(Segment { path: path.to_owned(), header })
 }
 
 fn read_header(path: &Path) -> Result<Option<Header>, EngineError> {

@@ -8,6 +8,7 @@ use super::super::{Batch, Engine, EngineError, KeyRange, Value};
 use super::*;
 
 mod backpressure;
+mod backups;
 mod faults;
 mod formats;
 mod healing;

@@ -135,10 +135,15 @@ pub(super) struct Place {
     pub(super) durable: u64,
 }
 
-/// Makes the first segment of a new store.
-pub(super) fn found(disk: &Disk, dir: &std::path::Path) -> Result<(), EngineError> {
+/// Makes the first segment of a log that begins with batch `first`.
+pub(super) fn found(
+    disk: &Disk,
+    dir: &std::path::Path,
+    timeline: Timeline,
+    first: u64,
+) -> Result<(), EngineError> {
     let id = u64::from_le_bytes(segment::random()?);
-    let header = Header { sequence: 1, id, timeline: segment::random()?, first: 1 };
+    let header = Header { sequence: 1, id, timeline, first };
     create(disk, &segment::path(dir, 1), &header).map(drop)
 }
 

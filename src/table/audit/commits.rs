@@ -8,7 +8,7 @@ use super::finding::Findings;
 use super::{Audit, Damage};
 use crate::model::{Row, Timestamp};
 use crate::schema::commit::{Change, CommitPart, LookupOp, RowChange};
-use crate::schema::header::Header;
+use crate::schema::header::{Header, follows};
 use crate::schema::{SchemaError, key, member};
 use crate::table::TableError;
 use crate::table::lookup::LookupKind;
@@ -84,7 +84,7 @@ impl Log {
                 if at.last == Some(false) {
                     add(Damage::CommitParts { revision: at.revision, part: at.part });
                 }
-                if revision > at.revision.saturating_add(1) {
+                if revision > at.revision && !follows(at.revision, revision) {
                     add(Damage::CommitsMissing { from: at.revision + 1, to: revision - 1 });
                 }
                 if part != 0 {
@@ -97,7 +97,7 @@ impl Log {
                 if part != 0 && revision > state.stored.watermark {
                     add(Damage::CommitParts { revision, part });
                 }
-                if revision > state.stored.watermark.saturating_add(1) {
+                if revision > state.stored.watermark && !follows(state.stored.watermark, revision) {
                     add(Damage::CommitsMissing { from: state.stored.watermark + 1, to: revision - 1 });
                 }
             }
@@ -185,7 +185,7 @@ fn judge(header: &Header, revision: u64, change: &RowChange<'_>) -> Option<Damag
         (Change::Created, before) => before.is_none(),
         (_, None) => false,
         (Change::Base, Some(before)) => {
-            Header::decode(before).is_ok_and(|before| before.revision.checked_add(1) == Some(revision))
+            Header::decode(before).is_ok_and(|before| follows(before.revision, revision))
         }
         (_, Some(before)) => member::decode(before).is_ok_and(|before| before.revision <= revision),
     };

@@ -1,5 +1,6 @@
 //! The program's commands as child processes, against a real server.
 
+mod backup;
 mod bench;
 mod check;
 mod export;

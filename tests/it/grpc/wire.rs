@@ -9,8 +9,13 @@ use tonic_reflection::pb::{v1 as reflection, v1alpha};
 
 use crate::harness::{Server, rows};
 
-const SERVICES: [&str; 4] =
-    ["", "publisher.v1.ApiTokenService", "publisher.v1.MemberBaseService", "publisher.v1.MemberService"];
+const SERVICES: [&str; 5] = [
+    "",
+    "publisher.v1.ApiTokenService",
+    "publisher.v1.BackupService",
+    "publisher.v1.MemberBaseService",
+    "publisher.v1.MemberService",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn health_is_serving() {

@@ -13,8 +13,7 @@ use tokio::sync::oneshot;
 use super::super::super::EngineError;
 use super::super::segment::{self, Segment};
 use super::super::{Shared, confirmed, files, lock};
-use super::make::Origin;
-use super::{Cut, Generation, Listing, list, make, set_aside, verify};
+use super::{Cut, Generation, Listing, Origin, list, make, set_aside, verify};
 
 /// How often the thread looks whether a snapshot is due.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -83,6 +82,9 @@ impl Keeper {
     /// Runs until it is told to stop.
     pub(in super::super) fn run(mut self) {
         loop {
+            if self.is_due() {
+                drop(self.snapshot());
+            }
             match self.requests.recv_timeout(LOOK_EVERY) {
                 Ok(request) => {
                     let made = self.snapshot();
@@ -91,7 +93,6 @@ impl Keeper {
                         Cut::Failed(error) => error,
                     })));
                 }
-                Err(RecvTimeoutError::Timeout) if self.is_due() => drop(self.snapshot()),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }

@@ -27,7 +27,7 @@ use super::segment::Timeline;
 
 pub(super) use format::Header;
 pub(super) use keeper::{Keeper, Request, Stop, usable};
-pub(super) use make::{Sizes, make};
+pub(super) use make::{Origin, Sizes, make};
 pub(super) use read::{Entries, verify};
 
 const SUFFIX: &str = ".snap";
@@ -49,6 +49,16 @@ pub(super) enum Cut {
 impl From<EngineError> for Cut {
     fn from(error: EngineError) -> Self {
         Self::Failed(error)
+    }
+}
+
+/// For work that nobody stops.
+impl From<Cut> for EngineError {
+    fn from(cut: Cut) -> Self {
+        match cut {
+            Cut::Failed(error) => error,
+            Cut::Stopped => Self::Closed,
+        }
     }
 }
 

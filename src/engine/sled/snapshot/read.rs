@@ -21,7 +21,7 @@ const READ_BUFFER_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub(in super::super) struct Entries {
     path: PathBuf,
-    header: Header,
+    pub(in super::super) header: Header,
     input: Summed<BufReader<File>>,
     len: u64,
     /// Where the next record begins.

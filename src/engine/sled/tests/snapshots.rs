@@ -11,7 +11,7 @@ use super::*;
 const EIO: i32 = 5;
 
 /// A store whose pieces are so small that a few batches fill many of each.
-fn small() -> Store {
+pub(super) fn small() -> Store {
     let mut store = Store::new();
     store.config.segment_bytes = 1500;
     store.config.snapshot_sizes = Sizes { block_bytes: 300, memory_bytes: 3000, most_runs: 3 };
@@ -24,7 +24,7 @@ fn generations(store: &Store) -> Vec<PathBuf> {
     listing.generations.into_iter().map(|generation| generation.path).collect()
 }
 
-fn timeline_of(store: &Store) -> Timeline {
+pub(super) fn timeline_of(store: &Store) -> Timeline {
     segment::list(&store.log_dir()).unwrap().segments[0].header.timeline
 }
 
@@ -37,12 +37,12 @@ fn content_of(path: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
     found
 }
 
-fn names(dir: &Path) -> Vec<String> {
+pub(super) fn names(dir: &Path) -> Vec<String> {
     files::list(dir).unwrap().iter().map(|p| p.file_name().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
 /// Has sled confirmed, as happens by itself after a while.
-async fn confirm(engine: &SledEngine) {
+pub(super) async fn confirm(engine: &SledEngine) {
     let durable = engine.status().durable;
     while engine.shared.backlog.read().bytes() > 0 {
         tokio::task::yield_now().await;
@@ -210,7 +210,7 @@ async fn every_flipped_bit_of_a_snapshot_is_found() {
 }
 
 /// A closed store with snapshots up to 20 and 40, a log from 21 on, and batches up to 50.
-async fn two_generations() -> Store {
+pub(super) async fn two_generations() -> Store {
     let store = small();
     let engine = store.open();
     for last in [10, 20, 40] {

@@ -1,0 +1,110 @@
+//! `memberbase backup`: a copy of the whole store in a folder, of a running server or of a data directory at rest.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::api::grpc::v1;
+use crate::api::grpc::v1::stream_backup_response::Part;
+use crate::config::Config;
+use crate::server::ServeError;
+use crate::server::backup::{self, FileOutline, Held, Outline, Received, Receiver};
+
+use super::Error;
+use super::client::{self, Target};
+
+/// How often a backup goes on after its connection broke.
+const RESUMES: usize = 20;
+/// Pause before it does.
+const RESUME_AFTER: Duration = Duration::from_secs(1);
+
+/// The arguments of `backup`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A folder that holds a backup of the same store already is brought up to date: only what is new is \
+                        carried. One that was interrupted goes on where it stopped. The backup counts once everything was \
+                        synced and read back."
+)]
+pub struct Args {
+    /// The folder for the backup; made if it is missing
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// The data directory of a server that does not run; without it, a running server is asked
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Writes the backup and says what it has.
+pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    let received = match &args.data {
+        Some(data) => backup::back_up(&Config { data: data.clone(), ..Config::default() }, &args.out).await?,
+        None => from_server(&args).await?,
+    };
+    let how = if received.extended { "brought up to date" } else { "complete" };
+    println!(
+        "{}: {how}; everything up to write {}, {} bytes, {} of them new",
+        args.out.display(),
+        received.position,
+        received.bytes,
+        received.added
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn from_server(args: &Args) -> Result<Received, Error> {
+    let mut resumed = 0;
+    loop {
+        match once(args).await {
+            Err(Error::Refused(refusal)) if refusal.is_retryable() && resumed < RESUMES => {
+                resumed += 1;
+                eprintln!("memberbase: {refusal}; going on in a moment");
+                tokio::time::sleep(RESUME_AFTER).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn once(args: &Args) -> Result<Received, Error> {
+    let (mut receiver, held) = Receiver::open(&args.out).map_err(ServeError::from)?;
+    let mut backups = args.target.connect().await?.backups;
+    let mut stream = backups.stream_backup(request(held)).await?.into_inner();
+    while let Some(message) = client::next(&mut stream).await? {
+        match message.part {
+            Some(Part::Plan(plan)) => receiver.begin(outline(plan)?).map_err(ServeError::from)?,
+            Some(Part::Chunk(chunk)) => {
+                let file = usize::try_from(chunk.file).unwrap_or(usize::MAX);
+                receiver.write(file, chunk.offset, &chunk.data).map_err(ServeError::from)?;
+            }
+            None => {}
+        }
+    }
+    Ok(receiver.finish().map_err(ServeError::from)?)
+}
+
+fn request(held: Held) -> v1::StreamBackupRequest {
+    let files = held.files.into_iter();
+    v1::StreamBackupRequest {
+        timeline: held.timeline.map(|timeline| timeline.to_vec()).unwrap_or_default(),
+        covered: held.covered,
+        held: files
+            .map(|file| v1::HeldBackupFile { name: file.name, id: file.id, bytes: file.bytes })
+            .collect(),
+    }
+}
+
+fn outline(plan: v1::BackupPlan) -> Result<Outline, Error> {
+    let timeline = plan.timeline.as_slice().try_into();
+    let files = plan.files.into_iter();
+    Ok(Outline {
+        timeline: timeline.map_err(|_| Error::Broken("the server's plan names no timeline".into()))?,
+        extends: plan.extends,
+        base: plan.base,
+        position: plan.position,
+        files: files
+            .map(|file| FileOutline { name: file.name, id: file.id, from: file.from, bytes: file.bytes })
+            .collect(),
+    })
+}

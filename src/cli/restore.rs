@@ -1,0 +1,44 @@
+//! `memberbase restore`: a data directory from a backup.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::Error;
+use crate::config::Config;
+use crate::server::backup;
+
+/// The arguments of `restore`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The new store is one of its own: members keep their ids, but rows, revisions and the numbers of new \
+                        memberbases jump, so that nothing that clients hold from the time after the backup ever means \
+                        something else, and cursors of lists are not taken any more."
+)]
+pub struct Args {
+    /// The folder of the backup
+    #[arg(long, value_name = "FOLDER")]
+    from: PathBuf,
+    /// The data directory to make; it must not exist or be empty
+    #[arg(long, value_name = "FOLDER")]
+    data: PathBuf,
+    /// Only what had happened by this time (such as 2026-02-03T04:05:06Z), or by this revision of a memberbase (its id, a
+    /// colon and the revision). Writes that were made durable together come back together or not at all
+    #[arg(long, value_name = "TIME|ID:REVISION")]
+    until: Option<String>,
+}
+
+/// Restores, and says up to where.
+pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    let config = Config { data: args.data, ..Config::default() };
+    let restored = backup::restore(&args.from, &config, args.until.as_deref()).await?;
+    println!(
+        "{}: restored up to write {} of the backup's {}",
+        config.data.display(),
+        restored.position,
+        restored.last
+    );
+    for (id, revision) in restored.bases {
+        println!("memberbase {id} as of revision {revision}");
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,36 @@
+//! `memberbase verify`: whether a backup can be restored.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::Error;
+use crate::server::backup;
+
+/// The arguments of `verify`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit code 0: the backup is whole; 1: it is damaged, and what is damaged is listed; 74: there is no \
+                        backup, or its manifest cannot be read."
+)]
+pub struct Args {
+    /// The folder of the backup
+    #[arg(value_name = "FOLDER")]
+    dir: PathBuf,
+}
+
+/// Reads every bit of the backup.
+pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    let found = backup::verify_backup(&args.dir).await?;
+    found.damage.iter().for_each(|damage| println!("{damage}"));
+    if found.damage.is_empty() {
+        let begins =
+            if found.base == 0 { "the first write".to_owned() } else { format!("write {}", found.base) };
+        println!(
+            "whole: from {begins} to write {}, {} files, {} bytes",
+            found.position, found.files, found.bytes
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("damaged: take another backup, and keep this one until that one is whole");
+    Ok(ExitCode::FAILURE)
+}

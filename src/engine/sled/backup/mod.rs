@@ -1,0 +1,91 @@
+//! Backups of a store: a folder with a manifest, and in the same places as in a data directory a snapshot and the log
+//! since then.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `plan` | what a receiver lacks |
+//! | `receive` | the folder while it is written; it counts once its manifest is |
+//! | `manifest` | names, sizes and checksums |
+//! | `verify` | finding every flipped bit |
+//! | `restore` | a new data directory up to a chosen batch, on a timeline of its own |
+
+mod manifest;
+mod plan;
+mod receive;
+mod restore;
+mod verify;
+
+use std::path::Path;
+
+use super::super::EngineError;
+use super::super::backup::Backup;
+use super::config::SledConfig;
+use super::open::lock_dir;
+use super::segment::Segment;
+use super::{confirmed, reader, segment, snapshot};
+
+pub(super) use plan::plan;
+pub use receive::{Received, Receiver};
+pub use restore::{Found, Restored, Write, begin, discard, find, restore, settle};
+pub use verify::{Verified, verify};
+
+/// The folder of the log, within a backup as within a data directory.
+const LOG: &str = "wal";
+/// The folder of snapshots.
+const SNAPSHOTS: &str = "snapshots";
+
+/// Copies the store in `config.dir`, which no process has open, into the folder `out`. Changes nothing in the store.
+pub fn copy(config: &SledConfig, out: &Path) -> Result<Received, EngineError> {
+    let _lock = lock_dir(&config.dir)?;
+    let (mut receiver, held) = Receiver::open(out)?;
+    let segments = segment::list(&config.log_dir())?.segments;
+    let Some(newest) = segments.last() else {
+        return Err(EngineError::Io(format!("there is no store in {}", config.dir.display())));
+    };
+    let timeline = newest.header.timeline;
+    let durable = confirmed::read(&config.log_dir(), timeline)?
+        .max(snapshot::list(&config.snapshot_dir(), timeline)?.position());
+    let end = reader::find_end(&segments, durable)?;
+    let backup = plan(config, timeline, end.last, &held)?;
+    receiver.begin(backup.outline().clone())?;
+    carry(&backup, &mut receiver)?;
+    receiver.finish()
+}
+
+fn carry(backup: &Backup, receiver: &mut Receiver) -> Result<(), EngineError> {
+    for (index, file) in backup.outline().files.iter().enumerate() {
+        let mut at = file.from;
+        while at < file.bytes {
+            let bytes = backup.read(index, at)?;
+            receiver.write(index, at, &bytes)?;
+            at += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        }
+    }
+    Ok(())
+}
+
+/// The name of a file within a backup.
+fn name_of(folder: &str, path: &Path) -> String {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    format!("{folder}/{name}")
+}
+
+/// Whether a file of a backup may have this name; anything else could lie outside of it.
+fn is_name(name: &str) -> bool {
+    let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    match name.split_once('/') {
+        Some((LOG, file)) => file.strip_suffix(".log").is_some_and(|stem| digits(stem, 10)),
+        Some((SNAPSHOTS, file)) => file.strip_suffix(".snap").is_some_and(|stem| digits(stem, 20)),
+        Some(_) | None => false,
+    }
+}
+
+/// The segments at these paths, which must follow each other.
+fn segments_of<'a>(dir: &Path, names: impl Iterator<Item = &'a str>) -> Result<Vec<Segment>, EngineError> {
+    let mut names: Vec<&str> = names.filter(|name| name.starts_with(LOG)).collect();
+    names.sort_unstable();
+    let segments =
+        names.into_iter().map(|name| segment::read(&dir.join(name))).collect::<Result<Vec<_>, _>>()?;
+    segment::check_chain(&segments)?;
+    Ok(segments)
+}

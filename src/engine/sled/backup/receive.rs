@@ -1,0 +1,226 @@
+//! The folder of a backup while it is written.
+//!
+//! Files grow in place; the manifest of an earlier backup in the folder stays good meanwhile, since it says how much of
+//! each file it means. The new one is written last, once everything was synced and read back.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::super::super::EngineError;
+use super::super::super::backup::{Held, HeldFile, Outline};
+use super::super::reader::{SegmentReader, Step};
+use super::super::segment::{self, Timeline};
+use super::super::snapshot::{self, Entries};
+use super::super::{files, reader};
+use super::manifest::{Listed, Manifest};
+use super::verify::checksum;
+use super::{LOG, SNAPSHOTS, is_name, name_of, segments_of};
+
+/// What a backup has become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// The last batch that it has.
+    pub position: u64,
+    /// Bytes that were added to the folder.
+    pub added: u64,
+    /// Bytes of all its files.
+    pub bytes: u64,
+    /// Whether it completed an earlier backup in the folder.
+    pub extended: bool,
+}
+
+/// See the module documentation.
+#[derive(Debug)]
+pub struct Receiver {
+    dir: PathBuf,
+    before: Option<Manifest>,
+    timeline: Option<Timeline>,
+    under_way: Option<UnderWay>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    outline: Outline,
+    files: Vec<(File, u64)>,
+    added: u64,
+}
+
+impl Receiver {
+    /// Opens the folder, which is made if it is missing, and finds out what it holds.
+    pub fn open(dir: &Path) -> Result<(Self, Held), EngineError> {
+        files::make_dir(dir)?;
+        let before = Manifest::read(dir)?;
+        let mut held = Held { covered: before.as_ref().map_or(0, |m| m.position), ..Held::default() };
+        held.timeline = before.as_ref().map(|manifest| manifest.timeline);
+        for folder in [LOG, SNAPSHOTS] {
+            let folder_path = dir.join(folder);
+            files::make_dir(&folder_path)?;
+            for path in files::list(&folder_path)? {
+                let name = name_of(folder, &path);
+                let Some((id, timeline)) = identity(&name, &path).filter(|_| is_name(&name)) else {
+                    continue;
+                };
+                if *held.timeline.get_or_insert(timeline) != timeline {
+                    return Err(foreign(dir));
+                }
+                let bytes = good_bytes(&name, &path, before.as_ref())?;
+                held.files.push(HeldFile { name, id, bytes });
+            }
+        }
+        let timeline = held.timeline;
+        Ok((Self { dir: dir.to_owned(), before, timeline, under_way: None }, held))
+    }
+
+    /// Begins with a backup whose files then come through [`Receiver::write`].
+    pub fn begin(&mut self, outline: Outline) -> Result<(), EngineError> {
+        if self.timeline.is_some_and(|timeline| timeline != outline.timeline) {
+            return Err(foreign(&self.dir));
+        }
+        let mut files = Vec::new();
+        for file in &outline.files {
+            if !is_name(&file.name) {
+                return Err(EngineError::Io(format!("a backup cannot have a file {:?}", file.name)));
+            }
+            let path = self.dir.join(&file.name);
+            let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+            let opened = opened.and_then(|opened| opened.set_len(file.from).map(|()| opened));
+            files.push((opened.map_err(|e| files::error("write", &path, &e))?, file.from));
+        }
+        self.under_way = Some(UnderWay { outline, files, added: 0 });
+        Ok(())
+    }
+
+    /// The next bytes of a file, which must follow those before them.
+    pub fn write(&mut self, index: usize, at: u64, bytes: &[u8]) -> Result<(), EngineError> {
+        let disorder = || EngineError::Io("the parts of the backup came out of order".to_owned());
+        let under_way = self.under_way.as_mut().ok_or_else(disorder)?;
+        let (file, end) = under_way.files.get_mut(index).ok_or_else(disorder)?;
+        if *end != at {
+            return Err(disorder());
+        }
+        file.write_all_at(bytes, at).map_err(|e| files::error("write", &self.dir, &e))?;
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        *end += len;
+        under_way.added += len;
+        Ok(())
+    }
+
+    /// Syncs everything, reads it back and writes the manifest. From then on the backup counts.
+    pub fn finish(mut self) -> Result<Received, EngineError> {
+        let Some(UnderWay { outline, files, added }) = self.under_way.take() else {
+            return Err(EngineError::Io("the backup was never begun".to_owned()));
+        };
+        for (planned, (file, end)) in outline.files.iter().zip(&files) {
+            if *end != planned.bytes {
+                return Err(EngineError::Io(format!("the backup ended before all of {} came", planned.name)));
+            }
+            file.sync_all().map_err(|e| files::error("sync", &self.dir.join(&planned.name), &e))?;
+        }
+        [LOG, SNAPSHOTS].iter().try_for_each(|folder| files::sync_dir(&self.dir.join(folder)))?;
+        let manifest = self.manifest(&outline)?;
+        self.read_back(&manifest, &outline)?;
+        manifest.write(&self.dir)?;
+        self.remove_replaced(&manifest)?;
+        let bytes = manifest.files.iter().map(|file| file.bytes).sum();
+        Ok(Received { position: outline.position, added, bytes, extended: outline.extends })
+    }
+
+    fn manifest(&self, outline: &Outline) -> Result<Manifest, EngineError> {
+        let before = self.before.as_ref().filter(|_| outline.extends);
+        let mut listed = before.map(|manifest| manifest.files.clone()).unwrap_or_default();
+        listed.retain(|old| !outline.files.iter().any(|file| file.name == old.name));
+        for file in &outline.files {
+            let path = self.dir.join(&file.name);
+            if let Some(old) = self.before.as_ref().and_then(|manifest| manifest.file(&file.name))
+                && file.from >= old.bytes
+                && checksum(&path, old.bytes)? != old.crc
+            {
+                let detail = "the file has changed since the last backup; use an empty folder".to_owned();
+                return Err(EngineError::Corrupt { file: path.display().to_string(), offset: 0, detail });
+            }
+            let crc = checksum(&path, file.bytes)?;
+            listed.push(Listed { name: file.name.clone(), bytes: file.bytes, crc });
+        }
+        listed.sort_by(|a, b| a.name.cmp(&b.name));
+        let base = before.map_or(outline.base, |manifest| manifest.base);
+        Ok(Manifest { timeline: outline.timeline, base, position: outline.position, files: listed })
+    }
+
+    /// Reads what is new as a restore would.
+    fn read_back(&self, manifest: &Manifest, outline: &Outline) -> Result<(), EngineError> {
+        for file in outline.files.iter().filter(|file| file.name.starts_with(SNAPSHOTS)) {
+            snapshot::verify(&self.dir.join(&file.name), &mut |_| Ok(()))?;
+        }
+        let segments = segments_of(&self.dir, manifest.names())?;
+        let covered = self.before.as_ref().filter(|_| outline.extends).map_or(manifest.base, |m| m.position);
+        reader::replay(&segments, covered, outline.position, |_, _| Ok::<(), EngineError>(()))
+    }
+
+    /// Removes what an earlier backup had that this one does not need.
+    fn remove_replaced(&self, manifest: &Manifest) -> Result<(), EngineError> {
+        let needed: BTreeSet<&str> = manifest.names().collect();
+        for folder in [LOG, SNAPSHOTS] {
+            for path in files::list(&self.dir.join(folder))? {
+                let name = name_of(folder, &path);
+                if is_name(&name) && !needed.contains(name.as_str()) {
+                    files::remove(&path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The random number and the timeline in a file's header, if that is whole.
+fn identity(name: &str, path: &Path) -> Option<(u64, Timeline)> {
+    if name.starts_with(LOG) {
+        let header = segment::read(path).ok()?.header;
+        Some((header.id, header.timeline))
+    } else {
+        let header = Entries::open(path).ok()?.header;
+        Some((header.id, header.timeline))
+    }
+}
+
+/// How much of a file is good: what the manifest says, or what an interrupted backup has brought whole.
+fn good_bytes(name: &str, path: &Path, manifest: Option<&Manifest>) -> Result<u64, EngineError> {
+    let meta = std::fs::metadata(path).map_err(|e: io::Error| files::error("look at", path, &e))?;
+    if let Some(listed) = manifest.and_then(|manifest| manifest.file(name)) {
+        if meta.len() < listed.bytes {
+            let detail = format!("the file has {} bytes of {}", meta.len(), listed.bytes);
+            return Err(EngineError::Corrupt {
+                file: path.display().to_string(),
+                offset: meta.len(),
+                detail,
+            });
+        }
+        if meta.len() == listed.bytes {
+            return Ok(listed.bytes);
+        }
+    }
+    if name.starts_with(LOG) {
+        let segment = segment::read(path)?;
+        let mut reader = SegmentReader::open(&segment)?;
+        while matches!(reader.step()?, Step::Record(_)) {}
+        return Ok(reader.at());
+    }
+    let mut entries = Entries::open(path)?;
+    loop {
+        match entries.next() {
+            Ok(Some(_)) => {}
+            // Blocks before this place are good.
+            Ok(None) | Err(EngineError::Corrupt { .. }) => return Ok(entries.at()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn foreign(dir: &Path) -> EngineError {
+    EngineError::Io(format!(
+        "{} holds a backup of another store or timeline; use another folder",
+        dir.display()
+    ))
+}

@@ -1,0 +1,85 @@
+//! Finding every flipped bit of a backup.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::super::super::EngineError;
+use super::super::{files, reader, snapshot};
+use super::manifest::{Listed, Manifest};
+use super::{SNAPSHOTS, segments_of};
+
+const READ_BYTES: usize = 1024 * 1024;
+
+/// What was found in a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The batch of the snapshot that it begins with; 0 if it begins with the first batch.
+    pub base: u64,
+    /// The last batch that it has.
+    pub position: u64,
+    /// How many files it has.
+    pub files: usize,
+    /// Bytes of all its files.
+    pub bytes: u64,
+    /// What is wrong with it; nothing if it can be restored.
+    pub damage: Vec<EngineError>,
+}
+
+/// Reads the backup in `dir` whole. An error means that it could not be looked at; damage is reported in the answer.
+pub fn verify(dir: &Path) -> Result<Verified, EngineError> {
+    let Some(manifest) = Manifest::read(dir)? else {
+        return Err(EngineError::Io(format!("there is no finished backup in {}", dir.display())));
+    };
+    let mut damage = Vec::new();
+    for file in &manifest.files {
+        damage.extend(verify_file(dir, file).err());
+    }
+    for name in manifest.names().filter(|name| name.starts_with(SNAPSHOTS)) {
+        let read = snapshot::verify(&dir.join(name), &mut |_| Ok(())).map_err(EngineError::from);
+        damage.extend(read.err());
+    }
+    damage.extend(verify_log(dir, &manifest).err());
+    Ok(Verified {
+        base: manifest.base,
+        position: manifest.position,
+        files: manifest.files.len(),
+        bytes: manifest.files.iter().map(|file| file.bytes).sum(),
+        damage,
+    })
+}
+
+fn verify_file(dir: &Path, listed: &Listed) -> Result<(), EngineError> {
+    let path = dir.join(&listed.name);
+    if checksum(&path, listed.bytes)? == listed.crc {
+        return Ok(());
+    }
+    let detail = "its checksum is not the one in the manifest".to_owned();
+    Err(EngineError::Corrupt { file: path.display().to_string(), offset: 0, detail })
+}
+
+fn verify_log(dir: &Path, manifest: &Manifest) -> Result<(), EngineError> {
+    let segments = segments_of(dir, manifest.names())?;
+    reader::replay(&segments, manifest.base, manifest.position, |_, _| Ok::<(), EngineError>(()))
+}
+
+/// The checksum of the first `bytes` of a file, which must have as many.
+pub(super) fn checksum(path: &Path, bytes: u64) -> Result<u32, EngineError> {
+    let failed = |e: io::Error| files::error("read", path, &e);
+    let mut input = File::open(path).map_err(failed)?.take(bytes);
+    let mut buffer = vec![0; READ_BYTES];
+    let (mut crc, mut found) = (0, 0_u64);
+    loop {
+        let read = input.read(&mut buffer).map_err(failed)?;
+        if read == 0 {
+            break;
+        }
+        crc = crc32c::crc32c_append(crc, buffer.get(..read).unwrap_or_default());
+        found += u64::try_from(read).unwrap_or(u64::MAX);
+    }
+    if found == bytes {
+        return Ok(crc);
+    }
+    let detail = format!("the file has {found} bytes of {bytes}");
+    Err(EngineError::Corrupt { file: path.display().to_string(), offset: found, detail })
+}

@@ -1,0 +1,136 @@
+//! Backups and restores on the machine of the data directory, and the folder that a backup over the network goes into.
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use crate::engine::backup::{FileOutline, Held, HeldFile, Outline};
+pub use crate::engine::sled::Checked;
+pub use crate::engine::sled::backup::{Received, Receiver, Verified};
+
+use super::ServeError;
+use super::store::now;
+use crate::config::Config;
+use crate::engine::sled::backup::{self, Write};
+use crate::engine::sled::{self, SledConfig, SledEngine};
+use crate::engine::{Engine, EngineError};
+use crate::model::Timestamp;
+use crate::table::timeline::{self, Moment};
+
+/// What a restore has brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The last write that the new store has.
+    pub position: u64,
+    /// The last write that the backup has.
+    pub last: u64,
+    /// The ids of its memberbases, each with its revision as it was in the backup.
+    pub bases: Vec<(String, u64)>,
+}
+
+/// Copies the store in the data directory, which no server has open, into the folder `out`.
+pub async fn back_up(config: &Config, out: &Path) -> Result<Received, ServeError> {
+    let (settings, out) = (SledConfig::new(&config.data), out.to_owned());
+    blocking(move || backup::copy(&settings, &out)).await
+}
+
+/// Reads the backup in a folder whole.
+pub async fn verify_backup(dir: &Path) -> Result<Verified, ServeError> {
+    let dir = dir.to_owned();
+    blocking(move || backup::verify(&dir)).await
+}
+
+/// Reads the files of a store that no server has open. Writes nothing.
+pub async fn check_files(
+    data: &Path,
+    progress: impl Fn(String) + Send + 'static,
+) -> Result<Checked, ServeError> {
+    let data = data.to_owned();
+    blocking(move || sled::check(&data, progress)).await
+}
+
+/// Makes the data directory of `config`, which must not exist or be empty, from the backup in `from`: all of it, or what
+/// had happened by `until`, an RFC 3339 time or the id of a memberbase, a colon and a revision of it.
+pub async fn restore(from: &Path, config: &Config, until: Option<&str>) -> Result<Restored, ServeError> {
+    let target = config.data.clone();
+    let work = blocking(move || backup::begin(&target)).await?;
+    let restored = restore_into(&work, from, config, until).await;
+    let (target, is_good) = (config.data.clone(), restored.is_ok());
+    blocking(move || if is_good { backup::settle(&work, &target) } else { backup::discard(&work) }).await?;
+    restored
+}
+
+async fn restore_into(
+    work: &Path,
+    from: &Path,
+    config: &Config,
+    until: Option<&str>,
+) -> Result<Restored, ServeError> {
+    let (from, until) = (from.to_owned(), until.map(ToOwned::to_owned));
+    let mut settings = SledConfig::new(work);
+    settings.reserve_bytes = config.reserve;
+    let (found, moment) = blocking(move || {
+        let moment = until.map(|text| moment(&from, &text)).transpose()?;
+        let mut too_late = |write: Write<'_>| is_too_late(moment, write);
+        Ok((backup::restore(&from, &settings, &mut too_late)?, moment))
+    })
+    .await?;
+    let (reached, sealer) = go_on(config, work).await?;
+    if let Some(Moment::Revision(base, revision)) = moment
+        && found.position == found.last
+        && reached.bases.iter().all(|(number, at)| *number != base || *at < revision)
+    {
+        let why = format!("the backup does not have revision {revision} of that memberbase");
+        return Err(EngineError::Io(why).into());
+    }
+    let bases = reached.bases.into_iter().map(|(base, revision)| (sealer.base_id(base), revision)).collect();
+    Ok(Restored { position: found.position, last: found.last, bases })
+}
+
+/// Opens what was restored for the first time, which makes its working copy, and has it go on as a store of its own.
+async fn go_on(
+    config: &Config,
+    work: &Path,
+) -> Result<(timeline::Reached, crate::model::Sealer), ServeError> {
+    let mut settings = SledConfig::new(work);
+    settings.reserve_bytes = config.reserve;
+    let opened = blocking(move || SledEngine::open(settings, |line| tracing::info!("{line}"))).await?;
+    let engine: Arc<dyn Engine> = Arc::new(opened);
+    let failed = |source| ServeError::Open { data: config.data.display().to_string(), source };
+    let reached = timeline::begin_timeline(&engine, now()).await.map_err(failed)?;
+    let meta = engine.get_many(&[timeline::meta_key()]).await?.pop().flatten();
+    let sealer = timeline::sealer_of(&meta.unwrap_or_default()).map_err(failed)?;
+    engine.close().await?;
+    Ok((reached, sealer))
+}
+
+fn is_too_late(moment: Option<Moment>, (key, value): Write<'_>) -> Result<bool, EngineError> {
+    let Some(moment) = moment else { return Ok(false) };
+    moment.is_before(key, value).map_err(|error| EngineError::Io(error.to_string()))
+}
+
+fn moment(from: &Path, text: &str) -> Result<Moment, EngineError> {
+    if let Ok(time) = Timestamp::parse(text) {
+        return Ok(Moment::Time(time));
+    }
+    let rule = || {
+        EngineError::Io(format!(
+            "--until must be a time such as 2026-02-03T04:05:06Z, or the id of a memberbase, a colon and a revision, not \
+             {text}"
+        ))
+    };
+    let (base, revision) = text.rsplit_once(':').ok_or_else(rule)?;
+    let revision = revision.parse().map_err(|_| rule())?;
+    let meta = backup::find(from, &timeline::meta_key())?.ok_or_else(rule)?;
+    let sealer = timeline::sealer_of(&meta).map_err(|error| EngineError::Io(error.to_string()))?;
+    let base = sealer.open_base(base);
+    let base =
+        base.map_err(|_| EngineError::Io(format!("the backup has no memberbase with the id in {text}")))?;
+    Ok(Moment::Revision(base, revision))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, ServeError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|died| EngineError::Io(format!("the work died: {died}")))??)
+}

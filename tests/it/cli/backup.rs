@@ -1,0 +1,191 @@
+//! `memberbase backup`, `verify` and `restore`: equal to the store at one moment, and a store of its own from there on.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use memberbase::api::grpc::v1;
+use tonic::Code;
+
+use super::{World, memberbase};
+use crate::harness::{Base, Process, connect, members, refused, row, rows};
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+async fn back_up(world: &World, out: &str) -> super::Ended {
+    memberbase(&["backup", "--out", &text(&world.path(out)), "--server", &world.url]).await
+}
+
+/// Restores and serves; the printed lines tell the revision of each memberbase.
+async fn restore(world: &World, from: &str, to: &str, more: &[&str]) -> (Process, String) {
+    let (from, to) = (text(&world.path(from)), world.path(to));
+    let data = text(&to);
+    let arguments = [&["restore", "--from", &from, "--data", &data], more].concat();
+    let ended = memberbase(&arguments).await.expect(0);
+    (Process::serve(&to), ended.stdout)
+}
+
+/// The revision that a restore says it brought a memberbase back to.
+fn revision_of(printed: &str, base: &str) -> u64 {
+    let begin = format!("memberbase {base} as of revision ");
+    let line = printed.lines().find_map(|line| line.strip_prefix(&begin));
+    line.unwrap_or_else(|| panic!("{base} is not in {printed}")).parse().unwrap()
+}
+
+async fn all(base: &mut Base) -> Vec<v1::Member> {
+    let mut request = base.list_request(Vec::new());
+    let mut all = Vec::new();
+    loop {
+        let reply = base.list(request.clone()).await.unwrap();
+        all.extend(reply.members);
+        let page = reply.page.unwrap();
+        if !page.more {
+            return all;
+        }
+        request.pagination = Some(v1::Pagination { cursor: page.cursor, ..Default::default() });
+    }
+}
+
+async fn in_copy(server: &Process, base: &Base) -> Base {
+    Base { id: base.id.clone(), client: members(&connect(&server.address).await) }
+}
+
+/// Members by ref: id and role, after each revision.
+type History = Vec<BTreeMap<String, (String, String)>>;
+
+/// Writes call after call until it is told to stop, and notes what there was after each.
+async fn write(mut base: Base, stop: Arc<AtomicBool>) -> History {
+    let mut now = BTreeMap::new();
+    let mut history = vec![now.clone()];
+    let mut number = 0_u64;
+    while !stop.load(Ordering::Relaxed) {
+        number += 1;
+        let rows = (0..20).map(|i| v1::MemberInput {
+            role: Some(format!("call {number}")),
+            ..row(&format!("m{}", (number * 7 + i) % 90))
+        });
+        let rows: Vec<_> = rows.collect();
+        let refs: Vec<_> = rows.iter().map(|row| row.r#ref.clone().unwrap()).collect();
+        let reply = base.upsert(rows).await;
+        assert_eq!(reply.revision, number, "one call, one revision");
+        for (r#ref, result) in refs.into_iter().zip(reply.results) {
+            now.insert(r#ref, (result.id, format!("call {number}")));
+        }
+        history.push(now.clone());
+    }
+    history
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_under_load_restores_to_the_store_at_one_revision() {
+    let world = World::new().await;
+    let bases = [world.server.base().await, world.server.base().await];
+    let stop = Arc::new(AtomicBool::new(false));
+    let writers = bases.clone().map(|base| tokio::spawn(write(base, stop.clone())));
+    let mut printed = Vec::new();
+    for _ in 0..3 {
+        printed.push(back_up(&world, "out").await.expect(0).stdout);
+    }
+    stop.store(true, Ordering::Relaxed);
+    let verified = memberbase(&["verify", &text(&world.path("out"))]).await.expect(0);
+    assert!(verified.stdout.starts_with("whole"), "{verified:?}");
+    assert!(printed[0].contains("complete") && printed[2].contains("brought up to date"), "{printed:?}");
+
+    let (server, told) = restore(&world, "out", "new", &[]).await;
+    for (base, writer) in bases.iter().zip(writers) {
+        let history = writer.await.unwrap();
+        let revision = usize::try_from(revision_of(&told, &base.id)).unwrap();
+        assert!(revision > 0 && revision < history.len(), "{revision} of {}", history.len());
+        let found = all(&mut in_copy(&server, base).await).await.into_iter();
+        let found: BTreeMap<_, _> =
+            found.map(|member| (member.r#ref.unwrap(), (member.id, member.role.unwrap()))).collect();
+        assert_eq!(found, history[revision]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_goes_back_to_a_revision_or_a_time_and_reuses_nothing() {
+    let world = World::new().await;
+    let mut base = world.server.base().await;
+    let first = base.fill(rows("first", 300)).await;
+    let then = all(&mut base).await;
+    let changed = base.get("first0").await.unwrap().updated_at.unwrap();
+    let mut request = base.list_request(Vec::new());
+    request.pagination = Some(v1::Pagination { limit: Some(10), ..Default::default() });
+    let cursor = base.list(request.clone()).await.unwrap().page.unwrap().cursor;
+    let lost_ids = base.fill(rows("lost", 50)).await;
+    base.delete(Vec::new(), vec!["first7".into()]).await;
+    let lost_base = world.server.base().await.id;
+    let last = base.upsert(rows("lost", 1)).await.revision;
+    back_up(&world, "out").await.expect(0);
+
+    // The first call is one revision of 300 rows.
+    let until = format!("{}:1", base.id);
+    let (server, told) = restore(&world, "out", "by-revision", &["--until", &until]).await;
+    assert_eq!(revision_of(&told, &base.id), 1);
+    let mut copy = in_copy(&server, &base).await;
+    assert_eq!(all(&mut copy).await, then);
+    request.pagination = Some(v1::Pagination { cursor, ..Default::default() });
+    refused(&copy.list(request).await.unwrap_err(), Code::InvalidArgument, "CURSOR_INVALID");
+    let reply = copy.upsert(rows("new", 60)).await;
+    assert!(reply.revision > last + (1 << 32) - 10, "{}", reply.revision);
+    for result in reply.results {
+        assert!(!lost_ids.contains(&result.id) && !first.contains(&result.id));
+    }
+    let again = copy.upsert(rows("first", 300)).await;
+    assert!(again.results.iter().map(|result| &result.id).eq(&first), "members keep their ids");
+    let mut bases = memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient::new(
+        connect(&server.address).await,
+    );
+    let created = v1::CreateMemberBaseRequest { name: "New".into(), ..Default::default() };
+    assert_ne!(
+        bases.create_member_base(created).await.unwrap().into_inner().member_base.unwrap().id,
+        lost_base
+    );
+    drop(server);
+
+    let time = jiff_text(&changed);
+    let (server, told) = restore(&world, "out", "by-time", &["--until", &time]).await;
+    assert_eq!(revision_of(&told, &base.id), 1);
+    assert_eq!(all(&mut in_copy(&server, &base).await).await, then);
+}
+
+/// A time of the wire as RFC 3339, to the microsecond.
+fn jiff_text(time: &prost_types::Timestamp) -> String {
+    time.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_restored_is_said_and_leaves_nothing() {
+    let world = World::new().await;
+    let mut base = world.server.base().await;
+    base.fill(rows("m", 30)).await;
+    back_up(&world, "out").await.expect(0);
+    let out = text(&world.path("out"));
+    let new = text(&world.path("new"));
+    for until in ["soon", "mb_x:1", &format!("{}:9", base.id), &format!("{}:x", base.id)] {
+        let ended =
+            memberbase(&["restore", "--from", &out, "--data", &new, "--until", until]).await.expect(74);
+        assert!(!ended.stderr.is_empty() && !world.path("new").exists(), "{until}: {ended:?}");
+    }
+    std::fs::create_dir(world.path("used")).unwrap();
+    std::fs::write(world.path("used").join("file"), "").unwrap();
+    let ended =
+        memberbase(&["restore", "--from", &out, "--data", &text(&world.path("used"))]).await.expect(74);
+    assert!(ended.stderr.contains("not empty"), "{ended:?}");
+
+    let log = world.path("out").join("wal/0000000001.log");
+    let mut bytes = std::fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 16;
+    std::fs::write(&log, bytes).unwrap();
+    let ended = memberbase(&["verify", &out]).await.expect(1);
+    assert!(ended.stdout.contains("wal/0000000001.log"), "{ended:?}");
+    memberbase(&["restore", "--from", &out, "--data", &new]).await.expect(74);
+    assert!(!world.path("new").exists());
+    let nothing = memberbase(&["verify", &new]).await.expect(74);
+    assert!(nothing.stderr.contains("no finished backup"), "{nothing:?}");
+}

@@ -1,0 +1,169 @@
+//! kill -9 while the store is maintained: snapshots and the removal of old log, backups, restores.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use memberbase::api::grpc::v1;
+use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
+use rustix::process::Signal;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tonic::transport::Channel;
+
+use super::model::Model;
+use super::writer::{Random, Writer};
+use crate::harness::{self, Process, rows};
+
+const ROUNDS: u64 = 20;
+/// So small that each start of the server finds a snapshot due, and removes old log where it may.
+const SNAPSHOT_AFTER: &str = "4KiB";
+/// In every one of so many rounds the server is stopped in order, which confirms the working copy and so lets log go.
+const STOP_EVERY: u64 = 3;
+const WRITERS: u64 = 4;
+const MOST_ACKS: u64 = 40;
+const MOST_MILLIS: u64 = 80;
+
+fn command(data: &Path) -> Command {
+    let mut command = harness::command(data);
+    command.args(["--snapshot-after", SNAPSHOT_AFTER]);
+    command
+}
+
+fn memberbase(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command.env_remove("MEMBERBASE_SERVER").env_remove("MEMBERBASE_TOKEN");
+    command
+}
+
+/// Kills the command after `moment`, or lets it end before.
+fn kill_after(command: &mut Command, moment: Duration) {
+    let mut child = command.spawn().unwrap();
+    let (ended, waits) = std::sync::mpsc::channel::<()>();
+    // Nobody sends: this is a pause that the kill has to come after.
+    let _ = waits.recv_timeout(moment);
+    drop(ended);
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+async fn create_base(channel: &Channel) -> String {
+    let request = v1::CreateMemberBaseRequest { name: "killed".into(), ..Default::default() };
+    let mut bases = MemberBaseServiceClient::new(channel.clone());
+    bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_when_snapshots_and_the_removal_of_log_are_killed() {
+    let data = tempfile::tempdir().unwrap();
+    let mut random = Random(7);
+    let mut model = Model::default();
+    let mut base = String::new();
+    for round in 0..ROUNDS {
+        let mut server = Process::start(&mut command(data.path()));
+        let channel = harness::connect(&server.address).await;
+        if round == 0 {
+            base = create_base(&channel).await;
+        }
+        model.check(&channel, &base, round).await;
+        let acks = Arc::new(Semaphore::new(0));
+        let mut writers = JoinSet::new();
+        for number in 0..WRITERS {
+            let writer = Writer::new(number, &channel, &base, acks.clone(), Random(random.next()));
+            writers.spawn(writer.write(model.take_part(number)));
+        }
+        let target = u32::try_from(1 + random.next() % MOST_ACKS).unwrap();
+        let acknowledged = tokio::time::timeout(harness::PATIENCE, acks.acquire_many(target)).await;
+        acknowledged.expect("the writers got nowhere").unwrap().forget();
+        server.signal(Signal::KILL);
+        server.wait();
+        while let Some(part) = writers.join_next().await {
+            let (number, part) = part.unwrap();
+            model.put_part(number, part);
+        }
+        if round % STOP_EVERY == 0 {
+            let mut server = Process::start(&mut command(data.path()));
+            server.signal(Signal::TERM);
+            assert!(server.wait().success());
+        }
+        if round % 7 == 6 {
+            std::fs::remove_dir_all(data.path().join("sled")).unwrap();
+        }
+    }
+    let server = Process::start(&mut command(data.path()));
+    let channel = harness::connect(&server.address).await;
+    model.check(&channel, &base, ROUNDS).await;
+    assert!(!names(&data.path().join("snapshots")).is_empty(), "no snapshot was ever made");
+    let log = names(&data.path().join("wal"));
+    assert!(!log.contains(&"0000000001.log".to_owned()), "no log was ever removed: {log:?}");
+}
+
+/// A server with members, and the hash of what it has.
+async fn served(data: &Path) -> (Process, Channel, String) {
+    let server = Process::start(&mut command(data));
+    let channel = harness::connect(&server.address).await;
+    let base = create_base(&channel).await;
+    let mut base = harness::Base { id: base, client: harness::members(&channel) };
+    for part in 0..20 {
+        base.fill(rows(&format!("p{part}-"), 500)).await;
+    }
+    (server, channel, base.id)
+}
+
+async fn all(channel: &Channel, base: &str) -> Vec<v1::Member> {
+    let mut base = harness::Base { id: base.to_owned(), client: harness::members(channel) };
+    let mut request = base.list_request(Vec::new());
+    let mut all = Vec::new();
+    loop {
+        let reply = base.list(request.clone()).await.unwrap();
+        all.extend(reply.members);
+        let page = reply.page.unwrap();
+        if !page.more {
+            return all;
+        }
+        request.pagination = Some(v1::Pagination { cursor: page.cursor, ..Default::default() });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn backups_and_restores_that_are_killed_are_taken_up_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out, new) = (folder.path().join("data"), folder.path().join("out"), folder.path().join("new"));
+    let (server, channel, base) = served(&data).await;
+    let expected = all(&channel, &base).await;
+    assert_eq!(expected.len(), 10_000);
+    let path = |path: &Path| path.to_str().unwrap().to_owned();
+    let mut random = Random(11);
+    for _ in 0..ROUNDS {
+        let moment = Duration::from_millis(random.next() % MOST_MILLIS);
+        kill_after(&mut memberbase(&["backup", "--out", &path(&out), "--server", &server.address]), moment);
+    }
+    let done = memberbase(&["backup", "--out", &path(&out), "--server", &server.address]).status().unwrap();
+    assert!(done.success());
+    drop(server);
+    assert!(memberbase(&["verify", &path(&out)]).status().unwrap().success());
+    for _ in 0..ROUNDS {
+        let moment = Duration::from_millis(random.next() % MOST_MILLIS);
+        kill_after(&mut memberbase(&["restore", "--from", &path(&out), "--data", &path(&new)]), moment);
+        if new.exists() {
+            // The restore was faster than the kill.
+            std::fs::remove_dir_all(&new).unwrap();
+        }
+    }
+    let done = memberbase(&["restore", "--from", &path(&out), "--data", &path(&new)]).status().unwrap();
+    assert!(done.success());
+    assert_eq!(names(folder.path()), ["data", "new", "out"]);
+    let restored = Process::serve(&new);
+    assert_eq!(all(&harness::connect(&restored.address).await, &base).await, expected);
+}
