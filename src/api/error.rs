@@ -50,7 +50,12 @@ pub fn http(reason: Reason) -> http::StatusCode {
 
 /// The word that the Publisher door has for an error.
 #[must_use]
-pub fn word(status: http::StatusCode, _reason: Option<Reason>) -> &'static str {
+pub fn word(status: http::StatusCode, reason: Option<Reason>) -> &'static str {
+    match reason {
+        Some(Reason::AttributeMismatch) => return "invalid_attribute_key",
+        Some(Reason::SchemaInUse) => return "invalid_schema_modification",
+        _ => {}
+    }
     match status.as_u16() {
         401 => "authentication_error",
         403 => "authorization_error",
@@ -148,6 +153,7 @@ fn compose(
 #[must_use]
 pub fn metadata(error: &Error) -> HashMap<String, String> {
     let pairs: Vec<(&str, String)> = match error {
+        Error::SchemaInUse { members, .. } => vec![("members", members.to_string())],
         Error::RevisionAhead { asked, reached } => {
             vec![("min_revision", asked.to_string()), ("revision", reached.to_string())]
         }

@@ -31,6 +31,16 @@ pub enum Error {
     /// There is no such token.
     #[error("there is no such token")]
     TokenNotFound,
+    /// The new attribute schema lacks or retypes keys that members have values for. Nothing was written.
+    #[error(
+        "{members} members have values that the new attribute schema does not allow; delete these values first"
+    )]
+    SchemaInUse {
+        /// The keys, each with how many members have a value for it.
+        violations: Vec<Violation>,
+        /// The members that have at least one of them.
+        members: u64,
+    },
     /// The store has as many tokens as it may have.
     #[error("there are {limit} tokens already, which is the limit")]
     TooManyTokens {
@@ -153,6 +163,7 @@ impl Error {
             Self::Unauthenticated(_) => Reason::Unauthenticated,
             Self::PermissionDenied(_) => Reason::PermissionDenied,
             Self::TokenNotFound => Reason::TokenNotFound,
+            Self::SchemaInUse { .. } => Reason::SchemaInUse,
             Self::TooManyTokens { .. } => Reason::TooManyTokens,
             Self::MemberBaseNotFound => Reason::MemberBaseNotFound,
             Self::NotDeleted => Reason::NotDeleted,
@@ -179,6 +190,7 @@ impl Error {
     pub fn violations(&self) -> &[Violation] {
         match self {
             Self::Refused(refusal) => &refusal.violations,
+            Self::SchemaInUse { violations, .. } => violations,
             _ => &[],
         }
     }
@@ -194,6 +206,7 @@ impl Error {
             | Self::Unauthenticated(_)
             | Self::PermissionDenied(_)
             | Self::TokenNotFound
+            | Self::SchemaInUse { .. }
             | Self::TooManyTokens { .. }
             | Self::MemberBaseNotFound
             | Self::NotDeleted
@@ -248,6 +261,12 @@ impl From<TableError> for Error {
                 Self::AtomicRows { rows, max_rows }
             }
             TableError::AtomicTooLarge { bytes, max_bytes, .. } => Self::AtomicBytes { bytes, max_bytes },
+            TableError::SchemaInUse { held, members } => {
+                let text = |count| format!("must stay as it is, because {count} members have a value for it");
+                let violations =
+                    held.into_iter().map(|(key, count)| Violation::new(format!("schema.{key}"), text(count)));
+                Self::SchemaInUse { violations: violations.collect(), members }
+            }
             TableError::PlannedOnFailure => Self::CommitUnknown { private: error.to_string() },
             TableError::Closing => Self::Stopping,
             TableError::Damaged(private) => Self::Corrupt { private },

@@ -11,6 +11,7 @@
 
 mod access;
 mod accounts;
+mod attributes;
 mod backup;
 mod bases;
 mod bulk;
@@ -28,6 +29,7 @@ mod weight;
 
 use self::access::Guarded;
 pub use self::access::{Caller, Gate, Lacking, TokenFault};
+pub use self::attributes::{AttributeDeletion, AttributeEntry, AttributePage};
 pub use self::backup::{BackupPart, BackupReader};
 pub use self::bases::{BaseChange, BaseList, BasePage, TierList};
 pub use self::bulk::PendingUpsert;

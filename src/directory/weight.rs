@@ -43,6 +43,7 @@ fn attribute(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::Text(text) => text.len(),
         AttributeValue::Number(_) | AttributeValue::Bool(_) => FIELD,
+        AttributeValue::Date(_) => 4 * FIELD,
         AttributeValue::List(items) => items.iter().map(|item| 2 * FIELD + item.len()).sum(),
     }
 }

@@ -8,6 +8,7 @@ use crate::model::error::Reason;
 use crate::model::limits::{
     ATTRIBUTE_KEY_MAX_BYTES, ATTRIBUTE_LIST_MAX_ITEMS, ATTRIBUTE_TEXT_MAX_BYTES, UNSAFE_INTEGER,
 };
+use crate::model::time::Timestamp;
 use crate::model::violation::{Fault, Rule};
 
 /// The value of an attribute. Build one from input with the functions of the same names in lower case.
@@ -21,6 +22,8 @@ pub enum AttributeValue {
     Bool(bool),
     /// At most 100 strings.
     List(Vec<String>),
+    /// An instant. Callers send it as a string, which becomes an instant where the schema says `date`.
+    Date(Timestamp),
 }
 
 /// Numbers are never NaN, so equality is reflexive.
@@ -60,6 +63,17 @@ impl std::fmt::Debug for AttributeValue {
             Self::Number(_) => f.write_str("Number"),
             Self::Bool(_) => f.write_str("Bool"),
             Self::List(items) => write!(f, "List({} items)", items.len()),
+            Self::Date(_) => f.write_str("Date"),
+        }
+    }
+}
+
+impl AttributeValue {
+    /// Whether a value that a caller sent is this one: a date is sent as text.
+    pub fn is_sent_as(&self, sent: &Self) -> bool {
+        match (self, sent) {
+            (Self::Date(at), Self::Text(text)) => super::schema::instant(text) == Some(*at),
+            (stored, sent) => stored == sent,
         }
     }
 }
@@ -117,6 +131,13 @@ impl Attributes {
         Self(entries.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect())
     }
 
+    /// How many keys have another value, or none, in the one and not in the other.
+    pub fn differences(&self, other: &Self) -> u64 {
+        let changed = self.iter().filter(|(key, value)| other.get(key) != Some(*value)).count();
+        let new = other.iter().filter(|(key, _)| self.get(key).is_none()).count();
+        u64::try_from(changed + new).unwrap_or(u64::MAX)
+    }
+
     fn place(&self, key: &str) -> Result<usize, usize> {
         self.0.binary_search_by(|(other, _)| other.as_str().cmp(key))
     }
@@ -131,6 +152,11 @@ pub struct AttributePatch {
 }
 
 impl AttributePatch {
+    /// Removes every attribute.
+    pub fn clear_all() -> Self {
+        Self { replace_all: true, changes: BTreeMap::new() }
+    }
+
     /// Sets `key`.
     pub fn set(&mut self, key: impl Into<String>, value: AttributeValue) -> Result<(), Rule> {
         self.change(key.into(), Some(value))
@@ -163,15 +189,19 @@ impl AttributePatch {
     }
 }
 
+/// Whether this is the rule of keys, rather than of values.
+pub fn is_key_rule(rule: &Rule) -> bool {
+    *rule.fault() == Fault::MustBe(KEY_RULE)
+}
+
+/// What a key must be.
+const KEY_RULE: &str = "named by 1 to 64 letters, digits, `_`, `.` and `-`";
+
 /// Accepts 1 to 64 letters, digits, `_`, `.` and `-`, all ASCII.
 pub fn check_key(key: &str) -> Result<(), Rule> {
     let fits = (1..=ATTRIBUTE_KEY_MAX_BYTES).contains(&key.len())
         && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
-    if fits {
-        Ok(())
-    } else {
-        Err(Rule::must_be(Reason::AttributeInvalid, "named by 1 to 64 letters, digits, `_`, `.` and `-`"))
-    }
+    if fits { Ok(()) } else { Err(Rule::must_be(Reason::AttributeInvalid, KEY_RULE)) }
 }
 
 /// Any text within the limit is good: unlike a name, an attribute may well have several lines.

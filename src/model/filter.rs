@@ -153,6 +153,8 @@ pub enum Operand {
     Number(f64),
     /// A text. Of an e-mail address, its folded form where it is compared for equality.
     Text(String),
+    /// What an attribute is compared with that may be a text or a date. In lists it stands as both, one after another.
+    Moment(String, Timestamp),
 }
 
 impl Operator {

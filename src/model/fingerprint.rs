@@ -66,6 +66,7 @@ const NUMBER: u8 = 6;
 const BOOL: u8 = 7;
 const LIST: u8 = 8;
 const COUNT: u8 = 9;
+const DATE: u8 = 10;
 
 impl Sink {
     fn bytes(&mut self, bytes: &[u8]) {
@@ -130,6 +131,10 @@ impl Sink {
                     self.bytes(&number.to_bits().to_le_bytes());
                 }
                 Some(AttributeValue::Bool(value)) => self.prefix(BOOL, u64::from(*value)),
+                Some(AttributeValue::Date(at)) => {
+                    self.prefix(DATE, 0);
+                    self.bytes(&at.micros().to_le_bytes());
+                }
                 Some(AttributeValue::List(items)) => {
                     self.length(LIST, items.len());
                     for item in items {

@@ -45,9 +45,12 @@ pub const MEMBER_PREFIX: &str = "m_";
 pub const MEMBER_PREFIX_ONSI: &str = "mem_";
 /// Prefix of memberbase ids.
 pub const BASE_PREFIX: &str = "mb_";
+/// Prefix of the ids of attribute schemas.
+pub const SCHEMA_PREFIX: &str = "as_";
 
 const MEMBER_TAG: u32 = 0x6d65_6d31;
 const BASE_TAG: u32 = 0x6261_7331;
+const SCHEMA_TAG: u32 = 0x7363_6831;
 const CHARS: usize = 26;
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const NOT_A_DIGIT: u8 = 0xff;
@@ -95,6 +98,11 @@ impl Sealer {
             (base, Row(0)) => Ok(base),
             _ => Err(IdError::Unknown),
         }
+    }
+
+    /// The id of the attribute schema of a memberbase: `as_…`. No call takes it.
+    pub fn schema_id(&self, base: BaseNumber) -> String {
+        self.seal(SCHEMA_PREFIX, SCHEMA_TAG, base, Row(0))
     }
 
     fn seal(&self, prefix: &str, tag: u32, base: BaseNumber, row: Row) -> String {

@@ -90,6 +90,8 @@ pub const IMPORT_CHUNK_MAX_BYTES: usize = 8 * 1024 * 1024;
 pub const REQUEST_ID_MAX_CHARS: usize = 255;
 /// Longest description of a token, in characters.
 pub const TOKEN_DESCRIPTION_MAX_CHARS: usize = 256;
+/// Most entries of a call that sets attributes.
+pub const ATTRIBUTE_ENTRIES_MAX: usize = 10_000;
 /// Most tokens of a store, in tokens; revoked ones count, because they stay listed.
 pub const TOKENS_MAX: usize = 100_000;
 

@@ -27,6 +27,7 @@ pub mod phone;
 pub mod reason;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod schema;
 pub mod text;
 pub mod time;
 pub mod token;

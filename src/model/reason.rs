@@ -138,6 +138,10 @@ reasons! {
     EmailFixed = "EMAIL_FIXED", FailedPrecondition, "the e-mail address cannot change in the member's status";
     /// An attribute's key or value is not valid, or there are too many.
     AttributeInvalid = "ATTRIBUTE_INVALID", InvalidArgument, "an attribute is not valid";
+    /// An attribute's key is not in the schema, or its value has another type.
+    AttributeMismatch = "INVALID_ATTRIBUTE_KEY", InvalidArgument, "an attribute is not as the schema says";
+    /// The schema would lose or retype a key that members have values for.
+    SchemaInUse = "INVALID_SCHEMA_MODIFICATION", FailedPrecondition, "members have values that the new schema does not allow";
     /// The member would be larger than a record may be.
     MemberTooLarge = "MEMBER_TOO_LARGE", InvalidArgument, "the member would be larger than 32 KiB";
     /// The row lacks the key that `match_by` matches by.

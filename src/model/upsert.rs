@@ -148,7 +148,11 @@ fn changes(member: &Member, patch: &MemberPatch, semantics: Semantics) -> bool {
 
 fn attributes_change(member: &Member, patch: &MemberPatch, semantics: Semantics) -> bool {
     let patch = &patch.attributes;
-    let named_change = patch.iter().any(|(key, value)| member.attributes.get(key) != value);
+    let named_change = patch.iter().any(|(key, value)| match (member.attributes.get(key), value) {
+        (Some(stored), Some(sent)) => !stored.is_sent_as(sent),
+        (None, None) => false,
+        (Some(_), None) | (None, Some(_)) => true,
+    });
     let replaces_all = patch.replace_all || semantics == Semantics::Replace;
     let kept = patch.iter().filter(|(_, value)| value.is_some()).count();
     named_change || (replaces_all && kept != member.attributes.len())

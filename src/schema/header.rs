@@ -1,11 +1,15 @@
 //! The header of a base: its settings, its counters and how far its commit log goes. Every commit rewrites it.
 
+use std::sync::Arc;
+
 use super::bytes::{Reader, Writer};
 use super::{SchemaError, versioned};
+use crate::model::schema::{AttributeSchema, AttributeType, AttributeTypes};
 use crate::model::{BaseName, BaseSettings, Status, StatusCounts, Tier, Timestamp};
 
 const RECORD: &str = "base header";
-const VERSION: u8 = 1;
+/// Version 1 had no attribute schema.
+const VERSION: u8 = 2;
 
 /// How far rows and revisions jump when a store is brought back to an earlier time: further than anything that the time
 /// that is lost can have used.
@@ -22,6 +26,8 @@ pub fn follows(before: u64, revision: u64) -> bool {
 pub struct Header {
     /// Name and rules.
     pub settings: BaseSettings,
+    /// The attribute schema, once one was set.
+    pub schema: Option<Arc<AttributeSchema>>,
     /// Exact numbers of members by status.
     pub counts: StatusCounts,
     /// The number of the last commit; 0 when there was none.
@@ -44,6 +50,7 @@ impl Header {
     pub fn new(settings: BaseSettings, now: Timestamp) -> Self {
         Self {
             settings,
+            schema: None,
             counts: StatusCounts::default(),
             revision: 0,
             next_row: 0,
@@ -72,11 +79,21 @@ impl Header {
         if let Some(time) = self.deleted_at {
             w.u64(bits(time));
         }
+        w.u8(u8::from(self.schema.is_some()));
+        if let Some(schema) = &self.schema {
+            [schema.created_at, schema.updated_at].into_iter().for_each(|time| w.u64(bits(time)));
+            w.varint(schema.types.len().try_into().unwrap_or(u64::MAX));
+            for (key, kind) in &schema.types {
+                w.slice(key.as_bytes());
+                w.u8(kind.index());
+            }
+        }
         w.0
     }
 
     /// Reads the stored form.
     pub fn decode(bytes: &[u8]) -> Result<Self, SchemaError> {
+        let has_schema = bytes.first().is_some_and(|version| *version > 1);
         let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
         let settings = BaseSettings {
             name: BaseName::from_stored(r.text()?.to_owned()),
@@ -88,12 +105,35 @@ impl Header {
         let (revision, next_row) = (r.varint()?, r.varint()?);
         let (created_at, updated_at, committed_at) = (time(&mut r)?, time(&mut r)?, time(&mut r)?);
         let deleted_at = if r.u8()? == 0 { None } else { Some(time(&mut r)?) };
-        Ok(Self { settings, counts, revision, next_row, created_at, updated_at, deleted_at, committed_at })
+        let schema = if has_schema && r.u8()? != 0 { Some(Arc::new(schema(&mut r)?)) } else { None };
+        Ok(Self {
+            settings,
+            schema,
+            counts,
+            revision,
+            next_row,
+            created_at,
+            updated_at,
+            deleted_at,
+            committed_at,
+        })
     }
 }
 
 fn tiers(r: &mut Reader<'_>) -> Result<Vec<Tier>, SchemaError> {
     (0..r.size()?).map(|_| Ok(Tier::from_stored(r.text()?.to_owned()))).collect()
+}
+
+fn schema(r: &mut Reader<'_>) -> Result<AttributeSchema, SchemaError> {
+    let (created_at, updated_at) = (time(r)?, time(r)?);
+    let mut types = AttributeTypes::new();
+    for _ in 0..r.size()? {
+        let key = r.text()?.to_owned();
+        let kind = AttributeType::from_index(r.u8()?)
+            .ok_or_else(|| r.damaged("an attribute has an unknown type"))?;
+        types.insert(key, kind);
+    }
+    Ok(AttributeSchema { types, created_at, updated_at })
 }
 
 fn bits(time: Timestamp) -> u64 {
@@ -116,6 +156,14 @@ mod tests {
                 share_accounts: true,
                 tiers: vec![Tier::parse("Gold".to_owned()).unwrap()],
             },
+            schema: Some(Arc::new(AttributeSchema {
+                types: AttributeTypes::from([
+                    ("colour".to_owned(), AttributeType::String),
+                    ("since".to_owned(), AttributeType::Date),
+                ]),
+                created_at: Timestamp::from_micros(5),
+                updated_at: Timestamp::from_micros(6),
+            })),
             counts: StatusCounts { invited: 1, active: 300, inactive: 70_000 },
             revision: u64::from(u32::MAX) + 5,
             next_row: 99,
@@ -136,6 +184,15 @@ mod tests {
                 assert!(Header::decode(&bytes[..length]).is_err(), "{length} bytes");
             }
         }
+    }
+
+    #[test]
+    fn a_header_of_the_first_version_has_no_schema() {
+        let header = Header { schema: None, ..header() };
+        let mut bytes = header.encode();
+        assert_eq!(bytes.pop(), Some(0));
+        bytes[0] = 1;
+        assert_eq!(Header::decode(&bytes), Ok(header));
     }
 
     #[test]

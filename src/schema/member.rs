@@ -37,6 +37,7 @@ mod kind {
     pub const NUMBER: u8 = 2;
     pub const BOOL: u8 = 3;
     pub const LIST: u8 = 4;
+    pub const DATE: u8 = 5;
 }
 
 /// The stored form of `member`.
@@ -110,6 +111,10 @@ fn encode_value(w: &mut Writer, value: &AttributeValue) {
             w.u8(kind::LIST);
             w.varint(items.len().try_into().unwrap_or(u64::MAX));
             items.iter().for_each(|item| w.slice(item.as_bytes()));
+        }
+        AttributeValue::Date(at) => {
+            w.u8(kind::DATE);
+            w.u64(at.micros().cast_unsigned());
         }
     }
 }
@@ -190,6 +195,7 @@ fn decode_value(r: &mut Reader<'_>) -> Result<AttributeValue, SchemaError> {
             }
             AttributeValue::List(items)
         }
+        kind::DATE => AttributeValue::Date(Timestamp::from_micros(r.u64()?.cast_signed())),
         _ => return Err(r.damaged("an attribute has an unknown kind")),
     })
 }

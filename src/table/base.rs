@@ -18,8 +18,8 @@ use super::sharing::Sharing;
 use super::store::BaseSummary;
 use super::view::View;
 use super::{
-    Clock, DeleteReply, DeleteRequest, EditReply, EditRequest, SettingsRequest, TableError, UpsertReply,
-    UpsertRequest, replay,
+    AttributesReply, AttributesRequest, Clock, DeleteReply, DeleteRequest, EditReply, EditRequest,
+    SettingsRequest, TableError, UpsertReply, UpsertRequest, replay,
 };
 use crate::engine::Engine;
 use crate::model::{BaseNumber, MemberRow, Timestamp};
@@ -188,6 +188,14 @@ impl Base {
         let permit = self.shared.budget.take(size_of::<MemberRow>() + ROW_TEXT_BYTES)?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Edit { request, reply, permit }).await?;
+        answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Changes attributes of many members, as one commit.
+    pub async fn change_attributes(&self, request: AttributesRequest) -> Result<AttributesReply, TableError> {
+        let permit = self.shared.budget.take(request.changes.len().saturating_mul(ROW_TEXT_BYTES))?;
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Attributes { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
 

@@ -37,6 +37,14 @@ pub enum TableError {
         /// Limit, in bytes.
         max_bytes: usize,
     },
+    /// The new attribute schema lacks or retypes keys that members have values for. Nothing was written.
+    #[error("{members} members have values that the new attribute schema does not allow")]
+    SchemaInUse {
+        /// The keys, each with the number of members that have a value for it.
+        held: Vec<(String, u64)>,
+        /// The members that have at least one of them.
+        members: u64,
+    },
     /// An earlier write of the base failed while this one was planned on it. Nothing of this one was written.
     #[error("a write that this one was planned on failed; nothing of this one was written")]
     PlannedOnFailure,

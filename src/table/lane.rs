@@ -20,8 +20,8 @@ use super::layer::Layer;
 use super::plan::{Doomed, Plan, Prepared};
 use super::publisher::{Answer, Planned, ToPublish};
 use super::{
-    DeleteReply, DeleteRequest, EditReply, EditRequest, RowOutcome, SettingsRequest, TableError, UpsertReply,
-    WriteMode,
+    AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, RowOutcome,
+    SettingsRequest, TableError, UpsertReply, WriteMode,
 };
 use crate::engine::MAX_BATCH_BYTES;
 use crate::model::limits::ATOMIC_MAX_ROWS;
@@ -54,6 +54,15 @@ pub enum Job {
         request: EditRequest,
         /// Where the answer goes.
         reply: Reply<EditReply>,
+        /// The bytes that it holds.
+        permit: Permit,
+    },
+    /// Attributes of members to change.
+    Attributes {
+        /// Which, and how.
+        request: AttributesRequest,
+        /// Where the answer goes.
+        reply: Reply<AttributesReply>,
         /// The bytes that it holds.
         permit: Permit,
     },
@@ -119,6 +128,7 @@ impl Job {
             Self::Upsert(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Delete { request, .. } => request.deadline,
             Self::Edit { request, .. } => request.deadline,
+            Self::Attributes { request, .. } => request.deadline,
             Self::Settings { request, .. } => request.deadline,
         };
         deadline.is_some_and(|deadline| deadline <= now)
@@ -130,13 +140,18 @@ impl Job {
             Self::Upsert(job) => drop(job.reply.send(Err(error))),
             Self::Delete { reply, .. } => drop(reply.send(Err(error))),
             Self::Edit { reply, .. } => drop(reply.send(Err(error))),
+            Self::Attributes { reply, .. } => drop(reply.send(Err(error))),
             Self::Settings { reply, .. } => drop(reply.send(Err(error))),
         }
     }
 
     /// Whether it must be planned whole, in a batch of its own.
     fn stands_alone(&self) -> bool {
-        matches!(self, Self::Upsert(job) if !job.is_sliced())
+        match self {
+            Self::Upsert(job) => !job.is_sliced(),
+            Self::Attributes { .. } => true,
+            Self::Delete { .. } | Self::Edit { .. } | Self::Settings { .. } => false,
+        }
     }
 }
 
@@ -274,10 +289,32 @@ impl Lane {
                 }
                 1
             }
+            Job::Attributes { request, reply, permit } => {
+                let rows = request.changes.len();
+                match plan.change_attributes(&request).await {
+                    Ok(answer) => {
+                        let revision = plan.end_request();
+                        let answer = AttributesReply { revision, ..answer };
+                        planned.answers.push(Answer::Attributes(reply, answer, permit));
+                    }
+                    Err(error) => {
+                        planned.failure = Some(error.clone());
+                        drop(reply.send(Err(error)));
+                    }
+                }
+                rows
+            }
             Job::Settings { request, reply } => {
-                if let Err(refusal) = plan.change_settings(&request).await {
-                    let job = Job::Settings { request, reply };
-                    planned.answers.push(Answer::Refused(job, refusal.into()));
+                let checked = match &request.schema {
+                    Some(types) => plan.check_schema(types).await,
+                    None => Ok(()),
+                };
+                let changed = match checked {
+                    Ok(()) => plan.change_settings(&request).await.map_err(TableError::from),
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = changed {
+                    planned.answers.push(Answer::Refused(Job::Settings { request, reply }, error));
                     return 1;
                 }
                 plan.end_request();

@@ -50,8 +50,8 @@ pub use base::{Base, Pending};
 pub use error::TableError;
 pub use lookup::LookupKind;
 pub use request::{
-    Clock, DeleteReply, DeleteRequest, EditReply, EditRequest, EditWhat, Edited, RowOutcome, SettingsRequest,
-    UpsertReply, UpsertRequest, WriteMode,
+    AttributesReply, AttributesRequest, Clock, DeleteReply, DeleteRequest, EditReply, EditRequest, EditWhat,
+    Edited, RowOutcome, SettingsRequest, UpsertReply, UpsertRequest, WriteMode,
 };
 pub use sets::{Chunk, SetField, Sets};
 pub use store::{BaseSummary, Table, TableConfig};

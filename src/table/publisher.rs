@@ -11,7 +11,7 @@ use super::budget::Permit;
 use super::lane::{Job, Reply};
 use super::layer::Layer;
 use super::store::BaseSummary;
-use super::{DeleteReply, EditReply, TableError, UpsertReply};
+use super::{AttributesReply, DeleteReply, EditReply, TableError, UpsertReply};
 use crate::engine::Append;
 
 /// With more overlay entries than this many times the mark at which a checkpoint starts, writes wait for it.
@@ -40,6 +40,8 @@ pub enum Answer {
     Delete(Reply<DeleteReply>, DeleteReply, Permit),
     /// To a call about one member.
     Edit(Reply<EditReply>, EditReply, Permit),
+    /// To a change of attributes.
+    Attributes(Reply<AttributesReply>, AttributesReply, Permit),
     /// To a change of settings.
     Settings(Reply<BaseSummary>, BaseSummary),
     /// To a request that the base as planned does not take.
@@ -51,7 +53,11 @@ impl Answer {
     pub fn rows(&self) -> usize {
         match self {
             Self::Upsert(_, reply, ..) => reply.outcomes.len(),
-            Self::Delete(..) | Self::Edit(..) | Self::Settings(..) | Self::Refused(..) => 1,
+            Self::Attributes(..)
+            | Self::Delete(..)
+            | Self::Edit(..)
+            | Self::Settings(..)
+            | Self::Refused(..) => 1,
         }
     }
 
@@ -66,6 +72,9 @@ impl Answer {
                 drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))))
             }
             Self::Edit(to, reply, _permit) => {
+                drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))))
+            }
+            Self::Attributes(to, reply, _permit) => {
                 drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))))
             }
             Self::Settings(to, reply) => drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone())))),

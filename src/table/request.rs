@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use super::MemberKey;
+use crate::model::schema::AttributeTypes;
 use crate::model::{
-    BaseName, Edit, Member, MemberRow, Outcome, Ref, Refusal, Row, RowError, Status, Tier, Timestamp,
-    UpsertOptions,
+    AttributePatch, BaseName, Edit, Member, MemberRow, Outcome, Ref, Refusal, Row, RowError, Status, Tier,
+    Timestamp, UpsertOptions,
 };
 
 /// How a bulk upsert treats rows that cannot be applied.
@@ -133,6 +134,28 @@ pub struct DeleteReply {
     pub revision: u64,
 }
 
+/// Attributes of many members to change in one commit.
+#[derive(Debug, Default)]
+pub struct AttributesRequest {
+    /// The members, each once, and what happens to their attributes.
+    pub changes: Vec<(Row, AttributePatch)>,
+    /// Whether nothing changes when one of them cannot be changed; otherwise such members are passed over.
+    pub is_strict: bool,
+    /// A request that is still queued at this moment is not planned.
+    pub deadline: Option<Instant>,
+}
+
+/// The answer to a change of attributes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttributesReply {
+    /// Values that are different now.
+    pub values: u64,
+    /// The changes that were refused, by their places in the request.
+    pub refused: Vec<(usize, Refusal)>,
+    /// The base's revision after the request.
+    pub revision: u64,
+}
+
 /// A change of the base itself. `None` keeps.
 #[derive(Debug, Clone, Default)]
 pub struct SettingsRequest {
@@ -144,6 +167,8 @@ pub struct SettingsRequest {
     pub share_accounts: Option<bool>,
     /// The tiers that members may have; none may be missing that a member is in. Empty: any.
     pub tiers: Option<Vec<Tier>>,
+    /// The whole attribute schema.
+    pub schema: Option<AttributeTypes>,
     /// `Some(true)` deletes the base, `Some(false)` brings it back.
     pub deleted: Option<bool>,
     /// A request that is still queued at this moment is not planned.

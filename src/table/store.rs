@@ -17,6 +17,7 @@ use super::{Clock, TableError};
 use crate::engine::backup::{Backup, Held};
 use crate::engine::{Batch, Direction, Engine, EngineError, EngineStatus};
 use crate::model::email::FOLD_VERSION;
+use crate::model::schema::AttributeSchema;
 use crate::model::{BaseNumber, BaseSettings, CursorKey, IdKey, Sealer, StatusCounts, Timestamp};
 use crate::schema::header::Header;
 use crate::schema::index::IndexState;
@@ -60,6 +61,8 @@ pub struct BaseSummary {
     pub number: BaseNumber,
     /// Name and rules.
     pub settings: BaseSettings,
+    /// The attribute schema, once one was set.
+    pub schema: Option<Arc<AttributeSchema>>,
     /// Exact numbers of members by status.
     pub counts: StatusCounts,
     /// The number of its last commit.
@@ -79,6 +82,7 @@ impl BaseSummary {
         Self {
             number,
             settings: header.settings.clone(),
+            schema: header.schema.clone(),
             counts: header.counts,
             revision: header.revision,
             created_at: header.created_at,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use memberbase::api::grpc::v1::attribute_service_client::AttributeServiceClient;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
 use memberbase::api::grpc::v1::member_service_client::MemberServiceClient;
 use memberbase::api::grpc::v1::{self, Outcome};
@@ -86,6 +87,18 @@ impl Server {
     pub async fn base_with(&self, request: v1::CreateMemberBaseRequest) -> Base {
         let created = self.bases().create_member_base(request).await.unwrap().into_inner();
         Base { id: created.member_base.unwrap().id, client: self.members() }
+    }
+
+    /// Sets the attribute schema of a memberbase: keys, each with the word for its type.
+    pub async fn schema(&self, member_base_id: &str, types: &[(&str, &str)]) {
+        let definition = |kind: &str| v1::AttributeDefinition { r#type: kind.to_owned() };
+        let schema = types.iter().map(|(key, kind)| ((*key).to_owned(), definition(kind)));
+        let request = v1::SetAttributeSchemaRequest {
+            member_base_id: member_base_id.to_owned(),
+            schema: schema.collect(),
+            ..Default::default()
+        };
+        AttributeServiceClient::new(self.channel()).set_attribute_schema(request).await.unwrap();
     }
 
     /// Stops the server, which must succeed.

@@ -4,6 +4,7 @@
 //! else is the directory's. Strings are moved from messages into the model and back, never copied on the way.
 
 mod api_tokens;
+mod attributes;
 pub mod auth;
 mod backup;
 pub mod codec;
@@ -28,6 +29,7 @@ use tonic::{Request, Response, Status};
 
 use self::auth::Authenticated;
 use self::v1::api_token_service_server::ApiTokenServiceServer;
+use self::v1::attribute_service_server::AttributeServiceServer;
 use self::v1::backup_service_server::BackupServiceServer;
 use self::v1::member_base_service_server::MemberBaseServiceServer;
 use self::v1::member_service_server::MemberServiceServer;
@@ -52,6 +54,13 @@ pub fn routes(gate: &Gate, stopping: &CancellationToken) -> Authenticated<Routes
     let backups =
         BackupServiceServer::new(backup::Backups { gate: gate.clone(), stopping: stopping.clone() })
             .max_decoding_message_size(MESSAGE_MAX_BYTES);
+    let attributes = AttributeServiceServer::new(attributes::Attributes(gate.clone()))
+        .max_decoding_message_size(MESSAGE_MAX_BYTES)
+        .max_encoding_message_size(MESSAGE_MAX_BYTES)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .send_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Zstd);
     let member_bases = MemberBaseServiceServer::new(member_bases::MemberBases(gate.clone()))
         .max_decoding_message_size(MESSAGE_MAX_BYTES)
         .max_encoding_message_size(MESSAGE_MAX_BYTES)
@@ -67,8 +76,12 @@ pub fn routes(gate: &Gate, stopping: &CancellationToken) -> Authenticated<Routes
             .accept_compressed(CompressionEncoding::Zstd)
             .send_compressed(CompressionEncoding::Gzip)
             .send_compressed(CompressionEncoding::Zstd);
-    let inner =
-        Routes::new(member_bases).add_service(members).add_service(api_tokens).add_service(backups).prepare();
+    let inner = Routes::new(member_bases)
+        .add_service(members)
+        .add_service(api_tokens)
+        .add_service(attributes)
+        .add_service(backups)
+        .prepare();
     Authenticated { gate: gate.clone(), inner }
 }
 

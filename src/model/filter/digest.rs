@@ -88,7 +88,7 @@ impl Operand {
             Self::Instant(at) => (5, at.micros().cast_unsigned()),
             Self::Bool(value) => (6, u64::from(*value)),
             Self::Number(number) => (7, number.to_bits()),
-            Self::Text(text) => return digest_text(hasher, 8, text),
+            Self::Text(text) | Self::Moment(text, _) => return digest_text(hasher, 8, text),
         };
         hasher.write(&[tag]);
         hasher.write(&number.to_le_bytes());

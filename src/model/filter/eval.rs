@@ -159,6 +159,7 @@ impl View for MemberView<'_> {
                 AttributeValue::Number(number) => Value::Number(*number),
                 AttributeValue::Bool(value) => Value::Bool(*value),
                 AttributeValue::List(items) => Value::List(items),
+                AttributeValue::Date(at) => Value::Instant(*at),
             }),
             Field::AccountDetails => profile.account_details.as_ref().map(|_| Value::Present),
             Field::Ref
@@ -235,7 +236,8 @@ impl Operand {
             (Self::Instant(left), Value::Instant(right)) => Some(left.cmp(right)),
             (Self::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
             (Self::Number(left), Value::Number(right)) => left.partial_cmp(right),
-            (Self::Text(left), Value::Text(right)) => Some(left.as_str().cmp(right)),
+            (Self::Text(left) | Self::Moment(left, _), Value::Text(right)) => Some(left.as_str().cmp(right)),
+            (Self::Moment(_, left), Value::Instant(right)) => Some(left.cmp(right)),
             _ => None,
         }
     }
@@ -256,7 +258,7 @@ impl Operand {
             Self::Instant(at) => Value::Instant(*at),
             Self::Bool(value) => Value::Bool(*value),
             Self::Number(number) => Value::Number(*number),
-            Self::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Self::Text(text) | Self::Moment(text, _) => Value::Text(Cow::Borrowed(text)),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::model::filter::{Field, Operand};
 use crate::model::id::{BaseNumber, IdError, Sealer};
 use crate::model::member::{Gender, Status};
 use crate::model::phone::without_separators;
+use crate::model::schema::instant;
 use crate::model::time::{Date, Timestamp};
 
 /// What a filter is about.
@@ -173,7 +174,10 @@ impl Subject<'_> {
 /// Numbers obey the rule of stored numbers: what JSON rounds cannot be asked for in vain.
 fn attribute(value: RawValue) -> Result<Operand, Fault> {
     match value {
-        RawValue::Text(text) => Ok(Operand::Text(text)),
+        RawValue::Text(text) => Ok(match instant(&text) {
+            Some(at) => Operand::Moment(text, at),
+            None => Operand::Text(text),
+        }),
         RawValue::Bool(value) => Ok(Operand::Bool(value)),
         RawValue::Number(number) => {
             checked_number(number).map(Operand::Number).map_err(|rule| invalid(rule.describe()))

@@ -189,6 +189,9 @@ impl<'a> Parser<'a> {
         let mut all_good = true;
         for (index, value) in values.into_iter().enumerate() {
             match self.subject.operand(kind, value) {
+                Ok(Some(Operand::Moment(text, at))) => {
+                    operands.extend([Operand::Text(text), Operand::Instant(at)]);
+                }
                 Ok(operand) => operands.extend(operand),
                 Err((reason, description)) => {
                     self.violations.add(reason, format!("{path}[{index}]"), description);

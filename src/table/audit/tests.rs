@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::engine::memory::MemoryEngine;
 use crate::engine::{Batch, Direction, Key, KeyRange, Value};
+use crate::model::schema::{AttributeSchema, AttributeType};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenId};
 use crate::model::{
     AttributePatch, AttributeValue, BaseName, BaseNumber, BaseSettings, Change, Email, MemberPatch,
@@ -68,6 +69,13 @@ fn row(n: u64) -> MemberRow {
     }
 }
 
+/// The schema that lets members be large, as if it had been set when the base was made.
+fn large_attributes() -> AttributeSchema {
+    let at = Timestamp::from_micros(1_000);
+    let types = (0..5).map(|i| (format!("large_{i}"), AttributeType::String)).collect();
+    AttributeSchema { types, created_at: at, updated_at: at }
+}
+
 fn token_record(number: u32) -> Vec<u8> {
     let made = Token {
         id: TokenId(u128::from(number)),
@@ -96,6 +104,11 @@ impl Store {
             store.set(key::token(number), Some(token_record(number))).await;
         }
         store.set(key::token_use(2), Some(token::encode_use(Timestamp::from_micros(9)))).await;
+        for number in [BASE, BaseNumber(2)] {
+            let mut header = Header::decode(&store.get(key::header(number)).await).unwrap();
+            header.schema = Some(Arc::new(large_attributes()));
+            store.set(key::header(number), Some(header.encode())).await;
+        }
         store.upsert(BaseNumber(2), 0..1).await;
         store.upsert(BASE, 0..200).await;
         let base = store.table.base(BASE).await.unwrap();

@@ -9,6 +9,7 @@
 //! before it has changed anything; the lane fetches that and asks again.
 
 mod atomic;
+mod attributes;
 mod delete;
 mod edit;
 mod keys;

@@ -1,6 +1,9 @@
 //! Changes of the base itself.
 
+use std::sync::Arc;
+
 use super::Plan;
+use crate::model::schema::AttributeSchema;
 use crate::model::{MemberPatch, Reason, Refusal, Row, Tier, Violations};
 use crate::schema::commit::Change;
 use crate::table::SettingsRequest;
@@ -30,6 +33,14 @@ impl Plan<'_> {
             header.settings.tiers.clone_from(tiers);
         }
         if header.settings != before.settings {
+            header.updated_at = now;
+        }
+        if let Some(types) = &request.schema
+            && header.schema.as_ref().is_none_or(|schema| schema.types != *types)
+        {
+            let created_at = header.schema.as_ref().map_or(now, |schema| schema.created_at);
+            header.schema =
+                Some(Arc::new(AttributeSchema { types: types.clone(), created_at, updated_at: now }));
             header.updated_at = now;
         }
         match request.deleted {

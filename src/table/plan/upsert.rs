@@ -8,8 +8,10 @@ use super::keys::{lookup_deltas, set_changes};
 use super::prepare::Writes;
 use super::{Plan, Prepared, Stop};
 use crate::model::limits::MEMBER_RECORD_MAX_BYTES;
+use crate::model::schema::typed;
 use crate::model::{
-    MatchKey, Member, MemberPatch, Outcome, Reason, Refusal, Row, RowError, Update, UpsertOptions, upsert,
+    Attributes, MatchKey, Member, MemberPatch, Outcome, Reason, Refusal, Row, RowError, Update,
+    UpsertOptions, upsert,
 };
 use crate::schema::block::place;
 use crate::schema::commit::Change;
@@ -126,6 +128,10 @@ impl Plan<'_> {
         if let Err(refusal) = self.check_unique(writes, None, uniqueness)? {
             return Ok(Err(refusal));
         }
+        match typed(self.layer.header.schema.as_deref(), &Attributes::default(), member.attributes) {
+            Ok(attributes) => member.attributes = attributes,
+            Err(refusal) => return Ok(Err(refusal)),
+        }
         member.revision = self.layer.header.revision + 1;
         let record = member::encode(&member);
         if let Err(refusal) = check_size(&record) {
@@ -157,6 +163,10 @@ impl Plan<'_> {
         }
         if let Err(refusal) = self.check_unique(writes, Some((row, old)), uniqueness)? {
             return Ok(Err(refusal));
+        }
+        match typed(self.layer.header.schema.as_deref(), &old.attributes, new.attributes) {
+            Ok(attributes) => new.attributes = attributes,
+            Err(refusal) => return Ok(Err(refusal)),
         }
         new.revision = self.layer.header.revision + 1;
         let record = member::encode(&new);
@@ -239,7 +249,7 @@ fn is_repeat(fingerprint: u64, prepared: &Prepared) -> bool {
     fingerprint != 0 && fingerprint == short(prepared.fingerprint)
 }
 
-fn check_size(record: &[u8]) -> Result<(), RowError> {
+pub(super) fn check_size(record: &[u8]) -> Result<(), RowError> {
     if record.len() <= MEMBER_RECORD_MAX_BYTES {
         return Ok(());
     }

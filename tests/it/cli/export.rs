@@ -9,8 +9,13 @@ const LINES: &str = r#"{"ref":"a","email":"Ana@example.com","first_name":"Ana-Ma
 {"ref":" c ","status":"invited","enable_payroll":true,"tier":"Gold"}
 "#;
 
+/// The attributes of the lines.
+const TYPES: [(&str, &str); 5] =
+    [("age", "number"), ("n", "number"), ("on", "boolean"), ("tags", "array"), ("text", "string")];
+
 async fn world() -> World {
     let world = World::new().await;
+    world.base("staff", &TYPES).await;
     let file = world.file("members.ndjson", LINES);
     assert_eq!(world.import(&file, "staff", &["--create-base"]).await.expect(0).counts(), [3, 0, 0, 0, 0]);
     world
@@ -26,6 +31,7 @@ async fn an_export_imports_as_unchanged_and_makes_the_same_members_elsewhere() {
         let again = world.import(&file, "staff", &["--replace"]).await.expect(0);
         assert_eq!(again.counts(), [0, 0, 3, 0, 0], "{format}");
         let elsewhere = format!("copy of {format}");
+        world.base(&elsewhere, &TYPES).await;
         assert_eq!(
             world.import(&file, &elsewhere, &["--create-base"]).await.expect(0).counts(),
             [3, 0, 0, 0, 0]

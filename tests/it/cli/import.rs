@@ -14,6 +14,7 @@ const CSV: &str = "\u{feff}Ref,E-Mail,First Name,last-name,Worker ID,TIER,enable
 #[tokio::test(flavor = "multi_thread")]
 async fn csv_is_imported_and_a_repeat_changes_nothing() {
     let world = World::new().await;
+    world.base("staff", &[("team", "string"), ("age", "number")]).await;
     let file = world.file("members.csv", CSV);
     let first = world.import(&file, "staff", &["--create-base"]).await.expect(0);
     assert_eq!(first.counts(), [2, 0, 0, 0, 0]);
@@ -33,6 +34,7 @@ async fn ndjson_is_imported_from_standard_input_too() {
     let lines = r#"{"ref":"a","email":"a@example.com","account_details":{"uk":{"account_holder":"A","sort_code":"12-34-56","account_number":"12345678"}}}
 
 {"ref":"b","attributes":{"tags":["x","y"],"on":true},"tier":null}"#;
+    world.base("staff", &[("tags", "array"), ("on", "boolean")]).await;
     let file = world.file("members.ndjson", lines);
     assert_eq!(world.import(&file, "staff", &["--create-base"]).await.expect(0).counts(), [2, 0, 0, 0, 0]);
     let arguments = ["import", "-", "--base", "staff", "--server", &world.url, "--format", "ndjson"];

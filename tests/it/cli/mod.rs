@@ -13,6 +13,7 @@ mod token;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use memberbase::api::grpc::v1;
 use tempfile::TempDir;
 
 use crate::harness::Server;
@@ -71,6 +72,13 @@ impl World {
         let server = Server::start().await;
         let url = format!("http://{}", server.address());
         Self { server, url, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A memberbase of this name whose members may have these attributes.
+    async fn base(&self, name: &str, types: &[(&str, &str)]) {
+        let request = v1::CreateMemberBaseRequest { name: name.into(), ..Default::default() };
+        let base = self.server.base_with(request).await;
+        self.server.schema(&base.id, types).await;
     }
 
     fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {

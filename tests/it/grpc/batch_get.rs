@@ -40,6 +40,7 @@ async fn keys_of_all_kinds_are_answered_in_order() {
 async fn a_reply_that_is_full_says_what_it_left_out() {
     let server = Server::start().await;
     let mut base = server.base().await;
+    server.schema(&base.id, &[("a", "string")]).await;
     let text = "x".repeat(4_096);
     let big = |i: usize| {
         let value = crate::harness::text(&text);

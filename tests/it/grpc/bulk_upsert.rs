@@ -42,6 +42,7 @@ async fn a_ref_twice_in_one_call_is_one_member_and_the_last_row_counts() {
 async fn every_field_comes_back_as_it_was_given() {
     let server = Server::start().await;
     let mut base = server.base().await;
+    server.schema(&base.id, &[("size", "number"), ("colour", "string")]).await;
     let attributes = [("size", number(42.5)), ("colour", text("grün"))];
     let attributes = Struct { fields: attributes.into_iter().map(|(k, v)| (k.to_owned(), v)).collect() };
     let account = v1::AccountDetails {

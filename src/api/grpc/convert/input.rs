@@ -85,6 +85,14 @@ fn fill_attributes(faults: &mut Violations, patch: &mut AttributePatch, attribut
     }
 }
 
+/// The value of an attribute, or nothing where it is null.
+pub fn given_attribute(value: Option<Value>) -> Option<Result<AttributeValue, Rule>> {
+    match value.and_then(|value| value.kind) {
+        None | Some(Kind::NullValue(_)) => None,
+        Some(kind) => Some(attribute(kind)),
+    }
+}
+
 fn attribute(kind: Kind) -> Result<AttributeValue, Rule> {
     let refused =
         || Rule::must_be(Reason::AttributeInvalid, "a string, a number, a boolean or an array of strings");

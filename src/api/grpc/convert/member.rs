@@ -75,10 +75,12 @@ fn attributes(attributes: Attributes) -> Option<Struct> {
     Some(Struct { fields: entries.map(|(key, value)| (key, attribute(value))).collect() })
 }
 
-fn attribute(value: AttributeValue) -> Value {
+/// The value of an attribute; a date as text.
+pub fn attribute(value: AttributeValue) -> Value {
     let text = |text: String| Value { kind: Some(Kind::StringValue(text)) };
     match value {
         AttributeValue::Text(content) => text(content),
+        AttributeValue::Date(at) => text(at.to_string()),
         AttributeValue::Number(number) => Value { kind: Some(Kind::NumberValue(number)) },
         AttributeValue::Bool(value) => Value { kind: Some(Kind::BoolValue(value)) },
         AttributeValue::List(items) => {

@@ -98,7 +98,7 @@ fn attributes<S: Serializer>(attributes: &Attributes, serializer: S) -> Result<S
 }
 
 /// The value of an attribute; whole numbers are written without a fraction.
-struct Attribute<'a>(&'a AttributeValue);
+pub struct Attribute<'a>(pub &'a AttributeValue);
 
 impl Serialize for Attribute<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -106,6 +106,7 @@ impl Serialize for Attribute<'_> {
             AttributeValue::Text(text) => serializer.serialize_str(text),
             AttributeValue::Bool(value) => serializer.serialize_bool(*value),
             AttributeValue::List(items) => serializer.collect_seq(items),
+            AttributeValue::Date(at) => serializer.collect_str(at),
             AttributeValue::Number(number) => match whole(*number) {
                 Some(whole) => serializer.serialize_i64(whole),
                 None => serializer.serialize_f64(*number),
@@ -158,7 +159,8 @@ impl Call for Get {
     }
 }
 
-fn required(field: &str, description: &str) -> Failure {
+/// The refusal of a call that lacks a field.
+pub fn required(field: &str, description: &str) -> Failure {
     Refusal::field(Reason::FieldRequired, field, description).into()
 }
 

@@ -4,6 +4,7 @@
 //! twice and wrong types are refused with their paths), replies carry the names of the published documentation.
 
 mod api_token;
+mod attribute;
 mod filter;
 mod list;
 mod member;
@@ -35,6 +36,11 @@ pub fn routes(door: Door) -> Router {
     calls.add::<member::Get>();
     calls.add::<member::List>();
     calls.add::<member::BulkDelete>();
+    calls.add::<attribute::SetSchema>();
+    calls.add::<attribute::GetSchema>();
+    calls.add::<attribute::Set>();
+    calls.add::<attribute::Delete>();
+    calls.add::<attribute::List>();
     calls.add::<api_token::Create>();
     calls.add::<api_token::List>();
     calls.add::<api_token::Revoke>();

@@ -25,6 +25,7 @@ fn shown(key: &str, member: &Member) -> Option<(RawValue, RawValue)> {
             AttributeValue::Text(value) => text(value),
             AttributeValue::Number(number) => RawValue::Number(*number),
             AttributeValue::Bool(value) => RawValue::Bool(*value),
+            AttributeValue::Date(at) => text(&at.to_string()),
             AttributeValue::List(items) => RawValue::List(items.iter().map(|item| text(item)).collect()),
         }),
     }

@@ -19,6 +19,10 @@ fn every_call(base: &str) -> Vec<(&'static str, &'static str, Value)> {
         ("member/bulk-upsert", "write", json!({"member_base_id": base, "members": [{"ref": "a"}]})),
         ("member/get", "read", json!({"member_base_id": base, "ref": "a"})),
         ("member/list", "read", json!({"member_base_id": base})),
+        ("attribute.schema/set", "write", json!({"member_base_id": base, "schema": {}})),
+        ("attribute.schema/get", "read", json!({"member_base_id": base})),
+        ("member.attributes/set", "write", json!({"member_base_id": base, "attributes": []})),
+        ("member.attributes/delete", "write", json!({"member_base_id": base, "delete_all": true})),
         ("member/bulk-delete", "write", json!({"member_base_id": base, "refs": ["a"]})),
     ]
 }

@@ -1,6 +1,7 @@
 //! The Publisher door.
 
 mod access;
+mod attribute;
 mod body;
 mod member;
 mod member_base;

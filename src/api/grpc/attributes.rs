@@ -1,0 +1,108 @@
+//! `AttributeService`.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::auth::enter;
+use super::convert::{input, list, member, timestamp};
+use super::v1::attribute_service_server::AttributeService;
+use super::{check_request_id, reply, v1};
+use crate::directory::{AttributeDeletion, AttributeEntry, Gate};
+use crate::model::schema::AttributeSchema;
+use crate::model::token::AccessLevel;
+
+/// The service.
+pub struct Attributes(pub Gate);
+
+#[tonic::async_trait]
+impl AttributeService for Attributes {
+    async fn set_attribute_schema(
+        &self,
+        request: Request<v1::SetAttributeSchemaRequest>,
+    ) -> Result<Response<v1::SetAttributeSchemaResponse>, Status> {
+        let directory = enter(&self.0, &request, AccessLevel::Write)?;
+        let request = request.into_inner();
+        check_request_id(request.request_id)?;
+        let base = directory.base_number(&request.member_base_id, "member_base_id")?;
+        let sent = request.schema.into_iter().map(|(key, definition)| (key, definition.r#type));
+        let schema = directory.set_schema(base, sent).await?;
+        let attribute_schema = Some(to_wire(directory.sealer().base_id(base), schema));
+        Ok(reply(v1::SetAttributeSchemaResponse { attribute_schema }))
+    }
+
+    async fn get_attribute_schema(
+        &self,
+        request: Request<v1::GetAttributeSchemaRequest>,
+    ) -> Result<Response<v1::GetAttributeSchemaResponse>, Status> {
+        let directory = enter(&self.0, &request, AccessLevel::Read)?;
+        let base = directory.base_number(&request.get_ref().member_base_id, "member_base_id")?;
+        let schema = directory.get_schema(base).await?;
+        let attribute_schema = Some(to_wire(directory.sealer().base_id(base), schema));
+        Ok(reply(v1::GetAttributeSchemaResponse { attribute_schema }))
+    }
+
+    async fn set_member_attributes(
+        &self,
+        request: Request<v1::SetMemberAttributesRequest>,
+    ) -> Result<Response<v1::SetMemberAttributesResponse>, Status> {
+        let directory = enter(&self.0, &request, AccessLevel::Write)?;
+        let request = request.into_inner();
+        check_request_id(request.request_id)?;
+        let base = directory.base_number(&request.member_base_id, "member_base_id")?;
+        let entries = request.attributes.into_iter().map(|entry| AttributeEntry {
+            member_id: entry.member_id,
+            key: entry.attribute_key,
+            value: input::given_attribute(entry.value),
+        });
+        let updated = directory.set_attributes(base, entries.collect()).await?;
+        Ok(reply(v1::SetMemberAttributesResponse { updated }))
+    }
+
+    async fn delete_member_attributes(
+        &self,
+        request: Request<v1::DeleteMemberAttributesRequest>,
+    ) -> Result<Response<v1::DeleteMemberAttributesResponse>, Status> {
+        let directory = enter(&self.0, &request, AccessLevel::Write)?;
+        let request = request.into_inner();
+        check_request_id(request.request_id)?;
+        let base = directory.base_number(&request.member_base_id, "member_base_id")?;
+        // On the wire an empty list and none are the same.
+        let given = |list: Vec<String>| Some(list).filter(|list| !list.is_empty());
+        let which = AttributeDeletion {
+            member_ids: given(request.member_ids),
+            keys: given(request.attribute_keys),
+            all: request.delete_all,
+        };
+        let deleted = directory.delete_attributes(base, which).await?;
+        Ok(reply(v1::DeleteMemberAttributesResponse { deleted }))
+    }
+
+    async fn list_member_attributes(
+        &self,
+        request: Request<v1::ListMemberAttributesRequest>,
+    ) -> Result<Response<v1::ListMemberAttributesResponse>, Status> {
+        let directory = enter(&self.0, &request, AccessLevel::Read)?;
+        let request = request.into_inner();
+        let page = list::page(request.pagination, Vec::new());
+        let found = directory.list_attributes(&request.member_id, page).await?;
+        let info = list::page_info(found.attributes.len(), found.cursor);
+        let attributes = found.attributes.into_iter().map(|(attribute_key, value)| v1::MemberAttribute {
+            member_id: request.member_id.clone(),
+            attribute_key,
+            value: Some(member::attribute(value)),
+        });
+        Ok(reply(v1::ListMemberAttributesResponse { attributes: attributes.collect(), page: Some(info) }))
+    }
+}
+
+fn to_wire(member_base_id: String, schema: Option<Arc<AttributeSchema>>) -> v1::AttributeSchema {
+    let Some(schema) = schema else { return v1::AttributeSchema { member_base_id, ..Default::default() } };
+    let definition = |kind: &str| v1::AttributeDefinition { r#type: kind.to_owned() };
+    v1::AttributeSchema {
+        member_base_id,
+        schema: schema.types.iter().map(|(key, kind)| (key.clone(), definition(kind.as_str()))).collect(),
+        created_at: Some(timestamp(schema.created_at)),
+        updated_at: Some(timestamp(schema.updated_at)),
+    }
+}

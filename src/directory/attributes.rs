@@ -1,0 +1,258 @@
+//! The attribute schema of a memberbase, and attributes of its members.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::page::{Page, RawPage};
+use super::{Directory, Error, view};
+use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, BULK_DELETE_MAX_MEMBERS};
+use crate::model::schema::{AttributeSchema, parse_types};
+use crate::model::token::AccessLevel;
+use crate::model::{
+    AttributePatch, AttributeValue, BaseNumber, Filter, IdError, RawFilter, RawValue, Reason, Refusal, Row,
+    Rule, Violations, attribute,
+};
+use crate::table::{AttributesRequest, Base, SettingsRequest};
+
+/// Members whose attributes are deleted in one commit.
+const DELETE_TOGETHER: u64 = 4_096;
+
+/// One attribute of one member, as a caller sent it.
+#[derive(Debug)]
+pub struct AttributeEntry {
+    /// Whose.
+    pub member_id: String,
+    /// Which.
+    pub key: String,
+    /// Its new value; `None` clears it.
+    pub value: Option<Result<AttributeValue, Rule>>,
+}
+
+/// Which attributes to delete, as a caller sent it.
+#[derive(Debug, Default)]
+pub struct AttributeDeletion {
+    /// Of these members only.
+    pub member_ids: Option<Vec<String>>,
+    /// These keys only.
+    pub keys: Option<Vec<String>>,
+    /// Everything of everybody, which excludes the others.
+    pub all: bool,
+}
+
+/// A part of the attributes of a member.
+#[derive(Debug)]
+pub struct AttributePage {
+    /// Keys and values, in order of the keys.
+    pub attributes: Vec<(String, AttributeValue)>,
+    /// Where the next page starts; `None` at the end.
+    pub cursor: Option<String>,
+}
+
+impl Directory {
+    /// The schema of a memberbase; `None` before it was first set, when no attribute can be written.
+    pub async fn get_schema(&self, base: BaseNumber) -> Result<Option<Arc<AttributeSchema>>, Error> {
+        let base = self.guarded.base(AccessLevel::Read, base).await?;
+        Ok(view(&base, None).await?.summary().schema)
+    }
+
+    /// Sets the whole schema: words for types by their keys. Refused while a member has a value whose key would go or
+    /// change its type. Setting what is so already changes nothing.
+    pub async fn set_schema(
+        &self,
+        base: BaseNumber,
+        sent: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Option<Arc<AttributeSchema>>, Error> {
+        let types = parse_types(sent)?;
+        let base = self.guarded.base(AccessLevel::Write, base).await?;
+        drop(view(&base, None).await?);
+        let request = SettingsRequest { schema: Some(types), ..SettingsRequest::default() };
+        Ok(base.change_settings(request).await?.schema)
+    }
+
+    /// Sets attributes of many members in one commit, all or none. Answers how many values are different now.
+    pub async fn set_attributes(&self, base: BaseNumber, entries: Vec<AttributeEntry>) -> Result<u64, Error> {
+        if entries.len() > ATTRIBUTE_ENTRIES_MAX {
+            return Err(Error::TooMany { rows: entries.len(), limit: ATTRIBUTE_ENTRIES_MAX });
+        }
+        let mut faults = Violations::default();
+        // Where a member was first named, and what becomes of it.
+        let mut changes: BTreeMap<Row, (usize, AttributePatch)> = BTreeMap::new();
+        for (index, entry) in entries.into_iter().enumerate() {
+            let row = self.member_row(
+                base,
+                &entry.member_id,
+                &format!("attributes[{index}].member_id"),
+                &mut faults,
+            );
+            let (_, patch) =
+                changes.entry(row.unwrap_or_default()).or_insert((index, AttributePatch::default()));
+            let changed = match entry.value {
+                None => patch.clear(entry.key),
+                Some(value) => value.and_then(|value| patch.set(entry.key, value)),
+            };
+            if let Err(rule) = changed {
+                let field = if attribute::is_key_rule(&rule) { "attribute_key" } else { "value" };
+                faults.add(rule.reason(), format!("attributes[{index}].{field}"), rule.describe());
+            }
+        }
+        let changes = faults.finish(changes)?;
+        let open = self.guarded.base(AccessLevel::Write, base).await?;
+        drop(view(&open, None).await?);
+        let places: Vec<usize> = changes.values().map(|(index, _)| *index).collect();
+        let changes = changes.into_iter().map(|(row, (_, patch))| (row, patch)).collect();
+        let reply =
+            open.change_attributes(AttributesRequest { changes, is_strict: true, deadline: None }).await?;
+        let mut refused = reply.refused.into_iter();
+        let Some((first, refusal)) = refused.next() else { return Ok(reply.values) };
+        let place = |index: usize| format!("attributes[{}]", places.get(index).copied().unwrap_or(index));
+        let mut whole = under(&place(first), refusal);
+        for (index, refusal) in refused {
+            whole.violations.extend(under(&place(index), refusal).violations);
+        }
+        Err(whole.into())
+    }
+
+    /// Deletes attributes, and answers how many values there were. Members that are not there are ignored. What covers
+    /// the whole memberbase is done in several commits, and a repeat completes one that was cut short.
+    pub async fn delete_attributes(&self, base: BaseNumber, which: AttributeDeletion) -> Result<u64, Error> {
+        let (rows, patch) = self.deletion(base, which)?;
+        let open = self.guarded.base(AccessLevel::Write, base).await?;
+        let end = view(&open, None).await?.next_row();
+        let mut deleted = 0;
+        match rows {
+            Some(rows) => {
+                for rows in rows.chunks(usize::try_from(DELETE_TOGETHER).unwrap_or(usize::MAX)) {
+                    deleted += clear(&open, rows, &patch).await?;
+                }
+            }
+            None => {
+                let mut first = 0;
+                while first < end.0 {
+                    let last = end.0.min(first + DELETE_TOGETHER);
+                    let rows: Vec<Row> = (first..last).map(Row).collect();
+                    let holders = holders(&open, &rows, &patch).await?;
+                    deleted += clear(&open, &holders, &patch).await?;
+                    // A token that was revoked meanwhile ends it here.
+                    self.guarded.check_base(AccessLevel::Write, base)?;
+                    first = last;
+                }
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// One page of the attributes of a member.
+    pub async fn list_attributes(&self, id: &str, page: RawPage) -> Result<AttributePage, Error> {
+        let (base, row, member, _) = self.get_by_id(id, None, None).await?;
+        // Binds the cursor to the member.
+        let eq = Some(RawValue::Text(self.sealer().member_id(base, row)));
+        let filter = RawFilter { key: Some("id".to_owned()), eq, ..RawFilter::default() };
+        let filter = Filter::parse_members(vec![filter], self.sealer(), base);
+        let key = self.guarded.cursor_key();
+        let page = Page::parse(page, filter, key, base)?;
+        let mut entries: Vec<_> = (0_u64..).zip(member.attributes.into_entries()).collect();
+        if page.direction.is_descending() {
+            entries.reverse();
+        }
+        let left = entries.into_iter().filter(|(place, _)| match page.after {
+            None => true,
+            Some(after) if page.direction.is_descending() => *place < after,
+            Some(after) => *place > after,
+        });
+        let mut left = left.skip(usize::try_from(page.skip).unwrap_or(usize::MAX)).peekable();
+        let mut attributes = Vec::new();
+        let mut last = 0;
+        while attributes.len() < page.limit {
+            let Some((place, entry)) = left.next() else { break };
+            last = place;
+            attributes.push(entry);
+        }
+        let cursor = left.peek().map(|_| page.cursor(key, last, 0));
+        Ok(AttributePage { attributes, cursor })
+    }
+
+    fn deletion(
+        &self,
+        base: BaseNumber,
+        which: AttributeDeletion,
+    ) -> Result<(Option<Vec<Row>>, AttributePatch), Error> {
+        let AttributeDeletion { member_ids, keys, all } = which;
+        if all && (member_ids.is_some() || keys.is_some()) {
+            let text = "excludes member_ids and attribute_keys";
+            return Err(Refusal::field(Reason::FieldConflict, "delete_all", text).into());
+        }
+        if !all && member_ids.is_none() && keys.is_none() {
+            let text = "or attribute_keys, or delete_all, is required";
+            return Err(Refusal::field(Reason::FieldRequired, "member_ids", text).into());
+        }
+        let entries = member_ids.as_ref().map_or(0, Vec::len);
+        if entries > BULK_DELETE_MAX_MEMBERS {
+            return Err(Error::TooMany { rows: entries, limit: BULK_DELETE_MAX_MEMBERS });
+        }
+        let mut faults = Violations::default();
+        let mut patch = if keys.is_none() { AttributePatch::clear_all() } else { AttributePatch::default() };
+        for (index, key) in keys.into_iter().flatten().enumerate() {
+            if let Err(rule) = patch.clear(key) {
+                faults.add(rule.reason(), format!("attribute_keys[{index}]"), rule.describe());
+            }
+        }
+        let rows = member_ids.map(|ids| {
+            let mut rows: Vec<Row> = Vec::with_capacity(ids.len());
+            for (index, id) in ids.iter().enumerate() {
+                match self.sealer().open_member(id) {
+                    Ok((number, row)) if number == base => rows.push(row),
+                    Ok(_) | Err(IdError::Unknown) => {}
+                    Err(fault) => {
+                        faults.add(Reason::IdMalformed, format!("member_ids[{index}]"), fault.to_string());
+                    }
+                }
+            }
+            rows.sort_unstable();
+            rows.dedup();
+            rows
+        });
+        Ok(faults.finish((rows, patch))?)
+    }
+
+    /// The row of a member of `base`.
+    fn member_row(&self, base: BaseNumber, id: &str, field: &str, faults: &mut Violations) -> Option<Row> {
+        match self.sealer().open_member(id) {
+            Ok((number, row)) if number == base => return Some(row),
+            Ok(_) | Err(IdError::Unknown) => {
+                faults.add(Reason::MemberNotFound, field, "names no member of the memberbase")
+            }
+            Err(fault) => faults.add(Reason::IdMalformed, field, fault.to_string()),
+        }
+        None
+    }
+}
+
+/// Those of `rows` whose members have something that `patch` would delete.
+async fn holders(base: &Base, rows: &[Row], patch: &AttributePatch) -> Result<Vec<Row>, Error> {
+    let members = view(base, None).await?.members(rows).await?;
+    let holds = |attributes: &crate::model::Attributes| {
+        if patch.replace_all {
+            !attributes.is_empty()
+        } else {
+            patch.iter().any(|(key, _)| attributes.get(key).is_some())
+        }
+    };
+    Ok(members.into_iter().filter(|(_, member)| holds(&member.attributes)).map(|(row, _)| row).collect())
+}
+
+async fn clear(base: &Base, rows: &[Row], patch: &AttributePatch) -> Result<u64, Error> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let changes = rows.iter().map(|row| (*row, patch.clone())).collect();
+    Ok(base.change_attributes(AttributesRequest { changes, is_strict: false, deadline: None }).await?.values)
+}
+
+/// The refusal of one member's change, with the path of its entry.
+fn under(place: &str, refusal: Refusal) -> Refusal {
+    if refusal.violations.is_empty() {
+        return Refusal::field(refusal.reason, format!("{place}.member_id"), refusal.reason.describe());
+    }
+    let violations = refusal.violations.into_iter().map(|fault| fault.under(place)).collect();
+    Refusal { violations, ..refusal }
+}
