@@ -42,7 +42,7 @@ pub enum ServeError {
         source: std::io::Error,
     },
     /// The store cannot be opened.
-    #[error("cannot open the data directory {data}: {source}")]
+    #[error("cannot open the data directory {data}: {source}{}", advice(.source))]
     Open {
         /// The data directory.
         data: String,
@@ -76,6 +76,17 @@ pub enum ServeError {
     /// The runtime or the signals cannot be set up.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
+}
+
+/// What to do when the store cannot be opened.
+fn advice(error: &TableError) -> &'static str {
+    match error {
+        TableError::Engine(EngineError::Corrupt { .. }) => {
+            "; leave the directory as it is: `memberbase check` lists all that is damaged, and `memberbase restore` brings \
+             back a backup"
+        }
+        _ => "",
+    }
 }
 
 /// Opens the store that nobody serves, as a start does, audits everything in it and closes it again. `progress` is told

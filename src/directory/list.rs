@@ -154,7 +154,7 @@ struct Walk<'a> {
     narrowed: &'a Narrowed,
     direction: Direction,
     /// The chunks that were not begun yet.
-    chunks: std::ops::Range<u64>,
+    chunks: std::vec::IntoIter<u64>,
     /// The chunk at hand, and its rows that were not taken yet.
     chunk: u64,
     rows: Chunk,
@@ -162,25 +162,30 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(sets: &'a Sets, narrowed: &'a Narrowed, part: &Part<'_>) -> Self {
-        let all = sets.chunks();
-        let mut walk =
-            Self { sets, narrowed, direction: part.direction, chunks: 0..all, chunk: 0, rows: Chunk::new() };
-        let Some((chunk, place)) = part.after.map(split) else { return walk };
-        if chunk >= all {
-            // Rows are never taken back, so this is past the end, and descending lists begin at it.
-            walk.chunks = if part.direction == Direction::Ascending { all..all } else { 0..all };
-            return walk;
-        }
+        let mut all = sets.chunks();
+        let direction = part.direction;
+        let walk = |chunks: Vec<u64>| Self {
+            sets,
+            narrowed,
+            direction,
+            chunks: chunks.into_iter(),
+            chunk: 0,
+            rows: Chunk::new(),
+        };
+        let Some((chunk, place)) = part.after.map(split) else { return walk(all) };
+        all.retain(|number| match direction {
+            Direction::Ascending => *number > chunk,
+            Direction::Descending => *number < chunk,
+        });
+        let mut walk = walk(all);
         walk.chunk = chunk;
         walk.rows = narrowed.chunk(sets, chunk).into_owned();
         match part.direction {
             Direction::Ascending => {
                 walk.rows.remove_range(..=place);
-                walk.chunks = chunk + 1..all;
             }
             Direction::Descending => {
                 walk.rows.remove_range(place..);
-                walk.chunks = 0..chunk;
             }
         }
         walk

@@ -57,7 +57,7 @@ impl Narrowed {
     pub fn count(&self, sets: &Sets) -> u64 {
         match &self.rows {
             Rows::Set(field, value) => sets.count(*field, value).unwrap_or(0),
-            rows => (0..sets.chunks()).map(|number| rows.chunk(sets, number).len()).sum(),
+            rows => sets.chunks().into_iter().map(|number| rows.chunk(sets, number).len()).sum(),
         }
     }
 }

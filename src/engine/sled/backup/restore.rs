@@ -50,12 +50,12 @@ pub fn begin(target: &Path) -> Result<PathBuf, EngineError> {
     name.push(".restoring");
     let work = target.with_file_name(name);
     if work.exists() {
-        let is_ours = work.join(UNFINISHED).exists()
-            || std::fs::read_dir(&work).map_err(|e| failed(&work, &e))?.next().is_none();
-        if !is_ours {
+        let entries = files::list(&work)?;
+        // The mark is the first thing in it and the last to go.
+        if !entries.is_empty() && !entries.iter().any(|path| is_mark(path)) {
             return Err(EngineError::Io(format!("{} is in the way; move it elsewhere", work.display())));
         }
-        std::fs::remove_dir_all(&work).map_err(|e| failed(&work, &e))?;
+        discard(&work)?;
     }
     files::make_dir(&work)?;
     files::replace(&work.join(UNFINISHED), b"")?;
@@ -64,7 +64,17 @@ pub fn begin(target: &Path) -> Result<PathBuf, EngineError> {
 
 /// Removes what cannot become a store.
 pub fn discard(work: &Path) -> Result<(), EngineError> {
-    std::fs::remove_dir_all(work).map_err(|e| files::error("remove", work, &e))
+    let failed = |path: &Path, e: &io::Error| files::error("remove", path, e);
+    for path in files::list(work)?.iter().filter(|path| !is_mark(path)) {
+        let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        removed.map_err(|e| failed(path, &e))?;
+    }
+    std::fs::remove_dir_all(work).map_err(|e| failed(work, &e))
+}
+
+/// The mark, also while it is being written.
+fn is_mark(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem == UNFINISHED)
 }
 
 /// Gives the store its name.
