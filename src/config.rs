@@ -44,6 +44,12 @@ pub struct Config {
     pub delete_retention: Duration,
     /// Largest body of a JSON call, in bytes; all large bodies together take no more memory than that.
     pub body_limit: u64,
+    /// The certificate of the port, with what leads to its authority: PEM. With it, connections are encrypted.
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key: PEM.
+    pub tls_key: Option<PathBuf>,
+    /// The authorities whose certificates clients must show: PEM. Without it they show none.
+    pub tls_client_ca: Option<PathBuf>,
     /// Serve other machines although callers need no token.
     pub insecure_no_auth: bool,
     /// Serve other machines although the connection is not encrypted.
@@ -64,6 +70,9 @@ impl Default for Config {
             commit_retention: 30 * DAY,
             delete_retention: 30 * DAY,
             body_limit: 256 * MIB,
+            tls_cert: None,
+            tls_key: None,
+            tls_client_ca: None,
             insecure_no_auth: false,
             insecure_plaintext: false,
         }
@@ -80,7 +89,7 @@ pub enum EngineKind {
 }
 
 /// The key of every setting.
-pub const KEYS: [&str; 13] = [
+pub const KEYS: [&str; 16] = [
     "listen",
     "data",
     "engine",
@@ -92,6 +101,9 @@ pub const KEYS: [&str; 13] = [
     "commit-retention",
     "delete-retention",
     "body-limit",
+    "tls-cert",
+    "tls-key",
+    "tls-client-ca",
     "insecure-no-auth",
     "insecure-plaintext",
 ];
@@ -134,6 +146,7 @@ impl Config {
                 problems.push(format!("{source}: {rule}, not `{text}`"));
             }
         }
+        config.check_tls(&mut problems);
         config.check_exposure(&mut problems);
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
@@ -155,6 +168,12 @@ impl Config {
             "commit-retention" => self.commit_retention = units::duration(text)?,
             "delete-retention" => self.delete_retention = units::duration(text)?,
             "body-limit" => self.body_limit = units::bytes(text)?,
+            "tls-cert" | "tls-key" | "tls-client-ca" if text.is_empty() => {
+                return Err("must be the path of a PEM file".to_owned());
+            }
+            "tls-cert" => self.tls_cert = Some(PathBuf::from(text)),
+            "tls-key" => self.tls_key = Some(PathBuf::from(text)),
+            "tls-client-ca" => self.tls_client_ca = Some(PathBuf::from(text)),
             "insecure-no-auth" => self.insecure_no_auth = units::boolean(text)?,
             "insecure-plaintext" => self.insecure_plaintext = units::boolean(text)?,
             _ => return Err("is not a setting".to_owned()),
@@ -165,6 +184,21 @@ impl Config {
         Ok(())
     }
 
+    fn check_tls(&self, problems: &mut Vec<String>) {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(_), None) => {
+                problems.push("tls-cert: needs the key of the certificate, tls-key".to_owned())
+            }
+            (None, Some(_)) => {
+                problems.push("tls-key: needs the certificate of the key, tls-cert".to_owned())
+            }
+            (None, None) if self.tls_client_ca.is_some() => {
+                problems.push("tls-client-ca: needs tls-cert and tls-key".to_owned());
+            }
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+
     /// Other machines are served only by somebody who said that they know what it means. Whether callers need a token is
     /// not known before the store is open.
     fn check_exposure(&self, problems: &mut Vec<String>) {
@@ -172,10 +206,10 @@ impl Config {
             return;
         }
         let address = self.listen;
-        if !self.insecure_plaintext {
+        if self.tls_cert.is_none() && !self.insecure_plaintext {
             problems.push(format!(
-                "{address} can be reached from other machines, and this version does not encrypt connections itself; \
-                 to serve it all the same, for example behind a proxy that does, give --insecure-plaintext"
+                "{address} can be reached from other machines, and connections are not encrypted: give --tls-cert and \
+                 --tls-key, or, to serve it all the same, for example behind a proxy that encrypts, --insecure-plaintext"
             ));
         }
     }
@@ -248,7 +282,7 @@ mod tests {
     fn every_setting_can_be_given_in_every_way() {
         let value = |key: &str| match key {
             "listen" => "127.0.0.1:0",
-            "data" => "/tmp/x",
+            "data" | "tls-cert" | "tls-key" | "tls-client-ca" => "/tmp/x",
             "engine" => "memory",
             "memory" | "reserve" | "snapshot-after" | "body-limit" => "100MiB",
             "log" => "debug",
@@ -256,11 +290,17 @@ mod tests {
             _ => "3h",
         };
         for key in KEYS {
-            let default = Config::default();
-            assert_ne!(load(&[(key, value(key))], &[], None).unwrap(), default, "{key}");
-            assert_ne!(load(&[], &[(&variable(key), value(key))], None).unwrap(), default, "{key}");
+            // One of these alone is a mistake.
+            let others = ["tls-cert", "tls-key"].map(|other| (other, "/tmp/x"));
+            let others = others.iter().filter(|(other, _)| key.starts_with("tls") && *other != key);
+            let others: Vec<_> = others.copied().collect();
+            let without =
+                if key == "tls-client-ca" { load(&others, &[], None).unwrap() } else { Config::default() };
+            let flags = [others.clone(), vec![(key, value(key))]].concat();
+            assert_ne!(load(&flags, &[], None).unwrap(), without, "{key}");
+            assert_ne!(load(&others, &[(&variable(key), value(key))], None).unwrap(), without, "{key}");
             let file = format!("{key} = \"{}\"", value(key));
-            assert_ne!(load(&[], &[], Some(&file)).unwrap(), default, "{key}");
+            assert_ne!(load(&others, &[], Some(&file)).unwrap(), without, "{key}");
         }
     }
 
@@ -278,5 +318,15 @@ mod tests {
         let flags = [("listen", "0.0.0.0:50051"), ("insecure-plaintext", "true")];
         assert!(load(&flags, &[], None).is_ok());
         assert!(load(&[("listen", "[::1]:0")], &[], None).is_ok());
+        let encrypted = [("listen", "0.0.0.0:50051"), ("tls-cert", "c.pem"), ("tls-key", "k.pem")];
+        assert!(load(&encrypted, &[], None).is_ok());
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key_and_the_other_way_round() {
+        for key in ["tls-cert", "tls-key", "tls-client-ca"] {
+            let problems = load(&[(key, "x.pem")], &[], None).unwrap_err().0;
+            assert!(problems.len() == 1 && problems[0].starts_with(key), "{problems:?}");
+        }
     }
 }

@@ -6,8 +6,10 @@
 
 mod accept;
 pub mod backup;
+mod first_bytes;
 mod front;
 mod store;
+mod tls;
 mod tokens;
 
 use std::io::{IsTerminal, Write};
@@ -22,6 +24,8 @@ use tokio_util::task::TaskTracker;
 
 use self::accept::Connections;
 use self::front::Front;
+use self::tls::Tls;
+pub use self::tls::TlsError;
 pub use self::tokens::{Wanted as WantedToken, create_token};
 use crate::config::Config;
 use crate::directory::{Error, Gate};
@@ -70,6 +74,9 @@ pub enum ServeError {
     /// A backup cannot be made, read or restored, or a store cannot be looked at.
     #[error(transparent)]
     Backup(#[from] EngineError),
+    /// The files of TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The descriptors of the services cannot be served.
     #[error("cannot offer reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -129,7 +136,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         tracing::warn!("no token was made yet: everybody {who} may read and change everything");
     }
     // A closed standard output is no reason to stop.
-    let _ = writeln!(std::io::stdout(), "listening on http://{}", running.address());
+    let scheme = if running.encrypted { "https" } else { "http" };
+    let _ = writeln!(std::io::stdout(), "listening on {scheme}://{}", running.address());
     signalled().await;
     tracing::info!("stopping; a second signal stops at once");
     tokio::select! {
@@ -141,6 +149,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
 /// A server that serves.
 pub struct Running {
     address: SocketAddr,
+    encrypted: bool,
     table: Arc<Table>,
     gate: Gate,
     front: Front,
@@ -151,6 +160,7 @@ pub struct Running {
 /// Starts a server in this process, and returns once it serves.
 pub async fn start(config: Config) -> Result<Running, ServeError> {
     let address = config.listen;
+    let tls = Tls::load(&config)?;
     let listener =
         TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     let address = listener.local_addr()?;
@@ -160,13 +170,17 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         cut: CancellationToken::new(),
     };
     let front = Front::new().await?;
-    connections.tracker.spawn(accept::run(listener, front.clone(), connections.clone()));
+    let encrypted = tls.is_some();
+    if let Some(tls) = tls.clone() {
+        connections.tracker.spawn(tls.follow(connections.stopping.clone()));
+    }
+    connections.tracker.spawn(accept::run(listener, tls, front.clone(), connections.clone()));
     match open(&config, address).await {
         Ok(table) => {
             let gate = Gate::new(Arc::clone(&table));
             let body_limit = usize::try_from(config.body_limit).unwrap_or(usize::MAX);
             front.serve(&gate, body_limit, &connections.stopping).await;
-            Ok(Running { address, table, gate, front, connections, grace: config.grace })
+            Ok(Running { address, encrypted, table, gate, front, connections, grace: config.grace })
         }
         Err(error) => {
             connections.stopping.cancel();

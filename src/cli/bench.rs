@@ -20,7 +20,7 @@ use serde_json::json;
 
 use crate::api::grpc::v1;
 
-use super::client::{Client, Target, Token};
+use super::client::{Client, Target};
 use super::{Error, base};
 pub use args::Args;
 use args::PhaseName;
@@ -56,7 +56,7 @@ impl Bench {
     async fn new(args: Args, own: Option<OwnServer>) -> Result<Self, Error> {
         let server =
             own.as_ref().map(|own| own.url().to_owned()).or_else(|| args.server.clone()).unwrap_or_default();
-        let mut clients = connect(server, &args.token, args.connections).await?;
+        let mut clients = connect(server, &args).await?;
         let client = clients.first_mut().ok_or_else(|| Error::Usage("--connections must not be 0".into()))?;
         let member_base_id = match &args.base {
             Some(base) => base::find_or_create(client, base).await?,
@@ -162,7 +162,7 @@ impl Bench {
         own.kill()?;
         own.start_again()?;
         let recovered = own.opened_in;
-        self.clients = connect(own.url().to_owned(), &self.args.token, self.args.connections).await?;
+        self.clients = connect(own.url().to_owned(), &self.args).await?;
         let mut last = Phase::new("open after kill -9", "opens", 1, recovered, &nothing);
         last.expect("members after all that", self.lists().await?.members, members);
         if let Some(usage) = self.server_usage() {
@@ -225,10 +225,10 @@ impl Bench {
     }
 }
 
-async fn connect(server: String, token: &Token, connections: u8) -> Result<Vec<Client>, Error> {
-    let target = Target { server, token: token.clone() };
+async fn connect(server: String, args: &Args) -> Result<Vec<Client>, Error> {
+    let target = Target { server, token: args.token.clone(), tls: args.tls.clone() };
     let mut clients = Vec::new();
-    for _ in 0..connections {
+    for _ in 0..args.connections {
         clients.push(target.connect().await?);
     }
     Ok(clients)

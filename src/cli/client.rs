@@ -1,12 +1,13 @@
 //! The connection to a server: the only part of the command line that names the gRPC library and its status codes.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
@@ -46,6 +47,36 @@ pub struct Target {
     pub server: String,
     #[command(flatten)]
     pub token: Token,
+    #[command(flatten)]
+    pub tls: Tls,
+}
+
+/// How to know the server, and be known to it, where the address begins with https.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Tls {
+    /// The authorities that vouch for the server; by default those that the system trusts
+    #[arg(long, env = "MEMBERBASE_CA", value_name = "PEM-FILE")]
+    ca: Option<PathBuf>,
+    /// A certificate to show to the server, if it asks for one
+    #[arg(long, env = "MEMBERBASE_CLIENT_CERT", value_name = "PEM-FILE", requires = "client_key")]
+    client_cert: Option<PathBuf>,
+    /// The private key of that certificate
+    #[arg(long, env = "MEMBERBASE_CLIENT_KEY", value_name = "PEM-FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
+}
+
+impl Tls {
+    fn config(&self) -> Result<ClientTlsConfig, Error> {
+        let read = |path: &PathBuf| std::fs::read(path).map_err(Error::file("read", path));
+        let mut config = match &self.ca {
+            Some(path) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(path)?)),
+            None => ClientTlsConfig::new().with_native_roots(),
+        };
+        if let (Some(cert), Some(key)) = (&self.client_cert, &self.client_key) {
+            config = config.identity(Identity::from_pem(read(cert)?, read(key)?));
+        }
+        Ok(config)
+    }
 }
 
 /// What the caller shows to the server. Its `Debug` shows nothing.
@@ -96,7 +127,7 @@ pub struct Client {
 impl Target {
     pub async fn connect(&self) -> Result<Client, Error> {
         let bearer = self.token.bearer()?;
-        let endpoint = endpoint(&self.server)?;
+        let endpoint = endpoint(&self.server, &self.tls)?;
         let channel = endpoint
             .connect()
             .await
@@ -116,13 +147,21 @@ impl Client {
     }
 }
 
-fn endpoint(server: &str) -> Result<Endpoint, Error> {
+fn endpoint(server: &str, tls: &Tls) -> Result<Endpoint, Error> {
     let url = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
-    if !url.starts_with("http://") {
-        return Err(Error::Usage(format!("--server {server}: only http:// addresses are supported")));
+    let encrypted = url.starts_with("https://");
+    if !encrypted && !url.starts_with("http://") {
+        return Err(Error::Usage(format!(
+            "--server {server}: only http:// and https:// addresses are supported"
+        )));
     }
-    let endpoint = Endpoint::from_shared(url)
+    let mut endpoint = Endpoint::from_shared(url)
         .map_err(|error| Error::Usage(format!("--server {server} is not an address: {error}")))?;
+    if encrypted {
+        endpoint = endpoint
+            .tls_config(tls.config()?)
+            .map_err(|error| Error::Usage(format!("the TLS files cannot be used: {}", causes(&error))))?;
+    }
     Ok(endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)

@@ -51,6 +51,15 @@ pub struct Args {
     /// Largest body of a JSON call [default: 256MiB]
     #[arg(long, value_name = "BYTES")]
     body_limit: Option<String>,
+    /// The certificate of the port, with those that lead to its authority; connections are encrypted then. Read again when it changes
+    #[arg(long, value_name = "PEM-FILE")]
+    tls_cert: Option<String>,
+    /// The private key of the certificate. Read again when it changes
+    #[arg(long, value_name = "PEM-FILE")]
+    tls_key: Option<String>,
+    /// Authorities: clients must show a certificate of one of them. Read again when it changes
+    #[arg(long, value_name = "PEM-FILE")]
+    tls_client_ca: Option<String>,
     /// Serve other machines although callers need no token
     #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     insecure_no_auth: Option<String>,
@@ -90,6 +99,9 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("commit-retention", args.commit_retention),
         ("delete-retention", args.delete_retention),
         ("body-limit", args.body_limit),
+        ("tls-cert", args.tls_cert),
+        ("tls-key", args.tls_key),
+        ("tls-client-ca", args.tls_client_ca),
         ("insecure-no-auth", args.insecure_no_auth),
         ("insecure-plaintext", args.insecure_plaintext),
     ];

@@ -9,12 +9,15 @@ use std::time::Duration;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::first_bytes::Counted;
 use super::front::Front;
+use super::tls::Tls;
 use crate::api::grpc::edge::Edge;
 
 /// Most connections at a time; more wait to be accepted.
@@ -48,7 +51,7 @@ pub struct Connections {
 }
 
 /// Accepts connections until the server stops.
-pub async fn run(listener: TcpListener, front: Front, connections: Connections) {
+pub async fn run(listener: TcpListener, tls: Option<Tls>, front: Front, connections: Connections) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let accepted = async {
@@ -63,7 +66,7 @@ pub async fn run(listener: TcpListener, front: Front, connections: Connections) 
         };
         match accepted {
             Ok((stream, _)) => {
-                let connection = serve(stream, front.clone(), connections.clone());
+                let connection = begin(stream, tls.clone(), front.clone(), connections.clone());
                 connections.tracker.spawn(async move {
                     connection.await;
                     drop(place);
@@ -77,10 +80,22 @@ pub async fn run(listener: TcpListener, front: Front, connections: Connections) 
     }
 }
 
-async fn serve(stream: TcpStream, front: Front, connections: Connections) {
+async fn begin(stream: TcpStream, tls: Option<Tls>, front: Front, connections: Connections) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "replies may be delayed");
     }
+    let Some(tls) = tls else { return serve(stream, front, connections).await };
+    let accepted = connections.stopping.run_until_cancelled(tls.accept(stream)).await;
+    if let Some(stream) = accepted.flatten() {
+        serve(stream, front, connections).await;
+    }
+}
+
+async fn serve<S>(stream: S, front: Front, connections: Connections)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (stream, silence) = Counted::new(stream);
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
     builder
@@ -96,6 +111,10 @@ async fn serve(stream: TcpStream, front: Front, connections: Connections) {
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = silence.too_long() => {
+            tracing::debug!("a connection said nothing and is closed");
+            return;
+        }
         () = connections.stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {

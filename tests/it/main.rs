@@ -19,3 +19,4 @@ mod http;
 mod kill;
 mod linearizable;
 mod process;
+mod tls;

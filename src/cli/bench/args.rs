@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::Error;
-use crate::cli::client::Token;
+use crate::cli::client::{Tls, Token};
 
 use super::load::Via;
 
@@ -15,6 +15,8 @@ pub struct Args {
     pub server: Option<String>,
     #[command(flatten)]
     pub token: Token,
+    #[command(flatten)]
+    pub tls: Tls,
     /// The process of the server given, to report what it uses
     #[arg(long, requires = "server")]
     pub pid: Option<u32>,

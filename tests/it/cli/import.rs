@@ -181,7 +181,7 @@ async fn every_kind_of_trouble_has_its_exit_code() {
     memberbase(&["frobnicate"]).await.expect(64);
     world.import(&file, "mb_0123456789abcdefghjkmnpqrs", &[]).await.expect(69);
     world.import("no-such-file.csv", "staff", &["--create-base"]).await.expect(74);
-    memberbase(&["import", &file, "--base", "staff", "--server", "https://127.0.0.1:1"]).await.expect(64);
+    memberbase(&["import", &file, "--base", "staff", "--server", "ftp://127.0.0.1:1"]).await.expect(64);
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     memberbase(&["import", &file, "--base", "staff", "--server", &format!("http://{closed}")])
         .await

@@ -1,0 +1,175 @@
+//! TLS of the port: certificate and key from files, read again when they change.
+//!
+//! The files are looked at now and then, which costs nothing and works on every file system. What cannot be read, or does
+//! not fit together, leaves what was in use in use, and is logged once per change. Connections that are open keep what they
+//! were made with.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+
+/// How long a peer may take for the handshake, from its connection on.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The protocols that are spoken, in the order of preference.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// Why the files of TLS cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS: {}: {detail}", path.display())]
+pub struct TlsError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+impl TlsError {
+    fn new(path: &Path, detail: impl ToString) -> Self {
+        Self { path: path.to_owned(), detail: detail.to_string() }
+    }
+}
+
+/// The files that TLS is made of.
+#[derive(Debug, Clone)]
+struct Files {
+    cert: PathBuf,
+    key: PathBuf,
+    client_ca: Option<PathBuf>,
+}
+
+/// What tells one state of a file from another; nothing if it is not there.
+type Mark = Option<(u64, u64, i64, i64)>;
+
+/// The TLS of a server. Clones share what is in use.
+#[derive(Clone)]
+pub struct Tls {
+    files: Files,
+    in_use: Arc<RwLock<Arc<ServerConfig>>>,
+}
+
+impl Tls {
+    /// The TLS that `config` asks for, if it does.
+    pub fn load(config: &Config) -> Result<Option<Self>, TlsError> {
+        let (Some(cert), Some(key)) = (&config.tls_cert, &config.tls_key) else { return Ok(None) };
+        let files = Files { cert: cert.clone(), key: key.clone(), client_ca: config.tls_client_ca.clone() };
+        let in_use = Arc::new(RwLock::new(Arc::new(files.read()?)));
+        Ok(Some(Self { files, in_use }))
+    }
+
+    /// The stream within the connection; nothing if the peer does not get that far in time.
+    pub async fn accept(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        let current = Arc::clone(&self.in_use.read().unwrap_or_else(PoisonError::into_inner));
+        match tokio::time::timeout(HANDSHAKE_WITHIN, TlsAcceptor::from(current).accept(stream)).await {
+            Ok(Ok(stream)) => Some(stream),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a TLS handshake failed");
+                None
+            }
+            Err(_) => {
+                tracing::debug!("a TLS handshake was not finished in time");
+                None
+            }
+        }
+    }
+
+    /// Reads the files again whenever they change, until the server stops.
+    pub async fn follow(self, stopping: CancellationToken) {
+        let mut seen = self.files.marks();
+        while stopping.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
+            let marks = self.files.marks();
+            if marks == seen {
+                continue;
+            }
+            seen = marks;
+            match self.files.read() {
+                Ok(read) => {
+                    *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read);
+                    tracing::info!("new connections use the changed TLS files");
+                }
+                Err(error) => tracing::error!("{error}; new connections use what was read before"),
+            }
+        }
+    }
+}
+
+impl Files {
+    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.cert, &self.key].into_iter().chain(&self.client_ca)
+    }
+
+    fn marks(&self) -> Vec<Mark> {
+        let mark = |path: &PathBuf| {
+            let data = std::fs::metadata(path).ok()?;
+            Some((data.ino(), data.len(), data.mtime(), data.mtime_nsec()))
+        };
+        self.paths().map(mark).collect()
+    }
+
+    fn read(&self) -> Result<ServerConfig, TlsError> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(|error| TlsError::new(&self.cert, error))?;
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(path) => {
+                let mut roots = RootCertStore::empty();
+                for certificate in certificates(path)? {
+                    roots.add(certificate).map_err(|error| TlsError::new(path, error))?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+                builder.with_client_cert_verifier(verifier.map_err(|error| TlsError::new(path, error))?)
+            }
+        };
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| TlsError::new(&self.key, error))?;
+        let mut config = builder
+            .with_single_cert(certificates(&self.cert)?, key)
+            .map_err(|error| TlsError::new(&self.cert, error))?;
+        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+        Ok(config)
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let failed = |error| TlsError::new(path, error);
+    let read: Vec<_> =
+        CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
+    if read.is_empty() { Err(TlsError::new(path, "it has no certificate")) } else { Ok(read) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_finish_the_handshake_is_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+        std::fs::write(&cert, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let config = Config { tls_cert: Some(cert), tls_key: Some(key), ..Config::default() };
+        let tls = Tls::load(&config).unwrap().unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _silent = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let ended = tokio::time::timeout(2 * HANDSHAKE_WITHIN, tls.accept(stream)).await;
+        assert!(matches!(ended, Ok(None)));
+    }
+}

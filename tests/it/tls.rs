@@ -1,0 +1,187 @@
+//! TLS: certificates made here, and clients that know, or do not know, who vouches for them.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use memberbase::config::Config;
+use memberbase::server::{self, Running};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tempfile::TempDir;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::harness::{PATIENCE, config};
+
+/// An authority.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate and its key, as PEM.
+struct Issued {
+    cert: String,
+    key: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    fn issue(&self) -> Issued {
+        let params = CertificateParams::new(vec!["127.0.0.1".into(), "localhost".into()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let cert = params.signed_by(&key, &self.0).unwrap();
+        Issued { cert: cert.pem(), key: key.serialize_pem() }
+    }
+}
+
+/// A server with certificate files in a folder of its own.
+struct Server {
+    running: Running,
+    folder: TempDir,
+}
+
+impl Server {
+    async fn start(issued: &Issued, client_ca: Option<&Authority>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        install(folder.path(), issued);
+        let tls_client_ca = client_ca.map(|authority| {
+            fs::write(path("ca.pem"), authority.pem()).unwrap();
+            path("ca.pem")
+        });
+        let config = Config {
+            tls_cert: Some(path("cert.pem")),
+            tls_key: Some(path("key.pem")),
+            tls_client_ca,
+            ..config(&path("data"))
+        };
+        Self { running: server::start(config).await.unwrap(), folder }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn url(&self) -> String {
+        format!("https://{}", self.running.address())
+    }
+
+    async fn connect(
+        &self,
+        authority: &Authority,
+        identity: Option<&Issued>,
+    ) -> Result<Channel, tonic::transport::Error> {
+        let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem()));
+        if let Some(Issued { cert, key }) = identity {
+            tls = tls.identity(Identity::from_pem(cert, key));
+        }
+        Endpoint::from_shared(self.url()).unwrap().tls_config(tls).unwrap().timeout(PATIENCE).connect().await
+    }
+
+    /// Whether a client with these gets an answer.
+    async fn answers(&self, authority: &Authority, identity: Option<&Issued>) -> bool {
+        let Ok(channel) = self.connect(authority, identity).await else { return false };
+        HealthClient::new(channel).check(HealthCheckRequest::default()).await.is_ok()
+    }
+}
+
+/// Puts a pair into place in one step each, as tools that renew certificates do.
+fn install(folder: &Path, issued: &Issued) {
+    for (name, text) in [("cert.pem", &issued.cert), ("key.pem", &issued.key)] {
+        let new = folder.join(format!("{name}.new"));
+        fs::File::create(&new).unwrap().write_all(text.as_bytes()).unwrap();
+        fs::rename(new, folder.join(name)).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_go_over_tls_and_only_to_who_is_vouched_for() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let server = Server::start(&authority.issue(), None).await;
+    assert!(server.answers(&authority, None).await);
+    assert!(!server.answers(&stranger, None).await);
+    let plain = Endpoint::from_shared(server.url().replace("https", "http")).unwrap().connect().await;
+    let refused = match plain {
+        Ok(channel) => HealthClient::new(channel).check(HealthCheckRequest::default()).await.is_err(),
+        Err(_) => true,
+    };
+    assert!(refused);
+    server.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_client_authorities_only_their_clients_are_served() {
+    let (authority, clients, stranger) = (Authority::new(), Authority::new(), Authority::new());
+    let server = Server::start(&authority.issue(), Some(&clients)).await;
+    assert!(server.answers(&authority, Some(&clients.issue())).await);
+    assert!(!server.answers(&authority, None).await);
+    assert!(!server.answers(&authority, Some(&stranger.issue())).await);
+    server.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_files_are_used_without_a_restart_and_bad_ones_are_not() {
+    let (first, second) = (Authority::new(), Authority::new());
+    let server = Server::start(&first.issue(), None).await;
+    let open = server.connect(&first, None).await.unwrap();
+    fs::write(server.file("cert.pem"), "no certificate").unwrap();
+    assert!(server.answers(&first, None).await);
+    install(server.folder.path(), &second.issue());
+    // Each try is a handshake; the files are looked at meanwhile.
+    while !server.answers(&second, None).await {}
+    assert!(!server.answers(&first, None).await);
+    // Who was connected stays so.
+    HealthClient::new(open).check(HealthCheckRequest::default()).await.unwrap();
+    server.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_do_not_fit_together_keep_a_server_from_starting() {
+    let authority = Authority::new();
+    let (one, other) = (authority.issue(), authority.issue());
+    let folder = tempfile::tempdir().unwrap();
+    install(folder.path(), &Issued { cert: one.cert, key: other.key });
+    for name in ["key.pem", "nowhere.pem"] {
+        let config = Config {
+            tls_cert: Some(folder.path().join("cert.pem")),
+            tls_key: Some(folder.path().join(name)),
+            ..config(&folder.path().join("data"))
+        };
+        let error = server::start(config).await.err().unwrap().to_string();
+        assert!(error.starts_with("TLS: ") && error.contains(".pem"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_speaks_https_with_an_authority_and_a_certificate() {
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let server = Server::start(&authority.issue(), Some(&clients)).await;
+    fs::write(server.file("server-ca.pem"), authority.pem()).unwrap();
+    let issued = clients.issue();
+    fs::write(server.file("client.pem"), issued.cert).unwrap();
+    fs::write(server.file("client-key.pem"), issued.key).unwrap();
+    let get = |with: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
+        command.args(["get", "--server", &server.url(), "--id", "m_00000000000000000000000000"]);
+        for (flag, file) in with {
+            command.arg(flag).arg(server.file(file));
+        }
+        command.output().unwrap().status.code()
+    };
+    let all =
+        [("--ca", "server-ca.pem"), ("--client-cert", "client.pem"), ("--client-key", "client-key.pem")];
+    // 1: the server answered that there is no such member. 69: it could not be reached.
+    assert_eq!(get(&all), Some(1));
+    assert_eq!(get(&all[..1]), Some(69));
+    assert_eq!(get(&[]), Some(69));
+    server.running.stop().await.unwrap();
+}
