@@ -5,13 +5,13 @@
 
 use crate::api::grpc::fuzz as wire;
 use crate::engine::sled::fuzz as log;
-use crate::model::{Cursor, CursorKey, IdKey, Sealer};
+use crate::model::{Cursor, CursorKey, IdKey, RecordKind, Sealer};
 use crate::schema::bucket::Width;
 use crate::schema::commit::CommitPart;
 use crate::schema::header::Header;
 use crate::schema::index::{IndexState, decode_chunk};
 use crate::schema::meta::{self, Meta};
-use crate::schema::{block, bucket, key, member, token};
+use crate::schema::{block, bucket, key, member, member_record, record_key, token};
 
 /// A target: its name, which is also that of the folder with its seeds, and its door.
 pub type Target = (&'static str, fn(&[u8]));
@@ -64,6 +64,15 @@ fn records(bytes: &[u8]) {
     let _ = meta::decode_next_base(bytes);
     let _ = token::decode(bytes).map(|(token, hash)| token::encode(&token, &hash));
     let _ = token::decode_use(bytes);
+    for kind in RecordKind::ALL {
+        if let Ok(record) = member_record::decode(kind, bytes) {
+            let again = member_record::decode(kind, &member_record::encode(&record));
+            assert_eq!(again, Ok(record), "a record comes back as it was");
+        }
+    }
+    let _ = (member_record::decode_counts(bytes), member_record::decode_place(bytes));
+    let _ = (record_key::record_place(bytes), record_key::record_name_parts(bytes));
+    let _ = (record_key::transaction_name(bytes), record_key::counted_row(bytes));
     let _ =
         (key::header_base(bytes), key::commit_revision(bytes), key::set_parts(bytes), key::base_of(bytes));
     let _ = (key::token_number(bytes), key::token_use_number(bytes));

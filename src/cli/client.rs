@@ -15,6 +15,7 @@ use crate::api::grpc::v1;
 use v1::backup_service_client::BackupServiceClient;
 use v1::member_base_service_client::MemberBaseServiceClient;
 use v1::member_service_client::MemberServiceClient;
+use v1::record_service_client::RecordServiceClient;
 
 use super::Error;
 
@@ -26,6 +27,7 @@ pub async fn next<T>(stream: &mut Streaming<T>) -> Result<Option<T>, Refusal> {
 }
 
 pub type Members = MemberServiceClient<InterceptedService<Channel, Bearer>>;
+pub type Records = RecordServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Bases = MemberBaseServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Backups = BackupServiceClient<InterceptedService<Channel, Bearer>>;
 
@@ -122,6 +124,7 @@ pub struct Client {
     pub members: Members,
     pub bases: Bases,
     pub backups: Backups,
+    pub records: Records,
 }
 
 impl Target {
@@ -142,8 +145,10 @@ impl Client {
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
         let bases = MemberBaseServiceClient::with_interceptor(channel.clone(), bearer.clone());
-        let backups = BackupServiceClient::with_interceptor(channel, bearer);
-        Self { members, bases, backups }
+        let backups = BackupServiceClient::with_interceptor(channel.clone(), bearer.clone());
+        let records =
+            RecordServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MAX_MESSAGE);
+        Self { members, bases, backups, records }
     }
 }
 

@@ -1,5 +1,7 @@
 //! `memberbase export`: all members of a memberbase as CSV or NDJSON, in a form that `import` takes back unchanged.
 
+mod records;
+
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -48,6 +50,9 @@ pub struct Args {
     /// Where to write; `-` for standard output. A file appears under its name once it is complete
     #[arg(long, default_value = "-", value_name = "FILE")]
     out: PathBuf,
+    /// Write what hangs on the members instead of them: clips, stamp collections and transactions, as NDJSON
+    #[arg(long, conflicts_with_all = ["format", "filter"])]
+    records: bool,
     /// Only members that match: `{"key": "tier", "eq": "Gold"}`, or a list of such filters
     #[arg(long, value_name = "JSON")]
     filter: Option<String>,
@@ -57,6 +62,9 @@ pub struct Args {
 
 /// Writes the members.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    if args.records {
+        return records::run(&args).await;
+    }
     let filters = args.filter.as_deref().map(filter::parse).transpose()?.unwrap_or_default();
     let mut client = args.target.connect().await?;
     let member_base_id = base::need(&mut client, &args.base).await?;
@@ -108,7 +116,15 @@ impl Out {
     fn write(&mut self, member: v1::Member) -> io::Result<()> {
         match self {
             Self::Csv(writer) => Ok(writer.write_record(record(member))?),
-            Self::Ndjson(sink) => writeln!(sink, "{}", json::member(member)),
+            Self::Ndjson(_) => self.write_line(&json::member(member)),
+        }
+    }
+
+    /// Writes a line of NDJSON.
+    fn write_line(&mut self, value: &Value) -> io::Result<()> {
+        match self {
+            Self::Csv(_) => Err(io::Error::other("a CSV file has no such lines")),
+            Self::Ndjson(sink) => writeln!(sink, "{value}"),
         }
     }
 

@@ -5,7 +5,9 @@ use std::time::Instant;
 use super::{Directory, Error, view};
 use crate::model::limits::{ATOMIC_MAX_ROWS, BULK_DELETE_MAX_MEMBERS};
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, IdError, MemberRow, Reason, Ref, RowError, UpsertOptions, Violations};
+use crate::model::{
+    BaseNumber, IdError, MemberRow, Reason, RecordCounts, Ref, RowError, UpsertOptions, Violations,
+};
 use crate::table::{DeleteReply, DeleteRequest, Pending, UpsertReply, UpsertRequest, WriteMode};
 
 /// Rows that were handed in.
@@ -96,7 +98,7 @@ impl Directory {
         let base = self.guarded.base(AccessLevel::Write, base).await?;
         if request.rows.is_empty() && request.refs.is_empty() {
             let revision = view(&base, None).await?.revision();
-            return Ok(DeleteReply { deleted: 0, revision });
+            return Ok(DeleteReply { deleted: 0, records: RecordCounts::default(), revision });
         }
         Ok(base.delete(request).await?)
     }

@@ -14,9 +14,10 @@ use siphasher::sip::SipHasher24;
 
 use crate::model::error::Reason;
 use crate::model::filter::Filter;
-use crate::model::id::BaseNumber;
+use crate::model::id::{BaseNumber, Row};
 use crate::model::limits::CURSOR_CHARS;
 use crate::model::page::Direction;
+use crate::model::record::RecordKind;
 
 /// The key under which a store seals its cursors. Has no `Debug`, so it cannot reach a log.
 #[derive(Clone, Copy)]
@@ -39,6 +40,22 @@ pub fn binding(key: &CursorKey, base: BaseNumber, filter: &Filter, direction: Di
     hasher.write(&base.0.to_le_bytes());
     hasher.write(&[flags(direction)]);
     filter.digest(&mut hasher);
+    hasher.finish()
+}
+
+/// What a cursor over the records of one kind of a member is bound to.
+pub fn records_binding(
+    key: &CursorKey,
+    base: BaseNumber,
+    row: Row,
+    kind: RecordKind,
+    direction: Direction,
+) -> u64 {
+    let mut hasher = SipHasher24::new_with_key(&key.0);
+    hasher.write(b"records");
+    hasher.write(&base.0.to_le_bytes());
+    hasher.write(&row.0.to_le_bytes());
+    hasher.write(&[kind.index(), flags(direction)]);
     hasher.finish()
 }
 

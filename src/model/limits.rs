@@ -97,3 +97,18 @@ pub const TOKENS_MAX: usize = 100_000;
 
 /// Tiers that a memberbase may fix; they are written with every commit.
 pub const TIERS_MAX: usize = 64;
+
+/// Longest id, code or descriptor of another system in a record, in bytes.
+pub const FOREIGN_TEXT_MAX_BYTES: usize = 255;
+/// Largest content of a creative, in bytes of JSON.
+pub const CREATIVE_CONTENT_MAX_BYTES: usize = 16 * 1024;
+/// Most stamps added by one call.
+pub const STAMPS_MAX_AT_ONCE: u64 = 1_000_000;
+/// Most events of one call that takes transactions.
+pub const INGEST_MAX_EVENTS: usize = 5_000;
+/// Fewest digits of a card that are sent with a transaction.
+pub const BIN_MIN_DIGITS: usize = 6;
+/// Most digits of a card that are sent with a transaction.
+pub const BIN_MAX_DIGITS: usize = 8;
+/// Largest integer that survives as a JSON number (2^53 - 1).
+pub const SAFE_INTEGER_MAX: u64 = 9_007_199_254_740_991;

@@ -25,6 +25,7 @@ pub mod member;
 pub mod page;
 pub mod phone;
 pub mod reason;
+pub mod record;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod schema;
@@ -50,6 +51,7 @@ pub use self::input::{Change, MatchBy, MatchKey, MemberPatch, MemberRow, Semanti
 pub use self::member::{Gender, Member, Profile, Status};
 pub use self::page::{Direction, PageRequest, RawSort, SortKey};
 pub use self::phone::Phone;
+pub use self::record::{ForeignText, MemberRecord, RecordCounts, RecordFault, RecordKind};
 pub use self::text::{BaseName, Name, Ref, RequestId, Tier, WorkerId};
 pub use self::time::{Date, Dob, Timestamp};
 pub use self::upsert::{Outcome, Update};

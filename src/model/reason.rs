@@ -154,6 +154,12 @@ reasons! {
     MemberNotFound = "MEMBER_NOT_FOUND", NotFound, "there is no such member";
     /// There is no such memberbase, or it is deleted.
     MemberBaseNotFound = "MEMBER_BASE_NOT_FOUND", NotFound, "there is no such memberbase";
+    /// The member has no such record.
+    RecordNotFound = "RECORD_NOT_FOUND", NotFound, "the member has no such record";
+    /// The external id belongs to a transaction of another member.
+    TransactionTaken = "TRANSACTION_TAKEN", AlreadyExists, "the external id belongs to another member's transaction";
+    /// The external id belongs to a stamp collection of another loyalty program.
+    StampCollectionTaken = "STAMP_COLLECTION_TAKEN", AlreadyExists, "the external id belongs to another loyalty program";
     /// There is no such token.
     TokenNotFound = "API_TOKEN_NOT_FOUND", NotFound, "there is no such token";
     /// The store has as many tokens as it may have.

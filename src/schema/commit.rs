@@ -30,6 +30,8 @@ pub enum Change {
     Deleted,
     /// Not a row: the base's name, settings or deletion changed. The record before is the header before.
     Base,
+    /// What hangs on the row's member changed, and nothing of the member itself. There is no record before.
+    Records,
 }
 
 impl Change {
@@ -40,6 +42,7 @@ impl Change {
             Self::Reactivated => 3,
             Self::Deleted => 4,
             Self::Base => 5,
+            Self::Records => 6,
         }
     }
 
@@ -50,6 +53,7 @@ impl Change {
             3 => Self::Reactivated,
             4 => Self::Deleted,
             5 => Self::Base,
+            6 => Self::Records,
             _ => return None,
         })
     }

@@ -9,11 +9,16 @@
 //! | `10` header | base u32 | [`super::header::Header`] |
 //! | `20` block | base u32, block u64, first slot u8 | [`super::block`] |
 //! | `21` commit | base u32, revision u64, part u16 | [`super::commit`] |
+//! | `22` record of a member | base u32, row u64, kind u8, sequence u64 | [`super::member_record`] |
+//! | `23` name of such a record | base u32, row u64, kind u8, 0 and the id u128, or 1 and the caller's name | [`super::member_record`] (a place) |
+//! | `24` external id of a transaction | base u32, external id | [`super::member_record`] (a place) |
+//! | `25` counts of a member's records | base u32, row u64 | [`super::member_record`] (counts) |
+//! | `26` records to purge | base u32, row u64 | [`super::member_record`] (counts) |
 //! | `30` index | base u32 | [`super::index::IndexState`] |
 //! | `31` bucket | base u32, lookup u8, bucket u32 | [`super::bucket`] |
 //! | `32` set | base u32, field u8, value length u16, value, chunk u64 | [`super::index`] (a set chunk) |
 //!
-//! `00` belongs to engines. A table byte that falls out of use stays listed here, so that it is never used again.
+//! The keys of records are made in [`super::record_key`]. `00` belongs to engines. A table byte that falls out of use stays listed here, so that it is never used again.
 
 use std::ops::Bound;
 
@@ -27,15 +32,32 @@ const TOKEN_USE: u8 = 0x04;
 const HEADER: u8 = 0x10;
 const BLOCK: u8 = 0x20;
 const COMMIT: u8 = 0x21;
+pub(super) const RECORD: u8 = 0x22;
+pub(super) const RECORD_NAME: u8 = 0x23;
+pub(super) const TRANSACTION: u8 = 0x24;
+pub(super) const RECORD_COUNTS: u8 = 0x25;
+pub(super) const RECORD_PURGE: u8 = 0x26;
 const INDEX: u8 = 0x30;
 const BUCKET: u8 = 0x31;
 const SET: u8 = 0x32;
 
 /// Bytes before what tells the keys of one base and table apart: the table, and the base's number.
-const BASE_BYTES: usize = 5;
+pub(super) const BASE_BYTES: usize = 5;
 
 /// The tables whose keys begin with a base's number: all that is purged with it.
-const BASE_TABLES: [u8; 6] = [HEADER, BLOCK, COMMIT, INDEX, BUCKET, SET];
+const BASE_TABLES: [u8; 11] = [
+    HEADER,
+    BLOCK,
+    COMMIT,
+    RECORD,
+    RECORD_NAME,
+    TRANSACTION,
+    RECORD_COUNTS,
+    RECORD_PURGE,
+    INDEX,
+    BUCKET,
+    SET,
+];
 
 /// The store's meta record.
 #[must_use]
@@ -246,6 +268,11 @@ pub fn tables_of_bases() -> impl Iterator<Item = (&'static str, KeyRange)> {
     let name = |table| match table {
         BLOCK => "blocks",
         COMMIT => "commits",
+        RECORD => "records of members",
+        RECORD_NAME => "names of records",
+        TRANSACTION => "external ids of transactions",
+        RECORD_COUNTS => "counts of records",
+        RECORD_PURGE => "records to purge",
         INDEX => "index states",
         BUCKET => "buckets",
         _ => "set chunks",
@@ -289,7 +316,7 @@ pub fn unclaimed() -> Vec<KeyRange> {
     gaps
 }
 
-fn own_part(table: u8, key: &[u8]) -> Option<&[u8]> {
+pub(super) fn own_part(table: u8, key: &[u8]) -> Option<&[u8]> {
     key.strip_prefix(&[table])?.get(BASE_BYTES - 1..)
 }
 
@@ -305,7 +332,7 @@ fn numbered(table: u8, number: u32) -> Key {
     key
 }
 
-fn of_base(table: u8, base: BaseNumber, more: usize) -> Key {
+pub(super) fn of_base(table: u8, base: BaseNumber, more: usize) -> Key {
     let mut key = Vec::with_capacity(5 + more);
     key.push(table);
     key.extend_from_slice(&base.0.to_be_bytes());

@@ -12,7 +12,9 @@ pub mod header;
 pub mod index;
 pub mod key;
 pub mod member;
+pub mod member_record;
 pub mod meta;
+pub mod record_key;
 pub mod token;
 
 /// Why stored bytes could not be understood.

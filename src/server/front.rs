@@ -26,13 +26,14 @@ use crate::model::Reason;
 /// When to ask again while the store opens.
 const STARTING_RETRY: Duration = Duration::from_secs(1);
 /// Whose health is told: the server's, under the empty name, and that of each service.
-const HEALTH_NAMES: [&str; 6] = [
+const HEALTH_NAMES: [&str; 7] = [
     "",
     "publisher.v1.ApiTokenService",
     "publisher.v1.AttributeService",
     "publisher.v1.BackupService",
     "publisher.v1.MemberBaseService",
     "publisher.v1.MemberService",
+    "publisher.v1.RecordService",
 ];
 
 /// Routes requests. Cloning it is cheap.

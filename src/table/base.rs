@@ -19,7 +19,7 @@ use super::store::BaseSummary;
 use super::view::View;
 use super::{
     AttributesReply, AttributesRequest, Clock, DeleteReply, DeleteRequest, EditReply, EditRequest,
-    SettingsRequest, TableError, UpsertReply, UpsertRequest, replay,
+    RecordsReply, RecordsRequest, SettingsRequest, TableError, UpsertReply, UpsertRequest, replay,
 };
 use crate::engine::Engine;
 use crate::model::{BaseNumber, MemberRow, Timestamp};
@@ -32,6 +32,9 @@ const PLANNED_AHEAD: usize = 2;
 const PREPARE_AT_ONCE: usize = 512;
 /// What a row takes beside its fixed size, in bytes: its texts and its place in a plan.
 const ROW_TEXT_BYTES: usize = 512;
+
+/// What a change of a record takes, in bytes: the record, its keys and what it was before.
+const RECORD_BYTES: usize = 2_048;
 
 /// What the lane, the publisher, the checkpoints and the views of a base share.
 pub(super) struct Shared {
@@ -196,6 +199,15 @@ impl Base {
         let permit = self.shared.budget.take(request.changes.len().saturating_mul(ROW_TEXT_BYTES))?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Attributes { request, reply, permit }).await?;
+        answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Changes what hangs on members, as one commit.
+    pub async fn change_records(&self, request: RecordsRequest) -> Result<RecordsReply, TableError> {
+        let bytes = request.changes.len().saturating_mul(RECORD_BYTES);
+        let permit = self.shared.budget.take(bytes)?;
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Records { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
 

@@ -20,12 +20,12 @@ use super::layer::Layer;
 use super::plan::{Doomed, Plan, Prepared};
 use super::publisher::{Answer, Planned, ToPublish};
 use super::{
-    AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, RowOutcome,
-    SettingsRequest, TableError, UpsertReply, WriteMode,
+    AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, RecordsReply,
+    RecordsRequest, RowOutcome, SettingsRequest, TableError, UpsertReply, WriteMode,
 };
 use crate::engine::MAX_BATCH_BYTES;
 use crate::model::limits::ATOMIC_MAX_ROWS;
-use crate::model::{Outcome, RowError, UpsertOptions};
+use crate::model::{Outcome, RecordCounts, RowError, UpsertOptions};
 use crate::schema::header::Header;
 use crate::table::store::BaseSummary;
 
@@ -63,6 +63,15 @@ pub enum Job {
         request: AttributesRequest,
         /// Where the answer goes.
         reply: Reply<AttributesReply>,
+        /// The bytes that it holds.
+        permit: Permit,
+    },
+    /// Changes of what hangs on members.
+    Records {
+        /// Which.
+        request: RecordsRequest,
+        /// Where the answer goes.
+        reply: Reply<RecordsReply>,
         /// The bytes that it holds.
         permit: Permit,
     },
@@ -129,6 +138,7 @@ impl Job {
             Self::Delete { request, .. } => request.deadline,
             Self::Edit { request, .. } => request.deadline,
             Self::Attributes { request, .. } => request.deadline,
+            Self::Records { request, .. } => request.deadline,
             Self::Settings { request, .. } => request.deadline,
         };
         deadline.is_some_and(|deadline| deadline <= now)
@@ -141,6 +151,7 @@ impl Job {
             Self::Delete { reply, .. } => drop(reply.send(Err(error))),
             Self::Edit { reply, .. } => drop(reply.send(Err(error))),
             Self::Attributes { reply, .. } => drop(reply.send(Err(error))),
+            Self::Records { reply, .. } => drop(reply.send(Err(error))),
             Self::Settings { reply, .. } => drop(reply.send(Err(error))),
         }
     }
@@ -150,7 +161,7 @@ impl Job {
         match self {
             Self::Upsert(job) => !job.is_sliced(),
             Self::Attributes { .. } => true,
-            Self::Delete { .. } | Self::Edit { .. } | Self::Settings { .. } => false,
+            Self::Delete { .. } | Self::Edit { .. } | Self::Records { .. } | Self::Settings { .. } => false,
         }
     }
 }
@@ -304,6 +315,9 @@ impl Lane {
                 }
                 rows
             }
+            Job::Records { request, reply, permit } => {
+                plan_records(plan, request, reply, permit, planned).await
+            }
             Job::Settings { request, reply } => {
                 let checked = match &request.schema {
                     Some(types) => plan.check_schema(types).await,
@@ -442,9 +456,9 @@ async fn plan_delete(
     let rows = request.rows.into_iter().map(Doomed::Row);
     let doomed: Vec<Doomed> = rows.chain(request.refs.into_iter().map(Doomed::Ref)).collect();
     match delete_all(plan, &doomed).await {
-        Ok(deleted) => {
+        Ok((deleted, records)) => {
             let revision = plan.end_request();
-            planned.answers.push(Answer::Delete(reply, DeleteReply { deleted, revision }, permit));
+            planned.answers.push(Answer::Delete(reply, DeleteReply { deleted, records, revision }, permit));
         }
         Err(error) => {
             planned.failure = Some(error.clone());
@@ -454,13 +468,36 @@ async fn plan_delete(
     doomed.len()
 }
 
-async fn delete_all(plan: &mut Plan<'_>, doomed: &[Doomed]) -> Result<u64, TableError> {
+async fn delete_all(plan: &mut Plan<'_>, doomed: &[Doomed]) -> Result<(u64, RecordCounts), TableError> {
     plan.prefetch_doomed(doomed).await?;
-    let mut deleted = 0;
+    let (mut deleted, mut records) = (0, RecordCounts::default());
     for member in doomed {
-        deleted += u64::from(plan.delete(member).await?);
+        if let Some(gone) = plan.delete(member).await? {
+            deleted += 1;
+            records.add(gone);
+        }
     }
-    Ok(deleted)
+    Ok((deleted, records))
+}
+
+async fn plan_records(
+    plan: &mut Plan<'_>,
+    request: RecordsRequest,
+    reply: Reply<RecordsReply>,
+    permit: Permit,
+    planned: &mut Planned,
+) -> usize {
+    match plan.change_records(&request.changes).await {
+        Ok(outcomes) => {
+            let revision = plan.end_request();
+            planned.answers.push(Answer::Records(reply, RecordsReply { outcomes, revision }, permit));
+        }
+        Err(error) => {
+            planned.failure = Some(error.clone());
+            drop(reply.send(Err(error)));
+        }
+    }
+    request.changes.len()
 }
 
 impl RowOutcome {

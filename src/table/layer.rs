@@ -7,6 +7,7 @@ use std::hash::BuildHasherDefault;
 use super::lookup::{LookupKind, PerLookup};
 use super::overlay::{Identity, Op, Overlay};
 use super::sets::SetChange;
+use crate::engine::{Key, Value};
 use crate::schema::block::Block;
 use crate::schema::commit::{LookupDelta, LookupOp};
 use crate::schema::header::Header;
@@ -27,6 +28,8 @@ pub struct Layer {
     pub growth: PerLookup<i64>,
     /// Moves into and out of sets, in order.
     pub sets: Vec<SetChange>,
+    /// Keys of what hangs on members: set, or removed.
+    pub records: HashMap<Key, Option<Value>>,
 }
 
 impl Layer {
@@ -38,6 +41,7 @@ impl Layer {
             overlays: PerLookup::default(),
             growth: PerLookup::default(),
             sets: Vec::new(),
+            records: HashMap::new(),
         }
     }
 

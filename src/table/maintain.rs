@@ -1,4 +1,5 @@
-//! Housekeeping: bases that nobody uses are closed, deleted ones are purged after their grace period, and commits leave
+//! Housekeeping: bases that nobody uses are closed, deleted ones are purged after their grace period, what hung on deleted members is
+//! purged, and commits leave
 //! the commit log after their retention (never before the stored indexes have them). When tokens were last used is written
 //! here too.
 
@@ -35,6 +36,7 @@ impl Table {
                 if purge_at.is_some_and(|at| at <= self.now().micros()) {
                     self.purge(base.number).await?;
                 } else {
+                    self.purge_records(base.number).await?;
                     self.drop_old_commits(base.number).await?;
                 }
             }
@@ -75,7 +77,7 @@ impl Table {
         Ok(())
     }
 
-    async fn delete_range(&self, range: KeyRange) -> Result<(), TableError> {
+    pub(super) async fn delete_range(&self, range: KeyRange) -> Result<(), TableError> {
         loop {
             let pairs = self.engine.scan(range.clone(), Direction::Forward, DELETE_AT_ONCE).await?;
             if pairs.is_empty() {

@@ -31,6 +31,7 @@ mod overlay;
 mod plan;
 mod published;
 mod publisher;
+mod purge;
 mod records;
 mod replay;
 mod request;
@@ -45,13 +46,15 @@ mod tokens;
 mod view;
 
 pub use crate::engine::{EngineError, backup};
+pub use crate::schema::record_key::RecordPlace;
 pub use audit::{AuditConfig, AuditReport, Damage, Finding, audit};
 pub use base::{Base, Pending};
 pub use error::TableError;
 pub use lookup::LookupKind;
 pub use request::{
     AttributesReply, AttributesRequest, Clock, DeleteReply, DeleteRequest, EditReply, EditRequest, EditWhat,
-    Edited, RowOutcome, SettingsRequest, UpsertReply, UpsertRequest, WriteMode,
+    Edited, RecordChange, RecordOutcome, RecordsReply, RecordsRequest, RowOutcome, SettingsRequest,
+    UpsertReply, UpsertRequest, Which, WriteMode,
 };
 pub use sets::{Chunk, SetField, Sets};
 pub use store::{BaseSummary, Table, TableConfig};

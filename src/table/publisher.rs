@@ -11,7 +11,7 @@ use super::budget::Permit;
 use super::lane::{Job, Reply};
 use super::layer::Layer;
 use super::store::BaseSummary;
-use super::{AttributesReply, DeleteReply, EditReply, TableError, UpsertReply};
+use super::{AttributesReply, DeleteReply, EditReply, RecordsReply, TableError, UpsertReply};
 use crate::engine::Append;
 
 /// With more overlay entries than this many times the mark at which a checkpoint starts, writes wait for it.
@@ -42,6 +42,8 @@ pub enum Answer {
     Edit(Reply<EditReply>, EditReply, Permit),
     /// To a change of attributes.
     Attributes(Reply<AttributesReply>, AttributesReply, Permit),
+    /// To changes of records.
+    Records(Reply<RecordsReply>, RecordsReply, Permit),
     /// To a change of settings.
     Settings(Reply<BaseSummary>, BaseSummary),
     /// To a request that the base as planned does not take.
@@ -53,6 +55,7 @@ impl Answer {
     pub fn rows(&self) -> usize {
         match self {
             Self::Upsert(_, reply, ..) => reply.outcomes.len(),
+            Self::Records(_, reply, _) => reply.outcomes.as_ref().map_or(1, Vec::len),
             Self::Attributes(..)
             | Self::Delete(..)
             | Self::Edit(..)
@@ -75,6 +78,9 @@ impl Answer {
                 drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))))
             }
             Self::Attributes(to, reply, _permit) => {
+                drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))))
+            }
+            Self::Records(to, reply, _permit) => {
                 drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))))
             }
             Self::Settings(to, reply) => drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone())))),

@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::MemberKey;
 use crate::model::schema::AttributeTypes;
 use crate::model::{
-    AttributePatch, BaseName, Edit, Member, MemberRow, Outcome, Ref, Refusal, Row, RowError, Status, Tier,
-    Timestamp, UpsertOptions,
+    AttributePatch, BaseName, Edit, ForeignText, Member, MemberRecord, MemberRow, Outcome, RecordCounts,
+    RecordFault, RecordKind, Ref, Refusal, Row, RowError, Status, Tier, Timestamp, UpsertOptions,
 };
 
 /// How a bulk upsert treats rows that cannot be applied.
@@ -130,6 +130,78 @@ pub struct DeleteRequest {
 pub struct DeleteReply {
     /// Members that existed and are gone.
     pub deleted: u64,
+    /// The records that went with them.
+    pub records: RecordCounts,
+    /// The base's revision after the request.
+    pub revision: u64,
+}
+
+/// Changes of what hangs on members: all of them are made, as one commit, or none.
+#[derive(Debug)]
+pub struct RecordsRequest {
+    /// What to change, in order. Up to [`crate::model::limits::INGEST_MAX_EVENTS`].
+    pub changes: Vec<RecordChange>,
+    /// A request that is still queued at this moment is not planned.
+    pub deadline: Option<Instant>,
+}
+
+/// A change of one record.
+#[derive(Debug)]
+pub enum RecordChange {
+    /// Makes it, or merges it into the one that has its name.
+    Save {
+        /// Its member.
+        row: Row,
+        /// The record; its times are those of the commit.
+        record: MemberRecord,
+    },
+    /// Adds stamps to a collection.
+    AddStamps {
+        /// Its member.
+        row: Row,
+        /// Which collection.
+        which: Which,
+        /// How many.
+        stamps: u64,
+    },
+    /// Removes it.
+    Delete {
+        /// Its member.
+        row: Row,
+        /// What kind it is.
+        kind: RecordKind,
+        /// Which one.
+        which: Which,
+    },
+}
+
+/// How a caller names a record of a member.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// By the id that the service gave.
+    Id(u128),
+    /// By the caller's own name.
+    Own(ForeignText),
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RecordOutcome {
+    /// It is new.
+    Created(MemberRecord),
+    /// It changed.
+    Updated(MemberRecord),
+    /// It was so already.
+    Unchanged(MemberRecord),
+    /// It is gone.
+    Deleted,
+}
+
+/// The answer to changes of records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordsReply {
+    /// One outcome per change, or every fault with the place of its change, and then nothing was written.
+    pub outcomes: Result<Vec<RecordOutcome>, Vec<(usize, RecordFault)>>,
     /// The base's revision after the request.
     pub revision: u64,
 }

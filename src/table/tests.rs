@@ -343,7 +343,14 @@ async fn run(steps: Vec<Step>) {
                 let refs: Vec<Ref> = refs.into_iter().map(ref_of).collect();
                 let expected = reference.delete(&rows, &refs);
                 let reply = subject.base.delete(DeleteRequest { rows, refs, deadline: None }).await.unwrap();
-                assert_eq!(reply, DeleteReply { deleted: expected, revision: reference.revision });
+                assert_eq!(
+                    reply,
+                    DeleteReply {
+                        deleted: expected,
+                        records: Default::default(),
+                        revision: reference.revision
+                    }
+                );
             }
             Step::Checkpoint => subject.base.checkpoint().await.unwrap(),
             Step::Reopen => {

@@ -1,6 +1,6 @@
 //! A base as of one revision.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tokio::sync::RwLockReadGuard;
 
@@ -12,8 +12,10 @@ use super::records::Record;
 use super::resolve::resolve;
 use super::sets::Sets;
 use super::store::BaseSummary;
-use crate::model::{Email, MatchKey, Member, Ref, Row, WorkerId};
-use crate::schema::member;
+use crate::engine::{Direction, Key, Value};
+use crate::model::{Email, MatchKey, Member, MemberRecord, RecordKind, Ref, Row, WorkerId};
+use crate::schema::record_key::{self, RecordPlace};
+use crate::schema::{member, member_record};
 
 /// What a member is looked for by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +137,51 @@ impl<'a> View<'a> {
         Ok(found)
     }
 
+    /// Up to `limit` records of one kind of a member, after (or, `backward`, before) the sequence `after`, with their
+    /// sequences; `None` if the row has no member.
+    pub async fn member_records(
+        &self,
+        row: Row,
+        kind: RecordKind,
+        after: Option<u64>,
+        backward: bool,
+        limit: usize,
+    ) -> Result<Option<Vec<(u64, MemberRecord)>>, TableError> {
+        if self.find(&[MemberKey::Row(row)]).await?.into_iter().flatten().next().is_none() {
+            return Ok(None);
+        }
+        let range = record_key::records_of(self.base.number(), row, kind, after, backward);
+        let direction = if backward { Direction::Backward } else { Direction::Forward };
+        let found = self.base.engine().scan(range, direction, limit).await?;
+        let records = read_records(found)?.into_iter();
+        Ok(Some(records.map(|(place, record)| (place.sequence, record)).collect()))
+    }
+
+    /// Up to `limit` stored records of all members after `after`, those of deleted members left out; and where to go on,
+    /// if there may be more.
+    pub async fn all_records(
+        &self,
+        after: Option<RecordPlace>,
+        limit: usize,
+    ) -> Result<(Vec<(RecordPlace, MemberRecord)>, Option<RecordPlace>), TableError> {
+        let range = record_key::records(self.base.number(), after);
+        let found = self.base.engine().scan(range, Direction::Forward, limit).await?;
+        let complete = found.len() < limit;
+        let mut records = read_records(found)?;
+        let next = records.last().map(|(place, _)| *place).filter(|_| !complete);
+        let mut rows: Vec<Row> = records.iter().map(|(place, _)| place.row).collect();
+        rows.dedup();
+        let stored = Stored::read(self.base.engine(), self.base.number(), rows.iter().copied()).await?;
+        let mut living = HashSet::new();
+        for row in rows {
+            if stored.record(row)?.is_some() {
+                living.insert(row);
+            }
+        }
+        records.retain(|(place, _)| living.contains(&place.row));
+        Ok((records, next))
+    }
+
     /// The members at `rows`, in the same order; rows without a member are left out.
     pub async fn members(&self, rows: &[Row]) -> Result<Vec<(Row, Member)>, TableError> {
         let stored = Stored::read(self.base.engine(), self.base.number(), rows.iter().copied()).await?;
@@ -146,6 +193,17 @@ impl<'a> View<'a> {
         }
         Ok(members)
     }
+}
+
+fn read_records(found: Vec<(Key, Value)>) -> Result<Vec<(RecordPlace, MemberRecord)>, TableError> {
+    let mut records = Vec::with_capacity(found.len());
+    for (key, value) in found {
+        let place = record_key::record_place(&key);
+        let place =
+            place.ok_or_else(|| TableError::Damaged("the key of a record cannot be read".to_owned()))?;
+        records.push((place, member_record::decode(place.kind, &value)?));
+    }
+    Ok(records)
 }
 
 /// Whether `member` has the value that it was looked for by: a hit in a lookup is only a hash.

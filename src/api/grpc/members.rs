@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::auth::enter;
 use super::convert::member::ToWire;
-use super::convert::{list, value};
+use super::convert::{list, record, value};
 use super::v1::member_service_server::MemberService;
 use super::{check_request_id, deadline, edit, export, import, reply, upsert, v1};
 use crate::api::error;
@@ -183,7 +183,11 @@ impl MemberService for Members {
         check_request_id(request.request_id)?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let deleted = directory.bulk_delete(base, &request.member_ids, request.refs, deadline).await?;
-        Ok(reply(v1::BulkDeleteMembersResponse { deleted: deleted.deleted, revision: deleted.revision }))
+        Ok(reply(v1::BulkDeleteMembersResponse {
+            deleted: deleted.deleted,
+            revision: deleted.revision,
+            records: Some(record::counts(deleted.records)),
+        }))
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod fuzz;
 mod import;
 mod member_bases;
 mod members;
+mod records;
 mod upsert;
 pub mod v1;
 
@@ -33,6 +34,7 @@ use self::v1::attribute_service_server::AttributeServiceServer;
 use self::v1::backup_service_server::BackupServiceServer;
 use self::v1::member_base_service_server::MemberBaseServiceServer;
 use self::v1::member_service_server::MemberServiceServer;
+use self::v1::record_service_server::RecordServiceServer;
 use crate::directory::Gate;
 use crate::model::{RequestId, Violations};
 
@@ -76,8 +78,17 @@ pub fn routes(gate: &Gate, stopping: &CancellationToken) -> Authenticated<Routes
             .accept_compressed(CompressionEncoding::Zstd)
             .send_compressed(CompressionEncoding::Gzip)
             .send_compressed(CompressionEncoding::Zstd);
+    let records =
+        RecordServiceServer::new(records::Records { gate: gate.clone(), stopping: stopping.clone() })
+            .max_decoding_message_size(MESSAGE_MAX_BYTES)
+            .max_encoding_message_size(MESSAGE_MAX_BYTES)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Zstd)
+            .send_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Zstd);
     let inner = Routes::new(member_bases)
         .add_service(members)
+        .add_service(records)
         .add_service(api_tokens)
         .add_service(attributes)
         .add_service(backups)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::blocks::{self, Seen};
 use super::sets::Recount;
-use super::{Audit, Damage, commits, lookups, sets};
+use super::{Audit, Damage, commits, lookups, records, sets};
 use crate::engine::{Direction, Value};
 use crate::model::{BaseNumber, Member, Status, StatusCounts};
 use crate::schema::header::Header;
@@ -98,6 +98,7 @@ async fn check(
     sets::load(audit, &mut state).await?;
     commits::check(audit, &mut state).await?;
     let keys = check_records(audit, &mut state, hashes).await?;
+    records::check(audit, &state).await?;
     if let Some(hashes) = hashes {
         lookups::check(audit, &state, hashes, keys).await?;
     }

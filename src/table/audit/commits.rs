@@ -139,7 +139,7 @@ impl Log {
         match change {
             Change::Created => self.created += 1,
             Change::Deleted => self.deleted += 1,
-            Change::Updated | Change::Reactivated | Change::Base => {}
+            Change::Updated | Change::Reactivated | Change::Base | Change::Records => {}
         }
     }
 
@@ -182,7 +182,7 @@ fn judge(header: &Header, revision: u64, change: &RowChange<'_>) -> Option<Damag
         return Some(Damage::CommitRow { revision, row: change.row.0, next_row: header.next_row });
     }
     let fits = match (change.change, change.before) {
-        (Change::Created, before) => before.is_none(),
+        (Change::Created | Change::Records, before) => before.is_none(),
         (_, None) => false,
         (Change::Base, Some(before)) => {
             Header::decode(before).is_ok_and(|before| follows(before.revision, revision))

@@ -288,6 +288,40 @@ pub enum Damage {
         /// The commit.
         revision: u64,
     },
+    /// Records of a member that is gone, and no mark that they are to be purged.
+    #[error(
+        "there are records of row {row}, which has no member, and nothing says that they are to be purged"
+    )]
+    RecordsWithoutMember {
+        /// The row.
+        row: u64,
+    },
+    /// The records of a member that is there are marked to be purged.
+    #[error("the records of row {row} are to be purged, and it has a member")]
+    PurgeOfMember {
+        /// The row.
+        row: u64,
+    },
+    /// A name of a record is missing, or leads elsewhere.
+    #[error("a name of the record {sequence} of row {row} does not lead to it")]
+    RecordName {
+        /// The row.
+        row: u64,
+        /// The record's sequence.
+        sequence: u64,
+    },
+    /// A name that leads to no record.
+    #[error("key {key} leads to no record")]
+    RecordNameSurplus {
+        /// The key.
+        key: String,
+    },
+    /// The counts of a member's records differ from a recount.
+    #[error("the records of row {row} are not as many as its counts say")]
+    RecordCount {
+        /// The row.
+        row: u64,
+    },
     /// A log that goes back to the first commit does not add up to what the header says.
     #[error(
         "the commit log made {created} members and deleted {deleted}; the header handed out {next_row} rows and counts {total} members"

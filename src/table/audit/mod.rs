@@ -7,6 +7,8 @@
 //! | counters | the header's numbers against a recount |
 //! | sets | against the records, both ways, chunk by chunk (`sets`) |
 //! | lookups | against the records, both ways, a range of buckets at a time; order, place and number of entries; no key held twice (`lookups`) |
+//! | records of members | against members, names and counts, both ways (`records`) |
+//! | tokens | readable (`keys`) |
 //! | commit log | no gap, parts complete, times and images before in order, in line with the header (`commits`) |
 //!
 //! What is compared is what a base that opens would see: the stored indexes with the commits after their watermark on top.
@@ -21,6 +23,7 @@ mod commits;
 mod finding;
 mod keys;
 mod lookups;
+mod records;
 mod sets;
 #[cfg(test)]
 pub(super) mod tests;

@@ -5,23 +5,30 @@ use std::sync::Arc;
 use super::*;
 use crate::engine::memory::MemoryEngine;
 use crate::engine::{Batch, Direction, Key, KeyRange, Value};
+use crate::model::record::{Transaction, samples};
 use crate::model::schema::{AttributeSchema, AttributeType};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenId};
 use crate::model::{
-    AttributePatch, AttributeValue, BaseName, BaseNumber, BaseSettings, Change, Email, MemberPatch,
-    MemberRow, Ref, Row, Status, Tier, UpsertOptions, WorkerId,
+    AttributePatch, AttributeValue, BaseName, BaseNumber, BaseSettings, Change, Email, ForeignText,
+    MemberPatch, MemberRecord, MemberRow, RecordKind, Ref, Row, Status, Tier, UpsertOptions, WorkerId,
 };
 use crate::schema::block::Block;
 use crate::schema::bucket::{self, Entry, Width};
 use crate::schema::commit::{self, CommitPart, CommitWriter};
 use crate::schema::header::Header;
 use crate::schema::index::{IndexState, decode_chunk, encode_chunk};
+use crate::schema::record_key::{self, RecordName, RecordPlace};
 use crate::schema::{key, member, meta, token};
 use crate::table::lookup::LookupKind;
 use crate::table::sets::SetField;
-use crate::table::{DeleteRequest, SettingsRequest, Table, TableConfig, UpsertRequest, WriteMode};
+use crate::table::{
+    DeleteRequest, RecordChange, RecordsRequest, SettingsRequest, Table, TableConfig, UpsertRequest,
+    WriteMode,
+};
 
 const BASE: BaseNumber = BaseNumber(1);
+/// A place at which no record is.
+const LOST: RecordPlace = RecordPlace { row: Row(61), kind: RecordKind::Clip, sequence: 9 };
 /// Enough for several ranges of buckets in small stores.
 const FEW: u64 = 100;
 
@@ -119,6 +126,21 @@ impl Store {
             SettingsRequest { name: Some(BaseName::parse("renamed").unwrap()), ..SettingsRequest::default() };
         base.change_settings(renamed).await.unwrap();
         store.upsert(BASE, 190..230).await;
+        let save = |row, record| RecordChange::Save { row: Row(row), record };
+        let mut changes = Vec::new();
+        for row in [50, 60] {
+            let transaction = Transaction {
+                external_id: ForeignText::parse(format!("tx {row}")).unwrap(),
+                ..samples::transaction()
+            };
+            changes.extend([
+                save(row, MemberRecord::Clip(samples::clip().into())),
+                save(row, MemberRecord::StampCollection(samples::stamps().into())),
+                save(row, MemberRecord::Transaction(transaction.into())),
+            ]);
+        }
+        let reply = base.change_records(RecordsRequest { changes, deadline: None }).await.unwrap();
+        assert_eq!(reply.outcomes.unwrap().len(), 6);
         base.delete(DeleteRequest { rows: vec![Row(50)], refs: Vec::new(), deadline: None }).await.unwrap();
         store
     }
@@ -178,7 +200,7 @@ async fn a_sound_store_is_counted_and_nothing_is_found() {
     let store = Store::new().await;
     let report = report(&store.engine).await;
     assert!(report.is_sound(), "{:#?}", report.findings);
-    assert_eq!((report.bases, report.members, report.commits, report.past_grace), (2, 174, 6, 0));
+    assert_eq!((report.bases, report.members, report.commits, report.past_grace), (2, 174, 7, 0));
     // Each has a ref and an e-mail address, every third of those that were made a worker id.
     assert!((2 * 174 + 50..2 * 174 + 70).contains(&report.entries), "{}", report.entries);
     assert!(
@@ -198,8 +220,12 @@ async fn the_loss_of_any_key_is_found() {
     for (key, _) in store.all().await {
         let found = store.found_with(key.clone(), None).await;
         // Old commits that the indexes have may go, the first of them; and when a token was used need not be known. (The
-        // loss of a header is not seen when nothing else of its base is left, as after a purge; there is none here.)
-        let may_go = key == key::commit(BASE, 1, 0) || key == key::token_use(2);
+        // loss of a header is not seen when nothing else of its base is left, as after a purge; there is none here.) What hangs on
+        // a deleted member goes piece by piece.
+        let doomed = record_key::record_place(&key).is_some_and(|place| place.row == Row(50))
+            || record_key::record_name_parts(&key).is_some_and(|(row, _)| row == Row(50))
+            || key == record_key::transaction(BASE, "tx 50");
+        let may_go = key == key::commit(BASE, 1, 0) || key == key::token_use(2) || doomed;
         assert_eq!(found.is_empty(), may_go, "{}: {found:#?}", finding::hex(&key));
     }
 }
@@ -226,6 +252,7 @@ async fn keys_that_belong_to_nothing_are_found() {
         vec![0x11, 1],
         vec![0x20],
         vec![0x22],
+        vec![0x27],
         vec![0x31, 0, 0],
         vec![0x40, 1],
         vec![0xff; 20],
@@ -234,6 +261,11 @@ async fn keys_that_belong_to_nothing_are_found() {
         long(key::commit(BASE, 2, 0)),
         long(key::index(BASE)),
         long(key::bucket(BASE, 0, 0)),
+        long(record_key::record(BASE, LOST)),
+        long(record_key::record_counts(BASE, Row(60))),
+        long(record_key::record_purge(BASE, Row(50))),
+        long(key::token(1)),
+        long(key::token_use(1)),
         key::bucket(BASE, 3, 0),
         key::set(BASE, 2, "x", 0),
         vec![0x32, 0, 0, 0, 1, 0],
@@ -246,6 +278,11 @@ async fn keys_that_belong_to_nothing_are_found() {
     for (table, key) in [
         ("blocks", key::block(nobody, 0, 0)),
         ("commits", key::commit(nobody, 1, 0)),
+        ("records of members", record_key::record(nobody, LOST)),
+        ("names of records", record_key::record_name(nobody, Row(0), RecordKind::Clip, RecordName::Id(1))),
+        ("external ids of transactions", record_key::transaction(nobody, "x")),
+        ("counts of records", record_key::record_counts(nobody, Row(0))),
+        ("records to purge", record_key::record_purge(nobody, Row(0))),
         ("index states", key::index(nobody)),
         ("buckets", key::bucket(nobody, 0, 0)),
         ("set chunks", key::set(nobody, 0, "active", 0)),
@@ -282,14 +319,14 @@ async fn headers_that_do_not_fit_are_found() {
     found!(changed(&|h| h.next_row -= 1).await, Damage::RowNotHandedOut { row, .. } if *row + 1 == sound.next_row);
     found!(changed(&|h| h.next_row -= 1).await, Damage::CommitRow { .. });
     found!(changed(&|h| h.next_row += 1).await, Damage::LogSum { .. });
-    found!(changed(&|h| h.revision -= 1).await, Damage::CommitSurplus { revision: 5, last: 4 });
+    found!(changed(&|h| h.revision -= 1).await, Damage::CommitSurplus { revision: 6, last: 5 });
     found!(changed(&|h| h.revision = 1).await, Damage::Watermark { watermark: 2, last: 1 });
     found!(changed(&|h| h.revision = 1).await, Damage::MemberRevision { revision: 4, .. });
-    found!(changed(&|h| h.revision += 2).await, Damage::CommitsMissing { from: 6, to: 7 });
+    found!(changed(&|h| h.revision += 2).await, Damage::CommitsMissing { from: 7, to: 8 });
     found!(changed(&|h| h.committed_at = Timestamp::from_micros(999)).await, Damage::MemberTimes { .. });
     found!(
         changed(&|h| h.committed_at = Timestamp::from_micros(1_001)).await,
-        Damage::CommitTime { revision: 5 }
+        Damage::CommitTime { revision: 6 }
     );
 }
 
@@ -378,7 +415,7 @@ async fn lookups_that_differ_from_the_records_are_found_both_ways() {
     index.watermark = 9;
     found!(
         store.found_with(key::index(BASE), Some(index.encode())).await,
-        Damage::Watermark { watermark: 9, last: 5 }
+        Damage::Watermark { watermark: 9, last: 6 }
     );
     index.lookups[1].buckets = u32::MAX;
     found!(store.found_with(key::index(BASE), Some(index.encode())).await, Damage::LookupMisses { .. });
@@ -388,7 +425,7 @@ async fn lookups_that_differ_from_the_records_are_found_both_ways() {
 async fn a_commit_log_with_gaps_or_strangers_is_found() {
     let store = Store::new().await;
     found!(store.found_with(key::commit(BASE, 4, 0), None).await, Damage::CommitsMissing { from: 4, to: 4 });
-    found!(store.found_with(key::commit(BASE, 5, 0), None).await, Damage::CommitsMissing { from: 5, to: 5 });
+    found!(store.found_with(key::commit(BASE, 6, 0), None).await, Damage::CommitsMissing { from: 6, to: 6 });
     found!(
         store
             .found_with(
@@ -396,18 +433,18 @@ async fn a_commit_log_with_gaps_or_strangers_is_found() {
                 Some(CommitWriter::new(Timestamp::from_micros(1_000)).finish().remove(0))
             )
             .await,
-        Damage::CommitSurplus { revision: 9, last: 5 }
+        Damage::CommitSurplus { revision: 9, last: 6 }
     );
-    let last = store.get(key::commit(BASE, 5, 0)).await.to_vec();
+    let last = store.get(key::commit(BASE, 6, 0)).await.to_vec();
     found!(
-        store.found_with(key::commit(BASE, 5, 1), Some(last.clone())).await,
-        Damage::CommitParts { revision: 5, part: 1 }
+        store.found_with(key::commit(BASE, 6, 1), Some(last.clone())).await,
+        Damage::CommitParts { revision: 6, part: 1 }
     );
     let mut open = last.clone();
     open[1] = 0;
     found!(
-        store.found_with(key::commit(BASE, 5, 0), Some(open)).await,
-        Damage::CommitParts { revision: 5, part: 0 }
+        store.found_with(key::commit(BASE, 6, 0), Some(open)).await,
+        Damage::CommitParts { revision: 6, part: 0 }
     );
     let written = |time, row, change, before: Option<&[u8]>| {
         let mut commit = CommitWriter::new(Timestamp::from_micros(time));
@@ -416,24 +453,24 @@ async fn a_commit_log_with_gaps_or_strangers_is_found() {
     };
     let mut part = CommitPart::open(&last).unwrap();
     let before = part.next_change().unwrap().unwrap().before.unwrap();
-    let replaced = async |bytes: Vec<u8>| store.found_with(key::commit(BASE, 5, 0), Some(bytes)).await;
+    let replaced = async |bytes: Vec<u8>| store.found_with(key::commit(BASE, 6, 0), Some(bytes)).await;
     let deleted = commit::Change::Deleted;
-    found!(replaced(written(5, 50, deleted, Some(before))).await, Damage::CommitTime { revision: 5 });
-    found!(replaced(written(2_000, 50, deleted, Some(before))).await, Damage::CommitTime { revision: 5 });
+    found!(replaced(written(5, 50, deleted, Some(before))).await, Damage::CommitTime { revision: 6 });
+    found!(replaced(written(2_000, 50, deleted, Some(before))).await, Damage::CommitTime { revision: 6 });
     found!(
         replaced(written(1_000, 999, deleted, Some(before))).await,
-        Damage::CommitRow { revision: 5, row: 999, .. }
+        Damage::CommitRow { revision: 6, row: 999, .. }
     );
-    found!(replaced(written(1_000, 50, deleted, None)).await, Damage::CommitBefore { revision: 5 });
+    found!(replaced(written(1_000, 50, deleted, None)).await, Damage::CommitBefore { revision: 6 });
     let mut later = member::decode(before).unwrap();
-    later.revision = 6;
+    later.revision = 7;
     found!(
         replaced(written(1_000, 50, deleted, Some(&member::encode(&later)))).await,
-        Damage::CommitBefore { revision: 5 }
+        Damage::CommitBefore { revision: 6 }
     );
     found!(
         replaced(written(1_000, 0, commit::Change::Base, Some(&store.header().await.encode()))).await,
-        Damage::CommitBefore { revision: 5 }
+        Damage::CommitBefore { revision: 6 }
     );
 }
 
@@ -457,4 +494,29 @@ async fn a_deleted_base_is_left_out_once_it_may_be_half_purged_and_findings_are_
     assert!(early.findings.iter().all(|finding| finding.base == Some(BASE)));
     let expected = format!("memberbase {}: the set status =", store.table.sealer().base_id(BASE));
     assert!(early.findings[0].to_string().starts_with(&expected), "{}", early.findings[0]);
+}
+
+#[tokio::test]
+async fn records_that_do_not_fit_are_found() {
+    let store = Store::new().await;
+    // A record that was forgotten when its member was purged.
+    let mark = record_key::record_purge(BASE, Row(50));
+    found!(store.found_with(mark, None).await, Damage::RecordsWithoutMember { row: 50 });
+    let counts = store.get(record_key::record_counts(BASE, Row(60))).await.to_vec();
+    found!(
+        store.found_with(record_key::record_purge(BASE, Row(60)), Some(counts.clone())).await,
+        Damage::PurgeOfMember { row: 60 }
+    );
+    found!(
+        store.found_with(record_key::record_counts(BASE, Row(61)), Some(counts)).await,
+        Damage::RecordCount { row: 61 }
+    );
+    let name = record_key::transaction(BASE, "tx 60");
+    found!(store.found_with(name.clone(), None).await, Damage::RecordName { row: 60, .. });
+    let lost = crate::schema::member_record::encode_place(LOST.row, LOST.sequence);
+    found!(store.found_with(name.clone(), Some(lost.clone())).await, Damage::RecordName { row: 60, .. });
+    found!(
+        store.found_with(record_key::transaction(BASE, "other"), Some(lost)).await,
+        Damage::RecordNameSurplus { .. }
+    );
 }

@@ -2,7 +2,7 @@
 
 use super::keys::{lookup_deltas, set_changes};
 use super::{Plan, Stop};
-use crate::model::{MatchKey, Ref, Row};
+use crate::model::{MatchKey, RecordCounts, Ref, Row};
 use crate::schema::block::place;
 use crate::schema::commit::Change;
 use crate::table::TableError;
@@ -23,33 +23,36 @@ impl Plan<'_> {
     pub async fn prefetch_doomed(&mut self, doomed: &[Doomed]) -> Result<(), TableError> {
         let wanted: Vec<Wanted> = doomed.iter().filter_map(|doomed| self.wanted(doomed)).collect();
         self.fetch_hashes(&wanted).await?;
-        let mut blocks: Vec<u64> = Vec::new();
+        let mut rows: Vec<Row> = Vec::new();
         for doomed in doomed {
             match doomed {
-                Doomed::Row(row) => blocks.push(place(*row).0),
+                Doomed::Row(row) => rows.push(*row),
                 Doomed::Ref(_) => {
                     let known = self.wanted(doomed).and_then(|wanted| self.resolved.get(&wanted));
-                    blocks.extend(known.into_iter().flatten().map(|(row, _)| place(Row(*row)).0));
+                    rows.extend(known.into_iter().flatten().map(|(row, _)| Row(*row)));
                 }
             }
         }
+        let mut blocks: Vec<u64> = rows.iter().map(|row| place(*row).0).collect();
         blocks.sort_unstable();
         blocks.dedup();
+        self.prefetch_counts(rows.into_iter()).await?;
         self.fetch_blocks(&blocks).await
     }
 
-    /// Deletes one member; whether there was one.
-    pub async fn delete(&mut self, doomed: &Doomed) -> Result<bool, TableError> {
+    /// Deletes one member with what hangs on it, and says what that was; `None` if there was no such member.
+    pub async fn delete(&mut self, doomed: &Doomed) -> Result<Option<RecordCounts>, TableError> {
         loop {
             match self.try_delete(doomed) {
-                Ok(deleted) => return Ok(deleted),
+                Ok(Some(row)) => return self.doom_records(row).await.map(Some),
+                Ok(None) => return Ok(None),
                 Err(Stop::Need(need)) => self.fetch(need).await?,
                 Err(Stop::Failed(error)) => return Err(error),
             }
         }
     }
 
-    fn try_delete(&mut self, doomed: &Doomed) -> Result<bool, Stop> {
+    fn try_delete(&mut self, doomed: &Doomed) -> Result<Option<Row>, Stop> {
         let found = match doomed {
             Doomed::Row(row) => self.member(*row)?.map(|(member, record)| (*row, member, record)),
             Doomed::Ref(value) => match self.wanted(doomed) {
@@ -57,7 +60,7 @@ impl Plan<'_> {
                 None => None,
             },
         };
-        let Some((row, member, record)) = found else { return Ok(false) };
+        let Some((row, member, record)) = found else { return Ok(None) };
         let (number, _) = place(row);
         self.ensure_block(number, false)?;
         let lookups = lookup_deltas(&self.shared.hashes, Some(&member), None, 0);
@@ -65,7 +68,7 @@ impl Plan<'_> {
         self.set_record(row, None);
         self.note(row, Change::Deleted, Some(&record), &lookups, sets);
         *self.layer.header.counts.get_mut(member.status) -= 1;
-        Ok(true)
+        Ok(Some(row))
     }
 
     fn wanted(&self, doomed: &Doomed) -> Option<Wanted> {

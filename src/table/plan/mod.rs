@@ -13,6 +13,7 @@ mod attributes;
 mod delete;
 mod edit;
 mod keys;
+mod member_records;
 mod prepare;
 mod settings;
 mod upsert;
@@ -24,6 +25,7 @@ use bytes::Bytes;
 
 pub use self::delete::Doomed;
 pub use self::keys::{hash_of, set_changes};
+pub use self::member_records::names as record_names;
 pub use self::prepare::{Prepared, prepare};
 
 use super::TableError;
@@ -35,7 +37,7 @@ use super::overlay::Op;
 use super::published::Published;
 use super::resolve::{Wanted, resolve};
 use super::sets::SetChange;
-use crate::engine::Batch;
+use crate::engine::{Batch, Key, Value};
 use crate::model::{Member, Row, Timestamp};
 use crate::schema::block::{Block, place};
 use crate::schema::commit::{Change, CommitWriter, LookupDelta, SetDelta};
@@ -59,6 +61,10 @@ pub struct Plan<'a> {
     now: Timestamp,
     resolved: HashMap<Wanted, Candidates>,
     fetched: Blocks,
+    /// Keys of what hangs on members, as published or in flight.
+    fetched_records: HashMap<Key, Option<Value>>,
+    /// Whether any member has published records, once that was looked at.
+    has_records: Option<bool>,
     touched_bytes: usize,
 }
 
@@ -101,6 +107,8 @@ impl<'a> Plan<'a> {
             now,
             resolved: HashMap::new(),
             fetched: Blocks::default(),
+            fetched_records: HashMap::new(),
+            has_records: None,
             touched_bytes: 0,
         }
     }
@@ -291,6 +299,12 @@ impl<'a> Plan<'a> {
             block.parts = kept.into_iter().filter(|first| *first != 0).collect();
             for (first, bytes) in parts {
                 batch.put(key::block(base, *number, first), bytes);
+            }
+        }
+        for (key, value) in &self.layer.records {
+            match value {
+                Some(value) => batch.put(key.clone(), value.clone()),
+                None => batch.delete(key.clone()),
             }
         }
         Some((batch, self.layer))

@@ -72,3 +72,38 @@ async fn an_export_that_fails_leaves_no_file() {
     assert!(!out.exists());
     world.export("staff", &world.path("no/such/folder.csv"), &[]).await.expect(74);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_exported_line_by_line_with_their_kind_and_member() {
+    use memberbase::api::grpc::v1;
+    use memberbase::api::grpc::v1::record_service_client::RecordServiceClient;
+    let world = world().await;
+    let member_id = world.get("staff", "a").await["id"].as_str().unwrap().to_owned();
+    let mut records = RecordServiceClient::connect(world.url.clone()).await.unwrap();
+    let creative_id = "dc_1".to_owned();
+    let content = prost_types::Struct { fields: [("n".to_owned(), crate::harness::number(5.0))].into() };
+    let clip = v1::SaveClipRequest {
+        member_id: member_id.clone(),
+        creative_id,
+        deal_creative_content: Some(content),
+        ..Default::default()
+    };
+    records.save_clip(clip).await.unwrap();
+    let collection = v1::CreateStampCollectionRequest {
+        member_id: member_id.clone(),
+        loyalty_program_id: "lp_1".into(),
+        external_id: "sc_1".into(),
+        ..Default::default()
+    };
+    records.create_stamp_collection(collection).await.unwrap();
+    let out = world.path("records.ndjson");
+    world.export("staff", &out, &["--records"]).await.expect(0);
+    let text = std::fs::read_to_string(&out).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!((&lines[0]["kind"], &lines[1]["kind"]), (&"clip".into(), &"stamp_collection".into()));
+    assert!(lines.iter().all(|line| line["member_id"] == member_id.as_str()));
+    assert_eq!(lines[0]["deal_creative_content"].to_string(), r#"{"n":5}"#);
+    assert!(lines[0].get("redeemed_at").is_none());
+    world.export("staff", &out, &["--records", "--format", "csv"]).await.expect(64);
+}

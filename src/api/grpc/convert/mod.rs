@@ -4,6 +4,7 @@ pub mod base;
 pub mod input;
 pub mod list;
 pub mod member;
+pub mod record;
 pub mod value;
 
 use crate::model::{Reason, Rule, Timestamp};

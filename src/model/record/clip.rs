@@ -1,0 +1,116 @@
+//! Clips: deals that a member saved.
+
+use super::{ForeignText, random_id};
+use crate::model::error::Reason;
+use crate::model::limits::CREATIVE_CONTENT_MAX_BYTES;
+use crate::model::time::Timestamp;
+use crate::model::violation::{Fault, Rule};
+
+random_id!(
+    /// The id of a clip: `dclip_` and 26 characters.
+    ClipId, "dclip_"
+);
+
+/// A deal that a member saved, once per creative.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clip {
+    /// Its id.
+    pub id: ClipId,
+    /// The creative that the member saw; unique among the member's clips.
+    pub creative_id: ForeignText,
+    /// What the caller told of it.
+    pub details: ClipDetails,
+    /// When it was saved first.
+    pub created_at: Timestamp,
+    /// When its details last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What a caller may tell of a clip.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClipDetails {
+    /// The deal behind the creative.
+    pub deal_id: Option<ForeignText>,
+    /// The variant that the member was shown.
+    pub variant_id: Option<ForeignText>,
+    /// How the creative is shown, such as `banner`.
+    pub format: Option<ForeignText>,
+    /// What the creative shows.
+    pub content: Option<JsonObject>,
+    /// When the deal was redeemed.
+    pub redeemed_at: Option<Timestamp>,
+}
+
+impl Clip {
+    /// The clip after another save, which may say more about it.
+    pub(super) fn merge(&self, repeat: &Self) -> Self {
+        let (old, new) = (&self.details, &repeat.details);
+        let details = ClipDetails {
+            deal_id: new.deal_id.as_ref().or(old.deal_id.as_ref()).cloned(),
+            variant_id: new.variant_id.as_ref().or(old.variant_id.as_ref()).cloned(),
+            format: new.format.as_ref().or(old.format.as_ref()).cloned(),
+            content: new.content.as_ref().or(old.content.as_ref()).cloned(),
+            redeemed_at: new.redeemed_at.or(old.redeemed_at),
+        };
+        Self { details, ..self.clone() }
+    }
+}
+
+/// A JSON object of a limited size, kept as text without needless spaces, its fields in the order of their names.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JsonObject(String);
+
+impl JsonObject {
+    /// The object that this text is.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
+            .map_err(|_| Rule::must_be(Reason::FieldInvalid, "a JSON object, nested at most 127 levels"))?;
+        let written = serde_json::Value::Object(object).to_string();
+        if written.len() > CREATIVE_CONTENT_MAX_BYTES {
+            let fault = Fault::TooManyBytes { limit: CREATIVE_CONTENT_MAX_BYTES, actual: written.len() };
+            return Err(Rule::new(Reason::FieldInvalid, fault));
+        }
+        Ok(Self(written))
+    }
+
+    /// An object that was parsed before it was stored.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for JsonObject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "JsonObject({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_objects_of_a_limited_size_are_content() {
+        assert_eq!(
+            JsonObject::parse(" { \"b\": [1, 2.5], \"a\": null } ").unwrap().as_str(),
+            r#"{"a":null,"b":[1,2.5]}"#
+        );
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(200), "]".repeat(200));
+        let large = format!("{{\"a\":\"{}\"}}", "x".repeat(CREATIVE_CONTENT_MAX_BYTES));
+        for text in ["", "[]", "1", "null", "{", "{\"a\":1e400}", "{} {}", &deep, &large] {
+            assert_eq!(JsonObject::parse(text).unwrap_err().reason(), Reason::FieldInvalid);
+        }
+    }
+
+    #[test]
+    fn an_id_comes_back() {
+        let id = ClipId(7);
+        assert!(id.to_string().starts_with("dclip_"));
+        assert_eq!(ClipId::parse(&id.to_string()), Ok(id));
+    }
+}
