@@ -179,6 +179,7 @@ pub fn metadata(error: &Error) -> HashMap<String, String> {
         | Error::NotDeleted
         | Error::TooManyTiers
         | Error::MemberNotFound
+        | Error::RateLimited { .. }
         | Error::Overloaded
         | Error::CommitUnknown { .. }
         | Error::StorageFailed { .. }

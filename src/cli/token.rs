@@ -40,6 +40,12 @@ struct CreateArgs {
     /// Whether the token shows bank details and dates of birth [default: true for write and admin, false for read]
     #[arg(long, value_name = "BOOLEAN")]
     pii: Option<bool>,
+    /// Requests that the token is good for per second, on average [default: no limit]
+    #[arg(long, value_name = "NUMBER")]
+    requests_per_second: Option<u32>,
+    /// Rows, keys and events that bulk calls with the token may send per second, on average [default: no limit]
+    #[arg(long, value_name = "NUMBER")]
+    rows_per_second: Option<u32>,
 }
 
 /// Runs one of the actions.
@@ -57,6 +63,8 @@ async fn create(args: CreateArgs) -> Result<ExitCode, Error> {
         expires_at: args.expires_at,
         member_base_id: args.base,
         pii: args.pii,
+        requests_per_second: args.requests_per_second,
+        rows_per_second: args.rows_per_second,
     };
     let created = server::create_token(&config, wanted).await?;
     println!("created {}; its secret, which is never shown again:", created.token.id);

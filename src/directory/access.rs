@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::error::RateLimit;
 use super::{Directory, Error};
 use crate::model::token::{AccessLevel, SecretHash};
 use crate::model::{BaseNumber, CursorKey, Filter, Member, Sealer, Timestamp};
@@ -110,6 +111,7 @@ impl Gate {
         let token = self.table.tokens().find(&SecretHash::of(secret)).ok_or(TokenFault::Invalid)?;
         let now = self.table.now();
         check_token(&token, now)?;
+        token.take_request(now).map_err(|wait| Error::limited(RateLimit::Requests, wait))?;
         token.used(now);
         Ok(Caller(Identity::Holder(token)))
     }
@@ -166,6 +168,13 @@ impl Guarded {
     pub fn check_base(&self, needs: AccessLevel, number: BaseNumber) -> Result<(), Error> {
         self.check(needs)?;
         if self.sees_base(number) { Ok(()) } else { Err(Lacking::Base.into()) }
+    }
+
+    /// Takes rows from what the caller's token may write per second.
+    pub fn take_rows(&self, rows: usize) -> Result<(), Error> {
+        let Some(token) = self.caller.token() else { return Ok(()) };
+        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+        token.take_rows(rows, self.table.now()).map_err(|wait| Error::limited(RateLimit::Rows, wait))
     }
 
     /// Whether the caller's token is good for this memberbase.

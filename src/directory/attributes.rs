@@ -97,6 +97,7 @@ impl Directory {
         }
         let changes = faults.finish(changes)?;
         let open = self.guarded.base(AccessLevel::Write, base).await?;
+        self.guarded.take_rows(changes.len())?;
         drop(view(&open, None).await?);
         let places: Vec<usize> = changes.values().map(|(index, _)| *index).collect();
         let changes = changes.into_iter().map(|(row, (_, patch))| (row, patch)).collect();

@@ -32,6 +32,7 @@ impl Directory {
             return Err(Error::AtomicRows { rows, max_rows: ATOMIC_MAX_ROWS });
         }
         let base = self.guarded.base(AccessLevel::Write, number).await?;
+        self.guarded.take_rows(rows)?;
         if rows == 0 {
             let revision = view(&base, None).await?.revision();
             return Ok(UpsertReply { outcomes: Vec::new(), revision });
@@ -61,6 +62,7 @@ impl Directory {
         mut request: UpsertRequest,
     ) -> Result<PendingUpsert, Error> {
         let base = self.guarded.base(AccessLevel::Write, number).await?;
+        self.guarded.take_rows(request.rows.len())?;
         self.mark_accounts(number, &mut request.rows).await?;
         Ok(PendingUpsert(base.begin_upsert(request).await?))
     }
@@ -96,6 +98,7 @@ impl Directory {
         }
         let request = faults.finish(request)?;
         let base = self.guarded.base(AccessLevel::Write, base).await?;
+        self.guarded.take_rows(entries)?;
         if request.rows.is_empty() && request.refs.is_empty() {
             let revision = view(&base, None).await?.revision();
             return Ok(DeleteReply { deleted: 0, records: RecordCounts::default(), revision });

@@ -99,6 +99,14 @@ pub enum Error {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The caller's token has used up what it may do per second. Nothing was written.
+    #[error("the token has used up its {limit} per second; try again in {} ms", retry_after.as_millis())]
+    RateLimited {
+        /// Which limit.
+        limit: RateLimit,
+        /// How long to wait.
+        retry_after: Duration,
+    },
     /// Too much work is waiting. Nothing was written.
     #[error("too much work is waiting; try again shortly")]
     Overloaded,
@@ -148,7 +156,31 @@ pub enum Error {
     },
 }
 
+/// A limit of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateLimit {
+    /// On requests.
+    Requests,
+    /// On rows.
+    Rows,
+}
+
+impl std::fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Requests => "requests",
+            Self::Rows => "rows",
+        })
+    }
+}
+
 impl Error {
+    /// The error of a caller whose token has to wait for `micros` microseconds.
+    pub(super) fn limited(limit: RateLimit, micros: u64) -> Self {
+        // To the next millisecond, so that who waits as told is served.
+        Self::RateLimited { limit, retry_after: Duration::from_millis(micros / 1_000 + 1) }
+    }
+
     /// The kind of failure.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -173,6 +205,7 @@ impl Error {
             Self::AtomicRows { .. } | Self::AtomicBytes { .. } => Reason::AtomicTooLarge,
             Self::TooMany { .. } => Reason::TooManyRows,
             Self::ReplyTooLarge { .. } => Reason::ReplyTooLarge,
+            Self::RateLimited { .. } => Reason::RateLimited,
             Self::Overloaded => Reason::Overloaded,
             Self::StorageFull { .. } => Reason::StorageFull,
             Self::CommitUnknown { .. } => Reason::CommitUnknown,
@@ -199,6 +232,7 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
+            Self::RateLimited { retry_after, .. } => Some(*retry_after),
             Self::Overloaded => Some(RETRY_OVERLOADED),
             Self::StorageFull { .. } => Some(RETRY_STORAGE_FULL),
             Self::CommitUnknown { .. } | Self::Stopping => Some(RETRY_UNAVAILABLE),

@@ -106,6 +106,7 @@ impl Directory {
         }
         let keys = self.parse_keys(base, keys)?;
         let base = self.guarded.base(AccessLevel::Read, base).await?;
+        self.guarded.take_rows(keys.len())?;
         let view = view(&base, min_revision).await?;
         let mut answers = Vec::with_capacity(keys.len());
         let mut bytes = 0;

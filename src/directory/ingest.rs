@@ -43,6 +43,7 @@ impl Directory {
         for base in parts.keys() {
             self.guarded.check_base(AccessLevel::Write, *base)?;
         }
+        self.guarded.take_rows(parts.values().map(|(places, _)| places.len()).sum())?;
         let only_one = parts.len() == 1;
         let mut sum = Ingested::default();
         for (base, (places, changes)) in parts {

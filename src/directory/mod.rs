@@ -38,7 +38,7 @@ pub use self::backup::{BackupPart, BackupReader};
 pub use self::bases::{BaseChange, BaseList, BasePage, TierList};
 pub use self::bulk::PendingUpsert;
 pub use self::edit::EditedMember;
-pub use self::error::Error;
+pub use self::error::{Error, RateLimit};
 pub use self::export::Export;
 pub use self::find::{Batch, BatchAnswer, Key};
 pub use self::ingest::Ingested;

@@ -4,7 +4,7 @@ use super::page::{Page, RawPage};
 use super::{Directory, Error};
 use crate::model::id::IdError;
 use crate::model::limits::TOKENS_MAX;
-use crate::model::token::{AccessLevel, Secret, Token, TokenDescription, TokenId};
+use crate::model::token::{AccessLevel, Secret, Token, TokenDescription, TokenId, TokenLimits};
 use crate::model::{BaseNumber, Filter, Reason, Refusal, Timestamp, Violations};
 use crate::table::TokenChange;
 
@@ -24,6 +24,10 @@ pub struct NewToken {
     pub member_base_id: Option<String>,
     /// Whether its holder sees bank details and dates of birth; by default those who may write do.
     pub pii: Option<bool>,
+    /// Requests that it is good for per second; without a limit when absent.
+    pub requests_per_second: Option<u32>,
+    /// Rows that it is good for per second; without a limit when absent.
+    pub rows_per_second: Option<u32>,
 }
 
 /// A token that was just made: the only time that its secret is shown.
@@ -125,6 +129,12 @@ fn parse(new: NewToken, base: Option<BaseNumber>, id: TokenId, now: Timestamp) -
     if new.expires_at.is_some_and(|at| at <= now) {
         faults.add(Reason::FieldInvalid, "expires_at", "must be in the future");
     }
+    let mut limit =
+        |field, given: Option<u32>| given.and_then(|limit| faults.check(field, TokenLimits::parse(limit)));
+    let limits = TokenLimits {
+        requests_per_second: limit("requests_per_second", new.requests_per_second),
+        rows_per_second: limit("rows_per_second", new.rows_per_second),
+    };
     let access = access.unwrap_or(AccessLevel::Read);
     faults.finish(Token {
         id,
@@ -132,6 +142,7 @@ fn parse(new: NewToken, base: Option<BaseNumber>, id: TokenId, now: Timestamp) -
         pii: new.pii.unwrap_or(access.sees_pii()),
         base,
         description,
+        limits,
         created_at: now,
         expires_at: new.expires_at,
         revoked_at: None,

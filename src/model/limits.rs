@@ -94,6 +94,8 @@ pub const TOKEN_DESCRIPTION_MAX_CHARS: usize = 256;
 pub const ATTRIBUTE_ENTRIES_MAX: usize = 10_000;
 /// Most tokens of a store, in tokens; revoked ones count, because they stay listed.
 pub const TOKENS_MAX: usize = 100_000;
+/// Largest limit of a token, in requests or rows per second.
+pub const TOKEN_RATE_MAX: u32 = 10_000_000;
 
 /// Tiers that a memberbase may fix; they are written with every commit.
 pub const TIERS_MAX: usize = 64;

@@ -212,6 +212,8 @@ reasons! {
     StorageFailed = "STORAGE_FAILED", Unavailable, "the store failed and refuses writes until a restart";
     /// Too much is waiting; try again shortly.
     Overloaded = "OVERLOADED", ResourceExhausted, "too many requests are waiting";
+    /// The token has used up its requests or rows of this moment.
+    RateLimited = "RATE_LIMITED", ResourceExhausted, "the token has used up what it may do per second";
     /// The caller's deadline passed before the request was started.
     Deadline = "DEADLINE", DeadlineExceeded, "the deadline passed before the request was started";
     /// The kind of store has no such ability.

@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 
 use crate::model::error::Reason;
 use crate::model::id::{BaseNumber, IdError, read_random, write_random};
-use crate::model::limits::TOKEN_DESCRIPTION_MAX_CHARS;
+use crate::model::limits::{TOKEN_DESCRIPTION_MAX_CHARS, TOKEN_RATE_MAX};
 use crate::model::text::{Limit, checked, text_type};
 use crate::model::time::Timestamp;
 use crate::model::violation::Rule;
@@ -108,6 +108,8 @@ pub struct Token {
     pub base: Option<BaseNumber>,
     /// What it is for.
     pub description: Option<TokenDescription>,
+    /// How much its holder may do.
+    pub limits: TokenLimits,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when on it is not good any more, if ever.
@@ -116,6 +118,27 @@ pub struct Token {
     pub revoked_at: Option<Timestamp>,
     /// When it was last used, to about a minute.
     pub last_used_at: Option<Timestamp>,
+}
+
+/// How much the holder of a token may do per second, on average; a pause lets it save up one second's worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TokenLimits {
+    /// Requests; a stream is one. Without a limit when absent.
+    pub requests_per_second: Option<u32>,
+    /// Rows, keys and events that bulk calls and streams send. Without a limit when absent.
+    pub rows_per_second: Option<u32>,
+}
+
+impl TokenLimits {
+    /// A limit that a caller asks for.
+    pub fn parse(limit: u32) -> Result<u32, Rule> {
+        let fits = (1..=TOKEN_RATE_MAX).contains(&limit);
+        if fits {
+            Ok(limit)
+        } else {
+            Err(Rule::must_be(Reason::FieldInvalid, "a whole number from 1 to 10000000"))
+        }
+    }
 }
 
 /// The secret of a token, as its holder sends it.

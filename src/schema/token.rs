@@ -2,12 +2,14 @@
 
 use super::bytes::{Reader, Writer};
 use super::{SchemaError, versioned};
-use crate::model::token::{AccessLevel, SecretHash, Token, TokenDescription, TokenId};
+use crate::model::token::{AccessLevel, SecretHash, Token, TokenDescription, TokenId, TokenLimits};
 use crate::model::{BaseNumber, Timestamp};
 
 const RECORD: &str = "token";
 const USE: &str = "use of a token";
-const VERSION: u8 = 1;
+/// Version 2 added the limits.
+const VERSION: u8 = 2;
+const USE_VERSION: u8 = 1;
 
 /// The stored form. `last_used_at` is not part of it.
 #[must_use]
@@ -25,11 +27,16 @@ pub fn encode(token: &Token, hash: &SecretHash) -> Vec<u8> {
         w.u8(u8::from(time.is_some()));
         time.into_iter().for_each(|time| w.u64(bits(time)));
     }
+    for limit in [token.limits.requests_per_second, token.limits.rows_per_second] {
+        // No limit is 0.
+        w.varint(limit.unwrap_or_default().into());
+    }
     w.0
 }
 
 /// Reads the stored form.
 pub fn decode(bytes: &[u8]) -> Result<(Token, SecretHash), SchemaError> {
+    let version = bytes.first().copied().unwrap_or_default();
     let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
     let id = TokenId(r.u128()?);
     let hash = r.take(32)?.try_into().map_err(|_| r.damaged("its hash is not 32 bytes long"))?;
@@ -42,32 +49,41 @@ pub fn decode(bytes: &[u8]) -> Result<(Token, SecretHash), SchemaError> {
         }
     };
     let description = Some(r.text()?).filter(|text| !text.is_empty());
-    let token = Token {
+    let mut token = Token {
         id,
         access,
         pii,
         base,
         description: description.map(|text| TokenDescription::from_stored(text.to_owned())),
+        limits: TokenLimits::default(),
         created_at: time(&mut r)?,
         expires_at: optional_time(&mut r)?,
         revoked_at: optional_time(&mut r)?,
         last_used_at: None,
     };
+    if version >= 2 {
+        token.limits = TokenLimits { requests_per_second: limit(&mut r)?, rows_per_second: limit(&mut r)? };
+    }
     Ok((token, SecretHash(hash)))
+}
+
+fn limit(r: &mut Reader<'_>) -> Result<Option<u32>, SchemaError> {
+    let limit = u32::try_from(r.varint()?).map_err(|_| r.damaged("a limit is too large"))?;
+    Ok((limit > 0).then_some(limit))
 }
 
 /// The stored form of the time at which a token was last used.
 #[must_use]
 pub fn encode_use(at: Timestamp) -> Vec<u8> {
     let mut w = Writer::default();
-    w.u8(VERSION);
+    w.u8(USE_VERSION);
     w.u64(bits(at));
     w.0
 }
 
 /// Reads the time at which a token was last used.
 pub fn decode_use(bytes: &[u8]) -> Result<Timestamp, SchemaError> {
-    time(&mut Reader::new(USE, versioned(USE, VERSION, bytes)?))
+    time(&mut Reader::new(USE, versioned(USE, USE_VERSION, bytes)?))
 }
 
 fn bits(time: Timestamp) -> u64 {
@@ -93,6 +109,7 @@ mod tests {
             pii: true,
             base: Some(BaseNumber(u32::MAX)),
             description: Some(TokenDescription::parse("nightly sync").unwrap()),
+            limits: TokenLimits { requests_per_second: Some(5), rows_per_second: Some(300) },
             created_at: Timestamp::from_micros(1),
             expires_at: Some(Timestamp::from_micros(2)),
             revoked_at: Some(Timestamp::from_micros(3)),
@@ -102,7 +119,14 @@ mod tests {
 
     #[test]
     fn a_token_comes_back_and_every_truncation_is_refused() {
-        let plain = Token { base: None, description: None, expires_at: None, revoked_at: None, ..token() };
+        let plain = Token {
+            base: None,
+            description: None,
+            limits: TokenLimits::default(),
+            expires_at: None,
+            revoked_at: None,
+            ..token()
+        };
         for token in [token(), plain] {
             let hash = SecretHash([9; 32]);
             let bytes = encode(&token, &hash);
@@ -120,7 +144,7 @@ mod tests {
         let bytes = encode(&token, &SecretHash([0xee; 32]));
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let expected = [
-            "01",
+            "02",
             "4d000000000000000000000000000000",
             &"ee".repeat(32),
             "01",
@@ -130,8 +154,18 @@ mod tests {
             "0100000000000000",
             "010200000000000000",
             "00",
+            "05",
+            "ac02",
         ];
         assert_eq!(hex, expected.concat());
+    }
+
+    #[test]
+    fn a_token_of_the_first_version_has_no_limits() {
+        let mut bytes = encode(&token(), &SecretHash([0xee; 32]));
+        bytes.truncate(bytes.len() - 3);
+        bytes[0] = 1;
+        assert!(decode(&bytes).unwrap().0 == Token { limits: TokenLimits::default(), ..token() });
     }
 
     #[test]

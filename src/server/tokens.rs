@@ -18,6 +18,10 @@ pub struct Wanted {
     pub member_base_id: Option<String>,
     /// Whether it shows bank details and dates of birth.
     pub pii: Option<bool>,
+    /// Requests that it is good for per second.
+    pub requests_per_second: Option<u32>,
+    /// Rows that it is good for per second.
+    pub rows_per_second: Option<u32>,
 }
 
 /// Makes a token in the store of `config`, which is made too if there is none. Whoever may write the data directory may
@@ -37,6 +41,8 @@ async fn create(gate: &Gate, wanted: Wanted) -> Result<CreatedToken, Error> {
         expires_at: expires_at.map_err(|rule| crate::model::Refusal::rule("expires_at", &rule))?,
         member_base_id: wanted.member_base_id,
         pii: wanted.pii,
+        requests_per_second: wanted.requests_per_second,
+        rows_per_second: wanted.rows_per_second,
     };
     gate.enter(&gate.owner(), AccessLevel::Admin)?.create_token(new, TokenSeed::draw()?).await
 }

@@ -27,6 +27,7 @@ mod lane;
 mod layer;
 mod lookup;
 mod maintain;
+mod meter;
 mod overlay;
 mod plan;
 mod published;

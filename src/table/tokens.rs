@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
 
 use super::TableError;
+use super::meter::Meter;
 use crate::engine::{Batch, Direction, Engine};
 use crate::model::Timestamp;
 use crate::model::limits::TOKENS_MAX;
@@ -32,6 +33,8 @@ pub struct LiveToken {
     used_at: AtomicI64,
     /// What of `used_at` is stored.
     stored_use: AtomicI64,
+    requests: Meter,
+    rows: Meter,
 }
 
 impl LiveToken {
@@ -41,6 +44,8 @@ impl LiveToken {
             revoked_at: AtomicI64::new(micros(token.revoked_at)),
             used_at: AtomicI64::new(used_at),
             stored_use: AtomicI64::new(used_at),
+            requests: Meter::new(token.limits.requests_per_second),
+            rows: Meter::new(token.limits.rows_per_second),
             token,
             hash,
             number,
@@ -64,6 +69,16 @@ impl LiveToken {
     #[must_use]
     pub fn snapshot(&self) -> Token {
         Token { revoked_at: self.revoked_at(), last_used_at: timestamp(&self.used_at), ..self.token.clone() }
+    }
+
+    /// Takes a request from what it may do; otherwise says how long it has to wait, in microseconds.
+    pub fn take_request(&self, now: Timestamp) -> Result<(), u64> {
+        self.requests.take(1, now)
+    }
+
+    /// Takes rows from what it may do; otherwise says how long it has to wait, in microseconds.
+    pub fn take_rows(&self, rows: u64, now: Timestamp) -> Result<(), u64> {
+        self.rows.take(rows, now)
     }
 
     /// Notes that it was used.
@@ -231,7 +246,7 @@ fn timestamp(micros: &AtomicI64) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::engine::memory::MemoryEngine;
-    use crate::model::token::{AccessLevel, Secret};
+    use crate::model::token::{AccessLevel, Secret, TokenLimits};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)
@@ -244,6 +259,7 @@ mod tests {
             pii: false,
             base: None,
             description: None,
+            limits: TokenLimits::default(),
             created_at: at(1),
             expires_at: None,
             revoked_at: None,

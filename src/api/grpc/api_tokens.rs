@@ -31,6 +31,8 @@ impl ApiTokenService for ApiTokens {
             expires_at,
             member_base_id: request.member_base_id,
             pii: request.pii,
+            requests_per_second: request.requests_per_second,
+            rows_per_second: request.rows_per_second,
         };
         let created = directory.create_token(new, TokenSeed::draw()?).await?;
         Ok(reply(v1::CreateApiTokenResponse {
@@ -74,5 +76,7 @@ fn to_wire(token: Token, sealer: &Sealer) -> v1::ApiToken {
         expires_at: token.expires_at.map(timestamp),
         revoked_at: token.revoked_at.map(timestamp),
         last_used_at: token.last_used_at.map(timestamp),
+        requests_per_second: token.limits.requests_per_second,
+        rows_per_second: token.limits.rows_per_second,
     }
 }

@@ -7,7 +7,7 @@ use crate::engine::memory::MemoryEngine;
 use crate::engine::{Batch, Direction, Key, KeyRange, Value};
 use crate::model::record::{Transaction, samples};
 use crate::model::schema::{AttributeSchema, AttributeType};
-use crate::model::token::{AccessLevel, SecretHash, Token, TokenId};
+use crate::model::token::{AccessLevel, SecretHash, Token, TokenId, TokenLimits};
 use crate::model::{
     AttributePatch, AttributeValue, BaseName, BaseNumber, BaseSettings, Change, Email, ForeignText,
     MemberPatch, MemberRecord, MemberRow, RecordKind, Ref, Row, Status, Tier, UpsertOptions, WorkerId,
@@ -90,6 +90,7 @@ fn token_record(number: u32) -> Vec<u8> {
         pii: false,
         base: None,
         description: None,
+        limits: TokenLimits::default(),
         created_at: Timestamp::from_micros(1),
         expires_at: None,
         revoked_at: None,

@@ -14,6 +14,7 @@ mod import;
 mod lifecycle;
 mod list;
 mod member_base;
+mod rate;
 mod record;
 mod settings;
 mod token;

@@ -18,6 +18,8 @@ pub struct ApiToken {
     description: Option<String>,
     member_base_id: Option<String>,
     pii: bool,
+    requests_per_second: Option<u32>,
+    rows_per_second: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
     created_at: String,
@@ -34,6 +36,8 @@ fn render(token: Token, sealer: &Sealer) -> ApiToken {
         description: token.description.map(TokenDescription::into_string),
         member_base_id: token.base.map(|base| sealer.base_id(base)),
         pii: token.pii,
+        requests_per_second: token.limits.requests_per_second,
+        rows_per_second: token.limits.rows_per_second,
         token: None,
         created_at: token.created_at.to_string(),
         expires_at: text(token.expires_at),
@@ -53,6 +57,8 @@ struct CreateRequest {
     expires_at: Option<String>,
     member_base_id: Option<String>,
     pii: Option<bool>,
+    requests_per_second: Option<u32>,
+    rows_per_second: Option<u32>,
 }
 
 impl Call for Create {
@@ -61,10 +67,26 @@ impl Call for Create {
     type Reply = ApiToken;
 
     async fn run(directory: Directory, body: Received) -> Result<ApiToken, Failure> {
-        let CreateRequest { access, description, expires_at, member_base_id, pii } = body.parse()?;
+        let CreateRequest {
+            access,
+            description,
+            expires_at,
+            member_base_id,
+            pii,
+            requests_per_second,
+            rows_per_second,
+        } = body.parse()?;
         let expires_at = expires_at.map(|text| Timestamp::parse(&text)).transpose();
         let expires_at = expires_at.map_err(|rule| Refusal::rule("expires_at", &rule))?;
-        let new = NewToken { access, description, expires_at, member_base_id, pii };
+        let new = NewToken {
+            access,
+            description,
+            expires_at,
+            member_base_id,
+            pii,
+            requests_per_second,
+            rows_per_second,
+        };
         let created = directory.create_token(new, TokenSeed::draw()?).await?;
         let token = Some(created.secret.reveal().to_owned());
         Ok(ApiToken { token, ..render(created.token, directory.sealer()) })

@@ -61,3 +61,24 @@ async fn bad_requests_name_the_field() {
     let reply = http.call("api-token/revoke", unknown).await;
     assert_eq!(reply.refused(404, "not_found")["resource"], "api_token");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_has_used_up_its_rows_is_told_when_to_come_back() {
+    let (server, secret) = Server::start_with_token().await;
+    let admin = Http::with_token(&server, &secret);
+    let base = admin.base().await;
+    let made = admin.ok("api-token/create", json!({"access": "write", "rows_per_second": 1})).await;
+    assert_eq!((&made["rows_per_second"], &made["requests_per_second"]), (&json!(1), &Value::Null));
+    let limited = Http::with_token(&server, made["token"].as_str().unwrap());
+    let upsert = |count: usize| {
+        let members: Vec<Value> = (0..count).map(|i| json!({"ref": format!("r{i}")})).collect();
+        json!({"member_base_id": base, "members": members})
+    };
+    limited.ok("member/bulk-upsert", upsert(500)).await;
+    let reply = limited.call("member/bulk-upsert", upsert(1)).await;
+    reply.refused(429, "rate_limited");
+    let header = reply.head.to_lowercase();
+    let wait = header.lines().find_map(|line| line.strip_prefix("retry-after: ")).unwrap();
+    assert!((60..=500).contains(&wait.parse::<u64>().unwrap()), "{wait}");
+    admin.ok("member/bulk-upsert", upsert(1)).await;
+}
