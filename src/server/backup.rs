@@ -11,7 +11,7 @@ use super::ServeError;
 use super::store::now;
 use crate::config::Config;
 use crate::engine::sled::backup::{self, Write};
-use crate::engine::sled::{self, SledConfig, SledEngine};
+use crate::engine::sled::{SledConfig, SledEngine, check};
 use crate::engine::{Engine, EngineError};
 use crate::model::Timestamp;
 use crate::table::timeline::{self, Moment};
@@ -45,7 +45,7 @@ pub async fn check_files(
     progress: impl Fn(String) + Send + 'static,
 ) -> Result<Checked, ServeError> {
     let data = data.to_owned();
-    blocking(move || sled::check(&data, progress)).await
+    blocking(move || check(&data, progress)).await
 }
 
 /// Makes the data directory of `config`, which must not exist or be empty, from the backup in `from`: all of it, or what

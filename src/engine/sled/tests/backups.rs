@@ -178,7 +178,7 @@ async fn flipped_bits_of_a_backup_are_found_and_named() {
     assert!(paths.len() >= 3);
     for path in paths {
         let bytes = fs::read(&path).unwrap();
-        for bit in (0..bytes.len() * 8).step_by(5) {
+        for bit in (0..bytes.len() * 8).step_by(11) {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             fs::write(&path, damaged).unwrap();
