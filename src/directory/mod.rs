@@ -5,7 +5,7 @@
 //! [`Directory::sealer`] turns into ids.
 //!
 //! A [`Directory`] is for one caller: doors get it from the [`Gate`], and every operation asks whether the caller may
-//! (see [`access`]).
+//! (see `access`).
 //!
 //! Nothing here names a protocol, a status code or a stored form.
 

@@ -1,7 +1,7 @@
 //! The JSON doors: HTTP on the same port as gRPC, told apart by the path.
 //!
 //! Every call is a type that says its path, the access that it needs, its request and its reply; what surrounds all calls
-//! (who calls, the body and its limits, errors and their numbers in the log) stands in [`call`], once.
+//! (who calls, the body and its limits, errors and their numbers in the log) stands in `call`, once.
 
 mod body;
 mod call;

@@ -12,7 +12,6 @@ use crate::table::TableError;
 use crate::table::replay::for_each;
 
 /// What is met on the way.
-#[expect(clippy::large_enum_variant, reason = "each is handed over once, and never kept")]
 pub enum Seen {
     /// The member of a row.
     Member(u64, Box<Member>),
