@@ -17,12 +17,50 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     }
 }
 
+/// The header that the Onsi door takes a secret in.
+pub const API_KEY: &str = "x-api-key";
+
+/// The secret of `x-api-key: SECRET`, or of [`bearer`]. An empty key is none; two that differ are a token that is not valid.
+pub fn api_key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let token = bearer(headers)?;
+    let mut values = headers.get_all(API_KEY).iter();
+    let Some(value) = values.next().filter(|value| !value.is_empty()) else { return Ok(token) };
+    match (value.to_str(), values.next()) {
+        (Ok(key), None) if token.is_none_or(|token| token == key) => Ok(Some(key)),
+        _ => Err(TokenFault::Invalid.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn headers(values: &[&str]) -> HeaderMap {
         values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_key_stands_in_a_header_of_its_own_or_as_a_bearer() {
+        let found = |pairs: &[(&'static str, &'static str)]| {
+            let headers: HeaderMap = pairs
+                .iter()
+                .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+                .collect();
+            api_key(&headers).map(|secret| secret.map(str::to_owned))
+        };
+        let sk_1 = Ok(Some("sk_1".to_owned()));
+        assert_eq!(found(&[]), Ok(None));
+        assert_eq!(found(&[(API_KEY, "")]), Ok(None));
+        assert_eq!(found(&[(API_KEY, "sk_1")]), sk_1);
+        assert_eq!(found(&[("authorization", "Bearer sk_1")]), sk_1);
+        assert_eq!(found(&[(API_KEY, "sk_1"), ("authorization", "Bearer sk_1")]), sk_1);
+        for bad in [
+            &[(API_KEY, "sk_1"), ("authorization", "Bearer sk_2")][..],
+            &[(API_KEY, "sk_1"), (API_KEY, "sk_1")],
+            &[("authorization", "sk_1")],
+        ] {
+            assert_eq!(found(bad), Err(TokenFault::Invalid.into()), "{bad:?}");
+        }
     }
 
     #[test]

@@ -48,6 +48,15 @@ pub fn http(reason: Reason) -> http::StatusCode {
     }
 }
 
+/// The HTTP status of the Onsi door, whose clients know 429 as the answer to "later".
+#[must_use]
+pub fn onsi(reason: Reason) -> http::StatusCode {
+    match reason {
+        Reason::Overloaded => http::StatusCode::TOO_MANY_REQUESTS,
+        reason => http(reason),
+    }
+}
+
 /// The word that the Publisher door has for an error.
 #[must_use]
 pub fn word(status: http::StatusCode, reason: Option<Reason>) -> &'static str {

@@ -46,6 +46,7 @@ impl Directory {
         let key = self.key(base, key)?.ok_or(Error::MemberNotFound)?;
         let edit = match edit {
             Edit::Replace(row) => Edit::Replace(Box::new(self.marked(base, *row).await?)),
+            Edit::Rewrite(row) => Edit::Rewrite(Box::new(self.marked(base, *row).await?)),
             Edit::Update(_) | Edit::Activate | Edit::Offboard => edit,
         };
         let what = EditWhat::Change { key, edit, if_revision };

@@ -26,6 +26,7 @@ mod page;
 mod record_export;
 mod record_input;
 mod records;
+mod search;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -47,6 +48,7 @@ pub use self::page::RawPage;
 pub use self::record_export::{ExportedRecord, RecordExport};
 pub use self::record_input::{ClipInput, StampCollectionInput, TransactionInput};
 pub use self::records::{RecordList, RecordPage, RecordSelector, Saved, draw_record_id};
+pub use self::search::{Found, Search};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 use crate::model::{BaseNumber, IdError, Reason, Refusal, Sealer, Timestamp};
 pub use crate::table::backup::{Held, HeldFile, Outline};
@@ -95,6 +97,14 @@ impl Directory {
                 if self.guarded.sees_base(number) { Ok(number) } else { Err(Lacking::Base.into()) }
             },
         )
+    }
+
+    /// The memberbase of a call that need not name one: a caller whose token is bound to a memberbase means that one.
+    pub fn base_or_bound(&self, id: Option<&str>, field: &str) -> Result<BaseNumber, Error> {
+        match (id, self.guarded.bound_to()) {
+            (None, Some(bound)) => Ok(bound),
+            (id, _) => self.base_number(id.unwrap_or_default(), field),
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub enum Edit {
     Update(Box<MemberRow>),
     /// The row is the whole member from now on, but for the `ref`; an inactive member comes back.
     Replace(Box<MemberRow>),
+    /// As a replacement by somebody who does not know every field: those that the row does not name stay.
+    Rewrite(Box<MemberRow>),
     /// The invitation is accepted. Asking for it again changes nothing.
     Activate,
     /// The member leaves. Asking for it again changes nothing.
@@ -29,7 +31,7 @@ impl Edit {
     /// The fields that it writes, with their new values.
     pub fn patch(&self) -> Option<&MemberPatch> {
         match self {
-            Self::Update(row) | Self::Replace(row) => Some(&row.patch),
+            Self::Update(row) | Self::Replace(row) | Self::Rewrite(row) => Some(&row.patch),
             Self::Activate | Self::Offboard => None,
         }
     }
@@ -52,16 +54,26 @@ pub fn edit(
             check_email(current, &row.patch, &[Status::Invited])?;
             upsert::patch(current, &row.patch, Semantics::Merge, now)
         }
-        Edit::Replace(row) => {
-            check_email(current, &row.patch, &[Status::Invited, Status::Inactive])?;
-            if current.status == Status::Inactive {
-                upsert::revive(current, row, Semantics::Replace, row.first_status(new_members), now)
-            } else {
-                upsert::patch(current, &row.patch, Semantics::Replace, now)
-            }
-        }
+        Edit::Replace(row) => replace(current, row, Semantics::Replace, new_members, now),
+        Edit::Rewrite(row) => replace(current, row, Semantics::Merge, new_members, now),
         Edit::Activate => step(current, Action::Activate, Status::Active, now),
         Edit::Offboard => step(current, Action::Offboard, Status::Inactive, now),
+    }
+}
+
+/// New values for a member, who comes back if inactive.
+fn replace(
+    current: &Member,
+    row: &MemberRow,
+    semantics: Semantics,
+    new_members: Status,
+    now: Timestamp,
+) -> Result<Update, Refusal> {
+    check_email(current, &row.patch, &[Status::Invited, Status::Inactive])?;
+    if current.status == Status::Inactive {
+        upsert::revive(current, row, semantics, row.first_status(new_members), now)
+    } else {
+        upsert::patch(current, &row.patch, semantics, now)
     }
 }
 
@@ -177,6 +189,19 @@ mod tests {
             Edit::Replace(row(|patch| patch.company = Change::Set(Name::parse("Old".to_owned()).unwrap())));
         assert_eq!(on(Status::Active, &same), Ok(Update::Unchanged));
         assert!(matches!(on(Status::Inactive, &same), Ok(Update::Reactivated(_))));
+    }
+
+    #[test]
+    fn a_rewrite_leaves_what_it_does_not_name_and_brings_back_whoever_left() {
+        let rewrite = Edit::Rewrite(row(|_| {}));
+        assert_eq!(on(Status::Active, &rewrite), Ok(Update::Unchanged));
+        let Ok(Update::Reactivated(back)) = on(Status::Inactive, &rewrite) else { panic!() };
+        assert_eq!((back.profile.company.is_some(), back.status), (true, Status::Invited));
+        let clear = Edit::Rewrite(row(|patch| patch.company = Change::Clear));
+        let Ok(Update::Updated(after)) = on(Status::Active, &clear) else { panic!() };
+        assert_eq!(after.profile.company, None);
+        let other = Edit::Rewrite(row(|patch| patch.email = Change::Set(email("new@example.com"))));
+        assert_eq!(on(Status::Active, &other), Err(Reason::EmailFixed));
     }
 
     #[test]

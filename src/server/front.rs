@@ -19,7 +19,7 @@ use super::ServeError;
 use crate::api::error;
 use crate::api::grpc::auth::Authenticated;
 use crate::api::grpc::{self, v1};
-use crate::api::http::{Bodies, Door, publisher};
+use crate::api::http::{Bodies, Door, onsi, publisher};
 use crate::directory::Gate;
 use crate::model::Reason;
 
@@ -50,6 +50,7 @@ pub struct Front {
 struct Services {
     grpc: Authenticated<Routes>,
     publisher: axum::Router,
+    onsi: axum::Router,
 }
 
 impl Front {
@@ -67,10 +68,11 @@ impl Front {
 
     /// Serves everything from now on.
     pub async fn serve(&self, gate: &Gate, body_limit: usize, stopping: &CancellationToken) {
-        let door = Door { gate: gate.clone(), bodies: Arc::new(Bodies::new(body_limit)) };
+        let door = |limit| Door { gate: gate.clone(), bodies: Arc::new(Bodies::new(limit)) };
         self.services.get_or_init(|| Services {
             grpc: grpc::routes(gate, stopping),
-            publisher: publisher::routes(door),
+            publisher: publisher::routes(door(body_limit)),
+            onsi: onsi::routes(door(body_limit.min(onsi::BODY_BYTES))),
         });
         self.tell(ServingStatus::Serving).await;
     }
@@ -90,18 +92,24 @@ impl Front {
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl Front {
-    fn publisher<B>(&self, request: Request<B>) -> Answer
+    /// Answers at a JSON door: `router` is the door, `starting` its answer while there is none yet.
+    fn json<B>(
+        &self,
+        request: Request<B>,
+        router: fn(&Services) -> &axum::Router,
+        starting: fn(Duration) -> axum::response::Response,
+    ) -> Answer
     where
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<tonic::codegen::StdError>,
     {
         match self.services.get() {
             Some(services) => {
-                let answer = services.publisher.clone().call(request.map(axum::body::Body::new));
+                let answer = router(services).clone().call(request.map(axum::body::Body::new));
                 Box::pin(async { Ok(answer.await?.map(Body::new)) })
             }
             None => {
-                let response = publisher::starting(STARTING_RETRY).map(Body::new);
+                let response = starting(STARTING_RETRY).map(Body::new);
                 Box::pin(std::future::ready(Ok(response)))
             }
         }
@@ -135,7 +143,10 @@ where
             return Box::pin(self.always.call(request));
         }
         if request.uri().path().starts_with(publisher::PREFIX) {
-            return self.publisher(request);
+            return self.json(request, |services| &services.publisher, publisher::starting);
+        }
+        if request.uri().path().starts_with(onsi::PREFIX) {
+            return self.json(request, |services| &services.onsi, onsi::starting);
         }
         match self.services.get() {
             Some(services) => Box::pin(services.grpc.clone().call(request)),

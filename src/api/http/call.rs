@@ -132,9 +132,14 @@ impl Failure {
         self
     }
 
-    #[cfg(test)]
-    pub fn status(&self) -> StatusCode {
+    /// The status of its answer.
+    pub(super) fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// What it says to people, and when to come back, for a door with another envelope.
+    pub(super) fn into_text(self) -> (String, Option<Duration>) {
+        (self.message, self.retry_after)
     }
 
     fn into_response_for(self, path: &str) -> Response {

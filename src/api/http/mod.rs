@@ -6,6 +6,7 @@
 mod body;
 mod call;
 mod json;
+pub mod onsi;
 pub mod publisher;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! The JSON doors, call by call, over plain HTTP/1.1 as any client would write it.
 
+mod onsi;
 mod publisher;
 
 use std::net::SocketAddr;
@@ -67,21 +68,7 @@ impl Http {
         let head = format!(
             "{method} /publisher.v1/{call} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{authorization}{headers}\r\n"
         );
-        let exchange = async {
-            let mut stream = TcpStream::connect(self.address).await.unwrap();
-            let (mut read, mut write) = stream.split();
-            let sent = async {
-                // A server that refuses may close before it has read everything.
-                let _ = write.write_all(head.as_bytes()).await;
-                let _ = write.write_all(body).await;
-            };
-            let mut received = Vec::new();
-            let (_, result) = tokio::join!(sent, read.read_to_end(&mut received));
-            result.unwrap();
-            received
-        };
-        let received = tokio::time::timeout(PATIENCE, exchange).await.unwrap();
-        parse(&received)
+        exchange(self.address, &head, body).await
     }
 
     /// A new memberbase.
@@ -105,6 +92,24 @@ impl Http {
             request["pagination"]["cursor"] = page["page"]["cursor"].clone();
         }
     }
+}
+
+/// Sends a request as it stands there, and reads the answer to the end of the connection.
+pub async fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> Reply {
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let (mut read, mut write) = stream.split();
+        let sent = async {
+            // A server that refuses may close before it has read everything.
+            let _ = write.write_all(head.as_bytes()).await;
+            let _ = write.write_all(body).await;
+        };
+        let mut received = Vec::new();
+        let (_, result) = tokio::join!(sent, read.read_to_end(&mut received));
+        result.unwrap();
+        received
+    };
+    parse(&tokio::time::timeout(PATIENCE, exchange).await.unwrap())
 }
 
 fn parse(received: &[u8]) -> Reply {

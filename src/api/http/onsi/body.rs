@@ -1,0 +1,108 @@
+//! The fields of a body, taken one after another; what is left over or wrong is noted with its path.
+
+use super::failure::{Code, Issues};
+use super::fields::{Fields, Value};
+use crate::model::{Change, Rule};
+
+/// Whether a field must be there, and be something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It must.
+    Required,
+    /// It may be absent.
+    Optional,
+    /// It may be absent or `null`.
+    Nullable,
+}
+
+/// An object whose fields are being taken.
+pub struct Body<'a> {
+    /// What stands before the names of its fields in paths.
+    prefix: &'static str,
+    fields: Vec<(String, Value)>,
+    issues: &'a mut Issues,
+}
+
+impl<'a> Body<'a> {
+    /// The object that `fields` are. `prefix` is empty, or a path with its dot.
+    pub fn new(prefix: &'static str, fields: Fields, issues: &'a mut Issues) -> Self {
+        Self { prefix, fields: fields.0, issues }
+    }
+
+    /// Whether a field of this name was sent and not yet taken.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(other, _)| other == name)
+    }
+
+    /// A string that `parse` accepts.
+    pub fn text<T>(
+        &mut self,
+        name: &str,
+        presence: Presence,
+        parse: impl FnOnce(String) -> Result<T, Rule>,
+    ) -> Change<T> {
+        let read = |value| match value {
+            Value::Text(text) => Some(parse(text)),
+            _ => None,
+        };
+        self.field(name, presence, "a string", read)
+    }
+
+    /// A truth value.
+    pub fn flag(&mut self, name: &str, presence: Presence) -> Change<bool> {
+        let read = |value| match value {
+            Value::Bool(value) => Some(Ok(value)),
+            _ => None,
+        };
+        self.field(name, presence, "a boolean", read)
+    }
+
+    /// An object.
+    pub fn object(&mut self, name: &str, presence: Presence) -> Change<Fields> {
+        let read = |value| match value {
+            Value::Object(fields) => Some(Ok(fields)),
+            _ => None,
+        };
+        self.field(name, presence, "an object", read)
+    }
+
+    /// The faults of this object and those around it.
+    pub fn issues(&mut self) -> &mut Issues {
+        self.issues
+    }
+
+    /// Notes every field that was not taken.
+    pub fn finish(self) {
+        for (name, _) in self.fields {
+            let path = format!("{}{name}", self.prefix);
+            self.issues.add(Code::BodyValidation, path, "is not a field of this call");
+        }
+    }
+
+    /// Takes a field. One that is wrong counts as not named, which no longer matters once its fault is noted.
+    fn field<T>(
+        &mut self,
+        name: &str,
+        presence: Presence,
+        wanted: &str,
+        read: impl FnOnce(Value) -> Option<Result<T, Rule>>,
+    ) -> Change<T> {
+        let path = format!("{}{name}", self.prefix);
+        let mut taken: Vec<_> = self.fields.extract_if(.., |(other, _)| other == name).collect();
+        let (sent, is_twice) = (taken.pop(), !taken.is_empty());
+        let or_null = if presence == Presence::Nullable { " or null" } else { "" };
+        let mut refuse = |description: &str| self.issues.add(Code::BodyValidation, path.clone(), description);
+        match sent.map(|(_, value)| value) {
+            _ if is_twice => refuse("is given twice"),
+            None if presence == Presence::Required => refuse("is required"),
+            None => {}
+            Some(Value::Null) if presence == Presence::Nullable => return Change::Clear,
+            Some(value) => match read(value) {
+                None => refuse(&format!("must be {wanted}{or_null}")),
+                Some(Err(rule)) => self.issues.break_rule(path, &rule),
+                Some(Ok(value)) => return Change::Set(value),
+            },
+        }
+        Change::Keep
+    }
+}

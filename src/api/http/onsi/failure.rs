@@ -1,0 +1,299 @@
+//! Why a call failed: `{"issues": […]}`, with a code of the published list on every issue.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+use super::call::respond;
+use crate::api::bearer::API_KEY;
+use crate::api::{error, http::call};
+use crate::directory::{Error, TokenFault};
+use crate::model::limits::VIOLATIONS_MAX;
+use crate::model::{Reason, Refusal, Rule, Violation};
+
+/// The header that has the number under which the log knows a failure.
+const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
+
+/// The code of an issue: clients branch on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Code {
+    /// A fault of the service, or a service that cannot answer now.
+    InternalServerError,
+    /// The request is wrong in no place that has a name.
+    BadRequest,
+    /// The caller may not.
+    Forbidden,
+    /// There is no such thing.
+    NotFound,
+    /// The state does not allow it.
+    Conflict,
+    /// Later.
+    RateLimitExceeded,
+    /// The body is wrong.
+    BodyValidation,
+    /// A parameter is wrong.
+    QueryValidation,
+    /// The path is wrong.
+    PathValidation,
+    /// A header is wrong.
+    HeaderValidation,
+    /// There is no such member.
+    MemberNotFound,
+    /// The e-mail address belongs to a member who takes part, or is invited to.
+    MemberAlreadyInvited,
+    /// The member cannot be added so.
+    InvalidAddMemberPayload,
+    /// The member cannot be changed so.
+    InvalidUpdateMemberPayload,
+    /// The member cannot be offboarded.
+    InvalidRemoveMemberPayload,
+    /// The bank details are not valid.
+    BankAccountInvalid,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Issue {
+    /// What kind of thing.
+    pub code: Code,
+    /// For people.
+    pub message: String,
+    /// Where: dotted, with indexes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The member that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member_id: Option<String>,
+    /// The e-mail address that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+impl Issue {
+    /// An issue that says no more than that.
+    pub fn new(code: Code, message: String) -> Self {
+        Self { code, message, path: None, member_id: None, email: None }
+    }
+
+    /// An issue of what stands at `path`; `description` follows its name.
+    pub fn at(code: Code, path: String, description: &str) -> Self {
+        let name: &str = if path.is_empty() { "the body" } else { &path };
+        Self { path: Some(path.clone()), ..Self::new(code, format!("{name} {description}")) }
+    }
+
+    /// An issue that has no code of its own.
+    pub fn of_status(status: StatusCode, message: String) -> Self {
+        let code = match status.as_u16() {
+            401 | 403 => Code::Forbidden,
+            404 => Code::NotFound,
+            409 => Code::Conflict,
+            429 => Code::RateLimitExceeded,
+            500.. => Code::InternalServerError,
+            _ => Code::BadRequest,
+        };
+        Self::new(code, message)
+    }
+}
+
+/// Collects the faults of one body, up to a limit.
+#[derive(Debug, Default)]
+pub struct Issues(Vec<Issue>);
+
+impl Issues {
+    /// Notes a fault.
+    pub fn add(&mut self, code: Code, path: String, description: &str) {
+        if self.0.len() < VIOLATIONS_MAX {
+            self.0.push(Issue::at(code, path, description));
+        }
+    }
+
+    /// Notes a fault of the body that breaks a rule.
+    pub fn break_rule(&mut self, path: String, rule: &Rule) {
+        let code = match rule.reason() {
+            Reason::BankAccountInvalid => Code::BankAccountInvalid,
+            _ => Code::BodyValidation,
+        };
+        self.add(code, path, &rule.describe());
+    }
+
+    /// `value` if nothing was noted, otherwise the failure.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T, Failure> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(Failure::new(StatusCode::BAD_REQUEST, self.0)),
+        }
+    }
+}
+
+/// Why a call failed.
+#[derive(Debug)]
+pub struct Failure {
+    status: StatusCode,
+    issues: Vec<Issue>,
+    retry_after: Option<Duration>,
+    private: Option<String>,
+}
+
+impl Failure {
+    /// These issues.
+    pub fn new(status: StatusCode, issues: Vec<Issue>) -> Self {
+        Self { status, issues, retry_after: None, private: None }
+    }
+
+    /// A header that is wrong.
+    pub fn header(name: &str, description: &str) -> Self {
+        let issue = Issue::at(Code::HeaderValidation, name.to_owned(), description);
+        Self::new(StatusCode::BAD_REQUEST, vec![issue])
+    }
+
+    /// The refusal of a header.
+    pub fn of_header(refusal: &Refusal) -> Self {
+        Self::refused(Code::HeaderValidation, refusal)
+    }
+
+    /// A refusal whose faults all have this code.
+    pub fn refused(code: Code, refusal: &Refusal) -> Self {
+        let issue = |fault: &Violation| Issue::at(code, camel(&fault.field), &fault.description);
+        let mut issues: Vec<Issue> = refusal.violations.iter().map(issue).collect();
+        if issues.is_empty() {
+            issues.push(Issue::new(code, refusal.message()));
+        }
+        Self::new(StatusCode::BAD_REQUEST, issues)
+    }
+
+    /// What it says.
+    pub fn issues_mut(&mut self) -> &mut [Issue] {
+        &mut self.issues
+    }
+
+    /// The answer; `name` is the call's.
+    pub fn into_response_for(self, name: &str) -> Response {
+        let trace_id = error::trace_id();
+        let status = self.status.as_u16();
+        let code = self.issues.first().map(|issue| issue.code);
+        match &self.private {
+            Some(private) => tracing::error!(trace_id, status, ?code, name, "{private}"),
+            None => tracing::info!(trace_id, status, ?code, name, "a call was refused"),
+        }
+        let mut response = respond(self.status, &Envelope { issues: self.issues }, name);
+        let headers = response.headers_mut();
+        headers.extend(HeaderValue::from_str(&trace_id).map(|value| (TRACE_ID, value)));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(delay) = self.retry_after {
+            // The header has whole seconds; sooner than asked for would be in vain.
+            let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope {
+    issues: Vec<Issue>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let reason = error.reason();
+        let status = error::onsi(reason);
+        let issues = match &error {
+            Error::Unauthenticated(TokenFault::Missing) => {
+                vec![Issue::at(Code::HeaderValidation, API_KEY.to_owned(), "is required")]
+            }
+            Error::Refused(refusal) if status == StatusCode::BAD_REQUEST => {
+                return Self::refused(Code::BadRequest, refusal);
+            }
+            error => vec![Issue::of_status(status, error.to_string())],
+        };
+        let private = error.private().map(str::to_owned);
+        Self { status, issues, retry_after: error.retry_after(), private }
+    }
+}
+
+/// What the reading of bodies says.
+impl From<call::Failure> for Failure {
+    fn from(failure: call::Failure) -> Self {
+        let status = failure.status();
+        let (message, retry_after) = failure.into_text();
+        if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            return Self::header("content-type", "must be application/json");
+        }
+        // Bodies that find no room are the only thing that is ever too much here.
+        let status = match status {
+            StatusCode::SERVICE_UNAVAILABLE => error::onsi(Reason::Overloaded),
+            status => status,
+        };
+        Self { status, issues: vec![Issue::of_status(status, message)], retry_after, private: None }
+    }
+}
+
+/// The answer while the store opens.
+#[must_use]
+pub fn starting(retry_after: Duration) -> Response {
+    let status = error::onsi(Reason::Starting);
+    let issue = Issue::of_status(status, Reason::Starting.describe().to_owned());
+    let failure = Failure { retry_after: Some(retry_after), ..Failure::new(status, vec![issue]) };
+    failure.into_response_for("")
+}
+
+/// A path as this door writes it: `account_details.sort_code` is `accountDetails.sortCode`. The keys of attributes are the
+/// callers' own.
+pub fn camel(path: &str) -> String {
+    if path.starts_with("attributes.") {
+        return path.to_owned();
+    }
+    let mut out = String::with_capacity(path.len());
+    let mut starts_word = false;
+    for character in path.chars() {
+        if character == '_' {
+            starts_word = true;
+        } else if std::mem::take(&mut starts_word) {
+            out.extend(character.to_uppercase());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_in_camel_case() {
+        for (path, expected) in [
+            ("", ""),
+            ("email", "email"),
+            ("worker_id", "workerId"),
+            ("account_details.sort_code", "accountDetails.sortCode"),
+            ("x-member-base-id", "x-member-base-id"),
+            ("attributes.shoe_size", "attributes.shoe_size"),
+        ] {
+            assert_eq!(camel(path), expected);
+        }
+    }
+
+    #[test]
+    fn what_only_the_operator_reads_stays_out_of_the_issues() {
+        let failure = Failure::from(Error::Internal { private: "/var/lib/secret".into() });
+        assert_eq!((failure.status.as_u16(), failure.issues[0].code), (500, Code::InternalServerError));
+        assert!(!failure.issues[0].message.contains("secret"));
+    }
+
+    #[test]
+    fn too_much_work_is_the_callers_rate_limit() {
+        let response = Failure::from(Error::Overloaded).into_response_for("");
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
+        let response = starting(Duration::from_secs(1));
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+}

@@ -1,0 +1,131 @@
+//! The parameters of a search. A list is its name again and again, with or without `[]` behind it.
+
+use http::StatusCode;
+use percent_encoding::percent_decode_str;
+
+use super::failure::{Code, Failure, Issue, Issues};
+use crate::model::{RawFilter, RawValue, Refusal};
+
+/// Members of a page if the caller does not say.
+const TAKE_DEFAULT: usize = 50;
+/// Most members of a page.
+const TAKE_MAX: usize = 500;
+/// The lists: their names, and the keys of members that they are about.
+const LISTS: [(&str, &str); 5] = [
+    ("memberIds", "id"),
+    ("statuses", "status"),
+    ("emails", "email"),
+    ("workerIds", "worker_id"),
+    ("tiers", "tier"),
+];
+
+/// The parameters of a search.
+#[derive(Debug, PartialEq)]
+pub struct Query {
+    /// The lists that were given, by their names.
+    lists: Vec<(&'static str, Vec<String>)>,
+    /// Members to pass over.
+    pub skip: u64,
+    /// Most members.
+    pub take: usize,
+}
+
+impl Query {
+    /// The parameters that `text` is, or everything that is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        let mut issues = Issues::default();
+        let mut lists: Vec<(&'static str, Vec<String>)> = Vec::new();
+        let (mut skip, mut take) = (None, None);
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (Some(name), Some(value)) = (decode(name), decode(value)) else {
+                issues.add(Code::QueryValidation, "query".to_owned(), "must be percent-encoded UTF-8");
+                continue;
+            };
+            let list = name.strip_suffix("[]").unwrap_or(&name);
+            if let Some((list, _)) = LISTS.iter().find(|(known, _)| *known == list) {
+                match lists.iter_mut().find(|(known, _)| known == list) {
+                    Some((_, values)) => values.push(value),
+                    None => lists.push((*list, vec![value])),
+                }
+                continue;
+            }
+            let slot = match name.as_str() {
+                "skip" => &mut skip,
+                "take" => &mut take,
+                _ => {
+                    issues.add(Code::QueryValidation, name, "is not a parameter of this call");
+                    continue;
+                }
+            };
+            if slot.replace(value).is_some() {
+                issues.add(Code::QueryValidation, name, "is given twice");
+            }
+        }
+        let skip = skip.map_or(Some(0), |text| text.parse().ok());
+        let take = take.map_or(Some(TAKE_DEFAULT), |text| text.parse().ok());
+        let take = take.filter(|take| (1..=TAKE_MAX).contains(take));
+        if skip.is_none() {
+            issues.add(Code::QueryValidation, "skip".to_owned(), "must be a whole number from 0");
+        }
+        if take.is_none() {
+            let rule = format!("must be a whole number from 1 to {TAKE_MAX}");
+            issues.add(Code::QueryValidation, "take".to_owned(), &rule);
+        }
+        issues.finish(skip.zip(take).map(|(skip, take)| Self { lists, skip, take }))
+    }
+
+    /// The lists as filters, in their order.
+    pub fn filters(&self) -> Vec<RawFilter> {
+        let filter = |(name, values): &(&'static str, Vec<String>)| RawFilter {
+            key: LISTS.iter().find(|(list, _)| list == name).map(|(_, key)| (*key).to_owned()),
+            in_: Some(values.iter().cloned().map(RawValue::Text).collect()),
+            ..RawFilter::default()
+        };
+        self.lists.iter().map(filter).collect()
+    }
+
+    /// The refusal of the filters in the words of the parameters: `filters[0].in[2]` is `statuses[2]`.
+    pub fn refuse(&self, refusal: &Refusal) -> Failure {
+        let path = |field: &str| {
+            let (index, rest) = field.strip_prefix("filters[")?.split_once(']')?;
+            let (name, _) = self.lists.get(index.parse::<usize>().ok()?)?;
+            Some(format!("{name}{}", rest.strip_prefix(".in")?))
+        };
+        let issues = refusal.violations.iter().map(|fault| {
+            let path = path(&fault.field).unwrap_or_else(|| "query".to_owned());
+            Issue::at(Code::QueryValidation, path, &fault.description)
+        });
+        Failure::new(StatusCode::BAD_REQUEST, issues.collect())
+    }
+}
+
+/// A part of a query as forms write it: `+` is a space.
+fn decode(text: &str) -> Option<String> {
+    let text = text.replace('+', " ");
+    percent_decode_str(&text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_repeated_names_with_or_without_brackets() {
+        let query =
+            Query::parse("statuses=active&emails[]=a%2Bb%40x.com&statuses%5B%5D=in+vited&skip=7&take=9");
+        let (statuses, emails) =
+            (vec!["active".to_owned(), "in vited".to_owned()], vec!["a+b@x.com".to_owned()]);
+        let lists = vec![("statuses", statuses), ("emails", emails)];
+        assert_eq!(query.unwrap(), Query { lists, skip: 7, take: 9 });
+        assert_eq!(Query::parse("").unwrap(), Query { lists: Vec::new(), skip: 0, take: TAKE_DEFAULT });
+    }
+
+    #[test]
+    fn a_refusal_speaks_of_the_parameters() {
+        let query = Query::parse("emails=a&statuses=b").unwrap();
+        let refusal = Refusal::field(crate::model::Reason::FilterInvalid, "filters[1].in[0]", "must be x");
+        let text = format!("{:?}", query.refuse(&refusal));
+        assert!(text.contains("\"statuses[0]\"") && text.contains("statuses[0] must be x"), "{text}");
+    }
+}

@@ -1,0 +1,107 @@
+//! `GET /v1/members`, `GET /v1/members/{id}` and `GET /v1/tiers`
+
+use http::StatusCode;
+use serde::Serialize;
+
+use super::call::{Asked, Call};
+use super::failure::{Code, Failure, Issue, Issues};
+use super::member::{Member, render};
+use super::query::Query;
+use crate::directory::{self, Error};
+use crate::model::IdError;
+use crate::model::token::AccessLevel;
+
+/// Notes an id in the path that can be none.
+pub fn check_id(asked: &Asked, issues: &mut Issues) {
+    match asked.directory.sealer().open_member(&asked.id) {
+        Ok(_) | Err(IdError::Unknown) => {}
+        Err(fault) => issues.add(Code::PathValidation, "id".to_owned(), &fault.to_string()),
+    }
+}
+
+/// There is no member with the id in the path.
+pub fn not_found(asked: &Asked, status: StatusCode) -> Failure {
+    let issue = Issue::new(Code::MemberNotFound, Error::MemberNotFound.to_string());
+    Failure::new(status, vec![Issue { member_id: Some(shown_id(asked)), ..issue }])
+}
+
+/// The id in the path as this door writes ids; as it was sent, if it is none of this store's.
+pub fn shown_id(asked: &Asked) -> String {
+    let sealer = asked.directory.sealer();
+    let known = sealer.open_member(&asked.id);
+    known.map_or_else(|_| asked.id.clone(), |(base, row)| sealer.member_id_onsi(base, row))
+}
+
+/// `GET /v1/members/{id}`
+pub struct Get;
+
+impl Call for Get {
+    const NAME: &'static str = "members get";
+    const NEEDS: AccessLevel = AccessLevel::Read;
+    const HAS_BODY: bool = false;
+    type Reply = Member;
+
+    async fn run(asked: Asked) -> Result<Member, Failure> {
+        let mut issues = Issues::default();
+        check_id(&asked, &mut issues);
+        issues.finish(Some(()))?;
+        match asked.directory.get_by_id(&asked.id, Some(asked.base), None).await {
+            Ok((_, row, member, _)) => Ok(render(&asked, row, member)),
+            Err(Error::MemberNotFound) => Err(not_found(&asked, StatusCode::NOT_FOUND)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// `GET /v1/members`
+pub struct Search;
+
+/// A page of a search.
+#[derive(Debug, Serialize)]
+pub struct Page {
+    members: Vec<Member>,
+    total: u64,
+    skip: u64,
+    take: usize,
+}
+
+impl Call for Search {
+    const NAME: &'static str = "members search";
+    const NEEDS: AccessLevel = AccessLevel::Read;
+    const HAS_BODY: bool = false;
+    type Reply = Page;
+
+    async fn run(asked: Asked) -> Result<Page, Failure> {
+        let query = Query::parse(&asked.query)?;
+        let (skip, take) = (query.skip, query.take);
+        let search = directory::Search { base: asked.base, filters: query.filters(), skip, take };
+        let found = match asked.directory.search_members(search).await {
+            Ok(found) => found,
+            Err(Error::Refused(refusal)) => return Err(query.refuse(&refusal)),
+            Err(error) => return Err(error.into()),
+        };
+        let members = found.members.into_iter().map(|(row, member)| render(&asked, row, member));
+        Ok(Page { members: members.collect(), total: found.total, skip, take })
+    }
+}
+
+/// `GET /v1/tiers`
+pub struct Tiers;
+
+/// A tier.
+#[derive(Debug, Serialize)]
+pub struct Tier {
+    name: String,
+}
+
+impl Call for Tiers {
+    const NAME: &'static str = "tiers list";
+    const NEEDS: AccessLevel = AccessLevel::Read;
+    const HAS_BODY: bool = false;
+    type Reply = Vec<Tier>;
+
+    async fn run(asked: Asked) -> Result<Vec<Tier>, Failure> {
+        let tiers = asked.directory.tiers(asked.base).await?.tiers;
+        Ok(tiers.into_iter().map(|(name, _)| Tier { name }).collect())
+    }
+}

@@ -1,0 +1,134 @@
+//! The Onsi door.
+
+mod access;
+mod body;
+mod documented;
+mod lifecycle;
+mod search;
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use super::{Http, Reply, exchange};
+use crate::harness::Server;
+
+/// A client of the Onsi door.
+#[derive(Clone)]
+pub struct Onsi {
+    address: SocketAddr,
+    /// Headers of every call, each with its line end.
+    headers: String,
+}
+
+impl Onsi {
+    /// A client that shows this key, if any, and names this memberbase, if any.
+    pub fn new(server: &Server, key: Option<&str>, base: Option<&str>) -> Self {
+        let line =
+            |name, value: Option<&str>| value.map(|value| format!("{name}: {value}\r\n")).unwrap_or_default();
+        let headers = line("X-API-KEY", key) + &line("x-member-base-id", base);
+        Self { address: server.address(), headers }
+    }
+
+    /// The same client with one more header.
+    pub fn with(&self, header: &str) -> Self {
+        Self { headers: format!("{}{header}\r\n", self.headers), ..self.clone() }
+    }
+
+    /// A client for a new memberbase whose members start as `invited`, on a server without tokens; and the other door.
+    pub async fn base(server: &Server) -> (Self, Http, String) {
+        let http = Http::new(server);
+        let made = http.ok("member-base/create", json!({"name": "Test", "new_members": "invited"})).await;
+        let base = made["id"].as_str().unwrap().to_owned();
+        (Self::new(server, None, Some(&base)), http, base)
+    }
+
+    /// One call, whatever comes of it.
+    pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
+        match body {
+            Some(body) => self.send(method, path, "application/json", body.to_string().as_bytes()).await,
+            None => self.raw(method, path, "", b"").await,
+        }
+    }
+
+    /// A call whose body is these bytes.
+    pub async fn send(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> Reply {
+        let headers = format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len());
+        self.raw(method, path, &headers, body).await
+    }
+
+    async fn raw(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {
+        let head = format!(
+            "{method} /v1/{path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{}{headers}\r\n",
+            self.headers
+        );
+        exchange(self.address, &head, body).await
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.call("GET", path, None).await
+    }
+
+    /// A new member, and its id.
+    pub async fn create(&self, body: Value) -> (Value, String) {
+        let made = self.call("POST", "members", Some(body)).await.is(201);
+        let id = made["memberId"].as_str().unwrap().to_owned();
+        (made, id)
+    }
+
+    /// A member of that status, and its id.
+    pub async fn member(&self, email: &str, status: &str) -> String {
+        let (_, id) = self.create(member(email)).await;
+        let path = format!("members/{id}");
+        match status {
+            "active" => drop(self.call("POST", &format!("{path}/activate"), None).await.is(200)),
+            "inactive" => drop(self.call("DELETE", &path, None).await.is(200)),
+            _ => {}
+        }
+        assert_eq!(self.get(&path).await.is(200)["status"], status);
+        id
+    }
+}
+
+/// The least that a new member has.
+pub fn member(email: &str) -> Value {
+    json!({"email": email, "firstName": "Jane", "lastName": "Smith", "tier": "Gold"})
+}
+
+/// `value` with these fields on top.
+pub fn with(mut value: Value, more: Value) -> Value {
+    for (name, more) in more.as_object().unwrap() {
+        value[name] = more.clone();
+    }
+    value
+}
+
+impl Reply {
+    /// The body of an answer that must have this status.
+    #[track_caller]
+    pub fn is(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{self:?}");
+        self.body.clone()
+    }
+
+    /// Asserts the status of an error and the form of its envelope; returns codes and paths of the issues.
+    #[track_caller]
+    pub fn issues(&self, status: u16) -> Vec<(&str, &str)> {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.body.as_object().unwrap().len(), 1, "{self:?}");
+        let issues = self.body["issues"].as_array().unwrap();
+        assert!(!issues.is_empty());
+        let head = self.head.to_ascii_lowercase();
+        assert!(head.contains("content-type: application/json") && head.contains("x-trace-id: "), "{head}");
+        issues
+            .iter()
+            .map(|issue| {
+                assert!(!issue["message"].as_str().unwrap().is_empty(), "{issue}");
+                let code = issue["code"].as_str().unwrap();
+                let path = issue.get("path").map(|path| path.as_str().unwrap());
+                assert!(path.is_some() || !code.ends_with("Validation"), "{issue}");
+                (code, path.unwrap_or("-"))
+            })
+            .collect()
+    }
+}
