@@ -21,8 +21,9 @@ fn main() -> ExitCode {
             };
         }
     };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(memberbase::server::worker_threads())
+        .worker_threads(cli.worker_threads(cores))
         .enable_all()
         .build()
     {

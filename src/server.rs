@@ -103,10 +103,9 @@ pub async fn check(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Resul
     store::check(config, progress).await.map_err(open)
 }
 
-/// Threads that a runtime should have to serve well.
+/// Threads that a runtime should have to serve well on so many cores.
 #[must_use]
-pub fn worker_threads() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+pub fn worker_threads(cores: usize) -> usize {
     WORKERS_MIN.max(2 * cores)
 }
 

@@ -45,6 +45,18 @@ pub struct Cli {
     command: Command,
 }
 
+impl Cli {
+    /// Threads that the runtime of this command should have on so many cores. Clients wait for nothing but the network; more
+    /// threads than cores would only take the server's time, where it runs on the same machine.
+    #[must_use]
+    pub fn worker_threads(&self, cores: usize) -> usize {
+        match self.command {
+            Command::Serve(_) => crate::server::worker_threads(cores),
+            _ => cores,
+        }
+    }
+}
+
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Runs the server
