@@ -75,7 +75,9 @@ async fn the_key_or_a_header_says_which_memberbase_is_meant() {
     let (own, other) = (admin.base().await, admin.base().await);
     let (bound, _) = token(&admin, json!({"access": "write", "member_base_id": own})).await;
     let header = "x-member-base-id";
-    let cases: [(&str, Option<&str>, u16, &[(&str, &str)]); 9] = [
+    // The key, the header, the status, and the code and path.
+    type Case<'a> = (&'a str, Option<&'a str>, u16, &'a [(&'a str, &'a str)]);
+    let cases: [Case<'_>; 9] = [
         (&bound, None, 200, &[]),
         (&bound, Some(&own), 200, &[]),
         (&bound, Some(&other), 403, &[("Forbidden", "-")]),
