@@ -26,7 +26,7 @@ mkdir "$PYTHONPATH"
   "$here"/../../proto/publisher/v1/*.proto
 
 awk -v n="$members" 'BEGIN { print "ref,email,first_name,last_name,tier,role"; for (i = 0; i < n; i++)
-  printf "crm-%010d,m%d@mail.example.com,Alexandra,Montgomery-%d,Gold,Driver on the night shift number %d\n", (i * 2654435761) % 4294967296, i, i, i }' \
+  printf "crm-%010.0f,m%d@mail.example.com,Alexandra,Montgomery-%d,Gold,Driver on the night shift number %d\n", (i * 2654435761) % 4294967296, i, i, i }' \
   >"$work/all.csv"
 
 now() { date +%s.%N; }
@@ -37,7 +37,8 @@ disk() { du -sm "$work/data" | cut -f 1; }
 
 start_server "$program" "$work/data" --log error
 begun=$(now)
-"$program" import "$work/all.csv" --server "$server_url" --base churn --create-base --quiet >/dev/null
+"$program" import "$work/all.csv" --server "$server_url" --base churn --create-base --quiet >"$work/counts"
+grep -qx "created $members" "$work/counts" || { cat "$work/counts" >&2; exit 1; }
 echo "loaded $members members at $(rate "$members" "$begun"), $(disk) MB on disk"
 some=$((members / 5))
 for round in $(seq "$rounds"); do

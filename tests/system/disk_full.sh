@@ -37,7 +37,7 @@ mount -o loop "$work/image" "$disk"
 fallocate -l 30M "$disk/ballast"
 
 awk 'BEGIN { print "ref,email,first_name,last_name,tier,role"; for (i = 0; i < 300000; i++)
-  printf "crm-%010d,m%d@mail.example.com,Alexandra,Montgomery-%d,Gold,Driver on the night shift number %d\n", (i * 2654435761) % 4294967296, i, i, i }' \
+  printf "crm-%010.0f,m%d@mail.example.com,Alexandra,Montgomery-%d,Gold,Driver on the night shift number %d\n", (i * 2654435761) % 4294967296, i, i, i }' \
   >"$work/many.csv"
 head -n 1001 "$work/many.csv" >"$work/first.csv"
 sed 's/Gold/Silver/' "$work/first.csv" >"$work/changed.csv"
