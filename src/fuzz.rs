@@ -17,8 +17,9 @@ use crate::schema::{block, bucket, key, member, member_record, record_key, token
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("log", log::segment),
+    ("snapshot", log::snapshot),
     ("payload", log::payload),
     ("records", records),
     ("filter", wire::filter),

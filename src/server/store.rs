@@ -12,8 +12,9 @@ use crate::engine::{Engine, EngineError};
 use crate::model::Timestamp;
 use crate::table::{AuditConfig, AuditReport, Clock, Table, TableConfig, TableError, audit};
 
-/// The share of the memory that is the engine's cache; its heap is somewhat more than that.
-const CACHE_SHARE: (u64, u64) = (1, 8);
+/// The share of the memory that is the engine's cache. Its heap is several times that, because sled counts a page only
+/// when 64 accesses have come together in one of its 256 shards.
+const CACHE_SHARE: (u64, u64) = (1, 16);
 /// The share of the memory for the images of lookups and for members that were read by key.
 const READ_SHARE: (u64, u64) = (3, 8);
 /// The share of the memory for requests that are waiting and for indexes that are not on disk yet.

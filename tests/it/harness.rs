@@ -27,6 +27,11 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// How long calls under way may take when a test's server stops.
 pub const GRACE: Duration = Duration::from_secs(20);
 
+/// How often something is killed: `usual`, or as often as `MEMBERBASE_TEST_ROUNDS` says, for longer runs.
+pub fn rounds(usual: u64) -> u64 {
+    std::env::var("MEMBERBASE_TEST_ROUNDS").map_or(usual, |rounds| rounds.parse().unwrap())
+}
+
 pub type Members = MemberServiceClient<Channel>;
 pub type MemberBases = MemberBaseServiceClient<Channel>;
 

@@ -23,6 +23,7 @@ use crate::harness::{self, Process};
 use model::Model;
 use writer::{Random, Writer};
 
+/// Kills, unless the environment says otherwise.
 const ROUNDS: u64 = 100;
 /// In every one of so many rounds the server is killed once more while it opens.
 const KILL_OPEN_EVERY: u64 = 4;
@@ -33,6 +34,7 @@ const MOST_ACKS: u64 = 60;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
+    let rounds = harness::rounds(ROUNDS);
     let data = tempfile::tempdir().unwrap();
     let mut random = Random(2);
     let mut model = Model::default();
@@ -42,7 +44,7 @@ async fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
         let request = v1::CreateMemberBaseRequest { name: "killed".into(), ..Default::default() };
         bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id
     };
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         if round % KILL_OPEN_EVERY == 0 {
             kill_while_opening(data.path(), Duration::from_millis(random.next() % LONGEST_OPEN_MILLIS));
         }
@@ -68,8 +70,8 @@ async fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
     }
     let server = Process::serve(data.path());
     let channel = harness::connect(&server.address).await;
-    model.check(&channel, &base, ROUNDS).await;
-    assert!(model.acknowledged() > ROUNDS, "{} rows acknowledged", model.acknowledged());
+    model.check(&channel, &base, rounds).await;
+    assert!(model.acknowledged() > rounds, "{} rows acknowledged", model.acknowledged());
 }
 
 /// Starts a server and kills it when it serves, or after `moment`, whichever comes first.

@@ -1,6 +1,6 @@
-//! The disk as the log sees it: files that are appended to and synced, and the space that is left.
+//! The disk as the log, snapshots and backups see it: files that are written and synced, and the space that is left.
 //!
-//! Every write of the log goes through here, which is where tests make the disk fail.
+//! Every write of theirs goes through here, which is where tests make the disk fail.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -32,6 +32,22 @@ impl Disk {
             #[cfg(test)]
             faults: config.faults.clone(),
         }
+    }
+
+    /// The file system of a folder that is no data directory: nothing of it is held back.
+    pub(super) fn without_reserve(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            reserve: 0,
+            free: AtomicU64::new(0),
+            #[cfg(test)]
+            faults: super::faults::Faults::default(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn faults(&self) -> &super::faults::Faults {
+        &self.faults
     }
 
     /// Refuses `bytes` that would eat into the reserve. Cheap: the file system is asked only when the last answer no
@@ -95,16 +111,26 @@ impl Disk {
 
     /// Makes a file that is not there yet.
     pub(super) fn create(&self, path: &Path) -> io::Result<LogFile> {
-        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        Ok(LogFile {
+        Ok(self.log_file(OpenOptions::new().write(true).create_new(true).open(path)?))
+    }
+
+    /// Opens a file, which is made if it is missing, and cuts it to its first `len` bytes.
+    pub(super) fn resume(&self, path: &Path, len: u64) -> io::Result<LogFile> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        file.set_len(len)?;
+        Ok(self.log_file(file))
+    }
+
+    fn log_file(&self, file: File) -> LogFile {
+        LogFile {
             file,
             #[cfg(test)]
             faults: self.faults.clone(),
-        })
+        }
     }
 }
 
-/// A file of the log that this process made and writes.
+/// A file of the log, a snapshot or a backup that this process writes.
 #[derive(Debug)]
 pub(super) struct LogFile {
     file: File,

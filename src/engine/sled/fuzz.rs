@@ -1,4 +1,4 @@
-//! Doors for fuzzing the log, see [`crate::fuzz`].
+//! Doors for fuzzing the log and snapshots, see [`crate::fuzz`].
 
 use std::fs::File;
 use std::io::Write;
@@ -11,17 +11,32 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use super::super::EngineError;
 use super::payload::{self, Payload};
 use super::segment::{self, Segment};
-use super::{reader, record};
+use super::{reader, record, snapshot};
 
 /// Reads `bytes` as a segment of the log, as an open does: as they are, and with every checksum put right, which takes
 /// damage past the checksums that nearly all of it would end at.
 pub(crate) fn segment(bytes: &[u8]) {
-    read(bytes);
+    read_segment(bytes);
     let header = segment::Header { sequence: 1, id: 0, timeline: [0; 16], first: 1 };
     let mut whole = header.encode().to_vec();
     whole.extend_from_slice(bytes.get(segment::HEADER_BYTES..).unwrap_or_default());
     seal(&mut whole, header.seed());
-    read(&whole);
+    read_segment(&whole);
+}
+
+/// Reads `bytes` as a snapshot, as they are and with every checksum put right.
+pub(crate) fn snapshot(bytes: &[u8]) {
+    read_snapshot(bytes);
+    let header = snapshot::Header { position: 1, id: 0, timeline: [0; 16] };
+    let mut whole = header.encode().to_vec();
+    whole.extend_from_slice(bytes.get(segment::HEADER_BYTES..).unwrap_or_default());
+    seal(&mut whole, header.seed());
+    read_snapshot(&whole);
+}
+
+fn read_snapshot(bytes: &[u8]) {
+    let Some(file) = in_memory(bytes) else { return };
+    let _ = snapshot::verify(&path_of(&file), &mut |_| Ok(()));
 }
 
 /// Reads `bytes` as what a record carries, plain, and as a zstd frame of an announced length.
@@ -33,12 +48,11 @@ pub(crate) fn payload(bytes: &[u8]) {
     }
 }
 
-fn read(bytes: &[u8]) {
+fn read_segment(bytes: &[u8]) {
     let head = bytes.get(..segment::HEADER_BYTES).and_then(|head| head.try_into().ok());
     let Some(Ok(Some(header))) = head.map(segment::Header::decode) else { return };
     let Some(file) = in_memory(bytes) else { return };
-    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-    let segments = [Segment { path, header }];
+    let segments = [Segment { path: path_of(&file), header }];
     let Ok(end) = reader::find_end(&segments, header.first.saturating_sub(1)) else { return };
     let after = header.first.saturating_sub(1);
     let _ = reader::replay(&segments, after, end.last, |_, _| Ok::<(), EngineError>(()));
@@ -46,9 +60,14 @@ fn read(bytes: &[u8]) {
 
 /// A file that is nowhere on a disk.
 fn in_memory(bytes: &[u8]) -> Option<File> {
-    let mut file = File::from(memfd_create("segment", MemfdFlags::CLOEXEC).ok()?);
+    let mut file = File::from(memfd_create("fuzz", MemfdFlags::CLOEXEC).ok()?);
     file.write_all(bytes).ok()?;
     Some(file)
+}
+
+/// A name under which others can open the file.
+fn path_of(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 /// Puts the checksum of every record right that is long enough for what it says of its length.

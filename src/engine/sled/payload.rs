@@ -9,7 +9,7 @@
 //!
 //! Numbers are little-endian. A payload over [`COMPRESS_FROM_BYTES`] is stored as one zstd frame if that is smaller.
 
-use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::{Buf, Bytes};
 
@@ -33,10 +33,11 @@ pub(super) struct Payload {
     pub(super) plain_len: Option<usize>,
 }
 
-thread_local! {
-    /// A compressor's tables cost more to set up than a small batch costs to compress.
-    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
-}
+/// Compressors that nobody uses now. Their tables cost more to set up than a small batch costs to compress, and too much
+/// memory to have them in every thread.
+static COMPRESSORS: Mutex<Vec<zstd::bulk::Compressor<'static>>> = Mutex::new(Vec::new());
+/// Compressors that are kept for later, at about 600 KB each.
+const SPARE_COMPRESSORS: usize = 2;
 
 /// Writes `ops` down. Costs CPU time in proportion to the batch, so it runs where the batch was made, not in the syncer.
 pub(super) fn encode(ops: &[Op]) -> Result<Payload, EngineError> {
@@ -63,19 +64,28 @@ pub(super) fn encode(ops: &[Op]) -> Result<Payload, EngineError> {
 }
 
 fn compress(plain: Vec<u8>) -> Payload {
-    if plain.len() >= COMPRESS_FROM_BYTES {
-        let shorter = COMPRESSOR.with_borrow_mut(|slot| {
-            if slot.is_none() {
-                *slot = zstd::bulk::Compressor::new(ZSTD_LEVEL).ok();
-            }
-            // A batch that cannot be compressed is stored as it is: never a reason to refuse a write.
-            slot.as_mut()?.compress(&plain).ok()
-        });
-        if let Some(shorter) = shorter.filter(|s| s.len() < plain.len()) {
-            return Payload { stored: shorter.into(), plain_len: Some(plain.len()) };
-        }
+    if plain.len() >= COMPRESS_FROM_BYTES
+        && let Some(shorter) = compressed(&plain).filter(|s| s.len() < plain.len())
+    {
+        return Payload { stored: shorter.into(), plain_len: Some(plain.len()) };
     }
     Payload { stored: plain.into(), plain_len: None }
+}
+
+/// `None` if it cannot be compressed: never a reason to refuse a write, the batch is stored as it is.
+fn compressed(plain: &[u8]) -> Option<Vec<u8>> {
+    let spare = || COMPRESSORS.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = spare().pop();
+    let mut compressor = match kept {
+        Some(compressor) => compressor,
+        None => zstd::bulk::Compressor::new(ZSTD_LEVEL).ok()?,
+    };
+    let shorter = compressor.compress(plain).ok();
+    let mut spare = spare();
+    if spare.len() < SPARE_COMPRESSORS {
+        spare.push(compressor);
+    }
+    shorter
 }
 
 /// Reads a payload back; the error says what is wrong with it.

@@ -16,6 +16,7 @@ use super::model::Model;
 use super::writer::{Random, Writer};
 use crate::harness::{self, Process, rows};
 
+/// Kills of each activity, unless the environment says otherwise.
 const ROUNDS: u64 = 20;
 /// So small that each start of the server finds a snapshot due, and removes old log where it may.
 const SNAPSHOT_AFTER: &str = "4KiB";
@@ -66,11 +67,12 @@ fn names(dir: &Path) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_when_snapshots_and_the_removal_of_log_are_killed() {
+    let rounds = harness::rounds(ROUNDS);
     let data = tempfile::tempdir().unwrap();
     let mut random = Random(7);
     let mut model = Model::default();
     let mut base = String::new();
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let mut server = Process::start(&mut command(data.path()));
         let channel = harness::connect(&server.address).await;
         if round == 0 {
@@ -103,7 +105,7 @@ async fn nothing_is_lost_when_snapshots_and_the_removal_of_log_are_killed() {
     }
     let server = Process::start(&mut command(data.path()));
     let channel = harness::connect(&server.address).await;
-    model.check(&channel, &base, ROUNDS).await;
+    model.check(&channel, &base, rounds).await;
     assert!(!names(&data.path().join("snapshots")).is_empty(), "no snapshot was ever made");
     let log = names(&data.path().join("wal"));
     assert!(!log.contains(&"0000000001.log".to_owned()), "no log was ever removed: {log:?}");
@@ -138,6 +140,7 @@ async fn all(channel: &Channel, base: &str) -> Vec<v1::Member> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn backups_and_restores_that_are_killed_are_taken_up_again() {
+    let rounds = harness::rounds(ROUNDS);
     let folder = tempfile::tempdir().unwrap();
     let (data, out, new) = (folder.path().join("data"), folder.path().join("out"), folder.path().join("new"));
     let (server, channel, base) = served(&data).await;
@@ -145,7 +148,7 @@ async fn backups_and_restores_that_are_killed_are_taken_up_again() {
     assert_eq!(expected.len(), 10_000);
     let path = |path: &Path| path.to_str().unwrap().to_owned();
     let mut random = Random(11);
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let moment = Duration::from_millis(random.next() % MOST_MILLIS);
         kill_after(&mut memberbase(&["backup", "--out", &path(&out), "--server", &server.address]), moment);
     }
@@ -153,7 +156,7 @@ async fn backups_and_restores_that_are_killed_are_taken_up_again() {
     assert!(done.success());
     drop(server);
     assert!(memberbase(&["verify", &path(&out)]).status().unwrap().success());
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let moment = Duration::from_millis(random.next() % MOST_MILLIS);
         kill_after(&mut memberbase(&["restore", "--from", &path(&out), "--data", &path(&new)]), moment);
         if new.exists() {

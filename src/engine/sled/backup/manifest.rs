@@ -18,6 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::super::EngineError;
+use super::super::disk::Disk;
 use super::super::files;
 use super::super::segment::Timeline;
 use super::is_name;
@@ -72,8 +73,15 @@ impl Manifest {
     }
 
     /// Replaces the manifest, durably.
-    pub(super) fn write(&self, dir: &Path) -> Result<(), EngineError> {
-        files::replace(&Self::path(dir), self.to_text().as_bytes())
+    pub(super) fn write(&self, disk: &Disk, dir: &Path) -> Result<(), EngineError> {
+        let path = Self::path(dir);
+        let new = path.with_extension("new");
+        let written = disk.resume(&new, 0).and_then(|file| {
+            file.write_at(0, self.to_text().as_bytes())?;
+            file.sync()
+        });
+        written.map_err(|e| files::error("write", &new, &e))?;
+        disk.rename(&new, &path)
     }
 
     pub(super) fn file(&self, name: &str) -> Option<&Listed> {

@@ -4,13 +4,12 @@
 //! each file it means. The new one is written last, once everything was synced and read back.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::super::super::EngineError;
 use super::super::super::backup::{Held, HeldFile, Outline};
+use super::super::disk::{Disk, LogFile};
 use super::super::reader::{SegmentReader, Step};
 use super::super::segment::{self, Timeline};
 use super::super::snapshot::{self, Entries};
@@ -36,6 +35,7 @@ pub struct Received {
 #[derive(Debug)]
 pub struct Receiver {
     dir: PathBuf,
+    disk: Disk,
     before: Option<Manifest>,
     timeline: Option<Timeline>,
     under_way: Option<UnderWay>,
@@ -44,7 +44,7 @@ pub struct Receiver {
 #[derive(Debug)]
 struct UnderWay {
     outline: Outline,
-    files: Vec<(File, u64)>,
+    files: Vec<(LogFile, u64)>,
     added: u64,
 }
 
@@ -71,7 +71,13 @@ impl Receiver {
             }
         }
         let timeline = held.timeline;
-        Ok((Self { dir: dir.to_owned(), before, timeline, under_way: None }, held))
+        let disk = Disk::without_reserve(dir);
+        Ok((Self { dir: dir.to_owned(), disk, before, timeline, under_way: None }, held))
+    }
+
+    #[cfg(test)]
+    pub(in super::super) fn faults(&self) -> &super::super::faults::Faults {
+        self.disk.faults()
     }
 
     /// Begins with a backup whose files then come through [`Receiver::write`].
@@ -85,8 +91,7 @@ impl Receiver {
                 return Err(EngineError::Io(format!("a backup cannot have a file {:?}", file.name)));
             }
             let path = self.dir.join(&file.name);
-            let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-            let opened = opened.and_then(|opened| opened.set_len(file.from).map(|()| opened));
+            let opened = self.disk.resume(&path, file.from);
             files.push((opened.map_err(|e| files::error("write", &path, &e))?, file.from));
         }
         self.under_way = Some(UnderWay { outline, files, added: 0 });
@@ -101,7 +106,7 @@ impl Receiver {
         if *end != at {
             return Err(disorder());
         }
-        file.write_all_at(bytes, at).map_err(|e| files::error("write", &self.dir, &e))?;
+        file.write_at(at, bytes).map_err(|e| files::error("write", &self.dir, &e))?;
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         *end += len;
         under_way.added += len;
@@ -117,12 +122,12 @@ impl Receiver {
             if *end != planned.bytes {
                 return Err(EngineError::Io(format!("the backup ended before all of {} came", planned.name)));
             }
-            file.sync_all().map_err(|e| files::error("sync", &self.dir.join(&planned.name), &e))?;
+            file.sync().map_err(|e| files::error("sync", &self.dir.join(&planned.name), &e))?;
         }
         [LOG, SNAPSHOTS].iter().try_for_each(|folder| files::sync_dir(&self.dir.join(folder)))?;
         let manifest = self.manifest(&outline)?;
         self.read_back(&manifest, &outline)?;
-        manifest.write(&self.dir)?;
+        manifest.write(&self.disk, &self.dir)?;
         self.remove_replaced(&manifest)?;
         let bytes = manifest.files.iter().map(|file| file.bytes).sum();
         Ok(Received { position: outline.position, added, bytes, extended: outline.extends })
@@ -166,7 +171,7 @@ impl Receiver {
             for path in files::list(&self.dir.join(folder))? {
                 let name = name_of(folder, &path);
                 if is_name(&name) && !needed.contains(name.as_str()) {
-                    files::remove(&path)?;
+                    self.disk.remove(&path)?;
                 }
             }
         }

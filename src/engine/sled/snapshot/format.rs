@@ -84,7 +84,7 @@ impl Header {
     }
 
     /// What the checksums of the records start from.
-    pub(super) fn seed(&self) -> u32 {
+    pub(in super::super) fn seed(&self) -> u32 {
         crc32c::crc32c(&self.id.to_le_bytes())
     }
 }

@@ -1,12 +1,23 @@
 //! Backups: whole or not at all, only what is new the second time, every flipped bit found, and restores of their own kind.
 
+use super::super::super::backup::Held;
 use super::super::backup::{self, Received, Receiver, Write};
-use super::snapshots::{confirm, names, small, timeline_of, two_generations};
+use super::snapshots::{DISK_FAULTS, confirm, names, small, timeline_of, two_generations};
 use super::*;
+
+/// Which operation of a kind fails.
+const FAILS_AT: [u64; 8] = [1, 2, 3, 4, 6, 10, 20, 40];
 
 /// Carries a backup of a running store into `out`, whole or only so many parts of it.
 async fn back_up(engine: &SledEngine, out: &Path, parts: usize) -> Result<Received, EngineError> {
-    let (mut receiver, held) = Receiver::open(out)?;
+    receive(engine, Receiver::open(out)?, parts).await
+}
+
+async fn receive(
+    engine: &SledEngine,
+    (mut receiver, held): (Receiver, Held),
+    parts: usize,
+) -> Result<Received, EngineError> {
     let backup = engine.backup(held).await?;
     receiver.begin(backup.outline().clone())?;
     let mut left = parts;
@@ -162,6 +173,70 @@ async fn a_backup_under_way_survives_that_the_store_drops_its_files() {
         receiver.write(index, file.from, &backup.read(index, file.from).unwrap()).unwrap();
     }
     assert_eq!(receiver.finish().unwrap().position, 20);
+}
+
+#[tokio::test]
+async fn a_backup_whose_disk_fails_at_any_operation_is_taken_up_again_and_the_one_before_stays_good() {
+    for (kind, fail) in DISK_FAULTS {
+        let mut failures = 0;
+        for n in FAILS_AT {
+            let store = two_generations().await;
+            let engine = store.open();
+            let out = folder(&store, "backup");
+            whole(&engine, &out).await;
+            fill(&engine, 51..=60).await;
+            confirm(&engine).await;
+            engine.snapshot().await.unwrap();
+            fill(&engine, 61..=65).await;
+            confirm(&engine).await;
+            engine.snapshot().await.unwrap();
+            fill(&engine, 66..=90).await;
+            let receiving = Receiver::open(&out).unwrap();
+            fail(receiving.0.faults(), n);
+            let outcome = receive(&engine, receiving, usize::MAX).await;
+            let verified = backup::verify(&out).unwrap();
+            assert_eq!(verified.damage, [], "{kind} {n}");
+            let (restored, _copy) = restore(&store, &out, "copy", None);
+            let last = restored.status().durable;
+            assert!(last == if outcome.is_ok() { 90 } else { 50 } || kind == "remove", "{kind} {n}: {last}");
+            expect(&restored, last).await;
+            assert_eq!(whole(&engine, &out).await.position, 90, "{kind} {n}");
+            let (restored, _copy) = restore(&store, &out, "again", None);
+            expect(&restored, 90).await;
+            match outcome {
+                Ok(_) => break,
+                Err(_) => failures += 1,
+            }
+        }
+        assert!(failures > 0, "{kind} never happened");
+    }
+}
+
+#[tokio::test]
+async fn a_restore_whose_disk_fails_at_any_operation_leaves_nothing_and_works_the_next_time() {
+    let store = two_generations().await;
+    let out = folder(&store, "backup");
+    backup::copy(&store.config, &out).unwrap();
+    for (kind, fail) in DISK_FAULTS {
+        for n in FAILS_AT {
+            let mut target = small();
+            let parent = target.dir().parent().unwrap().to_owned();
+            let new = parent.join("new");
+            target.config.dir = backup::begin(&new).unwrap();
+            fail(&target.config.faults, n);
+            let outcome = backup::restore(&out, &target.config, &mut |_| Ok(false));
+            target.config.faults.clear();
+            if outcome.is_ok() {
+                break;
+            }
+            assert!(!new.exists(), "{kind} {n}");
+            assert_eq!(backup::begin(&new).unwrap(), target.config.dir, "{kind} {n}");
+            backup::restore(&out, &target.config, &mut |_| Ok(false)).unwrap();
+            backup::settle(&target.config.dir, &new).unwrap();
+            target.config.dir = new;
+            expect(&target.open(), 50).await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,11 +4,23 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::super::faults::ENOSPC;
+use super::super::faults::{ENOSPC, Faults};
 use super::super::snapshot::{self, Entries, Sizes};
 use super::*;
 
 const EIO: i32 = 5;
+
+/// Makes the nth operation of a kind fail.
+pub(super) type Fail = fn(&Faults, u64);
+
+/// Every way in which a disk can fail.
+pub(super) const DISK_FAULTS: [(&str, Fail); 5] = [
+    ("append", |faults, n| faults.fail_append(n, EIO)),
+    ("full disk", |faults, n| faults.fail_append(n, ENOSPC)),
+    ("sync", Faults::fail_sync),
+    ("rename", Faults::fail_rename),
+    ("remove", Faults::fail_remove),
+];
 
 /// A store whose pieces are so small that a few batches fill many of each.
 pub(super) fn small() -> Store {
@@ -279,15 +291,7 @@ async fn what_a_killed_snapshot_leaves_is_removed() {
 
 #[tokio::test]
 async fn a_snapshot_that_fails_at_any_operation_harms_nobody() {
-    type Fail = fn(&super::super::faults::Faults, u64);
-    let kinds: [(&str, Fail); 5] = [
-        ("append", |faults, n| faults.fail_append(n, EIO)),
-        ("full disk", |faults, n| faults.fail_append(n, ENOSPC)),
-        ("sync", |faults, n| faults.fail_sync(n)),
-        ("rename", |faults, n| faults.fail_rename(n)),
-        ("remove", |faults, n| faults.fail_remove(n)),
-    ];
-    for (kind, fail) in kinds {
+    for (kind, fail) in DISK_FAULTS {
         for n in [1, 2, 3, 5, 8, 13] {
             let store = two_generations().await;
             let engine = store.open();
