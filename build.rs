@@ -30,7 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn compile_wire(out: &Path) -> Result<(), Box<dyn Error>> {
     let files = compile(WIRE)?;
     fs::write(out.join("publisher.v1.bin"), without_source_info(files.clone()).encode_to_vec())?;
-    tonic_prost_build::configure().codec_path("crate::api::grpc::codec::WireCodec").compile_fds(files)?;
+    // Ordered maps: the fingerprint of a request must not depend on the order in which its fields were hashed.
+    tonic_prost_build::configure()
+        .codec_path("crate::api::grpc::codec::WireCodec")
+        .btree_map(".")
+        .compile_fds(files)?;
     Ok(())
 }
 

@@ -42,6 +42,7 @@ pub fn statuses(code: Code) -> (GrpcCode, http::StatusCode) {
 pub fn http(reason: Reason) -> http::StatusCode {
     match reason {
         Reason::MessageTooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
+        Reason::RequestIdReused => http::StatusCode::UNPROCESSABLE_ENTITY,
         // 429 is for callers who ask too much, and these say that the server has too much to do.
         Reason::Overloaded | Reason::StorageFull | Reason::Deadline => http::StatusCode::SERVICE_UNAVAILABLE,
         _ => statuses(reason.code()).1,
@@ -74,6 +75,7 @@ pub fn word(status: http::StatusCode, reason: Option<Reason>) -> &'static str {
         409 => "conflict",
         413 => "payload_too_large",
         415 => "unsupported_media_type",
+        422 => "unprocessable_entity",
         429 => "rate_limited",
         503 => "unavailable",
         500.. => "internal",
@@ -179,7 +181,9 @@ pub fn metadata(error: &Error) -> HashMap<String, String> {
         Error::StorageFull { free, reserve } => {
             vec![("free", free.to_string()), ("reserve", reserve.to_string())]
         }
+        Error::SecretNotKept { id } => vec![("api_token_id", id.to_string())],
         Error::Refused(_)
+        | Error::RequestRunning
         | Error::Unauthenticated(_)
         | Error::PermissionDenied(_)
         | Error::TokenNotFound

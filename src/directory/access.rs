@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use super::error::RateLimit;
 use super::{Directory, Error};
-use crate::model::token::{AccessLevel, SecretHash};
+use crate::model::token::{AccessLevel, SecretHash, TokenId};
 use crate::model::{BaseNumber, CursorKey, Filter, Member, Sealer, Timestamp};
-use crate::table::{Base, LiveToken, Table, Tokens};
+use crate::table::{Base, LiveToken, Requests, Table, Tokens};
 
 /// Why a caller is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl Gate {
     pub fn enter(&self, caller: &Caller, needs: AccessLevel) -> Result<Directory, Error> {
         let guarded = Guarded { table: Arc::clone(&self.table), caller: caller.clone() };
         guarded.check(needs)?;
-        Ok(Directory { guarded })
+        Ok(Directory { guarded, asked: None })
     }
 }
 
@@ -192,6 +192,11 @@ impl Guarded {
     pub fn store(&self, needs: AccessLevel) -> Result<&Table, Error> {
         self.check(needs)?;
         if self.bound_to().is_some() { Err(Lacking::Store.into()) } else { Ok(&self.table) }
+    }
+
+    /// The requests that name themselves, and whose names the caller's are.
+    pub fn requests(&self) -> (&Arc<Requests>, Option<TokenId>) {
+        (self.table.requests(), self.caller.token().map(|token| token.made().id))
     }
 
     /// The tokens.

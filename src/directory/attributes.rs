@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::page::{Page, RawPage};
+use super::request::foreign;
 use super::{Directory, Error, view};
 use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, BULK_DELETE_MAX_MEMBERS};
 use crate::model::schema::{AttributeSchema, parse_types};
@@ -12,7 +13,7 @@ use crate::model::{
     AttributePatch, AttributeValue, BaseNumber, Filter, IdError, RawFilter, RawValue, Reason, Refusal, Row,
     Rule, Violations, attribute,
 };
-use crate::table::{AttributesRequest, Base, SettingsRequest};
+use crate::table::{Answer, AttributesRequest, Base, Kept, NamedRequest, SettingsRequest};
 
 /// Members whose attributes are deleted in one commit.
 const DELETE_TOGETHER: u64 = 4_096;
@@ -64,8 +65,12 @@ impl Directory {
     ) -> Result<Option<Arc<AttributeSchema>>, Error> {
         let types = parse_types(sent)?;
         let base = self.guarded.base(AccessLevel::Write, base).await?;
-        drop(view(&base, None).await?);
-        let request = SettingsRequest { schema: Some(types), ..SettingsRequest::default() };
+        let before = view(&base, None).await?.summary();
+        if self.told().is_some() {
+            return Ok(before.schema);
+        }
+        let named = self.turn();
+        let request = SettingsRequest { schema: Some(types), named, ..SettingsRequest::default() };
         Ok(base.change_settings(request).await?.schema)
     }
 
@@ -97,12 +102,16 @@ impl Directory {
         }
         let changes = faults.finish(changes)?;
         let open = self.guarded.base(AccessLevel::Write, base).await?;
+        if let Some(kept) = self.told() {
+            return changed(kept);
+        }
         self.guarded.take_rows(changes.len())?;
         drop(view(&open, None).await?);
         let places: Vec<usize> = changes.values().map(|(index, _)| *index).collect();
         let changes = changes.into_iter().map(|(row, (_, patch))| (row, patch)).collect();
-        let reply =
-            open.change_attributes(AttributesRequest { changes, is_strict: true, deadline: None }).await?;
+        let named = self.turn();
+        let request = AttributesRequest { changes, is_strict: true, named, deadline: None };
+        let reply = open.change_attributes(request).await?;
         let mut refused = reply.refused.into_iter();
         let Some((first, refusal)) = refused.next() else { return Ok(reply.values) };
         let place = |index: usize| format!("attributes[{}]", places.get(index).copied().unwrap_or(index));
@@ -118,12 +127,18 @@ impl Directory {
     pub async fn delete_attributes(&self, base: BaseNumber, which: AttributeDeletion) -> Result<u64, Error> {
         let (rows, patch) = self.deletion(base, which)?;
         let open = self.guarded.base(AccessLevel::Write, base).await?;
+        if let Some(kept) = self.told() {
+            return changed(kept);
+        }
         let end = view(&open, None).await?.next_row();
         let mut deleted = 0;
         match rows {
+            Some(rows) if rows.len() <= usize::try_from(DELETE_TOGETHER).unwrap_or(usize::MAX) => {
+                return clear(&open, &rows, &patch, self.turn()).await;
+            }
             Some(rows) => {
                 for rows in rows.chunks(usize::try_from(DELETE_TOGETHER).unwrap_or(usize::MAX)) {
-                    deleted += clear(&open, rows, &patch).await?;
+                    deleted += clear(&open, rows, &patch, None).await?;
                 }
             }
             None => {
@@ -132,13 +147,14 @@ impl Directory {
                     let last = end.0.min(first + DELETE_TOGETHER);
                     let rows: Vec<Row> = (first..last).map(Row).collect();
                     let holders = holders(&open, &rows, &patch).await?;
-                    deleted += clear(&open, &holders, &patch).await?;
+                    deleted += clear(&open, &holders, &patch, None).await?;
                     // A token that was revoked meanwhile ends it here.
                     self.guarded.check_base(AccessLevel::Write, base)?;
                     first = last;
                 }
             }
         }
+        self.keep(None, Answer::Changed(deleted)).await?;
         Ok(deleted)
     }
 
@@ -228,6 +244,14 @@ impl Directory {
     }
 }
 
+/// The number of values that an earlier run changed.
+fn changed(kept: &Kept) -> Result<u64, Error> {
+    match kept.answer {
+        Answer::Changed(values) => Ok(values),
+        _ => Err(foreign()),
+    }
+}
+
 /// Those of `rows` whose members have something that `patch` would delete.
 async fn holders(base: &Base, rows: &[Row], patch: &AttributePatch) -> Result<Vec<Row>, Error> {
     let members = view(base, None).await?.members(rows).await?;
@@ -241,12 +265,18 @@ async fn holders(base: &Base, rows: &[Row], patch: &AttributePatch) -> Result<Ve
     Ok(members.into_iter().filter(|(_, member)| holds(&member.attributes)).map(|(row, _)| row).collect())
 }
 
-async fn clear(base: &Base, rows: &[Row], patch: &AttributePatch) -> Result<u64, Error> {
+async fn clear(
+    base: &Base,
+    rows: &[Row],
+    patch: &AttributePatch,
+    named: Option<Arc<NamedRequest>>,
+) -> Result<u64, Error> {
     if rows.is_empty() {
         return Ok(0);
     }
     let changes = rows.iter().map(|row| (*row, patch.clone())).collect();
-    Ok(base.change_attributes(AttributesRequest { changes, is_strict: false, deadline: None }).await?.values)
+    let request = AttributesRequest { changes, is_strict: false, named, deadline: None };
+    Ok(base.change_attributes(request).await?.values)
 }
 
 /// The refusal of one member's change, with the path of its entry.

@@ -2,13 +2,16 @@
 
 use std::time::Instant;
 
+use super::request::foreign;
 use super::{Directory, Error, view};
 use crate::model::limits::{ATOMIC_MAX_ROWS, BULK_DELETE_MAX_MEMBERS};
 use crate::model::token::AccessLevel;
 use crate::model::{
     BaseNumber, IdError, MemberRow, Reason, RecordCounts, Ref, RowError, UpsertOptions, Violations,
 };
-use crate::table::{DeleteReply, DeleteRequest, Pending, UpsertReply, UpsertRequest, WriteMode};
+use crate::table::{
+    Answer, DeleteReply, DeleteRequest, Pending, RowAnswer, UpsertReply, UpsertRequest, WriteMode,
+};
 
 /// Rows that were handed in.
 pub struct PendingUpsert(Pending<UpsertReply>);
@@ -32,12 +35,19 @@ impl Directory {
             return Err(Error::AtomicRows { rows, max_rows: ATOMIC_MAX_ROWS });
         }
         let base = self.guarded.base(AccessLevel::Write, number).await?;
+        if let Some(kept) = self.told() {
+            let Answer::Rows { rows, .. } = &kept.answer else { return Err(foreign()) };
+            let outcomes = rows.iter().map(RowAnswer::outcome).collect();
+            return Ok(UpsertReply { outcomes, revision: kept.revision.unwrap_or_default() });
+        }
         self.guarded.take_rows(rows)?;
         if rows == 0 {
             let revision = view(&base, None).await?.revision();
             return Ok(UpsertReply { outcomes: Vec::new(), revision });
         }
         self.mark_accounts(number, &mut request.rows).await?;
+        // What writes nothing leaves nothing to remember.
+        request.named = self.turn().filter(|_| request.mode != WriteMode::ValidateOnly);
         Ok(base.upsert(request).await?)
     }
 
@@ -51,7 +61,7 @@ impl Directory {
     ) -> Result<UpsertReply, Error> {
         let mode = if rows.len() <= ATOMIC_MAX_ROWS { WriteMode::Atomic } else { WriteMode::Whole };
         let options = UpsertOptions::default();
-        self.bulk_upsert(base, UpsertRequest { rows, options, mode, deadline: None }).await
+        self.bulk_upsert(base, UpsertRequest { rows, options, mode, named: None, deadline: None }).await
     }
 
     /// Hands in rows, in the order of the calls, and waits only until there is room for them; what became of them is
@@ -80,7 +90,7 @@ impl Directory {
             return Err(Error::TooMany { rows: entries, limit: BULK_DELETE_MAX_MEMBERS });
         }
         let mut faults = Violations::default();
-        let mut request = DeleteRequest { deadline, ..DeleteRequest::default() };
+        let mut request = DeleteRequest { named: self.turn(), deadline, ..DeleteRequest::default() };
         for (index, id) in ids.iter().enumerate() {
             match self.sealer().open_member(id) {
                 Ok((number, row)) if number == base => request.rows.push(row),
@@ -98,6 +108,10 @@ impl Directory {
         }
         let request = faults.finish(request)?;
         let base = self.guarded.base(AccessLevel::Write, base).await?;
+        if let Some(kept) = self.told() {
+            let Answer::Deleted(deleted, records) = kept.answer else { return Err(foreign()) };
+            return Ok(DeleteReply { deleted, records, revision: kept.revision.unwrap_or_default() });
+        }
         self.guarded.take_rows(entries)?;
         if request.rows.is_empty() && request.refs.is_empty() {
             let revision = view(&base, None).await?.revision();

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
+use super::request::foreign;
 use super::{Directory, Error, Key};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Edit, Member, MemberRow, Outcome, Row};
-use crate::table::{EditReply, EditRequest, EditWhat, Edited};
+use crate::table::{Answer, EditReply, EditRequest, EditWhat, Edited, Kept};
 
 /// A member after a call about it.
 #[derive(Debug)]
@@ -29,9 +30,12 @@ impl Directory {
         revive: bool,
         deadline: Option<Instant>,
     ) -> Result<EditedMember, Error> {
+        if let Some(kept) = self.told() {
+            return self.edited_again(base, kept).await;
+        }
         let row = Box::new(self.marked(base, row).await?);
         let what = EditWhat::Create { row, revive };
-        self.edit(base, EditRequest { what, deadline }).await
+        self.edit(base, EditRequest { what, named: self.turn(), deadline }).await
     }
 
     /// Changes the member that `key` names.
@@ -43,6 +47,9 @@ impl Directory {
         if_revision: Option<u64>,
         deadline: Option<Instant>,
     ) -> Result<EditedMember, Error> {
+        if let Some(kept) = self.told() {
+            return self.edited_again(base, kept).await;
+        }
         let key = self.key(base, key)?.ok_or(Error::MemberNotFound)?;
         let edit = match edit {
             Edit::Replace(row) => Edit::Replace(Box::new(self.marked(base, *row).await?)),
@@ -50,7 +57,7 @@ impl Directory {
             Edit::Update(_) | Edit::Activate | Edit::Offboard => edit,
         };
         let what = EditWhat::Change { key, edit, if_revision };
-        self.edit(base, EditRequest { what, deadline }).await
+        self.edit(base, EditRequest { what, named: self.turn(), deadline }).await
     }
 
     /// The row, which knows whether its address belongs to somebody with an account.
@@ -60,6 +67,12 @@ impl Directory {
         self.mark_accounts(base, &mut rows).await?;
         let [row] = rows;
         Ok(row?)
+    }
+
+    async fn edited_again(&self, base: BaseNumber, kept: &Kept) -> Result<EditedMember, Error> {
+        let Answer::Member(row, outcome) = kept.answer else { return Err(foreign()) };
+        let member = Box::new(self.member_now(base, row).await?);
+        Ok(EditedMember { row, member, outcome, revision: kept.revision.unwrap_or_default() })
     }
 
     async fn edit(&self, base: BaseNumber, request: EditRequest) -> Result<EditedMember, Error> {

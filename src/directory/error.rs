@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::access::{Lacking, TokenFault};
+use crate::model::token::TokenId;
 use crate::model::{Code, Reason, Refusal, Violation};
 use crate::table::{EngineError, TableError};
 
@@ -107,6 +108,18 @@ pub enum Error {
         /// How long to wait.
         retry_after: Duration,
     },
+    /// A request of the same name is under way. Nothing was written.
+    #[error("a request of the same id is still running; try again shortly")]
+    RequestRunning,
+    /// A repeat of the request that made a token. Its secret is nowhere any more.
+    #[error(
+        "this request made the token {id} already, and its secret was shown once: revoke it, and make another under a \
+         new request id"
+    )]
+    SecretNotKept {
+        /// The token.
+        id: TokenId,
+    },
     /// Too much work is waiting. Nothing was written.
     #[error("too much work is waiting; try again shortly")]
     Overloaded,
@@ -206,6 +219,8 @@ impl Error {
             Self::TooMany { .. } => Reason::TooManyRows,
             Self::ReplyTooLarge { .. } => Reason::ReplyTooLarge,
             Self::RateLimited { .. } => Reason::RateLimited,
+            Self::RequestRunning => Reason::RequestRunning,
+            Self::SecretNotKept { .. } => Reason::SecretNotKept,
             Self::Overloaded => Reason::Overloaded,
             Self::StorageFull { .. } => Reason::StorageFull,
             Self::CommitUnknown { .. } => Reason::CommitUnknown,
@@ -235,7 +250,7 @@ impl Error {
             Self::RateLimited { retry_after, .. } => Some(*retry_after),
             Self::Overloaded => Some(RETRY_OVERLOADED),
             Self::StorageFull { .. } => Some(RETRY_STORAGE_FULL),
-            Self::CommitUnknown { .. } | Self::Stopping => Some(RETRY_UNAVAILABLE),
+            Self::CommitUnknown { .. } | Self::Stopping | Self::RequestRunning => Some(RETRY_UNAVAILABLE),
             Self::Refused(_)
             | Self::Unauthenticated(_)
             | Self::PermissionDenied(_)
@@ -251,6 +266,7 @@ impl Error {
             | Self::AtomicBytes { .. }
             | Self::TooMany { .. }
             | Self::ReplyTooLarge { .. }
+            | Self::SecretNotKept { .. }
             | Self::StorageFailed { .. }
             | Self::NotSupported { .. }
             | Self::Deadline
@@ -301,6 +317,7 @@ impl From<TableError> for Error {
                     held.into_iter().map(|(key, count)| Violation::new(format!("schema.{key}"), text(count)));
                 Self::SchemaInUse { violations: violations.collect(), members }
             }
+            TableError::RequestRunning => Self::RequestRunning,
             TableError::PlannedOnFailure => Self::CommitUnknown { private: error.to_string() },
             TableError::Closing => Self::Stopping,
             TableError::Damaged(private) => Self::Corrupt { private },

@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use super::record_input::TransactionInput;
 use super::records::reason_of;
+use super::request::foreign;
 use super::{Directory, Error};
 use crate::model::id::IdError;
 use crate::model::limits::INGEST_MAX_EVENTS;
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Reason, RecordFault, Violations};
-use crate::table::{RecordChange, RecordOutcome};
+use crate::table::{Answer, Kept, RecordChange, RecordOutcome};
 
 /// What became of transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,11 +44,15 @@ impl Directory {
         for base in parts.keys() {
             self.guarded.check_base(AccessLevel::Write, *base)?;
         }
+        if let Some(kept) = self.told() {
+            return Ingested::again(kept);
+        }
         self.guarded.take_rows(parts.values().map(|(places, _)| places.len()).sum())?;
         let only_one = parts.len() == 1;
+        let turn = self.turn().filter(|_| only_one);
         let mut sum = Ingested::default();
         for (base, (places, changes)) in parts {
-            let reply = match self.change_records(base, changes, deadline).await {
+            let reply = match self.change_records(base, changes, turn.clone(), deadline).await {
                 // The caller named members, and no memberbase.
                 Err(Error::MemberNotFound) => {
                     let faults = places.iter().map(|place| (*place, RecordFault::MemberNotFound));
@@ -61,6 +66,10 @@ impl Directory {
             })?;
             sum.count(&outcomes);
             sum.revision = only_one.then_some(reply.revision);
+        }
+        if !only_one {
+            let Ingested { created, updated, unchanged, revision } = sum;
+            self.keep(revision, Answer::Ingested { created, updated, unchanged }).await?;
         }
         Ok(sum)
     }
@@ -97,6 +106,16 @@ impl Directory {
 }
 
 impl Ingested {
+    /// What an earlier run did.
+    fn again(kept: &Kept) -> Result<Self, Error> {
+        match kept.answer {
+            Answer::Ingested { created, updated, unchanged } => {
+                Ok(Self { created, updated, unchanged, revision: kept.revision })
+            }
+            _ => Err(foreign()),
+        }
+    }
+
     fn count(&mut self, outcomes: &[RecordOutcome]) {
         for outcome in outcomes {
             match outcome {

@@ -26,6 +26,7 @@ mod page;
 mod record_export;
 mod record_input;
 mod records;
+mod request;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -48,13 +49,14 @@ pub use self::page::RawPage;
 pub use self::record_export::{ExportedRecord, RecordExport};
 pub use self::record_input::{ClipInput, StampCollectionInput, TransactionInput};
 pub use self::records::{RecordList, RecordPage, RecordSelector, Saved, draw_record_id};
+use self::request::Asked;
 pub use self::search::{Found, Search};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 use crate::model::{BaseNumber, IdError, Reason, Refusal, Sealer, Timestamp};
 pub use crate::table::backup::{Held, HeldFile, Outline};
 use crate::table::{Base, View};
 pub use crate::table::{
-    BaseSummary, DeleteReply, RowOutcome, SetField, UpsertReply, UpsertRequest, WriteMode,
+    BaseSummary, DeleteReply, IfRunning, RowOutcome, SetField, UpsertReply, UpsertRequest, WriteMode,
 };
 
 /// Most bytes of members in one reply: many clients refuse messages over 4 MiB.
@@ -64,6 +66,8 @@ pub const REPLY_BYTES: usize = 3_584 * 1024;
 #[derive(Clone)]
 pub struct Directory {
     guarded: Guarded,
+    /// The request that it is for, if that has a name.
+    asked: Option<Asked>,
 }
 
 impl Directory {

@@ -3,11 +3,13 @@
 //! Callers name a member by its id, which says of which memberbase it is. A member that does not exist, or whose
 //! memberbase does not, is not found; so are all its records.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::find::malformed;
 use super::page::RawPage;
 use super::record_input::{ClipInput, StampCollectionInput};
+use super::request::foreign;
 use super::{Directory, Error, REPLY_BYTES, both, view};
 use crate::model::id::IdError;
 use crate::model::limits::SKIP_CHECKED_MAX;
@@ -19,7 +21,9 @@ use crate::model::{
     BaseNumber, Cursor, Direction, ForeignText, MemberRecord, PageRequest, Reason, RecordFault, RecordKind,
     Refusal, Row, cursor,
 };
-use crate::table::{RecordChange, RecordOutcome, RecordsReply, RecordsRequest, Which};
+use crate::table::{
+    Answer, Kept, NamedRequest, RecordChange, RecordOutcome, RecordsReply, RecordsRequest, Which,
+};
 
 /// What a record takes in a reply besides its texts, in bytes.
 const RECORD_BYTES: usize = 256;
@@ -110,8 +114,12 @@ impl Directory {
     ) -> Result<u64, Error> {
         let which = parse_which(clip, "creative_id", |id| ClipId::parse(id).map(|id| id.0));
         let ((base, row), which) = self.with_member(member_id, which)?;
+        if let Some(kept) = self.told() {
+            drop(self.member_now(base, row).await.map_err(of_member)?);
+            return Ok(kept.revision.unwrap_or_default());
+        }
         let change = RecordChange::Delete { row, kind: RecordKind::Clip, which };
-        let reply = self.change_records(base, vec![change], deadline).await?;
+        let reply = self.change_records(base, vec![change], self.turn(), deadline).await?;
         reply.outcomes.map_err(|faults| one_fault(&faults))?;
         Ok(reply.revision)
     }
@@ -193,12 +201,15 @@ impl Directory {
         change: RecordChange,
         deadline: Option<Instant>,
     ) -> Result<Saved, Error> {
+        if let Some(kept) = self.told() {
+            return self.saved_again(base, kept).await;
+        }
         let row = match &change {
             RecordChange::Save { row, .. }
             | RecordChange::AddStamps { row, .. }
             | RecordChange::Delete { row, .. } => *row,
         };
-        let reply = self.change_records(base, vec![change], deadline).await?;
+        let reply = self.change_records(base, vec![change], self.turn(), deadline).await?;
         let revision = reply.revision;
         let (record, created) = match reply.outcomes.map_err(|faults| one_fault(&faults))?.pop() {
             Some(RecordOutcome::Created(record)) => (record, true),
@@ -210,15 +221,29 @@ impl Directory {
         Ok(Saved { base, row, record, created, revision })
     }
 
+    async fn saved_again(&self, number: BaseNumber, kept: &Kept) -> Result<Saved, Error> {
+        let Answer::Record { row, kind, id, is_new } = kept.answer else { return Err(foreign()) };
+        let base = self.guarded.base(AccessLevel::Write, number).await.map_err(of_member)?;
+        let view = view(&base, None).await.map_err(of_member)?;
+        if view.members(&[row]).await?.is_empty() {
+            return Err(Error::MemberNotFound);
+        }
+        let found = view.member_record(row, kind, id).await?;
+        let record = found.ok_or_else(|| Error::from(Refusal::new(Reason::RecordNotFound)))?;
+        let revision = kept.revision.unwrap_or_default();
+        Ok(Saved { base: number, row, record, created: is_new, revision })
+    }
+
     /// Changes records of one memberbase, all of them or none.
     pub(super) async fn change_records(
         &self,
         base: BaseNumber,
         changes: Vec<RecordChange>,
+        named: Option<Arc<NamedRequest>>,
         deadline: Option<Instant>,
     ) -> Result<RecordsReply, Error> {
         let base = self.guarded.base(AccessLevel::Write, base).await.map_err(of_member)?;
-        base.change_records(RecordsRequest { changes, deadline })
+        base.change_records(RecordsRequest { changes, named, deadline })
             .await
             .map_err(|error| of_member(error.into()))
     }

@@ -55,11 +55,16 @@ async fn directory() -> (Directory, BaseNumber, Vec<(Row, Member)>) {
     let clock = Arc::new(|| Timestamp::from_micros(1_700_000_000_000_000));
     let table = Table::open(Arc::new(MemoryEngine::new()), clock, TableConfig::default()).await.unwrap();
     let settings = BaseSettings::named(BaseName::parse("Test").unwrap());
-    let number = table.create_base(settings).await.unwrap().number;
+    let number = table.create_base(settings, None).await.unwrap().number;
     let base = table.base(number).await.unwrap();
     let rows = (0..MEMBERS).map(|i| Ok(row(i))).collect();
-    let request =
-        UpsertRequest { rows, options: Default::default(), mode: WriteMode::Partial, deadline: None };
+    let request = UpsertRequest {
+        rows,
+        options: Default::default(),
+        mode: WriteMode::Partial,
+        named: None,
+        deadline: None,
+    };
     base.upsert(request).await.unwrap();
     let rows = (0..MEMBERS).filter(|row| row % 7 == 3).map(Row).collect();
     base.delete(DeleteRequest { rows, ..DeleteRequest::default() }).await.unwrap();

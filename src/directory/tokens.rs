@@ -1,12 +1,13 @@
 //! Tokens: made, listed and revoked by callers whose token says `admin` and is bound to no memberbase.
 
 use super::page::{Page, RawPage};
+use super::request::foreign;
 use super::{Directory, Error};
 use crate::model::id::IdError;
 use crate::model::limits::TOKENS_MAX;
 use crate::model::token::{AccessLevel, Secret, Token, TokenDescription, TokenId, TokenLimits};
 use crate::model::{BaseNumber, Filter, Reason, Refusal, Timestamp, Violations};
-use crate::table::TokenChange;
+use crate::table::{Answer, TokenChange};
 
 /// Cursors of this list are bound to a number that no memberbase has.
 const NO_BASE: BaseNumber = BaseNumber(u32::MAX - 1);
@@ -69,6 +70,10 @@ impl Directory {
     /// Makes a token.
     pub async fn create_token(&self, new: NewToken, seed: TokenSeed) -> Result<CreatedToken, Error> {
         let tokens = self.guarded.tokens()?;
+        if let Some(kept) = self.told() {
+            let Answer::Token(id) = kept.answer else { return Err(foreign()) };
+            return Err(Error::SecretNotKept { id });
+        }
         let base = match new.member_base_id.as_deref() {
             None => None,
             Some(id) => {
@@ -79,7 +84,7 @@ impl Directory {
         };
         let token = parse(new, base, TokenId(seed.id), self.now())?;
         let secret = Secret::from_random(seed.secret);
-        match tokens.create(token.clone(), secret.hash()).await? {
+        match tokens.create(token.clone(), secret.hash(), self.turn().as_deref()).await? {
             TokenChange::Done => {}
             TokenChange::Full => return Err(Error::TooManyTokens { limit: TOKENS_MAX }),
         }
@@ -110,7 +115,11 @@ impl Directory {
             return Err(Refusal::field(Reason::FieldRequired, "id", "is required").into());
         }
         let id = TokenId::parse(id).map_err(|fault: IdError| super::find::malformed("id", &fault))?;
-        let revoked = tokens.revoke(id, self.now()).await?.ok_or(Error::TokenNotFound)?;
+        if self.told().is_some() {
+            return tokens.get(id).ok_or(Error::TokenNotFound);
+        }
+        let revoked =
+            tokens.revoke(id, self.now(), self.turn().as_deref()).await?.ok_or(Error::TokenNotFound)?;
         tracing::info!(token = %revoked.id, "a token was revoked");
         Ok(revoked)
     }

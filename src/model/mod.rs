@@ -26,6 +26,7 @@ pub mod page;
 pub mod phone;
 pub mod reason;
 pub mod record;
+pub mod request;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod schema;
@@ -52,6 +53,7 @@ pub use self::member::{Gender, Member, Profile, Status};
 pub use self::page::{Direction, PageRequest, RawSort, SortKey};
 pub use self::phone::Phone;
 pub use self::record::{ForeignText, MemberRecord, RecordCounts, RecordFault, RecordKind};
+pub use self::request::RequestMark;
 pub use self::text::{BaseName, Name, Ref, RequestId, Tier, WorkerId};
 pub use self::time::{Date, Dob, Timestamp};
 pub use self::upsert::{Outcome, Update};

@@ -80,6 +80,12 @@ macro_rules! reasons {
                 match self { $(Self::$variant => $word,)+ }
             }
 
+            /// The reason of a word.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == word)
+            }
+
             /// The kind of failure that it is.
             pub fn code(self) -> Code {
                 match self { $(Self::$variant => Code::$code,)+ }
@@ -204,6 +210,10 @@ reasons! {
     ChunkOutOfOrder = "CHUNK_OUT_OF_ORDER", InvalidArgument, "the chunks are out of order";
     /// The same request id came with another request.
     RequestIdReused = "REQUEST_ID_REUSED", InvalidArgument, "the request id was used for another request";
+    /// The request of this id is not answered yet.
+    RequestRunning = "REQUEST_RUNNING", Aborted, "the request of this id is still running";
+    /// A repeat asks for a secret, which was shown once and is not kept.
+    SecretNotKept = "SECRET_NOT_KEPT", FailedPrecondition, "the secret was shown once and is not kept";
     /// Nobody knows whether the commit happened; reading, or sending again, tells.
     CommitUnknown = "COMMIT_UNKNOWN", Unavailable, "it is unknown whether the commit happened";
     /// The disk is nearly full: reads go on, writes are refused.

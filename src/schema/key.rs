@@ -6,6 +6,8 @@
 //! | `02` next base | | the next base number, as [`super::meta::next_base`] writes it |
 //! | `03` token | token u32 | [`super::token`] |
 //! | `04` use of a token | token u32 | [`super::token`] (when it was last used) |
+//! | `05` answer to a request | name u128, part u16 | [`super::request`] |
+//! | `06` time of a request | time u64, name u128 | [`super::request`] (bytes and parts) |
 //! | `10` header | base u32 | [`super::header::Header`] |
 //! | `20` block | base u32, block u64, first slot u8 | [`super::block`] |
 //! | `21` commit | base u32, revision u64, part u16 | [`super::commit`] |
@@ -18,7 +20,7 @@
 //! | `31` bucket | base u32, lookup u8, bucket u32 | [`super::bucket`] |
 //! | `32` set | base u32, field u8, value length u16, value, chunk u64 | [`super::index`] (a set chunk) |
 //!
-//! The keys of records are made in [`super::record_key`]. `00` belongs to engines. A table byte that falls out of use stays listed here, so that it is never used again.
+//! The keys of records are made in [`super::record_key`], those of requests in [`super::request_key`]. `00` belongs to engines. A table byte that falls out of use stays listed here, so that it is never used again.
 
 use std::ops::Bound;
 
@@ -29,6 +31,8 @@ const META: u8 = 0x01;
 const NEXT_BASE: u8 = 0x02;
 const TOKEN: u8 = 0x03;
 const TOKEN_USE: u8 = 0x04;
+pub(super) const REQUEST: u8 = 0x05;
+pub(super) const REQUEST_TIME: u8 = 0x06;
 const HEADER: u8 = 0x10;
 const BLOCK: u8 = 0x20;
 const COMMIT: u8 = 0x21;
@@ -43,6 +47,9 @@ const SET: u8 = 0x32;
 
 /// Bytes before what tells the keys of one base and table apart: the table, and the base's number.
 pub(super) const BASE_BYTES: usize = 5;
+
+/// The tables of what belongs to no base, of many keys each.
+const STORE_TABLES: [u8; 4] = [TOKEN, TOKEN_USE, REQUEST, REQUEST_TIME];
 
 /// The tables whose keys begin with a base's number: all that is purged with it.
 const BASE_TABLES: [u8; 11] = [
@@ -308,7 +315,7 @@ pub fn unclaimed() -> Vec<KeyRange> {
         gaps.push(KeyRange { start, end: Bound::Excluded(vec![single]) });
         start = Bound::Excluded(vec![single]);
     }
-    for table in [TOKEN, TOKEN_USE].into_iter().chain(BASE_TABLES) {
+    for table in STORE_TABLES.into_iter().chain(BASE_TABLES) {
         gaps.push(KeyRange { start, end: Bound::Excluded(vec![table]) });
         start = Bound::Included(vec![table + 1]);
     }
@@ -417,7 +424,7 @@ mod tests {
         }
         for table in 0..=u8::MAX {
             let key = vec![table, 0];
-            let claimed = BASE_TABLES.contains(&table) || [TOKEN, TOKEN_USE].contains(&table);
+            let claimed = BASE_TABLES.contains(&table) || STORE_TABLES.contains(&table);
             assert_eq!(
                 unclaimed().iter().filter(|gap| within(gap, &key)).count(),
                 usize::from(!claimed),

@@ -15,6 +15,8 @@ pub mod member;
 pub mod member_record;
 pub mod meta;
 pub mod record_key;
+pub mod request;
+pub mod request_key;
 pub mod token;
 
 /// Why stored bytes could not be understood.

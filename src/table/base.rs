@@ -9,11 +9,13 @@ use tokio::task::JoinHandle;
 use super::budget::{Budget, Permit};
 use super::checkpoint;
 use super::hash::Hashes;
-use super::lane::{Job, Lane, UpsertJob};
+use super::job::{Job, UpsertJob};
+use super::lane::Lane;
 use super::plan::prepare;
 use super::published::Published;
 use super::publisher::Publisher;
 use super::records::Records;
+use super::requests::Requests;
 use super::sharing::Sharing;
 use super::store::BaseSummary;
 use super::view::View;
@@ -45,6 +47,7 @@ pub(super) struct Shared {
     pub budget: Arc<Budget>,
     pub records: Arc<Records>,
     pub sharing: Arc<Sharing>,
+    pub requests: Arc<Requests>,
     /// The state that reads see; the lock is the view lock.
     pub published: RwLock<Published>,
     /// The revision of `published`, for the lane, which needs no lock to know it.
@@ -96,6 +99,7 @@ pub(super) struct Parts {
     pub budget: Arc<Budget>,
     pub records: Arc<Records>,
     pub sharing: Arc<Sharing>,
+    pub requests: Arc<Requests>,
     pub checkpoint_entries: usize,
 }
 
@@ -115,6 +119,7 @@ impl Base {
             budget: parts.budget,
             records: parts.records,
             sharing: parts.sharing,
+            requests: parts.requests,
             published: RwLock::new(published),
             published_revision: AtomicU64::new(revision),
             failed: AtomicBool::new(false),
@@ -160,20 +165,18 @@ impl Base {
 
     async fn hand_in(
         &self,
-        request: UpsertRequest,
+        mut request: UpsertRequest,
         permit: Permit,
     ) -> Result<Pending<UpsertReply>, TableError> {
         let mut rows = Vec::with_capacity(request.rows.len());
-        for (i, row) in request.rows.into_iter().enumerate() {
+        for (i, row) in std::mem::take(&mut request.rows).into_iter().enumerate() {
             if i % PREPARE_AT_ONCE == PREPARE_AT_ONCE - 1 {
                 tokio::task::yield_now().await;
             }
             rows.push(row.and_then(|row| prepare(row, &request.options, &self.shared.hashes)));
         }
         let (reply, answer) = oneshot::channel();
-        let (mode, deadline) = (request.mode, request.deadline);
-        self.submit(Job::upsert(UpsertJob::new(rows, request.options, mode, deadline, reply, permit)))
-            .await?;
+        self.submit(Job::upsert(UpsertJob::new(request, rows, reply, permit))).await?;
         Ok(Pending(answer))
     }
 

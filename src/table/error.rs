@@ -45,6 +45,9 @@ pub enum TableError {
         /// The members that have at least one of them.
         members: u64,
     },
+    /// A request of this name is under way. Nothing of this one was written.
+    #[error("the request of this name is still running")]
+    RequestRunning,
     /// An earlier write of the base failed while this one was planned on it. Nothing of this one was written.
     #[error("a write that this one was planned on failed; nothing of this one was written")]
     PlannedOnFailure,

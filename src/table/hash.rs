@@ -3,9 +3,11 @@
 use std::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
+use siphasher::sip128::{self, Hasher128};
 
 use super::lookup::LookupKind;
-use crate::model::{Email, MatchKey, MemberRow, UpsertOptions};
+use crate::model::token::TokenId;
+use crate::model::{Email, MatchKey, MemberRow, RequestId, UpsertOptions};
 use crate::schema::meta::Meta;
 
 /// Hashes values for lookups and inputs for fingerprints, under the keys of the store.
@@ -44,6 +46,16 @@ impl Hashes {
                 (LookupKind::WorkerId, self.value(LookupKind::WorkerId, value.as_str()))
             }
         }
+    }
+
+    /// The hash of the name of a request, which belongs to the holder of the token `scope`.
+    pub fn request(&self, scope: Option<TokenId>, id: &RequestId) -> u128 {
+        let (low, high) = self.fingerprint;
+        let mut hasher = sip128::SipHasher13::new_with_keys(low, high);
+        hasher.write(&[u8::from(scope.is_some())]);
+        hasher.write(&scope.map_or(0, |token| token.0).to_le_bytes());
+        hasher.write(id.as_str().as_bytes());
+        hasher.finish128().as_u128()
     }
 
     /// The fingerprint of a row and the options that it is applied with; never 0.

@@ -7,6 +7,8 @@
 //! Answers travel with the batches, in order, also those of requests that changed nothing: none leaves before everything
 //! it was planned on is durable. After a failure the lane drops its plans and starts again from what is published.
 
+mod once;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,156 +17,18 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use super::base::Shared;
-use super::budget::Permit;
+use super::job::{Job, UpsertJob};
 use super::layer::Layer;
-use super::plan::{Doomed, Plan, Prepared};
+use super::plan::Plan;
 use super::publisher::{Answer, Planned, ToPublish};
-use super::{
-    AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, RecordsReply,
-    RecordsRequest, RowOutcome, SettingsRequest, TableError, UpsertReply, WriteMode,
-};
+use super::{RowOutcome, TableError, UpsertReply, WriteMode};
 use crate::engine::MAX_BATCH_BYTES;
+use crate::model::Outcome;
 use crate::model::limits::ATOMIC_MAX_ROWS;
-use crate::model::{Outcome, RecordCounts, RowError, UpsertOptions};
 use crate::schema::header::Header;
-use crate::table::store::BaseSummary;
 
 /// Rows of one batch, unless an atomic request has more.
 pub const BATCH_ROWS: usize = 1000;
-
-/// Where an answer goes.
-pub type Reply<T> = oneshot::Sender<Result<T, TableError>>;
-
-/// A request in the queue.
-pub enum Job {
-    /// Rows to apply.
-    Upsert(Box<UpsertJob>),
-    /// Members to delete.
-    Delete {
-        /// Which.
-        request: DeleteRequest,
-        /// Where the answer goes.
-        reply: Reply<DeleteReply>,
-        /// The bytes that it holds.
-        permit: Permit,
-    },
-    /// A call about one member.
-    Edit {
-        /// What to do.
-        request: EditRequest,
-        /// Where the answer goes.
-        reply: Reply<EditReply>,
-        /// The bytes that it holds.
-        permit: Permit,
-    },
-    /// Attributes of members to change.
-    Attributes {
-        /// Which, and how.
-        request: AttributesRequest,
-        /// Where the answer goes.
-        reply: Reply<AttributesReply>,
-        /// The bytes that it holds.
-        permit: Permit,
-    },
-    /// Changes of what hangs on members.
-    Records {
-        /// Which.
-        request: RecordsRequest,
-        /// Where the answer goes.
-        reply: Reply<RecordsReply>,
-        /// The bytes that it holds.
-        permit: Permit,
-    },
-    /// A change of the base itself.
-    Settings {
-        /// What to change.
-        request: SettingsRequest,
-        /// Where the answer goes.
-        reply: Reply<BaseSummary>,
-    },
-}
-
-/// An upsert, and how far it has come.
-pub struct UpsertJob {
-    rows: Vec<Result<Prepared, RowError>>,
-    options: UpsertOptions,
-    mode: WriteMode,
-    deadline: Option<Instant>,
-    reply: Reply<UpsertReply>,
-    permit: Permit,
-    outcomes: Vec<RowOutcome>,
-    /// Whether a request that is checked as a whole first was found good.
-    is_checked: bool,
-    /// The failure of an earlier slice.
-    failure: Arc<std::sync::OnceLock<TableError>>,
-}
-
-impl UpsertJob {
-    /// A request of which nothing is planned yet.
-    pub fn new(
-        rows: Vec<Result<Prepared, RowError>>,
-        options: UpsertOptions,
-        mode: WriteMode,
-        deadline: Option<Instant>,
-        reply: Reply<UpsertReply>,
-        permit: Permit,
-    ) -> Self {
-        let outcomes = Vec::with_capacity(rows.len());
-        let (is_checked, failure) = (false, Arc::default());
-        Self { rows, options, mode, deadline, reply, permit, outcomes, is_checked, failure }
-    }
-
-    /// Whether slices of it were planned already, or will be whatever happens.
-    fn has_begun(&self) -> bool {
-        self.is_checked || !self.outcomes.is_empty()
-    }
-
-    /// Whether it is applied slice by slice, at least now.
-    fn is_sliced(&self) -> bool {
-        self.mode == WriteMode::Partial || self.is_checked
-    }
-}
-
-impl Job {
-    /// An upsert.
-    pub fn upsert(job: UpsertJob) -> Self {
-        Self::Upsert(Box::new(job))
-    }
-
-    /// A request that has begun is finished whatever its deadline.
-    fn expired(&self, now: Instant) -> bool {
-        let deadline = match self {
-            Self::Upsert(job) => job.deadline.filter(|_| !job.has_begun()),
-            Self::Delete { request, .. } => request.deadline,
-            Self::Edit { request, .. } => request.deadline,
-            Self::Attributes { request, .. } => request.deadline,
-            Self::Records { request, .. } => request.deadline,
-            Self::Settings { request, .. } => request.deadline,
-        };
-        deadline.is_some_and(|deadline| deadline <= now)
-    }
-
-    /// Answers with an error; the caller may be gone.
-    pub fn refuse(self, error: TableError) {
-        match self {
-            Self::Upsert(job) => drop(job.reply.send(Err(error))),
-            Self::Delete { reply, .. } => drop(reply.send(Err(error))),
-            Self::Edit { reply, .. } => drop(reply.send(Err(error))),
-            Self::Attributes { reply, .. } => drop(reply.send(Err(error))),
-            Self::Records { reply, .. } => drop(reply.send(Err(error))),
-            Self::Settings { reply, .. } => drop(reply.send(Err(error))),
-        }
-    }
-
-    /// Whether it must be planned whole, in a batch of its own.
-    fn stands_alone(&self) -> bool {
-        match self {
-            Self::Upsert(job) => !job.is_sliced(),
-            Self::Attributes { .. } => true,
-            Self::Delete { .. } | Self::Edit { .. } | Self::Records { .. } | Self::Settings { .. } => false,
-        }
-    }
-}
 
 /// The single file of a base's writes.
 pub struct Lane {
@@ -285,58 +149,16 @@ impl Lane {
             Job::Upsert(job) if job.mode == WriteMode::Whole => self.check_whole(plan, job, planned).await,
             Job::Upsert(job) => plan_whole(plan, job, planned).await,
             Job::Delete { request, reply, permit } => {
-                plan_delete(plan, request, reply, permit, planned).await
+                once::delete(plan, request, reply, permit, planned).await
             }
-            Job::Edit { request, reply, permit } => {
-                match plan.edit(&request.what).await {
-                    Ok(edited) => {
-                        let revision = plan.end_request();
-                        planned.answers.push(Answer::Edit(reply, EditReply { edited, revision }, permit));
-                    }
-                    Err(error) => {
-                        planned.failure = Some(error.clone());
-                        drop(reply.send(Err(error)));
-                    }
-                }
-                1
-            }
+            Job::Edit { request, reply, permit } => once::edit(plan, request, reply, permit, planned).await,
             Job::Attributes { request, reply, permit } => {
-                let rows = request.changes.len();
-                match plan.change_attributes(&request).await {
-                    Ok(answer) => {
-                        let revision = plan.end_request();
-                        let answer = AttributesReply { revision, ..answer };
-                        planned.answers.push(Answer::Attributes(reply, answer, permit));
-                    }
-                    Err(error) => {
-                        planned.failure = Some(error.clone());
-                        drop(reply.send(Err(error)));
-                    }
-                }
-                rows
+                once::change_attributes(plan, request, reply, permit, planned).await
             }
             Job::Records { request, reply, permit } => {
-                plan_records(plan, request, reply, permit, planned).await
+                once::change_records(plan, request, reply, permit, planned).await
             }
-            Job::Settings { request, reply } => {
-                let checked = match &request.schema {
-                    Some(types) => plan.check_schema(types).await,
-                    None => Ok(()),
-                };
-                let changed = match checked {
-                    Ok(()) => plan.change_settings(&request).await.map_err(TableError::from),
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = changed {
-                    planned.answers.push(Answer::Refused(Job::Settings { request, reply }, error));
-                    return 1;
-                }
-                plan.end_request();
-                let unindexed = self.shared.published.read().await.sets.unindexed().collect();
-                let summary = BaseSummary::new(self.shared.number, plan.header(), unindexed);
-                planned.answers.push(Answer::Settings(reply, summary));
-                1
-            }
+            Job::Settings { request, reply } => once::change_settings(plan, request, reply, planned).await,
         }
     }
 
@@ -363,13 +185,21 @@ impl Lane {
             }
         }
         let revision = plan.end_request();
-        if job.outcomes.len() < job.rows.len() {
-            planned.unfinished.push(Arc::clone(&job.failure));
-            self.put_back(job);
-        } else {
+        let is_complete = job.outcomes.len() == job.rows.len();
+        // A request of which no row is good changes nothing, and may well succeed when it is sent again.
+        if let Some((named, progress)) = &mut job.named
+            && job.outcomes.iter().any(|outcome| outcome.outcome != Outcome::Failed)
+        {
+            plan.keep_rows(named, progress, &job.outcomes, is_complete);
+        }
+        if is_complete {
             let job = *job;
+            planned.named.extend(job.named.map(|(named, _)| named));
             let reply = UpsertReply { outcomes: job.outcomes, revision };
             planned.answers.push(Answer::Upsert(job.reply, reply, Some(job.failure), job.permit));
+        } else {
+            planned.unfinished.push(Arc::clone(&job.failure));
+            self.put_back(job);
         }
         last - first
     }
@@ -392,11 +222,16 @@ impl Lane {
         mut job: Box<UpsertJob>,
         planned: &mut Planned,
     ) -> usize {
-        let rows = job.rows.len();
+        // After a crash only the rows that were not applied before it are left.
+        let left = job.rows.get(job.outcomes.len()..).unwrap_or_default();
+        let rows = left.len();
         planned.discard = true;
-        match plan.upsert_each(&job.rows, &job.options).await {
+        match plan.upsert_each(left, &job.options).await {
             Ok(outcomes) if outcomes.iter().any(|outcome| outcome.outcome == Outcome::Failed) => {
-                let outcomes = outcomes.into_iter().map(RowOutcome::unwritten).collect();
+                let mut job = *job;
+                let unwritten = outcomes.into_iter().map(RowOutcome::unwritten);
+                let outcomes = std::mem::take(&mut job.outcomes).into_iter().chain(unwritten).collect();
+                planned.named.extend(job.named.take().map(|(named, _)| named));
                 let reply = UpsertReply { outcomes, revision: self.head.revision };
                 planned.answers.push(Answer::Upsert(job.reply, reply, None, job.permit));
             }
@@ -417,7 +252,7 @@ impl Lane {
 struct Stopped;
 
 async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Planned) -> usize {
-    let UpsertJob { rows, options, mode, reply, permit, .. } = *job;
+    let UpsertJob { rows, options, mode, reply, permit, named, .. } = *job;
     let before = plan.revision();
     let outcomes = match mode {
         WriteMode::Atomic => plan.upsert_atomically(&rows, &options).await,
@@ -436,6 +271,12 @@ async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Plan
             } else {
                 outcomes
             };
+            if let Some((named, mut progress)) = named {
+                if !planned.discard {
+                    plan.keep_rows(&named, &mut progress, &outcomes, true);
+                }
+                planned.named.push(named);
+            }
             planned.answers.push(Answer::Upsert(reply, UpsertReply { outcomes, revision }, None, permit));
         }
         Err(error) => {
@@ -444,60 +285,6 @@ async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Plan
         }
     }
     rows.len()
-}
-
-async fn plan_delete(
-    plan: &mut Plan<'_>,
-    request: DeleteRequest,
-    reply: Reply<DeleteReply>,
-    permit: Permit,
-    planned: &mut Planned,
-) -> usize {
-    let rows = request.rows.into_iter().map(Doomed::Row);
-    let doomed: Vec<Doomed> = rows.chain(request.refs.into_iter().map(Doomed::Ref)).collect();
-    match delete_all(plan, &doomed).await {
-        Ok((deleted, records)) => {
-            let revision = plan.end_request();
-            planned.answers.push(Answer::Delete(reply, DeleteReply { deleted, records, revision }, permit));
-        }
-        Err(error) => {
-            planned.failure = Some(error.clone());
-            drop(reply.send(Err(error)));
-        }
-    }
-    doomed.len()
-}
-
-async fn delete_all(plan: &mut Plan<'_>, doomed: &[Doomed]) -> Result<(u64, RecordCounts), TableError> {
-    plan.prefetch_doomed(doomed).await?;
-    let (mut deleted, mut records) = (0, RecordCounts::default());
-    for member in doomed {
-        if let Some(gone) = plan.delete(member).await? {
-            deleted += 1;
-            records.add(gone);
-        }
-    }
-    Ok((deleted, records))
-}
-
-async fn plan_records(
-    plan: &mut Plan<'_>,
-    request: RecordsRequest,
-    reply: Reply<RecordsReply>,
-    permit: Permit,
-    planned: &mut Planned,
-) -> usize {
-    match plan.change_records(&request.changes).await {
-        Ok(outcomes) => {
-            let revision = plan.end_request();
-            planned.answers.push(Answer::Records(reply, RecordsReply { outcomes, revision }, permit));
-        }
-        Err(error) => {
-            planned.failure = Some(error.clone());
-            drop(reply.send(Err(error)));
-        }
-    }
-    request.changes.len()
 }
 
 impl RowOutcome {

@@ -1,6 +1,6 @@
 //! Housekeeping: bases that nobody uses are closed, deleted ones are purged after their grace period, what hung on deleted members is
 //! purged, and commits leave
-//! the commit log after their retention (never before the stored indexes have them). When tokens were last used is written
+//! the commit log after their retention (never before the stored indexes have them). What is kept of requests goes after its time. When tokens were last used is written
 //! here too.
 
 use std::sync::Arc;
@@ -25,6 +25,7 @@ impl Table {
     pub async fn maintain(&self) -> Result<(), TableError> {
         self.close_idle().await?;
         self.tokens().store_uses().await?;
+        self.requests().tidy(self.now()).await?;
         let mut after = None;
         loop {
             let bases = self.list_bases(after, false, BASES_AT_ONCE).await?;

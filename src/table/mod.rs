@@ -23,6 +23,7 @@ mod budget;
 mod checkpoint;
 mod error;
 mod hash;
+mod job;
 mod lane;
 mod layer;
 mod lookup;
@@ -36,6 +37,7 @@ mod purge;
 mod records;
 mod replay;
 mod request;
+mod requests;
 mod resolve;
 mod sets;
 mod sharing;
@@ -48,6 +50,7 @@ mod view;
 
 pub use crate::engine::{EngineError, backup};
 pub use crate::schema::record_key::RecordPlace;
+pub use crate::schema::request::{Answer, Kept, RowAnswer};
 pub use audit::{AuditConfig, AuditReport, Damage, Finding, audit};
 pub use base::{Base, Pending};
 pub use error::TableError;
@@ -57,6 +60,7 @@ pub use request::{
     Edited, RecordChange, RecordOutcome, RecordsReply, RecordsRequest, RowOutcome, SettingsRequest,
     UpsertReply, UpsertRequest, Which, WriteMode,
 };
+pub use requests::{Begun, IfRunning, NamedRequest, RequestLimits, Requests};
 pub use sets::{Chunk, SetField, Sets};
 pub use store::{BaseSummary, Table, TableConfig};
 pub use tokens::{LiveToken, TokenChange, Tokens};

@@ -8,8 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::base::Shared;
 use super::budget::Permit;
-use super::lane::{Job, Reply};
+use super::job::{Job, Reply};
 use super::layer::Layer;
+use super::requests::NamedRequest;
 use super::store::BaseSummary;
 use super::{AttributesReply, DeleteReply, EditReply, RecordsReply, TableError, UpsertReply};
 use crate::engine::Append;
@@ -26,6 +27,8 @@ pub struct Planned {
     pub answers: Vec<Answer>,
     /// Requests that go on after it, to be told if it fails.
     pub unfinished: Vec<Arc<OnceLock<TableError>>>,
+    /// The requests among those that end with it that name themselves: their turns end when they are answered.
+    pub named: Vec<Arc<NamedRequest>>,
     /// Planning failed: nothing is written, and every request in it fails.
     pub failure: Option<TableError>,
     /// The plan was only a question (or an atomic request was refused): nothing is written.
@@ -156,6 +159,7 @@ impl Publisher {
             }
         }
         planned.answers.into_iter().for_each(|answer| answer.send(failure));
+        drop(planned.named);
         self.relieve().await;
     }
 

@@ -1,8 +1,9 @@
 //! What callers ask of a base's lane, and what they get back.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::MemberKey;
+use super::{MemberKey, NamedRequest};
 use crate::model::schema::AttributeTypes;
 use crate::model::{
     AttributePatch, BaseName, Edit, ForeignText, Member, MemberRecord, MemberRow, Outcome, RecordCounts,
@@ -33,6 +34,8 @@ pub struct UpsertRequest {
     pub options: UpsertOptions,
     /// What happens when some rows cannot be applied.
     pub mode: WriteMode,
+    /// Its turn, if it has a name: what becomes of it is kept with what it does.
+    pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
 }
@@ -62,6 +65,8 @@ pub struct UpsertReply {
 pub struct EditRequest {
     /// What is to be done, and to whom.
     pub what: EditWhat,
+    /// Its turn, if it has a name: what becomes of it is kept with what it does.
+    pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
 }
@@ -121,6 +126,8 @@ pub struct DeleteRequest {
     pub rows: Vec<Row>,
     /// Members by ref.
     pub refs: Vec<Ref>,
+    /// Its turn, if it has a name: what becomes of it is kept with what it does.
+    pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
 }
@@ -141,6 +148,8 @@ pub struct DeleteReply {
 pub struct RecordsRequest {
     /// What to change, in order. Up to [`crate::model::limits::INGEST_MAX_EVENTS`].
     pub changes: Vec<RecordChange>,
+    /// Its turn, if it has a name: what becomes of it is kept with what it does.
+    pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
 }
@@ -213,6 +222,8 @@ pub struct AttributesRequest {
     pub changes: Vec<(Row, AttributePatch)>,
     /// Whether nothing changes when one of them cannot be changed; otherwise such members are passed over.
     pub is_strict: bool,
+    /// Its turn, if it has a name: what becomes of it is kept with what it does.
+    pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
 }
@@ -243,6 +254,8 @@ pub struct SettingsRequest {
     pub schema: Option<AttributeTypes>,
     /// `Some(true)` deletes the base, `Some(false)` brings it back.
     pub deleted: Option<bool>,
+    /// Its turn, if it has a name: what becomes of it is kept with what it does.
+    pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
 }

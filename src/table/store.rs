@@ -10,6 +10,7 @@ use super::base::{Base, Parts};
 use super::budget::Budget;
 use super::hash::Hashes;
 use super::records::Records;
+use super::requests::{NamedRequest, RequestLimits, Requests};
 use super::sets::SetField;
 use super::sharing::Sharing;
 use super::tokens::Tokens;
@@ -23,9 +24,13 @@ use crate::schema::header::Header;
 use crate::schema::index::IndexState;
 use crate::schema::key;
 use crate::schema::meta::{self, Meta};
+use crate::schema::request::Answer;
 
 /// Thirty days, in microseconds.
 const THIRTY_DAYS: i64 = 30 * 24 * 60 * 60 * 1_000_000;
+
+/// Seven days, in microseconds.
+const SEVEN_DAYS: i64 = 7 * 24 * 60 * 60 * 1_000_000;
 
 /// Settings of a table.
 #[derive(Debug, Clone)]
@@ -40,6 +45,8 @@ pub struct TableConfig {
     pub commit_retention_micros: i64,
     /// How long a deleted base can be brought back, in microseconds.
     pub grace_micros: i64,
+    /// How much is kept of requests that name themselves.
+    pub requests: RequestLimits,
 }
 
 impl Default for TableConfig {
@@ -50,6 +57,7 @@ impl Default for TableConfig {
             checkpoint_entries: 600_000,
             commit_retention_micros: THIRTY_DAYS,
             grace_micros: THIRTY_DAYS,
+            requests: RequestLimits { retention_micros: SEVEN_DAYS, bytes: 1024 * 1024 * 1024 },
         }
     }
 }
@@ -121,10 +129,13 @@ impl Table {
             Some(bytes) => open_meta(&bytes)?,
             None => make_meta(&engine).await?,
         };
-        let tokens = Tokens::load(Arc::clone(&engine)).await?;
+        let hashes = Hashes::new(&meta);
+        let requests = Requests::new(Arc::clone(&engine), hashes.clone(), config.requests, clock());
+        let tokens = Tokens::load(Arc::clone(&engine), Arc::clone(&requests)).await?;
         let parts = Parts {
             engine: Arc::clone(&engine),
-            hashes: Hashes::new(&meta),
+            hashes,
+            requests,
             clock: Arc::clone(&clock),
             budget: Budget::new(config.budget_bytes),
             records: Records::new(config.read_bytes),
@@ -162,6 +173,12 @@ impl Table {
         &self.tokens
     }
 
+    /// The requests that name themselves.
+    #[must_use]
+    pub fn requests(&self) -> &Arc<Requests> {
+        &self.parts.requests
+    }
+
     /// The time as of the clock that was passed in.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -191,8 +208,12 @@ impl Table {
         self.parts.sharing.with(base)
     }
 
-    /// Makes a base; it is durable when this returns.
-    pub async fn create_base(&self, settings: BaseSettings) -> Result<BaseSummary, TableError> {
+    /// Makes a base, for a request that may have a name; it is durable when this returns.
+    pub async fn create_base(
+        &self,
+        settings: BaseSettings,
+        named: Option<&NamedRequest>,
+    ) -> Result<BaseSummary, TableError> {
         let _one_at_a_time = self.creating.lock().await;
         let before = self.engine.get_many(&[key::next_base()]).await?.pop().flatten();
         let next = before.as_deref().map(meta::decode_next_base).transpose()?.unwrap_or(1);
@@ -204,6 +225,9 @@ impl Table {
         batch.checks.push((key::next_base(), before));
         batch.put(key::next_base(), meta::next_base(following));
         batch.put(key::header(number), header.encode());
+        if let Some(named) = named {
+            self.requests().keep(named, header.created_at, None, Answer::Base(number), &mut batch);
+        }
         self.engine.commit(batch).await?;
         let made = BaseSummary::new(number, &header, Vec::new());
         self.parts.sharing.note(&made);

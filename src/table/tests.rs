@@ -256,7 +256,7 @@ impl Subject {
         let clock = Arc::new(AtomicI64::new(1));
         let table = open(Arc::clone(&engine), &clock).await;
         let settings = BaseSettings::named(BaseName::parse("test").unwrap());
-        let number = table.create_base(settings).await.unwrap().number;
+        let number = table.create_base(settings, None).await.unwrap().number;
         let base = table.base(number).await.unwrap();
         Self { engine, clock, table, base }
     }
@@ -269,7 +269,7 @@ impl Subject {
 
     async fn upsert(&self, rows: &[MemberRow], options: UpsertOptions, mode: WriteMode) -> UpsertReply {
         let rows = rows.iter().cloned().map(Ok).collect();
-        self.base.upsert(UpsertRequest { rows, options, mode, deadline: None }).await.unwrap()
+        self.base.upsert(UpsertRequest { rows, options, mode, named: None, deadline: None }).await.unwrap()
     }
 
     /// Every index, in both directions, against the reference.
@@ -342,7 +342,11 @@ async fn run(steps: Vec<Step>) {
                 let rows: Vec<Row> = rows.into_iter().map(|row| Row(u64::from(row))).collect();
                 let refs: Vec<Ref> = refs.into_iter().map(ref_of).collect();
                 let expected = reference.delete(&rows, &refs);
-                let reply = subject.base.delete(DeleteRequest { rows, refs, deadline: None }).await.unwrap();
+                let reply = subject
+                    .base
+                    .delete(DeleteRequest { rows, refs, named: None, deadline: None })
+                    .await
+                    .unwrap();
                 assert_eq!(
                     reply,
                     DeleteReply {
@@ -406,9 +410,15 @@ fn concurrent_writers_of_the_same_refs_make_each_member_once() {
                 let (base, rows) = (Arc::clone(&subject.base), rows.iter().cloned().map(Ok).collect());
                 tokio::spawn(async move {
                     let options = UpsertOptions::default();
-                    base.upsert(UpsertRequest { rows, options, mode: WriteMode::Partial, deadline: None })
-                        .await
-                        .unwrap()
+                    base.upsert(UpsertRequest {
+                        rows,
+                        options,
+                        mode: WriteMode::Partial,
+                        named: None,
+                        deadline: None,
+                    })
+                    .await
+                    .unwrap()
                 })
             })
             .collect();
@@ -429,6 +439,7 @@ fn a_passed_deadline_and_a_deleted_base_refuse_and_write_nothing() {
     block_on(async {
         let subject = Subject::new().await;
         let request = |deadline| UpsertRequest {
+            named: None,
             rows: vec![Ok(plain_row(1))],
             options: UpsertOptions::default(),
             mode: WriteMode::Partial,
@@ -473,7 +484,7 @@ fn a_deleted_base_is_purged_after_its_grace_and_never_before() {
             .base(
                 subject
                     .table
-                    .create_base(BaseSettings::named(BaseName::parse("next").unwrap()))
+                    .create_base(BaseSettings::named(BaseName::parse("next").unwrap()), None)
                     .await
                     .unwrap()
                     .number,

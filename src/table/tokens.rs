@@ -11,10 +11,12 @@ use tokio::sync::Mutex;
 
 use super::TableError;
 use super::meter::Meter;
+use super::requests::{NamedRequest, Requests};
 use crate::engine::{Batch, Direction, Engine};
 use crate::model::Timestamp;
 use crate::model::limits::TOKENS_MAX;
 use crate::model::token::{SecretHash, Token, TokenId};
+use crate::schema::request::Answer;
 use crate::schema::{key, token as record};
 
 /// Tokens read in one step.
@@ -102,6 +104,7 @@ pub enum TokenChange {
 /// All tokens of a store.
 pub struct Tokens {
     engine: Arc<dyn Engine>,
+    requests: Arc<Requests>,
     known: RwLock<Known>,
     /// Whether there are any, for callers that send none.
     any: AtomicBool,
@@ -128,7 +131,7 @@ impl Known {
 
 impl Tokens {
     /// Reads every token of the store in `engine`.
-    pub(super) async fn load(engine: Arc<dyn Engine>) -> Result<Self, TableError> {
+    pub(super) async fn load(engine: Arc<dyn Engine>, requests: Arc<Requests>) -> Result<Self, TableError> {
         let mut known = Known::default();
         let mut range = key::tokens();
         loop {
@@ -145,7 +148,7 @@ impl Tokens {
             }
         }
         let any = AtomicBool::new(!known.all.is_empty());
-        Ok(Self { engine, known: RwLock::new(known), any, writing: Mutex::new(()) })
+        Ok(Self { engine, requests, known: RwLock::new(known), any, writing: Mutex::new(()) })
     }
 
     /// Whether a token was ever made. From then on callers need one, even if all are revoked.
@@ -176,8 +179,13 @@ impl Tokens {
         }
     }
 
-    /// Stores a new token; it is durable, and good, when this returns.
-    pub async fn create(&self, token: Token, hash: SecretHash) -> Result<TokenChange, TableError> {
+    /// Stores a new token, for a request that may have a name; it is durable, and good, when this returns.
+    pub async fn create(
+        &self,
+        token: Token,
+        hash: SecretHash,
+        named: Option<&NamedRequest>,
+    ) -> Result<TokenChange, TableError> {
         let _one_at_a_time = self.writing.lock().await;
         let next = self.known().all.last().map_or(0, |last| last.number.saturating_add(1));
         if self.known().all.len() >= TOKENS_MAX {
@@ -186,6 +194,9 @@ impl Tokens {
         let mut batch = Batch::default();
         batch.checks.push((key::token(next), None));
         batch.put(key::token(next), record::encode(&token, &hash));
+        if let Some(named) = named {
+            self.requests.keep(named, token.created_at, None, Answer::Token(token.id), &mut batch);
+        }
         self.engine.commit(batch).await?;
         self.known
             .write()
@@ -196,17 +207,35 @@ impl Tokens {
     }
 
     /// Revokes a token for good, and answers what it is then; one that was revoked before stays as it was.
-    pub async fn revoke(&self, id: TokenId, now: Timestamp) -> Result<Option<Token>, TableError> {
+    pub async fn revoke(
+        &self,
+        id: TokenId,
+        now: Timestamp,
+        named: Option<&NamedRequest>,
+    ) -> Result<Option<Token>, TableError> {
         let _one_at_a_time = self.writing.lock().await;
         let Some(live) = self.known().by_id.get(&id).cloned() else { return Ok(None) };
+        let mut batch = Batch::default();
+        if let Some(named) = named {
+            self.requests.keep(named, now, None, Answer::Token(id), &mut batch);
+        }
         if live.revoked_at().is_none() {
             let revoked = Token { revoked_at: Some(now), ..live.token.clone() };
-            let mut batch = Batch::default();
             batch.put(key::token(live.number), record::encode(&revoked, &live.hash));
+        }
+        if !batch.puts.is_empty() {
             self.engine.commit(batch).await?;
+        }
+        if live.revoked_at().is_none() {
             live.revoked_at.store(now.micros(), Ordering::Release);
         }
         Ok(Some(live.snapshot()))
+    }
+
+    /// The token with this id.
+    #[must_use]
+    pub fn get(&self, id: TokenId) -> Option<Token> {
+        self.known().by_id.get(&id).map(|live| live.snapshot())
     }
 
     /// Writes when tokens were last used, where that changed since the last time.
@@ -247,6 +276,23 @@ mod tests {
     use super::*;
     use crate::engine::memory::MemoryEngine;
     use crate::model::token::{AccessLevel, Secret, TokenLimits};
+    use crate::schema::meta::Meta;
+    use crate::table::RequestLimits;
+    use crate::table::hash::Hashes;
+
+    async fn load(engine: Arc<dyn Engine>) -> Tokens {
+        let hashes = Hashes::new(&Meta {
+            format: 1,
+            fold_version: 1,
+            id_key: [0; 16],
+            cursor_key: [0; 16],
+            hash_key: [0; 16],
+            fingerprint_key: [0; 16],
+        });
+        let limits = RequestLimits { retention_micros: 1, bytes: 1 };
+        let requests = Requests::new(Arc::clone(&engine), hashes, limits, at(0));
+        Tokens::load(engine, requests).await.unwrap()
+    }
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)
@@ -271,27 +317,27 @@ mod tests {
     #[tokio::test]
     async fn tokens_revocations_and_uses_are_there_after_a_reopening() {
         let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
-        let tokens = Tokens::load(Arc::clone(&engine)).await.unwrap();
+        let tokens = load(Arc::clone(&engine)).await;
         assert!(!tokens.any());
         for id in 0..3 {
             let (token, hash) = token(id);
-            assert_eq!(tokens.create(token, hash).await.unwrap(), TokenChange::Done);
+            assert_eq!(tokens.create(token, hash, None).await.unwrap(), TokenChange::Done);
         }
-        let revoked = tokens.revoke(TokenId(1), at(50)).await.unwrap().unwrap();
+        let revoked = tokens.revoke(TokenId(1), at(50), None).await.unwrap().unwrap();
         assert_eq!(revoked.revoked_at, Some(at(50)));
-        assert_eq!(tokens.revoke(TokenId(1), at(60)).await.unwrap().unwrap(), revoked);
-        assert_eq!(tokens.revoke(TokenId(9), at(60)).await.unwrap(), None);
+        assert_eq!(tokens.revoke(TokenId(1), at(60), None).await.unwrap().unwrap(), revoked);
+        assert_eq!(tokens.revoke(TokenId(9), at(60), None).await.unwrap(), None);
         tokens.find(&token(2).1).unwrap().used(at(70));
         tokens.store_uses().await.unwrap();
 
-        let again = Tokens::load(engine).await.unwrap();
+        let again = load(engine).await;
         assert!(again.any());
         assert_eq!(again.list(None, false, 10), tokens.list(None, false, 10));
         assert!(again.find(&token(1).1).unwrap().revoked_at().is_some());
         assert_eq!(again.find(&token(2).1).unwrap().snapshot().last_used_at, Some(at(70)));
         assert!(again.find(&SecretHash::of("sk_unknown")).is_none());
         let (next, hash) = token(3);
-        again.create(next, hash).await.unwrap();
+        again.create(next, hash, None).await.unwrap();
         let numbers: Vec<u64> = again.list(Some(1), false, 10).into_iter().map(|(n, _)| n).collect();
         assert_eq!(numbers, [2, 3]);
         let numbers: Vec<u64> = again.list(Some(3), true, 2).into_iter().map(|(n, _)| n).collect();
@@ -300,9 +346,9 @@ mod tests {
 
     #[tokio::test]
     async fn uses_close_together_change_nothing() {
-        let tokens = Tokens::load(Arc::new(MemoryEngine::new())).await.unwrap();
+        let tokens = load(Arc::new(MemoryEngine::new())).await;
         let (made, hash) = token(0);
-        tokens.create(made, hash.clone()).await.unwrap();
+        tokens.create(made, hash.clone(), None).await.unwrap();
         let live = tokens.find(&hash).unwrap();
         for (now, used) in [(100, 100), (159, 100), (160, 160)] {
             live.used(at(now));

@@ -14,7 +14,7 @@ use super::sets::Sets;
 use super::store::BaseSummary;
 use crate::engine::{Direction, Key, Value};
 use crate::model::{Email, MatchKey, Member, MemberRecord, RecordKind, Ref, Row, WorkerId};
-use crate::schema::record_key::{self, RecordPlace};
+use crate::schema::record_key::{self, RecordName, RecordPlace};
 use crate::schema::{member, member_record};
 
 /// What a member is looked for by.
@@ -155,6 +155,22 @@ impl<'a> View<'a> {
         let found = self.base.engine().scan(range, direction, limit).await?;
         let records = read_records(found)?.into_iter();
         Ok(Some(records.map(|(place, record)| (place.sequence, record)).collect()))
+    }
+
+    /// The record with the id that the service gave it.
+    pub async fn member_record(
+        &self,
+        row: Row,
+        kind: RecordKind,
+        id: u128,
+    ) -> Result<Option<MemberRecord>, TableError> {
+        let (engine, base) = (self.base.engine(), self.base.number());
+        let name = record_key::record_name(base, row, kind, RecordName::Id(id));
+        let Some(place) = engine.get_many(&[name]).await?.pop().flatten() else { return Ok(None) };
+        let (row, sequence) = member_record::decode_place(&place)?;
+        let key = record_key::record(base, RecordPlace { row, kind, sequence });
+        let found = engine.get_many(&[key]).await?.pop().flatten();
+        Ok(found.map(|bytes| member_record::decode(kind, &bytes)).transpose()?)
     }
 
     /// Up to `limit` stored records of all members after `after`, those of deleted members left out; and where to go on,

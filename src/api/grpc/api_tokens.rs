@@ -4,8 +4,9 @@ use tonic::{Request, Response, Status};
 
 use super::auth::enter;
 use super::convert::{instant, list, timestamp};
+use super::named::{named, respond};
 use super::v1::api_token_service_server::ApiTokenService;
-use super::{check_request_id, reply, v1};
+use super::{reply, v1};
 use crate::api::error;
 use crate::directory::{Gate, NewToken, TokenSeed};
 use crate::model::token::{AccessLevel, Token, TokenDescription};
@@ -21,8 +22,8 @@ impl ApiTokenService for ApiTokens {
         request: Request<v1::CreateApiTokenRequest>,
     ) -> Result<Response<v1::CreateApiTokenResponse>, Status> {
         let directory = enter(&self.0, &request, AccessLevel::Admin)?;
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let expires_at = request.expires_at.map(instant).transpose();
         let expires_at = expires_at.map_err(|rule| error::refused(&Refusal::rule("expires_at", &rule)))?;
         let new = NewToken {
@@ -35,10 +36,13 @@ impl ApiTokenService for ApiTokens {
             rows_per_second: request.rows_per_second,
         };
         let created = directory.create_token(new, TokenSeed::draw()?).await?;
-        Ok(reply(v1::CreateApiTokenResponse {
-            api_token: Some(to_wire(created.token, directory.sealer())),
-            token: created.secret.reveal().to_owned(),
-        }))
+        Ok(respond(
+            &directory,
+            v1::CreateApiTokenResponse {
+                api_token: Some(to_wire(created.token, directory.sealer())),
+                token: created.secret.reveal().to_owned(),
+            },
+        ))
     }
 
     async fn list_api_tokens(
@@ -58,10 +62,13 @@ impl ApiTokenService for ApiTokens {
         request: Request<v1::RevokeApiTokenRequest>,
     ) -> Result<Response<v1::RevokeApiTokenResponse>, Status> {
         let directory = enter(&self.0, &request, AccessLevel::Admin)?;
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let revoked = directory.revoke_token(&request.id).await?;
-        Ok(reply(v1::RevokeApiTokenResponse { api_token: Some(to_wire(revoked, directory.sealer())) }))
+        Ok(respond(
+            &directory,
+            v1::RevokeApiTokenResponse { api_token: Some(to_wire(revoked, directory.sealer())) },
+        ))
     }
 }
 

@@ -6,8 +6,9 @@ use tonic::{Request, Response, Status};
 
 use super::auth::enter;
 use super::convert::{input, list, member, timestamp};
+use super::named::{named, respond};
 use super::v1::attribute_service_server::AttributeService;
-use super::{check_request_id, reply, v1};
+use super::{reply, v1};
 use crate::directory::{AttributeDeletion, AttributeEntry, Gate};
 use crate::model::schema::AttributeSchema;
 use crate::model::token::AccessLevel;
@@ -22,13 +23,13 @@ impl AttributeService for Attributes {
         request: Request<v1::SetAttributeSchemaRequest>,
     ) -> Result<Response<v1::SetAttributeSchemaResponse>, Status> {
         let directory = enter(&self.0, &request, AccessLevel::Write)?;
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let sent = request.schema.into_iter().map(|(key, definition)| (key, definition.r#type));
         let schema = directory.set_schema(base, sent).await?;
         let attribute_schema = Some(to_wire(directory.sealer().base_id(base), schema));
-        Ok(reply(v1::SetAttributeSchemaResponse { attribute_schema }))
+        Ok(respond(&directory, v1::SetAttributeSchemaResponse { attribute_schema }))
     }
 
     async fn get_attribute_schema(
@@ -47,8 +48,8 @@ impl AttributeService for Attributes {
         request: Request<v1::SetMemberAttributesRequest>,
     ) -> Result<Response<v1::SetMemberAttributesResponse>, Status> {
         let directory = enter(&self.0, &request, AccessLevel::Write)?;
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let entries = request.attributes.into_iter().map(|entry| AttributeEntry {
             member_id: entry.member_id,
@@ -56,7 +57,7 @@ impl AttributeService for Attributes {
             value: input::given_attribute(entry.value),
         });
         let updated = directory.set_attributes(base, entries.collect()).await?;
-        Ok(reply(v1::SetMemberAttributesResponse { updated }))
+        Ok(respond(&directory, v1::SetMemberAttributesResponse { updated }))
     }
 
     async fn delete_member_attributes(
@@ -64,8 +65,8 @@ impl AttributeService for Attributes {
         request: Request<v1::DeleteMemberAttributesRequest>,
     ) -> Result<Response<v1::DeleteMemberAttributesResponse>, Status> {
         let directory = enter(&self.0, &request, AccessLevel::Write)?;
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         // On the wire an empty list and none are the same.
         let given = |list: Vec<String>| Some(list).filter(|list| !list.is_empty());
@@ -75,7 +76,7 @@ impl AttributeService for Attributes {
             all: request.delete_all,
         };
         let deleted = directory.delete_attributes(base, which).await?;
-        Ok(reply(v1::DeleteMemberAttributesResponse { deleted }))
+        Ok(respond(&directory, v1::DeleteMemberAttributesResponse { deleted }))
     }
 
     async fn list_member_attributes(

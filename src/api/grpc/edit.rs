@@ -7,7 +7,8 @@ use tonic::{Request, Response, Status};
 use super::convert::input;
 use super::convert::member::ToWire;
 use super::members::one_key;
-use super::{check_request_id, deadline, reply, v1};
+use super::named::{named, respond};
+use super::{deadline, v1};
 use crate::api::error;
 use crate::directory::{Directory, EditedMember, Error, Key};
 use crate::model::mask::masked;
@@ -15,27 +16,30 @@ use crate::model::{BaseNumber, Edit, MemberRow, Outcome, Reason, Refusal};
 
 /// `CreateMember`.
 pub async fn create(
-    directory: &Directory,
+    directory: Directory,
     request: Request<v1::CreateMemberRequest>,
 ) -> Result<Response<v1::CreateMemberResponse>, Status> {
     let deadline = deadline(&request);
-    let request = request.into_inner();
-    check_request_id(request.request_id)?;
+    let mut request = request.into_inner();
+    let directory = &named(directory, &mut request).await?;
     let base = directory.base_number(&request.member_base_id, "member_base_id")?;
     let row = row(directory, request.member)?;
     let made = directory.create_member(base, row, request.reactivate, deadline).await;
     let (member, outcome, revision) = answer(directory, base, made)?;
-    Ok(reply(v1::CreateMemberResponse { member: Some(member), outcome: outcome.into(), revision }))
+    Ok(respond(
+        directory,
+        v1::CreateMemberResponse { member: Some(member), outcome: outcome.into(), revision },
+    ))
 }
 
 /// `UpdateMember`.
 pub async fn update(
-    directory: &Directory,
+    directory: Directory,
     request: Request<v1::UpdateMemberRequest>,
 ) -> Result<Response<v1::UpdateMemberResponse>, Status> {
     let deadline = deadline(&request);
-    let request = request.into_inner();
-    check_request_id(request.request_id)?;
+    let mut request = request.into_inner();
+    let directory = &named(directory, &mut request).await?;
     let mut row = row(directory, request.member)?;
     if row.status.is_some() {
         let text = "cannot be written; ActivateMember, OffboardMember and ReplaceMember change it";
@@ -47,48 +51,60 @@ pub async fn update(
     let if_revision = row.if_revision;
     let change = Change { edit: Edit::Update(Box::new(row)), if_revision, deadline };
     let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
-    Ok(reply(v1::UpdateMemberResponse { member: Some(member), outcome: outcome.into(), revision }))
+    Ok(respond(
+        directory,
+        v1::UpdateMemberResponse { member: Some(member), outcome: outcome.into(), revision },
+    ))
 }
 
 /// `ReplaceMember`.
 pub async fn replace(
-    directory: &Directory,
+    directory: Directory,
     request: Request<v1::ReplaceMemberRequest>,
 ) -> Result<Response<v1::ReplaceMemberResponse>, Status> {
     let deadline = deadline(&request);
-    let request = request.into_inner();
-    check_request_id(request.request_id)?;
+    let mut request = request.into_inner();
+    let directory = &named(directory, &mut request).await?;
     let row = row(directory, request.member)?;
     let if_revision = row.if_revision;
     let change = Change { edit: Edit::Replace(Box::new(row)), if_revision, deadline };
     let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
-    Ok(reply(v1::ReplaceMemberResponse { member: Some(member), outcome: outcome.into(), revision }))
+    Ok(respond(
+        directory,
+        v1::ReplaceMemberResponse { member: Some(member), outcome: outcome.into(), revision },
+    ))
 }
 
 /// `ActivateMember`.
 pub async fn activate(
-    directory: &Directory,
+    directory: Directory,
     request: Request<v1::ActivateMemberRequest>,
 ) -> Result<Response<v1::ActivateMemberResponse>, Status> {
     let deadline = deadline(&request);
-    let request = request.into_inner();
-    check_request_id(request.request_id)?;
+    let mut request = request.into_inner();
+    let directory = &named(directory, &mut request).await?;
     let change = Change { edit: Edit::Activate, if_revision: request.if_revision, deadline };
     let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
-    Ok(reply(v1::ActivateMemberResponse { member: Some(member), outcome: outcome.into(), revision }))
+    Ok(respond(
+        directory,
+        v1::ActivateMemberResponse { member: Some(member), outcome: outcome.into(), revision },
+    ))
 }
 
 /// `OffboardMember`.
 pub async fn offboard(
-    directory: &Directory,
+    directory: Directory,
     request: Request<v1::OffboardMemberRequest>,
 ) -> Result<Response<v1::OffboardMemberResponse>, Status> {
     let deadline = deadline(&request);
-    let request = request.into_inner();
-    check_request_id(request.request_id)?;
+    let mut request = request.into_inner();
+    let directory = &named(directory, &mut request).await?;
     let change = Change { edit: Edit::Offboard, if_revision: request.if_revision, deadline };
     let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
-    Ok(reply(v1::OffboardMemberResponse { member: Some(member), outcome: outcome.into(), revision }))
+    Ok(respond(
+        directory,
+        v1::OffboardMemberResponse { member: Some(member), outcome: outcome.into(), revision },
+    ))
 }
 
 /// A change of a member that exists.

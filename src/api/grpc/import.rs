@@ -129,7 +129,8 @@ impl Import {
         }
         let today = self.directory.now().date();
         let Rows { rows, refs } = Rows::parse(message.members, options.match_by, today);
-        let request = UpsertRequest { rows, options, mode: WriteMode::Partial, deadline: self.deadline };
+        let request =
+            UpsertRequest { rows, options, mode: WriteMode::Partial, named: None, deadline: self.deadline };
         let upsert = self.directory.begin_upsert(base, request).await?;
         Ok(HandedIn { base, chunk: message.chunk, refs, upsert })
     }

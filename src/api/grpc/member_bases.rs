@@ -4,8 +4,9 @@ use tonic::{Request, Response, Status};
 
 use super::auth::enter;
 use super::convert::{base, list, value};
+use super::named::{named, respond};
 use super::v1::member_base_service_server::MemberBaseService;
-use super::{check_request_id, deadline, reply, v1};
+use super::{deadline, reply, v1};
 use crate::directory::{BaseChange, BaseList, BaseSummary, Directory, Gate};
 use crate::model::token::AccessLevel;
 
@@ -23,8 +24,8 @@ impl MemberBaseService for MemberBases {
         request: Request<v1::CreateMemberBaseRequest>,
     ) -> Result<Response<v1::CreateMemberBaseResponse>, Status> {
         let directory = enter(&self.0, &request, AccessLevel::Admin)?;
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let created = directory
             .create_base(BaseChange {
                 name: Some(request.name),
@@ -33,7 +34,7 @@ impl MemberBaseService for MemberBases {
                 tiers: Some(request.tiers),
             })
             .await?;
-        Ok(reply(v1::CreateMemberBaseResponse { member_base: wire(&directory, created) }))
+        Ok(respond(&directory, v1::CreateMemberBaseResponse { member_base: wire(&directory, created) }))
     }
 
     async fn get_member_base(
@@ -71,8 +72,8 @@ impl MemberBaseService for MemberBases {
     ) -> Result<Response<v1::UpdateMemberBaseResponse>, Status> {
         let directory = enter(&self.0, &request, AccessLevel::Admin)?;
         let deadline = deadline(&request);
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let number = directory.base_number(&request.id, "id")?;
         let change = BaseChange {
             name: request.name,
@@ -81,7 +82,7 @@ impl MemberBaseService for MemberBases {
             tiers: None,
         };
         let changed = directory.update_base(number, change, deadline).await?;
-        Ok(reply(v1::UpdateMemberBaseResponse { member_base: wire(&directory, changed) }))
+        Ok(respond(&directory, v1::UpdateMemberBaseResponse { member_base: wire(&directory, changed) }))
     }
 
     async fn list_tiers(
@@ -104,12 +105,12 @@ impl MemberBaseService for MemberBases {
     ) -> Result<Response<v1::SetTiersResponse>, Status> {
         let directory = enter(&self.0, &request, AccessLevel::Admin)?;
         let deadline = deadline(&request);
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let number = directory.base_number(&request.member_base_id, "member_base_id")?;
         let change = BaseChange { tiers: Some(request.tiers), ..BaseChange::default() };
         let changed = directory.update_base(number, change, deadline).await?;
-        Ok(reply(v1::SetTiersResponse { member_base: wire(&directory, changed) }))
+        Ok(respond(&directory, v1::SetTiersResponse { member_base: wire(&directory, changed) }))
     }
 
     async fn delete_member_base(
@@ -118,11 +119,11 @@ impl MemberBaseService for MemberBases {
     ) -> Result<Response<v1::DeleteMemberBaseResponse>, Status> {
         let directory = enter(&self.0, &request, AccessLevel::Admin)?;
         let deadline = deadline(&request);
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let number = directory.base_number(&request.id, "id")?;
         let deleted = directory.delete_base(number, deadline).await?;
-        Ok(reply(v1::DeleteMemberBaseResponse { member_base: wire(&directory, deleted) }))
+        Ok(respond(&directory, v1::DeleteMemberBaseResponse { member_base: wire(&directory, deleted) }))
     }
 
     async fn undelete_member_base(
@@ -131,10 +132,10 @@ impl MemberBaseService for MemberBases {
     ) -> Result<Response<v1::UndeleteMemberBaseResponse>, Status> {
         let directory = enter(&self.0, &request, AccessLevel::Admin)?;
         let deadline = deadline(&request);
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let number = directory.base_number(&request.id, "id")?;
         let restored = directory.undelete_base(number, deadline).await?;
-        Ok(reply(v1::UndeleteMemberBaseResponse { member_base: wire(&directory, restored) }))
+        Ok(respond(&directory, v1::UndeleteMemberBaseResponse { member_base: wire(&directory, restored) }))
     }
 }

@@ -6,8 +6,9 @@ use tonic::{Request, Response, Status, Streaming};
 use super::auth::enter;
 use super::convert::member::ToWire;
 use super::convert::{list, record, value};
+use super::named::{named, respond};
 use super::v1::member_service_server::MemberService;
-use super::{check_request_id, deadline, edit, export, import, reply, upsert, v1};
+use super::{deadline, edit, export, import, reply, upsert, v1};
 use crate::api::error;
 use crate::directory::{BatchAnswer, Gate, Key, MemberList};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
@@ -29,7 +30,7 @@ impl MemberService for Members {
         request: Request<v1::BulkUpsertMembersRequest>,
     ) -> Result<Response<v1::BulkUpsertMembersResponse>, Status> {
         let directory = enter(&self.gate, &request, AccessLevel::Write)?;
-        upsert::bulk_upsert(&directory, request).await
+        upsert::bulk_upsert(directory, request).await
     }
 
     type ImportMembersStream = import::Answers;
@@ -142,35 +143,35 @@ impl MemberService for Members {
         &self,
         request: Request<v1::CreateMemberRequest>,
     ) -> Result<Response<v1::CreateMemberResponse>, Status> {
-        edit::create(&enter(&self.gate, &request, AccessLevel::Write)?, request).await
+        edit::create(enter(&self.gate, &request, AccessLevel::Write)?, request).await
     }
 
     async fn update_member(
         &self,
         request: Request<v1::UpdateMemberRequest>,
     ) -> Result<Response<v1::UpdateMemberResponse>, Status> {
-        edit::update(&enter(&self.gate, &request, AccessLevel::Write)?, request).await
+        edit::update(enter(&self.gate, &request, AccessLevel::Write)?, request).await
     }
 
     async fn replace_member(
         &self,
         request: Request<v1::ReplaceMemberRequest>,
     ) -> Result<Response<v1::ReplaceMemberResponse>, Status> {
-        edit::replace(&enter(&self.gate, &request, AccessLevel::Write)?, request).await
+        edit::replace(enter(&self.gate, &request, AccessLevel::Write)?, request).await
     }
 
     async fn activate_member(
         &self,
         request: Request<v1::ActivateMemberRequest>,
     ) -> Result<Response<v1::ActivateMemberResponse>, Status> {
-        edit::activate(&enter(&self.gate, &request, AccessLevel::Write)?, request).await
+        edit::activate(enter(&self.gate, &request, AccessLevel::Write)?, request).await
     }
 
     async fn offboard_member(
         &self,
         request: Request<v1::OffboardMemberRequest>,
     ) -> Result<Response<v1::OffboardMemberResponse>, Status> {
-        edit::offboard(&enter(&self.gate, &request, AccessLevel::Write)?, request).await
+        edit::offboard(enter(&self.gate, &request, AccessLevel::Write)?, request).await
     }
 
     async fn bulk_delete_members(
@@ -179,15 +180,18 @@ impl MemberService for Members {
     ) -> Result<Response<v1::BulkDeleteMembersResponse>, Status> {
         let directory = enter(&self.gate, &request, AccessLevel::Write)?;
         let deadline = deadline(&request);
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let deleted = directory.bulk_delete(base, &request.member_ids, request.refs, deadline).await?;
-        Ok(reply(v1::BulkDeleteMembersResponse {
-            deleted: deleted.deleted,
-            revision: deleted.revision,
-            records: Some(record::counts(deleted.records)),
-        }))
+        Ok(respond(
+            &directory,
+            v1::BulkDeleteMembersResponse {
+                deleted: deleted.deleted,
+                revision: deleted.revision,
+                records: Some(record::counts(deleted.records)),
+            },
+        ))
     }
 }
 

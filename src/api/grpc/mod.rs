@@ -16,6 +16,7 @@ pub(crate) mod fuzz;
 mod import;
 mod member_bases;
 mod members;
+mod named;
 mod records;
 mod upsert;
 pub mod v1;
@@ -26,7 +27,7 @@ use prost::Message;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response};
 
 use self::auth::Authenticated;
 use self::v1::api_token_service_server::ApiTokenServiceServer;
@@ -36,7 +37,6 @@ use self::v1::member_base_service_server::MemberBaseServiceServer;
 use self::v1::member_service_server::MemberServiceServer;
 use self::v1::record_service_server::RecordServiceServer;
 use crate::directory::Gate;
-use crate::model::{RequestId, Violations};
 
 /// Largest message, received or sent, in bytes.
 pub const MESSAGE_MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -109,14 +109,4 @@ fn reply<T: Message>(message: T) -> Response<T> {
         response.disable_compression();
     }
     response
-}
-
-/// Checks the form of a `request_id`.
-fn check_request_id(text: String) -> Result<(), Status> {
-    if text.is_empty() {
-        return Ok(());
-    }
-    let mut faults = Violations::default();
-    let _ = faults.check("request_id", RequestId::parse(text));
-    faults.finish(()).map_err(|refusal| crate::api::error::refused(&refusal))
 }

@@ -8,8 +8,9 @@ use tonic::{Request, Response, Status};
 use super::auth::enter;
 use super::convert::{list, record};
 use super::export::passed;
+use super::named::{named, respond};
 use super::v1::record_service_server::RecordService;
-use super::{check_request_id, deadline, edge, reply, v1};
+use super::{deadline, edge, reply, v1};
 use crate::api::error;
 use crate::directory::{
     Directory, Error, ExportedRecord, Gate, RecordExport, RecordList, RecordPage, RecordSelector, Saved,
@@ -44,13 +45,16 @@ impl RecordService for Records {
         let directory = enter(&self.gate, &request, AccessLevel::Write)?;
         let deadline = deadline(&request);
         let mut request = request.into_inner();
-        check_request_id(std::mem::take(&mut request.request_id))?;
+        let directory = named(directory, &mut request).await?;
         let member = std::mem::take(&mut request.member_id);
         let input = record::clip_input(request).map_err(|refusal| error::refused(&refusal))?;
         let saved = directory.save_clip(&member, input, draw_record_id()?, deadline).await?;
         let (id, created, revision) = (member_id(&directory, &saved), saved.created, saved.revision);
         let MemberRecord::Clip(clip) = saved.record else { return Err(wrong_kind()) };
-        Ok(reply(v1::SaveClipResponse { clip: Some(record::clip(id, *clip)), created, revision }))
+        Ok(respond(
+            &directory,
+            v1::SaveClipResponse { clip: Some(record::clip(id, *clip)), created, revision },
+        ))
     }
 
     async fn list_clips(
@@ -72,11 +76,11 @@ impl RecordService for Records {
     ) -> Result<Response<v1::DeleteClipResponse>, Status> {
         let directory = enter(&self.gate, &request, AccessLevel::Write)?;
         let deadline = deadline(&request);
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let clip = RecordSelector { id: request.id, own: request.creative_id };
         let revision = directory.delete_clip(&request.member_id, clip, deadline).await?;
-        Ok(reply(v1::DeleteClipResponse { revision }))
+        Ok(respond(&directory, v1::DeleteClipResponse { revision }))
     }
 
     async fn create_stamp_collection(
@@ -85,8 +89,8 @@ impl RecordService for Records {
     ) -> Result<Response<v1::CreateStampCollectionResponse>, Status> {
         let directory = enter(&self.gate, &request, AccessLevel::Write)?;
         let deadline = deadline(&request);
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let input = StampCollectionInput {
             loyalty_program_id: request.loyalty_program_id,
             external_id: request.external_id,
@@ -96,7 +100,7 @@ impl RecordService for Records {
         let (id, created, revision) = (member_id(&directory, &saved), saved.created, saved.revision);
         let MemberRecord::StampCollection(stamps) = saved.record else { return Err(wrong_kind()) };
         let stamp_collection = Some(record::stamps(id, *stamps));
-        Ok(reply(v1::CreateStampCollectionResponse { stamp_collection, created, revision }))
+        Ok(respond(&directory, v1::CreateStampCollectionResponse { stamp_collection, created, revision }))
     }
 
     async fn list_stamp_collections(
@@ -120,14 +124,14 @@ impl RecordService for Records {
     ) -> Result<Response<v1::AddStampsResponse>, Status> {
         let directory = enter(&self.gate, &request, AccessLevel::Write)?;
         let deadline = deadline(&request);
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let collection = RecordSelector { id: request.id, own: request.external_id };
         let saved = directory.add_stamps(&request.member_id, collection, request.stamps, deadline).await?;
         let (id, revision) = (member_id(&directory, &saved), saved.revision);
         let MemberRecord::StampCollection(stamps) = saved.record else { return Err(wrong_kind()) };
         let stamp_collection = Some(record::stamps(id, *stamps));
-        Ok(reply(v1::AddStampsResponse { stamp_collection, revision }))
+        Ok(respond(&directory, v1::AddStampsResponse { stamp_collection, revision }))
     }
 
     async fn ingest_transactions(
@@ -136,17 +140,20 @@ impl RecordService for Records {
     ) -> Result<Response<v1::IngestTransactionsResponse>, Status> {
         let directory = enter(&self.gate, &request, AccessLevel::Write)?;
         let deadline = deadline(&request);
-        let request = request.into_inner();
-        check_request_id(request.request_id)?;
+        let mut request = request.into_inner();
+        let directory = named(directory, &mut request).await?;
         let events = record::events(request.events).map_err(|refusal| error::refused(&refusal))?;
         let done = directory.ingest(events, deadline).await?;
-        Ok(reply(v1::IngestTransactionsResponse {
-            status: "ok".to_owned(),
-            created: done.created,
-            updated: done.updated,
-            unchanged: done.unchanged,
-            revision: done.revision,
-        }))
+        Ok(respond(
+            &directory,
+            v1::IngestTransactionsResponse {
+                status: "ok".to_owned(),
+                created: done.created,
+                updated: done.updated,
+                unchanged: done.unchanged,
+                revision: done.revision,
+            },
+        ))
     }
 
     async fn list_transactions(

@@ -3,7 +3,8 @@
 use tonic::{Request, Response, Status};
 
 use super::convert::input;
-use super::{MESSAGE_MAX_BYTES, check_request_id, deadline, edit, reply, v1};
+use super::named::{named, respond};
+use super::{MESSAGE_MAX_BYTES, deadline, edit, v1};
 use crate::api::error;
 use crate::directory::{Directory, Error, RowOutcome, UpsertReply, UpsertRequest, WriteMode};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES, RESULTS_ALL_MAX_ROWS};
@@ -21,13 +22,13 @@ const VIOLATION_BYTES: usize = 8;
 
 /// `BulkUpsertMembers`.
 pub async fn bulk_upsert(
-    directory: &Directory,
+    directory: Directory,
     request: Request<v1::BulkUpsertMembersRequest>,
 ) -> Result<Response<v1::BulkUpsertMembersResponse>, Status> {
     let deadline = deadline(&request);
-    let request = request.into_inner();
+    let mut request = request.into_inner();
     let call = parse_call(&request).map_err(|refusal| error::refused(&refusal))?;
-    check_request_id(request.request_id)?;
+    let directory = &named(directory, &mut request).await?;
     let base = directory.base_number(&request.member_base_id, "member_base_id")?;
     if call.detail == Detail::All && request.members.len() > RESULTS_ALL_MAX_ROWS {
         return Err(Error::TooMany { rows: request.members.len(), limit: RESULTS_ALL_MAX_ROWS }.into());
@@ -35,11 +36,11 @@ pub async fn bulk_upsert(
     let rows = Rows::parse(request.members, call.options.match_by, directory.now().date());
     rows.check_reply()?;
     let Rows { rows, refs } = rows;
-    let request = UpsertRequest { rows, options: call.options, mode: call.mode, deadline };
+    let request = UpsertRequest { rows, options: call.options, mode: call.mode, named: None, deadline };
     let answer = directory.bulk_upsert(base, request).await?;
     let revision = answer.revision;
     let (results, counts) = report(directory, base, answer, refs, call.detail);
-    Ok(reply(v1::BulkUpsertMembersResponse { results, counts: Some(counts), revision }))
+    Ok(respond(directory, v1::BulkUpsertMembersResponse { results, counts: Some(counts), revision }))
 }
 
 /// Which rows to report.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::body::{Received, drain};
+use super::named::{HeaderFault, IDEMPOTENCY_KEY, mark_repeat, named, request_id};
 use super::{Door, json as parse};
 use crate::api::bearer::bearer;
 use crate::api::error;
@@ -44,12 +45,24 @@ impl Received {
 pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Response {
     let (head, mut body) = request.into_parts();
     let outcome = async {
-        let directory = door.gate.enter(&door.gate.identify(bearer(&head.headers)?)?, C::NEEDS)?;
-        let received = door.bodies.read(&head.headers, &mut body).await?;
-        C::run(directory, received).await
+        let mut directory = door.gate.enter(&door.gate.identify(bearer(&head.headers)?)?, C::NEEDS)?;
+        let id = if C::NEEDS > AccessLevel::Read { request_id(&head.headers)? } else { None };
+        let mut received = Some(door.bodies.read(&head.headers, &mut body).await?);
+        if let Some(id) = id {
+            directory = named(directory, id, (&head.method, &head.uri), None, &mut received).await?;
+        }
+        let is_repeat = directory.is_repeat();
+        let received = received.ok_or_else(Failure::broken_body)?;
+        Ok::<_, Failure>((C::run(directory, received).await?, is_repeat))
     };
     match outcome.await {
-        Ok(reply) => reply_with(StatusCode::OK, &reply),
+        Ok((reply, is_repeat)) => {
+            let mut response = reply_with(StatusCode::OK, &reply);
+            if is_repeat {
+                mark_repeat(&mut response);
+            }
+            response
+        }
         Err(failure) => {
             drain(body).await;
             failure.into_response_for(C::PATH)
@@ -227,6 +240,12 @@ impl From<Error> for Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Error::from(refusal).into()
+    }
+}
+
+impl From<HeaderFault> for Failure {
+    fn from(fault: HeaderFault) -> Self {
+        Refusal::field(Reason::FieldInvalid, IDEMPOTENCY_KEY, fault.to_string()).into()
     }
 }
 

@@ -6,6 +6,7 @@
 mod body;
 mod call;
 mod json;
+mod named;
 pub mod onsi;
 pub mod publisher;
 

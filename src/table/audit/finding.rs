@@ -46,6 +46,18 @@ pub enum Damage {
         /// The last of them.
         to: u32,
     },
+    /// The answer to a request is not as the record of its time says, or is gone.
+    #[error("the time of a request {key} goes with no answer")]
+    AnswerMissing {
+        /// The key of the time.
+        key: String,
+    },
+    /// The answer to a request, or a part of one, that nothing leads to, so that it would stay for ever.
+    #[error("nothing leads to {key}, part of an answer to a request")]
+    AnswerLost {
+        /// The key.
+        key: String,
+    },
     /// A key that is in no table, or has not the form of its table's keys.
     #[error("key {key} belongs to nothing")]
     UnknownKey {

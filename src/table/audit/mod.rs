@@ -9,6 +9,7 @@
 //! | lookups | against the records, both ways, a range of buckets at a time; order, place and number of entries; no key held twice (`lookups`) |
 //! | records of members | against members, names and counts, both ways (`records`) |
 //! | tokens | readable (`keys`) |
+//! | answers to requests | readable, each with its parts and its time, both ways (`requests`) |
 //! | commit log | no gap, parts complete, times and images before in order, in line with the header (`commits`) |
 //!
 //! What is compared is what a base that opens would see: the stored indexes with the commits after their watermark on top.
@@ -24,6 +25,7 @@ mod finding;
 mod keys;
 mod lookups;
 mod records;
+mod requests;
 mod sets;
 #[cfg(test)]
 pub(super) mod tests;
@@ -107,6 +109,7 @@ pub async fn audit(
     keys::check_unclaimed(&mut audit).await?;
     let hashes = keys::check_meta(&mut audit).await?;
     keys::check_tokens(&mut audit).await?;
+    requests::check(&mut audit).await?;
     keys::check_orphans(&mut audit).await?;
     base::check_all(&mut audit, hashes.as_ref()).await?;
     let Audit { mut report, findings, .. } = audit;

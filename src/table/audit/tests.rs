@@ -106,7 +106,7 @@ impl Store {
         let table = Table::open(Arc::clone(&engine), clock, TableConfig::default()).await.unwrap();
         let store = Self { engine, table };
         for name in ["first", "second"] {
-            store.table.create_base(BaseSettings::named(BaseName::parse(name).unwrap())).await.unwrap();
+            store.table.create_base(BaseSettings::named(BaseName::parse(name).unwrap()), None).await.unwrap();
         }
         for number in 0..3 {
             store.set(key::token(number), Some(token_record(number))).await;
@@ -121,7 +121,7 @@ impl Store {
         store.upsert(BASE, 0..200).await;
         let base = store.table.base(BASE).await.unwrap();
         let rows = (0..40).chain(160..176).map(Row).collect();
-        base.delete(DeleteRequest { rows, refs: Vec::new(), deadline: None }).await.unwrap();
+        base.delete(DeleteRequest { rows, refs: Vec::new(), named: None, deadline: None }).await.unwrap();
         base.checkpoint().await.unwrap();
         let renamed =
             SettingsRequest { name: Some(BaseName::parse("renamed").unwrap()), ..SettingsRequest::default() };
@@ -140,9 +140,12 @@ impl Store {
                 save(row, MemberRecord::Transaction(transaction.into())),
             ]);
         }
-        let reply = base.change_records(RecordsRequest { changes, deadline: None }).await.unwrap();
+        let reply =
+            base.change_records(RecordsRequest { changes, named: None, deadline: None }).await.unwrap();
         assert_eq!(reply.outcomes.unwrap().len(), 6);
-        base.delete(DeleteRequest { rows: vec![Row(50)], refs: Vec::new(), deadline: None }).await.unwrap();
+        base.delete(DeleteRequest { rows: vec![Row(50)], refs: Vec::new(), named: None, deadline: None })
+            .await
+            .unwrap();
         store
     }
 
@@ -150,7 +153,9 @@ impl Store {
         let rows = numbers.map(|n| Ok(row(n))).collect();
         let options = UpsertOptions::default();
         let base = self.table.base(base).await.unwrap();
-        base.upsert(UpsertRequest { rows, options, mode: WriteMode::Partial, deadline: None }).await.unwrap();
+        base.upsert(UpsertRequest { rows, options, mode: WriteMode::Partial, named: None, deadline: None })
+            .await
+            .unwrap();
     }
 
     async fn all(&self) -> Vec<(Key, Value)> {

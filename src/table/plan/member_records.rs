@@ -285,7 +285,8 @@ pub fn names(base: BaseNumber, row: Row, record: &MemberRecord) -> Vec<Key> {
 }
 
 impl RecordChange {
-    fn row(&self) -> Row {
+    /// Its member.
+    pub(in crate::table) fn row(&self) -> Row {
         match self {
             Self::Save { row, .. } | Self::AddStamps { row, .. } | Self::Delete { row, .. } => *row,
         }

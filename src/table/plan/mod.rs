@@ -15,6 +15,7 @@ mod edit;
 mod keys;
 mod member_records;
 mod prepare;
+mod remember;
 mod settings;
 mod upsert;
 
@@ -37,8 +38,9 @@ use super::overlay::Op;
 use super::published::Published;
 use super::resolve::{Wanted, resolve};
 use super::sets::SetChange;
+use super::store::BaseSummary;
 use crate::engine::{Batch, Key, Value};
-use crate::model::{Member, Row, Timestamp};
+use crate::model::{BaseNumber, Member, Row, Timestamp};
 use crate::schema::block::{Block, place};
 use crate::schema::commit::{Change, CommitWriter, LookupDelta, SetDelta};
 use crate::schema::header::Header;
@@ -116,6 +118,17 @@ impl<'a> Plan<'a> {
     /// The revision after what was planned so far.
     pub fn revision(&self) -> u64 {
         self.layer.header.revision
+    }
+
+    /// The base's number.
+    pub fn base(&self) -> BaseNumber {
+        self.shared.number
+    }
+
+    /// The base after what was planned so far.
+    pub async fn summary(&self) -> BaseSummary {
+        let unindexed = self.shared.published.read().await.sets.unindexed().collect();
+        BaseSummary::new(self.shared.number, &self.layer.header, unindexed)
     }
 
     /// The header after what was planned so far.

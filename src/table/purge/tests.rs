@@ -36,7 +36,7 @@ impl Store {
             TableConfig { commit_retention_micros: GRACE, grace_micros: GRACE, ..TableConfig::default() };
         let table = Table::open(Arc::clone(&engine), clock, config).await.unwrap();
         let settings = BaseSettings::named(BaseName::parse("Test").unwrap());
-        let number = table.create_base(settings).await.unwrap().number;
+        let number = table.create_base(settings, None).await.unwrap().number;
         let base = table.base(number).await.unwrap();
         let store = Self { engine, table, base, time };
         store.add(0..members).await;
@@ -50,12 +50,12 @@ impl Store {
             Ok(row)
         };
         let (rows, options) = (members.map(row).collect(), UpsertOptions::default());
-        let request = UpsertRequest { rows, options, mode: WriteMode::Partial, deadline: None };
+        let request = UpsertRequest { rows, options, mode: WriteMode::Partial, named: None, deadline: None };
         self.base.upsert(request).await.unwrap();
     }
 
     async fn save(&self, changes: Vec<RecordChange>) -> RecordsReply {
-        self.base.change_records(RecordsRequest { changes, deadline: None }).await.unwrap()
+        self.base.change_records(RecordsRequest { changes, named: None, deadline: None }).await.unwrap()
     }
 
     async fn delete(&self, rows: Vec<Row>) -> DeleteReply {

@@ -46,7 +46,7 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
     match step {
         Step::Upsert { rows, options, mode } => {
             let rows = rows.iter().map(|row| Ok(member_row(row))).collect();
-            let request = UpsertRequest { rows, options: *options, mode: *mode, deadline: None };
+            let request = UpsertRequest { rows, options: *options, mode: *mode, named: None, deadline: None };
             let reply = subject.base.upsert(request).await?;
             let outcomes = reply.outcomes.iter().map(|o| (o.outcome, o.row.map(|row| row.0))).collect();
             Ok(Answer::Rows(outcomes, reply.revision))
@@ -54,7 +54,8 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
         Step::Delete { rows, refs } => {
             let rows = rows.iter().map(|row| Row(u64::from(*row))).collect();
             let refs = refs.iter().map(|n| ref_of(*n)).collect();
-            let reply = subject.base.delete(DeleteRequest { rows, refs, deadline: None }).await?;
+            let reply =
+                subject.base.delete(DeleteRequest { rows, refs, named: None, deadline: None }).await?;
             Ok(Answer::Deleted(reply.deleted, reply.revision))
         }
         Step::Checkpoint => subject.base.checkpoint().await.map(|()| Answer::Done),
@@ -222,6 +223,7 @@ fn a_deadline_that_passes_while_the_disk_hangs_is_told_and_nothing_of_its_reques
     block_on(async {
         let (subject, slow) = Subject::on_a_slow_disk().await;
         let request = |n: u16, deadline| UpsertRequest {
+            named: None,
             rows: vec![Ok(plain_row(n))],
             options: UpsertOptions::default(),
             mode: WriteMode::Partial,

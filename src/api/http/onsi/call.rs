@@ -14,14 +14,13 @@ use super::failure::{Failure, Issue};
 use crate::api::bearer::api_key;
 use crate::api::http::Door;
 use crate::api::http::body::{Received, drain};
+use crate::api::http::named::{IDEMPOTENCY_KEY, mark_repeat, named, request_id, single};
 use crate::directory::{Directory, Error};
+use crate::model::BaseNumber;
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, RequestId};
 
 /// The header that names the memberbase, for tokens that are good for all of them.
 const BASE: &str = "x-member-base-id";
-/// The header that names a request, so that it can be sent again.
-const IDEMPOTENCY_KEY: &str = "x-idempotency-key";
 
 /// A call of this door.
 pub trait Call: 'static {
@@ -63,19 +62,32 @@ pub async fn answer<C: Call>(
     let id = params.ok().and_then(|params| params.iter().next().map(|(_, id)| id.to_owned()));
     let (head, mut body) = request.into_parts();
     let outcome = async {
-        let (directory, base) = enter::<C>(&door, &head.headers)?;
-        let received = match C::HAS_BODY {
+        let (mut directory, base) = enter::<C>(&door, &head.headers)?;
+        let name = if C::NEEDS > AccessLevel::Read { request_id(&head.headers) } else { Ok(None) };
+        let name = name.map_err(|fault| Failure::header(IDEMPOTENCY_KEY, &fault.to_string()))?;
+        let mut received = match C::HAS_BODY {
             true => Some(door.bodies.read(&head.headers, &mut body).await?),
             false => None,
         };
+        if let Some(name) = name {
+            directory = named(directory, name, (&head.method, &head.uri), Some(base), &mut received).await?;
+        }
+        let is_repeat = directory.is_repeat();
         let query = head.uri.query().unwrap_or_default().to_owned();
-        C::run(Asked { directory, base, id: id.unwrap_or_default(), query, body: received }).await
+        let asked = Asked { directory, base, id: id.unwrap_or_default(), query, body: received };
+        Ok::<_, Failure>((C::run(asked).await?, is_repeat))
     };
     let outcome = outcome.await;
     // A client that is not done sending would otherwise see a broken connection in place of the answer.
     drain(body).await;
     match outcome {
-        Ok(reply) => respond(C::SUCCESS, &reply, C::NAME),
+        Ok((reply, is_repeat)) => {
+            let mut response = respond(C::SUCCESS, &reply, C::NAME);
+            if is_repeat {
+                mark_repeat(&mut response);
+            }
+            response
+        }
         Err(failure) => failure.into_response_for(C::NAME),
     }
 }
@@ -83,27 +95,12 @@ pub async fn answer<C: Call>(
 /// The caller's view of the service and the memberbase that the call is about; permission is judged first.
 fn enter<C: Call>(door: &Door, headers: &HeaderMap) -> Result<(Directory, BaseNumber), Failure> {
     let directory = door.gate.enter(&door.gate.identify(api_key(headers)?)?, C::NEEDS)?;
-    let named = single(headers, BASE)?;
+    let named = single(headers, BASE).map_err(|fault| Failure::header(BASE, &fault.to_string()))?;
     let base = directory.base_or_bound(named, BASE).map_err(|error| match error {
         Error::Refused(refusal) => Failure::of_header(&refusal),
         error => error.into(),
     })?;
-    if C::NEEDS > AccessLevel::Read
-        && let Some(key) = single(headers, IDEMPOTENCY_KEY)?
-    {
-        RequestId::parse(key).map_err(|rule| Failure::header(IDEMPOTENCY_KEY, &rule.describe()))?;
-    }
     Ok((directory, base))
-}
-
-/// The value of a header that stands at most once.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Failure> {
-    let mut values = headers.get_all(name).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Failure::header(name, "is given twice"));
-    }
-    value.to_str().map(Some).map_err(|_| Failure::header(name, "must be visible ASCII characters"))
 }
 
 /// Answers what is no call at all.

@@ -30,6 +30,8 @@ pub enum Code {
     NotFound,
     /// The state does not allow it.
     Conflict,
+    /// The request is understood, and cannot be done so.
+    UnprocessableEntity,
     /// Later.
     RateLimitExceeded,
     /// The body is wrong.
@@ -91,6 +93,7 @@ impl Issue {
             401 | 403 => Code::Forbidden,
             404 => Code::NotFound,
             409 => Code::Conflict,
+            422 => Code::UnprocessableEntity,
             429 => Code::RateLimitExceeded,
             500.. => Code::InternalServerError,
             _ => Code::BadRequest,

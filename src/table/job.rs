@@ -1,0 +1,156 @@
+//! Requests in the queue of a lane.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::budget::Permit;
+use super::plan::Prepared;
+use super::requests::{NamedRequest, Progress};
+use super::store::BaseSummary;
+use super::{
+    AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, RecordsReply,
+    RecordsRequest, RowOutcome, SettingsRequest, TableError, UpsertReply, UpsertRequest, WriteMode,
+};
+use crate::model::{RowError, UpsertOptions};
+
+/// Where an answer goes.
+pub type Reply<T> = oneshot::Sender<Result<T, TableError>>;
+
+/// A request in the queue.
+pub enum Job {
+    /// Rows to apply.
+    Upsert(Box<UpsertJob>),
+    /// Members to delete.
+    Delete {
+        /// Which.
+        request: DeleteRequest,
+        /// Where the answer goes.
+        reply: Reply<DeleteReply>,
+        /// The bytes that it holds.
+        permit: Permit,
+    },
+    /// A call about one member.
+    Edit {
+        /// What to do.
+        request: EditRequest,
+        /// Where the answer goes.
+        reply: Reply<EditReply>,
+        /// The bytes that it holds.
+        permit: Permit,
+    },
+    /// Attributes of members to change.
+    Attributes {
+        /// Which, and how.
+        request: AttributesRequest,
+        /// Where the answer goes.
+        reply: Reply<AttributesReply>,
+        /// The bytes that it holds.
+        permit: Permit,
+    },
+    /// Changes of what hangs on members.
+    Records {
+        /// Which.
+        request: RecordsRequest,
+        /// Where the answer goes.
+        reply: Reply<RecordsReply>,
+        /// The bytes that it holds.
+        permit: Permit,
+    },
+    /// A change of the base itself.
+    Settings {
+        /// What to change.
+        request: SettingsRequest,
+        /// Where the answer goes.
+        reply: Reply<BaseSummary>,
+    },
+}
+
+/// An upsert, and how far it has come.
+pub struct UpsertJob {
+    pub(super) rows: Vec<Result<Prepared, RowError>>,
+    pub(super) options: UpsertOptions,
+    pub(super) mode: WriteMode,
+    pub(super) deadline: Option<Instant>,
+    pub(super) reply: Reply<UpsertReply>,
+    pub(super) permit: Permit,
+    pub(super) outcomes: Vec<RowOutcome>,
+    /// Its name, if it has one, and how far its answer is stored.
+    pub(super) named: Option<(Arc<NamedRequest>, Progress)>,
+    /// Whether a request that is checked as a whole first was found good.
+    pub(super) is_checked: bool,
+    /// The failure of an earlier slice.
+    pub(super) failure: Arc<std::sync::OnceLock<TableError>>,
+}
+
+impl UpsertJob {
+    /// A request of which nothing is planned yet, unless an earlier run of it was cut short.
+    pub fn new(
+        request: UpsertRequest,
+        rows: Vec<Result<Prepared, RowError>>,
+        reply: Reply<UpsertReply>,
+        permit: Permit,
+    ) -> Self {
+        let UpsertRequest { options, mode, deadline, named, .. } = request;
+        let mut outcomes = Vec::with_capacity(rows.len());
+        let named = named.map(|named| {
+            let (begun, progress) = named.resume();
+            outcomes.extend(begun);
+            (named, progress)
+        });
+        let (is_checked, failure) = (false, Arc::default());
+        Self { rows, options, mode, deadline, reply, permit, outcomes, named, is_checked, failure }
+    }
+
+    /// Whether slices of it were planned already, or will be whatever happens.
+    pub(super) fn has_begun(&self) -> bool {
+        self.is_checked || !self.outcomes.is_empty()
+    }
+
+    /// Whether it is applied slice by slice, at least now.
+    pub(super) fn is_sliced(&self) -> bool {
+        self.mode == WriteMode::Partial || self.is_checked
+    }
+}
+
+impl Job {
+    /// An upsert.
+    pub fn upsert(job: UpsertJob) -> Self {
+        Self::Upsert(Box::new(job))
+    }
+
+    /// A request that has begun is finished whatever its deadline.
+    pub(super) fn expired(&self, now: Instant) -> bool {
+        let deadline = match self {
+            Self::Upsert(job) => job.deadline.filter(|_| !job.has_begun()),
+            Self::Delete { request, .. } => request.deadline,
+            Self::Edit { request, .. } => request.deadline,
+            Self::Attributes { request, .. } => request.deadline,
+            Self::Records { request, .. } => request.deadline,
+            Self::Settings { request, .. } => request.deadline,
+        };
+        deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Answers with an error; the caller may be gone.
+    pub fn refuse(self, error: TableError) {
+        match self {
+            Self::Upsert(job) => drop(job.reply.send(Err(error))),
+            Self::Delete { reply, .. } => drop(reply.send(Err(error))),
+            Self::Edit { reply, .. } => drop(reply.send(Err(error))),
+            Self::Attributes { reply, .. } => drop(reply.send(Err(error))),
+            Self::Records { reply, .. } => drop(reply.send(Err(error))),
+            Self::Settings { reply, .. } => drop(reply.send(Err(error))),
+        }
+    }
+
+    /// Whether it must be planned whole, in a batch of its own.
+    pub(super) fn stands_alone(&self) -> bool {
+        match self {
+            Self::Upsert(job) => !job.is_sliced(),
+            Self::Attributes { .. } => true,
+            Self::Delete { .. } | Self::Edit { .. } | Self::Records { .. } | Self::Settings { .. } => false,
+        }
+    }
+}

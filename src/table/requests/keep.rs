@@ -1,0 +1,168 @@
+//! What became of a request is written with the batch that does it.
+
+use std::sync::atomic::Ordering;
+
+use super::{NamedRequest, Requests};
+use crate::engine::{Batch, Key};
+use crate::model::limits::FAILURE_DETAILS_MAX_ROWS;
+use crate::model::{Outcome, Refusal, Timestamp};
+use crate::schema::request::{Answer, Kept, PART_BYTES, RowAnswer, encode_rows, encode_size};
+use crate::schema::request_key::{request, request_time};
+use crate::table::{RowOutcome, TableError};
+
+/// Most bytes of rows that stand in the first part.
+const INLINE_BYTES: usize = 4 * 1024;
+/// Bytes of the key of a part.
+const PART_KEY_BYTES: usize = 19;
+/// Bytes of the record that says when it was, with its key.
+const TIME_BYTES: usize = 32;
+
+/// How far the answer to an upsert is stored.
+#[derive(Debug, Default)]
+pub struct Progress {
+    at: Option<Timestamp>,
+    parts: u16,
+    /// Rows stored.
+    rows: usize,
+    /// Failed rows whose details are stored: replies have no more.
+    detailed: usize,
+    /// Bytes of rows stored in parts of their own.
+    part_bytes: usize,
+    /// What it was last said to take in all.
+    weight: i64,
+}
+
+/// What an answer takes: `bytes` of values in `parts` parts beside the first.
+pub(super) fn weight(bytes: usize, parts: usize) -> i64 {
+    i64::try_from(bytes + (parts + 1) * PART_KEY_BYTES + TIME_BYTES).unwrap_or(i64::MAX)
+}
+
+impl NamedRequest {
+    /// What an earlier run did before it was cut short: outcomes of the first rows, and how far they are stored.
+    pub fn resume(&self) -> (Vec<RowOutcome>, Progress) {
+        let Some(Kept { at, parts, answer: Answer::Rows { rows, .. }, .. }) = &self.begun else {
+            return (Vec::new(), Progress::default());
+        };
+        let failed = rows.iter().filter(|row| row.outcome == Outcome::Failed).count();
+        let part_bytes = encode_rows(rows).len();
+        let progress = Progress {
+            at: Some(*at),
+            parts: *parts,
+            rows: rows.len(),
+            detailed: failed.min(FAILURE_DETAILS_MAX_ROWS),
+            part_bytes,
+            weight: weight(part_bytes, usize::from(*parts)),
+        };
+        (rows.iter().map(RowAnswer::outcome).collect(), progress)
+    }
+}
+
+impl Requests {
+    /// Adds to `batch` that the request is done, and what became of it.
+    pub fn keep(
+        &self,
+        named: &NamedRequest,
+        now: Timestamp,
+        revision: Option<u64>,
+        answer: Answer,
+        batch: &mut Batch,
+    ) {
+        let kept = Kept { fingerprint: named.fingerprint, at: now, revision, parts: 0, answer };
+        let first = kept.encode();
+        let taken = weight(first.len(), 0);
+        let puts = vec![(request(named.name, 0), first), time_record(named, now, taken, 0)];
+        self.clear(named, &puts, batch);
+        self.put(puts, taken, batch);
+    }
+
+    /// Writes that a request is done which needed several batches, or none.
+    pub async fn keep_alone(
+        &self,
+        named: &NamedRequest,
+        now: Timestamp,
+        revision: Option<u64>,
+        answer: Answer,
+    ) -> Result<(), TableError> {
+        let mut batch = Batch::default();
+        self.keep(named, now, revision, answer, &mut batch);
+        self.engine.commit(batch).await?;
+        Ok(())
+    }
+
+    /// Adds to `batch` what became of the rows of an upsert that are not stored yet: `outcomes` are all so far.
+    pub fn keep_rows(
+        &self,
+        named: &NamedRequest,
+        progress: &mut Progress,
+        (now, revision): (Timestamp, u64),
+        outcomes: &[RowOutcome],
+        is_complete: bool,
+        batch: &mut Batch,
+    ) {
+        let fresh = outcomes.get(progress.rows..).unwrap_or_default();
+        let mut rows: Vec<RowAnswer> =
+            fresh.iter().map(|outcome| RowAnswer::of(outcome, &mut progress.detailed)).collect();
+        let is_first = progress.rows == 0;
+        progress.rows = outcomes.len();
+        let bytes = encode_rows(&rows);
+        let mut puts = Vec::new();
+        if !is_complete || bytes.len() > INLINE_BYTES {
+            rows.clear();
+            progress.part_bytes += bytes.len();
+            for part in bytes.chunks(PART_BYTES) {
+                progress.parts = progress.parts.saturating_add(1);
+                puts.push((request(named.name, progress.parts), part.to_vec()));
+            }
+        }
+        let at = *progress.at.get_or_insert(now);
+        let answer = Answer::Rows { rows, is_complete };
+        let parts = progress.parts;
+        let kept = Kept { fingerprint: named.fingerprint, at, revision: Some(revision), parts, answer };
+        let first = kept.encode();
+        let taken = weight(first.len() + progress.part_bytes, usize::from(parts));
+        puts.push((request(named.name, 0), first));
+        puts.push(time_record(named, at, taken, parts));
+        if is_first {
+            self.clear(named, &puts, batch);
+        }
+        self.put(puts, taken - progress.weight, batch);
+        progress.weight = taken;
+    }
+
+    fn put(&self, puts: Vec<(Key, Vec<u8>)>, more: i64, batch: &mut Batch) {
+        puts.into_iter().for_each(|(key, value)| batch.put(key, value));
+        self.stored.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Deletes what is left of an answer that is too old, where nothing new comes in its place.
+    fn clear(&self, named: &NamedRequest, puts: &[(Key, Vec<u8>)], batch: &mut Batch) {
+        let left = named.stale.keys.iter().filter(|key| !puts.iter().any(|(put, _)| put == *key));
+        left.for_each(|key| batch.delete(key.clone()));
+        self.stored.fetch_sub(named.stale.bytes, Ordering::Relaxed);
+    }
+}
+
+fn time_record(named: &NamedRequest, at: Timestamp, taken: i64, parts: u16) -> (Key, Vec<u8>) {
+    (request_time(at, named.name), encode_size(u64::try_from(taken).unwrap_or_default(), parts))
+}
+
+impl RowAnswer {
+    /// What is kept of a row; `detailed` counts the failures that are kept with all they say.
+    fn of(outcome: &RowOutcome, detailed: &mut usize) -> Self {
+        let mut error = outcome.error.as_deref().cloned();
+        if let Some(error) = &mut error {
+            if *detailed < FAILURE_DETAILS_MAX_ROWS {
+                *detailed += 1;
+            } else {
+                *error = Refusal { taken_by: error.taken_by, ..Refusal::new(error.reason) };
+            }
+        }
+        Self { row: outcome.row, outcome: outcome.outcome, error }
+    }
+
+    /// The outcome that was kept.
+    #[must_use]
+    pub fn outcome(&self) -> RowOutcome {
+        RowOutcome { row: self.row, outcome: self.outcome, error: self.error.clone().map(Box::new) }
+    }
+}
