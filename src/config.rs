@@ -42,6 +42,10 @@ pub struct Config {
     pub commit_retention: Duration,
     /// How long deleted memberbases can be brought back.
     pub delete_retention: Duration,
+    /// How long the answers to requests that name themselves are kept.
+    pub request_retention: Duration,
+    /// Bytes that these answers may take in the store.
+    pub request_room: u64,
     /// Largest body of a JSON call, in bytes; all large bodies together take no more memory than that.
     pub body_limit: u64,
     /// The certificate of the port, with what leads to its authority: PEM. With it, connections are encrypted.
@@ -69,6 +73,8 @@ impl Default for Config {
             log: LevelFilter::INFO,
             commit_retention: 30 * DAY,
             delete_retention: 30 * DAY,
+            request_retention: 7 * DAY,
+            request_room: 1024 * MIB,
             body_limit: 256 * MIB,
             tls_cert: None,
             tls_key: None,
@@ -89,7 +95,7 @@ pub enum EngineKind {
 }
 
 /// The key of every setting.
-pub const KEYS: [&str; 16] = [
+pub const KEYS: [&str; 18] = [
     "listen",
     "data",
     "engine",
@@ -100,6 +106,8 @@ pub const KEYS: [&str; 16] = [
     "log",
     "commit-retention",
     "delete-retention",
+    "request-retention",
+    "request-room",
     "body-limit",
     "tls-cert",
     "tls-key",
@@ -167,6 +175,8 @@ impl Config {
             }
             "commit-retention" => self.commit_retention = units::duration(text)?,
             "delete-retention" => self.delete_retention = units::duration(text)?,
+            "request-retention" => self.request_retention = units::duration(text)?,
+            "request-room" => self.request_room = units::bytes(text)?,
             "body-limit" => self.body_limit = units::bytes(text)?,
             "tls-cert" | "tls-key" | "tls-client-ca" if text.is_empty() => {
                 return Err("must be the path of a PEM file".to_owned());
@@ -284,7 +294,7 @@ mod tests {
             "listen" => "127.0.0.1:0",
             "data" | "tls-cert" | "tls-key" | "tls-client-ca" => "/tmp/x",
             "engine" => "memory",
-            "memory" | "reserve" | "snapshot-after" | "body-limit" => "100MiB",
+            "memory" | "reserve" | "snapshot-after" | "request-room" | "body-limit" => "100MiB",
             "log" => "debug",
             "insecure-no-auth" | "insecure-plaintext" => "true",
             _ => "3h",

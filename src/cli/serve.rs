@@ -48,6 +48,12 @@ pub struct Args {
     /// How long deleted memberbases can be brought back [default: 30d]
     #[arg(long, value_name = "TIME")]
     delete_retention: Option<String>,
+    /// How long the answers to requests that name themselves are kept, to be given again [default: 7d]
+    #[arg(long, value_name = "TIME")]
+    request_retention: Option<String>,
+    /// Room in the store for these answers; when it is full, the oldest go first [default: 1GiB]
+    #[arg(long, value_name = "BYTES")]
+    request_room: Option<String>,
     /// Largest body of a JSON call [default: 256MiB]
     #[arg(long, value_name = "BYTES")]
     body_limit: Option<String>,
@@ -98,6 +104,8 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("log", args.log),
         ("commit-retention", args.commit_retention),
         ("delete-retention", args.delete_retention),
+        ("request-retention", args.request_retention),
+        ("request-room", args.request_room),
         ("body-limit", args.body_limit),
         ("tls-cert", args.tls_cert),
         ("tls-key", args.tls_key),

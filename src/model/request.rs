@@ -47,6 +47,9 @@ mod tests {
 
     #[test]
     fn golden_fingerprint() {
-        assert_eq!(fingerprint("CreateMember", b"payload"), 178_885_349_253_574_319_643_469_430_891_207_366_241);
+        assert_eq!(
+            fingerprint("CreateMember", b"payload"),
+            178_885_349_253_574_319_643_469_430_891_207_366_241
+        );
     }
 }

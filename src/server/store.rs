@@ -10,7 +10,7 @@ use crate::engine::memory::MemoryEngine;
 use crate::engine::sled::{SledConfig, SledEngine};
 use crate::engine::{Engine, EngineError};
 use crate::model::Timestamp;
-use crate::table::{AuditConfig, AuditReport, Clock, Table, TableConfig, TableError, audit};
+use crate::table::{AuditConfig, AuditReport, Clock, RequestLimits, Table, TableConfig, TableError, audit};
 
 /// The share of the memory that is the engine's cache. Its heap is several times that, because sled counts a page only
 /// when 64 accesses have come together in one of its 256 shards.
@@ -97,6 +97,10 @@ fn table_config(config: &Config) -> TableConfig {
         read_bytes: usize::try_from(share(config.memory, READ_SHARE)).unwrap_or(usize::MAX),
         commit_retention_micros: micros(config.commit_retention),
         grace_micros: micros(config.delete_retention),
+        requests: RequestLimits {
+            retention_micros: micros(config.request_retention),
+            bytes: config.request_room,
+        },
         ..TableConfig::default()
     }
 }

@@ -112,6 +112,7 @@ impl Store {
             store.set(key::token(number), Some(token_record(number))).await;
         }
         store.set(key::token_use(2), Some(token::encode_use(Timestamp::from_micros(9)))).await;
+        requests::keep(&store).await;
         for number in [BASE, BaseNumber(2)] {
             let mut header = Header::decode(&store.get(key::header(number)).await).unwrap();
             header.schema = Some(Arc::new(large_attributes()));
@@ -200,6 +201,8 @@ macro_rules! found {
         assert!(found.iter().any(|damage| matches!(damage, $pattern $(if $guard)?)), "{found:#?}");
     }};
 }
+
+mod requests;
 
 #[tokio::test]
 async fn a_sound_store_is_counted_and_nothing_is_found() {

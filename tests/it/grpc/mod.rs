@@ -10,6 +10,7 @@ mod errors;
 mod export;
 mod faults;
 mod get;
+mod idempotency;
 mod import;
 mod lifecycle;
 mod list;

@@ -1,5 +1,8 @@
 //! Who may do what, about which memberbase, and what is no call.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use memberbase::model::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Onsi, member};
@@ -36,6 +39,12 @@ async fn every_call_needs_a_good_key_and_enough_access() {
     let base = admin.base().await;
     let (revoked, id) = token(&admin, json!({"access": "admin"})).await;
     admin.ok("api-token/revoke", json!({"id": id})).await;
+    let soon = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(2);
+    let soon = Timestamp::from_micros(i64::try_from(soon.as_micros()).unwrap()).to_string();
+    let (expired, _) =
+        token(&admin, json!({"access": "write", "member_base_id": base, "expires_at": soon})).await;
+    // Until its time has come, it is good; each try is a call of its own.
+    while Onsi::new(&server, Some(&expired), None).get("tiers").await.status == 200 {}
     let (reader, _) = token(&admin, json!({"access": "read", "member_base_id": base})).await;
     let (writer, _) = token(&admin, json!({"access": "write", "member_base_id": base})).await;
     for (method, path, needs, body) in every_call() {
@@ -46,7 +55,7 @@ async fn every_call_needs_a_good_key_and_enough_access() {
         let without = call(None).await;
         assert_eq!(without.issues(401), [("HeaderValidation", "x-api-key")], "{method} {path}");
         assert!(without.head.to_ascii_lowercase().contains("www-authenticate: bearer"));
-        for bad in [revoked.as_str(), "sk_", &format!("{secret}x")] {
+        for bad in [revoked.as_str(), expired.as_str(), "sk_", &format!("{secret}x")] {
             assert_eq!(call(Some(bad)).await.issues(401), [("Forbidden", "-")], "{method} {path}");
         }
         let read = call(Some(&reader)).await;

@@ -3,6 +3,7 @@
 mod access;
 mod body;
 mod documented;
+mod idempotency;
 mod lifecycle;
 mod search;
 

@@ -3,6 +3,7 @@
 mod access;
 mod attribute;
 mod body;
+mod idempotency;
 mod member;
 mod member_base;
 mod same;
