@@ -209,8 +209,9 @@ impl Guarded {
         self.caller.token().and_then(|token| token.made().base)
     }
 
-    /// The member as the caller may see it: without the right to them, bank details and date of birth are left out.
+    /// The member as the caller may see it: with the former refs that it still answers to, and without the right to them, bank details and date of birth are left out.
     pub fn show(&self, mut member: Member) -> Member {
+        member.drop_aliases(self.table.now());
         if !self.sees_pii() {
             member.profile.dob = None;
             member.profile.account_details = None;

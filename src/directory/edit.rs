@@ -54,7 +54,7 @@ impl Directory {
         let edit = match edit {
             Edit::Replace(row) => Edit::Replace(Box::new(self.marked(base, *row).await?)),
             Edit::Rewrite(row) => Edit::Rewrite(Box::new(self.marked(base, *row).await?)),
-            Edit::Update(_) | Edit::Activate | Edit::Offboard => edit,
+            Edit::Update(_) | Edit::Rename(_) | Edit::Activate | Edit::Offboard => edit,
         };
         let what = EditWhat::Change { key, edit, if_revision };
         self.edit(base, EditRequest { what, named: self.turn(), deadline }).await

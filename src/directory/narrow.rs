@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Error;
-use crate::model::{Condition, Email, Field, Filter, Operand, Operator, Ref, Row, WorkerId};
+use crate::model::{Condition, Email, Field, Filter, Member, Operand, Operator, Ref, Row, WorkerId};
 use crate::table::{Chunk, MemberKey, SetField, Sets, View};
 
 /// Bits of a row that say its place in its chunk.
@@ -42,7 +42,15 @@ pub async fn narrow(view: &View<'_>, filter: &Filter) -> Result<Narrowed, Error>
     for rows in keys {
         let Rows::Keys(keys) = rows else { continue };
         let found = view.find(keys).await?;
-        *rows = these(found.into_iter().flatten().map(|(row, _)| row));
+        // A filter looks at the ref that a member has, and not at those that it had.
+        let is_own = |key: &MemberKey, member: &Member| match key {
+            MemberKey::Ref(value) => member.profile.ref_.as_ref() == Some(value),
+            MemberKey::Row(_) | MemberKey::Email(_) | MemberKey::WorkerId(_) => true,
+        };
+        let found = keys.iter().zip(found).filter_map(|(key, found)| Some((key, found?)));
+        let own: Vec<Row> =
+            found.filter(|(key, (_, member))| is_own(key, member)).map(|(_, (row, _))| row).collect();
+        *rows = these(own.into_iter());
     }
     Ok(narrowed)
 }

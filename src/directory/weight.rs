@@ -27,7 +27,8 @@ pub fn weight(member: &Member) -> usize {
     let account = p.account_details.as_ref().map_or(0, account);
     let attributes: usize =
         member.attributes.iter().map(|(key, value)| ATTRIBUTE + key.len() + attribute(value)).sum();
-    FIXED + texts + account + attributes
+    let aliases: usize = member.aliases.iter().map(|alias| 4 * FIELD + alias.ref_.as_str().len()).sum();
+    FIXED + texts + account + attributes + aliases
 }
 
 fn account(account: &AccountDetails) -> usize {

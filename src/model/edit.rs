@@ -5,6 +5,7 @@
 //! status moves only along the table in [`crate::model::lifecycle`]. Uniqueness, the size of the record and the revision are
 //! judged elsewhere, as for rows.
 
+use crate::model::alias::Rename;
 use crate::model::error::{Reason, Refusal};
 use crate::model::input::{Change, MemberPatch, MemberRow, Semantics};
 use crate::model::lifecycle::{Action, transition};
@@ -21,6 +22,8 @@ pub enum Edit {
     Replace(Box<MemberRow>),
     /// As a replacement by somebody who does not know every field: those that the row does not name stay.
     Rewrite(Box<MemberRow>),
+    /// The member gets another `ref`.
+    Rename(Box<Rename>),
     /// The invitation is accepted. Asking for it again changes nothing.
     Activate,
     /// The member leaves. Asking for it again changes nothing.
@@ -32,6 +35,7 @@ impl Edit {
     pub fn patch(&self) -> Option<&MemberPatch> {
         match self {
             Self::Update(row) | Self::Replace(row) | Self::Rewrite(row) => Some(&row.patch),
+            Self::Rename(rename) => Some(rename.patch()),
             Self::Activate | Self::Offboard => None,
         }
     }
@@ -56,6 +60,7 @@ pub fn edit(
         }
         Edit::Replace(row) => replace(current, row, Semantics::Replace, new_members, now),
         Edit::Rewrite(row) => replace(current, row, Semantics::Merge, new_members, now),
+        Edit::Rename(rename) => rename.apply(current, now),
         Edit::Activate => step(current, Action::Activate, Status::Active, now),
         Edit::Offboard => step(current, Action::Offboard, Status::Inactive, now),
     }

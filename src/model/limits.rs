@@ -86,6 +86,12 @@ pub const BULK_DELETE_MAX_MEMBERS: usize = 100_000;
 pub const IMPORT_CHUNK_MAX_ROWS: usize = 10_000;
 /// Most bytes of one chunk of an import.
 pub const IMPORT_CHUNK_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Most former refs that a member answers to.
+pub const REF_ALIASES_MAX: usize = 8;
+/// Longest time for which a member answers to a former ref, in days.
+pub const REF_ALIAS_MAX_DAYS: i64 = 366;
+/// The time for which a member answers to a former ref unless the caller says another, in days.
+pub const REF_ALIAS_DAYS: i64 = 30;
 /// Longest request id, in visible ASCII characters.
 pub const REQUEST_ID_MAX_CHARS: usize = 255;
 /// Longest description of a token, in characters.

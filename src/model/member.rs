@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::model::account::AccountDetails;
+use crate::model::alias::RefAlias;
 use crate::model::attribute::Attributes;
 use crate::model::email::Email;
 use crate::model::error::Reason;
@@ -18,6 +19,8 @@ pub struct Member {
     pub profile: Profile,
     /// What the memberbase adds to the profile.
     pub attributes: Attributes,
+    /// Refs that it had and may still answer to.
+    pub aliases: Vec<RefAlias>,
     /// Where the member is in its life.
     pub status: Status,
     /// Time of the commit that created it.

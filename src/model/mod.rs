@@ -7,6 +7,7 @@
 //! was checked before it was stored.
 
 pub mod account;
+pub mod alias;
 pub mod attribute;
 pub mod base;
 pub mod cursor;
@@ -37,6 +38,7 @@ pub mod upsert;
 pub mod violation;
 
 pub use self::account::AccountDetails;
+pub use self::alias::{RefAlias, Rename};
 pub use self::attribute::{AttributePatch, AttributeValue, Attributes};
 pub use self::base::{BaseSettings, StatusCounts};
 pub use self::cursor::{Cursor, CursorKey};

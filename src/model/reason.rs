@@ -114,6 +114,8 @@ reasons! {
     RefMissing = "REF_MISSING", InvalidArgument, "the ref is missing";
     /// The `ref` belongs to another member.
     RefTaken = "REF_TAKEN", AlreadyExists, "the ref belongs to another member";
+    /// The member answers to as many former refs as it may.
+    TooManyAliases = "TOO_MANY_REF_ALIASES", FailedPrecondition, "the member answers to too many former refs";
     /// The e-mail address is not one.
     EmailInvalid = "EMAIL_INVALID", InvalidArgument, "the e-mail address is not valid";
     /// The e-mail address belongs to another member.

@@ -5,6 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::model::account::AccountDetails;
+use crate::model::alias::RefAlias;
 use crate::model::attribute::{AttributePatch, AttributeValue, Attributes};
 use crate::model::email::Email;
 use crate::model::input::{Change, MatchBy, MemberPatch, MemberRow, Semantics, UpsertOptions};
@@ -113,10 +114,15 @@ pub(crate) fn profile() -> impl Strategy<Value = Profile> {
 
 /// Any member of a young base.
 pub(crate) fn member() -> impl Strategy<Value = Member> {
-    (profile(), attributes(), status(), 0..4_i64, 0..4_i64, 1..4_u64).prop_map(
-        |(profile, attributes, status, created_at, age, revision)| Member {
+    let alias = (text(), 0..4_i64).prop_map(|(text, until)| RefAlias {
+        ref_: Ref::parse(text).unwrap(),
+        until: Timestamp::from_micros(until),
+    });
+    (profile(), attributes(), vec(alias, 0..3), status(), 0..4_i64, 0..4_i64, 1..4_u64).prop_map(
+        |(profile, attributes, aliases, status, created_at, age, revision)| Member {
             profile,
             attributes,
+            aliases,
             status,
             created_at: Timestamp::from_micros(created_at),
             updated_at: Timestamp::from_micros(created_at + age),

@@ -6,7 +6,7 @@ use super::bytes::{Reader, Writer};
 use super::{SchemaError, versioned};
 use crate::model::{
     AccountDetails, AttributeValue, Attributes, Date, Email, Gender, Member, Name, Phone, Profile, Ref,
-    Status, Tier, Timestamp, WorkerId,
+    RefAlias, Status, Tier, Timestamp, WorkerId,
 };
 
 const RECORD: &str = "member";
@@ -29,6 +29,7 @@ mod tag {
     pub const UK_ACCOUNT: u8 = 13;
     pub const EU_ACCOUNT: u8 = 14;
     pub const ATTRIBUTE: u8 = 15;
+    pub const ALIAS: u8 = 16;
 }
 
 /// Kinds of attribute values.
@@ -54,6 +55,11 @@ pub fn encode(member: &Member) -> Vec<u8> {
         w.u8(tag::ATTRIBUTE);
         w.slice(key.as_bytes());
         encode_value(&mut w, value);
+    }
+    for alias in &member.aliases {
+        w.u8(tag::ALIAS);
+        w.slice(alias.ref_.as_str().as_bytes());
+        w.varint(zigzag(alias.until.micros()));
     }
     w.0
 }
@@ -127,13 +133,14 @@ pub fn decode(bytes: &[u8]) -> Result<Member, SchemaError> {
     let updated = created.wrapping_add(unzigzag(r.varint()?));
     let revision = r.varint()?;
     let mut profile = Profile::default();
-    let mut attributes = Vec::new();
+    let (mut attributes, mut aliases) = (Vec::new(), Vec::new());
     while !r.is_empty() {
-        decode_field(&mut r, &mut profile, &mut attributes)?;
+        decode_field(&mut r, &mut profile, &mut attributes, &mut aliases)?;
     }
     Ok(Member {
         profile,
         attributes: Attributes::from_stored(attributes),
+        aliases,
         status,
         created_at: Timestamp::from_micros(created),
         updated_at: Timestamp::from_micros(updated),
@@ -145,6 +152,7 @@ fn decode_field(
     r: &mut Reader<'_>,
     p: &mut Profile,
     attributes: &mut Vec<(String, AttributeValue)>,
+    aliases: &mut Vec<RefAlias>,
 ) -> Result<(), SchemaError> {
     match r.u8()? {
         tag::REF => p.ref_ = Some(Ref::from_stored(string(r)?)),
@@ -176,6 +184,10 @@ fn decode_field(
         tag::ATTRIBUTE => {
             let key = string(r)?;
             attributes.push((key, decode_value(r)?));
+        }
+        tag::ALIAS => {
+            let ref_ = Ref::from_stored(string(r)?);
+            aliases.push(RefAlias { ref_, until: Timestamp::from_micros(unzigzag(r.varint()?)) });
         }
         _ => return Err(r.damaged("it has an unknown field")),
     }

@@ -228,6 +228,10 @@ impl Base {
         View::new(self, self.shared.published.read().await)
     }
 
+    pub(super) fn now(&self) -> Timestamp {
+        (self.shared.clock)()
+    }
+
     pub(super) fn engine(&self) -> &Arc<dyn Engine> {
         &self.shared.engine
     }

@@ -133,15 +133,20 @@ impl Job {
         deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Answers with an error; the caller may be gone.
+    /// Answers with an error; the caller may be gone. One who hears of it may send the request again at once, so its turn
+    /// ends before.
     pub fn refuse(self, error: TableError) {
+        fn answer<T>(named: Option<Arc<NamedRequest>>, reply: Reply<T>, error: TableError) {
+            drop(named);
+            drop(reply.send(Err(error)));
+        }
         match self {
-            Self::Upsert(job) => drop(job.reply.send(Err(error))),
-            Self::Delete { reply, .. } => drop(reply.send(Err(error))),
-            Self::Edit { reply, .. } => drop(reply.send(Err(error))),
-            Self::Attributes { reply, .. } => drop(reply.send(Err(error))),
-            Self::Records { reply, .. } => drop(reply.send(Err(error))),
-            Self::Settings { reply, .. } => drop(reply.send(Err(error))),
+            Self::Upsert(job) => answer(job.named.map(|(named, _)| named), job.reply, error),
+            Self::Delete { request, reply, .. } => answer(request.named, reply, error),
+            Self::Edit { request, reply, .. } => answer(request.named, reply, error),
+            Self::Attributes { request, reply, .. } => answer(request.named, reply, error),
+            Self::Records { request, reply, .. } => answer(request.named, reply, error),
+            Self::Settings { request, reply } => answer(request.named, reply, error),
         }
     }
 

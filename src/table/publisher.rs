@@ -27,7 +27,7 @@ pub struct Planned {
     pub answers: Vec<Answer>,
     /// Requests that go on after it, to be told if it fails.
     pub unfinished: Vec<Arc<OnceLock<TableError>>>,
-    /// The requests among those that end with it that name themselves: their turns end when they are answered.
+    /// The requests among those that end with it that name themselves: their turns end just before they are answered.
     pub named: Vec<Arc<NamedRequest>>,
     /// Planning failed: nothing is written, and every request in it fails.
     pub failure: Option<TableError>,
@@ -158,8 +158,9 @@ impl Publisher {
                 drop(unfinished.set(failure.clone()));
             }
         }
-        planned.answers.into_iter().for_each(|answer| answer.send(failure));
+        // What became of them is there to be found, and whoever hears an answer may ask again at once.
         drop(planned.named);
+        planned.answers.into_iter().for_each(|answer| answer.send(failure));
         self.relieve().await;
     }
 

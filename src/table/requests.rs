@@ -1,7 +1,7 @@
 //! Requests that name themselves: each is done once, and its repeats are told what became of it.
 //!
-//! A request that has a name takes its turn before anything is looked at ([`Requests::begin`]) and keeps it until its
-//! answer is on its way, so no two of one name are ever under way, in whatever bases. What became of it is written by the
+//! A request that has a name takes its turn before anything is looked at ([`Requests::begin`]) and keeps it until what
+//! became of it can be found, so no two of one name are ever under way, in whatever bases. What became of it is written by the
 //! batch that does it ([`keep`]): either both are there after a crash or neither is. So a look at what is stored, with the
 //! turn in hand, tells for certain whether it was done.
 //!

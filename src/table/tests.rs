@@ -2,6 +2,8 @@
 //! and crashes. Same answers, always.
 
 mod faults;
+mod rename;
+mod repeats;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use crate::engine::Engine;
 use crate::engine::memory::MemoryEngine;
 use crate::model::{
     BaseName, BaseNumber, BaseSettings, Change, Email, MatchBy, Member, MemberPatch, MemberRow, Outcome, Ref,
-    Row, Semantics, Status, Tier, Timestamp, Update, UpsertOptions, WorkerId, upsert,
+    Rename, Row, Semantics, Status, Tier, Timestamp, Update, UpsertOptions, WorkerId, upsert,
 };
 
 /// A row in the small: every key comes from a small range, so that rows collide.
@@ -32,6 +34,7 @@ struct SmallRow {
 enum Step {
     Upsert { rows: Vec<SmallRow>, options: UpsertOptions, mode: WriteMode },
     Delete { rows: Vec<u8>, refs: Vec<u16> },
+    Rename { row: u8, to: u16, alias_micros: i64 },
     Checkpoint,
     Reopen,
     Crash,
@@ -82,7 +85,12 @@ fn step() -> impl Strategy<Value = Step> {
         .prop_map(|(rows, options, mode)| Step::Upsert { rows, options, mode });
     let delete = (proptest::collection::vec(any::<u8>(), 0..6), proptest::collection::vec(0..REFS, 0..12))
         .prop_map(|(rows, refs)| Step::Delete { rows, refs });
-    prop_oneof![6 => upsert, 2 => delete, 2 => Just(Step::Checkpoint), 1 => Just(Step::Reopen), 1 => Just(Step::Crash)]
+    let rename = (any::<u8>(), 0..REFS, 0_i64..8).prop_map(|(row, to, alias_micros)| Step::Rename {
+        row,
+        to,
+        alias_micros,
+    });
+    prop_oneof![6 => upsert, 2 => delete, 3 => rename, 2 => Just(Step::Checkpoint), 1 => Just(Step::Reopen), 1 => Just(Step::Crash)]
 }
 
 fn member_row(small: &SmallRow) -> MemberRow {
@@ -123,10 +131,10 @@ struct Reference {
     revision: u64,
 }
 
-fn same_key(kind: MatchBy, a: &Member, b: &MemberRow) -> bool {
+fn same_key(kind: MatchBy, a: &Member, b: &MemberRow, now: Timestamp) -> bool {
     let patch = &b.patch;
     match kind {
-        MatchBy::Ref => patch.ref_.as_set().is_some_and(|value| a.profile.ref_.as_ref() == Some(value)),
+        MatchBy::Ref => patch.ref_.as_set().is_some_and(|value| a.answers_to(value, now)),
         MatchBy::Email => patch.email.as_set().is_some_and(|value| {
             a.profile.email.as_ref().is_some_and(|email| email.folded() == value.folded())
         }),
@@ -149,8 +157,13 @@ impl Reference {
         if row.match_key(options.match_by).is_none() {
             return (Outcome::Failed, None);
         }
-        let found = self.rows.iter().find(|(_, member)| same_key(options.match_by, member, row));
+        let found = self.rows.iter().find(|(_, member)| same_key(options.match_by, member, row, now));
         let found = found.map(|(number, member)| (*number, member.clone()));
+        let mut row = row.clone();
+        if let (MatchBy::Ref, Some((_, current))) = (options.match_by, &found) {
+            row.patch.ref_ = current.profile.ref_.clone().map_or(Change::Keep, Change::Set);
+        }
+        let row = &row;
         let (outcome, number, mut member) = match &found {
             None => match upsert::create(row, Status::Active, now) {
                 Ok(member) => (Outcome::Created, self.next_row, member),
@@ -165,12 +178,13 @@ impl Reference {
         };
         let conflict = KEYS.iter().any(|kind| {
             *kind != options.match_by
-                && self.rows.iter().any(|(other, m)| *other != number && same_key(*kind, m, row))
+                && self.rows.iter().any(|(other, m)| *other != number && same_key(*kind, m, row, now))
         });
         if by_row && conflict {
             return (Outcome::Failed, None);
         }
         member.revision = self.revision + 1;
+        member.drop_aliases(now);
         self.next_row = self.next_row.max(number + 1);
         self.rows.insert(number, member);
         (outcome, Some(number))
@@ -202,8 +216,14 @@ impl Reference {
                 let number = number.unwrap_or_default();
                 wrote(outcome)
                     && all.iter().any(|(other, m)| {
+                        let own = all[&number].profile.ref_.as_ref();
+                        let answers = own.is_some_and(|own| m.answers_to(own, now));
                         *other != number
-                            && keys(m).iter().zip(keys(&all[&number])).any(|(a, b)| a.is_some() && *a == b)
+                            && (answers
+                                || keys(m)
+                                    .iter()
+                                    .zip(keys(&all[&number]))
+                                    .any(|(a, b)| a.is_some() && *a == b))
                     })
             });
             if clash || outcomes.iter().any(|(outcome, _)| *outcome == Outcome::Failed) {
@@ -221,14 +241,13 @@ impl Reference {
         outcomes
     }
 
-    fn delete(&mut self, rows: &[Row], refs: &[Ref]) -> u64 {
+    fn delete(&mut self, rows: &[Row], refs: &[Ref], now: Timestamp) -> u64 {
         let mut deleted = 0;
         for row in rows {
             deleted += u64::from(self.rows.remove(&row.0).is_some());
         }
         for value in refs {
-            let found =
-                self.rows.iter().find(|(_, m)| m.profile.ref_.as_ref() == Some(value)).map(|(row, _)| *row);
+            let found = self.rows.iter().find(|(_, m)| m.answers_to(value, now)).map(|(row, _)| *row);
             deleted += u64::from(found.is_some_and(|row| self.rows.remove(&row).is_some()));
         }
         self.revision += u64::from(deleted > 0);
@@ -276,6 +295,7 @@ impl Subject {
     async fn compare(&self, reference: &Reference) {
         super::audit::tests::assert_sound(&self.engine).await;
         let view = self.base.view().await;
+        let now = self.table.now();
         assert_eq!(view.revision(), reference.revision);
         assert_eq!(view.next_row(), Row(reference.next_row));
         let all: Vec<Row> = (0..reference.next_row).map(Row).collect();
@@ -290,7 +310,7 @@ impl Subject {
             ];
             for (key, found) in keys.iter().zip(view.find(&keys).await.unwrap()) {
                 let expected = reference.rows.iter().find(|(_, m)| match key {
-                    MemberKey::Ref(value) => m.profile.ref_.as_ref() == Some(value),
+                    MemberKey::Ref(value) => m.answers_to(value, now),
                     MemberKey::Email(value) => {
                         m.profile.email.as_ref().is_some_and(|email| email.folded() == value.folded())
                     }
@@ -326,12 +346,15 @@ impl Subject {
 async fn run(steps: Vec<Step>) {
     let mut subject = Subject::new().await;
     let mut reference = Reference::default();
+    let mut named = Vec::new();
     for step in steps {
         let now = Timestamp::from_micros(subject.clock.fetch_add(1, Ordering::Relaxed) + 1);
         match step {
             Step::Upsert { rows, options, mode } => {
                 let rows: Vec<MemberRow> = rows.iter().map(member_row).collect();
-                let reply = subject.upsert(&rows, options, mode).await;
+                let answered = subject.upsert_named(named.len(), &rows, options, mode).await;
+                let reply = answered.reply().clone();
+                named.push(answered);
                 let expected = reference.upsert(&rows, &options, mode, now);
                 let got: Vec<_> =
                     reply.outcomes.iter().map(|o| (o.outcome, o.row.map(|row| row.0))).collect();
@@ -341,7 +364,7 @@ async fn run(steps: Vec<Step>) {
             Step::Delete { rows, refs } => {
                 let rows: Vec<Row> = rows.into_iter().map(|row| Row(u64::from(row))).collect();
                 let refs: Vec<Ref> = refs.into_iter().map(ref_of).collect();
-                let expected = reference.delete(&rows, &refs);
+                let expected = reference.delete(&rows, &refs, now);
                 let reply = subject
                     .base
                     .delete(DeleteRequest { rows, refs, named: None, deadline: None })
@@ -356,6 +379,11 @@ async fn run(steps: Vec<Step>) {
                     }
                 );
             }
+            Step::Rename { row, to, alias_micros } => {
+                let rename = Rename::new(ref_of(to), alias_micros);
+                let expected = reference.rename(u64::from(row), &rename, now);
+                assert_eq!(subject.rename(u64::from(row), rename).await, expected);
+            }
             Step::Checkpoint => subject.base.checkpoint().await.unwrap(),
             Step::Reopen => {
                 subject.base.close().await.unwrap();
@@ -363,6 +391,9 @@ async fn run(steps: Vec<Step>) {
             }
             Step::Crash => subject.crash().await,
         }
+    }
+    for answered in &named {
+        subject.check_repeat(answered).await;
     }
     subject.compare(&reference).await;
     subject.base.checkpoint().await.unwrap();

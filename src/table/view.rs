@@ -13,7 +13,7 @@ use super::resolve::resolve;
 use super::sets::Sets;
 use super::store::BaseSummary;
 use crate::engine::{Direction, Key, Value};
-use crate::model::{Email, MatchKey, Member, MemberRecord, RecordKind, Ref, Row, WorkerId};
+use crate::model::{Email, MatchKey, Member, MemberRecord, RecordKind, Ref, Row, Timestamp, WorkerId};
 use crate::schema::record_key::{self, RecordName, RecordPlace};
 use crate::schema::{member, member_record};
 
@@ -98,13 +98,15 @@ impl<'a> View<'a> {
             })
             .collect();
         let records = self.records(rows.iter().flatten().copied()).await?;
+        // As for writes, time does not go back.
+        let now = self.base.now().max(self.published.header.committed_at);
         let mut found = Vec::with_capacity(keys.len());
         for (key, rows) in keys.iter().zip(rows) {
             let mut member = None;
             for row in rows {
                 let Some(record) = records.get(&row) else { continue };
                 let candidate = member::decode(record)?;
-                if key.as_match_key().is_none_or(|key| holds(&candidate, key)) {
+                if key.as_match_key().is_none_or(|key| holds(&candidate, key, now)) {
                     member = Some((row, candidate));
                     break;
                 }
@@ -223,10 +225,12 @@ fn read_records(found: Vec<(Key, Value)>) -> Result<Vec<(RecordPlace, MemberReco
 }
 
 /// Whether `member` has the value that it was looked for by: a hit in a lookup is only a hash.
-pub(super) fn holds(member: &Member, key: MatchKey<'_>) -> bool {
+///
+/// A member holds the refs that it had as long as it answers to them.
+pub(super) fn holds(member: &Member, key: MatchKey<'_>, now: Timestamp) -> bool {
     let profile = &member.profile;
     match key {
-        MatchKey::Ref(value) => profile.ref_.as_ref() == Some(value),
+        MatchKey::Ref(value) => member.answers_to(value, now),
         MatchKey::Email(value) => {
             profile.email.as_ref().is_some_and(|email| email.folded() == value.folded())
         }

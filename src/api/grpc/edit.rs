@@ -11,8 +11,12 @@ use super::named::{named, respond};
 use super::{deadline, v1};
 use crate::api::error;
 use crate::directory::{Directory, EditedMember, Error, Key};
+use crate::model::limits::{REF_ALIAS_DAYS, REF_ALIAS_MAX_DAYS};
 use crate::model::mask::masked;
-use crate::model::{BaseNumber, Edit, MemberRow, Outcome, Reason, Refusal};
+use crate::model::{BaseNumber, Edit, MemberRow, Outcome, Reason, Ref, Refusal, Rename, Violations};
+
+/// A day, in microseconds.
+const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
 
 /// `CreateMember`.
 pub async fn create(
@@ -25,7 +29,7 @@ pub async fn create(
     let base = directory.base_number(&request.member_base_id, "member_base_id")?;
     let row = row(directory, request.member)?;
     let made = directory.create_member(base, row, request.reactivate, deadline).await;
-    let (member, outcome, revision) = answer(directory, base, made)?;
+    let (member, outcome, revision) = answer(directory, base, made, "member")?;
     Ok(respond(
         directory,
         v1::CreateMemberResponse { member: Some(member), outcome: outcome.into(), revision },
@@ -73,6 +77,50 @@ pub async fn replace(
         directory,
         v1::ReplaceMemberResponse { member: Some(member), outcome: outcome.into(), revision },
     ))
+}
+
+/// `RenameMember`.
+pub async fn rename(
+    directory: Directory,
+    request: Request<v1::RenameMemberRequest>,
+) -> Result<Response<v1::RenameMemberResponse>, Status> {
+    let deadline = deadline(&request);
+    let mut request = request.into_inner();
+    let directory = &named(directory, &mut request).await?;
+    let edit = parse_rename(request.r#ref, request.alias_for);
+    let edit = edit.map_err(|refusal| error::refused(&refusal))?;
+    let change = Change { edit, if_revision: request.if_revision, deadline };
+    let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
+    Ok(respond(
+        directory,
+        v1::RenameMemberResponse { member: Some(member), outcome: outcome.into(), revision },
+    ))
+}
+
+fn parse_rename(text: String, alias_for: Option<prost_types::Duration>) -> Result<Edit, Refusal> {
+    let mut faults = Violations::default();
+    let new = if text.is_empty() {
+        faults.add(Reason::FieldRequired, "ref", "is required");
+        None
+    } else {
+        faults.check("ref", Ref::parse(text))
+    };
+    let micros = match alias_for {
+        None => Some(REF_ALIAS_DAYS * DAY_MICROS),
+        Some(given) if (0..1_000_000_000).contains(&given.nanos) => {
+            let micros = given.seconds.checked_mul(1_000_000);
+            micros.and_then(|micros| micros.checked_add(i64::from(given.nanos / 1_000)))
+        }
+        Some(_) => None,
+    };
+    let micros = micros.filter(|micros| (0..=REF_ALIAS_MAX_DAYS * DAY_MICROS).contains(micros));
+    if micros.is_none() {
+        let text = format!("must be from 0 to {REF_ALIAS_MAX_DAYS} days");
+        faults.add(Reason::FieldInvalid, "alias_for", text);
+    }
+    let edit = new.zip(micros).map(|(new, micros)| Edit::Rename(Box::new(Rename::new(new, micros))));
+    // Without one there is a fault.
+    faults.finish(edit.unwrap_or(Edit::Activate))
 }
 
 /// `ActivateMember`.
@@ -123,8 +171,10 @@ async fn apply(
     let base = directory.base_number(member_base_id, "member_base_id")?;
     let key = parse_key(key)?;
     let Change { edit, if_revision, deadline } = change;
+    // Where the fields of the change stand in the request.
+    let place = if matches!(edit, Edit::Rename(_)) { "" } else { "member" };
     let changed = directory.change_member(base, key, edit, if_revision, deadline).await;
-    answer(directory, base, changed)
+    answer(directory, base, changed, place)
 }
 
 fn parse_key(key: Option<v1::MemberKey>) -> Result<Key, Status> {
@@ -142,6 +192,7 @@ fn answer(
     directory: &Directory,
     base: BaseNumber,
     edited: Result<EditedMember, Error>,
+    place: &str,
 ) -> Result<(v1::Member, v1::Outcome, u64), Status> {
     match edited {
         Ok(EditedMember { row, member, outcome, revision }) => {
@@ -150,7 +201,7 @@ fn answer(
         }
         Err(Error::Refused(refusal)) => {
             let holder = refusal.taken_by.map(|row| directory.sealer().member_id(base, row));
-            Err(error::taken(&refusal.under("member"), holder))
+            Err(error::taken(&refusal.under(place), holder))
         }
         Err(error) => Err(error.into()),
     }

@@ -160,6 +160,13 @@ impl MemberService for Members {
         edit::replace(enter(&self.gate, &request, AccessLevel::Write)?, request).await
     }
 
+    async fn rename_member(
+        &self,
+        request: Request<v1::RenameMemberRequest>,
+    ) -> Result<Response<v1::RenameMemberResponse>, Status> {
+        edit::rename(enter(&self.gate, &request, AccessLevel::Write)?, request).await
+    }
+
     async fn activate_member(
         &self,
         request: Request<v1::ActivateMemberRequest>,

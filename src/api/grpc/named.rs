@@ -35,7 +35,8 @@ macro_rules! named {
 
 named! {
     BulkUpsertMembersRequest BulkDeleteMembersRequest
-    CreateMemberRequest UpdateMemberRequest ReplaceMemberRequest ActivateMemberRequest OffboardMemberRequest
+    CreateMemberRequest UpdateMemberRequest ReplaceMemberRequest RenameMemberRequest
+    ActivateMemberRequest OffboardMemberRequest
     CreateMemberBaseRequest UpdateMemberBaseRequest DeleteMemberBaseRequest UndeleteMemberBaseRequest SetTiersRequest
     SetAttributeSchemaRequest SetMemberAttributesRequest DeleteMemberAttributesRequest
     SaveClipRequest DeleteClipRequest CreateStampCollectionRequest AddStampsRequest IngestTransactionsRequest

@@ -14,7 +14,7 @@ use crate::table::TableError;
 use crate::table::hash::Hashes;
 use crate::table::lookup::{LookupKind, PerLookup};
 use crate::table::overlay::Overlay;
-use crate::table::plan::hash_of;
+use crate::table::plan::hashes_of;
 use crate::table::replay::for_each;
 use crate::table::sets::Sets;
 
@@ -148,7 +148,7 @@ async fn check_records(
             if let Some(hashes) = hashes {
                 keys += LookupKind::ALL
                     .iter()
-                    .filter_map(|kind| hash_of(hashes, *kind, &member))
+                    .flat_map(|kind| hashes_of(hashes, *kind, &member))
                     .fold(0, |n, _| n + 1);
             }
         }

@@ -18,7 +18,7 @@ use crate::schema::{key, member};
 use crate::table::hash::Hashes;
 use crate::table::lookup::{LookupKind, PerLookup, address};
 use crate::table::overlay::{Op, RowOp};
-use crate::table::plan::hash_of;
+use crate::table::plan::hashes_of;
 use crate::table::replay::for_each;
 use crate::table::{TableError, block};
 
@@ -78,10 +78,11 @@ async fn wanted_in(
     blocks::walk(audit.engine, state.number, |seen| {
         let Seen::Member(row, member) = seen else { return };
         for kind in LookupKind::ALL {
-            let Some(hash) = hash_of(hashes, kind, &member) else { continue };
-            let bucket = address(hash, buckets_of(state, kind));
-            if ranges.get(kind).contains(&bucket) {
-                wanted.get_mut(kind).push((bucket, hash, row));
+            for hash in hashes_of(hashes, kind, &member) {
+                let bucket = address(hash, buckets_of(state, kind));
+                if ranges.get(kind).contains(&bucket) {
+                    wanted.get_mut(kind).push((bucket, hash, row));
+                }
             }
         }
     })
@@ -232,7 +233,7 @@ async fn check_surplus(audit: &mut Audit<'_>, state: &State) -> Result<(), Table
     .await
 }
 
-/// Members whose keys have one hash: nearly always because they hold the same key.
+/// Members whose keys have one hash: nearly always because they hold the same key, or one held it once.
 async fn check_pairs(
     audit: &mut Audit<'_>,
     state: &State,
@@ -241,7 +242,8 @@ async fn check_pairs(
     for &(lookup, row, other) in pairs {
         let (a, b) = (read(audit, state, row).await, read(audit, state, other).await);
         let (Some(a), Some(b)) = (a, b) else { continue };
-        if key_of(lookup, &a) == key_of(lookup, &b) {
+        let key = key_of(lookup, &a);
+        if key.is_some() && key == key_of(lookup, &b) {
             audit.findings.add(Some(state.number), Damage::SharedKey { lookup, row, other });
         }
     }

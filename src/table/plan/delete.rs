@@ -56,7 +56,9 @@ impl Plan<'_> {
         let found = match doomed {
             Doomed::Row(row) => self.member(*row)?.map(|(member, record)| (*row, member, record)),
             Doomed::Ref(value) => match self.wanted(doomed) {
-                Some(wanted) => self.holder(wanted, None, |member| holds(member, MatchKey::Ref(value)))?,
+                Some(wanted) => {
+                    self.holder(wanted, None, |member| holds(member, MatchKey::Ref(value), self.now))?
+                }
                 None => None,
             },
         };

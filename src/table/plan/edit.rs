@@ -99,7 +99,8 @@ impl Plan<'_> {
             MemberKey::Email(value) => MatchKey::Email(value),
             MemberKey::WorkerId(value) => MatchKey::WorkerId(value),
         };
-        let found = self.holder(self.shared.hashes.match_key(key), None, |member| holds(member, key))?;
+        let found =
+            self.holder(self.shared.hashes.match_key(key), None, |member| holds(member, key, self.now))?;
         Ok(found.map(|(row, member, _)| (row, member)))
     }
 }

@@ -1,5 +1,6 @@
 //! How a member stands in the indexes, and how that changes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::{Member, Row};
@@ -18,6 +19,14 @@ pub fn hash_of(hashes: &Hashes, kind: LookupKind, member: &Member) -> Option<u64
     }
 }
 
+/// The hashes of all values under which a member stands in a lookup: the refs that it had are among them, until they leave
+/// its record.
+pub fn hashes_of(hashes: &Hashes, kind: LookupKind, member: &Member) -> BTreeSet<u64> {
+    let former = if kind == LookupKind::Ref { member.aliases.as_slice() } else { &[] };
+    let former = former.iter().map(|alias| hashes.value(kind, alias.ref_.as_str()));
+    hash_of(hashes, kind, member).into_iter().chain(former).collect()
+}
+
 /// The lookup deltas from `before` to `after`. The ref's entry takes `fingerprint` whenever it stays or comes: any write
 /// replaces (or, with 0, clears) what the last one left there.
 pub fn lookup_deltas(
@@ -28,6 +37,11 @@ pub fn lookup_deltas(
 ) -> Vec<LookupDelta> {
     let mut deltas = Vec::with_capacity(3);
     for kind in LookupKind::ALL {
+        let has_aliases = |member: Option<&Member>| member.is_some_and(|member| !member.aliases.is_empty());
+        if kind == LookupKind::Ref && (has_aliases(before) || has_aliases(after)) {
+            alias_deltas(hashes, before, after, fingerprint, &mut deltas);
+            continue;
+        }
         let old = before.and_then(|member| hash_of(hashes, kind, member));
         let new = after.and_then(|member| hash_of(hashes, kind, member));
         let mut push = |hash, op| deltas.push(LookupDelta { lookup: kind.number(), hash, op });
@@ -49,6 +63,33 @@ pub fn lookup_deltas(
         }
     }
     deltas
+}
+
+/// The deltas of the refs of a member that has, or had, several.
+fn alias_deltas(
+    hashes: &Hashes,
+    before: Option<&Member>,
+    after: Option<&Member>,
+    fingerprint: u128,
+    deltas: &mut Vec<LookupDelta>,
+) {
+    let kind = LookupKind::Ref;
+    let all =
+        |member: Option<&Member>| member.map(|member| hashes_of(hashes, kind, member)).unwrap_or_default();
+    let own = |member: Option<&Member>| member.and_then(|member| hash_of(hashes, kind, member));
+    let (old, new) = (all(before), all(after));
+    let mut push = |hash, op| deltas.push(LookupDelta { lookup: kind.number(), hash, op });
+    old.difference(&new).for_each(|hash| push(*hash, LookupOp::Remove));
+    for hash in new {
+        // Only the ref that the member has recognises a repeat.
+        let is_own = own(after) == Some(hash);
+        let fingerprint = if is_own { fingerprint } else { 0 };
+        if !old.contains(&hash) {
+            push(hash, LookupOp::Insert(fingerprint));
+        } else if is_own || own(before) == Some(hash) {
+            push(hash, LookupOp::Refresh(fingerprint));
+        }
+    }
 }
 
 /// The moves between sets from `before` to `after`.

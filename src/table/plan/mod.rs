@@ -25,7 +25,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::delete::Doomed;
-pub use self::keys::{hash_of, set_changes};
+pub use self::keys::{hashes_of, set_changes};
 pub use self::member_records::names as record_names;
 pub use self::prepare::{Prepared, prepare};
 

@@ -10,11 +10,11 @@ use super::{Plan, Prepared, Stop};
 use crate::model::limits::MEMBER_RECORD_MAX_BYTES;
 use crate::model::schema::typed;
 use crate::model::{
-    Attributes, MatchKey, Member, MemberPatch, Outcome, Reason, Refusal, Row, RowError, Update,
-    UpsertOptions, upsert,
+    Attributes, Change, MatchKey, Member, MemberPatch, MemberRow, Outcome, Reason, Refusal, Row, RowError,
+    Update, UpsertOptions, upsert,
 };
 use crate::schema::block::place;
-use crate::schema::commit::Change;
+use crate::schema::commit;
 use crate::schema::member;
 use crate::table::lookup::{LookupKind, short};
 use crate::table::resolve::Wanted;
@@ -91,14 +91,19 @@ impl Plan<'_> {
                 Err(refusal) => Ok(Err(refusal)),
             },
             Current::Found(row, old, record) => {
-                let (change, new) = match upsert::update(&old, &prepared.row, options, new_members, self.now)
-                {
+                let by_alias = under_own_ref(prepared, &old);
+                let sent = by_alias.as_ref().unwrap_or(&prepared.row);
+                let (change, new) = match upsert::update(&old, sent, options, new_members, self.now) {
                     Ok(Update::Unchanged) => return Ok(Ok(RowOutcome::ok(row, Outcome::Unchanged))),
-                    Ok(Update::Updated(new)) => (Change::Updated, new),
-                    Ok(Update::Reactivated(new)) => (Change::Reactivated, new),
+                    Ok(Update::Updated(new)) => (commit::Change::Updated, new),
+                    Ok(Update::Reactivated(new)) => (commit::Change::Reactivated, new),
                     Err(refusal) => return Ok(Err(refusal)),
                 };
-                self.change(prepared.writes(), row, (&old, &record), change, new, uniqueness)
+                let writes = match &by_alias {
+                    Some(sent) => Writes { patch: &sent.patch, fingerprint: 0, ..prepared.writes() },
+                    None => prepared.writes(),
+                };
+                self.change(writes, row, (&old, &record), change, new, uniqueness)
             }
         }
     }
@@ -110,7 +115,7 @@ impl Plan<'_> {
         }
         let (kind, _) = prepared.matched_by;
         let Some(key) = key_of(&prepared.row.patch, kind) else { return Ok(Current::Absent) };
-        let found = self.holder(prepared.matched_by, None, |member| holds(member, key))?;
+        let found = self.holder(prepared.matched_by, None, |member| holds(member, key, self.now))?;
         Ok(found
             .map_or(Current::Absent, |(row, member, record)| Current::Found(row, Box::new(member), record)))
     }
@@ -143,7 +148,7 @@ impl Plan<'_> {
         let lookups = lookup_deltas(&self.shared.hashes, None, Some(&member), writes.fingerprint);
         let sets = set_changes(row, None, Some(&member));
         self.set_record(row, Some(record));
-        self.note(row, Change::Created, None, &lookups, sets);
+        self.note(row, commit::Change::Created, None, &lookups, sets);
         self.layer.header.next_row += 1;
         *self.layer.header.counts.get_mut(member.status) += 1;
         Ok(Ok(RowOutcome::ok(row, Outcome::Created)))
@@ -154,7 +159,7 @@ impl Plan<'_> {
         writes: Writes<'_>,
         row: Row,
         (old, before): (&Member, &Bytes),
-        change: Change,
+        change: commit::Change,
         mut new: Member,
         uniqueness: Uniqueness,
     ) -> Result<Result<RowOutcome, RowError>, Stop> {
@@ -169,6 +174,7 @@ impl Plan<'_> {
             Err(refusal) => return Ok(Err(refusal)),
         }
         new.revision = self.layer.header.revision + 1;
+        new.drop_aliases(self.now);
         let record = member::encode(&new);
         if let Err(refusal) = check_size(&record) {
             return Ok(Err(refusal));
@@ -181,7 +187,8 @@ impl Plan<'_> {
         let counts = &mut self.layer.header.counts;
         *counts.get_mut(old.status) -= 1;
         *counts.get_mut(new.status) += 1;
-        let outcome = if change == Change::Reactivated { Outcome::Reactivated } else { Outcome::Updated };
+        let outcome =
+            if change == commit::Change::Reactivated { Outcome::Reactivated } else { Outcome::Updated };
         Ok(Ok(RowOutcome::ok(row, outcome)))
     }
 
@@ -198,10 +205,11 @@ impl Plan<'_> {
         let mut refusal: Option<RowError> = None;
         for wanted in writes.unique {
             let Some(key) = key_of(writes.patch, wanted.0) else { continue };
-            if current.is_some_and(|(_, member)| holds(member, key)) {
+            if current.is_some_and(|(_, member)| holds(member, key, self.now)) {
                 continue;
             }
-            let holder = self.holder(*wanted, current.map(|(row, _)| row), |member| holds(member, key))?;
+            let holder =
+                self.holder(*wanted, current.map(|(row, _)| row), |member| holds(member, key, self.now))?;
             if let Some((holder, ..)) = holder {
                 let taken = taken(wanted.0, holder);
                 match &mut refusal {
@@ -243,6 +251,18 @@ pub(super) fn key_of(patch: &MemberPatch, kind: LookupKind) -> Option<MatchKey<'
         LookupKind::Email => patch.email.as_set().map(MatchKey::Email),
         LookupKind::WorkerId => patch.worker_id.as_set().map(MatchKey::WorkerId),
     }
+}
+
+/// The row as it is meant for a member whose former ref it carries: the member keeps the ref that it has.
+fn under_own_ref(prepared: &Prepared, member: &Member) -> Option<MemberRow> {
+    let (kind, _) = prepared.matched_by;
+    let own = member.profile.ref_.as_ref();
+    if kind != LookupKind::Ref || prepared.row.patch.ref_.as_set() == own {
+        return None;
+    }
+    let mut row = prepared.row.clone();
+    row.patch.ref_ = own.cloned().map_or(Change::Keep, Change::Set);
+    Some(row)
 }
 
 fn is_repeat(fingerprint: u64, prepared: &Prepared) -> bool {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::engine::EngineError;
 use crate::engine::faulty::{Fault, Faulty};
+use crate::model::Edit;
 
 /// What a step answered.
 #[derive(Debug, PartialEq)]
@@ -33,6 +34,7 @@ fn scenario() -> Vec<Step> {
         upsert(0..50, 0, WriteMode::Partial),
         Step::Checkpoint,
         upsert(30..90, 1, WriteMode::Atomic),
+        Step::Rename { row: 4, to: 200, alias_micros: 1_000_000 },
         Step::Delete { rows: vec![3, 40, 70], refs: vec![5, 6] },
         Step::Checkpoint,
         upsert(0..40, 2, WriteMode::Partial),
@@ -58,6 +60,13 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
                 subject.base.delete(DeleteRequest { rows, refs, named: None, deadline: None }).await?;
             Ok(Answer::Deleted(reply.deleted, reply.revision))
         }
+        Step::Rename { row, to, alias_micros } => {
+            let edit = Edit::Rename(Box::new(Rename::new(ref_of(*to), *alias_micros)));
+            let key = MemberKey::Row(Row(u64::from(*row)));
+            let what = EditWhat::Change { key, edit, if_revision: None };
+            let reply = subject.base.edit(EditRequest { what, named: None, deadline: None }).await?;
+            Ok(Answer::Deleted(0, reply.revision))
+        }
         Step::Checkpoint => subject.base.checkpoint().await.map(|()| Answer::Done),
         Step::Reopen | Step::Crash => {
             let closed = subject.base.close().await;
@@ -76,7 +85,11 @@ fn expect(reference: &mut Reference, step: &Step, now: Timestamp) -> Answer {
         Step::Delete { rows, refs } => {
             let rows: Vec<Row> = rows.iter().map(|row| Row(u64::from(*row))).collect();
             let refs: Vec<Ref> = refs.iter().map(|n| ref_of(*n)).collect();
-            Answer::Deleted(reference.delete(&rows, &refs), reference.revision)
+            Answer::Deleted(reference.delete(&rows, &refs, now), reference.revision)
+        }
+        Step::Rename { row, to, alias_micros } => {
+            reference.rename(u64::from(*row), &Rename::new(ref_of(*to), *alias_micros), now);
+            Answer::Deleted(0, reference.revision)
         }
         Step::Checkpoint | Step::Reopen | Step::Crash => Answer::Done,
     }

@@ -5,8 +5,8 @@ use prost_types::{ListValue, Struct, Value, value::Kind};
 use super::timestamp;
 use crate::api::grpc::v1;
 use crate::model::{
-    AccountDetails, AttributeValue, Attributes, BaseNumber, Date, Email, Member, Name, Phone, Ref, Row,
-    Sealer, Tier, WorkerId,
+    AccountDetails, AttributeValue, Attributes, BaseNumber, Date, Email, Member, Name, Phone, Ref, RefAlias,
+    Row, Sealer, Tier, WorkerId,
 };
 
 /// Turns the members of one memberbase into messages; seals the memberbase's id once.
@@ -46,6 +46,7 @@ impl<'a> ToWire<'a> {
             created_at: Some(timestamp(member.created_at)),
             updated_at: Some(timestamp(member.updated_at)),
             revision: member.revision,
+            ref_aliases: member.aliases.into_iter().map(alias).collect(),
         }
     }
 
@@ -53,6 +54,10 @@ impl<'a> ToWire<'a> {
     pub fn members(&self, members: Vec<(Row, Member)>) -> Vec<v1::Member> {
         members.into_iter().map(|(row, member)| self.member(row, member)).collect()
     }
+}
+
+fn alias(alias: RefAlias) -> v1::RefAlias {
+    v1::RefAlias { r#ref: alias.ref_.into_string(), until: Some(timestamp(alias.until)) }
 }
 
 fn account(account: AccountDetails) -> v1::AccountDetails {
