@@ -223,3 +223,24 @@ fn zigzag(value: i64) -> u64 {
 fn unzigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn former_refs_have_their_golden_bytes_and_come_back() {
+        let alias = |text: &str, micros| RefAlias {
+            ref_: Ref::parse(text).unwrap(),
+            until: Timestamp::from_micros(micros),
+        };
+        let mut member = Member { aliases: vec![alias("a", 300), alias("bc", 1)], ..Member::default() };
+        let without = encode(&Member { aliases: Vec::new(), ..member.clone() });
+        let bytes = encode(&member);
+        assert_eq!(bytes, [without.clone(), vec![16, 1, b'a', 0xd8, 4, 16, 2, b'b', b'c', 2]].concat());
+        assert_eq!(decode(&bytes), Ok(member.clone()));
+        assert!(decode(&bytes[..bytes.len() - 1]).is_err());
+        member.aliases.pop();
+        assert_eq!(decode(&bytes[..without.len() + 5]), Ok(member));
+    }
+}

@@ -2,6 +2,7 @@
 //! and crashes. Same answers, always.
 
 mod faults;
+mod reference;
 mod rename;
 mod repeats;
 
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use proptest::prelude::*;
 
+use self::reference::{KEYS, Reference};
 use super::*;
 use crate::engine::Engine;
 use crate::engine::memory::MemoryEngine;
@@ -121,138 +123,6 @@ fn member_row(small: &SmallRow) -> MemberRow {
 
 fn ref_of(n: u16) -> Ref {
     Ref::parse(format!("r{n}")).unwrap()
-}
-
-/// Plain rows, and nothing clever.
-#[derive(Clone, Default)]
-struct Reference {
-    rows: BTreeMap<u64, Member>,
-    next_row: u64,
-    revision: u64,
-}
-
-fn same_key(kind: MatchBy, a: &Member, b: &MemberRow, now: Timestamp) -> bool {
-    let patch = &b.patch;
-    match kind {
-        MatchBy::Ref => patch.ref_.as_set().is_some_and(|value| a.answers_to(value, now)),
-        MatchBy::Email => patch.email.as_set().is_some_and(|value| {
-            a.profile.email.as_ref().is_some_and(|email| email.folded() == value.folded())
-        }),
-        MatchBy::WorkerId => {
-            patch.worker_id.as_set().is_some_and(|value| a.profile.worker_id.as_ref() == Some(value))
-        }
-    }
-}
-
-const KEYS: [MatchBy; 3] = [MatchBy::Ref, MatchBy::Email, MatchBy::WorkerId];
-
-impl Reference {
-    fn upsert_row(
-        &mut self,
-        row: &MemberRow,
-        options: &UpsertOptions,
-        by_row: bool,
-        now: Timestamp,
-    ) -> (Outcome, Option<u64>) {
-        if row.match_key(options.match_by).is_none() {
-            return (Outcome::Failed, None);
-        }
-        let found = self.rows.iter().find(|(_, member)| same_key(options.match_by, member, row, now));
-        let found = found.map(|(number, member)| (*number, member.clone()));
-        let mut row = row.clone();
-        if let (MatchBy::Ref, Some((_, current))) = (options.match_by, &found) {
-            row.patch.ref_ = current.profile.ref_.clone().map_or(Change::Keep, Change::Set);
-        }
-        let row = &row;
-        let (outcome, number, mut member) = match &found {
-            None => match upsert::create(row, Status::Active, now) {
-                Ok(member) => (Outcome::Created, self.next_row, member),
-                Err(_) => return (Outcome::Failed, None),
-            },
-            Some((number, current)) => match upsert::update(current, row, options, Status::Active, now) {
-                Ok(Update::Unchanged) => return (Outcome::Unchanged, Some(*number)),
-                Ok(Update::Updated(member)) => (Outcome::Updated, *number, member),
-                Ok(Update::Reactivated(member)) => (Outcome::Reactivated, *number, member),
-                Err(_) => return (Outcome::Failed, None),
-            },
-        };
-        let conflict = KEYS.iter().any(|kind| {
-            *kind != options.match_by
-                && self.rows.iter().any(|(other, m)| *other != number && same_key(*kind, m, row, now))
-        });
-        if by_row && conflict {
-            return (Outcome::Failed, None);
-        }
-        member.revision = self.revision + 1;
-        member.drop_aliases(now);
-        self.next_row = self.next_row.max(number + 1);
-        self.rows.insert(number, member);
-        (outcome, Some(number))
-    }
-
-    fn upsert(
-        &mut self,
-        rows: &[MemberRow],
-        options: &UpsertOptions,
-        mode: WriteMode,
-        now: Timestamp,
-    ) -> Vec<(Outcome, Option<u64>)> {
-        let before = self.clone();
-        let by_row = mode != WriteMode::Atomic;
-        let mut outcomes: Vec<_> =
-            rows.iter().map(|row| self.upsert_row(row, options, by_row, now)).collect();
-        let wrote = |outcome: &Outcome| !matches!(outcome, Outcome::Unchanged | Outcome::Failed);
-        if mode == WriteMode::Atomic {
-            let all = self.rows.clone();
-            let keys = |m: &Member| {
-                let p = &m.profile;
-                [
-                    p.ref_.as_ref().map(|v| v.as_str().to_owned()),
-                    p.email.as_ref().map(|v| v.folded().into_owned()),
-                    p.worker_id.as_ref().map(|v| v.as_str().to_owned()),
-                ]
-            };
-            let clash = outcomes.iter().any(|(outcome, number)| {
-                let number = number.unwrap_or_default();
-                wrote(outcome)
-                    && all.iter().any(|(other, m)| {
-                        let own = all[&number].profile.ref_.as_ref();
-                        let answers = own.is_some_and(|own| m.answers_to(own, now));
-                        *other != number
-                            && (answers
-                                || keys(m)
-                                    .iter()
-                                    .zip(keys(&all[&number]))
-                                    .any(|(a, b)| a.is_some() && *a == b))
-                    })
-            });
-            if clash || outcomes.iter().any(|(outcome, _)| *outcome == Outcome::Failed) {
-                outcomes.iter_mut().for_each(|outcome| *outcome = (Outcome::Failed, None));
-                *self = before;
-                return outcomes;
-            }
-        }
-        if mode == WriteMode::ValidateOnly {
-            *self = before;
-            outcomes.iter_mut().filter(|o| o.0 == Outcome::Created).for_each(|o| o.1 = None);
-        } else if outcomes.iter().any(|(outcome, _)| wrote(outcome)) {
-            self.revision += 1;
-        }
-        outcomes
-    }
-
-    fn delete(&mut self, rows: &[Row], refs: &[Ref], now: Timestamp) -> u64 {
-        let mut deleted = 0;
-        for row in rows {
-            deleted += u64::from(self.rows.remove(&row.0).is_some());
-        }
-        for value in refs {
-            let found = self.rows.iter().find(|(_, m)| m.answers_to(value, now)).map(|(row, _)| *row);
-            deleted += u64::from(found.is_some_and(|row| self.rows.remove(&row).is_some()));
-        }
-        self.revision += u64::from(deleted > 0);
-        deleted
-    }
 }
 
 /// A table under test.

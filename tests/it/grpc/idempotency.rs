@@ -88,6 +88,13 @@ async fn every_call_about_members_is_done_once() {
         ..Default::default()
     };
     once!(base.client, replace_member, request, |r| r.member = None);
+    let request = v1::RenameMemberRequest {
+        member_base_id: id.clone(),
+        key: key.clone(),
+        r#ref: "renamed".into(),
+        ..Default::default()
+    };
+    once!(base.client, rename_member, request, |r| r.r#ref.push('x'));
     let request =
         v1::OffboardMemberRequest { member_base_id: id.clone(), key: key.clone(), ..Default::default() };
     once!(base.client, offboard_member, request, |r| r.if_revision = Some(3));

@@ -17,6 +17,7 @@ mod list;
 mod member_base;
 mod rate;
 mod record;
+mod rename;
 mod settings;
 mod token;
 mod wire;
