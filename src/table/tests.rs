@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use proptest::prelude::*;
 
-use self::reference::{KEYS, Reference};
+use self::reference::Reference;
 use super::*;
 use crate::engine::Engine;
 use crate::engine::memory::MemoryEngine;

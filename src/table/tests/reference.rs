@@ -23,7 +23,7 @@ fn same_key(kind: MatchBy, a: &Member, b: &MemberRow, now: Timestamp) -> bool {
     }
 }
 
-pub(super) const KEYS: [MatchBy; 3] = [MatchBy::Ref, MatchBy::Email, MatchBy::WorkerId];
+const KEYS: [MatchBy; 3] = [MatchBy::Ref, MatchBy::Email, MatchBy::WorkerId];
 
 impl Reference {
     fn upsert_row(
