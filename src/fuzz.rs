@@ -11,7 +11,8 @@ use crate::schema::commit::CommitPart;
 use crate::schema::header::Header;
 use crate::schema::index::{IndexState, decode_chunk};
 use crate::schema::meta::{self, Meta};
-use crate::schema::{block, bucket, key, member, member_record, record_key, token};
+use crate::schema::request::Kept;
+use crate::schema::{block, bucket, key, member, member_record, record_key, request, request_key, token};
 
 /// A target: its name, which is also that of the folder with its seeds, and its door.
 pub type Target = (&'static str, fn(&[u8]));
@@ -65,6 +66,15 @@ fn records(bytes: &[u8]) {
     let _ = meta::decode_next_base(bytes);
     let _ = token::decode(bytes).map(|(token, hash)| token::encode(&token, &hash));
     let _ = token::decode_use(bytes);
+    if let Ok(mut kept) = Kept::decode(bytes) {
+        let _ = kept.join(bytes);
+        let _ = kept.encode();
+    }
+    let _ = (
+        request::decode_size(bytes),
+        request_key::request_parts(bytes),
+        request_key::request_time_parts(bytes),
+    );
     for kind in RecordKind::ALL {
         if let Ok(record) = member_record::decode(kind, bytes) {
             let again = member_record::decode(kind, &member_record::encode(&record));

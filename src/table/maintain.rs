@@ -25,11 +25,10 @@ impl Table {
     pub async fn maintain(&self) -> Result<(), TableError> {
         self.close_idle().await?;
         self.tokens().store_uses().await?;
-        self.requests().tidy(self.now()).await?;
         let mut after = None;
         loop {
             let bases = self.list_bases(after, false, BASES_AT_ONCE).await?;
-            let Some(last) = bases.last() else { return Ok(()) };
+            let Some(last) = bases.last() else { return self.requests().tidy(self.now()).await };
             after = Some(last.number);
             for base in bases {
                 let purge_at =
