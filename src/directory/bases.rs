@@ -197,7 +197,9 @@ impl Directory {
         let base = self.guarded.base(AccessLevel::Admin, number).await?;
         let summary = base.view().await.summary();
         if self.told().is_some() {
-            return Ok(summary);
+            // One that is deleted is seen by the call that deleted it alone.
+            let is_hidden = summary.deleted_at.is_some() && request.deleted != Some(true);
+            return if is_hidden { Err(Error::MemberBaseNotFound) } else { Ok(summary) };
         }
         let request = SettingsRequest { named: self.turn(), ..request };
         let is_deleted = summary.deleted_at.is_some();

@@ -189,3 +189,27 @@ async fn what_cannot_be_restored_is_said_and_leaves_nothing() {
     let nothing = memberbase(&["verify", &new]).await.expect(74);
     assert!(nothing.stderr.contains("no finished backup"), "{nothing:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_after_the_moment_of_a_restore_is_done_again_and_nothing_before_it() {
+    let world = World::new().await;
+    let mut base = world.server.base().await;
+    let request = |name: &str| v1::CreateMemberRequest {
+        member_base_id: base.id.clone(),
+        request_id: name.into(),
+        ..Default::default()
+    };
+    let requests = [request("before"), request("after")];
+    let before = base.client.create_member(requests[0].clone()).await.unwrap().into_inner();
+    back_up(&world, "out").await.expect(0);
+    let after = base.client.create_member(requests[1].clone()).await.unwrap().into_inner();
+    let (server, _) = restore(&world, "out", "new", &[]).await;
+    let mut restored = in_copy(&server, &base).await;
+    let again = restored.client.create_member(requests[0].clone()).await.unwrap();
+    assert!(again.metadata().contains_key("idempotency-replayed"));
+    assert_eq!(again.into_inner(), before);
+    let done = restored.client.create_member(requests[1].clone()).await.unwrap();
+    assert!(!done.metadata().contains_key("idempotency-replayed"));
+    assert_ne!(done.into_inner().member.unwrap().id, after.member.unwrap().id);
+    assert_eq!(all(&mut restored).await.len(), 2);
+}

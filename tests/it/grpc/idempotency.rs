@@ -311,6 +311,17 @@ async fn a_large_upsert_is_answered_again_row_by_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_are_kept_for_as_long_as_the_setting_says() {
+    let server = Server::start_with(|config| config.request_retention = std::time::Duration::ZERO).await;
+    let mut base = server.base().await;
+    for members in 1..=2 {
+        let request = create(&base.id, "same", v1::MemberInput::default());
+        assert!(!is_replay(&base.client.create_member(request).await.unwrap()));
+        assert_eq!(total(&mut base).await, members);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_belongs_to_a_token_and_no_secret_is_kept() {
     let (server, secret) = Server::start_with_token().await;
     let mut tokens = ApiTokenServiceClient::with_interceptor(server.channel(), Bearer(secret.clone()));
