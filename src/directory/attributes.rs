@@ -7,7 +7,7 @@ use super::page::{Page, RawPage};
 use super::request::foreign;
 use super::{Directory, Error, view};
 use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, BULK_DELETE_MAX_MEMBERS};
-use crate::model::schema::{AttributeSchema, parse_types};
+use crate::model::schema::{AttributeSchema, SentDefinition, parse_schema};
 use crate::model::token::AccessLevel;
 use crate::model::{
     AttributePatch, AttributeValue, BaseNumber, Filter, IdError, RawFilter, RawValue, Reason, Refusal, Row,
@@ -56,21 +56,21 @@ impl Directory {
         Ok(view(&base, None).await?.summary().schema)
     }
 
-    /// Sets the whole schema: words for types by their keys. Refused while a member has a value whose key would go or
-    /// change its type. Setting what is so already changes nothing.
+    /// Sets the whole schema, by keys. Refused while a member has a value whose key would go or change its type. An index on
+    /// a key that members have values for is built before this answers. Setting what is so already changes nothing.
     pub async fn set_schema(
         &self,
         base: BaseNumber,
-        sent: impl IntoIterator<Item = (String, String)>,
+        sent: impl IntoIterator<Item = (String, SentDefinition)>,
     ) -> Result<Option<Arc<AttributeSchema>>, Error> {
-        let types = parse_types(sent)?;
+        let wanted = parse_schema(sent)?;
         let base = self.guarded.base(AccessLevel::Write, base).await?;
         let before = view(&base, None).await?.summary();
         if self.told().is_some() {
             return Ok(before.schema);
         }
         let named = self.turn();
-        let request = SettingsRequest { schema: Some(types), named, ..SettingsRequest::default() };
+        let request = SettingsRequest { schema: Some(wanted), named, ..SettingsRequest::default() };
         Ok(base.change_settings(request).await?.schema)
     }
 

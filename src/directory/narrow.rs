@@ -8,7 +8,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Error;
-use crate::model::{Condition, Email, Field, Filter, Member, Operand, Operator, Ref, Row, WorkerId};
+use crate::model::schema::AttributeType;
+use crate::model::{
+    AttributeValue, Condition, Email, Field, Filter, Member, Operand, Operator, Ref, Row, WorkerId,
+};
 use crate::table::{Chunk, MemberKey, SetField, Sets, View};
 
 /// Bits of a row that say its place in its chunk.
@@ -181,6 +184,12 @@ fn equal(sets: &Sets, field: &Field, operands: &[Operand]) -> Option<Rows> {
             any_of(sets, SetField::Status, words)
         }
         Field::Tier => any_of(sets, SetField::Tier, texts()),
+        Field::Attribute(key) => {
+            let (field, kind) = sets.attribute(key)?;
+            // A value of another type equals none.
+            let names = operands.iter().filter_map(|operand| set_name(kind, operand));
+            any_of(sets, field, names)
+        }
         // No rule of these texts matters here: one that breaks it belongs to nobody.
         Field::Ref => Some(Rows::Keys(texts().map(|text| MemberKey::Ref(Ref::from_stored(text))).collect())),
         Field::Email => {
@@ -197,12 +206,29 @@ fn equal(sets: &Sets, field: &Field, operands: &[Operand]) -> Option<Rows> {
 fn present(sets: &Sets, field: &Field) -> Option<Rows> {
     match field {
         Field::Id | Field::Status | Field::CreatedAt | Field::UpdatedAt => Some(Rows::All),
-        Field::Tier => {
-            let tiers: Vec<String> = sets.values(SetField::Tier)?.map(str::to_owned).collect();
-            any_of(sets, SetField::Tier, tiers.into_iter())
-        }
+        Field::Tier => with_any_value(sets, SetField::Tier),
+        Field::Attribute(key) => with_any_value(sets, sets.attribute(key)?.0),
         _ => None,
     }
+}
+
+fn with_any_value(sets: &Sets, field: SetField) -> Option<Rows> {
+    let values: Vec<String> = sets.values(field)?.map(str::to_owned).collect();
+    any_of(sets, field, values.into_iter())
+}
+
+/// The name of the set of the members whose attribute, of type `kind`, equals `operand`.
+fn set_name(kind: AttributeType, operand: &Operand) -> Option<String> {
+    let value = match (kind, operand) {
+        (AttributeType::String, Operand::Text(text) | Operand::Moment(text, _)) => {
+            AttributeValue::Text(text.clone())
+        }
+        (AttributeType::Date, Operand::Moment(_, at)) => AttributeValue::Date(*at),
+        (AttributeType::Number, Operand::Number(number)) => AttributeValue::Number(*number),
+        (AttributeType::Boolean, Operand::Bool(value)) => AttributeValue::Bool(*value),
+        _ => return None,
+    };
+    value.set_name().map(Cow::into_owned)
 }
 
 fn any_of(sets: &Sets, field: SetField, values: impl Iterator<Item = String>) -> Option<Rows> {

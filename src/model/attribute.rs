@@ -2,7 +2,10 @@
 //!
 //! Values are typed by what was sent; a schema that types them by key comes on top.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
 
 use crate::model::error::Reason;
 use crate::model::limits::{
@@ -10,6 +13,9 @@ use crate::model::limits::{
 };
 use crate::model::time::Timestamp;
 use crate::model::violation::{Fault, Rule};
+
+/// Texts up to this length, in bytes, are the names of their sets.
+const SET_NAME_MAX_BYTES: usize = 128;
 
 /// The value of an attribute. Build one from input with the functions of the same names in lower case.
 #[derive(Clone, PartialEq)]
@@ -69,6 +75,23 @@ impl std::fmt::Debug for AttributeValue {
 }
 
 impl AttributeValue {
+    /// The value as the name of a set; equal values have one name, and different ones different names. Lists have none.
+    pub fn set_name(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text(text) if text.len() <= SET_NAME_MAX_BYTES => Some(Cow::Borrowed(text)),
+            // Longer than any text that is its own name.
+            Self::Text(text) => {
+                let head = &text[..text.floor_char_boundary(SET_NAME_MAX_BYTES)];
+                let sum: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+                Some(Cow::Owned(format!("{head} {sum}")))
+            }
+            Self::Number(number) => Some(Cow::Owned(number.to_string())),
+            Self::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+            Self::Date(at) => Some(Cow::Owned(at.micros().to_string())),
+            Self::List(_) => None,
+        }
+    }
+
     /// Whether a value that a caller sent is this one: a date is sent as text.
     pub fn is_sent_as(&self, sent: &Self) -> bool {
         match (self, sent) {

@@ -1,6 +1,6 @@
 //! The attribute schema of a memberbase: which attributes its members may have, and of which type.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::attribute::{AttributeValue, Attributes, check_key};
 use crate::model::error::{Reason, Refusal, RowError, Violations};
@@ -95,26 +95,111 @@ pub fn instant(text: &str) -> Option<Timestamp> {
 /// The types by their keys.
 pub type AttributeTypes = BTreeMap<String, AttributeType>;
 
+/// The first number of an attribute's index; smaller ones belong to fields of the profile.
+pub const FIRST_INDEX: u8 = 16;
+
+/// The index of an attribute: sets of the members by value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttributeIndex {
+    /// Which it is among the indexes of its memberbase.
+    pub number: u8,
+    /// The revision that made it: what is stored under its number and is older belongs to another.
+    pub since: u64,
+}
+
+/// A schema as it is wanted, without its history.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WantedSchema {
+    /// What may be written.
+    pub types: AttributeTypes,
+    /// Keys, of `types`, whose values are indexed.
+    pub indexed: BTreeSet<String>,
+}
+
+/// What one attribute may be, as a caller sent it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SentDefinition {
+    /// The word for its type.
+    pub kind: String,
+    /// Whether it is indexed.
+    pub indexed: bool,
+}
+
 /// A schema, once it was set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttributeSchema {
     /// What may be written.
     pub types: AttributeTypes,
+    /// The keys that are indexed.
+    pub indexes: BTreeMap<String, AttributeIndex>,
+    /// The number that the last new index got; the next one gets the next that is free, so that numbers are used again as
+    /// late as can be.
+    pub last_index: u8,
     /// When a schema was first set.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
 }
 
-/// The types that a caller sent, by their keys.
-pub fn parse_types(sent: impl IntoIterator<Item = (String, String)>) -> Result<AttributeTypes, Refusal> {
+impl AttributeSchema {
+    /// Whether this is what is wanted.
+    pub fn is(&self, wanted: &WantedSchema) -> bool {
+        self.types == wanted.types && self.indexes.keys().eq(&wanted.indexed)
+    }
+
+    /// What is wanted, in the place of `before`, from `revision` on. Indexes stay where neither they nor their types change.
+    #[must_use]
+    pub fn following(before: Option<&Self>, wanted: &WantedSchema, revision: u64, now: Timestamp) -> Self {
+        let mut schema = Self {
+            types: wanted.types.clone(),
+            indexes: BTreeMap::new(),
+            last_index: before.map_or(FIRST_INDEX - 1, |before| before.last_index),
+            created_at: before.map_or(now, |before| before.created_at),
+            updated_at: now,
+        };
+        let keeps = |key: &String| {
+            let before = before?;
+            before.indexes.get(key).filter(|_| before.types.get(key) == schema.types.get(key)).copied()
+        };
+        schema.indexes = wanted.indexed.iter().filter_map(|key| Some((key.clone(), keeps(key)?))).collect();
+        for key in &wanted.indexed {
+            if !schema.indexes.contains_key(key) {
+                schema.last_index = schema.free_index();
+                let index = AttributeIndex { number: schema.last_index, since: revision };
+                schema.indexes.insert(key.clone(), index);
+            }
+        }
+        schema
+    }
+
+    /// The next number that no index has. There are more numbers than keys.
+    fn free_index(&self) -> u8 {
+        let after = |number: u8| number.checked_add(1).unwrap_or(FIRST_INDEX);
+        let mut number = after(self.last_index);
+        while self.indexes.values().any(|index| index.number == number) {
+            number = after(number);
+        }
+        number
+    }
+}
+
+/// The schema that a caller sent, by keys.
+pub fn parse_schema(
+    sent: impl IntoIterator<Item = (String, SentDefinition)>,
+) -> Result<WantedSchema, Refusal> {
     let mut faults = Violations::default();
-    let mut types = AttributeTypes::new();
-    for (key, word) in sent {
+    let WantedSchema { mut types, mut indexed } = WantedSchema::default();
+    for (key, sent) in sent {
         let field = format!("schema.{key}");
         let known = faults.check(field.as_str(), check_key(&key));
-        let kind = faults.check(format!("{field}.type"), AttributeType::parse(&word));
+        let kind = faults.check(format!("{field}.type"), AttributeType::parse(&sent.kind));
+        if sent.indexed && kind == Some(AttributeType::Array) {
+            faults.add(Reason::FieldInvalid, format!("{field}.indexed"), "must not be true for an array");
+        }
         if let (Some(()), Some(kind)) = (known, kind) {
+            if sent.indexed {
+                indexed.insert(key.clone());
+            }
             types.insert(key, kind);
         }
     }
@@ -122,7 +207,7 @@ pub fn parse_types(sent: impl IntoIterator<Item = (String, String)>) -> Result<A
         let description = format!("must have at most {ATTRIBUTES_MAX_KEYS} keys, not {}", types.len());
         faults.add(Reason::FieldInvalid, "schema", description);
     }
-    faults.finish(types)
+    faults.finish(WantedSchema { types, indexed })
 }
 
 /// The keys of `before` that `after` lacks, or knows by another type: values of theirs would be orphans.
@@ -169,9 +254,42 @@ mod tests {
     }
 
     fn schema(pairs: &[(&str, &str)]) -> AttributeSchema {
-        let sent = pairs.iter().map(|(key, word)| ((*key).to_owned(), (*word).to_owned()));
+        AttributeSchema::following(None, &wanted(pairs, &[]), 1, Timestamp::from_micros(0))
+    }
+
+    fn wanted(pairs: &[(&str, &str)], indexed: &[&str]) -> WantedSchema {
+        let sent = pairs.iter().map(|(key, word)| {
+            let definition = SentDefinition { kind: (*word).to_owned(), indexed: indexed.contains(key) };
+            ((*key).to_owned(), definition)
+        });
+        parse_schema(sent).unwrap()
+    }
+
+    #[test]
+    fn indexes_stay_until_they_or_their_types_change_and_numbers_are_not_used_again_soon() {
         let at = Timestamp::from_micros(0);
-        AttributeSchema { types: parse_types(sent).unwrap(), created_at: at, updated_at: at }
+        let numbers = |schema: &AttributeSchema| -> Vec<(String, u8, u64)> {
+            schema.indexes.iter().map(|(key, index)| (key.clone(), index.number, index.since)).collect()
+        };
+        let index = |key: &str, number, since| (key.to_owned(), number, since);
+        let types = [("a", "string"), ("b", "number"), ("c", "date")];
+        let first = AttributeSchema::following(None, &wanted(&types, &["a", "b"]), 3, at);
+        assert_eq!(numbers(&first), [index("a", 16, 3), index("b", 17, 3)]);
+        let second = AttributeSchema::following(Some(&first), &wanted(&types, &["b", "c"]), 4, at);
+        assert_eq!(numbers(&second), [index("b", 17, 3), index("c", 18, 4)]);
+        let other = [("b", "string"), ("c", "date")];
+        let mut last = AttributeSchema::following(Some(&second), &wanted(&other, &["b", "c"]), 5, at);
+        assert_eq!(numbers(&last), [index("b", 19, 5), index("c", 18, 4)]);
+        last.last_index = u8::MAX;
+        let round = AttributeSchema::following(Some(&last), &wanted(&types, &["a", "c"]), 6, at);
+        assert_eq!(numbers(&round), [index("a", 16, 6), index("c", 18, 4)]);
+    }
+
+    #[test]
+    fn arrays_are_not_indexed() {
+        let sent = SentDefinition { kind: "array".into(), indexed: true };
+        let refusal = parse_schema([("tags".to_owned(), sent)]).unwrap_err();
+        assert_eq!(refusal.violations[0].field, "schema.tags.indexed");
     }
 
     #[test]
@@ -221,7 +339,9 @@ mod tests {
         let before = schema(&[("a", "string"), ("b", "number"), ("c", "date")]).types;
         let after = schema(&[("a", "string"), ("b", "string"), ("d", "date")]).types;
         assert_eq!(narrowed(&before, &after), ["b", "c"]);
-        assert!(parse_types([("a b".to_owned(), "string".to_owned())]).is_err());
-        assert!(parse_types([("a".to_owned(), "text".to_owned())]).is_err());
+        for (key, kind) in [("a b", "string"), ("a", "text")] {
+            let sent = SentDefinition { kind: kind.to_owned(), indexed: false };
+            assert!(parse_schema([(key.to_owned(), sent)]).is_err());
+        }
     }
 }

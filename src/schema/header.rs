@@ -1,15 +1,16 @@
 //! The header of a base: its settings, its counters and how far its commit log goes. Every commit rewrites it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::bytes::{Reader, Writer};
 use super::{SchemaError, versioned};
-use crate::model::schema::{AttributeSchema, AttributeType, AttributeTypes};
+use crate::model::schema::{AttributeIndex, AttributeSchema, AttributeType, AttributeTypes, FIRST_INDEX};
 use crate::model::{BaseName, BaseSettings, Status, StatusCounts, Tier, Timestamp};
 
 const RECORD: &str = "base header";
-/// Version 1 had no attribute schema.
-const VERSION: u8 = 2;
+/// Version 1 had no attribute schema, version 2 no indexes of attributes.
+const VERSION: u8 = 3;
 
 /// How far rows and revisions jump when a store is brought back to an earlier time: further than anything that the time
 /// that is lost can have used.
@@ -87,13 +88,20 @@ impl Header {
                 w.slice(key.as_bytes());
                 w.u8(kind.index());
             }
+            w.u8(schema.last_index);
+            w.varint(schema.indexes.len().try_into().unwrap_or(u64::MAX));
+            for (key, index) in &schema.indexes {
+                w.slice(key.as_bytes());
+                w.u8(index.number);
+                w.varint(index.since);
+            }
         }
         w.0
     }
 
     /// Reads the stored form.
     pub fn decode(bytes: &[u8]) -> Result<Self, SchemaError> {
-        let has_schema = bytes.first().is_some_and(|version| *version > 1);
+        let version = bytes.first().copied().unwrap_or_default();
         let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
         let settings = BaseSettings {
             name: BaseName::from_stored(r.text()?.to_owned()),
@@ -105,7 +113,8 @@ impl Header {
         let (revision, next_row) = (r.varint()?, r.varint()?);
         let (created_at, updated_at, committed_at) = (time(&mut r)?, time(&mut r)?, time(&mut r)?);
         let deleted_at = if r.u8()? == 0 { None } else { Some(time(&mut r)?) };
-        let schema = if has_schema && r.u8()? != 0 { Some(Arc::new(schema(&mut r)?)) } else { None };
+        let schema =
+            if version > 1 && r.u8()? != 0 { Some(Arc::new(schema(&mut r, version > 2)?)) } else { None };
         Ok(Self {
             settings,
             schema,
@@ -124,7 +133,7 @@ fn tiers(r: &mut Reader<'_>) -> Result<Vec<Tier>, SchemaError> {
     (0..r.size()?).map(|_| Ok(Tier::from_stored(r.text()?.to_owned()))).collect()
 }
 
-fn schema(r: &mut Reader<'_>) -> Result<AttributeSchema, SchemaError> {
+fn schema(r: &mut Reader<'_>, has_indexes: bool) -> Result<AttributeSchema, SchemaError> {
     let (created_at, updated_at) = (time(r)?, time(r)?);
     let mut types = AttributeTypes::new();
     for _ in 0..r.size()? {
@@ -133,7 +142,21 @@ fn schema(r: &mut Reader<'_>) -> Result<AttributeSchema, SchemaError> {
             .ok_or_else(|| r.damaged("an attribute has an unknown type"))?;
         types.insert(key, kind);
     }
-    Ok(AttributeSchema { types, created_at, updated_at })
+    let mut schema = AttributeSchema {
+        types,
+        indexes: BTreeMap::new(),
+        last_index: FIRST_INDEX - 1,
+        created_at,
+        updated_at,
+    };
+    if has_indexes {
+        schema.last_index = r.u8()?;
+        for _ in 0..r.size()? {
+            let key = r.text()?.to_owned();
+            schema.indexes.insert(key, AttributeIndex { number: r.u8()?, since: r.varint()? });
+        }
+    }
+    Ok(schema)
 }
 
 fn bits(time: Timestamp) -> u64 {
@@ -161,6 +184,11 @@ mod tests {
                     ("colour".to_owned(), AttributeType::String),
                     ("since".to_owned(), AttributeType::Date),
                 ]),
+                indexes: BTreeMap::from([(
+                    "since".to_owned(),
+                    AttributeIndex { number: 18, since: 1 << 40 },
+                )]),
+                last_index: 20,
                 created_at: Timestamp::from_micros(5),
                 updated_at: Timestamp::from_micros(6),
             })),

@@ -1,12 +1,12 @@
 //! What one batch changes, in memory: made by the plan, read by the plans after it, applied to the published state once
 //! the batch is durable.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
 
 use super::lookup::{LookupKind, PerLookup};
 use super::overlay::{Identity, Op, Overlay};
-use super::sets::SetChange;
+use super::sets::{FieldSets, SetChange};
 use crate::engine::{Key, Value};
 use crate::schema::block::Block;
 use crate::schema::commit::{LookupDelta, LookupOp};
@@ -28,6 +28,8 @@ pub struct Layer {
     pub growth: PerLookup<i64>,
     /// Moves into and out of sets, in order.
     pub sets: Vec<SetChange>,
+    /// Sets of new indexes, as they were before the moves that come after them.
+    pub built: BTreeMap<u8, FieldSets>,
     /// Keys of what hangs on members: set, or removed.
     pub records: HashMap<Key, Option<Value>>,
 }
@@ -41,6 +43,7 @@ impl Layer {
             overlays: PerLookup::default(),
             growth: PerLookup::default(),
             sets: Vec::new(),
+            built: BTreeMap::new(),
             records: HashMap::new(),
         }
     }

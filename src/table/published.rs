@@ -32,7 +32,14 @@ impl Published {
 
     /// Shows the changes of a batch.
     pub fn apply(&mut self, layer: &Layer) {
+        let is_other = self.header.schema != layer.header.schema;
         self.header = layer.header.clone();
+        if is_other {
+            self.sets.follow(self.header.schema.as_deref());
+        }
+        for (number, built) in &layer.built {
+            self.sets.install(*number, built.clone());
+        }
         for kind in LookupKind::ALL {
             let lookup = self.lookups.get_mut(kind);
             lookup.active.absorb(layer.overlays.get(kind));

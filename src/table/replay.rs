@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::TableError;
+use super::audit::blocks::{self, Seen};
 use super::lookup::LookupKind;
 use super::overlay::Op;
+use super::plan::index_changes;
 use super::published::Published;
 use super::sets::{SetChange, SetField, Sets};
 use crate::engine::{Direction, Engine, Key, KeyRange, Value};
-use crate::model::BaseNumber;
+use crate::model::{BaseNumber, Row};
 use crate::schema::commit::{CommitPart, LookupOp, RowChange};
 use crate::schema::header::Header;
 use crate::schema::index::{IndexState, decode_chunk};
@@ -23,26 +25,65 @@ pub async fn load(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<Publishe
     let header = Header::decode(&values.next().flatten().ok_or(TableError::BaseNotFound)?)?;
     let stored =
         values.next().flatten().map(|bytes| IndexState::decode(&bytes)).transpose()?.unwrap_or_default();
-    let sets = load_sets(engine, base, &stored).await?;
+    let sets = load_sets(engine, base, &header, &stored).await?;
     let mut published = Published::new(header, stored, sets);
     let missing = key::commits_from(base, published.stored.watermark + 1);
     for_each(engine, missing, |_, value| replay(&mut published, &value)).await?;
+    build_indexes(engine, base, &mut published).await?;
     Ok(published)
+}
+
+/// Builds the indexes that came after the watermark, whose rows are in no commit, from the records.
+async fn build_indexes(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    published: &mut Published,
+) -> Result<(), TableError> {
+    let young = published.sets.younger_than(published.stored.watermark);
+    let Some(schema) = published.header.schema.clone().filter(|_| !young.is_empty()) else { return Ok(()) };
+    let mut building = Sets::default();
+    building.follow(Some(&schema));
+    let mut damaged = None;
+    blocks::walk(engine, base, |seen| match seen {
+        Seen::Member(row, member) => index_changes(Row(row), None, Some(&member), &schema)
+            .iter()
+            .for_each(|change| building.apply(change)),
+        Seen::Damaged(damage) => damaged = Some(damage),
+    })
+    .await?;
+    if let Some(damage) = damaged {
+        return Err(TableError::Damaged(damage.to_string()));
+    }
+    let mut built = building.into_built();
+    for index in young.iter().filter_map(|key| schema.indexes.get(key)) {
+        published.sets.note_stray(index.number);
+        published.sets.install(index.number, built.remove(&index.number).unwrap_or_default());
+    }
+    Ok(())
 }
 
 async fn load_sets(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
+    header: &Header,
     stored: &IndexState,
 ) -> Result<Sets, TableError> {
     let mut sets = Sets::default();
+    sets.follow(header.schema.as_deref());
     let unindexed: Vec<SetField> =
         stored.unindexed.iter().filter_map(|field| SetField::from_number(*field)).collect();
+    let known: Vec<SetField> = sets.fields().collect();
     for_each(engine, key::sets(base), |key, value| {
         let (field, name, chunk) = key::set_parts(&key)
             .ok_or_else(|| TableError::Damaged("the key of a set cannot be read".to_owned()))?;
-        if let Some(field) = SetField::from_number(field).filter(|field| !unindexed.contains(field)) {
-            sets.load(field, name, chunk, decode_chunk(&value)?);
+        match SetField::from_number(field) {
+            Some(SetField::Attribute(number)) if !known.contains(&SetField::Attribute(number)) => {
+                sets.note_stray(number);
+            }
+            Some(field) if !unindexed.contains(&field) => {
+                sets.load(field, name, chunk, decode_chunk(&value)?)
+            }
+            Some(_) | None => {}
         }
         Ok(())
     })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{MemberKey, NamedRequest};
-use crate::model::schema::AttributeTypes;
+use crate::model::schema::WantedSchema;
 use crate::model::{
     AttributePatch, BaseName, Edit, ForeignText, Member, MemberRecord, MemberRow, Outcome, RecordCounts,
     RecordFault, RecordKind, Ref, Refusal, Row, RowError, Status, Tier, Timestamp, UpsertOptions,
@@ -251,7 +251,7 @@ pub struct SettingsRequest {
     /// The tiers that members may have; none may be missing that a member is in. Empty: any.
     pub tiers: Option<Vec<Tier>>,
     /// The whole attribute schema.
-    pub schema: Option<AttributeTypes>,
+    pub schema: Option<WantedSchema>,
     /// `Some(true)` deletes the base, `Some(false)` brings it back.
     pub deleted: Option<bool>,
     /// Its turn, if it has a name: what becomes of it is kept with what it does.

@@ -3,13 +3,18 @@
 //! All sets of an open base are in memory: a chunk takes at most 8 KiB, and the chunks of one field together about two
 //! bytes per member. A checkpoint writes the chunks that changed. A field with more than [`MAX_VALUES`] distinct values
 //! gives its sets up for good; its filters then check records.
+//!
+//! Attributes have sets where the schema says `indexed`. An index that comes to an attribute with values is built from the
+//! records, in the lane, and put in place as a whole. Its rows are in no commit: a base that opens builds again what is
+//! younger than the watermark.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
+use crate::model::schema::{AttributeIndex, AttributeSchema, AttributeType, FIRST_INDEX};
 use crate::model::{Row, Status};
 
 /// Distinct values that a field may have and still be kept in sets.
@@ -27,11 +32,13 @@ pub enum SetField {
     Status,
     /// A member's tier; members without one are in none of its sets.
     Tier,
+    /// An attribute, by the number of its index; members without a value are in none of its sets.
+    Attribute(u8),
 }
 
 impl SetField {
-    /// Every field, in stored order.
-    pub const ALL: [Self; 2] = [Self::Status, Self::Tier];
+    /// The fields that every base keeps in sets, in stored order.
+    pub const OF_ALL_BASES: [Self; 2] = [Self::Status, Self::Tier];
 
     /// The stored number.
     #[must_use]
@@ -39,6 +46,7 @@ impl SetField {
         match self {
             Self::Status => 0,
             Self::Tier => 1,
+            Self::Attribute(index) => index,
         }
     }
 
@@ -48,16 +56,22 @@ impl SetField {
         match number {
             0 => Some(Self::Status),
             1 => Some(Self::Tier),
-            _ => None,
+            FIRST_INDEX.. => Some(Self::Attribute(number)),
+            2..FIRST_INDEX => None,
         }
     }
 
-    /// The name that filters and replies use.
+    /// The name that filters and replies use, as `schema` knows attributes.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(self, schema: Option<&AttributeSchema>) -> String {
         match self {
-            Self::Status => "status",
-            Self::Tier => "tier",
+            Self::Status => "status".to_owned(),
+            Self::Tier => "tier".to_owned(),
+            Self::Attribute(number) => {
+                let mut indexes = schema.into_iter().flat_map(|schema| &schema.indexes);
+                let key = indexes.find(|(_, index)| index.number == number);
+                key.map_or_else(|| format!("attribute {number}"), |(key, _)| format!("attributes.{key}"))
+            }
         }
     }
 }
@@ -79,23 +93,29 @@ pub(super) type DirtyChunk = (SetField, Arc<str>, u64, Chunk);
 pub struct Sets {
     status: FieldSets,
     tier: FieldSets,
+    attributes: BTreeMap<u8, FieldSets>,
+    /// The indexed attributes by their keys.
+    indexes: BTreeMap<String, (AttributeIndex, AttributeType)>,
+    /// Numbers of indexes that are gone, and whose stored chunks are still to be deleted.
+    dropped: BTreeSet<u8>,
 }
 
-#[derive(Debug, Default)]
-struct FieldSets {
+/// The sets of one field.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FieldSets {
     values: BTreeMap<Arc<str>, Rows>,
     given_up: bool,
     /// The sets were given up and their stored chunks are still to be deleted.
     to_delete: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Rows {
     chunks: BTreeMap<u64, Part>,
     count: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Part {
     rows: Chunk,
     dirty: bool,
@@ -105,11 +125,7 @@ impl Sets {
     /// The rows of `chunk` whose member has `value` in `field`. None when the field's sets were given up.
     #[must_use]
     pub fn rows(&self, field: SetField, value: &str, chunk: u64) -> Option<Cow<'_, Chunk>> {
-        let sets = self.field(field);
-        if sets.given_up {
-            return None;
-        }
-        let part = sets.values.get(value).and_then(|rows| rows.chunks.get(&chunk));
+        let part = self.kept(field)?.values.get(value).and_then(|rows| rows.chunks.get(&chunk));
         Some(part.map_or_else(|| Cow::Owned(Chunk::new()), |part| Cow::Borrowed(&part.rows)))
     }
 
@@ -128,15 +144,12 @@ impl Sets {
     /// Members that have `value` in `field`, exactly. None when the field's sets were given up.
     #[must_use]
     pub fn count(&self, field: SetField, value: &str) -> Option<u64> {
-        let sets = self.field(field);
-        if sets.given_up { None } else { Some(sets.values.get(value).map_or(0, |rows| rows.count)) }
+        Some(self.kept(field)?.values.get(value).map_or(0, |rows| rows.count))
     }
 
     /// The values that members have in `field`, in order. None when the field's sets were given up.
     pub fn values(&self, field: SetField) -> Option<impl Iterator<Item = &str>> {
-        let sets = self.field(field);
-        let in_use = sets.values.iter().filter(|(_, rows)| rows.count > 0).map(|(value, _)| &**value);
-        if sets.given_up { None } else { Some(in_use) }
+        Some(self.kept(field)?.values.iter().filter(|(_, rows)| rows.count > 0).map(|(value, _)| &**value))
     }
 
     /// The numbers of the chunks that have members, in order. Between them there may be wide gaps: the rows of a store that
@@ -152,28 +165,81 @@ impl Sets {
 
     /// Fields whose sets were given up.
     pub fn unindexed(&self) -> impl Iterator<Item = SetField> + '_ {
-        SetField::ALL.into_iter().filter(|field| self.field(*field).given_up)
+        self.fields().filter(|field| self.kept(*field).is_none())
+    }
+
+    /// Every field that has sets, or had them until it gave them up.
+    pub fn fields(&self) -> impl Iterator<Item = SetField> + '_ {
+        let attributes = self.attributes.keys().map(|number| SetField::Attribute(*number));
+        SetField::OF_ALL_BASES.into_iter().chain(attributes)
+    }
+
+    /// The field and the type of an attribute that is indexed.
+    #[must_use]
+    pub fn attribute(&self, key: &str) -> Option<(SetField, AttributeType)> {
+        let (index, kind) = self.indexes.get(key)?;
+        Some((SetField::Attribute(index.number), *kind))
+    }
+
+    /// Keeps the indexes that `schema` names: new ones are empty, and others go.
+    pub(super) fn follow(&mut self, schema: Option<&AttributeSchema>) {
+        let mut indexes = BTreeMap::new();
+        for (key, index) in schema.into_iter().flat_map(|schema| &schema.indexes) {
+            let kind = schema.and_then(|schema| schema.types.get(key)).copied();
+            indexes.insert(key.clone(), (*index, kind.unwrap_or(AttributeType::Array)));
+        }
+        let stays = |of: &AttributeIndex| indexes.values().any(|(index, _)| index == of);
+        for (index, _) in self.indexes.values().filter(|(index, _)| !stays(index)) {
+            self.attributes.remove(&index.number);
+            self.dropped.insert(index.number);
+        }
+        for (index, _) in indexes.values() {
+            self.attributes.entry(index.number).or_default();
+        }
+        self.indexes = indexes;
+    }
+
+    /// Puts sets that were built from the records in place.
+    pub(super) fn install(&mut self, number: u8, built: FieldSets) {
+        if let Some(sets) = self.attributes.get_mut(&number) {
+            *sets = built;
+        }
+    }
+
+    /// Gives the sets of indexes away that were built in this.
+    pub(super) fn into_built(self) -> BTreeMap<u8, FieldSets> {
+        self.attributes
+    }
+
+    /// The keys of indexes that are younger than `watermark`: what is stored under their numbers is not theirs.
+    pub(super) fn younger_than(&self, watermark: u64) -> BTreeSet<String> {
+        let young = self.indexes.iter().filter(|(_, (index, _))| index.since > watermark);
+        young.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Notes that something is stored under the number of an index that is not there (while a base opens).
+    pub(super) fn note_stray(&mut self, number: u8) {
+        self.dropped.insert(number);
     }
 
     /// Puts a stored chunk in place (while a base opens).
     pub(super) fn load(&mut self, field: SetField, value: &str, chunk: u64, rows: Chunk) {
-        let value = self.field_mut(field).values.entry(Arc::from(value)).or_default();
+        let Some(sets) = self.field_mut(field) else { return };
+        let value = sets.values.entry(Arc::from(value)).or_default();
         value.count += rows.len();
         value.chunks.insert(chunk, Part { rows, dirty: false });
     }
 
     /// Marks a field as given up (while a base opens).
     pub(super) fn give_up(&mut self, field: SetField) {
-        let sets = self.field_mut(field);
-        *sets = FieldSets { given_up: true, to_delete: true, values: BTreeMap::new() };
+        if let Some(sets) = self.field_mut(field) {
+            *sets = FieldSets { given_up: true, to_delete: true, values: BTreeMap::new() };
+        }
     }
 
     /// Moves a row into or out of a set; repeating a move changes nothing.
     pub(super) fn apply(&mut self, change: &SetChange) {
-        let sets = self.field_mut(change.field);
-        if sets.given_up {
-            return;
-        }
+        let Some(sets) = self.field_mut(change.field).filter(|sets| !sets.given_up) else { return };
         let used = sets.values.len();
         if !sets.values.contains_key(&change.value) {
             if used >= MAX_VALUES && change.field != SetField::Status {
@@ -196,10 +262,11 @@ impl Sets {
     /// If they cannot be written, [`Sets::mark_dirty`] takes them back.
     pub(super) fn take_dirty(&mut self) -> (Vec<DirtyChunk>, Vec<SetField>) {
         let mut chunks = Vec::new();
-        let mut given_up = Vec::new();
-        for field in SetField::ALL {
-            let sets = self.field_mut(field);
-            if std::mem::take(&mut sets.to_delete) {
+        let gone = std::mem::take(&mut self.dropped);
+        let mut given_up: Vec<SetField> = gone.into_iter().map(SetField::Attribute).collect();
+        for field in self.fields().collect::<Vec<_>>() {
+            let Some(sets) = self.field_mut(field) else { continue };
+            if std::mem::take(&mut sets.to_delete) && !given_up.contains(&field) {
                 given_up.push(field);
             }
             for (value, rows) in &mut sets.values {
@@ -217,28 +284,36 @@ impl Sets {
     /// Takes back what [`Sets::take_dirty`] gave out, because it could not be written.
     pub(super) fn mark_dirty(&mut self, chunks: &[DirtyChunk], given_up: &[SetField]) {
         for field in given_up {
-            self.field_mut(*field).to_delete = true;
+            match (field, self.field_mut(*field)) {
+                // Under its number there may be sets of another index by now, which stay.
+                (SetField::Attribute(number), _) => drop(self.dropped.insert(*number)),
+                (_, Some(sets)) => sets.to_delete = true,
+                (_, None) => {}
+            }
         }
         for (field, value, chunk, _) in chunks {
-            let sets = self.field_mut(*field);
-            if !sets.given_up {
+            if let Some(sets) = self.field_mut(*field).filter(|sets| !sets.given_up) {
                 sets.values.entry(Arc::clone(value)).or_default().chunks.entry(*chunk).or_default().dirty =
                     true;
             }
         }
     }
 
-    fn field(&self, field: SetField) -> &FieldSets {
-        match field {
+    /// The sets of a field, unless they were given up or never were.
+    fn kept(&self, field: SetField) -> Option<&FieldSets> {
+        let sets = match field {
             SetField::Status => &self.status,
             SetField::Tier => &self.tier,
-        }
+            SetField::Attribute(number) => self.attributes.get(&number)?,
+        };
+        Some(sets).filter(|sets| !sets.given_up)
     }
 
-    fn field_mut(&mut self, field: SetField) -> &mut FieldSets {
+    fn field_mut(&mut self, field: SetField) -> Option<&mut FieldSets> {
         match field {
-            SetField::Status => &mut self.status,
-            SetField::Tier => &mut self.tier,
+            SetField::Status => Some(&mut self.status),
+            SetField::Tier => Some(&mut self.tier),
+            SetField::Attribute(number) => self.attributes.get_mut(&number),
         }
     }
 }

@@ -82,11 +82,15 @@ pub struct BaseSummary {
     /// When it was deleted, if it is.
     pub deleted_at: Option<Timestamp>,
     /// Fields whose sets were given up: filters on them check records.
-    pub unindexed: Vec<SetField>,
+    pub unindexed: Vec<String>,
 }
 
 impl BaseSummary {
-    pub(super) fn new(number: BaseNumber, header: &Header, unindexed: Vec<SetField>) -> Self {
+    pub(super) fn new(
+        number: BaseNumber,
+        header: &Header,
+        unindexed: impl Iterator<Item = SetField>,
+    ) -> Self {
         Self {
             number,
             settings: header.settings.clone(),
@@ -96,7 +100,7 @@ impl BaseSummary {
             created_at: header.created_at,
             updated_at: header.updated_at,
             deleted_at: header.deleted_at,
-            unindexed,
+            unindexed: unindexed.map(|field| field.name(header.schema.as_deref())).collect(),
         }
     }
 }
@@ -229,7 +233,7 @@ impl Table {
             self.requests().keep(named, header.created_at, None, Answer::Base(number), &mut batch);
         }
         self.engine.commit(batch).await?;
-        let made = BaseSummary::new(number, &header, Vec::new());
+        let made = BaseSummary::new(number, &header, std::iter::empty());
         self.parts.sharing.note(&made);
         Ok(made)
     }
@@ -277,7 +281,7 @@ impl Table {
         let mut bases = Vec::with_capacity(numbers.len());
         for ((number, (_, header)), state) in numbers.into_iter().zip(headers).zip(states) {
             let state = state.map(|bytes| IndexState::decode(&bytes)).transpose()?.unwrap_or_default();
-            let unindexed = state.unindexed.into_iter().filter_map(SetField::from_number).collect();
+            let unindexed = state.unindexed.into_iter().filter_map(SetField::from_number);
             bases.push(BaseSummary::new(number, &Header::decode(&header)?, unindexed));
         }
         Ok(bases)

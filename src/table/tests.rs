@@ -2,6 +2,7 @@
 //! and crashes. Same answers, always.
 
 mod faults;
+mod indexes;
 mod reference;
 mod rename;
 mod repeats;

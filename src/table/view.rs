@@ -56,11 +56,7 @@ impl<'a> View<'a> {
     /// The base's settings, counters and revision.
     #[must_use]
     pub fn summary(&self) -> BaseSummary {
-        BaseSummary::new(
-            self.base.number(),
-            &self.published.header,
-            self.published.sets.unindexed().collect(),
-        )
+        BaseSummary::new(self.base.number(), &self.published.header, self.published.sets.unindexed())
     }
 
     /// The revision that this view shows.

@@ -96,7 +96,7 @@ impl Server {
 
     /// Sets the attribute schema of a memberbase: keys, each with the word for its type.
     pub async fn schema(&self, member_base_id: &str, types: &[(&str, &str)]) {
-        let definition = |kind: &str| v1::AttributeDefinition { r#type: kind.to_owned() };
+        let definition = |kind: &str| v1::AttributeDefinition { r#type: kind.to_owned(), indexed: false };
         let schema = types.iter().map(|(key, kind)| ((*key).to_owned(), definition(kind)));
         let request = v1::SetAttributeSchemaRequest {
             member_base_id: member_base_id.to_owned(),

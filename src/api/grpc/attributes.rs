@@ -10,7 +10,7 @@ use super::named::{named, respond};
 use super::v1::attribute_service_server::AttributeService;
 use super::{reply, v1};
 use crate::directory::{AttributeDeletion, AttributeEntry, Gate};
-use crate::model::schema::AttributeSchema;
+use crate::model::schema::{AttributeSchema, AttributeType, SentDefinition};
 use crate::model::token::AccessLevel;
 
 /// The service.
@@ -26,7 +26,9 @@ impl AttributeService for Attributes {
         let mut request = request.into_inner();
         let directory = named(directory, &mut request).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
-        let sent = request.schema.into_iter().map(|(key, definition)| (key, definition.r#type));
+        let definition =
+            |sent: v1::AttributeDefinition| SentDefinition { kind: sent.r#type, indexed: sent.indexed };
+        let sent = request.schema.into_iter().map(|(key, sent)| (key, definition(sent)));
         let schema = directory.set_schema(base, sent).await?;
         let attribute_schema = Some(to_wire(directory.sealer().base_id(base), schema));
         Ok(respond(&directory, v1::SetAttributeSchemaResponse { attribute_schema }))
@@ -99,10 +101,13 @@ impl AttributeService for Attributes {
 
 fn to_wire(member_base_id: String, schema: Option<Arc<AttributeSchema>>) -> v1::AttributeSchema {
     let Some(schema) = schema else { return v1::AttributeSchema { member_base_id, ..Default::default() } };
-    let definition = |kind: &str| v1::AttributeDefinition { r#type: kind.to_owned() };
+    let definition = |(key, kind): (&String, &AttributeType)| {
+        let indexed = schema.indexes.contains_key(key);
+        (key.clone(), v1::AttributeDefinition { r#type: kind.as_str().to_owned(), indexed })
+    };
     v1::AttributeSchema {
         member_base_id,
-        schema: schema.types.iter().map(|(key, kind)| (key.clone(), definition(kind.as_str()))).collect(),
+        schema: schema.types.iter().map(definition).collect(),
         created_at: Some(timestamp(schema.created_at)),
         updated_at: Some(timestamp(schema.updated_at)),
     }

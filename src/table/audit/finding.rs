@@ -165,7 +165,7 @@ pub enum Damage {
         counted: u64,
     },
     /// A member is not in the set of its value.
-    #[error("the set {} = {value:?} misses row {row}", field.name())]
+    #[error("the set {} = {value:?} misses row {row}", field.name(None))]
     SetMisses {
         /// Which field.
         field: SetField,
@@ -175,7 +175,7 @@ pub enum Damage {
         row: u64,
     },
     /// A set has a row whose member does not have the value.
-    #[error("the set {} = {value:?} has row {row}, whose member does not have the value", field.name())]
+    #[error("the set {} = {value:?} has row {row}, whose member does not have the value", field.name(None))]
     SetSurplus {
         /// Which field.
         field: SetField,

@@ -19,7 +19,7 @@
 //! lookups. A larger base is read once more for each so many of its entries.
 
 mod base;
-mod blocks;
+pub(in crate::table) mod blocks;
 mod commits;
 mod finding;
 mod keys;

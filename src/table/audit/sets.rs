@@ -17,6 +17,9 @@ use crate::table::sets::{CHUNK_ROWS, Chunk, SetField};
 /// Loads the stored chunks, as an open would.
 pub async fn load(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableError> {
     let (engine, findings, base) = (audit.engine, &mut audit.findings, state.number);
+    state.sets.follow(state.header.schema.as_deref());
+    let known: Vec<SetField> = state.sets.fields().collect();
+    let young = young(state);
     let unindexed: Vec<SetField> =
         state.stored.unindexed.iter().filter_map(|field| SetField::from_number(*field)).collect();
     for_each(engine, key::sets(base), |key, value| {
@@ -27,6 +30,8 @@ pub async fn load(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableE
             (_, Err(error)) => findings.unreadable(base, &key, error),
             // What is left of a field that was given up is deleted by the next checkpoint.
             (Some((field, ..)), _) if unindexed.contains(&field) => {}
+            // The next checkpoint deletes what belongs to no index any more.
+            (Some((field, ..)), _) if !known.contains(&field) || young.contains(&field) => {}
             (Some((field, value, chunk)), Ok(rows)) => {
                 state.chunks.insert(chunk);
                 state.sets.load(field, value, chunk, rows);
@@ -35,8 +40,14 @@ pub async fn load(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableE
         Ok(())
     })
     .await?;
-    unindexed.into_iter().for_each(|field| state.sets.give_up(field));
+    unindexed.into_iter().chain(young).for_each(|field| state.sets.give_up(field));
     Ok(())
+}
+
+/// Indexes that came after the watermark: opening builds them from the records.
+fn young(state: &State) -> Vec<SetField> {
+    let keys = state.sets.younger_than(state.stored.watermark);
+    keys.iter().filter_map(|key| state.sets.attribute(key)).map(|(field, _)| field).collect()
 }
 
 /// The sets of the chunk at hand, made from its records.
@@ -55,7 +66,7 @@ impl Recount {
             self.chunk = chunk;
         }
         let low = u32::try_from(row % CHUNK_ROWS).unwrap_or_default();
-        for change in set_changes(Row(row), None, Some(member)) {
+        for change in set_changes(Row(row), None, Some(member), state.header.schema.as_deref()) {
             self.found.entry((change.field, change.value)).or_default().insert(low);
         }
     }
@@ -94,7 +105,7 @@ fn compare(
             findings.add(Some(state.number), damage);
         }
     }
-    for field in SetField::ALL {
+    for field in state.sets.fields() {
         let Some(values) = state.sets.values(field) else { continue };
         for value in values {
             let Some(stored) = state.sets.rows(field, value, chunk) else { continue };

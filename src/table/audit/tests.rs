@@ -6,7 +6,7 @@ use super::*;
 use crate::engine::memory::MemoryEngine;
 use crate::engine::{Batch, Direction, Key, KeyRange, Value};
 use crate::model::record::{Transaction, samples};
-use crate::model::schema::{AttributeSchema, AttributeType};
+use crate::model::schema::{AttributeSchema, AttributeType, WantedSchema};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenId, TokenLimits};
 use crate::model::{
     AttributePatch, AttributeValue, BaseName, BaseNumber, BaseSettings, Change, Email, ForeignText,
@@ -79,7 +79,8 @@ fn row(n: u64) -> MemberRow {
 fn large_attributes() -> AttributeSchema {
     let at = Timestamp::from_micros(1_000);
     let types = (0..5).map(|i| (format!("large_{i}"), AttributeType::String)).collect();
-    AttributeSchema { types, created_at: at, updated_at: at }
+    let wanted = WantedSchema { types, ..WantedSchema::default() };
+    AttributeSchema::following(None, &wanted, 1, at)
 }
 
 fn token_record(number: u32) -> Vec<u8> {

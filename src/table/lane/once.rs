@@ -85,15 +85,7 @@ pub async fn change_settings(
     reply: Reply<BaseSummary>,
     planned: &mut Planned,
 ) -> usize {
-    let checked = match &request.schema {
-        Some(types) => plan.check_schema(types).await,
-        None => Ok(()),
-    };
-    let changed = match checked {
-        Ok(()) => plan.change_settings(&request).await.map_err(TableError::from),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = changed {
+    if let Err(error) = try_settings(plan, &request).await {
         planned.answers.push(Answer::Refused(Job::Settings { request, reply }, error));
         return 1;
     }
@@ -102,6 +94,14 @@ pub async fn change_settings(
     let summary = plan.summary().await;
     planned.answers.push(Answer::Settings(reply, summary));
     1
+}
+
+async fn try_settings(plan: &mut Plan<'_>, request: &SettingsRequest) -> Result<(), TableError> {
+    let Some(wanted) = &request.schema else { return Ok(plan.change_settings(request).await?) };
+    plan.check_schema(wanted).await?;
+    let before = plan.header().schema.clone();
+    plan.change_settings(request).await?;
+    plan.build_indexes(before.as_deref()).await
 }
 
 pub async fn delete(

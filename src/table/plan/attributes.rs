@@ -1,20 +1,17 @@
-//! Attributes of many members at once, and the schema that they obey.
+//! Attributes of many members at once.
 
 use std::collections::BTreeSet;
 
-use super::keys::{lookup_deltas, set_changes};
+use super::keys::lookup_deltas;
 use super::upsert::check_size;
 use super::{Plan, Stop};
 use crate::model::limits::ATTRIBUTES_MAX_KEYS;
-use crate::model::schema::{AttributeTypes, narrowed, typed};
+use crate::model::schema::typed;
 use crate::model::{AttributePatch, Member, Reason, Refusal, Row};
-use crate::schema::block::{ROWS_PER_BLOCK, place};
+use crate::schema::block::place;
 use crate::schema::commit::Change;
 use crate::schema::member;
 use crate::table::{AttributesReply, AttributesRequest, TableError};
-
-/// Blocks read together.
-const BLOCKS_TOGETHER: usize = 256;
 
 /// A member whose attributes change.
 struct Changed {
@@ -108,49 +105,9 @@ impl Plan<'_> {
             }
         }
         let lookups = lookup_deltas(&self.shared.hashes, Some(&change.old), Some(&change.new), 0);
-        let sets = set_changes(change.row, Some(&change.old), Some(&change.new));
+        let sets = self.set_changes(change.row, Some(&change.old), Some(&change.new));
         self.set_record(change.row, Some(change.record));
         self.note(change.row, Change::Updated, Some(&change.before), &lookups, sets);
         Ok(())
-    }
-
-    /// Refuses a schema that would leave values without their type. Reads all members if a key goes or changes its
-    /// type, and no write of the base is planned meanwhile, so what it counts is so.
-    pub async fn check_schema(&mut self, types: &AttributeTypes) -> Result<(), TableError> {
-        let Some(schema) = self.layer.header.schema.clone() else { return Ok(()) };
-        let keys = narrowed(&schema.types, types);
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let mut held: Vec<(String, u64)> = keys.iter().map(|key| ((*key).to_owned(), 0)).collect();
-        let mut members = 0;
-        let blocks: Vec<u64> = (0..self.layer.header.next_row.div_ceil(ROWS_PER_BLOCK)).collect();
-        for numbers in blocks.chunks(BLOCKS_TOGETHER) {
-            self.fetched.clear();
-            self.fetch_blocks(numbers).await?;
-            for row in numbers
-                .iter()
-                .flat_map(|number| (0..ROWS_PER_BLOCK).map(move |slot| Row(number * ROWS_PER_BLOCK + slot)))
-            {
-                let found = match self.member(row) {
-                    Ok(found) => found,
-                    Err(Stop::Failed(error)) => return Err(error),
-                    // Every block was fetched.
-                    Err(Stop::Need(_)) => continue,
-                };
-                let Some((member, _)) = found else { continue };
-                let mut holds = false;
-                for (key, count) in &mut held {
-                    if member.attributes.get(key).is_some() {
-                        *count += 1;
-                        holds = true;
-                    }
-                }
-                members += u64::from(holds);
-            }
-        }
-        self.fetched.clear();
-        held.retain(|(_, count)| *count > 0);
-        if held.is_empty() { Ok(()) } else { Err(TableError::SchemaInUse { held, members }) }
     }
 }

@@ -1,6 +1,6 @@
 //! Members deleted for good. What hangs on them is out of reach from this commit on, because no row is used twice.
 
-use super::keys::{lookup_deltas, set_changes};
+use super::keys::lookup_deltas;
 use super::{Plan, Stop};
 use crate::model::{MatchKey, RecordCounts, Ref, Row};
 use crate::schema::block::place;
@@ -66,7 +66,7 @@ impl Plan<'_> {
         let (number, _) = place(row);
         self.ensure_block(number, false)?;
         let lookups = lookup_deltas(&self.shared.hashes, Some(&member), None, 0);
-        let sets = set_changes(row, Some(&member), None);
+        let sets = self.set_changes(row, Some(&member), None);
         self.set_record(row, None);
         self.note(row, Change::Deleted, Some(&record), &lookups, sets);
         *self.layer.header.counts.get_mut(member.status) -= 1;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::model::schema::AttributeSchema;
 use crate::model::{Member, Row};
 use crate::schema::commit::{LookupDelta, LookupOp};
 use crate::table::hash::Hashes;
@@ -92,8 +93,13 @@ fn alias_deltas(
     }
 }
 
-/// The moves between sets from `before` to `after`.
-pub fn set_changes(row: Row, before: Option<&Member>, after: Option<&Member>) -> Vec<SetChange> {
+/// The moves between sets from `before` to `after`, under a schema.
+pub fn set_changes(
+    row: Row,
+    before: Option<&Member>,
+    after: Option<&Member>,
+    schema: Option<&AttributeSchema>,
+) -> Vec<SetChange> {
     let mut changes = Vec::with_capacity(2);
     let mut moved = |field, old: Option<Arc<str>>, new: Option<Arc<str>>| {
         if old != new {
@@ -105,5 +111,28 @@ pub fn set_changes(row: Row, before: Option<&Member>, after: Option<&Member>) ->
     moved(SetField::Status, before.map(status), after.map(status));
     let tier = |member: &Member| member.profile.tier.as_ref().map(|tier| Arc::from(tier.as_str()));
     moved(SetField::Tier, before.and_then(tier), after.and_then(tier));
+    changes.extend(schema.into_iter().flat_map(|schema| index_changes(row, before, after, schema)));
+    changes
+}
+
+/// The moves between the sets of indexed attributes.
+pub fn index_changes(
+    row: Row,
+    before: Option<&Member>,
+    after: Option<&Member>,
+    schema: &AttributeSchema,
+) -> Vec<SetChange> {
+    let mut changes = Vec::new();
+    for (key, index) in &schema.indexes {
+        let value = |member: Option<&'_ Member>| -> Option<Arc<str>> {
+            member?.attributes.get(key)?.set_name().map(Arc::from)
+        };
+        let (old, new) = (value(before), value(after));
+        if old != new {
+            let field = SetField::Attribute(index.number);
+            changes.extend(old.map(|value| SetChange { field, value, row, enters: false }));
+            changes.extend(new.map(|value| SetChange { field, value, row, enters: true }));
+        }
+    }
     changes
 }

@@ -16,6 +16,7 @@ mod keys;
 mod member_records;
 mod prepare;
 mod remember;
+mod schema;
 mod settings;
 mod upsert;
 
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::delete::Doomed;
-pub use self::keys::{hashes_of, set_changes};
+pub use self::keys::{hashes_of, index_changes, set_changes};
 pub use self::member_records::names as record_names;
 pub use self::prepare::{Prepared, prepare};
 
@@ -127,8 +128,8 @@ impl<'a> Plan<'a> {
 
     /// The base after what was planned so far.
     pub async fn summary(&self) -> BaseSummary {
-        let unindexed = self.shared.published.read().await.sets.unindexed().collect();
-        BaseSummary::new(self.shared.number, &self.layer.header, unindexed)
+        let published = self.shared.published.read().await;
+        BaseSummary::new(self.shared.number, &self.layer.header, published.sets.unindexed())
     }
 
     /// The header after what was planned so far.
@@ -243,6 +244,11 @@ impl<'a> Plan<'a> {
         if let Some(block) = self.layer.blocks.get_mut(&number) {
             block.set(slot, record.map(Bytes::from));
         }
+    }
+
+    /// The moves between sets from `before` to `after`, under the schema as of now.
+    fn set_changes(&self, row: Row, before: Option<&Member>, after: Option<&Member>) -> Vec<SetChange> {
+        set_changes(row, before, after, self.layer.header.schema.as_deref())
     }
 
     /// Notes a change in the commit of the request at hand, and in the indexes.

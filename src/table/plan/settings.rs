@@ -35,12 +35,12 @@ impl Plan<'_> {
         if header.settings != before.settings {
             header.updated_at = now;
         }
-        if let Some(types) = &request.schema
-            && header.schema.as_ref().is_none_or(|schema| schema.types != *types)
+        if let Some(wanted) = &request.schema
+            && header.schema.as_ref().is_none_or(|schema| !schema.is(wanted))
         {
-            let created_at = header.schema.as_ref().map_or(now, |schema| schema.created_at);
-            header.schema =
-                Some(Arc::new(AttributeSchema { types: types.clone(), created_at, updated_at: now }));
+            let revision = header.revision + 1;
+            let schema = AttributeSchema::following(header.schema.as_deref(), wanted, revision, now);
+            header.schema = Some(Arc::new(schema));
             header.updated_at = now;
         }
         match request.deleted {

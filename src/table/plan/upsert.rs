@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::keys::{lookup_deltas, set_changes};
+use super::keys::lookup_deltas;
 use super::prepare::Writes;
 use super::{Plan, Prepared, Stop};
 use crate::model::limits::MEMBER_RECORD_MAX_BYTES;
@@ -146,7 +146,7 @@ impl Plan<'_> {
         let (number, slot) = place(row);
         self.ensure_block(number, slot == 0)?;
         let lookups = lookup_deltas(&self.shared.hashes, None, Some(&member), writes.fingerprint);
-        let sets = set_changes(row, None, Some(&member));
+        let sets = self.set_changes(row, None, Some(&member));
         self.set_record(row, Some(record));
         self.note(row, commit::Change::Created, None, &lookups, sets);
         self.layer.header.next_row += 1;
@@ -181,7 +181,7 @@ impl Plan<'_> {
         }
         self.ensure_block(place(row).0, false)?;
         let lookups = lookup_deltas(&self.shared.hashes, Some(old), Some(&new), writes.fingerprint);
-        let sets = set_changes(row, Some(old), Some(&new));
+        let sets = self.set_changes(row, Some(old), Some(&new));
         self.set_record(row, Some(record));
         self.note(row, change, Some(before), &lookups, sets);
         let counts = &mut self.layer.header.counts;

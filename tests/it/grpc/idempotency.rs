@@ -129,7 +129,7 @@ async fn every_call_about_memberbases_and_attributes_is_done_once() {
     once!(bases, set_tiers, request, |r| r.tiers.clear());
 
     let mut attributes = AttributeServiceClient::new(server.channel());
-    let definition = |kind: &str| v1::AttributeDefinition { r#type: kind.into() };
+    let definition = |kind: &str| v1::AttributeDefinition { r#type: kind.into(), indexed: false };
     let keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let schema = keys.iter().map(|key| ((*key).to_owned(), definition("number"))).collect();
     let request = v1::SetAttributeSchemaRequest { member_base_id: id.clone(), schema, ..Default::default() };

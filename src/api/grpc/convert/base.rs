@@ -2,7 +2,7 @@
 
 use super::timestamp;
 use crate::api::grpc::v1;
-use crate::directory::{BaseSummary, SetField};
+use crate::directory::BaseSummary;
 use crate::model::{Sealer, StatusCounts, Tier};
 
 /// A memberbase on the wire.
@@ -14,7 +14,7 @@ pub fn to_wire(base: BaseSummary, sealer: &Sealer) -> v1::MemberBase {
         share_accounts: base.settings.share_accounts,
         tiers: base.settings.tiers.into_iter().map(Tier::into_string).collect(),
         counts: Some(counts(base.counts)),
-        unindexed_fields: base.unindexed.into_iter().map(|field| field_name(field).to_owned()).collect(),
+        unindexed_fields: base.unindexed,
         created_at: Some(timestamp(base.created_at)),
         updated_at: Some(timestamp(base.updated_at)),
         deleted_at: base.deleted_at.map(timestamp),
@@ -28,12 +28,5 @@ fn counts(counts: StatusCounts) -> v1::MemberCounts {
         invited: counts.invited,
         inactive: counts.inactive,
         total: counts.total(),
-    }
-}
-
-fn field_name(field: SetField) -> &'static str {
-    match field {
-        SetField::Status => "status",
-        SetField::Tier => "tier",
     }
 }

@@ -14,7 +14,7 @@ use crate::api::http::body::Received;
 use crate::api::http::call::{Call, Failure};
 use crate::api::http::json::{Given, Name, Object, Scalar};
 use crate::directory::{AttributeDeletion, AttributeEntry, Directory};
-use crate::model::schema::AttributeSchema;
+use crate::model::schema::{AttributeSchema, SentDefinition};
 use crate::model::token::AccessLevel;
 use crate::model::{AttributeValue, BaseNumber};
 
@@ -33,16 +33,23 @@ pub struct Schema {
 #[serde(deny_unknown_fields)]
 struct Definition<T> {
     r#type: T,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    indexed: bool,
 }
 
 fn render(directory: &Directory, base: BaseNumber, schema: Option<Arc<AttributeSchema>>) -> Schema {
     let sealer = directory.sealer();
     let schema = schema.as_deref();
-    let types = schema.map(|schema| &schema.types).into_iter().flatten();
+    let types = schema.into_iter().flat_map(|schema| {
+        schema.types.iter().map(|(key, kind)| {
+            let indexed = schema.indexes.contains_key(key);
+            (key.clone(), Definition { r#type: kind.as_str(), indexed })
+        })
+    });
     Schema {
         id: sealer.schema_id(base),
         member_base_id: sealer.base_id(base),
-        schema: types.map(|(key, kind)| (key.clone(), Definition { r#type: kind.as_str() })).collect(),
+        schema: types.collect(),
         created_at: schema.map(|schema| schema.created_at.to_string()),
         updated_at: schema.map(|schema| schema.updated_at.to_string()),
     }
@@ -60,7 +67,7 @@ struct SetSchemaRequest {
 
 /// Types by key: every key once.
 #[derive(Debug)]
-struct Types(Vec<(String, String)>);
+struct Types(Vec<(String, SentDefinition)>);
 
 impl<'de> Deserialize<'de> for Types {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -80,7 +87,8 @@ impl<'de> Deserialize<'de> for Types {
                     if types.contains_key(key.as_ref()) {
                         return Err(de::Error::custom(format_args!("duplicate field `{key}`")));
                     }
-                    types.insert(key.into_owned(), definition.r#type);
+                    let Definition { r#type: kind, indexed } = definition;
+                    types.insert(key.into_owned(), SentDefinition { kind, indexed });
                 }
                 Ok(Types(types.into_iter().collect()))
             }

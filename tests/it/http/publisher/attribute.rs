@@ -293,7 +293,8 @@ async fn grpc_has_the_same_calls_with_the_same_meaning() {
     let list = v1::ListMemberAttributesRequest { member_id: ids[0].clone(), ..Default::default() };
     let listed = client.list_member_attributes(list).await.unwrap().into_inner();
     assert_eq!(listed.attributes[1].value, Some(text("2026-02-03T00:00:00Z")));
-    let schema = [("points".to_owned(), v1::AttributeDefinition { r#type: "string".into() })].into();
+    let schema =
+        [("points".to_owned(), v1::AttributeDefinition { r#type: "string".into(), indexed: false })].into();
     let change = v1::SetAttributeSchemaRequest { member_base_id: base.clone(), schema, ..Default::default() };
     let status = client.set_attribute_schema(change).await.unwrap_err();
     let fields = refused(&status, Code::FailedPrecondition, "INVALID_SCHEMA_MODIFICATION");

@@ -4,6 +4,7 @@ mod access;
 mod attribute;
 mod body;
 mod idempotency;
+mod index;
 mod member;
 mod member_base;
 mod same;

@@ -1,0 +1,84 @@
+//! The attribute schema of a base: what would contradict it, and the indexes that it asks for.
+//!
+//! Both read all members. No write of the base is planned meanwhile, so what is counted and built is so.
+
+use super::keys::index_changes;
+use super::{Plan, Stop};
+use crate::model::schema::{AttributeSchema, WantedSchema, narrowed};
+use crate::model::{Member, Row};
+use crate::schema::block::ROWS_PER_BLOCK;
+use crate::table::TableError;
+use crate::table::sets::Sets;
+
+/// Blocks read together.
+const BLOCKS_TOGETHER: usize = 256;
+
+impl Plan<'_> {
+    /// Refuses a schema that would leave values without their type. Reads the members only if a key goes or changes its
+    /// type.
+    pub async fn check_schema(&mut self, wanted: &WantedSchema) -> Result<(), TableError> {
+        let Some(schema) = self.layer.header.schema.clone() else { return Ok(()) };
+        let keys = narrowed(&schema.types, &wanted.types);
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut held: Vec<(String, u64)> = keys.iter().map(|key| ((*key).to_owned(), 0)).collect();
+        let mut members = 0;
+        self.each_member(|_, member| {
+            let mut holds = false;
+            for (key, count) in &mut held {
+                if member.attributes.get(key).is_some() {
+                    *count += 1;
+                    holds = true;
+                }
+            }
+            members += u64::from(holds);
+        })
+        .await?;
+        held.retain(|(_, count)| *count > 0);
+        if held.is_empty() { Ok(()) } else { Err(TableError::SchemaInUse { held, members }) }
+    }
+
+    /// Builds the indexes that the schema has and `before` had not. Reads the members only if one of them is on a key that
+    /// they may have values for.
+    pub async fn build_indexes(&mut self, before: Option<&AttributeSchema>) -> Result<(), TableError> {
+        let Some(schema) = self.layer.header.schema.clone() else { return Ok(()) };
+        let had = |key: &String| before.and_then(|before| before.indexes.get(key)).copied();
+        let mut building = AttributeSchema::clone(&schema);
+        building.indexes.retain(|key, index| had(key) != Some(*index));
+        let may_have_values =
+            |key: &String| before.is_some_and(|before| before.types.get(key) == schema.types.get(key));
+        if !building.indexes.keys().any(may_have_values) {
+            return Ok(());
+        }
+        let mut sets = Sets::default();
+        sets.follow(Some(&building));
+        self.each_member(|row, member| {
+            index_changes(row, None, Some(member), &building).iter().for_each(|change| sets.apply(change));
+        })
+        .await?;
+        self.layer.built.extend(sets.into_built());
+        Ok(())
+    }
+
+    async fn each_member(&mut self, mut each: impl FnMut(Row, &Member)) -> Result<(), TableError> {
+        let blocks: Vec<u64> = (0..self.layer.header.next_row.div_ceil(ROWS_PER_BLOCK)).collect();
+        for numbers in blocks.chunks(BLOCKS_TOGETHER) {
+            self.fetched.clear();
+            self.fetch_blocks(numbers).await?;
+            for row in numbers
+                .iter()
+                .flat_map(|number| (0..ROWS_PER_BLOCK).map(move |slot| Row(number * ROWS_PER_BLOCK + slot)))
+            {
+                match self.member(row) {
+                    Ok(Some((member, _))) => each(row, &member),
+                    // Every block was fetched.
+                    Ok(None) | Err(Stop::Need(_)) => {}
+                    Err(Stop::Failed(error)) => return Err(error),
+                }
+            }
+        }
+        self.fetched.clear();
+        Ok(())
+    }
+}
