@@ -220,7 +220,7 @@ impl From<Error> for Failure {
             private: error.private().map(str::to_owned),
         };
         failure.data.insert("reason".to_owned(), json!(reason.as_str()));
-        if let Some(resource) = resource(&error) {
+        if let Some(resource) = resource(reason) {
             failure.data.insert("resource".to_owned(), json!(resource));
         }
         for (key, number) in error::metadata(&error) {
@@ -250,11 +250,12 @@ impl From<HeaderFault> for Failure {
 }
 
 /// The kind of thing that is missing.
-fn resource(error: &Error) -> Option<&'static str> {
-    match error {
-        Error::MemberBaseNotFound => Some("member_base"),
-        Error::MemberNotFound => Some("member"),
-        Error::TokenNotFound => Some("api_token"),
+fn resource(reason: Reason) -> Option<&'static str> {
+    match reason {
+        Reason::MemberBaseNotFound => Some("member_base"),
+        Reason::MemberNotFound => Some("member"),
+        Reason::RecordNotFound => Some("record"),
+        Reason::TokenNotFound => Some("api_token"),
         _ => None,
     }
 }

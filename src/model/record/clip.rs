@@ -2,7 +2,7 @@
 
 use super::{ForeignText, random_id};
 use crate::model::error::Reason;
-use crate::model::limits::CREATIVE_CONTENT_MAX_BYTES;
+use crate::model::limits::{CREATIVE_CONTENT_MAX_BYTES, UNSAFE_INTEGER};
 use crate::model::time::Timestamp;
 use crate::model::violation::{Fault, Rule};
 
@@ -65,7 +65,14 @@ impl JsonObject {
     pub fn parse(text: &str) -> Result<Self, Rule> {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
             .map_err(|_| Rule::must_be(Reason::FieldInvalid, "a JSON object, nested at most 127 levels"))?;
-        let written = serde_json::Value::Object(object).to_string();
+        let object = serde_json::Value::Object(object);
+        if !has_safe_numbers(&object) {
+            return Err(Rule::must_be(
+                Reason::FieldInvalid,
+                "without numbers of a magnitude of 2^53 or more; send them as strings",
+            ));
+        }
+        let written = object.to_string();
         if written.len() > CREATIVE_CONTENT_MAX_BYTES {
             let fault = Fault::TooManyBytes { limit: CREATIVE_CONTENT_MAX_BYTES, actual: written.len() };
             return Err(Rule::new(Reason::FieldInvalid, fault));
@@ -81,6 +88,17 @@ impl JsonObject {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Whether every number in it is one that all doors can carry.
+fn has_safe_numbers(value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::Number(number) => number.as_f64().is_some_and(|number| number.abs() < UNSAFE_INTEGER),
+        Value::Array(items) => items.iter().all(has_safe_numbers),
+        Value::Object(fields) => fields.values().all(has_safe_numbers),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
     }
 }
 
@@ -102,7 +120,18 @@ mod tests {
         );
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(200), "]".repeat(200));
         let large = format!("{{\"a\":\"{}\"}}", "x".repeat(CREATIVE_CONTENT_MAX_BYTES));
-        for text in ["", "[]", "1", "null", "{", "{\"a\":1e400}", "{} {}", &deep, &large] {
+        for text in [
+            "",
+            "[]",
+            "1",
+            "null",
+            "{",
+            "{\"a\":1e400}",
+            "{\"a\":[-9007199254740992]}",
+            "{} {}",
+            &deep,
+            &large,
+        ] {
             assert_eq!(JsonObject::parse(text).unwrap_err().reason(), Reason::FieldInvalid);
         }
     }

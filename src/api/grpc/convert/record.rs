@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn content_comes_back_as_it_was() {
         let value =
-            json!({"a": [1, 2.5, -3, "x", true, null], "b": {"c": 9_007_199_254_740_991_i64}, "d": 1e300});
+            json!({"a": [1, 2.5, -3, "x", true, null], "b": {"c": 9_007_199_254_740_991_i64}, "d": 1e-300});
         let object = JsonObject::parse(&value.to_string()).unwrap();
         assert_eq!(to_json(content(&object)), value);
     }

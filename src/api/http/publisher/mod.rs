@@ -9,6 +9,7 @@ mod filter;
 mod list;
 mod member;
 mod member_base;
+mod record;
 mod row;
 mod upsert;
 
@@ -41,6 +42,14 @@ pub fn routes(door: Door) -> Router {
     calls.add::<attribute::Set>();
     calls.add::<attribute::Delete>();
     calls.add::<attribute::List>();
+    calls.add::<record::transaction::Ingest>();
+    calls.add::<record::transaction::List>();
+    calls.add::<record::clip::Save>();
+    calls.add::<record::clip::ListWithCreative>();
+    calls.add::<record::clip::Delete>();
+    calls.add::<record::stamps::Create>();
+    calls.add::<record::stamps::List>();
+    calls.add::<record::stamps::AddStamps>();
     calls.add::<api_token::Create>();
     calls.add::<api_token::List>();
     calls.add::<api_token::Revoke>();

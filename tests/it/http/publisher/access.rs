@@ -9,22 +9,69 @@ use serde_json::{Value, json};
 use crate::harness::Server;
 use crate::http::Http;
 
-/// Every call about a memberbase, with the level that it needs.
-fn every_call(base: &str) -> Vec<(&'static str, &'static str, Value)> {
-    vec![
-        ("member-base/get", "read", json!({"id": base})),
-        ("member-base/update", "admin", json!({"id": base, "name": "X"})),
-        ("member-base/delete", "admin", json!({"id": base})),
-        ("member-base/undelete", "admin", json!({"id": base})),
-        ("member/bulk-upsert", "write", json!({"member_base_id": base, "members": [{"ref": "a"}]})),
-        ("member/get", "read", json!({"member_base_id": base, "ref": "a"})),
-        ("member/list", "read", json!({"member_base_id": base})),
-        ("attribute.schema/set", "write", json!({"member_base_id": base, "schema": {}})),
-        ("attribute.schema/get", "read", json!({"member_base_id": base})),
-        ("member.attributes/set", "write", json!({"member_base_id": base, "attributes": []})),
-        ("member.attributes/delete", "write", json!({"member_base_id": base, "delete_all": true})),
-        ("member/bulk-delete", "write", json!({"member_base_id": base, "refs": ["a"]})),
-    ]
+/// A memberbase and one of its members.
+struct Place {
+    base: String,
+    member: String,
+}
+
+impl Place {
+    async fn new(admin: &Http) -> Self {
+        let base = admin.base().await;
+        let rows = json!({"member_base_id": base, "members": [{"ref": "a"}]});
+        let member = admin.ok("member/bulk-upsert", rows).await[0].as_str().unwrap().to_owned();
+        Self { base, member }
+    }
+
+    /// Ids that have the right form, and that no store ever gave out.
+    fn nowhere() -> Self {
+        Self { base: format!("mb_{}", "0".repeat(26)), member: format!("m_{}", "0".repeat(26)) }
+    }
+
+    /// Every call that names a memberbase, with the level that it needs.
+    fn base_calls(&self) -> Vec<(&'static str, &'static str, Value)> {
+        let base = &self.base;
+        vec![
+            ("member-base/get", "read", json!({"id": base})),
+            ("member-base/update", "admin", json!({"id": base, "name": "X"})),
+            ("member-base/delete", "admin", json!({"id": base})),
+            ("member-base/undelete", "admin", json!({"id": base})),
+            ("member/bulk-upsert", "write", json!({"member_base_id": base, "members": [{"ref": "b"}]})),
+            ("member/get", "read", json!({"member_base_id": base, "ref": "a"})),
+            ("member/list", "read", json!({"member_base_id": base})),
+            ("attribute.schema/set", "write", json!({"member_base_id": base, "schema": {}})),
+            ("attribute.schema/get", "read", json!({"member_base_id": base})),
+            ("member.attributes/set", "write", json!({"member_base_id": base, "attributes": []})),
+            ("member.attributes/delete", "write", json!({"member_base_id": base, "delete_all": true})),
+            ("member/bulk-delete", "write", json!({"member_base_id": base, "refs": ["b"]})),
+        ]
+    }
+
+    /// Every call that names a member and no memberbase, with the level that it needs.
+    fn member_calls(&self) -> Vec<(&'static str, &'static str, Value)> {
+        let id = &self.member;
+        let stamps = json!({"member_id": id, "external_id": "sc_1", "loyalty_program_id": "lp_1"});
+        vec![
+            ("member/get", "read", json!({"id": id})),
+            ("member.attributes/list", "read", json!({"member_id": id})),
+            ("wallet.clip/save", "write", json!({"member_id": id, "creative_id": "dc_1"})),
+            ("wallet.clip/list-with-creative", "read", json!({"member_id": id})),
+            ("wallet.clip/delete", "write", json!({"member_id": id, "creative_id": "dc_1"})),
+            ("stamp-collection/create", "write", stamps),
+            ("stamp-collection/list", "read", json!({"member_id": id})),
+            (
+                "stamp-collection/add-stamps",
+                "write",
+                json!({"member_id": id, "external_id": "sc_1", "stamps": 1}),
+            ),
+            ("transaction/ingest", "write", json!({"events": [super::record::event(id, "t1")]})),
+            ("transaction/list", "read", json!({"member_id": id})),
+        ]
+    }
+
+    fn every_call(&self) -> Vec<(&'static str, &'static str, Value)> {
+        [self.member_calls(), self.base_calls()].concat()
+    }
 }
 
 /// Every call about the store as a whole.
@@ -37,8 +84,6 @@ fn every_store_call() -> Vec<(&'static str, Value)> {
     ]
 }
 
-const NO_BASE: &str = "mb_00000000000000000000000000";
-
 async fn token(admin: &Http, server: &Server, request: Value) -> (Http, Value) {
     let made = admin.ok("api-token/create", request).await;
     (Http::with_token(server, made["token"].as_str().unwrap()), made["id"].clone())
@@ -48,13 +93,13 @@ async fn token(admin: &Http, server: &Server, request: Value) -> (Http, Value) {
 async fn each_level_opens_its_calls_and_no_others_whatever_their_bodies() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
-    let base = admin.base().await;
+    let place = Place::new(&admin).await;
     for (access, allowed) in
         [("read", &["read"][..]), ("write", &["read", "write"]), ("admin", &["read", "write", "admin"])]
     {
         let (http, _) = token(&admin, &server, json!({"access": access})).await;
-        for base in [base.as_str(), NO_BASE] {
-            for (call, needs, body) in every_call(base) {
+        for place in [&place, &Place::nowhere()] {
+            for (call, needs, body) in place.every_call() {
                 let reply = http.call(call, body).await;
                 if allowed.contains(&needs) {
                     assert!(!matches!(reply.status, 401 | 403), "{access} {call}: {reply:?}");
@@ -80,28 +125,30 @@ async fn each_level_opens_its_calls_and_no_others_whatever_their_bodies() {
 async fn a_bound_token_is_good_for_its_base_alone() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
-    let (own, other) = (admin.base().await, admin.base().await);
-    let (bound, _) = token(&admin, &server, json!({"access": "admin", "member_base_id": own})).await;
-    for (call, _, body) in every_call(&own) {
+    let (own, other) = (Place::new(&admin).await, Place::new(&admin).await);
+    let (bound, _) = token(&admin, &server, json!({"access": "admin", "member_base_id": own.base})).await;
+    for (call, _, body) in own.every_call() {
         let reply = bound.call(call, body).await;
         assert!(!matches!(reply.status, 401 | 403), "{call}: {reply:?}");
     }
-    for base in [other.as_str(), NO_BASE] {
-        for (call, _, body) in every_call(base) {
-            bound.call(call, body).await.refused(403, "authorization_error");
-        }
+    for (call, _, body) in [other.every_call(), Place::nowhere().base_calls()].concat() {
+        bound.call(call, body).await.refused(403, "authorization_error");
+    }
+    // An id that is nobody's does not say which memberbase it would be of.
+    for (call, _, body) in Place::nowhere().member_calls() {
+        bound.call(call, body).await.refused(404, "not_found");
     }
     for (call, body) in every_store_call() {
         bound.call(call, body).await.refused(403, "authorization_error");
     }
-    assert_eq!(bound.ok("member-base/list", json!({})).await["data"][0]["id"], json!(own));
+    assert_eq!(bound.ok("member-base/list", json!({})).await["data"][0]["id"], json!(own.base));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_good_token_every_call_is_unauthenticated() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
-    let base = admin.base().await;
+    let place = Place::new(&admin).await;
     let (revoked, id) = token(&admin, &server, json!({"access": "admin"})).await;
     admin.ok("api-token/revoke", json!({"id": id})).await;
     let callers = [
@@ -112,7 +159,7 @@ async fn without_a_good_token_every_call_is_unauthenticated() {
         Http::with_token(&server, &format!("{secret}x")),
     ];
     for http in &callers {
-        for (call, _, body) in every_call(&base) {
+        for (call, _, body) in place.every_call() {
             let reply = http.call(call, body).await;
             reply.refused(401, "authentication_error");
             assert!(reply.head.to_ascii_lowercase().contains("www-authenticate: bearer"), "{}", reply.head);

@@ -7,6 +7,7 @@ mod idempotency;
 mod index;
 mod member;
 mod member_base;
+mod record;
 mod same;
 mod token;
 mod upsert;

@@ -1,0 +1,59 @@
+//! What hangs on members: `transaction/…`, `wallet.clip/…` and `stamp-collection/…`
+//!
+//! A record of another kind than its call is about cannot come from the directory; if it does, that is a fault of the
+//! service and answered as one.
+
+pub mod clip;
+mod content;
+pub mod stamps;
+pub mod transaction;
+
+use serde::Deserialize;
+
+use super::list::{Listed, Pagination, Sort, page};
+use crate::api::http::body::Received;
+use crate::api::http::call::Failure;
+use crate::api::http::json::Object;
+use crate::directory::{Directory, Error, RecordList, Saved};
+use crate::model::{MemberRecord, RecordKind, Timestamp, Violations};
+
+/// The request of every call that lists records.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListRequest {
+    member_id: String,
+    pagination: Option<Object<Pagination>>,
+    sorts: Option<Vec<Object<Sort>>>,
+}
+
+/// How a record is shown: the id of its member, and the record.
+type Render<T> = fn(String, MemberRecord) -> Result<T, Error>;
+
+/// One page of the records of a kind.
+async fn list<T>(
+    directory: Directory,
+    body: Received,
+    kind: RecordKind,
+    render: Render<T>,
+) -> Result<Listed<T>, Failure> {
+    let ListRequest { member_id, pagination, sorts } = body.parse()?;
+    let list = RecordList { member_id, kind, page: page(pagination, sorts), min_revision: None };
+    let found = directory.list_records(list).await?;
+    let member_id = directory.sealer().member_id(found.base, found.row);
+    let records = found.records.into_iter().map(|record| render(member_id.clone(), record));
+    Ok(Listed::new(records.collect::<Result<_, _>>()?, found.cursor, None))
+}
+
+/// A record that was saved, as it is now.
+fn shown<T>(directory: &Directory, saved: Saved, render: Render<T>) -> Result<T, Failure> {
+    Ok(render(directory.sealer().member_id(saved.base, saved.row), saved.record)?)
+}
+
+fn wrong_kind() -> Error {
+    Error::Internal { private: "a record has another kind than its call".to_owned() }
+}
+
+/// The time of a field, if it is given; its fault is noted.
+fn time(faults: &mut Violations, field: &str, sent: Option<String>) -> Option<Timestamp> {
+    sent.and_then(|text| faults.check(field, Timestamp::parse(&text)))
+}

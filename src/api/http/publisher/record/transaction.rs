@@ -1,0 +1,135 @@
+//! `transaction/ingest` and `transaction/list`
+
+use serde::{Deserialize, Serialize};
+
+use super::{Listed, list, time, wrong_kind};
+use crate::api::http::body::Received;
+use crate::api::http::call::{Call, Failure};
+use crate::api::http::json::Object;
+use crate::directory::{Directory, Error, TransactionInput};
+use crate::model::record::Currency;
+use crate::model::token::AccessLevel;
+use crate::model::{ForeignText, MemberRecord, RecordKind, Violations};
+
+/// A purchase. What was never told of it is `null`.
+#[derive(Debug, Serialize)]
+pub struct Transaction {
+    member_id: String,
+    external_id: String,
+    auth_code: String,
+    network: &'static str,
+    bin: String,
+    merchant_id: String,
+    statement_descriptor: Option<String>,
+    amount: Option<i64>,
+    currency: Option<String>,
+    authed_at: String,
+    cleared_at: Option<String>,
+    reverted_at: Option<String>,
+    created_at: String,
+    updated_at: String,
+}
+
+fn render(member_id: String, record: MemberRecord) -> Result<Transaction, Error> {
+    let MemberRecord::Transaction(transaction) = record else { return Err(wrong_kind()) };
+    Ok(Transaction {
+        member_id,
+        external_id: transaction.external_id.into_string(),
+        auth_code: transaction.auth_code.into_string(),
+        network: transaction.network.as_str(),
+        bin: transaction.bin.into_string(),
+        merchant_id: transaction.merchant_id.into_string(),
+        statement_descriptor: transaction.statement_descriptor.map(ForeignText::into_string),
+        amount: transaction.amount,
+        currency: transaction.currency.map(Currency::into_string),
+        authed_at: transaction.authed_at.to_string(),
+        cleared_at: transaction.cleared_at.map(|at| at.to_string()),
+        reverted_at: transaction.reverted_at.map(|at| at.to_string()),
+        created_at: transaction.created_at.to_string(),
+        updated_at: transaction.updated_at.to_string(),
+    })
+}
+
+/// `transaction/ingest`
+pub struct Ingest;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IngestRequest {
+    events: Vec<Object<Event>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Event {
+    member_id: String,
+    external_id: String,
+    auth_code: String,
+    network: String,
+    bin: String,
+    merchant_id: String,
+    statement_descriptor: Option<String>,
+    amount: Option<i64>,
+    currency: Option<String>,
+    authed_at: String,
+    cleared_at: Option<String>,
+    reverted_at: Option<String>,
+}
+
+/// How many events were new, changed what was there, or said nothing new.
+#[derive(Debug, Serialize)]
+pub struct Ingested {
+    status: &'static str,
+    created: u64,
+    updated: u64,
+    unchanged: u64,
+}
+
+impl Call for Ingest {
+    const PATH: &'static str = "transaction/ingest";
+    const NEEDS: AccessLevel = AccessLevel::Write;
+    type Reply = Ingested;
+
+    async fn run(directory: Directory, body: Received) -> Result<Ingested, Failure> {
+        let IngestRequest { events } = body.parse()?;
+        let mut faults = Violations::default();
+        let events =
+            events.into_iter().enumerate().map(|(index, Object(event))| input(&mut faults, index, event));
+        let events = events.collect();
+        faults.finish(())?;
+        let done = directory.ingest(events, None).await?;
+        let (created, updated, unchanged) = (done.created, done.updated, done.unchanged);
+        Ok(Ingested { status: "ok", created, updated, unchanged })
+    }
+}
+
+fn input(faults: &mut Violations, index: usize, event: Event) -> TransactionInput {
+    let mut at = |field: &str, sent| time(faults, &format!("events[{index}].{field}"), sent);
+    TransactionInput {
+        authed_at: at("authed_at", Some(event.authed_at)),
+        cleared_at: at("cleared_at", event.cleared_at),
+        reverted_at: at("reverted_at", event.reverted_at),
+        member_id: event.member_id,
+        external_id: event.external_id,
+        auth_code: event.auth_code,
+        network: event.network,
+        bin: event.bin,
+        merchant_id: event.merchant_id,
+        statement_descriptor: event.statement_descriptor,
+        amount: event.amount,
+        currency: event.currency,
+    }
+}
+
+/// `transaction/list`
+pub struct List;
+
+impl Call for List {
+    const PATH: &'static str = "transaction/list";
+    const NEEDS: AccessLevel = AccessLevel::Read;
+    type Reply = Listed<Transaction>;
+
+    async fn run(directory: Directory, body: Received) -> Result<Listed<Transaction>, Failure> {
+        list(directory, body, RecordKind::Transaction, render).await
+    }
+}

@@ -1,0 +1,181 @@
+//! What hangs on members: `transaction/…`, `wallet.clip/…` and `stamp-collection/…`
+
+mod clip;
+mod stamps;
+mod transaction;
+
+use serde_json::{Value, json};
+
+use crate::harness::Server;
+use crate::http::Http;
+
+/// An id that has the right form, and that no store ever gave out.
+const NO_MEMBER: &str = "m_00000000000000000000000000";
+
+/// A memberbase with members `a` and `b`, and their ids.
+async fn world(http: &Http) -> (String, Vec<String>) {
+    let base = http.base().await;
+    let rows = json!([{"ref": "a"}, {"ref": "b"}]);
+    let ids = http.ok("member/bulk-upsert", json!({"member_base_id": base, "members": rows})).await;
+    (base, serde_json::from_value(ids).unwrap())
+}
+
+/// `value` with these fields on top.
+fn with(mut value: Value, more: Value) -> Value {
+    for (name, more) in more.as_object().unwrap() {
+        value[name] = more.clone();
+    }
+    value
+}
+
+/// A transaction with nothing but what it must have.
+pub fn event(member_id: &str, external_id: &str) -> Value {
+    json!({
+        "member_id": member_id, "external_id": external_id, "auth_code": "A1B2", "network": "visa",
+        "bin": "411111", "merchant_id": "mer_1", "authed_at": "2026-02-03T04:05:06Z",
+    })
+}
+
+/// One field of all records that a call lists, over as many pages as it takes.
+async fn listed(http: &Http, call: &str, mut request: Value, field: &str) -> Vec<String> {
+    let mut seen = Vec::new();
+    loop {
+        let page = http.ok(call, request.clone()).await;
+        let data = page["data"].as_array().unwrap();
+        assert_eq!(page["page"]["page_size"], data.len());
+        assert_eq!(page["page"]["more"], !page["page"]["cursor"].is_null());
+        seen.extend(data.iter().map(|record| record[field].as_str().unwrap().to_owned()));
+        if page["page"]["more"] == false {
+            return seen;
+        }
+        request["pagination"]["cursor"] = page["page"]["cursor"].clone();
+    }
+}
+
+/// Every call about records, with a body that works for the member.
+fn every_call(member_id: &str) -> Vec<(&'static str, Value)> {
+    let member = |more: Value| with(json!({"member_id": member_id}), more);
+    vec![
+        ("wallet.clip/save", member(json!({"creative_id": "dc_1"}))),
+        ("wallet.clip/list-with-creative", member(json!({}))),
+        ("wallet.clip/delete", member(json!({"creative_id": "dc_1"}))),
+        ("stamp-collection/create", member(json!({"loyalty_program_id": "lp_1", "external_id": "sc_1"}))),
+        ("stamp-collection/list", member(json!({}))),
+        ("stamp-collection/add-stamps", member(json!({"external_id": "sc_1", "stamps": 1}))),
+        ("transaction/ingest", json!({"events": [event(member_id, "t1")]})),
+        ("transaction/list", member(json!({}))),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_is_not_there_any_more_has_no_records_through_any_call() {
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    let (base, ids) = world(&http).await;
+    for (call, body) in every_call(&ids[0]) {
+        http.ok(call, body).await;
+    }
+    for id in ["m_1", "mb_00000000000000000000000000", ""] {
+        for (call, body) in every_call(id) {
+            let reply = http.call(call, body).await;
+            let path = reply.refused(400, "bad_request")["path"].as_str().unwrap();
+            assert!(path.ends_with("member_id"), "{call}: {path}");
+        }
+    }
+    http.ok("member/bulk-delete", json!({"member_base_id": base, "refs": ["a"]})).await;
+    let (elsewhere, gone) = world(&http).await;
+    http.ok("member-base/delete", json!({"id": elsewhere})).await;
+    for id in [NO_MEMBER, &ids[0], &gone[0]] {
+        for (call, body) in every_call(id) {
+            let reply = http.call(call, body).await;
+            assert_eq!(reply.refused(404, "not_found")["resource"], "member", "{call}");
+        }
+    }
+    // A new member of the same ref starts with nothing.
+    let again = json!({"member_base_id": base, "members": [{"ref": "a"}]});
+    let id = http.ok("member/bulk-upsert", again).await[0].clone();
+    for call in ["wallet.clip/list-with-creative", "stamp-collection/list", "transaction/list"] {
+        assert_eq!(http.ok(call, json!({"member_id": id})).await["data"], json!([]), "{call}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_are_missing_unknown_or_of_another_type_are_named() {
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    let (_, ids) = world(&http).await;
+    for (call, body) in every_call(&ids[0]) {
+        let (body, under) = match body.get("events") {
+            Some(events) => (events[0].clone(), "events[0]."),
+            None => (body, ""),
+        };
+        let send = async |body: Value| match under {
+            "" => http.call(call, body).await,
+            _ => http.call(call, json!({"events": [body]})).await,
+        };
+        for field in body.as_object().unwrap().keys() {
+            let reply = send(with(body.clone(), json!({field: {}}))).await;
+            assert_eq!(reply.refused(400, "bad_request")["path"], format!("{under}{field}"), "{call}");
+            let mut without = body.clone();
+            without.as_object_mut().unwrap().remove(field);
+            let reply = send(without).await;
+            let path = reply.refused(400, "bad_request")["path"].as_str().unwrap();
+            assert!(
+                [format!("{under}{field}").as_str(), "id"].contains(&path),
+                "{call} without {field}: {path}"
+            );
+        }
+        let reply = send(with(body, json!({"colour": 1}))).await;
+        assert_eq!(reply.refused(400, "bad_request")["path"], format!("{under}colour"), "{call}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_paged_in_both_orders_and_their_cursors_belong_to_them() {
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    let (_, ids) = world(&http).await;
+    let names: Vec<String> = (0..25).map(|i| format!("r{i:02}")).collect();
+    let events: Vec<Value> = names.iter().map(|name| event(&ids[0], name)).collect();
+    http.ok("transaction/ingest", json!({"events": events})).await;
+    for name in &names {
+        http.ok("wallet.clip/save", json!({"member_id": ids[0], "creative_id": name})).await;
+        let enrolment = json!({"member_id": ids[0], "loyalty_program_id": "lp_1", "external_id": name});
+        http.ok("stamp-collection/create", enrolment).await;
+    }
+    let reversed: Vec<String> = names.iter().rev().cloned().collect();
+    // The call, the field that names a record, and whether it shows the newest first unless told otherwise.
+    let calls = [
+        ("transaction/list", "external_id", true),
+        ("wallet.clip/list-with-creative", "creative_id", false),
+        ("stamp-collection/list", "external_id", false),
+    ];
+    for (call, field, newest_first) in calls {
+        let request = json!({"member_id": ids[0], "pagination": {"limit": 7}});
+        let usual = if newest_first { &reversed } else { &names };
+        assert_eq!(listed(&http, call, request.clone(), field).await, *usual, "{call}");
+        for (direction, expected) in [("asc", &names), ("desc", &reversed)] {
+            let sorts = json!({"sorts": [{"key": "created_at", "direction": direction}]});
+            assert_eq!(listed(&http, call, with(request.clone(), sorts), field).await, *expected, "{call}");
+        }
+        let skipping = json!({"member_id": ids[0], "pagination": {"limit": 7, "skip": 20}});
+        assert_eq!(listed(&http, call, skipping, field).await, usual[20..], "{call}");
+        let cursor = http.ok(call, request).await["page"]["cursor"].clone();
+        let paged = |id: &str, pagination: Value| json!({"member_id": id, "pagination": pagination});
+        let cases = [
+            (paged(&ids[1], json!({"cursor": cursor})), "pagination.cursor"),
+            (paged(&ids[0], json!({"cursor": "x"})), "pagination.cursor"),
+            (paged(&ids[0], json!({"limit": 0})), "pagination.limit"),
+            (paged(&ids[0], json!({"skip": 10_001})), "pagination.skip"),
+            (with(paged(&ids[0], json!({})), json!({"sorts": [{"key": "amount"}]})), "sorts[0].key"),
+        ];
+        for (request, path) in cases {
+            let reply = http.call(call, request).await;
+            assert_eq!(reply.refused(400, "bad_request")["path"], path, "{call}");
+        }
+        for (other, ..) in calls.iter().filter(|(other, ..)| *other != call) {
+            let reply = http.call(other, paged(&ids[0], json!({"cursor": cursor}))).await;
+            assert_eq!(reply.refused(400, "bad_request")["path"], "pagination.cursor", "{call} {other}");
+        }
+    }
+}
