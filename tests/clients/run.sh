@@ -29,4 +29,9 @@ PYTHONPATH=$work/python:$here python3 "$here/generated.py" "$server_address"
 PYTHONPATH=$here python3 "$here/reflection.py" "$server_address"
 node "$here/node.js" "$server_address" "$protos"
 stop_server
+
+token=$("$program" token create --access admin --data "$work/closed" | tail -n 1)
+start_server "$program" "$work/closed"
+bash "$here/openapi.sh" "$server_address" "$token"
+stop_server
 echo "clients: all ok"

@@ -1,5 +1,6 @@
 //! What surrounds every call: who calls, the body, the answer or the error.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -8,26 +9,33 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::de::DeserializeOwned;
 
 use super::body::{Received, drain};
 use super::named::{HeaderFault, IDEMPOTENCY_KEY, mark_repeat, named, request_id};
-use super::{Door, json as parse};
+use super::{Door, json as parse, publisher};
 use crate::api::bearer::bearer;
 use crate::api::error;
 use crate::directory::{Directory, Error};
 use crate::model::token::AccessLevel;
-use crate::model::{Reason, Refusal};
+use crate::model::{Reason, Refusal, Violation};
 
 /// A call of a JSON door.
 pub trait Call: 'static {
     /// Its path under the door's.
     const PATH: &'static str;
+    /// What it does, in a sentence for readers of the document.
+    const SUMMARY: &'static str;
     /// The access that it needs.
     const NEEDS: AccessLevel;
+    /// The statuses of its refusals, besides those that every call has.
+    const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND];
+    /// What its body is.
+    type Request: JsonSchema;
     /// What it answers.
-    type Reply: Serialize + Send;
+    type Reply: Serialize + JsonSchema + Send;
 
     /// Does it.
     fn run(directory: Directory, body: Received)
@@ -35,8 +43,11 @@ pub trait Call: 'static {
 }
 
 impl Received {
-    /// The request that the body is.
-    pub fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<T, Failure> {
+    /// The request that the body is, of the type that the call is documented with.
+    pub fn parse<C: Call>(&self) -> Result<C::Request, Failure>
+    where
+        C::Request: DeserializeOwned,
+    {
         Ok(parse::parse(&self.bytes)?)
     }
 }
@@ -87,9 +98,92 @@ pub async fn no_such_method(State(door): State<Door>, request: Request) -> Respo
     let known = bearer(request.headers()).and_then(|secret| door.gate.identify(secret));
     let failure = match known {
         Err(error) => error.into(),
-        Ok(_) => Failure::plain(StatusCode::METHOD_NOT_ALLOWED, "every call is a POST".to_owned()),
+        Ok(_) => Failure::plain(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this path has no such method; every call is a POST".to_owned(),
+        ),
     };
     failure.into_response_for("")
+}
+
+/// What a call that failed is answered with.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub struct Envelope {
+    error: Fault,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Fault {
+    /// What kind of error it is.
+    #[schemars(extend("enum" = publisher::words()))]
+    code: &'static str,
+    /// For people.
+    message: String,
+    /// For programs.
+    data: Data,
+    /// Stands in the line of the server's log about this error.
+    #[schemars(regex(pattern = r"^[0-9a-f]{16}$"))]
+    trace_id: String,
+}
+
+/// What there is to tell of an error; which fields are there depends on the error.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+#[schemars(rename = "ErrorData")]
+struct Data {
+    /// The word that gRPC has for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Reason>")]
+    reason: Option<&'static str>,
+    /// What does not exist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<&'static str>,
+    /// The first field at fault, dotted and with indexes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    /// Every field at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violations: Option<Vec<Place>>,
+    /// The first rows that are bad.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<Vec<BadRow>>,
+    /// How many rows are bad.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<usize>,
+    /// Numbers that the message has as well, such as `limit` or `members`.
+    #[serde(flatten)]
+    numbers: BTreeMap<String, u64>,
+}
+
+/// A field at fault.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Place {
+    path: String,
+    message: String,
+}
+
+impl Place {
+    fn of(fault: &Violation) -> Self {
+        Self { path: fault.field.clone(), message: fault.description.clone() }
+    }
+}
+
+/// A row that cannot be applied.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BadRow {
+    /// Its place in the request, from 0.
+    pub index: usize,
+    /// Its ref, if it has one that is not too long.
+    pub r#ref: Option<String>,
+    /// The reason.
+    #[schemars(with = "Reason")]
+    pub code: &'static str,
+    /// The first field at fault.
+    pub path: String,
+    /// For people.
+    pub message: String,
 }
 
 /// Why a call failed, in the words of the JSON doors.
@@ -99,14 +193,14 @@ pub struct Failure {
     /// The reason, where it is one of ours.
     reason: Option<Reason>,
     message: String,
-    data: Map<String, Value>,
+    data: Box<Data>,
     retry_after: Option<Duration>,
     private: Option<String>,
 }
 
 impl Failure {
     fn plain(status: StatusCode, message: String) -> Self {
-        Self { status, reason: None, message, data: Map::new(), retry_after: None, private: None }
+        Self { status, reason: None, message, data: Box::default(), retry_after: None, private: None }
     }
 
     /// The body does not say that it is JSON.
@@ -119,7 +213,7 @@ impl Failure {
     pub(super) fn too_large(limit: usize) -> Self {
         let message = format!("the body has more than {limit} bytes");
         let mut failure = Self::plain(StatusCode::PAYLOAD_TOO_LARGE, message);
-        failure.data.insert("limit".to_owned(), json!(limit));
+        failure.data.numbers.insert("limit".to_owned(), u64::try_from(limit).unwrap_or(u64::MAX));
         failure
     }
 
@@ -133,16 +227,13 @@ impl Failure {
         Self::plain(StatusCode::BAD_REQUEST, "the body could not be read to its end".to_owned())
     }
 
-    /// Some rows of a call are bad.
-    pub fn rows(message: String) -> Self {
-        Self::plain(StatusCode::BAD_REQUEST, message)
-    }
-
-    /// Something more for programs.
-    #[must_use]
-    pub fn with(mut self, key: &str, value: Value) -> Self {
-        self.data.insert(key.to_owned(), value);
-        self
+    /// Some rows of a call are bad: the first of them, and how many there are.
+    pub fn rows(message: String, rows: Vec<BadRow>, failed: usize) -> Self {
+        let mut failure = Self::plain(StatusCode::BAD_REQUEST, message);
+        failure.data.path = Some(rows.first().map(|row| row.path.clone()).unwrap_or_default());
+        failure.data.rows = Some(rows);
+        failure.data.failed = Some(failed);
+        failure
     }
 
     /// The status of its answer.
@@ -164,10 +255,8 @@ impl Failure {
             Some(private) => tracing::error!(trace_id, status, code, reason, path, "{private}"),
             None => tracing::info!(trace_id, status, code, reason, path, "a call was refused"),
         }
-        let envelope = json!({ "error": {
-            "code": code, "message": self.message, "data": self.data, "trace_id": trace_id,
-        }});
-        let mut response = reply_with(self.status, &envelope);
+        let fault = Fault { code, message: self.message, data: *self.data, trace_id };
+        let mut response = reply_with(self.status, &Envelope { error: fault });
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -215,23 +304,18 @@ impl From<Error> for Failure {
             status: error::http(reason),
             reason: Some(reason),
             message: error.to_string(),
-            data: Map::new(),
+            data: Box::default(),
             retry_after: error.retry_after(),
             private: error.private().map(str::to_owned),
         };
-        failure.data.insert("reason".to_owned(), json!(reason.as_str()));
-        if let Some(resource) = resource(reason) {
-            failure.data.insert("resource".to_owned(), json!(resource));
-        }
-        for (key, number) in error::metadata(&error) {
-            failure.data.insert(key, json!(number));
-        }
+        let data = &mut failure.data;
+        data.reason = Some(reason.as_str());
+        data.resource = resource(reason);
+        let number = |(key, text): (String, String)| Some((key, text.parse().ok()?));
+        data.numbers = error::metadata(&error).into_iter().filter_map(number).collect();
         if let Some(first) = error.violations().first() {
-            failure.data.insert("path".to_owned(), json!(first.field));
-            let all = error.violations().iter();
-            let all: Vec<_> =
-                all.map(|fault| json!({ "path": fault.field, "message": fault.description })).collect();
-            failure.data.insert("violations".to_owned(), all.into());
+            data.path = Some(first.field.clone());
+            data.violations = Some(error.violations().iter().map(Place::of).collect());
         }
         failure
     }

@@ -8,7 +8,9 @@ mod call;
 mod json;
 mod named;
 pub mod onsi;
+mod openapi;
 pub mod publisher;
+mod whole;
 
 use std::sync::Arc;
 

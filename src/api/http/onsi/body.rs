@@ -88,6 +88,8 @@ impl<'a> Body<'a> {
         read: impl FnOnce(Value) -> Option<Result<T, Rule>>,
     ) -> Change<T> {
         let path = format!("{}{name}", self.prefix);
+        #[cfg(test)]
+        ASKED.with_borrow_mut(|asked| asked.push((path.clone(), presence)));
         let mut taken: Vec<_> = self.fields.extract_if(.., |(other, _)| other == name).collect();
         let (sent, is_twice) = (taken.pop(), !taken.is_empty());
         let or_null = if presence == Presence::Nullable { " or null" } else { "" };
@@ -105,4 +107,17 @@ impl<'a> Body<'a> {
         }
         Change::Keep
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static ASKED: std::cell::RefCell<Vec<(String, Presence)>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// The fields that `read` asked for, with their paths.
+#[cfg(test)]
+pub fn asked(read: impl FnOnce()) -> Vec<(String, Presence)> {
+    ASKED.with_borrow_mut(Vec::clear);
+    read();
+    ASKED.with_borrow_mut(std::mem::take)
 }

@@ -7,33 +7,51 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::failure::{Failure, Issue};
 use crate::api::bearer::api_key;
 use crate::api::http::Door;
 use crate::api::http::body::{Received, drain};
 use crate::api::http::named::{IDEMPOTENCY_KEY, mark_repeat, named, request_id, single};
+use crate::api::http::openapi::Document;
 use crate::directory::{Directory, Error};
 use crate::model::BaseNumber;
 use crate::model::token::AccessLevel;
 
 /// The header that names the memberbase, for tokens that are good for all of them.
-const BASE: &str = "x-member-base-id";
+pub const BASE: &str = "x-member-base-id";
 
 /// A call of this door.
 pub trait Call: 'static {
-    /// Its name in the log.
+    /// Its name in the log and in the document: what it is about, and what it does.
     const NAME: &'static str;
+    /// Its method.
+    const METHOD: Method;
+    /// Its path.
+    const PATH: &'static str;
+    /// What it does, in a sentence for readers of the document.
+    const SUMMARY: &'static str;
     /// The access that it needs.
     const NEEDS: AccessLevel;
     /// Whether it has a body.
     const HAS_BODY: bool;
     /// The status of its success.
     const SUCCESS: StatusCode = StatusCode::OK;
+    /// The statuses of its refusals, besides those that every call has.
+    const REFUSALS: &'static [StatusCode] = &[];
+    /// What its body is, for the document.
+    type Body: JsonSchema;
     /// What it answers.
-    type Reply: Serialize + Send;
+    type Reply: Serialize + JsonSchema + Send;
+
+    /// Its parameters in the query, for the document.
+    fn parameters(_document: &mut Document) -> Vec<Value> {
+        Vec::new()
+    }
 
     /// Does it.
     fn run(asked: Asked) -> impl Future<Output = Result<Self::Reply, Failure>> + Send;

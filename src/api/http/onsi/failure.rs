@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::response::Response;
 use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::respond;
@@ -15,10 +16,11 @@ use crate::model::limits::VIOLATIONS_MAX;
 use crate::model::{Reason, Refusal, Rule, Violation};
 
 /// The header that has the number under which the log knows a failure.
-const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
+pub const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
 /// The code of an issue: clients branch on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(inline)]
 pub enum Code {
     /// A fault of the service, or a service that cannot answer now.
     InternalServerError,
@@ -57,7 +59,7 @@ pub enum Code {
 }
 
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Issue {
     /// What kind of thing.
@@ -197,8 +199,12 @@ impl Failure {
     }
 }
 
-#[derive(Serialize)]
-struct Envelope {
+/// What a call that failed is answered with.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub struct Envelope {
+    /// All that is wrong, as far as it was found.
+    #[schemars(length(min = 1))]
     issues: Vec<Issue>,
 }
 

@@ -1,33 +1,54 @@
 //! A member as this door shows it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::Asked;
+use crate::api::http::openapi::values;
 use crate::model::{self, AccountDetails, Row};
 
 /// A member. Those that were made at other doors may lack an address, a name or a tier, which are empty here.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     email: String,
+    #[schemars(with = "values::OnsiMemberId")]
     member_id: String,
     first_name: String,
     last_name: String,
+    #[schemars(with = "Option<model::Phone>")]
     phone: Option<String>,
     tier: String,
+    #[schemars(with = "Option<model::WorkerId>")]
     worker_id: Option<String>,
+    #[schemars(with = "model::Status")]
     status: &'static str,
     account_details: Option<Account>,
     enable_payroll: bool,
+    #[schemars(with = "Option<model::Gender>")]
     gender: Option<&'static str>,
+    #[schemars(with = "Option<model::Date>")]
     dob: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged, rename_all_fields = "camelCase")]
+#[schemars(inline)]
 enum Account {
-    Uk { account_holder: String, sort_code: String, account_number: String },
-    Eu { account_holder: String, iban: String },
+    Uk {
+        #[schemars(with = "values::AccountHolder")]
+        account_holder: String,
+        #[schemars(with = "values::SortCode")]
+        sort_code: String,
+        #[schemars(with = "values::AccountNumber")]
+        account_number: String,
+    },
+    Eu {
+        #[schemars(with = "values::AccountHolder")]
+        account_holder: String,
+        #[schemars(with = "values::Iban")]
+        iban: String,
+    },
 }
 
 /// The member at `row`.

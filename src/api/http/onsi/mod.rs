@@ -9,14 +9,16 @@ mod failure;
 mod fields;
 mod input;
 mod member;
+mod openapi;
 mod query;
 mod read;
+mod shape;
 mod write;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{MethodFilter, get, on};
 
-use self::call::{answer, no_such_call, no_such_method};
+use self::call::{Call, answer, no_such_call, no_such_method};
 use self::read::{Get, Search, Tiers};
 use self::write::{Activate, Create, Offboard, Replace, Update};
 use super::Door;
@@ -28,15 +30,39 @@ pub const PREFIX: &str = "/v1/";
 /// Largest body, in bytes: a member has 32 KiB at most.
 pub const BODY_BYTES: usize = 256 * 1024;
 
+/// What walks through the calls of this door.
+trait Visitor {
+    /// Meets one of them.
+    fn visit<C: Call>(&mut self);
+}
+
 /// The calls of this door.
+fn every_call(visitor: &mut impl Visitor) {
+    visitor.visit::<Search>();
+    visitor.visit::<Create>();
+    visitor.visit::<Get>();
+    visitor.visit::<Update>();
+    visitor.visit::<Replace>();
+    visitor.visit::<Offboard>();
+    visitor.visit::<Activate>();
+    visitor.visit::<Tiers>();
+}
+
+/// The calls of this door and its document.
 pub fn routes(door: Door) -> Router {
-    let member = get(answer::<Get>).patch(answer::<Update>).put(answer::<Replace>).delete(answer::<Offboard>);
-    Router::new()
-        .route("/v1/members", get(answer::<Search>).post(answer::<Create>))
-        .route("/v1/members/{id}", member)
-        .route("/v1/members/{id}/activate", post(answer::<Activate>))
-        .route("/v1/tiers", get(answer::<Tiers>))
-        .method_not_allowed_fallback(no_such_method)
-        .fallback(no_such_call)
-        .with_state(door)
+    let mut calls = Calls(Router::new());
+    every_call(&mut calls);
+    let router = calls.0.route(&format!("{PREFIX}{}", super::openapi::NAME), get(openapi::get));
+    router.method_not_allowed_fallback(no_such_method).fallback(no_such_call).with_state(door)
+}
+
+struct Calls(Router<Door>);
+
+impl Visitor for Calls {
+    fn visit<C: Call>(&mut self) {
+        let router = std::mem::take(&mut self.0);
+        // Every method of a call is one that axum knows.
+        let methods = MethodFilter::try_from(C::METHOD).map(|method| on(method, answer::<C>));
+        self.0 = router.route(C::PATH, methods.unwrap_or_default());
+    }
 }

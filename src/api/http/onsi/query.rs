@@ -2,9 +2,11 @@
 
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
 
 use super::failure::{Code, Failure, Issue, Issues};
-use crate::model::{RawFilter, RawValue, Refusal};
+use crate::api::http::openapi::{Document, values};
+use crate::model::{RawFilter, RawValue, Refusal, Status};
 
 /// Members of a page if the caller does not say.
 const TAKE_DEFAULT: usize = 50;
@@ -28,6 +30,22 @@ pub struct Query {
     pub skip: u64,
     /// Most members.
     pub take: usize,
+}
+
+/// The parameters, for the document.
+pub fn parameters(document: &mut Document) -> Vec<Value> {
+    let item = |document: &mut Document, key: &str| match key {
+        "id" => document.request::<values::OnsiMemberId>(),
+        "status" => document.request::<Status>(),
+        _ => json!({ "type": "string" }),
+    };
+    let lists = LISTS.map(|(name, key)| (name, json!({ "type": "array", "items": item(document, key) })));
+    let skip = json!({ "type": "integer", "minimum": 0, "default": 0 });
+    let take = json!({ "type": "integer", "minimum": 1, "maximum": TAKE_MAX, "default": TAKE_DEFAULT });
+    let all = lists.into_iter().chain([("skip", skip), ("take", take)]);
+    let parameter =
+        |(name, schema)| json!({ "name": name, "in": "query", "required": false, "schema": schema });
+    all.map(parameter).collect()
 }
 
 impl Query {

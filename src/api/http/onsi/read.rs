@@ -1,15 +1,19 @@
 //! `GET /v1/members`, `GET /v1/members/{id}` and `GET /v1/tiers`
 
-use http::StatusCode;
+use http::{Method, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::call::{Asked, Call};
 use super::failure::{Code, Failure, Issue, Issues};
 use super::member::{Member, render};
-use super::query::Query;
+use super::query::{Query, parameters};
+use super::shape::NoBody;
+use crate::api::http::openapi::Document;
 use crate::directory::{self, Error};
-use crate::model::IdError;
 use crate::model::token::AccessLevel;
+use crate::model::{self, IdError};
 
 /// Notes an id in the path that can be none.
 pub fn check_id(asked: &Asked, issues: &mut Issues) {
@@ -37,8 +41,12 @@ pub struct Get;
 
 impl Call for Get {
     const NAME: &'static str = "members get";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/members/{id}";
+    const SUMMARY: &'static str = "Shows a member.";
     const NEEDS: AccessLevel = AccessLevel::Read;
     const HAS_BODY: bool = false;
+    type Body = NoBody;
     type Reply = Member;
 
     async fn run(asked: Asked) -> Result<Member, Failure> {
@@ -57,7 +65,8 @@ impl Call for Get {
 pub struct Search;
 
 /// A page of a search.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MemberPage")]
 pub struct Page {
     members: Vec<Member>,
     total: u64,
@@ -67,9 +76,17 @@ pub struct Page {
 
 impl Call for Search {
     const NAME: &'static str = "members search";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/members";
+    const SUMMARY: &'static str = "Searches members; lists combine with AND, their values with OR.";
     const NEEDS: AccessLevel = AccessLevel::Read;
     const HAS_BODY: bool = false;
+    type Body = NoBody;
     type Reply = Page;
+
+    fn parameters(document: &mut Document) -> Vec<Value> {
+        parameters(document)
+    }
 
     async fn run(asked: Asked) -> Result<Page, Failure> {
         let query = Query::parse(&asked.query)?;
@@ -89,15 +106,21 @@ impl Call for Search {
 pub struct Tiers;
 
 /// A tier.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Tier {
+    #[schemars(with = "model::Tier")]
     name: String,
 }
 
 impl Call for Tiers {
     const NAME: &'static str = "tiers list";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/tiers";
+    const SUMMARY: &'static str = "Lists the tiers of the memberbase.";
     const NEEDS: AccessLevel = AccessLevel::Read;
     const HAS_BODY: bool = false;
+    const REFUSALS: &'static [StatusCode] = &[StatusCode::CONFLICT];
+    type Body = NoBody;
     type Reply = Vec<Tier>;
 
     async fn run(asked: Asked) -> Result<Vec<Tier>, Failure> {

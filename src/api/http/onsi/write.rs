@@ -1,6 +1,7 @@
 //! `POST /v1/members`, `PATCH`, `PUT` and `DELETE /v1/members/{id}`, and `POST /v1/members/{id}/activate`
 
-use http::StatusCode;
+use http::{Method, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::{Asked, Call};
@@ -8,6 +9,7 @@ use super::failure::{Code, Failure, Issue, Issues};
 use super::input::{Shape, row};
 use super::member::{Member, render};
 use super::read::{check_id, not_found, shown_id};
+use super::shape::{MemberChange, NewMember, NoBody};
 use crate::directory::{EditedMember, Error, Key};
 use crate::model::token::AccessLevel;
 use crate::model::{Edit, Email, MemberRow, Refusal, Status};
@@ -17,9 +19,13 @@ pub struct Create;
 
 impl Call for Create {
     const NAME: &'static str = "members create";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/members";
+    const SUMMARY: &'static str = "Invites a member, or brings an inactive one back.";
     const NEEDS: AccessLevel = AccessLevel::Write;
     const HAS_BODY: bool = true;
     const SUCCESS: StatusCode = StatusCode::CREATED;
+    type Body = NewMember;
     type Reply = Member;
 
     async fn run(asked: Asked) -> Result<Member, Failure> {
@@ -41,8 +47,12 @@ pub struct Update;
 
 impl Call for Update {
     const NAME: &'static str = "members update";
+    const METHOD: Method = Method::PATCH;
+    const PATH: &'static str = "/v1/members/{id}";
+    const SUMMARY: &'static str = "Changes fields of a member.";
     const NEEDS: AccessLevel = AccessLevel::Write;
     const HAS_BODY: bool = true;
+    type Body = MemberChange;
     type Reply = Member;
 
     async fn run(asked: Asked) -> Result<Member, Failure> {
@@ -56,8 +66,12 @@ pub struct Replace;
 
 impl Call for Replace {
     const NAME: &'static str = "members replace";
+    const METHOD: Method = Method::PUT;
+    const PATH: &'static str = "/v1/members/{id}";
+    const SUMMARY: &'static str = "Replaces a member; an inactive one comes back.";
     const NEEDS: AccessLevel = AccessLevel::Write;
     const HAS_BODY: bool = true;
+    type Body = NewMember;
     type Reply = Member;
 
     async fn run(asked: Asked) -> Result<Member, Failure> {
@@ -71,15 +85,20 @@ impl Call for Replace {
 pub struct Offboard;
 
 /// That it was done.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Done {
+    #[schemars(extend("enum" = ["OK"]))]
     message: &'static str,
 }
 
 impl Call for Offboard {
     const NAME: &'static str = "members offboard";
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/v1/members/{id}";
+    const SUMMARY: &'static str = "Offboards a member.";
     const NEEDS: AccessLevel = AccessLevel::Write;
     const HAS_BODY: bool = false;
+    type Body = NoBody;
     type Reply = Done;
 
     async fn run(asked: Asked) -> Result<Done, Failure> {
@@ -94,8 +113,12 @@ pub struct Activate;
 
 impl Call for Activate {
     const NAME: &'static str = "members activate";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/v1/members/{id}/activate";
+    const SUMMARY: &'static str = "Accepts the invitation of a member.";
     const NEEDS: AccessLevel = AccessLevel::Write;
     const HAS_BODY: bool = false;
+    type Body = NoBody;
     type Reply = Member;
 
     async fn run(asked: Asked) -> Result<Member, Failure> {

@@ -1,30 +1,45 @@
 //! `api-token/…`
 
+use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::list::{Listed, Pagination, Sort, page};
 use crate::api::http::body::Received;
 use crate::api::http::call::{Call, Failure};
 use crate::api::http::json::Object;
+use crate::api::http::openapi::values;
+use crate::api::http::whole::Whole;
 use crate::directory::{Directory, NewToken, TokenSeed};
+use crate::model::limits::SORTS_MAX;
 use crate::model::token::{AccessLevel, Token, TokenDescription};
-use crate::model::{Refusal, Sealer, Timestamp};
+use crate::model::{self, Refusal, Sealer, Timestamp};
 
 /// A token; its secret only in the reply that creates it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ApiToken {
+    #[schemars(with = "model::token::TokenId")]
     id: String,
+    #[schemars(with = "model::token::AccessLevel")]
     access: &'static str,
+    #[schemars(with = "Option<model::token::TokenDescription>")]
     description: Option<String>,
+    #[schemars(with = "Option<values::MemberBaseId>")]
     member_base_id: Option<String>,
     pii: bool,
+    #[schemars(with = "Option<values::Rate>")]
     requests_per_second: Option<u32>,
+    #[schemars(with = "Option<values::Rate>")]
     rows_per_second: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
+    #[schemars(with = "model::Timestamp")]
     created_at: String,
+    #[schemars(with = "Option<model::Timestamp>")]
     expires_at: Option<String>,
+    #[schemars(with = "Option<model::Timestamp>")]
     revoked_at: Option<String>,
+    #[schemars(with = "Option<model::Timestamp>")]
     last_used_at: Option<String>,
 }
 
@@ -49,21 +64,31 @@ fn render(token: Token, sealer: &Sealer) -> ApiToken {
 /// `api-token/create`
 pub struct Create;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct CreateRequest {
+#[schemars(inline)]
+pub struct CreateRequest {
+    #[schemars(with = "model::token::AccessLevel")]
     access: String,
+    #[schemars(with = "Option<model::token::TokenDescription>")]
     description: Option<String>,
+    #[schemars(with = "Option<model::Timestamp>")]
     expires_at: Option<String>,
+    #[schemars(with = "Option<values::MemberBaseId>")]
     member_base_id: Option<String>,
     pii: Option<bool>,
-    requests_per_second: Option<u32>,
-    rows_per_second: Option<u32>,
+    #[schemars(with = "Option<values::Rate>")]
+    requests_per_second: Option<Whole>,
+    #[schemars(with = "Option<values::Rate>")]
+    rows_per_second: Option<Whole>,
 }
 
 impl Call for Create {
     const PATH: &'static str = "api-token/create";
+    const SUMMARY: &'static str = "Makes a token; this answer alone has its secret.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
+    const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
+    type Request = CreateRequest;
     type Reply = ApiToken;
 
     async fn run(directory: Directory, body: Received) -> Result<ApiToken, Failure> {
@@ -75,7 +100,7 @@ impl Call for Create {
             pii,
             requests_per_second,
             rows_per_second,
-        } = body.parse()?;
+        } = body.parse::<Self>()?;
         let expires_at = expires_at.map(|text| Timestamp::parse(&text)).transpose();
         let expires_at = expires_at.map_err(|rule| Refusal::rule("expires_at", &rule))?;
         let new = NewToken {
@@ -84,8 +109,8 @@ impl Call for Create {
             expires_at,
             member_base_id,
             pii,
-            requests_per_second,
-            rows_per_second,
+            requests_per_second: rate(requests_per_second),
+            rows_per_second: rate(rows_per_second),
         };
         let created = directory.create_token(new, TokenSeed::draw()?).await?;
         let token = Some(created.secret.reveal().to_owned());
@@ -93,23 +118,33 @@ impl Call for Create {
     }
 }
 
+/// A limit that is no limit of any token is refused further on.
+fn rate(sent: Option<Whole>) -> Option<u32> {
+    sent.map(|sent| u32::try_from(sent.0).unwrap_or(if sent.0 < 0 { 0 } else { u32::MAX }))
+}
+
 /// `api-token/list`
 pub struct List;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ListRequest {
+#[schemars(inline)]
+pub struct ListRequest {
     pagination: Option<Object<Pagination>>,
+    #[schemars(length(max = SORTS_MAX))]
     sorts: Option<Vec<Object<Sort>>>,
 }
 
 impl Call for List {
     const PATH: &'static str = "api-token/list";
+    const SUMMARY: &'static str = "Lists tokens, revoked ones too, without their secrets.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
+    const REFUSALS: &'static [StatusCode] = &[];
+    type Request = ListRequest;
     type Reply = Listed<ApiToken>;
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<ApiToken>, Failure> {
-        let request: ListRequest = body.parse()?;
+        let request: ListRequest = body.parse::<Self>()?;
         let found = directory.list_tokens(page(request.pagination, request.sorts))?;
         let tokens = found.tokens.into_iter().map(|token| render(token, directory.sealer()));
         Ok(Listed::new(tokens.collect(), found.cursor, None))
@@ -119,19 +154,23 @@ impl Call for List {
 /// `api-token/revoke`
 pub struct Revoke;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RevokeRequest {
+#[schemars(inline)]
+pub struct RevokeRequest {
+    #[schemars(with = "model::token::TokenId")]
     id: String,
 }
 
 impl Call for Revoke {
     const PATH: &'static str = "api-token/revoke";
+    const SUMMARY: &'static str = "Revokes a token, which acts at once.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
+    type Request = RevokeRequest;
     type Reply = ApiToken;
 
     async fn run(directory: Directory, body: Received) -> Result<ApiToken, Failure> {
-        let RevokeRequest { id } = body.parse()?;
+        let RevokeRequest { id } = body.parse::<Self>()?;
         Ok(render(directory.revoke_token(&id).await?, directory.sealer()))
     }
 }

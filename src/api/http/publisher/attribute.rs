@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use http::StatusCode;
+use schemars::JsonSchema;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::json;
 
 use super::list::{Listed, Pagination, page};
 use super::member::Attribute;
@@ -13,25 +16,35 @@ use super::row::attribute;
 use crate::api::http::body::Received;
 use crate::api::http::call::{Call, Failure};
 use crate::api::http::json::{Given, Name, Object, Scalar};
+use crate::api::http::openapi::{given, values};
 use crate::directory::{AttributeDeletion, AttributeEntry, Directory};
+use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, ATTRIBUTES_MAX_KEYS};
 use crate::model::schema::{AttributeSchema, SentDefinition};
 use crate::model::token::AccessLevel;
-use crate::model::{AttributeValue, BaseNumber};
+use crate::model::{self, AttributeValue, BaseNumber};
 
 /// The schema of a memberbase.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AttributeSchema")]
 pub struct Schema {
+    #[schemars(with = "values::SchemaId")]
     id: String,
+    #[schemars(with = "values::MemberBaseId")]
     member_base_id: String,
+    #[schemars(with = "BTreeMap<values::AttributeKey, Definition<&'static str>>")]
     schema: BTreeMap<String, Definition<&'static str>>,
+    #[schemars(with = "Option<model::Timestamp>")]
     created_at: Option<String>,
+    #[schemars(with = "Option<model::Timestamp>")]
     updated_at: Option<String>,
 }
 
 /// What one attribute may be.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline)]
 struct Definition<T> {
+    #[schemars(with = "model::schema::AttributeType")]
     r#type: T,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     indexed: bool,
@@ -58,10 +71,13 @@ fn render(directory: &Directory, base: BaseNumber, schema: Option<Arc<AttributeS
 /// `attribute.schema/set`
 pub struct SetSchema;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct SetSchemaRequest {
+#[schemars(inline)]
+pub struct SetSchemaRequest {
+    #[schemars(with = "values::MemberBaseId")]
     member_base_id: String,
+    #[schemars(with = "BTreeMap<values::AttributeKey, Definition<String>>", extend("maxProperties" = ATTRIBUTES_MAX_KEYS))]
     schema: Types,
 }
 
@@ -99,11 +115,14 @@ impl<'de> Deserialize<'de> for Types {
 
 impl Call for SetSchema {
     const PATH: &'static str = "attribute.schema/set";
+    const SUMMARY: &'static str = "Says which attributes the members of a memberbase may have, all of them.";
     const NEEDS: AccessLevel = AccessLevel::Write;
+    const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
+    type Request = SetSchemaRequest;
     type Reply = Schema;
 
     async fn run(directory: Directory, body: Received) -> Result<Schema, Failure> {
-        let SetSchemaRequest { member_base_id, schema } = body.parse()?;
+        let SetSchemaRequest { member_base_id, schema } = body.parse::<Self>()?;
         let base = directory.base_number(&member_base_id, "member_base_id")?;
         let schema = directory.set_schema(base, schema.0).await?;
         Ok(render(&directory, base, schema))
@@ -113,19 +132,23 @@ impl Call for SetSchema {
 /// `attribute.schema/get`
 pub struct GetSchema;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct GetSchemaRequest {
+#[schemars(inline)]
+pub struct GetSchemaRequest {
+    #[schemars(with = "values::MemberBaseId")]
     member_base_id: String,
 }
 
 impl Call for GetSchema {
     const PATH: &'static str = "attribute.schema/get";
+    const SUMMARY: &'static str = "Shows which attributes the members of a memberbase may have.";
     const NEEDS: AccessLevel = AccessLevel::Read;
+    type Request = GetSchemaRequest;
     type Reply = Schema;
 
     async fn run(directory: Directory, body: Received) -> Result<Schema, Failure> {
-        let GetSchemaRequest { member_base_id } = body.parse()?;
+        let GetSchemaRequest { member_base_id } = body.parse::<Self>()?;
         let base = directory.base_number(&member_base_id, "member_base_id")?;
         let schema = directory.get_schema(base).await?;
         Ok(render(&directory, base, schema))
@@ -135,35 +158,45 @@ impl Call for GetSchema {
 /// `member.attributes/set`
 pub struct Set;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct SetRequest {
+#[schemars(inline)]
+pub struct SetRequest {
+    #[schemars(with = "values::MemberBaseId")]
     member_base_id: String,
+    #[schemars(length(max = ATTRIBUTE_ENTRIES_MAX))]
     attributes: Vec<Object<Entry>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline, extend("required" = ["member_id", "attribute_key", "value"]))]
 struct Entry {
+    #[schemars(with = "values::MemberId")]
     member_id: String,
+    #[schemars(with = "values::AttributeKey")]
     attribute_key: String,
     #[serde(default)]
+    #[schemars(with = "Option<AttributeValue>")]
     value: Given<Scalar>,
 }
 
 /// How many values are different now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
 pub struct Updated {
     updated: u64,
 }
 
 impl Call for Set {
     const PATH: &'static str = "member.attributes/set";
+    const SUMMARY: &'static str = "Sets attributes of any members, all or none; `null` clears.";
     const NEEDS: AccessLevel = AccessLevel::Write;
+    type Request = SetRequest;
     type Reply = Updated;
 
     async fn run(directory: Directory, body: Received) -> Result<Updated, Failure> {
-        let request: SetRequest = body.parse()?;
+        let request: SetRequest = body.parse::<Self>()?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let mut entries = Vec::with_capacity(request.attributes.len());
         for (index, Object(entry)) in request.attributes.into_iter().enumerate() {
@@ -186,28 +219,46 @@ impl Call for Set {
 /// `member.attributes/delete`
 pub struct Delete;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct DeleteRequest {
+#[schemars(inline, transform = which)]
+pub struct DeleteRequest {
+    #[schemars(with = "values::MemberBaseId")]
     member_base_id: String,
+    #[schemars(with = "Option<Vec<values::MemberId>>")]
     member_ids: Option<Vec<String>>,
+    #[schemars(with = "Option<Vec<values::AttributeKey>>")]
     attribute_keys: Option<Vec<String>>,
     delete_all: Option<bool>,
 }
 
+/// By member, by key, by both, or everything.
+fn which(schema: &mut schemars::Schema) {
+    let by = |field| json!({ "allOf": [given(field), { "properties": { "delete_all": { "enum": [false, null] } } }] });
+    let nothing = json!({ "type": "null" });
+    let all = json!({
+        "required": ["delete_all"],
+        "properties": { "delete_all": { "const": true }, "member_ids": nothing, "attribute_keys": nothing },
+    });
+    schema.insert("anyOf".to_owned(), json!([by("member_ids"), by("attribute_keys"), all]));
+}
+
 /// How many values were deleted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
 pub struct Deleted {
     deleted: u64,
 }
 
 impl Call for Delete {
     const PATH: &'static str = "member.attributes/delete";
+    const SUMMARY: &'static str = "Deletes attributes by member, by key, or altogether.";
     const NEEDS: AccessLevel = AccessLevel::Write;
+    type Request = DeleteRequest;
     type Reply = Deleted;
 
     async fn run(directory: Directory, body: Received) -> Result<Deleted, Failure> {
-        let request: DeleteRequest = body.parse()?;
+        let request: DeleteRequest = body.parse::<Self>()?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let which = AttributeDeletion {
             member_ids: request.member_ids,
@@ -221,19 +272,24 @@ impl Call for Delete {
 /// `member.attributes/list`
 pub struct List;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ListRequest {
+#[schemars(inline)]
+pub struct ListRequest {
+    #[schemars(with = "values::MemberId")]
     member_id: String,
     pagination: Option<Object<Pagination>>,
 }
 
 /// One attribute of a member.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct MemberAttribute {
+    #[schemars(with = "values::MemberId")]
     member_id: String,
+    #[schemars(with = "values::AttributeKey")]
     attribute_key: String,
     #[serde(serialize_with = "value")]
+    #[schemars(with = "AttributeValue")]
     value: AttributeValue,
 }
 
@@ -243,11 +299,13 @@ fn value<S: Serializer>(value: &AttributeValue, serializer: S) -> Result<S::Ok, 
 
 impl Call for List {
     const PATH: &'static str = "member.attributes/list";
+    const SUMMARY: &'static str = "Lists the attributes of a member.";
     const NEEDS: AccessLevel = AccessLevel::Read;
+    type Request = ListRequest;
     type Reply = Listed<MemberAttribute>;
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<MemberAttribute>, Failure> {
-        let ListRequest { member_id, pagination } = body.parse()?;
+        let ListRequest { member_id, pagination } = body.parse::<Self>()?;
         let found = directory.list_attributes(&member_id, page(pagination, None)).await?;
         let entry =
             |(attribute_key, value)| MemberAttribute { member_id: member_id.clone(), attribute_key, value };

@@ -1,29 +1,40 @@
 //! Filters, as the neutral tree that the model parses.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::api::http::json::{Given, Object, Scalar};
+use crate::api::http::openapi::values;
+use crate::model::limits::{FILTER_IN_MAX_VALUES, REGEX_MAX_BYTES};
 use crate::model::{RawFilter, RawRegex, RawValue};
 
 /// An entry of `filters`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
     key: Option<String>,
     #[serde(default)]
+    #[schemars(with = "Option<values::Any>")]
     eq: Given<Scalar>,
     #[serde(default)]
+    #[schemars(with = "Option<values::Any>")]
     ne: Given<Scalar>,
     #[serde(default)]
+    #[schemars(with = "Option<values::Any>")]
     gt: Given<Scalar>,
     #[serde(default)]
+    #[schemars(with = "Option<values::Any>")]
     gte: Given<Scalar>,
     #[serde(default)]
+    #[schemars(with = "Option<values::Any>")]
     lt: Given<Scalar>,
     #[serde(default)]
+    #[schemars(with = "Option<values::Any>")]
     lte: Given<Scalar>,
     #[serde(rename = "in")]
+    #[schemars(with = "Option<Vec<values::Any>>", length(max = FILTER_IN_MAX_VALUES))]
     in_: Option<Vec<Scalar>>,
+    #[schemars(with = "Option<Vec<values::Any>>", length(max = FILTER_IN_MAX_VALUES))]
     nin: Option<Vec<Scalar>>,
     exists: Option<bool>,
     prefix: Option<String>,
@@ -32,9 +43,11 @@ pub struct Filter {
     or: Option<Vec<Object<Filter>>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline)]
 struct Regex {
+    #[schemars(length(max = REGEX_MAX_BYTES))]
     pattern: String,
     #[serde(default)]
     case_insensitive: bool,

@@ -1,25 +1,32 @@
 //! Lists: which part is asked for, and what is answered.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::http::json::Object;
+use crate::api::http::openapi::values;
+use crate::api::http::whole::Whole;
 use crate::directory::RawPage;
 use crate::model::RawSort;
 
 /// `pagination`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pagination {
-    limit: Option<i64>,
+    #[schemars(with = "Option<i64>", range(min = 1, max = i64::MAX))]
+    limit: Option<Whole>,
     cursor: Option<String>,
-    skip: Option<i64>,
+    #[schemars(with = "Option<i64>", range(min = 0, max = i64::MAX))]
+    skip: Option<Whole>,
 }
 
 /// An entry of `sorts`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sort {
+    #[schemars(with = "values::SortKey")]
     key: String,
+    #[schemars(with = "Option<values::Direction>")]
     direction: Option<String>,
 }
 
@@ -28,11 +35,13 @@ pub fn page(pagination: Option<Object<Pagination>>, sorts: Option<Vec<Object<Sor
     let Pagination { limit, cursor, skip } = pagination.map(|object| object.0).unwrap_or_default();
     let sorts = sorts.unwrap_or_default().into_iter();
     let sorts = sorts.map(|Object(Sort { key, direction })| RawSort { key, direction }).collect();
-    RawPage { limit, cursor, skip, sorts }
+    let number = |whole: Option<Whole>| whole.map(|whole| whole.0);
+    RawPage { limit: number(limit), cursor, skip: number(skip), sorts }
 }
 
 /// A part of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub struct Listed<T> {
     data: Vec<T>,
     page: Page,
@@ -40,7 +49,7 @@ pub struct Listed<T> {
     total: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Page {
     page_size: usize,
     cursor: Option<String>,

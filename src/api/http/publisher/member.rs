@@ -1,5 +1,8 @@
 //! `member/get`, `member/list` and `member/bulk-delete`
 
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::filter::{Filter, raw};
@@ -7,53 +10,85 @@ use super::list::{Listed, Pagination, Sort, page};
 use crate::api::http::body::Received;
 use crate::api::http::call::{Call, Failure};
 use crate::api::http::json::Object;
+use crate::api::http::openapi::{self, values};
 use crate::directory::{Directory, Key, MemberList};
+use crate::model::limits::SORTS_MAX;
 use crate::model::token::AccessLevel;
 use crate::model::{self, AccountDetails, AttributeValue, Attributes, BaseNumber, Reason, Refusal, Row};
 
 /// A member. What it does not have is left out, but for the `ref`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Member {
+    #[schemars(with = "values::MemberId")]
     id: String,
+    #[schemars(with = "values::MemberBaseId")]
     member_base_id: String,
+    #[schemars(with = "Option<model::Ref>")]
     r#ref: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<model::Email>")]
     email: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<model::Name>")]
     first_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<model::Name>")]
     last_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<model::Phone>")]
     phone: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<model::WorkerId>")]
     worker_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<model::Tier>")]
     tier: Option<String>,
+    #[schemars(with = "model::Status")]
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<model::Date>")]
     dob: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<model::Gender>")]
     gender: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<model::Name>")]
     role: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<model::Name>")]
     company: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     enable_payroll: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account_details: Option<Account>,
     #[serde(serialize_with = "attributes")]
+    #[schemars(with = "BTreeMap<values::AttributeKey, AttributeValue>")]
     attributes: Attributes,
+    #[schemars(with = "model::Timestamp")]
     created_at: String,
+    #[schemars(with = "model::Timestamp")]
     updated_at: String,
     revision: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 enum Account {
-    Uk { account_holder: String, sort_code: String, account_number: String },
-    Eu { account_holder: String, iban: String },
+    Uk {
+        #[schemars(with = "values::AccountHolder")]
+        account_holder: String,
+        #[schemars(with = "values::SortCode")]
+        sort_code: String,
+        #[schemars(with = "values::AccountNumber")]
+        account_number: String,
+    },
+    Eu {
+        #[schemars(with = "values::AccountHolder")]
+        account_holder: String,
+        #[schemars(with = "values::Iban")]
+        iban: String,
+    },
 }
 
 /// The member that was found at `row` of `base`.
@@ -123,23 +158,37 @@ fn whole(number: f64) -> Option<i64> {
 /// `member/get`
 pub struct Get;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct GetRequest {
+#[schemars(inline, transform = one_key)]
+pub struct GetRequest {
+    #[schemars(with = "Option<values::MemberId>")]
     id: Option<String>,
+    #[schemars(with = "Option<values::MemberBaseId>")]
     member_base_id: Option<String>,
+    #[schemars(with = "Option<model::Ref>")]
     r#ref: Option<String>,
+    #[schemars(with = "Option<model::Email>")]
     email: Option<String>,
+    #[schemars(with = "Option<model::WorkerId>")]
     worker_id: Option<String>,
+}
+
+/// By exactly one key, and the memberbase unless that is the id.
+fn one_key(schema: &mut Schema) {
+    openapi::one_of(schema, &["id", "ref", "email", "worker_id"]);
+    openapi::any_of(schema, &["id", "member_base_id"]);
 }
 
 impl Call for Get {
     const PATH: &'static str = "member/get";
+    const SUMMARY: &'static str = "Shows a member.";
     const NEEDS: AccessLevel = AccessLevel::Read;
+    type Request = GetRequest;
     type Reply = Member;
 
     async fn run(directory: Directory, body: Received) -> Result<Member, Failure> {
-        let GetRequest { id, member_base_id, r#ref, email, worker_id } = body.parse()?;
+        let GetRequest { id, member_base_id, r#ref, email, worker_id } = body.parse::<Self>()?;
         let base = member_base_id.map(|id| directory.base_number(&id, "member_base_id")).transpose()?;
         let keys =
             [id.map(Key::Id), r#ref.map(Key::Ref), email.map(Key::Email), worker_id.map(Key::WorkerId)];
@@ -167,23 +216,28 @@ pub fn required(field: &str, description: &str) -> Failure {
 /// `member/list`
 pub struct List;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ListRequest {
+#[schemars(inline)]
+pub struct ListRequest {
+    #[schemars(with = "values::MemberBaseId")]
     member_base_id: String,
     pagination: Option<Object<Pagination>>,
     filters: Option<Vec<Object<Filter>>>,
+    #[schemars(length(max = SORTS_MAX))]
     sorts: Option<Vec<Object<Sort>>>,
     include_total: Option<bool>,
 }
 
 impl Call for List {
     const PATH: &'static str = "member/list";
+    const SUMMARY: &'static str = "Lists the members of a memberbase.";
     const NEEDS: AccessLevel = AccessLevel::Read;
+    type Request = ListRequest;
     type Reply = Listed<Member>;
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<Member>, Failure> {
-        let request: ListRequest = body.parse()?;
+        let request: ListRequest = body.parse::<Self>()?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let list = MemberList {
             base,
@@ -201,27 +255,34 @@ impl Call for List {
 /// `member/bulk-delete`
 pub struct BulkDelete;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct BulkDeleteRequest {
+#[schemars(inline, transform = |schema: &mut Schema| openapi::any_of(schema, &["member_ids", "refs"]))]
+pub struct BulkDeleteRequest {
+    #[schemars(with = "values::MemberBaseId")]
     member_base_id: String,
+    #[schemars(with = "Option<Vec<values::MemberId>>")]
     member_ids: Option<Vec<String>>,
+    #[schemars(with = "Option<Vec<model::Ref>>")]
     refs: Option<Vec<String>>,
 }
 
 /// What was deleted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
 pub struct Deleted {
     deleted: u64,
 }
 
 impl Call for BulkDelete {
     const PATH: &'static str = "member/bulk-delete";
+    const SUMMARY: &'static str = "Deletes members and everything that hangs on them.";
     const NEEDS: AccessLevel = AccessLevel::Write;
+    type Request = BulkDeleteRequest;
     type Reply = Deleted;
 
     async fn run(directory: Directory, body: Received) -> Result<Deleted, Failure> {
-        let request: BulkDeleteRequest = body.parse()?;
+        let request: BulkDeleteRequest = body.parse::<Self>()?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         if request.member_ids.is_none() && request.refs.is_none() {
             return Err(required("member_ids", "or refs is required"));

@@ -1,5 +1,7 @@
 //! `member-base/…`
 
+use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filter::{Filter, raw};
@@ -7,25 +9,33 @@ use super::list::{Listed, Pagination, Sort, page};
 use crate::api::http::body::Received;
 use crate::api::http::call::{Call, Failure};
 use crate::api::http::json::Object;
+use crate::api::http::openapi::values;
 use crate::directory::{BaseChange, BaseList, BaseSummary, Directory};
-use crate::model::Sealer;
+use crate::model::limits::SORTS_MAX;
 use crate::model::token::AccessLevel;
+use crate::model::{self, Sealer};
 
 /// A memberbase.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct MemberBase {
+    #[schemars(with = "values::MemberBaseId")]
     id: String,
+    #[schemars(with = "model::BaseName")]
     name: String,
+    #[schemars(with = "values::NewMembers")]
     new_members: &'static str,
     share_accounts: bool,
     counts: Counts,
+    #[schemars(with = "model::Timestamp")]
     created_at: String,
+    #[schemars(with = "model::Timestamp")]
     updated_at: String,
+    #[schemars(with = "Option<model::Timestamp>")]
     deleted_at: Option<String>,
     revision: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Counts {
     active: u64,
     invited: u64,
@@ -55,21 +65,27 @@ fn render(base: BaseSummary, sealer: &Sealer) -> MemberBase {
 /// `member-base/create`
 pub struct Create;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct CreateRequest {
+#[schemars(inline)]
+pub struct CreateRequest {
+    #[schemars(with = "model::BaseName")]
     name: String,
+    #[schemars(with = "Option<values::NewMembers>")]
     new_members: Option<String>,
     share_accounts: Option<bool>,
 }
 
 impl Call for Create {
     const PATH: &'static str = "member-base/create";
+    const SUMMARY: &'static str = "Makes a memberbase.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
+    const REFUSALS: &'static [StatusCode] = &[];
+    type Request = CreateRequest;
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let CreateRequest { name, new_members, share_accounts } = body.parse()?;
+        let CreateRequest { name, new_members, share_accounts } = body.parse::<Self>()?;
         let change = BaseChange { name: Some(name), new_members, share_accounts, tiers: None };
         Ok(render(directory.create_base(change).await?, directory.sealer()))
     }
@@ -78,19 +94,23 @@ impl Call for Create {
 /// `member-base/get`
 pub struct Get;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct IdRequest {
+#[schemars(inline)]
+pub struct IdRequest {
+    #[schemars(with = "values::MemberBaseId")]
     id: String,
 }
 
 impl Call for Get {
     const PATH: &'static str = "member-base/get";
+    const SUMMARY: &'static str = "Shows a memberbase.";
     const NEEDS: AccessLevel = AccessLevel::Read;
+    type Request = IdRequest;
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let IdRequest { id } = body.parse()?;
+        let IdRequest { id } = body.parse::<Self>()?;
         let number = directory.base_number(&id, "id")?;
         Ok(render(directory.get_base(number).await?, directory.sealer()))
     }
@@ -99,22 +119,27 @@ impl Call for Get {
 /// `member-base/list`
 pub struct List;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ListRequest {
+#[schemars(inline)]
+pub struct ListRequest {
     pagination: Option<Object<Pagination>>,
     filters: Option<Vec<Object<Filter>>>,
+    #[schemars(length(max = SORTS_MAX))]
     sorts: Option<Vec<Object<Sort>>>,
     include_deleted: Option<bool>,
 }
 
 impl Call for List {
     const PATH: &'static str = "member-base/list";
+    const SUMMARY: &'static str = "Lists memberbases.";
     const NEEDS: AccessLevel = AccessLevel::Read;
+    const REFUSALS: &'static [StatusCode] = &[];
+    type Request = ListRequest;
     type Reply = Listed<MemberBase>;
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<MemberBase>, Failure> {
-        let request: ListRequest = body.parse()?;
+        let request: ListRequest = body.parse::<Self>()?;
         let list = BaseList {
             filters: raw(request.filters),
             page: page(request.pagination, request.sorts),
@@ -129,22 +154,28 @@ impl Call for List {
 /// `member-base/update`
 pub struct Update;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct UpdateRequest {
+#[schemars(inline)]
+pub struct UpdateRequest {
+    #[schemars(with = "values::MemberBaseId")]
     id: String,
+    #[schemars(with = "Option<model::BaseName>")]
     name: Option<String>,
+    #[schemars(with = "Option<values::NewMembers>")]
     new_members: Option<String>,
     share_accounts: Option<bool>,
 }
 
 impl Call for Update {
     const PATH: &'static str = "member-base/update";
+    const SUMMARY: &'static str = "Renames a memberbase, or changes how its members begin.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
+    type Request = UpdateRequest;
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let UpdateRequest { id, name, new_members, share_accounts } = body.parse()?;
+        let UpdateRequest { id, name, new_members, share_accounts } = body.parse::<Self>()?;
         let number = directory.base_number(&id, "id")?;
         let change = BaseChange { name, new_members, share_accounts, tiers: None };
         Ok(render(directory.update_base(number, change, None).await?, directory.sealer()))
@@ -156,11 +187,14 @@ pub struct Delete;
 
 impl Call for Delete {
     const PATH: &'static str = "member-base/delete";
+    const SUMMARY: &'static str =
+        "Hides a memberbase and its members at once; for a time it can be brought back.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
+    type Request = IdRequest;
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let IdRequest { id } = body.parse()?;
+        let IdRequest { id } = body.parse::<Self>()?;
         let number = directory.base_number(&id, "id")?;
         Ok(render(directory.delete_base(number, None).await?, directory.sealer()))
     }
@@ -171,11 +205,14 @@ pub struct Undelete;
 
 impl Call for Undelete {
     const PATH: &'static str = "member-base/undelete";
+    const SUMMARY: &'static str = "Brings a deleted memberbase back.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
+    const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
+    type Request = IdRequest;
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let IdRequest { id } = body.parse()?;
+        let IdRequest { id } = body.parse::<Self>()?;
         let number = directory.base_number(&id, "id")?;
         Ok(render(directory.undelete_base(number, None).await?, directory.sealer()))
     }

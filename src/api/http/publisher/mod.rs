@@ -9,58 +9,71 @@ mod filter;
 mod list;
 mod member;
 mod member_base;
+mod openapi;
 mod record;
 mod row;
 mod upsert;
 
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
 
 use super::Door;
 use super::call::{Call, answer, no_such_call, no_such_method};
 
+pub use self::openapi::words;
 pub use super::call::starting;
 
 /// What the paths of this door begin with.
 pub const PREFIX: &str = "/publisher.v1/";
 
+/// What walks through the calls of this door.
+trait Visitor {
+    /// Meets one of them.
+    fn visit<C: Call>(&mut self);
+}
+
 /// The calls of this door.
+fn every_call(visitor: &mut impl Visitor) {
+    visitor.visit::<member_base::Create>();
+    visitor.visit::<member_base::Get>();
+    visitor.visit::<member_base::List>();
+    visitor.visit::<member_base::Update>();
+    visitor.visit::<member_base::Delete>();
+    visitor.visit::<member_base::Undelete>();
+    visitor.visit::<upsert::BulkUpsert>();
+    visitor.visit::<member::Get>();
+    visitor.visit::<member::List>();
+    visitor.visit::<member::BulkDelete>();
+    visitor.visit::<attribute::SetSchema>();
+    visitor.visit::<attribute::GetSchema>();
+    visitor.visit::<attribute::Set>();
+    visitor.visit::<attribute::Delete>();
+    visitor.visit::<attribute::List>();
+    visitor.visit::<record::transaction::Ingest>();
+    visitor.visit::<record::transaction::List>();
+    visitor.visit::<record::clip::Save>();
+    visitor.visit::<record::clip::ListWithCreative>();
+    visitor.visit::<record::clip::Delete>();
+    visitor.visit::<record::stamps::Create>();
+    visitor.visit::<record::stamps::List>();
+    visitor.visit::<record::stamps::AddStamps>();
+    visitor.visit::<api_token::Create>();
+    visitor.visit::<api_token::List>();
+    visitor.visit::<api_token::Revoke>();
+}
+
+/// The calls of this door and its document.
 pub fn routes(door: Door) -> Router {
     let mut calls = Calls(Router::new());
-    calls.add::<member_base::Create>();
-    calls.add::<member_base::Get>();
-    calls.add::<member_base::List>();
-    calls.add::<member_base::Update>();
-    calls.add::<member_base::Delete>();
-    calls.add::<member_base::Undelete>();
-    calls.add::<upsert::BulkUpsert>();
-    calls.add::<member::Get>();
-    calls.add::<member::List>();
-    calls.add::<member::BulkDelete>();
-    calls.add::<attribute::SetSchema>();
-    calls.add::<attribute::GetSchema>();
-    calls.add::<attribute::Set>();
-    calls.add::<attribute::Delete>();
-    calls.add::<attribute::List>();
-    calls.add::<record::transaction::Ingest>();
-    calls.add::<record::transaction::List>();
-    calls.add::<record::clip::Save>();
-    calls.add::<record::clip::ListWithCreative>();
-    calls.add::<record::clip::Delete>();
-    calls.add::<record::stamps::Create>();
-    calls.add::<record::stamps::List>();
-    calls.add::<record::stamps::AddStamps>();
-    calls.add::<api_token::Create>();
-    calls.add::<api_token::List>();
-    calls.add::<api_token::Revoke>();
-    let router = calls.0.method_not_allowed_fallback(no_such_method).fallback(no_such_call);
-    router.with_state(door)
+    every_call(&mut calls);
+    let router = calls.0.route(&format!("{PREFIX}{}", super::openapi::NAME), get(openapi::get));
+    router.method_not_allowed_fallback(no_such_method).fallback(no_such_call).with_state(door)
 }
 
 struct Calls(Router<Door>);
 
-impl Calls {
-    fn add<C: Call>(&mut self) {
+impl Visitor for Calls {
+    fn visit<C: Call>(&mut self) {
         let router = std::mem::take(&mut self.0);
         self.0 = router.route(&format!("{PREFIX}{}", C::PATH), post(answer::<C>));
     }

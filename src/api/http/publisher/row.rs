@@ -2,58 +2,85 @@
 //!
 //! What is absent stays as it is; `null` clears.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use crate::api::http::json::{Given, Name, Object, Scalar};
+use crate::api::http::openapi::{self, values};
 use crate::model::{
-    AccountDetails, AttributePatch, AttributeValue, Change, Date, Dob, Email, Gender, MatchBy, MemberRow,
-    Name as PersonName, Phone, Reason, Ref, RowError, Rule, Status, Tier, Violations, WorkerId,
+    self, AccountDetails, AttributePatch, AttributeValue, Change, Date, Dob, Email, Gender, MatchBy,
+    MemberRow, Name as PersonName, Phone, Reason, Ref, RowError, Rule, Status, Tier, Violations, WorkerId,
 };
 
-/// A row as sent.
-#[derive(Debug, Default, Deserialize)]
+/// A member as callers give it: what is left out stays, `null` clears.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "MemberRow", extend("required" = ["ref"]))]
 pub struct Row {
     /// The key of the member.
+    #[schemars(with = "model::Ref")]
     pub r#ref: Option<String>,
+    #[schemars(with = "Option<model::Email>")]
     email: Given<String>,
+    #[schemars(with = "Option<model::Name>")]
     first_name: Given<String>,
+    #[schemars(with = "Option<model::Name>")]
     last_name: Given<String>,
+    #[schemars(with = "Option<model::Phone>")]
     phone: Given<String>,
+    #[schemars(with = "Option<model::WorkerId>")]
     worker_id: Given<String>,
+    #[schemars(with = "Option<model::Tier>")]
     tier: Given<String>,
+    #[schemars(with = "Option<model::Status>")]
     status: Option<String>,
+    #[schemars(with = "Option<model::Dob>")]
     dob: Given<String>,
+    #[schemars(with = "Option<model::Gender>")]
     gender: Given<String>,
+    #[schemars(with = "Option<model::Name>")]
     role: Given<String>,
+    #[schemars(with = "Option<model::Name>")]
     company: Given<String>,
+    #[schemars(with = "Option<bool>")]
     enable_payroll: Given<bool>,
+    #[schemars(with = "Option<Account>")]
     account_details: Given<Object<Account>>,
+    #[schemars(with = "Option<BTreeMap<values::AttributeKey, Option<AttributeValue>>>")]
     attributes: Option<Changes>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline, transform = |schema: &mut Schema| openapi::one_of(schema, &["uk", "eu"]))]
 struct Account {
     uk: Option<Object<UkAccount>>,
     eu: Option<Object<EuAccount>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline)]
 struct UkAccount {
+    #[schemars(with = "values::AccountHolder")]
     account_holder: String,
+    #[schemars(with = "values::SortCode")]
     sort_code: String,
+    #[schemars(with = "values::AccountNumber")]
     account_number: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline)]
 struct EuAccount {
+    #[schemars(with = "values::AccountHolder")]
     account_holder: String,
+    #[schemars(with = "values::Iban")]
     iban: String,
 }
 

@@ -5,13 +5,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Value, json};
 
 use super::row::Row;
 use crate::api::http::body::Received;
-use crate::api::http::call::{Call, Failure};
+use crate::api::http::call::{BadRow, Call, Failure};
 use crate::api::http::json::{Name, Object, parse_with};
+use crate::api::http::openapi::values;
 use crate::directory::{Directory, RowOutcome};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES};
 use crate::model::token::AccessLevel;
@@ -25,9 +26,23 @@ const FIELDS: [&str; 2] = ["member_base_id", "members"];
 /// `member/bulk-upsert`
 pub struct BulkUpsert;
 
+// For the document alone: the body is read row by row, and never all there in this form.
+/// Rows, all of which are applied or none.
+#[derive(JsonSchema)]
+#[schemars(inline, deny_unknown_fields)]
+pub struct BulkUpsertRequest {
+    #[schemars(with = "values::MemberBaseId", rename = "member_base_id")]
+    _member_base_id: String,
+    #[schemars(rename = "members")]
+    _members: Vec<Row>,
+}
+
 impl Call for BulkUpsert {
     const PATH: &'static str = "member/bulk-upsert";
+    const SUMMARY: &'static str =
+        "Creates and changes members, all or none; answers their ids in the order of the request.";
     const NEEDS: AccessLevel = AccessLevel::Write;
+    type Request = BulkUpsertRequest;
     type Reply = Vec<String>;
 
     async fn run(directory: Directory, body: Received) -> Result<Vec<String>, Failure> {
@@ -55,22 +70,26 @@ fn refuse(outcomes: &[RowOutcome], refs: &[Option<String>]) -> Failure {
         let error = outcome.error.as_deref().filter(|error| error.reason != Reason::AtomicAborted)?;
         Some((index, text, error))
     });
-    let rows: Vec<Value> = bad
+    let rows: Vec<BadRow> = bad
         .clone()
         .take(FAILURE_DETAILS_MAX_ROWS)
         .map(|(index, text, error)| row(index, text, error))
         .collect();
     let number = bad.count();
     let text = format!("{number} of {} rows cannot be applied, so nothing was written", outcomes.len());
-    let path = rows.first().and_then(|row| row.get("path")).cloned().unwrap_or_default();
-    Failure::rows(text).with("path", path).with("rows", rows.into()).with("failed", json!(number))
+    Failure::rows(text, rows, number)
 }
 
-fn row(index: usize, text: &Option<String>, error: &RowError) -> Value {
+fn row(index: usize, text: &Option<String>, error: &RowError) -> BadRow {
     let field = error.violations.first().map(|fault| fault.field.as_str()).unwrap_or_default();
     let separator = if field.is_empty() { "" } else { "." };
-    let path = format!("members[{index}]{separator}{field}");
-    json!({ "index": index, "ref": text, "code": error.reason.as_str(), "path": path, "message": error.message() })
+    BadRow {
+        index,
+        r#ref: text.clone(),
+        code: error.reason.as_str(),
+        path: format!("members[{index}]{separator}{field}"),
+        message: error.message(),
+    }
 }
 
 /// The request, its rows parsed.

@@ -80,7 +80,7 @@ async fn a_schema_that_would_orphan_values_is_refused_with_the_number_of_members
     let change = json!({"member_base_id": base, "schema": fewer});
     let reply = http.call("attribute.schema/set", change.clone()).await;
     let data = reply.refused(409, "invalid_schema_modification");
-    assert_eq!(data["members"], "601");
+    assert_eq!(data["members"], 601);
     let paths: Vec<&Value> =
         data["violations"].as_array().unwrap().iter().map(|fault| &fault["path"]).collect();
     assert_eq!(paths, ["schema.plan", "schema.points"]);

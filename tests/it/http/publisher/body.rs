@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::Server;
-use crate::http::Http;
+use crate::http::{Http, exchange};
 
 const JSON: &str = "Content-Type: application/json\r\n";
 
@@ -86,6 +86,21 @@ async fn a_client_that_goes_away_in_the_middle_changes_nothing() {
     let _ = stream.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP/1.1 200"));
     assert!(http.refs(&base, json!({})).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_of_each_door_is_there_for_everybody() {
+    let (server, _) = Server::start_with_token().await;
+    for (path, calls) in [("publisher.v1", 26), ("v1", 4)] {
+        let head = |method: &str| {
+            format!("{method} /{path}/openapi.json HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+        };
+        let document = exchange(server.address(), &head("GET"), b"").await;
+        assert_eq!((document.status, document.body["openapi"].as_str()), (200, Some("3.1.0")));
+        assert!(document.head.to_ascii_lowercase().contains("content-type: application/json"));
+        assert_eq!(document.body["paths"].as_object().unwrap().len(), calls);
+        assert_eq!(exchange(server.address(), &head("DELETE"), b"").await.status, 401);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,28 +1,39 @@
 //! `wallet.clip/save`, `wallet.clip/list-with-creative` and `wallet.clip/delete`
 
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::content::Content;
-use super::{Listed, list, shown, time, wrong_kind};
+use super::{ListRequest, Listed, list, shown, time, wrong_kind};
 use crate::api::http::body::Received;
 use crate::api::http::call::{Call, Failure};
+use crate::api::http::openapi::{self, values};
 use crate::directory::{ClipInput, Directory, Error, RecordSelector, draw_record_id};
 use crate::model::token::AccessLevel;
-use crate::model::{ForeignText, MemberRecord, RecordKind, Violations};
+use crate::model::{self, ForeignText, MemberRecord, RecordKind, Violations};
 
 /// A deal that a member saved. Everything that was never told of it is `null`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Clip {
+    #[schemars(with = "model::record::ClipId")]
     id: String,
+    #[schemars(with = "values::MemberId")]
     member_id: String,
+    #[schemars(with = "model::ForeignText")]
     creative_id: String,
+    #[schemars(with = "Option<model::ForeignText>")]
     deal_id: Option<String>,
+    #[schemars(with = "Option<model::ForeignText>")]
     variant_id: Option<String>,
+    #[schemars(with = "Option<model::ForeignText>")]
     deal_creative_format: Option<String>,
     deal_creative_content: Option<Map<String, Value>>,
+    #[schemars(with = "model::Timestamp")]
     created_at: String,
+    #[schemars(with = "model::Timestamp")]
     updated_at: String,
+    #[schemars(with = "Option<model::Timestamp>")]
     redeemed_at: Option<String>,
 }
 
@@ -47,25 +58,34 @@ fn render(member_id: String, record: MemberRecord) -> Result<Clip, Error> {
 /// `wallet.clip/save`
 pub struct Save;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct SaveRequest {
+#[schemars(inline)]
+pub struct SaveRequest {
+    #[schemars(with = "values::MemberId")]
     member_id: String,
+    #[schemars(with = "model::ForeignText")]
     creative_id: String,
+    #[schemars(with = "Option<model::ForeignText>")]
     deal_id: Option<String>,
+    #[schemars(with = "Option<model::ForeignText>")]
     variant_id: Option<String>,
+    #[schemars(with = "Option<model::ForeignText>")]
     deal_creative_format: Option<String>,
     deal_creative_content: Option<Content>,
+    #[schemars(with = "Option<model::Timestamp>")]
     redeemed_at: Option<String>,
 }
 
 impl Call for Save {
     const PATH: &'static str = "wallet.clip/save";
+    const SUMMARY: &'static str = "Saves a deal for a member, once per creative.";
     const NEEDS: AccessLevel = AccessLevel::Write;
+    type Request = SaveRequest;
     type Reply = Clip;
 
     async fn run(directory: Directory, body: Received) -> Result<Clip, Failure> {
-        let request: SaveRequest = body.parse()?;
+        let request: SaveRequest = body.parse::<Self>()?;
         let mut faults = Violations::default();
         let redeemed_at = time(&mut faults, "redeemed_at", request.redeemed_at);
         faults.finish(())?;
@@ -87,38 +107,47 @@ pub struct ListWithCreative;
 
 impl Call for ListWithCreative {
     const PATH: &'static str = "wallet.clip/list-with-creative";
+    const SUMMARY: &'static str = "Lists the clips of a member, the oldest first.";
     const NEEDS: AccessLevel = AccessLevel::Read;
+    type Request = ListRequest;
     type Reply = Listed<Clip>;
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<Clip>, Failure> {
-        list(directory, body, RecordKind::Clip, render).await
+        list(directory, body.parse::<Self>()?, RecordKind::Clip, render).await
     }
 }
 
 /// `wallet.clip/delete`
 pub struct Delete;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct DeleteRequest {
+#[schemars(inline, transform = |schema: &mut Schema| openapi::one_of(schema, &["id", "creative_id"]))]
+pub struct DeleteRequest {
+    #[schemars(with = "values::MemberId")]
     member_id: String,
+    #[schemars(with = "Option<model::record::ClipId>")]
     id: Option<String>,
+    #[schemars(with = "Option<model::ForeignText>")]
     creative_id: Option<String>,
 }
 
 /// How many clips were deleted: always one, because a clip that is not there is an error.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
 pub struct Deleted {
     deleted: u64,
 }
 
 impl Call for Delete {
     const PATH: &'static str = "wallet.clip/delete";
+    const SUMMARY: &'static str = "Removes a clip.";
     const NEEDS: AccessLevel = AccessLevel::Write;
+    type Request = DeleteRequest;
     type Reply = Deleted;
 
     async fn run(directory: Directory, body: Received) -> Result<Deleted, Failure> {
-        let DeleteRequest { member_id, id, creative_id } = body.parse()?;
+        let DeleteRequest { member_id, id, creative_id } = body.parse::<Self>()?;
         directory.delete_clip(&member_id, RecordSelector { id, own: creative_id }, None).await?;
         Ok(Deleted { deleted: 1 })
     }

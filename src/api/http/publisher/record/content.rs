@@ -1,12 +1,15 @@
 //! The content of a creative: any object, kept as it was given. Only a key that is given twice is refused, because one
 //! of its values would be lost.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::api::http::json::Name;
+use crate::model::limits::{CREATIVE_CONTENT_MAX_BYTES, UNSAFE_INTEGER};
 
 /// An object.
 #[derive(Debug)]
@@ -16,6 +19,38 @@ impl Content {
     /// Its text.
     pub fn into_text(self) -> String {
         Value::Object(self.0).to_string()
+    }
+}
+
+impl JsonSchema for Content {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Content".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let description = format!("at most {CREATIVE_CONTENT_MAX_BYTES} bytes of JSON");
+        let part = generator.subschema_for::<Part>();
+        json_schema!({ "type": "object", "additionalProperties": part, "description": description })
+    }
+}
+
+impl JsonSchema for Part {
+    fn schema_name() -> Cow<'static, str> {
+        "CreativeContent".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let part = generator.subschema_for::<Part>();
+        json_schema!({ "anyOf": [
+            { "type": ["null", "boolean", "string"] },
+            { "type": "number", "exclusiveMinimum": -UNSAFE_INTEGER, "exclusiveMaximum": UNSAFE_INTEGER },
+            { "type": "array", "items": part },
+            { "type": "object", "additionalProperties": part },
+        ]})
     }
 }
 

@@ -8,21 +8,26 @@ mod content;
 pub mod stamps;
 pub mod transaction;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::list::{Listed, Pagination, Sort, page};
-use crate::api::http::body::Received;
 use crate::api::http::call::Failure;
 use crate::api::http::json::Object;
+use crate::api::http::openapi::values;
 use crate::directory::{Directory, Error, RecordList, Saved};
+use crate::model::limits::SORTS_MAX;
 use crate::model::{MemberRecord, RecordKind, Timestamp, Violations};
 
 /// The request of every call that lists records.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ListRequest {
+#[schemars(inline)]
+pub struct ListRequest {
+    #[schemars(with = "values::MemberId")]
     member_id: String,
     pagination: Option<Object<Pagination>>,
+    #[schemars(length(max = SORTS_MAX))]
     sorts: Option<Vec<Object<Sort>>>,
 }
 
@@ -32,11 +37,11 @@ type Render<T> = fn(String, MemberRecord) -> Result<T, Error>;
 /// One page of the records of a kind.
 async fn list<T>(
     directory: Directory,
-    body: Received,
+    request: ListRequest,
     kind: RecordKind,
     render: Render<T>,
 ) -> Result<Listed<T>, Failure> {
-    let ListRequest { member_id, pagination, sorts } = body.parse()?;
+    let ListRequest { member_id, pagination, sorts } = request;
     let list = RecordList { member_id, kind, page: page(pagination, sorts), min_revision: None };
     let found = directory.list_records(list).await?;
     let member_id = directory.sealer().member_id(found.base, found.row);

@@ -1,32 +1,51 @@
 //! `transaction/ingest` and `transaction/list`
 
+use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Listed, list, time, wrong_kind};
+use super::{ListRequest, Listed, list, time, wrong_kind};
 use crate::api::http::body::Received;
 use crate::api::http::call::{Call, Failure};
 use crate::api::http::json::Object;
+use crate::api::http::openapi::values;
+use crate::api::http::whole::Whole;
 use crate::directory::{Directory, Error, TransactionInput};
+use crate::model::limits::INGEST_MAX_EVENTS;
 use crate::model::record::Currency;
 use crate::model::token::AccessLevel;
-use crate::model::{ForeignText, MemberRecord, RecordKind, Violations};
+use crate::model::{self, ForeignText, MemberRecord, RecordKind, Violations};
 
 /// A purchase. What was never told of it is `null`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Transaction {
+    #[schemars(with = "values::MemberId")]
     member_id: String,
+    #[schemars(with = "model::ForeignText")]
     external_id: String,
+    #[schemars(with = "model::ForeignText")]
     auth_code: String,
+    #[schemars(with = "model::record::Network")]
     network: &'static str,
+    #[schemars(with = "model::record::Bin")]
     bin: String,
+    #[schemars(with = "model::ForeignText")]
     merchant_id: String,
+    #[schemars(with = "Option<model::ForeignText>")]
     statement_descriptor: Option<String>,
+    #[schemars(with = "Option<values::Amount>")]
     amount: Option<i64>,
+    #[schemars(with = "Option<model::record::Currency>")]
     currency: Option<String>,
+    #[schemars(with = "model::Timestamp")]
     authed_at: String,
+    #[schemars(with = "Option<model::Timestamp>")]
     cleared_at: Option<String>,
+    #[schemars(with = "Option<model::Timestamp>")]
     reverted_at: Option<String>,
+    #[schemars(with = "model::Timestamp")]
     created_at: String,
+    #[schemars(with = "model::Timestamp")]
     updated_at: String,
 }
 
@@ -53,32 +72,48 @@ fn render(member_id: String, record: MemberRecord) -> Result<Transaction, Error>
 /// `transaction/ingest`
 pub struct Ingest;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct IngestRequest {
+#[schemars(inline)]
+pub struct IngestRequest {
+    #[schemars(length(max = INGEST_MAX_EVENTS))]
     events: Vec<Object<Event>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "TransactionEvent")]
 struct Event {
+    #[schemars(with = "values::MemberId")]
     member_id: String,
+    #[schemars(with = "model::ForeignText")]
     external_id: String,
+    #[schemars(with = "model::ForeignText")]
     auth_code: String,
+    #[schemars(with = "model::record::Network")]
     network: String,
+    #[schemars(with = "model::record::Bin")]
     bin: String,
+    #[schemars(with = "model::ForeignText")]
     merchant_id: String,
+    #[schemars(with = "Option<model::ForeignText>")]
     statement_descriptor: Option<String>,
-    amount: Option<i64>,
+    #[schemars(with = "Option<values::Amount>")]
+    amount: Option<Whole>,
+    #[schemars(with = "Option<model::record::Currency>")]
     currency: Option<String>,
+    #[schemars(with = "model::Timestamp")]
     authed_at: String,
+    #[schemars(with = "Option<model::Timestamp>")]
     cleared_at: Option<String>,
+    #[schemars(with = "Option<model::Timestamp>")]
     reverted_at: Option<String>,
 }
 
 /// How many events were new, changed what was there, or said nothing new.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Ingested {
+    #[schemars(extend("enum" = ["ok"]))]
     status: &'static str,
     created: u64,
     updated: u64,
@@ -87,11 +122,15 @@ pub struct Ingested {
 
 impl Call for Ingest {
     const PATH: &'static str = "transaction/ingest";
+    const SUMMARY: &'static str =
+        "Takes transactions of any members; a repeat changes what may still change.";
     const NEEDS: AccessLevel = AccessLevel::Write;
+    const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
+    type Request = IngestRequest;
     type Reply = Ingested;
 
     async fn run(directory: Directory, body: Received) -> Result<Ingested, Failure> {
-        let IngestRequest { events } = body.parse()?;
+        let IngestRequest { events } = body.parse::<Self>()?;
         let mut faults = Violations::default();
         let events =
             events.into_iter().enumerate().map(|(index, Object(event))| input(&mut faults, index, event));
@@ -116,7 +155,7 @@ fn input(faults: &mut Violations, index: usize, event: Event) -> TransactionInpu
         bin: event.bin,
         merchant_id: event.merchant_id,
         statement_descriptor: event.statement_descriptor,
-        amount: event.amount,
+        amount: event.amount.map(|amount| amount.0),
         currency: event.currency,
     }
 }
@@ -126,10 +165,12 @@ pub struct List;
 
 impl Call for List {
     const PATH: &'static str = "transaction/list";
+    const SUMMARY: &'static str = "Lists the transactions of a member, the newest first.";
     const NEEDS: AccessLevel = AccessLevel::Read;
+    type Request = ListRequest;
     type Reply = Listed<Transaction>;
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<Transaction>, Failure> {
-        list(directory, body, RecordKind::Transaction, render).await
+        list(directory, body.parse::<Self>()?, RecordKind::Transaction, render).await
     }
 }

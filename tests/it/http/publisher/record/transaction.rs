@@ -71,7 +71,7 @@ async fn one_bad_event_keeps_all_of_its_memberbase_out_and_every_fault_is_listed
     assert_eq!((&data["path"], &data["resource"]), (&json!("events[1].member_id"), &json!("member")));
     let many = vec![good.clone(); 5_001];
     let reply = http.call("transaction/ingest", json!({"events": many})).await;
-    assert_eq!(reply.refused(400, "bad_request")["limit"], "5000");
+    assert_eq!(reply.refused(400, "bad_request")["limit"], 5_000);
     assert!(listed(&http, "transaction/list", json!({"member_id": ids[0]}), "external_id").await.is_empty());
 }
 

@@ -1,0 +1,226 @@
+//! The values of fields, as JSON Schema: one entry for each type of the model that stands in a body, its limits taken from
+//! where the model has them.
+//!
+//! Lengths in JSON Schema are in characters. Where the model counts bytes, the schema has the same number, which no
+//! longer text can fit, and its description says bytes. What a schema cannot say, such as the check number of an IBAN, is
+//! in the description.
+
+use std::borrow::Cow;
+
+use schemars::generate::Contract;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::model::limits::{
+    ACCOUNT_HOLDER_MAX_CHARS, ACCOUNT_NUMBER_DIGITS, ATTRIBUTE_KEY_MAX_BYTES, ATTRIBUTE_LIST_MAX_ITEMS,
+    ATTRIBUTE_TEXT_MAX_BYTES, BANK_INPUT_MAX_BYTES, BASE_NAME_MAX_CHARS, BIN_MAX_DIGITS, BIN_MIN_DIGITS,
+    EMAIL_MAX_BYTES, FOREIGN_TEXT_MAX_BYTES, NAME_MAX_CHARS, PHONE_INPUT_MAX_BYTES, PHONE_MAX_DIGITS,
+    PHONE_MIN_DIGITS, REF_MAX_BYTES, SAFE_INTEGER_MAX, SORT_CODE_DIGITS, STAMPS_MAX_AT_ONCE, TIER_MAX_CHARS,
+    TOKEN_DESCRIPTION_MAX_CHARS, TOKEN_RATE_MAX, WORKER_ID_MAX_BYTES,
+};
+use crate::model::record::{Bin, ClipId, Currency, Network, StampCollectionId};
+use crate::model::schema::AttributeType;
+use crate::model::token::{AccessLevel, TOKEN_PREFIX, TokenDescription, TokenId};
+use crate::model::{self, id};
+
+/// The id of a member, `m_…`; `mem_…` is taken as well.
+pub struct MemberId;
+/// The id of a member at the Onsi door, `mem_…`; `m_…` is taken as well.
+pub struct OnsiMemberId;
+/// The id of a memberbase, `mb_…`.
+pub struct MemberBaseId;
+/// The id of an attribute schema, `as_…`.
+pub struct SchemaId;
+/// The key of an attribute.
+pub struct AttributeKey;
+/// The holder of a bank account.
+pub struct AccountHolder;
+/// A UK sort code.
+pub struct SortCode;
+/// A UK account number.
+pub struct AccountNumber;
+/// An IBAN.
+pub struct Iban;
+/// An amount of money.
+pub struct Amount;
+/// Stamps to add.
+pub struct Stamps;
+/// A limit of a token.
+pub struct Rate;
+/// How new members begin.
+pub struct NewMembers;
+/// The order of a list.
+pub struct SortKey;
+/// The direction of an order.
+pub struct Direction;
+/// Something that only a client's copy of it is compared with.
+pub struct Any;
+
+/// Declares the schema of values that are written out where they are used, because a name would hide more than it shows.
+macro_rules! values {
+    ($($kind:ty, |$generator:ident| $schema:expr;)+) => {$(
+        impl JsonSchema for $kind {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($kind).into()
+            }
+
+            fn json_schema($generator: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    )+};
+}
+
+values! {
+    MemberId, |g| id(g, &[id::MEMBER_PREFIX, id::MEMBER_PREFIX_ONSI]);
+    OnsiMemberId, |g| id(g, &[id::MEMBER_PREFIX_ONSI, id::MEMBER_PREFIX]);
+    MemberBaseId, |g| id(g, &[id::BASE_PREFIX]);
+    SchemaId, |g| id(g, &[id::SCHEMA_PREFIX]);
+    TokenId, |g| id(g, &[TOKEN_PREFIX]);
+    ClipId, |g| id(g, &["dclip_"]);
+    StampCollectionId, |g| id(g, &["sc_"]);
+    model::Ref, |_g| bytes(REF_MAX_BYTES);
+    model::WorkerId, |_g| bytes(WORKER_ID_MAX_BYTES);
+    model::ForeignText, |_g| bytes(FOREIGN_TEXT_MAX_BYTES);
+    model::Name, |_g| text(NAME_MAX_CHARS);
+    model::Tier, |_g| text(TIER_MAX_CHARS);
+    model::BaseName, |_g| text(BASE_NAME_MAX_CHARS);
+    TokenDescription, |_g| text(TOKEN_DESCRIPTION_MAX_CHARS);
+    model::Email, |_g| json_schema!({ "type": "string", "pattern": EMAIL, "maxLength": EMAIL_MAX_BYTES });
+    model::Phone, |g| phone(g);
+    model::Dob, |_g| json_schema!({
+        "type": "string", "format": "date", "description": "a calendar date from 1900-01-01 to today",
+    });
+    model::Date, |_g| json_schema!({ "type": "string", "format": "date" });
+    model::Timestamp, |_g| json_schema!({ "type": "string", "format": "date-time" });
+    model::Status, |_g| words(model::Status::ALL.map(model::Status::as_str));
+    model::Gender, |_g| words(model::Gender::ALL.map(model::Gender::as_str));
+    model::Reason, |_g| words(model::Reason::ALL.iter().map(|reason| reason.as_str()));
+    AccessLevel, |_g| words(AccessLevel::ALL.map(AccessLevel::as_str));
+    AttributeType, |_g| words(AttributeType::ALL.map(AttributeType::as_str));
+    Network, |_g| words(Network::ALL.map(Network::as_str));
+    AccountHolder, |_g| text(ACCOUNT_HOLDER_MAX_CHARS);
+    SortCode, |g| digits(g, SORT_CODE_DIGITS);
+    AccountNumber, |g| digits(g, ACCOUNT_NUMBER_DIGITS);
+    Iban, |g| iban(g);
+    Bin, |_g| json_schema!({
+        "type": "string", "pattern": format!("^[0-9]{{{BIN_MIN_DIGITS},{BIN_MAX_DIGITS}}}$"),
+    });
+    Currency, |_g| json_schema!({ "type": "string", "pattern": "^[A-Z]{3}$" });
+    Amount, |_g| json_schema!({
+        "type": "integer", "minimum": -SAFE_INTEGER, "maximum": SAFE_INTEGER, "description": "in minor units",
+    });
+    Stamps, |_g| json_schema!({ "type": "integer", "minimum": 1, "maximum": STAMPS_MAX_AT_ONCE });
+    Rate, |_g| json_schema!({ "type": "integer", "minimum": 1, "maximum": TOKEN_RATE_MAX });
+    AttributeKey, |_g| json_schema!({
+        "type": "string", "pattern": format!("^[0-9A-Za-z_.-]{{1,{ATTRIBUTE_KEY_MAX_BYTES}}}$"),
+    });
+    NewMembers, |_g| words(["active", "invited"]);
+    SortKey, |_g| words(["id", "created_at"]);
+    Direction, |_g| words(["asc", "desc"]);
+    model::AttributeValue, |_g| attribute();
+    Any, |_g| json_schema!({ "description": "any JSON value" });
+}
+
+const SAFE_INTEGER: i64 = SAFE_INTEGER_MAX.cast_signed();
+
+/// No control character; the characters of the Unicode category Cc.
+const PRINTABLE: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
+
+/// As the model has it, a little narrower: an IPv4 address in brackets and texts beyond ASCII are taken too.
+const EMAIL: &str = concat!(
+    r#"^([^<>()\[\]\\.,;:@"\s\u0000-\u001f\u007f-\u009f]+(\.[^<>()\[\]\\.,;:@"\s\u0000-\u001f\u007f-\u009f]+)*"#,
+    r#"|"[^\u0000-\u001f\u007f-\u009f]+")"#,
+    r"@(([A-Za-z0-9-]+\.)+[A-Za-z]{2,}|\[((25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])(\.|\])){4})$",
+);
+
+/// The characters that are removed from phone numbers.
+const SEPARATORS: &str = r"[ .()\[\]\u00a0\u202f\u2010\u2011-]*";
+
+fn is_input(generator: &SchemaGenerator) -> bool {
+    *generator.contract() == Contract::Deserialize
+}
+
+fn text(max_chars: usize) -> Schema {
+    json_schema!({ "type": "string", "minLength": 1, "maxLength": max_chars, "pattern": PRINTABLE })
+}
+
+fn bytes(max_bytes: usize) -> Schema {
+    let description = format!("at most {max_bytes} bytes of UTF-8");
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": max_bytes, "pattern": PRINTABLE, "description": description,
+    })
+}
+
+fn words(words: impl IntoIterator<Item = &'static str>) -> Schema {
+    let words: Vec<&str> = words.into_iter().collect();
+    json_schema!({ "type": "string", "enum": words })
+}
+
+/// An id with the first of these prefixes; callers may send it with any of them, in upper or lower case.
+fn id(generator: &SchemaGenerator, prefixes: &[&str]) -> Schema {
+    let pattern = if is_input(generator) {
+        let any_case = |prefix: &&str| -> String {
+            prefix
+                .chars()
+                .map(|c| if c == '_' { "_".to_owned() } else { format!("[{}{c}]", c.to_ascii_uppercase()) })
+                .collect()
+        };
+        let prefixes: Vec<String> = prefixes.iter().map(any_case).collect();
+        format!("^({})[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{{25}}$", prefixes.join("|"))
+    } else {
+        let prefix = prefixes.first().copied().unwrap_or_default();
+        format!("^{prefix}[0-7][0-9a-hjkmnp-tv-z]{{25}}$")
+    };
+    json_schema!({ "type": "string", "pattern": pattern })
+}
+
+fn phone(generator: &SchemaGenerator) -> Schema {
+    let count = format!("{{{PHONE_MIN_DIGITS},{PHONE_MAX_DIGITS}}}");
+    if !is_input(generator) {
+        return json_schema!({ "type": "string", "pattern": format!(r"^\+[0-9]{count}$") });
+    }
+    json_schema!({
+        "type": "string", "maxLength": PHONE_INPUT_MAX_BYTES,
+        "pattern": format!(r"^{SEPARATORS}\+({SEPARATORS}[0-9]){count}{SEPARATORS}$"),
+        "description": "E.164: `+` and 7 to 15 digits; spaces, dots, brackets and hyphens between them are removed",
+    })
+}
+
+fn digits(generator: &SchemaGenerator, count: usize) -> Schema {
+    if !is_input(generator) {
+        return json_schema!({ "type": "string", "pattern": format!("^[0-9]{{{count}}}$") });
+    }
+    json_schema!({
+        "type": "string", "maxLength": BANK_INPUT_MAX_BYTES,
+        "pattern": format!(r"^([ \u00a0-]*[0-9]){{{count}}}[ \u00a0-]*$"),
+        "description": format!("{count} digits; spaces and hyphens between them are removed"),
+    })
+}
+
+fn iban(generator: &SchemaGenerator) -> Schema {
+    if !is_input(generator) {
+        return json_schema!({ "type": "string", "pattern": "^[A-Z]{2}[0-9]{2}[0-9A-Z]{11,30}$" });
+    }
+    json_schema!({
+        "type": "string", "maxLength": BANK_INPUT_MAX_BYTES,
+        "pattern": r"^([ \u00a0-]*[A-Za-z]){2}([ \u00a0-]*[0-9]){2}([ \u00a0-]*[0-9A-Za-z]){11,30}[ \u00a0-]*$",
+        "description": "with the length of its country and a correct check number; spaces and hyphens are removed",
+    })
+}
+
+fn attribute() -> Schema {
+    let text = json_schema!({ "type": "string", "maxLength": ATTRIBUTE_TEXT_MAX_BYTES });
+    json_schema!({
+        "description": "a value of the type that the schema of the memberbase has for the key",
+        "anyOf": [
+            text,
+            { "type": "number", "minimum": -SAFE_INTEGER, "maximum": SAFE_INTEGER },
+            { "type": "boolean" },
+            { "type": "array", "items": text, "maxItems": ATTRIBUTE_LIST_MAX_ITEMS },
+        ],
+    })
+}

@@ -1,0 +1,129 @@
+//! `openapi.json`: this door's document.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::{PREFIX, Visitor, every_call};
+use crate::api::error::word;
+use crate::api::http::call::{Call, Envelope};
+use crate::api::http::openapi::{self, Document, content, describe, headers};
+use crate::model::Reason;
+
+/// The statuses that every call may answer with, besides its success.
+const OF_EVERY_CALL: [StatusCode; 9] = [
+    StatusCode::BAD_REQUEST,
+    StatusCode::UNAUTHORIZED,
+    StatusCode::FORBIDDEN,
+    StatusCode::REQUEST_TIMEOUT,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    StatusCode::TOO_MANY_REQUESTS,
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::SERVICE_UNAVAILABLE,
+];
+
+/// Answers with the document.
+pub async fn get() -> Response {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    openapi::serve(BYTES.get_or_init(|| document().to_string().into_bytes()))
+}
+
+/// The document.
+pub fn document() -> Value {
+    let mut document = Document::new();
+    every_call(&mut document);
+    let schemes = json!({ "token": {
+        "type": "http", "scheme": "bearer",
+        "description": "A token, unless the server has none at all yet.",
+    }});
+    let description = "Members and what hangs on them: one POST per call, with a JSON object as body.";
+    document.finish("memberbase: Publisher door", description, &schemes)
+}
+
+impl Visitor for Document {
+    fn visit<C: Call>(&mut self) {
+        let mut responses = Map::new();
+        let reply = self.reply::<C::Reply>();
+        responses.insert("200".to_owned(), json!({ "description": "Done.", "content": content(&reply) }));
+        let envelope = self.reply::<Envelope>();
+        for status in OF_EVERY_CALL.iter().chain(C::REFUSALS) {
+            let response = json!({
+                "description": describe(*status), "content": content(&envelope), "headers": headers(*status),
+            });
+            responses.insert(status.as_u16().to_string(), response);
+        }
+        let resource = C::PATH.split('/').next().unwrap_or_default();
+        let operation = json!({
+            "operationId": C::PATH.replace(['/', '.', '-'], "_"),
+            "tags": [resource],
+            "summary": C::SUMMARY,
+            "description": format!("Needs a token with the access level `{}`.", C::NEEDS.as_str()),
+            "requestBody": { "required": true, "content": content(&self.request::<C::Request>()) },
+            "responses": responses,
+        });
+        self.add(&format!("{PREFIX}{}", C::PATH), "post", operation);
+    }
+}
+
+/// Every word that an error of this door may have.
+pub fn words() -> BTreeSet<&'static str> {
+    let statuses = (400..600).filter_map(|code| StatusCode::from_u16(code).ok());
+    let by_status = statuses.map(|status| word(status, None));
+    let by_reason = Reason::ALL.iter().map(|reason| word(crate::api::error::http(*reason), Some(*reason)));
+    by_status.chain(by_reason).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_every_call_and_names_nothing_twice() {
+        struct Paths(BTreeSet<String>);
+        impl Visitor for Paths {
+            fn visit<C: Call>(&mut self) {
+                assert!(self.0.insert(format!("{PREFIX}{}", C::PATH)), "{}", C::PATH);
+            }
+        }
+        let mut calls = Paths(BTreeSet::new());
+        every_call(&mut calls);
+        let document = document();
+        let paths: BTreeSet<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(paths, calls.0);
+        // A number behind a name is how two types of one name are told apart.
+        for name in document["components"]["schemas"].as_object().unwrap().keys() {
+            assert!(!name.ends_with(|last: char| last.is_ascii_digit()) && !name.contains(':'), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_object_is_open_unless_it_says_so() {
+        fn check(path: &str, value: &Value) {
+            if value["type"] == "object" && value.get("properties").is_some() {
+                assert!(value.get("additionalProperties").is_some(), "{path}");
+            }
+            match value {
+                Value::Object(fields) => {
+                    fields.iter().for_each(|(name, value)| check(&format!("{path}/{name}"), value))
+                }
+                Value::Array(items) => items.iter().for_each(|value| check(path, value)),
+                _ => {}
+            }
+        }
+        check("", &document());
+    }
+
+    #[test]
+    fn every_word_of_an_error_is_listed() {
+        let words = words();
+        for word in
+            ["bad_request", "conflict", "internal", "invalid_attribute_key", "rate_limited", "unavailable"]
+        {
+            assert!(words.contains(word), "{word}");
+        }
+    }
+}

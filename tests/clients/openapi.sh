@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# The documents of the JSON doors against the server: schemathesis makes requests of them, good and bad, and holds every
+# answer against them. No 5xx, no status, header, type or field that is not documented; bad requests are refused, good ones
+# are not, and neither goes without a token.
+#
+#   tests/clients/openapi.sh HOST:PORT TOKEN
+#
+# TOKEN is one of level admin. The requests are the same every time.
+set -euo pipefail
+export MEMBERBASE_ADDRESS=$1 MEMBERBASE_TOKEN=$2
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+call() { # CALL BODY FIELD
+  curl -sS --fail-with-body "http://$MEMBERBASE_ADDRESS/publisher.v1/$1" -H "Authorization: Bearer $MEMBERBASE_TOKEN" \
+    -H "Content-Type: application/json" -d "$2" | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$3"
+}
+
+# Each document has a memberbase of its own to try itself on.
+new_base() {
+  MEMBERBASE_BASE=$(call member-base/create '{"name": "Document"}' id)
+  export MEMBERBASE_BASE
+  call attribute.schema/set '{"member_base_id": "'"$MEMBERBASE_BASE"'", "schema": {"plan": {"type": "string"}}}' id >"$work/schema"
+}
+
+check() { # DOCUMENT HEADER
+  (
+    # schemathesis leaves a cache where it runs.
+    cd "$work"
+    export PYTHONPATH=$here/openapi PYTHONDONTWRITEBYTECODE=1 SCHEMATHESIS_HOOKS=hooks
+    schemathesis --config-file "$here/openapi/schemathesis.toml" run "http://$MEMBERBASE_ADDRESS$1" --header "$2" \
+      --phases examples,coverage,fuzzing --max-examples 30 --generation-deterministic --workers 2 --warnings off --no-color
+  )
+}
+
+new_base
+check /publisher.v1/openapi.json "Authorization: Bearer $MEMBERBASE_TOKEN"
+new_base
+# At the Onsi door a token of one memberbase need not name it.
+bound=$(call api-token/create '{"access": "write", "member_base_id": "'"$MEMBERBASE_BASE"'"}' token)
+check /v1/openapi.json "x-api-key: $bound"
+echo "openapi: ok"
