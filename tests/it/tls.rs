@@ -4,11 +4,21 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
 use memberbase::config::Config;
 use memberbase::server::{self, Running};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
@@ -184,4 +194,63 @@ async fn the_command_line_speaks_https_with_an_authority_and_a_certificate() {
     assert_eq!(get(&all[..1]), Some(69));
     assert_eq!(get(&[]), Some(69));
     server.running.stop().await.unwrap();
+}
+
+/// The time of these tests stands still or flies: they run on one thread, as tokio wants it for that.
+#[tokio::test]
+async fn who_says_nothing_or_too_little_is_cut_off_and_harms_nobody() {
+    let authority = Authority::new();
+    let server = Server::start(&authority.issue(), None).await;
+    let connect = || TcpStream::connect(server.running.address());
+    let mut silent = Vec::new();
+    // Nothing at all, and the first bytes of a handshake.
+    for said in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
+        let mut stream = connect().await.unwrap();
+        stream.write_all(said).await.unwrap();
+        silent.push(stream);
+    }
+    // A handshake, and then nothing or too little.
+    let mut shaken = Vec::new();
+    for said in [&b""[..], b"GET /"] {
+        let mut stream = handshake(&authority, connect().await.unwrap()).await;
+        stream.write_all(said).await.unwrap();
+        shaken.push(stream);
+    }
+    // Who speaks no TLS is cut off at once.
+    let mut plain = connect().await.unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+    assert!(!rest(&mut plain).await.starts_with(b"HTTP/"));
+    assert!(server.answers(&authority, None).await);
+
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    for stream in &mut silent {
+        rest(stream).await;
+    }
+    for stream in &mut shaken {
+        rest(stream).await;
+    }
+    assert!(began.elapsed() > Duration::from_secs(5), "the time allowed had not passed");
+    tokio::time::resume();
+    assert!(server.answers(&authority, None).await);
+    server.running.stop().await.unwrap();
+}
+
+/// A connection that has a TLS stream within.
+async fn handshake(authority: &Authority, stream: TcpStream) -> TlsStream<TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+}
+
+/// What the server still sends until it ends the connection, in order or not.
+async fn rest(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+    let mut received = Vec::new();
+    let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut received)).await;
+    assert!(ended.is_ok(), "the connection is still open");
+    received
 }
