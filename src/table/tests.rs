@@ -3,9 +3,11 @@
 
 mod faults;
 mod indexes;
+mod records;
 mod reference;
 mod rename;
 mod repeats;
+mod requests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use proptest::prelude::*;
 
+use self::records::{SmallChange, record_change};
 use self::reference::Reference;
 use super::*;
 use crate::engine::Engine;
@@ -38,7 +41,9 @@ enum Step {
     Upsert { rows: Vec<SmallRow>, options: UpsertOptions, mode: WriteMode },
     Delete { rows: Vec<u8>, refs: Vec<u16> },
     Rename { row: u8, to: u16, alias_micros: i64 },
+    Records { changes: Vec<SmallChange> },
     Checkpoint,
+    Maintain,
     Reopen,
     Crash,
 }
@@ -93,7 +98,17 @@ fn step() -> impl Strategy<Value = Step> {
         to,
         alias_micros,
     });
-    prop_oneof![6 => upsert, 2 => delete, 3 => rename, 2 => Just(Step::Checkpoint), 1 => Just(Step::Reopen), 1 => Just(Step::Crash)]
+    let records = records::changes().prop_map(|changes| Step::Records { changes });
+    prop_oneof![
+        6 => upsert,
+        2 => delete,
+        3 => rename,
+        12 => records,
+        2 => Just(Step::Checkpoint),
+        1 => Just(Step::Maintain),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Crash)
+    ]
 }
 
 fn member_row(small: &SmallRow) -> MemberRow {
@@ -211,6 +226,8 @@ impl Subject {
             let rows = view.sets().rows(SetField::Tier, &tier, 0).unwrap();
             assert_eq!(rows.iter().map(u64::from).collect::<Vec<_>>(), expected);
         }
+        drop(view);
+        self.compare_records(reference).await;
     }
 }
 
@@ -241,14 +258,13 @@ async fn run(steps: Vec<Step>) {
                     .delete(DeleteRequest { rows, refs, named: None, deadline: None })
                     .await
                     .unwrap();
-                assert_eq!(
-                    reply,
-                    DeleteReply {
-                        deleted: expected,
-                        records: Default::default(),
-                        revision: reference.revision
-                    }
-                );
+                assert_eq!(reply, expected);
+            }
+            Step::Records { changes } => {
+                let seed = reference.revision;
+                let changes: Vec<_> = changes.iter().map(|change| record_change(change, seed)).collect();
+                let expected = reference.change_records(&changes, now);
+                assert_eq!(subject.change_records(changes).await.unwrap(), (expected, reference.revision));
             }
             Step::Rename { row, to, alias_micros } => {
                 let rename = Rename::new(ref_of(to), alias_micros);
@@ -256,6 +272,7 @@ async fn run(steps: Vec<Step>) {
                 assert_eq!(subject.rename(u64::from(row), rename).await, expected);
             }
             Step::Checkpoint => subject.base.checkpoint().await.unwrap(),
+            Step::Maintain => subject.table.maintain().await.unwrap(),
             Step::Reopen => {
                 subject.base.close().await.unwrap();
                 subject.crash().await;
@@ -286,7 +303,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn the_table_answers_as_plain_rows_would(steps in proptest::collection::vec(step(), 1..14)) {
+    fn the_table_answers_as_plain_rows_would(steps in proptest::collection::vec(step(), 1..22)) {
         block_on(run(steps));
     }
 }
@@ -300,119 +317,4 @@ fn plain_row(n: u16) -> MemberRow {
         status: None,
         if_revision: None,
     })
-}
-
-#[test]
-fn concurrent_writers_of_the_same_refs_make_each_member_once() {
-    block_on(async {
-        let subject = Subject::new().await;
-        let rows: Vec<MemberRow> = (0..250).map(plain_row).collect();
-        let writers: Vec<_> = (0..16)
-            .map(|_| {
-                let (base, rows) = (Arc::clone(&subject.base), rows.iter().cloned().map(Ok).collect());
-                tokio::spawn(async move {
-                    let options = UpsertOptions::default();
-                    base.upsert(UpsertRequest {
-                        rows,
-                        options,
-                        mode: WriteMode::Partial,
-                        named: None,
-                        deadline: None,
-                    })
-                    .await
-                    .unwrap()
-                })
-            })
-            .collect();
-        let mut created = 0;
-        for writer in writers {
-            let reply = writer.await.unwrap();
-            created += reply.outcomes.iter().filter(|o| o.outcome == Outcome::Created).count();
-            let places: Vec<u64> = reply.outcomes.iter().map(|o| o.row.unwrap().0).collect();
-            assert_eq!(places, (0..250).collect::<Vec<_>>());
-        }
-        assert_eq!(created, 250);
-        assert_eq!(subject.base.view().await.revision(), 1);
-    });
-}
-
-#[test]
-fn a_passed_deadline_and_a_deleted_base_refuse_and_write_nothing() {
-    block_on(async {
-        let subject = Subject::new().await;
-        let request = |deadline| UpsertRequest {
-            named: None,
-            rows: vec![Ok(plain_row(1))],
-            options: UpsertOptions::default(),
-            mode: WriteMode::Partial,
-            deadline,
-        };
-        let passed = Some(std::time::Instant::now());
-        assert_eq!(subject.base.upsert(request(passed)).await, Err(TableError::DeadlinePassed));
-        let delete = SettingsRequest { deleted: Some(true), ..SettingsRequest::default() };
-        let deleted = subject.base.change_settings(delete.clone()).await.unwrap();
-        assert_eq!((deleted.revision, deleted.deleted_at.is_some()), (1, true));
-        assert_eq!(subject.base.change_settings(delete).await.unwrap().revision, 1);
-        assert_eq!(subject.base.upsert(request(None)).await, Err(TableError::BaseDeleted));
-        let undelete = SettingsRequest { deleted: Some(false), ..SettingsRequest::default() };
-        assert_eq!(subject.base.change_settings(undelete).await.unwrap().deleted_at, None);
-        assert_eq!(subject.base.upsert(request(None)).await.unwrap().outcomes.len(), 1);
-    });
-}
-
-#[test]
-fn a_deleted_base_is_purged_after_its_grace_and_never_before() {
-    block_on(async {
-        let mut subject = Subject::new().await;
-        subject.upsert(&[plain_row(1)], UpsertOptions::default(), WriteMode::Partial).await;
-        let delete = SettingsRequest { deleted: Some(true), ..SettingsRequest::default() };
-        subject.base.change_settings(delete).await.unwrap();
-        let number = subject.base.number();
-        let grace = TableConfig::default().grace_micros;
-        subject.clock.fetch_add(grace - 10, Ordering::Relaxed);
-        subject.table.maintain().await.unwrap();
-        assert!(subject.table.base(number).await.is_ok());
-        subject.clock.fetch_add(20, Ordering::Relaxed);
-        subject.table.maintain().await.unwrap();
-        assert!(matches!(subject.table.base(number).await, Err(TableError::BaseNotFound)));
-        let left = subject
-            .engine
-            .scan(crate::engine::KeyRange::prefix(&[]), crate::engine::Direction::Forward, 10)
-            .await
-            .unwrap();
-        assert_eq!(left.len(), 2, "only the meta record and the next base number stay");
-        subject.base = subject
-            .table
-            .base(
-                subject
-                    .table
-                    .create_base(BaseSettings::named(BaseName::parse("next").unwrap()), None)
-                    .await
-                    .unwrap()
-                    .number,
-            )
-            .await
-            .unwrap();
-        assert_eq!(subject.base.number(), BaseNumber(2));
-    });
-}
-
-#[test]
-fn commits_leave_the_log_after_their_retention_once_the_indexes_have_them() {
-    block_on(async {
-        let subject = Subject::new().await;
-        subject.upsert(&[plain_row(1)], UpsertOptions::default(), WriteMode::Partial).await;
-        subject.clock.fetch_add(TableConfig::default().commit_retention_micros + 10, Ordering::Relaxed);
-        let commits = || async {
-            let range = crate::schema::key::commits(subject.base.number());
-            subject.engine.scan(range, crate::engine::Direction::Forward, 10).await.unwrap().len()
-        };
-        subject.table.maintain().await.unwrap();
-        assert_eq!(commits().await, 1, "the stored indexes do not have it yet");
-        subject.base.checkpoint().await.unwrap();
-        subject.table.maintain().await.unwrap();
-        assert_eq!(commits().await, 0);
-        let base = subject.table.base(subject.base.number()).await.unwrap();
-        assert_eq!(base.view().await.revision(), 1);
-    });
 }

@@ -11,7 +11,9 @@ use crate::model::Edit;
 #[derive(Debug, PartialEq)]
 enum Answer {
     Rows(Vec<(Outcome, Option<u64>)>, u64),
-    Deleted(u64, u64),
+    Deleted(DeleteReply),
+    Renamed(u64),
+    Records(records::Outcomes, u64),
     Done,
 }
 
@@ -30,13 +32,20 @@ fn scenario() -> Vec<Step> {
         options: UpsertOptions::default(),
         mode,
     };
+    let clip = |row, deal| SmallChange::Clip { row, name: 0, deal };
+    let buy = |row: u8, amount| SmallChange::Buy { row: row.into(), name: row, amount };
     vec![
         upsert(0..50, 0, WriteMode::Partial),
         Step::Checkpoint,
         upsert(30..90, 1, WriteMode::Atomic),
         Step::Rename { row: 4, to: 200, alias_micros: 1_000_000 },
+        Step::Records { changes: vec![clip(3, Some(1)), clip(0, None), buy(3, None)] },
+        Step::Records { changes: vec![clip(0, Some(2)), buy(1, Some(7)), buy(3, Some(1))] },
         Step::Delete { rows: vec![3, 40, 70], refs: vec![5, 6] },
         Step::Checkpoint,
+        Step::Maintain,
+        Step::Records { changes: vec![SmallChange::Buy { row: 2, name: 3, amount: None }, clip(3, None)] },
+        Step::Records { changes: vec![SmallChange::Buy { row: 2, name: 3, amount: None }] },
         upsert(0..40, 2, WriteMode::Partial),
         Step::Reopen,
         upsert(35..45, 3, WriteMode::Atomic),
@@ -58,14 +67,20 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
             let refs = refs.iter().map(|n| ref_of(*n)).collect();
             let reply =
                 subject.base.delete(DeleteRequest { rows, refs, named: None, deadline: None }).await?;
-            Ok(Answer::Deleted(reply.deleted, reply.revision))
+            Ok(Answer::Deleted(reply))
         }
+        Step::Records { changes } => {
+            let changes = changes.iter().map(|change| record_change(change, 0)).collect();
+            let (outcomes, revision) = subject.change_records(changes).await?;
+            Ok(Answer::Records(outcomes, revision))
+        }
+        Step::Maintain => subject.table.maintain().await.map(|()| Answer::Done),
         Step::Rename { row, to, alias_micros } => {
             let edit = Edit::Rename(Box::new(Rename::new(ref_of(*to), *alias_micros)));
             let key = MemberKey::Row(Row(u64::from(*row)));
             let what = EditWhat::Change { key, edit, if_revision: None };
             let reply = subject.base.edit(EditRequest { what, named: None, deadline: None }).await?;
-            Ok(Answer::Deleted(0, reply.revision))
+            Ok(Answer::Renamed(reply.revision))
         }
         Step::Checkpoint => subject.base.checkpoint().await.map(|()| Answer::Done),
         Step::Reopen | Step::Crash => {
@@ -85,13 +100,17 @@ fn expect(reference: &mut Reference, step: &Step, now: Timestamp) -> Answer {
         Step::Delete { rows, refs } => {
             let rows: Vec<Row> = rows.iter().map(|row| Row(u64::from(*row))).collect();
             let refs: Vec<Ref> = refs.iter().map(|n| ref_of(*n)).collect();
-            Answer::Deleted(reference.delete(&rows, &refs, now), reference.revision)
+            Answer::Deleted(reference.delete(&rows, &refs, now))
+        }
+        Step::Records { changes } => {
+            let changes: Vec<_> = changes.iter().map(|change| record_change(change, 0)).collect();
+            Answer::Records(reference.change_records(&changes, now), reference.revision)
         }
         Step::Rename { row, to, alias_micros } => {
             reference.rename(u64::from(*row), &Rename::new(ref_of(*to), *alias_micros), now);
-            Answer::Deleted(0, reference.revision)
+            Answer::Renamed(reference.revision)
         }
-        Step::Checkpoint | Step::Reopen | Step::Crash => Answer::Done,
+        Step::Checkpoint | Step::Maintain | Step::Reopen | Step::Crash => Answer::Done,
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 #[derive(Clone, Default)]
 pub(super) struct Reference {
     pub(super) rows: BTreeMap<u64, Member>,
+    pub(super) records: records::Lists,
     pub(super) next_row: u64,
     pub(super) revision: u64,
 }
@@ -120,16 +121,25 @@ impl Reference {
         outcomes
     }
 
-    pub(super) fn delete(&mut self, rows: &[Row], refs: &[Ref], now: Timestamp) -> u64 {
-        let mut deleted = 0;
+    pub(super) fn delete(&mut self, rows: &[Row], refs: &[Ref], now: Timestamp) -> DeleteReply {
+        let mut reply = DeleteReply { deleted: 0, records: Default::default(), revision: 0 };
+        let mut take = |reference: &mut Self, row: u64| {
+            if reference.rows.remove(&row).is_some() {
+                reply.deleted += 1;
+                reply.records.add(reference.drop_records(row));
+            }
+        };
         for row in rows {
-            deleted += u64::from(self.rows.remove(&row.0).is_some());
+            take(self, row.0);
         }
         for value in refs {
             let found = self.rows.iter().find(|(_, m)| m.answers_to(value, now)).map(|(row, _)| *row);
-            deleted += u64::from(found.is_some_and(|row| self.rows.remove(&row).is_some()));
+            if let Some(row) = found {
+                take(self, row);
+            }
         }
-        self.revision += u64::from(deleted > 0);
-        deleted
+        self.revision += u64::from(reply.deleted > 0);
+        reply.revision = self.revision;
+        reply
     }
 }
