@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use crate::engine::memory::MemoryEngine;
 use crate::engine::{Direction, Engine, KeyRange};
 use crate::model::record::{Clip, ClipId, Transaction, samples};
+use crate::model::schema::AttributeType;
 use crate::model::{
-    BaseName, BaseNumber, BaseSettings, ForeignText, MemberRecord, MemberRow, RecordCounts, RecordFault,
-    RecordKind, Ref, Row, Timestamp, UpsertOptions,
+    AttributePatch, AttributeValue, BaseName, BaseNumber, BaseSettings, ForeignText, MemberRecord, MemberRow,
+    RecordCounts, RecordFault, RecordKind, Ref, Row, Timestamp, UpsertOptions,
 };
 use crate::table::audit::tests::assert_sound;
 use crate::table::{
-    Base, DeleteReply, DeleteRequest, RecordChange, RecordOutcome, RecordsReply, RecordsRequest, Table,
-    TableConfig, UpsertRequest, WriteMode,
+    AttributesRequest, Base, DeleteReply, DeleteRequest, RecordChange, RecordOutcome, RecordsReply,
+    RecordsRequest, SettingsRequest, Table, TableConfig, UpsertRequest, WriteMode,
 };
 
 /// A microsecond on every look.
@@ -62,6 +63,22 @@ impl Store {
         self.base.delete(DeleteRequest { rows, ..DeleteRequest::default() }).await.unwrap()
     }
 
+    /// Gives a member attributes that can be found again in the bytes of the store.
+    async fn set_attributes(&self, row: u64, count: usize) -> u64 {
+        let types = (0..count).map(|n| (format!("key{n}"), AttributeType::String)).collect();
+        let schema = SettingsRequest { schema: Some(types), ..SettingsRequest::default() };
+        self.base.change_settings(schema).await.unwrap();
+        let mut patch = AttributePatch::default();
+        for n in 0..count {
+            patch.set(&format!("key{n}"), AttributeValue::text(format!("attribute-{n}")).unwrap()).unwrap();
+        }
+        let changes = vec![(Row(row), patch)];
+        let request = AttributesRequest { changes, is_strict: true, ..AttributesRequest::default() };
+        let reply = self.base.change_attributes(request).await.unwrap();
+        assert_eq!(reply.values, u64::try_from(count).unwrap());
+        reply.revision
+    }
+
     async fn count(&self, row: u64, kind: RecordKind) -> Option<usize> {
         let view = self.base.view().await;
         view.member_records(Row(row), kind, None, false, usize::MAX).await.unwrap().map(|found| found.len())
@@ -69,7 +86,16 @@ impl Store {
 
     /// Keys whose key or value has this text in it.
     async fn keys_with(&self, text: &str) -> usize {
-        let all = self.engine.scan(KeyRange::prefix(&[]), Direction::Forward, usize::MAX).await.unwrap();
+        self.keys_in(KeyRange::prefix(&[]), text).await
+    }
+
+    /// Keys of the commit log whose value has this text in it.
+    async fn commits_with(&self, text: &str) -> usize {
+        self.keys_in(crate::schema::key::commits(self.base.number()), text).await
+    }
+
+    async fn keys_in(&self, range: KeyRange, text: &str) -> usize {
+        let all = self.engine.scan(range, Direction::Forward, usize::MAX).await.unwrap();
         let has = |bytes: &[u8]| bytes.windows(text.len()).any(|part| part == text.as_bytes());
         all.iter().filter(|(key, value)| has(key) || has(value)).count()
     }
@@ -103,7 +129,9 @@ async fn a_member_goes_with_all_its_records_in_one_commit_and_nothing_is_left_of
         RecordChange::Save { row: Row(0), record: stamps },
         transaction(1, "kept"),
     ];
-    let before = store.save(others).await.revision;
+    store.save(others).await.outcomes.unwrap();
+    let before = store.set_attributes(0, 3).await;
+    assert!(store.keys_with("attribute-").await > 0);
     let reply = store.delete(vec![Row(0)]).await;
     let records = RecordCounts { clips: 2, stamp_collections: 1, transactions: TRANSACTIONS };
     assert_eq!(reply, DeleteReply { deleted: 1, records, revision: before + 1 });
@@ -115,12 +143,14 @@ async fn a_member_goes_with_all_its_records_in_one_commit_and_nothing_is_left_of
     assert_eq!(store.keys_with("marked-").await, 0);
     assert_eq!(store.count(1, RecordKind::Transaction).await, Some(1));
     assert_sound(&store.engine).await;
-    // What the commit log keeps of the member itself goes after the grace period.
+    // What the commit log keeps of the member itself, to undo with, goes after the grace period.
     store.base.checkpoint().await.unwrap();
+    assert_eq!(store.keys_with("attribute-").await, store.commits_with("attribute-").await);
     store.time.fetch_add(2 * GRACE, Ordering::Relaxed);
     assert!(store.keys_with("r0").await > 0);
     store.table.maintain().await.unwrap();
     assert_eq!(store.keys_with("r0").await, 0);
+    assert_eq!(store.keys_with("attribute-").await, 0);
     assert_sound(&store.engine).await;
 }
 

@@ -4,6 +4,8 @@ mod clip;
 mod stamps;
 mod transaction;
 
+use memberbase::api::grpc::v1::record_service_client::RecordServiceClient;
+use memberbase::api::grpc::v1::{BulkDeleteMembersRequest, ExportRecordsRequest, RecordCounts};
 use serde_json::{Value, json};
 
 use crate::harness::Server;
@@ -97,6 +99,70 @@ async fn a_member_that_is_not_there_any_more_has_no_records_through_any_call() {
     for call in ["wallet.clip/list-with-creative", "stamp-collection/list", "transaction/list"] {
         assert_eq!(http.ok(call, json!({"member_id": id})).await["data"], json!([]), "{call}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_goes_with_everything_in_one_commit_and_nobody_inherits_it() {
+    const TRANSACTIONS: usize = 100_000;
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    let (base, ids) = world(&http).await;
+    let id = ids[0].as_str();
+    let types = json!({"plan": {"type": "string"}, "points": {"type": "number"}, "vip": {"type": "boolean"}});
+    http.ok("attribute.schema/set", json!({"member_base_id": base, "schema": types})).await;
+    let attributes = json!({"plan": "pro", "points": 5, "vip": true});
+    let row = json!({"ref": "a", "attributes": attributes});
+    http.ok("member/bulk-upsert", json!({"member_base_id": base, "members": [row]})).await;
+    for creative in ["dc_1", "dc_2"] {
+        http.ok("wallet.clip/save", json!({"member_id": id, "creative_id": creative})).await;
+    }
+    let enrolment = json!({"member_id": id, "loyalty_program_id": "lp_1", "external_id": "sc_1"});
+    http.ok("stamp-collection/create", enrolment).await;
+    for part in 0..TRANSACTIONS / 5_000 {
+        let events: Vec<_> = (0..5_000).map(|i| event(id, &format!("t{}", part * 5_000 + i))).collect();
+        let done = http.ok("transaction/ingest", json!({"events": events})).await;
+        assert_eq!(done["created"], 5_000);
+    }
+    let revision =
+        || async { http.ok("member-base/get", json!({"id": base})).await["revision"].as_u64().unwrap() };
+    let before = revision().await;
+    let request = BulkDeleteMembersRequest {
+        member_base_id: base.clone(),
+        member_ids: vec![id.to_owned()],
+        ..Default::default()
+    };
+    let reply = server.members().bulk_delete_members(request).await.unwrap().into_inner();
+    let gone = RecordCounts { clips: 2, stamp_collections: 1, transactions: TRANSACTIONS as u64 };
+    assert_eq!((reply.deleted, reply.records, reply.revision), (1, Some(gone), before + 1));
+    assert_eq!(revision().await, before + 1);
+
+    let of_member = [("member/get", json!({"id": id})), ("member.attributes/list", json!({"member_id": id}))];
+    for (call, body) in every_call(id).into_iter().chain(of_member) {
+        assert_eq!(http.call(call, body).await.refused(404, "not_found")["resource"], "member", "{call}");
+    }
+    let again = json!({"member_base_id": base, "members": [{"ref": "a"}]});
+    let new = http.ok("member/bulk-upsert", again).await[0].clone();
+    assert_ne!(new, json!(id));
+    assert_eq!(http.ok("member/get", json!({"id": new})).await["attributes"], json!({}));
+    for call in [
+        "wallet.clip/list-with-creative",
+        "stamp-collection/list",
+        "transaction/list",
+        "member.attributes/list",
+    ] {
+        assert_eq!(http.ok(call, json!({"member_id": new})).await["data"], json!([]), "{call}");
+    }
+    // The names of what is gone are free, whether or not it is purged yet.
+    let reused = json!({"events": [event(new.as_str().unwrap(), "t0"), event(&ids[1], "t1")]});
+    assert_eq!(http.ok("transaction/ingest", reused).await["created"], 2);
+    let export = ExportRecordsRequest { member_base_id: base, ..Default::default() };
+    let mut stream =
+        RecordServiceClient::new(server.channel()).export_records(export).await.unwrap().into_inner();
+    let mut left = 0;
+    while let Some(part) = stream.message().await.unwrap() {
+        left += part.clips.len() + part.stamp_collections.len() + part.transactions.len();
+    }
+    assert_eq!(left, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
