@@ -70,7 +70,7 @@ impl Store {
         self.base.change_settings(schema).await.unwrap();
         let mut patch = AttributePatch::default();
         for n in 0..count {
-            patch.set(&format!("key{n}"), AttributeValue::text(format!("attribute-{n}")).unwrap()).unwrap();
+            patch.set(format!("key{n}"), AttributeValue::text(format!("attribute-{n}")).unwrap()).unwrap();
         }
         let changes = vec![(Row(row), patch)];
         let request = AttributesRequest { changes, is_strict: true, ..AttributesRequest::default() };

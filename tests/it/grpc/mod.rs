@@ -7,6 +7,7 @@ mod bulk_upsert;
 mod concurrency;
 mod cursor;
 mod errors;
+mod every_call;
 mod export;
 mod faults;
 mod get;

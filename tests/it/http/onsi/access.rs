@@ -1,5 +1,6 @@
 //! Who may do what, about which memberbase, and what is no call.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use memberbase::model::Timestamp;
@@ -30,6 +31,21 @@ fn every_call() -> Vec<(&'static str, String, &'static str, Option<Value>)> {
 async fn token(admin: &Http, request: Value) -> (String, Value) {
     let made = admin.ok("api-token/create", request).await;
     (made["token"].as_str().unwrap().to_owned(), made["id"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_has_every_call_of_the_document() {
+    let server = Server::start().await;
+    let document = Onsi::new(&server, None, None).get("openapi.json").await.is(200);
+    let paths = document["paths"].as_object().unwrap().iter();
+    let documented: BTreeSet<String> = paths
+        .flat_map(|(path, methods)| {
+            methods.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect();
+    let listed = every_call().into_iter();
+    let listed = listed.map(|(method, path, ..)| format!("{method} /v1/{}", path.replace(NO_MEMBER, "{id}")));
+    assert_eq!(listed.collect::<BTreeSet<_>>(), documented);
 }
 
 #[tokio::test(flavor = "multi_thread")]

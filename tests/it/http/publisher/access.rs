@@ -1,13 +1,16 @@
 //! Who may do what at this door, and what its errors look like in the log.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
+use prost_types::Timestamp;
 use serde_json::{Value, json};
 
 use crate::harness::Server;
-use crate::http::Http;
+use crate::http::{Http, exchange};
 
 /// A memberbase and one of its members.
 struct Place {
@@ -84,6 +87,20 @@ fn every_store_call() -> Vec<(&'static str, Value)> {
     ]
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tables_have_every_call_of_the_document() {
+    let server = Server::start().await;
+    let head = "GET /publisher.v1/openapi.json HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+    let document = exchange(server.address(), head, b"").await.body;
+    let documented = document["paths"].as_object().unwrap().keys();
+    let documented: BTreeSet<_> =
+        documented.map(|path| path.strip_prefix("/publisher.v1/").unwrap()).collect();
+    let of_places = Place::nowhere().every_call().into_iter().map(|(call, ..)| call);
+    let of_stores = every_store_call().into_iter().map(|(call, _)| call);
+    let listed: BTreeSet<_> = of_places.chain(of_stores).chain(["member-base/list"]).collect();
+    assert_eq!(listed, documented);
+}
+
 async fn token(admin: &Http, server: &Server, request: Value) -> (Http, Value) {
     let made = admin.ok("api-token/create", request).await;
     (Http::with_token(server, made["token"].as_str().unwrap()), made["id"].clone())
@@ -144,6 +161,15 @@ async fn a_bound_token_is_good_for_its_base_alone() {
     assert_eq!(bound.ok("member-base/list", json!({})).await["data"][0]["id"], json!(own.base));
 }
 
+/// A token whose time has come.
+async fn expired(admin: &Http, server: &Server) -> Http {
+    let soon = Timestamp::from(SystemTime::now() + Duration::from_millis(300)).to_string();
+    let (http, _) = token(admin, server, json!({"access": "admin", "expires_at": soon})).await;
+    // Until then it is good; each try is a call of its own.
+    while http.call("api-token/list", json!({})).await.status == 200 {}
+    http
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_good_token_every_call_is_unauthenticated() {
     let (server, secret) = Server::start_with_token().await;
@@ -154,6 +180,7 @@ async fn without_a_good_token_every_call_is_unauthenticated() {
     let callers = [
         Http::new(&server),
         revoked,
+        expired(&admin, &server).await,
         Http::with_token(&server, ""),
         Http::with_token(&server, "sk_"),
         Http::with_token(&server, &format!("{secret}x")),
@@ -164,14 +191,18 @@ async fn without_a_good_token_every_call_is_unauthenticated() {
             reply.refused(401, "authentication_error");
             assert!(reply.head.to_ascii_lowercase().contains("www-authenticate: bearer"), "{}", reply.head);
         }
-        for (call, body) in every_store_call() {
+        for (call, body) in every_store_call().into_iter().chain([("member-base/list", json!({}))]) {
             http.call(call, body).await.refused(401, "authentication_error");
         }
         http.call("no/such-call", json!({})).await.refused(401, "authentication_error");
         http.raw("GET", "member/list", "", b"").await.refused(401, "authentication_error");
     }
-    let basic = "Authorization: Basic c2VjcmV0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n";
-    callers[0].raw("POST", "api-token/list", basic, b"{}").await.refused(401, "authentication_error");
+    let twice = format!("Bearer {secret}\r\nAuthorization: Bearer {secret}");
+    for malformed in ["Basic c2VjcmV0", "Bearer", &secret, &twice] {
+        let head =
+            format!("Authorization: {malformed}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n");
+        callers[0].raw("POST", "api-token/list", &head, b"{}").await.refused(401, "authentication_error");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,7 +254,16 @@ async fn the_log_has_the_trace_id_and_no_secret_and_nothing_personal() {
     let made = http.ok("api-token/create", json!({"access": "read"})).await;
     let member = json!({"ref": "private-ref", "email": "private@x.com", "first_name": "Privata"});
     http.ok("member/bulk-upsert", json!({"member_base_id": base, "members": [member]})).await;
+    let id = http.ok("member/get", json!({"member_base_id": base, "ref": "private-ref"})).await["id"].clone();
+    let clip =
+        json!({"member_id": id, "creative_id": "private-creative", "deal_creative_content": {"private": 1}});
+    http.ok("wallet.clip/save", clip).await;
+    let mut purchase = super::record::event(id.as_str().unwrap(), "private-purchase");
+    http.ok("transaction/ingest", json!({"events": [purchase]})).await;
+    purchase["bin"] = json!("private-bin");
     let replies = [
+        http.call("transaction/ingest", json!({"events": [purchase]})).await,
+        http.call("wallet.clip/delete", json!({"member_id": id, "creative_id": "private-other"})).await,
         http.call("member/get", json!({"member_base_id": base, "ref": "another-private-ref"})).await,
         http.call(
             "member/bulk-upsert",
