@@ -148,6 +148,9 @@ struct Data {
     /// The first rows that are bad.
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<Vec<BadRow>>,
+    /// The token that a request made whose answer, with its secret, cannot be given again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_token_id: Option<String>,
     /// How many rows are bad.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<usize>,
@@ -311,8 +314,10 @@ impl From<Error> for Failure {
         let data = &mut failure.data;
         data.reason = Some(reason.as_str());
         data.resource = resource(reason);
+        let mut known = error::metadata(&error);
+        data.api_token_id = known.remove("api_token_id");
         let number = |(key, text): (String, String)| Some((key, text.parse().ok()?));
-        data.numbers = error::metadata(&error).into_iter().filter_map(number).collect();
+        data.numbers = known.into_iter().filter_map(number).collect();
         if let Some(first) = error.violations().first() {
             data.path = Some(first.field.clone());
             data.violations = Some(error.violations().iter().map(Place::of).collect());

@@ -11,7 +11,7 @@ use crate::model::{BaseNumber, RequestId, RequestMark, Rule};
 /// The header that names a request, so that it can be sent again.
 pub const IDEMPOTENCY_KEY: &str = "x-idempotency-key";
 /// The header of an answer that was given before.
-const REPLAYED: &str = "idempotency-replayed";
+pub const REPLAYED: &str = "idempotency-replayed";
 /// Bodies of more bytes are not hashed beside other calls.
 const HASH_APART_BYTES: usize = 1024 * 1024;
 

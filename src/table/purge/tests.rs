@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use crate::engine::memory::MemoryEngine;
 use crate::engine::{Direction, Engine, KeyRange};
 use crate::model::record::{Clip, ClipId, Transaction, samples};
-use crate::model::schema::AttributeType;
+use crate::model::schema::{AttributeType, WantedSchema};
 use crate::model::{
     AttributePatch, AttributeValue, BaseName, BaseNumber, BaseSettings, ForeignText, MemberRecord, MemberRow,
     RecordCounts, RecordFault, RecordKind, Ref, Row, Timestamp, UpsertOptions,
@@ -66,7 +66,8 @@ impl Store {
     /// Gives a member attributes that can be found again in the bytes of the store.
     async fn set_attributes(&self, row: u64, count: usize) -> u64 {
         let types = (0..count).map(|n| (format!("key{n}"), AttributeType::String)).collect();
-        let schema = SettingsRequest { schema: Some(types), ..SettingsRequest::default() };
+        let wanted = WantedSchema { types, ..WantedSchema::default() };
+        let schema = SettingsRequest { schema: Some(wanted), ..SettingsRequest::default() };
         self.base.change_settings(schema).await.unwrap();
         let mut patch = AttributePatch::default();
         for n in 0..count {

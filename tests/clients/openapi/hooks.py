@@ -100,6 +100,9 @@ def improve(value, ids):
 def before_call(context, case, kwargs):
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
+    # A name belongs to one request.
+    names = {"x-idempotency-key": f"key-{next(NUMBERS)}"}
+    case.headers = {name: names.get(name.lower(), value) for name, value in case.headers.items()}
     if case.path.startswith("/publisher.v1/"):
         case.body = improve(case.body, IDS.get(case.path.removeprefix("/publisher.v1/"), {}))
         return

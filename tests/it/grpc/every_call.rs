@@ -117,6 +117,12 @@ impl Place {
             ReplaceMemberRequest { member_base_id, key, member }
         );
         call!("MemberService/ActivateMember", "write", Base, ActivateMemberRequest { member_base_id, key });
+        call!(
+            "MemberService/RenameMember",
+            "write",
+            Base,
+            RenameMemberRequest { member_base_id, key, r#ref: "z".into() }
+        );
         call!("MemberService/OffboardMember", "write", Base, OffboardMemberRequest { member_base_id, key });
         call!("MemberService/BulkDeleteMembers", "write", Base, BulkDeleteMembersRequest { member_base_id });
         call!(

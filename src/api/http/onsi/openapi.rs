@@ -11,7 +11,8 @@ use super::failure::{Envelope, TRACE_ID};
 use super::{Visitor, every_call};
 use crate::api::bearer::API_KEY;
 use crate::api::http::openapi::values::{MemberBaseId, OnsiMemberId};
-use crate::api::http::openapi::{self, Document, content, describe, headers};
+use crate::api::http::openapi::{self, Document, content, describe, headers, replayed, request_name};
+use crate::model::token::AccessLevel;
 
 /// The statuses that every call may answer with, besides its success.
 const OF_EVERY_CALL: [StatusCode; 7] = [
@@ -25,6 +26,9 @@ const OF_EVERY_CALL: [StatusCode; 7] = [
 ];
 /// The statuses that calls with a body may answer with besides.
 const OF_BODIES: [StatusCode; 2] = [StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE];
+
+/// The statuses that calls which change something may answer with besides: a request of this name runs, or was another one.
+const OF_NAMES: [StatusCode; 2] = [StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY];
 
 /// Answers with the document.
 pub async fn get() -> Response {
@@ -46,11 +50,14 @@ pub fn document() -> Value {
 impl Visitor for Document {
     fn visit<C: Call>(&mut self) {
         let mut responses = Map::new();
+        let is_named = C::NEEDS > AccessLevel::Read;
+        let replayed = if is_named { replayed() } else { json!({}) };
         let reply = self.reply::<C::Reply>();
-        let done = json!({ "description": "Done.", "content": content(&reply) });
+        let done = json!({ "description": "Done.", "content": content(&reply), "headers": replayed });
         responses.insert(C::SUCCESS.as_u16().to_string(), done);
         let bodies = OF_BODIES.iter().filter(|_| C::HAS_BODY);
-        for status in OF_EVERY_CALL.iter().chain(bodies).chain(C::REFUSALS) {
+        let names = OF_NAMES.iter().filter(|_| is_named);
+        for status in OF_EVERY_CALL.iter().chain(bodies).chain(names).chain(C::REFUSALS) {
             let envelope = self.reply::<Envelope>();
             let mut headers = headers(*status);
             let trace_id = json!({
@@ -72,6 +79,9 @@ impl Visitor for Document {
             "name": BASE, "in": "header", "required": false, "schema": self.request::<MemberBaseId>(),
             "description": "The memberbase, for tokens that are not bound to one.",
         }));
+        if is_named {
+            parameters.push(request_name());
+        }
         let mut operation = json!({
             "operationId": C::NAME.replace(' ', "_"),
             "tags": [C::NAME.split(' ').next().unwrap_or_default()],

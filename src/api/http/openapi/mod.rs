@@ -14,6 +14,9 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::named::{IDEMPOTENCY_KEY, REPLAYED};
+use crate::model::limits::REQUEST_ID_MAX_CHARS;
+
 /// Where a document is, under the prefix of its door.
 pub const NAME: &str = "openapi.json";
 
@@ -85,6 +88,7 @@ pub fn describe(status: StatusCode) -> &'static str {
         404 => "What the call is about does not exist.",
         408 => "The body came too slowly.",
         409 => "The state does not allow it.",
+        422 => "The name of the request was used for another one.",
         413 => "The body is too large.",
         415 => "The content type is not `application/json`.",
         429 => {
@@ -108,6 +112,21 @@ pub fn headers(status: StatusCode) -> Map<String, Value> {
     };
     let header = json!({ "schema": schema, "description": description, "required": is_required });
     Map::from_iter([(name.to_owned(), header)])
+}
+
+/// The header by which a request names itself, so that it can be sent again.
+pub fn request_name() -> Value {
+    json!({
+        "name": IDEMPOTENCY_KEY, "in": "header", "required": false,
+        "schema": { "type": "string", "pattern": format!("^[!-~]{{1,{REQUEST_ID_MAX_CHARS}}}$") },
+        "description": "Names the request: sent again under its name, it is done once.",
+    })
+}
+
+/// The header of an answer that was given before.
+pub fn replayed() -> Value {
+    let schema = json!({ "type": "string", "enum": ["true"] });
+    json!({ REPLAYED: { "schema": schema, "description": "The request was done before.", "required": false } })
 }
 
 /// Answers with a document. It needs no token: it says nothing of any store.

@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 use super::{PREFIX, Visitor, every_call};
 use crate::api::error::word;
 use crate::api::http::call::{Call, Envelope};
-use crate::api::http::openapi::{self, Document, content, describe, headers};
+use crate::api::http::openapi::{self, Document, content, describe, headers, replayed, request_name};
 use crate::model::Reason;
+use crate::model::token::AccessLevel;
 
 /// The statuses that every call may answer with, besides its success.
 const OF_EVERY_CALL: [StatusCode; 9] = [
@@ -25,6 +26,9 @@ const OF_EVERY_CALL: [StatusCode; 9] = [
     StatusCode::INTERNAL_SERVER_ERROR,
     StatusCode::SERVICE_UNAVAILABLE,
 ];
+
+/// The statuses that calls which change something may answer with besides: a request of this name runs, or was another one.
+const OF_NAMES: [StatusCode; 2] = [StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY];
 
 /// Answers with the document.
 pub async fn get() -> Response {
@@ -47,10 +51,15 @@ pub fn document() -> Value {
 impl Visitor for Document {
     fn visit<C: Call>(&mut self) {
         let mut responses = Map::new();
+        let is_named = C::NEEDS > AccessLevel::Read;
+        let replayed = if is_named { replayed() } else { json!({}) };
         let reply = self.reply::<C::Reply>();
-        responses.insert("200".to_owned(), json!({ "description": "Done.", "content": content(&reply) }));
+        responses.insert(
+            "200".to_owned(),
+            json!({ "description": "Done.", "content": content(&reply), "headers": replayed }),
+        );
         let envelope = self.reply::<Envelope>();
-        for status in OF_EVERY_CALL.iter().chain(C::REFUSALS) {
+        for status in OF_EVERY_CALL.iter().chain(OF_NAMES.iter().filter(|_| is_named)).chain(C::REFUSALS) {
             let response = json!({
                 "description": describe(*status), "content": content(&envelope), "headers": headers(*status),
             });
@@ -62,6 +71,7 @@ impl Visitor for Document {
             "tags": [resource],
             "summary": C::SUMMARY,
             "description": format!("Needs a token with the access level `{}`.", C::NEEDS.as_str()),
+            "parameters": if is_named { vec![request_name()] } else { Vec::new() },
             "requestBody": { "required": true, "content": content(&self.request::<C::Request>()) },
             "responses": responses,
         });

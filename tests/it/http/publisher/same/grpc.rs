@@ -139,8 +139,9 @@ fn row(row: &Value) -> v1::MemberInput {
 
 fn schema(body: &Value) -> v1::SetAttributeSchemaRequest {
     let types = body["schema"].as_object().unwrap().iter();
-    let types =
-        types.map(|(key, kind)| (key.clone(), v1::AttributeDefinition { r#type: text(kind, "type") }));
+    let types = types.map(|(key, kind)| {
+        (key.clone(), v1::AttributeDefinition { r#type: text(kind, "type"), ..Default::default() })
+    });
     v1::SetAttributeSchemaRequest {
         member_base_id: text(body, "member_base_id"),
         schema: types.collect(),
