@@ -81,7 +81,8 @@ impl AttributeValue {
             Self::Text(text) if text.len() <= SET_NAME_MAX_BYTES => Some(Cow::Borrowed(text)),
             // Longer than any text that is its own name.
             Self::Text(text) => {
-                let head = &text[..text.floor_char_boundary(SET_NAME_MAX_BYTES)];
+                let end = (0..=SET_NAME_MAX_BYTES).rev().find(|end| text.is_char_boundary(*end));
+                let head = end.and_then(|end| text.get(..end)).unwrap_or_default();
                 let sum: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
                 Some(Cow::Owned(format!("{head} {sum}")))
             }
