@@ -26,7 +26,7 @@ fn members(long: &str) -> Vec<Value> {
             0 => json!({}),
             1 => json!({"plan": plan}),
             _ => json!({
-                "plan": plan, "points": n % 4, "vip": n % 2 == 0, "since": format!("2026-01-0{}", n % 3 + 1),
+                "plan": plan, "points": n % 4, "vip": n.is_multiple_of(2), "since": format!("2026-01-0{}", n % 3 + 1),
                 "tags": ["a"],
             }),
         };
