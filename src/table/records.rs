@@ -8,8 +8,8 @@
 //! - A record is put in only by who holds the view lock of its base shared, and rows that a commit touches are removed
 //!   while it is published, under the same lock held exclusively. So what is found here is what the view shows.
 //! - Rows are never used again, so what is left of a purged base only waits to be evicted.
-//! - The bytes that all bases take for the images of their lookups leave the cache less room, never less than an
-//!   eighth of it.
+//! - The bytes that all bases take for the images of their lookups leave the cache less room, and half as many again are
+//!   held back, because the engine's own heap grows with the store. Never less than an eighth is left.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -89,6 +89,7 @@ impl Records {
         images.insert(base, bytes(taken));
         images.retain(|_, taken| *taken > 0);
         let taken: u64 = images.values().sum();
+        let taken = taken.saturating_add(taken / 2);
         self.cache.set_capacity(self.room.saturating_sub(taken).max(self.room / LEAST_PART));
     }
 }
