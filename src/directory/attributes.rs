@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::narrow::join;
 use super::page::{Page, RawPage};
 use super::request::foreign;
 use super::{Directory, Error, view};
@@ -16,7 +17,7 @@ use crate::model::{
 use crate::table::{Answer, AttributesRequest, Base, Kept, NamedRequest, SettingsRequest};
 
 /// Members whose attributes are deleted in one commit.
-const DELETE_TOGETHER: u64 = 4_096;
+const DELETE_TOGETHER: usize = 4_096;
 
 /// One attribute of one member, as a caller sent it.
 #[derive(Debug)]
@@ -130,27 +131,31 @@ impl Directory {
         if let Some(kept) = self.told() {
             return changed(kept);
         }
-        let end = view(&open, None).await?.next_row();
+        let (chunks, end) = {
+            let view = view(&open, None).await?;
+            (view.sets().chunks(), view.next_row())
+        };
         let mut deleted = 0;
         match rows {
-            Some(rows) if rows.len() <= usize::try_from(DELETE_TOGETHER).unwrap_or(usize::MAX) => {
+            Some(rows) if rows.len() <= DELETE_TOGETHER => {
                 return clear(&open, &rows, &patch, self.turn()).await;
             }
             Some(rows) => {
-                for rows in rows.chunks(usize::try_from(DELETE_TOGETHER).unwrap_or(usize::MAX)) {
+                for rows in rows.chunks(DELETE_TOGETHER) {
                     deleted += clear(&open, rows, &patch, None).await?;
                 }
             }
             None => {
-                let mut first = 0;
-                while first < end.0 {
-                    let last = end.0.min(first + DELETE_TOGETHER);
-                    let rows: Vec<Row> = (first..last).map(Row).collect();
-                    let holders = holders(&open, &rows, &patch).await?;
-                    deleted += clear(&open, &holders, &patch, None).await?;
-                    // A token that was revoked meanwhile ends it here.
-                    self.guarded.check_base(AccessLevel::Write, base)?;
-                    first = last;
+                for chunk in chunks {
+                    let live = view(&open, None).await?.sets().live(chunk).into_owned();
+                    let rows: Vec<Row> =
+                        live.iter().map(|place| join(chunk, place)).filter(|row| *row < end).collect();
+                    for rows in rows.chunks(DELETE_TOGETHER) {
+                        let holders = holders(&open, rows, &patch).await?;
+                        deleted += clear(&open, &holders, &patch, None).await?;
+                        // A token that was revoked meanwhile ends it here.
+                        self.guarded.check_base(AccessLevel::Write, base)?;
+                    }
                 }
             }
         }

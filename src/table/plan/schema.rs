@@ -2,14 +2,18 @@
 //!
 //! Both read all members. No write of the base is planned meanwhile, so what is counted and built is so.
 
+use std::sync::Arc;
+
 use super::keys::index_changes;
 use super::{Plan, Stop};
 use crate::model::schema::{AttributeSchema, WantedSchema, narrowed};
 use crate::model::{Member, Row};
 use crate::schema::block::ROWS_PER_BLOCK;
 use crate::table::TableError;
-use crate::table::sets::Sets;
+use crate::table::sets::{CHUNK_ROWS, Sets};
 
+/// Blocks of a chunk of a set.
+const BLOCKS_PER_CHUNK: u64 = CHUNK_ROWS / ROWS_PER_BLOCK;
 /// Blocks read together.
 const BLOCKS_TOGETHER: usize = 256;
 
@@ -62,7 +66,7 @@ impl Plan<'_> {
     }
 
     async fn each_member(&mut self, mut each: impl FnMut(Row, &Member)) -> Result<(), TableError> {
-        let blocks: Vec<u64> = (0..self.layer.header.next_row.div_ceil(ROWS_PER_BLOCK)).collect();
+        let blocks = self.blocks_with_members().await;
         for numbers in blocks.chunks(BLOCKS_TOGETHER) {
             self.fetched.clear();
             self.fetch_blocks(numbers).await?;
@@ -80,5 +84,20 @@ impl Plan<'_> {
         }
         self.fetched.clear();
         Ok(())
+    }
+
+    /// The blocks that may have members. Rows jump when a store is brought back to an earlier time, so they are not counted
+    /// through, but taken from the sets and from what is not published yet.
+    async fn blocks_with_members(&self) -> Vec<u64> {
+        let unpublished = self.in_flight.iter().map(Arc::as_ref).chain([&self.layer]);
+        let mut blocks: Vec<u64> = unpublished.flat_map(|layer| layer.blocks.keys().copied()).collect();
+        let end = self.layer.header.next_row.div_ceil(ROWS_PER_BLOCK);
+        for chunk in self.shared.published.read().await.sets.chunks() {
+            let first = chunk.saturating_mul(BLOCKS_PER_CHUNK);
+            blocks.extend(first..first.saturating_add(BLOCKS_PER_CHUNK).min(end));
+        }
+        blocks.sort_unstable();
+        blocks.dedup();
+        blocks
     }
 }
