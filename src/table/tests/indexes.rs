@@ -167,3 +167,27 @@ fn an_index_with_too_many_values_is_given_up_until_it_is_set_anew() {
         subject.check_indexes(&["text"]).await;
     });
 }
+
+#[test]
+fn schemas_and_indexes_do_not_count_through_the_rows_that_a_new_timeline_jumps_over() {
+    block_on(async {
+        let mut subject = Subject::new().await;
+        subject.index(&[]).await;
+        let write = |range: std::ops::Range<u16>| range.map(|n| attributed(n, Some(1))).collect::<Vec<_>>();
+        subject.upsert(&write(0..40), UpsertOptions::default(), WriteMode::Partial).await;
+        subject.base.close().await.unwrap();
+        timeline::begin_timeline(&subject.engine, Timestamp::from_micros(1_000)).await.unwrap();
+        subject.crash().await;
+        subject.upsert(&write(40..60), UpsertOptions::default(), WriteMode::Partial).await;
+        subject.index(&["text"]).await;
+        let view = subject.base.view().await;
+        let (field, _) = view.sets().attribute("text").unwrap();
+        assert!(view.next_row().0 > u64::from(u32::MAX));
+        assert_eq!(view.sets().count(field, "value 1"), Some(60));
+        drop(view);
+        let nothing = SettingsRequest { schema: Some(WantedSchema::default()), ..SettingsRequest::default() };
+        let refused = subject.base.change_settings(nothing).await.unwrap_err();
+        assert!(matches!(&refused, TableError::SchemaInUse { members: 60, .. }), "{refused}");
+        crate::table::audit::tests::assert_sound(&subject.engine).await;
+    });
+}
