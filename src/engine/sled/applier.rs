@@ -17,6 +17,8 @@ use super::{Shared, bounded, confirmed, segment, snapshot, working};
 
 /// How much is applied at a time: long enough that a key written again and again is written to sled once.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// How long small batches are gathered: singles write the same few keys again and again.
+const GATHER_FOR: Duration = Duration::from_millis(50);
 /// After this time something applied is confirmed, however little it is.
 const CONFIRM_AFTER: Duration = Duration::from_secs(30);
 /// Pause between two attempts while the disk is full or sled cannot be reopened.
@@ -46,7 +48,7 @@ impl Applier {
     /// Runs until it is told to stop.
     pub(super) fn run(mut self) {
         loop {
-            let stop = self.shared.backlog.wait_for_work(CONFIRM_AFTER);
+            let stop = self.shared.backlog.wait_for_work(CONFIRM_AFTER, GATHER_FOR);
             if stop == Some(Stop::Now) {
                 return;
             }

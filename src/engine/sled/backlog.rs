@@ -1,7 +1,7 @@
 //! The pending batches of a sled store under their lock, and the signals between those who fill and who empty them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -21,9 +21,14 @@ pub(super) struct Backlog {
     limit: usize,
 }
 
+/// With this much ready, the applier begins at once.
+const PLENTY_BYTES: usize = 1024 * 1024;
+
 #[derive(Debug, Default)]
 struct Signal {
     work: bool,
+    /// There is so much of it, or it is such, that the applier should not wait for more.
+    urgent: bool,
     stop: Option<Stop>,
 }
 
@@ -58,15 +63,31 @@ impl Backlog {
 
     /// Shows a batch to reads and hands it to the applier once its turn has come.
     pub(super) fn publish(&self, number: u64) {
-        if self.write().publish(number) {
-            self.wake_applier();
+        let ready = {
+            let mut pending = self.write();
+            pending.publish(number).then(|| pending.ready_bytes())
+        };
+        if let Some(bytes) = ready {
+            self.tell_applier(bytes >= PLENTY_BYTES.min(self.limit));
         }
     }
 
-    /// Makes the applier look whether there is something to do.
+    /// Makes the applier look at once whether there is something to do.
     pub(super) fn wake_applier(&self) {
-        lock(&self.signal).work = true;
-        self.applier.notify_one();
+        self.tell_applier(true);
+    }
+
+    fn tell_applier(&self, urgent: bool) {
+        let is_news = {
+            let mut signal = lock(&self.signal);
+            let is_news = !signal.work || (urgent && !signal.urgent);
+            signal.work = true;
+            signal.urgent |= urgent;
+            is_news
+        };
+        if is_news {
+            self.applier.notify_one();
+        }
     }
 
     /// Drops what sled has now.
@@ -112,13 +133,13 @@ impl Backlog {
         self.applier.notify_one();
     }
 
-    /// Where the applier waits: until something became ready, it has to end, or `timeout` passed.
-    pub(super) fn wait_for_work(&self, timeout: Duration) -> Option<Stop> {
-        let signal = lock(&self.signal);
-        let idle = |s: &mut Signal| !s.work && s.stop.is_none();
-        let waited = self.applier.wait_timeout_while(signal, timeout, idle);
-        let (mut signal, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        signal.work = false;
+    /// Where the applier waits: until something became ready, it has to end, or `timeout` passed. Work that is not urgent
+    /// is given the time `gather` to become more.
+    pub(super) fn wait_for_work(&self, timeout: Duration, gather: Duration) -> Option<Stop> {
+        let calm = |signal: &Signal| !signal.urgent && signal.stop.is_none();
+        let signal = self.wait_while(lock(&self.signal), timeout, |signal| !signal.work && calm(signal));
+        let mut signal = self.wait_while(signal, gather, |signal| signal.work && calm(signal));
+        (signal.work, signal.urgent) = (false, false);
         signal.stop
     }
 
@@ -129,7 +150,67 @@ impl Backlog {
 
     /// Sleeps until it is time to try again, or to end.
     pub(super) fn wait_to_retry(&self, pause: Duration) -> Option<Stop> {
-        let waited = self.applier.wait_timeout_while(lock(&self.signal), pause, |s| s.stop.is_none());
-        waited.unwrap_or_else(PoisonError::into_inner).0.stop
+        self.wait_while(lock(&self.signal), pause, |signal| signal.stop.is_none()).stop
+    }
+
+    fn wait_while<'a>(
+        &self,
+        signal: MutexGuard<'a, Signal>,
+        timeout: Duration,
+        condition: impl Fn(&Signal) -> bool,
+    ) -> MutexGuard<'a, Signal> {
+        let waited = self.applier.wait_timeout_while(signal, timeout, |signal| condition(signal));
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::engine::pending::Op;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn backlog_with(bytes: usize) -> Arc<Backlog> {
+        let backlog = Backlog::new(1, usize::MAX);
+        let value = Some(vec![0; bytes].into());
+        backlog.write().push([Op { key: Bytes::from_static(b"key"), value }].into());
+        Arc::new(backlog)
+    }
+
+    /// What the applier is told that waits for work, and gathers for a long time, while `done` is done.
+    fn told_while(backlog: &Arc<Backlog>, done: impl FnOnce(&Backlog)) -> Option<Stop> {
+        let waiting = Arc::clone(backlog);
+        let applier = thread::spawn(move || waiting.wait_for_work(LONG, LONG));
+        done(backlog);
+        applier.join().unwrap()
+    }
+
+    #[test]
+    fn the_applier_gathers_small_work_until_it_is_plenty_or_urgent_or_time_to_end() {
+        assert_eq!(told_while(&backlog_with(PLENTY_BYTES), |backlog| backlog.publish(1)), None);
+        let urgent = |backlog: &Backlog| {
+            backlog.publish(1);
+            backlog.wake_applier();
+        };
+        assert_eq!(told_while(&backlog_with(1), urgent), None);
+        let ends = |backlog: &Backlog| {
+            backlog.publish(1);
+            backlog.stop(Stop::Drained);
+        };
+        assert_eq!(told_while(&backlog_with(1), ends), Some(Stop::Drained));
+    }
+
+    #[test]
+    fn small_work_is_done_once_it_was_given_time_to_become_more() {
+        let backlog = backlog_with(1);
+        backlog.publish(1);
+        assert_eq!(backlog.wait_for_work(LONG, Duration::from_millis(1)), None);
+        assert_eq!(backlog.wait_for_work(Duration::from_millis(1), LONG), None, "and then there is none");
     }
 }

@@ -9,6 +9,10 @@ const EIO: i32 = 5;
 async fn settle(engine: &SledEngine, store: &Store) {
     fill(engine, 1..=3).await;
     assert!(store.config.faults.syncs() > 0);
+    while engine.status().pending_bytes > 0 {
+        engine.shared.backlog.wake_applier();
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
