@@ -2,7 +2,8 @@
 //!
 //! Reading stops at the first bad record. That is **corruption** if something later proves that the record had been
 //! durable: a record whose `durable` covers it, a later segment that begins after it, or the confirmed position.
-//! Otherwise it is the torn tail of a power cut, and whatever follows it was never acknowledged.
+//! Otherwise it is the torn tail of a power cut, and whatever follows it was never acknowledged. Zeros up to the end of a
+//! segment are neither: they are room for records that were never written (`writer.rs`).
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -18,6 +19,7 @@ use super::record::{self, Kind};
 use super::segment::{FIRST_RECORD, Segment};
 
 const READ_BUFFER_BYTES: usize = 1024 * 1024;
+const ROOM_PIECE_BYTES: usize = 4096;
 
 /// Where the log ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,8 +78,9 @@ impl<'a> SegmentReader<'a> {
         let seed = self.segment.header.seed();
         let left = self.len - self.at;
         let found = read_record(&mut self.input, left, seed);
-        let Some((record, bytes)) = found.map_err(|e| files::error("read", &self.segment.path, &e))? else {
-            return Ok(Step::Bad);
+        let failed = |e| files::error("read", &self.segment.path, &e);
+        let Some((record, bytes)) = found.map_err(failed)? else {
+            return Ok(if self.is_room().map_err(failed)? { Step::End } else { Step::Bad });
         };
         match record.header.kind {
             Kind::Batch if record.header.number == self.expected => self.expected += 1,
@@ -86,6 +89,19 @@ impl<'a> SegmentReader<'a> {
         }
         self.at += bytes;
         Ok(Step::Record(record))
+    }
+
+    /// Whether nothing but room for records follows.
+    fn is_room(&self) -> io::Result<bool> {
+        let mut rest = At { file: self.input.get_ref(), at: self.at }.take(self.len - self.at);
+        let mut piece = [0; ROOM_PIECE_BYTES];
+        loop {
+            match rest.read(&mut piece)? {
+                0 => return Ok(true),
+                read if piece.iter().take(read).all(|byte| *byte == 0) => {}
+                _ => return Ok(false),
+            }
+        }
     }
 
     /// Whether a good record after this place says that batch `number` is durable.

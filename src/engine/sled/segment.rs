@@ -14,7 +14,8 @@
 //!
 //! The magic and the version keep their places in every future format. When a segment is made, everything below its
 //! `first` is durable in earlier segments; whatever an earlier segment holds from `first` on is void. The header is
-//! synced, and the directory with it, before a record follows.
+//! synced, and the directory with it, before a record follows. After the last record there may be zeros, which are room
+//! for more.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

@@ -15,6 +15,12 @@ use super::record::{self, Kind};
 use super::segment::{self, FIRST_RECORD, Header, Segment, Timeline};
 use super::wal::Waiting;
 
+/// Zeros that are written ahead of the records: what is then written over them changes no length and takes no new block,
+/// so that `fdatasync` has nothing but the data to bring to the disk, which takes half the time (PostgreSQL and etcd do
+/// the same).
+const ROOM_BYTES: u64 = 1024 * 1024;
+/// Groups over this size write no room ahead: their own bytes outweigh what it saves.
+const SMALL_GROUP_BYTES: usize = 64 * 1024;
 /// The write buffer is given back when a large group has made it larger than this.
 const KEPT_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
@@ -47,7 +53,10 @@ struct Current {
     file: LogFile,
     path: PathBuf,
     seed: u32,
+    /// Where the next record begins.
     at: u64,
+    /// How long the file is: from `at` up to here it has zeros.
+    len: u64,
 }
 
 impl Writer {
@@ -57,7 +66,7 @@ impl Writer {
         Self { disk, dir, segment_bytes, timeline, next_sequence, durable, current: None, buffer: Vec::new() }
     }
 
-    /// Makes the group durable, and says how many bytes it took.
+    /// Makes the group durable, and says by how many bytes the log's files grew.
     pub(super) fn write(&mut self, group: &[Waiting]) -> Result<u64, Failure> {
         let made = self.make_segment_if_due().map_err(Failure::NothingWritten)?;
         let Some(current) = &mut self.current else { return Ok(0) };
@@ -67,12 +76,12 @@ impl Writer {
             let (number, payload) = (waiting.number, &waiting.payload);
             record::encode(&mut self.buffer, current.seed, Kind::Batch, number, self.durable, payload);
         }
-        current.append(&self.buffer, &self.disk)?;
+        let grown = current.append(&mut self.buffer, self.segment_bytes, &self.disk)?;
         if let Some(last) = group.last() {
             self.durable = last.number;
         }
         self.disk.look();
-        Ok(made + as_u64(self.buffer.len()))
+        Ok(made + grown)
     }
 
     /// Notes in the log that everything in it is durable. Not needed for the promise, so a failure is only reported.
@@ -80,7 +89,7 @@ impl Writer {
         let Some(current) = &mut self.current else { return };
         self.buffer.clear();
         encode_mark(&mut self.buffer, current.seed, self.durable);
-        if let Err(failure) = current.append(&self.buffer, &self.disk) {
+        if let Err(failure) = current.append(&mut self.buffer, 0, &self.disk) {
             tracing::warn!(?failure, "the end of the log could not be marked");
         }
     }
@@ -98,25 +107,36 @@ impl Writer {
         let path = segment::path(&self.dir, header.sequence);
         let file = create(&self.disk, &path, &header)?;
         self.next_sequence += 1;
-        self.current = Some(Current { file, path, seed: header.seed(), at: FIRST_RECORD });
+        let (at, len) = (FIRST_RECORD, FIRST_RECORD);
+        self.current = Some(Current { file, path, seed: header.seed(), at, len });
         Ok(FIRST_RECORD)
     }
 }
 
 impl Current {
-    fn append(&mut self, bytes: &[u8], disk: &Disk) -> Result<(), Failure> {
-        if let Err(error) = self.file.write_at(self.at, bytes) {
+    /// Writes records, and room for more of them up to a file length of `most`; says by how many bytes the file grew.
+    fn append(&mut self, records: &mut Vec<u8>, most: u64, disk: &Disk) -> Result<u64, Failure> {
+        let end = self.at + as_u64(records.len());
+        if end > self.len && records.len() <= SMALL_GROUP_BYTES {
+            let room = most.saturating_sub(end).min(ROOM_BYTES);
+            records.resize(records.len() + usize::try_from(room).unwrap_or(0), 0);
+        }
+        if let Err(error) = self.file.write_at(self.at, records) {
             return Err(self.cut_off(&error, disk));
         }
         if let Err(error) = self.file.sync() {
             return Err(Failure::Unknown(format!("cannot sync {}: {error}", self.path.display())));
         }
-        self.at += as_u64(bytes.len());
-        Ok(())
+        let before = self.len;
+        self.len = before.max(self.at + as_u64(records.len()));
+        self.at = end;
+        Ok(self.len - before)
     }
 
-    fn cut_off(&self, error: &io::Error, disk: &Disk) -> Failure {
-        match self.file.cut(self.at) {
+    fn cut_off(&mut self, error: &io::Error, disk: &Disk) -> Failure {
+        let cut = self.file.cut(self.at);
+        self.len = self.at;
+        match cut {
             Ok(()) if disk::is_full(error) => Failure::NothingWritten(disk.full()),
             Ok(()) => Failure::NothingWritten(files::error("write", &self.path, error)),
             Err(cut) => {

@@ -13,6 +13,13 @@ fn flip(path: &Path, at: u64) {
     file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
 }
 
+/// As if the bytes had never reached the disk, in room that was written ahead.
+fn zero(path: &Path, range: std::ops::Range<u64>) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()].fill(0);
+    fs::write(path, bytes).unwrap();
+}
+
 fn len(path: &Path) -> u64 {
     fs::metadata(path).unwrap().len()
 }
@@ -53,15 +60,20 @@ async fn a_tail_torn_at_any_unit_of_alignment_is_cut_off() {
     }
     drop(engine);
     let whole = fs::read(&store.segments()[1]).unwrap();
-    for cut in (segment::HEADER_BYTES..=whole.len()).step_by(ALIGN) {
-        let copy = Store::new();
-        copy_dir(&store.log_dir(), &copy.log_dir());
-        fs::write(&copy.segments()[1], &whole[..cut]).unwrap();
-        let expected = (cut - segment::HEADER_BYTES) as u64 / record_bytes();
-        for open in 0..3 {
-            let engine = copy.open();
-            expect(&engine, expected + open).await;
-            fill(&engine, expected + open + 1..=expected + open + 1).await;
+    let end = usize::try_from(offset_of(5)).unwrap();
+    assert!(whole.len() > end && whole[end..].iter().all(|byte| *byte == 0), "room follows");
+    for cut in (segment::HEADER_BYTES..=end).step_by(ALIGN) {
+        let in_room = [&whole[..cut], &vec![0; whole.len() - cut]].concat();
+        for torn in [&whole[..cut], &in_room] {
+            let copy = Store::new();
+            copy_dir(&store.log_dir(), &copy.log_dir());
+            fs::write(&copy.segments()[1], torn).unwrap();
+            let expected = (cut - segment::HEADER_BYTES) as u64 / record_bytes();
+            for open in 0..3 {
+                let engine = copy.open();
+                expect(&engine, expected + open).await;
+                fill(&engine, expected + open + 1..=expected + open + 1).await;
+            }
         }
     }
 }
@@ -88,10 +100,14 @@ async fn damage_that_a_later_record_proves_is_an_error_with_file_and_offset() {
     fill(&engine, 1..=5).await;
     drop(engine);
     let path = store.segments()[1].clone();
-    for record in 1..=4 {
+    for (record, is_lost) in (1..=4).flat_map(|record| [(record, false), (record, true)]) {
         let copy = Store::new();
         copy_dir(&store.log_dir(), &copy.log_dir());
-        flip(&copy.segments()[1], offset_of(record) + 100);
+        if is_lost {
+            zero(&copy.segments()[1], offset_of(record)..offset_of(record + 1));
+        } else {
+            flip(&copy.segments()[1], offset_of(record) + 100);
+        }
         let error = copy.try_open().unwrap_err();
         let EngineError::Corrupt { file, offset, .. } = &error else { panic!("{error}") };
         assert_eq!(file, &copy.segments()[1].display().to_string());
