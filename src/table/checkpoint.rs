@@ -8,16 +8,25 @@
 //!
 //! A lookup grows (linear hashing) before it is filled, in steps of one bucket, so that at any moment the stored bucket
 //! count says how the stored buckets are addressed.
+//!
+//! While little waits for the next checkpoint, this one rests between its batches ([`Pace`]): it rewrites nearly every
+//! bucket of a large base, seconds of work that callers who change one member at a time would otherwise feel. A load of
+//! many rows soon fills the overlay, and a base that closes is in a hurry; then it does not rest.
 
-use std::collections::{BTreeMap, HashSet};
+mod changes;
+mod pace;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use self::changes::{Changes, merge};
+use self::pace::Pace;
 use super::TableError;
 use super::base::Shared;
 use super::lookup::{Image, LookupKind, PerLookup, TARGET_ENTRIES, address, parent};
-use super::overlay::{Op, Overlay, RowOp};
+use super::overlay::Overlay;
 use super::replay::for_each;
 use super::sets::{DirtyChunk, SetField};
 use crate::engine::Batch;
@@ -25,10 +34,10 @@ use crate::schema::bucket::{self, Entry};
 use crate::schema::index::{IndexState, LookupState, encode_chunk};
 use crate::schema::key;
 
-/// Buckets of one batch: about a megabyte.
-const BUCKETS_AT_ONCE: usize = 1024;
+/// Buckets of one batch: about a quarter of a megabyte.
+const BUCKETS_AT_ONCE: usize = 256;
 /// Bytes of set chunks in one batch.
-const SET_BYTES_AT_ONCE: usize = 1024 * 1024;
+const SET_BYTES_AT_ONCE: usize = 256 * 1024;
 
 /// Runs a checkpoint whenever one is due, until the base closes.
 pub async fn run(shared: Arc<Shared>, mut closing: watch::Receiver<bool>) {
@@ -40,17 +49,21 @@ pub async fn run(shared: Arc<Shared>, mut closing: watch::Receiver<bool>) {
         if shared.published.read().await.overlay_entries() < shared.checkpoint_entries {
             continue;
         }
-        if let Err(error) = checkpoint(&shared).await {
+        if let Err(error) = write_out(&shared, Pace::unhurried(closing.clone())).await {
             tracing::warn!(base = shared.number.0, %error, "a checkpoint failed; it will be tried again");
         }
         shared.checkpoints.send_modify(|ended| *ended += 1);
     }
 }
 
-/// Writes everything that is published now into the stored indexes.
+/// Writes everything that is published now into the stored indexes, without a rest.
 pub async fn checkpoint(shared: &Shared) -> Result<(), TableError> {
+    write_out(shared, Pace::hurried()).await
+}
+
+async fn write_out(shared: &Shared, pace: Pace) -> Result<(), TableError> {
     let _one_at_a_time = shared.checkpointing.lock().await;
-    let Some(mut work) = Work::begin(shared).await else { return Ok(()) };
+    let Some(mut work) = Work::begin(shared, pace).await else { return Ok(()) };
     let result = work.write().await;
     work.end(result.is_ok()).await;
     result
@@ -59,6 +72,7 @@ pub async fn checkpoint(shared: &Shared) -> Result<(), TableError> {
 /// A checkpoint under way.
 struct Work<'a> {
     shared: &'a Shared,
+    pace: Pace,
     frozen: PerLookup<Arc<Overlay>>,
     chunks: Vec<DirtyChunk>,
     given_up: Vec<SetField>,
@@ -70,7 +84,7 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     /// Freezes the overlays; nothing if there is nothing to write.
-    async fn begin(shared: &'a Shared) -> Option<Self> {
+    async fn begin(shared: &'a Shared, pace: Pace) -> Option<Self> {
         let mut published = shared.published.write().await;
         if published.stored.watermark == published.header.revision {
             return None;
@@ -85,7 +99,7 @@ impl<'a> Work<'a> {
             LookupState { buckets: lookup.buckets.max(wanted), entries: lookup.entries }
         });
         let target = IndexState { watermark: published.header.revision, lookups, unindexed };
-        Some(Self { shared, frozen, chunks, given_up, target, stored })
+        Some(Self { shared, pace, frozen, chunks, given_up, target, stored })
     }
 
     async fn write(&mut self) -> Result<(), TableError> {
@@ -110,7 +124,7 @@ impl<'a> Work<'a> {
 
     async fn write_lookup(&mut self, kind: LookupKind) -> Result<(), TableError> {
         let target = buckets_of(&self.target, kind);
-        let mut changes = Changes::new(self.frozen.get(kind), target);
+        let mut changes = Changes::sorted(Arc::clone(self.frozen.get(kind)), target).await?;
         self.grow(kind, target, &mut changes).await?;
         let left: Vec<u32> = changes.left().collect();
         for part in left.chunks(BUCKETS_AT_ONCE) {
@@ -198,6 +212,8 @@ impl<'a> Work<'a> {
         let mut published = self.shared.published.write().await;
         durable.publish();
         published.replace_buckets(kind, count, images);
+        drop(published);
+        rest(&mut self.pace, self.shared).await;
         Ok(())
     }
 
@@ -232,6 +248,7 @@ impl<'a> Work<'a> {
             }
             if batch.bytes() >= SET_BYTES_AT_ONCE {
                 self.shared.engine.commit(std::mem::take(&mut batch)).await?;
+                rest(&mut self.pace, self.shared).await;
             }
         }
         batch.put(key::index(base), self.target.encode());
@@ -240,45 +257,10 @@ impl<'a> Work<'a> {
     }
 }
 
-/// The entries of a frozen overlay by the bucket that they go into, in one piece of memory.
-struct Changes {
-    ops: Vec<(u32, u64, RowOp)>,
-    taken: HashSet<u32>,
-}
-
-impl Changes {
-    fn new(overlay: &Overlay, buckets: u32) -> Self {
-        let mut ops: Vec<_> = overlay.iter().map(|(hash, op)| (address(hash, buckets), hash, op)).collect();
-        ops.sort_unstable_by_key(|(bucket, ..)| *bucket);
-        Self { ops, taken: HashSet::new() }
-    }
-
-    /// The changes of a bucket, the first time that they are asked for.
-    fn take(&mut self, bucket: u32) -> &[(u32, u64, RowOp)] {
-        let first = self.ops.partition_point(|(at, ..)| *at < bucket);
-        let ops = self.ops.get(first..).unwrap_or_default();
-        let count = if self.taken.insert(bucket) { ops.partition_point(|(at, ..)| *at == bucket) } else { 0 };
-        ops.get(..count).unwrap_or_default()
-    }
-
-    /// The buckets whose changes were not taken yet, ascending.
-    fn left(&self) -> impl Iterator<Item = u32> + '_ {
-        let buckets = self.ops.chunk_by(|(a, ..), (b, ..)| a == b).filter_map(|ops| ops.first());
-        buckets.map(|(bucket, ..)| *bucket).filter(|bucket| !self.taken.contains(bucket))
-    }
-}
-
-/// Puts the operations into a bucket's entries.
-fn merge(entries: &mut Vec<Entry>, ops: &[(u32, u64, RowOp)]) {
-    let mut merged: BTreeMap<(u64, u64), u128> =
-        entries.drain(..).map(|entry| ((entry.hash, entry.row), entry.fingerprint)).collect();
-    for (_, hash, (row, op)) in ops {
-        match op {
-            Op::Put(fingerprint) => drop(merged.insert((*hash, *row), *fingerprint)),
-            Op::Remove => drop(merged.remove(&(*hash, *row))),
-        }
-    }
-    entries.extend(merged.into_iter().map(|((hash, row), fingerprint)| Entry { hash, row, fingerprint }));
+/// Lets the callers go first for a while.
+async fn rest(pace: &mut Pace, shared: &Shared) {
+    let waiting = shared.published.read().await.overlay_entries();
+    pace.rest(waiting, shared.checkpoint_entries).await;
 }
 
 fn buckets_of(state: &IndexState, kind: LookupKind) -> u32 {

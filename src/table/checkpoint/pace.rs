@@ -1,0 +1,94 @@
+//! How a checkpoint shares the machine with the callers.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// With nothing waiting for the next checkpoint, this one rests this many times as long as it works.
+const LONGEST_REST: u32 = 6;
+
+/// Rests between the batches of a checkpoint, until the base closes.
+pub struct Pace {
+    /// None: no rest at all.
+    closing: Option<watch::Receiver<bool>>,
+    /// Since when it works.
+    since: Instant,
+}
+
+impl Pace {
+    /// Without a rest.
+    pub fn hurried() -> Self {
+        Self { closing: None, since: Instant::now() }
+    }
+
+    /// With rests until `closing` says true.
+    pub fn unhurried(closing: watch::Receiver<bool>) -> Self {
+        Self { closing: Some(closing), since: Instant::now() }
+    }
+
+    /// Rests after a piece of work, while `waiting` entries are there for the next checkpoint, which begins at `mark`.
+    pub async fn rest(&mut self, waiting: usize, mark: usize) {
+        if let Some(closing) = &mut self.closing {
+            let rest = rest_after(self.since.elapsed(), waiting, mark);
+            // A sender that is gone means closing, too.
+            let _closing_or_rested = tokio::time::timeout(rest, closing.wait_for(|closing| *closing)).await;
+        }
+        self.since = Instant::now();
+    }
+}
+
+/// Less with every entry that waits, and none from half the mark on.
+fn rest_after(worked: Duration, waiting: usize, mark: usize) -> Duration {
+    let share = |of: usize| u32::try_from(of / 2).unwrap_or(u32::MAX);
+    let (half, free) = (share(mark), share(mark.saturating_sub(waiting.saturating_mul(2))));
+    worked.saturating_mul(LONGEST_REST).mul_f64(f64::from(free) / f64::from(half.max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_rests_less_the_more_is_waiting() {
+        let worked = Duration::from_millis(10);
+        let rests = [0, 75, 150, 299, 300, 600, usize::MAX].map(|waiting| rest_after(worked, waiting, 600));
+        assert_eq!(rests.map(|rest| rest.as_micros()), [60_000, 45_000, 30_000, 200, 0, 0, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_rests_as_long_as_the_base_is_open() {
+        let (close, closing) = watch::channel(false);
+        let mut pace = Pace::unhurried(closing);
+        let begun = Instant::now();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        pace.rest(0, 600).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(7));
+
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let (rested, ()) = tokio::join!(
+            async {
+                pace.rest(0, 600).await;
+                begun.elapsed()
+            },
+            async {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                close.send_replace(true);
+            }
+        );
+        assert_eq!(rested, Duration::from_secs(10));
+
+        tokio::time::advance(Duration::from_secs(1)).await;
+        pace.rest(0, 600).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(11));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_in_a_hurry_does_not_rest() {
+        let mut pace = Pace::hurried();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let begun = Instant::now();
+        pace.rest(0, 600).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+}
