@@ -53,7 +53,9 @@ impl Directory {
 
     /// Creates or updates members, matched by `ref`: all rows or none. Up to 10,000 rows are one commit; more are
     /// checked as a whole first and then applied as several, with no other write of the memberbase in between. When a
-    /// row fails, nothing was written, and the outcomes say which rows failed.
+    /// row fails, nothing was written, and the outcomes say which rows failed. Only a request that names itself, was cut
+    /// short by a crash and has bad rows by the time it is repeated stays applied in part: then its first rows have the
+    /// outcomes of before, and all others failed.
     pub async fn upsert_all(
         &self,
         base: BaseNumber,

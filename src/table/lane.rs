@@ -140,7 +140,8 @@ impl Lane {
 
     /// Plans one request, or a slice of it; answers how many rows it took.
     async fn plan_job(&mut self, plan: &mut Plan<'_>, job: Job, room: usize, planned: &mut Planned) -> usize {
-        if plan.header().deleted_at.is_some() && !matches!(job, Job::Settings { .. }) {
+        let undeletes = matches!(&job, Job::Settings { request, .. } if request.deleted == Some(false));
+        if plan.header().deleted_at.is_some() && !undeletes {
             planned.answers.push(Answer::Refused(job, TableError::BaseDeleted));
             return 0;
         }
@@ -188,7 +189,7 @@ impl Lane {
         let is_complete = job.outcomes.len() == job.rows.len();
         // A request of which no row is good changes nothing, and may well succeed when it is sent again.
         if let Some((named, progress)) = &mut job.named
-            && job.outcomes.iter().any(|outcome| outcome.outcome != Outcome::Failed)
+            && !job.outcomes.iter().all(RowOutcome::is_failed)
         {
             plan.keep_rows(named, progress, &job.outcomes, is_complete);
         }
@@ -227,10 +228,10 @@ impl Lane {
         let rows = left.len();
         planned.discard = true;
         match plan.upsert_each(left, &job.options).await {
-            Ok(outcomes) if outcomes.iter().any(|outcome| outcome.outcome == Outcome::Failed) => {
+            Ok(mut rest) if rest.iter().any(RowOutcome::is_failed) => {
                 let mut job = *job;
-                let unwritten = outcomes.into_iter().map(RowOutcome::unwritten);
-                let outcomes = std::mem::take(&mut job.outcomes).into_iter().chain(unwritten).collect();
+                rest.iter_mut().for_each(RowOutcome::abort);
+                let outcomes = std::mem::take(&mut job.outcomes).into_iter().chain(rest).collect();
                 planned.named.extend(job.named.take().map(|(named, _)| named));
                 let reply = UpsertReply { outcomes, revision: self.head.revision };
                 planned.answers.push(Answer::Upsert(job.reply, reply, None, job.permit));
@@ -262,7 +263,7 @@ async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Plan
     };
     match outcomes {
         Ok(outcomes) => {
-            let failed = outcomes.iter().any(|outcome| outcome.outcome == Outcome::Failed);
+            let failed = outcomes.iter().any(RowOutcome::is_failed);
             planned.discard = mode == WriteMode::ValidateOnly || failed;
             let revision = if planned.discard { before } else { plan.end_request() };
             // Rows that were only planned have no place.

@@ -51,6 +51,14 @@ pub struct RowOutcome {
     pub error: Option<Box<RowError>>,
 }
 
+impl RowOutcome {
+    /// Whether the row was not applied.
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        self.outcome == Outcome::Failed
+    }
+}
+
 /// The answer to an upsert: one outcome per row, in request order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UpsertReply {

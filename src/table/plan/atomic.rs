@@ -3,7 +3,7 @@
 use super::keys::hash_of;
 use super::upsert::{Uniqueness, key_of, taken};
 use super::{Plan, Prepared, Stop};
-use crate::model::{Outcome, Reason, Refusal, RowError, UpsertOptions};
+use crate::model::{Outcome, RowError, UpsertOptions};
 use crate::table::view::holds;
 use crate::table::{RowOutcome, TableError};
 
@@ -21,10 +21,8 @@ impl Plan<'_> {
                 *outcome = RowOutcome::failed(refusal);
             }
         }
-        if outcomes.iter().any(|outcome| outcome.outcome == Outcome::Failed) {
-            for outcome in outcomes.iter_mut().filter(|outcome| outcome.outcome != Outcome::Failed) {
-                *outcome = RowOutcome::failed(Refusal::new(Reason::AtomicAborted));
-            }
+        if outcomes.iter().any(RowOutcome::is_failed) {
+            outcomes.iter_mut().for_each(RowOutcome::abort);
         }
         Ok(outcomes)
     }

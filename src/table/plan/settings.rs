@@ -44,9 +44,9 @@ impl Plan<'_> {
             header.updated_at = now;
         }
         match request.deleted {
-            Some(true) if header.deleted_at.is_none() => header.deleted_at = Some(now),
+            Some(true) => header.deleted_at = Some(now),
             Some(false) => header.deleted_at = None,
-            _ => {}
+            None => {}
         }
         if *header != before {
             self.note(Row(0), Change::Base, Some(&before.encode()), &[], Vec::new());

@@ -231,6 +231,13 @@ impl RowOutcome {
     pub(in crate::table) fn failed(error: RowError) -> Self {
         Self { row: None, outcome: Outcome::Failed, error: Some(Box::new(error)) }
     }
+
+    /// Makes of a good row one that is not written, because another row is not good.
+    pub(in crate::table) fn abort(&mut self) {
+        if !self.is_failed() {
+            *self = Self::failed(Refusal::new(Reason::AtomicAborted));
+        }
+    }
 }
 
 /// The refusal of a value that belongs to the member at `holder`.

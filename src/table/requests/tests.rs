@@ -350,3 +350,52 @@ async fn an_upsert_of_several_commits_goes_on_where_it_was_cut_short() {
     assert!(every_crash(2_500, WriteMode::Partial).await > 6);
     assert!(every_crash(2_500, WriteMode::Whole).await > 6);
 }
+
+#[tokio::test]
+async fn rows_that_became_bad_after_a_crash_are_told_apart_from_those_that_stand() {
+    let mut cut_short = None;
+    for n in 1.. {
+        let store = Store::new().await;
+        let faulty = Faulty::new(Arc::clone(&store.engine)).fail_at(n, Fault::CrashBefore);
+        let Ok(first) = store.through(Arc::new(faulty)).await else { continue };
+        let is_done = first.upsert("a", 2_500, WriteMode::Whole).await.is_ok();
+        let restarted = store.through(Arc::clone(&store.engine)).await.unwrap();
+        if restarted.members().await > 0 {
+            cut_short = (!is_done).then_some(restarted);
+            break;
+        }
+    }
+    let store = cut_short.expect("a crash after the first commit and before the last");
+    let stands = store.members().await;
+    assert!(stands < 2_500);
+    let taken = UpsertRequest {
+        rows: vec![Ok(new_row(2_400))],
+        options: UpsertOptions::default(),
+        mode: WriteMode::Partial,
+        named: None,
+        deadline: None,
+    };
+    store.base.upsert(taken).await.unwrap();
+    let reply = store.upsert("a", 2_500, WriteMode::Whole).await.unwrap();
+    for (n, outcome) in (0..).zip(&reply.outcomes) {
+        let reason = outcome.error.as_ref().map(|error| error.reason);
+        let expected = match n {
+            _ if n < stands => (Some(Row(n)), Outcome::Created, None),
+            2_400 => (None, Outcome::Failed, Some(Reason::RevisionMismatch)),
+            _ => (None, Outcome::Failed, Some(Reason::AtomicAborted)),
+        };
+        assert_eq!((outcome.row, outcome.outcome, reason), expected, "row {n}");
+    }
+    assert_eq!(store.members().await, stands + 1);
+}
+
+#[tokio::test]
+async fn a_whole_request_with_a_bad_row_writes_nothing_and_says_so_of_every_row() {
+    let store = Store::new().await;
+    store.upsert("first", 1, WriteMode::Partial).await.unwrap();
+    let reply = store.upsert("a", 2_500, WriteMode::Whole).await.unwrap();
+    let reasons = reply.outcomes.iter().map(|outcome| outcome.error.as_ref().unwrap().reason);
+    let expected = [Reason::RevisionMismatch].into_iter().chain(std::iter::repeat(Reason::AtomicAborted));
+    assert!(reasons.eq(expected.take(2_500)));
+    assert_eq!(store.members().await, 1);
+}

@@ -16,7 +16,7 @@ use crate::api::http::openapi::values;
 use crate::directory::{Directory, RowOutcome};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES};
 use crate::model::token::AccessLevel;
-use crate::model::{Date, MemberRow, Outcome, Reason, RowError};
+use crate::model::{Date, MemberRow, Reason, RowError};
 
 /// Bodies of more bytes are not parsed beside other calls.
 const PARSE_APART_BYTES: usize = 64 * 1024;
@@ -56,8 +56,7 @@ impl Call for BulkUpsert {
         let base = directory.base_number(&member_base_id, "member_base_id")?;
         let reply = directory.upsert_all(base, rows).await?;
         let id = |outcome: &RowOutcome| outcome.row.map(|row| directory.sealer().member_id(base, row));
-        let failed = reply.outcomes.iter().filter(|outcome| outcome.outcome == Outcome::Failed).count();
-        if failed == 0 {
+        if !reply.outcomes.iter().any(RowOutcome::is_failed) {
             return Ok(reply.outcomes.iter().filter_map(id).collect());
         }
         Err(refuse(&reply.outcomes, &refs))
@@ -76,7 +75,12 @@ fn refuse(outcomes: &[RowOutcome], refs: &[Option<String>]) -> Failure {
         .map(|(index, text, error)| row(index, text, error))
         .collect();
     let number = bad.count();
-    let text = format!("{number} of {} rows cannot be applied, so nothing was written", outcomes.len());
+    let written = outcomes.iter().filter(|outcome| !outcome.is_failed()).count();
+    let what = match written {
+        0 => "nothing was written".to_owned(),
+        _ => format!("no more was written than the {written} rows before the service was interrupted"),
+    };
+    let text = format!("{number} of {} rows cannot be applied, so {what}", outcomes.len());
     Failure::rows(text, rows, number)
 }
 
