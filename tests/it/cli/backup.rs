@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use memberbase::api::grpc::v1;
+use memberbase::api::grpc::v1::attribute_service_client::AttributeServiceClient;
 use tonic::Code;
 
 use super::{World, memberbase};
-use crate::harness::{Base, Process, connect, members, refused, row, rows};
+use crate::harness::{Base, Process, connect, members, number, refused, row, rows};
 
 fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
@@ -212,4 +213,40 @@ async fn what_was_answered_after_the_moment_of_a_restore_is_done_again_and_nothi
     assert!(!done.metadata().contains_key("idempotency-replayed"));
     assert_ne!(done.into_inner().member.unwrap().id, after.member.unwrap().id);
     assert_eq!(all(&mut restored).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_store_deletes_the_attributes_of_members_from_before_and_after() {
+    let world = World::new().await;
+    let mut base = world.server.base().await;
+    let mut attributes = AttributeServiceClient::new(world.server.channel());
+    let plan = v1::AttributeDefinition { r#type: "number".into(), indexed: false };
+    let request = v1::SetAttributeSchemaRequest {
+        member_base_id: base.id.clone(),
+        schema: [("plan".to_owned(), plan)].into(),
+        ..Default::default()
+    };
+    attributes.set_attribute_schema(request).await.unwrap();
+    let with_plan = |name: &str| {
+        let fields = [("plan".to_owned(), number(1.0))].into();
+        let attributes = Some(prost_types::Struct { fields });
+        let with = |row| v1::MemberInput { attributes: attributes.clone(), ..row };
+        rows(name, 5).into_iter().map(with).collect::<Vec<_>>()
+    };
+    base.fill(with_plan("before")).await;
+    back_up(&world, "out").await.expect(0);
+
+    let (server, _) = restore(&world, "out", "new", &[]).await;
+    let mut restored = in_copy(&server, &base).await;
+    restored.fill(with_plan("after")).await;
+    let mut attributes = AttributeServiceClient::new(connect(&server.address).await);
+    let request = v1::DeleteMemberAttributesRequest {
+        member_base_id: base.id.clone(),
+        delete_all: true,
+        ..Default::default()
+    };
+    assert_eq!(attributes.delete_member_attributes(request).await.unwrap().into_inner().deleted, 10);
+    let left = all(&mut restored).await;
+    assert_eq!(left.len(), 10);
+    assert!(left.iter().all(|member| member.attributes.as_ref().is_none_or(|a| a.fields.is_empty())));
 }
