@@ -6,6 +6,7 @@
 # The server has no tokens, so any key does; the memberbase is named by a header more.
 set -euo pipefail
 host=$1
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -16,58 +17,18 @@ field() { # NAME, of the JSON on standard input
 base=$(curl -sS --fail-with-body "http://$host/publisher.v1/member-base/create" \
   -H "Content-Type: application/json" -d '{"name": "Onsi", "new_members": "invited"}' | field id)
 
-documented() { # ID, of the command on standard input
-  sed -e "s|https://api.onsi.com|http://$host|; s|<api-key>|key|; s|{id}|$1|" \
-    -e "s|^curl |curl -sS --fail-with-body --header 'x-member-base-id: $base' |" >"$work/command"
+documented() { # NAME ID
+  sed -e "s|https://api.onsi.com|http://$host|; s|<api-key>|key|; s|{id}|$2|" \
+    -e "s|^curl |curl -sS --fail-with-body --header 'x-member-base-id: $base' |" "$here/documented/onsi_$1.sh" >"$work/command"
   bash "$work/command"
 }
 
-documented none >"$work/created" <<'DOCUMENTED'
-curl --request POST \
-  --url https://api.onsi.com/v1/members \
-  --header 'Content-Type: application/json' \
-  --header 'X-API-KEY: <api-key>' \
-  --data '{
-  "email": "jane-smith@onsi.com",
-  "firstName": "John",
-  "lastName": "Smith",
-  "phone": "+447123456789",
-  "workerId": "ID_123",
-  "tier": "Gold",
-  "accountDetails": {
-    "accountHolder": "John Smith",
-    "sortCode": "123456",
-    "accountNumber": "12345678"
-  },
-  "enablePayroll": true,
-  "dob": "1990-01-01",
-  "gender": "Female"
-}'
-DOCUMENTED
+documented create none >"$work/created"
 id=$(field memberId <"$work/created")
 [ "$(field status <"$work/created")" = invited ]
 [ "$(field gender <"$work/created")" = Female ]
 
-documented "$id" >"$work/replaced" <<'DOCUMENTED'
-curl --request PUT \
-  --url https://api.onsi.com/v1/members/{id} \
-  --header 'Content-Type: application/json' \
-  --header 'X-API-KEY: <api-key>' \
-  --data '{
-  "email": "jane-smith@onsi.com",
-  "firstName": "John",
-  "lastName": "Smith",
-  "phone": "+447123456789",
-  "workerId": "ID_123",
-  "tier": "Gold",
-  "accountDetails": {
-    "accountHolder": "John Smith",
-    "sortCode": "123456",
-    "accountNumber": "12345678"
-  },
-  "enablePayroll": true
-}'
-DOCUMENTED
+documented replace "$id" >"$work/replaced"
 [ "$(field memberId <"$work/replaced")" = "$id" ]
 [ "$(field dob <"$work/replaced")" = None ]
 

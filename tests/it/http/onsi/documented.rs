@@ -8,45 +8,8 @@ use crate::http::{Http, exchange};
 
 const HOST: &str = "https://api.onsi.com";
 
-const CREATE: &str = r#"curl --request POST \
-  --url https://api.onsi.com/v1/members \
-  --header 'Content-Type: application/json' \
-  --header 'X-API-KEY: <api-key>' \
-  --data '{
-  "email": "jane-smith@onsi.com",
-  "firstName": "John",
-  "lastName": "Smith",
-  "phone": "+447123456789",
-  "workerId": "ID_123",
-  "tier": "Gold",
-  "accountDetails": {
-    "accountHolder": "John Smith",
-    "sortCode": "123456",
-    "accountNumber": "12345678"
-  },
-  "enablePayroll": true,
-  "dob": "1990-01-01",
-  "gender": "Female"
-}'"#;
-
-const REPLACE: &str = r#"curl --request PUT \
-  --url https://api.onsi.com/v1/members/{id} \
-  --header 'Content-Type: application/json' \
-  --header 'X-API-KEY: <api-key>' \
-  --data '{
-  "email": "jane-smith@onsi.com",
-  "firstName": "John",
-  "lastName": "Smith",
-  "phone": "+447123456789",
-  "workerId": "ID_123",
-  "tier": "Gold",
-  "accountDetails": {
-    "accountHolder": "John Smith",
-    "sortCode": "123456",
-    "accountNumber": "12345678"
-  },
-  "enablePayroll": true
-}'"#;
+const CREATE: &str = include_str!("../../../clients/documented/onsi_create.sh");
+const REPLACE: &str = include_str!("../../../clients/documented/onsi_replace.sh");
 
 /// What stands between `before` and `after`.
 fn between<'a>(text: &'a str, before: &str, after: char) -> &'a str {
