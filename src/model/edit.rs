@@ -49,10 +49,7 @@ pub fn edit(
     new_members: Status,
     now: Timestamp,
 ) -> Result<Update, Refusal> {
-    if let Some(wanted) = if_revision.filter(|revision| *revision != current.revision) {
-        let description = format!("is {wanted}, but the member is at revision {}", current.revision);
-        return Err(Refusal::field(Reason::RevisionMismatch, "if_revision", description));
-    }
+    upsert::check_revision(current, if_revision)?;
     match edit {
         Edit::Update(row) => {
             check_email(current, &row.patch, &[Status::Invited])?;
@@ -87,8 +84,8 @@ fn step(current: &Member, action: Action, done: Status, now: Timestamp) -> Resul
     if current.status == done {
         return Ok(Update::Unchanged);
     }
-    let status = transition(action, current.status, done)?;
-    Ok(Update::Updated(Member { status, updated_at: now, ..current.clone() }))
+    transition(action, current.status, done)?;
+    Ok(Update::Updated(Member { status: done, updated_at: now, ..current.clone() }))
 }
 
 /// Refuses another e-mail address, or none, for a member whose status is not among `allowed`. The same address written

@@ -60,9 +60,7 @@ pub fn update(
     new_members: Status,
     now: Timestamp,
 ) -> Result<Update, RowError> {
-    if let Some(wanted) = row.if_revision.filter(|revision| *revision != current.revision) {
-        return Err(mismatch(format!("is {wanted}, but the member is at revision {}", current.revision)));
-    }
+    check_revision(current, row.if_revision)?;
     let wanted = row.first_status(new_members);
     let comes_back = options.reactivate && current.status == Status::Inactive && wanted != Status::Inactive;
     if comes_back {
@@ -95,10 +93,21 @@ pub fn revive(
     wanted: Status,
     now: Timestamp,
 ) -> Result<Update, RowError> {
-    let status = transition(Action::Reactivate, current.status, wanted)?;
-    let mut member = Member { status, updated_at: now, ..current.clone() };
+    check_revision(current, row.if_revision)?;
+    transition(Action::Reactivate, current.status, wanted)?;
+    let mut member = Member { status: wanted, updated_at: now, ..current.clone() };
     apply(&mut member, &row.patch, semantics)?;
     Ok(Update::Reactivated(member))
+}
+
+/// Refuses a write that is meant for another revision of the member.
+pub fn check_revision(current: &Member, if_revision: Option<u64>) -> Result<(), Refusal> {
+    match if_revision.filter(|revision| *revision != current.revision) {
+        Some(wanted) => {
+            Err(mismatch(format!("is {wanted}, but the member is at revision {}", current.revision)))
+        }
+        None => Ok(()),
+    }
 }
 
 fn mismatch(description: String) -> RowError {

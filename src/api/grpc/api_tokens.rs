@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::auth::enter;
 use super::convert::{instant, list, timestamp};
-use super::named::{named, respond};
+use super::named::{begin, respond};
 use super::v1::api_token_service_server::ApiTokenService;
 use super::{reply, v1};
 use crate::api::error;
@@ -21,9 +21,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<v1::CreateApiTokenRequest>,
     ) -> Result<Response<v1::CreateApiTokenResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Admin)?;
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, _) = begin(&self.0, request, AccessLevel::Admin).await?;
         let expires_at = request.expires_at.map(instant).transpose();
         let expires_at = expires_at.map_err(|rule| error::refused(&Refusal::rule("expires_at", &rule)))?;
         let new = NewToken {
@@ -61,9 +59,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<v1::RevokeApiTokenRequest>,
     ) -> Result<Response<v1::RevokeApiTokenResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Admin)?;
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, _) = begin(&self.0, request, AccessLevel::Admin).await?;
         let revoked = directory.revoke_token(&request.id).await?;
         Ok(respond(
             &directory,

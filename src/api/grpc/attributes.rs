@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::auth::enter;
 use super::convert::{input, list, member, timestamp};
-use super::named::{named, respond};
+use super::named::{begin, respond};
 use super::v1::attribute_service_server::AttributeService;
 use super::{reply, v1};
 use crate::directory::{AttributeDeletion, AttributeEntry, Gate};
@@ -22,9 +22,7 @@ impl AttributeService for Attributes {
         &self,
         request: Request<v1::SetAttributeSchemaRequest>,
     ) -> Result<Response<v1::SetAttributeSchemaResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Write)?;
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, _) = begin(&self.0, request, AccessLevel::Write).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let definition =
             |sent: v1::AttributeDefinition| SentDefinition { kind: sent.r#type, indexed: sent.indexed };
@@ -49,9 +47,7 @@ impl AttributeService for Attributes {
         &self,
         request: Request<v1::SetMemberAttributesRequest>,
     ) -> Result<Response<v1::SetMemberAttributesResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Write)?;
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, _) = begin(&self.0, request, AccessLevel::Write).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let entries = request.attributes.into_iter().map(|entry| AttributeEntry {
             member_id: entry.member_id,
@@ -66,9 +62,7 @@ impl AttributeService for Attributes {
         &self,
         request: Request<v1::DeleteMemberAttributesRequest>,
     ) -> Result<Response<v1::DeleteMemberAttributesResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Write)?;
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, _) = begin(&self.0, request, AccessLevel::Write).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         // On the wire an empty list and none are the same.
         let given = |list: Vec<String>| Some(list).filter(|list| !list.is_empty());

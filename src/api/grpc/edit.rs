@@ -7,12 +7,13 @@ use tonic::{Request, Response, Status};
 use super::convert::input;
 use super::convert::member::ToWire;
 use super::members::one_key;
-use super::named::{named, respond};
-use super::{deadline, v1};
+use super::named::{begin, respond};
+use super::v1;
 use crate::api::error;
-use crate::directory::{Directory, EditedMember, Error, Key};
+use crate::directory::{Directory, EditedMember, Error, Gate, Key};
 use crate::model::limits::{REF_ALIAS_DAYS, REF_ALIAS_MAX_DAYS};
 use crate::model::mask::masked;
+use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Edit, MemberRow, Outcome, Reason, Ref, Refusal, Rename, Violations};
 
 /// A day, in microseconds.
@@ -20,31 +21,24 @@ const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
 
 /// `CreateMember`.
 pub async fn create(
-    directory: Directory,
+    gate: &Gate,
     request: Request<v1::CreateMemberRequest>,
 ) -> Result<Response<v1::CreateMemberResponse>, Status> {
-    let deadline = deadline(&request);
-    let mut request = request.into_inner();
-    let directory = &named(directory, &mut request).await?;
+    let (directory, request, deadline) = begin(gate, request, AccessLevel::Write).await?;
     let base = directory.base_number(&request.member_base_id, "member_base_id")?;
-    let row = row(directory, request.member)?;
+    let row = row(&directory, request.member)?;
     let made = directory.create_member(base, row, request.reactivate, deadline).await;
-    let (member, outcome, revision) = answer(directory, base, made, "member")?;
-    Ok(respond(
-        directory,
-        v1::CreateMemberResponse { member: Some(member), outcome: outcome.into(), revision },
-    ))
+    let (member, outcome, revision) = answer(&directory, base, made, "member")?;
+    Ok(respond(&directory, v1::CreateMemberResponse { member, outcome, revision }))
 }
 
 /// `UpdateMember`.
 pub async fn update(
-    directory: Directory,
+    gate: &Gate,
     request: Request<v1::UpdateMemberRequest>,
 ) -> Result<Response<v1::UpdateMemberResponse>, Status> {
-    let deadline = deadline(&request);
-    let mut request = request.into_inner();
-    let directory = &named(directory, &mut request).await?;
-    let mut row = row(directory, request.member)?;
+    let (directory, request, deadline) = begin(gate, request, AccessLevel::Write).await?;
+    let mut row = row(&directory, request.member)?;
     if row.status.is_some() {
         let text = "cannot be written; ActivateMember, OffboardMember and ReplaceMember change it";
         return Err(error::refused(&Refusal::field(Reason::FieldInvalid, "member.status", text)));
@@ -54,47 +48,34 @@ pub async fn update(
     }
     let if_revision = row.if_revision;
     let change = Change { edit: Edit::Update(Box::new(row)), if_revision, deadline };
-    let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
-    Ok(respond(
-        directory,
-        v1::UpdateMemberResponse { member: Some(member), outcome: outcome.into(), revision },
-    ))
+    let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
+    Ok(respond(&directory, v1::UpdateMemberResponse { member, outcome, revision }))
 }
 
 /// `ReplaceMember`.
 pub async fn replace(
-    directory: Directory,
+    gate: &Gate,
     request: Request<v1::ReplaceMemberRequest>,
 ) -> Result<Response<v1::ReplaceMemberResponse>, Status> {
-    let deadline = deadline(&request);
-    let mut request = request.into_inner();
-    let directory = &named(directory, &mut request).await?;
-    let row = row(directory, request.member)?;
+    let (directory, request, deadline) = begin(gate, request, AccessLevel::Write).await?;
+    let row = row(&directory, request.member)?;
     let if_revision = row.if_revision;
     let change = Change { edit: Edit::Replace(Box::new(row)), if_revision, deadline };
-    let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
-    Ok(respond(
-        directory,
-        v1::ReplaceMemberResponse { member: Some(member), outcome: outcome.into(), revision },
-    ))
+    let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
+    Ok(respond(&directory, v1::ReplaceMemberResponse { member, outcome, revision }))
 }
 
 /// `RenameMember`.
 pub async fn rename(
-    directory: Directory,
+    gate: &Gate,
     request: Request<v1::RenameMemberRequest>,
 ) -> Result<Response<v1::RenameMemberResponse>, Status> {
-    let deadline = deadline(&request);
-    let mut request = request.into_inner();
-    let directory = &named(directory, &mut request).await?;
+    let (directory, request, deadline) = begin(gate, request, AccessLevel::Write).await?;
     let edit = parse_rename(request.r#ref, request.alias_for);
     let edit = edit.map_err(|refusal| error::refused(&refusal))?;
     let change = Change { edit, if_revision: request.if_revision, deadline };
-    let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
-    Ok(respond(
-        directory,
-        v1::RenameMemberResponse { member: Some(member), outcome: outcome.into(), revision },
-    ))
+    let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
+    Ok(respond(&directory, v1::RenameMemberResponse { member, outcome, revision }))
 }
 
 fn parse_rename(text: String, alias_for: Option<prost_types::Duration>) -> Result<Edit, Refusal> {
@@ -125,35 +106,28 @@ fn parse_rename(text: String, alias_for: Option<prost_types::Duration>) -> Resul
 
 /// `ActivateMember`.
 pub async fn activate(
-    directory: Directory,
+    gate: &Gate,
     request: Request<v1::ActivateMemberRequest>,
 ) -> Result<Response<v1::ActivateMemberResponse>, Status> {
-    let deadline = deadline(&request);
-    let mut request = request.into_inner();
-    let directory = &named(directory, &mut request).await?;
+    let (directory, request, deadline) = begin(gate, request, AccessLevel::Write).await?;
     let change = Change { edit: Edit::Activate, if_revision: request.if_revision, deadline };
-    let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
-    Ok(respond(
-        directory,
-        v1::ActivateMemberResponse { member: Some(member), outcome: outcome.into(), revision },
-    ))
+    let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
+    Ok(respond(&directory, v1::ActivateMemberResponse { member, outcome, revision }))
 }
 
 /// `OffboardMember`.
 pub async fn offboard(
-    directory: Directory,
+    gate: &Gate,
     request: Request<v1::OffboardMemberRequest>,
 ) -> Result<Response<v1::OffboardMemberResponse>, Status> {
-    let deadline = deadline(&request);
-    let mut request = request.into_inner();
-    let directory = &named(directory, &mut request).await?;
+    let (directory, request, deadline) = begin(gate, request, AccessLevel::Write).await?;
     let change = Change { edit: Edit::Offboard, if_revision: request.if_revision, deadline };
-    let (member, outcome, revision) = apply(directory, &request.member_base_id, request.key, change).await?;
-    Ok(respond(
-        directory,
-        v1::OffboardMemberResponse { member: Some(member), outcome: outcome.into(), revision },
-    ))
+    let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
+    Ok(respond(&directory, v1::OffboardMemberResponse { member, outcome, revision }))
 }
+
+/// What every reply says: the member, the number of the outcome, and the revision.
+type Answer = (Option<v1::Member>, i32, u64);
 
 /// A change of a member that exists.
 struct Change {
@@ -167,14 +141,21 @@ async fn apply(
     member_base_id: &str,
     key: Option<v1::MemberKey>,
     change: Change,
-) -> Result<(v1::Member, v1::Outcome, u64), Status> {
+) -> Result<Answer, Status> {
     let base = directory.base_number(member_base_id, "member_base_id")?;
     let key = parse_key(key)?;
     let Change { edit, if_revision, deadline } = change;
-    // Where the fields of the change stand in the request.
-    let place = if matches!(edit, Edit::Rename(_)) { "" } else { "member" };
+    let place = place(&edit);
     let changed = directory.change_member(base, key, edit, if_revision, deadline).await;
     answer(directory, base, changed, place)
+}
+
+/// Where in its request the fields of an edit stand.
+fn place(edit: &Edit) -> &'static str {
+    match edit {
+        Edit::Update(_) | Edit::Replace(_) | Edit::Rewrite(_) => "member",
+        Edit::Rename(_) | Edit::Activate | Edit::Offboard => "",
+    }
 }
 
 fn parse_key(key: Option<v1::MemberKey>) -> Result<Key, Status> {
@@ -193,11 +174,11 @@ fn answer(
     base: BaseNumber,
     edited: Result<EditedMember, Error>,
     place: &str,
-) -> Result<(v1::Member, v1::Outcome, u64), Status> {
+) -> Result<Answer, Status> {
     match edited {
         Ok(EditedMember { row, member, outcome, revision }) => {
             let member = ToWire::new(directory.sealer(), base).member(row, *member);
-            Ok((member, to_wire(outcome), revision))
+            Ok((Some(member), to_wire(outcome).into(), revision))
         }
         Err(Error::Refused(refusal)) => {
             let holder = refusal.taken_by.map(|row| directory.sealer().member_id(base, row));

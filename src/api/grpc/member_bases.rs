@@ -4,9 +4,9 @@ use tonic::{Request, Response, Status};
 
 use super::auth::enter;
 use super::convert::{base, list, value};
-use super::named::{named, respond};
+use super::named::{begin, respond};
 use super::v1::member_base_service_server::MemberBaseService;
-use super::{deadline, reply, v1};
+use super::{reply, v1};
 use crate::directory::{BaseChange, BaseList, BaseSummary, Directory, Gate};
 use crate::model::token::AccessLevel;
 
@@ -23,9 +23,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::CreateMemberBaseRequest>,
     ) -> Result<Response<v1::CreateMemberBaseResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Admin)?;
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, _) = begin(&self.0, request, AccessLevel::Admin).await?;
         let created = directory
             .create_base(BaseChange {
                 name: Some(request.name),
@@ -70,10 +68,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::UpdateMemberBaseRequest>,
     ) -> Result<Response<v1::UpdateMemberBaseResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Admin)?;
-        let deadline = deadline(&request);
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, deadline) = begin(&self.0, request, AccessLevel::Admin).await?;
         let number = directory.base_number(&request.id, "id")?;
         let change = BaseChange {
             name: request.name,
@@ -103,10 +98,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::SetTiersRequest>,
     ) -> Result<Response<v1::SetTiersResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Admin)?;
-        let deadline = deadline(&request);
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, deadline) = begin(&self.0, request, AccessLevel::Admin).await?;
         let number = directory.base_number(&request.member_base_id, "member_base_id")?;
         let change = BaseChange { tiers: Some(request.tiers), ..BaseChange::default() };
         let changed = directory.update_base(number, change, deadline).await?;
@@ -117,10 +109,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::DeleteMemberBaseRequest>,
     ) -> Result<Response<v1::DeleteMemberBaseResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Admin)?;
-        let deadline = deadline(&request);
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, deadline) = begin(&self.0, request, AccessLevel::Admin).await?;
         let number = directory.base_number(&request.id, "id")?;
         let deleted = directory.delete_base(number, deadline).await?;
         Ok(respond(&directory, v1::DeleteMemberBaseResponse { member_base: wire(&directory, deleted) }))
@@ -130,10 +119,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::UndeleteMemberBaseRequest>,
     ) -> Result<Response<v1::UndeleteMemberBaseResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Admin)?;
-        let deadline = deadline(&request);
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, deadline) = begin(&self.0, request, AccessLevel::Admin).await?;
         let number = directory.base_number(&request.id, "id")?;
         let restored = directory.undelete_base(number, deadline).await?;
         Ok(respond(&directory, v1::UndeleteMemberBaseResponse { member_base: wire(&directory, restored) }))

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::auth::enter;
 use super::convert::member::ToWire;
 use super::convert::{list, record, value};
-use super::named::{named, respond};
+use super::named::{begin, respond};
 use super::v1::member_service_server::MemberService;
 use super::{deadline, edit, export, import, reply, upsert, v1};
 use crate::api::error;
@@ -143,52 +143,49 @@ impl MemberService for Members {
         &self,
         request: Request<v1::CreateMemberRequest>,
     ) -> Result<Response<v1::CreateMemberResponse>, Status> {
-        edit::create(enter(&self.gate, &request, AccessLevel::Write)?, request).await
+        edit::create(&self.gate, request).await
     }
 
     async fn update_member(
         &self,
         request: Request<v1::UpdateMemberRequest>,
     ) -> Result<Response<v1::UpdateMemberResponse>, Status> {
-        edit::update(enter(&self.gate, &request, AccessLevel::Write)?, request).await
+        edit::update(&self.gate, request).await
     }
 
     async fn replace_member(
         &self,
         request: Request<v1::ReplaceMemberRequest>,
     ) -> Result<Response<v1::ReplaceMemberResponse>, Status> {
-        edit::replace(enter(&self.gate, &request, AccessLevel::Write)?, request).await
+        edit::replace(&self.gate, request).await
     }
 
     async fn rename_member(
         &self,
         request: Request<v1::RenameMemberRequest>,
     ) -> Result<Response<v1::RenameMemberResponse>, Status> {
-        edit::rename(enter(&self.gate, &request, AccessLevel::Write)?, request).await
+        edit::rename(&self.gate, request).await
     }
 
     async fn activate_member(
         &self,
         request: Request<v1::ActivateMemberRequest>,
     ) -> Result<Response<v1::ActivateMemberResponse>, Status> {
-        edit::activate(enter(&self.gate, &request, AccessLevel::Write)?, request).await
+        edit::activate(&self.gate, request).await
     }
 
     async fn offboard_member(
         &self,
         request: Request<v1::OffboardMemberRequest>,
     ) -> Result<Response<v1::OffboardMemberResponse>, Status> {
-        edit::offboard(enter(&self.gate, &request, AccessLevel::Write)?, request).await
+        edit::offboard(&self.gate, request).await
     }
 
     async fn bulk_delete_members(
         &self,
         request: Request<v1::BulkDeleteMembersRequest>,
     ) -> Result<Response<v1::BulkDeleteMembersResponse>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Write)?;
-        let deadline = deadline(&request);
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, deadline) = begin(&self.gate, request, AccessLevel::Write).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let deleted = directory.bulk_delete(base, &request.member_ids, request.refs, deadline).await?;
         Ok(respond(

@@ -43,54 +43,33 @@ pub const MESSAGE_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Replies of fewer bytes are sent as they are: compressing them costs more than it saves.
 const COMPRESS_FROM_BYTES: usize = 1024;
 
+/// A service with this door's limits of messages and its compressions. The generated servers have these settings and no trait
+/// in common.
+macro_rules! compressed {
+    ($server:ident, $service:expr) => {
+        $server::new($service)
+            .max_decoding_message_size(MESSAGE_MAX_BYTES)
+            .max_encoding_message_size(MESSAGE_MAX_BYTES)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Zstd)
+            .send_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Zstd)
+    };
+}
+
 /// The services of this door, for callers whom `gate` knows. `stopping` ends their streams.
 #[must_use]
 pub fn routes(gate: &Gate, stopping: &CancellationToken) -> Authenticated<Routes> {
-    let api_tokens = ApiTokenServiceServer::new(api_tokens::ApiTokens(gate.clone()))
-        .max_decoding_message_size(MESSAGE_MAX_BYTES)
-        .max_encoding_message_size(MESSAGE_MAX_BYTES)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Zstd)
-        .send_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Zstd);
+    let members = members::Members { gate: gate.clone(), stopping: stopping.clone() };
+    let records = records::Records { gate: gate.clone(), stopping: stopping.clone() };
     let backups =
         BackupServiceServer::new(backup::Backups { gate: gate.clone(), stopping: stopping.clone() })
             .max_decoding_message_size(MESSAGE_MAX_BYTES);
-    let attributes = AttributeServiceServer::new(attributes::Attributes(gate.clone()))
-        .max_decoding_message_size(MESSAGE_MAX_BYTES)
-        .max_encoding_message_size(MESSAGE_MAX_BYTES)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Zstd)
-        .send_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Zstd);
-    let member_bases = MemberBaseServiceServer::new(member_bases::MemberBases(gate.clone()))
-        .max_decoding_message_size(MESSAGE_MAX_BYTES)
-        .max_encoding_message_size(MESSAGE_MAX_BYTES)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Zstd)
-        .send_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Zstd);
-    let members =
-        MemberServiceServer::new(members::Members { gate: gate.clone(), stopping: stopping.clone() })
-            .max_decoding_message_size(MESSAGE_MAX_BYTES)
-            .max_encoding_message_size(MESSAGE_MAX_BYTES)
-            .accept_compressed(CompressionEncoding::Gzip)
-            .accept_compressed(CompressionEncoding::Zstd)
-            .send_compressed(CompressionEncoding::Gzip)
-            .send_compressed(CompressionEncoding::Zstd);
-    let records =
-        RecordServiceServer::new(records::Records { gate: gate.clone(), stopping: stopping.clone() })
-            .max_decoding_message_size(MESSAGE_MAX_BYTES)
-            .max_encoding_message_size(MESSAGE_MAX_BYTES)
-            .accept_compressed(CompressionEncoding::Gzip)
-            .accept_compressed(CompressionEncoding::Zstd)
-            .send_compressed(CompressionEncoding::Gzip)
-            .send_compressed(CompressionEncoding::Zstd);
-    let inner = Routes::new(member_bases)
-        .add_service(members)
-        .add_service(records)
-        .add_service(api_tokens)
-        .add_service(attributes)
+    let inner = Routes::new(compressed!(MemberBaseServiceServer, member_bases::MemberBases(gate.clone())))
+        .add_service(compressed!(MemberServiceServer, members))
+        .add_service(compressed!(RecordServiceServer, records))
+        .add_service(compressed!(ApiTokenServiceServer, api_tokens::ApiTokens(gate.clone())))
+        .add_service(compressed!(AttributeServiceServer, attributes::Attributes(gate.clone())))
         .add_service(backups)
         .prepare();
     Authenticated { gate: gate.clone(), inner }

@@ -1,12 +1,16 @@
 //! Requests that name themselves: `request_id`.
 
+use std::time::Instant;
+
 use prost::Message;
 use tonic::metadata::MetadataValue;
-use tonic::{Response, Status};
+use tonic::{Request, Response, Status};
 
-use super::{reply, v1};
+use super::auth::enter;
+use super::{deadline, reply, v1};
 use crate::api::error;
-use crate::directory::{Directory, IfRunning};
+use crate::directory::{Directory, Gate, IfRunning};
+use crate::model::token::AccessLevel;
 use crate::model::{Refusal, RequestId, RequestMark};
 
 /// The metadata of an answer that was given before.
@@ -41,6 +45,19 @@ named! {
     SetAttributeSchemaRequest SetMemberAttributesRequest DeleteMemberAttributesRequest
     SaveClipRequest DeleteClipRequest CreateStampCollectionRequest AddStampsRequest IngestTransactionsRequest
     CreateApiTokenRequest RevokeApiTokenRequest
+}
+
+/// The beginning of every call that changes something: the service for its caller and its name, what it asks for, and the
+/// moment after which the caller does not want an answer any more.
+pub async fn begin<T: Named>(
+    gate: &Gate,
+    request: Request<T>,
+    needs: AccessLevel,
+) -> Result<(Directory, T, Option<Instant>), Status> {
+    let directory = enter(gate, &request, needs)?;
+    let deadline = deadline(&request);
+    let mut request = request.into_inner();
+    Ok((named(directory, &mut request).await?, request, deadline))
 }
 
 /// The service for this request, which may have a name. What it asks for is compared as it was understood: fields that the

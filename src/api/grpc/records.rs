@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use super::auth::enter;
 use super::convert::{list, record};
 use super::export::passed;
-use super::named::{named, respond};
+use super::named::{begin, respond};
 use super::v1::record_service_server::RecordService;
 use super::{deadline, edge, reply, v1};
 use crate::api::error;
@@ -42,10 +42,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::SaveClipRequest>,
     ) -> Result<Response<v1::SaveClipResponse>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Write)?;
-        let deadline = deadline(&request);
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, mut request, deadline) = begin(&self.gate, request, AccessLevel::Write).await?;
         let member = std::mem::take(&mut request.member_id);
         let input = record::clip_input(request).map_err(|refusal| error::refused(&refusal))?;
         let saved = directory.save_clip(&member, input, draw_record_id()?, deadline).await?;
@@ -74,10 +71,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::DeleteClipRequest>,
     ) -> Result<Response<v1::DeleteClipResponse>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Write)?;
-        let deadline = deadline(&request);
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, deadline) = begin(&self.gate, request, AccessLevel::Write).await?;
         let clip = RecordSelector { id: request.id, own: request.creative_id };
         let revision = directory.delete_clip(&request.member_id, clip, deadline).await?;
         Ok(respond(&directory, v1::DeleteClipResponse { revision }))
@@ -87,10 +81,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::CreateStampCollectionRequest>,
     ) -> Result<Response<v1::CreateStampCollectionResponse>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Write)?;
-        let deadline = deadline(&request);
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, deadline) = begin(&self.gate, request, AccessLevel::Write).await?;
         let input = StampCollectionInput {
             loyalty_program_id: request.loyalty_program_id,
             external_id: request.external_id,
@@ -122,10 +113,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::AddStampsRequest>,
     ) -> Result<Response<v1::AddStampsResponse>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Write)?;
-        let deadline = deadline(&request);
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, deadline) = begin(&self.gate, request, AccessLevel::Write).await?;
         let collection = RecordSelector { id: request.id, own: request.external_id };
         let saved = directory.add_stamps(&request.member_id, collection, request.stamps, deadline).await?;
         let (id, revision) = (member_id(&directory, &saved), saved.revision);
@@ -138,10 +126,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::IngestTransactionsRequest>,
     ) -> Result<Response<v1::IngestTransactionsResponse>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Write)?;
-        let deadline = deadline(&request);
-        let mut request = request.into_inner();
-        let directory = named(directory, &mut request).await?;
+        let (directory, request, deadline) = begin(&self.gate, request, AccessLevel::Write).await?;
         let events = record::events(request.events).map_err(|refusal| error::refused(&refusal))?;
         let done = directory.ingest(events, deadline).await?;
         Ok(respond(

@@ -69,6 +69,17 @@ impl Calls {
         Ok((reply.member.clone().unwrap(), reply.outcome()))
     }
 
+    async fn rename(&mut self, r#ref: &str, new: &str) -> Answer {
+        let request = v1::RenameMemberRequest {
+            member_base_id: self.0.id.clone(),
+            key: by_ref(r#ref),
+            r#ref: new.into(),
+            ..Default::default()
+        };
+        let reply = self.0.client.rename_member(request).await?.into_inner();
+        Ok((reply.member.clone().unwrap(), reply.outcome()))
+    }
+
     async fn offboard(&mut self, r#ref: &str) -> Answer {
         let member_base_id = self.0.id.clone();
         let request = v1::OffboardMemberRequest { member_base_id, key: by_ref(r#ref), ..Default::default() };
@@ -103,6 +114,14 @@ async fn every_call_does_to_every_status_what_the_table_says() {
         ("update", ["OUTCOME_UPDATED invited", "OUTCOME_UPDATED active", "OUTCOME_UPDATED inactive"]),
         ("update e-mail", ["OUTCOME_UPDATED invited", "EMAIL_FIXED", "EMAIL_FIXED"]),
         ("replace e-mail", ["OUTCOME_UPDATED invited", "EMAIL_FIXED", "OUTCOME_REACTIVATED active"]),
+        // The same address in another case is no other address.
+        (
+            "update e-mail's case",
+            ["OUTCOME_UPDATED invited", "OUTCOME_UPDATED active", "OUTCOME_UPDATED inactive"],
+        ),
+        ("create", ["EMAIL_TAKEN", "EMAIL_TAKEN", "EMAIL_TAKEN"]),
+        ("create or bring back", ["EMAIL_TAKEN", "EMAIL_TAKEN", "OUTCOME_REACTIVATED active"]),
+        ("rename", ["OUTCOME_UPDATED invited", "OUTCOME_UPDATED active", "OUTCOME_UPDATED inactive"]),
     ];
     for (number, (call, expected)) in table.into_iter().enumerate() {
         for (status, expected) in STATUSES.into_iter().zip(expected) {
@@ -112,7 +131,9 @@ async fn every_call_does_to_every_status_what_the_table_says() {
             let (before, _) = calls.create(start, false).await.unwrap();
             let other = v1::MemberInput { company: Some("Other".into()), ..input(&r#ref, &email) };
             let moved = v1::MemberInput { email: Some(format!("new-{email}")), ..other.clone() };
+            let upper = v1::MemberInput { email: Some(email.to_uppercase()), ..other.clone() };
             let invited = v1::MemberInput { status: Some("invited".into()), ..other.clone() };
+            let newcomer = v1::MemberInput { r#ref: None, ..other.clone() };
             let answer = match call {
                 "activate" => calls.activate(&r#ref).await,
                 "offboard" => calls.offboard(&r#ref).await,
@@ -120,6 +141,10 @@ async fn every_call_does_to_every_status_what_the_table_says() {
                 "replace as invited" => calls.replace(&r#ref, invited).await,
                 "update" => calls.update(&r#ref, other, None).await,
                 "update e-mail" => calls.update(&r#ref, moved, None).await,
+                "update e-mail's case" => calls.update(&r#ref, upper, None).await,
+                "create" => calls.create(newcomer, false).await,
+                "create or bring back" => calls.create(newcomer, true).await,
+                "rename" => calls.rename(&r#ref, &format!("new-{ref}")).await,
                 _ => calls.replace(&r#ref, moved).await,
             };
             assert_eq!(word(answer), expected, "{call} of one who is {status}");
@@ -200,7 +225,17 @@ async fn a_taken_value_names_its_field_and_who_holds_it() {
         &["member.worker_id"],
     );
     calls.offboard("a").await.unwrap();
-    check(calls.update("b", worker, None).await.unwrap_err(), "WORKER_ID_TAKEN", &["member.worker_id"]);
+    check(
+        calls.update("b", worker.clone(), None).await.unwrap_err(),
+        "WORKER_ID_TAKEN",
+        &["member.worker_id"],
+    );
+    // Every value that is taken is told.
+    let both = v1::MemberInput { r#ref: None, email: Some("A@example.COM".into()), ..worker };
+    check(calls.create(both, false).await.unwrap_err(), "EMAIL_TAKEN", &["member.email", "member.worker_id"]);
+    // Worker ids are compared exactly.
+    let upper = v1::MemberInput { worker_id: Some("W1".into()), ..Default::default() };
+    calls.update("b", upper, None).await.unwrap();
     assert!(holders.iter().all(|id| *id == holder.id), "{holders:?}");
 }
 
@@ -222,7 +257,7 @@ async fn creating_one_who_left_brings_the_member_back_only_when_asked_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_not_there_or_at_another_revision_is_not_changed() {
+async fn who_is_not_there_is_not_found() {
     let server = Server::start().await;
     let mut calls = calls(&server).await;
     let (member, _) = calls.create(input("a", "a@example.com"), false).await.unwrap();
@@ -230,29 +265,118 @@ async fn who_is_not_there_or_at_another_revision_is_not_changed() {
         calls.update("nobody", v1::MemberInput::default(), None).await,
         calls.replace("nobody", v1::MemberInput::default()).await,
         calls.activate("nobody").await,
+        calls.rename("nobody", "somebody").await,
         calls.offboard("nobody").await,
     ] {
         refused(&answer.unwrap_err(), Code::NotFound, "MEMBER_NOT_FOUND");
     }
-    let stale = v1::MemberInput {
-        if_revision: Some(member.revision + 1),
-        company: Some("New".into()),
-        ..Default::default()
-    };
-    let status = calls.update("a", stale, None).await.unwrap_err();
-    refused(&status, Code::Aborted, "REVISION_MISMATCH");
-    let request = v1::OffboardMemberRequest {
-        member_base_id: calls.0.id.clone(),
-        key: by_ref("a"),
-        if_revision: Some(member.revision + 1),
-        ..Default::default()
-    };
-    let status = calls.0.client.offboard_member(request).await.unwrap_err();
-    refused(&status, Code::Aborted, "REVISION_MISMATCH");
     let nobody = v1::ActivateMemberRequest { member_base_id: calls.0.id.clone(), ..Default::default() };
     let status = calls.0.client.activate_member(nobody).await.unwrap_err();
     assert_eq!(refused(&status, Code::InvalidArgument, "FIELD_REQUIRED"), ["key"]);
     assert_eq!(calls.0.get("a").await.unwrap().revision, member.revision);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_write_of_a_member_is_held_to_the_revision_that_it_names() {
+    let server = Server::start().await;
+    let mut base = server.base().await;
+    let mut client = base.client.clone();
+    let id = base.id.clone();
+    let invited = v1::MemberInput { status: Some("invited".into()), ..input("a", "a@example.com") };
+    base.fill(vec![invited]).await;
+    macro_rules! held {
+        ($call:ident, $field:literal, |$revision:ident| $request:expr) => {
+            let before = base.get("a").await.unwrap();
+            for stale in [0, before.revision - 1, before.revision + 1, u64::MAX] {
+                let $revision = Some(stale);
+                let status = client.$call($request).await.unwrap_err();
+                assert_eq!(refused(&status, Code::Aborted, "REVISION_MISMATCH"), [$field], stringify!($call));
+            }
+            assert_eq!(base.get("a").await.unwrap(), before, stringify!($call));
+            let $revision = Some(before.revision);
+            let reply = client.$call($request).await.unwrap().into_inner();
+            assert!(reply.member.unwrap().revision > before.revision, stringify!($call));
+        };
+    }
+    let member = |if_revision, company: &str| {
+        Some(v1::MemberInput { if_revision, company: Some(company.into()), ..input("a", "a@example.com") })
+    };
+    let (key, member_base_id) = (by_ref("a"), id.clone());
+    held!(update_member, "member.if_revision", |revision| v1::UpdateMemberRequest {
+        member_base_id: member_base_id.clone(),
+        key: key.clone(),
+        member: member(revision, "A"),
+        ..Default::default()
+    });
+    held!(replace_member, "member.if_revision", |revision| v1::ReplaceMemberRequest {
+        member_base_id: member_base_id.clone(),
+        key: key.clone(),
+        member: member(revision, "B"),
+        ..Default::default()
+    });
+    held!(rename_member, "if_revision", |if_revision| v1::RenameMemberRequest {
+        member_base_id: member_base_id.clone(),
+        key: key.clone(),
+        r#ref: "b".into(),
+        if_revision,
+        ..Default::default()
+    });
+    held!(activate_member, "if_revision", |if_revision| v1::ActivateMemberRequest {
+        member_base_id: member_base_id.clone(),
+        key: key.clone(),
+        if_revision,
+        ..Default::default()
+    });
+    held!(offboard_member, "if_revision", |if_revision| v1::OffboardMemberRequest {
+        member_base_id: member_base_id.clone(),
+        key: key.clone(),
+        if_revision,
+        ..Default::default()
+    });
+    // Who comes back is held to it as well; a new member has no revision yet.
+    held!(create_member, "member.if_revision", |revision| v1::CreateMemberRequest {
+        member_base_id: member_base_id.clone(),
+        member: member(revision, "C"),
+        reactivate: true,
+        ..Default::default()
+    });
+    let newcomer = |if_revision| v1::CreateMemberRequest {
+        member_base_id: id.clone(),
+        member: Some(v1::MemberInput { if_revision, ..input("c", "c@example.com") }),
+        ..Default::default()
+    };
+    let status = client.create_member(newcomer(Some(1))).await.unwrap_err();
+    assert_eq!(refused(&status, Code::Aborted, "REVISION_MISMATCH"), ["member.if_revision"]);
+    client.create_member(newcomer(Some(0))).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_transition_names_both_states_and_a_refused_tier_its_field() {
+    let server = Server::start().await;
+    let mut calls = calls(&server).await;
+    calls.create(input("a", "a@example.com"), false).await.unwrap();
+    calls.offboard("a").await.unwrap();
+    let status = calls.activate("a").await.unwrap_err();
+    assert_eq!(refused(&status, Code::FailedPrecondition, "STATUS_TRANSITION"), ["status"]);
+    assert!(status.message().contains("cannot change from inactive to active"), "{status:?}");
+
+    let tiers = v1::SetTiersRequest {
+        member_base_id: calls.0.id.clone(),
+        tiers: vec!["Gold".into()],
+        ..Default::default()
+    };
+    server.bases().set_tiers(tiers).await.unwrap();
+    let tier = |tier: &str| v1::MemberInput { tier: Some(tier.into()), ..input("b", "b@example.com") };
+    calls.create(tier("Gold"), false).await.unwrap();
+    for answer in [
+        calls.create(v1::MemberInput { r#ref: None, email: None, ..tier("Iron") }, false).await,
+        calls.update("b", tier("Iron"), None).await,
+        calls.replace("b", tier("Iron")).await,
+    ] {
+        let status = answer.unwrap_err();
+        assert_eq!(refused(&status, Code::InvalidArgument, "TIER_INVALID"), ["member.tier"]);
+    }
+    assert_eq!(calls.0.get("b").await.unwrap().tier.as_deref(), Some("Gold"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
