@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::body::{Received, drain};
 use super::named::{HeaderFault, IDEMPOTENCY_KEY, mark_repeat, named, request_id};
+use super::reply::{advise, json};
 use super::{Door, json as parse, publisher};
 use crate::api::bearer::bearer;
 use crate::api::error;
@@ -83,25 +82,22 @@ pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Resp
 
 /// Answers what is no call at all.
 pub async fn no_such_call(State(door): State<Door>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let known = bearer(&head.headers).and_then(|secret| door.gate.identify(secret));
-    let failure = match known {
-        Err(error) => error.into(),
-        Ok(_) => Failure::plain(StatusCode::NOT_FOUND, "there is no such call".to_owned()),
-    };
-    drain(body).await;
-    failure.into_response_for("")
+    other(&door, request, StatusCode::NOT_FOUND, "there is no such call").await
 }
 
 /// Answers another method than POST.
 pub async fn no_such_method(State(door): State<Door>, request: Request) -> Response {
-    let known = bearer(request.headers()).and_then(|secret| door.gate.identify(secret));
+    let message = "this path has no such method; every call is a POST";
+    other(&door, request, StatusCode::METHOD_NOT_ALLOWED, message).await
+}
+
+async fn other(door: &Door, request: Request, status: StatusCode, message: &str) -> Response {
+    let (head, body) = request.into_parts();
+    let known = bearer(&head.headers).and_then(|secret| door.gate.identify(secret));
+    drain(body).await;
     let failure = match known {
         Err(error) => error.into(),
-        Ok(_) => Failure::plain(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "this path has no such method; every call is a POST".to_owned(),
-        ),
+        Ok(_) => Failure::plain(status, message.to_owned()),
     };
     failure.into_response_for("")
 }
@@ -260,17 +256,7 @@ impl Failure {
         }
         let fault = Fault { code, message: self.message, data: *self.data, trace_id };
         let mut response = reply_with(self.status, &Envelope { error: fault });
-        let headers = response.headers_mut();
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let Some(delay) = self.retry_after {
-            // The header has whole seconds; sooner than asked for would be in vain.
-            headers.insert(
-                RETRY_AFTER,
-                HeaderValue::from(delay.as_secs() + u64::from(delay.subsec_nanos() > 0)),
-            );
-        }
+        advise(&mut response, self.retry_after);
         response
     }
 }
@@ -285,19 +271,7 @@ pub fn starting(retry_after: Duration) -> Response {
 }
 
 fn reply_with<T: Serialize>(status: StatusCode, reply: &T) -> Response {
-    match serde_json::to_vec(reply) {
-        Ok(bytes) => {
-            let headers = [
-                (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-                (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            ];
-            (status, headers, Body::from(bytes)).into_response()
-        }
-        Err(fault) => {
-            let private = format!("a reply is no JSON: {fault}");
-            Failure::from(Error::Internal { private }).into_response_for("")
-        }
-    }
+    json(status, reply).unwrap_or_else(|error| Failure::from(error).into_response_for(""))
 }
 
 impl From<Error> for Failure {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::error::Category;
 use serde_path_to_error::Track;
@@ -144,92 +144,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Any JSON value, an object without what is in it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Scalar {
-    /// `null`
-    Null,
-    /// A truth value.
-    Bool(bool),
-    /// A number, as near as a double comes.
-    Number(f64),
-    /// A string.
-    Text(String),
-    /// A list.
-    List(Vec<Scalar>),
-    /// An object.
-    Object,
-}
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Scalar;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON value")
-            }
-
-            fn visit_unit<E>(self) -> Result<Scalar, E> {
-                Ok(Scalar::Null)
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
-                Ok(Scalar::Bool(value))
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Scalar, E> {
-                Ok(Scalar::Number(value))
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Scalar, E> {
-                Ok(Scalar::Number(double(value)))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Scalar, E> {
-                let size = double(value.unsigned_abs());
-                Ok(Scalar::Number(if value < 0 { -size } else { size }))
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<Scalar, E> {
-                Ok(Scalar::Text(value.to_owned()))
-            }
-
-            fn visit_string<E>(self, value: String) -> Result<Scalar, E> {
-                Ok(Scalar::Text(value))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
-                let mut values = Vec::new();
-                while let Some(value) = list.next_element()? {
-                    values.push(value);
-                }
-                Ok(Scalar::List(values))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
-                while map.next_entry::<de::IgnoredAny, de::IgnoredAny>()?.is_some() {}
-                Ok(Scalar::Object)
-            }
-        }
-        deserializer.deserialize_any(Any)
-    }
-}
-
-/// The double nearest to `value`; exact under 2^53.
-fn double(value: u64) -> f64 {
-    let high = u32::try_from(value >> 32).unwrap_or(u32::MAX);
-    let low = u32::try_from(value & u64::from(u32::MAX)).unwrap_or(u32::MAX);
-    f64::from(high) * 4_294_967_296.0 + f64::from(low)
-}
-
 /// A key of an object.
 pub type Name<'a> = Cow<'a, str>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::http::tree::Tree;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -294,20 +215,12 @@ mod tests {
     fn deep_nesting_and_bytes_that_are_no_text_are_refused() {
         let deep = "[".repeat(100_000);
         assert!(
-            parse_with(deep.as_bytes(), std::marker::PhantomData::<Scalar>)
+            parse_with(deep.as_bytes(), std::marker::PhantomData::<Tree>)
                 .unwrap_err()
                 .message()
                 .contains("nested too deep")
         );
         let bytes = b"{\"name\": \"\xff\xfe\"}";
         assert!(parse::<Outer>(bytes).unwrap_err().message().contains("UTF-8"));
-    }
-
-    #[test]
-    fn numbers_are_exact_as_long_as_doubles_are() {
-        for number in [0, 1, u64::from(u32::MAX) + 1, (1 << 53) - 1] {
-            assert_eq!(format!("{:.0}", double(number)), number.to_string());
-        }
-        assert_eq!(parse_with(b"-7", std::marker::PhantomData), Ok(Scalar::Number(-7.0)));
     }
 }

@@ -10,9 +10,14 @@ mod named;
 pub mod onsi;
 mod openapi;
 pub mod publisher;
+mod reply;
+mod tree;
 mod whole;
 
 use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::MethodRouter;
 
 pub use self::body::Bodies;
 use crate::directory::Gate;
@@ -24,4 +29,15 @@ pub struct Door {
     pub gate: Gate,
     /// How bodies are read.
     pub bodies: Arc<Bodies>,
+}
+
+/// The routes of a door in the making.
+#[derive(Default)]
+struct Routes(Router<Door>);
+
+impl Routes {
+    /// Adds a call.
+    fn add(&mut self, path: &str, call: MethodRouter<Door>) {
+        self.0 = std::mem::take(&mut self.0).route(path, call);
+    }
 }

@@ -1,7 +1,7 @@
 //! The fields of a body, taken one after another; what is left over or wrong is noted with its path.
 
 use super::failure::{Code, Issues};
-use super::fields::{Fields, Value};
+use crate::api::http::tree::{Entries, Tree};
 use crate::model::{Change, Rule};
 
 /// Whether a field must be there, and be something.
@@ -19,13 +19,13 @@ pub enum Presence {
 pub struct Body<'a> {
     /// What stands before the names of its fields in paths.
     prefix: &'static str,
-    fields: Vec<(String, Value)>,
+    fields: Vec<(String, Tree)>,
     issues: &'a mut Issues,
 }
 
 impl<'a> Body<'a> {
     /// The object that `fields` are. `prefix` is empty, or a path with its dot.
-    pub fn new(prefix: &'static str, fields: Fields, issues: &'a mut Issues) -> Self {
+    pub fn new(prefix: &'static str, fields: Entries, issues: &'a mut Issues) -> Self {
         Self { prefix, fields: fields.0, issues }
     }
 
@@ -42,7 +42,7 @@ impl<'a> Body<'a> {
         parse: impl FnOnce(String) -> Result<T, Rule>,
     ) -> Change<T> {
         let read = |value| match value {
-            Value::Text(text) => Some(parse(text)),
+            Tree::Text(text) => Some(parse(text)),
             _ => None,
         };
         self.field(name, presence, "a string", read)
@@ -51,16 +51,16 @@ impl<'a> Body<'a> {
     /// A truth value.
     pub fn flag(&mut self, name: &str, presence: Presence) -> Change<bool> {
         let read = |value| match value {
-            Value::Bool(value) => Some(Ok(value)),
+            Tree::Bool(value) => Some(Ok(value)),
             _ => None,
         };
         self.field(name, presence, "a boolean", read)
     }
 
     /// An object.
-    pub fn object(&mut self, name: &str, presence: Presence) -> Change<Fields> {
+    pub fn object(&mut self, name: &str, presence: Presence) -> Change<Entries> {
         let read = |value| match value {
-            Value::Object(fields) => Some(Ok(fields)),
+            Tree::Object(fields) => Some(Ok(fields)),
             _ => None,
         };
         self.field(name, presence, "an object", read)
@@ -85,7 +85,7 @@ impl<'a> Body<'a> {
         name: &str,
         presence: Presence,
         wanted: &str,
-        read: impl FnOnce(Value) -> Option<Result<T, Rule>>,
+        read: impl FnOnce(Tree) -> Option<Result<T, Rule>>,
     ) -> Change<T> {
         let path = format!("{}{name}", self.prefix);
         #[cfg(test)]
@@ -98,7 +98,7 @@ impl<'a> Body<'a> {
             _ if is_twice => refuse("is given twice"),
             None if presence == Presence::Required => refuse("is required"),
             None => {}
-            Some(Value::Null) if presence == Presence::Nullable => return Change::Clear,
+            Some(Tree::Null) if presence == Presence::Nullable => return Change::Clear,
             Some(value) => match read(value) {
                 None => refuse(&format!("must be {wanted}{or_null}")),
                 Some(Err(rule)) => self.issues.break_rule(path, &rule),

@@ -5,56 +5,115 @@ use std::future::Future;
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
-use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::failure::{Failure, Issue};
+use super::failure::{Code, Failure, Issue, Issues};
+use super::query::no_parameters;
 use crate::api::bearer::api_key;
 use crate::api::http::Door;
 use crate::api::http::body::{Received, drain};
 use crate::api::http::named::{IDEMPOTENCY_KEY, mark_repeat, named, request_id, single};
 use crate::api::http::openapi::Document;
+use crate::api::http::reply::json;
 use crate::directory::{Directory, Error};
-use crate::model::BaseNumber;
 use crate::model::token::AccessLevel;
+use crate::model::{BaseNumber, IdError, Sealer};
 
 /// The header that names the memberbase, for tokens that are good for all of them.
 pub const BASE: &str = "x-member-base-id";
 
 /// A call of this door.
 pub trait Call: 'static {
-    /// Its name in the log and in the document: what it is about, and what it does.
-    const NAME: &'static str;
-    /// Its method.
-    const METHOD: Method;
-    /// Its path.
-    const PATH: &'static str;
-    /// What it does, in a sentence for readers of the document.
-    const SUMMARY: &'static str;
-    /// The access that it needs.
-    const NEEDS: AccessLevel;
-    /// Whether it has a body.
-    const HAS_BODY: bool;
-    /// The status of its success.
-    const SUCCESS: StatusCode = StatusCode::OK;
-    /// The statuses of its refusals, besides those that every call has.
-    const REFUSALS: &'static [StatusCode] = &[];
-    /// What its body is, for the document.
-    type Body: JsonSchema;
+    /// What there is to say of it.
+    const ABOUT: About;
+    /// What it reads of a request besides the id in the path.
+    type Input: Input;
     /// What it answers.
     type Reply: Serialize + JsonSchema + Send;
+
+    /// Does it.
+    fn run(asked: Asked, input: Self::Input) -> impl Future<Output = Result<Self::Reply, Failure>> + Send;
+}
+
+/// What there is to say of a call.
+pub struct About {
+    /// Its method.
+    pub method: Method,
+    /// Its path.
+    pub path: &'static str,
+    /// Its name in the log and in the document: what it is about, and what it does.
+    pub name: &'static str,
+    /// What it does, in a sentence for readers of the document.
+    pub summary: &'static str,
+    /// The access that it needs.
+    pub needs: AccessLevel,
+    /// The status of its success.
+    pub success: StatusCode,
+    /// The statuses of its refusals, besides those that every call has.
+    pub refusals: &'static [StatusCode],
+}
+
+impl About {
+    /// A call that changes nothing.
+    pub const fn read(path: &'static str, name: &'static str, summary: &'static str) -> Self {
+        let (needs, success) = (AccessLevel::Read, StatusCode::OK);
+        Self { method: Method::GET, path, name, summary, needs, success, refusals: &[] }
+    }
+
+    /// A call that changes something.
+    pub const fn write(
+        method: Method,
+        path: &'static str,
+        name: &'static str,
+        summary: &'static str,
+    ) -> Self {
+        let (needs, success) = (AccessLevel::Write, StatusCode::OK);
+        Self { method, path, name, summary, needs, success, refusals: &[] }
+    }
+
+    /// The same with another status of its success.
+    pub const fn succeeding(mut self, success: StatusCode) -> Self {
+        self.success = success;
+        self
+    }
+
+    /// The same with refusals of these statuses besides those that every call has.
+    pub const fn refusing(mut self, refusals: &'static [StatusCode]) -> Self {
+        self.refusals = refusals;
+        self
+    }
+
+    /// Whether its requests may have names.
+    pub fn is_named(&self) -> bool {
+        self.needs > AccessLevel::Read
+    }
+}
+
+/// What a call reads of a request besides the id in the path.
+pub trait Input: Sized + Send {
+    /// The schema of the body that it is in, if it is in one.
+    const BODY: Option<fn(&mut Document) -> Value> = None;
+
+    /// Reads it. Nothing comes of it if a fault was noted.
+    fn read(asked: &Asked, issues: &mut Issues) -> Option<Self>;
 
     /// Its parameters in the query, for the document.
     fn parameters(_document: &mut Document) -> Vec<Value> {
         Vec::new()
     }
+}
 
-    /// Does it.
-    fn run(asked: Asked) -> impl Future<Output = Result<Self::Reply, Failure>> + Send;
+/// Nothing at all; a body is not looked at.
+impl Input for () {
+    fn read(asked: &Asked, issues: &mut Issues) -> Option<()> {
+        no_parameters(&asked.query, issues);
+        Some(())
+    }
 }
 
 /// What a caller asked for.
@@ -77,42 +136,69 @@ pub async fn answer<C: Call>(
     params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
 ) -> Response {
-    let id = params.ok().and_then(|params| params.iter().next().map(|(_, id)| id.to_owned()));
     let (head, mut body) = request.into_parts();
-    let outcome = async {
-        let (mut directory, base) = enter::<C>(&door, &head.headers)?;
-        let name = if C::NEEDS > AccessLevel::Read { request_id(&head.headers) } else { Ok(None) };
-        let name = name.map_err(|fault| Failure::header(IDEMPOTENCY_KEY, &fault.to_string()))?;
-        let mut received = match C::HAS_BODY {
-            true => Some(door.bodies.read(&head.headers, &mut body).await?),
-            false => None,
-        };
-        if let Some(name) = name {
-            directory = named(directory, name, (&head.method, &head.uri), Some(base), &mut received).await?;
-        }
-        let is_repeat = directory.is_repeat();
-        let query = head.uri.query().unwrap_or_default().to_owned();
-        let asked = Asked { directory, base, id: id.unwrap_or_default(), query, body: received };
-        Ok::<_, Failure>((C::run(asked).await?, is_repeat))
-    };
-    let outcome = outcome.await;
+    let outcome = serve::<C>(&door, id_in(params), &head, &mut body).await;
     // A client that is not done sending would otherwise see a broken connection in place of the answer.
     drain(body).await;
     match outcome {
         Ok((reply, is_repeat)) => {
-            let mut response = respond(C::SUCCESS, &reply, C::NAME);
+            let mut response = respond(C::ABOUT.success, &reply, C::ABOUT.name);
             if is_repeat {
                 mark_repeat(&mut response);
             }
             response
         }
-        Err(failure) => failure.into_response_for(C::NAME),
+        Err(failure) => failure.into_response_for(C::ABOUT.name),
+    }
+}
+
+/// The id in the path, if the path has a place for one. What is not text is an id that can be none.
+fn id_in(params: Result<RawPathParams, RawPathParamsRejection>) -> Option<String> {
+    match params {
+        Ok(params) => params.iter().next().map(|(_, id)| id.to_owned()),
+        Err(_) => Some(String::new()),
+    }
+}
+
+/// Does a call: its reply, and whether that was given before.
+async fn serve<C: Call>(
+    door: &Door,
+    id: Option<String>,
+    head: &Parts,
+    body: &mut Body,
+) -> Result<(C::Reply, bool), Failure> {
+    let (mut directory, base) = enter(door, &head.headers, C::ABOUT.needs)?;
+    let name = if C::ABOUT.is_named() { request_id(&head.headers) } else { Ok(None) };
+    let name = name.map_err(|fault| Failure::header(IDEMPOTENCY_KEY, &fault.to_string()))?;
+    let mut received = match C::Input::BODY {
+        Some(_) => Some(door.bodies.read(&head.headers, body).await?),
+        None => None,
+    };
+    if let Some(name) = name {
+        directory = named(directory, name, (&head.method, &head.uri), Some(base), &mut received).await?;
+    }
+    let is_repeat = directory.is_repeat();
+    let mut issues = Issues::default();
+    if let Some(id) = &id {
+        check_id(directory.sealer(), id, &mut issues);
+    }
+    let query = head.uri.query().unwrap_or_default().to_owned();
+    let asked = Asked { directory, base, id: id.unwrap_or_default(), query, body: received };
+    let input = C::Input::read(&asked, &mut issues);
+    Ok((C::run(asked, issues.finish(input)?).await?, is_repeat))
+}
+
+/// Notes an id in the path that can be none.
+fn check_id(sealer: &Sealer, id: &str, issues: &mut Issues) {
+    match sealer.open_member(id) {
+        Ok(_) | Err(IdError::Unknown) => {}
+        Err(fault) => issues.add(Code::PathValidation, "id".to_owned(), &fault.to_string()),
     }
 }
 
 /// The caller's view of the service and the memberbase that the call is about; permission is judged first.
-fn enter<C: Call>(door: &Door, headers: &HeaderMap) -> Result<(Directory, BaseNumber), Failure> {
-    let directory = door.gate.enter(&door.gate.identify(api_key(headers)?)?, C::NEEDS)?;
+fn enter(door: &Door, headers: &HeaderMap, needs: AccessLevel) -> Result<(Directory, BaseNumber), Failure> {
+    let directory = door.gate.enter(&door.gate.identify(api_key(headers)?)?, needs)?;
     let named = single(headers, BASE).map_err(|fault| Failure::header(BASE, &fault.to_string()))?;
     let base = directory.base_or_bound(named, BASE).map_err(|error| match error {
         Error::Refused(refusal) => Failure::of_header(&refusal),
@@ -144,17 +230,5 @@ async fn other(door: &Door, request: Request, status: StatusCode, message: &str)
 
 /// The answer with this status and JSON.
 pub fn respond<T: Serialize>(status: StatusCode, reply: &T, name: &str) -> Response {
-    match serde_json::to_vec(reply) {
-        Ok(bytes) => {
-            let headers = [
-                (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-                (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            ];
-            (status, headers, Body::from(bytes)).into_response()
-        }
-        Err(fault) => {
-            let private = format!("a reply is no JSON: {fault}");
-            Failure::from(Error::Internal { private }).into_response_for(name)
-        }
-    }
+    json(status, reply).unwrap_or_else(|error| Failure::from(error).into_response_for(name))
 }

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::HeaderName;
 use http::{HeaderValue, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::respond;
 use crate::api::bearer::API_KEY;
-use crate::api::{error, http::call};
+use crate::api::error;
+use crate::api::http::call;
+use crate::api::http::reply::advise;
 use crate::directory::{Error, TokenFault};
 use crate::model::limits::VIOLATIONS_MAX;
 use crate::model::{Reason, Refusal, Rule, Violation};
@@ -185,16 +187,8 @@ impl Failure {
             None => tracing::info!(trace_id, status, ?code, name, "a call was refused"),
         }
         let mut response = respond(self.status, &Envelope { issues: self.issues }, name);
-        let headers = response.headers_mut();
-        headers.extend(HeaderValue::from_str(&trace_id).map(|value| (TRACE_ID, value)));
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let Some(delay) = self.retry_after {
-            // The header has whole seconds; sooner than asked for would be in vain.
-            let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
+        response.headers_mut().extend(HeaderValue::from_str(&trace_id).map(|value| (TRACE_ID, value)));
+        advise(&mut response, self.retry_after);
         response
     }
 }
@@ -274,6 +268,8 @@ pub fn camel(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::header::RETRY_AFTER;
+
     use super::*;
 
     #[test]
@@ -295,6 +291,21 @@ mod tests {
         let failure = Failure::from(Error::Internal { private: "/var/lib/secret".into() });
         assert_eq!((failure.status.as_u16(), failure.issues[0].code), (500, Code::InternalServerError));
         assert!(!failure.issues[0].message.contains("secret"));
+    }
+
+    #[test]
+    fn a_request_whose_name_still_runs_is_a_conflict_and_one_that_was_another_cannot_be_done() {
+        for (error, status, code) in [
+            (Error::RequestRunning, StatusCode::CONFLICT, Code::Conflict),
+            (
+                Refusal::field(Reason::RequestIdReused, "request_id", "is another request's").into(),
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Code::UnprocessableEntity,
+            ),
+        ] {
+            let failure = Failure::from(error);
+            assert_eq!((failure.status, failure.issues[0].code), (status, code));
+        }
     }
 
     #[test]

@@ -3,10 +3,16 @@
 //! Absent, `null` and empty differ: what is absent stays (or, in a replacement, goes, but for bank details), `null` clears
 //! where the documentation allows it, and the empty string is a value that no field takes.
 
+use serde_json::Value;
+
 use super::body::{Body, Presence};
+use super::call::{Asked, Input};
 use super::failure::{Code, Issues, camel};
-use super::fields::Fields;
+use super::query::no_parameters;
+use super::shape::{MemberChange, NewMember};
 use crate::api::http::json::parse_with;
+use crate::api::http::openapi::Document;
+use crate::api::http::tree::Entries;
 use crate::model::{
     AccountDetails, Change, Date, Dob, Email, Gender, MemberRow, Name, Phone, Tier, WorkerId,
 };
@@ -22,10 +28,47 @@ pub enum Shape {
     Update,
 }
 
-/// The row that the body is; nothing, if a fault was noted.
+/// A new member.
+pub struct Added(pub Box<MemberRow>);
+/// All that this door knows of a member, as it is to be.
+pub struct Replaced(pub Box<MemberRow>);
+/// What changes of a member.
+pub struct Changed(pub Box<MemberRow>);
+
+impl Input for Added {
+    const BODY: Option<fn(&mut Document) -> Value> = Some(Document::request::<NewMember>);
+
+    fn read(asked: &Asked, issues: &mut Issues) -> Option<Self> {
+        read(asked, Shape::Add, issues).map(Self)
+    }
+}
+
+impl Input for Replaced {
+    const BODY: Option<fn(&mut Document) -> Value> = Some(Document::request::<NewMember>);
+
+    fn read(asked: &Asked, issues: &mut Issues) -> Option<Self> {
+        read(asked, Shape::Replace, issues).map(Self)
+    }
+}
+
+impl Input for Changed {
+    const BODY: Option<fn(&mut Document) -> Value> = Some(Document::request::<MemberChange>);
+
+    fn read(asked: &Asked, issues: &mut Issues) -> Option<Self> {
+        read(asked, Shape::Update, issues).map(Self)
+    }
+}
+
+fn read(asked: &Asked, shape: Shape, issues: &mut Issues) -> Option<Box<MemberRow>> {
+    no_parameters(&asked.query, issues);
+    let bytes = asked.body.as_ref().map(|body| body.bytes.as_slice()).unwrap_or_default();
+    row(bytes, shape, asked.directory.now().date(), issues).map(Box::new)
+}
+
+/// The row that the body is; nothing, if it is no object.
 pub fn row(bytes: &[u8], shape: Shape, today: Date, issues: &mut Issues) -> Option<MemberRow> {
-    let fields = match parse_with(bytes, std::marker::PhantomData::<Fields>) {
-        Ok(fields) => fields,
+    let fields = match parse_with(bytes, std::marker::PhantomData::<Entries>) {
+        Ok(entries) => entries,
         Err(refusal) => {
             // Its text has the place; of a body that is no JSON there are no fields to name.
             let fault = refusal.violations.into_iter().next().map(|fault| fault.description);
@@ -74,7 +117,7 @@ fn clear_if_absent<T>(change: &mut Change<T>) {
 }
 
 /// Bank details, UK or EU by the fields that are there.
-fn account(fields: Fields, issues: &mut Issues) -> Option<AccountDetails> {
+fn account(fields: Entries, issues: &mut Issues) -> Option<AccountDetails> {
     const AT: &str = "accountDetails";
     let mut body = Body::new("accountDetails.", fields, issues);
     let (is_uk, is_eu) = (body.has("sortCode") || body.has("accountNumber"), body.has("iban"));

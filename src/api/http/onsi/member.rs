@@ -31,10 +31,11 @@ pub struct Member {
     dob: Option<String>,
 }
 
+/// Bank details, UK or EU.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 #[schemars(inline)]
-enum Account {
+pub enum Account {
     Uk {
         #[schemars(with = "values::AccountHolder")]
         account_holder: String,

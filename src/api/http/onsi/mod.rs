@@ -6,7 +6,6 @@
 mod body;
 mod call;
 mod failure;
-mod fields;
 mod input;
 mod member;
 mod openapi;
@@ -16,12 +15,13 @@ mod shape;
 mod write;
 
 use axum::Router;
-use axum::routing::{MethodFilter, get, on};
+use axum::routing::{MethodFilter, on};
 
 use self::call::{Call, answer, no_such_call, no_such_method};
 use self::read::{Get, Search, Tiers};
 use self::write::{Activate, Create, Offboard, Replace, Update};
-use super::Door;
+use super::openapi::{NAME, serve};
+use super::{Door, Routes};
 
 pub use self::failure::starting;
 
@@ -50,19 +50,16 @@ fn every_call(visitor: &mut impl Visitor) {
 
 /// The calls of this door and its document.
 pub fn routes(door: Door) -> Router {
-    let mut calls = Calls(Router::new());
-    every_call(&mut calls);
-    let router = calls.0.route(&format!("{PREFIX}{}", super::openapi::NAME), get(openapi::get));
-    router.method_not_allowed_fallback(no_such_method).fallback(no_such_call).with_state(door)
+    let mut routes = Routes::default();
+    every_call(&mut routes);
+    routes.add(&format!("{PREFIX}{NAME}"), serve(openapi::document));
+    routes.0.method_not_allowed_fallback(no_such_method).fallback(no_such_call).with_state(door)
 }
 
-struct Calls(Router<Door>);
-
-impl Visitor for Calls {
+impl Visitor for Routes {
     fn visit<C: Call>(&mut self) {
-        let router = std::mem::take(&mut self.0);
         // Every method of a call is one that axum knows.
-        let methods = MethodFilter::try_from(C::METHOD).map(|method| on(method, answer::<C>));
-        self.0 = router.route(C::PATH, methods.unwrap_or_default());
+        let methods = MethodFilter::try_from(C::ABOUT.method).map(|method| on(method, answer::<C>));
+        self.add(C::ABOUT.path, methods.unwrap_or_default());
     }
 }

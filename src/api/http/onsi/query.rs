@@ -4,6 +4,7 @@ use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use super::call::{Asked, Input};
 use super::failure::{Code, Failure, Issue, Issues};
 use crate::api::http::openapi::{Document, values};
 use crate::model::{RawFilter, RawValue, Refusal, Status};
@@ -12,6 +13,8 @@ use crate::model::{RawFilter, RawValue, Refusal, Status};
 const TAKE_DEFAULT: usize = 50;
 /// Most members of a page.
 const TAKE_MAX: usize = 500;
+/// What is said of a parameter that a call does not have.
+const UNKNOWN: &str = "is not a parameter of this call";
 /// The lists: their names, and the keys of members that they are about.
 const LISTS: [(&str, &str); 5] = [
     ("memberIds", "id"),
@@ -32,34 +35,56 @@ pub struct Query {
     pub take: usize,
 }
 
-/// The parameters, for the document.
-pub fn parameters(document: &mut Document) -> Vec<Value> {
-    let item = |document: &mut Document, key: &str| match key {
-        "id" => document.request::<values::OnsiMemberId>(),
-        "status" => document.request::<Status>(),
-        _ => json!({ "type": "string" }),
+/// Notes every parameter of a call that takes none: one that means something elsewhere must not be passed over.
+pub fn no_parameters(text: &str, issues: &mut Issues) {
+    for (name, _) in pairs(text, issues) {
+        issues.add(Code::QueryValidation, name, UNKNOWN);
+    }
+}
+
+/// The parameters in the order of the text; those that are not text are noted.
+fn pairs(text: &str, issues: &mut Issues) -> Vec<(String, String)> {
+    let decoded = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        decode(name).zip(decode(value))
     };
-    let lists = LISTS.map(|(name, key)| (name, json!({ "type": "array", "items": item(document, key) })));
-    let skip = json!({ "type": "integer", "minimum": 0, "default": 0 });
-    let take = json!({ "type": "integer", "minimum": 1, "maximum": TAKE_MAX, "default": TAKE_DEFAULT });
-    let all = lists.into_iter().chain([("skip", skip), ("take", take)]);
-    let parameter =
-        |(name, schema)| json!({ "name": name, "in": "query", "required": false, "schema": schema });
-    all.map(parameter).collect()
+    let mut pairs = Vec::new();
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        match decoded(pair) {
+            Some(pair) => pairs.push(pair),
+            None => issues.add(Code::QueryValidation, "query".to_owned(), "must be percent-encoded UTF-8"),
+        }
+    }
+    pairs
+}
+
+impl Input for Query {
+    fn read(asked: &Asked, issues: &mut Issues) -> Option<Self> {
+        Self::parse(&asked.query, issues)
+    }
+
+    fn parameters(document: &mut Document) -> Vec<Value> {
+        let item = |document: &mut Document, key: &str| match key {
+            "id" => document.request::<values::OnsiMemberId>(),
+            "status" => document.request::<Status>(),
+            _ => json!({ "type": "string" }),
+        };
+        let lists = LISTS.map(|(name, key)| (name, json!({ "type": "array", "items": item(document, key) })));
+        let skip = json!({ "type": "integer", "minimum": 0, "default": 0 });
+        let take = json!({ "type": "integer", "minimum": 1, "maximum": TAKE_MAX, "default": TAKE_DEFAULT });
+        let all = lists.into_iter().chain([("skip", skip), ("take", take)]);
+        let parameter =
+            |(name, schema)| json!({ "name": name, "in": "query", "required": false, "schema": schema });
+        all.map(parameter).collect()
+    }
 }
 
 impl Query {
-    /// The parameters that `text` is, or everything that is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, Failure> {
-        let mut issues = Issues::default();
+    /// The parameters that `text` is; everything that is wrong with them is noted.
+    fn parse(text: &str, issues: &mut Issues) -> Option<Self> {
         let mut lists: Vec<(&'static str, Vec<String>)> = Vec::new();
         let (mut skip, mut take) = (None, None);
-        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (Some(name), Some(value)) = (decode(name), decode(value)) else {
-                issues.add(Code::QueryValidation, "query".to_owned(), "must be percent-encoded UTF-8");
-                continue;
-            };
+        for (name, value) in pairs(text, issues) {
             let list = name.strip_suffix("[]").unwrap_or(&name);
             if let Some((list, _)) = LISTS.iter().find(|(known, _)| *known == list) {
                 match lists.iter_mut().find(|(known, _)| known == list) {
@@ -72,7 +97,7 @@ impl Query {
                 "skip" => &mut skip,
                 "take" => &mut take,
                 _ => {
-                    issues.add(Code::QueryValidation, name, "is not a parameter of this call");
+                    issues.add(Code::QueryValidation, name, UNKNOWN);
                     continue;
                 }
             };
@@ -90,7 +115,7 @@ impl Query {
             let rule = format!("must be a whole number from 1 to {TAKE_MAX}");
             issues.add(Code::QueryValidation, "take".to_owned(), &rule);
         }
-        issues.finish(skip.zip(take).map(|(skip, take)| Self { lists, skip, take }))
+        skip.zip(take).map(|(skip, take)| Self { lists, skip, take })
     }
 
     /// The lists as filters, in their order.
@@ -128,20 +153,25 @@ fn decode(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Query {
+        let mut issues = Issues::default();
+        let query = Query::parse(text, &mut issues);
+        issues.finish(query).unwrap()
+    }
+
     #[test]
     fn lists_are_repeated_names_with_or_without_brackets() {
-        let query =
-            Query::parse("statuses=active&emails[]=a%2Bb%40x.com&statuses%5B%5D=in+vited&skip=7&take=9");
+        let query = parse("statuses=active&emails[]=a%2Bb%40x.com&statuses%5B%5D=in+vited&skip=7&take=9");
         let (statuses, emails) =
             (vec!["active".to_owned(), "in vited".to_owned()], vec!["a+b@x.com".to_owned()]);
         let lists = vec![("statuses", statuses), ("emails", emails)];
-        assert_eq!(query.unwrap(), Query { lists, skip: 7, take: 9 });
-        assert_eq!(Query::parse("").unwrap(), Query { lists: Vec::new(), skip: 0, take: TAKE_DEFAULT });
+        assert_eq!(query, Query { lists, skip: 7, take: 9 });
+        assert_eq!(parse(""), Query { lists: Vec::new(), skip: 0, take: TAKE_DEFAULT });
     }
 
     #[test]
     fn a_refusal_speaks_of_the_parameters() {
-        let query = Query::parse("emails=a&statuses=b").unwrap();
+        let query = parse("emails=a&statuses=b");
         let refusal = Refusal::field(crate::model::Reason::FilterInvalid, "filters[1].in[0]", "must be x");
         let text = format!("{:?}", query.refuse(&refusal));
         assert!(text.contains("\"statuses[0]\"") && text.contains("statuses[0] must be x"), "{text}");

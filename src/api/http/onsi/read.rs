@@ -1,27 +1,15 @@
 //! `GET /v1/members`, `GET /v1/members/{id}` and `GET /v1/tiers`
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::call::{Asked, Call};
-use super::failure::{Code, Failure, Issue, Issues};
+use super::call::{About, Asked, Call};
+use super::failure::{Code, Failure, Issue};
 use super::member::{Member, render};
-use super::query::{Query, parameters};
-use super::shape::NoBody;
-use crate::api::http::openapi::Document;
+use super::query::Query;
 use crate::directory::{self, Error};
-use crate::model::token::AccessLevel;
-use crate::model::{self, IdError};
-
-/// Notes an id in the path that can be none.
-pub fn check_id(asked: &Asked, issues: &mut Issues) {
-    match asked.directory.sealer().open_member(&asked.id) {
-        Ok(_) | Err(IdError::Unknown) => {}
-        Err(fault) => issues.add(Code::PathValidation, "id".to_owned(), &fault.to_string()),
-    }
-}
+use crate::model;
 
 /// There is no member with the id in the path.
 pub fn not_found(asked: &Asked, status: StatusCode) -> Failure {
@@ -40,19 +28,11 @@ pub fn shown_id(asked: &Asked) -> String {
 pub struct Get;
 
 impl Call for Get {
-    const NAME: &'static str = "members get";
-    const METHOD: Method = Method::GET;
-    const PATH: &'static str = "/v1/members/{id}";
-    const SUMMARY: &'static str = "Shows a member.";
-    const NEEDS: AccessLevel = AccessLevel::Read;
-    const HAS_BODY: bool = false;
-    type Body = NoBody;
+    const ABOUT: About = About::read("/v1/members/{id}", "members get", "Shows a member.");
+    type Input = ();
     type Reply = Member;
 
-    async fn run(asked: Asked) -> Result<Member, Failure> {
-        let mut issues = Issues::default();
-        check_id(&asked, &mut issues);
-        issues.finish(Some(()))?;
+    async fn run(asked: Asked, (): ()) -> Result<Member, Failure> {
         match asked.directory.get_by_id(&asked.id, Some(asked.base), None).await {
             Ok((_, row, member, _)) => Ok(render(&asked, row, member)),
             Err(Error::MemberNotFound) => Err(not_found(&asked, StatusCode::NOT_FOUND)),
@@ -75,21 +55,15 @@ pub struct Page {
 }
 
 impl Call for Search {
-    const NAME: &'static str = "members search";
-    const METHOD: Method = Method::GET;
-    const PATH: &'static str = "/v1/members";
-    const SUMMARY: &'static str = "Searches members; lists combine with AND, their values with OR.";
-    const NEEDS: AccessLevel = AccessLevel::Read;
-    const HAS_BODY: bool = false;
-    type Body = NoBody;
+    const ABOUT: About = About::read(
+        "/v1/members",
+        "members search",
+        "Searches members; lists combine with AND, their values with OR.",
+    );
+    type Input = Query;
     type Reply = Page;
 
-    fn parameters(document: &mut Document) -> Vec<Value> {
-        parameters(document)
-    }
-
-    async fn run(asked: Asked) -> Result<Page, Failure> {
-        let query = Query::parse(&asked.query)?;
+    async fn run(asked: Asked, query: Query) -> Result<Page, Failure> {
         let (skip, take) = (query.skip, query.take);
         let search = directory::Search { base: asked.base, filters: query.filters(), skip, take };
         let found = match asked.directory.search_members(search).await {
@@ -113,17 +87,12 @@ pub struct Tier {
 }
 
 impl Call for Tiers {
-    const NAME: &'static str = "tiers list";
-    const METHOD: Method = Method::GET;
-    const PATH: &'static str = "/v1/tiers";
-    const SUMMARY: &'static str = "Lists the tiers of the memberbase.";
-    const NEEDS: AccessLevel = AccessLevel::Read;
-    const HAS_BODY: bool = false;
-    const REFUSALS: &'static [StatusCode] = &[StatusCode::CONFLICT];
-    type Body = NoBody;
+    const ABOUT: About = About::read("/v1/tiers", "tiers list", "Lists the tiers of the memberbase.")
+        .refusing(&[StatusCode::CONFLICT]);
+    type Input = ();
     type Reply = Vec<Tier>;
 
-    async fn run(asked: Asked) -> Result<Vec<Tier>, Failure> {
+    async fn run(asked: Asked, (): ()) -> Result<Vec<Tier>, Failure> {
         let tiers = asked.directory.tiers(asked.base).await?.tiers;
         Ok(tiers.into_iter().map(|(name, _)| Tier { name }).collect())
     }

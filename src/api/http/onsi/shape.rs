@@ -1,9 +1,9 @@
 //! The bodies of this door, as they are documented. They are read field by field (see `input`), so that all faults of a
 //! body can be told; a test holds both against each other.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 
-use crate::api::http::openapi::values::{AccountHolder, AccountNumber, Iban, SortCode};
+use super::member::Account;
 use crate::model::{Dob, Email, Gender, Name, Phone, Tier, WorkerId};
 
 /// A member, all of it.
@@ -42,32 +42,6 @@ pub struct MemberChange {
     enable_payroll: bool,
     dob: Dob,
     gender: Option<Gender>,
-}
-
-/// Bank details, UK or EU.
-#[derive(JsonSchema)]
-#[schemars(untagged, inline, rename_all_fields = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is made")]
-enum Account {
-    Uk { account_holder: AccountHolder, sort_code: SortCode, account_number: AccountNumber },
-    Eu { account_holder: AccountHolder, iban: Iban },
-}
-
-/// No body at all.
-pub struct NoBody;
-
-impl JsonSchema for NoBody {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "NoBody".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!(false)
-    }
 }
 
 #[cfg(test)]

@@ -4,34 +4,31 @@ use http::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::call::{Asked, Call};
-use super::failure::{Code, Failure, Issue, Issues};
-use super::input::{Shape, row};
+use super::call::{About, Asked, Call};
+use super::failure::{Code, Failure, Issue};
+use super::input::{Added, Changed, Replaced};
 use super::member::{Member, render};
-use super::read::{check_id, not_found, shown_id};
-use super::shape::{MemberChange, NewMember, NoBody};
+use super::read::{not_found, shown_id};
 use crate::directory::{EditedMember, Error, Key};
-use crate::model::token::AccessLevel;
-use crate::model::{Edit, Email, MemberRow, Refusal, Status};
+use crate::model::{Edit, Email, Reason, Refusal, Status};
 
 /// `POST /v1/members`
 pub struct Create;
 
 impl Call for Create {
-    const NAME: &'static str = "members create";
-    const METHOD: Method = Method::POST;
-    const PATH: &'static str = "/v1/members";
-    const SUMMARY: &'static str = "Invites a member, or brings an inactive one back.";
-    const NEEDS: AccessLevel = AccessLevel::Write;
-    const HAS_BODY: bool = true;
-    const SUCCESS: StatusCode = StatusCode::CREATED;
-    type Body = NewMember;
+    const ABOUT: About = About::write(
+        Method::POST,
+        "/v1/members",
+        "members create",
+        "Invites a member, or brings an inactive one back.",
+    )
+    .succeeding(StatusCode::CREATED);
+    type Input = Added;
     type Reply = Member;
 
-    async fn run(asked: Asked) -> Result<Member, Failure> {
-        let row = parse(&asked, Shape::Add, Issues::default())?;
+    async fn run(asked: Asked, Added(row): Added) -> Result<Member, Failure> {
         let email = row.patch.email.as_set().cloned().map(Email::into_string);
-        match asked.directory.create_member(asked.base, row, true, None).await {
+        match asked.directory.create_member(asked.base, *row, true, None).await {
             Ok(EditedMember { row, member, .. }) => Ok(render(&asked, row, *member)),
             Err(Error::Refused(refusal)) => {
                 let issue = Issue { email, ..Issue::new(Code::InvalidAddMemberPayload, String::new()) };
@@ -46,18 +43,13 @@ impl Call for Create {
 pub struct Update;
 
 impl Call for Update {
-    const NAME: &'static str = "members update";
-    const METHOD: Method = Method::PATCH;
-    const PATH: &'static str = "/v1/members/{id}";
-    const SUMMARY: &'static str = "Changes fields of a member.";
-    const NEEDS: AccessLevel = AccessLevel::Write;
-    const HAS_BODY: bool = true;
-    type Body = MemberChange;
+    const ABOUT: About =
+        About::write(Method::PATCH, "/v1/members/{id}", "members update", "Changes fields of a member.");
+    type Input = Changed;
     type Reply = Member;
 
-    async fn run(asked: Asked) -> Result<Member, Failure> {
-        let row = parse_for_id(&asked, Shape::Update)?;
-        change(&asked, Edit::Update(Box::new(row)), Code::InvalidUpdateMemberPayload).await
+    async fn run(asked: Asked, Changed(row): Changed) -> Result<Member, Failure> {
+        change(&asked, Edit::Update(row), Code::InvalidUpdateMemberPayload).await
     }
 }
 
@@ -65,19 +57,18 @@ impl Call for Update {
 pub struct Replace;
 
 impl Call for Replace {
-    const NAME: &'static str = "members replace";
-    const METHOD: Method = Method::PUT;
-    const PATH: &'static str = "/v1/members/{id}";
-    const SUMMARY: &'static str = "Replaces a member; an inactive one comes back.";
-    const NEEDS: AccessLevel = AccessLevel::Write;
-    const HAS_BODY: bool = true;
-    type Body = NewMember;
+    const ABOUT: About = About::write(
+        Method::PUT,
+        "/v1/members/{id}",
+        "members replace",
+        "Replaces a member; an inactive one comes back.",
+    );
+    type Input = Replaced;
     type Reply = Member;
 
-    async fn run(asked: Asked) -> Result<Member, Failure> {
-        let row = parse_for_id(&asked, Shape::Replace)?;
+    async fn run(asked: Asked, Replaced(row): Replaced) -> Result<Member, Failure> {
         // Fields that this door does not know, such as attributes, are not its to take away.
-        change(&asked, Edit::Rewrite(Box::new(row)), Code::InvalidUpdateMemberPayload).await
+        change(&asked, Edit::Rewrite(row), Code::InvalidUpdateMemberPayload).await
     }
 }
 
@@ -92,17 +83,12 @@ pub struct Done {
 }
 
 impl Call for Offboard {
-    const NAME: &'static str = "members offboard";
-    const METHOD: Method = Method::DELETE;
-    const PATH: &'static str = "/v1/members/{id}";
-    const SUMMARY: &'static str = "Offboards a member.";
-    const NEEDS: AccessLevel = AccessLevel::Write;
-    const HAS_BODY: bool = false;
-    type Body = NoBody;
+    const ABOUT: About =
+        About::write(Method::DELETE, "/v1/members/{id}", "members offboard", "Offboards a member.");
+    type Input = ();
     type Reply = Done;
 
-    async fn run(asked: Asked) -> Result<Done, Failure> {
-        checked_id(&asked)?;
+    async fn run(asked: Asked, (): ()) -> Result<Done, Failure> {
         change(&asked, Edit::Offboard, Code::InvalidRemoveMemberPayload).await?;
         Ok(Done { message: "OK" })
     }
@@ -112,37 +98,18 @@ impl Call for Offboard {
 pub struct Activate;
 
 impl Call for Activate {
-    const NAME: &'static str = "members activate";
-    const METHOD: Method = Method::POST;
-    const PATH: &'static str = "/v1/members/{id}/activate";
-    const SUMMARY: &'static str = "Accepts the invitation of a member.";
-    const NEEDS: AccessLevel = AccessLevel::Write;
-    const HAS_BODY: bool = false;
-    type Body = NoBody;
+    const ABOUT: About = About::write(
+        Method::POST,
+        "/v1/members/{id}/activate",
+        "members activate",
+        "Accepts the invitation of a member.",
+    );
+    type Input = ();
     type Reply = Member;
 
-    async fn run(asked: Asked) -> Result<Member, Failure> {
-        checked_id(&asked)?;
+    async fn run(asked: Asked, (): ()) -> Result<Member, Failure> {
         change(&asked, Edit::Activate, Code::InvalidUpdateMemberPayload).await
     }
-}
-
-fn checked_id(asked: &Asked) -> Result<(), Failure> {
-    let mut issues = Issues::default();
-    check_id(asked, &mut issues);
-    issues.finish(Some(()))
-}
-
-fn parse_for_id(asked: &Asked, shape: Shape) -> Result<MemberRow, Failure> {
-    let mut issues = Issues::default();
-    check_id(asked, &mut issues);
-    parse(asked, shape, issues)
-}
-
-fn parse(asked: &Asked, shape: Shape, mut issues: Issues) -> Result<MemberRow, Failure> {
-    let bytes = asked.body.as_ref().map(|body| body.bytes.as_slice()).unwrap_or_default();
-    let row = row(bytes, shape, asked.directory.now().date(), &mut issues);
-    issues.finish(row)
 }
 
 /// Changes the member of the path; refusals get the code `refused`.
@@ -180,7 +147,7 @@ async fn refuse(asked: &Asked, refusal: Refusal, issue: Issue) -> Failure {
 
 /// The id of the member whose e-mail address the row wanted, unless that member is inactive.
 async fn already_invited(asked: &Asked, refusal: &Refusal) -> Result<Option<String>, Error> {
-    let is_email = refusal.reason == crate::model::Reason::EmailTaken;
+    let is_email = refusal.reason == Reason::EmailTaken;
     let Some(row) = refusal.taken_by.filter(|_| is_email) else { return Ok(None) };
     let id = asked.directory.sealer().member_id_onsi(asked.base, row);
     match asked.directory.get_by_id(&id, Some(asked.base), None).await {

@@ -5,8 +5,10 @@
 
 pub mod values;
 
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use std::sync::{Arc, OnceLock};
+
+use axum::routing::{MethodRouter, get};
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use schemars::generate::SchemaSettings;
@@ -14,6 +16,7 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::Door;
 use super::named::{IDEMPOTENCY_KEY, REPLAYED};
 use crate::model::limits::REQUEST_ID_MAX_CHARS;
 
@@ -80,7 +83,7 @@ pub fn content(schema: &Value) -> Value {
 }
 
 /// What a status means, in the documents of both doors.
-pub fn describe(status: StatusCode) -> &'static str {
+fn describe(status: StatusCode) -> &'static str {
     match status.as_u16() {
         400 => "The body or a parameter is wrong.",
         401 => "No token, or one that is not valid, expired or revoked.",
@@ -102,8 +105,43 @@ pub fn describe(status: StatusCode) -> &'static str {
     }
 }
 
+/// The statuses that calls which change something may answer with besides: a request of this name runs, or was another one.
+const OF_NAMES: [StatusCode; 2] = [StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY];
+
+/// What a call may answer.
+pub struct Answers {
+    /// The status of its success.
+    pub success: StatusCode,
+    /// The schema of its reply.
+    pub reply: Value,
+    /// The schema of its refusals.
+    pub envelope: Value,
+    /// The headers that every refusal has.
+    pub headers: Map<String, Value>,
+    /// Whether its requests may have names.
+    pub is_named: bool,
+}
+
+impl Answers {
+    /// The answers by status, with refusals of these statuses.
+    pub fn with<'a>(&self, refusals: impl Iterator<Item = &'a StatusCode>) -> Map<String, Value> {
+        let replayed = if self.is_named { replayed() } else { json!({}) };
+        let done = json!({ "description": "Done.", "content": content(&self.reply), "headers": replayed });
+        let mut answers = Map::from_iter([(self.success.as_u16().to_string(), done)]);
+        for status in refusals.chain(OF_NAMES.iter().filter(|_| self.is_named)) {
+            let mut headers = headers(*status);
+            headers.extend(self.headers.clone());
+            let refused = json!({
+                "description": describe(*status), "content": content(&self.envelope), "headers": headers,
+            });
+            answers.insert(status.as_u16().to_string(), refused);
+        }
+        answers
+    }
+}
+
 /// The headers of an answer with this status.
-pub fn headers(status: StatusCode) -> Map<String, Value> {
+fn headers(status: StatusCode) -> Map<String, Value> {
     let (name, schema, description, is_required) = match status.as_u16() {
         401 => ("WWW-Authenticate", json!({ "type": "string" }), "How to authenticate.", true),
         429 => ("Retry-After", json!({ "type": "integer", "minimum": 0 }), "Seconds to wait.", true),
@@ -124,18 +162,22 @@ pub fn request_name() -> Value {
 }
 
 /// The header of an answer that was given before.
-pub fn replayed() -> Value {
+fn replayed() -> Value {
     let schema = json!({ "type": "string", "enum": ["true"] });
     json!({ REPLAYED: { "schema": schema, "description": "The request was done before.", "required": false } })
 }
 
-/// Answers with a document. It needs no token: it says nothing of any store.
-pub fn serve(document: &'static [u8]) -> Response {
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-    ];
-    (headers, Body::from(document)).into_response()
+/// The route of a document, which is made when it is first asked for. It needs no token: it says nothing of any store.
+pub fn serve(document: fn() -> Value) -> MethodRouter<Door> {
+    let made = Arc::new(OnceLock::<Bytes>::new());
+    get(move || async move {
+        let bytes = made.get_or_init(|| document().to_string().into());
+        let headers = [
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        ];
+        (headers, bytes.clone())
+    })
 }
 
 /// Exactly one of these fields is given, `null` being none.

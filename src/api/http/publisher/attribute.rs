@@ -15,8 +15,9 @@ use super::member::Attribute;
 use super::row::attribute;
 use crate::api::http::body::Received;
 use crate::api::http::call::{Call, Failure};
-use crate::api::http::json::{Given, Name, Object, Scalar};
+use crate::api::http::json::{Given, Name, Object};
 use crate::api::http::openapi::{given, values};
+use crate::api::http::tree::Tree;
 use crate::directory::{AttributeDeletion, AttributeEntry, Directory};
 use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, ATTRIBUTES_MAX_KEYS};
 use crate::model::schema::{AttributeSchema, SentDefinition};
@@ -178,7 +179,7 @@ struct Entry {
     attribute_key: String,
     #[serde(default)]
     #[schemars(with = "Option<AttributeValue>")]
-    value: Given<Scalar>,
+    value: Given<Tree>,
 }
 
 /// How many values are different now.

@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::api::http::json::{Given, Object, Scalar};
+use crate::api::http::json::{Given, Object};
 use crate::api::http::openapi::values;
+use crate::api::http::tree::{Tree, double};
 use crate::model::limits::{FILTER_IN_MAX_VALUES, REGEX_MAX_BYTES};
 use crate::model::{RawFilter, RawRegex, RawValue};
 
@@ -15,27 +16,27 @@ pub struct Filter {
     key: Option<String>,
     #[serde(default)]
     #[schemars(with = "Option<values::Any>")]
-    eq: Given<Scalar>,
+    eq: Given<Tree>,
     #[serde(default)]
     #[schemars(with = "Option<values::Any>")]
-    ne: Given<Scalar>,
+    ne: Given<Tree>,
     #[serde(default)]
     #[schemars(with = "Option<values::Any>")]
-    gt: Given<Scalar>,
+    gt: Given<Tree>,
     #[serde(default)]
     #[schemars(with = "Option<values::Any>")]
-    gte: Given<Scalar>,
+    gte: Given<Tree>,
     #[serde(default)]
     #[schemars(with = "Option<values::Any>")]
-    lt: Given<Scalar>,
+    lt: Given<Tree>,
     #[serde(default)]
     #[schemars(with = "Option<values::Any>")]
-    lte: Given<Scalar>,
+    lte: Given<Tree>,
     #[serde(rename = "in")]
     #[schemars(with = "Option<Vec<values::Any>>", length(max = FILTER_IN_MAX_VALUES))]
-    in_: Option<Vec<Scalar>>,
+    in_: Option<Vec<Tree>>,
     #[schemars(with = "Option<Vec<values::Any>>", length(max = FILTER_IN_MAX_VALUES))]
-    nin: Option<Vec<Scalar>>,
+    nin: Option<Vec<Tree>>,
     exists: Option<bool>,
     prefix: Option<String>,
     regex: Option<Object<Regex>>,
@@ -82,25 +83,25 @@ fn one(Object(filter): Object<Filter>) -> RawFilter {
 }
 
 /// `null` is an operand, if not a good one.
-fn operand(given: Given<Scalar>) -> Option<RawValue> {
+fn operand(given: Given<Tree>) -> Option<RawValue> {
     match given {
         Given::Absent => None,
         Given::Null => Some(RawValue::Null),
-        Given::Value(scalar) => Some(value(scalar)),
+        Given::Value(tree) => Some(value(tree)),
     }
 }
 
-fn values(scalars: Vec<Scalar>) -> Vec<RawValue> {
-    scalars.into_iter().map(value).collect()
+fn values(trees: Vec<Tree>) -> Vec<RawValue> {
+    trees.into_iter().map(value).collect()
 }
 
-fn value(scalar: Scalar) -> RawValue {
-    match scalar {
-        Scalar::Null => RawValue::Null,
-        Scalar::Bool(value) => RawValue::Bool(value),
-        Scalar::Number(number) => RawValue::Number(number),
-        Scalar::Text(text) => RawValue::Text(text),
-        Scalar::List(list) => RawValue::List(values(list)),
-        Scalar::Object => RawValue::Object,
+fn value(tree: Tree) -> RawValue {
+    match tree {
+        Tree::Null => RawValue::Null,
+        Tree::Bool(value) => RawValue::Bool(value),
+        Tree::Number(number) => RawValue::Number(double(&number)),
+        Tree::Text(text) => RawValue::Text(text),
+        Tree::List(list) => RawValue::List(values(list)),
+        Tree::Object(_) => RawValue::Object,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::account;
 use super::filter::{Filter, raw};
 use super::list::{Listed, Pagination, Sort, page};
 use crate::api::http::body::Received;
@@ -14,7 +15,7 @@ use crate::api::http::openapi::{self, values};
 use crate::directory::{Directory, Key, MemberList};
 use crate::model::limits::SORTS_MAX;
 use crate::model::token::AccessLevel;
-use crate::model::{self, AccountDetails, AttributeValue, Attributes, BaseNumber, Reason, Refusal, Row};
+use crate::model::{self, AttributeValue, Attributes, BaseNumber, Reason, Refusal, Row};
 
 /// A member. What it does not have is left out, but for the `ref`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -60,7 +61,7 @@ pub struct Member {
     #[serde(skip_serializing_if = "Option::is_none")]
     enable_payroll: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    account_details: Option<Account>,
+    account_details: Option<account::Shown>,
     #[serde(serialize_with = "attributes")]
     #[schemars(with = "BTreeMap<values::AttributeKey, AttributeValue>")]
     attributes: Attributes,
@@ -69,26 +70,6 @@ pub struct Member {
     #[schemars(with = "model::Timestamp")]
     updated_at: String,
     revision: u64,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-enum Account {
-    Uk {
-        #[schemars(with = "values::AccountHolder")]
-        account_holder: String,
-        #[schemars(with = "values::SortCode")]
-        sort_code: String,
-        #[schemars(with = "values::AccountNumber")]
-        account_number: String,
-    },
-    Eu {
-        #[schemars(with = "values::AccountHolder")]
-        account_holder: String,
-        #[schemars(with = "values::Iban")]
-        iban: String,
-    },
 }
 
 /// The member that was found at `row` of `base`.
@@ -111,20 +92,11 @@ pub fn render(directory: &Directory, base: BaseNumber, row: Row, member: model::
         role: profile.role.map(model::Name::into_string),
         company: profile.company.map(model::Name::into_string),
         enable_payroll: profile.enable_payroll,
-        account_details: profile.account_details.map(account),
+        account_details: profile.account_details.map(account::Shown::from),
         attributes: member.attributes,
         created_at: member.created_at.to_string(),
         updated_at: member.updated_at.to_string(),
         revision: member.revision,
-    }
-}
-
-fn account(details: AccountDetails) -> Account {
-    match details {
-        AccountDetails::Uk { account_holder, sort_code, account_number } => {
-            Account::Uk { account_holder, sort_code, account_number }
-        }
-        AccountDetails::Eu { account_holder, iban } => Account::Eu { account_holder, iban },
     }
 }
 

@@ -3,6 +3,7 @@
 //! A translation and no more: what the calls mean is the directory's. Requests are strict (unknown fields, fields given
 //! twice and wrong types are refused with their paths), replies carry the names of the published documentation.
 
+mod account;
 mod api_token;
 mod attribute;
 mod filter;
@@ -15,10 +16,11 @@ mod row;
 mod upsert;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::post;
 
-use super::Door;
 use super::call::{Call, answer, no_such_call, no_such_method};
+use super::openapi::{NAME, serve};
+use super::{Door, Routes};
 
 pub use self::openapi::words;
 pub use super::call::starting;
@@ -64,17 +66,14 @@ fn every_call(visitor: &mut impl Visitor) {
 
 /// The calls of this door and its document.
 pub fn routes(door: Door) -> Router {
-    let mut calls = Calls(Router::new());
-    every_call(&mut calls);
-    let router = calls.0.route(&format!("{PREFIX}{}", super::openapi::NAME), get(openapi::get));
-    router.method_not_allowed_fallback(no_such_method).fallback(no_such_call).with_state(door)
+    let mut routes = Routes::default();
+    every_call(&mut routes);
+    routes.add(&format!("{PREFIX}{NAME}"), serve(openapi::document));
+    routes.0.method_not_allowed_fallback(no_such_method).fallback(no_such_call).with_state(door)
 }
 
-struct Calls(Router<Door>);
-
-impl Visitor for Calls {
+impl Visitor for Routes {
     fn visit<C: Call>(&mut self) {
-        let router = std::mem::take(&mut self.0);
-        self.0 = router.route(&format!("{PREFIX}{}", C::PATH), post(answer::<C>));
+        self.add(&format!("{PREFIX}{}", C::PATH), post(answer::<C>));
     }
 }

@@ -1,16 +1,14 @@
 //! `openapi.json`: this door's document.
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
 
-use axum::response::Response;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{PREFIX, Visitor, every_call};
 use crate::api::error::word;
 use crate::api::http::call::{Call, Envelope};
-use crate::api::http::openapi::{self, Document, content, describe, headers, replayed, request_name};
+use crate::api::http::openapi::{Answers, Document, content, request_name};
 use crate::model::Reason;
 use crate::model::token::AccessLevel;
 
@@ -27,15 +25,6 @@ const OF_EVERY_CALL: [StatusCode; 9] = [
     StatusCode::SERVICE_UNAVAILABLE,
 ];
 
-/// The statuses that calls which change something may answer with besides: a request of this name runs, or was another one.
-const OF_NAMES: [StatusCode; 2] = [StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY];
-
-/// Answers with the document.
-pub async fn get() -> Response {
-    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    openapi::serve(BYTES.get_or_init(|| document().to_string().into_bytes()))
-}
-
 /// The document.
 pub fn document() -> Value {
     let mut document = Document::new();
@@ -50,30 +39,22 @@ pub fn document() -> Value {
 
 impl Visitor for Document {
     fn visit<C: Call>(&mut self) {
-        let mut responses = Map::new();
-        let is_named = C::NEEDS > AccessLevel::Read;
-        let replayed = if is_named { replayed() } else { json!({}) };
-        let reply = self.reply::<C::Reply>();
-        responses.insert(
-            "200".to_owned(),
-            json!({ "description": "Done.", "content": content(&reply), "headers": replayed }),
-        );
-        let envelope = self.reply::<Envelope>();
-        for status in OF_EVERY_CALL.iter().chain(OF_NAMES.iter().filter(|_| is_named)).chain(C::REFUSALS) {
-            let response = json!({
-                "description": describe(*status), "content": content(&envelope), "headers": headers(*status),
-            });
-            responses.insert(status.as_u16().to_string(), response);
-        }
+        let answers = Answers {
+            success: StatusCode::OK,
+            reply: self.reply::<C::Reply>(),
+            envelope: self.reply::<Envelope>(),
+            headers: Map::new(),
+            is_named: C::NEEDS > AccessLevel::Read,
+        };
         let resource = C::PATH.split('/').next().unwrap_or_default();
         let operation = json!({
             "operationId": C::PATH.replace(['/', '.', '-'], "_"),
             "tags": [resource],
             "summary": C::SUMMARY,
             "description": format!("Needs a token with the access level `{}`.", C::NEEDS.as_str()),
-            "parameters": if is_named { vec![request_name()] } else { Vec::new() },
+            "parameters": if answers.is_named { vec![request_name()] } else { Vec::new() },
             "requestBody": { "required": true, "content": content(&self.request::<C::Request>()) },
-            "responses": responses,
+            "responses": answers.with(OF_EVERY_CALL.iter().chain(C::REFUSALS)),
         });
         self.add(&format!("{PREFIX}{}", C::PATH), "post", operation);
     }

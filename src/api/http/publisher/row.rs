@@ -5,15 +5,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use schemars::{JsonSchema, Schema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
-use crate::api::http::json::{Given, Name, Object, Scalar};
-use crate::api::http::openapi::{self, values};
+use super::account;
+use crate::api::http::json::{Given, Name, Object};
+use crate::api::http::openapi::values;
+use crate::api::http::tree::{Tree, double};
 use crate::model::{
-    self, AccountDetails, AttributePatch, AttributeValue, Change, Date, Dob, Email, Gender, MatchBy,
-    MemberRow, Name as PersonName, Phone, Reason, Ref, RowError, Rule, Status, Tier, Violations, WorkerId,
+    self, AttributePatch, AttributeValue, Change, Date, Dob, Email, Gender, MatchBy, MemberRow,
+    Name as PersonName, Phone, Reason, Ref, RowError, Rule, Status, Tier, Violations, WorkerId,
 };
 
 /// A member as callers give it: what is left out stays, `null` clears.
@@ -48,45 +50,15 @@ pub struct Row {
     company: Given<String>,
     #[schemars(with = "Option<bool>")]
     enable_payroll: Given<bool>,
-    #[schemars(with = "Option<Account>")]
-    account_details: Given<Object<Account>>,
+    #[schemars(with = "Option<account::Sent>")]
+    account_details: Given<Object<account::Sent>>,
     #[schemars(with = "Option<BTreeMap<values::AttributeKey, Option<AttributeValue>>>")]
     attributes: Option<Changes>,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(inline, transform = |schema: &mut Schema| openapi::one_of(schema, &["uk", "eu"]))]
-struct Account {
-    uk: Option<Object<UkAccount>>,
-    eu: Option<Object<EuAccount>>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(inline)]
-struct UkAccount {
-    #[schemars(with = "values::AccountHolder")]
-    account_holder: String,
-    #[schemars(with = "values::SortCode")]
-    sort_code: String,
-    #[schemars(with = "values::AccountNumber")]
-    account_number: String,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(inline)]
-struct EuAccount {
-    #[schemars(with = "values::AccountHolder")]
-    account_holder: String,
-    #[schemars(with = "values::Iban")]
-    iban: String,
-}
-
 /// `attributes`: every key once.
 #[derive(Debug)]
-struct Changes(Vec<(String, Scalar)>);
+struct Changes(Vec<(String, Tree)>);
 
 impl<'de> Deserialize<'de> for Changes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -101,7 +73,7 @@ impl<'de> Deserialize<'de> for Changes {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Changes, A::Error> {
                 let mut seen = std::collections::BTreeSet::new();
                 let mut entries = Vec::new();
-                while let Some((key, value)) = map.next_entry::<Name<'de>, Scalar>()? {
+                while let Some((key, value)) = map.next_entry::<Name<'de>, Tree>()? {
                     if !seen.insert(key.clone()) {
                         return Err(de::Error::custom(format_args!("duplicate field `{key}`")));
                     }
@@ -135,7 +107,7 @@ impl Row {
         patch.account_details = match self.account_details {
             Given::Absent => Change::Keep,
             Given::Null => Change::Clear,
-            Given::Value(Object(details)) => account(&mut faults, details).into(),
+            Given::Value(Object(details)) => details.parse(&mut faults).into(),
         };
         for (key, value) in self.attributes.map(|changes| changes.0).unwrap_or_default() {
             if let Err(rule) = set_attribute(&mut patch.attributes, &key, value) {
@@ -163,48 +135,29 @@ fn change<I, T>(
     }
 }
 
-fn account(faults: &mut Violations, details: Account) -> Option<AccountDetails> {
-    let (kind, parsed) = match (details.uk, details.eu) {
-        (Some(Object(uk)), None) => {
-            ("uk", AccountDetails::parse_uk(uk.account_holder, &uk.sort_code, &uk.account_number))
-        }
-        (None, Some(Object(eu))) => ("eu", AccountDetails::parse_eu(eu.account_holder, &eu.iban)),
-        (None, None) | (Some(_), Some(_)) => {
-            faults.add(Reason::BankAccountInvalid, "account_details", "must have exactly one of uk and eu");
-            return None;
-        }
-    };
-    let refuse = |parts: Vec<(&str, Rule)>| {
-        for (field, rule) in parts {
-            faults.add(rule.reason(), format!("account_details.{kind}.{field}"), rule.describe());
-        }
-    };
-    parsed.map_err(refuse).ok()
-}
-
 /// Sets an attribute, or clears it with `null`.
-fn set_attribute(patch: &mut AttributePatch, key: &str, value: Scalar) -> Result<(), Rule> {
+fn set_attribute(patch: &mut AttributePatch, key: &str, value: Tree) -> Result<(), Rule> {
     match value {
-        Scalar::Null => patch.clear(key),
+        Tree::Null => patch.clear(key),
         value => patch.set(key, attribute(value)?),
     }
 }
 
 /// The value of an attribute.
-pub fn attribute(value: Scalar) -> Result<AttributeValue, Rule> {
+pub fn attribute(value: Tree) -> Result<AttributeValue, Rule> {
     let refused =
         || Rule::must_be(Reason::AttributeInvalid, "a string, a number, a boolean or an array of strings");
     match value {
-        Scalar::Text(text) => AttributeValue::text(text),
-        Scalar::Number(number) => AttributeValue::number(number),
-        Scalar::Bool(value) => Ok(AttributeValue::bool(value)),
-        Scalar::List(items) => {
+        Tree::Text(text) => AttributeValue::text(text),
+        Tree::Number(number) => AttributeValue::number(double(&number)),
+        Tree::Bool(value) => Ok(AttributeValue::bool(value)),
+        Tree::List(items) => {
             let items = items.into_iter().map(|item| match item {
-                Scalar::Text(text) => Ok(text),
+                Tree::Text(text) => Ok(text),
                 _ => Err(refused()),
             });
             AttributeValue::list(items.collect::<Result<_, _>>()?)
         }
-        Scalar::Null | Scalar::Object => Err(refused()),
+        Tree::Null | Tree::Object(_) => Err(refused()),
     }
 }

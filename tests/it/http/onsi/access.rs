@@ -6,27 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use memberbase::model::Timestamp;
 use serde_json::{Value, json};
 
+use super::calls::{NO_MEMBER, every_call};
 use super::{Onsi, member};
 use crate::harness::Server;
 use crate::http::Http;
 
 const NO_BASE: &str = "mb_00000000000000000000000000";
-const NO_MEMBER: &str = "mem_00000000000000000000000000";
-
-/// Every call, with the level of access that it needs.
-fn every_call() -> Vec<(&'static str, String, &'static str, Option<Value>)> {
-    let one = format!("members/{NO_MEMBER}");
-    vec![
-        ("GET", "members".into(), "read", None),
-        ("GET", one.clone(), "read", None),
-        ("GET", "tiers".into(), "read", None),
-        ("POST", "members".into(), "write", Some(json!({}))),
-        ("PATCH", one.clone(), "write", Some(json!({}))),
-        ("PUT", one.clone(), "write", Some(json!({}))),
-        ("DELETE", one.clone(), "write", None),
-        ("POST", format!("{one}/activate"), "write", None),
-    ]
-}
+/// Whom the calls are about.
+const EMAIL: &str = "own@example.com";
 
 async fn token(admin: &Http, request: Value) -> (String, Value) {
     let made = admin.ok("api-token/create", request).await;
@@ -43,8 +30,8 @@ async fn the_table_has_every_call_of_the_document() {
             methods.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
         })
         .collect();
-    let listed = every_call().into_iter();
-    let listed = listed.map(|(method, path, ..)| format!("{method} /v1/{}", path.replace(NO_MEMBER, "{id}")));
+    let listed = every_call(NO_MEMBER, EMAIL).into_iter();
+    let listed = listed.map(|call| format!("{} /v1/{}", call.method, call.path.replace(NO_MEMBER, "{id}")));
     assert_eq!(listed.collect::<BTreeSet<_>>(), documented);
 }
 
@@ -63,27 +50,32 @@ async fn every_call_needs_a_good_key_and_enough_access() {
     while Onsi::new(&server, Some(&expired), None).get("tiers").await.status == 200 {}
     let (reader, _) = token(&admin, json!({"access": "read", "member_base_id": base})).await;
     let (writer, _) = token(&admin, json!({"access": "write", "member_base_id": base})).await;
-    for (method, path, needs, body) in every_call() {
-        let call = |key: Option<&str>| {
-            let (onsi, path, body) = (Onsi::new(&server, key, None), path.clone(), body.clone());
-            async move { onsi.call(method, &path, body).await }
+    for call in every_call(NO_MEMBER, EMAIL) {
+        let with_key = |key: Option<&str>| {
+            let (onsi, call) = (Onsi::new(&server, key, None), call.clone());
+            async move { call.of(&onsi).await }
         };
-        let without = call(None).await;
-        assert_eq!(without.issues(401), [("HeaderValidation", "x-api-key")], "{method} {path}");
+        let without = with_key(None).await;
+        assert_eq!(without.issues(401), [("HeaderValidation", "x-api-key")], "{call:?}");
         assert!(without.head.to_ascii_lowercase().contains("www-authenticate: bearer"));
         for bad in [revoked.as_str(), expired.as_str(), "sk_", &format!("{secret}x")] {
-            assert_eq!(call(Some(bad)).await.issues(401), [("Forbidden", "-")], "{method} {path}");
+            assert_eq!(with_key(Some(bad)).await.issues(401), [("Forbidden", "-")], "{call:?}");
         }
-        let read = call(Some(&reader)).await;
-        if needs == "read" {
-            assert!(!matches!(read.status, 401 | 403), "{method} {path}: {read:?}");
+        let read = with_key(Some(&reader)).await;
+        if call.needs == "read" {
+            assert!(!matches!(read.status, 401 | 403), "{call:?}: {read:?}");
         } else {
-            assert_eq!(read.issues(403), [("Forbidden", "-")], "{method} {path}");
+            assert_eq!(read.issues(403), [("Forbidden", "-")], "{call:?}");
+            // Permission comes before what is sent.
+            let onsi = Onsi::new(&server, Some(&reader), None);
+            let bad = onsi.send(call.method, &format!("{}?a=1", call.path), "text/plain", b"no JSON").await;
+            assert_eq!(bad.issues(403), [("Forbidden", "-")], "{call:?}");
         }
-        let write = call(Some(&writer)).await;
-        assert!(!matches!(write.status, 401 | 403), "{method} {path}: {write:?}");
+        let write = with_key(Some(&writer)).await;
+        assert!(!matches!(write.status, 401 | 403), "{call:?}: {write:?}");
         let bearer = Onsi::new(&server, None, None).with(&format!("Authorization: Bearer {writer}"));
-        assert_eq!(bearer.call(method, &path, body.clone()).await.body, write.body);
+        let bearer = call.of(&bearer).await;
+        assert!(!matches!(bearer.status, 401 | 403), "{call:?}: {bearer:?}");
     }
     let two = Onsi::new(&server, Some(&writer), None).with(&format!("Authorization: Bearer {reader}"));
     assert_eq!(two.get("tiers").await.issues(401), [("Forbidden", "-")]);
@@ -94,49 +86,58 @@ async fn every_call_needs_a_good_key_and_enough_access() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_key_or_a_header_says_which_memberbase_is_meant() {
+async fn the_key_or_a_header_says_which_memberbase_every_call_is_about() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
     let (own, other) = (admin.base().await, admin.base().await);
     let (bound, _) = token(&admin, json!({"access": "write", "member_base_id": own})).await;
+    let (elsewhere, _) = token(&admin, json!({"access": "write", "member_base_id": other})).await;
+    let client = |key: &str, base: Option<&str>| Onsi::new(&server, Some(key), base);
+    let (_, id) = client(&bound, None).create(member(EMAIL)).await;
+    let before = admin.ok("member/get", json!({"id": id})).await;
     let header = "x-member-base-id";
-    // The key, the header, the status, and the issue's code and path.
-    type Case<'a> = (&'a str, Option<&'a str>, u16, &'a [(&'a str, &'a str)]);
-    let cases: [Case<'_>; 9] = [
-        (&bound, None, 200, &[]),
-        (&bound, Some(&own), 200, &[]),
-        (&bound, Some(&other), 403, &[("Forbidden", "-")]),
-        (&bound, Some(NO_BASE), 403, &[("Forbidden", "-")]),
-        (&secret, Some(&own), 200, &[]),
-        (&secret, None, 400, &[("HeaderValidation", header)]),
-        (&secret, Some(""), 400, &[("HeaderValidation", header)]),
-        (&secret, Some("mb_1"), 400, &[("HeaderValidation", header)]),
-        (&secret, Some(NO_BASE), 404, &[("NotFound", "-")]),
+    let twice = client(&secret, Some(&own)).with(&format!("{header}: {own}"));
+    // Who asks, and the status, code and path of the refusal.
+    let refused = [
+        (client(&bound, Some(&other)), 403, "Forbidden", "-"),
+        (client(&bound, Some(NO_BASE)), 403, "Forbidden", "-"),
+        (client(&secret, None), 400, "HeaderValidation", header),
+        (client(&secret, Some("")), 400, "HeaderValidation", header),
+        (client(&secret, Some("mb_1")), 400, "HeaderValidation", header),
+        (client(&secret, Some(&id)), 400, "HeaderValidation", header),
+        (client(&secret, Some("\u{e9}")), 400, "HeaderValidation", header),
+        (twice, 400, "HeaderValidation", header),
+        (client(&secret, Some(NO_BASE)), 404, "NotFound", "-"),
     ];
-    for (key, base, status, issues) in cases {
-        let reply = Onsi::new(&server, Some(key), base).get("members").await;
-        if status == 200 {
-            reply.is(200);
-        } else {
-            assert_eq!(reply.issues(status), issues, "{base:?}");
+    for call in every_call(&id, EMAIL) {
+        for (onsi, status, code, path) in &refused {
+            let reply = call.of(onsi).await;
+            assert_eq!(reply.issues(*status), [(*code, *path)], "{call:?} {onsi:?}");
+        }
+        // A member of one memberbase does not exist in another.
+        for onsi in [client(&elsewhere, None), client(&secret, Some(&other))] {
+            if call.is_about_one {
+                let reply = call.of(&onsi).await;
+                assert_eq!(reply.issues(call.missing()), [("MemberNotFound", "-")], "{call:?}");
+                assert_eq!(reply.body["issues"][0]["memberId"], id);
+            }
         }
     }
-    let twice = Onsi::new(&server, Some(&secret), Some(&own)).with(&format!("{header}: {own}"));
-    assert_eq!(twice.get("members").await.issues(400), [("HeaderValidation", header)]);
-
-    // A member of one memberbase does not exist in another.
-    let onsi = Onsi::new(&server, Some(&secret), Some(&own));
-    let (_, id) = onsi.create(member("a@example.com")).await;
-    let elsewhere = Onsi::new(&server, Some(&secret), Some(&other)).get(&format!("members/{id}")).await;
-    assert_eq!(elsewhere.issues(404), [("MemberNotFound", "-")]);
-    admin.ok("member-base/delete", json!({"id": own})).await;
-    for path in ["members".to_owned(), format!("members/{id}"), "tiers".to_owned()] {
-        assert_eq!(onsi.get(&path).await.issues(404), [("NotFound", "-")]);
+    let there = client(&elsewhere, None);
+    assert_eq!(there.get("members").await.is(200)["total"], 0);
+    assert_eq!(there.get("tiers").await.is(200), json!([]));
+    assert_eq!(admin.ok("member/get", json!({"id": id})).await, before);
+    for onsi in [client(&bound, None), client(&bound, Some(&own)), client(&secret, Some(&own))] {
+        for call in every_call(&id, EMAIL) {
+            call.of(&onsi).await.is(call.status);
+        }
     }
-    assert_eq!(
-        onsi.call("POST", "members", Some(member("b@example.com"))).await.issues(404),
-        [("NotFound", "-")]
-    );
+    admin.ok("member-base/delete", json!({"id": own})).await;
+    for onsi in [client(&bound, None), client(&secret, Some(&own))] {
+        for call in every_call(&id, EMAIL) {
+            assert_eq!(call.of(&onsi).await.issues(404), [("NotFound", "-")], "{call:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,19 +184,5 @@ async fn a_key_that_has_used_up_its_requests_is_told_when_to_come_back() {
     for reply in refused {
         assert_eq!(reply.issues(429), [("RateLimitExceeded", "-")]);
         assert!(reply.head.to_ascii_lowercase().contains("retry-after: "), "{}", reply.head);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_call_has_the_same_envelope() {
-    let server = Server::start().await;
-    let (onsi, _, _) = Onsi::base(&server).await;
-    for path in ["", "member", "members/", "members/x/y", "tiers/Gold", "members/x/activate/y"] {
-        assert_eq!(onsi.get(path).await.issues(404), [("NotFound", "-")], "{path}");
-    }
-    for (method, path) in
-        [("PUT", "members"), ("DELETE", "members"), ("POST", "tiers"), ("GET", "members/x/activate")]
-    {
-        assert_eq!(onsi.call(method, path, None).await.issues(405), [("BadRequest", "-")], "{method} {path}");
     }
 }

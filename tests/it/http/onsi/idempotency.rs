@@ -1,11 +1,11 @@
 //! `x-idempotency-key`: every call that changes something is done once under it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::{Onsi, member};
+use super::{Onsi, member, with};
 use crate::harness::Server;
-use crate::http::Reply;
+use crate::http::{Http, Reply};
 
 fn is_replay(reply: &Reply) -> bool {
     reply.head.to_ascii_lowercase().contains("\r\nidempotency-replayed: true")
@@ -84,4 +84,53 @@ async fn sixty_four_calls_at_once_under_one_key_add_one_member() {
     assert!(replies.iter().all(|reply| reply.is(201) == made));
     assert_eq!(replies.iter().filter(|reply| !is_replay(reply)).count(), 1);
     assert_eq!(onsi.get("members").await.is(200)["total"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_stands_for_one_method_path_body_and_memberbase() {
+    let server = Server::start().await;
+    let (onsi, _, base) = Onsi::base(&server).await;
+    let (other, _, _) = Onsi::base(&server).await;
+    let (one, two) =
+        (onsi.member("1@example.com", "invited").await, onsi.member("2@example.com", "invited").await);
+    let (path, body) = (format!("members/{one}"), member("1@example.com"));
+    let put = async |onsi: &Onsi, path: &str, body: &Value| {
+        keyed(onsi, "key").call("PUT", path, Some(body.clone())).await
+    };
+    assert!(!is_replay(&put(&onsi, &path, &body).await));
+    let patch = keyed(&onsi, "key").call("PATCH", &path, Some(body.clone())).await;
+    let others = [
+        ("method", patch),
+        ("path", put(&onsi, &format!("members/{two}"), &body).await),
+        // Even if they mean the same.
+        ("way to write the path", put(&onsi, &path.replace("mem_", "m_"), &body).await),
+        ("body", put(&onsi, &path, &with(body.clone(), json!({"tier": "Silver"}))).await),
+        ("parameter", put(&onsi, &format!("{path}?a=1"), &body).await),
+        ("memberbase", put(&other, &path, &body).await),
+    ];
+    for (what, reply) in others {
+        assert_eq!(reply.issues(422), [("UnprocessableEntity", "-")], "another {what}");
+    }
+    // What else a request says is no part of it.
+    let onsi = Onsi::new(&server, Some("any"), Some(&base)).with("x-request-number: 2");
+    assert!(is_replay(&put(&onsi, &path, &body).await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_belongs_to_the_token_that_it_comes_with() {
+    let (server, secret) = Server::start_with_token().await;
+    let admin = Http::with_token(&server, &secret);
+    let base = admin.base().await;
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let made = admin.ok("api-token/create", json!({"access": "write", "member_base_id": base})).await;
+        clients.push(keyed(&Onsi::new(&server, made["token"].as_str(), None), "key"));
+    }
+    let send = async |client: &Onsi, email: &str| client.call("POST", "members", Some(member(email))).await;
+    for (client, email) in clients.iter().zip(["1@example.com", "2@example.com"]) {
+        let first = send(client, email).await;
+        let again = send(client, email).await;
+        assert_eq!((is_replay(&first), is_replay(&again)), (false, true));
+        assert_eq!(first.is(201), again.is(201));
+    }
 }

@@ -10,45 +10,73 @@ const STATUSES: [&str; 3] = ["invited", "active", "inactive"];
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_does_to_every_status_what_the_table_says() {
     let server = Server::start().await;
-    let (onsi, _, _) = Onsi::base(&server).await;
+    let (onsi, http, _) = Onsi::base(&server).await;
+    let revision =
+        async |id: &str| http.ok("member/get", json!({"id": id})).await["revision"].as_u64().unwrap();
     let refused = "InvalidUpdateMemberPayload";
     let table = [
         ("activate", ["active", "active", "InvalidUpdateMemberPayload status"]),
         ("delete", ["inactive", "inactive", "inactive"]),
         ("put", ["invited", "active", "invited"]),
         ("patch", ["invited", "active", "inactive"]),
+        ("patch nothing", ["invited", "active", "inactive"]),
         ("put e-mail", ["invited", "InvalidUpdateMemberPayload email", "invited"]),
         ("patch e-mail", ["invited", "InvalidUpdateMemberPayload email", "InvalidUpdateMemberPayload email"]),
+        // The same address in another case is no other address.
+        ("put e-mail's case", ["invited", "active", "invited"]),
+        ("patch e-mail's case", ["invited", "active", "inactive"]),
         ("post", ["MemberAlreadyInvited email", "MemberAlreadyInvited email", "invited"]),
+        ("post e-mail's case", ["MemberAlreadyInvited email", "MemberAlreadyInvited email", "invited"]),
     ];
+    // Everything else that succeeds changes something.
+    let unchanged = [("activate", "active"), ("delete", "inactive")];
     for (number, (call, expected)) in table.into_iter().enumerate() {
         for (status, expected) in STATUSES.into_iter().zip(expected) {
             let email = format!("{number}-{status}@example.com");
             let id = onsi.member(&email, status).await;
             let path = format!("members/{id}");
+            let before = revision(&id).await;
             let other = with(member(&email), json!({"firstName": "Other"}));
             let moved = with(other.clone(), json!({"email": format!("new-{email}")}));
+            let upper = with(other.clone(), json!({"email": email.to_uppercase()}));
             let reply = match call {
                 "activate" => onsi.call("POST", &format!("{path}/activate"), None).await,
                 "delete" => onsi.call("DELETE", &path, None).await,
                 "put" => onsi.call("PUT", &path, Some(other)).await,
                 "patch" => onsi.call("PATCH", &path, Some(json!({"firstName": "Other"}))).await,
+                "patch nothing" => onsi.call("PATCH", &path, Some(json!({}))).await,
                 "put e-mail" => onsi.call("PUT", &path, Some(moved)).await,
                 "patch e-mail" => onsi.call("PATCH", &path, Some(json!({"email": moved["email"]}))).await,
+                "put e-mail's case" => onsi.call("PUT", &path, Some(upper)).await,
+                "patch e-mail's case" => {
+                    onsi.call("PATCH", &path, Some(json!({"email": upper["email"]}))).await
+                }
+                "post e-mail's case" => onsi.call("POST", "members", Some(upper)).await,
                 _ => onsi.call("POST", "members", Some(other)).await,
             };
             let what = format!("{call} of one who is {status}");
             let after = onsi.get(&path).await.is(200);
+            let changes =
+                !expected.contains(' ') && call != "patch nothing" && !unchanged.contains(&(call, status));
+            assert_eq!(revision(&id).await > before, changes, "{what}");
             match expected.split_once(' ') {
                 Some((code, field)) => {
                     assert_eq!(reply.issues(400), [(code, field)], "{what}");
-                    if code == refused {
-                        assert_eq!(reply.body["issues"][0]["memberId"], id);
-                    }
+                    let issue = &reply.body["issues"][0];
+                    assert_eq!(issue["memberId"], id, "{what}");
+                    let message = match (code == refused, field) {
+                        (true, "status") => "status cannot change from inactive to active".to_owned(),
+                        (true, _) => format!("email cannot change while the member is {status}"),
+                        (false, _) => {
+                            assert!(issue["email"].as_str().unwrap().eq_ignore_ascii_case(&email));
+                            "email belongs to another member of the memberbase".to_owned()
+                        }
+                    };
+                    assert_eq!(issue["message"], message, "{what}");
                     assert_eq!(after["status"], status, "{what}");
                 }
                 None => {
-                    let body = reply.is(if call == "post" { 201 } else { 200 });
+                    let body = reply.is(if call.starts_with("post") { 201 } else { 200 });
                     assert_eq!(after["status"], expected, "{what}");
                     if call == "delete" {
                         assert_eq!(body, json!({"message": "OK"}));

@@ -2,9 +2,11 @@
 
 mod access;
 mod body;
+mod calls;
 mod documented;
 mod idempotency;
 mod lifecycle;
+mod refused;
 mod search;
 
 use std::net::SocketAddr;
@@ -15,7 +17,7 @@ use super::{Http, Reply, exchange};
 use crate::harness::Server;
 
 /// A client of the Onsi door.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Onsi {
     address: SocketAddr,
     /// Headers of every call, each with its line end.
@@ -58,7 +60,8 @@ impl Onsi {
         self.raw(method, path, &headers, body).await
     }
 
-    async fn raw(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {
+    /// A call with these headers, each with its line end.
+    pub async fn raw(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {
         let head = format!(
             "{method} /v1/{path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{}{headers}\r\n",
             self.headers

@@ -2,13 +2,12 @@
 //! of its values would be lost.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::api::http::json::Name;
+use crate::api::http::tree::{Entries, Tree};
 use crate::model::limits::{CREATIVE_CONTENT_MAX_BYTES, UNSAFE_INTEGER};
 
 /// An object.
@@ -38,6 +37,9 @@ impl JsonSchema for Content {
     }
 }
 
+/// Any value in it.
+struct Part;
+
 impl JsonSchema for Part {
     fn schema_name() -> Cow<'static, str> {
         "CreativeContent".into()
@@ -56,88 +58,47 @@ impl JsonSchema for Part {
 
 impl<'de> Deserialize<'de> for Content {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Content;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Content, A::Error> {
-                object(map).map(Content)
-            }
-        }
-        deserializer.deserialize_map(Entries)
+        let mut path = String::new();
+        object(Entries::deserialize(deserializer)?, &mut path)
+            .map(Self)
+            .ok_or_else(|| de::Error::custom(format_args!("duplicate field `{path}`")))
     }
 }
 
-fn object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Map<String, Value>, A::Error> {
-    let mut entries = Map::new();
-    while let Some((key, Part(value))) = map.next_entry::<Name<'de>, Part>()? {
-        if entries.contains_key(key.as_ref()) {
-            return Err(de::Error::custom(format_args!("duplicate field `{key}`")));
+/// The object, unless a key in it is given twice, whose place `path` then is.
+fn object(Entries(entries): Entries, path: &mut String) -> Option<Map<String, Value>> {
+    let mut object = Map::new();
+    for (key, part) in entries {
+        let outside = path.len();
+        let dot = if path.is_empty() { "" } else { "." };
+        path.push_str(&format!("{dot}{key}"));
+        let value = value(part, path)?;
+        if object.insert(key, value).is_some() {
+            return None;
         }
-        entries.insert(key.into_owned(), value);
+        path.truncate(outside);
     }
-    Ok(entries)
+    Some(object)
 }
 
-/// Any value in it.
-struct Part(Value);
-
-impl<'de> Deserialize<'de> for Part {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Value;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON value")
+fn value(part: Tree, path: &mut String) -> Option<Value> {
+    Some(match part {
+        Tree::Null => Value::Null,
+        Tree::Bool(value) => value.into(),
+        Tree::Number(number) => Value::Number(number),
+        Tree::Text(text) => text.into(),
+        Tree::Object(entries) => object(entries, path)?.into(),
+        Tree::List(parts) => {
+            let mut values = Vec::with_capacity(parts.len());
+            for (index, part) in parts.into_iter().enumerate() {
+                let outside = path.len();
+                path.push_str(&format!("[{index}]"));
+                values.push(value(part, path)?);
+                path.truncate(outside);
             }
-
-            fn visit_unit<E>(self) -> Result<Value, E> {
-                Ok(Value::Null)
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-                Ok(value.into())
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-                Ok(value.into())
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-                Ok(value.into())
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-                Ok(value.into())
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-                Ok(value.into())
-            }
-
-            fn visit_string<E>(self, value: String) -> Result<Value, E> {
-                Ok(value.into())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-                let mut values = Vec::new();
-                while let Some(Part(value)) = list.next_element()? {
-                    values.push(value);
-                }
-                Ok(values.into())
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
-                object(map).map(Value::Object)
-            }
+            values.into()
         }
-        deserializer.deserialize_any(Any).map(Self)
-    }
+    })
 }
 
 #[cfg(test)]

@@ -19,30 +19,8 @@ use crate::model::{self, ForeignText, MemberRecord, RecordKind, Violations};
 /// A purchase. What was never told of it is `null`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Transaction {
-    #[schemars(with = "values::MemberId")]
-    member_id: String,
-    #[schemars(with = "model::ForeignText")]
-    external_id: String,
-    #[schemars(with = "model::ForeignText")]
-    auth_code: String,
-    #[schemars(with = "model::record::Network")]
-    network: &'static str,
-    #[schemars(with = "model::record::Bin")]
-    bin: String,
-    #[schemars(with = "model::ForeignText")]
-    merchant_id: String,
-    #[schemars(with = "Option<model::ForeignText>")]
-    statement_descriptor: Option<String>,
-    #[schemars(with = "Option<values::Amount>")]
-    amount: Option<i64>,
-    #[schemars(with = "Option<model::record::Currency>")]
-    currency: Option<String>,
-    #[schemars(with = "model::Timestamp")]
-    authed_at: String,
-    #[schemars(with = "Option<model::Timestamp>")]
-    cleared_at: Option<String>,
-    #[schemars(with = "Option<model::Timestamp>")]
-    reverted_at: Option<String>,
+    #[serde(flatten)]
+    event: Event,
     #[schemars(with = "model::Timestamp")]
     created_at: String,
     #[schemars(with = "model::Timestamp")]
@@ -51,22 +29,22 @@ pub struct Transaction {
 
 fn render(member_id: String, record: MemberRecord) -> Result<Transaction, Error> {
     let MemberRecord::Transaction(transaction) = record else { return Err(wrong_kind()) };
-    Ok(Transaction {
+    let event = Event {
         member_id,
         external_id: transaction.external_id.into_string(),
         auth_code: transaction.auth_code.into_string(),
-        network: transaction.network.as_str(),
+        network: transaction.network.as_str().to_owned(),
         bin: transaction.bin.into_string(),
         merchant_id: transaction.merchant_id.into_string(),
         statement_descriptor: transaction.statement_descriptor.map(ForeignText::into_string),
-        amount: transaction.amount,
+        amount: transaction.amount.map(Whole),
         currency: transaction.currency.map(Currency::into_string),
         authed_at: transaction.authed_at.to_string(),
         cleared_at: transaction.cleared_at.map(|at| at.to_string()),
         reverted_at: transaction.reverted_at.map(|at| at.to_string()),
-        created_at: transaction.created_at.to_string(),
-        updated_at: transaction.updated_at.to_string(),
-    })
+    };
+    let (created_at, updated_at) = (transaction.created_at.to_string(), transaction.updated_at.to_string());
+    Ok(Transaction { event, created_at, updated_at })
 }
 
 /// `transaction/ingest`
@@ -80,7 +58,8 @@ pub struct IngestRequest {
     events: Vec<Object<Event>>,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
+/// What is told of a purchase.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "TransactionEvent")]
 struct Event {
