@@ -18,7 +18,7 @@ use tower::Service;
 use super::ServeError;
 use crate::api::error;
 use crate::api::grpc::auth::Authenticated;
-use crate::api::grpc::{self, v1};
+use crate::api::grpc::{self, edge, v1};
 use crate::api::http::{Bodies, Door, onsi, publisher};
 use crate::directory::Gate;
 use crate::model::Reason;
@@ -139,14 +139,18 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if request.uri().path().starts_with("/grpc.") {
-            return Box::pin(self.always.call(request));
-        }
-        if request.uri().path().starts_with(publisher::PREFIX) {
+        let path = request.uri().path();
+        if path.starts_with(publisher::PREFIX) {
             return self.json(request, |services| &services.publisher, publisher::starting);
         }
-        if request.uri().path().starts_with(onsi::PREFIX) {
+        if onsi::PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
             return self.json(request, |services| &services.onsi, onsi::starting);
+        }
+        if !edge::is_grpc(request.headers()) {
+            return Box::pin(std::future::ready(Ok(edge::not_grpc())));
+        }
+        if path.starts_with("/grpc.") {
+            return Box::pin(self.always.call(request));
         }
         match self.services.get() {
             Some(services) => Box::pin(services.grpc.clone().call(request)),

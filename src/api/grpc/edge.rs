@@ -9,7 +9,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, Request, Response};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::Service;
@@ -60,6 +63,23 @@ where
             Ok(explain(response))
         })
     }
+}
+
+/// Whether a request says that it is of this door.
+#[must_use]
+pub fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// The answer to what is neither gRPC nor at a JSON door. gRPC refuses with 200 and a trailer, which other clients would
+/// take for success.
+#[must_use]
+pub fn not_grpc() -> Response<Body> {
+    let text = "there is no such JSON call, and gRPC has the content type application/grpc\n";
+    let mut response = Response::new(Body::new(Full::new(Bytes::from_static(text.as_bytes()))));
+    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
 }
 
 /// The status of a call that was not answered in time.

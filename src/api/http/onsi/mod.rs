@@ -25,8 +25,8 @@ use super::{Door, Routes};
 
 pub use self::failure::starting;
 
-/// What the paths of this door begin with.
-pub const PREFIX: &str = "/v1/";
+/// What the paths of this door begin with. Under the second there is no call yet.
+pub const PREFIXES: [&str; 2] = ["/v1/", "/v2/"];
 /// Largest body, in bytes: a member has 32 KiB at most.
 pub const BODY_BYTES: usize = 256 * 1024;
 
@@ -52,7 +52,7 @@ fn every_call(visitor: &mut impl Visitor) {
 pub fn routes(door: Door) -> Router {
     let mut routes = Routes::default();
     every_call(&mut routes);
-    routes.add(&format!("{PREFIX}{NAME}"), serve(openapi::document));
+    routes.add(&format!("/v1/{NAME}"), serve(openapi::document));
     routes.0.method_not_allowed_fallback(no_such_method).fallback(no_such_call).with_state(door)
 }
 

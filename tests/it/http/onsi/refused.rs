@@ -5,7 +5,7 @@ use serde_json::json;
 use super::calls::{Call, every_call};
 use super::{Onsi, member};
 use crate::harness::Server;
-use crate::http::Http;
+use crate::http::{Http, exchange};
 
 /// The only member of a memberbase.
 const EMAIL: &str = "own@example.com";
@@ -249,4 +249,33 @@ async fn a_method_that_a_path_does_not_have_is_told_those_that_it_has() {
         }
     }
     place.is_as_before().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_the_documentation_that_are_not_there_never_look_done() {
+    let server = Server::start().await;
+    let (_, _, base) = Onsi::base(&server).await;
+    let send = async |method: &str, path: &str| {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nx-member-base-id: {base}\r\n\
+             Content-Type: text/csv\r\nContent-Length: 3\r\n\r\n"
+        );
+        exchange(server.address(), &head, b"a,b").await
+    };
+    for (method, path) in [
+        ("PUT", "/v1/members/jobs/csv"),
+        ("PUT", "/v2/members/jobs/csv"),
+        ("GET", "/v2/"),
+        ("GET", "/v1/members/jobs/maj_00000000000000000000000000"),
+        ("GET", "/v1/pay/balance"),
+    ] {
+        assert_eq!(send(method, path).await.issues(404), [("NotFound", "-")], "{method} {path}");
+    }
+    assert_eq!(send("POST", "/v1/members/jobs").await.issues(405), [("BadRequest", "-")]);
+    // What is at no door is no gRPC either, whose refusals are 200 to other clients.
+    for path in
+        ["/", "/v1", "/v2", "/v3/members", "/members", "/publisher.v1.MemberService/GetMember", "/grpc.x"]
+    {
+        assert_eq!(send("POST", path).await.status, 415, "{path}");
+    }
 }
