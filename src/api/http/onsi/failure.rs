@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::call::respond;
+use super::answer::respond;
 use crate::api::bearer::API_KEY;
 use crate::api::error;
 use crate::api::http::call;

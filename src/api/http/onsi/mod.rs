@@ -3,6 +3,7 @@
 //! A translation and no more: what the calls mean is the directory's. Requests are strict (unknown fields and parameters,
 //! fields given twice and wrong types are refused), and every error is `{"issues": […]}` with all faults that were found.
 
+mod answer;
 mod body;
 mod call;
 mod failure;
@@ -17,7 +18,8 @@ mod write;
 use axum::Router;
 use axum::routing::{MethodFilter, on};
 
-use self::call::{Call, answer, no_such_call, no_such_method};
+use self::answer::{answer, no_such_call, no_such_method};
+use self::call::Call;
 use self::read::{Get, Search, Tiers};
 use self::write::{Activate, Create, Offboard, Replace, Update};
 use super::openapi::{NAME, serve};

@@ -3,7 +3,8 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::call::{BASE, Call, Input};
+use super::answer::BASE;
+use super::call::{Call, Input};
 use super::failure::{Envelope, TRACE_ID};
 use super::{Visitor, every_call};
 use crate::api::bearer::API_KEY;
