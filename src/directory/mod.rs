@@ -92,9 +92,10 @@ impl Directory {
         let opened = self.sealer().open_base(id).map_err(|fault| match fault {
             IdError::Unknown if self.guarded.bound_to().is_some() => Lacking::Base.into(),
             IdError::Unknown => Error::MemberBaseNotFound,
-            IdError::WrongPrefix { .. } | IdError::WrongLength | IdError::BadCharacter => {
-                Refusal::field(Reason::IdMalformed, field, fault.to_string()).into()
-            }
+            IdError::WrongPrefix { .. }
+            | IdError::WrongMemberPrefix
+            | IdError::WrongLength
+            | IdError::BadCharacter => Refusal::field(Reason::IdMalformed, field, fault.to_string()).into(),
         });
         opened.and_then(
             |number| {

@@ -28,6 +28,9 @@ pub enum IdError {
         /// The prefix of this kind.
         expected: &'static str,
     },
+    /// It does not begin as a member's id does at any door.
+    #[error("must begin with `{}` or `{}`", MEMBER_PREFIX, MEMBER_PREFIX_ONSI)]
+    WrongMemberPrefix,
     /// It has too few or too many characters.
     #[error("must have 26 characters after its prefix")]
     WrongLength,
@@ -87,7 +90,7 @@ impl Sealer {
     pub fn open_member(&self, id: &str) -> Result<(BaseNumber, Row), IdError> {
         let digits = strip_prefix(id, MEMBER_PREFIX)
             .or_else(|| strip_prefix(id, MEMBER_PREFIX_ONSI))
-            .ok_or(IdError::WrongPrefix { expected: MEMBER_PREFIX })?;
+            .ok_or(IdError::WrongMemberPrefix)?;
         self.open(digits, MEMBER_TAG)
     }
 
@@ -208,7 +211,8 @@ mod tests {
         let sealer = sealer();
         let good = sealer.member_id(BaseNumber(1), Row(2));
         let digits = good.strip_prefix("m_").unwrap();
-        let prefix = IdError::WrongPrefix { expected: "m_" };
+        let prefix = IdError::WrongMemberPrefix;
+        assert_eq!(prefix.to_string(), "must begin with `m_` or `mem_`");
         for (id, error) in [
             (String::new(), prefix),
             ("m".to_owned(), prefix),

@@ -198,6 +198,8 @@ async fn an_id_that_can_be_none_is_a_fault_of_the_path_and_one_of_nobody_is_not_
             assert_eq!(call.of(&place.onsi).await.issues(400), [("PathValidation", "id")], "{call:?}");
         }
     }
+    let reply = place.onsi.get("members/x").await;
+    assert_eq!(reply.body["issues"][0]["message"], "id must begin with `m_` or `mem_`");
     let last = if digits.ends_with('0') { '1' } else { '0' };
     let altered = format!("m_{}{last}", &digits[..digits.len() - 1]);
     for nobody in [super::calls::NO_MEMBER, &altered] {
