@@ -1,7 +1,7 @@
 //! Checkpoints: the overlay goes into the stored buckets and sets, and the watermark moves.
 //!
 //! A checkpoint freezes the overlays, so that new commits go into empty ones, and writes the frozen entries bucket by
-//! bucket in batches of [`BUCKETS_AT_ONCE`]. Every batch is idempotent and shows together with the images and the bucket
+//! bucket in batches. Every batch is idempotent and shows together with the images and the bucket
 //! count that it changes, under the view lock; the frozen overlay stays on top until the last one, so that no read
 //! ever misses an entry. The last batch moves the watermark. A crash in between costs only the work: replay starts at the
 //! old watermark, and putting an entry where it is already changes nothing.
@@ -34,13 +34,13 @@ use crate::schema::bucket::{self, Entry};
 use crate::schema::index::{IndexState, LookupState, encode_chunk};
 use crate::schema::key;
 
-/// Buckets of one batch: about a quarter of a megabyte.
-const BUCKETS_AT_ONCE: usize = 256;
 /// Bytes of set chunks in one batch.
 const SET_BYTES_AT_ONCE: usize = 256 * 1024;
 
 /// Runs a checkpoint whenever one is due, until the base closes.
 pub async fn run(shared: Arc<Shared>, mut closing: watch::Receiver<bool>) {
+    // Much came while the last one ran, as in a load of many rows: there is no time to rest.
+    let mut is_behind = false;
     loop {
         tokio::select! {
             () = shared.checkpoint_due.notified() => {}
@@ -49,9 +49,11 @@ pub async fn run(shared: Arc<Shared>, mut closing: watch::Receiver<bool>) {
         if shared.published.read().await.overlay_entries() < shared.checkpoint_entries {
             continue;
         }
-        if let Err(error) = write_out(&shared, Pace::unhurried(closing.clone())).await {
+        let pace = if is_behind { Pace::hurried() } else { Pace::unhurried(closing.clone()) };
+        if let Err(error) = write_out(&shared, pace).await {
             tracing::warn!(base = shared.number.0, %error, "a checkpoint failed; it will be tried again");
         }
+        is_behind = shared.published.read().await.overlay_entries() >= shared.checkpoint_entries / 2;
         shared.checkpoints.send_modify(|ended| *ended += 1);
     }
 }
@@ -127,7 +129,10 @@ impl<'a> Work<'a> {
         let mut changes = Changes::sorted(Arc::clone(self.frozen.get(kind)), target).await?;
         self.grow(kind, target, &mut changes).await?;
         let left: Vec<u32> = changes.left().collect();
-        for part in left.chunks(BUCKETS_AT_ONCE) {
+        let mut left = left.as_slice();
+        while !left.is_empty() {
+            let (part, rest) = left.split_at(self.pace.buckets_at_once().min(left.len()));
+            left = rest;
             let mut buckets = self.read(kind, part.iter().copied()).await?;
             for bucket in part {
                 merge(buckets.entry(*bucket).or_default(), changes.take(*bucket));
@@ -142,7 +147,7 @@ impl<'a> Work<'a> {
         let mut count = buckets_of(&self.stored, kind);
         while count < target {
             // Within one power of two every parent is split once, and none of them is a bucket added meanwhile.
-            let step = u32::try_from(BUCKETS_AT_ONCE / 2).unwrap_or(1);
+            let step = u32::try_from(self.pace.buckets_at_once() / 2).unwrap_or(1);
             let level_end = count.checked_add(1).and_then(u32::checked_next_power_of_two).unwrap_or(u32::MAX);
             let last = target.min(level_end).min(count.saturating_add(step));
             let mut buckets = self.read(kind, (count..last).map(parent)).await?;

@@ -7,6 +7,10 @@ use tokio::time::Instant;
 
 /// With nothing waiting for the next checkpoint, this one rests this many times as long as it works.
 const LONGEST_REST: u32 = 6;
+/// Buckets of one batch while it rests: about a quarter of a megabyte, since a sync is felt by whoever waits for one too.
+const BUCKETS_RESTING: usize = 256;
+/// Buckets of one batch while it does not.
+const BUCKETS_PRESSED: usize = 1024;
 
 /// Rests between the batches of a checkpoint, until the base closes.
 pub struct Pace {
@@ -14,23 +18,31 @@ pub struct Pace {
     closing: Option<watch::Receiver<bool>>,
     /// Since when it works.
     since: Instant,
+    /// Whether it rested after the last piece of work.
+    rests: bool,
 }
 
 impl Pace {
     /// Without a rest.
     pub fn hurried() -> Self {
-        Self { closing: None, since: Instant::now() }
+        Self { closing: None, since: Instant::now(), rests: false }
     }
 
     /// With rests until `closing` says true.
     pub fn unhurried(closing: watch::Receiver<bool>) -> Self {
-        Self { closing: Some(closing), since: Instant::now() }
+        Self { closing: Some(closing), since: Instant::now(), rests: true }
+    }
+
+    /// Buckets of the next batch.
+    pub fn buckets_at_once(&self) -> usize {
+        if self.rests { BUCKETS_RESTING } else { BUCKETS_PRESSED }
     }
 
     /// Rests after a piece of work, while `waiting` entries are there for the next checkpoint, which begins at `mark`.
     pub async fn rest(&mut self, waiting: usize, mark: usize) {
         if let Some(closing) = &mut self.closing {
             let rest = rest_after(self.since.elapsed(), waiting, mark);
+            self.rests = !rest.is_zero();
             // A sender that is gone means closing, too.
             let _closing_or_rested = tokio::time::timeout(rest, closing.wait_for(|closing| *closing)).await;
         }
@@ -81,6 +93,19 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         pace.rest(0, 600).await;
         assert_eq!(begun.elapsed(), Duration::from_secs(11));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn batches_are_large_when_it_does_not_rest() {
+        let (_open, closing) = watch::channel(false);
+        let mut pace = Pace::unhurried(closing);
+        assert_eq!(pace.buckets_at_once(), BUCKETS_RESTING);
+        for (waiting, buckets) in [(0, BUCKETS_RESTING), (300, BUCKETS_PRESSED), (100, BUCKETS_RESTING)] {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            pace.rest(waiting, 600).await;
+            assert_eq!(pace.buckets_at_once(), buckets);
+        }
+        assert_eq!(Pace::hurried().buckets_at_once(), BUCKETS_PRESSED);
     }
 
     #[tokio::test(start_paused = true)]
