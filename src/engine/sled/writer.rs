@@ -84,13 +84,16 @@ impl Writer {
         Ok(made + grown)
     }
 
-    /// Notes in the log that everything in it is durable. Not needed for the promise, so a failure is only reported.
+    /// Notes in the log that everything in it is durable, and gives its room back. Not needed for the promise, so a failure
+    /// is only reported.
     pub(super) fn mark(&mut self) {
         let Some(current) = &mut self.current else { return };
         self.buffer.clear();
         encode_mark(&mut self.buffer, current.seed, self.durable);
         if let Err(failure) = current.append(&mut self.buffer, 0, &self.disk) {
             tracing::warn!(?failure, "the end of the log could not be marked");
+        } else if let Err(error) = current.file.cut(current.at) {
+            tracing::warn!(%error, "room at the end of the log stays");
         }
     }
 
@@ -119,7 +122,10 @@ impl Current {
         let end = self.at + as_u64(records.len());
         if end > self.len && records.len() <= SMALL_GROUP_BYTES {
             let room = most.saturating_sub(end).min(ROOM_BYTES);
-            records.resize(records.len() + usize::try_from(room).unwrap_or(0), 0);
+            // Not out of the reserve: that is for what was acknowledged.
+            if disk.admit(room).is_ok() {
+                records.resize(records.len() + usize::try_from(room).unwrap_or(0), 0);
+            }
         }
         if let Err(error) = self.file.write_at(self.at, records) {
             return Err(self.cut_off(&error, disk));

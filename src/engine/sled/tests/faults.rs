@@ -178,6 +178,24 @@ async fn a_full_disk_refuses_writes_before_they_get_a_number_and_takes_them_agai
 }
 
 #[tokio::test]
+async fn the_log_writes_room_ahead_but_not_out_of_the_reserve() {
+    let mut store = Store::new();
+    store.config.reserve_bytes = 1000;
+    for (free, has_room) in [(None, true), (Some(100_000), false)] {
+        store.config.faults.set_free_bytes(free);
+        let engine = store.open();
+        let last = engine.status().durable;
+        fill(&engine, last + 1..=last + 3).await;
+        let newest = fs::metadata(store.segments().last().unwrap()).unwrap();
+        assert_eq!(newest.len() > 100_000, has_room, "{} bytes with {free:?} free", newest.len());
+        engine.close().await.unwrap();
+        let newest = fs::metadata(store.segments().last().unwrap()).unwrap();
+        assert!(newest.len() < 10_000, "a store that is closed keeps no room: {} bytes", newest.len());
+    }
+    expect(&store.open(), 6).await;
+}
+
+#[tokio::test]
 async fn a_disk_that_fills_up_between_the_check_and_the_write_is_the_same_to_callers() {
     let store = Store::new();
     let engine = store.open();
