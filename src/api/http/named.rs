@@ -75,7 +75,18 @@ pub async fn named(
             mark
         }
     };
-    directory.named(&mark, IfRunning::Refuse).await
+    directory.named(&mark, IfRunning::Refuse).await.map_err(at_header)
+}
+
+/// A refusal of the name, which comes in a header here.
+fn at_header(error: Error) -> Error {
+    match error {
+        Error::Refused(mut refusal) => {
+            refusal.violations.iter_mut().for_each(|fault| IDEMPOTENCY_KEY.clone_into(&mut fault.field));
+            Error::Refused(refusal)
+        }
+        other => other,
+    }
 }
 
 /// Says on a reply that it was given before.

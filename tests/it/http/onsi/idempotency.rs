@@ -110,6 +110,8 @@ async fn a_key_stands_for_one_method_path_body_and_memberbase() {
     ];
     for (what, reply) in others {
         assert_eq!(reply.issues(422), [("UnprocessableEntity", "-")], "another {what}");
+        let message = &reply.body["issues"][0]["message"];
+        assert_eq!(message, "x-idempotency-key: was used for another request");
     }
     // What else a request says is no part of it.
     let onsi = Onsi::new(&server, Some("any"), Some(&base)).with("x-request-number: 2");

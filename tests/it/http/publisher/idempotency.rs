@@ -52,7 +52,11 @@ async fn every_call_that_changes_something_is_done_once_under_one_key() {
         let mut other = body;
         other["id"] = json!("mb_x");
         let refused = keyed(&http, call, call, &other).await;
-        assert_eq!(refused.refused(422, "unprocessable_entity")["reason"], "REQUEST_ID_REUSED");
+        let data = refused.refused(422, "unprocessable_entity");
+        assert_eq!(
+            (&data["reason"], &data["path"]),
+            (&json!("REQUEST_ID_REUSED"), &json!("x-idempotency-key"))
+        );
     }
     let bases = http.ok("member-base/list", json!({})).await;
     assert_eq!(bases["data"].as_array().unwrap().len(), 2);
