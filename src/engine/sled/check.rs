@@ -8,7 +8,7 @@ use std::path::Path;
 use super::super::EngineError;
 use super::config::SledConfig;
 use super::segment::Segment;
-use super::{confirmed, files, reader, segment, snapshot};
+use super::{boot, confirmed, files, reader, segment, snapshot};
 
 /// What was found in a data directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +48,13 @@ pub fn check(dir: &Path, progress: impl Fn(String)) -> Result<Checked, EngineErr
     }
     if confirmed::is_distrusted(&config.log_dir()) {
         checked.notes.push("sled was found damaged; it is rebuilt at the next start".to_owned());
+    } else if config.sled_dir().is_dir()
+        && confirmed < checked.last
+        && !boot::still_runs(&config.log_dir(), &config.sled_dir())
+    {
+        checked.notes.push(
+            "sled may lack what it had when the machine stopped; it is rebuilt at the next start".to_owned(),
+        );
     } else if config.sled_dir().is_dir() {
         checked.notes.push(format!("sled is confirmed to have batch {confirmed}"));
     } else {

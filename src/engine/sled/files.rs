@@ -34,6 +34,13 @@ pub(super) fn remove(path: &Path) -> Result<(), EngineError> {
     sync_parent(path)
 }
 
+/// Removes a file, or a directory with everything in it.
+pub(super) fn remove_all(path: &Path) -> Result<(), EngineError> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    removed.map_err(|e| error("remove", path, &e))?;
+    sync_parent(path)
+}
+
 /// Renames within a directory, replacing what has the new name.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), EngineError> {
     fs::rename(from, to).map_err(|e| error("rename", from, &e))?;

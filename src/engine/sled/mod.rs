@@ -10,6 +10,7 @@
 //! | `wal`, `writer` | the queue and its syncer; the one place that writes the log's files |
 //! | `segment`, `record`, `payload` | the log's bytes: a file, an entry in it, what an entry carries |
 //! | `reader`, `confirmed` | finding the end of the log and telling a torn tail from corruption; where replay starts |
+//! | `boot` | whether what sled has beyond that can be trusted |
 //! | `backlog` | numbered batches that sled does not have yet, and back-pressure |
 //! | `working`, `applier`, `restore` | sled itself, the threads that feed it, and how it is replayed or rebuilt |
 //! | `bounded` | calls of sled that may never return |
@@ -18,12 +19,13 @@
 //! | `disk`, `files` | free space, and file operations that keep their promises |
 //! | `open` | opening and closing in the right order |
 //!
-//! In the data directory: `LOCK`, `wal/NNNNNNNNNN.log`, `wal/CONFIRMED`, `snapshots/BATCH.snap`, `sled/`, and after a
+//! In the data directory: `LOCK`, `wal/NNNNNNNNNN.log`, `wal/CONFIRMED`, `wal/BOOT`, `snapshots/BATCH.snap`, `sled/`, and after a
 //! rebuild `sled.broken-N`. The log and the snapshots are the store; everything else can be made from them.
 
 mod applier;
 mod backlog;
 pub mod backup;
+mod boot;
 mod bounded;
 mod check;
 mod config;

@@ -11,7 +11,7 @@ use super::super::pending::{Op, Ops};
 use super::segment::{Segment, Timeline};
 use super::snapshot::{self, Entries, Generation, Listing};
 use super::working::{self, Sled, Trouble};
-use super::{confirmed, reader};
+use super::{boot, confirmed, files, reader};
 
 /// Replayed writes are applied in groups of about this size.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
@@ -61,6 +61,13 @@ pub(super) fn restore(
         let why = format!("it is confirmed up to batch {}, and the log begins later", source.confirmed);
         return rebuild(dir, cache_bytes, source, &why, progress);
     }
+    if source.confirmed < source.last && dir.exists() && !boot::still_runs(source.log_dir, dir) {
+        // As far as anybody knows it is not damaged, so there is nothing in it to look at later.
+        files::remove_all(dir)?;
+        let why =
+            "the machine was restarted, or the store copied, before sled was confirmed to have everything";
+        return rebuild(dir, cache_bytes, source, why, progress);
+    }
     let opened = open_trusted(dir, cache_bytes, source);
     match opened.and_then(|sled| replay(sled, source, source.confirmed, progress)) {
         Ok(restored) => Ok(restored),
@@ -71,7 +78,7 @@ pub(super) fn restore(
 
 /// sled, if replay from the confirmed position makes it complete.
 fn open_trusted(dir: &Path, cache_bytes: u64, source: Source<'_>) -> Result<Sled, Trouble> {
-    let sled = Sled::open(dir, cache_bytes)?;
+    let sled = open_noted(dir, cache_bytes, source)?;
     let position = sled.position()?;
     let why = match position {
         None if source.confirmed > 0 => "it is empty".to_owned(),
@@ -87,6 +94,12 @@ fn open_trusted(dir: &Path, cache_bytes: u64, source: Source<'_>) -> Result<Sled
         None | Some(_) => return Ok(sled),
     };
     Err(Trouble::Content(why))
+}
+
+fn open_noted(dir: &Path, cache_bytes: u64, source: Source<'_>) -> Result<Sled, Trouble> {
+    let sled = Sled::open(dir, cache_bytes)?;
+    boot::note(source.log_dir, dir)?;
+    Ok(sled)
 }
 
 fn rebuild(
@@ -108,7 +121,7 @@ fn rebuild(
         progress(format!("what was there is kept as {} until the next time", aside.display()));
     }
     confirmed::write(source.log_dir, source.timeline, 0)?;
-    let sled = Sled::open(dir, cache_bytes)?;
+    let sled = open_noted(dir, cache_bytes, source)?;
     // From here on what is there is new, so an open after a crash may go on with it.
     confirmed::trust(source.log_dir)?;
     let Some(base) = base else { return Ok(replay(sled, source, 0, progress)?) };
@@ -162,7 +175,10 @@ fn replay(
         }
         Ok::<(), Trouble>(())
     })?;
-    sled.set_position(timeline, last)?;
+    // Nothing is written into a sled that has everything: it stays what was confirmed.
+    if sled.position()? != Some((timeline, last)) {
+        sled.set_position(timeline, last)?;
+    }
     Ok(Restored { sled, replayed_bytes })
 }
 

@@ -59,11 +59,17 @@ impl Store {
         paths.into_iter().filter(|p| p.extension().is_some_and(|e| e == "log")).collect()
     }
 
-    /// What a kill leaves: a copy of the files, taken while the store is open.
+    /// What a kill leaves: a copy of the files, taken while the store is open, that passes for the files themselves.
     fn copy(&self) -> Self {
         let copy = Self::new();
         copy_dir(self.dir(), copy.dir());
+        boot::note(&copy.log_dir(), &copy.config.sled_dir()).unwrap();
         copy
+    }
+
+    /// Leaves the store as if the machine had been started again since it was last opened.
+    fn restart_machine(&self) {
+        fs::write(self.log_dir().join("BOOT"), "another start of the machine").unwrap();
     }
 }
 

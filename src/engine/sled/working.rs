@@ -3,14 +3,14 @@
 //! One tree. Callers' keys are sled's keys; the empty key, which no caller can have, holds the timeline and the number of
 //! the last batch applied. It is in the same tree because sled's log keeps the order of writes to one tree as it keeps
 //! that of any other: after a `kill -9` sled has a prefix of what was written to it, so a position that survived is
-//! followed by nothing that is missing before it. (After a power cut even that is not certain, hence the confirmed
-//! position.)
+//! followed by nothing that is missing before it. (After a power cut that is not so, see `boot.rs`.)
 //!
 //! Everything is plain inserts by one thread. A group that was cut in half by a crash is completed by replay.
 
+use std::any::Any;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -234,8 +234,7 @@ pub(super) fn move_aside(dir: &Path) -> Result<PathBuf, EngineError> {
             continue;
         };
         last = last.max(n);
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        removed.map_err(|e| files::error("remove", &path, &e))?;
+        files::remove_all(&path)?;
     }
     let to = broken(last + 1);
     files::rename(dir, &to)?;
@@ -251,8 +250,13 @@ fn guarded<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, Trouble> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) => Err(judge(&error)),
-        Err(_) => Err(Trouble::Content("sled panicked".to_owned())),
+        Err(panic) => Err(Trouble::Content(format!("sled panicked: {}", words_of(&*panic)))),
     }
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let literal = panic.downcast_ref::<&str>().copied();
+    literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no words")
 }
 
 fn judge(error: &::sled::Error) -> Trouble {

@@ -207,6 +207,74 @@ async fn a_copy_noted_as_damaged_is_rebuilt_at_the_next_open() {
     expect_rebuilt(&store, "damage was found").await;
 }
 
+#[tokio::test]
+async fn what_sled_was_not_confirmed_to_have_is_trusted_after_a_kill_but_not_after_a_restart() {
+    let store = closed().await;
+    for (round, restarted) in [(1, false), (2, true), (3, false)] {
+        let (before, last) = (38 + 2 * round, 40 + 2 * round);
+        let engine = store.open();
+        fill(&engine, before + 1..=last).await;
+        drop(engine);
+        if restarted {
+            store.restart_machine();
+        }
+        let (engine, lines) = store.open_told();
+        assert_eq!(lines.iter().any(|l| l.contains("restarted")), restarted, "{lines:?}");
+        expect(&engine, last).await;
+        drop(engine);
+    }
+    assert_eq!(asides(&store), [""; 0], "what was not found damaged is not kept");
+}
+
+#[tokio::test]
+async fn sled_that_was_confirmed_to_have_everything_is_trusted_after_a_restart() {
+    let store = closed().await;
+    for _ in 0..2 {
+        store.restart_machine();
+        let (engine, lines) = store.open_told();
+        assert_eq!(lines, [""; 0]);
+        expect(&engine, 40).await;
+        // Not closed: nothing was written, so what was confirmed still stands.
+        drop(engine);
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_what_was_not_confirmed_is_rebuilt() {
+    let store = closed().await;
+    let engine = store.open();
+    fill(&engine, 41..=42).await;
+    drop(engine);
+    let aside = store.config.sled_dir().with_extension("aside");
+    fs::rename(store.config.sled_dir(), &aside).unwrap();
+    copy_dir(&aside, &store.config.sled_dir());
+    let (engine, lines) = store.open_told();
+    assert!(lines.iter().any(|l| l.contains("store copied")), "{lines:?}");
+    expect(&engine, 42).await;
+}
+
+#[tokio::test]
+async fn a_rebuild_that_was_killed_goes_on_but_not_one_that_the_machine_stopped() {
+    let store = closed().await;
+    let engine = store.open();
+    fill(&engine, 41..=42).await;
+    drop(engine);
+    for restarted in [false, true] {
+        // A rebuild has got as far as having opened a new sled.
+        fs::remove_dir_all(store.config.sled_dir()).unwrap();
+        confirmed::write(&store.log_dir(), timeline_of(&store), 0).unwrap();
+        drop(Sled::open(&store.config.sled_dir(), 1 << 20).unwrap());
+        boot::note(&store.log_dir(), &store.config.sled_dir()).unwrap();
+        if restarted {
+            store.restart_machine();
+        }
+        let (engine, lines) = store.open_told();
+        assert_eq!(!lines.is_empty(), restarted, "{lines:?}");
+        expect(&engine, 42).await;
+        drop(engine);
+    }
+}
+
 fn timeline_of(store: &Store) -> Timeline {
     segment::list(&store.log_dir()).unwrap().segments[0].header.timeline
 }
