@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::call::Failure;
+use super::failure::Failure;
 use crate::directory::Error;
 
 /// What is taken of the memory for bodies at a time, in bytes. Smaller bodies take nothing.

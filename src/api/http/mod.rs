@@ -1,10 +1,10 @@
 //! The JSON doors: HTTP on the same port as gRPC, told apart by the path.
 //!
 //! Every call is a type that says its path, the access that it needs, its request and its reply; what surrounds all calls
-//! (who calls, the body and its limits, errors and their numbers in the log) stands in `call`, once.
+//! (who calls, the body and its limits, errors and their numbers in the log) stands in the `call` of each door, once.
 
 mod body;
-mod call;
+mod failure;
 mod json;
 mod named;
 pub mod onsi;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::answer::respond;
 use crate::api::bearer::API_KEY;
 use crate::api::error;
-use crate::api::http::call;
+use crate::api::http::failure as http_failure;
 use crate::api::http::reply::advise;
 use crate::directory::{Error, TokenFault};
 use crate::model::limits::VIOLATIONS_MAX;
@@ -221,8 +221,8 @@ impl From<Error> for Failure {
 }
 
 /// What the reading of bodies says.
-impl From<call::Failure> for Failure {
-    fn from(failure: call::Failure) -> Self {
+impl From<http_failure::Failure> for Failure {
+    fn from(failure: http_failure::Failure) -> Self {
         let status = failure.status();
         let (message, retry_after) = failure.into_text();
         if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::list::{Listed, Pagination, Sort, page};
 use crate::api::http::body::Received;
-use crate::api::http::call::{Call, Failure};
+use crate::api::http::failure::Failure;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::values;
+use crate::api::http::publisher::call::Call;
 use crate::api::http::whole::Whole;
 use crate::directory::{Directory, NewToken, TokenSeed};
 use crate::model::limits::SORTS_MAX;

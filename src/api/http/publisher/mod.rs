@@ -6,6 +6,7 @@
 mod account;
 mod api_token;
 mod attribute;
+mod call;
 mod filter;
 mod list;
 mod member;
@@ -18,12 +19,12 @@ mod upsert;
 use axum::Router;
 use axum::routing::post;
 
-use super::call::{Call, answer, no_such_call, no_such_method};
+use self::call::{Call, answer, no_such_call, no_such_method};
 use super::openapi::{NAME, serve};
 use super::{Door, Routes};
 
 pub use self::openapi::words;
-pub use super::call::starting;
+pub use super::failure::starting;
 
 /// What the paths of this door begin with.
 pub const PREFIX: &str = "/publisher.v1/";

@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::{PREFIX, Visitor, every_call};
 use crate::api::error::word;
-use crate::api::http::call::{Call, Envelope};
+use crate::api::http::failure::Envelope;
 use crate::api::http::openapi::{Answers, Document, content, request_name};
+use crate::api::http::publisher::call::Call;
 use crate::model::Reason;
 use crate::model::token::AccessLevel;
 

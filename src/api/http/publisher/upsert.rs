@@ -10,9 +10,10 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 
 use super::row::Row;
 use crate::api::http::body::Received;
-use crate::api::http::call::{BadRow, Call, Failure};
+use crate::api::http::failure::{BadRow, Failure};
 use crate::api::http::json::{Name, Object, parse_with};
 use crate::api::http::openapi::values;
+use crate::api::http::publisher::call::Call;
 use crate::directory::{Directory, RowOutcome};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES};
 use crate::model::token::AccessLevel;

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::list::{Listed, Pagination, Sort, page};
-use crate::api::http::call::Failure;
+use crate::api::http::failure::Failure;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::values;
 use crate::directory::{Directory, Error, RecordList, Saved};

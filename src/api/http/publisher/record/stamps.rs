@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ListRequest, Listed, list, shown, wrong_kind};
 use crate::api::http::body::Received;
-use crate::api::http::call::{Call, Failure};
+use crate::api::http::failure::Failure;
 use crate::api::http::openapi::{self, values};
+use crate::api::http::publisher::call::Call;
 use crate::api::http::whole::Whole;
 use crate::directory::{Directory, Error, RecordSelector, StampCollectionInput, draw_record_id};
 use crate::model::token::AccessLevel;

@@ -1,106 +1,19 @@
-//! What surrounds every call: who calls, the body, the answer or the error.
+//! What a JSON call that failed is answered with, in the words of gRPC's errors.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::body::{Received, drain};
-use super::named::{HeaderFault, IDEMPOTENCY_KEY, mark_repeat, named, request_id};
+use super::named::{HeaderFault, IDEMPOTENCY_KEY};
+use super::publisher;
 use super::reply::{advise, json};
-use super::{Door, json as parse, publisher};
-use crate::api::bearer::bearer;
 use crate::api::error;
-use crate::directory::{Directory, Error};
-use crate::model::token::AccessLevel;
+use crate::directory::Error;
 use crate::model::{Reason, Refusal, Violation};
-
-/// A call of a JSON door.
-pub trait Call: 'static {
-    /// Its path under the door's.
-    const PATH: &'static str;
-    /// What it does, in a sentence for readers of the document.
-    const SUMMARY: &'static str;
-    /// The access that it needs.
-    const NEEDS: AccessLevel;
-    /// The statuses of its refusals, besides those that every call has.
-    const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND];
-    /// What its body is.
-    type Request: JsonSchema;
-    /// What it answers.
-    type Reply: Serialize + JsonSchema + Send;
-
-    /// Does it.
-    fn run(directory: Directory, body: Received)
-    -> impl Future<Output = Result<Self::Reply, Failure>> + Send;
-}
-
-impl Received {
-    /// The request that the body is, of the type that the call is documented with.
-    pub fn parse<C: Call>(&self) -> Result<C::Request, Failure>
-    where
-        C::Request: DeserializeOwned,
-    {
-        Ok(parse::parse(&self.bytes)?)
-    }
-}
-
-/// Answers one call.
-pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Response {
-    let (head, mut body) = request.into_parts();
-    let outcome = async {
-        let mut directory = door.gate.enter(&door.gate.identify(bearer(&head.headers)?)?, C::NEEDS)?;
-        let id = if C::NEEDS > AccessLevel::Read { request_id(&head.headers)? } else { None };
-        let mut received = Some(door.bodies.read(&head.headers, &mut body).await?);
-        if let Some(id) = id {
-            directory = named(directory, id, (&head.method, &head.uri), None, &mut received).await?;
-        }
-        let is_repeat = directory.is_repeat();
-        let received = received.ok_or_else(Failure::broken_body)?;
-        Ok::<_, Failure>((C::run(directory, received).await?, is_repeat))
-    };
-    match outcome.await {
-        Ok((reply, is_repeat)) => {
-            let mut response = reply_with(StatusCode::OK, &reply);
-            if is_repeat {
-                mark_repeat(&mut response);
-            }
-            response
-        }
-        Err(failure) => {
-            drain(body).await;
-            failure.into_response_for(C::PATH)
-        }
-    }
-}
-
-/// Answers what is no call at all.
-pub async fn no_such_call(State(door): State<Door>, request: Request) -> Response {
-    other(&door, request, StatusCode::NOT_FOUND, "there is no such call").await
-}
-
-/// Answers another method than POST.
-pub async fn no_such_method(State(door): State<Door>, request: Request) -> Response {
-    let message = "this path has no such method; every call is a POST";
-    other(&door, request, StatusCode::METHOD_NOT_ALLOWED, message).await
-}
-
-async fn other(door: &Door, request: Request, status: StatusCode, message: &str) -> Response {
-    let (head, body) = request.into_parts();
-    let known = bearer(&head.headers).and_then(|secret| door.gate.identify(secret));
-    drain(body).await;
-    let failure = match known {
-        Err(error) => error.into(),
-        Ok(_) => Failure::plain(status, message.to_owned()),
-    };
-    failure.into_response_for("")
-}
 
 /// What a call that failed is answered with.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -198,7 +111,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn plain(status: StatusCode, message: String) -> Self {
+    /// An error that is none of ours.
+    pub(super) fn plain(status: StatusCode, message: String) -> Self {
         Self { status, reason: None, message, data: Box::default(), retry_after: None, private: None }
     }
 
@@ -245,7 +159,8 @@ impl Failure {
         (self.message, self.retry_after)
     }
 
-    fn into_response_for(self, path: &str) -> Response {
+    /// Its answer, with a line in the log that names the call.
+    pub(super) fn into_response_for(self, path: &str) -> Response {
         let trace_id = error::trace_id();
         let code = error::word(self.status, self.reason);
         let reason = self.reason.map_or("", Reason::as_str);
@@ -270,7 +185,8 @@ pub fn starting(retry_after: Duration) -> Response {
     failure.into_response_for("")
 }
 
-fn reply_with<T: Serialize>(status: StatusCode, reply: &T) -> Response {
+/// A reply, or why it cannot be given.
+pub(super) fn reply_with<T: Serialize>(status: StatusCode, reply: &T) -> Response {
     json(status, reply).unwrap_or_else(|error| Failure::from(error).into_response_for(""))
 }
 
