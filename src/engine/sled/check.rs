@@ -46,20 +46,16 @@ pub fn check(dir: &Path, progress: impl Fn(String)) -> Result<Checked, EngineErr
         );
         checked.damage.push(EngineError::Corrupt { file, offset: 0, detail });
     }
-    if confirmed::is_distrusted(&config.log_dir()) {
-        checked.notes.push("sled was found damaged; it is rebuilt at the next start".to_owned());
-    } else if config.sled_dir().is_dir()
-        && confirmed < checked.last
-        && !boot::still_runs(&config.log_dir(), &config.sled_dir())
-    {
-        checked.notes.push(
-            "sled may lack what it had when the machine stopped; it is rebuilt at the next start".to_owned(),
-        );
-    } else if config.sled_dir().is_dir() {
-        checked.notes.push(format!("sled is confirmed to have batch {confirmed}"));
+    let (log_dir, sled_dir) = (config.log_dir(), config.sled_dir());
+    checked.notes.push(if confirmed::is_distrusted(&log_dir) {
+        "sled was found damaged; it is rebuilt at the next start".to_owned()
+    } else if !sled_dir.is_dir() {
+        "sled is missing; it is rebuilt at the next start".to_owned()
+    } else if confirmed < checked.last && !boot::still_runs(&log_dir, &sled_dir) {
+        "sled may lack what it had when the machine stopped; it is rebuilt at the next start".to_owned()
     } else {
-        checked.notes.push("sled is missing; it is rebuilt at the next start".to_owned());
-    }
+        format!("sled is confirmed to have batch {confirmed}")
+    });
     Ok(checked)
 }
 

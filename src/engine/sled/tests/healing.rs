@@ -218,6 +218,8 @@ async fn what_sled_was_not_confirmed_to_have_is_trusted_after_a_kill_but_not_aft
         if restarted {
             store.restart_machine();
         }
+        let notes = check(store.dir(), |_| {}).unwrap().notes;
+        assert_eq!(notes.iter().any(|n| n.contains("may lack")), restarted, "{notes:?}");
         let (engine, lines) = store.open_told();
         assert_eq!(lines.iter().any(|l| l.contains("restarted")), restarted, "{lines:?}");
         expect(&engine, last).await;
