@@ -49,8 +49,7 @@ async fn what_was_acknowledged_is_there_after_a_stop_and_after_a_kill() {
 async fn a_second_signal_stops_at_once_whatever_is_under_way() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Process::serve(data.path());
-    let address = server.address.strip_prefix("http://").unwrap();
-    let connection = tokio::net::TcpStream::connect(address).await.unwrap();
+    let connection = tokio::net::TcpStream::connect(server.socket()).await.unwrap();
     let (mut client, mut connection) = h2::client::handshake(connection).await.unwrap();
     let mut pings = connection.ping_pong().unwrap();
     tokio::spawn(connection);
@@ -63,7 +62,7 @@ async fn a_second_signal_stops_at_once_whatever_is_under_way() {
     pings.ping(h2::Ping::opaque()).await.unwrap();
     server.signal(Signal::TERM);
     // The first signal has been heard once nobody can connect any more.
-    while tokio::net::TcpStream::connect(address).await.is_ok() {
+    while tokio::net::TcpStream::connect(server.socket()).await.is_ok() {
         tokio::task::yield_now().await;
     }
     server.signal(Signal::TERM);

@@ -96,8 +96,13 @@ impl Http {
 
 /// Sends a request as it stands there, and reads the answer to the end of the connection.
 pub async fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> Reply {
+    attempt(address, head, body).await.expect("no answer")
+}
+
+/// The same with a server that may be killed meanwhile: `None` if there is no answer.
+pub async fn attempt(address: SocketAddr, head: &str, body: &[u8]) -> Option<Reply> {
     let exchange = async {
-        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut stream = TcpStream::connect(address).await.ok()?;
         let (mut read, mut write) = stream.split();
         let sent = async {
             // A server that refuses may close before it has read everything.
@@ -106,18 +111,18 @@ pub async fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> Reply {
         };
         let mut received = Vec::new();
         let (_, result) = tokio::join!(sent, read.read_to_end(&mut received));
-        result.unwrap();
-        received
+        result.ok()?;
+        parse(&received)
     };
-    parse(&tokio::time::timeout(PATIENCE, exchange).await.unwrap())
+    tokio::time::timeout(PATIENCE, exchange).await.unwrap()
 }
 
-fn parse(received: &[u8]) -> Reply {
-    let end = received.windows(4).position(|part| part == b"\r\n\r\n").expect("no answer");
+fn parse(received: &[u8]) -> Option<Reply> {
+    let end = received.windows(4).position(|part| part == b"\r\n\r\n")?;
     let head = String::from_utf8(received[..end].to_vec()).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let body = serde_json::from_slice(&received[end + 4..]).unwrap_or(Value::Null);
-    Reply { status, head, body }
+    Some(Reply { status, head, body })
 }
 
 impl Reply {

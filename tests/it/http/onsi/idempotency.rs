@@ -1,10 +1,13 @@
 //! `x-idempotency-key`: every call that changes something is done once under it.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
+use tempfile::tempdir;
 use tokio::task::JoinSet;
 
 use super::{Onsi, member, with};
-use crate::harness::Server;
+use crate::harness::{Process, Server};
 use crate::http::{Http, Reply};
 
 fn is_replay(reply: &Reply) -> bool {
@@ -134,5 +137,49 @@ async fn a_key_belongs_to_the_token_that_it_comes_with() {
         let again = send(client, email).await;
         assert_eq!((is_replay(&first), is_replay(&again)), (false, true));
         assert_eq!(first.is(201), again.is(201));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_sent_again_after_a_kill_are_done_once_and_answered_as_before() {
+    const AT_ONCE: usize = 64;
+    let data = tempdir().unwrap();
+    let mut server = Process::serve(data.path());
+    let (mut onsi, _, _) = Onsi::base_at(server.socket()).await;
+    for round in 1..=4 {
+        let send_all = |onsi: &Onsi| {
+            let mut tasks = JoinSet::new();
+            for number in 0..AT_ONCE {
+                let name = format!("{round}-{number}");
+                let onsi = keyed(onsi, &name);
+                tasks.spawn(
+                    async move { (number, onsi.attempt(member(&format!("{name}@example.com"))).await) },
+                );
+            }
+            tasks
+        };
+        // Some are answered, some are done and not answered, some are not done.
+        let (mut tasks, mut answered) = (send_all(&onsi), HashMap::new());
+        while let Some(done) = tasks.join_next().await {
+            if let (number, Some(reply)) = done.unwrap() {
+                answered.insert(number, reply.is(201));
+            }
+            if answered.len() == round * 10 {
+                server.signal(rustix::process::Signal::KILL);
+            }
+        }
+        server.wait();
+        server = Process::serve(data.path());
+        onsi.address = server.socket();
+        for (number, reply) in send_all(&onsi).join_all().await {
+            let reply = reply.unwrap();
+            if let Some(before) = answered.remove(&number) {
+                assert!(is_replay(&reply));
+                assert_eq!(reply.is(201), before);
+            }
+            reply.is(201);
+        }
+        assert!(answered.is_empty());
+        assert_eq!(onsi.get("members?take=1").await.is(200)["total"], round * AT_ONCE);
     }
 }

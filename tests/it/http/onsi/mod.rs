@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::{Http, Reply, exchange};
+use super::{Http, Reply, attempt, exchange};
 use crate::harness::Server;
 
 /// A client of the Onsi door.
@@ -40,10 +40,14 @@ impl Onsi {
 
     /// A client for a new memberbase whose members start as `invited`, on a server without tokens; and the other door.
     pub async fn base(server: &Server) -> (Self, Http, String) {
-        let http = Http::new(server);
+        Self::base_at(server.address()).await
+    }
+
+    async fn base_at(address: SocketAddr) -> (Self, Http, String) {
+        let http = Http::at(address, None);
         let made = http.ok("member-base/create", json!({"name": "Test", "new_members": "invited"})).await;
         let base = made["id"].as_str().unwrap().to_owned();
-        (Self::new(server, None, Some(&base)), http, base)
+        (Self { address, headers: format!("x-member-base-id: {base}\r\n") }, http, base)
     }
 
     /// One call, whatever comes of it.
@@ -54,19 +58,29 @@ impl Onsi {
         }
     }
 
+    /// Adds a member on a server that may be killed meanwhile: `None` if there is no whole answer.
+    async fn attempt(&self, body: Value) -> Option<Reply> {
+        let body = body.to_string();
+        let head = self.head("POST", "members", &content("application/json", body.as_bytes()));
+        let reply = attempt(self.address, &head, body.as_bytes()).await;
+        reply.filter(|reply| !reply.body.is_null())
+    }
+
     /// A call whose body is these bytes.
     pub async fn send(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> Reply {
-        let headers = format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len());
-        self.raw(method, path, &headers, body).await
+        self.raw(method, path, &content(kind, body), body).await
     }
 
     /// A call with these headers, each with its line end.
     pub async fn raw(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {
-        let head = format!(
+        exchange(self.address, &self.head(method, path, headers), body).await
+    }
+
+    fn head(&self, method: &str, path: &str, headers: &str) -> String {
+        format!(
             "{method} /v1/{path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{}{headers}\r\n",
             self.headers
-        );
-        exchange(self.address, &head, body).await
+        )
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -92,6 +106,10 @@ impl Onsi {
         assert_eq!(self.get(&path).await.is(200)["status"], status);
         id
     }
+}
+
+fn content(kind: &str, body: &[u8]) -> String {
+    format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len())
 }
 
 /// The least that a new member has.
