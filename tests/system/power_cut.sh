@@ -105,25 +105,24 @@ cut_power() {
   # What is in the journal by now was acknowledged before the freezing begins.
   done_bytes=$(stat -c %s "$journal")
   fsfreeze -f "$outer"
-  kill -STOP "$loader"
+  if [ -n "$loader" ]; then kill -STOP "$loader"; fi
   sent_bytes=$(stat -c %s "$journal")
   cp --sparse=always "$outer/image" "$work/image"
   fsfreeze -u "$outer"
 }
 
-check_copy() {
+mount_copy() {
   mount -o loop "$work/image" "$copy" || fail "the copy's file system cannot be mounted"
   restart_machine "$copy"
-  if [ $((cut % without_sled_every)) -eq 0 ]; then
-    rm -r "$copy/data/sled"
-    without=", sled deleted"
-  fi
+}
+
+check_copy() { # WHAT
   if ! start_server "$program" "$copy/data" "${settings[@]}"; then
     failed_opens=$((failed_opens + 1))
     fail "the store does not open"
   fi
   said=$(client verify "$server_address" "$journal" "$done_bytes" "$sent_bytes") || fail "rows are lost or wrong"
-  echo "power_cut: cut $cut$without: $said"
+  echo "power_cut: cut $cut$1: $said"
   stop_server || fail "the server on the copy did not stop in order"
   umount "$copy"
 }
@@ -140,10 +139,15 @@ touch "$outer/image"
 begin_anew
 begin_life
 while [ "$cut" -lt "$cuts" ]; do
-  cut=$((cut + 1)) without=''
+  cut=$((cut + 1)) what=''
   work_on
   cut_power
-  check_copy
+  mount_copy
+  if [ $((cut % without_sled_every)) -eq 0 ]; then
+    rm -r "$copy/data/sled"
+    what=", sled deleted"
+  fi
+  check_copy "$what"
   if [ "$cut" -eq "$cuts" ]; then
     break
   elif [ $((cut % anew_every)) -eq 0 ]; then
@@ -162,5 +166,20 @@ while [ "$cut" -lt "$cuts" ]; do
     kill -CONT "$loader"
   fi
 done
+
+# Once more after the server was stopped in order: then sled is trusted, and has to have everything by itself.
+kill_process "$loader"
+loader=''
+kill -TERM "$live_pid"
+wait "$live_pid" || fail "the server did not stop in order"
+live_pid=''
+cut_power
+mount_copy
+said=$("$program" check --data "$copy/data" 2>"$work/progress") || fail "the check fails: $said"
+case $said in
+  *"sled is confirmed"*) ;;
+  *) fail "sled is not trusted after an orderly stop: $said" ;;
+esac
+check_copy ", stopped before"
 end_life
 echo "power_cut: ok, $cuts cuts, 0 rows lost, $failed_opens failed opens, $SECONDS s"
