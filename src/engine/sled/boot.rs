@@ -2,7 +2,7 @@
 //!
 //! sled calls its writes stable once the kernel has them (`sync_file_range`, which leaves out the file's own metadata).
 //! A kill takes nothing from the kernel, so what is found then is a prefix of what was written. When the machine stops, any
-//! of it may be missing: pages then come back as they once were, or not at all, and sled often opens without noticing.
+//! of it may be missing, while what was written over since is gone; sled does not promise to notice that.
 //! So a store that was not confirmed to its last batch says in `BOOT` which run of the kernel has its writes, and in which
 //! file, and its working copy is trusted there alone.
 

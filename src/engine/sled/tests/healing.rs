@@ -229,6 +229,26 @@ async fn what_sled_was_not_confirmed_to_have_is_trusted_after_a_kill_but_not_aft
 }
 
 #[tokio::test]
+async fn a_note_of_the_boot_that_is_gone_or_garbage_counts_as_a_restart() {
+    let store = closed().await;
+    for (last, damage) in (41..).zip([None, Some(vec![]), Some(vec![0xff; 3]), Some(vec![b'7'; 1 << 20])]) {
+        let engine = store.open();
+        fill(&engine, last..=last).await;
+        drop(engine);
+        let note = store.log_dir().join("BOOT");
+        match damage {
+            Some(damage) => fs::write(note, damage).unwrap(),
+            None => fs::remove_file(note).unwrap(),
+        }
+        let (engine, lines) = store.open_told();
+        assert!(lines.iter().any(|l| l.contains("restarted")), "{lines:?}");
+        expect(&engine, last).await;
+        drop(engine);
+        assert_eq!(store.open_told().1, [""; 0], "and is written again");
+    }
+}
+
+#[tokio::test]
 async fn sled_that_was_confirmed_to_have_everything_is_trusted_after_a_restart() {
     let store = closed().await;
     for _ in 0..2 {
