@@ -1,8 +1,8 @@
 //! `memberbase import`: a file of members through `ImportMembers`.
 //!
 //! One thread reads the file and cuts it into chunks; several chunks are on their way at a time. A chunk's rows are kept until the
-//! server has answered for them. When the connection is lost, a new one sends again whatever has no answer: rows are upserts,
-//! so doing some of them twice changes nothing.
+//! server has answered for them. When the connection is lost, a new one sends again whatever has no answer. The import has an
+//! id, under which the server does each chunk once, so the counts and the failed rows are those of an import that was never cut.
 
 mod chunks;
 mod columns;
@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::api::grpc::v1;
+use crate::model::ImportId;
 
 use super::client::Target;
 use super::{Error, base};
@@ -77,6 +78,9 @@ pub struct Args {
     /// Seconds without an answer after which to stop trying
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     give_up_after: u64,
+    /// The id of an import of this file that gave up, to go on with it; it counts what that one did
+    #[arg(long, value_name = "ID", value_parser = import_id)]
+    import_id: Option<ImportId>,
     /// Where failed rows go, instead of beside the file
     #[arg(long, value_name = "FILE")]
     failed: Option<PathBuf>,
@@ -142,8 +146,9 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         base::need(&mut client, &args.base).await?
     };
     let format = source.format.clone();
+    let id = args.import_id.map_or_else(draw_import_id, Ok)?;
     let mut session = Session {
-        options: args.options(member_base_id),
+        options: args.options(member_base_id, id),
         chunks: source.read(usize::from(args.chunk_rows)),
         unanswered: Unanswered::new(usize::from(args.in_flight)),
         patience: Patience::new(Duration::from_secs(args.give_up_after)),
@@ -187,13 +192,14 @@ impl Args {
         }
     }
 
-    fn options(&self, member_base_id: String) -> v1::ImportOptions {
+    fn options(&self, member_base_id: String, id: ImportId) -> v1::ImportOptions {
         let semantics = if self.replace { v1::FieldSemantics::Replace } else { v1::FieldSemantics::Merge };
         v1::ImportOptions {
             member_base_id,
             match_by: self.match_by.wire().into(),
             semantics: semantics.into(),
             reactivate: self.reactivate,
+            import_id: id.to_string(),
         }
     }
 
@@ -208,6 +214,16 @@ impl Args {
             file.with_extension(extension)
         })
     }
+}
+
+fn import_id(text: &str) -> Result<ImportId, String> {
+    ImportId::parse(text).map_err(|rule| rule.describe())
+}
+
+fn draw_import_id() -> Result<ImportId, Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Broken(format!("no random numbers: {error}")))?;
+    Ok(ImportId(u128::from_le_bytes(bytes)))
 }
 
 fn is_stdin(file: &Path) -> bool {
@@ -234,7 +250,7 @@ fn report(session: &Session, quiet: bool) {
     }
     if session.sent_again > 0 {
         eprintln!(
-            "{} chunks were sent again after the connection was lost; rows that had been written by then count as unchanged",
+            "{} chunks were sent again after the connection was lost; each of them counts once",
             session.sent_again
         );
     }

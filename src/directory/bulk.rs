@@ -14,12 +14,22 @@ use crate::table::{
 };
 
 /// Rows that were handed in.
-pub struct PendingUpsert(Pending<UpsertReply>);
+pub struct PendingUpsert(Answering);
+
+enum Answering {
+    /// They are being applied.
+    Now(Pending<UpsertReply>),
+    /// They were applied before.
+    Before(UpsertReply),
+}
 
 impl PendingUpsert {
     /// What became of the rows, once that is durable.
     pub async fn answer(self) -> Result<UpsertReply, Error> {
-        Ok(self.0.answer().await?)
+        match self.0 {
+            Answering::Now(pending) => Ok(pending.answer().await?),
+            Answering::Before(reply) => Ok(reply),
+        }
     }
 }
 
@@ -35,10 +45,8 @@ impl Directory {
             return Err(Error::AtomicRows { rows, max_rows: ATOMIC_MAX_ROWS });
         }
         let base = self.guarded.base(AccessLevel::Write, number).await?;
-        if let Some(kept) = self.told() {
-            let Answer::Rows { rows, .. } = &kept.answer else { return Err(foreign()) };
-            let outcomes = rows.iter().map(RowAnswer::outcome).collect();
-            return Ok(UpsertReply { outcomes, revision: kept.revision.unwrap_or_default() });
+        if let Some(told) = self.told_rows() {
+            return told;
         }
         self.guarded.take_rows(rows)?;
         if rows == 0 {
@@ -74,9 +82,21 @@ impl Directory {
         mut request: UpsertRequest,
     ) -> Result<PendingUpsert, Error> {
         let base = self.guarded.base(AccessLevel::Write, number).await?;
+        if let Some(told) = self.told_rows() {
+            return Ok(PendingUpsert(Answering::Before(told?)));
+        }
         self.guarded.take_rows(request.rows.len())?;
         self.mark_accounts(number, &mut request.rows).await?;
-        Ok(PendingUpsert(base.begin_upsert(request).await?))
+        request.named = self.turn();
+        Ok(PendingUpsert(Answering::Now(base.begin_upsert(request).await?)))
+    }
+
+    /// What became of the rows of this request, if it was done.
+    fn told_rows(&self) -> Option<Result<UpsertReply, Error>> {
+        let kept = self.told()?;
+        let Answer::Rows { rows, .. } = &kept.answer else { return Some(Err(foreign())) };
+        let outcomes = rows.iter().map(RowAnswer::outcome).collect();
+        Some(Ok(UpsertReply { outcomes, revision: kept.revision.unwrap_or_default() }))
     }
 
     /// Deletes members by id and by ref, for good. Those that are not in the memberbase are ignored.

@@ -18,6 +18,7 @@ pub mod field;
 pub mod filter;
 pub mod fingerprint;
 pub mod id;
+pub mod import;
 pub mod input;
 pub mod lifecycle;
 pub mod limits;
@@ -50,12 +51,13 @@ pub use self::filter::{
     BaseView, Condition, Field, Filter, MemberView, Operand, Operator, RawFilter, RawRegex, RawValue,
 };
 pub use self::id::{BaseNumber, IdError, IdKey, Row, Sealer};
+pub use self::import::ImportId;
 pub use self::input::{Change, MatchBy, MatchKey, MemberPatch, MemberRow, Semantics, UpsertOptions};
 pub use self::member::{Gender, Member, Profile, Status};
 pub use self::page::{Direction, PageRequest, RawSort, SortKey};
 pub use self::phone::Phone;
 pub use self::record::{ForeignText, MemberRecord, RecordCounts, RecordFault, RecordKind};
-pub use self::request::RequestMark;
+pub use self::request::{Payload, RequestMark, RequestName};
 pub use self::text::{BaseName, Name, Ref, RequestId, Tier, WorkerId};
 pub use self::time::{Date, Dob, Timestamp};
 pub use self::upsert::{Outcome, Update};

@@ -4,13 +4,44 @@ use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::model::import::ImportId;
 use crate::model::text::RequestId;
+
+/// What a request is called, so that it is known when it comes again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestName {
+    /// The name that its caller gave it.
+    Given(RequestId),
+    /// A chunk of an import, by the client's number for it.
+    Chunk(ImportId, u64),
+}
+
+impl RequestName {
+    /// The field of a request that the name stands in.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Given(_) => "request_id",
+            Self::Chunk(..) => "chunk",
+        }
+    }
+
+    /// Whether the answer is kept too when none of its rows was good. A named call may be mended and sent again under its name;
+    /// a chunk counts once, whatever became of it.
+    #[must_use]
+    pub fn keeps_failures(&self) -> bool {
+        match self {
+            Self::Given(_) => false,
+            Self::Chunk(..) => true,
+        }
+    }
+}
 
 /// What tells a repeat of a request from another request under the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestMark {
     /// Its name, unique among the requests of one caller.
-    pub id: RequestId,
+    pub name: RequestName,
     /// A fingerprint of all that it asks for. Stored, so what it is made of never changes.
     pub fingerprint: u128,
 }
@@ -19,12 +50,39 @@ impl RequestMark {
     /// The mark of a request named `id` that asks for `call` with this payload.
     #[must_use]
     pub fn new(id: RequestId, call: &str, payload: &[u8]) -> Self {
+        let mut asked = Payload::of(call);
+        asked.add(payload);
+        Self { name: RequestName::Given(id), fingerprint: asked.fingerprint() }
+    }
+
+    /// The mark of a chunk of an import.
+    #[must_use]
+    pub fn chunk(import: ImportId, number: u64, asked: Payload) -> Self {
+        Self { name: RequestName::Chunk(import, number), fingerprint: asked.fingerprint() }
+    }
+}
+
+/// All that a request asks for, piece by piece.
+pub struct Payload(SipHasher13);
+
+impl Payload {
+    /// That of a request for `call`, with nothing in it yet.
+    #[must_use]
+    pub fn of(call: &str) -> Self {
         // A caller who looks for collisions deceives nobody else, so the key may be known.
         let mut hasher = SipHasher13::new();
         hasher.write(&u64::try_from(call.len()).unwrap_or(u64::MAX).to_le_bytes());
         hasher.write(call.as_bytes());
-        hasher.write(payload);
-        Self { id, fingerprint: hasher.finish128().as_u128() }
+        Self(hasher)
+    }
+
+    /// Adds its next bytes; where one piece ends and the next begins makes no difference.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+    }
+
+    fn fingerprint(self) -> u128 {
+        self.0.finish128().as_u128()
     }
 }
 
@@ -43,6 +101,14 @@ mod tests {
         let different = different.map(|(call, payload)| fingerprint(call, payload.as_bytes()));
         let unique: std::collections::HashSet<_> = different.iter().collect();
         assert_eq!(unique.len(), different.len());
+    }
+
+    #[test]
+    fn a_payload_in_pieces_is_the_payload() {
+        let mut pieces = Payload::of("get");
+        pieces.add(b"o");
+        pieces.add(b"ne");
+        assert_eq!(pieces.fingerprint(), fingerprint("get", b"one"));
     }
 
     #[test]

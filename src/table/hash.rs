@@ -7,8 +7,11 @@ use siphasher::sip128::{self, Hasher128};
 
 use super::lookup::LookupKind;
 use crate::model::token::TokenId;
-use crate::model::{Email, MatchKey, MemberRow, RequestId, UpsertOptions};
+use crate::model::{Email, MatchKey, MemberRow, RequestName, UpsertOptions};
 use crate::schema::meta::Meta;
+
+/// The bit of the first byte of a request's hash that chunks of imports have.
+const CHUNK_NAME: u8 = 2;
 
 /// Hashes values for lookups and inputs for fingerprints, under the keys of the store.
 #[derive(Clone)]
@@ -48,13 +51,24 @@ impl Hashes {
         }
     }
 
-    /// The hash of the name of a request, which belongs to the holder of the token `scope`.
-    pub fn request(&self, scope: Option<TokenId>, id: &RequestId) -> u128 {
+    /// The hash of the name of a request, which belongs to the holder of the token `scope`. The first byte keeps the kinds of
+    /// names apart.
+    pub fn request(&self, scope: Option<TokenId>, name: &RequestName) -> u128 {
         let (low, high) = self.fingerprint;
         let mut hasher = sip128::SipHasher13::new_with_keys(low, high);
-        hasher.write(&[u8::from(scope.is_some())]);
+        let of_a_token = u8::from(scope.is_some());
+        hasher.write(&match name {
+            RequestName::Given(_) => [of_a_token],
+            RequestName::Chunk(..) => [CHUNK_NAME | of_a_token],
+        });
         hasher.write(&scope.map_or(0, |token| token.0).to_le_bytes());
-        hasher.write(id.as_str().as_bytes());
+        match name {
+            RequestName::Given(id) => hasher.write(id.as_str().as_bytes()),
+            RequestName::Chunk(import, number) => {
+                hasher.write(&import.0.to_le_bytes());
+                hasher.write(&number.to_le_bytes());
+            }
+        }
         hasher.finish128().as_u128()
     }
 

@@ -187,9 +187,8 @@ impl Lane {
         }
         let revision = plan.end_request();
         let is_complete = job.outcomes.len() == job.rows.len();
-        // A request of which no row is good changes nothing, and may well succeed when it is sent again.
         if let Some((named, progress)) = &mut job.named
-            && !job.outcomes.iter().all(RowOutcome::is_failed)
+            && named.keeps(&job.outcomes)
         {
             plan.keep_rows(named, progress, &job.outcomes, is_complete);
         }

@@ -29,7 +29,7 @@ use super::TableError;
 use super::hash::Hashes;
 use crate::engine::{Engine, Key};
 use crate::model::token::TokenId;
-use crate::model::{Reason, Refusal, RequestMark, Timestamp};
+use crate::model::{Reason, Refusal, RequestMark, RequestName, Timestamp};
 use crate::schema::request::{Answer, Kept};
 use crate::schema::request_key;
 
@@ -85,6 +85,7 @@ pub struct Requests {
 pub struct NamedRequest {
     name: u128,
     fingerprint: u128,
+    keeps_failures: bool,
     /// What an earlier run did before it was cut short.
     begun: Option<Kept>,
     /// What is left of an answer that is too old to count.
@@ -130,14 +131,21 @@ impl Requests {
         if_running: IfRunning,
     ) -> Result<Begun, TableError> {
         self.relieve(now);
-        let name = self.hashes.request(scope, &mark.id);
+        let name = self.hashes.request(scope, &mark.name);
         let turn = match if_running {
             IfRunning::Wait => self.running.wait(name).await,
             IfRunning::Refuse => self.running.take(name).map_err(|_| TableError::RequestRunning)?,
         };
         let named = |begun, stale| {
-            let fingerprint = mark.fingerprint;
-            Begun::New(Arc::new(NamedRequest { name, fingerprint, begun, stale, _turn: turn }))
+            let (fingerprint, keeps_failures) = (mark.fingerprint, mark.name.keeps_failures());
+            Begun::New(Arc::new(NamedRequest {
+                name,
+                fingerprint,
+                keeps_failures,
+                begun,
+                stale,
+                _turn: turn,
+            }))
         };
         let Some((kept, bytes)) = self.stored(name).await? else { return Ok(named(None, Stale::default())) };
         if self.is_too_old(kept.at, now) {
@@ -146,8 +154,13 @@ impl Requests {
             return Ok(named(None, Stale { keys, bytes }));
         }
         if kept.fingerprint != mark.fingerprint {
-            let description = "was used for another request";
-            return Err(Refusal::field(Reason::RequestIdReused, "request_id", description).into());
+            let description = match mark.name {
+                RequestName::Given(_) => "was used for another request",
+                RequestName::Chunk(..) => {
+                    "was used in this import for other rows, options or another memberbase"
+                }
+            };
+            return Err(Refusal::field(Reason::RequestIdReused, mark.name.field(), description).into());
         }
         match kept.answer {
             Answer::Rows { is_complete: false, .. } => Ok(named(Some(kept), Stale::default())),

@@ -16,8 +16,8 @@ use tonic::{Status, Streaming};
 use super::upsert::{Detail, Rows, options, report};
 use super::{edge, v1};
 use crate::api::error;
-use crate::directory::{Directory, Error, PendingUpsert, UpsertRequest, WriteMode};
-use crate::model::{BaseNumber, Reason, Refusal, UpsertOptions, Violations};
+use crate::directory::{Directory, Error, IfRunning, PendingUpsert, UpsertRequest, WriteMode};
+use crate::model::{BaseNumber, ImportId, Payload, Reason, Refusal, RequestMark, UpsertOptions, Violations};
 
 /// Chunks of one stream that are handed in and not answered yet.
 const IN_FLIGHT: usize = 4;
@@ -56,6 +56,15 @@ struct Import {
     stopping: CancellationToken,
 }
 
+/// What the first message said.
+struct Begun {
+    base: BaseNumber,
+    options: UpsertOptions,
+    id: Option<ImportId>,
+    /// The options as they came, but for the ids, to tell a repeat of a chunk from another one.
+    asked: Vec<u8>,
+}
+
 /// A chunk that was handed in.
 struct HandedIn {
     base: BaseNumber,
@@ -70,11 +79,11 @@ impl Import {
     /// Reads chunks and hands them in, until the stream ends.
     async fn read(mut self, pending: &Pending) -> Result<(), Status> {
         let Some(mut message) = self.next().await? else { return Ok(()) };
-        let (base, options) = self.begin(message.options.take())?;
+        let begun = self.begin(message.options.take())?;
         loop {
             if !message.members.is_empty() {
                 let Ok(place) = pending.reserve().await else { return Ok(()) };
-                place.send(Ok(self.hand_in(base, options, message).await?));
+                place.send(Ok(self.hand_in(&begun, message).await?));
             }
             message = match self.next().await? {
                 Some(message) => message,
@@ -88,37 +97,54 @@ impl Import {
     }
 
     async fn next(&mut self) -> Result<Option<v1::ImportMembersRequest>, Status> {
-        let at_deadline = async {
-            match self.deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
-            () = self.stopping.cancelled() => Err(Error::Stopping.into()),
-            () = at_deadline => Err(edge::deadline_passed()),
+            ended = ended(&self.stopping, self.deadline) => Err(ended),
             message = self.chunks.message() => message.map_err(edge::translate),
         }
     }
 
-    fn begin(&self, given: Option<v1::ImportOptions>) -> Result<(BaseNumber, UpsertOptions), Status> {
-        let Some(given) = given else {
+    fn begin(&self, given: Option<v1::ImportOptions>) -> Result<Begun, Status> {
+        let Some(mut given) = given else {
             let text = "is required in the first message of the stream";
             return Err(error::refused(&Refusal::field(Reason::FieldRequired, "options", text)));
         };
         let mut faults = Violations::default();
         let options = options(&mut faults, "options.", given.match_by, given.semantics, given.reactivate);
+        let id = Some(std::mem::take(&mut given.import_id)).filter(|text| !text.is_empty());
+        let id = id.and_then(|text| faults.check("options.import_id", ImportId::parse(&text)));
         let options = faults.finish(options).map_err(|refusal| error::refused(&refusal))?;
-        Ok((self.directory.base_number(&given.member_base_id, "options.member_base_id")?, options))
+        let base = self.directory.base_number(&given.member_base_id, "options.member_base_id")?;
+        // The memberbase counts by its number, because its id can be written in several ways.
+        given.member_base_id.clear();
+        Ok(Begun { base, options, id, asked: given.encode_to_vec() })
     }
 
-    async fn hand_in(
-        &self,
-        base: BaseNumber,
-        options: UpsertOptions,
-        message: v1::ImportMembersRequest,
-    ) -> Result<HandedIn, Status> {
+    /// The service for a chunk, which an import that has an id does once.
+    async fn named(&self, begun: &Begun, message: &v1::ImportMembersRequest) -> Result<Directory, Status> {
+        let directory = self.directory.clone();
+        let Some(import) = begun.id else { return Ok(directory) };
+        let mut asked = Payload::of("ImportMembers");
+        asked.add(&begun.base.0.to_le_bytes());
+        asked.add(&begun.asked);
+        let mut bytes = Vec::new();
+        for member in &message.members {
+            bytes.clear();
+            // A vector has room for everything.
+            let _ = member.encode_length_delimited(&mut bytes);
+            asked.add(&bytes);
+        }
+        let mark = RequestMark::chunk(import, message.chunk, asked);
+        // While the same chunk of a stream that was cut is still being applied, its repeat waits.
+        tokio::select! {
+            biased;
+            ended = ended(&self.stopping, self.deadline) => Err(ended),
+            named = directory.named(&mark, IfRunning::Wait) => Ok(named?),
+        }
+    }
+
+    async fn hand_in(&self, begun: &Begun, message: v1::ImportMembersRequest) -> Result<HandedIn, Status> {
+        let (base, options) = (begun.base, begun.options);
         let bytes = message.encoded_len();
         if bytes > CHUNK_MAX_BYTES {
             let text = format!("the chunk has {bytes} bytes; the limit is {CHUNK_MAX_BYTES}");
@@ -127,12 +153,22 @@ impl Import {
         if message.members.len() > CHUNK_MAX_ROWS {
             return Err(Error::TooMany { rows: message.members.len(), limit: CHUNK_MAX_ROWS }.into());
         }
-        let today = self.directory.now().date();
+        let directory = self.named(begun, &message).await?;
+        let today = directory.now().date();
         let Rows { rows, refs } = Rows::parse(message.members, options.match_by, today);
         let request =
             UpsertRequest { rows, options, mode: WriteMode::Partial, named: None, deadline: self.deadline };
-        let upsert = self.directory.begin_upsert(base, request).await?;
+        let upsert = directory.begin_upsert(base, request).await?;
         Ok(HandedIn { base, chunk: message.chunk, refs, upsert })
+    }
+}
+
+/// Why an import ends before its client wants it to.
+async fn ended(stopping: &CancellationToken, deadline: Option<Instant>) -> Status {
+    tokio::select! {
+        biased;
+        () = stopping.cancelled() => Error::Stopping.into(),
+        () = super::export::passed(deadline) => edge::deadline_passed(),
     }
 }
 

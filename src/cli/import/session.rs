@@ -28,7 +28,7 @@ pub struct Session {
     pub progress: Progress,
     pub failed: FailedRows,
     pub counts: v1::BulkCounts,
-    /// Chunks that were sent more than once, so that their rows may count as unchanged.
+    /// Chunks that were sent more than once.
     pub sent_again: u64,
     /// Set once the file has no more chunks; an error in it is reported after everything before it is answered.
     pub input: Input,
@@ -64,7 +64,10 @@ impl Session {
                 Err(Lost::Import(error)) => return Err(error),
             };
             let Some(delay) = self.patience.failed(Instant::now(), refusal.retry_after()) else {
-                self.progress.say("giving up; run the same command again to go on: what is there already counts as unchanged");
+                let id = &self.options.import_id;
+                self.progress.say(&format!(
+                    "giving up; run the same command again with --import-id {id} to go on: the counts are then those of the whole import"
+                ));
                 return Err(refusal.into());
             };
             self.progress.say(&format!("{refusal}; trying again in {} ms", delay.as_millis()));

@@ -38,6 +38,12 @@ pub(super) fn weight(bytes: usize, parts: usize) -> i64 {
 }
 
 impl NamedRequest {
+    /// Whether the answer to an upsert is kept that has these outcomes so far. One without a good row changes nothing, and may well
+    /// succeed when it is sent again; a chunk of an import counts all the same.
+    pub fn keeps(&self, outcomes: &[RowOutcome]) -> bool {
+        self.keeps_failures || !outcomes.iter().all(RowOutcome::is_failed)
+    }
+
     /// What an earlier run did before it was cut short: outcomes of the first rows, and how far they are stored.
     pub fn resume(&self) -> (Vec<RowOutcome>, Progress) {
         let Some(Kept { at, parts, answer: Answer::Rows { rows, .. }, .. }) = &self.begun else {

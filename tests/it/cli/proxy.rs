@@ -16,18 +16,29 @@ pub struct Proxy {
 impl Proxy {
     /// With `cuts` bytes for each connection in turn; afterwards connections last if `heal`, or are refused.
     pub async fn start(server: SocketAddr, cuts: Vec<usize>, heal: bool) -> Self {
+        Self::start_with(server, cuts, heal, move || server).await
+    }
+
+    /// The same with something that happens where a connection is to be cut, before it is. It answers where the server is then.
+    pub async fn start_with(
+        server: SocketAddr,
+        cuts: Vec<usize>,
+        heal: bool,
+        mut at_cut: impl FnMut() -> SocketAddr + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let connections = Arc::new(AtomicUsize::new(0));
         let counted = connections.clone();
         tokio::spawn(async move {
             let lasting = heal.then_some(usize::MAX);
+            let mut server = server;
             for bytes in cuts.into_iter().chain(lasting) {
                 let (client, _) = listener.accept().await.unwrap();
                 counted.fetch_add(1, Ordering::Relaxed);
                 let upstream = TcpStream::connect(server).await.unwrap();
                 // One after another: a client that is cut connects again.
-                pass(client, upstream, bytes).await;
+                pass(client, upstream, bytes, || server = tokio::task::block_in_place(&mut at_cut)).await;
             }
         });
         Self { url, connections }
@@ -35,7 +46,7 @@ impl Proxy {
 }
 
 /// Both ways until either ends, or until the client has sent so many bytes. Dropping both cuts the connection.
-async fn pass(client: TcpStream, server: TcpStream, mut bytes: usize) {
+async fn pass(client: TcpStream, server: TcpStream, mut bytes: usize, at_cut: impl FnOnce()) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let upwards = async move {
@@ -48,6 +59,7 @@ async fn pass(client: TcpStream, server: TcpStream, mut bytes: usize) {
                 return;
             }
         }
+        at_cut();
     };
     let downwards = async move { tokio::io::copy(&mut from_server, &mut to_client).await };
     tokio::select! {

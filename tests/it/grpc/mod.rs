@@ -13,6 +13,7 @@ mod faults;
 mod get;
 mod idempotency;
 mod import;
+mod import_id;
 mod lifecycle;
 mod list;
 mod member_base;
