@@ -46,12 +46,23 @@ pub(crate) struct Faulty {
 struct Pace {
     delay: Mutex<Option<Duration>>,
     held: watch::Sender<bool>,
+    /// A key whose writes hang before they get a number.
+    held_key: watch::Sender<Option<Key>>,
     waiting: watch::Sender<u64>,
 }
 
 impl Pace {
     fn new() -> Self {
-        Self { delay: Mutex::new(None), held: watch::Sender::new(false), waiting: watch::Sender::new(0) }
+        Self {
+            delay: Mutex::new(None),
+            held: watch::Sender::new(false),
+            held_key: watch::Sender::new(None),
+            waiting: watch::Sender::new(0),
+        }
+    }
+
+    fn holds(&self, batch: &Batch) -> bool {
+        self.held_key.borrow().as_ref().is_some_and(|held| batch.puts.iter().any(|(key, _)| key == held))
     }
 
     async fn keep(&self) {
@@ -86,6 +97,12 @@ impl Faulty {
         self
     }
 
+    /// Makes operation `n` from now on fail; 1 is the next. Takes the place of a fault that is still to come.
+    pub(crate) fn fail_later(&self, n: u64, fault: Fault) {
+        self.failing_appends.store(0, Ordering::SeqCst);
+        *self.plan.lock().unwrap() = Some((self.operations().saturating_add(n), fault));
+    }
+
     /// Makes each operation that begins from now on take at least this long.
     pub(crate) fn delay_each(&self, delay: Option<Duration>) {
         *self.pace.delay.lock().unwrap() = delay;
@@ -96,6 +113,11 @@ impl Faulty {
         self.pace.held.send_replace(true);
     }
 
+    /// Lets no batch get a number any more that writes `key`.
+    pub(crate) fn hold_writes_of(&self, key: Key) {
+        self.pace.held_key.send_replace(Some(key));
+    }
+
     /// Waits until an operation hangs.
     pub(crate) async fn someone_waits(&self) {
         self.pace.waiting.subscribe().wait_for(|waiting| *waiting > 0).await.unwrap();
@@ -104,6 +126,7 @@ impl Faulty {
     /// Lets everything go that hangs.
     pub(crate) fn release(&self) {
         self.pace.held.send_replace(false);
+        self.pace.held_key.send_replace(None);
     }
 
     /// How many operations there were.
@@ -169,6 +192,14 @@ impl Engine for Faulty {
             Err(error) => return failed(error),
         };
         match fault {
+            None if self.pace.holds(&batch) => {
+                let (inner, pace) = (Arc::clone(&self.inner), Arc::clone(&self.pace));
+                Box::pin(async move {
+                    pace.waiting.send_modify(|waiting| *waiting += 1);
+                    pace.held_key.subscribe().wait_for(Option::is_none).await.unwrap();
+                    inner.append(batch).await
+                })
+            }
             None => {
                 let one_less = |n: u64| n.checked_sub(1);
                 match self.failing_appends.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {

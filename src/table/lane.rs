@@ -6,6 +6,9 @@
 //!
 //! Answers travel with the batches, in order, also those of requests that changed nothing: none leaves before everything
 //! it was planned on is durable. After a failure the lane drops its plans and starts again from what is published.
+//!
+//! The lane is where a base waits: for the checkpoint that its overlay has outgrown, and for room for another batch in
+//! flight. It does so before it appends, so that nothing of it stands in the way of other bases.
 
 mod once;
 
@@ -17,6 +20,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use super::base::Shared;
+use super::in_flight::{InFlight, Room};
 use super::job::{Job, UpsertJob};
 use super::layer::Layer;
 use super::plan::Plan;
@@ -30,6 +34,9 @@ use crate::schema::header::Header;
 /// Rows of one batch, unless an atomic request has more.
 pub const BATCH_ROWS: usize = 1000;
 
+/// With more overlay entries than this many times the mark at which a checkpoint starts, writes wait for it.
+const OVERLAY_PRESSURE: usize = 3;
+
 /// The single file of a base's writes.
 pub struct Lane {
     shared: Arc<Shared>,
@@ -38,6 +45,7 @@ pub struct Lane {
     queue: VecDeque<Job>,
     /// Layers of batches that are not known to be published, oldest first.
     in_flight: Vec<Arc<Layer>>,
+    room: Room,
     /// The header after everything planned.
     head: Header,
 }
@@ -50,7 +58,15 @@ impl Lane {
         publisher: mpsc::Sender<ToPublish>,
         head: Header,
     ) -> Self {
-        Self { shared, jobs, publisher, queue: VecDeque::new(), in_flight: Vec::new(), head }
+        Self {
+            shared,
+            jobs,
+            publisher,
+            queue: VecDeque::new(),
+            in_flight: Vec::new(),
+            room: Room::new(),
+            head,
+        }
     }
 
     /// Works until every handle of the base is gone and the queue is empty.
@@ -74,10 +90,23 @@ impl Lane {
                 None => return false,
             }
         }
+        self.wait_for_checkpoint().await;
         while let Ok(job) = self.jobs.try_recv() {
             self.queue.push_back(job);
         }
         true
+    }
+
+    /// Waits for a checkpoint to end while the overlay has outgrown its room.
+    async fn wait_for_checkpoint(&self) {
+        let shared = &self.shared;
+        let mut ended = shared.checkpoints.subscribe();
+        let entries = shared.published.read().await.overlay_entries();
+        if entries >= shared.checkpoint_entries.saturating_mul(OVERLAY_PRESSURE) {
+            shared.checkpoint_due.notify_one();
+            // One that failed makes no room, and waiting for the next would stop the base for as long as it fails.
+            drop(ended.changed().await);
+        }
     }
 
     /// Lets go of layers that are published; after a failure, of all of them.
@@ -123,6 +152,7 @@ impl Lane {
         if let Some((batch, layer)) = finished {
             let bytes = batch.bytes();
             if bytes > MAX_BATCH_BYTES {
+                // Only of requests that stand alone: the others are closed before.
                 let rows = planned.answers.iter().map(Answer::rows).sum();
                 let limits = (ATOMIC_MAX_ROWS, MAX_BATCH_BYTES);
                 let error =
@@ -131,9 +161,12 @@ impl Lane {
                 return planned;
             }
             let layer = Arc::new(layer);
-            self.head = layer.header.clone();
-            self.in_flight.push(Arc::clone(&layer));
-            planned.batch = Some((shared.engine.append(batch), layer));
+            let is_change = layer.header.revision > self.head.revision;
+            if is_change {
+                self.head = layer.header.clone();
+                self.in_flight.push(Arc::clone(&layer));
+            }
+            planned.batch = Some(InFlight::append(&shared, &self.room, batch, layer, is_change).await);
         }
         planned
     }
@@ -185,9 +218,12 @@ impl Lane {
                 return last - first;
             }
         }
+        let before = plan.revision();
         let revision = plan.end_request();
         let is_complete = job.outcomes.len() == job.rows.len();
+        // How far it has come is kept with what it changes: what comes next builds on it, and so must not stand without it.
         if let Some((named, progress)) = &mut job.named
+            && (is_complete || revision > before)
             && named.keeps(&job.outcomes)
         {
             plan.keep_rows(named, progress, &job.outcomes, is_complete);
@@ -237,6 +273,8 @@ impl Lane {
             }
             Ok(_) => {
                 job.is_checked = true;
+                // If what it was checked against fails, it is not good.
+                planned.unfinished.push(Arc::clone(&job.failure));
                 self.put_back(job);
             }
             Err(error) => {
@@ -252,17 +290,18 @@ impl Lane {
 struct Stopped;
 
 async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Planned) -> usize {
-    let UpsertJob { rows, options, mode, reply, permit, named, .. } = *job;
     let before = plan.revision();
-    let outcomes = match mode {
-        WriteMode::Atomic => plan.upsert_atomically(&rows, &options).await,
+    let outcomes = match job.mode {
+        WriteMode::Atomic => plan.upsert_atomically(&job.rows, &job.options).await,
         WriteMode::Partial | WriteMode::Whole | WriteMode::ValidateOnly => {
-            plan.upsert_each(&rows, &options).await
+            plan.upsert_each(&job.rows, &job.options).await
         }
     };
+    let rows = job.rows.len();
     match outcomes {
         Ok(outcomes) => {
             let failed = outcomes.iter().any(RowOutcome::is_failed);
+            let UpsertJob { mode, reply, permit, named, .. } = *job;
             planned.discard = mode == WriteMode::ValidateOnly || failed;
             let revision = if planned.discard { before } else { plan.end_request() };
             // Rows that were only planned have no place.
@@ -281,10 +320,10 @@ async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Plan
         }
         Err(error) => {
             planned.failure = Some(error.clone());
-            drop(reply.send(Err(error)));
+            Job::Upsert(job).refuse(error);
         }
     }
-    rows.len()
+    rows
 }
 
 impl RowOutcome {

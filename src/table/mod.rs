@@ -23,6 +23,7 @@ mod budget;
 mod checkpoint;
 mod error;
 mod hash;
+mod in_flight;
 mod job;
 mod lane;
 mod layer;

@@ -1,5 +1,10 @@
-//! The publisher of a base: waits for its batches to become durable, in order, shows each together with its index
-//! changes, and only then lets the answers go.
+//! The publisher of a base: lands its batches in order, and only then lets the answers go.
+//!
+//! - It waits for nothing but the engine and the view lock: while it waited for a checkpoint, a batch that is durable and not
+//!   shown would hold back what all bases write.
+//! - Every batch lands, whatever failed before it. One that lands was planned on what is there, because it checks that.
+//! - When a batch fails that changes the base, so does everything that was planned on it, up to the restart of the lane.
+//!   When one fails that only keeps answers, or a plan fails by itself, nothing was planned on it.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -8,21 +13,17 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::base::Shared;
 use super::budget::Permit;
+use super::in_flight::InFlight;
 use super::job::{Job, Reply};
-use super::layer::Layer;
 use super::requests::NamedRequest;
 use super::store::BaseSummary;
 use super::{AttributesReply, DeleteReply, EditReply, RecordsReply, TableError, UpsertReply};
-use crate::engine::Append;
-
-/// With more overlay entries than this many times the mark at which a checkpoint starts, writes wait for it.
-const OVERLAY_PRESSURE: usize = 3;
 
 /// A batch on its way, with the answers that depend on it and on everything before it.
 #[derive(Default)]
 pub struct Planned {
-    /// The batch, if anything changed.
-    pub batch: Option<(Append, Arc<Layer>)>,
+    /// The batch, if there is anything to write.
+    pub batch: Option<InFlight>,
     /// Requests that end with it.
     pub answers: Vec<Answer>,
     /// Requests that go on after it, to be told if it fails.
@@ -130,28 +131,12 @@ impl Publisher {
     }
 
     async fn publish(&mut self, planned: Planned) {
-        if let (Some((append, layer)), None) = (planned.batch, &self.failure) {
-            match append.await {
-                Ok(durable) => {
-                    let mut published = self.shared.published.write().await;
-                    durable.publish();
-                    self.shared.records.forget(
-                        self.shared.number,
-                        layer.blocks.keys().copied(),
-                        published.header.next_row,
-                    );
-                    published.apply(&layer);
-                    self.shared.advance(layer.header.revision);
-                }
-                Err(error) => {
-                    tracing::warn!(base = self.shared.number.0, %error, "a batch of writes failed");
-                    self.failure = Some(error.into());
-                    self.shared.failed.store(true, Ordering::Release);
-                }
-            }
-        }
-        // A plan that failed by itself wrote nothing, and nothing was planned on it.
-        let failure = self.failure.as_ref().or(planned.failure.as_ref());
+        let failure = match planned.batch {
+            Some(batch) => self.land(batch).await.err(),
+            // A plan that failed by itself wrote nothing, and nothing was planned on it.
+            None => self.failure.clone().or(planned.failure),
+        };
+        let failure = failure.as_ref();
         for unfinished in planned.unfinished {
             if let Some(failure) = failure {
                 // Only the first failure is told.
@@ -161,20 +146,18 @@ impl Publisher {
         // What became of them is there to be found, and whoever hears an answer may ask again at once.
         drop(planned.named);
         planned.answers.into_iter().for_each(|answer| answer.send(failure));
-        self.relieve().await;
     }
 
-    /// Rings for a checkpoint when one is due, and waits for it when the overlay has outgrown its room.
-    async fn relieve(&self) {
-        let shared = &self.shared;
-        let mut ended = shared.checkpoints.subscribe();
-        let entries = shared.published.read().await.overlay_entries();
-        if entries >= shared.checkpoint_entries {
-            shared.checkpoint_due.notify_one();
+    /// Lands a batch; what its callers are told if it fails is the failure that it was planned on, if there was one.
+    async fn land(&mut self, batch: InFlight) -> Result<(), TableError> {
+        let is_change = batch.is_change();
+        let Err(error) = batch.land(&self.shared).await else { return Ok(()) };
+        tracing::warn!(base = self.shared.number.0, %error, "a batch of writes failed");
+        let failure = self.failure.clone().unwrap_or_else(|| error.into());
+        if is_change && self.failure.is_none() {
+            self.failure = Some(failure.clone());
+            self.shared.failed.store(true, Ordering::Release);
         }
-        if entries >= shared.checkpoint_entries.saturating_mul(OVERLAY_PRESSURE) {
-            // One that failed makes no room, and waiting for the next would stop the base for as long as it fails.
-            drop(ended.changed().await);
-        }
+        Err(failure)
     }
 }

@@ -3,6 +3,7 @@
 
 mod faults;
 mod indexes;
+mod pressure;
 mod records;
 mod reference;
 mod rename;

@@ -1,4 +1,7 @@
 //! Requests that one batch does, together with others. What became of one that names itself is kept by the same batch.
+//!
+//! A refusal leaves the plan as it was. Every other error may come after a part of the plan was changed, so it fails all
+//! of it.
 
 use std::sync::Arc;
 
@@ -32,10 +35,10 @@ fn end(
     revision
 }
 
-fn fail<T>(reply: Reply<T>, error: TableError, planned: &mut Planned) {
+/// Gives up the whole plan: nothing of it is written.
+fn fail(job: Job, error: TableError, planned: &mut Planned) {
     planned.failure = Some(error.clone());
-    // The caller may be gone.
-    drop(reply.send(Err(error)));
+    job.refuse(error);
 }
 
 pub async fn edit(
@@ -54,7 +57,7 @@ pub async fn edit(
             let revision = end(plan, request.named, kept, planned);
             planned.answers.push(Answer::Edit(reply, EditReply { edited, revision }, permit));
         }
-        Err(error) => fail(reply, error, planned),
+        Err(error) => fail(Job::Edit { request, reply, permit }, error, planned),
     }
     1
 }
@@ -74,7 +77,7 @@ pub async fn change_attributes(
             let revision = end(plan, request.named, kept, planned);
             planned.answers.push(Answer::Attributes(reply, AttributesReply { revision, ..answer }, permit));
         }
-        Err(error) => fail(reply, error, planned),
+        Err(error) => fail(Job::Attributes { request, reply, permit }, error, planned),
     }
     rows
 }
@@ -85,9 +88,16 @@ pub async fn change_settings(
     reply: Reply<BaseSummary>,
     planned: &mut Planned,
 ) -> usize {
-    if let Err(error) = try_settings(plan, &request).await {
-        planned.answers.push(Answer::Refused(Job::Settings { request, reply }, error));
-        return 1;
+    match try_settings(plan, &request).await {
+        Ok(Ok(())) => {}
+        Ok(Err(refusal)) => {
+            planned.answers.push(Answer::Refused(Job::Settings { request, reply }, refusal));
+            return 1;
+        }
+        Err(error) => {
+            fail(Job::Settings { request, reply }, error, planned);
+            return 1;
+        }
     }
     let kept = Kept::Base(plan.base());
     end(plan, request.named.take(), Some(kept), planned);
@@ -96,12 +106,24 @@ pub async fn change_settings(
     1
 }
 
-async fn try_settings(plan: &mut Plan<'_>, request: &SettingsRequest) -> Result<(), TableError> {
-    let Some(wanted) = &request.schema else { return Ok(plan.change_settings(request).await?) };
-    plan.check_schema(wanted).await?;
+/// Changes the base, or says why it is refused; then nothing has changed.
+async fn try_settings(
+    plan: &mut Plan<'_>,
+    request: &SettingsRequest,
+) -> Result<Result<(), TableError>, TableError> {
+    if let Some(wanted) = &request.schema
+        && let Err(refusal) = plan.check_schema(wanted).await?
+    {
+        return Ok(Err(refusal));
+    }
     let before = plan.header().schema.clone();
-    plan.change_settings(request).await?;
-    plan.build_indexes(before.as_deref()).await
+    if let Err(refusal) = plan.change_settings(request).await {
+        return Ok(Err(refusal.into()));
+    }
+    if request.schema.is_some() {
+        plan.build_indexes(before.as_deref()).await?;
+    }
+    Ok(Ok(()))
 }
 
 pub async fn delete(
@@ -111,14 +133,14 @@ pub async fn delete(
     permit: Permit,
     planned: &mut Planned,
 ) -> usize {
-    let rows = request.rows.into_iter().map(Doomed::Row);
-    let doomed: Vec<Doomed> = rows.chain(request.refs.into_iter().map(Doomed::Ref)).collect();
+    let rows = request.rows.iter().copied().map(Doomed::Row);
+    let doomed: Vec<Doomed> = rows.chain(request.refs.iter().cloned().map(Doomed::Ref)).collect();
     match delete_all(plan, &doomed).await {
         Ok((deleted, records)) => {
             let revision = end(plan, request.named, Some(Kept::Deleted(deleted, records)), planned);
             planned.answers.push(Answer::Delete(reply, DeleteReply { deleted, records, revision }, permit));
         }
-        Err(error) => fail(reply, error, planned),
+        Err(error) => fail(Job::Delete { request, reply, permit }, error, planned),
     }
     doomed.len()
 }
@@ -142,15 +164,16 @@ pub async fn change_records(
     permit: Permit,
     planned: &mut Planned,
 ) -> usize {
+    let changes = request.changes.len();
     match plan.change_records(&request.changes).await {
         Ok(outcomes) => {
             let kept = outcomes.as_deref().ok().map(|outcomes| of_records(&request.changes, outcomes));
             let revision = end(plan, request.named, kept, planned);
             planned.answers.push(Answer::Records(reply, RecordsReply { outcomes, revision }, permit));
         }
-        Err(error) => fail(reply, error, planned),
+        Err(error) => fail(Job::Records { request, reply, permit }, error, planned),
     }
-    request.changes.len()
+    changes
 }
 
 /// What is kept of changes of records: of one, where to find it; of transactions, how many became what.

@@ -56,6 +56,8 @@ pub struct Plan<'a> {
     in_flight: &'a [Arc<Layer>],
     /// The stored header that the batch is planned on.
     before: Bytes,
+    /// The revision of that header.
+    revision_before: u64,
     /// What the batch has changed so far.
     layer: Layer,
     commits: Batch,
@@ -104,6 +106,7 @@ impl<'a> Plan<'a> {
             shared,
             in_flight,
             before,
+            revision_before: header.revision,
             layer: Layer::new(header),
             commits: Batch::default(),
             commit: None,
@@ -299,7 +302,8 @@ impl<'a> Plan<'a> {
         self.layer.header.revision
     }
 
-    /// The batch and its layer, or nothing if no request changed anything.
+    /// The batch and its layer, or nothing if there is nothing to write. A batch that only keeps answers checks the header
+    /// and leaves it as it is, so that nothing is planned on that batch.
     pub fn finish(mut self) -> Option<(Batch, Layer)> {
         if self.commits.puts.is_empty() {
             return None;
@@ -307,7 +311,9 @@ impl<'a> Plan<'a> {
         let base = self.shared.number;
         let mut batch = self.commits;
         batch.checks.push((key::header(base), Some(self.before)));
-        batch.put(key::header(base), self.layer.header.encode());
+        if self.layer.header.revision > self.revision_before {
+            batch.put(key::header(base), self.layer.header.encode());
+        }
         for (number, block) in &mut self.layer.blocks {
             let parts = block.encode();
             let kept: Vec<u8> = parts.iter().map(|(first, _)| *first).collect();

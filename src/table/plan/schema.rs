@@ -20,11 +20,14 @@ const BLOCKS_TOGETHER: usize = 256;
 impl Plan<'_> {
     /// Refuses a schema that would leave values without their type. Reads the members only if a key goes or changes its
     /// type.
-    pub async fn check_schema(&mut self, wanted: &WantedSchema) -> Result<(), TableError> {
-        let Some(schema) = self.layer.header.schema.clone() else { return Ok(()) };
+    pub async fn check_schema(
+        &mut self,
+        wanted: &WantedSchema,
+    ) -> Result<Result<(), TableError>, TableError> {
+        let Some(schema) = self.layer.header.schema.clone() else { return Ok(Ok(())) };
         let keys = narrowed(&schema.types, &wanted.types);
         if keys.is_empty() {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let mut held: Vec<(String, u64)> = keys.iter().map(|key| ((*key).to_owned(), 0)).collect();
         let mut members = 0;
@@ -40,7 +43,7 @@ impl Plan<'_> {
         })
         .await?;
         held.retain(|(_, count)| *count > 0);
-        if held.is_empty() { Ok(()) } else { Err(TableError::SchemaInUse { held, members }) }
+        Ok(if held.is_empty() { Ok(()) } else { Err(TableError::SchemaInUse { held, members }) })
     }
 
     /// Builds the indexes that the schema has and `before` had not. Reads the members only if one of them is on a key that

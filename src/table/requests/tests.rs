@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
-use crate::engine::Direction;
 use crate::engine::faulty::{Fault, Faulty};
 use crate::engine::memory::MemoryEngine;
+use crate::engine::{Direction, EngineError};
 use crate::model::{
     BaseName, BaseSettings, Change, Email, MemberPatch, MemberRow, Outcome, Ref, RequestId, Row,
     UpsertOptions,
@@ -349,6 +349,41 @@ async fn a_crash_between_commit_and_reply_does_not_make_a_second_member() {
 async fn an_upsert_of_several_commits_goes_on_where_it_was_cut_short() {
     assert!(every_crash(2_500, WriteMode::Partial).await > 6);
     assert!(every_crash(2_500, WriteMode::Whole).await > 6);
+}
+
+#[tokio::test]
+async fn an_upsert_that_changes_nothing_is_kept_whole_or_not_at_all() {
+    let full = EngineError::StorageFull { free: 1, reserve: 2 };
+    for n in 1.. {
+        let store = Store::new().await;
+        let rows = || (0..2_500).map(|n| Ok(MemberRow { if_revision: None, ..new_row(n) })).collect();
+        let request = |named| {
+            let (options, mode) = (UpsertOptions::default(), WriteMode::Partial);
+            UpsertRequest { rows: rows(), options, mode, named, deadline: None }
+        };
+        store.base.upsert(request(None)).await.unwrap();
+        let faulty = Arc::new(Faulty::new(Arc::clone(&store.engine)));
+        let store = store.through(Arc::clone(&faulty) as Arc<dyn Engine>).await.unwrap();
+        let Ok(Begun::New(named)) = store.begin("a", "").await else { panic!("it is new") };
+        faulty.fail_later(n, Fault::Error(full.clone()));
+        let first = store.base.upsert(request(Some(named))).await;
+        let has_failed = faulty.has_failed();
+        faulty.fail_later(u64::MAX, Fault::CrashBefore);
+        let again = match store.begin("a", "").await.unwrap() {
+            Begun::New(named) => store.base.upsert(request(Some(named))).await.unwrap().outcomes,
+            Begun::Answered(kept) => {
+                let Answer::Rows { rows, is_complete: true } = &kept.answer else { panic!("{kept:?}") };
+                rows.iter().map(crate::table::RowAnswer::outcome).collect()
+            }
+        };
+        assert_eq!(again.len(), 2_500);
+        assert!(again.iter().all(|row| row.outcome == Outcome::Unchanged));
+        assert_sound(&store.engine).await;
+        if !has_failed {
+            assert!(first.is_ok() && n > 2, "{first:?}");
+            break;
+        }
+    }
 }
 
 #[tokio::test]

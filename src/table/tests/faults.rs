@@ -1,5 +1,7 @@
 //! The engine fails under the table: at every operation of a scenario in turn, or it is slow, or the clock goes back.
 
+mod volley;
+
 use std::time::{Duration, Instant};
 
 use super::*;

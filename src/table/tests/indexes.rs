@@ -35,7 +35,7 @@ fn moves() -> impl Strategy<Value = Move> {
     ]
 }
 
-fn attributed(n: u16, value: Option<u8>) -> MemberRow {
+pub(super) fn attributed(n: u16, value: Option<u8>) -> MemberRow {
     let mut row = plain_row(n);
     let attributes = &mut row.patch.attributes;
     match value {
@@ -48,15 +48,18 @@ fn attributed(n: u16, value: Option<u8>) -> MemberRow {
     row
 }
 
+/// The schema of the tests, with indexes on `keys`.
+pub(super) fn schema(keys: &[&str]) -> WantedSchema {
+    let types = [("text".to_owned(), AttributeType::String), ("number".to_owned(), AttributeType::Number)];
+    WantedSchema {
+        types: types.into(),
+        indexed: keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>(),
+    }
+}
+
 impl Subject {
     pub(super) async fn index(&self, keys: &[&str]) {
-        let types =
-            [("text".to_owned(), AttributeType::String), ("number".to_owned(), AttributeType::Number)];
-        let wanted = WantedSchema {
-            types: types.into(),
-            indexed: keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>(),
-        };
-        let request = SettingsRequest { schema: Some(wanted), ..SettingsRequest::default() };
+        let request = SettingsRequest { schema: Some(schema(keys)), ..SettingsRequest::default() };
         self.base.change_settings(request).await.unwrap();
     }
 

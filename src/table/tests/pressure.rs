@@ -1,0 +1,75 @@
+//! A base that has to wait stands in nobody's way.
+
+use super::*;
+use crate::engine::faulty::Faulty;
+
+/// Writes that are a batch each.
+const BATCHES: u16 = 20;
+const ROWS: u16 = 50;
+
+// On one thread every task has come as far as it can by the time that the others were answered.
+#[tokio::test]
+async fn a_base_whose_checkpoint_hangs_holds_back_nothing_that_others_write() {
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+    let faulty = Arc::new(Faulty::new(Arc::clone(&engine)));
+    let config = TableConfig { checkpoint_entries: 50, ..TableConfig::default() };
+    let clock: Clock = Arc::new(|| Timestamp::from_micros(1));
+    let table = Table::open(Arc::clone(&faulty) as Arc<dyn Engine>, clock, config).await.unwrap();
+    let make = async |name: &str| {
+        let settings = BaseSettings::named(BaseName::parse(name).unwrap());
+        table.base(table.create_base(settings, None).await.unwrap().number).await.unwrap()
+    };
+    let (hangs, other) = (make("hangs").await, make("other").await);
+    let request = |rows: std::ops::Range<u16>| UpsertRequest {
+        rows: rows.map(|n| Ok(plain_row(n))).collect(),
+        options: UpsertOptions::default(),
+        mode: WriteMode::Atomic,
+        named: None,
+        deadline: None,
+    };
+    faulty.hold_writes_of(crate::schema::key::index(hangs.number()));
+    let mut pending = Vec::new();
+    for batch in 0..BATCHES {
+        pending.push(hangs.begin_upsert(request(batch * ROWS..(batch + 1) * ROWS)).await.unwrap());
+    }
+    faulty.someone_waits().await;
+    for n in 0..BATCHES {
+        other.upsert(request(n..n + 1)).await.unwrap();
+    }
+    assert_eq!(engine.status().pending_bytes, 0, "something is durable and not shown");
+    let shown = hangs.view().await.revision();
+    assert!((1..u64::from(BATCHES)).contains(&shown), "{shown} batches do not wait for the checkpoint");
+    faulty.release();
+    for answer in pending {
+        assert_eq!(answer.answer().await.unwrap().outcomes.len(), usize::from(ROWS));
+    }
+    assert_eq!(hangs.view().await.revision(), u64::from(BATCHES));
+    crate::table::audit::tests::assert_sound(&engine).await;
+}
+
+// Nobody rings for a checkpoint that is asked for, and yet it makes the room that writes wait for.
+#[tokio::test]
+async fn writes_go_on_after_a_checkpoint_that_was_asked_for() {
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+    let faulty = Arc::new(Faulty::new(Arc::clone(&engine)));
+    let config = TableConfig { checkpoint_entries: 50, ..TableConfig::default() };
+    let clock: Clock = Arc::new(|| Timestamp::from_micros(1));
+    let table = Table::open(Arc::clone(&faulty) as Arc<dyn Engine>, clock, config).await.unwrap();
+    let settings = BaseSettings::named(BaseName::parse("test").unwrap());
+    let base = table.base(table.create_base(settings, None).await.unwrap().number).await.unwrap();
+    let asking = Arc::clone(&base);
+    let checkpoints = tokio::spawn(async move {
+        for _ in 0..200 {
+            asking.checkpoint().await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    });
+    for batch in 0..BATCHES {
+        let rows = (batch * 2 * ROWS..(batch + 1) * 2 * ROWS).map(|n| Ok(plain_row(n))).collect();
+        let options = UpsertOptions::default();
+        let mode = WriteMode::Partial;
+        base.upsert(UpsertRequest { rows, options, mode, named: None, deadline: None }).await.unwrap();
+    }
+    checkpoints.await.unwrap();
+    assert_eq!(base.view().await.revision(), u64::from(BATCHES));
+}
