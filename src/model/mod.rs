@@ -17,6 +17,7 @@ pub mod error;
 pub mod field;
 pub mod filter;
 pub mod fingerprint;
+mod iban;
 pub mod id;
 pub mod import;
 pub mod input;
@@ -32,6 +33,7 @@ pub mod request;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod schema;
+pub(crate) mod separator;
 pub mod text;
 pub mod time;
 pub mod token;

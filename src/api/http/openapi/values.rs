@@ -137,8 +137,19 @@ const EMAIL: &str = concat!(
     r"@(([A-Za-z0-9-]+\.)+[A-Za-z]{2,}|\[((25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])(\.|\])){4})$",
 );
 
-/// The characters that are removed from phone numbers.
-const SEPARATORS: &str = r"[ .()\[\]\u00a0\u202f\u2010\u2011-]*";
+/// What is removed between the digits of bank details; in phone numbers brackets are too.
+macro_rules! separators {
+    ($more:literal) => {
+        concat!(
+            "[",
+            $more,
+            r" .\/\u00a0\u00ad\u00b7\u1680\u2000-\u2015\u2024\u2028-\u202f\u2044\u205f\u2060\u2066-\u2069\u2212\u2215",
+            r"\u3000\ufe58\ufe63\ufeff\uff0d-\uff0f-]*"
+        )
+    };
+}
+const BANK_SEPARATORS: &str = separators!("");
+const PHONE_SEPARATORS: &str = separators!(r"()\[\]\uff08\uff09");
 
 fn is_input(generator: &SchemaGenerator) -> bool {
     *generator.contract() == Contract::Deserialize
@@ -185,8 +196,9 @@ fn phone(generator: &SchemaGenerator) -> Schema {
     }
     json_schema!({
         "type": "string", "maxLength": PHONE_INPUT_MAX_BYTES,
-        "pattern": format!(r"^{SEPARATORS}\+({SEPARATORS}[0-9]){count}{SEPARATORS}$"),
-        "description": "E.164: `+` and 7 to 15 digits; spaces, dots, brackets and hyphens between them are removed",
+        "pattern": format!(r"^([Tt][Ee][Ll]:)?{PHONE_SEPARATORS}\+({PHONE_SEPARATORS}[0-9]){count}{PHONE_SEPARATORS}$"),
+        "description": "E.164: `+` and 7 to 15 digits; spaces, dots, hyphens, dashes, slashes and brackets between them are \
+                        removed, and a trunk zero in brackets after the country code; `tel:` may stand before it",
     })
 }
 
@@ -196,8 +208,8 @@ fn digits(generator: &SchemaGenerator, count: usize) -> Schema {
     }
     json_schema!({
         "type": "string", "maxLength": BANK_INPUT_MAX_BYTES,
-        "pattern": format!(r"^([ \u00a0-]*[0-9]){{{count}}}[ \u00a0-]*$"),
-        "description": format!("{count} digits; spaces and hyphens between them are removed"),
+        "pattern": format!(r"^({BANK_SEPARATORS}[0-9]){{{count}}}{BANK_SEPARATORS}$"),
+        "description": format!("{count} digits; spaces, dots, hyphens, dashes and slashes between them are removed"),
     })
 }
 
@@ -207,8 +219,11 @@ fn iban(generator: &SchemaGenerator) -> Schema {
     }
     json_schema!({
         "type": "string", "maxLength": BANK_INPUT_MAX_BYTES,
-        "pattern": r"^([ \u00a0-]*[A-Za-z]){2}([ \u00a0-]*[0-9]){2}([ \u00a0-]*[0-9A-Za-z]){11,30}[ \u00a0-]*$",
-        "description": "with the length of its country and a correct check number; spaces and hyphens are removed",
+        "pattern": format!(
+            "^({BANK_SEPARATORS}[A-Za-z]){{2}}({BANK_SEPARATORS}[0-9]){{2}}({BANK_SEPARATORS}[0-9A-Za-z]){{11,30}}{BANK_SEPARATORS}$"
+        ),
+        "description": "with the structure of its country and a correct check number; spaces, dots, hyphens, dashes and \
+                        slashes are removed",
     })
 }
 
@@ -223,4 +238,25 @@ fn attribute() -> Schema {
             { "type": "array", "items": text, "maxItems": ATTRIBUTE_LIST_MAX_ITEMS },
         ],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::*;
+
+    #[test]
+    fn the_patterns_know_the_separators_of_the_model() {
+        let class =
+            |separators: &str| Regex::new(&format!("^{}$", separators.trim_end_matches('*'))).unwrap();
+        let (bank, phone) = (class(BANK_SEPARATORS), class(PHONE_SEPARATORS));
+        for character in ('\0'..=char::MAX).filter(|character| !character.is_control()) {
+            let text = character.to_string();
+            let is_separator = model::separator::is_separator(character);
+            assert_eq!(bank.is_match(&text), is_separator, "{character:?}");
+            let is_bracket = "()[]（）".contains(character);
+            assert_eq!(phone.is_match(&text), is_separator || is_bracket, "{character:?}");
+        }
+    }
 }
