@@ -5,14 +5,16 @@
 
 use crate::api::grpc::fuzz as wire;
 use crate::engine::sled::fuzz as log;
-use crate::model::{Cursor, CursorKey, IdKey, RecordKind, Sealer};
+use crate::model::{BaseName, BaseSettings, Cursor, CursorKey, IdKey, RecordKind, Sealer, Timestamp};
 use crate::schema::bucket::Width;
 use crate::schema::commit::CommitPart;
-use crate::schema::header::Header;
+use crate::schema::header::{self, Head, Header};
 use crate::schema::index::{IndexState, decode_chunk};
 use crate::schema::meta::{self, Meta};
 use crate::schema::request::Kept;
-use crate::schema::{block, bucket, key, member, member_record, record_key, request, request_key, token};
+use crate::schema::{
+    block, bucket, key, member, member_record, record_key, request, request_key, set_key, token,
+};
 
 /// A target: its name, which is also that of the folder with its seeds, and its door.
 pub type Target = (&'static str, fn(&[u8]));
@@ -42,6 +44,7 @@ pub fn run(name: &str, bytes: &[u8]) {
 
 /// Every stored record, and every key.
 fn records(bytes: &[u8]) {
+    let at = Timestamp::from_micros(0);
     let shared = bytes::Bytes::copy_from_slice(bytes);
     if let Ok(mut block) = block::Block::decode_first(&shared) {
         let _ = block.decode_more(&shared);
@@ -52,13 +55,17 @@ fn records(bytes: &[u8]) {
         let _ = member::encode(&member);
     }
     for width in [Width::Plain, Width::Fingerprint] {
-        let _ = bucket::decode(width, bytes);
+        let _ = (bucket::bits(bytes), bucket::decode(width, bytes));
         let _ = bucket::find(width, bytes, 0).map(Iterator::count);
     }
     if let Ok(mut part) = CommitPart::open(bytes) {
         while let Ok(Some(_)) = part.next_change() {}
     }
-    let _ = Header::decode(bytes).map(|header| header.encode());
+    let _ = Head::decode(bytes);
+    let _ = Header::decode(bytes, None).map(|header| (header.encode_head(), header.encode_settings()));
+    let head = Header::new(BaseSettings::named(BaseName::from_stored(String::new())), at, 0).encode_head();
+    let _ = Header::decode(&head, Some(bytes)).map(|header| header.encode_settings());
+    let _ = header::may_precede(bytes, 1);
     let _ = IndexState::decode(bytes).map(|state| state.encode());
     let _ = decode_chunk(bytes);
     let _ = Meta::format(bytes);
@@ -71,7 +78,7 @@ fn records(bytes: &[u8]) {
         let _ = kept.encode();
     }
     let _ = (
-        request::decode_size(bytes),
+        request::Size::decode(bytes).map(|size| size.encode()),
         request_key::request_parts(bytes),
         request_key::request_time_parts(bytes),
     );
@@ -81,11 +88,16 @@ fn records(bytes: &[u8]) {
             assert_eq!(again, Ok(record), "a record comes back as it was");
         }
     }
+    let _ = member_record::Purge::decode(bytes).map(|purge| purge.encode());
     let _ = (member_record::decode_counts(bytes), member_record::decode_place(bytes));
     let _ = (record_key::record_place(bytes), record_key::record_name_parts(bytes));
     let _ = (record_key::transaction_name(bytes), record_key::counted_row(bytes));
-    let _ =
-        (key::header_base(bytes), key::commit_revision(bytes), key::set_parts(bytes), key::base_of(bytes));
+    let _ = (
+        key::header_base(bytes),
+        key::commit_revision(bytes),
+        set_key::set_parts(bytes),
+        key::base_of(bytes),
+    );
     let _ = (key::token_number(bytes), key::token_use_number(bytes));
     let _ = (key::block_parts(bytes), key::commit_parts(bytes), key::bucket_parts(bytes));
 }

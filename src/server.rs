@@ -29,6 +29,7 @@ pub use self::tls::TlsError;
 pub use self::tokens::{Wanted as WantedToken, create_token};
 use crate::config::Config;
 use crate::directory::{Error, Gate};
+use crate::model::origin::Door;
 use crate::table::{AuditReport, EngineError, Table, TableError};
 
 /// Fewest worker threads: reads may wait for the disk on them.
@@ -176,7 +177,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     connections.tracker.spawn(accept::run(listener, tls, front.clone(), connections.clone()));
     match open(&config, address).await {
         Ok(table) => {
-            let gate = Gate::new(Arc::clone(&table));
+            let gate = Gate::new(Arc::clone(&table), Door::System);
             let body_limit = usize::try_from(config.body_limit).unwrap_or(usize::MAX);
             front.serve(&gate, body_limit, &connections.stopping).await;
             Ok(Running { address, encrypted, table, gate, front, connections, grace: config.grace })

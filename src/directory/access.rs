@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::error::RateLimit;
 use super::{Directory, Error};
+use crate::model::origin::{Actor, Door};
 use crate::model::token::{AccessLevel, SecretHash, TokenId};
 use crate::model::{BaseNumber, CursorKey, Filter, Member, Sealer, Timestamp};
 use crate::table::{Base, LiveToken, Requests, Table, Tokens};
@@ -89,17 +90,24 @@ impl Caller {
     }
 }
 
-/// Where callers enter. Cloning it is cheap.
+/// Where callers enter, by one door. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Gate {
     table: Arc<Table>,
+    door: Door,
 }
 
 impl Gate {
-    /// The gate of the service over `table`.
+    /// The gate of the service over `table`, at this door.
     #[must_use]
-    pub fn new(table: Arc<Table>) -> Self {
-        Self { table }
+    pub fn new(table: Arc<Table>, door: Door) -> Self {
+        Self { table, door }
+    }
+
+    /// The same gate at another door.
+    #[must_use]
+    pub fn at(&self, door: Door) -> Self {
+        Self { table: Arc::clone(&self.table), door }
     }
 
     /// The caller that holds `secret`.
@@ -132,7 +140,7 @@ impl Gate {
     pub fn enter(&self, caller: &Caller, needs: AccessLevel) -> Result<Directory, Error> {
         let guarded = Guarded { table: Arc::clone(&self.table), caller: caller.clone() };
         guarded.check(needs)?;
-        Ok(Directory { guarded, asked: None })
+        Ok(Directory { guarded, door: self.door, asked: None })
     }
 }
 
@@ -197,6 +205,15 @@ impl Guarded {
     /// The requests that name themselves, and whose names the caller's are.
     pub fn requests(&self) -> (&Arc<Requests>, Option<TokenId>) {
         (self.table.requests(), self.caller.token().map(|token| token.made().id))
+    }
+
+    /// The caller, as commits name it.
+    pub fn actor(&self) -> Actor {
+        match &self.caller.0 {
+            Identity::Anyone => Actor::Nobody,
+            Identity::Owner => Actor::Owner,
+            Identity::Holder(token) => Actor::Token(token.made().id),
+        }
     }
 
     /// The tokens.

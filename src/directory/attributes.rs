@@ -8,11 +8,12 @@ use super::page::{Page, RawPage};
 use super::request::foreign;
 use super::{Directory, Error, view};
 use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, BULK_DELETE_MAX_MEMBERS};
+use crate::model::origin::Call;
 use crate::model::schema::{AttributeSchema, SentDefinition, parse_schema};
 use crate::model::token::AccessLevel;
 use crate::model::{
-    AttributePatch, AttributeValue, BaseNumber, Filter, IdError, RawFilter, RawValue, Reason, Refusal, Row,
-    Rule, Violations, attribute,
+    AttributePatch, AttributeValue, BaseNumber, Filter, IdError, Origin, RawFilter, RawValue, Reason,
+    Refusal, Row, Rule, Violations, attribute,
 };
 use crate::table::{Answer, AttributesRequest, Base, Kept, NamedRequest, SettingsRequest};
 
@@ -71,7 +72,8 @@ impl Directory {
             return Ok(before.schema);
         }
         let named = self.turn();
-        let request = SettingsRequest { schema: Some(wanted), named, ..SettingsRequest::default() };
+        let origin = self.origin(Call::SET_SCHEMA);
+        let request = SettingsRequest { schema: Some(wanted), named, ..SettingsRequest::new(origin) };
         Ok(base.change_settings(request).await?.schema)
     }
 
@@ -111,7 +113,8 @@ impl Directory {
         let places: Vec<usize> = changes.values().map(|(index, _)| *index).collect();
         let changes = changes.into_iter().map(|(row, (_, patch))| (row, patch)).collect();
         let named = self.turn();
-        let request = AttributesRequest { changes, is_strict: true, named, deadline: None };
+        let origin = self.origin(Call::SET_ATTRIBUTES);
+        let request = AttributesRequest { changes, is_strict: true, named, deadline: None, origin };
         let reply = open.change_attributes(request).await?;
         let mut refused = reply.refused.into_iter();
         let Some((first, refusal)) = refused.next() else { return Ok(reply.values) };
@@ -135,14 +138,15 @@ impl Directory {
             let view = view(&open, None).await?;
             (view.sets().chunks(), view.next_row())
         };
+        let origin = self.origin(Call::DELETE_ATTRIBUTES);
         let mut deleted = 0;
         match rows {
             Some(rows) if rows.len() <= DELETE_TOGETHER => {
-                return clear(&open, &rows, &patch, self.turn()).await;
+                return clear(&open, &rows, &patch, self.turn(), origin).await;
             }
             Some(rows) => {
                 for rows in rows.chunks(DELETE_TOGETHER) {
-                    deleted += clear(&open, rows, &patch, None).await?;
+                    deleted += clear(&open, rows, &patch, None, origin).await?;
                 }
             }
             None => {
@@ -152,7 +156,7 @@ impl Directory {
                         live.iter().map(|place| join(chunk, place)).filter(|row| *row < end).collect();
                     for rows in rows.chunks(DELETE_TOGETHER) {
                         let holders = holders(&open, rows, &patch).await?;
-                        deleted += clear(&open, &holders, &patch, None).await?;
+                        deleted += clear(&open, &holders, &patch, None, origin).await?;
                         // A token that was revoked meanwhile ends it here.
                         self.guarded.check_base(AccessLevel::Write, base)?;
                     }
@@ -275,12 +279,13 @@ async fn clear(
     rows: &[Row],
     patch: &AttributePatch,
     named: Option<Arc<NamedRequest>>,
+    origin: Origin,
 ) -> Result<u64, Error> {
     if rows.is_empty() {
         return Ok(0);
     }
     let changes = rows.iter().map(|row| (*row, patch.clone())).collect();
-    let request = AttributesRequest { changes, is_strict: false, named, deadline: None };
+    let request = AttributesRequest { changes, is_strict: false, named, deadline: None, origin };
     Ok(base.change_attributes(request).await?.values)
 }
 

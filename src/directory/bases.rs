@@ -7,9 +7,10 @@ use super::request::foreign;
 use super::{Directory, Error, REPLY_BYTES, view};
 use crate::model::base::{parse_new_members, parse_tiers};
 use crate::model::limits::PAGE_LIMIT_MAX;
+use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseName, BaseNumber, BaseSettings, BaseView, Direction, Filter, RawFilter, Tier, Violations,
+    BaseName, BaseNumber, BaseSettings, BaseView, Direction, Filter, Origin, RawFilter, Tier, Violations,
 };
 use crate::table::{Answer, BaseSummary, SetField, SettingsRequest};
 
@@ -68,10 +69,10 @@ impl Directory {
     /// Makes a memberbase without members. It starts new members as `active` unless it is told otherwise.
     pub async fn create_base(&self, change: BaseChange) -> Result<BaseSummary, Error> {
         let change = BaseChange { name: Some(change.name.unwrap_or_default()), ..change };
-        let request = parse(change)?;
+        let request = parse(change, self.origin(Call::CREATE_BASE))?;
         let mut settings =
             BaseSettings::named(request.name.ok_or(Error::Internal { private: String::new() })?);
-        settings.new_members = request.new_members.unwrap_or(settings.new_members);
+        settings.new_members = request.new_members;
         settings.share_accounts = request.share_accounts.unwrap_or(settings.share_accounts);
         settings.tiers = request.tiers.unwrap_or_default();
         let table = self.guarded.store(AccessLevel::Admin)?;
@@ -95,7 +96,7 @@ impl Directory {
         change: BaseChange,
         deadline: Option<Instant>,
     ) -> Result<BaseSummary, Error> {
-        let request = SettingsRequest { deadline, ..parse(change)? };
+        let request = SettingsRequest { deadline, ..parse(change, self.origin(Call::UPDATE_BASE))? };
         self.change(number, false, request).await
     }
 
@@ -124,7 +125,8 @@ impl Directory {
         number: BaseNumber,
         deadline: Option<Instant>,
     ) -> Result<BaseSummary, Error> {
-        let request = SettingsRequest { deleted: Some(true), deadline, ..SettingsRequest::default() };
+        let origin = self.origin(Call::DELETE_BASE);
+        let request = SettingsRequest { deleted: Some(true), deadline, ..SettingsRequest::new(origin) };
         self.change(number, false, request).await
     }
 
@@ -134,7 +136,8 @@ impl Directory {
         number: BaseNumber,
         deadline: Option<Instant>,
     ) -> Result<BaseSummary, Error> {
-        let request = SettingsRequest { deleted: Some(false), deadline, ..SettingsRequest::default() };
+        let origin = self.origin(Call::UNDELETE_BASE);
+        let request = SettingsRequest { deleted: Some(false), deadline, ..SettingsRequest::new(origin) };
         self.change(number, true, request).await
     }
 
@@ -211,7 +214,7 @@ impl Directory {
     }
 }
 
-fn parse(change: BaseChange) -> Result<SettingsRequest, Error> {
+fn parse(change: BaseChange, origin: Origin) -> Result<SettingsRequest, Error> {
     let mut faults = Violations::default();
     let request = SettingsRequest {
         name: change.name.and_then(|name| faults.check("name", BaseName::parse(name))),
@@ -226,7 +229,7 @@ fn parse(change: BaseChange) -> Result<SettingsRequest, Error> {
                 None
             }
         },
-        ..SettingsRequest::default()
+        ..SettingsRequest::new(origin)
     };
     Ok(faults.finish(request)?)
 }

@@ -1,17 +1,40 @@
 //! Writes of many members at once.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::request::foreign;
 use super::{Directory, Error, view};
 use crate::model::limits::{ATOMIC_MAX_ROWS, BULK_DELETE_MAX_MEMBERS};
+use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseNumber, IdError, MemberRow, Reason, RecordCounts, Ref, RowError, UpsertOptions, Violations,
+    BaseNumber, IdError, MemberRow, Origin, Reason, RecordCounts, Ref, RowError, UpsertOptions, Violations,
 };
 use crate::table::{
-    Answer, DeleteReply, DeleteRequest, Pending, RowAnswer, UpsertReply, UpsertRequest, WriteMode,
+    Answer, DeleteReply, DeleteRequest, NamedRequest, Pending, RowAnswer, UpsertReply, UpsertRequest,
+    WriteMode,
 };
+
+/// Rows to create or change, as a door asks for it.
+#[derive(Debug)]
+pub struct Upsert {
+    /// The rows, in order; those that did not parse carry their error and keep their place.
+    pub rows: Vec<Result<MemberRow, RowError>>,
+    /// How rows are matched and applied.
+    pub options: UpsertOptions,
+    /// What happens when some rows cannot be applied.
+    pub mode: WriteMode,
+    /// A request that is still queued at this moment is not planned.
+    pub deadline: Option<Instant>,
+}
+
+impl Upsert {
+    fn request(self, origin: Origin, named: Option<Arc<NamedRequest>>) -> UpsertRequest {
+        let Self { rows, options, mode, deadline } = self;
+        UpsertRequest { rows, options, mode, named, deadline, origin }
+    }
+}
 
 /// Rows that were handed in.
 pub struct PendingUpsert(Answering);
@@ -35,10 +58,15 @@ impl PendingUpsert {
 
 impl Directory {
     /// Creates or updates members, and says for every row what happened.
-    pub async fn bulk_upsert(
+    pub async fn bulk_upsert(&self, number: BaseNumber, upsert: Upsert) -> Result<UpsertReply, Error> {
+        self.upsert(number, upsert, Call::UPSERT_MEMBERS).await
+    }
+
+    async fn upsert(
         &self,
         number: BaseNumber,
-        mut request: UpsertRequest,
+        mut request: Upsert,
+        call: Call,
     ) -> Result<UpsertReply, Error> {
         let rows = request.rows.len();
         if request.mode == WriteMode::Atomic && rows > ATOMIC_MAX_ROWS {
@@ -55,8 +83,8 @@ impl Directory {
         }
         self.mark_accounts(number, &mut request.rows).await?;
         // What writes nothing leaves nothing to remember.
-        request.named = self.turn().filter(|_| request.mode != WriteMode::ValidateOnly);
-        Ok(base.upsert(request).await?)
+        let named = self.turn().filter(|_| request.mode != WriteMode::ValidateOnly);
+        Ok(base.upsert(request.request(self.origin(call), named)).await?)
     }
 
     /// Creates or updates members, matched by `ref`: all rows or none. Up to 10,000 rows are one commit; more are
@@ -71,7 +99,7 @@ impl Directory {
     ) -> Result<UpsertReply, Error> {
         let mode = if rows.len() <= ATOMIC_MAX_ROWS { WriteMode::Atomic } else { WriteMode::Whole };
         let options = UpsertOptions::default();
-        self.bulk_upsert(base, UpsertRequest { rows, options, mode, named: None, deadline: None }).await
+        self.upsert(base, Upsert { rows, options, mode, deadline: None }, Call::UPSERT_ALL_MEMBERS).await
     }
 
     /// Hands in rows, in the order of the calls, and waits only until there is room for them; what became of them is
@@ -79,7 +107,7 @@ impl Directory {
     pub async fn begin_upsert(
         &self,
         number: BaseNumber,
-        mut request: UpsertRequest,
+        mut request: Upsert,
     ) -> Result<PendingUpsert, Error> {
         let base = self.guarded.base(AccessLevel::Write, number).await?;
         if let Some(told) = self.told_rows() {
@@ -87,7 +115,7 @@ impl Directory {
         }
         self.guarded.take_rows(request.rows.len())?;
         self.mark_accounts(number, &mut request.rows).await?;
-        request.named = self.turn();
+        let request = request.request(self.origin(Call::IMPORT_MEMBERS), self.turn());
         Ok(PendingUpsert(Answering::Now(base.begin_upsert(request).await?)))
     }
 
@@ -112,7 +140,9 @@ impl Directory {
             return Err(Error::TooMany { rows: entries, limit: BULK_DELETE_MAX_MEMBERS });
         }
         let mut faults = Violations::default();
-        let mut request = DeleteRequest { named: self.turn(), deadline, ..DeleteRequest::default() };
+        let origin = self.origin(Call::DELETE_MEMBERS);
+        let mut request =
+            DeleteRequest { rows: Vec::new(), refs: Vec::new(), named: self.turn(), deadline, origin };
         for (index, id) in ids.iter().enumerate() {
             match self.sealer().open_member(id) {
                 Ok((number, row)) if number == base => request.rows.push(row),

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::request::foreign;
 use super::{Directory, Error, Key};
+use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Edit, Member, MemberRow, Outcome, Row};
 use crate::table::{Answer, EditReply, EditRequest, EditWhat, Edited, Kept};
@@ -35,7 +36,8 @@ impl Directory {
         }
         let row = Box::new(self.marked(base, row).await?);
         let what = EditWhat::Create { row, revive };
-        self.edit(base, EditRequest { what, named: self.turn(), deadline }).await
+        let origin = self.origin(Call::CREATE_MEMBER);
+        self.edit(base, EditRequest { what, named: self.turn(), deadline, origin }).await
     }
 
     /// Changes the member that `key` names.
@@ -51,13 +53,14 @@ impl Directory {
             return self.edited_again(base, kept).await;
         }
         let key = self.key(base, key)?.ok_or(Error::MemberNotFound)?;
+        let origin = self.origin(call_of(&edit));
         let edit = match edit {
             Edit::Replace(row) => Edit::Replace(Box::new(self.marked(base, *row).await?)),
             Edit::Rewrite(row) => Edit::Rewrite(Box::new(self.marked(base, *row).await?)),
             Edit::Update(_) | Edit::Rename(_) | Edit::Activate | Edit::Offboard => edit,
         };
         let what = EditWhat::Change { key, edit, if_revision };
-        self.edit(base, EditRequest { what, named: self.turn(), deadline }).await
+        self.edit(base, EditRequest { what, named: self.turn(), deadline, origin }).await
     }
 
     /// The row, which knows whether its address belongs to somebody with an account.
@@ -86,5 +89,16 @@ impl Directory {
             Edited::Missing => Err(Error::MemberNotFound),
             Edited::Refused(refusal) => Err(refusal.into()),
         }
+    }
+}
+
+fn call_of(edit: &Edit) -> Call {
+    match edit {
+        Edit::Update(_) => Call::UPDATE_MEMBER,
+        Edit::Replace(_) => Call::REPLACE_MEMBER,
+        Edit::Rewrite(_) => Call::REWRITE_MEMBER,
+        Edit::Rename(_) => Call::RENAME_MEMBER,
+        Edit::Activate => Call::ACTIVATE_MEMBER,
+        Edit::Offboard => Call::OFFBOARD_MEMBER,
     }
 }

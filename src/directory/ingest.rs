@@ -9,6 +9,7 @@ use super::request::foreign;
 use super::{Directory, Error};
 use crate::model::id::IdError;
 use crate::model::limits::INGEST_MAX_EVENTS;
+use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Reason, RecordFault, Violations};
 use crate::table::{Answer, Kept, RecordChange, RecordOutcome};
@@ -52,7 +53,8 @@ impl Directory {
         let turn = self.turn().filter(|_| only_one);
         let mut sum = Ingested::default();
         for (base, (places, changes)) in parts {
-            let reply = match self.change_records(base, changes, turn.clone(), deadline).await {
+            let call = Call::INGEST_TRANSACTIONS;
+            let reply = match self.change_records(base, changes, turn.clone(), call, deadline).await {
                 // The caller named members, and no memberbase.
                 Err(Error::MemberNotFound) => {
                     let faults = places.iter().map(|place| (*place, RecordFault::MemberNotFound));

@@ -38,7 +38,7 @@ pub use self::access::{Caller, Gate, Lacking, TokenFault};
 pub use self::attributes::{AttributeDeletion, AttributeEntry, AttributePage};
 pub use self::backup::{BackupPart, BackupReader};
 pub use self::bases::{BaseChange, BaseList, BasePage, TierList};
-pub use self::bulk::PendingUpsert;
+pub use self::bulk::{PendingUpsert, Upsert};
 pub use self::edit::EditedMember;
 pub use self::error::{Error, RateLimit};
 pub use self::export::Export;
@@ -52,12 +52,11 @@ pub use self::records::{RecordList, RecordPage, RecordSelector, Saved, draw_reco
 use self::request::Asked;
 pub use self::search::{Found, Search};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
-use crate::model::{BaseNumber, IdError, Reason, Refusal, Sealer, Timestamp};
+use crate::model::origin::{Call, Door};
+use crate::model::{BaseNumber, IdError, Origin, Reason, Refusal, Sealer, Timestamp};
 pub use crate::table::backup::{Held, HeldFile, Outline};
 use crate::table::{Base, View};
-pub use crate::table::{
-    BaseSummary, DeleteReply, IfRunning, RowOutcome, SetField, UpsertReply, UpsertRequest, WriteMode,
-};
+pub use crate::table::{BaseSummary, DeleteReply, IfRunning, RowOutcome, SetField, UpsertReply, WriteMode};
 
 /// Most bytes of members in one reply: many clients refuse messages over 4 MiB.
 pub const REPLY_BYTES: usize = 3_584 * 1024;
@@ -66,6 +65,8 @@ pub const REPLY_BYTES: usize = 3_584 * 1024;
 #[derive(Clone)]
 pub struct Directory {
     guarded: Guarded,
+    /// Through which door the caller came.
+    door: Door,
     /// The request that it is for, if that has a name.
     asked: Option<Asked>,
 }
@@ -81,6 +82,11 @@ impl Directory {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.guarded.now()
+    }
+
+    /// Where what `call` changes comes from.
+    fn origin(&self, call: Call) -> Origin {
+        Origin { actor: self.guarded.actor(), door: self.door, call, cause: self.cause() }
     }
 
     /// The memberbase that `id` names; `field` is where the caller gave it. It may not exist (any more). A caller whose

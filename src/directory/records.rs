@@ -13,6 +13,7 @@ use super::request::foreign;
 use super::{Directory, Error, REPLY_BYTES, both, view};
 use crate::model::id::IdError;
 use crate::model::limits::SKIP_CHECKED_MAX;
+use crate::model::origin::Call;
 use crate::model::page::parse_sorts;
 use crate::model::record::clip::ClipId;
 use crate::model::record::stamps::{StampCollectionId, parse_stamps};
@@ -102,7 +103,7 @@ impl Directory {
         deadline: Option<Instant>,
     ) -> Result<Saved, Error> {
         let ((base, row), record) = self.with_member(member_id, input.parse(id))?;
-        self.save(base, RecordChange::Save { row, record }, deadline).await
+        self.save(base, RecordChange::Save { row, record }, Call::SAVE_CLIP, deadline).await
     }
 
     /// Removes a clip.
@@ -119,7 +120,8 @@ impl Directory {
             return Ok(kept.revision.unwrap_or_default());
         }
         let change = RecordChange::Delete { row, kind: RecordKind::Clip, which };
-        let reply = self.change_records(base, vec![change], self.turn(), deadline).await?;
+        let named = self.turn();
+        let reply = self.change_records(base, vec![change], named, Call::DELETE_CLIP, deadline).await?;
         reply.outcomes.map_err(|faults| one_fault(&faults))?;
         Ok(reply.revision)
     }
@@ -134,7 +136,7 @@ impl Directory {
         deadline: Option<Instant>,
     ) -> Result<Saved, Error> {
         let ((base, row), record) = self.with_member(member_id, input.parse(id))?;
-        self.save(base, RecordChange::Save { row, record }, deadline).await
+        self.save(base, RecordChange::Save { row, record }, Call::CREATE_STAMP_COLLECTION, deadline).await
     }
 
     /// Adds stamps to a collection. Unlike the other calls this one counts again when it is repeated.
@@ -148,7 +150,7 @@ impl Directory {
         let which = parse_which(collection, "external_id", |id| StampCollectionId::parse(id).map(|id| id.0));
         let stamps = parse_stamps(stamps).map_err(|rule| Refusal::rule("stamps", &rule));
         let ((base, row), (which, stamps)) = self.with_member(member_id, both(which, stamps))?;
-        self.save(base, RecordChange::AddStamps { row, which, stamps }, deadline).await
+        self.save(base, RecordChange::AddStamps { row, which, stamps }, Call::ADD_STAMPS, deadline).await
     }
 
     /// One page of the records of one kind of a member.
@@ -199,6 +201,7 @@ impl Directory {
         &self,
         base: BaseNumber,
         change: RecordChange,
+        call: Call,
         deadline: Option<Instant>,
     ) -> Result<Saved, Error> {
         if let Some(kept) = self.told() {
@@ -209,7 +212,7 @@ impl Directory {
             | RecordChange::AddStamps { row, .. }
             | RecordChange::Delete { row, .. } => *row,
         };
-        let reply = self.change_records(base, vec![change], self.turn(), deadline).await?;
+        let reply = self.change_records(base, vec![change], self.turn(), call, deadline).await?;
         let revision = reply.revision;
         let (record, created) = match reply.outcomes.map_err(|faults| one_fault(&faults))?.pop() {
             Some(RecordOutcome::Created(record)) => (record, true),
@@ -240,10 +243,12 @@ impl Directory {
         base: BaseNumber,
         changes: Vec<RecordChange>,
         named: Option<Arc<NamedRequest>>,
+        call: Call,
         deadline: Option<Instant>,
     ) -> Result<RecordsReply, Error> {
         let base = self.guarded.base(AccessLevel::Write, base).await.map_err(of_member)?;
-        base.change_records(RecordsRequest { changes, named, deadline })
+        let origin = self.origin(call);
+        base.change_records(RecordsRequest { changes, named, deadline, origin })
             .await
             .map_err(|error| of_member(error.into()))
     }

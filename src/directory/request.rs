@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::{Directory, Error, view};
+use crate::model::origin::Cause;
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Member, RequestMark, Row};
 use crate::table::{Answer, Begun, IfRunning, Kept, NamedRequest};
@@ -43,6 +44,14 @@ impl Directory {
         match &self.asked {
             Some(Asked::New(named)) => Some(Arc::clone(named)),
             Some(Asked::Again(_)) | None => None,
+        }
+    }
+
+    /// What a change is made on behalf of: the request, if it has a name.
+    pub(super) fn cause(&self) -> Cause {
+        match &self.asked {
+            Some(Asked::New(named)) => named.cause(),
+            Some(Asked::Again(_)) | None => Cause::None,
         }
     }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::{Directory, Gate, MemberList, RawPage};
 use crate::engine::memory::MemoryEngine;
+use crate::model::origin::Door;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseName, BaseNumber, BaseSettings, Change, Filter, Member, MemberRow, MemberView, Name, RawFilter,
-    RawSort, RawValue, Ref, Row, Status, Tier, Timestamp,
+    BaseName, BaseNumber, BaseSettings, Change, Filter, Member, MemberRow, MemberView, Name, Origin,
+    RawFilter, RawSort, RawValue, Ref, Row, Status, Tier, Timestamp,
 };
 use crate::table::{DeleteRequest, Table, TableConfig, UpsertRequest, WriteMode};
 
@@ -64,13 +65,14 @@ async fn directory() -> (Directory, BaseNumber, Vec<(Row, Member)>) {
         mode: WriteMode::Partial,
         named: None,
         deadline: None,
+        origin: Origin::default(),
     };
     base.upsert(request).await.unwrap();
     let rows = (0..MEMBERS).filter(|row| row % 7 == 3).map(Row).collect();
     base.delete(DeleteRequest { rows, ..DeleteRequest::default() }).await.unwrap();
     let all: Vec<Row> = (0..MEMBERS).map(Row).collect();
     let members = base.view().await.members(&all).await.unwrap();
-    let gate = Gate::new(table);
+    let gate = Gate::new(table, Door::Grpc);
     let directory = gate.enter(&gate.identify(None).unwrap(), AccessLevel::Admin).unwrap();
     (directory, number, members)
 }

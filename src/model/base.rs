@@ -11,8 +11,9 @@ use crate::model::violation::Rule;
 pub struct BaseSettings {
     /// Its name; need not be unique.
     pub name: BaseName,
-    /// Status of members that are created or come back: active or invited, see [`parse_new_members`].
-    pub new_members: Status,
+    /// Status of members that are created or come back: active or invited, see [`parse_new_members`]. Not set, it is the one
+    /// that each door starts them with.
+    pub new_members: Option<Status>,
     /// Whether an active account elsewhere makes a new member start active.
     pub share_accounts: bool,
     /// The tiers that members may have, in the order in which their owner wants them shown; empty means any.
@@ -22,7 +23,13 @@ pub struct BaseSettings {
 impl BaseSettings {
     /// The settings of a new memberbase when its maker says nothing but a name.
     pub fn named(name: BaseName) -> Self {
-        Self { name, new_members: Status::Active, share_accounts: false, tiers: Vec::new() }
+        Self { name, new_members: None, share_accounts: false, tiers: Vec::new() }
+    }
+
+    /// The status of members that are created or come back, where the door that they come through has none of its own.
+    #[must_use]
+    pub fn first_status(&self) -> Status {
+        self.new_members.unwrap_or(Status::Active)
     }
 }
 

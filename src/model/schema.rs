@@ -95,14 +95,18 @@ pub fn instant(text: &str) -> Option<Timestamp> {
 /// The types by their keys.
 pub type AttributeTypes = BTreeMap<String, AttributeType>;
 
+/// The stored number of a field that is kept in sets. Those of attributes are given to their indexes, one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FieldNumber(pub u16);
+
 /// The first number of an attribute's index; smaller ones belong to fields of the profile.
-pub const FIRST_INDEX: u8 = 16;
+pub const FIRST_INDEX: FieldNumber = FieldNumber(16);
 
 /// The index of an attribute: sets of the members by value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttributeIndex {
     /// Which it is among the indexes of its memberbase.
-    pub number: u8,
+    pub number: FieldNumber,
     /// The revision that made it: what is stored under its number and is older belongs to another.
     pub since: u64,
 }
@@ -132,9 +136,9 @@ pub struct AttributeSchema {
     pub types: AttributeTypes,
     /// The keys that are indexed.
     pub indexes: BTreeMap<String, AttributeIndex>,
-    /// The number that the last new index got; the next one gets the next that is free, so that numbers are used again as
-    /// late as can be.
-    pub last_index: u8,
+    /// The number that the last new index got, once there was one. The next one gets the next that is free, so that a number
+    /// is used again only after all others were: by the 65,521st index of the memberbase.
+    pub last_index: Option<FieldNumber>,
     /// When a schema was first set.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -153,7 +157,7 @@ impl AttributeSchema {
         let mut schema = Self {
             types: wanted.types.clone(),
             indexes: BTreeMap::new(),
-            last_index: before.map_or(FIRST_INDEX - 1, |before| before.last_index),
+            last_index: before.and_then(|before| before.last_index),
             created_at: before.map_or(now, |before| before.created_at),
             updated_at: now,
         };
@@ -164,8 +168,9 @@ impl AttributeSchema {
         schema.indexes = wanted.indexed.iter().filter_map(|key| Some((key.clone(), keeps(key)?))).collect();
         for key in &wanted.indexed {
             if !schema.indexes.contains_key(key) {
-                schema.last_index = schema.free_index();
-                let index = AttributeIndex { number: schema.last_index, since: revision };
+                let number = schema.free_index();
+                schema.last_index = Some(number);
+                let index = AttributeIndex { number, since: revision };
                 schema.indexes.insert(key.clone(), index);
             }
         }
@@ -173,9 +178,9 @@ impl AttributeSchema {
     }
 
     /// The next number that no index has. There are more numbers than keys.
-    fn free_index(&self) -> u8 {
-        let after = |number: u8| number.checked_add(1).unwrap_or(FIRST_INDEX);
-        let mut number = after(self.last_index);
+    fn free_index(&self) -> FieldNumber {
+        let after = |FieldNumber(number)| number.checked_add(1).map_or(FIRST_INDEX, FieldNumber);
+        let mut number = self.last_index.map_or(FIRST_INDEX, after);
         while self.indexes.values().any(|index| index.number == number) {
             number = after(number);
         }
@@ -268,8 +273,8 @@ mod tests {
     #[test]
     fn indexes_stay_until_they_or_their_types_change_and_numbers_are_not_used_again_soon() {
         let at = Timestamp::from_micros(0);
-        let numbers = |schema: &AttributeSchema| -> Vec<(String, u8, u64)> {
-            schema.indexes.iter().map(|(key, index)| (key.clone(), index.number, index.since)).collect()
+        let numbers = |schema: &AttributeSchema| -> Vec<(String, u16, u64)> {
+            schema.indexes.iter().map(|(key, index)| (key.clone(), index.number.0, index.since)).collect()
         };
         let index = |key: &str, number, since| (key.to_owned(), number, since);
         let types = [("a", "string"), ("b", "number"), ("c", "date")];
@@ -280,7 +285,7 @@ mod tests {
         let other = [("b", "string"), ("c", "date")];
         let mut last = AttributeSchema::following(Some(&second), &wanted(&other, &["b", "c"]), 5, at);
         assert_eq!(numbers(&last), [index("b", 19, 5), index("c", 18, 4)]);
-        last.last_index = u8::MAX;
+        last.last_index = Some(FieldNumber(u16::MAX));
         let round = AttributeSchema::following(Some(&last), &wanted(&types, &["a", "c"]), 6, at);
         assert_eq!(numbers(&round), [index("a", 16, 6), index("c", 18, 4)]);
     }

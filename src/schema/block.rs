@@ -150,6 +150,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::schema::documented::assert_documented;
 
     fn read_back(parts: &[(u8, Vec<u8>)]) -> Result<Block, SchemaError> {
         let part = |first: u8| {
@@ -207,7 +208,9 @@ mod tests {
         let mut block = Block::default();
         block.set(0, Some(Bytes::from_static(b"ab")));
         block.set(15, Some(Bytes::from_static(b"c")));
-        assert_eq!(block.encode(), vec![(0, vec![1, 0, 0, 2, b'a', b'b', 15, 1, b'c'])]);
+        let golden = vec![1, 0, 0, 2, b'a', b'b', 15, 1, b'c'];
+        assert_documented(&golden);
+        assert_eq!(block.encode(), vec![(0, golden)]);
     }
 
     #[test]

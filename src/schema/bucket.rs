@@ -1,4 +1,9 @@
-//! A bucket of a lookup: a version byte, then entries of fixed width in ascending order of (hash, row).
+//! A bucket of a lookup: a version byte, by how many low bits of a hash it is addressed, then entries of fixed width in
+//! ascending order of (hash, row).
+//!
+//! The bits say what belongs into it, whoever reads it and however many buckets there were when it was looked for: who finds
+//! that a hash belongs elsewhere at so many bits goes on to that bucket. So a bucket stays once it is written, also when it is
+//! empty. Version 1 states no bits, and its empty buckets were deleted.
 //!
 //! An entry is a keyed 64-bit hash and a row, 16 bytes; the entries of the `ref` lookup also carry the 128-bit
 //! fingerprint of the input last applied to the member (0 = none), 32 bytes in all.
@@ -6,7 +11,9 @@
 use super::{SchemaError, versioned};
 
 const RECORD: &str = "bucket";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Numbers of buckets have so many bits.
+const MAX_BITS: u8 = 32;
 
 /// One entry of a lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,11 +44,12 @@ impl Width {
     }
 }
 
-/// The stored form of `entries`, which must be in ascending order.
+/// The stored form of `entries`, which must be in ascending order, of a bucket that `bits` low bits of a hash address.
 #[must_use]
-pub fn encode(width: Width, entries: &[Entry]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(1 + entries.len() * width.bytes());
+pub fn encode(width: Width, bits: u8, entries: &[Entry]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(2 + entries.len() * width.bytes());
     bytes.push(VERSION);
+    bytes.push(bits);
     for entry in entries {
         bytes.extend_from_slice(&entry.hash.to_le_bytes());
         bytes.extend_from_slice(&entry.row.to_le_bytes());
@@ -55,6 +63,11 @@ pub fn encode(width: Width, entries: &[Entry]) -> Vec<u8> {
 /// Every entry of a bucket, in order.
 pub fn decode(width: Width, bytes: &[u8]) -> Result<Vec<Entry>, SchemaError> {
     Ok(body(width, bytes)?.chunks_exact(width.bytes()).map(entry).collect())
+}
+
+/// By how many low bits of a hash a bucket is addressed; version 1 does not say.
+pub fn bits(bytes: &[u8]) -> Result<Option<u8>, SchemaError> {
+    Ok(split(bytes)?.0)
 }
 
 /// The entries of `hash`.
@@ -74,11 +87,24 @@ pub fn find(width: Width, bytes: &[u8], hash: u64) -> Result<impl Iterator<Item 
 }
 
 fn body(width: Width, bytes: &[u8]) -> Result<&[u8], SchemaError> {
-    let body = versioned(RECORD, VERSION, bytes)?;
+    let (_, body) = split(bytes)?;
     if body.len() % width.bytes() == 0 {
         Ok(body)
     } else {
         Err(SchemaError::Damaged { record: RECORD, detail: "it ends within an entry" })
+    }
+}
+
+/// The bits and the entries.
+fn split(bytes: &[u8]) -> Result<(Option<u8>, &[u8]), SchemaError> {
+    let rest = versioned(RECORD, VERSION, bytes)?;
+    if bytes.first() == Some(&1) {
+        return Ok((None, rest));
+    }
+    match rest.split_first() {
+        Some((bits, body)) if *bits <= MAX_BITS => Ok((Some(*bits), body)),
+        Some(_) => Err(SchemaError::Damaged { record: RECORD, detail: "it has too many bits" }),
+        None => Err(SchemaError::Damaged { record: RECORD, detail: "it does not say its bits" }),
     }
 }
 
@@ -101,6 +127,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::schema::documented::assert_documented;
 
     fn sorted(raw: &[(u64, u64, u128)], width: Width) -> Vec<Entry> {
         let fingerprint = |f: u128| if width == Width::Fingerprint { f } else { 0 };
@@ -116,30 +143,51 @@ mod tests {
             raw in proptest::collection::vec((0_u64..20, any::<u64>(), any::<u128>()), 0..60),
             wanted in 0_u64..20,
             wide: bool,
+            stated in 0_u8..=32,
         ) {
             let width = if wide { Width::Fingerprint } else { Width::Plain };
             let entries = sorted(&raw, width);
-            let bytes = encode(width, &entries);
-            prop_assert_eq!(decode(width, &bytes).unwrap(), entries.clone());
-            let found: Vec<Entry> = find(width, &bytes, wanted).unwrap().collect();
-            let expected: Vec<Entry> = entries.into_iter().filter(|e| e.hash == wanted).collect();
-            prop_assert_eq!(found, expected);
+            let bytes = encode(width, stated, &entries);
+            prop_assert_eq!(bits(&bytes), Ok(Some(stated)));
+            // A bucket of version 1 is the same without the bits.
+            let older = [&[1][..], &bytes[2..]].concat();
+            prop_assert_eq!(bits(&older), Ok(None));
+            let expected: Vec<Entry> = entries.iter().copied().filter(|e| e.hash == wanted).collect();
+            for bytes in [bytes, older] {
+                prop_assert_eq!(decode(width, &bytes), Ok(entries.clone()));
+                let found: Vec<Entry> = find(width, &bytes, wanted).unwrap().collect();
+                prop_assert_eq!(&found, &expected);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(version in 0_u8..4, bytes: Vec<u8>) {
+            let bytes = [vec![version], bytes].concat();
+            let _ = (bits(&bytes), decode(Width::Plain, &bytes), decode(Width::Fingerprint, &bytes));
         }
     }
 
     #[test]
     fn an_entry_has_its_golden_bytes() {
         let entry = Entry { hash: 1, row: 2, fingerprint: 3 };
-        let mut golden = vec![1, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
-        assert_eq!(encode(Width::Plain, &[entry]), golden);
+        let mut golden = vec![2, 5, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
+        assert_documented(&golden);
+        assert_eq!(encode(Width::Plain, 5, &[entry]), golden);
+        let older = [&[1][..], &golden[2..]].concat();
+        assert_documented(&older);
+        assert_eq!(decode(Width::Plain, &older), Ok(vec![Entry { fingerprint: 0, ..entry }]));
         golden.extend([3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(encode(Width::Fingerprint, &[entry]), golden);
+        assert_documented(&golden);
+        assert_eq!(encode(Width::Fingerprint, 5, &[entry]), golden);
     }
 
     #[test]
     fn a_bucket_that_ends_within_an_entry_is_refused() {
-        let bytes = encode(Width::Plain, &[Entry { hash: 1, row: 2, fingerprint: 0 }]);
-        assert!(decode(Width::Plain, &bytes[..bytes.len() - 1]).is_err());
-        assert!(find(Width::Plain, &[], 1).is_err());
+        let bytes = encode(Width::Plain, 0, &[Entry { hash: 1, row: 2, fingerprint: 0 }]);
+        for length in (0..bytes.len()).filter(|length| *length != 2) {
+            assert!(decode(Width::Plain, &bytes[..length]).is_err(), "{length} bytes");
+        }
+        assert!(find(Width::Plain, &[], 1).is_err() && bits(&[2]).is_err() && bits(&[2, 33]).is_err());
+        assert_eq!(decode(Width::Plain, &encode(Width::Plain, 7, &[])), Ok(Vec::new()));
     }
 }

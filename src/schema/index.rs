@@ -4,10 +4,14 @@ use roaring::RoaringBitmap;
 
 use super::bytes::{Reader, Writer};
 use super::{SchemaError, versioned};
+use crate::model::schema::FieldNumber;
 
 const RECORD: &str = "index state";
 const CHUNK: &str = "set chunk";
-const VERSION: u8 = 1;
+/// The version of index states. Version 1 had fields of one byte, and sets in their own table.
+const VERSION: u8 = 2;
+/// The version of chunks.
+const CHUNK_VERSION: u8 = 1;
 
 /// Lookups of a base: `ref`, folded e-mail, worker id. The order is stored.
 pub const LOOKUPS: usize = 3;
@@ -35,7 +39,19 @@ pub struct IndexState {
     /// One per lookup.
     pub lookups: [LookupState; LOOKUPS],
     /// Fields whose set was given up because they have too many distinct values.
-    pub unindexed: Vec<u8>,
+    pub unindexed: Vec<FieldNumber>,
+    /// Where the chunks of its sets are.
+    pub sets: SetTable,
+}
+
+/// In which table the chunks of a base's sets are. What is in the other one means nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SetTable {
+    /// Fields have one byte there. Bases of format 1 begin here, and go on to the other with their first checkpoint.
+    Narrow,
+    /// Fields have two bytes.
+    #[default]
+    Wide,
 }
 
 impl IndexState {
@@ -49,12 +65,25 @@ impl IndexState {
             w.varint(u64::from(lookup.buckets));
             w.varint(lookup.entries);
         }
-        w.slice(&self.unindexed);
+        w.u8(match self.sets {
+            SetTable::Narrow => 0,
+            SetTable::Wide => 1,
+        });
+        w.varint(self.unindexed.len().try_into().unwrap_or(u64::MAX));
+        self.unindexed.iter().for_each(|field| w.varint(u64::from(field.0)));
         w.0
+    }
+
+    /// What is known of a base that has no index state: it was made by a program that wrote none with it, and has no
+    /// checkpoint yet.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { sets: SetTable::Narrow, ..Self::default() }
     }
 
     /// Reads the stored form.
     pub fn decode(bytes: &[u8]) -> Result<Self, SchemaError> {
+        let version = bytes.first().copied().unwrap_or_default();
         let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
         let mut state = Self { watermark: r.varint()?, ..Self::default() };
         for lookup in &mut state.lookups {
@@ -62,8 +91,21 @@ impl IndexState {
             lookup.buckets = buckets.ok_or_else(|| r.damaged("a number of buckets is out of range"))?;
             lookup.entries = r.varint()?;
         }
-        state.unindexed = r.slice()?.to_vec();
-        Ok(state)
+        if version == 1 {
+            state.sets = SetTable::Narrow;
+            state.unindexed = r.slice()?.iter().map(|field| FieldNumber(u16::from(*field))).collect();
+            return Ok(state);
+        }
+        state.sets = match r.u8()? {
+            0 => SetTable::Narrow,
+            1 => SetTable::Wide,
+            _ => return Err(r.damaged("the table of its sets is unknown")),
+        };
+        for _ in 0..r.size()? {
+            let field = u16::try_from(r.varint()?).map_err(|_| r.damaged("a field is out of range"))?;
+            state.unindexed.push(FieldNumber(field));
+        }
+        if r.is_empty() { Ok(state) } else { Err(r.damaged("it goes on after its end")) }
     }
 }
 
@@ -71,7 +113,7 @@ impl IndexState {
 #[must_use]
 pub fn encode_chunk(chunk: &RoaringBitmap) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + chunk.serialized_size());
-    bytes.push(VERSION);
+    bytes.push(CHUNK_VERSION);
     // Writing to a vector cannot fail.
     let written = chunk.serialize_into(&mut bytes);
     debug_assert!(written.is_ok());
@@ -80,7 +122,7 @@ pub fn encode_chunk(chunk: &RoaringBitmap) -> Vec<u8> {
 
 /// Reads a chunk of a set.
 pub fn decode_chunk(bytes: &[u8]) -> Result<RoaringBitmap, SchemaError> {
-    let body = versioned(CHUNK, VERSION, bytes)?;
+    let body = versioned(CHUNK, CHUNK_VERSION, bytes)?;
     RoaringBitmap::deserialize_from(body)
         .map_err(|_| SchemaError::Damaged { record: CHUNK, detail: "its bitmap cannot be read" })
 }
@@ -88,16 +130,52 @@ pub fn decode_chunk(bytes: &[u8]) -> Result<RoaringBitmap, SchemaError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::documented::assert_documented;
+
+    fn state() -> IndexState {
+        let unindexed = vec![FieldNumber(1), FieldNumber(300)];
+        let mut state = IndexState { watermark: 1 << 40, unindexed, ..IndexState::default() };
+        state.lookups[1] = LookupState { buckets: 70_000, entries: 1 << 33 };
+        state
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 
     #[test]
     fn the_state_comes_back_and_every_truncation_is_refused() {
-        let mut state = IndexState { watermark: 1 << 40, unindexed: vec![1], ..IndexState::default() };
-        state.lookups[1] = LookupState { buckets: 70_000, entries: 1 << 33 };
-        let bytes = state.encode();
-        assert_eq!(IndexState::decode(&bytes), Ok(state));
-        for length in 0..bytes.len() {
-            assert!(IndexState::decode(&bytes[..length]).is_err(), "{length} bytes");
+        for state in [state(), IndexState { sets: SetTable::Narrow, ..state() }] {
+            let bytes = state.encode();
+            assert_eq!(IndexState::decode(&bytes), Ok(state));
+            for length in 0..bytes.len() {
+                assert!(IndexState::decode(&bytes[..length]).is_err(), "{length} bytes");
+            }
+            assert!(IndexState::decode(&[bytes, vec![0]].concat()).is_err());
         }
+    }
+
+    #[test]
+    fn the_state_has_its_golden_bytes_in_both_versions() {
+        let golden = "02 808080808020 0100 f0a2048080808020 0100 01 02 01 ac02".replace(' ', "");
+        assert_eq!(hex(&state().encode()), golden);
+        assert_documented(&state().encode());
+        let older = [1, 5, 1, 0, 2, 0x40, 1, 0, 2, 1, 200];
+        assert_documented(&older);
+        let mut expected = IndexState {
+            watermark: 5,
+            unindexed: vec![FieldNumber(1), FieldNumber(200)],
+            sets: SetTable::Narrow,
+            ..IndexState::default()
+        };
+        expected.lookups[1] = LookupState { buckets: 2, entries: 64 };
+        assert_eq!(IndexState::decode(&older), Ok(expected));
+        for length in 0..older.len() {
+            assert!(IndexState::decode(&older[..length]).is_err(), "{length} bytes");
+        }
+        let mut unknown = state().encode();
+        unknown[13 + 6] = 9;
+        assert!(IndexState::decode(&unknown).is_err(), "{}", hex(&unknown));
     }
 
     #[test]

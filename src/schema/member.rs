@@ -227,6 +227,7 @@ fn unzigzag(value: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::documented::assert_documented;
 
     #[test]
     fn former_refs_have_their_golden_bytes_and_come_back() {
@@ -238,6 +239,7 @@ mod tests {
         let without = encode(&Member { aliases: Vec::new(), ..member.clone() });
         let bytes = encode(&member);
         assert_eq!(bytes, [without.clone(), vec![16, 1, b'a', 0xd8, 4, 16, 2, b'b', b'c', 2]].concat());
+        assert_documented(&bytes[without.len()..without.len() + 5]);
         assert_eq!(decode(&bytes), Ok(member.clone()));
         assert!(decode(&bytes[..bytes.len() - 1]).is_err());
         member.aliases.pop();

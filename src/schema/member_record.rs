@@ -13,7 +13,48 @@ use crate::model::{ForeignText, MemberRecord, RecordCounts, RecordKind, Row, Tim
 const RECORD: &str = "record of a member";
 const COUNTS: &str = "counts of a member's records";
 const PLACE: &str = "place of a member's record";
+const PURGE: &str = "mark of records to purge";
 const VERSION: u8 = 1;
+/// Version 1 of the mark was the counts alone.
+const PURGE_VERSION: u8 = 2;
+
+/// The records of a member that was deleted, which are to be purged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purge {
+    /// How many they were.
+    pub counts: RecordCounts,
+    /// When the member was deleted, and by which commit; marks of version 1 do not say.
+    pub deleted: Option<(Timestamp, u64)>,
+}
+
+impl Purge {
+    /// The stored form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = encode_counts(&self.counts);
+        let Some((at, revision)) = self.deleted else { return bytes };
+        if let Some(version) = bytes.first_mut() {
+            *version = PURGE_VERSION;
+        }
+        let mut w = Writer(bytes);
+        w.u64(at.micros().cast_unsigned());
+        w.varint(revision);
+        w.0
+    }
+
+    /// Reads the stored form.
+    pub fn decode(bytes: &[u8]) -> Result<Self, SchemaError> {
+        let mut r = Reader::new(PURGE, versioned(PURGE, PURGE_VERSION, bytes)?);
+        let counts = read_counts(&mut r)?;
+        let is_older = bytes.first() == Some(&VERSION);
+        let deleted = if is_older { None } else { Some((time(&mut r)?, r.varint()?)) };
+        if r.is_empty() || is_older {
+            Ok(Self { counts, deleted })
+        } else {
+            Err(r.damaged("it goes on too long"))
+        }
+    }
+}
 
 /// The stored form.
 #[must_use]
@@ -52,7 +93,10 @@ pub fn encode_counts(counts: &RecordCounts) -> Vec<u8> {
 
 /// Reads the stored form of counts.
 pub fn decode_counts(bytes: &[u8]) -> Result<RecordCounts, SchemaError> {
-    let mut r = Reader::new(COUNTS, versioned(COUNTS, VERSION, bytes)?);
+    read_counts(&mut Reader::new(COUNTS, versioned(COUNTS, VERSION, bytes)?))
+}
+
+fn read_counts(r: &mut Reader<'_>) -> Result<RecordCounts, SchemaError> {
     Ok(RecordCounts { clips: r.varint()?, stamp_collections: r.varint()?, transactions: r.varint()? })
 }
 
@@ -204,6 +248,7 @@ mod tests {
 
     use super::*;
     use crate::model::record::samples::{any_record, clip, stamps, transaction};
+    use crate::schema::documented::assert_documented;
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -248,6 +293,11 @@ mod tests {
         let counts = RecordCounts { clips: 1, stamp_collections: 2, transactions: 300 };
         assert_eq!(hex(&encode_counts(&counts)), "010102ac02");
         assert_eq!(hex(&encode_place(Row(5), 300)), "0105ac02");
+        let purge = Purge { counts, deleted: Some((Timestamp::from_micros(5), 7)) };
+        assert_eq!(hex(&purge.encode()), "020102ac02050000000000000007");
+        [encode_counts(&counts), encode_place(Row(5), 300), purge.encode()]
+            .iter()
+            .for_each(|bytes| assert_documented(bytes));
     }
 
     proptest! {
@@ -273,7 +323,21 @@ mod tests {
         }
 
         #[test]
+        fn marks_of_both_versions_come_back(clips: u64, micros: i64, revision: u64) {
+            let counts = RecordCounts { clips, stamp_collections: 1, transactions: 2 };
+            for deleted in [Some((Timestamp::from_micros(micros), revision)), None] {
+                let purge = Purge { counts, deleted };
+                let bytes = purge.encode();
+                prop_assert_eq!(Purge::decode(&bytes), Ok(purge));
+                for length in 0..bytes.len() {
+                    prop_assert!(Purge::decode(&bytes[..length]).is_err());
+                }
+            }
+        }
+
+        #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = Purge::decode(&bytes);
             for kind in RecordKind::ALL {
                 let _ = decode(kind, &[vec![VERSION], bytes.clone()].concat());
             }

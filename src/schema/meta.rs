@@ -1,4 +1,5 @@
-//! The store's own record, written once when the store is made: its format and its keys.
+//! The store's own record: its format and its keys. Written when the store is made, when its format is raised, and when it
+//! begins a new timeline.
 
 use super::SchemaError;
 use super::bytes::{Reader, Writer};
@@ -6,13 +7,18 @@ use super::bytes::{Reader, Writer};
 const RECORD: &str = "store meta";
 
 /// The newest format of a store that this program reads, and the one that it writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+/// The first format, whose record ended after the keys.
+const FIRST_FORMAT: u32 = 1;
 
 /// Format and secrets of a store. The secrets make ids unguessable and hashes unpredictable; they never leave the store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Meta {
-    /// The format of everything stored.
+    /// The format of the store: a program that does not know it refuses the store.
     pub format: u32,
+    /// The format in which records are written; no record is in a form that programs of this format do not know. Never more
+    /// than `format`.
+    pub write_format: u32,
     /// The rule by which e-mails were folded, see [`crate::model::email::FOLD_VERSION`].
     pub fold_version: u32,
     /// Seals ids.
@@ -35,7 +41,16 @@ impl Meta {
         [self.id_key, self.cursor_key, self.hash_key, self.fingerprint_key]
             .iter()
             .for_each(|key| w.slice(key));
+        if self.format > FIRST_FORMAT {
+            w.varint(u64::from(self.write_format));
+        }
         w.0
+    }
+
+    /// The record of the same store in the format that this program writes.
+    #[must_use]
+    pub fn raised(self) -> Self {
+        Self { format: FORMAT, write_format: FORMAT, ..self }
     }
 
     /// Reads the format alone, which every version can.
@@ -43,17 +58,26 @@ impl Meta {
         number(&mut Reader::new(RECORD, bytes))
     }
 
-    /// Reads the stored form of [`FORMAT`].
+    /// Reads the stored form of a format up to [`FORMAT`].
     pub fn decode(bytes: &[u8]) -> Result<Self, SchemaError> {
         let mut r = Reader::new(RECORD, bytes);
-        Ok(Self {
-            format: number(&mut r)?,
+        let format = number(&mut r)?;
+        let mut meta = Self {
+            format,
+            write_format: format,
             fold_version: number(&mut r)?,
             id_key: key(&mut r)?,
             cursor_key: key(&mut r)?,
             hash_key: key(&mut r)?,
             fingerprint_key: key(&mut r)?,
-        })
+        };
+        if format > FIRST_FORMAT {
+            meta.write_format = number(&mut r)?;
+        }
+        if meta.write_format > format {
+            return Err(r.damaged("it is written in a newer format than it has"));
+        }
+        if r.is_empty() { Ok(meta) } else { Err(r.damaged("it goes on after its end")) }
     }
 }
 
@@ -80,23 +104,41 @@ fn key(r: &mut Reader<'_>) -> Result<[u8; 16], SchemaError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::documented::assert_documented;
 
-    #[test]
-    fn meta_comes_back_and_every_truncation_is_refused() {
-        let meta = Meta {
+    fn meta() -> Meta {
+        Meta {
             format: FORMAT,
+            write_format: FORMAT,
             fold_version: 1,
             id_key: [1; 16],
             cursor_key: [2; 16],
             hash_key: [3; 16],
             fingerprint_key: [4; 16],
-        };
-        let bytes = meta.encode();
-        assert!(Meta::decode(&bytes).unwrap() == meta);
-        assert_eq!(Meta::format(&bytes), Ok(FORMAT));
-        for length in 0..bytes.len() {
-            assert!(Meta::decode(&bytes[..length]).is_err(), "{length} bytes");
         }
+    }
+
+    #[test]
+    fn meta_comes_back_and_every_truncation_is_refused() {
+        for meta in [meta(), Meta { format: 1, write_format: 1, ..meta() }] {
+            let bytes = meta.encode();
+            assert!(Meta::decode(&bytes).unwrap() == meta);
+            assert_eq!(Meta::format(&bytes), Ok(meta.format));
+            for length in 0..bytes.len() {
+                assert!(Meta::decode(&bytes[..length]).is_err(), "{length} bytes");
+            }
+            assert!(Meta::decode(&[bytes, vec![0]].concat()).is_err());
+        }
+    }
+
+    #[test]
+    fn meta_has_its_golden_bytes_and_that_of_the_first_format_is_raised() {
+        let golden = meta().encode();
+        assert_documented(&golden);
+        let first = [&[1][..], &golden[1..golden.len() - 1]].concat();
+        let read = Meta::decode(&first).unwrap();
+        assert_eq!((read.format, read.write_format), (1, 1));
+        assert!(read.raised() == meta());
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub mod block;
 pub mod bucket;
 pub mod bytes;
 pub mod commit;
+#[cfg(test)]
+pub(crate) mod documented;
 pub mod header;
 pub mod index;
 pub mod key;
@@ -17,6 +19,7 @@ pub mod meta;
 pub mod record_key;
 pub mod request;
 pub mod request_key;
+pub mod set_key;
 pub mod token;
 
 /// Why stored bytes could not be understood.

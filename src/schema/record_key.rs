@@ -215,6 +215,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::schema::documented::assert_documented;
 
     const BASE: BaseNumber = BaseNumber(0x0102_0304);
     const CLIP: RecordPlace = RecordPlace { row: Row(5), kind: RecordKind::Clip, sequence: 0x0a0b };
@@ -233,8 +234,11 @@ mod tests {
         for (key, bytes) in golden {
             let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(hex, bytes.replace(' ', ""));
+            assert_documented(&key);
         }
         assert_eq!(sequence(3, 5), 3 * 8192 + 5);
+        // No commit makes more records than a sequence can tell apart.
+        assert!(u64::try_from(crate::model::limits::INGEST_MAX_EVENTS).unwrap() <= RECORDS_PER_COMMIT);
     }
 
     fn within(range: &KeyRange, key: &Key) -> bool {

@@ -5,6 +5,7 @@
 //! record ordered by time says how much it all takes, for the housekeeping.
 
 use super::bytes::{Reader, Writer};
+use super::request_key::PartWidth;
 use super::{SchemaError, versioned};
 use crate::model::token::TokenId;
 use crate::model::{
@@ -13,7 +14,11 @@ use crate::model::{
 
 const RECORD: &str = "the answer to a request";
 const TIME: &str = "the time of a request";
-const VERSION: u8 = 1;
+/// Version 1 is the same, under keys whose parts have two bytes.
+const VERSION: u8 = 2;
+
+/// Most parts beside the first: far more than an answer takes. More are damage, not something to make room for.
+const MAX_PARTS: u32 = 1 << 22;
 
 /// Most bytes of rows in one part.
 pub const PART_BYTES: usize = 32 * 1024;
@@ -28,7 +33,9 @@ pub struct Kept {
     /// The revision that its answer said, if it said one.
     pub revision: Option<u64>,
     /// Parts of rows beside the first part.
-    pub parts: u16,
+    pub parts: u32,
+    /// In how many bytes its keys have the number of a part.
+    pub width: PartWidth,
     /// What became of it.
     pub answer: Answer,
 }
@@ -93,7 +100,7 @@ impl Kept {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer(Vec::with_capacity(48));
-        w.u8(VERSION);
+        w.u8(version_of(self.width));
         w.u128(self.fingerprint);
         w.varint(u64::try_from(self.at.micros()).unwrap_or_default());
         w.varint(self.revision.map_or(0, |revision| revision + 1));
@@ -151,7 +158,7 @@ impl Kept {
         let mut parts = 0;
         let answer = match kind {
             1 | 2 => {
-                parts = u16::try_from(r.varint()?).map_err(|_| r.damaged("it has too many parts"))?;
+                parts = read_parts(&mut r)?;
                 let mut rows = Vec::new();
                 while !r.is_empty() {
                     rows.push(decode_row(&mut r)?);
@@ -182,7 +189,14 @@ impl Kept {
             _ => return Err(r.damaged("its kind is unknown")),
         };
         if r.is_empty() {
-            Ok(Self { fingerprint, at: Timestamp::from_micros(at), revision, parts, answer })
+            Ok(Self {
+                fingerprint,
+                at: Timestamp::from_micros(at),
+                revision,
+                parts,
+                width: width_of(bytes),
+                answer,
+            })
         } else {
             Err(r.damaged("it goes on after its end"))
         }
@@ -261,31 +275,62 @@ fn outcome(r: &mut Reader<'_>) -> Result<Outcome, SchemaError> {
     })
 }
 
-/// The stored form of what an answer takes: bytes of keys and values, and parts beside the first.
-#[must_use]
-pub fn encode_size(bytes: u64, parts: u16) -> Vec<u8> {
-    let mut w = Writer::default();
-    w.u8(VERSION);
-    w.varint(bytes);
-    w.varint(u64::from(parts));
-    w.0
+fn read_parts(r: &mut Reader<'_>) -> Result<u32, SchemaError> {
+    let parts = u32::try_from(r.varint()?).ok().filter(|parts| *parts <= MAX_PARTS);
+    parts.ok_or_else(|| r.damaged("it has too many parts"))
 }
 
-/// Reads bytes and parts of an answer.
-pub fn decode_size(bytes: &[u8]) -> Result<(u64, u16), SchemaError> {
-    let mut r = Reader::new(TIME, versioned(TIME, VERSION, bytes)?);
-    let bytes = r.varint()?;
-    let parts = u16::try_from(r.varint()?).map_err(|_| r.damaged("it has too many parts"))?;
-    if r.is_empty() { Ok((bytes, parts)) } else { Err(r.damaged("it goes on after its end")) }
+fn version_of(width: PartWidth) -> u8 {
+    match width {
+        PartWidth::Narrow => 1,
+        PartWidth::Wide => VERSION,
+    }
+}
+
+fn width_of(record: &[u8]) -> PartWidth {
+    if record.first() == Some(&1) { PartWidth::Narrow } else { PartWidth::Wide }
+}
+
+/// What an answer takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Bytes of keys and values.
+    pub bytes: u64,
+    /// Parts beside the first.
+    pub parts: u32,
+    /// In how many bytes its keys have the number of a part.
+    pub width: PartWidth,
+}
+
+impl Size {
+    /// The stored form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.u8(version_of(self.width));
+        w.varint(self.bytes);
+        w.varint(u64::from(self.parts));
+        w.0
+    }
+
+    /// Reads the stored form.
+    pub fn decode(record: &[u8]) -> Result<Self, SchemaError> {
+        let mut r = Reader::new(TIME, versioned(TIME, VERSION, record)?);
+        let bytes = r.varint()?;
+        let parts = read_parts(&mut r)?;
+        let size = Self { bytes, parts, width: width_of(record) };
+        if r.is_empty() { Ok(size) } else { Err(r.damaged("it goes on after its end")) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::documented::assert_documented;
 
     fn kept(answer: Answer) -> Kept {
         let at = Timestamp::from_micros(1_700_000_000_000_000);
-        Kept { fingerprint: 7 << 100, at, revision: Some(300), parts: 0, answer }
+        Kept { fingerprint: 7 << 100, at, revision: Some(300), parts: 0, width: PartWidth::Wide, answer }
     }
 
     fn rows() -> Vec<RowAnswer> {
@@ -329,7 +374,7 @@ mod tests {
             }
             assert!(Kept::decode(&[bytes, vec![0]].concat()).is_err());
         }
-        assert!(decode_size(&[1, 5]).is_err() && decode_size(&[1, 5, 0, 0]).is_err());
+        assert!(Size::decode(&[1, 5]).is_err() && Size::decode(&[1, 5, 0, 0]).is_err());
     }
 
     #[test]
@@ -347,12 +392,22 @@ mod tests {
     fn golden_bytes() {
         let at = Timestamp::from_micros(300);
         let answer = Answer::Member(Row(3), Outcome::Created);
-        let kept = Kept { fingerprint: 1, at, revision: Some(2), parts: 0, answer };
-        let mut expected = vec![1, 1];
+        let width = PartWidth::Wide;
+        let kept = Kept { fingerprint: 1, at, revision: Some(2), parts: 0, width, answer };
+        let mut expected = vec![2, 1];
         expected.extend([0; 15]);
         expected.extend([0xac, 2, 3, 3, 3, 1]);
         assert_eq!(kept.encode(), expected);
-        assert_eq!(encode_size(300, 2), vec![1, 0xac, 2, 2]);
-        assert_eq!(decode_size(&[1, 0xac, 2, 2]), Ok((300, 2)));
+        assert_documented(&expected);
+        expected[0] = 1;
+        assert_eq!(Kept::decode(&expected), Ok(Kept { width: PartWidth::Narrow, ..kept }));
+        let size = Size { bytes: 300, parts: 2, width };
+        assert_eq!(size.encode(), vec![2, 0xac, 2, 2]);
+        assert_documented(&size.encode());
+        assert_eq!(Size::decode(&[2, 0xac, 2, 2]), Ok(size));
+        assert_eq!(Size::decode(&[1, 0xac, 2, 2]), Ok(Size { width: PartWidth::Narrow, ..size }));
+        let many = Size { parts: 70_000, ..size };
+        assert_eq!(Size::decode(&many.encode()), Ok(many));
+        assert!(Size::decode(&Size { parts: u32::MAX, ..size }.encode()).is_err());
     }
 }

@@ -101,6 +101,7 @@ fn optional_time(r: &mut Reader<'_>) -> Result<Option<Timestamp>, SchemaError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::documented::assert_documented;
 
     fn token() -> Token {
         Token {
@@ -158,6 +159,7 @@ mod tests {
             "ac02",
         ];
         assert_eq!(hex, expected.concat());
+        assert_documented(&bytes);
     }
 
     #[test]

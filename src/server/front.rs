@@ -21,7 +21,7 @@ use crate::api::grpc::auth::Authenticated;
 use crate::api::grpc::{self, edge, v1};
 use crate::api::http::{Bodies, Door, onsi, publisher};
 use crate::directory::Gate;
-use crate::model::Reason;
+use crate::model::{Reason, origin};
 
 /// When to ask again while the store opens.
 const STARTING_RETRY: Duration = Duration::from_secs(1);
@@ -68,11 +68,11 @@ impl Front {
 
     /// Serves everything from now on.
     pub async fn serve(&self, gate: &Gate, body_limit: usize, stopping: &CancellationToken) {
-        let door = |limit| Door { gate: gate.clone(), bodies: Arc::new(Bodies::new(limit)) };
+        let door = |door, limit| Door { gate: gate.at(door), bodies: Arc::new(Bodies::new(limit)) };
         self.services.get_or_init(|| Services {
-            grpc: grpc::routes(gate, stopping),
-            publisher: publisher::routes(door(body_limit)),
-            onsi: onsi::routes(door(body_limit.min(onsi::BODY_BYTES))),
+            grpc: grpc::routes(&gate.at(origin::Door::Grpc), stopping),
+            publisher: publisher::routes(door(origin::Door::Publisher, body_limit)),
+            onsi: onsi::routes(door(origin::Door::Onsi, body_limit.min(onsi::BODY_BYTES))),
         });
         self.tell(ServingStatus::Serving).await;
     }

@@ -57,7 +57,7 @@ async fn keep_house(table: Weak<Table>) {
 async fn open_with_progress(config: &Config) -> Result<Arc<Table>, TableError> {
     let opening = async {
         let engine = engine(config).await?;
-        Table::open(engine, clock(), table_config(config)).await
+        Table::open(engine, clock(), table_config(config)?).await
     };
     let mut opening = std::pin::pin!(opening);
     let mut waited = Duration::ZERO;
@@ -91,8 +91,11 @@ async fn engine(config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
     }
 }
 
-fn table_config(config: &Config) -> TableConfig {
-    TableConfig {
+fn table_config(config: &Config) -> Result<TableConfig, EngineError> {
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).map_err(|error| EngineError::Io(format!("no random numbers: {error}")))?;
+    Ok(TableConfig {
+        seed: u64::from_le_bytes(seed),
         budget_bytes: usize::try_from(share(config.memory, BUDGET_SHARE)).unwrap_or(usize::MAX),
         read_bytes: usize::try_from(share(config.memory, READ_SHARE)).unwrap_or(usize::MAX),
         commit_retention_micros: micros(config.commit_retention),
@@ -102,7 +105,7 @@ fn table_config(config: &Config) -> TableConfig {
             bytes: config.request_room,
         },
         ..TableConfig::default()
-    }
+    })
 }
 
 fn share(bytes: u64, (part, of): (u64, u64)) -> u64 {

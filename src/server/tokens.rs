@@ -3,6 +3,7 @@
 use super::{ServeError, open_store};
 use crate::config::Config;
 use crate::directory::{CreatedToken, Error, Gate, NewToken, TokenSeed};
+use crate::model::origin::Door;
 use crate::model::token::AccessLevel;
 
 /// A token as the command line asks for it.
@@ -28,7 +29,7 @@ pub struct Wanted {
 /// do everything, so no token is asked for.
 pub async fn create_token(config: &Config, wanted: Wanted) -> Result<CreatedToken, ServeError> {
     let table = open_store(config).await?;
-    let created = create(&Gate::new(table.clone()), wanted).await;
+    let created = create(&Gate::new(table.clone(), Door::CommandLine), wanted).await;
     table.close().await.map_err(ServeError::Close)?;
     created.map_err(ServeError::Token)
 }

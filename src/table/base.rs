@@ -11,6 +11,7 @@ use super::checkpoint;
 use super::hash::Hashes;
 use super::job::{Job, UpsertJob};
 use super::lane::Lane;
+use super::nonce::Nonces;
 use super::plan::prepare;
 use super::published::Published;
 use super::publisher::Publisher;
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     pub records: Arc<Records>,
     pub sharing: Arc<Sharing>,
     pub requests: Arc<Requests>,
+    /// The random ids of batches.
+    pub nonces: Arc<Nonces>,
     /// The state that reads see; the lock is the view lock.
     pub published: RwLock<Published>,
     /// The revision of `published`, for the lane, which needs no lock to know it.
@@ -100,6 +103,7 @@ pub(super) struct Parts {
     pub records: Arc<Records>,
     pub sharing: Arc<Sharing>,
     pub requests: Arc<Requests>,
+    pub nonces: Arc<Nonces>,
     pub checkpoint_entries: usize,
 }
 
@@ -120,6 +124,7 @@ impl Base {
             records: parts.records,
             sharing: parts.sharing,
             requests: parts.requests,
+            nonces: parts.nonces,
             published: RwLock::new(published),
             published_revision: AtomicU64::new(revision),
             failed: AtomicBool::new(false),

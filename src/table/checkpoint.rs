@@ -25,17 +25,18 @@ use self::changes::{Changes, merge};
 use self::pace::Pace;
 use super::TableError;
 use super::base::Shared;
-use super::lookup::{Image, LookupKind, PerLookup, TARGET_ENTRIES, address, parent};
+use super::lookup::{Image, LookupKind, PerLookup, TARGET_ENTRIES, address, bits_of, parent};
 use super::overlay::Overlay;
-use super::replay::for_each;
 use super::sets::{DirtyChunk, SetField};
-use crate::engine::Batch;
+use crate::engine::{Batch, Direction, KeyRange};
 use crate::schema::bucket::{self, Entry};
-use crate::schema::index::{IndexState, LookupState, encode_chunk};
-use crate::schema::key;
+use crate::schema::index::{IndexState, LookupState, SetTable, encode_chunk};
+use crate::schema::{key, set_key};
 
 /// Bytes of set chunks in one batch.
 const SET_BYTES_AT_ONCE: usize = 256 * 1024;
+/// Chunks deleted in one batch. They are read before, up to 8 KiB each.
+const CHUNKS_DELETED_AT_ONCE: usize = 500;
 
 /// Runs a checkpoint whenever one is due, until the base closes.
 pub async fn run(shared: Arc<Shared>, mut closing: watch::Receiver<bool>) {
@@ -79,6 +80,8 @@ struct Work<'a> {
     frozen: PerLookup<Arc<Overlay>>,
     chunks: Vec<DirtyChunk>,
     given_up: Vec<SetField>,
+    /// Whether there is something in the table of sets that stores of format 1 had.
+    has_narrow_sets: bool,
     /// What the stored indexes will hold at the end.
     target: IndexState,
     /// What they hold now.
@@ -89,7 +92,8 @@ impl<'a> Work<'a> {
     /// Freezes the overlays; nothing if there is nothing to write.
     async fn begin(shared: &'a Shared, pace: Pace) -> Option<Self> {
         let mut published = shared.published.write().await;
-        if published.stored.watermark == published.header.revision {
+        let is_older = published.has_narrow_sets || published.stored.sets == SetTable::Narrow;
+        if published.stored.watermark == published.header.revision && !is_older {
             return None;
         }
         let frozen = published.freeze();
@@ -101,26 +105,29 @@ impl<'a> Work<'a> {
             let wanted = u32::try_from(lookup.entries / TARGET_ENTRIES).unwrap_or(u32::MAX);
             LookupState { buckets: lookup.buckets.max(wanted), entries: lookup.entries }
         });
-        let target = IndexState { watermark: published.header.revision, lookups, unindexed };
-        Some(Self { shared, pace, frozen, chunks, given_up, target, stored })
+        let sets = SetTable::Wide;
+        let target = IndexState { watermark: published.header.revision, lookups, unindexed, sets };
+        let has_narrow_sets = published.has_narrow_sets;
+        Some(Self { shared, pace, frozen, chunks, given_up, has_narrow_sets, target, stored })
     }
 
     async fn write(&mut self) -> Result<(), TableError> {
         for kind in LookupKind::ALL {
             self.write_lookup(kind).await?;
         }
-        self.write_sets().await
+        self.give_up_fields().await?;
+        self.write_sets().await?;
+        self.clear_narrow_sets().await
     }
 
     /// Moves the watermark (or not), and lets the frozen overlays go.
     async fn end(self, written: bool) {
         let mut published = self.shared.published.write().await;
-        if written {
-            published.stored = self.target;
-        } else {
-            published.stored = self.stored;
+        published.has_narrow_sets = self.has_narrow_sets;
+        if !written {
             published.sets.mark_dirty(&self.chunks, &self.given_up);
         }
+        published.stored = self.stored;
         published.thaw(written);
         self.shared.records.set_images(self.shared.number, published.image_bytes());
     }
@@ -199,12 +206,8 @@ impl<'a> Work<'a> {
         let mut batch = Batch::default();
         let mut images = Vec::with_capacity(buckets.len());
         for (bucket, entries) in buckets {
-            let key = key::bucket(base, kind.number(), bucket);
-            if entries.is_empty() {
-                batch.delete(key);
-            } else {
-                batch.put(key, bucket::encode(kind.width(), &entries));
-            }
+            let stored = bucket::encode(kind.width(), bits_of(bucket, count), &entries);
+            batch.put(key::bucket(base, kind.number(), bucket), stored);
             images.push((bucket, Image::new(kind, &entries)));
         }
         let mut stored = self.stored.clone();
@@ -223,30 +226,49 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
+    /// Deletes the chunks of fields whose sets were given up or whose index is gone. First the word that they are given up,
+    /// and then the chunks, in pieces: after a crash the rest of a field does not pass for all of it, and the base that
+    /// opens then has the rest deleted by its next checkpoint.
+    async fn give_up_fields(&mut self) -> Result<(), TableError> {
+        let base = self.shared.number;
+        if self.stored.sets == SetTable::Narrow {
+            // What an earlier attempt to move the sets left, cut short.
+            self.delete(set_key::sets(base)).await?;
+        }
+        if self.given_up.is_empty() {
+            return Ok(());
+        }
+        let stored = IndexState { unindexed: self.target.unindexed.clone(), ..self.stored.clone() };
+        let mut batch = Batch::default();
+        batch.put(key::index(base), stored.encode());
+        self.shared.engine.commit(batch).await?;
+        self.stored = stored;
+        for field in self.given_up.clone() {
+            self.delete(set_key::sets_of(base, field.number())).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a range, in pieces.
+    async fn delete(&mut self, range: KeyRange) -> Result<(), TableError> {
+        loop {
+            let pairs =
+                self.shared.engine.scan(range.clone(), Direction::Forward, CHUNKS_DELETED_AT_ONCE).await?;
+            if pairs.is_empty() {
+                return Ok(());
+            }
+            let deletes = pairs.into_iter().map(|(key, _)| key).collect();
+            self.shared.engine.commit(Batch { deletes, ..Batch::default() }).await?;
+            rest(&mut self.pace, self.shared).await;
+        }
+    }
+
     /// Writes the changed chunks of sets, and the watermark with the last of them.
     async fn write_sets(&mut self) -> Result<(), TableError> {
         let base = self.shared.number;
         let mut batch = Batch::default();
-        for field in &self.given_up {
-            let mut range = key::sets(base);
-            range.start = std::ops::Bound::Included(key::set(base, field.number(), "", 0));
-            for_each(&self.shared.engine, range, |key, _| {
-                if key::set_parts(&key).is_some_and(|(of, ..)| of == field.number()) {
-                    batch.delete(key);
-                }
-                Ok(())
-            })
-            .await?;
-        }
-        if !self.given_up.is_empty() {
-            // Together with the word that they are gone: after a crash the rest of a field must not pass for all of it.
-            let stored = IndexState { unindexed: self.target.unindexed.clone(), ..self.stored.clone() };
-            batch.put(key::index(base), stored.encode());
-            self.shared.engine.commit(std::mem::take(&mut batch)).await?;
-            self.stored = stored;
-        }
         for (field, value, chunk, rows) in &self.chunks {
-            let key = key::set(base, field.number(), value, *chunk);
+            let key = set_key::set(base, field.number(), value, *chunk);
             if rows.is_empty() {
                 batch.delete(key);
             } else {
@@ -259,6 +281,16 @@ impl<'a> Work<'a> {
         }
         batch.put(key::index(base), self.target.encode());
         self.shared.engine.commit(batch).await?;
+        self.stored = self.target.clone();
+        Ok(())
+    }
+
+    /// Empties the table of sets that stores of format 1 had, now that all of them are in the other.
+    async fn clear_narrow_sets(&mut self) -> Result<(), TableError> {
+        if self.has_narrow_sets {
+            self.delete(set_key::narrow_sets(self.shared.number)).await?;
+            self.has_narrow_sets = false;
+        }
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use super::{
     AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, RecordsReply,
     RecordsRequest, RowOutcome, SettingsRequest, TableError, UpsertReply, UpsertRequest, WriteMode,
 };
-use crate::model::{RowError, UpsertOptions};
+use crate::model::{Origin, RowError, UpsertOptions};
 
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<Result<T, TableError>>;
@@ -73,6 +73,7 @@ pub struct UpsertJob {
     pub(super) options: UpsertOptions,
     pub(super) mode: WriteMode,
     pub(super) deadline: Option<Instant>,
+    pub(super) origin: Origin,
     pub(super) reply: Reply<UpsertReply>,
     pub(super) permit: Permit,
     pub(super) outcomes: Vec<RowOutcome>,
@@ -92,7 +93,7 @@ impl UpsertJob {
         reply: Reply<UpsertReply>,
         permit: Permit,
     ) -> Self {
-        let UpsertRequest { options, mode, deadline, named, .. } = request;
+        let UpsertRequest { options, mode, deadline, named, origin, .. } = request;
         let mut outcomes = Vec::with_capacity(rows.len());
         let named = named.map(|named| {
             let (begun, progress) = named.resume();
@@ -100,7 +101,7 @@ impl UpsertJob {
             (named, progress)
         });
         let (is_checked, failure) = (false, Arc::default());
-        Self { rows, options, mode, deadline, reply, permit, outcomes, named, is_checked, failure }
+        Self { rows, options, mode, deadline, origin, reply, permit, outcomes, named, is_checked, failure }
     }
 
     /// Whether slices of it were planned already, or will be whatever happens.
@@ -118,6 +119,18 @@ impl Job {
     /// An upsert.
     pub fn upsert(job: UpsertJob) -> Self {
         Self::Upsert(Box::new(job))
+    }
+
+    /// Where it comes from.
+    pub(super) fn origin(&self) -> Origin {
+        match self {
+            Self::Upsert(job) => job.origin,
+            Self::Delete { request, .. } => request.origin,
+            Self::Edit { request, .. } => request.origin,
+            Self::Attributes { request, .. } => request.origin,
+            Self::Records { request, .. } => request.origin,
+            Self::Settings { request, .. } => request.origin,
+        }
     }
 
     /// A request that has begun is finished whatever its deadline.

@@ -178,6 +178,7 @@ impl Lane {
             planned.answers.push(Answer::Refused(job, TableError::BaseDeleted));
             return 0;
         }
+        plan.act_for(job.origin());
         match job {
             Job::Upsert(job) if job.is_sliced() => self.plan_slice(plan, job, room, planned).await,
             Job::Upsert(job) if job.mode == WriteMode::Whole => self.check_whole(plan, job, planned).await,

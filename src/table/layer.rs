@@ -8,6 +8,7 @@ use super::lookup::{LookupKind, PerLookup};
 use super::overlay::{Identity, Op, Overlay};
 use super::sets::{FieldSets, SetChange};
 use crate::engine::{Key, Value};
+use crate::model::schema::FieldNumber;
 use crate::schema::block::Block;
 use crate::schema::commit::{LookupDelta, LookupOp};
 use crate::schema::header::Header;
@@ -29,7 +30,7 @@ pub struct Layer {
     /// Moves into and out of sets, in order.
     pub sets: Vec<SetChange>,
     /// Sets of new indexes, as they were before the moves that come after them.
-    pub built: BTreeMap<u8, FieldSets>,
+    pub built: BTreeMap<FieldNumber, FieldSets>,
     /// Keys of what hangs on members: set, or removed.
     pub records: HashMap<Key, Option<Value>>,
 }

@@ -59,7 +59,7 @@ impl Table {
         Ok(())
     }
 
-    /// Removes every key of a base that is deleted; its header goes last.
+    /// Removes every key of a base that is deleted; head and settings go last, and together.
     async fn purge(&self, number: BaseNumber) -> Result<(), TableError> {
         let slot = self.slot(number);
         let mut place = slot.lock().await;
@@ -73,6 +73,8 @@ impl Table {
         for range in key::all_of(number) {
             self.delete_range(range).await?;
         }
+        let deletes = vec![key::settings(number), key::header(number)];
+        self.engine.commit(Batch { deletes, ..Batch::default() }).await?;
         tracing::info!(base = number.0, "purged a deleted memberbase after its grace period");
         Ok(())
     }

@@ -30,6 +30,7 @@ mod layer;
 mod lookup;
 mod maintain;
 mod meter;
+mod nonce;
 mod overlay;
 mod plan;
 mod published;

@@ -21,13 +21,15 @@ pub struct Published {
     pub sets: Sets,
     /// What the stored indexes hold, as last written by a checkpoint.
     pub stored: IndexState,
+    /// Whether there is something in the table of sets that stores of format 1 had.
+    pub has_narrow_sets: bool,
 }
 
 impl Published {
     /// The state as stored, before the replay of the commits after the watermark.
     pub fn new(header: Header, stored: IndexState, sets: Sets) -> Self {
         let lookups = PerLookup::from_fn(|kind| Lookup::new(kind, state_of(&stored, kind)));
-        Self { header, lookups, sets, stored }
+        Self { header, lookups, sets, stored, has_narrow_sets: false }
     }
 
     /// Shows the changes of a batch.

@@ -1,4 +1,9 @@
 //! Opening a base: what is stored, and the commits that the stored indexes do not have yet.
+//!
+//! Sets that an older program wrote are taken over by the first checkpoint (see [`SetTable`]). Where it could have written
+//! them wrongly they are built from the records instead: commits of version 1 kept seven bits of the number of an index, so
+//! that an attribute's values could land in the sets of another field, the status among them. That begins with number 128, and
+//! because numbers came round, no header shows any more that there was one. So every base that ever had an index counts.
 
 use std::sync::Arc;
 
@@ -6,31 +11,75 @@ use super::TableError;
 use super::audit::blocks::{self, Seen};
 use super::lookup::LookupKind;
 use super::overlay::Op;
-use super::plan::index_changes;
+use super::plan::{index_changes, set_changes};
 use super::published::Published;
 use super::sets::{SetChange, SetField, Sets};
 use crate::engine::{Direction, Engine, Key, KeyRange, Value};
-use crate::model::{BaseNumber, Row};
+use crate::model::schema::AttributeSchema;
+use crate::model::{BaseNumber, Member, Row};
 use crate::schema::commit::{CommitPart, LookupOp, RowChange};
 use crate::schema::header::Header;
-use crate::schema::index::{IndexState, decode_chunk};
-use crate::schema::key;
+use crate::schema::index::{IndexState, SetTable, decode_chunk};
+use crate::schema::{key, set_key};
 
 /// Pairs read at once; commit parts are up to 64 KiB each.
 const READ_AT_ONCE: usize = 128;
 
 /// Loads the state of a base.
 pub async fn load(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<Published, TableError> {
-    let mut values = engine.get_many(&[key::header(base), key::index(base)]).await?.into_iter();
-    let header = Header::decode(&values.next().flatten().ok_or(TableError::BaseNotFound)?)?;
-    let stored =
-        values.next().flatten().map(|bytes| IndexState::decode(&bytes)).transpose()?.unwrap_or_default();
-    let sets = load_sets(engine, base, &header, &stored).await?;
+    let keys = [key::header(base), key::settings(base), key::index(base)];
+    let mut values = engine.get_many(&keys).await?.into_iter();
+    let (head, settings, index) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
+    let header = Header::decode(&head.ok_or(TableError::BaseNotFound)?, settings.as_deref())?;
+    let stored = index.map(|bytes| IndexState::decode(&bytes)).transpose()?.unwrap_or_else(IndexState::none);
+    let are_doubtful = are_doubtful(&header, &stored);
+    let sets = if are_doubtful { Sets::default() } else { load_sets(engine, base, &header, &stored).await? };
     let mut published = Published::new(header, stored, sets);
+    published.has_narrow_sets =
+        !engine.scan(set_key::narrow_sets(base), Direction::Forward, 1).await?.is_empty();
     let missing = key::commits_from(base, published.stored.watermark + 1);
     for_each(engine, missing, |_, value| replay(&mut published, &value)).await?;
-    build_indexes(engine, base, &mut published).await?;
+    if are_doubtful {
+        let schema = published.header.schema.clone();
+        let built = build(engine, base, schema.as_deref(), |row, member| {
+            set_changes(row, None, Some(member), schema.as_deref())
+        })
+        .await?;
+        published.sets.replace(built);
+    } else {
+        build_indexes(engine, base, &mut published).await?;
+    }
+    published.sets.settle();
     Ok(published)
+}
+
+/// Whether the sets may have been written wrongly by an older program.
+pub fn are_doubtful(header: &Header, stored: &IndexState) -> bool {
+    stored.sets == SetTable::Narrow
+        && header.schema.as_ref().is_some_and(|schema| schema.last_index.is_some())
+}
+
+/// Sets under `schema`, made from the records.
+async fn build(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    schema: Option<&AttributeSchema>,
+    moves: impl Fn(Row, &Member) -> Vec<SetChange>,
+) -> Result<Sets, TableError> {
+    let mut building = Sets::default();
+    building.follow(schema);
+    let mut damaged = None;
+    blocks::walk(engine, base, |seen| match seen {
+        Seen::Member(row, member) => {
+            moves(Row(row), &member).iter().for_each(|change| building.apply(change));
+        }
+        Seen::Damaged(damage) => damaged = Some(damage),
+    })
+    .await?;
+    match damaged {
+        Some(damage) => Err(TableError::Damaged(damage.to_string())),
+        None => Ok(building),
+    }
 }
 
 /// Builds the indexes that came after the watermark, whose rows are in no commit, from the records.
@@ -41,20 +90,8 @@ async fn build_indexes(
 ) -> Result<(), TableError> {
     let young = published.sets.younger_than(published.stored.watermark);
     let Some(schema) = published.header.schema.clone().filter(|_| !young.is_empty()) else { return Ok(()) };
-    let mut building = Sets::default();
-    building.follow(Some(&schema));
-    let mut damaged = None;
-    blocks::walk(engine, base, |seen| match seen {
-        Seen::Member(row, member) => index_changes(Row(row), None, Some(&member), &schema)
-            .iter()
-            .for_each(|change| building.apply(change)),
-        Seen::Damaged(damage) => damaged = Some(damage),
-    })
-    .await?;
-    if let Some(damage) = damaged {
-        return Err(TableError::Damaged(damage.to_string()));
-    }
-    let mut built = building.into_built();
+    let moves = |row, member: &Member| index_changes(row, None, Some(member), &schema);
+    let mut built = build(engine, base, Some(&schema), moves).await?.into_built();
     for index in young.iter().filter_map(|key| schema.indexes.get(key)) {
         published.sets.note_stray(index.number);
         published.sets.install(index.number, built.remove(&index.number).unwrap_or_default());
@@ -73,15 +110,17 @@ async fn load_sets(
     let unindexed: Vec<SetField> =
         stored.unindexed.iter().filter_map(|field| SetField::from_number(*field)).collect();
     let known: Vec<SetField> = sets.fields().collect();
-    for_each(engine, key::sets(base), |key, value| {
-        let (field, name, chunk) = key::set_parts(&key)
+    let moves = stored.sets == SetTable::Narrow;
+    let range = if moves { set_key::narrow_sets(base) } else { set_key::sets(base) };
+    for_each(engine, range, |key, value| {
+        let (field, name, chunk) = set_key::set_parts(&key)
             .ok_or_else(|| TableError::Damaged("the key of a set cannot be read".to_owned()))?;
         match SetField::from_number(field) {
             Some(SetField::Attribute(number)) if !known.contains(&SetField::Attribute(number)) => {
                 sets.note_stray(number);
             }
             Some(field) if !unindexed.contains(&field) => {
-                sets.load(field, name, chunk, decode_chunk(&value)?)
+                sets.load(field, name, chunk, decode_chunk(&value)?, moves);
             }
             Some(_) | None => {}
         }
@@ -111,7 +150,7 @@ fn replay(published: &mut Published, part: &[u8]) -> Result<(), TableError> {
         for delta in sets {
             if let Some(field) = SetField::from_number(delta.field) {
                 let value = Arc::from(delta.value);
-                published.sets.apply(&SetChange { field, value, row, enters: delta.enters });
+                published.sets.shift(&SetChange { field, value, row, enters: delta.enters });
             }
         }
     }

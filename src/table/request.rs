@@ -6,8 +6,9 @@ use std::time::Instant;
 use super::{MemberKey, NamedRequest};
 use crate::model::schema::WantedSchema;
 use crate::model::{
-    AttributePatch, BaseName, Edit, ForeignText, Member, MemberRecord, MemberRow, Outcome, RecordCounts,
-    RecordFault, RecordKind, Ref, Refusal, Row, RowError, Status, Tier, Timestamp, UpsertOptions,
+    AttributePatch, BaseName, Edit, ForeignText, Member, MemberRecord, MemberRow, Origin, Outcome,
+    RecordCounts, RecordFault, RecordKind, Ref, Refusal, Row, RowError, Status, Tier, Timestamp,
+    UpsertOptions,
 };
 
 /// How a bulk upsert treats rows that cannot be applied.
@@ -38,6 +39,8 @@ pub struct UpsertRequest {
     pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
+    /// Where it comes from: written with its commits.
+    pub origin: Origin,
 }
 
 /// What became of one row.
@@ -77,6 +80,8 @@ pub struct EditRequest {
     pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
+    /// Where it comes from: written with its commits.
+    pub origin: Origin,
 }
 
 /// What is done by a call about one member.
@@ -128,7 +133,8 @@ pub struct EditReply {
 }
 
 /// Members to delete for good. Unknown rows and refs are ignored; one named twice counts once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
+#[cfg_attr(test, derive(Default))]
 pub struct DeleteRequest {
     /// Members by place.
     pub rows: Vec<Row>,
@@ -138,6 +144,8 @@ pub struct DeleteRequest {
     pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
+    /// Where it comes from: written with its commits.
+    pub origin: Origin,
 }
 
 /// The answer to a delete.
@@ -160,6 +168,8 @@ pub struct RecordsRequest {
     pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
+    /// Where it comes from: written with its commits.
+    pub origin: Origin,
 }
 
 /// A change of one record.
@@ -224,7 +234,8 @@ pub struct RecordsReply {
 }
 
 /// Attributes of many members to change in one commit.
-#[derive(Debug, Default)]
+#[derive(Debug)]
+#[cfg_attr(test, derive(Default))]
 pub struct AttributesRequest {
     /// The members, each once, and what happens to their attributes.
     pub changes: Vec<(Row, AttributePatch)>,
@@ -234,6 +245,8 @@ pub struct AttributesRequest {
     pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
+    /// Where it comes from: written with its commits.
+    pub origin: Origin,
 }
 
 /// The answer to a change of attributes.
@@ -248,7 +261,8 @@ pub struct AttributesReply {
 }
 
 /// A change of the base itself. `None` keeps.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
+#[cfg_attr(test, derive(Default))]
 pub struct SettingsRequest {
     /// A new name.
     pub name: Option<BaseName>,
@@ -266,6 +280,26 @@ pub struct SettingsRequest {
     pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
+    /// Where it comes from: written with its commits.
+    pub origin: Origin,
+}
+
+impl SettingsRequest {
+    /// A request that changes nothing yet.
+    #[must_use]
+    pub fn new(origin: Origin) -> Self {
+        Self {
+            name: None,
+            new_members: None,
+            share_accounts: None,
+            tiers: None,
+            schema: None,
+            deleted: None,
+            named: None,
+            deadline: None,
+            origin,
+        }
+    }
 }
 
 /// The moment passed in by whoever knows the time: the table never asks the system.

@@ -28,10 +28,11 @@ pub use self::keep::Progress;
 use super::TableError;
 use super::hash::Hashes;
 use crate::engine::{Engine, Key};
+use crate::model::origin::Cause;
 use crate::model::token::TokenId;
 use crate::model::{Reason, Refusal, RequestMark, RequestName, Timestamp};
 use crate::schema::request::{Answer, Kept};
-use crate::schema::request_key;
+use crate::schema::request_key::{self, PartWidth, request_of};
 
 /// Parts of an answer that are read together.
 const PARTS_TOGETHER: usize = 64;
@@ -84,6 +85,7 @@ pub struct Requests {
 /// A request that names itself and is under way: no other of its name runs as long as this lives.
 pub struct NamedRequest {
     name: u128,
+    cause: Cause,
     fingerprint: u128,
     keeps_failures: bool,
     /// What an earlier run did before it was cut short.
@@ -97,6 +99,14 @@ pub struct NamedRequest {
 struct Stale {
     keys: Vec<Key>,
     bytes: i64,
+}
+
+impl NamedRequest {
+    /// What a change is made on behalf of: the import that the request is a chunk of, or the request itself.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
 }
 
 impl fmt::Debug for NamedRequest {
@@ -136,10 +146,15 @@ impl Requests {
             IfRunning::Wait => self.running.wait(name).await,
             IfRunning::Refuse => self.running.take(name).map_err(|_| TableError::RequestRunning)?,
         };
+        let cause = match &mark.name {
+            RequestName::Given(_) => Cause::Request(name),
+            RequestName::Chunk(import, _) => Cause::Import(import.0),
+        };
         let named = |begun, stale| {
             let (fingerprint, keeps_failures) = (mark.fingerprint, mark.name.keeps_failures());
             Begun::New(Arc::new(NamedRequest {
                 name,
+                cause,
                 fingerprint,
                 keeps_failures,
                 begun,
@@ -149,9 +164,7 @@ impl Requests {
         };
         let Some((kept, bytes)) = self.stored(name).await? else { return Ok(named(None, Stale::default())) };
         if self.is_too_old(kept.at, now) {
-            let parts = (0..=kept.parts).map(|part| request_key::request(name, part));
-            let keys = parts.chain([request_key::request_time(kept.at, name)]).collect();
-            return Ok(named(None, Stale { keys, bytes }));
+            return Ok(named(None, Stale { keys: keys_of(name, &kept), bytes }));
         }
         if kept.fingerprint != mark.fingerprint {
             let description = match mark.name {
@@ -163,6 +176,11 @@ impl Requests {
             return Err(Refusal::field(Reason::RequestIdReused, mark.name.field(), description).into());
         }
         match kept.answer {
+            // An older program began it: what is kept of it is written anew, under keys of today.
+            Answer::Rows { is_complete: false, .. } if kept.width == PartWidth::Narrow => {
+                let stale = Stale { keys: keys_of(name, &kept), bytes };
+                Ok(named(Some(kept), stale))
+            }
             Answer::Rows { is_complete: false, .. } => Ok(named(Some(kept), Stale::default())),
             _ => Ok(Begun::Answered(kept)),
         }
@@ -174,11 +192,13 @@ impl Requests {
 
     /// What is stored under a name, and how many bytes that takes.
     async fn stored(&self, name: u128) -> Result<Option<(Kept, i64)>, TableError> {
-        let first = self.engine.get_many(&[request_key::request(name, 0)]).await?.pop().flatten();
-        let Some(first) = first else { return Ok(None) };
+        let firsts = [PartWidth::Wide, PartWidth::Narrow].map(|width| request_of(width, name, 0));
+        let Some(first) = self.engine.get_many(&firsts).await?.into_iter().flatten().next() else {
+            return Ok(None);
+        };
         let mut kept = Kept::decode(&first)?;
         let mut bytes = Vec::new();
-        let keys: Vec<Key> = (1..=kept.parts).map(|part| request_key::request(name, part)).collect();
+        let keys: Vec<Key> = (1..=kept.parts).map(|part| request_of(kept.width, name, part)).collect();
         for keys in keys.chunks(PARTS_TOGETHER) {
             for part in self.engine.get_many(keys).await? {
                 let lost = || TableError::Damaged("a part of an answer is missing".to_owned());
@@ -186,9 +206,15 @@ impl Requests {
             }
         }
         kept.join(&bytes)?;
-        let taken = keep::weight(first.len() + bytes.len(), usize::from(kept.parts));
+        let taken = keep::weight(first.len() + bytes.len(), kept.parts);
         Ok(Some((kept, taken)))
     }
+}
+
+/// The keys of what is kept under a name.
+fn keys_of(name: u128, kept: &Kept) -> Vec<Key> {
+    let parts = (0..=kept.parts).map(|part| request_of(kept.width, name, part));
+    parts.chain([request_key::request_time(kept.at, name)]).collect()
 }
 
 /// The names of the requests that are under way.

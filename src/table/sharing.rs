@@ -9,10 +9,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::TableError;
 use super::replay::for_each;
 use super::store::BaseSummary;
-use crate::engine::Engine;
+use crate::engine::{Engine, Key};
 use crate::model::BaseNumber;
 use crate::schema::header::Header;
 use crate::schema::key;
+
+/// Bases whose settings are read at once.
+const BASES_AT_ONCE: usize = 500;
 
 /// The bases of a store that share accounts and are not deleted.
 #[derive(Debug, Default)]
@@ -21,15 +24,21 @@ pub struct Sharing(RwLock<BTreeSet<BaseNumber>>);
 impl Sharing {
     /// Reads the headers of all bases.
     pub async fn load(engine: &Arc<dyn Engine>) -> Result<Arc<Self>, TableError> {
-        let mut sharing = BTreeSet::new();
+        let mut heads = Vec::new();
         for_each(engine, key::headers(), |key, value| {
-            let header = Header::decode(&value)?;
-            if let Some(number) = key::header_base(&key).filter(|_| shares(&header)) {
-                sharing.insert(number);
-            }
+            heads.extend(key::header_base(&key).map(|number| (number, value)));
             Ok(())
         })
         .await?;
+        let mut sharing = BTreeSet::new();
+        for heads in heads.chunks(BASES_AT_ONCE) {
+            let keys: Vec<Key> = heads.iter().map(|(number, _)| key::settings(*number)).collect();
+            for ((number, head), settings) in heads.iter().zip(engine.get_many(&keys).await?) {
+                if shares(&Header::decode(head, settings.as_deref())?) {
+                    sharing.insert(*number);
+                }
+            }
+        }
         Ok(Arc::new(Self(RwLock::new(sharing))))
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use super::base::{Base, Parts};
 use super::budget::Budget;
 use super::hash::Hashes;
+use super::nonce::Nonces;
 use super::records::Records;
 use super::requests::{NamedRequest, RequestLimits, Requests};
 use super::sets::SetField;
@@ -16,7 +17,7 @@ use super::sharing::Sharing;
 use super::tokens::Tokens;
 use super::{Clock, TableError};
 use crate::engine::backup::{Backup, Held};
-use crate::engine::{Batch, Direction, Engine, EngineError, EngineStatus};
+use crate::engine::{Batch, Direction, Engine, EngineError, EngineStatus, Value};
 use crate::model::email::FOLD_VERSION;
 use crate::model::schema::AttributeSchema;
 use crate::model::{BaseNumber, BaseSettings, CursorKey, IdKey, Sealer, StatusCounts, Timestamp};
@@ -47,6 +48,8 @@ pub struct TableConfig {
     pub grace_micros: i64,
     /// How much is kept of requests that name themselves.
     pub requests: RequestLimits,
+    /// What the random ids of batches begin with: another number each time that a store is opened.
+    pub seed: u64,
 }
 
 impl Default for TableConfig {
@@ -58,6 +61,7 @@ impl Default for TableConfig {
             commit_retention_micros: THIRTY_DAYS,
             grace_micros: THIRTY_DAYS,
             requests: RequestLimits { retention_micros: SEVEN_DAYS, bytes: 1024 * 1024 * 1024 },
+            seed: 0,
         }
     }
 }
@@ -130,7 +134,7 @@ impl Table {
         config: TableConfig,
     ) -> Result<Arc<Self>, TableError> {
         let meta = match engine.get_many(&[key::meta()]).await?.pop().flatten() {
-            Some(bytes) => open_meta(&bytes)?,
+            Some(bytes) => raise_format(&engine, bytes).await?,
             None => make_meta(&engine).await?,
         };
         let hashes = Hashes::new(&meta);
@@ -140,6 +144,7 @@ impl Table {
             engine: Arc::clone(&engine),
             hashes,
             requests,
+            nonces: Arc::new(Nonces::new(config.seed)),
             clock: Arc::clone(&clock),
             budget: Budget::new(config.budget_bytes),
             records: Records::new(config.read_bytes),
@@ -223,12 +228,14 @@ impl Table {
         let next = before.as_deref().map(meta::decode_next_base).transpose()?.unwrap_or(1);
         let following =
             next.checked_add(1).ok_or_else(|| TableError::Damaged("base numbers are used up".to_owned()))?;
-        let header = Header::new(settings, self.now());
+        let header = Header::new(settings, self.now(), self.parts.nonces.next());
         let number = BaseNumber(next);
         let mut batch = Batch::default();
         batch.checks.push((key::next_base(), before));
         batch.put(key::next_base(), meta::next_base(following));
-        batch.put(key::header(number), header.encode());
+        batch.put(key::header(number), header.encode_head());
+        batch.put(key::settings(number), header.encode_settings());
+        batch.put(key::index(number), IndexState::default().encode());
         if let Some(named) = named {
             self.requests().keep(named, header.created_at, None, Answer::Base(number), &mut batch);
         }
@@ -276,13 +283,23 @@ impl Table {
         }
         let headers = self.engine.scan(range, direction, limit).await?;
         let numbers: Vec<BaseNumber> = headers.iter().filter_map(|(key, _)| key::header_base(key)).collect();
-        let keys: Vec<_> = numbers.iter().map(|number| key::index(*number)).collect();
-        let states = self.engine.get_many(&keys).await?;
+        let indexes = numbers.iter().map(|number| key::index(*number));
+        let keys: Vec<_> = indexes.chain(numbers.iter().map(|number| key::settings(*number))).collect();
+        let mut states = self.engine.get_many(&keys).await?;
+        let settings = states.split_off(numbers.len());
         let mut bases = Vec::with_capacity(numbers.len());
-        for ((number, (_, header)), state) in numbers.into_iter().zip(headers).zip(states) {
+        for (((number, (_, head)), state), settings) in
+            numbers.into_iter().zip(headers).zip(states).zip(settings)
+        {
             let state = state.map(|bytes| IndexState::decode(&bytes)).transpose()?.unwrap_or_default();
             let unindexed = state.unindexed.into_iter().filter_map(SetField::from_number);
-            bases.push(BaseSummary::new(number, &Header::decode(&header)?, unindexed));
+            // One that was purged since its head was read is gone as a whole.
+            let is_gone = settings.is_none() && self.engine.get_many(&[key::header(number)]).await? == [None];
+            if is_gone {
+                continue;
+            }
+            let header = Header::decode(&head, settings.as_deref())?;
+            bases.push(BaseSummary::new(number, &header, unindexed));
         }
         Ok(bases)
     }
@@ -328,9 +345,30 @@ pub(super) fn open_meta(bytes: &[u8]) -> Result<Meta, TableError> {
     Ok(meta)
 }
 
+/// The meta record of a store, whose format is raised to that of this program. Nobody else has the store open, so nobody goes on
+/// to write by the older rules.
+async fn raise_format(engine: &Arc<dyn Engine>, stored: Value) -> Result<Meta, TableError> {
+    let meta = open_meta(&stored)?;
+    if meta.format == meta::FORMAT {
+        return Ok(meta);
+    }
+    let (from, raised) = (meta.format, meta.raised());
+    let mut batch = Batch::default();
+    batch.checks.push((key::meta(), Some(stored)));
+    batch.put(key::meta(), raised.encode());
+    engine.commit(batch).await?;
+    tracing::info!(
+        from,
+        to = meta::FORMAT,
+        "the store's format was raised; older versions of this program refuse it now"
+    );
+    Ok(raised)
+}
+
 async fn make_meta(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
     let meta = Meta {
         format: meta::FORMAT,
+        write_format: meta::FORMAT,
         fold_version: FOLD_VERSION,
         id_key: random()?,
         cursor_key: random()?,

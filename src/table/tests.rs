@@ -3,12 +3,14 @@
 
 mod faults;
 mod indexes;
+mod large;
 mod pressure;
 mod records;
 mod reference;
 mod rename;
 mod repeats;
 mod requests;
+mod rounds;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,8 +24,8 @@ use super::*;
 use crate::engine::Engine;
 use crate::engine::memory::MemoryEngine;
 use crate::model::{
-    BaseName, BaseNumber, BaseSettings, Change, Email, MatchBy, Member, MemberPatch, MemberRow, Outcome, Ref,
-    Rename, Row, Semantics, Status, Tier, Timestamp, Update, UpsertOptions, WorkerId, upsert,
+    BaseName, BaseNumber, BaseSettings, Change, Email, MatchBy, Member, MemberPatch, MemberRow, Origin,
+    Outcome, Ref, Rename, Row, Semantics, Status, Tier, Timestamp, Update, UpsertOptions, WorkerId, upsert,
 };
 
 /// A row in the small: every key comes from a small range, so that rows collide.
@@ -175,7 +177,17 @@ impl Subject {
 
     async fn upsert(&self, rows: &[MemberRow], options: UpsertOptions, mode: WriteMode) -> UpsertReply {
         let rows = rows.iter().cloned().map(Ok).collect();
-        self.base.upsert(UpsertRequest { rows, options, mode, named: None, deadline: None }).await.unwrap()
+        self.base
+            .upsert(UpsertRequest {
+                rows,
+                options,
+                mode,
+                named: None,
+                deadline: None,
+                origin: Origin::default(),
+            })
+            .await
+            .unwrap()
     }
 
     /// Every index, in both directions, against the reference.
@@ -256,7 +268,13 @@ async fn run(steps: Vec<Step>) {
                 let expected = reference.delete(&rows, &refs, now);
                 let reply = subject
                     .base
-                    .delete(DeleteRequest { rows, refs, named: None, deadline: None })
+                    .delete(DeleteRequest {
+                        rows,
+                        refs,
+                        named: None,
+                        deadline: None,
+                        origin: Origin::default(),
+                    })
                     .await
                     .unwrap();
                 assert_eq!(reply, expected);

@@ -6,12 +6,14 @@
 
 use std::sync::Arc;
 
+use super::nonce::Nonces;
 use super::store::{open_meta, random};
 use super::{TableError, replay};
 use crate::engine::{Batch, Engine};
-use crate::model::{BaseNumber, IdKey, Row, Sealer, Timestamp};
-use crate::schema::commit::{Change, CommitWriter};
-use crate::schema::header::{Header, TIMELINE_JUMP};
+use crate::model::origin::Call;
+use crate::model::{BaseNumber, IdKey, Origin, Row, Sealer, Timestamp};
+use crate::schema::commit::{Change, CommitHead, CommitWriter};
+use crate::schema::header::{Head, Header, TIMELINE_JUMP};
 use crate::schema::{key, meta};
 
 /// How far the number of the next base jumps. Base numbers have 32 bits, so that a store can be restored some 250 times
@@ -33,10 +35,10 @@ impl Moment {
     /// Whether a write, as the engine has it, belongs to what came after the moment.
     pub fn is_before(&self, key: &[u8], value: Option<&[u8]>) -> Result<bool, TableError> {
         let (Some(base), Some(value)) = (key::header_base(key), value) else { return Ok(false) };
-        let header = Header::decode(value)?;
+        let head = Head::decode(value)?;
         Ok(match self {
-            Self::Time(time) => header.committed_at > *time,
-            Self::Revision(number, revision) => base == *number && header.revision > *revision,
+            Self::Time(time) => head.committed_at > *time,
+            Self::Revision(number, revision) => base == *number && head.revision > *revision,
         })
     }
 }
@@ -66,7 +68,8 @@ pub async fn begin_timeline(engine: &Arc<dyn Engine>, now: Timestamp) -> Result<
     let mut batch = Batch::default();
     let mut values = values.into_iter();
     if let Some(bytes) = values.next().flatten() {
-        let mut meta = open_meta(&bytes)?;
+        // The commits of the jump are of the new format.
+        let mut meta = open_meta(&bytes)?.raised();
         meta.cursor_key = random()?;
         batch.put(key::meta(), meta.encode());
     }
@@ -75,18 +78,20 @@ pub async fn begin_timeline(engine: &Arc<dyn Engine>, now: Timestamp) -> Result<
         let next = meta::decode_next_base(&bytes)?.checked_add(BASE_JUMP).ok_or_else(used_up)?;
         batch.put(key::next_base(), meta::next_base(next));
     }
-    let mut headers = Vec::new();
+    let mut heads = Vec::new();
     replay::for_each(engine, key::headers(), |key, value| {
-        if let Some(base) = key::header_base(&key) {
-            headers.push((base, Header::decode(&value)?));
-        }
+        heads.extend(key::header_base(&key).map(|base| (base, value)));
         Ok(())
     })
     .await?;
-    let mut bases = Vec::with_capacity(headers.len());
-    for (base, before) in headers {
+    let [a, b, c, d, e, f, g, h, ..] = random()?;
+    let nonces = Nonces::new(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+    let mut bases = Vec::with_capacity(heads.len());
+    for (base, head) in heads {
+        let settings = engine.get_many(&[key::settings(base)]).await?.pop().flatten();
+        let before = Header::decode(&head, settings.as_deref())?;
         bases.push((base, before.revision));
-        jump(&mut batch, base, &before, now)?;
+        jump(&mut batch, base, &before, now, nonces.next())?;
         if batch.bytes() >= BATCH_BYTES {
             engine.commit(std::mem::take(&mut batch)).await?;
         }
@@ -96,19 +101,29 @@ pub async fn begin_timeline(engine: &Arc<dyn Engine>, now: Timestamp) -> Result<
 }
 
 /// The jump is a commit of the base like any other.
-fn jump(batch: &mut Batch, base: BaseNumber, before: &Header, now: Timestamp) -> Result<(), TableError> {
+fn jump(
+    batch: &mut Batch,
+    base: BaseNumber,
+    before: &Header,
+    now: Timestamp,
+    nonce: u64,
+) -> Result<(), TableError> {
     let used_up = || TableError::Damaged("rows or revisions are used up".to_owned());
     let header = Header {
         revision: before.revision.checked_add(TIMELINE_JUMP).ok_or_else(used_up)?,
         next_row: before.next_row.checked_add(TIMELINE_JUMP).ok_or_else(used_up)?,
         committed_at: before.committed_at.max(now),
+        nonce,
+        whole: None,
         ..before.clone()
     };
-    let mut commit = CommitWriter::new(header.committed_at);
-    commit.change(Row(0), Change::Base, Some(&before.encode()), &[], &[]);
-    for (part, bytes) in (0_u16..).zip(commit.finish()) {
+    let origin = Origin::system(Call::BEGIN_TIMELINE);
+    let mut commit = CommitWriter::new(CommitHead { time: header.committed_at, origin, batch: nonce });
+    commit.change(Row(0), Change::Base, Some(&before.encode_settings()), &[], &[]);
+    for (part, bytes) in (0_u32..).zip(commit.finish()) {
         batch.put(key::commit(base, header.revision, part), bytes);
     }
-    batch.put(key::header(base), header.encode());
+    batch.put(key::header(base), header.encode_head());
+    batch.put(key::settings(base), header.encode_settings());
     Ok(())
 }

@@ -283,6 +283,7 @@ mod tests {
     async fn load(engine: Arc<dyn Engine>) -> Tokens {
         let hashes = Hashes::new(&Meta {
             format: 1,
+            write_format: 1,
             fold_version: 1,
             id_key: [0; 16],
             cursor_key: [0; 16],

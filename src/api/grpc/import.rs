@@ -16,7 +16,7 @@ use tonic::{Status, Streaming};
 use super::upsert::{Detail, Rows, options, report};
 use super::{edge, v1};
 use crate::api::error;
-use crate::directory::{Directory, Error, IfRunning, PendingUpsert, UpsertRequest, WriteMode};
+use crate::directory::{Directory, Error, IfRunning, PendingUpsert, Upsert, WriteMode};
 use crate::model::{BaseNumber, ImportId, Payload, Reason, Refusal, RequestMark, UpsertOptions, Violations};
 
 /// Chunks of one stream that are handed in and not answered yet.
@@ -156,9 +156,8 @@ impl Import {
         let directory = self.named(begun, &message).await?;
         let today = directory.now().date();
         let Rows { rows, refs } = Rows::parse(message.members, options.match_by, today);
-        let request =
-            UpsertRequest { rows, options, mode: WriteMode::Partial, named: None, deadline: self.deadline };
-        let upsert = directory.begin_upsert(base, request).await?;
+        let upsert = Upsert { rows, options, mode: WriteMode::Partial, deadline: self.deadline };
+        let upsert = directory.begin_upsert(base, upsert).await?;
         Ok(HandedIn { base, chunk: message.chunk, refs, upsert })
     }
 }

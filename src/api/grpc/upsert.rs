@@ -6,7 +6,7 @@ use super::convert::input;
 use super::named::{named, respond};
 use super::{MESSAGE_MAX_BYTES, deadline, edit, v1};
 use crate::api::error;
-use crate::directory::{Directory, Error, RowOutcome, UpsertReply, UpsertRequest, WriteMode};
+use crate::directory::{Directory, Error, RowOutcome, Upsert, UpsertReply, WriteMode};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES, RESULTS_ALL_MAX_ROWS};
 use crate::model::{
     BaseNumber, Date, MatchBy, MemberRow, Outcome, Reason, Refusal, RowError, Semantics, UpsertOptions,
@@ -36,8 +36,8 @@ pub async fn bulk_upsert(
     let rows = Rows::parse(request.members, call.options.match_by, directory.now().date());
     rows.check_reply()?;
     let Rows { rows, refs } = rows;
-    let request = UpsertRequest { rows, options: call.options, mode: call.mode, named: None, deadline };
-    let answer = directory.bulk_upsert(base, request).await?;
+    let upsert = Upsert { rows, options: call.options, mode: call.mode, deadline };
+    let answer = directory.bulk_upsert(base, upsert).await?;
     let revision = answer.revision;
     let (results, counts) = report(directory, base, answer, refs, call.detail);
     Ok(respond(directory, v1::BulkUpsertMembersResponse { results, counts: Some(counts), revision }))

@@ -7,7 +7,7 @@ use super::sets::Recount;
 use super::{Audit, Damage, commits, lookups, records, sets};
 use crate::engine::{Direction, Value};
 use crate::model::{BaseNumber, Member, Status, StatusCounts};
-use crate::schema::header::Header;
+use crate::schema::header::{Head, Header};
 use crate::schema::index::{IndexState, LOOKUPS};
 use crate::schema::{key, meta};
 use crate::table::TableError;
@@ -51,12 +51,29 @@ pub async fn check_all(audit: &mut Audit<'_>, hashes: Option<&Hashes>) -> Result
             if number.0 >= next {
                 audit.findings.add(Some(number), Damage::NumberNotHandedOut { next });
             }
-            match Header::decode(&value) {
+            let settings = settings(audit, number).await?;
+            match Header::decode(&value, settings.as_deref()) {
                 Ok(header) => check(audit, number, header, hashes).await?,
                 Err(error) => audit.findings.unreadable(number, &key, error),
             }
         }
     }
+}
+
+/// The settings record of a base, and nothing beside it in its table.
+async fn settings(audit: &mut Audit<'_>, number: BaseNumber) -> Result<Option<Value>, TableError> {
+    let mut found: Option<Value> = None;
+    let findings = &mut audit.findings;
+    for_each(audit.engine, key::all_settings(number), |key, value| {
+        if key == key::settings(number) {
+            found = Some(value);
+        } else {
+            findings.unknown_key(Some(number), &key);
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(found)
 }
 
 async fn next_number(audit: &mut Audit<'_>) -> Result<u32, TableError> {
@@ -82,6 +99,7 @@ async fn check(
         audit.report.past_grace += 1;
         return Ok(());
     }
+    check_settings(audit, number, &header).await?;
     (audit.progress)(format!("checking base {} with {} rows", number.0, header.next_row));
     let stored = index_state(audit, number).await?;
     let mut state = State {
@@ -106,6 +124,27 @@ async fn check(
     Ok(())
 }
 
+/// Checks that head and settings belong together.
+async fn check_settings(
+    audit: &mut Audit<'_>,
+    number: BaseNumber,
+    header: &Header,
+) -> Result<(), TableError> {
+    let stored = audit.engine.get_many(&[key::header(number), key::settings(number)]).await?;
+    let [Some(head), settings] = stored.as_slice() else { return Ok(()) };
+    // Read with their own head, both records come out as they are.
+    let is_one = match (&header.whole, settings) {
+        (Some(_), settings) => settings.is_none(),
+        (None, Some(settings)) => *settings == header.encode_settings(),
+        (None, None) => false,
+    };
+    let has_state = Head::decode(head).is_ok_and(|head| head.state == header.state());
+    if !is_one || !has_state || header.settings_revision > header.revision {
+        audit.findings.add(Some(number), Damage::Settings);
+    }
+    Ok(())
+}
+
 async fn index_state(audit: &mut Audit<'_>, number: BaseNumber) -> Result<IndexState, TableError> {
     let mut found: Option<Value> = None;
     let findings = &mut audit.findings;
@@ -118,7 +157,7 @@ async fn index_state(audit: &mut Audit<'_>, number: BaseNumber) -> Result<IndexS
         Ok(())
     })
     .await?;
-    let Some(bytes) = found else { return Ok(IndexState::default()) };
+    let Some(bytes) = found else { return Ok(IndexState::none()) };
     Ok(IndexState::decode(&bytes).unwrap_or_else(|error| {
         audit.findings.unreadable(number, &key::index(number), error);
         IndexState::default()

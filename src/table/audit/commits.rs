@@ -8,7 +8,7 @@ use super::finding::Findings;
 use super::{Audit, Damage};
 use crate::model::{Row, Timestamp};
 use crate::schema::commit::{Change, CommitPart, LookupOp, RowChange};
-use crate::schema::header::{Header, follows};
+use crate::schema::header::{Header, follows, may_precede};
 use crate::schema::{SchemaError, key, member};
 use crate::table::TableError;
 use crate::table::lookup::LookupKind;
@@ -36,6 +36,7 @@ pub async fn check(audit: &mut Audit<'_>, state: &mut State) -> Result<(), Table
         Ok(())
     })
     .await?;
+    state.sets.settle();
     log.end(state, findings);
     audit.report.commits += log.commits;
     Ok(())
@@ -51,11 +52,13 @@ struct Log {
     deleted: u64,
     /// Every part could be read so far.
     is_readable: bool,
+    /// The change that was read last in this commit.
+    change: Option<(Row, Change)>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { first: None, at: None, commits: 0, created: 0, deleted: 0, is_readable: true }
+        Self { first: None, at: None, commits: 0, created: 0, deleted: 0, is_readable: true, change: None }
     }
 }
 
@@ -63,7 +66,7 @@ impl Default for Log {
 #[derive(Debug, Clone, Copy)]
 struct At {
     revision: u64,
-    part: u16,
+    part: u32,
     /// Whether its commit ends with it; not known of a part that cannot be read.
     last: Option<bool>,
     time: Timestamp,
@@ -71,7 +74,7 @@ struct At {
 
 impl Log {
     /// Checks that a part follows the one before it.
-    fn follow(&mut self, state: &State, revision: u64, part: u16, findings: &mut Findings) {
+    fn follow(&mut self, state: &State, revision: u64, part: u32, findings: &mut Findings) {
         let mut add = |damage| findings.add(Some(state.number), damage);
         match self.at {
             Some(at) if at.revision == revision => {
@@ -112,27 +115,41 @@ impl Log {
         &mut self,
         state: &mut State,
         revision: u64,
-        number: u16,
+        number: u32,
         bytes: &[u8],
         findings: &mut Findings,
     ) -> Result<(), SchemaError> {
         let before = self.at.map_or(state.header.created_at, |at| at.time);
         self.at = Some(At { revision, part: number, last: None, time: before });
+        if number == 0 {
+            self.change = None;
+        }
         let mut part = CommitPart::open(bytes)?;
         self.at = Some(At { revision, part: number, last: Some(part.last), time: part.time });
         if part.time < before {
             findings.add(Some(state.number), Damage::CommitTime { revision });
         }
         while let Some(change) = part.next_change()? {
+            if change.goes_on {
+                if !self.goes_on_rightly(&change) {
+                    findings.add(Some(state.number), Damage::CommitParts { revision, part: number });
+                }
+                replay_if_missing(state, revision, change);
+                continue;
+            }
+            self.change = Some((change.row, change.change));
             self.sum(change.change);
             if let Some(damage) = judge(&state.header, revision, &change) {
                 findings.add(Some(state.number), damage);
             }
-            if revision > state.stored.watermark {
-                replay(state, change);
-            }
+            replay_if_missing(state, revision, change);
         }
         Ok(())
+    }
+
+    /// Whether a change is more of the one before it.
+    fn goes_on_rightly(&self, change: &RowChange<'_>) -> bool {
+        self.change == Some((change.row, change.change)) && change.before.is_none()
     }
 
     fn sum(&mut self, change: Change) {
@@ -184,12 +201,16 @@ fn judge(header: &Header, revision: u64, change: &RowChange<'_>) -> Option<Damag
     let fits = match (change.change, change.before) {
         (Change::Created | Change::Records, before) => before.is_none(),
         (_, None) => false,
-        (Change::Base, Some(before)) => {
-            Header::decode(before).is_ok_and(|before| follows(before.revision, revision))
-        }
+        (Change::Base, Some(before)) => may_precede(before, revision),
         (_, Some(before)) => member::decode(before).is_ok_and(|before| before.revision <= revision),
     };
     if fits { None } else { Some(Damage::CommitBefore { revision }) }
+}
+
+fn replay_if_missing(state: &mut State, revision: u64, change: RowChange<'_>) {
+    if revision > state.stored.watermark {
+        replay(state, change);
+    }
 }
 
 fn replay(state: &mut State, change: RowChange<'_>) {
@@ -208,7 +229,7 @@ fn replay(state: &mut State, change: RowChange<'_>) {
     for delta in change.sets {
         let Some(field) = SetField::from_number(delta.field) else { continue };
         state.chunks.insert(row / CHUNK_ROWS);
-        state.sets.apply(&SetChange {
+        state.sets.shift(&SetChange {
             field,
             value: Arc::from(delta.value),
             row: Row(row),

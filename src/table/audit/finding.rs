@@ -72,6 +72,9 @@ pub enum Damage {
         /// The first such key.
         key: String,
     },
+    /// The records of a base are not of one time: the head speaks of other settings than there are.
+    #[error("its head and its settings do not belong together")]
+    Settings,
     /// A value that is not what its key says.
     #[error("the value of key {key} cannot be read: {error}")]
     Unreadable {
@@ -224,6 +227,18 @@ pub enum Damage {
         /// The hash.
         hash: u64,
     },
+    /// A bucket states another number of bits than the number of buckets asks for.
+    #[error("bucket {bucket} of the {lookup:?} lookup states {bits} bits instead of {expected}")]
+    BucketBits {
+        /// Which lookup.
+        lookup: LookupKind,
+        /// The bucket.
+        bucket: u32,
+        /// The bits that it states.
+        bits: u8,
+        /// The bits that it has.
+        expected: u8,
+    },
     /// A bucket beyond the lookup's last.
     #[error("there is a bucket {bucket} of the {lookup:?} lookup, which has {buckets}")]
     BucketSurplus {
@@ -274,7 +289,7 @@ pub enum Damage {
         /// The commit.
         revision: u64,
         /// The part at which that was noticed.
-        part: u16,
+        part: u32,
     },
     /// A commit's time is before that of an earlier one, or the last one's is not what the header says.
     #[error("the time of commit {revision} does not fit its neighbours or the header")]

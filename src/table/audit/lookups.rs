@@ -16,7 +16,7 @@ use crate::schema::block::place;
 use crate::schema::bucket::{self, Entry};
 use crate::schema::{key, member};
 use crate::table::hash::Hashes;
-use crate::table::lookup::{LookupKind, PerLookup, address};
+use crate::table::lookup::{LookupKind, PerLookup, address, bits_of};
 use crate::table::overlay::{Op, RowOp};
 use crate::table::plan::hashes_of;
 use crate::table::replay::for_each;
@@ -152,6 +152,7 @@ impl Comparison<'_> {
         self.settle_below(Some(bucket));
         match bucket::decode(self.kind.width(), value) {
             Ok(entries) => {
+                self.check_bits(bucket, value);
                 self.check_entries(bucket, &entries);
                 self.settle(bucket, &entries);
             }
@@ -159,6 +160,17 @@ impl Comparison<'_> {
                 self.findings.unreadable(self.state.number, key, error);
                 self.settle(bucket, &[]);
             }
+        }
+    }
+
+    /// The bits that the bucket states, if it does, are those that the stored number of buckets asks for.
+    fn check_bits(&mut self, bucket: u32, value: &[u8]) {
+        let expected = bits_of(bucket, buckets_of(self.state, self.kind));
+        if let Ok(Some(bits)) = bucket::bits(value)
+            && bits != expected
+        {
+            let damage = Damage::BucketBits { lookup: self.kind, bucket, bits, expected };
+            self.findings.add(Some(self.state.number), damage);
         }
     }
 

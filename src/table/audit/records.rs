@@ -8,6 +8,7 @@ use super::base::State;
 use super::{Audit, Damage};
 use crate::engine::{Direction, Key, KeyRange, Value};
 use crate::model::{MemberRecord, RecordCounts, RecordKind, Row};
+use crate::schema::member_record::Purge;
 use crate::schema::record_key::{self, RecordPlace};
 use crate::schema::{SchemaError, member_record};
 use crate::table::TableError;
@@ -31,7 +32,7 @@ pub async fn check(audit: &mut Audit<'_>, state: &State) -> Result<(), TableErro
     let mut rows = Rows::default();
     let mut purges = Pages::new(record_key::record_purges(state.number));
     while let Some(page) = purges.next(audit).await? {
-        let read = read_counts(audit, state, page);
+        let read = read_marks(audit, state, page, |mark| Purge::decode(mark).map(|purge| purge.counts));
         rows.doomed.extend(read.iter().map(|(row, _)| row.0));
         let living = living(audit, state, read.iter().map(|(row, _)| *row)).await?;
         living.into_iter().for_each(|row| audit.damage(state, Damage::PurgeOfMember { row }));
@@ -102,7 +103,7 @@ async fn check_counts(
 ) -> Result<(), TableError> {
     let mut counts = Pages::new(record_key::all_record_counts(state.number));
     while let Some(page) = counts.next(audit).await? {
-        for (Row(row), stored) in read_counts(audit, state, page) {
+        for (Row(row), stored) in read_marks(audit, state, page, member_record::decode_counts) {
             if counted.remove(&row).unwrap_or_default() != stored {
                 audit.damage(state, Damage::RecordCount { row });
             }
@@ -149,10 +150,16 @@ fn lead(key: &[u8], value: &[u8]) -> Option<Result<RecordPlace, SchemaError>> {
     Some(place.map(|(row, sequence)| RecordPlace { row, kind, sequence }))
 }
 
-fn read_counts(audit: &mut Audit<'_>, state: &State, page: Vec<(Key, Value)>) -> Vec<(Row, RecordCounts)> {
+/// The members that keys of counts or of marks are about, with what their values count.
+fn read_marks(
+    audit: &mut Audit<'_>,
+    state: &State,
+    page: Vec<(Key, Value)>,
+    decode: impl Fn(&[u8]) -> Result<RecordCounts, SchemaError>,
+) -> Vec<(Row, RecordCounts)> {
     let mut read = Vec::with_capacity(page.len());
     for (key, value) in page {
-        match (record_key::counted_row(&key), member_record::decode_counts(&value)) {
+        match (record_key::counted_row(&key), decode(&value)) {
             (Some(row), Ok(counts)) => read.push((row, counts)),
             (Some(_), Err(error)) => audit.findings.unreadable(state.number, &key, error),
             (None, _) => audit.findings.unknown_key(Some(state.number), &key),

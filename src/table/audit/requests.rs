@@ -6,9 +6,9 @@ use super::finding::hex;
 use super::{Audit, Damage};
 use crate::engine::{Direction, Key, Value};
 use crate::model::Timestamp;
-use crate::schema::request::{Kept, decode_size};
+use crate::schema::request::{Kept, Size};
 use crate::schema::request_key::{
-    request, request_parts, request_time, request_time_parts, request_times, requests,
+    PartWidth, request_of, request_parts, request_time, request_time_parts, request_times, requests,
 };
 use crate::table::TableError;
 
@@ -37,28 +37,29 @@ pub async fn check(audit: &mut Audit<'_>) -> Result<(), TableError> {
 
 /// Whether each time leads to an answer of that time and size, whose parts are all there and readable.
 async fn check_times(audit: &mut Audit<'_>, times: &[(Key, Value)]) -> Result<(), TableError> {
-    let mut wanted: Vec<(&Key, Timestamp, u128, u16)> = Vec::new();
+    let mut wanted: Vec<(&Key, Timestamp, u128, Size)> = Vec::new();
     for (key, value) in times {
-        match (request_time_parts(key), decode_size(value)) {
+        match (request_time_parts(key), Size::decode(value)) {
             (None, _) => audit.findings.unknown_key(None, key),
             (_, Err(error)) => audit.findings.add(None, Damage::Unreadable { key: hex(key), error }),
-            (Some((at, name)), Ok((_, parts))) => wanted.push((key, at, name, parts)),
+            (Some((at, name)), Ok(size)) => wanted.push((key, at, name, size)),
         }
     }
-    let firsts: Vec<Key> = wanted.iter().map(|(_, _, name, _)| request(*name, 0)).collect();
+    let firsts: Vec<Key> = wanted.iter().map(|(_, _, name, size)| request_of(size.width, *name, 0)).collect();
     let firsts = audit.engine.get_many(&firsts).await?;
-    for ((key, at, name, parts), first) in wanted.into_iter().zip(firsts) {
+    for ((key, at, name, size), first) in wanted.into_iter().zip(firsts) {
         // One that cannot be read is found below.
         let kept = first.map(|bytes| Kept::decode(&bytes));
         match kept {
             Some(Err(_)) => {}
-            Some(Ok(mut kept)) if kept.at == at && kept.parts == parts => {
-                let keys: Vec<Key> = (1..=parts).map(|part| request(name, part)).collect();
+            Some(Ok(mut kept)) if (kept.at, kept.parts, kept.width) == (at, size.parts, size.width) => {
+                let of = |part| request_of(size.width, name, part);
+                let keys: Vec<Key> = (1..=size.parts).map(of).collect();
                 let parts: Option<Vec<Value>> = audit.engine.get_many(&keys).await?.into_iter().collect();
                 match parts.map(|parts| kept.join(&parts.concat())) {
                     None => audit.findings.add(None, Damage::AnswerMissing { key: hex(key) }),
                     Some(Err(error)) => {
-                        audit.findings.add(None, Damage::Unreadable { key: hex(&request(name, 1)), error });
+                        audit.findings.add(None, Damage::Unreadable { key: hex(&of(1)), error });
                     }
                     Some(Ok(())) => {}
                 }
@@ -73,24 +74,26 @@ async fn check_times(audit: &mut Audit<'_>, times: &[(Key, Value)]) -> Result<()
 async fn check_parts(
     audit: &mut Audit<'_>,
     parts: &[(Key, Value)],
-    known: &mut Option<(u128, u16)>,
+    known: &mut Option<(u128, u32, PartWidth)>,
 ) -> Result<(), TableError> {
     let mut times = Vec::new();
     for (key, value) in parts {
         match request_parts(key) {
             None => audit.findings.unknown_key(None, key),
-            Some((name, 0)) => match Kept::decode(value) {
+            Some((name, 0, width)) => match Kept::decode(value) {
                 Ok(kept) => {
-                    *known = Some((name, kept.parts));
+                    // One that says another width than its key has leads to none of its parts.
+                    *known = Some((name, kept.parts, kept.width));
                     times.push((key, request_time(kept.at, name)));
                 }
                 Err(error) => {
-                    *known = Some((name, u16::MAX));
+                    *known = Some((name, u32::MAX, width));
                     audit.findings.add(None, Damage::Unreadable { key: hex(key), error });
                 }
             },
-            Some((name, part)) => {
-                if !known.is_some_and(|(known, parts)| known == name && part <= parts) {
+            Some((name, part, width)) => {
+                let is_known = |(known, parts, of)| (known, of) == (name, width) && part <= parts;
+                if !known.is_some_and(is_known) {
                     audit.findings.add(None, Damage::AnswerLost { key: hex(key) });
                 }
             }

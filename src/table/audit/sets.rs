@@ -1,4 +1,5 @@
-//! Sets against records, both ways, one chunk of 65,536 rows after another.
+//! Sets against records, both ways, one chunk of 65,536 rows after another. Those that a base which opens would build anew are
+//! only read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,11 +8,11 @@ use super::base::State;
 use super::finding::Findings;
 use super::{Audit, Damage};
 use crate::model::{Member, Row};
-use crate::schema::index::decode_chunk;
-use crate::schema::key;
+use crate::schema::index::{SetTable, decode_chunk};
+use crate::schema::set_key;
 use crate::table::TableError;
 use crate::table::plan::set_changes;
-use crate::table::replay::for_each;
+use crate::table::replay::{are_doubtful, for_each};
 use crate::table::sets::{CHUNK_ROWS, Chunk, SetField};
 
 /// Loads the stored chunks, as an open would.
@@ -22,25 +23,42 @@ pub async fn load(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableE
     let young = young(state);
     let unindexed: Vec<SetField> =
         state.stored.unindexed.iter().filter_map(|field| SetField::from_number(*field)).collect();
-    for_each(engine, key::sets(base), |key, value| {
-        let parts = key::set_parts(&key)
+    let (own, other) = match state.stored.sets {
+        SetTable::Narrow => (set_key::narrow_sets(base), set_key::sets(base)),
+        SetTable::Wide => (set_key::sets(base), set_key::narrow_sets(base)),
+    };
+    // What a checkpoint moves is there twice until it is done.
+    for_each(engine, other, |key, _| {
+        if set_key::set_parts(&key).is_none() {
+            findings.unknown_key(Some(base), &key);
+        }
+        Ok(())
+    })
+    .await?;
+    let are_doubtful = are_doubtful(&state.header, &state.stored);
+    for_each(engine, own, |key, value| {
+        let parts = set_key::set_parts(&key)
             .and_then(|(field, value, chunk)| Some((SetField::from_number(field)?, value, chunk)));
         match (parts, decode_chunk(&value)) {
             (None, _) => findings.unknown_key(Some(base), &key),
             (_, Err(error)) => findings.unreadable(base, &key, error),
+            _ if are_doubtful => {}
             // What is left of a field that was given up is deleted by the next checkpoint.
             (Some((field, ..)), _) if unindexed.contains(&field) => {}
             // The next checkpoint deletes what belongs to no index any more.
             (Some((field, ..)), _) if !known.contains(&field) || young.contains(&field) => {}
             (Some((field, value, chunk)), Ok(rows)) => {
                 state.chunks.insert(chunk);
-                state.sets.load(field, value, chunk, rows);
+                state.sets.load(field, value, chunk, rows, false);
             }
         }
         Ok(())
     })
     .await?;
     unindexed.into_iter().chain(young).for_each(|field| state.sets.give_up(field));
+    if are_doubtful {
+        known.into_iter().for_each(|field| state.sets.give_up(field));
+    }
     Ok(())
 }
 

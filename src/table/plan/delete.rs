@@ -70,6 +70,7 @@ impl Plan<'_> {
         self.set_record(row, None);
         self.note(row, Change::Deleted, Some(&record), &lookups, sets);
         *self.layer.header.counts.get_mut(member.status) -= 1;
+        self.removed += 1;
         Ok(Some(row))
     }
 

@@ -14,7 +14,7 @@ use crate::model::{BaseNumber, MemberRecord, RecordCounts, RecordFault, RecordKi
 use crate::schema::block::place;
 use crate::schema::commit::Change;
 use crate::schema::member_record::{
-    decode, decode_counts, decode_place, encode, encode_counts, encode_place,
+    Purge, decode, decode_counts, decode_place, encode, encode_counts, encode_place,
 };
 use crate::schema::record_key::{self, RecordName, RecordPlace};
 use crate::table::TableError;
@@ -63,10 +63,12 @@ impl Plan<'_> {
         let key = record_key::record_counts(self.shared.number, row);
         self.fetch_records([key.clone()]).await?;
         let Some(counts) = self.record_value(&key) else { return Ok(RecordCounts::default()) };
+        let counts = decode_counts(&counts)?;
+        let mark = Purge { counts, deleted: Some((self.now, self.revision() + 1)) };
         let purge = record_key::record_purge(self.shared.number, row);
-        self.layer.records.insert(purge, Some(counts.clone()));
+        self.layer.records.insert(purge, Some(mark.encode().into()));
         self.layer.records.insert(key, None);
-        Ok(decode_counts(&counts)?)
+        Ok(counts)
     }
 
     /// Fetches, in one read, what [`Plan::doom_records`] needs.

@@ -41,9 +41,10 @@ use super::resolve::{Wanted, resolve};
 use super::sets::SetChange;
 use super::store::BaseSummary;
 use crate::engine::{Batch, Key, Value};
-use crate::model::{BaseNumber, Member, Row, Timestamp};
+use crate::model::origin::Call;
+use crate::model::{BaseNumber, Member, Origin, Row, Timestamp};
 use crate::schema::block::{Block, place};
-use crate::schema::commit::{Change, CommitWriter, LookupDelta, SetDelta};
+use crate::schema::commit::{Change, CommitHead, CommitWriter, LookupDelta, SetDelta};
 use crate::schema::header::Header;
 use crate::schema::{key, member};
 
@@ -54,10 +55,18 @@ const FULL_BYTES: usize = 16 * 1024 * 1024;
 pub struct Plan<'a> {
     shared: &'a Shared,
     in_flight: &'a [Arc<Layer>],
-    /// The stored header that the batch is planned on.
+    /// The stored head that the batch is planned on.
     before: Bytes,
-    /// The revision of that header.
+    /// The revision of that head.
     revision_before: u64,
+    /// The commit that wrote the stored settings; none if they do not have a record of their own yet.
+    settings_before: Option<u64>,
+    /// The random id of the batch.
+    nonce: u64,
+    /// Where the request at hand comes from.
+    origin: Origin,
+    /// Members that the request at hand removes.
+    removed: u64,
     /// What the batch has changed so far.
     layer: Layer,
     commits: Batch,
@@ -100,14 +109,20 @@ impl From<crate::schema::SchemaError> for Stop {
 impl<'a> Plan<'a> {
     /// A batch on top of `header`, with `in_flight` (oldest first) not published yet.
     pub fn new(shared: &'a Shared, in_flight: &'a [Arc<Layer>], header: Header, now: Timestamp) -> Self {
-        let before = Bytes::from(header.encode());
+        let before = header.stored_head();
+        let settings_before = header.whole.is_none().then_some(header.settings_revision);
         let now = now.max(header.committed_at);
+        let nonce = shared.nonces.next();
         Self {
             shared,
             in_flight,
             before,
             revision_before: header.revision,
-            layer: Layer::new(header),
+            settings_before,
+            nonce,
+            origin: Origin::system(Call::NONE),
+            removed: 0,
+            layer: Layer::new(Header { nonce, whole: None, ..header }),
             commits: Batch::default(),
             commit: None,
             now,
@@ -143,6 +158,11 @@ impl<'a> Plan<'a> {
     /// Whether the batch has grown so large that it should be closed.
     pub fn is_full(&self) -> bool {
         self.touched_bytes >= FULL_BYTES
+    }
+
+    /// What is planned from now on is a request of this origin.
+    pub fn act_for(&mut self, origin: Origin) {
+        self.origin = origin;
     }
 
     /// Fetches what deciding stopped at.
@@ -263,8 +283,8 @@ impl<'a> Plan<'a> {
         lookups: &[LookupDelta],
         sets: Vec<SetChange>,
     ) {
-        let now = self.now;
-        let commit = self.commit.get_or_insert_with(|| CommitWriter::new(now));
+        let head = CommitHead { time: self.now, origin: self.origin, batch: self.nonce };
+        let commit = self.commit.get_or_insert_with(|| CommitWriter::new(head));
         let set_deltas: Vec<SetDelta<'_>> = sets
             .iter()
             .map(|change| SetDelta {
@@ -295,7 +315,10 @@ impl<'a> Plan<'a> {
             let header = &mut self.layer.header;
             header.revision += 1;
             header.committed_at = self.now;
-            for (part, bytes) in (0..=u16::MAX).zip(commit.finish()) {
+            if self.removed > 0 {
+                header.removals.add(self.now, std::mem::take(&mut self.removed));
+            }
+            for (part, bytes) in (0_u32..).zip(commit.finish()) {
                 self.commits.put(key::commit(self.shared.number, header.revision, part), bytes);
             }
         }
@@ -312,7 +335,10 @@ impl<'a> Plan<'a> {
         let mut batch = self.commits;
         batch.checks.push((key::header(base), Some(self.before)));
         if self.layer.header.revision > self.revision_before {
-            batch.put(key::header(base), self.layer.header.encode());
+            batch.put(key::header(base), self.layer.header.encode_head());
+            if self.settings_before != Some(self.layer.header.settings_revision) {
+                batch.put(key::settings(base), self.layer.header.encode_settings());
+            }
         }
         for (number, block) in &mut self.layer.blocks {
             let parts = block.encode();

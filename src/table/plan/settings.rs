@@ -24,7 +24,7 @@ impl Plan<'_> {
             header.settings.name = name.clone();
         }
         if let Some(status) = request.new_members {
-            header.settings.new_members = status;
+            header.settings.new_members = Some(status);
         }
         if let Some(shared) = request.share_accounts {
             header.settings.share_accounts = shared;
@@ -49,7 +49,8 @@ impl Plan<'_> {
             None => {}
         }
         if *header != before {
-            self.note(Row(0), Change::Base, Some(&before.encode()), &[], Vec::new());
+            header.settings_revision = header.revision + 1;
+            self.note(Row(0), Change::Base, Some(&before.encode_settings()), &[], Vec::new());
         }
         Ok(())
     }

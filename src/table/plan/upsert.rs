@@ -11,7 +11,7 @@ use crate::model::limits::MEMBER_RECORD_MAX_BYTES;
 use crate::model::schema::typed;
 use crate::model::{
     Attributes, Change, MatchKey, Member, MemberPatch, MemberRow, Outcome, Reason, Refusal, Row, RowError,
-    Update, UpsertOptions, upsert,
+    Status, Update, UpsertOptions, upsert,
 };
 use crate::schema::block::place;
 use crate::schema::commit;
@@ -83,7 +83,7 @@ impl Plan<'_> {
         options: &UpsertOptions,
         uniqueness: Uniqueness,
     ) -> Result<Result<RowOutcome, RowError>, Stop> {
-        let new_members = self.layer.header.settings.new_members;
+        let new_members = self.layer.header.settings.first_status();
         match self.current(prepared)? {
             Current::Repeated(row) => Ok(Ok(RowOutcome::ok(row, Outcome::Unchanged))),
             Current::Absent => match upsert::create(&prepared.row, new_members, self.now) {
@@ -187,6 +187,7 @@ impl Plan<'_> {
         let counts = &mut self.layer.header.counts;
         *counts.get_mut(old.status) -= 1;
         *counts.get_mut(new.status) += 1;
+        self.removed += u64::from(new.status == Status::Inactive && old.status != Status::Inactive);
         let outcome =
             if change == commit::Change::Reactivated { Outcome::Reactivated } else { Outcome::Updated };
         Ok(Ok(RowOutcome::ok(row, outcome)))

@@ -9,7 +9,7 @@ use crate::model::record::{Clip, ClipId, Transaction, samples};
 use crate::model::schema::{AttributeType, WantedSchema};
 use crate::model::{
     AttributePatch, AttributeValue, BaseName, BaseNumber, BaseSettings, ForeignText, MemberRecord, MemberRow,
-    RecordCounts, RecordFault, RecordKind, Ref, Row, Timestamp, UpsertOptions,
+    Origin, RecordCounts, RecordFault, RecordKind, Ref, Row, Timestamp, UpsertOptions,
 };
 use crate::table::audit::tests::assert_sound;
 use crate::table::{
@@ -51,12 +51,27 @@ impl Store {
             Ok(row)
         };
         let (rows, options) = (members.map(row).collect(), UpsertOptions::default());
-        let request = UpsertRequest { rows, options, mode: WriteMode::Partial, named: None, deadline: None };
+        let request = UpsertRequest {
+            rows,
+            options,
+            mode: WriteMode::Partial,
+            named: None,
+            deadline: None,
+            origin: Origin::default(),
+        };
         self.base.upsert(request).await.unwrap();
     }
 
     async fn save(&self, changes: Vec<RecordChange>) -> RecordsReply {
-        self.base.change_records(RecordsRequest { changes, named: None, deadline: None }).await.unwrap()
+        self.base
+            .change_records(RecordsRequest {
+                changes,
+                named: None,
+                deadline: None,
+                origin: Origin::default(),
+            })
+            .await
+            .unwrap()
     }
 
     async fn delete(&self, rows: Vec<Row>) -> DeleteReply {

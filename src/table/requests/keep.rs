@@ -6,14 +6,14 @@ use super::{NamedRequest, Requests};
 use crate::engine::{Batch, Key};
 use crate::model::limits::FAILURE_DETAILS_MAX_ROWS;
 use crate::model::{Outcome, Refusal, Timestamp};
-use crate::schema::request::{Answer, Kept, PART_BYTES, RowAnswer, encode_rows, encode_size};
-use crate::schema::request_key::{request, request_time};
+use crate::schema::request::{Answer, Kept, PART_BYTES, RowAnswer, Size, encode_rows};
+use crate::schema::request_key::{PartWidth, request, request_time};
 use crate::table::{RowOutcome, TableError};
 
 /// Most bytes of rows that stand in the first part.
 const INLINE_BYTES: usize = 4 * 1024;
 /// Bytes of the key of a part.
-const PART_KEY_BYTES: usize = 19;
+const PART_KEY_BYTES: usize = 21;
 /// Bytes of the record that says when it was, with its key.
 const TIME_BYTES: usize = 32;
 
@@ -21,7 +21,7 @@ const TIME_BYTES: usize = 32;
 #[derive(Debug, Default)]
 pub struct Progress {
     at: Option<Timestamp>,
-    parts: u16,
+    parts: u32,
     /// Rows stored.
     rows: usize,
     /// Failed rows whose details are stored: replies have no more.
@@ -33,8 +33,10 @@ pub struct Progress {
 }
 
 /// What an answer takes: `bytes` of values in `parts` parts beside the first.
-pub(super) fn weight(bytes: usize, parts: usize) -> i64 {
-    i64::try_from(bytes + (parts + 1) * PART_KEY_BYTES + TIME_BYTES).unwrap_or(i64::MAX)
+pub(super) fn weight(bytes: usize, parts: u32) -> i64 {
+    let parts = usize::try_from(parts).unwrap_or(usize::MAX);
+    let keys = parts.saturating_add(1).saturating_mul(PART_KEY_BYTES);
+    i64::try_from(bytes.saturating_add(keys).saturating_add(TIME_BYTES)).unwrap_or(i64::MAX)
 }
 
 impl NamedRequest {
@@ -46,9 +48,14 @@ impl NamedRequest {
 
     /// What an earlier run did before it was cut short: outcomes of the first rows, and how far they are stored.
     pub fn resume(&self) -> (Vec<RowOutcome>, Progress) {
-        let Some(Kept { at, parts, answer: Answer::Rows { rows, .. }, .. }) = &self.begun else {
+        let Some(Kept { at, parts, width, answer: Answer::Rows { rows, .. }, .. }) = &self.begun else {
             return (Vec::new(), Progress::default());
         };
+        if *width == PartWidth::Narrow {
+            // All of it is written again, and what was stored goes with that.
+            let outcomes = rows.iter().map(RowAnswer::outcome).collect();
+            return (outcomes, Progress { at: Some(*at), ..Progress::default() });
+        }
         let failed = rows.iter().filter(|row| row.outcome == Outcome::Failed).count();
         let part_bytes = encode_rows(rows).len();
         let progress = Progress {
@@ -57,7 +64,7 @@ impl NamedRequest {
             rows: rows.len(),
             detailed: failed.min(FAILURE_DETAILS_MAX_ROWS),
             part_bytes,
-            weight: weight(part_bytes, usize::from(*parts)),
+            weight: weight(part_bytes, *parts),
         };
         (rows.iter().map(RowAnswer::outcome).collect(), progress)
     }
@@ -73,7 +80,8 @@ impl Requests {
         answer: Answer,
         batch: &mut Batch,
     ) {
-        let kept = Kept { fingerprint: named.fingerprint, at: now, revision, parts: 0, answer };
+        let width = PartWidth::Wide;
+        let kept = Kept { fingerprint: named.fingerprint, at: now, revision, parts: 0, width, answer };
         let first = kept.encode();
         let taken = weight(first.len(), 0);
         let puts = vec![(request(named.name, 0), first), time_record(named, now, taken, 0)];
@@ -123,9 +131,10 @@ impl Requests {
         let at = *progress.at.get_or_insert(now);
         let answer = Answer::Rows { rows, is_complete };
         let parts = progress.parts;
-        let kept = Kept { fingerprint: named.fingerprint, at, revision: Some(revision), parts, answer };
+        let (fingerprint, width) = (named.fingerprint, PartWidth::Wide);
+        let kept = Kept { fingerprint, at, revision: Some(revision), parts, width, answer };
         let first = kept.encode();
-        let taken = weight(first.len() + progress.part_bytes, usize::from(parts));
+        let taken = weight(first.len() + progress.part_bytes, parts);
         puts.push((request(named.name, 0), first));
         puts.push(time_record(named, at, taken, parts));
         if is_first {
@@ -148,8 +157,9 @@ impl Requests {
     }
 }
 
-fn time_record(named: &NamedRequest, at: Timestamp, taken: i64, parts: u16) -> (Key, Vec<u8>) {
-    (request_time(at, named.name), encode_size(u64::try_from(taken).unwrap_or_default(), parts))
+fn time_record(named: &NamedRequest, at: Timestamp, taken: i64, parts: u32) -> (Key, Vec<u8>) {
+    let size = Size { bytes: u64::try_from(taken).unwrap_or_default(), parts, width: PartWidth::Wide };
+    (request_time(at, named.name), size.encode())
 }
 
 impl RowAnswer {

@@ -7,7 +7,7 @@ use crate::engine::faulty::{Fault, Faulty};
 use crate::engine::memory::MemoryEngine;
 use crate::engine::{Direction, EngineError};
 use crate::model::{
-    BaseName, BaseSettings, Change, Email, MemberPatch, MemberRow, Outcome, Ref, RequestId, Row,
+    BaseName, BaseSettings, Change, Email, MemberPatch, MemberRow, Origin, Outcome, Ref, RequestId, Row,
     UpsertOptions,
 };
 use crate::table::audit::tests::assert_sound;
@@ -98,7 +98,12 @@ impl Store {
         let patch = MemberPatch { email, ..MemberPatch::default() };
         let row = Box::new(MemberRow { patch, ..MemberRow::default() });
         self.base
-            .edit(EditRequest { what: EditWhat::Create { row, revive: false }, named, deadline: None })
+            .edit(EditRequest {
+                what: EditWhat::Create { row, revive: false },
+                named,
+                deadline: None,
+                origin: Origin::default(),
+            })
             .await
     }
 
@@ -114,7 +119,16 @@ impl Store {
                 let rows = (0..rows).map(|n| Ok(new_row(n))).collect();
                 let options = UpsertOptions::default();
                 let named = Some(named);
-                self.base.upsert(UpsertRequest { rows, options, mode, named, deadline: None }).await
+                self.base
+                    .upsert(UpsertRequest {
+                        rows,
+                        options,
+                        mode,
+                        named,
+                        deadline: None,
+                        origin: Origin::default(),
+                    })
+                    .await
             }
         }
     }
@@ -236,8 +250,15 @@ async fn an_upsert_is_kept_with_its_failed_rows_unless_all_of_them_failed() {
 #[tokio::test]
 async fn what_changed_nothing_is_remembered_too() {
     let store = Store::new().await;
-    let delete =
-        |named| store.base.delete(DeleteRequest { refs: vec![], rows: vec![Row(7)], named, deadline: None });
+    let delete = |named| {
+        store.base.delete(DeleteRequest {
+            refs: vec![],
+            rows: vec![Row(7)],
+            named,
+            deadline: None,
+            origin: Origin::default(),
+        })
+    };
     let Ok(Begun::New(named)) = store.begin("a", "").await else { panic!("it is new") };
     let reply = delete(Some(named)).await.unwrap();
     assert_eq!((reply.deleted, reply.revision), (0, 0));
@@ -359,7 +380,7 @@ async fn an_upsert_that_changes_nothing_is_kept_whole_or_not_at_all() {
         let rows = || (0..2_500).map(|n| Ok(MemberRow { if_revision: None, ..new_row(n) })).collect();
         let request = |named| {
             let (options, mode) = (UpsertOptions::default(), WriteMode::Partial);
-            UpsertRequest { rows: rows(), options, mode, named, deadline: None }
+            UpsertRequest { rows: rows(), options, mode, named, deadline: None, origin: Origin::default() }
         };
         store.base.upsert(request(None)).await.unwrap();
         let faulty = Arc::new(Faulty::new(Arc::clone(&store.engine)));
@@ -409,6 +430,7 @@ async fn rows_that_became_bad_after_a_crash_are_told_apart_from_those_that_stand
         mode: WriteMode::Partial,
         named: None,
         deadline: None,
+        origin: Origin::default(),
     };
     store.base.upsert(taken).await.unwrap();
     let reply = store.upsert("a", 2_500, WriteMode::Whole).await.unwrap();

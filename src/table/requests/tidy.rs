@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use super::{Requests, Turn};
 use crate::engine::{Batch, Direction, Key, Value};
 use crate::model::Timestamp;
-use crate::schema::request::decode_size;
-use crate::schema::request_key::{request, request_time_parts, request_times};
+use crate::schema::request::Size;
+use crate::schema::request_key::{PartWidth, request_of, request_time_parts, request_times};
 use crate::table::TableError;
 use crate::table::replay::for_each;
 
@@ -22,7 +22,8 @@ const HEADROOM: i64 = 16;
 struct Old {
     time: Key,
     name: u128,
-    parts: u16,
+    parts: u32,
+    width: PartWidth,
     bytes: i64,
     /// Nobody asks for it, or does it again, until it is gone.
     _turn: Turn,
@@ -87,7 +88,8 @@ impl Requests {
         let mut before: i64 = 0;
         for_each(&self.engine, request_times(), |key, value| {
             if request_time_parts(&key).is_some_and(|(at, _)| at < self.opened_at) {
-                before = before.saturating_add(i64::try_from(decode_size(&value)?.0).unwrap_or(i64::MAX));
+                before =
+                    before.saturating_add(i64::try_from(Size::decode(&value)?.bytes).unwrap_or(i64::MAX));
             }
             Ok(())
         })
@@ -116,10 +118,10 @@ impl Requests {
             }
             seen += 1;
             let Ok(turn) = self.running.take(name) else { continue };
-            let (bytes, parts) = decode_size(&value)?;
+            let Size { bytes, parts, width } = Size::decode(&value)?;
             let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
             freed += bytes;
-            old.push(Old { time, name, parts, bytes, _turn: turn });
+            old.push(Old { time, name, parts, width, bytes, _turn: turn });
         }
         Ok((old, seen))
     }
@@ -135,7 +137,7 @@ impl Requests {
         let mut batch = Batch::default();
         let mut bytes = 0;
         for (old, _) in &old {
-            (0..=old.parts).for_each(|part| batch.delete(request(old.name, part)));
+            (0..=old.parts).for_each(|part| batch.delete(request_of(old.width, old.name, part)));
             batch.delete(old.time.clone());
             bytes += old.bytes;
         }

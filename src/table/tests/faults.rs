@@ -59,7 +59,14 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
     match step {
         Step::Upsert { rows, options, mode } => {
             let rows = rows.iter().map(|row| Ok(member_row(row))).collect();
-            let request = UpsertRequest { rows, options: *options, mode: *mode, named: None, deadline: None };
+            let request = UpsertRequest {
+                rows,
+                options: *options,
+                mode: *mode,
+                named: None,
+                deadline: None,
+                origin: Origin::default(),
+            };
             let reply = subject.base.upsert(request).await?;
             let outcomes = reply.outcomes.iter().map(|o| (o.outcome, o.row.map(|row| row.0))).collect();
             Ok(Answer::Rows(outcomes, reply.revision))
@@ -67,8 +74,10 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
         Step::Delete { rows, refs } => {
             let rows = rows.iter().map(|row| Row(u64::from(*row))).collect();
             let refs = refs.iter().map(|n| ref_of(*n)).collect();
-            let reply =
-                subject.base.delete(DeleteRequest { rows, refs, named: None, deadline: None }).await?;
+            let reply = subject
+                .base
+                .delete(DeleteRequest { rows, refs, named: None, deadline: None, origin: Origin::default() })
+                .await?;
             Ok(Answer::Deleted(reply))
         }
         Step::Records { changes } => {
@@ -81,7 +90,10 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
             let edit = Edit::Rename(Box::new(Rename::new(ref_of(*to), *alias_micros)));
             let key = MemberKey::Row(Row(u64::from(*row)));
             let what = EditWhat::Change { key, edit, if_revision: None };
-            let reply = subject.base.edit(EditRequest { what, named: None, deadline: None }).await?;
+            let reply = subject
+                .base
+                .edit(EditRequest { what, named: None, deadline: None, origin: Origin::default() })
+                .await?;
             Ok(Answer::Renamed(reply.revision))
         }
         Step::Checkpoint => subject.base.checkpoint().await.map(|()| Answer::Done),
@@ -262,6 +274,7 @@ fn a_deadline_that_passes_while_the_disk_hangs_is_told_and_nothing_of_its_reques
             options: UpsertOptions::default(),
             mode: WriteMode::Partial,
             deadline,
+            origin: Origin::default(),
         };
         // One request waits for the disk, the others for their turns.
         slow.hold();

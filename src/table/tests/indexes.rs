@@ -64,7 +64,7 @@ impl Subject {
     }
 
     /// Every set of every indexed attribute, against the records.
-    async fn check_indexes(&self, keys: &[&str]) {
+    pub(super) async fn check_indexes(&self, keys: &[&str]) {
         crate::table::audit::tests::assert_sound(&self.engine).await;
         let view = self.base.view().await;
         let all: Vec<Row> = (0..view.next_row().0).map(Row).collect();

@@ -26,6 +26,7 @@ async fn a_base_whose_checkpoint_hangs_holds_back_nothing_that_others_write() {
         mode: WriteMode::Atomic,
         named: None,
         deadline: None,
+        origin: Origin::default(),
     };
     faulty.hold_writes_of(crate::schema::key::index(hangs.number()));
     let mut pending = Vec::new();
@@ -68,7 +69,16 @@ async fn writes_go_on_after_a_checkpoint_that_was_asked_for() {
         let rows = (batch * 2 * ROWS..(batch + 1) * 2 * ROWS).map(|n| Ok(plain_row(n))).collect();
         let options = UpsertOptions::default();
         let mode = WriteMode::Partial;
-        base.upsert(UpsertRequest { rows, options, mode, named: None, deadline: None }).await.unwrap();
+        base.upsert(UpsertRequest {
+            rows,
+            options,
+            mode,
+            named: None,
+            deadline: None,
+            origin: Origin::default(),
+        })
+        .await
+        .unwrap();
     }
     checkpoints.await.unwrap();
     assert_eq!(base.view().await.revision(), u64::from(BATCHES));

@@ -180,7 +180,15 @@ impl Reference {
 
 impl Subject {
     pub async fn change_records(&self, changes: Vec<RecordChange>) -> Result<(Outcomes, u64), TableError> {
-        let reply = self.base.change_records(RecordsRequest { changes, named: None, deadline: None }).await?;
+        let reply = self
+            .base
+            .change_records(RecordsRequest {
+                changes,
+                named: None,
+                deadline: None,
+                origin: Origin::default(),
+            })
+            .await?;
         Ok((reply.outcomes, reply.revision))
     }
 

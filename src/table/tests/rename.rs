@@ -8,7 +8,13 @@ impl Subject {
     pub(super) async fn rename(&self, row: u64, rename: Rename) -> Option<Outcome> {
         let edit = Edit::Rename(Box::new(rename));
         let what = EditWhat::Change { key: MemberKey::Row(Row(row)), edit, if_revision: None };
-        match self.base.edit(EditRequest { what, named: None, deadline: None }).await.unwrap().edited {
+        match self
+            .base
+            .edit(EditRequest { what, named: None, deadline: None, origin: Origin::default() })
+            .await
+            .unwrap()
+            .edited
+        {
             Edited::Done { outcome, .. } => Some(outcome),
             Edited::Missing | Edited::Refused(_) => None,
         }

@@ -28,8 +28,11 @@ impl Subject {
         // The directory gives no name to what writes nothing.
         let named = Some(named).filter(|_| mode != WriteMode::ValidateOnly);
         let rows = rows.iter().cloned().map(Ok).collect();
-        let reply =
-            self.base.upsert(UpsertRequest { rows, options, mode, named, deadline: None }).await.unwrap();
+        let reply = self
+            .base
+            .upsert(UpsertRequest { rows, options, mode, named, deadline: None, origin: Origin::default() })
+            .await
+            .unwrap();
         let mut outcomes = reply.outcomes.iter().map(|row| row.outcome);
         let is_kept = match mode {
             WriteMode::Partial => outcomes.any(|outcome| outcome != Outcome::Failed),

@@ -18,6 +18,7 @@ fn concurrent_writers_of_the_same_refs_make_each_member_once() {
                         mode: WriteMode::Partial,
                         named: None,
                         deadline: None,
+                        origin: Origin::default(),
                     })
                     .await
                     .unwrap()
@@ -46,6 +47,7 @@ fn a_passed_deadline_and_a_deleted_base_refuse_and_write_nothing() {
             options: UpsertOptions::default(),
             mode: WriteMode::Partial,
             deadline,
+            origin: Origin::default(),
         };
         let passed = Some(std::time::Instant::now());
         assert_eq!(subject.base.upsert(request(passed)).await, Err(TableError::DeadlinePassed));

@@ -9,8 +9,8 @@ use crate::model::{Sealer, StatusCounts, Tier};
 pub fn to_wire(base: BaseSummary, sealer: &Sealer) -> v1::MemberBase {
     v1::MemberBase {
         id: sealer.base_id(base.number),
+        new_members: base.settings.first_status().as_str().to_owned(),
         name: base.settings.name.into_string(),
-        new_members: base.settings.new_members.as_str().to_owned(),
         share_accounts: base.settings.share_accounts,
         tiers: base.settings.tiers.into_iter().map(Tier::into_string).collect(),
         counts: Some(counts(base.counts)),

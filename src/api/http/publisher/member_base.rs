@@ -47,8 +47,8 @@ struct Counts {
 fn render(base: BaseSummary, sealer: &Sealer) -> MemberBase {
     MemberBase {
         id: sealer.base_id(base.number),
+        new_members: base.settings.first_status().as_str(),
         name: base.settings.name.into_string(),
-        new_members: base.settings.new_members.as_str(),
         share_accounts: base.settings.share_accounts,
         counts: Counts {
             active: base.counts.active,

@@ -1,7 +1,11 @@
 //! Damage to the commit log.
 
 use super::*;
-use crate::schema::commit::{self, CommitPart, CommitWriter};
+use crate::schema::commit::{self, CommitHead, CommitPart, CommitWriter};
+
+fn head(time: i64) -> CommitHead {
+    CommitHead { time: Timestamp::from_micros(time), origin: Origin::default(), batch: 1 }
+}
 
 #[tokio::test]
 async fn a_commit_log_with_gaps_or_strangers_is_found() {
@@ -10,10 +14,7 @@ async fn a_commit_log_with_gaps_or_strangers_is_found() {
     found!(store.found_with(key::commit(BASE, 6, 0), None).await, Damage::CommitsMissing { from: 6, to: 6 });
     found!(
         store
-            .found_with(
-                key::commit(BASE, 9, 0),
-                Some(CommitWriter::new(Timestamp::from_micros(1_000)).finish().remove(0))
-            )
+            .found_with(key::commit(BASE, 9, 0), Some(CommitWriter::new(head(1_000)).finish().remove(0)))
             .await,
         Damage::CommitSurplus { revision: 9, last: 6 }
     );
@@ -29,7 +30,7 @@ async fn a_commit_log_with_gaps_or_strangers_is_found() {
         Damage::CommitParts { revision: 6, part: 0 }
     );
     let written = |time, row, change, before: Option<&[u8]>| {
-        let mut commit = CommitWriter::new(Timestamp::from_micros(time));
+        let mut commit = CommitWriter::new(head(time));
         commit.change(Row(row), change, before, &[], &[]);
         commit.finish().remove(0)
     };
@@ -51,7 +52,13 @@ async fn a_commit_log_with_gaps_or_strangers_is_found() {
         Damage::CommitBefore { revision: 6 }
     );
     found!(
-        replaced(written(1_000, 0, commit::Change::Base, Some(&store.header().await.encode()))).await,
+        replaced(written(
+            1_000,
+            0,
+            commit::Change::Base,
+            Some(&Header { settings_revision: 6, ..store.header().await }.encode_settings())
+        ))
+        .await,
         Damage::CommitBefore { revision: 6 }
     );
 }

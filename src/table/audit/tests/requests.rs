@@ -2,15 +2,19 @@
 
 use super::*;
 use crate::model::Outcome;
-use crate::schema::request::{Answer, Kept, RowAnswer, encode_rows, encode_size};
-use crate::schema::request_key::{request, request_time};
+use crate::schema::request::{Answer, Kept, RowAnswer, Size, encode_rows};
+use crate::schema::request_key::{PartWidth, request, request_time};
 
 fn at() -> Timestamp {
     Timestamp::from_micros(900)
 }
 
-fn kept(answer: Answer, parts: u16) -> Vec<u8> {
-    Kept { fingerprint: 1, at: at(), revision: Some(1), parts, answer }.encode()
+fn kept(answer: Answer, parts: u32) -> Vec<u8> {
+    Kept { fingerprint: 1, at: at(), revision: Some(1), parts, width: PartWidth::Wide, answer }.encode()
+}
+
+fn encode_size(bytes: u64, parts: u32) -> Vec<u8> {
+    Size { bytes, parts, width: PartWidth::Wide }.encode()
 }
 
 /// Keeps the answers to two requests, one of them in three parts.
@@ -45,7 +49,8 @@ async fn answers_and_times_of_requests_that_do_not_fit_are_found() {
         let value = kept(Answer::Done, 0);
         found!(store.found_with(lost, Some(value)).await, Damage::AnswerLost { key } if *key == digits);
     }
-    for stranger in [vec![5], vec![5; 20], vec![6, 1], [request_time(at(), 1), vec![0]].concat()] {
+    for stranger in [vec![5], vec![5; 20], vec![5; 22], vec![6, 1], [request_time(at(), 1), vec![0]].concat()]
+    {
         let digits = finding::hex(&stranger);
         found!(store.found_with(stranger, Some(vec![1, 0, 0])).await, Damage::UnknownKey { key } if *key == digits);
     }

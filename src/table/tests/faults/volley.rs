@@ -72,7 +72,14 @@ fn upsert(
     named: Option<Arc<NamedRequest>>,
 ) -> UpsertRequest {
     let rows = rows.map(Ok).collect();
-    UpsertRequest { rows, options: UpsertOptions::default(), mode, named, deadline: None }
+    UpsertRequest {
+        rows,
+        options: UpsertOptions::default(),
+        mode,
+        named,
+        deadline: None,
+        origin: Origin::default(),
+    }
 }
 
 impl Shot {
@@ -88,12 +95,24 @@ impl Shot {
         match self {
             Self::Same(n) => {
                 let changes = attributes(*n..n + 1, "value 1");
-                let request = AttributesRequest { changes, is_strict: true, named, deadline: None };
+                let request = AttributesRequest {
+                    changes,
+                    is_strict: true,
+                    named,
+                    deadline: None,
+                    origin: Origin::default(),
+                };
                 base.change_attributes(request).await.map(drop)
             }
             Self::Attributes(numbers) => {
                 let changes = attributes(numbers.clone(), "value 2");
-                let request = AttributesRequest { changes, is_strict: true, named, deadline: None };
+                let request = AttributesRequest {
+                    changes,
+                    is_strict: true,
+                    named,
+                    deadline: None,
+                    origin: Origin::default(),
+                };
                 base.change_attributes(request).await.map(drop)
             }
             Self::Create(numbers) => {
@@ -127,12 +146,21 @@ impl Shot {
                 let edit = Edit::Rename(Box::new(Rename::new(ref_of(n + RENAMED), 0)));
                 let key = MemberKey::Ref(ref_of(*n));
                 let what = EditWhat::Change { key, edit, if_revision: None };
-                base.edit(EditRequest { what, named, deadline: None }).await.map(drop)
+                base.edit(EditRequest { what, named, deadline: None, origin: Origin::default() })
+                    .await
+                    .map(drop)
             }
             Self::Buy(row) => {
                 let buy = SmallChange::Buy { row: u64::from(*row), name: 1, amount: None };
                 let changes = vec![record_change(&buy, 0)];
-                let reply = base.change_records(RecordsRequest { changes, named, deadline: None }).await?;
+                let reply = base
+                    .change_records(RecordsRequest {
+                        changes,
+                        named,
+                        deadline: None,
+                        origin: Origin::default(),
+                    })
+                    .await?;
                 assert!(reply.outcomes.is_ok(), "{reply:?}");
                 Ok(())
             }

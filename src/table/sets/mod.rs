@@ -1,12 +1,16 @@
 //! Sets: for each value of a field, the rows of the members that have it, in chunks of 65,536 rows.
 //!
 //! All sets of an open base are in memory: a chunk takes at most 8 KiB, and the chunks of one field together about two
-//! bytes per member. A checkpoint writes the chunks that changed. A field with more than [`MAX_VALUES`] distinct values
-//! gives its sets up for good; its filters then check records.
+//! bytes per member. A checkpoint writes the chunks that changed. A field of which members hold more than [`MAX_VALUES`]
+//! distinct values at a time gives its sets up for good; its filters then check records. Values that nobody has any more do
+//! not count, whether a checkpoint has come since or not.
 //!
 //! Attributes have sets where the schema says `indexed`. An index that comes to an attribute with values is built from the
 //! records, in the lane, and put in place as a whole. Its rows are in no commit: a base that opens builds again what is
 //! younger than the watermark.
+
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +18,10 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::model::schema::{AttributeIndex, AttributeSchema, AttributeType, FIRST_INDEX};
+use crate::model::schema::{AttributeIndex, AttributeSchema, AttributeType, FIRST_INDEX, FieldNumber};
 use crate::model::{Row, Status};
 
-/// Distinct values that a field may have and still be kept in sets.
+/// Distinct values of a field that members may hold at a time for it to be kept in sets.
 pub const MAX_VALUES: usize = 4096;
 /// Rows of a chunk.
 pub const CHUNK_ROWS: u64 = 65_536;
@@ -33,7 +37,7 @@ pub enum SetField {
     /// A member's tier; members without one are in none of its sets.
     Tier,
     /// An attribute, by the number of its index; members without a value are in none of its sets.
-    Attribute(u8),
+    Attribute(FieldNumber),
 }
 
 impl SetField {
@@ -42,22 +46,22 @@ impl SetField {
 
     /// The stored number.
     #[must_use]
-    pub const fn number(self) -> u8 {
+    pub const fn number(self) -> FieldNumber {
         match self {
-            Self::Status => 0,
-            Self::Tier => 1,
+            Self::Status => FieldNumber(0),
+            Self::Tier => FieldNumber(1),
             Self::Attribute(index) => index,
         }
     }
 
     /// The field of a stored number.
     #[must_use]
-    pub const fn from_number(number: u8) -> Option<Self> {
-        match number {
+    pub const fn from_number(number: FieldNumber) -> Option<Self> {
+        match number.0 {
             0 => Some(Self::Status),
             1 => Some(Self::Tier),
-            FIRST_INDEX.. => Some(Self::Attribute(number)),
-            2..FIRST_INDEX => None,
+            at if at >= FIRST_INDEX.0 => Some(Self::Attribute(number)),
+            _ => None,
         }
     }
 
@@ -70,7 +74,7 @@ impl SetField {
             Self::Attribute(number) => {
                 let mut indexes = schema.into_iter().flat_map(|schema| &schema.indexes);
                 let key = indexes.find(|(_, index)| index.number == number);
-                key.map_or_else(|| format!("attribute {number}"), |(key, _)| format!("attributes.{key}"))
+                key.map_or_else(|| format!("attribute {}", number.0), |(key, _)| format!("attributes.{key}"))
             }
         }
     }
@@ -93,17 +97,19 @@ pub(super) type DirtyChunk = (SetField, Arc<str>, u64, Chunk);
 pub struct Sets {
     status: FieldSets,
     tier: FieldSets,
-    attributes: BTreeMap<u8, FieldSets>,
+    attributes: BTreeMap<FieldNumber, FieldSets>,
     /// The indexed attributes by their keys.
     indexes: BTreeMap<String, (AttributeIndex, AttributeType)>,
     /// Numbers of indexes that are gone, and whose stored chunks are still to be deleted.
-    dropped: BTreeSet<u8>,
+    dropped: BTreeSet<FieldNumber>,
 }
 
 /// The sets of one field.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FieldSets {
     values: BTreeMap<Arc<str>, Rows>,
+    /// Values that members have.
+    held: usize,
     given_up: bool,
     /// The sets were given up and their stored chunks are still to be deleted.
     to_delete: bool,
@@ -200,14 +206,14 @@ impl Sets {
     }
 
     /// Puts sets that were built from the records in place.
-    pub(super) fn install(&mut self, number: u8, built: FieldSets) {
+    pub(super) fn install(&mut self, number: FieldNumber, built: FieldSets) {
         if let Some(sets) = self.attributes.get_mut(&number) {
             *sets = built;
         }
     }
 
     /// Gives the sets of indexes away that were built in this.
-    pub(super) fn into_built(self) -> BTreeMap<u8, FieldSets> {
+    pub(super) fn into_built(self) -> BTreeMap<FieldNumber, FieldSets> {
         self.attributes
     }
 
@@ -218,44 +224,75 @@ impl Sets {
     }
 
     /// Notes that something is stored under the number of an index that is not there (while a base opens).
-    pub(super) fn note_stray(&mut self, number: u8) {
+    pub(super) fn note_stray(&mut self, number: FieldNumber) {
         self.dropped.insert(number);
     }
 
-    /// Puts a stored chunk in place (while a base opens).
-    pub(super) fn load(&mut self, field: SetField, value: &str, chunk: u64, rows: Chunk) {
+    /// Puts a stored chunk in place (while a base opens). One that `moves` to another table is written by the next
+    /// checkpoint.
+    pub(super) fn load(&mut self, field: SetField, value: &str, chunk: u64, rows: Chunk, moves: bool) {
         let Some(sets) = self.field_mut(field) else { return };
         let value = sets.values.entry(Arc::from(value)).or_default();
+        sets.held += usize::from(value.count == 0 && !rows.is_empty());
         value.count += rows.len();
-        value.chunks.insert(chunk, Part { rows, dirty: false });
+        value.chunks.insert(chunk, Part { rows, dirty: moves });
+    }
+
+    /// Gives up the fields of which too many values are held (while a base opens, after the last move: what is stored may be
+    /// in part of a later time than the moves, so that only their end tells).
+    pub(super) fn settle(&mut self) {
+        let limited = self.fields().filter(|field| *field != SetField::Status);
+        let fields: Vec<SetField> =
+            limited.filter(|field| self.kept(*field).is_some_and(|sets| sets.held > MAX_VALUES)).collect();
+        fields.into_iter().for_each(|field| self.give_up(field));
+    }
+
+    /// Everything that `built` has, which was made from the records, in the place of what is here (while a base opens).
+    pub(super) fn replace(&mut self, built: Self) {
+        let dropped = std::mem::take(&mut self.dropped);
+        *self = Self { dropped, ..built };
     }
 
     /// Marks a field as given up (while a base opens).
     pub(super) fn give_up(&mut self, field: SetField) {
         if let Some(sets) = self.field_mut(field) {
-            *sets = FieldSets { given_up: true, to_delete: true, values: BTreeMap::new() };
+            *sets = FieldSets { given_up: true, to_delete: true, ..FieldSets::default() };
         }
     }
 
-    /// Moves a row into or out of a set; repeating a move changes nothing.
+    /// Moves a row into or out of a set; repeating a move changes nothing. A field of which too many values are held then
+    /// gives its sets up.
     pub(super) fn apply(&mut self, change: &SetChange) {
-        let Some(sets) = self.field_mut(change.field).filter(|sets| !sets.given_up) else { return };
-        let used = sets.values.len();
+        if self.shift(change) > MAX_VALUES && change.field != SetField::Status {
+            self.give_up(change.field);
+        }
+    }
+
+    /// Moves a row into or out of a set, without a limit of values: [`Sets::settle`] comes after the last move. Answers how
+    /// many values of the field are held now.
+    pub(super) fn shift(&mut self, change: &SetChange) -> usize {
+        let Some(sets) = self.field_mut(change.field).filter(|sets| !sets.given_up) else { return 0 };
         if !sets.values.contains_key(&change.value) {
-            if used >= MAX_VALUES && change.field != SetField::Status {
-                self.give_up(change.field);
-                return;
+            if !change.enters {
+                return sets.held;
             }
             sets.values.insert(Arc::clone(&change.value), Rows::default());
         }
-        let Some(rows) = sets.values.get_mut(&change.value) else { return };
+        let Some(rows) = sets.values.get_mut(&change.value) else { return sets.held };
         let (chunk, low) = chunk_of(change.row);
         let part = rows.chunks.entry(chunk).or_default();
         let moved = if change.enters { part.rows.insert(low) } else { part.rows.remove(low) };
         if moved {
             part.dirty = true;
-            rows.count = if change.enters { rows.count + 1 } else { rows.count.saturating_sub(1) };
+            let before = rows.count;
+            rows.count = if change.enters { before + 1 } else { before.saturating_sub(1) };
+            match (before, rows.count) {
+                (0, 1) => sets.held += 1,
+                (1, 0) => sets.held = sets.held.saturating_sub(1),
+                _ => {}
+            }
         }
+        sets.held
     }
 
     /// Takes what a checkpoint has to write: changed chunks (an empty one is to be deleted) and fields given up since.
@@ -334,52 +371,4 @@ pub(super) fn status_value(status: Status) -> Arc<str> {
 /// The chunk of a row, and its place in it.
 fn chunk_of(row: Row) -> (u64, u32) {
     (row.0 / CHUNK_ROWS, u32::try_from(row.0 % CHUNK_ROWS).unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn change(field: SetField, value: &str, row: u64, enters: bool) -> SetChange {
-        SetChange { field, value: Arc::from(value), row: Row(row), enters }
-    }
-
-    #[test]
-    fn counts_and_rows_follow_the_moves_and_repeats_change_nothing() {
-        let mut sets = Sets::default();
-        for _ in 0..2 {
-            sets.apply(&change(SetField::Status, "active", 70_000, true));
-            sets.apply(&change(SetField::Status, "invited", 70_001, true));
-            sets.apply(&change(SetField::Status, "invited", 70_001, false));
-        }
-        assert_eq!(sets.count(SetField::Status, "active"), Some(1));
-        assert_eq!(sets.count(SetField::Status, "invited"), Some(0));
-        assert_eq!(sets.chunks(), [1]);
-        assert_eq!(sets.live(1).iter().collect::<Vec<_>>(), vec![70_000 - 65_536]);
-        assert_eq!(sets.values(SetField::Status).unwrap().collect::<Vec<_>>(), vec!["active"]);
-    }
-
-    #[test]
-    fn a_field_with_too_many_values_gives_its_sets_up_and_says_so_once() {
-        let mut sets = Sets::default();
-        for row in 0..=4096 {
-            sets.apply(&change(SetField::Tier, &format!("tier {row}"), row, true));
-        }
-        assert_eq!(sets.unindexed().collect::<Vec<_>>(), vec![SetField::Tier]);
-        assert!(sets.rows(SetField::Tier, "tier 1", 0).is_none());
-        assert_eq!(sets.take_dirty().1, vec![SetField::Tier]);
-        assert!(sets.take_dirty().1.is_empty());
-    }
-
-    #[test]
-    fn a_checkpoint_takes_each_changed_chunk_once_and_empty_ones_to_delete_them() {
-        let mut sets = Sets::default();
-        sets.load(SetField::Tier, "Gold", 0, [5].into_iter().collect());
-        assert!(sets.take_dirty().0.is_empty());
-        sets.apply(&change(SetField::Tier, "Gold", 5, false));
-        let (dirty, _) = sets.take_dirty();
-        assert_eq!(dirty.len(), 1);
-        assert!(dirty[0].3.is_empty());
-        assert!(sets.take_dirty().0.is_empty());
-    }
 }

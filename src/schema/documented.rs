@@ -1,0 +1,14 @@
+//! Test-only: what `docs/formats.md` says.
+
+const FORMATS: &str = include_str!("../../docs/formats.md");
+
+/// Asserts that these bytes are one of the golden blocks of the page, from their beginning to their end.
+pub(crate) fn assert_documented(bytes: &[u8]) {
+    let wanted: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let blocks = FORMATS.split("```golden\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let mut golden = blocks.map(|block| {
+        let lines = block.lines().map(|line| line.split('#').next().unwrap_or_default());
+        lines.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect::<String>()
+    });
+    assert!(golden.any(|golden| golden == wanted), "docs/formats.md has no golden block {wanted}");
+}

@@ -1,0 +1,70 @@
+use super::*;
+
+fn change(field: SetField, value: &str, row: u64, enters: bool) -> SetChange {
+    SetChange { field, value: Arc::from(value), row: Row(row), enters }
+}
+
+#[test]
+fn counts_and_rows_follow_the_moves_and_repeats_change_nothing() {
+    let mut sets = Sets::default();
+    for _ in 0..2 {
+        sets.apply(&change(SetField::Status, "active", 70_000, true));
+        sets.apply(&change(SetField::Status, "invited", 70_001, true));
+        sets.apply(&change(SetField::Status, "invited", 70_001, false));
+    }
+    assert_eq!(sets.count(SetField::Status, "active"), Some(1));
+    assert_eq!(sets.count(SetField::Status, "invited"), Some(0));
+    assert_eq!(sets.chunks(), [1]);
+    assert_eq!(sets.live(1).iter().collect::<Vec<_>>(), vec![70_000 - 65_536]);
+    assert_eq!(sets.values(SetField::Status).unwrap().collect::<Vec<_>>(), vec!["active"]);
+}
+
+#[test]
+fn a_field_with_too_many_values_gives_its_sets_up_and_says_so_once() {
+    let mut sets = Sets::default();
+    for row in 0..4096 {
+        sets.apply(&change(SetField::Tier, &format!("tier {row}"), row, true));
+    }
+    assert_eq!(sets.unindexed().count(), 0);
+    sets.apply(&change(SetField::Tier, "one more", 5, true));
+    assert_eq!(sets.unindexed().collect::<Vec<_>>(), vec![SetField::Tier]);
+    assert!(sets.rows(SetField::Tier, "tier 1", 0).is_none());
+    assert_eq!(sets.take_dirty().1, vec![SetField::Tier]);
+    assert!(sets.take_dirty().1.is_empty());
+}
+
+#[test]
+fn values_that_nobody_has_any_more_do_not_count() {
+    let mut sets = Sets::default();
+    for n in 0..10_000 {
+        sets.apply(&change(SetField::Tier, &format!("tier {n}"), n % 7, true));
+        sets.apply(&change(SetField::Tier, &format!("tier {n}"), n % 7, false));
+    }
+    assert_eq!(sets.unindexed().count(), 0);
+    // While a base opens only the end counts.
+    for n in 0..10_000 {
+        sets.shift(&change(SetField::Tier, &format!("tier {n}"), n, true));
+    }
+    for n in 0..6_000 {
+        sets.shift(&change(SetField::Tier, &format!("tier {n}"), n, false));
+    }
+    sets.settle();
+    assert_eq!(sets.values(SetField::Tier).map(Iterator::count), Some(4_000));
+    for n in 0..97 {
+        sets.shift(&change(SetField::Tier, &format!("tier {n}"), n, true));
+    }
+    sets.settle();
+    assert_eq!(sets.unindexed().collect::<Vec<_>>(), vec![SetField::Tier]);
+}
+
+#[test]
+fn a_checkpoint_takes_each_changed_chunk_once_and_empty_ones_to_delete_them() {
+    let mut sets = Sets::default();
+    sets.load(SetField::Tier, "Gold", 0, [5].into_iter().collect(), false);
+    assert!(sets.take_dirty().0.is_empty());
+    sets.apply(&change(SetField::Tier, "Gold", 5, false));
+    let (dirty, _) = sets.take_dirty();
+    assert_eq!(dirty.len(), 1);
+    assert!(dirty[0].3.is_empty());
+    assert!(sets.take_dirty().0.is_empty());
+}

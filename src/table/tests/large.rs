@@ -1,0 +1,119 @@
+//! What is too large for one value or one batch is written in pieces.
+
+use super::*;
+use crate::engine::faulty::{Fault, Faulty};
+use crate::engine::{Batch, Direction, KeyRange};
+use crate::model::AttributeValue;
+use crate::model::schema::{AttributeType, WantedSchema};
+use crate::schema::commit::{CommitPart, MAX_PART_BYTES};
+use crate::schema::{key, set_key};
+use crate::table::audit::tests::assert_sound;
+
+/// Indexed attributes, each with a text of this many bytes: as much as a member's record takes.
+const ATTRIBUTES: usize = 100;
+const TEXT_BYTES: usize = 300;
+
+fn large_row(n: u16, letter: &str) -> MemberRow {
+    let mut row = plain_row(n);
+    for i in 0..ATTRIBUTES {
+        let text = AttributeValue::text(letter.repeat(TEXT_BYTES)).unwrap();
+        row.patch.attributes.set(format!("key_{i}"), text).unwrap();
+    }
+    row
+}
+
+#[test]
+fn a_change_of_very_many_indexed_values_is_one_commit_of_several_parts() {
+    block_on(async {
+        let mut subject = Subject::new().await;
+        let keys = (0..ATTRIBUTES).map(|i| format!("key_{i}"));
+        let wanted = WantedSchema {
+            types: keys.clone().map(|key| (key, AttributeType::String)).collect(),
+            indexed: keys.collect(),
+        };
+        let schema = SettingsRequest { schema: Some(wanted), ..SettingsRequest::default() };
+        subject.base.change_settings(schema).await.unwrap();
+        for letter in ["a", "b"] {
+            let rows: Vec<MemberRow> = (0..2).map(|n| large_row(n, letter)).collect();
+            let reply = subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
+            assert!(reply.outcomes.iter().all(|outcome| !outcome.is_failed()), "{:?}", reply.outcomes);
+        }
+        let last = key::commits_from(subject.base.number(), 3);
+        let parts = subject.engine.scan(last, Direction::Forward, 99).await.unwrap();
+        assert!(parts.len() > 2, "{} parts", parts.len());
+        assert!(parts.iter().all(|(_, part)| part.len() <= MAX_PART_BYTES));
+        assert!(parts.iter().all(|(_, part)| CommitPart::open(part).unwrap().batch.is_some()));
+        subject.crash().await;
+        assert_sound(&subject.engine).await;
+        let view = subject.base.view().await;
+        let (field, _) = view.sets().attribute("key_7").unwrap();
+        let value = AttributeValue::text("b".repeat(TEXT_BYTES)).unwrap();
+        assert_eq!(view.sets().count(field, &value.set_name().unwrap()), Some(2));
+        assert_eq!(view.sets().values(field).unwrap().count(), 1);
+    });
+}
+
+/// A member in each of so many tiers that one more is too many, all of it in the stored sets; and that one more.
+async fn with_too_many_tiers() -> Arc<dyn Engine> {
+    let subject = Subject::new().await;
+    let in_tier = |n: u16, tier: u16| {
+        let mut row = plain_row(n);
+        row.patch.tier = Change::Set(Tier::parse(format!("tier {tier}")).unwrap());
+        row
+    };
+    let rows: Vec<MemberRow> = (0..4_096).map(|n| in_tier(n, n)).collect();
+    subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
+    // Values that nobody has any more do not count.
+    let rows: Vec<MemberRow> = (0..100).map(|n| in_tier(n, n + 5_000)).collect();
+    subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
+    subject.base.checkpoint().await.unwrap();
+    assert_eq!(subject.base.view().await.summary().unindexed, [""; 0]);
+    subject.upsert(&[in_tier(5_000, 6_000)], UpsertOptions::default(), WriteMode::Partial).await;
+    assert_eq!(subject.base.view().await.summary().unindexed, ["tier"]);
+    subject.engine
+}
+
+/// Opens the store and writes a checkpoint, unless it crashes at an operation; answers how many operations there were.
+async fn crashed_checkpoint(engine: &Arc<dyn Engine>, number: BaseNumber, at: u64) -> u64 {
+    let faulty = Arc::new(Faulty::new(Arc::clone(engine)).fail_at(at, Fault::CrashAfter));
+    let outer: Arc<dyn Engine> = Arc::clone(&faulty) as Arc<dyn Engine>;
+    let run = async {
+        let now: Clock = Arc::new(|| Timestamp::from_micros(1_000));
+        let table = Table::open(outer, now, TableConfig::default()).await?;
+        table.base(number).await?.checkpoint().await
+    };
+    let ended: Result<(), TableError> = run.await;
+    assert_eq!(ended.is_err(), faulty.has_failed(), "{ended:?}");
+    faulty.operations()
+}
+
+#[test]
+fn giving_up_a_field_is_done_in_pieces_and_taken_up_again_after_a_crash() {
+    block_on(async {
+        let full = with_too_many_tiers().await;
+        let pairs = full.scan(KeyRange::prefix(&[]), Direction::Forward, usize::MAX).await.unwrap();
+        let number = BaseNumber(1);
+        let tiers = set_key::sets_of(number, SetField::Tier.number());
+        let store = async || {
+            let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+            engine.commit(Batch { puts: pairs.clone(), ..Batch::default() }).await.unwrap();
+            engine
+        };
+        let operations = crashed_checkpoint(&store().await, number, u64::MAX).await;
+        assert!(operations > 20, "{operations} operations");
+        // The word that the field is given up, and the pieces, are the last ones.
+        for at in (operations - 19..=operations).step_by(3) {
+            let engine = store().await;
+            crashed_checkpoint(&engine, number, at).await;
+            let clock = Arc::new(AtomicI64::new(1_000));
+            let table = open(Arc::clone(&engine), &clock).await;
+            let base = table.base(number).await.unwrap();
+            assert_eq!(base.view().await.summary().unindexed, ["tier"]);
+            // Whatever was left of the field goes with the next change.
+            base.delete(DeleteRequest { rows: vec![Row(7)], ..DeleteRequest::default() }).await.unwrap();
+            base.checkpoint().await.unwrap();
+            assert_eq!(engine.scan(tiers.clone(), Direction::Forward, 1).await.unwrap(), []);
+            assert_sound(&engine).await;
+        }
+    });
+}
