@@ -4,6 +4,7 @@
 mod faults;
 mod indexes;
 mod large;
+mod older;
 mod pressure;
 mod records;
 mod reference;

@@ -1,0 +1,283 @@
+//! A store of format 1, as a program of the version before left it when it was killed: `tests/stores/format-1.zst`.
+//!
+//! Its first memberbase had so many indexes that their numbers have eight bits, of which commits of version 1 lost one; its
+//! second has a bit of everything; its third is deleted; its fourth is empty. All have commits that no checkpoint has seen.
+
+use super::*;
+use crate::engine::faulty::{Fault, Faulty};
+use crate::engine::{Batch, Direction, Key, KeyRange, Value};
+use crate::model::{RecordKind, RequestId, RequestMark};
+use crate::schema::header::Head;
+use crate::schema::meta::{self, Meta};
+use crate::schema::request::{Size, encode_rows};
+use crate::schema::request_key::{PartWidth, request_of};
+use crate::schema::{key, record_key, request_key, set_key};
+use crate::table::audit::tests::assert_sound;
+use crate::table::hash::Hashes;
+
+const INDEXED: BaseNumber = BaseNumber(1);
+const USUAL: BaseNumber = BaseNumber(2);
+const DELETED: BaseNumber = BaseNumber(3);
+const EMPTY: BaseNumber = BaseNumber(4);
+
+const STORE: &[u8] = include_bytes!("../../../tests/stores/format-1.zst");
+
+/// Keys and values, each with its length before it.
+fn pairs() -> Vec<(Key, Value)> {
+    let bytes = zstd::stream::decode_all(STORE).unwrap();
+    let mut rest = &bytes[..];
+    let mut next = || {
+        let (length, more) = rest.split_at_checked(4)?;
+        let length = u32::from_be_bytes(length.try_into().unwrap());
+        let (taken, more) = more.split_at(usize::try_from(length).unwrap());
+        rest = more;
+        Some(taken.to_vec())
+    };
+    let mut pairs = Vec::new();
+    while let Some(key) = next() {
+        pairs.push((key, Value::from(next().unwrap())));
+    }
+    pairs
+}
+
+async fn store() -> Arc<dyn Engine> {
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+    for pairs in pairs().chunks(500) {
+        engine.commit(Batch { puts: pairs.to_vec(), ..Batch::default() }).await.unwrap();
+    }
+    engine
+}
+
+/// Later than anything in the store.
+fn clock() -> Arc<AtomicI64> {
+    Arc::new(AtomicI64::new(1_800_000_000_000_000))
+}
+
+async fn subject(engine: &Arc<dyn Engine>, number: BaseNumber) -> Subject {
+    let clock = clock();
+    let table = open(Arc::clone(engine), &clock).await;
+    let base = table.base(number).await.unwrap();
+    Subject { engine: Arc::clone(engine), clock, table, base }
+}
+
+async fn is_empty(engine: &Arc<dyn Engine>, range: KeyRange) -> bool {
+    engine.scan(range, Direction::Forward, 1).await.unwrap().is_empty()
+}
+
+async fn get(engine: &Arc<dyn Engine>, key: Key) -> Option<Value> {
+    engine.get_many(&[key]).await.unwrap().pop().unwrap()
+}
+
+/// Every set against the records of the base.
+async fn check_sets(subject: &Subject) -> usize {
+    let view = subject.base.view().await;
+    let schema = view.summary().schema;
+    let all: Vec<Row> = (0..view.next_row().0).map(Row).collect();
+    let members = view.members(&all).await.unwrap();
+    let mut expected: BTreeMap<(SetField, String), Vec<u32>> = BTreeMap::new();
+    for (row, member) in &members {
+        let mut add = |field, value: &str| {
+            expected.entry((field, value.to_owned())).or_default().push(u32::try_from(row.0).unwrap());
+        };
+        add(SetField::Status, member.status.as_str());
+        member.profile.tier.iter().for_each(|tier| add(SetField::Tier, tier.as_str()));
+        for (key, index) in schema.iter().flat_map(|schema| &schema.indexes) {
+            let value = member.attributes.get(key).and_then(|value| value.set_name());
+            value.into_iter().for_each(|value| add(SetField::Attribute(index.number), &value));
+        }
+    }
+    let found: BTreeMap<(SetField, String), Vec<u32>> = view
+        .sets()
+        .fields()
+        .flat_map(|field| view.sets().values(field).unwrap().map(move |value| (field, value.to_owned())))
+        .map(|(field, value)| {
+            let rows = view.sets().rows(field, &value, 0).unwrap().iter().collect();
+            ((field, value), rows)
+        })
+        .collect();
+    assert_eq!(found, expected);
+    members.len()
+}
+
+#[test]
+fn a_store_of_format_1_opens_is_read_and_written_and_moves_to_format_2_piece_by_piece() {
+    block_on(async {
+        let engine = store().await;
+        assert_sound(&engine).await;
+        assert_eq!(Meta::format(&get(&engine, key::meta()).await.unwrap()), Ok(1));
+        for (number, members) in [(INDEXED, 227), (USUAL, 147), (DELETED, 20), (EMPTY, 0)] {
+            let mut subject = subject(&engine, number).await;
+            let found = Meta::decode(&get(&engine, key::meta()).await.unwrap()).unwrap();
+            assert_eq!((found.format, found.write_format), (meta::FORMAT, meta::FORMAT));
+            assert_eq!(check_sets(&subject).await, members, "{number:?}");
+            assert_sound(&engine).await;
+            // Opening writes nothing of the base.
+            let head = get(&engine, key::header(number)).await.unwrap();
+            assert_eq!((head[0], get(&engine, key::settings(number)).await), (3, None));
+            assert!(subject.base.view().await.summary().settings.new_members.is_some());
+            if number != DELETED {
+                let rows: Vec<MemberRow> = (40..60).map(plain_row).collect();
+                subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
+                let head = get(&engine, key::header(number)).await.unwrap();
+                assert_eq!(head[0], 4);
+                assert!(get(&engine, key::settings(number)).await.is_some());
+                assert_sound(&engine).await;
+            }
+            subject.crash().await;
+            check_sets(&subject).await;
+            let summary = subject.base.view().await.summary();
+            subject.base.checkpoint().await.unwrap();
+            assert!(is_empty(&engine, set_key::narrow_sets(number)).await);
+            assert_sound(&engine).await;
+            subject.crash().await;
+            check_sets(&subject).await;
+            assert_eq!(subject.base.view().await.summary(), summary);
+        }
+        let table = open(Arc::clone(&engine), &clock()).await;
+        let names: Vec<String> = table
+            .list_bases(None, false, 9)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|base| base.settings.name.into_string())
+            .collect();
+        assert_eq!(names, ["indexed", "usual", "deleted", "empty"]);
+        assert_eq!(table.tokens().list(None, false, 9).len(), 1);
+    });
+}
+
+#[test]
+fn what_was_kept_and_what_hangs_on_members_is_there_in_a_store_of_format_1() {
+    block_on(async {
+        let engine = store().await;
+        let clock = Arc::new(AtomicI64::new(1_700_009_000_000_000));
+        let table = open(Arc::clone(&engine), &clock).await;
+        let mark = |id: &str| RequestMark::new(RequestId::parse(id.to_owned()).unwrap(), "test", b"body");
+        for (id, rows) in [("small", 150), ("large", 12_000)] {
+            let begun = table.requests().begin(&mark(id), None, table.now(), IfRunning::Wait).await.unwrap();
+            let Begun::Answered(kept) = begun else { panic!("{id} was answered") };
+            let Answer::Rows { rows: kept, is_complete: true } = kept.answer else { panic!("{id} has rows") };
+            assert_eq!(kept.len(), rows);
+        }
+        let base = table.base(USUAL).await.unwrap();
+        let records =
+            base.view().await.member_records(Row(60), RecordKind::Clip, None, false, 9).await.unwrap();
+        assert_eq!(records.map(|records| records.len()), Some(1));
+        let found = base.view().await.find(&[MemberKey::Ref(ref_of(7))]).await.unwrap();
+        assert_eq!(found[0].as_ref().map(|(row, _)| *row), Some(Row(7)));
+        assert!(!is_empty(&engine, record_key::record_purges(USUAL)).await);
+        drop(base);
+        table.maintain().await.unwrap();
+        assert!(is_empty(&engine, record_key::record_purges(USUAL)).await);
+        assert_sound(&engine).await;
+        // Long after, all that was kept has gone, its narrow keys too.
+        clock.fetch_add(30 * 24 * 3_600_000_000, Ordering::Relaxed);
+        table.maintain().await.unwrap();
+        assert!(is_empty(&engine, request_key::requests()).await);
+        assert!(is_empty(&engine, request_key::request_times()).await);
+        assert!(is_empty(&engine, key::all_settings(DELETED)).await);
+        assert_eq!(get(&engine, key::header(DELETED)).await, None);
+        assert_sound(&engine).await;
+    });
+}
+
+#[test]
+fn a_crash_at_any_operation_of_the_first_checkpoint_leaves_a_sound_base() {
+    block_on(async {
+        let mut operations = 0;
+        loop {
+            operations += 1;
+            let engine = store().await;
+            let faulty = Arc::new(Faulty::new(Arc::clone(&engine)).fail_at(operations, Fault::CrashAfter));
+            let outer: Arc<dyn Engine> = faulty.clone();
+            let clock = clock();
+            let time = Arc::clone(&clock);
+            let now: Clock = Arc::new(move || Timestamp::from_micros(time.load(Ordering::Relaxed)));
+            let run = async {
+                let table = Table::open(outer, now, TableConfig::default()).await?;
+                let base = table.base(INDEXED).await?;
+                base.delete(DeleteRequest { rows: vec![Row(5)], ..DeleteRequest::default() }).await?;
+                base.checkpoint().await
+            };
+            let ended: Result<(), TableError> = run.await;
+            assert_sound(&engine).await;
+            let mut subject = subject(&engine, INDEXED).await;
+            check_sets(&subject).await;
+            subject.base.checkpoint().await.unwrap();
+            assert_sound(&engine).await;
+            subject.crash().await;
+            check_sets(&subject).await;
+            if ended.is_ok() && !faulty.has_failed() {
+                break;
+            }
+        }
+        assert!(operations > 15, "{operations} operations");
+    });
+}
+
+#[test]
+fn a_store_of_format_1_that_begins_a_new_timeline_is_of_format_2() {
+    block_on(async {
+        let engine = store().await;
+        let head = get(&engine, key::header(USUAL)).await.unwrap();
+        let before = Head::decode(&head).unwrap();
+        timeline::begin_timeline(&engine, Timestamp::from_micros(1_800_000_000_000_000)).await.unwrap();
+        assert_eq!(Meta::format(&get(&engine, key::meta()).await.unwrap()), Ok(meta::FORMAT));
+        let subject = subject(&engine, USUAL).await;
+        assert!(subject.base.view().await.revision() > before.revision + u64::from(u32::MAX));
+        assert_sound(&engine).await;
+    });
+}
+
+#[test]
+fn an_answer_that_an_older_program_began_is_finished_under_keys_of_today() {
+    block_on(async {
+        let engine = store().await;
+        let stored = Meta::decode(&get(&engine, key::meta()).await.unwrap()).unwrap();
+        let mark = RequestMark::new(RequestId::parse("begun".to_owned()).unwrap(), "test", b"body");
+        let name = Hashes::new(&stored).request(None, &mark.name);
+        let narrow = |part| request_of(PartWidth::Narrow, name, part);
+        let at = Timestamp::from_micros(1_799_999_999_000_000);
+        let done = RowAnswer { row: Some(Row(0)), outcome: Outcome::Unchanged, error: None };
+        let kept = Kept {
+            fingerprint: mark.fingerprint,
+            at,
+            revision: Some(1),
+            parts: 1,
+            width: PartWidth::Narrow,
+            answer: Answer::Rows { rows: Vec::new(), is_complete: false },
+        };
+        let size = Size { bytes: 100, parts: 1, width: PartWidth::Narrow };
+        let mut batch = Batch::default();
+        batch.put(narrow(0), kept.encode());
+        batch.put(narrow(1), encode_rows(&[done.clone(), done.clone()]));
+        batch.put(request_key::request_time(at, name), size.encode());
+        engine.commit(batch).await.unwrap();
+        assert_sound(&engine).await;
+
+        let subject = subject(&engine, USUAL).await;
+        let now = subject.table.now();
+        let Begun::New(named) =
+            subject.table.requests().begin(&mark, None, now, IfRunning::Wait).await.unwrap()
+        else {
+            panic!("it was not finished")
+        };
+        let request = UpsertRequest {
+            rows: (60..63).map(|n| Ok(plain_row(n))).collect(),
+            options: UpsertOptions::default(),
+            mode: WriteMode::Partial,
+            named: Some(named),
+            deadline: None,
+            origin: Origin::default(),
+        };
+        let reply = subject.base.upsert(request).await.unwrap();
+        assert_eq!(reply.outcomes[..2], [done.outcome(), done.outcome()]);
+        assert_eq!(reply.outcomes[2].row, Some(Row(62)));
+        assert_eq!((get(&engine, narrow(0)).await, get(&engine, narrow(1)).await), (None, None));
+        assert_sound(&engine).await;
+        let begun = subject.table.requests().begin(&mark, None, now, IfRunning::Wait).await.unwrap();
+        let Begun::Answered(kept) = begun else { panic!("it is finished") };
+        let Answer::Rows { rows, is_complete: true } = kept.answer else { panic!("it has rows") };
+        assert_eq!((rows.len(), kept.at), (3, at));
+    });
+}
