@@ -69,7 +69,7 @@ impl Default for Config {
             memory: 512 * MIB,
             reserve: 512 * MIB,
             snapshot_after: 1024 * MIB,
-            grace: Duration::from_secs(20),
+            grace: Duration::from_secs(8),
             log: LevelFilter::INFO,
             commit_retention: 30 * DAY,
             delete_retention: 30 * DAY,

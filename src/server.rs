@@ -6,8 +6,11 @@
 
 mod accept;
 pub mod backup;
+mod calls;
+mod descriptors;
 mod first_bytes;
 mod front;
+mod places;
 mod store;
 mod tls;
 mod tokens;
@@ -174,7 +177,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     if let Some(tls) = tls.clone() {
         connections.tracker.spawn(tls.follow(connections.stopping.clone()));
     }
-    connections.tracker.spawn(accept::run(listener, tls, front.clone(), connections.clone()));
+    let room = accept::room(descriptors::raise());
+    connections.tracker.spawn(accept::run(listener, room, tls, front.clone(), connections.clone()));
     match open(&config, address).await {
         Ok(table) => {
             let gate = Gate::new(Arc::clone(&table), Door::System);

@@ -2,34 +2,48 @@
 //!
 //! The loop is ours and not tonic's, because tonic's answers a passed deadline with CANCELLED and no reason.
 
+use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::calls::Counting;
 use super::first_bytes::Counted;
 use super::front::Front;
+use super::places::{Calls, Place, Places, Refused, Room};
 use super::tls::Tls;
 use crate::api::grpc::edge::Edge;
 
-/// Most connections at a time; more wait to be accepted.
+/// Most connections at a time, where there are descriptors for so many.
 const CONNECTIONS_MAX: usize = 4_096;
+/// Fewest connections that a server is useful with.
+const CONNECTIONS_MIN: usize = 16;
+/// Descriptors that are left to the store and to everything else: logs, snapshots, backups, files of the working copy.
+const DESCRIPTORS_RESERVED: usize = 256;
+/// How long a connection may be without a call. Clients make a new one when they have something to ask again.
+const IDLE_MAX: Duration = Duration::from_secs(300);
+/// Calls that were given up before they were looked at, and are not yet forgotten: clients with short deadlines
+/// come to some hundred. More on one connection end it, because a flood of them costs more than its peer pays.
+const GIVEN_UP_MAX: usize = 2 * CALLS_MAX as usize;
+/// How often the log says that connections had to be closed.
+const SAY_EVERY: Duration = Duration::from_secs(10);
 /// Most calls of one connection at a time.
 const CALLS_MAX: u32 = 1_024;
 /// How often a silent connection is asked whether it is alive.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
 /// How long it has to answer.
 const KEEP_ALIVE_WITHIN: Duration = Duration::from_secs(20);
-/// How long the head of an HTTP/1 request may take.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// How long the head of an HTTP/1 request may take, and how long a connection is kept for the next one. One that only
+/// dawdles has no call, and gives way to others before.
+const HEAD_WITHIN: Duration = Duration::from_secs(60);
 /// How long to wait after a connection could not be accepted, usually for want of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// What a peer may send ahead on one call, in bytes.
@@ -50,28 +64,43 @@ pub struct Connections {
     pub cut: CancellationToken,
 }
 
+/// How many connections there may be with so many descriptors.
+#[must_use]
+pub fn room(descriptors: usize) -> Room {
+    let total = descriptors.saturating_sub(DESCRIPTORS_RESERVED).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);
+    // Half of them: behind a proxy or on one machine all clients have one address.
+    Room { total, per_peer: (total / 2).max(CONNECTIONS_MIN) }
+}
+
 /// Accepts connections until the server stops.
-pub async fn run(listener: TcpListener, tls: Option<Tls>, front: Front, connections: Connections) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+pub async fn run(
+    listener: TcpListener,
+    room: Room,
+    tls: Option<Tls>,
+    front: Front,
+    connections: Connections,
+) {
+    let places = Places::new(room);
+    let start = Instant::now();
+    let mut crowd = Crowd::default();
     loop {
         let accepted = async {
-            // The semaphore is never closed.
-            let place = Arc::clone(&places).acquire_owned().await.ok();
-            (place, listener.accept().await)
+            let (stream, peer) = listener.accept().await?;
+            Ok::<_, io::Error>((stream, peer.ip(), places.take(peer.ip(), start.elapsed()).await))
         };
-        let (place, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             biased;
             () = connections.stopping.cancelled() => return,
             accepted = accepted => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let connection = begin(stream, tls.clone(), front.clone(), connections.clone());
-                connections.tracker.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
+            Ok((stream, peer, Ok(taken))) => {
+                crowd.note(peer, taken.made_room, start.elapsed());
+                let calls = taken.place.calls();
+                let connection = begin(stream, tls.clone(), front.clone(), connections.clone(), calls, start);
+                connections.tracker.spawn(hold(connection, taken.place, start));
             }
+            Ok((_, peer, Err(Refused::Peer))) => crowd.note(peer, true, start.elapsed()),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_AGAIN).await;
@@ -80,18 +109,63 @@ pub async fn run(listener: TcpListener, tls: Option<Tls>, front: Front, connecti
     }
 }
 
-async fn begin(stream: TcpStream, tls: Option<Tls>, front: Front, connections: Connections) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "replies may be delayed");
-    }
-    let Some(tls) = tls else { return serve(stream, front, connections).await };
-    let accepted = connections.stopping.run_until_cancelled(tls.accept(stream)).await;
-    if let Some(stream) = accepted.flatten() {
-        serve(stream, front, connections).await;
+/// Lets a connection go on until it ends, gives way to another, or had no call for too long.
+async fn hold(connection: impl Future<Output = ()>, place: Place, start: Instant) {
+    let idle_for_too_long = async {
+        let mut rest = IDLE_MAX;
+        while rest > Duration::ZERO {
+            tokio::time::sleep(rest).await;
+            rest = IDLE_MAX.saturating_sub(place.idle(start.elapsed()).unwrap_or_default());
+        }
+    };
+    tokio::select! {
+        () = connection => {}
+        () = place.gives_way() => {}
+        () = idle_for_too_long => tracing::debug!("a connection without calls is closed"),
     }
 }
 
-async fn serve<S>(stream: S, front: Front, connections: Connections)
+/// Says now and then in the log that connections were closed or refused because there are too many.
+#[derive(Default)]
+struct Crowd {
+    since: usize,
+    said_at: Option<Duration>,
+}
+
+impl Crowd {
+    fn note(&mut self, peer: IpAddr, is_crowded: bool, now: Duration) {
+        if !is_crowded {
+            return;
+        }
+        self.since += 1;
+        if self.said_at.is_none_or(|said| now.saturating_sub(said) >= SAY_EVERY) {
+            let closed = std::mem::take(&mut self.since);
+            tracing::warn!(%peer, closed, "too many connections: idle ones are closed, or new ones refused");
+            self.said_at = Some(now);
+        }
+    }
+}
+
+async fn begin(
+    stream: TcpStream,
+    tls: Option<Tls>,
+    front: Front,
+    connections: Connections,
+    calls: Calls,
+    start: Instant,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "replies may be delayed");
+    }
+    let service = Counting::new(Edge(front), calls, start);
+    let Some(tls) = tls else { return serve(stream, service, connections).await };
+    let accepted = connections.stopping.run_until_cancelled(tls.accept(stream)).await;
+    if let Some(stream) = accepted.flatten() {
+        serve(stream, service, connections).await;
+    }
+}
+
+async fn serve<S>(stream: S, service: Counting<Edge<Front>>, connections: Connections)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -106,8 +180,9 @@ where
         .max_concurrent_streams(CALLS_MAX)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME);
-    let service = TowerToHyperService::new(Edge(front));
+        .max_frame_size(FRAME)
+        .max_pending_accept_reset_streams(GIVEN_UP_MAX);
+    let service = TowerToHyperService::new(service);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

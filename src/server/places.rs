@@ -1,0 +1,222 @@
+//! How many connections there are, whose they are, and which one gives way when there are too many.
+//!
+//! - There are never more connections than [`Room::total`], nor more of one peer than [`Room::per_peer`]. The total leaves
+//!   the store the descriptors that it needs: a store without descriptors can neither read nor write.
+//! - A connection with a call under way never gives way. Of the others the one gives way that has been without a call
+//!   longest, of the peer that has most of them, or of the peer at hand if that has as many as it may. So somebody who only
+//!   holds connections open locks nobody out.
+//! - One that gives way is closed at once and not in order: a peer that is silent would not answer, and the newcomer waits.
+//!
+//! Time is passed in, as what has passed since some moment that is the same for all calls.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How many connections may be open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// All together.
+    pub total: usize,
+    /// From one address.
+    pub per_peer: usize,
+}
+
+/// Why a connection is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Its peer has as many connections as it may, all of them with calls under way.
+    Peer,
+}
+
+/// The connections that are open.
+#[derive(Debug)]
+pub struct Places {
+    room: Room,
+    open: Mutex<Open>,
+    /// Rung when a connection ends, and when one has no more calls.
+    freed: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    places: HashMap<u64, Arc<State>>,
+    by_peer: HashMap<IpAddr, usize>,
+}
+
+/// What is known of one connection.
+#[derive(Debug)]
+struct State {
+    peer: IpAddr,
+    calls: AtomicUsize,
+    /// When its last call ended, or it began, in microseconds.
+    idle_since: AtomicU64,
+    /// Tells its task to close it.
+    gives_way: CancellationToken,
+    freed: Arc<Notify>,
+}
+
+impl Places {
+    /// No connections yet.
+    #[must_use]
+    pub fn new(room: Room) -> Arc<Self> {
+        Arc::new(Self { room, open: Mutex::default(), freed: Arc::default() })
+    }
+
+    /// A place for a connection of `peer`, as soon as there is one: at once if another can give way.
+    pub async fn take(self: &Arc<Self>, peer: IpAddr, now: Duration) -> Result<Taken, Refused> {
+        let mut made_room = false;
+        loop {
+            let freed = self.freed.notified();
+            {
+                let mut open = self.open();
+                let of_peer = open.by_peer.get(&peer).copied().unwrap_or_default();
+                let is_full = open.places.len() >= self.room.total;
+                if of_peer < self.room.per_peer && !is_full {
+                    return Ok(Taken { place: self.enter(&mut open, peer, now), made_room });
+                }
+                let of = (of_peer >= self.room.per_peer).then_some(peer);
+                if !open.is_leaving(of) {
+                    match open.longest_idle(of) {
+                        Some(idle) => {
+                            idle.gives_way.cancel();
+                            made_room = true;
+                        }
+                        None if of.is_some() => return Err(Refused::Peer),
+                        // Everybody has a call under way: the next that ends makes room.
+                        None => {}
+                    }
+                }
+            }
+            freed.await;
+        }
+    }
+
+    fn enter(self: &Arc<Self>, open: &mut Open, peer: IpAddr, now: Duration) -> Place {
+        let number = open.next;
+        open.next += 1;
+        let state = Arc::new(State {
+            peer,
+            calls: AtomicUsize::new(0),
+            idle_since: AtomicU64::new(micros(now)),
+            gives_way: CancellationToken::new(),
+            freed: Arc::clone(&self.freed),
+        });
+        open.places.insert(number, Arc::clone(&state));
+        *open.by_peer.entry(peer).or_default() += 1;
+        Place { places: Arc::clone(self), number, state }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        // Nothing panics while it holds this lock, and the maps agree between any two statements.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    /// The peer with most connections.
+    fn busiest(&self) -> Option<IpAddr> {
+        self.by_peer.iter().max_by_key(|(_, connections)| **connections).map(|(peer, _)| *peer)
+    }
+
+    /// Whether a connection (of this peer) was told to close and has not gone yet.
+    fn is_leaving(&self, of: Option<IpAddr>) -> bool {
+        self.of(of).any(|state| state.gives_way.is_cancelled())
+    }
+
+    /// The connection (of this peer, otherwise of the peer that has most) that has been without a call longest.
+    fn longest_idle(&self, of: Option<IpAddr>) -> Option<&Arc<State>> {
+        let idle = |state: &&Arc<State>| state.calls.load(Ordering::Acquire) == 0;
+        let longest =
+            |of| self.of(of).filter(idle).min_by_key(|state| state.idle_since.load(Ordering::Relaxed));
+        longest(of.or_else(|| self.busiest())).or_else(|| longest(of))
+    }
+
+    fn of(&self, peer: Option<IpAddr>) -> impl Iterator<Item = &Arc<State>> {
+        self.places.values().filter(move |state| peer.is_none_or(|peer| state.peer == peer))
+    }
+}
+
+/// A place that was taken.
+#[derive(Debug)]
+pub struct Taken {
+    /// It.
+    pub place: Place,
+    /// Whether another connection was closed for it.
+    pub made_room: bool,
+}
+
+/// The place of one connection; dropping it gives it up.
+#[derive(Debug)]
+pub struct Place {
+    places: Arc<Places>,
+    number: u64,
+    state: Arc<State>,
+}
+
+impl Place {
+    /// Ends when the connection has to be closed for others.
+    pub async fn gives_way(&self) {
+        self.state.gives_way.cancelled().await;
+    }
+
+    /// How long it has been without a call; nothing while it has one.
+    #[must_use]
+    pub fn idle(&self, now: Duration) -> Option<Duration> {
+        let since = Duration::from_micros(self.state.idle_since.load(Ordering::Relaxed));
+        (self.state.calls.load(Ordering::Acquire) == 0).then(|| now.saturating_sub(since))
+    }
+
+    /// Who counts the calls of the connection.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        Calls(Arc::clone(&self.state))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.places.open();
+        open.places.remove(&self.number);
+        if let Some(connections) = open.by_peer.get_mut(&self.state.peer) {
+            *connections -= 1;
+            if *connections == 0 {
+                open.by_peer.remove(&self.state.peer);
+            }
+        }
+        drop(open);
+        self.places.freed.notify_waiters();
+    }
+}
+
+/// Counts the calls of one connection. Cloning it is cheap.
+#[derive(Debug, Clone)]
+pub struct Calls(Arc<State>);
+
+impl Calls {
+    /// A call begins; it ends with [`Calls::end`].
+    pub fn begin(&self) {
+        self.0.calls.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A call has ended.
+    pub fn end(&self, now: Duration) {
+        self.0.idle_since.store(micros(now), Ordering::Relaxed);
+        if self.0.calls.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.freed.notify_waiters();
+        }
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""Attacks a server, and looks whether everybody else is served meanwhile.
+
+    python3 tests/system/hostile PROGRAM [--seconds 3] [--settings open,tls,small] [--only NAME,…] [--report]
+
+Needs `hpack` and `openssl`. Each attack of `attacks.py` runs for some seconds against a server of its own kind of settings:
+`open` (the defaults, no token), `tls` (tokens and TLS), `small` (`--memory 256MiB`, under a memory limit of 700 MB and with
+1,024 descriptors). Beside it a probe in a process of its own gets a member every 100 ms, makes a new connection every
+second and writes a row every second. What has to hold is in `LIMITS`; whatever does not is printed, and the exit code is 1.
+"""
+import argparse
+import inspect
+import json
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+import attacks
+from frames import Gone
+from server import Server
+
+ORDINARY_MEMBERS = 200_000
+LONG_MEMBERS = 2_000
+# What has to hold while an attack runs: seconds, and what becomes of memory and descriptors afterwards.
+LIMITS = {"p99": 0.05, "slowest": 1.0, "connection": 1.0, "write": 1.0, "stop": 10.0}
+MEMORY_BACK_WITHIN = 60
+# Memory may stay this much above what it was before: a fifth, or what an allocator keeps.
+MEMORY_SHARE, MEMORY_BYTES = 1.2, 30 * 1024 * 1024
+SETTINGS = ("open", "tls", "small")
+
+
+class Scene:
+    """A server with members in it."""
+
+    def __init__(self, program, work, settings):
+        tls = certificate(work) if settings == "tls" else None
+        data = work / f"data-{settings}"
+        token = first_token(program, data) if settings == "tls" else None
+        small = settings == "small"
+        self.settings, self.token = settings, token
+        self.server = Server(program, data, tls=tls, token=token, limited=small, arguments=("--memory", "256MiB") if small else ())
+        self.base = fill(self)
+
+
+def certificate(work):
+    files = [str(work / "tls.crt"), str(work / "tls.key")]
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-out", files[0], "-keyout", files[1]]
+    subprocess.run(command + subject, check=True, stderr=subprocess.DEVNULL)
+    return files
+
+
+def first_token(program, data):
+    command = [program, "token", "create", "--access", "admin", "--data", str(data)]
+    made = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return made.stdout.splitlines()[-1]
+
+
+def fill(scene):
+    """A memberbase with ordinary members and some with long attributes; answers its id."""
+    import probe
+
+    client = probe.Client(scene.server.host, scene.server.port, scene.server.tls, scene.token)
+
+    def call(action, body):
+        status, text = client.call(action, body)
+        assert status == 200, f"{action}: {status} {text}"
+        return text
+
+    base = json.loads(call("member-base/create", {"name": "under attack"}))["id"]
+    call("attribute.schema/set", {"member_base_id": base, "schema": {"note": {"type": "string"}}})
+    for first in range(0, ORDINARY_MEMBERS, 5_000):
+        rows = [ordinary(n) for n in range(first, first + 5_000)]
+        call("member/bulk-upsert", {"member_base_id": base, "members": rows})
+    for first in range(0, LONG_MEMBERS, 500):
+        rows = [{"ref": f"long-{n}", "attributes": {"note": "a" * 4_000}} for n in range(first, first + 500)]
+        call("member/bulk-upsert", {"member_base_id": base, "members": rows})
+    return base
+
+
+def ordinary(n):
+    return {"ref": f"crm-{n}", "email": f"m{n}@example.com", "last_name": "x" * 30 + str(n), "worker_id": f"w-{n}"}
+
+
+def run(scene, attack, seconds):
+    """One attack with the probe beside it; what was seen, and what did not hold."""
+    server = scene.server
+    memory, descriptors = settled(server)
+    here = pathlib.Path(__file__).parent / "probe.py"
+    arguments = [server.host, str(server.port), server.tls or "", scene.token or "", scene.base, "crm-7"]
+    probe = subprocess.Popen(
+        [sys.executable, str(here), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    probe.stdout.readline()
+    peak, error = 0, None
+    try:
+        attack(scene, time.monotonic() + seconds)
+    except (Gone, OSError) as gone:
+        error = gone
+    if server.is_running():
+        peak = server.resident()
+    out, _ = probe.communicate("\n", timeout=120)
+    seen = json.loads(out)
+    wrong = [f"the probe: {text}" for text in seen["wrong"][:3]]
+    if not server.is_running():
+        return {}, [f"the server ended with {server.process.returncode}"]
+    gets = sorted(seen["gets"])
+    figures = {
+        "gets": len(gets),
+        "p99": gets[int(len(gets) * 0.99)] if len(gets) < 100 else gets[-(len(gets) // 100) - 1],
+        "slowest": gets[-1],
+        "connection": max(seen["connections"], default=0.0),
+        "write": max(seen["writes"], default=0.0),
+        "peak": peak,
+    }
+    wrong += [
+        f"{name} {figures[name] * 1000:.0f} ms, limit {LIMITS[name] * 1000:.0f}"
+        for name in ("p99", "slowest", "connection", "write")
+        if figures[name] > LIMITS[name]
+    ]
+    begun = time.monotonic()
+    allowed = max(memory * MEMORY_SHARE, memory + MEMORY_BYTES)
+    while server.resident() > allowed or server.descriptors() > descriptors + 2:
+        if time.monotonic() - begun > MEMORY_BACK_WITHIN:
+            wrong.append(
+                f"{server.resident() // 1_000_000} MB and {server.descriptors()} descriptors a minute after, "
+                f"{memory // 1_000_000} MB and {descriptors} before"
+            )
+            break
+        time.sleep(0.5)
+    figures["back"] = time.monotonic() - begun
+    if error:
+        figures["ended"] = repr(error)[:80]
+    return figures, wrong
+
+
+def settled(server):
+    """Memory and descriptors of a server that has nothing to do."""
+    time.sleep(1)
+    return server.resident(), server.descriptors()
+
+
+def stop_with_stuck_calls(scene):
+    """The server stops in time although a peer reads nothing and another says nothing."""
+    held = []
+    for _ in range(3):
+        connection = attacks.Connection(scene.server, window=0)
+        held.append(connection)
+        request = attacks.message(attacks.field(1, scene.base.encode()))
+        stream = connection.head(f"{attacks.SERVICE}/ExportMembers", token=scene.token)
+        connection.data(stream, request, end=True)
+        connection.head(f"{attacks.SERVICE}/ImportMembers", token=scene.token)
+    time.sleep(0.5)
+    took = scene.server.stop(LIMITS["stop"])
+    for connection in held:
+        connection.close()
+    return took
+
+
+def all_attacks():
+    functions = inspect.getmembers(attacks, inspect.isfunction)
+    takes_scene = lambda f: list(inspect.signature(f).parameters) == ["scene", "until"]
+    own = [(f.__code__.co_firstlineno, name, f) for name, f in functions if takes_scene(f)]
+    return [(name, f) for _, name, f in sorted(own)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program")
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--settings", default=",".join(SETTINGS))
+    parser.add_argument("--only", help="names of attacks")
+    parser.add_argument("--report", action="store_true", help="also print a table for docs/security.md")
+    options = parser.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    program = str(pathlib.Path(options.program).resolve())
+    chosen = options.only and options.only.split(",")
+    failed, rows = 0, []
+    for settings in options.settings.split(","):
+        with tempfile.TemporaryDirectory() as work:
+            scene = Scene(program, pathlib.Path(work), settings)
+            try:
+                for name, attack in all_attacks():
+                    if chosen and name not in chosen:
+                        continue
+                    figures, wrong = run(scene, attack, options.seconds)
+                    rows.append((settings, name, figures))
+                    said = ", ".join(f"{k} {v * 1000:.0f} ms" for k, v in figures.items() if k in LIMITS)
+                    memory = f", peak {figures.get('peak', 0) // 1_000_000} MB, back in {figures.get('back', 0):.0f} s"
+                    print(f"{settings:6} {name:34} {said}{memory}", flush=True)
+                    for text in wrong:
+                        failed += 1
+                        print(f"{settings:6} {name:34} DID NOT HOLD: {text}", flush=True)
+                    if not scene.server.is_running():
+                        scene = Scene(program, pathlib.Path(tempfile.mkdtemp(dir=work)), settings)
+                took = stop_with_stuck_calls(scene)
+                print(f"{settings:6} {'stopping with stuck calls':34} {took:.1f} s", flush=True)
+            except AssertionError as fault:
+                failed += 1
+                print(f"{settings:6} DID NOT HOLD: {fault}", flush=True)
+            finally:
+                scene.server.kill()
+                log = pathlib.Path(scene.server.log.name).read_text(errors="replace")
+                internal = [line for line in log.splitlines() if " ERROR " in line or "panicked" in line]
+                for line in internal[:5]:
+                    failed += 1
+                    print(f"{settings:6} DID NOT HOLD: the log says: {line[:200]}", flush=True)
+    if options.report:
+        report(rows)
+    print("hostile: all held" if not failed else f"hostile: {failed} did not hold")
+    return 1 if failed else 0
+
+
+def report(rows):
+    print("\n| settings | attack | get p99 | slowest | new connection | memory at the end of it | back after |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for settings, name, f in rows:
+        if f:
+            ms = [f"{f[key] * 1000:.0f} ms" for key in ("p99", "slowest", "connection")]
+            cells = [settings, name.replace("_", " "), *ms, f"{f['peak'] // 1_000_000} MB", f"{f['back']:.0f} s"]
+            print(f"| {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""The server under attack: started, watched and stopped as an operator would."""
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import time
+
+# With little memory: what the whole process may take, in bytes.
+LIMITED_BYTES = 700 * 1024 * 1024
+# Open files that a process may have where nobody has raised that.
+DESCRIPTORS = 1_024
+
+
+class Server:
+    """A running server. `tls` is the certificate that it shows, or nothing."""
+
+    def __init__(self, program, data, *, tls=None, token=None, arguments=(), limited=False):
+        self.tls, self.token, self.program, self.data = tls and tls[0], token, program, data
+        command = [program, "serve", "--listen", "127.0.0.1:0", "--data", str(data), *arguments]
+        if tls:
+            command += ["--tls-cert", tls[0], "--tls-key", tls[1]]
+        self.log = open(pathlib.Path(data).with_suffix(".log"), "ab")
+        self.group = Group.make() if limited else None
+        def before():
+            usual_descriptors(hard=DESCRIPTORS if limited else None)
+            if self.group:
+                self.group.join()
+            elif limited:
+                limit_address_space()
+
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=self.log, preexec_fn=before, text=True
+        )
+        for line in self.process.stdout:
+            if line.startswith("listening on "):
+                self.authority = line.split("//")[-1].strip()
+                self.host, port = self.authority.rsplit(":", 1)
+                self.port = int(port)
+                return
+        raise SystemExit(f"{program} did not start, see {self.log.name}")
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def resident(self):
+        """Bytes of memory that the process has now."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) * 1024
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def stop(self, within):
+        """Asks it to stop; answers how long that took, and ends the test if it takes too long."""
+        begun = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"still running {within} s after SIGTERM") from None
+        finally:
+            self.log.close()
+            if self.group:
+                self.group.remove()
+        assert self.process.returncode == 0, f"ended with {self.process.returncode} after SIGTERM"
+        return time.monotonic() - begun
+
+    def kill(self):
+        if self.is_running():
+            self.process.kill()
+            self.process.wait()
+
+
+def usual_descriptors(hard):
+    """The soft limit that most systems begin with. With `hard` the server cannot raise it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, hard or most))
+
+
+def limit_address_space():
+    """Where there are no control groups: the address space, of which threads reserve more than they use."""
+    room = LIMITED_BYTES * 4
+    resource.setrlimit(resource.RLIMIT_AS, (room, room))
+
+
+class Group:
+    """A control group that ends the server when it takes more memory than it may. Both versions of them are known."""
+
+    ROOT = pathlib.Path("/sys/fs/cgroup")
+
+    def __init__(self, path):
+        self.path = path
+
+    @classmethod
+    def make(cls):
+        """A new group, or nothing where this machine has none to give."""
+        name = f"memberbase-{os.getpid()}-{time.monotonic_ns()}"
+        for root, limit in ((cls.ROOT, "memory.max"), (cls.ROOT / "memory", "memory.limit_in_bytes")):
+            path = root / name
+            try:
+                control = root / "cgroup.subtree_control"
+                if control.exists() and "memory" not in control.read_text():
+                    control.write_text("+memory")
+                path.mkdir()
+                # Where no control groups are mounted this is an ordinary folder, and writing would make an ordinary file.
+                if not (path / limit).exists():
+                    raise OSError(f"no {limit} here")
+                (path / limit).write_text(str(LIMITED_BYTES))
+            except OSError:
+                if path.exists():
+                    path.rmdir()
+                continue
+            return cls(path)
+        return None
+
+    def join(self):
+        (self.path / "cgroup.procs").write_text(str(os.getpid()))
+
+    def remove(self):
+        """Takes the group away; the kernel needs a moment after the last process has ended."""
+        for _ in range(50):
+            try:
+                self.path.rmdir()
+                return
+            except OSError:
+                time.sleep(0.1)
