@@ -2,6 +2,8 @@
 
 #![allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "small numbers in tests")]
 
+mod origins;
+
 use std::sync::Arc;
 
 use super::{Directory, Gate, MemberList, RawPage};

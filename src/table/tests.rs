@@ -8,6 +8,7 @@ mod older;
 mod pressure;
 mod records;
 mod reference;
+mod removals;
 mod rename;
 mod repeats;
 mod requests;

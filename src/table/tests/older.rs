@@ -281,3 +281,22 @@ fn an_answer_that_an_older_program_began_is_finished_under_keys_of_today() {
         assert_eq!((rows.len(), kept.at), (3, at));
     });
 }
+
+#[test]
+fn a_store_of_a_newer_format_is_refused_by_name_of_both() {
+    block_on(async {
+        let engine = store().await;
+        drop(open(Arc::clone(&engine), &clock()).await);
+        let mut newer = get(&engine, key::meta()).await.unwrap().to_vec();
+        newer[0] += 1;
+        let mut batch = Batch::default();
+        batch.put(key::meta(), newer);
+        engine.commit(batch).await.unwrap();
+        let now: Clock = Arc::new(|| Timestamp::from_micros(1));
+        let refused = Table::open(Arc::clone(&engine), now, TableConfig::default()).await.err();
+        let expected = TableError::NewerFormat { found: meta::FORMAT + 1, supported: meta::FORMAT };
+        assert_eq!(refused.as_ref(), Some(&expected));
+        let text = refused.unwrap().to_string();
+        assert!(text.contains('3') && text.contains('2'), "{text}");
+    });
+}
