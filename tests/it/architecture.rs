@@ -72,9 +72,9 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-/// Tests stand at the end of a file; comments begin a line.
+/// Tests stand at the end of a file, or in a file of their own; comments begin a line.
 fn code(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
@@ -165,6 +165,7 @@ fn the_checks_themselves_see_a_breach() {
         "use crate::{table, model::Row};\n// crate::cli\nlet x = crate::api::grpc::v1::Member;\n#[cfg(test)]\nmod tests { use crate::server; }",
     );
     assert_eq!(uses(&code), ["table", "model::Row", "api::grpc::v1::Member"]);
+    assert_eq!(uses(&self::code("#[cfg(test)]\nmod tests;\nuse crate::cli;")), ["cli"]);
     assert_eq!(uses("use crate::engine::{Key, sled};"), ["engine::Key", "engine::sled"]);
     assert!(names("use sled::Db;", "sled::") && !names("use crate::engine::sled::X;", "sled::"));
     assert!(

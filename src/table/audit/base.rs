@@ -139,7 +139,9 @@ async fn check_settings(
         (None, None) => false,
     };
     let has_state = Head::decode(head).is_ok_and(|head| head.state == header.state());
-    if !is_one || !has_state || header.settings_revision > header.revision {
+    // Only a deleted base is purged.
+    let may_be_purged = !header.is_purging || header.deleted_at.is_some();
+    if !is_one || !has_state || !may_be_purged || header.settings_revision > header.revision {
         audit.findings.add(Some(number), Damage::Settings);
     }
     Ok(())

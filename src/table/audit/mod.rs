@@ -22,6 +22,7 @@ mod base;
 pub(in crate::table) mod blocks;
 mod commits;
 mod finding;
+mod findings;
 mod keys;
 mod lookups;
 mod records;

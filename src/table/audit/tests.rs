@@ -237,6 +237,8 @@ macro_rules! found {
 }
 
 mod commits;
+mod headers;
+mod lookups;
 mod requests;
 
 #[tokio::test]
@@ -353,34 +355,6 @@ async fn keys_that_belong_to_nothing_are_found() {
 }
 
 #[tokio::test]
-async fn headers_that_do_not_fit_are_found() {
-    let store = Store::new().await;
-    let sound = store.header().await;
-    let changed = async |change: &dyn Fn(&mut Header)| {
-        let mut header = sound.clone();
-        change(&mut header);
-        store.found_with(key::header(BASE), Some(header.encode_head())).await
-    };
-    found!(changed(&|h| h.counts.invited += 1).await, Damage::Count { status: Status::Invited, .. });
-    found!(
-        changed(&|h| h.counts.active = u64::MAX).await,
-        Damage::Count { status: Status::Active, header: u64::MAX, .. }
-    );
-    found!(changed(&|h| h.next_row -= 1).await, Damage::RowNotHandedOut { row, .. } if *row + 1 == sound.next_row);
-    found!(changed(&|h| h.next_row -= 1).await, Damage::CommitRow { .. });
-    found!(changed(&|h| h.next_row += 1).await, Damage::LogSum { .. });
-    found!(changed(&|h| h.revision -= 1).await, Damage::CommitSurplus { revision: 6, last: 5 });
-    found!(changed(&|h| h.revision = 1).await, Damage::Watermark { watermark: 2, last: 1 });
-    found!(changed(&|h| h.revision = 1).await, Damage::MemberRevision { revision: 4, .. });
-    found!(changed(&|h| h.revision += 2).await, Damage::CommitsMissing { from: 7, to: 8 });
-    found!(changed(&|h| h.committed_at = Timestamp::from_micros(999)).await, Damage::MemberTimes { .. });
-    found!(
-        changed(&|h| h.committed_at = Timestamp::from_micros(1_001)).await,
-        Damage::CommitTime { revision: 6 }
-    );
-}
-
-#[tokio::test]
 async fn blocks_out_of_order_are_found() {
     let store = Store::new().await;
     let keys = store.all().await.into_iter().filter_map(|(key, _)| key::block_parts(&key));
@@ -431,52 +405,6 @@ async fn sets_that_differ_from_the_records_are_found_both_ways() {
         store.found_with(set_key::set(BASE, FieldNumber(1), "", u64::MAX), Some(one)).await,
         Damage::SetSurplus { .. }
     );
-}
-
-#[tokio::test]
-async fn lookups_that_differ_from_the_records_are_found_both_ways() {
-    let store = Store::new().await;
-    let place = || key::bucket(BASE, 1, 0);
-    let sound = bucket::decode(Width::Plain, &store.get(place()).await).unwrap();
-    let bits = bucket::bits(&store.get(place()).await).unwrap().unwrap();
-    let changed = async |change: &dyn Fn(&mut Vec<Entry>)| {
-        let mut entries = sound.clone();
-        change(&mut entries);
-        store.found_with(place(), Some(bucket::encode(Width::Plain, bits, &entries))).await
-    };
-    let lookup = LookupKind::Email;
-    found!(
-        store.found_with(place(), Some(bucket::encode(Width::Plain, bits + 1, &sound))).await,
-        Damage::BucketBits { bucket: 0, .. }
-    );
-    // An entry that no later commit speaks of.
-    let gone = sound.iter().find(|entry| (52..160).contains(&entry.row)).copied().unwrap();
-    let found = changed(&|entries| entries.retain(|entry| entry.row != gone.row)).await;
-    found!(&found, Damage::LookupMisses { lookup: l, hash, row } if (*l, *hash, *row) == (lookup, gone.hash, gone.row));
-    found!(&found, Damage::EntryCount { .. });
-    let found =
-        changed(&|entries| entries.iter_mut().filter(|e| e.row == gone.row).for_each(|e| e.row = 3)).await;
-    found!(&found, Damage::LookupSurplus { row: 3, .. });
-    found!(changed(&|entries| entries.reverse()).await, Damage::BucketOrder { bucket: 0, .. });
-    let foreign = gone.hash ^ 1;
-    found!(changed(&|entries| entries.iter_mut().filter(|e| e.row == gone.row).for_each(|e| e.hash ^= 1)).await, Damage::EntryMisplaced { bucket: 0, hash, .. } if *hash == foreign);
-    found!(
-        store.found_with(key::bucket(BASE, 1, 4_000), Some(bucket::encode(Width::Plain, bits, &sound))).await,
-        Damage::BucketSurplus { bucket: 4_000, .. }
-    );
-    let mut index = store.index().await;
-    index.lookups[1].entries += 1;
-    found!(
-        store.found_with(key::index(BASE), Some(index.encode())).await,
-        Damage::EntryCount { lookup: LookupKind::Email, .. }
-    );
-    index.watermark = 9;
-    found!(
-        store.found_with(key::index(BASE), Some(index.encode())).await,
-        Damage::Watermark { watermark: 9, last: 6 }
-    );
-    index.lookups[1].buckets = u32::MAX;
-    found!(store.found_with(key::index(BASE), Some(index.encode())).await, Damage::LookupMisses { .. });
 }
 
 #[tokio::test]

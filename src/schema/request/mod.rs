@@ -4,6 +4,9 @@
 //! everything but rows that do not fit into it; those stand in parts of their own, which mean nothing by themselves. A
 //! record ordered by time says how much it all takes, for the housekeeping.
 
+#[cfg(test)]
+mod tests;
+
 use super::bytes::{Reader, Writer};
 use super::request_key::PartWidth;
 use super::{SchemaError, versioned};
@@ -320,94 +323,5 @@ impl Size {
         let parts = read_parts(&mut r)?;
         let size = Self { bytes, parts, width: width_of(record) };
         if r.is_empty() { Ok(size) } else { Err(r.damaged("it goes on after its end")) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schema::documented::assert_documented;
-
-    fn kept(answer: Answer) -> Kept {
-        let at = Timestamp::from_micros(1_700_000_000_000_000);
-        Kept { fingerprint: 7 << 100, at, revision: Some(300), parts: 0, width: PartWidth::Wide, answer }
-    }
-
-    fn rows() -> Vec<RowAnswer> {
-        let taken =
-            Refusal { taken_by: Some(Row(4)), ..Refusal::field(Reason::EmailTaken, "email", "is taken") };
-        vec![
-            RowAnswer { row: Some(Row(0)), outcome: Outcome::Created, error: None },
-            RowAnswer { row: None, outcome: Outcome::Failed, error: Some(taken) },
-            RowAnswer { row: Some(Row(9_000_000)), outcome: Outcome::Unchanged, error: None },
-        ]
-    }
-
-    #[test]
-    fn every_answer_comes_back() {
-        let counts = RecordCounts { clips: 1, stamp_collections: 0, transactions: 300 };
-        for answer in [
-            Answer::Rows { rows: rows(), is_complete: true },
-            Answer::Rows { rows: Vec::new(), is_complete: false },
-            Answer::Member(Row(5), Outcome::Reactivated),
-            Answer::Deleted(1_000, counts),
-            Answer::Changed(70_000),
-            Answer::Record { row: Row(8), kind: RecordKind::Clip, id: u128::MAX, is_new: true },
-            Answer::Ingested { created: 1, updated: 2, unchanged: 3 },
-            Answer::Done,
-            Answer::Base(BaseNumber(u32::MAX)),
-            Answer::Token(TokenId(9)),
-        ] {
-            let kept = kept(answer);
-            assert_eq!(Kept::decode(&kept.encode()), Ok(kept.clone()));
-            let without = Kept { revision: None, ..kept };
-            assert_eq!(Kept::decode(&without.encode()), Ok(without));
-        }
-    }
-
-    #[test]
-    fn what_is_cut_short_or_goes_on_is_refused() {
-        for answer in [Answer::Member(Row(5), Outcome::Created), Answer::Token(TokenId(9)), Answer::Done] {
-            let bytes = kept(answer).encode();
-            for length in 0..bytes.len() {
-                assert!(Kept::decode(&bytes[..length]).is_err(), "{length} bytes");
-            }
-            assert!(Kept::decode(&[bytes, vec![0]].concat()).is_err());
-        }
-        assert!(Size::decode(&[1, 5]).is_err() && Size::decode(&[1, 5, 0, 0]).is_err());
-    }
-
-    #[test]
-    fn rows_of_other_parts_come_first() {
-        let (all, parts) = (rows(), encode_rows(&rows()[..2]));
-        let last = Answer::Rows { rows: all[2..].to_vec(), is_complete: true };
-        let mut first = Kept { parts: 1, ..kept(last) };
-        first = Kept::decode(&first.encode()).unwrap();
-        first.join(&parts).unwrap();
-        assert_eq!((first.parts, first.answer), (1, Answer::Rows { rows: all, is_complete: true }));
-        assert!(kept(Answer::Rows { rows: Vec::new(), is_complete: true }).join(&parts[..5]).is_err());
-    }
-
-    #[test]
-    fn golden_bytes() {
-        let at = Timestamp::from_micros(300);
-        let answer = Answer::Member(Row(3), Outcome::Created);
-        let width = PartWidth::Wide;
-        let kept = Kept { fingerprint: 1, at, revision: Some(2), parts: 0, width, answer };
-        let mut expected = vec![2, 1];
-        expected.extend([0; 15]);
-        expected.extend([0xac, 2, 3, 3, 3, 1]);
-        assert_eq!(kept.encode(), expected);
-        assert_documented(&expected);
-        expected[0] = 1;
-        assert_eq!(Kept::decode(&expected), Ok(Kept { width: PartWidth::Narrow, ..kept }));
-        let size = Size { bytes: 300, parts: 2, width };
-        assert_eq!(size.encode(), vec![2, 0xac, 2, 2]);
-        assert_documented(&size.encode());
-        assert_eq!(Size::decode(&[2, 0xac, 2, 2]), Ok(size));
-        assert_eq!(Size::decode(&[1, 0xac, 2, 2]), Ok(Size { width: PartWidth::Narrow, ..size }));
-        let many = Size { parts: 70_000, ..size };
-        assert_eq!(Size::decode(&many.encode()), Ok(many));
-        assert!(Size::decode(&Size { parts: u32::MAX, ..size }.encode()).is_err());
     }
 }
