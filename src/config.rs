@@ -4,7 +4,9 @@
 //! key of a TOML file (`delete-retention`); the first of these that gives it counts, then the default. All problems are
 //! found at once. Nothing here reads the environment, files or the command line: texts are passed in.
 
-mod units;
+mod file;
+mod settings;
+pub mod units;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +15,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
+
+pub use self::settings::{SETTINGS, Setting};
 
 const MIB: u64 = 1024 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -95,26 +99,9 @@ pub enum EngineKind {
 }
 
 /// The key of every setting.
-pub const KEYS: [&str; 18] = [
-    "listen",
-    "data",
-    "engine",
-    "memory",
-    "reserve",
-    "snapshot-after",
-    "grace",
-    "log",
-    "commit-retention",
-    "delete-retention",
-    "request-retention",
-    "request-room",
-    "body-limit",
-    "tls-cert",
-    "tls-key",
-    "tls-client-ca",
-    "insecure-no-auth",
-    "insecure-plaintext",
-];
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().map(|setting| setting.key)
+}
 
 /// The environment variable of a setting.
 #[must_use]
@@ -141,9 +128,9 @@ impl Config {
         file: Option<&str>,
     ) -> Result<Self, Problems> {
         let mut problems = Vec::new();
-        let file = file.map(|text| from_file(text, &mut problems)).unwrap_or_default();
+        let file = file.map(|text| file::read(text, &mut problems)).unwrap_or_default();
         let mut config = Self::default();
-        for key in KEYS {
+        for key in keys() {
             let given = flags.get(key).map(|text| (format!("--{key}"), text.clone()));
             let given = given.or_else(|| environment(&variable(key)).map(|text| (variable(key), text)));
             let given =
@@ -233,35 +220,6 @@ fn engine(text: &str) -> Result<EngineKind, String> {
     }
 }
 
-/// The settings of a TOML file, as text.
-fn from_file(text: &str, problems: &mut Vec<String>) -> BTreeMap<String, String> {
-    let table = match text.parse::<toml::Table>() {
-        Ok(table) => table,
-        Err(fault) => {
-            problems.push(format!("the file is not TOML: {}", fault.message()));
-            return BTreeMap::new();
-        }
-    };
-    let mut settings = BTreeMap::new();
-    for (key, value) in table {
-        let value = match value {
-            toml::Value::String(text) => text,
-            toml::Value::Integer(number) => number.to_string(),
-            toml::Value::Boolean(value) => value.to_string(),
-            _ => {
-                problems.push(format!("{key} in the file: must be a string, a whole number or a boolean"));
-                continue;
-            }
-        };
-        if KEYS.contains(&key.as_str()) {
-            settings.insert(key, value);
-        } else {
-            problems.push(format!("{key} in the file: is not a setting; there are {}", KEYS.join(", ")));
-        }
-    }
-    settings
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,7 +257,7 @@ mod tests {
             "insecure-no-auth" | "insecure-plaintext" => "true",
             _ => "3h",
         };
-        for key in KEYS {
+        for key in keys() {
             // One of these alone is a mistake.
             let others = ["tls-cert", "tls-key"].map(|other| (other, "/tmp/x"));
             let others = others.iter().filter(|(other, _)| key.starts_with("tls") && *other != key);

@@ -10,13 +10,20 @@ use crate::server;
 
 /// The arguments of `serve`. All are texts here, because the settings find all their problems at once.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Every setting can also be given as an environment variable (--delete-retention as \
+#[command(
+    args_override_self = true,
+    after_help = "Every setting can also be given as an environment variable (--delete-retention as \
                         MEMBERBASE_DELETE_RETENTION), or as a key of the TOML file (delete-retention). A flag counts \
-                        before the environment, and that before the file.")]
+                        before the environment, and that before the file. Sizes are written as 512MiB, 10MB or 1G, \
+                        times as 20s, 5m, 1h30m or 30d."
+)]
 pub struct Args {
     /// A TOML file with settings
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Print the settings as a TOML file, each with what it is, and do nothing else
+    #[arg(long)]
+    print_config: bool,
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:50051]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
@@ -27,14 +34,14 @@ pub struct Args {
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
     /// Memory to use [default: 512MiB]
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
     /// Free space of the disk that is never written into [default: 512MiB]
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "SIZE")]
     reserve: Option<String>,
     /// A snapshot of the store is made, and older log removed, once the log has grown by this much, and by more than the
     /// last snapshot [default: 1GiB]
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "SIZE")]
     snapshot_after: Option<String>,
     /// How long calls under way may take when the server stops [default: 20s]
     #[arg(long, value_name = "TIME")]
@@ -52,10 +59,10 @@ pub struct Args {
     #[arg(long, value_name = "TIME")]
     request_retention: Option<String>,
     /// Room in the store for these answers; when it is full, the oldest go first [default: 1GiB]
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "SIZE")]
     request_room: Option<String>,
     /// Largest body of a JSON call [default: 256MiB]
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "SIZE")]
     body_limit: Option<String>,
     /// The certificate of the port, with those that lead to its authority; connections are encrypted then. Read again when it changes
     #[arg(long, value_name = "PEM-FILE")]
@@ -76,7 +83,12 @@ pub struct Args {
 
 /// Serves until a signal stops it.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    let prints = args.print_config;
     let config = load(args)?;
+    if prints {
+        print!("{}", config.to_toml());
+        return Ok(ExitCode::SUCCESS);
+    }
     server::serve(config).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -114,4 +126,33 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("insecure-plaintext", args.insecure_plaintext),
     ];
     given.into_iter().filter_map(|(key, text)| Some((key, text?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    use super::*;
+    use crate::config::SETTINGS;
+
+    #[test]
+    fn every_setting_is_a_flag_that_tells_its_default() {
+        let command = Args::augment_args(clap::Command::new("serve"));
+        for setting in SETTINGS {
+            let found = command.get_arguments().find(|argument| argument.get_long() == Some(setting.key));
+            let help = found.and_then(clap::Arg::get_help).map(ToString::to_string);
+            let help = help.unwrap_or_else(|| panic!("there is no --{}", setting.key));
+            if let Some(value) = (setting.value)(&Config::default()).filter(|value| value != "false") {
+                assert!(help.ends_with(&format!("[default: {value}]")), "--{}: {help}", setting.key);
+            }
+        }
+    }
+
+    #[test]
+    fn a_flag_given_twice_counts_as_the_last() {
+        let command = Args::augment_args(clap::Command::new("serve"));
+        let given = ["serve", "--grace", "5s", "--listen", "127.0.0.1:1", "--grace", "6s"];
+        let matches = command.args_override_self(true).try_get_matches_from(given).unwrap();
+        assert_eq!(matches.get_one::<String>("grace").unwrap(), "6s");
+    }
 }

@@ -1,0 +1,204 @@
+//! Every setting once: its key, what it is in a sentence, and its value as text.
+//!
+//! `--print-config`, the example file and the table of docs/operations.md are made of, or held against, this list.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use super::units::{Bytes, Time};
+use super::{Config, EngineKind};
+
+/// A setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its key.
+    pub key: &'static str,
+    /// What it is.
+    pub about: &'static str,
+    /// Its value as text that is read back as the same; `None` where nothing is set.
+    pub value: fn(&Config) -> Option<String>,
+}
+
+/// Every setting, in the order in which documents have them.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "listen",
+        about: "Address and port; port 0 takes a free one.",
+        value: |config| Some(config.listen.to_string()),
+    },
+    Setting {
+        key: "data",
+        about: "The data directory; one process at a time.",
+        value: |config| Some(config.data.display().to_string()),
+    },
+    Setting {
+        key: "engine",
+        about: "What keeps the data: sled, or memory, which forgets everything at the end and is for tests.",
+        value: |config| Some(engine(config.engine).to_owned()),
+    },
+    Setting {
+        key: "memory",
+        about: "What caches and requests in memory may take together; at least 64MiB.",
+        value: |config| Some(Bytes(config.memory).to_string()),
+    },
+    Setting {
+        key: "reserve",
+        about: "Free disk space that is never written into.",
+        value: |config| Some(Bytes(config.reserve).to_string()),
+    },
+    Setting {
+        key: "snapshot-after",
+        about: "A snapshot is made, and older log removed, once the log has grown by this much and by more than the last one.",
+        value: |config| Some(Bytes(config.snapshot_after).to_string()),
+    },
+    Setting {
+        key: "grace",
+        about: "How long calls under way may take at a stop.",
+        value: |config| Some(Time(config.grace).to_string()),
+    },
+    Setting {
+        key: "log",
+        about: "How much goes to standard error: off, error, warn, info, debug or trace.",
+        value: |config| Some(config.log.to_string().to_ascii_lowercase()),
+    },
+    Setting {
+        key: "commit-retention",
+        about: "How long the history of changes is kept.",
+        value: |config| Some(Time(config.commit_retention).to_string()),
+    },
+    Setting {
+        key: "delete-retention",
+        about: "How long a deleted memberbase can be brought back.",
+        value: |config| Some(Time(config.delete_retention).to_string()),
+    },
+    Setting {
+        key: "request-retention",
+        about: "How long the answers to requests that name themselves are kept.",
+        value: |config| Some(Time(config.request_retention).to_string()),
+    },
+    Setting {
+        key: "request-room",
+        about: "What these answers may take in the store; when it is full, the oldest go first.",
+        value: |config| Some(Bytes(config.request_room).to_string()),
+    },
+    Setting {
+        key: "body-limit",
+        about: "Largest body of a JSON call; all large bodies together take no more memory than that.",
+        value: |config| Some(Bytes(config.body_limit).to_string()),
+    },
+    Setting {
+        key: "tls-cert",
+        about: "The certificate of the port as a PEM file, with those that lead to its authority. Connections are encrypted then.",
+        value: |config| path(config.tls_cert.as_ref()),
+    },
+    Setting {
+        key: "tls-key",
+        about: "The private key of the certificate as a PEM file.",
+        value: |config| path(config.tls_key.as_ref()),
+    },
+    Setting {
+        key: "tls-client-ca",
+        about: "Authorities as a PEM file: clients must show a certificate of one of them.",
+        value: |config| path(config.tls_client_ca.as_ref()),
+    },
+    Setting {
+        key: "insecure-no-auth",
+        about: "Serve other machines although callers need no token.",
+        value: |config| Some(config.insecure_no_auth.to_string()),
+    },
+    Setting {
+        key: "insecure-plaintext",
+        about: "Serve other machines although connections are not encrypted.",
+        value: |config| Some(config.insecure_plaintext.to_string()),
+    },
+];
+
+fn engine(kind: EngineKind) -> &'static str {
+    match kind {
+        EngineKind::Sled => "sled",
+        EngineKind::Memory => "memory",
+    }
+}
+
+fn path(path: Option<&PathBuf>) -> Option<String> {
+    path.map(|path| path.display().to_string())
+}
+
+impl Config {
+    /// The settings as a TOML file that gives the same, each below what it is. Where nothing is set, the line is a comment.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut text = String::from(
+            "# Settings of `memberbase serve`, for --config FILE. Flags and environment count before them.\n",
+        );
+        for Setting { key, about, value } in SETTINGS {
+            let (mark, value) = match value(self) {
+                None => ("# ", "\"\"".to_owned()),
+                Some(value) if value == "true" || value == "false" => ("", value),
+                Some(value) => ("", toml::Value::String(value).to_string()),
+            };
+            // Writing into a text cannot fail.
+            let _ = write!(text, "\n# {about}\n{mark}{key} = {value}\n");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::*;
+    use tracing::level_filters::LevelFilter;
+
+    fn read(text: &str) -> Config {
+        Config::load(&BTreeMap::new(), |_| None, Some(text)).unwrap()
+    }
+
+    #[test]
+    fn what_is_printed_gives_the_same_settings() {
+        assert_eq!(read(&Config::default().to_toml()), Config::default());
+        let other = Config {
+            listen: "[::1]:4000".parse().unwrap(),
+            data: "/srv/a \"quoted\" \\ name\u{e9}".into(),
+            engine: EngineKind::Memory,
+            memory: (100 << 20) + 1,
+            grace: Duration::from_millis(1_250),
+            log: LevelFilter::OFF,
+            tls_cert: Some("c.pem".into()),
+            tls_key: Some("k.pem".into()),
+            tls_client_ca: Some("true".into()),
+            insecure_no_auth: true,
+            insecure_plaintext: true,
+            ..Config::default()
+        };
+        assert_eq!(read(&other.to_toml()), other);
+    }
+
+    #[test]
+    fn the_example_file_has_the_defaults() {
+        let example = include_str!("../../docs/memberbase.toml");
+        assert_eq!(example, Config::default().to_toml(), "write it with `memberbase serve --print-config`");
+    }
+
+    #[test]
+    fn the_table_of_the_documents_has_every_setting_with_its_default() {
+        let document = include_str!("../../docs/operations.md");
+        let mut missing = Vec::new();
+        for setting in SETTINGS {
+            let default =
+                (setting.value)(&Config::default()).map_or("none".to_owned(), |value| format!("`{value}`"));
+            let key = format!("`{}`", setting.key);
+            let is_there = document.lines().any(|line| {
+                let mut cells = line.split(" | ");
+                let keys = cells.next().unwrap_or_default().trim_start_matches("| ");
+                keys.split(", ").any(|named| named == key) && cells.next() == Some(default.as_str())
+            });
+            if !is_there {
+                missing.push(format!("{key} {default}"));
+            }
+        }
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
