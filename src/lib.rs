@@ -33,3 +33,6 @@ pub mod model;
 pub mod schema;
 pub mod server;
 pub mod table;
+
+/// The version of the program, with the commit that it was built from and the day of that, where they are known.
+pub const VERSION: &str = env!("MEMBERBASE_VERSION");

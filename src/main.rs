@@ -4,12 +4,18 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use memberbase::cli::{self, Cli};
+use rustix::fs::Mode;
 
 /// Rows are many small texts; glibc spends a sixth of the time of a load on them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Rights that nobody but the owner gets of what is made: members are personal data, in stores, backups and exports alike.
+const NOT_FOR_OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
+
 fn main() -> ExitCode {
+    // Here and not where files are made, because sled makes its own. Nothing else runs yet.
+    rustix::process::umask(NOT_FOR_OTHERS);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
