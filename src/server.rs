@@ -10,13 +10,17 @@ mod calls;
 mod descriptors;
 mod first_bytes;
 mod front;
+mod home;
+mod log;
 mod places;
+mod refusals;
 mod store;
 mod tls;
 mod tokens;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,16 +31,22 @@ use tokio_util::task::TaskTracker;
 
 use self::accept::Connections;
 use self::front::Front;
+use self::log::Log;
+use self::refusals::Refusals;
 use self::tls::Tls;
 pub use self::tls::TlsError;
-pub use self::tokens::{Wanted as WantedToken, create_token};
+pub use self::tokens::{Wanted as WantedToken, create_token, is_store, list_tokens, revoke_token};
 use crate::config::Config;
+use crate::config::units::{Bytes, Time};
 use crate::directory::{Error, Gate};
 use crate::model::origin::Door;
 use crate::table::{AuditReport, EngineError, Table, TableError};
 
 /// Fewest worker threads: reads may wait for the disk on them.
 const WORKERS_MIN: usize = 4;
+
+/// The rights of a folder that anybody but its owner has.
+const OTHERS: u32 = 0o077;
 
 /// Why a server could not start, or did not stop well.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +60,7 @@ pub enum ServeError {
         source: std::io::Error,
     },
     /// The store cannot be opened.
-    #[error("cannot open the data directory {data}: {source}{}", advice(.source))]
+    #[error("{}{}", opening(data, source), advice(source))]
     Open {
         /// The data directory.
         data: String,
@@ -72,8 +82,8 @@ pub enum ServeError {
         /// The data directory.
         data: String,
     },
-    /// A token cannot be made.
-    #[error("cannot make the token: {0}")]
+    /// A token cannot be made, listed or revoked.
+    #[error("{0}")]
     Token(Error),
     /// A backup cannot be made, read or restored, or a store cannot be looked at.
     #[error(transparent)]
@@ -87,6 +97,15 @@ pub enum ServeError {
     /// The runtime or the signals cannot be set up.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
+}
+
+/// That the store cannot be opened, and why.
+fn opening(data: &str, error: &TableError) -> String {
+    match error {
+        // It names the directory itself.
+        TableError::Engine(error @ EngineError::InUse(_)) => error.to_string(),
+        error => format!("cannot open the data directory {data}: {error}"),
+    }
 }
 
 /// What to do when the store cannot be opened.
@@ -115,12 +134,7 @@ pub fn worker_threads(cores: usize) -> usize {
 
 /// Serves until a signal stops it: the whole life of the process.
 pub async fn serve(config: Config) -> Result<(), ServeError> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_max_level(config.log)
-        .with_target(false)
-        .init();
+    let log = log::start(config.log)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut signalled = async || {
@@ -132,7 +146,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let running = tokio::select! {
         running = start(config) => running?,
         // Nothing was acknowledged yet, and an open that is cut short harms nothing; waiting for it could take minutes.
-        () = signalled() => std::process::exit(0),
+        () = signalled() => exit(log, 0),
     };
     if !running.gate.has_tokens() {
         let who = if running.address.ip().is_loopback() { "on this machine" } else { "who reaches it" };
@@ -145,8 +159,14 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     tracing::info!("stopping; a second signal stops at once");
     tokio::select! {
         result = running.stop() => result,
-        () = signalled() => std::process::exit(1),
+        () = signalled() => exit(log, 1),
     }
+}
+
+/// Ends the process although something is under way, after the last lines of the log.
+fn exit(log: Log, code: i32) -> ! {
+    drop(log);
+    std::process::exit(code)
 }
 
 /// A server that serves.
@@ -171,13 +191,16 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         tracker: TaskTracker::new(),
         stopping: CancellationToken::new(),
         cut: CancellationToken::new(),
+        refusals: Refusals::default(),
     };
-    let front = Front::new().await?;
+    let front = Front::new(address.ip().is_loopback()).await?;
     let encrypted = tls.is_some();
+    let room = accept::room(descriptors::raise());
+    introduce(&config, address, room.total);
+    connections.tracker.spawn(connections.refusals.clone().follow(connections.stopping.clone()));
     if let Some(tls) = tls.clone() {
         connections.tracker.spawn(tls.follow(connections.stopping.clone()));
     }
-    let room = accept::room(descriptors::raise());
     connections.tracker.spawn(accept::run(listener, room, tls, front.clone(), connections.clone()));
     match open(&config, address).await {
         Ok(table) => {
@@ -191,6 +214,34 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             connections.cut.cancel();
             Err(error)
         }
+    }
+}
+
+/// Says in the log what starts: the first thing to look at when something is wrong.
+fn introduce(config: &Config, address: SocketAddr, connections: usize) {
+    let tls = match (&config.tls_cert, &config.tls_client_ca) {
+        (None, _) => "off",
+        (Some(_), None) => "on",
+        (Some(_), Some(_)) => "on, clients must show a certificate",
+    };
+    tracing::info!(
+        version = crate::VERSION,
+        data = %config.data.display(),
+        %address,
+        tls,
+        memory = %Bytes(config.memory),
+        reserve = %Bytes(config.reserve),
+        body_limit = %Bytes(config.body_limit),
+        request_room = %Bytes(config.request_room),
+        grace = %Time(config.grace),
+        connections,
+        "starting"
+    );
+    if let Ok(mode) = std::fs::metadata(&config.data).map(|data| data.mode())
+        && mode & OTHERS != 0
+    {
+        let data = config.data.display();
+        tracing::warn!(%data, "other users of this machine may read the data directory; close it with chmod 700");
     }
 }
 
@@ -228,6 +279,7 @@ impl Running {
             connections.cut.cancel();
             connections.tracker.wait().await;
         }
+        connections.refusals.tell();
         table.close().await.map_err(ServeError::Close)
     }
 }

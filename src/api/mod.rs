@@ -6,3 +6,4 @@ mod bearer;
 pub mod error;
 pub mod grpc;
 pub mod http;
+pub mod refused;

@@ -34,6 +34,10 @@ impl Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is wrong with the whole has no name to begin with.
+        if self.field.is_empty() {
+            return write!(f, "the body {}", self.description);
+        }
         write!(f, "{}: {}", self.field, self.description)
     }
 }

@@ -18,7 +18,8 @@ use tokio_util::task::TaskTracker;
 use super::calls::Counting;
 use super::first_bytes::Counted;
 use super::front::Front;
-use super::places::{Calls, Place, Places, Refused, Room};
+use super::places::{Place, Places, Refused, Room};
+use super::refusals::{Noted, Refusals};
 use super::tls::Tls;
 use crate::api::grpc::edge::Edge;
 
@@ -62,7 +63,12 @@ pub struct Connections {
     pub stopping: CancellationToken,
     /// The others end at once.
     pub cut: CancellationToken,
+    /// Where their calls are noted that are refused.
+    pub refusals: Refusals,
 }
+
+/// What answers the calls of one connection.
+type Service = Counting<Noted<Edge<Front>>>;
 
 /// How many connections there may be with so many descriptors.
 #[must_use]
@@ -96,8 +102,10 @@ pub async fn run(
         match accepted {
             Ok((stream, peer, Ok(taken))) => {
                 crowd.note(peer, taken.made_room, start.elapsed());
-                let calls = taken.place.calls();
-                let connection = begin(stream, tls.clone(), front.clone(), connections.clone(), calls, start);
+                let (inner, refusals) = (Edge(front.clone()), connections.refusals.clone());
+                let noted = Noted { inner, peer: peer.to_canonical(), refusals };
+                let service = Counting::new(noted, taken.place.calls(), start);
+                let connection = begin(stream, tls.clone(), service, connections.clone());
                 connections.tracker.spawn(hold(connection, taken.place, start));
             }
             Ok((_, peer, Err(Refused::Peer))) => crowd.note(peer, true, start.elapsed()),
@@ -146,18 +154,10 @@ impl Crowd {
     }
 }
 
-async fn begin(
-    stream: TcpStream,
-    tls: Option<Tls>,
-    front: Front,
-    connections: Connections,
-    calls: Calls,
-    start: Instant,
-) {
+async fn begin(stream: TcpStream, tls: Option<Tls>, service: Service, connections: Connections) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "replies may be delayed");
     }
-    let service = Counting::new(Edge(front), calls, start);
     let Some(tls) = tls else { return serve(stream, service, connections).await };
     let accepted = connections.stopping.run_until_cancelled(tls.accept(stream)).await;
     if let Some(stream) = accepted.flatten() {
@@ -165,7 +165,7 @@ async fn begin(
     }
 }
 
-async fn serve<S>(stream: S, service: Counting<Edge<Front>>, connections: Connections)
+async fn serve<S>(stream: S, service: Service, connections: Connections)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

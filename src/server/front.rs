@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use tokio_util::sync::CancellationToken;
+use tonic::Code;
 use tonic::body::Body;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
@@ -16,6 +17,7 @@ use tonic_health::server::HealthReporter;
 use tower::Service;
 
 use super::ServeError;
+use super::home::{self, Foreign};
 use crate::api::error;
 use crate::api::grpc::auth::Authenticated;
 use crate::api::grpc::{self, edge, v1};
@@ -44,10 +46,13 @@ pub struct Front {
     always: Routes,
     /// The rest, once there is something to serve.
     services: Arc<OnceLock<Services>>,
+    /// Whether only this machine can reach the port.
+    on_loopback: bool,
 }
 
 /// What is served once the store is open.
 struct Services {
+    gate: Gate,
     grpc: Authenticated<Routes>,
     publisher: axum::Router,
     onsi: axum::Router,
@@ -55,13 +60,13 @@ struct Services {
 
 impl Front {
     /// Serves health and reflection only; health says NOT_SERVING.
-    pub async fn new() -> Result<Self, ServeError> {
+    pub async fn new(on_loopback: bool) -> Result<Self, ServeError> {
         let (health, health_service) = tonic_health::server::health_reporter();
         let always = Routes::new(health_service)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
             .prepare();
-        let front = Self { health, always, services: Arc::default() };
+        let front = Self { health, always, services: Arc::default(), on_loopback };
         front.tell(ServingStatus::NotServing).await;
         Ok(front)
     }
@@ -70,6 +75,7 @@ impl Front {
     pub async fn serve(&self, gate: &Gate, body_limit: usize, stopping: &CancellationToken) {
         let door = |door, limit| Door { gate: gate.at(door), bodies: Arc::new(Bodies::new(limit)) };
         self.services.get_or_init(|| Services {
+            gate: gate.clone(),
             grpc: grpc::routes(&gate.at(origin::Door::Grpc), stopping),
             publisher: publisher::routes(door(origin::Door::Publisher, body_limit)),
             onsi: onsi::routes(door(origin::Door::Onsi, body_limit.min(onsi::BODY_BYTES))),
@@ -89,9 +95,34 @@ impl Front {
     }
 }
 
+/// The refusal of a request that was not meant for this machine, in the words of the door that it is at.
+fn refuse<B>(request: &Request<B>, foreign: Foreign) -> Response<Body> {
+    let (reason, text) = (foreign.reason(), foreign.to_string());
+    let path = request.uri().path();
+    if path.starts_with(publisher::PREFIX) {
+        publisher::forbidden(reason, text).map(Body::new)
+    } else if onsi::PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
+        onsi::forbidden(text).map(Body::new)
+    } else if edge::is_grpc(request.headers()) {
+        error::foreign(Code::PermissionDenied, reason, &text).into_http()
+    } else {
+        edge::forbidden(&text)
+    }
+}
+
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl Front {
+    /// Whether a request may be answered here, see [`home`]. Before the store is open nothing is served anyhow.
+    fn check_home<B>(&self, request: &Request<B>) -> Result<(), Foreign> {
+        let is_open = |services: &Services| !services.gate.has_tokens();
+        if self.on_loopback && self.services.get().is_some_and(is_open) {
+            home::check(request.uri(), request.headers())
+        } else {
+            Ok(())
+        }
+    }
+
     /// Answers at a JSON door: `router` is the door, `starting` its answer while there is none yet.
     fn json<B>(
         &self,
@@ -139,6 +170,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        if let Err(foreign) = self.check_home(&request) {
+            return Box::pin(std::future::ready(Ok(refuse(&request, foreign))));
+        }
         let path = request.uri().path();
         if path.starts_with(publisher::PREFIX) {
             return self.json(request, |services| &services.publisher, publisher::starting);
@@ -165,7 +199,6 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tonic::Code;
     use tonic::Status;
 
     async fn call(front: &mut Front, path: &str) -> Response<Body> {
@@ -175,7 +208,7 @@ mod tests {
 
     #[tokio::test]
     async fn until_the_store_is_open_calls_are_unavailable_and_health_answers() {
-        let mut front = Front::new().await.unwrap();
+        let mut front = Front::new(true).await.unwrap();
         let response = call(&mut front, "/publisher.v1.MemberService/GetMember").await;
         let status = Status::from_header_map(response.headers()).unwrap();
         assert_eq!(

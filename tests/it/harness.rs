@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use memberbase::api::grpc::v1::attribute_service_client::AttributeServiceClient;
@@ -56,7 +56,7 @@ impl Server {
     pub async fn start_with_token() -> (Self, String) {
         let data = tempfile::tempdir().unwrap();
         let wanted = server::WantedToken { access: "admin".into(), ..Default::default() };
-        let created = server::create_token(&config(data.path()), wanted).await.unwrap();
+        let created = server::create_token(&config(data.path()), wanted).await.unwrap().0;
         (Self::start_in(data, |_| {}).await, created.secret.reveal().to_owned())
     }
 
@@ -324,6 +324,11 @@ impl Process {
         self.address.strip_prefix("http://").unwrap().parse().unwrap()
     }
 
+    /// What it writes to standard error, if its command pipes that. Who does not ask does not read it.
+    pub fn stderr(&mut self) -> ChildStderr {
+        self.child.stderr.take().unwrap()
+    }
+
     pub fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, signal).unwrap();
@@ -344,7 +349,7 @@ impl Drop for Process {
 /// `memberbase serve` on a free port, without the settings of whoever runs the tests.
 pub fn command(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
-    for key in memberbase::config::KEYS {
+    for key in memberbase::config::keys() {
         command.env_remove(memberbase::config::variable(key));
     }
     command

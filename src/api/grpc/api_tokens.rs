@@ -68,7 +68,9 @@ impl ApiTokenService for ApiTokens {
     }
 }
 
-fn to_wire(token: Token, sealer: &Sealer) -> v1::ApiToken {
+/// A token as this door shows it.
+#[must_use]
+pub fn to_wire(token: Token, sealer: &Sealer) -> v1::ApiToken {
     v1::ApiToken {
         id: token.id.to_string(),
         access: token.access.as_str().to_owned(),

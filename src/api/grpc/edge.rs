@@ -75,9 +75,19 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
 /// take for success.
 #[must_use]
 pub fn not_grpc() -> Response<Body> {
-    let text = "there is no such JSON call, and gRPC has the content type application/grpc\n";
-    let mut response = Response::new(Body::new(Full::new(Bytes::from_static(text.as_bytes()))));
-    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    let text = "there is no such JSON call, and gRPC has the content type application/grpc";
+    plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text)
+}
+
+/// The refusal of what is at no door, for people.
+#[must_use]
+pub fn forbidden(text: &str) -> Response<Body> {
+    plain(StatusCode::FORBIDDEN, text)
+}
+
+fn plain(status: StatusCode, text: &str) -> Response<Body> {
+    let mut response = Response::new(Body::new(Full::new(Bytes::from(format!("{text}\n")))));
+    *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
 }

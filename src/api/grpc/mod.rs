@@ -21,6 +21,8 @@ mod records;
 mod upsert;
 pub mod v1;
 
+pub use self::api_tokens::to_wire as token_to_wire;
+
 use std::time::Instant;
 
 use prost::Message;

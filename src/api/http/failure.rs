@@ -12,6 +12,7 @@ use super::named::{HeaderFault, IDEMPOTENCY_KEY};
 use super::publisher;
 use super::reply::{advise, json};
 use crate::api::error;
+use crate::api::refused::Refused;
 use crate::directory::Error;
 use crate::model::{Reason, Refusal, Violation};
 
@@ -32,7 +33,7 @@ struct Fault {
     message: String,
     /// For programs.
     data: Data,
-    /// Stands in the line of the server's log about this error.
+    /// Stands in the server's log: in the line about this error, or about the first refusal of its kind within a second.
     #[schemars(regex(pattern = r"^[0-9a-f]{16}$"))]
     trace_id: String,
 }
@@ -159,18 +160,20 @@ impl Failure {
         (self.message, self.retry_after)
     }
 
-    /// Its answer, with a line in the log that names the call.
+    /// Its answer, which tells the log why the call was refused. What the caller may not see is logged here.
     pub(super) fn into_response_for(self, path: &str) -> Response {
         let trace_id = error::trace_id();
         let code = error::word(self.status, self.reason);
         let reason = self.reason.map_or("", Reason::as_str);
         let status = self.status.as_u16();
-        match &self.private {
-            Some(private) => tracing::error!(trace_id, status, code, reason, path, "{private}"),
-            None => tracing::info!(trace_id, status, code, reason, path, "a call was refused"),
+        if let Some(private) = &self.private {
+            tracing::error!(trace_id, status, code, reason, path, "{private}");
         }
+        let refused = Refused { reason: if reason.is_empty() { code } else { reason }.to_owned(), trace_id };
+        let trace_id = refused.trace_id.clone();
         let fault = Fault { code, message: self.message, data: *self.data, trace_id };
         let mut response = reply_with(self.status, &Envelope { error: fault });
+        response.extensions_mut().insert(refused);
         advise(&mut response, self.retry_after);
         response
     }
@@ -182,6 +185,14 @@ pub fn starting(retry_after: Duration) -> Response {
     let mut failure = Failure::plain(StatusCode::SERVICE_UNAVAILABLE, Reason::Starting.describe().to_owned());
     failure.reason = Some(Reason::Starting);
     failure.retry_after = Some(retry_after);
+    failure.into_response_for("")
+}
+
+/// The answer to a request that the server takes from nobody.
+#[must_use]
+pub fn forbidden(reason: &'static str, message: String) -> Response {
+    let mut failure = Failure::plain(StatusCode::FORBIDDEN, message);
+    failure.data.reason = Some(reason);
     failure.into_response_for("")
 }
 

@@ -32,7 +32,7 @@ pub fn parse_with<'a, S: DeserializeSeed<'a>>(bytes: &'a [u8], seed: S) -> Resul
 
 /// serde tells faults of type apart by text alone. What it shows of a value is cut out: it may be personal.
 fn refuse(path: String, fault: &serde_json::Error) -> Refusal {
-    let path = if path == "." { String::new() } else { path };
+    let path = known(&path);
     let place = format!("line {}, column {}", fault.line(), fault.column());
     match fault.classify() {
         Category::Syntax | Category::Eof | Category::Io => {
@@ -46,10 +46,16 @@ fn refuse(path: String, fault: &serde_json::Error) -> Refusal {
             } else {
                 "is not JSON"
             };
-            Refusal::field(Reason::MessageMalformed, path, format!("the body {what} ({place})"))
+            Refusal::field(Reason::MessageMalformed, path, format!("{what} ({place})"))
         }
         Category::Data => data(path, &fault.to_string()),
     }
+}
+
+/// The part of a path that has names: what cannot be read has none, and shows as `?`.
+fn known(path: &str) -> String {
+    let names = path.split('.').take_while(|name| !name.is_empty() && *name != "?");
+    names.collect::<Vec<_>>().join(".")
 }
 
 fn data(path: String, text: &str) -> Refusal {
@@ -201,6 +207,19 @@ mod tests {
             let (found, path, _) = fault(text);
             assert_eq!((found, path.as_str()), (reason, field), "{text}");
         }
+    }
+
+    #[test]
+    fn every_message_begins_with_words() {
+        for text in
+            ["", "nul", "{", "[]", "5", r#"{"name": "a"} x"#, "{5: 1}", r#"{"name": "a", 5: 1}"#, "{]"]
+        {
+            let message = parse::<Outer>(text.as_bytes()).unwrap_err().message();
+            assert!(message.starts_with("the body "), "{text}: {message}");
+        }
+        let message =
+            parse::<Outer>(br#"{"name": "a", "parts": [{"count": 1, 5: 2}]}"#).unwrap_err().message();
+        assert!(message.starts_with("parts[0]"), "{message}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Http {
         let authorization =
             self.token.as_ref().map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
         let head = format!(
-            "{method} /publisher.v1/{call} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{authorization}{headers}\r\n"
+            "{method} /publisher.v1/{call} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{authorization}{headers}\r\n"
         );
         exchange(self.address, &head, body).await
     }

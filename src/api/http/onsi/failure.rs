@@ -13,6 +13,7 @@ use crate::api::bearer::API_KEY;
 use crate::api::error;
 use crate::api::http::failure as http_failure;
 use crate::api::http::reply::advise;
+use crate::api::refused::Refused;
 use crate::directory::{Error, TokenFault};
 use crate::model::limits::VIOLATIONS_MAX;
 use crate::model::{Reason, Refusal, Rule, Violation};
@@ -181,14 +182,15 @@ impl Failure {
     pub fn into_response_for(self, name: &str) -> Response {
         let trace_id = error::trace_id();
         let status = self.status.as_u16();
-        let code = self.issues.first().map(|issue| issue.code);
-        match &self.private {
-            Some(private) => tracing::error!(trace_id, status, ?code, name, "{private}"),
-            None => tracing::info!(trace_id, status, ?code, name, "a call was refused"),
+        // The codes are written as they are called.
+        let code = self.issues.first().map(|issue| format!("{:?}", issue.code)).unwrap_or_default();
+        if let Some(private) = &self.private {
+            tracing::error!(trace_id, status, code, name, "{private}");
         }
         let mut response = respond(self.status, &Envelope { issues: self.issues }, name);
         response.headers_mut().extend(HeaderValue::from_str(&trace_id).map(|value| (TRACE_ID, value)));
         advise(&mut response, self.retry_after);
+        response.extensions_mut().insert(Refused { reason: code, trace_id });
         response
     }
 }
@@ -244,6 +246,13 @@ pub fn starting(retry_after: Duration) -> Response {
     let issue = Issue::of_status(status, Reason::Starting.describe().to_owned());
     let failure = Failure { retry_after: Some(retry_after), ..Failure::new(status, vec![issue]) };
     failure.into_response_for("")
+}
+
+/// The answer to a request that the server takes from nobody.
+#[must_use]
+pub fn forbidden(message: String) -> Response {
+    let status = StatusCode::FORBIDDEN;
+    Failure::new(status, vec![Issue::of_status(status, message)]).into_response_for("")
 }
 
 /// A path as this door writes it: `account_details.sort_code` is `accountDetails.sortCode`. The keys of attributes are the

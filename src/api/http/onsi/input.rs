@@ -73,8 +73,7 @@ pub fn row(bytes: &[u8], shape: Shape, today: Date, issues: &mut Issues) -> Opti
             // Its text has the place; of a body that is no JSON there are no fields to name.
             let fault = refusal.violations.into_iter().next().map(|fault| fault.description);
             let description = fault.unwrap_or_default();
-            let description = description.strip_prefix("the body ").unwrap_or(&description);
-            issues.add(Code::BodyValidation, String::new(), description);
+            issues.add(Code::BodyValidation, String::new(), &description);
             return None;
         }
     };

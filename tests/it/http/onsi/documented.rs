@@ -29,7 +29,7 @@ async fn run(server: &Server, command: &str, key: &str, id: &str) -> Reply {
     let body = between(&command, "--data '", '\'');
     let length = body.len();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n"
     );
     exchange(server.address(), &head, body.as_bytes()).await
 }

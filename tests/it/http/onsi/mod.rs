@@ -78,7 +78,7 @@ impl Onsi {
 
     fn head(&self, method: &str, path: &str, headers: &str) -> String {
         format!(
-            "{method} /v1/{path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{}{headers}\r\n",
+            "{method} /v1/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}{headers}\r\n",
             self.headers
         )
     }

@@ -259,7 +259,7 @@ async fn calls_of_the_documentation_that_are_not_there_never_look_done() {
     let (_, _, base) = Onsi::base(&server).await;
     let send = async |method: &str, path: &str| {
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nx-member-base-id: {base}\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nx-member-base-id: {base}\r\n\
              Content-Type: text/csv\r\nContent-Length: 3\r\n\r\n"
         );
         exchange(server.address(), &head, b"a,b").await

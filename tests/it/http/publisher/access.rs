@@ -90,7 +90,7 @@ fn every_store_call() -> Vec<(&'static str, Value)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tables_have_every_call_of_the_document() {
     let server = Server::start().await;
-    let head = "GET /publisher.v1/openapi.json HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+    let head = "GET /publisher.v1/openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let document = exchange(server.address(), head, b"").await.body;
     let documented = document["paths"].as_object().unwrap().keys();
     let documented: BTreeSet<_> =

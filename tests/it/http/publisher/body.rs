@@ -75,7 +75,7 @@ async fn a_client_that_goes_away_in_the_middle_changes_nothing() {
     let base = http.base().await;
     let body = format!(r#"{{"member_base_id": "{base}", "members": [{{"ref": "a"}}]}}"#);
     let head = format!(
-        "POST /publisher.v1/member/bulk-upsert HTTP/1.1\r\nHost: test\r\n{JSON}Content-Length: {}\r\n\r\n",
+        "POST /publisher.v1/member/bulk-upsert HTTP/1.1\r\nHost: localhost\r\n{JSON}Content-Length: {}\r\n\r\n",
         body.len() + 10
     );
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
@@ -93,7 +93,7 @@ async fn the_document_of_each_door_is_there_for_everybody() {
     let (server, _) = Server::start_with_token().await;
     for (path, calls) in [("publisher.v1", 26), ("v1", 4)] {
         let head = |method: &str| {
-            format!("{method} /{path}/openapi.json HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+            format!("{method} /{path}/openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         };
         let document = exchange(server.address(), &head("GET"), b"").await;
         assert_eq!((document.status, document.body["openapi"].as_str()), (200, Some("3.1.0")));
