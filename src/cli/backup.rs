@@ -10,8 +10,8 @@ use crate::config::Config;
 use crate::server::ServeError;
 use crate::server::backup::{self, FileOutline, Held, Outline, Received, Receiver};
 
-use super::Error;
 use super::client::{self, Target};
+use super::{Error, words};
 
 /// How often a backup goes on after its connection broke.
 const RESUMES: usize = 20;
@@ -44,10 +44,10 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     };
     let how = if received.extended { "brought up to date" } else { "complete" };
     println!(
-        "{}: {how}; everything up to write {}, {} bytes, {} of them new",
+        "{}: {how}; everything up to write {}, {}, {} of them new",
         args.out.display(),
         received.position,
-        received.bytes,
+        words::count(received.bytes, "byte"),
         received.added
     );
     Ok(ExitCode::SUCCESS)

@@ -17,13 +17,13 @@ use crate::server;
 )]
 pub struct Args {
     /// The data directory
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, env = "MEMBERBASE_DATA", value_name = "FOLDER", default_value = "./memberbase-data")]
     data: PathBuf,
     /// Check every invariant as well: records, lookups, sets, counters, and the log of commits
     #[arg(long)]
     deep: bool,
     /// Memory to use [default: 512MiB]
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
     /// How long deleted memberbases can be brought back; older ones are not checked [default: 30d]
     #[arg(long, value_name = "TIME")]

@@ -1,23 +1,25 @@
 //! The connection to a server: the only part of the command line that names the gRPC library and its status codes.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
+use http::Uri;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use crate::api::grpc::v1;
+use v1::api_token_service_client::ApiTokenServiceClient;
 use v1::backup_service_client::BackupServiceClient;
 use v1::member_base_service_client::MemberBaseServiceClient;
 use v1::member_service_client::MemberServiceClient;
 use v1::record_service_client::RecordServiceClient;
 
 use super::Error;
+use super::tls::{self, Tls};
 
 pub use tonic::Streaming;
 
@@ -29,10 +31,13 @@ pub async fn next<T>(stream: &mut Streaming<T>) -> Result<Option<T>, Refusal> {
 pub type Members = MemberServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Records = RecordServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Bases = MemberBaseServiceClient<InterceptedService<Channel, Bearer>>;
+pub type Tokens = ApiTokenServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Backups = BackupServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// The largest message that is sent or accepted, in bytes; the server's limit.
 const MAX_MESSAGE: usize = 32 << 20;
+/// Where https is, unless the address says so.
+const HTTPS_PORT: u16 = 443;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that stays silent for a ping and its time-out is lost, so that a dead peer does not hang an import.
 const PING_EVERY: Duration = Duration::from_secs(10);
@@ -51,34 +56,6 @@ pub struct Target {
     pub token: Token,
     #[command(flatten)]
     pub tls: Tls,
-}
-
-/// How to know the server, and be known to it, where the address begins with https.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct Tls {
-    /// The authorities that vouch for the server; by default those that the system trusts
-    #[arg(long, env = "MEMBERBASE_CA", value_name = "PEM-FILE")]
-    ca: Option<PathBuf>,
-    /// A certificate to show to the server, if it asks for one
-    #[arg(long, env = "MEMBERBASE_CLIENT_CERT", value_name = "PEM-FILE", requires = "client_key")]
-    client_cert: Option<PathBuf>,
-    /// The private key of that certificate
-    #[arg(long, env = "MEMBERBASE_CLIENT_KEY", value_name = "PEM-FILE", requires = "client_cert")]
-    client_key: Option<PathBuf>,
-}
-
-impl Tls {
-    fn config(&self) -> Result<ClientTlsConfig, Error> {
-        let read = |path: &PathBuf| std::fs::read(path).map_err(Error::file("read", path));
-        let mut config = match &self.ca {
-            Some(path) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(path)?)),
-            None => ClientTlsConfig::new().with_native_roots(),
-        };
-        if let (Some(cert), Some(key)) = (&self.client_cert, &self.client_key) {
-            config = config.identity(Identity::from_pem(read(cert)?, read(key)?));
-        }
-        Ok(config)
-    }
 }
 
 /// What the caller shows to the server. Its `Debug` shows nothing.
@@ -125,16 +102,13 @@ pub struct Client {
     pub bases: Bases,
     pub backups: Backups,
     pub records: Records,
+    pub tokens: Tokens,
 }
 
 impl Target {
     pub async fn connect(&self) -> Result<Client, Error> {
         let bearer = self.token.bearer()?;
-        let endpoint = endpoint(&self.server, &self.tls)?;
-        let channel = endpoint
-            .connect()
-            .await
-            .map_err(|error| Error::Unreachable { server: self.server.clone(), reason: causes(&error) })?;
+        let channel = channel(&self.server, &self.tls).await?;
         Ok(Client::over(channel, bearer))
     }
 }
@@ -146,34 +120,55 @@ impl Client {
             .max_encoding_message_size(MAX_MESSAGE);
         let bases = MemberBaseServiceClient::with_interceptor(channel.clone(), bearer.clone());
         let backups = BackupServiceClient::with_interceptor(channel.clone(), bearer.clone());
+        let tokens = ApiTokenServiceClient::with_interceptor(channel.clone(), bearer.clone());
         let records =
             RecordServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MAX_MESSAGE);
-        Self { members, bases, backups, records }
+        Self { members, bases, backups, records, tokens }
     }
 }
 
-fn endpoint(server: &str, tls: &Tls) -> Result<Endpoint, Error> {
+async fn channel(server: &str, tls: &Tls) -> Result<Channel, Error> {
     let url = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
-    let encrypted = url.starts_with("https://");
-    if !encrypted && !url.starts_with("http://") {
-        return Err(Error::Usage(format!(
-            "--server {server}: only http:// and https:// addresses are supported"
-        )));
+    let uri = url.parse::<Uri>();
+    let uri = uri.map_err(|error| Error::Usage(format!("--server {server} is not an address: {error}")))?;
+    let connected = match uri.scheme_str() {
+        Some("http") => endpoint(uri).connect().await,
+        Some("https") => {
+            let connector = tls.connector()?;
+            // The library would encrypt a second time if it knew.
+            let plain = url.replacen("https://", "http://", 1).parse().unwrap_or_else(|_| uri.clone());
+            let connect = move |uri: Uri| {
+                let host = uri.host().unwrap_or_default().to_owned();
+                tls::connect(connector.clone(), host, uri.port_u16().unwrap_or(HTTPS_PORT))
+            };
+            endpoint(plain).origin(uri).connect_with_connector(tower::service_fn(connect)).await
+        }
+        _ => {
+            let text = format!("--server {server}: only http:// and https:// addresses are supported");
+            return Err(Error::Usage(text));
+        }
+    };
+    connected.map_err(|error| unreachable(server, &error))
+}
+
+/// Why there is no connection.
+fn unreachable(server: &str, error: &(dyn std::error::Error + 'static)) -> Error {
+    let server = server.to_owned();
+    match tls::why(error) {
+        Some(tls::Fault::Certificate(reason)) => Error::Untrusted { server, reason },
+        Some(tls::Fault::Other(reason)) => Error::Unreachable { server, reason },
+        None => Error::Unreachable { server, reason: causes(error) },
     }
-    let mut endpoint = Endpoint::from_shared(url)
-        .map_err(|error| Error::Usage(format!("--server {server} is not an address: {error}")))?;
-    if encrypted {
-        endpoint = endpoint
-            .tls_config(tls.config()?)
-            .map_err(|error| Error::Usage(format!("the TLS files cannot be used: {}", causes(&error))))?;
-    }
-    Ok(endpoint
+}
+
+fn endpoint(uri: Uri) -> Endpoint {
+    Endpoint::from(uri)
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_TIMEOUT)
         .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW))
+        .initial_connection_window_size(CONNECTION_WINDOW)
 }
 
 /// An error that the server answered, or that the connection came back with.
@@ -223,13 +218,15 @@ impl std::error::Error for Refusal {}
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server answered {:?}", self.0.code())?;
-        if let Some(info) = self.0.get_details_error_info() {
-            write!(f, " ({})", info.reason)?;
-        }
-        write!(f, ": {}", self.0.message())?;
+        let info = self.0.get_details_error_info();
+        let what = info.map_or_else(|| self.0.code().description().to_owned(), |info| info.reason);
+        write!(f, "the server answered {what}: {}", self.0.message())?;
         for violation in self.0.get_details_bad_request().into_iter().flat_map(|bad| bad.field_violations) {
-            write!(f, "\n  {}: {}", violation.field, violation.description)?;
+            let line = format!("{}: {}", violation.field, violation.description);
+            // The message names the first ones itself.
+            if !self.0.message().contains(&line) {
+                write!(f, "\n  {line}")?;
+            }
         }
         Ok(())
     }

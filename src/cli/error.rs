@@ -36,6 +36,14 @@ pub enum Error {
         /// Why it failed.
         reason: String,
     },
+    /// A server answers there, and shows a certificate that is not believed.
+    #[error("the certificate of {server} was refused: {reason}")]
+    Untrusted {
+        /// The address that was tried.
+        server: String,
+        /// Why.
+        reason: String,
+    },
     /// The server answered with an error.
     #[error("{0}")]
     Refused(#[from] Refusal),
@@ -53,7 +61,9 @@ impl Error {
             }
             Self::Data(_) => super::EXIT_DATA,
             Self::File { .. } | Self::Serve(_) => super::EXIT_IO,
-            Self::Unreachable { .. } | Self::Refused(_) | Self::Broken(_) => super::EXIT_SERVICE,
+            Self::Unreachable { .. } | Self::Untrusted { .. } | Self::Refused(_) | Self::Broken(_) => {
+                super::EXIT_SERVICE
+            }
         }
     }
 

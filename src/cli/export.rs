@@ -13,7 +13,7 @@ use crate::api::grpc::v1;
 
 use super::client::{self, Target};
 use super::import::{FileFormat, SERVER_COLUMNS};
-use super::{Error, base, filter, json};
+use super::{Error, base, filter, json, words};
 
 /// What a CSV file starts with, before the fields that only the server sets.
 pub const COLUMNS: [&str; 18] = [
@@ -53,9 +53,11 @@ pub struct Args {
     /// Write what hangs on the members instead of them: clips, stamp collections and transactions, as NDJSON
     #[arg(long, conflicts_with_all = ["format", "filter"])]
     records: bool,
-    /// Only members that match: `{"key": "tier", "eq": "Gold"}`, or a list of such filters
-    #[arg(long, value_name = "JSON")]
-    filter: Option<String>,
+    /// Only members that match: the name of a field or attributes.<key>, then one of = != > >= < <= or ^= (begins with), then a
+    /// value, such as tier=Gold; or filters of the contract as JSON, such as {"key": "tier", "in": ["Gold", "Silver"]}. If given
+    /// several times, all must hold
+    #[arg(long, value_name = "CONDITION")]
+    filter: Vec<String>,
     #[command(flatten)]
     target: Target,
 }
@@ -65,7 +67,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     if args.records {
         return records::run(&args).await;
     }
-    let filters = args.filter.as_deref().map(filter::parse).transpose()?.unwrap_or_default();
+    let filters = args.filter.iter().map(|text| filter::parse(text)).collect::<Result<Vec<_>, _>>()?.concat();
     let mut client = args.target.connect().await?;
     let member_base_id = base::need(&mut client, &args.base).await?;
     let request = v1::ExportMembersRequest { member_base_id, min_revision: None, filters };
@@ -87,7 +89,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     if let Err(error) = out.finish(&args.out) {
         return Err(failed(error));
     }
-    eprintln!("{members} members");
+    eprintln!("{}", words::count(members, "member"));
     Ok(ExitCode::SUCCESS)
 }
 

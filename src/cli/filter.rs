@@ -1,4 +1,13 @@
-//! Filters from the command line: the JSON of the contract, `[{"key": "tier", "eq": "gold"}]`.
+//! Filters from the command line: conditions as people write them, `tier=Gold`, or the JSON of the contract,
+//! `[{"key": "tier", "eq": "Gold"}]`.
+//!
+//! ```text
+//! condition = key operator value        spaces around the operator do not count
+//! key       = letters, digits, `_`, `-`, `.`; the name of a field, or attributes.<key>
+//! operator  = `=` `!=` `>` `>=` `<` `<=`, and `^=`: begins with
+//! value     = the rest; for enable_payroll true or false, for attributes a number, true or false if it reads as one, else
+//!             text. In double quotes, as in JSON, it is text whatever it reads as
+//! ```
 //!
 //! What a filter means is the server's to judge. Here it only has to have the shape of one, so that nothing that somebody
 //! wrote is dropped on the way.
@@ -9,11 +18,63 @@ use crate::api::grpc::v1;
 
 use super::{Error, json};
 
-/// One filter or a list of them. No text is no filter.
+/// How filters are written, for who wrote something else.
+const HINT: &str = r#"write a condition such as tier=Gold, or JSON such as {"key": "tier", "eq": "Gold"}"#;
+/// The operators of conditions. One that another begins with comes after it.
+const OPERATORS: [&str; 7] = ["!=", ">=", "<=", "^=", "=", ">", "<"];
+/// What the keys of attributes begin with.
+const ATTRIBUTE: &str = "attributes.";
+/// The one field that is neither text nor written as one.
+const BOOLEAN: &str = "enable_payroll";
+
+/// One filter or, in JSON, a list of them.
 pub fn parse(text: &str) -> Result<Vec<v1::Filter>, Error> {
-    let value: Value =
-        serde_json::from_str(text).map_err(|error| Error::Usage(format!("--filter is not JSON: {error}")))?;
-    list(value).map_err(|reason| Error::Usage(format!("--filter: {reason}")))
+    let text = text.trim();
+    let parsed = if text.starts_with(['{', '[']) {
+        let value = serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"));
+        value.and_then(list)
+    } else {
+        condition(text).map(|filter| vec![filter])
+    };
+    parsed.map_err(|reason| Error::Usage(format!("--filter {text}: {reason}; {HINT}")))
+}
+
+fn condition(text: &str) -> Result<v1::Filter, String> {
+    let is_key = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let end = text.find(|c| !is_key(c)).unwrap_or(text.len());
+    let (key, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+    let rest = rest.trim_start();
+    let operator = OPERATORS.into_iter().find(|operator| rest.starts_with(operator));
+    let value = operator.and_then(|operator| rest.strip_prefix(operator)).map(str::trim);
+    let (Some(operator), Some(value)) = (operator, value) else {
+        return Err("is not a condition".to_owned());
+    };
+    if key.is_empty() || value.is_empty() {
+        return Err(format!("has no {}", if key.is_empty() { "field" } else { "value" }));
+    }
+    let mut filter = v1::Filter { key: key.to_owned(), ..Default::default() };
+    let value = operand(key, value);
+    match (operator, value) {
+        ("=", value) => filter.eq = Some(json::to_wire(value)),
+        ("!=", value) => filter.ne = Some(json::to_wire(value)),
+        (">", value) => filter.gt = Some(json::to_wire(value)),
+        (">=", value) => filter.gte = Some(json::to_wire(value)),
+        ("<", value) => filter.lt = Some(json::to_wire(value)),
+        ("<=", value) => filter.lte = Some(json::to_wire(value)),
+        (_, Value::String(prefix)) => filter.prefix = Some(prefix),
+        (_, number) => filter.prefix = Some(number.to_string()),
+    }
+    Ok(filter)
+}
+
+/// What the value of a condition stands for.
+fn operand(key: &str, text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(quoted @ Value::String(_)) => quoted,
+        Ok(value @ (Value::Number(_) | Value::Bool(_))) if key.starts_with(ATTRIBUTE) => value,
+        Ok(value @ Value::Bool(_)) if key == BOOLEAN => value,
+        _ => Value::String(text.to_owned()),
+    }
 }
 
 fn list(value: Value) -> Result<Vec<v1::Filter>, String> {
@@ -80,13 +141,40 @@ mod tests {
     }
 
     #[test]
+    fn conditions_are_read_as_people_write_them() {
+        let one = |text: &str| parse(text).unwrap().remove(0);
+        let json = |text: &str| parse(text).unwrap().remove(0);
+        for (condition, filter) in [
+            ("tier=Gold", r#"{"key": "tier", "eq": "Gold"}"#),
+            (" tier != Gold & more ", r#"{"key": "tier", "ne": "Gold & more"}"#),
+            ("worker_id=007", r#"{"key": "worker_id", "eq": "007"}"#),
+            ("worker_id=7", r#"{"key": "worker_id", "eq": "7"}"#),
+            ("dob>=2000-01-01", r#"{"key": "dob", "gte": "2000-01-01"}"#),
+            ("dob<2001-01-01", r#"{"key": "dob", "lt": "2001-01-01"}"#),
+            ("company^=Acme=", r#"{"key": "company", "prefix": "Acme="}"#),
+            ("enable_payroll=true", r#"{"key": "enable_payroll", "eq": true}"#),
+            ("attributes.age>41.5", r#"{"key": "attributes.age", "gt": 41.5}"#),
+            ("attributes.on=false", r#"{"key": "attributes.on", "eq": false}"#),
+            (r#"attributes.code="7""#, r#"{"key": "attributes.code", "eq": "7"}"#),
+            ("attributes.team=Ops", r#"{"key": "attributes.team", "eq": "Ops"}"#),
+        ] {
+            assert_eq!(one(condition), json(filter), "{condition}");
+        }
+    }
+
+    #[test]
     fn what_is_no_filter_is_refused_by_name() {
         for (text, named) in [
             (r#"{"key": "ref", "equals": "a"}"#, "equals"),
             (r#"{"key": "ref", "in": "a"}"#, "in"),
             (r#"{"key": "ref", "regex": {"patern": "a"}}"#, "patern"),
-            ("3", "3"),
+            ("3", "tier=Gold"),
             ("[", "not JSON"),
+            ("[", "tier=Gold"),
+            ("tier:Gold", "tier=Gold"),
+            ("tier", "tier=Gold"),
+            ("tier=", "no value"),
+            ("=Gold", "no field"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(named), "{text}: {error}");

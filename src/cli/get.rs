@@ -9,18 +9,19 @@ use super::{Error, base, json};
 
 /// The arguments of `get`.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("key").required(true).args(["id", "ref", "email", "worker_id"])))]
 pub struct Args {
     /// The member's id
-    #[arg(long, conflicts_with_all = ["ref", "email", "worker_id"], required_unless_present_any = ["ref", "email", "worker_id"])]
+    #[arg(long)]
     id: Option<String>,
     /// The memberbase, by name or id
     #[arg(long, value_name = "NAME-OR-ID")]
     base: Option<String>,
     /// The member's ref
-    #[arg(id = "ref", long = "ref", requires = "base", conflicts_with_all = ["email", "worker_id"])]
+    #[arg(id = "ref", long = "ref", requires = "base")]
     r#ref: Option<String>,
     /// The member's e-mail address
-    #[arg(long, requires = "base", conflicts_with = "worker_id")]
+    #[arg(long, requires = "base")]
     email: Option<String>,
     /// The member's number as a worker
     #[arg(long, requires = "base")]

@@ -16,8 +16,10 @@ mod import;
 mod json;
 mod restore;
 mod serve;
+mod tls;
 mod token;
 mod verify;
+mod words;
 
 use std::process::ExitCode;
 
@@ -37,7 +39,7 @@ pub const EXIT_IO: u8 = 74;
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "memberbase",
-    version,
+    version = crate::VERSION,
     about = "A member directory that other services keep in sync, over gRPC"
 )]
 pub struct Cli {

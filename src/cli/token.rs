@@ -1,13 +1,21 @@
-//! `memberbase token`: tokens, made on the machine of the server while it does not run.
+//! `memberbase token`: who may call. Of a running server, or with `--data` of a store that no server uses at the moment.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::Error;
+use super::client::{Client, Target};
+use super::{Error, base, words};
+use crate::api::grpc::v1;
 use crate::config::Config;
+use crate::model::Timestamp;
 use crate::server;
 
 /// The arguments of `token`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The first token of a server is made while it runs, on its machine and without a token; from then on every call \
+                        needs one. Where no server runs, --data does the same."
+)]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -15,8 +23,22 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Makes a token in a data directory that no server uses at the moment, and prints its secret as the last line
+    /// Makes a token, and prints its secret as the last line
     Create(CreateArgs),
+    /// Lists all tokens, without their secrets
+    List(ListArgs),
+    /// Revokes a token, at once and for good
+    Revoke(RevokeArgs),
+}
+
+/// Whose tokens they are.
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// The data directory of a server that does not run; without it, a running server is asked
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    target: Target,
 }
 
 /// The arguments of `token create`.
@@ -25,17 +47,14 @@ struct CreateArgs {
     /// What the token allows: read, write (also changes members) or admin (also manages memberbases and tokens)
     #[arg(long, value_name = "LEVEL")]
     access: String,
-    /// The data directory of the server
-    #[arg(long, env = "MEMBERBASE_DATA", value_name = "FOLDER", default_value = "./memberbase-data")]
-    data: std::path::PathBuf,
     /// What the token is for
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
     /// From when on the token is refused, such as 2030-01-31T00:00:00Z; without it the token never expires
     #[arg(long, value_name = "TIME")]
     expires_at: Option<String>,
-    /// The id of the only memberbase that the token is good for
-    #[arg(long, value_name = "ID")]
+    /// The only memberbase that the token is good for, by name or id
+    #[arg(long, value_name = "NAME-OR-ID")]
     base: Option<String>,
     /// Whether the token shows bank details and dates of birth [default: true for write and admin, false for read]
     #[arg(long, value_name = "BOOLEAN")]
@@ -46,28 +65,179 @@ struct CreateArgs {
     /// Rows, keys and events that bulk calls with the token may send per second, on average [default: no limit]
     #[arg(long, value_name = "NUMBER")]
     rows_per_second: Option<u32>,
+    /// Make the data directory if there is none: a token for a server that has never run
+    #[arg(long, requires = "data")]
+    new_store: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// The arguments of `token list`.
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    #[command(flatten)]
+    place: Place,
+}
+
+/// The arguments of `token revoke`.
+#[derive(Debug, clap::Args)]
+struct RevokeArgs {
+    /// The token's id, as `token list` shows it
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Runs one of the actions.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     match args.action {
-        Action::Create(args) => create(args).await,
+        Action::Create(args) => create(args).await?,
+        Action::List(ListArgs { place }) => list(place).await?,
+        Action::Revoke(RevokeArgs { id, place }) => revoke(id, place).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Place {
+    /// The store to open, if none is served. It must be there: a folder that was misspelt is not made.
+    fn store(&self, new_store: bool) -> Result<Option<Config>, Error> {
+        let Some(data) = &self.data else { return Ok(None) };
+        if !new_store && !server::is_store(data) {
+            let text = format!("{} is not the data directory of a server", data.display());
+            return Err(Error::Usage(text));
+        }
+        Ok(Some(Config { data: data.clone(), ..Config::default() }))
     }
 }
 
-async fn create(args: CreateArgs) -> Result<ExitCode, Error> {
-    let config = Config { data: args.data, ..Config::default() };
+async fn create(args: CreateArgs) -> Result<(), Error> {
+    let expires_at = args.expires_at.as_deref().map(|text| {
+        Timestamp::parse(text).map_err(|rule| Error::Usage(format!("--expires-at {}", rule.describe())))
+    });
     let wanted = server::WantedToken {
         access: args.access,
         description: args.description,
-        expires_at: args.expires_at,
-        member_base_id: args.base,
+        expires_at: expires_at.transpose()?,
+        member_base: args.base,
         pii: args.pii,
         requests_per_second: args.requests_per_second,
         rows_per_second: args.rows_per_second,
     };
-    let created = server::create_token(&config, wanted).await?;
-    println!("created {}; its secret, which is never shown again:", created.token.id);
-    println!("{}", created.secret.reveal());
-    Ok(ExitCode::SUCCESS)
+    let made = match args.place.store(args.new_store)? {
+        Some(config) => {
+            let (created, is_first) = server::create_token(&config, wanted).await?;
+            let (id, secret) = (created.token.id.to_string(), created.secret.reveal().to_owned());
+            Made { id, secret, is_first }
+        }
+        None => create_at(&mut args.place.target.connect().await?, wanted).await?,
+    };
+    if made.is_first {
+        println!("this is the first token: from now on every call needs one");
+    }
+    println!("created {}; its secret, which is never shown again:", made.id);
+    println!("{}", made.secret);
+    Ok(())
+}
+
+/// A token that was just made.
+struct Made {
+    id: String,
+    secret: String,
+    is_first: bool,
+}
+
+async fn create_at(client: &mut Client, wanted: server::WantedToken) -> Result<Made, Error> {
+    let some = v1::ListApiTokensRequest {
+        pagination: Some(v1::Pagination { limit: Some(1), ..Default::default() }),
+        ..Default::default()
+    };
+    let is_first = client.tokens.list_api_tokens(some).await?.into_inner().api_tokens.is_empty();
+    let member_base_id = match wanted.member_base {
+        None => None,
+        Some(named) => Some(base::need(client, &named).await?),
+    };
+    let request = v1::CreateApiTokenRequest {
+        access: wanted.access,
+        description: wanted.description.unwrap_or_default(),
+        expires_at: wanted.expires_at.map(to_wire),
+        member_base_id,
+        pii: wanted.pii,
+        requests_per_second: wanted.requests_per_second,
+        rows_per_second: wanted.rows_per_second,
+        ..Default::default()
+    };
+    let created = client.tokens.create_api_token(request).await?.into_inner();
+    let id = created.api_token.map(|token| token.id);
+    let id = id.ok_or_else(|| Error::Broken("the server's answer has no token".into()))?;
+    Ok(Made { id, secret: created.token, is_first })
+}
+
+fn to_wire(time: Timestamp) -> prost_types::Timestamp {
+    let (seconds, micros) = (time.micros().div_euclid(1_000_000), time.micros().rem_euclid(1_000_000));
+    prost_types::Timestamp { seconds, nanos: i32::try_from(micros * 1_000).unwrap_or(0) }
+}
+
+async fn list(place: Place) -> Result<(), Error> {
+    let tokens = match place.store(false)? {
+        Some(config) => server::list_tokens(&config).await?,
+        None => list_at(&mut place.target.connect().await?).await?,
+    };
+    for token in &tokens {
+        println!("{}", line(token));
+    }
+    eprintln!("{}", words::count(tokens.len(), "token"));
+    Ok(())
+}
+
+async fn list_at(client: &mut Client) -> Result<Vec<v1::ApiToken>, Error> {
+    let mut tokens = Vec::new();
+    let mut request = v1::ListApiTokensRequest::default();
+    loop {
+        let page = client.tokens.list_api_tokens(request).await?.into_inner();
+        tokens.extend(page.api_tokens);
+        let cursor = page.page.and_then(|page| page.cursor);
+        if cursor.is_none() {
+            return Ok(tokens);
+        }
+        let pagination = Some(v1::Pagination { cursor, ..Default::default() });
+        request = v1::ListApiTokensRequest { pagination, ..Default::default() };
+    }
+}
+
+/// A token in a line: its id and access, and then whatever else there is to say.
+fn line(token: &v1::ApiToken) -> String {
+    let mut line = format!("{} {:<5}", token.id, token.access);
+    let mut say = |what: &str, value: Option<String>| {
+        if let Some(value) = value {
+            line.push_str(&format!("  {what} {value}"));
+        }
+    };
+    let time = |time: &Option<prost_types::Timestamp>| time.as_ref().map(ToString::to_string);
+    say("revoked", time(&token.revoked_at));
+    say("until", time(&token.expires_at));
+    say("for", token.member_base_id.clone());
+    say("pii", Some(if token.pii { "yes" } else { "no" }.to_owned()));
+    say("requests/s", token.requests_per_second.map(|limit| limit.to_string()));
+    say("rows/s", token.rows_per_second.map(|limit| limit.to_string()));
+    say("created", time(&token.created_at));
+    say("used", Some(time(&token.last_used_at).unwrap_or_else(|| "never".to_owned())));
+    if !token.description.is_empty() {
+        line.push_str(&format!("  {:?}", token.description));
+    }
+    line
+}
+
+async fn revoke(id: String, place: Place) -> Result<(), Error> {
+    let revoked = match place.store(false)? {
+        Some(config) => server::revoke_token(&config, &id).await?,
+        None => {
+            let request = v1::RevokeApiTokenRequest { id, request_id: String::new() };
+            let mut client = place.target.connect().await?;
+            let revoked = client.tokens.revoke_api_token(request).await?.into_inner().api_token;
+            revoked.ok_or_else(|| Error::Broken("the server's answer has no token".into()))?
+        }
+    };
+    println!("revoked {}: it is refused from now on", revoked.id);
+    Ok(())
 }

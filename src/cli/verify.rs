@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::Error;
+use super::{Error, words};
 use crate::server::backup;
 
 /// The arguments of `verify`.
@@ -26,8 +26,10 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         let begins =
             if found.base == 0 { "the first write".to_owned() } else { format!("write {}", found.base) };
         println!(
-            "whole: from {begins} to write {}, {} files, {} bytes",
-            found.position, found.files, found.bytes
+            "whole: from {begins} to write {}, {}, {}",
+            found.position,
+            words::count(found.files, "file"),
+            words::count(found.bytes, "byte")
         );
         return Ok(ExitCode::SUCCESS);
     }

@@ -75,6 +75,11 @@ async fn restore_into(
     })
     .await?;
     let (reached, sealer) = go_on(config, work).await?;
+    if moment.is_some() && reached.bases.is_empty() && found.position < found.last {
+        let why =
+            "at that moment there was no memberbase yet: --until is before the first write of the backup";
+        return Err(EngineError::Io(why.to_owned()).into());
+    }
     if let Some(Moment::Revision(base, revision)) = moment
         && found.position == found.last
         && reached.bases.iter().all(|(number, at)| *number != base || *at < revision)

@@ -1,4 +1,5 @@
-"""A client of generated code: `generated.py ADDRESS`, with the folder of the code in PYTHONPATH."""
+"""A client of generated code: `generated.py ADDRESS README`, with the folder of the code in PYTHONPATH."""
+import pathlib
 import sys
 
 import grpc
@@ -14,8 +15,21 @@ def new(name, /, **fields):
     return next(getattr(file, name) for file in FILES if hasattr(file, name))(**fields)
 
 
+def documented_filters(bases, members):
+    """What README shows of filters, as it stands there."""
+    base = bases.CreateMemberBase(new("CreateMemberBaseRequest", name="filters")).member_base.id
+    rows = [("a", "Gold", True), ("b", "Silver", False), ("vip_c", "Bronze", True), ("d", "Bronze", True)]
+    rows = [new("MemberInput", ref=ref, tier=tier, enable_payroll=enabled) for ref, tier, enabled in rows]
+    members.BulkUpsertMembers(new("BulkUpsertMembersRequest", member_base_id=base, members=rows))
+    block = pathlib.Path(sys.argv[2]).read_text().split("```python\n")[1].split("```")[0]
+    names = {"members": members, "base": base}
+    exec(block, names)
+    steps.same("found by README's filters", [member.ref for member in names["found"]], ["a", "vip_c"])
+
+
 with grpc.insecure_channel(sys.argv[1], options=steps.OPTIONS) as channel:
     bases = member_base_service_pb2_grpc.MemberBaseServiceStub(channel)
     members = member_service_pb2_grpc.MemberServiceStub(channel)
     steps.run(new, bases, members, member_service_pb2.BULK_MODE_ATOMIC)
+    documented_filters(bases, members)
 print("python, generated code: ok")

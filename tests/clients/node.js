@@ -1,4 +1,4 @@
-// A client in JavaScript that loads the contract's files as it runs: `node node.js ADDRESS PROTO-FOLDER`.
+// A client in JavaScript that loads the contract's files as it runs: `node node.js ADDRESS PROTO-FOLDER README`.
 "use strict";
 
 const assert = require("node:assert");
@@ -11,7 +11,7 @@ const installed = createRequire(path.join(process.env.CLIENT_PACKAGES, "package.
 const grpc = installed("@grpc/grpc-js");
 const loader = installed("@grpc/proto-loader");
 
-const [address, protos] = process.argv.slice(2);
+const [address, protos, readme] = process.argv.slice(2);
 const files = ["member_base_service.proto", "member_service.proto"].map((file) => `publisher/v1/${file}`);
 const definition = loader.loadSync(files, { includeDirs: [protos], keepCase: true, enums: String, longs: Number, defaults: true });
 const { MemberBaseService, MemberService } = grpc.loadPackageDefinition(definition).publisher.v1;
@@ -31,6 +31,18 @@ function body(name, ids) {
   const request = JSON.parse(text);
   for (const filter of request.filters ?? []) filter.in = { values: filter.in.map(value) };
   return request;
+}
+
+// What README shows of filters, as it stands there.
+async function documentedFilters() {
+  const base = (await call(bases, "CreateMemberBase", { name: "filters" })).member_base.id;
+  const rows = [["a", "Gold", true], ["b", "Silver", false], ["vip_c", "Bronze", true], ["d", "Bronze", true]];
+  const inputs = rows.map(([ref, tier, enable_payroll]) => ({ ref, tier, enable_payroll }));
+  await call(members, "BulkUpsertMembers", { member_base_id: base, members: inputs });
+  const block = fs.readFileSync(readme, "utf8").split("```js\n")[1].split("```")[0];
+  const run = new Function("members", "base", "answer", block);
+  const found = await new Promise((resolve, reject) => run(members, base, (error, reply) => (error ? reject(error) : resolve(reply))));
+  assert.deepStrictEqual(found.members.map((member) => member.ref), ["a", "vip_c"]);
 }
 
 async function main() {
@@ -64,6 +76,7 @@ async function main() {
   await assert.rejects(call(members, "GetMember", { id: "m_short" }), { code: grpc.status.INVALID_ARGUMENT });
   const counts = (await call(bases, "GetMemberBase", { id: base })).member_base.counts;
   assert.strictEqual(counts.total, 3);
+  await documentedFilters();
   console.log("node, grpc-js: ok");
 }
 

@@ -8,7 +8,7 @@ set -euo pipefail
 
 program=$(realpath "$1") tools=$(realpath "$2")
 here=$(cd "$(dirname "$0")" && pwd)
-protos=$here/../../proto
+protos=$here/../../proto readme=$here/../../README.md
 work=$(mktemp -d)
 # shellcheck source=../system/server.sh
 . "$here/../system/server.sh"
@@ -25,13 +25,14 @@ bash "$here/onsi.sh" "$server_address"
 
 mkdir "$work/python"
 python3 -m grpc_tools.protoc -I "$protos" --python_out="$work/python" --grpc_python_out="$work/python" "$protos"/publisher/v1/*.proto
-PYTHONPATH=$work/python:$here python3 "$here/generated.py" "$server_address"
+PYTHONPATH=$work/python:$here python3 "$here/generated.py" "$server_address" "$readme"
 PYTHONPATH=$here python3 "$here/reflection.py" "$server_address"
-node "$here/node.js" "$server_address" "$protos"
+node "$here/node.js" "$server_address" "$protos" "$readme"
 stop_server
 
-token=$("$program" token create --access admin --data "$work/closed" | tail -n 1)
+token=$("$program" token create --access admin --new-store --data "$work/closed" | tail -n 1)
 start_server "$program" "$work/closed"
 bash "$here/openapi.sh" "$server_address" "$token"
 stop_server
+bash "$here/tls.sh" "$program"
 echo "clients: all ok"

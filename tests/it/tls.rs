@@ -196,6 +196,59 @@ async fn the_command_line_speaks_https_with_an_authority_and_a_certificate() {
     server.running.stop().await.unwrap();
 }
 
+/// What `memberbase get` ends with at this server, and says.
+fn get_with(server: &Server, url: &str, ca: Option<&str>) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    command.args(["get", "--server", url, "--id", "m_00000000000000000000000000"]);
+    if let Some(ca) = ca {
+        command.arg("--ca").arg(server.file(ca));
+    }
+    let output = command.env_remove("MEMBERBASE_CA").output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// A certificate that signs itself and may sign others, as `openssl req -x509` makes them.
+fn self_signed(change: impl FnOnce(&mut CertificateParams)) -> Issued {
+    let mut params = CertificateParams::new(vec!["127.0.0.1".into()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    Issued { cert: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_signs_itself_is_believed_where_it_is_given() {
+    let issued = self_signed(|_| {});
+    let server = Server::start(&issued, None).await;
+    fs::write(server.file("pinned.pem"), &issued.cert).unwrap();
+    fs::write(server.file("other.pem"), self_signed(|_| {}).cert).unwrap();
+    let url = server.url();
+    // 1: the server answered that there is no such member.
+    assert_eq!(get_with(&server, &url, Some("pinned.pem")).0, Some(1));
+    for ca in [None, Some("other.pem")] {
+        let (code, said) = get_with(&server, &url, ca);
+        assert_eq!(code, Some(69), "{said}");
+        assert!(said.contains(&format!("the certificate of {url} was refused: ")), "{said}");
+        assert!(!said.contains("no server answers"), "{said}");
+    }
+    let (code, said) = get_with(&server, &url.replace("127.0.0.1", "localhost"), Some("pinned.pem"));
+    assert!(code == Some(69) && said.contains("another name"), "{said}");
+    let (code, said) = get_with(&server, "https://127.0.0.1:1", Some("pinned.pem"));
+    assert!(code == Some(69) && said.contains("no server answers"), "{said}");
+    let (code, said) = get_with(&server, &url, Some("key.pem"));
+    assert!(code == Some(64) && said.contains("key.pem has no certificate"), "{said}");
+    server.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_whose_time_is_over_is_refused_wherever_it_is_given() {
+    let issued = self_signed(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    let server = Server::start(&issued, None).await;
+    let (code, said) = get_with(&server, &server.url(), Some("cert.pem"));
+    assert!(code == Some(69) && said.contains("was refused: it has expired"), "{said}");
+    server.running.stop().await.unwrap();
+}
+
 /// The time of these tests stands still or flies: they run on one thread, as tokio wants it for that.
 #[tokio::test]
 async fn who_says_nothing_or_too_little_is_cut_off_and_harms_nobody() {
@@ -218,7 +271,7 @@ async fn who_says_nothing_or_too_little_is_cut_off_and_harms_nobody() {
     }
     // Who speaks no TLS is cut off at once.
     let mut plain = connect().await.unwrap();
-    plain.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert!(!rest(&mut plain).await.starts_with(b"HTTP/"));
     assert!(server.answers(&authority, None).await);
 

@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 
 use crate::cli::Error;
-use crate::cli::client::{Tls, Token};
+use crate::cli::client::Token;
+use crate::cli::tls::Tls;
 
 use super::load::Via;
 
 /// The arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The server to load; without it one is started on a free port, and stopped at the end
-    #[arg(long, env = "MEMBERBASE_SERVER", value_name = "URL")]
+    /// The server to load; without it one is started on a free port, and stopped at the end. MEMBERBASE_SERVER does not count
+    /// here, so that nobody loads a server by accident
+    #[arg(long, value_name = "URL")]
     pub server: Option<String>,
     #[command(flatten)]
     pub token: Token,
@@ -59,7 +61,7 @@ pub struct Args {
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
-    /// More arguments for the server that is started
+    /// More arguments of `serve` for the server that is started; they count before what it is given anyhow
     #[arg(last = true, value_name = "SERVE-ARGUMENTS")]
     pub serve: Vec<String>,
 }

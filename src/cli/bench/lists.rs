@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::api::grpc::v1;
 use crate::cli::client::Client;
-use crate::cli::{Error, filter};
+use crate::cli::{Error, filter, words};
 
 use super::report::{Phase, Timings, float};
 
@@ -91,7 +91,7 @@ impl Lists {
         const FILTERS: [(&str, &str); 6] = [
             ("tier eq", r#"{"key": "tier", "eq": "Gold"}"#),
             (
-                "tier and status in",
+                "tier, status in",
                 r#"[{"key": "tier", "in": ["Gold", "Silver"]}, {"key": "status", "in": ["active"]}]"#,
             ),
             ("email eq", r#"{"key": "email", "eq": "m1.0000@mail1.example.com"}"#),
@@ -118,7 +118,7 @@ impl Lists {
             }
             let mut phase = Phase::new(format!("list {name}"), "pages", pages, begun.elapsed(), &timings);
             let pages = usize::try_from(pages).unwrap_or(usize::MAX).max(1);
-            phase.note = Some(format!("{} members a page", members / pages));
+            phase.note = Some(format!("{} a page", words::count(members / pages, "member")));
             phases.push(phase);
         }
         Ok(phases)

@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::process::Usage;
+use crate::cli::words;
 
 /// The longest latency that is told apart from longer ones.
 const LONGEST_MICROS: u64 = 600_000_000;
@@ -133,32 +134,32 @@ impl ServerUse {
     }
 }
 
+/// The names of the columns; a line of the table fits into 100 characters.
 pub fn header() -> String {
     format!(
-        "{:<22} {:>10} {:>8} {:>10} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8} {:>9}",
+        "{:<21} {:>8} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6} {:>6} {:>6} {:>7}",
         "phase",
         "count",
         "seconds",
         "per s",
         "p50 ms",
         "p99 ms",
-        "p99.9 ms",
         "max ms",
-        "srv cpu",
-        "cli cpu",
+        "srv s",
+        "cli s",
         "rss MB",
         "disk MB"
     )
 }
 
 pub fn line(phase: &Phase) -> String {
-    let latency = phase.latency.as_ref().map_or([const { String::new() }; 4], |latency| {
-        [latency.p50_us, latency.p99_us, latency.p999_us, latency.max_us].map(millis)
+    let latency = phase.latency.as_ref().map_or([const { String::new() }; 3], |latency| {
+        [latency.p50_us, latency.p99_us, latency.max_us].map(millis)
     });
-    let [p50, p99, p999, max] = latency;
+    let [p50, p99, max] = latency;
     let server = phase.server.as_ref();
     let mut line = format!(
-        "{:<22} {:>10} {:>8.2} {:>10.0} {p50:>9} {p99:>9} {p999:>9} {max:>9} {:>8} {:>8} {:>8} {:>9}",
+        "{:<21} {:>8} {:>7.2} {:>7.0} {p50:>7} {p99:>7} {max:>7} {:>6} {:>6} {:>6} {:>7}",
         phase.name,
         phase.count,
         phase.seconds,
@@ -172,7 +173,7 @@ pub fn line(phase: &Phase) -> String {
         line.push_str(&format!("\n    {note}"));
     }
     if phase.refused > 0 {
-        line.push_str(&format!("\n    REFUSED: {} calls", phase.refused));
+        line.push_str(&format!("\n    REFUSED: {}", words::count(phase.refused, "call")));
     }
     for wrong in &phase.wrong {
         line.push_str(&format!("\n    WRONG: {wrong}"));
@@ -191,4 +192,20 @@ pub fn megabytes(bytes: u64) -> String {
 #[expect(clippy::cast_precision_loss, reason = "for reports, where 53 bits are plenty")]
 pub fn float(number: u64) -> f64 {
     number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_fits_into_a_hundred_columns() {
+        let mut timings = Timings::new().unwrap();
+        timings.record(Duration::from_micros(9_999_999));
+        let took = Duration::from_secs_f64(9_999.99);
+        let mut phase = Phase::new("list first_name regex", "rows", 10_000_000, took, &timings);
+        let usage = Usage { rss_bytes: 9_999_900_000, cpu_seconds: 9_999.9, ..Usage::default() };
+        phase.server = Some(ServerUse::between(&Usage::default(), &usage, 9_999.9, Some(99_999_900_000)));
+        assert!(line(&phase).len() <= 100 && header().len() <= 100, "{}\n{}", header(), line(&phase));
+    }
 }

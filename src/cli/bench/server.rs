@@ -25,6 +25,11 @@ pub struct OwnServer {
 
 impl OwnServer {
     pub fn start(data: Option<PathBuf>, arguments: Vec<String>) -> Result<Self, Error> {
+        if arguments.iter().any(|argument| argument == "--data" || argument.starts_with("--data=")) {
+            return Err(Error::Usage(
+                "give --data before the --, so that bench knows where the data are".into(),
+            ));
+        }
         let temporary = data.is_none();
         // Beside the caller rather than in /tmp, which is often held in memory.
         let data = data.unwrap_or_else(|| PathBuf::from(format!("memberbase-bench-{}", std::process::id())));

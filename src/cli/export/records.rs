@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{Args, Out};
 use crate::api::grpc::v1;
 use crate::cli::import::FileFormat;
-use crate::cli::{Error, base, client, json};
+use crate::cli::{Error, base, client, json, words};
 
 /// Writes the records, each with its kind and the names of the contract.
 pub async fn run(args: &Args) -> Result<ExitCode, Error> {
@@ -27,7 +27,7 @@ pub async fn run(args: &Args) -> Result<ExitCode, Error> {
         }
     }
     out.finish(&args.out).map_err(Error::file("write", &args.out))?;
-    eprintln!("{records} records");
+    eprintln!("{}", words::count(records, "record"));
     Ok(ExitCode::SUCCESS)
 }
 

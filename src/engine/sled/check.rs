@@ -127,6 +127,11 @@ fn check_log(
         }
     }
     let (first, count) = (segments.first().map_or(1, |segment| segment.header.first), segments.len());
-    checked.notes.push(format!("the log has the batches {first} to {end} in {count} segments"));
+    let segments = if count == 1 { "1 segment".to_owned() } else { format!("{count} segments") };
+    checked.notes.push(match end.checked_sub(first) {
+        Some(0) => format!("the log has batch {end}, in {segments}"),
+        Some(_) => format!("the log has the batches {first} to {end}, in {segments}"),
+        None => format!("the log has no batch yet, in {segments}"),
+    });
     Ok(())
 }

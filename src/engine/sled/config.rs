@@ -76,6 +76,12 @@ impl SledConfig {
         }
     }
 
+    /// Whether there is a store in the directory already.
+    #[must_use]
+    pub fn has_store(&self) -> bool {
+        self.log_dir().is_dir()
+    }
+
     pub(super) fn log_dir(&self) -> PathBuf {
         self.dir.join("wal")
     }

@@ -100,7 +100,8 @@ async fn check(
         return Ok(());
     }
     check_settings(audit, number, &header).await?;
-    (audit.progress)(format!("checking base {} with {} rows", number.0, header.next_row));
+    let members = header.counts.total();
+    (audit.progress)(format!("checking base {}, members: {members}", number.0));
     let stored = index_state(audit, number).await?;
     let mut state = State {
         number,

@@ -160,6 +160,18 @@ fn jiff_text(time: &prost_types::Timestamp) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_after_a_restore_tells_how_many_members_there_are() {
+    let world = World::new().await;
+    world.server.base().await.fill(rows("m", 30)).await;
+    back_up(&world, "out").await.expect(0);
+    let (out, new) = (text(&world.path("out")), text(&world.path("new")));
+    memberbase(&["restore", "--from", &out, "--data", &new]).await.expect(0);
+    let checked = memberbase(&["check", "--deep", "--data", &new]).await.expect(0);
+    assert!(checked.stderr.contains("checking base 1, members: 30\n"), "{}", checked.stderr);
+    assert!(checked.stdout.contains("members 30\n"), "{}", checked.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_restored_is_said_and_leaves_nothing() {
     let world = World::new().await;
     let mut base = world.server.base().await;
@@ -167,7 +179,9 @@ async fn what_cannot_be_restored_is_said_and_leaves_nothing() {
     back_up(&world, "out").await.expect(0);
     let out = text(&world.path("out"));
     let new = text(&world.path("new"));
-    for until in ["soon", "mb_x:1", &format!("{}:9", base.id), &format!("{}:x", base.id)] {
+    // The last is before the first write.
+    let early = "2020-01-01T00:00:00Z";
+    for until in ["soon", "mb_x:1", &format!("{}:9", base.id), &format!("{}:x", base.id), early] {
         let ended =
             memberbase(&["restore", "--from", &out, "--data", &new, "--until", until]).await.expect(74);
         assert!(!ended.stderr.is_empty() && !world.path("new").exists(), "{until}: {ended:?}");

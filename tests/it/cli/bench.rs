@@ -12,6 +12,8 @@ async fn every_phase_runs_on_a_server_of_its_own() {
     let data = data.to_str().unwrap();
     let arguments =
         ["bench", "--members", "3000", "--seconds", "1", "--json", "--data", data, "--", "--reserve", "1MiB"];
+    // What bench gives its server itself may be given again.
+    let arguments = [&arguments[..], &["--listen", "127.0.0.1:0"]].concat();
     let ended = memberbase(&arguments).await.expect(0);
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(report["good"], true);
@@ -31,6 +33,24 @@ async fn every_phase_runs_on_a_server_of_its_own() {
         assert!(phases.contains(&name), "no {name} in {phases:?}");
     }
     assert!(std::path::Path::new(data).exists(), "a folder that was named is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_the_environment_names_is_not_loaded_by_accident() {
+    let world = World::new().await;
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    command
+        .args(["bench", "--members", "10", "--phases", "fresh", "--data"])
+        .arg(world.path("data"))
+        .args(["--", "--reserve", "1MiB"])
+        .env("MEMBERBASE_SERVER", &world.url);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let all = ListMemberBasesRequest { include_deleted: true, ..Default::default() };
+    let touched = world.server.bases().list_member_bases(all).await.unwrap().into_inner();
+    assert_eq!(touched.member_bases, []);
+    let misplaced = memberbase(&["bench", "--", "--data", "x"]).await.expect(64);
+    assert!(misplaced.stderr.contains("--data before the --"), "{}", misplaced.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,6 +28,12 @@ async fn a_store_is_checked_in_depth_after_a_kill_and_not_while_it_is_served() {
     let deep = memberbase(&["check", "--deep", "--data", folder]).await.expect(0);
     let expected = "members 300\nentries of lookups 600\ncommits 1\nfindings 0\n";
     assert!(deep.stdout.ends_with(expected), "{}", deep.stdout);
+    let mut by_default = std::process::Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    by_default.arg("check").env("MEMBERBASE_DATA", folder);
+    assert!(
+        by_default.output().unwrap().status.success(),
+        "the data directory is found as a server finds it"
+    );
     let shallow = memberbase(&["check", "--data", folder]).await.expect(0);
     assert!(shallow.stdout.ends_with("damaged files 0\n"), "{}", shallow.stdout);
 

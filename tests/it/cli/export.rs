@@ -58,10 +58,17 @@ async fn a_filter_chooses_what_is_exported() {
     let refs: Vec<Value> =
         gold.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["ref"].take()).collect();
     assert_eq!(refs, ["a", " c "]);
+    let short = memberbase(&[&arguments[..], &["tier=Gold"]].concat()).await.expect(0);
+    assert_eq!((&short.stdout, short.stderr.as_str()), (&gold.stdout, "2 members\n"));
+    let both = ["tier=Gold", "--filter", "attributes.age>41"];
+    let both = memberbase(&[&arguments[..], &both].concat()).await.expect(0);
+    assert_eq!((both.stdout.lines().count(), both.stderr.as_str()), (1, "1 member\n"));
+    let wrong = memberbase(&[&arguments[..], &["tier:Gold"]].concat()).await.expect(64);
+    assert!(wrong.stderr.contains("such as tier=Gold"), "{}", wrong.stderr);
     memberbase(&[&arguments[..], &[r#"{"key": "tier", "equals": "Gold"}"#]].concat()).await.expect(64);
     let refused =
         memberbase(&[&arguments[..], &[r#"{"key": "shoe", "eq": "Gold"}"#]].concat()).await.expect(69);
-    assert!(refused.stderr.contains("InvalidArgument"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("FILTER_INVALID"), "{}", refused.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

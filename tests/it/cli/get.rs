@@ -21,8 +21,15 @@ async fn a_member_is_found_by_each_of_its_keys() {
     }
     let missing =
         memberbase(&["get", "--server", &world.url, "--base", "staff", "--ref", "nobody"]).await.expect(1);
-    assert!(missing.stdout.is_empty() && missing.stderr.contains("NotFound"), "{missing:?}");
-    memberbase(&["get", "--server", &world.url]).await.expect(64);
+    assert!(missing.stdout.is_empty() && missing.stderr.contains("MEMBER_NOT_FOUND"), "{missing:?}");
+    let nothing = memberbase(&["get", "--server", &world.url]).await.expect(64);
+    for key in ["--id", "--ref", "--email", "--worker-id"] {
+        assert!(nothing.stderr.contains(key), "{key} is not in {}", nothing.stderr);
+    }
+    let two = ["get", "--server", &world.url, "--base", "staff", "--ref", "a", "--email", "ana@example.com"];
+    memberbase(&two).await.expect(64);
     memberbase(&["get", "--server", &world.url, "--ref", "a"]).await.expect(64);
-    memberbase(&["get", "--server", &world.url, "--id", "m_short"]).await.expect(69);
+    let malformed = memberbase(&["get", "--server", &world.url, "--id", "m_short"]).await.expect(69);
+    let what = malformed.stderr.lines().next().unwrap().rsplit(": ").next().unwrap();
+    assert_eq!(malformed.stderr.matches(what).count(), 1, "said twice: {}", malformed.stderr);
 }

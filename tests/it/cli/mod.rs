@@ -51,7 +51,10 @@ async fn memberbase(arguments: &[&str]) -> Ended {
 
 async fn memberbase_reading(arguments: &[&str], stdin: Stdio) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
-    command.args(arguments).env_remove("MEMBERBASE_SERVER").stdin(stdin);
+    for name in ["SERVER", "TOKEN", "DATA", "CA", "CLIENT_CERT", "CLIENT_KEY"] {
+        command.env_remove(format!("MEMBERBASE_{name}"));
+    }
+    command.args(arguments).stdin(stdin);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     Ended {
         code: output.status.code().unwrap(),

@@ -1,8 +1,12 @@
-//! `memberbase token`, and clients that show one.
+//! `memberbase token`, of a store at rest and of a running server, and clients that show one.
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Output};
 
-use crate::harness::Process;
+use memberbase::api::grpc::v1;
+
+use super::World;
+use crate::harness::{Process, Server};
 
 fn memberbase() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
@@ -10,18 +14,38 @@ fn memberbase() -> Command {
     command
 }
 
-fn create(data: &std::path::Path, more: &[&str]) -> std::process::Output {
-    memberbase().args(["token", "create", "--data"]).arg(data).args(more).output().unwrap()
+fn token(arguments: &[&str], secret: Option<&str>) -> Output {
+    let mut command = memberbase();
+    command.arg("token").args(arguments);
+    if let Some(secret) = secret {
+        command.env("MEMBERBASE_TOKEN", secret);
+    }
+    command.output().unwrap()
+}
+
+fn create(data: &Path, more: &[&str]) -> Output {
+    token(&[&["create", "--new-store", "--data", data.to_str().unwrap()], more].concat(), None)
+}
+
+/// What a command printed that must have succeeded.
+#[track_caller]
+fn printed(output: Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The exit code of a command, and what it complained about.
+fn refused(output: Output) -> (Option<i32>, String) {
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
 #[test]
 fn the_secret_is_the_last_line_and_opens_the_server() {
     let data = tempfile::tempdir().unwrap();
-    let output = create(data.path(), &["--access", "admin", "--description", "first"]);
-    assert!(output.status.success(), "{output:?}");
-    let printed = String::from_utf8(output.stdout).unwrap();
+    let printed = printed(create(data.path(), &["--access", "admin", "--description", "first"]));
     let secret = printed.lines().last().unwrap();
     assert!(secret.starts_with("sk_") && secret.len() == 46, "{printed}");
+    assert!(printed.contains("first token"), "{printed}");
 
     let server = Process::serve(data.path());
     let members = data.path().join("members.csv");
@@ -36,9 +60,9 @@ fn the_secret_is_the_last_line_and_opens_the_server() {
         }
         command.output().unwrap()
     };
-    let refused = import(None);
-    assert_eq!(refused.status.code(), Some(69));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("UNAUTHENTICATED"), "{refused:?}");
+    let (code, said) = refused(import(None));
+    assert_eq!(code, Some(69));
+    assert!(said.contains("UNAUTHENTICATED"), "{said}");
     assert!(import(Some(secret)).status.success());
     let get = memberbase()
         .args(["get", "--server", &server.address, "--base", "Staff", "--ref", "user_1", "--token", secret])
@@ -46,10 +70,11 @@ fn the_secret_is_the_last_line_and_opens_the_server() {
         .unwrap();
     assert!(get.status.success(), "{get:?}");
 
-    // The data directory is in use, and says so.
-    let busy = create(data.path(), &["--access", "read"]);
-    assert_eq!(busy.status.code(), Some(74));
-    assert!(String::from_utf8_lossy(&busy.stderr).contains("in use"), "{busy:?}");
+    // The data directory is in use, and says so once.
+    let (code, said) = refused(create(data.path(), &["--access", "read"]));
+    assert_eq!(code, Some(74));
+    assert_eq!(said.matches(data.path().to_str().unwrap()).count(), 1, "{said}");
+    assert!(said.contains("in use"), "{said}");
 }
 
 #[test]
@@ -58,12 +83,107 @@ fn a_bad_token_is_refused_with_the_field() {
     for (arguments, field) in [
         (&["--access", "root"][..], "access"),
         (&["--access", "read", "--expires-at", "1999-01-01T00:00:00Z"], "expires_at"),
-        (&["--access", "read", "--expires-at", "soon"], "expires_at"),
+        (&["--access", "read", "--expires-at", "soon"], "--expires-at"),
         (&["--access", "read", "--base", "mb_00000000000000000000000000"], "memberbase"),
+        (&["--access", "read", "--base", "Nobody's"], "memberbase"),
     ] {
         let output = create(data.path(), arguments);
         assert_eq!(output.status.code(), Some(64), "{output:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains(field), "{output:?}");
         assert!(output.stdout.is_empty());
     }
+}
+
+#[test]
+fn a_folder_that_was_misspelt_does_not_become_a_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let typo = folder.path().join("memberbase-dat");
+    let data = typo.to_str().unwrap();
+    for arguments in [
+        &["create", "--access", "admin", "--data", data][..],
+        &["list", "--data", data],
+        &["revoke", "atok_00000000000000000000000000", "--data", data],
+    ] {
+        let (code, said) = refused(token(arguments, None));
+        assert_eq!(code, Some(64), "{said}");
+        assert!(said.contains(data), "{said}");
+        assert!(!typo.exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_token_of_a_running_server_is_made_through_it() {
+    let server = Server::start().await;
+    let url = format!("http://{}", server.address());
+    let at = |arguments: &[&str], secret: Option<&str>| {
+        let arguments = [arguments, &["--server", &url]].concat();
+        tokio::task::block_in_place(|| token(&arguments, secret))
+    };
+    assert_eq!(printed(at(&["list"], None)), "");
+    let first = printed(at(&["create", "--access", "admin"], None));
+    assert!(first.contains("this is the first token: from now on every call needs one"), "{first}");
+    let secret = first.lines().last().unwrap();
+    let (code, said) = refused(at(&["create", "--access", "read"], None));
+    assert!(code == Some(69) && said.contains("UNAUTHENTICATED"), "{said}");
+
+    let second = printed(at(&["create", "--access", "read", "--description", "for reports"], Some(secret)));
+    assert!(!second.contains("first token"), "{second}");
+    let id = second.split_whitespace().nth(1).unwrap().trim_end_matches(';');
+    let list = printed(at(&["list"], Some(secret)));
+    let lines: Vec<_> = list.lines().collect();
+    assert_eq!(lines.len(), 2, "{list}");
+    assert!(lines[0].contains(" admin ") && lines[0].contains("pii yes"), "{list}");
+    assert!(lines[1].starts_with(id) && lines[1].contains("\"for reports\""), "{list}");
+    assert!(!list.contains("sk_") && !list.contains("revoked"), "{list}");
+    assert!(printed(at(&["revoke", id], Some(secret))).contains(id));
+    let list = printed(at(&["list"], Some(secret)));
+    assert!(list.lines().nth(1).unwrap().contains("revoked 20"), "{list}");
+    let (code, said) = refused(at(&["revoke", "atok_00000000000000000000000000"], Some(secret)));
+    assert!(code == Some(69) && said.contains("TOKEN_NOT_FOUND"), "{said}");
+}
+
+#[test]
+fn tokens_of_a_store_at_rest_are_listed_and_revoked() {
+    let data = tempfile::tempdir().unwrap();
+    printed(create(data.path(), &["--access", "admin"]));
+    let folder = data.path().to_str().unwrap();
+    let list = || printed(token(&["list", "--data", folder], None));
+    let listed = list();
+    let id = listed.split(' ').next().unwrap();
+    assert!(id.starts_with("atok_") && !listed.contains("revoked"), "{listed}");
+    printed(token(&["revoke", id, "--data", folder], None));
+    assert!(list().contains("revoked 20"));
+    assert_eq!(token(&["revoke", "atok_x", "--data", folder], None).status.code(), Some(64));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_bound_to_a_memberbase_by_its_name_unless_several_have_it() {
+    let world = World::new().await;
+    world.base("Staff", &[]).await;
+    for _ in 0..2 {
+        world.base("Twice", &[]).await;
+    }
+    let bind = |base: &str, place: [&str; 2]| {
+        let arguments = ["create", "--access", "read", "--base", base, place[0], place[1]];
+        tokio::task::block_in_place(|| token(&arguments, None))
+    };
+    let (code, said) = refused(bind("Twice", ["--server", &world.url]));
+    assert_eq!((code, said.matches("mb_").count()), (Some(64), 2), "{said}");
+    printed(bind("Staff", ["--server", &world.url]));
+
+    // The same in a store that nobody serves.
+    let data = tempfile::tempdir().unwrap();
+    let server = Process::serve(data.path());
+    let channel = crate::harness::connect(&server.address).await;
+    let mut bases = v1::member_base_service_client::MemberBaseServiceClient::new(channel);
+    for name in ["Staff", "Twice", "Twice"] {
+        let request = v1::CreateMemberBaseRequest { name: name.into(), ..Default::default() };
+        bases.create_member_base(request).await.unwrap();
+    }
+    drop(server);
+    let folder = data.path().to_str().unwrap();
+    let (code, said) = refused(bind("Twice", ["--data", folder]));
+    assert_eq!((code, said.matches("mb_").count()), (Some(64), 2), "{said}");
+    printed(bind("Staff", ["--data", folder]));
+    assert!(printed(token(&["list", "--data", folder], None)).contains("  for mb_"));
 }

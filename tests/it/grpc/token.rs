@@ -270,7 +270,7 @@ async fn a_token_and_its_last_use_survive_a_restart_and_its_secret_is_nowhere_in
     let data = tempfile::tempdir().unwrap();
     let wanted = memberbase::server::WantedToken { access: "admin".into(), ..Default::default() };
     let config = crate::harness::config(data.path());
-    let created = memberbase::server::create_token(&config, wanted).await.unwrap();
+    let created = memberbase::server::create_token(&config, wanted).await.unwrap().0;
     let secret = created.secret.reveal();
     for used in [false, true] {
         let running = memberbase::server::start(config.clone()).await.unwrap();
