@@ -83,7 +83,9 @@ mod tests {
         let (_, problems) = settings(
             "colour = 1\ntls-cert = \"a\"\nmemory = [1]\n[tls]\ncert = \"b\"\nname = \"x\"\n[colours]\nred = 1\n",
         );
-        for (problem, begins) in problems.iter().zip([
+        let mut sorted = problems.clone();
+        sorted.sort();
+        for (problem, begins) in sorted.iter().zip([
             "colour in the file: is not a setting",
             "colours in the file: must be",
             "memory in the file: must be",

@@ -4,6 +4,8 @@
 //! table of at most [`PAIRS_MAX`] pairs of reason and peer, and those of further pairs in one number. A task writes
 //! the table into the log every second and empties it. Calls that succeed cost a look at their status.
 
+mod stream;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
@@ -19,6 +21,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::Service;
 
+use self::stream::Watched;
 use crate::api::error;
 use crate::api::refused::Refused;
 
@@ -26,6 +29,8 @@ use crate::api::refused::Refused;
 const PAIRS_MAX: usize = 128;
 /// How often they are written into the log.
 const EVERY: Duration = Duration::from_secs(1);
+/// Most trace ids that a line has: those of the first refusals, with which a caller can find what it was told.
+const TRACE_IDS_MAX: usize = 8;
 /// Most characters of a call's path that the log shows.
 const CALL_CHARS: usize = 100;
 
@@ -44,8 +49,17 @@ struct Table {
 struct Seen {
     /// The first of them.
     call: String,
-    trace_id: String,
+    /// The numbers that callers were told.
+    trace_ids: Vec<String>,
     count: u64,
+}
+
+impl Seen {
+    fn add(&mut self, trace_id: String) {
+        if !trace_id.is_empty() && self.trace_ids.len() < TRACE_IDS_MAX {
+            self.trace_ids.push(trace_id);
+        }
+    }
 }
 
 impl Refusals {
@@ -55,12 +69,15 @@ impl Refusals {
         let key = (refused.reason, peer);
         if let Some(seen) = table.pairs.get_mut(&key) {
             seen.count += 1;
+            seen.add(refused.trace_id);
         } else if is_full {
             table.others += 1;
         } else {
             // Without the query, which may be about a person.
             let call = uri.path().chars().take(CALL_CHARS).collect();
-            table.pairs.insert(key, Seen { call, trace_id: refused.trace_id, count: 1 });
+            let mut seen = Seen { call, trace_ids: Vec::new(), count: 1 };
+            seen.add(refused.trace_id);
+            table.pairs.insert(key, seen);
         }
     }
 
@@ -68,7 +85,8 @@ impl Refusals {
     pub fn tell(&self) {
         let Table { pairs, others } =
             std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for ((reason, peer), Seen { call, trace_id, count }) in pairs {
+        for ((reason, peer), Seen { call, trace_ids, count }) in pairs {
+            let trace_id = (!trace_ids.is_empty()).then(|| trace_ids.join(","));
             tracing::info!(reason, %peer, call, trace_id, count, "calls were refused");
         }
         if others > 0 {
@@ -130,17 +148,22 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let answered = Pin::new(&mut self.answer).poll(cx);
-        if let Poll::Ready(Ok(response)) = &answered
-            && let Some(refused) = why(response)
-        {
-            self.refusals.note(self.peer, &self.uri, refused);
-        }
-        answered
+        Pin::new(&mut self.answer).poll(cx).map_ok(|response| {
+            if let Some(refused) = why(&response) {
+                self.refusals.note(self.peer, &self.uri, refused);
+                return response;
+            }
+            if !stream::is_stream(&self.uri) {
+                return response;
+            }
+            let (uri, peer, refusals) = (self.uri.clone(), self.peer, self.refusals.clone());
+            let note = move |refused| refusals.note(peer, &uri, refused);
+            response.map(|body| Watched::watch(body, note))
+        })
     }
 }
 
-/// Why a call was refused, if it was. A stream that fails later has its status where nobody looks for it here.
+/// Why a call was refused, if it was.
 fn why(response: &Response<Body>) -> Option<Refused> {
     if let Some(refused) = response.extensions().get::<Refused>() {
         return Some(refused.clone());
@@ -150,9 +173,13 @@ fn why(response: &Response<Body>) -> Option<Refused> {
         let reason = status.canonical_reason().unwrap_or("an error without a name").to_owned();
         return Some(Refused { reason, trace_id: String::new() });
     }
-    let status = Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok)?;
-    let reason = error::reason_of(&status).unwrap_or_else(|| status.code().description().to_owned());
-    Some(Refused { reason, trace_id: String::new() })
+    Status::from_header_map(response.headers()).and_then(of_status)
+}
+
+/// Why gRPC refused, if it did.
+fn of_status(status: Status) -> Option<Refused> {
+    let reason = || error::reason_of(&status).unwrap_or_else(|| status.code().description().to_owned());
+    (status.code() != Code::Ok).then(|| Refused { reason: reason(), trace_id: String::new() })
 }
 
 #[cfg(test)]
@@ -179,6 +206,7 @@ mod tests {
         assert_eq!(table.others, 1_000 - u64::try_from(PAIRS_MAX).unwrap());
         let first = &table.pairs[&("UNAUTHENTICATED".to_owned(), peer(0))];
         assert_eq!(first.count, 10_000);
+        assert_eq!(first.trace_ids.len(), TRACE_IDS_MAX);
         assert!(first.call.len() == CALL_CHARS && !first.call.contains('@'));
     }
 

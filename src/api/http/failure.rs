@@ -33,7 +33,8 @@ struct Fault {
     message: String,
     /// For programs.
     data: Data,
-    /// Stands in the server's log: in the line about this error, or about the first refusal of its kind within a second.
+    /// Stands in the server's log: in the line about this error, or about the refusals of its kind within a second, where
+    /// the first eight are named.
     #[schemars(regex(pattern = r"^[0-9a-f]{16}$"))]
     trace_id: String,
 }

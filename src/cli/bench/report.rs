@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn the_table_fits_into_a_hundred_columns() {
         let mut timings = Timings::new().unwrap();
-        timings.record(Duration::from_micros(9_999_999));
+        timings.record(Duration::from_micros(999_999));
         let took = Duration::from_secs_f64(9_999.99);
         let mut phase = Phase::new("list first_name regex", "rows", 10_000_000, took, &timings);
         let usage = Usage { rss_bytes: 9_999_900_000, cpu_seconds: 9_999.9, ..Usage::default() };

@@ -100,7 +100,9 @@ async fn check(
         return Ok(());
     }
     check_settings(audit, number, &header).await?;
-    let members = header.counts.total();
+    // A header that is damaged may tell of more than there can be.
+    let members =
+        Status::ALL.iter().fold(0_u64, |sum, status| sum.saturating_add(header.counts.get(*status)));
     (audit.progress)(format!("checking base {}, members: {members}", number.0));
     let stored = index_state(audit, number).await?;
     let mut state = State {

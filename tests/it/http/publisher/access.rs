@@ -233,7 +233,7 @@ async fn what_is_personal_is_left_out_for_a_token_without_the_right_to_it() {
 async fn the_log_has_the_trace_id_and_no_secret_and_nothing_personal() {
     let data = tempfile::tempdir().unwrap();
     let created = Command::new(env!("CARGO_BIN_EXE_memberbase"))
-        .args(["token", "create", "--access", "admin", "--data"])
+        .args(["token", "create", "--access", "admin", "--new-store", "--data"])
         .arg(data.path())
         .output()
         .unwrap();
@@ -273,7 +273,9 @@ async fn the_log_has_the_trace_id_and_no_secret_and_nothing_personal() {
         http.call("member/list", json!({"member_base_id": base, "private-field": 1})).await,
         Http::at(address, Some(format!("{secret}x"))).call("member/list", json!({})).await,
     ];
-    server.kill().unwrap();
+    // Refusals are told every second, and at the end.
+    rustix::process::kill_process(rustix::process::Pid::from_child(&server), rustix::process::Signal::TERM)
+        .unwrap();
     server.wait().unwrap();
     let log = std::fs::read_to_string(log).unwrap();
     for reply in replies {
