@@ -43,7 +43,7 @@ pub struct Args {
     /// last snapshot [default: 1GiB]
     #[arg(long, value_name = "SIZE")]
     snapshot_after: Option<String>,
-    /// How long calls under way may take when the server stops [default: 20s]
+    /// How long calls under way may take when the server stops [default: 8s]
     #[arg(long, value_name = "TIME")]
     grace: Option<String>,
     /// How much is logged: off, error, warn, info, debug or trace [default: info]
