@@ -11,7 +11,7 @@ use crate::server::ServeError;
 use crate::server::backup::{self, FileOutline, Held, Outline, Received, Receiver};
 
 use super::client::{self, Target};
-use super::{Error, words};
+use super::{Error, files, words};
 
 /// How often a backup goes on after its connection broke.
 const RESUMES: usize = 20;
@@ -39,7 +39,10 @@ pub struct Args {
 /// Writes the backup and says what it has.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let received = match &args.data {
-        Some(data) => backup::back_up(&Config { data: data.clone(), ..Config::default() }, &args.out).await?,
+        Some(data) => {
+            files::refuse_nesting(&args.out, data)?;
+            backup::back_up(&Config { data: data.clone(), ..Config::default() }, &args.out).await?
+        }
         None => from_server(&args).await?,
     };
     let how = if received.extended { "brought up to date" } else { "complete" };

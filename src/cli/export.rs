@@ -13,7 +13,7 @@ use crate::api::grpc::v1;
 
 use super::client::{self, Target};
 use super::import::{FileFormat, SERVER_COLUMNS};
-use super::{Error, base, filter, json, words};
+use super::{Error, base, files, filter, json, words};
 
 /// What a CSV file starts with, before the fields that only the server sets.
 pub const COLUMNS: [&str; 18] = [
@@ -64,6 +64,10 @@ pub struct Args {
 
 /// Writes the members.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    if !is_stdout(&args.out) {
+        files::refuse_overwriting(&args.out, args.target.tls.files())?;
+        files::refuse_overwriting(&unfinished(&args.out), args.target.tls.files())?;
+    }
     if args.records {
         return records::run(&args).await;
     }

@@ -4,20 +4,23 @@
 //! server has answered for them. When the connection is lost, a new one sends again whatever has no answer. The import has an
 //! id, under which the server does each chunk once, so the counts and the failed rows are those of an import that was never cut.
 
+mod cells;
 mod chunks;
 mod columns;
 mod csv;
 mod failed;
 pub(crate) mod fuzz;
+mod late;
 mod ndjson;
 mod progress;
 mod records;
 mod resume;
 mod rows;
 mod session;
+mod split;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -26,10 +29,12 @@ use crate::api::grpc::v1;
 use crate::model::ImportId;
 
 use super::client::Target;
-use super::{Error, base};
+use super::{Error, base, files};
+use cells::Reading;
 use chunks::{Format, Source};
 use columns::Field;
 use failed::{FailedRows, RowFailure};
+use late::Late;
 use progress::Progress;
 use resume::{Patience, Unanswered};
 use session::{Input, Session};
@@ -57,18 +62,24 @@ pub struct Args {
     /// What the file is; needed where its name does not tell
     #[arg(long)]
     format: Option<FileFormat>,
-    /// What stands between the cells of a CSV file
+    /// What stands between the cells of a CSV file; a first line such as sep=; in the file is believed instead
     #[arg(long, default_value = ",", value_name = "CHARACTER")]
     delimiter: String,
-    /// The field by which a row finds its member
+    /// The field by which a row finds its member; a row without it is found by its id, if it has one
     #[arg(long = "match", default_value = "ref", value_name = "FIELD")]
     match_by: MatchKey,
+    /// Take the cells of a CSV file as they are: spaces around them, ="…" and an apostrophe before a formula are part of them
+    #[arg(long)]
+    no_trim: bool,
     /// Clear the fields that a row leaves empty, and those that have no column
     #[arg(long)]
     replace: bool,
     /// Bring members back that are inactive
     #[arg(long)]
     reactivate: bool,
+    /// Change the status of members to that of their rows; without it rows only say what members begin or come back with
+    #[arg(long)]
+    apply_status: bool,
     /// Rows that the server takes at a time
     #[arg(long, default_value_t = 1000, value_name = "ROWS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     chunk_rows: u16,
@@ -107,6 +118,8 @@ pub enum MatchKey {
     Email,
     /// The number as a worker
     WorkerId,
+    /// The id that the server gave
+    Id,
 }
 
 impl MatchKey {
@@ -115,6 +128,7 @@ impl MatchKey {
             Self::Ref => Field::Ref,
             Self::Email => Field::Email,
             Self::WorkerId => Field::WorkerId,
+            Self::Id => Field::Id,
         }
     }
 
@@ -123,18 +137,23 @@ impl MatchKey {
             Self::Ref => v1::MatchBy::Ref,
             Self::Email => v1::MatchBy::Email,
             Self::WorkerId => v1::MatchBy::WorkerId,
+            Self::Id => v1::MatchBy::Id,
         }
     }
 }
 
-/// Imports the file. The file is opened and its header understood before anything is said to the server.
+/// Imports the file. The file is opened and its header understood, and a CSV file read to its end, before anything is said to
+/// the server.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let format = args.file_format()?;
-    let (input, size) = open(&args.file)?;
+    let input = Opened::open(&args.file)?;
+    let size = input.size();
     let source = match format {
-        FileFormat::Csv => Source::csv(input, args.delimiter()?, args.match_by)?,
-        FileFormat::Ndjson => Source::ndjson(input),
+        FileFormat::Csv => args.csv(input)?,
+        FileFormat::Ndjson => Source::ndjson(input.read()),
     };
+    let read = args.target.tls.files().chain([args.file.as_path()]);
+    files::refuse_overwriting(&args.failed_path(&source.format), read)?;
     let skipped = source.skipped().join(", ");
     if !skipped.is_empty() {
         eprintln!("not imported, because the server gives them: {skipped}");
@@ -155,11 +174,13 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         progress: Progress::new(size, args.quiet, Instant::now()),
         failed: FailedRows::new(args.failed_path(&format), format.clone()),
         format,
+        late: Late::default(),
         counts: v1::BulkCounts::default(),
         sent_again: 0,
         input: Input::Open,
     };
     let result = session.run(&mut client).await;
+    let result = late::settle(&mut session, &mut client, result).await;
     // What was done is reported even if it was not all.
     report(&session, args.quiet);
     result?;
@@ -181,9 +202,25 @@ impl Args {
         }
     }
 
+    /// The CSV file, of which it is known that it can be read to its end wherever it can be read twice.
+    fn csv(&self, input: Opened) -> Result<Source, Error> {
+        let delimiter = self.delimiter()?;
+        let reading = if self.no_trim { Reading::Exact } else { Reading::Cleaned };
+        let input = match input {
+            Opened::File(mut file, size) if size.is_some() => {
+                let again = file.try_clone().map_err(Error::file("open", &self.file))?;
+                Source::csv(Box::new(again), delimiter, self.match_by, reading)?.check()?;
+                file.rewind().map_err(Error::file("read", &self.file))?;
+                Opened::File(file, size)
+            }
+            other => other,
+        };
+        Source::csv(input.read(), delimiter, self.match_by, reading)
+    }
+
     fn delimiter(&self) -> Result<u8, Error> {
         match self.delimiter.as_bytes() {
-            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n') => Ok(*byte),
+            [byte] if is_delimiter(*byte) => Ok(*byte),
             b"\\t" => Ok(b'\t'),
             _ => Err(Error::Usage(format!(
                 "--delimiter {:?}: give one ASCII character, or \\t",
@@ -200,6 +237,7 @@ impl Args {
             semantics: semantics.into(),
             reactivate: self.reactivate,
             import_id: id.to_string(),
+            apply_status: self.apply_status,
         }
     }
 
@@ -230,17 +268,44 @@ fn is_stdin(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-/// The input, and its size where it has one.
-fn open(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>), Error> {
-    if is_stdin(path) {
-        return Ok((Box::new(io::stdin()), None));
+/// Whether cells can be told apart by it.
+fn is_delimiter(byte: u8) -> bool {
+    byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n')
+}
+
+/// What is imported.
+enum Opened {
+    Stdin,
+    /// A file, and its size where it has one.
+    File(File, Option<u64>),
+}
+
+impl Opened {
+    fn open(path: &Path) -> Result<Self, Error> {
+        if is_stdin(path) {
+            return Ok(Self::Stdin);
+        }
+        let file = File::open(path).map_err(Error::file("open", path))?;
+        let metadata = file.metadata().map_err(Error::file("open", path))?;
+        if metadata.is_dir() {
+            return Err(Error::Usage(format!("{} is a folder", path.display())));
+        }
+        Ok(Self::File(file, metadata.is_file().then_some(metadata.len())))
     }
-    let file = File::open(path).map_err(Error::file("open", path))?;
-    let metadata = file.metadata().map_err(Error::file("open", path))?;
-    if metadata.is_dir() {
-        return Err(Error::Usage(format!("{} is a folder", path.display())));
+
+    fn size(&self) -> Option<u64> {
+        match self {
+            Self::Stdin => None,
+            Self::File(_, size) => *size,
+        }
     }
-    Ok((Box::new(file), metadata.is_file().then_some(metadata.len())))
+
+    fn read(self) -> Box<dyn Read + Send> {
+        match self {
+            Self::Stdin => Box::new(io::stdin()),
+            Self::File(file, _) => Box::new(file),
+        }
+    }
 }
 
 fn report(session: &Session, quiet: bool) {
@@ -254,7 +319,12 @@ fn report(session: &Session, quiet: bool) {
             session.sent_again
         );
     }
-    let v1::BulkCounts { created, updated, unchanged, reactivated, failed } = session.counts;
+    let v1::BulkCounts { created, updated, unchanged, reactivated, failed, status_kept } = session.counts;
+    if status_kept > 0 {
+        eprintln!(
+            "warning: {status_kept} rows name another status than their members have, who keep it; --apply-status changes it"
+        );
+    }
     println!(
         "created {created}\nupdated {updated}\nunchanged {unchanged}\nreactivated {reactivated}\nfailed {failed}"
     );

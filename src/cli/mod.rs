@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod error;
 mod export;
+mod files;
 mod filter;
 mod get;
 mod import;

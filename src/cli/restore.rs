@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::Error;
+use super::{Error, files};
 use crate::config::Config;
 use crate::server::backup;
 
@@ -29,6 +29,7 @@ pub struct Args {
 
 /// Restores, and says up to where.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    files::refuse_nesting(&args.data, &args.from)?;
     let config = Config { data: args.data, ..Config::default() };
     let restored = backup::restore(&args.from, &config, args.until.as_deref()).await?;
     println!(

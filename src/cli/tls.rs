@@ -43,6 +43,11 @@ pub struct Tls {
 }
 
 impl Tls {
+    /// The files that are read to connect.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        [&self.ca, &self.client_cert, &self.client_key].into_iter().flatten().map(PathBuf::as_path)
+    }
+
     /// What makes connections that are encrypted so.
     pub fn connector(&self) -> Result<TlsConnector, Error> {
         let provider = Arc::new(ring::default_provider());

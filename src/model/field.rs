@@ -93,7 +93,7 @@ impl MemberPatch {
     pub fn clear_named(&mut self, name: &str, match_by: Option<MatchBy>) -> Result<(), Rule> {
         let field = ProfileField::parse(name)
             .ok_or(Rule::must_be(Reason::UnknownField, "the name of a field of members"))?;
-        if match_by.is_some_and(|key| key.field() == field) {
+        if match_by.and_then(MatchBy::field) == Some(field) {
             return Err(Rule::must_be(
                 Reason::FieldConflict,
                 "another field than the one that rows are matched by",

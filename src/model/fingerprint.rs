@@ -1,7 +1,7 @@
 //! The fingerprint of an input: what lets a repeat be recognised without reading the member.
 //!
-//! It covers everything of a row that decides its effect (`if_revision` does not), and the options. The encoding is
-//! unambiguous: fixed order, and before every value its length. It is stored, so it is frozen: whoever changes it
+//! It covers everything of a row that decides its effect, but for `if_revision` and the id that a member may be found by: rows
+//! with these have none. It covers the options as well. The encoding is unambiguous: fixed order, and before every value its length. It is stored, so it is frozen: whoever changes it
 //! raises `VERSION`, and repeats of older inputs are then merely slower to recognise.
 
 use std::hash::Hasher;
@@ -25,12 +25,16 @@ impl MemberRow {
                 MatchBy::Ref => 0,
                 MatchBy::Email => 1,
                 MatchBy::WorkerId => 2,
+                MatchBy::Id => 3,
             },
             match options.semantics {
                 Semantics::Merge => 0,
                 Semantics::Replace => 1,
             },
-            u8::from(options.reactivate),
+            u8::from(options.reactivate)
+                | u8::from(options.apply_status) << 1
+                // Kept only where the member has the status: an entry from before this was so is not taken for one.
+                | u8::from(self.status.is_some()) << 2,
             self.status.map_or(u8::MAX, |status| status.index()),
             u8::from(self.patch.attributes.replace_all),
         ]);
@@ -193,7 +197,7 @@ mod tests {
             MemberRow::default().fingerprint(&options, KEY),
             0x8a60_1a97_d0b7_3a11_5931_e00a_ea31_4d46
         );
-        assert_eq!(full_row().fingerprint(&options, KEY), 0x2f61_f3db_bd2c_e4e1_f5a6_ed51_55c2_4610);
+        assert_eq!(full_row().fingerprint(&options, KEY), 0x335f_e2d7_c3c8_757e_e1a4_afd8_2cf4_9bb8);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::model::account::AccountDetails;
 use crate::model::attribute::AttributePatch;
 use crate::model::email::Email;
 use crate::model::field::ProfileField;
+use crate::model::id::Row;
 use crate::model::member::{Gender, Status};
 use crate::model::phone::Phone;
 use crate::model::text::{Name, Ref, Tier, WorkerId};
@@ -82,7 +83,7 @@ pub struct MemberRow {
     /// The fields.
     pub patch: MemberPatch,
     /// The status that the row's member begins with when the row creates it, or comes back with when the row reactivates
-    /// it (`inactive`: it does not come back). Otherwise without effect.
+    /// it (`inactive`: it does not come back). Otherwise without effect, unless the options apply it.
     pub status: Option<Status>,
     /// Whether the e-mail address belongs to an active member of another base, where both share accounts: then the member
     /// begins (or comes back) `active` unless the row names a status. Found out on the way to the table; not part of
@@ -90,6 +91,8 @@ pub struct MemberRow {
     pub has_account: bool,
     /// The revision that the member must be at; 0 means that it must not exist.
     pub if_revision: Option<u64>,
+    /// The member that the row is about, where it is found by its id; then none of its fields finds one.
+    pub found_by_id: Option<Row>,
 }
 
 /// How the rows of an upsert are meant.
@@ -101,6 +104,8 @@ pub struct UpsertOptions {
     pub semantics: Semantics,
     /// Whether a row for an inactive member brings the member back.
     pub reactivate: bool,
+    /// Whether a row's status becomes that of its member.
+    pub apply_status: bool,
 }
 
 /// The key that finds a row's member.
@@ -113,6 +118,8 @@ pub enum MatchBy {
     Email,
     /// The worker id.
     WorkerId,
+    /// The id that the service gave. It makes no members.
+    Id,
 }
 
 /// What a field that a row does not name means.
@@ -143,9 +150,10 @@ impl MemberRow {
         self.status.unwrap_or(if self.has_account { Status::Active } else { new_members })
     }
 
-    /// The key that finds the row's member; `None` when the row does not carry it (`MATCH_KEY_MISSING`).
+    /// The key among its fields that finds the row's member; `None` when the row does not carry it.
     pub fn match_key(&self, match_by: MatchBy) -> Option<MatchKey<'_>> {
         match match_by {
+            MatchBy::Id => None,
             MatchBy::Ref => self.patch.ref_.as_set().map(MatchKey::Ref),
             MatchBy::Email => self.patch.email.as_set().map(MatchKey::Email),
             MatchBy::WorkerId => self.patch.worker_id.as_set().map(MatchKey::WorkerId),
@@ -154,12 +162,18 @@ impl MemberRow {
 }
 
 impl MatchBy {
-    /// The field that it is.
-    pub fn field(self) -> ProfileField {
+    /// The field of the profile that it is; none for the id, which is not part of it.
+    pub fn field(self) -> Option<ProfileField> {
         match self {
-            Self::Ref => ProfileField::Ref,
-            Self::Email => ProfileField::Email,
-            Self::WorkerId => ProfileField::WorkerId,
+            Self::Ref => Some(ProfileField::Ref),
+            Self::Email => Some(ProfileField::Email),
+            Self::WorkerId => Some(ProfileField::WorkerId),
+            Self::Id => None,
         }
+    }
+
+    /// The name of the field on the wire.
+    pub fn as_str(self) -> &'static str {
+        self.field().map_or("id", ProfileField::as_str)
     }
 }

@@ -23,6 +23,17 @@ const TRANSITIONS: &[(Action, Status, Status)] = &[
     (Action::Reactivate, Status::Inactive, Status::Active),
 ];
 
+impl Action {
+    /// What leads to a status, from another one.
+    pub fn towards(from: Status, to: Status) -> Self {
+        match (from, to) {
+            (_, Status::Inactive) => Self::Offboard,
+            (Status::Inactive, Status::Active | Status::Invited) => Self::Reactivate,
+            (Status::Active | Status::Invited, Status::Active | Status::Invited) => Self::Activate,
+        }
+    }
+}
+
 /// Whether `action` may take a member from `from` to `to`. Refused with `STATUS_TRANSITION`, which names both.
 pub fn transition(action: Action, from: Status, to: Status) -> Result<(), Refusal> {
     if TRANSITIONS.contains(&(action, from, to)) {
@@ -35,6 +46,15 @@ pub fn transition(action: Action, from: Status, to: Status) -> Result<(), Refusa
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_allowed_change_is_that_of_its_action_alone() {
+        for (action, from, to) in TRANSITIONS {
+            assert_eq!(Action::towards(*from, *to), *action);
+        }
+        let towards = |from, to| transition(Action::towards(from, to), from, to);
+        assert!(towards(Status::Active, Status::Invited).is_err());
+    }
 
     #[test]
     fn only_the_listed_transitions_are_allowed_and_the_others_name_both_states() {

@@ -140,11 +140,11 @@ impl Gender {
         }
     }
 
-    /// The gender of that word.
+    /// The gender of that word, whatever its case.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         Self::ALL
             .into_iter()
-            .find(|gender| gender.as_str() == text)
+            .find(|gender| gender.as_str().eq_ignore_ascii_case(text))
             .ok_or(Rule::must_be(Reason::GenderInvalid, "one of Female, Male, NonBinary"))
     }
 

@@ -189,9 +189,11 @@ pub(crate) fn row() -> impl Strategy<Value = MemberRow> {
 
 /// Any options.
 pub(crate) fn options() -> impl Strategy<Value = UpsertOptions> {
-    let match_by = prop::sample::select(vec![MatchBy::Ref, MatchBy::Email, MatchBy::WorkerId]);
+    let match_by = prop::sample::select(vec![MatchBy::Ref, MatchBy::Email, MatchBy::WorkerId, MatchBy::Id]);
     let semantics = prop::sample::select(vec![Semantics::Merge, Semantics::Replace]);
-    (match_by, semantics, any::<bool>()).prop_map(|(match_by, semantics, reactivate)| UpsertOptions {
+    let flags = (any::<bool>(), any::<bool>());
+    (match_by, semantics, flags).prop_map(|(match_by, semantics, (reactivate, apply_status))| UpsertOptions {
+        apply_status,
         match_by,
         semantics,
         reactivate,

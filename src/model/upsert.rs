@@ -52,7 +52,7 @@ pub fn create(row: &MemberRow, new_members: Status, now: Timestamp) -> Result<Me
     Ok(member)
 }
 
-/// What `row` does to `current`. The row's status counts only if the member comes back.
+/// What `row` does to `current`. The row's status counts only if the member comes back, or if the options apply it.
 pub fn update(
     current: &Member,
     row: &MemberRow,
@@ -61,6 +61,9 @@ pub fn update(
     now: Timestamp,
 ) -> Result<Update, RowError> {
     check_revision(current, row.if_revision)?;
+    if let Some(wanted) = row.status.filter(|wanted| options.apply_status && *wanted != current.status) {
+        return change_status(current, row, options.semantics, wanted, now);
+    }
     let wanted = row.first_status(new_members);
     let comes_back = options.reactivate && current.status == Status::Inactive && wanted != Status::Inactive;
     if comes_back {
@@ -68,6 +71,26 @@ pub fn update(
     } else {
         patch(current, &row.patch, options.semantics, now)
     }
+}
+
+/// Whether `row` names another status than `member` has after it: the member kept its own.
+pub fn keeps_status(member: &Member, row: &MemberRow) -> bool {
+    row.status.is_some_and(|wanted| wanted != member.status)
+}
+
+/// The member `current` with the fields of a row and the status `wanted`, which is another one.
+fn change_status(
+    current: &Member,
+    row: &MemberRow,
+    semantics: Semantics,
+    wanted: Status,
+    now: Timestamp,
+) -> Result<Update, RowError> {
+    let action = Action::towards(current.status, wanted);
+    transition(action, current.status, wanted)?;
+    let mut member = Member { status: wanted, updated_at: now, ..current.clone() };
+    apply(&mut member, &row.patch, semantics)?;
+    Ok(if action == Action::Reactivate { Update::Reactivated(member) } else { Update::Updated(member) })
 }
 
 /// What new values of fields do to `current`, whose status stays.

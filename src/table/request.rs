@@ -50,6 +50,8 @@ pub struct RowOutcome {
     pub row: Option<Row>,
     /// What happened.
     pub outcome: Outcome,
+    /// Whether it named another status than its member has, and left it.
+    pub status_kept: bool,
     /// Why it failed, when it did.
     pub error: Option<Box<RowError>>,
 }

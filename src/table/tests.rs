@@ -39,6 +39,7 @@ struct SmallRow {
     tier: Option<u8>,
     status: Option<Status>,
     if_revision: Option<u64>,
+    found_by_id: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,8 +67,10 @@ fn small_row() -> impl Strategy<Value = SmallRow> {
         proptest::option::of(0_u8..4),
         status,
         proptest::option::weighted(0.05, 0_u64..6),
+        proptest::option::weighted(0.2, 0_u64..60),
     )
-        .prop_map(|(ref_, email, worker_id, tier, status, if_revision)| SmallRow {
+        .prop_map(|(ref_, email, worker_id, tier, status, if_revision, found_by_id)| SmallRow {
+            found_by_id,
             ref_,
             email,
             worker_id,
@@ -78,13 +81,14 @@ fn small_row() -> impl Strategy<Value = SmallRow> {
 }
 
 fn options() -> impl Strategy<Value = UpsertOptions> {
-    let match_by =
-        prop_oneof![4 => Just(MatchBy::Ref), 1 => Just(MatchBy::Email), 1 => Just(MatchBy::WorkerId)];
+    let match_by = prop_oneof![4 => Just(MatchBy::Ref), 1 => Just(MatchBy::Email), 1 => Just(MatchBy::WorkerId), 1 => Just(MatchBy::Id)];
     let semantics = prop_oneof![3 => Just(Semantics::Merge), 1 => Just(Semantics::Replace)];
-    (match_by, semantics, any::<bool>()).prop_map(|(match_by, semantics, reactivate)| UpsertOptions {
+    let flags = (any::<bool>(), any::<bool>());
+    (match_by, semantics, flags).prop_map(|(match_by, semantics, (reactivate, apply_status))| UpsertOptions {
         match_by,
         semantics,
         reactivate,
+        apply_status,
     })
 }
 
@@ -139,6 +143,7 @@ fn member_row(small: &SmallRow) -> MemberRow {
         status: small.status,
         if_revision: small.if_revision,
         has_account: false,
+        found_by_id: small.found_by_id.map(Row),
     }
 }
 
@@ -259,8 +264,11 @@ async fn run(steps: Vec<Step>) {
                 let reply = answered.reply().clone();
                 named.push(answered);
                 let expected = reference.upsert(&rows, &options, mode, now);
-                let got: Vec<_> =
-                    reply.outcomes.iter().map(|o| (o.outcome, o.row.map(|row| row.0))).collect();
+                let got: Vec<_> = reply
+                    .outcomes
+                    .iter()
+                    .map(|o| (o.outcome, o.row.map(|row| row.0), o.status_kept))
+                    .collect();
                 assert_eq!(got, expected);
                 assert_eq!(reply.revision, reference.revision);
             }
@@ -337,5 +345,6 @@ fn plain_row(n: u16) -> MemberRow {
         tier: Some(1),
         status: None,
         if_revision: None,
+        found_by_id: None,
     })
 }

@@ -2,6 +2,7 @@
 
 use prost::Message;
 
+use super::convert::input::Finder;
 use super::{convert, v1};
 use crate::model::{BaseNumber, Cursor, CursorKey, Date, Filter, IdKey, MatchBy, Sealer, cursor};
 
@@ -23,7 +24,9 @@ pub(crate) fn filter(bytes: &[u8]) {
 pub(crate) fn rows(bytes: &[u8]) {
     let Ok(request) = v1::BulkUpsertMembersRequest::decode(bytes) else { return };
     let Ok(today) = Date::parse("2026-01-31") else { return };
+    let sealer = Sealer::new(IdKey([7; 16]));
     for row in request.members {
-        let _ = convert::input::row(row, Some(MatchBy::Ref), today);
+        let finder = Finder { match_by: MatchBy::Ref, sealer: &sealer, base: BaseNumber(1) };
+        let _ = convert::input::row(row, Some(finder), today);
     }
 }

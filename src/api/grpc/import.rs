@@ -13,7 +13,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use super::upsert::{Detail, Rows, options, report};
+use super::convert::input::Finder;
+use super::upsert::{Detail, Given, Rows, options, report};
 use super::{edge, v1};
 use crate::api::error;
 use crate::directory::{Directory, Error, IfRunning, PendingUpsert, Upsert, WriteMode};
@@ -110,7 +111,13 @@ impl Import {
             return Err(error::refused(&Refusal::field(Reason::FieldRequired, "options", text)));
         };
         let mut faults = Violations::default();
-        let options = options(&mut faults, "options.", given.match_by, given.semantics, given.reactivate);
+        let meant = Given {
+            match_by: given.match_by,
+            semantics: given.semantics,
+            reactivate: given.reactivate,
+            apply_status: given.apply_status,
+        };
+        let options = options(&mut faults, "options.", meant);
         let id = Some(std::mem::take(&mut given.import_id)).filter(|text| !text.is_empty());
         let id = id.and_then(|text| faults.check("options.import_id", ImportId::parse(&text)));
         let options = faults.finish(options).map_err(|refusal| error::refused(&refusal))?;
@@ -155,7 +162,8 @@ impl Import {
         }
         let directory = self.named(begun, &message).await?;
         let today = directory.now().date();
-        let Rows { rows, refs } = Rows::parse(message.members, options.match_by, today);
+        let finder = Finder { match_by: options.match_by, sealer: directory.sealer(), base };
+        let Rows { rows, refs } = Rows::parse(message.members, finder, today);
         let upsert = Upsert { rows, options, mode: WriteMode::Partial, deadline: self.deadline };
         let upsert = directory.begin_upsert(base, upsert).await?;
         Ok(HandedIn { base, chunk: message.chunk, refs, upsert })

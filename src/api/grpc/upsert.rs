@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use super::convert::input;
+use super::convert::input::{self, Finder};
 use super::named::{named, respond};
 use super::{MESSAGE_MAX_BYTES, deadline, edit, v1};
 use crate::api::error;
@@ -33,7 +33,8 @@ pub async fn bulk_upsert(
     if call.detail == Detail::All && request.members.len() > RESULTS_ALL_MAX_ROWS {
         return Err(Error::TooMany { rows: request.members.len(), limit: RESULTS_ALL_MAX_ROWS }.into());
     }
-    let rows = Rows::parse(request.members, call.options.match_by, directory.now().date());
+    let finder = Finder { match_by: call.options.match_by, sealer: directory.sealer(), base };
+    let rows = Rows::parse(request.members, finder, directory.now().date());
     rows.check_reply()?;
     let Rows { rows, refs } = rows;
     let upsert = Upsert { rows, options: call.options, mode: call.mode, deadline };
@@ -71,22 +72,37 @@ fn parse_call(request: &v1::BulkUpsertMembersRequest) -> Result<Call, Refusal> {
         Ok(v1::ResultDetail::Failed) => Detail::Failed,
         Err(_) => unknown(&mut faults, "results", Detail::All),
     };
-    let options = options(&mut faults, "", request.match_by, request.semantics, request.reactivate);
+    let given = Given {
+        match_by: request.match_by,
+        semantics: request.semantics,
+        reactivate: request.reactivate,
+        apply_status: request.apply_status,
+    };
+    let options = options(&mut faults, "", given);
     faults.finish(Call { mode, options, detail })
 }
 
+/// How rows are meant, as a message says it.
+#[derive(Debug, Clone, Copy)]
+pub struct Given {
+    /// A `v1::MatchBy`.
+    pub match_by: i32,
+    /// A `v1::FieldSemantics`.
+    pub semantics: i32,
+    /// Whether inactive members come back.
+    pub reactivate: bool,
+    /// Whether statuses are applied.
+    pub apply_status: bool,
+}
+
 /// How rows are meant; `prefix` is where the fields stand.
-pub fn options(
-    faults: &mut Violations,
-    prefix: &str,
-    match_by: i32,
-    semantics: i32,
-    reactivate: bool,
-) -> UpsertOptions {
+pub fn options(faults: &mut Violations, prefix: &str, given: Given) -> UpsertOptions {
+    let Given { match_by, semantics, reactivate, apply_status } = given;
     let match_by = match v1::MatchBy::try_from(match_by) {
         Ok(v1::MatchBy::Unspecified | v1::MatchBy::Ref) => MatchBy::Ref,
         Ok(v1::MatchBy::Email) => MatchBy::Email,
         Ok(v1::MatchBy::WorkerId) => MatchBy::WorkerId,
+        Ok(v1::MatchBy::Id) => MatchBy::Id,
         Err(_) => unknown(faults, &format!("{prefix}match_by"), MatchBy::Ref),
     };
     let semantics = match v1::FieldSemantics::try_from(semantics) {
@@ -94,7 +110,7 @@ pub fn options(
         Ok(v1::FieldSemantics::Replace) => Semantics::Replace,
         Err(_) => unknown(faults, &format!("{prefix}semantics"), Semantics::Merge),
     };
-    UpsertOptions { match_by, semantics, reactivate }
+    UpsertOptions { match_by, semantics, reactivate, apply_status }
 }
 
 fn unknown<T>(faults: &mut Violations, field: &str, default: T) -> T {
@@ -112,12 +128,12 @@ pub struct Rows {
 
 impl Rows {
     /// Parses the rows of a call.
-    pub fn parse(members: Vec<v1::MemberInput>, match_by: MatchBy, today: Date) -> Self {
+    pub fn parse(members: Vec<v1::MemberInput>, finder: Finder<'_>, today: Date) -> Self {
         let mut refs = Vec::with_capacity(members.len());
         let mut rows = Vec::with_capacity(members.len());
         for member in members {
             refs.push(member.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES));
-            rows.push(input::row(member, Some(match_by), today));
+            rows.push(input::row(member, Some(finder), today));
         }
         Self { rows, refs }
     }
@@ -155,7 +171,8 @@ pub fn report(
     let mut results = Vec::with_capacity(if detail == Detail::All { answer.outcomes.len() } else { 0 });
     let mut detailed = 0;
     for (index, (outcome, r#ref)) in answer.outcomes.into_iter().zip(refs).enumerate() {
-        let RowOutcome { row, outcome, error } = outcome;
+        let RowOutcome { row, outcome, status_kept, error } = outcome;
+        counts.status_kept += u64::from(status_kept);
         let outcome = count(&mut counts, outcome);
         if detail == Detail::Failed && outcome != v1::Outcome::Failed {
             continue;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use crate::api::grpc::v1;
 use crate::cli::Error;
 
+use super::cells::Reading;
 use super::columns::Columns;
 use super::rows::{Collector, NotUtf8, Row, Rows};
 use super::{MatchKey, READ_AHEAD, RowFailure, csv, ndjson, records};
@@ -15,13 +16,20 @@ use super::{MatchKey, READ_AHEAD, RowFailure, csv, ndjson, records};
 /// The bytes of the file at which a chunk ends early. On the wire JSON grows up to 5.5 times (a list of one-digit numbers), which has to
 /// stay under the 8 MiB that the server takes in one chunk, the last row included.
 const MAX_CHUNK_BYTES: usize = 1 << 20;
+/// Rows that are checked at a time before anything is sent.
+const CHECKED_ROWS: usize = 1000;
 /// Chunks that are ready before the connection asks for them.
 const CHUNKS_AHEAD: usize = 4;
 
 /// How the rows of the file become members.
 #[derive(Debug)]
 pub enum Format {
-    Csv { columns: Columns, delimiter: u8 },
+    Csv {
+        columns: Columns,
+        delimiter: u8,
+        /// Whether the file's first line says what the delimiter is.
+        names_delimiter: bool,
+    },
     Ndjson,
 }
 
@@ -97,6 +105,8 @@ impl Chunk {
 pub struct Source {
     pub format: Arc<Format>,
     lines: Lines,
+    /// What is wrong with the file after the rows that were read last.
+    fault: Option<Error>,
 }
 
 enum Lines {
@@ -108,17 +118,29 @@ type Input = Box<dyn Read + Send>;
 
 impl Source {
     /// Reads the header of a CSV file and understands it.
-    pub fn csv(input: Input, delimiter: u8, key: MatchKey) -> Result<Self, Error> {
+    pub fn csv(input: Input, delimiter: u8, key: MatchKey, reading: Reading) -> Result<Self, Error> {
         let mut records = records::Records::new(input, delimiter);
         let header = records.header()?;
-        let columns = Columns::from_header(&header, key).map_err(Error::Data)?;
-        let format = Arc::new(Format::Csv { columns, delimiter });
-        Ok(Self { format, lines: Lines::Csv(records) })
+        let columns = Columns::from_header(&header, key, reading);
+        let columns = columns.map_err(|fault| Error::Data(format!("line {}: {fault}", records.line())))?;
+        if columns.reading == Reading::Exact {
+            records.take_backslash();
+        }
+        let (delimiter, names_delimiter) = records.delimiter();
+        let format = Arc::new(Format::Csv { columns, delimiter, names_delimiter });
+        Ok(Self { format, lines: Lines::Csv(records), fault: None })
+    }
+
+    /// Reads a file to its end and sends nothing, so that one that cannot be read whole is refused whole.
+    pub fn check(mut self) -> Result<(), Error> {
+        let mut collector = Collector::default();
+        while next_rows(&mut self, &mut collector, CHECKED_ROWS)?.len() > 0 {}
+        Ok(())
     }
 
     pub fn ndjson(input: Input) -> Self {
         let lines = ndjson::Lines::new(BufReader::with_capacity(READ_AHEAD, input));
-        Self { format: Arc::new(Format::Ndjson), lines: Lines::Ndjson(lines) }
+        Self { format: Arc::new(Format::Ndjson), lines: Lines::Ndjson(lines), fault: None }
     }
 
     /// The columns that the file has and the server does not take.
@@ -158,19 +180,33 @@ fn next_chunk(
     number: u64,
     chunk_rows: usize,
 ) -> Result<Chunk, Error> {
-    while collector.rows() < chunk_rows && collector.bytes() < MAX_CHUNK_BYTES {
-        let more = match &mut source.lines {
-            Lines::Csv(records) => records.next(collector)?,
-            Lines::Ndjson(lines) => lines.next(collector)?,
-        };
-        if !more {
-            break;
-        }
-    }
+    let rows = next_rows(source, collector, chunk_rows)?;
     let end = match &source.lines {
         Lines::Csv(records) => records.offset(),
         Lines::Ndjson(lines) => lines.offset(),
     };
-    let rows = collector.finish().map_err(|at| source.format.not_utf8(&at))?;
     Ok(Chunk::new(number, rows, end, &source.format))
+}
+
+/// Reads rows up to `chunk_rows`, or as many as a chunk may have. Those before a fault come first, and the fault next time.
+fn next_rows(source: &mut Source, collector: &mut Collector, chunk_rows: usize) -> Result<Rows, Error> {
+    while collector.rows() < chunk_rows && collector.bytes() < MAX_CHUNK_BYTES {
+        if let Some(fault) = source.fault.take() {
+            return Err(fault);
+        }
+        let more = match &mut source.lines {
+            Lines::Csv(records) => records.next(collector),
+            Lines::Ndjson(lines) => lines.next(collector),
+        };
+        match more {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(fault) if collector.rows() == 0 => return Err(fault),
+            Err(fault) => {
+                source.fault = Some(fault);
+                break;
+            }
+        }
+    }
+    collector.finish().map_err(|at| source.format.not_utf8(&at))
 }

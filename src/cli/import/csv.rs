@@ -9,15 +9,17 @@ use crate::api::grpc::v1;
 use crate::cli::json;
 
 use super::RowFailure;
+use super::cells;
 use super::columns::{AttributeType, Column, Columns, Field};
 use super::rows::Row;
 
 /// The member that a record describes. Only what cannot be put on the wire is refused here; all rules are the server's.
 pub fn member(columns: &Columns, row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
-    if row.width() != columns.columns.len() {
-        let message = format!("the row has {} cells, the header has {}", row.width(), columns.columns.len());
-        return Err(RowFailure::new("CELL_COUNT", "", message));
-    }
+    let row = columns.own(row).ok_or_else(|| {
+        let message = "the row does not end in the line, reason, field and message that the header promises";
+        RowFailure::new("CELL_COUNT", "", message)
+    })?;
+    check_shape(columns, row)?;
     let mut member = v1::MemberInput::default();
     let mut account = Account::default();
     let mut attributes = BTreeMap::new();
@@ -25,12 +27,20 @@ pub fn member(columns: &Columns, row: Row<'_>) -> Result<v1::MemberInput, RowFai
         if cell.is_empty() {
             continue;
         }
+        let cell = cells::value(cell, columns.reading)
+            .map_err(|fault| RowFailure::new("CELL_INVALID", path(column), fault))?;
+        if cell.is_empty() {
+            continue;
+        }
         match column {
-            Column::Field(field) => set(&mut member, &mut account, *field, cell)?,
-            Column::Attribute(key, kind) => {
-                attributes.insert(key.clone(), attribute(key, *kind, cell)?);
+            Column::Field(field) => {
+                cells::check_number(*field, &cell, columns.reading)?;
+                set(&mut member, &mut account, *field, &cell)?;
             }
-            Column::Skipped => {}
+            Column::Attribute(key, kind) => {
+                attributes.insert(key.clone(), attribute(key, *kind, &cell)?);
+            }
+            Column::Skipped | Column::Unnamed => {}
         }
     }
     member.account_details = account.details();
@@ -38,6 +48,36 @@ pub fn member(columns: &Columns, row: Row<'_>) -> Result<v1::MemberInput, RowFai
         member.attributes = Some(prost_types::Struct { fields: attributes });
     }
     Ok(member)
+}
+
+/// Refuses a row whose cells do not stand under the columns. Empty ones at its end, and under no name, are nothing.
+fn check_shape(columns: &Columns, row: Row<'_>) -> Result<(), RowFailure> {
+    let is_blank = |cell: &str| cell.trim().is_empty();
+    let (width, named) = (row.width(), columns.named());
+    if width < named || row.cells().skip(columns.columns.len()).any(|cell| !is_blank(cell)) {
+        let message = format!("the row has {width} cells, the header has {named}");
+        return Err(RowFailure::new("CELL_COUNT", "", message));
+    }
+    if columns.is_header(row) {
+        return Err(RowFailure::new("HEADER_REPEATED", "", "the row is the header once more"));
+    }
+    let mut unnamed = (1..).zip(row.cells().zip(&columns.columns));
+    match unnamed.find(|(_, (cell, column))| **column == Column::Unnamed && !is_blank(cell)) {
+        Some((place, (cell, _))) => {
+            let message = format!("{cell:?} stands in column {place}, which has no name");
+            Err(RowFailure::new("CELL_COUNT", "", message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What a column sets, as the contract names it.
+fn path(column: &Column) -> String {
+    match column {
+        Column::Field(field) => field.name().to_owned(),
+        Column::Attribute(key, _) => format!("attributes.{key}"),
+        Column::Skipped | Column::Unnamed => String::new(),
+    }
 }
 
 fn set(
@@ -48,6 +88,7 @@ fn set(
 ) -> Result<(), RowFailure> {
     let text = || Some(cell.to_owned());
     match field {
+        Field::Id => member.id = text(),
         Field::Ref => member.r#ref = text(),
         Field::Email => member.email = text(),
         Field::FirstName => member.first_name = text(),
@@ -139,14 +180,19 @@ impl Account {
 mod tests {
     use super::member;
     use crate::api::grpc::v1;
+    use crate::cli::import::cells::Reading;
     use crate::cli::import::columns::Columns;
     use crate::cli::import::records::Records;
     use crate::cli::import::rows::Collector;
     use crate::cli::import::{MatchKey, RowFailure};
 
     fn members(text: &str) -> Vec<Result<v1::MemberInput, RowFailure>> {
+        read(text, Reading::Cleaned)
+    }
+
+    fn read(text: &str, reading: Reading) -> Vec<Result<v1::MemberInput, RowFailure>> {
         let mut records = Records::new(text.as_bytes(), b',');
-        let columns = Columns::from_header(&records.header().unwrap(), MatchKey::Ref).unwrap();
+        let columns = Columns::from_header(&records.header().unwrap(), MatchKey::Ref, reading).unwrap();
         let mut rows = Collector::default();
         while records.next(&mut rows).unwrap() {}
         rows.finish().unwrap().iter().map(|row| member(&columns, row)).collect()
@@ -184,9 +230,44 @@ mod tests {
     #[test]
     fn what_cannot_be_sent_is_a_failed_row() {
         let text = "ref,enable_payroll,attributes.age:number,attributes\n".replace(",attributes\n", "\n");
-        let failures = members(&format!("{text}a,maybe,\nb,,old\nc,\nd,,,\n"));
+        let failures = members(&format!("{text}a,maybe,\nb,,old\nc,\nd,,,x\n"));
         let reasons: Vec<_> = failures.into_iter().map(|failure| failure.unwrap_err().reason).collect();
         assert_eq!(reasons, ["INVALID_BOOLEAN", "INVALID_NUMBER", "CELL_COUNT", "CELL_COUNT"]);
         assert_eq!(members("ref,attributes\na,[1]\n").remove(0).unwrap_err().reason, "INVALID_JSON");
+    }
+
+    #[test]
+    fn empty_cells_at_the_end_and_under_no_name_are_nothing() {
+        let text = "ref,,tier,\na,,x,\nb,,x\nc, ,x, ,,\nd,,x,,y\ne,y,x,\nf,\n";
+        let (good, bad): (Vec<_>, Vec<_>) = members(text).into_iter().partition(Result::is_ok);
+        let good: Vec<_> = good.into_iter().map(|member| member.unwrap().r#ref.unwrap()).collect();
+        assert_eq!(good, ["a", "b", "c"]);
+        let bad: Vec<_> = bad.into_iter().map(Result::unwrap_err).collect();
+        assert!(bad.iter().all(|failure| failure.reason == "CELL_COUNT"), "{bad:?}");
+        assert!(bad[1].message.contains("column 2"), "{bad:?}");
+    }
+
+    #[test]
+    fn a_header_in_the_middle_is_a_failed_row() {
+        let failures: Vec<_> = members("ref,First Name\na,A\nRef,first_name\nref,x\n");
+        assert_eq!(failures[1].clone().unwrap_err().reason, "HEADER_REPEATED");
+        assert_eq!(failures[2].clone().unwrap().first_name.as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn cells_are_cleaned_unless_they_are_to_be_read_as_they_are() {
+        let text = "ref,first_name,phone\n\" a \",\"=\"\"B\"\"\",'+44\n";
+        let told = |reading| {
+            let member = read(text, reading).remove(0).unwrap();
+            [member.r#ref, member.first_name, member.phone].map(Option::unwrap)
+        };
+        assert_eq!(told(Reading::Cleaned), ["a", "B", "+44"]);
+        assert_eq!(told(Reading::Exact), [" a ", "=\"B\"", "'+44"]);
+        let failures = members("ref,tier,attributes.x\n101.0,,\na,\\N,\nb,,\\N\n");
+        let told: Vec<_> =
+            failures.into_iter().map(Result::unwrap_err).map(|f| (f.reason.into_owned(), f.field)).collect();
+        let expected =
+            [("NUMBER_NOT_TEXT", "ref"), ("CELL_INVALID", "tier"), ("CELL_INVALID", "attributes.x")];
+        assert_eq!(told, expected.map(|(reason, field)| (reason.to_owned(), field.to_owned())));
     }
 }

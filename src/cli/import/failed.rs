@@ -1,19 +1,28 @@
 //! The file of failed rows: what came, and why it was refused. Mended, it can be imported as it is.
+//!
+//! Cells stand in it as they came, whatever their number, and why the row failed comes after them. So a row that has not been
+//! mended fails again for the same reason, and says the newest one only. The file is made when the first row fails, for the
+//! eyes of its owner alone: it holds what the list does.
 
 use std::borrow::Cow;
-use std::fs::File;
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::api::grpc::v1;
 use crate::cli::Error;
 
 use super::chunks::Format;
 use super::columns::FAILURE_COLUMNS;
+use super::ndjson::{self, FAILED};
 use super::rows::Row;
+
+/// The rights of the file: its owner reads and writes it.
+const PRIVATE: u32 = 0o600;
 
 /// Why a row failed, here or on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,15 +40,13 @@ impl RowFailure {
 
 impl From<v1::RowError> for RowFailure {
     fn from(error: v1::RowError) -> Self {
-        let fields: Vec<_> = error.violations.iter().map(|violation| violation.field.as_str()).collect();
-        let field = fields.join(" ");
-        let rules = error
-            .violations
-            .iter()
-            .map(|violation| format!("{}: {}", violation.field, violation.description));
-        let texts: Vec<_> =
-            Some(error.message).filter(|text| !text.is_empty()).into_iter().chain(rules).collect();
-        Self { reason: Cow::Owned(error.reason), field, message: texts.join("; ") }
+        let v1::RowError { reason, message, violations, .. } = error;
+        let field = violations.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>().join(" ");
+        // The message is made of the first faults, so it says nothing that they do not.
+        let faults: Vec<_> =
+            violations.iter().map(|fault| format!("{}: {}", fault.field, fault.description)).collect();
+        let message = if faults.is_empty() { message } else { faults.join("; ") };
+        Self { reason: Cow::Owned(reason), field, message }
     }
 }
 
@@ -73,9 +80,8 @@ impl FailedRows {
             (Some(Out::Csv(out)), Format::Csv { columns, .. }) => {
                 let line = row.line.to_string();
                 let why = [line.as_str(), &failure.reason, &failure.field, &failure.message];
-                // A row of another width is cut or filled, so that the columns after it stay in their place.
-                let cells = row.cells().chain(std::iter::repeat("")).take(columns.header.len());
-                out.write_record(cells.chain(why))
+                let own = columns.own(row).unwrap_or(row);
+                out.write_record(own.cells().chain(why))
                     .map_err(csv_error)
                     .map_err(Error::file("write", &self.path))
             }
@@ -97,10 +103,15 @@ impl FailedRows {
     }
 
     fn create(&self) -> Result<Out, Error> {
-        let file = File::create(&self.path).map_err(Error::file("create", &self.path))?;
+        let mut file = create_private(&self.path).map_err(Error::file("create", &self.path))?;
         match &*self.format {
-            Format::Csv { columns, delimiter } => {
-                let mut out = csv::WriterBuilder::new().delimiter(*delimiter).from_writer(file);
+            Format::Csv { columns, delimiter, names_delimiter } => {
+                if *names_delimiter {
+                    writeln!(file, "sep={}", char::from(*delimiter))
+                        .map_err(Error::file("write", &self.path))?;
+                }
+                let mut out =
+                    csv::WriterBuilder::new().delimiter(*delimiter).flexible(true).from_writer(file);
                 let header = columns.header.iter().map(String::as_str).chain(FAILURE_COLUMNS);
                 out.write_record(header).map_err(csv_error).map_err(Error::file("write", &self.path))?;
                 Ok(Out::Csv(Box::new(out)))
@@ -110,16 +121,28 @@ impl FailedRows {
     }
 }
 
-/// The row as it came with one more field, or its text where it is no object.
+/// Makes the file, or empties the one that is there, so that nobody but its owner can read it.
+fn create_private(path: &Path) -> std::io::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(PRIVATE).open(path)?;
+    if file.metadata()?.is_file() {
+        file.set_permissions(Permissions::from_mode(PRIVATE))?;
+    }
+    Ok(file)
+}
+
+/// The row as it came with one more field, or its text where it is no object. What an earlier import said of it is gone.
 fn annotated(row: Row<'_>, failure: &RowFailure) -> String {
     let text = row.cells().next().unwrap_or_default();
     let why = json!({ "line": row.line, "reason": failure.reason, "field": failure.field, "message": failure.message });
-    match (serde_json::from_str(text), text.strip_prefix('{')) {
-        (Ok(Value::Object(fields)), Some(rest)) => {
-            format!("{{\"failed\":{why}{}{rest}", if fields.is_empty() { "" } else { "," })
-        }
-        _ => json!({ "failed": why, "text": text }).to_string(),
+    let Some((fields, rest)) = ndjson::fields(text).zip(text.strip_prefix('{')) else {
+        return json!({ "failed": why, "text": text }).to_string();
+    };
+    if fields.iter().all(|(name, _)| name != FAILED) {
+        return format!("{{\"{FAILED}\":{why}{}{rest}", if fields.is_empty() { "" } else { "," });
     }
+    let own = fields.iter().filter(|(name, _)| name != FAILED);
+    let own = own.map(|(name, value)| format!(",{}:{value}", json!(name)));
+    format!("{{\"{FAILED}\":{why}{}}}", own.collect::<String>())
 }
 
 fn csv_error(error: csv::Error) -> std::io::Error {
@@ -132,6 +155,7 @@ fn csv_error(error: csv::Error) -> std::io::Error {
 #[cfg(test)]
 mod tests {
     use super::{RowFailure, annotated};
+    use crate::api::grpc::v1;
     use crate::cli::import::ndjson;
     use crate::cli::import::rows::Collector;
 
@@ -147,6 +171,10 @@ mod tests {
         let line = annotate(r#"{"ref":"a","email":"x"}"#);
         let why = r#"{"failed":{"field":"email","line":7,"message":"no @","reason":"INVALID_FIELD"},"#;
         assert_eq!(line, format!(r#"{why}"ref":"a","email":"x"}}"#));
+        assert_eq!(annotate(&line), line, "failing again changes nothing");
+        assert_eq!(annotate(r#"{ "ref" : "a","failed":1, "email": "x" }"#), line);
+        let long = r#"{"failed":{},"attributes":{"n": 1.50},"ref":"a","ref":"b"}"#;
+        assert_eq!(annotate(long), format!(r#"{why}"attributes":{{"n": 1.50}},"ref":"a","ref":"b"}}"#));
         let mut collector = Collector::default();
         collector.push(1, [line.as_bytes()]);
         let member = ndjson::member(collector.finish().unwrap().get(0).unwrap()).unwrap();
@@ -157,5 +185,22 @@ mod tests {
     fn what_is_no_object_is_kept_as_text() {
         assert!(annotate("[1").ends_with(r#""text":"[1"}"#));
         assert!(annotate("{}").ends_with("}}"));
+        let twice = annotate(&annotate("[1"));
+        assert_eq!(twice, annotate("[1"));
+    }
+
+    #[test]
+    fn a_failure_says_its_text_once() {
+        let fault = |field: &str| v1::FieldViolation { field: field.into(), description: "is bad".into() };
+        let message = "a: is bad; b: is bad".to_owned();
+        let error = v1::RowError {
+            message: message.clone(),
+            violations: vec![fault("a"), fault("b")],
+            ..Default::default()
+        };
+        let failure = RowFailure::from(error);
+        assert_eq!((failure.field.as_str(), failure.message), ("a b", message));
+        let error = v1::RowError { message: "too late".into(), ..Default::default() };
+        assert_eq!(RowFailure::from(error).message, "too late");
     }
 }

@@ -1,34 +1,54 @@
 //! A door for fuzzing the readers of files, see [`crate::fuzz`].
 
+use super::cells::Reading;
 use super::columns::Columns;
-use super::rows::{Collector, Row};
+use super::rows::{Collector, Row, Rows};
 use super::{MatchKey, RowFailure, csv, ndjson, records};
 use crate::api::grpc::v1;
 
-/// Reads `bytes` as a CSV file with its header, as one without, and as NDJSON.
+/// Reads `bytes` as a CSV file with its header, as one without, and as NDJSON. The cells of a CSV file that can be read come back
+/// as they were when they are written and read again.
 pub(crate) fn files(bytes: &[u8]) {
     let mut reader = records::Records::new(bytes, b',');
     if let Ok(header) = reader.header()
-        && let Ok(columns) = Columns::from_header(&header, MatchKey::Ref)
+        && let Ok(columns) = Columns::from_header(&header, MatchKey::Ref, Reading::Cleaned)
     {
-        members(|rows| reader.next(rows), |row| csv::member(&columns, row));
+        members(&read(|rows| reader.next(rows)), |row| csv::member(&columns, row));
     }
+    let mut reader = records::Records::new(bytes, b';');
+    let rows = read(|rows| reader.next(rows));
     let header = ["ref", "email", "attributes", "attributes.n:number", "enable_payroll", "iban"];
-    if let Ok(columns) = Columns::from_header(&header.map(str::to_owned), MatchKey::Email) {
-        let mut reader = records::Records::new(bytes, b';');
-        members(|rows| reader.next(rows), |row| csv::member(&columns, row));
+    if let Ok(columns) = Columns::from_header(&header.map(str::to_owned), MatchKey::Email, Reading::Exact) {
+        members(&rows, |row| csv::member(&columns, row));
     }
+    come_back(&rows);
     let mut lines = ndjson::Lines::new(bytes);
-    members(|rows| lines.next(rows), ndjson::member);
+    members(&read(|rows| lines.next(rows)), ndjson::member);
 }
 
-fn members(
-    mut next: impl FnMut(&mut Collector) -> Result<bool, crate::cli::Error>,
-    member: impl Fn(Row<'_>) -> Result<v1::MemberInput, RowFailure>,
-) {
+/// The rows up to the first that cannot be read; none if some bytes are no text.
+fn read(mut next: impl FnMut(&mut Collector) -> Result<bool, crate::cli::Error>) -> Rows {
     let mut rows = Collector::default();
     while let Ok(true) = next(&mut rows) {}
-    if let Ok(rows) = rows.finish() {
-        rows.iter().for_each(|row| drop(member(row)));
+    rows.finish().unwrap_or_default()
+}
+
+fn members(rows: &Rows, member: impl Fn(Row<'_>) -> Result<v1::MemberInput, RowFailure>) {
+    rows.iter().for_each(|row| drop(member(row)));
+}
+
+fn come_back(rows: &Rows) {
+    let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    for row in rows.iter() {
+        let written = writer.write_record(row.cells());
+        assert!(written.is_ok(), "a row cannot be written: {written:?}");
+    }
+    let bytes = writer.into_inner().unwrap_or_default();
+    let mut reader = records::Records::new(bytes.as_slice(), b',');
+    reader.take_backslash();
+    let again = read(|rows| reader.next(rows));
+    assert!(again.len() == rows.len(), "rows are lost or made");
+    for (row, again) in rows.iter().zip(again.iter()) {
+        assert!(row.cells().eq(again.cells()), "a row changed");
     }
 }

@@ -1,10 +1,13 @@
 //! NDJSON: one JSON object a line, with the field names of the contract.
 
+use std::fmt;
 use std::io::{BufRead, Read};
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use serde_path_to_error::Track;
 
 use crate::api::grpc::v1;
 use crate::cli::{Error, json};
@@ -13,6 +16,8 @@ use super::rows::{Collector, Row};
 use super::{MAX_ROW_BYTES, RowFailure};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
+/// The field in which a file of failed rows says why a row failed.
+pub const FAILED: &str = "failed";
 
 /// Reads lines one by one, leaving out empty ones.
 pub struct Lines<R> {
@@ -64,6 +69,7 @@ impl<R: BufRead> Lines<R> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
+    id: Option<String>,
     r#ref: Option<String>,
     email: Option<String>,
     first_name: Option<String>,
@@ -82,8 +88,6 @@ struct Line {
     #[serde(default)]
     clear_fields: Vec<String>,
     if_revision: Option<u64>,
-    #[serde(rename = "id")]
-    _id: Option<IgnoredAny>,
     #[serde(rename = "member_base_id")]
     _member_base_id: Option<IgnoredAny>,
     #[serde(rename = "created_at")]
@@ -127,8 +131,9 @@ pub fn member(row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
     if !text.starts_with('{') {
         return Err(RowFailure::new("INVALID_JSON", "", "the line is not a JSON object".to_owned()));
     }
-    let line: Line = serde_json::from_str(text).map_err(|error| refused(&error))?;
+    let line = parse(text)?;
     Ok(v1::MemberInput {
+        id: line.id,
         r#ref: line.r#ref,
         email: line.email,
         first_name: line.first_name,
@@ -161,16 +166,55 @@ fn account(account: Account) -> v1::AccountDetails {
     }
 }
 
+fn parse(text: &str) -> Result<Line, RowFailure> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let mut track = Track::new();
+    let parsed = Line::deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
+    let parsed = parsed.and_then(|line| json.end().map(|()| line));
+    parsed.map_err(|error| refused(&error, &track.path().to_string()))
+}
+
 /// The parser counts lines within the row, which is always one.
-fn refused(error: &serde_json::Error) -> RowFailure {
+fn refused(error: &serde_json::Error, path: &str) -> RowFailure {
     let message = error.to_string().replace(" at line 1 column ", " at column ");
     if error.is_syntax() || error.is_eof() {
         return RowFailure::new("INVALID_JSON", "", message);
     }
-    let named = message.starts_with("unknown field") || message.starts_with("duplicate field");
-    let field = message.split('`').nth(1).filter(|_| named).unwrap_or_default().to_owned();
+    // The fault of a field that comes twice is found where its object stands.
+    let twice = message.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next());
+    let field = match (path.trim_matches('.'), twice) {
+        (path, Some(name)) if path != name && !path.ends_with(&format!(".{name}")) => {
+            format!("{path}.{name}").trim_matches('.').to_owned()
+        }
+        (path, _) => path.to_owned(),
+    };
     let reason = if message.starts_with("unknown field") { "UNKNOWN_FIELD" } else { "INVALID_FIELD" };
     RowFailure::new(reason, field, message)
+}
+
+/// The fields of an object in their order, each with its value as it is written; `None` for what is no object.
+pub fn fields(text: &str) -> Option<Vec<(String, &RawValue)>> {
+    struct Fields;
+
+    impl<'de> Visitor<'de> for Fields {
+        type Value = Vec<(String, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut fields = Vec::new();
+            while let Some(field) = map.next_entry()? {
+                fields.push(field);
+            }
+            Ok(fields)
+        }
+    }
+
+    let mut json = serde_json::Deserializer::from_str(text);
+    let fields = json.deserialize_map(Fields).ok()?;
+    json.end().ok().map(|()| fields)
 }
 
 #[cfg(test)]
@@ -209,7 +253,23 @@ mod tests {
         for (line, reason, field) in [
             (r#"{"ref": "a", "nickname": "b"}"#, "UNKNOWN_FIELD", "nickname"),
             (r#"{"ref": "a", "ref": "b"}"#, "INVALID_FIELD", "ref"),
-            (r#"{"ref": 7}"#, "INVALID_FIELD", ""),
+            (r#"{"ref": 7}"#, "INVALID_FIELD", "ref"),
+            (r#"{"ref": "a", "tier": ["b"]}"#, "INVALID_FIELD", "tier"),
+            (
+                r#"{"account_details": {"uk": {"sort_code": 1}}}"#,
+                "INVALID_FIELD",
+                "account_details.uk.sort_code",
+            ),
+            (r#"{"account_details": {"us": {}}}"#, "UNKNOWN_FIELD", "account_details.us"),
+            (
+                r#"{"account_details": {"eu": {"iban": "", "iban": ""}}}"#,
+                "INVALID_FIELD",
+                "account_details.eu.iban",
+            ),
+            (r#"{"clear_fields": ["a", 1]}"#, "INVALID_FIELD", "clear_fields[1]"),
+            (r#"{"attributes": 7}"#, "INVALID_FIELD", "attributes"),
+            (r#"{"if_revision": -1}"#, "INVALID_FIELD", "if_revision"),
+            (r#"{"ref": "a"} x"#, "INVALID_JSON", ""),
             (r#"{"ref": "a""#, "INVALID_JSON", ""),
             (r#"["a"]"#, "INVALID_JSON", ""),
             ("null", "INVALID_JSON", ""),

@@ -1,108 +1,170 @@
 //! Reading the records of a CSV file.
+//!
+//! Rows are cut by [`Splitter`], which refuses what it would have to guess at. Rows in which nothing is written are left out.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use crate::cli::Error;
 
+use super::READ_AHEAD;
 use super::rows::Collector;
-use super::{MAX_ROW_BYTES, READ_AHEAD};
+use super::split::{Fault, Splitter};
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+/// Bytes that a line `sep=;` takes at most, with its quotes and its end.
+const SEP_LINE_BYTES: usize = 16;
 
 /// Reads records one by one, whatever their width.
 pub struct Records<R> {
-    reader: csv::Reader<Limited<R>>,
-    record: csv::ByteRecord,
+    reader: R,
+    buffer: Vec<u8>,
+    /// What of the buffer is read and not taken yet.
+    from: usize,
+    to: usize,
+    /// How many bytes of the file were taken.
+    offset: u64,
+    delimiter: u8,
+    named_delimiter: bool,
+    splitter: Splitter,
 }
-
-/// Fails when a single record goes on and on, as it does when a closing quote is missing.
-/// Keeps a copy of what it read last, because the line of a record follows from the byte that ended it.
-struct Limited<R> {
-    inner: R,
-    left: usize,
-    copy: Vec<u8>,
-    /// Where the copy ends in the file.
-    end: u64,
-}
-
-const LIMIT: usize = MAX_ROW_BYTES + READ_AHEAD;
 
 impl<R: Read> Records<R> {
-    pub fn new(inner: R, delimiter: u8) -> Self {
-        let reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(delimiter)
-            .buffer_capacity(READ_AHEAD)
-            .from_reader(Limited { inner, left: LIMIT, copy: Vec::new(), end: 0 });
-        Self { reader, record: csv::ByteRecord::new() }
+    pub fn new(reader: R, delimiter: u8) -> Self {
+        Self {
+            reader,
+            buffer: vec![0; READ_AHEAD],
+            from: 0,
+            to: 0,
+            offset: 0,
+            delimiter,
+            named_delimiter: false,
+            splitter: Splitter::new(delimiter, 1),
+        }
     }
 
-    /// The first record as text.
+    /// The first record as text. A byte order mark before it is left out, and a line `sep=;` is believed.
     pub fn header(&mut self) -> Result<Vec<String>, Error> {
+        self.begin()?;
         if !self.read()? {
             return Err(Error::Data("the file is empty: its first line must name the columns".into()));
         }
-        let names = self.record.iter().map(|name| String::from_utf8(name.to_vec()));
+        let names = self.splitter.cells().map(|name| String::from_utf8(name.to_vec()));
         names.collect::<Result<_, _>>().map_err(|_| Error::Data(not_utf8(self.line(), "")))
+    }
+
+    /// The line in which the record that was read last begins.
+    pub fn line(&self) -> u64 {
+        self.splitter.row_line()
+    }
+
+    /// What stands between the cells, and whether the file itself says so.
+    pub fn delimiter(&self) -> (u8, bool) {
+        (self.delimiter, self.named_delimiter)
+    }
+
+    /// From here on a backslash before a quote is text.
+    pub fn take_backslash(&mut self) {
+        self.splitter.take_backslash();
     }
 
     /// Moves the next record into `rows`; false at the end of the file.
     pub fn next(&mut self, rows: &mut Collector) -> Result<bool, Error> {
-        if !self.read()? {
-            return Ok(false);
+        let is_row = self.read()?;
+        if is_row {
+            rows.push(self.line(), self.splitter.cells());
         }
-        rows.push(self.line(), self.record.iter());
-        Ok(true)
+        Ok(is_row)
     }
 
     /// How many bytes of the file were taken.
     pub fn offset(&self) -> u64 {
-        self.reader.position().byte()
+        self.offset
     }
 
+    /// Takes what may stand before the header.
+    fn begin(&mut self) -> Result<(), Error> {
+        while self.to - self.from < BOM.len() + SEP_LINE_BYTES && self.fill()? {}
+        if self.unread().starts_with(BOM) {
+            self.advance(BOM.len());
+        }
+        if let Some((delimiter, bytes)) = sep_line(self.unread()) {
+            self.advance(bytes);
+            self.delimiter = delimiter;
+            self.named_delimiter = true;
+            self.splitter = Splitter::new(delimiter, 2);
+        }
+        Ok(())
+    }
+
+    /// Reads up to the end of the next row in which something is written.
     fn read(&mut self) -> Result<bool, Error> {
-        self.reader.get_mut().left = LIMIT;
-        let before = self.reader.position().line();
-        self.reader.read_byte_record(&mut self.record).map_err(|error| match error.into_kind() {
-            csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => Error::Data(format!(
-                "line {before}: the row is longer than {MAX_ROW_BYTES} bytes; is a closing quote missing?"
-            )),
-            csv::ErrorKind::Io(error) => Error::file("read", "the input".as_ref())(error),
-            other => Error::Data(format!("line {before}: {other:?}")),
-        })
+        loop {
+            if !self.read_any()? {
+                return Ok(false);
+            }
+            let is_blank = std::str::from_utf8(self.splitter.text()).is_ok_and(|text| text.trim().is_empty());
+            if !is_blank {
+                return Ok(true);
+            }
+        }
     }
 
-    /// Where the record starts. The reader itself counts empty lines before a record, and the LF of a CRLF, as part of it.
-    fn line(&self) -> u64 {
-        let position = self.reader.position();
-        let inside = self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count();
-        let ended = self.reader.get_ref().before(position.byte()) == Some(b'\n');
-        position.line().saturating_sub(u64::try_from(inside).unwrap_or(0) + u64::from(ended))
+    fn read_any(&mut self) -> Result<bool, Error> {
+        loop {
+            let unread = self.buffer.get(self.from..self.to).unwrap_or_default();
+            let (taken, is_whole) = self.splitter.take(unread).map_err(refused)?;
+            self.advance(taken);
+            if is_whole {
+                return Ok(true);
+            }
+            if !self.fill()? {
+                return self.splitter.end().map_err(refused);
+            }
+        }
+    }
+
+    fn unread(&self) -> &[u8] {
+        self.buffer.get(self.from..self.to).unwrap_or_default()
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.from += bytes;
+        self.offset += u64::try_from(bytes).unwrap_or(u64::MAX);
+    }
+
+    /// Reads more; false at the end of the file.
+    fn fill(&mut self) -> Result<bool, Error> {
+        if self.from == self.to {
+            (self.from, self.to) = (0, 0);
+        }
+        let room = self.buffer.get_mut(self.to..).unwrap_or_default();
+        let read = loop {
+            match self.reader.read(room) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                result => break result.map_err(Error::file("read", "the input".as_ref()))?,
+            }
+        };
+        self.to += read;
+        Ok(read > 0)
     }
 }
 
-impl<R> Limited<R> {
-    /// The last byte before a place in the file, if it was read lately.
-    fn before(&self, place: u64) -> Option<u8> {
-        let back = usize::try_from(self.end.checked_sub(place)?).ok()?;
-        self.copy.get(self.copy.len().checked_sub(back + 1)?).copied()
-    }
+fn refused(fault: Fault) -> Error {
+    Error::Data(fault.to_string())
 }
 
-impl<R: Read> Read for Limited<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        let room = buffer.len().min(self.left);
-        let read = self.inner.read(buffer.get_mut(..room).unwrap_or_default())?;
-        if read > 0 {
-            self.copy.clear();
-            self.copy.extend_from_slice(buffer.get(..read).unwrap_or_default());
-        }
-        self.left -= read;
-        self.end += u64::try_from(read).unwrap_or(u64::MAX);
-        Ok(read)
+/// The delimiter that a line `sep=;` names, quoted or not, and the bytes that the line takes.
+fn sep_line(bytes: &[u8]) -> Option<(u8, usize)> {
+    let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'))?;
+    let line = bytes.get(..end)?;
+    let bare = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    let (key, value) = bare.split_at_checked(4)?;
+    let [delimiter] = *value else { return None };
+    if !key.eq_ignore_ascii_case(b"sep=") || !super::is_delimiter(delimiter) {
+        return None;
     }
+    let is_crlf = bytes.get(end..)?.starts_with(b"\r\n");
+    Some((delimiter, end + 1 + usize::from(is_crlf)))
 }
 
 /// What to say of a line with bytes that are no text.
@@ -128,7 +190,7 @@ mod tests {
 
     #[test]
     fn every_row_knows_the_line_where_it_starts() {
-        for newline in ["\n", "\r\n"] {
+        for newline in ["\n", "\r\n", "\r"] {
             let text = ["ref,tier", "a,x", "b,\"two\nlines\"", "c,x", "", "", "d,x", "e,x"].join(newline);
             let lines: Vec<u64> = read(&text).iter().map(|row| row.line).collect();
             assert_eq!(lines, [2, 3, 5, 8, 9], "{newline:?}");
@@ -139,9 +201,38 @@ mod tests {
     }
 
     #[test]
+    fn rows_in_which_nothing_is_written_are_left_out_and_counted_as_lines() {
+        let lines: Vec<u64> =
+            read("ref,tier\n,\n  ,\t\n\"\",\"\n\"\n\u{a0}\na,x\n,,,,\n").iter().map(|row| row.line).collect();
+        assert_eq!(lines, [7]);
+    }
+
+    #[test]
     fn a_byte_order_mark_is_no_part_of_the_first_name() {
         for text in ["\u{feff}ref\na\n", "\u{feff}\"ref\"\na\n"] {
             assert_eq!(Records::new(text.as_bytes(), b',').header().unwrap(), ["ref"]);
+        }
+    }
+
+    #[test]
+    fn a_line_that_names_the_delimiter_is_believed_and_counted() {
+        for (text, delimiter) in [
+            ("sep=;\r\nref;tier\r\na;x\r\n", b';'),
+            ("\u{feff}SEP=|\nref|tier\na|x", b'|'),
+            ("\"sep=\t\"\rref\ttier\ra\tx\r", b'\t'),
+        ] {
+            let mut records = Records::new(text.as_bytes(), b',');
+            assert_eq!(records.header().unwrap(), ["ref", "tier"], "{text:?}");
+            assert_eq!(records.delimiter(), (delimiter, true));
+            let mut rows = Collector::default();
+            assert!(records.next(&mut rows).unwrap());
+            assert_eq!(rows.finish().unwrap().get(0).unwrap().line, 3, "{text:?}");
+            assert!(!records.next(&mut rows).unwrap());
+            assert_eq!(records.offset(), u64::try_from(text.len()).unwrap());
+        }
+        for text in ["sep=\nref", "sep=;;\nref", "sep=\"\nref", "sep;\nref"] {
+            let header = Records::new(text.as_bytes(), b',').header().unwrap();
+            assert_eq!(header, [text.lines().next().unwrap()], "{text:?}");
         }
     }
 
@@ -157,6 +248,7 @@ mod tests {
     #[test]
     fn an_empty_file_and_a_header_in_another_encoding_are_refused() {
         assert!(Records::new(&b""[..], b',').header().is_err());
+        assert!(Records::new(&b"\xef\xbb\xbf\n , \n"[..], b',').header().is_err());
         let error = Records::new(&b"ref,pr\xe9nom\n"[..], b',').header().unwrap_err().to_string();
         assert!(error.starts_with("line 1: not valid UTF-8"), "{error}");
     }

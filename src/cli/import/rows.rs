@@ -49,6 +49,11 @@ impl<'a> Row<'a> {
         self.ends.len()
     }
 
+    /// The row without the cells after its first `width` ones.
+    pub fn first(self, width: usize) -> Self {
+        Self { ends: self.ends.get(..width).unwrap_or(self.ends), ..self }
+    }
+
     pub fn cells(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let text = self.text;
         let mut start = self.start;

@@ -13,6 +13,7 @@ use crate::cli::client::{self, Client, Refusal, Streaming};
 use super::RowFailure;
 use super::chunks::{Chunk, Format};
 use super::failed::FailedRows;
+use super::late::Late;
 use super::progress::Progress;
 use super::resume::{Patience, Unanswered};
 
@@ -27,6 +28,8 @@ pub struct Session {
     pub patience: Patience,
     pub progress: Progress,
     pub failed: FailedRows,
+    /// Rows that failed for a value that a later row may give up.
+    pub late: Late,
     pub counts: v1::BulkCounts,
     /// Chunks that were sent more than once.
     pub sent_again: u64,
@@ -128,12 +131,19 @@ impl Session {
             Error::Broken(format!("the server answered chunk {} out of turn", answer.chunk))
         })?;
         let counts = answer.counts.unwrap_or_default();
-        self.counts.created += counts.created;
-        self.counts.updated += counts.updated;
-        self.counts.unchanged += counts.unchanged;
-        self.counts.reactivated += counts.reactivated;
+        self.count(counts);
         self.settle(&chunk, answer.failed)?;
         self.settle_unsendable()
+    }
+
+    /// Adds up what became of rows; failed ones are counted where they are written out.
+    pub fn count(&mut self, counts: v1::BulkCounts) {
+        let v1::BulkCounts { created, updated, unchanged, reactivated, status_kept, failed: _ } = counts;
+        self.counts.created += created;
+        self.counts.updated += updated;
+        self.counts.unchanged += unchanged;
+        self.counts.reactivated += reactivated;
+        self.counts.status_kept += status_kept;
     }
 
     /// Accounts for chunks of which nothing was sent, once all before them are answered.
@@ -157,10 +167,11 @@ impl Session {
         let unsendable = chunk.unsendable.iter();
         failures.extend(unsendable.filter_map(|(at, failure)| Some((chunk.rows.get(*at)?, failure.clone()))));
         failures.sort_by_key(|(row, _)| row.line);
-        self.counts.failed += count(failures.len());
-        for (row, failure) in &failures {
-            self.failed.write(*row, failure)?;
-        }
+        let match_by = self.options.match_by();
+        self.late.keep(chunk, failures, &self.format, match_by, |row, failure| {
+            self.counts.failed += 1;
+            self.failed.write(row, failure)
+        })?;
         self.failed.flush()?;
         self.progress.advance(count(chunk.rows.len()), chunk.end, Instant::now());
         Ok(())

@@ -267,7 +267,7 @@ fn each_fault_is_told_with_its_path() {
         (eq("attributes.a", RawValue::Number(f64::NAN)), FilterInvalid, ".eq"),
         (eq("enable_payroll", text("true")), FilterInvalid, ".eq"),
         (eq("status", text("gone")), FilterInvalid, ".eq"),
-        (eq("gender", text("male")), FilterInvalid, ".eq"),
+        (eq("gender", text("man")), FilterInvalid, ".eq"),
         (eq("dob", text("1990-02-30")), FilterInvalid, ".eq"),
         (eq("created_at", text("2026-02-03")), FilterInvalid, ".eq"),
         (eq("account_details", text("DE89370400440532013000")), FilterInvalid, ".eq"),

@@ -23,7 +23,7 @@ fn row(fields: &[(ProfileField, &str)]) -> MemberRow {
 }
 
 fn options(semantics: Semantics, reactivate: bool) -> UpsertOptions {
-    UpsertOptions { match_by: MatchBy::Ref, semantics, reactivate }
+    UpsertOptions { match_by: MatchBy::Ref, semantics, reactivate, apply_status: false }
 }
 
 fn gold() -> Member {
@@ -165,6 +165,27 @@ fn after(current: &Member, update: &Update) -> Member {
     }
 }
 
+/// What a row did, or nothing where its status cannot be applied: only from `active` back to `invited`.
+fn done_or_no_transition(
+    result: Result<Update, RowError>,
+    member: &Member,
+    row: &MemberRow,
+    options: &UpsertOptions,
+) -> Option<Update> {
+    let to_invited = (member.status, row.status) == (Status::Active, Some(Status::Invited));
+    match result {
+        Err(refusal) => {
+            assert_eq!(refusal.reason, Reason::StatusTransition);
+            assert!(options.apply_status && to_invited);
+            None
+        }
+        Ok(update) => {
+            assert!(!(options.apply_status && to_invited));
+            Some(update)
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn a_repeat_changes_nothing(
@@ -173,7 +194,8 @@ proptest! {
         options in samples::options(),
         new_members in prop_oneof![Just(Status::Active), Just(Status::Invited)],
     ) {
-        let first = update(&member, &row, &options, new_members, now()).unwrap();
+        let first = update(&member, &row, &options, new_members, now());
+        let Some(first) = done_or_no_transition(first, &member, &row, &options) else { return Ok(()) };
         let member = after(&member, &first);
         prop_assert_eq!(update(&member, &row, &options, new_members, now()), Ok(Update::Unchanged));
     }
@@ -186,15 +208,21 @@ proptest! {
     ) {
         let mut applied = member.clone();
         apply(&mut applied, &row.patch, options.semantics).unwrap();
-        let result = update(&member, &row, &options, Status::Active, now()).unwrap();
+        let result = update(&member, &row, &options, Status::Active, now());
+        let Some(result) = done_or_no_transition(result, &member, &row, &options) else { return Ok(()) };
+        let applies = row.status.filter(|_| options.apply_status);
         match &result {
-            Update::Unchanged => prop_assert_eq!(&applied, &member),
+            Update::Unchanged => {
+                prop_assert_eq!(&applied, &member);
+                prop_assert_eq!(applies.unwrap_or(member.status), member.status);
+            }
             Update::Updated(updated) => {
-                prop_assert_ne!(&applied, &member);
-                prop_assert_eq!(updated.status, member.status);
+                prop_assert_eq!(updated.status, applies.unwrap_or(member.status));
+                prop_assert!(applied != member || updated.status != member.status);
             }
             Update::Reactivated(back) => {
-                prop_assert!(options.reactivate && member.status == Status::Inactive);
+                prop_assert!(options.reactivate || applies.is_some());
+                prop_assert_eq!(member.status, Status::Inactive);
                 prop_assert_eq!(back.status, row.status.unwrap_or(Status::Active));
             }
         }
@@ -221,4 +249,41 @@ proptest! {
         let onto_blank = after(&blank, &update(&blank, &row, &options, Status::Active, now()).unwrap());
         prop_assert_eq!((replaced.profile, replaced.attributes), (onto_blank.profile, onto_blank.attributes));
     }
+}
+
+#[test]
+fn a_status_that_is_applied_moves_along_the_table_and_takes_the_fields_along() {
+    for reactivate in [false, true] {
+        let options = UpsertOptions { apply_status: true, ..options(Semantics::Merge, reactivate) };
+        for (from, to) in Status::ALL.iter().flat_map(|from| Status::ALL.map(|to| (*from, to))) {
+            let current = Member { status: from, ..gold() };
+            let row = MemberRow { status: Some(to), ..row(&[(ProfileField::Tier, "Silver")]) };
+            let update = update(&current, &row, &options, Status::Active, now());
+            match (from, to) {
+                (Status::Active, Status::Invited) => {
+                    assert_eq!(update.unwrap_err().reason, Reason::StatusTransition);
+                    continue;
+                }
+                (Status::Inactive, Status::Active | Status::Invited) => {
+                    assert!(matches!(update, Ok(Update::Reactivated(_))));
+                }
+                _ => assert!(matches!(update, Ok(Update::Updated(_)))),
+            }
+            let (Update::Updated(member) | Update::Reactivated(member)) = update.unwrap() else { panic!() };
+            assert_eq!((member.status, member.updated_at), (to, now()));
+            assert_eq!(member.profile.tier.as_ref().map(Tier::as_str), Some("Silver"));
+            assert!(!keeps_status(&member, &row));
+        }
+    }
+}
+
+#[test]
+fn a_status_that_is_not_applied_is_kept_and_said() {
+    let silent = MemberRow::default();
+    let loud = MemberRow { status: Some(Status::Inactive), ..MemberRow::default() };
+    let options = options(Semantics::Merge, false);
+    assert_eq!(update(&gold(), &loud, &options, Status::Active, now()), Ok(Update::Unchanged));
+    assert!(keeps_status(&gold(), &loud) && !keeps_status(&gold(), &silent));
+    let applied = UpsertOptions { apply_status: true, ..options };
+    assert_eq!(update(&gold(), &silent, &applied, Status::Active, now()), Ok(Update::Unchanged));
 }

@@ -94,6 +94,8 @@ pub struct RowAnswer {
     pub row: Option<Row>,
     /// What happened.
     pub outcome: Outcome,
+    /// Whether it named another status than its member had, and left it.
+    pub status_kept: bool,
     /// Why it failed.
     pub error: Option<Refusal>,
 }
@@ -224,7 +226,7 @@ impl Kept {
 pub fn encode_rows(rows: &[RowAnswer]) -> Vec<u8> {
     let mut w = Writer(Vec::with_capacity(rows.len().saturating_mul(4)));
     for result in rows {
-        w.u8(outcome_byte(result.outcome));
+        w.u8(outcome_byte(result.outcome) | if result.status_kept { STATUS_KEPT } else { 0 });
         w.varint(result.row.map_or(0, |row| row.0 + 1));
         let Some(error) = &result.error else { continue };
         w.slice(error.reason.as_str().as_bytes());
@@ -239,10 +241,12 @@ pub fn encode_rows(rows: &[RowAnswer]) -> Vec<u8> {
 }
 
 fn decode_row(r: &mut Reader<'_>) -> Result<RowAnswer, SchemaError> {
-    let outcome = outcome(r)?;
+    let byte = r.u8()?;
+    let status_kept = byte & STATUS_KEPT != 0;
+    let outcome = outcome_of(byte & !STATUS_KEPT, r)?;
     let row = optional_row(r)?;
     if outcome != Outcome::Failed {
-        return Ok(RowAnswer { row, outcome, error: None });
+        return Ok(RowAnswer { row, outcome, status_kept, error: None });
     }
     let reason = Reason::parse(r.text()?).ok_or_else(|| r.damaged("a reason is unknown"))?;
     let taken_by = optional_row(r)?;
@@ -250,12 +254,15 @@ fn decode_row(r: &mut Reader<'_>) -> Result<RowAnswer, SchemaError> {
     for _ in 0..r.size()? {
         violations.push(Violation::new(r.text()?, r.text()?));
     }
-    Ok(RowAnswer { row, outcome, error: Some(Refusal { reason, violations, taken_by }) })
+    Ok(RowAnswer { row, outcome, status_kept, error: Some(Refusal { reason, violations, taken_by }) })
 }
 
 fn optional_row(r: &mut Reader<'_>) -> Result<Option<Row>, SchemaError> {
     Ok(r.varint()?.checked_sub(1).map(Row))
 }
+
+/// Set in the byte of a row's outcome where its member kept another status than the row named.
+const STATUS_KEPT: u8 = 0x08;
 
 const fn outcome_byte(outcome: Outcome) -> u8 {
     match outcome {
@@ -268,7 +275,12 @@ const fn outcome_byte(outcome: Outcome) -> u8 {
 }
 
 fn outcome(r: &mut Reader<'_>) -> Result<Outcome, SchemaError> {
-    Ok(match r.u8()? {
+    let byte = r.u8()?;
+    outcome_of(byte, r)
+}
+
+fn outcome_of(byte: u8, r: &Reader<'_>) -> Result<Outcome, SchemaError> {
+    Ok(match byte {
         1 => Outcome::Created,
         2 => Outcome::Updated,
         3 => Outcome::Unchanged,

@@ -11,9 +11,9 @@ fn kept(answer: Answer) -> Kept {
 fn rows() -> Vec<RowAnswer> {
     let taken = Refusal { taken_by: Some(Row(4)), ..Refusal::field(Reason::EmailTaken, "email", "is taken") };
     vec![
-        RowAnswer { row: Some(Row(0)), outcome: Outcome::Created, error: None },
-        RowAnswer { row: None, outcome: Outcome::Failed, error: Some(taken) },
-        RowAnswer { row: Some(Row(9_000_000)), outcome: Outcome::Unchanged, error: None },
+        RowAnswer { row: Some(Row(0)), outcome: Outcome::Created, status_kept: false, error: None },
+        RowAnswer { row: None, outcome: Outcome::Failed, status_kept: false, error: Some(taken) },
+        RowAnswer { row: Some(Row(9_000_000)), outcome: Outcome::Unchanged, status_kept: true, error: None },
     ]
 }
 

@@ -73,6 +73,7 @@ fn row(n: u64) -> MemberRow {
         status: if n.is_multiple_of(5) { Some(Status::Invited) } else { None },
         if_revision: None,
         has_account: false,
+        found_by_id: None,
     }
 }
 

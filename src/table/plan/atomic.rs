@@ -88,7 +88,7 @@ impl Plan<'_> {
         }
         let Some(row) = outcome.row else { return Ok(None) };
         let Some((member, _)) = self.member(row)? else { return Ok(None) };
-        for (kind, hash) in prepared.others.iter().copied().chain([prepared.matched_by]) {
+        for (kind, hash) in prepared.others.iter().copied().chain(prepared.matched_by.key()) {
             // A later row may have given the member another value.
             if hash_of(&self.shared.hashes, kind, &member) != Some(hash) {
                 continue;

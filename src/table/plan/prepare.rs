@@ -1,6 +1,6 @@
 //! What can be worked out about a row before it reaches the lane, in the caller's own task.
 
-use crate::model::{MatchKey, MemberPatch, MemberRow, Reason, Refusal, RowError, UpsertOptions};
+use crate::model::{MatchKey, MemberPatch, MemberRow, Reason, Refusal, Row, RowError, UpsertOptions};
 use crate::table::hash::Hashes;
 use crate::table::resolve::Wanted;
 
@@ -9,12 +9,31 @@ use crate::table::resolve::Wanted;
 pub struct Prepared {
     /// The row.
     pub row: MemberRow,
-    /// The key that it is matched by.
-    pub matched_by: Wanted,
+    /// What finds its member.
+    pub matched_by: Matched,
     /// The other keys that it sets, each to be unique in the base.
     pub others: Vec<Wanted>,
     /// Recognises a repeat; 0 where a repeat cannot be recognised.
     pub fingerprint: u128,
+}
+
+/// What finds the member of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matched {
+    /// A value in a lookup.
+    Key(Wanted),
+    /// Its place, from its id.
+    Place(Row),
+}
+
+impl Matched {
+    /// The value to look for, if there is one.
+    pub fn key(self) -> Option<Wanted> {
+        match self {
+            Self::Key(wanted) => Some(wanted),
+            Self::Place(_) => None,
+        }
+    }
 }
 
 /// What a request writes to one member.
@@ -37,8 +56,12 @@ impl Prepared {
 
 /// Hashes one row; a row that lacks the key that it is matched by is refused.
 pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<Prepared, RowError> {
+    if let Some(place) = row.found_by_id {
+        let others = keys_of(&row.patch, hashes).collect();
+        return Ok(Prepared { row, matched_by: Matched::Place(place), others, fingerprint: 0 });
+    }
     let Some(key) = row.match_key(options.match_by) else {
-        let field = options.match_by.field().as_str();
+        let field = options.match_by.as_str();
         return Err(Refusal::field(
             Reason::MatchKeyMissing,
             field,
@@ -51,7 +74,7 @@ pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Resu
     // fingerprint stands in the ref's entry.
     let repeats = matches!(key, MatchKey::Ref(_)) && row.if_revision.is_none();
     let fingerprint = if repeats { hashes.fingerprint(&row, options) } else { 0 };
-    Ok(Prepared { row, matched_by, others, fingerprint })
+    Ok(Prepared { row, matched_by: Matched::Key(matched_by), others, fingerprint })
 }
 
 /// The keys that a patch sets.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::keys::lookup_deltas;
-use super::prepare::Writes;
+use super::prepare::{Matched, Writes};
 use super::{Plan, Prepared, Stop};
 use crate::model::limits::MEMBER_RECORD_MAX_BYTES;
 use crate::model::schema::typed;
@@ -32,8 +32,10 @@ pub enum Uniqueness {
 
 /// The member that a row is about.
 enum Current {
-    /// There is none.
+    /// There is none: the row makes one.
     Absent,
+    /// There is none of the id that the row names.
+    Gone,
     /// The row repeats what was last applied to it.
     Repeated(Row),
     /// It is there.
@@ -44,12 +46,20 @@ impl Plan<'_> {
     /// Fetches, in two reads for all rows, what nearly all of them need.
     pub async fn prefetch(&mut self, rows: &[Result<Prepared, RowError>]) -> Result<(), TableError> {
         let rows = || rows.iter().flatten();
-        let matched: Vec<Wanted> = rows().map(|row| row.matched_by).collect();
+        let matched: Vec<Wanted> = rows().filter_map(|row| row.matched_by.key()).collect();
         self.fetch_hashes(&matched).await?;
         let mut others = Vec::with_capacity(matched.len() * 2);
         let mut blocks = BTreeSet::new();
         for row in rows() {
-            let known = self.resolved.get(&row.matched_by).map(Vec::as_slice).unwrap_or_default();
+            let key = match row.matched_by {
+                Matched::Key(key) => key,
+                Matched::Place(place_of_member) => {
+                    others.extend_from_slice(&row.others);
+                    blocks.insert(place(place_of_member).0);
+                    continue;
+                }
+            };
+            let known = self.resolved.get(&key).map(Vec::as_slice).unwrap_or_default();
             if known.is_empty() {
                 others.extend_from_slice(&row.others);
             } else if !known.iter().any(|(_, fingerprint)| is_repeat(*fingerprint, row)) {
@@ -86,6 +96,7 @@ impl Plan<'_> {
         let new_members = self.layer.header.settings.first_status();
         match self.current(prepared)? {
             Current::Repeated(row) => Ok(Ok(RowOutcome::ok(row, Outcome::Unchanged))),
+            Current::Gone => Ok(Err(gone())),
             Current::Absent => match upsert::create(&prepared.row, new_members, self.now) {
                 Ok(member) => self.create(prepared.writes(), member, uniqueness),
                 Err(refusal) => Ok(Err(refusal)),
@@ -94,28 +105,42 @@ impl Plan<'_> {
                 let by_alias = under_own_ref(prepared, &old);
                 let sent = by_alias.as_ref().unwrap_or(&prepared.row);
                 let (change, new) = match upsert::update(&old, sent, options, new_members, self.now) {
-                    Ok(Update::Unchanged) => return Ok(Ok(RowOutcome::ok(row, Outcome::Unchanged))),
+                    Ok(Update::Unchanged) => {
+                        let outcome = RowOutcome::ok(row, Outcome::Unchanged);
+                        return Ok(Ok(outcome.keeping_status(upsert::keeps_status(&old, sent))));
+                    }
                     Ok(Update::Updated(new)) => (commit::Change::Updated, new),
                     Ok(Update::Reactivated(new)) => (commit::Change::Reactivated, new),
                     Err(refusal) => return Ok(Err(refusal)),
                 };
-                let writes = match &by_alias {
-                    Some(sent) => Writes { patch: &sent.patch, fingerprint: 0, ..prepared.writes() },
-                    None => prepared.writes(),
-                };
-                self.change(writes, row, (&old, &record), change, new, uniqueness)
+                let keeps_status = upsert::keeps_status(&new, sent);
+                let mut writes = Writes { patch: &sent.patch, ..prepared.writes() };
+                // A repeat is answered without the member, so it must have nothing to say of its status.
+                if by_alias.is_some() || keeps_status {
+                    writes.fingerprint = 0;
+                }
+                let done = self.change(writes, row, (&old, &record), change, new, uniqueness)?;
+                Ok(done.map(|outcome| outcome.keeping_status(keeps_status)))
             }
         }
     }
 
     fn current(&self, prepared: &Prepared) -> Result<Current, Stop> {
-        let candidates = self.candidates(prepared.matched_by)?;
+        let wanted = match prepared.matched_by {
+            Matched::Key(wanted) => wanted,
+            Matched::Place(row) => {
+                let found = self.member(row)?;
+                return Ok(found.map_or(Current::Gone, |(member, record)| {
+                    Current::Found(row, Box::new(member), record)
+                }));
+            }
+        };
+        let candidates = self.candidates(wanted)?;
         if let Some((row, _)) = candidates.iter().find(|(_, fingerprint)| is_repeat(*fingerprint, prepared)) {
             return Ok(Current::Repeated(Row(*row)));
         }
-        let (kind, _) = prepared.matched_by;
-        let Some(key) = key_of(&prepared.row.patch, kind) else { return Ok(Current::Absent) };
-        let found = self.holder(prepared.matched_by, None, |member| holds(member, key, self.now))?;
+        let Some(key) = key_of(&prepared.row.patch, wanted.0) else { return Ok(Current::Absent) };
+        let found = self.holder(wanted, None, |member| holds(member, key, self.now))?;
         Ok(found
             .map_or(Current::Absent, |(row, member, record)| Current::Found(row, Box::new(member), record)))
     }
@@ -225,12 +250,16 @@ impl Plan<'_> {
 
 impl RowOutcome {
     pub(super) fn ok(row: Row, outcome: Outcome) -> Self {
-        Self { row: Some(row), outcome, error: None }
+        Self { row: Some(row), outcome, status_kept: false, error: None }
+    }
+
+    fn keeping_status(self, status_kept: bool) -> Self {
+        Self { status_kept, ..self }
     }
 
     /// A row that was refused.
     pub(in crate::table) fn failed(error: RowError) -> Self {
-        Self { row: None, outcome: Outcome::Failed, error: Some(Box::new(error)) }
+        Self { row: None, outcome: Outcome::Failed, status_kept: false, error: Some(Box::new(error)) }
     }
 
     /// Makes of a good row one that is not written, because another row is not good.
@@ -252,6 +281,11 @@ pub(super) fn taken(kind: LookupKind, holder: Row) -> RowError {
     Refusal { taken_by: Some(holder), ..refusal }
 }
 
+/// The refusal of a row whose member is not there.
+fn gone() -> RowError {
+    Refusal::field(Reason::MemberNotFound, "id", "is not that of a member of the memberbase")
+}
+
 /// The value that a patch sets in a lookup.
 pub(super) fn key_of(patch: &MemberPatch, kind: LookupKind) -> Option<MatchKey<'_>> {
     match kind {
@@ -263,9 +297,9 @@ pub(super) fn key_of(patch: &MemberPatch, kind: LookupKind) -> Option<MatchKey<'
 
 /// The row as it is meant for a member whose former ref it carries: the member keeps the ref that it has.
 fn under_own_ref(prepared: &Prepared, member: &Member) -> Option<MemberRow> {
-    let (kind, _) = prepared.matched_by;
+    let by_ref = prepared.matched_by.key().is_some_and(|(kind, _)| kind == LookupKind::Ref);
     let own = member.profile.ref_.as_ref();
-    if kind != LookupKind::Ref || prepared.row.patch.ref_.as_set() == own {
+    if !by_ref || prepared.row.patch.ref_.as_set() == own {
         return None;
     }
     let mut row = prepared.row.clone();

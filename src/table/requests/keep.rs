@@ -173,12 +173,13 @@ impl RowAnswer {
                 *error = Refusal { taken_by: error.taken_by, ..Refusal::new(error.reason) };
             }
         }
-        Self { row: outcome.row, outcome: outcome.outcome, error }
+        Self { row: outcome.row, outcome: outcome.outcome, status_kept: outcome.status_kept, error }
     }
 
     /// The outcome that was kept.
     #[must_use]
     pub fn outcome(&self) -> RowOutcome {
-        RowOutcome { row: self.row, outcome: self.outcome, error: self.error.clone().map(Box::new) }
+        let Self { row, outcome, status_kept, ref error } = *self;
+        RowOutcome { row, outcome, status_kept, error: error.clone().map(Box::new) }
     }
 }

@@ -12,7 +12,7 @@ use crate::model::Edit;
 /// What a step answered.
 #[derive(Debug, PartialEq)]
 enum Answer {
-    Rows(Vec<(Outcome, Option<u64>)>, u64),
+    Rows(Vec<reference::Told>, u64),
     Deleted(DeleteReply),
     Renamed(u64),
     Records(records::Outcomes, u64),
@@ -29,6 +29,7 @@ fn scenario() -> Vec<Step> {
                 tier: Some(tier),
                 status: None,
                 if_revision: None,
+                found_by_id: None,
             })
             .collect(),
         options: UpsertOptions::default(),
@@ -68,7 +69,8 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
                 origin: Origin::default(),
             };
             let reply = subject.base.upsert(request).await?;
-            let outcomes = reply.outcomes.iter().map(|o| (o.outcome, o.row.map(|row| row.0))).collect();
+            let outcomes =
+                reply.outcomes.iter().map(|o| (o.outcome, o.row.map(|row| row.0), o.status_kept)).collect();
             Ok(Answer::Rows(outcomes, reply.revision))
         }
         Step::Delete { rows, refs } => {

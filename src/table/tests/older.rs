@@ -238,7 +238,8 @@ fn an_answer_that_an_older_program_began_is_finished_under_keys_of_today() {
         let name = Hashes::new(&stored).request(None, &mark.name);
         let narrow = |part| request_of(PartWidth::Narrow, name, part);
         let at = Timestamp::from_micros(1_799_999_999_000_000);
-        let done = RowAnswer { row: Some(Row(0)), outcome: Outcome::Unchanged, error: None };
+        let done =
+            RowAnswer { row: Some(Row(0)), outcome: Outcome::Unchanged, status_kept: false, error: None };
         let kept = Kept {
             fingerprint: mark.fingerprint,
             at,

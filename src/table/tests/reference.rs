@@ -11,9 +11,13 @@ pub(super) struct Reference {
     pub(super) revision: u64,
 }
 
+/// What happened to a row: to whom, and whether a status was kept.
+pub(super) type Told = (Outcome, Option<u64>, bool);
+
 fn same_key(kind: MatchBy, a: &Member, b: &MemberRow, now: Timestamp) -> bool {
     let patch = &b.patch;
     match kind {
+        MatchBy::Id => false,
         MatchBy::Ref => patch.ref_.as_set().is_some_and(|value| a.answers_to(value, now)),
         MatchBy::Email => patch.email.as_set().is_some_and(|value| {
             a.profile.email.as_ref().is_some_and(|email| email.folded() == value.folded())
@@ -27,47 +31,52 @@ fn same_key(kind: MatchBy, a: &Member, b: &MemberRow, now: Timestamp) -> bool {
 const KEYS: [MatchBy; 3] = [MatchBy::Ref, MatchBy::Email, MatchBy::WorkerId];
 
 impl Reference {
-    fn upsert_row(
-        &mut self,
-        row: &MemberRow,
-        options: &UpsertOptions,
-        by_row: bool,
-        now: Timestamp,
-    ) -> (Outcome, Option<u64>) {
-        if row.match_key(options.match_by).is_none() {
-            return (Outcome::Failed, None);
-        }
-        let found = self.rows.iter().find(|(_, member)| same_key(options.match_by, member, row, now));
+    fn upsert_row(&mut self, row: &MemberRow, options: &UpsertOptions, by_row: bool, now: Timestamp) -> Told {
+        const FAILED: Told = (Outcome::Failed, None, false);
+        let by_id = row.found_by_id;
+        let found = match by_id {
+            Some(wanted) if !self.rows.contains_key(&wanted.0) => return FAILED,
+            None if row.match_key(options.match_by).is_none() => return FAILED,
+            Some(wanted) => self.rows.get_key_value(&wanted.0),
+            None => self.rows.iter().find(|(_, member)| same_key(options.match_by, member, row, now)),
+        };
         let found = found.map(|(number, member)| (*number, member.clone()));
         let mut row = row.clone();
-        if let (MatchBy::Ref, Some((_, current))) = (options.match_by, &found) {
+        if let (MatchBy::Ref, None, Some((_, current))) = (options.match_by, by_id, &found) {
             row.patch.ref_ = current.profile.ref_.clone().map_or(Change::Keep, Change::Set);
         }
         let row = &row;
         let (outcome, number, mut member) = match &found {
             None => match upsert::create(row, Status::Active, now) {
                 Ok(member) => (Outcome::Created, self.next_row, member),
-                Err(_) => return (Outcome::Failed, None),
+                Err(_) => return FAILED,
             },
             Some((number, current)) => match upsert::update(current, row, options, Status::Active, now) {
-                Ok(Update::Unchanged) => return (Outcome::Unchanged, Some(*number)),
+                Ok(Update::Unchanged) => {
+                    return (
+                        Outcome::Unchanged,
+                        Some(*number),
+                        row.status.is_some_and(|s| s != current.status),
+                    );
+                }
                 Ok(Update::Updated(member)) => (Outcome::Updated, *number, member),
                 Ok(Update::Reactivated(member)) => (Outcome::Reactivated, *number, member),
-                Err(_) => return (Outcome::Failed, None),
+                Err(_) => return FAILED,
             },
         };
         let conflict = KEYS.iter().any(|kind| {
-            *kind != options.match_by
+            (by_id.is_some() || *kind != options.match_by)
                 && self.rows.iter().any(|(other, m)| *other != number && same_key(*kind, m, row, now))
         });
         if by_row && conflict {
-            return (Outcome::Failed, None);
+            return FAILED;
         }
+        let status_kept = row.status.is_some_and(|status| status != member.status);
         member.revision = self.revision + 1;
         member.drop_aliases(now);
         self.next_row = self.next_row.max(number + 1);
         self.rows.insert(number, member);
-        (outcome, Some(number))
+        (outcome, Some(number), status_kept)
     }
 
     pub(super) fn upsert(
@@ -76,7 +85,7 @@ impl Reference {
         options: &UpsertOptions,
         mode: WriteMode,
         now: Timestamp,
-    ) -> Vec<(Outcome, Option<u64>)> {
+    ) -> Vec<Told> {
         let before = self.clone();
         let by_row = mode != WriteMode::Atomic;
         let mut outcomes: Vec<_> =
@@ -92,7 +101,7 @@ impl Reference {
                     p.worker_id.as_ref().map(|v| v.as_str().to_owned()),
                 ]
             };
-            let clash = outcomes.iter().any(|(outcome, number)| {
+            let clash = outcomes.iter().any(|(outcome, number, _)| {
                 let number = number.unwrap_or_default();
                 wrote(outcome)
                     && all.iter().any(|(other, m)| {
@@ -106,8 +115,8 @@ impl Reference {
                                     .any(|(a, b)| a.is_some() && *a == b))
                     })
             });
-            if clash || outcomes.iter().any(|(outcome, _)| *outcome == Outcome::Failed) {
-                outcomes.iter_mut().for_each(|outcome| *outcome = (Outcome::Failed, None));
+            if clash || outcomes.iter().any(|(outcome, ..)| *outcome == Outcome::Failed) {
+                outcomes.iter_mut().for_each(|outcome| *outcome = (Outcome::Failed, None, false));
                 *self = before;
                 return outcomes;
             }
@@ -115,7 +124,7 @@ impl Reference {
         if mode == WriteMode::ValidateOnly {
             *self = before;
             outcomes.iter_mut().filter(|o| o.0 == Outcome::Created).for_each(|o| o.1 = None);
-        } else if outcomes.iter().any(|(outcome, _)| wrote(outcome)) {
+        } else if outcomes.iter().any(|(outcome, ..)| wrote(outcome)) {
             self.revision += 1;
         }
         outcomes

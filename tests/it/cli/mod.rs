@@ -6,8 +6,11 @@ mod check;
 mod export;
 mod get;
 mod import;
+mod lists;
 mod proxy;
 mod resume;
+mod rings;
+mod status;
 mod token;
 
 use std::path::{Path, PathBuf};

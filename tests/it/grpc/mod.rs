@@ -3,6 +3,7 @@
 mod atomic_view;
 mod batch_get;
 mod bulk_delete;
+mod bulk_options;
 mod bulk_upsert;
 mod concurrency;
 mod cursor;

@@ -4,12 +4,43 @@ use prost_types::{Struct, Value, value::Kind};
 
 use crate::api::grpc::v1;
 use crate::model::{
-    AccountDetails, AttributePatch, AttributeValue, Date, Dob, Email, Gender, MatchBy, MemberRow, Name,
-    Phone, Reason, Ref, RowError, Rule, Status, Tier, Violations, WorkerId,
+    AccountDetails, AttributePatch, AttributeValue, BaseNumber, Date, Dob, Email, Gender, IdError, MatchBy,
+    MemberRow, Name, Phone, Reason, Ref, Row, RowError, Rule, Sealer, Status, Tier, Violations, WorkerId,
 };
 
-/// The row that `input` is. With `match_by` it must carry the key that it is matched by.
-pub fn row(input: v1::MemberInput, match_by: Option<MatchBy>, today: Date) -> Result<MemberRow, RowError> {
+/// How rows of a bulk call find their members.
+#[derive(Clone, Copy)]
+pub struct Finder<'a> {
+    /// The key by which they do.
+    pub match_by: MatchBy,
+    /// Opens the ids of those that lack it.
+    pub sealer: &'a Sealer,
+    /// Where the members are.
+    pub base: BaseNumber,
+}
+
+impl Finder<'_> {
+    /// The place of the member that a row without the key names by its id.
+    fn find(self, id: Option<&str>) -> Result<Row, (Reason, &'static str, String)> {
+        let Some(id) = id else {
+            let reason =
+                if self.match_by == MatchBy::Ref { Reason::RefMissing } else { Reason::MatchKeyMissing };
+            let text = "is required, because rows are matched by it";
+            return Err((reason, self.match_by.as_str(), text.to_owned()));
+        };
+        match self.sealer.open_member(id) {
+            Ok((base, row)) if base == self.base => Ok(row),
+            Ok(_) | Err(IdError::Unknown) => {
+                Err((Reason::MemberNotFound, "id", "is not that of a member of the memberbase".to_owned()))
+            }
+            Err(fault) => Err((Reason::IdMalformed, "id", fault.to_string())),
+        }
+    }
+}
+
+/// The row that `input` is. With a finder it must carry the key that it is matched by, or the id of its member.
+pub fn row(input: v1::MemberInput, finder: Option<Finder<'_>>, today: Date) -> Result<MemberRow, RowError> {
+    let match_by = finder.map(|finder| finder.match_by);
     let mut faults = Violations::default();
     let mut row = MemberRow { if_revision: input.if_revision, ..MemberRow::default() };
     let patch = &mut row.patch;
@@ -35,9 +66,13 @@ pub fn row(input: v1::MemberInput, match_by: Option<MatchBy>, today: Date) -> Re
             faults.add(rule.reason(), format!("clear_fields[{index}]"), rule.describe());
         }
     }
-    if let Some(match_by) = match_by.filter(|key| faults.is_empty() && row.match_key(*key).is_none()) {
-        let reason = if match_by == MatchBy::Ref { Reason::RefMissing } else { Reason::MatchKeyMissing };
-        faults.add(reason, match_by.field().as_str(), "is required, because rows are matched by it");
+    if let Some(finder) =
+        finder.filter(|finder| faults.is_empty() && row.match_key(finder.match_by).is_none())
+    {
+        match finder.find(input.id.as_deref()) {
+            Ok(place) => row.found_by_id = Some(place),
+            Err((reason, field, text)) => faults.add(reason, field, text),
+        }
     }
     faults.finish(row)
 }
@@ -114,18 +149,22 @@ fn attribute(kind: Kind) -> Result<AttributeValue, Rule> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::IdKey;
 
     fn today() -> Date {
         Date::new(2026, 2, 3).unwrap()
     }
 
+    fn sealer() -> Sealer {
+        Sealer::new(IdKey([7; 16]))
+    }
+
+    fn parse(input: v1::MemberInput, match_by: MatchBy) -> Result<MemberRow, RowError> {
+        row(input, Some(Finder { match_by, sealer: &sealer(), base: BaseNumber(1) }), today())
+    }
+
     fn faults(input: v1::MemberInput) -> Vec<String> {
-        row(input, Some(MatchBy::Ref), today())
-            .unwrap_err()
-            .violations
-            .into_iter()
-            .map(|fault| fault.field)
-            .collect()
+        parse(input, MatchBy::Ref).unwrap_err().violations.into_iter().map(|fault| fault.field).collect()
     }
 
     #[test]
@@ -164,8 +203,47 @@ mod tests {
     fn a_row_without_the_key_that_it_is_matched_by_is_refused() {
         assert_eq!(faults(v1::MemberInput::default()), ["ref"]);
         let input = v1::MemberInput { r#ref: Some("a".into()), ..Default::default() };
-        let refusal = row(input, Some(MatchBy::Email), today()).unwrap_err();
+        let refusal = parse(input, MatchBy::Email).unwrap_err();
         assert_eq!(refusal.reason, Reason::MatchKeyMissing);
+    }
+
+    #[test]
+    fn a_row_without_its_key_is_found_by_its_id_and_one_with_it_is_not() {
+        let of = |base, r#ref: Option<&str>| v1::MemberInput {
+            id: Some(sealer().member_id(BaseNumber(base), Row(5))),
+            r#ref: r#ref.map(str::to_owned),
+            ..Default::default()
+        };
+        let place = |input, match_by| parse(input, match_by).map(|row| row.found_by_id);
+        assert_eq!(place(of(1, None), MatchBy::Ref), Ok(Some(Row(5))));
+        assert_eq!(place(of(1, Some("a")), MatchBy::Ref), Ok(None));
+        assert_eq!(place(of(1, Some("a")), MatchBy::Email), Ok(Some(Row(5))));
+        assert_eq!(place(of(1, Some("a")), MatchBy::Id), Ok(Some(Row(5))));
+        let onsi =
+            v1::MemberInput { id: Some(sealer().member_id_onsi(BaseNumber(1), Row(5))), ..of(1, None) };
+        assert_eq!(place(onsi, MatchBy::Id), Ok(Some(Row(5))));
+        // Another memberbase may be given what was exported here: rows with the key do not look at the id.
+        assert_eq!(place(of(2, Some("a")), MatchBy::Ref), Ok(None));
+        let refused = |input, match_by| {
+            let refusal = parse(input, match_by).unwrap_err();
+            (refusal.reason, refusal.violations[0].field.clone())
+        };
+        assert_eq!(refused(of(2, None), MatchBy::Ref), (Reason::MemberNotFound, "id".to_owned()));
+        assert_eq!(refused(of(2, Some("a")), MatchBy::Id), (Reason::MemberNotFound, "id".to_owned()));
+        let malformed = v1::MemberInput { id: Some("7".into()), ..Default::default() };
+        assert_eq!(refused(malformed, MatchBy::Ref), (Reason::IdMalformed, "id".to_owned()));
+        let neither = v1::MemberInput { r#ref: Some("a".into()), ..Default::default() };
+        assert_eq!(refused(neither, MatchBy::Id), (Reason::MatchKeyMissing, "id".to_owned()));
+    }
+
+    #[test]
+    fn genders_are_taken_whatever_their_case() {
+        for text in ["nonbinary", "NONBINARY", "NonBinary"] {
+            let input =
+                v1::MemberInput { r#ref: Some("a".into()), gender: Some(text.into()), ..Default::default() };
+            let gender = parse(input, MatchBy::Ref).unwrap().patch.gender;
+            assert_eq!(gender.as_set(), Some(&Gender::NonBinary));
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ fn encode_size(bytes: u64, parts: u32) -> Vec<u8> {
 pub(super) async fn keep(store: &Store) {
     store.set(request(1, 0), Some(kept(Answer::Member(Row(3), Outcome::Created), 0))).await;
     store.set(request_time(at(), 1), Some(encode_size(100, 0))).await;
-    let row = RowAnswer { row: Some(Row(3)), outcome: Outcome::Unchanged, error: None };
+    let row = RowAnswer { row: Some(Row(3)), outcome: Outcome::Unchanged, status_kept: false, error: None };
     let rows = encode_rows(&vec![row.clone(); 10]);
     let (first, second) = rows.split_at(rows.len() / 2 + 1);
     store.set(request(2, 0), Some(kept(Answer::Rows { rows: vec![row], is_complete: true }, 2))).await;

@@ -1,0 +1,128 @@
+//! A command never writes into what it reads.
+//!
+//! Names do not tell: a file has several through links, and two paths may lead to one folder. So files are compared by device
+//! and inode, before anything is opened for writing.
+
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+
+/// What a file is, whatever it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+
+    /// Of the file that a path leads to; none where there is no file yet.
+    fn at(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().map(|metadata| Self::of(&metadata))
+    }
+
+    /// Of what standard input reads.
+    fn stdin() -> Option<Self> {
+        use std::os::fd::AsFd;
+        let stdin = io::stdin().as_fd().try_clone_to_owned().ok()?;
+        std::fs::File::from(stdin).metadata().ok().map(|metadata| Self::of(&metadata))
+    }
+}
+
+/// Refuses to write a file that the command reads too; `-` is what standard input reads.
+pub fn refuse_overwriting<'a>(written: &Path, read: impl IntoIterator<Item = &'a Path>) -> Result<(), Error> {
+    let Some(target) = Identity::at(written) else { return Ok(()) };
+    for path in read {
+        let source = if path == Path::new("-") { Identity::stdin() } else { Identity::at(path) };
+        if source == Some(target) && is_kept(written) {
+            return Err(Error::Usage(format!(
+                "{} is {} by another name or the same one, and would be overwritten while it is read",
+                written.display(),
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses two folders of which one is the other or lies in it.
+pub fn refuse_nesting(written: &Path, read: &Path) -> Result<(), Error> {
+    if is_within(written, read) || is_within(read, written) {
+        return Err(Error::Usage(format!(
+            "{} and {} are one folder, or one lies in the other; what is read must not be written",
+            written.display(),
+            read.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Whether what is written there can be read again: devices, such as a terminal, may well be both input and output.
+fn is_kept(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// Whether `inner` is the folder `outer` or would lie in it, at whatever depth.
+fn is_within(inner: &Path, outer: &Path) -> bool {
+    let Some(outer) = Identity::at(outer) else { return false };
+    let absolute = std::path::absolute(inner).unwrap_or_else(|_| inner.to_owned());
+    // What does not exist yet lies where its first existing parent is.
+    let existing = absolute.ancestors().find_map(|path| path.canonicalize().ok());
+    let existing: PathBuf = existing.unwrap_or(absolute);
+    existing.ancestors().any(|path| Identity::at(path) == Some(outer))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    use super::{refuse_nesting, refuse_overwriting};
+
+    #[test]
+    fn a_file_is_known_by_every_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("list"), "x").unwrap();
+        fs::write(at("other"), "x").unwrap();
+        symlink(at("list"), at("soft")).unwrap();
+        symlink(at("nothing"), at("dangling")).unwrap();
+        fs::hard_link(at("list"), at("hard")).unwrap();
+        let list = at("list");
+        for name in ["list", "soft", "hard", "../list", "./list"] {
+            let written = if name.starts_with("..") {
+                fs::create_dir_all(at("sub")).unwrap();
+                at("sub").join(name)
+            } else {
+                at(name)
+            };
+            assert!(refuse_overwriting(&written, [Path::new("/nowhere"), &list]).is_err(), "{name}");
+        }
+        for name in ["other", "new", "dangling"] {
+            assert!(refuse_overwriting(&at(name), [list.as_path()]).is_ok(), "{name}");
+        }
+        assert!(refuse_overwriting(Path::new("/dev/null"), [Path::new("/dev/null")]).is_ok());
+    }
+
+    #[test]
+    fn folders_may_not_lie_in_one_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("data/log")).unwrap();
+        fs::create_dir_all(at("data2")).unwrap();
+        symlink(at("data/log"), at("link")).unwrap();
+        for written in ["data", "data/log", "data/new/deep", "link", "link/new", "data2/../data", ""] {
+            assert!(refuse_nesting(&at(written), &at("data")).is_err(), "{written}");
+        }
+        for written in ["data2", "new", "data-new"] {
+            assert!(refuse_nesting(&at(written), &at("data")).is_ok(), "{written}");
+        }
+    }
+}

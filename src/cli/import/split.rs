@@ -1,0 +1,227 @@
+//! Cutting the bytes of a CSV file into rows and cells, strictly.
+//!
+//! What a careless writer or a torn file leaves is never guessed at: a quote that is opened in one row and closed in another
+//! would make one person of several. So after a closing quote only the end of its cell may come, the file may not end inside
+//! quotes, and each refusal names the line where the quote was opened. Line breaks inside quotes are part of their cell. A
+//! quote inside a cell that does not begin with one is plain text.
+//!
+//! Lines end in LF, CRLF or CR, and are counted here, because a row may span several and empty ones are no rows.
+
+use super::MAX_ROW_BYTES;
+
+/// Why a file cannot be cut into rows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    #[error("line {opened}: text comes after the closing quote of a cell that begins here")]
+    TextAfterQuote { opened: u64 },
+    #[error("line {opened}: the quote that is opened here is never closed")]
+    Unclosed { opened: u64 },
+    #[error("line {line}: a backslash stands before a quote; inside quotes a quote is written twice")]
+    Backslash { line: u64 },
+    #[error("line {line}, column {}: the control character U+{byte:04X} is no text", cell + 1)]
+    Control { line: u64, cell: usize, byte: u8 },
+    #[error("line {line}: the row is longer than {MAX_ROW_BYTES} bytes; is a closing quote missing?")]
+    TooLong { line: u64 },
+}
+
+/// Where in a row the next byte stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    RowStart,
+    CellStart,
+    /// In a cell that does not begin with a quote.
+    Plain,
+    Quoted,
+    /// After a quote within quotes: the cell's end, or the first half of a quote that is part of it.
+    Closed,
+}
+
+/// Takes the bytes of a file piece by piece, and keeps one row at a time.
+#[derive(Debug)]
+pub struct Splitter {
+    delimiter: u8,
+    /// Whether a backslash before a quote is text like any other, as it is in files that are known to be written by rule.
+    takes_backslash: bool,
+    state: State,
+    /// The line of the next byte.
+    line: u64,
+    /// Whether the last byte was a CR, so that an LF after it ends no other line.
+    after_cr: bool,
+    /// Where the row begins, and where its last quote was opened.
+    row_line: u64,
+    opened: u64,
+    /// The bytes of the row in the file so far.
+    size: usize,
+    cells: Vec<u8>,
+    ends: Vec<usize>,
+    is_whole: bool,
+}
+
+impl Splitter {
+    /// For a file whose next byte stands in `line`.
+    pub fn new(delimiter: u8, line: u64) -> Self {
+        Self {
+            delimiter,
+            takes_backslash: false,
+            state: State::RowStart,
+            line,
+            after_cr: false,
+            row_line: line,
+            opened: line,
+            size: 0,
+            cells: Vec::new(),
+            ends: Vec::new(),
+            is_whole: false,
+        }
+    }
+
+    pub fn take_backslash(&mut self) {
+        self.takes_backslash = true;
+    }
+
+    /// The line in which the row begins.
+    pub fn row_line(&self) -> u64 {
+        self.row_line
+    }
+
+    /// The cells of the row that was completed last.
+    pub fn cells(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| {
+            let cell = self.cells.get(start..end).unwrap_or_default();
+            start = end;
+            cell
+        })
+    }
+
+    /// All of the row that was completed last, without what stands between its cells.
+    pub fn text(&self) -> &[u8] {
+        &self.cells
+    }
+
+    /// Takes bytes up to the end of a row: how many it took, and whether the row is complete.
+    pub fn take(&mut self, input: &[u8]) -> Result<(usize, bool), Fault> {
+        if std::mem::take(&mut self.is_whole) {
+            self.cells.clear();
+            self.ends.clear();
+            self.size = 0;
+        }
+        let mut rest = input;
+        while let Some((&byte, after)) = rest.split_first() {
+            let (text, more) = rest.split_at(self.plain_bytes(rest));
+            if text.is_empty() {
+                rest = after;
+                self.size += 1;
+                self.is_whole = self.special(byte)?;
+            } else {
+                rest = more;
+                self.size += text.len();
+                self.begin(State::Plain);
+                self.after_cr = false;
+                self.cells.extend_from_slice(text);
+            }
+            if self.is_whole {
+                break;
+            }
+            if self.size > MAX_ROW_BYTES {
+                let line = if self.state == State::Quoted { self.opened } else { self.row_line };
+                return Err(Fault::TooLong { line });
+            }
+        }
+        Ok((input.len() - rest.len(), self.is_whole))
+    }
+
+    /// The file is at its end: whether a last row is complete with it.
+    pub fn end(&mut self) -> Result<bool, Fault> {
+        match self.state {
+            State::RowStart => return Ok(false),
+            State::Quoted => return Err(Fault::Unclosed { opened: self.opened }),
+            State::CellStart | State::Plain | State::Closed => self.end_cell()?,
+        }
+        self.state = State::RowStart;
+        self.is_whole = true;
+        Ok(true)
+    }
+
+    /// How many of the next bytes are text of the cell and nothing else.
+    fn plain_bytes(&self, rest: &[u8]) -> usize {
+        if self.state == State::Closed {
+            return 0;
+        }
+        let delimiter = if self.state == State::Quoted { b'"' } else { self.delimiter };
+        let is_special = |byte: &u8| {
+            *byte == delimiter || *byte == b'"' || (*byte < b' ' && *byte != b'\t') || *byte == 0x7f
+        };
+        rest.iter().position(is_special).unwrap_or(rest.len())
+    }
+
+    /// Enters a cell, and a row where none is begun.
+    fn begin(&mut self, state: State) {
+        if self.state == State::RowStart {
+            self.row_line = self.line;
+        }
+        if matches!(self.state, State::RowStart | State::CellStart) {
+            self.state = state;
+        }
+    }
+
+    /// Takes a byte that may mean something; whether it ends the row.
+    fn special(&mut self, byte: u8) -> Result<bool, Fault> {
+        let ends_crlf = byte == b'\n' && std::mem::take(&mut self.after_cr);
+        let line = self.line;
+        self.after_cr = byte == b'\r';
+        let is_break = matches!(byte, b'\r' | b'\n');
+        self.line += u64::from(is_break && !ends_crlf);
+        match (self.state, byte) {
+            (State::Quoted, b'"') => self.state = State::Closed,
+            (State::Quoted, b'\r' | b'\n') => self.cells.push(byte),
+            (State::Closed, b'"') => {
+                self.cells.push(byte);
+                self.state = State::Quoted;
+            }
+            (State::RowStart | State::CellStart, b'"') => {
+                self.begin(State::Quoted);
+                self.opened = line;
+            }
+            (State::Plain, b'"') if self.is_after_backslash() => return Err(Fault::Backslash { line }),
+            (State::Plain, b'"') => self.cells.push(byte),
+            // Between rows: an empty line, or the second half of a CRLF.
+            (State::RowStart, b'\r' | b'\n') => self.size = 0,
+            (State::CellStart | State::Plain | State::Closed, b'\r' | b'\n') => {
+                self.end_cell()?;
+                self.state = State::RowStart;
+                return Ok(true);
+            }
+            (State::RowStart | State::CellStart | State::Plain | State::Closed, _)
+                if byte == self.delimiter =>
+            {
+                self.begin(State::Plain);
+                self.end_cell()?;
+                self.state = State::CellStart;
+            }
+            (State::Closed, _) if self.is_after_backslash() => return Err(Fault::Backslash { line }),
+            (State::Closed, _) => return Err(Fault::TextAfterQuote { opened: self.opened }),
+            (State::RowStart | State::CellStart | State::Plain | State::Quoted, _) => {
+                return Err(Fault::Control { line, cell: self.ends.len(), byte });
+            }
+        }
+        Ok(false)
+    }
+
+    fn end_cell(&mut self) -> Result<(), Fault> {
+        if self.state == State::Closed && self.is_after_backslash() {
+            return Err(Fault::Backslash { line: self.opened });
+        }
+        self.ends.push(self.cells.len());
+        Ok(())
+    }
+
+    /// Whether the cell so far ends in a backslash that may be meant to escape the quote after it.
+    fn is_after_backslash(&self) -> bool {
+        let start = self.ends.last().copied().unwrap_or_default();
+        !self.takes_backslash && self.cells.get(start..).unwrap_or_default().ends_with(b"\\")
+    }
+}
+
+#[cfg(test)]
+mod tests;

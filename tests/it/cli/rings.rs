@@ -1,0 +1,91 @@
+//! Values that members pass on to each other within one list.
+
+use super::{Ended, World};
+
+const HEADER: &str = "ref,email,worker_id\n";
+
+/// A memberbase with members `m0` to `m{count - 1}` whose address and worker id have their number.
+async fn world(count: usize) -> World {
+    let world = World::new().await;
+    let rows: String = (0..count).map(|i| format!("m{i},e{i}@x.example,w{i}\n")).collect();
+    let file = world.file("first.csv", format!("{HEADER}{rows}"));
+    world.import(&file, "staff", &["--create-base"]).await.expect(0);
+    world
+}
+
+/// Imports rows of a ref and the number of the address and worker id that it gets.
+async fn move_to(world: &World, rows: &[(&str, usize)], more: &[&str]) -> Ended {
+    let rows: String = rows.iter().map(|(r#ref, i)| format!("{ref},e{i}@x.example,w{i}\n")).collect();
+    let file = world.file("members.csv", format!("{HEADER}{rows}"));
+    world.import(&file, "staff", more).await
+}
+
+#[track_caller]
+fn number(member: &serde_json::Value) -> usize {
+    let worker = member["worker_id"].as_str().unwrap()[1..].parse().unwrap();
+    assert_eq!(member["email"], format!("e{worker}@x.example"));
+    worker
+}
+
+async fn assert_numbers(world: &World, expected: &[(&str, usize)]) {
+    for (r#ref, i) in expected {
+        assert_eq!(number(&world.get("staff", r#ref).await), *i, "{ref}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swap_and_a_ring_go_through_in_one_run() {
+    let world = world(5).await;
+    let moved = [("m0", 1), ("m1", 0), ("m2", 3), ("m3", 4), ("m4", 2)];
+    let ended = move_to(&world, &moved, &[]).await.expect(0);
+    assert_eq!(ended.counts(), [0, 5, 0, 0, 0]);
+    assert!(!world.path("members.failed.csv").exists());
+    assert_numbers(&world, &moved).await;
+    assert_eq!(move_to(&world, &moved, &[]).await.expect(0).counts(), [0, 0, 5, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ring_across_chunks_and_a_chain_against_the_order_of_the_rows_do_too() {
+    let world = world(6).await;
+    // m0 to m2 are a ring; m3 and m4 want what is free only after m5, and a new member wants the last.
+    let moved = [("m0", 1), ("m3", 4), ("new", 3), ("m1", 2), ("m4", 5), ("m2", 0), ("m5", 9)];
+    let ended = move_to(&world, &moved, &["--chunk-rows", "1", "--in-flight", "2"]).await.expect(0);
+    assert_eq!(ended.counts(), [1, 6, 0, 0, 0]);
+    assert_numbers(&world, &moved).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_closed_fails_and_takes_no_ring_with_it() {
+    let world = world(7).await;
+    // m3 wants what m6 has and keeps; m2 and m4 want what m3 therefore keeps. Only the first of two gets what becomes free.
+    let moved = [("m0", 1), ("m1", 0), ("m2", 3), ("m3", 6), ("m4", 3), ("m5", 8), ("n", 5), ("o", 5)];
+    let ended = move_to(&world, &moved, &["--chunk-rows", "2"]).await.expect(1);
+    assert_eq!(ended.counts(), [1, 3, 0, 0, 4], "{}", world.read("members.failed.csv"));
+    assert_numbers(&world, &[("m0", 1), ("m1", 0), ("m2", 2), ("m3", 3), ("m4", 4), ("m5", 8), ("n", 5)])
+        .await;
+    let failed = world.read("members.failed.csv");
+    let refs: Vec<&str> = failed.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(refs, ["m2", "m3", "m4", "o"], "{failed}");
+    assert!(failed.contains("m3,e6@x.example,w6,5,EMAIL_TAKEN,email"), "{failed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_does_not_undo_what_a_later_row_did_to_its_member() {
+    let world = world(3).await;
+    // The first row fails, and must not come after the third, which has its member at 7.
+    let moved = [("m0", 1), ("m2", 5), ("m0", 7), ("m1", 8)];
+    let ended = move_to(&world, &moved, &["--chunk-rows", "2"]).await.expect(1);
+    assert_eq!(ended.counts(), [0, 3, 0, 0, 1]);
+    assert_numbers(&world, &moved[1..]).await;
+    let ended = move_to(&world, &[("m0", 8), ("m1", 7), ("m0", 6)], &["--chunk-rows", "1"]).await.expect(1);
+    assert_eq!(ended.counts(), [0, 2, 0, 0, 1]);
+    assert_numbers(&world, &[("m0", 6), ("m1", 7)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ring_of_ndjson_lines_goes_through_as_well() {
+    let world = world(2).await;
+    let lines = "{\"ref\":\"m0\",\"email\":\"E1@x.example\"}\n{\"ref\":\"m1\",\"email\":\"e0@X.example\"}\n";
+    let file = world.file("members.ndjson", lines);
+    assert_eq!(world.import(&file, "staff", &[]).await.expect(0).counts(), [0, 2, 0, 0, 0]);
+}
