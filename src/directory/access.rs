@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::error::RateLimit;
 use super::{Directory, Error};
@@ -119,7 +120,7 @@ impl Gate {
         let token = self.table.tokens().find(&SecretHash::of(secret)).ok_or(TokenFault::Invalid)?;
         let now = self.table.now();
         check_token(&token, now)?;
-        token.take_request(now).map_err(|wait| Error::limited(RateLimit::Requests, wait))?;
+        token.take_request(Instant::now()).map_err(|wait| Error::limited(RateLimit::Requests, wait))?;
         token.used(now);
         Ok(Caller(Identity::Holder(token)))
     }
@@ -182,7 +183,7 @@ impl Guarded {
     pub fn take_rows(&self, rows: usize) -> Result<(), Error> {
         let Some(token) = self.caller.token() else { return Ok(()) };
         let rows = u64::try_from(rows).unwrap_or(u64::MAX);
-        token.take_rows(rows, self.table.now()).map_err(|wait| Error::limited(RateLimit::Rows, wait))
+        token.take_rows(rows, Instant::now()).map_err(|wait| Error::limited(RateLimit::Rows, wait))
     }
 
     /// Whether the caller's token is good for this memberbase.

@@ -188,10 +188,11 @@ impl std::fmt::Display for RateLimit {
 }
 
 impl Error {
-    /// The error of a caller whose token has to wait for `micros` microseconds.
-    pub(super) fn limited(limit: RateLimit, micros: u64) -> Self {
+    /// The error of a caller whose token has to wait so long.
+    pub(super) fn limited(limit: RateLimit, wait: Duration) -> Self {
         // To the next millisecond, so that who waits as told is served.
-        Self::RateLimited { limit, retry_after: Duration::from_millis(micros / 1_000 + 1) }
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        Self::RateLimited { limit, retry_after: Duration::from_millis(millis) }
     }
 
     /// The kind of failure.

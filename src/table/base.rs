@@ -157,14 +157,14 @@ impl Base {
 
     /// Creates and changes members. See [`super::WriteMode`] for what happens when rows fail.
     pub async fn upsert(&self, request: UpsertRequest) -> Result<UpsertReply, TableError> {
-        let permit = self.shared.budget.take(bytes_of(&request))?;
+        let permit = self.shared.budget.turn(bytes_of(&request)).await?;
         self.hand_in(request, permit).await?.answer().await
     }
 
     /// Hands in rows, for callers that send a series of requests: these take their turns in the order of the calls. It
-    /// waits while too much is in memory, where [`Base::upsert`] refuses.
+    /// waits while too much is in memory, where [`Base::upsert`] refuses after a while.
     pub async fn begin_upsert(&self, request: UpsertRequest) -> Result<Pending<UpsertReply>, TableError> {
-        let permit = self.shared.budget.wait(bytes_of(&request)).await;
+        let permit = self.shared.budget.wait(bytes_of(&request)).await?;
         self.hand_in(request, permit).await
     }
 
@@ -188,7 +188,7 @@ impl Base {
     /// Deletes members for good, as one commit.
     pub async fn delete(&self, request: DeleteRequest) -> Result<DeleteReply, TableError> {
         let bytes = (request.rows.len() + request.refs.len()).saturating_mul(ROW_TEXT_BYTES);
-        let permit = self.shared.budget.take(bytes)?;
+        let permit = self.shared.budget.turn(bytes).await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Delete { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
@@ -196,7 +196,7 @@ impl Base {
 
     /// Creates or changes one member.
     pub async fn edit(&self, request: EditRequest) -> Result<EditReply, TableError> {
-        let permit = self.shared.budget.take(size_of::<MemberRow>() + ROW_TEXT_BYTES)?;
+        let permit = self.shared.budget.turn(size_of::<MemberRow>() + ROW_TEXT_BYTES).await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Edit { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
@@ -204,7 +204,7 @@ impl Base {
 
     /// Changes attributes of many members, as one commit.
     pub async fn change_attributes(&self, request: AttributesRequest) -> Result<AttributesReply, TableError> {
-        let permit = self.shared.budget.take(request.changes.len().saturating_mul(ROW_TEXT_BYTES))?;
+        let permit = self.shared.budget.turn(request.changes.len().saturating_mul(ROW_TEXT_BYTES)).await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Attributes { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
@@ -213,7 +213,7 @@ impl Base {
     /// Changes what hangs on members, as one commit.
     pub async fn change_records(&self, request: RecordsRequest) -> Result<RecordsReply, TableError> {
         let bytes = request.changes.len().saturating_mul(RECORD_BYTES);
-        let permit = self.shared.budget.take(bytes)?;
+        let permit = self.shared.budget.turn(bytes).await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Records { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
@@ -73,13 +74,13 @@ impl LiveToken {
         Token { revoked_at: self.revoked_at(), last_used_at: timestamp(&self.used_at), ..self.token.clone() }
     }
 
-    /// Takes a request from what it may do; otherwise says how long it has to wait, in microseconds.
-    pub fn take_request(&self, now: Timestamp) -> Result<(), u64> {
+    /// Takes a request from what it may do; otherwise says how long it has to wait.
+    pub fn take_request(&self, now: Instant) -> Result<(), Duration> {
         self.requests.take(1, now)
     }
 
-    /// Takes rows from what it may do; otherwise says how long it has to wait, in microseconds.
-    pub fn take_rows(&self, rows: u64, now: Timestamp) -> Result<(), u64> {
+    /// Takes rows from what it may do; otherwise says how long it has to wait.
+    pub fn take_rows(&self, rows: u64, now: Instant) -> Result<(), Duration> {
         self.rows.take(rows, now)
     }
 
