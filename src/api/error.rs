@@ -174,6 +174,9 @@ pub fn metadata(error: &Error) -> HashMap<String, String> {
         Error::AtomicBytes { bytes, max_bytes } => {
             vec![("bytes", bytes.to_string()), ("limit", max_bytes.to_string())]
         }
+        Error::TooLarge { bytes, limit } => {
+            vec![("bytes", bytes.to_string()), ("max_bytes", limit.to_string())]
+        }
         Error::TooMany { rows, limit } => vec![("entries", rows.to_string()), ("limit", limit.to_string())],
         Error::ReplyTooLarge { bytes, limit } => {
             vec![("bytes", bytes.to_string()), ("limit", limit.to_string())]

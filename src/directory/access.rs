@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::RateLimit;
-use super::{Directory, Error};
+use super::{Directory, Error, Room};
 use crate::model::origin::{Actor, Door};
 use crate::model::token::{AccessLevel, SecretHash, TokenId};
 use crate::model::{BaseNumber, CursorKey, Filter, Member, Sealer, Timestamp};
@@ -129,6 +129,12 @@ impl Gate {
     #[must_use]
     pub fn owner(&self) -> Caller {
         Caller(Identity::Owner)
+    }
+
+    /// The memory for requests that arrive.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        Room::new(self.table.arriving())
     }
 
     /// Whether a token was ever made, from when on callers need one.
@@ -266,6 +272,11 @@ impl Guarded {
     /// Seals cursors.
     pub fn cursor_key(&self) -> &CursorKey {
         self.table.cursor_key()
+    }
+
+    /// The memory for requests that arrive.
+    pub fn room(&self) -> Room {
+        Room::new(self.table.arriving())
     }
 
     /// The time now.

@@ -84,6 +84,16 @@ pub enum Error {
         /// The limit, in bytes.
         max_bytes: usize,
     },
+    /// A request that becomes too large in memory. Nothing was written.
+    #[error(
+        "the request needs {bytes} bytes of memory or more, over the limit of {limit} for one of its length: send fewer entries at a time"
+    )]
+    TooLarge {
+        /// What it was found to need.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// A call with more entries than it may have. Nothing was written.
     #[error("the call has {rows} entries; the limit is {limit}")]
     TooMany {
@@ -217,6 +227,7 @@ impl Error {
             Self::MemberNotFound => Reason::MemberNotFound,
             Self::RevisionAhead { .. } => Reason::RevisionAhead,
             Self::AtomicRows { .. } | Self::AtomicBytes { .. } => Reason::AtomicTooLarge,
+            Self::TooLarge { .. } => Reason::MessageTooLarge,
             Self::TooMany { .. } => Reason::TooManyRows,
             Self::ReplyTooLarge { .. } => Reason::ReplyTooLarge,
             Self::RateLimited { .. } => Reason::RateLimited,
@@ -265,6 +276,7 @@ impl Error {
             | Self::RevisionAhead { .. }
             | Self::AtomicRows { .. }
             | Self::AtomicBytes { .. }
+            | Self::TooLarge { .. }
             | Self::TooMany { .. }
             | Self::ReplyTooLarge { .. }
             | Self::SecretNotKept { .. }

@@ -27,6 +27,7 @@ mod record_export;
 mod record_input;
 mod records;
 mod request;
+mod room;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ pub use self::record_export::{ExportedRecord, RecordExport};
 pub use self::record_input::{ClipInput, StampCollectionInput, TransactionInput};
 pub use self::records::{RecordList, RecordPage, RecordSelector, Saved, draw_record_id};
 use self::request::Asked;
+pub use self::room::{Arrival, Room};
 pub use self::search::{Found, Search};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 use crate::model::origin::{Call, Door};
@@ -76,6 +78,12 @@ impl Directory {
     #[must_use]
     pub fn sealer(&self) -> &Sealer {
         self.guarded.sealer()
+    }
+
+    /// The memory for requests that arrive.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        self.guarded.room()
     }
 
     /// The time now, as the store's clock has it.

@@ -168,7 +168,7 @@ async fn a_clock_that_is_set_back_refuses_no_limited_token() {
     let shown = Arc::clone(&time);
     let clock = Arc::new(move || Timestamp::from_micros(shown.load(Ordering::Relaxed)));
     let table = Table::open(Arc::new(MemoryEngine::new()), clock, TableConfig::default()).await.unwrap();
-    let gate = Gate::new(table);
+    let gate = Gate::new(table, Door::Grpc);
     let admin = gate.enter(&gate.owner(), AccessLevel::Admin).unwrap();
     let new = NewToken {
         access: "write".into(),

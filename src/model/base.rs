@@ -3,6 +3,7 @@
 use crate::model::error::{Reason, Refusal, Violations};
 use crate::model::limits::TIERS_MAX;
 use crate::model::member::Status;
+use crate::model::origin::Door;
 use crate::model::text::{BaseName, Tier};
 use crate::model::violation::Rule;
 
@@ -26,10 +27,10 @@ impl BaseSettings {
         Self { name, new_members: None, share_accounts: false, tiers: Vec::new() }
     }
 
-    /// The status of members that are created or come back, where the door that they come through has none of its own.
+    /// The status of members that are created or come back through this door.
     #[must_use]
-    pub fn first_status(&self) -> Status {
-        self.new_members.unwrap_or(Status::Active)
+    pub fn first_status(&self, door: Door) -> Status {
+        self.new_members.unwrap_or(door.first_status())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where a change comes from: who made it, through which door, by which call, and on behalf of what. It is written with
 //! every commit and passed down explicitly, so that whoever changes something has to say it.
 
+use crate::model::member::Status;
 use crate::model::token::TokenId;
 
 /// Where a change comes from.
@@ -77,6 +78,15 @@ impl Door {
             Self::Onsi => 3,
             Self::Orbiit => 4,
             Self::CommandLine => 5,
+        }
+    }
+
+    /// The status that members begin with here, unless their memberbase or they themselves say it: the Onsi door invites.
+    #[must_use]
+    pub const fn first_status(self) -> Status {
+        match self {
+            Self::Onsi => Status::Invited,
+            Self::System | Self::Grpc | Self::Publisher | Self::Orbiit | Self::CommandLine => Status::Active,
         }
     }
 

@@ -67,6 +67,11 @@ impl Budget {
         taken.map(|grains| Permit { _grains: grains }).map_err(|_| TableError::Closing)
     }
 
+    /// All of it, in bytes.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Bytes taken now, to the next grain.
     pub fn used(&self) -> usize {
         let total = usize::try_from(self.total).unwrap_or(usize::MAX);

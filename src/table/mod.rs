@@ -55,6 +55,7 @@ pub use crate::schema::record_key::RecordPlace;
 pub use crate::schema::request::{Answer, Kept, RowAnswer};
 pub use audit::{AuditConfig, AuditReport, Damage, Finding, audit};
 pub use base::{Base, Pending};
+pub use budget::{Budget, Permit};
 pub use error::TableError;
 pub use lookup::LookupKind;
 pub use request::{

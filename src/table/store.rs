@@ -121,6 +121,8 @@ pub struct Table {
     cursor_key: CursorKey,
     tokens: Tokens,
     parts: Parts,
+    /// What requests may hold before they are rows: as much as they may hold afterwards.
+    arriving: Arc<Budget>,
     slots: std::sync::Mutex<HashMap<BaseNumber, Slot>>,
     /// Held while a base gets its number.
     creating: Mutex<()>,
@@ -151,6 +153,7 @@ impl Table {
             sharing: Sharing::load(&engine).await?,
             checkpoint_entries: config.checkpoint_entries,
         };
+        let arriving = Budget::new(config.budget_bytes);
         Ok(Arc::new(Self {
             engine,
             clock,
@@ -159,6 +162,7 @@ impl Table {
             cursor_key: CursorKey(meta.cursor_key),
             tokens,
             parts,
+            arriving,
             slots: std::sync::Mutex::default(),
             creating: Mutex::new(()),
         }))
@@ -203,6 +207,12 @@ impl Table {
     /// Everything that is durable now, less what `held` says that its receiver has.
     pub async fn backup(&self, held: Held) -> Result<Backup, TableError> {
         Ok(self.engine.backup(held).await?)
+    }
+
+    /// The memory for requests that are not rows yet.
+    #[must_use]
+    pub fn arriving(&self) -> Arc<Budget> {
+        Arc::clone(&self.arriving)
     }
 
     /// Bytes that requests hold in memory now.

@@ -20,6 +20,7 @@ mod http;
 mod kill;
 mod linearizable;
 mod log;
+mod memory;
 mod private;
 mod process;
 mod tls;

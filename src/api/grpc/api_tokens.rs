@@ -9,7 +9,7 @@ use super::v1::api_token_service_server::ApiTokenService;
 use super::{reply, v1};
 use crate::api::error;
 use crate::directory::{Gate, NewToken, TokenSeed};
-use crate::model::token::{AccessLevel, Token, TokenDescription};
+use crate::model::token::{Token, TokenDescription};
 use crate::model::{Refusal, Sealer};
 
 /// The service.
@@ -21,7 +21,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<v1::CreateApiTokenRequest>,
     ) -> Result<Response<v1::CreateApiTokenResponse>, Status> {
-        let (directory, request, _) = begin(&self.0, request, AccessLevel::Admin).await?;
+        let (directory, request, _) = begin(&self.0, request).await?;
         let expires_at = request.expires_at.map(instant).transpose();
         let expires_at = expires_at.map_err(|rule| error::refused(&Refusal::rule("expires_at", &rule)))?;
         let new = NewToken {
@@ -47,7 +47,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<v1::ListApiTokensRequest>,
     ) -> Result<Response<v1::ListApiTokensResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Admin)?;
+        let directory = enter(&self.0, &request)?;
         let request = request.into_inner();
         let page = directory.list_tokens(list::page(request.pagination, request.sorts))?;
         let info = list::page_info(page.tokens.len(), page.cursor);
@@ -59,7 +59,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<v1::RevokeApiTokenRequest>,
     ) -> Result<Response<v1::RevokeApiTokenResponse>, Status> {
-        let (directory, request, _) = begin(&self.0, request, AccessLevel::Admin).await?;
+        let (directory, request, _) = begin(&self.0, request).await?;
         let revoked = directory.revoke_token(&request.id).await?;
         Ok(respond(
             &directory,

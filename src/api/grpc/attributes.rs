@@ -11,7 +11,6 @@ use super::v1::attribute_service_server::AttributeService;
 use super::{reply, v1};
 use crate::directory::{AttributeDeletion, AttributeEntry, Gate};
 use crate::model::schema::{AttributeSchema, AttributeType, SentDefinition};
-use crate::model::token::AccessLevel;
 
 /// The service.
 pub struct Attributes(pub Gate);
@@ -22,7 +21,7 @@ impl AttributeService for Attributes {
         &self,
         request: Request<v1::SetAttributeSchemaRequest>,
     ) -> Result<Response<v1::SetAttributeSchemaResponse>, Status> {
-        let (directory, request, _) = begin(&self.0, request, AccessLevel::Write).await?;
+        let (directory, request, _) = begin(&self.0, request).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let definition =
             |sent: v1::AttributeDefinition| SentDefinition { kind: sent.r#type, indexed: sent.indexed };
@@ -36,7 +35,7 @@ impl AttributeService for Attributes {
         &self,
         request: Request<v1::GetAttributeSchemaRequest>,
     ) -> Result<Response<v1::GetAttributeSchemaResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Read)?;
+        let directory = enter(&self.0, &request)?;
         let base = directory.base_number(&request.get_ref().member_base_id, "member_base_id")?;
         let schema = directory.get_schema(base).await?;
         let attribute_schema = Some(to_wire(directory.sealer().base_id(base), schema));
@@ -47,7 +46,7 @@ impl AttributeService for Attributes {
         &self,
         request: Request<v1::SetMemberAttributesRequest>,
     ) -> Result<Response<v1::SetMemberAttributesResponse>, Status> {
-        let (directory, request, _) = begin(&self.0, request, AccessLevel::Write).await?;
+        let (directory, request, _) = begin(&self.0, request).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let entries = request.attributes.into_iter().map(|entry| AttributeEntry {
             member_id: entry.member_id,
@@ -62,7 +61,7 @@ impl AttributeService for Attributes {
         &self,
         request: Request<v1::DeleteMemberAttributesRequest>,
     ) -> Result<Response<v1::DeleteMemberAttributesResponse>, Status> {
-        let (directory, request, _) = begin(&self.0, request, AccessLevel::Write).await?;
+        let (directory, request, _) = begin(&self.0, request).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         // On the wire an empty list and none are the same.
         let given = |list: Vec<String>| Some(list).filter(|list| !list.is_empty());
@@ -79,7 +78,7 @@ impl AttributeService for Attributes {
         &self,
         request: Request<v1::ListMemberAttributesRequest>,
     ) -> Result<Response<v1::ListMemberAttributesResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Read)?;
+        let directory = enter(&self.0, &request)?;
         let request = request.into_inner();
         let page = list::page(request.pagination, Vec::new());
         let found = directory.list_attributes(&request.member_id, page).await?;

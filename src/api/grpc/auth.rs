@@ -1,15 +1,17 @@
-//! Who calls: the token in `authorization`, looked at before a message is read.
+//! Who calls, and whether they may: the token in `authorization` and the level of the call, looked at before a message is read.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
+use super::arriving::Arriving;
+use super::methods::{Method, method};
 use crate::api::bearer::bearer;
 use crate::directory::{Caller, Directory, Error, Gate};
 use crate::model::token::AccessLevel;
@@ -37,19 +39,36 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match bearer(request.headers()).and_then(|secret| self.gate.identify(secret)) {
+        // A path that is no call has no level; it finds no service either.
+        let method = method(request.uri().path());
+        match self.admit(request.headers(), method) {
             Ok(caller) => {
                 request.extensions_mut().insert(caller);
-                Box::pin(self.inner.call(request))
+                let Some(method) = method else { return Box::pin(self.inner.call(request)) };
+                request.extensions_mut().insert(method.needs);
+                Box::pin(Arriving::new(method, self.gate.room()).scope(self.inner.call(request)))
             }
             Err(error) => Box::pin(std::future::ready(Ok(Status::from(error).into_http()))),
         }
     }
 }
 
-/// The service for the caller of `request`, for a call that needs this level of access.
-pub fn enter<T>(gate: &Gate, request: &tonic::Request<T>, needs: AccessLevel) -> Result<Directory, Status> {
+impl<S> Authenticated<S> {
+    /// The caller, who may make the call.
+    fn admit(&self, headers: &HeaderMap, method: Option<&Method>) -> Result<Caller, Error> {
+        let caller = self.gate.identify(bearer(headers)?)?;
+        if let Some(method) = method {
+            self.gate.enter(&caller, method.needs)?;
+        }
+        Ok(caller)
+    }
+}
+
+/// The service for the caller of `request`. That the caller may make the call is judged once more, now that its message is
+/// there: a token may have been revoked while it came.
+pub fn enter<T>(gate: &Gate, request: &tonic::Request<T>) -> Result<Directory, Status> {
     let unknown = || Error::Internal { private: "a call came past the gate".to_owned() };
     let caller = request.extensions().get::<Caller>().ok_or_else(unknown)?;
-    Ok(gate.enter(caller, needs)?)
+    let needs = request.extensions().get::<AccessLevel>().ok_or_else(unknown)?;
+    Ok(gate.enter(caller, *needs)?)
 }

@@ -12,7 +12,6 @@ use super::{edge, v1};
 use crate::api::error;
 use crate::directory::{BackupReader, Error, Gate, Held, HeldFile, Outline};
 use crate::model::Reason;
-use crate::model::token::AccessLevel;
 
 /// Parts that are read ahead of the one that is being sent.
 const READ_AHEAD: usize = 2;
@@ -35,7 +34,7 @@ impl BackupService for Backups {
         &self,
         request: Request<v1::StreamBackupRequest>,
     ) -> Result<Response<Self::StreamBackupStream>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Admin)?;
+        let directory = enter(&self.gate, &request)?;
         let deadline = super::deadline(&request);
         let held = held(request.into_inner())?;
         let reader = directory.backup(held).await?;

@@ -1,14 +1,16 @@
 //! How messages become bytes and back: prost, with the faults of a message named in our own words.
 //!
 //! tonic's own codec answers INTERNAL to bytes that do not decode; here they are the caller's fault, which they are.
-//! The size limit is not checked here, because tonic checks it before it collects a message (see [`super::edge`]).
+//! The size limit is not checked here, because tonic checks it before it collects a message (see [`super::edge`]). What a
+//! request becomes in memory is: before it is decoded it takes that from the memory for requests, or is refused.
 
 use std::marker::PhantomData;
 
-use bytes::BufMut;
+use bytes::{Buf, BufMut};
 use prost::Message;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
+use super::arriving::Arriving;
 use crate::api::error;
 use crate::model::Reason;
 
@@ -42,7 +44,7 @@ where
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        WireDecoder(PhantomData)
+        WireDecoder { arriving: Arriving::now(), message: PhantomData }
     }
 }
 
@@ -67,14 +69,20 @@ impl<T: Message> Encoder for WireEncoder<T> {
 }
 
 /// Decodes one message.
-#[derive(Debug)]
-pub struct WireDecoder<U>(PhantomData<U>);
+pub struct WireDecoder<U> {
+    /// The call whose requests it decodes; nothing for replies, which clients decode.
+    arriving: Option<Arriving>,
+    message: PhantomData<U>,
+}
 
 impl<U: Message + Default> Decoder for WireDecoder<U> {
     type Item = U;
     type Error = tonic::Status;
 
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, tonic::Status> {
+        if let Some(arriving) = &self.arriving {
+            arriving.check(bytes.chunk())?;
+        }
         U::decode(bytes).map(Some).map_err(|fault| refuse(&fault))
     }
 

@@ -13,7 +13,6 @@ use crate::api::error;
 use crate::directory::{Directory, EditedMember, Error, Gate, Key};
 use crate::model::limits::{REF_ALIAS_DAYS, REF_ALIAS_MAX_DAYS};
 use crate::model::mask::masked;
-use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Edit, MemberRow, Outcome, Reason, Ref, Refusal, Rename, Violations};
 
 /// A day, in microseconds.
@@ -24,7 +23,7 @@ pub async fn create(
     gate: &Gate,
     request: Request<v1::CreateMemberRequest>,
 ) -> Result<Response<v1::CreateMemberResponse>, Status> {
-    let (directory, request, deadline) = begin(gate, request, AccessLevel::Write).await?;
+    let (directory, request, deadline) = begin(gate, request).await?;
     let base = directory.base_number(&request.member_base_id, "member_base_id")?;
     let row = row(&directory, request.member)?;
     let made = directory.create_member(base, row, request.reactivate, deadline).await;
@@ -37,7 +36,7 @@ pub async fn update(
     gate: &Gate,
     request: Request<v1::UpdateMemberRequest>,
 ) -> Result<Response<v1::UpdateMemberResponse>, Status> {
-    let (directory, request, deadline) = begin(gate, request, AccessLevel::Write).await?;
+    let (directory, request, deadline) = begin(gate, request).await?;
     let mut row = row(&directory, request.member)?;
     if row.status.is_some() {
         let text = "cannot be written; ActivateMember, OffboardMember and ReplaceMember change it";
@@ -57,7 +56,7 @@ pub async fn replace(
     gate: &Gate,
     request: Request<v1::ReplaceMemberRequest>,
 ) -> Result<Response<v1::ReplaceMemberResponse>, Status> {
-    let (directory, request, deadline) = begin(gate, request, AccessLevel::Write).await?;
+    let (directory, request, deadline) = begin(gate, request).await?;
     let row = row(&directory, request.member)?;
     let if_revision = row.if_revision;
     let change = Change { edit: Edit::Replace(Box::new(row)), if_revision, deadline };
@@ -70,7 +69,7 @@ pub async fn rename(
     gate: &Gate,
     request: Request<v1::RenameMemberRequest>,
 ) -> Result<Response<v1::RenameMemberResponse>, Status> {
-    let (directory, request, deadline) = begin(gate, request, AccessLevel::Write).await?;
+    let (directory, request, deadline) = begin(gate, request).await?;
     let edit = parse_rename(request.r#ref, request.alias_for);
     let edit = edit.map_err(|refusal| error::refused(&refusal))?;
     let change = Change { edit, if_revision: request.if_revision, deadline };
@@ -109,7 +108,7 @@ pub async fn activate(
     gate: &Gate,
     request: Request<v1::ActivateMemberRequest>,
 ) -> Result<Response<v1::ActivateMemberResponse>, Status> {
-    let (directory, request, deadline) = begin(gate, request, AccessLevel::Write).await?;
+    let (directory, request, deadline) = begin(gate, request).await?;
     let change = Change { edit: Edit::Activate, if_revision: request.if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
     Ok(respond(&directory, v1::ActivateMemberResponse { member, outcome, revision }))
@@ -120,7 +119,7 @@ pub async fn offboard(
     gate: &Gate,
     request: Request<v1::OffboardMemberRequest>,
 ) -> Result<Response<v1::OffboardMemberResponse>, Status> {
-    let (directory, request, deadline) = begin(gate, request, AccessLevel::Write).await?;
+    let (directory, request, deadline) = begin(gate, request).await?;
     let change = Change { edit: Edit::Offboard, if_revision: request.if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
     Ok(respond(&directory, v1::OffboardMemberResponse { member, outcome, revision }))

@@ -8,7 +8,6 @@ use super::named::{begin, respond};
 use super::v1::member_base_service_server::MemberBaseService;
 use super::{reply, v1};
 use crate::directory::{BaseChange, BaseList, BaseSummary, Directory, Gate};
-use crate::model::token::AccessLevel;
 
 /// The service.
 pub struct MemberBases(pub Gate);
@@ -23,7 +22,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::CreateMemberBaseRequest>,
     ) -> Result<Response<v1::CreateMemberBaseResponse>, Status> {
-        let (directory, request, _) = begin(&self.0, request, AccessLevel::Admin).await?;
+        let (directory, request, _) = begin(&self.0, request).await?;
         let created = directory
             .create_base(BaseChange {
                 name: Some(request.name),
@@ -39,7 +38,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::GetMemberBaseRequest>,
     ) -> Result<Response<v1::GetMemberBaseResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Read)?;
+        let directory = enter(&self.0, &request)?;
         let number = directory.base_number(&request.get_ref().id, "id")?;
         let found = directory.get_base(number).await?;
         Ok(reply(v1::GetMemberBaseResponse { member_base: wire(&directory, found) }))
@@ -49,7 +48,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::ListMemberBasesRequest>,
     ) -> Result<Response<v1::ListMemberBasesResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Read)?;
+        let directory = enter(&self.0, &request)?;
         let request = request.into_inner();
         let page = directory
             .list_bases(BaseList {
@@ -68,7 +67,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::UpdateMemberBaseRequest>,
     ) -> Result<Response<v1::UpdateMemberBaseResponse>, Status> {
-        let (directory, request, deadline) = begin(&self.0, request, AccessLevel::Admin).await?;
+        let (directory, request, deadline) = begin(&self.0, request).await?;
         let number = directory.base_number(&request.id, "id")?;
         let change = BaseChange {
             name: request.name,
@@ -84,7 +83,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::ListTiersRequest>,
     ) -> Result<Response<v1::ListTiersResponse>, Status> {
-        let directory = enter(&self.0, &request, AccessLevel::Read)?;
+        let directory = enter(&self.0, &request)?;
         let number = directory.base_number(&request.get_ref().member_base_id, "member_base_id")?;
         let list = directory.tiers(number).await?;
         Ok(reply(v1::ListTiersResponse {
@@ -98,7 +97,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::SetTiersRequest>,
     ) -> Result<Response<v1::SetTiersResponse>, Status> {
-        let (directory, request, deadline) = begin(&self.0, request, AccessLevel::Admin).await?;
+        let (directory, request, deadline) = begin(&self.0, request).await?;
         let number = directory.base_number(&request.member_base_id, "member_base_id")?;
         let change = BaseChange { tiers: Some(request.tiers), ..BaseChange::default() };
         let changed = directory.update_base(number, change, deadline).await?;
@@ -109,7 +108,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::DeleteMemberBaseRequest>,
     ) -> Result<Response<v1::DeleteMemberBaseResponse>, Status> {
-        let (directory, request, deadline) = begin(&self.0, request, AccessLevel::Admin).await?;
+        let (directory, request, deadline) = begin(&self.0, request).await?;
         let number = directory.base_number(&request.id, "id")?;
         let deleted = directory.delete_base(number, deadline).await?;
         Ok(respond(&directory, v1::DeleteMemberBaseResponse { member_base: wire(&directory, deleted) }))
@@ -119,7 +118,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::UndeleteMemberBaseRequest>,
     ) -> Result<Response<v1::UndeleteMemberBaseResponse>, Status> {
-        let (directory, request, deadline) = begin(&self.0, request, AccessLevel::Admin).await?;
+        let (directory, request, deadline) = begin(&self.0, request).await?;
         let number = directory.base_number(&request.id, "id")?;
         let restored = directory.undelete_base(number, deadline).await?;
         Ok(respond(&directory, v1::UndeleteMemberBaseResponse { member_base: wire(&directory, restored) }))

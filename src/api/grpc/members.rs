@@ -12,7 +12,6 @@ use super::{deadline, edit, export, import, reply, upsert, v1};
 use crate::api::error;
 use crate::directory::{BatchAnswer, Gate, Key, MemberList};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
-use crate::model::token::AccessLevel;
 use crate::model::{Reason, Refusal, Violations};
 
 /// The service.
@@ -29,7 +28,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::BulkUpsertMembersRequest>,
     ) -> Result<Response<v1::BulkUpsertMembersResponse>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Write)?;
+        let directory = enter(&self.gate, &request)?;
         upsert::bulk_upsert(directory, request).await
     }
 
@@ -39,7 +38,7 @@ impl MemberService for Members {
         &self,
         request: Request<Streaming<v1::ImportMembersRequest>>,
     ) -> Result<Response<import::Answers>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Write)?;
+        let directory = enter(&self.gate, &request)?;
         let deadline = deadline(&request);
         let stopping = self.stopping.clone();
         Ok(Response::new(import::start(directory, request.into_inner(), deadline, stopping)))
@@ -51,7 +50,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::ExportMembersRequest>,
     ) -> Result<Response<export::Pages>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Read)?;
+        let directory = enter(&self.gate, &request)?;
         let deadline = deadline(&request);
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
@@ -65,7 +64,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::GetMemberRequest>,
     ) -> Result<Response<v1::GetMemberResponse>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Read)?;
+        let directory = enter(&self.gate, &request)?;
         let request = request.into_inner();
         let min_revision = request.min_revision;
         let key = one_key(request.id, request.r#ref, request.email, request.worker_id)
@@ -94,7 +93,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::BatchGetMembersRequest>,
     ) -> Result<Response<v1::BatchGetMembersResponse>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Read)?;
+        let directory = enter(&self.gate, &request)?;
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let keys = batch_keys(request.keys).map_err(|refusal| error::refused(&refusal))?;
@@ -118,7 +117,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::ListMembersRequest>,
     ) -> Result<Response<v1::ListMembersResponse>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Read)?;
+        let directory = enter(&self.gate, &request)?;
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let page = directory
@@ -185,7 +184,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::BulkDeleteMembersRequest>,
     ) -> Result<Response<v1::BulkDeleteMembersResponse>, Status> {
-        let (directory, request, deadline) = begin(&self.gate, request, AccessLevel::Write).await?;
+        let (directory, request, deadline) = begin(&self.gate, request).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let deleted = directory.bulk_delete(base, &request.member_ids, request.refs, deadline).await?;
         Ok(respond(

@@ -4,6 +4,7 @@
 //! else is the directory's. Strings are moved from messages into the model and back, never copied on the way.
 
 mod api_tokens;
+mod arriving;
 mod attributes;
 pub mod auth;
 mod backup;
@@ -16,8 +17,10 @@ pub(crate) mod fuzz;
 mod import;
 mod member_bases;
 mod members;
+mod methods;
 mod named;
 mod records;
+mod shape;
 mod upsert;
 pub mod v1;
 

@@ -10,7 +10,6 @@ use super::auth::enter;
 use super::{deadline, reply, v1};
 use crate::api::error;
 use crate::directory::{Directory, Gate, IfRunning};
-use crate::model::token::AccessLevel;
 use crate::model::{Refusal, RequestId, RequestMark};
 
 /// The metadata of an answer that was given before.
@@ -52,9 +51,8 @@ named! {
 pub async fn begin<T: Named>(
     gate: &Gate,
     request: Request<T>,
-    needs: AccessLevel,
 ) -> Result<(Directory, T, Option<Instant>), Status> {
-    let directory = enter(gate, &request, needs)?;
+    let directory = enter(gate, &request)?;
     let deadline = deadline(&request);
     let mut request = request.into_inner();
     Ok((named(directory, &mut request).await?, request, deadline))

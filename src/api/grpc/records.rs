@@ -16,7 +16,6 @@ use crate::directory::{
     Directory, Error, ExportedRecord, Gate, RecordExport, RecordList, RecordPage, RecordSelector, Saved,
     StampCollectionInput, draw_record_id,
 };
-use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, MemberRecord, RecordKind};
 
 /// The service.
@@ -42,7 +41,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::SaveClipRequest>,
     ) -> Result<Response<v1::SaveClipResponse>, Status> {
-        let (directory, mut request, deadline) = begin(&self.gate, request, AccessLevel::Write).await?;
+        let (directory, mut request, deadline) = begin(&self.gate, request).await?;
         let member = std::mem::take(&mut request.member_id);
         let input = record::clip_input(request).map_err(|refusal| error::refused(&refusal))?;
         let saved = directory.save_clip(&member, input, draw_record_id()?, deadline).await?;
@@ -58,7 +57,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::ListClipsRequest>,
     ) -> Result<Response<v1::ListClipsResponse>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Read)?;
+        let directory = enter(&self.gate, &request)?;
         let v1::ListClipsRequest { member_id, pagination, sorts, min_revision } = request.into_inner();
         let page = list::page(pagination, sorts);
         let wanted = RecordList { member_id, kind: RecordKind::Clip, page, min_revision };
@@ -71,7 +70,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::DeleteClipRequest>,
     ) -> Result<Response<v1::DeleteClipResponse>, Status> {
-        let (directory, request, deadline) = begin(&self.gate, request, AccessLevel::Write).await?;
+        let (directory, request, deadline) = begin(&self.gate, request).await?;
         let clip = RecordSelector { id: request.id, own: request.creative_id };
         let revision = directory.delete_clip(&request.member_id, clip, deadline).await?;
         Ok(respond(&directory, v1::DeleteClipResponse { revision }))
@@ -81,7 +80,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::CreateStampCollectionRequest>,
     ) -> Result<Response<v1::CreateStampCollectionResponse>, Status> {
-        let (directory, request, deadline) = begin(&self.gate, request, AccessLevel::Write).await?;
+        let (directory, request, deadline) = begin(&self.gate, request).await?;
         let input = StampCollectionInput {
             loyalty_program_id: request.loyalty_program_id,
             external_id: request.external_id,
@@ -98,7 +97,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::ListStampCollectionsRequest>,
     ) -> Result<Response<v1::ListStampCollectionsResponse>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Read)?;
+        let directory = enter(&self.gate, &request)?;
         let v1::ListStampCollectionsRequest { member_id, pagination, sorts, min_revision } =
             request.into_inner();
         let page = list::page(pagination, sorts);
@@ -113,7 +112,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::AddStampsRequest>,
     ) -> Result<Response<v1::AddStampsResponse>, Status> {
-        let (directory, request, deadline) = begin(&self.gate, request, AccessLevel::Write).await?;
+        let (directory, request, deadline) = begin(&self.gate, request).await?;
         let collection = RecordSelector { id: request.id, own: request.external_id };
         let saved = directory.add_stamps(&request.member_id, collection, request.stamps, deadline).await?;
         let (id, revision) = (member_id(&directory, &saved), saved.revision);
@@ -126,7 +125,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::IngestTransactionsRequest>,
     ) -> Result<Response<v1::IngestTransactionsResponse>, Status> {
-        let (directory, request, deadline) = begin(&self.gate, request, AccessLevel::Write).await?;
+        let (directory, request, deadline) = begin(&self.gate, request).await?;
         let events = record::events(request.events).map_err(|refusal| error::refused(&refusal))?;
         let done = directory.ingest(events, deadline).await?;
         Ok(respond(
@@ -145,7 +144,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::ListTransactionsRequest>,
     ) -> Result<Response<v1::ListTransactionsResponse>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Read)?;
+        let directory = enter(&self.gate, &request)?;
         let v1::ListTransactionsRequest { member_id, pagination, sorts, min_revision } = request.into_inner();
         let page = list::page(pagination, sorts);
         let wanted = RecordList { member_id, kind: RecordKind::Transaction, page, min_revision };
@@ -161,7 +160,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::ExportRecordsRequest>,
     ) -> Result<Response<Parts>, Status> {
-        let directory = enter(&self.gate, &request, AccessLevel::Read)?;
+        let directory = enter(&self.gate, &request)?;
         let deadline = deadline(&request);
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;

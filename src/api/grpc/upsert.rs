@@ -2,6 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
+use super::arriving::became_rows;
 use super::convert::input::{self, Finder};
 use super::named::{named, respond};
 use super::{MESSAGE_MAX_BYTES, deadline, edit, v1};
@@ -37,6 +38,7 @@ pub async fn bulk_upsert(
     let rows = Rows::parse(request.members, finder, directory.now().date());
     rows.check_reply()?;
     let Rows { rows, refs } = rows;
+    became_rows();
     let upsert = Upsert { rows, options: call.options, mode: call.mode, deadline };
     let answer = directory.bulk_upsert(base, upsert).await?;
     let revision = answer.revision;

@@ -14,10 +14,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::failure::Failure;
-use crate::directory::Error;
+use crate::directory::{Arrival, Error, Room};
 
 /// What is taken of the memory for bodies at a time, in bytes. Smaller bodies take nothing.
 const PIECE_BYTES: usize = 1024 * 1024;
+/// Bodies up to this size are parsed without a look at what they become.
+const SMALL_BYTES: usize = 64 * 1024;
+/// What a value takes, in bytes: a text, a number, or an entry of a list.
+const VALUE_BYTES: usize = 48;
 /// How long a body may take whatever its size.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The least bytes a second of a body that takes longer.
@@ -37,6 +41,8 @@ pub struct Bodies {
 pub struct Received {
     /// Its bytes.
     pub bytes: Vec<u8>,
+    /// The room for what it becomes, where that was taken.
+    arrival: Option<Arrival>,
     _room: Vec<OwnedSemaphorePermit>,
 }
 
@@ -61,6 +67,7 @@ impl Bodies {
         let began = Instant::now();
         let mut received = Received {
             bytes: Vec::with_capacity(announced.unwrap_or(0).min(PIECE_BYTES)),
+            arrival: None,
             _room: Vec::new(),
         };
         loop {
@@ -83,6 +90,20 @@ impl Bodies {
             }
             received.bytes.extend_from_slice(&data);
         }
+    }
+}
+
+impl Received {
+    /// Takes room for the values in the body, before they are parsed. Small bodies become little, whatever is in them.
+    pub(super) fn admit(&mut self, room: &Room) -> Result<(), Error> {
+        if self.bytes.len() > SMALL_BYTES {
+            // Each value but the first stands behind one of these; those within strings make it a little more.
+            let values = self.bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b':')).count();
+            let mut arrival = room.arrival(self.bytes.len());
+            arrival.grow(self.bytes.len().saturating_add(values.saturating_mul(VALUE_BYTES)))?;
+            self.arrival = Some(arrival);
+        }
+        Ok(())
     }
 }
 

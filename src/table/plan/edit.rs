@@ -28,7 +28,7 @@ impl Plan<'_> {
     }
 
     fn try_create(&mut self, row: &MemberRow, revive: bool) -> Result<Edited, Stop> {
-        let new_members = self.layer.header.settings.first_status();
+        let new_members = self.layer.header.settings.first_status(self.origin.door);
         if let Some(email) = row.patch.email.as_set().filter(|_| revive) {
             let key = MemberKey::Email(email.clone());
             if let Some((at, member)) =
@@ -51,7 +51,7 @@ impl Plan<'_> {
 
     fn try_change(&mut self, key: &MemberKey, what: &Edit, if_revision: Option<u64>) -> Result<Edited, Stop> {
         let Some((row, member)) = self.find(key)? else { return Ok(Edited::Missing) };
-        let new_members = self.layer.header.settings.first_status();
+        let new_members = self.layer.header.settings.first_status(self.origin.door);
         let update = edit::edit(&member, what, if_revision, new_members, self.now);
         self.write(row, &member, what.patch().unwrap_or(&MemberPatch::default()), update)
     }

@@ -93,7 +93,7 @@ impl Plan<'_> {
         options: &UpsertOptions,
         uniqueness: Uniqueness,
     ) -> Result<Result<RowOutcome, RowError>, Stop> {
-        let new_members = self.layer.header.settings.first_status();
+        let new_members = self.layer.header.settings.first_status(self.origin.door);
         match self.current(prepared)? {
             Current::Repeated(row) => Ok(Ok(RowOutcome::ok(row, Outcome::Unchanged))),
             Current::Gone => Ok(Err(gone())),

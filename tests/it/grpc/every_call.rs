@@ -8,10 +8,10 @@ use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClie
 use memberbase::api::grpc::v1::member_service_client::MemberServiceClient;
 use prost::Message;
 use prost_types::{FileDescriptorSet, Timestamp};
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::service::Interceptor;
 use tonic::{Code, Request, Status};
 
+use super::bytes::Bytes;
 use crate::harness::{Bearer, Known, Server, refused, row};
 
 /// What a call is about.
@@ -240,46 +240,6 @@ async fn make(server: &Server, secret: Option<&str>, call: &Call) -> Option<Stat
     }
 }
 
-/// Messages as they are on the wire.
-#[derive(Clone, Copy)]
-struct Bytes;
-
-impl Codec for Bytes {
-    type Encode = Vec<u8>;
-    type Decode = ();
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for Bytes {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        bytes::BufMut::put_slice(buffer, &item);
-        Ok(())
-    }
-}
-
-impl Decoder for Bytes {
-    type Item = ();
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
-        let length = bytes::Buf::remaining(buffer);
-        bytes::Buf::advance(buffer, length);
-        Ok(Some(()))
-    }
-}
-
 /// A server with one admin, who can make places and tokens.
 struct Admin {
     bases: MemberBaseServiceClient<Known>,
@@ -356,6 +316,25 @@ async fn each_level_opens_its_calls_and_no_others_whether_or_not_the_base_exists
             let status = make(&server, Some(&created.token), &call).await;
             if allowed.contains(&call.1) {
                 let_through(&call, status.as_ref());
+            } else {
+                denied(&call, status);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_make_a_call_is_refused_before_its_message_is_read() {
+    let (server, secret) = Server::start_with_token().await;
+    let mut admin = Admin::new(&server, &secret);
+    let (read, write) = (admin.token(wanted("read")).await.token, admin.token(wanted("write")).await.token);
+    for call in Place::nowhere().calls() {
+        // No message at all.
+        let broken = Call(call.0, call.1, call.2, vec![0xff; 100]);
+        for (token, allowed) in [(&read, &["read"][..]), (&write, &["read", "write"])] {
+            let status = make(&server, Some(token), &broken).await;
+            if allowed.contains(&call.1) {
+                refused(&status.unwrap(), Code::InvalidArgument, "MESSAGE_MALFORMED");
             } else {
                 denied(&call, status);
             }

@@ -5,6 +5,7 @@ mod batch_get;
 mod bulk_delete;
 mod bulk_options;
 mod bulk_upsert;
+pub mod bytes;
 mod concurrency;
 mod cursor;
 mod errors;

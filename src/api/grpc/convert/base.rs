@@ -9,7 +9,7 @@ use crate::model::{Sealer, StatusCounts, Tier};
 pub fn to_wire(base: BaseSummary, sealer: &Sealer) -> v1::MemberBase {
     v1::MemberBase {
         id: sealer.base_id(base.number),
-        new_members: base.settings.first_status().as_str().to_owned(),
+        new_members: base.settings.new_members.map(|status| status.as_str().to_owned()).unwrap_or_default(),
         name: base.settings.name.into_string(),
         share_accounts: base.settings.share_accounts,
         tiers: base.settings.tiers.into_iter().map(Tier::into_string).collect(),

@@ -25,6 +25,8 @@ pub trait Call: 'static {
     const SUMMARY: &'static str;
     /// The access that it needs.
     const NEEDS: AccessLevel;
+    /// Whether it takes room for what its body becomes by itself, as it reads it.
+    const COUNTS: bool = false;
     /// The statuses of its refusals, besides those that every call has.
     const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND];
     /// What its body is.
@@ -58,7 +60,10 @@ pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Resp
             directory = named(directory, id, (&head.method, &head.uri), None, &mut received).await?;
         }
         let is_repeat = directory.is_repeat();
-        let received = received.ok_or_else(Failure::broken_body)?;
+        let mut received = received.ok_or_else(Failure::broken_body)?;
+        if !C::COUNTS {
+            received.admit(&directory.room())?;
+        }
         Ok::<_, Failure>((C::run(directory, received).await?, is_repeat))
     };
     match outcome.await {

@@ -23,8 +23,9 @@ pub struct MemberBase {
     id: String,
     #[schemars(with = "model::BaseName")]
     name: String,
-    #[schemars(with = "values::NewMembers")]
-    new_members: &'static str,
+    #[schemars(with = "Option<values::NewMembers>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_members: Option<&'static str>,
     share_accounts: bool,
     counts: Counts,
     #[schemars(with = "model::Timestamp")]
@@ -47,7 +48,7 @@ struct Counts {
 fn render(base: BaseSummary, sealer: &Sealer) -> MemberBase {
     MemberBase {
         id: sealer.base_id(base.number),
-        new_members: base.settings.first_status().as_str(),
+        new_members: base.settings.new_members.map(|status| status.as_str()),
         name: base.settings.name.into_string(),
         share_accounts: base.settings.share_accounts,
         counts: Counts {

@@ -1,7 +1,7 @@
 //! `member/bulk-upsert`: all rows or none.
 //!
 //! The body is turned into rows as it is read through, one row at a time: no tree of it is ever made, and it is gone
-//! before the rows are applied.
+//! before the rows are applied. Rows are counted meanwhile, and take their room before they are made.
 
 use std::fmt;
 
@@ -14,13 +14,17 @@ use crate::api::http::failure::{BadRow, Failure};
 use crate::api::http::json::{Name, Object, parse_with};
 use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
-use crate::directory::{Directory, RowOutcome};
+use crate::directory::{Arrival, Directory, Error, RowOutcome};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES};
 use crate::model::token::AccessLevel;
 use crate::model::{Date, MemberRow, Reason, RowError};
 
 /// Bodies of more bytes are not parsed beside other calls.
 const PARSE_APART_BYTES: usize = 64 * 1024;
+/// Rows that are counted together.
+const ROWS_AT_ONCE: usize = 1024;
+/// What a row takes, good or bad, in bytes: itself, its ref for the report, and what is wrong with it.
+const ROW_BYTES: usize = size_of::<Result<MemberRow, RowError>>() + size_of::<Option<String>>() + 256;
 /// The fields of the request.
 const FIELDS: [&str; 2] = ["member_base_id", "members"];
 
@@ -43,16 +47,17 @@ impl Call for BulkUpsert {
     const SUMMARY: &'static str =
         "Creates and changes members, all or none; answers their ids in the order of the request.";
     const NEEDS: AccessLevel = AccessLevel::Write;
+    const COUNTS: bool = true;
     type Request = BulkUpsertRequest;
     type Reply = Vec<String>;
 
     async fn run(directory: Directory, body: Received) -> Result<Vec<String>, Failure> {
-        let today = directory.now().date();
+        let (today, arrival) = (directory.now().date(), directory.room().arrival(body.bytes.len()));
         let Request { member_base_id, rows, refs } = if body.bytes.len() <= PARSE_APART_BYTES {
-            parse_with(&body.bytes, Seed { today })?
+            read(&body, today, arrival)?
         } else {
-            let parsed = tokio::task::spawn_blocking(move || parse_with(&body.bytes, Seed { today })).await;
-            parsed.map_err(|died| crate::directory::Error::Internal { private: died.to_string() })??
+            let parsed = tokio::task::spawn_blocking(move || read(&body, today, arrival)).await;
+            parsed.map_err(|died| Error::Internal { private: died.to_string() })??
         };
         let base = directory.base_number(&member_base_id, "member_base_id")?;
         let reply = directory.upsert_all(base, rows).await?;
@@ -105,12 +110,28 @@ struct Request {
     refs: Vec<Option<String>>,
 }
 
-#[derive(Clone, Copy)]
-struct Seed {
-    today: Date,
+/// Reads the request. What its rows take is given back at the end, because the table counts them from there on.
+fn read(body: &Received, today: Date, arrival: Arrival) -> Result<Request, Failure> {
+    let mut counted = Counted { arrival, fault: None };
+    let parsed = parse_with(&body.bytes, Seed { today, counted: &mut counted });
+    match counted.fault {
+        Some(fault) => Err(fault.into()),
+        None => Ok(parsed?),
+    }
 }
 
-impl<'de> DeserializeSeed<'de> for Seed {
+/// The room that rows take, and why there is none for the next ones.
+struct Counted {
+    arrival: Arrival,
+    fault: Option<Error>,
+}
+
+struct Seed<'r> {
+    today: Date,
+    counted: &'r mut Counted,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
     type Value = Request;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Request, D::Error> {
@@ -118,7 +139,7 @@ impl<'de> DeserializeSeed<'de> for Seed {
     }
 }
 
-impl<'de> Visitor<'de> for Seed {
+impl<'de> Visitor<'de> for Seed<'_> {
     type Value = Request;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,7 +151,10 @@ impl<'de> Visitor<'de> for Seed {
         while let Some(key) = map.next_key::<Name<'de>>()? {
             match key.as_ref() {
                 "member_base_id" if member_base_id.is_none() => member_base_id = Some(map.next_value()?),
-                "members" if rows.is_none() => rows = Some(map.next_value_seed(Members(self.today))?),
+                "members" if rows.is_none() => {
+                    let counted = &mut *self.counted;
+                    rows = Some(map.next_value_seed(Members { today: self.today, counted })?);
+                }
                 "member_base_id" => return Err(A::Error::duplicate_field("member_base_id")),
                 "members" => return Err(A::Error::duplicate_field("members")),
                 other => return Err(A::Error::unknown_field(other, &FIELDS)),
@@ -142,11 +166,14 @@ impl<'de> Visitor<'de> for Seed {
     }
 }
 
-struct Members(Date);
+struct Members<'r> {
+    today: Date,
+    counted: &'r mut Counted,
+}
 
 type Rows = (Vec<Result<MemberRow, RowError>>, Vec<Option<String>>);
 
-impl<'de> DeserializeSeed<'de> for Members {
+impl<'de> DeserializeSeed<'de> for Members<'_> {
     type Value = Rows;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Rows, D::Error> {
@@ -154,7 +181,7 @@ impl<'de> DeserializeSeed<'de> for Members {
     }
 }
 
-impl<'de> Visitor<'de> for Members {
+impl<'de> Visitor<'de> for Members<'_> {
     type Value = Rows;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -165,7 +192,13 @@ impl<'de> Visitor<'de> for Members {
         let (mut rows, mut refs) = (Vec::new(), Vec::new());
         while let Some(Object(row)) = list.next_element::<Object<Row>>()? {
             refs.push(row.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES));
-            rows.push(row.parse(self.0));
+            rows.push(row.parse(self.today));
+            if rows.len() % ROWS_AT_ONCE == 0
+                && let Err(fault) = self.counted.arrival.grow(ROWS_AT_ONCE * ROW_BYTES)
+            {
+                self.counted.fault = Some(fault);
+                return Err(A::Error::custom("too many rows"));
+            }
         }
         Ok((rows, refs))
     }

@@ -1,9 +1,10 @@
 //! What each call does to status, e-mail address and worker id.
 
+use memberbase::api::grpc::v1;
 use serde_json::{Value, json};
 
 use super::{Onsi, member, with};
-use crate::harness::Server;
+use crate::harness::{Server, row};
 
 const STATUSES: [&str; 3] = ["invited", "active", "inactive"];
 
@@ -103,6 +104,52 @@ async fn new_members_start_as_the_memberbase_says() {
         assert_eq!((&back["status"], &again), (&json!(status), &id));
         assert_eq!(back["email"], "A@Example.com", "it is stored as given");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_memberbase_says_nothing_each_door_starts_members_as_it_documents() {
+    let server = Server::start().await;
+    let (_, http, _) = Onsi::base(&server).await;
+    let made = http.ok("member-base/create", json!({"name": "Test"})).await;
+    assert_eq!(made.get("new_members"), None);
+    let id = made["id"].as_str().unwrap();
+    let onsi = Onsi::new(&server, None, Some(id));
+    let status_of = async |r#ref: &str| {
+        let asked = json!({"member_base_id": id, "ref": r#ref});
+        http.ok("member/get", asked).await["status"].as_str().unwrap().to_owned()
+    };
+    let (invited, member_id) = onsi.create(member("a@example.com")).await;
+    assert_eq!(invited["status"], "invited");
+    onsi.call("DELETE", &format!("members/{member_id}"), None).await.is(200);
+    let (back, again) = onsi.create(member("a@example.com")).await;
+    assert_eq!((&back["status"], &again), (&json!("invited"), &member_id));
+
+    let rows = json!({"member_base_id": id, "members": [{"ref": "publisher"}]});
+    http.ok("member/bulk-upsert", rows).await;
+    let upsert = v1::BulkUpsertMembersRequest {
+        member_base_id: id.into(),
+        members: vec![row("rows")],
+        ..Default::default()
+    };
+    let mut grpc = server.members();
+    grpc.bulk_upsert_members(upsert).await.unwrap();
+    let single = Some(row("single"));
+    let create = v1::CreateMemberRequest { member_base_id: id.into(), member: single, ..Default::default() };
+    grpc.create_member(create).await.unwrap();
+    let options = Some(v1::ImportOptions { member_base_id: id.into(), ..Default::default() });
+    let chunk = v1::ImportMembersRequest { options, members: vec![row("import")], chunk: 1 };
+    let mut answers = grpc.import_members(tokio_stream::iter([chunk])).await.unwrap().into_inner();
+    answers.message().await.unwrap().unwrap();
+    for name in ["publisher", "rows", "single", "import"] {
+        assert_eq!(status_of(name).await, "active", "{name}");
+    }
+    // Set, it holds at every door.
+    http.ok("member-base/update", json!({"id": id, "new_members": "active"})).await;
+    assert_eq!(onsi.create(member("b@example.com")).await.0["status"], "active");
+    http.ok("member-base/update", json!({"id": id, "new_members": "invited"})).await;
+    let rows = json!({"member_base_id": id, "members": [{"ref": "later"}]});
+    http.ok("member/bulk-upsert", rows).await;
+    assert_eq!(status_of("later").await, "invited");
 }
 
 #[tokio::test(flavor = "multi_thread")]

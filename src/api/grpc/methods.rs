@@ -1,0 +1,154 @@
+//! The calls of this door: the access that each needs, and what its request becomes in memory.
+//!
+//! Both are known from the path alone, so they are looked at before a message is read. The level stands here and nowhere else:
+//! the operations of the services ask for what the call was let in with.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use prost::Message;
+use prost_types::FileDescriptorSet;
+
+use super::shape::{Shape, Shapes};
+use super::v1::DESCRIPTORS;
+use crate::model::limits::{
+    ATTRIBUTE_ENTRIES_MAX, BATCH_GET_MAX_KEYS, BULK_DELETE_MAX_MEMBERS, IMPORT_CHUNK_MAX_ROWS,
+};
+use crate::model::token::AccessLevel;
+
+/// A call.
+pub struct Method {
+    /// The access that it needs.
+    pub needs: AccessLevel,
+    /// Its request.
+    pub request: Shape,
+    /// Whether its requests are chunks of rows.
+    pub is_import: bool,
+}
+
+/// Every call and the access that it needs.
+const LEVELS: &[(&str, &[(&str, AccessLevel)])] = {
+    use AccessLevel::{Admin, Read, Write};
+    &[
+        (
+            "MemberBaseService",
+            &[
+                ("CreateMemberBase", Admin),
+                ("GetMemberBase", Read),
+                ("ListMemberBases", Read),
+                ("UpdateMemberBase", Admin),
+                ("ListTiers", Read),
+                ("SetTiers", Admin),
+                ("DeleteMemberBase", Admin),
+                ("UndeleteMemberBase", Admin),
+            ],
+        ),
+        (
+            "MemberService",
+            &[
+                ("BulkUpsertMembers", Write),
+                ("ImportMembers", Write),
+                ("ExportMembers", Read),
+                ("GetMember", Read),
+                ("BatchGetMembers", Read),
+                ("ListMembers", Read),
+                ("BulkDeleteMembers", Write),
+                ("CreateMember", Write),
+                ("UpdateMember", Write),
+                ("ReplaceMember", Write),
+                ("RenameMember", Write),
+                ("ActivateMember", Write),
+                ("OffboardMember", Write),
+            ],
+        ),
+        (
+            "AttributeService",
+            &[
+                ("SetAttributeSchema", Write),
+                ("GetAttributeSchema", Read),
+                ("SetMemberAttributes", Write),
+                ("DeleteMemberAttributes", Write),
+                ("ListMemberAttributes", Read),
+            ],
+        ),
+        (
+            "RecordService",
+            &[
+                ("SaveClip", Write),
+                ("ListClips", Read),
+                ("DeleteClip", Write),
+                ("CreateStampCollection", Write),
+                ("ListStampCollections", Read),
+                ("AddStamps", Write),
+                ("IngestTransactions", Write),
+                ("ListTransactions", Read),
+                ("ExportRecords", Read),
+            ],
+        ),
+        (
+            "ApiTokenService",
+            &[("CreateApiToken", Admin), ("ListApiTokens", Admin), ("RevokeApiToken", Admin)],
+        ),
+        ("BackupService", &[("StreamBackup", Admin)]),
+    ]
+};
+
+/// The entries that a field of a request may have, where the call has a rule for that.
+const MOST: &[(&str, &str, usize)] = &[
+    ("ImportMembersRequest", "members", IMPORT_CHUNK_MAX_ROWS),
+    ("BatchGetMembersRequest", "keys", BATCH_GET_MAX_KEYS),
+    ("BulkDeleteMembersRequest", "member_ids", BULK_DELETE_MAX_MEMBERS),
+    ("BulkDeleteMembersRequest", "refs", BULK_DELETE_MAX_MEMBERS),
+    ("SetMemberAttributesRequest", "attributes", ATTRIBUTE_ENTRIES_MAX),
+];
+
+static METHODS: LazyLock<HashMap<String, Method>> = LazyLock::new(|| {
+    // They were made by the build.
+    let files = FileDescriptorSet::decode(DESCRIPTORS).unwrap_or_default();
+    let shapes = Shapes::of(&files, MOST);
+    let mut methods = HashMap::new();
+    for file in &files.file {
+        for service in &file.service {
+            let levels = LEVELS.iter().find(|(name, _)| *name == service.name());
+            for method in &service.method {
+                let level = levels.and_then(|(_, all)| all.iter().find(|(name, _)| *name == method.name()));
+                let Some((_, needs)) = level else { continue };
+                let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                let request = shapes.shape(method.input_type());
+                let is_import = method.client_streaming();
+                methods.insert(path, Method { needs: *needs, request, is_import });
+            }
+        }
+    }
+    methods
+});
+
+/// The call of a path.
+pub fn method(path: &str) -> Option<&'static Method> {
+    METHODS.get(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_has_a_level_and_every_level_a_call() {
+        let files = FileDescriptorSet::decode(DESCRIPTORS).unwrap();
+        let services = files.file.iter().flat_map(|file| &file.service);
+        let calls: usize = services.map(|service| service.method.len()).sum();
+        assert_eq!(METHODS.len(), calls);
+        assert_eq!(LEVELS.iter().map(|(_, all)| all.len()).sum::<usize>(), calls);
+        assert!(METHODS.values().all(|method| method.request.is_known()));
+    }
+
+    #[test]
+    fn every_rule_on_entries_is_of_a_field() {
+        let files = FileDescriptorSet::decode(DESCRIPTORS).unwrap();
+        for (message, field, _) in MOST {
+            let messages = files.file.iter().flat_map(|file| &file.message_type);
+            let found = messages.into_iter().find(|found| found.name() == *message).unwrap();
+            assert!(found.field.iter().any(|found| found.name() == *field), "{message}.{field}");
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! What the bytes of a message become in memory, found without decoding it: its fields are walked by their tags, and every
+//! entry of a repeated field counts as the structure that it becomes.
+//!
+//! What is walked is what the descriptors say of a message, so a field that is added is counted without a word here. Sizes are
+//! those of the generated structures or more. Bytes that are no message end the walk, as they end the decoding.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
+
+/// A string, a list or a map, without what is in it, in bytes.
+const HEADER_BYTES: usize = 24;
+/// A number, in bytes, with a mark whether it is there.
+const NUMBER_BYTES: usize = 16;
+/// What stands in the place of a message that contains itself, in bytes.
+const POINTER_BYTES: usize = 8;
+/// How deep messages may be within each other; decoding refuses more.
+const DEPTH_MAX: usize = 100;
+
+/// The shapes of all messages.
+pub struct Shapes {
+    messages: Arc<Vec<Fields>>,
+    names: HashMap<String, usize>,
+}
+
+/// The shape of one message.
+#[derive(Clone)]
+pub struct Shape {
+    messages: Arc<Vec<Fields>>,
+    /// Which of them.
+    index: usize,
+}
+
+/// The fields of a message, by their numbers.
+#[derive(Default)]
+struct Fields(Vec<(u64, Field)>);
+
+struct Field {
+    /// What an entry of it takes, in bytes, beside what is in it; nothing for a field that is not repeated.
+    entry: usize,
+    /// The message that it is.
+    message: Option<usize>,
+    /// Whether it has numbers, which may stand together without tags.
+    numbers: bool,
+    /// The entries that it may have.
+    most: Option<usize>,
+}
+
+/// What a message becomes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// In bytes.
+    pub bytes: usize,
+    /// The entries of the first field that has too many, and how many it may have.
+    pub over: Option<(usize, usize)>,
+}
+
+impl Shapes {
+    /// Those of the messages in `files`; `most` says how many entries a field of a message may have.
+    pub fn of(files: &FileDescriptorSet, most: &[(&str, &str, usize)]) -> Self {
+        let mut all = Vec::new();
+        for file in &files.file {
+            for message in &file.message_type {
+                collect(&format!(".{}", file.package()), message, &mut all);
+            }
+        }
+        let names: HashMap<String, usize> =
+            all.iter().enumerate().map(|(index, (name, _))| (name.clone(), index)).collect();
+        let sizes = Sizes { all: &all, names: &names };
+        let fields = |(name, message): &(String, &DescriptorProto)| {
+            let field = |field: &FieldDescriptorProto| {
+                let limit = most.iter().find(|(in_message, in_field, _)| {
+                    name.rsplit('.').next() == Some(*in_message) && field.name() == *in_field
+                });
+                let is_many = field.label() == Label::Repeated;
+                let described = Field {
+                    entry: if is_many { sizes.of_value(field, &mut Vec::new()) } else { 0 },
+                    message: names
+                        .get(field.type_name())
+                        .copied()
+                        .filter(|_| field.r#type() == Type::Message),
+                    numbers: is_many && !matches!(field.r#type(), Type::Message | Type::String | Type::Bytes),
+                    most: limit.map(|(_, _, most)| *most),
+                };
+                (u64::try_from(field.number()).unwrap_or_default(), described)
+            };
+            let mut fields: Vec<_> = message.field.iter().map(field).collect();
+            fields.sort_by_key(|(number, _)| *number);
+            Fields(fields)
+        };
+        Self { messages: Arc::new(all.iter().map(fields).collect()), names }
+    }
+
+    /// The shape of the message with this full name, which begins with a dot.
+    pub fn shape(&self, name: &str) -> Shape {
+        let index = self.names.get(name).copied().unwrap_or(usize::MAX);
+        Shape { messages: Arc::clone(&self.messages), index }
+    }
+}
+
+fn collect<'a>(prefix: &str, message: &'a DescriptorProto, all: &mut Vec<(String, &'a DescriptorProto)>) {
+    let name = format!("{prefix}.{}", message.name());
+    for nested in &message.nested_type {
+        collect(&name, nested, all);
+    }
+    all.push((name, message));
+}
+
+/// The sizes of the structures that messages become.
+struct Sizes<'a> {
+    all: &'a [(String, &'a DescriptorProto)],
+    names: &'a HashMap<String, usize>,
+}
+
+impl Sizes<'_> {
+    /// That of the message at `index`; `within` are those around it.
+    fn of_message(&self, index: usize, within: &mut Vec<usize>) -> usize {
+        let Some((_, message)) = self.all.get(index).filter(|_| !within.contains(&index)) else {
+            return POINTER_BYTES;
+        };
+        within.push(index);
+        let fields = message.field.iter();
+        let size = fields.map(|field| match field.label() {
+            Label::Repeated => HEADER_BYTES,
+            Label::Optional | Label::Required => self.of_value(field, within),
+        });
+        let size = size.sum();
+        within.pop();
+        size
+    }
+
+    /// That of one value of a field, with a mark whether it is there.
+    fn of_value(&self, field: &FieldDescriptorProto, within: &mut Vec<usize>) -> usize {
+        match field.r#type() {
+            Type::String | Type::Bytes => HEADER_BYTES,
+            Type::Message => {
+                let index = self.names.get(field.type_name());
+                index.map_or(POINTER_BYTES, |index| self.of_message(*index, within)) + POINTER_BYTES
+            }
+            _ => NUMBER_BYTES,
+        }
+    }
+}
+
+impl Shape {
+    /// Whether the message is described.
+    #[cfg(test)]
+    pub fn is_known(&self) -> bool {
+        self.messages.get(self.index).is_some()
+    }
+
+    /// What `bytes` become.
+    pub fn weigh(&self, bytes: &[u8]) -> Weight {
+        let mut weight = Weight { bytes: bytes.len(), over: None };
+        // Bytes that are no message are weighed up to there, which is how far they would be decoded.
+        let _ = self.walk(self.index, bytes, 0, &mut weight);
+        weight
+    }
+
+    fn walk(&self, index: usize, mut bytes: &[u8], depth: usize, weight: &mut Weight) -> Option<()> {
+        let fields = self.messages.get(index).filter(|_| depth <= DEPTH_MAX)?;
+        let limited = fields.0.iter().any(|(_, field)| field.most.is_some());
+        let mut counts: Vec<usize> = if limited { vec![0; fields.0.len()] } else { Vec::new() };
+        while !bytes.is_empty() {
+            let tag = varint(&mut bytes)?;
+            let at = fields.0.binary_search_by_key(&(tag >> 3), |(number, _)| *number).ok();
+            let field = at.and_then(|at| fields.0.get(at)).map(|(_, field)| field);
+            let content = content(tag & 7, &mut bytes)?;
+            let Some(field) = field else { continue };
+            if let (Some(most), Some(count)) = (field.most, at.and_then(|at| counts.get_mut(at))) {
+                *count += 1;
+                if *count > most {
+                    // The rest is counted and no more.
+                    weight.over = Some((*count, most));
+                    continue;
+                }
+            }
+            weight.bytes = weight.bytes.saturating_add(field.entry);
+            if field.numbers {
+                // Each byte may be a number of its own.
+                weight.bytes = weight.bytes.saturating_add(content.len().saturating_mul(NUMBER_BYTES / 2));
+            }
+            if let Some(message) = field.message {
+                self.walk(message, content, depth + 1, weight)?;
+            }
+        }
+        Some(())
+    }
+}
+
+/// What stands behind a tag of this wire type; nothing of numbers. A group is entered as if its fields stood outside of it.
+fn content<'a>(wire_type: u64, bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let taken = match wire_type {
+        0 => {
+            varint(bytes)?;
+            return Some(&[]);
+        }
+        1 => 8,
+        5 => 4,
+        2 => {
+            let length = usize::try_from(varint(bytes)?).ok()?;
+            let (content, rest) = bytes.split_at_checked(length)?;
+            *bytes = rest;
+            return Some(content);
+        }
+        3 | 4 => 0,
+        _ => return None,
+    };
+    *bytes = bytes.split_at_checked(taken)?.1;
+    Some(&[])
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let (first, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(first & 0x7f) << shift;
+        if *first < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+    use crate::api::grpc::v1;
+
+    fn shape(name: &str, most: &[(&str, &str, usize)]) -> Shape {
+        let files = FileDescriptorSet::decode(v1::DESCRIPTORS).unwrap();
+        Shapes::of(&files, most).shape(&format!(".publisher.v1.{name}"))
+    }
+
+    /// What an empty entry counts as, without its bytes.
+    fn entry(name: &str, number: u8) -> usize {
+        shape(name, &[]).weigh(&[number << 3 | 2, 0]).bytes - 2
+    }
+
+    #[test]
+    fn an_entry_counts_as_the_structure_that_it_becomes() {
+        let cases = [
+            (entry("BulkUpsertMembersRequest", 2), size_of::<v1::MemberInput>()),
+            (entry("ImportMembersRequest", 3), size_of::<v1::MemberInput>()),
+            (entry("BatchGetMembersRequest", 2), size_of::<v1::MemberKey>()),
+            (entry("ListMembersRequest", 3), size_of::<v1::Filter>()),
+            (entry("SetMemberAttributesRequest", 2), size_of::<v1::MemberAttribute>()),
+            (entry("IngestTransactionsRequest", 1), size_of::<v1::TransactionEvent>()),
+        ];
+        for (at, (counted, real)) in cases.into_iter().enumerate() {
+            assert!(counted >= real && counted <= 3 * real, "{at}: {counted} for {real}");
+        }
+    }
+
+    #[test]
+    fn every_level_counts_and_so_do_entries_behind_unknown_fields() {
+        let fields = (0..3).map(|i| (format!("k{i}"), prost_types::Value::default())).collect();
+        let attributes = Some(prost_types::Struct { fields });
+        let row = v1::MemberInput { r#ref: Some("a".into()), attributes, ..Default::default() };
+        let request = v1::BulkUpsertMembersRequest { members: vec![row; 5], ..Default::default() };
+        let bytes = request.encode_to_vec();
+        let shape = shape("BulkUpsertMembersRequest", &[]);
+        let weight = shape.weigh(&bytes).bytes;
+        let rows = 5 * entry("BulkUpsertMembersRequest", 2);
+        let keys = 15 * (HEADER_BYTES + size_of::<prost_types::Value>());
+        assert!(weight >= bytes.len() + rows + keys, "{weight}");
+        // A group, a number, four and eight bytes, all of fields that nobody knows.
+        let unknown =
+            [&[0x8b, 0x7d, 0x8c, 0x7d, 0x80, 0x7d, 0x01, 0x85, 0x7d][..], &[0; 4], &[0x81, 0x7d], &[0; 8]];
+        let unknown = unknown.concat();
+        assert_eq!(shape.weigh(&[&unknown[..], &bytes].concat()).bytes, weight + unknown.len());
+    }
+
+    #[test]
+    fn entries_over_the_limit_are_counted_and_weigh_nothing() {
+        let shape = shape("ImportMembersRequest", &[("ImportMembersRequest", "members", 10)]);
+        let rows = |count| [0x1a, 0].repeat(count);
+        assert_eq!(shape.weigh(&rows(10)).over, None);
+        let over = shape.weigh(&rows(1_000));
+        assert_eq!(over.over, Some((1_000, 10)));
+        assert_eq!(over.bytes - 2_000, shape.weigh(&rows(10)).bytes - 20);
+    }
+
+    #[test]
+    fn what_is_no_message_ends_the_walk() {
+        let shape = shape("BulkUpsertMembersRequest", &[]);
+        for bytes in [&[0x12][..], &[0x12, 5, 1], &[0xff; 20], &[0x16, 0], &[0x11, 1]] {
+            assert_eq!(shape.weigh(bytes).bytes - bytes.len(), 0, "{bytes:?}");
+        }
+        let mut deep = vec![];
+        for _ in 0..10_000 {
+            let length = (deep.len() as u64).to_le_bytes();
+            let mut outer = vec![0x2a];
+            prost::encoding::encode_varint(u64::from_le_bytes(length), &mut outer);
+            deep = [outer, deep].concat();
+        }
+        shape.weigh(&deep);
+    }
+}

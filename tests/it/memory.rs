@@ -1,0 +1,89 @@
+//! What requests make a server hold: small ones on the wire that would be large in memory are refused before they are.
+
+use memberbase::api::grpc::v1;
+use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
+use prost::Message;
+use tonic::codec::CompressionEncoding;
+use tonic::{Code, Request, Status};
+
+use crate::grpc::bytes::Bytes;
+use crate::harness::{Process, command, connect, members, refused, rows};
+use crate::http::Http;
+
+/// What a server with 128 MiB may have held at its peak: what it needs anyway, and what one large request becomes.
+const PEAK_MAX_BYTES: usize = 600 << 20;
+/// Entries of two or three bytes each: 8 MB that would be gigabytes.
+const ENTRIES: usize = 4_000_000;
+
+async fn send(server: &Process, method: &str, message: Vec<u8>, compressed: bool) -> Result<(), Status> {
+    let mut client =
+        tonic::client::Grpc::new(connect(&server.address).await).max_encoding_message_size(64 << 20);
+    if compressed {
+        client = client.send_compressed(CompressionEncoding::Zstd);
+    }
+    client.ready().await.unwrap();
+    let path = format!("/publisher.v1.{method}").parse().unwrap();
+    let messages = Request::new(tokio_stream::iter([message]));
+    let mut answers = client.streaming(messages, path, Bytes).await?.into_inner();
+    while answers.message().await?.is_some() {}
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_with_nothing_in_them_take_no_memory_at_any_door() {
+    let data = tempfile::tempdir().unwrap();
+    let mut command = command(data.path());
+    let server = Process::start(command.env("MEMBERBASE_BODY_LIMIT", "64MiB"));
+    let mut bases = MemberBaseServiceClient::new(connect(&server.address).await);
+    let request = v1::CreateMemberBaseRequest { name: "Test".into(), ..Default::default() };
+    let base = bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id;
+
+    let of_base = v1::BulkUpsertMembersRequest { member_base_id: base.clone(), ..Default::default() };
+    let options = Some(v1::ImportOptions { member_base_id: base.clone(), ..Default::default() });
+    let of_import = v1::ImportMembersRequest { options, ..Default::default() };
+    // Empty entries of the field with this number, behind the memberbase.
+    let flood = |head: Vec<u8>, number: u8| [head, [number << 3 | 2, 0].repeat(ENTRIES)].concat();
+    let floods = [
+        ("MemberService/BulkUpsertMembers", flood(of_base.encode_to_vec(), 2), "MESSAGE_TOO_LARGE"),
+        ("MemberService/ImportMembers", flood(of_import.encode_to_vec(), 3), "TOO_MANY_ROWS"),
+        ("MemberService/BatchGetMembers", flood(of_base.encode_to_vec(), 2), "TOO_MANY_ROWS"),
+        ("MemberService/ListMembers", flood(of_base.encode_to_vec(), 3), "MESSAGE_TOO_LARGE"),
+        ("AttributeService/SetMemberAttributes", flood(of_base.encode_to_vec(), 2), "TOO_MANY_ROWS"),
+        ("RecordService/IngestTransactions", flood(Vec::new(), 1), "MESSAGE_TOO_LARGE"),
+    ];
+    for (method, message, reason) in floods {
+        for compressed in [false, true] {
+            let status = send(&server, method, message.clone(), compressed).await.unwrap_err();
+            let code =
+                if reason == "TOO_MANY_ROWS" { Code::InvalidArgument } else { Code::ResourceExhausted };
+            refused(&status, code, reason);
+        }
+    }
+    let http = Http::at(server.socket(), None);
+    let bodies = [
+        (
+            "member/bulk-upsert",
+            format!(r#"{{"member_base_id": "{base}", "members": [{}{{}}]}}"#, "{},".repeat(ENTRIES)),
+        ),
+        (
+            "member/list",
+            format!(r#"{{"member_base_id": "{base}", "filters": [{}{{}}]}}"#, "{},".repeat(ENTRIES)),
+        ),
+    ];
+    for (call, body) in bodies {
+        let reply = http.send(call, body.as_bytes()).await;
+        assert_eq!(reply.status, 413, "{call}: {reply:?}");
+    }
+    let peak = server.peak_bytes();
+    assert!(peak < PEAK_MAX_BYTES, "{} MiB", peak >> 20);
+
+    // Rows that are what they say are as welcome as before.
+    let channel = connect(&server.address).await;
+    let upsert = v1::BulkUpsertMembersRequest {
+        member_base_id: base,
+        members: rows("r", 100_000),
+        ..Default::default()
+    };
+    let reply = members(&channel).bulk_upsert_members(upsert).await.unwrap().into_inner();
+    assert_eq!(reply.counts.unwrap().created, 100_000);
+}
