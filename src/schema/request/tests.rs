@@ -73,6 +73,11 @@ fn golden_bytes() {
     expected.extend([0xac, 2, 3, 3, 3, 1]);
     assert_eq!(kept.encode(), expected);
     assert_documented(&expected);
+    let row = RowAnswer { row: Some(Row(5)), outcome: Outcome::Unchanged, status_kept: true, error: None };
+    let rows = Answer::Rows { rows: vec![row], is_complete: true };
+    let of_rows = [&expected[..19], &[3, 1, 0, 0x0b, 6]].concat();
+    assert_eq!(Kept { answer: rows, ..kept.clone() }.encode(), of_rows);
+    assert_documented(&of_rows);
     expected[0] = 1;
     assert_eq!(Kept::decode(&expected), Ok(Kept { width: PartWidth::Narrow, ..kept }));
     let size = Size { bytes: 300, parts: 2, width };
