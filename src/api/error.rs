@@ -16,6 +16,16 @@ use crate::model::{Code, Reason, Refusal, Violation};
 /// The domain of every reason.
 pub const DOMAIN: &str = "memberbase";
 
+/// Bytes that the faults in the details of a status may take. Details travel in the head of a reply, in base64, and clients
+/// built on gRPC's C core refuse heads over 8 KiB: they then see RESOURCE_EXHAUSTED in place of the error.
+const FAULTS_BYTES: usize = 3 * 1024;
+/// Bytes that the text of a status may take as it travels.
+const TEXT_BYTES: usize = 2 * 1024;
+/// What a fault takes beside its two texts: tags and lengths.
+const FAULT_BYTES: usize = 12;
+/// The key under which the details say how many faults they leave out.
+const LEFT_OUT: &str = "violations_left_out";
+
 /// The status of the gRPC door, and the HTTP status of the JSON doors.
 #[must_use]
 pub fn statuses(code: Code) -> (GrpcCode, http::StatusCode) {
@@ -144,20 +154,49 @@ pub fn reason_of(status: &Status) -> Option<String> {
 fn compose(
     reason: Reason,
     text: String,
-    metadata: HashMap<String, String>,
+    mut metadata: HashMap<String, String>,
     violations: &[Violation],
     retry_after: Option<Duration>,
 ) -> Status {
+    let listed = violations.get(..that_fit(violations)).unwrap_or_default();
+    if listed.len() < violations.len() {
+        metadata.insert(LEFT_OUT.to_owned(), (violations.len() - listed.len()).to_string());
+    }
     let mut details = ErrorDetails::new();
     details.set_error_info(reason.as_str(), DOMAIN, metadata);
-    if !violations.is_empty() {
-        let violations = violations.iter().map(|fault| FieldViolation::new(&fault.field, &fault.description));
-        details.set_bad_request(violations.collect::<Vec<_>>());
+    if !listed.is_empty() {
+        let listed = listed.iter().map(|fault| FieldViolation::new(&fault.field, &fault.description));
+        details.set_bad_request(listed.collect::<Vec<_>>());
     }
     if let Some(delay) = retry_after {
         details.set_retry_info(Some(delay));
     }
-    Status::with_error_details(statuses(reason.code()).0, text, details)
+    Status::with_error_details(statuses(reason.code()).0, cut(text), details)
+}
+
+/// How many of the faults fit into the details, from the first on.
+fn that_fit(violations: &[Violation]) -> usize {
+    let mut left = FAULTS_BYTES;
+    let fits = |fault: &&Violation| {
+        let bytes = fault.field.len() + fault.description.len() + FAULT_BYTES;
+        left.checked_sub(bytes).inspect(|rest| left = *rest).is_some()
+    };
+    violations.iter().take_while(fits).count()
+}
+
+/// A text cut to what may travel. Every byte that is not printable ASCII travels as three.
+fn cut(mut text: String) -> String {
+    let mut left = TEXT_BYTES;
+    let travels = |character: char| if matches!(character, ' '..='~') { 1 } else { 3 * character.len_utf8() };
+    let end = text.char_indices().find(|(_, character)| {
+        let rest = left.checked_sub(travels(*character));
+        rest.inspect(|rest| left = *rest).is_none()
+    });
+    if let Some((end, _)) = end {
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
 }
 
 /// The numbers that a program may want, beside the text that has them for people.
@@ -237,6 +276,23 @@ mod tests {
         let listed: Vec<_> =
             listed.iter().map(|fault| (fault.field.as_str(), fault.description.as_str())).collect();
         assert_eq!(listed, [("a", "must be x"), ("b.c", "must be y")]);
+    }
+
+    #[test]
+    fn what_does_not_fit_into_a_head_is_left_out_and_counted() {
+        let violations: Vec<_> = (0..500)
+            .map(|n| Violation::new(format!("rows[{n}].email"), "ist keine gültige Adresse"))
+            .collect();
+        let all = Refusal { violations, ..Refusal::new(Reason::FieldInvalid) };
+        let status = Status::from(Error::Refused(all));
+        let listed = status.get_details_bad_request().unwrap().field_violations.len();
+        let left_out: usize = status.get_details_error_info().unwrap().metadata[LEFT_OUT].parse().unwrap();
+        assert!(listed > 10 && listed + left_out == 500, "{listed} and {left_out}");
+        let head = status.into_http::<tonic::body::Body>();
+        let bytes: usize =
+            head.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+        assert!(bytes < 8 * 1024, "{bytes}");
+        assert_eq!(cut("é".repeat(1_000)).chars().filter(|c| *c == 'é').count(), TEXT_BYTES / 6);
     }
 
     #[test]

@@ -181,7 +181,7 @@ where
             return self.json(request, |services| &services.onsi, onsi::starting);
         }
         if !edge::is_grpc(request.headers()) {
-            return Box::pin(std::future::ready(Ok(edge::not_grpc())));
+            return Box::pin(std::future::ready(Ok(edge::not_grpc(request.method(), path))));
         }
         if path.starts_with("/grpc.") {
             return Box::pin(self.always.call(request));

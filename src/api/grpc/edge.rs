@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -65,19 +65,36 @@ where
     }
 }
 
-/// Whether a request says that it is of this door.
+/// Whether a request says that it is of this door: `application/grpc`, alone or with the name of a message format.
 #[must_use]
 pub fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    // Not gRPC-Web, whose frames are others.
+    kind.strip_prefix(b"application/grpc")
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 /// The answer to what is neither gRPC nor at a JSON door. gRPC refuses with 200 and a trailer, which other clients would
 /// take for success.
 #[must_use]
-pub fn not_grpc() -> Response<Body> {
-    let text = "there is no such JSON call, and gRPC has the content type application/grpc";
-    plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text)
+pub fn not_grpc(method: &Method, path: &str) -> Response<Body> {
+    if path == "/" && matches!(*method, Method::GET | Method::HEAD) {
+        return plain(StatusCode::OK, WELCOME);
+    }
+    if path.starts_with("/publisher.v1.") || path.starts_with("/grpc.") {
+        let text = "gRPC requests must have the content type application/grpc";
+        return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
+    }
+    plain(StatusCode::NOT_FOUND, "unknown path; GET / says what there is")
 }
+
+/// What somebody reads who looks at the port with a browser.
+const WELCOME: &str = "\
+memberbase: a member directory that other services keep in sync
+
+gRPC    package publisher.v1, with reflection and health checks
+JSON    POST /publisher.v1/RESOURCE/ACTION   described by GET /publisher.v1/openapi.json
+JSON    /v1/members and /v2/members (Onsi)   described by GET /v1/openapi.json";
 
 /// The refusal of what is at no door, for people.
 #[must_use]
@@ -157,6 +174,20 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("grpc-timeout", text.parse().unwrap());
         timeout(&headers)
+    }
+
+    #[test]
+    fn only_grpc_itself_is_grpc() {
+        let is = |kind: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, kind.parse().unwrap());
+            is_grpc(&headers)
+        };
+        assert!(
+            is("application/grpc") && is("application/grpc+proto") && is("application/grpc;charset=utf-8")
+        );
+        assert!(!is("application/grpc-web") && !is("application/grpc-web+proto") && !is("text/plain"));
+        assert!(!is_grpc(&HeaderMap::new()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -59,6 +59,9 @@ impl Bodies {
         if !is_json(headers) {
             return Err(Failure::media_type());
         }
+        if !is_plain(headers) {
+            return Err(Failure::content_encoding());
+        }
         let announced =
             headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|bytes| bytes > self.limit) {
@@ -107,8 +110,12 @@ impl Received {
     }
 }
 
-/// Reads what is left of a body and forgets it, for a moment.
-pub(super) async fn drain(mut body: Body) {
+/// Reads what is left of a body and forgets it, for a moment. One that waits to be asked for is not asked for: the client
+/// has sent nothing of it, and hears the answer at once.
+pub(super) async fn drain(headers: &HeaderMap, mut body: Body) {
+    if headers.contains_key(EXPECT) && headers.contains_key(CONTENT_LENGTH) {
+        return;
+    }
     let rest = async { while let Some(Ok(_)) = body.frame().await {} };
     let _ = tokio::time::timeout(DRAIN, rest).await;
 }
@@ -118,6 +125,11 @@ fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = value.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json")
+}
+
+/// Whether the body is sent as it is.
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 #[cfg(test)]

@@ -124,6 +124,12 @@ impl Failure {
         Self::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     }
 
+    /// The body is compressed, or encoded otherwise.
+    pub(super) fn content_encoding() -> Self {
+        let message = "the body must be sent as it is, without a content encoding".to_owned();
+        Self::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+    }
+
     /// The body is too large.
     pub(super) fn too_large(limit: usize) -> Self {
         let message = format!("the body has more than {limit} bytes");

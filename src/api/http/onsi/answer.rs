@@ -31,7 +31,7 @@ pub async fn answer<C: Call>(
     let (head, mut body) = request.into_parts();
     let outcome = serve::<C>(&door, id_in(params), &head, &mut body).await;
     // A client that is not done sending would otherwise see a broken connection in place of the answer.
-    drain(body).await;
+    drain(&head.headers, body).await;
     match outcome {
         Ok((reply, is_repeat)) => {
             let mut response = respond(C::ABOUT.success, &reply, C::ABOUT.name);
@@ -112,7 +112,7 @@ pub async fn no_such_method(State(door): State<Door>, request: Request) -> Respo
 async fn other(door: &Door, request: Request, status: StatusCode, message: &str) -> Response {
     let (head, body) = request.into_parts();
     let known = api_key(&head.headers).and_then(|secret| door.gate.identify(secret));
-    drain(body).await;
+    drain(&head.headers, body).await;
     let failure = match known {
         Err(error) => error.into(),
         Ok(_) => Failure::new(status, vec![Issue::of_status(status, message.to_owned())]),

@@ -75,7 +75,7 @@ pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Resp
             response
         }
         Err(failure) => {
-            drain(body).await;
+            drain(&head.headers, body).await;
             failure.into_response_for(C::PATH)
         }
     }
@@ -95,7 +95,7 @@ pub async fn no_such_method(State(door): State<Door>, request: Request) -> Respo
 async fn other(door: &Door, request: Request, status: StatusCode, message: &str) -> Response {
     let (head, body) = request.into_parts();
     let known = bearer(&head.headers).and_then(|secret| door.gate.identify(secret));
-    drain(body).await;
+    drain(&head.headers, body).await;
     let failure = match known {
         Err(error) => error.into(),
         Ok(_) => Failure::plain(status, message.to_owned()),

@@ -275,9 +275,14 @@ async fn calls_of_the_documentation_that_are_not_there_never_look_done() {
     }
     assert_eq!(send("POST", "/v1/members/jobs").await.issues(405), [("BadRequest", "-")]);
     // What is at no door is no gRPC either, whose refusals are 200 to other clients.
-    for path in
-        ["/", "/v1", "/v2", "/v3/members", "/members", "/publisher.v1.MemberService/GetMember", "/grpc.x"]
-    {
+    for path in ["/publisher.v1.MemberService/GetMember", "/grpc.x"] {
         assert_eq!(send("POST", path).await.status, 415, "{path}");
     }
+    for path in ["/", "/v1", "/v2", "/v3/members", "/members", "/favicon.ico"] {
+        for method in ["POST", "PUT", "OPTIONS"] {
+            assert_eq!(send(method, path).await.status, 404, "{method} {path}");
+        }
+    }
+    assert_eq!(send("GET", "/favicon.ico").await.status, 404);
+    assert_eq!(send("GET", "/").await.status, 200);
 }

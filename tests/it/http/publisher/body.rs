@@ -111,6 +111,8 @@ async fn other_types_methods_and_paths_have_their_own_errors() {
         let headers = format!("{kind}Content-Length: 2\r\n");
         http.raw("POST", "api-token/list", &headers, b"{}").await.refused(415, "unsupported_media_type");
     }
+    let packed = "Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n";
+    http.raw("POST", "api-token/list", packed, b"{}").await.refused(415, "unsupported_media_type");
     let charset = "Content-Type: application/json; charset=utf-8\r\nContent-Length: 2\r\n";
     assert_eq!(http.raw("POST", "api-token/list", charset, b"{}").await.status, 200);
     for method in ["GET", "PUT", "DELETE"] {
@@ -126,4 +128,16 @@ async fn other_types_methods_and_paths_have_their_own_errors() {
             reply.refused(404, "not_found");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_asks_before_it_sends_a_body_is_answered_without_it() {
+    let server = Server::start().await;
+    let too_large = u64::MAX / 2;
+    let head = format!(
+        "POST /publisher.v1/member/bulk-upsert HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: {too_large}\r\n\r\n"
+    );
+    let reply = exchange(server.address(), &head, b"").await;
+    assert!(reply.head.starts_with("HTTP/1.1 413"), "{}", reply.head);
 }
