@@ -18,6 +18,7 @@
 //! | [`config`] | the settings of a server |
 //! | [`server`] | bind, open, build, serve, drain, close: the only module that knows every layer |
 //! | [`cli`] | the command line, one file per subcommand |
+//! | `tasks` | where every task and thread begins, for all of them |
 //!
 //! A module uses those to its right, as the picture has it; `tests/it/architecture.rs` reads the sources and fails
 //! when one does otherwise.
@@ -33,6 +34,7 @@ pub mod model;
 pub mod schema;
 pub mod server;
 pub mod table;
+mod tasks;
 
 /// The version of the program, with the commit that it was built from and the day of that, where they are known.
 pub const VERSION: &str = env!("MEMBERBASE_VERSION");

@@ -41,6 +41,7 @@ use crate::config::units::{Bytes, Time};
 use crate::directory::{Error, Gate};
 use crate::model::origin::Door;
 use crate::table::{AuditReport, EngineError, Table, TableError};
+use crate::tasks;
 
 /// Fewest worker threads: reads may wait for the disk on them.
 const WORKERS_MIN: usize = 4;
@@ -197,11 +198,14 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let encrypted = tls.is_some();
     let room = accept::room(descriptors::raise());
     introduce(&config, address, room.total);
-    connections.tracker.spawn(connections.refusals.clone().follow(connections.stopping.clone()));
+    let refusals = connections.refusals.clone().follow(connections.stopping.clone());
+    tasks::vital("refusals", connections.tracker.track_future(refusals));
     if let Some(tls) = tls.clone() {
-        connections.tracker.spawn(tls.follow(connections.stopping.clone()));
+        let follow = tls.follow(connections.stopping.clone());
+        tasks::vital("certificates", connections.tracker.track_future(follow));
     }
-    connections.tracker.spawn(accept::run(listener, room, tls, front.clone(), connections.clone()));
+    let accept = accept::run(listener, room, tls, front.clone(), connections.clone());
+    tasks::vital("accept", connections.tracker.track_future(accept));
     match open(&config, address).await {
         Ok(table) => {
             let gate = Gate::new(Arc::clone(&table), Door::System);

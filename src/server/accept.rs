@@ -22,6 +22,7 @@ use super::places::{Place, Places, Refused, Room};
 use super::refusals::{Noted, Refusals};
 use super::tls::Tls;
 use crate::api::grpc::edge::Edge;
+use crate::tasks;
 
 /// Most connections at a time, where there are descriptors for so many.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -106,7 +107,8 @@ pub async fn run(
                 let noted = Noted { inner, peer: peer.to_canonical(), refusals };
                 let service = Counting::new(noted, taken.place.calls(), start);
                 let connection = begin(stream, tls.clone(), service, connections.clone());
-                connections.tracker.spawn(hold(connection, taken.place, start));
+                let held = hold(connection, taken.place, start);
+                tasks::for_caller(connections.tracker.track_future(held));
             }
             Ok((_, peer, Err(Refused::Peer))) => crowd.note(peer, true, start.elapsed()),
             Err(error) => {

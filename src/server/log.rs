@@ -29,7 +29,7 @@ pub struct Log(Queue);
 pub fn start(level: LevelFilter) -> io::Result<Log> {
     let queue = Queue::new(QUEUE_BYTES);
     let lines = queue.clone();
-    std::thread::Builder::new().name("log".to_owned()).spawn(move || lines.write_to(io::stderr()))?;
+    tasks::vital_thread("log", move || lines.write_to(io::stderr()))?;
     tracing_subscriber::fmt()
         .with_writer(queue.clone())
         .with_ansi(io::stderr().is_terminal())

@@ -11,6 +11,7 @@ use crate::engine::sled::{SledConfig, SledEngine};
 use crate::engine::{Engine, EngineError};
 use crate::model::Timestamp;
 use crate::table::{AuditConfig, AuditReport, Clock, RequestLimits, Table, TableConfig, TableError, audit};
+use crate::tasks;
 
 /// The share of the memory that is the engine's cache. Its heap is several times that, because sled counts a page only
 /// when 64 accesses have come together in one of its 256 shards.
@@ -29,7 +30,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60 * 60);
 /// Opens the store that `config` describes, and has its housekeeping done for as long as it is in use.
 pub async fn open(config: &Config) -> Result<Arc<Table>, TableError> {
     let table = open_with_progress(config).await?;
-    tokio::spawn(keep_house(Arc::downgrade(&table)));
+    tasks::vital("housekeeping", keep_house(Arc::downgrade(&table)));
     Ok(table)
 }
 

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::engine::Engine;
 use crate::model::{BaseNumber, MemberRow, Timestamp};
+use crate::tasks;
 
 /// Requests that may wait for a lane before callers wait to hand theirs in.
 const QUEUE: usize = 1024;
@@ -136,10 +137,10 @@ impl Base {
         let (jobs, queued) = mpsc::channel(QUEUE);
         let (planned, to_publish) = mpsc::channel(PLANNED_AHEAD);
         let tasks = vec![
-            tokio::spawn(Lane::new(Arc::clone(&shared), queued, planned, header).run()),
-            tokio::spawn(Publisher::new(Arc::clone(&shared), to_publish).run()),
+            tasks::vital("lane", Lane::new(Arc::clone(&shared), queued, planned, header).run()),
+            tasks::vital("publisher", Publisher::new(Arc::clone(&shared), to_publish).run()),
         ];
-        tokio::spawn(checkpoint::run(Arc::clone(&shared), closed));
+        tasks::vital("checkpoint", checkpoint::run(Arc::clone(&shared), closed));
         Ok(Arc::new(Self {
             shared,
             jobs: RwLock::new(Some(jobs)),
@@ -223,9 +224,7 @@ impl Base {
     pub async fn change_settings(&self, request: SettingsRequest) -> Result<BaseSummary, TableError> {
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Settings { request, reply }).await?;
-        let changed = answer.await.map_err(|_| TableError::Closing)??;
-        self.shared.sharing.note(&changed);
-        Ok(changed)
+        answer.await.map_err(|_| TableError::Closing)?
     }
 
     /// The base as of now: one revision for everything read through the view.

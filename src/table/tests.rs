@@ -5,6 +5,7 @@ mod faults;
 mod indexes;
 mod large;
 mod older;
+mod panics;
 mod pressure;
 mod records;
 mod reference;

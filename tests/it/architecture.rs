@@ -5,13 +5,17 @@
 //!                                            └─────► engine (trait)
 //! ```
 //!
+//! It also fails where a task or a thread begins anywhere but in `tasks`, where those that the store cannot live without
+//! are watched.
+//!
 //! Tests within the sources are exempt: they may set up whatever they need.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A layer, and the layers that it may use. `server` alone knows all.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
+    ("tasks", &[]),
     ("model", &[]),
     ("engine", &[]),
     // Schema writes keys, so it speaks of them in the words of the engine's trait, and of nothing else of it.
@@ -22,6 +26,19 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("api", &["directory", "jobs", "model"]),
     ("config", &[]),
     ("cli", &["server", "config", "api::grpc::v1", "model"]),
+];
+
+/// What any layer may use.
+const EVERYWHERE: &str = "tasks";
+
+/// What begins a task or a thread, and the places that may, beside `tasks`.
+const BEGINNINGS: [(&str, &[&str]); 5] = [
+    ("tokio::spawn", &[]),
+    ("thread::spawn", &[]),
+    ("thread::Builder", &[]),
+    ("task::spawn(", &[]),
+    // The calls and readers of a measurement, in sets whose members are all waited for; and a process.
+    (".spawn(", &["cli/bench"]),
 ];
 
 /// A crate, or a module of ours, and the places that may name it.
@@ -133,8 +150,8 @@ fn imports_follow_the_layers() {
         for used in uses(&source.code) {
             let is_layer =
                 LAYERS.iter().any(|(layer, _)| is_within(&used, layer)) || is_within(&used, "server");
-            let is_allowed =
-                is_within(&used, layer) || allowed.iter().any(|allowed| is_within(&used, allowed));
+            let allowed = allowed.iter().chain([&EVERYWHERE, layer]);
+            let is_allowed = allowed.into_iter().any(|allowed| is_within(&used, allowed));
             if is_layer && !is_allowed {
                 breaches.push(format!("{} uses crate::{used}", source.path.display()));
             }
@@ -157,6 +174,43 @@ fn names_stay_in_their_places() {
         }
     }
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+#[test]
+fn tasks_and_threads_begin_in_one_place() {
+    let mut breaches = Vec::new();
+    for source in sources().iter().filter(|source| source.layer() != EVERYWHERE) {
+        for (beginning, places) in BEGINNINGS {
+            let is_allowed = places.iter().any(|place| source.path.starts_with(place));
+            if !is_allowed && source.code.contains(beginning) {
+                breaches.push(format!("{} has {beginning}", source.path.display()));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+/// Those that the store cannot live without: their names, and where they begin.
+#[test]
+fn what_the_store_lives_on_is_watched() {
+    const VITAL: [(&str, &str); 11] = [
+        ("table/base.rs", "tasks::vital(\"lane\""),
+        ("table/base.rs", "tasks::vital(\"publisher\""),
+        ("table/base.rs", "tasks::vital(\"checkpoint\""),
+        ("table/requests/tidy.rs", "tasks::vital(\"answers\""),
+        ("server/store.rs", "tasks::vital(\"housekeeping\""),
+        ("server.rs", "tasks::vital(\"accept\""),
+        ("server.rs", "tasks::vital(\"certificates\""),
+        ("engine/sled/open.rs", "spawn(\"wal-syncer\""),
+        ("engine/sled/open.rs", "spawn(\"sled-applier\""),
+        ("engine/sled/open.rs", "spawn(\"sled-confirmer\""),
+        ("engine/sled/open.rs", "spawn(\"snapshots\""),
+    ];
+    let sources = sources();
+    for (path, begins) in VITAL {
+        let source = sources.iter().find(|source| source.path == Path::new(path)).unwrap();
+        assert!(source.code.contains(begins), "{path} has no {begins}");
+    }
 }
 
 #[test]

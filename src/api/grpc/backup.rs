@@ -12,6 +12,7 @@ use super::{edge, v1};
 use crate::api::error;
 use crate::directory::{BackupReader, Error, Gate, Held, HeldFile, Outline};
 use crate::model::Reason;
+use crate::tasks;
 
 /// Parts that are read ahead of the one that is being sent.
 const READ_AHEAD: usize = 2;
@@ -40,7 +41,7 @@ impl BackupService for Backups {
         let reader = directory.backup(held).await?;
         let (parts, stream) = mpsc::channel(READ_AHEAD);
         let stopping = self.stopping.clone();
-        tokio::spawn(async move {
+        tasks::for_caller(async move {
             let fault = tokio::select! {
                 biased;
                 () = stopping.cancelled() => Some(Error::Stopping.into()),

@@ -11,6 +11,7 @@ use super::convert::member::ToWire;
 use super::{edge, v1};
 use crate::directory::{Directory, Error, Export};
 use crate::model::BaseNumber;
+use crate::tasks;
 
 /// Pages that are read ahead of the one that is being sent.
 const READ_AHEAD: usize = 1;
@@ -27,7 +28,7 @@ pub fn start(
     stopping: CancellationToken,
 ) -> Pages {
     let (pages, stream) = mpsc::channel(READ_AHEAD);
-    tokio::spawn(async move {
+    tasks::for_caller(async move {
         let fault = tokio::select! {
             biased;
             () = stopping.cancelled() => Some(Error::Stopping.into()),

@@ -19,6 +19,7 @@ use super::{edge, v1};
 use crate::api::error;
 use crate::directory::{Directory, Error, IfRunning, PendingUpsert, Upsert, WriteMode};
 use crate::model::{BaseNumber, ImportId, Payload, Reason, Refusal, RequestMark, UpsertOptions, Violations};
+use crate::tasks;
 
 /// Chunks of one stream that are handed in and not answered yet.
 const IN_FLIGHT: usize = 4;
@@ -40,13 +41,13 @@ pub fn start(
     let (pending, handed_in) = mpsc::channel(IN_FLIGHT);
     let (answers, stream) = mpsc::channel(1);
     let import = Import { directory: directory.clone(), chunks, deadline, stopping };
-    tokio::spawn(async move {
+    tasks::for_caller(async move {
         // The receiver goes away when nobody wants the answers any more.
         if let Err(status) = import.read(&pending).await {
             let _ = pending.send(Err(status)).await;
         }
     });
-    tokio::spawn(answer(directory, handed_in, answers));
+    tasks::for_caller(answer(directory, handed_in, answers));
     ReceiverStream::new(stream)
 }
 

@@ -17,6 +17,7 @@ use crate::directory::{
     StampCollectionInput, draw_record_id,
 };
 use crate::model::{BaseNumber, MemberRecord, RecordKind};
+use crate::tasks;
 
 /// The service.
 pub struct Records {
@@ -168,7 +169,7 @@ impl RecordService for Records {
         let export = directory.export_records(base, kinds, request.min_revision).await?;
         let stopping = self.stopping.clone();
         let (parts, stream) = mpsc::channel(1);
-        tokio::spawn(async move {
+        tasks::for_caller(async move {
             let fault = tokio::select! {
                 biased;
                 () = stopping.cancelled() => Some(Error::Stopping.into()),

@@ -10,6 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use crate::api::grpc::v1;
 use crate::cli::Error;
 use crate::cli::client::{self, Client, Refusal};
+use crate::tasks;
 
 use super::report::Timings;
 
@@ -49,7 +50,7 @@ impl Load<'_> {
         &self,
         members: impl Iterator<Item = v1::MemberInput> + Send + 'static,
     ) -> Result<Loaded, Error> {
-        let batches = batches(members, self.batch);
+        let batches = batches(members, self.batch)?;
         let begun = Instant::now();
         let (counts, timings) = match self.via {
             Via::Import => self.import(batches).await?,
@@ -66,7 +67,8 @@ impl Load<'_> {
         let gone = |_| Error::Broken("the import stream closed early".into());
         send.send(first).await.map_err(gone)?;
         let mut members = self.client.members.clone();
-        let call = tokio::spawn(async move { members.import_members(ReceiverStream::new(receive)).await });
+        let call =
+            tasks::for_caller(async move { members.import_members(ReceiverStream::new(receive)).await });
         let mut sent = VecDeque::with_capacity(self.in_flight);
         let mut requests = Some(send);
         let mut timings = Timings::new()?;
@@ -138,17 +140,25 @@ impl Load<'_> {
     }
 }
 
-fn batches(mut members: impl Iterator<Item = v1::MemberInput> + Send + 'static, batch: usize) -> Batches {
+fn batches(
+    mut members: impl Iterator<Item = v1::MemberInput> + Send + 'static,
+    batch: usize,
+) -> Result<Batches, Error> {
     let (send, receive) = mpsc::channel(READY);
-    std::thread::spawn(move || {
+    let make = move || {
         loop {
             let rows: Vec<_> = members.by_ref().take(batch).collect();
             if rows.is_empty() || send.blocking_send(rows).is_err() {
                 return;
             }
         }
-    });
-    receive
+    };
+    tasks::vital_thread("bench-members", make).map_err(no_thread)?;
+    Ok(receive)
+}
+
+fn no_thread(error: std::io::Error) -> Error {
+    Error::Broken(format!("cannot start a thread: {error}"))
 }
 
 fn add(sum: &mut v1::BulkCounts, counts: Option<v1::BulkCounts>) {

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::cli::Error;
+use crate::tasks;
 
 /// What `serve` prints before the address, once it serves.
 const LISTENING: &str = "listening on ";
@@ -103,7 +104,7 @@ fn spawn(data: &Path, arguments: &[String]) -> Result<(Child, String, Duration),
         let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
         let url = lines.by_ref().find_map(|line| line.strip_prefix(LISTENING).map(str::to_owned));
         // What it prints later must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
+        tasks::vital_thread("server-output", move || lines.for_each(drop)).ok()?;
         url
     });
     match url {

@@ -12,6 +12,7 @@ use super::cells::Reading;
 use super::columns::Columns;
 use super::rows::{Collector, NotUtf8, Row, Rows};
 use super::{MatchKey, READ_AHEAD, RowFailure, csv, ndjson, records};
+use crate::tasks;
 
 /// The bytes of the file at which a chunk ends early. On the wire JSON grows up to 5.5 times (a list of one-digit numbers), which has to
 /// stay under the 8 MiB that the server takes in one chunk, the last row included.
@@ -154,7 +155,13 @@ impl Source {
     /// Starts the thread. It ends with the file, with an error, or when the receiver is dropped.
     pub fn read(self, chunk_rows: usize) -> mpsc::Receiver<Result<Chunk, Error>> {
         let (send, receive) = mpsc::channel(CHUNKS_AHEAD);
-        std::thread::spawn(move || cut(self, chunk_rows, &send));
+        let failed = send.clone();
+        // Were it to die in silence, the rest of the file would be missing and nobody told.
+        if let Err(error) = tasks::vital_thread("import-reader", move || cut(self, chunk_rows, &send)) {
+            let error = Error::Broken(format!("cannot start a thread: {error}"));
+            // There is room: nothing was sent yet.
+            drop(failed.try_send(Err(error)));
+        }
         receive
     }
 }

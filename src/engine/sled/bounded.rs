@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::super::EngineError;
 use super::config::SledConfig;
-use super::open::spawn;
 use super::working::Sled;
+use crate::tasks;
 
 /// Pause between two looks whether anybody still reads from a sled that is let go of.
 const READERS_PAUSE: Duration = Duration::from_millis(2);
@@ -54,7 +54,7 @@ pub(super) fn within<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let (done, result) = mpsc::channel();
-    let spawned = spawn(name, move || drop(done.send(work())));
-    spawned.ok()?;
+    // sled reports some kinds of damage by a panic, which harms nobody here: nothing comes back, and the log has everything.
+    tasks::thread_for_caller(name, move || drop(done.send(work()))).ok()?;
     result.recv_timeout(patience).ok()
 }

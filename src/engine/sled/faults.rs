@@ -21,6 +21,7 @@ struct Plan {
     fail_remove: Option<u64>,
     free_bytes: Option<u64>,
     sled_is_stuck: bool,
+    append_panics: bool,
 }
 
 const EIO: i32 = 5;
@@ -37,6 +38,11 @@ impl Faults {
         let mut plan = self.plan();
         plan.fail_append = Some(plan.appends + n);
         plan.fail_append_with = Some(errno);
+    }
+
+    /// The next append panics.
+    pub(crate) fn panic_in_append(&self) {
+        self.plan().append_panics = true;
     }
 
     /// The `n`th sync from now on fails.
@@ -106,6 +112,7 @@ impl Faults {
 
     pub(crate) fn before_append<'a>(&self, bytes: &'a [u8]) -> Result<(), (&'a [u8], io::Error)> {
         let mut plan = self.plan();
+        assert!(!plan.append_panics, "the append panics");
         plan.appends += 1;
         if plan.fail_append == Some(plan.appends) {
             let errno = plan.fail_append_with.unwrap_or(EIO);

@@ -7,7 +7,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, mpsc};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use super::super::EngineError;
 use super::applier::{self, Applier};
@@ -22,6 +22,7 @@ use super::wal::{self, Log};
 use super::working::Sled;
 use super::writer::{self, Place, Writer};
 use super::{Shared, SledEngine, bounded, confirmed, files, lock};
+use crate::tasks;
 
 /// After a clean close, sled is opened once more if this much was written since it was opened: only an open writes the
 /// snapshot that spares the next open from reading all of it.
@@ -211,8 +212,8 @@ fn start(shared: &Arc<Shared>, writer: Writer, threads: Threads, lock: File) -> 
     })
 }
 
-pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, EngineError> {
-    let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
+fn spawn(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, EngineError> {
+    let spawned = tasks::vital_thread(name, run);
     spawned.map_err(|e| EngineError::Io(format!("cannot start the thread {name}: {e}")))
 }
 

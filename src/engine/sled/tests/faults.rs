@@ -241,3 +241,18 @@ async fn sled_is_reopened_in_place_after_a_failed_write() {
     engine.close().await.unwrap();
     expect(&store.open(), 6).await;
 }
+
+#[test]
+fn a_log_whose_thread_panics_ends_the_process() {
+    let name = "engine::sled::tests::faults::a_log_whose_thread_panics_ends_the_process";
+    let output = crate::tasks::tests::last_words(name, || {
+        let store = Store::new();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let engine = store.open();
+            store.config.faults.panic_in_append();
+            fill(&engine, 1..=1).await;
+        });
+    });
+    crate::tasks::tests::assert_died(&output, "wal-syncer", "the append panics");
+}

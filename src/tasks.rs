@@ -1,0 +1,177 @@
+//! Where every task and thread of the process begins, so that none of them dies silently.
+//!
+//! - What the store cannot live without is *vital*: if it panics, the process ends at once with a reason, because a store
+//!   whose lane or log is gone would go on taking calls and answer none of them. A restart opens it as after a crash.
+//! - What only one caller waits for is the caller's: a panic ends that call or connection and nothing else.
+//! - What commits and then changes memory is done [`to_the_end`], whoever stops waiting for it, so that memory and disk
+//!   stay the same.
+//!
+//! No other module spawns; `tests/it/architecture.rs` reads the sources for it. Any layer may use this one, which uses none.
+
+use std::any::Any;
+use std::future::Future;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use futures_util::FutureExt;
+use tokio::task::JoinHandle;
+
+/// The exit code of a process that found a fault of its own (EX_SOFTWARE of sysexits.h).
+const EXIT_SOFTWARE: i32 = 70;
+
+/// Starts a task that the store cannot live without. It may end by itself; if it panics, the process ends.
+pub fn vital<T: Send + 'static>(
+    name: &'static str,
+    work: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
+    tokio::spawn(watch(name, work, end_process))
+}
+
+/// Starts a thread that the store cannot live without. It may end by itself; if it panics, the process ends.
+pub fn vital_thread(
+    name: &'static str,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(move || watch_thread(name, work, end_process))
+}
+
+/// Does `work` in a vital task, to its end even if the caller stops waiting.
+pub async fn to_the_end<T: Send + 'static>(
+    name: &'static str,
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    match vital(name, work).await {
+        Ok(done) => done,
+        // It was neither cancelled by anybody nor did it panic, so the runtime is being taken down, and the caller with it.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Starts a task that works for one caller or one connection: if it panics, they alone notice.
+pub fn for_caller<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(work)
+}
+
+/// Starts a thread that works for one caller, who looks at how it ended.
+pub fn thread_for_caller<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<thread::JoinHandle<T>> {
+    thread::Builder::new().name(name.to_owned()).spawn(work)
+}
+
+/// What `work` returns, unless it panics: then `end` is told of it before anybody else.
+async fn watch<T>(name: &'static str, work: impl Future<Output = T>, end: fn(&str, &str) -> !) -> T {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(done) => done,
+        Err(panic) => end(name, words_of(&*panic)),
+    }
+}
+
+fn watch_thread(name: &'static str, work: impl FnOnce(), end: fn(&str, &str) -> !) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+        end(name, words_of(&*panic));
+    }
+}
+
+/// Ends the process. The reason goes to standard error as well as into the log, which may be off.
+fn end_process(name: &str, reason: &str) -> ! {
+    tracing::error!(task = name, reason, "a task that the process cannot do without panicked, so it ends");
+    eprintln!("memberbase: the task `{name}`, which the process cannot do without, panicked: {reason}");
+    std::process::exit(EXIT_SOFTWARE)
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let literal = panic.downcast_ref::<&str>().copied();
+    literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no words")
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::process::{Command, Output};
+    use std::sync::Mutex;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Set in the child processes of tests.
+    const CHILD: &str = "MEMBERBASE_TEST_CHILD";
+
+    /// Runs the test `name` again in a process of its own, where it does `dies`, and returns how that process ended.
+    pub(crate) fn last_words(name: &str, dies: impl FnOnce()) -> Output {
+        if std::env::var_os(CHILD).is_some() {
+            dies();
+            std::process::exit(0);
+        }
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", name, "--nocapture"]).env(CHILD, "1").output().unwrap()
+    }
+
+    /// Asserts that a process ended because the task `name` panicked with these words.
+    pub(crate) fn assert_died(output: &Output, name: &str, reason: &str) {
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(EXIT_SOFTWARE), "{text}");
+        let words = format!("`{name}`, which the process cannot do without, panicked: {reason}");
+        assert!(text.contains(&words), "{text}");
+    }
+
+    static TOLD: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
+
+    fn note(name: &str, reason: &str) -> ! {
+        TOLD.lock().unwrap().push((name.to_owned(), reason.to_owned()));
+        // In the place of the end of the process.
+        std::panic::resume_unwind(Box::new(()))
+    }
+
+    #[tokio::test]
+    async fn only_a_panic_is_told_with_its_words() {
+        assert_eq!(tokio::spawn(watch("calm", async { 7 }, note)).await.unwrap(), 7);
+        let number = 5;
+        tokio::spawn(watch("formatted", async move { panic!("number {number}") }, note)).await.unwrap_err();
+        thread::spawn(|| watch_thread("literal", || panic!("a literal"), note)).join().unwrap_err();
+        thread::spawn(|| watch_thread("wordless", || std::panic::panic_any(1), note)).join().unwrap_err();
+        let expected = [("formatted", "number 5"), ("literal", "a literal"), ("wordless", "no words")]
+            .map(|(a, b)| (a.to_owned(), b.to_owned()));
+        assert_eq!(*TOLD.lock().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_vital_task_that_panics_ends_the_process() {
+        let output = last_words("tasks::tests::a_vital_task_that_panics_ends_the_process", || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async { vital("task", async { panic!("enough") }).await }).unwrap();
+        });
+        assert_died(&output, "task", "enough");
+    }
+
+    #[test]
+    fn a_vital_thread_that_panics_ends_the_process() {
+        let output = last_words("tasks::tests::a_vital_thread_that_panics_ends_the_process", || {
+            vital_thread("thread", || panic!("enough")).unwrap().join().unwrap();
+        });
+        assert_died(&output, "thread", "enough");
+    }
+
+    #[tokio::test]
+    async fn a_panic_for_one_caller_is_told_to_that_caller_alone() {
+        assert!(for_caller(async { panic!("for the caller") }).await.unwrap_err().is_panic());
+        thread_for_caller("caller", || panic!("for the caller")).unwrap().join().unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn what_is_done_to_the_end_is_done_also_when_nobody_waits() {
+        let (go, gone) = oneshot::channel();
+        let (done, end) = oneshot::channel();
+        let mut work = Box::pin(to_the_end("work", async move {
+            gone.await.unwrap();
+            done.send(()).unwrap();
+        }));
+        assert!(work.as_mut().now_or_never().is_none());
+        drop(work);
+        go.send(()).unwrap();
+        end.await.unwrap();
+        assert_eq!(to_the_end("work", async { 3 }).await, 3);
+    }
+}
