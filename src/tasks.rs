@@ -12,13 +12,17 @@ use std::any::Any;
 use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 
 /// The exit code of a process that found a fault of its own (EX_SOFTWARE of sysexits.h).
 const EXIT_SOFTWARE: i32 = 70;
+/// How long a process that ends waits for somebody to read why.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Starts a task that the store cannot live without. It may end by itself; if it panics, the process ends.
 pub fn vital<T: Send + 'static>(
@@ -78,7 +82,17 @@ fn watch_thread(name: &'static str, work: impl FnOnce(), end: fn(&str, &str) -> 
 /// Ends the process. The reason goes to standard error as well as into the log, which may be off.
 fn end_process(name: &str, reason: &str) -> ! {
     tracing::error!(task = name, reason, "a task that the process cannot do without panicked, so it ends");
-    eprintln!("memberbase: the task `{name}`, which the process cannot do without, panicked: {reason}");
+    let words =
+        format!("memberbase: the task `{name}`, which the process cannot do without, panicked: {reason}");
+    // On a thread of its own, because nobody may be reading standard error.
+    let (said, is_said) = mpsc::channel();
+    let say = thread::Builder::new().spawn(move || {
+        eprintln!("{words}");
+        let _ = said.send(());
+    });
+    if say.is_ok() {
+        let _ = is_said.recv_timeout(LAST_WORDS_WITHIN);
+    }
     std::process::exit(EXIT_SOFTWARE)
 }
 

@@ -224,7 +224,7 @@ impl Guarded {
     }
 
     /// The tokens.
-    pub fn tokens(&self) -> Result<&Tokens, Error> {
+    pub fn tokens(&self) -> Result<&Arc<Tokens>, Error> {
         Ok(self.store(AccessLevel::Admin)?.tokens())
     }
 

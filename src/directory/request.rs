@@ -68,7 +68,7 @@ impl Directory {
     pub(super) async fn keep(&self, revision: Option<u64>, answer: Answer) -> Result<(), Error> {
         let Some(named) = self.turn() else { return Ok(()) };
         let (requests, _) = self.guarded.requests();
-        Ok(requests.keep_alone(&named, self.now(), revision, answer).await?)
+        Ok(requests.keep_alone(named, self.now(), revision, answer).await?)
     }
 
     /// The member that an earlier request was about, as it is now and as the caller may see it.

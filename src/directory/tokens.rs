@@ -84,7 +84,7 @@ impl Directory {
         };
         let token = parse(new, base, TokenId(seed.id), self.now())?;
         let secret = Secret::from_random(seed.secret);
-        match tokens.create(token.clone(), secret.hash(), self.turn().as_deref()).await? {
+        match tokens.create(token.clone(), secret.hash(), self.turn()).await? {
             TokenChange::Done => {}
             TokenChange::Full => return Err(Error::TooManyTokens { limit: TOKENS_MAX }),
         }
@@ -118,8 +118,7 @@ impl Directory {
         if self.told().is_some() {
             return tokens.get(id).ok_or(Error::TokenNotFound);
         }
-        let revoked =
-            tokens.revoke(id, self.now(), self.turn().as_deref()).await?.ok_or(Error::TokenNotFound)?;
+        let revoked = tokens.revoke(id, self.now(), self.turn()).await?.ok_or(Error::TokenNotFound)?;
         tracing::info!(token = %revoked.id, "a token was revoked");
         Ok(revoked)
     }

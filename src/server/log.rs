@@ -16,6 +16,8 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::tasks;
+
 /// Most bytes of lines that wait to be written.
 const QUEUE_BYTES: usize = 1024 * 1024;
 /// How long the end of the process waits for somebody to read what is left.

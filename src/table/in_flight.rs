@@ -67,6 +67,7 @@ impl InFlight {
     /// Waits until the batch is durable, and shows it in the engine and in memory in one step.
     pub async fn land(self, shared: &Shared) -> Result<(), EngineError> {
         let durable = self.append.await?;
+        shared.requests.count_kept(self.layer.kept_bytes);
         if !self.is_change {
             durable.publish();
             return Ok(());
@@ -76,6 +77,7 @@ impl InFlight {
         durable.publish();
         let next_row = published.header.next_row;
         shared.records.forget(shared.number, layer.blocks.keys().copied(), next_row);
+        shared.sharing.follow(shared.number, &published.header, &layer.header);
         published.apply(layer);
         shared.advance(layer.header.revision);
         if published.overlay_entries() >= shared.checkpoint_entries {

@@ -33,6 +33,8 @@ pub struct Layer {
     pub built: BTreeMap<FieldNumber, FieldSets>,
     /// Keys of what hangs on members: set, or removed.
     pub records: HashMap<Key, Option<Value>>,
+    /// What the answers that it keeps make of the room that answers take, in bytes.
+    pub kept_bytes: i64,
 }
 
 impl Layer {
@@ -46,6 +48,7 @@ impl Layer {
             sets: Vec::new(),
             built: BTreeMap::new(),
             records: HashMap::new(),
+            kept_bytes: 0,
         }
     }
 

@@ -1,14 +1,13 @@
 //! Which bases share accounts: where to look whether somebody is an active member elsewhere.
 //!
-//! Kept in memory, current with every change of settings that this process makes; read from the headers when the store
-//! opens.
+//! Kept in memory; read from the headers when the store opens, and then changed by whoever publishes a commit, in the order
+//! of the commits.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::TableError;
 use super::replay::for_each;
-use super::store::BaseSummary;
 use crate::engine::{Engine, Key};
 use crate::model::BaseNumber;
 use crate::schema::header::Header;
@@ -42,13 +41,20 @@ impl Sharing {
         Ok(Arc::new(Self(RwLock::new(sharing))))
     }
 
-    /// Notes the settings of a base.
-    pub fn note(&self, base: &BaseSummary) {
+    /// Notes what a base is now.
+    pub fn note(&self, number: BaseNumber, header: &Header) {
         let mut sharing = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if base.settings.share_accounts && base.deleted_at.is_none() {
-            sharing.insert(base.number);
+        if shares(header) {
+            sharing.insert(number);
         } else {
-            sharing.remove(&base.number);
+            sharing.remove(&number);
+        }
+    }
+
+    /// Notes what a commit makes of a base, while it is published: so changes are noted in the order of their commits.
+    pub fn follow(&self, number: BaseNumber, before: &Header, after: &Header) {
+        if shares(before) != shares(after) {
+            self.note(number, after);
         }
     }
 

@@ -119,7 +119,7 @@ pub struct Table {
     pub(super) config: TableConfig,
     sealer: Sealer,
     cursor_key: CursorKey,
-    tokens: Tokens,
+    tokens: Arc<Tokens>,
     parts: Parts,
     /// What requests may hold before they are rows: as much as they may hold afterwards.
     arriving: Arc<Budget>,
@@ -182,7 +182,7 @@ impl Table {
 
     /// Who may call.
     #[must_use]
-    pub fn tokens(&self) -> &Tokens {
+    pub fn tokens(&self) -> &Arc<Tokens> {
         &self.tokens
     }
 
@@ -246,13 +246,13 @@ impl Table {
         batch.put(key::header(number), header.encode_head());
         batch.put(key::settings(number), header.encode_settings());
         batch.put(key::index(number), IndexState::default().encode());
-        if let Some(named) = named {
-            self.requests().keep(named, header.created_at, None, Answer::Base(number), &mut batch);
-        }
+        let kept = named.map(|named| {
+            self.requests().keep(named, header.created_at, None, Answer::Base(number), &mut batch)
+        });
         self.engine.commit(batch).await?;
-        let made = BaseSummary::new(number, &header, std::iter::empty());
-        self.parts.sharing.note(&made);
-        Ok(made)
+        self.requests().count_kept(kept.unwrap_or_default());
+        self.parts.sharing.note(number, &header);
+        Ok(BaseSummary::new(number, &header, std::iter::empty()))
     }
 
     /// The open base of a number; the first use opens it. One that is deleted but not purged opens too.

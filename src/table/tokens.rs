@@ -1,7 +1,8 @@
 //! The tokens of a store: all of them in memory, by the hash of their secret, kept current with what is stored.
 //!
 //! A change shows here once it is durable and before its caller hears of it, so whoever knows that a token was revoked
-//! knows that it is refused. When a token was last used is noted in memory and written by the housekeeping alone.
+//! knows that it is refused. It is made to the end also when its caller has left, so that memory never differs from what is
+//! stored. When a token was last used is noted in memory and written by the housekeeping alone.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -19,6 +20,7 @@ use crate::model::limits::TOKENS_MAX;
 use crate::model::token::{SecretHash, Token, TokenId};
 use crate::schema::request::Answer;
 use crate::schema::{key, token as record};
+use crate::tasks;
 
 /// Tokens read in one step.
 const READ_TOGETHER: usize = 1_000;
@@ -110,7 +112,7 @@ pub struct Tokens {
     /// Whether there are any, for callers that send none.
     any: AtomicBool,
     /// Held while a token is written.
-    writing: Mutex<()>,
+    writing: Arc<Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -132,7 +134,10 @@ impl Known {
 
 impl Tokens {
     /// Reads every token of the store in `engine`.
-    pub(super) async fn load(engine: Arc<dyn Engine>, requests: Arc<Requests>) -> Result<Self, TableError> {
+    pub(super) async fn load(
+        engine: Arc<dyn Engine>,
+        requests: Arc<Requests>,
+    ) -> Result<Arc<Self>, TableError> {
         let mut known = Known::default();
         let mut range = key::tokens();
         loop {
@@ -149,7 +154,7 @@ impl Tokens {
             }
         }
         let any = AtomicBool::new(!known.all.is_empty());
-        Ok(Self { engine, requests, known: RwLock::new(known), any, writing: Mutex::new(()) })
+        Ok(Arc::new(Self { engine, requests, known: RwLock::new(known), any, writing: Arc::default() }))
     }
 
     /// Whether a token was ever made. From then on callers need one, even if all are revoked.
@@ -181,13 +186,30 @@ impl Tokens {
     }
 
     /// Stores a new token, for a request that may have a name; it is durable, and good, when this returns.
+    ///
+    /// Who leaves before the token's turn came has made none. Afterwards it is made, though nobody has its secret.
     pub async fn create(
+        self: &Arc<Self>,
+        token: Token,
+        hash: SecretHash,
+        named: Option<Arc<NamedRequest>>,
+    ) -> Result<TokenChange, TableError> {
+        let one_at_a_time = Arc::clone(&self.writing).lock_owned().await;
+        let tokens = Arc::clone(self);
+        tasks::to_the_end("token", async move {
+            let changed = tokens.create_now(token, hash, named.as_deref()).await;
+            drop(one_at_a_time);
+            changed
+        })
+        .await
+    }
+
+    async fn create_now(
         &self,
         token: Token,
         hash: SecretHash,
         named: Option<&NamedRequest>,
     ) -> Result<TokenChange, TableError> {
-        let _one_at_a_time = self.writing.lock().await;
         let next = self.known().all.last().map_or(0, |last| last.number.saturating_add(1));
         if self.known().all.len() >= TOKENS_MAX {
             return Ok(TokenChange::Full);
@@ -195,10 +217,11 @@ impl Tokens {
         let mut batch = Batch::default();
         batch.checks.push((key::token(next), None));
         batch.put(key::token(next), record::encode(&token, &hash));
-        if let Some(named) = named {
-            self.requests.keep(named, token.created_at, None, Answer::Token(token.id), &mut batch);
-        }
+        let kept = named.map(|named| {
+            self.requests.keep(named, token.created_at, None, Answer::Token(token.id), &mut batch)
+        });
         self.engine.commit(batch).await?;
+        self.requests.count_kept(kept.unwrap_or_default());
         self.known
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -209,23 +232,37 @@ impl Tokens {
 
     /// Revokes a token for good, and answers what it is then; one that was revoked before stays as it was.
     pub async fn revoke(
+        self: &Arc<Self>,
+        id: TokenId,
+        now: Timestamp,
+        named: Option<Arc<NamedRequest>>,
+    ) -> Result<Option<Token>, TableError> {
+        let one_at_a_time = Arc::clone(&self.writing).lock_owned().await;
+        let tokens = Arc::clone(self);
+        tasks::to_the_end("token", async move {
+            let revoked = tokens.revoke_now(id, now, named.as_deref()).await;
+            drop(one_at_a_time);
+            revoked
+        })
+        .await
+    }
+
+    async fn revoke_now(
         &self,
         id: TokenId,
         now: Timestamp,
         named: Option<&NamedRequest>,
     ) -> Result<Option<Token>, TableError> {
-        let _one_at_a_time = self.writing.lock().await;
         let Some(live) = self.known().by_id.get(&id).cloned() else { return Ok(None) };
         let mut batch = Batch::default();
-        if let Some(named) = named {
-            self.requests.keep(named, now, None, Answer::Token(id), &mut batch);
-        }
+        let kept = named.map(|named| self.requests.keep(named, now, None, Answer::Token(id), &mut batch));
         if live.revoked_at().is_none() {
             let revoked = Token { revoked_at: Some(now), ..live.token.clone() };
             batch.put(key::token(live.number), record::encode(&revoked, &live.hash));
         }
         if !batch.puts.is_empty() {
             self.engine.commit(batch).await?;
+            self.requests.count_kept(kept.unwrap_or_default());
         }
         if live.revoked_at().is_none() {
             live.revoked_at.store(now.micros(), Ordering::Release);
@@ -273,88 +310,4 @@ fn timestamp(micros: &AtomicI64) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::memory::MemoryEngine;
-    use crate::model::token::{AccessLevel, Secret, TokenLimits};
-    use crate::schema::meta::Meta;
-    use crate::table::RequestLimits;
-    use crate::table::hash::Hashes;
-
-    async fn load(engine: Arc<dyn Engine>) -> Tokens {
-        let hashes = Hashes::new(&Meta {
-            format: 1,
-            write_format: 1,
-            fold_version: 1,
-            id_key: [0; 16],
-            cursor_key: [0; 16],
-            hash_key: [0; 16],
-            fingerprint_key: [0; 16],
-        });
-        let limits = RequestLimits { retention_micros: 1, bytes: 1 };
-        let requests = Requests::new(Arc::clone(&engine), hashes, limits, at(0));
-        Tokens::load(engine, requests).await.unwrap()
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_micros(seconds * 1_000_000)
-    }
-
-    fn token(id: u128) -> (Token, SecretHash) {
-        let token = Token {
-            id: TokenId(id),
-            access: AccessLevel::Read,
-            pii: false,
-            base: None,
-            description: None,
-            limits: TokenLimits::default(),
-            created_at: at(1),
-            expires_at: None,
-            revoked_at: None,
-            last_used_at: None,
-        };
-        (token, Secret::from_random([u8::try_from(id).unwrap(); 32]).hash())
-    }
-
-    #[tokio::test]
-    async fn tokens_revocations_and_uses_are_there_after_a_reopening() {
-        let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
-        let tokens = load(Arc::clone(&engine)).await;
-        assert!(!tokens.any());
-        for id in 0..3 {
-            let (token, hash) = token(id);
-            assert_eq!(tokens.create(token, hash, None).await.unwrap(), TokenChange::Done);
-        }
-        let revoked = tokens.revoke(TokenId(1), at(50), None).await.unwrap().unwrap();
-        assert_eq!(revoked.revoked_at, Some(at(50)));
-        assert_eq!(tokens.revoke(TokenId(1), at(60), None).await.unwrap().unwrap(), revoked);
-        assert_eq!(tokens.revoke(TokenId(9), at(60), None).await.unwrap(), None);
-        tokens.find(&token(2).1).unwrap().used(at(70));
-        tokens.store_uses().await.unwrap();
-
-        let again = load(engine).await;
-        assert!(again.any());
-        assert_eq!(again.list(None, false, 10), tokens.list(None, false, 10));
-        assert!(again.find(&token(1).1).unwrap().revoked_at().is_some());
-        assert_eq!(again.find(&token(2).1).unwrap().snapshot().last_used_at, Some(at(70)));
-        assert!(again.find(&SecretHash::of("sk_unknown")).is_none());
-        let (next, hash) = token(3);
-        again.create(next, hash, None).await.unwrap();
-        let numbers: Vec<u64> = again.list(Some(1), false, 10).into_iter().map(|(n, _)| n).collect();
-        assert_eq!(numbers, [2, 3]);
-        let numbers: Vec<u64> = again.list(Some(3), true, 2).into_iter().map(|(n, _)| n).collect();
-        assert_eq!(numbers, [2, 1]);
-    }
-
-    #[tokio::test]
-    async fn uses_close_together_change_nothing() {
-        let tokens = load(Arc::new(MemoryEngine::new())).await;
-        let (made, hash) = token(0);
-        tokens.create(made, hash.clone(), None).await.unwrap();
-        let live = tokens.find(&hash).unwrap();
-        for (now, used) in [(100, 100), (159, 100), (160, 160)] {
-            live.used(at(now));
-            assert_eq!(live.snapshot().last_used_at, Some(at(used)));
-        }
-    }
-}
+mod tests;

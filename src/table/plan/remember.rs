@@ -10,7 +10,8 @@ impl Plan<'_> {
     /// Keeps what became of the request that ended last.
     pub fn keep(&mut self, named: &NamedRequest, answer: Answer) {
         let revision = Some(self.revision());
-        self.shared.requests.keep(named, self.now, revision, answer, &mut self.commits);
+        let more = self.shared.requests.keep(named, self.now, revision, answer, &mut self.commits);
+        self.layer.kept_bytes += more;
     }
 
     /// Keeps what became of the rows of an upsert so far; `is_complete` if there are no more.
@@ -22,6 +23,8 @@ impl Plan<'_> {
         is_complete: bool,
     ) {
         let when = (self.now, self.revision());
-        self.shared.requests.keep_rows(named, progress, when, outcomes, is_complete, &mut self.commits);
+        let requests = &self.shared.requests;
+        let more = requests.keep_rows(named, progress, when, outcomes, is_complete, &mut self.commits);
+        self.layer.kept_bytes += more;
     }
 }

@@ -1,5 +1,6 @@
 //! What became of a request is written with the batch that does it.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{NamedRequest, Requests};
@@ -9,6 +10,7 @@ use crate::model::{Outcome, Refusal, Timestamp};
 use crate::schema::request::{Answer, Kept, PART_BYTES, RowAnswer, Size, encode_rows};
 use crate::schema::request_key::{PartWidth, request, request_time};
 use crate::table::{RowOutcome, TableError};
+use crate::tasks;
 
 /// Most bytes of rows that stand in the first part.
 const INLINE_BYTES: usize = 4 * 1024;
@@ -71,7 +73,9 @@ impl NamedRequest {
 }
 
 impl Requests {
-    /// Adds to `batch` that the request is done, and what became of it.
+    /// Adds to `batch` that the request is done, and what became of it. Answers what that makes of the room that answers
+    /// take, for [`Requests::count_kept`] once the batch is durable.
+    #[must_use = "what is kept has to be counted"]
     pub fn keep(
         &self,
         named: &NamedRequest,
@@ -79,31 +83,39 @@ impl Requests {
         revision: Option<u64>,
         answer: Answer,
         batch: &mut Batch,
-    ) {
+    ) -> i64 {
         let width = PartWidth::Wide;
         let kept = Kept { fingerprint: named.fingerprint, at: now, revision, parts: 0, width, answer };
         let first = kept.encode();
         let taken = weight(first.len(), 0);
         let puts = vec![(request(named.name, 0), first), time_record(named, now, taken, 0)];
-        self.clear(named, &puts, batch);
-        self.put(puts, taken, batch);
+        let cleared = clear(named, &puts, batch);
+        puts.into_iter().for_each(|(key, value)| batch.put(key, value));
+        taken - cleared
     }
 
     /// Writes that a request is done which needed several batches, or none.
     pub async fn keep_alone(
-        &self,
-        named: &NamedRequest,
+        self: &Arc<Self>,
+        named: Arc<NamedRequest>,
         now: Timestamp,
         revision: Option<u64>,
         answer: Answer,
     ) -> Result<(), TableError> {
-        let mut batch = Batch::default();
-        self.keep(named, now, revision, answer, &mut batch);
-        self.engine.commit(batch).await?;
-        Ok(())
+        let requests = Arc::clone(self);
+        tasks::to_the_end("answer", async move {
+            let mut batch = Batch::default();
+            let more = requests.keep(&named, now, revision, answer, &mut batch);
+            requests.engine.commit(batch).await?;
+            requests.count_kept(more);
+            Ok(())
+        })
+        .await
     }
 
-    /// Adds to `batch` what became of the rows of an upsert that are not stored yet: `outcomes` are all so far.
+    /// Adds to `batch` what became of the rows of an upsert that are not stored yet: `outcomes` are all so far. Answers
+    /// what [`Requests::keep`] does.
+    #[must_use = "what is kept has to be counted"]
     pub fn keep_rows(
         &self,
         named: &NamedRequest,
@@ -112,7 +124,7 @@ impl Requests {
         outcomes: &[RowOutcome],
         is_complete: bool,
         batch: &mut Batch,
-    ) {
+    ) -> i64 {
         let fresh = outcomes.get(progress.rows..).unwrap_or_default();
         let mut rows: Vec<RowAnswer> =
             fresh.iter().map(|outcome| RowAnswer::of(outcome, &mut progress.detailed)).collect();
@@ -137,24 +149,24 @@ impl Requests {
         let taken = weight(first.len() + progress.part_bytes, parts);
         puts.push((request(named.name, 0), first));
         puts.push(time_record(named, at, taken, parts));
-        if is_first {
-            self.clear(named, &puts, batch);
-        }
-        self.put(puts, taken - progress.weight, batch);
+        let cleared = if is_first { clear(named, &puts, batch) } else { 0 };
+        puts.into_iter().for_each(|(key, value)| batch.put(key, value));
+        let more = taken - progress.weight - cleared;
         progress.weight = taken;
+        more
     }
 
-    fn put(&self, puts: Vec<(Key, Vec<u8>)>, more: i64, batch: &mut Batch) {
-        puts.into_iter().for_each(|(key, value)| batch.put(key, value));
+    /// Notes that the batch is durable to which something was added that makes so much of the room that answers take.
+    pub fn count_kept(&self, more: i64) {
         self.stored.fetch_add(more, Ordering::Relaxed);
     }
+}
 
-    /// Deletes what is left of an answer that is too old, where nothing new comes in its place.
-    fn clear(&self, named: &NamedRequest, puts: &[(Key, Vec<u8>)], batch: &mut Batch) {
-        let left = named.stale.keys.iter().filter(|key| !puts.iter().any(|(put, _)| put == *key));
-        left.for_each(|key| batch.delete(key.clone()));
-        self.stored.fetch_sub(named.stale.bytes, Ordering::Relaxed);
-    }
+/// Deletes what is left of an answer that is too old, where nothing new comes in its place; answers how much that was.
+fn clear(named: &NamedRequest, puts: &[(Key, Vec<u8>)], batch: &mut Batch) -> i64 {
+    let left = named.stale.keys.iter().filter(|key| !puts.iter().any(|(put, _)| put == *key));
+    left.for_each(|key| batch.delete(key.clone()));
+    named.stale.bytes
 }
 
 fn time_record(named: &NamedRequest, at: Timestamp, taken: i64, parts: u32) -> (Key, Vec<u8>) {
@@ -183,3 +195,6 @@ impl RowAnswer {
         RowOutcome { row, outcome, status_kept, error: error.clone().map(Box::new) }
     }
 }
+
+#[cfg(test)]
+mod tests;

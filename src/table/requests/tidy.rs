@@ -11,6 +11,7 @@ use crate::schema::request::Size;
 use crate::schema::request_key::{PartWidth, request_of, request_time_parts, request_times};
 use crate::table::TableError;
 use crate::table::replay::for_each;
+use crate::tasks;
 
 /// Requests looked at in one step.
 const LOOK_AT_ONCE: usize = 500;
@@ -32,7 +33,7 @@ struct Old {
 impl Requests {
     /// Drops what is too old, and then the oldest until the rest fits into its room. What is being asked for stays for
     /// now.
-    pub async fn tidy(&self, now: Timestamp) -> Result<(), TableError> {
+    pub async fn tidy(self: &Arc<Self>, now: Timestamp) -> Result<(), TableError> {
         let _one_at_a_time = self.tidying.lock().await;
         if !self.is_counted.load(Ordering::Acquire) {
             self.count().await?;
@@ -62,7 +63,7 @@ impl Requests {
             return;
         }
         let requests = Arc::clone(self);
-        tokio::spawn(async move {
+        tasks::vital("answers", async move {
             let tidied = requests.tidy(now).await;
             requests.is_tidying.store(false, Ordering::Release);
             if let Err(error) = tidied {
@@ -126,7 +127,13 @@ impl Requests {
         Ok((old, seen))
     }
 
-    async fn drop_old(&self, old: Vec<Old>) -> Result<(), TableError> {
+    /// Drops answers, and counts them out once that is durable.
+    async fn drop_old(self: &Arc<Self>, old: Vec<Old>) -> Result<(), TableError> {
+        let requests = Arc::clone(self);
+        tasks::to_the_end("answers", async move { requests.drop_now(old).await }).await
+    }
+
+    async fn drop_now(&self, old: Vec<Old>) -> Result<(), TableError> {
         let times: Vec<Key> = old.iter().map(|old| old.time.clone()).collect();
         let still = self.engine.get_many(&times).await?;
         // One that was done again before its turn was taken here has another time.

@@ -1,0 +1,144 @@
+//! Tokens in memory are those that are stored, whoever leaves in between.
+
+use futures_util::FutureExt;
+
+use super::*;
+use crate::engine::faulty::Faulty;
+use crate::engine::memory::MemoryEngine;
+use crate::model::token::{AccessLevel, Secret, TokenLimits};
+use crate::schema::meta::Meta;
+use crate::table::RequestLimits;
+use crate::table::hash::Hashes;
+
+async fn load(engine: Arc<dyn Engine>) -> Arc<Tokens> {
+    let hashes = Hashes::new(&Meta {
+        format: 1,
+        write_format: 1,
+        fold_version: 1,
+        id_key: [0; 16],
+        cursor_key: [0; 16],
+        hash_key: [0; 16],
+        fingerprint_key: [0; 16],
+    });
+    let limits = RequestLimits { retention_micros: 1, bytes: 1 };
+    let requests = Requests::new(Arc::clone(&engine), hashes, limits, at(0));
+    Tokens::load(engine, requests).await.unwrap()
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000)
+}
+
+fn token(id: u128) -> (Token, SecretHash) {
+    let token = Token {
+        id: TokenId(id),
+        access: AccessLevel::Read,
+        pii: false,
+        base: None,
+        description: None,
+        limits: TokenLimits::default(),
+        created_at: at(1),
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    (token, Secret::from_random([u8::try_from(id).unwrap(); 32]).hash())
+}
+
+#[tokio::test]
+async fn tokens_revocations_and_uses_are_there_after_a_reopening() {
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+    let tokens = load(Arc::clone(&engine)).await;
+    assert!(!tokens.any());
+    for id in 0..3 {
+        let (token, hash) = token(id);
+        assert_eq!(tokens.create(token, hash, None).await.unwrap(), TokenChange::Done);
+    }
+    let revoked = tokens.revoke(TokenId(1), at(50), None).await.unwrap().unwrap();
+    assert_eq!(revoked.revoked_at, Some(at(50)));
+    assert_eq!(tokens.revoke(TokenId(1), at(60), None).await.unwrap().unwrap(), revoked);
+    assert_eq!(tokens.revoke(TokenId(9), at(60), None).await.unwrap(), None);
+    tokens.find(&token(2).1).unwrap().used(at(70));
+    tokens.store_uses().await.unwrap();
+
+    let again = load(engine).await;
+    assert!(again.any());
+    assert_eq!(again.list(None, false, 10), tokens.list(None, false, 10));
+    assert!(again.find(&token(1).1).unwrap().revoked_at().is_some());
+    assert_eq!(again.find(&token(2).1).unwrap().snapshot().last_used_at, Some(at(70)));
+    assert!(again.find(&SecretHash::of("sk_unknown")).is_none());
+    let (next, hash) = token(3);
+    again.create(next, hash, None).await.unwrap();
+    let numbers: Vec<u64> = again.list(Some(1), false, 10).into_iter().map(|(n, _)| n).collect();
+    assert_eq!(numbers, [2, 3]);
+    let numbers: Vec<u64> = again.list(Some(3), true, 2).into_iter().map(|(n, _)| n).collect();
+    assert_eq!(numbers, [2, 1]);
+}
+
+#[tokio::test]
+async fn uses_close_together_change_nothing() {
+    let tokens = load(Arc::new(MemoryEngine::new())).await;
+    let (made, hash) = token(0);
+    tokens.create(made, hash.clone(), None).await.unwrap();
+    let live = tokens.find(&hash).unwrap();
+    for (now, used) in [(100, 100), (159, 100), (160, 160)] {
+        live.used(at(now));
+        assert_eq!(live.snapshot().last_used_at, Some(at(used)));
+    }
+}
+
+/// Begins `call`, lets it hang in its commit, drops it there, and lets the commit go on.
+async fn leave_in_the_commit<T>(engine: &Faulty, call: impl Future<Output = T>) {
+    engine.hold();
+    let mut call = Box::pin(call);
+    assert!(call.as_mut().now_or_never().is_none());
+    engine.someone_waits().await;
+    drop(call);
+    engine.release();
+}
+
+#[tokio::test]
+async fn a_token_whose_caller_left_in_its_commit_is_made_and_so_is_the_next() {
+    let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
+    let tokens = load(Arc::clone(&engine) as _).await;
+    let (first, hash) = token(1);
+    leave_in_the_commit(&engine, tokens.create(first, hash.clone(), None)).await;
+    let (second, other) = token(2);
+    assert_eq!(tokens.create(second, other, None).await.unwrap(), TokenChange::Done);
+    assert!(tokens.any() && tokens.find(&hash).is_some());
+    let again = load(engine).await;
+    assert_eq!(again.list(None, false, 10), tokens.list(None, false, 10));
+    assert_eq!(again.list(None, false, 10).len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_whose_revoker_left_in_the_commit_is_revoked() {
+    let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
+    let tokens = load(Arc::clone(&engine) as _).await;
+    for id in 1..=2 {
+        let (token, hash) = token(id);
+        tokens.create(token, hash, None).await.unwrap();
+    }
+    leave_in_the_commit(&engine, tokens.revoke(TokenId(1), at(50), None)).await;
+    // It takes its turn after the first.
+    tokens.revoke(TokenId(2), at(60), None).await.unwrap();
+    assert_eq!(tokens.find(&token(1).1).unwrap().revoked_at(), Some(at(50)));
+    assert_eq!(load(engine).await.list(None, false, 10), tokens.list(None, false, 10));
+}
+
+#[tokio::test]
+async fn a_token_whose_caller_left_before_its_turn_is_not_made() {
+    let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
+    let tokens = load(Arc::clone(&engine) as _).await;
+    engine.hold();
+    let (first, hash) = token(1);
+    let mut first = Box::pin(tokens.create(first, hash, None));
+    assert!(first.as_mut().now_or_never().is_none());
+    engine.someone_waits().await;
+    let (second, hash) = token(2);
+    assert!(tokens.create(second, hash.clone(), None).now_or_never().is_none());
+    engine.release();
+    assert_eq!(first.await.unwrap(), TokenChange::Done);
+    assert!(tokens.find(&hash).is_none());
+    assert_eq!(load(engine).await.list(None, false, 10).len(), 1);
+}
