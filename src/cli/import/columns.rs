@@ -95,6 +95,12 @@ impl Columns {
                 None => problems.push(format!("column {name:?} is unknown")),
             }
         }
+        if let Some(delimiter) = other_delimiter(own) {
+            return Err(format!(
+                "the first line has one column, whose name has {delimiter} in it: if that stands between the cells, give \
+                 --delimiter '{delimiter}'"
+            ));
+        }
         if problems.iter().any(|problem| problem.ends_with("unknown")) {
             problems.push(known());
         }
@@ -236,6 +242,16 @@ fn plain_characters(name: &str) -> impl Iterator<Item = char> {
     name.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_')).flat_map(char::to_lowercase)
 }
 
+/// What seems to stand between the names of a header that was taken for one name, as it is given to `--delimiter`.
+fn other_delimiter(names: &[String]) -> Option<&'static str> {
+    let [name] = names else { return None };
+    let parts_are_known = |delimiter: &&(char, &str)| {
+        name.contains(delimiter.0)
+            && name.split(delimiter.0).any(|part| column(heading(part).trim()).is_some())
+    };
+    [(';', ";"), ('\t', "\\t"), ('|', "|"), (',', ",")].iter().find(parts_are_known).map(|(_, given)| *given)
+}
+
 fn known() -> String {
     let names: Vec<_> = Field::ALL.iter().map(|field| field.name()).collect();
     format!(
@@ -277,6 +293,19 @@ mod tests {
         let columns = columns(&["ref", "Attributes.Shoe_Size:number", "attributes.shoe_size"]).unwrap();
         assert_eq!(columns.columns[1], Column::Attribute("Shoe_Size".into(), AttributeType::Number));
         assert_eq!(columns.columns[2], Column::Attribute("shoe_size".into(), AttributeType::Text));
+    }
+
+    #[test]
+    fn another_delimiter_than_the_one_given_is_pointed_out() {
+        for (header, given) in
+            [("ref;email", ";"), ("email\tref", "\\t"), ("ref|tier", "|"), ("Ref,E-Mail", ",")]
+        {
+            let error = columns(&[header]).unwrap_err();
+            assert!(error.ends_with(&format!("give --delimiter '{given}'")), "{header:?}: {error}");
+        }
+        for header in ["nickname;shoe", "nickname"] {
+            assert!(!columns(&[header]).unwrap_err().contains("--delimiter"), "{header}");
+        }
     }
 
     #[test]
