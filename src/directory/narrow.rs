@@ -8,10 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Error;
-use crate::model::schema::AttributeType;
-use crate::model::{
-    AttributeValue, Condition, Email, Field, Filter, Member, Operand, Operator, Ref, Row, WorkerId,
-};
+use crate::model::{Condition, Email, Field, Filter, Member, Operand, Operator, Ref, Row, WorkerId};
 use crate::table::{Chunk, MemberKey, SetField, Sets, View};
 
 /// Bits of a row that say its place in its chunk.
@@ -186,8 +183,9 @@ fn equal(sets: &Sets, field: &Field, operands: &[Operand]) -> Option<Rows> {
         Field::Tier => any_of(sets, SetField::Tier, texts()),
         Field::Attribute(key) => {
             let (field, kind) = sets.attribute(key)?;
-            // A value of another type equals none.
-            let names = operands.iter().filter_map(|operand| set_name(kind, operand));
+            // An operand of another type equals no value of this one.
+            let stored = operands.iter().filter_map(|operand| operand.stored_as(kind));
+            let names = stored.filter_map(|value| value.set_name().map(Cow::into_owned));
             any_of(sets, field, names)
         }
         // No rule of these texts matters here: one that breaks it belongs to nobody.
@@ -215,20 +213,6 @@ fn present(sets: &Sets, field: &Field) -> Option<Rows> {
 fn with_any_value(sets: &Sets, field: SetField) -> Option<Rows> {
     let values: Vec<String> = sets.values(field)?.map(str::to_owned).collect();
     any_of(sets, field, values.into_iter())
-}
-
-/// The name of the set of the members whose attribute, of type `kind`, equals `operand`.
-fn set_name(kind: AttributeType, operand: &Operand) -> Option<String> {
-    let value = match (kind, operand) {
-        (AttributeType::String, Operand::Text(text) | Operand::Moment(text, _)) => {
-            AttributeValue::Text(text.clone())
-        }
-        (AttributeType::Date, Operand::Moment(_, at)) => AttributeValue::Date(*at),
-        (AttributeType::Number, Operand::Number(number)) => AttributeValue::Number(*number),
-        (AttributeType::Boolean, Operand::Bool(value)) => AttributeValue::Bool(*value),
-        _ => return None,
-    };
-    value.set_name().map(Cow::into_owned)
 }
 
 fn any_of(sets: &Sets, field: SetField, values: impl Iterator<Item = String>) -> Option<Rows> {

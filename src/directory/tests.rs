@@ -3,6 +3,7 @@
 #![allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "small numbers in tests")]
 
 mod origins;
+mod same_members;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,6 +12,7 @@ use std::time::Duration;
 use super::{Directory, Gate, MemberList, NewToken, RawPage, TokenSeed};
 use crate::engine::memory::MemoryEngine;
 use crate::model::origin::Door;
+use crate::model::schema::SentDefinition;
 use crate::model::token::AccessLevel;
 use crate::model::{
     BaseName, BaseNumber, BaseSettings, Change, Filter, Member, MemberRow, MemberView, Name, Origin,
@@ -55,30 +57,58 @@ fn row(i: u64) -> MemberRow {
     row
 }
 
-/// A memberbase with gaps, and all its members.
-async fn directory() -> (Directory, BaseNumber, Vec<(Row, Member)>) {
+/// A store in memory, and a memberbase in it.
+async fn store() -> (Arc<Table>, BaseNumber) {
     let clock = Arc::new(|| Timestamp::from_micros(1_700_000_000_000_000));
     let table = Table::open(Arc::new(MemoryEngine::new()), clock, TableConfig::default()).await.unwrap();
     let settings = BaseSettings::named(BaseName::parse("Test").unwrap());
     let number = table.create_base(settings, None).await.unwrap().number;
-    let base = table.base(number).await.unwrap();
-    let rows = (0..MEMBERS).map(|i| Ok(row(i))).collect();
-    let request = UpsertRequest {
-        rows,
+    (table, number)
+}
+
+fn enter(table: Arc<Table>) -> Directory {
+    let gate = Gate::new(table, Door::Grpc);
+    gate.enter(&gate.identify(None).unwrap(), AccessLevel::Admin).unwrap()
+}
+
+fn upsert(rows: Vec<MemberRow>) -> UpsertRequest {
+    UpsertRequest {
+        rows: rows.into_iter().map(Ok).collect(),
         options: Default::default(),
         mode: WriteMode::Partial,
         named: None,
         deadline: None,
         origin: Origin::default(),
-    };
-    base.upsert(request).await.unwrap();
+    }
+}
+
+/// A memberbase with this schema and these members, none of which is refused.
+async fn directory_over(
+    schema: impl IntoIterator<Item = (String, SentDefinition)>,
+    rows: Vec<MemberRow>,
+) -> (Directory, BaseNumber, Vec<(Row, Member)>) {
+    let (table, number) = store().await;
+    let base = table.base(number).await.unwrap();
+    let directory = enter(table);
+    directory.set_schema(number, schema).await.unwrap();
+    let all: Vec<Row> = (0..rows.len() as u64).map(Row).collect();
+    let reply = base.upsert(upsert(rows)).await.unwrap();
+    let refused: Vec<_> = reply.outcomes.iter().filter_map(|outcome| outcome.error.as_ref()).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+    let members = base.view().await.members(&all).await.unwrap();
+    (directory, number, members)
+}
+
+/// A memberbase with gaps, and all its members.
+async fn directory() -> (Directory, BaseNumber, Vec<(Row, Member)>) {
+    let (table, number) = store().await;
+    let base = table.base(number).await.unwrap();
+    base.upsert(upsert((0..MEMBERS).map(row).collect())).await.unwrap();
     let rows = (0..MEMBERS).filter(|row| row % 7 == 3).map(Row).collect();
     base.delete(DeleteRequest { rows, ..DeleteRequest::default() }).await.unwrap();
     let all: Vec<Row> = (0..MEMBERS).map(Row).collect();
     let members = base.view().await.members(&all).await.unwrap();
-    let gate = Gate::new(table, Door::Grpc);
-    let directory = gate.enter(&gate.identify(None).unwrap(), AccessLevel::Admin).unwrap();
-    (directory, number, members)
+    (enter(table), number, members)
 }
 
 fn text(value: impl Into<String>) -> RawValue {

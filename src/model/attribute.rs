@@ -86,7 +86,8 @@ impl AttributeValue {
                 let sum: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
                 Some(Cow::Owned(format!("{head} {sum}")))
             }
-            Self::Number(number) => Some(Cow::Owned(number.to_string())),
+            // 0 and -0 are equal.
+            Self::Number(number) => Some(Cow::Owned((number + 0.0).to_string())),
             Self::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
             Self::Date(at) => Some(Cow::Owned(at.micros().to_string())),
             Self::List(_) => None,

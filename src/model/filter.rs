@@ -14,6 +14,7 @@
 //! - A regular expression is unanchored, runs in linear time, and knows no look-around and no back-references.
 
 mod digest;
+mod equal;
 mod eval;
 mod kind;
 mod parse;

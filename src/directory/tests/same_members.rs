@@ -1,0 +1,413 @@
+//! Every type of attribute, and every key with an index of its own, under every operator, alone and in combinations: the same
+//! members and totals whether an index knows them or records are checked, and those that a plain reading of the
+//! values below finds.
+
+use super::{Member, RawFilter, RawPage, RawValue, Row, directory_over, text};
+use crate::directory::{Directory, MemberList, Search};
+use crate::model::schema::SentDefinition;
+use crate::model::{
+    AttributeValue, BaseNumber, Change, Email, MemberRow, RawRegex, Ref, Status, Tier, WorkerId,
+};
+
+/// A value of a member, as the test wrote it.
+#[derive(Debug, Clone, PartialEq)]
+enum Plain {
+    Text(&'static str),
+    Number(f64),
+    Bool(bool),
+    /// As text, and as seconds after 2026-02-03T00:00:00Z.
+    Date(&'static str, f64),
+    List(&'static [&'static str]),
+}
+
+/// Texts that name an instant, and how many seconds after 2026-02-03T00:00:00Z it is.
+const INSTANTS: [(&str, f64); 5] = [
+    ("2026-02-03", 0.0),
+    ("2026-02-03T00:00:00Z", 0.0),
+    ("2026-02-03T01:00:00+01:00", 0.0),
+    ("2026-02-03T00:00:00.5Z", 0.5),
+    ("2026-02-02", -86_400.0),
+];
+/// Longer than a text that names its set itself; the two differ only at their ends.
+const LONG: [&str; 2] = [
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx1",
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx2",
+];
+const TYPES: [&str; 5] = ["string", "number", "boolean", "date", "array"];
+
+fn values(kind: &str) -> Vec<Option<Plain>> {
+    let some: Vec<Plain> = match kind {
+        "string" => {
+            let texts = ["", "a", "ab", "true", "1", "2026-02-03", "2026-02-03T00:00:00Z", LONG[0], LONG[1]];
+            texts.map(Plain::Text).to_vec()
+        }
+        "number" => [0.0, -0.0, 1.0, 1.5, -1.0, 9_007_199_254_740_991.0].map(Plain::Number).to_vec(),
+        "boolean" => [true, false].map(Plain::Bool).to_vec(),
+        "date" => INSTANTS.map(|(text, at)| Plain::Date(text, at)).to_vec(),
+        _ => [&[][..], &[""], &["a", "1"], &["ab", "2026-02-03"]].map(Plain::List).to_vec(),
+    };
+    // Somebody has no value, in the midst of the others.
+    some.into_iter().flat_map(|value| [Some(value), None]).collect()
+}
+
+fn operands() -> Vec<RawValue> {
+    let texts = ["", "a", "ab", "true", "1", LONG[0], "no date"].into_iter();
+    let texts = texts.chain(INSTANTS.map(|(text, _)| text)).map(text);
+    let numbers = [0.0, -0.0, 1.0, 1.5, -1.0, 9_007_199_254_740_991.0].map(RawValue::Number);
+    texts.chain(numbers).chain([true, false].map(RawValue::Bool)).collect()
+}
+
+fn on(key: &str) -> RawFilter {
+    RawFilter { key: Some(key.to_owned()), ..RawFilter::default() }
+}
+
+/// Every operator with every operand that it takes, on `key`.
+fn conditions(key: &str, operands: &[RawValue]) -> Vec<RawFilter> {
+    let mut all = Vec::new();
+    for operand in operands {
+        let value = || Some(operand.clone());
+        all.extend([RawFilter { eq: value(), ..on(key) }, RawFilter { ne: value(), ..on(key) }]);
+        if !matches!(operand, RawValue::Bool(_)) {
+            all.extend([
+                RawFilter { gt: value(), ..on(key) },
+                RawFilter { gte: value(), ..on(key) },
+                RawFilter { lt: value(), ..on(key) },
+                RawFilter { lte: value(), ..on(key) },
+            ]);
+        }
+    }
+    let lists = (0..operands.len()).flat_map(|start| [1, 4].map(|count| (start, count)));
+    let lists =
+        lists.map(|(start, count)| operands.iter().cycle().skip(start).take(count).cloned().collect());
+    for list in lists.chain([Vec::new(), operands.to_vec()]) {
+        all.push(RawFilter { in_: Some(list.clone()), ..on(key) });
+        all.push(RawFilter { nin: Some(list), ..on(key) });
+    }
+    all.extend([true, false].map(|wanted| RawFilter { exists: Some(wanted), ..on(key) }));
+    for literal in ["a", "2026", "1", "tr"] {
+        all.push(RawFilter { prefix: Some(literal.to_owned()), ..on(key) });
+        let regex = RawRegex { pattern: format!("^{literal}"), case_insensitive: false };
+        all.push(RawFilter { regex: Some(regex), ..on(key) });
+    }
+    all
+}
+
+/// How `value` stands to `operand`, if they can be compared at all.
+fn compare(value: &Plain, operand: &RawValue) -> Option<std::cmp::Ordering> {
+    match (value, operand) {
+        (Plain::Text(value), RawValue::Text(operand)) => Some((*value).cmp(operand.as_str())),
+        (Plain::Number(value), RawValue::Number(operand)) => value.partial_cmp(operand),
+        (Plain::Bool(value), RawValue::Bool(operand)) => Some(value.cmp(operand)),
+        (Plain::Date(_, value), RawValue::Text(operand)) => {
+            let (_, at) = INSTANTS.into_iter().find(|(text, _)| text == operand)?;
+            value.partial_cmp(&at)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a member with `value` matches, by the documented grammar and nothing else.
+fn matches(value: Option<&Plain>, raw: &RawFilter) -> bool {
+    let each: Vec<Plain> = match value {
+        None => Vec::new(),
+        Some(Plain::List(items)) => items.iter().map(|item| Plain::Text(item)).collect(),
+        Some(value) => vec![value.clone()],
+    };
+    let any = |operand: &RawValue, fits: fn(std::cmp::Ordering) -> bool| {
+        each.iter().any(|value| compare(value, operand).is_some_and(fits))
+    };
+    let equals = |operand: &RawValue| any(operand, std::cmp::Ordering::is_eq);
+    let begins = |literal: &str| {
+        each.iter().any(|value| matches!(value, Plain::Text(value) if value.starts_with(literal)))
+    };
+    match raw {
+        RawFilter { eq: Some(operand), .. } => equals(operand),
+        RawFilter { ne: Some(operand), .. } => !equals(operand),
+        RawFilter { in_: Some(operands), .. } => operands.iter().any(equals),
+        RawFilter { nin: Some(operands), .. } => !operands.iter().any(equals),
+        RawFilter { gt: Some(operand), .. } => any(operand, std::cmp::Ordering::is_gt),
+        RawFilter { gte: Some(operand), .. } => any(operand, std::cmp::Ordering::is_ge),
+        RawFilter { lt: Some(operand), .. } => any(operand, std::cmp::Ordering::is_lt),
+        RawFilter { lte: Some(operand), .. } => any(operand, std::cmp::Ordering::is_le),
+        RawFilter { exists: Some(wanted), .. } => value.is_some() == *wanted,
+        RawFilter { prefix: Some(literal), .. } => begins(literal),
+        RawFilter { regex: Some(regex), .. } => begins(&regex.pattern[1..]),
+        _ => unreachable!("{raw:?}"),
+    }
+}
+
+/// The members that a filter is answered with: by pages whose sizes differ, with their total, and by offset.
+async fn answered(
+    directory: &Directory,
+    base: BaseNumber,
+    filters: &[RawFilter],
+) -> (Vec<Row>, Option<u64>, Vec<Row>, u64) {
+    let mut page = RawPage { limit: Some(17), ..RawPage::default() };
+    let (mut found, mut total) = (Vec::new(), None);
+    loop {
+        let filters = filters.to_vec();
+        let list = MemberList { base, filters, page: page.clone(), total: true, min_revision: None };
+        let part = directory.list_members(list).await.unwrap();
+        found.extend(part.members.into_iter().map(|(row, _)| row));
+        total = part.total.or(total);
+        page = RawPage { cursor: part.cursor, ..page };
+        if page.cursor.is_none() {
+            break;
+        }
+    }
+    let search = Search { base, filters: filters.to_vec(), skip: 3, take: 4 };
+    let searched = directory.search_members(search).await.unwrap();
+    (found, total, searched.members.into_iter().map(|(row, _)| row).collect(), searched.total)
+}
+
+/// The members that match, as the test knows them, are the answer; where `is_exact`, with their number.
+async fn check(
+    directory: &Directory,
+    base: BaseNumber,
+    filters: Vec<RawFilter>,
+    expected: &[Row],
+    is_exact: bool,
+) {
+    let (found, total, searched, count) = answered(directory, base, &filters).await;
+    assert_eq!(found, expected, "{filters:?}");
+    let by_offset: Vec<Row> = expected.iter().skip(3).take(4).copied().collect();
+    assert_eq!((searched, count), (by_offset, expected.len() as u64), "{filters:?}");
+    assert_eq!(total, is_exact.then_some(expected.len() as u64), "{filters:?}");
+}
+
+fn part(and: Option<Vec<RawFilter>>, or: Option<Vec<RawFilter>>) -> RawFilter {
+    RawFilter { and, or, ..RawFilter::default() }
+}
+
+/// Tries `conditions`, of which `holds` knows by place which members match: alone, and with a condition that an index
+/// knows, and one that it does not, beside it in `and` and in `or`.
+async fn check_all(
+    directory: &Directory,
+    base: BaseNumber,
+    members: usize,
+    conditions: Vec<RawFilter>,
+    holds: impl Fn(usize, &RawFilter) -> bool,
+    is_exact: impl Fn(&RawFilter) -> bool,
+) {
+    let gold = || RawFilter { eq: Some(text("gold")), ..on("tier") };
+    let company = || RawFilter { exists: Some(true), ..on("company") };
+    for condition in conditions {
+        let rows = |fits: &dyn Fn(usize) -> bool| -> Vec<Row> {
+            (0..members).filter(|place| fits(*place)).map(|place| Row(place as u64)).collect()
+        };
+        let holds = |place: usize| holds(place, &condition);
+        let is_exact = is_exact(&condition);
+        let one = || condition.clone();
+        check(directory, base, vec![one()], &rows(&holds), is_exact).await;
+        let both = rows(&|place| is_gold(place) && holds(place));
+        check(directory, base, vec![gold(), one()], &both, is_exact).await;
+        let either = rows(&|place| is_gold(place) || holds(place));
+        let nested = part(Some(vec![part(None, Some(vec![one(), gold()]))]), None);
+        check(directory, base, vec![nested], &either, is_exact).await;
+        let mixed = rows(&|place| has_company(place) && (is_gold(place) || holds(place)));
+        check(directory, base, vec![part(None, Some(vec![gold(), one()])), company()], &mixed, false).await;
+        let loose = rows(&|place| has_company(place) || (is_gold(place) && holds(place)));
+        let or = part(None, Some(vec![company(), part(Some(vec![one(), gold()]), None)]));
+        check(directory, base, vec![or], &loose, false).await;
+    }
+}
+
+fn is_gold(place: usize) -> bool {
+    place % 3 == 0
+}
+
+fn has_company(place: usize) -> bool {
+    place % 4 < 2
+}
+
+/// The member at `place`: an attribute of each type, twice.
+fn row(place: usize) -> MemberRow {
+    let mut row = MemberRow::default();
+    row.patch.ref_ = Change::Set(Ref::parse(format!("r{place}")).unwrap());
+    if is_gold(place) {
+        row.patch.tier = Change::Set(Tier::parse("gold").unwrap());
+    }
+    if has_company(place) {
+        row.patch.company = Change::Set(crate::model::Name::parse("Acme").unwrap());
+    }
+    for kind in TYPES {
+        for key in [format!("{kind}.plain"), format!("{kind}.indexed")] {
+            match value_of(kind, place) {
+                None => row.patch.attributes.clear(key).unwrap(),
+                Some(value) => row.patch.attributes.set(key, sent(&value)).unwrap(),
+            }
+        }
+    }
+    row
+}
+
+fn value_of(kind: &str, place: usize) -> Option<Plain> {
+    let values = values(kind);
+    values[place % values.len()].clone()
+}
+
+fn sent(value: &Plain) -> AttributeValue {
+    match value {
+        Plain::Text(text) | Plain::Date(text, _) => AttributeValue::text(*text).unwrap(),
+        Plain::Number(number) => AttributeValue::number(*number).unwrap(),
+        Plain::Bool(value) => AttributeValue::bool(*value),
+        Plain::List(items) => {
+            AttributeValue::list(items.iter().map(|item| (*item).to_owned()).collect()).unwrap()
+        }
+    }
+}
+
+/// Whether an index knows the answer: sets know what equals and what is there, and nothing else.
+fn sets_know(condition: &RawFilter) -> bool {
+    let RawFilter { eq, ne, in_, nin, exists, .. } = condition;
+    eq.is_some() || ne.is_some() || in_.is_some() || nin.is_some() || exists.is_some()
+}
+
+const MEMBERS: usize = 40;
+
+async fn with_attributes() -> (Directory, BaseNumber, Vec<(Row, Member)>) {
+    directory_over(
+        TYPES.into_iter().flat_map(|kind| {
+            let definition = |indexed| SentDefinition { kind: kind.to_owned(), indexed };
+            let indexed = (kind != "array").then(|| (format!("{kind}.indexed"), definition(true)));
+            let indexed = indexed.unwrap_or_else(|| (format!("{kind}.indexed"), definition(false)));
+            [(format!("{kind}.plain"), definition(false)), indexed]
+        }),
+        (0..MEMBERS).map(row).collect(),
+    )
+    .await
+}
+
+#[tokio::test]
+async fn attributes_of_every_type_match_the_same_members_with_and_without_an_index() {
+    let (directory, base, _) = with_attributes().await;
+    for kind in TYPES {
+        for variant in ["plain", "indexed"] {
+            let conditions = conditions(&format!("attributes.{kind}.{variant}"), &operands());
+            let holds = |place: usize, raw: &RawFilter| matches(value_of(kind, place).as_ref(), raw);
+            let has_index = variant == "indexed" && kind != "array";
+            let is_exact = |raw: &RawFilter| has_index && sets_know(raw);
+            check_all(&directory, base, MEMBERS, conditions, holds, is_exact).await;
+        }
+    }
+}
+
+/// The member at `place`, of one who has keys and a status.
+fn keyed(place: usize) -> MemberRow {
+    let mut row = MemberRow { status: Some(status(place)), ..MemberRow::default() };
+    let patch = &mut row.patch;
+    if place % 5 != 4 {
+        patch.email = Change::Set(Email::parse(format!("M{place}@Example.com")).unwrap());
+    }
+    if place % 3 != 1 {
+        patch.worker_id = Change::Set(WorkerId::parse(format!("w{place}")).unwrap());
+    }
+    patch.ref_ = Change::Set(Ref::parse(format!("r{place}")).unwrap());
+    if is_gold(place) {
+        patch.tier = Change::Set(Tier::parse("gold").unwrap());
+    }
+    if has_company(place) {
+        patch.company = Change::Set(crate::model::Name::parse("Acme").unwrap());
+    }
+    row
+}
+
+fn status(place: usize) -> Status {
+    [Status::Active, Status::Invited, Status::Inactive][place % 3]
+}
+
+#[tokio::test]
+async fn keys_with_an_index_of_their_own_match_what_their_values_say() {
+    let (directory, base, members) = directory_over([], (0..MEMBERS).map(keyed).collect()).await;
+    let shown = |key: &str, place: usize| -> Option<String> {
+        let profile = &members[place].1.profile;
+        match key {
+            "ref" => profile.ref_.as_ref().map(|value| value.as_str().to_owned()),
+            "email" => profile.email.as_ref().map(|value| value.as_str().to_owned()),
+            "worker_id" => profile.worker_id.as_ref().map(|value| value.as_str().to_owned()),
+            "tier" => profile.tier.as_ref().map(|value| value.as_str().to_owned()),
+            "status" => Some(members[place].1.status.as_str().to_owned()),
+            _ => Some(directory.sealer().member_id(base, members[place].0)),
+        }
+    };
+    let id = directory.sealer().member_id(base, Row(5));
+    for (key, operands) in [
+        ("ref", vec!["r3", "r39", "R3", "nobody", ""]),
+        ("email", vec!["m3@example.com", "M3@EXAMPLE.COM", "m4@example.com", "no address", ""]),
+        ("worker_id", vec!["w2", "w1", "W2", ""]),
+        ("tier", vec!["gold", "Gold", ""]),
+        ("status", vec!["active", "inactive"]),
+        ("id", vec![id.as_str()]),
+    ] {
+        let operands: Vec<RawValue> = operands.into_iter().map(text).collect();
+        let conditions = conditions(key, &operands).into_iter().filter(|raw| {
+            let is_text_only = raw.prefix.is_some() || raw.regex.is_some();
+            let is_order = raw.gt.is_some() || raw.gte.is_some() || raw.lt.is_some() || raw.lte.is_some();
+            key != "id" || !(is_text_only || is_order)
+        });
+        let holds = |place: usize, raw: &RawFilter| {
+            let value = shown(key, place);
+            let equality = raw.eq.is_some() || raw.ne.is_some() || raw.in_.is_some() || raw.nin.is_some();
+            let (value, raw) = if key == "email" && equality {
+                (value.map(|text| text.to_lowercase()), lower(raw))
+            } else {
+                (value, raw.clone())
+            };
+            let value = value.map(|text| Plain::Text(text.leak()));
+            matches(value.as_ref(), &raw)
+        };
+        let is_exact = |raw: &RawFilter| {
+            let lookups_only = matches!(key, "ref" | "email" | "worker_id") && raw.exists.is_some();
+            sets_know(raw) && !lookups_only
+        };
+        check_all(&directory, base, MEMBERS, conditions.collect(), holds, is_exact).await;
+    }
+}
+
+#[tokio::test]
+async fn instants_of_members_match_whatever_way_they_are_written() {
+    let (directory, base, members) = directory_over([], (0..MEMBERS).map(keyed).collect()).await;
+    let all: Vec<Row> = members.iter().map(|(row, _)| *row).collect();
+    let at = members[0].1.created_at.to_string();
+    for key in ["created_at", "updated_at"] {
+        for (operand, order) in [
+            (at.clone(), std::cmp::Ordering::Equal),
+            ("1999-01-01T00:00:00+01:00".to_owned(), std::cmp::Ordering::Greater),
+            ("2999-01-01T00:00:00Z".to_owned(), std::cmp::Ordering::Less),
+        ] {
+            let value = || Some(text(&operand));
+            for (raw, fits, is_exact) in [
+                (RawFilter { eq: value(), ..on(key) }, order.is_eq(), false),
+                (RawFilter { ne: value(), ..on(key) }, order.is_ne(), false),
+                (RawFilter { in_: Some(vec![text(&operand)]), ..on(key) }, order.is_eq(), false),
+                (RawFilter { nin: Some(vec![text(&operand)]), ..on(key) }, order.is_ne(), false),
+                (RawFilter { gt: value(), ..on(key) }, order.is_gt(), false),
+                (RawFilter { gte: value(), ..on(key) }, order.is_ge(), false),
+                (RawFilter { lt: value(), ..on(key) }, order.is_lt(), false),
+                (RawFilter { lte: value(), ..on(key) }, order.is_le(), false),
+                (RawFilter { exists: Some(true), ..on(key) }, true, true),
+                (RawFilter { exists: Some(false), ..on(key) }, false, true),
+            ] {
+                let expected = if fits { all.as_slice() } else { &[] };
+                check(&directory, base, vec![raw], expected, is_exact).await;
+            }
+        }
+    }
+}
+
+/// The condition with its operands in small letters.
+fn lower(raw: &RawFilter) -> RawFilter {
+    let lower = |value: &RawValue| match value {
+        RawValue::Text(value) => text(value.to_lowercase()),
+        other => other.clone(),
+    };
+    let all =
+        |values: &Option<Vec<RawValue>>| values.as_ref().map(|values| values.iter().map(lower).collect());
+    RawFilter {
+        eq: raw.eq.as_ref().map(lower),
+        ne: raw.ne.as_ref().map(lower),
+        in_: all(&raw.in_),
+        nin: all(&raw.nin),
+        ..raw.clone()
+    }
+}

@@ -1,0 +1,79 @@
+//! Which stored value an operand equals: the one notion of equality that evaluation and narrowing share.
+//!
+//! A condition on an attribute is decided twice: by comparing the stored value ([`Operand::compare`]), and, where the attribute
+//! is indexed, by the set of the value that the operand equals ([`Operand::stored_as`]). **Both are one relation**: an operand
+//! equals a value of a type exactly if that value is what it is stored as in that type. A test holds every operand against
+//! every value.
+
+use crate::model::attribute::AttributeValue;
+use crate::model::filter::Operand;
+use crate::model::schema::AttributeType;
+
+impl Operand {
+    /// The value of an attribute of type `kind` that equals this operand. `None` where none does, and for lists, which equal
+    /// an operand when one of their strings does and so have no one value.
+    pub fn stored_as(&self, kind: AttributeType) -> Option<AttributeValue> {
+        match (kind, self) {
+            (AttributeType::String, Self::Text(text) | Self::Moment(text, _)) => {
+                Some(AttributeValue::Text(text.clone()))
+            }
+            (AttributeType::Number, Self::Number(number)) => Some(AttributeValue::Number(*number)),
+            (AttributeType::Boolean, Self::Bool(value)) => Some(AttributeValue::Bool(*value)),
+            // Lists hold a text that may be a date as both, one after another; single operands are the pair.
+            (AttributeType::Date, Self::Instant(at) | Self::Moment(_, at)) => Some(AttributeValue::Date(*at)),
+            (
+                AttributeType::String
+                | AttributeType::Number
+                | AttributeType::Boolean
+                | AttributeType::Date
+                | AttributeType::Array,
+                _,
+            ) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::cmp::Ordering;
+
+    use super::*;
+    use crate::model::filter::Value;
+    use crate::model::time::Timestamp;
+
+    #[test]
+    fn an_operand_equals_a_value_exactly_if_it_is_stored_as_it() {
+        let at = Timestamp::parse("2026-02-03T00:00:00Z").unwrap();
+        let texts = ["", "a", "true", "1", "2026-02-03"];
+        let numbers = [0.0, -0.0, 1.0, 0.5, -9_007_199_254_740_991.0];
+        let instants = [at, Timestamp::from_micros(0)];
+        let mut operands = vec![Operand::Bool(true), Operand::Bool(false)];
+        operands.extend(texts.map(|text| Operand::Text(text.to_owned())));
+        operands.extend(numbers.map(Operand::Number));
+        operands.extend(instants.map(Operand::Instant));
+        operands.push(Operand::Moment("2026-02-03".to_owned(), at));
+        let mut values = vec![AttributeValue::Bool(true), AttributeValue::Bool(false)];
+        values.extend(texts.map(|text| AttributeValue::Text(text.to_owned())));
+        values.extend(numbers.map(AttributeValue::Number));
+        values.extend(instants.map(AttributeValue::Date));
+        for operand in &operands {
+            for value in &values {
+                let (kind, shown) = match value {
+                    AttributeValue::Text(text) => (AttributeType::String, Value::Text(Cow::Borrowed(text))),
+                    AttributeValue::Number(number) => (AttributeType::Number, Value::Number(*number)),
+                    AttributeValue::Bool(value) => (AttributeType::Boolean, Value::Bool(*value)),
+                    AttributeValue::Date(at) => (AttributeType::Date, Value::Instant(*at)),
+                    AttributeValue::List(_) => unreachable!("none stands above"),
+                };
+                let is_equal = operand.compare(&shown) == Some(Ordering::Equal);
+                assert_eq!(
+                    operand.stored_as(kind).as_ref() == Some(value),
+                    is_equal,
+                    "{operand:?} {shown:?}"
+                );
+            }
+            assert_eq!(operand.stored_as(AttributeType::Array), None);
+        }
+    }
+}
