@@ -57,7 +57,9 @@ impl Directory {
         let edit = match edit {
             Edit::Replace(row) => Edit::Replace(Box::new(self.marked(base, *row).await?)),
             Edit::Rewrite(row) => Edit::Rewrite(Box::new(self.marked(base, *row).await?)),
-            Edit::Update(_) | Edit::Rename(_) | Edit::Activate | Edit::Offboard => edit,
+            Edit::Update(_) | Edit::UpdateMasked(..) | Edit::Rename(_) | Edit::Activate | Edit::Offboard => {
+                edit
+            }
         };
         let what = EditWhat::Change { key, edit, if_revision };
         self.edit(base, EditRequest { what, named: self.turn(), deadline, origin }).await
@@ -94,7 +96,7 @@ impl Directory {
 
 fn call_of(edit: &Edit) -> Call {
     match edit {
-        Edit::Update(_) => Call::UPDATE_MEMBER,
+        Edit::Update(_) | Edit::UpdateMasked(..) => Call::UPDATE_MEMBER,
         Edit::Replace(_) => Call::REPLACE_MEMBER,
         Edit::Rewrite(_) => Call::REWRITE_MEMBER,
         Edit::Rename(_) => Call::RENAME_MEMBER,

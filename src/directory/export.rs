@@ -10,7 +10,7 @@ use super::list::{Part, read};
 use super::narrow::narrow;
 use super::{Directory, Error, view};
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Direction, Filter, Member, RawFilter, Row};
+use crate::model::{BaseNumber, Direction, Filter, Member, Parsed, RawFilter, Row};
 use crate::table::Base;
 
 /// Most bytes of members in a page: enough to make its overhead small, and little enough to keep it moving.
@@ -43,11 +43,12 @@ impl Directory {
         filters: Vec<RawFilter>,
         min_revision: Option<u64>,
     ) -> Result<Export, Error> {
-        let filter = Filter::parse_members(filters, self.sealer(), number)?;
+        let Parsed { filter, attributes } = Filter::parse_members(filters, self.sealer(), number)?;
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, number).await?;
         let (end, revision, total) = {
             let view = view(&base, min_revision).await?;
+            attributes.check(view.schema())?;
             let narrowed = narrow(&view, &filter).await?;
             let total = narrowed.exact.then(|| narrowed.count(view.sets()));
             (view.next_row(), view.revision(), total)

@@ -51,6 +51,7 @@ impl Directory {
         self.guarded.check_filter(&page.filter)?;
         let base = self.guarded.base(AccessLevel::Read, list.base).await?;
         let view = view(&base, list.min_revision).await?;
+        page.attributes.check(view.schema())?;
         let narrowed = narrow(&view, &page.filter).await?;
         if !narrowed.exact {
             page.check_skip()?;

@@ -4,7 +4,8 @@ use super::both;
 use crate::model::limits::SKIP_CHECKED_MAX;
 use crate::model::page::parse_sorts;
 use crate::model::{
-    BaseNumber, Cursor, CursorKey, Direction, Filter, PageRequest, RawSort, Reason, Refusal, cursor,
+    BaseNumber, Cursor, CursorKey, Direction, Filter, NamedAttributes, PageRequest, Parsed, RawSort, Reason,
+    Refusal, cursor,
 };
 
 /// How many bits of a cursor's position are the row; the others are what is left to skip.
@@ -27,6 +28,8 @@ pub struct RawPage {
 pub struct Page {
     /// Which entries.
     pub filter: Filter,
+    /// The attributes that the filter names.
+    pub attributes: NamedAttributes,
     /// Which way.
     pub direction: Direction,
     /// Most entries.
@@ -42,19 +45,28 @@ impl Page {
     /// The page of a list over `base` that `raw` and `filter` ask for.
     pub fn parse(
         raw: RawPage,
-        filter: Result<Filter, Refusal>,
+        filter: Result<Parsed, Refusal>,
         key: &CursorKey,
         base: BaseNumber,
     ) -> Result<Self, Refusal> {
         let page = PageRequest::parse(raw.limit, raw.cursor, raw.skip);
-        let ((page, direction), filter) = both(both(page, parse_sorts(&raw.sorts)), filter)?;
+        let ((page, direction), Parsed { filter, attributes }) =
+            both(both(page, parse_sorts(&raw.sorts)), filter)?;
         let binding = cursor::binding(key, base, &filter, direction);
         let (after, left) = match &page.cursor {
             None => (None, 0),
             Some(text) => open(text, key, binding)?,
         };
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        Ok(Self { filter, direction, limit, after, skip: page.skip.saturating_add(left), binding })
+        Ok(Self {
+            filter,
+            attributes,
+            direction,
+            limit,
+            after,
+            skip: page.skip.saturating_add(left),
+            binding,
+        })
     }
 
     /// The cursor of a page that looked at everything up to `position` and had `skip` entries left to pass over.

@@ -8,7 +8,7 @@ use super::list::{Part, read};
 use super::narrow::narrow;
 use super::{Directory, Error, REPLY_BYTES, view};
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Direction, Filter, Member, RawFilter, Row};
+use crate::model::{BaseNumber, Direction, Filter, Member, Parsed, RawFilter, Row};
 use crate::table::Base;
 
 /// Members that are looked at together where records must be checked.
@@ -39,9 +39,11 @@ pub struct Found {
 impl Directory {
     /// Members of a memberbase from an offset on.
     pub async fn search_members(&self, search: Search) -> Result<Found, Error> {
-        let filter = Filter::parse_members(search.filters, self.sealer(), search.base)?;
+        let Parsed { filter, attributes } =
+            Filter::parse_members(search.filters, self.sealer(), search.base)?;
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, search.base).await?;
+        attributes.check(view(&base, None).await?.schema())?;
         let (skip, take) = (search.skip, search.take);
         let mut found = match indexed(&base, &filter, skip, take).await? {
             Some(found) => found,

@@ -150,7 +150,7 @@ async fn lists_show_what_a_naive_reading_shows() {
     let mut dice = Dice(42);
     for _ in 0..LISTS {
         let filters = if dice.roll(10) == 0 { Vec::new() } else { filters(&mut dice, 2) };
-        let parsed = Filter::parse_members(filters.clone(), directory.sealer(), base).unwrap();
+        let parsed = Filter::parse_members(filters.clone(), directory.sealer(), base).unwrap().filter;
         let matches =
             members.iter().filter(|(row, member)| parsed.matches(&MemberView { row: *row, member }));
         let mut expected: Vec<Row> = matches.map(|(row, _)| *row).collect();

@@ -96,7 +96,7 @@ impl Directory {
     pub fn list_tokens(&self, page: RawPage) -> Result<TokenPage, Error> {
         let tokens = self.guarded.tokens()?;
         let key = self.guarded.cursor_key();
-        let page = Page::parse(page, Ok(Filter::True), key, NO_BASE)?;
+        let page = Page::parse(page, Ok(Filter::True.into()), key, NO_BASE)?;
         page.check_skip()?;
         let skip = usize::try_from(page.skip).unwrap_or(usize::MAX);
         // One more than the page takes tells whether there is another page.

@@ -9,7 +9,9 @@ use crate::model::alias::Rename;
 use crate::model::error::{Reason, Refusal};
 use crate::model::input::{Change, MemberPatch, MemberRow, Semantics};
 use crate::model::lifecycle::{Action, transition};
+use crate::model::mask::Mask;
 use crate::model::member::{Member, Status};
+use crate::model::schema::AttributeSchema;
 use crate::model::time::Timestamp;
 use crate::model::upsert::{self, Update};
 
@@ -18,6 +20,8 @@ use crate::model::upsert::{self, Update};
 pub enum Edit {
     /// The fields that the row names change; the others stay, and so does the status.
     Update(Box<MemberRow>),
+    /// The same, where a mask said which fields the row is about.
+    UpdateMasked(Box<MemberRow>, Mask),
     /// The row is the whole member from now on, but for the `ref`; an inactive member comes back.
     Replace(Box<MemberRow>),
     /// As a replacement by somebody who does not know every field: those that the row does not name stay.
@@ -34,24 +38,31 @@ impl Edit {
     /// The fields that it writes, with their new values.
     pub fn patch(&self) -> Option<&MemberPatch> {
         match self {
-            Self::Update(row) | Self::Replace(row) | Self::Rewrite(row) => Some(&row.patch),
+            Self::Update(row) | Self::UpdateMasked(row, _) | Self::Replace(row) | Self::Rewrite(row) => {
+                Some(&row.patch)
+            }
             Self::Rename(rename) => Some(rename.patch()),
             Self::Activate | Self::Offboard => None,
         }
     }
 }
 
-/// What `edit` does to `current`. `new_members` is the status of members that come back, unless the row names one.
+/// What `edit` does to `current`. `new_members` is the status of members that come back, unless the row names one; `schema`
+/// is the memberbase's.
 pub fn edit(
     current: &Member,
     edit: &Edit,
     if_revision: Option<u64>,
     new_members: Status,
+    schema: Option<&AttributeSchema>,
     now: Timestamp,
 ) -> Result<Update, Refusal> {
     upsert::check_revision(current, if_revision)?;
+    if let Edit::UpdateMasked(row, mask) = edit {
+        mask.check_removals(&row.patch, current, schema)?;
+    }
     match edit {
-        Edit::Update(row) => {
+        Edit::Update(row) | Edit::UpdateMasked(row, _) => {
             check_email(current, &row.patch, &[Status::Invited])?;
             upsert::patch(current, &row.patch, Semantics::Merge, now)
         }
@@ -131,7 +142,7 @@ mod tests {
     }
 
     fn on(status: Status, what: &Edit) -> Result<Update, Reason> {
-        edit(&member(status), what, None, Status::Invited, LATER).map_err(|refusal| refusal.reason)
+        edit(&member(status), what, None, Status::Invited, None, LATER).map_err(|refusal| refusal.reason)
     }
 
     fn status_after(result: Result<Update, Reason>) -> Result<Option<Status>, Reason> {
@@ -209,8 +220,8 @@ mod tests {
     #[test]
     fn an_edit_of_another_revision_is_refused_before_anything_else() {
         let refusal =
-            edit(&member(Status::Active), &Edit::Activate, Some(6), Status::Active, LATER).unwrap_err();
+            edit(&member(Status::Active), &Edit::Activate, Some(6), Status::Active, None, LATER).unwrap_err();
         assert_eq!(refusal.reason, Reason::RevisionMismatch);
-        assert!(edit(&member(Status::Active), &Edit::Activate, Some(7), Status::Active, LATER).is_ok());
+        assert!(edit(&member(Status::Active), &Edit::Activate, Some(7), Status::Active, None, LATER).is_ok());
     }
 }

@@ -17,6 +17,7 @@ mod digest;
 mod equal;
 mod eval;
 mod kind;
+mod named;
 mod parse;
 mod raw;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod tests;
 use std::fmt;
 
 pub use self::eval::{BaseView, MemberView, Value};
+pub use self::named::{NamedAttributes, Parsed};
 pub use self::raw::{RawFilter, RawRegex, RawValue};
 use crate::model::id::{BaseNumber, Row};
 use crate::model::member::{Gender, Status};

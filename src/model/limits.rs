@@ -61,6 +61,9 @@ pub const FILTER_MAX_DEPTH: usize = 8;
 pub const FILTER_MAX_OPERANDS: usize = 1_000;
 /// Values of one `in` or `nin` list.
 pub const FILTER_IN_MAX_VALUES: usize = 10_000;
+/// Values of all `in` and `nin` lists of a filter tree together: one full list, and a thousand values beside it. It bounds
+/// what a list looks up, and what it works on for each chunk of rows.
+pub const FILTER_MAX_VALUES: usize = 11_000;
 /// Longest regular expression, in bytes.
 pub const REGEX_MAX_BYTES: usize = 512;
 /// Largest compiled regular expression, in bytes. Finding one too large costs about 10 ms, so it bounds time as well.

@@ -1,74 +1,141 @@
 //! Field masks: which fields an update is about (google.protobuf.FieldMask, AIP-134).
 //!
 //! A field in the mask gets the value that the update has for it, and loses its own if the update has none. A field that
-//! is not in the mask stays, whatever the update has for it.
+//! is not in the mask stays, whatever the update has for it: that is not even looked at. A mask without paths is none.
+//!
+//! A mask that travels as JSON has its paths rewritten by protobuf: `attributes.shoeSize` arrives as `attributes.shoe_size`. So
+//! a mask never takes away an attribute that nobody knows: a path to a key that the update has no value for must name one that
+//! the schema, or the member, has ([`Mask::check_removals`]).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::model::error::{Reason, Refusal, Violations};
 use crate::model::field::ProfileField;
 use crate::model::input::MemberPatch;
+use crate::model::member::Member;
+use crate::model::schema::AttributeSchema;
 
 /// What a path of one attribute begins with.
 const ATTRIBUTE: &str = "attributes.";
 
-/// `patch`, as far as the mask `paths` lets it through. Paths are names of fields, and `attributes.KEY` for one attribute.
-pub fn masked(mut patch: MemberPatch, paths: &[String]) -> Result<MemberPatch, Refusal> {
-    let mut faults = Violations::default();
-    let mut fields = HashSet::new();
-    let mut attributes: Vec<&str> = Vec::new();
-    for (index, path) in paths.iter().enumerate() {
-        match (path.strip_prefix(ATTRIBUTE), ProfileField::parse(path)) {
-            (Some(key), _) => attributes.push(key),
-            (None, Some(field)) => drop(fields.insert(field)),
-            (None, None) => {
-                let description = "must be the name of a field of members, or attributes.KEY";
-                faults.add(Reason::UnknownField, format!("update_mask.paths[{index}]"), description);
+/// The paths of a mask: names of fields, and `attributes.KEY` for one attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mask {
+    fields: HashSet<ProfileField>,
+    /// The keys of single attributes, with the places of their paths.
+    attributes: BTreeMap<String, usize>,
+}
+
+impl Mask {
+    /// The mask of these paths; `None` if there are none.
+    pub fn parse(paths: &[String]) -> Result<Option<Self>, Refusal> {
+        let mut faults = Violations::default();
+        let mut mask = Self::default();
+        for (index, path) in paths.iter().enumerate() {
+            match (path.strip_prefix(ATTRIBUTE), ProfileField::parse(path)) {
+                (Some(key), _) => drop(mask.attributes.insert(key.to_owned(), index)),
+                (None, Some(field)) => drop(mask.fields.insert(field)),
+                (None, None) => {
+                    let description = "must be the name of a field of members, or attributes.KEY";
+                    faults.add(Reason::UnknownField, place(index), description);
+                }
             }
         }
+        faults.finish((!paths.is_empty()).then_some(mask))
     }
-    for field in ProfileField::ALL {
-        let (named, is_keep) = (fields.contains(&field), patch.is_keep(field));
-        match field {
-            ProfileField::Attributes => {}
-            _ if named && is_keep => patch.clear(field),
-            _ if !named && !is_keep => patch.keep(field),
-            _ => {}
+
+    /// Whether it names this field as a whole.
+    pub fn names(&self, field: ProfileField) -> bool {
+        self.fields.contains(&field)
+    }
+
+    /// Whether it names this attribute, by itself or with all others.
+    pub fn names_attribute(&self, key: &str) -> bool {
+        self.names(ProfileField::Attributes) || self.attributes.contains_key(key)
+    }
+
+    /// `patch`, as far as the mask lets it through.
+    pub fn apply(&self, mut patch: MemberPatch) -> Result<MemberPatch, Refusal> {
+        for field in ProfileField::ALL {
+            let (named, is_keep) = (self.names(field), patch.is_keep(field));
+            match field {
+                ProfileField::Attributes => {}
+                _ if named && is_keep => patch.clear(field),
+                _ if !named && !is_keep => patch.keep(field),
+                _ => {}
+            }
         }
-    }
-    if fields.contains(&ProfileField::Attributes) {
-        patch.attributes.replace_all = true;
-        return faults.finish(patch);
-    }
-    patch.attributes.replace_all = false;
-    patch.attributes.retain(|key| attributes.contains(&key));
-    for key in attributes {
-        let is_set = patch.attributes.iter().any(|(set, _)| set == key);
-        if let Err(rule) = if is_set { Ok(()) } else { patch.attributes.clear(key) } {
-            faults.add(rule.reason(), format!("update_mask.{ATTRIBUTE}{key}"), rule.describe());
+        patch.attributes.replace_all = self.names(ProfileField::Attributes);
+        if patch.attributes.replace_all {
+            return Ok(patch);
         }
+        let mut faults = Violations::default();
+        patch.attributes.retain(|key| self.names_attribute(key));
+        let set: BTreeSet<String> = patch.attributes.iter().map(|(key, _)| key.to_owned()).collect();
+        for (key, index) in self.attributes.iter().filter(|(key, _)| !set.contains(*key)) {
+            if let Err(rule) = patch.attributes.clear(key.as_str()) {
+                faults.add(rule.reason(), place(*index), rule.describe());
+            }
+        }
+        faults.finish(patch)
     }
-    faults.finish(patch)
+
+    /// Refuses to take from `member` an attribute that it does not have and the schema does not know. `patch` is what the mask
+    /// let through.
+    pub fn check_removals(
+        &self,
+        patch: &MemberPatch,
+        member: &Member,
+        schema: Option<&AttributeSchema>,
+    ) -> Result<(), Refusal> {
+        let removed: BTreeSet<&str> =
+            patch.attributes.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
+        let is_known = |key: &str| {
+            member.attributes.get(key).is_some()
+                || schema.is_some_and(|schema| schema.types.contains_key(key))
+        };
+        let mut faults = Violations::default();
+        for (key, index) in &self.attributes {
+            if removed.contains(key.as_str()) && !is_known(key) {
+                let whose = if schema.is_some() { "the attribute schema knows" } else { "the member has" };
+                let description = format!(
+                    "names no attribute that {whose} and has no value in member: a mask that travels as JSON has its \
+                     paths rewritten from shoeSize to shoe_size, so leave the mask out to write keys with capital letters"
+                );
+                faults.add(Reason::UnknownField, place(*index), description);
+            }
+        }
+        faults.finish(())
+    }
+}
+
+fn place(index: usize) -> String {
+    format!("update_mask.paths[{index}]")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AttributeValue, Change, Name};
+    use crate::model::schema::{SentDefinition, parse_schema};
+    use crate::model::{AttributePatch, AttributeValue, Attributes, Change, Name, Timestamp};
 
     fn name(text: &str) -> Change<Name> {
         Change::Set(Name::parse(text.to_owned()).unwrap())
     }
 
-    fn mask(paths: &[&str]) -> Vec<String> {
-        paths.iter().map(|path| (*path).to_owned()).collect()
+    fn mask(paths: &[&str]) -> Mask {
+        parse(paths).unwrap().unwrap()
+    }
+
+    fn parse(paths: &[&str]) -> Result<Option<Mask>, Refusal> {
+        Mask::parse(&paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>())
     }
 
     #[test]
     fn fields_in_the_mask_are_written_or_cleared_and_others_stay() {
         let patch =
             MemberPatch { first_name: name("Ana"), last_name: name("Berg"), ..MemberPatch::default() };
-        let masked = masked(patch, &mask(&["first_name", "company"])).unwrap();
+        let masked = mask(&["first_name", "company"]).apply(patch).unwrap();
         let expected =
             MemberPatch { first_name: name("Ana"), company: Change::Clear, ..MemberPatch::default() };
         assert_eq!(masked, expected);
@@ -79,17 +146,58 @@ mod tests {
         let mut patch = MemberPatch::default();
         patch.attributes.set("a", AttributeValue::bool(true)).unwrap();
         patch.attributes.set("b", AttributeValue::bool(true)).unwrap();
-        let one = masked(patch.clone(), &mask(&["attributes.a", "attributes.c"])).unwrap();
+        let one = mask(&["attributes.a", "attributes.c"]).apply(patch.clone()).unwrap();
         let changes: Vec<_> = one.attributes.iter().map(|(key, value)| (key, value.is_some())).collect();
         assert_eq!((changes, one.attributes.replace_all), (vec![("a", true), ("c", false)], false));
-        let all = masked(patch, &mask(&["attributes"])).unwrap();
+        let all = mask(&["attributes"]).apply(patch).unwrap();
         assert_eq!((all.attributes.iter().len(), all.attributes.replace_all), (2, true));
     }
 
     #[test]
+    fn a_mask_without_paths_is_none() {
+        assert_eq!(parse(&[]), Ok(None));
+    }
+
+    #[test]
     fn a_path_that_names_nothing_is_refused_with_its_place() {
-        let refusal = masked(MemberPatch::default(), &mask(&["email", "shoe_size", "id"])).unwrap_err();
+        let refusal = parse(&["email", "shoe_size", "id"]).unwrap_err();
         let fields: Vec<_> = refusal.violations.into_iter().map(|fault| fault.field).collect();
         assert_eq!(fields, ["update_mask.paths[1]", "update_mask.paths[2]"]);
+        let refusal = mask(&["email", "attributes.a b"]).apply(MemberPatch::default()).unwrap_err();
+        assert_eq!(refusal.violations[0].field, "update_mask.paths[1]");
+    }
+
+    #[test]
+    fn only_attributes_that_the_member_or_the_schema_knows_are_taken_away() {
+        let mut held = AttributePatch::default();
+        held.set("old", AttributeValue::bool(true)).unwrap();
+        let member = Member { attributes: Attributes::default().patched(&held, false), ..Member::default() };
+        let definition = SentDefinition { kind: "number".to_owned(), indexed: false };
+        let wanted = parse_schema([("shoeSize".to_owned(), definition)]).unwrap();
+        let schema = AttributeSchema::following(None, &wanted, 1, Timestamp::from_micros(0));
+        let mut sent = MemberPatch::default();
+        sent.attributes.set("shoeSize", AttributeValue::number(44.0).unwrap()).unwrap();
+        for (path, without_schema, with_schema) in [
+            ("attributes.shoeSize", true, true),
+            ("attributes.old", true, true),
+            ("attributes.shoe_size", false, false),
+            ("attributes", true, true),
+        ] {
+            let mask = mask(&["email", path]);
+            let patch = mask.apply(sent.clone()).unwrap();
+            for (schema, is_good) in [(None, without_schema), (Some(&schema), with_schema)] {
+                let checked = mask.check_removals(&patch, &member, schema);
+                assert_eq!(checked.is_ok(), is_good, "{path} {checked:?}");
+                if let Err(refusal) = checked {
+                    assert_eq!(refusal.violations[0].field, "update_mask.paths[1]");
+                    assert!(refusal.message().contains("travels as JSON"), "{refusal}");
+                }
+            }
+        }
+        // Nothing is known of an attribute that nobody has, but the schema knows it.
+        let mask = mask(&["attributes.shoeSize"]);
+        let patch = mask.apply(MemberPatch::default()).unwrap();
+        assert!(mask.check_removals(&patch, &member, None).is_err());
+        assert!(mask.check_removals(&patch, &member, Some(&schema)).is_ok());
     }
 }

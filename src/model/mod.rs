@@ -52,7 +52,8 @@ pub use self::email::Email;
 pub use self::error::{Code, Reason, Refusal, RowError, Violations};
 pub use self::field::ProfileField;
 pub use self::filter::{
-    BaseView, Condition, Field, Filter, MemberView, Operand, Operator, RawFilter, RawRegex, RawValue,
+    BaseView, Condition, Field, Filter, MemberView, NamedAttributes, Operand, Operator, Parsed, RawFilter,
+    RawRegex, RawValue,
 };
 pub use self::id::{BaseNumber, IdError, IdKey, Row, Sealer};
 pub use self::import::ImportId;

@@ -27,7 +27,7 @@ use super::plan::Plan;
 use super::publisher::{Answer, Planned, ToPublish};
 use super::{RowOutcome, TableError, UpsertReply, WriteMode};
 use crate::engine::MAX_BATCH_BYTES;
-use crate::model::Outcome;
+use crate::model::Row;
 use crate::model::limits::ATOMIC_MAX_ROWS;
 use crate::schema::header::Header;
 
@@ -263,10 +263,12 @@ impl Lane {
         let left = job.rows.get(job.outcomes.len()..).unwrap_or_default();
         let rows = left.len();
         planned.discard = true;
+        let first_new = plan.next_row();
         match plan.upsert_each(left, &job.options).await {
             Ok(mut rest) if rest.iter().any(RowOutcome::is_failed) => {
                 let mut job = *job;
                 rest.iter_mut().for_each(RowOutcome::abort);
+                let rest = rest.into_iter().map(|outcome| outcome.unwritten(first_new));
                 let outcomes = std::mem::take(&mut job.outcomes).into_iter().chain(rest).collect();
                 planned.named.extend(job.named.take().map(|(named, _)| named));
                 let reply = UpsertReply { outcomes, revision: self.head.revision };
@@ -292,6 +294,7 @@ struct Stopped;
 
 async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Planned) -> usize {
     let before = plan.revision();
+    let first_new = plan.next_row();
     let outcomes = match job.mode {
         WriteMode::Atomic => plan.upsert_atomically(&job.rows, &job.options).await,
         WriteMode::Partial | WriteMode::Whole | WriteMode::ValidateOnly => {
@@ -305,9 +308,8 @@ async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Plan
             let UpsertJob { mode, reply, permit, named, .. } = *job;
             planned.discard = mode == WriteMode::ValidateOnly || failed;
             let revision = if planned.discard { before } else { plan.end_request() };
-            // Rows that were only planned have no place.
             let outcomes = if planned.discard {
-                outcomes.into_iter().map(RowOutcome::unwritten).collect()
+                outcomes.into_iter().map(|outcome| outcome.unwritten(first_new)).collect()
             } else {
                 outcomes
             };
@@ -328,9 +330,13 @@ async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Plan
 }
 
 impl RowOutcome {
-    /// The outcome of a row that was planned and not written: a member that it would have created has no place.
-    fn unwritten(self) -> Self {
-        let created = self.outcome == Outcome::Created;
-        Self { row: self.row.filter(|_| !created), ..self }
+    /// The outcome of a row that was planned and not written. Members that it, or a row before it, would have created have no
+    /// place: `first_new` is the first that is not taken.
+    fn unwritten(mut self, first_new: Row) -> Self {
+        let is_there = |row: &Row| *row < first_new;
+        if let Some(error) = &mut self.error {
+            error.taken_by = error.taken_by.filter(is_there);
+        }
+        Self { row: self.row.filter(is_there), ..self }
     }
 }

@@ -46,7 +46,7 @@ pub struct UpsertRequest {
 /// What became of one row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowOutcome {
-    /// The member's place, where there is a member: created, found, or (on failure) unknown.
+    /// The member's place, where there is a member: created, or found, also if the row failed then.
     pub row: Option<Row>,
     /// What happened.
     pub outcome: Outcome,

@@ -13,6 +13,7 @@ use super::resolve::resolve;
 use super::sets::Sets;
 use super::store::BaseSummary;
 use crate::engine::{Direction, Key, Value};
+use crate::model::schema::AttributeSchema;
 use crate::model::{Email, MatchKey, Member, MemberRecord, RecordKind, Ref, Row, Timestamp, WorkerId};
 use crate::schema::record_key::{self, RecordName, RecordPlace};
 use crate::schema::{member, member_record};
@@ -63,6 +64,12 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.published.header.revision
+    }
+
+    /// The attribute schema, once one was set.
+    #[must_use]
+    pub fn schema(&self) -> Option<&AttributeSchema> {
+        self.published.header.schema.as_deref()
     }
 
     /// The row that the next new member gets: every member stands below it.

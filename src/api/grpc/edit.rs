@@ -12,7 +12,7 @@ use super::v1;
 use crate::api::error;
 use crate::directory::{Directory, EditedMember, Error, Gate, Key};
 use crate::model::limits::{REF_ALIAS_DAYS, REF_ALIAS_MAX_DAYS};
-use crate::model::mask::masked;
+use crate::model::mask::Mask;
 use crate::model::{BaseNumber, Edit, MemberRow, Outcome, Reason, Ref, Refusal, Rename, Violations};
 
 /// A day, in microseconds.
@@ -37,16 +37,26 @@ pub async fn update(
     request: Request<v1::UpdateMemberRequest>,
 ) -> Result<Response<v1::UpdateMemberResponse>, Status> {
     let (directory, request, deadline) = begin(gate, request).await?;
-    let mut row = row(&directory, request.member)?;
+    let paths = request.update_mask.unwrap_or_default().paths;
+    let mask = Mask::parse(&paths).map_err(|refusal| error::refused(&refusal))?;
+    let mut member = request.member.unwrap_or_default();
+    if let Some(mask) = &mask {
+        member = input::masked(member, mask);
+    }
+    let mut row = row(&directory, Some(member))?;
     if row.status.is_some() {
         let text = "cannot be written; ActivateMember, OffboardMember and ReplaceMember change it";
         return Err(error::refused(&Refusal::field(Reason::FieldInvalid, "member.status", text)));
     }
-    if let Some(mask) = request.update_mask {
-        row.patch = masked(row.patch, &mask.paths).map_err(|refusal| error::refused(&refusal))?;
-    }
     let if_revision = row.if_revision;
-    let change = Change { edit: Edit::Update(Box::new(row)), if_revision, deadline };
+    let edit = match mask {
+        None => Edit::Update(Box::new(row)),
+        Some(mask) => {
+            row.patch = mask.apply(row.patch).map_err(|refusal| error::refused(&refusal))?;
+            Edit::UpdateMasked(Box::new(row), mask)
+        }
+    };
+    let change = Change { edit, if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
     Ok(respond(&directory, v1::UpdateMemberResponse { member, outcome, revision }))
 }
@@ -152,7 +162,7 @@ async fn apply(
 /// Where in its request the fields of an edit stand.
 fn place(edit: &Edit) -> &'static str {
     match edit {
-        Edit::Update(_) | Edit::Replace(_) | Edit::Rewrite(_) => "member",
+        Edit::Update(_) | Edit::UpdateMasked(..) | Edit::Replace(_) | Edit::Rewrite(_) => "member",
         Edit::Rename(_) | Edit::Activate | Edit::Offboard => "",
     }
 }
@@ -181,7 +191,9 @@ fn answer(
         }
         Err(Error::Refused(refusal)) => {
             let holder = refusal.taken_by.map(|row| directory.sealer().member_id(base, row));
-            Err(error::taken(&refusal.under(place), holder))
+            // A mask stands beside the member, and its faults with it.
+            let of_mask = refusal.violations.iter().all(|fault| fault.field.starts_with("update_mask"));
+            Err(error::taken(&refusal.under(if of_mask { "" } else { place }), holder))
         }
         Err(error) => Err(error.into()),
     }

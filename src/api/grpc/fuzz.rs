@@ -13,8 +13,8 @@ pub(crate) fn filter(bytes: &[u8]) {
     let raw = convert::value::filters(request.filters);
     let (sealer, base) = (Sealer::new(IdKey([7; 16])), BaseNumber(1));
     let key = CursorKey([9; 16]);
-    if let Ok(filter) = Filter::parse_members(raw.clone(), &sealer, base) {
-        let binding = cursor::binding(&key, base, &filter, crate::model::Direction::Ascending);
+    if let Ok(parsed) = Filter::parse_members(raw.clone(), &sealer, base) {
+        let binding = cursor::binding(&key, base, &parsed.filter, crate::model::Direction::Ascending);
         let _ = page.cursor.map(|cursor| Cursor::open(&cursor, &key, binding));
     }
     let _ = Filter::parse_bases(raw, &sealer);

@@ -15,7 +15,7 @@ use crate::model::{
 };
 
 /// What a result takes besides its ref and the details of its error, in bytes; ids, codes and reasons have bounds.
-const RESULT_BYTES: usize = 96;
+const RESULT_BYTES: usize = 128;
 /// What the details of an error that is found while writing take at most, in bytes.
 const LATE_DETAILS_BYTES: usize = 512;
 /// What a violation takes besides its texts, in bytes.
@@ -184,7 +184,10 @@ pub fn report(
             id: row.map(|row| sealer.member_id(base, row)).unwrap_or_default(),
             r#ref,
             outcome: outcome.into(),
-            error: error.map(|error| row_error(*error, &mut detailed)),
+            error: error.map(|error| {
+                let holder = error.taken_by.map(|row| sealer.member_id(base, row));
+                row_error(*error, holder, &mut detailed)
+            }),
         });
     }
     (results, counts)
@@ -203,7 +206,7 @@ fn count(counts: &mut v1::BulkCounts, outcome: Outcome) -> v1::Outcome {
 }
 
 /// The error of a row, with details for the first rows that are bad themselves.
-fn row_error(error: RowError, detailed: &mut usize) -> v1::RowError {
+fn row_error(error: RowError, holder: Option<String>, detailed: &mut usize) -> v1::RowError {
     let code = error.code().as_str().to_owned();
     let reason = error.reason.as_str().to_owned();
     if error.reason == Reason::AtomicAborted || *detailed == FAILURE_DETAILS_MAX_ROWS {
@@ -216,5 +219,5 @@ fn row_error(error: RowError, detailed: &mut usize) -> v1::RowError {
         .into_iter()
         .map(|fault| v1::FieldViolation { field: fault.field, description: fault.description })
         .collect();
-    v1::RowError { code, reason, message, violations }
+    v1::RowError { code, reason, message, violations, member_id: holder.unwrap_or_default() }
 }

@@ -213,7 +213,7 @@ async fn check_all(
 }
 
 fn is_gold(place: usize) -> bool {
-    place % 3 == 0
+    place.is_multiple_of(3)
 }
 
 fn has_company(place: usize) -> bool {

@@ -62,8 +62,8 @@ impl Kind {
     }
 
     /// A prefix as values of this type are compared with it.
-    pub(super) fn prefix(self, prefix: String) -> String {
-        if self == Self::Phone { without_separators(&prefix) } else { prefix }
+    pub(super) fn prefix(self, prefix: String) -> Result<String, Fault> {
+        if self == Self::Phone { phone(&prefix) } else { Ok(prefix) }
     }
 }
 
@@ -135,7 +135,7 @@ impl Subject<'_> {
             Kind::Id => return self.id(&text(value)?),
             Kind::Text => Operand::Text(text(value)?),
             Kind::Email => Operand::Text(fold(&text(value)?).into_owned()),
-            Kind::Phone => Operand::Text(without_separators(&text(value)?)),
+            Kind::Phone => Operand::Text(phone(&text(value)?)?),
             Kind::Status => {
                 Operand::Status(Status::parse(&text(value)?).map_err(|rule| invalid(rule.describe()))?)
             }
@@ -169,6 +169,15 @@ impl Subject<'_> {
             Err(error) => Err((Reason::IdMalformed, error.to_string())),
         }
     }
+}
+
+/// A phone number, or a part of one, as it is stored. Separators alone would be the empty text, which everything begins with.
+fn phone(text: &str) -> Result<String, Fault> {
+    let number = without_separators(text);
+    if number.is_empty() && !text.is_empty() {
+        return Err(invalid("must have more than separators, which are removed"));
+    }
+    Ok(number)
 }
 
 /// Numbers obey the rule of stored numbers: what JSON rounds cannot be asked for in vain.

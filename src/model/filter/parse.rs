@@ -5,21 +5,23 @@ use regex::RegexBuilder;
 use crate::model::error::{Reason, Refusal, Violations};
 use crate::model::filter::kind::{Kind, Subject};
 use crate::model::filter::raw::{Comparison, RawFilter, RawOperator, RawRegex, RawValue};
-use crate::model::filter::{Condition, Filter, Operand, Operator, Pattern, sort};
+use crate::model::filter::{
+    Condition, Field, Filter, NamedAttributes, Operand, Operator, Parsed, Pattern, sort,
+};
 use crate::model::id::{BaseNumber, Sealer};
 use crate::model::limits::{
-    FILTER_IN_MAX_VALUES, FILTER_MAX_DEPTH, FILTER_MAX_OPERANDS, FILTER_MAX_REGEXES, REGEX_CACHE_MAX_BYTES,
-    REGEX_COMPILED_MAX_BYTES, REGEX_MAX_BYTES,
+    FILTER_IN_MAX_VALUES, FILTER_MAX_DEPTH, FILTER_MAX_OPERANDS, FILTER_MAX_REGEXES, FILTER_MAX_VALUES,
+    REGEX_CACHE_MAX_BYTES, REGEX_COMPILED_MAX_BYTES, REGEX_MAX_BYTES,
 };
 
 impl Filter {
     /// The filter of a list of members of `base`. Ids of other bases and unknown ids are good and match nothing.
-    pub fn parse_members(raw: Vec<RawFilter>, sealer: &Sealer, base: BaseNumber) -> Result<Self, Refusal> {
+    pub fn parse_members(raw: Vec<RawFilter>, sealer: &Sealer, base: BaseNumber) -> Result<Parsed, Refusal> {
         Parser::new(Subject::Members { sealer, base }).parse(raw)
     }
 
     /// The filter of a list of memberbases: keys `id`, `name`, `created_at`, `updated_at`.
-    pub fn parse_bases(raw: Vec<RawFilter>, sealer: &Sealer) -> Result<Self, Refusal> {
+    pub fn parse_bases(raw: Vec<RawFilter>, sealer: &Sealer) -> Result<Parsed, Refusal> {
         Parser::new(Subject::Bases { sealer }).parse(raw)
     }
 }
@@ -29,15 +31,24 @@ struct Parser<'a> {
     subject: Subject<'a>,
     violations: Violations,
     operands: usize,
+    values: usize,
     regexes: usize,
+    attributes: NamedAttributes,
 }
 
 impl<'a> Parser<'a> {
     fn new(subject: Subject<'a>) -> Self {
-        Self { subject, violations: Violations::default(), operands: 0, regexes: 0 }
+        Self {
+            subject,
+            violations: Violations::default(),
+            operands: 0,
+            values: 0,
+            regexes: 0,
+            attributes: NamedAttributes::default(),
+        }
     }
 
-    fn parse(mut self, raw: Vec<RawFilter>) -> Result<Filter, Refusal> {
+    fn parse(mut self, raw: Vec<RawFilter>) -> Result<Parsed, Refusal> {
         let mut parts = self.entries(raw, "filters", 1);
         let filter = match (parts.pop(), parts.is_empty()) {
             (None, _) => Filter::True,
@@ -47,7 +58,7 @@ impl<'a> Parser<'a> {
                 Filter::And(parts)
             }
         };
-        self.violations.finish(filter)
+        self.violations.finish(Parsed { filter, attributes: self.attributes })
     }
 
     fn entries(&mut self, raw: Vec<RawFilter>, path: &str, depth: usize) -> Vec<Filter> {
@@ -100,6 +111,9 @@ impl<'a> Parser<'a> {
             }
             (Some(key), operator) => match self.subject.field(&key) {
                 Ok((field, kind)) => {
+                    if let Field::Attribute(key) = &field {
+                        self.attributes.0.push((format!("{path}.key"), key.clone()));
+                    }
                     let op = self.operator(kind, operator, &path_of_operator)?;
                     Some(Filter::Condition(Condition { field, op }))
                 }
@@ -135,7 +149,13 @@ impl<'a> Parser<'a> {
                 self.invalid(path, "must not be empty");
                 None
             }
-            RawOperator::Prefix(prefix) => Some(Operator::Prefix(kind.prefix(prefix))),
+            RawOperator::Prefix(prefix) => match kind.prefix(prefix) {
+                Ok(prefix) => Some(Operator::Prefix(prefix)),
+                Err((reason, description)) => {
+                    self.violations.add(reason, path, description);
+                    None
+                }
+            },
             RawOperator::Regex(regex) => self.regex(regex, path),
             // Combinators have no key, and were told apart before.
             RawOperator::And(_) | RawOperator::Or(_) => None,
@@ -183,6 +203,11 @@ impl<'a> Parser<'a> {
             let description =
                 format!("must have at most {FILTER_IN_MAX_VALUES} values, not {}", values.len());
             self.violations.add(Reason::FilterTooLarge, path, description);
+            return None;
+        }
+        self.values += values.len();
+        if self.values > FILTER_MAX_VALUES {
+            self.too_large("values of in and nin", FILTER_MAX_VALUES);
             return None;
         }
         let mut operands = Vec::with_capacity(values.len());

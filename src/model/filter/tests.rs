@@ -39,7 +39,7 @@ fn regex(key: &str, pattern: &str, case_insensitive: bool) -> RawFilter {
 }
 
 fn parse(raw: Vec<RawFilter>) -> Result<Filter, Refusal> {
-    Filter::parse_members(raw, &sealer(), BASE)
+    Filter::parse_members(raw, &sealer(), BASE).map(|parsed| parsed.filter)
 }
 
 fn member() -> Member {
@@ -282,6 +282,9 @@ fn each_fault_is_told_with_its_path() {
         (RawFilter { prefix: Some("m_".to_owned()), ..on("id") }, FilterInvalid, ".prefix"),
         (RawFilter { prefix: Some("19".to_owned()), ..on("dob") }, FilterInvalid, ".prefix"),
         (RawFilter { prefix: Some(String::new()), ..on("ref") }, FilterInvalid, ".prefix"),
+        (RawFilter { prefix: Some(" (-".to_owned()), ..on("phone") }, FilterInvalid, ".prefix"),
+        (RawFilter { gte: Some(text("-")), ..on("phone") }, FilterInvalid, ".gte"),
+        (RawFilter { nin: Some(vec![text(" ")]), ..on("phone") }, FilterInvalid, ".nin[0]"),
         (regex("created_at", "2026", false), FilterInvalid, ".regex"),
         (regex("ref", "", false), RegexInvalid, ".regex.pattern"),
         (regex("ref", "a(", false), RegexInvalid, ".regex.pattern"),
@@ -351,6 +354,25 @@ fn ten_thousand_values_are_accepted_and_no_more() {
 }
 
 #[test]
+fn the_values_of_all_lists_together_are_limited() {
+    let list = |count: usize| RawFilter { nin: Some(vec![text("a"); count]), ..on("ref") };
+    let nested = |count| RawFilter { or: Some(vec![list(1), list(count)]), ..RawFilter::default() };
+    assert!(parse(vec![list(10_000), nested(999)]).is_ok());
+    let too_many = vec![list(10_000), nested(1_000), list(10_000)];
+    assert_eq!(faults(too_many), (Reason::FilterTooLarge, vec!["filters".to_owned()]));
+}
+
+#[test]
+fn attributes_are_named_with_the_paths_of_their_keys() {
+    let or = RawFilter { or: Some(vec![eq("attributes.b", text("x"))]), ..RawFilter::default() };
+    let raw = vec![eq("attributes.a", text("x")), or];
+    let named = Filter::parse_members(raw, &sealer(), BASE).unwrap().attributes;
+    let entry = |path: &str, key: &str| (path.to_owned(), key.to_owned());
+    let expected = vec![entry("filters[0].key", "a"), entry("filters[1].or[0].key", "b")];
+    assert_eq!(named, NamedAttributes(expected));
+}
+
+#[test]
 fn regular_expressions_are_limited_in_number() {
     let many = |count| vec![regex("ref", "a+", false); count];
     assert!(parse(many(32)).is_ok());
@@ -381,7 +403,7 @@ fn memberbases_are_found_by_their_four_keys() {
         created_at: Timestamp::parse("2026-02-03T04:05:06Z").unwrap(),
         updated_at: Timestamp::parse("2026-02-04T04:05:06Z").unwrap(),
     };
-    let found = |raw| Filter::parse_bases(vec![raw], &sealer).unwrap().matches_base(&view);
+    let found = |raw| Filter::parse_bases(vec![raw], &sealer).unwrap().filter.matches_base(&view);
     assert!(found(eq("id", text(&sealer.base_id(BaseNumber(5))))));
     assert!(!found(eq("id", text(&sealer.base_id(BaseNumber(6))))));
     assert!(found(regex("name", "^müller", true)) && !found(regex("name", "^müller", false)));

@@ -18,7 +18,7 @@ impl Plan<'_> {
         let mut outcomes = self.upsert_some(rows, options, Uniqueness::AtTheEnd, |_| true).await?;
         for (outcome, row) in outcomes.iter_mut().zip(rows) {
             if let (Some(refusal), Ok(_)) = (self.judge(outcome, row).await?, row) {
-                *outcome = RowOutcome::failed(refusal);
+                *outcome = RowOutcome::failed(outcome.row, refusal);
             }
         }
         if outcomes.iter().any(RowOutcome::is_failed) {
@@ -57,7 +57,7 @@ impl Plan<'_> {
         for row in rows {
             outcomes.push(match row {
                 Ok(prepared) => self.upsert_row(prepared, options, uniqueness).await?,
-                Err(refusal) => RowOutcome::failed(refusal.clone()),
+                Err(refusal) => RowOutcome::failed(None, refusal.clone()),
             });
             if !go_on(self) {
                 break;

@@ -52,7 +52,8 @@ impl Plan<'_> {
     fn try_change(&mut self, key: &MemberKey, what: &Edit, if_revision: Option<u64>) -> Result<Edited, Stop> {
         let Some((row, member)) = self.find(key)? else { return Ok(Edited::Missing) };
         let new_members = self.layer.header.settings.first_status(self.origin.door);
-        let update = edit::edit(&member, what, if_revision, new_members, self.now);
+        let schema = self.layer.header.schema.as_deref();
+        let update = edit::edit(&member, what, if_revision, new_members, schema, self.now);
         self.write(row, &member, what.patch().unwrap_or(&MemberPatch::default()), update)
     }
 

@@ -139,6 +139,11 @@ impl<'a> Plan<'a> {
         self.layer.header.revision
     }
 
+    /// The row that the next new member gets.
+    pub fn next_row(&self) -> Row {
+        Row(self.layer.header.next_row)
+    }
+
     /// The base's number.
     pub fn base(&self) -> BaseNumber {
         self.shared.number

@@ -80,7 +80,7 @@ impl Plan<'_> {
         loop {
             match self.try_row(prepared, options, uniqueness) {
                 Ok(Ok(outcome)) => return Ok(outcome),
-                Ok(Err(refusal)) => return Ok(RowOutcome::failed(refusal)),
+                Ok(Err(refusal)) => return Ok(RowOutcome::failed(None, refusal)),
                 Err(Stop::Need(need)) => self.fetch(need).await?,
                 Err(Stop::Failed(error)) => return Err(error),
             }
@@ -102,6 +102,7 @@ impl Plan<'_> {
                 Err(refusal) => Ok(Err(refusal)),
             },
             Current::Found(row, old, record) => {
+                let refused = |refusal| Ok(Ok(RowOutcome::failed(Some(row), refusal)));
                 let by_alias = under_own_ref(prepared, &old);
                 let sent = by_alias.as_ref().unwrap_or(&prepared.row);
                 let (change, new) = match upsert::update(&old, sent, options, new_members, self.now) {
@@ -111,7 +112,7 @@ impl Plan<'_> {
                     }
                     Ok(Update::Updated(new)) => (commit::Change::Updated, new),
                     Ok(Update::Reactivated(new)) => (commit::Change::Reactivated, new),
-                    Err(refusal) => return Ok(Err(refusal)),
+                    Err(refusal) => return refused(refusal),
                 };
                 let keeps_status = upsert::keeps_status(&new, sent);
                 let mut writes = Writes { patch: &sent.patch, ..prepared.writes() };
@@ -119,8 +120,10 @@ impl Plan<'_> {
                 if by_alias.is_some() || keeps_status {
                     writes.fingerprint = 0;
                 }
-                let done = self.change(writes, row, (&old, &record), change, new, uniqueness)?;
-                Ok(done.map(|outcome| outcome.keeping_status(keeps_status)))
+                match self.change(writes, row, (&old, &record), change, new, uniqueness)? {
+                    Ok(outcome) => Ok(Ok(outcome.keeping_status(keeps_status))),
+                    Err(refusal) => refused(refusal),
+                }
             }
         }
     }
@@ -257,15 +260,15 @@ impl RowOutcome {
         Self { status_kept, ..self }
     }
 
-    /// A row that was refused.
-    pub(in crate::table) fn failed(error: RowError) -> Self {
-        Self { row: None, outcome: Outcome::Failed, status_kept: false, error: Some(Box::new(error)) }
+    /// A row that was refused, with the place of the member that it found.
+    pub(in crate::table) fn failed(found: Option<Row>, error: RowError) -> Self {
+        Self { row: found, outcome: Outcome::Failed, status_kept: false, error: Some(Box::new(error)) }
     }
 
     /// Makes of a good row one that is not written, because another row is not good.
     pub(in crate::table) fn abort(&mut self) {
         if !self.is_failed() {
-            *self = Self::failed(Refusal::new(Reason::AtomicAborted));
+            *self = Self::failed(self.row, Refusal::new(Reason::AtomicAborted));
         }
     }
 }

@@ -158,6 +158,11 @@ async fn a_key_of_another_member_is_refused_and_a_swap_needs_one_atomic_call() {
     assert_eq!(outcomes(&partial), [Outcome::Failed; 2]);
     let error = partial.results[0].error.as_ref().unwrap();
     assert_eq!((error.code.as_str(), error.reason.as_str()), ("ALREADY_EXISTS", "EMAIL_TAKEN"));
+    // A failed row has the member that it found, and the one that stands in its way.
+    let ids = [base.get("a0").await.unwrap().id, base.get("a1").await.unwrap().id];
+    for (place, result) in partial.results.iter().enumerate() {
+        assert_eq!((&result.id, &result.error.as_ref().unwrap().member_id), (&ids[place], &ids[1 - place]));
+    }
     let mut atomic = base.request(swap);
     atomic.mode = BulkMode::Atomic.into();
     let reply = base.send(atomic).await;
@@ -256,4 +261,40 @@ async fn no_rows_are_a_call_like_any_other() {
     let mut base = server.base().await;
     let reply = base.upsert(Vec::new()).await;
     assert_eq!((reply.results.len(), reply.counts), (0, Some(v1::BulkCounts::default())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_row_names_no_member_that_there_is_not() {
+    let server = Server::start().await;
+    let mut base = server.base().await;
+    let worker = |r#ref: &str, id: &str| v1::MemberInput { worker_id: Some(id.into()), ..row(r#ref) };
+    base.fill(vec![worker("old", "w0")]).await;
+    let old = base.get("old").await.unwrap().id;
+    let call = || {
+        vec![
+            worker("old", "w0"),
+            worker("new", "w1"),
+            v1::MemberInput { tier: Some("gold".into()), ..row("new") },
+            worker("third", "w1"),
+            worker("fourth", "w0"),
+            v1::MemberInput { phone: Some("12".into()), ..row("old") },
+        ]
+    };
+    for mode in [BulkMode::Atomic, BulkMode::ValidateOnly] {
+        let mut request = base.request(call());
+        request.mode = mode.into();
+        let reply = base.send(request).await;
+        let ids: Vec<&str> = reply.results.iter().map(|result| result.id.as_str()).collect();
+        assert_eq!(ids, [old.as_str(), "", "", "", "", ""], "{mode:?}");
+        let holder = |place: usize| reply.results[place].error.as_ref().unwrap().member_id.as_str();
+        assert_eq!((row_reason(&reply.results[3]), holder(3)), ("WORKER_ID_TAKEN", ""), "{mode:?}");
+        assert_eq!((row_reason(&reply.results[4]), holder(4)), ("WORKER_ID_TAKEN", old.as_str()), "{mode:?}");
+    }
+    let reply = base.send(base.request(call())).await;
+    let new = base.get("new").await.unwrap().id;
+    let ids: Vec<&str> = reply.results.iter().map(|result| result.id.as_str()).collect();
+    assert_eq!(ids, [old.as_str(), &new, &new, "", "", ""]);
+    let holders: Vec<&str> =
+        reply.results.iter().filter_map(|result| Some(result.error.as_ref()?.member_id.as_str())).collect();
+    assert_eq!(holders, [new.as_str(), old.as_str(), ""]);
 }

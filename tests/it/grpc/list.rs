@@ -259,3 +259,58 @@ async fn pages_stay_under_what_clients_accept() {
     assert!(reply.members.len() > 800 && reply.page.unwrap().more, "{}", reply.members.len());
     assert_eq!(base.refs(Vec::new()).await.len(), 2_000);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attribute_that_the_schema_does_not_have_is_refused_with_those_that_it_has() {
+    let server = Server::start().await;
+    let mut base = server.base().await;
+    let unknown = || condition("attributes.Size", |f| f.ne = Some(number(1.0)));
+    base.fill(vec![row("a")]).await;
+    // Members of old stores may have attributes from before there were schemas.
+    assert_eq!(base.refs(vec![unknown()]).await, ["a"]);
+    people(&server, &mut base).await;
+    let nested = Filter { or: vec![eq("tier", "gold"), unknown()], ..Filter::default() };
+    for (filter, path) in [(unknown(), "filters[0].key"), (nested, "filters[0].or[1].key")] {
+        let status = base.list(base.list_request(vec![filter.clone()])).await.unwrap_err();
+        assert_eq!(refused(&status, Code::InvalidArgument, "FILTER_INVALID"), [path]);
+        assert!(status.message().contains("label, size, tags"), "{}", status.message());
+        let request = v1::ExportMembersRequest {
+            member_base_id: base.id.clone(),
+            filters: vec![filter],
+            ..Default::default()
+        };
+        let status = base.client.export_members(request).await.unwrap_err();
+        assert_eq!(refused(&status, Code::InvalidArgument, "FILTER_INVALID"), [path]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_of_dates_find_their_members_with_an_index_too() {
+    let server = Server::start().await;
+    let mut base = server.base().await;
+    server.schema(&base.id, &[("since", "date")]).await;
+    let since = |r#ref: &str, day: &str| v1::MemberInput {
+        attributes: Some(Struct { fields: [("since".to_owned(), text(day))].into() }),
+        ..row(r#ref)
+    };
+    base.fill(vec![since("a", "2026-01-01"), since("b", "2026-01-02T00:00:00Z"), row("c")]).await;
+    let days = || Some(list(&["2026-01-01T01:00:00+01:00", "2026-01-02"]));
+    let is_in = || condition("attributes.since", |f| f.r#in = days());
+    let nin = || condition("attributes.since", |f| f.nin = days());
+    for indexed in [false, true] {
+        let definition = v1::AttributeDefinition { r#type: "date".into(), indexed };
+        let request = v1::SetAttributeSchemaRequest {
+            member_base_id: base.id.clone(),
+            schema: [("since".to_owned(), definition)].into(),
+            ..Default::default()
+        };
+        v1::attribute_service_client::AttributeServiceClient::new(server.channel())
+            .set_attribute_schema(request)
+            .await
+            .unwrap();
+        assert_eq!(base.refs(vec![is_in()]).await, ["a", "b"], "{indexed}");
+        assert_eq!(base.refs(vec![nin()]).await, ["c"], "{indexed}");
+        let either = Filter { or: vec![nin(), eq("attributes.since", "2026-01-02")], ..Filter::default() };
+        assert_eq!(base.refs(vec![either]).await, ["b", "c"], "{indexed}");
+    }
+}

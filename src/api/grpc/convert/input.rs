@@ -3,6 +3,8 @@
 use prost_types::{Struct, Value, value::Kind};
 
 use crate::api::grpc::v1;
+use crate::model::field::ProfileField;
+use crate::model::mask::Mask;
 use crate::model::{
     AccountDetails, AttributePatch, AttributeValue, BaseNumber, Date, Dob, Email, Gender, IdError, MatchBy,
     MemberRow, Name, Phone, Reason, Ref, Row, RowError, Rule, Sealer, Status, Tier, Violations, WorkerId,
@@ -75,6 +77,39 @@ pub fn row(input: v1::MemberInput, finder: Option<Finder<'_>>, today: Date) -> R
         }
     }
     faults.finish(row)
+}
+
+/// What `input` has for the fields that `mask` names. The rest is nobody's business: it is not parsed, so that a member that
+/// was read can be sent back whole.
+pub fn masked(mut input: v1::MemberInput, mask: &Mask) -> v1::MemberInput {
+    fn keep<T>(value: Option<T>, mask: &Mask, field: ProfileField) -> Option<T> {
+        value.filter(|_| mask.names(field))
+    }
+    input.clear_fields.retain(|name| ProfileField::parse(name).is_some_and(|field| mask.names(field)));
+    if let Some(attributes) = &mut input.attributes {
+        attributes.fields.retain(|key, _| mask.names_attribute(key));
+    }
+    v1::MemberInput {
+        r#ref: keep(input.r#ref, mask, ProfileField::Ref),
+        email: keep(input.email, mask, ProfileField::Email),
+        first_name: keep(input.first_name, mask, ProfileField::FirstName),
+        last_name: keep(input.last_name, mask, ProfileField::LastName),
+        phone: keep(input.phone, mask, ProfileField::Phone),
+        worker_id: keep(input.worker_id, mask, ProfileField::WorkerId),
+        tier: keep(input.tier, mask, ProfileField::Tier),
+        dob: keep(input.dob, mask, ProfileField::Dob),
+        gender: keep(input.gender, mask, ProfileField::Gender),
+        role: keep(input.role, mask, ProfileField::Role),
+        company: keep(input.company, mask, ProfileField::Company),
+        enable_payroll: keep(input.enable_payroll, mask, ProfileField::EnablePayroll),
+        account_details: keep(input.account_details, mask, ProfileField::AccountDetails),
+        attributes: input.attributes,
+        // No path names these.
+        id: None,
+        status: None,
+        if_revision: input.if_revision,
+        clear_fields: input.clear_fields,
+    }
 }
 
 fn parsed<T>(

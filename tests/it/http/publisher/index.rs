@@ -53,6 +53,8 @@ fn filters(long: &str) -> Vec<(Value, bool)> {
         (json!({"key": "attributes.vip", "exists": true}), true),
         (json!({"key": "attributes.since", "eq": "2026-01-02"}), true),
         (json!({"key": "attributes.since", "eq": "2026-01-02T01:00:00+01:00"}), true),
+        (json!({"key": "attributes.since", "in": ["2026-01-02", "2026-01-03T00:00:00Z"]}), true),
+        (json!({"key": "attributes.since", "nin": ["2026-01-02", "2026-01-03T01:00:00+01:00"]}), true),
         (json!({"key": "attributes.since", "lt": "2026-01-02"}), false),
         (json!({"key": "attributes.tags", "eq": "a"}), false),
         (
@@ -98,4 +100,19 @@ async fn arrays_are_not_indexed_and_an_index_is_true_or_false() {
         let reply = http.call("attribute.schema/set", request).await;
         assert_eq!(reply.refused(400, "bad_request")["path"], path);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_on_an_attribute_that_the_schema_does_not_have_names_those_that_it_has() {
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    let base = http.base().await;
+    let list = |filter: Value| json!({"member_base_id": base, "filters": [filter]});
+    let phone = http.call("member/list", list(json!({"key": "phone", "prefix": " (-"}))).await;
+    assert_eq!(phone.refused(400, "bad_request")["path"], "filters[0].prefix");
+    http.ok("attribute.schema/set", json!({"member_base_id": base, "schema": schema(false)})).await;
+    let unknown = json!({"and": [{"key": "ref", "exists": true}, {"key": "attributes.Plan", "ne": "Pro"}]});
+    let reply = http.call("member/list", list(unknown)).await;
+    assert_eq!(reply.refused(400, "bad_request")["path"], "filters[0].and[1].key");
+    assert!(reply.body["error"]["message"].as_str().unwrap().contains("plan, points"), "{reply:?}");
 }
