@@ -136,7 +136,7 @@ impl Directory {
         }
         let (chunks, end) = {
             let view = view(&open, None).await?;
-            (view.sets().chunks(), view.next_row())
+            (view.sets().living().chunks(), view.next_row())
         };
         let origin = self.origin(Call::DELETE_ATTRIBUTES);
         let mut deleted = 0;
@@ -151,7 +151,7 @@ impl Directory {
             }
             None => {
                 for chunk in chunks {
-                    let live = view(&open, None).await?.sets().live(chunk).into_owned();
+                    let live = view(&open, None).await?.sets().living().chunk(chunk).into_owned();
                     let rows: Vec<Row> =
                         live.iter().map(|place| join(chunk, place)).filter(|row| *row < end).collect();
                     for rows in rows.chunks(DELETE_TOGETHER) {

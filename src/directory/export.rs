@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use super::access::Guarded;
-use super::list::{Part, read};
+use super::list::Part;
 use super::narrow::narrow;
-use super::{Directory, Error, view};
+use super::read::show;
+use super::{Directory, Error};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, Parsed, RawFilter, Row};
 use crate::table::Base;
@@ -46,13 +47,11 @@ impl Directory {
         let Parsed { filter, attributes } = Filter::parse_members(filters, self.sealer(), number)?;
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, number).await?;
-        let (end, revision, total) = {
-            let view = view(&base, min_revision).await?;
-            attributes.check(view.schema())?;
-            let narrowed = narrow(&view, &filter).await?;
-            let total = narrowed.exact.then(|| narrowed.count(view.sets()));
-            (view.next_row(), view.revision(), total)
-        };
+        let (view, narrowed) = narrow(&base, min_revision, &filter).await?;
+        attributes.check(view.schema())?;
+        let (end, revision) = (view.next_row(), view.revision());
+        drop(view);
+        let total = if narrowed.exact { Some(narrowed.count().await) } else { None };
         let guarded = self.guarded.clone();
         Ok(Export { guarded, number, base, filter, after: None, end, done: false, revision, total })
     }
@@ -65,18 +64,14 @@ impl Export {
             return Ok(None);
         }
         self.guarded.check_base(AccessLevel::Read, self.number)?;
-        let view = view(&self.base, None).await?;
-        let narrowed = narrow(&view, &self.filter).await?;
         let part = Part {
-            filter: &self.filter,
             direction: Direction::Ascending,
             after: self.after,
             skip: 0,
             limit: PAGE_MEMBERS,
             bytes: PAGE_BYTES,
         };
-        let mut page = read(&view, &narrowed, &part).await?;
-        drop(view);
+        let mut page = show(&self.base, None, &self.filter, |_, _| Ok(()), |_| part).await?.read;
         page.members.retain(|(row, _)| *row < self.end);
         self.done = page.next.is_none_or(|next| next.after >= self.end);
         self.after = page.next.map(|next| next.after.0);

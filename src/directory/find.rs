@@ -10,7 +10,7 @@ use crate::model::{
 use crate::table::MemberKey;
 
 /// Keys that are looked up together.
-const FIND_TOGETHER: usize = 500;
+pub const FIND_TOGETHER: usize = 500;
 
 /// One way to name a member, as a caller sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,15 +23,18 @@ mod ingest;
 mod list;
 mod narrow;
 mod page;
+mod read;
 mod record_export;
 mod record_input;
 mod records;
 mod request;
 mod room;
 mod search;
+mod stretch;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod walk;
 mod weight;
 
 use self::access::Guarded;

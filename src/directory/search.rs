@@ -4,12 +4,13 @@
 //! which members match, it shows one revision. Where records must be checked it looks at a part at a time, each as it is
 //! then, so that it holds up no writes.
 
-use super::list::{Part, read};
-use super::narrow::narrow;
-use super::{Directory, Error, REPLY_BYTES, view};
+use super::list::{Part, Read};
+use super::narrow::Narrowed;
+use super::read::{Shown, show};
+use super::{Directory, Error, REPLY_BYTES};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, Parsed, RawFilter, Row};
-use crate::table::Base;
+use crate::table::{Base, View};
 
 /// Members that are looked at together where records must be checked.
 const CHECKED_TOGETHER: usize = 5_000;
@@ -43,11 +44,15 @@ impl Directory {
             Filter::parse_members(search.filters, self.sealer(), search.base)?;
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, search.base).await?;
-        attributes.check(view(&base, None).await?.schema())?;
         let (skip, take) = (search.skip, search.take);
-        let mut found = match indexed(&base, &filter, skip, take).await? {
-            Some(found) => found,
-            None => checked(&base, &filter, skip, take).await?,
+        let admit = |view: &View<'_>, _: &Narrowed| Ok(attributes.check(view.schema())?);
+        let whole = Part { skip, limit: take, bytes: usize::MAX, ..part(None) };
+        let Shown { read, narrowed } =
+            show(&base, None, &filter, admit, |rows| if rows.exact { whole } else { part(None) }).await?;
+        let mut found = if narrowed.exact {
+            Found { members: read.members, total: narrowed.count().await }
+        } else {
+            checked(&base, &filter, (skip, take), read).await?
         };
         let members = found.members.into_iter();
         found.members = members.map(|(row, member)| (row, self.guarded.show(member))).collect();
@@ -55,45 +60,28 @@ impl Directory {
     }
 }
 
-/// The search, if an index knows which members match.
-async fn indexed(base: &Base, filter: &Filter, skip: u64, take: usize) -> Result<Option<Found>, Error> {
-    let view = view(base, None).await?;
-    let narrowed = narrow(&view, filter).await?;
-    if !narrowed.exact {
-        return Ok(None);
-    }
-    let part = Part { skip, limit: take, bytes: usize::MAX, ..part(filter, None) };
-    let members = read(&view, &narrowed, &part).await?.members;
-    Ok(Some(Found { members, total: narrowed.count(view.sets()) }))
-}
-
-/// The search by looking at every member that may match.
-async fn checked(base: &Base, filter: &Filter, skip: u64, take: usize) -> Result<Found, Error> {
+/// The search by looking at every member that may match, where this was read of them already.
+async fn checked(
+    base: &Base,
+    filter: &Filter,
+    (skip, take): (u64, usize),
+    mut read: Read,
+) -> Result<Found, Error> {
     let mut found = Found::default();
-    let mut after = None;
     loop {
-        let view = view(base, None).await?;
-        let narrowed = narrow(&view, filter).await?;
-        let page = read(&view, &narrowed, &part(filter, after)).await?;
-        drop(view);
-        for member in page.members {
+        for member in read.members {
             if found.total >= skip && found.members.len() < take {
                 found.members.push(member);
             }
             found.total += 1;
         }
-        let Some(next) = page.next else { return Ok(found) };
-        after = Some(next.after.0);
+        let Some(next) = read.next else { return Ok(found) };
+        let after = Some(next.after.0);
+        read = show(base, None, filter, |_, _| Ok(()), |_| part(after)).await?.read;
     }
 }
 
-fn part(filter: &Filter, after: Option<u64>) -> Part<'_> {
-    Part {
-        filter,
-        direction: Direction::Ascending,
-        after,
-        skip: 0,
-        limit: CHECKED_TOGETHER,
-        bytes: REPLY_BYTES,
-    }
+/// A part of the members that are looked at one by one.
+fn part(after: Option<u64>) -> Part {
+    Part { direction: Direction::Ascending, after, skip: 0, limit: CHECKED_TOGETHER, bytes: REPLY_BYTES }
 }

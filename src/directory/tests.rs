@@ -3,7 +3,9 @@
 #![allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "small numbers in tests")]
 
 mod origins;
+mod plain;
 mod same_members;
+mod under_load;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -46,6 +46,15 @@ pub enum Filter {
 }
 
 impl Filter {
+    /// How many conditions it has.
+    pub fn conditions(&self) -> usize {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::conditions).sum(),
+            Self::Condition(_) => 1,
+            Self::True => 0,
+        }
+    }
+
     /// Whether it tells something about bank details or dates of birth.
     pub fn looks_at_pii(&self) -> bool {
         match self {

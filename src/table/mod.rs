@@ -64,7 +64,7 @@ pub use request::{
     UpsertReply, UpsertRequest, Which, WriteMode,
 };
 pub use requests::{Begun, IfRunning, NamedRequest, RequestLimits, Requests};
-pub use sets::{Chunk, SetField, Sets};
+pub use sets::{Chunk, Living, RowSet, SetField, Sets, union};
 pub use store::{BaseSummary, Table, TableConfig};
 pub use tokens::{LiveToken, TokenChange, Tokens};
 pub use view::{MemberKey, View};

@@ -438,7 +438,7 @@ async fn rows_that_became_bad_after_a_crash_are_told_apart_from_those_that_stand
         let reason = outcome.error.as_ref().map(|error| error.reason);
         let expected = match n {
             _ if n < stands => (Some(Row(n)), Outcome::Created, None),
-            2_400 => (None, Outcome::Failed, Some(Reason::RevisionMismatch)),
+            2_400 => (Some(Row(stands)), Outcome::Failed, Some(Reason::RevisionMismatch)),
             _ => (None, Outcome::Failed, Some(Reason::AtomicAborted)),
         };
         assert_eq!((outcome.row, outcome.outcome, reason), expected, "row {n}");

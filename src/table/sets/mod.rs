@@ -5,10 +5,13 @@
 //! distinct values at a time gives its sets up for good; its filters then check records. Values that nobody has any more do
 //! not count, whether a checkpoint has come since or not.
 //!
+//! Whoever takes a set under the view works with it afterwards, see [`RowSet`].
+//!
 //! Attributes have sets where the schema says `indexed`. An index that comes to an attribute with values is built from the
 //! records, in the lane, and put in place as a whole. Its rows are in no commit: a base that opens builds again what is
 //! younger than the watermark.
 
+mod row_set;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +21,8 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
+use self::row_set::Part;
+pub use self::row_set::{Living, RowSet, union};
 use crate::model::schema::{AttributeIndex, AttributeSchema, AttributeType, FIRST_INDEX, FieldNumber};
 use crate::model::{Row, Status};
 
@@ -107,7 +112,7 @@ pub struct Sets {
 /// The sets of one field.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FieldSets {
-    values: BTreeMap<Arc<str>, Rows>,
+    values: BTreeMap<Arc<str>, RowSet>,
     /// Values that members have.
     held: usize,
     given_up: bool,
@@ -115,58 +120,40 @@ pub(super) struct FieldSets {
     to_delete: bool,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Rows {
-    chunks: BTreeMap<u64, Part>,
-    count: u64,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Part {
-    rows: Chunk,
-    dirty: bool,
-}
-
 impl Sets {
-    /// The rows of `chunk` whose member has `value` in `field`. None when the field's sets were given up.
+    /// The rows of the members that have `value` in `field`. None when the field's sets were given up.
     #[must_use]
-    pub fn rows(&self, field: SetField, value: &str, chunk: u64) -> Option<Cow<'_, Chunk>> {
-        let part = self.kept(field)?.values.get(value).and_then(|rows| rows.chunks.get(&chunk));
-        Some(part.map_or_else(|| Cow::Owned(Chunk::new()), |part| Cow::Borrowed(&part.rows)))
+    pub fn of_value(&self, field: SetField, value: &str) -> Option<RowSet> {
+        Some(self.kept(field)?.values.get(value).cloned().unwrap_or_default())
     }
 
-    /// Every row of `chunk` that holds a member.
+    /// The rows of one chunk whose members have `value` in `field`. None when the field's sets were given up.
+    pub(super) fn rows(&self, field: SetField, value: &str, chunk: u64) -> Option<Cow<'_, Chunk>> {
+        let rows = self.kept(field)?.values.get(value).and_then(|rows| rows.chunk(chunk));
+        Some(rows.map_or_else(Cow::default, Cow::Borrowed))
+    }
+
+    /// The rows of each value of `field`: together, of the members that have one. None when the field's sets were given up.
     #[must_use]
-    pub fn live(&self, chunk: u64) -> Cow<'_, Chunk> {
-        let mut parts = self.status.values.values().filter_map(|rows| rows.chunks.get(&chunk));
-        let Some(first) = parts.next() else { return Cow::Owned(Chunk::new()) };
-        let others: Vec<&Chunk> = parts.map(|part| &part.rows).filter(|rows| !rows.is_empty()).collect();
-        if others.is_empty() {
-            return Cow::Borrowed(&first.rows);
-        }
-        Cow::Owned(others.into_iter().fold(first.rows.clone(), |all, rows| all | rows))
+    pub fn of_all_values(&self, field: SetField) -> Option<Vec<RowSet>> {
+        Some(self.kept(field)?.values.values().filter(|rows| !rows.is_empty()).cloned().collect())
+    }
+
+    /// The rows that hold a member.
+    #[must_use]
+    pub fn living(&self) -> Living {
+        Living::of(self.status.values.values().cloned().collect())
     }
 
     /// Members that have `value` in `field`, exactly. None when the field's sets were given up.
     #[must_use]
     pub fn count(&self, field: SetField, value: &str) -> Option<u64> {
-        Some(self.kept(field)?.values.get(value).map_or(0, |rows| rows.count))
+        Some(self.kept(field)?.values.get(value).map_or(0, RowSet::len))
     }
 
     /// The values that members have in `field`, in order. None when the field's sets were given up.
     pub fn values(&self, field: SetField) -> Option<impl Iterator<Item = &str>> {
-        Some(self.kept(field)?.values.iter().filter(|(_, rows)| rows.count > 0).map(|(value, _)| &**value))
-    }
-
-    /// The numbers of the chunks that have members, in order. Between them there may be wide gaps: the rows of a store that
-    /// was brought back to an earlier time jump.
-    #[must_use]
-    pub fn chunks(&self) -> Vec<u64> {
-        let statuses = self.status.values.values();
-        let mut chunks: Vec<u64> = statuses.flat_map(|rows| rows.chunks.keys().copied()).collect();
-        chunks.sort_unstable();
-        chunks.dedup();
-        chunks
+        Some(self.kept(field)?.values.iter().filter(|(_, rows)| !rows.is_empty()).map(|(value, _)| &**value))
     }
 
     /// Fields whose sets were given up.
@@ -232,10 +219,10 @@ impl Sets {
     /// checkpoint.
     pub(super) fn load(&mut self, field: SetField, value: &str, chunk: u64, rows: Chunk, moves: bool) {
         let Some(sets) = self.field_mut(field) else { return };
-        let value = sets.values.entry(Arc::from(value)).or_default();
+        let value = sets.values.entry(Arc::from(value)).or_default().rows_mut();
         sets.held += usize::from(value.count == 0 && !rows.is_empty());
         value.count += rows.len();
-        value.chunks.insert(chunk, Part { rows, dirty: moves });
+        value.chunks.insert(chunk, Part { rows: Arc::new(rows), dirty: moves });
     }
 
     /// Gives up the fields of which too many values are held (while a base opens, after the last move: what is stored may be
@@ -276,12 +263,13 @@ impl Sets {
             if !change.enters {
                 return sets.held;
             }
-            sets.values.insert(Arc::clone(&change.value), Rows::default());
+            sets.values.insert(Arc::clone(&change.value), RowSet::default());
         }
-        let Some(rows) = sets.values.get_mut(&change.value) else { return sets.held };
+        let Some(rows) = sets.values.get_mut(&change.value).map(RowSet::rows_mut) else { return sets.held };
         let (chunk, low) = chunk_of(change.row);
         let part = rows.chunks.entry(chunk).or_default();
-        let moved = if change.enters { part.rows.insert(low) } else { part.rows.remove(low) };
+        let here = Arc::make_mut(&mut part.rows);
+        let moved = if change.enters { here.insert(low) } else { here.remove(low) };
         if moved {
             part.dirty = true;
             let before = rows.count;
@@ -307,13 +295,18 @@ impl Sets {
                 given_up.push(field);
             }
             for (value, rows) in &mut sets.values {
+                // A set that somebody holds is copied only if there is something to change in it.
+                if !rows.rows().chunks.values().any(|part| part.dirty || part.rows.is_empty()) {
+                    continue;
+                }
+                let rows = rows.rows_mut();
                 for (chunk, part) in rows.chunks.iter_mut().filter(|(_, part)| part.dirty) {
                     part.dirty = false;
-                    chunks.push((field, Arc::clone(value), *chunk, part.rows.clone()));
+                    chunks.push((field, Arc::clone(value), *chunk, Chunk::clone(&part.rows)));
                 }
                 rows.chunks.retain(|_, part| part.dirty || !part.rows.is_empty());
             }
-            sets.values.retain(|_, rows| !rows.chunks.is_empty());
+            sets.values.retain(|_, rows| !rows.rows().chunks.is_empty());
         }
         (chunks, given_up)
     }
@@ -330,8 +323,8 @@ impl Sets {
         }
         for (field, value, chunk, _) in chunks {
             if let Some(sets) = self.field_mut(*field).filter(|sets| !sets.given_up) {
-                sets.values.entry(Arc::clone(value)).or_default().chunks.entry(*chunk).or_default().dirty =
-                    true;
+                let rows = sets.values.entry(Arc::clone(value)).or_default().rows_mut();
+                rows.chunks.entry(*chunk).or_default().dirty = true;
             }
         }
     }

@@ -14,8 +14,8 @@ fn counts_and_rows_follow_the_moves_and_repeats_change_nothing() {
     }
     assert_eq!(sets.count(SetField::Status, "active"), Some(1));
     assert_eq!(sets.count(SetField::Status, "invited"), Some(0));
-    assert_eq!(sets.chunks(), [1]);
-    assert_eq!(sets.live(1).iter().collect::<Vec<_>>(), vec![70_000 - 65_536]);
+    assert_eq!(sets.living().chunks(), [1]);
+    assert_eq!(sets.living().chunk(1).iter().collect::<Vec<_>>(), vec![70_000 - 65_536]);
     assert_eq!(sets.values(SetField::Status).unwrap().collect::<Vec<_>>(), vec!["active"]);
 }
 
@@ -28,7 +28,7 @@ fn a_field_with_too_many_values_gives_its_sets_up_and_says_so_once() {
     assert_eq!(sets.unindexed().count(), 0);
     sets.apply(&change(SetField::Tier, "one more", 5, true));
     assert_eq!(sets.unindexed().collect::<Vec<_>>(), vec![SetField::Tier]);
-    assert!(sets.rows(SetField::Tier, "tier 1", 0).is_none());
+    assert!(sets.of_value(SetField::Tier, "tier 1").is_none());
     assert_eq!(sets.take_dirty().1, vec![SetField::Tier]);
     assert!(sets.take_dirty().1.is_empty());
 }
@@ -67,4 +67,24 @@ fn a_checkpoint_takes_each_changed_chunk_once_and_empty_ones_to_delete_them() {
     assert_eq!(dirty.len(), 1);
     assert!(dirty[0].3.is_empty());
     assert!(sets.take_dirty().0.is_empty());
+}
+
+#[test]
+fn what_somebody_took_stays_as_it_was() {
+    let mut sets = Sets::default();
+    for row in [5, 70_000] {
+        sets.apply(&change(SetField::Status, "active", row, true));
+    }
+    let (before, living) = (sets.of_value(SetField::Status, "active").unwrap(), sets.living());
+    sets.take_dirty();
+    sets.apply(&change(SetField::Status, "active", 5, false));
+    sets.apply(&change(SetField::Status, "active", 6, true));
+    sets.apply(&change(SetField::Status, "invited", 7, true));
+    let places = |rows: Option<&Chunk>| rows.map(|rows| rows.iter().collect::<Vec<_>>());
+    assert_eq!((before.len(), places(before.chunk(0))), (2, Some(vec![5])));
+    assert_eq!(places(Some(&living.chunk(0))), Some(vec![5]));
+    let after = sets.of_value(SetField::Status, "active").unwrap();
+    let chunks = [after.chunk(0), after.chunk(1)].map(places);
+    assert_eq!((after.len(), chunks), (2, [Some(vec![6]), Some(vec![4_464])]));
+    assert_eq!(sets.take_dirty().0.len(), 2);
 }

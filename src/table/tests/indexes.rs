@@ -87,8 +87,8 @@ impl Subject {
             assert_eq!(values, expected.keys().cloned().collect::<Vec<_>>());
             for (value, rows) in expected {
                 assert_eq!(view.sets().count(field, &value), Some(u64::try_from(rows.len()).unwrap()));
-                let found = view.sets().rows(field, &value, 0).unwrap();
-                assert_eq!(found.iter().collect::<Vec<_>>(), rows, "{key} = {value}");
+                let found = view.sets().of_value(field, &value).unwrap();
+                assert_eq!(found.chunk(0).into_iter().flatten().collect::<Vec<_>>(), rows, "{key} = {value}");
             }
         }
     }

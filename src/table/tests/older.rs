@@ -91,7 +91,7 @@ async fn check_sets(subject: &Subject) -> usize {
         .fields()
         .flat_map(|field| view.sets().values(field).unwrap().map(move |value| (field, value.to_owned())))
         .map(|(field, value)| {
-            let rows = view.sets().rows(field, &value, 0).unwrap().iter().collect();
+            let rows = view.sets().of_value(field, &value).unwrap().chunk(0).into_iter().flatten().collect();
             ((field, value), rows)
         })
         .collect();

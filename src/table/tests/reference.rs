@@ -61,7 +61,7 @@ impl Reference {
                 }
                 Ok(Update::Updated(member)) => (Outcome::Updated, *number, member),
                 Ok(Update::Reactivated(member)) => (Outcome::Reactivated, *number, member),
-                Err(_) => return FAILED,
+                Err(_) => return (Outcome::Failed, Some(*number), false),
             },
         };
         let conflict = KEYS.iter().any(|kind| {
@@ -69,7 +69,7 @@ impl Reference {
                 && self.rows.iter().any(|(other, m)| *other != number && same_key(*kind, m, row, now))
         });
         if by_row && conflict {
-            return FAILED;
+            return (Outcome::Failed, found.map(|(number, _)| number), false);
         }
         let status_kept = row.status.is_some_and(|status| status != member.status);
         member.revision = self.revision + 1;
@@ -77,6 +77,11 @@ impl Reference {
         self.next_row = self.next_row.max(number + 1);
         self.rows.insert(number, member);
         (outcome, Some(number), status_kept)
+    }
+
+    /// Whether a member stands at this place.
+    pub(super) fn knows(&self, number: u64) -> bool {
+        self.rows.contains_key(&number)
     }
 
     pub(super) fn upsert(
@@ -116,14 +121,14 @@ impl Reference {
                     })
             });
             if clash || outcomes.iter().any(|(outcome, ..)| *outcome == Outcome::Failed) {
-                outcomes.iter_mut().for_each(|outcome| *outcome = (Outcome::Failed, None, false));
                 *self = before;
+                outcomes.iter_mut().for_each(|outcome| *outcome = (Outcome::Failed, None, false));
                 return outcomes;
             }
         }
         if mode == WriteMode::ValidateOnly {
             *self = before;
-            outcomes.iter_mut().filter(|o| o.0 == Outcome::Created).for_each(|o| o.1 = None);
+            outcomes.iter_mut().for_each(|o| o.1 = o.1.filter(|number| *number < self.next_row));
         } else if outcomes.iter().any(|(outcome, ..)| wrote(outcome)) {
             self.revision += 1;
         }

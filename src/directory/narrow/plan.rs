@@ -1,0 +1,220 @@
+//! From a filter to an expression over bitmaps.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::rows::{Narrowed, Rows, Sources, these};
+use crate::model::{Condition, Email, Field, Filter, Operand, Operator, Ref, Row, WorkerId};
+use crate::table::{MemberKey, SetField, Sets};
+
+/// An expression whose keys are still to be looked up.
+pub struct Plan {
+    rows: Rows,
+    exact: bool,
+    sources: Sources,
+    keys: Vec<MemberKey>,
+}
+
+impl Plan {
+    /// What `filter` means for a base with these sets.
+    pub fn of(sets: &Sets, filter: &Filter) -> Self {
+        let mut planner = Planner {
+            sets,
+            sources: Sources::of(sets.living()),
+            values: HashMap::new(),
+            presences: HashMap::new(),
+        };
+        let Planned { mut rows, exact } = planner.filter(filter);
+        let mut keys = Vec::new();
+        collect_keys(&mut rows, &mut keys);
+        Self { rows, exact, sources: planner.sources, keys }
+    }
+
+    /// The keys to look up.
+    pub fn keys(&self) -> &[MemberKey] {
+        &self.keys
+    }
+
+    /// What is narrowed once the keys led to `found`, one for each, at `revision`.
+    pub fn finish(mut self, found: Vec<Option<Row>>, revision: u64) -> Narrowed {
+        put_found(&mut self.rows, &mut found.into_iter());
+        Narrowed::new(self.rows, self.sources, self.exact, revision)
+    }
+}
+
+/// Rows, and whether they are exactly those that match.
+struct Planned {
+    rows: Rows,
+    exact: bool,
+}
+
+/// Takes what the filter names out of the sets, each once.
+struct Planner<'a> {
+    sets: &'a Sets,
+    sources: Sources,
+    values: HashMap<(SetField, String), usize>,
+    presences: HashMap<SetField, usize>,
+}
+
+impl Planner<'_> {
+    fn filter(&mut self, filter: &Filter) -> Planned {
+        match filter {
+            Filter::True => exactly(Rows::All),
+            Filter::And(parts) => {
+                let (rows, exact) = self.parts(parts);
+                // What narrows nothing only costs time.
+                let rows = rows.into_iter().filter(|rows| !matches!(rows, Rows::All)).collect();
+                Planned { rows: Rows::And(rows), exact }
+            }
+            Filter::Or(parts) => {
+                let (rows, exact) = self.parts(parts);
+                if rows.iter().any(|rows| matches!(rows, Rows::All)) {
+                    return Planned { rows: Rows::All, exact };
+                }
+                Planned { rows: Rows::Or(rows), exact }
+            }
+            Filter::Condition(condition) => {
+                self.condition(condition).map_or(Planned { rows: Rows::All, exact: false }, exactly)
+            }
+        }
+    }
+
+    fn parts(&mut self, parts: &[Filter]) -> (Vec<Rows>, bool) {
+        let mut exact = true;
+        let mut all = Vec::with_capacity(parts.len());
+        for part in parts {
+            let planned = self.filter(part);
+            exact &= planned.exact;
+            all.push(planned.rows);
+        }
+        (all, exact)
+    }
+
+    /// The rows that match `condition`, where an index knows them.
+    fn condition(&mut self, condition: &Condition) -> Option<Rows> {
+        let field = &condition.field;
+        match &condition.op {
+            Operator::Eq(operand) => self.equal(field, std::slice::from_ref(operand)),
+            Operator::In(operands) => self.equal(field, operands),
+            Operator::Ne(operand) => self.equal(field, std::slice::from_ref(operand)).map(not),
+            Operator::NotIn(operands) => self.equal(field, operands).map(not),
+            Operator::Exists(wanted) => {
+                self.present(field).map(|rows| if *wanted { rows } else { not(rows) })
+            }
+            Operator::Gt(_)
+            | Operator::Gte(_)
+            | Operator::Lt(_)
+            | Operator::Lte(_)
+            | Operator::Prefix(_)
+            | Operator::Regex(_) => None,
+        }
+    }
+
+    /// The members whose `field` is one of `operands`.
+    fn equal(&mut self, field: &Field, operands: &[Operand]) -> Option<Rows> {
+        let texts = || {
+            operands.iter().filter_map(|operand| match operand {
+                Operand::Text(text) => Some(text.clone()),
+                _ => None,
+            })
+        };
+        match field {
+            Field::Id => Some(these(operands.iter().filter_map(|operand| match operand {
+                Operand::Row(row) => Some(*row),
+                _ => None,
+            }))),
+            Field::Status => {
+                let words = operands.iter().filter_map(|operand| match operand {
+                    Operand::Status(status) => Some(status.as_str().to_owned()),
+                    _ => None,
+                });
+                self.any_of(SetField::Status, words)
+            }
+            Field::Tier => self.any_of(SetField::Tier, texts()),
+            Field::Attribute(key) => {
+                let (field, kind) = self.sets.attribute(key)?;
+                // An operand of another type equals no value of this one.
+                let stored = operands.iter().filter_map(|operand| operand.stored_as(kind));
+                self.any_of(field, stored.filter_map(|value| value.set_name().map(Cow::into_owned)))
+            }
+            // No rule of these texts matters here: one that breaks it belongs to nobody.
+            Field::Ref => Some(keys(texts().map(|text| MemberKey::Ref(Ref::from_stored(text))))),
+            Field::Email => Some(keys(texts().map(|text| MemberKey::Email(Email::from_stored(text))))),
+            Field::WorkerId => {
+                Some(keys(texts().map(|text| MemberKey::WorkerId(WorkerId::from_stored(text)))))
+            }
+            _ => None,
+        }
+    }
+
+    /// The members that have a value in `field`.
+    fn present(&mut self, field: &Field) -> Option<Rows> {
+        let field = match field {
+            Field::Id | Field::Status | Field::CreatedAt | Field::UpdatedAt => return Some(Rows::All),
+            Field::Tier => SetField::Tier,
+            Field::Attribute(key) => self.sets.attribute(key)?.0,
+            _ => return None,
+        };
+        if let Some(known) = self.presences.get(&field) {
+            return Some(Rows::Present(*known));
+        }
+        let place = self.sources.add_presence(self.sets.of_all_values(field)?);
+        self.presences.insert(field, place);
+        Some(Rows::Present(place))
+    }
+
+    /// The members that have one of `values` in `field`, unless its sets were given up.
+    fn any_of(&mut self, field: SetField, values: impl Iterator<Item = String>) -> Option<Rows> {
+        let mut parts = Vec::new();
+        for value in values {
+            let set = self.sets.of_value(field, &value)?;
+            // What nobody has adds nothing.
+            if set.is_empty() {
+                continue;
+            }
+            let sources = &mut self.sources;
+            let place = *self.values.entry((field, value)).or_insert_with(|| sources.add_value(set));
+            parts.push(Rows::Set(place));
+        }
+        match parts.len() {
+            1 => parts.pop(),
+            _ => Some(Rows::Or(parts)),
+        }
+    }
+}
+
+fn exactly(rows: Rows) -> Planned {
+    Planned { rows, exact: true }
+}
+
+fn not(rows: Rows) -> Rows {
+    Rows::Not(Box::new(rows))
+}
+
+fn keys(keys: impl Iterator<Item = MemberKey>) -> Rows {
+    Rows::Keys(keys.collect())
+}
+
+/// Takes the keys out of the expression, which keeps how many there were.
+fn collect_keys(rows: &mut Rows, into: &mut Vec<MemberKey>) {
+    match rows {
+        Rows::Keys(keys) => {
+            let count = keys.len();
+            into.append(keys);
+            *rows = Rows::Found(count);
+        }
+        Rows::And(parts) | Rows::Or(parts) => parts.iter_mut().for_each(|part| collect_keys(part, into)),
+        Rows::Not(part) => collect_keys(part, into),
+        Rows::All | Rows::Set(_) | Rows::Present(_) | Rows::These(_) | Rows::Found(_) => {}
+    }
+}
+
+/// Puts the rows that keys led to where the keys stood.
+fn put_found(rows: &mut Rows, found: &mut impl Iterator<Item = Option<Row>>) {
+    match rows {
+        Rows::Found(count) => *rows = these(found.take(*count).flatten()),
+        Rows::And(parts) | Rows::Or(parts) => parts.iter_mut().for_each(|part| put_found(part, found)),
+        Rows::Not(part) => put_found(part, found),
+        Rows::All | Rows::Set(_) | Rows::Present(_) | Rows::These(_) | Rows::Keys(_) => {}
+    }
+}
