@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::table::{Answer, AttributesRequest, Base, Kept, NamedRequest, SettingsRequest};
 
-/// Members whose attributes are deleted in one commit.
+/// Members that are looked through together for attributes to delete.
 const DELETE_TOGETHER: usize = 4_096;
 
 /// One attribute of one member, as a caller sent it.
@@ -141,14 +141,7 @@ impl Directory {
         let origin = self.origin(Call::DELETE_ATTRIBUTES);
         let mut deleted = 0;
         match rows {
-            Some(rows) if rows.len() <= DELETE_TOGETHER => {
-                return clear(&open, &rows, &patch, self.turn(), origin).await;
-            }
-            Some(rows) => {
-                for rows in rows.chunks(DELETE_TOGETHER) {
-                    deleted += clear(&open, rows, &patch, None, origin).await?;
-                }
-            }
+            Some(rows) => return clear(&open, &rows, &patch, self.turn(), origin).await,
             None => {
                 for chunk in chunks {
                     let live = view(&open, None).await?.sets().living().chunk(chunk).into_owned();

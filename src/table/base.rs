@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::budget::{Budget, Permit};
 use super::checkpoint;
 use super::hash::Hashes;
-use super::job::{Job, UpsertJob};
+use super::job::{AttributesJob, DeleteJob, Job, UpsertJob};
 use super::lane::Lane;
 use super::nonce::Nonces;
 use super::plan::prepare;
@@ -186,12 +186,12 @@ impl Base {
         Ok(Pending(answer))
     }
 
-    /// Deletes members for good, as one commit.
+    /// Deletes members for good, in slices of up to 1,000, each one commit.
     pub async fn delete(&self, request: DeleteRequest) -> Result<DeleteReply, TableError> {
         let bytes = (request.rows.len() + request.refs.len()).saturating_mul(ROW_TEXT_BYTES);
         let permit = self.shared.budget.turn(bytes).await?;
         let (reply, answer) = oneshot::channel();
-        self.submit(Job::Delete { request, reply, permit }).await?;
+        self.submit(Job::Delete(Box::new(DeleteJob::new(request, reply, permit)))).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
 
@@ -203,11 +203,11 @@ impl Base {
         answer.await.map_err(|_| TableError::Closing)?
     }
 
-    /// Changes attributes of many members, as one commit.
+    /// Changes attributes of many members: as one commit if the request is strict, otherwise in slices as deletes are.
     pub async fn change_attributes(&self, request: AttributesRequest) -> Result<AttributesReply, TableError> {
         let permit = self.shared.budget.turn(request.changes.len().saturating_mul(ROW_TEXT_BYTES)).await?;
         let (reply, answer) = oneshot::channel();
-        self.submit(Job::Attributes { request, reply, permit }).await?;
+        self.submit(Job::Attributes(Box::new(AttributesJob::new(request, reply, permit)))).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
 

@@ -1,7 +1,8 @@
 //! What can go wrong in the table. Each variant says whether something may have been written.
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, MAX_BATCH_BYTES};
 use crate::model::Refusal;
+use crate::model::limits::ATOMIC_MAX_ROWS;
 
 /// An error of a whole request (rows carry their own, see [`crate::model::RowError`]).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,4 +72,11 @@ pub enum TableError {
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+impl TableError {
+    /// The refusal of a request of so many rows and bytes that is one commit.
+    pub(super) fn too_large(rows: usize, bytes: usize) -> Self {
+        Self::AtomicTooLarge { rows, bytes, max_rows: ATOMIC_MAX_ROWS, max_bytes: MAX_BATCH_BYTES }
+    }
 }

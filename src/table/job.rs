@@ -1,6 +1,10 @@
 //! Requests in the queue of a lane.
 
-use std::sync::Arc;
+mod sums;
+
+pub use self::sums::{AttributesJob, DeleteJob};
+
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -10,27 +14,23 @@ use super::plan::Prepared;
 use super::requests::{NamedRequest, Progress};
 use super::store::BaseSummary;
 use super::{
-    AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, RecordsReply,
-    RecordsRequest, RowOutcome, SettingsRequest, TableError, UpsertReply, UpsertRequest, WriteMode,
+    EditReply, EditRequest, RecordsReply, RecordsRequest, RowOutcome, SettingsRequest, TableError,
+    UpsertReply, UpsertRequest, WriteMode,
 };
 use crate::model::{Origin, RowError, UpsertOptions};
 
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<Result<T, TableError>>;
 
+/// The failure of an earlier slice of a request, once there is one.
+pub type Failure = Arc<OnceLock<TableError>>;
+
 /// A request in the queue.
 pub enum Job {
     /// Rows to apply.
     Upsert(Box<UpsertJob>),
     /// Members to delete.
-    Delete {
-        /// Which.
-        request: DeleteRequest,
-        /// Where the answer goes.
-        reply: Reply<DeleteReply>,
-        /// The bytes that it holds.
-        permit: Permit,
-    },
+    Delete(Box<DeleteJob>),
     /// A call about one member.
     Edit {
         /// What to do.
@@ -41,14 +41,7 @@ pub enum Job {
         permit: Permit,
     },
     /// Attributes of members to change.
-    Attributes {
-        /// Which, and how.
-        request: AttributesRequest,
-        /// Where the answer goes.
-        reply: Reply<AttributesReply>,
-        /// The bytes that it holds.
-        permit: Permit,
-    },
+    Attributes(Box<AttributesJob>),
     /// Changes of what hangs on members.
     Records {
         /// Which.
@@ -82,7 +75,7 @@ pub struct UpsertJob {
     /// Whether a request that is checked as a whole first was found good.
     pub(super) is_checked: bool,
     /// The failure of an earlier slice.
-    pub(super) failure: Arc<std::sync::OnceLock<TableError>>,
+    pub(super) failure: Failure,
 }
 
 impl UpsertJob {
@@ -125,9 +118,9 @@ impl Job {
     pub(super) fn origin(&self) -> Origin {
         match self {
             Self::Upsert(job) => job.origin,
-            Self::Delete { request, .. } => request.origin,
+            Self::Delete(job) => job.origin,
             Self::Edit { request, .. } => request.origin,
-            Self::Attributes { request, .. } => request.origin,
+            Self::Attributes(job) => job.origin,
             Self::Records { request, .. } => request.origin,
             Self::Settings { request, .. } => request.origin,
         }
@@ -137,9 +130,9 @@ impl Job {
     pub(super) fn expired(&self, now: Instant) -> bool {
         let deadline = match self {
             Self::Upsert(job) => job.deadline.filter(|_| !job.has_begun()),
-            Self::Delete { request, .. } => request.deadline,
+            Self::Delete(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Edit { request, .. } => request.deadline,
-            Self::Attributes { request, .. } => request.deadline,
+            Self::Attributes(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Records { request, .. } => request.deadline,
             Self::Settings { request, .. } => request.deadline,
         };
@@ -155,9 +148,9 @@ impl Job {
         }
         match self {
             Self::Upsert(job) => answer(job.named.map(|(named, _)| named), job.reply, error),
-            Self::Delete { request, reply, .. } => answer(request.named, reply, error),
+            Self::Delete(job) => answer(job.named.map(|(named, _)| named), job.reply, error),
             Self::Edit { request, reply, .. } => answer(request.named, reply, error),
-            Self::Attributes { request, reply, .. } => answer(request.named, reply, error),
+            Self::Attributes(job) => answer(job.named.map(|(named, _)| named), job.reply, error),
             Self::Records { request, reply, .. } => answer(request.named, reply, error),
             Self::Settings { request, reply } => answer(request.named, reply, error),
         }
@@ -167,8 +160,8 @@ impl Job {
     pub(super) fn stands_alone(&self) -> bool {
         match self {
             Self::Upsert(job) => !job.is_sliced(),
-            Self::Attributes { .. } => true,
-            Self::Delete { .. } | Self::Edit { .. } | Self::Records { .. } | Self::Settings { .. } => false,
+            Self::Attributes(job) => job.is_strict,
+            Self::Delete(_) | Self::Edit { .. } | Self::Records { .. } | Self::Settings { .. } => false,
         }
     }
 }

@@ -6,15 +6,15 @@
 //! - When a batch fails that changes the base, so does everything that was planned on it, up to the restart of the lane.
 //!   When one fails that only keeps answers, or a plan fails by itself, nothing was planned on it.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::base::Shared;
 use super::budget::Permit;
 use super::in_flight::InFlight;
-use super::job::{Job, Reply};
+use super::job::{Failure, Job, Reply};
 use super::requests::NamedRequest;
 use super::store::BaseSummary;
 use super::{AttributesReply, DeleteReply, EditReply, RecordsReply, TableError, UpsertReply};
@@ -27,7 +27,7 @@ pub struct Planned {
     /// Requests that end with it.
     pub answers: Vec<Answer>,
     /// Requests that go on after it, to be told if it fails.
-    pub unfinished: Vec<Arc<OnceLock<TableError>>>,
+    pub unfinished: Vec<Failure>,
     /// The requests among those that end with it that name themselves: their turns end just before they are answered.
     pub named: Vec<Arc<NamedRequest>>,
     /// Planning failed: nothing is written, and every request in it fails.
@@ -39,13 +39,13 @@ pub struct Planned {
 /// An answer waiting for its batch.
 pub enum Answer {
     /// To an upsert, unless an earlier slice of it failed.
-    Upsert(Reply<UpsertReply>, UpsertReply, Option<Arc<OnceLock<TableError>>>, Permit),
-    /// To a delete.
-    Delete(Reply<DeleteReply>, DeleteReply, Permit),
+    Upsert(Reply<UpsertReply>, UpsertReply, Failure, Permit),
+    /// To a delete, unless an earlier slice of it failed.
+    Delete(Reply<DeleteReply>, DeleteReply, Failure, Permit),
     /// To a call about one member.
     Edit(Reply<EditReply>, EditReply, Permit),
-    /// To a change of attributes.
-    Attributes(Reply<AttributesReply>, AttributesReply, Permit),
+    /// To a change of attributes, unless an earlier slice of it failed.
+    Attributes(Reply<AttributesReply>, AttributesReply, Failure, Permit),
     /// To changes of records.
     Records(Reply<RecordsReply>, RecordsReply, Permit),
     /// To a change of settings.
@@ -68,29 +68,23 @@ impl Answer {
         }
     }
 
-    /// Lets the answer go. The caller may have left; then nobody hears it.
+    /// Lets the answer go.
     fn send(self, failure: Option<&TableError>) {
         match self {
-            Self::Upsert(to, reply, earlier, _permit) => {
-                let earlier = earlier.as_deref().and_then(OnceLock::get);
-                drop(to.send(failure.or(earlier).map_or(Ok(reply), |error| Err(error.clone()))));
-            }
-            Self::Delete(to, reply, _permit) => {
-                drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))))
-            }
-            Self::Edit(to, reply, _permit) => {
-                drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))))
-            }
-            Self::Attributes(to, reply, _permit) => {
-                drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))))
-            }
-            Self::Records(to, reply, _permit) => {
-                drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))))
-            }
-            Self::Settings(to, reply) => drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone())))),
+            Self::Upsert(to, reply, earlier, _permit) => tell(to, reply, failure.or(earlier.get())),
+            Self::Delete(to, reply, earlier, _permit) => tell(to, reply, failure.or(earlier.get())),
+            Self::Edit(to, reply, _permit) => tell(to, reply, failure),
+            Self::Attributes(to, reply, earlier, _permit) => tell(to, reply, failure.or(earlier.get())),
+            Self::Records(to, reply, _permit) => tell(to, reply, failure),
+            Self::Settings(to, reply) => tell(to, reply, failure),
             Self::Refused(job, error) => job.refuse(failure.cloned().unwrap_or(error)),
         }
     }
+}
+
+fn tell<T>(to: Reply<T>, reply: T, failure: Option<&TableError>) {
+    // The caller may have left; then nobody hears it.
+    drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))));
 }
 
 /// What the lane sends.

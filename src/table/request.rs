@@ -134,7 +134,8 @@ pub struct EditReply {
     pub revision: u64,
 }
 
-/// Members to delete for good. Unknown rows and refs are ignored; one named twice counts once.
+/// Members to delete for good, in slices that take turns with other requests; each is one commit. Unknown rows and refs are
+/// ignored; one named twice counts once.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Default))]
 pub struct DeleteRequest {
@@ -235,13 +236,14 @@ pub struct RecordsReply {
     pub revision: u64,
 }
 
-/// Attributes of many members to change in one commit.
+/// Attributes of many members to change.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Default))]
 pub struct AttributesRequest {
     /// The members, each once, and what happens to their attributes.
     pub changes: Vec<(Row, AttributePatch)>,
-    /// Whether nothing changes when one of them cannot be changed; otherwise such members are passed over.
+    /// Whether all of them change in one commit, and nothing changes when one of them cannot be changed. Otherwise such
+    /// members are passed over, and the others change in slices, each one commit.
     pub is_strict: bool,
     /// Its turn, if it has a name: what becomes of it is kept with what it does.
     pub named: Option<Arc<NamedRequest>>,

@@ -6,8 +6,8 @@
 //! turn in hand, tells for certain whether it was done.
 //!
 //! - Only what succeeded is kept; a request that was refused runs again.
-//! - An upsert of several batches keeps what it has done so far with each of them. Sent again after a crash it goes on
-//!   where it was cut short, and answers for the first rows what the first run did.
+//! - A request of several batches keeps what it has done so far with each of them that changes something. Sent again after
+//!   a crash it goes on where it was cut short, and its answer covers what the first run did.
 //! - What is kept is dropped after [`RequestLimits::retention_micros`], and, oldest first, when all of it together takes
 //!   more than [`RequestLimits::bytes`] ([`tidy`]). The request then runs as if it were new.
 
@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-pub use self::keep::Progress;
+pub use self::keep::{Progress, Tally};
 use super::TableError;
 use super::hash::Hashes;
 use crate::engine::{Engine, Key};
@@ -181,8 +181,8 @@ impl Requests {
                 let stale = Stale { keys: keys_of(name, &kept), bytes };
                 Ok(named(Some(kept), stale))
             }
-            Answer::Rows { is_complete: false, .. } => Ok(named(Some(kept), Stale::default())),
-            _ => Ok(Begun::Answered(kept)),
+            _ if kept.answer.is_complete() => Ok(Begun::Answered(kept)),
+            _ => Ok(named(Some(kept), Stale::default())),
         }
     }
 

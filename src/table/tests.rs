@@ -14,6 +14,7 @@ mod rename;
 mod repeats;
 mod requests;
 mod rounds;
+mod slices;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,10 +46,28 @@ struct SmallRow {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Upsert { rows: Vec<SmallRow>, options: UpsertOptions, mode: WriteMode },
-    Delete { rows: Vec<u8>, refs: Vec<u16> },
-    Rename { row: u8, to: u16, alias_micros: i64 },
-    Records { changes: Vec<SmallChange> },
+    Upsert {
+        rows: Vec<SmallRow>,
+        options: UpsertOptions,
+        mode: WriteMode,
+    },
+    Delete {
+        rows: Vec<u8>,
+        refs: Vec<u16>,
+    },
+    /// The same, and between rows and refs so many rows that nobody has, that the refs are of another slice.
+    DeleteMany {
+        rows: Vec<u8>,
+        refs: Vec<u16>,
+    },
+    Rename {
+        row: u8,
+        to: u16,
+        alias_micros: i64,
+    },
+    Records {
+        changes: Vec<SmallChange>,
+    },
     Checkpoint,
     Maintain,
     Reopen,
@@ -103,6 +122,9 @@ fn step() -> impl Strategy<Value = Step> {
         .prop_map(|(rows, options, mode)| Step::Upsert { rows, options, mode });
     let delete = (proptest::collection::vec(any::<u8>(), 0..6), proptest::collection::vec(0..REFS, 0..12))
         .prop_map(|(rows, refs)| Step::Delete { rows, refs });
+    let delete_many =
+        (proptest::collection::vec(any::<u8>(), 0..6), proptest::collection::vec(0..REFS, 0..12))
+            .prop_map(|(rows, refs)| Step::DeleteMany { rows, refs });
     let rename = (any::<u8>(), 0..REFS, 0_i64..8).prop_map(|(row, to, alias_micros)| Step::Rename {
         row,
         to,
@@ -112,6 +134,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => upsert,
         2 => delete,
+        1 => delete_many,
         3 => rename,
         12 => records,
         2 => Just(Step::Checkpoint),
@@ -146,6 +169,12 @@ fn member_row(small: &SmallRow) -> MemberRow {
         has_account: false,
         found_by_id: small.found_by_id.map(Row),
     }
+}
+
+fn delete_many(rows: &[u8], refs: &[u16]) -> DeleteRequest {
+    let nobody = (0..1_000).map(|n| Row(1_000_000 + n));
+    let rows = rows.iter().map(|row| Row(u64::from(*row))).chain(nobody).collect();
+    DeleteRequest { rows, refs: refs.iter().map(|n| ref_of(*n)).collect(), ..DeleteRequest::default() }
 }
 
 fn ref_of(n: u16) -> Ref {
@@ -295,6 +324,10 @@ async fn run(steps: Vec<Step>) {
                     .await
                     .unwrap();
                 assert_eq!(reply, expected);
+            }
+            Step::DeleteMany { rows, refs } => {
+                let expected = reference.delete_many(&rows, &refs, now);
+                assert_eq!(subject.base.delete(delete_many(&rows, &refs)).await.unwrap(), expected);
             }
             Step::Records { changes } => {
                 let seed = reference.revision;

@@ -4,8 +4,11 @@
 //! everything but rows that do not fit into it; those stand in parts of their own, which mean nothing by themselves. A
 //! record ordered by time says how much it all takes, for the housekeeping.
 
+mod size;
 #[cfg(test)]
 mod tests;
+
+pub use self::size::Size;
 
 use super::bytes::{Reader, Writer};
 use super::request_key::PartWidth;
@@ -16,7 +19,6 @@ use crate::model::{
 };
 
 const RECORD: &str = "the answer to a request";
-const TIME: &str = "the time of a request";
 /// Version 1 is the same, under keys whose parts have two bytes.
 const VERSION: u8 = 2;
 
@@ -57,8 +59,24 @@ pub enum Answer {
     Member(Row, Outcome),
     /// A delete: how many members are gone, and the records that went with them.
     Deleted(u64, RecordCounts),
+    /// A delete that was cut short.
+    Deleting {
+        /// How many of the members that it names were looked for.
+        done: u64,
+        /// How many of these are gone.
+        members: u64,
+        /// The records that went with them.
+        records: RecordCounts,
+    },
     /// A change of attributes: how many values are different.
     Changed(u64),
+    /// A change of attributes that was cut short.
+    Changing {
+        /// How many of the members that it names were changed, or had nothing to change.
+        done: u64,
+        /// How many of their values are different.
+        values: u64,
+    },
     /// A record was saved.
     Record {
         /// Its member.
@@ -85,6 +103,25 @@ pub enum Answer {
     Base(BaseNumber),
     /// A token was made or revoked. What was secret about it is not kept.
     Token(TokenId),
+}
+
+impl Answer {
+    /// Whether it says all that became of the request; otherwise that was cut short.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        match self {
+            Self::Rows { is_complete, .. } => *is_complete,
+            Self::Deleting { .. } | Self::Changing { .. } => false,
+            Self::Member(..)
+            | Self::Deleted(..)
+            | Self::Changed(_)
+            | Self::Record { .. }
+            | Self::Ingested { .. }
+            | Self::Done
+            | Self::Base(_)
+            | Self::Token(_) => true,
+        }
+    }
 }
 
 /// What became of one row.
@@ -122,12 +159,20 @@ impl Kept {
             }
             Answer::Deleted(members, records) => {
                 w.u8(4);
-                let counts = [records.clips, records.stamp_collections, records.transactions];
-                [*members].into_iter().chain(counts).for_each(|count| w.varint(count));
+                write_deleted(&mut w, *members, records);
+            }
+            Answer::Deleting { done, members, records } => {
+                w.u8(11);
+                w.varint(*done);
+                write_deleted(&mut w, *members, records);
             }
             Answer::Changed(values) => {
                 w.u8(5);
                 w.varint(*values);
+            }
+            Answer::Changing { done, values } => {
+                w.u8(12);
+                [done, values].into_iter().for_each(|count| w.varint(*count));
             }
             Answer::Record { row, kind, id, is_new } => {
                 w.u8(6);
@@ -172,9 +217,8 @@ impl Kept {
             }
             3 => Answer::Member(Row(r.varint()?), outcome(&mut r)?),
             4 => {
-                let deleted = r.varint()?;
-                let (clips, stamp_collections, transactions) = (r.varint()?, r.varint()?, r.varint()?);
-                Answer::Deleted(deleted, RecordCounts { clips, stamp_collections, transactions })
+                let (members, records) = read_deleted(&mut r)?;
+                Answer::Deleted(members, records)
             }
             5 => Answer::Changed(r.varint()?),
             6 => {
@@ -191,6 +235,12 @@ impl Kept {
                 Answer::Base(BaseNumber(number))
             }
             10 => Answer::Token(TokenId(r.u128()?)),
+            11 => {
+                let done = r.varint()?;
+                let (members, records) = read_deleted(&mut r)?;
+                Answer::Deleting { done, members, records }
+            }
+            12 => Answer::Changing { done: r.varint()?, values: r.varint()? },
             _ => return Err(r.damaged("its kind is unknown")),
         };
         if r.is_empty() {
@@ -219,6 +269,17 @@ impl Kept {
         *rows = all;
         Ok(())
     }
+}
+
+fn write_deleted(w: &mut Writer, members: u64, records: &RecordCounts) {
+    let counts = [records.clips, records.stamp_collections, records.transactions];
+    [members].into_iter().chain(counts).for_each(|count| w.varint(count));
+}
+
+fn read_deleted(r: &mut Reader<'_>) -> Result<(u64, RecordCounts), SchemaError> {
+    let members = r.varint()?;
+    let (clips, stamp_collections, transactions) = (r.varint()?, r.varint()?, r.varint()?);
+    Ok((members, RecordCounts { clips, stamp_collections, transactions }))
 }
 
 /// The stored form of rows.
@@ -304,36 +365,4 @@ fn version_of(width: PartWidth) -> u8 {
 
 fn width_of(record: &[u8]) -> PartWidth {
     if record.first() == Some(&1) { PartWidth::Narrow } else { PartWidth::Wide }
-}
-
-/// What an answer takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
-    /// Bytes of keys and values.
-    pub bytes: u64,
-    /// Parts beside the first.
-    pub parts: u32,
-    /// In how many bytes its keys have the number of a part.
-    pub width: PartWidth,
-}
-
-impl Size {
-    /// The stored form.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::default();
-        w.u8(version_of(self.width));
-        w.varint(self.bytes);
-        w.varint(u64::from(self.parts));
-        w.0
-    }
-
-    /// Reads the stored form.
-    pub fn decode(record: &[u8]) -> Result<Self, SchemaError> {
-        let mut r = Reader::new(TIME, versioned(TIME, VERSION, record)?);
-        let bytes = r.varint()?;
-        let parts = read_parts(&mut r)?;
-        let size = Self { bytes, parts, width: width_of(record) };
-        if r.is_empty() { Ok(size) } else { Err(r.damaged("it goes on after its end")) }
-    }
 }

@@ -25,7 +25,9 @@ fn every_answer_comes_back() {
         Answer::Rows { rows: Vec::new(), is_complete: false },
         Answer::Member(Row(5), Outcome::Reactivated),
         Answer::Deleted(1_000, counts),
+        Answer::Deleting { done: 2_000, members: 1_999, records: counts },
         Answer::Changed(70_000),
+        Answer::Changing { done: 0, values: 300 },
         Answer::Record { row: Row(8), kind: RecordKind::Clip, id: u128::MAX, is_new: true },
         Answer::Ingested { created: 1, updated: 2, unchanged: 3 },
         Answer::Done,
@@ -78,6 +80,16 @@ fn golden_bytes() {
     let of_rows = [&expected[..19], &[3, 1, 0, 0x0b, 6]].concat();
     assert_eq!(Kept { answer: rows, ..kept.clone() }.encode(), of_rows);
     assert_documented(&of_rows);
+    let records = RecordCounts { clips: 4, stamp_collections: 5, transactions: 6 };
+    let deleting = Answer::Deleting { done: 300, members: 3, records };
+    for (answer, golden) in [
+        (deleting, vec![11, 0xac, 2, 3, 4, 5, 6]),
+        (Answer::Changing { done: 2, values: 300 }, vec![12, 2, 0xac, 2]),
+    ] {
+        let bytes = [&expected[..20], &golden].concat();
+        assert_eq!(Kept { answer, ..kept.clone() }.encode(), bytes);
+        assert_documented(&bytes);
+    }
     expected[0] = 1;
     assert_eq!(Kept::decode(&expected), Ok(Kept { width: PartWidth::Narrow, ..kept }));
     let size = Size { bytes: 300, parts: 2, width };

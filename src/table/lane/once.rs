@@ -5,17 +5,17 @@
 
 use std::sync::Arc;
 
-use crate::model::{MemberRecord, Outcome, RecordCounts};
+use crate::model::{MemberRecord, Outcome};
 use crate::schema::request::Answer as Kept;
 use crate::table::budget::Permit;
 use crate::table::job::{Job, Reply};
-use crate::table::plan::{Doomed, Plan};
+use crate::table::plan::Plan;
 use crate::table::publisher::{Answer, Planned};
 use crate::table::requests::NamedRequest;
 use crate::table::store::BaseSummary;
 use crate::table::{
-    AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, Edited,
-    RecordChange, RecordOutcome, RecordsReply, RecordsRequest, SettingsRequest, TableError,
+    EditReply, EditRequest, Edited, RecordChange, RecordOutcome, RecordsReply, RecordsRequest,
+    SettingsRequest, TableError,
 };
 
 /// Ends a request that was planned: notes what is kept of it, if it has a name, and answers the revision.
@@ -36,7 +36,7 @@ fn end(
 }
 
 /// Gives up the whole plan: nothing of it is written.
-fn fail(job: Job, error: TableError, planned: &mut Planned) {
+pub(super) fn fail(job: Job, error: TableError, planned: &mut Planned) {
     planned.failure = Some(error.clone());
     job.refuse(error);
 }
@@ -60,26 +60,6 @@ pub async fn edit(
         Err(error) => fail(Job::Edit { request, reply, permit }, error, planned),
     }
     1
-}
-
-pub async fn change_attributes(
-    plan: &mut Plan<'_>,
-    request: AttributesRequest,
-    reply: Reply<AttributesReply>,
-    permit: Permit,
-    planned: &mut Planned,
-) -> usize {
-    let rows = request.changes.len();
-    match plan.change_attributes(&request).await {
-        Ok(answer) => {
-            let is_done = !request.is_strict || answer.refused.is_empty();
-            let kept = is_done.then_some(Kept::Changed(answer.values));
-            let revision = end(plan, request.named, kept, planned);
-            planned.answers.push(Answer::Attributes(reply, AttributesReply { revision, ..answer }, permit));
-        }
-        Err(error) => fail(Job::Attributes { request, reply, permit }, error, planned),
-    }
-    rows
 }
 
 pub async fn change_settings(
@@ -124,37 +104,6 @@ async fn try_settings(
         plan.build_indexes(before.as_deref()).await?;
     }
     Ok(Ok(()))
-}
-
-pub async fn delete(
-    plan: &mut Plan<'_>,
-    request: DeleteRequest,
-    reply: Reply<DeleteReply>,
-    permit: Permit,
-    planned: &mut Planned,
-) -> usize {
-    let rows = request.rows.iter().copied().map(Doomed::Row);
-    let doomed: Vec<Doomed> = rows.chain(request.refs.iter().cloned().map(Doomed::Ref)).collect();
-    match delete_all(plan, &doomed).await {
-        Ok((deleted, records)) => {
-            let revision = end(plan, request.named, Some(Kept::Deleted(deleted, records)), planned);
-            planned.answers.push(Answer::Delete(reply, DeleteReply { deleted, records, revision }, permit));
-        }
-        Err(error) => fail(Job::Delete { request, reply, permit }, error, planned),
-    }
-    doomed.len()
-}
-
-async fn delete_all(plan: &mut Plan<'_>, doomed: &[Doomed]) -> Result<(u64, RecordCounts), TableError> {
-    plan.prefetch_doomed(doomed).await?;
-    let (mut deleted, mut records) = (0, RecordCounts::default());
-    for member in doomed {
-        if let Some(gone) = plan.delete(member).await? {
-            deleted += 1;
-            records.add(gone);
-        }
-    }
-    Ok((deleted, records))
 }
 
 pub async fn change_records(

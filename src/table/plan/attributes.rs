@@ -2,54 +2,128 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+
 use super::keys::lookup_deltas;
 use super::upsert::check_size;
 use super::{Plan, Stop};
+use crate::engine::MAX_BATCH_BYTES;
 use crate::model::limits::ATTRIBUTES_MAX_KEYS;
 use crate::model::schema::typed;
 use crate::model::{AttributePatch, Member, Reason, Refusal, Row};
 use crate::schema::block::place;
 use crate::schema::commit::Change;
 use crate::schema::member;
-use crate::table::{AttributesReply, AttributesRequest, TableError};
+use crate::table::TableError;
+
+/// Members whose blocks are read together.
+const READ_TOGETHER: usize = 128;
+
+/// A change of the attributes of a member.
+pub type Wish = (Row, AttributePatch);
+
+/// What became of changes of attributes.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// How many changes were looked at.
+    pub done: usize,
+    /// Values that are different now.
+    pub values: u64,
+    /// The changes that were refused, by their places.
+    pub refused: Vec<(usize, Refusal)>,
+}
+
+impl Changes {
+    /// Adds what became of the changes that come next.
+    pub fn add(&mut self, next: Self) {
+        let before = self.done;
+        self.refused.extend(next.refused.into_iter().map(|(index, refusal)| (before + index, refusal)));
+        self.done = before.saturating_add(next.done);
+        self.values += next.values;
+    }
+}
 
 /// A member whose attributes change.
 struct Changed {
     row: Row,
     old: Member,
-    before: bytes::Bytes,
+    before: Bytes,
     new: Member,
     record: Vec<u8>,
     values: u64,
 }
 
 impl Plan<'_> {
-    /// Changes the attributes of members, each named once. When one of them cannot be changed and the request is strict,
-    /// none is.
-    pub async fn change_attributes(
-        &mut self,
-        request: &AttributesRequest,
-    ) -> Result<AttributesReply, TableError> {
-        let blocks: BTreeSet<u64> = request.changes.iter().map(|(row, _)| place(*row).0).collect();
-        let missing: Vec<u64> =
-            blocks.into_iter().filter(|number| !self.layer.blocks.contains_key(number)).collect();
-        self.fetch_blocks(&missing).await?;
-        let mut refused = Vec::new();
+    /// Changes the attributes of members, each named once, or of none when one of them cannot be changed. Gives up before it
+    /// has changed anything, and before it has read much more, when a batch cannot take all of them.
+    pub async fn change_all_attributes(&mut self, wishes: &[Wish]) -> Result<Changes, TableError> {
+        let mut changes = Changes { done: wishes.len(), ..Changes::default() };
         let mut changed = Vec::new();
-        for (index, (row, patch)) in request.changes.iter().enumerate() {
-            match self.with_need(*row, patch).await? {
-                Ok(change) => changed.extend(change),
-                Err(refusal) => refused.push((index, refusal)),
+        let mut bytes = 0;
+        let mut blocks = BTreeSet::new();
+        for (nth, together) in wishes.chunks(READ_TOGETHER).enumerate() {
+            bytes += self.read_blocks_of(together, &mut blocks).await?;
+            for (index, (row, patch)) in (nth * READ_TOGETHER..).zip(together) {
+                match self.with_need(*row, patch).await? {
+                    Ok(change) => {
+                        bytes += change.as_ref().map_or(0, |change| change.record.len());
+                        changed.extend(change);
+                    }
+                    Err(refusal) => changes.refused.push((index, refusal)),
+                }
+            }
+            if bytes > MAX_BATCH_BYTES {
+                return Err(TableError::too_large(wishes.len(), bytes));
             }
         }
-        let mut values = 0;
-        if !request.is_strict || refused.is_empty() {
+        if changes.refused.is_empty() {
             for change in changed {
-                values += change.values;
+                changes.values += change.values;
                 self.write_attributes(change).await?;
             }
         }
-        Ok(AttributesReply { values, refused, revision: self.revision() })
+        Ok(changes)
+    }
+
+    /// Changes the attributes of members one after another, and passes over those that cannot be changed, until the batch is
+    /// full: there may be some left.
+    pub async fn change_attributes_while_room(&mut self, wishes: &[Wish]) -> Result<Changes, TableError> {
+        let mut changes = Changes::default();
+        for together in wishes.chunks(READ_TOGETHER) {
+            self.read_blocks_of(together, &mut BTreeSet::new()).await?;
+            for (row, patch) in together {
+                match self.with_need(*row, patch).await? {
+                    Ok(Some(change)) => {
+                        changes.values += change.values;
+                        self.write_attributes(change).await?;
+                    }
+                    Ok(None) => {}
+                    Err(refusal) => changes.refused.push((changes.done, refusal)),
+                }
+                changes.done += 1;
+                if self.is_full() {
+                    return Ok(changes);
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Fetches the blocks of members that are not in `known`, and says how large these are.
+    async fn read_blocks_of(
+        &mut self,
+        wishes: &[Wish],
+        known: &mut BTreeSet<u64>,
+    ) -> Result<usize, TableError> {
+        let blocks: BTreeSet<u64> = wishes.iter().map(|(row, _)| place(*row).0).collect();
+        let fresh: Vec<u64> = blocks.difference(known).copied().collect();
+        let missing: Vec<u64> =
+            fresh.iter().filter(|number| !self.layer.blocks.contains_key(number)).copied().collect();
+        self.fetch_blocks(&missing).await?;
+        known.extend(&fresh);
+        let block = |number| self.layer.blocks.get(number).or_else(|| self.fetched.get(number));
+        let records = fresh.iter().filter_map(block).flat_map(|block| block.slots.iter().flatten());
+        Ok(records.map(Bytes::len).sum())
     }
 
     async fn with_need(

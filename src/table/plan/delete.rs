@@ -9,6 +9,9 @@ use crate::table::TableError;
 use crate::table::resolve::Wanted;
 use crate::table::view::holds;
 
+/// Members that are looked up together.
+const LOOKED_UP_TOGETHER: usize = 128;
+
 /// A member to delete.
 #[derive(Debug, Clone)]
 pub enum Doomed {
@@ -18,9 +21,48 @@ pub enum Doomed {
     Ref(Ref),
 }
 
+/// What became of members to delete.
+#[derive(Debug, Default)]
+pub struct Gone {
+    /// How many were looked for.
+    pub done: usize,
+    /// How many of these there were.
+    pub members: u64,
+    /// The records that went with them.
+    pub records: RecordCounts,
+}
+
+impl Gone {
+    /// Adds what became of the members that come next.
+    pub fn add(&mut self, next: &Self) {
+        self.done = self.done.saturating_add(next.done);
+        self.members += next.members;
+        self.records.add(next.records);
+    }
+}
+
 impl Plan<'_> {
+    /// Deletes members until the batch is full: there may be some left.
+    pub async fn delete_while_room(&mut self, doomed: &[Doomed]) -> Result<Gone, TableError> {
+        let mut gone = Gone::default();
+        for together in doomed.chunks(LOOKED_UP_TOGETHER) {
+            self.prefetch_doomed(together).await?;
+            for doomed in together {
+                if let Some(records) = self.delete(doomed).await? {
+                    gone.members += 1;
+                    gone.records.add(records);
+                }
+                gone.done += 1;
+                if self.is_full() {
+                    return Ok(gone);
+                }
+            }
+        }
+        Ok(gone)
+    }
+
     /// Fetches, in two reads, what deleting `doomed` needs.
-    pub async fn prefetch_doomed(&mut self, doomed: &[Doomed]) -> Result<(), TableError> {
+    async fn prefetch_doomed(&mut self, doomed: &[Doomed]) -> Result<(), TableError> {
         let wanted: Vec<Wanted> = doomed.iter().filter_map(|doomed| self.wanted(doomed)).collect();
         self.fetch_hashes(&wanted).await?;
         let mut rows: Vec<Row> = Vec::new();
@@ -41,7 +83,7 @@ impl Plan<'_> {
     }
 
     /// Deletes one member with what hangs on it, and says what that was; `None` if there was no such member.
-    pub async fn delete(&mut self, doomed: &Doomed) -> Result<Option<RecordCounts>, TableError> {
+    async fn delete(&mut self, doomed: &Doomed) -> Result<Option<RecordCounts>, TableError> {
         loop {
             match self.try_delete(doomed) {
                 Ok(Some(row)) => return self.doom_records(row).await.map(Some),

@@ -49,7 +49,7 @@ impl Plan<'_> {
             self.note(row, Change::Records, None, &[], Vec::new());
         }
         for (key, value) in draft.changed {
-            self.touched_bytes += key.len() + value.as_ref().map_or(0, Bytes::len);
+            self.bytes += key.len() + value.as_ref().map_or(0, Bytes::len);
             self.layer.records.insert(key, value);
         }
         Ok(Ok(outcomes))
@@ -66,7 +66,9 @@ impl Plan<'_> {
         let counts = decode_counts(&counts)?;
         let mark = Purge { counts, deleted: Some((self.now, self.revision() + 1)) };
         let purge = record_key::record_purge(self.shared.number, row);
-        self.layer.records.insert(purge, Some(mark.encode().into()));
+        let mark = mark.encode();
+        self.bytes += purge.len() + mark.len() + key.len();
+        self.layer.records.insert(purge, Some(mark.into()));
         self.layer.records.insert(key, None);
         Ok(counts)
     }

@@ -25,7 +25,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use self::delete::Doomed;
+pub use self::attributes::{Changes, Wish};
+pub use self::delete::{Doomed, Gone};
 pub use self::keys::{hashes_of, index_changes, set_changes};
 pub use self::member_records::names as record_names;
 pub use self::prepare::{Prepared, prepare};
@@ -48,8 +49,12 @@ use crate::schema::commit::{Change, CommitHead, CommitWriter, LookupDelta, SetDe
 use crate::schema::header::Header;
 use crate::schema::{key, member};
 
-/// A slice of a large request ends once it has touched blocks of this many bytes.
+/// A batch takes no more requests, and a slice of a large one ends, once it has this many bytes. What one row adds is less
+/// than a tenth of it, and what a request adds that is decided as one and shares its batch about as much again: so none
+/// makes the batch of its neighbours larger than the engine takes.
 const FULL_BYTES: usize = 16 * 1024 * 1024;
+/// What a change takes in a commit beside the record before and the values of sets, in bytes.
+const CHANGE_BYTES: usize = 128;
 
 /// A batch in the making.
 pub struct Plan<'a> {
@@ -79,7 +84,9 @@ pub struct Plan<'a> {
     fetched_records: HashMap<Key, Option<Value>>,
     /// Whether any member has published records, once that was looked at.
     has_records: Option<bool>,
-    touched_bytes: usize,
+    /// About what the batch will write, rather more: blocks as they were and records that come into them, commits, keys of
+    /// records, answers.
+    bytes: usize,
 }
 
 /// Something that deciding needs and that was not fetched yet.
@@ -130,7 +137,7 @@ impl<'a> Plan<'a> {
             fetched: Blocks::default(),
             fetched_records: HashMap::new(),
             has_records: None,
-            touched_bytes: 0,
+            bytes: 0,
         }
     }
 
@@ -162,7 +169,7 @@ impl<'a> Plan<'a> {
 
     /// Whether the batch has grown so large that it should be closed.
     pub fn is_full(&self) -> bool {
-        self.touched_bytes >= FULL_BYTES
+        self.bytes >= FULL_BYTES
     }
 
     /// What is planned from now on is a request of this origin.
@@ -260,7 +267,7 @@ impl<'a> Plan<'a> {
             None if is_new => Block::default(),
             None => return Err(Stop::Need(Need::Block(number))),
         };
-        self.touched_bytes += block.slots.iter().flatten().map(Bytes::len).sum::<usize>();
+        self.bytes += block.slots.iter().flatten().map(Bytes::len).sum::<usize>();
         self.layer.blocks.insert(number, block);
         Ok(())
     }
@@ -268,7 +275,7 @@ impl<'a> Plan<'a> {
     /// Writes or removes the record of a row; its block must be ensured.
     fn set_record(&mut self, row: Row, record: Option<Vec<u8>>) {
         let (number, slot) = place(row);
-        self.touched_bytes += record.as_ref().map_or(0, Vec::len);
+        self.bytes += record.as_ref().map_or(0, Vec::len);
         if let Some(block) = self.layer.blocks.get_mut(&number) {
             block.set(slot, record.map(Bytes::from));
         }
@@ -299,6 +306,8 @@ impl<'a> Plan<'a> {
             })
             .collect();
         commit.change(row, change, before, lookups, &set_deltas);
+        let values: usize = set_deltas.iter().map(|delta| delta.value.len()).sum();
+        self.bytes += CHANGE_BYTES + before.map_or(0, <[u8]>::len) + values;
         for delta in lookups {
             if let Some(kind) = LookupKind::from_number(delta.lookup) {
                 self.layer.lookup(kind, row.0, delta);

@@ -4,14 +4,20 @@
 use super::Plan;
 use crate::schema::request::Answer;
 use crate::table::RowOutcome;
-use crate::table::requests::{NamedRequest, Progress};
+use crate::table::requests::{NamedRequest, Progress, Tally};
 
 impl Plan<'_> {
     /// Keeps what became of the request that ended last.
     pub fn keep(&mut self, named: &NamedRequest, answer: Answer) {
-        let revision = Some(self.revision());
-        let more = self.shared.requests.keep(named, self.now, revision, answer, &mut self.commits);
-        self.layer.kept_bytes += more;
+        self.keep_tally(named, &mut Tally::default(), answer);
+    }
+
+    /// Keeps what a request of several batches has done so far.
+    pub fn keep_tally(&mut self, named: &NamedRequest, tally: &mut Tally, answer: Answer) {
+        let (when, before) = ((self.now, Some(self.revision())), self.commits.puts.len());
+        let requests = &self.shared.requests;
+        self.layer.kept_bytes += requests.keep_tally(named, tally, when, answer, &mut self.commits);
+        self.count_kept(before);
     }
 
     /// Keeps what became of the rows of an upsert so far; `is_complete` if there are no more.
@@ -22,9 +28,16 @@ impl Plan<'_> {
         outcomes: &[RowOutcome],
         is_complete: bool,
     ) {
-        let when = (self.now, self.revision());
+        let (when, before) = ((self.now, self.revision()), self.commits.puts.len());
         let requests = &self.shared.requests;
         let more = requests.keep_rows(named, progress, when, outcomes, is_complete, &mut self.commits);
         self.layer.kept_bytes += more;
+        self.count_kept(before);
+    }
+
+    /// Counts the puts after the first `before` ones.
+    fn count_kept(&mut self, before: usize) {
+        let kept = self.commits.puts.get(before..).unwrap_or_default();
+        self.bytes += kept.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
     }
 }

@@ -34,6 +34,14 @@ pub struct Progress {
     weight: i64,
 }
 
+/// How far the answer to a request of several batches is stored that sums up what it did.
+#[derive(Debug, Default)]
+pub struct Tally {
+    at: Option<Timestamp>,
+    /// What it was last said to take.
+    weight: i64,
+}
+
 /// What an answer takes: `bytes` of values in `parts` parts beside the first.
 pub(super) fn weight(bytes: usize, parts: u32) -> i64 {
     let parts = usize::try_from(parts).unwrap_or(usize::MAX);
@@ -70,6 +78,13 @@ impl NamedRequest {
         };
         (rows.iter().map(RowAnswer::outcome).collect(), progress)
     }
+
+    /// The sums of what an earlier run did before it was cut short, and how far they are stored.
+    pub fn resume_tally(&self) -> (Option<&Answer>, Tally) {
+        let Some(begun) = &self.begun else { return (None, Tally::default()) };
+        let weight = weight(begun.encode().len(), begun.parts);
+        (Some(&begun.answer), Tally { at: Some(begun.at), weight })
+    }
 }
 
 impl Requests {
@@ -84,14 +99,32 @@ impl Requests {
         answer: Answer,
         batch: &mut Batch,
     ) -> i64 {
+        self.keep_tally(named, &mut Tally::default(), (now, revision), answer, batch)
+    }
+
+    /// Adds to `batch` what a request of several batches has done so far, in the place of what it had done before. Answers
+    /// what [`Requests::keep`] does.
+    #[must_use = "what is kept has to be counted"]
+    pub fn keep_tally(
+        &self,
+        named: &NamedRequest,
+        tally: &mut Tally,
+        (now, revision): (Timestamp, Option<u64>),
+        answer: Answer,
+        batch: &mut Batch,
+    ) -> i64 {
+        let is_first = tally.at.is_none();
+        let at = *tally.at.get_or_insert(now);
         let width = PartWidth::Wide;
-        let kept = Kept { fingerprint: named.fingerprint, at: now, revision, parts: 0, width, answer };
+        let kept = Kept { fingerprint: named.fingerprint, at, revision, parts: 0, width, answer };
         let first = kept.encode();
         let taken = weight(first.len(), 0);
-        let puts = vec![(request(named.name, 0), first), time_record(named, now, taken, 0)];
-        let cleared = clear(named, &puts, batch);
+        let puts = vec![(request(named.name, 0), first), time_record(named, at, taken, 0)];
+        let cleared = if is_first { clear(named, &puts, batch) } else { 0 };
         puts.into_iter().for_each(|(key, value)| batch.put(key, value));
-        taken - cleared
+        let more = taken - tally.weight - cleared;
+        tally.weight = taken;
+        more
     }
 
     /// Writes that a request is done which needed several batches, or none.

@@ -10,6 +10,7 @@ use crate::model::{
     BaseName, BaseSettings, Change, Email, MemberPatch, MemberRow, Origin, Outcome, Ref, RequestId, Row,
     UpsertOptions,
 };
+use crate::schema::request::Answer;
 use crate::table::audit::tests::assert_sound;
 use crate::table::{
     Base, DeleteRequest, EditReply, EditRequest, EditWhat, Edited, SettingsRequest, Table, TableConfig,
@@ -370,6 +371,58 @@ async fn a_crash_between_commit_and_reply_does_not_make_a_second_member() {
 async fn an_upsert_of_several_commits_goes_on_where_it_was_cut_short() {
     assert!(every_crash(2_500, WriteMode::Partial).await > 6);
     assert!(every_crash(2_500, WriteMode::Whole).await > 6);
+}
+
+/// Deletes 2,500 members under a name with a fault at operation `n`, and then again; whether there was a fault.
+async fn deleted_again(n: u64, fault: Fault) -> bool {
+    let store = Store::new().await;
+    store.upsert("members", 2_500, WriteMode::Partial).await.unwrap();
+    let inner = Arc::clone(&store.engine);
+    let faulty = Arc::new(Faulty::new(Arc::clone(&inner)));
+    let store = store.through(Arc::clone(&faulty) as Arc<dyn Engine>).await.unwrap();
+    let delete =
+        |named| DeleteRequest { rows: (0..2_500).map(Row).collect(), named, ..DeleteRequest::default() };
+    let Ok(Begun::New(named)) = store.begin("a", "").await else { panic!("it is new") };
+    faulty.fail_later(n, fault.clone());
+    let first = store.base.delete(delete(Some(named))).await;
+    let has_failed = faulty.has_failed();
+    let context = format!("{fault:?} at operation {n}");
+    if !matches!(fault, Fault::CrashBefore | Fault::CrashAfter) {
+        // It is sent again at once, to a base that goes on.
+        faulty.fail_later(u64::MAX, fault);
+        assert_eq!(delete_to_the_end(&store, delete).await, 2_500, "{context}: {first:?}");
+    }
+    let store = store.through(inner).await.unwrap();
+    assert_eq!(delete_to_the_end(&store, delete).await, 2_500, "{context}");
+    assert_eq!(store.members().await, 0, "{context}");
+    assert_sound(&store.engine).await;
+    has_failed
+}
+
+/// How many members a delete under a name says that it deleted, now or before.
+async fn delete_to_the_end(
+    store: &Store,
+    delete: impl Fn(Option<Arc<NamedRequest>>) -> DeleteRequest,
+) -> u64 {
+    match store.begin("a", "").await.unwrap() {
+        Begun::New(named) => store.base.delete(delete(Some(named))).await.unwrap().deleted,
+        Begun::Answered(kept) => {
+            let Answer::Deleted(members, _) = kept.answer else { panic!("{kept:?}") };
+            members
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_delete_of_several_commits_goes_on_where_it_was_cut_short_and_counts_all() {
+    let full = Fault::Error(EngineError::StorageFull { free: 1, reserve: 2 });
+    for fault in [Fault::CrashBefore, Fault::CrashAfter, full, Fault::FailedWrite { also: 3 }] {
+        let mut n = 1;
+        while deleted_again(n, fault.clone()).await {
+            n += 1;
+        }
+        assert!(n > 6, "{fault:?}: only {n} operations");
+    }
 }
 
 #[tokio::test]

@@ -53,6 +53,8 @@ fn scenario() -> Vec<Step> {
         Step::Reopen,
         upsert(35..45, 3, WriteMode::Atomic),
         Step::Delete { rows: (80..90).collect(), refs: vec![] },
+        // Only one of its slices finds anybody, so it is done or not.
+        Step::DeleteMany { rows: vec![], refs: vec![20, 21] },
     ]
 }
 
@@ -81,6 +83,9 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
                 .delete(DeleteRequest { rows, refs, named: None, deadline: None, origin: Origin::default() })
                 .await?;
             Ok(Answer::Deleted(reply))
+        }
+        Step::DeleteMany { rows, refs } => {
+            Ok(Answer::Deleted(subject.base.delete(delete_many(rows, refs)).await?))
         }
         Step::Records { changes } => {
             let changes = changes.iter().map(|change| record_change(change, 0)).collect();
@@ -118,6 +123,7 @@ fn expect(reference: &mut Reference, step: &Step, now: Timestamp) -> Answer {
             let refs: Vec<Ref> = refs.iter().map(|n| ref_of(*n)).collect();
             Answer::Deleted(reference.delete(&rows, &refs, now))
         }
+        Step::DeleteMany { rows, refs } => Answer::Deleted(reference.delete_many(rows, refs, now)),
         Step::Records { changes } => {
             let changes: Vec<_> = changes.iter().map(|change| record_change(change, 0)).collect();
             Answer::Records(reference.change_records(&changes, now), reference.revision)

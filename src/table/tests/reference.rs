@@ -156,4 +156,15 @@ impl Reference {
         reply.revision = self.revision;
         reply
     }
+
+    /// The rows are of one slice, and the refs of another; see [`delete_many`].
+    pub(super) fn delete_many(&mut self, rows: &[u8], refs: &[u16], now: Timestamp) -> DeleteReply {
+        let rows: Vec<Row> = rows.iter().map(|row| Row(u64::from(*row))).collect();
+        let refs: Vec<Ref> = refs.iter().map(|n| ref_of(*n)).collect();
+        let first = self.delete(&rows, &[], now);
+        let mut both = self.delete(&[], &refs, now);
+        both.deleted += first.deleted;
+        both.records.add(first.records);
+        both
+    }
 }

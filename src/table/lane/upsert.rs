@@ -1,0 +1,154 @@
+//! Upserts: PARTIAL ones slice by slice, ATOMIC and VALIDATE_ONLY ones as a whole, and those that are checked as a whole
+//! before they are applied slice by slice.
+
+use std::sync::Arc;
+
+use super::Lane;
+use crate::model::Row;
+use crate::table::job::{Job, UpsertJob};
+use crate::table::plan::Plan;
+use crate::table::publisher::{Answer, Planned};
+use crate::table::{RowOutcome, UpsertReply, WriteMode};
+
+impl Lane {
+    pub(super) async fn plan_slice(
+        &mut self,
+        plan: &mut Plan<'_>,
+        mut job: Box<UpsertJob>,
+        room: usize,
+        planned: &mut Planned,
+    ) -> usize {
+        if let Some(failure) = job.failure.get().cloned() {
+            Job::Upsert(job).refuse(failure);
+            return 0;
+        }
+        let first = job.outcomes.len();
+        let last = job.rows.len().min(first + room);
+        let slice = job.rows.get(first..last).unwrap_or_default();
+        match plan.upsert_while_room(slice, &job.options).await {
+            Ok(outcomes) => job.outcomes.extend(outcomes),
+            Err(error) => {
+                planned.failure = Some(error.clone());
+                Job::Upsert(job).refuse(error);
+                return last - first;
+            }
+        }
+        let before = plan.revision();
+        let revision = plan.end_request();
+        let is_complete = job.outcomes.len() == job.rows.len();
+        // How far it has come is kept with what it changes: what comes next builds on it, and so must not stand without it.
+        if let Some((named, progress)) = &mut job.named
+            && (is_complete || revision > before)
+            && named.keeps(&job.outcomes)
+        {
+            plan.keep_rows(named, progress, &job.outcomes, is_complete);
+        }
+        if is_complete {
+            let job = *job;
+            planned.named.extend(job.named.map(|(named, _)| named));
+            let reply = UpsertReply { outcomes: job.outcomes, revision };
+            planned.answers.push(Answer::Upsert(job.reply, reply, job.failure, job.permit));
+        } else {
+            planned.unfinished.push(Arc::clone(&job.failure));
+            self.put_back(job);
+        }
+        last - first
+    }
+
+    /// A request that takes turns goes to the end of the queue; one that stands for itself stays first.
+    fn put_back(&mut self, job: Box<UpsertJob>) {
+        match job.mode {
+            WriteMode::Whole => self.queue.push_front(Job::Upsert(job)),
+            WriteMode::Partial | WriteMode::Atomic | WriteMode::ValidateOnly => {
+                self.queue.push_back(Job::Upsert(job));
+            }
+        }
+    }
+
+    /// Plans all rows of a request without writing anything. If all are good, it is next, slice by slice: nothing is
+    /// planned in between, so they are good then too.
+    pub(super) async fn check_whole(
+        &mut self,
+        plan: &mut Plan<'_>,
+        mut job: Box<UpsertJob>,
+        planned: &mut Planned,
+    ) -> usize {
+        // After a crash only the rows that were not applied before it are left.
+        let left = job.rows.get(job.outcomes.len()..).unwrap_or_default();
+        let rows = left.len();
+        planned.discard = true;
+        let first_new = plan.next_row();
+        match plan.upsert_each(left, &job.options).await {
+            Ok(mut rest) if rest.iter().any(RowOutcome::is_failed) => {
+                let mut job = *job;
+                rest.iter_mut().for_each(RowOutcome::abort);
+                let rest = rest.into_iter().map(|outcome| outcome.unwritten(first_new));
+                let outcomes = std::mem::take(&mut job.outcomes).into_iter().chain(rest).collect();
+                planned.named.extend(job.named.take().map(|(named, _)| named));
+                let reply = UpsertReply { outcomes, revision: self.head.revision };
+                planned.answers.push(Answer::Upsert(job.reply, reply, job.failure, job.permit));
+            }
+            Ok(_) => {
+                job.is_checked = true;
+                // If what it was checked against fails, it is not good.
+                planned.unfinished.push(Arc::clone(&job.failure));
+                self.put_back(job);
+            }
+            Err(error) => {
+                planned.failure = Some(error.clone());
+                Job::Upsert(job).refuse(error);
+            }
+        }
+        rows
+    }
+}
+
+/// Plans a request that is decided as a whole.
+pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Planned) -> usize {
+    let before = plan.revision();
+    let first_new = plan.next_row();
+    let outcomes = match job.mode {
+        WriteMode::Atomic => plan.upsert_atomically(&job.rows, &job.options).await,
+        WriteMode::Partial | WriteMode::Whole | WriteMode::ValidateOnly => {
+            plan.upsert_each(&job.rows, &job.options).await
+        }
+    };
+    let rows = job.rows.len();
+    match outcomes {
+        Ok(outcomes) => {
+            let is_failed = outcomes.iter().any(RowOutcome::is_failed);
+            let UpsertJob { mode, reply, permit, named, failure, .. } = *job;
+            planned.discard = mode == WriteMode::ValidateOnly || is_failed;
+            let revision = if planned.discard { before } else { plan.end_request() };
+            let outcomes = if planned.discard {
+                outcomes.into_iter().map(|outcome| outcome.unwritten(first_new)).collect()
+            } else {
+                outcomes
+            };
+            if let Some((named, mut progress)) = named {
+                if !planned.discard {
+                    plan.keep_rows(&named, &mut progress, &outcomes, true);
+                }
+                planned.named.push(named);
+            }
+            planned.answers.push(Answer::Upsert(reply, UpsertReply { outcomes, revision }, failure, permit));
+        }
+        Err(error) => {
+            planned.failure = Some(error.clone());
+            Job::Upsert(job).refuse(error);
+        }
+    }
+    rows
+}
+
+impl RowOutcome {
+    /// The outcome of a row that was planned and not written. Members that it, or a row before it, would have created have no
+    /// place: `first_new` is the first that is not taken.
+    fn unwritten(mut self, first_new: Row) -> Self {
+        let is_there = |row: &Row| *row < first_new;
+        if let Some(error) = &mut self.error {
+            error.taken_by = error.taken_by.filter(is_there);
+        }
+        Self { row: self.row.filter(is_there), ..self }
+    }
+}

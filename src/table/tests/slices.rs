@@ -1,0 +1,74 @@
+//! Requests of many members are cut into slices, so that they fit into batches and let others go between.
+
+use super::*;
+use crate::model::schema::{AttributeType, WantedSchema};
+use crate::model::{AttributePatch, AttributeValue, Edit};
+
+/// Members that are together larger than a batch may be.
+const MEMBERS: u16 = 2_400;
+const TEXTS: usize = 7;
+const TEXT_BYTES: usize = 4_000;
+
+async fn with_large_members() -> Subject {
+    let subject = Subject::new().await;
+    let types = (0..TEXTS).map(|i| (format!("key_{i}"), AttributeType::String)).collect();
+    let schema = Some(WantedSchema { types, ..WantedSchema::default() });
+    subject.base.change_settings(SettingsRequest { schema, ..SettingsRequest::default() }).await.unwrap();
+    let large = |n: u16| {
+        let mut row = plain_row(n);
+        for i in 0..TEXTS {
+            let text = AttributeValue::text("a".repeat(TEXT_BYTES)).unwrap();
+            row.patch.attributes.set(format!("key_{i}"), text).unwrap();
+        }
+        row
+    };
+    for first in (0..MEMBERS).step_by(400) {
+        let rows: Vec<MemberRow> = (first..first + 400).map(large).collect();
+        let reply = subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
+        assert!(reply.outcomes.iter().all(|row| row.outcome == Outcome::Created));
+    }
+    assert!(usize::from(MEMBERS) * TEXTS * TEXT_BYTES > crate::engine::MAX_BATCH_BYTES);
+    subject
+}
+
+async fn rename(base: &Base, from: u16, to: u16) -> EditReply {
+    let edit = Edit::Rename(Box::new(Rename::new(ref_of(to), 0)));
+    let what = EditWhat::Change { key: MemberKey::Ref(ref_of(from)), edit, if_revision: None };
+    base.edit(EditRequest { what, named: None, deadline: None, origin: Origin::default() }).await.unwrap()
+}
+
+#[tokio::test]
+async fn members_larger_than_a_batch_are_deleted_by_one_call_that_lets_others_go_between() {
+    let subject = with_large_members().await;
+    let before = subject.base.view().await.revision();
+    let delete = DeleteRequest { refs: (1..MEMBERS).map(ref_of).collect(), ..DeleteRequest::default() };
+    let (deleted, renamed) = tokio::join!(subject.base.delete(delete), rename(&subject.base, 0, 9_999));
+    let deleted = deleted.unwrap();
+    assert_eq!(deleted.deleted, u64::from(MEMBERS) - 1);
+    assert!(matches!(renamed.edited, Edited::Done { .. }), "{renamed:?}");
+    assert!(renamed.revision > before && renamed.revision < deleted.revision, "{renamed:?}, {deleted:?}");
+    assert_eq!(subject.base.view().await.summary().counts.total(), 1);
+    crate::table::audit::tests::assert_sound(&subject.engine).await;
+}
+
+#[tokio::test]
+async fn attributes_larger_than_a_batch_are_cleared_in_slices_and_set_in_one_commit_or_refused_by_name() {
+    let subject = with_large_members().await;
+    let request = |patch: &AttributePatch, is_strict| AttributesRequest {
+        changes: (0..u64::from(MEMBERS)).map(|row| (Row(row), patch.clone())).collect(),
+        is_strict,
+        ..AttributesRequest::default()
+    };
+    let before = subject.base.view().await.revision();
+    let mut patch = AttributePatch::default();
+    patch.set("key_0", AttributeValue::text("b".to_owned()).unwrap()).unwrap();
+    let (refused, renamed) =
+        tokio::join!(subject.base.change_attributes(request(&patch, true)), rename(&subject.base, 0, 9_999));
+    let refused = refused.map(|reply| reply.values);
+    assert!(matches!(refused, Err(TableError::AtomicTooLarge { .. })), "{refused:?}");
+    assert_eq!(renamed.revision, before + 1);
+    let cleared = subject.base.change_attributes(request(&AttributePatch::clear_all(), false)).await.unwrap();
+    assert_eq!(cleared.values, u64::from(MEMBERS) * u64::try_from(TEXTS).unwrap());
+    assert!(cleared.revision > renamed.revision + 1, "it is several commits");
+    crate::table::audit::tests::assert_sound(&subject.engine).await;
+}
