@@ -40,7 +40,7 @@ use crate::config::Config;
 use crate::config::units::{Bytes, Time};
 use crate::directory::{Error, Gate};
 use crate::model::origin::Door;
-use crate::table::{AuditReport, EngineError, Table, TableError};
+use crate::table::{AuditReport, EngineError, RefoldReport, Table, TableError};
 use crate::tasks;
 
 /// Fewest worker threads: reads may wait for the disk on them.
@@ -125,6 +125,13 @@ fn advice(error: &TableError) -> &'static str {
 pub async fn check(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<AuditReport, ServeError> {
     let open = |source| ServeError::Open { data: config.data.display().to_string(), source };
     store::check(config, progress).await.map_err(open)
+}
+
+/// Opens the store that nobody serves, gives it the newest rule of comparing e-mail addresses unless members would become
+/// one by it, and closes it again. `progress` is told what goes on.
+pub async fn refold(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<RefoldReport, ServeError> {
+    let open = |source| ServeError::Open { data: config.data.display().to_string(), source };
+    store::refold(config, progress).await.map_err(open)
 }
 
 /// Threads that a runtime should have to serve well on so many cores.

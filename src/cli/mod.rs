@@ -1,6 +1,6 @@
 //! The command line, one file per subcommand.
 //!
-//! Everything but `serve`, `token`, `check`, `restore`, `verify` and `backup --data` is a client like any other: it speaks to a
+//! Everything but `serve`, `token`, `check`, `refold`, `restore`, `verify` and `backup --data` is a client like any other: it speaks to a
 //! server through the generated code alone, and works against a remote one. Only `client` names the gRPC library and its status codes.
 
 mod backup;
@@ -15,6 +15,7 @@ mod filter;
 mod get;
 mod import;
 mod json;
+mod refold;
 mod restore;
 mod serve;
 mod tls;
@@ -80,6 +81,8 @@ enum Command {
     Verify(verify::Args),
     /// Makes a data directory from a backup, as of its end or of an earlier moment
     Restore(restore::Args),
+    /// Gives an older store the newest rule of comparing e-mail addresses
+    Refold(refold::Args),
     /// Loads a server with generated members and measures it
     Bench(bench::Args),
 }
@@ -96,6 +99,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Backup(args) => backup::run(args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Restore(args) => restore::run(args).await,
+        Command::Refold(args) => refold::run(args).await,
         Command::Bench(args) => bench::run(args).await,
     };
     result.unwrap_or_else(|error| {

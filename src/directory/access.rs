@@ -13,7 +13,7 @@ use super::error::RateLimit;
 use super::{Directory, Error, Room};
 use crate::model::origin::{Actor, Door};
 use crate::model::token::{AccessLevel, SecretHash, TokenId};
-use crate::model::{BaseNumber, CursorKey, Filter, Member, Sealer, Timestamp};
+use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, Sealer, Timestamp};
 use crate::table::{Base, LiveToken, Requests, Table, Tokens};
 
 /// Why a caller is not known.
@@ -267,6 +267,11 @@ impl Guarded {
     /// Turns rows and base numbers into ids and back, which shows nothing.
     pub fn sealer(&self) -> &Sealer {
         self.table.sealer()
+    }
+
+    /// The rule by which e-mail addresses are compared.
+    pub fn fold(&self) -> Fold {
+        self.table.fold()
     }
 
     /// Seals cursors.

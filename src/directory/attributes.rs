@@ -166,7 +166,7 @@ impl Directory {
         // Binds the cursor to the member.
         let eq = Some(RawValue::Text(self.sealer().member_id(base, row)));
         let filter = RawFilter { key: Some("id".to_owned()), eq, ..RawFilter::default() };
-        let filter = Filter::parse_members(vec![filter], self.sealer(), base);
+        let filter = Filter::parse_members(vec![filter], self.sealer(), base, self.fold());
         let key = self.guarded.cursor_key();
         let page = Page::parse(page, filter, key, base)?;
         let mut entries: Vec<_> = (0_u64..).zip(member.attributes.into_entries()).collect();

@@ -44,7 +44,8 @@ impl Directory {
         filters: Vec<RawFilter>,
         min_revision: Option<u64>,
     ) -> Result<Export, Error> {
-        let Parsed { filter, attributes } = Filter::parse_members(filters, self.sealer(), number)?;
+        let Parsed { filter, attributes } =
+            Filter::parse_members(filters, self.sealer(), number, self.fold())?;
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, number).await?;
         let (view, narrowed) = narrow(&base, min_revision, &filter).await?;

@@ -41,7 +41,7 @@ impl Directory {
     /// One page of the members of a memberbase.
     pub async fn list_members(&self, list: MemberList) -> Result<MemberPage, Error> {
         let key = self.guarded.cursor_key();
-        let filter = Filter::parse_members(list.filters, self.sealer(), list.base);
+        let filter = Filter::parse_members(list.filters, self.sealer(), list.base, self.fold());
         let page = Page::parse(list.page, filter, key, list.base)?;
         self.guarded.check_filter(&page.filter)?;
         let base = self.guarded.base(AccessLevel::Read, list.base).await?;

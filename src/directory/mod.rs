@@ -58,7 +58,7 @@ pub use self::room::{Arrival, Room};
 pub use self::search::{Found, Search};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 use crate::model::origin::{Call, Door};
-use crate::model::{BaseNumber, IdError, Origin, Reason, Refusal, Sealer, Timestamp};
+use crate::model::{BaseNumber, Fold, IdError, Origin, Reason, Refusal, Sealer, Timestamp};
 pub use crate::table::backup::{Held, HeldFile, Outline};
 use crate::table::{Base, View};
 pub use crate::table::{BaseSummary, DeleteReply, IfRunning, RowOutcome, SetField, UpsertReply, WriteMode};
@@ -87,6 +87,11 @@ impl Directory {
     #[must_use]
     pub fn room(&self) -> Room {
         self.guarded.room()
+    }
+
+    /// The rule by which e-mail addresses are compared.
+    fn fold(&self) -> Fold {
+        self.guarded.fold()
     }
 
     /// The time now, as the store's clock has it.

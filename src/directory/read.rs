@@ -117,6 +117,7 @@ async fn read(
         skip = 0;
     }
     let mut stretch = Stretch::default();
+    let fold = source.base.fold();
     // A record to read, and its conditions to check.
     let steps = if narrowed.exact { 1 } else { filter.conditions().saturating_add(1) };
     let mut members = Vec::new();
@@ -137,7 +138,7 @@ async fn read(
         for (row, member) in found {
             let is_match = narrowed.exact || {
                 stretch.work(steps).await;
-                filter.matches(&MemberView { row, member: &member })
+                filter.matches(&MemberView { row, member: &member, fold })
             };
             if is_match && skip > 0 {
                 skip -= 1;

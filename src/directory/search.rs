@@ -41,7 +41,7 @@ impl Directory {
     /// Members of a memberbase from an offset on.
     pub async fn search_members(&self, search: Search) -> Result<Found, Error> {
         let Parsed { filter, attributes } =
-            Filter::parse_members(search.filters, self.sealer(), search.base)?;
+            Filter::parse_members(search.filters, self.sealer(), search.base, self.fold())?;
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, search.base).await?;
         let (skip, take) = (search.skip, search.take);

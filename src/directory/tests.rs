@@ -17,7 +17,7 @@ use crate::model::origin::Door;
 use crate::model::schema::SentDefinition;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseName, BaseNumber, BaseSettings, Change, Filter, Member, MemberRow, MemberView, Name, Origin,
+    BaseName, BaseNumber, BaseSettings, Change, Filter, Fold, Member, MemberRow, MemberView, Name, Origin,
     RawFilter, RawSort, RawValue, Ref, Row, Status, Tier, Timestamp,
 };
 use crate::table::{DeleteRequest, Table, TableConfig, UpsertRequest, WriteMode};
@@ -152,9 +152,12 @@ async fn lists_show_what_a_naive_reading_shows() {
     let mut dice = Dice(42);
     for _ in 0..LISTS {
         let filters = if dice.roll(10) == 0 { Vec::new() } else { filters(&mut dice, 2) };
-        let parsed = Filter::parse_members(filters.clone(), directory.sealer(), base).unwrap().filter;
-        let matches =
-            members.iter().filter(|(row, member)| parsed.matches(&MemberView { row: *row, member }));
+        let parsed = Filter::parse_members(filters.clone(), directory.sealer(), base, directory.fold())
+            .unwrap()
+            .filter;
+        let matches = members
+            .iter()
+            .filter(|(row, member)| parsed.matches(&MemberView { row: *row, member, fold: Fold::NEWEST }));
         let mut expected: Vec<Row> = matches.map(|(row, _)| *row).collect();
         let count = expected.len() as u64;
         let descending = dice.roll(2) == 0;

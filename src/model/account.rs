@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::model::error::Reason;
 use crate::model::iban::is_iban;
+use crate::model::invisible::trimmed;
 use crate::model::limits::{
     ACCOUNT_HOLDER_MAX_CHARS, ACCOUNT_NUMBER_DIGITS, BANK_INPUT_MAX_BYTES, SORT_CODE_DIGITS,
 };
@@ -82,7 +83,7 @@ impl fmt::Debug for AccountDetails {
 }
 
 fn holder(text: String) -> Result<String, Rule> {
-    checked(Reason::BankAccountInvalid, Limit::Chars(ACCOUNT_HOLDER_MAX_CHARS), text)
+    checked(Reason::BankAccountInvalid, Limit::Chars(ACCOUNT_HOLDER_MAX_CHARS), trimmed(text))
 }
 
 /// `text` in upper case without what groups its digits.

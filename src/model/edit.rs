@@ -6,6 +6,7 @@
 //! judged elsewhere, as for rows.
 
 use crate::model::alias::Rename;
+use crate::model::email::Fold;
 use crate::model::error::{Reason, Refusal};
 use crate::model::input::{Change, MemberPatch, MemberRow, Semantics};
 use crate::model::lifecycle::{Action, transition};
@@ -48,13 +49,14 @@ impl Edit {
 }
 
 /// What `edit` does to `current`. `new_members` is the status of members that come back, unless the row names one; `schema`
-/// is the memberbase's.
+/// is the memberbase's, and `fold` says which addresses are one.
 pub fn edit(
     current: &Member,
     edit: &Edit,
     if_revision: Option<u64>,
     new_members: Status,
     schema: Option<&AttributeSchema>,
+    fold: Fold,
     now: Timestamp,
 ) -> Result<Update, Refusal> {
     upsert::check_revision(current, if_revision)?;
@@ -63,11 +65,11 @@ pub fn edit(
     }
     match edit {
         Edit::Update(row) | Edit::UpdateMasked(row, _) => {
-            check_email(current, &row.patch, &[Status::Invited])?;
+            check_email(current, &row.patch, fold, &[Status::Invited])?;
             upsert::patch(current, &row.patch, Semantics::Merge, now)
         }
-        Edit::Replace(row) => replace(current, row, Semantics::Replace, new_members, now),
-        Edit::Rewrite(row) => replace(current, row, Semantics::Merge, new_members, now),
+        Edit::Replace(row) => replace(current, row, Semantics::Replace, new_members, fold, now),
+        Edit::Rewrite(row) => replace(current, row, Semantics::Merge, new_members, fold, now),
         Edit::Rename(rename) => rename.apply(current, now),
         Edit::Activate => step(current, Action::Activate, Status::Active, now),
         Edit::Offboard => step(current, Action::Offboard, Status::Inactive, now),
@@ -80,9 +82,10 @@ fn replace(
     row: &MemberRow,
     semantics: Semantics,
     new_members: Status,
+    fold: Fold,
     now: Timestamp,
 ) -> Result<Update, Refusal> {
-    check_email(current, &row.patch, &[Status::Invited, Status::Inactive])?;
+    check_email(current, &row.patch, fold, &[Status::Invited, Status::Inactive])?;
     if current.status == Status::Inactive {
         upsert::revive(current, row, semantics, row.first_status(new_members), now)
     } else {
@@ -101,12 +104,12 @@ fn step(current: &Member, action: Action, done: Status, now: Timestamp) -> Resul
 
 /// Refuses another e-mail address, or none, for a member whose status is not among `allowed`. The same address written
 /// in another way is no other address.
-fn check_email(current: &Member, patch: &MemberPatch, allowed: &[Status]) -> Result<(), Refusal> {
+fn check_email(current: &Member, patch: &MemberPatch, fold: Fold, allowed: &[Status]) -> Result<(), Refusal> {
     let Some(email) = &current.profile.email else { return Ok(()) };
     let stays = match &patch.email {
         Change::Keep => true,
         Change::Clear => false,
-        Change::Set(new) => new.folded() == email.folded(),
+        Change::Set(new) => new.folded(fold) == email.folded(fold),
     };
     if stays || allowed.contains(&current.status) {
         return Ok(());
@@ -142,7 +145,8 @@ mod tests {
     }
 
     fn on(status: Status, what: &Edit) -> Result<Update, Reason> {
-        edit(&member(status), what, None, Status::Invited, None, LATER).map_err(|refusal| refusal.reason)
+        edit(&member(status), what, None, Status::Invited, None, Fold::NEWEST, LATER)
+            .map_err(|refusal| refusal.reason)
     }
 
     fn status_after(result: Result<Update, Reason>) -> Result<Option<Status>, Reason> {
@@ -219,9 +223,28 @@ mod tests {
 
     #[test]
     fn an_edit_of_another_revision_is_refused_before_anything_else() {
-        let refusal =
-            edit(&member(Status::Active), &Edit::Activate, Some(6), Status::Active, None, LATER).unwrap_err();
+        let refusal = edit(
+            &member(Status::Active),
+            &Edit::Activate,
+            Some(6),
+            Status::Active,
+            None,
+            Fold::NEWEST,
+            LATER,
+        )
+        .unwrap_err();
         assert_eq!(refusal.reason, Reason::RevisionMismatch);
-        assert!(edit(&member(Status::Active), &Edit::Activate, Some(7), Status::Active, None, LATER).is_ok());
+        assert!(
+            edit(
+                &member(Status::Active),
+                &Edit::Activate,
+                Some(7),
+                Status::Active,
+                None,
+                Fold::NEWEST,
+                LATER
+            )
+            .is_ok()
+        );
     }
 }

@@ -21,6 +21,7 @@ mod iban;
 pub mod id;
 pub mod import;
 pub mod input;
+mod invisible;
 pub mod lifecycle;
 pub mod limits;
 pub mod mask;
@@ -48,7 +49,7 @@ pub use self::attribute::{AttributePatch, AttributeValue, Attributes};
 pub use self::base::{BaseSettings, StatusCounts};
 pub use self::cursor::{Cursor, CursorKey};
 pub use self::edit::Edit;
-pub use self::email::Email;
+pub use self::email::{Email, Fold};
 pub use self::error::{Code, Reason, Refusal, RowError, Violations};
 pub use self::field::ProfileField;
 pub use self::filter::{

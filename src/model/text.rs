@@ -4,6 +4,7 @@
 //! length only, because most of them are personal.
 
 use crate::model::error::Reason;
+use crate::model::invisible::trimmed;
 use crate::model::limits::{
     BASE_NAME_MAX_CHARS, NAME_MAX_CHARS, REF_MAX_BYTES, REQUEST_ID_MAX_CHARS, TIER_MAX_CHARS,
     WORKER_ID_MAX_BYTES,
@@ -64,16 +65,16 @@ text_type!(
     WorkerId, |text| checked(Reason::WorkerIdInvalid, Limit::Bytes(WORKER_ID_MAX_BYTES), text)
 );
 text_type!(
-    /// The name of a tier.
-    Tier, |text| checked(Reason::TierInvalid, Limit::Chars(TIER_MAX_CHARS), text)
+    /// The name of a tier, without stray characters at its ends.
+    Tier, |text| checked(Reason::TierInvalid, Limit::Chars(TIER_MAX_CHARS), trimmed(text))
 );
 text_type!(
-    /// A first name, last name, role or company.
-    Name, |text| checked(Reason::NameInvalid, Limit::Chars(NAME_MAX_CHARS), text)
+    /// A first name, last name, role or company, without stray characters at its ends.
+    Name, |text| checked(Reason::NameInvalid, Limit::Chars(NAME_MAX_CHARS), trimmed(text))
 );
 text_type!(
     /// The name of a memberbase; need not be unique.
-    BaseName, |text| checked(Reason::NameInvalid, Limit::Chars(BASE_NAME_MAX_CHARS), text)
+    BaseName, |text| checked(Reason::NameInvalid, Limit::Chars(BASE_NAME_MAX_CHARS), trimmed(text))
 );
 
 text_type!(
@@ -171,6 +172,18 @@ mod tests {
         );
         assert_eq!(WorkerId::parse("x".repeat(256)).unwrap_err().reason(), Reason::WorkerIdInvalid);
         assert_eq!(BaseName::parse("x".repeat(257)).unwrap_err().reason(), Reason::NameInvalid);
+    }
+
+    #[test]
+    fn names_and_tiers_lose_stray_characters_at_their_ends_and_refs_do_not() {
+        let text = "\u{feff}\u{200b}Zoë\u{200d}M\u{ad}\u{fffd}";
+        assert_eq!(Name::parse(text).unwrap().as_str(), "Zoë\u{200d}M");
+        assert_eq!(Tier::parse(text).unwrap().as_str(), "Zoë\u{200d}M");
+        assert_eq!(BaseName::parse(text).unwrap().as_str(), "Zoë\u{200d}M");
+        assert_eq!(Ref::parse(text).unwrap().as_str(), text);
+        assert_eq!(WorkerId::parse(text).unwrap().as_str(), text);
+        assert_eq!(Name::parse("\u{200b}").unwrap_err().describe(), "must not be empty");
+        assert!(Tier::parse(format!("{}\u{200b}", "金".repeat(64))).is_ok());
     }
 
     #[test]

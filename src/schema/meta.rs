@@ -11,6 +11,9 @@ pub const FORMAT: u32 = 2;
 /// The first format, whose record ended after the keys.
 const FIRST_FORMAT: u32 = 1;
 
+/// In the place of the fold's version: the fold is the newest, and e-mail lookups of an older one are being rewritten.
+pub const REFOLDING: u32 = 3;
+
 /// Format and secrets of a store. The secrets make ids unguessable and hashes unpredictable; they never leave the store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Meta {
@@ -19,7 +22,7 @@ pub struct Meta {
     /// The format in which records are written; no record is in a form that programs of this format do not know. Never more
     /// than `format`.
     pub write_format: u32,
-    /// The rule by which e-mails were folded, see [`crate::model::email::FOLD_VERSION`].
+    /// The rule by which e-mails are folded, see [`crate::model::Fold`], or [`REFOLDING`].
     pub fold_version: u32,
     /// Seals ids.
     pub id_key: [u8; 16],

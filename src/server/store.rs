@@ -10,7 +10,9 @@ use crate::engine::memory::MemoryEngine;
 use crate::engine::sled::{SledConfig, SledEngine};
 use crate::engine::{Engine, EngineError};
 use crate::model::Timestamp;
-use crate::table::{AuditConfig, AuditReport, Clock, RequestLimits, Table, TableConfig, TableError, audit};
+use crate::table::{
+    self, AuditConfig, AuditReport, Clock, RefoldReport, RequestLimits, Table, TableConfig, TableError, audit,
+};
 use crate::tasks;
 
 /// The share of the memory that is the engine's cache. Its heap is several times that, because sled counts a page only
@@ -39,6 +41,15 @@ pub async fn check(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Resul
     let engine = engine(config).await?;
     let how = AuditConfig::new(clock()(), micros(config.delete_retention));
     let report = audit(&engine, &how, progress).await;
+    engine.close().await?;
+    report
+}
+
+/// Opens the store, refolds it and closes it again.
+pub async fn refold(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<RefoldReport, TableError> {
+    let settings = table_config(config)?;
+    let engine = engine(config).await?;
+    let report = table::refold(&engine, &clock(), &settings, progress).await;
     engine.close().await?;
     report
 }

@@ -25,7 +25,7 @@ use super::{
     RecordsReply, RecordsRequest, SettingsRequest, TableError, UpsertReply, UpsertRequest, replay,
 };
 use crate::engine::Engine;
-use crate::model::{BaseNumber, MemberRow, Timestamp};
+use crate::model::{BaseNumber, Fold, MemberRow, Timestamp};
 use crate::tasks;
 
 /// Requests that may wait for a lane before callers wait to hand theirs in.
@@ -242,6 +242,12 @@ impl Base {
 
     pub(super) fn records(&self) -> &Records {
         &self.shared.records
+    }
+
+    /// The rule by which e-mail addresses are compared here.
+    #[must_use]
+    pub fn fold(&self) -> Fold {
+        self.shared.hashes.fold()
     }
 
     pub(super) fn hashes(&self) -> &Hashes {

@@ -7,7 +7,7 @@ use siphasher::sip128::{self, Hasher128};
 
 use super::lookup::LookupKind;
 use crate::model::token::TokenId;
-use crate::model::{Email, MatchKey, MemberRow, RequestName, UpsertOptions};
+use crate::model::{Email, Fold, MatchKey, MemberRow, RequestName, UpsertOptions};
 use crate::schema::meta::Meta;
 
 /// The bit of the first byte of a request's hash that chunks of imports have.
@@ -18,13 +18,21 @@ const CHUNK_NAME: u8 = 2;
 pub struct Hashes {
     lookup: SipHasher13,
     fingerprint: (u64, u64),
+    fold: Fold,
 }
 
 impl Hashes {
     /// The hashes of the store that `meta` belongs to.
     pub fn new(meta: &Meta) -> Self {
         let (low, high) = halves(&meta.fingerprint_key);
-        Self { lookup: SipHasher13::new_with_key(&meta.hash_key), fingerprint: (low, high) }
+        // A version that there is not was refused when the store was opened.
+        let fold = Fold::from_version(meta.fold_version).unwrap_or(Fold::NEWEST);
+        Self { lookup: SipHasher13::new_with_key(&meta.hash_key), fingerprint: (low, high), fold }
+    }
+
+    /// The rule by which the e-mail addresses of the store are compared.
+    pub fn fold(&self) -> Fold {
+        self.fold
     }
 
     /// The hash of a value in a lookup. E-mail addresses come folded.
@@ -35,9 +43,9 @@ impl Hashes {
         hasher.finish()
     }
 
-    /// The hash of an e-mail address, whatever its case.
+    /// The hash of an e-mail address, however it is spelled.
     pub fn email(&self, email: &Email) -> u64 {
-        self.value(LookupKind::Email, &email.folded())
+        self.value(LookupKind::Email, &email.folded(self.fold))
     }
 
     /// The hash of the key that a row is matched by.

@@ -37,6 +37,7 @@ mod published;
 mod publisher;
 mod purge;
 mod records;
+mod refold;
 mod replay;
 mod request;
 mod requests;
@@ -58,6 +59,7 @@ pub use base::{Base, Pending};
 pub use budget::{Budget, Permit};
 pub use error::TableError;
 pub use lookup::LookupKind;
+pub use refold::{Holder, RefoldOutcome, RefoldReport, refold};
 pub use request::{
     AttributesReply, AttributesRequest, Clock, DeleteReply, DeleteRequest, EditReply, EditRequest, EditWhat,
     Edited, RecordChange, RecordOutcome, RecordsReply, RecordsRequest, RowOutcome, SettingsRequest,

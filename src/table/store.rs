@@ -11,6 +11,7 @@ use super::budget::Budget;
 use super::hash::Hashes;
 use super::nonce::Nonces;
 use super::records::Records;
+use super::refold;
 use super::requests::{NamedRequest, RequestLimits, Requests};
 use super::sets::SetField;
 use super::sharing::Sharing;
@@ -18,13 +19,12 @@ use super::tokens::Tokens;
 use super::{Clock, TableError};
 use crate::engine::backup::{Backup, Held};
 use crate::engine::{Batch, Direction, Engine, EngineError, EngineStatus, Value};
-use crate::model::email::FOLD_VERSION;
 use crate::model::schema::AttributeSchema;
-use crate::model::{BaseNumber, BaseSettings, CursorKey, IdKey, Sealer, StatusCounts, Timestamp};
+use crate::model::{BaseNumber, BaseSettings, CursorKey, Fold, IdKey, Sealer, StatusCounts, Timestamp};
 use crate::schema::header::Header;
 use crate::schema::index::IndexState;
 use crate::schema::key;
-use crate::schema::meta::{self, Meta};
+use crate::schema::meta::{self, Meta, REFOLDING};
 use crate::schema::request::Answer;
 
 /// Thirty days, in microseconds.
@@ -136,7 +136,7 @@ impl Table {
         config: TableConfig,
     ) -> Result<Arc<Self>, TableError> {
         let meta = match engine.get_many(&[key::meta()]).await?.pop().flatten() {
-            Some(bytes) => raise_format(&engine, bytes).await?,
+            Some(bytes) => refold::take_up(&engine, raise_format(&engine, bytes).await?).await?,
             None => make_meta(&engine).await?,
         };
         let hashes = Hashes::new(&meta);
@@ -172,6 +172,12 @@ impl Table {
     #[must_use]
     pub fn sealer(&self) -> &Sealer {
         &self.sealer
+    }
+
+    /// The rule by which the e-mail addresses of this store are compared.
+    #[must_use]
+    pub fn fold(&self) -> Fold {
+        self.parts.hashes.fold()
     }
 
     /// Authenticates the cursors of this store.
@@ -349,10 +355,14 @@ pub(super) fn open_meta(bytes: &[u8]) -> Result<Meta, TableError> {
         return Err(TableError::NewerFormat { found, supported: meta::FORMAT });
     }
     let meta = Meta::decode(bytes)?;
-    if meta.fold_version > FOLD_VERSION {
-        return Err(TableError::NewerFormat { found: meta.fold_version, supported: FOLD_VERSION });
+    if meta.fold_version != REFOLDING && Fold::from_version(meta.fold_version).is_none() {
+        return Err(newer_fold(meta.fold_version));
     }
     Ok(meta)
+}
+
+pub(super) fn newer_fold(found: u32) -> TableError {
+    TableError::NewerFormat { found, supported: Fold::NEWEST.version() }
 }
 
 /// The meta record of a store, whose format is raised to that of this program. Nobody else has the store open, so nobody goes on
@@ -379,7 +389,7 @@ async fn make_meta(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
     let meta = Meta {
         format: meta::FORMAT,
         write_format: meta::FORMAT,
-        fold_version: FOLD_VERSION,
+        fold_version: Fold::NEWEST.version(),
         id_key: random()?,
         cursor_key: random()?,
         hash_key: random()?,

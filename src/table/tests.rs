@@ -9,6 +9,7 @@ mod panics;
 mod pressure;
 mod records;
 mod reference;
+mod refold;
 mod removals;
 mod rename;
 mod repeats;
@@ -28,7 +29,7 @@ use super::*;
 use crate::engine::Engine;
 use crate::engine::memory::MemoryEngine;
 use crate::model::{
-    BaseName, BaseNumber, BaseSettings, Change, Email, MatchBy, Member, MemberPatch, MemberRow, Origin,
+    BaseName, BaseNumber, BaseSettings, Change, Email, Fold, MatchBy, Member, MemberPatch, MemberRow, Origin,
     Outcome, Ref, Rename, Row, Semantics, Status, Tier, Timestamp, Update, UpsertOptions, WorkerId, upsert,
 };
 
@@ -247,9 +248,11 @@ impl Subject {
             for (key, found) in keys.iter().zip(view.find(&keys).await.unwrap()) {
                 let expected = reference.rows.iter().find(|(_, m)| match key {
                     MemberKey::Ref(value) => m.answers_to(value, now),
-                    MemberKey::Email(value) => {
-                        m.profile.email.as_ref().is_some_and(|email| email.folded() == value.folded())
-                    }
+                    MemberKey::Email(value) => m
+                        .profile
+                        .email
+                        .as_ref()
+                        .is_some_and(|email| email.folded(Fold::NEWEST) == value.folded(Fold::NEWEST)),
                     MemberKey::WorkerId(value) => m.profile.worker_id.as_ref() == Some(value),
                     MemberKey::Row(_) => false,
                 });

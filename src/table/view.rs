@@ -14,7 +14,7 @@ use super::sets::Sets;
 use super::store::BaseSummary;
 use crate::engine::{Direction, Key, Value};
 use crate::model::schema::AttributeSchema;
-use crate::model::{Email, MatchKey, Member, MemberRecord, RecordKind, Ref, Row, Timestamp, WorkerId};
+use crate::model::{Email, Fold, MatchKey, Member, MemberRecord, RecordKind, Ref, Row, Timestamp, WorkerId};
 use crate::schema::record_key::{self, RecordName, RecordPlace};
 use crate::schema::{member, member_record};
 
@@ -25,7 +25,7 @@ pub enum MemberKey {
     Row(Row),
     /// Its ref.
     Ref(Ref),
-    /// Its e-mail address, whatever the case.
+    /// Its e-mail address, however it is spelled.
     Email(Email),
     /// Its worker id.
     WorkerId(WorkerId),
@@ -109,7 +109,7 @@ impl<'a> View<'a> {
             for row in rows {
                 let Some(record) = records.get(&row) else { continue };
                 let candidate = member::decode(record)?;
-                if key.as_match_key().is_none_or(|key| holds(&candidate, key, now)) {
+                if key.as_match_key().is_none_or(|key| holds(&candidate, key, self.base.fold(), now)) {
                     member = Some((row, candidate));
                     break;
                 }
@@ -230,12 +230,12 @@ fn read_records(found: Vec<(Key, Value)>) -> Result<Vec<(RecordPlace, MemberReco
 /// Whether `member` has the value that it was looked for by: a hit in a lookup is only a hash.
 ///
 /// A member holds the refs that it had as long as it answers to them.
-pub(super) fn holds(member: &Member, key: MatchKey<'_>, now: Timestamp) -> bool {
+pub(super) fn holds(member: &Member, key: MatchKey<'_>, fold: Fold, now: Timestamp) -> bool {
     let profile = &member.profile;
     match key {
         MatchKey::Ref(value) => member.answers_to(value, now),
         MatchKey::Email(value) => {
-            profile.email.as_ref().is_some_and(|email| email.folded() == value.folded())
+            profile.email.as_ref().is_some_and(|email| email.folded(fold) == value.folded(fold))
         }
         MatchKey::WorkerId(value) => profile.worker_id.as_ref() == Some(value),
     }

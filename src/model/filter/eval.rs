@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::model::attribute::AttributeValue;
+use crate::model::email::Fold;
 use crate::model::filter::{Condition, Field, Filter, Operand, Operator};
 use crate::model::id::{BaseNumber, Row};
 use crate::model::member::{Gender, Member, Status};
@@ -16,6 +17,8 @@ pub struct MemberView<'a> {
     pub row: Row,
     /// The member.
     pub member: &'a Member,
+    /// The rule by which e-mail addresses are compared, that of the filter.
+    pub fold: Fold,
 }
 
 /// A memberbase as filters see it.
@@ -147,7 +150,7 @@ impl View for MemberView<'_> {
         let profile = &self.member.profile;
         match field {
             Field::Id => Some(Value::Row(self.row)),
-            Field::Email => profile.email.as_ref().map(|email| Value::Text(email.folded())),
+            Field::Email => profile.email.as_ref().map(|email| Value::Text(email.folded(self.fold))),
             Field::Status => Some(Value::Status(self.member.status)),
             Field::Dob => profile.dob.map(Value::Date),
             Field::Gender => profile.gender.map(Value::Gender),

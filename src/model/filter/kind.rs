@@ -1,7 +1,7 @@
 //! What each key holds, which operators go with it, and how its operands are read.
 
 use crate::model::attribute::{check_key, checked_number};
-use crate::model::email::fold;
+use crate::model::email::Fold;
 use crate::model::error::Reason;
 use crate::model::filter::raw::RawValue;
 use crate::model::filter::{Field, Operand};
@@ -15,7 +15,7 @@ use crate::model::time::{Date, Timestamp};
 #[derive(Clone, Copy)]
 pub(super) enum Subject<'a> {
     /// Members of one base.
-    Members { sealer: &'a Sealer, base: BaseNumber },
+    Members { sealer: &'a Sealer, base: BaseNumber, fold: Fold },
     /// Memberbases.
     Bases { sealer: &'a Sealer },
 }
@@ -134,7 +134,7 @@ impl Subject<'_> {
         let operand = match kind {
             Kind::Id => return self.id(&text(value)?),
             Kind::Text => Operand::Text(text(value)?),
-            Kind::Email => Operand::Text(fold(&text(value)?).into_owned()),
+            Kind::Email => Operand::Text(self.fold().of(&text(value)?).into_owned()),
             Kind::Phone => Operand::Text(phone(&text(value)?)?),
             Kind::Status => {
                 Operand::Status(Status::parse(&text(value)?).map_err(|rule| invalid(rule.describe()))?)
@@ -156,9 +156,17 @@ impl Subject<'_> {
         Ok(Some(operand))
     }
 
+    /// Bases have no addresses.
+    fn fold(self) -> Fold {
+        match self {
+            Self::Members { fold, .. } => fold,
+            Self::Bases { .. } => Fold::NEWEST,
+        }
+    }
+
     fn id(self, id: &str) -> Result<Option<Operand>, Fault> {
         let opened = match self {
-            Self::Members { sealer, base } => {
+            Self::Members { sealer, base, .. } => {
                 sealer.open_member(id).map(|(of, row)| (of == base).then_some(Operand::Row(row)))
             }
             Self::Bases { sealer } => sealer.open_base(id).map(|base| Some(Operand::Base(base))),

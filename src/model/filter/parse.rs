@@ -2,6 +2,7 @@
 
 use regex::RegexBuilder;
 
+use crate::model::email::Fold;
 use crate::model::error::{Reason, Refusal, Violations};
 use crate::model::filter::kind::{Kind, Subject};
 use crate::model::filter::raw::{Comparison, RawFilter, RawOperator, RawRegex, RawValue};
@@ -15,9 +16,15 @@ use crate::model::limits::{
 };
 
 impl Filter {
-    /// The filter of a list of members of `base`. Ids of other bases and unknown ids are good and match nothing.
-    pub fn parse_members(raw: Vec<RawFilter>, sealer: &Sealer, base: BaseNumber) -> Result<Parsed, Refusal> {
-        Parser::new(Subject::Members { sealer, base }).parse(raw)
+    /// The filter of a list of members of `base`, whose addresses are compared by `fold`. Ids of other bases and unknown
+    /// ids are good and match nothing.
+    pub fn parse_members(
+        raw: Vec<RawFilter>,
+        sealer: &Sealer,
+        base: BaseNumber,
+        fold: Fold,
+    ) -> Result<Parsed, Refusal> {
+        Parser::new(Subject::Members { sealer, base, fold }).parse(raw)
     }
 
     /// The filter of a list of memberbases: keys `id`, `name`, `created_at`, `updated_at`.

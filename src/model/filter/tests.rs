@@ -10,7 +10,7 @@ use siphasher::sip::SipHasher13;
 use super::*;
 use crate::model::account::AccountDetails;
 use crate::model::attribute::{AttributePatch, AttributeValue, Attributes};
-use crate::model::email::Email;
+use crate::model::email::{Email, Fold};
 use crate::model::error::{Reason, Refusal};
 use crate::model::id::{IdKey, Sealer};
 use crate::model::member::Member;
@@ -40,7 +40,7 @@ fn regex(key: &str, pattern: &str, case_insensitive: bool) -> RawFilter {
 }
 
 fn parse(raw: Vec<RawFilter>) -> Result<Filter, Refusal> {
-    Filter::parse_members(raw, &sealer(), BASE).map(|parsed| parsed.filter)
+    Filter::parse_members(raw, &sealer(), BASE, Fold::NEWEST).map(|parsed| parsed.filter)
 }
 
 fn member() -> Member {
@@ -68,7 +68,7 @@ fn member() -> Member {
 
 fn matches(raw: RawFilter) -> bool {
     let member = member();
-    parse(vec![raw]).unwrap().matches(&MemberView { row: Row(9), member: &member })
+    parse(vec![raw]).unwrap().matches(&MemberView { row: Row(9), member: &member, fold: Fold::NEWEST })
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The blocks of a base, in order, with every part in its place.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Damage;
@@ -47,6 +48,15 @@ pub async fn walk(
         check(base, number, &parts, &mut see);
     }
     Ok(())
+}
+
+/// The buckets of one of so many parts of a lookup, whose entries fit into memory together.
+pub fn part_of(buckets: u32, part: u64, parts: u64) -> Range<u32> {
+    let at = |part: u64| {
+        let place = u128::from(buckets) * u128::from(part) / u128::from(parts);
+        u32::try_from(place).unwrap_or(u32::MAX)
+    };
+    at(part)..at(part + 1)
 }
 
 /// Checks one block. What a damaged part held is missing everywhere else too, and found there.

@@ -33,6 +33,9 @@ pub enum Damage {
     /// There are keys, but not the record without which none of them can be understood.
     #[error("the store's meta record is missing")]
     MetaMissing,
+    /// A refold was cut short; lookups were not checked.
+    #[error("the e-mail lookups are being rewritten; `memberbase refold` or a start finishes it")]
+    Refolding,
     /// A base has a number that was not handed out yet, so that another base could get it.
     #[error("its number is not below the next one to be handed out, {next}")]
     NumberNotHandedOut {

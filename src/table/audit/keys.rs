@@ -3,12 +3,13 @@
 use super::finding::hex;
 use super::{Audit, Damage};
 use crate::engine::{Direction, KeyRange};
-use crate::model::{IdKey, Sealer};
-use crate::schema::meta::{self, Meta};
+use crate::model::{Fold, IdKey, Sealer};
+use crate::schema::meta::{self, Meta, REFOLDING};
 use crate::schema::{key, token};
 use crate::table::TableError;
 use crate::table::hash::Hashes;
 use crate::table::replay::for_each;
+use crate::table::store::newer_fold;
 
 /// Looks outside of every table.
 pub async fn check_unclaimed(audit: &mut Audit<'_>) -> Result<(), TableError> {
@@ -40,7 +41,15 @@ pub async fn check_meta(audit: &mut Audit<'_>) -> Result<Option<Hashes>, TableEr
     match Meta::decode(&bytes) {
         Ok(meta) => {
             audit.findings.sealer = Some(Sealer::new(IdKey(meta.id_key)));
-            Ok(Some(Hashes::new(&meta)))
+            if meta.fold_version == REFOLDING {
+                // Lookups of two folds fit to neither.
+                audit.findings.add(None, Damage::Refolding);
+                return Ok(None);
+            }
+            match Fold::from_version(meta.fold_version) {
+                Some(_) => Ok(Some(Hashes::new(&meta))),
+                None => Err(newer_fold(meta.fold_version)),
+            }
         }
         Err(error) => {
             audit.findings.add(None, Damage::Unreadable { key: hex(&key::meta()), error });

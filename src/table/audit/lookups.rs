@@ -7,11 +7,11 @@ use std::ops::Range;
 use std::vec::IntoIter;
 
 use super::base::{State, buckets_of};
-use super::blocks::{self, Seen};
+use super::blocks::{self, Seen, part_of};
 use super::finding::Findings;
 use super::{Audit, Damage};
 use crate::engine::{KeyRange, Value};
-use crate::model::{Member, Row};
+use crate::model::{Fold, Member, Row};
 use crate::schema::block::place;
 use crate::schema::bucket::{self, Entry};
 use crate::schema::{key, member};
@@ -39,7 +39,7 @@ pub async fn check(
     let mut counted: PerLookup<u64> = PerLookup::default();
     let mut pairs = Vec::new();
     for part in 0..parts {
-        let ranges = PerLookup::from_fn(|kind| range_of(buckets_of(state, kind), part, parts));
+        let ranges = PerLookup::from_fn(|kind| part_of(buckets_of(state, kind), part, parts));
         let mut wanted = wanted_in(audit, state, hashes, &ranges).await?;
         for kind in LookupKind::ALL {
             let wanted = std::mem::take(wanted.get_mut(kind));
@@ -56,15 +56,7 @@ pub async fn check(
         }
     }
     check_surplus(audit, state).await?;
-    check_pairs(audit, state, &pairs).await
-}
-
-fn range_of(buckets: u32, part: u64, parts: u64) -> Range<u32> {
-    let at = |part: u64| {
-        let place = u128::from(buckets) * u128::from(part) / u128::from(parts);
-        u32::try_from(place).unwrap_or(u32::MAX)
-    };
-    at(part)..at(part + 1)
+    check_pairs(audit, state, hashes, &pairs).await
 }
 
 /// What the records ask for in these ranges, in order.
@@ -249,13 +241,14 @@ async fn check_surplus(audit: &mut Audit<'_>, state: &State) -> Result<(), Table
 async fn check_pairs(
     audit: &mut Audit<'_>,
     state: &State,
+    hashes: &Hashes,
     pairs: &[(LookupKind, u64, u64)],
 ) -> Result<(), TableError> {
     for &(lookup, row, other) in pairs {
         let (a, b) = (read(audit, state, row).await, read(audit, state, other).await);
         let (Some(a), Some(b)) = (a, b) else { continue };
-        let key = key_of(lookup, &a);
-        if key.is_some() && key == key_of(lookup, &b) {
+        let key = key_of(lookup, &a, hashes.fold());
+        if key.is_some() && key == key_of(lookup, &b, hashes.fold()) {
             audit.findings.add(Some(state.number), Damage::SharedKey { lookup, row, other });
         }
     }
@@ -269,11 +262,11 @@ async fn read(audit: &Audit<'_>, state: &State, row: u64) -> Option<Member> {
     member::decode(blocks.get(&number)?.get(slot)?).ok()
 }
 
-fn key_of(kind: LookupKind, member: &Member) -> Option<String> {
+fn key_of(kind: LookupKind, member: &Member, fold: Fold) -> Option<String> {
     let profile = &member.profile;
     match kind {
         LookupKind::Ref => profile.ref_.as_ref().map(|value| value.as_str().to_owned()),
-        LookupKind::Email => profile.email.as_ref().map(|value| value.folded().into_owned()),
+        LookupKind::Email => profile.email.as_ref().map(|value| value.folded(fold).into_owned()),
         LookupKind::WorkerId => profile.worker_id.as_ref().map(|value| value.as_str().to_owned()),
     }
 }

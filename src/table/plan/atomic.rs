@@ -94,9 +94,9 @@ impl Plan<'_> {
                 continue;
             }
             let Some(key) = key_of(&prepared.row.patch, kind) else { continue };
-            if let Some((holder, ..)) =
-                self.holder((kind, hash), Some(row), |other| holds(other, key, self.now))?
-            {
+            if let Some((holder, ..)) = self.holder((kind, hash), Some(row), |other| {
+                holds(other, key, self.shared.hashes.fold(), self.now)
+            })? {
                 return Ok(Some(taken(kind, holder)));
             }
         }

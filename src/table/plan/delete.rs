@@ -98,9 +98,9 @@ impl Plan<'_> {
         let found = match doomed {
             Doomed::Row(row) => self.member(*row)?.map(|(member, record)| (*row, member, record)),
             Doomed::Ref(value) => match self.wanted(doomed) {
-                Some(wanted) => {
-                    self.holder(wanted, None, |member| holds(member, MatchKey::Ref(value), self.now))?
-                }
+                Some(wanted) => self.holder(wanted, None, |member| {
+                    holds(member, MatchKey::Ref(value), self.shared.hashes.fold(), self.now)
+                })?,
                 None => None,
             },
         };

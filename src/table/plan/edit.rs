@@ -53,7 +53,8 @@ impl Plan<'_> {
         let Some((row, member)) = self.find(key)? else { return Ok(Edited::Missing) };
         let new_members = self.layer.header.settings.first_status(self.origin.door);
         let schema = self.layer.header.schema.as_deref();
-        let update = edit::edit(&member, what, if_revision, new_members, schema, self.now);
+        let fold = self.shared.hashes.fold();
+        let update = edit::edit(&member, what, if_revision, new_members, schema, fold, self.now);
         self.write(row, &member, what.patch().unwrap_or(&MemberPatch::default()), update)
     }
 
@@ -100,8 +101,9 @@ impl Plan<'_> {
             MemberKey::Email(value) => MatchKey::Email(value),
             MemberKey::WorkerId(value) => MatchKey::WorkerId(value),
         };
-        let found =
-            self.holder(self.shared.hashes.match_key(key), None, |member| holds(member, key, self.now))?;
+        let found = self.holder(self.shared.hashes.match_key(key), None, |member| {
+            holds(member, key, self.shared.hashes.fold(), self.now)
+        })?;
         Ok(found.map(|(row, member, _)| (row, member)))
     }
 }

@@ -143,7 +143,8 @@ impl Plan<'_> {
             return Ok(Current::Repeated(Row(*row)));
         }
         let Some(key) = key_of(&prepared.row.patch, wanted.0) else { return Ok(Current::Absent) };
-        let found = self.holder(wanted, None, |member| holds(member, key, self.now))?;
+        let fold = self.shared.hashes.fold();
+        let found = self.holder(wanted, None, |member| holds(member, key, fold, self.now))?;
         Ok(found
             .map_or(Current::Absent, |(row, member, record)| Current::Found(row, Box::new(member), record)))
     }
@@ -234,11 +235,12 @@ impl Plan<'_> {
         let mut refusal: Option<RowError> = None;
         for wanted in writes.unique {
             let Some(key) = key_of(writes.patch, wanted.0) else { continue };
-            if current.is_some_and(|(_, member)| holds(member, key, self.now)) {
+            if current.is_some_and(|(_, member)| holds(member, key, self.shared.hashes.fold(), self.now)) {
                 continue;
             }
-            let holder =
-                self.holder(*wanted, current.map(|(row, _)| row), |member| holds(member, key, self.now))?;
+            let holder = self.holder(*wanted, current.map(|(row, _)| row), |member| {
+                holds(member, key, self.shared.hashes.fold(), self.now)
+            })?;
             if let Some((holder, ..)) = holder {
                 let taken = taken(wanted.0, holder);
                 match &mut refusal {

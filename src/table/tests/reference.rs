@@ -20,7 +20,10 @@ fn same_key(kind: MatchBy, a: &Member, b: &MemberRow, now: Timestamp) -> bool {
         MatchBy::Id => false,
         MatchBy::Ref => patch.ref_.as_set().is_some_and(|value| a.answers_to(value, now)),
         MatchBy::Email => patch.email.as_set().is_some_and(|value| {
-            a.profile.email.as_ref().is_some_and(|email| email.folded() == value.folded())
+            a.profile
+                .email
+                .as_ref()
+                .is_some_and(|email| email.folded(Fold::NEWEST) == value.folded(Fold::NEWEST))
         }),
         MatchBy::WorkerId => {
             patch.worker_id.as_set().is_some_and(|value| a.profile.worker_id.as_ref() == Some(value))
@@ -102,7 +105,7 @@ impl Reference {
                 let p = &m.profile;
                 [
                     p.ref_.as_ref().map(|v| v.as_str().to_owned()),
-                    p.email.as_ref().map(|v| v.folded().into_owned()),
+                    p.email.as_ref().map(|v| v.folded(Fold::NEWEST).into_owned()),
                     p.worker_id.as_ref().map(|v| v.as_str().to_owned()),
                 ]
             };

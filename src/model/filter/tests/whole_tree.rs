@@ -12,7 +12,7 @@ fn ten_thousand_values_are_accepted_and_no_more() {
     let found = |ref_: &str| {
         let mut member = Member::default();
         member.profile.ref_ = Some(Ref::parse(ref_).unwrap());
-        filter.matches(&MemberView { row: Row(0), member: &member })
+        filter.matches(&MemberView { row: Row(0), member: &member, fold: Fold::NEWEST })
     };
     assert!(found("0") && found("9999") && found("777") && !found("10000"));
     assert_eq!(faults(list(10_001)), (Reason::FilterTooLarge, vec!["filters[0].in".to_owned()]));
@@ -31,7 +31,7 @@ fn the_values_of_all_lists_together_are_limited() {
 fn attributes_are_named_with_the_paths_of_their_keys() {
     let or = RawFilter { or: Some(vec![eq("attributes.b", text("x"))]), ..RawFilter::default() };
     let raw = vec![eq("attributes.a", text("x")), or];
-    let named = Filter::parse_members(raw, &sealer(), BASE).unwrap().attributes;
+    let named = Filter::parse_members(raw, &sealer(), BASE, Fold::NEWEST).unwrap().attributes;
     let entry = |path: &str, key: &str| (path.to_owned(), key.to_owned());
     let expected = vec![entry("filters[0].key", "a"), entry("filters[1].or[0].key", "b")];
     assert_eq!(named, NamedAttributes(expected));

@@ -1,0 +1,118 @@
+//! The domain of an e-mail address: a host name that can exist, in its own letters or in the form that DNS has.
+
+use std::borrow::Cow;
+
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+
+/// The longest label of a domain, in bytes.
+const LABEL_MAX_BYTES: usize = 63;
+/// What labels in other letters than ASCII begin with in DNS.
+const ACE_PREFIX: &str = "xn--";
+
+/// Whether `domain` is a host name: labels of letters, digits and inner hyphens, joined by dots, the last of them two or
+/// more letters or an internationalised label. Underscores are not for hosts, and so not for mail.
+pub(super) fn is_host(domain: &str) -> bool {
+    match ascii(domain) {
+        Some(ascii) => is_ascii_host(&ascii),
+        None => false,
+    }
+}
+
+/// `domain` as DNS has it: ASCII in lower case, by UTS 46 without transitional mappings. `None` for what has no such form.
+pub(super) fn ascii(domain: &str) -> Option<Cow<'_, str>> {
+    if is_plain(domain) {
+        return Some(super::fold::lower(domain));
+    }
+    let (deny, hyphens, length) = (AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
+    Uts46::new().to_ascii(domain.as_bytes(), deny, hyphens, length).ok()
+}
+
+/// Whether no label of `domain` can be an internationalised one, in either form.
+pub(super) fn is_plain(domain: &str) -> bool {
+    domain.is_ascii() && !domain.contains("--")
+}
+
+fn is_ascii_host(domain: &str) -> bool {
+    let Some((labels, last)) = domain.rsplit_once('.') else { return false };
+    let is_top = last.starts_with(ACE_PREFIX)
+        || ((2..=LABEL_MAX_BYTES).contains(&last.len())
+            && last.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    is_top && labels.split('.').all(is_label)
+}
+
+fn is_label(label: &str) -> bool {
+    (1..=LABEL_MAX_BYTES).contains(&label.len())
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+pub(super) fn is_bracketed_ipv4(domain: &str) -> bool {
+    let Some(inner) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else { return false };
+    let is_octet = |part: &str| {
+        (1..=3).contains(&part.len())
+            && part.bytes().all(|byte| byte.is_ascii_digit())
+            && part.parse::<u16>().is_ok_and(|octet| octet <= 255)
+    };
+    inner.split('.').count() == 4 && inner.split('.').all(is_octet)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_has_one_form_in_dns() {
+        for (domain, stored) in [
+            ("Example.COM", "example.com"),
+            ("пример.рф", "xn--e1afmkfd.xn--p1ai"),
+            ("ПРИМЕР.РФ", "xn--e1afmkfd.xn--p1ai"),
+            ("XN--E1AFMKFD.xn--p1ai", "xn--e1afmkfd.xn--p1ai"),
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("bu\u{308}cher.example", "xn--bcher-kva.example"),
+            ("例え。テスト", "xn--r8jz45g.xn--zckzah"),
+            ("ｅｘａｍｐｌｅ．com", "example.com"),
+            ("straße.de", "xn--strae-oqa.de"),
+            ("r3---sn-a.example.com", "r3---sn-a.example.com"),
+        ] {
+            assert_eq!(ascii(domain).as_deref(), Some(stored), "{domain}");
+            assert!(is_host(domain), "{domain}");
+            assert_eq!(ascii(stored).as_deref(), Some(stored), "{domain}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_exist_is_no_host() {
+        let long = "x".repeat(64);
+        for domain in [
+            "-example.com",
+            "example-.com",
+            "a.-b.com",
+            "exa_mple.com",
+            "example..com",
+            ".example.com",
+            "example.com.",
+            "example",
+            "example.c",
+            "example.c1",
+            "example.123",
+            "xn--.com",
+            "xn--a-ecp.ru.xn--",
+            "xn--zzzzzz-.com",
+            "-bücher.example",
+            "bücher..example",
+            "bü_cher.example",
+            "bücher.example.",
+            "пример",
+            "a\u{2ff0}b.com",
+            "[127.0.0.1]",
+            &format!("{long}.com"),
+            &format!("a.{long}"),
+            &format!("{}.example", "ü".repeat(60)),
+            &format!("{}example.com", "ü.".repeat(60)),
+        ] {
+            assert!(!is_host(domain), "{domain}");
+        }
+        assert!(is_host(&format!("{}.com", "x".repeat(63))));
+    }
+}

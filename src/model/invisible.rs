@@ -1,0 +1,80 @@
+//! Characters that nobody sees, and so nobody means.
+//!
+//! The categories are those of the Unicode version of `unicode-properties`, which is never ahead of the versions of the
+//! crates that normalise and fold: what this module lets through is assigned there too, and Unicode promises that the
+//! folds of assigned characters never change.
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// Whether `character` formats, is private or is not assigned (categories Cf, Co and Cn), or stands for one that got
+/// lost (U+FFFD).
+pub(super) fn is_stray(character: char) -> bool {
+    !character.is_ascii()
+        && (character == char::REPLACEMENT_CHARACTER
+            || matches!(
+                character.general_category(),
+                GeneralCategory::Format | GeneralCategory::PrivateUse | GeneralCategory::Unassigned
+            ))
+}
+
+/// Whether `character` is stray, or a letter, mark or symbol that shows nothing where it stands: fillers, selectors of
+/// variants, joiners of graphemes, the blank of Braille.
+pub(super) fn is_invisible(character: char) -> bool {
+    match character {
+        _ if character.is_ascii() => false,
+        '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' => true,
+        '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}' => true,
+        _ => is_stray(character),
+    }
+}
+
+/// `text` without stray characters at its ends. Within a text they may join letters or carry a flag.
+pub(super) fn trimmed(text: String) -> String {
+    let kept = text.trim_matches(is_stray);
+    if kept.len() == text.len() { text } else { kept.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stray_characters_are_those_of_their_categories() {
+        for character in
+            "\u{ad}\u{200b}\u{200c}\u{200d}\u{200e}\u{202e}\u{2060}\u{feff}\u{fffd}\u{e000}\u{f8ff}\u{378}\u{fdd0}\u{ffff}\u{e0001}\u{10ffff}"
+                .chars()
+        {
+            assert!(is_stray(character) && is_invisible(character), "{character:?}");
+        }
+        for character in " aé\u{301}ßΣ日本😀\u{a0}\u{b7}".chars() {
+            assert!(!is_stray(character) && !is_invisible(character), "{character:?}");
+        }
+        for character in "\u{34f}\u{3164}\u{fe0f}\u{2800}\u{e0100}".chars() {
+            assert!(!is_stray(character) && is_invisible(character), "{character:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_loses_stray_characters_at_its_ends_alone() {
+        for (text, kept) in [
+            ("\u{feff}Zoë\u{200b}\u{200b}", "Zoë"),
+            ("\u{202a}Zoë Müller\u{202c}", "Zoë Müller"),
+            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+            ("Gold ❤\u{fe0f}", "Gold ❤\u{fe0f}"),
+            ("\u{ad}\u{200b}", ""),
+            (" Zoë ", " Zoë "),
+        ] {
+            assert_eq!(trimmed(text.to_owned()), kept, "{text:?}");
+        }
+    }
+
+    /// The promise that folds never change holds for characters that are assigned in the crate that folds too.
+    #[test]
+    fn no_crate_that_folds_is_behind_the_categories() {
+        let (major, minor, patch) = unicode_properties::UNICODE_VERSION;
+        let normalization = unicode_normalization::UNICODE_VERSION;
+        assert!(
+            (major, minor, patch) <= (normalization.0.into(), normalization.1.into(), normalization.2.into())
+        );
+    }
+}

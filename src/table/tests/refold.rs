@@ -1,0 +1,179 @@
+//! Stores of an older fold: they fold as they did until they are refolded, which is done whole or not at all, whatever
+//! operation fails.
+
+use super::*;
+use crate::engine::faulty::{Fault, Faulty};
+use crate::schema::key;
+use crate::schema::meta::{Meta, REFOLDING};
+
+const PLAIN: u16 = 90;
+/// Spellings that the old fold tells apart, and the new one does not.
+const SPELLINGS: [(&str, &str); 4] = [
+    ("straße@x.example", "STRASSE@x.example"),
+    ("zoe\u{308}@x.example", "ZOË@x.example"),
+    ("σας@x.example", "ΣΑΣ@x.example"),
+    ("a@пример.рф", "A@xn--e1afmkfd.xn--p1ai"),
+];
+/// Accepted by versions that knew no better.
+const OUTDATED: &str = "Old@-x.example";
+
+fn row(n: u16, email: &str) -> MemberRow {
+    let mut row = MemberRow::default();
+    row.patch.ref_ = Change::Set(ref_of(n));
+    row.patch.email = Change::Set(Email::from_stored(email.to_owned()));
+    row
+}
+
+async fn meta(engine: &Arc<dyn Engine>) -> Meta {
+    Meta::decode(&engine.get_many(&[key::meta()]).await.unwrap().remove(0).unwrap()).unwrap()
+}
+
+/// A store as it was made before there was a second fold, with members enough for several buckets.
+async fn older(emails: &[&str]) -> Subject {
+    let mut subject = Subject::new().await;
+    let old = Meta { fold_version: Fold::Lower.version(), ..meta(&subject.engine).await };
+    let mut batch = crate::engine::Batch::default();
+    batch.put(key::meta(), old.encode());
+    subject.engine.commit(batch).await.unwrap();
+    subject.crash().await;
+    let mut rows: Vec<MemberRow> = (0..PLAIN).map(|n| row(n, &format!("Ä{n}@x.example"))).collect();
+    rows.extend((PLAIN..).zip(emails).map(|(n, email)| row(n, email)));
+    let reply = subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
+    assert!(reply.outcomes.iter().all(|outcome| outcome.outcome == Outcome::Created));
+    subject
+}
+
+async fn find(subject: &Subject, email: &str) -> Option<u64> {
+    let view = subject.base.view().await;
+    let found = view.find(&[MemberKey::Email(Email::from_stored(email.to_owned()))]).await.unwrap();
+    found.into_iter().flatten().next().map(|(row, _)| row.0)
+}
+
+async fn refold_store(engine: &Arc<dyn Engine>) -> Result<RefoldReport, TableError> {
+    let clock: Clock = Arc::new(|| Timestamp::from_micros(1_000));
+    refold(engine, &clock, &TableConfig::default(), &|_| ()).await
+}
+
+/// All that is stored.
+async fn everything(engine: &Arc<dyn Engine>) -> Vec<(crate::engine::Key, crate::engine::Value)> {
+    let all = crate::engine::KeyRange::prefix(&[]);
+    engine.scan(all, crate::engine::Direction::Forward, usize::MAX).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_older_store_folds_as_it_did_until_it_is_refolded() {
+    let both: Vec<&str> = SPELLINGS.iter().flat_map(|(one, other)| [*one, *other]).collect();
+    let mut subject = older(&both).await;
+    for (n, email) in (u64::from(PLAIN)..).zip(&both) {
+        assert_eq!(find(&subject, email).await, Some(n), "{email}");
+    }
+    assert_eq!(find(&subject, "ä7@X.example").await, Some(7));
+    assert_eq!(find(&subject, "a\u{308}7@x.example").await, None);
+    // A row by e-mail changes the member that the old fold finds.
+    let options = UpsertOptions { match_by: MatchBy::Email, ..UpsertOptions::default() };
+    let mut by_email = row(0, SPELLINGS[0].1);
+    by_email.patch.ref_ = Change::Keep;
+    by_email.patch.tier = Change::Set(Tier::parse("gold").unwrap());
+    let reply = subject.upsert(&[by_email], options, WriteMode::Partial).await;
+    assert_eq!(reply.outcomes[0].row, Some(Row(u64::from(PLAIN) + 1)));
+
+    subject.base.close().await.unwrap();
+    let report = refold_store(&subject.engine).await.unwrap();
+    assert_eq!(report.outcome, RefoldOutcome::Refused);
+    let pairs: Vec<_> =
+        report.pairs.iter().map(|(one, other)| [one, other].map(|holder| holder.email.as_str())).collect();
+    assert_eq!(pairs.len(), SPELLINGS.len());
+    for (one, other) in SPELLINGS {
+        assert!(pairs.contains(&[one, other]), "{one}");
+    }
+    assert_eq!(meta(&subject.engine).await.fold_version, 1);
+    super::audit::tests::assert_sound(&subject.engine).await;
+    subject.crash().await;
+    for (n, email) in (u64::from(PLAIN)..).zip(&both) {
+        assert_eq!(find(&subject, email).await, Some(n), "{email}");
+    }
+}
+
+#[tokio::test]
+async fn a_refolded_store_folds_by_the_new_rule_and_is_sound() {
+    let first: Vec<&str> = SPELLINGS.iter().map(|(one, _)| *one).chain([OUTDATED]).collect();
+    let mut subject = older(&first).await;
+    // What is not in the stored indexes yet is in them before anything is rewritten.
+    let report = {
+        subject.base.close().await.unwrap();
+        refold_store(&subject.engine).await.unwrap()
+    };
+    assert_eq!((report.outcome, report.members), (RefoldOutcome::Refolded, u64::from(PLAIN) + 5));
+    assert_eq!(report.pairs, []);
+    assert_eq!(report.outdated.iter().map(|holder| holder.email.as_str()).collect::<Vec<_>>(), [OUTDATED]);
+    super::audit::tests::assert_sound(&subject.engine).await;
+    subject.crash().await;
+    check_refolded(&subject).await;
+    let taken =
+        subject.upsert(&[row(500, SPELLINGS[0].1)], UpsertOptions::default(), WriteMode::Partial).await;
+    assert_eq!(taken.outcomes[0].outcome, Outcome::Failed);
+
+    subject.base.close().await.unwrap();
+    let before = everything(&subject.engine).await;
+    assert_eq!(refold_store(&subject.engine).await.unwrap(), RefoldReport::default());
+    assert_eq!(everything(&subject.engine).await, before);
+}
+
+async fn check_refolded(subject: &Subject) {
+    for (n, (one, other)) in (u64::from(PLAIN)..).zip(SPELLINGS) {
+        assert_eq!(find(subject, one).await, Some(n), "{one}");
+        assert_eq!(find(subject, other).await, Some(n), "{other}");
+    }
+    for n in 0..u64::from(PLAIN) {
+        assert_eq!(find(subject, &format!("a\u{308}{n}@X.example")).await, Some(n), "{n}");
+    }
+    assert_eq!(find(subject, &OUTDATED.to_lowercase()).await, Some(u64::from(PLAIN) + 4));
+}
+
+#[tokio::test]
+async fn a_refold_that_fails_at_any_operation_is_not_begun_or_goes_on() {
+    let first: Vec<&str> = SPELLINGS.iter().map(|(one, _)| *one).chain([OUTDATED]).collect();
+    let mut versions = std::collections::BTreeSet::new();
+    for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+        for operation in 1.. {
+            let mut subject = older(&first).await;
+            let faulty = Arc::new(Faulty::new(Arc::clone(&subject.engine)).fail_at(operation, fault.clone()));
+            let engine: Arc<dyn Engine> = Arc::clone(&faulty) as Arc<dyn Engine>;
+            let result = refold_store(&engine).await;
+            if !faulty.has_failed() {
+                assert_eq!(result.unwrap().outcome, RefoldOutcome::Refolded);
+                break;
+            }
+            let version = meta(&subject.engine).await.fold_version;
+            versions.insert(version);
+            // A start of the server: all members are found by what they were given, under either fold.
+            subject.crash().await;
+            for (n, email) in (u64::from(PLAIN)..).zip(&first) {
+                assert_eq!(find(&subject, email).await, Some(n), "{email} after operation {operation}");
+            }
+            let is_old = version == Fold::Lower.version();
+            assert_eq!(find(&subject, SPELLINGS[0].1).await.is_none(), is_old, "operation {operation}");
+            super::audit::tests::assert_sound(&subject.engine).await;
+            subject.base.close().await.unwrap();
+            refold_store(&subject.engine).await.unwrap();
+            super::audit::tests::assert_sound(&subject.engine).await;
+            subject.crash().await;
+            check_refolded(&subject).await;
+        }
+    }
+    // It was cut short before, amid and after.
+    assert_eq!(versions.into_iter().collect::<Vec<_>>(), [1, 2, REFOLDING]);
+}
+
+#[tokio::test]
+async fn a_store_amid_a_refold_is_said_to_be() {
+    let subject = older(&[]).await;
+    let amid = Meta { fold_version: REFOLDING, ..meta(&subject.engine).await };
+    let mut batch = crate::engine::Batch::default();
+    batch.put(key::meta(), amid.encode());
+    subject.engine.commit(batch).await.unwrap();
+    let how = AuditConfig::new(Timestamp::from_micros(1_000), 0);
+    let report = audit(&subject.engine, &how, &|_| ()).await.unwrap();
+    let found: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
+    assert!(found.len() == 1 && found[0].contains("being rewritten"), "{found:?}");
+}
