@@ -103,7 +103,7 @@ async fn every_field_has_its_rule() {
         (json!({"dob": "2023-02-29"}), invalid, "dob"),
         (json!({"dob": "1990-1-1"}), invalid, "dob"),
         (json!({"dob": null}), invalid, "dob"),
-        (json!({"gender": "female"}), invalid, "gender"),
+        (json!({"gender": "woman"}), invalid, "gender"),
         (json!({"enablePayroll": null}), invalid, "enablePayroll"),
         (json!({"enablePayroll": 1}), invalid, "enablePayroll"),
         (json!({"status": "active"}), invalid, "status"),
