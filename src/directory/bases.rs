@@ -80,7 +80,7 @@ impl Directory {
             let Answer::Base(number) = kept.answer else { return Err(foreign()) };
             return Ok(table.base(number).await?.view().await.summary());
         }
-        Ok(table.create_base(settings, self.turn().as_deref()).await?)
+        Ok(table.create_base(settings, self.turn()).await?)
     }
 
     /// A memberbase with its exact counts.

@@ -103,6 +103,16 @@ impl Faulty {
         *self.plan.lock().unwrap() = Some((self.operations().saturating_add(n), fault));
     }
 
+    /// Makes the next operation fail.
+    pub(crate) fn fail_next(&self, fault: Fault) {
+        self.fail_after(1, fault);
+    }
+
+    /// Makes the operation fail that comes `n`th from now on.
+    pub(crate) fn fail_after(&self, n: u64, fault: Fault) {
+        *self.plan.lock().unwrap() = Some((self.operations() + n, fault));
+    }
+
     /// Makes each operation that begins from now on take at least this long.
     pub(crate) fn delay_each(&self, delay: Option<Duration>) {
         *self.pace.delay.lock().unwrap() = delay;

@@ -1,11 +1,12 @@
 //! One open base: its published state, its lane, its checkpoints.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::{Mutex, Notify, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::bases::BaseSummary;
 use super::budget::{Budget, Permit};
 use super::checkpoint;
 use super::hash::Hashes;
@@ -18,7 +19,6 @@ use super::publisher::Publisher;
 use super::records::Records;
 use super::requests::Requests;
 use super::sharing::Sharing;
-use super::store::BaseSummary;
 use super::view::View;
 use super::{
     AttributesReply, AttributesRequest, Clock, DeleteReply, DeleteRequest, EditReply, EditRequest,
@@ -88,10 +88,10 @@ pub struct Base {
     shared: Arc<Shared>,
     /// Taken when the base closes.
     jobs: RwLock<Option<mpsc::Sender<Job>>>,
-    tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// Lane and publisher.
+    writing: Mutex<Vec<JoinHandle<()>>>,
+    checkpoints: Mutex<Option<JoinHandle<()>>>,
     closing: watch::Sender<bool>,
-    /// When somebody last asked for the base, in microseconds.
-    last_used: AtomicI64,
 }
 
 /// What a store gives each of its bases.
@@ -136,17 +136,17 @@ impl Base {
         });
         let (jobs, queued) = mpsc::channel(QUEUE);
         let (planned, to_publish) = mpsc::channel(PLANNED_AHEAD);
-        let tasks = vec![
+        let writing = vec![
             tasks::vital("lane", Lane::new(Arc::clone(&shared), queued, planned, header).run()),
             tasks::vital("publisher", Publisher::new(Arc::clone(&shared), to_publish).run()),
         ];
-        tasks::vital("checkpoint", checkpoint::run(Arc::clone(&shared), closed));
+        let checkpoints = tasks::vital("checkpoint", checkpoint::run(Arc::clone(&shared), closed));
         Ok(Arc::new(Self {
             shared,
             jobs: RwLock::new(Some(jobs)),
-            tasks: Mutex::new(tasks),
+            writing: Mutex::new(writing),
+            checkpoints: Mutex::new(Some(checkpoints)),
             closing,
-            last_used: AtomicI64::new(0),
         }))
     }
 
@@ -254,16 +254,6 @@ impl Base {
         &self.shared.hashes
     }
 
-    /// Notes that somebody asked for the base.
-    pub(super) fn used_at(&self, now: Timestamp) {
-        self.last_used.store(now.micros(), Ordering::Relaxed);
-    }
-
-    /// When somebody last asked for the base.
-    pub(super) fn last_used(&self) -> Timestamp {
-        Timestamp::from_micros(self.last_used.load(Ordering::Relaxed))
-    }
-
     /// Writes the overlays into the stored indexes.
     pub(super) async fn checkpoint(&self) -> Result<(), TableError> {
         checkpoint::checkpoint(&self.shared).await
@@ -272,14 +262,16 @@ impl Base {
     /// Finishes what was handed in, writes a last checkpoint, and ends the base's tasks. Later requests are refused.
     pub(super) async fn close(&self) -> Result<(), TableError> {
         drop(self.jobs.write().await.take());
-        let mut tasks = self.tasks.lock().await;
-        // Lane and publisher end by themselves once the queue is empty; they may need checkpoints until then.
-        for task in tasks.drain(..) {
-            if let Err(error) = task.await {
-                tracing::error!(base = self.shared.number.0, %error, "a task of the base died");
-            }
+        // Lane and publisher end by themselves once the queue is empty; they may need checkpoints until then. Nobody
+        // cancels any of the tasks, and one that panics ends the process.
+        for task in self.writing.lock().await.drain(..) {
+            drop(task.await);
         }
         self.closing.send_replace(true);
+        // Not before it has ended: its writes would get in the way of the next lane's.
+        if let Some(task) = self.checkpoints.lock().await.take() {
+            drop(task.await);
+        }
         let written = self.checkpoint().await;
         self.shared.records.set_images(self.shared.number, 0);
         written

@@ -44,8 +44,9 @@ pub async fn run(shared: Arc<Shared>, mut closing: watch::Receiver<bool>) {
     let mut is_behind = false;
     loop {
         tokio::select! {
-            () = shared.checkpoint_due.notified() => {}
+            biased;
             _ = closing.wait_for(|closing| *closing) => return,
+            () = shared.checkpoint_due.notified() => {}
         }
         if shared.published.read().await.overlay_entries() < shared.checkpoint_entries {
             continue;

@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use super::bases::BaseSummary;
 use super::budget::Permit;
 use super::plan::Prepared;
 use super::requests::{NamedRequest, Progress};
-use super::store::BaseSummary;
 use super::{
     EditReply, EditRequest, RecordsReply, RecordsRequest, RowOutcome, SettingsRequest, TableError,
     UpsertReply, UpsertRequest, WriteMode,

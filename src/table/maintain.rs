@@ -1,11 +1,15 @@
-//! Housekeeping: bases that nobody uses are closed, deleted ones are purged after their grace period, what hung on deleted members is
-//! purged, and commits leave
-//! the commit log after their retention (never before the stored indexes have them). What is kept of requests goes after its time. When tokens were last used is written
-//! here too.
+//! Housekeeping: bases that nobody uses are closed, deleted ones are purged after their grace period, what hung on deleted
+//! members is purged, and commits leave the commit log after their retention (never before the stored indexes have them).
+//! What is kept of requests goes after its time. When tokens were last used is written here too.
+//!
+//! - What cannot be tidied holds up nothing else: it is logged with its reason, and left to the next round.
+//! - A round that is cut short is taken up by the next.
 
-use std::sync::Arc;
+use std::ops::Bound;
+use std::sync::atomic::Ordering;
 
 use super::TableError;
+use super::purge::base::{is_due, stored_header};
 use super::store::Table;
 use crate::engine::{Batch, Direction, KeyRange};
 use crate::model::{BaseNumber, Timestamp};
@@ -20,63 +24,57 @@ const DELETE_AT_ONCE: usize = 1000;
 /// Bases looked at in one step.
 const BASES_AT_ONCE: usize = 500;
 
+/// What a round left undone.
+#[derive(Debug, Default)]
+struct Undone(Option<TableError>);
+
+impl Undone {
+    /// Notes how a piece of work of a base, or of the whole store, ended.
+    fn note(&mut self, base: Option<BaseNumber>, done: Result<(), TableError>) {
+        if let Err(error) = done {
+            let base = base.map(|number| number.0);
+            tracing::warn!(base, %error, "housekeeping left something undone; the next round takes it up");
+            self.0.get_or_insert(error);
+        }
+    }
+}
+
 impl Table {
-    /// One round of housekeeping. A round cut short is taken up by the next.
+    /// One round of housekeeping. Everything that can be done is done; the error is the first of what could not.
     pub async fn maintain(&self) -> Result<(), TableError> {
-        self.close_idle().await?;
-        self.tokens().store_uses().await?;
-        let mut after = None;
+        let mut undone = Undone::default();
+        let before = Timestamp::from_micros(self.now().micros().saturating_sub(IDLE_MICROS));
+        for (number, error) in self.bases.close_idle(before).await {
+            undone.note(Some(number), Err(error));
+        }
+        undone.note(None, self.tokens().store_uses().await);
+        let tidied = self.tidy_bases(&mut undone).await;
+        undone.note(None, tidied);
+        undone.note(None, self.requests().tidy(self.now()).await);
+        self.is_untidy.store(undone.0.is_some(), Ordering::Relaxed);
+        undone.0.map_or(Ok(()), Err)
+    }
+
+    async fn tidy_bases(&self, undone: &mut Undone) -> Result<(), TableError> {
+        let mut range = key::headers();
         loop {
-            let bases = self.list_bases(after, false, BASES_AT_ONCE).await?;
-            let Some(last) = bases.last() else { return self.requests().tidy(self.now()).await };
-            after = Some(last.number);
-            for base in bases {
-                let purge_at =
-                    base.deleted_at.map(|deleted| deleted.micros().saturating_add(self.config.grace_micros));
-                if purge_at.is_some_and(|at| at <= self.now().micros()) {
-                    self.purge(base.number).await?;
-                } else {
-                    self.purge_records(base.number).await?;
-                    self.drop_old_commits(base.number).await?;
-                }
+            let heads = self.engine.scan(range.clone(), Direction::Forward, BASES_AT_ONCE).await?;
+            let Some((last, _)) = heads.last() else { return Ok(()) };
+            range.start = Bound::Excluded(last.clone());
+            for number in heads.iter().filter_map(|(key, _)| key::header_base(key)) {
+                let done = self.tidy_base(number).await;
+                undone.note(Some(number), done);
             }
         }
     }
 
-    async fn close_idle(&self) -> Result<(), TableError> {
-        let now = self.now().micros();
-        for number in self.open_numbers() {
-            let slot = self.slot(number);
-            let mut place = slot.lock().await;
-            let idle = |base: &&mut Arc<super::Base>| {
-                Arc::strong_count(base) == 1 && base.last_used().micros().saturating_add(IDLE_MICROS) <= now
-            };
-            if let Some(base) = place.as_mut().filter(idle) {
-                base.close().await?;
-                *place = None;
-            }
+    async fn tidy_base(&self, number: BaseNumber) -> Result<(), TableError> {
+        let Some(header) = stored_header(&self.engine, number).await? else { return Ok(()) };
+        if is_due(&header, self.now(), self.config.grace_micros) {
+            return self.purge(number, &header).await;
         }
-        Ok(())
-    }
-
-    /// Removes every key of a base that is deleted; head and settings go last, and together.
-    async fn purge(&self, number: BaseNumber) -> Result<(), TableError> {
-        let slot = self.slot(number);
-        let mut place = slot.lock().await;
-        if let Some(base) = place.take() {
-            base.close().await?;
-        }
-        let still_deleted = self.list_bases(previous(number), false, 1).await?;
-        if still_deleted.first().is_none_or(|base| base.number != number || base.deleted_at.is_none()) {
-            return Ok(());
-        }
-        for range in key::all_of(number) {
-            self.delete_range(range).await?;
-        }
-        let deletes = vec![key::settings(number), key::header(number)];
-        self.engine.commit(Batch { deletes, ..Batch::default() }).await?;
-        tracing::info!(base = number.0, "purged a deleted memberbase after its grace period");
-        Ok(())
+        self.purge_records(number).await?;
+        self.drop_old_commits(number).await
     }
 
     pub(super) async fn delete_range(&self, range: KeyRange) -> Result<(), TableError> {
@@ -116,8 +114,4 @@ impl Table {
             }
         }
     }
-}
-
-fn previous(number: BaseNumber) -> Option<BaseNumber> {
-    number.0.checked_sub(1).map(BaseNumber)
 }

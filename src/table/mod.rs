@@ -18,6 +18,7 @@
 
 mod audit;
 mod base;
+mod bases;
 mod block;
 mod budget;
 mod checkpoint;
@@ -27,6 +28,7 @@ mod in_flight;
 mod job;
 mod lane;
 mod layer;
+mod life;
 mod lookup;
 mod maintain;
 mod meter;
@@ -56,6 +58,7 @@ pub use crate::schema::record_key::RecordPlace;
 pub use crate::schema::request::{Answer, Kept, RowAnswer};
 pub use audit::{AuditConfig, AuditReport, Damage, Finding, audit};
 pub use base::{Base, Pending};
+pub use bases::BaseSummary;
 pub use budget::{Budget, Permit};
 pub use error::TableError;
 pub use lookup::LookupKind;
@@ -67,6 +70,6 @@ pub use request::{
 };
 pub use requests::{Begun, IfRunning, NamedRequest, RequestLimits, Requests};
 pub use sets::{Chunk, Living, RowSet, SetField, Sets, union};
-pub use store::{BaseSummary, Table, TableConfig};
+pub use store::{Table, TableConfig};
 pub use tokens::{LiveToken, TokenChange, Tokens};
 pub use view::{MemberKey, View};

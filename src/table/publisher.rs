@@ -12,11 +12,11 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 
 use super::base::Shared;
+use super::bases::BaseSummary;
 use super::budget::Permit;
 use super::in_flight::InFlight;
 use super::job::{Failure, Job, Reply};
 use super::requests::NamedRequest;
-use super::store::BaseSummary;
 use super::{AttributesReply, DeleteReply, EditReply, RecordsReply, TableError, UpsertReply};
 
 /// A batch on its way, with the answers that depend on it and on everything before it.

@@ -1,6 +1,8 @@
 //! The purge of what hung on members that are deleted. Until it comes round nobody can reach any of it: every read looks
 //! for the member first, and no row is used twice.
 
+pub mod base;
+
 use super::TableError;
 use super::plan::record_names;
 use super::store::Table;

@@ -31,6 +31,9 @@ pub async fn load(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<Publishe
     let mut values = engine.get_many(&keys).await?.into_iter();
     let (head, settings, index) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
     let header = Header::decode(&head.ok_or(TableError::BaseNotFound)?, settings.as_deref())?;
+    if header.is_purging {
+        return Err(TableError::BaseNotFound);
+    }
     let stored = index.map(|bytes| IndexState::decode(&bytes)).transpose()?.unwrap_or_else(IndexState::none);
     let are_doubtful = are_doubtful(&header, &stored);
     let sets = if are_doubtful { Sets::default() } else { load_sets(engine, base, &header, &stored).await? };

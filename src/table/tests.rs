@@ -4,6 +4,7 @@
 mod faults;
 mod indexes;
 mod large;
+mod lives;
 mod older;
 mod panics;
 mod pressure;

@@ -6,12 +6,12 @@ use tokio::sync::RwLockReadGuard;
 
 use super::TableError;
 use super::base::Base;
+use super::bases::BaseSummary;
 use super::block::Stored;
 use super::published::Published;
 use super::records::Record;
 use super::resolve::resolve;
 use super::sets::Sets;
-use super::store::BaseSummary;
 use crate::engine::{Direction, Key, Value};
 use crate::model::schema::AttributeSchema;
 use crate::model::{Email, Fold, MatchKey, Member, MemberRecord, RecordKind, Ref, Row, Timestamp, WorkerId};

@@ -193,7 +193,8 @@ fn tasks_and_threads_begin_in_one_place() {
 /// Those that the store cannot live without: their names, and where they begin.
 #[test]
 fn what_the_store_lives_on_is_watched() {
-    const VITAL: [(&str, &str); 11] = [
+    const VITAL: [(&str, &str); 13] = [
+        ("table/life/mod.rs", "tasks::vital(\"base\""),
         ("table/base.rs", "tasks::vital(\"lane\""),
         ("table/base.rs", "tasks::vital(\"publisher\""),
         ("table/base.rs", "tasks::vital(\"checkpoint\""),
@@ -201,6 +202,7 @@ fn what_the_store_lives_on_is_watched() {
         ("server/store.rs", "tasks::vital(\"housekeeping\""),
         ("server.rs", "tasks::vital(\"accept\""),
         ("server.rs", "tasks::vital(\"certificates\""),
+        ("server/log.rs", "tasks::vital_thread(\"log\""),
         ("engine/sled/open.rs", "spawn(\"wal-syncer\""),
         ("engine/sled/open.rs", "spawn(\"sled-applier\""),
         ("engine/sled/open.rs", "spawn(\"sled-confirmer\""),

@@ -15,6 +15,7 @@ use crate::table::hash::Hashes;
 use crate::table::lookup::{LookupKind, PerLookup};
 use crate::table::overlay::Overlay;
 use crate::table::plan::hashes_of;
+use crate::table::purge::base::is_due;
 use crate::table::replay::for_each;
 use crate::table::sets::Sets;
 
@@ -93,9 +94,7 @@ async fn check(
     header: Header,
     hashes: Option<&Hashes>,
 ) -> Result<(), TableError> {
-    let grace = audit.config.grace_micros;
-    let purge_at = header.deleted_at.map(|deleted| deleted.micros().saturating_add(grace));
-    if purge_at.is_some_and(|at| at <= audit.config.now.micros()) {
+    if header.deleted_at.is_some() && is_due(&header, audit.config.now, audit.config.grace_micros) {
         audit.report.past_grace += 1;
         return Ok(());
     }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use crate::model::{MemberRecord, Outcome};
 use crate::schema::request::Answer as Kept;
+use crate::table::bases::BaseSummary;
 use crate::table::budget::Permit;
 use crate::table::job::{Job, Reply};
 use crate::table::plan::Plan;
 use crate::table::publisher::{Answer, Planned};
 use crate::table::requests::NamedRequest;
-use crate::table::store::BaseSummary;
 use crate::table::{
     EditReply, EditRequest, Edited, RecordChange, RecordOutcome, RecordsReply, RecordsRequest,
     SettingsRequest, TableError,

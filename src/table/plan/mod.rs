@@ -33,6 +33,7 @@ pub use self::prepare::{Prepared, prepare};
 
 use super::TableError;
 use super::base::Shared;
+use super::bases::BaseSummary;
 use super::block;
 use super::layer::{Blocks, Layer};
 use super::lookup::{Candidates, LookupKind, candidates};
@@ -40,7 +41,6 @@ use super::overlay::Op;
 use super::published::Published;
 use super::resolve::{Wanted, resolve};
 use super::sets::SetChange;
-use super::store::BaseSummary;
 use crate::engine::{Batch, Key, Value};
 use crate::model::origin::Call;
 use crate::model::{BaseNumber, Member, Origin, Row, Timestamp};

@@ -1,0 +1,186 @@
+//! The bases of a store: made, opened by their number, listed.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::TableError;
+use super::base::{Base, Parts};
+use super::life::Kind;
+use super::requests::NamedRequest;
+use super::sets::SetField;
+use super::store::Table;
+use crate::engine::{Batch, Direction};
+use crate::model::schema::AttributeSchema;
+use crate::model::{BaseNumber, BaseSettings, StatusCounts, Timestamp};
+use crate::schema::header::Header;
+use crate::schema::index::IndexState;
+use crate::schema::request::Answer;
+use crate::schema::{key, meta};
+use crate::tasks;
+
+/// A base without its members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseSummary {
+    /// Its number.
+    pub number: BaseNumber,
+    /// Name and rules.
+    pub settings: BaseSettings,
+    /// The attribute schema, once one was set.
+    pub schema: Option<Arc<AttributeSchema>>,
+    /// Exact numbers of members by status.
+    pub counts: StatusCounts,
+    /// The number of its last commit.
+    pub revision: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its name or settings last changed.
+    pub updated_at: Timestamp,
+    /// When it was deleted, if it is.
+    pub deleted_at: Option<Timestamp>,
+    /// Fields whose sets were given up: filters on them check records.
+    pub unindexed: Vec<String>,
+}
+
+impl BaseSummary {
+    pub(super) fn new(
+        number: BaseNumber,
+        header: &Header,
+        unindexed: impl Iterator<Item = SetField>,
+    ) -> Self {
+        Self {
+            number,
+            settings: header.settings.clone(),
+            schema: header.schema.clone(),
+            counts: header.counts,
+            revision: header.revision,
+            created_at: header.created_at,
+            updated_at: header.updated_at,
+            deleted_at: header.deleted_at,
+            unindexed: unindexed.map(|field| field.name(header.schema.as_deref())).collect(),
+        }
+    }
+}
+
+/// Bases as they are stored: opening one loads it and starts its tasks.
+pub(super) struct Stored(pub(super) Parts);
+
+#[async_trait]
+impl Kind for Stored {
+    type Open = Base;
+
+    async fn open(&self, number: BaseNumber) -> Result<Arc<Base>, TableError> {
+        Base::open(number, self.0.clone()).await
+    }
+
+    async fn close(&self, base: &Base) -> Result<(), TableError> {
+        base.close().await
+    }
+}
+
+impl Table {
+    /// Makes a base, for a request that may have a name; it is durable when this returns.
+    pub async fn create_base(
+        &self,
+        settings: BaseSettings,
+        named: Option<Arc<NamedRequest>>,
+    ) -> Result<BaseSummary, TableError> {
+        let one_at_a_time = Arc::clone(&self.creating).lock_owned().await;
+        let (parts, now) = (self.parts.clone(), self.now());
+        tasks::to_the_end("new memberbase", async move {
+            let made = create(&parts, settings, named.as_deref(), now).await;
+            drop(one_at_a_time);
+            made
+        })
+        .await
+    }
+
+    /// The open base of a number; the first use opens it. One that is deleted opens too, until its purge begins.
+    pub async fn base(&self, number: BaseNumber) -> Result<Arc<Base>, TableError> {
+        self.bases.get(number, self.now()).await
+    }
+
+    /// Up to `limit` bases after (or, `backward`, before) `after`, in order of creation, deleted ones included. Those that
+    /// are being purged are not there any more. None at the end, and only there.
+    pub async fn list_bases(
+        &self,
+        mut after: Option<BaseNumber>,
+        backward: bool,
+        limit: usize,
+    ) -> Result<Vec<BaseSummary>, TableError> {
+        loop {
+            let (mut bases, last) = self.scan_bases(after, backward, limit).await?;
+            bases.retain(|(_, is_purging)| !is_purging);
+            if !bases.is_empty() || last.is_none() {
+                return Ok(bases.into_iter().map(|(base, _)| base).collect());
+            }
+            after = last;
+        }
+    }
+
+    /// Up to `limit` bases, each with whether it is being purged; and the last that was looked at.
+    async fn scan_bases(
+        &self,
+        after: Option<BaseNumber>,
+        backward: bool,
+        limit: usize,
+    ) -> Result<(Vec<(BaseSummary, bool)>, Option<BaseNumber>), TableError> {
+        let mut range = key::headers();
+        let mut direction = Direction::Forward;
+        if backward {
+            direction = Direction::Backward;
+            range.end = after.map_or(range.end, |after| Bound::Excluded(key::header(after)));
+        } else {
+            range.start = after.map_or(range.start, |after| Bound::Excluded(key::header(after)));
+        }
+        let headers = self.engine.scan(range, direction, limit).await?;
+        let numbers: Vec<BaseNumber> = headers.iter().filter_map(|(key, _)| key::header_base(key)).collect();
+        let last = numbers.last().copied();
+        let indexes = numbers.iter().map(|number| key::index(*number));
+        let keys: Vec<_> = indexes.chain(numbers.iter().map(|number| key::settings(*number))).collect();
+        let mut states = self.engine.get_many(&keys).await?;
+        let settings = states.split_off(numbers.len());
+        let mut bases = Vec::with_capacity(numbers.len());
+        for (((number, (_, head)), state), settings) in
+            numbers.into_iter().zip(headers).zip(states).zip(settings)
+        {
+            let state = state.map(|bytes| IndexState::decode(&bytes)).transpose()?.unwrap_or_default();
+            let unindexed = state.unindexed.into_iter().filter_map(SetField::from_number);
+            // One that was purged since its head was read is gone as a whole.
+            let is_gone = settings.is_none() && self.engine.get_many(&[key::header(number)]).await? == [None];
+            if is_gone {
+                continue;
+            }
+            let header = Header::decode(&head, settings.as_deref())?;
+            bases.push((BaseSummary::new(number, &header, unindexed), header.is_purging));
+        }
+        Ok((bases, last))
+    }
+}
+
+async fn create(
+    parts: &Parts,
+    settings: BaseSettings,
+    named: Option<&NamedRequest>,
+    now: Timestamp,
+) -> Result<BaseSummary, TableError> {
+    let before = parts.engine.get_many(&[key::next_base()]).await?.pop().flatten();
+    let next = before.as_deref().map(meta::decode_next_base).transpose()?.unwrap_or(1);
+    let following =
+        next.checked_add(1).ok_or_else(|| TableError::Damaged("base numbers are used up".to_owned()))?;
+    let header = Header::new(settings, now, parts.nonces.next());
+    let number = BaseNumber(next);
+    let mut batch = Batch::default();
+    batch.checks.push((key::next_base(), before));
+    batch.put(key::next_base(), meta::next_base(following));
+    batch.put(key::header(number), header.encode_head());
+    batch.put(key::settings(number), header.encode_settings());
+    batch.put(key::index(number), IndexState::default().encode());
+    let kept = named
+        .map(|named| parts.requests.keep(named, header.created_at, None, Answer::Base(number), &mut batch));
+    parts.engine.commit(batch).await?;
+    parts.requests.count_kept(kept.unwrap_or_default());
+    parts.sharing.note(number, &header);
+    Ok(BaseSummary::new(number, &header, std::iter::empty()))
+}

@@ -1,0 +1,184 @@
+//! Bases that are closed, purged and created while the engine fails or the caller leaves.
+
+use futures_util::FutureExt;
+
+use super::*;
+use crate::engine::faulty::{Fault, Faulty};
+use crate::engine::{Batch, EngineError, KeyRange};
+use crate::schema::key;
+
+const HOUR: i64 = 60 * 60 * 1_000_000;
+
+fn io() -> Fault {
+    Fault::Error(EngineError::Io("injected".to_owned()))
+}
+
+async fn write(base: &Base, n: u16) -> Result<UpsertReply, TableError> {
+    let (rows, options, mode) = (vec![Ok(plain_row(n))], UpsertOptions::default(), WriteMode::Partial);
+    let origin = Origin::default();
+    base.upsert(UpsertRequest { rows, options, mode, named: None, deadline: None, origin }).await
+}
+
+fn settings(name: &str, share_accounts: bool) -> BaseSettings {
+    BaseSettings { share_accounts, ..BaseSettings::named(BaseName::parse(name).unwrap()) }
+}
+
+/// A table with the base 1, over an engine that can fail.
+async fn table() -> (Arc<Faulty>, Arc<AtomicI64>, Arc<Table>) {
+    let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
+    let clock = Arc::new(AtomicI64::new(1));
+    let table = open(Arc::clone(&engine) as _, &clock).await;
+    table.create_base(settings("first", true), None).await.unwrap();
+    (engine, clock, table)
+}
+
+#[tokio::test]
+async fn a_base_that_nobody_uses_and_whose_last_checkpoint_fails_takes_writes_again() {
+    let (engine, clock, table) = table().await;
+    let base = table.base(BaseNumber(1)).await.unwrap();
+    write(&base, 1).await.unwrap();
+    drop(base);
+    clock.fetch_add(HOUR, Ordering::Relaxed);
+    engine.fail_next(io());
+    table.maintain().await.unwrap_err();
+    assert!(engine.has_failed() && table.is_untidy());
+    let base = table.base(BaseNumber(1)).await.unwrap();
+    let reply = write(&base, 2).await.unwrap();
+    assert_eq!((reply.revision, reply.outcomes[0].row), (2, Some(Row(1))));
+    table.maintain().await.unwrap();
+    assert!(!table.is_untidy());
+    let inner: Arc<dyn Engine> = engine;
+    crate::table::audit::tests::assert_sound(&inner).await;
+}
+
+#[tokio::test]
+async fn a_base_that_cannot_be_tidied_holds_up_no_other() {
+    let (engine, clock, table) = table().await;
+    let second = table.create_base(settings("second", false), None).await.unwrap().number;
+    let delete = SettingsRequest { deleted: Some(true), ..SettingsRequest::default() };
+    table.base(second).await.unwrap().change_settings(delete).await.unwrap();
+    let mut batch = Batch::default();
+    batch.put(key::index(BaseNumber(1)), b"garbage".as_slice());
+    engine.commit(batch).await.unwrap();
+    clock.fetch_add(1_000 * HOUR, Ordering::Relaxed);
+    table.maintain().await.unwrap_err();
+    assert!(table.is_untidy());
+    assert!(matches!(table.base(second).await, Err(TableError::BaseNotFound)));
+    let prefix = |range: KeyRange| engine.scan(range, crate::engine::Direction::Forward, 9);
+    for range in key::all_of(second) {
+        assert!(prefix(range).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_base_whose_creator_left_in_the_commit_is_there_and_shares() {
+    let (engine, _, table) = table().await;
+    engine.hold();
+    let mut create = Box::pin(table.create_base(settings("second", true), None));
+    assert!(create.as_mut().now_or_never().is_none());
+    engine.someone_waits().await;
+    drop(create);
+    engine.release();
+    let third = table.create_base(settings("third", false), None).await.unwrap().number;
+    assert_eq!(third, BaseNumber(3));
+    assert_eq!(table.list_bases(None, false, 9).await.unwrap().len(), 3);
+    assert_eq!(table.sharing_with(BaseNumber(1)), [BaseNumber(2)]);
+}
+
+#[tokio::test]
+async fn a_change_of_sharing_whose_caller_left_is_followed() {
+    let (engine, _, table) = table().await;
+    let second = table.create_base(settings("second", false), None).await.unwrap().number;
+    let base = table.base(second).await.unwrap();
+    let shares = |share| SettingsRequest { share_accounts: Some(share), ..SettingsRequest::default() };
+    engine.hold();
+    let mut change = Box::pin(base.change_settings(shares(true)));
+    while change.as_mut().now_or_never().is_none() && engine.someone_waits().now_or_never().is_none() {
+        tokio::task::yield_now().await;
+    }
+    drop(change);
+    engine.release();
+    write(&base, 1).await.unwrap();
+    assert_eq!(table.sharing_with(BaseNumber(1)), [second]);
+    base.change_settings(shares(false)).await.unwrap();
+    assert_eq!(table.sharing_with(BaseNumber(1)), []);
+}
+
+/// A store with a base that was deleted long enough ago to be purged.
+async fn deleted() -> (Arc<dyn Engine>, Arc<AtomicI64>) {
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+    let clock = Arc::new(AtomicI64::new(1));
+    let table = open(Arc::clone(&engine), &clock).await;
+    table.create_base(settings("first", false), None).await.unwrap();
+    let base = table.base(BaseNumber(1)).await.unwrap();
+    for n in 0..20 {
+        write(&base, n).await.unwrap();
+    }
+    let delete = SettingsRequest { deleted: Some(true), ..SettingsRequest::default() };
+    base.change_settings(delete).await.unwrap();
+    drop(base);
+    table.bases.end().await.unwrap();
+    clock.fetch_add(1_000 * HOUR, Ordering::Relaxed);
+    (engine, clock)
+}
+
+#[tokio::test]
+async fn a_purge_that_is_cut_short_anywhere_leaves_a_whole_base_or_none() {
+    let (mut whole, mut gone) = (0, 0);
+    for n in 1.. {
+        for fault in [io(), Fault::CrashBefore, Fault::CrashAfter] {
+            let (inner, clock) = deleted().await;
+            let engine = Arc::new(Faulty::new(Arc::clone(&inner)));
+            let table = open(Arc::clone(&engine) as _, &clock).await;
+            engine.fail_after(n, fault);
+            let purged = table.maintain().await;
+            if !engine.has_failed() {
+                purged.unwrap();
+                assert!(whole > 0 && gone > 3, "{whole} whole, {gone} gone");
+                return;
+            }
+            drop(table);
+            let table = open(Arc::clone(&inner), &clock).await;
+            crate::table::audit::tests::assert_sound(&inner).await;
+            match table.base(BaseNumber(1)).await {
+                Ok(base) => {
+                    whole += 1;
+                    let undelete = SettingsRequest { deleted: Some(false), ..SettingsRequest::default() };
+                    base.change_settings(undelete).await.unwrap();
+                    let keys: Vec<_> = (0..20).map(|n| MemberKey::Ref(ref_of(n))).collect();
+                    assert!(base.view().await.find(&keys).await.unwrap().iter().all(Option::is_some));
+                }
+                Err(error) => {
+                    gone += 1;
+                    assert_eq!(error, TableError::BaseNotFound);
+                    assert_eq!(table.list_bases(None, false, 9).await.unwrap(), []);
+                    table.maintain().await.unwrap();
+                    let left =
+                        inner.scan(key::headers(), crate::engine::Direction::Forward, 9).await.unwrap();
+                    assert!(left.is_empty());
+                    for range in key::all_of(BaseNumber(1)) {
+                        let left = inner.scan(range, crate::engine::Direction::Forward, 9).await.unwrap();
+                        assert!(left.is_empty());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_base_that_somebody_has_is_purged_in_a_later_round() {
+    let (engine, clock) = deleted().await;
+    let table = open(Arc::clone(&engine), &clock).await;
+    let base = table.base(BaseNumber(1)).await.unwrap();
+    table.maintain().await.unwrap();
+    let undelete = SettingsRequest { deleted: Some(false), ..SettingsRequest::default() };
+    let delete = SettingsRequest { deleted: Some(true), ..SettingsRequest::default() };
+    base.change_settings(undelete).await.unwrap();
+    drop(base);
+    table.maintain().await.unwrap();
+    table.base(BaseNumber(1)).await.unwrap().change_settings(delete).await.unwrap();
+    clock.fetch_add(1_000 * HOUR, Ordering::Relaxed);
+    table.maintain().await.unwrap();
+    assert!(matches!(table.base(BaseNumber(1)).await, Err(TableError::BaseNotFound)));
+}
