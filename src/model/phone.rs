@@ -2,7 +2,7 @@
 //!
 //! What is E.164 already is stored as it came: no table of number plans is asked, because such tables are behind the
 //! plans, and what they would repair they sometimes break. Other spellings lose what says nothing (see
-//! [`separator`](super::separator)) and the trunk zero, and nothing else.
+//! `separator`) and the trunk zero, and nothing else.
 
 use crate::model::error::Reason;
 use crate::model::limits::{PHONE_INPUT_MAX_BYTES, PHONE_MAX_DIGITS, PHONE_MIN_DIGITS};
