@@ -7,6 +7,7 @@ to be bad are left alone.
 import itertools
 import json
 import os
+import unicodedata
 import urllib.request
 
 import schemathesis
@@ -80,9 +81,17 @@ GOOD = {
 }
 
 
+def visible(text):
+    """The text with something in it that can be seen: names and their like lose the rest at their ends, and may not be empty."""
+    seen = any(unicodedata.category(character) not in ("Cf", "Cn", "Co", "Zs") for character in text)
+    return text if seen or not text else text[:-1] + "x"
+
+
 def improve(value, ids):
     if isinstance(value, list):
         return [improve(item, ids) for item in value]
+    if isinstance(value, str):
+        return visible(value)
     if not isinstance(value, dict):
         return value
     better = {}

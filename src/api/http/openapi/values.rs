@@ -156,7 +156,11 @@ fn is_input(generator: &SchemaGenerator) -> bool {
 }
 
 fn text(max_chars: usize) -> Schema {
-    json_schema!({ "type": "string", "minLength": 1, "maxLength": max_chars, "pattern": PRINTABLE })
+    let description = "spaces and characters that cannot be seen (Unicode categories Cf, Co and Cn) are taken off its ends, \
+                       and something must be left";
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": max_chars, "pattern": PRINTABLE, "description": description,
+    })
 }
 
 fn bytes(max_bytes: usize) -> Schema {
