@@ -49,7 +49,7 @@ start_server "$program" "$disk/data" --reserve 8MiB
 ended=0
 "$program" import "$work/many.csv" --server "$server_url" --base staff --quiet --give-up-after 1 >"$work/counts" 2>"$work/said" || ended=$?
 [ "$ended" -eq 69 ] || fail "the import ended with $ended, expected 69: $(tail -n 5 "$work/said")"
-grep -q ResourceExhausted "$work/said" || fail "not refused with RESOURCE_EXHAUSTED: $(tail -n 5 "$work/said")"
+grep -q STORAGE_FULL "$work/said" || fail "not refused with STORAGE_FULL: $(tail -n 5 "$work/said")"
 left=$(df --output=avail -B1 "$disk" | tail -n 1)
 [ "$left" -ge $((4 << 20)) ] || fail "only $left bytes of the reserve are left"
 
