@@ -291,7 +291,7 @@ mod tests {
             let digits = number.chars().zip(&between);
             let spelled: String = digits.map(|(digit, separators)| format!("{digit}{separators}")).collect();
             let spelled = format!("{}{before}+{}{spelled}", if is_uri { "tel:" } else { "" }, between[15]);
-            prop_assume!(spelled.len() <= PHONE_INPUT_MAX_BYTES && trunk_zero(&spelled).is_none());
+            prop_assume!(spelled.len() <= PHONE_INPUT_MAX_BYTES && trunk_zero(without_scheme(&spelled)).is_none());
             prop_assert_eq!(Phone::parse(spelled).unwrap().into_string(), format!("+{number}"));
             prop_assert_eq!(Phone::parse(format!("+{number}")).unwrap().into_string(), format!("+{number}"));
         }
