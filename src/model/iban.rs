@@ -50,8 +50,8 @@ fn remainder(head: &str, account: &str) -> u32 {
     })
 }
 
-/// The accounts of each country, as the registry of SWIFT has them. A table of our own: crates that have one lack the
-/// countries that joined late, and refuse every country that they lack.
+/// The accounts of each country, as the registry of SWIFT has them. A table of our own: `iban_validate` 5.0.1
+/// lacks HN.
 const STRUCTURES: &[(&str, &str)] = &[
     ("AD", "4!n4!n12!c"),
     ("AE", "3!n16!n"),

@@ -1,8 +1,8 @@
 //! Characters that nobody sees, and so nobody means.
 //!
-//! The categories are those of the Unicode version of `unicode-properties`, which is never ahead of the versions of the
-//! crates that normalise and fold: what this module lets through is assigned there too, and Unicode promises that the
-//! folds of assigned characters never change.
+//! The categories are those of the Unicode version of `unicode-properties`, which is not ahead of that of
+//! `unicode-normalization`, as a test holds: what this module lets through is assigned there too, and Unicode promises
+//! that the normal forms of assigned characters never change. The version of the crate that folds case is not checked.
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
