@@ -50,7 +50,16 @@ pub enum Lacking {
     /// The whole store: the token is bound to one memberbase.
     Store,
     /// The right to see bank details and dates of birth.
-    Pii,
+    Pii(Shows),
+}
+
+/// What would show bank details and dates of birth to whoever asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// A filter that looks at them.
+    Filter,
+    /// A backup, which has everything.
+    Backup,
 }
 
 impl fmt::Display for Lacking {
@@ -61,8 +70,11 @@ impl fmt::Display for Lacking {
             }
             Self::Base => f.write_str("the token is bound to another memberbase"),
             Self::Store => f.write_str("this call needs a token that is not bound to a memberbase"),
-            Self::Pii => f.write_str(
+            Self::Pii(Shows::Filter) => f.write_str(
                 "this filter looks at bank details or dates of birth, which the token has no right to see",
+            ),
+            Self::Pii(Shows::Backup) => f.write_str(
+                "a backup has bank details and dates of birth in it, which the token has no right to see",
             ),
         }
     }
@@ -209,6 +221,12 @@ impl Guarded {
         if self.bound_to().is_some() { Err(Lacking::Store.into()) } else { Ok(&self.table) }
     }
 
+    /// The table, for what shows everything that is in it.
+    pub fn everything(&self) -> Result<&Table, Error> {
+        let table = self.store(AccessLevel::Admin)?;
+        if self.sees_pii() { Ok(table) } else { Err(Lacking::Pii(Shows::Backup).into()) }
+    }
+
     /// The requests that name themselves, and whose names the caller's are.
     pub fn requests(&self) -> (&Arc<Requests>, Option<TokenId>) {
         (self.table.requests(), self.caller.token().map(|token| token.made().id))
@@ -247,7 +265,11 @@ impl Guarded {
 
     /// Refuses a filter that would tell what the caller may not see.
     pub fn check_filter(&self, filter: &Filter) -> Result<(), Error> {
-        if !self.sees_pii() && filter.looks_at_pii() { Err(Lacking::Pii.into()) } else { Ok(()) }
+        if !self.sees_pii() && filter.looks_at_pii() {
+            Err(Lacking::Pii(Shows::Filter).into())
+        } else {
+            Ok(())
+        }
     }
 
     fn sees_pii(&self) -> bool {

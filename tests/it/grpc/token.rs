@@ -4,62 +4,11 @@ use std::fs;
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::api_token_service_client::ApiTokenServiceClient;
-use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
-use memberbase::api::grpc::v1::member_service_client::MemberServiceClient;
 use tonic::{Code, Status};
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::harness::{Bearer, Known, Server, eq, refused, row};
-
-/// The services as one caller sees them.
-struct Caller {
-    tokens: ApiTokenServiceClient<Known>,
-    bases: MemberBaseServiceClient<Known>,
-    members: MemberServiceClient<Known>,
-}
-
-fn caller(server: &Server, secret: &str) -> Caller {
-    let bearer = Bearer(secret.to_owned());
-    Caller {
-        tokens: ApiTokenServiceClient::with_interceptor(server.channel(), bearer.clone()),
-        bases: MemberBaseServiceClient::with_interceptor(server.channel(), bearer.clone()),
-        members: MemberServiceClient::with_interceptor(server.channel(), bearer),
-    }
-}
-
-impl Caller {
-    async fn token(&mut self, request: v1::CreateApiTokenRequest) -> v1::CreateApiTokenResponse {
-        self.tokens.create_api_token(request).await.unwrap().into_inner()
-    }
-
-    async fn base(&mut self) -> String {
-        let request = v1::CreateMemberBaseRequest { name: "Test".into(), ..Default::default() };
-        self.bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id
-    }
-
-    async fn get(&mut self, base: &str, r#ref: &str) -> Result<v1::Member, Status> {
-        let request = v1::GetMemberRequest {
-            member_base_id: Some(base.into()),
-            r#ref: Some(r#ref.into()),
-            ..Default::default()
-        };
-        Ok(self.members.get_member(request).await?.into_inner().member.unwrap())
-    }
-
-    async fn upsert(
-        &mut self,
-        base: &str,
-        members: Vec<v1::MemberInput>,
-    ) -> Result<v1::BulkUpsertMembersResponse, Status> {
-        let request =
-            v1::BulkUpsertMembersRequest { member_base_id: base.into(), members, ..Default::default() };
-        Ok(self.members.bulk_upsert_members(request).await?.into_inner())
-    }
-}
-
-fn wanted(access: &str) -> v1::CreateApiTokenRequest {
-    v1::CreateApiTokenRequest { access: access.into(), ..Default::default() }
-}
+use super::caller::{caller, wanted};
+use crate::harness::{Bearer, Server, eq, refused, row};
 
 /// Asserts that a call was let through, or refused by `code`. A call that was let through may fail for another reason.
 #[track_caller]
@@ -122,8 +71,7 @@ async fn a_stream_ends_when_its_token_is_revoked() {
     let stream = tokio_stream::wrappers::ReceiverStream::new(chunks);
     let mut answers = writer.members.import_members(stream).await.unwrap().into_inner();
     assert_eq!(answers.message().await.unwrap().unwrap().chunk, 1);
-    let id = created.api_token.unwrap().id;
-    admin.tokens.revoke_api_token(v1::RevokeApiTokenRequest { id, ..Default::default() }).await.unwrap();
+    admin.revoke(&created).await;
     send.send(v1::ImportMembersRequest { members: vec![row("b")], chunk: 2, ..Default::default() })
         .await
         .unwrap();
