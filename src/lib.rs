@@ -25,6 +25,7 @@
 
 pub mod api;
 pub mod cli;
+mod compute;
 pub mod config;
 pub mod directory;
 pub mod engine;

@@ -135,7 +135,7 @@ impl<'a> Work<'a> {
 
     async fn write_lookup(&mut self, kind: LookupKind) -> Result<(), TableError> {
         let target = buckets_of(&self.target, kind);
-        let mut changes = Changes::sorted(Arc::clone(self.frozen.get(kind)), target).await?;
+        let mut changes = Changes::sorted(Arc::clone(self.frozen.get(kind)), target).await;
         self.grow(kind, target, &mut changes).await?;
         let left: Vec<u32> = changes.left().collect();
         let mut left = left.as_slice();

@@ -3,6 +3,9 @@
 //! tonic's own codec answers INTERNAL to bytes that do not decode; here they are the caller's fault, which they are.
 //! The size limit is not checked here, because tonic checks it before it collects a message (see [`super::edge`]). What a
 //! request becomes in memory is: before it is decoded it takes that from the memory for requests, or is refused.
+//!
+//! tonic decodes within a poll, so nothing can be waited for here: large messages are decoded in place, after the other tasks
+//! of the thread were given to another one.
 
 use std::marker::PhantomData;
 
@@ -12,6 +15,7 @@ use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder
 
 use super::arriving::Arriving;
 use crate::api::error;
+use crate::compute;
 use crate::model::Reason;
 
 /// What a buffer begins with and grows by, in bytes. Most point reads fit.
@@ -80,10 +84,14 @@ impl<U: Message + Default> Decoder for WireDecoder<U> {
     type Error = tonic::Status;
 
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, tonic::Status> {
-        if let Some(arriving) = &self.arriving {
-            arriving.check(bytes.chunk())?;
-        }
-        U::decode(bytes).map(Some).map_err(|fault| refuse(&fault))
+        let is_large = bytes.remaining() >= compute::LARGE_BYTES;
+        let decode = || {
+            if let Some(arriving) = &self.arriving {
+                arriving.check(bytes.chunk())?;
+            }
+            U::decode(bytes).map(Some).map_err(|fault| refuse(&fault))
+        };
+        if is_large { compute::in_place(decode) } else { decode() }
     }
 
     fn buffer_settings(&self) -> BufferSettings {

@@ -5,6 +5,7 @@ use std::fmt;
 use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 
 use super::body::Received;
+use crate::compute;
 use crate::directory::{Directory, Error, IfRunning};
 use crate::model::{BaseNumber, RequestId, RequestMark, Rule};
 
@@ -68,9 +69,7 @@ pub async fn named(
         Some(body) if body.bytes.len() <= HASH_APART_BYTES => RequestMark::new(id, &call, &body.bytes),
         Some(body) => {
             let bytes = std::mem::take(&mut body.bytes);
-            let hashed =
-                tokio::task::spawn_blocking(move || (RequestMark::new(id, &call, &bytes), bytes)).await;
-            let (mark, bytes) = hashed.map_err(|died| Error::Internal { private: died.to_string() })?;
+            let (mark, bytes) = compute::run(move || (RequestMark::new(id, &call, &bytes), bytes)).await;
             body.bytes = bytes;
             mark
         }

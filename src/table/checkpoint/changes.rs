@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use crate::compute;
 use crate::schema::bucket::Entry;
-use crate::table::TableError;
 use crate::table::lookup::address;
 use crate::table::overlay::{Op, Overlay, RowOp};
 
@@ -16,15 +16,9 @@ pub struct Changes {
 
 impl Changes {
     /// The entries of `overlay` for a lookup of `buckets`. Sorting them takes long enough to be felt by whoever shares the
-    /// thread, so it has one of its own.
-    pub async fn sorted(overlay: Arc<Overlay>, buckets: u32) -> Result<Self, TableError> {
-        match tokio::task::spawn_blocking(move || Self::new(&overlay, buckets)).await {
-            Ok(sorted) => Ok(sorted),
-            Err(died) => match died.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_cancelled) => Err(TableError::Closing),
-            },
-        }
+    /// thread, so it is done beside the threads that serve others.
+    pub async fn sorted(overlay: Arc<Overlay>, buckets: u32) -> Self {
+        compute::run(move || Self::new(&overlay, buckets)).await
     }
 
     fn new(overlay: &Overlay, buckets: u32) -> Self {

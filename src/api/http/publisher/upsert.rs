@@ -14,13 +14,12 @@ use crate::api::http::failure::{BadRow, Failure};
 use crate::api::http::json::{Name, Object, parse_with};
 use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
+use crate::compute;
 use crate::directory::{Arrival, Directory, Error, RowOutcome};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES};
 use crate::model::token::AccessLevel;
 use crate::model::{Date, MemberRow, Reason, RowError};
 
-/// Bodies of more bytes are not parsed beside other calls.
-const PARSE_APART_BYTES: usize = 64 * 1024;
 /// Rows that are counted together.
 const ROWS_AT_ONCE: usize = 1024;
 /// What a row takes, good or bad, in bytes: itself, its ref for the report, and what is wrong with it.
@@ -53,11 +52,10 @@ impl Call for BulkUpsert {
 
     async fn run(directory: Directory, body: Received) -> Result<Vec<String>, Failure> {
         let (today, arrival) = (directory.now().date(), directory.room().arrival(body.bytes.len()));
-        let Request { member_base_id, rows, refs } = if body.bytes.len() <= PARSE_APART_BYTES {
+        let Request { member_base_id, rows, refs } = if body.bytes.len() < compute::LARGE_BYTES {
             read(&body, today, arrival)?
         } else {
-            let parsed = tokio::task::spawn_blocking(move || read(&body, today, arrival)).await;
-            parsed.map_err(|died| Error::Internal { private: died.to_string() })??
+            compute::run(move || read(&body, today, arrival)).await?
         };
         let base = directory.base_number(&member_base_id, "member_base_id")?;
         let reply = directory.upsert_all(base, rows).await?;
