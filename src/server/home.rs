@@ -46,7 +46,7 @@ pub fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), Foreign> {
         (None, Some(Some(host))) => host,
         _ => return Err(Foreign::Host),
     };
-    if hosts.next().is_some() || !is_loopback(named.host()) {
+    if hosts.next().is_some() || !(is_usual(named.as_str()) || is_loopback(named.host())) {
         return Err(Foreign::Host);
     }
     let mut origins = headers.get_all(ORIGIN).iter();
@@ -65,6 +65,12 @@ fn origin_authority(origin: &HeaderValue) -> Option<Authority> {
     let origin = origin.as_bytes();
     let rest = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"))?;
     Authority::try_from(rest).ok()
+}
+
+/// Whether `authority` is what nearly every request has; it needs no parsing.
+fn is_usual(authority: &str) -> bool {
+    let port = authority.strip_prefix("127.0.0.1:").or_else(|| authority.strip_prefix("localhost:"));
+    port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Names under `localhost` are loopback names too, and nobody can own one.
@@ -108,6 +114,8 @@ mod tests {
             "evil.example:50051",
             "127.0.0.1.evil.example",
             "localhost.evil",
+            "127.0.0.1:1@evil.example",
+            "localhost:@evil.example:1",
             "10.0.0.1",
             "0.0.0.0",
             "[::]:1",
