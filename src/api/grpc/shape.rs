@@ -33,9 +33,14 @@ pub struct Shape {
     index: usize,
 }
 
-/// The fields of a message, by their numbers.
+/// The fields of a message.
 #[derive(Default)]
-struct Fields(Vec<(u64, Field)>);
+struct Fields {
+    /// By their numbers.
+    by_number: Vec<Option<Field>>,
+    /// Whether any of them may have only so many entries.
+    limited: bool,
+}
 
 struct Field {
     /// What an entry of it takes, in bytes, beside what is in it; nothing for a field that is not repeated.
@@ -84,11 +89,17 @@ impl Shapes {
                     numbers: is_many && !matches!(field.r#type(), Type::Message | Type::String | Type::Bytes),
                     most: limit.map(|(_, _, most)| *most),
                 };
-                (u64::try_from(field.number()).unwrap_or_default(), described)
+                (usize::try_from(field.number()).unwrap_or_default(), described)
             };
-            let mut fields: Vec<_> = message.field.iter().map(field).collect();
-            fields.sort_by_key(|(number, _)| *number);
-            Fields(fields)
+            let mut fields = Fields::default();
+            for (number, described) in message.field.iter().map(field) {
+                fields.limited |= described.most.is_some();
+                fields.by_number.resize_with(fields.by_number.len().max(number + 1), || None);
+                if let Some(place) = fields.by_number.get_mut(number) {
+                    *place = Some(described);
+                }
+            }
+            fields
         };
         Self { messages: Arc::new(all.iter().map(fields).collect()), names }
     }
@@ -161,15 +172,13 @@ impl Shape {
 
     fn walk(&self, index: usize, mut bytes: &[u8], depth: usize, weight: &mut Weight) -> Option<()> {
         let fields = self.messages.get(index).filter(|_| depth <= DEPTH_MAX)?;
-        let limited = fields.0.iter().any(|(_, field)| field.most.is_some());
-        let mut counts: Vec<usize> = if limited { vec![0; fields.0.len()] } else { Vec::new() };
+        let mut counts = if fields.limited { vec![0; fields.by_number.len()] } else { Vec::new() };
         while !bytes.is_empty() {
             let tag = varint(&mut bytes)?;
-            let at = fields.0.binary_search_by_key(&(tag >> 3), |(number, _)| *number).ok();
-            let field = at.and_then(|at| fields.0.get(at)).map(|(_, field)| field);
             let content = content(tag & 7, &mut bytes)?;
-            let Some(field) = field else { continue };
-            if let (Some(most), Some(count)) = (field.most, at.and_then(|at| counts.get_mut(at))) {
+            let number = usize::try_from(tag >> 3).ok()?;
+            let Some(Some(field)) = fields.by_number.get(number) else { continue };
+            if let (Some(most), Some(count)) = (field.most, counts.get_mut(number)) {
                 *count += 1;
                 if *count > most {
                     // The rest is counted and no more.
@@ -213,6 +222,17 @@ fn content<'a>(wire_type: u64, bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    // Nearly all tags and lengths have one byte.
+    if let Some((first, rest)) = bytes.split_first()
+        && *first < 0x80
+    {
+        *bytes = rest;
+        return Some(u64::from(*first));
+    }
+    long_varint(bytes)
+}
+
+fn long_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let (first, rest) = bytes.split_first()?;
