@@ -84,14 +84,20 @@ impl<U: Message + Default> Decoder for WireDecoder<U> {
     type Error = tonic::Status;
 
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, tonic::Status> {
-        let is_large = bytes.remaining() >= compute::LARGE_BYTES;
+        // tonic hands over a message in one piece. It is decoded from the slice, and not from the buffer, which would
+        // account for every byte that is read.
+        let message = bytes.chunk();
         let decode = || {
             if let Some(arriving) = &self.arriving {
-                arriving.check(bytes.chunk())?;
+                arriving.check(message)?;
             }
-            U::decode(bytes).map(Some).map_err(|fault| refuse(&fault))
+            U::decode(message).map(Some).map_err(|fault| refuse(&fault))
         };
-        if is_large { compute::in_place(decode) } else { decode() }
+        let decoded =
+            if message.len() >= compute::LARGE_BYTES { compute::in_place(decode) } else { decode() };
+        let length = message.len();
+        bytes.advance(length);
+        decoded
     }
 
     fn buffer_settings(&self) -> BufferSettings {
