@@ -30,6 +30,10 @@ pub(super) fn is_invisible(character: char) -> bool {
 
 /// `text` without stray characters at its ends. Within a text they may join letters or carry a flag.
 pub(super) fn trimmed(text: String) -> String {
+    let is_plain = |end: Option<&u8>| end.is_none_or(u8::is_ascii);
+    if is_plain(text.as_bytes().first()) && is_plain(text.as_bytes().last()) {
+        return text;
+    }
     let kept = text.trim_matches(is_stray);
     if kept.len() == text.len() { text } else { kept.to_owned() }
 }

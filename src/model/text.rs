@@ -129,7 +129,8 @@ fn fault(limit: Limit, text: &str) -> Option<Fault> {
 /// Whether `text` has a character of the Unicode category Cc.
 pub(super) fn has_control_character(text: &str) -> bool {
     if text.is_ascii() {
-        text.bytes().any(|byte| byte.is_ascii_control())
+        // Without a way out, so that many bytes are looked at at once.
+        text.bytes().fold(false, |found, byte| found | byte.is_ascii_control())
     } else {
         text.chars().any(char::is_control)
     }

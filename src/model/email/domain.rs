@@ -7,15 +7,15 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 /// The longest label of a domain, in bytes.
 const LABEL_MAX_BYTES: usize = 63;
 /// What labels in other letters than ASCII begin with in DNS.
-const ACE_PREFIX: &str = "xn--";
+const ACE_PREFIX: &[u8] = b"xn--";
 
 /// Whether `domain` is a host name: labels of letters, digits and inner hyphens, joined by dots, the last of them two or
 /// more letters or an internationalised label. Underscores are not for hosts, and so not for mail.
 pub(super) fn is_host(domain: &str) -> bool {
-    match ascii(domain) {
-        Some(ascii) => is_ascii_host(&ascii),
-        None => false,
+    if is_plain(domain) {
+        return is_ascii_host(domain.as_bytes());
     }
+    ascii(domain).is_some_and(|ascii| is_ascii_host(ascii.as_bytes()))
 }
 
 /// `domain` as DNS has it: ASCII in lower case, by UTS 46 without transitional mappings. `None` for what has no such form.
@@ -29,22 +29,23 @@ pub(super) fn ascii(domain: &str) -> Option<Cow<'_, str>> {
 
 /// Whether no label of `domain` can be an internationalised one, in either form.
 pub(super) fn is_plain(domain: &str) -> bool {
-    domain.is_ascii() && !domain.contains("--")
+    domain.is_ascii() && !domain.as_bytes().windows(2).any(|pair| pair == b"--")
 }
 
-fn is_ascii_host(domain: &str) -> bool {
-    let Some((labels, last)) = domain.rsplit_once('.') else { return false };
+/// In bytes, because every row with an address comes here.
+fn is_ascii_host(domain: &[u8]) -> bool {
+    let mut labels = domain.rsplit(|byte| *byte == b'.');
+    let Some(last) = labels.next().filter(|last| last.len() < domain.len()) else { return false };
     let is_top = last.starts_with(ACE_PREFIX)
-        || ((2..=LABEL_MAX_BYTES).contains(&last.len())
-            && last.bytes().all(|byte| byte.is_ascii_alphabetic()));
-    is_top && labels.split('.').all(is_label)
+        || ((2..=LABEL_MAX_BYTES).contains(&last.len()) && last.iter().all(u8::is_ascii_alphabetic));
+    is_top && labels.all(is_label)
 }
 
-fn is_label(label: &str) -> bool {
+fn is_label(label: &[u8]) -> bool {
     (1..=LABEL_MAX_BYTES).contains(&label.len())
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !label.starts_with(b"-")
+        && !label.ends_with(b"-")
+        && label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
 pub(super) fn is_bracketed_ipv4(domain: &str) -> bool {

@@ -54,7 +54,8 @@ impl Fold {
 
 pub(super) fn lower(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        // Without a way out, so that many bytes are looked at at once.
+        if text.bytes().fold(false, |found, byte| found | byte.is_ascii_uppercase()) {
             return Cow::Owned(text.to_ascii_lowercase());
         }
         return Cow::Borrowed(text);
