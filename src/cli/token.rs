@@ -50,19 +50,19 @@ struct CreateArgs {
     /// What the token is for
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// From when on the token is refused, such as 2030-01-31T00:00:00Z; without it the token never expires
+    /// From when on the token is refused, such as 2030-01-31T00:00:00Z [default: never, or when the token that makes it expires]
     #[arg(long, value_name = "TIME")]
     expires_at: Option<String>,
     /// The only memberbase that the token is good for, by name or id
     #[arg(long, value_name = "NAME-OR-ID")]
     base: Option<String>,
-    /// Whether the token shows bank details and dates of birth [default: true for write and admin, false for read]
+    /// Whether the token shows bank details and dates of birth [default: true for write and admin, false for read, and never more than the token that makes it]
     #[arg(long, value_name = "BOOLEAN")]
     pii: Option<bool>,
-    /// Requests that the token is good for per second, on average [default: no limit]
+    /// Requests that the token is good for per second, on average [default: as many as the token that makes it]
     #[arg(long, value_name = "NUMBER")]
     requests_per_second: Option<u32>,
-    /// Rows, keys and events that bulk calls with the token may send per second, on average [default: no limit]
+    /// Rows, keys and events that bulk calls with the token may send per second, on average [default: as many as the token that makes it]
     #[arg(long, value_name = "NUMBER")]
     rows_per_second: Option<u32>,
     /// Make the data directory if there is none: a token for a server that has never run

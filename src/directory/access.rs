@@ -12,7 +12,7 @@ use std::time::Instant;
 use super::error::RateLimit;
 use super::{Directory, Error, Room};
 use crate::model::origin::{Actor, Door};
-use crate::model::token::{AccessLevel, SecretHash, TokenId};
+use crate::model::token::{AccessLevel, SecretHash, Token, TokenId};
 use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, Sealer, Timestamp};
 use crate::table::{Base, LiveToken, Requests, Table, Tokens};
 
@@ -229,7 +229,7 @@ impl Guarded {
 
     /// The requests that name themselves, and whose names the caller's are.
     pub fn requests(&self) -> (&Arc<Requests>, Option<TokenId>) {
-        (self.table.requests(), self.caller.token().map(|token| token.made().id))
+        (self.table.requests(), self.token().map(|token| token.id))
     }
 
     /// The caller, as commits name it.
@@ -246,9 +246,14 @@ impl Guarded {
         Ok(self.store(AccessLevel::Admin)?.tokens())
     }
 
+    /// The caller's token, as it was made.
+    pub fn token(&self) -> Option<&Token> {
+        self.caller.token().map(LiveToken::made)
+    }
+
     /// The memberbase that the caller's token is bound to.
     pub fn bound_to(&self) -> Option<BaseNumber> {
-        self.caller.token().and_then(|token| token.made().base)
+        self.token().and_then(|token| token.base)
     }
 
     /// The member as the caller may see it: with the former refs that it still answers to, and without the right to them, bank details and date of birth are left out.
@@ -273,7 +278,7 @@ impl Guarded {
     }
 
     fn sees_pii(&self) -> bool {
-        self.caller.token().is_none_or(|token| token.made().pii)
+        self.token().is_none_or(|token| token.pii)
     }
 
     /// The open bases that share accounts with `base`. What is found in them shows in nothing but the status that a member

@@ -1,8 +1,10 @@
-//! Tokens: made, listed and revoked by callers whose token says `admin` and is bound to no memberbase.
+//! Tokens: made, listed and revoked by callers whose token says `admin` and is bound to no memberbase. A token makes only tokens that
+//! have at most its own rights (see `model::grant`).
 
 use super::page::{Page, RawPage};
 use super::request::foreign;
 use super::{Directory, Error};
+use crate::model::grant::{Granted, Wanted};
 use crate::model::id::IdError;
 use crate::model::limits::TOKENS_MAX;
 use crate::model::token::{AccessLevel, Secret, Token, TokenDescription, TokenId, TokenLimits};
@@ -19,15 +21,15 @@ pub struct NewToken {
     pub access: String,
     /// What it is for; empty is as good as absent.
     pub description: Option<String>,
-    /// From when on it is not good any more.
+    /// From when on it is not good any more; when absent, as long as its maker's.
     pub expires_at: Option<Timestamp>,
     /// The memberbase that it is bound to.
     pub member_base_id: Option<String>,
-    /// Whether its holder sees bank details and dates of birth; by default those who may write do.
+    /// Whether its holder sees bank details and dates of birth; by default those who may write do, if its maker does.
     pub pii: Option<bool>,
-    /// Requests that it is good for per second; without a limit when absent.
+    /// Requests that it is good for per second; when absent, as many as its maker's.
     pub requests_per_second: Option<u32>,
-    /// Rows that it is good for per second; without a limit when absent.
+    /// Rows that it is good for per second; when absent, as many as its maker's.
     pub rows_per_second: Option<u32>,
 }
 
@@ -82,7 +84,20 @@ impl Directory {
                 Some(number)
             }
         };
-        let token = parse(new, base, TokenId(seed.id), self.now())?;
+        let (wanted, description) = parse(new, base, self.now())?;
+        let Granted { access, base, pii, expires_at, limits } = wanted.by(self.guarded.token())?;
+        let token = Token {
+            id: TokenId(seed.id),
+            access,
+            pii,
+            base,
+            description,
+            limits,
+            created_at: self.now(),
+            expires_at,
+            revoked_at: None,
+            last_used_at: None,
+        };
         let secret = Secret::from_random(seed.secret);
         match tokens.create(token.clone(), secret.hash(), self.turn()).await? {
             TokenChange::Done => {}
@@ -124,7 +139,12 @@ impl Directory {
     }
 }
 
-fn parse(new: NewToken, base: Option<BaseNumber>, id: TokenId, now: Timestamp) -> Result<Token, Refusal> {
+/// The rights that are asked for, and what the token is for.
+fn parse(
+    new: NewToken,
+    base: Option<BaseNumber>,
+    now: Timestamp,
+) -> Result<(Wanted, Option<TokenDescription>), Refusal> {
     let mut faults = Violations::default();
     let access = if new.access.is_empty() {
         faults.add(Reason::FieldRequired, "access", "is required: one of read, write, admin");
@@ -144,16 +164,6 @@ fn parse(new: NewToken, base: Option<BaseNumber>, id: TokenId, now: Timestamp) -
         rows_per_second: limit("rows_per_second", new.rows_per_second),
     };
     let access = access.unwrap_or(AccessLevel::Read);
-    faults.finish(Token {
-        id,
-        access,
-        pii: new.pii.unwrap_or(access.sees_pii()),
-        base,
-        description,
-        limits,
-        created_at: now,
-        expires_at: new.expires_at,
-        revoked_at: None,
-        last_used_at: None,
-    })
+    let wanted = Wanted { access, base, pii: new.pii, expires_at: new.expires_at, limits };
+    faults.finish((wanted, description))
 }

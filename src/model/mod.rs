@@ -17,6 +17,7 @@ pub mod error;
 pub mod field;
 pub mod filter;
 pub mod fingerprint;
+pub mod grant;
 mod iban;
 pub mod id;
 pub mod import;

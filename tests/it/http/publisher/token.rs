@@ -63,6 +63,35 @@ async fn bad_requests_name_the_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_makes_only_tokens_that_have_at_most_its_own_rights() {
+    let (server, secret) = Server::start_with_token().await;
+    let admin = Http::with_token(&server, &secret);
+    let bounds = json!({
+        "access": "admin", "pii": false, "expires_at": "2999-01-01T00:00:00Z", "requests_per_second": 1_000,
+        "rows_per_second": 2_000,
+    });
+    let made = admin.ok("api-token/create", bounds).await;
+    let bounded = Http::with_token(&server, made["token"].as_str().unwrap());
+    let cases = [
+        ("pii", json!(true)),
+        ("expires_at", json!("2999-01-01T00:00:00.000001Z")),
+        ("requests_per_second", json!(1_001)),
+        ("rows_per_second", json!(2_001)),
+    ];
+    for (field, value) in cases {
+        let wanted = json!({"access": "read", field: value});
+        let reply = bounded.call("api-token/create", wanted.clone()).await;
+        assert_eq!(reply.refused(403, "authorization_error")["path"], field);
+        assert!(reply.body.to_string().contains("at most its own rights"), "{reply:?}");
+        admin.ok("api-token/create", wanted).await;
+    }
+    let inherited = bounded.ok("api-token/create", json!({"access": "write"})).await;
+    for right in ["pii", "expires_at", "requests_per_second", "rows_per_second"] {
+        assert_eq!(inherited[right], made[right], "{right}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_has_used_up_its_rows_is_told_when_to_come_back() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
