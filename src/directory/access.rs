@@ -14,7 +14,7 @@ use super::{Directory, Error, Room};
 use crate::model::origin::{Actor, Door};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenId};
 use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, Sealer, Timestamp};
-use crate::table::{Base, LiveToken, Requests, Table, Tokens};
+use crate::table::{Base, LiveToken, Party, Requests, Table, Tokens};
 
 /// Why a caller is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,11 @@ impl Caller {
             Identity::Anyone | Identity::Owner => None,
         }
     }
+
+    /// Whose bytes its requests are.
+    fn party(&self) -> Party {
+        self.token().map_or(Party::Nobody, |token| Party::Token(token.made().id))
+    }
 }
 
 /// Where callers enter, by one door. Cloning it is cheap.
@@ -143,10 +148,10 @@ impl Gate {
         Caller(Identity::Owner)
     }
 
-    /// The memory for requests that arrive.
+    /// The memory for requests of `caller` that arrive.
     #[must_use]
-    pub fn room(&self) -> Room {
-        Room::new(self.table.arriving())
+    pub fn room(&self, caller: &Caller) -> Room {
+        Room::new(self.table.arriving(), caller.party())
     }
 
     /// Whether a token was ever made, from when on callers need one.
@@ -306,9 +311,9 @@ impl Guarded {
         self.table.cursor_key()
     }
 
-    /// The memory for requests that arrive.
+    /// The memory for requests of the caller that arrive.
     pub fn room(&self) -> Room {
-        Room::new(self.table.arriving())
+        Room::new(self.table.arriving(), self.caller.party())
     }
 
     /// The time now.

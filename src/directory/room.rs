@@ -7,15 +7,18 @@
 use std::sync::Arc;
 
 use super::Error;
-use crate::table::{Budget, Permit};
+use crate::table::{Budget, Party, Permit};
 
 /// How many times its own bytes a request may take in memory, however much that is: a row with a ref and an e-mail address takes
 /// 16 times, one with nothing in it 250 times.
 const GROWTH: usize = 24;
 
-/// The memory for requests that arrive.
+/// The memory for requests of one party that arrive.
 #[derive(Clone)]
-pub struct Room(Arc<Budget>);
+pub struct Room {
+    budget: Arc<Budget>,
+    party: Party,
+}
 
 /// What one request has of it, until this goes.
 pub struct Arrival {
@@ -28,28 +31,30 @@ pub struct Arrival {
 }
 
 impl Room {
-    pub(super) fn new(budget: Arc<Budget>) -> Self {
-        Self(budget)
+    pub(super) fn new(budget: Arc<Budget>, party: Party) -> Self {
+        Self { budget, party }
     }
 
     /// A request of so many bytes, which needs nothing yet.
     #[must_use]
     pub fn arrival(&self, sent: usize) -> Arrival {
-        let most = self.0.limit().max(sent.saturating_mul(GROWTH));
+        let most = self.budget.limit().max(sent.saturating_mul(GROWTH));
         Arrival { room: self.clone(), most, needed: 0, taken: 0, permits: Vec::new() }
     }
 }
 
 impl Arrival {
-    /// Takes what the request needs more. A large one counts as half of the room, so that others get in beside it.
+    /// Takes what the request needs more. A large one counts as what a party may have, so that others get in beside it.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Error> {
         self.needed = self.needed.saturating_add(bytes);
         if self.needed > self.most {
             return Err(Error::TooLarge { bytes: self.needed, limit: self.most });
         }
-        let more = self.needed.min(self.room.0.limit() / 2).saturating_sub(self.taken);
+        let more = self.needed.min(self.room.budget.share()).saturating_sub(self.taken);
         if more > 0 {
-            self.permits.push(self.room.0.take(more)?);
+            // What is known as a whole is told as a whole.
+            let told = if self.taken == 0 { self.needed } else { more };
+            self.permits.push(self.room.budget.take(self.room.party, told)?);
             self.taken += more;
         }
         Ok(())
@@ -59,34 +64,40 @@ impl Arrival {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::BaseNumber;
 
     const MIB: usize = 1024 * 1024;
 
-    fn room() -> Room {
-        Room::new(Budget::new(100 * MIB))
+    fn rooms() -> impl Fn(u32) -> Room {
+        let budget = Budget::new(100 * MIB);
+        move |number| Room::new(Arc::clone(&budget), Party::Base(BaseNumber(number)))
     }
 
     #[test]
     fn what_becomes_much_larger_than_it_was_sent_is_refused_whatever_room_there_is() {
-        let room = room();
+        let room = rooms()(1);
         let mut small = room.arrival(8 * MIB);
         small.grow(192 * MIB).unwrap();
         assert_eq!(small.grow(1), Err(Error::TooLarge { bytes: 192 * MIB + 1, limit: 192 * MIB }));
+        drop(small);
         let mut tiny = room.arrival(10);
         tiny.grow(100 * MIB).unwrap();
         assert!(matches!(tiny.grow(1), Err(Error::TooLarge { .. })));
     }
 
     #[test]
-    fn a_large_request_leaves_room_for_another_and_takes_no_more() {
-        let room = room();
-        let mut first = room.arrival(50 * MIB);
+    fn a_large_request_leaves_room_for_those_of_others_and_takes_no_more() {
+        let room = rooms();
+        let mut first = room(1).arrival(50 * MIB);
         first.grow(300 * MIB).unwrap();
         first.grow(300 * MIB).unwrap();
-        let mut second = room.arrival(50 * MIB);
-        second.grow(50 * MIB).unwrap();
-        assert_eq!(room.arrival(MIB).grow(MIB), Err(Error::Overloaded));
+        assert_eq!(room(1).arrival(MIB).grow(MIB), Err(Error::Overloaded));
+        room(1).arrival(1).grow(1).unwrap();
+        let mut second = room(2).arrival(50 * MIB);
+        second.grow(20 * MIB).unwrap();
+        second.grow(10 * MIB).unwrap();
+        assert_eq!(room(2).arrival(MIB).grow(8 * MIB), Err(Error::Overloaded));
         drop(first);
-        room.arrival(MIB).grow(MIB).unwrap();
+        room(1).arrival(MIB).grow(MIB).unwrap();
     }
 }

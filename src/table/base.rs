@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, Notify, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::bases::BaseSummary;
-use super::budget::{Budget, Permit};
+use super::budget::{Budget, Party, Permit};
 use super::checkpoint;
 use super::hash::Hashes;
 use super::job::{AttributesJob, DeleteJob, Job, UpsertJob};
@@ -158,14 +158,14 @@ impl Base {
 
     /// Creates and changes members. See [`super::WriteMode`] for what happens when rows fail.
     pub async fn upsert(&self, request: UpsertRequest) -> Result<UpsertReply, TableError> {
-        let permit = self.shared.budget.turn(bytes_of(&request)).await?;
+        let permit = self.shared.budget.turn(self.party(), bytes_of(&request)).await?;
         self.hand_in(request, permit).await?.answer().await
     }
 
     /// Hands in rows, for callers that send a series of requests: these take their turns in the order of the calls. It
-    /// waits while too much is in memory, where [`Base::upsert`] refuses after a while.
+    /// waits for room however much waits already, where [`Base::upsert`] refuses.
     pub async fn begin_upsert(&self, request: UpsertRequest) -> Result<Pending<UpsertReply>, TableError> {
-        let permit = self.shared.budget.wait(bytes_of(&request)).await?;
+        let permit = self.shared.budget.wait(self.party(), bytes_of(&request)).await?;
         self.hand_in(request, permit).await
     }
 
@@ -189,7 +189,7 @@ impl Base {
     /// Deletes members for good, in slices of up to 1,000, each one commit.
     pub async fn delete(&self, request: DeleteRequest) -> Result<DeleteReply, TableError> {
         let bytes = (request.rows.len() + request.refs.len()).saturating_mul(ROW_TEXT_BYTES);
-        let permit = self.shared.budget.turn(bytes).await?;
+        let permit = self.shared.budget.turn(self.party(), bytes).await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Delete(Box::new(DeleteJob::new(request, reply, permit)))).await?;
         answer.await.map_err(|_| TableError::Closing)?
@@ -197,7 +197,7 @@ impl Base {
 
     /// Creates or changes one member.
     pub async fn edit(&self, request: EditRequest) -> Result<EditReply, TableError> {
-        let permit = self.shared.budget.turn(size_of::<MemberRow>() + ROW_TEXT_BYTES).await?;
+        let permit = self.shared.budget.turn(self.party(), size_of::<MemberRow>() + ROW_TEXT_BYTES).await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Edit { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
@@ -205,7 +205,11 @@ impl Base {
 
     /// Changes attributes of many members: as one commit if the request is strict, otherwise in slices as deletes are.
     pub async fn change_attributes(&self, request: AttributesRequest) -> Result<AttributesReply, TableError> {
-        let permit = self.shared.budget.turn(request.changes.len().saturating_mul(ROW_TEXT_BYTES)).await?;
+        let permit = self
+            .shared
+            .budget
+            .turn(self.party(), request.changes.len().saturating_mul(ROW_TEXT_BYTES))
+            .await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Attributes(Box::new(AttributesJob::new(request, reply, permit)))).await?;
         answer.await.map_err(|_| TableError::Closing)?
@@ -214,7 +218,7 @@ impl Base {
     /// Changes what hangs on members, as one commit.
     pub async fn change_records(&self, request: RecordsRequest) -> Result<RecordsReply, TableError> {
         let bytes = request.changes.len().saturating_mul(RECORD_BYTES);
-        let permit = self.shared.budget.turn(bytes).await?;
+        let permit = self.shared.budget.turn(self.party(), bytes).await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Records { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
@@ -225,6 +229,11 @@ impl Base {
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Settings { request, reply }).await?;
         answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Whose bytes its requests are.
+    fn party(&self) -> Party {
+        Party::Base(self.shared.number)
     }
 
     /// The base as of now: one revision for everything read through the view.

@@ -59,7 +59,7 @@ pub use crate::schema::request::{Answer, Kept, RowAnswer};
 pub use audit::{AuditConfig, AuditReport, Damage, Finding, audit};
 pub use base::{Base, Pending};
 pub use bases::BaseSummary;
-pub use budget::{Budget, Permit};
+pub use budget::{Budget, Party, Permit};
 pub use error::TableError;
 pub use lookup::LookupKind;
 pub use refold::{Holder, RefoldOutcome, RefoldReport, refold};

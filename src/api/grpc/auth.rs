@@ -43,10 +43,11 @@ where
         let method = method(request.uri().path());
         match self.admit(request.headers(), method) {
             Ok(caller) => {
+                let room = self.gate.room(&caller);
                 request.extensions_mut().insert(caller);
                 let Some(method) = method else { return Box::pin(self.inner.call(request)) };
                 request.extensions_mut().insert(method.needs);
-                Box::pin(Arriving::new(method, self.gate.room()).scope(self.inner.call(request)))
+                Box::pin(Arriving::new(method, room).scope(self.inner.call(request)))
             }
             Err(error) => Box::pin(std::future::ready(Ok(Status::from(error).into_http()))),
         }

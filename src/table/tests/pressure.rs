@@ -83,3 +83,51 @@ async fn writes_go_on_after_a_checkpoint_that_was_asked_for() {
     checkpoints.await.unwrap();
     assert_eq!(base.view().await.revision(), u64::from(BATCHES));
 }
+
+// All of it runs on one thread, and nothing that the first base was asked for can end.
+#[tokio::test]
+async fn one_base_under_more_than_fits_leaves_room_for_the_writes_of_others() {
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+    let faulty = Arc::new(Faulty::new(Arc::clone(&engine)));
+    let config = TableConfig { checkpoint_entries: 50, budget_bytes: 1024 * 1024, ..TableConfig::default() };
+    let clock: Clock = Arc::new(|| Timestamp::from_micros(1));
+    let table = Table::open(Arc::clone(&faulty) as Arc<dyn Engine>, clock, config).await.unwrap();
+    let make = async |name: &str| {
+        let settings = BaseSettings::named(BaseName::parse(name).unwrap());
+        table.base(table.create_base(settings, None).await.unwrap().number).await.unwrap()
+    };
+    let request = |rows: std::ops::Range<u16>| UpsertRequest {
+        rows: rows.map(|n| Ok(plain_row(n))).collect(),
+        options: UpsertOptions::default(),
+        mode: WriteMode::Partial,
+        named: None,
+        deadline: None,
+        origin: Origin::default(),
+    };
+    let loaded = make("loaded").await;
+    faulty.hold_writes_of(crate::schema::key::index(loaded.number()));
+    // Each is larger than all the room, and they come again and again.
+    let loads: Vec<_> = (0..5u16)
+        .map(|n| {
+            let (loaded, request) = (Arc::clone(&loaded), request(n * 2_000..(n + 1) * 2_000));
+            tokio::spawn(async move { loaded.upsert(request).await })
+        })
+        .collect();
+    faulty.someone_waits().await;
+    for base in 0..50u16 {
+        let other = make(&format!("other {base}")).await;
+        other.upsert(request(base..base + 1)).await.unwrap();
+        other.upsert(request(0..100)).await.unwrap();
+    }
+    let single = loaded.begin_upsert(request(0..1)).await.unwrap();
+    faulty.release();
+    single.answer().await.unwrap();
+    let mut done = 0;
+    for load in loads {
+        match load.await.unwrap() {
+            Ok(_) => done += 1,
+            Err(error) => assert!(matches!(error, TableError::Overloaded { .. }), "{error}"),
+        }
+    }
+    assert_eq!(done, 2, "one was in, and one waited for its turn: the others were too much of one base");
+}
