@@ -71,7 +71,7 @@ enum Command {
     Export(export::Args),
     /// Prints one member as JSON
     Get(get::Args),
-    /// Makes tokens, without a server
+    /// Makes, lists and revokes tokens
     Token(token::Args),
     /// Reads a store that nobody serves, and says whether it is as it has to be
     Check(check::Args),

@@ -25,8 +25,8 @@ pub struct Args {
 
 /// Refolds, and prints who stands in the way.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
-    if !args.data.is_dir() {
-        return Err(Error::Usage(format!("there is no data directory {}", args.data.display())));
+    if !server::is_store(&args.data) {
+        return Err(Error::Usage(format!("{} is not the data directory of a server", args.data.display())));
     }
     let config = Config { data: args.data, ..Config::default() };
     let report = server::refold(&config, &|line| eprintln!("{line}")).await?;
@@ -36,13 +36,16 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     for holder in &report.outdated {
         println!("memberbase {}: {holder} would not be accepted today, and stays", holder.base);
     }
-    let count = |listed: usize, more: u64| u64::try_from(listed).unwrap_or(u64::MAX).saturating_add(more);
-    println!("members with an e-mail address {}", report.members);
-    println!(
-        "addresses that would not be accepted today {}",
-        count(report.outdated.len(), report.more_outdated)
-    );
-    println!("pairs that would become one {}", count(report.pairs.len(), report.more_pairs));
+    // Where a refold was finished or not needed, nothing was looked at.
+    if report.members > 0 {
+        let count = |listed: usize, more: u64| u64::try_from(listed).unwrap_or(u64::MAX).saturating_add(more);
+        println!("members with an e-mail address {}", report.members);
+        println!(
+            "addresses that would not be accepted today {}",
+            count(report.outdated.len(), report.more_outdated)
+        );
+        println!("pairs that would become one {}", count(report.pairs.len(), report.more_pairs));
+    }
     println!("{}", report.outcome);
     Ok(if report.pairs.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

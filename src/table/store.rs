@@ -88,7 +88,10 @@ impl Table {
         config: TableConfig,
     ) -> Result<Arc<Self>, TableError> {
         let meta = match engine.get_many(&[key::meta()]).await?.pop().flatten() {
-            Some(bytes) => refold::take_up(&engine, raise_format(&engine, bytes).await?).await?,
+            Some(bytes) => {
+                let meta = raise_format(&engine, bytes).await?;
+                refold::take_up(refold::Pieces::default(), &engine, meta).await?
+            }
             None => make_meta(&engine).await?,
         };
         let hashes = Hashes::new(&meta);

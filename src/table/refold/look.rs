@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{MAX_LISTED, RefoldReport, email_lookup, holder};
+use super::{MAX_LISTED, Pieces, RefoldReport, email_lookup, holder};
 use crate::engine::Engine;
 use crate::model::{BaseNumber, Email, Row, Sealer};
 use crate::schema::member;
@@ -13,13 +13,14 @@ use crate::table::hash::Hashes;
 
 /// Adds to `report` what is found in one base. `hashes` are those of the new fold.
 pub async fn look(
+    pieces: Pieces,
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
     hashes: &Hashes,
     sealer: &Sealer,
     report: &mut RefoldReport,
 ) -> Result<(), TableError> {
-    let (_, parts) = email_lookup(engine, base).await?;
+    let (_, parts) = email_lookup(pieces, engine, base).await?;
     for part in 0..parts {
         let mut seen: Vec<(u64, u64)> = Vec::new();
         let mut damaged = None;

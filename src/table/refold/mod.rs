@@ -24,9 +24,21 @@ use crate::schema::index::{IndexState, LookupState};
 use crate::schema::key;
 use crate::schema::meta::{Meta, REFOLDING};
 
-/// Entries of a lookup that are held in memory at a time, each of up to 40 bytes. A larger base is read once more for each
-/// so many.
-const ENTRIES_AT_ONCE: u64 = 2_000_000;
+/// How much is held in memory at a time. Tests take less, to have several pieces of little.
+#[derive(Debug, Clone, Copy)]
+pub struct Pieces {
+    /// Entries of a lookup, each of up to 40 bytes. A larger base is read once more for each so many.
+    pub entries: u64,
+    /// Buckets that are written in one batch, of about 700 bytes each.
+    pub buckets: usize,
+}
+
+impl Default for Pieces {
+    fn default() -> Self {
+        Self { entries: 2_000_000, buckets: 1_000 }
+    }
+}
+
 /// Pairs and addresses that are listed; further ones are counted.
 const MAX_LISTED: usize = 1_000;
 
@@ -94,9 +106,20 @@ pub async fn refold(
     config: &TableConfig,
     progress: &(dyn Fn(String) + Sync),
 ) -> Result<RefoldReport, TableError> {
+    refold_in(Pieces::default(), engine, clock, config, progress).await
+}
+
+/// Refolds in pieces of this size.
+pub async fn refold_in(
+    pieces: Pieces,
+    engine: &Arc<dyn Engine>,
+    clock: &Clock,
+    config: &TableConfig,
+    progress: &(dyn Fn(String) + Sync),
+) -> Result<RefoldReport, TableError> {
     let Some(meta) = stored_meta(engine).await? else { return Ok(RefoldReport::default()) };
     if meta.fold_version == REFOLDING {
-        take_up(engine, meta).await?;
+        take_up(pieces, engine, meta).await?;
         return Ok(RefoldReport { outcome: RefoldOutcome::Refolded, ..RefoldReport::default() });
     }
     if meta.fold_version == Fold::NEWEST.version() {
@@ -111,7 +134,7 @@ pub async fn refold(
     let mut report = RefoldReport::default();
     for base in bases {
         progress(format!("looking at base {}", base.0));
-        look::look(engine, base, &hashes, &sealer, &mut report).await?;
+        look::look(pieces, engine, base, &hashes, &sealer, &mut report).await?;
     }
     if !report.pairs.is_empty() {
         report.outcome = RefoldOutcome::Refused;
@@ -119,17 +142,17 @@ pub async fn refold(
     }
     progress("rewriting the e-mail lookups".to_owned());
     replace(engine, &meta, &refolding).await?;
-    take_up(engine, refolding).await?;
+    take_up(pieces, engine, refolding).await?;
     report.outcome = RefoldOutcome::Refolded;
     Ok(report)
 }
 
 /// Goes on with a refold that was begun; the store's meta record as it is then.
-pub async fn take_up(engine: &Arc<dyn Engine>, meta: Meta) -> Result<Meta, TableError> {
+pub async fn take_up(pieces: Pieces, engine: &Arc<dyn Engine>, meta: Meta) -> Result<Meta, TableError> {
     if meta.fold_version != REFOLDING {
         return Ok(meta);
     }
-    rewrite::rewrite_all(engine, &Hashes::new(&meta)).await?;
+    rewrite::rewrite_all(pieces, engine, &Hashes::new(&meta)).await?;
     let done = Meta { fold_version: Fold::NEWEST.version(), ..meta.clone() };
     replace(engine, &meta, &done).await?;
     Ok(done)
@@ -149,11 +172,15 @@ async fn replace(engine: &Arc<dyn Engine>, before: &Meta, after: &Meta) -> Resul
 }
 
 /// The stored state of a base's e-mail lookup, and in how many parts its entries are gone through.
-async fn email_lookup(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<(LookupState, u64), TableError> {
+async fn email_lookup(
+    pieces: Pieces,
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+) -> Result<(LookupState, u64), TableError> {
     let stored = engine.get_many(&[key::index(base)]).await?.pop().flatten();
     let state = stored.map(|bytes| IndexState::decode(&bytes)).transpose()?.unwrap_or_default();
     let [_, email, _] = state.lookups;
-    Ok((email, email.entries.div_ceil(ENTRIES_AT_ONCE).max(1)))
+    Ok((email, email.entries.div_ceil(pieces.entries).max(1)))
 }
 
 fn holder(sealer: &Sealer, base: BaseNumber, row: u64, email: &Email) -> Holder {

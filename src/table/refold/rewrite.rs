@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::email_lookup;
+use super::{Pieces, email_lookup};
 use crate::engine::{Batch, Engine};
 use crate::model::BaseNumber;
 use crate::schema::bucket::{self, Entry};
@@ -15,11 +15,12 @@ use crate::table::hash::Hashes;
 use crate::table::lookup::{LookupKind, address, bits_of};
 use crate::table::replay::for_each;
 
-/// Buckets that are written in one batch, of about 700 bytes each.
-const BUCKETS_AT_ONCE: usize = 1_000;
-
 /// Rewrites the e-mail lookup of every base by `hashes`.
-pub async fn rewrite_all(engine: &Arc<dyn Engine>, hashes: &Hashes) -> Result<(), TableError> {
+pub async fn rewrite_all(
+    pieces: Pieces,
+    engine: &Arc<dyn Engine>,
+    hashes: &Hashes,
+) -> Result<(), TableError> {
     let mut bases = Vec::new();
     for_each(engine, key::headers(), |key, _| {
         bases.extend(key::header_base(&key));
@@ -27,11 +28,11 @@ pub async fn rewrite_all(engine: &Arc<dyn Engine>, hashes: &Hashes) -> Result<()
     })
     .await?;
     for base in bases {
-        let (lookup, parts) = email_lookup(engine, base).await?;
+        let (lookup, parts) = email_lookup(pieces, engine, base).await?;
         for part in 0..parts {
             let buckets = blocks::part_of(lookup.buckets, part, parts);
             let entries = entries(engine, base, hashes, lookup.buckets, &buckets).await?;
-            write(engine, base, lookup.buckets, buckets, entries).await?;
+            write(pieces.buckets, engine, base, lookup.buckets, buckets, entries).await?;
         }
     }
     Ok(())
@@ -62,6 +63,7 @@ async fn entries(
 }
 
 async fn write(
+    at_once: usize,
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
     count: u32,
@@ -78,7 +80,7 @@ async fn write(
         }
         let stored = bucket::encode(kind.width(), bits_of(bucket, count), &own);
         batch.put(key::bucket(base, kind.number(), bucket), stored);
-        if batch.puts.len() >= BUCKETS_AT_ONCE {
+        if batch.puts.len() >= at_once {
             engine.commit(std::mem::take(&mut batch)).await?;
         }
     }

@@ -1,6 +1,8 @@
 //! Stores of an older fold: they fold as they did until they are refolded, which is done whole or not at all, whatever
 //! operation fails.
 
+mod several;
+
 use super::*;
 use crate::engine::faulty::{Fault, Faulty};
 use crate::schema::key;

@@ -8,6 +8,7 @@ mod get;
 mod import;
 mod lists;
 mod proxy;
+mod refold;
 mod resume;
 mod rings;
 mod status;

@@ -5,6 +5,8 @@
 //! longer text can fit, and its description says bytes. What a schema cannot say, such as the check number of an IBAN, is
 //! in the description.
 
+mod email;
+
 use std::borrow::Cow;
 
 use schemars::generate::Contract;
@@ -13,8 +15,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::model::limits::{
     ACCOUNT_HOLDER_MAX_CHARS, ACCOUNT_NUMBER_DIGITS, ATTRIBUTE_KEY_MAX_BYTES, ATTRIBUTE_LIST_MAX_ITEMS,
     ATTRIBUTE_TEXT_MAX_BYTES, BANK_INPUT_MAX_BYTES, BASE_NAME_MAX_CHARS, BIN_MAX_DIGITS, BIN_MIN_DIGITS,
-    EMAIL_MAX_BYTES, FOREIGN_TEXT_MAX_BYTES, NAME_MAX_CHARS, PHONE_INPUT_MAX_BYTES, PHONE_MAX_DIGITS,
-    PHONE_MIN_DIGITS, REF_MAX_BYTES, SAFE_INTEGER_MAX, SORT_CODE_DIGITS, STAMPS_MAX_AT_ONCE, TIER_MAX_CHARS,
+    FOREIGN_TEXT_MAX_BYTES, NAME_MAX_CHARS, PHONE_INPUT_MAX_BYTES, PHONE_MAX_DIGITS, PHONE_MIN_DIGITS,
+    REF_MAX_BYTES, SAFE_INTEGER_MAX, SORT_CODE_DIGITS, STAMPS_MAX_AT_ONCE, TIER_MAX_CHARS,
     TOKEN_DESCRIPTION_MAX_CHARS, TOKEN_RATE_MAX, WORKER_ID_MAX_BYTES,
 };
 use crate::model::record::{Bin, ClipId, Currency, Network, StampCollectionId};
@@ -89,7 +91,7 @@ values! {
     model::Tier, |_g| text(TIER_MAX_CHARS);
     model::BaseName, |_g| text(BASE_NAME_MAX_CHARS);
     TokenDescription, |_g| text(TOKEN_DESCRIPTION_MAX_CHARS);
-    model::Email, |_g| json_schema!({ "type": "string", "pattern": EMAIL, "maxLength": EMAIL_MAX_BYTES });
+    model::Email, |g| email::schema(g);
     model::Phone, |g| phone(g);
     model::Dob, |_g| json_schema!({
         "type": "string", "format": "date", "description": "a calendar date from 1900-01-01 to today",
@@ -129,13 +131,6 @@ const SAFE_INTEGER: i64 = SAFE_INTEGER_MAX.cast_signed();
 
 /// No control character; the characters of the Unicode category Cc.
 const PRINTABLE: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
-
-/// As the model has it, a little narrower: an IPv4 address in brackets and texts beyond ASCII are taken too.
-const EMAIL: &str = concat!(
-    r#"^([^<>()\[\]\\.,;:@"\s\u0000-\u001f\u007f-\u009f]+(\.[^<>()\[\]\\.,;:@"\s\u0000-\u001f\u007f-\u009f]+)*"#,
-    r#"|"[^\u0000-\u001f\u007f-\u009f]+")"#,
-    r"@(([A-Za-z0-9-]+\.)+[A-Za-z]{2,}|\[((25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])(\.|\])){4})$",
-);
 
 /// What is removed between the digits of bank details; in phone numbers brackets are too.
 macro_rules! separators {
