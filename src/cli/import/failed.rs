@@ -4,9 +4,11 @@
 //! mended fails again for the same reason, and says the newest one only. The file is made when the first row fails, for the
 //! eyes of its owner alone: it holds what the list does.
 
+mod waiting;
+
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,26 +105,39 @@ impl FailedRows {
     }
 
     fn create(&self) -> Result<Out, Error> {
-        let mut file = create_private(&self.path).map_err(Error::file("create", &self.path))?;
+        let file = create_private(&self.path).map_err(Error::file("create", &self.path))?;
+        self.begin(file).map_err(Error::file("write", &self.path))
+    }
+
+    /// What writes to an empty file: the header first.
+    fn begin(&self, mut file: File) -> io::Result<Out> {
+        let Format::Csv { columns, delimiter, names_delimiter } = &*self.format else {
+            return Ok(self.go_on(file));
+        };
+        if *names_delimiter {
+            writeln!(file, "sep={}", char::from(*delimiter))?;
+        }
+        let mut out = self.go_on(file);
+        if let Out::Csv(out) = &mut out {
+            let header = columns.header.iter().map(String::as_str).chain(FAILURE_COLUMNS);
+            out.write_record(header).map_err(csv_error)?;
+        }
+        Ok(out)
+    }
+
+    /// What writes to a file that has its header.
+    fn go_on(&self, file: File) -> Out {
         match &*self.format {
-            Format::Csv { columns, delimiter, names_delimiter } => {
-                if *names_delimiter {
-                    writeln!(file, "sep={}", char::from(*delimiter))
-                        .map_err(Error::file("write", &self.path))?;
-                }
-                let mut out =
-                    csv::WriterBuilder::new().delimiter(*delimiter).flexible(true).from_writer(file);
-                let header = columns.header.iter().map(String::as_str).chain(FAILURE_COLUMNS);
-                out.write_record(header).map_err(csv_error).map_err(Error::file("write", &self.path))?;
-                Ok(Out::Csv(Box::new(out)))
-            }
-            Format::Ndjson => Ok(Out::Ndjson(BufWriter::new(file))),
+            Format::Csv { delimiter, .. } => Out::Csv(Box::new(
+                csv::WriterBuilder::new().delimiter(*delimiter).flexible(true).from_writer(file),
+            )),
+            Format::Ndjson => Out::Ndjson(BufWriter::new(file)),
         }
     }
 }
 
 /// Makes the file, or empties the one that is there, so that nobody but its owner can read it.
-fn create_private(path: &Path) -> std::io::Result<File> {
+fn create_private(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(PRIVATE).open(path)?;
     if file.metadata()?.is_file() {
         file.set_permissions(Permissions::from_mode(PRIVATE))?;
@@ -145,10 +160,10 @@ fn annotated(row: Row<'_>, failure: &RowFailure) -> String {
     format!("{{\"{FAILED}\":{why}{}}}", own.collect::<String>())
 }
 
-fn csv_error(error: csv::Error) -> std::io::Error {
+fn csv_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
-        other => std::io::Error::other(format!("{other:?}")),
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -10,16 +10,16 @@
 //! many rows wait is bounded; those above the bound fail at once.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
 use prost::Message;
+use sha2::{Digest, Sha256};
 
 use crate::api::grpc::v1;
 use crate::cli::Error;
 use crate::cli::client::{Client, Refusal};
-use crate::model::Reason;
 use crate::model::limits::ATOMIC_MAX_ROWS;
+use crate::model::{Fold, Reason};
 
 use super::RowFailure;
 use super::chunks::{Chunk, Format};
@@ -112,6 +112,11 @@ impl Late {
         fail(row, &held.failure)
     }
 
+    /// The rows that wait or have failed, in the order of the file.
+    fn failures(&self) -> impl Iterator<Item = (Row<'_>, &RowFailure)> {
+        self.rows.values().filter_map(|held| Some((held.row.get(0)?, &held.failure)))
+    }
+
     /// Tries what waits until it is done or nothing more can be.
     async fn retry(&mut self, session: &mut Session, calls: &mut Calls<'_>) -> Result<(), Error> {
         for _ in 0..MAX_PASSES {
@@ -174,7 +179,7 @@ impl Late {
         lines.retain(|line| {
             let Some(held) = self.rows.get(line) else { return false };
             let v1::MemberInput { r#ref, email, worker_id, .. } = &held.member;
-            let folded = email.as_deref().map(str::to_lowercase);
+            let folded = email.as_deref().map(folded);
             let values = [("ref", r#ref), ("email", &folded), ("worker_id", worker_id)];
             let values: Vec<_> =
                 values.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect();
@@ -216,15 +221,17 @@ pub async fn settle(
     result: Result<(), Error>,
 ) -> Result<(), Error> {
     let mut late = std::mem::take(&mut session.late);
-    let result = match result {
-        Ok(()) if !late.rows.is_empty() => late.retry(session, &mut Calls { client, made: 0 }).await,
-        result => result,
-    };
-    for held in late.rows.values() {
-        session.counts.failed += 1;
-        if let Some(row) = held.row.get(0) {
-            session.failed.write(row, &held.failure)?;
-        }
+    let (mut result, mut waiting) = (result, None);
+    if result.is_ok() && !late.rows.is_empty() {
+        // Whoever kills the import meanwhile finds them in the file.
+        waiting = session.failed.write_waiting(late.failures())?;
+        result = late.retry(session, &mut Calls { client, made: 0 }).await;
+    }
+    let failures: Vec<_> = late.failures().collect();
+    session.counts.failed += u64::try_from(failures.len()).unwrap_or(u64::MAX);
+    match waiting {
+        Some(waiting) => session.failed.settle(waiting, &failures)?,
+        None => failures.iter().try_for_each(|(row, failure)| session.failed.write(*row, failure))?,
     }
     session.failed.flush()?;
     result
@@ -246,9 +253,7 @@ impl Calls<'_> {
     ) -> Result<v1::BulkUpsertMembersResponse, Error> {
         self.made += 1;
         let options = &session.options;
-        let mut rows = DefaultHasher::new();
-        mode.hash(&mut rows);
-        members.iter().for_each(|member| member.encode_to_vec().hash(&mut rows));
+        let request_id = name(&options.import_id, self.made, mode, &members);
         let request = v1::BulkUpsertMembersRequest {
             member_base_id: options.member_base_id.clone(),
             members,
@@ -258,7 +263,7 @@ impl Calls<'_> {
             reactivate: options.reactivate,
             apply_status: options.apply_status,
             results: v1::ResultDetail::Failed.into(),
-            request_id: format!("{}-{}-{:016x}", options.import_id, self.made, rows.finish()),
+            request_id,
         };
         loop {
             let refusal = match self.client.members.bulk_upsert_members(request.clone()).await {
@@ -279,6 +284,15 @@ impl Calls<'_> {
     }
 }
 
+/// The name of a call: the import, the call's number in it, and the first 8 bytes of the SHA-256 of mode and rows, each row in its
+/// form on the wire behind the length of that. It is the same on every machine and in every version of the program.
+fn name(import_id: &str, number: u64, mode: v1::BulkMode, members: &[v1::MemberInput]) -> String {
+    let mut hash = Sha256::new_with_prefix(i32::from(mode).to_be_bytes());
+    members.iter().for_each(|member| hash.update(member.encode_length_delimited_to_vec()));
+    let rows: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{import_id}-{number}-{rows}")
+}
+
 /// Whether another row may give up what the row wants.
 fn is_worth_waiting(failure: &RowFailure) -> bool {
     [Reason::EmailTaken, Reason::WorkerIdTaken, Reason::RefTaken]
@@ -290,7 +304,7 @@ fn is_worth_waiting(failure: &RowFailure) -> bool {
 fn finder(member: &v1::MemberInput, match_by: v1::MatchBy) -> Option<String> {
     let key = match match_by {
         v1::MatchBy::Unspecified | v1::MatchBy::Ref => member.r#ref.clone(),
-        v1::MatchBy::Email => member.email.as_deref().map(str::to_lowercase),
+        v1::MatchBy::Email => member.email.as_deref().map(folded),
         v1::MatchBy::WorkerId => member.worker_id.clone(),
         v1::MatchBy::Id => None,
     };
@@ -300,4 +314,32 @@ fn finder(member: &v1::MemberInput, match_by: v1::MatchBy) -> Option<String> {
 
 fn bytes(row: Row<'_>) -> usize {
     row.cells().map(str::len).sum()
+}
+
+/// An address as servers compare it. By the newest rule, which takes more spellings for one than older stores do: too
+/// many rows may stop waiting by that, and none that should.
+fn folded(email: &str) -> String {
+    Fold::NEWEST.of(email).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_has_one_name_for_ever() {
+        let member = |email: &str| v1::MemberInput { email: Some(email.into()), ..Default::default() };
+        let name = |members: &[v1::MemberInput]| name("imp", 2, v1::BulkMode::Atomic, members);
+        assert_eq!(name(&[member("a@b.cd"), member("b@b.cd")]), "imp-2-e0a45131a0af9892");
+    }
+
+    #[test]
+    fn a_member_is_found_by_every_spelling_of_its_address() {
+        let found_by = |email: &str| {
+            let member = v1::MemberInput { email: Some(email.into()), ..Default::default() };
+            finder(&member, v1::MatchBy::Email)
+        };
+        assert_eq!(found_by("Zo\u{eb}@Bücher.example"), found_by("zoe\u{308}@xn--bcher-kva.example"));
+        assert_ne!(found_by("zoe@x.example"), found_by("zoë@x.example"));
+    }
 }

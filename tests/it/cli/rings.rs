@@ -1,6 +1,10 @@
 //! Values that members pass on to each other within one list.
 
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use super::{Ended, World};
+use crate::harness::Server;
 
 const HEADER: &str = "ref,email,worker_id\n";
 
@@ -88,4 +92,51 @@ async fn a_ring_of_ndjson_lines_goes_through_as_well() {
     let lines = "{\"ref\":\"m0\",\"email\":\"E1@x.example\"}\n{\"ref\":\"m1\",\"email\":\"e0@X.example\"}\n";
     let file = world.file("members.ndjson", lines);
     assert_eq!(world.import(&file, "staff", &[]).await.expect(0).counts(), [0, 2, 0, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_wait_are_in_the_file_of_failed_rows_if_the_import_is_killed() {
+    const ROWS: usize = 20;
+    let (server, admin) = Server::start_with_token().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (file, failed) = (folder.path().join("members.csv"), folder.path().join("members.failed.csv"));
+    let address = format!("http://{}", server.address());
+    let command = |action: &[&str], token: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
+        command.args(action).env("MEMBERBASE_TOKEN", token).env("MEMBERBASE_SERVER", &address);
+        command.stderr(Stdio::null());
+        command
+    };
+    let import = |file: &Path, token: &str| {
+        command(&["import", file.to_str().unwrap(), "--base", "staff", "--create-base"], token)
+    };
+    let write = |shift: usize| {
+        let rows = (0..ROWS).map(|i| format!("m{i},e{}@x.example,w{i}\n", (i + shift) % ROWS));
+        std::fs::write(&file, format!("{HEADER}{}", rows.collect::<String>())).unwrap();
+    };
+    write(0);
+    assert!(import(&file, &admin).output().unwrap().status.success());
+
+    // All rows of the ring are let in and fail, and trying them again has to wait until they are paid for.
+    let slow = command(&["token", "create", "--access", "write", "--rows-per-second", "1"], &admin).output();
+    let slow = String::from_utf8(slow.unwrap().stdout).unwrap();
+    write(1);
+    let mut importer = import(&file, slow.lines().last().unwrap()).spawn().unwrap();
+    let is_there =
+        || std::fs::read_to_string(&failed).is_ok_and(|text| text.matches("EMAIL_TAKEN").count() == ROWS);
+    while !is_there() {
+        assert_eq!(
+            importer.try_wait().unwrap(),
+            None,
+            "it ended, and the rows that waited were not in the file"
+        );
+        tokio::task::yield_now().await;
+    }
+    importer.kill().unwrap();
+    importer.wait().unwrap();
+    assert!(is_there());
+    let mended =
+        import(&failed, &admin).arg("--failed").arg(folder.path().join("again.csv")).output().unwrap();
+    assert!(mended.status.success(), "{mended:?}");
+    assert!(String::from_utf8(mended.stdout).unwrap().contains("updated 20\n"));
 }
