@@ -1,5 +1,6 @@
 //! Members by their keys, one or many.
 
+use super::read::ROUNDS;
 use super::weight::weight;
 use super::{Directory, Error, REPLY_BYTES, view};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
@@ -7,7 +8,7 @@ use crate::model::token::AccessLevel;
 use crate::model::{
     BaseNumber, Email, IdError, Member, Reason, Ref, Refusal, Row, Rule, Violations, WorkerId,
 };
-use crate::table::MemberKey;
+use crate::table::{Base, MemberKey, View};
 
 /// Keys that are looked up together.
 pub const FIND_TOGETHER: usize = 500;
@@ -107,29 +108,59 @@ impl Directory {
         let keys = self.parse_keys(base, keys)?;
         let base = self.guarded.base(AccessLevel::Read, base).await?;
         self.guarded.take_rows(keys.len())?;
-        let view = view(&base, min_revision).await?;
-        let mut answers = Vec::with_capacity(keys.len());
-        let mut bytes = 0;
-        let mut full = false;
+        let mut round = 0;
+        loop {
+            let keeps_view = round == ROUNDS;
+            if let Some(batch) = self.look_up(&base, &keys, min_revision, keeps_view).await? {
+                return Ok(batch);
+            }
+            round += 1;
+        }
+    }
+
+    /// Looks keys up, [`FIND_TOGETHER`] at a time, and lets writes through between them unless it `keeps_view`.
+    ///
+    /// All answers are of the revision at which the first keys were looked up. A later view may be of a later one: a member whose
+    /// revision is not above the first is as it was then. One above it, or a key that finds nobody, does not tell what was
+    /// there; then there is no batch.
+    async fn look_up(
+        &self,
+        base: &Base,
+        keys: &[Option<MemberKey>],
+        min_revision: Option<u64>,
+        keeps_view: bool,
+    ) -> Result<Option<Batch>, Error> {
+        let mut kept = Some(view(base, min_revision).await?);
+        let revision = kept.as_ref().map_or(0, View::revision);
+        let mut reply = Reply { answers: Vec::with_capacity(keys.len()), bytes: 0, is_full: false };
         for keys in keys.chunks(FIND_TOGETHER) {
-            if full {
-                answers.extend(keys.iter().map(|_| BatchAnswer::Omitted));
+            if reply.is_full {
+                reply.answers.extend(keys.iter().map(|_| BatchAnswer::Omitted));
                 continue;
             }
+            let view = match kept.take() {
+                Some(view) => view,
+                None => {
+                    tokio::task::yield_now().await;
+                    view(base, None).await?
+                }
+            };
             let known: Vec<MemberKey> = keys.iter().flatten().cloned().collect();
-            let mut found = view.find(&known).await?.into_iter();
+            let found = view.find(&known).await?;
+            let is_as_it_was = |answer: &Option<(Row, Member)>| {
+                answer.as_ref().is_some_and(|(_, member)| member.revision <= revision)
+            };
+            if view.revision() > revision && !found.iter().all(is_as_it_was) {
+                return Ok(None);
+            }
+            kept = Some(view).filter(|_| keeps_view);
+            let mut found = found.into_iter();
             for key in keys {
                 let answer = key.as_ref().and_then(|_| found.next().flatten());
-                bytes += ANSWER_BYTES + answer.as_ref().map_or(0, |(_, member)| weight(member));
-                full |= bytes > REPLY_BYTES && !answers.is_empty();
-                answers.push(match answer {
-                    _ if full => BatchAnswer::Omitted,
-                    Some((row, member)) => BatchAnswer::Found(row, Box::new(self.guarded.show(member))),
-                    None => BatchAnswer::Missing,
-                });
+                reply.add(answer.map(|(row, member)| (row, self.guarded.show(member))));
             }
         }
-        Ok(Batch { answers, revision: view.revision() })
+        Ok(Some(Batch { answers: reply.answers, revision }))
     }
 
     async fn get(
@@ -183,6 +214,25 @@ impl Directory {
 
 /// What an answer takes in a reply besides its member, in bytes.
 const ANSWER_BYTES: usize = 16;
+
+/// A reply in the making.
+struct Reply {
+    answers: Vec<BatchAnswer>,
+    bytes: usize,
+    is_full: bool,
+}
+
+impl Reply {
+    fn add(&mut self, answer: Option<(Row, Member)>) {
+        self.bytes += ANSWER_BYTES + answer.as_ref().map_or(0, |(_, member)| weight(member));
+        self.is_full |= self.bytes > REPLY_BYTES && !self.answers.is_empty();
+        self.answers.push(match answer {
+            _ if self.is_full => BatchAnswer::Omitted,
+            Some((row, member)) => BatchAnswer::Found(row, Box::new(member)),
+            None => BatchAnswer::Missing,
+        });
+    }
+}
 
 /// What is wrong with a key, before it is known where it stood.
 struct Fault {

@@ -29,7 +29,7 @@ const READ_TOGETHER: usize = 512;
 /// Records to read, and conditions to hold them against, for which a view is kept: enough for a page that an index answers.
 const KEPT_STEPS: usize = 8_192;
 /// Times that a part is begun again because members changed, before it keeps the view.
-const ROUNDS: usize = 3;
+pub const ROUNDS: usize = 3;
 
 /// A part of a list, and what it was read from.
 pub struct Shown {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::{directory_over, text, upsert};
-use crate::directory::{Directory, MemberList, RawPage, Search};
-use crate::model::limits::{FILTER_IN_MAX_VALUES, FILTER_MAX_OPERANDS};
+use crate::directory::{BatchAnswer, Directory, Key, MemberList, RawPage, Search};
+use crate::model::limits::{BATCH_GET_MAX_KEYS, FILTER_IN_MAX_VALUES, FILTER_MAX_OPERANDS};
 use crate::model::schema::SentDefinition;
 use crate::model::token::AccessLevel;
 use crate::model::{
@@ -198,4 +198,39 @@ async fn each_page_of_checked_members_is_of_one_revision_and_none_is_missed() {
     let search = Search { base: number, filters: vec![checked], skip: 0, take: 10 };
     assert_eq!(directory.search_members(search).await.unwrap().total, MEMBERS as u64);
     writer.stop().await;
+}
+
+#[tokio::test]
+async fn ten_thousand_keys_of_a_batch_are_of_one_revision_while_writes_get_on() {
+    let keys = |missing: bool| -> Vec<Key> {
+        let by_ref = |place: usize| Key::Ref(format!("r{}", if missing { place } else { place % MEMBERS }));
+        (0..BATCH_GET_MAX_KEYS).map(by_ref).collect()
+    };
+    for (rows, missing) in [(swap as fn(u64) -> _, false), (swap, true), (move_on, false), (move_on, true)] {
+        let (directory, number, base) = base().await;
+        let writer = Writer::start(&base, rows);
+        for _ in 0..3 {
+            let before = writer.count();
+            let batch = directory.batch_get(number, keys(missing), None).await.unwrap();
+            assert!(writer.count() > before, "no write got on");
+            let found: Vec<_> = batch
+                .answers
+                .iter()
+                .map(|answer| match answer {
+                    BatchAnswer::Found(row, member) => Some((row.0, member)),
+                    BatchAnswer::Missing | BatchAnswer::Omitted => None,
+                })
+                .collect();
+            let whole = if missing { &found[..MEMBERS] } else { &found[..] };
+            assert!(whole.iter().all(Option::is_some) && found[whole.len()..].iter().all(Option::is_none));
+            let first: Vec<_> = found[..MEMBERS].iter().flatten().collect();
+            assert!(first.iter().all(|(_, member)| member.revision <= batch.revision));
+            let gold = first.iter().filter(|(_, member)| member.profile.tier == Some(tier(true))).count();
+            assert_eq!(gold, GOLD, "a mixture of revisions");
+            let mut companies: Vec<_> = first.iter().map(|(_, member)| &member.profile.company).collect();
+            companies.dedup();
+            assert_eq!(companies.len(), 1, "{companies:?}");
+        }
+        writer.stop().await;
+    }
 }

@@ -2,10 +2,14 @@
 
 use super::keys::hash_of;
 use super::upsert::{Uniqueness, key_of, taken};
-use super::{Plan, Prepared, Stop};
+use super::{CHANGE_BYTES, Plan, Prepared, Stop};
+use crate::engine::MAX_BATCH_BYTES;
 use crate::model::{Outcome, RowError, UpsertOptions};
 use crate::table::view::holds;
 use crate::table::{RowOutcome, TableError};
+
+/// Rows whose blocks are read together: of the largest members, in as many blocks, 64 MiB.
+const READ_TOGETHER: usize = 128;
 
 impl Plan<'_> {
     /// Applies every row and judges uniqueness after the last, so that two members may swap a value. When a row fails,
@@ -15,7 +19,14 @@ impl Plan<'_> {
         rows: &[Result<Prepared, RowError>],
         options: &UpsertOptions,
     ) -> Result<Vec<RowOutcome>, TableError> {
-        let mut outcomes = self.upsert_some(rows, options, Uniqueness::AtTheEnd, |_| true).await?;
+        // A batch has every changed record as it was, in its commit. The estimate counts it once more, in its block, and some room for
+        // each change. So what is over twice the limit is too large for certain; the rest is measured when the batch is made.
+        let most = 2 * MAX_BATCH_BYTES + rows.len() * CHANGE_BYTES;
+        let mut outcomes =
+            self.upsert_some(rows, options, Uniqueness::AtTheEnd, |plan| plan.bytes <= most).await?;
+        if self.bytes > most {
+            return Err(TableError::too_large(rows.len(), self.bytes / 2));
+        }
         for (outcome, row) in outcomes.iter_mut().zip(rows) {
             if let (Some(refusal), Ok(_)) = (self.judge(outcome, row).await?, row) {
                 *outcome = RowOutcome::failed(outcome.row, refusal);
@@ -52,15 +63,18 @@ impl Plan<'_> {
         uniqueness: Uniqueness,
         go_on: impl Fn(&Self) -> bool,
     ) -> Result<Vec<RowOutcome>, TableError> {
-        self.prefetch(rows).await?;
+        self.prefetch_keys(rows).await?;
         let mut outcomes = Vec::with_capacity(rows.len());
-        for row in rows {
-            outcomes.push(match row {
-                Ok(prepared) => self.upsert_row(prepared, options, uniqueness).await?,
-                Err(refusal) => RowOutcome::failed(None, refusal.clone()),
-            });
-            if !go_on(self) {
-                break;
+        for together in rows.chunks(READ_TOGETHER) {
+            self.prefetch_blocks(together).await?;
+            for row in together {
+                outcomes.push(match row {
+                    Ok(prepared) => self.upsert_row(prepared, options, uniqueness).await?,
+                    Err(refusal) => RowOutcome::failed(None, refusal.clone()),
+                });
+                if !go_on(self) {
+                    return Ok(outcomes);
+                }
             }
         }
         Ok(outcomes)

@@ -80,6 +80,8 @@ pub struct Plan<'a> {
     now: Timestamp,
     resolved: HashMap<Wanted, Candidates>,
     fetched: Blocks,
+    /// What the records in them take.
+    fetched_bytes: usize,
     /// Keys of what hangs on members, as published or in flight.
     fetched_records: HashMap<Key, Option<Value>>,
     /// Whether any member has published records, once that was looked at.
@@ -135,6 +137,7 @@ impl<'a> Plan<'a> {
             now,
             resolved: HashMap::new(),
             fetched: Blocks::default(),
+            fetched_bytes: 0,
             fetched_records: HashMap::new(),
             has_records: None,
             bytes: 0,
@@ -198,17 +201,25 @@ impl<'a> Plan<'a> {
         let mut missing = Vec::new();
         for number in numbers {
             match self.in_flight.iter().rev().find_map(|layer| layer.blocks.get(number)) {
-                Some(block) => {
-                    self.fetched.insert(*number, block.clone());
-                }
+                Some(block) => self.remember(*number, block.clone()),
                 None => missing.push(*number),
             }
         }
         let mut read = block::read(&self.shared.engine, self.shared.number, &missing).await?;
         for number in missing {
-            self.fetched.insert(number, read.remove(&number).unwrap_or_default());
+            self.remember(number, read.remove(&number).unwrap_or_default());
         }
         Ok(())
+    }
+
+    fn remember(&mut self, number: u64, block: Block) {
+        self.fetched_bytes += block.slots.iter().flatten().map(Bytes::len).sum::<usize>();
+        self.fetched.insert(number, block);
+    }
+
+    fn forget_fetched(&mut self) {
+        self.fetched.clear();
+        self.fetched_bytes = 0;
     }
 
     /// Rows that may have a value, as of now.

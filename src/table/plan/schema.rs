@@ -71,7 +71,7 @@ impl Plan<'_> {
     async fn each_member(&mut self, mut each: impl FnMut(Row, &Member)) -> Result<(), TableError> {
         let blocks = self.blocks_with_members().await;
         for numbers in blocks.chunks(BLOCKS_TOGETHER) {
-            self.fetched.clear();
+            self.forget_fetched();
             self.fetch_blocks(numbers).await?;
             for row in numbers
                 .iter()
@@ -85,7 +85,7 @@ impl Plan<'_> {
                 }
             }
         }
-        self.fetched.clear();
+        self.forget_fetched();
         Ok(())
     }
 

@@ -21,6 +21,9 @@ use crate::table::resolve::Wanted;
 use crate::table::view::holds;
 use crate::table::{RowOutcome, TableError};
 
+/// Bytes of blocks that are kept for rows to come.
+const FETCHED_MAX_BYTES: usize = 16 * 1024 * 1024;
+
 /// When two members may not hold one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uniqueness {
@@ -43,31 +46,46 @@ enum Current {
 }
 
 impl Plan<'_> {
-    /// Fetches, in two reads for all rows, what nearly all of them need.
-    pub async fn prefetch(&mut self, rows: &[Result<Prepared, RowError>]) -> Result<(), TableError> {
+    /// Fetches, in two reads for all rows, who has the keys that nearly all of them need.
+    pub async fn prefetch_keys(&mut self, rows: &[Result<Prepared, RowError>]) -> Result<(), TableError> {
         let rows = || rows.iter().flatten();
         let matched: Vec<Wanted> = rows().filter_map(|row| row.matched_by.key()).collect();
         self.fetch_hashes(&matched).await?;
         let mut others = Vec::with_capacity(matched.len() * 2);
-        let mut blocks = BTreeSet::new();
         for row in rows() {
-            let key = match row.matched_by {
-                Matched::Key(key) => key,
-                Matched::Place(place_of_member) => {
-                    others.extend_from_slice(&row.others);
-                    blocks.insert(place(place_of_member).0);
-                    continue;
-                }
-            };
-            let known = self.resolved.get(&key).map(Vec::as_slice).unwrap_or_default();
-            if known.is_empty() {
+            let is_new = row.matched_by.key().is_none_or(|key| self.known(key).is_empty());
+            if is_new {
                 others.extend_from_slice(&row.others);
-            } else if !known.iter().any(|(_, fingerprint)| is_repeat(*fingerprint, row)) {
-                blocks.extend(known.iter().map(|(row, _)| place(Row(*row)).0));
             }
         }
-        self.fetch_hashes(&others).await?;
+        self.fetch_hashes(&others).await
+    }
+
+    /// Fetches, in one read, the blocks of the members that these rows find. What was fetched for rows before them and did not
+    /// change is let go once it is much: a call may find members in more blocks than fit into memory.
+    pub async fn prefetch_blocks(&mut self, rows: &[Result<Prepared, RowError>]) -> Result<(), TableError> {
+        let mut blocks = BTreeSet::new();
+        for row in rows.iter().flatten() {
+            match row.matched_by {
+                Matched::Place(row) => drop(blocks.insert(place(row).0)),
+                Matched::Key(key) => {
+                    let known = self.known(key);
+                    if !known.iter().any(|(_, fingerprint)| is_repeat(*fingerprint, row)) {
+                        blocks.extend(known.iter().map(|(row, _)| place(Row(*row)).0));
+                    }
+                }
+            }
+        }
+        if self.fetched_bytes > FETCHED_MAX_BYTES {
+            self.forget_fetched();
+        }
+        blocks.retain(|number| !self.layer.blocks.contains_key(number) && !self.fetched.contains_key(number));
         self.fetch_blocks(&blocks.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// Who may have a key that was fetched.
+    fn known(&self, key: Wanted) -> &[(u64, u64)] {
+        self.resolved.get(&key).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Applies one row; a refusal of the row is an outcome like any other.

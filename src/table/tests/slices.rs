@@ -1,6 +1,7 @@
 //! Requests of many members are cut into slices, so that they fit into batches and let others go between.
 
 use super::*;
+use crate::engine::faulty::Faulty;
 use crate::model::schema::{AttributeType, WantedSchema};
 use crate::model::{AttributePatch, AttributeValue, Edit};
 
@@ -70,5 +71,66 @@ async fn attributes_larger_than_a_batch_are_cleared_in_slices_and_set_in_one_com
     let cleared = subject.base.change_attributes(request(&AttributePatch::clear_all(), false)).await.unwrap();
     assert_eq!(cleared.values, u64::from(MEMBERS) * u64::try_from(TEXTS).unwrap());
     assert!(cleared.revision > renamed.revision + 1, "it is several commits");
+    crate::table::audit::tests::assert_sound(&subject.engine).await;
+}
+
+#[tokio::test]
+async fn an_atomic_call_that_is_too_large_is_refused_before_it_has_read_all_of_its_members() {
+    let mut subject = with_large_members().await;
+    let rows: Vec<MemberRow> = (0..MEMBERS)
+        .map(|n| {
+            let mut row = plain_row(n);
+            row.patch.tier = Change::Set(Tier::parse("another").unwrap());
+            row
+        })
+        .collect();
+    let mut reads = Vec::new();
+    for mode in [WriteMode::ValidateOnly, WriteMode::Atomic] {
+        let faulty = Arc::new(Faulty::new(Arc::clone(&subject.engine)));
+        let table = open(Arc::clone(&faulty) as _, &subject.clock).await;
+        let base = table.base(subject.base.number()).await.unwrap();
+        let before = faulty.operations();
+        let request = UpsertRequest {
+            rows: rows.iter().cloned().map(Ok).collect(),
+            options: UpsertOptions::default(),
+            mode,
+            named: None,
+            deadline: None,
+            origin: Origin::default(),
+        };
+        let reply = base.upsert(request).await;
+        match mode {
+            WriteMode::Atomic => {
+                assert!(matches!(reply, Err(TableError::AtomicTooLarge { .. })), "{reply:?}")
+            }
+            _ => assert!(reply.unwrap().outcomes.iter().all(|row| row.outcome == Outcome::Updated)),
+        }
+        reads.push(faulty.operations() - before);
+    }
+    // A row of the call is in its batch three times: in its block, in its commit, and in the estimate once more.
+    assert!(reads[1] < reads[0] * 3 / 4, "{reads:?}");
+    subject.crash().await;
+    crate::table::audit::tests::assert_sound(&subject.engine).await;
+}
+
+#[tokio::test]
+async fn an_atomic_call_that_fits_goes_through_however_many_blocks_it_reads() {
+    let subject = with_large_members().await;
+    let before = subject.base.view().await.revision();
+    // Half of what fits: each of these is in the batch in its block, with 15 others, and in the commit.
+    let rows: Vec<MemberRow> = (0..MEMBERS)
+        .filter(|n| *n < 800 || n % 16 == 0)
+        .map(|n| {
+            let mut row = plain_row(n);
+            if n < 800 {
+                row.patch.tier = Change::Set(Tier::parse("another").unwrap());
+            }
+            row
+        })
+        .collect();
+    let reply = subject.upsert(&rows, UpsertOptions::default(), WriteMode::Atomic).await;
+    let updated = reply.outcomes.iter().filter(|row| row.outcome == Outcome::Updated).count();
+    assert_eq!((updated, reply.outcomes.len()), (800, 900));
+    assert_eq!(reply.revision, before + 1);
     crate::table::audit::tests::assert_sound(&subject.engine).await;
 }
