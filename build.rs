@@ -3,9 +3,11 @@
 //! Two compiles that never meet: `publisher.v1` is the wire, with services and a descriptor set (`publisher.v1.bin`) for reflection
 //! and for checks against breaking changes; `publisher.storage.v1` is the disk, plain messages that no client ever sees.
 
+#[path = "build/version.rs"]
+mod version;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::{env, fs, io};
 
 use prost_build::Config;
@@ -18,43 +20,22 @@ const STORAGE: &str = "proto/publisher/storage/v1";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=build");
     // The folder too, so that a new file is noticed.
     println!("cargo:rerun-if-changed={ROOT}");
-    println!("cargo:rustc-env=MEMBERBASE_VERSION={}", version()?);
+    let version = version::of(
+        &fs::canonicalize(env::var("CARGO_MANIFEST_DIR")?)?,
+        &env::var("CARGO_PKG_VERSION")?,
+        Path::new("git"),
+    );
+    version.told_by.iter().for_each(|path| println!("cargo:rerun-if-changed={}", path.display()));
+    println!("cargo:rustc-env=MEMBERBASE_VERSION={}", version.text);
     let out = PathBuf::from(env::var("OUT_DIR")?);
     compile_wire(&out)?;
     if Path::new(STORAGE).is_dir() {
         compile_storage()?;
     }
     Ok(())
-}
-
-/// The version, with the commit and its day where this is a work tree of git and not, say, an unpacked archive. Both are facts of
-/// the source, so that two builds of it are the same.
-fn version() -> Result<String, Box<dyn Error>> {
-    let version = env::var("CARGO_PKG_VERSION")?;
-    let root = fs::canonicalize(env::var("CARGO_MANIFEST_DIR")?)?;
-    // Within somebody else's work tree its commits say nothing about this source.
-    if git(&["rev-parse", "--show-toplevel"]).map(PathBuf::from) != Some(root) {
-        return Ok(version);
-    }
-    // Each commit and each checkout writes one of these. What is not there must not be named: cargo would always build again.
-    let branch = git(&["symbolic-ref", "--quiet", "HEAD"]);
-    for name in [Some("HEAD".to_owned()), Some("logs/HEAD".to_owned()), branch].into_iter().flatten() {
-        if let Some(path) = git(&["rev-parse", "--git-path", &name]).filter(|path| Path::new(path).exists()) {
-            println!("cargo:rerun-if-changed={path}");
-        }
-    }
-    let commit =
-        git(&["show", "--no-patch", "--no-show-signature", "--abbrev=12", "--format=%h, %cs", "HEAD"]);
-    Ok(commit.map_or(version.clone(), |commit| format!("{version} ({commit})")))
-}
-
-/// What git answers, if it is there and knows.
-fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(arguments).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    (output.status.success() && !text.is_empty()).then(|| text.trim().to_owned())
 }
 
 fn compile_wire(out: &Path) -> Result<(), Box<dyn Error>> {

@@ -24,3 +24,4 @@ mod memory;
 mod private;
 mod process;
 mod tls;
+mod version;
