@@ -7,11 +7,12 @@ use std::time::Duration;
 use crate::api::grpc::v1;
 use crate::api::grpc::v1::stream_backup_response::Part;
 use crate::config::Config;
+use crate::model::words;
 use crate::server::ServeError;
 use crate::server::backup::{self, FileOutline, Held, Outline, Received, Receiver};
 
 use super::client::{self, Target};
-use super::{Error, files, words};
+use super::{Error, files};
 
 /// How often a backup goes on after its connection broke.
 const RESUMES: usize = 20;

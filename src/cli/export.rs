@@ -10,10 +10,11 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use crate::api::grpc::v1;
+use crate::model::words;
 
 use super::client::{self, Target};
 use super::import::{FileFormat, SERVER_COLUMNS};
-use super::{Error, base, files, filter, json, words};
+use super::{Error, base, files, filter, json};
 
 /// What a CSV file starts with, before the fields that only the server sets.
 pub const COLUMNS: [&str; 18] = [

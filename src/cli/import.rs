@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::api::grpc::v1;
-use crate::model::ImportId;
+use crate::model::{ImportId, words};
 
 use super::client::Target;
 use super::{Error, base, files};
@@ -315,20 +315,29 @@ fn report(session: &Session, quiet: bool) {
     }
     if session.sent_again > 0 {
         eprintln!(
-            "{} chunks were sent again after the connection was lost; each of them counts once",
-            session.sent_again
+            "{} after the connection was lost, and counted once",
+            words::some(session.sent_again, ["chunk was sent again", "chunks were sent again"])
         );
     }
     let v1::BulkCounts { created, updated, unchanged, reactivated, failed, status_kept } = session.counts;
     if status_kept > 0 {
         eprintln!(
-            "warning: {status_kept} rows name another status than their members have, who keep it; --apply-status changes it"
+            "warning: {}; --apply-status changes it",
+            words::some(
+                status_kept,
+                [
+                    "row names another status than its member has, who keeps it",
+                    "rows name another status than their members have, who keep it"
+                ]
+            )
         );
     }
     println!(
         "created {created}\nupdated {updated}\nunchanged {unchanged}\nreactivated {reactivated}\nfailed {failed}"
     );
     if let Some(path) = session.failed.path() {
-        eprintln!("{failed} rows failed; they are in {} with the reason of each", path.display());
+        let what = words::some(failed, ["row failed; it is", "rows failed; they are"]);
+        let why = if failed == 1 { "its reason" } else { "the reason of each" };
+        eprintln!("{what} in {} with {why}", path.display());
     }
 }

@@ -21,7 +21,6 @@ mod serve;
 mod tls;
 mod token;
 mod verify;
-mod words;
 
 use std::process::ExitCode;
 

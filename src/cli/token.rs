@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::client::{Client, Target};
-use super::{Error, base, words};
+use super::{Error, base};
 use crate::api::grpc::v1;
 use crate::config::Config;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, words};
 use crate::server;
 
 /// The arguments of `token`.

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{Error, words};
+use super::Error;
+use crate::model::words;
 use crate::server::backup;
 
 /// The arguments of `verify`.

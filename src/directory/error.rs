@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::access::{Lacking, TokenFault};
 use crate::model::token::TokenId;
-use crate::model::{Code, Reason, Refusal, Violation};
+use crate::model::{Code, Reason, Refusal, Violation, words};
 use crate::table::{EngineError, TableError};
 
 /// How long a caller should wait before it repeats a call that found the service overloaded.
@@ -34,7 +34,8 @@ pub enum Error {
     TokenNotFound,
     /// The new attribute schema lacks or retypes keys that members have values for. Nothing was written.
     #[error(
-        "{members} members have values that the new attribute schema does not allow; delete these values first"
+        "{} values that the new attribute schema does not allow; delete these values first",
+        words::some(*members, ["member has", "members have"])
     )]
     SchemaInUse {
         /// The keys, each with how many members have a value for it.
@@ -325,7 +326,10 @@ impl From<TableError> for Error {
             }
             TableError::AtomicTooLarge { bytes, max_bytes, .. } => Self::AtomicBytes { bytes, max_bytes },
             TableError::SchemaInUse { held, members } => {
-                let text = |count| format!("must stay as it is, because {count} members have a value for it");
+                let text = |count| {
+                    let members = words::some(count, ["member has", "members have"]);
+                    format!("must stay as it is, because {members} a value for it")
+                };
                 let violations =
                     held.into_iter().map(|(key, count)| Violation::new(format!("schema.{key}"), text(count)));
                 Self::SchemaInUse { violations: violations.collect(), members }

@@ -43,6 +43,7 @@ pub mod time;
 pub mod token;
 pub mod upsert;
 pub mod violation;
+pub mod words;
 
 pub use self::account::AccountDetails;
 pub use self::alias::{RefAlias, Rename};

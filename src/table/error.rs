@@ -1,8 +1,8 @@
 //! What can go wrong in the table. Each variant says whether something may have been written.
 
 use crate::engine::{EngineError, MAX_BATCH_BYTES};
-use crate::model::Refusal;
 use crate::model::limits::ATOMIC_MAX_ROWS;
+use crate::model::{Refusal, words};
 
 /// An error of a whole request (rows carry their own, see [`crate::model::RowError`]).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +39,10 @@ pub enum TableError {
         max_bytes: usize,
     },
     /// The new attribute schema lacks or retypes keys that members have values for. Nothing was written.
-    #[error("{members} members have values that the new attribute schema does not allow")]
+    #[error(
+        "{} values that the new attribute schema does not allow",
+        words::some(*members, ["member has", "members have"])
+    )]
     SchemaInUse {
         /// The keys, each with the number of members that have a value for it.
         held: Vec<(String, u64)>,

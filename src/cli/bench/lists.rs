@@ -6,7 +6,8 @@ use tokio::task::JoinSet;
 
 use crate::api::grpc::v1;
 use crate::cli::client::Client;
-use crate::cli::{Error, filter, words};
+use crate::cli::{Error, filter};
+use crate::model::words;
 
 use super::report::{Phase, Timings, float};
 

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::process::Usage;
-use crate::cli::words;
+use crate::model::words;
 
 /// The longest latency that is told apart from longer ones.
 const LONGEST_MICROS: u64 = 600_000_000;

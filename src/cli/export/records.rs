@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::{Args, Out};
 use crate::api::grpc::v1;
 use crate::cli::import::FileFormat;
-use crate::cli::{Error, base, client, json, words};
+use crate::cli::{Error, base, client, json};
+use crate::model::words;
 
 /// Writes the records, each with its kind and the names of the contract.
 pub async fn run(args: &Args) -> Result<ExitCode, Error> {

@@ -7,6 +7,7 @@ use prost_types::value::Kind;
 
 use crate::api::grpc::v1;
 use crate::cli::json;
+use crate::model::words;
 
 use super::RowFailure;
 use super::cells;
@@ -55,7 +56,7 @@ fn check_shape(columns: &Columns, row: Row<'_>) -> Result<(), RowFailure> {
     let is_blank = |cell: &str| cell.trim().is_empty();
     let (width, named) = (row.width(), columns.named());
     if width < named || row.cells().skip(columns.columns.len()).any(|cell| !is_blank(cell)) {
-        let message = format!("the row has {width} cells, the header has {named}");
+        let message = format!("the row has {}, the header has {named}", words::count(width, "cell"));
         return Err(RowFailure::new("CELL_COUNT", "", message));
     }
     if columns.is_header(row) {

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::model::words;
+
 /// How often a line is printed where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 const BAR: &str = "{wide_bar} {percent:>3} %  {msg}  {eta} left";
@@ -84,7 +86,7 @@ impl Progress {
 
 fn describe(rows: u64, elapsed: Duration) -> String {
     let rate = u128::from(rows) * 1000 / elapsed.as_millis().max(1);
-    format!("{rows} rows, {rate} rows/s")
+    format!("{}, {rate} rows/s", words::count(rows, "row"))
 }
 
 fn time_left(done: u64, size: u64, elapsed: Duration) -> Option<Duration> {
@@ -110,6 +112,7 @@ mod tests {
     #[test]
     fn rate_and_time_left_follow_from_what_is_done() {
         assert_eq!(describe(1500, Duration::from_millis(500)), "1500 rows, 3000 rows/s");
+        assert_eq!(describe(1, Duration::from_millis(500)), "1 row, 2 rows/s");
         assert_eq!(time_left(25, 100, Duration::from_secs(10)), Some(Duration::from_secs(30)));
         assert_eq!(time_left(0, 100, Duration::from_secs(10)), None);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Plan;
 use crate::model::schema::AttributeSchema;
-use crate::model::{MemberPatch, Reason, Refusal, Row, Tier, Violations};
+use crate::model::{MemberPatch, Reason, Refusal, Row, Tier, Violations, words};
 use crate::schema::commit::Change;
 use crate::table::SettingsRequest;
 use crate::table::published::Published;
@@ -73,7 +73,8 @@ impl Plan<'_> {
                 if change.enters { members + 1 } else { members.saturating_sub(1) }
             });
             if members > 0 {
-                let description = format!("must have {name:?}, because {members} members are in it");
+                let members = words::some(members, ["member is", "members are"]);
+                let description = format!("must have {name:?}, because {members} in it");
                 faults.add(Reason::TierInUse, "tiers", description);
             }
         }

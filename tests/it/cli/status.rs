@@ -84,13 +84,17 @@ async fn a_status_that_is_not_applied_is_said_and_one_that_is_moves_along_the_ta
     {
         let ended = world.import(&file, "staff", more).await.expect(0);
         assert_eq!(ended.counts(), counts);
-        assert!(ended.stderr.contains("warning: 1 rows name another status"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("warning: 1 row names another status than its member has, who keeps it;"),
+            "{}",
+            ended.stderr
+        );
     }
     let tiered = world.file("members.csv", "ref,status,tier\na,inactive,Silver\n");
     for counts in [[0, 1, 0, 0, 0], [0, 0, 1, 0, 0]] {
         let ended = world.import(&tiered, "staff", &[]).await.expect(0);
         assert_eq!(ended.counts(), counts);
-        assert!(ended.stderr.contains("warning: 1 rows"), "a repeat says it again: {}", ended.stderr);
+        assert!(ended.stderr.contains("warning: 1 row names"), "a repeat says it again: {}", ended.stderr);
     }
     let applied = world.import(&tiered, "staff", &["--apply-status"]).await.expect(0);
     assert_eq!(applied.counts(), [0, 1, 0, 0, 0]);

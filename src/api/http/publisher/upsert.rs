@@ -18,7 +18,7 @@ use crate::compute;
 use crate::directory::{Arrival, Directory, Error, RowOutcome};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES};
 use crate::model::token::AccessLevel;
-use crate::model::{Date, MemberRow, Reason, RowError};
+use crate::model::{Date, MemberRow, Reason, RowError, words};
 
 /// Rows that are counted together.
 const ROWS_AT_ONCE: usize = 1024;
@@ -82,9 +82,12 @@ fn refuse(outcomes: &[RowOutcome], refs: &[Option<String>]) -> Failure {
     let written = outcomes.iter().filter(|outcome| !outcome.is_failed()).count();
     let what = match written {
         0 => "nothing was written".to_owned(),
-        _ => format!("no more was written than the {written} rows before the service was interrupted"),
+        _ => {
+            let written = words::count(written, "row");
+            format!("no more was written than the {written} before the service was interrupted")
+        }
     };
-    let text = format!("{number} of {} rows cannot be applied, so {what}", outcomes.len());
+    let text = format!("{number} of {} cannot be applied, so {what}", words::count(outcomes.len(), "row"));
     Failure::rows(text, rows, number)
 }
 
