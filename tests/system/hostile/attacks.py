@@ -18,6 +18,8 @@ from frames import (
 SERVICE = "/publisher.v1.MemberService"
 HEALTH = "/grpc.health.v1.Health/Check"
 GZIP = (("grpc-encoding", "gzip"),)
+# A page of 500 members.
+PAGE = b"\x08" + varint(500)
 
 
 def repeatedly(until, attempt):
@@ -56,7 +58,7 @@ def json_call(scene, action, body, timeout=30):
 
 def costly_regexes(scene, until):
     """A list over all ordinary members with 32 patterns that nobody matches."""
-    patterns = [{"key": "last_name", "regex": {"pattern": f"(x+x+)+y{n}"}} for n in range(32)]
+    patterns = [{"key": "last_name", "regex": {"pattern": f"(x+x+)+[a-z]{{1,40}}y{n}$"}} for n in range(32)]
     body = json.dumps({"member_base_id": scene.base, "filters": [{"or": patterns}]})
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: repeatedly(until, lambda: json_call(scene, "member/list", body, 5)), range(4)))
@@ -68,6 +70,15 @@ def costly_regex_over_long_values(scene, until):
     body = json.dumps({"member_base_id": scene.base, "filters": [condition]})
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: repeatedly(until, lambda: json_call(scene, "member/list", body, 5)), range(4)))
+
+
+def costly_regexes_by_those_who_leave(scene, until):
+    """The same with a client that goes away after a tenth of a second, again and again."""
+    patterns = [{"key": "last_name", "regex": {"pattern": f"(x|xx|x+){{1,30}}z{n}"}} for n in range(32)]
+    body = json.dumps({"member_base_id": scene.base, "filters": [{"or": patterns}]})
+    with ThreadPoolExecutor(4) as pool:
+        call = lambda: json_call(scene, "member/list", body, 0.1)
+        list(pool.map(lambda _: repeatedly(until, call), range(4)))
 
 
 def many_values_in_a_filter(scene, until):
@@ -160,6 +171,58 @@ def unfinished_messages(scene, until):
     try:
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(lambda _: repeatedly(until, once), range(3)))
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def slow_messages(scene, until):
+    """Large messages of somebody with a token, on many calls of several connections, that stop a little before their end."""
+    packed = message(field(1, scene.base.encode()) + field(2, field(1, b"y" * 100)) * 30_000)[:-10]
+    held = []
+
+    def once():
+        connection = Connection(scene.server)
+        held.append(connection)
+        connection.read(1)
+        streams = [connection.head(f"{SERVICE}/BulkUpsertMembers", token=scene.token) for _ in range(30)]
+        at = 0
+        while time.monotonic() < until:
+            if at < len(packed):
+                for stream in streams:
+                    connection.send(frame(DATA, 0, stream, packed[at : at + FRAME_BYTES]))
+                at += FRAME_BYTES
+            while connection.read(0.001):
+                pass
+
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: repeatedly(until, once), range(8)))
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def pages_that_nobody_reads(scene, until):
+    """Large pages of lists, asked for on many calls of connections whose windows stay closed."""
+    request = message(field(1, scene.base.encode()) + field(2, PAGE))
+    held = []
+
+    def once():
+        connection = Connection(scene.server, window=0)
+        held.append(connection)
+        for _ in range(100):
+            stream = connection.head(f"{SERVICE}/ListMembers", token=scene.token)
+            connection.data(stream, request, end=True)
+        time.sleep(0.2)
+
+    try:
+        while time.monotonic() < until and len(held) < 40:
+            try:
+                once()
+            except (Gone, OSError):
+                pass
+        time.sleep(max(0.0, until - time.monotonic()))
     finally:
         for connection in held:
             connection.close()

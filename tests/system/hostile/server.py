@@ -13,9 +13,9 @@ DESCRIPTORS = 1_024
 
 
 class Server:
-    """A running server. `tls` is the certificate that it shows, or nothing."""
+    """A running server. `tls` is the certificate that it shows, or nothing; its log goes to a file, or where `log` says."""
 
-    def __init__(self, program, data, *, tls=None, token=None, arguments=(), limited=False):
+    def __init__(self, program, data, *, tls=None, token=None, arguments=(), limited=False, log=None):
         self.tls, self.token, self.program, self.data = tls and tls[0], token, program, data
         command = [program, "serve", "--listen", "127.0.0.1:0", "--data", str(data), *arguments]
         if tls:
@@ -30,7 +30,7 @@ class Server:
                 limit_address_space()
 
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self.log, preexec_fn=before, text=True
+            command, stdout=subprocess.PIPE, stderr=log or self.log, preexec_fn=before, text=True
         )
         for line in self.process.stdout:
             if line.startswith("listening on "):
