@@ -49,6 +49,13 @@ pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
+/// All permits of the process, so that nothing else computes.
+#[cfg(test)]
+pub async fn every_permit() -> OwnedSemaphorePermit {
+    let all = thread::available_parallelism().map_or(1, usize::from);
+    Arc::clone(&POOL.permits).acquire_many_owned(u32::try_from(all).unwrap()).await.unwrap()
+}
+
 /// The right to compute.
 #[derive(Debug)]
 pub struct Permit {
@@ -194,10 +201,11 @@ mod tests {
 
     #[tokio::test]
     async fn the_pool_of_the_process_does_work_for_all() {
-        let _permit = permit().await;
-        // With a single core there would be no second permit.
-        if thread::available_parallelism().map_or(1, usize::from) > 1 {
-            assert_eq!(run(|| 5).await, 5);
-        }
+        drop(permit().await);
+        let all = every_permit().await;
+        let mut work = Box::pin(run(|| 5));
+        assert!(work.as_mut().now_or_never().is_none());
+        drop(all);
+        assert_eq!(work.await, 5);
     }
 }

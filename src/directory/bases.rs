@@ -2,20 +2,20 @@
 
 use std::time::Instant;
 
+use super::check::{Check, Checked};
 use super::page::{Page, RawPage};
 use super::request::foreign;
-use super::{Directory, Error, REPLY_BYTES, view};
+use super::{Directory, Error, REPLY_BYTES, check, view};
 use crate::model::base::{parse_new_members, parse_tiers};
 use crate::model::limits::PAGE_LIMIT_MAX;
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseName, BaseNumber, BaseSettings, BaseView, Direction, Filter, Origin, RawFilter, Tier, Violations,
+    BaseName, BaseNumber, BaseSettings, BaseView, Direction, Effort, Filter, Origin, RawFilter, Tier,
+    Violations,
 };
 use crate::table::{Answer, BaseSummary, SetField, SettingsRequest};
 
-/// Most memberbases that one page looks at. A page that would need more comes back short.
-const CHECKED_MAX: usize = 20_000;
 /// What a memberbase takes in a reply besides its name, in bytes.
 const FIXED_BYTES: usize = 256;
 /// Cursors of this list are bound to a number that no memberbase has.
@@ -144,23 +144,25 @@ impl Directory {
     /// One page of the memberbases.
     pub async fn list_bases(&self, list: BaseList) -> Result<BasePage, Error> {
         let key = self.guarded.cursor_key();
-        let filter = Filter::parse_bases(list.filters, self.sealer());
+        let parse = |filters| Filter::parse_bases(filters, self.sealer());
+        let filter = check::parse(list.filters, parse).await;
         let page = Page::parse(list.page, filter, key, NO_BASE)?;
         page.check_skip()?;
         let mut after = page.after.map(|number| BaseNumber(u32::try_from(number).unwrap_or(u32::MAX)));
         let mut skip = page.skip;
         let mut bases = Vec::new();
-        let (mut checked, mut bytes) = (0, 0);
+        let mut check = Check::new(&page.filter);
+        let mut bytes = 0;
         loop {
             let read = self.read_bases(after, page.direction).await?;
             if read.is_empty() {
                 return Ok(BasePage { bases, cursor: None });
             }
-            checked += read.len();
-            for base in read {
+            let Checked { records, is_over } = check.check(read, matches).await;
+            for (base, is_match) in records {
                 let shown = (list.include_deleted || base.deleted_at.is_none())
                     && self.guarded.sees_base(base.number);
-                let matches = shown && matches(&page.filter, &base);
+                let matches = shown && is_match;
                 let is_full = bases.len() == page.limit || bytes > REPLY_BYTES;
                 if matches && skip == 0 && is_full {
                     let last = after.map_or(0, |number| u64::from(number.0));
@@ -174,7 +176,7 @@ impl Directory {
                     bases.push(base);
                 }
             }
-            if checked >= CHECKED_MAX {
+            if is_over {
                 let last = after.map_or(0, |number| u64::from(number.0));
                 return Ok(BasePage { bases, cursor: Some(page.cursor(key, last, skip)) });
             }
@@ -234,11 +236,12 @@ fn parse(change: BaseChange, origin: Origin) -> Result<SettingsRequest, Error> {
     Ok(faults.finish(request)?)
 }
 
-fn matches(filter: &Filter, base: &BaseSummary) -> bool {
-    filter.matches_base(&BaseView {
+fn matches(filter: &Filter, base: &BaseSummary, effort: &mut Effort) -> bool {
+    let view = BaseView {
         number: base.number,
         name: base.settings.name.as_str(),
         created_at: base.created_at,
         updated_at: base.updated_at,
-    })
+    };
+    filter.matches_base(&view, effort)
 }

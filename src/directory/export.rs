@@ -9,7 +9,7 @@ use super::access::Guarded;
 use super::list::Part;
 use super::narrow::narrow;
 use super::read::show;
-use super::{Directory, Error};
+use super::{Directory, Error, check};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, Parsed, RawFilter, Row};
 use crate::table::Base;
@@ -44,8 +44,8 @@ impl Directory {
         filters: Vec<RawFilter>,
         min_revision: Option<u64>,
     ) -> Result<Export, Error> {
-        let Parsed { filter, attributes } =
-            Filter::parse_members(filters, self.sealer(), number, self.fold())?;
+        let parse = |filters| Filter::parse_members(filters, self.sealer(), number, self.fold());
+        let Parsed { filter, attributes } = check::parse(filters, parse).await?;
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, number).await?;
         let (view, narrowed) = narrow(&base, min_revision, &filter).await?;

@@ -4,7 +4,7 @@
 use super::narrow::Narrowed;
 use super::page::{Page, RawPage};
 use super::read::{Shown, show};
-use super::{Directory, Error, REPLY_BYTES};
+use super::{Directory, Error, REPLY_BYTES, check};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, RawFilter, Row};
 use crate::table::View;
@@ -41,7 +41,8 @@ impl Directory {
     /// One page of the members of a memberbase.
     pub async fn list_members(&self, list: MemberList) -> Result<MemberPage, Error> {
         let key = self.guarded.cursor_key();
-        let filter = Filter::parse_members(list.filters, self.sealer(), list.base, self.fold());
+        let parse = |filters| Filter::parse_members(filters, self.sealer(), list.base, self.fold());
+        let filter = check::parse(list.filters, parse).await;
         let page = Page::parse(list.page, filter, key, list.base)?;
         self.guarded.check_filter(&page.filter)?;
         let base = self.guarded.base(AccessLevel::Read, list.base).await?;

@@ -15,6 +15,7 @@ mod attributes;
 mod backup;
 mod bases;
 mod bulk;
+mod check;
 mod edit;
 mod error;
 mod export;

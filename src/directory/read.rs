@@ -7,23 +7,21 @@
 //! above that of the narrowing is as it was then**. One that is above it, or is gone, ends the part before it, see
 //! [`Source::members`].
 //!
-//! - Where records are checked, the part comes back short then, like one that looked at as many as it may. The next one goes
+//! - Where records are checked, the part comes back short then, like one whose check took what it may. The next one goes
 //!   on from there, at a later revision.
 //! - Where the rows are exact, and where nothing was looked at yet, it begins again at a later revision. After [`ROUNDS`] of
 //!   them an exact part keeps the view to its end, and one that checks records for its first piece, so that a list ends
 //!   however much is written.
 
+use super::check::{Check, Checked};
 use super::list::{Next, Part, Read};
 use super::narrow::{Narrowed, narrow};
-use super::stretch::Stretch;
 use super::walk::Walk;
 use super::weight::weight;
 use super::{Error, view};
-use crate::model::{Filter, Member, MemberView, Row};
+use crate::model::{Effort, Filter, Member, MemberView, Row};
 use crate::table::{Base, View};
 
-/// Most records that one part checks against its filter, in members. One that would need more comes back short.
-const CHECKED_MAX: usize = 20_000;
 /// Records that are read together, in members.
 const READ_TOGETHER: usize = 512;
 /// Records to read, and conditions to hold them against, for which a view is kept: enough for a page that an index answers.
@@ -116,14 +114,14 @@ async fn read(
         walk.skip(skip).await;
         skip = 0;
     }
-    let mut stretch = Stretch::default();
     let fold = source.base.fold();
+    let mut check = Check::new(filter);
     // A record to read, and its conditions to check.
     let steps = if narrowed.exact { 1 } else { filter.conditions().saturating_add(1) };
     let mut members = Vec::new();
     // Where a part that ends here would be followed.
     let mut next = None;
-    let (mut bytes, mut checked) = (0, 0);
+    let mut bytes = 0;
     loop {
         let wanted = if narrowed.exact { part.limit - members.len() } else { READ_TOGETHER };
         let rows = walk.take(wanted.min(READ_TOGETHER)).await;
@@ -134,12 +132,21 @@ async fn read(
         if !is_whole && narrowed.exact {
             return Ok(None);
         }
-        checked += found.len();
-        for (row, member) in found {
-            let is_match = narrowed.exact || {
-                stretch.work(steps).await;
-                filter.matches(&MemberView { row, member: &member, fold })
+        if check.may_wait() && !narrowed.exact {
+            // Writes do not wait with it.
+            source.view = None;
+        }
+        let read = found.len();
+        let Checked { records, is_over } = if narrowed.exact {
+            Checked { records: found.into_iter().map(|member| (member, true)).collect(), is_over: false }
+        } else {
+            let matches = move |filter: &Filter, (row, member): &(Row, Member), effort: &mut Effort| {
+                filter.matches(&MemberView { row: *row, member, fold }, effort)
             };
+            check.check(found, matches).await
+        };
+        let is_cut = records.len() < read;
+        for ((row, member), is_match) in records {
             if is_match && skip > 0 {
                 skip -= 1;
             } else if is_match {
@@ -151,10 +158,13 @@ async fn read(
             }
             next = Some(Next { after: row, skip });
         }
+        if is_cut {
+            return Ok(Some(Read { members, next }));
+        }
         if !is_whole {
             return Ok(next.is_some().then_some(Read { members, next }));
         }
-        if members.len() == part.limit || (!narrowed.exact && checked >= CHECKED_MAX) {
+        if members.len() == part.limit || is_over {
             let next = if walk.has_more().await { next } else { None };
             return Ok(Some(Read { members, next }));
         }

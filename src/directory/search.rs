@@ -7,7 +7,7 @@
 use super::list::{Part, Read};
 use super::narrow::Narrowed;
 use super::read::{Shown, show};
-use super::{Directory, Error, REPLY_BYTES};
+use super::{Directory, Error, REPLY_BYTES, check};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, Parsed, RawFilter, Row};
 use crate::table::{Base, View};
@@ -40,8 +40,8 @@ pub struct Found {
 impl Directory {
     /// Members of a memberbase from an offset on.
     pub async fn search_members(&self, search: Search) -> Result<Found, Error> {
-        let Parsed { filter, attributes } =
-            Filter::parse_members(search.filters, self.sealer(), search.base, self.fold())?;
+        let parse = |filters| Filter::parse_members(filters, self.sealer(), search.base, self.fold());
+        let Parsed { filter, attributes } = check::parse(search.filters, parse).await?;
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, search.base).await?;
         let (skip, take) = (search.skip, search.take);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "small numbers in tests")]
 
+mod costly;
 mod origins;
 mod plain;
 mod same_members;
@@ -17,8 +18,8 @@ use crate::model::origin::Door;
 use crate::model::schema::SentDefinition;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseName, BaseNumber, BaseSettings, Change, Filter, Fold, Member, MemberRow, MemberView, Name, Origin,
-    RawFilter, RawSort, RawValue, Ref, Row, Status, Tier, Timestamp,
+    BaseName, BaseNumber, BaseSettings, Change, Effort, Filter, Fold, Member, MemberRow, MemberView, Name,
+    Origin, RawFilter, RawSort, RawValue, Ref, Row, Status, Tier, Timestamp,
 };
 use crate::table::{DeleteRequest, Table, TableConfig, UpsertRequest, WriteMode};
 
@@ -155,9 +156,11 @@ async fn lists_show_what_a_naive_reading_shows() {
         let parsed = Filter::parse_members(filters.clone(), directory.sealer(), base, directory.fold())
             .unwrap()
             .filter;
-        let matches = members
-            .iter()
-            .filter(|(row, member)| parsed.matches(&MemberView { row: *row, member, fold: Fold::NEWEST }));
+        let is_match = |(row, member): &&(Row, Member)| {
+            let view = MemberView { row: *row, member, fold: Fold::NEWEST };
+            parsed.matches(&view, &mut Effort::default())
+        };
+        let matches = members.iter().filter(is_match);
         let mut expected: Vec<Row> = matches.map(|(row, _)| *row).collect();
         let count = expected.len() as u64;
         let descending = dice.roll(2) == 0;

@@ -11,22 +11,25 @@
 //!   In operands on phone numbers the separators that storing removes are removed too.
 //! - Attributes compare with operands of their own type: a number never equals, precedes or follows a string. A list
 //!   matches when one of its strings does.
-//! - A regular expression is unanchored, runs in linear time, and knows no look-around and no back-references.
+//! - A regular expression is unanchored, runs in linear time, and knows no look-around and no back-references. One that could
+//!   take too long for a single record is refused (see [`Pattern`]).
 
 mod digest;
+mod effort;
 mod equal;
 mod eval;
 mod kind;
 mod named;
 mod parse;
+mod pattern;
 mod raw;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
+pub use self::effort::{Effort, Stop};
 pub use self::eval::{BaseView, MemberView, Value};
 pub use self::named::{NamedAttributes, Parsed};
+pub use self::pattern::Pattern;
 pub use self::raw::{RawFilter, RawRegex, RawValue};
 use crate::model::id::{BaseNumber, Row};
 use crate::model::member::{Gender, Status};
@@ -51,6 +54,15 @@ impl Filter {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::conditions).sum(),
             Self::Condition(_) => 1,
+            Self::True => 0,
+        }
+    }
+
+    /// How many regular expressions it has.
+    pub fn regexes(&self) -> usize {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::regexes).sum(),
+            Self::Condition(condition) => usize::from(matches!(condition.op, Operator::Regex(_))),
             Self::True => 0,
         }
     }
@@ -181,31 +193,4 @@ impl Operator {
 fn sort(operands: &mut Vec<Operand>) {
     operands.sort_unstable_by(|left, right| left.order(&right.as_value()));
     operands.dedup();
-}
-
-/// A compiled regular expression.
-#[derive(Clone)]
-pub struct Pattern {
-    text: String,
-    case_insensitive: bool,
-    regex: regex::Regex,
-}
-
-impl Pattern {
-    /// Whether `text` has a match.
-    pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
-    }
-}
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text && self.case_insensitive == other.case_insensitive
-    }
-}
-
-impl fmt::Debug for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pattern({:?}, case_insensitive: {})", self.text, self.case_insensitive)
-    }
 }

@@ -70,6 +70,12 @@ pub const REGEX_MAX_BYTES: usize = 512;
 pub const REGEX_COMPILED_MAX_BYTES: usize = 512 * 1024;
 /// Largest cache of a running regular expression, in bytes.
 pub const REGEX_CACHE_MAX_BYTES: usize = 256 * 1024;
+/// Most steps that a regular expression may take for one member: its characters, classes and choices, those in a repetition as
+/// often as it may go on, times the longest text of its key in bytes. A step is up to 5 ns. On attributes, which may have
+/// 32 KiB, that leaves 512, as many as an expression without counted repetitions can have at all.
+pub const REGEX_MAX_STEPS: u64 = 16 * 1024 * 1024;
+/// Most steps that all regular expressions of a filter may take for one member, a third of a second at worst.
+pub const FILTER_MAX_REGEX_STEPS: u64 = 64 * 1024 * 1024;
 /// Regular expressions in a filter tree: with the limits above, 16 MiB and a third of a second at worst.
 pub const FILTER_MAX_REGEXES: usize = 32;
 /// Violations that one refusal lists; more are counted, not listed.

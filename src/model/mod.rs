@@ -55,8 +55,8 @@ pub use self::email::{Email, Fold};
 pub use self::error::{Code, Reason, Refusal, RowError, Violations};
 pub use self::field::ProfileField;
 pub use self::filter::{
-    BaseView, Condition, Field, Filter, MemberView, NamedAttributes, Operand, Operator, Parsed, RawFilter,
-    RawRegex, RawValue,
+    BaseView, Condition, Effort, Field, Filter, MemberView, NamedAttributes, Operand, Operator, Parsed,
+    RawFilter, RawRegex, RawValue, Stop,
 };
 pub use self::id::{BaseNumber, IdError, IdKey, Row, Sealer};
 pub use self::import::ImportId;

@@ -33,6 +33,8 @@ pub fn start(
             biased;
             () = stopping.cancelled() => Some(Error::Stopping.into()),
             () = passed(deadline) => Some(edge::deadline_passed()),
+            // Pages without members are not sent, so sending them would not tell.
+            () = pages.closed() => None,
             sent = send(&directory, base, export, &pages) => sent.err().map(Status::from),
         };
         if let Some(status) = fault {

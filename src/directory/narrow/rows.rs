@@ -4,12 +4,15 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::split;
+use crate::compute;
 use crate::directory::stretch::Stretch;
 use crate::model::Row;
 use crate::table::{Chunk, Living, MemberKey, RowSet, union};
 
 /// Bitmaps that may be combined while writes wait: about as long as reading one page of members takes.
 const LIGHT_WORK: usize = 4_096;
+/// Bitmaps of one chunk that are combined where the call is. Each takes a microsecond or a few.
+const PLAIN_BITMAPS: usize = 1_024;
 
 /// The rows that can match a filter at one revision.
 pub struct Narrowed {
@@ -86,7 +89,11 @@ impl Narrowed {
     /// The rows of one chunk, by their places in it.
     pub async fn chunk(&self, number: u64, stretch: &mut Stretch) -> Chunk {
         stretch.work(self.bitmaps).await;
-        self.at(number)
+        if self.bitmaps <= PLAIN_BITMAPS {
+            return self.at(number);
+        }
+        let _permit = compute::permit().await;
+        compute::in_place(|| self.at(number))
     }
 
     fn at(&self, number: u64) -> Chunk {

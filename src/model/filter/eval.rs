@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use crate::model::attribute::AttributeValue;
 use crate::model::email::Fold;
-use crate::model::filter::{Condition, Field, Filter, Operand, Operator};
+use crate::model::filter::{Condition, Effort, Field, Filter, Operand, Operator};
 use crate::model::id::{BaseNumber, Row};
 use crate::model::member::{Gender, Member, Status};
 use crate::model::time::{Date, Timestamp};
@@ -70,22 +70,22 @@ trait View {
 }
 
 impl Filter {
-    /// Whether the member matches.
-    pub fn matches(&self, view: &MemberView<'_>) -> bool {
-        self.holds(view)
+    /// Whether the member matches; what that takes is added to `effort`.
+    pub fn matches(&self, view: &MemberView<'_>, effort: &mut Effort) -> bool {
+        self.holds(view, effort)
     }
 
-    /// Whether the memberbase matches.
-    pub fn matches_base(&self, view: &BaseView<'_>) -> bool {
-        self.holds(view)
+    /// Whether the memberbase matches; what that takes is added to `effort`.
+    pub fn matches_base(&self, view: &BaseView<'_>, effort: &mut Effort) -> bool {
+        self.holds(view, effort)
     }
 
-    fn holds(&self, view: &impl View) -> bool {
+    fn holds(&self, view: &impl View, effort: &mut Effort) -> bool {
         match self {
             Self::True => true,
-            Self::And(parts) => parts.iter().all(|part| part.holds(view)),
-            Self::Or(parts) => parts.iter().any(|part| part.holds(view)),
-            Self::Condition(condition) => condition.holds(view),
+            Self::And(parts) => parts.iter().all(|part| part.holds(view, effort)),
+            Self::Or(parts) => parts.iter().any(|part| part.holds(view, effort)),
+            Self::Condition(condition) => effort.begin_condition() && condition.holds(view, effort),
         }
     }
 }
@@ -93,10 +93,10 @@ impl Filter {
 impl Condition {
     /// Whether the member fulfils this condition.
     pub fn matches(&self, view: &MemberView<'_>) -> bool {
-        self.holds(view)
+        self.holds(view, &mut Effort::default())
     }
 
-    fn holds(&self, view: &impl View) -> bool {
+    fn holds(&self, view: &impl View, effort: &mut Effort) -> bool {
         let equals = |operand: &Operand| {
             any(view.value(&self.field), |value| operand.compare(value) == Some(Ordering::Equal))
         };
@@ -114,7 +114,7 @@ impl Condition {
         let is_ordered = |operand: &Operand, fits: fn(Ordering) -> bool| {
             any(stored(), |value| operand.compare(value).is_some_and(fits))
         };
-        let text_fits = |fits: &dyn Fn(&str) -> bool| {
+        let text_fits = |fits: &mut dyn FnMut(&str) -> bool| {
             any(stored(), |value| match value {
                 Value::Text(text) => fits(text),
                 _ => false,
@@ -130,14 +130,14 @@ impl Condition {
             Operator::Lt(operand) => is_ordered(operand, Ordering::is_gt),
             Operator::Lte(operand) => is_ordered(operand, Ordering::is_ge),
             Operator::Exists(wanted) => view.value(&self.field).is_some() == *wanted,
-            Operator::Prefix(prefix) => text_fits(&|text| text.starts_with(prefix.as_str())),
-            Operator::Regex(pattern) => text_fits(&|text| pattern.is_match(text)),
+            Operator::Prefix(prefix) => text_fits(&mut |text| text.starts_with(prefix.as_str())),
+            Operator::Regex(pattern) => text_fits(&mut |text| pattern.is_match(text, effort)),
         }
     }
 }
 
 /// Whether the value fits, or of a list one of its strings.
-fn any(value: Option<Value<'_>>, fits: impl Fn(&Value<'_>) -> bool) -> bool {
+fn any(value: Option<Value<'_>>, mut fits: impl FnMut(&Value<'_>) -> bool) -> bool {
     match value {
         None => false,
         Some(Value::List(items)) => items.iter().any(|item| fits(&Value::Text(Cow::Borrowed(item)))),

@@ -6,6 +6,10 @@ use crate::model::error::Reason;
 use crate::model::filter::raw::RawValue;
 use crate::model::filter::{Field, Operand};
 use crate::model::id::{BaseNumber, IdError, Sealer};
+use crate::model::limits::{
+    BASE_NAME_MAX_CHARS, EMAIL_MAX_BYTES, MEMBER_RECORD_MAX_BYTES, NAME_MAX_CHARS, PHONE_INPUT_MAX_BYTES,
+    REF_MAX_BYTES, TIER_MAX_CHARS, WORKER_ID_MAX_BYTES,
+};
 use crate::model::member::{Gender, Status};
 use crate::model::phone::without_separators;
 use crate::model::schema::instant;
@@ -92,6 +96,36 @@ const BASE_KEYS: &[(&str, Field, Kind)] = &[
     ("created_at", Field::CreatedAt, Kind::Instant),
     ("updated_at", Field::UpdatedAt, Kind::Instant),
 ];
+
+impl Field {
+    /// The longest text, or all texts of a list together, that a regular expression reads in this field of one record, in bytes.
+    pub(super) fn text_max_bytes(&self) -> u64 {
+        let characters = |count: usize| count * char::MAX.len_utf8();
+        let bytes = match self {
+            Self::Ref => REF_MAX_BYTES,
+            Self::Email => EMAIL_MAX_BYTES,
+            Self::FirstName | Self::LastName | Self::Role | Self::Company => characters(NAME_MAX_CHARS),
+            Self::Phone => PHONE_INPUT_MAX_BYTES,
+            Self::WorkerId => WORKER_ID_MAX_BYTES,
+            Self::Tier => characters(TIER_MAX_CHARS),
+            Self::Name => characters(BASE_NAME_MAX_CHARS),
+            Self::Attribute(_) => MEMBER_RECORD_MAX_BYTES,
+            // Words of ours; the others are no texts.
+            Self::Status
+            | Self::Gender
+            | Self::Id
+            | Self::Dob
+            | Self::EnablePayroll
+            | Self::CreatedAt
+            | Self::UpdatedAt
+            | Self::AccountDetails => WORD_MAX_BYTES,
+        };
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+}
+
+/// The longest word of a status or gender, generously, in bytes.
+const WORD_MAX_BYTES: usize = 32;
 const ATTRIBUTE_PREFIX: &str = "attributes.";
 
 /// Why an operand or key is refused: reason and description.

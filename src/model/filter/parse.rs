@@ -1,6 +1,6 @@
 //! From the neutral tree that doors fill to a [`Filter`], with every fault and its path.
 
-use regex::RegexBuilder;
+use std::collections::HashMap;
 
 use crate::model::email::Fold;
 use crate::model::error::{Reason, Refusal, Violations};
@@ -11,8 +11,8 @@ use crate::model::filter::{
 };
 use crate::model::id::{BaseNumber, Sealer};
 use crate::model::limits::{
-    FILTER_IN_MAX_VALUES, FILTER_MAX_DEPTH, FILTER_MAX_OPERANDS, FILTER_MAX_REGEXES, FILTER_MAX_VALUES,
-    REGEX_CACHE_MAX_BYTES, REGEX_COMPILED_MAX_BYTES, REGEX_MAX_BYTES,
+    FILTER_IN_MAX_VALUES, FILTER_MAX_DEPTH, FILTER_MAX_OPERANDS, FILTER_MAX_REGEX_STEPS, FILTER_MAX_REGEXES,
+    FILTER_MAX_VALUES, REGEX_MAX_STEPS,
 };
 
 impl Filter {
@@ -40,6 +40,10 @@ struct Parser<'a> {
     operands: usize,
     values: usize,
     regexes: usize,
+    /// What the regular expressions may take for one record: those on each attribute, because a record has limited bytes for
+    /// all of its attributes together, and those on everything else.
+    attribute_steps: HashMap<String, u64>,
+    other_steps: u64,
     attributes: NamedAttributes,
 }
 
@@ -51,6 +55,8 @@ impl<'a> Parser<'a> {
             operands: 0,
             values: 0,
             regexes: 0,
+            attribute_steps: HashMap::new(),
+            other_steps: 0,
             attributes: NamedAttributes::default(),
         }
     }
@@ -121,7 +127,7 @@ impl<'a> Parser<'a> {
                     if let Field::Attribute(key) = &field {
                         self.attributes.0.push((format!("{path}.key"), key.clone()));
                     }
-                    let op = self.operator(kind, operator, &path_of_operator)?;
+                    let op = self.operator(&field, kind, operator, &path_of_operator)?;
                     Some(Filter::Condition(Condition { field, op }))
                 }
                 Err((reason, description)) => {
@@ -140,7 +146,7 @@ impl<'a> Parser<'a> {
         Some(self.entries(parts, path, depth + 1))
     }
 
-    fn operator(&mut self, kind: Kind, operator: RawOperator, path: &str) -> Option<Operator> {
+    fn operator(&mut self, field: &Field, kind: Kind, operator: RawOperator, path: &str) -> Option<Operator> {
         match operator {
             RawOperator::Compare(comparison, value) => self.comparison(kind, comparison, value, path),
             RawOperator::In { values, negated } => {
@@ -163,7 +169,7 @@ impl<'a> Parser<'a> {
                     None
                 }
             },
-            RawOperator::Regex(regex) => self.regex(regex, path),
+            RawOperator::Regex(regex) => self.regex(field, regex, path),
             // Combinators have no key, and were told apart before.
             RawOperator::And(_) | RawOperator::Or(_) => None,
         }
@@ -235,7 +241,7 @@ impl<'a> Parser<'a> {
         all_good.then_some(operands)
     }
 
-    fn regex(&mut self, raw: RawRegex, path: &str) -> Option<Operator> {
+    fn regex(&mut self, field: &Field, raw: RawRegex, path: &str) -> Option<Operator> {
         self.regexes += 1;
         if self.regexes > FILTER_MAX_REGEXES {
             if self.regexes == FILTER_MAX_REGEXES + 1 {
@@ -245,13 +251,42 @@ impl<'a> Parser<'a> {
             }
             return None;
         }
-        match compile(raw) {
+        let compiled = Pattern::compile(raw.pattern, raw.case_insensitive, self.regexes - 1);
+        match compiled.and_then(|pattern| self.bound(field, pattern)) {
             Ok(pattern) => Some(Operator::Regex(pattern)),
             Err(description) => {
                 self.violations.add(Reason::RegexInvalid, format!("{path}.pattern"), description);
                 None
             }
         }
+    }
+
+    /// Refuses a pattern that could take too long for one record, alone or with those before it.
+    fn bound(&mut self, field: &Field, pattern: Pattern) -> Result<Pattern, String> {
+        let bytes = field.text_max_bytes();
+        let weight = pattern.weight();
+        let most = REGEX_MAX_STEPS / bytes.max(1);
+        if weight > most {
+            return Err(format!(
+                "must have at most {most} characters, classes and choices on this key, those in a repetition as \
+                 often as it may go on, not {weight}"
+            ));
+        }
+        let steps = weight.saturating_mul(bytes);
+        let sum = match field {
+            Field::Attribute(key) => self.attribute_steps.entry(key.clone()).or_default(),
+            _ => &mut self.other_steps,
+        };
+        *sum = sum.saturating_add(steps);
+        let of_attributes = self.attribute_steps.values().copied().max().unwrap_or_default();
+        let all = self.other_steps.saturating_add(of_attributes);
+        if all > FILTER_MAX_REGEX_STEPS {
+            return Err(format!(
+                "must be simpler: together with the regular expressions before it, it could take {all} steps for one \
+                 member; the limit is {FILTER_MAX_REGEX_STEPS}"
+            ));
+        }
+        Ok(pattern)
     }
 
     /// Said once for each kind of thing, whatever their number.
@@ -263,29 +298,4 @@ impl<'a> Parser<'a> {
     fn invalid(&mut self, path: impl Into<String>, description: impl Into<String>) {
         self.violations.add(Reason::FilterInvalid, path, description);
     }
-}
-
-fn compile(raw: RawRegex) -> Result<Pattern, String> {
-    let RawRegex { pattern: text, case_insensitive } = raw;
-    if text.is_empty() {
-        return Err("must not be empty".to_owned());
-    }
-    if text.len() > REGEX_MAX_BYTES {
-        return Err(format!("must be at most {REGEX_MAX_BYTES} bytes long, not {}", text.len()));
-    }
-    RegexBuilder::new(&text)
-        .case_insensitive(case_insensitive)
-        .size_limit(REGEX_COMPILED_MAX_BYTES)
-        .dfa_size_limit(REGEX_CACHE_MAX_BYTES)
-        .build()
-        .map(|regex| Pattern { text, case_insensitive, regex })
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => "must be simpler: it is too large once compiled".to_owned(),
-            error => {
-                // The last line says what is wrong; the lines before it repeat the pattern.
-                let text = error.to_string();
-                let line = text.lines().last().unwrap_or_default();
-                format!("must be a regular expression: {}", line.trim_start_matches("error: "))
-            }
-        })
 }

@@ -94,6 +94,16 @@ pub(super) enum Comparison {
 }
 
 impl RawFilter {
+    /// Whether neither it nor a part of it has a regular expression, or a list of more than `values`.
+    pub fn is_plain(&self, values: usize) -> bool {
+        let is_short = |list: &Option<Vec<RawValue>>| list.as_ref().is_none_or(|list| list.len() <= values);
+        let parts = self.and.iter().chain(&self.or).flatten();
+        self.regex.is_none()
+            && is_short(&self.in_)
+            && is_short(&self.nin)
+            && parts.into_iter().all(|part| part.is_plain(values))
+    }
+
     /// The key, and every operator that was given.
     pub(super) fn into_operators(self) -> (Option<String>, Vec<(&'static str, RawOperator)>) {
         let compare = |name, comparison, value: Option<RawValue>| {

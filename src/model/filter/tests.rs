@@ -3,6 +3,7 @@
 mod digests;
 mod faults;
 mod naive;
+mod patterns;
 mod whole_tree;
 
 use std::hash::Hasher;
@@ -70,7 +71,8 @@ fn member() -> Member {
 
 fn matches(raw: RawFilter) -> bool {
     let member = member();
-    parse(vec![raw]).unwrap().matches(&MemberView { row: Row(9), member: &member, fold: Fold::NEWEST })
+    let view = MemberView { row: Row(9), member: &member, fold: Fold::NEWEST };
+    parse(vec![raw]).unwrap().matches(&view, &mut Effort::default())
 }
 
 #[test]
@@ -266,7 +268,10 @@ fn memberbases_are_found_by_their_four_keys() {
         created_at: Timestamp::parse("2026-02-03T04:05:06Z").unwrap(),
         updated_at: Timestamp::parse("2026-02-04T04:05:06Z").unwrap(),
     };
-    let found = |raw| Filter::parse_bases(vec![raw], &sealer).unwrap().filter.matches_base(&view);
+    let found = |raw| {
+        let filter = Filter::parse_bases(vec![raw], &sealer).unwrap().filter;
+        filter.matches_base(&view, &mut Effort::default())
+    };
     assert!(found(eq("id", text(&sealer.base_id(BaseNumber(5))))));
     assert!(!found(eq("id", text(&sealer.base_id(BaseNumber(6))))));
     assert!(found(regex("name", "^müller", true)) && !found(regex("name", "^müller", false)));

@@ -172,7 +172,7 @@ proptest! {
         let filter = parse(raw.clone()).unwrap();
         let expected = raw.iter().all(|part| naive(part, &member));
         let view = MemberView { row: Row(1), member: &member, fold: Fold::NEWEST };
-        prop_assert_eq!(filter.matches(&view), expected);
+        prop_assert_eq!(filter.matches(&view, &mut Effort::default()), expected);
     }
 
     #[test]

@@ -12,7 +12,8 @@ fn ten_thousand_values_are_accepted_and_no_more() {
     let found = |ref_: &str| {
         let mut member = Member::default();
         member.profile.ref_ = Some(Ref::parse(ref_).unwrap());
-        filter.matches(&MemberView { row: Row(0), member: &member, fold: Fold::NEWEST })
+        let view = MemberView { row: Row(0), member: &member, fold: Fold::NEWEST };
+        filter.matches(&view, &mut Effort::default())
     };
     assert!(found("0") && found("9999") && found("777") && !found("10000"));
     assert_eq!(faults(list(10_001)), (Reason::FilterTooLarge, vec!["filters[0].in".to_owned()]));
