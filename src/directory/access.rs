@@ -4,6 +4,9 @@
 //! gets is a [`Directory`] for this caller. Inside, [`Guarded`] holds the table, and hands it out, or a memberbase of
 //! it, only against a level of access: so an operation that forgets to ask does not compile. Permission is judged
 //! before existence, and again at each step of a call that lasts, so that a token that is revoked ends its streams too.
+//!
+//! Asking who calls is asynchronous, though today all tokens are in memory: several servers of one store will have to ask
+//! it what became of a token. What a token was made with never changes, so what only depends on that is plain code.
 
 use std::fmt;
 use std::sync::Arc;
@@ -129,7 +132,7 @@ impl Gate {
     }
 
     /// The caller that holds `secret`.
-    pub fn identify(&self, secret: Option<&str>) -> Result<Caller, Error> {
+    pub async fn identify(&self, secret: Option<&str>) -> Result<Caller, Error> {
         if !self.table.tokens().any() {
             return Ok(Caller(Identity::Anyone));
         }
@@ -160,10 +163,15 @@ impl Gate {
         self.table.tokens().any()
     }
 
+    /// Whether a caller may make a call that needs this level of access.
+    pub async fn admit(&self, caller: &Caller, needs: AccessLevel) -> Result<(), Error> {
+        check(&self.table, caller, needs).await
+    }
+
     /// The service for a caller, for a call that needs this level of access.
-    pub fn enter(&self, caller: &Caller, needs: AccessLevel) -> Result<Directory, Error> {
-        let guarded = Guarded { table: Arc::clone(&self.table), caller: caller.clone() };
-        guarded.check(needs)?;
+    pub async fn enter(&self, caller: Caller, needs: AccessLevel) -> Result<Directory, Error> {
+        self.admit(&caller, needs).await?;
+        let guarded = Guarded { table: Arc::clone(&self.table), caller };
         Ok(Directory { guarded, door: self.door, asked: None })
     }
 }
@@ -177,28 +185,19 @@ pub(super) struct Guarded {
 
 impl Guarded {
     /// Whether the caller is (still) known and has this level of access.
-    fn check(&self, needs: AccessLevel) -> Result<(), Error> {
-        match &self.caller.0 {
-            Identity::Owner => Ok(()),
-            // The first token may have been made since the call began.
-            Identity::Anyone if self.table.tokens().any() => Err(TokenFault::Missing.into()),
-            Identity::Anyone => Ok(()),
-            Identity::Holder(token) => {
-                check_token(token, self.table.now())?;
-                if token.made().access < needs { Err(Lacking::Level(needs).into()) } else { Ok(()) }
-            }
-        }
+    async fn check(&self, needs: AccessLevel) -> Result<(), Error> {
+        check(&self.table, &self.caller, needs).await
     }
 
     /// A memberbase, which need not be one that is not deleted.
     pub async fn base(&self, needs: AccessLevel, number: BaseNumber) -> Result<Arc<Base>, Error> {
-        self.check_base(needs, number)?;
+        self.check_base(needs, number).await?;
         Ok(self.table.base(number).await?)
     }
 
     /// Whether the caller may do that to this memberbase, if it exists.
-    pub fn check_base(&self, needs: AccessLevel, number: BaseNumber) -> Result<(), Error> {
-        self.check(needs)?;
+    pub async fn check_base(&self, needs: AccessLevel, number: BaseNumber) -> Result<(), Error> {
+        self.check(needs).await?;
         if self.sees_base(number) { Ok(()) } else { Err(Lacking::Base.into()) }
     }
 
@@ -215,20 +214,20 @@ impl Guarded {
     }
 
     /// The table, to list what the caller may see of all memberbases.
-    pub fn bases(&self, needs: AccessLevel) -> Result<&Table, Error> {
-        self.check(needs)?;
+    pub async fn bases(&self, needs: AccessLevel) -> Result<&Table, Error> {
+        self.check(needs).await?;
         Ok(&self.table)
     }
 
     /// The table, for what is not about one memberbase.
-    pub fn store(&self, needs: AccessLevel) -> Result<&Table, Error> {
-        self.check(needs)?;
+    pub async fn store(&self, needs: AccessLevel) -> Result<&Table, Error> {
+        self.check(needs).await?;
         if self.bound_to().is_some() { Err(Lacking::Store.into()) } else { Ok(&self.table) }
     }
 
     /// The table, for what shows everything that is in it.
-    pub fn everything(&self) -> Result<&Table, Error> {
-        let table = self.store(AccessLevel::Admin)?;
+    pub async fn everything(&self) -> Result<&Table, Error> {
+        let table = self.store(AccessLevel::Admin).await?;
         if self.sees_pii() { Ok(table) } else { Err(Lacking::Pii(Shows::Backup).into()) }
     }
 
@@ -247,8 +246,8 @@ impl Guarded {
     }
 
     /// The tokens.
-    pub fn tokens(&self) -> Result<&Arc<Tokens>, Error> {
-        Ok(self.store(AccessLevel::Admin)?.tokens())
+    pub async fn tokens(&self) -> Result<&Arc<Tokens>, Error> {
+        Ok(self.store(AccessLevel::Admin).await?.tokens())
     }
 
     /// The caller's token, as it was made.
@@ -319,6 +318,20 @@ impl Guarded {
     /// The time now.
     pub fn now(&self) -> Timestamp {
         self.table.now()
+    }
+}
+
+/// Whether the caller is (still) known and has this level of access.
+async fn check(table: &Table, caller: &Caller, needs: AccessLevel) -> Result<(), Error> {
+    match &caller.0 {
+        Identity::Owner => Ok(()),
+        // The first token may have been made since the call began.
+        Identity::Anyone if table.tokens().any() => Err(TokenFault::Missing.into()),
+        Identity::Anyone => Ok(()),
+        Identity::Holder(token) => {
+            check_token(token, table.now())?;
+            if token.made().access < needs { Err(Lacking::Level(needs).into()) } else { Ok(()) }
+        }
     }
 }
 

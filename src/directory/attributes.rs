@@ -151,7 +151,7 @@ impl Directory {
                         let holders = holders(&open, rows, &patch).await?;
                         deleted += clear(&open, &holders, &patch, None, origin).await?;
                         // A token that was revoked meanwhile ends it here.
-                        self.guarded.check_base(AccessLevel::Write, base)?;
+                        self.guarded.check_base(AccessLevel::Write, base).await?;
                     }
                 }
             }

@@ -29,7 +29,7 @@ pub struct BackupPart {
 impl Directory {
     /// Begins a backup of everything that is durable now, less what `held` says is there already.
     pub async fn backup(&self, held: Held) -> Result<BackupReader, Error> {
-        let backup = Arc::new(self.guarded.everything()?.backup(held).await?);
+        let backup = Arc::new(self.guarded.everything().await?.backup(held).await?);
         Ok(BackupReader { guarded: self.guarded.clone(), backup, file: 0, at: None })
     }
 }
@@ -49,7 +49,7 @@ impl BackupReader {
                 (self.file, self.at) = (self.file + 1, None);
                 continue;
             }
-            self.guarded.everything()?;
+            self.guarded.everything().await?;
             let (backup, index) = (Arc::clone(&self.backup), self.file);
             let read = tokio::task::spawn_blocking(move || backup.read(index, at)).await;
             let died = |died| Error::Internal { private: format!("reading a backup panicked: {died}") };

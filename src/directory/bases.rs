@@ -75,7 +75,7 @@ impl Directory {
         settings.new_members = request.new_members;
         settings.share_accounts = request.share_accounts.unwrap_or(settings.share_accounts);
         settings.tiers = request.tiers.unwrap_or_default();
-        let table = self.guarded.store(AccessLevel::Admin)?;
+        let table = self.guarded.store(AccessLevel::Admin).await?;
         if let Some(kept) = self.told() {
             let Answer::Base(number) = kept.answer else { return Err(foreign()) };
             return Ok(table.base(number).await?.view().await.summary());
@@ -187,7 +187,8 @@ impl Directory {
         let limit = usize::try_from(PAGE_LIMIT_MAX).unwrap_or(usize::MAX);
         Ok(self
             .guarded
-            .bases(AccessLevel::Read)?
+            .bases(AccessLevel::Read)
+            .await?
             .list_bases(after, way == Direction::Descending, limit)
             .await?)
     }

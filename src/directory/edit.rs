@@ -67,7 +67,7 @@ impl Directory {
 
     /// The row, which knows whether its address belongs to somebody with an account.
     async fn marked(&self, base: BaseNumber, row: MemberRow) -> Result<MemberRow, Error> {
-        self.guarded.check_base(AccessLevel::Write, base)?;
+        self.guarded.check_base(AccessLevel::Write, base).await?;
         let mut rows = [Ok(row)];
         self.mark_accounts(base, &mut rows).await?;
         let [row] = rows;

@@ -64,7 +64,7 @@ impl Export {
         if self.done {
             return Ok(None);
         }
-        self.guarded.check_base(AccessLevel::Read, self.number)?;
+        self.guarded.check_base(AccessLevel::Read, self.number).await?;
         let part = Part {
             direction: Direction::Ascending,
             after: self.after,

@@ -43,7 +43,7 @@ impl Directory {
         }
         let parts = self.parse_events(events)?;
         for base in parts.keys() {
-            self.guarded.check_base(AccessLevel::Write, *base)?;
+            self.guarded.check_base(AccessLevel::Write, *base).await?;
         }
         if let Some(kept) = self.told() {
             return Ingested::again(kept);

@@ -59,7 +59,7 @@ impl RecordExport {
         if self.done {
             return Ok(None);
         }
-        self.guarded.check_base(AccessLevel::Read, self.number)?;
+        self.guarded.check_base(AccessLevel::Read, self.number).await?;
         let view = view(&self.base, None).await?;
         let (found, next) = view.all_records(self.after, READ_TOGETHER).await?;
         let mut page = Vec::new();

@@ -52,32 +52,35 @@ impl Directory {
         let mut found = if narrowed.exact {
             Found { members: read.members, total: narrowed.count().await }
         } else {
-            checked(&base, &filter, (skip, take), read).await?
+            self.checked(&base, &filter, (skip, take), read).await?
         };
         let members = found.members.into_iter();
         found.members = members.map(|(row, member)| (row, self.guarded.show(member))).collect();
         Ok(found)
     }
-}
 
-/// The search by looking at every member that may match, where this was read of them already.
-async fn checked(
-    base: &Base,
-    filter: &Filter,
-    (skip, take): (u64, usize),
-    mut read: Read,
-) -> Result<Found, Error> {
-    let mut found = Found::default();
-    loop {
-        for member in read.members {
-            if found.total >= skip && found.members.len() < take {
-                found.members.push(member);
+    /// The search by looking at every member that may match, where this was read of them already. Each further part asks again
+    /// whether the caller may.
+    async fn checked(
+        &self,
+        base: &Base,
+        filter: &Filter,
+        (skip, take): (u64, usize),
+        mut read: Read,
+    ) -> Result<Found, Error> {
+        let mut found = Found::default();
+        loop {
+            for member in read.members {
+                if found.total >= skip && found.members.len() < take {
+                    found.members.push(member);
+                }
+                found.total += 1;
             }
-            found.total += 1;
+            let Some(next) = read.next else { return Ok(found) };
+            self.guarded.check_base(AccessLevel::Read, base.number()).await?;
+            let after = Some(next.after.0);
+            read = show(base, None, filter, |_, _| Ok(()), |_| part(after)).await?.read;
         }
-        let Some(next) = read.next else { return Ok(found) };
-        let after = Some(next.after.0);
-        read = show(base, None, filter, |_, _| Ok(()), |_| part(after)).await?.read;
     }
 }
 

@@ -6,13 +6,12 @@ mod costly;
 mod origins;
 mod plain;
 mod same_members;
+mod tokens;
 mod under_load;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
-use super::{Directory, Gate, MemberList, NewToken, RawPage, TokenSeed};
+use super::{Directory, Gate, MemberList, RawPage};
 use crate::engine::memory::MemoryEngine;
 use crate::model::origin::Door;
 use crate::model::schema::SentDefinition;
@@ -69,9 +68,9 @@ async fn store() -> (Arc<Table>, BaseNumber) {
     (table, number)
 }
 
-fn enter(table: Arc<Table>) -> Directory {
+async fn enter(table: Arc<Table>) -> Directory {
     let gate = Gate::new(table, Door::Grpc);
-    gate.enter(&gate.identify(None).unwrap(), AccessLevel::Admin).unwrap()
+    gate.enter(gate.identify(None).await.unwrap(), AccessLevel::Admin).await.unwrap()
 }
 
 fn upsert(rows: Vec<MemberRow>) -> UpsertRequest {
@@ -92,7 +91,7 @@ async fn directory_over(
 ) -> (Directory, BaseNumber, Vec<(Row, Member)>) {
     let (table, number) = store().await;
     let base = table.base(number).await.unwrap();
-    let directory = enter(table);
+    let directory = enter(table).await;
     directory.set_schema(number, schema).await.unwrap();
     let all: Vec<Row> = (0..rows.len() as u64).map(Row).collect();
     let reply = base.upsert(upsert(rows)).await.unwrap();
@@ -111,7 +110,7 @@ async fn directory() -> (Directory, BaseNumber, Vec<(Row, Member)>) {
     base.delete(DeleteRequest { rows, ..DeleteRequest::default() }).await.unwrap();
     let all: Vec<Row> = (0..MEMBERS).map(Row).collect();
     let members = base.view().await.members(&all).await.unwrap();
-    (enter(table), number, members)
+    (enter(table).await, number, members)
 }
 
 fn text(value: impl Into<String>) -> RawValue {
@@ -197,33 +196,4 @@ async fn lists_show_what_a_naive_reading_shows() {
         let expected: Vec<Row> = expected.into_iter().skip(usize::try_from(skip).unwrap()).collect();
         assert!(found == expected, "{} found, {} expected: {filters:?}", found.len(), expected.len());
     }
-}
-
-#[tokio::test]
-async fn a_clock_that_is_set_back_refuses_no_limited_token() {
-    let day = 24 * 3600 * 1_000_000;
-    let time = Arc::new(AtomicI64::new(1_700_000_000_000_000));
-    let shown = Arc::clone(&time);
-    let clock = Arc::new(move || Timestamp::from_micros(shown.load(Ordering::Relaxed)));
-    let table = Table::open(Arc::new(MemoryEngine::new()), clock, TableConfig::default()).await.unwrap();
-    let gate = Gate::new(table, Door::Grpc);
-    let admin = gate.enter(&gate.owner(), AccessLevel::Admin).unwrap();
-    let new = NewToken {
-        access: "write".into(),
-        requests_per_second: Some(10),
-        rows_per_second: Some(10),
-        ..NewToken::default()
-    };
-    let secret = admin.create_token(new, TokenSeed::draw().unwrap()).await.unwrap().secret;
-    let served = |_| {
-        let caller = gate.identify(Some(secret.reveal()))?;
-        gate.enter(&caller, AccessLevel::Write)?.guarded.take_rows(1)
-    };
-    // Half of what one second is worth before the clock is set, and half after it.
-    assert!((0..5).all(|i| served(i).is_ok()));
-    time.fetch_sub(day, Ordering::Relaxed);
-    assert!((0..5).all(|i| served(i).is_ok()));
-    time.fetch_add(2 * day, Ordering::Relaxed);
-    let refused = (0..1_000).find_map(|i| served(i).err()).unwrap();
-    assert!(refused.retry_after().unwrap() <= Duration::from_millis(101), "{refused:?}");
 }

@@ -71,7 +71,7 @@ pub struct TokenPage {
 impl Directory {
     /// Makes a token.
     pub async fn create_token(&self, new: NewToken, seed: TokenSeed) -> Result<CreatedToken, Error> {
-        let tokens = self.guarded.tokens()?;
+        let tokens = self.guarded.tokens().await?;
         if let Some(kept) = self.told() {
             let Answer::Token(id) = kept.answer else { return Err(foreign()) };
             return Err(Error::SecretNotKept { id });
@@ -108,8 +108,8 @@ impl Directory {
     }
 
     /// One page of the tokens, revoked and expired ones included, oldest first unless asked otherwise.
-    pub fn list_tokens(&self, page: RawPage) -> Result<TokenPage, Error> {
-        let tokens = self.guarded.tokens()?;
+    pub async fn list_tokens(&self, page: RawPage) -> Result<TokenPage, Error> {
+        let tokens = self.guarded.tokens().await?;
         let key = self.guarded.cursor_key();
         let page = Page::parse(page, Ok(Filter::True.into()), key, NO_BASE)?;
         page.check_skip()?;
@@ -125,7 +125,7 @@ impl Directory {
 
     /// Revokes a token at once and for good. One that was revoked before stays as it was.
     pub async fn revoke_token(&self, id: &str) -> Result<Token, Error> {
-        let tokens = self.guarded.tokens()?;
+        let tokens = self.guarded.tokens().await?;
         if id.is_empty() {
             return Err(Refusal::field(Reason::FieldRequired, "id", "is required").into());
         }

@@ -45,7 +45,7 @@ pub fn is_store(data: &Path) -> bool {
 pub async fn create_token(config: &Config, wanted: Wanted) -> Result<(CreatedToken, bool), ServeError> {
     in_store(config, async |gate| {
         let is_first = !gate.has_tokens();
-        let directory = gate.enter(&gate.owner(), AccessLevel::Admin)?;
+        let directory = gate.enter(gate.owner(), AccessLevel::Admin).await?;
         let member_base_id = match wanted.member_base {
             None => None,
             Some(named) => Some(base_id(&directory, named).await?),
@@ -67,11 +67,11 @@ pub async fn create_token(config: &Config, wanted: Wanted) -> Result<(CreatedTok
 /// The tokens in the store of `config`, oldest first.
 pub async fn list_tokens(config: &Config) -> Result<Vec<v1::ApiToken>, ServeError> {
     in_store(config, async |gate| {
-        let directory = gate.enter(&gate.owner(), AccessLevel::Admin)?;
+        let directory = gate.enter(gate.owner(), AccessLevel::Admin).await?;
         let mut tokens = Vec::new();
         let mut page = RawPage::default();
         loop {
-            let read = directory.list_tokens(page)?;
+            let read = directory.list_tokens(page).await?;
             tokens.extend(read.tokens.into_iter().map(|token| token_to_wire(token, directory.sealer())));
             if read.cursor.is_none() {
                 return Ok(tokens);
@@ -85,7 +85,7 @@ pub async fn list_tokens(config: &Config) -> Result<Vec<v1::ApiToken>, ServeErro
 /// Revokes a token in the store of `config`.
 pub async fn revoke_token(config: &Config, id: &str) -> Result<v1::ApiToken, ServeError> {
     in_store(config, async |gate| {
-        let directory = gate.enter(&gate.owner(), AccessLevel::Admin)?;
+        let directory = gate.enter(gate.owner(), AccessLevel::Admin).await?;
         let revoked = directory.revoke_token(id).await?;
         Ok(token_to_wire(revoked, directory.sealer()))
     })

@@ -47,9 +47,9 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<v1::ListApiTokensRequest>,
     ) -> Result<Response<v1::ListApiTokensResponse>, Status> {
-        let directory = enter(&self.0, &request)?;
+        let directory = enter(&self.0, &request).await?;
         let request = request.into_inner();
-        let page = directory.list_tokens(list::page(request.pagination, request.sorts))?;
+        let page = directory.list_tokens(list::page(request.pagination, request.sorts)).await?;
         let info = list::page_info(page.tokens.len(), page.cursor);
         let api_tokens = page.tokens.into_iter().map(|token| to_wire(token, directory.sealer())).collect();
         Ok(reply(v1::ListApiTokensResponse { api_tokens, page: Some(info) }))

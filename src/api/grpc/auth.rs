@@ -2,8 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use http::{HeaderMap, Request, Response};
 use tonic::Status;
@@ -16,7 +14,8 @@ use crate::api::bearer::bearer;
 use crate::directory::{Caller, Directory, Error, Gate};
 use crate::model::token::AccessLevel;
 
-/// `inner`, for callers that are known. Its requests carry their [`Caller`] as an extension.
+/// `inner`, which is always ready, for callers that are known. Its requests carry their [`Caller`] as an extension. Each call takes a
+/// clone, which is cheap.
 #[derive(Clone)]
 pub struct Authenticated<S> {
     /// Who knows the callers.
@@ -25,41 +24,30 @@ pub struct Authenticated<S> {
     pub inner: S,
 }
 
-impl<S, B> Service<Request<B>> for Authenticated<S>
-where
-    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+impl<S> Authenticated<S> {
+    /// Answers one call.
+    pub async fn call<B>(mut self, mut request: Request<B>) -> Result<Response<Body>, Infallible>
+    where
+        S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
+    {
         // A path that is no call has no level; it finds no service either.
         let method = method(request.uri().path());
-        match self.admit(request.headers(), method) {
-            Ok(caller) => {
-                let room = self.gate.room(&caller);
-                request.extensions_mut().insert(caller);
-                let Some(method) = method else { return Box::pin(self.inner.call(request)) };
-                request.extensions_mut().insert(method.needs);
-                Box::pin(Arriving::new(method, room).scope(self.inner.call(request)))
-            }
-            Err(error) => Box::pin(std::future::ready(Ok(Status::from(error).into_http()))),
-        }
+        let caller = match self.admit(request.headers(), method).await {
+            Ok(caller) => caller,
+            Err(error) => return Ok(Status::from(error).into_http()),
+        };
+        let room = self.gate.room(&caller);
+        request.extensions_mut().insert(caller);
+        let Some(method) = method else { return self.inner.call(request).await };
+        request.extensions_mut().insert(method.needs);
+        Arriving::new(method, room).scope(self.inner.call(request)).await
     }
-}
 
-impl<S> Authenticated<S> {
     /// The caller, who may make the call.
-    fn admit(&self, headers: &HeaderMap, method: Option<&Method>) -> Result<Caller, Error> {
-        let caller = self.gate.identify(bearer(headers)?)?;
+    async fn admit(&self, headers: &HeaderMap, method: Option<&Method>) -> Result<Caller, Error> {
+        let caller = self.gate.identify(bearer(headers)?).await?;
         if let Some(method) = method {
-            self.gate.enter(&caller, method.needs)?;
+            self.gate.admit(&caller, method.needs).await?;
         }
         Ok(caller)
     }
@@ -67,9 +55,15 @@ impl<S> Authenticated<S> {
 
 /// The service for the caller of `request`. That the caller may make the call is judged once more, now that its message is
 /// there: a token may have been revoked while it came.
-pub fn enter<T>(gate: &Gate, request: &tonic::Request<T>) -> Result<Directory, Status> {
-    let unknown = || Error::Internal { private: "a call came past the gate".to_owned() };
-    let caller = request.extensions().get::<Caller>().ok_or_else(unknown)?;
-    let needs = request.extensions().get::<AccessLevel>().ok_or_else(unknown)?;
-    Ok(gate.enter(caller, *needs)?)
+pub fn enter<'a, T>(
+    gate: &'a Gate,
+    request: &tonic::Request<T>,
+) -> impl Future<Output = Result<Directory, Status>> + use<'a, T> {
+    // A request that is a stream cannot be lent to a future that may move between threads.
+    let caller = request.extensions().get::<Caller>().cloned();
+    let needs = request.extensions().get::<AccessLevel>().copied();
+    async move {
+        let unknown = || Error::Internal { private: "a call came past the gate".to_owned() };
+        Ok(gate.enter(caller.ok_or_else(unknown)?, needs.ok_or_else(unknown)?).await?)
+    }
 }

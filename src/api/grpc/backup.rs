@@ -35,7 +35,7 @@ impl BackupService for Backups {
         &self,
         request: Request<v1::StreamBackupRequest>,
     ) -> Result<Response<Self::StreamBackupStream>, Status> {
-        let directory = enter(&self.gate, &request)?;
+        let directory = enter(&self.gate, &request).await?;
         let deadline = super::deadline(&request);
         let held = held(request.into_inner())?;
         let reader = directory.backup(held).await?;

@@ -28,7 +28,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::BulkUpsertMembersRequest>,
     ) -> Result<Response<v1::BulkUpsertMembersResponse>, Status> {
-        let directory = enter(&self.gate, &request)?;
+        let directory = enter(&self.gate, &request).await?;
         upsert::bulk_upsert(directory, request).await
     }
 
@@ -38,7 +38,7 @@ impl MemberService for Members {
         &self,
         request: Request<Streaming<v1::ImportMembersRequest>>,
     ) -> Result<Response<import::Answers>, Status> {
-        let directory = enter(&self.gate, &request)?;
+        let directory = enter(&self.gate, &request).await?;
         let deadline = deadline(&request);
         let stopping = self.stopping.clone();
         Ok(Response::new(import::start(directory, request.into_inner(), deadline, stopping)))
@@ -50,7 +50,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::ExportMembersRequest>,
     ) -> Result<Response<export::Pages>, Status> {
-        let directory = enter(&self.gate, &request)?;
+        let directory = enter(&self.gate, &request).await?;
         let deadline = deadline(&request);
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
@@ -64,7 +64,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::GetMemberRequest>,
     ) -> Result<Response<v1::GetMemberResponse>, Status> {
-        let directory = enter(&self.gate, &request)?;
+        let directory = enter(&self.gate, &request).await?;
         let request = request.into_inner();
         let min_revision = request.min_revision;
         let key = one_key(request.id, request.r#ref, request.email, request.worker_id)
@@ -93,7 +93,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::BatchGetMembersRequest>,
     ) -> Result<Response<v1::BatchGetMembersResponse>, Status> {
-        let directory = enter(&self.gate, &request)?;
+        let directory = enter(&self.gate, &request).await?;
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let keys = batch_keys(request.keys).map_err(|refusal| error::refused(&refusal))?;
@@ -117,7 +117,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::ListMembersRequest>,
     ) -> Result<Response<v1::ListMembersResponse>, Status> {
-        let directory = enter(&self.gate, &request)?;
+        let directory = enter(&self.gate, &request).await?;
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let page = directory

@@ -52,7 +52,7 @@ pub async fn begin<T: Named>(
     gate: &Gate,
     request: Request<T>,
 ) -> Result<(Directory, T, Option<Instant>), Status> {
-    let directory = enter(gate, &request)?;
+    let directory = enter(gate, &request).await?;
     let deadline = deadline(&request);
     let mut request = request.into_inner();
     Ok((named(directory, &mut request).await?, request, deadline))

@@ -58,7 +58,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::ListClipsRequest>,
     ) -> Result<Response<v1::ListClipsResponse>, Status> {
-        let directory = enter(&self.gate, &request)?;
+        let directory = enter(&self.gate, &request).await?;
         let v1::ListClipsRequest { member_id, pagination, sorts, min_revision } = request.into_inner();
         let page = list::page(pagination, sorts);
         let wanted = RecordList { member_id, kind: RecordKind::Clip, page, min_revision };
@@ -98,7 +98,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::ListStampCollectionsRequest>,
     ) -> Result<Response<v1::ListStampCollectionsResponse>, Status> {
-        let directory = enter(&self.gate, &request)?;
+        let directory = enter(&self.gate, &request).await?;
         let v1::ListStampCollectionsRequest { member_id, pagination, sorts, min_revision } =
             request.into_inner();
         let page = list::page(pagination, sorts);
@@ -145,7 +145,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::ListTransactionsRequest>,
     ) -> Result<Response<v1::ListTransactionsResponse>, Status> {
-        let directory = enter(&self.gate, &request)?;
+        let directory = enter(&self.gate, &request).await?;
         let v1::ListTransactionsRequest { member_id, pagination, sorts, min_revision } = request.into_inner();
         let page = list::page(pagination, sorts);
         let wanted = RecordList { member_id, kind: RecordKind::Transaction, page, min_revision };
@@ -161,7 +161,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::ExportRecordsRequest>,
     ) -> Result<Response<Parts>, Status> {
-        let directory = enter(&self.gate, &request)?;
+        let directory = enter(&self.gate, &request).await?;
         let deadline = deadline(&request);
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;

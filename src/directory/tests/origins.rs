@@ -32,9 +32,9 @@ impl Service {
         Self { engine, table, gate }
     }
 
-    fn anyone(&self, door: Door) -> Directory {
+    async fn anyone(&self, door: Door) -> Directory {
         let gate = self.gate.at(door);
-        gate.enter(&gate.identify(None).unwrap(), AccessLevel::Admin).unwrap()
+        gate.enter(gate.identify(None).await.unwrap(), AccessLevel::Admin).await.unwrap()
     }
 
     /// The origins of all commits of a memberbase, in order.
@@ -60,7 +60,7 @@ fn mark(id: &str) -> RequestMark {
 #[tokio::test]
 async fn every_operation_says_which_it_is() {
     let service = Service::new().await;
-    let directory = service.anyone(Door::Grpc);
+    let directory = service.anyone(Door::Grpc).await;
     let named = BaseChange { name: Some("Staff".to_owned()), ..BaseChange::default() };
     let base = directory.create_base(named).await.unwrap().number;
     let id = |row| directory.sealer().member_id(base, Row(row));
@@ -148,7 +148,7 @@ async fn every_operation_says_which_it_is() {
 #[tokio::test]
 async fn a_commit_names_its_actor_its_door_and_what_it_was_made_for() {
     let service = Service::new().await;
-    let anyone = service.anyone(Door::Publisher);
+    let anyone = service.anyone(Door::Publisher).await;
     let named = BaseChange { name: Some("Staff".to_owned()), ..BaseChange::default() };
     let base = anyone.create_base(named).await.unwrap().number;
     anyone.create_member(base, row(0), false, None).await.unwrap();
@@ -168,13 +168,13 @@ async fn a_commit_names_its_actor_its_door_and_what_it_was_made_for() {
     };
     service.table.tokens().create(token, SecretHash::of("secret"), None).await.unwrap();
     let gate = service.gate.at(Door::Onsi);
-    let holder = gate.enter(&gate.identify(Some("secret")).unwrap(), AccessLevel::Write).unwrap();
+    let holder = gate.enter(gate.identify(Some("secret")).await.unwrap(), AccessLevel::Write).await.unwrap();
     holder.create_member(base, row(2), false, None).await.unwrap();
     let chunk = RequestMark::chunk(ImportId(5), 1, Payload::of("chunk"));
     let import = holder.clone().named(&chunk, IfRunning::Wait).await.unwrap();
     import.begin_upsert(base, upsert(3..5)).await.unwrap().answer().await.unwrap();
     let gate = service.gate.at(Door::CommandLine);
-    let owner = gate.enter(&gate.owner(), AccessLevel::Admin).unwrap();
+    let owner = gate.enter(gate.owner(), AccessLevel::Admin).await.unwrap();
     owner.create_member(base, row(5), false, None).await.unwrap();
     let origins = service.origins(base).await;
     let token = Actor::Token(TokenId(77));

@@ -2,9 +2,11 @@
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::api_token_service_client::ApiTokenServiceClient;
+use memberbase::api::grpc::v1::attribute_service_client::AttributeServiceClient;
 use memberbase::api::grpc::v1::backup_service_client::BackupServiceClient;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
 use memberbase::api::grpc::v1::member_service_client::MemberServiceClient;
+use memberbase::api::grpc::v1::record_service_client::RecordServiceClient;
 use tonic::Status;
 
 use crate::harness::{Bearer, Known, Server};
@@ -14,6 +16,8 @@ pub struct Caller {
     pub tokens: ApiTokenServiceClient<Known>,
     pub bases: MemberBaseServiceClient<Known>,
     pub members: MemberServiceClient<Known>,
+    pub attributes: AttributeServiceClient<Known>,
+    pub records: RecordServiceClient<Known>,
     pub backups: BackupServiceClient<Known>,
 }
 
@@ -24,6 +28,8 @@ pub fn caller(server: &Server, secret: &str) -> Caller {
         tokens: ApiTokenServiceClient::with_interceptor(server.channel(), bearer.clone()),
         bases: MemberBaseServiceClient::with_interceptor(server.channel(), bearer.clone()),
         members: MemberServiceClient::with_interceptor(server.channel(), bearer.clone()),
+        attributes: AttributeServiceClient::with_interceptor(server.channel(), bearer.clone()),
+        records: RecordServiceClient::with_interceptor(server.channel(), bearer.clone()),
         backups: BackupServiceClient::with_interceptor(server.channel(), bearer),
     }
 }

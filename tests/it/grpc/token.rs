@@ -59,26 +59,6 @@ async fn the_first_token_closes_the_door_to_everybody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_ends_when_its_token_is_revoked() {
-    let (server, secret) = Server::start_with_token().await;
-    let mut admin = caller(&server, &secret);
-    let member_base_id = admin.base().await;
-    let created = admin.token(wanted("write")).await;
-    let mut writer = caller(&server, &created.token);
-    let (send, chunks) = tokio::sync::mpsc::channel(1);
-    let options = Some(v1::ImportOptions { member_base_id, ..Default::default() });
-    send.send(v1::ImportMembersRequest { options, members: vec![row("a")], chunk: 1 }).await.unwrap();
-    let stream = tokio_stream::wrappers::ReceiverStream::new(chunks);
-    let mut answers = writer.members.import_members(stream).await.unwrap().into_inner();
-    assert_eq!(answers.message().await.unwrap().unwrap().chunk, 1);
-    admin.revoke(&created).await;
-    send.send(v1::ImportMembersRequest { members: vec![row("b")], chunk: 2, ..Default::default() })
-        .await
-        .unwrap();
-    refused(&answers.message().await.unwrap_err(), Code::Unauthenticated, "UNAUTHENTICATED");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_is_personal_is_left_out_for_a_token_without_the_right_to_it() {
     let (server, secret) = Server::start_with_token().await;
     let mut admin = caller(&server, &secret);

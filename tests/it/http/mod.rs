@@ -2,6 +2,7 @@
 
 mod onsi;
 mod publisher;
+mod revoked;
 
 use std::net::SocketAddr;
 

@@ -59,7 +59,7 @@ async fn serve<C: Call>(
     head: &Parts,
     body: &mut Body,
 ) -> Result<(C::Reply, bool), Failure> {
-    let (mut directory, base) = enter(door, &head.headers, C::ABOUT.needs)?;
+    let (mut directory, base) = enter(door, &head.headers, C::ABOUT.needs).await?;
     let name = if C::ABOUT.is_named() { request_id(&head.headers) } else { Ok(None) };
     let name = name.map_err(|fault| Failure::header(IDEMPOTENCY_KEY, &fault.to_string()))?;
     let mut received = match C::Input::BODY {
@@ -89,8 +89,13 @@ fn check_id(sealer: &Sealer, id: &str, issues: &mut Issues) {
 }
 
 /// The caller's view of the service and the memberbase that the call is about; permission is judged first.
-fn enter(door: &Door, headers: &HeaderMap, needs: AccessLevel) -> Result<(Directory, BaseNumber), Failure> {
-    let directory = door.gate.enter(&door.gate.identify(api_key(headers)?)?, needs)?;
+async fn enter(
+    door: &Door,
+    headers: &HeaderMap,
+    needs: AccessLevel,
+) -> Result<(Directory, BaseNumber), Failure> {
+    let caller = door.gate.identify(api_key(headers)?).await?;
+    let directory = door.gate.enter(caller, needs).await?;
     let named = single(headers, BASE).map_err(|fault| Failure::header(BASE, &fault.to_string()))?;
     let base = directory.base_or_bound(named, BASE).map_err(|error| match error {
         Error::Refused(refusal) => Failure::of_header(&refusal),
@@ -111,7 +116,10 @@ pub async fn no_such_method(State(door): State<Door>, request: Request) -> Respo
 
 async fn other(door: &Door, request: Request, status: StatusCode, message: &str) -> Response {
     let (head, body) = request.into_parts();
-    let known = api_key(&head.headers).and_then(|secret| door.gate.identify(secret));
+    let known = match api_key(&head.headers) {
+        Ok(secret) => door.gate.identify(secret).await,
+        Err(error) => Err(error),
+    };
     drain(&head.headers, body).await;
     let failure = match known {
         Err(error) => error.into(),

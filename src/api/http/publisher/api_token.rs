@@ -146,7 +146,7 @@ impl Call for List {
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<ApiToken>, Failure> {
         let request: ListRequest = body.parse::<Self>()?;
-        let found = directory.list_tokens(page(request.pagination, request.sorts))?;
+        let found = directory.list_tokens(page(request.pagination, request.sorts)).await?;
         let tokens = found.tokens.into_iter().map(|token| render(token, directory.sealer()));
         Ok(Listed::new(tokens.collect(), found.cursor, None))
     }

@@ -53,7 +53,8 @@ impl Received {
 pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Response {
     let (head, mut body) = request.into_parts();
     let outcome = async {
-        let mut directory = door.gate.enter(&door.gate.identify(bearer(&head.headers)?)?, C::NEEDS)?;
+        let caller = door.gate.identify(bearer(&head.headers)?).await?;
+        let mut directory = door.gate.enter(caller, C::NEEDS).await?;
         let id = if C::NEEDS > AccessLevel::Read { request_id(&head.headers)? } else { None };
         let mut received = Some(door.bodies.read(&head.headers, &mut body).await?);
         if let Some(id) = id {
@@ -94,7 +95,10 @@ pub async fn no_such_method(State(door): State<Door>, request: Request) -> Respo
 
 async fn other(door: &Door, request: Request, status: StatusCode, message: &str) -> Response {
     let (head, body) = request.into_parts();
-    let known = bearer(&head.headers).and_then(|secret| door.gate.identify(secret));
+    let known = match bearer(&head.headers) {
+        Ok(secret) => door.gate.identify(secret).await,
+        Err(error) => Err(error),
+    };
     drain(&head.headers, body).await;
     let failure = match known {
         Err(error) => error.into(),
