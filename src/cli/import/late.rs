@@ -9,15 +9,13 @@
 //! A row does not wait any more when a later row of the file has written its member: it would undo what that one did. How
 //! many rows wait is bounded; those above the bound fail at once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Instant;
+mod calls;
 
-use prost::Message;
-use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::api::grpc::v1;
 use crate::cli::Error;
-use crate::cli::client::{Client, Refusal};
+use crate::cli::client::Client;
 use crate::model::limits::ATOMIC_MAX_ROWS;
 use crate::model::{Fold, Reason};
 
@@ -25,6 +23,7 @@ use super::RowFailure;
 use super::chunks::{Chunk, Format};
 use super::rows::{Collector, Row, Rows};
 use super::session::Session;
+use calls::Calls;
 
 /// Most bytes of rows that wait. On the wire they grow up to 5.5 times, and have to fit into one message.
 const MAX_BYTES: usize = 4 << 20;
@@ -225,7 +224,7 @@ pub async fn settle(
     if result.is_ok() && !late.rows.is_empty() {
         // Whoever kills the import meanwhile finds them in the file.
         waiting = session.failed.write_waiting(late.failures())?;
-        result = late.retry(session, &mut Calls { client, made: 0 }).await;
+        result = late.retry(session, &mut Calls::new(client)).await;
     }
     let failures: Vec<_> = late.failures().collect();
     session.counts.failed += u64::try_from(failures.len()).unwrap_or(u64::MAX);
@@ -235,62 +234,6 @@ pub async fn settle(
     }
     session.failed.flush()?;
     result
-}
-
-/// Bulk calls, each named by the import, its number and its rows, so that one that is sent again counts once: after a lost
-/// connection, and when an import that gave up goes on under its id.
-struct Calls<'a> {
-    client: &'a mut Client,
-    made: u64,
-}
-
-impl Calls<'_> {
-    async fn upsert(
-        &mut self,
-        session: &mut Session,
-        mode: v1::BulkMode,
-        members: Vec<v1::MemberInput>,
-    ) -> Result<v1::BulkUpsertMembersResponse, Error> {
-        self.made += 1;
-        let options = &session.options;
-        let request_id = name(&options.import_id, self.made, mode, &members);
-        let request = v1::BulkUpsertMembersRequest {
-            member_base_id: options.member_base_id.clone(),
-            members,
-            mode: mode.into(),
-            match_by: options.match_by,
-            semantics: options.semantics,
-            reactivate: options.reactivate,
-            apply_status: options.apply_status,
-            results: v1::ResultDetail::Failed.into(),
-            request_id,
-        };
-        loop {
-            let refusal = match self.client.members.bulk_upsert_members(request.clone()).await {
-                Ok(reply) => {
-                    session.patience.refresh();
-                    return Ok(reply.into_inner());
-                }
-                Err(status) => Refusal::from(status),
-            };
-            if !refusal.is_retryable() {
-                return Err(refusal.into());
-            }
-            let Some(delay) = session.patience.failed(Instant::now(), refusal.retry_after()) else {
-                return Err(refusal.into());
-            };
-            tokio::time::sleep(delay).await;
-        }
-    }
-}
-
-/// The name of a call: the import, the call's number in it, and the first 8 bytes of the SHA-256 of mode and rows, each row in its
-/// form on the wire behind the length of that. It is the same on every machine and in every version of the program.
-fn name(import_id: &str, number: u64, mode: v1::BulkMode, members: &[v1::MemberInput]) -> String {
-    let mut hash = Sha256::new_with_prefix(i32::from(mode).to_be_bytes());
-    members.iter().for_each(|member| hash.update(member.encode_length_delimited_to_vec()));
-    let rows: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{import_id}-{number}-{rows}")
 }
 
 /// Whether another row may give up what the row wants.
@@ -325,13 +268,6 @@ fn folded(email: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_call_has_one_name_for_ever() {
-        let member = |email: &str| v1::MemberInput { email: Some(email.into()), ..Default::default() };
-        let name = |members: &[v1::MemberInput]| name("imp", 2, v1::BulkMode::Atomic, members);
-        assert_eq!(name(&[member("a@b.cd"), member("b@b.cd")]), "imp-2-e0a45131a0af9892");
-    }
 
     #[test]
     fn a_member_is_found_by_every_spelling_of_its_address() {

@@ -12,6 +12,7 @@ mod atomic;
 mod attributes;
 mod delete;
 mod edit;
+mod fetch;
 mod keys;
 mod member_records;
 mod prepare;
@@ -34,12 +35,11 @@ pub use self::prepare::{Prepared, prepare};
 use super::TableError;
 use super::base::Shared;
 use super::bases::BaseSummary;
-use super::block;
 use super::layer::{Blocks, Layer};
 use super::lookup::{Candidates, LookupKind, candidates};
 use super::overlay::Op;
 use super::published::Published;
-use super::resolve::{Wanted, resolve};
+use super::resolve::Wanted;
 use super::sets::SetChange;
 use crate::engine::{Batch, Key, Value};
 use crate::model::origin::Call;
@@ -178,48 +178,6 @@ impl<'a> Plan<'a> {
     /// What is planned from now on is a request of this origin.
     pub fn act_for(&mut self, origin: Origin) {
         self.origin = origin;
-    }
-
-    /// Fetches what deciding stopped at.
-    pub async fn fetch(&mut self, need: Need) -> Result<(), TableError> {
-        match need {
-            Need::Hash(wanted) => self.fetch_hashes(&[wanted]).await,
-            Need::Block(number) => self.fetch_blocks(&[number]).await,
-        }
-    }
-
-    async fn fetch_hashes(&mut self, wanted: &[Wanted]) -> Result<(), TableError> {
-        let shared = self.shared;
-        let published = shared.published.read().await;
-        let found = resolve(&shared.engine, shared.number, &published, self.in_flight, wanted).await?;
-        self.resolved.extend(wanted.iter().copied().zip(found));
-        Ok(())
-    }
-
-    async fn fetch_blocks(&mut self, numbers: &[u64]) -> Result<(), TableError> {
-        // The order matters: a block that is published while we look has left neither place before it is in both.
-        let mut missing = Vec::new();
-        for number in numbers {
-            match self.in_flight.iter().rev().find_map(|layer| layer.blocks.get(number)) {
-                Some(block) => self.remember(*number, block.clone()),
-                None => missing.push(*number),
-            }
-        }
-        let mut read = block::read(&self.shared.engine, self.shared.number, &missing).await?;
-        for number in missing {
-            self.remember(number, read.remove(&number).unwrap_or_default());
-        }
-        Ok(())
-    }
-
-    fn remember(&mut self, number: u64, block: Block) {
-        self.fetched_bytes += block.slots.iter().flatten().map(Bytes::len).sum::<usize>();
-        self.fetched.insert(number, block);
-    }
-
-    fn forget_fetched(&mut self) {
-        self.fetched.clear();
-        self.fetched_bytes = 0;
     }
 
     /// Rows that may have a value, as of now.

@@ -1,7 +1,5 @@
 //! What an upsert's rows do.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 
 use super::keys::lookup_deltas;
@@ -17,12 +15,8 @@ use crate::schema::block::place;
 use crate::schema::commit;
 use crate::schema::member;
 use crate::table::lookup::{LookupKind, short};
-use crate::table::resolve::Wanted;
 use crate::table::view::holds;
 use crate::table::{RowOutcome, TableError};
-
-/// Bytes of blocks that are kept for rows to come.
-const FETCHED_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// When two members may not hold one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,48 +40,6 @@ enum Current {
 }
 
 impl Plan<'_> {
-    /// Fetches, in two reads for all rows, who has the keys that nearly all of them need.
-    pub async fn prefetch_keys(&mut self, rows: &[Result<Prepared, RowError>]) -> Result<(), TableError> {
-        let rows = || rows.iter().flatten();
-        let matched: Vec<Wanted> = rows().filter_map(|row| row.matched_by.key()).collect();
-        self.fetch_hashes(&matched).await?;
-        let mut others = Vec::with_capacity(matched.len() * 2);
-        for row in rows() {
-            let is_new = row.matched_by.key().is_none_or(|key| self.known(key).is_empty());
-            if is_new {
-                others.extend_from_slice(&row.others);
-            }
-        }
-        self.fetch_hashes(&others).await
-    }
-
-    /// Fetches, in one read, the blocks of the members that these rows find. What was fetched for rows before them and did not
-    /// change is let go once it is much: a call may find members in more blocks than fit into memory.
-    pub async fn prefetch_blocks(&mut self, rows: &[Result<Prepared, RowError>]) -> Result<(), TableError> {
-        let mut blocks = BTreeSet::new();
-        for row in rows.iter().flatten() {
-            match row.matched_by {
-                Matched::Place(row) => drop(blocks.insert(place(row).0)),
-                Matched::Key(key) => {
-                    let known = self.known(key);
-                    if !known.iter().any(|(_, fingerprint)| is_repeat(*fingerprint, row)) {
-                        blocks.extend(known.iter().map(|(row, _)| place(Row(*row)).0));
-                    }
-                }
-            }
-        }
-        if self.fetched_bytes > FETCHED_MAX_BYTES {
-            self.forget_fetched();
-        }
-        blocks.retain(|number| !self.layer.blocks.contains_key(number) && !self.fetched.contains_key(number));
-        self.fetch_blocks(&blocks.into_iter().collect::<Vec<_>>()).await
-    }
-
-    /// Who may have a key that was fetched.
-    fn known(&self, key: Wanted) -> &[(u64, u64)] {
-        self.resolved.get(&key).map(Vec::as_slice).unwrap_or_default()
-    }
-
     /// Applies one row; a refusal of the row is an outcome like any other.
     pub async fn upsert_row(
         &mut self,
@@ -330,7 +282,8 @@ fn under_own_ref(prepared: &Prepared, member: &Member) -> Option<MemberRow> {
     Some(row)
 }
 
-fn is_repeat(fingerprint: u64, prepared: &Prepared) -> bool {
+/// Whether a row repeats what was last applied to the member with this fingerprint.
+pub(super) fn is_repeat(fingerprint: u64, prepared: &Prepared) -> bool {
     fingerprint != 0 && fingerprint == short(prepared.fingerprint)
 }
 

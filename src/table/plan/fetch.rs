@@ -1,0 +1,106 @@
+//! What deciding needs, fetched when it stops there, or together for many rows before it begins.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use super::prepare::Matched;
+use super::upsert::is_repeat;
+use super::{Need, Plan, Prepared};
+use crate::model::{Row, RowError};
+use crate::schema::block::{Block, place};
+use crate::table::resolve::{Wanted, resolve};
+use crate::table::{TableError, block};
+
+/// Bytes of blocks that are kept for rows to come.
+const FETCHED_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+impl Plan<'_> {
+    /// Fetches what deciding stopped at.
+    pub async fn fetch(&mut self, need: Need) -> Result<(), TableError> {
+        match need {
+            Need::Hash(wanted) => self.fetch_hashes(&[wanted]).await,
+            Need::Block(number) => self.fetch_blocks(&[number]).await,
+        }
+    }
+
+    pub(super) async fn fetch_hashes(&mut self, wanted: &[Wanted]) -> Result<(), TableError> {
+        let shared = self.shared;
+        let published = shared.published.read().await;
+        let found = resolve(&shared.engine, shared.number, &published, self.in_flight, wanted).await?;
+        self.resolved.extend(wanted.iter().copied().zip(found));
+        Ok(())
+    }
+
+    pub(super) async fn fetch_blocks(&mut self, numbers: &[u64]) -> Result<(), TableError> {
+        // The order matters: a block that is published while we look has left neither place before it is in both.
+        let mut missing = Vec::new();
+        for number in numbers {
+            match self.in_flight.iter().rev().find_map(|layer| layer.blocks.get(number)) {
+                Some(block) => self.remember(*number, block.clone()),
+                None => missing.push(*number),
+            }
+        }
+        // Most rows of a list that is new or repeated need none.
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut read = block::read(&self.shared.engine, self.shared.number, &missing).await?;
+        for number in missing {
+            self.remember(number, read.remove(&number).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, number: u64, block: Block) {
+        self.fetched_bytes += block.slots.iter().flatten().map(Bytes::len).sum::<usize>();
+        self.fetched.insert(number, block);
+    }
+
+    pub(super) fn forget_fetched(&mut self) {
+        self.fetched.clear();
+        self.fetched_bytes = 0;
+    }
+
+    /// Fetches, in two reads for all rows, who has the keys that nearly all of them need.
+    pub async fn prefetch_keys(&mut self, rows: &[Result<Prepared, RowError>]) -> Result<(), TableError> {
+        let rows = || rows.iter().flatten();
+        let matched: Vec<Wanted> = rows().filter_map(|row| row.matched_by.key()).collect();
+        self.fetch_hashes(&matched).await?;
+        let mut others = Vec::with_capacity(matched.len() * 2);
+        for row in rows() {
+            let is_new = row.matched_by.key().is_none_or(|key| self.known(key).is_empty());
+            if is_new {
+                others.extend_from_slice(&row.others);
+            }
+        }
+        self.fetch_hashes(&others).await
+    }
+
+    /// Fetches, in one read, the blocks of the members that these rows find. What was fetched for rows before them and did not
+    /// change is let go once it is much: a call may find members in more blocks than fit into memory.
+    pub async fn prefetch_blocks(&mut self, rows: &[Result<Prepared, RowError>]) -> Result<(), TableError> {
+        let mut blocks = BTreeSet::new();
+        for row in rows.iter().flatten() {
+            match row.matched_by {
+                Matched::Place(row) => drop(blocks.insert(place(row).0)),
+                Matched::Key(key) => {
+                    let known = self.known(key);
+                    if !known.iter().any(|(_, fingerprint)| is_repeat(*fingerprint, row)) {
+                        blocks.extend(known.iter().map(|(row, _)| place(Row(*row)).0));
+                    }
+                }
+            }
+        }
+        if self.fetched_bytes > FETCHED_MAX_BYTES {
+            self.forget_fetched();
+        }
+        blocks.retain(|number| !self.layer.blocks.contains_key(number) && !self.fetched.contains_key(number));
+        self.fetch_blocks(&blocks.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// Who may have a key that was fetched.
+    fn known(&self, key: Wanted) -> &[(u64, u64)] {
+        self.resolved.get(&key).map(Vec::as_slice).unwrap_or_default()
+    }
+}
