@@ -40,6 +40,8 @@ pub struct Config {
     pub snapshot_after: u64,
     /// How long calls under way may take when the server stops.
     pub grace: Duration,
+    /// How long a message, a body or a reply may make no progress before it is ended.
+    pub stall_after: Duration,
     /// How much is logged.
     pub log: LevelFilter,
     /// How long the history of changes is kept.
@@ -50,7 +52,7 @@ pub struct Config {
     pub request_retention: Duration,
     /// Bytes that these answers may take in the store.
     pub request_room: u64,
-    /// Largest body of a JSON call, in bytes; all large bodies together take no more memory than that.
+    /// Largest body of a JSON call, in bytes.
     pub body_limit: u64,
     /// The certificate of the port, with what leads to its authority: PEM. With it, connections are encrypted.
     pub tls_cert: Option<PathBuf>,
@@ -74,6 +76,7 @@ impl Default for Config {
             reserve: 512 * MIB,
             snapshot_after: 1024 * MIB,
             grace: Duration::from_secs(8),
+            stall_after: Duration::from_secs(30),
             log: LevelFilter::INFO,
             commit_retention: 30 * DAY,
             delete_retention: 30 * DAY,
@@ -156,6 +159,7 @@ impl Config {
             "reserve" => self.reserve = units::bytes(text)?,
             "snapshot-after" => self.snapshot_after = units::bytes(text)?,
             "grace" => self.grace = units::duration(text)?,
+            "stall-after" => self.stall_after = units::duration(text)?,
             "log" => {
                 self.log =
                     text.parse().map_err(|_| "must be off, error, warn, info, debug or trace".to_owned())?
@@ -177,6 +181,9 @@ impl Config {
         }
         if key == "memory" && self.memory < MEMORY_MIN {
             return Err("must be at least 64MiB".to_owned());
+        }
+        if key == "stall-after" && self.stall_after.is_zero() {
+            return Err("must be more than nothing".to_owned());
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ pub use self::tls::TlsError;
 pub use self::tokens::{Wanted as WantedToken, create_token, is_store, list_tokens, revoke_token};
 use crate::config::Config;
 use crate::config::units::{Bytes, Time};
-use crate::directory::{Error, Gate};
+use crate::directory::{Error, Gate, Incoming};
 use crate::model::origin::Door;
 use crate::table::{AuditReport, EngineError, RefoldReport, Table, TableError};
 use crate::tasks;
@@ -201,7 +201,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         cut: CancellationToken::new(),
         refusals: Refusals::default(),
     };
-    let front = Front::new(address.ip().is_loopback()).await?;
+    let incoming = Incoming::new(store::incoming_bytes(&config), config.stall_after);
+    let front = Front::new(address.ip().is_loopback(), incoming).await?;
     let encrypted = tls.is_some();
     let room = accept::room(descriptors::raise());
     introduce(&config, address, room.total);
@@ -245,6 +246,7 @@ fn introduce(config: &Config, address: SocketAddr, connections: usize) {
         body_limit = %Bytes(config.body_limit),
         request_room = %Bytes(config.request_room),
         grace = %Time(config.grace),
+        stall_after = %Time(config.stall_after),
         connections,
         "starting"
     );

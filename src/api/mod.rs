@@ -6,4 +6,5 @@ mod bearer;
 pub mod error;
 pub mod grpc;
 pub mod http;
+pub mod peer;
 pub mod refused;

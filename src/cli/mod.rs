@@ -63,7 +63,7 @@ impl Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Runs the server
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     /// Creates and updates members from a CSV or NDJSON file
     Import(import::Args),
     /// Writes all members of a memberbase, or those that match, as CSV or NDJSON
@@ -89,7 +89,7 @@ enum Command {
 /// Runs one command and says how it ended: 0 well, 1 with rows or members that failed or were not found, 64 and above with an error.
 pub async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
-        Command::Serve(args) => serve::run(args).await,
+        Command::Serve(args) => serve::run(*args).await,
         Command::Import(args) => import::run(args).await,
         Command::Export(args) => export::run(args).await,
         Command::Get(args) => get::run(args).await,

@@ -46,6 +46,9 @@ pub struct Args {
     /// How long calls under way may take when the server stops [default: 8s]
     #[arg(long, value_name = "TIME")]
     grace: Option<String>,
+    /// How long a message, a body or a reply may make no progress before it is ended [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    stall_after: Option<String>,
     /// How much is logged: off, error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     log: Option<String>,
@@ -113,6 +116,7 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("reserve", args.reserve),
         ("snapshot-after", args.snapshot_after),
         ("grace", args.grace),
+        ("stall-after", args.stall_after),
         ("log", args.log),
         ("commit-retention", args.commit_retention),
         ("delete-retention", args.delete_retention),

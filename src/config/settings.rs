@@ -57,6 +57,11 @@ pub const SETTINGS: &[Setting] = &[
         value: |config| Some(Time(config.grace).to_string()),
     },
     Setting {
+        key: "stall-after",
+        about: "How long a message, a body or a reply may make no progress before it is ended.",
+        value: |config| Some(Time(config.stall_after).to_string()),
+    },
+    Setting {
         key: "log",
         about: "How much goes to standard error: off, error, warn, info, debug or trace.",
         value: |config| Some(config.log.to_string().to_ascii_lowercase()),

@@ -9,6 +9,7 @@
 //! it what became of a token. What a token was made with never changes, so what only depends on that is plain code.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -105,9 +106,12 @@ impl Caller {
         }
     }
 
-    /// Whose bytes its requests are.
-    fn party(&self) -> Party {
-        self.token().map_or(Party::Nobody, |token| Party::Token(token.made().id))
+    /// Whose bytes its requests are: the token's, or those of the address that they come from.
+    fn party(&self, peer: Option<IpAddr>) -> Party {
+        match self.token() {
+            Some(token) => Party::Token(token.made().id),
+            None => peer.map_or(Party::Nobody, Party::Peer),
+        }
     }
 }
 
@@ -151,10 +155,10 @@ impl Gate {
         Caller(Identity::Owner)
     }
 
-    /// The memory for requests of `caller` that arrive.
+    /// The memory for requests of `caller` that arrive, from this address.
     #[must_use]
-    pub fn room(&self, caller: &Caller) -> Room {
-        Room::new(self.table.arriving(), caller.party())
+    pub fn room(&self, caller: &Caller, peer: Option<IpAddr>) -> Room {
+        Room::new(self.table.arriving(), caller.party(peer))
     }
 
     /// Whether a token was ever made, from when on callers need one.
@@ -310,9 +314,14 @@ impl Guarded {
         self.table.cursor_key()
     }
 
+    /// Whose bytes the caller's requests are.
+    pub fn party(&self, peer: Option<IpAddr>) -> Party {
+        self.caller.party(peer)
+    }
+
     /// The memory for requests of the caller that arrive.
     pub fn room(&self) -> Room {
-        Room::new(self.table.arriving(), self.caller.party())
+        Room::new(self.table.arriving(), self.caller.party(None))
     }
 
     /// The time now.

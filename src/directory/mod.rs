@@ -38,6 +38,8 @@ mod tokens;
 mod walk;
 mod weight;
 
+use std::net::IpAddr;
+
 use self::access::Guarded;
 pub use self::access::{Caller, Gate, Lacking, TokenFault};
 pub use self::attributes::{AttributeDeletion, AttributeEntry, AttributePage};
@@ -55,11 +57,12 @@ pub use self::record_export::{ExportedRecord, RecordExport};
 pub use self::record_input::{ClipInput, StampCollectionInput, TransactionInput};
 pub use self::records::{RecordList, RecordPage, RecordSelector, Saved, draw_record_id};
 use self::request::Asked;
-pub use self::room::{Arrival, Room};
+pub use self::room::{Arrival, Incoming, Received, Room};
 pub use self::search::{Found, Search};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 use crate::model::origin::{Call, Door};
 use crate::model::{BaseNumber, Fold, IdError, Origin, Reason, Refusal, Sealer, Timestamp};
+pub use crate::table::Party;
 pub use crate::table::backup::{Held, HeldFile, Outline};
 use crate::table::{Base, View};
 pub use crate::table::{BaseSummary, DeleteReply, IfRunning, RowOutcome, SetField, UpsertReply, WriteMode};
@@ -82,6 +85,12 @@ impl Directory {
     #[must_use]
     pub fn sealer(&self) -> &Sealer {
         self.guarded.sealer()
+    }
+
+    /// Whose bytes the caller's requests are, which come from this address.
+    #[must_use]
+    pub fn party(&self, peer: Option<IpAddr>) -> Party {
+        self.guarded.party(peer)
     }
 
     /// The memory for requests that arrive.

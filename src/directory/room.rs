@@ -1,10 +1,14 @@
-//! Memory for requests that arrive: taken before they are decoded, and given back once they are rows of the table, which has a
-//! budget of its own for these.
+//! Memory for requests that arrive: first for their bytes, before these are read, and then for what they become, which is taken
+//! before they are decoded and given back once they are rows of the table, which has a budget of its own for these.
+//!
+//! The budgets are apart because a request waits for one while it has of the other: always in this order, so that nobody
+//! waits for whoever waits for him.
 //!
 //! Some bytes on the wire become hundreds in memory, so what counts is what a request becomes. One that needs more than all the
 //! room is let in if its own bytes say that it is as large as that; thousands of rows with nothing in them are not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Error;
 use crate::table::{Budget, Party, Permit};
@@ -12,6 +16,35 @@ use crate::table::{Budget, Party, Permit};
 /// How many times its own bytes a request may take in memory, however much that is: a row with a ref and an e-mail address takes
 /// 16 times, one with nothing in it 250 times.
 const GROWTH: usize = 24;
+
+/// The memory for the bytes of messages that come in, of the whole server. Clones share it.
+#[derive(Clone)]
+pub struct Incoming {
+    budget: Arc<Budget>,
+    /// How long a message may come without getting on.
+    pub patience: Duration,
+}
+
+/// What the bytes of a message take, until this goes.
+pub type Received = Permit;
+
+impl Incoming {
+    /// Memory of so many bytes.
+    #[must_use]
+    pub fn new(bytes: usize, patience: Duration) -> Self {
+        Self { budget: Budget::of_messages(bytes), patience }
+    }
+
+    /// Takes what a message of so many bytes needs, when it is its turn.
+    pub async fn turn(&self, party: Party, bytes: usize) -> Result<Received, Error> {
+        Ok(self.budget.turn(party, bytes).await?)
+    }
+
+    /// Takes it now or not at all: for bytes that are added to others.
+    pub fn take(&self, party: Party, bytes: usize) -> Result<Received, Error> {
+        Ok(self.budget.take(party, bytes)?)
+    }
+}
 
 /// The memory for requests of one party that arrive.
 #[derive(Clone)]
@@ -35,6 +68,21 @@ impl Room {
         Self { budget, party }
     }
 
+    /// Whose requests they are.
+    #[must_use]
+    pub fn party(&self) -> Party {
+        self.party
+    }
+
+    /// A request of `sent` bytes that needs so many, when it is its turn.
+    pub async fn admit(&self, sent: usize, bytes: usize) -> Result<Arrival, Error> {
+        let mut arrival = self.arrival(sent);
+        arrival.check(bytes)?;
+        arrival.permits.push(self.budget.turn(self.party, bytes).await?);
+        (arrival.needed, arrival.taken) = (bytes, bytes.min(self.budget.share()));
+        Ok(arrival)
+    }
+
     /// A request of so many bytes, which needs nothing yet.
     #[must_use]
     pub fn arrival(&self, sent: usize) -> Arrival {
@@ -47,9 +95,7 @@ impl Arrival {
     /// Takes what the request needs more. A large one counts as what a party may have, so that others get in beside it.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Error> {
         self.needed = self.needed.saturating_add(bytes);
-        if self.needed > self.most {
-            return Err(Error::TooLarge { bytes: self.needed, limit: self.most });
-        }
+        self.check(self.needed)?;
         let more = self.needed.min(self.room.budget.share()).saturating_sub(self.taken);
         if more > 0 {
             // What is known as a whole is told as a whole.
@@ -58,6 +104,10 @@ impl Arrival {
             self.taken += more;
         }
         Ok(())
+    }
+
+    fn check(&self, needed: usize) -> Result<(), Error> {
+        if needed > self.most { Err(Error::TooLarge { bytes: needed, limit: self.most }) } else { Ok(()) }
     }
 }
 

@@ -226,6 +226,8 @@ reasons! {
     Overloaded = "OVERLOADED", ResourceExhausted, "too many requests are waiting";
     /// The token has used up its requests or rows of this moment.
     RateLimited = "RATE_LIMITED", ResourceExhausted, "the token has used up what it may do per second";
+    /// The message, or the body, came too slowly.
+    TooSlow = "TOO_SLOW", DeadlineExceeded, "the message did not come in time";
     /// The caller's deadline passed before the request was started.
     Deadline = "DEADLINE", DeadlineExceeded, "the deadline passed before the request was started";
     /// The kind of store has no such ability.

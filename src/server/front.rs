@@ -19,10 +19,11 @@ use tower::Service;
 use super::ServeError;
 use super::home::{self, Foreign};
 use crate::api::error;
+use crate::api::grpc::arriving::body::{Messages, Terms};
 use crate::api::grpc::auth::Authenticated;
 use crate::api::grpc::{self, edge, v1};
 use crate::api::http::{Bodies, Door, onsi, publisher};
-use crate::directory::Gate;
+use crate::directory::{Gate, Incoming};
 use crate::model::{Reason, origin};
 
 /// When to ask again while the store opens.
@@ -48,6 +49,8 @@ pub struct Front {
     services: Arc<OnceLock<Services>>,
     /// Whether only this machine can reach the port.
     on_loopback: bool,
+    /// The memory for the bytes of requests.
+    incoming: Incoming,
 }
 
 /// What is served once the store is open.
@@ -60,23 +63,24 @@ struct Services {
 
 impl Front {
     /// Serves health and reflection only; health says NOT_SERVING.
-    pub async fn new(on_loopback: bool) -> Result<Self, ServeError> {
+    pub async fn new(on_loopback: bool, incoming: Incoming) -> Result<Self, ServeError> {
         let (health, health_service) = tonic_health::server::health_reporter();
         let always = Routes::new(health_service)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
             .prepare();
-        let front = Self { health, always, services: Arc::default(), on_loopback };
+        let front = Self { health, always, services: Arc::default(), on_loopback, incoming };
         front.tell(ServingStatus::NotServing).await;
         Ok(front)
     }
 
     /// Serves everything from now on.
     pub async fn serve(&self, gate: &Gate, body_limit: usize, stopping: &CancellationToken) {
-        let door = |door, limit| Door { gate: gate.at(door), bodies: Arc::new(Bodies::new(limit)) };
+        let bodies = |limit| Arc::new(Bodies::new(limit, self.incoming.clone()));
+        let door = |door, limit| Door { gate: gate.at(door), bodies: bodies(limit) };
         self.services.get_or_init(|| Services {
             gate: gate.clone(),
-            grpc: grpc::routes(&gate.at(origin::Door::Grpc), stopping),
+            grpc: grpc::routes(&gate.at(origin::Door::Grpc), &self.incoming, stopping),
             publisher: publisher::routes(door(origin::Door::Publisher, body_limit)),
             onsi: onsi::routes(door(origin::Door::Onsi, body_limit.min(onsi::BODY_BYTES))),
         });
@@ -157,7 +161,7 @@ fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {
 
 impl<B> Service<Request<B>> for Front
 where
-    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
     B::Error: Into<tonic::codegen::StdError>,
 {
     type Response = Response<Body>;
@@ -184,7 +188,8 @@ where
             return Box::pin(std::future::ready(Ok(edge::not_grpc(request.method(), path))));
         }
         if path.starts_with("/grpc.") {
-            return Box::pin(self.always.call(request));
+            let terms = Terms::of_open(&request, self.incoming.clone());
+            return Box::pin(self.always.call(request.map(|body| Messages::new(body, terms))));
         }
         match self.services.get() {
             Some(services) => Box::pin(services.grpc.clone().call(request)),
@@ -208,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn until_the_store_is_open_calls_are_unavailable_and_health_answers() {
-        let mut front = Front::new(true).await.unwrap();
+        let mut front = Front::new(true, Incoming::new(1 << 20, STARTING_RETRY)).await.unwrap();
         let response = call(&mut front, "/publisher.v1.MemberService/GetMember").await;
         let status = Status::from_header_map(response.headers()).unwrap();
         assert_eq!(

@@ -23,6 +23,7 @@ use tower::Service;
 
 use self::stream::Watched;
 use crate::api::error;
+use crate::api::peer::Peer;
 use crate::api::refused::Refused;
 
 /// Most pairs of reason and peer that are told apart in one second.
@@ -126,7 +127,8 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(Peer(self.peer));
         let uri = request.uri().clone();
         let answer = self.inner.call(request);
         NotedCall { answer, uri, peer: self.peer, refusals: self.refusals.clone() }

@@ -22,6 +22,9 @@ const CACHE_SHARE: (u64, u64) = (1, 16);
 const READ_SHARE: (u64, u64) = (3, 8);
 /// The share of the memory for requests that are waiting and for indexes that are not on disk yet.
 const BUDGET_SHARE: (u64, u64) = (1, 4);
+/// The share of the memory for messages that come in, and the least that is for them: room for two of the largest.
+const INCOMING_SHARE: (u64, u64) = (1, 8);
+const INCOMING_MIN_BYTES: u64 = 96 * 1024 * 1024;
 /// How often a long opening says that it is still going on.
 const STILL_OPENING: Duration = Duration::from_secs(5);
 
@@ -118,6 +121,11 @@ fn table_config(config: &Config) -> Result<TableConfig, EngineError> {
         },
         ..TableConfig::default()
     })
+}
+
+/// Bytes for messages that come in.
+pub fn incoming_bytes(config: &Config) -> usize {
+    usize::try_from(share(config.memory, INCOMING_SHARE).max(INCOMING_MIN_BYTES)).unwrap_or(usize::MAX)
 }
 
 fn share(bytes: u64, (part, of): (u64, u64)) -> u64 {

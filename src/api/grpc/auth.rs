@@ -3,15 +3,20 @@
 use std::convert::Infallible;
 use std::future::Future;
 
+use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use tonic::Status;
 use tonic::body::Body;
+use tonic::codegen::StdError;
 use tower::Service;
 
+use super::MESSAGE_MAX_BYTES;
 use super::arriving::Arriving;
+use super::arriving::body::{Messages, Terms};
 use super::methods::{Method, method};
 use crate::api::bearer::bearer;
-use crate::directory::{Caller, Directory, Error, Gate};
+use crate::api::peer::Peer;
+use crate::directory::{Caller, Directory, Error, Gate, Incoming};
 use crate::model::token::AccessLevel;
 
 /// `inner`, which is always ready, for callers that are known. Its requests carry their [`Caller`] as an extension. Each call takes a
@@ -20,15 +25,19 @@ use crate::model::token::AccessLevel;
 pub struct Authenticated<S> {
     /// Who knows the callers.
     pub gate: Gate,
+    /// The memory for the bytes of requests.
+    pub incoming: Incoming,
     /// The services.
     pub inner: S,
 }
 
 impl<S> Authenticated<S> {
     /// Answers one call.
-    pub async fn call<B>(mut self, mut request: Request<B>) -> Result<Response<Body>, Infallible>
+    pub async fn call<B>(mut self, request: Request<B>) -> Result<Response<Body>, Infallible>
     where
-        S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<Messages<B>>, Response = Response<Body>, Error = Infallible>,
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<StdError>,
     {
         // A path that is no call has no level; it finds no service either.
         let method = method(request.uri().path());
@@ -36,11 +45,25 @@ impl<S> Authenticated<S> {
             Ok(caller) => caller,
             Err(error) => return Ok(Status::from(error).into_http()),
         };
-        let room = self.gate.room(&caller);
+        let room = self.gate.room(&caller, request.extensions().get::<Peer>().map(|peer| peer.0));
+        let party = room.party();
+        let arriving = method.map(|method| Arriving::new(method, room));
+        let terms = Terms {
+            incoming: self.incoming,
+            party,
+            most: MESSAGE_MAX_BYTES,
+            arriving: arriving.clone(),
+            encoding: None,
+            is_stream: method.is_some_and(|method| method.is_import),
+        };
+        let terms = terms.with_headers(request.headers());
+        let mut request = request.map(|body| Messages::new(body, terms));
         request.extensions_mut().insert(caller);
-        let Some(method) = method else { return self.inner.call(request).await };
+        let (Some(method), Some(arriving)) = (method, arriving) else {
+            return self.inner.call(request).await;
+        };
         request.extensions_mut().insert(method.needs);
-        Arriving::new(method, room).scope(self.inner.call(request)).await
+        arriving.scope(self.inner.call(request)).await
     }
 
     /// The caller, who may make the call.

@@ -87,15 +87,17 @@ impl<U: Message + Default> Decoder for WireDecoder<U> {
         // tonic hands over a message in one piece. It is decoded from the slice, and not from the buffer, which would
         // account for every byte that is read.
         let message = bytes.chunk();
-        let decode = || {
-            if let Some(arriving) = &self.arriving {
-                arriving.check(message)?;
-            }
-            U::decode(message).map(Some).map_err(|fault| refuse(&fault))
-        };
-        let decoded =
-            if message.len() >= compute::LARGE_BYTES { compute::in_place(decode) } else { decode() };
-        let length = message.len();
+        if message.is_empty()
+            && let Some(large) = self.arriving.as_ref().and_then(Arriving::take)
+        {
+            let decode = || decode(&large.bytes);
+            return if large.bytes.len() >= compute::LARGE_BYTES {
+                compute::in_place(decode)
+            } else {
+                decode()
+            };
+        }
+        let (decoded, length) = (decode(message), message.len());
         bytes.advance(length);
         decoded
     }
@@ -103,6 +105,10 @@ impl<U: Message + Default> Decoder for WireDecoder<U> {
     fn buffer_settings(&self) -> BufferSettings {
         settings()
     }
+}
+
+fn decode<U: Message + Default>(message: &[u8]) -> Result<Option<U>, tonic::Status> {
+    U::decode(message).map(Some).map_err(|fault| refuse(&fault))
 }
 
 fn settings() -> BufferSettings {
@@ -120,16 +126,16 @@ fn refuse(fault: &prost::DecodeError) -> tonic::Status {
 mod tests {
     use super::*;
 
-    fn decode(bytes: &[u8]) -> tonic::Status {
-        refuse(&String::decode(bytes).unwrap_err())
+    fn refused(bytes: &[u8]) -> tonic::Status {
+        decode::<String>(bytes).unwrap_err()
     }
 
     #[test]
     fn invalid_utf8_and_malformed_bytes_are_told_apart_and_are_the_callers_fault() {
-        let utf8 = decode(&[0x0a, 0x02, 0xff, 0xfe]);
+        let utf8 = refused(&[0x0a, 0x02, 0xff, 0xfe]);
         assert_eq!(utf8.code(), tonic::Code::InvalidArgument);
         assert_eq!(error::reason_of(&utf8).as_deref(), Some("INVALID_UTF8"));
-        let cut = decode(&[0x0a, 0x05, b'a']);
+        let cut = refused(&[0x0a, 0x05, b'a']);
         assert_eq!(cut.code(), tonic::Code::InvalidArgument);
         assert_eq!(error::reason_of(&cut).as_deref(), Some("MESSAGE_MALFORMED"));
     }

@@ -115,18 +115,20 @@ pub fn deadline_passed() -> Status {
     error::status(Reason::Deadline, "the deadline passed before the call was finished")
 }
 
+/// The refusal of a message over the limit.
+#[must_use]
+pub fn too_large(most: usize) -> Status {
+    let text = format!("the message has more than {most} bytes; send fewer rows, or a stream of chunks");
+    error::status(Reason::MessageTooLarge, &text)
+}
+
 /// Gives a fault that tonic found itself our code, reason and text.
 #[must_use]
 pub fn translate(status: Status) -> Status {
     if !status.details().is_empty() {
         return status;
     }
-    let too_large = || {
-        let text = format!(
-            "the message has more than {MESSAGE_MAX_BYTES} bytes; send fewer rows, or a stream of chunks"
-        );
-        error::status(Reason::MessageTooLarge, &text)
-    };
+    let too_large = || too_large(MESSAGE_MAX_BYTES);
     match status.code() {
         Code::OutOfRange => too_large(),
         Code::ResourceExhausted if status.message().contains("decompressing") => too_large(),

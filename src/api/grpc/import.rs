@@ -13,6 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
+use super::arriving::Arriving;
 use super::convert::input::Finder;
 use super::upsert::{Detail, Given, Rows, options, report};
 use super::{edge, v1};
@@ -40,7 +41,8 @@ pub fn start(
 ) -> Answers {
     let (pending, handed_in) = mpsc::channel(IN_FLIGHT);
     let (answers, stream) = mpsc::channel(1);
-    let import = Import { directory: directory.clone(), chunks, deadline, stopping };
+    let arriving = Arriving::now();
+    let import = Import { directory: directory.clone(), chunks, arriving, deadline, stopping };
     tasks::for_caller(async move {
         // The receiver goes away when nobody wants the answers any more.
         if let Err(status) = import.read(&pending).await {
@@ -54,6 +56,8 @@ pub fn start(
 struct Import {
     directory: Directory,
     chunks: Streaming<v1::ImportMembersRequest>,
+    /// What counts the chunk at hand.
+    arriving: Option<Arriving>,
     deadline: Option<Instant>,
     stopping: CancellationToken,
 }
@@ -86,6 +90,9 @@ impl Import {
             if !message.members.is_empty() {
                 let Ok(place) = pending.reserve().await else { return Ok(()) };
                 place.send(Ok(self.hand_in(&begun, message).await?));
+                if let Some(arriving) = &self.arriving {
+                    arriving.became_rows();
+                }
             }
             message = match self.next().await? {
                 Some(message) => message,

@@ -4,7 +4,7 @@
 //! else is the directory's. Strings are moved from messages into the model and back, never copied on the way.
 
 mod api_tokens;
-mod arriving;
+pub mod arriving;
 mod attributes;
 pub mod auth;
 mod backup;
@@ -41,10 +41,12 @@ use self::v1::backup_service_server::BackupServiceServer;
 use self::v1::member_base_service_server::MemberBaseServiceServer;
 use self::v1::member_service_server::MemberServiceServer;
 use self::v1::record_service_server::RecordServiceServer;
-use crate::directory::Gate;
+use crate::directory::{Gate, Incoming};
 
 /// Largest message, received or sent, in bytes.
 pub const MESSAGE_MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Largest message to health checks and reflection, which nobody needs a token for, in bytes.
+pub const OPEN_MESSAGE_MAX_BYTES: usize = 64 * 1024;
 /// Replies of fewer bytes are sent as they are: compressing them costs more than it saves.
 const COMPRESS_FROM_BYTES: usize = 1024;
 
@@ -64,7 +66,7 @@ macro_rules! compressed {
 
 /// The services of this door, for callers whom `gate` knows. `stopping` ends their streams.
 #[must_use]
-pub fn routes(gate: &Gate, stopping: &CancellationToken) -> Authenticated<Routes> {
+pub fn routes(gate: &Gate, incoming: &Incoming, stopping: &CancellationToken) -> Authenticated<Routes> {
     let members = members::Members { gate: gate.clone(), stopping: stopping.clone() };
     let records = records::Records { gate: gate.clone(), stopping: stopping.clone() };
     let backups =
@@ -77,7 +79,7 @@ pub fn routes(gate: &Gate, stopping: &CancellationToken) -> Authenticated<Routes
         .add_service(compressed!(AttributeServiceServer, attributes::Attributes(gate.clone())))
         .add_service(backups)
         .prepare();
-    Authenticated { gate: gate.clone(), inner }
+    Authenticated { gate: gate.clone(), incoming: incoming.clone(), inner }
 }
 
 /// The moment after which the caller does not want an answer any more.

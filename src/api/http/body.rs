@@ -3,27 +3,25 @@
 //! A body that is refused is still drained for a moment: a client that is not done sending would otherwise see a broken
 //! connection in place of the answer.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::BodyExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::failure::Failure;
-use crate::directory::{Arrival, Error, Room};
+use crate::directory::{self, Arrival, Error, Incoming, Party, Room};
 
-/// What is taken of the memory for bodies at a time, in bytes. Smaller bodies take nothing.
+/// What is taken of the memory for messages at a time, in bytes, for a body that does not say how long it is.
 const PIECE_BYTES: usize = 1024 * 1024;
+/// Bodies up to this size come in one piece, usually, and take nothing.
+const TINY_BYTES: usize = 4 * 1024;
 /// Bodies up to this size are parsed without a look at what they become.
 const SMALL_BYTES: usize = 64 * 1024;
 /// What a value takes, in bytes: a text, a number, or an entry of a list.
 const VALUE_BYTES: usize = 48;
-/// How long a body may take whatever its size.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// The least bytes a second of a body that takes longer.
 const SLOWEST_BYTES: u32 = 32 * 1024;
 /// How long a body that is refused is drained.
@@ -33,8 +31,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub struct Bodies {
     /// Largest body, in bytes.
     limit: usize,
-    /// Memory for large bodies, all together, in pieces.
-    room: Arc<Semaphore>,
+    /// The memory for their bytes, as for those of all messages.
+    incoming: Incoming,
 }
 
 /// A body that was read.
@@ -43,19 +41,24 @@ pub struct Received {
     pub bytes: Vec<u8>,
     /// The room for what it becomes, where that was taken.
     arrival: Option<Arrival>,
-    _room: Vec<OwnedSemaphorePermit>,
+    /// The memory for its bytes.
+    _taken: Vec<directory::Received>,
 }
 
 impl Bodies {
-    /// Bodies of up to `limit` bytes each, of which no more than that are in memory at a time, all together.
+    /// Bodies of up to `limit` bytes each.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
-        let pieces = (limit / PIECE_BYTES).clamp(1, Semaphore::MAX_PERMITS);
-        Self { limit, room: Arc::new(Semaphore::new(pieces)) }
+    pub fn new(limit: usize, incoming: Incoming) -> Self {
+        Self { limit, incoming }
     }
 
     /// Reads `body`, which must say that it is JSON.
-    pub(super) async fn read(&self, headers: &HeaderMap, body: &mut Body) -> Result<Received, Failure> {
+    pub(super) async fn read(
+        &self,
+        party: Party,
+        headers: &HeaderMap,
+        body: &mut Body,
+    ) -> Result<Received, Failure> {
         if !is_json(headers) {
             return Err(Failure::media_type());
         }
@@ -67,31 +70,34 @@ impl Bodies {
         if announced.is_some_and(|bytes| bytes > self.limit) {
             return Err(Failure::too_large(self.limit));
         }
+        let announced = announced.unwrap_or(0);
+        let (mut room, mut taken) = (TINY_BYTES, Vec::new());
+        if announced > room {
+            taken.push(self.incoming.turn(party, announced).await?);
+            room = announced;
+        }
         let began = Instant::now();
-        let mut received = Received {
-            bytes: Vec::with_capacity(announced.unwrap_or(0).min(PIECE_BYTES)),
-            arrival: None,
-            _room: Vec::new(),
-        };
+        let mut bytes = Vec::with_capacity(announced);
         loop {
-            let read = u32::try_from(received.bytes.len()).unwrap_or(u32::MAX);
-            let until = began + PATIENCE + Duration::from_secs(u64::from(read / SLOWEST_BYTES));
+            let read = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            let until = began + self.incoming.patience + Duration::from_secs(u64::from(read / SLOWEST_BYTES));
             let frame = match tokio::time::timeout_at(until, body.frame()).await {
                 Err(_) => return Err(Failure::too_slow()),
-                Ok(None) => return Ok(received),
+                Ok(None) => return Ok(Received { bytes, arrival: None, _taken: taken }),
                 Ok(Some(Err(_))) => return Err(Failure::broken_body()),
                 Ok(Some(Ok(frame))) => frame,
             };
             let Ok(data) = frame.into_data() else { continue };
-            let bytes = received.bytes.len().saturating_add(data.len());
-            if bytes > self.limit {
+            let length = bytes.len().saturating_add(data.len());
+            if length > self.limit {
                 return Err(Failure::too_large(self.limit));
             }
-            while bytes / PIECE_BYTES > received._room.len() {
-                let piece = Arc::clone(&self.room).try_acquire_owned().map_err(|_| Error::Overloaded)?;
-                received._room.push(piece);
+            while length > room {
+                // It has some already, and so it does not wait.
+                taken.push(self.incoming.take(party, PIECE_BYTES)?);
+                room += PIECE_BYTES;
             }
-            received.bytes.extend_from_slice(&data);
+            bytes.extend_from_slice(&data);
         }
     }
 }
@@ -134,6 +140,8 @@ fn is_plain(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     fn headers(kind: &str) -> HeaderMap {
@@ -142,32 +150,50 @@ mod tests {
         headers
     }
 
-    async fn read(bodies: &Bodies, bytes: usize) -> Result<usize, http::StatusCode> {
+    fn bodies(limit: usize) -> Bodies {
+        Bodies::new(limit, Incoming::new(40 * PIECE_BYTES, Duration::from_secs(30)))
+    }
+
+    fn party(number: u32) -> Party {
+        Party::Peer(std::net::Ipv4Addr::from(number).into())
+    }
+
+    async fn read(bodies: &Bodies, number: u32, bytes: usize) -> Result<Received, http::StatusCode> {
         let mut body = Body::from(vec![b' '; bytes]);
-        let received = bodies.read(&headers("application/json"), &mut body).await;
-        received.map(|received| received.bytes.len()).map_err(|failure| failure.status())
+        let received = bodies.read(party(number), &headers("application/json"), &mut body).await;
+        received.map_err(|failure| failure.status())
     }
 
     #[tokio::test]
     async fn a_body_over_the_limit_is_refused_whether_or_not_it_says_so() {
-        let bodies = Bodies::new(100);
-        assert_eq!(read(&bodies, 100).await, Ok(100));
-        assert_eq!(read(&bodies, 101).await, Err(http::StatusCode::PAYLOAD_TOO_LARGE));
+        let bodies = bodies(100);
+        assert_eq!(read(&bodies, 1, 100).await.unwrap().bytes.len(), 100);
+        assert_eq!(read(&bodies, 1, 101).await.err(), Some(http::StatusCode::PAYLOAD_TOO_LARGE));
         let mut announced = headers("application/json");
         announced.insert(CONTENT_LENGTH, "101".parse().unwrap());
-        let refused = bodies.read(&announced, &mut Body::empty()).await.err().unwrap();
+        let refused = bodies.read(party(1), &announced, &mut Body::empty()).await.err().unwrap();
         assert_eq!(refused.status(), http::StatusCode::PAYLOAD_TOO_LARGE);
     }
 
     #[tokio::test]
-    async fn large_bodies_share_the_memory_for_them() {
-        let bodies = Bodies::new(4 * PIECE_BYTES);
-        let mut body = Body::from(vec![b' '; 3 * PIECE_BYTES]);
-        let first = bodies.read(&headers("application/json"), &mut body).await.unwrap();
-        assert_eq!(read(&bodies, 2 * PIECE_BYTES).await, Err(http::StatusCode::SERVICE_UNAVAILABLE));
-        assert_eq!(read(&bodies, PIECE_BYTES - 1).await, Ok(PIECE_BYTES - 1));
+    async fn large_bodies_share_the_memory_for_them_and_nobody_takes_all() {
+        let bodies = bodies(20 * PIECE_BYTES);
+        // Half of the room for large ones is 15 pieces.
+        let first = read(&bodies, 1, 15 * PIECE_BYTES).await.unwrap();
+        assert_eq!(
+            read(&bodies, 1, 2 * PIECE_BYTES).await.err(),
+            Some(http::StatusCode::SERVICE_UNAVAILABLE)
+        );
+        assert!(
+            read(&bodies, 1, TINY_BYTES).await.is_ok() && read(&bodies, 2, 2 * PIECE_BYTES).await.is_ok()
+        );
+        let mut announced = headers("application/json");
+        announced.insert(CONTENT_LENGTH, (2 * PIECE_BYTES).to_string().parse().unwrap());
+        let mut body = Body::from(vec![b' '; 2 * PIECE_BYTES]);
+        let mut waits = Box::pin(bodies.read(party(1), &announced, &mut body));
+        assert!(waits.as_mut().now_or_never().is_none(), "it says how long it is, and waits");
         drop(first);
-        assert_eq!(read(&bodies, 2 * PIECE_BYTES).await, Ok(2 * PIECE_BYTES));
+        assert_eq!(waits.await.unwrap().bytes.len(), 2 * PIECE_BYTES);
     }
 
     #[test]
@@ -182,7 +208,8 @@ mod tests {
     async fn a_body_that_does_not_come_is_given_up() {
         let (_sender, stream) = tokio::sync::mpsc::channel::<Result<bytes::Bytes, std::io::Error>>(1);
         let mut body = Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(stream));
-        let refused = Bodies::new(100).read(&headers("application/json"), &mut body).await.err().unwrap();
+        let refused =
+            bodies(100).read(party(1), &headers("application/json"), &mut body).await.err().unwrap();
         assert_eq!(refused.status(), http::StatusCode::REQUEST_TIMEOUT);
     }
 }

@@ -8,6 +8,7 @@
 //!   which they came. Whose turn it is gets in before everybody else; only a party that has its half is passed over.
 //! - Refused is only a party that waits with too much already, never one that others keep waiting.
 //! - Of requests that are larger than half of the room only one is in at a time, because it holds more than what is counted.
+//!   Messages that come in are excepted, or one that comes slowly would keep out all others of its size.
 
 mod pool;
 
@@ -53,11 +54,20 @@ pub struct Budget {
 impl Budget {
     /// A budget of `limit` bytes.
     pub fn new(limit: usize) -> Arc<Self> {
+        Self::make(limit, Giants::OneAtATime)
+    }
+
+    /// One for the bytes of messages while they come in.
+    pub fn of_messages(limit: usize) -> Arc<Self> {
+        Self::make(limit, Giants::AsTheyFit)
+    }
+
+    fn make(limit: usize, giants: Giants) -> Arc<Self> {
         let small = limit / SMALL_PART;
         Arc::new(Self {
             small_bytes: SMALL_BYTES.min(small / SMALL_ONES),
-            small: Arc::new(Pool::new(small)),
-            large: Arc::new(Pool::new(limit - small)),
+            small: Arc::new(Pool::new(small, giants)),
+            large: Arc::new(Pool::new(limit - small, giants)),
             limit,
         })
     }
@@ -106,6 +116,13 @@ impl Budget {
     fn refuse(&self, wanted: usize) -> TableError {
         TableError::Overloaded { wanted, limit: self.limit }
     }
+}
+
+/// When requests are let in that are larger than they count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Giants {
+    OneAtATime,
+    AsTheyFit,
 }
 
 /// How much of a party may wait.

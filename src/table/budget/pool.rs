@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::{Party, Patience};
+use super::{Giants, Party, Patience};
 
 /// Room for so many bytes.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub struct Pool {
     limit: usize,
     /// What one party may have, in bytes.
     share: usize,
+    giants: Giants,
     state: Mutex<State>,
 }
 
@@ -53,7 +54,7 @@ struct Waiting {
 #[derive(Debug, Clone, Copy)]
 struct Size {
     bytes: usize,
-    /// Whether it is larger than it counts.
+    /// Whether it is larger than it counts, and has to be alone with that.
     is_giant: bool,
 }
 
@@ -78,8 +79,8 @@ enum Place {
 
 impl Pool {
     /// A part of `limit` bytes.
-    pub fn new(limit: usize) -> Self {
-        Self { limit, share: limit / 2, state: Mutex::default() }
+    pub fn new(limit: usize, giants: Giants) -> Self {
+        Self { limit, share: limit / 2, giants, state: Mutex::default() }
     }
 
     /// What one party may have, in bytes.
@@ -133,7 +134,10 @@ impl Pool {
     }
 
     fn size(&self, bytes: usize) -> Size {
-        Size { bytes: bytes.min(self.share), is_giant: bytes > self.share }
+        Size {
+            bytes: bytes.min(self.share),
+            is_giant: self.giants == Giants::OneAtATime && bytes > self.share,
+        }
     }
 
     fn fits(&self, state: &State, party: Party, bytes: usize) -> bool {

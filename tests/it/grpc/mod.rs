@@ -20,6 +20,7 @@ mod import_id;
 mod lifecycle;
 mod list;
 mod member_base;
+pub mod messages;
 mod rate;
 mod record;
 mod rename;

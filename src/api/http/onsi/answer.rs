@@ -15,6 +15,7 @@ use crate::api::http::Door;
 use crate::api::http::body::drain;
 use crate::api::http::named::{IDEMPOTENCY_KEY, mark_repeat, named, request_id, single};
 use crate::api::http::reply::json;
+use crate::api::peer::Peer;
 use crate::directory::{Directory, Error};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, IdError, Sealer};
@@ -62,8 +63,9 @@ async fn serve<C: Call>(
     let (mut directory, base) = enter(door, &head.headers, C::ABOUT.needs).await?;
     let name = if C::ABOUT.is_named() { request_id(&head.headers) } else { Ok(None) };
     let name = name.map_err(|fault| Failure::header(IDEMPOTENCY_KEY, &fault.to_string()))?;
+    let party = directory.party(head.extensions.get::<Peer>().map(|peer| peer.0));
     let mut received = match C::Input::BODY {
-        Some(_) => Some(door.bodies.read(&head.headers, body).await?),
+        Some(_) => Some(door.bodies.read(party, &head.headers, body).await?),
         None => None,
     };
     if let Some(name) = name {

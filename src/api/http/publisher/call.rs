@@ -14,6 +14,7 @@ use crate::api::http::body::{Received, drain};
 use crate::api::http::failure::{Failure, reply_with};
 use crate::api::http::named::{mark_repeat, named, request_id};
 use crate::api::http::{Door, json};
+use crate::api::peer::Peer;
 use crate::directory::Directory;
 use crate::model::token::AccessLevel;
 
@@ -56,7 +57,8 @@ pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Resp
         let caller = door.gate.identify(bearer(&head.headers)?).await?;
         let mut directory = door.gate.enter(caller, C::NEEDS).await?;
         let id = if C::NEEDS > AccessLevel::Read { request_id(&head.headers)? } else { None };
-        let mut received = Some(door.bodies.read(&head.headers, &mut body).await?);
+        let party = directory.party(head.extensions.get::<Peer>().map(|peer| peer.0));
+        let mut received = Some(door.bodies.read(party, &head.headers, &mut body).await?);
         if let Some(id) = id {
             directory = named(directory, id, (&head.method, &head.uri), None, &mut received).await?;
         }

@@ -1,0 +1,139 @@
+//! Requests that arrive: what they need is there before they are decoded.
+//!
+//! - Small messages that come in one piece go their way at once. Of every other one its whole length is taken from the memory
+//!   for messages before its bytes are read ([`body`]), so messages that are not finished hold no more than that, and none
+//!   waits for the memory that it needs to become complete.
+//! - What a message becomes is known before it is decoded ([`super::shape`]). It waits for that too, and then for its turn to
+//!   compute. It does not go through tonic, which would copy it and keep the copy: it is [`Large`], and the codec finds it
+//!   when tonic hands over an empty message in its place.
+//! - A message whose bytes come too slowly is refused, and one that is compressed is unpacked here, where its size is bounded.
+//!
+//! A call carries what it is through its task, because the codec is told nothing but types. What its request takes is given back
+//! when the call ends, or earlier, when the request has become rows ([`became_rows`]).
+
+pub mod body;
+mod collect;
+mod unpack;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tonic::Status;
+
+use super::methods::Method;
+use super::shape::Weight;
+use crate::api::error;
+use crate::compute;
+use crate::directory::{Arrival, Error, Received, Room};
+use crate::model::Reason;
+use crate::model::limits::IMPORT_CHUNK_MAX_BYTES;
+
+/// Smaller messages become no more than some megabytes, and are not looked at.
+const SMALL_BYTES: usize = 4 * 1024;
+/// What a message with a chunk may have besides: the options, and tags.
+const CHUNK_EXTRA_BYTES: usize = 64 * 1024;
+
+tokio::task_local! {
+    static CALL: Arriving;
+}
+
+/// The requests of a call. Clones are of the same call.
+#[derive(Clone)]
+pub struct Arriving {
+    method: &'static Method,
+    room: Room,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The message that is to be decoded next, in the place of an empty one.
+    next: Option<Large>,
+    /// What the last message takes, decoded.
+    taken: Option<Arrival>,
+}
+
+/// A message that is complete, and has room for what it becomes.
+struct Large {
+    bytes: Bytes,
+    arrival: Arrival,
+    held: Held,
+}
+
+/// What a message needs until it is decoded: memory for its bytes, and its turn to compute.
+struct Held {
+    _received: Received,
+    _turn: Option<compute::Permit>,
+}
+
+/// A message to be decoded now.
+pub struct Ready {
+    /// Its bytes.
+    pub bytes: Bytes,
+    _held: Held,
+}
+
+impl Arriving {
+    /// The requests of `method`.
+    pub fn new(method: &'static Method, room: Room) -> Self {
+        Self { method, room, state: Arc::default() }
+    }
+
+    /// Those of the call that the task is about.
+    pub fn now() -> Option<Self> {
+        CALL.try_with(Self::clone).ok()
+    }
+
+    /// Does `call` as the call that these are the requests of.
+    pub fn scope<F: Future>(self, call: F) -> impl Future<Output = F::Output> {
+        CALL.scope(self, call)
+    }
+
+    /// The message in whose place an empty one stands, if there is one. What it becomes counts until the next, or until the
+    /// call ends.
+    pub fn take(&self) -> Option<Ready> {
+        let mut state = self.state();
+        let Large { bytes, arrival, held } = state.next.take()?;
+        state.taken = Some(arrival);
+        Some(Ready { bytes, _held: held })
+    }
+
+    /// Gives back what the last message took: it has become rows, which the table counts.
+    pub fn became_rows(&self) {
+        self.state().taken = None;
+    }
+
+    /// Refuses a message of so many bytes that may not be read.
+    fn check_length(&self, bytes: usize) -> Result<(), Status> {
+        if self.method.is_import && bytes > IMPORT_CHUNK_MAX_BYTES + CHUNK_EXTRA_BYTES {
+            let text = format!("the chunk has {bytes} bytes; the limit is {IMPORT_CHUNK_MAX_BYTES}");
+            return Err(error::status(Reason::ChunkTooLarge, &text));
+        }
+        Ok(())
+    }
+
+    /// Takes what a message becomes, when it is its turn. The message before it is done with.
+    async fn admit(&self, sent: usize, weight: Weight) -> Result<Arrival, Status> {
+        if let Some((rows, limit)) = weight.over {
+            return Err(Error::TooMany { rows, limit }.into());
+        }
+        self.became_rows();
+        Ok(self.room.admit(sent, weight.bytes).await?)
+    }
+
+    /// Lets the codec find a message.
+    fn hand_over(&self, large: Large) {
+        self.state().next = Some(large);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds this lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives back what the request of the call at hand took: it has become rows, which the table counts.
+pub fn became_rows() {
+    // Requests of tests are of no call.
+    let _ = CALL.try_with(Arriving::became_rows);
+}

@@ -1,0 +1,173 @@
+//! Messages that do not come to their end, and those that are more than there is room for: frames that no client library sends.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use h2::{RecvStream, SendStream};
+use http::{Request, Response};
+use memberbase::api::grpc::v1;
+use prost::Message;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tonic::{Code, Status};
+
+use crate::harness::{Server, refused, rows};
+
+const BULK: &str = "/publisher.v1.MemberService/BulkUpsertMembers";
+const IMPORT: &str = "/publisher.v1.MemberService/ImportMembers";
+const CHECK: &str = "/grpc.health.v1.Health/Check";
+
+/// A connection whose calls are written frame by frame.
+pub struct Raw(SendRequest<Bytes>);
+
+impl Raw {
+    pub async fn connect(server: &Server) -> Self {
+        let stream = TcpStream::connect(server.address()).await.unwrap();
+        let (calls, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        Self(calls)
+    }
+
+    /// Begins a call.
+    pub async fn call(&mut self, path: &str) -> (ResponseFuture, SendStream<Bytes>) {
+        let request = Request::post(format!("http://localhost{path}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers");
+        self.0 = self.0.clone().ready().await.unwrap();
+        self.0.send_request(request.body(()).unwrap(), false).unwrap()
+    }
+}
+
+/// What stands before a message of so many bytes.
+pub fn prefix(length: usize) -> Bytes {
+    [&[0][..], &u32::try_from(length).unwrap().to_be_bytes()].concat().into()
+}
+
+/// The status that a call ended with.
+pub async fn status(response: ResponseFuture) -> Status {
+    let response: Response<RecvStream> = response.await.unwrap();
+    if let Some(status) = Status::from_header_map(response.headers()) {
+        return status;
+    }
+    let mut body = response.into_body();
+    while let Some(data) = body.data().await {
+        let length = data.unwrap().len();
+        body.flow_control().release_capacity(length).unwrap();
+    }
+    Status::from_header_map(&body.trailers().await.unwrap().unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_without_an_end_hold_no_more_than_their_share_and_single_calls_go_on() {
+    let server = Server::start().await;
+    let mut base = server.base().await;
+    base.fill(rows("m", 10)).await;
+    let mut raw = Raw::connect(&server).await;
+    // 640 MiB are announced, and nearly nothing comes.
+    let mut calls = JoinSet::new();
+    for _ in 0..20 {
+        let (response, mut body) = raw.call(BULK).await;
+        body.send_data(prefix(32 << 20), false).unwrap();
+        body.send_data(Bytes::from(vec![0; 1_000]), false).unwrap();
+        calls.spawn(async move { (status(response).await, body) });
+    }
+    // One is in, one waits for its turn, and all others are too much of one caller.
+    for _ in 0..18 {
+        let (status, _) = calls.join_next().await.unwrap().unwrap();
+        refused(&status, Code::ResourceExhausted, "OVERLOADED");
+    }
+    for n in 0..10 {
+        base.get(&format!("m{n}")).await.unwrap();
+        base.fill(rows(&format!("n{n}"), 1)).await;
+    }
+    assert_eq!(calls.len(), 2);
+    calls.shutdown().await;
+    drop(raw);
+    // And what they held is there again.
+    base.fill(rows("many", 20_000)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_does_not_get_on_is_ended_and_gives_back_what_it_held() {
+    let server = Server::start_with(|config| config.stall_after = Duration::from_millis(200)).await;
+    let mut raw = Raw::connect(&server).await;
+    let beginnings = [
+        vec![],
+        vec![Bytes::from_static(&[0, 0])],
+        vec![prefix(100)],
+        vec![prefix(100), Bytes::from_static(&[0; 50])],
+        vec![prefix(30 << 20), Bytes::from_static(&[0; 50])],
+    ];
+    for (at, beginning) in beginnings.into_iter().enumerate() {
+        let (response, mut body) = raw.call(BULK).await;
+        for data in beginning.clone() {
+            body.send_data(data, false).unwrap();
+        }
+        refused(&status(response).await, Code::DeadlineExceeded, "TOO_SLOW");
+        if at > 0 {
+            let (response, mut body) = raw.call(IMPORT).await;
+            for data in beginning {
+                let data = if data.len() == 5 { prefix(7 << 20) } else { data };
+                body.send_data(data, false).unwrap();
+            }
+            refused(&status(response).await, Code::DeadlineExceeded, "TOO_SLOW");
+        }
+    }
+    // The connection is as good as before.
+    let (response, mut body) = raw.call(CHECK).await;
+    body.send_data(prefix(0), true).unwrap();
+    assert_eq!(status(response).await.code(), Code::Ok);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_needs_no_token_sends_no_large_messages() {
+    let server = Server::start().await;
+    let mut raw = Raw::connect(&server).await;
+    let mut send = async |path| {
+        let (response, mut body) = raw.call(path).await;
+        body.send_data(prefix(3_900_000), false).unwrap();
+        status(response).await
+    };
+    refused(&send(CHECK).await, Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
+    // Reflection ends without a word.
+    send("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_may_come_byte_by_byte_and_others_behind_it() {
+    let server = Server::start().await;
+    let base = server.base().await;
+    let mut raw = Raw::connect(&server).await;
+    let options = v1::ImportOptions { member_base_id: base.id.clone(), ..Default::default() };
+    let chunk = |options, chunk, members| v1::ImportMembersRequest { options, chunk, members };
+    let messages = [
+        chunk(Some(options), 1, rows("tiny", 1)),
+        chunk(None, 2, rows("large", 2_000)),
+        chunk(None, 3, rows("small", 2)),
+        chunk(None, 4, rows("middle", 100)),
+    ];
+    let mut all = Vec::new();
+    for message in messages {
+        all.extend(prefix(message.encoded_len()));
+        message.encode(&mut all).unwrap();
+    }
+    let all = Bytes::from(all);
+    for piece in [1, 7, 4_096, all.len()] {
+        let (response, mut body) = raw.call(IMPORT).await;
+        for (at, part) in all.chunks(piece).enumerate() {
+            // The first thousand bytes tell it all.
+            if piece < 100 && at * piece > 1_000 {
+                body.send_data(all.slice(at * piece..), false).unwrap();
+                break;
+            }
+            body.send_data(all.slice_ref(part), false).unwrap();
+        }
+        body.send_data(Bytes::new(), true).unwrap();
+        assert_eq!(status(response).await.code(), Code::Ok, "{piece}");
+    }
+    let mut base = base;
+    for r#ref in ["tiny0", "large1999", "small1", "middle99"] {
+        base.get(r#ref).await.unwrap();
+    }
+}
