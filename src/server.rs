@@ -10,6 +10,7 @@ mod calls;
 mod descriptors;
 mod first_bytes;
 mod front;
+mod health;
 mod home;
 mod log;
 mod places;
@@ -219,6 +220,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             let gate = Gate::new(Arc::clone(&table), Door::System);
             let body_limit = usize::try_from(config.body_limit).unwrap_or(usize::MAX);
             front.serve(&gate, body_limit, &connections.stopping).await;
+            tasks::vital("health", front.health().clone().follow(Arc::downgrade(&table)));
             Ok(Running { address, encrypted, table, gate, front, connections, grace: config.grace })
         }
         Err(error) => {

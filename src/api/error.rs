@@ -237,7 +237,8 @@ pub fn metadata(error: &Error) -> HashMap<String, String> {
         | Error::RateLimited { .. }
         | Error::Overloaded
         | Error::CommitUnknown { .. }
-        | Error::StorageFailed { .. }
+        | Error::StorageFailed
+        | Error::StorageUnavailable { .. }
         | Error::Deadline
         | Error::NotSupported { .. }
         | Error::Stopping

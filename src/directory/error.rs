@@ -12,8 +12,8 @@ use crate::table::{EngineError, TableError};
 
 /// How long a caller should wait before it repeats a call that found the service overloaded.
 const RETRY_OVERLOADED: Duration = Duration::from_millis(100);
-/// How long a caller should wait before it repeats a call that found no room on the disk.
-const RETRY_STORAGE_FULL: Duration = Duration::from_secs(10);
+/// How long a caller should wait before it repeats a call that found no room on the disk, or writes refused.
+const RETRY_STORAGE: Duration = Duration::from_secs(10);
 /// How long a caller should wait before it repeats a call that found the service starting, stopping or failing.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 
@@ -148,9 +148,12 @@ pub enum Error {
         /// What the operator should read.
         private: String,
     },
-    /// Writes are refused until the service was restarted. Nothing was written.
+    /// Writes are refused until the service was restarted. Nothing was written. The log has said why when it began.
     #[error("the store failed earlier and refuses writes until it is opened again")]
-    StorageFailed {
+    StorageFailed,
+    /// The system failed a read, or a write of which nothing remains.
+    #[error("the store cannot do this at the moment; try again shortly")]
+    StorageUnavailable {
         /// What the operator should read.
         private: String,
     },
@@ -237,7 +240,8 @@ impl Error {
             Self::Overloaded => Reason::Overloaded,
             Self::StorageFull { .. } => Reason::StorageFull,
             Self::CommitUnknown { .. } => Reason::CommitUnknown,
-            Self::StorageFailed { .. } => Reason::StorageFailed,
+            Self::StorageFailed => Reason::StorageFailed,
+            Self::StorageUnavailable { .. } => Reason::StorageUnavailable,
             Self::Deadline => Reason::Deadline,
             Self::NotSupported { .. } => Reason::NotSupported,
             Self::Stopping => Reason::ShuttingDown,
@@ -262,8 +266,12 @@ impl Error {
         match self {
             Self::RateLimited { retry_after, .. } => Some(*retry_after),
             Self::Overloaded => Some(RETRY_OVERLOADED),
-            Self::StorageFull { .. } => Some(RETRY_STORAGE_FULL),
-            Self::CommitUnknown { .. } | Self::Stopping | Self::RequestRunning => Some(RETRY_UNAVAILABLE),
+            // A restart takes a while too.
+            Self::StorageFull { .. } | Self::StorageFailed => Some(RETRY_STORAGE),
+            Self::CommitUnknown { .. }
+            | Self::StorageUnavailable { .. }
+            | Self::Stopping
+            | Self::RequestRunning => Some(RETRY_UNAVAILABLE),
             Self::Refused(_)
             | Self::Unauthenticated(_)
             | Self::PermissionDenied(_)
@@ -281,7 +289,6 @@ impl Error {
             | Self::TooMany { .. }
             | Self::ReplyTooLarge { .. }
             | Self::SecretNotKept { .. }
-            | Self::StorageFailed { .. }
             | Self::NotSupported { .. }
             | Self::Deadline
             | Self::Corrupt { .. }
@@ -294,7 +301,7 @@ impl Error {
     pub fn private(&self) -> Option<&str> {
         match self {
             Self::CommitUnknown { private }
-            | Self::StorageFailed { private }
+            | Self::StorageUnavailable { private }
             | Self::Corrupt { private }
             | Self::Internal { private } => Some(private),
             _ => None,
@@ -349,13 +356,13 @@ impl From<EngineError> for Error {
         match error {
             EngineError::StorageFull { free, reserve } => Self::StorageFull { free, reserve },
             EngineError::CommitUnknown(private) => Self::CommitUnknown { private },
-            EngineError::Refusing(private) => Self::StorageFailed { private },
+            EngineError::Refusing(_) => Self::StorageFailed,
+            EngineError::Io(private) => Self::StorageUnavailable { private },
             EngineError::Closed => Self::Stopping,
             EngineError::Unsupported(what) => Self::NotSupported { what },
             EngineError::Corrupt { .. } => Self::Corrupt { private: error.to_string() },
             EngineError::Conflict
             | EngineError::TooLarge { .. }
-            | EngineError::Io(_)
             | EngineError::NewerFormat { .. }
             | EngineError::InUse(_) => Self::Internal { private: error.to_string() },
         }
@@ -371,12 +378,30 @@ mod tests {
         let errors = [
             EngineError::Io("/secret/path".into()),
             EngineError::CommitUnknown("/secret/path".into()),
-            EngineError::Refusing("/secret/path".into()),
             EngineError::Corrupt { file: "/secret/path".into(), offset: 1, detail: String::new() },
         ];
         for error in errors.map(Error::from) {
             assert!(!error.to_string().contains("secret"), "{error}");
             assert!(error.private().is_some_and(|text| text.contains("secret")), "{error:?}");
         }
+    }
+
+    #[test]
+    fn what_passes_says_that_it_is_unavailable_and_when_to_come_back() {
+        let passing = [
+            EngineError::Io("/secret/path".into()),
+            EngineError::Refusing("/secret/path".into()),
+            EngineError::CommitUnknown("/secret/path".into()),
+            EngineError::Closed,
+        ];
+        for error in passing {
+            let error = Error::from(TableError::from(error));
+            assert_eq!(error.code(), Code::Unavailable, "{error:?}");
+            assert!(error.retry_after().is_some() && !error.to_string().contains("secret"), "{error:?}");
+        }
+        let full = Error::from(EngineError::StorageFull { free: 1, reserve: 2 });
+        assert_eq!(full.code(), Code::ResourceExhausted);
+        assert!(full.retry_after().is_some());
+        assert_eq!(Error::from(TableError::Closing).code(), Code::Unavailable);
     }
 }

@@ -40,6 +40,7 @@ pub(crate) struct Faulty {
     failing_appends: AtomicU64,
     crashed: AtomicBool,
     pace: Arc<Pace>,
+    status: Mutex<Option<EngineStatus>>,
 }
 
 /// How fast operations come to their end.
@@ -88,6 +89,7 @@ impl Faulty {
             failing_appends: AtomicU64::new(0),
             crashed: AtomicBool::new(false),
             pace: Arc::new(Pace::new()),
+            status: Mutex::default(),
         }
     }
 
@@ -101,6 +103,11 @@ impl Faulty {
     pub(crate) fn fail_later(&self, n: u64, fault: Fault) {
         self.failing_appends.store(0, Ordering::SeqCst);
         *self.plan.lock().unwrap() = Some((self.operations().saturating_add(n), fault));
+    }
+
+    /// Tells another status than the engine inside does.
+    pub(crate) fn tell_status(&self, status: Option<EngineStatus>) {
+        *self.status.lock().unwrap() = status;
     }
 
     /// Makes the next operation fail.
@@ -240,7 +247,7 @@ impl Engine for Faulty {
     }
 
     fn status(&self) -> EngineStatus {
-        self.inner.status()
+        self.status.lock().unwrap().clone().unwrap_or_else(|| self.inner.status())
     }
 
     async fn close(&self) -> Result<(), EngineError> {

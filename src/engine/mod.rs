@@ -184,6 +184,8 @@ pub struct EngineStatus {
     pub disk_bytes: u64,
     /// Why writes are refused at this moment, if they are.
     pub refusing_writes: Option<String>,
+    /// Why reads fail at this moment, if they do; calls that write read too.
+    pub failing_reads: Option<String>,
 }
 
 /// The ordered byte store. The module documentation is the specification, `conformance.rs` checks it.

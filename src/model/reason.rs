@@ -222,6 +222,8 @@ reasons! {
     StorageFull = "STORAGE_FULL", ResourceExhausted, "the disk is nearly full";
     /// The store refuses writes until it is opened again.
     StorageFailed = "STORAGE_FAILED", Unavailable, "the store failed and refuses writes until a restart";
+    /// The store cannot do it at this moment; the log says why.
+    StorageUnavailable = "STORAGE_UNAVAILABLE", Unavailable, "the store cannot do this at the moment";
     /// Too much is waiting; try again shortly.
     Overloaded = "OVERLOADED", ResourceExhausted, "too many requests are waiting";
     /// The token has used up its requests or rows of this moment.

@@ -12,11 +12,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic::body::Body;
 use tonic::service::Routes;
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
 use tower::Service;
 
 use super::ServeError;
+use super::health::Health;
 use super::home::{self, Foreign};
 use crate::api::error;
 use crate::api::grpc::arriving::body::{Messages, Terms};
@@ -28,21 +27,11 @@ use crate::model::{Reason, origin};
 
 /// When to ask again while the store opens.
 const STARTING_RETRY: Duration = Duration::from_secs(1);
-/// Whose health is told: the server's, under the empty name, and that of each service.
-const HEALTH_NAMES: [&str; 7] = [
-    "",
-    "publisher.v1.ApiTokenService",
-    "publisher.v1.AttributeService",
-    "publisher.v1.BackupService",
-    "publisher.v1.MemberBaseService",
-    "publisher.v1.MemberService",
-    "publisher.v1.RecordService",
-];
 
 /// Routes requests. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Front {
-    health: HealthReporter,
+    health: Health,
     /// Health and reflection.
     always: Routes,
     /// The rest, once there is something to serve.
@@ -64,14 +53,12 @@ struct Services {
 impl Front {
     /// Serves health and reflection only; health says NOT_SERVING.
     pub async fn new(on_loopback: bool, incoming: Incoming) -> Result<Self, ServeError> {
-        let (health, health_service) = tonic_health::server::health_reporter();
+        let (health, health_service) = Health::new().await;
         let always = Routes::new(health_service)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
             .prepare();
-        let front = Self { health, always, services: Arc::default(), on_loopback, incoming };
-        front.tell(ServingStatus::NotServing).await;
-        Ok(front)
+        Ok(Self { health, always, services: Arc::default(), on_loopback, incoming })
     }
 
     /// Serves everything from now on.
@@ -84,18 +71,17 @@ impl Front {
             publisher: publisher::routes(door(origin::Door::Publisher, body_limit)),
             onsi: onsi::routes(door(origin::Door::Onsi, body_limit.min(onsi::BODY_BYTES))),
         });
-        self.tell(ServingStatus::Serving).await;
+        self.health.change(|state| state.serves = true).await;
     }
 
     /// Tells health checks that callers should go elsewhere.
     pub async fn stop_serving(&self) {
-        self.tell(ServingStatus::NotServing).await;
+        self.health.change(|state| state.serves = false).await;
     }
 
-    async fn tell(&self, status: ServingStatus) {
-        for name in HEALTH_NAMES {
-            self.health.set_service_status(name, status).await;
-        }
+    /// What health checks are told.
+    pub fn health(&self) -> &Health {
+        &self.health
     }
 }
 

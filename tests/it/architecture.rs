@@ -43,7 +43,14 @@ const BEGINNINGS: [(&str, &[&str]); 7] = [
     // Computing is bounded; the others read and write files.
     (
         "spawn_blocking(",
-        &["compute.rs", "server/backup.rs", "server/store.rs", "engine/sled/mod.rs", "directory/backup.rs"],
+        &[
+            "compute.rs",
+            "server/backup.rs",
+            "server/health.rs",
+            "server/store.rs",
+            "engine/sled/mod.rs",
+            "directory/backup.rs",
+        ],
     ),
     ("block_in_place(", &["compute.rs"]),
 ];
@@ -200,7 +207,7 @@ fn tasks_and_threads_begin_in_one_place() {
 /// Those that the store cannot live without: their names, and where they begin.
 #[test]
 fn what_the_store_lives_on_is_watched() {
-    const VITAL: [(&str, &str); 13] = [
+    const VITAL: [(&str, &str); 14] = [
         ("table/life/mod.rs", "tasks::vital(\"base\""),
         ("table/base.rs", "tasks::vital(\"lane\""),
         ("table/base.rs", "tasks::vital(\"publisher\""),
@@ -208,6 +215,7 @@ fn what_the_store_lives_on_is_watched() {
         ("table/requests/tidy.rs", "tasks::vital(\"answers\""),
         ("server/store.rs", "tasks::vital(\"housekeeping\""),
         ("server.rs", "tasks::vital(\"accept\""),
+        ("server.rs", "tasks::vital(\"health\""),
         ("server.rs", "tasks::vital(\"certificates\""),
         ("server/log.rs", "tasks::vital_thread(\"log\""),
         ("engine/sled/open.rs", "spawn(\"wal-syncer\""),

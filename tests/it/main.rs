@@ -15,6 +15,7 @@ mod cli;
 mod fuzz;
 mod grpc;
 mod harness;
+mod health;
 mod home;
 mod http;
 mod kill;

@@ -151,13 +151,15 @@ impl Shared {
     /// Once a sync has failed, or did not end, nobody knows what sled's files lack: the position stays, and sled is
     /// rebuilt when it is next opened. Reads go on meanwhile, from what is in memory and in the page cache.
     pub(super) fn confirm(&self, number: u64) -> Result<(), EngineError> {
+        let log_dir = self.config.log_dir();
         if self.sync_failed.load(Ordering::Acquire) {
-            return Ok(());
+            // The note may have failed with the sync, for want of descriptors or of room.
+            return if confirmed::is_distrusted(&log_dir) { Ok(()) } else { confirmed::distrust(&log_dir) };
         }
         let Some(sled) = self.sled() else { return Ok(()) };
         if let Err(error) = bounded::sync(Arc::clone(&sled), &self.config) {
             self.sync_failed.store(true, Ordering::Release);
-            confirmed::distrust(&self.config.log_dir())?;
+            confirmed::distrust(&log_dir)?;
             return Err(error);
         }
         let place = self.read_sled();
@@ -165,7 +167,7 @@ impl Shared {
             // Another sled has taken its place meanwhile, of which nothing is known.
             return Ok(());
         }
-        confirmed::write(&self.config.log_dir(), self.timeline, number)
+        confirmed::write(&log_dir, self.timeline, number)
     }
 
     /// Replaces sled's handle by one that is complete up to batch `last`. That may take long, so reads of what is not

@@ -39,6 +39,8 @@ pub(super) fn sync(sled: Arc<Sled>, config: &SledConfig) -> Result<(), EngineErr
     let synced = within("sled-sync", config.flush_patience, move || {
         #[cfg(test)]
         faults.wait_while_sled_is_stuck();
+        #[cfg(test)]
+        faults.before_sled_sync().map_err(|error| EngineError::Io(error.to_string()))?;
         sled.sync()
     });
     synced.unwrap_or_else(|| {

@@ -22,6 +22,7 @@ struct Plan {
     free_bytes: Option<u64>,
     sled_is_stuck: bool,
     append_panics: bool,
+    fail_sled_sync: bool,
 }
 
 const EIO: i32 = 5;
@@ -89,6 +90,15 @@ impl Faults {
     pub(crate) fn stick_sled(&self, stuck: bool) {
         self.plan().sled_is_stuck = stuck;
         self.0.1.notify_all();
+    }
+
+    /// Whether syncs of sled's files fail.
+    pub(crate) fn fail_sled_sync(&self, fail: bool) {
+        self.plan().fail_sled_sync = fail;
+    }
+
+    pub(crate) fn before_sled_sync(&self) -> io::Result<()> {
+        if self.plan().fail_sled_sync { Err(io::Error::from_raw_os_error(EIO)) } else { Ok(()) }
     }
 
     pub(crate) fn wait_while_sled_is_stuck(&self) {

@@ -169,6 +169,7 @@ impl Engine for SledEngine {
             log_bytes: self.shared.log.bytes(),
             disk_bytes: self.shared.with_sled(|sled| Ok(sled.bytes())).unwrap_or(0),
             refusing_writes: self.shared.refusing(),
+            failing_reads: self.shared.with_sled(|_| Ok(())).err().map(|error| error.to_string()),
         }
     }
 
@@ -206,6 +207,11 @@ impl Shared {
     fn admit(&self, batch: &Batch) -> Result<(), EngineError> {
         self.ensure_open()?;
         self.disk.admit(u64::try_from(batch.bytes()).unwrap_or(u64::MAX))?;
+        self.admit_while_stalled()
+    }
+
+    /// While sled takes nothing, batches are taken until they fill the memory that they may have.
+    fn admit_while_stalled(&self) -> Result<(), EngineError> {
         match lock(&self.stalled).as_ref() {
             Some(_) if self.backlog.is_over_limit() && !self.disk.has_room_for_sled() => {
                 Err(self.disk.full())
@@ -290,8 +296,10 @@ impl Shared {
     }
 
     fn refusing(&self) -> Option<String> {
-        let full = || self.disk.admit(0).err().map(|e| e.to_string());
-        self.log.refusing().or_else(full).or_else(|| lock(&self.stalled).clone())
+        // What was found free before may be gone, though nobody has written since.
+        self.disk.look();
+        let refused = || self.disk.admit(0).and_then(|()| self.admit_while_stalled()).err();
+        self.log.refusing().or_else(|| refused().map(|error| error.to_string()))
     }
 }
 

@@ -9,6 +9,7 @@ use super::*;
 
 mod backpressure;
 mod backups;
+mod descriptors;
 mod faults;
 mod formats;
 mod healing;

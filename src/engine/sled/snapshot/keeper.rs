@@ -1,7 +1,8 @@
 //! The thread that makes snapshots in time, and drops what they replace.
 //!
 //! In this order, so that a crash at any moment leaves enough: the new snapshot is durable; snapshots beyond the second
-//! are removed; segments that the older of the two has, and that sled is confirmed to have, are removed, oldest first.
+//! are removed; segments that the older of the two has, and that sled is confirmed to have (unless it is to be rebuilt
+//! anyhow), are removed, oldest first.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -179,7 +180,11 @@ impl Keeper {
         }
         let Some(older) = listing.generations.get(KEPT - 1) else { return Ok(()) };
         let log_dir = shared.config.log_dir();
-        let through = older.position().min(confirmed::read(&log_dir, shared.timeline)?);
+        // Of a working copy that is not trusted any more nothing is used: it will be made anew from a snapshot and the log
+        // after it, so it needs no log before that.
+        let is_distrusted = confirmed::is_distrusted(&log_dir);
+        let confirmed = if is_distrusted { u64::MAX } else { confirmed::read(&log_dir, shared.timeline)? };
+        let through = older.position().min(confirmed);
         for path in replaced_segments(&segment::list(&log_dir)?.segments, through) {
             let bytes = std::fs::metadata(&path).map_err(|e| files::error("look at", &path, &e))?.len();
             shared.disk.remove(&path)?;

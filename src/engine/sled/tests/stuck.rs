@@ -77,3 +77,29 @@ async fn a_flush_that_never_ends_confirms_nothing_and_holds_no_close_up() {
     expect(&engine, 20).await;
     engine.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn after_one_failed_or_slow_flush_the_log_is_trimmed_again() {
+    type Break = fn(&crate::engine::sled::faults::Faults, bool);
+    let breaks: [Break; 2] = [|faults, on| faults.fail_sled_sync(on), |faults, on| faults.stick_sled(on)];
+    for breaks in breaks {
+        let mut store = super::snapshots::small();
+        store.config.flush_patience = SHORT;
+        let engine = store.open();
+        fill(&engine, 1..=20).await;
+        breaks(&store.config.faults, true);
+        engine.shared.confirm(20).unwrap_err();
+        breaks(&store.config.faults, false);
+        for last in [40, 60, 80] {
+            fill(&engine, last - 19..=last).await;
+            assert_eq!(engine.snapshot().await.unwrap(), last);
+        }
+        let first = segment::list(&store.log_dir()).unwrap().segments[0].header.first;
+        assert!(first > 20, "the log still begins with batch {first}");
+        drop(engine);
+        let (engine, lines) = store.open_told();
+        assert!(lines[0].contains("rebuilding it from the snapshot"), "{lines:?}");
+        expect(&engine, 80).await;
+        engine.close().await.unwrap();
+    }
+}
