@@ -18,7 +18,7 @@ use super::{Directory, Error, Room};
 use crate::model::origin::{Actor, Door};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenId};
 use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, Sealer, Timestamp};
-use crate::table::{Base, LiveToken, Party, Requests, Table, Tokens};
+use crate::table::{Base, LiveToken, Party, Requests, Table, TableError, Tokens};
 
 /// Why a caller is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -289,14 +289,15 @@ impl Guarded {
         self.token().is_none_or(|token| token.pii)
     }
 
-    /// The open bases that share accounts with `base`. What is found in them shows in nothing but the status that a member
-    /// of `base` begins with, so the caller needs no access to them.
+    /// The open bases that share accounts with `base`, as [`Table::sharing_with`] has them. What is found in them shows in
+    /// nothing but the status that a member of `base` begins with, so the caller needs no access to them.
     pub async fn sharing_with(&self, base: BaseNumber) -> Result<Vec<Arc<Base>>, Error> {
-        let mut bases = Vec::new();
-        for number in self.table.sharing_with(base) {
-            bases.push(self.table.base(number).await?);
-        }
-        Ok(bases)
+        Ok(self.table.sharing_with(base).await?)
+    }
+
+    /// Passes over for a while one of these that could not be read.
+    pub fn pass_over(&self, base: &Base, error: TableError) -> Result<(), Error> {
+        Ok(self.table.pass_over(base.number(), error)?)
     }
 
     /// Turns rows and base numbers into ids and back, which shows nothing.

@@ -2,7 +2,8 @@
 //! `share_accounts` on.
 //!
 //! What the other memberbases say is read just before a row is handed in. It is not part of the row's commit: somebody who
-//! becomes active elsewhere at the same moment may still begin as `new_members` says.
+//! becomes active elsewhere at the same moment may still begin as `new_members` says. So does who is active in a memberbase
+//! that cannot be read for good: it holds up nobody else (see `table/sharing.rs`).
 
 use super::{Directory, Error, view};
 use crate::model::{BaseNumber, MemberRow, RowError, Status};
@@ -18,6 +19,11 @@ impl Directory {
         base: BaseNumber,
         rows: &mut [Result<MemberRow, RowError>],
     ) -> Result<(), Error> {
+        // Rows that bring a status, or no address, depend on no other memberbase.
+        let depends = |row: &MemberRow| row.status.is_none() && row.patch.email.as_set().is_some();
+        if !rows.iter().flatten().any(depends) {
+            return Ok(());
+        }
         let others = self.guarded.sharing_with(base).await?;
         if others.is_empty() {
             return Ok(());
@@ -33,8 +39,14 @@ impl Directory {
             for other in &others {
                 // One that was deleted meanwhile shares nothing any more.
                 let Ok(view) = view(other, None).await else { continue };
-                for ((row, _), found) in asked.iter_mut().zip(view.find(&keys).await?) {
-                    row.has_account |= found.is_some_and(|(_, member)| member.status == Status::Active);
+                match view.find(&keys).await {
+                    Ok(found) => {
+                        for ((row, _), found) in asked.iter_mut().zip(found) {
+                            row.has_account |=
+                                found.is_some_and(|(_, member)| member.status == Status::Active);
+                        }
+                    }
+                    Err(error) => self.guarded.pass_over(other, error)?,
                 }
             }
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::find::FIND_TOGETHER;
 use super::narrow::join;
 use super::page::{Page, RawPage};
 use super::request::foreign;
@@ -257,6 +256,7 @@ fn changed(kept: &Kept) -> Result<u64, Error> {
 
 /// Those of `rows` whose members have something that `patch` would delete.
 async fn holders(base: &Base, rows: &[Row], patch: &AttributePatch) -> Result<Vec<Row>, Error> {
+    let members = view(base, None).await?.members(rows).await?;
     let holds = |attributes: &crate::model::Attributes| {
         if patch.replace_all {
             !attributes.is_empty()
@@ -264,14 +264,7 @@ async fn holders(base: &Base, rows: &[Row], patch: &AttributePatch) -> Result<Ve
             patch.iter().any(|(key, _)| attributes.get(key).is_some())
         }
     };
-    let mut found = Vec::new();
-    // Under a view of their own each, so that writes get on.
-    for rows in rows.chunks(FIND_TOGETHER) {
-        let members = view(base, None).await?.members(rows).await?;
-        let holders = members.into_iter().filter(|(_, member)| holds(&member.attributes));
-        found.extend(holders.map(|(row, _)| row));
-    }
-    Ok(found)
+    Ok(members.into_iter().filter(|(_, member)| holds(&member.attributes)).map(|(row, _)| row).collect())
 }
 
 async fn clear(

@@ -10,6 +10,7 @@ use super::bases::BaseSummary;
 use super::budget::{Budget, Party, Permit};
 use super::checkpoint;
 use super::hash::Hashes;
+use super::in_flight::RoomOfAll;
 use super::job::{AttributesJob, DeleteJob, Job, UpsertJob};
 use super::lane::Lane;
 use super::nonce::Nonces;
@@ -49,6 +50,8 @@ pub(super) struct Shared {
     pub budget: Arc<Budget>,
     pub records: Arc<Records>,
     pub sharing: Arc<Sharing>,
+    /// What batches of all bases may have in flight.
+    pub in_flight: RoomOfAll,
     pub requests: Arc<Requests>,
     /// The random ids of batches.
     pub nonces: Arc<Nonces>,
@@ -103,6 +106,8 @@ pub(super) struct Parts {
     pub budget: Arc<Budget>,
     pub records: Arc<Records>,
     pub sharing: Arc<Sharing>,
+    /// What batches of all bases may have in flight.
+    pub in_flight: RoomOfAll,
     pub requests: Arc<Requests>,
     pub nonces: Arc<Nonces>,
     pub checkpoint_entries: usize,
@@ -124,6 +129,7 @@ impl Base {
             budget: parts.budget,
             records: parts.records,
             sharing: parts.sharing,
+            in_flight: parts.in_flight,
             requests: parts.requests,
             nonces: parts.nonces,
             published: RwLock::new(published),

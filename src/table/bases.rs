@@ -1,7 +1,7 @@
 //! The bases of a store: made, opened by their number, listed.
 
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 
@@ -63,6 +63,9 @@ impl BaseSummary {
     }
 }
 
+/// A base as a scan finds it: whole, with whether it is being purged, or damaged.
+type Scanned = (BaseNumber, Result<(BaseSummary, bool), TableError>);
+
 /// Bases as they are stored: opening one loads it and starts its tasks.
 pub(super) struct Stored(pub(super) Parts);
 
@@ -102,7 +105,8 @@ impl Table {
     }
 
     /// Up to `limit` bases after (or, `backward`, before) `after`, in order of creation, deleted ones included. Those that
-    /// are being purged are not there any more. None at the end, and only there.
+    /// are being purged are not there any more, and those whose settings are damaged are left out, with a line in the
+    /// log. None at the end, and only there.
     pub async fn list_bases(
         &self,
         mut after: Option<BaseNumber>,
@@ -110,22 +114,54 @@ impl Table {
         limit: usize,
     ) -> Result<Vec<BaseSummary>, TableError> {
         loop {
-            let (mut bases, last) = self.scan_bases(after, backward, limit).await?;
-            bases.retain(|(_, is_purging)| !is_purging);
-            if !bases.is_empty() || last.is_none() {
-                return Ok(bases.into_iter().map(|(base, _)| base).collect());
+            let (scanned, last) = self.scan_bases(after, backward, limit).await?;
+            let is_end = last.is_none();
+            let bases: Vec<_> = scanned.into_iter().filter_map(|found| self.listed(found)).collect();
+            if !bases.is_empty() || is_end {
+                return Ok(bases);
             }
             after = last;
         }
     }
 
-    /// Up to `limit` bases, each with whether it is being purged; and the last that was looked at.
+    /// As [`Table::list_bases`] does from the first on, but fails where a base is damaged: for whoever may miss none.
+    pub(super) async fn list_all_bases(
+        &self,
+        mut after: Option<BaseNumber>,
+        limit: usize,
+    ) -> Result<Vec<BaseSummary>, TableError> {
+        loop {
+            let (scanned, last) = self.scan_bases(after, false, limit).await?;
+            let bases: Vec<_> = scanned.into_iter().map(|(_, found)| found).collect::<Result<_, _>>()?;
+            let bases: Vec<_> =
+                bases.into_iter().filter_map(|(base, is_purging)| (!is_purging).then_some(base)).collect();
+            if !bases.is_empty() || last.is_none() {
+                return Ok(bases);
+            }
+            after = last;
+        }
+    }
+
+    fn listed(&self, (number, found): Scanned) -> Option<BaseSummary> {
+        match found {
+            Ok((base, is_purging)) => (!is_purging).then_some(base),
+            Err(error) => {
+                let mut told = self.told_damaged.lock().unwrap_or_else(PoisonError::into_inner);
+                if told.insert(number) {
+                    tracing::error!(base = number.0, %error, "a memberbase is damaged; lists leave it out");
+                }
+                None
+            }
+        }
+    }
+
+    /// Up to `limit` bases, and the last that was looked at.
     async fn scan_bases(
         &self,
         after: Option<BaseNumber>,
         backward: bool,
         limit: usize,
-    ) -> Result<(Vec<(BaseSummary, bool)>, Option<BaseNumber>), TableError> {
+    ) -> Result<(Vec<Scanned>, Option<BaseNumber>), TableError> {
         let mut range = key::headers();
         let mut direction = Direction::Forward;
         if backward {
@@ -145,18 +181,27 @@ impl Table {
         for (((number, (_, head)), state), settings) in
             numbers.into_iter().zip(headers).zip(states).zip(settings)
         {
-            let state = state.map(|bytes| IndexState::decode(&bytes)).transpose()?.unwrap_or_default();
-            let unindexed = state.unindexed.into_iter().filter_map(SetField::from_number);
             // One that was purged since its head was read is gone as a whole.
             let is_gone = settings.is_none() && self.engine.get_many(&[key::header(number)]).await? == [None];
             if is_gone {
                 continue;
             }
-            let header = Header::decode(&head, settings.as_deref())?;
-            bases.push((BaseSummary::new(number, &header, unindexed), header.is_purging));
+            bases.push((number, summary(number, &head, settings.as_deref(), state.as_deref())));
         }
         Ok((bases, last))
     }
+}
+
+fn summary(
+    number: BaseNumber,
+    head: &[u8],
+    settings: Option<&[u8]>,
+    state: Option<&[u8]>,
+) -> Result<(BaseSummary, bool), TableError> {
+    let header = Header::decode(head, settings)?;
+    let state = state.map(IndexState::decode).transpose()?.unwrap_or_default();
+    let unindexed = state.unindexed.into_iter().filter_map(SetField::from_number);
+    Ok((BaseSummary::new(number, &header, unindexed), header.is_purging))
 }
 
 async fn create(

@@ -78,6 +78,27 @@ pub enum TableError {
 }
 
 impl TableError {
+    /// Whether it stays as long as nobody mends what is stored.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Damaged(_) | Self::NewerFormat { .. } => true,
+            Self::Engine(error) => {
+                matches!(error, EngineError::Corrupt { .. } | EngineError::NewerFormat { .. })
+            }
+            Self::BaseNotFound
+            | Self::BaseDeleted
+            | Self::Overloaded { .. }
+            | Self::DeadlinePassed
+            | Self::AtomicTooLarge { .. }
+            | Self::SchemaInUse { .. }
+            | Self::RequestRunning
+            | Self::PlannedOnFailure
+            | Self::Refused(_)
+            | Self::Closing => false,
+        }
+    }
+
     /// The refusal of a request of so many rows and bytes that is one commit.
     pub(super) fn too_large(rows: usize, bytes: usize) -> Self {
         Self::AtomicTooLarge { rows, bytes, max_rows: ATOMIC_MAX_ROWS, max_bytes: MAX_BATCH_BYTES }

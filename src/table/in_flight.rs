@@ -5,7 +5,8 @@
 //!   what other bases write.
 //! - A batch that changes the base checks the header that it was planned on, so it lands only if everything lands that
 //!   it was planned on. One that only keeps an answer changes nothing that others are planned on: its failure is its own.
-//! - All batches of a base in flight together have at most [`IN_FLIGHT_BYTES`].
+//! - All batches of a base in flight together have at most [`IN_FLIGHT_BYTES`], those of all bases at most
+//!   [`IN_FLIGHT_BYTES_OF_ALL`]. Only what was appended has room, and it lands whatever waits, so nobody waits for ever.
 
 use std::sync::Arc;
 
@@ -18,21 +19,44 @@ use crate::engine::{Append, Batch, EngineError, MAX_BATCH_BYTES};
 /// Most bytes of a base that are appended and not shown: one batch of the largest size, or many small ones.
 pub const IN_FLIGHT_BYTES: usize = MAX_BATCH_BYTES;
 
+/// Most bytes of all bases together that are appended and not shown.
+const IN_FLIGHT_BYTES_OF_ALL: usize = 2 * IN_FLIGHT_BYTES;
+
+/// The room for the batches of all bases in flight.
+#[derive(Debug, Clone)]
+pub struct RoomOfAll(Arc<Semaphore>);
+
+impl RoomOfAll {
+    /// Room for [`IN_FLIGHT_BYTES_OF_ALL`].
+    pub fn new() -> Self {
+        Self(Arc::new(Semaphore::new(IN_FLIGHT_BYTES_OF_ALL)))
+    }
+}
+
 /// The room for the batches of a base in flight.
 #[derive(Debug)]
-pub struct Room(Arc<Semaphore>);
+pub struct Room {
+    own: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+}
+
+/// Room that a batch has until it has landed: of its base, and of all.
+type Taken = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl Room {
-    /// Room for [`IN_FLIGHT_BYTES`].
-    pub fn new() -> Self {
-        Self(Arc::new(Semaphore::new(IN_FLIGHT_BYTES)))
+    /// Room for [`IN_FLIGHT_BYTES`], out of that of all.
+    pub fn new(all: &RoomOfAll) -> Self {
+        Self { own: Arc::new(Semaphore::new(IN_FLIGHT_BYTES)), all: Arc::clone(&all.0) }
     }
 
-    /// Waits until there is room for `bytes`. What is larger than all the room takes all of it.
-    async fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    /// Waits until there is room for `bytes`. What is larger than all the room of a base takes all of it. Whoever waits for
+    /// a share of what all have is not passed by others.
+    async fn take(&self, bytes: usize) -> Option<Taken> {
         let permits = u32::try_from(bytes.min(IN_FLIGHT_BYTES)).unwrap_or(u32::MAX);
-        // Nobody closes it.
-        Arc::clone(&self.0).acquire_many_owned(permits).await.ok()
+        // Nobody closes them.
+        let own = Arc::clone(&self.own).acquire_many_owned(permits).await.ok()?;
+        let all = Arc::clone(&self.all).acquire_many_owned(permits).await.ok()?;
+        Some((own, all))
     }
 }
 
@@ -43,7 +67,7 @@ pub struct InFlight {
     layer: Arc<Layer>,
     /// Whether it changes the base; otherwise it only keeps answers.
     is_change: bool,
-    _room: Option<OwnedSemaphorePermit>,
+    _room: Option<Taken>,
 }
 
 impl InFlight {
@@ -95,7 +119,7 @@ mod tests {
 
     #[tokio::test]
     async fn there_is_room_for_one_batch_of_the_largest_size_or_for_many_small_ones() {
-        let room = Room::new();
+        let room = Room::new(&RoomOfAll::new());
         let half = room.take(IN_FLIGHT_BYTES / 2).await;
         let other_half = room.take(IN_FLIGHT_BYTES / 2).await;
         assert!(room.take(1).now_or_never().is_none(), "there is no room left");
@@ -105,5 +129,19 @@ mod tests {
         assert!(largest.as_mut().now_or_never().is_none(), "it waits for all the others");
         drop((other_half, small));
         assert!(largest.await.is_some());
+    }
+
+    #[tokio::test]
+    async fn many_bases_together_have_the_room_of_two() {
+        let all = RoomOfAll::new();
+        let rooms = [(); 5].map(|()| Room::new(&all));
+        let mut taken = Vec::new();
+        for room in rooms.iter().take(4) {
+            taken.push(room.take(IN_FLIGHT_BYTES / 2).await);
+        }
+        let mut fifth = Box::pin(rooms[4].take(1));
+        assert!(fifth.as_mut().now_or_never().is_none(), "there is no room left for anybody");
+        taken.pop();
+        assert!(fifth.await.is_some());
     }
 }

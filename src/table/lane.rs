@@ -59,15 +59,8 @@ impl Lane {
         publisher: mpsc::Sender<ToPublish>,
         head: Header,
     ) -> Self {
-        Self {
-            shared,
-            jobs,
-            publisher,
-            queue: VecDeque::new(),
-            in_flight: Vec::new(),
-            room: Room::new(),
-            head,
-        }
+        let room = Room::new(&shared.in_flight);
+        Self { shared, jobs, publisher, queue: VecDeque::new(), in_flight: Vec::new(), room, head }
     }
 
     /// Works until every handle of the base is gone and the queue is empty.

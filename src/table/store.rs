@@ -1,7 +1,8 @@
 //! The table of one store: its meta record and its bases.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex as PlainMutex};
 
 use tokio::sync::Mutex;
 
@@ -9,6 +10,7 @@ use super::base::Parts;
 use super::bases::Stored;
 use super::budget::Budget;
 use super::hash::Hashes;
+use super::in_flight::RoomOfAll;
 use super::life::Lives;
 use super::nonce::Nonces;
 use super::records::Records;
@@ -78,6 +80,8 @@ pub struct Table {
     pub(super) creating: Arc<Mutex<()>>,
     /// Whether the last round of housekeeping left something undone.
     pub(super) is_untidy: AtomicBool,
+    /// Damaged bases of which the log has said so.
+    pub(super) told_damaged: PlainMutex<BTreeSet<BaseNumber>>,
 }
 
 impl Table {
@@ -106,6 +110,7 @@ impl Table {
             budget: Budget::new(config.budget_bytes),
             records: Records::new(config.read_bytes),
             sharing: Sharing::load(&engine).await?,
+            in_flight: RoomOfAll::new(),
             checkpoint_entries: config.checkpoint_entries,
         };
         let arriving = Budget::new(config.budget_bytes);
@@ -121,6 +126,7 @@ impl Table {
             arriving,
             creating: Arc::default(),
             is_untidy: AtomicBool::new(false),
+            told_damaged: PlainMutex::default(),
         }))
     }
 
@@ -187,12 +193,6 @@ impl Table {
     #[must_use]
     pub fn budget_used(&self) -> usize {
         self.parts.budget.used()
-    }
-
-    /// The bases that share accounts with `base`.
-    #[must_use]
-    pub fn sharing_with(&self, base: BaseNumber) -> Vec<BaseNumber> {
-        self.parts.sharing.with(base)
     }
 
     /// Finishes what was handed in, writes the last checkpoints and closes the engine.

@@ -25,7 +25,7 @@ pub async fn settle(
     let mut after = None;
     loop {
         let table = Table::open(Arc::clone(&staying), Arc::clone(clock), config.clone()).await?;
-        let bases = table.list_bases(after, false, BASES_AT_ONCE).await?;
+        let bases = table.list_all_bases(after, BASES_AT_ONCE).await?;
         let mut opened = Vec::with_capacity(bases.len());
         for base in &bases {
             match table.base(base.number).await {

@@ -32,6 +32,11 @@ async fn table() -> (Arc<Faulty>, Arc<AtomicI64>, Arc<Table>) {
     (engine, clock, table)
 }
 
+/// The bases that share accounts with the first.
+async fn sharing(table: &Table) -> Result<Vec<BaseNumber>, TableError> {
+    Ok(table.sharing_with(BaseNumber(1)).await?.iter().map(|base| base.number()).collect())
+}
+
 #[tokio::test]
 async fn a_base_that_nobody_uses_and_whose_last_checkpoint_fails_takes_writes_again() {
     let (engine, clock, table) = table().await;
@@ -82,7 +87,7 @@ async fn a_base_whose_creator_left_in_the_commit_is_there_and_shares() {
     let third = table.create_base(settings("third", false), None).await.unwrap().number;
     assert_eq!(third, BaseNumber(3));
     assert_eq!(table.list_bases(None, false, 9).await.unwrap().len(), 3);
-    assert_eq!(table.sharing_with(BaseNumber(1)), [BaseNumber(2)]);
+    assert_eq!(sharing(&table).await.unwrap(), [BaseNumber(2)]);
 }
 
 #[tokio::test]
@@ -99,9 +104,9 @@ async fn a_change_of_sharing_whose_caller_left_is_followed() {
     drop(change);
     engine.release();
     write(&base, 1).await.unwrap();
-    assert_eq!(table.sharing_with(BaseNumber(1)), [second]);
+    assert_eq!(sharing(&table).await.unwrap(), [second]);
     base.change_settings(shares(false)).await.unwrap();
-    assert_eq!(table.sharing_with(BaseNumber(1)), []);
+    assert_eq!(sharing(&table).await.unwrap(), []);
 }
 
 /// A store with a base that was deleted long enough ago to be purged.
@@ -181,4 +186,60 @@ async fn a_base_that_somebody_has_is_purged_in_a_later_round() {
     clock.fetch_add(1_000 * HOUR, Ordering::Relaxed);
     table.maintain().await.unwrap();
     assert!(matches!(table.base(BaseNumber(1)).await, Err(TableError::BaseNotFound)));
+}
+
+#[tokio::test]
+async fn a_sharing_base_that_is_damaged_is_passed_over_and_one_that_fails_for_a_moment_is_not() {
+    let (engine, clock, table) = table().await;
+    for name in ["second", "third"] {
+        table.create_base(settings(name, true), None).await.unwrap();
+    }
+    engine.fail_next(io());
+    sharing(&table).await.unwrap_err();
+    let index = key::index(BaseNumber(2));
+    let whole = engine.get_many(std::slice::from_ref(&index)).await.unwrap().remove(0).unwrap();
+    let set = |value| {
+        let mut batch = Batch::default();
+        batch.put(index.clone(), value);
+        engine.commit(batch)
+    };
+    set(b"garbage".as_slice().into()).await.unwrap();
+    assert_eq!(sharing(&table).await.unwrap(), [BaseNumber(3)]);
+    set(whole).await.unwrap();
+    assert_eq!(sharing(&table).await.unwrap(), [BaseNumber(3)], "it is not tried at every call");
+    clock.fetch_add(60 * 1_000_000, Ordering::Relaxed);
+    assert_eq!(sharing(&table).await.unwrap(), [BaseNumber(2), BaseNumber(3)]);
+}
+
+#[tokio::test]
+async fn a_damaged_base_keeps_no_other_from_being_opened_listed_or_shared_with() {
+    for damaged in [key::header(BaseNumber(2)), key::settings(BaseNumber(2))] {
+        let (engine, clock, table) = table().await;
+        for name in ["second", "third"] {
+            table.create_base(settings(name, true), None).await.unwrap();
+        }
+        drop(table);
+        let mut batch = Batch::default();
+        batch.put(damaged, b"garbage".as_slice());
+        engine.commit(batch).await.unwrap();
+        let table = open(engine, &clock).await;
+        for backward in [false, true] {
+            for limit in [1, 9] {
+                let mut listed = Vec::new();
+                loop {
+                    let page = table.list_bases(listed.last().copied(), backward, limit).await.unwrap();
+                    if page.is_empty() {
+                        break;
+                    }
+                    listed.extend(page.iter().map(|base| base.number));
+                }
+                listed.sort();
+                assert_eq!(listed, [BaseNumber(1), BaseNumber(3)]);
+            }
+        }
+        table.list_all_bases(None, 9).await.unwrap_err();
+        assert_eq!(sharing(&table).await.unwrap(), [BaseNumber(3)]);
+        assert!(matches!(table.base(BaseNumber(2)).await, Err(TableError::Damaged(_))));
+        write(&table.base(BaseNumber(1)).await.unwrap(), 1).await.unwrap();
+    }
 }

@@ -187,3 +187,32 @@ async fn a_token_is_bound_to_a_memberbase_by_its_name_unless_several_have_it() {
     printed(bind("Staff", ["--data", folder]));
     assert!(printed(token(&["list", "--data", folder], None)).contains("  for mb_"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_token_whose_secret_nobody_has_locks_nobody_out() {
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().to_str().unwrap();
+    let server = Process::serve(data.path());
+    let channel = crate::harness::connect(&server.address).await;
+    let mut tokens = v1::api_token_service_client::ApiTokenServiceClient::new(channel);
+    let request = v1::CreateApiTokenRequest { access: "admin".into(), ..Default::default() };
+    // The answer is lost on its way.
+    drop(tokens.create_api_token(request).await.unwrap());
+    let list = |arguments: &[&str], secret: Option<&str>| {
+        tokio::task::block_in_place(|| token(&[&["list"], arguments].concat(), secret))
+    };
+    let (code, said) = refused(list(&["--server", &server.address], None));
+    assert!(code == Some(69) && said.contains("UNAUTHENTICATED"), "{said}");
+    drop(server);
+
+    let made = printed(token(&["create", "--access", "admin", "--data", folder], None));
+    assert!(!made.contains("first token"), "{made}");
+    let secret = made.lines().last().unwrap();
+    let listed = printed(list(&["--data", folder], None));
+    let lost = listed.split(' ').next().unwrap();
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    printed(token(&["revoke", lost, "--data", folder], None));
+    let server = Process::serve(data.path());
+    let listed = printed(list(&["--server", &server.address], Some(secret)));
+    assert!(listed.lines().next().unwrap().contains("revoked 20"), "{listed}");
+}
