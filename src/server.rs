@@ -15,6 +15,7 @@ mod home;
 mod log;
 mod places;
 mod refusals;
+mod stall;
 mod store;
 mod tls;
 mod tokens;
@@ -201,6 +202,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         stopping: CancellationToken::new(),
         cut: CancellationToken::new(),
         refusals: Refusals::default(),
+        stall_after: config.stall_after,
     };
     let incoming = Incoming::new(store::incoming_bytes(&config), config.stall_after);
     let front = Front::new(address.ip().is_loopback(), incoming).await?;

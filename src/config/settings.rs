@@ -88,7 +88,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "body-limit",
-        about: "Largest body of a JSON call; all large bodies together take no more memory than that.",
+        about: "Largest body of a JSON call.",
         value: |config| Some(Bytes(config.body_limit).to_string()),
     },
     Setting {

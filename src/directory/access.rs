@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::RateLimit;
-use super::{Directory, Error, Room};
+use super::{Directory, Error, Replies, Room};
 use crate::model::origin::{Actor, Door};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenId};
 use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, Sealer, Timestamp};
@@ -318,6 +318,11 @@ impl Guarded {
     /// Whose bytes the caller's requests are.
     pub fn party(&self, peer: Option<IpAddr>) -> Party {
         self.caller.party(peer)
+    }
+
+    /// The memory for large replies to the caller.
+    pub fn replies(&self, peer: Option<IpAddr>) -> Replies {
+        Replies::of(self.table.replies(), self.caller.party(peer))
     }
 
     /// The memory for requests of the caller that arrive.

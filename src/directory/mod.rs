@@ -57,7 +57,7 @@ pub use self::record_export::{ExportedRecord, RecordExport};
 pub use self::record_input::{ClipInput, StampCollectionInput, TransactionInput};
 pub use self::records::{RecordList, RecordPage, RecordSelector, Saved, draw_record_id};
 use self::request::Asked;
-pub use self::room::{Arrival, Incoming, Received, Room};
+pub use self::room::{Arrival, Incoming, Received, Replies, Room};
 pub use self::search::{Found, Search};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 use crate::model::origin::{Call, Door};
@@ -91,6 +91,12 @@ impl Directory {
     #[must_use]
     pub fn party(&self, peer: Option<IpAddr>) -> Party {
         self.guarded.party(peer)
+    }
+
+    /// The memory for large replies to the caller, who calls from this address.
+    #[must_use]
+    pub fn replies(&self, peer: Option<IpAddr>) -> Replies {
+        self.guarded.replies(peer)
     }
 
     /// The memory for requests that arrive.

@@ -46,6 +46,29 @@ impl Incoming {
     }
 }
 
+/// The memory for large replies to one party.
+#[derive(Clone)]
+pub struct Replies {
+    budget: Arc<Budget>,
+    party: Party,
+}
+
+impl Replies {
+    #[cfg(test)]
+    pub(crate) fn new(bytes: usize, party: Party) -> Self {
+        Self { budget: Budget::new(bytes), party }
+    }
+
+    pub(super) fn of(budget: Arc<Budget>, party: Party) -> Self {
+        Self { budget, party }
+    }
+
+    /// Takes what a reply needs until it was taken, when it is its turn, however long that is.
+    pub async fn wait(&self, bytes: usize) -> Result<Permit, Error> {
+        Ok(self.budget.wait(self.party, bytes).await?)
+    }
+}
+
 /// The memory for requests of one party that arrive.
 #[derive(Clone)]
 pub struct Room {

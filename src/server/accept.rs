@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,6 +20,7 @@ use super::first_bytes::Counted;
 use super::front::Front;
 use super::places::{Place, Places, Refused, Room};
 use super::refusals::{Noted, Refusals};
+use super::stall::{self, Calls};
 use super::tls::Tls;
 use crate::api::grpc::edge::Edge;
 use crate::tasks;
@@ -34,11 +35,11 @@ const DESCRIPTORS_RESERVED: usize = 256;
 const IDLE_MAX: Duration = Duration::from_secs(300);
 /// Calls that were given up before they were looked at, and are not yet forgotten: clients with short deadlines
 /// come to some hundred. More on one connection end it, because a flood of them costs more than its peer pays.
-const GIVEN_UP_MAX: usize = 2 * CALLS_MAX as usize;
+const GIVEN_UP_MAX: usize = 2_048;
 /// How often the log says that connections had to be closed.
 const SAY_EVERY: Duration = Duration::from_secs(10);
-/// Most calls of one connection at a time.
-const CALLS_MAX: u32 = 1_024;
+/// Most calls of one connection at a time. Clients wait with further ones.
+const CALLS_MAX: u32 = 256;
 /// How often a silent connection is asked whether it is alive.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
 /// How long it has to answer.
@@ -48,10 +49,12 @@ const KEEP_ALIVE_WITHIN: Duration = Duration::from_secs(20);
 const HEAD_WITHIN: Duration = Duration::from_secs(60);
 /// How long to wait after a connection could not be accepted, usually for want of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-/// What a peer may send ahead on one call, in bytes.
-const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
-/// What a peer may send ahead on one connection, in bytes.
-const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+/// What a peer may send ahead on one call, in bytes: 100 Mbit/s over 40 ms.
+const STREAM_WINDOW: u32 = 512 * 1024;
+/// What a peer may send ahead on one connection, in bytes: so much of each connection may be held that nobody has counted.
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What of a reply may be with its connection at a time, in bytes.
+const SEND_BUFFER: usize = 128 * 1024;
 /// Largest HTTP/2 frame that is accepted, in bytes: large messages come in fewer pieces.
 const FRAME: u32 = 64 * 1024;
 
@@ -66,6 +69,8 @@ pub struct Connections {
     pub cut: CancellationToken,
     /// Where their calls are noted that are refused.
     pub refusals: Refusals,
+    /// How long nothing of a reply may be taken.
+    pub stall_after: Duration,
 }
 
 /// What answers the calls of one connection.
@@ -172,7 +177,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (stream, silence) = Counted::new(stream);
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = auto::Builder::new(Calls { stall_after: connections.stall_after });
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
     builder
         .http2()
@@ -183,11 +188,14 @@ where
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(FRAME)
+        .max_send_buf_size(SEND_BUFFER)
         .max_pending_accept_reset_streams(GIVEN_UP_MAX);
     let service = TowerToHyperService::new(service);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    // Over HTTP/1 the connection is the call.
+    let stall_after = connections.stall_after;
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = stall::watch(connection.as_mut(), stall_after) => ended,
         () = silence.too_long() => {
             tracing::debug!("a connection said nothing and is closed");
             return;
@@ -195,12 +203,15 @@ where
         () = connections.stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
-                ended = connection => ended,
+                ended = stall::watch(connection, stall_after) => ended,
                 () = connections.cut.cancelled() => return,
             }
         }
     };
-    if let Err(error) = ended {
+    if ended.is_none() {
+        tracing::debug!("a connection whose reply nobody takes is closed");
+    }
+    if let Some(Err(error)) = ended {
         // Usually the peer went away.
         tracing::debug!(%error, "a connection ended");
     }

@@ -12,6 +12,10 @@ use http_body::{Body, Frame, SizeHint};
 use tower::Service;
 
 use super::places::Calls;
+use super::stall::{self, Seen};
+
+/// What a reply gives at a time, in bytes: the least that an HTTP/2 frame may be limited to.
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// `inner`, for one connection.
 #[derive(Clone)]
@@ -75,14 +79,38 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = Pin::new(&mut self.inner).poll(cx);
-        polled.map_ok(|response| response.map(|body| Reply { body, _call: self.call.take() }))
+        if polled.is_ready() {
+            stall::note(Seen::Gave);
+        }
+        polled.map_ok(|response| {
+            response.map(|body| Reply { body, rest: Bytes::new(), _call: self.call.take() })
+        })
     }
 }
 
-/// The body of a reply; its call lasts as long.
+/// The body of a reply; its call lasts as long. Large pieces of it are given in small ones, because what was given is with
+/// the connection, where it cannot be ended: the rest stays here until the peer takes it.
 pub struct Reply<B> {
     body: B,
+    /// What the body gave and was not taken.
+    rest: Bytes,
     _call: Option<Call>,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Reply<B> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if self.rest.is_empty() {
+            let polled = Pin::new(&mut self.body).poll_frame(cx);
+            let Poll::Ready(Some(Ok(frame))) = polled else { return polled };
+            match frame.into_data() {
+                Ok(data) if data.len() > PIECE_BYTES => self.rest = data,
+                Ok(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Err(other) => return Poll::Ready(Some(Ok(other))),
+            }
+        }
+        let piece = self.rest.split_to(self.rest.len().min(PIECE_BYTES));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Reply<B> {
@@ -93,14 +121,33 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Reply<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let polled = self.poll(cx);
+        stall::note(match &polled {
+            Poll::Pending => Seen::HadNothing,
+            Poll::Ready(Some(_)) => Seen::Gave,
+            Poll::Ready(None) => Seen::Ended,
+        });
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest = u64::try_from(self.rest.len()).unwrap_or(u64::MAX);
+        let inner = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower().saturating_add(rest));
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint
+    }
+}
+
+impl<B> Drop for Reply<B> {
+    fn drop(&mut self) {
+        stall::note(Seen::Ended);
     }
 }

@@ -76,6 +76,8 @@ pub struct Table {
     pub(super) bases: Arc<Lives<Stored>>,
     /// What requests may hold before they are rows: as much as they may hold afterwards.
     arriving: Arc<Budget>,
+    /// What large replies may hold: half as much.
+    replies: Arc<Budget>,
     /// Held while a base gets its number.
     pub(super) creating: Arc<Mutex<()>>,
     /// Whether the last round of housekeeping left something undone.
@@ -114,6 +116,7 @@ impl Table {
             checkpoint_entries: config.checkpoint_entries,
         };
         let arriving = Budget::new(config.budget_bytes);
+        let replies = Budget::new(config.budget_bytes / 2);
         Ok(Arc::new(Self {
             engine,
             clock,
@@ -124,6 +127,7 @@ impl Table {
             bases: Lives::new(Stored(parts.clone())),
             parts,
             arriving,
+            replies,
             creating: Arc::default(),
             is_untidy: AtomicBool::new(false),
             told_damaged: PlainMutex::default(),
@@ -181,6 +185,12 @@ impl Table {
     #[must_use]
     pub fn arriving(&self) -> Arc<Budget> {
         Arc::clone(&self.arriving)
+    }
+
+    /// The memory for replies that are not taken yet.
+    #[must_use]
+    pub fn replies(&self) -> Arc<Budget> {
+        Arc::clone(&self.replies)
     }
 
     /// Whether the last round of housekeeping left something undone; the log says what.

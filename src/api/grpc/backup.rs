@@ -1,21 +1,16 @@
 //! `BackupService`.
 
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::auth::enter;
+use super::pull::{self, Pieces, Pulled, pull};
+use super::v1;
 use super::v1::backup_service_server::BackupService;
 use super::v1::stream_backup_response::Part;
-use super::{edge, v1};
 use crate::api::error;
 use crate::directory::{BackupReader, Error, Gate, Held, HeldFile, Outline};
 use crate::model::Reason;
-use crate::tasks;
-
-/// Parts that are read ahead of the one that is being sent.
-const READ_AHEAD: usize = 2;
 
 /// The service.
 pub struct Backups {
@@ -25,56 +20,45 @@ pub struct Backups {
     pub stopping: CancellationToken,
 }
 
-type Parts = mpsc::Sender<Result<v1::StreamBackupResponse, Status>>;
-
 #[tonic::async_trait]
 impl BackupService for Backups {
-    type StreamBackupStream = ReceiverStream<Result<v1::StreamBackupResponse, Status>>;
+    type StreamBackupStream = Pulled<v1::StreamBackupResponse>;
 
     async fn stream_backup(
         &self,
         request: Request<v1::StreamBackupRequest>,
     ) -> Result<Response<Self::StreamBackupStream>, Status> {
         let directory = enter(&self.gate, &request).await?;
-        let deadline = super::deadline(&request);
+        let (replies, ends) = pull::parts(&directory, &self.stopping, &request);
         let held = held(request.into_inner())?;
         let reader = directory.backup(held).await?;
-        let (parts, stream) = mpsc::channel(READ_AHEAD);
-        let stopping = self.stopping.clone();
-        tasks::for_caller(async move {
-            let fault = tokio::select! {
-                biased;
-                () = stopping.cancelled() => Some(Error::Stopping.into()),
-                () = super::export::passed(deadline) => Some(edge::deadline_passed()),
-                sent = send(reader, &parts) => sent.err().map(Status::from),
-            };
-            if let Some(status) = fault {
-                let _ = parts.send(Err(status)).await;
-            }
-        });
         // Snapshot and log are compressed already.
-        let mut response = Response::new(ReceiverStream::new(stream));
+        let mut response = Response::new(pull(Parts { reader, is_begun: false }, replies, ends));
         response.disable_compression();
         Ok(response)
     }
 }
 
-async fn send(mut reader: BackupReader, parts: &Parts) -> Result<(), Error> {
-    let mut part = Some(Part::Plan(plan(reader.outline())));
-    while part.is_some() {
-        if parts.send(Ok(v1::StreamBackupResponse { part })).await.is_err() {
-            // Nobody wants the rest.
-            return Ok(());
+struct Parts {
+    reader: BackupReader,
+    /// Whether the plan was sent.
+    is_begun: bool,
+}
+
+impl Pieces for Parts {
+    type Piece = v1::StreamBackupResponse;
+
+    async fn next(&mut self) -> Result<Option<v1::StreamBackupResponse>, Error> {
+        if !std::mem::replace(&mut self.is_begun, true) {
+            let part = Some(Part::Plan(plan(self.reader.outline())));
+            return Ok(Some(v1::StreamBackupResponse { part }));
         }
-        part = reader.next().await?.map(|part| {
-            Part::Chunk(v1::BackupChunk {
-                file: u32::try_from(part.file).unwrap_or(u32::MAX),
-                offset: part.at,
-                data: part.bytes.to_vec(),
-            })
-        });
+        Ok(self.reader.next().await?.map(|part| {
+            let file = u32::try_from(part.file).unwrap_or(u32::MAX);
+            let chunk = v1::BackupChunk { file, offset: part.at, data: part.bytes.to_vec() };
+            v1::StreamBackupResponse { part: Some(Part::Chunk(chunk)) }
+        }))
     }
-    Ok(())
 }
 
 fn plan(outline: &Outline) -> v1::BackupPlan {

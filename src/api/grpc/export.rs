@@ -1,78 +1,39 @@
 //! `ExportMembers`: a stream of pages.
 
-use std::time::Instant;
-
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
-use tonic::Status;
-
 use super::convert::member::ToWire;
-use super::{edge, v1};
-use crate::directory::{Directory, Error, Export};
+use super::pull::{Ends, Pieces, Pulled, pull};
+use super::v1;
+use crate::directory::{Directory, Error, Export, Replies};
 use crate::model::BaseNumber;
-use crate::tasks;
-
-/// Pages that are read ahead of the one that is being sent.
-const READ_AHEAD: usize = 1;
 
 /// The messages of an export.
-pub type Pages = ReceiverStream<Result<v1::ExportMembersResponse, Status>>;
+pub type Pages = Pulled<v1::ExportMembersResponse>;
 
-/// Sends the pages of `export`; `stopping` ends it between two pages, and so does `deadline`.
-pub fn start(
+/// The pages of `export`, as they are asked for.
+pub fn start(directory: Directory, base: BaseNumber, export: Export, replies: Replies, ends: Ends) -> Pages {
+    pull(Exported { directory, base, export, is_first: true }, replies, ends)
+}
+
+struct Exported {
     directory: Directory,
     base: BaseNumber,
     export: Export,
-    deadline: Option<Instant>,
-    stopping: CancellationToken,
-) -> Pages {
-    let (pages, stream) = mpsc::channel(READ_AHEAD);
-    tasks::for_caller(async move {
-        let fault = tokio::select! {
-            biased;
-            () = stopping.cancelled() => Some(Error::Stopping.into()),
-            () = passed(deadline) => Some(edge::deadline_passed()),
-            // Pages without members are not sent, so sending them would not tell.
-            () = pages.closed() => None,
-            sent = send(&directory, base, export, &pages) => sent.err().map(Status::from),
-        };
-        if let Some(status) = fault {
-            let _ = pages.send(Err(status)).await;
-        }
-    });
-    ReceiverStream::new(stream)
+    is_first: bool,
 }
 
-/// Returns once the deadline has passed, if there is one.
-pub async fn passed(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
-    }
-}
+impl Pieces for Exported {
+    type Piece = v1::ExportMembersResponse;
 
-async fn send(
-    directory: &Directory,
-    base: BaseNumber,
-    mut export: Export,
-    pages: &mpsc::Sender<Result<v1::ExportMembersResponse, Status>>,
-) -> Result<(), Error> {
-    let to_wire = ToWire::new(directory.sealer(), base);
-    let start_revision = export.revision;
-    let mut total = export.total;
-    let mut is_first = true;
-    while let Some(members) = export.next().await? {
-        if members.is_empty() && !is_first {
-            continue;
+    async fn next(&mut self) -> Result<Option<v1::ExportMembersResponse>, Error> {
+        while let Some(members) = self.export.next().await? {
+            if members.is_empty() && !self.is_first {
+                continue;
+            }
+            self.is_first = false;
+            let members = ToWire::new(self.directory.sealer(), self.base).members(members);
+            let (start_revision, total) = (self.export.revision, self.export.total.take());
+            return Ok(Some(v1::ExportMembersResponse { members, start_revision, total }));
         }
-        is_first = false;
-        let members = to_wire.members(members);
-        let message = v1::ExportMembersResponse { members, start_revision, total: total.take() };
-        if pages.send(Ok(message)).await.is_err() {
-            // Nobody wants the rest.
-            return Ok(());
-        }
+        Ok(None)
     }
-    Ok(())
 }

@@ -183,7 +183,7 @@ async fn ended(stopping: &CancellationToken, deadline: Option<Instant>) -> Statu
     tokio::select! {
         biased;
         () = stopping.cancelled() => Error::Stopping.into(),
-        () = super::export::passed(deadline) => edge::deadline_passed(),
+        () = super::pull::passed(deadline) => edge::deadline_passed(),
     }
 }
 

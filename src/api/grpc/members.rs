@@ -8,7 +8,7 @@ use super::convert::member::ToWire;
 use super::convert::{list, record, value};
 use super::named::{begin, respond};
 use super::v1::member_service_server::MemberService;
-use super::{deadline, edit, export, import, reply, upsert, v1};
+use super::{deadline, edit, export, import, pull, reply, upsert, v1};
 use crate::api::error;
 use crate::directory::{BatchAnswer, Gate, Key, MemberList};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
@@ -51,13 +51,12 @@ impl MemberService for Members {
         request: Request<v1::ExportMembersRequest>,
     ) -> Result<Response<export::Pages>, Status> {
         let directory = enter(&self.gate, &request).await?;
-        let deadline = deadline(&request);
+        let (replies, ends) = pull::parts(&directory, &self.stopping, &request);
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let filters = value::filters(request.filters);
         let export = directory.export(base, filters, request.min_revision).await?;
-        let stopping = self.stopping.clone();
-        Ok(Response::new(export::start(directory, base, export, deadline, stopping)))
+        Ok(Response::new(export::start(directory, base, export, replies, ends)))
     }
 
     async fn get_member(

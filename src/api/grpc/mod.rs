@@ -19,6 +19,7 @@ mod member_bases;
 mod members;
 mod methods;
 mod named;
+mod pull;
 mod records;
 mod shape;
 mod upsert;

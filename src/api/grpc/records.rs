@@ -1,23 +1,20 @@
 //! `RecordService`.
 
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::auth::enter;
 use super::convert::{list, record};
-use super::export::passed;
 use super::named::{begin, respond};
+use super::pull::{self, Pieces, Pulled, pull};
 use super::v1::record_service_server::RecordService;
-use super::{deadline, edge, reply, v1};
+use super::{reply, v1};
 use crate::api::error;
 use crate::directory::{
     Directory, Error, ExportedRecord, Gate, RecordExport, RecordList, RecordPage, RecordSelector, Saved,
     StampCollectionInput, draw_record_id,
 };
 use crate::model::{BaseNumber, MemberRecord, RecordKind};
-use crate::tasks;
 
 /// The service.
 pub struct Records {
@@ -162,53 +159,46 @@ impl RecordService for Records {
         request: Request<v1::ExportRecordsRequest>,
     ) -> Result<Response<Parts>, Status> {
         let directory = enter(&self.gate, &request).await?;
-        let deadline = deadline(&request);
+        let (replies, ends) = pull::parts(&directory, &self.stopping, &request);
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let kinds = kinds(&request.kinds)?;
         let export = directory.export_records(base, kinds, request.min_revision).await?;
-        let stopping = self.stopping.clone();
-        let (parts, stream) = mpsc::channel(1);
-        tasks::for_caller(async move {
-            let fault = tokio::select! {
-                biased;
-                () = stopping.cancelled() => Some(Error::Stopping.into()),
-                () = passed(deadline) => Some(edge::deadline_passed()),
-                sent = send(&directory, base, export, &parts) => sent.err().map(Status::from),
-            };
-            if let Some(status) = fault {
-                // Nobody may be left to hear it.
-                drop(parts.send(Err(status)).await);
-            }
-        });
-        Ok(Response::new(ReceiverStream::new(stream)))
+        Ok(Response::new(pull(Exported { directory, base, export, is_first: true }, replies, ends)))
     }
 }
 
 /// The messages of an export.
-pub type Parts = ReceiverStream<Result<v1::ExportRecordsResponse, Status>>;
+pub type Parts = Pulled<v1::ExportRecordsResponse>;
 
-async fn send(
-    directory: &Directory,
+struct Exported {
+    directory: Directory,
     base: BaseNumber,
-    mut export: RecordExport,
-    parts: &mpsc::Sender<Result<v1::ExportRecordsResponse, Status>>,
-) -> Result<(), Error> {
-    let mut is_first = true;
-    while let Some(records) = export.next().await? {
-        if records.is_empty() && !is_first {
-            continue;
+    export: RecordExport,
+    is_first: bool,
+}
+
+impl Pieces for Exported {
+    type Piece = v1::ExportRecordsResponse;
+
+    async fn next(&mut self) -> Result<Option<v1::ExportRecordsResponse>, Error> {
+        while let Some(records) = self.export.next().await? {
+            if records.is_empty() && !self.is_first {
+                continue;
+            }
+            self.is_first = false;
+            let Sorted { clips, stamp_collections, transactions, .. } =
+                Sorted::new(&self.directory, self.base, records);
+            let start_revision = self.export.revision;
+            return Ok(Some(v1::ExportRecordsResponse {
+                clips,
+                stamp_collections,
+                transactions,
+                start_revision,
+            }));
         }
-        is_first = false;
-        let Sorted { clips, stamp_collections, transactions, .. } = Sorted::new(directory, base, records);
-        let start_revision = export.revision;
-        let part = v1::ExportRecordsResponse { clips, stamp_collections, transactions, start_revision };
-        if parts.send(Ok(part)).await.is_err() {
-            // Nobody wants the rest.
-            return Ok(());
-        }
+        Ok(None)
     }
-    Ok(())
 }
 
 fn kinds(words: &[String]) -> Result<Vec<RecordKind>, Status> {

@@ -23,8 +23,14 @@ pub struct Raw(SendRequest<Bytes>);
 
 impl Raw {
     pub async fn connect(server: &Server) -> Self {
+        Self::connect_with(server, 65_535).await
+    }
+
+    /// One that takes so many bytes of each reply before it asks for more.
+    pub async fn connect_with(server: &Server, window: u32) -> Self {
         let stream = TcpStream::connect(server.address()).await.unwrap();
-        let (calls, connection) = h2::client::handshake(stream).await.unwrap();
+        let mut builder = h2::client::Builder::new();
+        let (calls, connection) = builder.initial_window_size(window).handshake(stream).await.unwrap();
         tokio::spawn(connection);
         Self(calls)
     }
@@ -170,4 +176,43 @@ async fn a_message_may_come_byte_by_byte_and_others_behind_it() {
     for r#ref in ["tiny0", "large1999", "small1", "middle99"] {
         base.get(r#ref).await.unwrap();
     }
+}
+
+/// Waits until a reply is reset, of which nothing is taken.
+async fn reset(response: ResponseFuture) -> h2::Reason {
+    let mut body = response.await.unwrap().into_body();
+    loop {
+        if let Err(error) = body.data().await.unwrap() {
+            return error.reason().unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_nobody_takes_is_reset_and_its_connection_goes_on() {
+    let server = Server::start_with(|config| config.stall_after = Duration::from_millis(200)).await;
+    let mut base = server.base().await;
+    base.fill(rows("m", 5_000)).await;
+    let export = v1::ExportMembersRequest { member_base_id: base.id.clone(), ..Default::default() };
+    let list = v1::ListMembersRequest { member_base_id: base.id.clone(), ..Default::default() };
+    let exports = "/publisher.v1.MemberService/ExportMembers";
+    let lists = "/publisher.v1.MemberService/ListMembers";
+    for (path, message) in [(exports, export.encode_to_vec()), (lists, list.encode_to_vec())] {
+        // With a window of nothing the reply cannot even begin.
+        for window in [0, 10_000] {
+            let mut raw = Raw::connect_with(&server, window).await;
+            let mut calls = JoinSet::new();
+            for _ in 0..30 {
+                let (response, mut body) = raw.call(path).await;
+                body.send_data([&prefix(message.len())[..], &message].concat().into(), true).unwrap();
+                calls.spawn(reset(response));
+            }
+            while let Some(reason) = calls.join_next().await {
+                assert_eq!(reason.unwrap(), h2::Reason::CANCEL);
+            }
+            let (response, _body) = raw.call("/publisher.v1.MemberService/NoSuchCall").await;
+            assert_eq!(status(response).await.code(), Code::Unimplemented);
+        }
+    }
+    base.get("m4999").await.unwrap();
 }

@@ -1,0 +1,150 @@
+//! Streams of replies: each piece is made when the one before was taken.
+//!
+//! Nothing is read ahead, and a piece is only made once there is memory for it, so callers that do not read hold no more than
+//! their share. What a stream has of the store goes with it, when it is ended or its caller leaves.
+
+use std::pin::Pin;
+use std::time::Instant;
+
+use futures_util::stream;
+use tokio_stream::Stream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Status};
+
+use super::{deadline, edge};
+use crate::api::peer::Peer;
+use crate::directory::{Directory, Error, Replies};
+
+/// What a piece takes while it is made and sent, in bytes: a page of a megabyte, twice.
+const PIECE_BYTES: usize = 2 * 1024 * 1024;
+
+/// A stream of replies.
+pub type Pulled<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// What makes the pieces of a stream.
+pub trait Pieces: Send + 'static {
+    /// A message.
+    type Piece: Send;
+
+    /// The next message; `None` after the last.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Self::Piece>, Error>> + Send;
+}
+
+/// What ends a stream before it has come to its end.
+pub struct Ends {
+    /// The server stops.
+    pub stopping: CancellationToken,
+    /// The caller does not want an answer any more.
+    pub deadline: Option<Instant>,
+}
+
+impl Ends {
+    /// Why it ends, once it does.
+    pub async fn ended(&self) -> Status {
+        tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => Error::Stopping.into(),
+            () = passed(self.deadline) => edge::deadline_passed(),
+        }
+    }
+}
+
+/// What the stream that answers `request` may hold, and what ends it.
+pub fn parts<T>(
+    directory: &Directory,
+    stopping: &CancellationToken,
+    request: &Request<T>,
+) -> (Replies, Ends) {
+    let replies = directory.replies(request.extensions().get::<Peer>().map(|peer| peer.0));
+    (replies, Ends { stopping: stopping.clone(), deadline: deadline(request) })
+}
+
+/// Returns once the deadline has passed, if there is one.
+pub async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The pieces as a stream.
+pub fn pull<P: Pieces>(pieces: P, replies: Replies, ends: Ends) -> Pulled<P::Piece> {
+    let begin = Some((pieces, None));
+    Box::pin(stream::unfold((begin, replies, ends), async |(state, replies, ends)| {
+        let (mut pieces, before) = state?;
+        // Who asks for the next one has taken it.
+        drop(before);
+        let make = async {
+            let room = replies.wait(PIECE_BYTES).await?;
+            Ok::<_, Error>(pieces.next().await?.map(|piece| (piece, room)))
+        };
+        let made = tokio::select! {
+            biased;
+            ended = ends.ended() => Err(ended),
+            made = make => made.map_err(Status::from),
+        };
+        match made {
+            Ok(Some((piece, room))) => Some((Ok(piece), (Some((pieces, Some(room))), replies, ends))),
+            Ok(None) => None,
+            Err(status) => Some((Err(status), (None, replies, ends))),
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+    use tokio_stream::StreamExt;
+
+    use super::*;
+    use crate::directory::Party;
+
+    /// Counts the pieces that were made, up to three.
+    struct Counted(Arc<AtomicUsize>);
+
+    impl Pieces for Counted {
+        type Piece = usize;
+
+        async fn next(&mut self) -> Result<Option<usize>, Error> {
+            let made = self.0.fetch_add(1, Ordering::Relaxed);
+            Ok((made < 3).then_some(made))
+        }
+    }
+
+    fn ends(deadline: Option<Instant>) -> Ends {
+        Ends { stopping: CancellationToken::new(), deadline }
+    }
+
+    #[tokio::test]
+    async fn a_piece_is_made_when_the_one_before_was_taken_and_there_is_room() {
+        // A quarter of it is for small replies; half of the rest is one piece.
+        let replies = Replies::new(16 * 1024 * 1024 / 3, Party::Nobody);
+        let (first, second) = (Arc::default(), Arc::default());
+        let mut one = pull(Counted(Arc::clone(&first)), replies.clone(), ends(None));
+        let mut other = pull(Counted(Arc::clone(&second)), replies, ends(None));
+        assert_eq!(one.next().await.unwrap().unwrap(), 0);
+        assert_eq!(first.load(Ordering::Relaxed), 1);
+        assert!(other.next().now_or_never().is_none(), "the first holds the room of its caller");
+        assert_eq!(second.load(Ordering::Relaxed), 0);
+        drop(one);
+        let all: Vec<_> = other.map(Result::unwrap).collect().await;
+        assert_eq!(all, [0, 1, 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_with_its_deadline_and_with_the_server() {
+        let replies = Replies::new(16 * 1024 * 1024, Party::Nobody);
+        let deadline = Some(Instant::now() - Duration::from_secs(1));
+        let mut late = pull(Counted(Arc::default()), replies.clone(), ends(deadline));
+        assert_eq!(late.next().await.unwrap().unwrap_err().code(), tonic::Code::DeadlineExceeded);
+        assert!(late.next().await.is_none());
+        let stopped = ends(None);
+        stopped.stopping.cancel();
+        let mut stopped = pull(Counted(Arc::default()), replies, stopped);
+        assert_eq!(stopped.next().await.unwrap().unwrap_err().code(), tonic::Code::Unavailable);
+    }
+}

@@ -1,0 +1,143 @@
+//! Replies that their peers do not take: ended, with all that they hold, when nothing of them was taken for too long.
+//!
+//! Only the connection knows what a peer takes, and it tells nobody: it asks a reply for its next piece when there is room for
+//! it, and otherwise does not ask. So what happens to a reply is noted while its call is polled ([`note`]), and the call is
+//! watched from outside ([`watch`]): one that is pending although the reply had something to give waits for its peer, and one
+//! whose reply was asked and had nothing waits for us. A call that is dropped is reset, and its connection goes on.
+//!
+//! A call that is answered at once pays for two accesses to a thread-local number and no more: a timer begins when a
+//! reply has to wait.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::rt::Executor;
+use tokio::time::{Instant, Sleep};
+
+use crate::tasks;
+
+/// What happened to a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It was not looked at.
+    Nothing,
+    /// It gave something, and may have more.
+    Gave,
+    /// It was asked and had nothing yet.
+    HadNothing,
+    /// It has come to its end.
+    Ended,
+}
+
+thread_local! {
+    /// What happened last to the reply of the call that is polled.
+    static SEEN: Cell<Seen> = const { Cell::new(Seen::Nothing) };
+}
+
+/// Notes what happened to the reply of the call that is polled.
+pub fn note(seen: Seen) {
+    SEEN.set(seen);
+}
+
+/// Begins the calls of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Calls {
+    /// How long nothing of a reply may be taken.
+    pub stall_after: Duration,
+}
+
+impl<F> Executor<F> for Calls
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn execute(&self, call: F) {
+        let stall_after = self.stall_after;
+        tasks::for_caller(async move {
+            if watch(call, stall_after).await.is_none() {
+                tracing::debug!("a reply that nobody takes is ended");
+            }
+        });
+    }
+}
+
+/// Does `call` to its end, or until nothing of its reply was taken for too long.
+pub async fn watch<F: Future>(call: F, stall_after: Duration) -> Option<F::Output> {
+    let mut call = pin!(call);
+    let mut wait = Wait { stall_after, timer: None };
+    poll_fn(|cx| {
+        SEEN.set(Seen::Nothing);
+        match call.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending => wait.poll(SEEN.get(), cx).map(|()| None),
+        }
+    })
+    .await
+}
+
+/// Waits for a peer.
+struct Wait {
+    stall_after: Duration,
+    /// Runs while the peer has something to take.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Wait {
+    fn poll(&mut self, seen: Seen, cx: &mut Context<'_>) -> Poll<()> {
+        match (seen, &mut self.timer) {
+            (Seen::HadNothing | Seen::Ended, timer) => *timer = None,
+            (Seen::Gave, Some(timer)) => timer.as_mut().reset(Instant::now() + self.stall_after),
+            (Seen::Gave, timer) => *timer = Some(Box::pin(tokio::time::sleep(self.stall_after))),
+            (Seen::Nothing, _) => {}
+        }
+        match &mut self.timer {
+            Some(timer) => timer.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// A call to whose reply these things happen, one at each poll, 20 seconds apart.
+    async fn call(happens: &[Seen]) -> Option<()> {
+        let call = async {
+            for seen in happens {
+                let mut pause = pin!(tokio::time::sleep(Duration::from_secs(20)));
+                poll_fn(|cx| {
+                    note(*seen);
+                    pause.as_mut().poll(cx)
+                })
+                .await;
+            }
+            note(Seen::Nothing);
+            std::future::pending().await
+        };
+        tokio::time::timeout(10 * LONG, watch(call, LONG)).await.ok()?
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_of_which_nothing_is_taken_is_ended_and_others_are_not() {
+        use Seen::{Ended, Gave, HadNothing, Nothing};
+        let began = Instant::now();
+        for (happens, is_ended) in [
+            (vec![Gave], true),
+            (vec![Gave, Gave, Gave, Gave], true),
+            (vec![Nothing, Nothing], false),
+            (vec![Gave, HadNothing], false),
+            (vec![Gave, Gave, Ended], false),
+        ] {
+            let before = Instant::now();
+            assert_eq!(call(&happens).await, None);
+            let ended = before.elapsed() < 10 * LONG;
+            assert_eq!(ended, is_ended, "{happens:?} {:?}", began.elapsed());
+        }
+    }
+}
