@@ -8,6 +8,8 @@ mod accept;
 pub mod backup;
 mod calls;
 mod descriptors;
+#[cfg(test)]
+mod failing;
 mod first_bytes;
 mod front;
 mod health;
