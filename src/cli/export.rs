@@ -141,7 +141,8 @@ impl Out {
             Self::Ndjson(sink) => sink,
         };
         sink.flush()?;
-        if is_stdout(path) { Ok(()) } else { fs::rename(unfinished(path), path) }
+        let unfinished = unfinished(path);
+        if is_stdout(path) || unfinished == path { Ok(()) } else { fs::rename(unfinished, path) }
     }
 }
 
@@ -149,7 +150,12 @@ fn is_stdout(path: &Path) -> bool {
     path == Path::new("-")
 }
 
+/// Where a file is written until it is complete. What is no file, such as a pipe or a device, is written itself: a file must
+/// not take its place.
 fn unfinished(path: &Path) -> PathBuf {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return path.to_owned();
+    }
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     name.into()
@@ -188,4 +194,25 @@ fn record(member: v1::Member) -> [String; COLUMNS.len() + SERVER_COLUMNS.len()] 
         time(member.updated_at),
         Value::from(member.revision).to_string(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_written_itself_and_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (device, file) = (folder.path().join("device"), folder.path().join("file"));
+        let _listener = UnixListener::bind(&device).unwrap();
+        assert_eq!(unfinished(&device), device);
+        for _ in 0..2 {
+            assert_eq!(unfinished(&file), folder.path().join("file.part"));
+            let out = Out::open(&file, FileFormat::Ndjson).unwrap();
+            out.finish(&file).unwrap();
+        }
+        assert!(file.is_file());
+    }
 }

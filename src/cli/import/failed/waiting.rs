@@ -214,7 +214,9 @@ mod tests {
         world.settle(waiting, &[]);
         assert!(fs::symlink_metadata(world.path()).unwrap().is_symlink());
         assert_eq!(read(&target), of("FIRST", &[1]));
-        let mut nowhere = FailedRows::new("/dev/null".into(), Arc::new(Format::Ndjson));
-        assert!(nowhere.write_waiting(std::iter::empty()).unwrap().is_none() && nowhere.path().is_none());
+        let socket = world.folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let mut failed = FailedRows::new(socket, Arc::new(Format::Ndjson));
+        assert!(failed.write_waiting(std::iter::empty()).unwrap().is_none() && failed.path().is_none());
     }
 }
