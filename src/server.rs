@@ -104,11 +104,25 @@ pub enum ServeError {
     System(#[from] std::io::Error),
 }
 
+impl ServeError {
+    /// Whether a folder was named that is not what it would have to be.
+    #[must_use]
+    pub fn is_wrong_folder(&self) -> bool {
+        matches!(
+            self,
+            Self::Backup(EngineError::WrongFolder(_))
+                | Self::Open { source: TableError::Engine(EngineError::WrongFolder(_)), .. }
+        )
+    }
+}
+
 /// That the store cannot be opened, and why.
 fn opening(data: &str, error: &TableError) -> String {
     match error {
         // It names the directory itself.
-        TableError::Engine(error @ EngineError::InUse(_)) => error.to_string(),
+        TableError::Engine(error @ (EngineError::InUse(_) | EngineError::WrongFolder(_))) => {
+            error.to_string()
+        }
         error => format!("cannot open the data directory {data}: {error}"),
     }
 }

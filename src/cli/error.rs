@@ -59,6 +59,7 @@ impl Error {
             Self::Usage(_) | Self::Serve(ServeError::Exposed { .. } | ServeError::Token(_)) => {
                 super::EXIT_USAGE
             }
+            Self::Serve(error) if error.is_wrong_folder() => super::EXIT_USAGE,
             Self::Data(_) => super::EXIT_DATA,
             Self::File { .. } | Self::Serve(_) => super::EXIT_IO,
             Self::Unreachable { .. } | Self::Untrusted { .. } | Self::Refused(_) | Self::Broken(_) => {

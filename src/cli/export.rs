@@ -66,6 +66,7 @@ pub struct Args {
 /// Writes the members.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     if !is_stdout(&args.out) {
+        files::refuse_inside_store(&args.out)?;
         files::refuse_overwriting(&args.out, args.target.tls.files())?;
         files::refuse_overwriting(&unfinished(&args.out), args.target.tls.files())?;
     }

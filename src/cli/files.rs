@@ -1,4 +1,4 @@
-//! A command never writes into what it reads.
+//! A command never writes into what it reads, nor among the files of a store or a backup.
 //!
 //! Names do not tell: a file has several through links, and two paths may lead to one folder. So files are compared by device
 //! and inode, before anything is opened for writing.
@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use crate::server::backup;
 
 /// What a file is, whatever it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,11 @@ pub fn refuse_overwriting<'a>(written: &Path, read: impl IntoIterator<Item = &'a
         }
     }
     Ok(())
+}
+
+/// Refuses to write a file into a data directory or a backup, whose own files have names like any other.
+pub fn refuse_inside_store(written: &Path) -> Result<(), Error> {
+    backup::refuse_inside(written).map_err(|error| Error::Usage(error.to_string()))
 }
 
 /// Refuses two folders of which one is the other or lies in it.

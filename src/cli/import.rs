@@ -153,7 +153,9 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         FileFormat::Ndjson => Source::ndjson(input.read()),
     };
     let read = args.target.tls.files().chain([args.file.as_path()]);
-    files::refuse_overwriting(&args.failed_path(&source.format), read)?;
+    let failed = args.failed_path(&source.format);
+    files::refuse_inside_store(&failed)?;
+    files::refuse_overwriting(&failed, read)?;
     let skipped = source.skipped().join(", ");
     if !skipped.is_empty() {
         eprintln!("not imported, because the server gives them: {skipped}");

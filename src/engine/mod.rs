@@ -280,6 +280,9 @@ pub enum EngineError {
         /// The newest version this program reads.
         supported: u32,
     },
+    /// A folder is not what it would have to be, and was not touched; the text says what to do.
+    #[error("{0}")]
+    WrongFolder(String),
     /// Another process has the data directory open.
     #[error("the data directory {0} is in use by another process")]
     InUse(String),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 pub use crate::engine::backup::{FileOutline, Held, HeldFile, Outline};
 pub use crate::engine::sled::Checked;
 pub use crate::engine::sled::backup::{Received, Receiver, Verified};
+pub use crate::engine::sled::folder::refuse_inside;
 
 use super::ServeError;
 use super::store::now;

@@ -60,6 +60,7 @@ impl From<EngineError> for Error {
             EngineError::Conflict
             | EngineError::TooLarge { .. }
             | EngineError::NewerFormat { .. }
+            | EngineError::WrongFolder(_)
             | EngineError::InUse(_) => Self::Internal { private: error.to_string() },
         }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::super::EngineError;
 use super::config::SledConfig;
 use super::segment::Segment;
-use super::{boot, confirmed, files, reader, segment, snapshot};
+use super::{boot, confirmed, files, folder, reader, segment, snapshot};
 
 /// What was found in a data directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub struct Checked {
 /// Reads the store in `dir`, which no process may have open. An error means that it could not be looked at.
 pub fn check(dir: &Path, progress: impl Fn(String)) -> Result<Checked, EngineError> {
     let config = SledConfig::new(dir);
+    folder::need_store(dir)?;
     let _lock = lock(dir)?;
     let listing = segment::list(&config.log_dir())?;
     let Some(newest) = listing.segments.last() else {
@@ -61,7 +62,7 @@ pub fn check(dir: &Path, progress: impl Fn(String)) -> Result<Checked, EngineErr
 
 /// Keeps a server from starting meanwhile, without making a file.
 fn lock(dir: &Path) -> Result<Option<File>, EngineError> {
-    let path = dir.join("LOCK");
+    let path = dir.join(folder::LOCK);
     if !path.exists() {
         return Ok(None);
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::folder;
 use super::snapshot::Sizes;
 
 /// Free bytes of the file system that are never written into.
@@ -79,7 +80,7 @@ impl SledConfig {
     /// Whether there is a store in the directory already.
     #[must_use]
     pub fn has_store(&self) -> bool {
-        self.log_dir().is_dir()
+        folder::is_store(&self.dir)
     }
 
     pub(super) fn log_dir(&self) -> PathBuf {

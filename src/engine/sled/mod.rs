@@ -17,6 +17,7 @@
 //! | `backup`, `check` | a copy that can be restored, and looking at a store without opening it |
 //! | `snapshot` | the sorted store as of one batch, which lets older segments go |
 //! | `disk`, `files` | free space, and file operations that keep their promises |
+//! | `folder` | whether a folder is a store, a backup or something else, before anything is written into it |
 //! | `open` | opening and closing in the right order |
 //!
 //! In the data directory: `LOCK`, `wal/NNNNNNNNNN.log`, `wal/CONFIRMED`, `wal/BOOT`, `snapshots/BATCH.snap`, `sled/`, and after a
@@ -34,6 +35,7 @@ mod disk;
 #[cfg(test)]
 pub(crate) mod faults;
 mod files;
+pub mod folder;
 pub(crate) mod fuzz;
 mod open;
 mod payload;

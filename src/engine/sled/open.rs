@@ -21,7 +21,7 @@ use super::snapshot::{self, Keeper, Listing, Request};
 use super::wal::{self, Log};
 use super::working::Sled;
 use super::writer::{self, Place, Writer};
-use super::{Shared, SledEngine, bounded, confirmed, files, lock};
+use super::{Shared, SledEngine, bounded, confirmed, files, folder, lock};
 use crate::tasks;
 
 /// After a clean close, sled is opened once more if this much was written since it was opened: only an open writes the
@@ -51,6 +51,7 @@ impl SledEngine {
     /// Opens the store in `config.dir`, or makes one there. Blocks until it is ready, which after a crash, or when the
     /// working copy has to be rebuilt, takes time: `progress` gets a line now and then.
     pub fn open(config: SledConfig, progress: impl Fn(String)) -> Result<Self, EngineError> {
+        folder::for_store(&config.dir)?;
         files::make_dir(&config.dir)?;
         let lock = lock_dir(&config.dir)?;
         let disk = Arc::new(Disk::new(&config));
@@ -165,7 +166,7 @@ fn refuse_if_log_is_gone(config: &SledConfig) -> Result<(), EngineError> {
 }
 
 pub(super) fn lock_dir(dir: &Path) -> Result<File, EngineError> {
-    let path = dir.join("LOCK");
+    let path = dir.join(folder::LOCK);
     let opened = File::options().create(true).truncate(false).write(true).open(&path);
     let file = opened.map_err(|e| files::error("open", &path, &e))?;
     match file.try_lock() {

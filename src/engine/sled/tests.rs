@@ -11,6 +11,7 @@ mod backpressure;
 mod backups;
 mod descriptors;
 mod faults;
+mod folders;
 mod formats;
 mod healing;
 mod recovery;

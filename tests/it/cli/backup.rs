@@ -189,7 +189,7 @@ async fn what_cannot_be_restored_is_said_and_leaves_nothing() {
     std::fs::create_dir(world.path("used")).unwrap();
     std::fs::write(world.path("used").join("file"), "").unwrap();
     let ended =
-        memberbase(&["restore", "--from", &out, "--data", &text(&world.path("used"))]).await.expect(74);
+        memberbase(&["restore", "--from", &out, "--data", &text(&world.path("used"))]).await.expect(64);
     assert!(ended.stderr.contains("not empty"), "{ended:?}");
 
     let log = std::fs::read_dir(world.path("out").join("wal")).unwrap().next().unwrap().unwrap().path();

@@ -4,6 +4,7 @@ mod backup;
 mod bench;
 mod check;
 mod export;
+mod folders;
 mod get;
 mod import;
 mod lists;

@@ -20,11 +20,10 @@ use std::path::{Path, PathBuf};
 use super::super::super::EngineError;
 use super::super::disk::Disk;
 use super::super::files;
+use super::super::folder::{MANIFEST, TITLE};
 use super::super::segment::Timeline;
 use super::is_name;
 
-const FILE_NAME: &str = "MANIFEST";
-const TITLE: &str = "memberbase backup";
 const VERSION: u32 = 1;
 
 /// See the module documentation.
@@ -46,7 +45,7 @@ pub(super) struct Listed {
 
 impl Manifest {
     pub(super) fn path(dir: &Path) -> PathBuf {
-        dir.join(FILE_NAME)
+        dir.join(MANIFEST)
     }
 
     /// The manifest of the backup in `dir`, if there is one.

@@ -22,7 +22,7 @@ use super::super::backup::Backup;
 use super::config::SledConfig;
 use super::open::lock_dir;
 use super::segment::Segment;
-use super::{confirmed, reader, segment, snapshot};
+use super::{confirmed, folder, reader, segment, snapshot};
 
 pub(super) use plan::plan;
 pub use receive::{Received, Receiver};
@@ -36,6 +36,7 @@ const SNAPSHOTS: &str = "snapshots";
 
 /// Copies the store in `config.dir`, which no process has open, into the folder `out`. Changes nothing in the store.
 pub fn copy(config: &SledConfig, out: &Path) -> Result<Received, EngineError> {
+    folder::need_store(&config.dir)?;
     let _lock = lock_dir(&config.dir)?;
     let (mut receiver, held) = Receiver::open(out)?;
     let segments = segment::list(&config.log_dir())?.segments;

@@ -13,7 +13,7 @@ use super::super::disk::{Disk, LogFile};
 use super::super::reader::{SegmentReader, Step};
 use super::super::segment::{self, Timeline};
 use super::super::snapshot::{self, Entries};
-use super::super::{files, reader};
+use super::super::{files, folder, reader};
 use super::manifest::{Listed, Manifest};
 use super::verify::checksum;
 use super::{LOG, SNAPSHOTS, is_name, name_of, segments_of};
@@ -49,9 +49,12 @@ struct UnderWay {
 }
 
 impl Receiver {
-    /// Opens the folder, which is made if it is missing, and finds out what it holds.
+    /// Opens the folder, which is made if it is missing, and finds out what it holds. A folder that is or lies in a store,
+    /// or has files of others, is refused and not touched.
     pub fn open(dir: &Path) -> Result<(Self, Held), EngineError> {
+        folder::for_backup(dir)?;
         files::make_dir(dir)?;
+        folder::mark_backup(dir)?;
         let before = Manifest::read(dir)?;
         let mut held = Held { covered: before.as_ref().map_or(0, |m| m.position), ..Held::default() };
         held.timeline = before.as_ref().map(|manifest| manifest.timeline);

@@ -11,7 +11,7 @@ use super::super::config::SledConfig;
 use super::super::disk::Disk;
 use super::super::segment::{self, Segment};
 use super::super::snapshot::{self, Entries, Generation, Listing, Origin};
-use super::super::{files, reader, writer};
+use super::super::{files, folder, reader, writer};
 use super::manifest::Manifest;
 use super::{SNAPSHOTS, segments_of, verify};
 
@@ -42,10 +42,11 @@ pub fn begin(target: &Path) -> Result<PathBuf, EngineError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Ok(false) => {
             let text = format!("{} is not empty; restore into a new data directory", target.display());
-            return Err(EngineError::Io(text));
+            return Err(EngineError::WrongFolder(text));
         }
         Err(e) => return Err(failed(target, &e)),
     }
+    folder::refuse_inside(target)?;
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(".restoring");
     let work = target.with_file_name(name);
@@ -95,6 +96,7 @@ struct Opened {
 
 impl Opened {
     fn open(from: &Path) -> Result<Self, EngineError> {
+        folder::need_no_store(from)?;
         let Some(manifest) = Manifest::read(from)? else {
             return Err(EngineError::Io(format!("there is no finished backup in {}", from.display())));
         };

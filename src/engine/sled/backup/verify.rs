@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::super::super::EngineError;
-use super::super::{files, reader, snapshot};
+use super::super::{files, folder, reader, snapshot};
 use super::manifest::{Listed, Manifest};
 use super::{SNAPSHOTS, segments_of};
 
@@ -28,6 +28,7 @@ pub struct Verified {
 
 /// Reads the backup in `dir` whole. An error means that it could not be looked at; damage is reported in the answer.
 pub fn verify(dir: &Path) -> Result<Verified, EngineError> {
+    folder::need_no_store(dir)?;
     let Some(manifest) = Manifest::read(dir)? else {
         return Err(EngineError::Io(format!("there is no finished backup in {}", dir.display())));
     };
