@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -154,6 +154,11 @@ impl LogFile {
         #[cfg(test)]
         self.faults.before_sync()?;
         self.file.sync_data()
+    }
+
+    /// Whether the file can still be found by a name.
+    pub(super) fn has_name(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.nlink() > 0)
     }
 
     /// Cuts off everything from `len` on, durably.

@@ -16,6 +16,7 @@
 //! | `bounded` | calls of sled that may never return |
 //! | `backup`, `check` | a copy that can be restored, and looking at a store without opening it |
 //! | `snapshot` | the sorted store as of one batch, which lets older segments go |
+//! | `watch` | whether the log's files are still those that are open |
 //! | `disk`, `files` | free space, and file operations that keep their promises |
 //! | `folder` | whether a folder is a store, a backup or something else, before anything is written into it |
 //! | `open` | opening and closing in the right order |
@@ -47,6 +48,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod wal;
+mod watch;
 mod working;
 mod writer;
 
@@ -70,6 +72,7 @@ use backlog::Backlog;
 use disk::Disk;
 use segment::Timeline;
 use wal::{Log, Reply};
+use watch::Watch;
 use working::Sled;
 
 /// See the module documentation. Dropping it without [`Engine::close`] leaves the store as a crash would.
@@ -88,6 +91,7 @@ struct Shared {
     log: Log,
     backlog: Arc<Backlog>,
     disk: Arc<Disk>,
+    watch: Arc<Watch>,
     /// `None` once closed, and while it is reopened after a failure.
     sled: RwLock<Option<Arc<Sled>>>,
     /// Why the applier does not go on, while it does not.
@@ -290,6 +294,15 @@ impl Shared {
 
     fn write_sled(&self) -> RwLockWriteGuard<'_, Option<Arc<Sled>>> {
         self.sled.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes no more batches once a file of the log is gone: what would be acknowledged then could not be found again.
+    fn look_after_log(&self) {
+        if self.log.refusing().is_none()
+            && let Some(why) = self.watch.missing()
+        {
+            self.log.refuse(why);
+        }
     }
 
     fn set_stalled(&self, why: Option<String>) {

@@ -19,6 +19,7 @@ use super::restore::{self, Restored, Source};
 use super::segment::{self, Segment};
 use super::snapshot::{self, Keeper, Listing, Request};
 use super::wal::{self, Log};
+use super::watch::Watch;
 use super::working::Sled;
 use super::writer::{self, Place, Writer};
 use super::{Shared, SledEngine, bounded, confirmed, files, folder, lock};
@@ -73,13 +74,17 @@ impl SledEngine {
 
         let backlog = Arc::new(Backlog::new(end.last + 1, config.pending_limit_bytes));
         let log = Log::new(Arc::clone(&backlog), end.last, opened.bytes);
-        let writer = Writer::new(Arc::clone(&disk), log_dir, config.segment_bytes, opened.place);
+        let watch = Arc::<Watch>::default();
+        segments.iter().try_for_each(|segment| watch.add(&segment.path))?;
+        let writer =
+            Writer::new(Arc::clone(&disk), Arc::clone(&watch), log_dir, config.segment_bytes, opened.place);
         let shared = Arc::new(Shared {
             config,
             timeline,
             log,
             backlog,
             disk,
+            watch,
             sled: RwLock::new(Some(Arc::new(sled))),
             stalled: Mutex::new(None),
             applied_bytes: AtomicU64::new(replayed_bytes),

@@ -5,7 +5,8 @@
 //! queued, writes it with one write, makes it durable with one `fdatasync`, and answers all callers.
 //!
 //! After a failed write the log is cut back to where it was, and what was in flight fails; after a failed `fdatasync`
-//! nobody knows what the disk has, so the log refuses batches until the store is reopened.
+//! nobody knows what the disk has, so the log refuses batches until the store is reopened. It does so too once a file of it is
+//! gone: what is written into a file without a name is not found by the next open.
 
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -121,6 +122,12 @@ impl Log {
     /// Why batches are refused until the store is reopened, if they are.
     pub(super) fn refusing(&self) -> Option<String> {
         lock(&self.queue).refusing.clone()
+    }
+
+    /// Takes no more batches until the store is reopened. What is queued already is still tried.
+    pub(super) fn refuse(&self, why: String) {
+        tracing::error!(why, "no more writes are taken");
+        lock(&self.queue).refusing.get_or_insert(why);
     }
 
     /// Takes no more batches and lets the syncer end: after what is queued, or at once.

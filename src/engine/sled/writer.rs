@@ -14,6 +14,7 @@ use super::reader::{self, End};
 use super::record::{self, Kind};
 use super::segment::{self, FIRST_RECORD, Header, Segment, Timeline};
 use super::wal::Waiting;
+use super::watch::{self, Watch};
 
 /// Zeros that are written ahead of the records: what is then written over them changes no length and takes no new block,
 /// so that `fdatasync` has nothing but the data to bring to the disk, which takes half the time (PostgreSQL and etcd do
@@ -38,6 +39,7 @@ pub(super) enum Failure {
 #[derive(Debug)]
 pub(super) struct Writer {
     disk: Arc<Disk>,
+    watch: Arc<Watch>,
     dir: PathBuf,
     segment_bytes: u64,
     timeline: Timeline,
@@ -61,9 +63,25 @@ struct Current {
 
 impl Writer {
     /// Continues a log after batch `durable` with segment `next_sequence`.
-    pub(super) fn new(disk: Arc<Disk>, dir: PathBuf, segment_bytes: u64, place: Place) -> Self {
+    pub(super) fn new(
+        disk: Arc<Disk>,
+        watch: Arc<Watch>,
+        dir: PathBuf,
+        segment_bytes: u64,
+        place: Place,
+    ) -> Self {
         let Place { timeline, next_sequence, durable } = place;
-        Self { disk, dir, segment_bytes, timeline, next_sequence, durable, current: None, buffer: Vec::new() }
+        Self {
+            disk,
+            watch,
+            dir,
+            segment_bytes,
+            timeline,
+            next_sequence,
+            durable,
+            current: None,
+            buffer: Vec::new(),
+        }
     }
 
     /// Makes the group durable, and says by how many bytes the log's files grew.
@@ -110,6 +128,7 @@ impl Writer {
         let path = segment::path(&self.dir, header.sequence);
         let file = create(&self.disk, &path, &header)?;
         self.next_sequence += 1;
+        self.watch.add(&path)?;
         let (at, len) = (FIRST_RECORD, FIRST_RECORD);
         self.current = Some(Current { file, path, seed: header.seed(), at, len });
         Ok(FIRST_RECORD)
@@ -132,6 +151,13 @@ impl Current {
         }
         if let Err(error) = self.file.sync() {
             return Err(Failure::Unknown(format!("cannot sync {}: {error}", self.path.display())));
+        }
+        match self.file.has_name() {
+            Ok(true) => {}
+            Ok(false) => return Err(Failure::Unknown(watch::lost_text(&self.path))),
+            Err(error) => {
+                return Err(Failure::Unknown(format!("cannot look at {}: {error}", self.path.display())));
+            }
         }
         let before = self.len;
         self.len = before.max(self.at + as_u64(records.len()));

@@ -60,7 +60,9 @@ async fn every_command_refuses_the_folder_of_another_kind_and_says_what_to_do() 
     let list = folder.path().join("list.csv");
     for out in ["data/wal/0000000001.log", "backup/MANIFEST", "data/out.csv"] {
         let out = at(out);
-        memberbase(&["export", "--base", "B", "--out", &out, "--server", &server.address]).await.expect(USAGE);
+        memberbase(&["export", "--base", "B", "--out", &out, "--server", &server.address])
+            .await
+            .expect(USAGE);
         import(&list, &server, &["--failed", &out]).await.expect(USAGE);
     }
     server.signal(Signal::TERM);

@@ -83,6 +83,7 @@ impl Keeper {
     /// Runs until it is told to stop.
     pub(in super::super) fn run(mut self) {
         loop {
+            self.shared.look_after_log();
             if self.is_due() {
                 drop(self.snapshot());
             }
@@ -187,6 +188,7 @@ impl Keeper {
         let through = older.position().min(confirmed);
         for path in replaced_segments(&segment::list(&log_dir)?.segments, through) {
             let bytes = std::fs::metadata(&path).map_err(|e| files::error("look at", &path, &e))?.len();
+            shared.watch.forget(&path);
             shared.disk.remove(&path)?;
             shared.log.forget(bytes);
         }

@@ -40,7 +40,8 @@ async fn scene() -> (Store, PathBuf) {
     (store, parent)
 }
 
-const IN_A_STORE: [&str; 6] = ["data/wal", "data/sub", "data/deep/sub", "to-log", "to-data/sub", "empty/../data/sub"];
+const IN_A_STORE: [&str; 6] =
+    ["data/wal", "data/sub", "data/deep/sub", "to-log", "to-data/sub", "empty/../data/sub"];
 const IN_A_BACKUP: [&str; 3] = ["backup/sub", "backup/wal/sub", "to-backup/sub"];
 const OF_OTHERS: [&str; 2] = ["others", "database"];
 
@@ -154,7 +155,9 @@ async fn log_and_snapshots_alone_are_a_store_and_so_is_one_in_which_a_manifest_l
 #[tokio::test]
 async fn files_are_not_written_into_stores_and_backups() {
     let (_store, parent) = scene().await;
-    for file in ["data/x", "data/wal/0000000001.log", "to-log/x", "backup/x", "to-backup/MANIFEST", "data/new/x"] {
+    for file in
+        ["data/x", "data/wal/0000000001.log", "to-log/x", "backup/x", "to-backup/MANIFEST", "data/new/x"]
+    {
         assert!(is_refused(folder::refuse_inside(&parent.join(file))), "{file}");
     }
     symlink(parent.join("data/LOCK"), parent.join("link")).unwrap();
