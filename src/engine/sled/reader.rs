@@ -237,6 +237,9 @@ pub(super) fn read<E: From<EngineError>>(
     if after >= last {
         return Ok(());
     }
+    if let Some(gap) = gap(segments, after, last) {
+        return Err(gap.into());
+    }
     for (segment, next) in from(segments, after + 1) {
         let end = next.map_or(last, |n| n.header.first.saturating_sub(1).min(last));
         let mut reader = SegmentReader::open(segment)?;
@@ -255,6 +258,19 @@ pub(super) fn read<E: From<EngineError>>(
         }
     }
     Ok(())
+}
+
+/// What is missing if no segment can hold batch `after + 1`, which should be there with all up to `last`. Whether the
+/// segments hold what they should is seen when they are read.
+pub(super) fn gap(segments: &[Segment], after: u64, last: u64) -> Option<EngineError> {
+    let missing = after.saturating_add(1);
+    if missing > last || segments.first().is_some_and(|first| first.header.first <= missing) {
+        return None;
+    }
+    let until = segments.first().map_or(last, |first| first.header.first.saturating_sub(1).min(last));
+    let file = segments.first().map_or_else(|| "the log".to_owned(), Segment::name);
+    let detail = format!("no file of the log has the batches {missing} to {until}");
+    Some(EngineError::Corrupt { file, offset: 0, detail })
 }
 
 /// The segments that hold batch `number` and later ones, each with its successor.

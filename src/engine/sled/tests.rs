@@ -14,6 +14,7 @@ mod faults;
 mod folders;
 mod formats;
 mod healing;
+mod holes;
 mod lost_log;
 mod recovery;
 mod snapshots;

@@ -56,6 +56,9 @@ fn try_plan(
         (base, base)
     };
     if position > after {
+        if let Some(gap) = reader::gap(&segments, after, position) {
+            return Err(gap);
+        }
         for (segment, next) in reader::from(&segments, after + 1) {
             if segment.header.first > position {
                 break;

@@ -15,7 +15,7 @@ use super::super::segment::{self, Timeline};
 use super::super::snapshot::{self, Entries};
 use super::super::{files, folder, reader};
 use super::manifest::{Listed, Manifest};
-use super::verify::checksum;
+use super::verify::{checksum, verify_base};
 use super::{LOG, SNAPSHOTS, is_name, name_of, segments_of};
 
 /// What a backup has become.
@@ -56,6 +56,7 @@ impl Receiver {
         files::make_dir(dir)?;
         folder::mark_backup(dir)?;
         let before = Manifest::read(dir)?;
+        refuse_if_torn(dir, before.as_ref())?;
         let mut held = Held { covered: before.as_ref().map_or(0, |m| m.position), ..Held::default() };
         held.timeline = before.as_ref().map(|manifest| manifest.timeline);
         for folder in [LOG, SNAPSHOTS] {
@@ -157,12 +158,16 @@ impl Receiver {
         Ok(Manifest { timeline: outline.timeline, base, position: outline.position, files: listed })
     }
 
-    /// Reads what is new as a restore would.
+    /// Reads what is new as a restore would, and looks whether what was there before is still there.
     fn read_back(&self, manifest: &Manifest, outline: &Outline) -> Result<(), EngineError> {
         for file in outline.files.iter().filter(|file| file.name.starts_with(SNAPSHOTS)) {
             snapshot::verify(&self.dir.join(&file.name), &mut |_| Ok(()))?;
         }
+        verify_base(&self.dir, manifest)?;
         let segments = segments_of(&self.dir, manifest.names())?;
+        if let Some(gap) = reader::gap(&segments, manifest.base, outline.position) {
+            return Err(gap);
+        }
         let covered = self.before.as_ref().filter(|_| outline.extends).map_or(manifest.base, |m| m.position);
         reader::replay(&segments, covered, outline.position, |_, _| Ok::<(), EngineError>(()))
     }
@@ -180,6 +185,15 @@ impl Receiver {
         }
         Ok(())
     }
+}
+
+/// Refuses to go on with a backup of which files are gone: the log of the store may not reach back to what they had.
+fn refuse_if_torn(dir: &Path, manifest: Option<&Manifest>) -> Result<(), EngineError> {
+    let mut names = manifest.iter().flat_map(|manifest| manifest.names());
+    let Some(gone) = names.find(|name| !dir.join(name).exists()) else { return Ok(()) };
+    let detail = "the file is gone, so the backup in this folder is not whole; make one in another folder";
+    let file = dir.join(gone).display().to_string();
+    Err(EngineError::Corrupt { file, offset: 0, detail: detail.to_owned() })
 }
 
 /// The random number and the timeline in a file's header, if that is whole.

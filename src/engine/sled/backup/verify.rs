@@ -40,6 +40,7 @@ pub fn verify(dir: &Path) -> Result<Verified, EngineError> {
         let read = snapshot::verify(&dir.join(name), &mut |_| Ok(())).map_err(EngineError::from);
         damage.extend(read.err());
     }
+    damage.extend(verify_base(dir, &manifest).err());
     damage.extend(verify_log(dir, &manifest).err());
     Ok(Verified {
         base: manifest.base,
@@ -57,6 +58,17 @@ fn verify_file(dir: &Path, listed: &Listed) -> Result<(), EngineError> {
     }
     let detail = "its checksum is not the one in the manifest".to_owned();
     Err(EngineError::Corrupt { file: path.display().to_string(), offset: 0, detail })
+}
+
+/// The log of a backup that does not begin with the first batch goes on from a snapshot, which must be there.
+pub(super) fn verify_base(dir: &Path, manifest: &Manifest) -> Result<(), EngineError> {
+    let path = snapshot::path(Path::new(SNAPSHOTS), manifest.base);
+    let listed = || path.to_str().is_some_and(|name| manifest.file(name).is_some());
+    if manifest.base == 0 || listed() {
+        return Ok(());
+    }
+    let detail = format!("the backup begins with batch {}, whose snapshot it does not have", manifest.base);
+    Err(EngineError::Corrupt { file: dir.join(path).display().to_string(), offset: 0, detail })
 }
 
 fn verify_log(dir: &Path, manifest: &Manifest) -> Result<(), EngineError> {

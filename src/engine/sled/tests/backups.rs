@@ -35,16 +35,16 @@ async fn receive(
     receiver.finish()
 }
 
-async fn whole(engine: &SledEngine, out: &Path) -> Received {
+pub(super) async fn whole(engine: &SledEngine, out: &Path) -> Received {
     back_up(engine, out, usize::MAX).await.unwrap()
 }
 
-fn folder(store: &Store, name: &str) -> PathBuf {
+pub(super) fn folder(store: &Store, name: &str) -> PathBuf {
     store.dir().parent().unwrap().join(name)
 }
 
 /// Restores into a directory of its own, up to the last batch below `end`, and opens it.
-fn restore(store: &Store, from: &Path, name: &str, end: Option<u64>) -> (SledEngine, Store) {
+pub(super) fn restore(store: &Store, from: &Path, name: &str, end: Option<u64>) -> (SledEngine, Store) {
     let mut restored = small();
     restored.config.dir = folder(store, name);
     let mut is_late = |(key, _): Write<'_>| {
