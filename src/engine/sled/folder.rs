@@ -124,11 +124,15 @@ pub fn refuse_inside(path: &Path) -> Result<(), EngineError> {
 
 /// Refuses to write a backup where there is anything but a backup.
 pub(super) fn for_backup(dir: &Path) -> Result<(), EngineError> {
-    match look(dir)? {
+    let kind = look(dir)?;
+    if kind != Kind::Store {
+        refuse_inside(dir)?;
+    }
+    match kind {
         Kind::Fresh if dir.join(LOCK).exists() => {
             Err(wrong(dir, "is being opened by a server; choose another folder"))
         }
-        Kind::Fresh | Kind::Backup => refuse_inside(dir),
+        Kind::Fresh | Kind::Backup => Ok(()),
         Kind::Store => Err(wrong(
             dir,
             "is the data directory of a server; a backup needs an empty folder, or that of an earlier backup",
@@ -145,9 +149,12 @@ pub(super) fn for_backup(dir: &Path) -> Result<(), EngineError> {
 
 /// Refuses to open a store, or to make one, where there is anything but a store.
 pub(super) fn for_store(dir: &Path) -> Result<(), EngineError> {
-    match look(dir)? {
-        Kind::Store => Ok(()),
-        Kind::Fresh => refuse_inside(dir),
+    let kind = look(dir)?;
+    if kind != Kind::Store {
+        refuse_inside(dir)?;
+    }
+    match kind {
+        Kind::Store | Kind::Fresh => Ok(()),
         Kind::Backup => Err(wrong(
             dir,
             "is a backup, which a server would make useless; bring it back with `memberbase restore` into a new folder",

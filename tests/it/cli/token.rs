@@ -48,7 +48,8 @@ fn the_secret_is_the_last_line_and_opens_the_server() {
     assert!(printed.contains("first token"), "{printed}");
 
     let server = Process::serve(data.path());
-    let members = data.path().join("members.csv");
+    let folder = tempfile::tempdir().unwrap();
+    let members = folder.path().join("members.csv");
     std::fs::write(&members, "ref\nuser_1\n").unwrap();
     let import = |token: Option<&str>| {
         let mut command = memberbase();
