@@ -143,7 +143,7 @@ impl MatchKey {
 }
 
 /// Imports the file. The file is opened and its header understood, and a CSV file read to its end, before anything is said to
-/// the server.
+/// the server; by then it is also known that failed rows have a place to go.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let format = args.file_format()?;
     let input = Opened::open(&args.file)?;
@@ -156,6 +156,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let failed = args.failed_path(&source.format);
     files::refuse_inside_store(&failed)?;
     files::refuse_overwriting(&failed, read)?;
+    failed::check(&failed)?;
     let skipped = source.skipped().join(", ");
     if !skipped.is_empty() {
         eprintln!("not imported, because the server gives them: {skipped}");
@@ -317,7 +318,7 @@ fn report(session: &Session, quiet: bool) {
     }
     if session.sent_again > 0 {
         eprintln!(
-            "{} after the connection was lost, and counted once",
+            "{} because no answer had come, and counted once",
             words::some(session.sent_again, ["chunk was sent again", "chunks were sent again"])
         );
     }

@@ -7,7 +7,7 @@
 mod waiting;
 
 use std::borrow::Cow;
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -134,6 +134,26 @@ impl FailedRows {
             Format::Ndjson => Out::Ndjson(BufWriter::new(file)),
         }
     }
+}
+
+/// Refuses a place where the file could not be made, before anything is imported. Changes nothing there.
+pub fn check(path: &Path) -> Result<(), Error> {
+    let probe = || match fs::metadata(path) {
+        // Opening a pipe would tell its reader that somebody is there.
+        Ok(there) if !there.is_file() && !there.is_dir() => Ok(()),
+        Ok(_) => OpenOptions::new().write(true).open(path).map(drop),
+        Err(_) => {
+            drop(OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)?);
+            fs::remove_file(path)
+        }
+    };
+    let hint = |error: io::Error| {
+        io::Error::new(
+            error.kind(),
+            format!("{error}; give another place for failed rows with --failed FILE"),
+        )
+    };
+    probe().map_err(hint).map_err(Error::file("create", path))
 }
 
 /// Makes the file, or empties the one that is there, so that nobody but its owner can read it.

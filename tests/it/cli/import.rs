@@ -191,3 +191,25 @@ async fn every_kind_of_trouble_has_its_exit_code() {
         .await
         .expect(69);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_while_failed_rows_have_no_place_to_go() {
+    let world = World::new().await;
+    let file = world.file("members.csv", "ref,email\na,a@example.com\n");
+    let taken = world.file("taken", "");
+    for failed in
+        [world.path("missing/failed.csv"), world.path("taken/failed.csv"), world.folder.path().to_owned()]
+    {
+        let failed = failed.to_str().unwrap();
+        let ended = world.import(&file, "staff", &["--create-base", "--failed", failed]).await.expect(74);
+        assert!(ended.stderr.contains(failed) && ended.stderr.contains("--failed"), "{ended:?}");
+        assert_eq!(ended.stdout, "", "no counts, because nothing was done");
+    }
+    world.import(&file, "staff", &["--failed", &taken]).await.expect(64);
+    // A place that is good is looked at and left as it is until a row fails.
+    let kept = world.file("kept.csv", "rows of an earlier import");
+    world.import(&file, "staff", &["--create-base", "--failed", &kept]).await.expect(0);
+    assert_eq!(world.read("kept.csv"), "rows of an earlier import");
+    world.import(&file, "staff", &[]).await.expect(0);
+    assert!(!world.path("members.failed.csv").exists());
+}
