@@ -34,7 +34,7 @@ pub struct Config {
     pub engine: EngineKind,
     /// Memory to use, in bytes.
     pub memory: u64,
-    /// Bytes of the disk that are never written into.
+    /// Bytes of the disk that no request is written into.
     pub reserve: u64,
     /// Bytes of the log since the last snapshot at which the next one is due, unless that one is larger.
     pub snapshot_after: u64,

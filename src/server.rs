@@ -73,7 +73,9 @@ pub enum ServeError {
         source: TableError,
     },
     /// The store could not be closed in order. What was acknowledged is safe all the same.
-    #[error("cannot close the store: {0}")]
+    #[error(
+        "cannot close the store in order: {0}; nothing that was acknowledged is lost, the next start replays the log"
+    )]
     Close(TableError),
     /// Other machines would be served although callers need no token.
     #[error(

@@ -36,7 +36,7 @@ pub struct Args {
     /// Memory to use [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
-    /// Free space of the disk that is never written into [default: 512MiB]
+    /// Free space of the disk that no request is written into [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
     reserve: Option<String>,
     /// A snapshot of the store is made, and older log removed, once the log has grown by this much, and by more than the

@@ -43,7 +43,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "reserve",
-        about: "Free disk space that is never written into.",
+        about: "Free disk space that no request is written into.",
         value: |config| Some(Bytes(config.reserve).to_string()),
     },
     Setting {

@@ -135,8 +135,10 @@ pub enum Error {
     /// Too much work is waiting. Nothing was written.
     #[error("too much work is waiting; try again shortly")]
     Overloaded,
-    /// The disk is down to its reserve. Nothing was written, and reads go on.
-    #[error("the disk is nearly full: {free} bytes are free, under the reserve of {reserve}")]
+    /// The disk is down to its reserve, or to half of it for a read. Nothing was written.
+    #[error(
+        "the disk is nearly full: {free} bytes are free, which is not enough beside the reserve of {reserve}"
+    )]
     StorageFull {
         /// Bytes that are free.
         free: u64,

@@ -243,12 +243,13 @@ pub enum EngineError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The disk is down to its reserve; nothing was written, reads go on, and writes work again once space is freed.
-    #[error("the disk has {free} bytes free, under the reserve of {reserve}")]
+    /// The disk is down to its reserve, or to half of it for a read, which may make the store write. Nothing was written, and
+    /// it works again once space is freed.
+    #[error("the disk has {free} bytes free, which is not enough beside the reserve of {reserve}")]
     StorageFull {
         /// Bytes free on the file system of the data directory.
         free: u64,
-        /// The reserve that is never written into.
+        /// The reserve, which no request is written into.
         reserve: u64,
     },
     /// The outcome of the batch is not known: making it durable failed after it may have reached the disk.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::folder;
 use super::snapshot::Sizes;
 
-/// Free bytes of the file system that are never written into.
+/// Free bytes of the file system that no request is written into.
 pub const DEFAULT_RESERVE_BYTES: u64 = 512 * 1024 * 1024;
 /// Size at which the log goes on in a new segment.
 pub const DEFAULT_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;

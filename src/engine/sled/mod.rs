@@ -265,10 +265,24 @@ impl Shared {
                 if sled.is_damaged() {
                     self.note_damage();
                 }
-                done
+                done.map_err(|error| self.unless_full(error))
             }
             None if self.closed.load(Ordering::Acquire) => Err(EngineError::Closed),
-            None => Err(EngineError::Io("the working copy failed and is not yet reopened".to_owned())),
+            None => {
+                let why = "the working copy failed and is not yet reopened".to_owned();
+                Err(self.unless_full(EngineError::Io(why)))
+            }
+        }
+    }
+
+    /// What a failure of sled is to callers: as long as the disk has no room for it, that is why. sled writes while it reads.
+    fn unless_full(&self, error: EngineError) -> EngineError {
+        match error {
+            EngineError::Io(why) if !self.disk.has_room_for_sled() => {
+                tracing::error!(why, "the working copy has no room on the disk");
+                self.disk.full()
+            }
+            error => error,
         }
     }
 

@@ -256,3 +256,25 @@ fn a_log_whose_thread_panics_ends_the_process() {
     });
     crate::tasks::tests::assert_died(&output, "wal-syncer", "the append panics");
 }
+
+#[tokio::test]
+async fn a_read_that_fails_while_sled_has_no_room_says_that_the_disk_is_full() {
+    let mut store = Store::new();
+    store.config.reserve_bytes = 1000;
+    let engine = store.open();
+    settle(&engine, &store).await;
+    let failing = || engine.shared.with_sled(|_| Err::<(), _>(EngineError::Io("no space".to_owned())));
+    for (free, is_full) in [(500, false), (499, true), (0, true)] {
+        store.config.faults.set_free_bytes(Some(free));
+        let full = EngineError::StorageFull { free, reserve: 1000 };
+        assert_eq!(failing().unwrap_err() == full, is_full, "{free}");
+        // Also while it is not there at all, because it is about to be opened anew.
+        let sled = engine.shared.write_sled().take();
+        let error = engine.get_many(&[b"key/000001".to_vec()]).await.unwrap_err();
+        assert_eq!(error == full, is_full, "{free}: {error}");
+        *engine.shared.write_sled() = sled;
+        expect(&engine, 3).await;
+    }
+    let text = EngineError::StorageFull { free: 2_224_128, reserve: 2_097_152 }.to_string();
+    assert_eq!(text, "the disk has 2224128 bytes free, which is not enough beside the reserve of 2097152");
+}
