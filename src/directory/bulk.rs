@@ -12,7 +12,7 @@ use crate::model::{
     BaseNumber, IdError, MemberRow, Origin, Reason, RecordCounts, Ref, RowError, UpsertOptions, Violations,
 };
 use crate::table::{
-    Answer, DeleteReply, DeleteRequest, NamedRequest, Pending, RowAnswer, UpsertReply, UpsertRequest,
+    Answer, DeleteReply, DeleteRequest, NamedRequest, Pending, RowAnswer, Series, UpsertReply, UpsertRequest,
     WriteMode,
 };
 
@@ -102,12 +102,13 @@ impl Directory {
         self.upsert(base, Upsert { rows, options, mode, deadline: None }, Call::UPSERT_ALL_MEMBERS).await
     }
 
-    /// Hands in rows, in the order of the calls, and waits only until there is room for them; what became of them is
-    /// in the answer.
+    /// Hands in rows and waits only until there is room for them; what became of them is in the answer. The requests of one
+    /// series are applied in the order of the calls.
     pub async fn begin_upsert(
         &self,
         number: BaseNumber,
         mut request: Upsert,
+        series: &Series,
     ) -> Result<PendingUpsert, Error> {
         let base = self.guarded.base(AccessLevel::Write, number).await?;
         if let Some(told) = self.told_rows() {
@@ -116,7 +117,7 @@ impl Directory {
         self.guarded.take_rows(request.rows.len())?;
         self.mark_accounts(number, &mut request.rows).await?;
         let request = request.request(self.origin(Call::IMPORT_MEMBERS), self.turn());
-        Ok(PendingUpsert(Answering::Now(base.begin_upsert(request).await?)))
+        Ok(PendingUpsert(Answering::Now(base.begin_upsert(request, series).await?)))
     }
 
     /// What became of the rows of this request, if it was done.

@@ -65,7 +65,9 @@ use crate::model::{BaseNumber, Fold, IdError, Origin, Reason, Refusal, Sealer, T
 pub use crate::table::Party;
 pub use crate::table::backup::{Held, HeldFile, Outline};
 use crate::table::{Base, View};
-pub use crate::table::{BaseSummary, DeleteReply, IfRunning, RowOutcome, SetField, UpsertReply, WriteMode};
+pub use crate::table::{
+    BaseSummary, DeleteReply, IfRunning, RowOutcome, Series, SetField, UpsertReply, WriteMode,
+};
 
 /// Most bytes of members in one reply: many clients refuse messages over 4 MiB.
 pub const REPLY_BYTES: usize = 3_584 * 1024;

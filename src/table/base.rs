@@ -11,7 +11,7 @@ use super::budget::{Budget, Party, Permit};
 use super::checkpoint;
 use super::hash::Hashes;
 use super::in_flight::RoomOfAll;
-use super::job::{AttributesJob, DeleteJob, Job, UpsertJob};
+use super::job::{AttributesJob, DeleteJob, Job, Series, UpsertJob};
 use super::lane::Lane;
 use super::nonce::Nonces;
 use super::plan::prepare;
@@ -165,19 +165,24 @@ impl Base {
     /// Creates and changes members. See [`super::WriteMode`] for what happens when rows fail.
     pub async fn upsert(&self, request: UpsertRequest) -> Result<UpsertReply, TableError> {
         let permit = self.shared.budget.turn(self.party(), bytes_of(&request)).await?;
-        self.hand_in(request, permit).await?.answer().await
+        self.hand_in(request, None, permit).await?.answer().await
     }
 
     /// Hands in rows, for callers that send a series of requests: these take their turns in the order of the calls. It
     /// waits for room however much waits already, where [`Base::upsert`] refuses.
-    pub async fn begin_upsert(&self, request: UpsertRequest) -> Result<Pending<UpsertReply>, TableError> {
+    pub async fn begin_upsert(
+        &self,
+        request: UpsertRequest,
+        series: &Series,
+    ) -> Result<Pending<UpsertReply>, TableError> {
         let permit = self.shared.budget.wait(self.party(), bytes_of(&request)).await?;
-        self.hand_in(request, permit).await
+        self.hand_in(request, Some(series.clone()), permit).await
     }
 
     async fn hand_in(
         &self,
         mut request: UpsertRequest,
+        series: Option<Series>,
         permit: Permit,
     ) -> Result<Pending<UpsertReply>, TableError> {
         let mut rows = Vec::with_capacity(request.rows.len());
@@ -188,7 +193,7 @@ impl Base {
             rows.push(row.and_then(|row| prepare(row, &request.options, &self.shared.hashes)));
         }
         let (reply, answer) = oneshot::channel();
-        self.submit(Job::upsert(UpsertJob::new(request, rows, reply, permit))).await?;
+        self.submit(Job::upsert(UpsertJob::new(request, rows, series, reply, permit))).await?;
         Ok(Pending(answer))
     }
 

@@ -25,6 +25,16 @@ pub type Reply<T> = oneshot::Sender<Result<T, TableError>>;
 /// The failure of an earlier slice of a request, once there is one.
 pub type Failure = Arc<OnceLock<TableError>>;
 
+/// Requests that take effect in the order in which they are handed in, although each takes turns with those of others.
+#[derive(Debug, Clone, Default)]
+pub struct Series(Arc<()>);
+
+impl PartialEq for Series {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 /// A request in the queue.
 pub enum Job {
     /// Rows to apply.
@@ -72,6 +82,8 @@ pub struct UpsertJob {
     pub(super) outcomes: Vec<RowOutcome>,
     /// Its name, if it has one, and how far its answer is stored.
     pub(super) named: Option<(Arc<NamedRequest>, Progress)>,
+    /// The requests that it must not overtake, nor they it.
+    pub(super) series: Option<Series>,
     /// Whether a request that is checked as a whole first was found good.
     pub(super) is_checked: bool,
     /// The failure of an earlier slice.
@@ -83,6 +95,7 @@ impl UpsertJob {
     pub fn new(
         request: UpsertRequest,
         rows: Vec<Result<Prepared, RowError>>,
+        series: Option<Series>,
         reply: Reply<UpsertReply>,
         permit: Permit,
     ) -> Self {
@@ -94,7 +107,20 @@ impl UpsertJob {
             (named, progress)
         });
         let (is_checked, failure) = (false, Arc::default());
-        Self { rows, options, mode, deadline, origin, reply, permit, outcomes, named, is_checked, failure }
+        Self {
+            rows,
+            options,
+            mode,
+            deadline,
+            origin,
+            reply,
+            permit,
+            outcomes,
+            named,
+            series,
+            is_checked,
+            failure,
+        }
     }
 
     /// Whether slices of it were planned already, or will be whatever happens.
@@ -112,6 +138,11 @@ impl Job {
     /// An upsert.
     pub fn upsert(job: UpsertJob) -> Self {
         Self::Upsert(Box::new(job))
+    }
+
+    /// Whether it is of `series`.
+    pub(super) fn is_of(&self, series: &Series) -> bool {
+        matches!(self, Self::Upsert(job) if job.series.as_ref() == Some(series))
     }
 
     /// Where it comes from.

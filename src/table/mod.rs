@@ -61,6 +61,7 @@ pub use base::{Base, Pending};
 pub use bases::BaseSummary;
 pub use budget::{Budget, Party, Permit};
 pub use error::TableError;
+pub use job::Series;
 pub use lookup::LookupKind;
 pub use refold::{Holder, RefoldOutcome, RefoldReport, refold};
 pub use request::{

@@ -18,7 +18,7 @@ use super::convert::input::Finder;
 use super::upsert::{Detail, Given, Rows, options, report};
 use super::{edge, v1};
 use crate::api::error;
-use crate::directory::{Directory, Error, IfRunning, PendingUpsert, Upsert, WriteMode};
+use crate::directory::{Directory, Error, IfRunning, PendingUpsert, Series, Upsert, WriteMode};
 use crate::model::{BaseNumber, ImportId, Payload, Reason, Refusal, RequestMark, UpsertOptions, Violations};
 use crate::tasks;
 
@@ -69,6 +69,8 @@ struct Begun {
     id: Option<ImportId>,
     /// The options as they came, but for the ids, to tell a repeat of a chunk from another one.
     asked: Vec<u8>,
+    /// Its chunks.
+    series: Series,
 }
 
 /// A chunk that was handed in.
@@ -132,7 +134,7 @@ impl Import {
         let base = self.directory.base_number(&given.member_base_id, "options.member_base_id")?;
         // The memberbase counts by its number, because its id can be written in several ways.
         given.member_base_id.clear();
-        Ok(Begun { base, options, id, asked: given.encode_to_vec() })
+        Ok(Begun { base, options, id, asked: given.encode_to_vec(), series: Series::default() })
     }
 
     /// The service for a chunk, which an import that has an id does once.
@@ -173,7 +175,7 @@ impl Import {
         let finder = Finder { match_by: options.match_by, sealer: directory.sealer(), base };
         let Rows { rows, refs } = Rows::parse(message.members, finder, today);
         let upsert = Upsert { rows, options, mode: WriteMode::Partial, deadline: self.deadline };
-        let upsert = directory.begin_upsert(base, upsert).await?;
+        let upsert = directory.begin_upsert(base, upsert, &begun.series).await?;
         Ok(HandedIn { base, chunk: message.chunk, refs, upsert })
     }
 }

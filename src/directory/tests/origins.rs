@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::directory::{
-    AttributeDeletion, AttributeEntry, BaseChange, ClipInput, IfRunning, Key, RecordSelector,
+    AttributeDeletion, AttributeEntry, BaseChange, ClipInput, IfRunning, Key, RecordSelector, Series,
     StampCollectionInput, TransactionInput, Upsert,
 };
 use crate::engine::{Direction, Engine};
@@ -68,7 +68,7 @@ async fn every_operation_says_which_it_is() {
     directory.set_schema(base, [("colour".to_owned(), text)]).await.unwrap();
     directory.bulk_upsert(base, upsert(0..4)).await.unwrap();
     directory.upsert_all(base, rows(4..6)).await.unwrap();
-    directory.begin_upsert(base, upsert(6..8)).await.unwrap().answer().await.unwrap();
+    directory.begin_upsert(base, upsert(6..8), &Series::default()).await.unwrap().answer().await.unwrap();
     directory.create_member(base, row(8), false, None).await.unwrap();
     let mut invited = row(9);
     invited.status = Some(Status::Invited);
@@ -172,7 +172,7 @@ async fn a_commit_names_its_actor_its_door_and_what_it_was_made_for() {
     holder.create_member(base, row(2), false, None).await.unwrap();
     let chunk = RequestMark::chunk(ImportId(5), 1, Payload::of("chunk"));
     let import = holder.clone().named(&chunk, IfRunning::Wait).await.unwrap();
-    import.begin_upsert(base, upsert(3..5)).await.unwrap().answer().await.unwrap();
+    import.begin_upsert(base, upsert(3..5), &Series::default()).await.unwrap().answer().await.unwrap();
     let gate = service.gate.at(Door::CommandLine);
     let owner = gate.enter(gate.owner(), AccessLevel::Admin).await.unwrap();
     owner.create_member(base, row(5), false, None).await.unwrap();

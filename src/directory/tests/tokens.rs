@@ -15,7 +15,7 @@ use crate::model::token::AccessLevel;
 use crate::model::{
     BaseName, BaseNumber, BaseSettings, RawFilter, RawValue, RecordKind, Timestamp, UpsertOptions,
 };
-use crate::table::{Table, TableConfig, WriteMode};
+use crate::table::{Series, Table, TableConfig, WriteMode};
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 24 * 3600 * SECOND;
@@ -133,7 +133,7 @@ async fn every_step_of_what_lasts_asks_again_who_calls() {
         let mut records = holder.export_records(base, vec![RecordKind::Transaction], None).await.unwrap();
         assert!(members.next().await.unwrap().is_some_and(|page| !page.is_empty()));
         assert!(records.next().await.unwrap().is_some_and(|page| !page.is_empty()));
-        let chunk = holder.begin_upsert(base, rows(6_000..6_001)).await.unwrap();
+        let chunk = holder.begin_upsert(base, rows(6_000..6_001), &Series::default()).await.unwrap();
 
         match end {
             End::Expiry => service.time.store(BEGIN + SECOND, Ordering::Relaxed),
@@ -144,7 +144,10 @@ async fn every_step_of_what_lasts_asks_again_who_calls() {
         let ended = Error::from(fault);
         assert_eq!(members.next().await.unwrap_err(), ended, "{end:?}");
         assert_eq!(records.next().await.unwrap_err(), ended, "{end:?}");
-        assert_eq!(holder.begin_upsert(base, rows(6_001..6_002)).await.err(), Some(ended.clone()));
+        assert_eq!(
+            holder.begin_upsert(base, rows(6_001..6_002), &Series::default()).await.err(),
+            Some(ended.clone())
+        );
         assert_eq!(service.gate.enter(caller, AccessLevel::Read).await.err(), Some(ended.clone()));
         assert_eq!(service.gate.identify(Some(made.secret.reveal())).await.err(), Some(ended));
     }

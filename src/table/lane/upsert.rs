@@ -55,14 +55,19 @@ impl Lane {
         last - first
     }
 
-    /// A request that takes turns goes to the end of the queue; one that stands for itself stays first.
+    /// A request that takes turns goes to the end of the queue, but not behind what comes after it in its series: rows that
+    /// were sent later must not be applied before. One that stands for itself stays first.
     fn put_back(&mut self, job: Box<UpsertJob>) {
-        match job.mode {
-            WriteMode::Whole => self.queue.push_front(Job::Upsert(job)),
+        let end = self.queue.len();
+        let place = match job.mode {
+            WriteMode::Whole => 0,
             WriteMode::Partial | WriteMode::Atomic | WriteMode::ValidateOnly => {
-                self.queue.push_back(Job::Upsert(job));
+                let series = job.series.as_ref();
+                let next = series.and_then(|series| self.queue.iter().position(|other| other.is_of(series)));
+                next.unwrap_or(end)
             }
-        }
+        };
+        self.queue.insert(place, Job::Upsert(job));
     }
 
     /// Plans all rows of a request without writing anything. If all are good, it is next, slice by slice: nothing is

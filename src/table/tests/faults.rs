@@ -284,13 +284,14 @@ fn a_deadline_that_passes_while_the_disk_hangs_is_told_and_nothing_of_its_reques
             deadline,
             origin: Origin::default(),
         };
+        let series = Series::default();
         // One request waits for the disk, the others for their turns.
         slow.hold();
         let deadline = Instant::now() + Duration::from_millis(20);
-        let first = subject.base.begin_upsert(request(1, None)).await.unwrap();
+        let first = subject.base.begin_upsert(request(1, None), &series).await.unwrap();
         slow.someone_waits().await;
-        let late = subject.base.begin_upsert(request(2, Some(deadline))).await.unwrap();
-        let patient = subject.base.begin_upsert(request(3, None)).await.unwrap();
+        let late = subject.base.begin_upsert(request(2, Some(deadline)), &series).await.unwrap();
+        let patient = subject.base.begin_upsert(request(3, None), &series).await.unwrap();
         while Instant::now() <= deadline {
             tokio::task::yield_now().await;
         }

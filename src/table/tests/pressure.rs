@@ -29,9 +29,9 @@ async fn a_base_whose_checkpoint_hangs_holds_back_nothing_that_others_write() {
         origin: Origin::default(),
     };
     faulty.hold_writes_of(crate::schema::key::index(hangs.number()));
-    let mut pending = Vec::new();
+    let (series, mut pending) = (Series::default(), Vec::new());
     for batch in 0..BATCHES {
-        pending.push(hangs.begin_upsert(request(batch * ROWS..(batch + 1) * ROWS)).await.unwrap());
+        pending.push(hangs.begin_upsert(request(batch * ROWS..(batch + 1) * ROWS), &series).await.unwrap());
     }
     faulty.someone_waits().await;
     for n in 0..BATCHES {
@@ -119,7 +119,7 @@ async fn one_base_under_more_than_fits_leaves_room_for_the_writes_of_others() {
         other.upsert(request(base..base + 1)).await.unwrap();
         other.upsert(request(0..100)).await.unwrap();
     }
-    let single = loaded.begin_upsert(request(0..1)).await.unwrap();
+    let single = loaded.begin_upsert(request(0..1), &Series::default()).await.unwrap();
     faulty.release();
     single.answer().await.unwrap();
     let mut done = 0;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::faulty::Faulty;
 use crate::model::schema::{AttributeType, WantedSchema};
-use crate::model::{AttributePatch, AttributeValue, Edit};
+use crate::model::{AttributePatch, AttributeValue, Edit, Name};
 
 /// Members that are together larger than a batch may be.
 const MEMBERS: u16 = 2_400;
@@ -133,4 +133,48 @@ async fn an_atomic_call_that_fits_goes_through_however_many_blocks_it_reads() {
     assert_eq!((updated, reply.outcomes.len()), (800, 900));
     assert_eq!(reply.revision, before + 1);
     crate::table::audit::tests::assert_sound(&subject.engine).await;
+}
+
+#[test]
+fn what_is_left_of_a_request_does_not_come_behind_the_next_one_of_its_series() {
+    const ROWS: u16 = 1_100;
+    block_on(async {
+        let subject = Subject::new().await;
+        let series = Series::default();
+        let chunk = |number: u16| {
+            let row = move |n: u16| {
+                let mut row = plain_row(n);
+                row.patch.company = Change::Set(Name::parse(format!("chunk {number}")).unwrap());
+                Ok(row)
+            };
+            // Every other one backwards, so that the end of one chunk is the beginning of the next.
+            let backwards = !number.is_multiple_of(2);
+            let rows = (0..ROWS).map(|n| row(if backwards { ROWS - 1 - n } else { n })).collect();
+            let request = UpsertRequest {
+                rows,
+                options: UpsertOptions::default(),
+                mode: WriteMode::Partial,
+                named: None,
+                deadline: None,
+                origin: Origin::default(),
+            };
+            subject.base.begin_upsert(request, &series)
+        };
+        // All at once, so that all of them wait in the queue.
+        let handed_in = futures_util::future::join_all((0..4).map(chunk)).await;
+        let mut revision = 0;
+        for answer in handed_in {
+            let reply = answer.unwrap().answer().await.unwrap();
+            assert!(reply.revision > revision, "answers came out of order");
+            revision = reply.revision;
+        }
+        let view = subject.base.view().await;
+        let all: Vec<Row> = (0..view.next_row().0).map(Row).collect();
+        let members = view.members(&all).await.unwrap();
+        assert_eq!(members.len(), usize::from(ROWS));
+        for (row, member) in members {
+            let company = member.profile.company.as_ref().map(Name::as_str);
+            assert_eq!(company, Some("chunk 3"), "row {}", row.0);
+        }
+    });
 }
