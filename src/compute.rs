@@ -35,7 +35,6 @@ pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
 }
 
 /// The right to do one piece of work [`in_place`], once it is its turn. It is given back when it is dropped.
-#[allow(dead_code, reason = "requests are let in without one so far")]
 pub async fn permit() -> Permit {
     POOL.permit().await
 }
