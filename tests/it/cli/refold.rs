@@ -17,7 +17,17 @@ use crate::harness::Process;
 const MEMBERS: &str = "ref,email\nmasse,masse@example.com\nmaße,maße@example.com\nzoë,zoë@example.com\n\
                        zoe,zoe\u{308}@example.com\nsas,σας@example.com\n";
 
+/// A store that this process had open is locked a little longer where another test starts a program at that moment: until it
+/// runs, the child has the files of this process.
+fn wait_until_free(data: &Path) {
+    let Ok(lock) = std::fs::File::open(data.join("LOCK")) else { return };
+    while lock.try_lock().is_err() {
+        std::thread::yield_now();
+    }
+}
+
 fn open(data: &Path) -> SledEngine {
+    wait_until_free(data);
     let mut settings = SledConfig::new(data);
     settings.reserve_bytes = 1 << 20;
     SledEngine::open(settings, |_| ()).unwrap()
@@ -67,6 +77,7 @@ async fn holder(server: &Process, email: &str) -> String {
 }
 
 async fn refold(data: &Path) -> Ended {
+    wait_until_free(data);
     memberbase(&["refold", "--data", data.to_str().unwrap()]).await
 }
 

@@ -3,8 +3,8 @@
 //! - Small messages that come in one piece go their way at once. Of every other one its whole length is taken from the memory
 //!   for messages before its bytes are read ([`body`]), so messages that are not finished hold no more than that, and none
 //!   waits for the memory that it needs to become complete.
-//! - What a message becomes is known before it is decoded ([`super::shape`]). It waits for that too, and then for its turn to
-//!   compute. It does not go through tonic, which would copy it and keep the copy: it is [`Large`], and the codec finds it
+//! - What a message becomes is known before it is decoded (`shape`). It waits for that too, and then for its turn to
+//!   compute. It does not go through tonic, which would copy it and keep the copy: it is `Large`, and the codec finds it
 //!   when tonic hands over an empty message in its place.
 //! - A message whose bytes come too slowly is refused, and one that is compressed is unpacked here, where its size is bounded.
 //!
