@@ -77,7 +77,6 @@ async fn holder(server: &Process, email: &str) -> String {
 }
 
 async fn refold(data: &Path) -> Ended {
-    wait_until_free(data);
     memberbase(&["refold", "--data", data.to_str().unwrap()]).await
 }
 
@@ -151,6 +150,8 @@ async fn a_refold_that_was_cut_short_is_finished() {
     batch.put(key::meta(), amid.encode());
     engine.commit(batch).await.unwrap();
     engine.close().await.unwrap();
+    drop(engine);
+    wait_until_free(folder.path());
     let finished = refold(folder.path()).await.expect(0);
     assert_eq!(finished.stdout, "the store has the newest rule now\n");
     assert_eq!(everything(folder.path()).await.0, Fold::NEWEST.version());
