@@ -38,7 +38,7 @@ fails() { # CODE METHOD, body on standard input
     exit 1
   fi
   # grpcurl says NotFound, buf not_found.
-  if ! tr -d '_' <<<"$said" | grep -qi "code\"\?: \?\"\?$1"; then
+  if ! tr -d '_' <<<"$said" | grep -i "code\"\?: \?\"\?$1" >/dev/null; then
     echo "$client: $2 should fail with $1, but said: $said" >&2
     exit 1
   fi
@@ -71,8 +71,8 @@ if [ "$client" = grpcurl ]; then
   for name in grpc.health.v1.Health publisher.v1.MemberBaseService publisher.v1.MemberService; do
     grep -qx "$name" <<<"$services" || { echo "grpcurl list lacks $name: $services" >&2; exit 1; }
   done
-  grpcurl -plaintext "$address" describe $service | grep -q "rpc BulkUpsertMembers"
-  grpcurl -plaintext "$address" describe publisher.v1.Filter | grep -q "google.protobuf.ListValue in"
+  grpcurl -plaintext "$address" describe $service | grep "rpc BulkUpsertMembers" >/dev/null
+  grpcurl -plaintext "$address" describe publisher.v1.Filter | grep "google.protobuf.ListValue in" >/dev/null
   grpcurl -plaintext "$address" describe google.rpc.BadRequest >/dev/null
   same "health" "$(grpcurl -plaintext "$address" grpc.health.v1.Health/Check | pick 'reply["status"]')" SERVING
 fi

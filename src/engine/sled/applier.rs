@@ -13,10 +13,12 @@ use super::super::EngineError;
 use super::super::pending::Ops;
 use super::backlog::Stop;
 use super::restore::{self, Source};
-use super::{Shared, bounded, confirmed, segment, snapshot, working};
+use super::{Shared, Stalled, bounded, confirmed, segment, snapshot, working};
 
 /// How much is applied at a time: long enough that a key written again and again is written to sled once.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// How many bytes sled may write for one that it is given: it writes pages, and some of them more than once.
+const WRITTEN_PER_BYTE: u64 = 4;
 /// How long small batches are gathered: singles write the same few keys again and again.
 const GATHER_FOR: Duration = Duration::from_millis(50);
 /// After this time something applied is confirmed, however little it is.
@@ -65,7 +67,9 @@ impl Applier {
 
     fn apply_ready(&mut self) {
         loop {
-            let group = self.shared.backlog.read().ready(GROUP_BYTES);
+            let room = self.shared.disk.room_for_sled();
+            let most = usize::try_from(room / WRITTEN_PER_BYTE).unwrap_or(usize::MAX).min(GROUP_BYTES);
+            let group = self.shared.backlog.read().ready(most);
             let Some((last, group)) = group else { return };
             if self.shared.backlog.stopping() == Some(Stop::Now) || !self.apply(&group, last) {
                 return;
@@ -77,8 +81,9 @@ impl Applier {
 
     /// `false` if it was told to stop before it could apply the group. The log has the group, so nothing is lost.
     fn apply(&mut self, group: &[Ops], last: u64) -> bool {
-        while !self.shared.disk.has_room_for_sled() {
-            if self.pause("the disk is full") {
+        let needed = bytes_of(group).saturating_mul(WRITTEN_PER_BYTE);
+        while self.shared.disk.room_for_sled() < needed {
+            if self.pause(Stalled::NoRoom) {
                 return false;
             }
         }
@@ -107,15 +112,15 @@ impl Applier {
                     }
                 }
             }
-            if self.pause("the working copy failed") {
+            if self.pause(Stalled::Failed) {
                 return false;
             }
         }
     }
 
     /// Waits a little without holding anybody's acknowledgement back. `true` if it is time to stop.
-    fn pause(&self, why: &str) -> bool {
-        self.shared.set_stalled(Some(why.to_owned()));
+    fn pause(&self, why: Stalled) -> bool {
+        self.shared.set_stalled(Some(why));
         self.shared.backlog.wait_to_retry(RETRY_PAUSE).is_some()
     }
 

@@ -69,6 +69,11 @@ impl Disk {
         self.look() >= self.reserve / 2
     }
 
+    /// The bytes that sled may take before its half of the reserve is used up.
+    pub(super) fn room_for_sled(&self) -> u64 {
+        self.look().saturating_sub(self.reserve / 2)
+    }
+
     /// What a write that the disk had no room for answers.
     pub(super) fn full(&self) -> EngineError {
         EngineError::StorageFull { free: self.look(), reserve: self.reserve }

@@ -95,7 +95,7 @@ struct Shared {
     /// `None` once closed, and while it is reopened after a failure.
     sled: RwLock<Option<Arc<Sled>>>,
     /// Why the applier does not go on, while it does not.
-    stalled: Mutex<Option<String>>,
+    stalled: Mutex<Option<Stalled>>,
     /// Written to sled since it was opened.
     applied_bytes: AtomicU64,
     /// Damage was found in sled, and it is about to be rebuilt.
@@ -204,6 +204,15 @@ impl Drop for SledEngine {
     }
 }
 
+/// Why the applier does not go on.
+#[derive(Debug, Clone, Copy)]
+enum Stalled {
+    /// What is next would take more than sled's half of the reserve.
+    NoRoom,
+    /// sled failed and cannot be reopened yet.
+    Failed,
+}
+
 impl Shared {
     fn ensure_open(&self) -> Result<(), EngineError> {
         if self.closed.load(Ordering::Acquire) { Err(EngineError::Closed) } else { Ok(()) }
@@ -218,12 +227,11 @@ impl Shared {
 
     /// While sled takes nothing, batches are taken until they fill the memory that they may have.
     fn admit_while_stalled(&self) -> Result<(), EngineError> {
-        match lock(&self.stalled).as_ref() {
-            Some(_) if self.backlog.is_over_limit() && !self.disk.has_room_for_sled() => {
-                Err(self.disk.full())
-            }
-            Some(why) if self.backlog.is_over_limit() => Err(EngineError::Io(why.clone())),
-            _ => Ok(()),
+        match self.stalled().filter(|_| self.backlog.is_over_limit()) {
+            None => Ok(()),
+            Some(Stalled::NoRoom) => Err(self.disk.full()),
+            Some(Stalled::Failed) if !self.disk.has_room_for_sled() => Err(self.disk.full()),
+            Some(Stalled::Failed) => Err(EngineError::Io("the working copy failed".to_owned())),
         }
     }
 
@@ -319,7 +327,11 @@ impl Shared {
         }
     }
 
-    fn set_stalled(&self, why: Option<String>) {
+    fn stalled(&self) -> Option<Stalled> {
+        *lock(&self.stalled)
+    }
+
+    fn set_stalled(&self, why: Option<Stalled>) {
         self.backlog.set_never_wait(why.is_some());
         *lock(&self.stalled) = why;
     }

@@ -224,6 +224,29 @@ async fn a_full_disk_leaves_sled_alone_and_the_log_keeps_what_it_took() {
 }
 
 #[tokio::test]
+async fn sled_takes_no_more_than_its_half_of_the_reserve_has_room_for() {
+    let mut store = Store::new();
+    store.config.reserve_bytes = 1000;
+    let engine = store.open();
+    settle(&engine, &store).await;
+    let durable = engine.append(batch(4)).await.unwrap();
+    // The line itself is not reached, and the next batch would pass it.
+    store.config.faults.set_free_bytes(Some(510));
+    durable.publish();
+    while engine.shared.stalled().is_none() && engine.status().pending_bytes > 0 {
+        engine.shared.backlog.wake_applier();
+        tokio::task::yield_now().await;
+    }
+    assert!(engine.status().pending_bytes > 0);
+    expect(&engine, 4).await;
+    store.config.faults.set_free_bytes(None);
+    while engine.status().pending_bytes > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(engine.shared.stalled().is_none());
+}
+
+#[tokio::test]
 async fn sled_is_reopened_in_place_after_a_failed_write() {
     let store = Store::new();
     let engine = store.open();
