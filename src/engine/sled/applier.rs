@@ -69,7 +69,7 @@ impl Applier {
         loop {
             let room = self.shared.disk.room_for_sled();
             let most = usize::try_from(room / WRITTEN_PER_BYTE).unwrap_or(usize::MAX).min(GROUP_BYTES);
-            let group = self.shared.backlog.read().ready(most);
+            let group = self.shared.backlog.read(|pending| pending.ready(most));
             let Some((last, group)) = group else { return };
             if self.shared.backlog.stopping() == Some(Stop::Now) || !self.apply(&group, last) {
                 return;

@@ -1,7 +1,11 @@
 //! The pending batches of a sled store under their lock, and the signals between those who fill and who empty them.
+//!
+//! The lock is the innermost: it is taken under others, the log's queue among them, and nothing else is taken under it. A
+//! guard that is a temporary lives to the end of its statement, past what the eye sees, so no guard is handed out: what is
+//! read or written under the lock is a closure, which knows [`Pending`] alone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -53,20 +57,23 @@ impl Backlog {
         }
     }
 
-    pub(super) fn read(&self) -> RwLockReadGuard<'_, Pending> {
-        self.pending.read().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Pending) -> T) -> T {
+        read(&self.pending.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Pending> {
-        self.pending.write().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn write<T>(&self, write: impl FnOnce(&mut Pending) -> T) -> T {
+        write(&mut self.pending.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether somebody reads or writes the pending batches at this moment.
+    #[cfg(test)]
+    pub(super) fn is_locked(&self) -> bool {
+        self.pending.try_write().is_err()
     }
 
     /// Shows a batch to reads and hands it to the applier once its turn has come.
     pub(super) fn publish(&self, number: u64) {
-        let ready = {
-            let mut pending = self.write();
-            pending.publish(number).then(|| pending.ready_bytes())
-        };
+        let ready = self.write(|pending| pending.publish(number).then(|| pending.ready_bytes()));
         if let Some(bytes) = ready {
             self.tell_applier(bytes >= PLENTY_BYTES.min(self.limit));
         }
@@ -92,7 +99,7 @@ impl Backlog {
 
     /// Drops what sled has now.
     pub(super) fn forget(&self, last: u64) {
-        self.write().forget(last);
+        self.write(|pending| pending.forget(last));
         if !self.is_over_limit() {
             self.room.notify_waiters();
         }
@@ -103,7 +110,7 @@ impl Backlog {
     /// Only what is ready counts: the applier can always make that smaller by itself, while a batch that is not yet
     /// published waits for its caller, and holding its acknowledgement back would make both wait for ever.
     pub(super) fn is_over_limit(&self) -> bool {
-        self.read().ready_bytes() > self.limit
+        self.read(Pending::ready_bytes) > self.limit
     }
 
     /// Returns once sled has caught up to within the limit.
@@ -179,7 +186,7 @@ mod tests {
     fn backlog_with(bytes: usize) -> Arc<Backlog> {
         let backlog = Backlog::new(1, usize::MAX);
         let value = Some(vec![0; bytes].into());
-        backlog.write().push([Op { key: Bytes::from_static(b"key"), value }].into());
+        backlog.write(|pending| pending.push([Op { key: Bytes::from_static(b"key"), value }].into()));
         Arc::new(backlog)
     }
 

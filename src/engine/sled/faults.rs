@@ -1,7 +1,9 @@
 //! Test-only: makes the log's disk fail at a chosen operation.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, ThreadId};
 
 /// Failures to inject; clones share them.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +22,7 @@ struct Plan {
     removes: u64,
     fail_remove: Option<u64>,
     free_bytes: Option<u64>,
+    looked: HashSet<ThreadId>,
     sled_is_stuck: bool,
     append_panics: bool,
     fail_sled_sync: bool,
@@ -116,8 +119,15 @@ impl Faults {
         self.plan().syncs
     }
 
+    /// Whether the thread has asked what is free.
+    pub(crate) fn has_looked(&self, thread: ThreadId) -> bool {
+        self.plan().looked.contains(&thread)
+    }
+
     pub(crate) fn free_bytes(&self) -> Option<u64> {
-        self.plan().free_bytes
+        let mut plan = self.plan();
+        plan.looked.insert(thread::current().id());
+        plan.free_bytes
     }
 
     pub(crate) fn before_append<'a>(&self, bytes: &'a [u8]) -> Result<(), (&'a [u8], io::Error)> {

@@ -66,7 +66,7 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::backup::{Backup, Held};
-use super::pending::ops_of;
+use super::pending::{Pending, ops_of};
 use super::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Key, KeyRange, Value, merge};
 use backlog::Backlog;
 use disk::Disk;
@@ -147,7 +147,7 @@ impl Engine for SledEngine {
                 range,
                 direction,
                 limit,
-                |range, most| self.shared.backlog.read().overlay(range, direction, most),
+                |range, most| self.shared.backlog.read(|pending| pending.overlay(range, direction, most)),
                 |range| sled.range(range, direction),
             )
         });
@@ -171,7 +171,7 @@ impl Engine for SledEngine {
     fn status(&self) -> EngineStatus {
         EngineStatus {
             durable: self.shared.log.durable(),
-            pending_bytes: self.shared.backlog.read().bytes(),
+            pending_bytes: self.shared.backlog.read(Pending::bytes),
             log_bytes: self.shared.log.bytes(),
             disk_bytes: self.shared.with_sled(|sled| Ok(sled.bytes())).unwrap_or(0),
             refusing_writes: self.shared.refusing(),
@@ -237,10 +237,8 @@ impl Shared {
 
     /// Pending first: a batch leaves it only after sled has it.
     fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, EngineError> {
-        let found: Vec<_> = {
-            let pending = self.backlog.read();
-            keys.iter().map(|key| pending.published(key)).collect()
-        };
+        let published = |pending: &Pending| keys.iter().map(|key| pending.published(key)).collect::<Vec<_>>();
+        let found = self.backlog.read(published);
         self.with_sled(|sled| {
             let both = keys.iter().zip(found);
             both.map(|(key, found)| found.map_or_else(|| Ok(sled.get(key)?), Ok)).collect()
@@ -262,7 +260,7 @@ impl Shared {
     }
 
     fn newest(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
-        let pending = self.backlog.read().newest(key);
+        let pending = self.backlog.read(|pending| pending.newest(key));
         pending.map_or_else(|| self.with_sled(|sled| Ok(sled.get(key)?)), Ok)
     }
 

@@ -231,13 +231,13 @@ pub(super) fn close(shared: &Shared, running: Running) -> Result<(), EngineError
     shared.log.close(true);
     join(running.syncer);
     let durable = shared.log.durable();
-    shared.backlog.write().publish_through(durable);
+    shared.backlog.write(|pending| pending.publish_through(durable));
     shared.backlog.stop(Stop::Drained);
     join(running.applier);
     join(running.confirmer);
     join(running.keeper);
     // What is still pending could not be applied; the log has it.
-    let applied = shared.backlog.read().next() == durable + 1 && shared.backlog.read().bytes() == 0;
+    let applied = shared.backlog.read(|pending| pending.next() == durable + 1 && pending.bytes() == 0);
     let confirmed = if applied { shared.confirm(durable) } else { Ok(()) };
     let sled = shared.write_sled().take();
     if sled.is_some_and(|sled| !bounded::let_go(sled, &shared.config)) {

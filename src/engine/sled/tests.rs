@@ -15,6 +15,7 @@ mod folders;
 mod formats;
 mod healing;
 mod holes;
+mod locks;
 mod lost_log;
 mod recovery;
 mod snapshots;

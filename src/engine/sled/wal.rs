@@ -92,7 +92,7 @@ impl Log {
             return Err(EngineError::Refusing(reason.clone()));
         }
         check()?;
-        let number = self.backlog.write().push(ops);
+        let number = self.backlog.write(|pending| pending.push(ops));
         queue.waiting.push(Waiting { number, payload, reply });
         drop(queue);
         self.syncer.notify_one();
@@ -177,7 +177,7 @@ impl Log {
         let mut queue = lock(&self.queue);
         group.append(&mut queue.waiting);
         if let Some(first) = group.first() {
-            self.backlog.write().abandon_from(first.number);
+            self.backlog.write(|pending| pending.abandon_from(first.number));
         }
         let error = match failure {
             Failure::NothingWritten(error) => error,

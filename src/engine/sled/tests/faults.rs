@@ -6,7 +6,7 @@ use super::*;
 const EIO: i32 = 5;
 
 /// Waits for whatever is in flight, so that the next operation of the log is known.
-async fn settle(engine: &SledEngine, store: &Store) {
+pub(super) async fn settle(engine: &SledEngine, store: &Store) {
     fill(engine, 1..=3).await;
     assert!(store.config.faults.syncs() > 0);
     while engine.status().pending_bytes > 0 {

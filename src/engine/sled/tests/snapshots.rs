@@ -56,7 +56,7 @@ pub(super) fn names(dir: &Path) -> Vec<String> {
 /// Has sled confirmed, as happens by itself after a while.
 pub(super) async fn confirm(engine: &SledEngine) {
     let durable = engine.status().durable;
-    while engine.shared.backlog.read().bytes() > 0 {
+    while engine.status().pending_bytes > 0 {
         tokio::task::yield_now().await;
     }
     engine.shared.confirm(durable).unwrap();

@@ -1,0 +1,30 @@
+//! Locks are taken in one order, so that nobody waits in a ring.
+
+use std::thread;
+
+use super::*;
+
+/// The log's queue comes before the pending batches. A status that kept these while it asked the log stopped everything for
+/// ever as soon as a batch was numbered at that moment.
+#[tokio::test]
+async fn whoever_asks_how_the_store_is_holds_nothing_that_an_append_needs() {
+    let store = Store::new();
+    let engine = Arc::new(store.open());
+    faults::settle(&engine, &store).await;
+    let ops = ops_of(batch(4));
+    let payload = payload::encode(&ops).unwrap();
+    let mut asking = None;
+    let asked = Arc::clone(&engine);
+    let reply = engine.shared.log.append(ops, payload, || {
+        let thread = asking.insert(thread::spawn(move || asked.status())).thread().id();
+        // It looks for free space last, and then waits for the queue, which is locked here.
+        while !store.config.faults.has_looked(thread) {
+            thread::yield_now();
+        }
+        assert!(!engine.shared.backlog.is_locked());
+        Ok(())
+    });
+    reply.unwrap().await.unwrap().unwrap().publish();
+    assert_eq!(asking.unwrap().join().unwrap().refusing_writes, None);
+    expect(&engine, 4).await;
+}
