@@ -1,4 +1,8 @@
 //! `memberbase export`: all members of a memberbase as CSV or NDJSON, in a form that `import` takes back unchanged.
+//!
+//! A field that the caller's token has no right to see is not there: no column in CSV, no key in NDJSON. Where a member has no
+//! value, the cell is empty, and the key null. So the two are never mistaken for each other, and `import --replace`, which
+//! clears what is empty, can refuse a file that does not have everything.
 
 mod records;
 
@@ -10,7 +14,7 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use crate::api::grpc::v1;
-use crate::model::words;
+use crate::model::{ProfileField, words};
 
 use super::client::{self, Target};
 use super::import::{FileFormat, SERVER_COLUMNS};
@@ -37,6 +41,8 @@ pub const COLUMNS: [&str; 18] = [
     "iban",
     "attributes",
 ];
+/// Columns that a caller without the right to personal data does not get.
+const PERSONAL: [&str; 5] = ["dob", "account_holder", "sort_code", "account_number", "iban"];
 const BUFFER: usize = 256 << 10;
 
 /// The arguments of `export`.
@@ -78,73 +84,126 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let member_base_id = base::need(&mut client, &args.base).await?;
     let request = v1::ExportMembersRequest { member_base_id, min_revision: None, filters };
     let mut stream = client.members.export_members(request).await?.into_inner();
+    let mut next = client::next(&mut stream).await?;
+    let left_out = next.as_mut().map(|part| std::mem::take(&mut part.left_out)).unwrap_or_default();
     let failed = Error::file("write", &args.out);
-    let mut out = match Out::open(&args.out, args.format) {
+    let mut out = match Out::open(&args.out, args.format, left_out.clone()) {
         Ok(out) => out,
         Err(error) => return Err(failed(error)),
     };
     let mut members: u64 = 0;
-    while let Some(part) = client::next(&mut stream).await? {
+    while let Some(part) = next {
         for member in part.members {
             members += 1;
             if let Err(error) = out.write(member) {
                 return Err(failed(error));
             }
         }
+        next = client::next(&mut stream).await?;
     }
     if let Err(error) = out.finish(&args.out) {
         return Err(failed(error));
+    }
+    if !left_out.is_empty() {
+        eprintln!(
+            "warning: left out, because the token has no right to see them: {}; `import --replace` does not take such a file",
+            left_out.join(", ")
+        );
     }
     eprintln!("{}", words::count(members, "member"));
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether these are the columns of an export, be it one that lacks what its caller had no right to see.
+pub fn is_header(names: &[String]) -> bool {
+    let has = |column: &str| names.iter().any(|name| name == column);
+    names.iter().map(String::as_str).eq(header().filter(|column| has(column) || !PERSONAL.contains(column)))
+}
+
+fn header() -> impl Iterator<Item = &'static str> {
+    COLUMNS.into_iter().chain(SERVER_COLUMNS)
+}
+
+/// Whether a column shows a field that the caller may not see.
+fn is_left_out(column: &str, left_out: &[String]) -> bool {
+    let field = match column {
+        "account_holder" | "sort_code" | "account_number" | "iban" => ProfileField::AccountDetails.as_str(),
+        column => column,
+    };
+    left_out.iter().any(|name| name == field)
+}
+
 type Sink = BufWriter<Box<dyn Write>>;
 
 enum Out {
-    Csv(Box<csv::Writer<Sink>>),
-    Ndjson(Sink),
+    Csv {
+        writer: Box<csv::Writer<Sink>>,
+        /// Which of the columns are there.
+        shown: Vec<bool>,
+    },
+    Ndjson {
+        sink: Sink,
+        /// The keys that are null where a member has no value.
+        keys: Vec<&'static str>,
+    },
 }
 
 impl Out {
-    fn open(path: &Path, format: FileFormat) -> io::Result<Self> {
+    fn open(path: &Path, format: FileFormat, left_out: Vec<String>) -> io::Result<Self> {
         let plain: Box<dyn Write> =
             if is_stdout(path) { Box::new(io::stdout()) } else { Box::new(File::create(unfinished(path))?) };
         let sink = BufWriter::with_capacity(BUFFER, plain);
         Ok(match format {
-            FileFormat::Ndjson => Self::Ndjson(sink),
+            FileFormat::Ndjson => {
+                let keys = ProfileField::ALL.into_iter().map(ProfileField::as_str);
+                Self::Ndjson { sink, keys: keys.filter(|key| !is_left_out(key, &left_out)).collect() }
+            }
             FileFormat::Csv => {
-                let mut writer = csv::Writer::from_writer(sink);
-                writer.write_record(COLUMNS.iter().chain(&SERVER_COLUMNS))?;
-                Self::Csv(Box::new(writer))
+                let mut writer = Box::new(csv::Writer::from_writer(sink));
+                let shown: Vec<bool> = header().map(|column| !is_left_out(column, &left_out)).collect();
+                writer.write_record(only(&shown, header()))?;
+                Self::Csv { writer, shown }
             }
         })
     }
 
     fn write(&mut self, member: v1::Member) -> io::Result<()> {
         match self {
-            Self::Csv(writer) => Ok(writer.write_record(record(member))?),
-            Self::Ndjson(_) => self.write_line(&json::member(member)),
+            Self::Csv { writer, shown } => Ok(writer.write_record(only(shown, record(member)))?),
+            Self::Ndjson { keys, .. } => {
+                let mut line = json::member(member);
+                if let Some(fields) = line.as_object_mut() {
+                    for key in &*keys {
+                        fields.entry(*key).or_insert(Value::Null);
+                    }
+                }
+                self.write_line(&line)
+            }
         }
     }
 
     /// Writes a line of NDJSON.
     fn write_line(&mut self, value: &Value) -> io::Result<()> {
         match self {
-            Self::Csv(_) => Err(io::Error::other("a CSV file has no such lines")),
-            Self::Ndjson(sink) => writeln!(sink, "{value}"),
+            Self::Csv { .. } => Err(io::Error::other("a CSV file has no such lines")),
+            Self::Ndjson { sink, .. } => writeln!(sink, "{value}"),
         }
     }
 
     fn finish(self, path: &Path) -> io::Result<()> {
         let mut sink = match self {
-            Self::Csv(writer) => writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?,
-            Self::Ndjson(sink) => sink,
+            Self::Csv { writer, .. } => writer.into_inner().map_err(csv::IntoInnerError::into_error)?,
+            Self::Ndjson { sink, .. } => sink,
         };
         sink.flush()?;
         let unfinished = unfinished(path);
         if is_stdout(path) || unfinished == path { Ok(()) } else { fs::rename(unfinished, path) }
     }
+}
+
+/// What stands in the columns that are there.
+fn only<T>(shown: &[bool], all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+    shown.iter().zip(all).filter_map(|(shown, item)| shown.then_some(item))
 }
 
 fn is_stdout(path: &Path) -> bool {
@@ -211,7 +270,7 @@ mod tests {
         assert_eq!(unfinished(&device), device);
         for _ in 0..2 {
             assert_eq!(unfinished(&file), folder.path().join("file.part"));
-            let out = Out::open(&file, FileFormat::Ndjson).unwrap();
+            let out = Out::open(&file, FileFormat::Ndjson, Vec::new()).unwrap();
             out.finish(&file).unwrap();
         }
         assert!(file.is_file());

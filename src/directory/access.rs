@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use super::error::RateLimit;
 use super::{Directory, Error, Replies, Room};
+use crate::model::field::ProfileField;
 use crate::model::origin::{Actor, Door};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenId};
 use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, Sealer, Timestamp};
@@ -274,6 +275,11 @@ impl Guarded {
             member.profile.account_details = None;
         }
         member
+    }
+
+    /// The fields that [`Self::show`] leaves out of every member.
+    pub fn leaves_out(&self) -> &'static [ProfileField] {
+        if self.sees_pii() { &[] } else { &[ProfileField::Dob, ProfileField::AccountDetails] }
     }
 
     /// Refuses a filter that would tell what the caller may not see.

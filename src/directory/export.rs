@@ -10,6 +10,7 @@ use super::list::Part;
 use super::narrow::narrow;
 use super::read::show;
 use super::{Directory, Error, check};
+use crate::model::field::ProfileField;
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, Parsed, RawFilter, Row};
 use crate::table::Base;
@@ -34,6 +35,8 @@ pub struct Export {
     pub revision: u64,
     /// The members to expect, where that is known without checking records.
     pub total: Option<u64>,
+    /// The fields that the caller may not see, and that every member lacks therefore.
+    pub left_out: &'static [ProfileField],
 }
 
 impl Directory {
@@ -53,8 +56,8 @@ impl Directory {
         let (end, revision) = (view.next_row(), view.revision());
         drop(view);
         let total = if narrowed.exact { Some(narrowed.count().await) } else { None };
-        let guarded = self.guarded.clone();
-        Ok(Export { guarded, number, base, filter, after: None, end, done: false, revision, total })
+        let (guarded, left_out) = (self.guarded.clone(), self.guarded.leaves_out());
+        Ok(Export { guarded, number, base, filter, after: None, end, done: false, revision, total, left_out })
     }
 }
 

@@ -32,7 +32,9 @@ impl Pieces for Exported {
             self.is_first = false;
             let members = ToWire::new(self.directory.sealer(), self.base).members(members);
             let (start_revision, total) = (self.export.revision, self.export.total.take());
-            return Ok(Some(v1::ExportMembersResponse { members, start_revision, total }));
+            let left_out = std::mem::take(&mut self.export.left_out);
+            let left_out = left_out.iter().map(|field| field.as_str().to_owned()).collect();
+            return Ok(Some(v1::ExportMembersResponse { members, start_revision, total, left_out }));
         }
         Ok(None)
     }

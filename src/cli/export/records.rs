@@ -16,7 +16,8 @@ pub async fn run(args: &Args) -> Result<ExitCode, Error> {
     let member_base_id = base::need(&mut client, &args.base).await?;
     let request = v1::ExportRecordsRequest { member_base_id, kinds: Vec::new(), min_revision: None };
     let mut stream = client.records.export_records(request).await?.into_inner();
-    let mut out = Out::open(&args.out, FileFormat::Ndjson).map_err(Error::file("write", &args.out))?;
+    let mut out =
+        Out::open(&args.out, FileFormat::Ndjson, Vec::new()).map_err(Error::file("write", &args.out))?;
     let mut records: u64 = 0;
     while let Some(part) = client::next(&mut stream).await? {
         let clips = part.clips.into_iter().map(clip);

@@ -10,6 +10,7 @@ use crate::cli::Error;
 
 use super::cells::Reading;
 use super::columns::Columns;
+use super::missing::{self, ClearMissing, Keys};
 use super::rows::{Collector, NotUtf8, Row, Rows};
 use super::{MatchKey, READ_AHEAD, RowFailure, csv, ndjson, records};
 use crate::tasks;
@@ -31,21 +32,30 @@ pub enum Format {
         /// Whether the file's first line says what the delimiter is.
         names_delimiter: bool,
     },
-    Ndjson,
+    /// Each line has to name these keys.
+    Ndjson(Keys),
 }
 
 impl Format {
     pub fn member(&self, row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
         match self {
             Self::Csv { columns, .. } => csv::member(columns, row),
-            Self::Ndjson => ndjson::member(row),
+            Self::Ndjson(keys) => ndjson::member(keys, row),
+        }
+    }
+
+    /// What of a row may find its member, whatever else is wrong with it.
+    pub fn finders(&self, row: Row<'_>) -> v1::MemberInput {
+        match self {
+            Self::Csv { columns, .. } => csv::finders(columns, row),
+            Self::Ndjson(_) => ndjson::finders(row),
         }
     }
 
     fn not_utf8(&self, at: &NotUtf8) -> Error {
         let column = match self {
             Self::Csv { columns, .. } => columns.header.get(at.cell).map_or("", String::as_str),
-            Self::Ndjson => "",
+            Self::Ndjson(_) => "",
         };
         Error::Data(records::not_utf8(at.line, column))
     }
@@ -139,16 +149,25 @@ impl Source {
         Ok(())
     }
 
-    pub fn ndjson(input: Input) -> Self {
+    /// Reads lines of NDJSON, each of which has to name `keys`.
+    pub fn ndjson(input: Input, keys: Keys) -> Self {
         let lines = ndjson::Lines::new(BufReader::with_capacity(READ_AHEAD, input));
-        Self { format: Arc::new(Format::Ndjson), lines: Lines::Ndjson(lines), fault: None }
+        Self { format: Arc::new(Format::Ndjson(keys)), lines: Lines::Ndjson(lines), fault: None }
+    }
+
+    /// Refuses a CSV file that does not name all that a replacement would clear.
+    pub fn check_replacement(&self, may: &ClearMissing) -> Result<(), Error> {
+        match &*self.format {
+            Format::Csv { columns, .. } => missing::check(columns, may).map_err(Error::Usage),
+            Format::Ndjson(_) => Ok(()),
+        }
     }
 
     /// The columns that the file has and the server does not take.
     pub fn skipped(&self) -> Vec<&str> {
         match &*self.format {
             Format::Csv { columns, .. } => columns.skipped().collect(),
-            Format::Ndjson => Vec::new(),
+            Format::Ndjson(_) => Vec::new(),
         }
     }
 

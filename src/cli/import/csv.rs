@@ -1,5 +1,6 @@
 //! Making a member of a CSV record.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use prost_types::Value;
@@ -12,14 +13,16 @@ use crate::model::words;
 use super::RowFailure;
 use super::cells;
 use super::columns::{AttributeType, Column, Columns, Field};
+use super::overtaken;
 use super::rows::Row;
 
 /// The member that a record describes. Only what cannot be put on the wire is refused here; all rules are the server's.
 pub fn member(columns: &Columns, row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
-    let row = columns.own(row).ok_or_else(|| {
+    let (row, told) = columns.split(row).ok_or_else(|| {
         let message = "the row does not end in the line, reason, field and message that the header promises";
         RowFailure::new("CELL_COUNT", "", message)
     })?;
+    overtaken::check(told)?;
     check_shape(columns, row)?;
     let mut member = v1::MemberInput::default();
     let mut account = Account::default();
@@ -49,6 +52,24 @@ pub fn member(columns: &Columns, row: Row<'_>) -> Result<v1::MemberInput, RowFai
         member.attributes = Some(prost_types::Struct { fields: attributes });
     }
     Ok(member)
+}
+
+/// The cells that may find the row's member.
+pub fn finders(columns: &Columns, row: Row<'_>) -> v1::MemberInput {
+    let mut keys = v1::MemberInput::default();
+    let row = columns.own(row).unwrap_or(row);
+    for (column, cell) in columns.columns.iter().zip(row.cells()) {
+        let key = match column {
+            Column::Field(Field::Id) => &mut keys.id,
+            Column::Field(Field::Ref) => &mut keys.r#ref,
+            Column::Field(Field::Email) => &mut keys.email,
+            Column::Field(Field::WorkerId) => &mut keys.worker_id,
+            _ => continue,
+        };
+        *key =
+            cells::value(cell, columns.reading).ok().filter(|value| !value.is_empty()).map(Cow::into_owned);
+    }
+    keys
 }
 
 /// Refuses a row whose cells do not stand under the columns. Empty ones at its end, and under no name, are nothing.

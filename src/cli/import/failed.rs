@@ -4,6 +4,7 @@
 //! mended fails again for the same reason, and says the newest one only. The file is made when the first row fails, for the
 //! eyes of its owner alone: it holds what the list does.
 
+mod marks;
 mod waiting;
 
 use std::borrow::Cow;
@@ -22,6 +23,8 @@ use super::chunks::Format;
 use super::columns::FAILURE_COLUMNS;
 use super::ndjson::{self, FAILED};
 use super::rows::Row;
+
+pub use marks::remove_outdated;
 
 /// The rights of the file: its owner reads and writes it.
 const PRIVATE: u32 = 0o600;
@@ -88,7 +91,9 @@ impl FailedRows {
                     .map_err(Error::file("write", &self.path))
             }
             (Some(Out::Ndjson(out)), _) => {
-                writeln!(out, "{}", annotated(row, failure)).map_err(Error::file("write", &self.path))
+                let text = row.cells().next().unwrap_or_default();
+                writeln!(out, "{}", annotated(row.line, text, failure))
+                    .map_err(Error::file("write", &self.path))
             }
             (Some(Out::Csv(_)) | None, _) => Ok(()),
         }
@@ -131,7 +136,7 @@ impl FailedRows {
             Format::Csv { delimiter, .. } => Out::Csv(Box::new(
                 csv::WriterBuilder::new().delimiter(*delimiter).flexible(true).from_writer(file),
             )),
-            Format::Ndjson => Out::Ndjson(BufWriter::new(file)),
+            Format::Ndjson(_) => Out::Ndjson(BufWriter::new(file)),
         }
     }
 }
@@ -166,9 +171,9 @@ fn create_private(path: &Path) -> io::Result<File> {
 }
 
 /// The row as it came with one more field, or its text where it is no object. What an earlier import said of it is gone.
-fn annotated(row: Row<'_>, failure: &RowFailure) -> String {
-    let text = row.cells().next().unwrap_or_default();
-    let why = json!({ "line": row.line, "reason": failure.reason, "field": failure.field, "message": failure.message });
+fn annotated(line: u64, text: &str, failure: &RowFailure) -> String {
+    let why =
+        json!({ "line": line, "reason": failure.reason, "field": failure.field, "message": failure.message });
     let Some((fields, rest)) = ndjson::fields(text).zip(text.strip_prefix('{')) else {
         return json!({ "failed": why, "text": text }).to_string();
     };
@@ -191,14 +196,12 @@ fn csv_error(error: csv::Error) -> io::Error {
 mod tests {
     use super::{RowFailure, annotated};
     use crate::api::grpc::v1;
+    use crate::cli::import::missing::Keys;
     use crate::cli::import::ndjson;
     use crate::cli::import::rows::Collector;
 
     fn annotate(text: &str) -> String {
-        let mut collector = Collector::default();
-        collector.push(7, [text.as_bytes()]);
-        let failure = RowFailure::new("INVALID_FIELD", "email", "no @");
-        annotated(collector.finish().unwrap().get(0).unwrap(), &failure)
+        annotated(7, text, &RowFailure::new("INVALID_FIELD", "email", "no @"))
     }
 
     #[test]
@@ -212,7 +215,7 @@ mod tests {
         assert_eq!(annotate(long), format!(r#"{why}"attributes":{{"n": 1.50}},"ref":"a","ref":"b"}}"#));
         let mut collector = Collector::default();
         collector.push(1, [line.as_bytes()]);
-        let member = ndjson::member(collector.finish().unwrap().get(0).unwrap()).unwrap();
+        let member = ndjson::member(&Keys::NONE, collector.finish().unwrap().get(0).unwrap()).unwrap();
         assert_eq!(member.email.as_deref(), Some("x"));
     }
 

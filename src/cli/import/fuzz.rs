@@ -2,6 +2,7 @@
 
 use super::cells::Reading;
 use super::columns::Columns;
+use super::missing::Keys;
 use super::rows::{Collector, Row, Rows};
 use super::{MatchKey, RowFailure, csv, ndjson, records};
 use crate::api::grpc::v1;
@@ -23,7 +24,7 @@ pub(crate) fn files(bytes: &[u8]) {
     }
     come_back(&rows);
     let mut lines = ndjson::Lines::new(bytes);
-    members(&read(|rows| lines.next(rows)), ndjson::member);
+    members(&read(|rows| lines.next(rows)), |row| ndjson::member(&Keys::NONE, row));
 }
 
 /// The rows up to the first that cannot be read; none if some bytes are no text.

@@ -16,11 +16,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::api::grpc::v1;
 use crate::cli::Error;
 use crate::cli::client::Client;
+use crate::model::Reason;
 use crate::model::limits::ATOMIC_MAX_ROWS;
-use crate::model::{Fold, Reason};
 
 use super::RowFailure;
 use super::chunks::{Chunk, Format};
+use super::overtaken::{finder, folded};
 use super::rows::{Collector, Row, Rows};
 use super::session::Session;
 use calls::Calls;
@@ -145,7 +146,7 @@ impl Late {
         let reply = calls.upsert(session, v1::BulkMode::Partial, self.members(&lines)).await?;
         let failed = self.note(&lines, reply.results)?;
         session.count(reply.counts.unwrap_or_default());
-        lines.iter().filter(|line| !failed.contains(line)).for_each(|line| drop(self.rows.remove(line)));
+        lines.iter().filter(|line| !failed.contains(line)).for_each(|line| self.is_through(*line, session));
         Ok(())
     }
 
@@ -159,7 +160,7 @@ impl Late {
             let reply = calls.upsert(session, v1::BulkMode::Atomic, self.members(&lines)).await?;
             if reply.results.is_empty() {
                 session.count(reply.counts.unwrap_or_default());
-                lines.iter().for_each(|line| drop(self.rows.remove(line)));
+                lines.iter().for_each(|line| self.is_through(*line, session));
                 break;
             }
             let failed = self.note(&lines, reply.results)?;
@@ -169,6 +170,14 @@ impl Late {
             lines.retain(|line| !failed.contains(line));
         }
         Ok(())
+    }
+
+    /// A row was applied, and does not wait any more.
+    fn is_through(&mut self, line: u64, session: &mut Session) {
+        let member = self.rows.remove(&line).map(|held| held.member);
+        if let Some(finder) = member.and_then(|member| finder(&member, session.options.match_by())) {
+            session.overtaken.applied(line, &finder);
+        }
     }
 
     /// The lines that wait, without those that want what an earlier one wants too: both cannot have it.
@@ -243,39 +252,6 @@ fn is_worth_waiting(failure: &RowFailure) -> bool {
         .any(|reason| failure.reason == reason.as_str())
 }
 
-/// What finds the row's member: the field by which rows are matched, or else the id.
-fn finder(member: &v1::MemberInput, match_by: v1::MatchBy) -> Option<String> {
-    let key = match match_by {
-        v1::MatchBy::Unspecified | v1::MatchBy::Ref => member.r#ref.clone(),
-        v1::MatchBy::Email => member.email.as_deref().map(folded),
-        v1::MatchBy::WorkerId => member.worker_id.clone(),
-        v1::MatchBy::Id => None,
-    };
-    let id = || member.id.as_deref().map(|id| format!("id {}", id.to_lowercase()));
-    key.map(|key| format!("key {key}")).or_else(id)
-}
-
 fn bytes(row: Row<'_>) -> usize {
     row.cells().map(str::len).sum()
-}
-
-/// An address as servers compare it. By the newest rule, which takes more spellings for one than older stores do: too
-/// many rows may stop waiting by that, and none that should.
-fn folded(email: &str) -> String {
-    Fold::NEWEST.of(email).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_member_is_found_by_every_spelling_of_its_address() {
-        let found_by = |email: &str| {
-            let member = v1::MemberInput { email: Some(email.into()), ..Default::default() };
-            finder(&member, v1::MatchBy::Email)
-        };
-        assert_eq!(found_by("Zo\u{eb}@Bücher.example"), found_by("zoe\u{308}@xn--bcher-kva.example"));
-        assert_ne!(found_by("zoe@x.example"), found_by("zoë@x.example"));
-    }
 }

@@ -12,6 +12,9 @@ use serde_path_to_error::Track;
 use crate::api::grpc::v1;
 use crate::cli::{Error, json};
 
+use super::columns::Told;
+use super::missing::Keys;
+use super::overtaken;
 use super::rows::{Collector, Row};
 use super::{MAX_ROW_BYTES, RowFailure};
 
@@ -97,8 +100,7 @@ struct Line {
     #[serde(rename = "revision")]
     _revision: Option<IgnoredAny>,
     /// Written into a file of failed rows.
-    #[serde(rename = "failed")]
-    _failed: Option<IgnoredAny>,
+    failed: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -126,12 +128,14 @@ struct Eu {
 }
 
 /// The member that a line describes. Null is "not given".
-pub fn member(row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
+pub fn member(keys: &Keys, row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
     let text = row.cells().next().unwrap_or_default();
     if !text.starts_with('{') {
         return Err(RowFailure::new("INVALID_JSON", "", "the line is not a JSON object".to_owned()));
     }
     let line = parse(text)?;
+    overtaken::check(line.failed.as_ref().and_then(told))?;
+    keys.check(row, &line.clear_fields)?;
     Ok(v1::MemberInput {
         id: line.id,
         r#ref: line.r#ref,
@@ -152,6 +156,28 @@ pub fn member(row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
         clear_fields: line.clear_fields,
         if_revision: line.if_revision,
     })
+}
+
+/// What an earlier import said of the line.
+fn told(failed: &Value) -> Option<Told<'_>> {
+    let text = |name: &str| failed.get(name).and_then(Value::as_str);
+    Some(Told { reason: text("reason")?, message: text("message")? })
+}
+
+/// What may find the line's member, whatever else is wrong with it.
+pub fn finders(row: Row<'_>) -> v1::MemberInput {
+    let mut keys = v1::MemberInput::default();
+    for (name, value) in fields(row.cells().next().unwrap_or_default()).unwrap_or_default() {
+        let key = match name.as_str() {
+            "id" => &mut keys.id,
+            "ref" => &mut keys.r#ref,
+            "email" => &mut keys.email,
+            "worker_id" => &mut keys.worker_id,
+            _ => continue,
+        };
+        *key = serde_json::from_str(value.get()).unwrap_or_default();
+    }
+    keys
 }
 
 fn account(account: Account) -> v1::AccountDetails {
@@ -221,6 +247,7 @@ pub fn fields(text: &str) -> Option<Vec<(String, &RawValue)>> {
 mod tests {
     use super::{Lines, member};
     use crate::api::grpc::v1;
+    use crate::cli::import::missing::Keys;
     use crate::cli::import::rows::Collector;
     use crate::cli::import::{MAX_ROW_BYTES, RowFailure};
 
@@ -228,7 +255,7 @@ mod tests {
         let mut lines = Lines::new(text.as_bytes());
         let mut rows = Collector::default();
         while lines.next(&mut rows).unwrap() {}
-        rows.finish().unwrap().iter().map(|row| (row.line, member(row))).collect()
+        rows.finish().unwrap().iter().map(|row| (row.line, member(&Keys::NONE, row))).collect()
     }
 
     #[test]

@@ -94,14 +94,17 @@ mod tests {
 
     use super::{LONGEST_DELAY, Patience, Unanswered};
     use crate::cli::import::chunks::{Chunk, Format};
+    use crate::cli::import::missing::Keys;
     use crate::cli::import::rows::Collector;
+
+    const FORMAT: Format = Format::Ndjson(Keys::NONE);
 
     fn chunk(number: u64, lines: &[&str]) -> Chunk {
         let mut collector = Collector::default();
         for (line, text) in lines.iter().enumerate() {
             collector.push(line as u64 + 1, [text.as_bytes()]);
         }
-        Chunk::new(number, collector.finish().unwrap(), 0, &Format::Ndjson)
+        Chunk::new(number, collector.finish().unwrap(), 0, &FORMAT)
     }
 
     #[test]
@@ -121,9 +124,9 @@ mod tests {
     #[test]
     fn a_chunk_is_sent_again_with_the_same_members() {
         let mut chunk = chunk(1, &[r#"{"ref":"a"}"#, "nonsense", r#"{"ref":"b"}"#]);
-        let first = chunk.take_members(&Format::Ndjson);
+        let first = chunk.take_members(&FORMAT);
         assert_eq!(first.len(), 2);
-        assert_eq!(chunk.take_members(&Format::Ndjson), first);
+        assert_eq!(chunk.take_members(&FORMAT), first);
     }
 
     #[test]

@@ -14,8 +14,10 @@ use super::RowFailure;
 use super::chunks::{Chunk, Format};
 use super::failed::FailedRows;
 use super::late::Late;
+use super::overtaken::{Overtaken, finder};
 use super::progress::Progress;
 use super::resume::{Patience, Unanswered};
+use super::rows::Row;
 
 type Answers = Streaming<v1::ImportMembersResponse>;
 
@@ -30,6 +32,8 @@ pub struct Session {
     pub failed: FailedRows,
     /// Rows that failed for a value that a later row may give up.
     pub late: Late,
+    /// Rows that failed, and that a later row has made out of date.
+    pub overtaken: Overtaken,
     pub counts: v1::BulkCounts,
     /// Chunks that were sent more than once.
     pub sent_again: u64,
@@ -167,6 +171,7 @@ impl Session {
         let unsendable = chunk.unsendable.iter();
         failures.extend(unsendable.filter_map(|(at, failure)| Some((chunk.rows.get(*at)?, failure.clone()))));
         failures.sort_by_key(|(row, _)| row.line);
+        self.note(chunk, &failures);
         let match_by = self.options.match_by();
         self.late.keep(chunk, failures, &self.format, match_by, |row, failure| {
             self.counts.failed += 1;
@@ -175,6 +180,22 @@ impl Session {
         self.failed.flush()?;
         self.progress.advance(count(chunk.rows.len()), chunk.end, Instant::now());
         Ok(())
+    }
+
+    /// Takes note of the rows that failed, and of those before them that the applied ones have overtaken.
+    fn note(&mut self, chunk: &Chunk, failures: &[(Row<'_>, RowFailure)]) {
+        if failures.is_empty() && self.overtaken.is_empty() {
+            return;
+        }
+        let mut failed = failures.iter().map(|(row, _)| row.line).peekable();
+        for row in chunk.rows.iter() {
+            let has_failed = failed.next_if_eq(&row.line).is_some();
+            match finder(&self.format.finders(row), self.options.match_by()) {
+                Some(finder) if has_failed => self.overtaken.failed(row.line, &finder),
+                Some(finder) => self.overtaken.applied(row.line, &finder),
+                None => {}
+            }
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! What a careless writer or a torn file leaves is never guessed at: a quote that is opened in one row and closed in another
 //! would make one person of several. So after a closing quote only the end of its cell may come, the file may not end inside
 //! quotes, and each refusal names the line where the quote was opened. Line breaks inside quotes are part of their cell. A
-//! quote inside a cell that does not begin with one is plain text.
+//! quote inside a cell that does not begin with one is plain text, unless only spaces stand before it: some writers put a space
+//! behind each delimiter and mean the quote to open the cell, others mean what they wrote.
 //!
 //! Lines end in LF, CRLF or CR, and are counted here, because a row may span several and empty ones are no rows.
 
@@ -18,6 +19,11 @@ pub enum Fault {
     Unclosed { opened: u64 },
     #[error("line {line}: a backslash stands before a quote; inside quotes a quote is written twice")]
     Backslash { line: u64 },
+    #[error(
+        "line {line}, column {}: spaces stand between the delimiter and a quote; take them out, or put the whole cell in quotes",
+        cell + 1
+    )]
+    SpaceBeforeQuote { line: u64, cell: usize },
     #[error("line {line}, column {}: the control character U+{byte:04X} is no text", cell + 1)]
     Control { line: u64, cell: usize, byte: u8 },
     #[error("line {line}: the row is longer than {MAX_ROW_BYTES} bytes; is a closing quote missing?")]
@@ -184,6 +190,9 @@ impl Splitter {
                 self.opened = line;
             }
             (State::Plain, b'"') if self.is_after_backslash() => return Err(Fault::Backslash { line }),
+            (State::Plain, b'"') if self.is_space_so_far() => {
+                return Err(Fault::SpaceBeforeQuote { line, cell: self.ends.len() });
+            }
             (State::Plain, b'"') => self.cells.push(byte),
             // Between rows: an empty line, or the second half of a CRLF.
             (State::RowStart, b'\r' | b'\n') => self.size = 0,
@@ -218,8 +227,16 @@ impl Splitter {
 
     /// Whether the cell so far ends in a backslash that may be meant to escape the quote after it.
     fn is_after_backslash(&self) -> bool {
-        let start = self.ends.last().copied().unwrap_or_default();
-        !self.takes_backslash && self.cells.get(start..).unwrap_or_default().ends_with(b"\\")
+        !self.takes_backslash && self.cell().ends_with(b"\\")
+    }
+
+    fn is_space_so_far(&self) -> bool {
+        self.cell().iter().all(|byte| matches!(byte, b' ' | b'\t'))
+    }
+
+    /// The cell so far.
+    fn cell(&self) -> &[u8] {
+        self.cells.get(self.ends.last().copied().unwrap_or_default()..).unwrap_or_default()
     }
 }
 

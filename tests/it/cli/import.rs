@@ -158,7 +158,8 @@ async fn an_empty_cell_keeps_and_with_replace_clears() {
     let file = world.file("members.csv", "ref,tier,role\na,,Courier\n");
     assert_eq!(world.import(&file, "staff", &[]).await.expect(0).counts(), [0, 1, 0, 0, 0]);
     assert_eq!(world.get("staff", "a").await["tier"], "Gold");
-    assert_eq!(world.import(&file, "staff", &["--replace"]).await.expect(0).counts(), [0, 1, 0, 0, 0]);
+    let replace = ["--replace", "--clear-missing"];
+    assert_eq!(world.import(&file, "staff", &replace).await.expect(0).counts(), [0, 1, 0, 0, 0]);
     let member = world.get("staff", "a").await;
     assert_eq!((member.get("tier"), &member["role"]), (None, &json!("Courier")));
 }

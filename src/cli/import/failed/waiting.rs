@@ -82,7 +82,7 @@ impl FailedRows {
 }
 
 /// A name beside the file's that is of this process alone.
-fn beside(file: &Path, what: &str) -> PathBuf {
+pub(super) fn beside(file: &Path, what: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(format!(".{what}-{}", std::process::id()));
     name.into()
@@ -95,6 +95,7 @@ mod tests {
 
     use super::*;
     use crate::cli::import::chunks::Format;
+    use crate::cli::import::missing::Keys;
     use crate::cli::import::rows::{Collector, Rows};
 
     fn rows(lines: &[u64]) -> Vec<Rows> {
@@ -129,7 +130,8 @@ mod tests {
     impl World {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            let failed = FailedRows::new(folder.path().join("failed.ndjson"), Arc::new(Format::Ndjson));
+            let failed =
+                FailedRows::new(folder.path().join("failed.ndjson"), Arc::new(Format::Ndjson(Keys::NONE)));
             Self { folder, failed }
         }
 
@@ -216,7 +218,7 @@ mod tests {
         assert_eq!(read(&target), of("FIRST", &[1]));
         let socket = world.folder.path().join("socket");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        let mut failed = FailedRows::new(socket, Arc::new(Format::Ndjson));
+        let mut failed = FailedRows::new(socket, Arc::new(Format::Ndjson(Keys::NONE)));
         assert!(failed.write_waiting(std::iter::empty()).unwrap().is_none() && failed.path().is_none());
     }
 }

@@ -68,6 +68,19 @@ fn text_after_a_closing_quote_names_the_line_where_the_quote_was_opened() {
 }
 
 #[test]
+fn spaces_before_a_quote_are_not_guessed_at() {
+    for (text, line, cell) in [
+        ("ref, \"Lee, Bob\"\n", 1, 1),
+        ("a\n  \"b\"", 2, 0),
+        ("a,\t\"b\"", 1, 1),
+        ("a,b\n\"c\nd\", \"e\"", 3, 1),
+    ] {
+        assert_eq!(split(text), Err(Fault::SpaceBeforeQuote { line, cell }), "{text:?}");
+    }
+    assert_rows("5\" pipe,a \"b\" c", &[(1, &["5\" pipe", "a \"b\" c"])]);
+}
+
+#[test]
 fn a_file_that_ends_inside_a_quote_names_the_line_where_it_was_opened() {
     for (text, opened) in [("a\r\r\"b\rc", 3), ("a,b\r\nc,\"d\r\n", 2), ("\"", 1), ("\"a\"\"", 1)] {
         assert_eq!(split(text), Err(Fault::Unclosed { opened }), "{text:?}");

@@ -1,0 +1,212 @@
+//! What `import` is told.
+
+use std::io::Seek;
+use std::path::{Path, PathBuf};
+
+use super::cells::Reading;
+use super::chunks::{Format, Source};
+use super::columns::Field;
+use super::missing::{self, ClearMissing, Keys};
+use super::{Opened, failed, is_delimiter, is_stdin};
+use crate::api::grpc::v1;
+use crate::cli::Error;
+use crate::cli::client::Target;
+use crate::model::ImportId;
+
+/// The arguments of `import`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file, CSV or NDJSON by its name; `-` for standard input
+    pub file: PathBuf,
+    /// The memberbase, by name or id
+    #[arg(long, value_name = "NAME-OR-ID")]
+    pub base: String,
+    /// Make the memberbase if there is none of that name
+    #[arg(long)]
+    pub create_base: bool,
+    #[command(flatten)]
+    pub target: Target,
+    /// What the file is; needed where its name does not tell
+    #[arg(long)]
+    pub format: Option<FileFormat>,
+    /// What stands between the cells of a CSV file; a first line such as sep=; in the file is believed instead
+    #[arg(long, default_value = ",", value_name = "CHARACTER")]
+    pub delimiter: String,
+    /// The field by which a row finds its member; a row without it is found by its id, if it has one
+    #[arg(long = "match", default_value = "ref", value_name = "FIELD")]
+    pub match_by: MatchKey,
+    /// Take the cells of a CSV file as they are: spaces around them, ="…" and an apostrophe before a formula are part of them
+    #[arg(long)]
+    pub no_trim: bool,
+    /// Clear the fields that a row leaves empty. The file has to name every field: by a column, or in NDJSON each line by a key
+    #[arg(long)]
+    pub replace: bool,
+    /// Clear fields that the file does not name as well: these, with commas between them, or all
+    #[arg(
+        long, requires = "replace", value_name = "FIELD,…", num_args = 0..=1, require_equals = true,
+        default_missing_value = missing::ALL, value_parser = ClearMissing::parse
+    )]
+    pub clear_missing: Option<ClearMissing>,
+    /// Bring members back that are inactive
+    #[arg(long)]
+    pub reactivate: bool,
+    /// Change the status of members to that of their rows; without it rows only say what members begin or come back with
+    #[arg(long)]
+    pub apply_status: bool,
+    /// Rows that the server takes at a time
+    #[arg(long, default_value_t = 1000, value_name = "ROWS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub chunk_rows: u16,
+    /// Chunks on their way at a time
+    #[arg(long, default_value_t = 8, value_name = "CHUNKS", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub in_flight: u8,
+    /// Seconds without an answer after which to stop trying
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    pub give_up_after: u64,
+    /// The id of an import of this file that gave up, to go on with it; it counts what that one did
+    #[arg(long, value_name = "ID", value_parser = import_id)]
+    pub import_id: Option<ImportId>,
+    /// Where failed rows go, instead of beside the file
+    #[arg(long, value_name = "FILE")]
+    pub failed: Option<PathBuf>,
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// The kinds of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FileFormat {
+    /// Comma-separated values, the first line naming the columns
+    Csv,
+    /// One JSON object a line
+    Ndjson,
+}
+
+/// The fields by which a row can find its member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum MatchKey {
+    /// The caller's own key
+    Ref,
+    /// The e-mail address
+    Email,
+    /// The number as a worker
+    WorkerId,
+    /// The id that the server gave
+    Id,
+}
+
+impl MatchKey {
+    pub(super) fn field(self) -> Field {
+        match self {
+            Self::Ref => Field::Ref,
+            Self::Email => Field::Email,
+            Self::WorkerId => Field::WorkerId,
+            Self::Id => Field::Id,
+        }
+    }
+
+    pub(super) fn wire(self) -> v1::MatchBy {
+        match self {
+            Self::Ref => v1::MatchBy::Ref,
+            Self::Email => v1::MatchBy::Email,
+            Self::WorkerId => v1::MatchBy::WorkerId,
+            Self::Id => v1::MatchBy::Id,
+        }
+    }
+}
+
+impl Args {
+    pub(super) fn file_format(&self) -> Result<FileFormat, Error> {
+        let extension =
+            self.file.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+        match (self.format, extension.as_deref()) {
+            (Some(format), _) => Ok(format),
+            (None, Some("csv")) => Ok(FileFormat::Csv),
+            (None, Some("ndjson" | "jsonl")) => Ok(FileFormat::Ndjson),
+            (None, _) => Err(Error::Usage(format!(
+                "{}: the name does not tell what the file is; give --format csv or --format ndjson",
+                self.file.display()
+            ))),
+        }
+    }
+
+    /// The CSV file, of which it is known that it can be read to its end wherever it can be read twice.
+    pub(super) fn csv(&self, input: Opened) -> Result<Source, Error> {
+        let delimiter = self.delimiter()?;
+        let reading = if self.no_trim { Reading::Exact } else { Reading::Cleaned };
+        let input = match input {
+            Opened::File(mut file, size) if size.is_some() => {
+                let again = file.try_clone().map_err(Error::file("open", &self.file))?;
+                Source::csv(Box::new(again), delimiter, self.match_by, reading)?.check()?;
+                file.rewind().map_err(Error::file("read", &self.file))?;
+                Opened::File(file, size)
+            }
+            other => other,
+        };
+        Source::csv(input.read(), delimiter, self.match_by, reading)
+    }
+
+    pub(super) fn delimiter(&self) -> Result<u8, Error> {
+        match self.delimiter.as_bytes() {
+            [byte] if is_delimiter(*byte) => Ok(*byte),
+            b"\\t" => Ok(b'\t'),
+            _ => Err(Error::Usage(format!(
+                "--delimiter {:?}: give one ASCII character, or \\t",
+                self.delimiter
+            ))),
+        }
+    }
+
+    pub(super) fn options(&self, member_base_id: String, id: ImportId) -> v1::ImportOptions {
+        let semantics = if self.replace { v1::FieldSemantics::Replace } else { v1::FieldSemantics::Merge };
+        v1::ImportOptions {
+            member_base_id,
+            match_by: self.match_by.wire().into(),
+            semantics: semantics.into(),
+            reactivate: self.reactivate,
+            import_id: id.to_string(),
+            apply_status: self.apply_status,
+        }
+    }
+
+    /// What a replacement may clear although the file does not name it.
+    pub(super) fn may_clear(&self) -> ClearMissing {
+        self.clear_missing.clone().unwrap_or(ClearMissing::These(Vec::new()))
+    }
+
+    /// The keys that each line of NDJSON has to name.
+    pub(super) fn keys(&self) -> Keys {
+        if self.replace { Keys::replaced(&self.may_clear()) } else { Keys::NONE }
+    }
+
+    /// Removes the failed rows of an earlier import of this file. A place that was named may have those of any other.
+    pub(super) fn remove_outdated(&self, format: &Format) -> Result<(), Error> {
+        if self.failed.is_some() || is_stdin(&self.file) {
+            return Ok(());
+        }
+        let path = self.failed_path(format);
+        if failed::remove_outdated(&path, format)? {
+            eprintln!(
+                "removed {}: it had the failed rows of an earlier import, and now none failed",
+                path.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// `members.failed.csv` beside `members.csv`, and in the current folder for standard input.
+    pub(super) fn failed_path(&self, format: &Format) -> PathBuf {
+        let extension = match format {
+            Format::Csv { .. } => "failed.csv",
+            Format::Ndjson(_) => "failed.ndjson",
+        };
+        self.failed.clone().unwrap_or_else(|| {
+            let file = if is_stdin(&self.file) { Path::new("import") } else { &self.file };
+            file.with_extension(extension)
+        })
+    }
+}
+
+fn import_id(text: &str) -> Result<ImportId, String> {
+    ImportId::parse(text).map_err(|rule| rule.describe())
+}

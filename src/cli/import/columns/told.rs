@@ -1,0 +1,52 @@
+//! The cells in which an earlier import says why a row failed, behind those that came.
+
+use super::{Columns, FAILURE_COLUMNS, Row};
+
+/// What an earlier import said of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told<'a> {
+    pub reason: &'a str,
+    pub message: &'a str,
+}
+
+impl Columns {
+    /// The row without the cells that an earlier import added to say why it failed; `None` where these are not there.
+    pub fn own<'a>(&self, row: Row<'a>) -> Option<Row<'a>> {
+        self.split(row).map(|(own, _)| own)
+    }
+
+    /// The row without those cells, and what they say; `None` where they have to be there and are not.
+    /// Spreadsheets fill rows up with empty cells, so those at the end may be theirs.
+    pub fn split<'a>(&self, row: Row<'a>) -> Option<(Row<'a>, Option<Told<'a>>)> {
+        if !self.has_failures {
+            return Some((row, None));
+        }
+        let cells: Vec<&str> = row.cells().collect();
+        let mut rest = cells.as_slice();
+        loop {
+            let (own, [line, reason, _, message]) = rest.split_last_chunk::<4>()?;
+            if is_line(line) && is_reason(reason) {
+                return Some((row.first(own.len()), Some(Told { reason, message })));
+            }
+            rest = rest.split_last().filter(|(last, _)| last.is_empty())?.1;
+        }
+    }
+}
+
+/// A header without the columns that [`crate::cli::import::failed`] added at its end.
+pub fn without_failure_columns(header: &[String]) -> &[String] {
+    let named = header.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
+    match header.get(..named).unwrap_or_default().split_last_chunk::<4>() {
+        Some((rest, last)) if *last == FAILURE_COLUMNS => rest,
+        _ => header,
+    }
+}
+
+fn is_line(cell: &str) -> bool {
+    !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_reason(cell: &str) -> bool {
+    !cell.is_empty()
+        && cell.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}

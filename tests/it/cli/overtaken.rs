@@ -1,0 +1,109 @@
+//! Failed rows of `memberbase import` that have become out of date.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mended_row_does_not_undo_a_later_row_of_its_member() {
+    let world = World::new().await;
+    world.base("staff", &[]).await;
+    // The later row comes in the same chunk, in another, and not at all; a cell and the server are why the first ones fail.
+    let text = "sep=;\nRef;email;enable_payroll;tier\n\
+                a;nonsense;;Old\na;a@x.example;;New\n\
+                b;;maybe;\"Old;\"\nc;c@;;Old\nd;;no;Old\n\
+                b;;yes;New\n c ;c@;;Older\n";
+    let file = world.file("members.csv", text);
+    let ended = world.import(&file, "staff", &["--chunk-rows", "2"]).await.expect(1);
+    assert_eq!(ended.counts(), [3, 0, 0, 0, 4]);
+    assert!(
+        ended.stderr.contains("warning: 2 failed rows are older than ones of the same members"),
+        "{}",
+        ended.stderr
+    );
+    let failed = world.read("members.failed.csv");
+    let marked: Vec<&str> = failed.lines().filter(|line| line.contains(";LATER_ROW_APPLIED;")).collect();
+    assert_eq!(marked.len(), 2, "{failed}");
+    assert!(marked[0].starts_with("a;nonsense;;Old;3;LATER_ROW_APPLIED;email;"), "{failed}");
+    assert!(
+        marked[0].contains("EMAIL_INVALID") && marked[0].contains("that of line 4, which is newer"),
+        "{failed}"
+    );
+    assert!(marked[1].starts_with("b;;maybe;\"Old;\";5;LATER_ROW_APPLIED;"), "{failed}");
+    assert!(
+        failed.starts_with("sep=;\nRef;email;enable_payroll;tier;line;reason;field;message\n"),
+        "{failed}"
+    );
+
+    // Mended, the others go in; these fail again as they did, until somebody decides.
+    let mended = failed.replace("nonsense", "old@x.example").replace("maybe", "yes");
+    let file = world.file("mended.csv", mended.replace("c@;", "c@x.example;"));
+    let again = world.import(&file, "staff", &[]).await.expect(1);
+    assert_eq!(again.counts(), [1, 1, 0, 0, 2]);
+    for r#ref in ["a", "b"] {
+        assert_eq!(world.get("staff", r#ref).await["tier"], "New");
+    }
+    let twice = world.read("mended.failed.csv");
+    assert!(
+        twice.contains("that of line 4, which is newer") && !twice.contains("LATER_ROW_APPLIED,"),
+        "{twice}"
+    );
+    let file = world.file("decided.csv", twice.replacen("LATER_ROW_APPLIED", "MENDED", 1));
+    assert_eq!(world.import(&file, "staff", &[]).await.expect(1).counts(), [0, 1, 0, 0, 1]);
+    assert_eq!(world.get("staff", "a").await["tier"], "Old");
+    assert_eq!(world.get("staff", "b").await["tier"], "New");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_ndjson_and_rows_that_waited_are_marked_too() {
+    let world = World::new().await;
+    world.base("staff", &[]).await;
+    let file = world.file("first.ndjson", "{\"ref\":\"x\",\"email\":\"x@x.example\"}\n");
+    world.import(&file, "staff", &[]).await.expect(0);
+    // The row of b waits for the address until a later one of b is applied.
+    let lines = "{\"ref\":\"a\",\"tier\":7}\n{\"ref\":\"b\",\"email\":\"x@x.example\"}\n{\"ref\":\"a\",\"tier\":\"New\"}\n{\"ref\":\"b\"}\n";
+    let file = world.file("members.ndjson", lines);
+    assert_eq!(
+        world.import(&file, "staff", &["--chunk-rows", "1"]).await.expect(1).counts(),
+        [2, 0, 0, 0, 2]
+    );
+    let read = |name: &str| -> Vec<Value> {
+        world.read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let rows = read("members.failed.ndjson");
+    let told: Vec<_> = rows.iter().map(|row| (&row["ref"], &row["failed"]["reason"])).collect();
+    let marked = Value::from("LATER_ROW_APPLIED");
+    assert_eq!(told, [(&Value::from("a"), &marked), (&Value::from("b"), &marked)]);
+    assert!(rows[1]["failed"]["message"].as_str().unwrap().contains("EMAIL_TAKEN"), "{rows:?}");
+    let file = world.file("mended.ndjson", world.read("members.failed.ndjson").replace(":7}", ":\"Old\"}"));
+    assert_eq!(world.import(&file, "staff", &[]).await.expect(1).counts(), [0, 0, 0, 0, 2]);
+    assert_eq!(world.get("staff", "a").await["tier"], "New");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_rows_of_an_earlier_import_go_when_all_rows_went_through() {
+    let world = World::new().await;
+    world.base("staff", &[]).await;
+    for (name, failed, bad, good) in [
+        ("members.csv", "members.failed.csv", "ref,email\na,nonsense\n", "ref,email\na,a@x.example\n"),
+        ("members.ndjson", "members.failed.ndjson", "{\"ref\":\"b\",\"email\":\"b\"}\n", "{\"ref\":\"b\"}\n"),
+    ] {
+        let file = world.file(name, bad);
+        world.import(&file, "staff", &[]).await.expect(1);
+        assert!(world.path(failed).exists());
+        // One that was named may be of another list.
+        fs::copy(world.path(failed), world.path("named")).unwrap();
+        let file = world.file(name, good);
+        world.import(&file, "staff", &["--failed", world.path("named").to_str().unwrap()]).await.expect(0);
+        assert!(world.path("named").exists() && world.path(failed).exists());
+        let ended = world.import(&file, "staff", &[]).await.expect(0);
+        assert!(ended.stderr.contains("removed ") && ended.stderr.contains(failed), "{}", ended.stderr);
+        assert!(!world.path(failed).exists());
+        // What somebody else wrote under the name stays.
+        world.file(failed, "ref,email,notes\na,,x\n");
+        let ended = world.import(&file, "staff", &[]).await.expect(0);
+        assert!(world.path(failed).exists() && !ended.stderr.contains("removed"), "{}", ended.stderr);
+    }
+}
