@@ -18,7 +18,7 @@ use super::{Directory, Error, Replies, Room};
 use crate::model::field::ProfileField;
 use crate::model::origin::{Actor, Door};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenId};
-use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, Sealer, Timestamp};
+use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, Sealer, Sight, Timestamp};
 use crate::table::{Base, LiveToken, Party, Requests, Table, TableError, Tokens};
 
 /// Why a caller is not known.
@@ -270,10 +270,7 @@ impl Guarded {
         if !member.aliases.is_empty() {
             member.drop_aliases(self.table.now());
         }
-        if !self.sees_pii() {
-            member.profile.dob = None;
-            member.profile.account_details = None;
-        }
+        self.sight().cover(&mut member);
         member
     }
 
@@ -289,6 +286,11 @@ impl Guarded {
         } else {
             Ok(())
         }
+    }
+
+    /// What of members the caller may see.
+    pub fn sight(&self) -> Sight {
+        if self.sees_pii() { Sight::Whole } else { Sight::WithoutPii }
     }
 
     fn sees_pii(&self) -> bool {

@@ -13,7 +13,7 @@ use crate::model::schema::{AttributeSchema, SentDefinition, parse_schema};
 use crate::model::token::AccessLevel;
 use crate::model::{
     AttributePatch, AttributeValue, BaseNumber, Filter, IdError, Origin, RawFilter, RawValue, Reason,
-    Refusal, Row, Rule, Violations, attribute,
+    Refusal, Row, Rule, Sight, Violations, attribute,
 };
 use crate::table::{Answer, AttributesRequest, Base, Kept, NamedRequest, SettingsRequest};
 
@@ -113,8 +113,8 @@ impl Directory {
         let places: Vec<usize> = changes.values().map(|(index, _)| *index).collect();
         let changes = changes.into_iter().map(|(row, (_, patch))| (row, patch)).collect();
         let named = self.turn();
-        let origin = self.origin(Call::SET_ATTRIBUTES);
-        let request = AttributesRequest { changes, is_strict: true, named, deadline: None, origin };
+        let (sight, origin) = (self.guarded.sight(), self.origin(Call::SET_ATTRIBUTES));
+        let request = AttributesRequest { changes, is_strict: true, sight, named, deadline: None, origin };
         let reply = open.change_attributes(request).await?;
         let mut refused = reply.refused.into_iter();
         let Some((first, refusal)) = refused.next() else { return Ok(reply.values) };
@@ -278,7 +278,15 @@ async fn clear(
         return Ok(0);
     }
     let changes = rows.iter().map(|row| (*row, patch.clone())).collect();
-    let request = AttributesRequest { changes, is_strict: false, named, deadline: None, origin };
+    // What only takes away makes no member too large, so there is nothing that could tell.
+    let request = AttributesRequest {
+        changes,
+        is_strict: false,
+        sight: Sight::default(),
+        named,
+        deadline: None,
+        origin,
+    };
     Ok(base.change_attributes(request).await?.values)
 }
 

@@ -9,7 +9,8 @@ use crate::model::limits::{ATOMIC_MAX_ROWS, BULK_DELETE_MAX_MEMBERS};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseNumber, IdError, MemberRow, Origin, Reason, RecordCounts, Ref, RowError, UpsertOptions, Violations,
+    BaseNumber, IdError, MemberRow, Origin, Reason, RecordCounts, Ref, RowError, Sight, UpsertOptions,
+    Violations,
 };
 use crate::table::{
     Answer, DeleteReply, DeleteRequest, NamedRequest, Pending, RowAnswer, Series, UpsertReply, UpsertRequest,
@@ -30,8 +31,9 @@ pub struct Upsert {
 }
 
 impl Upsert {
-    fn request(self, origin: Origin, named: Option<Arc<NamedRequest>>) -> UpsertRequest {
+    fn request(self, origin: Origin, sight: Sight, named: Option<Arc<NamedRequest>>) -> UpsertRequest {
         let Self { rows, options, mode, deadline } = self;
+        let options = UpsertOptions { sight, ..options };
         UpsertRequest { rows, options, mode, named, deadline, origin }
     }
 }
@@ -84,7 +86,7 @@ impl Directory {
         self.mark_accounts(number, &mut request.rows).await?;
         // What writes nothing leaves nothing to remember.
         let named = self.turn().filter(|_| request.mode != WriteMode::ValidateOnly);
-        Ok(base.upsert(request.request(self.origin(call), named)).await?)
+        Ok(base.upsert(request.request(self.origin(call), self.guarded.sight(), named)).await?)
     }
 
     /// Creates or updates members, matched by `ref`: all rows or none. Up to 10,000 rows are one commit; more are
@@ -116,7 +118,8 @@ impl Directory {
         }
         self.guarded.take_rows(request.rows.len())?;
         self.mark_accounts(number, &mut request.rows).await?;
-        let request = request.request(self.origin(Call::IMPORT_MEMBERS), self.turn());
+        let origin = self.origin(Call::IMPORT_MEMBERS);
+        let request = request.request(origin, self.guarded.sight(), self.turn());
         Ok(PendingUpsert(Answering::Now(base.begin_upsert(request, series).await?)))
     }
 

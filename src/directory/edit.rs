@@ -6,7 +6,7 @@ use super::request::foreign;
 use super::{Directory, Error, Key};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Edit, Member, MemberRow, Outcome, Row};
+use crate::model::{BaseNumber, Edit, Member, MemberRow, Origin, Outcome, Row};
 use crate::table::{Answer, EditReply, EditRequest, EditWhat, Edited, Kept};
 
 /// A member after a call about it.
@@ -37,7 +37,7 @@ impl Directory {
         let row = Box::new(self.marked(base, row).await?);
         let what = EditWhat::Create { row, revive };
         let origin = self.origin(Call::CREATE_MEMBER);
-        self.edit(base, EditRequest { what, named: self.turn(), deadline, origin }).await
+        self.edit(base, self.request(what, deadline, origin)).await
     }
 
     /// Changes the member that `key` names.
@@ -62,7 +62,7 @@ impl Directory {
             }
         };
         let what = EditWhat::Change { key, edit, if_revision };
-        self.edit(base, EditRequest { what, named: self.turn(), deadline, origin }).await
+        self.edit(base, self.request(what, deadline, origin)).await
     }
 
     /// The row, which knows whether its address belongs to somebody with an account.
@@ -78,6 +78,10 @@ impl Directory {
         let Answer::Member(row, outcome) = kept.answer else { return Err(foreign()) };
         let member = Box::new(self.member_now(base, row).await?);
         Ok(EditedMember { row, member, outcome, revision: kept.revision.unwrap_or_default() })
+    }
+
+    fn request(&self, what: EditWhat, deadline: Option<Instant>, origin: Origin) -> EditRequest {
+        EditRequest { what, sight: self.guarded.sight(), named: self.turn(), deadline, origin }
     }
 
     async fn edit(&self, base: BaseNumber, request: EditRequest) -> Result<EditedMember, Error> {

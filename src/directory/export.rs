@@ -75,10 +75,11 @@ impl Export {
             limit: PAGE_MEMBERS,
             bytes: PAGE_BYTES,
         };
-        let mut page = show(&self.base, None, &self.filter, |_, _| Ok(()), |_| part).await?.read;
+        let mut page =
+            show(&self.guarded, &self.base, None, &self.filter, |_, _| Ok(()), |_| part).await?.read;
         page.members.retain(|(row, _)| *row < self.end);
         self.done = page.next.is_none_or(|next| next.after >= self.end);
         self.after = page.next.map(|next| next.after.0);
-        Ok(Some(page.members.into_iter().map(|(row, member)| (row, self.guarded.show(member))).collect()))
+        Ok(Some(page.members))
     }
 }

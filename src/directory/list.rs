@@ -50,11 +50,12 @@ impl Directory {
             page.attributes.check(view.schema())?;
             Ok(if narrowed.exact { Ok(()) } else { page.check_skip() }?)
         };
-        let shown = show(&base, list.min_revision, &page.filter, admit, |_| Part::of(&page)).await?;
+        let shown =
+            show(&self.guarded, &base, list.min_revision, &page.filter, admit, |_| Part::of(&page)).await?;
         let Shown { read, narrowed } = shown;
         let is_counted = list.total && narrowed.exact;
         Ok(MemberPage {
-            members: read.members.into_iter().map(|(row, member)| (row, self.guarded.show(member))).collect(),
+            members: read.members,
             cursor: read.next.map(|next| page.cursor(key, next.after.0, next.skip)),
             total: if is_counted { Some(narrowed.count().await) } else { None },
             revision: narrowed.revision,
@@ -87,7 +88,7 @@ impl Part {
 /// What was read of a list.
 #[derive(Default)]
 pub struct Read {
-    /// The members.
+    /// The members, as the caller may see them.
     pub members: Vec<(Row, Member)>,
     /// Where to go on, if there may be more.
     pub next: Option<Next>,

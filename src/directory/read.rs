@@ -13,6 +13,7 @@
 //!   them an exact part keeps the view to its end, and one that checks records for its first piece, so that a list ends
 //!   however much is written.
 
+use super::access::Guarded;
 use super::check::{Check, Checked};
 use super::list::{Next, Part, Read};
 use super::narrow::{Narrowed, narrow};
@@ -37,8 +38,10 @@ pub struct Shown {
     pub narrowed: Narrowed,
 }
 
-/// Reads the part of a list that `part` makes of the narrowed rows, after `admit` had a look at what it would be read from.
+/// Reads the part of a list that `part` makes of the narrowed rows, as the caller may see it, after `admit`
+/// had a look at what it would be read from.
 pub async fn show(
+    guarded: &Guarded,
     base: &Base,
     min_revision: Option<u64>,
     filter: &Filter,
@@ -52,7 +55,9 @@ pub async fn show(
         let is_last = round == ROUNDS;
         let view = Some(view).filter(|_| is_last || narrowed.is_light());
         let steps = if is_last && narrowed.exact { usize::MAX } else { KEPT_STEPS };
-        if let Some(read) = read(Source { base, view, steps }, filter, &narrowed, &part(&narrowed)).await? {
+        if let Some(read) =
+            read(guarded, Source { base, view, steps }, filter, &narrowed, &part(&narrowed)).await?
+        {
             return Ok(Shown { read, narrowed });
         }
         round += 1;
@@ -103,6 +108,7 @@ impl Source<'_> {
 
 /// Reads a part of the rows that `narrowed` left, in order; nothing if it has to begin again.
 async fn read(
+    guarded: &Guarded,
     mut source: Source<'_>,
     filter: &Filter,
     narrowed: &Narrowed,
@@ -150,6 +156,8 @@ async fn read(
             if is_match && skip > 0 {
                 skip -= 1;
             } else if is_match {
+                // What may not be seen has no weight either: a page ends where what it shows is full.
+                let member = guarded.show(member);
                 bytes += weight(&member);
                 if members.len() == part.limit || (bytes > part.bytes && !members.is_empty()) {
                     return Ok(Some(Read { members, next }));

@@ -48,15 +48,19 @@ impl Directory {
         let admit = |view: &View<'_>, _: &Narrowed| Ok(attributes.check(view.schema())?);
         let whole = Part { skip, limit: take, bytes: usize::MAX, ..part(None) };
         let Shown { read, narrowed } =
-            show(&base, None, &filter, admit, |rows| if rows.exact { whole } else { part(None) }).await?;
-        let mut found = if narrowed.exact {
-            Found { members: read.members, total: narrowed.count().await }
-        } else {
-            self.checked(&base, &filter, (skip, take), read).await?
-        };
-        let members = found.members.into_iter();
-        found.members = members.map(|(row, member)| (row, self.guarded.show(member))).collect();
-        Ok(found)
+            show(
+                &self.guarded,
+                &base,
+                None,
+                &filter,
+                admit,
+                |rows| if rows.exact { whole } else { part(None) },
+            )
+            .await?;
+        if narrowed.exact {
+            return Ok(Found { members: read.members, total: narrowed.count().await });
+        }
+        self.checked(&base, &filter, (skip, take), read).await
     }
 
     /// The search by looking at every member that may match, where this was read of them already. Each further part asks again
@@ -79,7 +83,7 @@ impl Directory {
             let Some(next) = read.next else { return Ok(found) };
             self.guarded.check_base(AccessLevel::Read, base.number()).await?;
             let after = Some(next.after.0);
-            read = show(base, None, filter, |_, _| Ok(()), |_| part(after)).await?.read;
+            read = show(&self.guarded, base, None, filter, |_, _| Ok(()), |_| part(after)).await?.read;
         }
     }
 }

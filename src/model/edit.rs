@@ -36,6 +36,19 @@ pub enum Edit {
 }
 
 impl Edit {
+    /// What a field that it does not name means.
+    pub fn semantics(&self) -> Semantics {
+        match self {
+            Self::Replace(_) => Semantics::Replace,
+            Self::Update(_)
+            | Self::UpdateMasked(..)
+            | Self::Rewrite(_)
+            | Self::Rename(_)
+            | Self::Activate
+            | Self::Offboard => Semantics::Merge,
+        }
+    }
+
     /// The fields that it writes, with their new values.
     pub fn patch(&self) -> Option<&MemberPatch> {
         match self {
@@ -68,8 +81,9 @@ pub fn edit(
             check_email(current, &row.patch, fold, &[Status::Invited])?;
             upsert::patch(current, &row.patch, Semantics::Merge, now)
         }
-        Edit::Replace(row) => replace(current, row, Semantics::Replace, new_members, fold, now),
-        Edit::Rewrite(row) => replace(current, row, Semantics::Merge, new_members, fold, now),
+        Edit::Replace(row) | Edit::Rewrite(row) => {
+            replace(current, row, edit.semantics(), new_members, fold, now)
+        }
         Edit::Rename(rename) => rename.apply(current, now),
         Edit::Activate => step(current, Action::Activate, Status::Active, now),
         Edit::Offboard => step(current, Action::Offboard, Status::Inactive, now),

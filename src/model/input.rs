@@ -7,6 +7,7 @@ use crate::model::field::ProfileField;
 use crate::model::id::Row;
 use crate::model::member::{Gender, Status};
 use crate::model::phone::Phone;
+use crate::model::sight::Sight;
 use crate::model::text::{Name, Ref, Tier, WorkerId};
 use crate::model::time::Date;
 
@@ -106,6 +107,8 @@ pub struct UpsertOptions {
     pub reactivate: bool,
     /// Whether a row's status becomes that of its member.
     pub apply_status: bool,
+    /// What of members the sender may see; not part of what it says.
+    pub sight: Sight,
 }
 
 /// The key that finds a row's member.

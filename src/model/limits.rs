@@ -43,6 +43,8 @@ pub const ATTRIBUTE_LIST_MAX_ITEMS: usize = 100;
 pub const UNSAFE_INTEGER: f64 = 9_007_199_254_740_992.0;
 /// Largest stored record of a member, in bytes.
 pub const MEMBER_RECORD_MAX_BYTES: usize = 32 * 1024;
+/// Of these, no less than date of birth and bank details can take, in bytes.
+pub const PII_MAX_BYTES: usize = 384;
 
 /// Members of a page when the caller names no limit.
 pub const PAGE_LIMIT_DEFAULT: u32 = 500;

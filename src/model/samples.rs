@@ -197,5 +197,6 @@ pub(crate) fn options() -> impl Strategy<Value = UpsertOptions> {
         match_by,
         semantics,
         reactivate,
+        ..UpsertOptions::default()
     })
 }

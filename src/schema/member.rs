@@ -64,28 +64,39 @@ pub fn encode(member: &Member) -> Vec<u8> {
     w.0
 }
 
+/// What date of birth and bank details take in the stored form, in bytes.
+#[must_use]
+pub fn pii_bytes(member: &Member) -> usize {
+    let mut w = Writer::default();
+    encode_dob(&mut w, &member.profile);
+    encode_account(&mut w, &member.profile);
+    w.0.len()
+}
+
 fn encode_profile(w: &mut Writer, p: &Profile) {
-    let mut text = |tag: u8, value: Option<&str>| {
-        if let Some(value) = value {
-            w.u8(tag);
-            w.slice(value.as_bytes());
-        }
-    };
-    text(tag::REF, p.ref_.as_ref().map(Ref::as_str));
-    text(tag::EMAIL, p.email.as_ref().map(Email::as_str));
-    text(tag::FIRST_NAME, p.first_name.as_ref().map(Name::as_str));
-    text(tag::LAST_NAME, p.last_name.as_ref().map(Name::as_str));
-    text(tag::PHONE, p.phone.as_ref().map(Phone::as_str));
-    text(tag::WORKER_ID, p.worker_id.as_ref().map(WorkerId::as_str));
-    text(tag::TIER, p.tier.as_ref().map(Tier::as_str));
-    text(tag::DOB, p.dob.map(Date::to_text).as_deref());
-    text(tag::GENDER, p.gender.map(|gender| gender.as_str()));
-    text(tag::ROLE, p.role.as_ref().map(Name::as_str));
-    text(tag::COMPANY, p.company.as_ref().map(Name::as_str));
+    text(w, tag::REF, p.ref_.as_ref().map(Ref::as_str));
+    text(w, tag::EMAIL, p.email.as_ref().map(Email::as_str));
+    text(w, tag::FIRST_NAME, p.first_name.as_ref().map(Name::as_str));
+    text(w, tag::LAST_NAME, p.last_name.as_ref().map(Name::as_str));
+    text(w, tag::PHONE, p.phone.as_ref().map(Phone::as_str));
+    text(w, tag::WORKER_ID, p.worker_id.as_ref().map(WorkerId::as_str));
+    text(w, tag::TIER, p.tier.as_ref().map(Tier::as_str));
+    encode_dob(w, p);
+    text(w, tag::GENDER, p.gender.map(|gender| gender.as_str()));
+    text(w, tag::ROLE, p.role.as_ref().map(Name::as_str));
+    text(w, tag::COMPANY, p.company.as_ref().map(Name::as_str));
     if let Some(enabled) = p.enable_payroll {
         w.u8(tag::ENABLE_PAYROLL);
         w.u8(u8::from(enabled));
     }
+    encode_account(w, p);
+}
+
+fn encode_dob(w: &mut Writer, p: &Profile) {
+    text(w, tag::DOB, p.dob.map(Date::to_text).as_deref());
+}
+
+fn encode_account(w: &mut Writer, p: &Profile) {
     match &p.account_details {
         Some(AccountDetails::Uk { account_holder, sort_code, account_number }) => {
             w.u8(tag::UK_ACCOUNT);
@@ -96,6 +107,13 @@ fn encode_profile(w: &mut Writer, p: &Profile) {
             [account_holder, iban].iter().for_each(|text| w.slice(text.as_bytes()));
         }
         None => {}
+    }
+}
+
+fn text(w: &mut Writer, tag: u8, value: Option<&str>) {
+    if let Some(value) = value {
+        w.u8(tag);
+        w.slice(value.as_bytes());
     }
 }
 
@@ -227,7 +245,30 @@ fn unzigzag(value: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::limits::{ACCOUNT_HOLDER_MAX_CHARS, PII_MAX_BYTES};
     use crate::schema::documented::assert_documented;
+
+    #[test]
+    fn what_is_personal_takes_no_more_than_there_is_kept_room_for() {
+        let holder = "\u{1f600}".repeat(ACCOUNT_HOLDER_MAX_CHARS);
+        let accounts = [
+            AccountDetails::parse_uk(holder.clone(), "200000", "55779911").unwrap(),
+            // 32 characters; no IBAN has more than 34.
+            AccountDetails::parse_eu(holder, "LC14BOSL123456789012345678901234").unwrap(),
+        ];
+        for account in accounts {
+            let profile = Profile {
+                dob: Some(Date::parse("1990-02-03").unwrap()),
+                account_details: Some(account),
+                ..Profile::default()
+            };
+            let member = Member { profile, ..Member::default() };
+            let without = encode(&Member::default()).len();
+            assert_eq!(encode(&member).len() - without, pii_bytes(&member));
+            assert!(pii_bytes(&member) + 2 <= PII_MAX_BYTES, "{}", pii_bytes(&member));
+        }
+        assert_eq!(pii_bytes(&Member::default()), 0);
+    }
 
     #[test]
     fn former_refs_have_their_golden_bytes_and_come_back() {

@@ -17,7 +17,7 @@ use super::{
     EditReply, EditRequest, RecordsReply, RecordsRequest, RowOutcome, SettingsRequest, TableError,
     UpsertReply, UpsertRequest, WriteMode,
 };
-use crate::model::{Origin, RowError, UpsertOptions};
+use crate::model::{Origin, RowError, Sight, UpsertOptions};
 
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<Result<T, TableError>>;
@@ -154,6 +154,16 @@ impl Job {
             Self::Attributes(job) => job.origin,
             Self::Records { request, .. } => request.origin,
             Self::Settings { request, .. } => request.origin,
+        }
+    }
+
+    /// What of members its sender may see, where what becomes of it could tell.
+    pub(super) fn sight(&self) -> Sight {
+        match self {
+            Self::Upsert(job) => job.options.sight,
+            Self::Edit { request, .. } => request.sight,
+            Self::Attributes(job) => job.sight,
+            Self::Delete(_) | Self::Records { .. } | Self::Settings { .. } => Sight::Whole,
         }
     }
 

@@ -166,10 +166,10 @@ impl Lane {
     async fn plan_job(&mut self, plan: &mut Plan<'_>, job: Job, room: usize, planned: &mut Planned) -> usize {
         let undeletes = matches!(&job, Job::Settings { request, .. } if request.deleted == Some(false));
         if plan.header().deleted_at.is_some() && !undeletes {
-            planned.answers.push(Answer::Refused(job, TableError::BaseDeleted));
+            planned.answers.push(Answer::Refused(Box::new(job), TableError::BaseDeleted));
             return 0;
         }
-        plan.act_for(job.origin());
+        plan.act_for(job.origin(), job.sight());
         match job {
             Job::Upsert(job) if job.is_sliced() => self.plan_slice(plan, job, room, planned).await,
             Job::Upsert(job) if job.mode == WriteMode::Whole => self.check_whole(plan, job, planned).await,

@@ -51,7 +51,7 @@ pub enum Answer {
     /// To a change of settings.
     Settings(Reply<BaseSummary>, BaseSummary),
     /// To a request that the base as planned does not take.
-    Refused(Job, TableError),
+    Refused(Box<Job>, TableError),
 }
 
 impl Answer {

@@ -7,7 +7,7 @@ use super::{MemberKey, NamedRequest};
 use crate::model::schema::WantedSchema;
 use crate::model::{
     AttributePatch, BaseName, Edit, ForeignText, Member, MemberRecord, MemberRow, Origin, Outcome,
-    RecordCounts, RecordFault, RecordKind, Ref, Refusal, Row, RowError, Status, Tier, Timestamp,
+    RecordCounts, RecordFault, RecordKind, Ref, Refusal, Row, RowError, Sight, Status, Tier, Timestamp,
     UpsertOptions,
 };
 
@@ -78,6 +78,8 @@ pub struct UpsertReply {
 pub struct EditRequest {
     /// What is to be done, and to whom.
     pub what: EditWhat,
+    /// What of members the sender may see.
+    pub sight: Sight,
     /// Its turn, if it has a name: what becomes of it is kept with what it does.
     pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.
@@ -245,6 +247,8 @@ pub struct AttributesRequest {
     /// Whether all of them change in one commit, and nothing changes when one of them cannot be changed. Otherwise such
     /// members are passed over, and the others change in slices, each one commit.
     pub is_strict: bool,
+    /// What of members the sender may see.
+    pub sight: Sight,
     /// Its turn, if it has a name: what becomes of it is kept with what it does.
     pub named: Option<Arc<NamedRequest>>,
     /// A request that is still queued at this moment is not planned.

@@ -111,6 +111,7 @@ fn options() -> impl Strategy<Value = UpsertOptions> {
         semantics,
         reactivate,
         apply_status,
+        ..UpsertOptions::default()
     })
 }
 

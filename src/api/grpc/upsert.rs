@@ -112,7 +112,7 @@ pub fn options(faults: &mut Violations, prefix: &str, given: Given) -> UpsertOpt
         Ok(v1::FieldSemantics::Replace) => Semantics::Replace,
         Err(_) => unknown(faults, &format!("{prefix}semantics"), Semantics::Merge),
     };
-    UpsertOptions { match_by, semantics, reactivate, apply_status }
+    UpsertOptions { match_by, semantics, reactivate, apply_status, ..UpsertOptions::default() }
 }
 
 fn unknown<T>(faults: &mut Violations, field: &str, default: T) -> T {

@@ -3,7 +3,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::attribute::AttributeValue;
 use crate::model::field::ProfileField;
-use crate::model::input::MatchBy;
 use crate::model::samples;
 use crate::model::text::{Ref, Tier};
 use crate::model::time::Date;
@@ -23,7 +22,7 @@ fn row(fields: &[(ProfileField, &str)]) -> MemberRow {
 }
 
 fn options(semantics: Semantics, reactivate: bool) -> UpsertOptions {
-    UpsertOptions { match_by: MatchBy::Ref, semantics, reactivate, apply_status: false }
+    UpsertOptions { semantics, reactivate, ..UpsertOptions::default() }
 }
 
 fn gold() -> Member {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Failure, Reply};
-use crate::model::Origin;
+use crate::model::{Origin, Sight};
 use crate::schema::request::Answer;
 use crate::table::budget::Permit;
 use crate::table::plan::{Changes, Doomed, Gone, Wish};
@@ -68,6 +68,7 @@ pub struct AttributesJob {
     pub(in crate::table) wishes: Vec<Wish>,
     /// All of them are one commit, or nothing changes.
     pub(in crate::table) is_strict: bool,
+    pub(in crate::table) sight: Sight,
     pub(in crate::table) deadline: Option<Instant>,
     pub(in crate::table) origin: Origin,
     pub(in crate::table) reply: Reply<AttributesReply>,
@@ -82,7 +83,7 @@ pub struct AttributesJob {
 impl AttributesJob {
     /// A request of which nothing is planned yet, unless an earlier run of it was cut short.
     pub fn new(request: AttributesRequest, reply: Reply<AttributesReply>, permit: Permit) -> Self {
-        let AttributesRequest { changes: wishes, is_strict, named, deadline, origin } = request;
+        let AttributesRequest { changes: wishes, is_strict, sight, named, deadline, origin } = request;
         let mut changes = Changes::default();
         let named = named.map(|named| {
             let (begun, tally) = named.resume_tally();
@@ -94,6 +95,7 @@ impl AttributesJob {
         Self {
             wishes,
             is_strict,
+            sight,
             deadline,
             origin,
             reply,

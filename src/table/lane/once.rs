@@ -71,7 +71,7 @@ pub async fn change_settings(
     match try_settings(plan, &request).await {
         Ok(Ok(())) => {}
         Ok(Err(refusal)) => {
-            planned.answers.push(Answer::Refused(Job::Settings { request, reply }, refusal));
+            planned.answers.push(Answer::Refused(Box::new(Job::Settings { request, reply }), refusal));
             return 1;
         }
         Err(error) => {

@@ -166,7 +166,8 @@ impl Plan<'_> {
         let revision = self.layer.header.revision + 1;
         let new = Member { attributes, updated_at: self.now, revision, ..old.clone() };
         let record = member::encode(&new);
-        Ok(check_size(&record).map(|()| Some(Changed { row, old, before, new, record, values })))
+        let checked = check_size(&record, &new, self.sight);
+        Ok(checked.map(|()| Some(Changed { row, old, before, new, record, values })))
     }
 
     async fn write_attributes(&mut self, change: Changed) -> Result<(), TableError> {

@@ -36,7 +36,7 @@ impl Plan<'_> {
             {
                 let wanted = row.first_status(new_members);
                 let revived = upsert::revive(&member, row, Semantics::Replace, wanted, self.now);
-                return self.write(at, &member, &row.patch, revived);
+                return self.write(at, &member, (&row.patch, Semantics::Replace), revived);
             }
         }
         let member = match upsert::create(row, new_members, self.now) {
@@ -55,7 +55,8 @@ impl Plan<'_> {
         let schema = self.layer.header.schema.as_deref();
         let fold = self.shared.hashes.fold();
         let update = edit::edit(&member, what, if_revision, new_members, schema, fold, self.now);
-        self.write(row, &member, what.patch().unwrap_or(&MemberPatch::default()), update)
+        let patch = MemberPatch::default();
+        self.write(row, &member, (what.patch().unwrap_or(&patch), what.semantics()), update)
     }
 
     /// Writes what was decided about the member at `row`.
@@ -63,9 +64,10 @@ impl Plan<'_> {
         &mut self,
         row: Row,
         old: &Member,
-        patch: &MemberPatch,
+        (patch, semantics): (&MemberPatch, Semantics),
         update: Result<Update, Refusal>,
     ) -> Result<Edited, Stop> {
+        let update = update.map(|update| self.sight.judge(update, old, patch, semantics, self.now));
         let (change, new) = match update {
             Ok(Update::Unchanged) => {
                 let member = Box::new(old.clone());

@@ -43,7 +43,7 @@ use super::resolve::Wanted;
 use super::sets::SetChange;
 use crate::engine::{Batch, Key, Value};
 use crate::model::origin::Call;
-use crate::model::{BaseNumber, Member, Origin, Row, Timestamp};
+use crate::model::{BaseNumber, Member, Origin, Row, Sight, Timestamp};
 use crate::schema::block::{Block, place};
 use crate::schema::commit::{Change, CommitHead, CommitWriter, LookupDelta, SetDelta};
 use crate::schema::header::Header;
@@ -70,6 +70,8 @@ pub struct Plan<'a> {
     nonce: u64,
     /// Where the request at hand comes from.
     origin: Origin,
+    /// What of members its sender may see.
+    sight: Sight,
     /// Members that the request at hand removes.
     removed: u64,
     /// What the batch has changed so far.
@@ -130,6 +132,7 @@ impl<'a> Plan<'a> {
             settings_before,
             nonce,
             origin: Origin::system(Call::NONE),
+            sight: Sight::Whole,
             removed: 0,
             layer: Layer::new(Header { nonce, whole: None, ..header }),
             commits: Batch::default(),
@@ -175,9 +178,10 @@ impl<'a> Plan<'a> {
         self.bytes >= FULL_BYTES
     }
 
-    /// What is planned from now on is a request of this origin.
-    pub fn act_for(&mut self, origin: Origin) {
+    /// What is planned from now on is a request of this origin, whose sender sees so much of members.
+    pub fn act_for(&mut self, origin: Origin, sight: Sight) {
         self.origin = origin;
+        self.sight = sight;
     }
 
     /// Rows that may have a value, as of now.

@@ -5,11 +5,11 @@ use bytes::Bytes;
 use super::keys::lookup_deltas;
 use super::prepare::{Matched, Writes};
 use super::{Plan, Prepared, Stop};
-use crate::model::limits::MEMBER_RECORD_MAX_BYTES;
+use crate::model::limits::{MEMBER_RECORD_MAX_BYTES, PII_MAX_BYTES};
 use crate::model::schema::typed;
 use crate::model::{
     Attributes, Change, MatchKey, Member, MemberPatch, MemberRow, Outcome, Reason, Refusal, Row, RowError,
-    Status, Update, UpsertOptions, upsert,
+    Sight, Status, Update, UpsertOptions, upsert,
 };
 use crate::schema::block::place;
 use crate::schema::commit;
@@ -75,7 +75,10 @@ impl Plan<'_> {
                 let refused = |refusal| Ok(Ok(RowOutcome::failed(Some(row), refusal)));
                 let by_alias = under_own_ref(prepared, &old);
                 let sent = by_alias.as_ref().unwrap_or(&prepared.row);
-                let (change, new) = match upsert::update(&old, sent, options, new_members, self.now) {
+                let update = upsert::update(&old, sent, options, new_members, self.now);
+                let judged =
+                    |update| options.sight.judge(update, &old, &sent.patch, options.semantics, self.now);
+                let (change, new) = match update.map(judged) {
                     Ok(Update::Unchanged) => {
                         let outcome = RowOutcome::ok(row, Outcome::Unchanged);
                         return Ok(Ok(outcome.keeping_status(upsert::keeps_status(&old, sent))));
@@ -138,7 +141,7 @@ impl Plan<'_> {
         }
         member.revision = self.layer.header.revision + 1;
         let record = member::encode(&member);
-        if let Err(refusal) = check_size(&record) {
+        if let Err(refusal) = check_size(&record, &member, self.sight) {
             return Ok(Err(refusal));
         }
         // A row whose block has older rows in it that are not in memory needs the block read.
@@ -175,7 +178,7 @@ impl Plan<'_> {
         new.revision = self.layer.header.revision + 1;
         new.drop_aliases(self.now);
         let record = member::encode(&new);
-        if let Err(refusal) = check_size(&record) {
+        if let Err(refusal) = check_size(&record, &new, self.sight) {
             return Ok(Err(refusal));
         }
         self.ensure_block(place(row).0, false)?;
@@ -287,10 +290,20 @@ pub(super) fn is_repeat(fingerprint: u64, prepared: &Prepared) -> bool {
     fingerprint != 0 && fingerprint == short(prepared.fingerprint)
 }
 
-pub(super) fn check_size(record: &[u8]) -> Result<(), RowError> {
-    if record.len() <= MEMBER_RECORD_MAX_BYTES {
+/// Refuses a member whose record is too large. Who does not see all of the member is told by what it sees:
+/// there is always room for the rest, so its lengths show in nothing.
+pub(super) fn check_size(record: &[u8], member: &Member, sight: Sight) -> Result<(), RowError> {
+    let (bytes, limit, what) = match sight {
+        Sight::Whole => (record.len(), MEMBER_RECORD_MAX_BYTES, "in all"),
+        Sight::WithoutPii => {
+            let hidden = member::pii_bytes(member);
+            let limit = MEMBER_RECORD_MAX_BYTES - PII_MAX_BYTES;
+            (record.len().saturating_sub(hidden), limit, "besides bank details and date of birth")
+        }
+    };
+    if bytes <= limit {
         return Ok(());
     }
-    let description = format!("takes {} bytes in all; the limit is {MEMBER_RECORD_MAX_BYTES}", record.len());
+    let description = format!("takes {bytes} bytes {what}; the limit is {limit}");
     Err(Refusal::field(Reason::MemberTooLarge, "", description))
 }

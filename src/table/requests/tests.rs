@@ -10,7 +10,7 @@ use crate::engine::memory::MemoryEngine;
 use crate::engine::{Direction, EngineError};
 use crate::model::{
     BaseName, BaseSettings, Change, Email, MemberPatch, MemberRow, Origin, Outcome, Ref, RequestId, Row,
-    UpsertOptions,
+    Sight, UpsertOptions,
 };
 use crate::schema::request::Answer;
 use crate::table::audit::tests::assert_sound;
@@ -103,6 +103,7 @@ impl Store {
         self.base
             .edit(EditRequest {
                 what: EditWhat::Create { row, revive: false },
+                sight: Sight::default(),
                 named,
                 deadline: None,
                 origin: Origin::default(),

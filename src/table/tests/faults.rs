@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::engine::EngineError;
 use crate::engine::faulty::{Fault, Faulty};
-use crate::model::Edit;
+use crate::model::{Edit, Sight};
 
 /// What a step answered.
 #[derive(Debug, PartialEq)]
@@ -99,7 +99,13 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
             let what = EditWhat::Change { key, edit, if_revision: None };
             let reply = subject
                 .base
-                .edit(EditRequest { what, named: None, deadline: None, origin: Origin::default() })
+                .edit(EditRequest {
+                    what,
+                    sight: Sight::default(),
+                    named: None,
+                    deadline: None,
+                    origin: Origin::default(),
+                })
                 .await?;
             Ok(Answer::Renamed(reply.revision))
         }

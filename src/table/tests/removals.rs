@@ -1,7 +1,7 @@
 //! The window of removals in the head of a base.
 
 use super::*;
-use crate::model::Edit;
+use crate::model::{Edit, Sight};
 use crate::schema::header::Head;
 use crate::schema::key;
 
@@ -19,7 +19,13 @@ impl Subject {
 
     async fn change(&self, row: u64, edit: Edit) {
         let what = EditWhat::Change { key: MemberKey::Row(Row(row)), edit, if_revision: None };
-        let request = EditRequest { what, named: None, deadline: None, origin: Origin::default() };
+        let request = EditRequest {
+            what,
+            sight: Sight::default(),
+            named: None,
+            deadline: None,
+            origin: Origin::default(),
+        };
         let edited = self.base.edit(request).await.unwrap().edited;
         assert!(matches!(edited, Edited::Done { .. }), "{edited:?}");
     }

@@ -1,7 +1,7 @@
 //! Members get other refs, and answer to those that they had.
 
 use super::*;
-use crate::model::Edit;
+use crate::model::{Edit, Sight};
 
 impl Subject {
     /// Renames the member of a row; what happened, unless there is none or it was refused.
@@ -10,7 +10,13 @@ impl Subject {
         let what = EditWhat::Change { key: MemberKey::Row(Row(row)), edit, if_revision: None };
         match self
             .base
-            .edit(EditRequest { what, named: None, deadline: None, origin: Origin::default() })
+            .edit(EditRequest {
+                what,
+                sight: Sight::default(),
+                named: None,
+                deadline: None,
+                origin: Origin::default(),
+            })
             .await
             .unwrap()
             .edited

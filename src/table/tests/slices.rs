@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::faulty::Faulty;
 use crate::model::schema::{AttributeType, WantedSchema};
-use crate::model::{AttributePatch, AttributeValue, Edit, Name};
+use crate::model::{AttributePatch, AttributeValue, Edit, Name, Sight};
 
 /// Members that are together larger than a batch may be.
 const MEMBERS: u16 = 2_400;
@@ -35,7 +35,15 @@ async fn with_large_members() -> Subject {
 async fn rename(base: &Base, from: u16, to: u16) -> EditReply {
     let edit = Edit::Rename(Box::new(Rename::new(ref_of(to), 0)));
     let what = EditWhat::Change { key: MemberKey::Ref(ref_of(from)), edit, if_revision: None };
-    base.edit(EditRequest { what, named: None, deadline: None, origin: Origin::default() }).await.unwrap()
+    base.edit(EditRequest {
+        what,
+        sight: Sight::default(),
+        named: None,
+        deadline: None,
+        origin: Origin::default(),
+    })
+    .await
+    .unwrap()
 }
 
 #[tokio::test]

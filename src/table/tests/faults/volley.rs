@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::*;
-use crate::model::{AttributePatch, AttributeValue, RecordKind, RequestId, RequestMark};
+use crate::model::{AttributePatch, AttributeValue, RecordKind, RequestId, RequestMark, Sight};
 
 /// A request, of members that no other request of the volley is about. Each has a name, which is its place.
 #[derive(Debug)]
@@ -98,6 +98,7 @@ impl Shot {
                 let request = AttributesRequest {
                     changes,
                     is_strict: true,
+                    sight: Sight::default(),
                     named,
                     deadline: None,
                     origin: Origin::default(),
@@ -109,6 +110,7 @@ impl Shot {
                 let request = AttributesRequest {
                     changes,
                     is_strict: true,
+                    sight: Sight::default(),
                     named,
                     deadline: None,
                     origin: Origin::default(),
@@ -146,9 +148,15 @@ impl Shot {
                 let edit = Edit::Rename(Box::new(Rename::new(ref_of(n + RENAMED), 0)));
                 let key = MemberKey::Ref(ref_of(*n));
                 let what = EditWhat::Change { key, edit, if_revision: None };
-                base.edit(EditRequest { what, named, deadline: None, origin: Origin::default() })
-                    .await
-                    .map(drop)
+                base.edit(EditRequest {
+                    what,
+                    sight: Sight::default(),
+                    named,
+                    deadline: None,
+                    origin: Origin::default(),
+                })
+                .await
+                .map(drop)
             }
             Self::Buy(row) => {
                 let buy = SmallChange::Buy { row: u64::from(*row), name: 1, amount: None };
