@@ -9,7 +9,7 @@ pub struct Bytes;
 
 impl Codec for Bytes {
     type Encode = Vec<u8>;
-    type Decode = ();
+    type Decode = Vec<u8>;
     type Encoder = Self;
     type Decoder = Self;
 
@@ -33,12 +33,11 @@ impl Encoder for Bytes {
 }
 
 impl Decoder for Bytes {
-    type Item = ();
+    type Item = Vec<u8>;
     type Error = Status;
 
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
         let length = bytes::Buf::remaining(buffer);
-        bytes::Buf::advance(buffer, length);
-        Ok(Some(()))
+        Ok(Some(bytes::Buf::copy_to_bytes(buffer, length).to_vec()))
     }
 }

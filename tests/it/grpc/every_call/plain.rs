@@ -1,0 +1,93 @@
+//! Messages as a text in which two that say the same are the same: ids and times, which differ, are left out.
+
+use std::fmt::Write;
+
+/// What ids begin with.
+const PREFIXES: [&[u8]; 7] = [b"m_", b"mb_", b"mem_", b"atok_", b"dclip_", b"sc_", b"as_"];
+/// What follows, in bytes.
+const ID_BYTES: usize = 26;
+/// A number of seconds that only a time has: after 2001.
+const TIME: u64 = 1_000_000_000;
+
+/// `bytes` with every id overwritten.
+pub fn without_ids(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for start in 0..bytes.len() {
+        for prefix in PREFIXES {
+            let from = start + prefix.len();
+            let is_id = bytes[start..].starts_with(prefix)
+                && bytes
+                    .get(from..from + ID_BYTES)
+                    .is_some_and(|id| id.iter().all(u8::is_ascii_alphanumeric));
+            if is_id {
+                bytes[from..from + ID_BYTES].fill(b'x');
+            }
+        }
+    }
+    bytes
+}
+
+/// A message, read without knowing what it is.
+pub fn plain(message: &[u8]) -> String {
+    let message = without_ids(message);
+    fields(&message).unwrap_or_else(|| panic!("no message: {message:?}"))
+}
+
+/// The fields of what may be a message.
+fn fields(mut left: &[u8]) -> Option<String> {
+    let mut text = String::new();
+    while !left.is_empty() {
+        let key = varint(&mut left)?;
+        let (field, kind) = (key >> 3, key & 7);
+        if field == 0 {
+            return None;
+        }
+        match kind {
+            0 => write!(text, "{field}:{} ", varint(&mut left)?).ok()?,
+            1 => write!(text, "{field}:{:?} ", take(&mut left, 8)?).ok()?,
+            2 => {
+                let length = varint(&mut left)?;
+                let inner = take(&mut left, usize::try_from(length).ok()?)?;
+                write!(text, "{field}:({}) ", value(inner)).ok()?;
+            }
+            5 => write!(text, "{field}:{:?} ", take(&mut left, 4)?).ok()?,
+            _ => return None,
+        }
+    }
+    Some(text)
+}
+
+/// A time, a text, a message or bytes.
+fn value(bytes: &[u8]) -> String {
+    if is_time(bytes) {
+        return "time".to_owned();
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.chars().any(char::is_control) => format!("{text:?}"),
+        _ => fields(bytes).unwrap_or_else(|| format!("{bytes:?}")),
+    }
+}
+
+/// Whether this is a `google.protobuf.Timestamp` of our days.
+fn is_time(mut bytes: &[u8]) -> bool {
+    let mut field = |number: u64| (varint(&mut bytes)? == number << 3).then(|| varint(&mut bytes)).flatten();
+    field(1).is_some_and(|seconds| seconds >= TIME) && { field(2).is_some() || bytes.is_empty() }
+}
+
+fn varint(left: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = take(left, 1)?[0];
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+fn take<'a>(left: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
+    let (taken, rest) = left.split_at_checked(count)?;
+    *left = rest;
+    Some(taken)
+}

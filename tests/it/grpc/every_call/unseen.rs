@@ -1,0 +1,255 @@
+//! What a token without the right to what is personal learns: nothing. Three memberbases that differ in dates
+//! of birth and bank details alone answer every call of it with the same words: values, outcomes, revisions,
+//! errors, and which filters are refused.
+
+use memberbase::api::grpc::v1;
+use prost::Message;
+use tonic::{Code, Status};
+
+use super::calls::{About, Call, Place};
+use super::plain::{plain, without_ids};
+use super::{answers, wanted};
+use crate::grpc::caller::{Caller, caller};
+use crate::harness::{Server, condition, eq, row, text};
+
+/// What the caller guesses.
+const GUESS: (&str, &str) = ("1990-02-03", "DE89370400440532013000");
+/// What else may be there.
+const OTHER: (&str, &str) = ("1985-11-30", "GB82WEST12345698765432");
+/// Whoever has the account.
+const HOLDERS: [&str; 2] = ["Ada Unseen", "A much longer name of a holder who is unseen"];
+/// No answer may have any of these in it.
+const SECRETS: [&str; 6] = [GUESS.0, GUESS.1, OTHER.0, OTHER.1, HOLDERS[0], HOLDERS[1]];
+
+fn account(holder: &str, iban: &str) -> Option<v1::AccountDetails> {
+    let eu = v1::EuAccount { account_holder: holder.into(), iban: iban.into() };
+    Some(v1::AccountDetails { uk: None, eu: Some(eu) })
+}
+
+/// What is written into one field that is not seen, and what the field had before in each memberbase: the
+/// guess, another value, none.
+#[derive(Debug, Clone, Copy)]
+enum Probe {
+    Dob,
+    ClearDob,
+    Account,
+    ClearAccount,
+    Nothing,
+}
+
+const PROBES: [Probe; 5] = [Probe::Dob, Probe::ClearDob, Probe::Account, Probe::ClearAccount, Probe::Nothing];
+
+impl Probe {
+    /// The row that the caller sends.
+    fn row(self, r#ref: &str) -> v1::MemberInput {
+        let row = v1::MemberInput { first_name: Some("Ana".into()), ..row(r#ref) };
+        match self {
+            Self::Dob => v1::MemberInput { dob: Some(GUESS.0.into()), ..row },
+            Self::Account => v1::MemberInput { account_details: account(HOLDERS[0], GUESS.1), ..row },
+            Self::ClearDob => v1::MemberInput { clear_fields: vec!["dob".into()], ..row },
+            Self::ClearAccount => v1::MemberInput { clear_fields: vec!["account_details".into()], ..row },
+            Self::Nothing => row,
+        }
+    }
+
+    /// The row that the member was made with. In the first world it is the very row of the guess.
+    fn before(self, r#ref: &str, world: usize) -> v1::MemberInput {
+        let row = v1::MemberInput { first_name: Some("Ana".into()), ..row(r#ref) };
+        let (dob, account) = match world {
+            0 => (GUESS.0, account(HOLDERS[0], GUESS.1)),
+            1 => (OTHER.0, account(HOLDERS[1], OTHER.1)),
+            _ => return row,
+        };
+        match self {
+            Self::Dob | Self::ClearDob => v1::MemberInput { dob: Some(dob.into()), ..row },
+            Self::Account | Self::ClearAccount => v1::MemberInput { account_details: account, ..row },
+            Self::Nothing => v1::MemberInput { dob: Some(dob.into()), account_details: account, ..row },
+        }
+    }
+}
+
+/// The ways to write a member, each with a word for its ref.
+const WRITES: [&str; 10] = [
+    "validate-merge",
+    "validate-replace",
+    "partial-merge",
+    "partial-replace",
+    "atomic-merge",
+    "atomic-replace",
+    "import-merge",
+    "import-replace",
+    "update",
+    "replace",
+];
+
+fn refs() -> impl Iterator<Item = (&'static str, Probe, String)> {
+    WRITES.into_iter().flat_map(|write| PROBES.map(|probe| (write, probe, format!("{write}-{probe:?}"))))
+}
+
+fn probe(place: &Place, write: &str, r#ref: &str, member: v1::MemberInput) -> Call {
+    let member_base_id = place.base.clone();
+    let semantics =
+        if write.ends_with("replace") { v1::FieldSemantics::Replace } else { v1::FieldSemantics::Merge };
+    let mode = match write.split('-').next().unwrap() {
+        "validate" => v1::BulkMode::ValidateOnly,
+        "atomic" => v1::BulkMode::Atomic,
+        _ => v1::BulkMode::Partial,
+    };
+    let key = Some(v1::MemberKey { r#ref: Some(r#ref.into()), ..Default::default() });
+    let (path, request) = match write {
+        "update" => {
+            let member = Some(member);
+            let request = v1::UpdateMemberRequest { member_base_id, key, member, ..Default::default() };
+            ("MemberService/UpdateMember", request.encode_to_vec())
+        }
+        "replace" => {
+            let member = Some(member);
+            let request = v1::ReplaceMemberRequest { member_base_id, key, member, ..Default::default() };
+            ("MemberService/ReplaceMember", request.encode_to_vec())
+        }
+        _ if write.starts_with("import") => {
+            let semantics = semantics.into();
+            let options = Some(v1::ImportOptions { member_base_id, semantics, ..Default::default() });
+            let request = v1::ImportMembersRequest { options, members: vec![member], chunk: 1 };
+            ("MemberService/ImportMembers", request.encode_to_vec())
+        }
+        _ => {
+            let request = v1::BulkUpsertMembersRequest {
+                member_base_id,
+                members: vec![member],
+                mode: mode.into(),
+                semantics: semantics.into(),
+                ..Default::default()
+            };
+            ("MemberService/BulkUpsertMembers", request.encode_to_vec())
+        }
+    };
+    Call(path, "write", About::Base, request)
+}
+
+/// Filters that would tell what is not seen.
+fn filters() -> Vec<v1::Filter> {
+    let on = |key: &str, set: fn(&mut v1::Filter)| condition(key, set);
+    let whole: [fn(&mut v1::Filter); 2] = [|f| f.exists = Some(true), |f| f.exists = Some(false)];
+    let mut filters = vec![
+        eq("dob", GUESS.0),
+        on("dob", |f| f.ne = Some(text(GUESS.0))),
+        on("dob", |f| f.gte = Some(text(GUESS.0))),
+        on("dob", |f| f.lt = Some(text(GUESS.0))),
+    ];
+    for key in ["dob", "account_details"] {
+        filters.extend(whole.map(|set| on(key, set)));
+    }
+    let nested = filters.clone().into_iter().flat_map(|inner| {
+        let or = v1::Filter { or: vec![eq("ref", "a"), inner.clone()], ..Default::default() };
+        let and = v1::Filter { and: vec![eq("ref", "a"), inner], ..Default::default() };
+        [or, and]
+    });
+    let nested: Vec<_> = nested.collect();
+    filters.extend(nested);
+    filters
+}
+
+/// A memberbase whose members have these unseen values, and otherwise are those of every other world.
+async fn world(admin: &mut Caller, world: usize) -> Place {
+    let base = admin.base().await;
+    let definition = v1::AttributeDefinition { r#type: "string".into(), indexed: false };
+    let schema = (0..8).map(|i| (format!("a{i}"), definition.clone())).collect();
+    let request =
+        v1::SetAttributeSchemaRequest { member_base_id: base.clone(), schema, ..Default::default() };
+    admin.attributes.set_attribute_schema(request).await.unwrap();
+    let mut members = vec![Probe::Nothing.before("a", world)];
+    members.extend(refs().map(|(_, probe, r#ref)| probe.before(&r#ref, world)));
+    let reply = admin.upsert(&base, members).await.unwrap();
+    assert_eq!(reply.counts.unwrap().failed, 0, "{reply:?}");
+    Place { base, member: reply.results[0].id.clone() }
+}
+
+/// How an answer reads, whichever memberbase it is of.
+fn read(call: &Call, (messages, status): (Vec<Vec<u8>>, Option<Status>)) -> String {
+    let texts: Vec<String> = messages.iter().map(|message| plain(message)).collect();
+    let status = status.map(|status| {
+        let details = without_ids(status.details());
+        let text = String::from_utf8(without_ids(status.message().as_bytes())).unwrap();
+        (status.code(), text, String::from_utf8_lossy(&details).into_owned())
+    });
+    let text = format!("{} {texts:?} {status:?}", call.0);
+    for secret in SECRETS {
+        assert!(!text.contains(secret), "{secret} is in {text}");
+    }
+    text
+}
+
+/// All that the caller tries in one world, and what it hears.
+async fn try_all(server: &Server, secret: &str, place: &Place) -> Vec<String> {
+    let mut heard = Vec::new();
+    for filter in filters() {
+        let (member_base_id, filters) = (place.base.clone(), vec![filter]);
+        let list = v1::ListMembersRequest { member_base_id, filters, ..Default::default() };
+        let export = v1::ExportMembersRequest {
+            member_base_id: list.member_base_id.clone(),
+            filters: list.filters.clone(),
+            ..Default::default()
+        };
+        for (path, request) in [
+            ("MemberService/ListMembers", list.encode_to_vec()),
+            ("MemberService/ExportMembers", export.encode_to_vec()),
+        ] {
+            let call = Call(path, "read", About::Base, request);
+            let answer = answers(server, Some(secret), &call).await;
+            assert_eq!(answer.1.as_ref().map(Status::code), Some(Code::PermissionDenied), "{list:?}");
+            heard.push(read(&call, answer));
+        }
+    }
+    // Twice: what is the answer to a repeat?
+    for _ in 0..2 {
+        for (write, kind, r#ref) in refs() {
+            let call = probe(place, write, &r#ref, kind.row(&r#ref));
+            heard.push(format!("{ref}: {}", read(&call, answers(server, Some(secret), &call).await)));
+        }
+    }
+    for length in (3_500..4_000).step_by(20) {
+        let long = |i: usize| if i < 7 { 4_096 } else { length };
+        let member_id = place.member.clone();
+        let entries = (0..8).map(|i| v1::MemberAttribute {
+            member_id: member_id.clone(),
+            attribute_key: format!("a{i}"),
+            value: Some(text(&"x".repeat(long(i)))),
+        });
+        let (member_base_id, attributes) = (place.base.clone(), entries.collect());
+        let request = v1::SetMemberAttributesRequest { member_base_id, attributes, ..Default::default() };
+        let call =
+            Call("AttributeService/SetMemberAttributes", "write", About::Base, request.encode_to_vec());
+        heard.push(read(&call, answers(server, Some(secret), &call).await));
+    }
+    for call in place.calls().into_iter().filter(|call| call.2 != About::Store) {
+        heard.push(read(&call, answers(server, Some(secret), &call).await));
+    }
+    heard
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_tells_what_its_token_may_not_see() {
+    let (server, secret) = Server::start_with_token().await;
+    let mut admin = caller(&server, &secret);
+    let mut heard = Vec::new();
+    for number in 0..3 {
+        let place = world(&mut admin, number).await;
+        let request = v1::CreateApiTokenRequest {
+            pii: Some(false),
+            member_base_id: Some(place.base.clone()),
+            ..wanted("admin")
+        };
+        let blind = admin.token(request).await.token;
+        heard.push(try_all(&server, &blind, &place).await);
+    }
+    for others in &heard[1..] {
+        assert_eq!(heard[0].len(), others.len());
+        for (first, other) in heard[0].iter().zip(others) {
+            assert_eq!(first, other);
+        }
+    }
+    // It would be no wonder if nothing had happened.
+    let all = heard[0].join("\n");
+    assert!(all.contains("MEMBER_TOO_LARGE") && all.contains("besides bank details and date of birth"));
+}
