@@ -24,6 +24,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// From this size on, in bytes, a message or a body is decoded, parsed and checked here.
 pub const LARGE_BYTES: usize = 64 * 1024;
+/// Items of a long list that are worked on together: about a millisecond, or some if they are large.
+pub const PIECE_ITEMS: usize = 512;
 
 /// The pool of the process: its cores are shared by everything in it.
 static POOL: LazyLock<Pool> =
@@ -32,6 +34,38 @@ static POOL: LazyLock<Pool> =
 /// Does one piece of work beside the threads that serve others, once it is its turn.
 pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     POOL.run(work).await
+}
+
+/// Does work here and now; if it `is_large`, once it is its turn and [`in_place`].
+pub async fn here<T>(is_large: bool, work: impl FnOnce() -> T) -> T {
+    if !is_large {
+        return work();
+    }
+    let _permit = permit().await;
+    in_place(work)
+}
+
+/// Does `step` with every item, in order, and returns the state after the last one. If that `is_large` work, pieces of
+/// [`PIECE_ITEMS`] are done one after another beside the threads that serve others; if not, all of it is done here and now.
+pub async fn fold<T: Send + 'static, S: Send + 'static>(
+    items: Vec<T>,
+    is_large: bool,
+    mut state: S,
+    mut step: impl FnMut(&mut S, T) + Send + 'static,
+) -> S {
+    let mut items = items.into_iter();
+    if !is_large {
+        items.for_each(|item| step(&mut state, item));
+        return state;
+    }
+    while items.len() > 0 {
+        (items, state, step) = run(move || {
+            items.by_ref().take(PIECE_ITEMS).for_each(|item| step(&mut state, item));
+            (items, state, step)
+        })
+        .await;
+    }
+    state
 }
 
 /// The right to do one piece of work [`in_place`], once it is its turn. It is given back when it is dropped.
@@ -95,116 +129,4 @@ impl Pool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::panic::AssertUnwindSafe;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::mpsc;
-
-    use futures_util::FutureExt;
-    use tokio::sync::oneshot;
-
-    use super::*;
-
-    /// Work that says that it has begun and goes on when it is told so; and who is told and who tells.
-    fn waiting_work() -> (impl FnOnce() + Send, oneshot::Receiver<()>, mpsc::Sender<()>) {
-        let (begin, begun) = oneshot::channel();
-        let (go, gone) = mpsc::channel();
-        let work = move || {
-            begin.send(()).unwrap();
-            gone.recv().unwrap();
-        };
-        (work, begun, go)
-    }
-
-    #[tokio::test]
-    async fn others_are_served_while_work_runs_and_no_more_of_it_runs_than_there_are_permits() {
-        let pool = Arc::new(Pool::new(1));
-        let (work, begun, go) = waiting_work();
-        let first = tokio::spawn({
-            let pool = Arc::clone(&pool);
-            async move { pool.run(work).await }
-        });
-        // This runtime has one thread, and the work has not ended.
-        begun.await.unwrap();
-        let mut second = Box::pin(pool.run(|| 2));
-        for _ in 0..100 {
-            assert!(second.as_mut().now_or_never().is_none());
-            tokio::task::yield_now().await;
-        }
-        go.send(()).unwrap();
-        first.await.unwrap();
-        assert_eq!(second.await, 2);
-    }
-
-    #[tokio::test]
-    async fn a_caller_that_goes_away_leaves_the_queue_and_the_others_keep_their_order() {
-        let pool = Pool::new(1);
-        let begun = Arc::new(AtomicUsize::new(0));
-        let count = || {
-            let begun = Arc::clone(&begun);
-            move || begun.fetch_add(1, Ordering::Relaxed)
-        };
-        let held = pool.permit().await;
-        let (mut gone, mut first, mut second) =
-            (Box::pin(pool.run(count())), Box::pin(pool.run(count())), Box::pin(pool.run(count())));
-        assert!(gone.as_mut().now_or_never().is_none());
-        assert!(first.as_mut().now_or_never().is_none());
-        assert!(second.as_mut().now_or_never().is_none());
-        drop(gone);
-        drop(held);
-        assert_eq!(tokio::join!(second, first), (1, 0));
-    }
-
-    #[tokio::test]
-    async fn a_caller_that_goes_away_from_running_work_leaves_its_permit_with_the_work() {
-        let pool = Pool::new(1);
-        let (work, begun, go) = waiting_work();
-        let mut running = Box::pin(pool.run(work));
-        assert!(running.as_mut().now_or_never().is_none());
-        begun.await.unwrap();
-        drop(running);
-        let mut next = Box::pin(pool.run(|| 2));
-        assert!(next.as_mut().now_or_never().is_none());
-        go.send(()).unwrap();
-        assert_eq!(next.await, 2);
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_the_callers_and_leaves_the_permit_to_others() {
-        let pool = Pool::new(1);
-        let panic = AssertUnwindSafe(pool.run(|| panic!("for the caller"))).catch_unwind().await.unwrap_err();
-        assert_eq!(panic.downcast_ref::<&str>(), Some(&"for the caller"));
-        assert_eq!(pool.run(|| 2).await, 2);
-    }
-
-    #[test]
-    fn work_in_place_leaves_the_other_tasks_of_its_thread_to_another() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        let served = runtime.block_on(async {
-            tokio::spawn(async {
-                let (ask, asked) = mpsc::channel();
-                tokio::spawn(async move { ask.send(7).unwrap() });
-                // The only worker is here, and the other task waits for a worker.
-                in_place(|| asked.recv().unwrap())
-            })
-            .await
-        });
-        assert_eq!(served.unwrap(), 7);
-    }
-
-    #[tokio::test]
-    async fn where_there_is_but_one_thread_work_in_place_is_done_on_it() {
-        assert_eq!(in_place(|| 3), 3);
-        assert_eq!(thread::spawn(|| in_place(|| 4)).join().unwrap(), 4);
-    }
-
-    #[tokio::test]
-    async fn the_pool_of_the_process_does_work_for_all() {
-        drop(permit().await);
-        let all = every_permit().await;
-        let mut work = Box::pin(run(|| 5));
-        assert!(work.as_mut().now_or_never().is_none());
-        drop(all);
-        assert_eq!(work.await, 5);
-    }
-}
+mod tests;

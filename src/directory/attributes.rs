@@ -7,6 +7,7 @@ use super::narrow::join;
 use super::page::{Page, RawPage};
 use super::request::foreign;
 use super::{Directory, Error, view};
+use crate::compute;
 use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, BULK_DELETE_MAX_MEMBERS};
 use crate::model::origin::Call;
 use crate::model::schema::{AttributeSchema, SentDefinition, parse_schema};
@@ -82,28 +83,8 @@ impl Directory {
         if entries.len() > ATTRIBUTE_ENTRIES_MAX {
             return Err(Error::TooMany { rows: entries.len(), limit: ATTRIBUTE_ENTRIES_MAX });
         }
-        let mut faults = Violations::default();
-        // Where a member was first named, and what becomes of it.
-        let mut changes: BTreeMap<Row, (usize, AttributePatch)> = BTreeMap::new();
-        for (index, entry) in entries.into_iter().enumerate() {
-            let row = self.member_row(
-                base,
-                &entry.member_id,
-                &format!("attributes[{index}].member_id"),
-                &mut faults,
-            );
-            let (_, patch) =
-                changes.entry(row.unwrap_or_default()).or_insert((index, AttributePatch::default()));
-            let changed = match entry.value {
-                None => patch.clear(entry.key),
-                Some(value) => value.and_then(|value| patch.set(entry.key, value)),
-            };
-            if let Err(rule) = changed {
-                let field = if attribute::is_key_rule(&rule) { "attribute_key" } else { "value" };
-                faults.add(rule.reason(), format!("attributes[{index}].{field}"), rule.describe());
-            }
-        }
-        let changes = faults.finish(changes)?;
+        let is_large = entries.len() > compute::PIECE_ITEMS;
+        let changes = compute::here(is_large, || self.changes(base, entries)).await?;
         let open = self.guarded.base(AccessLevel::Write, base).await?;
         if let Some(kept) = self.told() {
             return changed(kept);
@@ -124,6 +105,35 @@ impl Directory {
             whole.violations.extend(under(&place(index), refusal).violations);
         }
         Err(whole.into())
+    }
+
+    /// The entries by member: where it was first named, and what becomes of it.
+    fn changes(
+        &self,
+        base: BaseNumber,
+        entries: Vec<AttributeEntry>,
+    ) -> Result<BTreeMap<Row, (usize, AttributePatch)>, Refusal> {
+        let mut faults = Violations::default();
+        let mut changes: BTreeMap<Row, (usize, AttributePatch)> = BTreeMap::new();
+        for (index, entry) in entries.into_iter().enumerate() {
+            let row = self.member_row(
+                base,
+                &entry.member_id,
+                &format!("attributes[{index}].member_id"),
+                &mut faults,
+            );
+            let (_, patch) =
+                changes.entry(row.unwrap_or_default()).or_insert((index, AttributePatch::default()));
+            let changed = match entry.value {
+                None => patch.clear(entry.key),
+                Some(value) => value.and_then(|value| patch.set(entry.key, value)),
+            };
+            if let Err(rule) = changed {
+                let field = if attribute::is_key_rule(&rule) { "attribute_key" } else { "value" };
+                faults.add(rule.reason(), format!("attributes[{index}].{field}"), rule.describe());
+            }
+        }
+        faults.finish(changes)
     }
 
     /// Deletes attributes, and answers how many values there were. Members that are not there are ignored. What covers

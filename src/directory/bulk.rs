@@ -5,17 +5,21 @@ use std::time::Instant;
 
 use super::request::foreign;
 use super::{Directory, Error, view};
+use crate::compute;
 use crate::model::limits::{ATOMIC_MAX_ROWS, BULK_DELETE_MAX_MEMBERS};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseNumber, IdError, MemberRow, Origin, Reason, RecordCounts, Ref, RowError, Sight, UpsertOptions,
-    Violations,
+    BaseNumber, IdError, MemberRow, Origin, Reason, RecordCounts, Ref, Refusal, Row, RowError, Sight,
+    UpsertOptions, Violations,
 };
 use crate::table::{
     Answer, DeleteReply, DeleteRequest, NamedRequest, Pending, RowAnswer, Series, UpsertReply, UpsertRequest,
     WriteMode,
 };
+
+/// Ids and refs that are parsed where the call is.
+const KEYS_AT_ONCE: usize = 2_000;
 
 /// Rows to create or change, as a door asks for it.
 #[derive(Debug)]
@@ -143,26 +147,10 @@ impl Directory {
         if entries > BULK_DELETE_MAX_MEMBERS {
             return Err(Error::TooMany { rows: entries, limit: BULK_DELETE_MAX_MEMBERS });
         }
-        let mut faults = Violations::default();
+        let parsed = compute::here(entries > KEYS_AT_ONCE, || self.parse_doomed(base, ids, refs)).await;
+        let (rows, refs) = parsed?;
         let origin = self.origin(Call::DELETE_MEMBERS);
-        let mut request =
-            DeleteRequest { rows: Vec::new(), refs: Vec::new(), named: self.turn(), deadline, origin };
-        for (index, id) in ids.iter().enumerate() {
-            match self.sealer().open_member(id) {
-                Ok((number, row)) if number == base => request.rows.push(row),
-                Ok(_) | Err(IdError::Unknown) => {}
-                Err(fault) => {
-                    faults.add(Reason::IdMalformed, format!("member_ids[{index}]"), fault.to_string())
-                }
-            }
-        }
-        for (index, text) in refs.into_iter().enumerate() {
-            match Ref::parse(text) {
-                Ok(parsed) => request.refs.push(parsed),
-                Err(rule) => faults.add(rule.reason(), format!("refs[{index}]"), rule.describe()),
-            }
-        }
-        let request = faults.finish(request)?;
+        let request = DeleteRequest { rows, refs, named: self.turn(), deadline, origin };
         let base = self.guarded.base(AccessLevel::Write, base).await?;
         if let Some(kept) = self.told() {
             let Answer::Deleted(deleted, records) = kept.answer else { return Err(foreign()) };
@@ -174,5 +162,33 @@ impl Directory {
             return Ok(DeleteReply { deleted: 0, records: RecordCounts::default(), revision });
         }
         Ok(base.delete(request).await?)
+    }
+
+    /// The members to delete: those of `base` that ids name, and refs.
+    fn parse_doomed(
+        &self,
+        base: BaseNumber,
+        ids: &[String],
+        refs: Vec<String>,
+    ) -> Result<(Vec<Row>, Vec<Ref>), Refusal> {
+        let mut faults = Violations::default();
+        let mut rows = Vec::new();
+        let mut parsed = Vec::with_capacity(refs.len());
+        for (index, id) in ids.iter().enumerate() {
+            match self.sealer().open_member(id) {
+                Ok((number, row)) if number == base => rows.push(row),
+                Ok(_) | Err(IdError::Unknown) => {}
+                Err(fault) => {
+                    faults.add(Reason::IdMalformed, format!("member_ids[{index}]"), fault.to_string())
+                }
+            }
+        }
+        for (index, text) in refs.into_iter().enumerate() {
+            match Ref::parse(text) {
+                Ok(one) => parsed.push(one),
+                Err(rule) => faults.add(rule.reason(), format!("refs[{index}]"), rule.describe()),
+            }
+        }
+        faults.finish((rows, parsed))
     }
 }

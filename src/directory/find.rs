@@ -1,6 +1,7 @@
 //! Members by their keys, one or many.
 
 use super::read::ROUNDS;
+use super::stretch::Stretch;
 use super::weight::weight;
 use super::{Directory, Error, REPLY_BYTES, view};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
@@ -133,7 +134,9 @@ impl Directory {
         let mut kept = Some(view(base, min_revision).await?);
         let revision = kept.as_ref().map_or(0, View::revision);
         let mut reply = Reply { answers: Vec::with_capacity(keys.len()), bytes: 0, is_full: false };
+        let mut stretch = Stretch::default();
         for keys in keys.chunks(FIND_TOGETHER) {
+            stretch.work(keys.len()).await;
             if reply.is_full {
                 reply.answers.extend(keys.iter().map(|_| BatchAnswer::Omitted));
                 continue;

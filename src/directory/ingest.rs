@@ -7,6 +7,7 @@ use super::record_input::TransactionInput;
 use super::records::reason_of;
 use super::request::foreign;
 use super::{Directory, Error};
+use crate::compute;
 use crate::model::id::IdError;
 use crate::model::limits::INGEST_MAX_EVENTS;
 use crate::model::origin::Call;
@@ -41,7 +42,8 @@ impl Directory {
         if events.len() > INGEST_MAX_EVENTS {
             return Err(Error::TooMany { rows: events.len(), limit: INGEST_MAX_EVENTS });
         }
-        let parts = self.parse_events(events)?;
+        let is_large = events.len() > compute::PIECE_ITEMS;
+        let parts = compute::here(is_large, || self.parse_events(events)).await?;
         for base in parts.keys() {
             self.guarded.check_base(AccessLevel::Write, *base).await?;
         }

@@ -17,6 +17,7 @@ use super::access::Guarded;
 use super::check::{Check, Checked};
 use super::list::{Next, Part, Read};
 use super::narrow::{Narrowed, narrow};
+use super::stretch::Stretch;
 use super::walk::Walk;
 use super::weight::weight;
 use super::{Error, view};
@@ -122,6 +123,7 @@ async fn read(
     }
     let fold = source.base.fold();
     let mut check = Check::new(filter);
+    let mut stretch = Stretch::default();
     // A record to read, and its conditions to check.
     let steps = if narrowed.exact { 1 } else { filter.conditions().saturating_add(1) };
     let mut members = Vec::new();
@@ -143,6 +145,9 @@ async fn read(
             source.view = None;
         }
         let read = found.len();
+        if narrowed.exact {
+            stretch.work(read).await;
+        }
         let Checked { records, is_over } = if narrowed.exact {
             Checked { records: found.into_iter().map(|member| (member, true)).collect(), is_over: false }
         } else {

@@ -1,5 +1,6 @@
 //! One open base: its published state, its lane, its checkpoints.
 
+use std::mem::take;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -14,7 +15,7 @@ use super::in_flight::RoomOfAll;
 use super::job::{AttributesJob, DeleteJob, Job, Series, UpsertJob};
 use super::lane::Lane;
 use super::nonce::Nonces;
-use super::plan::prepare;
+use super::plan::{Prepared, prepare_all};
 use super::published::Published;
 use super::publisher::Publisher;
 use super::records::Records;
@@ -23,18 +24,16 @@ use super::sharing::Sharing;
 use super::view::View;
 use super::{
     AttributesReply, AttributesRequest, Clock, DeleteReply, DeleteRequest, EditReply, EditRequest,
-    RecordsReply, RecordsRequest, SettingsRequest, TableError, UpsertReply, UpsertRequest, replay,
+    RecordsReply, RecordsRequest, SettingsRequest, TableError, UpsertReply, UpsertRequest, replay, validate,
 };
 use crate::engine::Engine;
-use crate::model::{BaseNumber, Fold, MemberRow, Timestamp};
+use crate::model::{BaseNumber, Fold, MemberRow, RowError, Timestamp};
 use crate::tasks;
 
 /// Requests that may wait for a lane before callers wait to hand theirs in.
 const QUEUE: usize = 1024;
 /// Batches planned ahead of the one that is being made durable.
 const PLANNED_AHEAD: usize = 2;
-/// Rows hashed between two chances for other tasks to run.
-const PREPARE_AT_ONCE: usize = 512;
 /// What a row takes beside its fixed size, in bytes: its texts and its place in a plan.
 const ROW_TEXT_BYTES: usize = 512;
 
@@ -69,6 +68,8 @@ pub(super) struct Shared {
     pub checkpoints: watch::Sender<u64>,
     /// Only one checkpoint runs at a time.
     pub checkpointing: Mutex<()>,
+    /// Only one request is planned at a time of which nothing is written.
+    pub validating: Mutex<()>,
 }
 
 /// The answer to a request that was handed in. Dropping it cancels nothing.
@@ -139,6 +140,7 @@ impl Base {
             checkpoint_due: Notify::new(),
             checkpoints: watch::Sender::new(0),
             checkpointing: Mutex::new(()),
+            validating: Mutex::new(()),
         });
         let (jobs, queued) = mpsc::channel(QUEUE);
         let (planned, to_publish) = mpsc::channel(PLANNED_AHEAD);
@@ -163,35 +165,36 @@ impl Base {
     }
 
     /// Creates and changes members. See [`super::WriteMode`] for what happens when rows fail.
-    pub async fn upsert(&self, request: UpsertRequest) -> Result<UpsertReply, TableError> {
+    pub async fn upsert(&self, mut request: UpsertRequest) -> Result<UpsertReply, TableError> {
         let permit = self.shared.budget.turn(self.party(), bytes_of(&request)).await?;
-        self.hand_in(request, None, permit).await?.answer().await
+        let rows = prepare_all(take(&mut request.rows), &request.options, &self.shared.hashes).await;
+        if validate::is_beside(request.mode, rows.len()) {
+            let reply = validate::validate(&self.shared, request, rows).await;
+            drop(permit);
+            return reply;
+        }
+        self.hand_in(request, rows, None, permit).await?.answer().await
     }
 
     /// Hands in rows, for callers that send a series of requests: these take their turns in the order of the calls. It
     /// waits for room however much waits already, where [`Base::upsert`] refuses.
     pub async fn begin_upsert(
         &self,
-        request: UpsertRequest,
+        mut request: UpsertRequest,
         series: &Series,
     ) -> Result<Pending<UpsertReply>, TableError> {
         let permit = self.shared.budget.wait(self.party(), bytes_of(&request)).await?;
-        self.hand_in(request, Some(series.clone()), permit).await
+        let rows = prepare_all(take(&mut request.rows), &request.options, &self.shared.hashes).await;
+        self.hand_in(request, rows, Some(series.clone()), permit).await
     }
 
     async fn hand_in(
         &self,
-        mut request: UpsertRequest,
+        request: UpsertRequest,
+        rows: Vec<Result<Prepared, RowError>>,
         series: Option<Series>,
         permit: Permit,
     ) -> Result<Pending<UpsertReply>, TableError> {
-        let mut rows = Vec::with_capacity(request.rows.len());
-        for (i, row) in std::mem::take(&mut request.rows).into_iter().enumerate() {
-            if i % PREPARE_AT_ONCE == PREPARE_AT_ONCE - 1 {
-                tokio::task::yield_now().await;
-            }
-            rows.push(row.and_then(|row| prepare(row, &request.options, &self.shared.hashes)));
-        }
         let (reply, answer) = oneshot::channel();
         self.submit(Job::upsert(UpsertJob::new(request, rows, series, reply, permit))).await?;
         Ok(Pending(answer))

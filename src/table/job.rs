@@ -128,6 +128,16 @@ impl UpsertJob {
         self.is_checked || !self.outcomes.is_empty()
     }
 
+    /// Refuses it between two pieces of its planning, of which nothing is written yet, when its deadline has passed or
+    /// nobody waits for its answer any more.
+    pub(super) fn check_wanted(&self) -> Result<(), TableError> {
+        let is_late = || self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        if !self.has_begun() && (self.reply.is_closed() || is_late()) {
+            return Err(TableError::DeadlinePassed);
+        }
+        Ok(())
+    }
+
     /// Whether it is applied slice by slice, at least now.
     pub(super) fn is_sliced(&self) -> bool {
         self.mode == WriteMode::Partial || self.is_checked

@@ -10,6 +10,9 @@
 //!
 //! The lane is where a base waits: for the checkpoint that its overlay has outgrown, and for room for another batch in
 //! flight. It does so before it appends, so that nothing of it stands in the way of other bases.
+//!
+//! Planning many rows lets others go first now and then, since the thread of a lane serves calls too. Nothing gets in between: the
+//! lane alone plans, and what it waits for meanwhile changes no answer.
 
 mod once;
 mod sums;
@@ -29,6 +32,7 @@ use super::layer::Layer;
 use super::plan::Plan;
 use super::publisher::{Answer, Planned, ToPublish};
 use super::{TableError, WriteMode};
+use crate::compute;
 use crate::engine::MAX_BATCH_BYTES;
 use crate::schema::header::Header;
 
@@ -141,7 +145,11 @@ impl Lane {
             let taken = self.plan_job(&mut plan, job, room, &mut planned).await;
             room = room.saturating_sub(taken.max(1));
         }
-        let finished = if planned.failure.is_some() || planned.discard { None } else { plan.finish() };
+        let finished = if planned.failure.is_some() || planned.discard {
+            None
+        } else {
+            compute::here(plan.is_large(), || plan.finish()).await
+        };
         self.in_flight = in_flight;
         if let Some((batch, layer)) = finished {
             let bytes = batch.bytes();

@@ -51,6 +51,7 @@ mod store;
 mod tests;
 pub mod timeline;
 mod tokens;
+mod validate;
 mod view;
 
 pub use crate::engine::{EngineError, backup};

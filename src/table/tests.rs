@@ -17,6 +17,7 @@ mod repeats;
 mod requests;
 mod rounds;
 mod slices;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -14,10 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::arriving::Arriving;
-use super::convert::input::Finder;
+use super::pull::Ends;
 use super::upsert::{Detail, Given, Rows, options, report};
 use super::{edge, v1};
 use crate::api::error;
+use crate::compute;
 use crate::directory::{Directory, Error, IfRunning, PendingUpsert, Series, Upsert, WriteMode};
 use crate::model::{BaseNumber, ImportId, Payload, Reason, Refusal, RequestMark, UpsertOptions, Violations};
 use crate::tasks;
@@ -42,7 +43,8 @@ pub fn start(
     let (pending, handed_in) = mpsc::channel(IN_FLIGHT);
     let (answers, stream) = mpsc::channel(1);
     let arriving = Arriving::now();
-    let import = Import { directory: directory.clone(), chunks, arriving, deadline, stopping };
+    let until = Until { ends: Ends { stopping, deadline }, answers: answers.clone() };
+    let import = Import { directory: directory.clone(), chunks, arriving, until };
     tasks::for_caller(async move {
         // The receiver goes away when nobody wants the answers any more.
         if let Err(status) = import.read(&pending).await {
@@ -58,8 +60,26 @@ struct Import {
     chunks: Streaming<v1::ImportMembersRequest>,
     /// What counts the chunk at hand.
     arriving: Option<Arriving>,
-    deadline: Option<Instant>,
-    stopping: CancellationToken,
+    until: Until,
+}
+
+/// What ends an import before its stream of chunks does.
+struct Until {
+    ends: Ends,
+    /// Where the answers go; closed once nobody wants them.
+    answers: mpsc::Sender<Result<v1::ImportMembersResponse, Status>>,
+}
+
+impl Until {
+    /// Why it ends, once it does.
+    async fn over(&self) -> Status {
+        tokio::select! {
+            biased;
+            ended = self.ends.ended() => ended,
+            // Nobody is told.
+            () = self.answers.closed() => Error::Stopping.into(),
+        }
+    }
 }
 
 /// What the first message said.
@@ -110,7 +130,7 @@ impl Import {
     async fn next(&mut self) -> Result<Option<v1::ImportMembersRequest>, Status> {
         tokio::select! {
             biased;
-            ended = ended(&self.stopping, self.deadline) => Err(ended),
+            ended = self.until.over() => Err(ended),
             message = self.chunks.message() => message.map_err(edge::translate),
         }
     }
@@ -137,25 +157,33 @@ impl Import {
         Ok(Begun { base, options, id, asked: given.encode_to_vec(), series: Series::default() })
     }
 
-    /// The service for a chunk, which an import that has an id does once.
-    async fn named(&self, begun: &Begun, message: &v1::ImportMembersRequest) -> Result<Directory, Status> {
+    /// The service for a chunk of so many bytes, which an import that has an id does once.
+    async fn named(
+        &self,
+        begun: &Begun,
+        message: &v1::ImportMembersRequest,
+        bytes: usize,
+    ) -> Result<Directory, Status> {
         let directory = self.directory.clone();
         let Some(import) = begun.id else { return Ok(directory) };
         let mut asked = Payload::of("ImportMembers");
         asked.add(&begun.base.0.to_le_bytes());
         asked.add(&begun.asked);
-        let mut bytes = Vec::new();
-        for member in &message.members {
-            bytes.clear();
-            // A vector has room for everything.
-            let _ = member.encode_length_delimited(&mut bytes);
-            asked.add(&bytes);
-        }
-        let mark = RequestMark::chunk(import, message.chunk, asked);
+        let hash = || {
+            let mut bytes = Vec::new();
+            for member in &message.members {
+                bytes.clear();
+                // A vector has room for everything.
+                let _ = member.encode_length_delimited(&mut bytes);
+                asked.add(&bytes);
+            }
+            RequestMark::chunk(import, message.chunk, asked)
+        };
+        let mark = compute::here(bytes >= compute::LARGE_BYTES, hash).await;
         // While the same chunk of a stream that was cut is still being applied, its repeat waits.
         tokio::select! {
             biased;
-            ended = ended(&self.stopping, self.deadline) => Err(ended),
+            ended = self.until.over() => Err(ended),
             named = directory.named(&mark, IfRunning::Wait) => Ok(named?),
         }
     }
@@ -170,22 +198,16 @@ impl Import {
         if message.members.len() > CHUNK_MAX_ROWS {
             return Err(Error::TooMany { rows: message.members.len(), limit: CHUNK_MAX_ROWS }.into());
         }
-        let directory = self.named(begun, &message).await?;
-        let today = directory.now().date();
-        let finder = Finder { match_by: options.match_by, sealer: directory.sealer(), base };
-        let Rows { rows, refs } = Rows::parse(message.members, finder, today);
-        let upsert = Upsert { rows, options, mode: WriteMode::Partial, deadline: self.deadline };
+        let directory = self.named(begun, &message, bytes).await?;
+        let parsed = Rows::parse(&directory, base, message.members, options.match_by, bytes);
+        let Rows { rows, refs } = tokio::select! {
+            biased;
+            ended = self.until.over() => return Err(ended),
+            parsed = parsed => parsed,
+        };
+        let upsert = Upsert { rows, options, mode: WriteMode::Partial, deadline: self.until.ends.deadline };
         let upsert = directory.begin_upsert(base, upsert, &begun.series).await?;
         Ok(HandedIn { base, chunk: message.chunk, refs, upsert })
-    }
-}
-
-/// Why an import ends before its client wants it to.
-async fn ended(stopping: &CancellationToken, deadline: Option<Instant>) -> Status {
-    tokio::select! {
-        biased;
-        () = stopping.cancelled() => Error::Stopping.into(),
-        () = super::pull::passed(deadline) => edge::deadline_passed(),
     }
 }
 
@@ -211,6 +233,6 @@ async fn finish(directory: &Directory, chunk: HandedIn) -> Result<v1::ImportMemb
     let HandedIn { base, chunk, refs, upsert } = chunk;
     let answer = upsert.answer().await?;
     let revision = answer.revision;
-    let (failed, counts) = report(directory, base, answer, refs, Detail::Failed);
+    let (failed, counts) = report(directory, base, answer, refs, Detail::Failed).await;
     Ok(v1::ImportMembersResponse { chunk, counts: Some(counts), failed, revision })
 }

@@ -1,5 +1,6 @@
 //! Rows of bulk calls: from messages to the directory, and what became of them back into messages.
 
+use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::arriving::became_rows;
@@ -7,11 +8,11 @@ use super::convert::input::{self, Finder};
 use super::named::{named, respond};
 use super::{MESSAGE_MAX_BYTES, deadline, edit, v1};
 use crate::api::error;
+use crate::compute;
 use crate::directory::{Directory, Error, RowOutcome, Upsert, UpsertReply, WriteMode};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES, RESULTS_ALL_MAX_ROWS};
 use crate::model::{
-    BaseNumber, Date, MatchBy, MemberRow, Outcome, Reason, Refusal, RowError, Semantics, UpsertOptions,
-    Violations,
+    BaseNumber, MatchBy, MemberRow, Outcome, Reason, Refusal, RowError, Semantics, UpsertOptions, Violations,
 };
 
 /// What a result takes besides its ref and the details of its error, in bytes; ids, codes and reasons have bounds.
@@ -20,6 +21,9 @@ const RESULT_BYTES: usize = 128;
 const LATE_DETAILS_BYTES: usize = 512;
 /// What a violation takes besides its texts, in bytes.
 const VIOLATION_BYTES: usize = 8;
+
+/// Rows of a short message that are parsed where the call is.
+const SHORT_ROWS: usize = 2_048;
 
 /// `BulkUpsertMembers`.
 pub async fn bulk_upsert(
@@ -34,15 +38,15 @@ pub async fn bulk_upsert(
     if call.detail == Detail::All && request.members.len() > RESULTS_ALL_MAX_ROWS {
         return Err(Error::TooMany { rows: request.members.len(), limit: RESULTS_ALL_MAX_ROWS }.into());
     }
-    let finder = Finder { match_by: call.options.match_by, sealer: directory.sealer(), base };
-    let rows = Rows::parse(request.members, finder, directory.now().date());
+    let bytes = request.encoded_len();
+    let rows = Rows::parse(directory, base, request.members, call.options.match_by, bytes).await;
     rows.check_reply()?;
     let Rows { rows, refs } = rows;
     became_rows();
     let upsert = Upsert { rows, options: call.options, mode: call.mode, deadline };
     let answer = directory.bulk_upsert(base, upsert).await?;
     let revision = answer.revision;
-    let (results, counts) = report(directory, base, answer, refs, call.detail);
+    let (results, counts) = report(directory, base, answer, refs, call.detail).await;
     Ok(respond(directory, v1::BulkUpsertMembersResponse { results, counts: Some(counts), revision }))
 }
 
@@ -129,15 +133,24 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Parses the rows of a call.
-    pub fn parse(members: Vec<v1::MemberInput>, finder: Finder<'_>, today: Date) -> Self {
-        let mut refs = Vec::with_capacity(members.len());
-        let mut rows = Vec::with_capacity(members.len());
-        for member in members {
-            refs.push(member.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES));
-            rows.push(input::row(member, Some(finder), today));
-        }
-        Self { rows, refs }
+    /// Parses the rows of a message to `base` of so many bytes.
+    pub async fn parse(
+        directory: &Directory,
+        base: BaseNumber,
+        members: Vec<v1::MemberInput>,
+        match_by: MatchBy,
+        bytes: usize,
+    ) -> Self {
+        let (directory, today) = (directory.clone(), directory.now().date());
+        let rows = Self { rows: Vec::with_capacity(members.len()), refs: Vec::with_capacity(members.len()) };
+        // Rows that are nearly empty make a short message, and each takes a microsecond all the same.
+        let is_large = bytes >= compute::LARGE_BYTES || members.len() > SHORT_ROWS;
+        let parse = move |rows: &mut Self, member: v1::MemberInput| {
+            let finder = Finder { match_by, sealer: directory.sealer(), base };
+            rows.refs.push(member.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES));
+            rows.rows.push(input::row(member, Some(finder), today));
+        };
+        compute::fold(members, is_large, rows, parse).await
     }
 
     /// Refuses a call whose reply might not fit into a message, whatever becomes of its rows.
@@ -161,36 +174,45 @@ fn details_bytes(error: &RowError) -> usize {
 }
 
 /// What became of the rows of a call.
-pub fn report(
+pub async fn report(
     directory: &Directory,
     base: BaseNumber,
     answer: UpsertReply,
     refs: Vec<Option<String>>,
     detail: Detail,
 ) -> (Vec<v1::MemberResult>, v1::BulkCounts) {
-    let sealer = directory.sealer();
-    let mut counts = v1::BulkCounts::default();
-    let mut results = Vec::with_capacity(if detail == Detail::All { answer.outcomes.len() } else { 0 });
-    let mut detailed = 0;
-    for (index, (outcome, r#ref)) in answer.outcomes.into_iter().zip(refs).enumerate() {
+    let directory = directory.clone();
+    let counts = v1::BulkCounts::default();
+    let told = match detail {
+        Detail::All => answer.outcomes.len(),
+        Detail::Failed => answer.outcomes.iter().filter(|outcome| outcome.is_failed()).count(),
+    };
+    let is_large = told > compute::PIECE_ITEMS;
+    let results = Vec::with_capacity(told);
+    let mut refs = refs.into_iter();
+    let (mut index, mut detailed) = (0_u32, 0);
+    let add = move |(results, counts): &mut (Vec<v1::MemberResult>, v1::BulkCounts), outcome: RowOutcome| {
+        let (here, r#ref) = (index, refs.next().flatten());
+        index = index.saturating_add(1);
         let RowOutcome { row, outcome, status_kept, error } = outcome;
         counts.status_kept += u64::from(status_kept);
-        let outcome = count(&mut counts, outcome);
+        let outcome = count(counts, outcome);
         if detail == Detail::Failed && outcome != v1::Outcome::Failed {
-            continue;
+            return;
         }
+        let id = |row| directory.sealer().member_id(base, row);
         results.push(v1::MemberResult {
-            index: u32::try_from(index).unwrap_or(u32::MAX),
-            id: row.map(|row| sealer.member_id(base, row)).unwrap_or_default(),
+            index: here,
+            id: row.map(id).unwrap_or_default(),
             r#ref,
             outcome: outcome.into(),
             error: error.map(|error| {
-                let holder = error.taken_by.map(|row| sealer.member_id(base, row));
+                let holder = error.taken_by.map(id);
                 row_error(*error, holder, &mut detailed)
             }),
         });
-    }
-    (results, counts)
+    };
+    compute::fold(answer.outcomes, is_large, (results, counts), add).await
 }
 
 fn count(counts: &mut v1::BulkCounts, outcome: Outcome) -> v1::Outcome {
@@ -221,3 +243,6 @@ fn row_error(error: RowError, holder: Option<String>, detailed: &mut usize) -> v
         .collect();
     v1::RowError { code, reason, message, violations, member_id: holder.unwrap_or_default() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,11 +89,7 @@ impl Narrowed {
     /// The rows of one chunk, by their places in it.
     pub async fn chunk(&self, number: u64, stretch: &mut Stretch) -> Chunk {
         stretch.work(self.bitmaps).await;
-        if self.bitmaps <= PLAIN_BITMAPS {
-            return self.at(number);
-        }
-        let _permit = compute::permit().await;
-        compute::in_place(|| self.at(number))
+        compute::here(self.bitmaps > PLAIN_BITMAPS, || self.at(number)).await
     }
 
     fn at(&self, number: u64) -> Chunk {

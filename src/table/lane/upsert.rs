@@ -83,7 +83,7 @@ impl Lane {
         let rows = left.len();
         planned.discard = true;
         let first_new = plan.next_row();
-        match plan.upsert_each(left, &job.options).await {
+        match plan.upsert_each(left, &job.options, || job.check_wanted()).await {
             Ok(mut rest) if rest.iter().any(RowOutcome::is_failed) => {
                 let mut job = *job;
                 rest.iter_mut().for_each(RowOutcome::abort);
@@ -112,10 +112,11 @@ impl Lane {
 pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Planned) -> usize {
     let before = plan.revision();
     let first_new = plan.next_row();
+    let wanted = || job.check_wanted();
     let outcomes = match job.mode {
-        WriteMode::Atomic => plan.upsert_atomically(&job.rows, &job.options).await,
+        WriteMode::Atomic => plan.upsert_atomically(&job.rows, &job.options, wanted).await,
         WriteMode::Partial | WriteMode::Whole | WriteMode::ValidateOnly => {
-            plan.upsert_each(&job.rows, &job.options).await
+            plan.upsert_each(&job.rows, &job.options, wanted).await
         }
     };
     let rows = job.rows.len();
@@ -149,7 +150,7 @@ pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned
 impl RowOutcome {
     /// The outcome of a row that was planned and not written. Members that it, or a row before it, would have created have no
     /// place: `first_new` is the first that is not taken.
-    fn unwritten(mut self, first_new: Row) -> Self {
+    pub(in crate::table) fn unwritten(mut self, first_new: Row) -> Self {
         let is_there = |row: &Row| *row < first_new;
         if let Some(error) = &mut self.error {
             error.taken_by = error.taken_by.filter(is_there);

@@ -8,8 +8,12 @@ use crate::model::{Outcome, RowError, UpsertOptions};
 use crate::table::view::holds;
 use crate::table::{RowOutcome, TableError};
 
+/// Rows whose keys are looked up together.
+const FIND_TOGETHER: usize = 1_024;
 /// Rows whose blocks are read together: of the largest members, in as many blocks, 64 MiB.
 const READ_TOGETHER: usize = 128;
+/// Rows after which the lane lets others go first, who may be served by the same thread.
+const PLAN_TOGETHER: usize = 512;
 
 impl Plan<'_> {
     /// Applies every row and judges uniqueness after the last, so that two members may swap a value. When a row fails,
@@ -18,16 +22,22 @@ impl Plan<'_> {
         &mut self,
         rows: &[Result<Prepared, RowError>],
         options: &UpsertOptions,
+        check_wanted: impl Fn() -> Result<(), TableError>,
     ) -> Result<Vec<RowOutcome>, TableError> {
         // A batch has every changed record as it was, in its commit. The estimate counts it once more, in its block, and some room for
         // each change. So what is over twice the limit is too large for certain; the rest is measured when the batch is made.
         let most = 2 * MAX_BATCH_BYTES + rows.len() * CHANGE_BYTES;
-        let mut outcomes =
-            self.upsert_some(rows, options, Uniqueness::AtTheEnd, |plan| plan.bytes <= most).await?;
+        let mut outcomes = self
+            .upsert_some(rows, options, Uniqueness::AtTheEnd, &check_wanted, |plan| plan.bytes <= most)
+            .await?;
         if self.bytes > most {
             return Err(TableError::too_large(rows.len(), self.bytes / 2));
         }
-        for (outcome, row) in outcomes.iter_mut().zip(rows) {
+        for (nth, (outcome, row)) in outcomes.iter_mut().zip(rows).enumerate() {
+            if nth % PLAN_TOGETHER == PLAN_TOGETHER - 1 {
+                tokio::task::yield_now().await;
+                check_wanted()?;
+            }
             if let (Some(refusal), Ok(_)) = (self.judge(outcome, row).await?, row) {
                 *outcome = RowOutcome::failed(outcome.row, refusal);
             }
@@ -38,22 +48,24 @@ impl Plan<'_> {
         Ok(outcomes)
     }
 
-    /// Applies every row, one after another; those that did not parse keep their place and their error.
+    /// Applies every row, one after another; those that did not parse keep their place and their error. Asks now and then
+    /// whether the answer is still wanted.
     pub async fn upsert_each(
         &mut self,
         rows: &[Result<Prepared, RowError>],
         options: &UpsertOptions,
+        check_wanted: impl Fn() -> Result<(), TableError>,
     ) -> Result<Vec<RowOutcome>, TableError> {
-        self.upsert_some(rows, options, Uniqueness::ByRow, |_| true).await
+        self.upsert_some(rows, options, Uniqueness::ByRow, check_wanted, |_| true).await
     }
 
-    /// The same, but stops after the row with which the batch is full: there may be fewer outcomes than rows.
+    /// Applies rows one after another, but stops after the row with which the batch is full: there may be fewer outcomes than rows.
     pub async fn upsert_while_room(
         &mut self,
         rows: &[Result<Prepared, RowError>],
         options: &UpsertOptions,
     ) -> Result<Vec<RowOutcome>, TableError> {
-        self.upsert_some(rows, options, Uniqueness::ByRow, |plan| !plan.is_full()).await
+        self.upsert_some(rows, options, Uniqueness::ByRow, || Ok(()), |plan| !plan.is_full()).await
     }
 
     async fn upsert_some(
@@ -61,11 +73,20 @@ impl Plan<'_> {
         rows: &[Result<Prepared, RowError>],
         options: &UpsertOptions,
         uniqueness: Uniqueness,
+        check_wanted: impl Fn() -> Result<(), TableError>,
         go_on: impl Fn(&Self) -> bool,
     ) -> Result<Vec<RowOutcome>, TableError> {
-        self.prefetch_keys(rows).await?;
         let mut outcomes = Vec::with_capacity(rows.len());
-        for together in rows.chunks(READ_TOGETHER) {
+        for (nth, together) in rows.chunks(READ_TOGETHER).enumerate() {
+            let at = nth * READ_TOGETHER;
+            if at.is_multiple_of(FIND_TOGETHER) {
+                let found = rows.get(at..).unwrap_or_default();
+                self.prefetch_keys(found.get(..FIND_TOGETHER).unwrap_or(found)).await?;
+            }
+            if at > 0 && at.is_multiple_of(PLAN_TOGETHER) {
+                tokio::task::yield_now().await;
+                check_wanted()?;
+            }
             self.prefetch_blocks(together).await?;
             for row in together {
                 outcomes.push(match row {

@@ -62,6 +62,10 @@ impl Plan<'_> {
         let mut bytes = 0;
         let mut blocks = BTreeSet::new();
         for (nth, together) in wishes.chunks(READ_TOGETHER).enumerate() {
+            if nth > 0 {
+                // Others may be served by the same thread.
+                tokio::task::yield_now().await;
+            }
             bytes += self.read_blocks_of(together, &mut blocks).await?;
             for (index, (row, patch)) in (nth * READ_TOGETHER..).zip(together) {
                 match self.with_need(*row, patch).await? {
@@ -77,7 +81,10 @@ impl Plan<'_> {
             }
         }
         if changes.refused.is_empty() {
-            for change in changed {
+            for (nth, change) in changed.into_iter().enumerate() {
+                if nth % READ_TOGETHER == READ_TOGETHER - 1 {
+                    tokio::task::yield_now().await;
+                }
                 changes.values += change.values;
                 self.write_attributes(change).await?;
             }

@@ -30,7 +30,7 @@ pub use self::attributes::{Changes, Wish};
 pub use self::delete::{Doomed, Gone};
 pub use self::keys::{hashes_of, index_changes, set_changes};
 pub use self::member_records::names as record_names;
-pub use self::prepare::{Prepared, prepare};
+pub use self::prepare::{Prepared, prepare_all};
 
 use super::TableError;
 use super::base::Shared;
@@ -53,6 +53,8 @@ use crate::schema::{key, member};
 /// than a tenth of it, and what a request adds that is decided as one and shares its batch about as much again: so none
 /// makes the batch of its neighbours larger than the engine takes.
 const FULL_BYTES: usize = 16 * 1024 * 1024;
+/// A batch of this many bytes is made beside the threads that serve others.
+const LARGE_BYTES: usize = 4 * 1024 * 1024;
 /// What a change takes in a commit beside the record before and the values of sets, in bytes.
 const CHANGE_BYTES: usize = 128;
 
@@ -176,6 +178,11 @@ impl<'a> Plan<'a> {
     /// Whether the batch has grown so large that it should be closed.
     pub fn is_full(&self) -> bool {
         self.bytes >= FULL_BYTES
+    }
+
+    /// Whether making the batch of it takes more than a few milliseconds.
+    pub fn is_large(&self) -> bool {
+        self.bytes >= LARGE_BYTES
     }
 
     /// What is planned from now on is a request of this origin, whose sender sees so much of members.

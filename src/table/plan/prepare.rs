@@ -4,6 +4,9 @@ use crate::model::{MatchKey, MemberPatch, MemberRow, Reason, Refusal, Row, RowEr
 use crate::table::hash::Hashes;
 use crate::table::resolve::Wanted;
 
+/// Rows hashed between two chances for other tasks to run.
+const AT_ONCE: usize = 512;
+
 /// A row with its hashes.
 #[derive(Debug)]
 pub struct Prepared {
@@ -54,8 +57,24 @@ impl Prepared {
     }
 }
 
+/// Hashes the rows of a request, and lets others go first now and then. Those that did not parse keep their error.
+pub async fn prepare_all(
+    rows: Vec<Result<MemberRow, RowError>>,
+    options: &UpsertOptions,
+    hashes: &Hashes,
+) -> Vec<Result<Prepared, RowError>> {
+    let mut prepared = Vec::with_capacity(rows.len());
+    for (nth, row) in rows.into_iter().enumerate() {
+        if nth % AT_ONCE == AT_ONCE - 1 {
+            tokio::task::yield_now().await;
+        }
+        prepared.push(row.and_then(|row| prepare(row, options, hashes)));
+    }
+    prepared
+}
+
 /// Hashes one row; a row that lacks the key that it is matched by is refused.
-pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<Prepared, RowError> {
+fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<Prepared, RowError> {
     if let Some(place) = row.found_by_id {
         let others = keys_of(&row.patch, hashes).collect();
         return Ok(Prepared { row, matched_by: Matched::Place(place), others, fingerprint: 0 });

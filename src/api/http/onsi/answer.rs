@@ -16,6 +16,7 @@ use crate::api::http::body::drain;
 use crate::api::http::named::{IDEMPOTENCY_KEY, mark_repeat, named, request_id, single};
 use crate::api::http::reply::json;
 use crate::api::peer::Peer;
+use crate::compute;
 use crate::directory::{Directory, Error};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, IdError, Sealer};
@@ -78,7 +79,8 @@ async fn serve<C: Call>(
     }
     let query = head.uri.query().unwrap_or_default().to_owned();
     let asked = Asked { directory, base, id: id.unwrap_or_default(), query, body: received };
-    let input = C::Input::read(&asked, &mut issues);
+    let is_large = asked.body.as_ref().is_some_and(|body| body.bytes.len() >= compute::LARGE_BYTES);
+    let input = compute::here(is_large, || C::Input::read(&asked, &mut issues)).await;
     Ok((C::run(asked, issues.finish(input)?).await?, is_repeat))
 }
 

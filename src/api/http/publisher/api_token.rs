@@ -101,7 +101,7 @@ impl Call for Create {
             pii,
             requests_per_second,
             rows_per_second,
-        } = body.parse::<Self>()?;
+        } = body.parse::<Self>().await?;
         let expires_at = expires_at.map(|text| Timestamp::parse(&text)).transpose();
         let expires_at = expires_at.map_err(|rule| Refusal::rule("expires_at", &rule))?;
         let new = NewToken {
@@ -145,7 +145,7 @@ impl Call for List {
     type Reply = Listed<ApiToken>;
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<ApiToken>, Failure> {
-        let request: ListRequest = body.parse::<Self>()?;
+        let request: ListRequest = body.parse::<Self>().await?;
         let found = directory.list_tokens(page(request.pagination, request.sorts)).await?;
         let tokens = found.tokens.into_iter().map(|token| render(token, directory.sealer()));
         Ok(Listed::new(tokens.collect(), found.cursor, None))
@@ -171,7 +171,7 @@ impl Call for Revoke {
     type Reply = ApiToken;
 
     async fn run(directory: Directory, body: Received) -> Result<ApiToken, Failure> {
-        let RevokeRequest { id } = body.parse::<Self>()?;
+        let RevokeRequest { id } = body.parse::<Self>().await?;
         Ok(render(directory.revoke_token(&id).await?, directory.sealer()))
     }
 }

@@ -124,7 +124,7 @@ impl Call for SetSchema {
     type Reply = Schema;
 
     async fn run(directory: Directory, body: Received) -> Result<Schema, Failure> {
-        let SetSchemaRequest { member_base_id, schema } = body.parse::<Self>()?;
+        let SetSchemaRequest { member_base_id, schema } = body.parse::<Self>().await?;
         let base = directory.base_number(&member_base_id, "member_base_id")?;
         let schema = directory.set_schema(base, schema.0).await?;
         Ok(render(&directory, base, schema))
@@ -150,7 +150,7 @@ impl Call for GetSchema {
     type Reply = Schema;
 
     async fn run(directory: Directory, body: Received) -> Result<Schema, Failure> {
-        let GetSchemaRequest { member_base_id } = body.parse::<Self>()?;
+        let GetSchemaRequest { member_base_id } = body.parse::<Self>().await?;
         let base = directory.base_number(&member_base_id, "member_base_id")?;
         let schema = directory.get_schema(base).await?;
         Ok(render(&directory, base, schema))
@@ -198,7 +198,7 @@ impl Call for Set {
     type Reply = Updated;
 
     async fn run(directory: Directory, body: Received) -> Result<Updated, Failure> {
-        let request: SetRequest = body.parse::<Self>()?;
+        let request: SetRequest = body.parse::<Self>().await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let mut entries = Vec::with_capacity(request.attributes.len());
         for (index, Object(entry)) in request.attributes.into_iter().enumerate() {
@@ -260,7 +260,7 @@ impl Call for Delete {
     type Reply = Deleted;
 
     async fn run(directory: Directory, body: Received) -> Result<Deleted, Failure> {
-        let request: DeleteRequest = body.parse::<Self>()?;
+        let request: DeleteRequest = body.parse::<Self>().await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let which = AttributeDeletion {
             member_ids: request.member_ids,
@@ -307,7 +307,7 @@ impl Call for List {
     type Reply = Listed<MemberAttribute>;
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<MemberAttribute>, Failure> {
-        let ListRequest { member_id, pagination } = body.parse::<Self>()?;
+        let ListRequest { member_id, pagination } = body.parse::<Self>().await?;
         let found = directory.list_attributes(&member_id, page(pagination, None)).await?;
         let entry =
             |(attribute_key, value)| MemberAttribute { member_id: member_id.clone(), attribute_key, value };

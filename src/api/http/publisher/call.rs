@@ -15,6 +15,7 @@ use crate::api::http::failure::{Failure, reply_with};
 use crate::api::http::named::{mark_repeat, named, request_id};
 use crate::api::http::{Door, json};
 use crate::api::peer::Peer;
+use crate::compute;
 use crate::directory::Directory;
 use crate::model::token::AccessLevel;
 
@@ -42,11 +43,12 @@ pub trait Call: 'static {
 
 impl Received {
     /// The request that the body is, of the type that the call is documented with.
-    pub fn parse<C: Call>(&self) -> Result<C::Request, Failure>
+    pub async fn parse<C: Call>(&self) -> Result<C::Request, Failure>
     where
         C::Request: DeserializeOwned,
     {
-        Ok(json::parse(&self.bytes)?)
+        let is_large = self.bytes.len() >= compute::LARGE_BYTES;
+        Ok(compute::here(is_large, || json::parse(&self.bytes)).await?)
     }
 }
 

@@ -161,7 +161,7 @@ impl Call for Get {
     type Reply = Member;
 
     async fn run(directory: Directory, body: Received) -> Result<Member, Failure> {
-        let GetRequest { id, member_base_id, r#ref, email, worker_id } = body.parse::<Self>()?;
+        let GetRequest { id, member_base_id, r#ref, email, worker_id } = body.parse::<Self>().await?;
         let base = member_base_id.map(|id| directory.base_number(&id, "member_base_id")).transpose()?;
         let keys =
             [id.map(Key::Id), r#ref.map(Key::Ref), email.map(Key::Email), worker_id.map(Key::WorkerId)];
@@ -210,7 +210,7 @@ impl Call for List {
     type Reply = Listed<Member>;
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<Member>, Failure> {
-        let request: ListRequest = body.parse::<Self>()?;
+        let request: ListRequest = body.parse::<Self>().await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let list = MemberList {
             base,
@@ -255,7 +255,7 @@ impl Call for BulkDelete {
     type Reply = Deleted;
 
     async fn run(directory: Directory, body: Received) -> Result<Deleted, Failure> {
-        let request: BulkDeleteRequest = body.parse::<Self>()?;
+        let request: BulkDeleteRequest = body.parse::<Self>().await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         if request.member_ids.is_none() && request.refs.is_none() {
             return Err(required("member_ids", "or refs is required"));

@@ -87,7 +87,7 @@ impl Call for Create {
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let CreateRequest { name, new_members, share_accounts } = body.parse::<Self>()?;
+        let CreateRequest { name, new_members, share_accounts } = body.parse::<Self>().await?;
         let change = BaseChange { name: Some(name), new_members, share_accounts, tiers: None };
         Ok(render(directory.create_base(change).await?, directory.sealer()))
     }
@@ -112,7 +112,7 @@ impl Call for Get {
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let IdRequest { id } = body.parse::<Self>()?;
+        let IdRequest { id } = body.parse::<Self>().await?;
         let number = directory.base_number(&id, "id")?;
         Ok(render(directory.get_base(number).await?, directory.sealer()))
     }
@@ -141,7 +141,7 @@ impl Call for List {
     type Reply = Listed<MemberBase>;
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<MemberBase>, Failure> {
-        let request: ListRequest = body.parse::<Self>()?;
+        let request: ListRequest = body.parse::<Self>().await?;
         let list = BaseList {
             filters: raw(request.filters),
             page: page(request.pagination, request.sorts),
@@ -177,7 +177,7 @@ impl Call for Update {
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let UpdateRequest { id, name, new_members, share_accounts } = body.parse::<Self>()?;
+        let UpdateRequest { id, name, new_members, share_accounts } = body.parse::<Self>().await?;
         let number = directory.base_number(&id, "id")?;
         let change = BaseChange { name, new_members, share_accounts, tiers: None };
         Ok(render(directory.update_base(number, change, None).await?, directory.sealer()))
@@ -196,7 +196,7 @@ impl Call for Delete {
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let IdRequest { id } = body.parse::<Self>()?;
+        let IdRequest { id } = body.parse::<Self>().await?;
         let number = directory.base_number(&id, "id")?;
         Ok(render(directory.delete_base(number, None).await?, directory.sealer()))
     }
@@ -214,7 +214,7 @@ impl Call for Undelete {
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let IdRequest { id } = body.parse::<Self>()?;
+        let IdRequest { id } = body.parse::<Self>().await?;
         let number = directory.base_number(&id, "id")?;
         Ok(render(directory.undelete_base(number, None).await?, directory.sealer()))
     }

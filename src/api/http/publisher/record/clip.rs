@@ -86,7 +86,7 @@ impl Call for Save {
     type Reply = Clip;
 
     async fn run(directory: Directory, body: Received) -> Result<Clip, Failure> {
-        let request: SaveRequest = body.parse::<Self>()?;
+        let request: SaveRequest = body.parse::<Self>().await?;
         let mut faults = Violations::default();
         let redeemed_at = time(&mut faults, "redeemed_at", request.redeemed_at);
         faults.finish(())?;
@@ -114,7 +114,7 @@ impl Call for ListWithCreative {
     type Reply = Listed<Clip>;
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<Clip>, Failure> {
-        list(directory, body.parse::<Self>()?, RecordKind::Clip, render).await
+        list(directory, body.parse::<Self>().await?, RecordKind::Clip, render).await
     }
 }
 
@@ -148,7 +148,7 @@ impl Call for Delete {
     type Reply = Deleted;
 
     async fn run(directory: Directory, body: Received) -> Result<Deleted, Failure> {
-        let DeleteRequest { member_id, id, creative_id } = body.parse::<Self>()?;
+        let DeleteRequest { member_id, id, creative_id } = body.parse::<Self>().await?;
         directory.delete_clip(&member_id, RecordSelector { id, own: creative_id }, None).await?;
         Ok(Deleted { deleted: 1 })
     }

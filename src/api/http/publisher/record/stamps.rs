@@ -69,7 +69,7 @@ impl Call for Create {
     type Reply = StampCollection;
 
     async fn run(directory: Directory, body: Received) -> Result<StampCollection, Failure> {
-        let CreateRequest { member_id, loyalty_program_id, external_id } = body.parse::<Self>()?;
+        let CreateRequest { member_id, loyalty_program_id, external_id } = body.parse::<Self>().await?;
         let input = StampCollectionInput { loyalty_program_id, external_id };
         let saved = directory.create_stamp_collection(&member_id, input, draw_record_id()?, None).await?;
         shown(&directory, saved, render)
@@ -87,7 +87,7 @@ impl Call for List {
     type Reply = Listed<StampCollection>;
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<StampCollection>, Failure> {
-        list(directory, body.parse::<Self>()?, RecordKind::StampCollection, render).await
+        list(directory, body.parse::<Self>().await?, RecordKind::StampCollection, render).await
     }
 }
 
@@ -116,7 +116,7 @@ impl Call for AddStamps {
     type Reply = StampCollection;
 
     async fn run(directory: Directory, body: Received) -> Result<StampCollection, Failure> {
-        let AddStampsRequest { member_id, id, external_id, stamps } = body.parse::<Self>()?;
+        let AddStampsRequest { member_id, id, external_id, stamps } = body.parse::<Self>().await?;
         let collection = RecordSelector { id, own: external_id };
         let saved = directory.add_stamps(&member_id, collection, stamps.0, None).await?;
         shown(&directory, saved, render)

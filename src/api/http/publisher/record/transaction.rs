@@ -110,7 +110,7 @@ impl Call for Ingest {
     type Reply = Ingested;
 
     async fn run(directory: Directory, body: Received) -> Result<Ingested, Failure> {
-        let IngestRequest { events } = body.parse::<Self>()?;
+        let IngestRequest { events } = body.parse::<Self>().await?;
         let mut faults = Violations::default();
         let events =
             events.into_iter().enumerate().map(|(index, Object(event))| input(&mut faults, index, event));
@@ -151,6 +151,6 @@ impl Call for List {
     type Reply = Listed<Transaction>;
 
     async fn run(directory: Directory, body: Received) -> Result<Listed<Transaction>, Failure> {
-        list(directory, body.parse::<Self>()?, RecordKind::Transaction, render).await
+        list(directory, body.parse::<Self>().await?, RecordKind::Transaction, render).await
     }
 }

@@ -1,0 +1,151 @@
+//! Who waits, who goes, and who is served meanwhile.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+
+use super::*;
+
+/// Work that says that it has begun and goes on when it is told so; and who is told and who tells.
+fn waiting_work() -> (impl FnOnce() + Send, oneshot::Receiver<()>, mpsc::Sender<()>) {
+    let (begin, begun) = oneshot::channel();
+    let (go, gone) = mpsc::channel();
+    let work = move || {
+        begin.send(()).unwrap();
+        gone.recv().unwrap();
+    };
+    (work, begun, go)
+}
+
+#[tokio::test]
+async fn others_are_served_while_work_runs_and_no_more_of_it_runs_than_there_are_permits() {
+    let pool = Arc::new(Pool::new(1));
+    let (work, begun, go) = waiting_work();
+    let first = tokio::spawn({
+        let pool = Arc::clone(&pool);
+        async move { pool.run(work).await }
+    });
+    // This runtime has one thread, and the work has not ended.
+    begun.await.unwrap();
+    let mut second = Box::pin(pool.run(|| 2));
+    for _ in 0..100 {
+        assert!(second.as_mut().now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    go.send(()).unwrap();
+    first.await.unwrap();
+    assert_eq!(second.await, 2);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_leaves_the_queue_and_the_others_keep_their_order() {
+    let pool = Pool::new(1);
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = || {
+        let begun = Arc::clone(&begun);
+        move || begun.fetch_add(1, Ordering::Relaxed)
+    };
+    let held = pool.permit().await;
+    let (mut gone, mut first, mut second) =
+        (Box::pin(pool.run(count())), Box::pin(pool.run(count())), Box::pin(pool.run(count())));
+    assert!(gone.as_mut().now_or_never().is_none());
+    assert!(first.as_mut().now_or_never().is_none());
+    assert!(second.as_mut().now_or_never().is_none());
+    drop(gone);
+    drop(held);
+    assert_eq!(tokio::join!(second, first), (1, 0));
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_from_running_work_leaves_its_permit_with_the_work() {
+    let pool = Pool::new(1);
+    let (work, begun, go) = waiting_work();
+    let mut running = Box::pin(pool.run(work));
+    assert!(running.as_mut().now_or_never().is_none());
+    begun.await.unwrap();
+    drop(running);
+    let mut next = Box::pin(pool.run(|| 2));
+    assert!(next.as_mut().now_or_never().is_none());
+    go.send(()).unwrap();
+    assert_eq!(next.await, 2);
+}
+
+#[tokio::test]
+async fn a_panic_is_the_callers_and_leaves_the_permit_to_others() {
+    let pool = Pool::new(1);
+    let panic = AssertUnwindSafe(pool.run(|| panic!("for the caller"))).catch_unwind().await.unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"for the caller"));
+    assert_eq!(pool.run(|| 2).await, 2);
+}
+
+#[test]
+fn work_in_place_leaves_the_other_tasks_of_its_thread_to_another() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let served = runtime.block_on(async {
+        tokio::spawn(async {
+            let (ask, asked) = mpsc::channel();
+            tokio::spawn(async move { ask.send(7).unwrap() });
+            // The only worker is here, and the other task waits for a worker.
+            in_place(|| asked.recv().unwrap())
+        })
+        .await
+    });
+    assert_eq!(served.unwrap(), 7);
+}
+
+#[tokio::test]
+async fn where_there_is_but_one_thread_work_in_place_is_done_on_it() {
+    assert_eq!(in_place(|| 3), 3);
+    assert_eq!(thread::spawn(|| in_place(|| 4)).join().unwrap(), 4);
+}
+
+#[tokio::test]
+async fn the_pool_of_the_process_does_work_for_all() {
+    drop(permit().await);
+    let all = every_permit().await;
+    let mut work = Box::pin(run(|| 5));
+    assert!(work.as_mut().now_or_never().is_none());
+    drop(all);
+    assert_eq!(work.await, 5);
+}
+
+#[tokio::test]
+async fn small_work_is_done_at_once_and_large_work_at_its_turn() {
+    let all = every_permit().await;
+    assert_eq!(here(false, || 1).await, 1);
+    let sum = |sum: &mut u64, item: u64| *sum += item;
+    assert_eq!(fold(vec![1, 2], false, 0, sum).await, 3);
+    let mut large = Box::pin(here(true, || 2));
+    let mut many = Box::pin(fold((0..2_000).collect(), true, 0, sum));
+    assert!(large.as_mut().now_or_never().is_none());
+    assert!(many.as_mut().now_or_never().is_none());
+    drop(all);
+    assert_eq!(tokio::join!(large, many), (2, 1_999_000));
+}
+
+#[tokio::test]
+async fn many_items_are_worked_on_in_pieces_and_those_of_a_caller_that_has_gone_are_left() {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let (begin, begun) = oneshot::channel();
+    let (go, gone) = mpsc::channel::<()>();
+    let mut begin = Some(begin);
+    let count = Arc::clone(&seen);
+    let step = move |_: &mut (), _: usize| {
+        count.fetch_add(1, Ordering::Relaxed);
+        if let Some(begin) = begin.take() {
+            begin.send(()).unwrap();
+            gone.recv().unwrap();
+        }
+    };
+    let mut call = Box::pin(fold((0..3 * PIECE_ITEMS).collect(), true, (), step));
+    assert!(call.as_mut().now_or_never().is_none());
+    begun.await.unwrap();
+    drop(call);
+    go.send(()).unwrap();
+    // Nothing computes any more, not even the first piece.
+    let _all = every_permit().await;
+    assert_eq!(seen.load(Ordering::Relaxed), PIECE_ITEMS);
+}

@@ -1,0 +1,85 @@
+//! Planning lets the other tasks of its thread have their turns, however many rows are planned as a whole.
+
+use super::*;
+
+/// More than one lookup of keys, and several pieces of the plan.
+const ROWS: u16 = 10_000;
+
+/// A request of many rows to `mode`.
+fn many(mode: WriteMode) -> UpsertRequest {
+    UpsertRequest {
+        rows: (0..ROWS).map(|n| Ok(plain_row(n))).collect(),
+        options: UpsertOptions::default(),
+        mode,
+        named: None,
+        deadline: None,
+        origin: Origin::default(),
+    }
+}
+
+/// How often another task of the only thread has its turn while the lane plans `mode`.
+async fn turns_of_others(mode: WriteMode) -> u64 {
+    let subject = Subject::new().await;
+    // It is handed in, so what is left is to plan it, and to make it durable.
+    let pending = subject.base.begin_upsert(many(mode), &Series::default()).await.unwrap();
+    let mut answer = Box::pin(pending.answer());
+    let mut turns = 0;
+    let reply = loop {
+        match futures_util::poll!(answer.as_mut()) {
+            std::task::Poll::Ready(reply) => break reply.unwrap(),
+            std::task::Poll::Pending => tokio::task::yield_now().await,
+        }
+        turns += 1;
+    };
+    assert_eq!(reply.outcomes.len(), usize::from(ROWS));
+    assert!(reply.outcomes.iter().all(|row| row.outcome == Outcome::Created));
+    let is_written = mode != WriteMode::ValidateOnly;
+    let total = subject.base.view().await.summary().counts.total();
+    assert_eq!(total, if is_written { u64::from(ROWS) } else { 0 });
+    turns
+}
+
+#[tokio::test]
+async fn others_have_their_turns_while_many_rows_are_planned_as_a_whole() {
+    for mode in [WriteMode::ValidateOnly, WriteMode::Atomic, WriteMode::Whole] {
+        let turns = turns_of_others(mode).await;
+        assert!(turns >= u64::from(ROWS) / 512, "{mode:?}: {turns}");
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_planned_to_its_end() {
+    for mode in [WriteMode::Atomic, WriteMode::Whole] {
+        let subject = Subject::new().await;
+        drop(subject.base.begin_upsert(many(mode), &Series::default()).await.unwrap());
+        // It comes after what was given up.
+        subject.upsert(&[plain_row(1)], UpsertOptions::default(), WriteMode::Partial).await;
+        assert_eq!(subject.base.view().await.summary().counts.total(), 1, "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_write_waits_for_a_long_request_of_which_nothing_is_written() {
+    let subject = Subject::new().await;
+    let mut long = Box::pin(subject.base.upsert(many(WriteMode::ValidateOnly)));
+    // More turns than it takes to hash its rows, and fewer than it takes to plan them.
+    for _ in 0..22 {
+        assert!(futures_util::poll!(long.as_mut()).is_pending());
+    }
+    let late = ROWS - 1;
+    let written = subject.upsert(&[plain_row(late)], UpsertOptions::default(), WriteMode::Partial).await;
+    assert!(futures_util::poll!(long.as_mut()).is_pending());
+    // Rows that come later see what was written, and take it for no member that earlier ones would make.
+    let outcomes = long.await.unwrap().outcomes;
+    let (last, others) = outcomes.split_last().unwrap();
+    assert!(others.iter().all(|row| row.outcome == Outcome::Created && row.row.is_none()));
+    assert_eq!((last.outcome, last.row), (Outcome::Unchanged, written.outcomes[0].row));
+    assert_eq!(subject.base.view().await.summary().counts.total(), 1);
+}
+
+#[tokio::test]
+async fn a_long_request_of_which_nothing_is_written_is_refused_where_a_write_would_be() {
+    let subject = Subject::new().await;
+    let late = UpsertRequest { deadline: Some(std::time::Instant::now()), ..many(WriteMode::ValidateOnly) };
+    assert_eq!(subject.base.upsert(late).await, Err(TableError::DeadlinePassed));
+}
