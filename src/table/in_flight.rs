@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::base::Shared;
 use super::layer::Layer;
+use crate::compute;
 use crate::engine::{Append, Batch, EngineError, MAX_BATCH_BYTES};
 
 /// Most bytes of a base that are appended and not shown: one batch of the largest size, or many small ones.
@@ -98,11 +99,19 @@ impl InFlight {
         }
         let layer = &self.layer;
         let mut published = shared.published.write().await;
-        durable.publish();
-        let next_row = published.header.next_row;
-        shared.records.forget(shared.number, layer.blocks.keys().copied(), next_row);
-        shared.sharing.follow(shared.number, &published.header, &layer.header);
-        published.apply(layer);
+        let show = || {
+            durable.publish();
+            let next_row = published.header.next_row;
+            shared.records.forget(shared.number, layer.blocks.keys().copied(), next_row);
+            shared.sharing.follow(shared.number, &published.header, &layer.header);
+            published.apply(layer);
+        };
+        // Nobody waits for a turn while he has the view lock, for which readers of the base would wait along.
+        if layer.is_long() {
+            compute::in_place(show);
+        } else {
+            show();
+        }
         shared.advance(layer.header.revision);
         if published.overlay_entries() >= shared.checkpoint_entries {
             shared.checkpoint_due.notify_one();

@@ -13,6 +13,9 @@ use crate::schema::block::Block;
 use crate::schema::commit::{LookupDelta, LookupOp};
 use crate::schema::header::Header;
 
+/// Blocks and moves between sets that are shown where the publisher is: each takes some tenths of a microsecond.
+const LONG: usize = 16_384;
+
 /// Blocks by number.
 pub type Blocks = HashMap<u64, Block, BuildHasherDefault<Identity>>;
 
@@ -50,6 +53,11 @@ impl Layer {
             records: HashMap::new(),
             kept_bytes: 0,
         }
+    }
+
+    /// Whether it takes more than a few milliseconds to show it.
+    pub fn is_long(&self) -> bool {
+        self.blocks.len() + self.sets.len() > LONG
     }
 
     /// Applies the delta of a lookup entry.

@@ -13,6 +13,7 @@ use tower::Service;
 use super::MESSAGE_MAX_BYTES;
 use super::arriving::Arriving;
 use super::arriving::body::{Messages, Terms};
+use super::leaving::leave;
 use super::methods::{Method, method};
 use crate::api::bearer::bearer;
 use crate::api::peer::Peer;
@@ -63,7 +64,7 @@ impl<S> Authenticated<S> {
             return self.inner.call(request).await;
         };
         request.extensions_mut().insert(method.needs);
-        arriving.scope(self.inner.call(request)).await
+        arriving.scope(self.inner.call(request)).await.map(leave)
     }
 
     /// The caller, who may make the call.

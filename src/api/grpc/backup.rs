@@ -33,7 +33,7 @@ impl BackupService for Backups {
         let held = held(request.into_inner())?;
         let reader = directory.backup(held).await?;
         // Snapshot and log are compressed already.
-        let mut response = Response::new(pull(Parts { reader, is_begun: false }, replies, ends));
+        let mut response = pull::stream(pull(Parts { reader, is_begun: false }, replies, ends));
         response.disable_compression();
         Ok(response)
     }

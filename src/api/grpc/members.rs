@@ -56,7 +56,7 @@ impl MemberService for Members {
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let filters = value::filters(request.filters);
         let export = directory.export(base, filters, request.min_revision).await?;
-        Ok(Response::new(export::start(directory, base, export, replies, ends)))
+        Ok(pull::stream(export::start(directory, base, export, replies, ends)))
     }
 
     async fn get_member(

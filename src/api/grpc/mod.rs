@@ -15,6 +15,7 @@ mod edit;
 mod export;
 pub(crate) mod fuzz;
 mod import;
+mod leaving;
 mod member_bases;
 mod members;
 mod methods;
@@ -90,9 +91,10 @@ fn deadline<T>(request: &Request<T>) -> Option<Instant> {
 
 /// A reply, compressed only if it is large enough.
 fn reply<T: Message>(message: T) -> Response<T> {
-    let small = message.encoded_len() < COMPRESS_FROM_BYTES;
+    let bytes = message.encoded_len();
     let mut response = Response::new(message);
-    if small {
+    leaving::has_bytes(response.extensions_mut(), bytes);
+    if bytes < COMPRESS_FROM_BYTES {
         response.disable_compression();
     }
     response

@@ -6,12 +6,11 @@
 use std::pin::Pin;
 use std::time::Instant;
 
-use futures_util::stream;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
-use super::{deadline, edge};
+use super::{deadline, edge, leaving};
 use crate::api::peer::Peer;
 use crate::directory::{Directory, Error, Replies};
 
@@ -67,10 +66,17 @@ pub async fn passed(deadline: Option<Instant>) {
     }
 }
 
+/// The reply that is `pieces`.
+pub fn stream<T>(pieces: Pulled<T>) -> Response<Pulled<T>> {
+    let mut response = Response::new(pieces);
+    leaving::has_pieces(response.extensions_mut());
+    response
+}
+
 /// The pieces as a stream.
 pub fn pull<P: Pieces>(pieces: P, replies: Replies, ends: Ends) -> Pulled<P::Piece> {
     let begin = Some((pieces, None));
-    Box::pin(stream::unfold((begin, replies, ends), async |(state, replies, ends)| {
+    Box::pin(futures_util::stream::unfold((begin, replies, ends), async |(state, replies, ends)| {
         let (mut pieces, before) = state?;
         // Who asks for the next one has taken it.
         drop(before);

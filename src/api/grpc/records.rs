@@ -164,7 +164,7 @@ impl RecordService for Records {
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let kinds = kinds(&request.kinds)?;
         let export = directory.export_records(base, kinds, request.min_revision).await?;
-        Ok(Response::new(pull(Exported { directory, base, export, is_first: true }, replies, ends)))
+        Ok(pull::stream(pull(Exported { directory, base, export, is_first: true }, replies, ends)))
     }
 }
 

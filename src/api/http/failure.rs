@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::named::{HeaderFault, IDEMPOTENCY_KEY};
 use super::publisher;
-use super::reply::{advise, json};
+use super::reply::{advise, json, short_json};
 use crate::api::error;
 use crate::api::refused::Refused;
 use crate::directory::Error;
@@ -179,7 +179,8 @@ impl Failure {
         let refused = Refused { reason: if reason.is_empty() { code } else { reason }.to_owned(), trace_id };
         let trace_id = refused.trace_id.clone();
         let fault = Fault { code, message: self.message, data: *self.data, trace_id };
-        let mut response = reply_with(self.status, &Envelope { error: fault });
+        let mut response = short_json(self.status, &Envelope { error: fault })
+            .unwrap_or_else(|error| Self::from(error).into_response_for(path));
         response.extensions_mut().insert(refused);
         advise(&mut response, self.retry_after);
         response
@@ -204,8 +205,8 @@ pub fn forbidden(reason: &'static str, message: String) -> Response {
 }
 
 /// A reply, or why it cannot be given.
-pub(super) fn reply_with<T: Serialize>(status: StatusCode, reply: &T) -> Response {
-    json(status, reply).unwrap_or_else(|error| Failure::from(error).into_response_for(""))
+pub(super) async fn reply_with<T: Serialize + Sync>(status: StatusCode, reply: &T) -> Response {
+    json(status, reply).await.unwrap_or_else(|error| Failure::from(error).into_response_for(""))
 }
 
 impl From<Error> for Failure {

@@ -1,5 +1,6 @@
 //! Answers: JSON, and the headers that go with a status.
 
+use std::io;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -8,17 +9,62 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::compute;
 use crate::directory::Error;
 
-/// The answer with this status and JSON.
-pub fn json<T: Serialize>(status: StatusCode, reply: &T) -> Result<Response, Error> {
-    let bytes = serde_json::to_vec(reply);
-    let bytes = bytes.map_err(|fault| Error::Internal { private: format!("a reply is no JSON: {fault}") })?;
+/// The answer with this status and JSON. How long that becomes is known once it is written: what turns out to be long
+/// begins again, at its turn and beside the threads that serve others.
+pub async fn json<T: Serialize + Sync>(status: StatusCode, reply: &T) -> Result<Response, Error> {
+    let mut short = Short(Vec::with_capacity(FIRST_BYTES));
+    match serde_json::to_writer(&mut short, reply) {
+        Err(fault) if fault.is_io() => {
+            let bytes = compute::here(true, || serde_json::to_vec(reply)).await;
+            Ok(with_bytes(status, bytes.map_err(|fault| no_json(&fault))?))
+        }
+        Err(fault) => Err(no_json(&fault)),
+        Ok(()) => Ok(with_bytes(status, short.0)),
+    }
+}
+
+/// The answer with this status and JSON that is short.
+pub fn short_json<T: Serialize>(status: StatusCode, reply: &T) -> Result<Response, Error> {
+    Ok(with_bytes(status, serde_json::to_vec(reply).map_err(|fault| no_json(&fault))?))
+}
+
+fn no_json(fault: &serde_json::Error) -> Error {
+    Error::Internal { private: format!("a reply is no JSON: {fault}") }
+}
+
+fn with_bytes(status: StatusCode, bytes: Vec<u8>) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    Ok((status, headers, Body::from(bytes)).into_response())
+    (status, headers, Body::from(bytes)).into_response()
+}
+
+/// What JSON begins with room for, in bytes.
+const FIRST_BYTES: usize = 128;
+
+/// Takes what is short, and fails when it becomes long.
+struct Short(Vec<u8>);
+
+impl io::Write for Short {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.0.len() + bytes.len() >= compute::LARGE_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Says on a refusal how to authenticate, and when to come back.
@@ -32,5 +78,37 @@ pub fn advise(response: &mut Response, retry_after: Option<Duration>) {
         // The header has whole seconds; sooner than asked for would be in vain.
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    async fn body(reply: Response) -> Vec<u8> {
+        reply.into_body().collect().await.unwrap().to_bytes().to_vec()
+    }
+
+    #[tokio::test]
+    async fn long_json_waits_for_its_turn_and_short_json_does_not() {
+        // With its quotes, the last one is as long as what is long.
+        let [short, long] = [1_000, compute::LARGE_BYTES - 2].map(|length| "x".repeat(length));
+        let all = compute::every_permit().await;
+        let answer = json(StatusCode::OK, &short).await.unwrap();
+        assert_eq!(body(answer).await, serde_json::to_vec(&short).unwrap());
+        let mut answer = Box::pin(json(StatusCode::OK, &long));
+        assert!(answer.as_mut().now_or_never().is_none());
+        drop(all);
+        assert_eq!(body(answer.await.unwrap()).await, serde_json::to_vec(&long).unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_json_is_a_fault_of_ours() {
+        let pairs = std::collections::BTreeMap::from([((1, 2), 3)]);
+        let fault = json(StatusCode::OK, &pairs).await.unwrap_err();
+        assert!(matches!(fault, Error::Internal { .. }), "{fault:?}");
     }
 }

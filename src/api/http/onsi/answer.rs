@@ -36,7 +36,7 @@ pub async fn answer<C: Call>(
     drain(&head.headers, body).await;
     match outcome {
         Ok((reply, is_repeat)) => {
-            let mut response = respond(C::ABOUT.success, &reply, C::ABOUT.name);
+            let mut response = respond(C::ABOUT.success, &reply, C::ABOUT.name).await;
             if is_repeat {
                 mark_repeat(&mut response);
             }
@@ -133,6 +133,6 @@ async fn other(door: &Door, request: Request, status: StatusCode, message: &str)
 }
 
 /// The answer with this status and JSON.
-pub fn respond<T: Serialize>(status: StatusCode, reply: &T, name: &str) -> Response {
-    json(status, reply).unwrap_or_else(|error| Failure::from(error).into_response_for(name))
+async fn respond<T: Serialize + Sync>(status: StatusCode, reply: &T, name: &str) -> Response {
+    json(status, reply).await.unwrap_or_else(|error| Failure::from(error).into_response_for(name))
 }

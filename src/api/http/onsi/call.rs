@@ -22,7 +22,7 @@ pub trait Call: 'static {
     /// What it reads of a request besides the id in the path.
     type Input: Input;
     /// What it answers.
-    type Reply: Serialize + JsonSchema + Send;
+    type Reply: Serialize + JsonSchema + Send + Sync;
 
     /// Does it.
     fn run(asked: Asked, input: Self::Input) -> impl Future<Output = Result<Self::Reply, Failure>> + Send;

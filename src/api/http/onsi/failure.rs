@@ -8,11 +8,10 @@ use http::{HeaderValue, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::answer::respond;
 use crate::api::bearer::API_KEY;
 use crate::api::error;
 use crate::api::http::failure as http_failure;
-use crate::api::http::reply::advise;
+use crate::api::http::reply::{advise, short_json};
 use crate::api::refused::Refused;
 use crate::directory::{Error, TokenFault};
 use crate::model::limits::VIOLATIONS_MAX;
@@ -187,7 +186,8 @@ impl Failure {
         if let Some(private) = &self.private {
             tracing::error!(trace_id, status, code, name, "{private}");
         }
-        let mut response = respond(self.status, &Envelope { issues: self.issues }, name);
+        let mut response = short_json(self.status, &Envelope { issues: self.issues })
+            .unwrap_or_else(|error| Self::from(error).into_response_for(name));
         response.headers_mut().extend(HeaderValue::from_str(&trace_id).map(|value| (TRACE_ID, value)));
         advise(&mut response, self.retry_after);
         response.extensions_mut().insert(Refused { reason: code, trace_id });

@@ -34,7 +34,7 @@ pub trait Call: 'static {
     /// What its body is.
     type Request: JsonSchema;
     /// What it answers.
-    type Reply: Serialize + JsonSchema + Send;
+    type Reply: Serialize + JsonSchema + Send + Sync;
 
     /// Does it.
     fn run(directory: Directory, body: Received)
@@ -73,7 +73,7 @@ pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Resp
     };
     match outcome.await {
         Ok((reply, is_repeat)) => {
-            let mut response = reply_with(StatusCode::OK, &reply);
+            let mut response = reply_with(StatusCode::OK, &reply).await;
             if is_repeat {
                 mark_repeat(&mut response);
             }

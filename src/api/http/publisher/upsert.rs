@@ -59,11 +59,12 @@ impl Call for BulkUpsert {
         };
         let base = directory.base_number(&member_base_id, "member_base_id")?;
         let reply = directory.upsert_all(base, rows).await?;
-        let id = |outcome: &RowOutcome| outcome.row.map(|row| directory.sealer().member_id(base, row));
-        if !reply.outcomes.iter().any(RowOutcome::is_failed) {
-            return Ok(reply.outcomes.iter().filter_map(id).collect());
+        if reply.outcomes.iter().any(RowOutcome::is_failed) {
+            return Err(refuse(&reply.outcomes, &refs));
         }
-        Err(refuse(&reply.outcomes, &refs))
+        let id = |outcome: &RowOutcome| outcome.row.map(|row| directory.sealer().member_id(base, row));
+        let is_large = reply.outcomes.len() > compute::PIECE_ITEMS;
+        Ok(compute::here(is_large, || reply.outcomes.iter().filter_map(id).collect()).await)
     }
 }
 
