@@ -42,6 +42,8 @@ pub struct Config {
     pub grace: Duration,
     /// How long a message, a body or a reply may make no progress before it is ended.
     pub stall_after: Duration,
+    /// Most connections of one address; `None` for half of those that there is room for.
+    pub connections_per_peer: Option<usize>,
     /// How much is logged.
     pub log: LevelFilter,
     /// How long the history of changes is kept.
@@ -77,6 +79,7 @@ impl Default for Config {
             snapshot_after: 1024 * MIB,
             grace: Duration::from_secs(8),
             stall_after: Duration::from_secs(30),
+            connections_per_peer: None,
             log: LevelFilter::INFO,
             commit_retention: 30 * DAY,
             delete_retention: 30 * DAY,
@@ -160,6 +163,7 @@ impl Config {
             "snapshot-after" => self.snapshot_after = units::bytes(text)?,
             "grace" => self.grace = units::duration(text)?,
             "stall-after" => self.stall_after = units::duration(text)?,
+            "connections-per-peer" => self.connections_per_peer = Some(units::count(text)?),
             "log" => {
                 self.log =
                     text.parse().map_err(|_| "must be off, error, warn, info, debug or trace".to_owned())?
@@ -261,6 +265,7 @@ mod tests {
             "engine" => "memory",
             "memory" | "reserve" | "snapshot-after" | "request-room" | "body-limit" => "100MiB",
             "log" => "debug",
+            "connections-per-peer" => "12",
             "insecure-no-auth" | "insecure-plaintext" => "true",
             _ => "3h",
         };

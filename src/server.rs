@@ -225,7 +225,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let incoming = Incoming::new(store::incoming_bytes(&config), config.stall_after);
     let front = Front::new(address.ip().is_loopback(), incoming).await?;
     let encrypted = tls.is_some();
-    let room = accept::room(descriptors::raise());
+    let room = accept::room(descriptors::raise(), config.connections_per_peer);
     introduce(&config, address, room.total);
     let refusals = connections.refusals.clone().follow(connections.stopping.clone());
     tasks::vital("refusals", connections.tracker.track_future(refusals));

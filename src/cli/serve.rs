@@ -49,6 +49,9 @@ pub struct Args {
     /// How long a message, a body or a reply may make no progress before it is ended [default: 30s]
     #[arg(long, value_name = "TIME")]
     stall_after: Option<String>,
+    /// Most connections of one address [default: half of those that there is room for]
+    #[arg(long, value_name = "NUMBER")]
+    connections_per_peer: Option<String>,
     /// How much is logged: off, error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     log: Option<String>,
@@ -117,6 +120,7 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("snapshot-after", args.snapshot_after),
         ("grace", args.grace),
         ("stall-after", args.stall_after),
+        ("connections-per-peer", args.connections_per_peer),
         ("log", args.log),
         ("commit-retention", args.commit_retention),
         ("delete-retention", args.delete_retention),

@@ -62,6 +62,11 @@ pub const SETTINGS: &[Setting] = &[
         value: |config| Some(Time(config.stall_after).to_string()),
     },
     Setting {
+        key: "connections-per-peer",
+        about: "Most connections of one address. Without it, half of those that there is room for.",
+        value: |config| config.connections_per_peer.map(|most| most.to_string()),
+    },
+    Setting {
         key: "log",
         about: "How much goes to standard error: off, error, warn, info, debug or trace.",
         value: |config| Some(config.log.to_string().to_ascii_lowercase()),
@@ -170,6 +175,7 @@ mod tests {
             engine: EngineKind::Memory,
             memory: (100 << 20) + 1,
             grace: Duration::from_millis(1_250),
+            connections_per_peer: Some(100),
             log: LevelFilter::OFF,
             tls_cert: Some("c.pem".into()),
             tls_key: Some("k.pem".into()),

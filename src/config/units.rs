@@ -105,6 +105,15 @@ pub fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
+/// How many of something, at least one.
+pub fn count(text: &str) -> Result<usize, String> {
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(|| "must be a number of at least 1".to_owned())
+}
+
 /// Writes a number of bytes with the largest unit that it is whole in.
 #[derive(Debug, Clone, Copy)]
 pub struct Bytes(pub u64);
@@ -139,6 +148,14 @@ impl fmt::Display for Time {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_count_is_at_least_one() {
+        assert_eq!(count(" 100 "), Ok(100));
+        for text in ["", "0", "-1", "1.5", "many", "99999999999999999999"] {
+            assert_eq!(count(text), Err("must be a number of at least 1".to_owned()), "{text}");
+        }
+    }
 
     #[test]
     fn sizes_are_read_as_people_write_them() {

@@ -76,12 +76,12 @@ pub struct Connections {
 /// What answers the calls of one connection.
 type Service = Counting<Noted<Edge<Front>>>;
 
-/// How many connections there may be with so many descriptors.
+/// How many connections there may be with so many descriptors, and of one peer, if that was said.
 #[must_use]
-pub fn room(descriptors: usize) -> Room {
+pub fn room(descriptors: usize, per_peer: Option<usize>) -> Room {
     let total = descriptors.saturating_sub(DESCRIPTORS_RESERVED).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);
     // Half of them: behind a proxy or on one machine all clients have one address.
-    Room { total, per_peer: (total / 2).max(CONNECTIONS_MIN) }
+    Room { total, per_peer: per_peer.unwrap_or(total / 2).min(total) }
 }
 
 /// Accepts connections until the server stops.
@@ -214,5 +214,20 @@ where
     if let Some(Err(error)) = ended {
         // Usually the peer went away.
         tracing::debug!(%error, "a connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_connections_may_be_of_one_peer_unless_it_is_said() {
+        let cases = [(1_024, None, (768, 384)), (1_024, Some(100), (768, 100)), (64, Some(1_000), (16, 16))];
+        for (descriptors, said, (total, per_peer)) in cases {
+            let room = room(descriptors, said);
+            assert_eq!((room.total, room.per_peer), (total, per_peer), "{descriptors} {said:?}");
+        }
+        assert_eq!(room(1 << 20, None).total, CONNECTIONS_MAX);
     }
 }

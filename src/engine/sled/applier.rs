@@ -17,8 +17,9 @@ use super::{Shared, Stalled, bounded, confirmed, segment, snapshot, working};
 
 /// How much is applied at a time: long enough that a key written again and again is written to sled once.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
-/// How many bytes sled may write for one that it is given: it writes pages, and some of them more than once.
-const WRITTEN_PER_BYTE: u64 = 4;
+/// How many bytes sled may write for one that it is given. It appends every change to its page, and every tenth time the
+/// page as a whole; for members in no order that came to ten times the bytes.
+const WRITTEN_PER_BYTE: u64 = 16;
 /// How long small batches are gathered: singles write the same few keys again and again.
 const GATHER_FOR: Duration = Duration::from_millis(50);
 /// After this time something applied is confirmed, however little it is.

@@ -58,7 +58,7 @@ def certificate(work):
 
 
 def first_token(program, data):
-    command = [program, "token", "create", "--access", "admin", "--data", str(data)]
+    command = [program, "token", "create", "--access", "admin", "--new-store", "--data", str(data)]
     made = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return made.stdout.splitlines()[-1]
 
