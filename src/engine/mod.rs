@@ -47,6 +47,8 @@ pub const MAX_KEY_BYTES: usize = 1024;
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 /// Largest batch: the sum of its keys and values, in bytes.
 pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
+/// Batches of up to so many bytes are small: what one call about one member writes.
+pub const SMALL_BATCH_BYTES: usize = 64 * 1024;
 
 /// An atomic write as data. A key appears in it at most once among puts and deletes.
 #[derive(Debug, Clone, Default)]

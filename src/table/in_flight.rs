@@ -7,6 +7,8 @@
 //!   it was planned on. One that only keeps an answer changes nothing that others are planned on: its failure is its own.
 //! - All batches of a base in flight together have at most [`IN_FLIGHT_BYTES`], those of all bases at most
 //!   [`IN_FLIGHT_BYTES_OF_ALL`]. Only what was appended has room, and it lands whatever waits, so nobody waits for ever.
+//! - Small batches have room of their own among all bases ([`SMALL_BYTES_OF_ALL`]): bases that write much do not hold back
+//!   the single writes of others.
 
 use std::sync::Arc;
 
@@ -15,22 +17,32 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::base::Shared;
 use super::layer::Layer;
 use crate::compute;
-use crate::engine::{Append, Batch, EngineError, MAX_BATCH_BYTES};
+use crate::engine::{Append, Batch, EngineError, SMALL_BATCH_BYTES};
 
-/// Most bytes of a base that are appended and not shown: one batch of the largest size, or many small ones.
-pub const IN_FLIGHT_BYTES: usize = MAX_BATCH_BYTES;
+/// Most bytes of a base that are appended and not shown: dozens of the batches that bulk calls are cut into, or one batch that is
+/// larger.
+const IN_FLIGHT_BYTES: usize = 16 * 1024 * 1024;
 
-/// Most bytes of all bases together that are appended and not shown.
+/// Most bytes of all bases together that are appended and not shown, in batches that are not small.
 const IN_FLIGHT_BYTES_OF_ALL: usize = 2 * IN_FLIGHT_BYTES;
+
+/// Most bytes of all bases together in small batches.
+const SMALL_BYTES_OF_ALL: usize = 128 * SMALL_BATCH_BYTES;
 
 /// The room for the batches of all bases in flight.
 #[derive(Debug, Clone)]
-pub struct RoomOfAll(Arc<Semaphore>);
+pub struct RoomOfAll {
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+}
 
 impl RoomOfAll {
-    /// Room for [`IN_FLIGHT_BYTES_OF_ALL`].
+    /// Room for [`SMALL_BYTES_OF_ALL`] and [`IN_FLIGHT_BYTES_OF_ALL`].
     pub fn new() -> Self {
-        Self(Arc::new(Semaphore::new(IN_FLIGHT_BYTES_OF_ALL)))
+        Self {
+            small: Arc::new(Semaphore::new(SMALL_BYTES_OF_ALL)),
+            large: Arc::new(Semaphore::new(IN_FLIGHT_BYTES_OF_ALL)),
+        }
     }
 }
 
@@ -38,7 +50,7 @@ impl RoomOfAll {
 #[derive(Debug)]
 pub struct Room {
     own: Arc<Semaphore>,
-    all: Arc<Semaphore>,
+    all: RoomOfAll,
 }
 
 /// Room that a batch has until it has landed: of its base, and of all.
@@ -47,7 +59,7 @@ type Taken = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 impl Room {
     /// Room for [`IN_FLIGHT_BYTES`], out of that of all.
     pub fn new(all: &RoomOfAll) -> Self {
-        Self { own: Arc::new(Semaphore::new(IN_FLIGHT_BYTES)), all: Arc::clone(&all.0) }
+        Self { own: Arc::new(Semaphore::new(IN_FLIGHT_BYTES)), all: all.clone() }
     }
 
     /// Waits until there is room for `bytes`. What is larger than all the room of a base takes all of it. Whoever waits for
@@ -56,7 +68,8 @@ impl Room {
         let permits = u32::try_from(bytes.min(IN_FLIGHT_BYTES)).unwrap_or(u32::MAX);
         // Nobody closes them.
         let own = Arc::clone(&self.own).acquire_many_owned(permits).await.ok()?;
-        let all = Arc::clone(&self.all).acquire_many_owned(permits).await.ok()?;
+        let all = if bytes <= SMALL_BATCH_BYTES { &self.all.small } else { &self.all.large };
+        let all = Arc::clone(all).acquire_many_owned(permits).await.ok()?;
         Some((own, all))
     }
 }
@@ -127,7 +140,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn there_is_room_for_one_batch_of_the_largest_size_or_for_many_small_ones() {
+    async fn there_is_room_for_one_batch_of_the_largest_size_or_for_many_others() {
         let room = Room::new(&RoomOfAll::new());
         let half = room.take(IN_FLIGHT_BYTES / 2).await;
         let other_half = room.take(IN_FLIGHT_BYTES / 2).await;
@@ -148,8 +161,10 @@ mod tests {
         for room in rooms.iter().take(4) {
             taken.push(room.take(IN_FLIGHT_BYTES / 2).await);
         }
-        let mut fifth = Box::pin(rooms[4].take(1));
+        let mut fifth = Box::pin(rooms[4].take(SMALL_BATCH_BYTES + 1));
         assert!(fifth.as_mut().now_or_never().is_none(), "there is no room left for anybody");
+        let small = Room::new(&all).take(SMALL_BATCH_BYTES).await;
+        assert!(small.is_some(), "but for small batches");
         taken.pop();
         assert!(fifth.await.is_some());
     }

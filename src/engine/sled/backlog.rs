@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::super::SMALL_BATCH_BYTES;
 use super::super::pending::Pending;
 use super::lock;
 
@@ -24,6 +25,9 @@ pub(super) struct Backlog {
     never_wait: AtomicBool,
     limit: usize,
 }
+
+/// What is kept in memory of small batches besides, as a part of the limit: one of so many.
+const SMALL_PART: usize = 4;
 
 /// With this much ready, the applier begins at once.
 const PLENTY_BYTES: usize = 1024 * 1024;
@@ -100,7 +104,7 @@ impl Backlog {
     /// Drops what sled has now.
     pub(super) fn forget(&self, last: u64) {
         self.write(|pending| pending.forget(last));
-        if !self.is_over_limit() {
+        if !self.is_over(self.limit_of(0)) {
             self.room.notify_waiters();
         }
     }
@@ -110,15 +114,27 @@ impl Backlog {
     /// Only what is ready counts: the applier can always make that smaller by itself, while a batch that is not yet
     /// published waits for its caller, and holding its acknowledgement back would make both wait for ever.
     pub(super) fn is_over_limit(&self) -> bool {
-        self.read(Pending::ready_bytes) > self.limit
+        self.is_over(self.limit)
     }
 
-    /// Returns once sled has caught up to within the limit.
-    pub(super) async fn room(&self) {
+    fn is_over(&self, limit: usize) -> bool {
+        self.read(Pending::ready_bytes) > limit
+    }
+
+    /// How much may be kept in memory when a batch of so many bytes is acknowledged. Small ones wait later than others: a base
+    /// that writes faster than sled holds back its own writes, and not the single ones of all.
+    fn limit_of(&self, bytes: usize) -> usize {
+        let small = if bytes <= SMALL_BATCH_BYTES { self.limit / SMALL_PART } else { 0 };
+        self.limit.saturating_add(small)
+    }
+
+    /// Returns once sled has caught up to within the limit of a batch of so many bytes.
+    pub(super) async fn room(&self, bytes: usize) {
+        let limit = self.limit_of(bytes);
         loop {
             let mut notified = std::pin::pin!(self.room.notified());
             notified.as_mut().enable();
-            if self.never_wait.load(Ordering::Acquire) || self.stopping().is_some() || !self.is_over_limit() {
+            if self.never_wait.load(Ordering::Acquire) || self.stopping().is_some() || !self.is_over(limit) {
                 return;
             }
             notified.await;
@@ -177,6 +193,7 @@ mod tests {
     use std::thread;
 
     use bytes::Bytes;
+    use futures_util::FutureExt;
 
     use super::*;
     use crate::engine::pending::Op;
@@ -211,6 +228,27 @@ mod tests {
             backlog.stop(Stop::Drained);
         };
         assert_eq!(told_while(&backlog_with(1), ends), Some(Stop::Drained));
+    }
+
+    #[tokio::test]
+    async fn small_batches_are_acknowledged_while_large_ones_wait_for_sled() {
+        let limit = 4 * SMALL_BATCH_BYTES;
+        let backlog = Backlog::new(1, limit);
+        let publish = |bytes: usize| {
+            let value = Some(vec![0; bytes].into());
+            let ops = [Op { key: Bytes::from_static(b"key"), value }].into();
+            backlog.publish(backlog.write(|pending| pending.push(ops)));
+        };
+        publish(limit);
+        let mut large = Box::pin(backlog.room(SMALL_BATCH_BYTES + 1));
+        assert!(large.as_mut().now_or_never().is_none());
+        backlog.room(SMALL_BATCH_BYTES).await;
+        publish(SMALL_BATCH_BYTES);
+        let mut small = Box::pin(backlog.room(1));
+        assert!(small.as_mut().now_or_never().is_none(), "they have bounds too");
+        backlog.forget(1);
+        large.await;
+        small.await;
     }
 
     #[test]

@@ -155,6 +155,7 @@ impl Engine for SledEngine {
     }
 
     fn append(&self, batch: Batch) -> Append {
+        let bytes = batch.bytes();
         let answer = match self.number(batch) {
             Ok(answer) => answer,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
@@ -163,7 +164,7 @@ impl Engine for SledEngine {
         Box::pin(async move {
             let gone = |_| EngineError::CommitUnknown("the store was dropped".to_owned());
             let durable = answer.await.map_err(gone)??;
-            backlog.room().await;
+            backlog.room(bytes).await;
             Ok(durable)
         })
     }
