@@ -8,3 +8,4 @@ pub mod grpc;
 pub mod http;
 pub mod peer;
 pub mod refused;
+mod untaken;

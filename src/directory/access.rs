@@ -85,9 +85,13 @@ impl fmt::Display for Lacking {
     }
 }
 
-/// Who calls. Only the [`Gate`] makes one.
+/// Who calls, and from where. Only the [`Gate`] makes one.
 #[derive(Clone)]
-pub struct Caller(Identity);
+pub struct Caller {
+    identity: Identity,
+    /// The address, as far as it is known.
+    peer: Option<IpAddr>,
+}
 
 #[derive(Clone)]
 enum Identity {
@@ -99,19 +103,32 @@ enum Identity {
     Holder(Arc<LiveToken>),
 }
 
+impl From<Identity> for Caller {
+    fn from(identity: Identity) -> Self {
+        Self { identity, peer: None }
+    }
+}
+
 impl Caller {
     fn token(&self) -> Option<&LiveToken> {
-        match &self.0 {
+        match &self.identity {
             Identity::Holder(token) => Some(token),
             Identity::Anyone | Identity::Owner => None,
         }
     }
 
+    /// The same at this address.
+    #[must_use]
+    pub fn at(mut self, peer: Option<IpAddr>) -> Self {
+        self.peer = peer;
+        self
+    }
+
     /// Whose bytes its requests are: the token's, or those of the address that they come from.
-    fn party(&self, peer: Option<IpAddr>) -> Party {
+    fn party(&self) -> Party {
         match self.token() {
             Some(token) => Party::Token(token.made().id),
-            None => peer.map_or(Party::Nobody, Party::Peer),
+            None => self.peer.map_or(Party::Nobody, Party::Peer),
         }
     }
 }
@@ -139,7 +156,7 @@ impl Gate {
     /// The caller that holds `secret`.
     pub async fn identify(&self, secret: Option<&str>) -> Result<Caller, Error> {
         if !self.table.tokens().any() {
-            return Ok(Caller(Identity::Anyone));
+            return Ok(Identity::Anyone.into());
         }
         let secret = secret.ok_or(TokenFault::Missing)?;
         let token = self.table.tokens().find(&SecretHash::of(secret)).ok_or(TokenFault::Invalid)?;
@@ -147,19 +164,25 @@ impl Gate {
         check_token(&token, now)?;
         token.take_request(Instant::now()).map_err(|wait| Error::limited(RateLimit::Requests, wait))?;
         token.used(now);
-        Ok(Caller(Identity::Holder(token)))
+        Ok(Identity::Holder(token).into())
     }
 
     /// Whoever sits at the machine and has the data directory: may do everything, whatever tokens there are.
     #[must_use]
     pub fn owner(&self) -> Caller {
-        Caller(Identity::Owner)
+        Identity::Owner.into()
     }
 
-    /// The memory for requests of `caller` that arrive, from this address.
+    /// The memory for requests of `caller` that arrive.
     #[must_use]
-    pub fn room(&self, caller: &Caller, peer: Option<IpAddr>) -> Room {
-        Room::new(self.table.arriving(), caller.party(peer))
+    pub fn room(&self, caller: &Caller) -> Room {
+        Room::new(self.table.arriving(), caller.party())
+    }
+
+    /// The memory for large replies to `caller`.
+    #[must_use]
+    pub fn replies(&self, caller: &Caller) -> Replies {
+        Replies::of(self.table.replies(), caller.party())
     }
 
     /// Whether a token was ever made, from when on callers need one.
@@ -243,7 +266,7 @@ impl Guarded {
 
     /// The caller, as commits name it.
     pub fn actor(&self) -> Actor {
-        match &self.caller.0 {
+        match &self.caller.identity {
             Identity::Anyone => Actor::Nobody,
             Identity::Owner => Actor::Owner,
             Identity::Holder(token) => Actor::Token(token.made().id),
@@ -324,18 +347,18 @@ impl Guarded {
     }
 
     /// Whose bytes the caller's requests are.
-    pub fn party(&self, peer: Option<IpAddr>) -> Party {
-        self.caller.party(peer)
+    pub fn party(&self) -> Party {
+        self.caller.party()
     }
 
     /// The memory for large replies to the caller.
-    pub fn replies(&self, peer: Option<IpAddr>) -> Replies {
-        Replies::of(self.table.replies(), self.caller.party(peer))
+    pub fn replies(&self) -> Replies {
+        Replies::of(self.table.replies(), self.party())
     }
 
     /// The memory for requests of the caller that arrive.
     pub fn room(&self) -> Room {
-        Room::new(self.table.arriving(), self.caller.party(None))
+        Room::new(self.table.arriving(), self.party())
     }
 
     /// The time now.
@@ -346,7 +369,7 @@ impl Guarded {
 
 /// Whether the caller is (still) known and has this level of access.
 async fn check(table: &Table, caller: &Caller, needs: AccessLevel) -> Result<(), Error> {
-    match &caller.0 {
+    match &caller.identity {
         Identity::Owner => Ok(()),
         // The first token may have been made since the call began.
         Identity::Anyone if table.tokens().any() => Err(TokenFault::Missing.into()),

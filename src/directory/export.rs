@@ -9,7 +9,7 @@ use super::access::Guarded;
 use super::list::Part;
 use super::narrow::narrow;
 use super::read::show;
-use super::{Directory, Error, check};
+use super::{Directory, Error, PageRoom, check};
 use crate::model::field::ProfileField;
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, Parsed, RawFilter, Row};
@@ -75,8 +75,10 @@ impl Export {
             limit: PAGE_MEMBERS,
             bytes: PAGE_BYTES,
         };
-        let mut page =
-            show(&self.guarded, &self.base, None, &self.filter, |_, _| Ok(()), |_| part).await?.read;
+        // It was counted before it is made.
+        let room = &mut PageRoom::unlimited();
+        let (guarded, base, filter) = (&self.guarded, &self.base, &self.filter);
+        let mut page = show(guarded, base, None, filter, |_, _| Ok(()), |_| part, room).await?.read;
         page.members.retain(|(row, _)| *row < self.end);
         self.done = page.next.is_none_or(|next| next.after >= self.end);
         self.after = page.next.map(|next| next.after.0);

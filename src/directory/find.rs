@@ -3,7 +3,7 @@
 use super::read::ROUNDS;
 use super::stretch::Stretch;
 use super::weight::weight;
-use super::{Directory, Error, REPLY_BYTES, view};
+use super::{Directory, Error, PageRoom, REPLY_BYTES, view};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
 use crate::model::token::AccessLevel;
 use crate::model::{
@@ -47,6 +47,8 @@ pub struct Batch {
     pub answers: Vec<BatchAnswer>,
     /// The revision that the answers show.
     pub revision: u64,
+    /// The memory that the members take.
+    pub room: PageRoom,
 }
 
 /// The answer to one key.
@@ -133,7 +135,8 @@ impl Directory {
     ) -> Result<Option<Batch>, Error> {
         let mut kept = Some(view(base, min_revision).await?);
         let revision = kept.as_ref().map_or(0, View::revision);
-        let mut reply = Reply { answers: Vec::with_capacity(keys.len()), bytes: 0, is_full: false };
+        let answers = Vec::with_capacity(keys.len());
+        let mut reply = Reply { answers, bytes: 0, room: self.page_room(), is_full: false };
         let mut stretch = Stretch::default();
         for keys in keys.chunks(FIND_TOGETHER) {
             stretch.work(keys.len()).await;
@@ -163,7 +166,7 @@ impl Directory {
                 reply.add(answer.map(|(row, member)| (row, self.guarded.show(member))));
             }
         }
-        Ok(Some(Batch { answers: reply.answers, revision }))
+        Ok(Some(Batch { answers: reply.answers, revision, room: reply.room }))
     }
 
     async fn get(
@@ -222,13 +225,15 @@ const ANSWER_BYTES: usize = 16;
 struct Reply {
     answers: Vec<BatchAnswer>,
     bytes: usize,
+    room: PageRoom,
     is_full: bool,
 }
 
 impl Reply {
     fn add(&mut self, answer: Option<(Row, Member)>) {
         self.bytes += ANSWER_BYTES + answer.as_ref().map_or(0, |(_, member)| weight(member));
-        self.is_full |= self.bytes > REPLY_BYTES && !self.answers.is_empty();
+        let is_large = self.bytes > REPLY_BYTES || !self.room.has(self.bytes);
+        self.is_full |= is_large && !self.answers.is_empty();
         self.answers.push(match answer {
             _ if self.is_full => BatchAnswer::Omitted,
             Some((row, member)) => BatchAnswer::Found(row, Box::new(member)),

@@ -4,7 +4,7 @@
 use super::narrow::Narrowed;
 use super::page::{Page, RawPage};
 use super::read::{Shown, show};
-use super::{Directory, Error, REPLY_BYTES, check};
+use super::{Directory, Error, PageRoom, REPLY_BYTES, check};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, RawFilter, Row};
 use crate::table::View;
@@ -35,6 +35,8 @@ pub struct MemberPage {
     pub total: Option<u64>,
     /// The revision that the page shows.
     pub revision: u64,
+    /// The memory that the members take.
+    pub room: PageRoom,
 }
 
 impl Directory {
@@ -50,8 +52,10 @@ impl Directory {
             page.attributes.check(view.schema())?;
             Ok(if narrowed.exact { Ok(()) } else { page.check_skip() }?)
         };
-        let shown =
-            show(&self.guarded, &base, list.min_revision, &page.filter, admit, |_| Part::of(&page)).await?;
+        let mut room = self.page_room();
+        let part = |_: &Narrowed| Part::of(&page);
+        let (guarded, min_revision) = (&self.guarded, list.min_revision);
+        let shown = show(guarded, &base, min_revision, &page.filter, admit, part, &mut room).await?;
         let Shown { read, narrowed } = shown;
         let is_counted = list.total && narrowed.exact;
         Ok(MemberPage {
@@ -59,6 +63,7 @@ impl Directory {
             cursor: read.next.map(|next| page.cursor(key, next.after.0, next.skip)),
             total: if is_counted { Some(narrowed.count().await) } else { None },
             revision: narrowed.revision,
+            room,
         })
     }
 }

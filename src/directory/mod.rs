@@ -38,8 +38,6 @@ mod tokens;
 mod walk;
 mod weight;
 
-use std::net::IpAddr;
-
 use self::access::Guarded;
 pub use self::access::{Caller, Gate, Lacking, TokenFault};
 pub use self::attributes::{AttributeDeletion, AttributeEntry, AttributePage};
@@ -57,7 +55,7 @@ pub use self::record_export::{ExportedRecord, RecordExport};
 pub use self::record_input::{ClipInput, StampCollectionInput, TransactionInput};
 pub use self::records::{RecordList, RecordPage, RecordSelector, Saved, draw_record_id};
 use self::request::Asked;
-pub use self::room::{Arrival, Incoming, Received, Replies, Room};
+pub use self::room::{Arrival, Incoming, PageRoom, REPLY_GROWTH, Received, Replies, Room, SMALL_REPLY_BYTES};
 pub use self::search::{Found, Search};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 use crate::model::origin::{Call, Door};
@@ -89,16 +87,21 @@ impl Directory {
         self.guarded.sealer()
     }
 
-    /// Whose bytes the caller's requests are, which come from this address.
+    /// Whose bytes the caller's requests are.
     #[must_use]
-    pub fn party(&self, peer: Option<IpAddr>) -> Party {
-        self.guarded.party(peer)
+    pub fn party(&self) -> Party {
+        self.guarded.party()
     }
 
-    /// The memory for large replies to the caller, who calls from this address.
+    /// The memory for large replies to the caller.
     #[must_use]
-    pub fn replies(&self, peer: Option<IpAddr>) -> Replies {
-        self.guarded.replies(peer)
+    pub fn replies(&self) -> Replies {
+        self.guarded.replies()
+    }
+
+    /// The room of a page that the caller asked for.
+    fn page_room(&self) -> PageRoom {
+        PageRoom::new(self.replies())
     }
 
     /// The memory for requests that arrive.

@@ -20,7 +20,7 @@ use super::narrow::{Narrowed, narrow};
 use super::stretch::Stretch;
 use super::walk::Walk;
 use super::weight::weight;
-use super::{Error, view};
+use super::{Error, PageRoom, view};
 use crate::model::{Effort, Filter, Member, MemberView, Row};
 use crate::table::{Base, View};
 
@@ -40,7 +40,7 @@ pub struct Shown {
 }
 
 /// Reads the part of a list that `part` makes of the narrowed rows, as the caller may see it, after `admit`
-/// had a look at what it would be read from.
+/// had a look at what it would be read from. It ends where `room` does.
 pub async fn show(
     guarded: &Guarded,
     base: &Base,
@@ -48,6 +48,7 @@ pub async fn show(
     filter: &Filter,
     admit: impl Fn(&View<'_>, &Narrowed) -> Result<(), Error>,
     part: impl Fn(&Narrowed) -> Part,
+    room: &mut PageRoom,
 ) -> Result<Shown, Error> {
     let mut round = 0;
     loop {
@@ -56,9 +57,8 @@ pub async fn show(
         let is_last = round == ROUNDS;
         let view = Some(view).filter(|_| is_last || narrowed.is_light());
         let steps = if is_last && narrowed.exact { usize::MAX } else { KEPT_STEPS };
-        if let Some(read) =
-            read(guarded, Source { base, view, steps }, filter, &narrowed, &part(&narrowed)).await?
-        {
+        let (source, part) = (Source { base, view, steps }, part(&narrowed));
+        if let Some(read) = read(guarded, source, filter, &narrowed, &part, room).await? {
             return Ok(Shown { read, narrowed });
         }
         round += 1;
@@ -114,6 +114,7 @@ async fn read(
     filter: &Filter,
     narrowed: &Narrowed,
     part: &Part,
+    room: &mut PageRoom,
 ) -> Result<Option<Read>, Error> {
     let mut walk = Walk::new(narrowed, part).await;
     let mut skip = part.skip;
@@ -164,7 +165,8 @@ async fn read(
                 // What may not be seen has no weight either: a page ends where what it shows is full.
                 let member = guarded.show(member);
                 bytes += weight(&member);
-                if members.len() == part.limit || (bytes > part.bytes && !members.is_empty()) {
+                let is_large = bytes > part.bytes || !room.has(bytes);
+                if members.len() == part.limit || (is_large && !members.is_empty()) {
                     return Ok(Some(Read { members, next }));
                 }
                 members.push((row, member));

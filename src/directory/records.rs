@@ -10,7 +10,7 @@ use super::find::malformed;
 use super::page::RawPage;
 use super::record_input::{ClipInput, StampCollectionInput};
 use super::request::foreign;
-use super::{Directory, Error, REPLY_BYTES, both, view};
+use super::{Directory, Error, PageRoom, REPLY_BYTES, both, view};
 use crate::model::id::IdError;
 use crate::model::limits::SKIP_CHECKED_MAX;
 use crate::model::origin::Call;
@@ -82,6 +82,8 @@ pub struct RecordPage {
     pub cursor: Option<String>,
     /// The revision that the page shows.
     pub revision: u64,
+    /// The memory that the records take.
+    pub room: PageRoom,
 }
 
 /// Draws the id of a new record from the system.
@@ -166,7 +168,7 @@ impl Directory {
         )?;
         let base = self.guarded.base(AccessLevel::Read, number).await.map_err(of_member)?;
         let view = view(&base, list.min_revision).await.map_err(of_member)?;
-        let mut part = Part::new(&page, after.map(|cursor| cursor.position));
+        let mut part = Part::new(&page, after.map(|cursor| cursor.position), self.page_room());
         let backward = direction.is_descending();
         loop {
             let found = view.member_records(row, list.kind, part.after, backward, READ_TOGETHER).await?;
@@ -178,8 +180,8 @@ impl Directory {
         }
         let cursor = part.after.filter(|_| part.is_full);
         let cursor = cursor.map(|position| Cursor { position, direction }.seal(key, binding));
-        let records = part.records;
-        Ok(RecordPage { base: number, row, records, cursor, revision: view.revision() })
+        let Part { records, room, .. } = part;
+        Ok(RecordPage { base: number, row, records, cursor, revision: view.revision(), room })
     }
 
     /// The member that `id` names, and the rest of the request, or the faults of both.
@@ -317,6 +319,7 @@ fn parse_page(raw: RawPage, kind: RecordKind) -> Result<(PageRequest, Direction)
 struct Part {
     records: Vec<MemberRecord>,
     bytes: usize,
+    room: PageRoom,
     limit: usize,
     skip: u64,
     /// The sequence of the last record that was passed over or taken.
@@ -326,9 +329,9 @@ struct Part {
 }
 
 impl Part {
-    fn new(page: &PageRequest, after: Option<u64>) -> Self {
+    fn new(page: &PageRequest, after: Option<u64>, room: PageRoom) -> Self {
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        Self { records: Vec::new(), bytes: 0, limit, skip: page.skip, after, is_full: false }
+        Self { records: Vec::new(), bytes: 0, room, limit, skip: page.skip, after, is_full: false }
     }
 
     /// Takes what fits; whether the page is full.
@@ -338,7 +341,8 @@ impl Part {
                 self.skip -= 1;
             } else {
                 self.bytes += weight(&record);
-                let too_large = self.bytes > REPLY_BYTES && !self.records.is_empty();
+                let is_large = self.bytes > REPLY_BYTES || !self.room.has(self.bytes);
+                let too_large = is_large && !self.records.is_empty();
                 if too_large || self.records.len() == self.limit {
                     self.is_full = true;
                     break;

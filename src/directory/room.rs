@@ -17,6 +17,14 @@ use crate::table::{Budget, Party, Permit};
 /// 16 times, one with nothing in it 250 times.
 const GROWTH: usize = 24;
 
+/// Replies of up to so many bytes are not counted: a call cannot hold more of these than it holds anyway.
+pub const SMALL_REPLY_BYTES: usize = 64 * 1024;
+/// How many times its bytes a reply may take in memory: as the members or records that it is made of, then as a message, and
+/// then as bytes.
+pub const REPLY_GROWTH: usize = 3;
+/// By how many bytes of a reply the room of a page grows.
+const PAGE_STEP_BYTES: usize = 256 * 1024;
+
 /// The memory for the bytes of messages that come in, of the whole server. Clones share it.
 #[derive(Clone)]
 pub struct Incoming {
@@ -47,7 +55,7 @@ impl Incoming {
 }
 
 /// The memory for large replies to one party.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Replies {
     budget: Arc<Budget>,
     party: Party,
@@ -63,9 +71,69 @@ impl Replies {
         Self { budget, party }
     }
 
-    /// Takes what a reply needs until it was taken, when it is its turn, however long that is.
+    /// Takes what a reply needs until it was taken, when it is its turn, unless the party waits with too much already.
+    pub async fn turn(&self, bytes: usize) -> Result<Permit, Error> {
+        Ok(self.budget.turn(self.party, bytes).await?)
+    }
+
+    /// The same, however much waits: for callers that wait one after another.
     pub async fn wait(&self, bytes: usize) -> Result<Permit, Error> {
         Ok(self.budget.wait(self.party, bytes).await?)
+    }
+
+    /// Counts a reply that has to be given, whether or not there is room for it.
+    #[must_use]
+    pub fn count(&self, bytes: usize) -> Permit {
+        self.budget.count(self.party, bytes)
+    }
+}
+
+/// What a page in the making has of the memory for replies: it grows with the page. Where there is no more, the page ends
+/// early and comes back short, which is no error: so nobody waits with half a page, and nobody is refused one.
+#[derive(Debug, Default)]
+pub struct PageRoom {
+    /// Nothing where the page was counted before it was begun.
+    replies: Option<Replies>,
+    /// The bytes of a reply that there is room for.
+    bytes: usize,
+    /// What was taken for them.
+    taken: usize,
+    permits: Vec<Permit>,
+}
+
+impl PageRoom {
+    /// The room of a page to this party.
+    pub(super) fn new(replies: Replies) -> Self {
+        Self { replies: Some(replies), bytes: SMALL_REPLY_BYTES, ..Self::default() }
+    }
+
+    /// That of a page which was counted before it was begun, or which cannot end early.
+    pub(super) fn unlimited() -> Self {
+        Self::default()
+    }
+
+    /// Whether there is room for so many bytes of a reply. They are taken until this goes. A page that has all that its party
+    /// may have is as large as pages may be, or it could be made on no server with little memory.
+    pub(super) fn has(&mut self, bytes: usize) -> bool {
+        let Some(replies) = &self.replies else { return true };
+        while self.bytes < bytes {
+            let left = replies.budget.share().saturating_sub(self.taken);
+            let step = left.min(PAGE_STEP_BYTES * REPLY_GROWTH);
+            if step == 0 {
+                return true;
+            }
+            let Ok(permit) = replies.budget.take(replies.party, step) else { return false };
+            self.permits.push(permit);
+            self.taken += step;
+            self.bytes += PAGE_STEP_BYTES;
+        }
+        true
+    }
+
+    /// What was taken.
+    #[must_use]
+    pub fn into_permits(self) -> Vec<Permit> {
+        self.permits
     }
 }
 
@@ -129,6 +197,12 @@ impl Arrival {
         Ok(())
     }
 
+    /// What it needs, in bytes.
+    #[must_use]
+    pub fn needed(&self) -> usize {
+        self.needed
+    }
+
     fn check(&self, needed: usize) -> Result<(), Error> {
         if needed > self.most { Err(Error::TooLarge { bytes: needed, limit: self.most }) } else { Ok(()) }
     }
@@ -156,6 +230,25 @@ mod tests {
         let mut tiny = room.arrival(10);
         tiny.grow(100 * MIB).unwrap();
         assert!(matches!(tiny.grow(1), Err(Error::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_page_grows_until_its_party_has_its_share_and_small_ones_are_free() {
+        // Three megabytes for one party: four steps of three quarters of one.
+        let replies = Replies::new(8 * MIB, Party::Nobody);
+        let mut first = PageRoom::new(replies.clone());
+        assert!(first.has(SMALL_REPLY_BYTES) && first.into_permits().is_empty());
+        let mut first = PageRoom::new(replies.clone());
+        assert!(first.has(SMALL_REPLY_BYTES + PAGE_STEP_BYTES) && first.has(PAGE_STEP_BYTES));
+        let mut second = PageRoom::new(replies.clone());
+        assert!(second.has(SMALL_REPLY_BYTES + 3 * PAGE_STEP_BYTES) && !second.has(4 * PAGE_STEP_BYTES));
+        assert!(PageRoom::new(replies.clone()).has(SMALL_REPLY_BYTES));
+        assert!(!PageRoom::new(replies.clone()).has(SMALL_REPLY_BYTES + 1));
+        assert!(PageRoom::unlimited().has(100 * MIB));
+        drop(first);
+        assert!(second.has(4 * PAGE_STEP_BYTES));
+        assert!(second.has(100 * MIB), "it has all that there is for its party");
+        assert!(!PageRoom::new(replies).has(SMALL_REPLY_BYTES + 1));
     }
 
     #[test]

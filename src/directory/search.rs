@@ -7,7 +7,7 @@
 use super::list::{Part, Read};
 use super::narrow::Narrowed;
 use super::read::{Shown, show};
-use super::{Directory, Error, REPLY_BYTES, check};
+use super::{Directory, Error, PageRoom, REPLY_BYTES, check};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, Parsed, RawFilter, Row};
 use crate::table::{Base, View};
@@ -47,16 +47,11 @@ impl Directory {
         let (skip, take) = (search.skip, search.take);
         let admit = |view: &View<'_>, _: &Narrowed| Ok(attributes.check(view.schema())?);
         let whole = Part { skip, limit: take, bytes: usize::MAX, ..part(None) };
-        let Shown { read, narrowed } =
-            show(
-                &self.guarded,
-                &base,
-                None,
-                &filter,
-                admit,
-                |rows| if rows.exact { whole } else { part(None) },
-            )
-            .await?;
+        let whole_or_part = |rows: &Narrowed| if rows.exact { whole } else { part(None) };
+        // It never ends early.
+        let room = &mut PageRoom::unlimited();
+        let shown = show(&self.guarded, &base, None, &filter, admit, whole_or_part, room).await?;
+        let Shown { read, narrowed } = shown;
         if narrowed.exact {
             return Ok(Found { members: read.members, total: narrowed.count().await });
         }
@@ -83,7 +78,8 @@ impl Directory {
             let Some(next) = read.next else { return Ok(found) };
             self.guarded.check_base(AccessLevel::Read, base.number()).await?;
             let after = Some(next.after.0);
-            read = show(&self.guarded, base, None, filter, |_, _| Ok(()), |_| part(after)).await?.read;
+            let room = &mut self.page_room();
+            read = show(&self.guarded, base, None, filter, |_, _| Ok(()), |_| part(after), room).await?.read;
         }
     }
 }

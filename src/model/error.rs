@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::model::id::Row;
-use crate::model::limits::VIOLATIONS_MAX;
+use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, VIOLATIONS_MAX};
 pub use crate::model::reason::{Code, Reason};
 use crate::model::violation::{Rule, Violation};
 
@@ -20,6 +20,19 @@ pub struct Refusal {
 
 /// Why one row of a bulk call failed.
 pub type RowError = Refusal;
+
+/// The errors of the bad rows of a call. Details are shown of the first alone, and may be many times larger than their rows: the
+/// others have none.
+#[derive(Debug, Default)]
+pub struct RowErrors(usize);
+
+impl RowErrors {
+    /// What is kept of the next error.
+    pub fn keep(&mut self, error: RowError) -> RowError {
+        self.0 += 1;
+        if self.0 > FAILURE_DETAILS_MAX_ROWS { RowError::new(error.reason) } else { error }
+    }
+}
 
 impl Refusal {
     /// A refusal that says no more than its reason.
@@ -159,6 +172,15 @@ mod tests {
         let fields: Vec<_> = refusal.violations.iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(fields, ["ref", "email"]);
         assert_eq!(Violations::default().finish(5), Ok(5));
+    }
+
+    #[test]
+    fn the_first_bad_rows_keep_their_details_and_the_others_their_reasons() {
+        let mut errors = RowErrors::default();
+        let mut keep = || errors.keep(Refusal::field(Reason::RefInvalid, "ref", "must not be empty"));
+        let first: Vec<RowError> = (0..FAILURE_DETAILS_MAX_ROWS).map(|_| keep()).collect();
+        assert!(first.iter().all(|error| error.violations.len() == 1));
+        assert_eq!(keep(), Refusal::new(Reason::RefInvalid));
     }
 
     #[test]

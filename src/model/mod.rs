@@ -53,7 +53,7 @@ pub use self::base::{BaseSettings, StatusCounts};
 pub use self::cursor::{Cursor, CursorKey};
 pub use self::edit::Edit;
 pub use self::email::{Email, Fold};
-pub use self::error::{Code, Reason, Refusal, RowError, Violations};
+pub use self::error::{Code, Reason, Refusal, RowError, RowErrors, Violations};
 pub use self::field::ProfileField;
 pub use self::filter::{
     BaseView, Condition, Effort, Field, Filter, MemberView, NamedAttributes, Operand, Operator, Parsed,

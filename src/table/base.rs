@@ -24,7 +24,8 @@ use super::sharing::Sharing;
 use super::view::View;
 use super::{
     AttributesReply, AttributesRequest, Clock, DeleteReply, DeleteRequest, EditReply, EditRequest,
-    RecordsReply, RecordsRequest, SettingsRequest, TableError, UpsertReply, UpsertRequest, replay, validate,
+    RecordsReply, RecordsRequest, SettingsRequest, TableError, UpsertReply, UpsertRequest, WriteMode, replay,
+    validate,
 };
 use crate::engine::Engine;
 use crate::model::{BaseNumber, Fold, MemberRow, RowError, Timestamp};
@@ -36,6 +37,9 @@ const QUEUE: usize = 1024;
 const PLANNED_AHEAD: usize = 2;
 /// What a row takes beside its fixed size, in bytes: its texts and its place in a plan.
 const ROW_TEXT_BYTES: usize = 512;
+
+/// What a row takes besides in a plan that is made as a whole, in bytes: its block, what it changes in indexes, and its commit.
+const PLANNED_ROW_BYTES: usize = 4_096;
 
 /// What a change of a record takes, in bytes: the record, its keys and what it was before.
 const RECORD_BYTES: usize = 2_048;
@@ -84,7 +88,12 @@ impl<T> Pending<T> {
 
 /// What the rows of a request take in memory, in bytes.
 fn bytes_of(request: &UpsertRequest) -> usize {
-    request.rows.len().saturating_mul(size_of::<MemberRow>() + ROW_TEXT_BYTES)
+    let planned = match request.mode {
+        WriteMode::Whole | WriteMode::ValidateOnly => PLANNED_ROW_BYTES,
+        // What is planned at a time of these has a limit.
+        WriteMode::Partial | WriteMode::Atomic => 0,
+    };
+    request.rows.len().saturating_mul(size_of::<MemberRow>() + ROW_TEXT_BYTES + planned)
 }
 
 /// An open base.

@@ -7,13 +7,15 @@ use tonic::codec::CompressionEncoding;
 use tonic::{Code, Request, Status};
 
 use crate::grpc::bytes::Bytes;
-use crate::harness::{Process, command, connect, members, refused, rows};
+use crate::harness::{Process, command, connect, members, refused, row, rows};
 use crate::http::Http;
 
 /// What a server with 128 MiB may have held at its peak: what it needs anyway, and what one large request becomes.
 const PEAK_MAX_BYTES: usize = 600 << 20;
 /// Entries of two or three bytes each: 8 MB that would be gigabytes.
 const ENTRIES: usize = 4_000_000;
+/// Rows each of which is worth a kilobyte of explanations.
+const WRONG_ROWS: usize = 200_000;
 
 async fn send(server: &Process, method: &str, message: Vec<u8>, compressed: bool) -> Result<(), Status> {
     let mut client =
@@ -60,7 +62,16 @@ async fn entries_with_nothing_in_them_take_no_memory_at_any_door() {
         }
     }
     let http = Http::at(server.socket(), None);
+    let list = |item: &str| {
+        let items = format!("{}{item}", format!("{item},").repeat(ENTRIES));
+        format!(
+            r#"{{"member_base_id": "{base}", "members": [{{"ref": "a", "attributes": {{"a": [{items}]}}}}]}}"#
+        )
+    };
     let bodies = [
+        ("member/bulk-upsert", list("0")),
+        ("member/bulk-upsert", list("[]")),
+        ("member/bulk-upsert", list("{}")),
         (
             "member/bulk-upsert",
             format!(r#"{{"member_base_id": "{base}", "members": [{}{{}}]}}"#, "{},".repeat(ENTRIES)),
@@ -74,11 +85,22 @@ async fn entries_with_nothing_in_them_take_no_memory_at_any_door() {
         let reply = http.send(call, body.as_bytes()).await;
         assert_eq!(reply.status, 413, "{call}: {reply:?}");
     }
+    // Rows that are wrong in every field, of which the first alone are told what is wrong with them.
+    let channel = connect(&server.address).await;
+    let x = || Some("x".repeat(10));
+    let wrong = v1::MemberInput { email: x(), phone: x(), dob: x(), gender: x(), status: x(), ..row("") };
+    let upsert = v1::BulkUpsertMembersRequest {
+        member_base_id: base.clone(),
+        members: vec![wrong; WRONG_ROWS],
+        results: v1::ResultDetail::Failed.into(),
+        ..Default::default()
+    };
+    let reply = members(&channel).bulk_upsert_members(upsert).await.unwrap().into_inner();
+    assert_eq!(reply.counts.unwrap().failed, WRONG_ROWS as u64);
     let peak = server.peak_bytes();
     assert!(peak < PEAK_MAX_BYTES, "{} MiB", peak >> 20);
 
     // Rows that are what they say are as welcome as before.
-    let channel = connect(&server.address).await;
     let upsert = v1::BulkUpsertMembersRequest {
         member_base_id: base,
         members: rows("r", 100_000),

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -16,7 +17,8 @@ use super::arriving::body::{Messages, Terms};
 use super::leaving::leave;
 use super::methods::{Method, method};
 use crate::api::bearer::bearer;
-use crate::api::peer::Peer;
+use crate::api::peer::peer_of;
+use crate::api::untaken::{self, Counted};
 use crate::directory::{Caller, Directory, Error, Gate, Incoming};
 use crate::model::token::AccessLevel;
 
@@ -42,11 +44,11 @@ impl<S> Authenticated<S> {
     {
         // A path that is no call has no level; it finds no service either.
         let method = method(request.uri().path());
-        let caller = match self.admit(request.headers(), method).await {
+        let caller = match self.admit(request.headers(), peer_of(request.extensions()), method).await {
             Ok(caller) => caller,
             Err(error) => return Ok(Status::from(error).into_http()),
         };
-        let room = self.gate.room(&caller, request.extensions().get::<Peer>().map(|peer| peer.0));
+        let (room, replies) = (self.gate.room(&caller), self.gate.replies(&caller));
         let party = room.party();
         let arriving = method.map(|method| Arriving::new(method, room));
         let terms = Terms {
@@ -64,12 +66,24 @@ impl<S> Authenticated<S> {
             return self.inner.call(request).await;
         };
         request.extensions_mut().insert(method.needs);
-        arriving.scope(self.inner.call(request)).await.map(leave)
+        let call = arriving.scope(self.inner.call(request));
+        let (response, taken) = untaken::count(replies, method.needs, call).await;
+        let response = leave(response?);
+        Ok(match taken {
+            Ok(None) => response,
+            Ok(Some(taken)) => response.map(|body| Body::new(Counted::new(body, taken))),
+            Err(error) => Status::from(error).into_http(),
+        })
     }
 
     /// The caller, who may make the call.
-    async fn admit(&self, headers: &HeaderMap, method: Option<&Method>) -> Result<Caller, Error> {
-        let caller = self.gate.identify(bearer(headers)?).await?;
+    async fn admit(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+        method: Option<&Method>,
+    ) -> Result<Caller, Error> {
+        let caller = self.gate.identify(bearer(headers)?).await?.at(peer);
         if let Some(method) = method {
             self.gate.admit(&caller, method.needs).await?;
         }

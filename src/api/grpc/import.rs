@@ -1,25 +1,29 @@
 //! `ImportMembers`: chunks in, one answer each, in order, once durable.
 //!
-//! Two tasks with a short queue between them: one reads, checks and hands in chunks, the other waits for what became of
-//! them. So a chunk is received while another is planned and a third is made durable; and when a client sends faster
-//! than that, or does not read its answers, the queue fills and flow control slows it down. A stream that is cut ends
-//! the reading; what was handed in is finished all the same.
+//! A task reads, checks and hands in chunks, and a short queue leads from it to the answers. So a chunk is received while another
+//! is planned and a third is made durable; and when a client sends faster than that, or does not read its answers, the queue
+//! fills and flow control slows it down. A stream that is cut ends the reading; what was handed in is finished all the same.
+//!
+//! An answer is made when the one before was taken, and has its room in the memory for replies from before its chunk is handed
+//! in: what became of ten thousand rows is megabytes.
 
 use std::time::Instant;
 
+use futures_util::stream;
 use prost::Message;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::arriving::Arriving;
-use super::pull::Ends;
+use super::pull::{Ends, Pulled};
 use super::upsert::{Detail, Given, Rows, options, report};
 use super::{edge, v1};
 use crate::api::error;
 use crate::compute;
-use crate::directory::{Directory, Error, IfRunning, PendingUpsert, Series, Upsert, WriteMode};
+use crate::directory::{
+    Directory, Error, IfRunning, PendingUpsert, Received, SMALL_REPLY_BYTES, Series, Upsert, WriteMode,
+};
 use crate::model::{BaseNumber, ImportId, Payload, Reason, Refusal, RequestMark, UpsertOptions, Violations};
 use crate::tasks;
 
@@ -30,8 +34,11 @@ const CHUNK_MAX_ROWS: usize = 10_000;
 /// Most bytes of a chunk.
 const CHUNK_MAX_BYTES: usize = 8 * 1024 * 1024;
 
+/// What becomes of a row takes, in bytes: until it is answered, or as a message.
+const OUTCOME_BYTES: usize = 256;
+
 /// The answers of an import.
-pub type Answers = ReceiverStream<Result<v1::ImportMembersResponse, Status>>;
+pub type Answers = Pulled<v1::ImportMembersResponse>;
 
 /// Begins an import; `stopping` ends it between two chunks.
 pub fn start(
@@ -41,9 +48,8 @@ pub fn start(
     stopping: CancellationToken,
 ) -> Answers {
     let (pending, handed_in) = mpsc::channel(IN_FLIGHT);
-    let (answers, stream) = mpsc::channel(1);
     let arriving = Arriving::now();
-    let until = Until { ends: Ends { stopping, deadline }, answers: answers.clone() };
+    let until = Until { ends: Ends { stopping, deadline }, pending: pending.clone() };
     let import = Import { directory: directory.clone(), chunks, arriving, until };
     tasks::for_caller(async move {
         // The receiver goes away when nobody wants the answers any more.
@@ -51,8 +57,7 @@ pub fn start(
             let _ = pending.send(Err(status)).await;
         }
     });
-    tasks::for_caller(answer(directory, handed_in, answers));
-    ReceiverStream::new(stream)
+    Box::pin(stream::unfold(Some(Answering { directory, handed_in, before: None }), answer))
 }
 
 struct Import {
@@ -66,8 +71,8 @@ struct Import {
 /// What ends an import before its stream of chunks does.
 struct Until {
     ends: Ends,
-    /// Where the answers go; closed once nobody wants them.
-    answers: mpsc::Sender<Result<v1::ImportMembersResponse, Status>>,
+    /// Where what was handed in goes; closed once nobody wants the answers.
+    pending: Pending,
 }
 
 impl Until {
@@ -77,7 +82,7 @@ impl Until {
             biased;
             ended = self.ends.ended() => ended,
             // Nobody is told.
-            () = self.answers.closed() => Error::Stopping.into(),
+            () = self.pending.closed() => Error::Stopping.into(),
         }
     }
 }
@@ -99,6 +104,8 @@ struct HandedIn {
     chunk: u64,
     refs: Vec<Option<String>>,
     upsert: PendingUpsert,
+    /// The memory for its answer.
+    room: Received,
 }
 
 type Pending = mpsc::Sender<Result<HandedIn, Status>>;
@@ -198,6 +205,12 @@ impl Import {
         if message.members.len() > CHUNK_MAX_ROWS {
             return Err(Error::TooMany { rows: message.members.len(), limit: CHUNK_MAX_ROWS }.into());
         }
+        let replies = self.directory.replies();
+        let room = tokio::select! {
+            biased;
+            ended = self.until.over() => return Err(ended),
+            room = replies.wait(message.members.len() * OUTCOME_BYTES) => room?,
+        };
         let directory = self.named(begun, &message, bytes).await?;
         let parsed = Rows::parse(&directory, base, message.members, options.match_by, bytes);
         let Rows { rows, refs } = tokio::select! {
@@ -207,32 +220,45 @@ impl Import {
         };
         let upsert = Upsert { rows, options, mode: WriteMode::Partial, deadline: self.until.ends.deadline };
         let upsert = directory.begin_upsert(base, upsert, &begun.series).await?;
-        Ok(HandedIn { base, chunk: message.chunk, refs, upsert })
+        Ok(HandedIn { base, chunk: message.chunk, refs, upsert, room })
     }
 }
 
-/// Answers chunks in the order in which they were handed in.
-async fn answer(
+/// The answers that are still to be given.
+struct Answering {
     directory: Directory,
-    mut handed_in: mpsc::Receiver<Result<HandedIn, Status>>,
-    answers: mpsc::Sender<Result<v1::ImportMembersResponse, Status>>,
-) {
-    while let Some(next) = handed_in.recv().await {
-        let answer = match next {
-            Ok(chunk) => finish(&directory, chunk).await,
-            Err(status) => Err(status),
-        };
-        let last = answer.is_err();
-        if answers.send(answer).await.is_err() || last {
-            return;
+    handed_in: mpsc::Receiver<Result<HandedIn, Status>>,
+    /// The room of the answer before, if that was large.
+    before: Option<Received>,
+}
+
+/// Answers the next chunk, in the order in which they were handed in.
+async fn answer(
+    answering: Option<Answering>,
+) -> Option<(Result<v1::ImportMembersResponse, Status>, Option<Answering>)> {
+    let Answering { directory, mut handed_in, before } = answering?;
+    // Who asks for the next one has taken it.
+    drop(before);
+    let answer = match handed_in.recv().await? {
+        Ok(chunk) => finish(&directory, chunk).await,
+        Err(status) => Err(status),
+    };
+    match answer {
+        Ok((answer, room)) => {
+            let before = Some(room).filter(|_| answer.encoded_len() > SMALL_REPLY_BYTES);
+            Some((Ok(answer), Some(Answering { directory, handed_in, before })))
         }
+        Err(status) => Some((Err(status), None)),
     }
 }
 
-async fn finish(directory: &Directory, chunk: HandedIn) -> Result<v1::ImportMembersResponse, Status> {
-    let HandedIn { base, chunk, refs, upsert } = chunk;
+async fn finish(
+    directory: &Directory,
+    chunk: HandedIn,
+) -> Result<(v1::ImportMembersResponse, Received), Status> {
+    let HandedIn { base, chunk, refs, upsert, room } = chunk;
     let answer = upsert.answer().await?;
     let revision = answer.revision;
     let (failed, counts) = report(directory, base, answer, refs, Detail::Failed).await;
-    Ok(v1::ImportMembersResponse { chunk, counts: Some(counts), failed, revision })
+    Ok((v1::ImportMembersResponse { chunk, counts: Some(counts), failed, revision }, room))
 }

@@ -9,7 +9,7 @@ use super::convert::{list, record, value};
 use super::named::{begin, respond};
 use super::v1::member_service_server::MemberService;
 use super::{deadline, edit, export, import, pull, reply, upsert, v1};
-use crate::api::error;
+use crate::api::{error, untaken};
 use crate::directory::{BatchAnswer, Gate, Key, MemberList};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
 use crate::model::{Reason, Refusal, Violations};
@@ -97,13 +97,14 @@ impl MemberService for Members {
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let keys = batch_keys(request.keys).map_err(|refusal| error::refused(&refusal))?;
         let batch = directory.batch_get(base, keys, request.min_revision).await?;
+        untaken::keep(batch.room);
         let to_wire = ToWire::new(directory.sealer(), base);
         let results = batch.answers.into_iter().enumerate().map(|(index, answer)| {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             let empty = v1::BatchGetResult { index, ..v1::BatchGetResult::default() };
             match answer {
                 BatchAnswer::Found(row, member) => {
-                    v1::BatchGetResult { member: Some(to_wire.member(row, *member)), ..empty }
+                    v1::BatchGetResult { member: Some(Box::new(to_wire.member(row, *member))), ..empty }
                 }
                 BatchAnswer::Missing => v1::BatchGetResult { missing: true, ..empty },
                 BatchAnswer::Omitted => v1::BatchGetResult { omitted: true, ..empty },
@@ -128,6 +129,7 @@ impl MemberService for Members {
                 min_revision: request.min_revision,
             })
             .await?;
+        untaken::keep(page.room);
         let info = list::page_info(page.members.len(), page.cursor);
         Ok(reply(v1::ListMembersResponse {
             members: ToWire::new(directory.sealer(), base).members(page.members),

@@ -43,6 +43,7 @@ use self::v1::backup_service_server::BackupServiceServer;
 use self::v1::member_base_service_server::MemberBaseServiceServer;
 use self::v1::member_service_server::MemberServiceServer;
 use self::v1::record_service_server::RecordServiceServer;
+use crate::api::untaken;
 use crate::directory::{Gate, Incoming};
 
 /// Largest message, received or sent, in bytes.
@@ -89,9 +90,10 @@ fn deadline<T>(request: &Request<T>) -> Option<Instant> {
     request.extensions().get::<edge::Deadline>().map(|deadline| deadline.0)
 }
 
-/// A reply, compressed only if it is large enough.
+/// A reply, compressed only if it is large enough, and counted if it is larger still.
 fn reply<T: Message>(message: T) -> Response<T> {
     let bytes = message.encoded_len();
+    untaken::note(bytes);
     let mut response = Response::new(message);
     leaving::has_bytes(response.extensions_mut(), bytes);
     if bytes < COMPRESS_FROM_BYTES {

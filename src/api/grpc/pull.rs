@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{deadline, edge, leaving};
-use crate::api::peer::Peer;
 use crate::directory::{Directory, Error, Replies};
 
 /// What a piece takes while it is made and sent, in bytes: a page of a megabyte, twice.
@@ -54,8 +53,7 @@ pub fn parts<T>(
     stopping: &CancellationToken,
     request: &Request<T>,
 ) -> (Replies, Ends) {
-    let replies = directory.replies(request.extensions().get::<Peer>().map(|peer| peer.0));
-    (replies, Ends { stopping: stopping.clone(), deadline: deadline(request) })
+    (directory.replies(), Ends { stopping: stopping.clone(), deadline: deadline(request) })
 }
 
 /// Returns once the deadline has passed, if there is one.

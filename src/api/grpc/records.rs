@@ -9,7 +9,7 @@ use super::named::{begin, respond};
 use super::pull::{self, Pieces, Pulled, pull};
 use super::v1::record_service_server::RecordService;
 use super::{reply, v1};
-use crate::api::error;
+use crate::api::{error, untaken};
 use crate::directory::{
     Directory, Error, ExportedRecord, Gate, RecordExport, RecordList, RecordPage, RecordSelector, Saved,
     StampCollectionInput, draw_record_id,
@@ -225,6 +225,7 @@ struct Sorted {
 
 impl Sorted {
     fn of_page(directory: &Directory, page: RecordPage) -> Self {
+        untaken::keep(page.room);
         let info = list::page_info(page.records.len(), page.cursor);
         let row = page.row;
         let records = page.records.into_iter().map(|record| ExportedRecord { row, record });

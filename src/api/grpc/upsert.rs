@@ -7,16 +7,20 @@ use super::arriving::became_rows;
 use super::convert::input::{self, Finder};
 use super::named::{named, respond};
 use super::{MESSAGE_MAX_BYTES, deadline, edit, v1};
-use crate::api::error;
+use crate::api::{error, untaken};
 use crate::compute;
 use crate::directory::{Directory, Error, RowOutcome, Upsert, UpsertReply, WriteMode};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES, RESULTS_ALL_MAX_ROWS};
 use crate::model::{
-    BaseNumber, MatchBy, MemberRow, Outcome, Reason, Refusal, RowError, Semantics, UpsertOptions, Violations,
+    BaseNumber, MatchBy, MemberRow, Outcome, Reason, Refusal, RowError, RowErrors, Semantics, UpsertOptions,
+    Violations,
 };
 
 /// What a result takes besides its ref and the details of its error, in bytes; ids, codes and reasons have bounds.
 const RESULT_BYTES: usize = 128;
+/// How many times those bytes a result takes in memory: it has few of them, usually, and then stands as a message beside
+/// them.
+const RESULT_GROWTH: usize = 2;
 /// What the details of an error that is found while writing take at most, in bytes.
 const LATE_DETAILS_BYTES: usize = 512;
 /// What a violation takes besides its texts, in bytes.
@@ -40,8 +44,11 @@ pub async fn bulk_upsert(
     }
     let bytes = request.encoded_len();
     let rows = Rows::parse(directory, base, request.members, call.options.match_by, bytes).await;
-    rows.check_reply()?;
+    let most = rows.check_reply()?;
     let Rows { rows, refs } = rows;
+    if call.detail == Detail::All {
+        untaken::reserve(most.saturating_mul(RESULT_GROWTH)).await?;
+    }
     became_rows();
     let upsert = Upsert { rows, options: call.options, mode: call.mode, deadline };
     let answer = directory.bulk_upsert(base, upsert).await?;
@@ -145,16 +152,19 @@ impl Rows {
         let rows = Self { rows: Vec::with_capacity(members.len()), refs: Vec::with_capacity(members.len()) };
         // Rows that are nearly empty make a short message, and each takes a microsecond all the same.
         let is_large = bytes >= compute::LARGE_BYTES || members.len() > SHORT_ROWS;
+        let mut errors = RowErrors::default();
         let parse = move |rows: &mut Self, member: v1::MemberInput| {
             let finder = Finder { match_by, sealer: directory.sealer(), base };
             rows.refs.push(member.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES));
-            rows.rows.push(input::row(member, Some(finder), today));
+            let row = input::row(member, Some(finder), today);
+            rows.rows.push(row.map_err(|error| errors.keep(error)));
         };
         compute::fold(members, is_large, rows, parse).await
     }
 
-    /// Refuses a call whose reply might not fit into a message, whatever becomes of its rows.
-    fn check_reply(&self) -> Result<(), Error> {
+    /// How large the reply may become, in bytes, whatever becomes of the rows. A call is refused whose reply might not fit into a
+    /// message.
+    fn check_reply(&self) -> Result<usize, Error> {
         let results: usize =
             self.refs.iter().map(|text| RESULT_BYTES + text.as_ref().map_or(0, String::len)).sum();
         let early = self.rows.iter().filter_map(|row| row.as_ref().err()).take(FAILURE_DETAILS_MAX_ROWS);
@@ -163,7 +173,7 @@ impl Rows {
         if bytes > MESSAGE_MAX_BYTES {
             return Err(Error::ReplyTooLarge { bytes, limit: MESSAGE_MAX_BYTES });
         }
-        Ok(())
+        Ok(bytes)
     }
 }
 

@@ -114,6 +114,11 @@ impl Received {
         }
         Ok(())
     }
+
+    /// The room that was taken for the values in the body, for whoever makes something else of them.
+    pub(super) fn arrival(&mut self, room: &Room) -> Arrival {
+        self.arrival.take().unwrap_or_else(|| room.arrival(self.bytes.len()))
+    }
 }
 
 /// Reads what is left of a body and forgets it, for a moment. One that waits to be asked for is not asked for: the client

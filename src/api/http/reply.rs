@@ -1,5 +1,6 @@
 //! Answers: JSON, and the headers that go with a status.
 
+use std::future::Future;
 use std::io;
 use std::time::Duration;
 
@@ -9,8 +10,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::api::untaken::{self, Counted};
 use crate::compute;
-use crate::directory::Error;
+use crate::directory::{Error, Replies};
+use crate::model::token::AccessLevel;
 
 /// The answer with this status and JSON. How long that becomes is known once it is written: what turns out to be long
 /// begins again, at its turn and beside the threads that serve others.
@@ -36,6 +39,7 @@ fn no_json(fault: &serde_json::Error) -> Error {
 }
 
 fn with_bytes(status: StatusCode, bytes: Vec<u8>) -> Response {
+    untaken::note(bytes.len());
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -65,6 +69,19 @@ impl io::Write for Short {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Does a call that needs this level of access: its answer, which is counted until it was taken, if it is large.
+pub async fn counted(
+    replies: Replies,
+    needs: AccessLevel,
+    call: impl Future<Output = Response>,
+) -> Result<Response, Error> {
+    let (response, taken) = untaken::count(replies, needs, call).await;
+    Ok(match taken? {
+        Some(taken) => response.map(|body| Body::new(Counted::new(body, taken))),
+        None => response,
+    })
 }
 
 /// Says on a refusal how to authenticate, and when to come back.

@@ -89,9 +89,14 @@ impl Budget {
         }
     }
 
-    /// Takes bytes if they fit now and nobody waits for any.
+    /// Takes bytes if they fit now and nobody waits whose turn it is.
     pub fn take(&self, party: Party, bytes: usize) -> Result<Permit, TableError> {
         self.pool(bytes).take(party, bytes).ok_or_else(|| self.refuse(bytes))
+    }
+
+    /// Counts bytes that are there already, whether or not they fit: others get in once there is room beside them.
+    pub fn count(&self, party: Party, bytes: usize) -> Permit {
+        self.pool(bytes).count(party, bytes)
     }
 
     /// All of it, in bytes.

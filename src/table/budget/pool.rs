@@ -93,13 +93,20 @@ impl Pool {
         self.lock().used
     }
 
-    /// Takes bytes if they fit now and nobody waits.
+    /// Takes bytes if they fit now and nobody waits whose turn it is.
     pub fn take(self: &Arc<Self>, party: Party, bytes: usize) -> Option<Permit> {
         let mut state = self.lock();
-        if !state.queues.is_empty() || !self.fits(&state, party, bytes) {
+        // Beside parties that wait because they have their half.
+        let waits = state.queues.iter().any(|queue| queue.party == party) || state.is_anybody_next(self);
+        if waits || !self.fits(&state, party, bytes) {
             return None;
         }
         Some(self.admit(&mut state, party, bytes))
+    }
+
+    /// Takes bytes whether or not they fit.
+    pub fn count(self: &Arc<Self>, party: Party, bytes: usize) -> Permit {
+        self.admit(&mut self.lock(), party, bytes)
     }
 
     /// Takes bytes when the turn of the party has come, if it may wait for them.
@@ -233,6 +240,14 @@ impl State {
     /// Whether somebody waits for nothing but room.
     fn is_anybody_next(&self, pool: &Pool) -> bool {
         self.next_party(pool).is_some()
+    }
+}
+
+impl Permit {
+    /// What was asked for, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 

@@ -93,7 +93,7 @@ async fn readers_see_an_atomic_call_whole_or_not_at_all() {
                 v1::BatchGetMembersRequest { member_base_id: base.id.clone(), keys, min_revision: None };
             let reply = base.client.batch_get_members(request).await.unwrap().into_inner();
             let found: Vec<_> =
-                reply.results.into_iter().map(|result| result.member.expect("missing")).collect();
+                reply.results.into_iter().map(|result| *result.member.expect("missing")).collect();
             pick(found.iter().map(|member| (member.tier.clone(), member.revision)).collect());
         }),
         // Counts by status never move, because nobody changes status.

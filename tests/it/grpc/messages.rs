@@ -30,15 +30,21 @@ impl Raw {
     pub async fn connect_with(server: &Server, window: u32) -> Self {
         let stream = TcpStream::connect(server.address()).await.unwrap();
         let mut builder = h2::client::Builder::new();
-        let (calls, connection) = builder.initial_window_size(window).handshake(stream).await.unwrap();
+        let builder = builder.initial_window_size(window).initial_connection_window_size(4 << 20);
+        let (calls, connection) = builder.handshake(stream).await.unwrap();
         tokio::spawn(connection);
         Self(calls)
     }
 
     /// Begins a call.
     pub async fn call(&mut self, path: &str) -> (ResponseFuture, SendStream<Bytes>) {
+        self.begin(path, "application/grpc").await
+    }
+
+    /// Begins a request with a body of this type.
+    pub async fn begin(&mut self, path: &str, kind: &str) -> (ResponseFuture, SendStream<Bytes>) {
         let request = Request::post(format!("http://localhost{path}"))
-            .header("content-type", "application/grpc")
+            .header("content-type", kind)
             .header("te", "trailers");
         self.0 = self.0.clone().ready().await.unwrap();
         self.0.send_request(request.body(()).unwrap(), false).unwrap()
@@ -179,7 +185,7 @@ async fn a_message_may_come_byte_by_byte_and_others_behind_it() {
 }
 
 /// Waits until a reply is reset, of which nothing is taken.
-async fn reset(response: ResponseFuture) -> h2::Reason {
+pub async fn reset(response: ResponseFuture) -> h2::Reason {
     let (head, mut body) = response.await.unwrap().into_parts();
     loop {
         match body.data().await {

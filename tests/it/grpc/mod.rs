@@ -24,6 +24,7 @@ pub mod messages;
 mod rate;
 mod record;
 mod rename;
+pub mod replies;
 mod rights;
 mod settings;
 mod token;

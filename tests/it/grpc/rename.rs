@@ -52,7 +52,7 @@ async fn whatever_names_a_member_by_ref_finds_it_by_both() {
             ..Default::default()
         };
         let found = base.client.batch_get_members(request).await.unwrap().into_inner();
-        assert_eq!(found.results[0].member.as_ref(), Some(&member));
+        assert_eq!(found.results[0].member.as_deref(), Some(&member));
     }
     // Filters look at the ref that it has.
     assert_eq!(base.refs(vec![eq("ref", "old")]).await, Vec::<String>::new());

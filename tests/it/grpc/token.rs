@@ -92,7 +92,8 @@ async fn what_is_personal_is_left_out_for_a_token_without_the_right_to_it() {
             caller.get(&base, "a").await.unwrap(),
             caller.members.batch_get_members(batch).await.unwrap().into_inner().results[0]
                 .member
-                .clone()
+                .as_deref()
+                .cloned()
                 .unwrap(),
             caller.members.list_members(list.clone()).await.unwrap().into_inner().members[0].clone(),
             caller

@@ -209,7 +209,7 @@ async fn find_by_email(channel: &Channel, base: &str, all: &[v1::Member]) {
     let found = harness::members(channel).batch_get_members(request).await.unwrap().into_inner().results;
     assert_eq!(found.len(), 2 * all.len());
     for (found, member) in found.chunks(2).zip(all) {
-        assert_eq!(found[0].member.as_ref(), Some(member));
+        assert_eq!(found[0].member.as_deref(), Some(member));
         assert!(found[1].missing, "{member:?} is found by an address that it no longer has");
     }
 }

@@ -174,7 +174,7 @@ async fn in_batch(members: &mut Members, base: &str, member: u64) -> Result<Opti
     let key = v1::MemberKey { r#ref: Some(name(member)), ..Default::default() };
     let request =
         v1::BatchGetMembersRequest { member_base_id: base.to_owned(), keys: vec![key], min_revision: None };
-    Ok(members.batch_get_members(request).await?.into_inner().results.remove(0).member)
+    Ok(members.batch_get_members(request).await?.into_inner().results.remove(0).member.map(|member| *member))
 }
 
 /// By the set of its tier, which is its own.

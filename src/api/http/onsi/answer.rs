@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::response::Response;
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
 use super::call::{Asked, Call, Input};
@@ -14,8 +14,8 @@ use crate::api::bearer::api_key;
 use crate::api::http::Door;
 use crate::api::http::body::drain;
 use crate::api::http::named::{IDEMPOTENCY_KEY, mark_repeat, named, request_id, single};
-use crate::api::http::reply::json;
-use crate::api::peer::Peer;
+use crate::api::http::reply::{counted, json};
+use crate::api::peer::peer_of;
 use crate::compute;
 use crate::directory::{Directory, Error};
 use crate::model::token::AccessLevel;
@@ -35,13 +35,7 @@ pub async fn answer<C: Call>(
     // A client that is not done sending would otherwise see a broken connection in place of the answer.
     drain(&head.headers, body).await;
     match outcome {
-        Ok((reply, is_repeat)) => {
-            let mut response = respond(C::ABOUT.success, &reply, C::ABOUT.name).await;
-            if is_repeat {
-                mark_repeat(&mut response);
-            }
-            response
-        }
+        Ok(response) => response,
         Err(failure) => failure.into_response_for(C::ABOUT.name),
     }
 }
@@ -54,19 +48,18 @@ fn id_in(params: Result<RawPathParams, RawPathParamsRejection>) -> Option<String
     }
 }
 
-/// Does a call: its reply, and whether that was given before.
+/// Does a call.
 async fn serve<C: Call>(
     door: &Door,
     id: Option<String>,
     head: &Parts,
     body: &mut Body,
-) -> Result<(C::Reply, bool), Failure> {
-    let (mut directory, base) = enter(door, &head.headers, C::ABOUT.needs).await?;
+) -> Result<Response, Failure> {
+    let (mut directory, base) = enter(door, head, C::ABOUT.needs).await?;
     let name = if C::ABOUT.is_named() { request_id(&head.headers) } else { Ok(None) };
     let name = name.map_err(|fault| Failure::header(IDEMPOTENCY_KEY, &fault.to_string()))?;
-    let party = directory.party(head.extensions.get::<Peer>().map(|peer| peer.0));
     let mut received = match C::Input::BODY {
-        Some(_) => Some(door.bodies.read(party, &head.headers, body).await?),
+        Some(_) => Some(door.bodies.read(directory.party(), &head.headers, body).await?),
         None => None,
     };
     if let Some(name) = name {
@@ -81,7 +74,21 @@ async fn serve<C: Call>(
     let asked = Asked { directory, base, id: id.unwrap_or_default(), query, body: received };
     let is_large = asked.body.as_ref().is_some_and(|body| body.bytes.len() >= compute::LARGE_BYTES);
     let input = compute::here(is_large, || C::Input::read(&asked, &mut issues)).await;
-    Ok((C::run(asked, issues.finish(input)?).await?, is_repeat))
+    let input = issues.finish(input)?;
+    let replies = asked.directory.replies();
+    let run = async {
+        match C::run(asked, input).await {
+            Ok(reply) => {
+                let mut response = respond(C::ABOUT.success, &reply, C::ABOUT.name).await;
+                if is_repeat {
+                    mark_repeat(&mut response);
+                }
+                response
+            }
+            Err(failure) => failure.into_response_for(C::ABOUT.name),
+        }
+    };
+    Ok(counted(replies, C::ABOUT.needs, run).await?)
 }
 
 /// Notes an id in the path that can be none.
@@ -93,14 +100,10 @@ fn check_id(sealer: &Sealer, id: &str, issues: &mut Issues) {
 }
 
 /// The caller's view of the service and the memberbase that the call is about; permission is judged first.
-async fn enter(
-    door: &Door,
-    headers: &HeaderMap,
-    needs: AccessLevel,
-) -> Result<(Directory, BaseNumber), Failure> {
-    let caller = door.gate.identify(api_key(headers)?).await?;
+async fn enter(door: &Door, head: &Parts, needs: AccessLevel) -> Result<(Directory, BaseNumber), Failure> {
+    let caller = door.gate.identify(api_key(&head.headers)?).await?.at(peer_of(&head.extensions));
     let directory = door.gate.enter(caller, needs).await?;
-    let named = single(headers, BASE).map_err(|fault| Failure::header(BASE, &fault.to_string()))?;
+    let named = single(&head.headers, BASE).map_err(|fault| Failure::header(BASE, &fault.to_string()))?;
     let base = directory.base_or_bound(named, BASE).map_err(|error| match error {
         Error::Refused(refusal) => Failure::of_header(&refusal),
         error => error.into(),

@@ -13,8 +13,9 @@ use crate::api::bearer::bearer;
 use crate::api::http::body::{Received, drain};
 use crate::api::http::failure::{Failure, reply_with};
 use crate::api::http::named::{mark_repeat, named, request_id};
+use crate::api::http::reply::counted;
 use crate::api::http::{Door, json};
-use crate::api::peer::Peer;
+use crate::api::peer::peer_of;
 use crate::compute;
 use crate::directory::Directory;
 use crate::model::token::AccessLevel;
@@ -27,8 +28,6 @@ pub trait Call: 'static {
     const SUMMARY: &'static str;
     /// The access that it needs.
     const NEEDS: AccessLevel;
-    /// Whether it takes room for what its body becomes by itself, as it reads it.
-    const COUNTS: bool = false;
     /// The statuses of its refusals, besides those that every call has.
     const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND];
     /// What its body is.
@@ -56,29 +55,30 @@ impl Received {
 pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Response {
     let (head, mut body) = request.into_parts();
     let outcome = async {
-        let caller = door.gate.identify(bearer(&head.headers)?).await?;
+        let caller = door.gate.identify(bearer(&head.headers)?).await?.at(peer_of(&head.extensions));
         let mut directory = door.gate.enter(caller, C::NEEDS).await?;
         let id = if C::NEEDS > AccessLevel::Read { request_id(&head.headers)? } else { None };
-        let party = directory.party(head.extensions.get::<Peer>().map(|peer| peer.0));
-        let mut received = Some(door.bodies.read(party, &head.headers, &mut body).await?);
+        let mut received = Some(door.bodies.read(directory.party(), &head.headers, &mut body).await?);
         if let Some(id) = id {
             directory = named(directory, id, (&head.method, &head.uri), None, &mut received).await?;
         }
         let is_repeat = directory.is_repeat();
         let mut received = received.ok_or_else(Failure::broken_body)?;
-        if !C::COUNTS {
-            received.admit(&directory.room())?;
-        }
-        Ok::<_, Failure>((C::run(directory, received).await?, is_repeat))
+        received.admit(&directory.room())?;
+        let run = async |directory| match C::run(directory, received).await {
+            Ok(reply) => {
+                let mut response = reply_with(StatusCode::OK, &reply).await;
+                if is_repeat {
+                    mark_repeat(&mut response);
+                }
+                response
+            }
+            Err(failure) => failure.into_response_for(C::PATH),
+        };
+        Ok::<_, Failure>(counted(directory.replies(), C::NEEDS, run(directory)).await?)
     };
     match outcome.await {
-        Ok((reply, is_repeat)) => {
-            let mut response = reply_with(StatusCode::OK, &reply).await;
-            if is_repeat {
-                mark_repeat(&mut response);
-            }
-            response
-        }
+        Ok(response) => response,
         Err(failure) => {
             drain(&head.headers, body).await;
             failure.into_response_for(C::PATH)

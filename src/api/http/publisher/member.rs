@@ -13,6 +13,7 @@ use crate::api::http::failure::Failure;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::{self, values};
 use crate::api::http::publisher::call::Call;
+use crate::api::untaken;
 use crate::directory::{Directory, Key, MemberList};
 use crate::model::limits::SORTS_MAX;
 use crate::model::token::AccessLevel;
@@ -220,6 +221,7 @@ impl Call for List {
             min_revision: None,
         };
         let found = directory.list_members(list).await?;
+        untaken::keep(found.room);
         let members = found.members.into_iter().map(|(row, member)| render(&directory, base, row, member));
         Ok(Listed::new(members.collect(), found.cursor, found.total))
     }

@@ -1,7 +1,8 @@
 //! `member/bulk-upsert`: all rows or none.
 //!
 //! The body is turned into rows as it is read through, one row at a time: no tree of it is ever made, and it is gone
-//! before the rows are applied. Rows are counted meanwhile, and take their room before they are made.
+//! before the rows are applied. Rows are counted meanwhile, beyond what its values take, and take their room before they are
+//! made.
 
 use std::fmt;
 
@@ -14,16 +15,19 @@ use crate::api::http::failure::{BadRow, Failure};
 use crate::api::http::json::{Name, Object, parse_with};
 use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
+use crate::api::untaken;
 use crate::compute;
 use crate::directory::{Arrival, Directory, Error, RowOutcome};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES};
 use crate::model::token::AccessLevel;
-use crate::model::{Date, MemberRow, Reason, RowError, words};
+use crate::model::{Date, MemberRow, Reason, RowError, RowErrors, words};
 
 /// Rows that are counted together.
 const ROWS_AT_ONCE: usize = 1024;
 /// What a row takes, good or bad, in bytes: itself, its ref for the report, and what is wrong with it.
 const ROW_BYTES: usize = size_of::<Result<MemberRow, RowError>>() + size_of::<Option<String>>() + 256;
+/// What an id takes in the reply, in bytes: as a text, and as it is sent.
+const ID_BYTES: usize = size_of::<String>() + 80;
 /// The fields of the request.
 const FIELDS: [&str; 2] = ["member_base_id", "members"];
 
@@ -46,18 +50,18 @@ impl Call for BulkUpsert {
     const SUMMARY: &'static str =
         "Creates and changes members, all or none; answers their ids in the order of the request.";
     const NEEDS: AccessLevel = AccessLevel::Write;
-    const COUNTS: bool = true;
     type Request = BulkUpsertRequest;
     type Reply = Vec<String>;
 
-    async fn run(directory: Directory, body: Received) -> Result<Vec<String>, Failure> {
-        let (today, arrival) = (directory.now().date(), directory.room().arrival(body.bytes.len()));
+    async fn run(directory: Directory, mut body: Received) -> Result<Vec<String>, Failure> {
+        let (today, arrival) = (directory.now().date(), body.arrival(&directory.room()));
         let Request { member_base_id, rows, refs } = if body.bytes.len() < compute::LARGE_BYTES {
             read(&body, today, arrival)?
         } else {
             compute::run(move || read(&body, today, arrival)).await?
         };
         let base = directory.base_number(&member_base_id, "member_base_id")?;
+        untaken::reserve(rows.len().saturating_mul(ID_BYTES)).await?;
         let reply = directory.upsert_all(base, rows).await?;
         if reply.outcomes.iter().any(RowOutcome::is_failed) {
             return Err(refuse(&reply.outcomes, &refs));
@@ -114,7 +118,7 @@ struct Request {
 
 /// Reads the request. What its rows take is given back at the end, because the table counts them from there on.
 fn read(body: &Received, today: Date, arrival: Arrival) -> Result<Request, Failure> {
-    let mut counted = Counted { arrival, fault: None };
+    let mut counted = Counted { arrival, rows: 0, fault: None };
     let parsed = parse_with(&body.bytes, Seed { today, counted: &mut counted });
     match counted.fault {
         Some(fault) => Err(fault.into()),
@@ -124,8 +128,19 @@ fn read(body: &Received, today: Date, arrival: Arrival) -> Result<Request, Failu
 
 /// The room that rows take, and why there is none for the next ones.
 struct Counted {
+    /// It has what the values in the body need, which is more than their rows do where these have long lists.
     arrival: Arrival,
+    /// What the rows take, in bytes.
+    rows: usize,
     fault: Option<Error>,
+}
+
+impl Counted {
+    /// Takes room for [`ROWS_AT_ONCE`] more.
+    fn grow(&mut self) -> Result<(), Error> {
+        self.rows = self.rows.saturating_add(ROWS_AT_ONCE * ROW_BYTES);
+        self.arrival.grow(self.rows.saturating_sub(self.arrival.needed()))
+    }
 }
 
 struct Seed<'r> {
@@ -191,12 +206,12 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Rows, A::Error> {
-        let (mut rows, mut refs) = (Vec::new(), Vec::new());
+        let (mut rows, mut refs, mut errors) = (Vec::new(), Vec::new(), RowErrors::default());
         while let Some(Object(row)) = list.next_element::<Object<Row>>()? {
             refs.push(row.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES));
-            rows.push(row.parse(self.today));
+            rows.push(row.parse(self.today).map_err(|error| errors.keep(error)));
             if rows.len() % ROWS_AT_ONCE == 0
-                && let Err(fault) = self.counted.arrival.grow(ROWS_AT_ONCE * ROW_BYTES)
+                && let Err(fault) = self.counted.grow()
             {
                 self.counted.fault = Some(fault);
                 return Err(A::Error::custom("too many rows"));

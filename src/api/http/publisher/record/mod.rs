@@ -15,6 +15,7 @@ use super::list::{Listed, Pagination, Sort, page};
 use crate::api::http::failure::Failure;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::values;
+use crate::api::untaken;
 use crate::directory::{Directory, Error, RecordList, Saved};
 use crate::model::limits::SORTS_MAX;
 use crate::model::{MemberRecord, RecordKind, Timestamp, Violations};
@@ -44,6 +45,7 @@ async fn list<T>(
     let ListRequest { member_id, pagination, sorts } = request;
     let list = RecordList { member_id, kind, page: page(pagination, sorts), min_revision: None };
     let found = directory.list_records(list).await?;
+    untaken::keep(found.room);
     let member_id = directory.sealer().member_id(found.base, found.row);
     let records = found.records.into_iter().map(|record| render(member_id.clone(), record));
     Ok(Listed::new(records.collect::<Result<_, _>>()?, found.cursor, None))

@@ -1,0 +1,198 @@
+//! Large replies: counted from when they are there until their peer has taken them, at every door.
+//!
+//! - Small ones ([`SMALL_REPLY_BYTES`]) are not: they pay for a look at their size.
+//! - A page brings the room that it was made in ([`keep`]). A call that changes something takes room for its reply before it
+//!   begins, where that may be large ([`reserve`]): so it is refused while nothing was changed.
+//! - What is larger than its room is counted when it is there. A reply to a call that changed nothing, and that is no page,
+//!   waits for its turn, and is refused when too many of its caller wait already. What was changed is answered whether or not
+//!   there is room.
+//!
+//! A call carries what it has through its task, because the generated code hands nothing on but messages.
+
+use std::cell::{Cell, RefCell};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::directory::{Error, PageRoom, REPLY_GROWTH, Received, Replies, SMALL_REPLY_BYTES};
+use crate::model::token::AccessLevel;
+
+tokio::task_local! {
+    static CALL: Untaken;
+}
+
+/// The reply of the call at hand.
+#[derive(Default)]
+struct Untaken {
+    /// The memory for it; nothing once the call has ended.
+    replies: Option<Replies>,
+    /// Its size as it is sent, in bytes, if it is large.
+    bytes: Cell<usize>,
+    /// What was taken for it.
+    permits: RefCell<Vec<Received>>,
+    /// How much that is, in bytes.
+    taken: Cell<usize>,
+    /// Whether it is a page, which ended where there was no more room for it.
+    is_page: Cell<bool>,
+}
+
+impl Untaken {
+    fn take(&self, permits: Vec<Received>) {
+        let bytes: usize = permits.iter().map(Received::bytes).sum();
+        self.taken.set(self.taken.get().saturating_add(bytes));
+        self.permits.borrow_mut().extend(permits);
+    }
+}
+
+/// Keeps the room that a page was made in until the page was taken.
+pub fn keep(room: PageRoom) {
+    // Directories of tests are of no call.
+    let _ = CALL.try_with(|call| {
+        call.is_page.set(true);
+        call.take(room.into_permits());
+    });
+}
+
+/// Takes room for a reply that takes up to so many bytes in memory, when it is its turn, or refuses the call.
+pub async fn reserve(bytes: usize) -> Result<(), Error> {
+    if bytes <= SMALL_REPLY_BYTES {
+        return Ok(());
+    }
+    let Ok(Some(replies)) = CALL.try_with(|call| call.replies.clone()) else { return Ok(()) };
+    let permit = replies.turn(bytes).await?;
+    let _ = CALL.try_with(|call| call.take(vec![permit]));
+    Ok(())
+}
+
+/// Notes the size of a reply, in bytes.
+pub fn note(bytes: usize) {
+    if bytes > SMALL_REPLY_BYTES {
+        let _ = CALL.try_with(|call| call.bytes.set(bytes));
+    }
+}
+
+/// Does a call that needs this level of access. With what it comes to is what its reply takes, if that was [`note`]d to be
+/// large.
+pub async fn count<F: Future>(
+    replies: Replies,
+    needs: AccessLevel,
+    call: F,
+) -> (F::Output, Result<Option<Taken>, Error>) {
+    let untaken = Untaken { replies: Some(replies), ..Untaken::default() };
+    let mut call = pin!(CALL.scope(untaken, call));
+    let output = call.as_mut().await;
+    let taken = match call.take_value() {
+        Some(untaken) if untaken.bytes.get() > 0 => untaken.finish(needs).await.map(Some),
+        Some(_) | None => Ok(None),
+    };
+    (output, taken)
+}
+
+impl Untaken {
+    async fn finish(self, needs: AccessLevel) -> Result<Taken, Error> {
+        let Self { replies, bytes, permits, taken, is_page } = self;
+        let (mut permits, taken) = (permits.into_inner(), taken.get());
+        let more = bytes.get().saturating_mul(REPLY_GROWTH).saturating_sub(taken);
+        if let Some(replies) = replies.filter(|_| more > 0) {
+            // Who has some does not wait for more.
+            let may_wait = needs == AccessLevel::Read && taken == 0 && !is_page.get();
+            permits.push(if may_wait { replies.turn(more).await? } else { replies.count(more) });
+        }
+        Ok(Taken { _permits: permits })
+    }
+}
+
+/// What a reply takes, until this goes.
+#[derive(Debug)]
+pub struct Taken {
+    _permits: Vec<Received>,
+}
+
+/// The body of a reply, and what that takes.
+pub struct Counted<B> {
+    body: B,
+    _taken: Taken,
+}
+
+impl<B> Counted<B> {
+    /// A body that takes so much.
+    pub fn new(body: B, taken: Taken) -> Self {
+        Self { body, _taken: taken }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Counted<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::directory::Party;
+
+    const MIB: usize = 1024 * 1024;
+
+    /// A call whose reply has so many bytes.
+    async fn call(replies: &Replies, needs: AccessLevel, bytes: usize) -> Result<Option<Taken>, Error> {
+        count(replies.clone(), needs, async { note(bytes) }).await.1
+    }
+
+    #[tokio::test]
+    async fn a_large_reply_holds_its_room_until_it_is_gone_and_too_many_are_refused() {
+        // Six megabytes for one party: one reply of one and a half megabytes, and as much that waits.
+        let replies = Replies::new(16 * MIB, Party::Nobody);
+        let reply = 3 * MIB / 2;
+        let first = call(&replies, AccessLevel::Read, reply).await.unwrap();
+        assert!(first.is_some());
+        let mut second = Box::pin(call(&replies, AccessLevel::Read, reply));
+        assert!(second.as_mut().now_or_never().is_none());
+        assert_eq!(call(&replies, AccessLevel::Read, reply).await.err(), Some(Error::Overloaded));
+        assert!(call(&replies, AccessLevel::Read, SMALL_REPLY_BYTES).await.unwrap().is_none());
+        let changed = call(&replies, AccessLevel::Write, reply).await.unwrap();
+        assert!(changed.is_some(), "what was changed is answered");
+        drop(first);
+        assert!(second.as_mut().now_or_never().is_none(), "and counted");
+        drop(changed);
+        assert!(second.await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn room_is_taken_before_a_call_begins_and_given_back_when_its_reply_is_small() {
+        let replies = Replies::new(16 * MIB, Party::Nobody);
+        let (reserved, taken) = count(replies.clone(), AccessLevel::Write, reserve(4 * MIB)).await;
+        assert!(reserved.is_ok() && taken.unwrap().is_none());
+        let large = count(replies.clone(), AccessLevel::Write, async {
+            reserve(4 * MIB).await.unwrap();
+            note(2 * MIB);
+        });
+        let ((), large) = large.await;
+        let large = large.unwrap();
+        assert!(large.is_some());
+        let mut waits = Box::pin(count(replies.clone(), AccessLevel::Write, reserve(3 * MIB)));
+        assert!(waits.as_mut().now_or_never().is_none());
+        let (refused, taken) = count(replies.clone(), AccessLevel::Write, reserve(4 * MIB)).await;
+        assert!(refused == Err(Error::Overloaded) && taken.unwrap().is_none());
+        drop(large);
+        assert!(waits.await.0.is_ok());
+    }
+}

@@ -1,0 +1,148 @@
+//! Large replies that nobody takes: what they hold has a bound, others are served beside them, and it is given back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::RecvStream;
+use memberbase::api::grpc::v1;
+use prost::Message;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::messages::{Raw, prefix};
+use crate::harness::{Base, Server, row, rows, text};
+
+const LIST: &str = "/publisher.v1.MemberService/ListMembers";
+const MEMBERS: usize = 1_000;
+/// Calls whose replies are not taken: 600 MB, if all of them were made.
+const CALLS: usize = 200;
+/// Longer than any test takes.
+const NEVER: Duration = Duration::from_secs(3_600);
+/// What such a call may hold without being counted.
+const SMALL_BYTES: usize = 64 * 1024;
+/// The half of what is left to large replies, of a server with the least memory.
+const SHARE_BYTES: usize = 3 << 20;
+
+/// A server with little memory, which gives up a peer after so long, and members whose page is large.
+pub async fn server(stall_after: Duration) -> (Server, Base) {
+    let server = Server::start_with(|config| {
+        config.memory = 64 << 20;
+        config.stall_after = stall_after;
+    });
+    let server = server.await;
+    let mut base = server.base().await;
+    server.schema(&base.id, &[("a", "string")]).await;
+    let big = |i: usize| {
+        let fields = [("a".to_owned(), text(&"x".repeat(3_000)))].into();
+        v1::MemberInput { attributes: Some(prost_types::Struct { fields }), ..row(&format!("m{i}")) }
+    };
+    base.fill((0..MEMBERS).map(big).collect()).await;
+    (server, base)
+}
+
+fn page() -> v1::Pagination {
+    v1::Pagination { limit: Some(5_000), ..Default::default() }
+}
+
+/// The message of a list, and the body of one.
+fn lists(base: &Base) -> [(&'static str, &'static str, Bytes); 2] {
+    let list = v1::ListMembersRequest { pagination: Some(page()), ..base.list_request(Vec::new()) };
+    let message = list.encode_to_vec();
+    let body = json!({ "member_base_id": base.id, "pagination": { "limit": 5_000 } });
+    [
+        (LIST, "application/grpc", [&prefix(message.len())[..], &message].concat().into()),
+        ("/publisher.v1/member/list", "application/json", body.to_string().into()),
+    ]
+}
+
+/// All bytes of a reply.
+async fn bytes(mut body: RecvStream) -> usize {
+    let mut all = 0;
+    while let Some(data) = body.data().await {
+        let length = data.unwrap().len();
+        body.flow_control().release_capacity(length).unwrap();
+        all += length;
+    }
+    all
+}
+
+/// A page as it comes to a peer that takes its replies.
+async fn full_page(base: &Base) -> usize {
+    let list = v1::ListMembersRequest { pagination: Some(page()), ..base.list_request(Vec::new()) };
+    base.client.clone().list_members(list).await.unwrap().into_inner().members.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_that_nobody_takes_hold_a_share_and_their_caller_is_still_served() {
+    let (server, mut base) = server(NEVER).await;
+    assert_eq!(full_page(&base).await, MEMBERS);
+    for (path, kind, message) in lists(&base) {
+        let mut raw = Raw::connect_with(&server, 16 * 1024).await;
+        let mut replies = Vec::new();
+        for _ in 0..CALLS {
+            let (response, mut body) = raw.begin(path, kind).await;
+            body.send_data(message.clone(), true).unwrap();
+            replies.push(response);
+        }
+        let mut bodies = Vec::new();
+        for reply in replies {
+            // It is there, and nothing of it is taken.
+            let (head, body) = reply.await.unwrap().into_parts();
+            assert!(head.status.is_success() && !head.headers.contains_key("grpc-status"));
+            bodies.push(body);
+        }
+        base.get("m7").await.unwrap();
+        let short = full_page(&base).await;
+        assert!(short > 0 && short < MEMBERS / 10, "{short}");
+        let mut all: JoinSet<usize> = bodies.into_iter().map(bytes).collect();
+        let (mut sum, mut largest) = (0, 0);
+        while let Some(length) = all.join_next().await {
+            let length = length.unwrap();
+            (sum, largest) = (sum + length, largest.max(length));
+        }
+        // Members are counted with what they take besides.
+        assert!(sum < SHARE_BYTES + CALLS * 2 * SMALL_BYTES, "{sum}");
+        assert!(largest > 4 * SMALL_BYTES, "{largest}");
+        // What was taken is there again, once the server has noticed.
+        while full_page(&base).await < MEMBERS {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_replies_hold_is_given_back_when_their_connection_dies() {
+    let (server, base) = server(NEVER).await;
+    let [list, _] = lists(&base);
+    for _ in 0..2 {
+        let mut raw = Raw::connect_with(&server, 0).await;
+        let mut replies = Vec::new();
+        for _ in 0..10 {
+            let (response, mut body) = raw.begin(list.0, list.1).await;
+            body.send_data(list.2.clone(), true).unwrap();
+            replies.push(response.await.unwrap());
+        }
+        assert!(full_page(&base).await < MEMBERS);
+        drop((raw, replies));
+        // Until the server has noticed.
+        while full_page(&base).await < MEMBERS {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_of_imports_are_counted_until_they_are_taken() {
+    let (server, mut base) = server(NEVER).await;
+    let full = full_page(&base).await;
+    let options = Some(v1::ImportOptions { member_base_id: base.id.clone(), ..Default::default() });
+    let first = v1::ImportMembersRequest { options, chunk: 1, members: rows("i", 10_000) };
+    let second = v1::ImportMembersRequest { options: None, chunk: 2, members: rows("j", 10_000) };
+    let mut raw = Raw::connect_with(&server, 0).await;
+    let (response, mut body) = raw.call("/publisher.v1.MemberService/ImportMembers").await;
+    for chunk in [first, second] {
+        let chunk = chunk.encode_to_vec();
+        body.send_data([&prefix(chunk.len())[..], &chunk].concat().into(), false).unwrap();
+    }
+    // Both are applied. One answer is with the connection, and the other is not asked for.
+    while base.get("j9999").await.is_err() {}
+    assert!(full_page(&base).await < full);
+    drop((raw, response, body));
+    while full_page(&base).await < full {}
+}
