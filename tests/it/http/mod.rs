@@ -3,6 +3,7 @@
 mod onsi;
 mod publisher;
 mod revoked;
+mod stalled;
 
 use std::net::SocketAddr;
 
