@@ -1,31 +1,36 @@
-//! Where everything computes that can take more than a few milliseconds, so that it holds no thread that serves others.
+//! Where everything computes that can take more than a few milliseconds, so that it holds no thread that
+//! serves others.
 //!
-//! - **As many pieces of work run at once as there are cores**, whoever asks; the others wait in the order in which they came.
-//!   A caller that goes away while it waits leaves the queue, and its work is never begun.
-//! - **Work that was begun is not stopped.** So a call that computes for long comes with one piece after another, each of a few
-//!   milliseconds ([`run`]): between two of them others get their turn, deadlines are looked at, and a caller that has
-//!   gone takes what is left of its work along.
-//! - What has to be done within a poll, because a library calls it there, is done [`in_place`]: the thread first gives the other
-//!   tasks that it serves to another one. Whoever can waits for a [`permit`] before, and has it until the work is done.
-//!   **Nobody waits for anything else while he has a permit**, or all of them could wait for each other.
+//! - **As many pieces of work run at once as there are cores**, whoever asks; the others wait in the order in
+//!   which they came. A caller that goes away while it waits leaves the queue, and its work is never begun.
+//! - **Work that was begun is not stopped.** So a call that computes for long comes with one piece after
+//!   another, each of a few milliseconds ([`run`]): between two of them others get their turn, deadlines are
+//!   looked at, and a caller that has gone takes what is left of its work along.
+//! - What has to be done within a poll, because a library calls it there, is done [`in_place`]: the thread
+//!   first gives the other tasks that it serves to another one. Whoever can waits for a [`permit`] before,
+//!   and has it until the work is done. **Nobody waits for anything else while he has a permit**, or all of
+//!   them could wait for each other.
 //! - A panic of the work is the caller's, who alone waits for it.
 //!
-//! Small work never comes here: a single call would pay more for the change of threads than for the work. What depends on
-//! the size of a message or body counts as small below [`LARGE_BYTES`].
+//! Small work never comes here: a single call would pay more for the change of threads than for the work.
+//! What depends on the size of a message or body counts as small below [`LARGE_BYTES`].
 //!
 //! Any layer may use this one, which uses none.
 
 use std::panic::resume_unwind;
 use std::sync::{Arc, LazyLock};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// From this size on, in bytes, a message or a body is decoded, parsed and checked here.
 pub const LARGE_BYTES: usize = 64 * 1024;
-/// Items of a long list that are worked on together: about a millisecond, or some if they are large.
+/// Items of a long list that are worked on together: about a millisecond.
 pub const PIECE_ITEMS: usize = 512;
+/// After so long a piece of a long list ends. This decides who computes next, and never what comes out.
+const PIECE_TIME: Duration = Duration::from_millis(2);
 
 /// The pool of the process: its cores are shared by everything in it.
 static POOL: LazyLock<Pool> =
@@ -45,8 +50,9 @@ pub async fn here<T>(is_large: bool, work: impl FnOnce() -> T) -> T {
     in_place(work)
 }
 
-/// Does `step` with every item, in order, and returns the state after the last one. If that `is_large` work, pieces of
-/// [`PIECE_ITEMS`] are done one after another beside the threads that serve others; if not, all of it is done here and now.
+/// Does `step` with every item, in order, and returns the state after the last one. If that `is_large` work,
+/// it is done beside the threads that serve others, in pieces of up to [`PIECE_ITEMS`] one after another; if
+/// not, all of it is done here and now.
 pub async fn fold<T: Send + 'static, S: Send + 'static>(
     items: Vec<T>,
     is_large: bool,
@@ -60,7 +66,13 @@ pub async fn fold<T: Send + 'static, S: Send + 'static>(
     }
     while items.len() > 0 {
         (items, state, step) = run(move || {
-            items.by_ref().take(PIECE_ITEMS).for_each(|item| step(&mut state, item));
+            let began = Instant::now();
+            for item in items.by_ref().take(PIECE_ITEMS) {
+                step(&mut state, item);
+                if began.elapsed() >= PIECE_TIME {
+                    break;
+                }
+            }
             (items, state, step)
         })
         .await;

@@ -115,8 +115,8 @@ impl Drop for Check<'_> {
     }
 }
 
-/// Parses `filters` with `parse`. Compiling a regular expression can take ten milliseconds, and a list can have thousands of
-/// values; what may take that long waits for its turn.
+/// Parses `filters` with `parse`. Compiling a regular expression can take ten milliseconds, and a list can
+/// have thousands of values; what may take that long waits for its turn.
 pub async fn parse<T>(filters: Vec<RawFilter>, parse: impl FnOnce(Vec<RawFilter>) -> T) -> T {
     let is_large = !filters.iter().all(|filter| filter.is_plain(PLAIN_VALUES));
     compute::here(is_large, || parse(filters)).await

@@ -128,8 +128,8 @@ impl UpsertJob {
         self.is_checked || !self.outcomes.is_empty()
     }
 
-    /// Refuses it between two pieces of its planning, of which nothing is written yet, when its deadline has passed or
-    /// nobody waits for its answer any more.
+    /// Refuses it between two pieces of its planning, of which nothing is written yet, when its deadline has
+    /// passed or nobody waits for its answer any more.
     pub(super) fn check_wanted(&self) -> Result<(), TableError> {
         let is_late = || self.deadline.is_some_and(|deadline| deadline <= Instant::now());
         if !self.has_begun() && (self.reply.is_closed() || is_late()) {

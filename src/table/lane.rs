@@ -1,18 +1,22 @@
 //! The lane: all writes to a base pass through it, one after another.
 //!
-//! It takes waiting requests together, up to [`BATCH_ROWS`] rows, plans them in order, hands the batch to the engine and
-//! goes on planning while the publisher waits for it to become durable. A PARTIAL request of many rows, or a delete of
-//! many members, is cut into slices that take turns with other requests; ATOMIC and VALIDATE_ONLY requests are planned
-//! whole and alone.
+//! It takes waiting requests together, up to [`BATCH_ROWS`] rows, plans them in order, hands the batch to the
+//! engine and goes on planning while the publisher waits for it to become durable. A PARTIAL request of many
+//! rows, or a delete of many members, is cut into slices that take turns with other requests; ATOMIC
+//! requests, and VALIDATE_ONLY ones that are short, are planned whole and alone. Long VALIDATE_ONLY ones
+//! never come here (`validate`).
 //!
-//! Answers travel with the batches, in order, also those of requests that changed nothing: none leaves before everything
-//! it was planned on is durable. After a failure the lane drops its plans and starts again from what is published.
+//! Answers travel with the batches, in order, also those of requests that changed nothing: none leaves before
+//! everything it was planned on is durable. After a failure the lane drops its plans and starts again from
+//! what is published.
 //!
-//! The lane is where a base waits: for the checkpoint that its overlay has outgrown, and for room for another batch in
-//! flight. It does so before it appends, so that nothing of it stands in the way of other bases.
+//! The lane is where a base waits: for the checkpoint that its overlay has outgrown, and for room for another
+//! batch in flight. It does so before it appends, so that nothing of it stands in the way of other bases.
 //!
-//! Planning many rows lets others go first now and then, since the thread of a lane serves calls too. Nothing gets in between: the
-//! lane alone plans, and what it waits for meanwhile changes no answer.
+//! Planning many rows lets others go first now and then, since the thread of a lane serves calls too. Nothing
+//! gets in between: the lane alone plans what is written, and what it waits for meanwhile changes no answer.
+//! A request that is planned as a whole is given up there if nobody wants its answer any more: nothing of it
+//! is written yet.
 
 mod once;
 mod sums;
@@ -102,7 +106,8 @@ impl Lane {
         let entries = shared.published.read().await.overlay_entries();
         if entries >= shared.checkpoint_entries.saturating_mul(OVERLAY_PRESSURE) {
             shared.checkpoint_due.notify_one();
-            // One that failed makes no room, and waiting for the next would stop the base for as long as it fails.
+            // One that failed makes no room, and waiting for the next would stop the base for as long as it
+            // fails.
             drop(ended.changed().await);
         }
     }

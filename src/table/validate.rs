@@ -1,11 +1,12 @@
 //! Long VALIDATE_ONLY requests: planned beside the lane, so that no write of the base waits for them.
 //!
-//! - Nothing of such a plan is ever written, so it needs no turn in the lane. It stands on what is published, so nothing
-//!   that its answer says can be lost.
-//! - Others write meanwhile, and the rows that come after see it, as those of a PARTIAL request would, which takes turns.
-//!   The members that the request itself would create have rows far beyond those that others can get in the meantime,
-//!   so that none is taken for another.
-//! - One is planned at a time in a base, because a plan grows with its rows. The others wait in the order of asking.
+//! - Nothing of such a plan is ever written, so it needs no turn in the lane. It stands on what is published,
+//!   so nothing that its answer says can be lost.
+//! - Others write meanwhile, and the rows that come after see it, as those of a PARTIAL request would, which
+//!   takes turns. The members that the request itself would create have rows far beyond those that others can
+//!   get in the meantime, so that none is taken for another.
+//! - One is planned at a time in a base, because a plan grows with its rows. The others wait in the order of
+//!   asking.
 //! - It is planned as part of the call: it ends with it, whether the caller leaves or the deadline passes.
 //!
 //! Short ones go through the lane, and so come after every write that was handed in before.
@@ -19,8 +20,8 @@ use super::{RowOutcome, TableError, UpsertReply, UpsertRequest, WriteMode};
 use crate::model::{Row, RowError};
 use crate::schema::block::ROWS_PER_BLOCK;
 
-/// How far beyond the next row the rows of members begin that are never created. No base gets so many members while a
-/// request is planned.
+/// How far beyond the next row the rows of members begin that are never created. No base gets so many members
+/// while a request is planned.
 const FAR: u64 = 1 << 40;
 
 /// Whether a request of so many rows is planned beside the lane.

@@ -1,9 +1,9 @@
 //! Replies that leave: large ones are encoded and compressed beside the threads that serve others.
 //!
-//! tonic encodes a message, and compresses it, when the connection asks for the next piece of a reply. So a reply whose
-//! messages are large says so, and is asked [`compute::in_place`]; one that has a single message waits for its turn first.
-//! Those of a stream are made there too, each when the one before was taken and there is memory for it, which bounds how
-//! many there are at a time. Other replies pass as they are.
+//! tonic encodes a message, and compresses it, when the connection asks for the next piece of a reply. So a
+//! reply whose messages are large says so, and is asked [`compute::in_place`]; one that has a single message
+//! waits for its turn first. Those of a stream are made there too, each when the one before was taken and
+//! there is memory for it, which bounds how many there are at a time. Other replies pass as they are.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -15,8 +15,8 @@ use crate::compute;
 use crate::directory::{Error, Replies};
 use crate::model::token::AccessLevel;
 
-/// The answer with this status and JSON. How long that becomes is known once it is written: what turns out to be long
-/// begins again, at its turn and beside the threads that serve others.
+/// The answer with this status and JSON. How long that becomes is known once it is written: what turns out to
+/// be long begins again, at its turn and beside the threads that serve others.
 pub async fn json<T: Serialize + Sync>(status: StatusCode, reply: &T) -> Result<Response, Error> {
     let mut short = Short(Vec::with_capacity(FIRST_BYTES));
     match serde_json::to_writer(&mut short, reply) {

@@ -1,4 +1,4 @@
-//! Requests that are decided as a whole: ATOMIC, and the report of VALIDATE_ONLY.
+//! Rows one after another, and requests that are decided as a whole: ATOMIC, and the report of VALIDATE_ONLY.
 
 use super::keys::hash_of;
 use super::upsert::{Uniqueness, key_of, taken};
@@ -10,22 +10,22 @@ use crate::table::{RowOutcome, TableError};
 
 /// Rows whose keys are looked up together.
 const FIND_TOGETHER: usize = 1_024;
-/// Rows whose blocks are read together: of the largest members, in as many blocks, 64 MiB.
+/// Rows whose blocks are read together: of the largest members, in as many blocks, 64 MiB. After as many rows
+/// others get their turn, who may be served by the same thread.
 const READ_TOGETHER: usize = 128;
-/// Rows after which the lane lets others go first, who may be served by the same thread.
-const PLAN_TOGETHER: usize = 512;
 
 impl Plan<'_> {
-    /// Applies every row and judges uniqueness after the last, so that two members may swap a value. When a row fails,
-    /// every outcome is a failure and the plan is to be thrown away.
+    /// Applies every row and judges uniqueness after the last, so that two members may swap a value. When a
+    /// row fails, every outcome is a failure and the plan is to be thrown away.
     pub async fn upsert_atomically(
         &mut self,
         rows: &[Result<Prepared, RowError>],
         options: &UpsertOptions,
         check_wanted: impl Fn() -> Result<(), TableError>,
     ) -> Result<Vec<RowOutcome>, TableError> {
-        // A batch has every changed record as it was, in its commit. The estimate counts it once more, in its block, and some room for
-        // each change. So what is over twice the limit is too large for certain; the rest is measured when the batch is made.
+        // A batch has every changed record as it was, in its commit. The estimate counts it once more, in its
+        // block, and some room for each change. So what is over twice the limit is too large for certain; the
+        // rest is measured when the batch is made.
         let most = 2 * MAX_BATCH_BYTES + rows.len() * CHANGE_BYTES;
         let mut outcomes = self
             .upsert_some(rows, options, Uniqueness::AtTheEnd, &check_wanted, |plan| plan.bytes <= most)
@@ -34,7 +34,7 @@ impl Plan<'_> {
             return Err(TableError::too_large(rows.len(), self.bytes / 2));
         }
         for (nth, (outcome, row)) in outcomes.iter_mut().zip(rows).enumerate() {
-            if nth % PLAN_TOGETHER == PLAN_TOGETHER - 1 {
+            if nth % READ_TOGETHER == READ_TOGETHER - 1 {
                 tokio::task::yield_now().await;
                 check_wanted()?;
             }
@@ -48,8 +48,8 @@ impl Plan<'_> {
         Ok(outcomes)
     }
 
-    /// Applies every row, one after another; those that did not parse keep their place and their error. Asks now and then
-    /// whether the answer is still wanted.
+    /// Applies every row, one after another; those that did not parse keep their place and their error. Asks
+    /// now and then whether the answer is still wanted.
     pub async fn upsert_each(
         &mut self,
         rows: &[Result<Prepared, RowError>],
@@ -59,7 +59,8 @@ impl Plan<'_> {
         self.upsert_some(rows, options, Uniqueness::ByRow, check_wanted, |_| true).await
     }
 
-    /// Applies rows one after another, but stops after the row with which the batch is full: there may be fewer outcomes than rows.
+    /// Applies rows one after another, but stops after the row with which the batch is full: there may be
+    /// fewer outcomes than rows.
     pub async fn upsert_while_room(
         &mut self,
         rows: &[Result<Prepared, RowError>],
@@ -83,7 +84,7 @@ impl Plan<'_> {
                 let found = rows.get(at..).unwrap_or_default();
                 self.prefetch_keys(found.get(..FIND_TOGETHER).unwrap_or(found)).await?;
             }
-            if at > 0 && at.is_multiple_of(PLAN_TOGETHER) {
+            if at > 0 {
                 tokio::task::yield_now().await;
                 check_wanted()?;
             }

@@ -5,7 +5,7 @@ use crate::table::hash::Hashes;
 use crate::table::resolve::Wanted;
 
 /// Rows hashed between two chances for other tasks to run.
-const AT_ONCE: usize = 512;
+const AT_ONCE: usize = 128;
 
 /// A row with its hashes.
 #[derive(Debug)]
