@@ -207,6 +207,9 @@ async fn list_at(client: &mut Client) -> Result<Vec<v1::ApiToken>, Error> {
 
 /// A token in a line: its id and access, and then whatever else there is to say.
 fn line(token: &v1::ApiToken) -> String {
+    if token.damaged {
+        return format!("{} damaged: its record cannot be read, so it is refused", token.id);
+    }
     let mut line = format!("{} {:<5}", token.id, token.access);
     let mut say = |what: &str, value: Option<String>| {
         if let Some(value) = value {

@@ -19,7 +19,7 @@ use crate::model::field::ProfileField;
 use crate::model::origin::{Actor, Door};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenId};
 use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, Sealer, Sight, Timestamp};
-use crate::table::{Base, LiveToken, Party, Requests, Table, TableError, Tokens};
+use crate::table::{Base, LiveToken, MayMake, Party, Requests, Table, TableError, Tokens};
 
 /// Why a caller is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,6 +276,14 @@ impl Guarded {
     /// The tokens.
     pub async fn tokens(&self) -> Result<&Arc<Tokens>, Error> {
         Ok(self.store(AccessLevel::Admin).await?.tokens())
+    }
+
+    /// Which token the caller may make, if it may make one at all.
+    pub fn may_make(&self) -> MayMake {
+        match self.caller.identity {
+            Identity::Anyone => MayMake::First,
+            Identity::Owner | Identity::Holder(_) => MayMake::Any,
+        }
     }
 
     /// The caller's token, as it was made.

@@ -1,6 +1,7 @@
 //! Tokens: made, listed and revoked by callers whose token says `admin` and is bound to no memberbase. A token makes only tokens that
 //! have at most its own rights (see `model::grant`).
 
+use super::access::TokenFault;
 use super::page::{Page, RawPage};
 use super::request::foreign;
 use super::{Directory, Error};
@@ -97,10 +98,12 @@ impl Directory {
             expires_at,
             revoked_at: None,
             last_used_at: None,
+            is_damaged: false,
         };
         let secret = Secret::from_random(seed.secret);
-        match tokens.create(token.clone(), secret.hash(), self.turn()).await? {
+        match tokens.create(token.clone(), secret.hash(), self.guarded.may_make(), self.turn()).await? {
             TokenChange::Done => {}
+            TokenChange::NotFirst => return Err(TokenFault::Missing.into()),
             TokenChange::Full => return Err(Error::TooManyTokens { limit: TOKENS_MAX }),
         }
         tracing::info!(token = %token.id, access = token.access.as_str(), "a token was made");

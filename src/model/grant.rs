@@ -128,6 +128,7 @@ mod tests {
             expires_at: at(1_000),
             revoked_at: None,
             last_used_at: None,
+            is_damaged: false,
         }
     }
 

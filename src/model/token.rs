@@ -118,6 +118,28 @@ pub struct Token {
     pub revoked_at: Option<Timestamp>,
     /// When it was last used, to about a minute.
     pub last_used_at: Option<Timestamp>,
+    /// Whether its record cannot be read. It is good for nothing then, and nothing else of it is known but its id.
+    pub is_damaged: bool,
+}
+
+impl Token {
+    /// A token of which no more is known than that it was made.
+    #[must_use]
+    pub fn damaged(id: TokenId) -> Self {
+        Self {
+            id,
+            access: AccessLevel::Read,
+            pii: false,
+            base: None,
+            description: None,
+            limits: TokenLimits::default(),
+            created_at: Timestamp::from_micros(0),
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+            is_damaged: true,
+        }
+    }
 }
 
 /// How much the holder of a token may do per second, on average; a pause lets it save up one second's worth.

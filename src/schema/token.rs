@@ -11,7 +11,7 @@ const USE: &str = "use of a token";
 const VERSION: u8 = 2;
 const USE_VERSION: u8 = 1;
 
-/// The stored form. `last_used_at` is not part of it.
+/// The stored form. `last_used_at` and `is_damaged` are no part of it.
 #[must_use]
 pub fn encode(token: &Token, hash: &SecretHash) -> Vec<u8> {
     let mut w = Writer(Vec::with_capacity(128));
@@ -32,6 +32,13 @@ pub fn encode(token: &Token, hash: &SecretHash) -> Vec<u8> {
         w.varint(limit.unwrap_or_default().into());
     }
     w.0
+}
+
+/// The id in a record that may be damaged, if there is anything where the id stands.
+#[must_use]
+pub fn salvage_id(bytes: &[u8]) -> Option<TokenId> {
+    let id = bytes.get(1..)?.first_chunk::<16>()?;
+    Some(TokenId(u128::from_le_bytes(*id)))
 }
 
 /// Reads the stored form.
@@ -60,6 +67,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Token, SecretHash), SchemaError> {
         expires_at: optional_time(&mut r)?,
         revoked_at: optional_time(&mut r)?,
         last_used_at: None,
+        is_damaged: false,
     };
     if version >= 2 {
         token.limits = TokenLimits { requests_per_second: limit(&mut r)?, rows_per_second: limit(&mut r)? };
@@ -115,6 +123,7 @@ mod tests {
             expires_at: Some(Timestamp::from_micros(2)),
             revoked_at: Some(Timestamp::from_micros(3)),
             last_used_at: None,
+            is_damaged: false,
         }
     }
 
@@ -133,6 +142,8 @@ mod tests {
             let bytes = encode(&token, &hash);
             let (read, read_hash) = decode(&bytes).unwrap();
             assert!(read == token && read_hash == hash);
+            assert_eq!(salvage_id(&bytes[..17]), Some(token.id));
+            assert_eq!(salvage_id(&bytes[..16]), None);
             for length in 0..bytes.len() {
                 assert!(decode(&bytes[..length]).is_err(), "{length} bytes");
             }

@@ -73,5 +73,5 @@ pub use request::{
 pub use requests::{Begun, IfRunning, NamedRequest, RequestLimits, Requests};
 pub use sets::{Chunk, Living, RowSet, SetField, Sets, union};
 pub use store::{Table, TableConfig};
-pub use tokens::{LiveToken, TokenChange, Tokens};
+pub use tokens::{LiveToken, MayMake, TokenChange, Tokens};
 pub use view::{MemberKey, View};

@@ -3,6 +3,12 @@
 //! A change shows here once it is durable and before its caller hears of it, so whoever knows that a token was revoked
 //! knows that it is refused. It is made to the end also when its caller has left, so that memory never differs from what is
 //! stored. When a token was last used is noted in memory and written by the housekeeping alone.
+//!
+//! A token whose record cannot be read is good for nothing, and keeps the store as closed as any other does: it was made, so
+//! callers need a token. It is listed, and revoking it puts a record in its place that can be read.
+//!
+//! Which token is the first is decided here, one token at a time: whoever is let in only because there was none makes
+//! none once there is one.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -73,7 +79,14 @@ impl LiveToken {
     /// The token as it is now.
     #[must_use]
     pub fn snapshot(&self) -> Token {
-        Token { revoked_at: self.revoked_at(), last_used_at: timestamp(&self.used_at), ..self.token.clone() }
+        let revoked_at = self.revoked_at();
+        Token {
+            revoked_at,
+            last_used_at: timestamp(&self.used_at),
+            // A revocation has written the record anew.
+            is_damaged: self.token.is_damaged && revoked_at.is_none(),
+            ..self.token.clone()
+        }
     }
 
     /// Takes a request from what it may do; otherwise says how long it has to wait.
@@ -102,6 +115,17 @@ pub enum TokenChange {
     Done,
     /// The store has as many tokens as it may have.
     Full,
+    /// Somebody else has made the first one.
+    NotFirst,
+}
+
+/// Which token its maker may make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MayMake {
+    /// The first one alone: the maker is only let in as long as there is none.
+    First,
+    /// Any.
+    Any,
 }
 
 /// All tokens of a store.
@@ -126,8 +150,13 @@ struct Known {
 impl Known {
     fn add(&mut self, token: LiveToken) {
         let token = Arc::new(token);
-        self.by_id.insert(token.token.id, Arc::clone(&token));
-        self.by_hash.entry(token.hash.short()).or_default().push(Arc::clone(&token));
+        if token.token.is_damaged {
+            // Neither its id nor its hash may stand in the way of a good token.
+            self.by_id.entry(token.token.id).or_insert_with(|| Arc::clone(&token));
+        } else {
+            self.by_id.insert(token.token.id, Arc::clone(&token));
+            self.by_hash.entry(token.hash.short()).or_default().push(Arc::clone(&token));
+        }
         self.all.push(token);
     }
 }
@@ -138,23 +167,24 @@ impl Tokens {
         engine: Arc<dyn Engine>,
         requests: Arc<Requests>,
     ) -> Result<Arc<Self>, TableError> {
-        let mut known = Known::default();
+        let (mut known, mut any) = (Known::default(), false);
         let mut range = key::tokens();
         loop {
             let pairs = engine.scan(range.clone(), Direction::Forward, READ_TOGETHER).await?;
             let Some((last, _)) = pairs.last() else { break };
             range.start = std::ops::Bound::Excluded(last.clone());
-            let numbers: Vec<u32> = pairs.iter().filter_map(|(key, _)| key::token_number(key)).collect();
-            let keys: Vec<_> = numbers.iter().map(|number| key::token_use(*number)).collect();
+            any = true;
+            // A key without a number is none that this program writes; the audit tells of it.
+            let numbered = pairs.iter().filter_map(|(key, bytes)| Some((key::token_number(key)?, bytes)));
+            let numbered: Vec<_> = numbered.collect();
+            let keys: Vec<_> = numbered.iter().map(|(number, _)| key::token_use(*number)).collect();
             let uses = engine.get_many(&keys).await?;
-            for ((number, (_, bytes)), used) in numbers.into_iter().zip(&pairs).zip(uses) {
-                let (token, hash) = record::decode(bytes)?;
-                let used = used.map(|bytes| record::decode_use(&bytes)).transpose()?;
-                known.add(LiveToken::new(number, token, hash, used));
+            for ((number, bytes), used) in numbered.into_iter().zip(uses) {
+                known.add(read(number, bytes, used.as_deref()));
             }
         }
-        let any = AtomicBool::new(!known.all.is_empty());
-        Ok(Arc::new(Self { engine, requests, known: RwLock::new(known), any, writing: Arc::default() }))
+        let (known, any) = (RwLock::new(known), AtomicBool::new(any));
+        Ok(Arc::new(Self { engine, requests, known, any, writing: Arc::default() }))
     }
 
     /// Whether a token was ever made. From then on callers need one, even if all are revoked.
@@ -192,9 +222,13 @@ impl Tokens {
         self: &Arc<Self>,
         token: Token,
         hash: SecretHash,
+        may_make: MayMake,
         named: Option<Arc<NamedRequest>>,
     ) -> Result<TokenChange, TableError> {
         let one_at_a_time = Arc::clone(&self.writing).lock_owned().await;
+        if may_make == MayMake::First && self.any() {
+            return Ok(TokenChange::NotFirst);
+        }
         let tokens = Arc::clone(self);
         tasks::to_the_end("token", async move {
             let changed = tokens.create_now(token, hash, named.as_deref()).await;
@@ -298,6 +332,25 @@ impl Tokens {
         // Nothing panics while it holds this lock.
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The token of this number as it is stored, with its last use. What cannot be read is said aloud and passed over: one
+/// bad record must not keep a store closed to everybody.
+fn read(number: u32, bytes: &[u8], used: Option<&[u8]>) -> LiveToken {
+    let (token, hash) = record::decode(bytes).unwrap_or_else(|error| {
+        let id = record::salvage_id(bytes).unwrap_or(TokenId(number.into()));
+        tracing::error!(
+            token = %id, number, %error,
+            "the record of a token cannot be read, so it is refused; make another, and revoke this one"
+        );
+        (Token::damaged(id), SecretHash([0; 32]))
+    });
+    let used = used.and_then(|bytes| {
+        let unread =
+            |error| tracing::error!(token = %token.id, number, %error, "the last use of a token cannot be read");
+        record::decode_use(bytes).map_err(unread).ok()
+    });
+    LiveToken::new(number, token, hash, used)
 }
 
 fn micros(time: Option<Timestamp>) -> i64 {

@@ -83,5 +83,6 @@ pub fn to_wire(token: Token, sealer: &Sealer) -> v1::ApiToken {
         last_used_at: token.last_used_at.map(timestamp),
         requests_per_second: token.limits.requests_per_second,
         rows_per_second: token.limits.rows_per_second,
+        damaged: token.is_damaged,
     }
 }

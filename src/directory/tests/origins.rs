@@ -16,6 +16,7 @@ use crate::model::{
 };
 use crate::schema::commit::CommitPart;
 use crate::schema::key;
+use crate::table::MayMake;
 
 struct Service {
     engine: Arc<dyn Engine>,
@@ -165,8 +166,9 @@ async fn a_commit_names_its_actor_its_door_and_what_it_was_made_for() {
         expires_at: None,
         revoked_at: None,
         last_used_at: None,
+        is_damaged: false,
     };
-    service.table.tokens().create(token, SecretHash::of("secret"), None).await.unwrap();
+    service.table.tokens().create(token, SecretHash::of("secret"), MayMake::Any, None).await.unwrap();
     let gate = service.gate.at(Door::Onsi);
     let holder = gate.enter(gate.identify(Some("secret")).await.unwrap(), AccessLevel::Write).await.unwrap();
     holder.create_member(base, row(2), false, None).await.unwrap();

@@ -97,6 +97,7 @@ fn token_record(number: u32) -> Vec<u8> {
         expires_at: None,
         revoked_at: None,
         last_used_at: None,
+        is_damaged: false,
     };
     token::encode(&made, &SecretHash([7; 32]))
 }

@@ -41,6 +41,7 @@ fn token(id: u128) -> (Token, SecretHash) {
         expires_at: None,
         revoked_at: None,
         last_used_at: None,
+        is_damaged: false,
     };
     (token, Secret::from_random([u8::try_from(id).unwrap(); 32]).hash())
 }
@@ -52,7 +53,7 @@ async fn tokens_revocations_and_uses_are_there_after_a_reopening() {
     assert!(!tokens.any());
     for id in 0..3 {
         let (token, hash) = token(id);
-        assert_eq!(tokens.create(token, hash, None).await.unwrap(), TokenChange::Done);
+        assert_eq!(tokens.create(token, hash, MayMake::Any, None).await.unwrap(), TokenChange::Done);
     }
     let revoked = tokens.revoke(TokenId(1), at(50), None).await.unwrap().unwrap();
     assert_eq!(revoked.revoked_at, Some(at(50)));
@@ -68,7 +69,7 @@ async fn tokens_revocations_and_uses_are_there_after_a_reopening() {
     assert_eq!(again.find(&token(2).1).unwrap().snapshot().last_used_at, Some(at(70)));
     assert!(again.find(&SecretHash::of("sk_unknown")).is_none());
     let (next, hash) = token(3);
-    again.create(next, hash, None).await.unwrap();
+    again.create(next, hash, MayMake::Any, None).await.unwrap();
     let numbers: Vec<u64> = again.list(Some(1), false, 10).into_iter().map(|(n, _)| n).collect();
     assert_eq!(numbers, [2, 3]);
     let numbers: Vec<u64> = again.list(Some(3), true, 2).into_iter().map(|(n, _)| n).collect();
@@ -79,7 +80,7 @@ async fn tokens_revocations_and_uses_are_there_after_a_reopening() {
 async fn uses_close_together_change_nothing() {
     let tokens = load(Arc::new(MemoryEngine::new())).await;
     let (made, hash) = token(0);
-    tokens.create(made, hash.clone(), None).await.unwrap();
+    tokens.create(made, hash.clone(), MayMake::Any, None).await.unwrap();
     let live = tokens.find(&hash).unwrap();
     for (now, used) in [(100, 100), (159, 100), (160, 160)] {
         live.used(at(now));
@@ -102,9 +103,9 @@ async fn a_token_whose_caller_left_in_its_commit_is_made_and_so_is_the_next() {
     let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
     let tokens = load(Arc::clone(&engine) as _).await;
     let (first, hash) = token(1);
-    leave_in_the_commit(&engine, tokens.create(first, hash.clone(), None)).await;
+    leave_in_the_commit(&engine, tokens.create(first, hash.clone(), MayMake::Any, None)).await;
     let (second, other) = token(2);
-    assert_eq!(tokens.create(second, other, None).await.unwrap(), TokenChange::Done);
+    assert_eq!(tokens.create(second, other, MayMake::Any, None).await.unwrap(), TokenChange::Done);
     assert!(tokens.any() && tokens.find(&hash).is_some());
     let again = load(engine).await;
     assert_eq!(again.list(None, false, 10), tokens.list(None, false, 10));
@@ -117,7 +118,7 @@ async fn a_token_whose_revoker_left_in_the_commit_is_revoked() {
     let tokens = load(Arc::clone(&engine) as _).await;
     for id in 1..=2 {
         let (token, hash) = token(id);
-        tokens.create(token, hash, None).await.unwrap();
+        tokens.create(token, hash, MayMake::Any, None).await.unwrap();
     }
     leave_in_the_commit(&engine, tokens.revoke(TokenId(1), at(50), None)).await;
     // It takes its turn after the first.
@@ -132,13 +133,89 @@ async fn a_token_whose_caller_left_before_its_turn_is_not_made() {
     let tokens = load(Arc::clone(&engine) as _).await;
     engine.hold();
     let (first, hash) = token(1);
-    let mut first = Box::pin(tokens.create(first, hash, None));
+    let mut first = Box::pin(tokens.create(first, hash, MayMake::Any, None));
     assert!(first.as_mut().now_or_never().is_none());
     engine.someone_waits().await;
     let (second, hash) = token(2);
-    assert!(tokens.create(second, hash.clone(), None).now_or_never().is_none());
+    assert!(tokens.create(second, hash.clone(), MayMake::Any, None).now_or_never().is_none());
     engine.release();
     assert_eq!(first.await.unwrap(), TokenChange::Done);
     assert!(tokens.find(&hash).is_none());
     assert_eq!(load(engine).await.list(None, false, 10).len(), 1);
+}
+
+#[tokio::test]
+async fn of_two_who_make_the_first_token_at_once_one_does() {
+    let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
+    let tokens = load(Arc::clone(&engine) as _).await;
+    let ((first, hash), (second, other)) = (token(1), token(2));
+    engine.hold();
+    let mut winner = Box::pin(tokens.create(first, hash.clone(), MayMake::First, None));
+    assert!(winner.as_mut().now_or_never().is_none());
+    engine.someone_waits().await;
+    // When it came, there was no token yet.
+    let mut loser = Box::pin(tokens.create(second, other.clone(), MayMake::First, None));
+    assert!(loser.as_mut().now_or_never().is_none() && !tokens.any());
+    engine.release();
+    assert_eq!(winner.await.unwrap(), TokenChange::Done);
+    assert_eq!(loser.await.unwrap(), TokenChange::NotFirst);
+    assert!(tokens.find(&hash).is_some() && tokens.find(&other).is_none());
+    assert_eq!(load(engine).await.list(None, false, 10).len(), 1);
+}
+
+/// Writes what no program wrote in the place of a token.
+async fn damage(engine: &Arc<dyn Engine>, key: Vec<u8>, value: Vec<u8>) {
+    let mut batch = Batch::default();
+    batch.put(key, value);
+    engine.commit(batch).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_token_is_refused_and_listed_and_keeps_no_other_from_its_work() {
+    let whole = record::encode(&token(1).0, &token(1).1);
+    let newer = [&[9], &whole[1..]].concat();
+    for (bytes, id) in [
+        (whole[..whole.len() - 1].to_vec(), TokenId(1)),
+        (newer, TokenId(1)),
+        (whole[..17].to_vec(), TokenId(1)),
+        // Without an id in it, it is named by its number.
+        (vec![2, 0, 0], TokenId(1)),
+        (Vec::new(), TokenId(1)),
+    ] {
+        let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+        let tokens = load(Arc::clone(&engine)).await;
+        for id in 0..3 {
+            let (token, hash) = token(id);
+            tokens.create(token, hash, MayMake::Any, None).await.unwrap();
+        }
+        damage(&engine, key::token(1), bytes).await;
+        damage(&engine, key::token_use(2), vec![1]).await;
+
+        let tokens = load(Arc::clone(&engine)).await;
+        assert!(tokens.find(&token(1).1).is_none());
+        assert!([0, 2].into_iter().all(|id| tokens.find(&token(id).1).is_some()));
+        let listed: Vec<_> = tokens.list(None, false, 10).into_iter().map(|(_, token)| token).collect();
+        assert_eq!(listed, [token(0).0, Token::damaged(id), token(2).0]);
+        let (next, hash) = token(3);
+        assert_eq!(tokens.create(next, hash, MayMake::Any, None).await.unwrap(), TokenChange::Done);
+
+        // Revoked, it has a record again that can be read.
+        let revoked = tokens.revoke(id, at(9), None).await.unwrap().unwrap();
+        assert!(!revoked.is_damaged && revoked.revoked_at == Some(at(9)));
+        let again = load(engine).await;
+        assert_eq!(again.list(None, false, 10), tokens.list(None, false, 10));
+        assert!(again.list(None, false, 10).into_iter().all(|(_, token)| !token.is_damaged));
+    }
+}
+
+#[tokio::test]
+async fn a_store_whose_only_token_is_damaged_is_not_one_without_tokens() {
+    for key in [key::token(0), [key::token(0), vec![7]].concat()] {
+        let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+        damage(&engine, key, vec![0xff]).await;
+        let tokens = load(engine).await;
+        assert!(tokens.any());
+        let (mine, hash) = token(5);
+        assert_eq!(tokens.create(mine, hash, MayMake::First, None).await.unwrap(), TokenChange::NotFirst);
+    }
 }

@@ -4,6 +4,7 @@ use std::fs;
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::api_token_service_client::ApiTokenServiceClient;
+use tokio::task::JoinSet;
 use tonic::{Code, Status};
 use tonic_health::pb::health_client::HealthClient;
 
@@ -56,6 +57,24 @@ async fn the_first_token_closes_the_door_to_everybody_else() {
     admin.tokens.revoke_api_token(v1::RevokeApiTokenRequest { id, ..Default::default() }).await.unwrap();
     let refusal = anyone.list_api_tokens(v1::ListApiTokensRequest::default()).await.unwrap_err();
     refused(&refusal, Code::Unauthenticated, "UNAUTHENTICATED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_make_the_first_token_at_once_exactly_one_does() {
+    let server = Server::start().await;
+    let mut tasks = JoinSet::new();
+    for _ in 0..16 {
+        let mut anyone = ApiTokenServiceClient::new(server.channel());
+        tasks.spawn(async move { anyone.create_api_token(wanted("admin")).await });
+    }
+    let (made, refusals): (Vec<_>, Vec<_>) = tasks.join_all().await.into_iter().partition(Result::is_ok);
+    assert_eq!(made.len(), 1);
+    for refusal in refusals {
+        refused(&refusal.unwrap_err(), Code::Unauthenticated, "UNAUTHENTICATED");
+    }
+    let secret = made.into_iter().next().unwrap().unwrap().into_inner().token;
+    let listed = caller(&server, &secret).tokens.list_api_tokens(v1::ListApiTokensRequest::default()).await;
+    assert_eq!(listed.unwrap().into_inner().api_tokens.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

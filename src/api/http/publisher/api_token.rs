@@ -42,6 +42,9 @@ pub struct ApiToken {
     revoked_at: Option<String>,
     #[schemars(with = "Option<model::Timestamp>")]
     last_used_at: Option<String>,
+    /// There, and true, if its record cannot be read: it is refused, and of all this only its id is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damaged: Option<bool>,
 }
 
 fn render(token: Token, sealer: &Sealer) -> ApiToken {
@@ -59,6 +62,7 @@ fn render(token: Token, sealer: &Sealer) -> ApiToken {
         expires_at: text(token.expires_at),
         revoked_at: text(token.revoked_at),
         last_used_at: text(token.last_used_at),
+        damaged: token.is_damaged.then_some(true),
     }
 }
 
