@@ -4,6 +4,7 @@ mod onsi;
 mod publisher;
 mod revoked;
 mod stalled;
+mod unseen;
 
 use std::net::SocketAddr;
 

@@ -2,7 +2,7 @@
 
 mod access;
 mod body;
-mod calls;
+pub mod calls;
 mod documented;
 mod idempotency;
 mod lifecycle;

@@ -3,6 +3,7 @@
 mod access;
 mod attribute;
 mod body;
+pub mod calls;
 mod idempotency;
 mod index;
 mod member;
