@@ -146,12 +146,7 @@ pub struct Room {
 
 /// What one request has of it, until this goes.
 pub struct Arrival {
-    room: Room,
-    /// The most that it may need, in bytes.
-    most: usize,
-    needed: usize,
-    taken: usize,
-    permits: Vec<Permit>,
+    _permit: Permit,
 }
 
 impl Room {
@@ -165,51 +160,21 @@ impl Room {
         self.party
     }
 
-    /// A request of `sent` bytes that needs so many, when it is its turn.
+    /// A request of `sent` bytes that needs so many, when it is its turn. A large one counts as what a party may have, so that
+    /// others get in beside it.
     pub async fn admit(&self, sent: usize, bytes: usize) -> Result<Arrival, Error> {
-        let mut arrival = self.arrival(sent);
-        arrival.check(bytes)?;
-        arrival.permits.push(self.budget.turn(self.party, bytes).await?);
-        (arrival.needed, arrival.taken) = (bytes, bytes.min(self.budget.share()));
-        Ok(arrival)
-    }
-
-    /// A request of so many bytes, which needs nothing yet.
-    #[must_use]
-    pub fn arrival(&self, sent: usize) -> Arrival {
         let most = self.budget.limit().max(sent.saturating_mul(GROWTH));
-        Arrival { room: self.clone(), most, needed: 0, taken: 0, permits: Vec::new() }
-    }
-}
-
-impl Arrival {
-    /// Takes what the request needs more. A large one counts as what a party may have, so that others get in beside it.
-    pub fn grow(&mut self, bytes: usize) -> Result<(), Error> {
-        self.needed = self.needed.saturating_add(bytes);
-        self.check(self.needed)?;
-        let more = self.needed.min(self.room.budget.share()).saturating_sub(self.taken);
-        if more > 0 {
-            // What is known as a whole is told as a whole.
-            let told = if self.taken == 0 { self.needed } else { more };
-            self.permits.push(self.room.budget.take(self.room.party, told)?);
-            self.taken += more;
+        if bytes > most {
+            return Err(Error::TooLarge { bytes, limit: most });
         }
-        Ok(())
-    }
-
-    /// What it needs, in bytes.
-    #[must_use]
-    pub fn needed(&self) -> usize {
-        self.needed
-    }
-
-    fn check(&self, needed: usize) -> Result<(), Error> {
-        if needed > self.most { Err(Error::TooLarge { bytes: needed, limit: self.most }) } else { Ok(()) }
+        Ok(Arrival { _permit: self.budget.turn(self.party, bytes).await? })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::model::BaseNumber;
 
@@ -220,16 +185,15 @@ mod tests {
         move |number| Room::new(Arc::clone(&budget), Party::Base(BaseNumber(number)))
     }
 
-    #[test]
-    fn what_becomes_much_larger_than_it_was_sent_is_refused_whatever_room_there_is() {
+    #[tokio::test]
+    async fn what_becomes_much_larger_than_it_was_sent_is_refused_whatever_room_there_is() {
         let room = rooms()(1);
-        let mut small = room.arrival(8 * MIB);
-        small.grow(192 * MIB).unwrap();
-        assert_eq!(small.grow(1), Err(Error::TooLarge { bytes: 192 * MIB + 1, limit: 192 * MIB }));
-        drop(small);
-        let mut tiny = room.arrival(10);
-        tiny.grow(100 * MIB).unwrap();
-        assert!(matches!(tiny.grow(1), Err(Error::TooLarge { .. })));
+        let refused = async |sent, bytes| room.admit(sent, bytes).await.err();
+        assert_eq!(refused(8 * MIB, 192 * MIB).await, None);
+        let over = Error::TooLarge { bytes: 192 * MIB + 1, limit: 192 * MIB };
+        assert_eq!(refused(8 * MIB, 192 * MIB + 1).await, Some(over));
+        assert_eq!(refused(10, 100 * MIB).await, None);
+        assert!(matches!(refused(10, 100 * MIB + 1).await, Some(Error::TooLarge { .. })));
     }
 
     #[test]
@@ -251,19 +215,17 @@ mod tests {
         assert!(!PageRoom::new(replies).has(SMALL_REPLY_BYTES + 1));
     }
 
-    #[test]
-    fn a_large_request_leaves_room_for_those_of_others_and_takes_no_more() {
+    #[tokio::test]
+    async fn a_large_request_leaves_room_for_those_of_others_and_its_own_wait_for_it() {
         let room = rooms();
-        let mut first = room(1).arrival(50 * MIB);
-        first.grow(300 * MIB).unwrap();
-        first.grow(300 * MIB).unwrap();
-        assert_eq!(room(1).arrival(MIB).grow(MIB), Err(Error::Overloaded));
-        room(1).arrival(1).grow(1).unwrap();
-        let mut second = room(2).arrival(50 * MIB);
-        second.grow(20 * MIB).unwrap();
-        second.grow(10 * MIB).unwrap();
-        assert_eq!(room(2).arrival(MIB).grow(8 * MIB), Err(Error::Overloaded));
+        let first = room(1).admit(50 * MIB, 600 * MIB).await.unwrap();
+        let own = room(1);
+        let mut waits = Box::pin(own.admit(MIB, MIB));
+        assert!(waits.as_mut().now_or_never().is_none());
+        room(1).admit(1, 1).await.unwrap();
+        let second = room(2).admit(50 * MIB, 30 * MIB).await.unwrap();
         drop(first);
-        room(1).arrival(MIB).grow(MIB).unwrap();
+        waits.await.unwrap();
+        drop(second);
     }
 }

@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use tokio::time::Instant;
 
 use super::failure::Failure;
+use crate::compute;
 use crate::directory::{self, Arrival, Error, Incoming, Party, Room};
 
 /// What is taken of the memory for messages at a time, in bytes, for a body that does not say how long it is.
@@ -103,22 +104,33 @@ impl Bodies {
 }
 
 impl Received {
-    /// Takes room for the values in the body, before they are parsed. Small bodies become little, whatever is in them.
-    pub(super) fn admit(&mut self, room: &Room) -> Result<(), Error> {
-        if self.bytes.len() > SMALL_BYTES {
-            // Each value but the first stands behind one of these; those within strings make it a little more.
-            let values = self.bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b':')).count();
-            let mut arrival = room.arrival(self.bytes.len());
-            arrival.grow(self.bytes.len().saturating_add(values.saturating_mul(VALUE_BYTES)))?;
-            self.arrival = Some(arrival);
+    /// Takes room for what the body becomes, when it is its turn, before it is parsed: so much for each object in a list, and
+    /// something for each value. Small bodies become little, whatever is in them, unless their objects become much.
+    pub(super) async fn admit(&mut self, room: &Room, object_bytes: usize) -> Result<(), Error> {
+        let bytes = self.bytes.len();
+        if bytes > if object_bytes > 0 { TINY_BYTES } else { SMALL_BYTES } {
+            let weigh = || weigh(&self.bytes, object_bytes);
+            let becomes = compute::here(bytes >= compute::LARGE_BYTES, weigh).await;
+            self.arrival = Some(room.admit(bytes, bytes.saturating_add(becomes)).await?);
         }
         Ok(())
     }
+}
 
-    /// The room that was taken for the values in the body, for whoever makes something else of them.
-    pub(super) fn arrival(&mut self, room: &Room) -> Arrival {
-        self.arrival.take().unwrap_or_else(|| room.arrival(self.bytes.len()))
+/// What JSON becomes at most, in bytes. What stands in strings and looks like more of it makes it a little more.
+fn weigh(json: &[u8], object_bytes: usize) -> usize {
+    // Each value but the first stands behind one of these.
+    let values = json.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b':')).count();
+    let values = values.saturating_mul(VALUE_BYTES);
+    if object_bytes == 0 {
+        return values;
     }
+    let (mut objects, mut before) = (0_usize, b' ');
+    for byte in json.iter().copied().filter(|byte| !byte.is_ascii_whitespace()) {
+        objects += usize::from(byte == b'{' && matches!(before, b'[' | b','));
+        before = byte;
+    }
+    values.max(objects.saturating_mul(object_bytes))
 }
 
 /// Reads what is left of a body and forgets it, for a moment. One that waits to be asked for is not asked for: the client
@@ -199,6 +211,15 @@ mod tests {
         assert!(waits.as_mut().now_or_never().is_none(), "it says how long it is, and waits");
         drop(first);
         assert_eq!(waits.await.unwrap().bytes.len(), 2 * PIECE_BYTES);
+    }
+
+    #[test]
+    fn json_counts_as_its_values_or_as_the_objects_in_its_lists() {
+        let json = br#"{"a": [{"b": {"c": 1}}, {"d": [[], {}]}]}"#;
+        assert_eq!(weigh(json, 0), 14 * VALUE_BYTES);
+        assert_eq!(weigh(json, 10), 14 * VALUE_BYTES);
+        assert_eq!(weigh(json, 1_000), 3 * 1_000);
+        assert_eq!((weigh(b"", 1_000), weigh(b"[\n  {\n", 1_000)), (0, 1_000));
     }
 
     #[test]

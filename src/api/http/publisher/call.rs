@@ -28,6 +28,8 @@ pub trait Call: 'static {
     const SUMMARY: &'static str;
     /// The access that it needs.
     const NEEDS: AccessLevel;
+    /// What an object in a list of its body becomes, in bytes, where that is more than its values.
+    const OBJECT_BYTES: usize = 0;
     /// The statuses of its refusals, besides those that every call has.
     const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND];
     /// What its body is.
@@ -64,7 +66,7 @@ pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Resp
         }
         let is_repeat = directory.is_repeat();
         let mut received = received.ok_or_else(Failure::broken_body)?;
-        received.admit(&directory.room())?;
+        received.admit(&directory.room(), C::OBJECT_BYTES).await?;
         let run = async |directory| match C::run(directory, received).await {
             Ok(reply) => {
                 let mut response = reply_with(StatusCode::OK, &reply).await;

@@ -1,8 +1,7 @@
 //! `member/bulk-upsert`: all rows or none.
 //!
 //! The body is turned into rows as it is read through, one row at a time: no tree of it is ever made, and it is gone
-//! before the rows are applied. Rows are counted meanwhile, beyond what its values take, and take their room before they are
-//! made.
+//! before the rows are applied. They have their room before the body is read.
 
 use std::fmt;
 
@@ -17,13 +16,11 @@ use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
 use crate::api::untaken;
 use crate::compute;
-use crate::directory::{Arrival, Directory, Error, RowOutcome};
+use crate::directory::{Directory, RowOutcome};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES};
 use crate::model::token::AccessLevel;
 use crate::model::{Date, MemberRow, Reason, RowError, RowErrors, words};
 
-/// Rows that are counted together.
-const ROWS_AT_ONCE: usize = 1024;
 /// What a row takes, good or bad, in bytes: itself, its ref for the report, and what is wrong with it.
 const ROW_BYTES: usize = size_of::<Result<MemberRow, RowError>>() + size_of::<Option<String>>() + 256;
 /// What an id takes in the reply, in bytes: as a text, and as it is sent.
@@ -50,15 +47,16 @@ impl Call for BulkUpsert {
     const SUMMARY: &'static str =
         "Creates and changes members, all or none; answers their ids in the order of the request.";
     const NEEDS: AccessLevel = AccessLevel::Write;
+    const OBJECT_BYTES: usize = ROW_BYTES;
     type Request = BulkUpsertRequest;
     type Reply = Vec<String>;
 
-    async fn run(directory: Directory, mut body: Received) -> Result<Vec<String>, Failure> {
-        let (today, arrival) = (directory.now().date(), body.arrival(&directory.room()));
+    async fn run(directory: Directory, body: Received) -> Result<Vec<String>, Failure> {
+        let today = directory.now().date();
         let Request { member_base_id, rows, refs } = if body.bytes.len() < compute::LARGE_BYTES {
-            read(&body, today, arrival)?
+            read(body, today)?
         } else {
-            compute::run(move || read(&body, today, arrival)).await?
+            compute::run(move || read(body, today)).await?
         };
         let base = directory.base_number(&member_base_id, "member_base_id")?;
         untaken::reserve(rows.len().saturating_mul(ID_BYTES)).await?;
@@ -116,39 +114,16 @@ struct Request {
     refs: Vec<Option<String>>,
 }
 
-/// Reads the request. What its rows take is given back at the end, because the table counts them from there on.
-fn read(body: &Received, today: Date, arrival: Arrival) -> Result<Request, Failure> {
-    let mut counted = Counted { arrival, rows: 0, fault: None };
-    let parsed = parse_with(&body.bytes, Seed { today, counted: &mut counted });
-    match counted.fault {
-        Some(fault) => Err(fault.into()),
-        None => Ok(parsed?),
-    }
+/// Reads the request. What it takes is given back at the end, because the table counts its rows from there on.
+fn read(body: Received, today: Date) -> Result<Request, Failure> {
+    Ok(parse_with(&body.bytes, Seed { today })?)
 }
 
-/// The room that rows take, and why there is none for the next ones.
-struct Counted {
-    /// It has what the values in the body need, which is more than their rows do where these have long lists.
-    arrival: Arrival,
-    /// What the rows take, in bytes.
-    rows: usize,
-    fault: Option<Error>,
-}
-
-impl Counted {
-    /// Takes room for [`ROWS_AT_ONCE`] more.
-    fn grow(&mut self) -> Result<(), Error> {
-        self.rows = self.rows.saturating_add(ROWS_AT_ONCE * ROW_BYTES);
-        self.arrival.grow(self.rows.saturating_sub(self.arrival.needed()))
-    }
-}
-
-struct Seed<'r> {
+struct Seed {
     today: Date,
-    counted: &'r mut Counted,
 }
 
-impl<'de> DeserializeSeed<'de> for Seed<'_> {
+impl<'de> DeserializeSeed<'de> for Seed {
     type Value = Request;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Request, D::Error> {
@@ -156,7 +131,7 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_> {
+impl<'de> Visitor<'de> for Seed {
     type Value = Request;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -169,8 +144,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
             match key.as_ref() {
                 "member_base_id" if member_base_id.is_none() => member_base_id = Some(map.next_value()?),
                 "members" if rows.is_none() => {
-                    let counted = &mut *self.counted;
-                    rows = Some(map.next_value_seed(Members { today: self.today, counted })?);
+                    rows = Some(map.next_value_seed(Members { today: self.today })?);
                 }
                 "member_base_id" => return Err(A::Error::duplicate_field("member_base_id")),
                 "members" => return Err(A::Error::duplicate_field("members")),
@@ -183,14 +157,13 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 }
 
-struct Members<'r> {
+struct Members {
     today: Date,
-    counted: &'r mut Counted,
 }
 
 type Rows = (Vec<Result<MemberRow, RowError>>, Vec<Option<String>>);
 
-impl<'de> DeserializeSeed<'de> for Members<'_> {
+impl<'de> DeserializeSeed<'de> for Members {
     type Value = Rows;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Rows, D::Error> {
@@ -198,7 +171,7 @@ impl<'de> DeserializeSeed<'de> for Members<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Members<'_> {
+impl<'de> Visitor<'de> for Members {
     type Value = Rows;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -210,12 +183,6 @@ impl<'de> Visitor<'de> for Members<'_> {
         while let Some(Object(row)) = list.next_element::<Object<Row>>()? {
             refs.push(row.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES));
             rows.push(row.parse(self.today).map_err(|error| errors.keep(error)));
-            if rows.len() % ROWS_AT_ONCE == 0
-                && let Err(fault) = self.counted.grow()
-            {
-                self.counted.fault = Some(fault);
-                return Err(A::Error::custom("too many rows"));
-            }
         }
         Ok((rows, refs))
     }
