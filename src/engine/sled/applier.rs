@@ -13,7 +13,8 @@ use super::super::EngineError;
 use super::super::pending::Ops;
 use super::backlog::Stop;
 use super::restore::{self, Source};
-use super::{Shared, Stalled, bounded, confirmed, segment, snapshot, working};
+use super::working::{self, Sled};
+use super::{Shared, Stalled, bounded, confirmed, segment, snapshot};
 
 /// How much is applied at a time: long enough that a key written again and again is written to sled once.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
@@ -69,13 +70,19 @@ impl Applier {
     fn apply_ready(&mut self) {
         loop {
             let room = self.shared.disk.room_for_sled();
-            let most = usize::try_from(room / WRITTEN_PER_BYTE).unwrap_or(usize::MAX).min(GROUP_BYTES);
-            let group = self.shared.backlog.read(|pending| pending.ready(most));
+            let most = usize::try_from(room / WRITTEN_PER_BYTE).unwrap_or(usize::MAX);
+            let group = self.shared.backlog.read(|pending| pending.ready(most.min(GROUP_BYTES)));
             let Some((last, group)) = group else { return };
             if self.shared.backlog.stopping() == Some(Stop::Now) || !self.apply(&group, last) {
                 return;
             }
             self.shared.backlog.forget(last);
+            if most < GROUP_BYTES {
+                // What sled still has in its buffers has to show in the free space before it is given more.
+                if let Err(error) = self.shared.sync_sled() {
+                    tracing::error!(%error, "the working copy could not be synced");
+                }
+            }
             self.confirm_if_due();
         }
     }
@@ -157,23 +164,32 @@ impl Shared {
     /// Once a sync has failed, or did not end, nobody knows what sled's files lack: the position stays, and sled is
     /// rebuilt when it is next opened. Reads go on meanwhile, from what is in memory and in the page cache.
     pub(super) fn confirm(&self, number: u64) -> Result<(), EngineError> {
+        let Some(synced) = self.sync_sled()? else { return Ok(()) };
+        let place = self.read_sled();
+        if !place.as_ref().is_some_and(|now| Arc::ptr_eq(now, &synced)) {
+            // Another sled has taken its place meanwhile, of which nothing is known.
+            return Ok(());
+        }
+        confirmed::write(&self.config.log_dir(), self.timeline, number)
+    }
+
+    /// Makes everything applied durable: the sled in which it is now, or nothing if there is none or an earlier sync failed.
+    fn sync_sled(&self) -> Result<Option<Arc<Sled>>, EngineError> {
         let log_dir = self.config.log_dir();
         if self.sync_failed.load(Ordering::Acquire) {
             // The note may have failed with the sync, for want of descriptors or of room.
-            return if confirmed::is_distrusted(&log_dir) { Ok(()) } else { confirmed::distrust(&log_dir) };
+            if !confirmed::is_distrusted(&log_dir) {
+                confirmed::distrust(&log_dir)?;
+            }
+            return Ok(None);
         }
-        let Some(sled) = self.sled() else { return Ok(()) };
+        let Some(sled) = self.sled() else { return Ok(None) };
         if let Err(error) = bounded::sync(Arc::clone(&sled), &self.config) {
             self.sync_failed.store(true, Ordering::Release);
             confirmed::distrust(&log_dir)?;
             return Err(error);
         }
-        let place = self.read_sled();
-        if !place.as_ref().is_some_and(|now| Arc::ptr_eq(now, &sled)) {
-            // Another sled has taken its place meanwhile, of which nothing is known.
-            return Ok(());
-        }
-        confirmed::write(&log_dir, self.timeline, number)
+        Ok(Some(sled))
     }
 
     /// Replaces sled's handle by one that is complete up to batch `last`. That may take long, so reads of what is not
