@@ -23,6 +23,9 @@
 //! A module uses those to its right, as the picture has it; `tests/it/architecture.rs` reads the sources and fails
 //! when one does otherwise.
 
+// What a program prints can fail: `cli::output` prints for the commands, and what a log is asked for goes there.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod api;
 pub mod cli;
 mod compute;

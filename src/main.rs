@@ -1,5 +1,8 @@
 //! The `memberbase` program: reads the command line and hands over to [`memberbase::cli`].
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -20,11 +23,14 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version arrive here too; they go to standard output and are no failure.
-            let code = if error.use_stderr() { cli::EXIT_USAGE } else { 0 };
-            return match error.print() {
-                Ok(()) => ExitCode::from(code),
-                Err(_) => ExitCode::from(cli::EXIT_IO),
-            };
+            if error.use_stderr() {
+                // Whoever does not listen misses it, and the code says it as well.
+                let _ = error.print();
+                return ExitCode::from(cli::EXIT_USAGE);
+            }
+            let printed = error.print().and_then(|()| io::stdout().flush());
+            return printed
+                .map_or_else(|error| cli::fail(&cli::Error::Output(error)), |()| ExitCode::SUCCESS);
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -34,10 +40,7 @@ fn main() -> ExitCode {
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("memberbase: cannot start threads: {error}");
-            return ExitCode::from(cli::EXIT_IO);
-        }
+        Err(error) => return cli::fail(&cli::Error::Threads(error)),
     };
     runtime.block_on(cli::run(cli))
 }

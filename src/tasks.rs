@@ -10,7 +10,7 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
@@ -87,7 +87,7 @@ fn end_process(name: &str, reason: &str) -> ! {
     // On a thread of its own, because nobody may be reading standard error.
     let (said, is_said) = mpsc::channel();
     let say = thread::Builder::new().spawn(move || {
-        eprintln!("{words}");
+        let _ = writeln!(io::stderr(), "{words}");
         let _ = said.send(());
     });
     if say.is_ok() {

@@ -12,7 +12,7 @@ use crate::server::ServeError;
 use crate::server::backup::{self, FileOutline, Held, Outline, Received, Receiver};
 
 use super::client::{self, Target};
-use super::{Error, files};
+use super::{Error, files, output};
 
 /// How often a backup goes on after its connection broke.
 const RESUMES: usize = 20;
@@ -47,13 +47,13 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         None => from_server(&args).await?,
     };
     let how = if received.extended { "brought up to date" } else { "complete" };
-    println!(
+    output::line(format_args!(
         "{}: {how}; everything up to write {}, {}, {} of them new",
         args.out.display(),
         received.position,
         words::count(received.bytes, "byte"),
         received.added
-    );
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -63,7 +63,7 @@ async fn from_server(args: &Args) -> Result<Received, Error> {
         match once(args).await {
             Err(Error::Refused(refusal)) if refusal.is_retryable() && resumed < RESUMES => {
                 resumed += 1;
-                eprintln!("memberbase: {refusal}; going on in a moment");
+                output::note(format_args!("memberbase: {refusal}; going on in a moment"));
                 tokio::time::sleep(RESUME_AFTER).await;
             }
             done => return done,

@@ -2,8 +2,8 @@
 
 use crate::api::grpc::v1;
 
-use super::Error;
 use super::client::Client;
+use super::{Error, output};
 
 const ID_PREFIX: &str = "mb_";
 const ID_CHARACTERS: usize = 26;
@@ -39,7 +39,7 @@ pub async fn find_or_create(client: &mut Client, base: &str) -> Result<String, E
         return Ok(id);
     }
     let id = create(client, base).await?;
-    eprintln!("created memberbase {base:?}: {id}");
+    output::note(format_args!("created memberbase {base:?}: {id}"));
     Ok(id)
 }
 

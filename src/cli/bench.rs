@@ -21,7 +21,7 @@ use serde_json::json;
 use crate::api::grpc::v1;
 
 use super::client::{Client, Target};
-use super::{Error, base};
+use super::{Error, base, output};
 pub use args::Args;
 use args::PhaseName;
 use calls::{Calls, Kind};
@@ -39,6 +39,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         None => Some(OwnServer::start(args.data.clone(), args.serve.clone())?),
     };
     let mut bench = Bench::new(args, own).await?;
+    bench.check_members().await?;
     let measured = bench.measure(&phases).await;
     bench.remove_own_base().await?;
     Ok(if measured? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -66,23 +67,34 @@ impl Bench {
         Ok(Self { args, own, clients, member_base_id, next_new })
     }
 
+    /// Refuses to look at members in a memberbase that was named and has none.
+    async fn check_members(&self) -> Result<(), Error> {
+        match self.args.first_without_members() {
+            Some(name) if self.lists().await?.members == 0 => {
+                Err(name.needs_members("the memberbase that --base names has none"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// All phases, reported as they end; whether all is well.
     async fn measure(&mut self, phases: &[PhaseName]) -> Result<bool, Error> {
         if !self.args.json {
-            println!("{}", report::header());
+            output::line(report::header())?;
         }
         let mut all = Vec::new();
         for &name in phases {
             for phase in self.phase(name).await? {
                 if !self.args.json {
-                    println!("{}", report::line(&phase));
+                    output::line(report::line(&phase))?;
                 }
                 all.push(phase);
             }
         }
         let good = all.iter().all(Phase::is_good);
         if self.args.json {
-            println!("{:#}", json!({ "members": self.args.members, "good": good, "phases": all }));
+            let report = json!({ "members": self.args.members, "good": good, "phases": all });
+            output::line(format_args!("{report:#}"))?;
         }
         Ok(good)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::Error;
+use super::{Error, output};
 use crate::config::Config;
 use crate::server;
 
@@ -36,29 +36,29 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         return Err(Error::Usage(format!("there is no data directory {}", args.data.display())));
     }
     let config = load(&args)?;
-    let files = server::backup::check_files(&args.data, |line| eprintln!("{line}")).await?;
-    files.notes.iter().for_each(|note| println!("{note}"));
-    files.damage.iter().for_each(|damage| println!("{damage}"));
-    println!("damaged files {}", files.damage.len());
+    let files = server::backup::check_files(&args.data, output::note).await?;
+    files.notes.iter().try_for_each(output::line)?;
+    files.damage.iter().try_for_each(output::line)?;
+    output::line(format_args!("damaged files {}", files.damage.len()))?;
     let is_sound = files.damage.is_empty() && (!args.deep || audit(&config).await?);
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Whether everything in the store is as it has to be; prints what was found.
 async fn audit(config: &Config) -> Result<bool, Error> {
-    let report = server::check(config, &|line| eprintln!("{line}")).await?;
-    report.findings.iter().for_each(|finding| println!("{finding}"));
+    let report = server::check(config, &output::note).await?;
+    report.findings.iter().try_for_each(output::line)?;
     if report.more_findings > 0 {
-        println!("and {} more", report.more_findings);
+        output::line(format_args!("and {} more", report.more_findings))?;
     }
-    println!("memberbases {}", report.bases);
-    println!("memberbases past their grace period, not checked {}", report.past_grace);
-    println!("members {}", report.members);
-    println!("entries of lookups {}", report.entries);
-    println!("commits {}", report.commits);
+    output::line(format_args!("memberbases {}", report.bases))?;
+    output::line(format_args!("memberbases past their grace period, not checked {}", report.past_grace))?;
+    output::line(format_args!("members {}", report.members))?;
+    output::line(format_args!("entries of lookups {}", report.entries))?;
+    output::line(format_args!("commits {}", report.commits))?;
     let findings =
         u64::try_from(report.findings.len()).unwrap_or(u64::MAX).saturating_add(report.more_findings);
-    println!("findings {findings}");
+    output::line(format_args!("findings {findings}"))?;
     Ok(report.is_sound())
 }
 

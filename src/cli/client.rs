@@ -1,9 +1,12 @@
 //! The connection to a server: the only part of the command line that names the gRPC library and its status codes.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
 use http::Uri;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -18,8 +21,8 @@ use v1::member_base_service_client::MemberBaseServiceClient;
 use v1::member_service_client::MemberServiceClient;
 use v1::record_service_client::RecordServiceClient;
 
-use super::Error;
 use super::tls::{self, Tls};
+use super::{Error, peer};
 
 pub use tonic::Streaming;
 
@@ -36,7 +39,8 @@ pub type Backups = BackupServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// The largest message that is sent or accepted, in bytes; the server's limit.
 const MAX_MESSAGE: usize = 32 << 20;
-/// Where https is, unless the address says so.
+/// Where http and https are, unless the address says so.
+const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that stays silent for a ping and its time-out is lost, so that a dead peer does not hang an import.
@@ -73,6 +77,11 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
+    /// The token with this secret.
+    pub fn of(secret: &str) -> Self {
+        Self { token: Some(secret.to_owned()) }
+    }
+
     fn bearer(&self) -> Result<Bearer, Error> {
         let Some(secret) = &self.token else { return Ok(Bearer(None)) };
         let mut value = MetadataValue::try_from(format!("Bearer {}", secret.trim()))
@@ -131,15 +140,22 @@ async fn channel(server: &str, tls: &Tls) -> Result<Channel, Error> {
     let url = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
     let uri = url.parse::<Uri>();
     let uri = uri.map_err(|error| Error::Usage(format!("--server {server} is not an address: {error}")))?;
+    let (said, mut first) = mpsc::channel(1);
     let connected = match uri.scheme_str() {
-        Some("http") => endpoint(uri).connect().await,
+        Some("http") => {
+            let connect = move |uri: Uri| {
+                let host = uri.host().unwrap_or_default().to_owned();
+                peer::connect(host, uri.port_u16().unwrap_or(HTTP_PORT), said.clone())
+            };
+            endpoint(uri).connect_with_connector(tower::service_fn(connect)).await
+        }
         Some("https") => {
             let connector = tls.connector()?;
             // The library would encrypt a second time if it knew.
             let plain = url.replacen("https://", "http://", 1).parse().unwrap_or_else(|_| uri.clone());
             let connect = move |uri: Uri| {
                 let host = uri.host().unwrap_or_default().to_owned();
-                tls::connect(connector.clone(), host, uri.port_u16().unwrap_or(HTTPS_PORT))
+                tls::connect(connector.clone(), host, uri.port_u16().unwrap_or(HTTPS_PORT), said.clone())
             };
             endpoint(plain).origin(uri).connect_with_connector(tower::service_fn(connect)).await
         }
@@ -148,11 +164,16 @@ async fn channel(server: &str, tls: &Tls) -> Result<Channel, Error> {
             return Err(Error::Usage(text));
         }
     };
-    connected.map_err(|error| unreachable(server, &error))
+    let channel = connected.map_err(|error| unreachable(server, &error))?;
+    // Whoever serves HTTP/2 speaks at once. Of one who does not, calls would learn no more than that the connection is gone.
+    match timeout(CONNECT_TIMEOUT, first.recv()).await {
+        Ok(Some(Err(reason))) => Err(Error::Unreachable { server: server.to_owned(), reason }),
+        Ok(Some(Ok(())) | None) | Err(_) => Ok(channel),
+    }
 }
 
 /// Why there is no connection.
-fn unreachable(server: &str, error: &(dyn std::error::Error + 'static)) -> Error {
+fn unreachable(server: &str, error: &(dyn StdError + 'static)) -> Error {
     let server = server.to_owned();
     match tls::why(error) {
         Some(tls::Fault::Certificate(reason)) => Error::Untrusted { server, reason },
@@ -214,13 +235,20 @@ impl Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl StdError for Refusal {}
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let info = self.0.get_details_error_info();
         let what = info.map_or_else(|| self.0.code().description().to_owned(), |info| info.reason);
-        write!(f, "the server answered {what}: {}", self.0.message())?;
+        match self.0.source() {
+            // No server has answered: the connection came back with this.
+            Some(source) => write!(f, "the connection failed: {}", causes(source))?,
+            None => write!(f, "the server answered {what}: {}", self.0.message())?,
+        }
+        if self.0.code() == Code::Unauthenticated {
+            f.write_str("\n  the secret of a token is given with --token or in MEMBERBASE_TOKEN")?;
+        }
         for violation in self.0.get_details_bad_request().into_iter().flat_map(|bad| bad.field_violations) {
             let line = format!("{}: {}", violation.field, violation.description);
             // The message names the first ones itself.
@@ -245,7 +273,7 @@ impl From<Status> for Error {
 }
 
 /// An error with everything that caused it: the outermost text of a transport error says next to nothing.
-fn causes(error: &dyn std::error::Error) -> String {
+fn causes(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

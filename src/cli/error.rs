@@ -25,6 +25,15 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+    /// A result cannot be written to standard output.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] io::Error),
+    /// The secret of a new token was seen by nobody.
+    #[error("{0}")]
+    Unseen(String),
+    /// A thread cannot be started.
+    #[error("cannot start threads: {0}")]
+    Threads(#[source] io::Error),
     /// The server could not start, or did not stop well.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -61,15 +70,28 @@ impl Error {
             }
             Self::Serve(error) if error.is_wrong_folder() => super::EXIT_USAGE,
             Self::Data(_) => super::EXIT_DATA,
-            Self::File { .. } | Self::Serve(_) => super::EXIT_IO,
+            Self::Output(error) if is_closed(error) => super::EXIT_PIPE,
+            Self::File { .. } | Self::Output(_) | Self::Unseen(_) | Self::Threads(_) | Self::Serve(_) => {
+                super::EXIT_IO
+            }
             Self::Unreachable { .. } | Self::Untrusted { .. } | Self::Refused(_) | Self::Broken(_) => {
                 super::EXIT_SERVICE
             }
         }
     }
 
+    /// Whether a command ends without a word by it, because nobody reads its result any more.
+    pub fn is_quiet(&self) -> bool {
+        matches!(self, Self::Output(error) if is_closed(error))
+    }
+
     pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { action, path, source }
     }
+}
+
+/// Whether the reader of a pipe has gone.
+fn is_closed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }

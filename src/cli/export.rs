@@ -18,7 +18,8 @@ use crate::model::{ProfileField, words};
 
 use super::client::{self, Target};
 use super::import::{FileFormat, SERVER_COLUMNS};
-use super::{Error, base, files, filter, json};
+use super::output::is_stdout;
+use super::{Error, base, files, filter, json, output};
 
 /// What a CSV file starts with, before the fields that only the server sets.
 pub const COLUMNS: [&str; 18] = [
@@ -51,9 +52,9 @@ pub struct Args {
     /// The memberbase, by name or id
     #[arg(long, value_name = "NAME-OR-ID")]
     base: String,
-    /// What to write
-    #[arg(long, default_value = "csv")]
-    format: FileFormat,
+    /// What to write [default: what the name of the file says, or else csv]
+    #[arg(long)]
+    format: Option<FileFormat>,
     /// Where to write; `-` for standard output. A file appears under its name once it is complete
     #[arg(long, default_value = "-", value_name = "FILE")]
     out: PathBuf,
@@ -76,6 +77,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         files::refuse_overwriting(&args.out, args.target.tls.files())?;
         files::refuse_overwriting(&unfinished(&args.out), args.target.tls.files())?;
     }
+    let format = args.file_format()?;
     if args.records {
         return records::run(&args).await;
     }
@@ -86,32 +88,45 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let mut stream = client.members.export_members(request).await?.into_inner();
     let mut next = client::next(&mut stream).await?;
     let left_out = next.as_mut().map(|part| std::mem::take(&mut part.left_out)).unwrap_or_default();
-    let failed = Error::file("write", &args.out);
-    let mut out = match Out::open(&args.out, args.format, left_out.clone()) {
-        Ok(out) => out,
-        Err(error) => return Err(failed(error)),
-    };
+    let unwritten = output::unwritten(&args.out);
+    let mut out = Out::open(&args.out, format, left_out.clone()).map_err(&unwritten)?;
     let mut members: u64 = 0;
     while let Some(part) = next {
         for member in part.members {
             members += 1;
-            if let Err(error) = out.write(member) {
-                return Err(failed(error));
-            }
+            out.write(member).map_err(&unwritten)?;
         }
         next = client::next(&mut stream).await?;
     }
-    if let Err(error) = out.finish(&args.out) {
-        return Err(failed(error));
-    }
+    out.finish(&args.out).map_err(&unwritten)?;
     if !left_out.is_empty() {
-        eprintln!(
+        output::note(format_args!(
             "warning: left out, because the token has no right to see them: {}; `import --replace` does not take such a file",
             left_out.join(", ")
-        );
+        ));
     }
-    eprintln!("{}", words::count(members, "member"));
+    output::note(words::count(members, "member"));
     Ok(ExitCode::SUCCESS)
+}
+
+impl Args {
+    /// What is written, which the name of the file must not deny.
+    fn file_format(&self) -> Result<FileFormat, Error> {
+        let given = if self.records { Some(FileFormat::Ndjson) } else { self.format };
+        let refused = |why: &str| Err(Error::Usage(format!("--out {}: {why}", self.out.display())));
+        match (given, FileFormat::of(&self.out)) {
+            (Some(given), Some(named)) if given != named => refused(&format!(
+                "the name is that of {} and {given} is to be written; give another name, or another format",
+                named.article()
+            )),
+            (None, None)
+                if self.out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) =>
+            {
+                refused("a file of JSON is written as one object a line: call it .ndjson, or give --format")
+            }
+            (given, named) => Ok(given.or(named).unwrap_or(FileFormat::Csv)),
+        }
+    }
 }
 
 /// Whether these are the columns of an export, be it one that lacks what its caller had no right to see.
@@ -204,10 +219,6 @@ impl Out {
 /// What stands in the columns that are there.
 fn only<T>(shown: &[bool], all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
     shown.iter().zip(all).filter_map(|(shown, item)| shown.then_some(item))
-}
-
-fn is_stdout(path: &Path) -> bool {
-    path == Path::new("-")
 }
 
 /// Where a file is written until it is complete. What is no file, such as a pipe or a device, is written itself: a file must

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::api::grpc::v1;
 
 use super::client::{Refusal, Target};
-use super::{Error, base, json};
+use super::{Error, base, json, output};
 
 /// The arguments of `get`.
 #[derive(Debug, clap::Args)]
@@ -48,12 +48,12 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let member = match client.members.get_member(request).await.map_err(Refusal::from) {
         Ok(response) => response.into_inner().member,
         Err(refusal) if refusal.is_not_found() => {
-            eprintln!("memberbase: {refusal}");
+            output::note(format_args!("memberbase: {refusal}"));
             return Ok(ExitCode::FAILURE);
         }
         Err(refusal) => return Err(refusal.into()),
     };
     let member = member.ok_or_else(|| Error::Broken("the server's answer has no member".into()))?;
-    println!("{:#}", json::member(member));
+    output::line(format_args!("{:#}", json::member(member)))?;
     Ok(ExitCode::SUCCESS)
 }

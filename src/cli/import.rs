@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use crate::api::grpc::v1;
 use crate::model::ImportId;
 
-use super::{Error, base, files};
+use super::{Error, base, files, output};
 use chunks::Source;
 use failed::{FailedRows, RowFailure};
 use late::Late;
@@ -69,7 +69,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     failed::check(&failed)?;
     let skipped = source.skipped().join(", ");
     if !skipped.is_empty() {
-        eprintln!("not imported, because the server gives them: {skipped}");
+        output::note(format_args!("not imported, because the server gives them: {skipped}"));
     }
     let mut client = args.target.connect().await?;
     let member_base_id = if args.create_base {
@@ -97,12 +97,13 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let result = late::settle(&mut session, &mut client, result).await;
     let marked = session.failed.mark(session.overtaken.lines());
     // What was done is reported even if it was not all.
-    report::counts(&session, args.quiet);
+    let reported = report::counts(&session, args.quiet);
     if let Ok(marked) = &marked {
         report::overtaken(&session, *marked);
     }
     result?;
     marked?;
+    reported?;
     if session.counts.failed > 0 {
         return Ok(ExitCode::FAILURE);
     }

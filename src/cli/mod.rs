@@ -15,6 +15,8 @@ mod filter;
 mod get;
 mod import;
 mod json;
+mod output;
+mod peer;
 mod refold;
 mod restore;
 mod serve;
@@ -33,8 +35,10 @@ pub const EXIT_USAGE: u8 = 64;
 pub const EXIT_DATA: u8 = 65;
 /// The server cannot be reached, or refused.
 pub const EXIT_SERVICE: u8 = 69;
-/// A file cannot be read or written.
+/// A file, or standard output, cannot be read or written.
 pub const EXIT_IO: u8 = 74;
+/// Nobody reads standard output any more: what a shell says of a program that a closed pipe stopped (128 and the signal, SIGPIPE).
+pub const EXIT_PIPE: u8 = 128 + 13;
 
 /// The arguments of the program.
 #[derive(Debug, clap::Parser)]
@@ -101,10 +105,15 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Refold(args) => refold::run(args).await,
         Command::Bench(args) => bench::run(args).await,
     };
-    result.unwrap_or_else(|error| {
-        eprintln!("memberbase: {error}");
-        ExitCode::from(error.exit_code())
-    })
+    result.unwrap_or_else(|error| fail(&error))
+}
+
+/// Says why a command ends early, if there is something to say, and the code that it ends with.
+pub fn fail(error: &Error) -> ExitCode {
+    if !error.is_quiet() {
+        output::note(format_args!("memberbase: {error}"));
+    }
+    ExitCode::from(error.exit_code())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::Error;
+use super::{Error, output};
 use crate::config::Config;
 use crate::server;
 
@@ -29,23 +29,27 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         return Err(Error::Usage(format!("{} is not the data directory of a server", args.data.display())));
     }
     let config = Config { data: args.data, ..Config::default() };
-    let report = server::refold(&config, &|line| eprintln!("{line}")).await?;
+    let report = server::refold(&config, &|line| output::note(line)).await?;
     for (one, other) in &report.pairs {
-        println!("memberbase {}: {one} and {other} would be one", one.base);
+        output::line(format_args!("memberbase {}: {one} and {other} would be one", one.base))?;
     }
     for holder in &report.outdated {
-        println!("memberbase {}: {holder} would not be accepted today, and stays", holder.base);
+        output::line(format_args!(
+            "memberbase {}: {holder} would not be accepted today, and stays",
+            holder.base
+        ))?;
     }
     // Where a refold was finished or not needed, nothing was looked at.
     if report.members > 0 {
         let count = |listed: usize, more: u64| u64::try_from(listed).unwrap_or(u64::MAX).saturating_add(more);
-        println!("members with an e-mail address {}", report.members);
-        println!(
-            "addresses that would not be accepted today {}",
-            count(report.outdated.len(), report.more_outdated)
-        );
-        println!("pairs that would become one {}", count(report.pairs.len(), report.more_pairs));
+        output::line(format_args!("members with an e-mail address {}", report.members))?;
+        let outdated = count(report.outdated.len(), report.more_outdated);
+        output::line(format_args!("addresses that would not be accepted today {outdated}"))?;
+        output::line(format_args!(
+            "pairs that would become one {}",
+            count(report.pairs.len(), report.more_pairs)
+        ))?;
     }
-    println!("{}", report.outcome);
+    output::line(report.outcome)?;
     Ok(if report.pairs.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{Error, files};
+use super::{Error, files, output};
 use crate::config::Config;
 use crate::server::backup;
 
@@ -32,14 +32,14 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     files::refuse_nesting(&args.data, &args.from)?;
     let config = Config { data: args.data, ..Config::default() };
     let restored = backup::restore(&args.from, &config, args.until.as_deref()).await?;
-    println!(
+    output::line(format_args!(
         "{}: restored up to write {} of the backup's {}",
         config.data.display(),
         restored.position,
         restored.last
-    );
+    ))?;
     for (id, revision) in restored.bases {
-        println!("memberbase {id} as of revision {revision}");
+        output::line(format_args!("memberbase {id} as of revision {revision}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::Error;
+use super::{Error, output};
 use crate::config::{Config, variable};
 use crate::server;
 
@@ -92,7 +92,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let prints = args.print_config;
     let config = load(args)?;
     if prints {
-        print!("{}", config.to_toml());
+        output::text(config.to_toml())?;
         return Ok(ExitCode::SUCCESS);
     }
     server::serve(config).await?;

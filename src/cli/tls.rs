@@ -20,10 +20,12 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError,
+    RootCertStore, SignatureScheme,
 };
 
 use super::Error;
+use super::peer::{self, Peer, Said};
 
 /// The protocol that is spoken over it.
 const PROTOCOL: &[u8] = b"h2";
@@ -91,16 +93,15 @@ pub async fn connect(
     connector: TlsConnector,
     host: String,
     port: u16,
-) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    let stream = TcpStream::connect((host, port)).await?;
-    stream.set_nodelay(true)?;
-    let stream = connector.connect(name, stream).await?;
+    said: Said,
+) -> io::Result<TokioIo<Peer<TlsStream<TcpStream>>>> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let name = ServerName::try_from(bare).map_err(io::Error::other)?;
+    let stream = connector.connect(name, peer::tcp(&host, port).await?).await?;
     if stream.get_ref().1.alpn_protocol() != Some(PROTOCOL) {
         return Err(io::Error::other("the server does not speak HTTP/2"));
     }
-    Ok(TokioIo::new(stream))
+    Ok(TokioIo::new(Peer::over_tls(stream, said)))
 }
 
 fn unusable(path: &Path, error: &dyn StdError) -> Error {
@@ -223,6 +224,16 @@ fn fault(error: &TlsError) -> Fault {
             "it is not valid yet; is the clock right?".to_owned()
         }
         TlsError::InvalidCertificate(other) => other.to_string(),
+        TlsError::AlertReceived(AlertDescription::CertificateRequired) => {
+            return Fault::Other(
+                "it serves only clients with a certificate: give --client-cert and --client-key".to_owned(),
+            );
+        }
+        TlsError::AlertReceived(AlertDescription::UnknownCA | AlertDescription::BadCertificate) => {
+            return Fault::Other(
+                "no authority that it knows vouches for the certificate of --client-cert".to_owned(),
+            );
+        }
         other => return Fault::Other(other.to_string()),
     };
     Fault::Certificate(why)

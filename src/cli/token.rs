@@ -1,10 +1,12 @@
 //! `memberbase token`: who may call. Of a running server, or with `--data` of a store that no server uses at the moment.
 
+mod secret;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::client::{Client, Target};
-use super::{Error, base};
+use super::{Error, base, output};
 use crate::api::grpc::v1;
 use crate::config::Config;
 use crate::model::{Timestamp, words};
@@ -124,6 +126,7 @@ async fn create(args: CreateArgs) -> Result<(), Error> {
         requests_per_second: args.requests_per_second,
         rows_per_second: args.rows_per_second,
     };
+    secret::refuse_void()?;
     let made = match args.place.store(args.new_store)? {
         Some(config) => {
             let (created, is_first) = server::create_token(&config, wanted).await?;
@@ -132,12 +135,7 @@ async fn create(args: CreateArgs) -> Result<(), Error> {
         }
         None => create_at(&mut args.place.target.connect().await?, wanted).await?,
     };
-    if made.is_first {
-        println!("this is the first token: from now on every call needs one");
-    }
-    println!("created {}; its secret, which is never shown again:", made.id);
-    println!("{}", made.secret);
-    Ok(())
+    secret::show(&made, &args.place).await
 }
 
 /// A token that was just made.
@@ -184,9 +182,9 @@ async fn list(place: Place) -> Result<(), Error> {
         None => list_at(&mut place.target.connect().await?).await?,
     };
     for token in &tokens {
-        println!("{}", line(token));
+        output::line(line(token))?;
     }
-    eprintln!("{}", words::count(tokens.len(), "token"));
+    output::note(words::count(tokens.len(), "token"));
     Ok(())
 }
 
@@ -234,13 +232,13 @@ fn line(token: &v1::ApiToken) -> String {
 async fn revoke(id: String, place: Place) -> Result<(), Error> {
     let revoked = match place.store(false)? {
         Some(config) => server::revoke_token(&config, &id).await?,
-        None => {
-            let request = v1::RevokeApiTokenRequest { id, request_id: String::new() };
-            let mut client = place.target.connect().await?;
-            let revoked = client.tokens.revoke_api_token(request).await?.into_inner().api_token;
-            revoked.ok_or_else(|| Error::Broken("the server's answer has no token".into()))?
-        }
+        None => revoke_at(&place.target, id).await?,
     };
-    println!("revoked {}: it is refused from now on", revoked.id);
-    Ok(())
+    output::line(format_args!("revoked {}: it is refused from now on", revoked.id))
+}
+
+async fn revoke_at(target: &Target, id: String) -> Result<v1::ApiToken, Error> {
+    let request = v1::RevokeApiTokenRequest { id, request_id: String::new() };
+    let revoked = target.connect().await?.tokens.revoke_api_token(request).await?.into_inner().api_token;
+    revoked.ok_or_else(|| Error::Broken("the server's answer has no token".into()))
 }

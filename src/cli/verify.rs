@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::Error;
+use super::{Error, output};
 use crate::model::words;
 use crate::server::backup;
 
@@ -22,18 +22,14 @@ pub struct Args {
 /// Reads every bit of the backup.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let found = backup::verify_backup(&args.dir).await?;
-    found.damage.iter().for_each(|damage| println!("{damage}"));
+    found.damage.iter().try_for_each(output::line)?;
     if found.damage.is_empty() {
         let begins =
             if found.base == 0 { "the first write".to_owned() } else { format!("write {}", found.base) };
-        println!(
-            "whole: from {begins} to write {}, {}, {}",
-            found.position,
-            words::count(found.files, "file"),
-            words::count(found.bytes, "byte")
-        );
+        let (files, bytes) = (words::count(found.files, "file"), words::count(found.bytes, "byte"));
+        output::line(format_args!("whole: from {begins} to write {}, {files}, {bytes}", found.position))?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("damaged: take another backup, and keep this one until that one is whole");
+    output::line("damaged: take another backup, and keep this one until that one is whole")?;
     Ok(ExitCode::FAILURE)
 }

@@ -45,7 +45,11 @@ fn parse(text: String) -> Result<String, Rule> {
         return refused("a phone number without parameters");
     }
     let number = without_separators(number);
-    if is_international(&number) { Ok(number) } else { refused("a phone number of `+` and 7 to 15 digits") }
+    if is_international(&number) {
+        Ok(number)
+    } else {
+        refused("`+`, the country code and the number, 7 to 15 digits together, such as `+447700900123`")
+    }
 }
 
 fn refused<T>(must_be: &'static str) -> Result<T, Rule> {

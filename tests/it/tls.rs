@@ -207,6 +207,30 @@ fn get_with(server: &Server, url: &str, ca: Option<&str>) -> (Option<i32>, Strin
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_says_which_kind_of_address_and_certificate_a_server_wants() {
+    let authority = Authority::new();
+    let server = Server::start(&authority.issue(), None).await;
+    let (code, said) = get_with(&server, &server.url().replace("https", "http"), None);
+    assert!(code == Some(69) && said.contains("give --server an address with https://"), "{said}");
+    server.running.stop().await.unwrap();
+
+    let guarded = Server::start(&authority.issue(), Some(&authority)).await;
+    fs::write(guarded.file("server-ca.pem"), authority.pem()).unwrap();
+    let (code, said) = get_with(&guarded, &guarded.url(), Some("server-ca.pem"));
+    assert!(code == Some(69) && said.contains("give --client-cert and --client-key"), "{said}");
+    guarded.running.stop().await.unwrap();
+
+    let plain = crate::harness::Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+    let mut get = Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    get.args(["get", "--id", "m_00000000000000000000000000", "--ca"]).arg(folder.path().join("ca.pem"));
+    let output = get.arg("--server").arg(format!("https://{}", plain.address())).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(69) && said.contains("http://"), "{said}");
+}
+
 /// A certificate that signs itself and may sign others, as `openssl req -x509` makes them.
 fn self_signed(change: impl FnOnce(&mut CertificateParams)) -> Issued {
     let mut params = CertificateParams::new(vec!["127.0.0.1".into()]).unwrap();

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
+
 use crate::cli::Error;
 use crate::cli::client::Token;
 use crate::cli::tls::Tls;
@@ -29,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME-OR-ID")]
     pub base: Option<String>,
     /// How many members to load
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub members: u32,
     /// What to measure, in this order; by default everything that the server allows
     #[arg(long, value_delimiter = ',', value_name = "PHASE,…")]
@@ -122,6 +124,41 @@ impl Args {
                 "the phase reopen needs a server of its own: leave out --server".into(),
             ));
         }
-        Ok(self.phases.clone())
+        match self.first_without_members().filter(|_| self.base.is_none()) {
+            Some(name) => Err(name.needs_members("the memberbase is a new one")),
+            None => Ok(self.phases.clone()),
+        }
+    }
+
+    /// The first phase that looks at members before the phases have loaded any.
+    pub fn first_without_members(&self) -> Option<PhaseName> {
+        let before = self.phases.iter().take_while(|name| **name != PhaseName::Fresh);
+        before.copied().find(|name| name.looks_at_members())
+    }
+}
+
+impl PhaseName {
+    fn looks_at_members(self) -> bool {
+        match self {
+            Self::Fresh | Self::Single | Self::Reopen => false,
+            Self::Unchanged
+            | Self::Changed
+            | Self::Get
+            | Self::GetId
+            | Self::Pages
+            | Self::Deep
+            | Self::Filters
+            | Self::Mixed => true,
+        }
+    }
+
+    /// Why it cannot be measured, and what to do.
+    pub fn needs_members(self, why: &str) -> Error {
+        let name = self.to_possible_value();
+        let name = name.as_ref().map_or("", clap::builder::PossibleValue::get_name);
+        Error::Usage(format!(
+            "the phase {name} looks at members, and there are none, because {why}: put the phase fresh before it, or name a \
+             memberbase with --base that bench has loaded with the same --members and --seed"
+        ))
     }
 }

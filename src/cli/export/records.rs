@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{Args, Out};
 use crate::api::grpc::v1;
 use crate::cli::import::FileFormat;
-use crate::cli::{Error, base, client, json};
+use crate::cli::{Error, base, client, json, output};
 use crate::model::words;
 
 /// Writes the records, each with its kind and the names of the contract.
@@ -16,8 +16,8 @@ pub async fn run(args: &Args) -> Result<ExitCode, Error> {
     let member_base_id = base::need(&mut client, &args.base).await?;
     let request = v1::ExportRecordsRequest { member_base_id, kinds: Vec::new(), min_revision: None };
     let mut stream = client.records.export_records(request).await?.into_inner();
-    let mut out =
-        Out::open(&args.out, FileFormat::Ndjson, Vec::new()).map_err(Error::file("write", &args.out))?;
+    let unwritten = output::unwritten(&args.out);
+    let mut out = Out::open(&args.out, FileFormat::Ndjson, Vec::new()).map_err(&unwritten)?;
     let mut records: u64 = 0;
     while let Some(part) = client::next(&mut stream).await? {
         let clips = part.clips.into_iter().map(clip);
@@ -25,11 +25,11 @@ pub async fn run(args: &Args) -> Result<ExitCode, Error> {
         let transactions = part.transactions.into_iter().map(transaction);
         for line in clips.chain(stamps).chain(transactions) {
             records += 1;
-            out.write_line(&line).map_err(Error::file("write", &args.out))?;
+            out.write_line(&line).map_err(&unwritten)?;
         }
     }
-    out.finish(&args.out).map_err(Error::file("write", &args.out))?;
-    eprintln!("{}", words::count(records, "record"));
+    out.finish(&args.out).map_err(&unwritten)?;
+    output::note(words::count(records, "record"));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,5 +1,6 @@
 //! What `import` is told.
 
+use std::fmt;
 use std::io::Seek;
 use std::path::{Path, PathBuf};
 
@@ -9,8 +10,8 @@ use super::columns::Field;
 use super::missing::{self, ClearMissing, Keys};
 use super::{Opened, failed, is_delimiter, is_stdin};
 use crate::api::grpc::v1;
-use crate::cli::Error;
 use crate::cli::client::Target;
+use crate::cli::{Error, output};
 use crate::model::ImportId;
 
 /// The arguments of `import`.
@@ -82,6 +83,34 @@ pub enum FileFormat {
     Ndjson,
 }
 
+impl FileFormat {
+    /// What the name of a file says that it is.
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+
+    /// With the article, for messages.
+    pub fn article(self) -> &'static str {
+        match self {
+            Self::Csv => "a CSV file",
+            Self::Ndjson => "an NDJSON file",
+        }
+    }
+}
+
+impl fmt::Display for FileFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Csv => "CSV",
+            Self::Ndjson => "NDJSON",
+        })
+    }
+}
+
 /// The fields by which a row can find its member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum MatchKey {
@@ -117,15 +146,17 @@ impl MatchKey {
 
 impl Args {
     pub(super) fn file_format(&self) -> Result<FileFormat, Error> {
-        let extension =
-            self.file.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
-        match (self.format, extension.as_deref()) {
-            (Some(format), _) => Ok(format),
-            (None, Some("csv")) => Ok(FileFormat::Csv),
-            (None, Some("ndjson" | "jsonl")) => Ok(FileFormat::Ndjson),
-            (None, _) => Err(Error::Usage(format!(
-                "{}: the name does not tell what the file is; give --format csv or --format ndjson",
-                self.file.display()
+        let file = self.file.display();
+        match (self.format, FileFormat::of(&self.file)) {
+            (Some(given), named) => {
+                if named.is_some_and(|named| named != given) {
+                    output::note(format_args!("{file} is read as {given}, as --format says"));
+                }
+                Ok(given)
+            }
+            (None, Some(named)) => Ok(named),
+            (None, None) => Err(Error::Usage(format!(
+                "{file}: the name does not tell what the file is; give --format csv or --format ndjson"
             ))),
         }
     }
@@ -186,10 +217,10 @@ impl Args {
         }
         let path = self.failed_path(format);
         if failed::remove_outdated(&path, format)? {
-            eprintln!(
+            output::note(format_args!(
                 "removed {}: it had the failed rows of an earlier import, and now none failed",
                 path.display()
-            );
+            ));
         }
         Ok(())
     }

@@ -52,6 +52,14 @@ impl Format {
         }
     }
 
+    /// A fault of a field, with the name that the file has for it, and the rule that it breaks.
+    pub fn fault(&self, fault: v1::FieldViolation) -> (String, String) {
+        match self {
+            Self::Csv { columns, .. } => columns.fault(&fault.field, fault.description),
+            Self::Ndjson(_) => (fault.field, fault.description),
+        }
+    }
+
     fn not_utf8(&self, at: &NotUtf8) -> Error {
         let column = match self {
             Self::Csv { columns, .. } => columns.header.get(at.cell).map_or("", String::as_str),

@@ -1,5 +1,6 @@
 //! What the columns of a CSV file mean. Names match without regard to case, spaces, hyphens and underscores.
 
+mod faults;
 mod told;
 
 use std::borrow::Cow;
@@ -117,8 +118,11 @@ impl Columns {
         }
         // Rows that lack the key are found by their id.
         if ![key.field(), Field::Id].iter().any(|field| columns.contains(&Column::Field(*field))) {
-            problems
-                .push(format!("there is no column {:?}, by which members are matched", key.field().name()));
+            problems.push(format!(
+                "there is no column {:?}, by which members are matched{}",
+                key.field().name(),
+                other_key(&columns)
+            ));
         }
         if !problems.is_empty() {
             return Err(problems.join("; "));
@@ -219,6 +223,15 @@ fn other_delimiter(names: &[String]) -> Option<&'static str> {
             && name.split(delimiter.0).any(|part| column(heading(part).trim()).is_some())
     };
     [(';', ";"), ('\t', "\\t"), ('|', "|"), (',', ",")].iter().find(parts_are_known).map(|(_, given)| *given)
+}
+
+/// How a file can be matched that has another key.
+fn other_key(columns: &[Column]) -> String {
+    let keys = [(Field::Ref, "ref"), (Field::Email, "email"), (Field::WorkerId, "worker-id")];
+    let mut there = keys.iter().filter(|(field, _)| columns.contains(&Column::Field(*field)));
+    there.next().map_or(String::new(), |(field, given)| {
+        format!("; with --match {given} they are matched by the column {:?}", field.name())
+    })
 }
 
 fn known() -> String {

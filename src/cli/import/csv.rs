@@ -13,8 +13,8 @@ use crate::model::words;
 use super::RowFailure;
 use super::cells;
 use super::columns::{AttributeType, Column, Columns, Field};
-use super::overtaken;
 use super::rows::Row;
+use super::{ndjson, overtaken};
 
 /// The member that a record describes. Only what cannot be put on the wire is refused here; all rules are the server's.
 pub fn member(columns: &Columns, row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
@@ -27,22 +27,23 @@ pub fn member(columns: &Columns, row: Row<'_>) -> Result<v1::MemberInput, RowFai
     let mut member = v1::MemberInput::default();
     let mut account = Account::default();
     let mut attributes = BTreeMap::new();
-    for (column, cell) in columns.columns.iter().zip(row.cells()) {
+    for (at, (column, cell)) in columns.columns.iter().zip(row.cells()).enumerate() {
         if cell.is_empty() {
             continue;
         }
+        let named = |failure: RowFailure| failure.at(columns.name(at));
         let cell = cells::value(cell, columns.reading)
-            .map_err(|fault| RowFailure::new("CELL_INVALID", path(column), fault))?;
+            .map_err(|fault| named(RowFailure::new("CELL_INVALID", "", fault)))?;
         if cell.is_empty() {
             continue;
         }
         match column {
             Column::Field(field) => {
-                cells::check_number(*field, &cell, columns.reading)?;
-                set(&mut member, &mut account, *field, &cell)?;
+                cells::check_number(*field, &cell, columns.reading).map_err(named)?;
+                set(&mut member, &mut account, *field, &cell).map_err(named)?;
             }
             Column::Attribute(key, kind) => {
-                attributes.insert(key.clone(), attribute(key, *kind, &cell)?);
+                attributes.insert(key.clone(), attribute(*kind, &cell).map_err(named)?);
             }
             Column::Skipped | Column::Unnamed => {}
         }
@@ -93,15 +94,6 @@ fn check_shape(columns: &Columns, row: Row<'_>) -> Result<(), RowFailure> {
     }
 }
 
-/// What a column sets, as the contract names it.
-fn path(column: &Column) -> String {
-    match column {
-        Column::Field(field) => field.name().to_owned(),
-        Column::Attribute(key, _) => format!("attributes.{key}"),
-        Column::Skipped | Column::Unnamed => String::new(),
-    }
-}
-
 fn set(
     member: &mut v1::MemberInput,
     account: &mut Account,
@@ -123,50 +115,52 @@ fn set(
         Field::Gender => member.gender = text(),
         Field::Role => member.role = text(),
         Field::Company => member.company = text(),
-        Field::EnablePayroll => member.enable_payroll = Some(boolean(field.name(), cell)?),
+        Field::EnablePayroll => member.enable_payroll = Some(boolean(cell)?),
         Field::SortCode => account.sort_code = text(),
         Field::AccountNumber => account.account_number = text(),
         Field::AccountHolder => account.holder = text(),
         Field::Iban => account.iban = text(),
-        Field::Attributes => match serde_json::from_str(cell) {
-            Ok(fields) => member.attributes = Some(json::object_to_wire(fields)),
-            Err(error) => {
-                return Err(RowFailure::new(
-                    "INVALID_JSON",
-                    field.name(),
-                    format!("not a JSON object: {error}"),
-                ));
-            }
-        },
+        Field::Attributes => {
+            let fields = serde_json::from_str(cell)
+                .map_err(|error| not_json(&error, "a JSON object such as {\"team\": \"Ops\"}"))?;
+            member.attributes = Some(json::object_to_wire(fields));
+        }
     }
     Ok(())
 }
 
-fn attribute(key: &str, kind: AttributeType, cell: &str) -> Result<Value, RowFailure> {
-    let field = || format!("attributes.{key}");
+fn attribute(kind: AttributeType, cell: &str) -> Result<Value, RowFailure> {
     let kind = match kind {
         AttributeType::Text => Kind::StringValue(cell.to_owned()),
-        AttributeType::Boolean => Kind::BoolValue(boolean(&field(), cell)?),
+        AttributeType::Boolean => Kind::BoolValue(boolean(cell)?),
         AttributeType::Number => {
             let number = cell.parse().map_err(|_| {
-                RowFailure::new("INVALID_NUMBER", field(), format!("{cell:?} is not a number"))
+                let message = format!("{cell:?} is no number such as 41 or 41.5");
+                RowFailure::new("INVALID_NUMBER", "", message)
             })?;
             Kind::NumberValue(number)
         }
-        AttributeType::Json => match serde_json::from_str(cell) {
-            Ok(value) => return Ok(json::to_wire(value)),
-            Err(error) => return Err(RowFailure::new("INVALID_JSON", field(), format!("not JSON: {error}"))),
-        },
+        AttributeType::Json => {
+            let value = serde_json::from_str(cell).map_err(|error| not_json(&error, "a JSON value"))?;
+            return Ok(json::to_wire(value));
+        }
     };
     Ok(Value { kind: Some(kind) })
 }
 
-fn boolean(field: &str, cell: &str) -> Result<bool, RowFailure> {
+fn boolean(cell: &str) -> Result<bool, RowFailure> {
     match cell.to_ascii_lowercase().as_str() {
         "true" | "yes" | "1" => Ok(true),
         "false" | "no" | "0" => Ok(false),
-        _ => Err(RowFailure::new("INVALID_BOOLEAN", field, format!("{cell:?} is neither true nor false"))),
+        _ => {
+            let message = format!("{cell:?} is none of true, yes and 1, and none of false, no and 0");
+            Err(RowFailure::new("INVALID_BOOLEAN", "", message))
+        }
     }
+}
+
+fn not_json(error: &serde_json::Error, wanted: &str) -> RowFailure {
+    RowFailure::new("INVALID_JSON", "", format!("the cell must be {wanted}, and {}", ndjson::fault(error)))
 }
 
 /// The cells of a bank account, which together make one field.

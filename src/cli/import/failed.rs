@@ -41,17 +41,21 @@ impl RowFailure {
     pub fn new(reason: &'static str, field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { reason: Cow::Borrowed(reason), field: field.into(), message: message.into() }
     }
-}
 
-impl From<v1::RowError> for RowFailure {
-    fn from(error: v1::RowError) -> Self {
+    /// What the server says of a row, with the names that its file has.
+    pub fn of(error: v1::RowError, format: &Format) -> Self {
         let v1::RowError { reason, message, violations, .. } = error;
-        let field = violations.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>().join(" ");
+        let faults: Vec<_> = violations.into_iter().map(|fault| format.fault(fault)).collect();
+        let field = faults.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>().join(", ");
         // The message is made of the first faults, so it says nothing that they do not.
-        let faults: Vec<_> =
-            violations.iter().map(|fault| format!("{}: {}", fault.field, fault.description)).collect();
-        let message = if faults.is_empty() { message } else { faults.join("; ") };
+        let texts: Vec<_> = faults.iter().map(|(field, rule)| format!("{field}: {rule}")).collect();
+        let message = if texts.is_empty() { message } else { texts.join("; ") };
         Self { reason: Cow::Owned(reason), field, message }
+    }
+
+    /// The same failure of another field.
+    pub fn at(self, field: impl Into<String>) -> Self {
+        Self { field: field.into(), ..self }
     }
 }
 
@@ -194,7 +198,7 @@ fn csv_error(error: csv::Error) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{RowFailure, annotated};
+    use super::{Format, RowFailure, annotated};
     use crate::api::grpc::v1;
     use crate::cli::import::missing::Keys;
     use crate::cli::import::ndjson;
@@ -236,9 +240,10 @@ mod tests {
             violations: vec![fault("a"), fault("b")],
             ..Default::default()
         };
-        let failure = RowFailure::from(error);
-        assert_eq!((failure.field.as_str(), failure.message), ("a b", message));
+        let format = Format::Ndjson(Keys::NONE);
+        let failure = RowFailure::of(error, &format);
+        assert_eq!((failure.field.as_str(), failure.message), ("a, b", message));
         let error = v1::RowError { message: "too late".into(), ..Default::default() };
-        assert_eq!(RowFailure::from(error).message, "too late");
+        assert_eq!(RowFailure::of(error, &format).message, "too late");
     }
 }

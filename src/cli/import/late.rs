@@ -144,7 +144,7 @@ impl Late {
     async fn try_one_by_one(&mut self, session: &mut Session, calls: &mut Calls<'_>) -> Result<(), Error> {
         let lines = self.waiting();
         let reply = calls.upsert(session, v1::BulkMode::Partial, self.members(&lines)).await?;
-        let failed = self.note(&lines, reply.results)?;
+        let failed = self.note(&lines, reply.results, &session.format)?;
         session.count(reply.counts.unwrap_or_default());
         lines.iter().filter(|line| !failed.contains(line)).for_each(|line| self.is_through(*line, session));
         Ok(())
@@ -163,7 +163,7 @@ impl Late {
                 lines.iter().for_each(|line| self.is_through(*line, session));
                 break;
             }
-            let failed = self.note(&lines, reply.results)?;
+            let failed = self.note(&lines, reply.results, &session.format)?;
             if failed.is_empty() {
                 break;
             }
@@ -199,10 +199,15 @@ impl Late {
     }
 
     /// Takes note of why rows failed, and says which did so for a fault of their own.
-    fn note(&mut self, lines: &[u64], results: Vec<v1::MemberResult>) -> Result<HashSet<u64>, Error> {
+    fn note(
+        &mut self,
+        lines: &[u64],
+        results: Vec<v1::MemberResult>,
+        format: &Format,
+    ) -> Result<HashSet<u64>, Error> {
         let mut failed = HashSet::new();
         for result in results {
-            let failure = RowFailure::from(result.error.unwrap_or_default());
+            let failure = RowFailure::of(result.error.unwrap_or_default(), format);
             if failure.reason == Reason::AtomicAborted.as_str() {
                 continue;
             }

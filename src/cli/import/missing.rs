@@ -116,7 +116,7 @@ impl Keys {
              --clear-missing={}",
             missing.join(",")
         );
-        Err(RowFailure::new("FIELD_MISSING", missing.join(" "), message))
+        Err(RowFailure::new("FIELD_MISSING", missing.join(", "), message))
     }
 }
 

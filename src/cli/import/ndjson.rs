@@ -1,5 +1,7 @@
 //! NDJSON: one JSON object a line, with the field names of the contract.
 
+mod faults;
+
 use std::fmt;
 use std::io::{BufRead, Read};
 
@@ -14,9 +16,11 @@ use crate::cli::{Error, json};
 
 use super::columns::Told;
 use super::missing::Keys;
-use super::overtaken;
 use super::rows::{Collector, Row};
 use super::{MAX_ROW_BYTES, RowFailure};
+use super::{overtaken, records};
+
+pub use faults::fault;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 /// The field in which a file of failed rows says why a row failed.
@@ -48,6 +52,9 @@ impl<R: BufRead> Lines<R> {
                 return Ok(false);
             }
             self.number += 1;
+            if self.number == 1 {
+                records::check_encoding(&self.line)?;
+            }
             self.offset += u64::try_from(read).unwrap_or(u64::MAX);
             if read == MAX_ROW_BYTES && !self.line.ends_with(b"\n") {
                 return Err(Error::Data(format!("line {}: longer than {MAX_ROW_BYTES} bytes", self.number)));
@@ -131,7 +138,11 @@ struct Eu {
 pub fn member(keys: &Keys, row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
     let text = row.cells().next().unwrap_or_default();
     if !text.starts_with('{') {
-        return Err(RowFailure::new("INVALID_JSON", "", "the line is not a JSON object".to_owned()));
+        return Err(RowFailure::new(
+            "INVALID_JSON",
+            "",
+            "the line is no JSON object such as {\"ref\": \"a\"}",
+        ));
     }
     let line = parse(text)?;
     overtaken::check(line.failed.as_ref().and_then(told))?;
@@ -197,25 +208,7 @@ fn parse(text: &str) -> Result<Line, RowFailure> {
     let mut track = Track::new();
     let parsed = Line::deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
     let parsed = parsed.and_then(|line| json.end().map(|()| line));
-    parsed.map_err(|error| refused(&error, &track.path().to_string()))
-}
-
-/// The parser counts lines within the row, which is always one.
-fn refused(error: &serde_json::Error, path: &str) -> RowFailure {
-    let message = error.to_string().replace(" at line 1 column ", " at column ");
-    if error.is_syntax() || error.is_eof() {
-        return RowFailure::new("INVALID_JSON", "", message);
-    }
-    // The fault of a field that comes twice is found where its object stands.
-    let twice = message.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next());
-    let field = match (path.trim_matches('.'), twice) {
-        (path, Some(name)) if path != name && !path.ends_with(&format!(".{name}")) => {
-            format!("{path}.{name}").trim_matches('.').to_owned()
-        }
-        (path, _) => path.to_owned(),
-    };
-    let reason = if message.starts_with("unknown field") { "UNKNOWN_FIELD" } else { "INVALID_FIELD" };
-    RowFailure::new(reason, field, message)
+    parsed.map_err(|error| faults::refused(&error, &track.path().to_string()))
 }
 
 /// The fields of an object in their order, each with its value as it is written; `None` for what is no object.

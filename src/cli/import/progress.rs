@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::cli::output;
 use crate::model::words;
 
 /// How often a line is printed where there is no terminal.
@@ -60,7 +61,7 @@ impl Progress {
                 let left = left.map_or(String::new(), |left| format!(", {} s left", left.as_secs()));
                 let percent = self.size.and_then(|size| (offset * 100).checked_div(size));
                 let percent = percent.map_or(String::new(), |percent| format!(", {percent} %"));
-                eprintln!("{}{percent}{left}", describe(self.rows, elapsed));
+                output::note(format_args!("{}{percent}{left}", describe(self.rows, elapsed)));
             }
             Shown::Lines { .. } | Shown::Nothing => {}
         }
@@ -70,7 +71,7 @@ impl Progress {
     pub fn say(&self, text: &str) {
         match &self.shown {
             Shown::Bar(bar) => bar.println(text),
-            Shown::Lines { .. } | Shown::Nothing => eprintln!("{text}"),
+            Shown::Lines { .. } | Shown::Nothing => output::note(text),
         }
     }
 

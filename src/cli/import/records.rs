@@ -84,6 +84,7 @@ impl<R: Read> Records<R> {
     /// Takes what may stand before the header.
     fn begin(&mut self) -> Result<(), Error> {
         while self.to - self.from < BOM.len() + SEP_LINE_BYTES && self.fill()? {}
+        check_encoding(self.unread())?;
         if self.unread().starts_with(BOM) {
             self.advance(BOM.len());
         }
@@ -165,6 +166,17 @@ fn sep_line(bytes: &[u8]) -> Option<(u8, usize)> {
     }
     let is_crlf = bytes.get(end..)?.starts_with(b"\r\n");
     Some((delimiter, end + 1 + usize::from(is_crlf)))
+}
+
+/// Refuses a file whose first bytes are those of UTF-16, with or without a byte order mark.
+pub fn check_encoding(start: &[u8]) -> Result<(), Error> {
+    match start {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..] => Err(Error::Data(
+            "the file is UTF-16; save it as UTF-8 (spreadsheets call that \"CSV UTF-8\") and try again"
+                .to_owned(),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What to say of a line with bytes that are no text.

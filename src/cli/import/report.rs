@@ -5,23 +5,24 @@ use std::time::Instant;
 use super::overtaken::OVERTAKEN;
 use super::session::Session;
 use crate::api::grpc::v1;
+use crate::cli::{Error, output};
 use crate::model::words;
 
 /// The counts, and where failed rows are.
-pub fn counts(session: &Session, quiet: bool) {
+pub fn counts(session: &Session, quiet: bool) -> Result<(), Error> {
     let summary = session.progress.finish(Instant::now());
     if !quiet {
-        eprintln!("{summary}");
+        output::note(summary);
     }
     if session.sent_again > 0 {
-        eprintln!(
+        output::note(format_args!(
             "{} because no answer had come, and counted once",
             words::some(session.sent_again, ["chunk was sent again", "chunks were sent again"])
-        );
+        ));
     }
     let v1::BulkCounts { created, updated, unchanged, reactivated, failed, status_kept } = session.counts;
     if status_kept > 0 {
-        eprintln!(
+        output::note(format_args!(
             "warning: {}; --apply-status changes it",
             words::some(
                 status_kept,
@@ -30,16 +31,16 @@ pub fn counts(session: &Session, quiet: bool) {
                     "rows name another status than their members have, who keep it"
                 ]
             )
-        );
+        ));
     }
-    println!(
-        "created {created}\nupdated {updated}\nunchanged {unchanged}\nreactivated {reactivated}\nfailed {failed}"
-    );
     if let Some(path) = session.failed.path() {
         let what = words::some(failed, ["row failed; it is", "rows failed; they are"]);
         let why = if failed == 1 { "its reason" } else { "the reason of each" };
-        eprintln!("{what} in {} with {why}", path.display());
+        output::note(format_args!("{what} in {} with {why}", path.display()));
     }
+    output::line(format_args!(
+        "created {created}\nupdated {updated}\nunchanged {unchanged}\nreactivated {reactivated}\nfailed {failed}"
+    ))
 }
 
 /// Says which failed rows are older than what their members have now.
@@ -54,14 +55,19 @@ pub fn overtaken(session: &Session, marked: bool) {
         ],
     );
     if count > 0 && marked {
-        eprintln!("warning: {what}; marked {}, and not imported with the others again", OVERTAKEN);
+        output::note(format_args!(
+            "warning: {what}; marked {OVERTAKEN}, and not imported with the others again"
+        ));
     } else if count > 0 {
         let lines: Vec<_> = lines.keys().map(u64::to_string).collect();
-        eprintln!("warning: {what}, and must not be imported again: those of lines {}", lines.join(", "));
+        output::note(format_args!(
+            "warning: {what}, and must not be imported again: those of lines {}",
+            lines.join(", ")
+        ));
     }
     if session.overtaken.is_full() {
-        eprintln!(
+        output::note(format_args!(
             "warning: so many rows failed that for some it is not known whether a later row of the same member was applied"
-        );
+        ));
     }
 }

@@ -71,10 +71,7 @@ impl Session {
                 Err(Lost::Import(error)) => return Err(error),
             };
             let Some(delay) = self.patience.failed(Instant::now(), refusal.retry_after()) else {
-                let id = &self.options.import_id;
-                self.progress.say(&format!(
-                    "giving up; run the same command again with --import-id {id} to go on: the counts are then those of the whole import"
-                ));
+                self.say_giving_up();
                 return Err(refusal.into());
             };
             self.progress.say(&format!("{refusal}; trying again in {} ms", delay.as_millis()));
@@ -84,6 +81,14 @@ impl Session {
             Input::Ended(result) => result,
             Input::Open => Ok(()),
         }
+    }
+
+    /// Says how to go on.
+    pub fn say_giving_up(&self) {
+        let id = &self.options.import_id;
+        self.progress.say(&format!(
+            "giving up; run the same command again with --import-id {id} to go on: the counts are then those of the whole import"
+        ));
     }
 
     /// One stream: first what an earlier one left unanswered, then chunks from the file while there is room for them.
@@ -166,7 +171,7 @@ impl Session {
             let row = row.ok_or_else(|| {
                 Error::Broken(format!("the server reported row {}, which was not sent", result.index))
             })?;
-            failures.push((row, RowFailure::from(result.error.unwrap_or_default())));
+            failures.push((row, RowFailure::of(result.error.unwrap_or_default(), &self.format)));
         }
         let unsendable = chunk.unsendable.iter();
         failures.extend(unsendable.filter_map(|(at, failure)| Some((chunk.rows.get(*at)?, failure.clone()))));

@@ -76,3 +76,32 @@ async fn a_server_that_runs_already_can_be_measured_and_is_left_clean() {
         world.server.bases().list_member_bases(ListMemberBasesRequest::default()).await.unwrap().into_inner();
     assert_eq!(left.member_bases, []);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_that_are_not_there_are_not_measured() {
+    let world = World::new().await;
+    world.base("empty", &[]).await;
+    let none = memberbase(&["bench", "--members", "0"]).await.expect(64);
+    assert!(none.stderr.contains("--members"), "{}", none.stderr);
+    for (more, why) in [
+        (&["--phases", "get"][..], "the memberbase is a new one"),
+        (&["--phases", "single,pages,fresh"], "the memberbase is a new one"),
+        (&["--phases", "mixed", "--base", "empty"], "the memberbase that --base names has none"),
+    ] {
+        let ended = memberbase(&[&["bench", "--server", &world.url, "--seconds", "1"], more].concat())
+            .await
+            .expect(64);
+        let phase = ["get", "pages", "mixed"].into_iter().find(|name| more[1].contains(name)).unwrap();
+        assert!(ended.stderr.contains(&format!("the phase {phase} looks at members")), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(why) && ended.stderr.contains("put the phase fresh before it"),
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(ended.stdout, "", "nothing is measured");
+    }
+    let load =
+        ["bench", "--server", &world.url, "--members", "50", "--seconds", "1", "--base", "empty", "--phases"];
+    memberbase(&[&load[..], &["fresh,get"]].concat()).await.expect(0);
+    memberbase(&[&load[..], &["get"]].concat()).await.expect(0);
+}

@@ -8,6 +8,7 @@ mod folders;
 mod get;
 mod import;
 mod lists;
+mod output;
 mod overtaken;
 mod proxy;
 mod refold;
@@ -16,6 +17,7 @@ mod resume;
 mod rings;
 mod status;
 mod token;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -69,7 +69,7 @@ async fn what_a_token_may_not_see_is_not_exported_and_cannot_be_cleared_by_such_
     assert_eq!(failed.counts(), [0, 0, 0, 0, 1]);
     let row: Value = serde_json::from_str(&guarded.world.read("blind.failed.ndjson")).unwrap();
     assert_eq!(row["failed"]["reason"], "FIELD_MISSING");
-    assert_eq!(row["failed"]["field"], "dob account_details");
+    assert_eq!(row["failed"]["field"], "dob, account_details");
     assert_eq!(guarded.member().await, before);
 
     // With the right to see everything, everything is there, and replaces as it is.

@@ -140,3 +140,40 @@ async fn rows_that_wait_are_in_the_file_of_failed_rows_if_the_import_is_killed()
     assert!(mended.status.success(), "{mended:?}");
     assert!(String::from_utf8(mended.stdout).unwrap().contains("updated 20\n"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn giving_up_while_rows_are_tried_again_says_how_to_go_on() {
+    const ROWS: usize = 20;
+    let (server, admin) = Server::start_with_token().await;
+    let url = format!("http://{}", server.address());
+    let world = World { server, url, folder: tempfile::tempdir().unwrap() };
+    let write = |shift: usize| {
+        let rows = (0..ROWS).map(|i| format!("m{i},e{}@x.example,w{i}\n", (i + shift) % ROWS));
+        world.file("members.csv", format!("{HEADER}{}", rows.collect::<String>()))
+    };
+    let file = write(0);
+    world.import(&file, "staff", &["--create-base", "--token", &admin]).await.expect(0);
+    // The rows are let in once, and then are more than the token may send for a while.
+    let create = [
+        "token",
+        "create",
+        "--access",
+        "write",
+        "--rows-per-second",
+        "1",
+        "--server",
+        &world.url,
+        "--token",
+        &admin,
+    ];
+    let slow = super::memberbase(&create).await.expect(0);
+    let slow = slow.stdout.lines().last().unwrap();
+    let file = write(1);
+    let ended = world.import(&file, "staff", &["--token", slow, "--give-up-after", "0"]).await.expect(69);
+    assert!(
+        ended.stderr.contains("giving up; run the same command again with --import-id "),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.counts(), [0, 0, 0, 0, 20]);
+}

@@ -64,6 +64,7 @@ fn the_secret_is_the_last_line_and_opens_the_server() {
     let (code, said) = refused(import(None));
     assert_eq!(code, Some(69));
     assert!(said.contains("UNAUTHENTICATED"), "{said}");
+    assert!(said.contains("--token") && said.contains("MEMBERBASE_TOKEN"), "{said}");
     assert!(import(Some(secret)).status.success());
     let get = memberbase()
         .args(["get", "--server", &server.address, "--base", "Staff", "--ref", "user_1", "--token", secret])

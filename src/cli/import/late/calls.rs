@@ -54,8 +54,10 @@ impl<'a> Calls<'a> {
                 return Err(refusal.into());
             }
             let Some(delay) = session.patience.failed(Instant::now(), refusal.retry_after()) else {
+                session.say_giving_up();
                 return Err(refusal.into());
             };
+            session.progress.say(&format!("{refusal}; trying again in {} ms", delay.as_millis()));
             tokio::time::sleep(delay).await;
         }
     }

@@ -1,0 +1,107 @@
+//! Standard output that takes nothing: full, closed, or without a reader.
+
+use std::fs::File;
+use std::process::{Command, Output, Stdio};
+
+use super::{World, memberbase};
+use crate::harness::Process;
+
+fn run(arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    for name in ["SERVER", "TOKEN", "DATA"] {
+        command.env_remove(format!("MEMBERBASE_{name}"));
+    }
+    command.args(arguments).stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+    command.spawn().unwrap().wait_with_output().unwrap()
+}
+
+fn full() -> Stdio {
+    File::options().write(true).open("/dev/full").unwrap().into()
+}
+
+/// A pipe whose reader has gone.
+fn broken() -> Stdio {
+    std::io::pipe().unwrap().1.into()
+}
+
+fn said(output: &Output) -> (Option<i32>, String) {
+    (output.status.code(), String::from_utf8(output.stderr.clone()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_say_that_nothing_can_be_written_and_end_without_a_word_where_nobody_reads() {
+    let world = World::new().await;
+    let file = world.file("members.csv", "ref\na\n");
+    let import = ["import", &file, "--base", "staff", "--create-base", "--server", &world.url];
+    memberbase(&import).await.expect(0);
+    let at = ["--base", "staff", "--server", &world.url];
+    for command in [
+        &import[..],
+        &[&["export"], &at[..]].concat(),
+        &[&["export", "--format", "ndjson"], &at[..]].concat(),
+        &[&["get", "--ref", "a"], &at[..]].concat(),
+        &["serve", "--print-config"],
+        &["--help"],
+        &["--version"],
+    ] {
+        let (code, text) = said(&tokio::task::block_in_place(|| run(command, full(), Stdio::piped())));
+        assert_eq!(code, Some(74), "{command:?}: {text}");
+        assert!(text.contains("cannot write to standard output: No space left"), "{command:?}: {text}");
+        let (code, text) = said(&tokio::task::block_in_place(|| run(command, broken(), Stdio::piped())));
+        assert_eq!(code, Some(141), "{command:?}: {text}");
+        assert!(!text.contains("panicked") && !text.contains("cannot write"), "{command:?}: {text}");
+    }
+    // Standard error carries no result: losing it changes nothing.
+    for stderr in [full(), broken()] {
+        let ended = tokio::task::block_in_place(|| run(&import, Stdio::piped(), stderr));
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+        assert!(String::from_utf8(ended.stdout).unwrap().contains("unchanged 1\n"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_token_stays_whose_secret_nobody_saw() {
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().to_str().unwrap();
+    let first = run(
+        &["token", "create", "--access", "admin", "--new-store", "--data", folder],
+        Stdio::piped(),
+        Stdio::piped(),
+    );
+    let secret = String::from_utf8(first.stdout).unwrap().lines().last().unwrap().to_owned();
+    let listed = |place: &[&str]| {
+        let output = run(&[&["token", "list"], place].concat(), Stdio::piped(), Stdio::piped());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let fail = |place: &[&str]| {
+        let create = [&["token", "create", "--access", "write"], place].concat();
+        for stdout in [full(), broken()] {
+            let (code, text) = said(&run(&create, stdout, Stdio::piped()));
+            assert_eq!(code, Some(74), "{text}");
+            assert!(
+                text.contains("was revoked, because nobody saw its secret") && !text.contains("sk_"),
+                "{text}"
+            );
+        }
+        let (code, text) = said(&run(&create, Stdio::null(), Stdio::piped()));
+        assert!(code == Some(64) && text.contains("nothing was made"), "{text}");
+    };
+    fail(&["--data", folder]);
+    let tokens = listed(&["--data", folder]);
+    assert_eq!((tokens.lines().count(), tokens.matches("revoked 20").count()), (3, 2), "{tokens}");
+
+    let server = Process::serve(data.path());
+    let place = ["--server", &server.address, "--token", &secret];
+    tokio::task::block_in_place(|| fail(&place));
+    let tokens = tokio::task::block_in_place(|| listed(&place));
+    assert_eq!((tokens.lines().count(), tokens.matches("revoked 20").count()), (5, 4), "{tokens}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_token_is_revoked_by_itself() {
+    let world = World::new().await;
+    let create = ["token", "create", "--access", "admin", "--server", &world.url];
+    let (code, text) = said(&tokio::task::block_in_place(|| run(&create, full(), Stdio::piped())));
+    assert_eq!(code, Some(74), "{text}");
+    assert!(text.contains("was revoked") && text.contains("make one with --data"), "{text}");
+}

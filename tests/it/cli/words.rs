@@ -1,0 +1,160 @@
+//! What `memberbase import` says of faults, in the words of whoever made the file.
+
+use serde_json::Value;
+
+use super::World;
+
+/// The last four cells of the failed rows of a CSV file: line, reason, field and message.
+fn failures(text: &str) -> Vec<[String; 4]> {
+    let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let cells = |row: csv::StringRecord| -> Vec<String> { row.iter().map(str::to_owned).collect() };
+    rows.records().map(|row| cells(row.unwrap()).last_chunk::<4>().unwrap().clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fields_of_failed_rows_are_columns_of_the_file() {
+    let world = World::new().await;
+    world.base("staff", &[("age", "number"), ("team", "string")]).await;
+    let header = "Ref,E-Mail,Sort Code,Account Number,Account Holder,IBAN,Attributes.age:number,Enable Payroll,attributes.team:json,Phone";
+    let rows = "a,nonsense,1,12345678,A,,,,,\n\
+                b,,,,B,,,,,\n\
+                c,,,,,,old,,,\n\
+                d,,,,,,,maybe,,\n\
+                e,,,,,,,,7,\n\
+                f,,,,,,,,[,\n\
+                g,,,,,,,,,07700 900123\n\
+                h,,,,H,DE00,,,,\n";
+    let file = world.file("members.csv", format!("{header}\n{rows}"));
+    world.import(&file, "staff", &[]).await.expect(1);
+    let failed = failures(&world.read("members.failed.csv"));
+    let fields: Vec<&str> = failed.iter().map(|row| row[2].as_str()).collect();
+    let expected = [
+        "E-Mail, Sort Code",
+        "Sort Code, Account Number, Account Holder, IBAN",
+        "Attributes.age:number",
+        "Enable Payroll",
+        "attributes.team:json",
+        "attributes.team:json",
+        "Phone",
+        "IBAN",
+    ];
+    assert_eq!(fields, expected, "{failed:?}");
+    for (row, said) in [
+        (0, "E-Mail: "),
+        (0, "; Sort Code: "),
+        (1, "must be account_holder with either sort_code and account_number, or iban"),
+        (3, "\"maybe\" is none of true, yes and 1, and none of false, no and 0"),
+        (5, "must be a JSON value, and it ends in the middle of it"),
+        (6, "Phone: must be `+`, the country code and the number"),
+    ] {
+        assert!(failed[row][3].contains(said), "{said}: {:?}", failed[row]);
+    }
+    // A field that no column has is called by its own name, so that it can be added.
+    let rows = "A,123456,\nB,,\"{\"\"age\"\": \"\"x\"\"}\"\nC,,{]\n";
+    let file = world.file("members.csv", format!("ref,Sort Code,Attributes\n{rows}"));
+    world.import(&file, "staff", &[]).await.expect(1);
+    let failed = failures(&world.read("members.failed.csv"));
+    let fields: Vec<&str> = failed.iter().map(|row| row[2].as_str()).collect();
+    assert_eq!(fields, ["account_holder, account_number", "Attributes", "Attributes"], "{failed:?}");
+    assert!(
+        failed[2][3].contains("such as {\"team\": \"Ops\"}, and it stops being JSON at byte 2"),
+        "{failed:?}"
+    );
+    let file = world.file("members.csv", "ref,last_name\na,\"two\nlines\"\n");
+    world.import(&file, "staff", &[]).await.expect(1);
+    assert!(
+        world.read("members.failed.csv").contains("such as line breaks and tabs; put spaces in their place")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_ndjson_name_the_key_and_its_rule() {
+    let world = World::new().await;
+    world.base("staff", &[]).await;
+    let lines = [
+        (r#"{"ref":"a","nick":"x"}"#, "nick: there is no such key; known are ref, email, first_name"),
+        (
+            r#"{"ref":"a","account_details":{"us":{}}}"#,
+            "account_details.us: there is no such key; known are uk, eu",
+        ),
+        (r#"{"ref":"a","ref":"b"}"#, "ref: the key comes twice"),
+        (r#"{"ref":7}"#, "ref: must be a text in quotes, and is a number"),
+        (r#"{"ref":"a","enable_payroll":"yes"}"#, "enable_payroll: must be true or false, and is a text"),
+        (r#"{"ref":"a","attributes":[1]}"#, "attributes: must be an object, and is a list"),
+        (r#"{"ref":"a","if_revision":-1}"#, "if_revision: must be a whole number from 0 on, and is a number"),
+        (r#"{"ref":"a""#, "the line must be a JSON object, and it ends in the middle of it"),
+        (r#"{"ref":"a"} x"#, "the line must be a JSON object, and it stops being JSON at byte 13"),
+        ("ref,tier", "the line is no JSON object such as {\"ref\": \"a\"}"),
+    ];
+    let text: String = lines.iter().map(|(line, _)| format!("{line}\n")).collect();
+    let file = world.file("members.ndjson", text);
+    world.import(&file, "staff", &[]).await.expect(1);
+    let failed = world.read("members.failed.ndjson");
+    let said: Vec<Value> = failed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(said.len(), lines.len());
+    for ((line, expected), row) in lines.iter().zip(said) {
+        let message = row["failed"]["message"].as_str().unwrap();
+        assert!(message.starts_with(expected), "{line}: {message}");
+        for word in ["expected", "invalid type", "struct", "u64", " column "] {
+            assert!(!message.contains(word), "{line}: {message}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_in_utf_16_and_one_with_another_key_are_told_what_to_do() {
+    let world = World::new().await;
+    for (name, text) in [("members.csv", "ref,tier\na,Gold\n"), ("members.ndjson", "{\"ref\":\"a\"}\n")] {
+        let units: Vec<u16> = text.encode_utf16().collect();
+        let marked: Vec<u16> = [&[0xfeff], &units[..]].concat();
+        for units in [units, marked] {
+            for bytes in [
+                units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<u8>>(),
+                units.iter().flat_map(|unit| unit.to_be_bytes()).collect(),
+            ] {
+                let ended =
+                    world.import(&world.file(name, bytes), "staff", &["--create-base"]).await.expect(65);
+                assert!(ended.stderr.contains("the file is UTF-16; save it as UTF-8"), "{}", ended.stderr);
+            }
+        }
+    }
+    for (header, given) in [("E-Mail,tier", "--match email"), ("worker id,tier", "--match worker-id")] {
+        let file = world.file("members.csv", format!("{header}\na,b\n"));
+        let ended = world.import(&file, "staff", &[]).await.expect(65);
+        assert!(
+            ended
+                .stderr
+                .contains(&format!("no column \"ref\", by which members are matched; with {given} they")),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_name_of_a_file_says_is_written_and_read() {
+    let world = World::new().await;
+    let file = world.file("members.csv", "ref\na\n");
+    world.import(&file, "staff", &["--create-base"]).await.expect(0);
+    for (name, start) in
+        [("x.ndjson", "{\""), ("x.JSONL", "{\""), ("x.csv", "ref,"), ("x", "ref,"), ("x.txt", "ref,")]
+    {
+        world.export("staff", &world.path(name), &[]).await.expect(0);
+        assert!(world.read(name).starts_with(start), "{name}: {}", world.read(name));
+    }
+    for (name, more) in [
+        ("y.ndjson", &["--format", "csv"][..]),
+        ("y.csv", &["--format", "ndjson"]),
+        ("y.csv", &["--records"]),
+        ("y.json", &[]),
+    ] {
+        let ended = world.export("staff", &world.path(name), more).await.expect(64);
+        assert!(ended.stderr.contains(name) && !world.path(name).exists(), "{}", ended.stderr);
+    }
+    world.export("staff", &world.path("y.json"), &["--format", "ndjson"]).await.expect(0);
+    std::fs::rename(world.path("x.ndjson"), world.path("z.csv")).unwrap();
+    let file = world.path("z.csv").to_str().unwrap().to_owned();
+    let ended = world.import(&file, "staff", &["--format", "ndjson"]).await.expect(0);
+    assert_eq!(ended.counts(), [0, 0, 1, 0, 0]);
+    assert!(ended.stderr.contains("z.csv is read as NDJSON, as --format says"), "{}", ended.stderr);
+}
