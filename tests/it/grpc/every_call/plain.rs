@@ -1,4 +1,4 @@
-//! Messages as a text in which two that say the same are the same: ids and times, which differ, are left out.
+//! Messages as a text in which two that say the same are the same: ids, times and cursors, which differ, are left out.
 
 use std::fmt::Write;
 
@@ -63,9 +63,16 @@ fn value(bytes: &[u8]) -> String {
         return "time".to_owned();
     }
     match std::str::from_utf8(bytes) {
+        Ok(text) if is_cursor(text) => "cursor".to_owned(),
         Ok(text) if !text.chars().any(char::is_control) => format!("{text:?}"),
         _ => fields(bytes).unwrap_or_else(|| format!("{bytes:?}")),
     }
+}
+
+/// Whether this is the place where a list goes on, sealed.
+fn is_cursor(text: &str) -> bool {
+    let is_sealed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    text.len() >= 20 && text.starts_with("AQ") && text.bytes().all(is_sealed)
 }
 
 /// Whether this is a `google.protobuf.Timestamp` of our days.
