@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-pub use self::settings::{SETTINGS, Setting};
+pub use self::settings::{Form, SETTINGS, Setting};
+use crate::model::words::{did_you_mean, nearest};
 
 const MIB: u64 = 1024 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -112,7 +113,37 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
 /// The environment variable of a setting.
 #[must_use]
 pub fn variable(key: &str) -> String {
-    format!("MEMBERBASE_{}", key.to_ascii_uppercase().replace('-', "_"))
+    format!("{PREFIX}{}", key.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// A file of settings, as it was read.
+#[derive(Debug, Clone, Copy)]
+pub struct File<'a> {
+    /// Its name, for who is told about a problem.
+    pub path: &'a str,
+    /// TOML.
+    pub text: &'a str,
+}
+
+/// What begins the names of our variables.
+pub const PREFIX: &str = "MEMBERBASE_";
+
+/// What to tell about variables that look like settings and are none. They are no errors, because others make variables of
+/// such names too: Kubernetes does for every service that is called memberbase. `names` is the whole environment, `others`
+/// what our other commands read.
+pub fn unknown_variables<'a>(names: impl IntoIterator<Item = &'a str>, others: &[&str]) -> Vec<String> {
+    let known: Vec<String> = keys().chain(["config"]).map(variable).collect();
+    let known: Vec<&str> = known.iter().map(String::as_str).chain(others.iter().copied()).collect();
+    let unknown = names.into_iter().filter(|name| name.starts_with(PREFIX) && !known.contains(name));
+    let tell = |name: &str| {
+        let meant = nearest(
+            name.strip_prefix(PREFIX).unwrap_or(name),
+            known.iter().filter_map(|known| known.strip_prefix(PREFIX)),
+        );
+        let meant = did_you_mean(meant.map(|meant| format!("{PREFIX}{meant}")));
+        format!("the variable {name} is not a setting, and does not count{meant}")
+    };
+    unknown.map(tell).collect()
 }
 
 /// Everything that is wrong with the settings.
@@ -126,21 +157,21 @@ impl fmt::Display for Problems {
 }
 
 impl Config {
-    /// The settings that `flags`, then `environment`, then the TOML text `file` give. `environment` answers variables by
+    /// The settings that `flags`, then `environment`, then `file` give. `environment` answers variables by
     /// their names.
     pub fn load(
         flags: &BTreeMap<&str, String>,
         environment: impl Fn(&str) -> Option<String>,
-        file: Option<&str>,
+        file: Option<File<'_>>,
     ) -> Result<Self, Problems> {
         let mut problems = Vec::new();
-        let file = file.map(|text| file::read(text, &mut problems)).unwrap_or_default();
+        let path = file.map(|file| file.path).unwrap_or_default();
+        let file = file.map(|file| file::read(file, &mut problems)).unwrap_or_default();
         let mut config = Self::default();
         for key in keys() {
             let given = flags.get(key).map(|text| (format!("--{key}"), text.clone()));
             let given = given.or_else(|| environment(&variable(key)).map(|text| (variable(key), text)));
-            let given =
-                given.or_else(|| file.get(key).map(|text| (format!("{key} in the file"), text.clone())));
+            let given = given.or_else(|| file.get(key).map(|text| (format!("{path}: {key}"), text.clone())));
             if let Some((source, text)) = given
                 && let Err(rule) = config.set(key, &text)
             {
@@ -243,6 +274,7 @@ mod tests {
         let flags = flags.iter().map(|(key, text)| (*key, (*text).to_owned())).collect();
         let env: BTreeMap<String, String> =
             env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let file = file.map(|text| File { path: "m.toml", text });
         Config::load(&flags, |name| env.get(name).cloned(), file)
     }
 
@@ -279,7 +311,8 @@ mod tests {
             let flags = [others.clone(), vec![(key, value(key))]].concat();
             assert_ne!(load(&flags, &[], None).unwrap(), without, "{key}");
             assert_ne!(load(&others, &[(&variable(key), value(key))], None).unwrap(), without, "{key}");
-            let file = format!("{key} = \"{}\"", value(key));
+            let quote = if key.starts_with("insecure") { "" } else { "\"" };
+            let file = format!("{key} = {quote}{}{quote}", value(key));
             assert_ne!(load(&others, &[], Some(&file)).unwrap(), without, "{key}");
         }
     }
@@ -289,6 +322,28 @@ mod tests {
         let file = Some("colour = \"red\"\ngrace = \"soon\"");
         let problems = load(&[("memory", "1MiB"), ("listen", "here")], &[], file).unwrap_err().0;
         assert_eq!(problems.len(), 4, "{problems:?}");
+        assert!(
+            problems.iter().any(|problem| problem.starts_with("m.toml: grace: must be a time")),
+            "{problems:?}"
+        );
+    }
+
+    #[test]
+    fn variables_that_look_like_settings_are_told() {
+        let names = [
+            "PATH",
+            "MEMBERBASE_DATA",
+            "MEMBERBASE_CONFIG",
+            "MEMBERBASE_TOKEN",
+            "MEMBERBASE_TSL_CERT",
+            "MEMBERBASE_X",
+        ];
+        let told = unknown_variables(names, &["MEMBERBASE_TOKEN"]);
+        let expected = [
+            "the variable MEMBERBASE_TSL_CERT is not a setting, and does not count; did you mean MEMBERBASE_TLS_CERT?",
+            "the variable MEMBERBASE_X is not a setting, and does not count",
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -160,9 +160,10 @@ pub fn worker_threads(cores: usize) -> usize {
     WORKERS_MIN.max(2 * cores)
 }
 
-/// Serves until a signal stops it: the whole life of the process.
-pub async fn serve(config: Config) -> Result<(), ServeError> {
+/// Serves until a signal stops it: the whole life of the process. `notes` on the settings go into the log.
+pub async fn serve(config: Config, notes: &[String]) -> Result<(), ServeError> {
     let log = log::start(config.log)?;
+    notes.iter().for_each(|note| tracing::warn!("{note}"));
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut signalled = async || {

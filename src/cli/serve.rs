@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{Error, output};
-use crate::config::{Config, variable};
+use clap::CommandFactory;
+
+use super::{Cli, Error, output};
+use crate::config::{self, Config, variable};
 use crate::server;
 
 /// The arguments of `serve`. All are texts here, because the settings find all their problems at once.
@@ -90,23 +92,50 @@ pub struct Args {
 /// Serves until a signal stops it.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let prints = args.print_config;
-    let config = load(args)?;
+    let environment = environment()?;
+    let config = load(args, &environment)?;
     if prints {
         output::text(config.to_toml())?;
         return Ok(ExitCode::SUCCESS);
     }
-    server::serve(config).await?;
+    let mut known = read_by_commands(&Cli::command());
+    // The program is built with it, and cargo gives it to what it starts.
+    known.push("MEMBERBASE_VERSION".to_owned());
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let notes = config::unknown_variables(environment.keys().map(String::as_str), &known);
+    server::serve(config, &notes).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn load(args: Args) -> Result<Config, Error> {
-    let environment = |name: &str| std::env::var(name).ok();
-    let path = args.config.clone().or_else(|| environment(&variable("config")).map(PathBuf::from));
-    let file = match &path {
+/// The variables of this process that are ours by their names. One that is no text is an error: were it passed over, its
+/// setting would silently be another.
+fn environment() -> Result<BTreeMap<String, String>, Error> {
+    let mut ours = BTreeMap::new();
+    for (name, value) in std::env::vars_os() {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(config::PREFIX)) else { continue };
+        let value = value.into_string().map_err(|_| Error::Usage(format!("{name}: must be UTF-8")))?;
+        ours.insert(name.to_owned(), value);
+    }
+    Ok(ours)
+}
+
+/// The variables that commands read themselves.
+fn read_by_commands(command: &clap::Command) -> Vec<String> {
+    let of_arguments = command.get_arguments().filter_map(clap::Arg::get_env);
+    let mut names: Vec<String> = of_arguments.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.extend(command.get_subcommands().flat_map(read_by_commands));
+    names
+}
+
+fn load(args: Args, environment: &BTreeMap<String, String>) -> Result<Config, Error> {
+    let path = args.config.clone().or_else(|| environment.get(&variable("config")).map(PathBuf::from));
+    let text = match &path {
         None => None,
         Some(path) => Some(std::fs::read_to_string(path).map_err(Error::file("read", path))?),
     };
-    Config::load(&flags(args), environment, file.as_deref())
+    let path = path.map(|path| path.display().to_string()).unwrap_or_default();
+    let file = text.as_deref().map(|text| config::File { path: &path, text });
+    Config::load(&flags(args), |name| environment.get(name).cloned(), file)
         .map_err(|problems| Error::Usage(problems.to_string()))
 }
 
@@ -153,6 +182,22 @@ mod tests {
             if let Some(value) = (setting.value)(&Config::default()).filter(|value| value != "false") {
                 assert!(help.ends_with(&format!("[default: {value}]")), "--{}: {help}", setting.key);
             }
+        }
+    }
+
+    #[test]
+    fn variables_of_every_command_are_known() {
+        let mut known = read_by_commands(&Cli::command());
+        // The program is built with it, and cargo gives it to what it starts.
+        known.push("MEMBERBASE_VERSION".to_owned());
+        for name in [
+            "MEMBERBASE_TOKEN",
+            "MEMBERBASE_SERVER",
+            "MEMBERBASE_CA",
+            "MEMBERBASE_CLIENT_KEY",
+            "MEMBERBASE_DATA",
+        ] {
+            assert!(known.iter().any(|known| known == name), "{name} is not in {known:?}");
         }
     }
 

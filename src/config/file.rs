@@ -1,54 +1,98 @@
 //! A TOML file of settings.
 //!
 //! `delete-retention = "30d"` may also be written with an underscore, or in a table (`[delete]`, `retention = "30d"`), and
-//! numbers need no quotes. What is given is text from here on, read as flags and variables are.
+//! numbers need no quotes. Every value has the form that its setting has ([`Form`]): `data = 5` would be a folder named 5, and
+//! `"no"` in quotes a word that a template left behind. Every problem names the file and the key.
 
 use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::keys;
+use super::settings::{Form, SETTINGS, Setting};
+use super::{File, keys};
+use crate::model::words::{did_you_mean, nearest};
 
-/// The settings of a file by their keys.
-pub fn read(text: &str, problems: &mut Vec<String>) -> BTreeMap<String, String> {
-    let mut settings = BTreeMap::new();
-    match text.parse::<Table>() {
-        Ok(table) => collect("", table, &mut settings, problems),
-        Err(fault) => problems.push(format!("the file is not TOML: {fault}")),
+/// The settings of a file by their keys, as texts.
+pub fn read(file: File<'_>, problems: &mut Vec<String>) -> BTreeMap<String, String> {
+    let mut reading = Reading { settings: BTreeMap::new(), problems: Vec::new() };
+    match file.text.parse::<Table>() {
+        Ok(table) => reading.collect("", table),
+        Err(fault) => reading.problems.push(format!("is not TOML: {fault}")),
     }
-    settings
+    problems.extend(reading.problems.into_iter().map(|problem| format!("{}: {problem}", file.path)));
+    reading.settings
 }
 
-fn collect(parent: &str, table: Table, settings: &mut BTreeMap<String, String>, problems: &mut Vec<String>) {
-    for (name, value) in table {
-        let name = name.replace('_', "-");
-        let key = if parent.is_empty() { name } else { format!("{parent}-{name}") };
-        let text = match value {
-            Value::String(text) => text,
-            Value::Integer(number) => number.to_string(),
-            Value::Float(number) => number.to_string(),
-            Value::Boolean(value) => value.to_string(),
-            Value::Table(table) if is_parent(&key) => {
-                collect(&key, table, settings, problems);
-                continue;
+/// What was found so far.
+struct Reading {
+    settings: BTreeMap<String, String>,
+    problems: Vec<String>,
+}
+
+impl Reading {
+    fn collect(&mut self, parent: &str, table: Table) {
+        for (name, value) in table {
+            let name = name.replace('_', "-");
+            let key = if parent.is_empty() { name } else { format!("{parent}-{name}") };
+            let setting = SETTINGS.iter().find(|setting| setting.key == key);
+            match (setting, value) {
+                (Some(setting), value) => self.take(setting, value),
+                (None, Value::Table(table)) if parents().any(|parent| parent == key) => {
+                    self.collect(&key, table);
+                }
+                (None, Value::Table(_)) => {
+                    let meant = nearest(&key, parents()).map(|parent| format!("[{parent}]"));
+                    let has = format!("[{key}] is no table of settings");
+                    self.problems.push(match meant {
+                        Some(_) => has + &did_you_mean(meant),
+                        None => format!("{has}; there are {}", listed(keys())),
+                    });
+                }
+                (None, _) => self.problems.push(match nearest(&key, keys()) {
+                    meant @ Some(_) => format!("{key} is not a setting{}", did_you_mean(meant)),
+                    None => format!("{key} is not a setting; there are {}", listed(keys())),
+                }),
             }
-            Value::Table(_) | Value::Array(_) | Value::Datetime(_) => {
-                problems.push(format!("{key} in the file: must be a text, a number, true or false"));
-                continue;
+        }
+    }
+
+    fn take(&mut self, setting: &Setting, value: Value) {
+        let key = setting.key;
+        match text(setting.form, value) {
+            Err(rule) => self.problems.push(format!("{key}: {rule}")),
+            Ok(text) => {
+                if self.settings.insert(key.to_owned(), text).is_some() {
+                    self.problems.push(format!("{key}: is given twice"));
+                }
             }
-        };
-        if !keys().any(|known| known == key) {
-            let known: Vec<_> = keys().collect();
-            problems.push(format!("{key} in the file: is not a setting; there are {}", known.join(", ")));
-        } else if settings.insert(key.clone(), text).is_some() {
-            problems.push(format!("{key} in the file: is given twice"));
         }
     }
 }
 
-/// Whether there are settings whose keys begin with this.
-fn is_parent(key: &str) -> bool {
-    keys().any(|known| known.strip_prefix(key).is_some_and(|rest| rest.starts_with('-')))
+/// The text of a value that has the form of its setting. Whether it is a good one is seen later, as for flags.
+fn text(form: Form, value: Value) -> Result<String, String> {
+    let rule = match form {
+        Form::Text => "must be a text in quotes",
+        Form::Amount => "must be a text in quotes, or a number",
+        Form::Flag => "must be true or false, without quotes",
+    };
+    match (form, value) {
+        (Form::Text | Form::Amount, Value::String(text)) => Ok(text),
+        (Form::Amount, Value::Integer(number)) => Ok(number.to_string()),
+        (Form::Amount, Value::Float(number)) => Ok(number.to_string()),
+        (Form::Flag, Value::Boolean(value)) => Ok(value.to_string()),
+        (_, Value::Table(_) | Value::Array(_)) => Err(rule.to_owned()),
+        (_, other) => Err(format!("{rule}, not `{other}`")),
+    }
+}
+
+/// The tables that a file may have: what several keys begin with, before a hyphen.
+fn parents() -> impl Iterator<Item = &'static str> {
+    keys().flat_map(|key| key.match_indices('-').filter_map(|(at, _)| key.get(..at)))
+}
+
+fn listed(keys: impl Iterator<Item = &'static str>) -> String {
+    keys.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -57,7 +101,7 @@ mod tests {
 
     fn settings(text: &str) -> (BTreeMap<String, String>, Vec<String>) {
         let mut problems = Vec::new();
-        (read(text, &mut problems), problems)
+        (read(File { path: "m.toml", text }, &mut problems), problems)
     }
 
     #[test]
@@ -79,22 +123,51 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_setting_or_given_twice_is_named() {
-        let (_, problems) = settings(
-            "colour = 1\ntls-cert = \"a\"\nmemory = [1]\n[tls]\ncert = \"b\"\nname = \"x\"\n[colours]\nred = 1\n",
-        );
-        let mut sorted = problems.clone();
-        sorted.sort();
-        for (problem, begins) in sorted.iter().zip([
-            "colour in the file: is not a setting",
-            "colours in the file: must be",
-            "memory in the file: must be",
-            "tls-cert in the file: is given twice",
-            "tls-name in the file: is not a setting",
-        ]) {
-            assert!(problem.starts_with(begins), "{problems:?}");
+    fn what_is_no_setting_is_named_with_what_was_probably_meant() {
+        for (text, problem) in [
+            ("memroy = 1", "m.toml: memroy is not a setting; did you mean memory?"),
+            ("[tsl]\ncert = \"a\"", "m.toml: [tsl] is no table of settings; did you mean [tls]?"),
+            ("[tls]\ncret = \"a\"", "m.toml: tls-cret is not a setting; did you mean tls-cert?"),
+            (
+                "[tls.client]\nac = \"a\"",
+                "m.toml: tls-client-ac is not a setting; did you mean tls-client-ca?",
+            ),
+            ("tls-cert = \"a\"\n[tls]\ncert = \"b\"", "m.toml: tls-cert: is given twice"),
+        ] {
+            assert_eq!(settings(text).1, [problem], "{text}");
         }
-        assert_eq!(problems.len(), 5, "{problems:?}");
-        assert!(settings("a = = 1").1[0].starts_with("the file is not TOML"));
+        for (text, begins) in [
+            ("colour = 1", "m.toml: colour is not a setting; there are listen, data, "),
+            ("[colours]\nred = 1", "m.toml: [colours] is no table of settings; there are listen, "),
+            ("[[tls]]\ncert = 1", "m.toml: tls is not a setting; there are listen, "),
+            ("a = = 1", "m.toml: is not TOML: "),
+        ] {
+            assert!(
+                matches!(&settings(text).1[..], [only] if only.starts_with(begins)),
+                "{:?}",
+                settings(text).1
+            );
+        }
+    }
+
+    #[test]
+    fn every_value_has_the_form_of_its_setting() {
+        for (text, problem) in [
+            ("data = 5", "data: must be a text in quotes, not `5`"),
+            ("log = false", "log: must be a text in quotes, not `false`"),
+            ("[data]\nfolder = \"a\"", "data: must be a text in quotes"),
+            (
+                "insecure-no-auth = \"no\"",
+                "insecure-no-auth: must be true or false, without quotes, not `\"no\"`",
+            ),
+            (
+                "[insecure]\nplaintext = 1",
+                "insecure-plaintext: must be true or false, without quotes, not `1`",
+            ),
+            ("memory = [1]", "memory: must be a text in quotes, or a number"),
+            ("grace = 07:32:00", "grace: must be a text in quotes, or a number, not `07:32:00`"),
+        ] {
+            assert_eq!(settings(text).1, [format!("m.toml: {problem}")], "{text}");
+        }
     }
 }

@@ -13,111 +13,145 @@ use super::{Config, EngineKind};
 pub struct Setting {
     /// Its key.
     pub key: &'static str,
+    /// How a file writes it.
+    pub form: Form,
     /// What it is.
     pub about: &'static str,
     /// Its value as text that is read back as the same; `None` where nothing is set.
     pub value: fn(&Config) -> Option<String>,
 }
 
+/// How the value of a setting is written in a file, where texts, numbers and truth values are different things. Flags and
+/// variables are always texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// In quotes.
+    Text,
+    /// A size or a time: in quotes, or a number.
+    Amount,
+    /// `true` or `false`.
+    Flag,
+}
+
 /// Every setting, in the order in which documents have them.
 pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "listen",
+        form: Form::Text,
         about: "Address and port; port 0 takes a free one.",
         value: |config| Some(config.listen.to_string()),
     },
     Setting {
         key: "data",
+        form: Form::Text,
         about: "The data directory; one process at a time.",
         value: |config| Some(config.data.display().to_string()),
     },
     Setting {
         key: "engine",
+        form: Form::Text,
         about: "What keeps the data: sled, or memory, which forgets everything at the end and is for tests.",
         value: |config| Some(engine(config.engine).to_owned()),
     },
     Setting {
         key: "memory",
+        form: Form::Amount,
         about: "What caches and requests in memory may take together; at least 64MiB.",
         value: |config| Some(Bytes(config.memory).to_string()),
     },
     Setting {
         key: "reserve",
+        form: Form::Amount,
         about: "Free disk space that no request is written into.",
         value: |config| Some(Bytes(config.reserve).to_string()),
     },
     Setting {
         key: "snapshot-after",
+        form: Form::Amount,
         about: "A snapshot is made, and older log removed, once the log has grown by this much and by more than the last one.",
         value: |config| Some(Bytes(config.snapshot_after).to_string()),
     },
     Setting {
         key: "grace",
+        form: Form::Amount,
         about: "How long calls under way may take at a stop.",
         value: |config| Some(Time(config.grace).to_string()),
     },
     Setting {
         key: "stall-after",
+        form: Form::Amount,
         about: "How long a message, a body or a reply may make no progress before it is ended.",
         value: |config| Some(Time(config.stall_after).to_string()),
     },
     Setting {
         key: "connections-per-peer",
+        form: Form::Amount,
         about: "Most connections of one address. Without it, half of those that there is room for.",
         value: |config| config.connections_per_peer.map(|most| most.to_string()),
     },
     Setting {
         key: "log",
+        form: Form::Text,
         about: "How much goes to standard error: off, error, warn, info, debug or trace.",
         value: |config| Some(config.log.to_string().to_ascii_lowercase()),
     },
     Setting {
         key: "commit-retention",
+        form: Form::Amount,
         about: "How long the history of changes is kept.",
         value: |config| Some(Time(config.commit_retention).to_string()),
     },
     Setting {
         key: "delete-retention",
+        form: Form::Amount,
         about: "How long a deleted memberbase can be brought back.",
         value: |config| Some(Time(config.delete_retention).to_string()),
     },
     Setting {
         key: "request-retention",
+        form: Form::Amount,
         about: "How long the answers to requests that name themselves are kept.",
         value: |config| Some(Time(config.request_retention).to_string()),
     },
     Setting {
         key: "request-room",
+        form: Form::Amount,
         about: "What these answers may take in the store; when it is full, the oldest go first.",
         value: |config| Some(Bytes(config.request_room).to_string()),
     },
     Setting {
         key: "body-limit",
+        form: Form::Amount,
         about: "Largest body of a JSON call.",
         value: |config| Some(Bytes(config.body_limit).to_string()),
     },
     Setting {
         key: "tls-cert",
+        form: Form::Text,
         about: "The certificate of the port as a PEM file, with those that lead to its authority. Connections are encrypted then.",
         value: |config| path(config.tls_cert.as_ref()),
     },
     Setting {
         key: "tls-key",
+        form: Form::Text,
         about: "The private key of the certificate as a PEM file.",
         value: |config| path(config.tls_key.as_ref()),
     },
     Setting {
         key: "tls-client-ca",
+        form: Form::Text,
         about: "Authorities as a PEM file: clients must show a certificate of one of them.",
         value: |config| path(config.tls_client_ca.as_ref()),
     },
     Setting {
         key: "insecure-no-auth",
+        form: Form::Flag,
         about: "Serve other machines although callers need no token.",
         value: |config| Some(config.insecure_no_auth.to_string()),
     },
     Setting {
         key: "insecure-plaintext",
+        form: Form::Flag,
         about: "Serve other machines although connections are not encrypted.",
         value: |config| Some(config.insecure_plaintext.to_string()),
     },
@@ -141,10 +175,10 @@ impl Config {
         let mut text = String::from(
             "# Settings of `memberbase serve`, for --config FILE. Flags and environment count before them.\n",
         );
-        for Setting { key, about, value } in SETTINGS {
+        for Setting { key, form, about, value } in SETTINGS {
             let (mark, value) = match value(self) {
                 None => ("# ", "\"\"".to_owned()),
-                Some(value) if value == "true" || value == "false" => ("", value),
+                Some(value) if *form == Form::Flag => ("", value),
                 Some(value) => ("", toml::Value::String(value).to_string()),
             };
             // Writing into a text cannot fail.
@@ -159,11 +193,13 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
+    use super::super::File;
     use super::*;
     use tracing::level_filters::LevelFilter;
 
     fn read(text: &str) -> Config {
-        Config::load(&BTreeMap::new(), |_| None, Some(text)).unwrap()
+        let file = File { path: "memberbase.toml", text };
+        Config::load(&BTreeMap::new(), |_| None, Some(file)).unwrap()
     }
 
     #[test]

@@ -1,6 +1,10 @@
-//! Words about numbers.
+//! Words about numbers, and about words that are nearly others.
 
 use std::fmt::Display;
+
+/// Longest word that another one is looked for, in bytes. Nobody misspells longer ones, and comparing takes the product of
+/// the lengths.
+const WORD_MAX_BYTES: usize = 64;
 
 /// `1 member`, `2 members`.
 pub fn count<N: Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
@@ -14,9 +18,60 @@ pub fn some<N: Display + PartialEq + From<u8>>(number: N, [one, many]: [&str; 2]
     format!("{number} {words}")
 }
 
+/// The one of `known` that somebody probably meant who wrote `word`: that which differs by a letter or two, or only in case
+/// and in what stands between the parts (`firstName`, `first-name`).
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > WORD_MAX_BYTES {
+        return None;
+    }
+    let wanted = letters(word);
+    let most = (wanted.chars().count() / 3).clamp(1, 2);
+    let is_near = |known: &&str| known.len().abs_diff(word.len()) <= most + 2;
+    let near = known.into_iter().filter(is_near).map(|known| {
+        let is_plain = wanted.is_ascii();
+        // A pair of letters in the wrong order is one difference.
+        let distance = if is_plain { strsim::osa_distance(&wanted, &letters(known)) } else { usize::MAX };
+        (distance, known)
+    });
+    near.filter(|(distance, _)| *distance <= most)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+/// `; did you mean …?`, if there is one.
+pub fn did_you_mean(nearest: Option<impl Display>) -> String {
+    nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default()
+}
+
+/// A word without what people leave out or write otherwise.
+fn letters(word: &str) -> String {
+    word.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{count, some};
+    use super::{count, did_you_mean, nearest, some};
+
+    #[test]
+    fn a_word_that_is_nearly_another_is_recognised() {
+        let known = ["tls-cert", "tls-key", "memory", "first_name", "tier", "role"];
+        for (word, meant) in [
+            ("tsl-cert", Some("tls-cert")),
+            ("memroy", Some("memory")),
+            ("Tier", Some("tier")),
+            ("firstName", Some("first_name")),
+            ("first-name", Some("first_name")),
+            ("tiers", Some("tier")),
+            ("colour", None),
+            ("", None),
+            ("r", None),
+        ] {
+            assert_eq!(nearest(word, known), meant, "{word}");
+        }
+        assert_eq!(nearest(&"tier".repeat(20), known), None);
+        assert_eq!(did_you_mean(nearest("Tier", known)), "; did you mean tier?");
+        assert_eq!(did_you_mean(nearest("colour", known)), "");
+    }
 
     #[test]
     fn one_is_not_many() {

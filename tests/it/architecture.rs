@@ -25,7 +25,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("directory", &["table", "model"]),
     ("jobs", &["directory", "model"]),
     ("api", &["directory", "jobs", "model"]),
-    ("config", &[]),
+    ("config", &["model"]),
     ("cli", &["server", "config", "api::grpc::v1", "model"]),
 ];
 

@@ -99,7 +99,7 @@ fn all_bad_settings_are_told_at_once() {
     fs::write(&file, "colour = \"red\"\ngrace = \"soon\"").unwrap();
     let (code, text) = run(command(data.path()).arg("--config").arg(&file).env("MEMBERBASE_ENGINE", "steam"));
     assert_eq!(code, Some(USAGE), "{text}");
-    for word in ["colour", "grace", "MEMBERBASE_ENGINE"] {
+    for word in ["colour", "grace", "MEMBERBASE_ENGINE", file.to_str().unwrap()] {
         assert!(text.contains(word), "{word} is missing in {text}");
     }
 }
@@ -125,4 +125,17 @@ fn a_port_that_is_taken_is_a_clear_error() {
     let (code, text) = run(command.args(["serve", "--listen", &address, "--data"]).arg(data.path()));
     assert!(code.is_some_and(|code| code != 0 && code != USAGE), "{code:?}");
     assert!(text.contains(&address), "{text}");
+}
+
+#[test]
+fn a_variable_that_is_no_setting_is_told_in_the_log() {
+    let data = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    command.args(["serve", "--listen", &address, "--data"]).arg(data.path());
+    command.env("MEMBERBASE_TSL_CERT", "cert.pem").env("MEMBERBASE_TOKEN", "secret");
+    let (_, text) = run(&mut command);
+    assert!(text.contains("MEMBERBASE_TSL_CERT") && text.contains("MEMBERBASE_TLS_CERT?"), "{text}");
+    assert!(!text.contains("MEMBERBASE_TOKEN") && !text.contains("cert.pem"), "{text}");
 }
