@@ -93,8 +93,8 @@ const WELCOME: &str = "\
 memberbase: a member directory that other services keep in sync
 
 gRPC    package publisher.v1, with reflection and health checks
-JSON    POST /publisher.v1/RESOURCE/ACTION   described by GET /publisher.v1/openapi.json
-JSON    /v1/members and /v2/members (Onsi)   described by GET /v1/openapi.json";
+JSON    POST /publisher.v1/member/get and further calls, described by GET /publisher.v1/openapi.json
+JSON    GET /v1/members and further calls (Onsi), described by GET /v1/openapi.json";
 
 /// The refusal of what is at no door, for people.
 #[must_use]

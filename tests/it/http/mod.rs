@@ -1,5 +1,6 @@
 //! The JSON doors, call by call, over plain HTTP/1.1 as any client would write it.
 
+mod front_page;
 mod onsi;
 mod publisher;
 mod revoked;
@@ -26,7 +27,10 @@ pub struct Http {
 pub struct Reply {
     pub status: u16,
     pub head: String,
+    /// The body, if it is JSON, and else null.
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 impl Http {
@@ -124,8 +128,9 @@ fn parse(received: &[u8]) -> Option<Reply> {
     let end = received.windows(4).position(|part| part == b"\r\n\r\n")?;
     let head = String::from_utf8(received[..end].to_vec()).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let body = serde_json::from_slice(&received[end + 4..]).unwrap_or(Value::Null);
-    Some(Reply { status, head, body })
+    let text = String::from_utf8_lossy(&received[end + 4..]).into_owned();
+    let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Some(Reply { status, head, body, text })
 }
 
 impl Reply {
