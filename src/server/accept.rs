@@ -21,7 +21,7 @@ use super::front::Front;
 use super::places::{Place, Places, Refused, Room};
 use super::refusals::{Noted, Refusals};
 use super::stall::{self, Calls};
-use super::tls::Tls;
+use super::tls::{Failed, Tls};
 use crate::api::grpc::edge::Edge;
 use crate::tasks;
 
@@ -111,7 +111,8 @@ pub async fn run(
                 let (inner, refusals) = (Edge(front.clone()), connections.refusals.clone());
                 let noted = Noted { inner, peer: peer.to_canonical(), refusals };
                 let service = Counting::new(noted, taken.place.calls(), start);
-                let connection = begin(stream, tls.clone(), service, connections.clone());
+                let tls = tls.clone().map(|tls| (tls, peer.to_canonical()));
+                let connection = begin(stream, tls, service, connections.clone());
                 let held = hold(connection, taken.place, start);
                 tasks::for_caller(connections.tracker.track_future(held));
             }
@@ -161,14 +162,17 @@ impl Crowd {
     }
 }
 
-async fn begin(stream: TcpStream, tls: Option<Tls>, service: Service, connections: Connections) {
+/// Serves a connection; one that is encrypted after its handshake, and from whom it comes is said where that fails.
+async fn begin(stream: TcpStream, tls: Option<(Tls, IpAddr)>, service: Service, connections: Connections) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "replies may be delayed");
     }
-    let Some(tls) = tls else { return serve(stream, service, connections).await };
-    let accepted = connections.stopping.run_until_cancelled(tls.accept(stream)).await;
-    if let Some(stream) = accepted.flatten() {
-        serve(stream, service, connections).await;
+    let Some((tls, peer)) = tls else { return serve(stream, service, connections).await };
+    match connections.stopping.run_until_cancelled(tls.accept(stream)).await {
+        Some(Ok(stream)) => serve(stream, service, connections).await,
+        Some(Err(Failed::Handshake(reason))) => connections.refusals.note_handshake(peer, reason),
+        Some(Err(Failed::Silent)) => tracing::debug!(%peer, "a connection ended without a word"),
+        None => {}
     }
 }
 

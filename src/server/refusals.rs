@@ -1,4 +1,4 @@
-//! Refused calls in the log: one line a second for each reason and peer, however many there were.
+//! Refused calls and failed TLS handshakes in the log: one line a second for each reason and peer, however many there were.
 //!
 //! A client that repeats what is refused must not fill the disk, nor take the time of others: refusals are counted in a
 //! table of at most [`PAIRS_MAX`] pairs of reason and peer, and those of further pairs in one number. A task writes
@@ -41,14 +41,22 @@ pub struct Refusals(Arc<Mutex<Table>>);
 
 #[derive(Default)]
 struct Table {
-    pairs: HashMap<(String, IpAddr), Seen>,
+    pairs: HashMap<(Refusal, IpAddr), Seen>,
     /// Refusals that found no room in the table.
     others: u64,
 }
 
+/// What was refused, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Refusal {
+    Call(String),
+    Handshake(String),
+}
+
 /// The refusals of one reason and peer.
+#[derive(Default)]
 struct Seen {
-    /// The first of them.
+    /// The path of the first of them, if they are calls.
     call: String,
     /// The numbers that callers were told.
     trace_ids: Vec<String>,
@@ -65,19 +73,29 @@ impl Seen {
 
 impl Refusals {
     fn note(&self, peer: IpAddr, uri: &Uri, refused: Refused) {
+        let Refused { reason, trace_id } = refused;
+        // Without the query, which may be about a person.
+        let call = || uri.path().chars().take(CALL_CHARS).collect();
+        self.add(Refusal::Call(reason), peer, call, trace_id);
+    }
+
+    /// Notes that a connection did not come to speak TLS.
+    pub fn note_handshake(&self, peer: IpAddr, reason: String) {
+        self.add(Refusal::Handshake(reason), peer, String::new, String::new());
+    }
+
+    fn add(&self, refusal: Refusal, peer: IpAddr, call: impl FnOnce() -> String, trace_id: String) {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = table.pairs.len() >= PAIRS_MAX;
-        let key = (refused.reason, peer);
+        let key = (refusal, peer);
         if let Some(seen) = table.pairs.get_mut(&key) {
             seen.count += 1;
-            seen.add(refused.trace_id);
+            seen.add(trace_id);
         } else if is_full {
             table.others += 1;
         } else {
-            // Without the query, which may be about a person.
-            let call = uri.path().chars().take(CALL_CHARS).collect();
-            let mut seen = Seen { call, trace_ids: Vec::new(), count: 1 };
-            seen.add(refused.trace_id);
+            let mut seen = Seen { call: call(), count: 1, ..Seen::default() };
+            seen.add(trace_id);
             table.pairs.insert(key, seen);
         }
     }
@@ -86,9 +104,16 @@ impl Refusals {
     pub fn tell(&self) {
         let Table { pairs, others } =
             std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for ((reason, peer), Seen { call, trace_ids, count }) in pairs {
+        for ((refusal, peer), Seen { call, trace_ids, count }) in pairs {
             let trace_id = (!trace_ids.is_empty()).then(|| trace_ids.join(","));
-            tracing::info!(reason, %peer, call, trace_id, count, "calls were refused");
+            match refusal {
+                Refusal::Call(reason) => {
+                    tracing::info!(reason, %peer, call, trace_id, count, "calls were refused");
+                }
+                Refusal::Handshake(reason) => {
+                    tracing::info!(reason, %peer, count, "TLS handshakes failed");
+                }
+            }
         }
         if others > 0 {
             tracing::info!(count = others, "calls of more peers, or for more reasons, were refused");
@@ -206,7 +231,7 @@ mod tests {
         let table = refusals.0.lock().unwrap();
         assert_eq!(table.pairs.len(), PAIRS_MAX);
         assert_eq!(table.others, 1_000 - u64::try_from(PAIRS_MAX).unwrap());
-        let first = &table.pairs[&("UNAUTHENTICATED".to_owned(), peer(0))];
+        let first = &table.pairs[&(Refusal::Call("UNAUTHENTICATED".to_owned()), peer(0))];
         assert_eq!(first.count, 10_000);
         assert_eq!(first.trace_ids.len(), TRACE_IDS_MAX);
         assert!(first.call.len() == CALL_CHARS && !first.call.contains('@'));

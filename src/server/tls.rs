@@ -4,6 +4,7 @@
 //! not fit together, leaves what was in use in use, and is logged once per change. Connections that are open keep what they
 //! were made with.
 
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -24,6 +25,8 @@ use crate::config::Config;
 
 /// How long a peer may take for the handshake, from its connection on.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// Most characters of the reason of a failed handshake: some have words of the peer.
+const REASON_CHARS: usize = 200;
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The protocols that are spoken, in the order of preference.
@@ -72,20 +75,17 @@ impl Tls {
         Ok(Some(Self { files, in_use }))
     }
 
-    /// The stream within the connection; nothing if the peer does not get that far in time.
-    pub async fn accept(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    /// The stream within the connection, unless the peer does not get that far in time.
+    pub async fn accept(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Failed> {
         let current = Arc::clone(&self.in_use.read().unwrap_or_else(PoisonError::into_inner));
-        match tokio::time::timeout(HANDSHAKE_WITHIN, TlsAcceptor::from(current).accept(stream)).await {
-            Ok(Ok(stream)) => Some(stream),
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "a TLS handshake failed");
-                None
+        let handshake = async {
+            match stream.peek(&mut [0]).await {
+                Ok(0) | Err(_) => Err(Failed::Silent),
+                Ok(_) => TlsAcceptor::from(current).accept(stream).await.map_err(|error| Failed::of(&error)),
             }
-            Err(_) => {
-                tracing::debug!("a TLS handshake was not finished in time");
-                None
-            }
-        }
+        };
+        let late = |_| Failed::Handshake("it was not finished in time".to_owned());
+        tokio::time::timeout(HANDSHAKE_WITHIN, handshake).await.map_err(late).flatten()
     }
 
     /// Reads the files again whenever they change, until the server stops.
@@ -105,6 +105,33 @@ impl Tls {
                 Err(error) => tracing::error!("{error}; new connections use what was read before"),
             }
         }
+    }
+}
+
+/// Why a connection never came to speak TLS.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// The peer left without a word, as those do that only look whether somebody listens.
+    Silent,
+    /// The reason.
+    Handshake(String),
+}
+
+impl Failed {
+    fn of(error: &io::Error) -> Self {
+        use tokio_rustls::rustls::Error::{
+            AlertReceived, InvalidCertificate, InvalidMessage, NoCertificatesPresented,
+        };
+        let reason = match error.get_ref().and_then(|error| error.downcast_ref()) {
+            Some(InvalidMessage(_)) => "what the peer sends is not TLS".to_owned(),
+            Some(NoCertificatesPresented) => "the peer showed no certificate".to_owned(),
+            Some(InvalidCertificate(fault)) => format!("the certificate of the peer is refused: {fault}"),
+            Some(AlertReceived(alert)) => format!("the peer refuses the connection: {alert:?}"),
+            Some(other) => other.to_string(),
+            None if error.kind() == io::ErrorKind::UnexpectedEof => "the peer left in the middle".to_owned(),
+            None => error.to_string(),
+        };
+        Self::Handshake(reason.chars().take(REASON_CHARS).collect())
     }
 }
 
@@ -170,6 +197,7 @@ mod tests {
         let _silent = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let ended = tokio::time::timeout(2 * HANDSHAKE_WITHIN, tls.accept(stream)).await;
-        assert!(matches!(ended, Ok(None)));
+        let reason = Failed::Handshake("it was not finished in time".to_owned());
+        assert_eq!(ended.unwrap().err(), Some(reason));
     }
 }

@@ -332,7 +332,7 @@ impl Process {
     }
 
     pub fn socket(&self) -> std::net::SocketAddr {
-        self.address.strip_prefix("http://").unwrap().parse().unwrap()
+        self.address.split_once("://").unwrap().1.parse().unwrap()
     }
 
     /// What it writes to standard error, if its command pipes that. Who does not ask does not read it.
