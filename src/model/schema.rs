@@ -62,25 +62,29 @@ impl AttributeType {
         Self::ALL.get(usize::from(index)).copied()
     }
 
+    /// What a value of this type must be, in words that follow "must be".
+    pub(super) fn wanted(self) -> &'static str {
+        match self {
+            Self::String => "a string, as the attribute schema says",
+            Self::Number => "a number, as the attribute schema says",
+            Self::Boolean => "true or false, as the attribute schema says",
+            Self::Date => "a date such as 2026-02-03T04:05:06Z or 2026-02-03, as the attribute schema says",
+            Self::Array => "an array of strings, as the attribute schema says",
+        }
+    }
+
     /// The value as this type keeps it. Dates come as text.
     fn take(self, value: AttributeValue) -> Result<AttributeValue, Rule> {
-        let what = match (self, value) {
+        match (self, value) {
             (Self::String, value @ AttributeValue::Text(_))
             | (Self::Number, value @ AttributeValue::Number(_))
             | (Self::Boolean, value @ AttributeValue::Bool(_))
             | (Self::Date, value @ AttributeValue::Date(_))
-            | (Self::Array, value @ AttributeValue::List(_)) => return Ok(value),
-            (Self::Date, AttributeValue::Text(text)) => match instant(&text) {
-                Some(at) => return Ok(AttributeValue::Date(at)),
-                None => "a date such as 2026-02-03T04:05:06Z or 2026-02-03, as the attribute schema says",
-            },
-            (Self::String, _) => "a string, as the attribute schema says",
-            (Self::Number, _) => "a number, as the attribute schema says",
-            (Self::Boolean, _) => "true or false, as the attribute schema says",
-            (Self::Date, _) => "a date, as the attribute schema says",
-            (Self::Array, _) => "an array of strings, as the attribute schema says",
-        };
-        Err(Rule::must_be(Reason::AttributeMismatch, what))
+            | (Self::Array, value @ AttributeValue::List(_)) => Some(value),
+            (Self::Date, AttributeValue::Text(text)) => instant(&text).map(AttributeValue::Date),
+            (Self::String | Self::Number | Self::Boolean | Self::Date | Self::Array, _) => None,
+        }
+        .ok_or(Rule::must_be(Reason::AttributeMismatch, self.wanted()))
     }
 }
 

@@ -54,6 +54,19 @@ pub fn operands() -> Vec<RawValue> {
     texts.chain(numbers).chain([true, false].map(RawValue::Bool)).collect()
 }
 
+/// Whether a value of a type can be equal to `operand`, or stand before or after it.
+pub fn fits(kind: &str, operand: &RawValue) -> bool {
+    match operand {
+        RawValue::Text(text) => {
+            matches!(kind, "string" | "array")
+                || kind == "date" && INSTANTS.iter().any(|(instant, _)| instant == text)
+        }
+        RawValue::Number(_) => kind == "number",
+        RawValue::Bool(_) => kind == "boolean",
+        _ => false,
+    }
+}
+
 /// A condition on `key`, without an operator.
 pub fn on(key: &str) -> RawFilter {
     RawFilter { key: Some(key.to_owned()), ..RawFilter::default() }

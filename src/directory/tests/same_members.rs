@@ -1,12 +1,14 @@
 //! Every type of attribute, and every key with an index of its own, under every operator, alone and in combinations: the same
 //! members and totals whether an index knows them or records are checked, and those that a plain reading of the
-//! values below finds.
+//! values below finds. What cannot match because of its form is refused.
 
-use super::plain::{Plain, TYPES, conditions, matches, on, operands, values};
+use super::plain::{Plain, TYPES, conditions, fits, matches, on, operands, values};
 use super::{Member, RawFilter, RawPage, RawValue, Row, directory_over, text};
-use crate::directory::{Directory, MemberList, Search};
+use crate::directory::{Directory, Error, MemberList, Search};
 use crate::model::schema::SentDefinition;
-use crate::model::{AttributeValue, BaseNumber, Change, Email, MemberRow, Ref, Status, Tier, WorkerId};
+use crate::model::{
+    AttributeValue, BaseNumber, Change, Email, MemberRow, Reason, Ref, Status, Tier, WorkerId,
+};
 
 /// The members that a filter is answered with: by pages whose sizes differ, with their total, and by offset.
 async fn answered(
@@ -155,12 +157,48 @@ async fn attributes_of_every_type_match_the_same_members_with_and_without_an_ind
     let (directory, base, _) = with_attributes().await;
     for kind in TYPES {
         for variant in ["plain", "indexed"] {
-            let conditions = conditions(&format!("attributes.{kind}.{variant}"), &operands());
+            let key = format!("attributes.{kind}.{variant}");
+            let (good, bad): (Vec<_>, Vec<_>) =
+                operands().into_iter().partition(|operand| fits(kind, operand));
+            let is_text = matches!(kind, "string" | "array");
+            let is_pattern = |raw: &RawFilter| raw.prefix.is_some() || raw.regex.is_some();
+            let (conditions, patterns): (Vec<_>, Vec<_>) =
+                conditions(&key, &good).into_iter().partition(|raw| is_text || !is_pattern(raw));
+            refused(&directory, base, patterns).await;
+            refused(&directory, base, misfits(&key, &good, &bad)).await;
             let holds = |place: usize, raw: &RawFilter| matches(value_of(kind, place).as_ref(), raw);
             let has_index = variant == "indexed" && kind != "array";
             let is_exact = |raw: &RawFilter| has_index && sets_know(raw);
             check_all(&directory, base, MEMBERS, conditions, holds, is_exact).await;
         }
+    }
+}
+
+/// Every operator with each of the operands that no value can equal, alone and behind good ones.
+fn misfits(key: &str, good: &[RawValue], bad: &[RawValue]) -> Vec<RawFilter> {
+    if bad.is_empty() {
+        return Vec::new();
+    }
+    let mixed = [good, bad].concat();
+    let lists =
+        [RawFilter { in_: Some(mixed.clone()), ..on(key) }, RawFilter { nin: Some(mixed), ..on(key) }];
+    let alone = conditions(key, bad).into_iter().filter(|raw| {
+        let is_empty = |list: &Option<Vec<RawValue>>| list.as_ref().is_some_and(Vec::is_empty);
+        let has_operand = raw.prefix.is_none() && raw.regex.is_none() && raw.exists.is_none();
+        has_operand && !is_empty(&raw.in_) && !is_empty(&raw.nin)
+    });
+    alone.chain(lists).collect()
+}
+
+/// Each of `conditions` is refused, at its operator.
+async fn refused(directory: &Directory, base: BaseNumber, conditions: Vec<RawFilter>) {
+    for condition in conditions {
+        let filters = vec![condition.clone()];
+        let list = MemberList { base, filters, page: RawPage::default(), total: false, min_revision: None };
+        let error = directory.list_members(list).await.unwrap_err();
+        let Error::Refused(refusal) = error else { panic!("{condition:?}: {error:?}") };
+        assert_eq!(refusal.reason, Reason::FilterInvalid, "{condition:?}");
+        assert!(refusal.violations[0].field.starts_with("filters[0]."), "{condition:?}: {refusal:?}");
     }
 }
 
@@ -203,19 +241,30 @@ async fn keys_with_an_index_of_their_own_match_what_their_values_say() {
         }
     };
     let id = directory.sealer().member_id(base, Row(5));
-    for (key, operands) in [
-        ("ref", vec!["r3", "r39", "R3", "nobody", ""]),
-        ("email", vec!["m3@example.com", "M3@EXAMPLE.COM", "m4@example.com", "no address", ""]),
-        ("worker_id", vec!["w2", "w1", "W2", ""]),
-        ("tier", vec!["gold", "Gold", ""]),
-        ("status", vec!["active", "inactive"]),
-        ("id", vec![id.as_str()]),
+    for (key, operands, misfits) in [
+        ("ref", vec!["r3", "r39", "R3", "nobody"], vec![""]),
+        ("email", vec!["m3@example.com", "M3@EXAMPLE.COM", "m4@example.com", "@"], vec!["no address", ""]),
+        ("worker_id", vec!["w2", "w1", "W2"], vec![""]),
+        ("tier", vec!["gold", "Gold"], vec![""]),
+        ("status", vec!["active", "inactive"], vec!["Active", ""]),
+        ("id", vec![id.as_str()], vec![]),
     ] {
-        let operands: Vec<RawValue> = operands.into_iter().map(text).collect();
-        let conditions = conditions(key, &operands).into_iter().filter(|raw| {
+        let [operands, misfits] =
+            [operands, misfits].map(|texts| texts.into_iter().map(text).collect::<Vec<_>>());
+        let is_order =
+            |raw: &RawFilter| raw.gt.is_some() || raw.gte.is_some() || raw.lt.is_some() || raw.lte.is_some();
+        // What is put in order is any text.
+        let (in_order, bad): (Vec<_>, Vec<_>) =
+            super::same_members::misfits(key, &operands, &misfits).into_iter().partition(is_order);
+        refused(&directory, base, bad).await;
+        let conditions = conditions(key, &operands).into_iter().chain(in_order).filter(|raw| {
             let is_text_only = raw.prefix.is_some() || raw.regex.is_some();
-            let is_order = raw.gt.is_some() || raw.gte.is_some() || raw.lt.is_some() || raw.lte.is_some();
-            key != "id" || !(is_text_only || is_order)
+            match key {
+                "id" => !(is_text_only || is_order(raw)),
+                // Those that begin none of the words are refused.
+                "status" => raw.prefix.as_ref().is_none_or(|prefix| prefix == "a"),
+                _ => true,
+            }
         });
         let holds = |place: usize, raw: &RawFilter| {
             let value = shown(key, place);

@@ -11,9 +11,11 @@ use crate::model::limits::{
     REF_MAX_BYTES, TIER_MAX_CHARS, WORKER_ID_MAX_BYTES,
 };
 use crate::model::member::{Gender, Status};
-use crate::model::phone::without_separators;
+use crate::model::phone::{Phone, without_separators};
 use crate::model::schema::instant;
 use crate::model::time::{Date, Timestamp};
+use crate::model::violation::Rule;
+use crate::model::words::{did_you_mean, nearest};
 
 /// What a filter is about.
 #[derive(Clone, Copy)]
@@ -29,8 +31,12 @@ pub(super) enum Subject<'a> {
 pub(super) enum Kind {
     Id,
     Text,
+    /// A text that is put in order, not compared for equality, so that parts of values are good ones.
+    Part,
     Email,
     Phone,
+    /// The beginning of a number, or a number that is put in order.
+    PhonePart,
     Status,
     Gender,
     Date,
@@ -52,7 +58,14 @@ impl Kind {
     /// Whether `prefix` and `regex` go with it.
     pub(super) fn is_text(self) -> bool {
         match self {
-            Self::Text | Self::Email | Self::Phone | Self::Status | Self::Gender | Self::Attribute => true,
+            Self::Text
+            | Self::Part
+            | Self::Email
+            | Self::Phone
+            | Self::PhonePart
+            | Self::Status
+            | Self::Gender
+            | Self::Attribute => true,
             Self::Id | Self::Bool | Self::Date | Self::Instant | Self::Presence => false,
         }
     }
@@ -60,14 +73,23 @@ impl Kind {
     /// The type as it is put in order: addresses and words are plain texts then.
     pub(super) fn when_ordered(self) -> Self {
         match self {
-            Self::Email | Self::Status | Self::Gender => Self::Text,
+            Self::Text | Self::Email | Self::Status | Self::Gender => Self::Part,
+            Self::Phone => Self::PhonePart,
             other => other,
         }
     }
 
     /// A prefix as values of this type are compared with it.
     pub(super) fn prefix(self, prefix: String) -> Result<String, Fault> {
-        if self == Self::Phone { phone(&prefix) } else { Ok(prefix) }
+        let begins = |words: &[&str]| words.iter().any(|word| word.starts_with(&prefix));
+        let words: &[&str] = match self {
+            Self::Phone => return phone_part(&prefix),
+            Self::Status => &Status::ALL.map(Status::as_str),
+            Self::Gender => &Gender::ALL.map(Gender::as_str),
+            _ => return Ok(prefix),
+        };
+        let one_of = || invalid(format!("must be the beginning of one of {}", words.join(", ")));
+        if begins(words) { Ok(prefix) } else { Err(one_of()) }
     }
 }
 
@@ -150,39 +172,48 @@ impl Subject<'_> {
             return Ok((Field::Attribute(attribute.to_owned()), Kind::Attribute));
         }
         let mut names: Vec<&str> = keys.iter().map(|(name, _, _)| *name).collect();
+        let meant = nearest(key, names.iter().copied());
         if matches!(self, Self::Members { .. }) {
             names.push("attributes.<key>");
         }
-        Err(invalid(format!("must be one of {}", names.join(", "))))
+        Err(invalid(format!("must be one of {}{}", names.join(", "), did_you_mean(meant))))
     }
 
-    /// An operand for values of `kind`; `None` for an id that names nothing here.
-    pub(super) fn operand(self, kind: Kind, value: RawValue) -> Result<Option<Operand>, Fault> {
+    /// An operand for values of `kind`, which `key` has; `None` for an id that names nothing here. One that no value can equal
+    /// because of its form is refused: a list that is empty for that reason looks like an answer.
+    pub(super) fn operand(self, key: &str, kind: Kind, value: RawValue) -> Result<Option<Operand>, Fault> {
         if value == RawValue::Null {
             return Err(invalid("must not be null; use exists: false for absent values"));
         }
+        let is = |rule: Rule| invalid(format!("{}, as {key} is", rule.describe()));
         let text = |value: RawValue| match value {
             RawValue::Text(text) => Ok(text),
             _ => Err(invalid("must be a string")),
         };
+        let some = |value: RawValue| match text(value)? {
+            text if text.is_empty() => Err(invalid("must not be empty; use exists: false for absent values")),
+            text => Ok(text),
+        };
         let operand = match kind {
             Kind::Id => return self.id(&text(value)?),
-            Kind::Text => Operand::Text(text(value)?),
-            Kind::Email => Operand::Text(self.fold().of(&text(value)?).into_owned()),
-            Kind::Phone => Operand::Text(phone(&text(value)?)?),
-            Kind::Status => {
-                Operand::Status(Status::parse(&text(value)?).map_err(|rule| invalid(rule.describe()))?)
+            Kind::Text => Operand::Text(some(value)?),
+            Kind::Part => Operand::Text(text(value)?),
+            Kind::Email => match some(value)? {
+                // No more than that: older stores may have addresses that are refused today.
+                address if address.contains('@') => Operand::Text(self.fold().of(&address).into_owned()),
+                _ => return Err(invalid(format!("must be an e-mail address, as {key} is"))),
+            },
+            Kind::Phone => {
+                Operand::Text(Phone::parse(some(value)?).map_err(|rule| phone_form(&rule))?.into_string())
             }
-            Kind::Gender => {
-                Operand::Gender(Gender::parse(&text(value)?).map_err(|rule| invalid(rule.describe()))?)
-            }
-            Kind::Date => Operand::Date(Date::parse(&text(value)?).map_err(|rule| invalid(rule.describe()))?),
-            Kind::Instant => {
-                Operand::Instant(Timestamp::parse(&text(value)?).map_err(|rule| invalid(rule.describe()))?)
-            }
+            Kind::PhonePart => Operand::Text(phone_part(&text(value)?)?),
+            Kind::Status => Operand::Status(Status::parse(&text(value)?).map_err(is)?),
+            Kind::Gender => Operand::Gender(Gender::parse(&text(value)?).map_err(is)?),
+            Kind::Date => Operand::Date(Date::parse(&text(value)?).map_err(is)?),
+            Kind::Instant => Operand::Instant(Timestamp::parse(&text(value)?).map_err(is)?),
             Kind::Bool => match value {
                 RawValue::Bool(value) => Operand::Bool(value),
-                _ => return Err(invalid("must be true or false")),
+                _ => return Err(invalid(format!("must be true or false, as {key} is"))),
             },
             Kind::Attribute => attribute(value)?,
             Kind::Presence => return Err(invalid("does not go with this key, which takes exists only")),
@@ -213,13 +244,18 @@ impl Subject<'_> {
     }
 }
 
-/// A phone number, or a part of one, as it is stored. Separators alone would be the empty text, which everything begins with.
-fn phone(text: &str) -> Result<String, Fault> {
+/// The beginning of a phone number as it is stored. Separators alone would be the empty text, which everything begins with.
+fn phone_part(text: &str) -> Result<String, Fault> {
     let number = without_separators(text);
-    if number.is_empty() && !text.is_empty() {
-        return Err(invalid("must have more than separators, which are removed"));
+    match number.strip_prefix('+') {
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(number),
+        _ => Err(invalid("must begin with `+` and the country code, as phone numbers do: +4420 and not 020")),
     }
-    Ok(number)
+}
+
+/// Why a phone number is refused, with the form that all have.
+fn phone_form(rule: &Rule) -> Fault {
+    invalid(format!("{}, the country code first: +442079460958 and not 020 7946 0958", rule.describe()))
 }
 
 /// Numbers obey the rule of stored numbers: what JSON rounds cannot be asked for in vain.

@@ -1,12 +1,15 @@
 //! The attributes that a filter names, held against the schema of its memberbase.
 //!
 //! A filter is parsed before the memberbase is looked at, so this comes later, under the view that the filter is answered
-//! from. A key that the schema does not know is refused: nobody has a value for it, so `ne` would return everybody. Where there
-//! is no schema every key is taken: members of old stores may have attributes from before there were schemas.
+//! from. A key that the schema does not know is refused: nobody has a value for it, so `ne` would return everybody. So is an
+//! operand that is not of the attribute's type: no value is ever equal to it, before it, or after it. Where there is no schema
+//! every key and operand is taken: members of old stores may have attributes from before there were schemas.
 
 use crate::model::error::{Reason, Refusal, Violations};
 use crate::model::filter::Filter;
-use crate::model::schema::AttributeSchema;
+use crate::model::filter::raw::{RawOperator, RawValue};
+use crate::model::schema::{AttributeSchema, AttributeType, instant};
+use crate::model::words::{did_you_mean, nearest};
 
 /// Keys of a schema that a refusal lists; more are counted.
 const KEYS_LISTED: usize = 20;
@@ -27,27 +30,140 @@ impl From<Filter> for Parsed {
     }
 }
 
-/// Attributes that a filter looks at, each with the path of its key.
+/// Attributes that a filter looks at, one for each of its conditions on them.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct NamedAttributes(pub(super) Vec<(String, String)>);
+pub struct NamedAttributes(pub(super) Vec<NamedAttribute>);
+
+/// A condition on an attribute.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct NamedAttribute {
+    /// The path of the condition.
+    pub path: String,
+    /// Which attribute.
+    pub key: String,
+    /// The name of the operator.
+    pub operator: &'static str,
+    /// What its operands are.
+    pub shapes: Shapes,
+}
+
+/// What an operand is, as far as types tell it from others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Shape {
+    /// A text that is no date.
+    Word,
+    /// A text that is a date too.
+    Moment,
+    Number,
+    Bool,
+}
+
+/// The operands of a condition.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Shapes {
+    /// There are none.
+    None,
+    /// A text to be found in values.
+    Pattern,
+    /// One.
+    One(Option<Shape>),
+    /// Several: of each shape the place of the first.
+    List(Vec<(Shape, usize)>),
+}
+
+impl Shape {
+    /// Nothing for what is refused as an operand.
+    fn of(value: &RawValue) -> Option<Self> {
+        match value {
+            RawValue::Text(text) if instant(text).is_some() => Some(Self::Moment),
+            RawValue::Text(_) => Some(Self::Word),
+            RawValue::Number(_) => Some(Self::Number),
+            RawValue::Bool(_) => Some(Self::Bool),
+            RawValue::Null | RawValue::List(_) | RawValue::Object => None,
+        }
+    }
+
+    /// Whether values of a type can be equal to it, or stand before or after it.
+    fn fits(self, kind: AttributeType) -> bool {
+        match kind {
+            AttributeType::String | AttributeType::Array => matches!(self, Self::Word | Self::Moment),
+            AttributeType::Number => self == Self::Number,
+            AttributeType::Boolean => self == Self::Bool,
+            AttributeType::Date => self == Self::Moment,
+        }
+    }
+}
+
+impl Shapes {
+    pub(super) fn of(operator: &RawOperator) -> Self {
+        match operator {
+            RawOperator::Compare(_, value) => Self::One(Shape::of(value)),
+            RawOperator::In { values, .. } => {
+                let mut shapes: Vec<(Shape, usize)> = Vec::new();
+                for (index, shape) in
+                    values.iter().enumerate().filter_map(|(index, value)| Some((index, Shape::of(value)?)))
+                {
+                    if !shapes.iter().any(|(known, _)| *known == shape) {
+                        shapes.push((shape, index));
+                    }
+                }
+                Self::List(shapes)
+            }
+            RawOperator::Prefix(_) | RawOperator::Regex(_) => Self::Pattern,
+            RawOperator::Exists(_) | RawOperator::And(_) | RawOperator::Or(_) => Self::None,
+        }
+    }
+}
 
 impl NamedAttributes {
-    /// Refuses keys that `schema`, where there is one, does not know.
+    /// Refuses keys that `schema`, where there is one, does not know, and operands that are not of their types.
     pub fn check(&self, schema: Option<&AttributeSchema>) -> Result<(), Refusal> {
-        let Some(AttributeSchema { types, .. }) = schema else { return Ok(()) };
+        let Some(schema) = schema else { return Ok(()) };
         let mut faults = Violations::default();
-        for (path, _) in self.0.iter().filter(|(_, key)| !types.contains_key(key)) {
-            let mut keys: Vec<&str> = types.keys().map(String::as_str).take(KEYS_LISTED).collect();
-            let more = format!("and {} more", types.len() - keys.len());
-            if types.len() > keys.len() {
-                keys.push(&more);
+        for NamedAttribute { path, key, operator, shapes } in &self.0 {
+            let Some(kind) = schema.types.get(key) else {
+                let description = unknown(key, schema, faults.is_empty());
+                faults.add(Reason::FilterInvalid, format!("{path}.key"), description);
+                continue;
+            };
+            let mut refuse = |place: String, description| {
+                faults.add(Reason::FilterInvalid, format!("{path}.{operator}{place}"), description);
+            };
+            let must_be = || format!("must be {}", of_one(*kind));
+            match shapes {
+                Shapes::One(Some(shape)) if !shape.fits(*kind) => refuse(String::new(), must_be()),
+                Shapes::List(shapes) => {
+                    for (_, index) in shapes.iter().filter(|(shape, _)| !shape.fits(*kind)) {
+                        refuse(format!("[{index}]"), must_be());
+                    }
+                }
+                Shapes::Pattern if !matches!(kind, AttributeType::String | AttributeType::Array) => {
+                    let description = "does not go with this key, which is not a text".to_owned();
+                    refuse(String::new(), description);
+                }
+                Shapes::None | Shapes::Pattern | Shapes::One(_) => {}
             }
-            let has = if keys.is_empty() { "no keys".to_owned() } else { keys.join(", ") };
-            let description = format!("must be a key of the attribute schema, which has {has}");
-            faults.add(Reason::FilterInvalid, path.as_str(), description);
         }
         faults.finish(())
     }
+}
+
+/// What an operand for an attribute must be. A list is compared by its strings.
+fn of_one(kind: AttributeType) -> &'static str {
+    if kind == AttributeType::Array { AttributeType::String.wanted() } else { kind.wanted() }
+}
+
+/// That the schema does not know `key`. What was probably meant is looked for only if `is_first`: a filter may have a thousand
+/// conditions.
+fn unknown(key: &str, AttributeSchema { types, .. }: &AttributeSchema, is_first: bool) -> String {
+    let mut keys: Vec<&str> = types.keys().map(String::as_str).take(KEYS_LISTED).collect();
+    let more = format!("and {} more", types.len() - keys.len());
+    if types.len() > keys.len() {
+        keys.push(&more);
+    }
+    let has = if keys.is_empty() { "no keys".to_owned() } else { keys.join(", ") };
+    let meant = if is_first { nearest(key, types.keys().map(String::as_str)) } else { None };
+    format!("must be a key of the attribute schema, which has {has}{}", did_you_mean(meant))
 }
 
 #[cfg(test)]
@@ -56,27 +172,74 @@ mod tests {
     use crate::model::schema::{SentDefinition, parse_schema};
     use crate::model::time::Timestamp;
 
-    fn schema(keys: usize) -> AttributeSchema {
-        let definition = || SentDefinition { kind: "string".to_owned(), indexed: false };
-        let wanted = parse_schema((0..keys).map(|key| (format!("k{key:02}"), definition()))).unwrap();
+    fn schema(types: impl IntoIterator<Item = (String, &'static str)>) -> AttributeSchema {
+        let definition = |kind: &str| SentDefinition { kind: kind.to_owned(), indexed: false };
+        let wanted = parse_schema(types.into_iter().map(|(key, kind)| (key, definition(kind)))).unwrap();
         AttributeSchema::following(None, &wanted, 1, Timestamp::from_micros(0))
+    }
+
+    fn strings(keys: usize) -> AttributeSchema {
+        schema((0..keys).map(|key| (format!("k{key:02}"), "string")))
+    }
+
+    fn condition(path: &str, key: &str, operator: &'static str, shapes: Shapes) -> NamedAttribute {
+        NamedAttribute { path: path.to_owned(), key: key.to_owned(), operator, shapes }
+    }
+
+    fn told(named: Vec<NamedAttribute>, schema: &AttributeSchema) -> Vec<(String, String)> {
+        let refusal = match NamedAttributes(named).check(Some(schema)) {
+            Ok(()) => return Vec::new(),
+            Err(refusal) => refusal,
+        };
+        assert_eq!(refusal.reason, Reason::FilterInvalid);
+        refusal.violations.into_iter().map(|fault| (fault.field, fault.description)).collect()
     }
 
     #[test]
     fn an_unknown_key_is_refused_with_those_that_there_are() {
-        let entry = |path: &str, key: &str| (path.to_owned(), key.to_owned());
-        let named =
-            NamedAttributes(vec![entry("filters[0].key", "k00"), entry("filters[1].or[0].key", "K00")]);
-        assert_eq!(named.check(None), Ok(()));
-        let told = |keys| {
-            let refusal = named.check(Some(&schema(keys))).unwrap_err();
-            assert_eq!(refusal.reason, Reason::FilterInvalid);
-            refusal.violations.into_iter().map(|fault| (fault.field, fault.description)).collect::<Vec<_>>()
+        let named = || {
+            vec![
+                condition("filters[0]", "k00", "exists", Shapes::None),
+                condition("filters[1].or[0]", "K00", "exists", Shapes::None),
+            ]
         };
+        assert_eq!(NamedAttributes(named()).check(None), Ok(()));
         let has = |what: &str| format!("must be a key of the attribute schema, which has {what}");
-        assert_eq!(told(2), [("filters[1].or[0].key".to_owned(), has("k00, k01"))]);
-        assert_eq!(told(0).len(), 2);
-        assert_eq!(told(0)[1].1, has("no keys"));
-        assert!(told(33)[0].1.ends_with("k18, k19, and 13 more"), "{:?}", told(33));
+        let two = told(named(), &strings(2));
+        assert_eq!(two, [("filters[1].or[0].key".to_owned(), has("k00, k01; did you mean k00?"))]);
+        let none = told(named(), &strings(0));
+        assert_eq!((none.len(), none[1].1.clone()), (2, has("no keys")));
+        let many = told(named(), &strings(33));
+        assert!(many[0].1.contains("k18, k19, and 13 more"), "{many:?}");
+    }
+
+    #[test]
+    fn operands_of_another_type_are_refused_with_the_type() {
+        let types = ["string", "number", "boolean", "date", "array"];
+        let schema = schema(types.map(|kind| (kind.to_owned(), kind)));
+        let operands = [
+            (RawValue::Text("a".to_owned()), [true, false, false, false, true]),
+            (RawValue::Text("2026-02-03".to_owned()), [true, false, false, true, true]),
+            (RawValue::Number(1.0), [false, true, false, false, false]),
+            (RawValue::Bool(true), [false, false, true, false, false]),
+        ];
+        for (place, kind) in types.into_iter().enumerate() {
+            for (operand, fits) in &operands {
+                let one = condition("filters[0]", kind, "ne", Shapes::One(Shape::of(operand)));
+                let told = told(vec![one], &schema);
+                assert_eq!(told.is_empty(), fits[place], "{kind} {operand:?}");
+                assert!(
+                    told.iter().all(|(path, text)| path == "filters[0].ne" && text.starts_with("must be "))
+                );
+            }
+            let pattern = condition("filters[0]", kind, "prefix", Shapes::Pattern);
+            assert_eq!(told(vec![pattern], &schema).is_empty(), matches!(kind, "string" | "array"));
+        }
+        let values =
+            ["2026-02-03", "2026-02-04", "tomorrow", "never"].map(|text| RawValue::Text(text.to_owned()));
+        let list = RawOperator::In { values: values.to_vec(), negated: false };
+        let list = condition("filters[0]", "date", "in", Shapes::of(&list));
+        let date = "must be a date such as 2026-02-03T04:05:06Z or 2026-02-03, as the attribute schema says";
+        assert_eq!(told(vec![list], &schema), [("filters[0].in[2]".to_owned(), date.to_owned())]);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::model::email::Fold;
 use crate::model::error::{Reason, Refusal, Violations};
 use crate::model::filter::kind::{Kind, Subject};
+use crate::model::filter::named::{NamedAttribute, Shapes};
 use crate::model::filter::raw::{Comparison, RawFilter, RawOperator, RawRegex, RawValue};
 use crate::model::filter::{
     Condition, Field, Filter, NamedAttributes, Operand, Operator, Parsed, Pattern, sort,
@@ -124,10 +125,12 @@ impl<'a> Parser<'a> {
             }
             (Some(key), operator) => match self.subject.field(&key) {
                 Ok((field, kind)) => {
+                    let shapes = Shapes::of(&operator);
+                    let op = self.operator(&key, &field, kind, operator, &path_of_operator)?;
                     if let Field::Attribute(key) = &field {
-                        self.attributes.0.push((format!("{path}.key"), key.clone()));
+                        let (path, key) = (path.to_owned(), key.clone());
+                        self.attributes.0.push(NamedAttribute { path, key, operator: name, shapes });
                     }
-                    let op = self.operator(&field, kind, operator, &path_of_operator)?;
                     Some(Filter::Condition(Condition { field, op }))
                 }
                 Err((reason, description)) => {
@@ -146,11 +149,18 @@ impl<'a> Parser<'a> {
         Some(self.entries(parts, path, depth + 1))
     }
 
-    fn operator(&mut self, field: &Field, kind: Kind, operator: RawOperator, path: &str) -> Option<Operator> {
+    fn operator(
+        &mut self,
+        key: &str,
+        field: &Field,
+        kind: Kind,
+        operator: RawOperator,
+        path: &str,
+    ) -> Option<Operator> {
         match operator {
-            RawOperator::Compare(comparison, value) => self.comparison(kind, comparison, value, path),
+            RawOperator::Compare(comparison, value) => self.comparison(key, kind, comparison, value, path),
             RawOperator::In { values, negated } => {
-                let operands = self.list(kind, values, path)?;
+                let operands = self.list(key, kind, values, path)?;
                 Some(if negated { Operator::NotIn(operands) } else { Operator::In(operands) })
             }
             RawOperator::Exists(wanted) => Some(Operator::Exists(wanted)),
@@ -177,6 +187,7 @@ impl<'a> Parser<'a> {
 
     fn comparison(
         &mut self,
+        key: &str,
         kind: Kind,
         comparison: Comparison,
         value: RawValue,
@@ -188,7 +199,7 @@ impl<'a> Parser<'a> {
             return None;
         }
         let kind = if is_order { kind.when_ordered() } else { kind };
-        let operand = match self.subject.operand(kind, value) {
+        let operand = match self.subject.operand(key, kind, value) {
             Ok(operand) => operand,
             Err((reason, description)) => {
                 self.violations.add(reason, path, description);
@@ -211,7 +222,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn list(&mut self, kind: Kind, values: Vec<RawValue>, path: &str) -> Option<Vec<Operand>> {
+    fn list(&mut self, key: &str, kind: Kind, values: Vec<RawValue>, path: &str) -> Option<Vec<Operand>> {
         if values.len() > FILTER_IN_MAX_VALUES {
             let description =
                 format!("must have at most {FILTER_IN_MAX_VALUES} values, not {}", values.len());
@@ -226,7 +237,7 @@ impl<'a> Parser<'a> {
         let mut operands = Vec::with_capacity(values.len());
         let mut all_good = true;
         for (index, value) in values.into_iter().enumerate() {
-            match self.subject.operand(kind, value) {
+            match self.subject.operand(key, kind, value) {
                 Ok(Some(Operand::Moment(text, at))) => {
                     operands.extend([Operand::Text(text), Operand::Instant(at)]);
                 }

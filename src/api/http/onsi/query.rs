@@ -67,7 +67,8 @@ impl Input for Query {
         let item = |document: &mut Document, key: &str| match key {
             "id" => document.request::<values::OnsiMemberId>(),
             "status" => document.request::<Status>(),
-            _ => json!({ "type": "string" }),
+            "email" => json!({ "type": "string", "pattern": "@" }),
+            _ => json!({ "type": "string", "minLength": 1 }),
         };
         let lists = LISTS.map(|(name, key)| (name, json!({ "type": "array", "items": item(document, key) })));
         let skip = json!({ "type": "integer", "minimum": 0, "default": 0 });

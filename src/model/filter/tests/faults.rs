@@ -48,6 +48,17 @@ fn each_fault_is_told_with_its_path() {
         (RawFilter { prefix: Some(" (-".to_owned()), ..on("phone") }, FilterInvalid, ".prefix"),
         (RawFilter { gte: Some(text("-")), ..on("phone") }, FilterInvalid, ".gte"),
         (RawFilter { nin: Some(vec![text(" ")]), ..on("phone") }, FilterInvalid, ".nin[0]"),
+        (eq("phone", text("0171 1234567")), FilterInvalid, ".eq"),
+        (eq("phone", text("+44")), FilterInvalid, ".eq"),
+        (RawFilter { prefix: Some("0171".to_owned()), ..on("phone") }, FilterInvalid, ".prefix"),
+        (RawFilter { prefix: Some("+44x".to_owned()), ..on("phone") }, FilterInvalid, ".prefix"),
+        (RawFilter { lt: Some(text("0171")), ..on("phone") }, FilterInvalid, ".lt"),
+        (eq("email", text("ada")), FilterInvalid, ".eq"),
+        (RawFilter { nin: Some(vec![text("a@b.cd"), text("")]), ..on("email") }, FilterInvalid, ".nin[1]"),
+        (eq("tier", text("")), FilterInvalid, ".eq"),
+        (RawFilter { ne: Some(text("")), ..on("company") }, FilterInvalid, ".ne"),
+        (RawFilter { prefix: Some("Act".to_owned()), ..on("status") }, FilterInvalid, ".prefix"),
+        (RawFilter { prefix: Some("fem".to_owned()), ..on("gender") }, FilterInvalid, ".prefix"),
         (regex("created_at", "2026", false), FilterInvalid, ".regex"),
         (regex("ref", "", false), RegexInvalid, ".regex.pattern"),
         (regex("ref", "a(", false), RegexInvalid, ".regex.pattern"),
@@ -56,6 +67,50 @@ fn each_fault_is_told_with_its_path() {
         (regex("ref", "\\w{1000}", false), RegexInvalid, ".regex.pattern"),
     ] {
         assert_eq!(faults(vec![raw.clone()]), (reason, at(path)), "{raw:?}");
+    }
+}
+
+#[test]
+fn a_fault_says_what_was_probably_meant() {
+    let told = |raw: RawFilter| parse(vec![raw]).unwrap_err().violations.remove(0).description;
+    for (raw, said) in [
+        (eq("Tier", text("Gold")), "; did you mean tier?"),
+        (eq("firstName", text("Ada")), "; did you mean first_name?"),
+        (eq("workerid", text("7")), "; did you mean worker_id?"),
+        (
+            eq("phone", text("0171 1234567")),
+            "must be a phone number of `+` and 7 to 15 digits, the country code first",
+        ),
+        (
+            RawFilter { prefix: Some("0171".to_owned()), ..on("phone") },
+            "must begin with `+` and the country code",
+        ),
+        (eq("dob", text("tomorrow")), "must be a calendar date written YYYY-MM-DD, as dob is"),
+        (
+            eq("created_at", text("today")),
+            "must be an RFC 3339 time such as 2026-02-03T04:05:06Z, as created_at is",
+        ),
+        (eq("status", text("Active")), "must be one of invited, active, inactive, as status is"),
+        (eq("enable_payroll", text("yes")), "must be true or false, as enable_payroll is"),
+        (eq("company", text("")), "must not be empty; use exists: false for absent values"),
+    ] {
+        assert!(told(raw.clone()).contains(said), "{raw:?}: {}", told(raw.clone()));
+    }
+}
+
+#[test]
+fn parts_of_values_are_good_where_values_are_put_in_order_or_begin_with_them() {
+    for raw in [
+        RawFilter { gte: Some(text("")), ..on("tier") },
+        RawFilter { lt: Some(text("b")), ..on("email") },
+        RawFilter { gt: Some(text("in")), ..on("status") },
+        RawFilter { gte: Some(text("+44 (0)20")), ..on("phone") },
+        RawFilter { prefix: Some("+".to_owned()), ..on("phone") },
+        RawFilter { prefix: Some("inv".to_owned()), ..on("status") },
+        RawFilter { prefix: Some("Non".to_owned()), ..on("gender") },
+        eq("attributes.a", text("")),
+    ] {
+        assert!(parse(vec![raw.clone()]).is_ok(), "{raw:?}");
     }
 }
 

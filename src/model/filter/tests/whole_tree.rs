@@ -33,7 +33,6 @@ fn attributes_are_named_with_the_paths_of_their_keys() {
     let or = RawFilter { or: Some(vec![eq("attributes.b", text("x"))]), ..RawFilter::default() };
     let raw = vec![eq("attributes.a", text("x")), or];
     let named = Filter::parse_members(raw, &sealer(), BASE, Fold::NEWEST).unwrap().attributes;
-    let entry = |path: &str, key: &str| (path.to_owned(), key.to_owned());
-    let expected = vec![entry("filters[0].key", "a"), entry("filters[1].or[0].key", "b")];
-    assert_eq!(named, NamedAttributes(expected));
+    let named: Vec<_> = named.0.iter().map(|named| (named.path.as_str(), named.key.as_str())).collect();
+    assert_eq!(named, [("filters[0]", "a"), ("filters[1].or[0]", "b")]);
 }
