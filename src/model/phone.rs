@@ -2,7 +2,8 @@
 //!
 //! What is E.164 already is stored as it came: no table of number plans is asked, because such tables are behind the
 //! plans, and what they would repair they sometimes break. Other spellings lose what says nothing (see
-//! `separator`) and the trunk zero, and nothing else.
+//! `separator`) and the trunk zero, and nothing else. A trunk zero stands alone in its brackets. **A zero in brackets that could
+//! be one or a part of the number is refused**, as in `+44 (020)`: a wrong reading would be the number of somebody else.
 
 use crate::model::error::Reason;
 use crate::model::limits::{PHONE_INPUT_MAX_BYTES, PHONE_MAX_DIGITS, PHONE_MIN_DIGITS};
@@ -44,7 +45,7 @@ fn parse(text: String) -> Result<String, Rule> {
     if parameters.is_some() {
         return refused("a phone number without parameters");
     }
-    let number = without_separators(number);
+    let number = without_separators(number)?;
     if is_international(&number) {
         Ok(number)
     } else {
@@ -65,11 +66,25 @@ fn is_international(text: &str) -> bool {
 
 /// `text`, a number or the beginning of one, as it would be stored: without a scheme, a trunk zero, and the characters
 /// that people put between digits.
-pub(super) fn without_separators(text: &str) -> String {
+pub(super) fn without_separators(text: &str) -> Result<String, Rule> {
     let text = without_scheme(text);
-    let (before, after) = trunk_zero(text).unwrap_or((text, ""));
-    let says_something = |character: &char| !is_separator(*character) && !is_bracket(*character);
-    before.chars().chain(after.chars()).filter(says_something).collect()
+    match zero_in_brackets(text) {
+        None => Ok(digits(text)),
+        Some((before, inside, after)) => {
+            let rest = digits(after);
+            if digits(inside) != "0" || rest.starts_with('0') {
+                return refused(
+                    "a phone number without a zero before its area code: +44 (20) or +44 (0)20, not +44 (020)",
+                );
+            }
+            Ok(digits(before) + &rest)
+        }
+    }
+}
+
+/// What says something.
+fn digits(text: &str) -> String {
+    text.chars().filter(|character| !is_separator(*character) && !is_bracket(*character)).collect()
 }
 
 fn without_scheme(text: &str) -> &str {
@@ -80,20 +95,17 @@ fn without_scheme(text: &str) -> &str {
     }
 }
 
-/// What stands before and after a trunk zero: a zero alone in brackets, directly after the country code.
-fn trunk_zero(text: &str) -> Option<(&str, &str)> {
+/// What stands before, in and after brackets that come directly after the country code and begin with a zero, where the
+/// numbers of the country do not.
+fn zero_in_brackets(text: &str) -> Option<(&str, &str, &str)> {
     let first_digit = text.find(|character: char| character.is_ascii_digit())?;
     let opening = first_digit + text.get(first_digit..)?.find(['(', '[', '（'])?;
     let (before, rest) = text.split_at_checked(opening)?;
     let (inside, after) = rest.split_once([')', ']', '）'])?;
-    let digits = |text: &str| -> String {
-        text.chars().filter(|character| !is_separator(*character) && !is_bracket(*character)).collect()
-    };
     let before_it = digits(before);
     let code = before_it.strip_prefix('+')?;
-    let is_dropped =
-        is_country_code(code) && !NUMBERS_BEGIN_WITH_ZERO.contains(&code) && digits(inside) == "0";
-    is_dropped.then_some((before, after))
+    let counts = is_country_code(code) && !NUMBERS_BEGIN_WITH_ZERO.contains(&code);
+    (counts && digits(inside).starts_with('0')).then_some((before, inside, after))
 }
 
 fn is_country_code(digits: &str) -> bool {

@@ -203,9 +203,9 @@ impl Subject<'_> {
                 address if address.contains('@') => Operand::Text(self.fold().of(&address).into_owned()),
                 _ => return Err(invalid(format!("must be an e-mail address, as {key} is"))),
             },
-            Kind::Phone => {
-                Operand::Text(Phone::parse(some(value)?).map_err(|rule| phone_form(&rule))?.into_string())
-            }
+            Kind::Phone => Operand::Text(
+                Phone::parse(some(value)?).map_err(|rule| invalid(rule.describe()))?.into_string(),
+            ),
             Kind::PhonePart => Operand::Text(phone_part(&text(value)?)?),
             Kind::Status => Operand::Status(Status::parse(&text(value)?).map_err(is)?),
             Kind::Gender => Operand::Gender(Gender::parse(&text(value)?).map_err(is)?),
@@ -246,16 +246,11 @@ impl Subject<'_> {
 
 /// The beginning of a phone number as it is stored. Separators alone would be the empty text, which everything begins with.
 fn phone_part(text: &str) -> Result<String, Fault> {
-    let number = without_separators(text);
+    let number = without_separators(text).map_err(|rule| invalid(rule.describe()))?;
     match number.strip_prefix('+') {
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(number),
         _ => Err(invalid("must begin with `+` and the country code, as phone numbers do: +4420 and not 020")),
     }
-}
-
-/// Why a phone number is refused, with the form that all have.
-fn phone_form(rule: &Rule) -> Fault {
-    invalid(format!("{}, the country code first: +442079460958 and not 020 7946 0958", rule.describe()))
 }
 
 /// Numbers obey the rule of stored numbers: what JSON rounds cannot be asked for in vain.

@@ -114,12 +114,35 @@ fn a_zero_that_is_part_of_the_number_stays() {
         ("+380 (44) 123-45-67", "+380441234567"),
         ("+225 (0)7 07 12 34 56", "+2250707123456"),
         // Not alone in its brackets, or not directly after the country code.
-        ("+1 (020) 555 1234", "+10205551234"),
+        ("+39 (06) 1234 5678", "+390612345678"),
+        ("+225 (07) 07 12 34 56", "+2250707123456"),
         ("+44 20 (0)7946 0958", "+4420079460958"),
         ("+44 (1)20 7946 0958", "+4412079460958"),
     ] {
         assert_eq!(parsed(text).as_deref(), Ok(stored), "{text}");
     }
+}
+
+#[test]
+fn a_zero_in_brackets_that_could_be_more_than_a_trunk_zero_is_refused_by_name() {
+    for text in [
+        "+44 (020) 7946 0958",
+        "+44(020)79460958",
+        "+49 (0171) 1234567",
+        "+49 [030] 90 18 20",
+        "+44 (0)(0)20 7946 0958",
+        "+44 (0)020 7946 0958",
+        "+44 (0) 0 20 7946 0958",
+        "+44 (00) 20 7946 0958",
+        "+44（020）7946 0958",
+        "+1 (020) 555 1234",
+        "tel:+44-(020)-7946-0958",
+    ] {
+        let rule = "must be a phone number without a zero before its area code: +44 (20) or +44 (0)20, not +44 (020)";
+        assert_eq!(parsed(text).unwrap_err(), rule, "{text}");
+    }
+    // What is E.164 stays as it came.
+    assert_eq!(parsed("+4402079460958").unwrap(), "+4402079460958");
 }
 
 #[test]
@@ -192,8 +215,9 @@ fn the_beginning_of_a_number_is_read_like_a_number() {
         ("+44 (20", "+4420"),
         (" - ", ""),
     ] {
-        assert_eq!(without_separators(prefix), stored, "{prefix}");
+        assert_eq!(without_separators(prefix).unwrap(), stored, "{prefix}");
     }
+    assert!(without_separators("+44 (020").is_ok() && without_separators("+44 (020) 7").is_err());
 }
 
 fn between() -> impl Strategy<Value = String> {
@@ -221,7 +245,7 @@ proptest! {
         let digits = number.chars().zip(&between);
         let spelled: String = digits.map(|(digit, separators)| format!("{digit}{separators}")).collect();
         let spelled = format!("{}{before}+{}{spelled}", if is_uri { "tel:" } else { "" }, between[15]);
-        prop_assume!(spelled.len() <= PHONE_INPUT_MAX_BYTES && trunk_zero(without_scheme(&spelled)).is_none());
+        prop_assume!(spelled.len() <= PHONE_INPUT_MAX_BYTES && zero_in_brackets(without_scheme(&spelled)).is_none());
         prop_assert_eq!(Phone::parse(spelled).unwrap().into_string(), format!("+{number}"));
         prop_assert_eq!(Phone::parse(format!("+{number}")).unwrap().into_string(), format!("+{number}"));
     }
