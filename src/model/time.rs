@@ -15,8 +15,8 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// The first instant: 0001-01-01T00:00:00Z.
     pub const MIN: Self = Self(-62_135_596_800_000_000);
-    /// The last instant: 9999-12-30T22:00:00Z, the last that has a name at every offset from UTC.
-    pub const MAX: Self = Self(253_402_207_200_000_000);
+    /// The last instant: 9999-12-31T23:59:59.999999Z, the last that RFC 3339 and protobuf can write.
+    pub const MAX: Self = Self(253_402_300_799_999_999);
 
     /// The instant `micros` microseconds after the epoch, or the nearest one that exists.
     pub fn from_micros(micros: i64) -> Self {
@@ -35,9 +35,11 @@ impl Timestamp {
         if !has_rfc3339_shape(text.as_bytes()) {
             return Err(refused());
         }
-        let instant: jiff::Timestamp = text.parse().map_err(|_| refused())?;
-        let micros = i64::try_from(instant.as_nanosecond().div_euclid(1_000)).map_err(|_| refused())?;
-        if (Self::MIN.0..=Self::MAX.0).contains(&micros) { Ok(Self(micros)) } else { Err(refused()) }
+        let micros = match text.parse::<jiff::Timestamp>() {
+            Ok(instant) => i64::try_from(instant.as_nanosecond().div_euclid(1_000)).ok(),
+            Err(_) => in_the_last_hours(text),
+        };
+        micros.filter(|micros| (Self::MIN.0..=Self::MAX.0).contains(micros)).map(Self).ok_or_else(refused)
     }
 
     /// The calendar date in UTC.
@@ -46,10 +48,36 @@ impl Timestamp {
     }
 
     fn civil(self) -> civil::DateTime {
-        // The constructor keeps every instant within what jiff knows, so the fallback is never taken.
-        let instant = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        jiff::tz::Offset::UTC.to_datetime(instant)
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(instant) => jiff::tz::Offset::UTC.to_datetime(instant),
+            // The constructor keeps every instant within the calendar, so this never becomes another one.
+            Err(_) => EPOCH.saturating_add(jiff::SignedDuration::from_micros(self.0)),
+        }
     }
+}
+
+const EPOCH: civil::DateTime = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+/// The microseconds of an instant that jiff does not know although RFC 3339 can write it. Its last one is 9999-12-30T22:00Z, the
+/// last that has a name at every offset from UTC.
+fn in_the_last_hours(text: &str) -> Option<i64> {
+    let (date_time, offset) = match text.strip_suffix(['Z', 'z']) {
+        Some(date_time) => (date_time, 0),
+        None => {
+            let (date_time, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
+            let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+            let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let seconds = (hours * 60 + minutes) * 60;
+            (date_time, if offset.starts_with('-') { -seconds } else { seconds })
+        }
+    };
+    let date_time: civil::DateTime =
+        date_time.parse().ok().filter(|at: &civil::DateTime| at.year() == 9999)?;
+    let since = date_time.duration_since(EPOCH).checked_sub(jiff::SignedDuration::from_secs(offset))?;
+    i64::try_from(since.as_micros()).ok()
 }
 
 /// RFC 3339 is narrower than what jiff reads: it knows no space for the `T`, no short offsets and no zone names.
@@ -209,6 +237,14 @@ mod tests {
             ("1969-12-31T23:59:59.999999999Z", "1969-12-31T23:59:59.999999Z"),
             ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
             ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+            ("0001-01-01T01:00:00+01:00", "0001-01-01T00:00:00Z"),
+            ("9999-12-30T21:59:59.999999Z", "9999-12-30T21:59:59.999999Z"),
+            ("9999-12-30T22:00:00.000001Z", "9999-12-30T22:00:00.000001Z"),
+            ("9999-12-31T00:00:00Z", "9999-12-31T00:00:00Z"),
+            ("9999-12-31T00:00:00-03:30", "9999-12-31T03:30:00Z"),
+            ("9999-12-31t12:00:00.25+12:45", "9999-12-30T23:15:00.250Z"),
+            ("9999-12-31T23:59:60Z", "9999-12-31T23:59:59Z"),
+            ("9999-12-31T23:59:59.9999999z", "9999-12-31T23:59:59.999999Z"),
         ] {
             assert_eq!(Timestamp::parse(text).unwrap().to_string(), expected, "{text}");
         }
@@ -233,7 +269,13 @@ mod tests {
             "2026-02-03T04:60:06Z",
             "2026-02-03T04:05:06+99:00",
             "0000-12-31T23:59:59Z",
-            "9999-12-31T23:59:59Z",
+            "0001-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+            "9999-12-31T23:59:59+24:00",
+            "9999-12-31T23:59:59+23:60",
+            "9999-12-31T24:00:00Z",
+            "9999-12-31T23:60:00Z",
+            "9999-12-32T00:00:00Z",
             " 2026-02-03T04:05:06Z",
             "٢٠٢٦-02-03T04:05:06Z",
         ] {
@@ -244,7 +286,8 @@ mod tests {
     #[test]
     fn instants_outside_of_the_calendar_become_the_nearest_inside() {
         assert_eq!(Timestamp::from_micros(i64::MIN).to_string(), "0001-01-01T00:00:00Z");
-        assert_eq!(Timestamp::from_micros(i64::MAX).to_string(), "9999-12-30T22:00:00Z");
+        assert_eq!(Timestamp::from_micros(i64::MAX).to_string(), "9999-12-31T23:59:59.999999Z");
+        assert_eq!(Timestamp::MAX.date(), Date::parse("9999-12-31").unwrap());
     }
 
     #[test]
