@@ -57,7 +57,10 @@ pub enum Error {
     #[error("the memberbase is not deleted")]
     NotDeleted,
     /// Members are in too many different tiers to list them.
-    #[error("the members are in more than 4,096 different tiers, which cannot be listed")]
+    #[error(
+        "the members are in more than 4,096 different tiers, or were since the memberbase was opened, which cannot be \
+         listed; a restart of the server counts them again"
+    )]
     TooManyTiers,
     /// There is no such member in this memberbase.
     #[error("there is no such member")]

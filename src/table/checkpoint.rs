@@ -94,12 +94,14 @@ impl<'a> Work<'a> {
     async fn begin(shared: &'a Shared, pace: Pace) -> Option<Self> {
         let mut published = shared.published.write().await;
         let is_older = published.has_narrow_sets || published.stored.sets == SetTable::Narrow;
-        if published.stored.watermark == published.header.revision && !is_older {
+        let unindexed: Vec<_> = published.sets.unindexed().map(SetField::number).collect();
+        // Tiers may have sets again without a commit.
+        let is_other = published.stored.unindexed != unindexed;
+        if published.stored.watermark == published.header.revision && !is_older && !is_other {
             return None;
         }
         let frozen = published.freeze();
         let (chunks, given_up) = published.sets.take_dirty();
-        let unindexed = published.sets.unindexed().map(SetField::number).collect();
         let stored = published.stored.clone();
         let lookups = LookupKind::ALL.map(|kind| {
             let lookup = published.lookups.get(kind);
@@ -229,7 +231,8 @@ impl<'a> Work<'a> {
 
     /// Deletes the chunks of fields whose sets were given up or whose index is gone. First the word that they are given up,
     /// and then the chunks, in pieces: after a crash the rest of a field does not pass for all of it, and the base that
-    /// opens then has the rest deleted by its next checkpoint.
+    /// opens then has the rest deleted by its next checkpoint. A field that has sets again stays given up until the last
+    /// of its new chunks is written.
     async fn give_up_fields(&mut self) -> Result<(), TableError> {
         let base = self.shared.number;
         if self.stored.sets == SetTable::Narrow {
@@ -239,7 +242,12 @@ impl<'a> Work<'a> {
         if self.given_up.is_empty() {
             return Ok(());
         }
-        let stored = IndexState { unindexed: self.target.unindexed.clone(), ..self.stored.clone() };
+        let mut unindexed = self.target.unindexed.clone();
+        let of_profile = self.given_up.iter().filter(|field| SetField::OF_ALL_BASES.contains(field));
+        unindexed.extend(of_profile.map(|field| field.number()));
+        unindexed.sort_unstable();
+        unindexed.dedup();
+        let stored = IndexState { unindexed, ..self.stored.clone() };
         let mut batch = Batch::default();
         batch.put(key::index(base), stored.encode());
         self.shared.engine.commit(batch).await?;

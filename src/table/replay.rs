@@ -51,6 +51,7 @@ pub async fn load(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<Publishe
         published.sets.replace(built);
     } else {
         build_indexes(engine, base, &mut published).await?;
+        take_up_tiers(engine, base, &mut published).await?;
     }
     published.sets.settle();
     Ok(published)
@@ -98,6 +99,38 @@ async fn build_indexes(
     for index in young.iter().filter_map(|key| schema.indexes.get(key)) {
         published.sets.note_stray(index.number);
         published.sets.install(index.number, built.remove(&index.number).unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// Takes the sets of tiers up again where they were given up and members are in few enough by now. Members are looked at until
+/// there is one tier too many, so where nothing has changed this usually ends soon. An indexed attribute is taken up by its
+/// schema, which can drop the index and set it anew.
+async fn take_up_tiers(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    published: &mut Published,
+) -> Result<(), TableError> {
+    if !published.sets.unindexed().any(|field| field == SetField::Tier) {
+        return Ok(());
+    }
+    let mut tiers = Sets::default();
+    let mut is_good = true;
+    blocks::walk_while(engine, base, |seen| {
+        match seen {
+            Seen::Member(row, member) => {
+                let moves = set_changes(Row(row), None, Some(&member), None).into_iter();
+                moves.filter(|change| change.field == SetField::Tier).for_each(|change| tiers.apply(&change));
+                is_good = tiers.unindexed().next().is_none();
+            }
+            // What is damaged is no reason to open without anything.
+            Seen::Damaged(_) => is_good = false,
+        }
+        is_good
+    })
+    .await?;
+    if is_good {
+        published.sets.take_up_tiers(tiers);
     }
     Ok(())
 }
@@ -163,8 +196,17 @@ fn replay(published: &mut Published, part: &[u8]) -> Result<(), TableError> {
 /// Calls `each` for every pair of a range, in order.
 pub async fn for_each(
     engine: &Arc<dyn Engine>,
-    mut range: KeyRange,
+    range: KeyRange,
     mut each: impl FnMut(Key, Value) -> Result<(), TableError>,
+) -> Result<(), TableError> {
+    for_each_while(engine, range, |key, value| each(key, value).map(|()| true)).await
+}
+
+/// The same until `each` says that it is enough.
+pub async fn for_each_while(
+    engine: &Arc<dyn Engine>,
+    mut range: KeyRange,
+    mut each: impl FnMut(Key, Value) -> Result<bool, TableError>,
 ) -> Result<(), TableError> {
     loop {
         let pairs = engine.scan(range.clone(), Direction::Forward, READ_AT_ONCE).await?;
@@ -172,7 +214,9 @@ pub async fn for_each(
         range.start = std::ops::Bound::Excluded(last.clone());
         let complete = pairs.len() < READ_AT_ONCE;
         for (key, value) in pairs {
-            each(key, value)?;
+            if !each(key, value)? {
+                return Ok(());
+            }
         }
         if complete {
             return Ok(());

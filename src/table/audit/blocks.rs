@@ -10,7 +10,7 @@ use crate::model::{BaseNumber, Member};
 use crate::schema::block::{Block, ROWS_PER_BLOCK};
 use crate::schema::{key, member};
 use crate::table::TableError;
-use crate::table::replay::for_each;
+use crate::table::replay::for_each_while;
 
 /// What is met on the way.
 pub enum Seen {
@@ -26,26 +26,39 @@ pub async fn walk(
     base: BaseNumber,
     mut see: impl FnMut(Seen),
 ) -> Result<(), TableError> {
+    walk_while(engine, base, |seen| {
+        see(seen);
+        true
+    })
+    .await
+}
+
+/// The same until `see` says that it has seen enough; it may be handed a few more.
+pub async fn walk_while(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    mut see: impl FnMut(Seen) -> bool,
+) -> Result<(), TableError> {
+    let mut goes_on = true;
     // The parts of a block stand one after another.
     let mut open: Option<(u64, Vec<(u8, Value)>)> = None;
-    for_each(engine, key::blocks(base), |key, value| {
+    for_each_while(engine, key::blocks(base), |key, value| {
         let Some((block, first)) = key::block_parts(&key) else {
-            see(Seen::Damaged(Damage::UnknownKey { key: hex(&key) }));
-            return Ok(());
+            return Ok(see(Seen::Damaged(Damage::UnknownKey { key: hex(&key) })));
         };
         match &mut open {
             Some((number, parts)) if *number == block => parts.push((first, value)),
             _ => {
                 if let Some((number, parts)) = open.replace((block, vec![(first, value)])) {
-                    check(base, number, &parts, &mut see);
+                    check(base, number, &parts, &mut |seen| goes_on &= see(seen));
                 }
             }
         }
-        Ok(())
+        Ok(goes_on)
     })
     .await?;
-    if let Some((number, parts)) = open {
-        check(base, number, &parts, &mut see);
+    if let Some((number, parts)) = open.filter(|_| goes_on) {
+        check(base, number, &parts, &mut |seen| goes_on &= see(seen));
     }
     Ok(())
 }

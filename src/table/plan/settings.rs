@@ -58,7 +58,8 @@ impl Plan<'_> {
     /// Refuses tiers among which one is missing that a member is in.
     fn check_tiers(&self, published: &Published, tiers: &[Tier]) -> Result<(), Refusal> {
         let Some(in_use) = published.sets.values(SetField::Tier) else {
-            let description = "cannot be fixed while members are in more than 4,096 different ones";
+            let description = "cannot be fixed while members are in more than 4,096 different ones, or were since the \
+                               memberbase was opened; a restart of the server counts them again";
             return Err(Refusal::field(Reason::TierInUse, "tiers", description));
         };
         let mut names: Vec<&str> = in_use.collect();

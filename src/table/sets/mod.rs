@@ -2,8 +2,9 @@
 //!
 //! All sets of an open base are in memory: a chunk takes at most 8 KiB, and the chunks of one field together about two
 //! bytes per member. A checkpoint writes the chunks that changed. A field of which members hold more than [`MAX_VALUES`]
-//! distinct values at a time gives its sets up for good; its filters then check records. Values that nobody has any more do
-//! not count, whether a checkpoint has come since or not.
+//! distinct values at a time gives its sets up; its filters then check records. Values that nobody has any more do not count,
+//! whether a checkpoint has come since or not. Tiers are counted again whenever the base opens, and have sets again if few
+//! enough are held; an attribute has them again once its index is dropped and set anew.
 //!
 //! Whoever takes a set under the view works with it afterwards, see [`RowSet`].
 //!
@@ -197,6 +198,12 @@ impl Sets {
         if let Some(sets) = self.attributes.get_mut(&number) {
             *sets = built;
         }
+    }
+
+    /// Puts sets of tiers in place that `built` has from the records. What is stored of those that were given up goes before
+    /// they are written.
+    pub(super) fn take_up_tiers(&mut self, built: Self) {
+        self.tier = FieldSets { to_delete: true, ..built.tier };
     }
 
     /// Gives the sets of indexes away that were built in this.

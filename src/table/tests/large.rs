@@ -6,6 +6,7 @@ use crate::engine::{Batch, Direction, KeyRange};
 use crate::model::AttributeValue;
 use crate::model::schema::{AttributeType, WantedSchema};
 use crate::schema::commit::{CommitPart, MAX_PART_BYTES};
+use crate::schema::index::IndexState;
 use crate::schema::{key, set_key};
 use crate::table::audit::tests::assert_sound;
 
@@ -114,6 +115,53 @@ fn giving_up_a_field_is_done_in_pieces_and_taken_up_again_after_a_crash() {
             base.checkpoint().await.unwrap();
             assert_eq!(engine.scan(tiers.clone(), Direction::Forward, 1).await.unwrap(), []);
             assert_sound(&engine).await;
+        }
+    });
+}
+
+#[test]
+fn tiers_have_sets_again_once_few_enough_are_held_whenever_the_checkpoint_crashes() {
+    block_on(async {
+        let full = with_too_many_tiers().await;
+        let number = BaseNumber(1);
+        let clock = Arc::new(AtomicI64::new(1_000));
+        let table = open(Arc::clone(&full), &clock).await;
+        let base = table.base(number).await.unwrap();
+        // The tiers are given up and gone, and then one of them too.
+        base.checkpoint().await.unwrap();
+        assert_eq!(base.view().await.summary().unindexed, ["tier"]);
+        base.delete(DeleteRequest { rows: vec![Row(7)], ..DeleteRequest::default() }).await.unwrap();
+        assert_eq!(base.view().await.summary().unindexed, ["tier"]);
+        drop((base, table));
+        let pairs = full.scan(KeyRange::prefix(&[]), Direction::Forward, usize::MAX).await.unwrap();
+        let store = async || {
+            let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+            engine.commit(Batch { puts: pairs.clone(), ..Batch::default() }).await.unwrap();
+            engine
+        };
+        let has_all = async |engine: &Arc<dyn Engine>| {
+            let table = open(Arc::clone(engine), &Arc::new(AtomicI64::new(1_000))).await;
+            let base = table.base(number).await.unwrap();
+            let view = base.view().await;
+            assert_eq!(view.summary().unindexed, [""; 0]);
+            assert_eq!(view.sets().values(SetField::Tier).unwrap().count(), 4_096);
+            assert_eq!(view.sets().count(SetField::Tier, "tier 6000"), Some(1));
+            assert_eq!(view.sets().count(SetField::Tier, "tier 5007"), Some(0));
+        };
+        let operations = crashed_checkpoint(&store().await, number, u64::MAX).await;
+        // The word that the field has sets again comes with the last operation, before it the chunks, and before these the deletes.
+        let last = (operations - 4)..=operations;
+        for at in (1..operations - 4).step_by(usize::try_from(operations / 6).unwrap()).chain(last) {
+            let engine = store().await;
+            crashed_checkpoint(&engine, number, at).await;
+            assert_sound(&engine).await;
+            has_all(&engine).await;
+            // What the crash left is in nobody's way.
+            crashed_checkpoint(&engine, number, u64::MAX).await;
+            assert_sound(&engine).await;
+            let stored = engine.get_many(&[key::index(number)]).await.unwrap().remove(0).unwrap();
+            assert_eq!(IndexState::decode(&stored).unwrap().unindexed, []);
+            has_all(&engine).await;
         }
     });
 }
