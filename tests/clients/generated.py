@@ -15,15 +15,22 @@ def new(name, /, **fields):
     return next(getattr(file, name) for file in FILES if hasattr(file, name))(**fields)
 
 
-def documented_filters(bases, members):
-    """What README shows of filters, as it stands there."""
+def documented(fence):
+    """The first block of README with this fence."""
+    return pathlib.Path(sys.argv[2]).read_text().split(f"```{fence}\n")[1].split("```")[0]
+
+
+def documented_filters(bases):
+    """What README shows of clients and filters, as it stands there but for the address."""
+    names = {}
+    exec(documented("py").replace("127.0.0.1:50051", sys.argv[1]), names)
+    members = names["members"]
     base = bases.CreateMemberBase(new("CreateMemberBaseRequest", name="filters")).member_base.id
     rows = [("a", "Gold", True), ("b", "Silver", False), ("vip_c", "Bronze", True), ("d", "Bronze", True)]
     rows = [new("MemberInput", ref=ref, tier=tier, enable_payroll=enabled) for ref, tier, enabled in rows]
     members.BulkUpsertMembers(new("BulkUpsertMembersRequest", member_base_id=base, members=rows))
-    block = pathlib.Path(sys.argv[2]).read_text().split("```python\n")[1].split("```")[0]
-    names = {"members": members, "base": base}
-    exec(block, names)
+    names["base"] = base
+    exec(documented("python"), names)
     steps.same("found by README's filters", [member.ref for member in names["found"]], ["a", "vip_c"])
 
 
@@ -31,5 +38,5 @@ with grpc.insecure_channel(sys.argv[1], options=steps.OPTIONS) as channel:
     bases = member_base_service_pb2_grpc.MemberBaseServiceStub(channel)
     members = member_service_pb2_grpc.MemberServiceStub(channel)
     steps.run(new, bases, members, member_service_pb2.BULK_MODE_ATOMIC)
-    documented_filters(bases, members)
+    documented_filters(bases)
 print("python, generated code: ok")

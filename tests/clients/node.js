@@ -33,14 +33,18 @@ function body(name, ids) {
   return request;
 }
 
-// What README shows of filters, as it stands there.
+// The first block of README with this fence.
+const documented = (fence) => fs.readFileSync(readme, "utf8").split("```" + fence + "\n")[1].split("```")[0];
+
+// What README shows of clients and filters, as it stands there but for the address and the folder of the contract.
 async function documentedFilters() {
+  const setup = documented("javascript").replace("127.0.0.1:50051", address).replace('"proto"', JSON.stringify(protos));
+  const members = new Function("require", `${setup}; return members;`)(installed);
   const base = (await call(bases, "CreateMemberBase", { name: "filters" })).member_base.id;
   const rows = [["a", "Gold", true], ["b", "Silver", false], ["vip_c", "Bronze", true], ["d", "Bronze", true]];
   const inputs = rows.map(([ref, tier, enable_payroll]) => ({ ref, tier, enable_payroll }));
   await call(members, "BulkUpsertMembers", { member_base_id: base, members: inputs });
-  const block = fs.readFileSync(readme, "utf8").split("```js\n")[1].split("```")[0];
-  const run = new Function("members", "base", "answer", block);
+  const run = new Function("members", "base", "answer", documented("js"));
   const found = await new Promise((resolve, reject) => run(members, base, (error, reply) => (error ? reject(error) : resolve(reply))));
   assert.deepStrictEqual(found.members.map((member) => member.ref), ["a", "vip_c"]);
 }
