@@ -10,11 +10,11 @@ use super::{Directory, Error, view};
 use crate::compute;
 use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, BULK_DELETE_MAX_MEMBERS};
 use crate::model::origin::Call;
-use crate::model::schema::{AttributeSchema, SentDefinition, parse_schema};
+use crate::model::schema::{AttributeSchema, SentDefinition, is_unknown_key, parse_schema};
 use crate::model::token::AccessLevel;
 use crate::model::{
     AttributePatch, AttributeValue, BaseNumber, Filter, IdError, Origin, RawFilter, RawValue, Reason,
-    Refusal, Row, Rule, Sight, Violations, attribute,
+    Refusal, Row, Rule, Sight, Violation, Violations, attribute,
 };
 use crate::table::{Answer, AttributesRequest, Base, Kept, NamedRequest, SettingsRequest};
 
@@ -91,30 +91,32 @@ impl Directory {
         }
         self.guarded.take_rows(changes.len())?;
         drop(view(&open, None).await?);
-        let places: Vec<usize> = changes.values().map(|(index, _)| *index).collect();
-        let changes = changes.into_iter().map(|(row, (_, patch))| (row, patch)).collect();
+        let (rows, members): (Vec<Row>, Vec<OfMember>) = changes.into_iter().unzip();
+        let (patches, places): (Vec<_>, Vec<_>) =
+            members.into_iter().map(|OfMember { patch, entries }| (patch, entries)).unzip();
+        let changes = rows.into_iter().zip(patches).collect();
         let named = self.turn();
         let (sight, origin) = (self.guarded.sight(), self.origin(Call::SET_ATTRIBUTES));
         let request = AttributesRequest { changes, is_strict: true, sight, named, deadline: None, origin };
         let reply = open.change_attributes(request).await?;
+        let of = |index: usize| places.get(index).map(Vec::as_slice).unwrap_or_default();
         let mut refused = reply.refused.into_iter();
         let Some((first, refusal)) = refused.next() else { return Ok(reply.values) };
-        let place = |index: usize| format!("attributes[{}]", places.get(index).copied().unwrap_or(index));
-        let mut whole = under(&place(first), refusal);
+        let mut whole = under(of(first), refusal);
         for (index, refusal) in refused {
-            whole.violations.extend(under(&place(index), refusal).violations);
+            whole.violations.extend(under(of(index), refusal).violations);
         }
         Err(whole.into())
     }
 
-    /// The entries by member: where it was first named, and what becomes of it.
+    /// The entries by member.
     fn changes(
         &self,
         base: BaseNumber,
         entries: Vec<AttributeEntry>,
-    ) -> Result<BTreeMap<Row, (usize, AttributePatch)>, Refusal> {
+    ) -> Result<BTreeMap<Row, OfMember>, Refusal> {
         let mut faults = Violations::default();
-        let mut changes: BTreeMap<Row, (usize, AttributePatch)> = BTreeMap::new();
+        let mut changes: BTreeMap<Row, OfMember> = BTreeMap::new();
         for (index, entry) in entries.into_iter().enumerate() {
             let row = self.member_row(
                 base,
@@ -122,8 +124,8 @@ impl Directory {
                 &format!("attributes[{index}].member_id"),
                 &mut faults,
             );
-            let (_, patch) =
-                changes.entry(row.unwrap_or_default()).or_insert((index, AttributePatch::default()));
+            let OfMember { patch, entries } = changes.entry(row.unwrap_or_default()).or_default();
+            entries.push((index, entry.key.clone()));
             let changed = match entry.value {
                 None => patch.clear(entry.key),
                 Some(value) => value.and_then(|value| patch.set(entry.key, value)),
@@ -300,11 +302,33 @@ async fn clear(
     Ok(base.change_attributes(request).await?.values)
 }
 
-/// The refusal of one member's change, with the path of its entry.
-fn under(place: &str, refusal: Refusal) -> Refusal {
+/// What a call changes of one member.
+#[derive(Default)]
+struct OfMember {
+    patch: AttributePatch,
+    /// The entries about it: the place of each in the call, and its key.
+    entries: Vec<(usize, String)>,
+}
+
+/// The refusal of one member's change, with the paths of its entries.
+fn under(entries: &[(usize, String)], refusal: Refusal) -> Refusal {
+    let first = format!("attributes[{}]", entries.first().map_or(0, |(index, _)| *index));
     if refusal.violations.is_empty() {
-        return Refusal::field(refusal.reason, format!("{place}.member_id"), refusal.reason.describe());
+        return Refusal::field(refusal.reason, format!("{first}.member_id"), refusal.reason.describe());
     }
-    let violations = refusal.violations.into_iter().map(|fault| fault.under(place)).collect();
-    Refusal { violations, ..refusal }
+    let path = |mut fault: Violation| {
+        // All of them together, and so of no entry.
+        if fault.field == "attributes" {
+            fault.field.clear();
+        }
+        let key = fault.field.strip_prefix("attributes.");
+        // Of several entries with one key the last counts.
+        let Some((index, _)) = entries.iter().rev().find(|(_, named)| Some(named.as_str()) == key) else {
+            return fault.under(&first);
+        };
+        let field = if is_unknown_key(&fault.description) { "attribute_key" } else { "value" };
+        fault.field = format!("attributes[{index}].{field}");
+        fault
+    };
+    Refusal { violations: refusal.violations.into_iter().map(path).collect(), ..refusal }
 }

@@ -225,6 +225,14 @@ pub fn narrowed<'a>(before: &'a AttributeTypes, after: &AttributeTypes) -> Vec<&
     before.iter().filter(differs).map(|(key, _)| key.as_str()).collect()
 }
 
+/// What a key must be that a member has a value for.
+const KNOWN_KEY: &str = "a key of the attribute schema";
+
+/// Whether a fault that [`typed`] found is that of a key, and not of a value.
+pub fn is_unknown_key(description: &str) -> bool {
+    description.strip_prefix("must be ") == Some(KNOWN_KEY)
+}
+
 /// `after` as the schema keeps it. What did not change since `before` is not judged again.
 pub fn typed(
     schema: Option<&AttributeSchema>,
@@ -242,7 +250,7 @@ pub fn typed(
             continue;
         }
         let kind = schema.and_then(|schema| schema.types.get(&key));
-        let unknown = || Rule::must_be(Reason::AttributeMismatch, "a key of the attribute schema");
+        let unknown = || Rule::must_be(Reason::AttributeMismatch, KNOWN_KEY);
         let taken = kind.ok_or_else(unknown).and_then(|kind| kind.take(value));
         if let Some(value) = faults.check(format!("attributes.{key}"), taken) {
             entries.push((key, value));

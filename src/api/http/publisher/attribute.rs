@@ -23,7 +23,7 @@ use crate::directory::{AttributeDeletion, AttributeEntry, Directory};
 use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, ATTRIBUTES_MAX_KEYS};
 use crate::model::schema::{AttributeSchema, SentDefinition};
 use crate::model::token::AccessLevel;
-use crate::model::{self, AttributeValue, BaseNumber};
+use crate::model::{self, AttributeValue, BaseNumber, Reason, Rule};
 
 /// The schema of a memberbase.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -201,14 +201,9 @@ impl Call for Set {
         let request: SetRequest = body.parse::<Self>().await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let mut entries = Vec::with_capacity(request.attributes.len());
-        for (index, Object(entry)) in request.attributes.into_iter().enumerate() {
+        for Object(entry) in request.attributes {
             let value = match entry.value {
-                Given::Absent => {
-                    return Err(super::member::required(
-                        &format!("attributes[{index}].value"),
-                        "is required",
-                    ));
-                }
+                Given::Absent => Some(Err(Rule::must_be(Reason::FieldRequired, "there; null clears it"))),
                 Given::Null => None,
                 Given::Value(value) => Some(attribute(value)),
             };
