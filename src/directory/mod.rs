@@ -52,7 +52,7 @@ pub use self::ingest::Ingested;
 pub use self::list::{MemberList, MemberPage};
 pub use self::page::RawPage;
 pub use self::record_export::{ExportedRecord, RecordExport};
-pub use self::record_input::{ClipInput, StampCollectionInput, TransactionInput};
+pub use self::record_input::{ClipInput, SentTime, StampCollectionInput, TransactionInput};
 pub use self::records::{RecordList, RecordPage, RecordSelector, Saved, draw_record_id};
 use self::request::Asked;
 pub use self::room::{Arrival, Incoming, PageRoom, REPLY_GROWTH, Received, Replies, Room, SMALL_REPLY_BYTES};

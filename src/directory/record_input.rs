@@ -8,6 +8,10 @@ use crate::model::{ForeignText, MemberRecord, Reason, Refusal, Rule, Timestamp, 
 /// A time that the commit replaces.
 const UNSET: Timestamp = Timestamp::MIN;
 
+/// A time as a caller sends it, read by its door. One that is bad waits until the others are read, so that all faults of a
+/// request are told at once.
+pub type SentTime = Option<Result<Timestamp, Rule>>;
+
 /// A clip as a caller sends it.
 #[derive(Debug, Clone, Default)]
 pub struct ClipInput {
@@ -22,7 +26,7 @@ pub struct ClipInput {
     /// What it shows: the text of a JSON object.
     pub deal_creative_content: Option<String>,
     /// When the deal was redeemed.
-    pub redeemed_at: Option<Timestamp>,
+    pub redeemed_at: SentTime,
 }
 
 impl ClipInput {
@@ -41,7 +45,7 @@ impl ClipInput {
             content: optional(&mut faults, "deal_creative_content", self.deal_creative_content, |text| {
                 JsonObject::parse(&text)
             }),
-            redeemed_at: self.redeemed_at,
+            redeemed_at: optional(&mut faults, "redeemed_at", self.redeemed_at, |at| at),
         };
         let clip = creative_id.map(|creative_id| Clip {
             id: ClipId(id),
@@ -103,11 +107,11 @@ pub struct TransactionInput {
     /// A code of ISO 4217.
     pub currency: Option<String>,
     /// When it was authorised; required.
-    pub authed_at: Option<Timestamp>,
+    pub authed_at: SentTime,
     /// When it was settled.
-    pub cleared_at: Option<Timestamp>,
+    pub cleared_at: SentTime,
     /// When it was refunded.
-    pub reverted_at: Option<Timestamp>,
+    pub reverted_at: SentTime,
 }
 
 impl TransactionInput {
@@ -126,6 +130,9 @@ impl TransactionInput {
         if self.authed_at.is_none() {
             faults.add(Reason::FieldRequired, at("authed_at"), "is required");
         }
+        let authed_at = optional(faults, at("authed_at"), self.authed_at, |at| at);
+        let cleared_at = optional(faults, at("cleared_at"), self.cleared_at, |at| at);
+        let reverted_at = optional(faults, at("reverted_at"), self.reverted_at, |at| at);
         Some(MemberRecord::Transaction(Box::new(Transaction {
             external_id: external_id?,
             auth_code: auth_code?,
@@ -135,9 +142,9 @@ impl TransactionInput {
             statement_descriptor,
             amount,
             currency,
-            authed_at: self.authed_at?,
-            cleared_at: self.cleared_at,
-            reverted_at: self.reverted_at,
+            authed_at: authed_at?,
+            cleared_at,
+            reverted_at,
             created_at: UNSET,
             updated_at: UNSET,
         })))

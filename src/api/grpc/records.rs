@@ -41,7 +41,7 @@ impl RecordService for Records {
     ) -> Result<Response<v1::SaveClipResponse>, Status> {
         let (directory, mut request, deadline) = begin(&self.gate, request).await?;
         let member = std::mem::take(&mut request.member_id);
-        let input = record::clip_input(request).map_err(|refusal| error::refused(&refusal))?;
+        let input = record::clip_input(request);
         let saved = directory.save_clip(&member, input, draw_record_id()?, deadline).await?;
         let (id, created, revision) = (member_id(&directory, &saved), saved.created, saved.revision);
         let MemberRecord::Clip(clip) = saved.record else { return Err(wrong_kind()) };
@@ -124,7 +124,7 @@ impl RecordService for Records {
         request: Request<v1::IngestTransactionsRequest>,
     ) -> Result<Response<v1::IngestTransactionsResponse>, Status> {
         let (directory, request, deadline) = begin(&self.gate, request).await?;
-        let events = record::events(request.events).map_err(|refusal| error::refused(&refusal))?;
+        let events = record::events(request.events);
         let done = directory.ingest(events, deadline).await?;
         Ok(respond(
             &directory,

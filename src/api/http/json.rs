@@ -70,10 +70,38 @@ fn data(path: String, text: &str) -> Refusal {
         return Refusal::field(Reason::FieldInvalid, under(&path, name), "is given twice");
     }
     let description = match text.rsplit_once(", expected ") {
-        Some((_, expected)) => format!("must be {expected}"),
+        Some((what, expected)) => match what.strip_prefix("invalid type: ").and_then(sent) {
+            Some(sent) => format!("must be {}, not {sent}", wanted(expected)),
+            None => format!("must be {}", wanted(expected)),
+        },
         None => text.to_owned(),
     };
     Refusal::field(Reason::FieldInvalid, path, description)
+}
+
+/// What serde says that it found, without the value, in the words of JSON.
+fn sent(what: &str) -> Option<&'static str> {
+    let words = [
+        ("null", "null"),
+        ("boolean", "a boolean"),
+        ("integer", "a number"),
+        ("floating point", "a number"),
+        ("string", "a string"),
+        ("sequence", "an array"),
+        ("map", "an object"),
+    ];
+    words.into_iter().find(|(word, _)| what.starts_with(word)).map(|(_, sent)| sent)
+}
+
+/// What serde says that it wanted, in the words of JSON.
+fn wanted(what: &str) -> &str {
+    match what {
+        "a boolean" => "true or false",
+        "a sequence" => "an array",
+        "a map" => "an object",
+        "u8" | "u16" | "u32" | "u64" | "i64" | "usize" => "a whole number",
+        other => other,
+    }
 }
 
 fn named<'a>(text: &'a str, before: &str) -> Option<&'a str> {

@@ -11,6 +11,7 @@ pub mod onsi;
 mod openapi;
 pub mod publisher;
 mod reply;
+mod structure;
 mod tree;
 mod whole;
 

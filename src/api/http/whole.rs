@@ -55,7 +55,8 @@ mod tests {
         }
         for text in ["5.5", "9223372036854775808", "9007199254740992.0", "1e300", "\"5\"", "true"] {
             let refusal = parse(text).unwrap_err();
-            assert_eq!(refusal.violations[0].description, "must be a whole number", "{text}");
+            let told = &refusal.violations[0].description;
+            assert!(told.starts_with("must be a whole number") && !told.contains(text), "{text}: {told}");
         }
     }
 }

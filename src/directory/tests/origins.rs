@@ -108,7 +108,7 @@ async fn every_operation_says_which_it_is() {
         network: "visa".to_owned(),
         bin: "411111".to_owned(),
         merchant_id: "m".to_owned(),
-        authed_at: Some(Timestamp::from_micros(1)),
+        authed_at: Some(Ok(Timestamp::from_micros(1))),
         ..TransactionInput::default()
     };
     directory.ingest(vec![transaction], None).await.unwrap();

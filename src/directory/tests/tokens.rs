@@ -101,7 +101,7 @@ fn event(member_id: &str, external_id: String) -> TransactionInput {
         network: "visa".into(),
         bin: "411111".into(),
         merchant_id: "m".into(),
-        authed_at: Some(Timestamp::from_micros(BEGIN)),
+        authed_at: Some(Ok(Timestamp::from_micros(BEGIN))),
         ..TransactionInput::default()
     }
 }

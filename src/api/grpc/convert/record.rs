@@ -8,49 +8,37 @@ use crate::api::grpc::v1;
 use crate::directory::{ClipInput, TransactionInput};
 use crate::model::limits::SAFE_INTEGER_MAX;
 use crate::model::record::{Clip, Currency, JsonObject, StampCollection, Transaction};
-use crate::model::{ForeignText, Reason, RecordCounts, Refusal, Timestamp, Violations};
+use crate::model::{ForeignText, Reason, RecordCounts, Refusal};
 
 /// A clip as its caller sent it.
-pub fn clip_input(request: v1::SaveClipRequest) -> Result<ClipInput, Refusal> {
-    let mut faults = Violations::default();
-    let redeemed_at = time(&mut faults, "redeemed_at", request.redeemed_at);
-    let content = request.deal_creative_content.map(|content| to_json(content).to_string());
-    faults.finish(ClipInput {
+pub fn clip_input(request: v1::SaveClipRequest) -> ClipInput {
+    ClipInput {
         creative_id: request.creative_id,
         deal_id: request.deal_id,
         variant_id: request.variant_id,
         deal_creative_format: request.deal_creative_format,
-        deal_creative_content: content,
-        redeemed_at,
-    })
+        deal_creative_content: request.deal_creative_content.map(|content| to_json(content).to_string()),
+        redeemed_at: request.redeemed_at.map(instant),
+    }
 }
 
 /// The events, as sent.
-pub fn events(events: Vec<v1::TransactionEvent>) -> Result<Vec<TransactionInput>, Refusal> {
-    let mut faults = Violations::default();
-    let events = events.into_iter().enumerate().map(|(index, event)| {
-        let mut at = |field: &str, sent| time(&mut faults, &format!("events[{index}].{field}"), sent);
-        TransactionInput {
-            authed_at: at("authed_at", event.authed_at),
-            cleared_at: at("cleared_at", event.cleared_at),
-            reverted_at: at("reverted_at", event.reverted_at),
-            member_id: event.member_id,
-            external_id: event.external_id,
-            auth_code: event.auth_code,
-            network: event.network,
-            bin: event.bin,
-            merchant_id: event.merchant_id,
-            statement_descriptor: event.statement_descriptor,
-            amount: event.amount,
-            currency: event.currency,
-        }
-    });
-    let events = events.collect();
-    faults.finish(events)
-}
-
-fn time(faults: &mut Violations, field: &str, sent: Option<prost_types::Timestamp>) -> Option<Timestamp> {
-    sent.and_then(|sent| faults.check(field, instant(sent)))
+pub fn events(events: Vec<v1::TransactionEvent>) -> Vec<TransactionInput> {
+    let event = |event: v1::TransactionEvent| TransactionInput {
+        authed_at: event.authed_at.map(instant),
+        cleared_at: event.cleared_at.map(instant),
+        reverted_at: event.reverted_at.map(instant),
+        member_id: event.member_id,
+        external_id: event.external_id,
+        auth_code: event.auth_code,
+        network: event.network,
+        bin: event.bin,
+        merchant_id: event.merchant_id,
+        statement_descriptor: event.statement_descriptor,
+        amount: event.amount,
+        currency: event.currency,
+    };
+    events.into_iter().map(event).collect()
 }
 
 /// A clip of the member `member_id`.

@@ -14,7 +14,7 @@ use crate::api::http::body::{Received, drain};
 use crate::api::http::failure::{Failure, reply_with};
 use crate::api::http::named::{mark_repeat, named, request_id};
 use crate::api::http::reply::counted;
-use crate::api::http::{Door, json};
+use crate::api::http::{Door, json, structure};
 use crate::api::peer::peer_of;
 use crate::compute;
 use crate::directory::Directory;
@@ -49,7 +49,8 @@ impl Received {
         C::Request: DeserializeOwned,
     {
         let is_large = self.bytes.len() >= compute::LARGE_BYTES;
-        Ok(compute::here(is_large, || json::parse(&self.bytes)).await?)
+        let explain = |refusal| structure::explain::<C::Request>(&self.bytes, refusal);
+        Ok(compute::here(is_large, || json::parse(&self.bytes).map_err(explain)).await?)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::api::http::failure::{BadRow, Failure};
 use crate::api::http::json::{Name, Object, parse_with};
 use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
+use crate::api::http::structure;
 use crate::api::untaken;
 use crate::compute;
 use crate::directory::{Directory, RowOutcome};
@@ -116,7 +117,8 @@ struct Request {
 
 /// Reads the request. What it takes is given back at the end, because the table counts its rows from there on.
 fn read(body: Received, today: Date) -> Result<Request, Failure> {
-    Ok(parse_with(&body.bytes, Seed { today })?)
+    let explain = |refusal| structure::explain::<BulkUpsertRequest>(&body.bytes, refusal);
+    Ok(parse_with(&body.bytes, Seed { today }).map_err(explain)?)
 }
 
 struct Seed {

@@ -12,7 +12,7 @@ use crate::api::http::openapi::{self, values};
 use crate::api::http::publisher::call::Call;
 use crate::directory::{ClipInput, Directory, Error, RecordSelector, draw_record_id};
 use crate::model::token::AccessLevel;
-use crate::model::{self, ForeignText, MemberRecord, RecordKind, Violations};
+use crate::model::{self, ForeignText, MemberRecord, RecordKind};
 
 /// A deal that a member saved. Everything that was never told of it is `null`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -87,16 +87,13 @@ impl Call for Save {
 
     async fn run(directory: Directory, body: Received) -> Result<Clip, Failure> {
         let request: SaveRequest = body.parse::<Self>().await?;
-        let mut faults = Violations::default();
-        let redeemed_at = time(&mut faults, "redeemed_at", request.redeemed_at);
-        faults.finish(())?;
         let input = ClipInput {
             creative_id: request.creative_id,
             deal_id: request.deal_id,
             variant_id: request.variant_id,
             deal_creative_format: request.deal_creative_format,
             deal_creative_content: request.deal_creative_content.map(Content::into_text),
-            redeemed_at,
+            redeemed_at: time(request.redeemed_at),
         };
         let saved = directory.save_clip(&request.member_id, input, draw_record_id()?, None).await?;
         shown(&directory, saved, render)

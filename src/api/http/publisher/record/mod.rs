@@ -16,9 +16,9 @@ use crate::api::http::failure::Failure;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::values;
 use crate::api::untaken;
-use crate::directory::{Directory, Error, RecordList, Saved};
+use crate::directory::{Directory, Error, RecordList, Saved, SentTime};
 use crate::model::limits::SORTS_MAX;
-use crate::model::{MemberRecord, RecordKind, Timestamp, Violations};
+use crate::model::{MemberRecord, RecordKind, Timestamp};
 
 /// The request of every call that lists records.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -60,7 +60,7 @@ fn wrong_kind() -> Error {
     Error::Internal { private: "a record has another kind than its call".to_owned() }
 }
 
-/// The time of a field, if it is given; its fault is noted.
-fn time(faults: &mut Violations, field: &str, sent: Option<String>) -> Option<Timestamp> {
-    sent.and_then(|text| faults.check(field, Timestamp::parse(&text)))
+/// The time of a field, if it is given.
+fn time(sent: Option<String>) -> SentTime {
+    sent.map(|text| Timestamp::parse(&text))
 }

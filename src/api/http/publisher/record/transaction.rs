@@ -15,7 +15,7 @@ use crate::directory::{Directory, Error, TransactionInput};
 use crate::model::limits::INGEST_MAX_EVENTS;
 use crate::model::record::Currency;
 use crate::model::token::AccessLevel;
-use crate::model::{self, ForeignText, MemberRecord, RecordKind, Violations};
+use crate::model::{self, ForeignText, MemberRecord, RecordKind};
 
 /// A purchase. What was never told of it is `null`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -111,23 +111,18 @@ impl Call for Ingest {
 
     async fn run(directory: Directory, body: Received) -> Result<Ingested, Failure> {
         let IngestRequest { events } = body.parse::<Self>().await?;
-        let mut faults = Violations::default();
-        let events =
-            events.into_iter().enumerate().map(|(index, Object(event))| input(&mut faults, index, event));
-        let events = events.collect();
-        faults.finish(())?;
+        let events = events.into_iter().map(|Object(event)| input(event)).collect();
         let done = directory.ingest(events, None).await?;
         let (created, updated, unchanged) = (done.created, done.updated, done.unchanged);
         Ok(Ingested { status: "ok", created, updated, unchanged })
     }
 }
 
-fn input(faults: &mut Violations, index: usize, event: Event) -> TransactionInput {
-    let mut at = |field: &str, sent| time(faults, &format!("events[{index}].{field}"), sent);
+fn input(event: Event) -> TransactionInput {
     TransactionInput {
-        authed_at: at("authed_at", Some(event.authed_at)),
-        cleared_at: at("cleared_at", event.cleared_at),
-        reverted_at: at("reverted_at", event.reverted_at),
+        authed_at: time(Some(event.authed_at)),
+        cleared_at: time(event.cleared_at),
+        reverted_at: time(event.reverted_at),
         member_id: event.member_id,
         external_id: event.external_id,
         auth_code: event.auth_code,
