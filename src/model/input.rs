@@ -1,7 +1,9 @@
-//! What callers ask to be done to a member, parsed: every value in here is a good one.
+//! What callers ask to be done to a member, parsed: every value in here is a good one, but for those that are set apart as
+//! doubts.
 
 use crate::model::account::AccountDetails;
 use crate::model::attribute::AttributePatch;
+use crate::model::doubts::Doubts;
 use crate::model::email::Email;
 use crate::model::field::ProfileField;
 use crate::model::id::Row;
@@ -94,6 +96,8 @@ pub struct MemberRow {
     pub if_revision: Option<u64>,
     /// The member that the row is about, where it is found by its id; then none of its fields finds one.
     pub found_by_id: Option<Row>,
+    /// Values that are refused unless the member has them already.
+    pub doubts: Option<Box<Doubts>>,
 }
 
 /// How the rows of an upsert are meant.

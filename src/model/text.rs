@@ -100,10 +100,12 @@ pub(super) enum Limit {
 
 /// `text`, if it is not empty, within its limit and free of control characters.
 pub(super) fn checked(reason: Reason, limit: Limit, text: String) -> Result<String, Rule> {
-    match fault(limit, &text) {
-        None => Ok(text),
-        Some(fault) => Err(Rule::new(reason, fault)),
-    }
+    check(reason, limit, &text).map(|()| text)
+}
+
+/// Whether `text` is not empty, within its limit and free of control characters.
+pub(super) fn check(reason: Reason, limit: Limit, text: &str) -> Result<(), Rule> {
+    fault(limit, text).map_or(Ok(()), |fault| Err(Rule::new(reason, fault)))
 }
 
 fn fault(limit: Limit, text: &str) -> Option<Fault> {

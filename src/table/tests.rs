@@ -1,6 +1,7 @@
 //! The table against a reference: plain rows searched from end to end, under random requests, checkpoints, reopenings
 //! and crashes. Same answers, always.
 
+mod doubts;
 mod faults;
 mod indexes;
 mod large;
@@ -172,6 +173,7 @@ fn member_row(small: &SmallRow) -> MemberRow {
         if_revision: small.if_revision,
         has_account: false,
         found_by_id: small.found_by_id.map(Row),
+        doubts: None,
     }
 }
 

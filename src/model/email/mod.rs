@@ -9,7 +9,7 @@ pub use self::fold::Fold;
 use crate::model::error::Reason;
 use crate::model::invisible::is_invisible;
 use crate::model::limits::EMAIL_MAX_BYTES;
-use crate::model::text::{Limit, checked, text_type};
+use crate::model::text::{self, Limit, text_type};
 use crate::model::violation::Rule;
 
 text_type!(
@@ -27,7 +27,12 @@ impl Email {
 }
 
 fn parse(text: String) -> Result<String, Rule> {
-    let text = checked(Reason::EmailInvalid, Limit::Bytes(EMAIL_MAX_BYTES), text)?;
+    check(&text).map(|()| text)
+}
+
+/// Whether `text` is an e-mail address.
+pub(super) fn check(text: &str) -> Result<(), Rule> {
+    text::check(Reason::EmailInvalid, Limit::Bytes(EMAIL_MAX_BYTES), text)?;
     if !text.is_ascii() && text.chars().any(is_invisible) {
         return Err(Rule::must_be(Reason::EmailInvalid, "an e-mail address without invisible characters"));
     }
@@ -36,7 +41,13 @@ fn parse(text: String) -> Result<String, Rule> {
         (is_dot_atom(local) || is_quoted(local))
             && (domain::is_host(domain) || domain::is_bracketed_ipv4(domain))
     });
-    if fits { Ok(text) } else { Err(Rule::must_be(Reason::EmailInvalid, "an e-mail address")) }
+    if fits { Ok(()) } else { Err(Rule::must_be(Reason::EmailInvalid, "an e-mail address")) }
+}
+
+/// Whether some store may have `text` for an address, from before the rules of today.
+pub(super) fn may_be_stored(text: &str) -> bool {
+    let has_form = text::check(Reason::EmailInvalid, Limit::Bytes(EMAIL_MAX_BYTES), text).is_ok();
+    has_form && text.contains('@')
 }
 
 fn is_dot_atom(local: &str) -> bool {

@@ -74,6 +74,7 @@ fn row(n: u64) -> MemberRow {
         if_revision: None,
         has_account: false,
         found_by_id: None,
+        doubts: None,
     }
 }
 

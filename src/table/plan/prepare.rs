@@ -89,11 +89,12 @@ fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<P
     };
     let matched_by = hashes.match_key(key);
     let others = keys_of(&row.patch, hashes).filter(|key| *key != matched_by).collect();
-    // A row that asks for a revision is decided by the record, and so are rows that are not matched by ref:
-    // the fingerprint stands in the ref's entry. And whoever writes what it may not see learns nothing of
+    // A row that asks for a revision, or has doubts, is decided by the record, and so are rows that are not
+    // matched by ref: the fingerprint stands in the ref's entry. And whoever writes what it may not see learns nothing of
     // what is there, not even that the row repeats another.
     let repeats = matches!(key, MatchKey::Ref(_))
         && row.if_revision.is_none()
+        && row.doubts.is_none()
         && !options.sight.is_blind_to(&row.patch, options.semantics);
     let fingerprint = if repeats { hashes.fingerprint(&row, options) } else { 0 };
     Ok(Prepared { row, matched_by: Matched::Key(matched_by), others, fingerprint })

@@ -67,14 +67,21 @@ impl Plan<'_> {
         match self.current(prepared)? {
             Current::Repeated(row) => Ok(Ok(RowOutcome::ok(row, Outcome::Unchanged))),
             Current::Gone => Ok(Err(gone())),
-            Current::Absent => match upsert::create(&prepared.row, new_members, self.now) {
-                Ok(member) => self.create(prepared.writes(), member, uniqueness),
-                Err(refusal) => Ok(Err(refusal)),
-            },
+            Current::Absent => {
+                match prepared.row.without_doubts().and_then(|row| upsert::create(row, new_members, self.now))
+                {
+                    Ok(member) => self.create(prepared.writes(), member, uniqueness),
+                    Err(refusal) => Ok(Err(refusal)),
+                }
+            }
             Current::Found(row, old, record) => {
                 let refused = |refusal| Ok(Ok(RowOutcome::failed(Some(row), refusal)));
                 let by_alias = under_own_ref(prepared, &old);
-                let sent = by_alias.as_ref().unwrap_or(&prepared.row);
+                let sent = match by_alias.as_ref().unwrap_or(&prepared.row).settled(&old) {
+                    Ok(sent) => sent,
+                    Err(refusal) => return refused(refusal),
+                };
+                let sent = sent.as_ref();
                 let update = upsert::update(&old, sent, options, new_members, self.now);
                 let judged =
                     |update| options.sight.judge(update, &old, &sent.patch, options.semantics, self.now);
@@ -90,7 +97,7 @@ impl Plan<'_> {
                 let keeps_status = upsert::keeps_status(&new, sent);
                 let mut writes = Writes { patch: &sent.patch, ..prepared.writes() };
                 // A repeat is answered without the member, so it must have nothing to say of its status.
-                if by_alias.is_some() || keeps_status {
+                if by_alias.is_some() || keeps_status || prepared.row.doubts.is_some() {
                     writes.fingerprint = 0;
                 }
                 match self.change(writes, row, (&old, &record), change, new, uniqueness)? {

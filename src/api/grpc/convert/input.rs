@@ -6,8 +6,9 @@ use crate::api::grpc::v1;
 use crate::model::field::ProfileField;
 use crate::model::mask::Mask;
 use crate::model::{
-    AccountDetails, AttributePatch, AttributeValue, BaseNumber, Date, Dob, Email, Gender, IdError, MatchBy,
-    MemberRow, Name, Phone, Reason, Ref, Row, RowError, Rule, Sealer, Status, Tier, Violations, WorkerId,
+    AccountDetails, AttributePatch, AttributeValue, BaseNumber, Date, Dob, Doubts, Email, Gender, IdError,
+    MatchBy, MemberRow, Name, Phone, Reason, Ref, Row, RowError, Rule, Sealer, Status, Tier, Violations,
+    WorkerId,
 };
 
 /// How rows of a bulk call find their members.
@@ -47,7 +48,11 @@ pub fn row(input: v1::MemberInput, finder: Option<Finder<'_>>, today: Date) -> R
     let mut row = MemberRow { if_revision: input.if_revision, ..MemberRow::default() };
     let patch = &mut row.patch;
     patch.ref_ = parsed(&mut faults, "ref", input.r#ref, Ref::parse).into();
-    patch.email = parsed(&mut faults, "email", input.email, Email::parse).into();
+    let mut doubts = Doubts::default();
+    patch.email = match finder {
+        None => parsed(&mut faults, "email", input.email, Email::parse).into(),
+        Some(_) => parsed(&mut faults, "email", input.email, |text| doubts.email(text)).unwrap_or_default(),
+    };
     patch.first_name = parsed(&mut faults, "first_name", input.first_name, Name::parse).into();
     patch.last_name = parsed(&mut faults, "last_name", input.last_name, Name::parse).into();
     patch.phone = parsed(&mut faults, "phone", input.phone, Phone::parse).into();
@@ -68,13 +73,22 @@ pub fn row(input: v1::MemberInput, finder: Option<Finder<'_>>, today: Date) -> R
             faults.add(rule.reason(), format!("clear_fields[{index}]"), rule.describe());
         }
     }
+    let mut is_key_refused = false;
     if let Some(finder) =
         finder.filter(|finder| faults.is_empty() && row.match_key(finder.match_by).is_none())
     {
         match finder.find(input.id.as_deref()) {
             Ok(place) => row.found_by_id = Some(place),
+            Err(_) if finder.match_by == MatchBy::Email && doubts.has_email() => is_key_refused = true,
             Err((reason, field, text)) => faults.add(reason, field, text),
         }
+    }
+    row.doubts = doubts.some();
+    if let Some(doubts) = &row.doubts
+        && (is_key_refused || !faults.is_empty())
+    {
+        // Told with the others of a row that is refused anyhow.
+        faults.extend(doubts.refuse());
     }
     faults.finish(row)
 }
@@ -269,6 +283,28 @@ mod tests {
         assert_eq!(refused(malformed, MatchBy::Ref), (Reason::IdMalformed, "id".to_owned()));
         let neither = v1::MemberInput { r#ref: Some("a".into()), ..Default::default() };
         assert_eq!(refused(neither, MatchBy::Id), (Reason::MatchKeyMissing, "id".to_owned()));
+    }
+
+    #[test]
+    fn an_address_that_is_refused_today_waits_for_its_member_unless_it_is_the_key() {
+        let old = || v1::MemberInput {
+            r#ref: Some("a".into()),
+            email: Some("ada@-example.com".into()),
+            ..Default::default()
+        };
+        let row = parse(old(), MatchBy::Ref).unwrap();
+        assert!(row.patch.email.is_keep() && row.doubts.is_some());
+        let faults = |input, match_by| {
+            let refusal = parse(input, match_by).unwrap_err();
+            refusal.violations.into_iter().map(|fault| fault.field).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            faults(v1::MemberInput { phone: Some("12".into()), ..old() }, MatchBy::Ref),
+            ["phone", "email"]
+        );
+        assert_eq!(faults(old(), MatchBy::Email), ["email"]);
+        // A call about one member is refused as ever.
+        assert!(super::row(old(), None, today()).is_err());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::api::http::json::{Given, Name, Object};
 use crate::api::http::openapi::values;
 use crate::api::http::tree::{Tree, double};
 use crate::model::{
-    self, AttributePatch, AttributeValue, Change, Date, Dob, Email, Gender, MatchBy, MemberRow,
+    self, AttributePatch, AttributeValue, Change, Date, Dob, Doubts, Gender, MatchBy, MemberRow,
     Name as PersonName, Phone, Reason, Ref, RowError, Rule, Status, Tier, Violations, WorkerId,
 };
 
@@ -93,7 +93,12 @@ impl Row {
         let mut row = MemberRow::default();
         let patch = &mut row.patch;
         patch.ref_ = self.r#ref.and_then(|text| faults.check("ref", Ref::parse(text))).into();
-        patch.email = change(&mut faults, "email", self.email, Email::parse);
+        let mut doubts = Doubts::default();
+        patch.email = match self.email {
+            Given::Absent => Change::Keep,
+            Given::Null => Change::Clear,
+            Given::Value(text) => faults.check("email", doubts.email(text)).unwrap_or_default(),
+        };
         patch.first_name = change(&mut faults, "first_name", self.first_name, PersonName::parse);
         patch.last_name = change(&mut faults, "last_name", self.last_name, PersonName::parse);
         patch.phone = change(&mut faults, "phone", self.phone, Phone::parse);
@@ -117,6 +122,13 @@ impl Row {
         row.status = self.status.and_then(|text| faults.check("status", Status::parse(&text)));
         if faults.is_empty() && row.match_key(MatchBy::Ref).is_none() {
             faults.add(Reason::RefMissing, "ref", "is required");
+        }
+        row.doubts = doubts.some();
+        if let Some(doubts) = &row.doubts
+            && !faults.is_empty()
+        {
+            // Told with the others of a row that is refused anyhow.
+            faults.extend(doubts.refuse());
         }
         faults.finish(row)
     }

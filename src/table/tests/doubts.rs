@@ -1,0 +1,63 @@
+//! Values from before the rules of today: good for the member that has them, and for nobody else.
+
+use super::*;
+use crate::model::{Doubts, Name, Reason, Semantics};
+use crate::table::audit::tests::assert_sound;
+
+const OLD: &str = "ada@-example.com";
+
+/// The row of a member, with an address that is refused today.
+fn doubtful(n: u16, change: impl FnOnce(&mut MemberRow)) -> MemberRow {
+    let mut doubts = Doubts::default();
+    let mut row = plain_row(n);
+    row.patch.email = doubts.email(OLD.to_owned()).unwrap();
+    row.doubts = doubts.some();
+    change(&mut row);
+    row
+}
+
+#[test]
+fn a_row_that_says_what_its_member_has_changes_nothing_whatever_the_rules_say_now() {
+    block_on(async {
+        let subject = Subject::new().await;
+        let upsert = async |row: MemberRow, options: UpsertOptions, mode: WriteMode| {
+            let reply = subject.upsert(&[row], options, mode).await;
+            let outcome = &reply.outcomes[0];
+            (outcome.outcome, outcome.row, outcome.error.as_ref().map(|error| error.reason))
+        };
+        let merge = UpsertOptions::default();
+        let replace = UpsertOptions { semantics: Semantics::Replace, ..merge };
+        let mut before = plain_row(1);
+        before.patch.email = Change::Set(Email::from_stored(OLD.to_owned()));
+        assert_eq!(upsert(before, merge, WriteMode::Partial).await, (Outcome::Created, Some(Row(0)), None));
+        let other = plain_row(2);
+        assert_eq!(upsert(other, merge, WriteMode::Partial).await, (Outcome::Created, Some(Row(1)), None));
+
+        let same = || doubtful(1, |_| {});
+        for mode in [WriteMode::Partial, WriteMode::Partial, WriteMode::Atomic, WriteMode::ValidateOnly] {
+            let unchanged = (Outcome::Unchanged, Some(Row(0)), None);
+            assert_eq!(upsert(same(), merge, mode).await, unchanged);
+            let by_id = doubtful(1, |row| {
+                row.patch.ref_ = Change::Keep;
+                row.found_by_id = Some(Row(0));
+            });
+            assert_eq!(upsert(by_id, merge, mode).await, unchanged);
+        }
+        // What else the row says is done, and the address stays, also where silence clears.
+        let company = |row: &mut MemberRow| row.patch.company = Change::Set(Name::parse("Acme").unwrap());
+        let updated = (Outcome::Updated, Some(Row(0)), None);
+        assert_eq!(upsert(doubtful(1, company), replace, WriteMode::Partial).await, updated);
+        let view = subject.base.view().await;
+        let member = view.members(&[Row(0)]).await.unwrap().remove(0).1;
+        assert_eq!(member.profile.email.as_ref().map(Email::as_str), Some(OLD));
+        assert_eq!(member.profile.company.as_ref().map(Name::as_str), Some("Acme"));
+        drop(view);
+
+        let refused = |row| (Outcome::Failed, row, Some(Reason::EmailInvalid));
+        assert_eq!(upsert(doubtful(2, |_| {}), merge, WriteMode::Partial).await, refused(Some(Row(1))));
+        assert_eq!(upsert(doubtful(3, |_| {}), merge, WriteMode::Partial).await, refused(None));
+        let cleared = doubtful(1, |row| row.patch.email = Change::Clear);
+        assert_eq!(upsert(cleared, merge, WriteMode::Partial).await, refused(Some(Row(0))));
+        assert_sound(&subject.engine).await;
+    });
+}
