@@ -9,8 +9,9 @@
 //!   of `eq` and `in`** and so match members without the value, and members whose attribute has another type.
 //! - Texts compare by their bytes, except that `eq ne in nin` compare e-mail addresses folded, as their uniqueness does.
 //!   In operands on phone numbers the separators that storing removes are removed too.
-//! - Attributes compare with operands of their own type: a number never equals, precedes or follows a string. A list
-//!   matches when one of its strings does.
+//! - **An operand that nothing can match by its form is refused**: an empty list would look like an answer.
+//! - Attributes compare with operands of their own type: a number never equals, precedes or follows a string, and is refused
+//!   where the schema says that there are strings. A list matches when one of its strings does.
 //! - A regular expression is unanchored, runs in linear time, and knows no look-around and no back-references. One that could
 //!   take too long for a single record is refused (see [`Pattern`]).
 
