@@ -125,7 +125,8 @@ impl<'a> Parser<'a> {
             }
             (Some(key), operator) => match self.subject.field(&key) {
                 Ok((field, kind)) => {
-                    let shapes = Shapes::of(&operator);
+                    let is_attribute = matches!(field, Field::Attribute(_));
+                    let shapes = if is_attribute { Shapes::of(&operator) } else { Shapes::None };
                     let op = self.operator(&key, &field, kind, operator, &path_of_operator)?;
                     if let Field::Attribute(key) = &field {
                         let (path, key) = (path.to_owned(), key.clone());
