@@ -66,7 +66,7 @@ async fn lists_combine_with_and_and_their_values_with_or() {
 async fn every_parameter_that_is_wrong_is_told() {
     let server = Server::start().await;
     let (onsi, _, _) = Onsi::base(&server).await;
-    let cases: [(&str, &[&str]); 12] = [
+    let cases: [(&str, &[&str]); 13] = [
         ("take=0", &["take"]),
         ("take=501", &["take"]),
         ("take=ten", &["take"]),
@@ -77,7 +77,8 @@ async fn every_parameter_that_is_wrong_is_told() {
         ("status=active", &["status"]),
         ("statuses=active&statuses=gone", &["statuses[1]"]),
         ("statuses=", &["statuses[0]"]),
-        ("emails=a&memberIds=mem_1&memberIds=x", &["memberIds[0]", "memberIds[1]"]),
+        ("emails=a&memberIds=mem_1&memberIds=x", &["emails[0]", "memberIds[0]", "memberIds[1]"]),
+        ("emails=a@b.cd&emails=&tiers=", &["emails[1]", "tiers[0]"]),
         ("emails=%ff", &["query"]),
     ];
     for (query, paths) in cases {

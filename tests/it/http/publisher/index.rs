@@ -42,12 +42,11 @@ fn filters(long: &str) -> Vec<(Value, bool)> {
         (json!({"key": "attributes.plan", "eq": long}), true),
         (json!({"key": "attributes.plan", "eq": "2026-01-02"}), true),
         (json!({"key": "attributes.plan", "ne": "Pro"}), true),
-        (json!({"key": "attributes.plan", "in": ["Basic", "pro", "none", 1, true]}), true),
+        (json!({"key": "attributes.plan", "in": ["Basic", "pro", "none"]}), true),
         (json!({"key": "attributes.plan", "nin": ["Basic", "pro"]}), true),
         (json!({"key": "attributes.plan", "exists": false}), true),
         (json!({"key": "attributes.plan", "prefix": "P"}), false),
         (json!({"key": "attributes.points", "eq": 3}), true),
-        (json!({"key": "attributes.points", "eq": "3"}), true),
         (json!({"key": "attributes.points", "gte": 2}), false),
         (json!({"key": "attributes.vip", "eq": false}), true),
         (json!({"key": "attributes.vip", "exists": true}), true),
@@ -79,7 +78,7 @@ async fn filters_find_the_same_members_with_and_without_indexes() {
     let set = http.ok("attribute.schema/set", json!({"member_base_id": base, "schema": schema(true)})).await;
     assert_eq!(set["schema"], schema(true));
     for ((filter, is_exact), before) in filters(&long).into_iter().zip(&before) {
-        assert!(!before.is_empty() || filter["eq"] == "3", "{filter} finds nobody");
+        assert!(!before.is_empty(), "{filter} finds nobody");
         assert_eq!(&http.refs(&base, json!({"filters": [filter]})).await, before, "{filter}");
         let counted = json!({"member_base_id": base, "filters": [filter], "include_total": true});
         let total = http.ok("member/list", counted).await["total"].clone();
@@ -115,4 +114,7 @@ async fn a_filter_on_an_attribute_that_the_schema_does_not_have_names_those_that
     let reply = http.call("member/list", list(unknown)).await;
     assert_eq!(reply.refused(400, "bad_request")["path"], "filters[0].and[1].key");
     assert!(reply.body["error"]["message"].as_str().unwrap().contains("plan, points"), "{reply:?}");
+    let misfit = json!({"key": "attributes.plan", "in": ["Basic", 1, true]});
+    let reply = http.call("member/list", list(misfit)).await;
+    assert_eq!(reply.refused(400, "bad_request")["path"], "filters[0].in[1]");
 }
