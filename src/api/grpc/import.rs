@@ -262,3 +262,23 @@ async fn finish(
     let (failed, counts) = report(directory, base, answer, refs, Detail::Failed).await;
     Ok((v1::ImportMembersResponse { chunk, counts: Some(counts), failed, revision }, room))
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_import_is_over_when_nobody_wants_its_answers_and_when_its_deadline_has_passed() {
+        let (pending, handed_in) = mpsc::channel(1);
+        let ends = Ends { stopping: CancellationToken::new(), deadline: None };
+        let mut until = Until { ends, pending };
+        assert!(until.over().now_or_never().is_none());
+        until.ends.deadline = Some(Instant::now());
+        assert_eq!(until.over().await.code(), tonic::Code::DeadlineExceeded);
+        until.ends.deadline = None;
+        drop(handed_in);
+        assert_eq!(until.over().await.code(), tonic::Code::Unavailable);
+    }
+}
