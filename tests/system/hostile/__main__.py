@@ -47,6 +47,9 @@ class Scene:
         self.settings, self.token = settings, token
         self.server = Server(program, data, tls=tls, token=token, limited=small, arguments=("--memory", "256MiB") if small else ())
         self.base = fill(self)
+        warm(self)
+        # What it has when it is idle after ordinary work: no attack may leave much more behind, however many went before.
+        self.memory, self.descriptors = settled(self.server)
 
 
 def certificate(work):
@@ -85,6 +88,26 @@ def fill(scene):
     return base
 
 
+def warm(scene):
+    """Ordinary work, so that caches have what they have on a server that is in use: the members that attacks make, every
+    page of the list, and a sync."""
+    import probe
+
+    attacks.heavy_but_legal(scene, time.monotonic() + 1)
+
+    client = probe.Client(scene.server.host, scene.server.port, scene.server.tls, scene.token)
+    for round in range(2):
+        for first in range(0, ORDINARY_MEMBERS, 20_000):
+            rows = [ordinary(n) | {"role": f"role {round}"} for n in range(first, first + 20_000)]
+            status, text = client.call("member/bulk-upsert", {"member_base_id": scene.base, "members": rows})
+            assert status == 200, f"{status} {text}"
+    cursor = {}
+    while cursor is not None:
+        status, page = client.page(scene.base, cursor)
+        assert status == 200, f"{status} {page}"
+        cursor = page["page"]["more"] and {"cursor": page["page"]["cursor"]} or None
+
+
 def ordinary(n):
     return {"ref": f"crm-{n}", "email": f"m{n}@example.com", "last_name": "x" * 30 + str(n), "worker_id": f"w-{n}"}
 
@@ -92,7 +115,7 @@ def ordinary(n):
 def run(scene, attack, seconds):
     """One attack with the probe beside it; what was seen, and what did not hold."""
     server = scene.server
-    memory, descriptors = settled(server)
+    memory, descriptors = scene.memory, scene.descriptors
     here = pathlib.Path(__file__).parent / "probe.py"
     arguments = [server.host, str(server.port), server.tls or "", scene.token or "", scene.base, "crm-7"]
     probe = subprocess.Popen(
@@ -142,8 +165,8 @@ def run(scene, attack, seconds):
 
 
 def settled(server):
-    """Memory and descriptors of a server that has nothing to do."""
-    time.sleep(1)
+    """Memory and descriptors of a server that has nothing to do, and whose threads of a burst have ended."""
+    time.sleep(15)
     return server.resident(), server.descriptors()
 
 

@@ -34,6 +34,15 @@ class Client:
         connection.connect()
         return connection
 
+    def page(self, base, cursor):
+        """A page of the list of members, as the server gives it."""
+        if self.connection is None:
+            self.connection = self.connect()
+        body = {"member_base_id": base, "pagination": {"limit": 1_000} | cursor}
+        self.connection.request("POST", "/publisher.v1/member/list", json.dumps(body), self.headers)
+        reply = self.connection.getresponse()
+        return reply.status, json.loads(reply.read())
+
     def call(self, action, body, connection=None):
         """Status and text; a connection that was closed meanwhile is made again once."""
         for attempt in (0, 1):
