@@ -52,6 +52,16 @@ fn condition(text: &str) -> Result<v1::Filter, String> {
     if key.is_empty() || value.is_empty() {
         return Err(format!("has no {}", if key.is_empty() { "field" } else { "value" }));
     }
+    if value.starts_with('=') {
+        return Err("has two equals signs where one is meant; a value that begins with one stands in quotes"
+            .to_owned());
+    }
+    if let Some(word) = second_condition(value) {
+        return Err(format!(
+            "is two conditions with `{word}` between them; give --filter once for each (all must hold), or JSON with \
+             \"and\" or \"or\"; a value that has such words stands in quotes"
+        ));
+    }
     let mut filter = v1::Filter { key: key.to_owned(), ..Default::default() };
     let value = operand(key, value);
     match (operator, value) {
@@ -65,6 +75,26 @@ fn condition(text: &str) -> Result<v1::Filter, String> {
         (_, number) => filter.prefix = Some(number.to_string()),
     }
     Ok(filter)
+}
+
+/// The word before what reads as another condition, in a value without quotes.
+fn second_condition(value: &str) -> Option<&str> {
+    let words: Vec<&str> = value.split_whitespace().collect();
+    let joins =
+        |word: &str| ["and", "or", "not", "&&", "||"].iter().any(|known| known.eq_ignore_ascii_case(word));
+    let is_condition = |text: &str| {
+        let end = text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')));
+        end.is_some_and(|end| {
+            end > 0 && text.get(end..).is_some_and(|rest| rest.starts_with(['=', '!', '<', '>', '^']))
+        })
+    };
+    if value.starts_with('"') {
+        return None;
+    }
+    words.iter().enumerate().find_map(|(place, word)| {
+        let rest = words.get(place + 1..)?.concat();
+        (joins(word) && is_condition(&rest)).then_some(*word)
+    })
 }
 
 /// What the value of a condition stands for.
@@ -152,6 +182,8 @@ mod tests {
             ("dob>=2000-01-01", r#"{"key": "dob", "gte": "2000-01-01"}"#),
             ("dob<2001-01-01", r#"{"key": "dob", "lt": "2001-01-01"}"#),
             ("company^=Acme=", r#"{"key": "company", "prefix": "Acme="}"#),
+            ("company=Smith and Sons", r#"{"key": "company", "eq": "Smith and Sons"}"#),
+            (r#"company="a and b=c""#, r#"{"key": "company", "eq": "a and b=c"}"#),
             ("enable_payroll=true", r#"{"key": "enable_payroll", "eq": true}"#),
             ("attributes.age>41.5", r#"{"key": "attributes.age", "gt": 41.5}"#),
             ("attributes.on=false", r#"{"key": "attributes.on", "eq": false}"#),
@@ -175,6 +207,11 @@ mod tests {
             ("tier", "tier=Gold"),
             ("tier=", "no value"),
             ("=Gold", "no field"),
+            ("tier==Gold", "two equals signs"),
+            ("tier == Gold", "two equals signs"),
+            ("tier=Gold and status=active", "two conditions with `and`"),
+            ("tier=Gold AND status = active", "two conditions with `AND`"),
+            ("tier=Gold or tier=Silver", "two conditions with `or`"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(named), "{text}: {error}");
