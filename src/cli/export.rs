@@ -176,7 +176,7 @@ impl Out {
             FileFormat::Csv => {
                 let mut writer = Box::new(csv::Writer::from_writer(sink));
                 let shown: Vec<bool> = header().map(|column| !is_left_out(column, &left_out)).collect();
-                writer.write_record(only(&shown, header()))?;
+                writer.write_record(only(&shown, header())).map_err(output::csv_error)?;
                 Self::Csv { writer, shown }
             }
         })
@@ -184,7 +184,9 @@ impl Out {
 
     fn write(&mut self, member: v1::Member) -> io::Result<()> {
         match self {
-            Self::Csv { writer, shown } => Ok(writer.write_record(only(shown, record(member)))?),
+            Self::Csv { writer, shown } => {
+                writer.write_record(only(shown, record(member))).map_err(output::csv_error)
+            }
             Self::Ndjson { keys, .. } => {
                 let mut line = json::member(member);
                 if let Some(fields) = line.as_object_mut() {

@@ -98,12 +98,14 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let marked = session.failed.mark(session.overtaken.lines());
     // What was done is reported even if it was not all.
     let reported = report::counts(&session, args.quiet);
+    let kept = report::kept(&mut session.failed);
     if let Ok(marked) = &marked {
         report::overtaken(&session, *marked);
     }
     result?;
     marked?;
     reported?;
+    kept?;
     if session.counts.failed > 0 {
         return Ok(ExitCode::FAILURE);
     }

@@ -33,6 +33,14 @@ pub fn note(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// The fault of writing CSV as one of writing, of the same kind: a reader that has gone is no other error in CSV.
+pub fn csv_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
 /// Whether a place for a result is standard output.
 pub fn is_stdout(path: &Path) -> bool {
     path == Path::new("-")

@@ -4,6 +4,7 @@
 //! mended fails again for the same reason, and says the newest one only. The file is made when the first row fails, for the
 //! eyes of its owner alone: it holds what the list does.
 
+mod kept;
 mod marks;
 mod waiting;
 
@@ -18,6 +19,7 @@ use serde_json::json;
 
 use crate::api::grpc::v1;
 use crate::cli::Error;
+use crate::cli::output::csv_error;
 
 use super::chunks::Format;
 use super::columns::FAILURE_COLUMNS;
@@ -64,6 +66,8 @@ pub struct FailedRows {
     path: PathBuf,
     format: Arc<Format>,
     out: Option<Out>,
+    /// Where the file is that stood at `path` before.
+    kept: Option<PathBuf>,
 }
 
 enum Out {
@@ -73,7 +77,7 @@ enum Out {
 
 impl FailedRows {
     pub fn new(path: PathBuf, format: Arc<Format>) -> Self {
-        Self { path, format, out: None }
+        Self { path, format, out: None, kept: None }
     }
 
     /// The file, if a row failed.
@@ -113,7 +117,8 @@ impl FailedRows {
         flushed.map_err(Error::file("write", &self.path))
     }
 
-    fn create(&self) -> Result<Out, Error> {
+    fn create(&mut self) -> Result<Out, Error> {
+        self.keep_what_is_there()?;
         let file = create_private(&self.path).map_err(Error::file("create", &self.path))?;
         self.begin(file).map_err(Error::file("write", &self.path))
     }
@@ -187,13 +192,6 @@ fn annotated(line: u64, text: &str, failure: &RowFailure) -> String {
     let own = fields.iter().filter(|(name, _)| name != FAILED);
     let own = own.map(|(name, value)| format!(",{}:{value}", json!(name)));
     format!("{{\"{FAILED}\":{why}{}}}", own.collect::<String>())
-}
-
-fn csv_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
 }
 
 #[cfg(test)]

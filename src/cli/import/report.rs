@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::failed::FailedRows;
 use super::overtaken::OVERTAKEN;
 use super::session::Session;
 use crate::api::grpc::v1;
@@ -41,6 +42,17 @@ pub fn counts(session: &Session, quiet: bool) -> Result<(), Error> {
     output::line(format_args!(
         "created {created}\nupdated {updated}\nunchanged {unchanged}\nreactivated {reactivated}\nfailed {failed}"
     ))
+}
+
+/// Says where the file is that failed rows have taken the place of.
+pub fn kept(failed: &mut FailedRows) -> Result<(), Error> {
+    if let Some(kept) = failed.kept()? {
+        output::note(format_args!(
+            "another file was where failed rows go; what it says is kept in {}",
+            kept.display()
+        ));
+    }
+    Ok(())
 }
 
 /// Says which failed rows are older than what their members have now.

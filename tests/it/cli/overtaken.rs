@@ -82,6 +82,31 @@ async fn lines_of_ndjson_and_rows_that_waited_are_marked_too() {
     assert_eq!(world.get("staff", "a").await["tier"], "New");
 }
 
+/// Rows that were mended in the file and not imported yet are nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_stands_where_failed_rows_go_is_kept_unless_it_says_the_same() {
+    let world = World::new().await;
+    world.base("staff", &[]).await;
+    let file = world.file("members.csv", "ref,email\na,nonsense\nb,b@x.example\n");
+    let taken = world.file("taken.csv", "ref,email\nc,b@x.example\n");
+    let failed = "members.failed.csv";
+    for _ in 0..2 {
+        let ended = world.import(&file, "staff", &[]).await.expect(1);
+        assert!(!ended.stderr.contains("kept"), "{}", ended.stderr);
+    }
+    let (first, mended) = (world.read(failed), world.read(failed).replace("nonsense", "a@x.example"));
+    world.file(failed, &mended);
+    let ended = world.import(&file, "staff", &[]).await.expect(1);
+    assert!(ended.stderr.contains("members.failed.1.csv"), "{}", ended.stderr);
+    assert_eq!((world.read(failed), world.read("members.failed.1.csv")), (first, mended));
+    // A row that waited before it failed, and a file that is none of ours.
+    let notes = world.file("taken.failed.csv", "my notes");
+    let ended = world.import(&taken, "staff", &["--failed", &notes]).await.expect(1);
+    assert!(ended.stderr.contains("taken.failed.1.csv"), "{}", ended.stderr);
+    assert_eq!(world.read("taken.failed.1.csv"), "my notes");
+    assert!(world.read("taken.failed.csv").contains("EMAIL_TAKEN"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_rows_of_an_earlier_import_go_when_all_rows_went_through() {
     let world = World::new().await;

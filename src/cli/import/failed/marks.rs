@@ -8,10 +8,11 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::waiting::beside;
-use super::{FAILURE_COLUMNS, FailedRows, Format, Out, RowFailure, annotated, create_private, csv_error};
+use super::{FAILURE_COLUMNS, FailedRows, Format, Out, RowFailure, annotated, create_private};
 use crate::cli::Error;
 use crate::cli::import::ndjson::{self, FAILED};
 use crate::cli::import::overtaken::{OVERTAKEN, overtaken};
+use crate::cli::output::csv_error;
 
 /// How much of a file is looked at to know whether it is one of failed rows, in bytes.
 const LOOK_AT: u64 = 256 << 10;

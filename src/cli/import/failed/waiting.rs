@@ -3,7 +3,8 @@
 //! - From before they are tried until it is known which of them fail, all of them stand at the end of the file. So an import
 //!   that is killed meanwhile leaves no row out of it; a row that went through all the same changes nothing when it comes again.
 //! - Then another file takes the place of this one, in one step: what stood before them, and those that failed.
-//! - A file of an earlier import is put aside meanwhile, and comes back if no row of this one fails in the end.
+//! - A file of an earlier import is put aside meanwhile, and comes back if no row of this one fails in the end; otherwise it
+//!   is kept, see [`super::kept`].
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -67,7 +68,7 @@ impl FailedRows {
         rows.iter().try_for_each(|(row, failure)| self.write(*row, failure))?;
         self.flush()?;
         fs::rename(&part, &file).map_err(Error::file("rename", &part))?;
-        aside.map_or(Ok(()), fs::remove_file).map_err(Error::file("remove", &file))
+        aside.map_or(Ok(()), |aside| self.keep(&aside, &file))
     }
 
     /// The file once more as `part`, as far as it goes before the waiting rows.
