@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_an_earlier_import_comes_back_unless_a_row_fails() {
+    fn a_file_of_an_earlier_import_comes_back_or_is_kept_if_a_row_fails() {
         let mut world = World::new();
         fs::write(world.path(), "earlier").unwrap();
         let waiting = world.wait(&[2]).unwrap();
@@ -204,7 +204,9 @@ mod tests {
         assert_eq!((fs::read_to_string(world.path()).unwrap().as_str(), world.files()), ("earlier", 1));
         let waiting = world.wait(&[2]).unwrap();
         world.settle(waiting, &[2]);
-        assert_eq!((read(&world.path()), world.files()), (of("LAST", &[2]), 1));
+        assert_eq!((read(&world.path()), world.files()), (of("LAST", &[2]), 2));
+        let kept = world.failed.kept().unwrap().unwrap();
+        assert_eq!(fs::read_to_string(kept).unwrap(), "earlier");
     }
 
     #[test]
