@@ -85,6 +85,8 @@ pub const VIOLATIONS_MAX: usize = 100;
 
 /// Most rows of an atomic call.
 pub const ATOMIC_MAX_ROWS: usize = 10_000;
+/// Most bytes that one commit changes, in blocks and its record of what was before.
+pub const ATOMIC_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Most rows for which a bulk call answers one result each.
 pub const RESULTS_ALL_MAX_ROWS: usize = 100_000;
 /// Most failed rows of a call that come with details.

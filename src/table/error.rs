@@ -1,7 +1,7 @@
 //! What can go wrong in the table. Each variant says whether something may have been written.
 
-use crate::engine::{EngineError, MAX_BATCH_BYTES};
-use crate::model::limits::ATOMIC_MAX_ROWS;
+use crate::engine::EngineError;
+use crate::model::limits::{ATOMIC_MAX_BYTES, ATOMIC_MAX_ROWS};
 use crate::model::{Refusal, words};
 
 /// An error of a whole request (rows carry their own, see [`crate::model::RowError`]).
@@ -31,7 +31,7 @@ pub enum TableError {
     AtomicTooLarge {
         /// Rows of the request.
         rows: usize,
-        /// Bytes that its commit would write.
+        /// Bytes that its commit would write or, of a sender who does not see all of members, what it counts.
         bytes: usize,
         /// Limit, in rows.
         max_rows: usize,
@@ -101,6 +101,12 @@ impl TableError {
 
     /// The refusal of a request of so many rows and bytes that is one commit.
     pub(super) fn too_large(rows: usize, bytes: usize) -> Self {
-        Self::AtomicTooLarge { rows, bytes, max_rows: ATOMIC_MAX_ROWS, max_bytes: MAX_BATCH_BYTES }
+        Self::AtomicTooLarge { rows, bytes, max_rows: ATOMIC_MAX_ROWS, max_bytes: ATOMIC_MAX_BYTES }
+    }
+}
+
+impl From<crate::schema::SchemaError> for TableError {
+    fn from(error: crate::schema::SchemaError) -> Self {
+        Self::Damaged(error.to_string())
     }
 }

@@ -37,7 +37,7 @@ use super::plan::Plan;
 use super::publisher::{Answer, Planned, ToPublish};
 use super::{TableError, WriteMode};
 use crate::compute;
-use crate::engine::MAX_BATCH_BYTES;
+use crate::model::limits::ATOMIC_MAX_BYTES;
 use crate::schema::header::Header;
 
 /// Rows of one batch, unless an atomic request has more.
@@ -150,6 +150,7 @@ impl Lane {
             let taken = self.plan_job(&mut plan, job, room, &mut planned).await;
             room = room.saturating_sub(taken.max(1));
         }
+        let counted = plan.counted();
         let finished = if planned.failure.is_some() || planned.discard {
             None
         } else {
@@ -157,8 +158,8 @@ impl Lane {
         };
         self.in_flight = in_flight;
         if let Some((batch, layer)) = finished {
-            let bytes = batch.bytes();
-            if bytes > MAX_BATCH_BYTES {
+            let bytes = counted.unwrap_or_else(|| batch.bytes());
+            if bytes > ATOMIC_MAX_BYTES {
                 // Only of requests that stand alone: the others are closed before.
                 let rows = planned.answers.iter().map(Answer::rows).sum();
                 planned.failure = Some(TableError::too_large(rows, bytes));

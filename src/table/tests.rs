@@ -19,6 +19,7 @@ mod requests;
 mod rounds;
 mod slices;
 mod turns;
+mod unseen;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

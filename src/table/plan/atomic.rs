@@ -3,8 +3,8 @@
 use super::keys::hash_of;
 use super::upsert::{Uniqueness, key_of, taken};
 use super::{CHANGE_BYTES, Plan, Prepared, Stop};
-use crate::engine::MAX_BATCH_BYTES;
-use crate::model::{Outcome, RowError, UpsertOptions};
+use crate::model::limits::ATOMIC_MAX_BYTES;
+use crate::model::{Outcome, RowError, Sight, UpsertOptions};
 use crate::table::view::holds;
 use crate::table::{RowOutcome, TableError};
 
@@ -23,16 +23,9 @@ impl Plan<'_> {
         options: &UpsertOptions,
         check_wanted: impl Fn() -> Result<(), TableError>,
     ) -> Result<Vec<RowOutcome>, TableError> {
-        // A batch has every changed record as it was, in its commit. The estimate counts it once more, in its
-        // block, and some room for each change. So what is over twice the limit is too large for certain; the
-        // rest is measured when the batch is made.
-        let most = 2 * MAX_BATCH_BYTES + rows.len() * CHANGE_BYTES;
-        let mut outcomes = self
-            .upsert_some(rows, options, Uniqueness::AtTheEnd, &check_wanted, |plan| plan.bytes <= most)
-            .await?;
-        if self.bytes > most {
-            return Err(TableError::too_large(rows.len(), self.bytes / 2));
-        }
+        let fits = |plan: &Self| plan.check_one_commit(rows.len()).is_ok();
+        let mut outcomes = self.upsert_some(rows, options, Uniqueness::AtTheEnd, &check_wanted, fits).await?;
+        self.check_one_commit(rows.len())?;
         for (nth, (outcome, row)) in outcomes.iter_mut().zip(rows).enumerate() {
             if nth % READ_TOGETHER == READ_TOGETHER - 1 {
                 tokio::task::yield_now().await;
@@ -46,6 +39,23 @@ impl Plan<'_> {
             outcomes.iter_mut().for_each(RowOutcome::abort);
         }
         Ok(outcomes)
+    }
+
+    /// What the request at hand counts as one commit, where that may not follow from what its sender does not see. For others
+    /// the batch is measured once it is made.
+    pub fn counted(&self) -> Option<usize> {
+        (self.sight != Sight::Whole).then(|| self.weight.of_one_commit(self.sight))
+    }
+
+    /// Refuses a request of so many rows for which one commit is certainly too small.
+    fn check_one_commit(&self, rows: usize) -> Result<(), TableError> {
+        let bytes = self.weight.of_one_commit(self.sight);
+        // A change may take less than is counted for it.
+        let most = match self.sight {
+            Sight::Whole => ATOMIC_MAX_BYTES + rows * CHANGE_BYTES,
+            Sight::WithoutPii => ATOMIC_MAX_BYTES,
+        };
+        if bytes > most { Err(TableError::too_large(rows, bytes)) } else { Ok(()) }
     }
 
     /// Applies every row, one after another; those that did not parse keep their place and their error. Asks

@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::keys::lookup_deltas;
 use super::upsert::check_size;
+use super::weight::Weight;
 use super::{Plan, Stop};
-use crate::engine::MAX_BATCH_BYTES;
-use crate::model::limits::ATTRIBUTES_MAX_KEYS;
+use crate::model::limits::{ATOMIC_MAX_BYTES, ATTRIBUTES_MAX_KEYS};
 use crate::model::schema::typed;
 use crate::model::{AttributePatch, Member, Reason, Refusal, Row};
 use crate::schema::block::place;
@@ -59,24 +59,25 @@ impl Plan<'_> {
     pub async fn change_all_attributes(&mut self, wishes: &[Wish]) -> Result<Changes, TableError> {
         let mut changes = Changes { done: wishes.len(), ..Changes::default() };
         let mut changed = Vec::new();
-        let mut bytes = 0;
+        let mut weight = Weight::default();
         let mut blocks = BTreeSet::new();
         for (nth, together) in wishes.chunks(READ_TOGETHER).enumerate() {
             if nth > 0 {
                 // Others may be served by the same thread.
                 tokio::task::yield_now().await;
             }
-            bytes += self.read_blocks_of(together, &mut blocks).await?;
+            weight.add_all(self.read_blocks_of(together, &mut blocks).await?);
             for (index, (row, patch)) in (nth * READ_TOGETHER..).zip(together) {
                 match self.with_need(*row, patch).await? {
                     Ok(change) => {
-                        bytes += change.as_ref().map_or(0, |change| change.record.len());
+                        change.iter().for_each(|change| weight.add_record(&change.record));
                         changed.extend(change);
                     }
                     Err(refusal) => changes.refused.push((index, refusal)),
                 }
             }
-            if bytes > MAX_BATCH_BYTES {
+            let bytes = weight.of_one_commit(self.sight);
+            if bytes > ATOMIC_MAX_BYTES {
                 return Err(TableError::too_large(wishes.len(), bytes));
             }
         }
@@ -121,16 +122,16 @@ impl Plan<'_> {
         &mut self,
         wishes: &[Wish],
         known: &mut BTreeSet<u64>,
-    ) -> Result<usize, TableError> {
+    ) -> Result<Weight, TableError> {
         let blocks: BTreeSet<u64> = wishes.iter().map(|(row, _)| place(*row).0).collect();
         let fresh: Vec<u64> = blocks.difference(known).copied().collect();
         let missing: Vec<u64> =
             fresh.iter().filter(|number| !self.layer.blocks.contains_key(number)).copied().collect();
         self.fetch_blocks(&missing).await?;
         known.extend(&fresh);
-        let block = |number| self.layer.blocks.get(number).or_else(|| self.fetched.get(number));
-        let records = fresh.iter().filter_map(block).flat_map(|block| block.slots.iter().flatten());
-        Ok(records.map(Bytes::len).sum())
+        let mut weight = Weight::default();
+        fresh.iter().filter_map(|number| self.block(*number)).for_each(|block| weight.add_block(block));
+        Ok(weight)
     }
 
     async fn with_need(
@@ -173,7 +174,7 @@ impl Plan<'_> {
         let revision = self.layer.header.revision + 1;
         let new = Member { attributes, updated_at: self.now, revision, ..old.clone() };
         let record = member::encode(&new);
-        let checked = check_size(&record, &new, self.sight);
+        let checked = check_size(&record, self.sight);
         Ok(checked.map(|()| Some(Changed { row, old, before, new, record, values })))
     }
 

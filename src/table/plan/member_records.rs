@@ -49,7 +49,7 @@ impl Plan<'_> {
             self.note(row, Change::Records, None, &[], Vec::new());
         }
         for (key, value) in draft.changed {
-            self.bytes += key.len() + value.as_ref().map_or(0, Bytes::len);
+            self.weight.add(key.len() + value.as_ref().map_or(0, Bytes::len));
             self.layer.records.insert(key, value);
         }
         Ok(Ok(outcomes))
@@ -67,7 +67,7 @@ impl Plan<'_> {
         let mark = Purge { counts, deleted: Some((self.now, self.revision() + 1)) };
         let purge = record_key::record_purge(self.shared.number, row);
         let mark = mark.encode();
-        self.bytes += purge.len() + mark.len() + key.len();
+        self.weight.add(purge.len() + mark.len() + key.len());
         self.layer.records.insert(purge, Some(mark.into()));
         self.layer.records.insert(key, None);
         Ok(counts)

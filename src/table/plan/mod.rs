@@ -20,6 +20,7 @@ mod remember;
 mod schema;
 mod settings;
 mod upsert;
+mod weight;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use self::keys::{hashes_of, index_changes, set_changes};
 pub use self::member_records::names as record_names;
 pub use self::prepare::{Prepared, prepare_all};
 
+use self::weight::Weight;
 use super::TableError;
 use super::base::Shared;
 use super::bases::BaseSummary;
@@ -49,9 +51,9 @@ use crate::schema::commit::{Change, CommitHead, CommitWriter, LookupDelta, SetDe
 use crate::schema::header::Header;
 use crate::schema::{key, member};
 
-/// A batch takes no more requests, and a slice of a large one ends, once it has this many bytes. What one row adds is less
-/// than a tenth of it, and what a request adds that is decided as one and shares its batch about as much again: so none
-/// makes the batch of its neighbours larger than the engine takes.
+/// A batch takes no more requests, and a slice of a large one ends, once it has this many bytes that everybody may know of.
+/// What one row adds is less than a tenth of it, and what a request adds that is decided as one and shares its batch about
+/// as much again: so none makes the batch of its neighbours larger than the engine takes.
 const FULL_BYTES: usize = 16 * 1024 * 1024;
 /// A batch of this many bytes is made beside the threads that serve others.
 const LARGE_BYTES: usize = 4 * 1024 * 1024;
@@ -90,9 +92,8 @@ pub struct Plan<'a> {
     fetched_records: HashMap<Key, Option<Value>>,
     /// Whether any member has published records, once that was looked at.
     has_records: Option<bool>,
-    /// About what the batch will write, rather more: blocks as they were and records that come into them, commits, keys of
-    /// records, answers.
-    bytes: usize,
+    /// Blocks, commits, keys of records, answers.
+    weight: Weight,
 }
 
 /// Something that deciding needs and that was not fetched yet.
@@ -145,7 +146,7 @@ impl<'a> Plan<'a> {
             fetched_bytes: 0,
             fetched_records: HashMap::new(),
             has_records: None,
-            bytes: 0,
+            weight: Weight::default(),
         }
     }
 
@@ -177,12 +178,12 @@ impl<'a> Plan<'a> {
 
     /// Whether the batch has grown so large that it should be closed.
     pub fn is_full(&self) -> bool {
-        self.bytes >= FULL_BYTES
+        self.weight.seen() >= FULL_BYTES
     }
 
     /// Whether making the batch of it takes more than a few milliseconds.
     pub fn is_large(&self) -> bool {
-        self.bytes >= LARGE_BYTES
+        self.weight.all() >= LARGE_BYTES
     }
 
     /// What is planned from now on is a request of this origin, whose sender sees so much of members.
@@ -207,8 +208,12 @@ impl<'a> Plan<'a> {
     /// The stored record of a row, as of now.
     fn record(&self, row: Row) -> Result<Option<Bytes>, Stop> {
         let (number, slot) = place(row);
-        let block = self.layer.blocks.get(&number).or_else(|| self.fetched.get(&number));
-        Ok(block.ok_or(Stop::Need(Need::Block(number)))?.get(slot).cloned())
+        Ok(self.block(number).ok_or(Stop::Need(Need::Block(number)))?.get(slot).cloned())
+    }
+
+    /// A block, as of now, if it is in memory.
+    fn block(&self, number: u64) -> Option<&Block> {
+        self.layer.blocks.get(&number).or_else(|| self.fetched.get(&number))
     }
 
     /// The member of a row, as of now, with its stored form.
@@ -242,12 +247,12 @@ impl<'a> Plan<'a> {
         if self.layer.blocks.contains_key(&number) {
             return Ok(());
         }
-        let block = match self.fetched.get(&number) {
+        let block = match self.block(number) {
             Some(block) => block.clone(),
             None if is_new => Block::default(),
             None => return Err(Stop::Need(Need::Block(number))),
         };
-        self.bytes += block.slots.iter().flatten().map(Bytes::len).sum::<usize>();
+        self.weight.add_block(&block);
         self.layer.blocks.insert(number, block);
         Ok(())
     }
@@ -255,10 +260,14 @@ impl<'a> Plan<'a> {
     /// Writes or removes the record of a row; its block must be ensured.
     fn set_record(&mut self, row: Row, record: Option<Vec<u8>>) {
         let (number, slot) = place(row);
-        self.bytes += record.as_ref().map_or(0, Vec::len);
-        if let Some(block) = self.layer.blocks.get_mut(&number) {
-            block.set(slot, record.map(Bytes::from));
+        let Some(block) = self.layer.blocks.get_mut(&number) else { return };
+        if let Some(old) = block.get(slot) {
+            self.weight.remove_record(old);
         }
+        if let Some(new) = &record {
+            self.weight.add_record(new);
+        }
+        block.set(slot, record.map(Bytes::from));
     }
 
     /// The moves between sets from `before` to `after`, under the schema as of now.
@@ -287,7 +296,13 @@ impl<'a> Plan<'a> {
             .collect();
         commit.change(row, change, before, lookups, &set_deltas);
         let values: usize = set_deltas.iter().map(|delta| delta.value.len()).sum();
-        self.bytes += CHANGE_BYTES + before.map_or(0, <[u8]>::len) + values;
+        self.weight.add(CHANGE_BYTES + values);
+        match change {
+            Change::Base | Change::Records => self.weight.add(before.map_or(0, <[u8]>::len)),
+            Change::Created | Change::Updated | Change::Reactivated | Change::Deleted => {
+                before.into_iter().for_each(|record| self.weight.add_record(record));
+            }
+        }
         for delta in lookups {
             if let Some(kind) = LookupKind::from_number(delta.lookup) {
                 self.layer.lookup(kind, row.0, delta);
@@ -353,11 +368,5 @@ impl<'a> Plan<'a> {
             }
         }
         Some((batch, self.layer))
-    }
-}
-
-impl From<crate::schema::SchemaError> for TableError {
-    fn from(error: crate::schema::SchemaError) -> Self {
-        Self::Damaged(error.to_string())
     }
 }

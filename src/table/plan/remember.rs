@@ -38,6 +38,6 @@ impl Plan<'_> {
     /// Counts the puts after the first `before` ones.
     fn count_kept(&mut self, before: usize) {
         let kept = self.commits.puts.get(before..).unwrap_or_default();
-        self.bytes += kept.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        self.weight.add(kept.iter().map(|(key, value)| key.len() + value.len()).sum());
     }
 }

@@ -148,7 +148,7 @@ impl Plan<'_> {
         }
         member.revision = self.layer.header.revision + 1;
         let record = member::encode(&member);
-        if let Err(refusal) = check_size(&record, &member, self.sight) {
+        if let Err(refusal) = check_size(&record, self.sight) {
             return Ok(Err(refusal));
         }
         // A row whose block has older rows in it that are not in memory needs the block read.
@@ -185,7 +185,7 @@ impl Plan<'_> {
         new.revision = self.layer.header.revision + 1;
         new.drop_aliases(self.now);
         let record = member::encode(&new);
-        if let Err(refusal) = check_size(&record, &new, self.sight) {
+        if let Err(refusal) = check_size(&record, self.sight) {
             return Ok(Err(refusal));
         }
         self.ensure_block(place(row).0, false)?;
@@ -299,11 +299,11 @@ pub(super) fn is_repeat(fingerprint: u64, prepared: &Prepared) -> bool {
 
 /// Refuses a member whose record is too large. Who does not see all of the member is told by what it sees:
 /// there is always room for the rest, so its lengths show in nothing.
-pub(super) fn check_size(record: &[u8], member: &Member, sight: Sight) -> Result<(), RowError> {
+pub(super) fn check_size(record: &[u8], sight: Sight) -> Result<(), RowError> {
     let (bytes, limit, what) = match sight {
         Sight::Whole => (record.len(), MEMBER_RECORD_MAX_BYTES, "in all"),
         Sight::WithoutPii => {
-            let hidden = member::pii_bytes(member);
+            let hidden = member::pii_bytes(record).unwrap_or_default();
             let limit = MEMBER_RECORD_MAX_BYTES - PII_MAX_BYTES;
             (record.len().saturating_sub(hidden), limit, "besides bank details and date of birth")
         }

@@ -5,18 +5,25 @@ use crate::engine::faulty::Faulty;
 use crate::model::schema::{AttributeType, WantedSchema};
 use crate::model::{AttributePatch, AttributeValue, Edit, Name, Sight};
 
-/// Members that are together larger than a batch may be.
-const MEMBERS: u16 = 2_400;
+/// Members that are together larger than a commit may be.
+pub(super) const MEMBERS: u16 = 2_400;
 const TEXTS: usize = 7;
 const TEXT_BYTES: usize = 4_000;
 
-async fn with_large_members() -> Subject {
+pub(super) async fn with_large_members() -> Subject {
+    with_members_like(&MemberPatch::default()).await
+}
+
+/// Large members with the date of birth and bank details that `patch` sets.
+pub(super) async fn with_members_like(patch: &MemberPatch) -> Subject {
     let subject = Subject::new().await;
     let types = (0..TEXTS).map(|i| (format!("key_{i}"), AttributeType::String)).collect();
     let schema = Some(WantedSchema { types, ..WantedSchema::default() });
     subject.base.change_settings(SettingsRequest { schema, ..SettingsRequest::default() }).await.unwrap();
     let large = |n: u16| {
         let mut row = plain_row(n);
+        row.patch.dob = patch.dob.clone();
+        row.patch.account_details = patch.account_details.clone();
         for i in 0..TEXTS {
             let text = AttributeValue::text("a".repeat(TEXT_BYTES)).unwrap();
             row.patch.attributes.set(format!("key_{i}"), text).unwrap();
@@ -24,11 +31,11 @@ async fn with_large_members() -> Subject {
         row
     };
     for first in (0..MEMBERS).step_by(400) {
-        let rows: Vec<MemberRow> = (first..first + 400).map(large).collect();
+        let rows: Vec<MemberRow> = (first..first + 400).map(&large).collect();
         let reply = subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
         assert!(reply.outcomes.iter().all(|row| row.outcome == Outcome::Created));
     }
-    assert!(usize::from(MEMBERS) * TEXTS * TEXT_BYTES > crate::engine::MAX_BATCH_BYTES);
+    assert!(usize::from(MEMBERS) * TEXTS * TEXT_BYTES > crate::model::limits::ATOMIC_MAX_BYTES);
     subject
 }
 
