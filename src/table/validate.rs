@@ -2,6 +2,8 @@
 //!
 //! - Nothing of such a plan is ever written, so it needs no turn in the lane. It stands on what is published,
 //!   so nothing that its answer says can be lost.
+//! - It is planned in the slices that the lane would make of a PARTIAL request, so rows that ask for a revision
+//!   are judged as they would be.
 //! - Others write meanwhile, and the rows that come after see it, as those of a PARTIAL request would, which
 //!   takes turns. The members that the request itself would create have rows far beyond those that others can
 //!   get in the meantime, so that none is taken for another.
@@ -51,7 +53,7 @@ pub async fn validate(
         _ => Ok(()),
     };
     check_deadline()?;
-    let outcomes = plan.upsert_each(&rows, &request.options, check_deadline).await?;
+    let outcomes = plan.foresee(&rows, &request.options, BATCH_ROWS, check_deadline).await?;
     let outcomes = outcomes.into_iter().map(|outcome: RowOutcome| outcome.unwritten(first_new)).collect();
     Ok(UpsertReply { outcomes, revision })
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::Lane;
+use super::{BATCH_ROWS, Lane};
 use crate::model::Row;
 use crate::table::job::{Job, UpsertJob};
 use crate::table::plan::Plan;
@@ -83,7 +83,7 @@ impl Lane {
         let rows = left.len();
         planned.discard = true;
         let first_new = plan.next_row();
-        match plan.upsert_each(left, &job.options, || job.check_wanted()).await {
+        match plan.foresee(left, &job.options, BATCH_ROWS, || job.check_wanted()).await {
             Ok(mut rest) if rest.iter().any(RowOutcome::is_failed) => {
                 let mut job = *job;
                 rest.iter_mut().for_each(RowOutcome::abort);
@@ -108,7 +108,7 @@ impl Lane {
     }
 }
 
-/// Plans a request that is decided as a whole.
+/// Plans a request that is decided as a whole: an ATOMIC one, or one of which nothing is written.
 pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Planned) -> usize {
     let before = plan.revision();
     let first_new = plan.next_row();
@@ -116,7 +116,7 @@ pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned
     let outcomes = match job.mode {
         WriteMode::Atomic => plan.upsert_atomically(&job.rows, &job.options, wanted).await,
         WriteMode::Partial | WriteMode::Whole | WriteMode::ValidateOnly => {
-            plan.upsert_each(&job.rows, &job.options, wanted).await
+            plan.foresee(&job.rows, &job.options, BATCH_ROWS, wanted).await
         }
     };
     let rows = job.rows.len();
@@ -124,7 +124,7 @@ pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned
         Ok(outcomes) => {
             let is_failed = outcomes.iter().any(RowOutcome::is_failed);
             let UpsertJob { mode, reply, permit, named, failure, .. } = *job;
-            planned.discard = mode == WriteMode::ValidateOnly || is_failed;
+            planned.discard = mode != WriteMode::Atomic || is_failed;
             let revision = if planned.discard { before } else { plan.end_request() };
             let outcomes = if planned.discard {
                 outcomes.into_iter().map(|outcome| outcome.unwritten(first_new)).collect()

@@ -1,4 +1,4 @@
-//! Rows one after another, and requests that are decided as a whole: ATOMIC, and the report of VALIDATE_ONLY.
+//! Rows one after another, and ATOMIC requests, which are decided as a whole.
 
 use super::keys::hash_of;
 use super::upsert::{Uniqueness, key_of, taken};
@@ -58,17 +58,6 @@ impl Plan<'_> {
         if bytes > most { Err(TableError::too_large(rows, bytes)) } else { Ok(()) }
     }
 
-    /// Applies every row, one after another; those that did not parse keep their place and their error. Asks
-    /// now and then whether the answer is still wanted.
-    pub async fn upsert_each(
-        &mut self,
-        rows: &[Result<Prepared, RowError>],
-        options: &UpsertOptions,
-        check_wanted: impl Fn() -> Result<(), TableError>,
-    ) -> Result<Vec<RowOutcome>, TableError> {
-        self.upsert_some(rows, options, Uniqueness::ByRow, check_wanted, |_| true).await
-    }
-
     /// Applies rows one after another, but stops after the row with which the batch is full: there may be
     /// fewer outcomes than rows.
     pub async fn upsert_while_room(
@@ -79,7 +68,8 @@ impl Plan<'_> {
         self.upsert_some(rows, options, Uniqueness::ByRow, || Ok(()), |plan| !plan.is_full()).await
     }
 
-    async fn upsert_some(
+    /// The same, for as long as `go_on` says; asks now and then whether the answer is still wanted.
+    pub(super) async fn upsert_some(
         &mut self,
         rows: &[Result<Prepared, RowError>],
         options: &UpsertOptions,

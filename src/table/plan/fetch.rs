@@ -95,7 +95,7 @@ impl Plan<'_> {
         if self.fetched_bytes > FETCHED_MAX_BYTES {
             self.forget_fetched();
         }
-        blocks.retain(|number| !self.layer.blocks.contains_key(number) && !self.fetched.contains_key(number));
+        blocks.retain(|number| self.block(*number).is_none());
         self.fetch_blocks(&blocks.into_iter().collect::<Vec<_>>()).await
     }
 

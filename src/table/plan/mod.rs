@@ -13,6 +13,7 @@ mod attributes;
 mod delete;
 mod edit;
 mod fetch;
+mod foresee;
 mod keys;
 mod member_records;
 mod prepare;
@@ -88,6 +89,8 @@ pub struct Plan<'a> {
     fetched: Blocks,
     /// What the records in them take.
     fetched_bytes: usize,
+    /// Blocks of slices of which nothing is written.
+    foreseen: Blocks,
     /// Keys of what hangs on members, as published or in flight.
     fetched_records: HashMap<Key, Option<Value>>,
     /// Whether any member has published records, once that was looked at.
@@ -144,6 +147,7 @@ impl<'a> Plan<'a> {
             resolved: HashMap::new(),
             fetched: Blocks::default(),
             fetched_bytes: 0,
+            foreseen: Blocks::default(),
             fetched_records: HashMap::new(),
             has_records: None,
             weight: Weight::default(),
@@ -213,7 +217,8 @@ impl<'a> Plan<'a> {
 
     /// A block, as of now, if it is in memory.
     fn block(&self, number: u64) -> Option<&Block> {
-        self.layer.blocks.get(&number).or_else(|| self.fetched.get(&number))
+        let planned = self.layer.blocks.get(&number).or_else(|| self.foreseen.get(&number));
+        planned.or_else(|| self.fetched.get(&number))
     }
 
     /// The member of a row, as of now, with its stored form.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::faulty::Faulty;
 use crate::model::schema::{AttributeType, WantedSchema};
-use crate::model::{AttributePatch, AttributeValue, Edit, Name, Sight};
+use crate::model::{AttributePatch, AttributeValue, Edit, Name, Reason, Sight};
 
 /// Members that are together larger than a commit may be.
 pub(super) const MEMBERS: u16 = 2_400;
@@ -192,4 +192,61 @@ fn what_is_left_of_a_request_does_not_come_behind_the_next_one_of_its_series() {
             assert_eq!(company, Some("chunk 3"), "row {}", row.0);
         }
     });
+}
+
+/// Rows that each change a member, and one behind them that asks for the revision `after` of the last.
+fn asking(first: u16, changed: u16, tier: &str, after: u64) -> Vec<MemberRow> {
+    let row = |n| {
+        let mut row = plain_row(n);
+        row.patch.tier = Change::Set(Tier::parse(tier.to_owned()).unwrap());
+        row
+    };
+    let last = first + changed - 1;
+    let mut asking = row(last);
+    asking.patch.company = Change::Set(Name::parse("Asking".to_owned()).unwrap());
+    asking.if_revision = Some(after);
+    (first..=last).map(row).chain([asking]).collect()
+}
+
+/// What became of rows, without the places of members that validation does not make.
+fn became(reply: &UpsertReply) -> Vec<(Outcome, Option<Reason>)> {
+    let of = |row: &RowOutcome| (row.outcome, row.error.as_ref().map(|error| error.reason));
+    reply.outcomes.iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn what_is_validated_is_what_would_be_written_whatever_revisions_rows_ask_for() {
+    let mut right = 0;
+    for changed in [10, 999, 1_000, 1_001, 2_500] {
+        for slices in 1..=4 {
+            let subject = Subject::new().await;
+            let revision = subject.base.view().await.revision();
+            let rows = asking(0, changed, "new", revision + slices);
+            let validated = subject.upsert(&rows, UpsertOptions::default(), WriteMode::ValidateOnly).await;
+            let written = subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
+            assert_eq!(became(&validated), became(&written), "{changed} rows, {slices} slices");
+            right += usize::from(became(&written).iter().all(|row| row.1.is_none()));
+        }
+    }
+    assert_eq!(right, 5, "each number of rows comes to one number of slices");
+}
+
+#[tokio::test]
+async fn validation_knows_the_slices_of_large_members_and_so_does_a_list_that_is_checked_first() {
+    let subject = with_large_members().await;
+    let revision = subject.base.view().await.revision();
+    let mut good = Vec::new();
+    for slices in 1..=8 {
+        let rows = asking(0, 900, "new", revision + slices);
+        let validated = subject.upsert(&rows, UpsertOptions::default(), WriteMode::ValidateOnly).await;
+        good.extend(became(&validated).iter().all(|row| row.1.is_none()).then_some(slices));
+    }
+    let &[slices] = good.as_slice() else { panic!("{good:?}") };
+    assert!(slices > 1);
+    let rows = asking(0, 900, "new", revision + slices);
+    let written = subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
+    assert!(became(&written).iter().all(|row| row.1.is_none()), "{slices} slices");
+    let rows = asking(0, 900, "newer", written.revision + slices);
+    let written = subject.upsert(&rows, UpsertOptions::default(), WriteMode::Whole).await;
+    assert!(became(&written).iter().all(|row| row.1.is_none()), "{:?}", became(&written).last());
 }
