@@ -13,8 +13,8 @@ use crate::model::origin::Call;
 use crate::model::schema::{AttributeSchema, SentDefinition, is_unknown_key, parse_schema};
 use crate::model::token::AccessLevel;
 use crate::model::{
-    AttributePatch, AttributeValue, BaseNumber, Filter, IdError, Origin, RawFilter, RawValue, Reason,
-    Refusal, Row, Rule, Sight, Violation, Violations, attribute,
+    AttributePatch, AttributeValue, BaseNumber, IdError, Origin, RawFilter, RawValue, Reason, Refusal, Row,
+    Rule, Sight, Violation, Violations, attribute,
 };
 use crate::table::{Answer, AttributesRequest, Base, Kept, NamedRequest, SettingsRequest};
 
@@ -178,7 +178,7 @@ impl Directory {
         // Binds the cursor to the member.
         let eq = Some(RawValue::Text(self.sealer().member_id(base, row)));
         let filter = RawFilter { key: Some("id".to_owned()), eq, ..RawFilter::default() };
-        let filter = Filter::parse_members(vec![filter], self.sealer(), base, self.fold());
+        let filter = self.member_filter(vec![filter], base);
         let key = self.guarded.cursor_key();
         let page = Page::parse(page, filter, key, base)?;
         let mut entries: Vec<_> = (0_u64..).zip(member.attributes.into_entries()).collect();

@@ -47,7 +47,7 @@ impl Directory {
         filters: Vec<RawFilter>,
         min_revision: Option<u64>,
     ) -> Result<Export, Error> {
-        let parse = |filters| Filter::parse_members(filters, self.sealer(), number, self.fold());
+        let parse = |filters| self.member_filter(filters, number);
         let Parsed { filter, attributes } = check::parse(filters, parse).await?;
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, number).await?;

@@ -6,7 +6,7 @@ use super::page::{Page, RawPage};
 use super::read::{Shown, show};
 use super::{Directory, Error, PageRoom, REPLY_BYTES, check};
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Direction, Filter, Member, RawFilter, Row};
+use crate::model::{BaseNumber, Direction, Member, RawFilter, Row};
 use crate::table::View;
 
 /// Which members to list.
@@ -43,7 +43,7 @@ impl Directory {
     /// One page of the members of a memberbase.
     pub async fn list_members(&self, list: MemberList) -> Result<MemberPage, Error> {
         let key = self.guarded.cursor_key();
-        let parse = |filters| Filter::parse_members(filters, self.sealer(), list.base, self.fold());
+        let parse = |filters| self.member_filter(filters, list.base);
         let filter = check::parse(list.filters, parse).await;
         let page = Page::parse(list.page, filter, key, list.base)?;
         self.guarded.check_filter(&page.filter)?;

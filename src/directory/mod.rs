@@ -59,7 +59,9 @@ pub use self::room::{Arrival, Incoming, PageRoom, REPLY_GROWTH, Received, Replie
 pub use self::search::{Found, Search};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 use crate::model::origin::{Call, Door};
-use crate::model::{BaseNumber, Fold, IdError, Origin, Reason, Refusal, Sealer, Timestamp};
+use crate::model::{
+    BaseNumber, Filter, Fold, IdError, Origin, Parsed, RawFilter, Reason, Refusal, Sealer, Timestamp,
+};
 pub use crate::table::Party;
 pub use crate::table::backup::{Held, HeldFile, Outline};
 use crate::table::{Base, View};
@@ -108,6 +110,11 @@ impl Directory {
     #[must_use]
     pub fn room(&self) -> Room {
         self.guarded.room()
+    }
+
+    /// The filter of a list of members of `base`.
+    fn member_filter(&self, raw: Vec<RawFilter>, base: BaseNumber) -> Result<Parsed, Refusal> {
+        Filter::parse_members(raw, self.sealer(), base, self.fold(), self.now().date())
     }
 
     /// The rule by which e-mail addresses are compared.

@@ -40,7 +40,7 @@ pub struct Found {
 impl Directory {
     /// Members of a memberbase from an offset on.
     pub async fn search_members(&self, search: Search) -> Result<Found, Error> {
-        let parse = |filters| Filter::parse_members(filters, self.sealer(), search.base, self.fold());
+        let parse = |filters| self.member_filter(filters, search.base);
         let Parsed { filter, attributes } = check::parse(search.filters, parse).await?;
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, search.base).await?;

@@ -17,8 +17,8 @@ use crate::model::origin::Door;
 use crate::model::schema::SentDefinition;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseName, BaseNumber, BaseSettings, Change, Effort, Filter, Fold, Member, MemberRow, MemberView, Name,
-    Origin, RawFilter, RawSort, RawValue, Ref, Row, Status, Tier, Timestamp,
+    BaseName, BaseNumber, BaseSettings, Change, Effort, Fold, Member, MemberRow, MemberView, Name, Origin,
+    RawFilter, RawSort, RawValue, Ref, Row, Status, Tier, Timestamp,
 };
 use crate::table::{DeleteRequest, Table, TableConfig, UpsertRequest, WriteMode};
 
@@ -152,9 +152,7 @@ async fn lists_show_what_a_naive_reading_shows() {
     let mut dice = Dice(42);
     for _ in 0..LISTS {
         let filters = if dice.roll(10) == 0 { Vec::new() } else { filters(&mut dice, 2) };
-        let parsed = Filter::parse_members(filters.clone(), directory.sealer(), base, directory.fold())
-            .unwrap()
-            .filter;
+        let parsed = directory.member_filter(filters.clone(), base).unwrap().filter;
         let is_match = |(row, member): &&(Row, Member)| {
             let view = MemberView { row: *row, member, fold: Fold::NEWEST };
             parsed.matches(&view, &mut Effort::default())

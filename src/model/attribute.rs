@@ -230,7 +230,7 @@ pub fn check_key(key: &str) -> Result<(), Rule> {
 }
 
 /// Any text within the limit is good: unlike a name, an attribute may well have several lines.
-fn checked_text(text: String) -> Result<String, Rule> {
+pub(super) fn checked_text(text: String) -> Result<String, Rule> {
     if text.len() > ATTRIBUTE_TEXT_MAX_BYTES {
         let fault = Fault::TooManyBytes { limit: ATTRIBUTE_TEXT_MAX_BYTES, actual: text.len() };
         return Err(Rule::new(Reason::AttributeInvalid, fault));

@@ -21,8 +21,10 @@ mod equal;
 mod eval;
 mod kind;
 mod named;
+mod operand;
 mod parse;
 mod pattern;
+mod range;
 mod raw;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,9 @@ pub use self::raw::{RawFilter, RawRegex, RawValue};
 use crate::model::id::{BaseNumber, Row};
 use crate::model::member::{Gender, Status};
 use crate::model::time::{Date, Timestamp};
+
+/// What the refusals of an empty operand and of a null end with, for who wrote an operator.
+pub const USE_EXISTS: &str = "; use exists: false for absent values";
 
 /// A parsed filter.
 #[derive(Debug, Clone, PartialEq)]

@@ -90,12 +90,22 @@ text_type!(
 );
 
 /// The longest a text may be.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limit {
     /// In bytes of UTF-8.
     Bytes(usize),
     /// In Unicode scalar values.
     Chars(usize),
+}
+
+impl Limit {
+    /// The longest a text may be in bytes of UTF-8.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::Bytes(limit) => limit,
+            Self::Chars(limit) => limit.saturating_mul(char::MAX.len_utf8()),
+        }
+    }
 }
 
 /// `text`, if it is not empty, within its limit and free of control characters.

@@ -208,9 +208,12 @@ impl fmt::Debug for Date {
 pub enum Dob {}
 
 impl Dob {
+    /// The first date of birth.
+    pub const FIRST: Date = Date(civil::Date::constant(DOB_MIN_YEAR, 1, 1));
+
     /// A real calendar date written `YYYY-MM-DD`, from 1900-01-01 to `today`.
     pub fn parse(text: &str, today: Date) -> Result<Date, Rule> {
-        Date::read(text).filter(|date| date.0.year() >= DOB_MIN_YEAR && *date <= today).ok_or(Rule::must_be(
+        Date::read(text).filter(|date| (Self::FIRST..=today).contains(date)).ok_or(Rule::must_be(
             Reason::DobInvalid,
             "a calendar date written YYYY-MM-DD, from 1900-01-01 to today",
         ))

@@ -4,7 +4,9 @@ use prost::Message;
 
 use super::convert::input::Finder;
 use super::{convert, v1};
-use crate::model::{BaseNumber, Cursor, CursorKey, Date, Filter, Fold, IdKey, MatchBy, Sealer, cursor};
+use crate::model::{
+    BaseNumber, Cursor, CursorKey, Date, Filter, Fold, IdKey, MatchBy, Sealer, Timestamp, cursor,
+};
 
 /// Reads `bytes` as a request for a list: its filters, and its cursor under what they are bound to.
 pub(crate) fn filter(bytes: &[u8]) {
@@ -13,7 +15,8 @@ pub(crate) fn filter(bytes: &[u8]) {
     let raw = convert::value::filters(request.filters);
     let (sealer, base) = (Sealer::new(IdKey([7; 16])), BaseNumber(1));
     let key = CursorKey([9; 16]);
-    if let Ok(parsed) = Filter::parse_members(raw.clone(), &sealer, base, Fold::NEWEST) {
+    let today = Timestamp::from_micros(0).date();
+    if let Ok(parsed) = Filter::parse_members(raw.clone(), &sealer, base, Fold::NEWEST, today) {
         let binding = cursor::binding(&key, base, &parsed.filter, crate::model::Direction::Ascending);
         let _ = page.cursor.map(|cursor| Cursor::open(&cursor, &key, binding));
     }

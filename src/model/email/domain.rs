@@ -32,6 +32,24 @@ pub(super) fn is_plain(domain: &str) -> bool {
     domain.is_ascii() && !domain.as_bytes().windows(2).any(|pair| pair == b"--")
 }
 
+/// Whether `domain` was taken before host names had to exist: hyphens stood anywhere, and labels had no longest form.
+pub(super) fn was_host(domain: &str) -> bool {
+    let Some((labels, last)) = domain.rsplit_once('.') else { return false };
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    last.len() >= 2 && last.bytes().all(|byte| byte.is_ascii_alphabetic()) && labels.split('.').all(is_label)
+}
+
+/// Whether a domain that is or was taken may begin with `text`.
+pub(super) fn may_begin(text: &str) -> bool {
+    if let Some(inner) = text.strip_prefix('[') {
+        return is_bracketed_ipv4(text) || inner.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    }
+    let may_stand = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    text.chars().all(may_stand) && !text.starts_with('.') && !text.contains("..")
+}
+
 /// In bytes, because every row with an address comes here.
 fn is_ascii_host(domain: &[u8]) -> bool {
     let mut labels = domain.rsplit(|byte| *byte == b'.');

@@ -44,10 +44,29 @@ pub(super) fn check(text: &str) -> Result<(), Rule> {
     if fits { Ok(()) } else { Err(Rule::must_be(Reason::EmailInvalid, "an e-mail address")) }
 }
 
-/// Whether some store may have `text` for an address, from before the rules of today.
+/// Whether some store may have `text` for an address: one that is good today, or was before there were the rules of today. Invisible
+/// characters were once taken, and domains that only look like a name.
 pub(super) fn may_be_stored(text: &str) -> bool {
-    let has_form = text::check(Reason::EmailInvalid, Limit::Bytes(EMAIL_MAX_BYTES), text).is_ok();
-    has_form && text.contains('@')
+    has_size(text)
+        && text.rsplit_once('@').is_some_and(|(local, domain)| {
+            (is_dot_atom(local) || is_quoted(local))
+                && (domain::was_host(domain) || domain::is_host(domain) || domain::is_bracketed_ipv4(domain))
+        })
+}
+
+/// Whether an address that some store may have may begin with `text`.
+pub(super) fn may_begin(text: &str) -> bool {
+    // Everything may stand between quotes, `@` too.
+    let is_quoted = text.starts_with('"');
+    let begins = || match text.split_once('@') {
+        Some((local, domain)) => is_dot_atom(local) && domain::may_begin(domain),
+        None => is_dot_atom(text.strip_suffix('.').unwrap_or(text)),
+    };
+    has_size(text) && (is_quoted || begins())
+}
+
+fn has_size(text: &str) -> bool {
+    text::check(Reason::EmailInvalid, Limit::Bytes(EMAIL_MAX_BYTES), text).is_ok()
 }
 
 fn is_dot_atom(local: &str) -> bool {
@@ -220,7 +239,63 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_was_an_address_once_may_be_stored_and_nothing_else() {
+        for text in ["a@-example.com", "a@x-.com", "a\u{200b}@b.cd", &format!("a@{}.com", "x".repeat(64))] {
+            assert!(Email::parse(text).is_err() && may_be_stored(text), "{text:?}");
+        }
+        for text in [
+            "", "a", "@", "a@", "@b.cd", "a@b", "a@b@c.de", "a b@c.de", "a@b c.de", "a@b_c.de", "a@b..cd",
+            "a@b.c1",
+        ] {
+            assert!(!may_be_stored(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_begins_as_addresses_do() {
+        for text in [
+            "a",
+            "a.",
+            "A@",
+            "a@b",
+            "a@b.",
+            "a@b.c",
+            "\"",
+            "\"a b@c@",
+            "a@[12",
+            "a@[1.2.3.4]",
+            "a@ü",
+            "a@-",
+            "ü",
+        ] {
+            assert!(may_begin(text), "{text:?}");
+        }
+        for text in [
+            "@", ".", ".a", "a..", "a.@", "a b", " a", "a@.", "a@b..", "a@b@", "a@b ", "a@b_", "a@[x",
+            "a@[1]", "a,", "a\n",
+        ] {
+            assert!(!may_begin(text), "{text:?}");
+        }
+        assert!(may_begin(&"x".repeat(254)) && !may_begin(&"x".repeat(255)));
+    }
+
+    /// Addresses, good and nearly good ones.
+    fn nearly() -> impl Strategy<Value = String> {
+        "[a.\"@ ü\u{200b}]{0,4}@?(\\[?[a1.\\-ü _]{0,6}\\]?|b)(\\.com|\\.рф)?"
+    }
+
     proptest! {
+        #[test]
+        fn every_beginning_of_an_address_is_one(text in nearly()) {
+            let is_stored = may_be_stored(&text);
+            prop_assert!(is_stored || Email::parse(text.clone()).is_err(), "{:?}", text);
+            for (end, character) in text.char_indices().filter(|_| is_stored) {
+                let beginning = &text[..end + character.len_utf8()];
+                prop_assert!(may_begin(beginning), "{:?} of {:?}", beginning, text);
+            }
+        }
+
         #[test]
         fn any_text_may_be_parsed(text in any::<String>()) {
             if let Ok(email) = Email::parse(text.clone()) {

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use crate::model::email::Fold;
 use crate::model::error::{Reason, Refusal, Violations};
-use crate::model::filter::kind::{Kind, Subject};
+use crate::model::filter::kind::{Kind, Subject, invalid};
 use crate::model::filter::named::{NamedAttribute, Shapes};
+use crate::model::filter::operand::Purpose;
+use crate::model::filter::range;
 use crate::model::filter::raw::{Comparison, RawFilter, RawOperator, RawRegex, RawValue};
 use crate::model::filter::{
     Condition, Field, Filter, NamedAttributes, Operand, Operator, Parsed, Pattern, sort,
@@ -15,17 +17,19 @@ use crate::model::limits::{
     FILTER_IN_MAX_VALUES, FILTER_MAX_DEPTH, FILTER_MAX_OPERANDS, FILTER_MAX_REGEX_STEPS, FILTER_MAX_REGEXES,
     FILTER_MAX_VALUES, REGEX_MAX_STEPS,
 };
+use crate::model::time::Date;
 
 impl Filter {
-    /// The filter of a list of members of `base`, whose addresses are compared by `fold`. Ids of other bases and unknown
-    /// ids are good and match nothing.
+    /// The filter of a list of members of `base`, whose addresses are compared by `fold`, and none of whom is born after `today`.
+    /// Ids of other bases and unknown ids are good and match nothing.
     pub fn parse_members(
         raw: Vec<RawFilter>,
         sealer: &Sealer,
         base: BaseNumber,
         fold: Fold,
+        today: Date,
     ) -> Result<Parsed, Refusal> {
-        Parser::new(Subject::Members { sealer, base, fold }).parse(raw)
+        Parser::new(Subject::Members { sealer, base, fold, today }).parse(raw)
     }
 
     /// The filter of a list of memberbases: keys `id`, `name`, `created_at`, `updated_at`.
@@ -173,14 +177,14 @@ impl<'a> Parser<'a> {
                 self.invalid(path, "must not be empty");
                 None
             }
-            RawOperator::Prefix(prefix) => match kind.prefix(prefix) {
+            RawOperator::Prefix(prefix) => match kind.prefix(key, prefix) {
                 Ok(prefix) => Some(Operator::Prefix(prefix)),
                 Err((reason, description)) => {
                     self.violations.add(reason, path, description);
                     None
                 }
             },
-            RawOperator::Regex(regex) => self.regex(field, regex, path),
+            RawOperator::Regex(regex) => self.regex(field, kind, regex, path),
             // Combinators have no key, and were told apart before.
             RawOperator::And(_) | RawOperator::Or(_) => None,
         }
@@ -199,18 +203,21 @@ impl<'a> Parser<'a> {
             self.invalid(path, "does not go with this key, which has no order");
             return None;
         }
-        let kind = if is_order { kind.when_ordered() } else { kind };
-        let operand = match self.subject.operand(key, kind, value) {
+        let purpose = if is_order { Purpose::Bound } else { Purpose::Equality };
+        let operand = self.subject.operand(key, kind, purpose, value).and_then(|operand| match &operand {
+            Some(Operand::Bool(_)) if is_order => Err(invalid("must be a string or a number")),
+            Some(bound) => {
+                range::check(key, (kind, self.subject.today()), comparison, bound).map(|()| operand)
+            }
+            None => Ok(None),
+        });
+        let operand = match operand {
             Ok(operand) => operand,
             Err((reason, description)) => {
                 self.violations.add(reason, path, description);
                 return None;
             }
         };
-        if is_order && matches!(operand, Some(Operand::Bool(_))) {
-            self.invalid(path, "must be a string or a number");
-            return None;
-        }
         Some(match (comparison, operand) {
             (Comparison::Ne, None) => Operator::NotIn(Vec::new()),
             (_, None) => Operator::In(Vec::new()),
@@ -238,7 +245,7 @@ impl<'a> Parser<'a> {
         let mut operands = Vec::with_capacity(values.len());
         let mut all_good = true;
         for (index, value) in values.into_iter().enumerate() {
-            match self.subject.operand(key, kind, value) {
+            match self.subject.operand(key, kind, Purpose::Equality, value) {
                 Ok(Some(Operand::Moment(text, at))) => {
                     operands.extend([Operand::Text(text), Operand::Instant(at)]);
                 }
@@ -253,7 +260,7 @@ impl<'a> Parser<'a> {
         all_good.then_some(operands)
     }
 
-    fn regex(&mut self, field: &Field, raw: RawRegex, path: &str) -> Option<Operator> {
+    fn regex(&mut self, field: &Field, kind: Kind, raw: RawRegex, path: &str) -> Option<Operator> {
         self.regexes += 1;
         if self.regexes > FILTER_MAX_REGEXES {
             if self.regexes == FILTER_MAX_REGEXES + 1 {
@@ -264,7 +271,7 @@ impl<'a> Parser<'a> {
             return None;
         }
         let compiled = Pattern::compile(raw.pattern, raw.case_insensitive, self.regexes - 1);
-        match compiled.and_then(|pattern| self.bound(field, pattern)) {
+        match compiled.and_then(|pattern| self.bound(field, kind, pattern)) {
             Ok(pattern) => Some(Operator::Regex(pattern)),
             Err(description) => {
                 self.violations.add(Reason::RegexInvalid, format!("{path}.pattern"), description);
@@ -274,8 +281,8 @@ impl<'a> Parser<'a> {
     }
 
     /// Refuses a pattern that could take too long for one record, alone or with those before it.
-    fn bound(&mut self, field: &Field, pattern: Pattern) -> Result<Pattern, String> {
-        let bytes = field.text_max_bytes();
+    fn bound(&mut self, field: &Field, kind: Kind, pattern: Pattern) -> Result<Pattern, String> {
+        let bytes = kind.text_max_bytes();
         let weight = pattern.weight();
         let most = REGEX_MAX_STEPS / bytes.max(1);
         if weight > most {

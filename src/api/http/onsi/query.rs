@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::call::{Asked, Input};
 use super::failure::{Code, Failure, Issue, Issues};
 use crate::api::http::openapi::{Document, values};
-use crate::model::{RawFilter, RawValue, Refusal, Status};
+use crate::model::filter::USE_EXISTS;
+use crate::model::{Email, RawFilter, RawValue, Refusal, Status, Tier, WorkerId};
 
 /// Members of a page if the caller does not say.
 const TAKE_DEFAULT: usize = 50;
@@ -67,8 +68,9 @@ impl Input for Query {
         let item = |document: &mut Document, key: &str| match key {
             "id" => document.request::<values::OnsiMemberId>(),
             "status" => document.request::<Status>(),
-            "email" => json!({ "type": "string", "pattern": "@" }),
-            _ => json!({ "type": "string", "minLength": 1 }),
+            "email" => document.request::<Email>(),
+            "worker_id" => document.request::<WorkerId>(),
+            _ => document.request::<Tier>(),
         };
         let lists = LISTS.map(|(name, key)| (name, json!({ "type": "array", "items": item(document, key) })));
         let skip = json!({ "type": "integer", "minimum": 0, "default": 0 });
@@ -138,7 +140,9 @@ impl Query {
         };
         let issues = refusal.violations.iter().map(|fault| {
             let path = path(&fault.field).unwrap_or_else(|| "query".to_owned());
-            Issue::at(Code::QueryValidation, path, &fault.description)
+            // There are no operators here.
+            let rule = fault.description.strip_suffix(USE_EXISTS).unwrap_or(&fault.description);
+            Issue::at(Code::QueryValidation, path, rule)
         });
         Failure::new(StatusCode::BAD_REQUEST, issues.collect())
     }
@@ -176,5 +180,9 @@ mod tests {
         let refusal = Refusal::field(crate::model::Reason::FilterInvalid, "filters[1].in[0]", "must be x");
         let text = format!("{:?}", query.refuse(&refusal));
         assert!(text.contains("\"statuses[0]\"") && text.contains("statuses[0] must be x"), "{text}");
+        let empty = format!("must not be empty{USE_EXISTS}");
+        let refusal = Refusal::field(crate::model::Reason::FilterInvalid, "filters[0].in[0]", empty);
+        let text = format!("{:?}", query.refuse(&refusal));
+        assert!(text.contains("must not be empty") && !text.contains("exists"), "{text}");
     }
 }

@@ -55,6 +55,20 @@ fn each_fault_is_told_with_its_path() {
         (RawFilter { lt: Some(text("0171")), ..on("phone") }, FilterInvalid, ".lt"),
         (eq("email", text("ada")), FilterInvalid, ".eq"),
         (RawFilter { nin: Some(vec![text("a@b.cd"), text("")]), ..on("email") }, FilterInvalid, ".nin[1]"),
+        (eq("email", text("@")), FilterInvalid, ".eq"),
+        (RawFilter { ne: Some(text("a@")), ..on("email") }, FilterInvalid, ".ne"),
+        (RawFilter { in_: Some(vec![text("a@b@c")]), ..on("email") }, FilterInvalid, ".in[0]"),
+        (RawFilter { nin: Some(vec![text("a b@c.de")]), ..on("email") }, FilterInvalid, ".nin[0]"),
+        (RawFilter { prefix: Some("@example.com".to_owned()), ..on("email") }, FilterInvalid, ".prefix"),
+        (RawFilter { prefix: Some("+1234567890123456".to_owned()), ..on("phone") }, FilterInvalid, ".prefix"),
+        (eq("ref", text(&"x".repeat(513))), FilterInvalid, ".eq"),
+        (eq("ref", text("a\nb")), FilterInvalid, ".eq"),
+        (RawFilter { prefix: Some("a\t".to_owned()), ..on("company") }, FilterInvalid, ".prefix"),
+        (eq("tier", text(&"x".repeat(65))), FilterInvalid, ".eq"),
+        (eq("attributes.a", text(&"x".repeat(4_097))), FilterInvalid, ".eq"),
+        (RawFilter { prefix: Some("x".repeat(4_097)), ..on("attributes.a") }, FilterInvalid, ".prefix"),
+        (eq("dob", text("1899-12-31")), FilterInvalid, ".eq"),
+        (eq("dob", text("2026-03-01")), FilterInvalid, ".eq"),
         (eq("tier", text("")), FilterInvalid, ".eq"),
         (RawFilter { ne: Some(text("")), ..on("company") }, FilterInvalid, ".ne"),
         (RawFilter { prefix: Some("Act".to_owned()), ..on("status") }, FilterInvalid, ".prefix"),
@@ -82,7 +96,10 @@ fn a_fault_says_what_was_probably_meant() {
             RawFilter { prefix: Some("0171".to_owned()), ..on("phone") },
             "must begin with `+` and the country code",
         ),
-        (eq("dob", text("tomorrow")), "must be a calendar date written YYYY-MM-DD, as dob is"),
+        (
+            eq("dob", text("tomorrow")),
+            "must be a calendar date written YYYY-MM-DD, from 1900-01-01 to today, as dob is",
+        ),
         (
             eq("created_at", text("today")),
             "must be an RFC 3339 time such as 2026-02-03T04:05:06Z, as created_at is",
@@ -90,6 +107,17 @@ fn a_fault_says_what_was_probably_meant() {
         (eq("status", text("Active")), "must be one of invited, active, inactive, as status is"),
         (eq("enable_payroll", text("yes")), "must be true or false, as enable_payroll is"),
         (eq("company", text("")), "must not be empty; use exists: false for absent values"),
+        (eq("tier", text(&"x".repeat(65))), "must be at most 64 characters long, not 65, as tier is"),
+        (eq("ref", text("a\n")), "such as line breaks and tabs: no ref has them"),
+        (eq("email", text("@")), "must be an e-mail address, as email is"),
+        (
+            RawFilter { gt: Some(text("zzz")), ..on("status") },
+            "must be less than \"invited\", the greatest that status can be",
+        ),
+        (
+            RawFilter { lte: Some(text("1899-12-31")), ..on("dob") },
+            "must be at least 1900-01-01, the least that dob can be",
+        ),
     ] {
         assert!(told(raw.clone()).contains(said), "{raw:?}: {}", told(raw.clone()));
     }

@@ -66,7 +66,8 @@ async fn lists_combine_with_and_and_their_values_with_or() {
 async fn every_parameter_that_is_wrong_is_told() {
     let server = Server::start().await;
     let (onsi, _, _) = Onsi::base(&server).await;
-    let cases: [(&str, &[&str]); 13] = [
+    let long = format!("tiers={}&workerIds=a%0Ab", "x".repeat(65));
+    let cases: [(&str, &[&str]); 15] = [
         ("take=0", &["take"]),
         ("take=501", &["take"]),
         ("take=ten", &["take"]),
@@ -80,6 +81,8 @@ async fn every_parameter_that_is_wrong_is_told() {
         ("emails=a&memberIds=mem_1&memberIds=x", &["emails[0]", "memberIds[0]", "memberIds[1]"]),
         ("emails=a@b.cd&emails=&tiers=", &["emails[1]", "tiers[0]"]),
         ("emails=%ff", &["query"]),
+        ("emails=@&emails=a@b@c.de&emails=a+b@c.de", &["emails[0]", "emails[1]", "emails[2]"]),
+        (&long, &["tiers[0]", "workerIds[0]"]),
     ];
     for (query, paths) in cases {
         let reply = onsi.get(&format!("members?{query}")).await;

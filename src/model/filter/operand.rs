@@ -1,0 +1,173 @@
+//! How operands are read.
+//!
+//! **An operand that no value can equal or begin with because of its form is refused**: a list that is empty for that reason looks
+//! like an answer. What counts is what some store may have, which is more than what is taken today: an older one has addresses, and
+//! names with stray characters at their ends, that are refused now. A bound is any part of a value, and judged in `range`.
+
+use crate::model::attribute::{checked_number, checked_text};
+use crate::model::email;
+use crate::model::error::Reason;
+use crate::model::filter::kind::{Fault, Kind, Subject, invalid};
+use crate::model::filter::raw::RawValue;
+use crate::model::filter::{Operand, USE_EXISTS};
+use crate::model::id::IdError;
+use crate::model::limits::PHONE_MAX_DIGITS;
+use crate::model::member::{Gender, Status};
+use crate::model::phone::{Phone, without_separators};
+use crate::model::schema::instant;
+use crate::model::text::{self, Limit};
+use crate::model::time::{Date, Dob, Timestamp};
+use crate::model::violation::{self, Rule};
+
+/// What an operand is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It may be equal to a value.
+    Equality,
+    /// Values stand before it, or after it. Addresses and words are plain texts then.
+    Bound,
+}
+
+impl Subject<'_> {
+    /// An operand for values of `kind`, which `key` has; `None` for an id that names nothing here.
+    pub(super) fn operand(
+        self,
+        key: &str,
+        kind: Kind,
+        purpose: Purpose,
+        value: RawValue,
+    ) -> Result<Option<Operand>, Fault> {
+        if value == RawValue::Null {
+            return Err(invalid(format!("must not be null{USE_EXISTS}")));
+        }
+        let is = |rule: Rule| as_key_is(key, &rule);
+        let some = |value: RawValue| match text(value)? {
+            text if text.is_empty() => Err(invalid(format!("must not be empty{USE_EXISTS}"))),
+            text => Ok(text),
+        };
+        let operand = match (kind, purpose) {
+            (Kind::Id, _) => return self.id(&text(value)?),
+            (Kind::Text(_) | Kind::Email | Kind::Status | Kind::Gender, Purpose::Bound) => {
+                Operand::Text(text(value)?)
+            }
+            (Kind::Text(limit), Purpose::Equality) => Operand::Text(within(key, limit, some(value)?)?),
+            (Kind::Email, Purpose::Equality) => match some(value)? {
+                address if email::may_be_stored(&address) => {
+                    Operand::Text(self.fold().of(&address).into_owned())
+                }
+                _ => return Err(invalid(format!("must be an e-mail address, as {key} is"))),
+            },
+            (Kind::Phone, Purpose::Equality) => Operand::Text(
+                Phone::parse(some(value)?).map_err(|rule| invalid(rule.describe()))?.into_string(),
+            ),
+            (Kind::Phone, Purpose::Bound) => Operand::Text(phone_part(&text(value)?)?),
+            (Kind::Status, Purpose::Equality) => Operand::Status(Status::parse(&text(value)?).map_err(is)?),
+            (Kind::Gender, Purpose::Equality) => Operand::Gender(Gender::parse(&text(value)?).map_err(is)?),
+            (Kind::Date, Purpose::Equality) => {
+                Operand::Date(Dob::parse(&text(value)?, self.today()).map_err(is)?)
+            }
+            (Kind::Date, Purpose::Bound) => Operand::Date(Date::parse(&text(value)?).map_err(is)?),
+            (Kind::Instant, _) => Operand::Instant(Timestamp::parse(&text(value)?).map_err(is)?),
+            (Kind::Bool, _) => match value {
+                RawValue::Bool(value) => Operand::Bool(value),
+                _ => return Err(invalid(format!("must be true or false, as {key} is"))),
+            },
+            (Kind::Attribute, purpose) => attribute(purpose, value)?,
+            (Kind::Presence, _) => return Err(invalid("does not go with this key, which takes exists only")),
+        };
+        Ok(Some(operand))
+    }
+
+    fn id(self, id: &str) -> Result<Option<Operand>, Fault> {
+        let opened = match self {
+            Self::Members { sealer, base, .. } => {
+                sealer.open_member(id).map(|(of, row)| (of == base).then_some(Operand::Row(row)))
+            }
+            Self::Bases { sealer } => sealer.open_base(id).map(|base| Some(Operand::Base(base))),
+        };
+        match opened {
+            Ok(operand) => Ok(operand),
+            Err(IdError::Unknown) => Ok(None),
+            Err(error) => Err((Reason::IdMalformed, error.to_string())),
+        }
+    }
+}
+
+impl Kind {
+    /// A prefix as values of this type, which `key` has, are compared with it.
+    pub(super) fn prefix(self, key: &str, prefix: String) -> Result<String, Fault> {
+        let words: &[&str] = match self {
+            Self::Phone => return phone_prefix(&prefix),
+            Self::Text(limit) => return within(key, limit, prefix),
+            Self::Attribute => return checked_text(prefix).map_err(|rule| invalid(rule.describe())),
+            Self::Email if email::may_begin(&prefix) => return Ok(prefix),
+            Self::Email => {
+                return Err(invalid(format!("must be the beginning of an e-mail address, as {key} is")));
+            }
+            Self::Status => &Status::ALL.map(Status::as_str),
+            Self::Gender => &Gender::ALL.map(Gender::as_str),
+            // None of these goes with a prefix.
+            Self::Id | Self::Date | Self::Instant | Self::Bool | Self::Presence => &[],
+        };
+        if words.iter().any(|word| word.starts_with(&prefix)) {
+            return Ok(prefix);
+        }
+        Err(invalid(format!("must be the beginning of one of {}", words.join(", "))))
+    }
+}
+
+fn text(value: RawValue) -> Result<String, Fault> {
+    match value {
+        RawValue::Text(text) => Ok(text),
+        _ => Err(invalid("must be a string")),
+    }
+}
+
+/// `text`, if values of `key`, none of which is longer than `limit`, can be that or begin with it.
+fn within(key: &str, limit: Limit, text: String) -> Result<String, Fault> {
+    match text::check(Reason::FilterInvalid, limit, &text) {
+        Ok(()) => Ok(text),
+        Err(rule) if *rule.fault() == violation::Fault::ControlCharacter => {
+            let what = "must not contain control characters, such as line breaks and tabs";
+            Err(invalid(format!("{what}: no {key} has them")))
+        }
+        Err(rule) => Err(as_key_is(key, &rule)),
+    }
+}
+
+fn as_key_is(key: &str, rule: &Rule) -> Fault {
+    invalid(format!("{}, as {key} is", rule.describe()))
+}
+
+/// The beginning of a phone number as it is stored, or more. Separators alone would be the empty text, which everything begins with.
+fn phone_part(text: &str) -> Result<String, Fault> {
+    let number = without_separators(text).map_err(|rule| invalid(rule.describe()))?;
+    match number.strip_prefix('+') {
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(number),
+        _ => Err(invalid("must begin with `+` and the country code, as phone numbers do: +4420 and not 020")),
+    }
+}
+
+fn phone_prefix(text: &str) -> Result<String, Fault> {
+    match phone_part(text)? {
+        number if number.len() <= '+'.len_utf8() + PHONE_MAX_DIGITS => Ok(number),
+        _ => Err(invalid(format!("must have at most {PHONE_MAX_DIGITS} digits, as phone numbers do"))),
+    }
+}
+
+/// Values to compare with obey the rules of stored ones: what JSON rounds cannot be asked for in vain.
+fn attribute(purpose: Purpose, value: RawValue) -> Result<Operand, Fault> {
+    let rule = |rule: Rule| invalid(rule.describe());
+    match value {
+        RawValue::Text(text) => Ok(match (instant(&text), purpose) {
+            (Some(at), _) => Operand::Moment(text, at),
+            (None, Purpose::Equality) => Operand::Text(checked_text(text).map_err(rule)?),
+            (None, Purpose::Bound) => Operand::Text(text),
+        }),
+        RawValue::Bool(value) => Ok(Operand::Bool(value)),
+        RawValue::Number(number) => checked_number(number).map(Operand::Number).map_err(rule),
+        RawValue::Null | RawValue::List(_) | RawValue::Object => {
+            Err(invalid("must be a string, a number, true or false"))
+        }
+    }
+}

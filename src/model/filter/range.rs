@@ -1,0 +1,81 @@
+//! Bounds that no value is on the right side of.
+//!
+//! A bound may be anything that values can be compared with: it need not be a value, or the beginning of one. **It is refused where no
+//! value is on the side that is asked for**, because of what values can be: nothing comes before the empty text, nobody was born after
+//! today, and no status follows `invited`. A bound that every value fulfils is a good one.
+
+use crate::model::filter::kind::{Fault, Kind, invalid};
+use crate::model::filter::raw::Comparison;
+use crate::model::filter::{Operand, Value};
+use crate::model::limits::{PHONE_MAX_DIGITS, PHONE_MIN_DIGITS, UNSAFE_INTEGER};
+use crate::model::member::{Gender, Status};
+use crate::model::time::{Date, Dob, Timestamp};
+
+/// Refuses `bound` for values of `kind`, which `key` has, if none of them can fulfil `comparison` with it.
+pub(super) fn check(
+    key: &str,
+    (kind, today): (Kind, Date),
+    comparison: Comparison,
+    bound: &Operand,
+) -> Result<(), Fault> {
+    let (least, greatest) = range(kind, today, bound);
+    let is_above = matches!(comparison, Comparison::Gt | Comparison::Gte);
+    let Some(end) = (if is_above { greatest } else { least }) else { return Ok(()) };
+    // Values of another type are another matter.
+    let Some(order) = end.compare(&bound.as_value()) else { return Ok(()) };
+    let (fits, must_be) = match comparison {
+        Comparison::Gt => (order.is_gt(), "less than"),
+        Comparison::Gte => (order.is_ge(), "at most"),
+        Comparison::Lt => (order.is_lt(), "greater than"),
+        Comparison::Lte => (order.is_le(), "at least"),
+        Comparison::Eq | Comparison::Ne => return Ok(()),
+    };
+    if fits {
+        return Ok(());
+    }
+    let which = if is_above { "greatest" } else { "least" };
+    Err(invalid(format!("must be {must_be} {}, the {which} that {key} can be", shown(&end))))
+}
+
+/// The least and the greatest value that can be compared with `bound`, where there is one. No text is the last one.
+fn range(kind: Kind, today: Date, bound: &Operand) -> (Option<Operand>, Option<Operand>) {
+    let text = |text: &str| Some(Operand::Text(text.to_owned()));
+    let words = |words: &[&str]| {
+        (words.iter().min().copied().and_then(text), words.iter().max().copied().and_then(text))
+    };
+    match (kind, bound) {
+        // Control characters, which come first, are in no text.
+        (Kind::Text(_), _) => (text(" "), None),
+        // What an address can begin with.
+        (Kind::Email, _) => (text("!"), None),
+        (Kind::Phone, _) => {
+            let number = |digit: &str, digits| text(&format!("+{}", digit.repeat(digits)));
+            (number("0", PHONE_MIN_DIGITS), number("9", PHONE_MAX_DIGITS))
+        }
+        (Kind::Status, _) => words(&Status::ALL.map(Status::as_str)),
+        (Kind::Gender, _) => words(&Gender::ALL.map(Gender::as_str)),
+        (Kind::Date, _) => (Some(Operand::Date(Dob::FIRST)), Some(Operand::Date(today))),
+        (Kind::Instant, _) => {
+            (Some(Operand::Instant(Timestamp::MIN)), Some(Operand::Instant(Timestamp::MAX)))
+        }
+        // An attribute may well be empty.
+        (Kind::Attribute, Operand::Text(_)) => (text(""), None),
+        (Kind::Attribute, Operand::Number(_)) => {
+            // Every number of that magnitude is an integer.
+            let greatest = UNSAFE_INTEGER - 1.0;
+            (Some(Operand::Number(-greatest)), Some(Operand::Number(greatest)))
+        }
+        (Kind::Attribute | Kind::Id | Kind::Bool | Kind::Presence, _) => (None, None),
+    }
+}
+
+fn shown(end: &Operand) -> String {
+    match end.as_value() {
+        Value::Date(date) => date.to_string(),
+        Value::Instant(at) => at.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::Text(text) => format!("{text:?}"),
+        // No range ends in one of these.
+        other => format!("{other:?}"),
+    }
+}
