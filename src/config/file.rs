@@ -17,7 +17,10 @@ pub fn read(file: File<'_>, problems: &mut Vec<String>) -> BTreeMap<String, Stri
     let mut reading = Reading { settings: BTreeMap::new(), problems: Vec::new() };
     match file.text.parse::<Table>() {
         Ok(table) => reading.collect("", table),
-        Err(fault) => reading.problems.push(format!("is not TOML: {fault}")),
+        Err(fault) => {
+            let problem = too_large(file.text, &fault).unwrap_or_else(|| format!("is not TOML: {fault}"));
+            reading.problems.push(problem);
+        }
     }
     problems.extend(reading.problems.into_iter().map(|problem| format!("{}: {problem}", file.path)));
     reading.settings
@@ -67,6 +70,17 @@ impl Reading {
             }
         }
     }
+}
+
+/// What is said of a whole number that TOML can write and we cannot hold, which would be told as a file that is no TOML.
+fn too_large(text: &str, fault: &toml::de::Error) -> Option<String> {
+    let span = fault.span()?;
+    let (number, before) = (text.get(span.clone())?, text.get(..span.start)?);
+    let digits = number.trim_start_matches(['+', '-']);
+    let is_number = digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let key = before.lines().next_back()?.trim_end().strip_suffix('=')?.trim();
+    is_number.then(|| format!("{key}: must be a number below 2^63, not `{number}`"))
 }
 
 /// The text of a value that has the form of its setting. Whether it is a good one is seen later, as for flags.
@@ -165,6 +179,14 @@ mod tests {
                 "insecure-plaintext: must be true or false, without quotes, not `1`",
             ),
             ("memory = [1]", "memory: must be a text in quotes, or a number"),
+            (
+                "[connections]\nper_peer = 99_999_999_999_999_999_999",
+                "per_peer: must be a number below 2^63, not `99_999_999_999_999_999_999`",
+            ),
+            (
+                "memory = 0x1ffffffffffffffff # much",
+                "memory: must be a number below 2^63, not `0x1ffffffffffffffff`",
+            ),
             ("grace = 07:32:00", "grace: must be a text in quotes, or a number, not `07:32:00`"),
         ] {
             assert_eq!(settings(text).1, [format!("m.toml: {problem}")], "{text}");
