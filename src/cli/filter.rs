@@ -12,9 +12,10 @@
 //! What a filter means is the server's to judge. Here it only has to have the shape of one, so that nothing that somebody
 //! wrote is dropped on the way.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::api::grpc::v1;
+use crate::model::ProfileField;
 
 use super::{Error, json};
 
@@ -26,6 +27,8 @@ const OPERATORS: [&str; 7] = ["!=", ">=", "<=", "^=", "=", ">", "<"];
 const ATTRIBUTE: &str = "attributes.";
 /// The one field that is neither text nor written as one.
 const BOOLEAN: &str = "enable_payroll";
+/// Fields that are not of the profile.
+const OTHER_FIELDS: [&str; 4] = ["id", "status", "created_at", "updated_at"];
 
 /// One filter or, in JSON, a list of them.
 pub fn parse(text: &str) -> Result<Vec<v1::Filter>, Error> {
@@ -40,27 +43,20 @@ pub fn parse(text: &str) -> Result<Vec<v1::Filter>, Error> {
 }
 
 fn condition(text: &str) -> Result<v1::Filter, String> {
-    let is_key = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let end = text.find(|c| !is_key(c)).unwrap_or(text.len());
+    let end = text.find(|c| !is_of_key(c)).unwrap_or(text.len());
     let (key, rest) = text.split_at_checked(end).unwrap_or((text, ""));
     let rest = rest.trim_start();
     let operator = OPERATORS.into_iter().find(|operator| rest.starts_with(operator));
     let value = operator.and_then(|operator| rest.strip_prefix(operator)).map(str::trim);
     let (Some(operator), Some(value)) = (operator, value) else {
-        return Err("is not a condition".to_owned());
+        let is_pattern = rest.starts_with(['~', '!']);
+        return Err(if is_pattern { no_pattern(key) } else { "is not a condition".to_owned() });
     };
     if key.is_empty() || value.is_empty() {
         return Err(format!("has no {}", if key.is_empty() { "field" } else { "value" }));
     }
-    if value.starts_with('=') {
-        return Err("has two equals signs where one is meant; a value that begins with one stands in quotes"
-            .to_owned());
-    }
-    if let Some(word) = second_condition(value) {
-        return Err(format!(
-            "is two conditions with `{word}` between them; give --filter once for each (all must hold), or JSON with \
-             \"and\" or \"or\"; a value that has such words stands in quotes"
-        ));
+    if !value.starts_with('"') {
+        plain(key, operator, value)?;
     }
     let mut filter = v1::Filter { key: key.to_owned(), ..Default::default() };
     let value = operand(key, value);
@@ -77,24 +73,85 @@ fn condition(text: &str) -> Result<v1::Filter, String> {
     Ok(filter)
 }
 
-/// The word before what reads as another condition, in a value without quotes.
+/// Refuses a value without quotes that is probably meant as something else, and would find nobody without a word.
+fn plain(key: &str, operator: &str, value: &str) -> Result<(), String> {
+    if let Some(word) = second_condition(value).or_else(|| joined_condition(value)) {
+        return Err(format!(
+            "is two conditions with `{word}` between them; give --filter once for each (all must hold), or JSON with \
+             \"and\" or \"or\"; a value that has such words stands in double quotes"
+        ));
+    }
+    if value.len() > 1 && value.starts_with('\'') && value.ends_with('\'') {
+        return Err(
+            "has a value in single quotes, which would be part of it; leave them out, or write double ones"
+                .to_owned(),
+        );
+    }
+    let more = value.chars().next().filter(|first| matches!(first, '=' | '<' | '>' | '~'));
+    match more {
+        None if operator == "=" && value.contains('|') => {
+            let values: Vec<&str> = value.split('|').map(str::trim).collect();
+            let json = json!({"key": key, "in": values});
+            Err(format!(
+                "has a value with `|`; one of several values is {json}, and a value that has it stands in double quotes"
+            ))
+        }
+        None => Ok(()),
+        Some('=') if operator == "=" => Err(
+            "has two equals signs where one is meant; a value that begins with one stands in double quotes"
+                .to_owned(),
+        ),
+        Some('~') => Err(no_pattern(key)),
+        Some(more) => Err(format!(
+            "has `{operator}{more}`, which is no operator: there are {}; a value that begins with `{more}` stands in \
+             double quotes",
+            OPERATORS.join(" ")
+        )),
+    }
+}
+
+/// What is said to who wants a regular expression.
+fn no_pattern(key: &str) -> String {
+    let json = json!({"key": key, "regex": {"pattern": "…"}});
+    format!(
+        "has no operator for regular expressions; one is written as {json}, and {key}^=… finds what begins so"
+    )
+}
+
+/// The sign before what reads as another condition on a field that there is.
+fn joined_condition(value: &str) -> Option<&str> {
+    let is_field = |key: &str| {
+        let known = ProfileField::ALL.into_iter().map(ProfileField::as_str);
+        key.starts_with(ATTRIBUTE) || known.chain(OTHER_FIELDS).any(|known| known.eq_ignore_ascii_case(key))
+    };
+    value.match_indices([',', ';', '&', '|']).find_map(|(at, sign)| {
+        let rest = value.get(at + sign.len()..)?.trim_start();
+        let (key, behind) = rest.split_at_checked(rest.find(|c: char| !is_of_key(c))?)?;
+        let is_operator = behind.trim_start().starts_with(['=', '!', '<', '>', '^']);
+        (is_operator && is_field(key)).then_some(sign)
+    })
+}
+
+/// The word before what reads as another condition.
 fn second_condition(value: &str) -> Option<&str> {
     let words: Vec<&str> = value.split_whitespace().collect();
     let joins =
         |word: &str| ["and", "or", "not", "&&", "||"].iter().any(|known| known.eq_ignore_ascii_case(word));
     let is_condition = |text: &str| {
-        let end = text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')));
+        let end = text.find(|c: char| !is_of_key(c));
         end.is_some_and(|end| {
             end > 0 && text.get(end..).is_some_and(|rest| rest.starts_with(['=', '!', '<', '>', '^']))
         })
     };
-    if value.starts_with('"') {
-        return None;
-    }
     words.iter().enumerate().find_map(|(place, word)| {
         let rest = words.get(place + 1..)?.concat();
         (joins(word) && is_condition(&rest)).then_some(*word)
     })
+}
+
+/// Whether `character` may stand in a key.
+fn is_of_key(character: char) -> bool {
+    character.is_alphanumeric() || matches!(character, '_' | '-' | '.')
 }
 
 /// What the value of a condition stands for.
@@ -184,6 +241,13 @@ mod tests {
             ("company^=Acme=", r#"{"key": "company", "prefix": "Acme="}"#),
             ("company=Smith and Sons", r#"{"key": "company", "eq": "Smith and Sons"}"#),
             (r#"company="a and b=c""#, r#"{"key": "company", "eq": "a and b=c"}"#),
+            (r#"company="a,tier=c""#, r#"{"key": "company", "eq": "a,tier=c"}"#),
+            (r#"tier="'Gold'""#, r#"{"key": "tier", "eq": "'Gold'"}"#),
+            (r#"tier="a|b""#, r#"{"key": "tier", "eq": "a|b"}"#),
+            (r#"tier="~a""#, r#"{"key": "tier", "eq": "~a"}"#),
+            ("last_name=O'Neill", r#"{"key": "last_name", "eq": "O'Neill"}"#),
+            ("company=Acme, Inc.", r#"{"key": "company", "eq": "Acme, Inc."}"#),
+            ("company=Smith & Sons = more", r#"{"key": "company", "eq": "Smith & Sons = more"}"#),
             ("enable_payroll=true", r#"{"key": "enable_payroll", "eq": true}"#),
             ("attributes.age>41.5", r#"{"key": "attributes.age", "gt": 41.5}"#),
             ("attributes.on=false", r#"{"key": "attributes.on", "eq": false}"#),
@@ -212,6 +276,19 @@ mod tests {
             ("tier=Gold and status=active", "two conditions with `and`"),
             ("tier=Gold AND status = active", "two conditions with `AND`"),
             ("tier=Gold or tier=Silver", "two conditions with `or`"),
+            ("tier=Gold,status=active", "two conditions with `,`"),
+            ("tier=Gold, Status != active", "two conditions with `,`"),
+            ("tier=Gold;attributes.age>4", "two conditions with `;`"),
+            ("tier=Gold&status=active", "two conditions with `&`"),
+            ("tier=Gold|tier=Silver", "two conditions with `|`"),
+            ("tier=Gold|Silver", r#"{"in":["Gold","Silver"],"key":"tier"}"#),
+            ("tier='Gold'", "single quotes"),
+            ("tier=~Go", r#""regex":{"pattern":"…"}"#),
+            ("tier=~ Go", "regular expressions"),
+            ("tier~Go", "regular expressions"),
+            ("tier !~ Go", "regular expressions"),
+            ("tier<>Gold", "`<>`, which is no operator"),
+            ("tier => Gold", "`=>`, which is no operator"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(named), "{text}: {error}");
