@@ -25,6 +25,7 @@ mod tokens;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,9 +41,10 @@ use self::refusals::Refusals;
 use self::tls::Tls;
 pub use self::tls::TlsError;
 pub use self::tokens::{Wanted as WantedToken, create_token, is_store, list_tokens, revoke_token};
-use crate::config::Config;
 use crate::config::units::{Bytes, Time};
+use crate::config::{Config, EngineKind};
 use crate::directory::{Error, Gate, Incoming};
+use crate::engine::sled::SledConfig;
 use crate::model::origin::Door;
 use crate::table::{AuditReport, EngineError, RefoldReport, Table, TableError};
 use crate::tasks;
@@ -80,7 +82,7 @@ pub enum ServeError {
     /// Other machines would be served although callers need no token.
     #[error(
         "{address} can be reached from other machines, and no token was made yet, so that everybody who reaches it could \
-         read and change everything; make the first token with `memberbase token create --access admin --data {data}`, \
+         read and change everything; make the first token with `memberbase token create --access admin --data {data}{new}`, \
          or, to serve it all the same, give --insecure-no-auth"
     )]
     Exposed {
@@ -88,6 +90,8 @@ pub enum ServeError {
         address: SocketAddr,
         /// The data directory.
         data: String,
+        /// What makes it, where it is not there yet.
+        new: &'static str,
     },
     /// A token cannot be made, listed or revoked.
     #[error("{0}")]
@@ -95,6 +99,9 @@ pub enum ServeError {
     /// A backup cannot be made, read or restored, or a store cannot be looked at.
     #[error(transparent)]
     Backup(#[from] EngineError),
+    /// The moment to restore to is none that the backup has.
+    #[error("{0}")]
+    Until(String),
     /// The files of TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -273,10 +280,12 @@ fn introduce(config: &Config, address: SocketAddr, connections: usize) {
         connections,
         "starting"
     );
-    if let Ok(mode) = std::fs::metadata(&config.data).map(|data| data.mode())
-        && mode & OTHERS != 0
-    {
-        let data = config.data.display();
+}
+
+/// Tells who else may read the data directory. Only once it is one: nothing is advised on the folders of others.
+fn look_at_rights(data: &Path) {
+    if std::fs::metadata(data).is_ok_and(|folder| folder.mode() & OTHERS != 0) {
+        let data = data.display();
         tracing::warn!(%data, "other users of this machine may read the data directory; close it with chmod 700");
     }
 }
@@ -289,12 +298,26 @@ pub async fn open_store(config: &Config) -> Result<Arc<Table>, ServeError> {
 
 /// Opens the store, unless callers from other machines would need no token to get at it.
 async fn open(config: &Config, address: SocketAddr) -> Result<Arc<Table>, ServeError> {
+    let is_safe = address.ip().is_loopback() || config.insecure_no_auth;
+    let exposed = |new| ServeError::Exposed { address, data: config.data.display().to_string(), new };
+    // A store that is not there has no tokens, and is not made to find that out.
+    let cannot = |source: EngineError| ServeError::Open {
+        data: config.data.display().to_string(),
+        source: source.into(),
+    };
+    let is_sled = config.engine == EngineKind::Sled;
+    if !is_safe && is_sled && SledConfig::new(&config.data).is_new().map_err(cannot)? {
+        return Err(exposed(" --new-store"));
+    }
     let table = open_store(config).await?;
-    if address.ip().is_loopback() || config.insecure_no_auth || table.tokens().any() {
+    if is_sled {
+        look_at_rights(&config.data);
+    }
+    if is_safe || table.tokens().any() {
         return Ok(table);
     }
     table.close().await.map_err(ServeError::Close)?;
-    Err(ServeError::Exposed { address, data: config.data.display().to_string() })
+    Err(exposed(""))
 }
 
 impl Running {

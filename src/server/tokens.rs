@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{ServeError, open_store};
 use crate::api::grpc::{token_to_wire, v1};
-use crate::config::Config;
+use crate::config::{Config, EngineKind};
 use crate::directory::{BaseList, CreatedToken, Directory, Error, Gate, NewToken, RawPage, TokenSeed};
 use crate::engine::sled::SledConfig;
 use crate::model::origin::Door;
@@ -43,6 +43,15 @@ pub fn is_store(data: &Path) -> bool {
 
 /// Makes a token in the store of `config`, which is made too if there is none. Tells also whether it is the first.
 pub async fn create_token(config: &Config, wanted: Wanted) -> Result<(CreatedToken, bool), ServeError> {
+    // A command that is refused leaves no store behind that it made: what may be refused is tried in memory first.
+    if config.engine == EngineKind::Sled && !is_store(&config.data) {
+        let trial = Config { engine: EngineKind::Memory, ..config.clone() };
+        create_in(&trial, wanted.clone()).await?;
+    }
+    create_in(config, wanted).await
+}
+
+async fn create_in(config: &Config, wanted: Wanted) -> Result<(CreatedToken, bool), ServeError> {
     in_store(config, async |gate| {
         let is_first = !gate.has_tokens();
         let directory = gate.enter(gate.owner(), AccessLevel::Admin).await?;

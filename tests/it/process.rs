@@ -1,6 +1,7 @@
 //! The program as a process: starting, stopping, and refusing to start.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use memberbase::api::grpc::v1;
 use rustix::process::Signal;
@@ -114,6 +115,18 @@ fn other_machines_are_not_served_by_accident() {
     let (code, text) = run(command.arg("--insecure-plaintext"));
     assert_eq!(code, Some(USAGE), "{text}");
     assert!(text.contains("memberbase token create") && text.contains("--insecure-no-auth"), "{text}");
+    assert!(text.contains("--new-store"), "what is advised would be refused without it: {text}");
+    assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0, "a start that is refused leaves nothing");
+}
+
+#[test]
+fn nothing_is_advised_on_the_rights_of_a_folder_of_others() {
+    let data = tempfile::tempdir().unwrap();
+    fs::set_permissions(data.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(data.path().join("theirs"), "").unwrap();
+    let (code, text) = run(&mut command(data.path()));
+    assert_eq!(code, Some(USAGE), "{text}");
+    assert!(text.contains("theirs") && !text.contains("chmod"), "{text}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::super::EngineError;
 use super::folder;
 use super::snapshot::Sizes;
 
@@ -81,6 +82,12 @@ impl SledConfig {
     #[must_use]
     pub fn has_store(&self) -> bool {
         folder::is_store(&self.dir)
+    }
+
+    /// Whether an opening would make the store. Refused where it would not be made.
+    pub fn is_new(&self) -> Result<bool, EngineError> {
+        folder::for_store(&self.dir)?;
+        Ok(!self.has_store())
     }
 
     pub(super) fn log_dir(&self) -> PathBuf {

@@ -192,6 +192,12 @@ pub(super) fn need_no_store(dir: &Path) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// The mark that a backup is being made in `dir`, if [`mark_backup`] would make one.
+pub(super) fn missing_mark(dir: &Path) -> Option<PathBuf> {
+    let has = |name: &str| dir.join(name).exists();
+    (!has(MANIFEST) && !has(UNFINISHED_MANIFEST)).then(|| dir.join(UNFINISHED_MANIFEST))
+}
+
 /// Notes durably that a backup is being made in `dir`. The mark becomes its manifest.
 pub(super) fn mark_backup(dir: &Path) -> Result<(), EngineError> {
     if dir.join(MANIFEST).exists() {

@@ -14,6 +14,30 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// A folder for a backup that does not become one is not left behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_is_refused_leaves_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let make = ["token", "create", "--access", "admin", "--new-store", "--data", text(&data)];
+    memberbase(&make).await.expect(0);
+    let server = Process::serve(&data);
+    let closed =
+        tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let (new, empty) = (folder.path().join("new"), folder.path().join("empty"));
+    std::fs::create_dir(&empty).unwrap();
+    for out in [&new, &empty] {
+        // Nobody is there; somebody is, and wants a token.
+        for at in [&closed, &server.address] {
+            memberbase(&["backup", "--out", text(out), "--server", at]).await.expect(69);
+        }
+        // It is in use.
+        memberbase(&["backup", "--out", text(out), "--data", text(&data)]).await.expect(74);
+    }
+    assert!(!new.exists());
+    assert_eq!(std::fs::read_dir(&empty).unwrap().count(), 0);
+}
+
 async fn import(file: &Path, server: &Process, more: &[&str]) -> Ended {
     let at = ["import", text(file), "--base", "B", "--create-base", "--server", &server.address];
     memberbase(&[&at[..], more].concat()).await

@@ -39,6 +39,8 @@ pub struct Receiver {
     before: Option<Manifest>,
     timeline: Option<Timeline>,
     under_way: Option<UnderWay>,
+    /// What was made of the folder, until there is something to put into it.
+    made: Option<Made>,
 }
 
 #[derive(Debug)]
@@ -50,9 +52,10 @@ struct UnderWay {
 
 impl Receiver {
     /// Opens the folder, which is made if it is missing, and finds out what it holds. A folder that is or lies in a store,
-    /// or has files of others, is refused and not touched.
+    /// or has files of others, is refused and not touched. If no backup begins, what was made is taken away again.
     pub fn open(dir: &Path) -> Result<(Self, Held), EngineError> {
         folder::for_backup(dir)?;
+        let made = Made::look(dir);
         files::make_dir(dir)?;
         folder::mark_backup(dir)?;
         let before = Manifest::read(dir)?;
@@ -76,7 +79,8 @@ impl Receiver {
         }
         let timeline = held.timeline;
         let disk = Disk::without_reserve(dir);
-        Ok((Self { dir: dir.to_owned(), disk, before, timeline, under_way: None }, held))
+        let (dir, made) = (dir.to_owned(), Some(made));
+        Ok((Self { dir, disk, before, timeline, under_way: None, made }, held))
     }
 
     #[cfg(test)]
@@ -99,6 +103,9 @@ impl Receiver {
             files.push((opened.map_err(|e| files::error("write", &path, &e))?, file.from));
         }
         self.under_way = Some(UnderWay { outline, files, added: 0 });
+        if let Some(made) = self.made.take() {
+            made.keep();
+        }
         Ok(())
     }
 
@@ -184,6 +191,39 @@ impl Receiver {
             }
         }
         Ok(())
+    }
+}
+
+/// What there was not before a folder was opened. It goes again with this, unless it is kept.
+#[derive(Debug)]
+struct Made {
+    /// The mark, if there was neither that nor a manifest.
+    mark: Option<PathBuf>,
+    /// Folders, the inner ones first.
+    folders: Vec<PathBuf>,
+}
+
+impl Made {
+    fn look(dir: &Path) -> Self {
+        let missing = |path: &PathBuf| !path.exists();
+        let folders = [dir.join(LOG), dir.join(SNAPSHOTS), dir.to_owned()].into_iter().filter(missing);
+        Self { mark: folder::missing_mark(dir), folders: folders.collect() }
+    }
+
+    fn keep(mut self) {
+        (self.mark, self.folders) = (None, Vec::new());
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // Whatever has got something since stays.
+        if let Some(mark) = &self.mark {
+            let _ = std::fs::remove_file(mark);
+        }
+        for folder in &self.folders {
+            let _ = std::fs::remove_dir(folder);
+        }
     }
 }
 
