@@ -90,6 +90,10 @@ impl Health {
                 tokio::task::spawn_blocking(move || (table.engine_status(), table.is_untidy())).await;
             // Otherwise the runtime is being taken down.
             let Ok((status, is_untidy)) = looked else { return };
+            // That a store is closed at the end of its service is no trouble.
+            if !self.state.lock().await.serves {
+                continue;
+            }
             reads.follow(status.failing_reads.as_deref());
             writes.follow(status.refusing_writes.as_deref());
             self.change(|state| {
@@ -197,6 +201,12 @@ mod tests {
         assert_eq!(all().await, [true; 5]);
         health.change(|state| state.serves = false).await;
         assert_eq!(all().await, [false; 5], "what the store says does not make a server that stops serve");
+        engine.tell_status(Some(EngineStatus {
+            failing_reads: Some("closed".into()),
+            ..EngineStatus::default()
+        }));
+        assert_eq!(all().await, [false; 5]);
+        assert!(health.state.lock().await.reads, "a store that is closed at a stop is told as a trouble");
         drop(table);
         following.await.unwrap();
     }
