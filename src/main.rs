@@ -5,7 +5,6 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
 use memberbase::cli::{self, Cli};
 use rustix::fs::Mode;
 
@@ -19,7 +18,7 @@ const NOT_FOR_OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
 fn main() -> ExitCode {
     // Here and not where files are made, because sled makes its own. Nothing else runs yet.
     rustix::process::umask(NOT_FOR_OTHERS);
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version arrive here too; they go to standard output and are no failure.

@@ -15,6 +15,9 @@ pub async fn find(client: &mut Client, base: &str) -> Result<Option<String>, Err
     if is_id(base) {
         return Ok(Some(base.to_owned()));
     }
+    if base.is_empty() {
+        return Err(Error::Usage("--base is empty; give the name or the id of a memberbase".to_owned()));
+    }
     let ids = ids_of_name(client, base).await?;
     match ids.as_slice() {
         [] => Ok(None),

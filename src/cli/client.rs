@@ -62,6 +62,9 @@ pub struct Target {
     pub tls: Tls,
 }
 
+/// What stands before a token in the header of calls.
+const SCHEME: &str = "Bearer ";
+
 /// What the caller shows to the server. Its `Debug` shows nothing.
 #[derive(Clone, Default, clap::Args)]
 pub struct Token {
@@ -83,8 +86,17 @@ impl Token {
     }
 
     fn bearer(&self) -> Result<Bearer, Error> {
-        let Some(secret) = &self.token else { return Ok(Bearer(None)) };
-        let mut value = MetadataValue::try_from(format!("Bearer {}", secret.trim()))
+        let secret = self.token.as_deref().map(str::trim).unwrap_or_default();
+        // As it stands in the header of calls.
+        let secret = match secret.split_at_checked(SCHEME.len()) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest.trim_start(),
+            _ => secret,
+        };
+        // A variable that is there and empty is as good as none.
+        if secret.is_empty() {
+            return Ok(Bearer(None));
+        }
+        let mut value = MetadataValue::try_from(format!("{SCHEME}{secret}"))
             .map_err(|_| Error::Usage("--token has characters that no token has".into()))?;
         value.set_sensitive(true);
         Ok(Bearer(Some(value)))
@@ -167,7 +179,7 @@ async fn channel(server: &str, tls: &Tls) -> Result<Channel, Error> {
     let channel = connected.map_err(|error| unreachable(server, &error))?;
     // Whoever serves HTTP/2 speaks at once. Of one who does not, calls would learn no more than that the connection is gone.
     match timeout(CONNECT_TIMEOUT, first.recv()).await {
-        Ok(Some(Err(reason))) => Err(Error::Unreachable { server: server.to_owned(), reason }),
+        Ok(Some(Err(reason))) => Err(Error::Unsuited { server: server.to_owned(), reason }),
         Ok(Some(Ok(())) | None) | Err(_) => Ok(channel),
     }
 }
@@ -177,7 +189,7 @@ fn unreachable(server: &str, error: &(dyn StdError + 'static)) -> Error {
     let server = server.to_owned();
     match tls::why(error) {
         Some(tls::Fault::Certificate(reason)) => Error::Untrusted { server, reason },
-        Some(tls::Fault::Other(reason)) => Error::Unreachable { server, reason },
+        Some(tls::Fault::Other(reason)) => Error::Unsuited { server, reason },
         None => Error::Unreachable { server, reason: causes(error) },
     }
 }
@@ -223,6 +235,11 @@ impl Refusal {
     /// For a stream that ended well before its time.
     pub fn ended_early() -> Self {
         Status::unavailable("the server ended the stream before it answered everything").into()
+    }
+
+    /// Whether something that the caller wrote is not what it has to be.
+    pub fn is_malformed(&self) -> bool {
+        self.0.code() == Code::InvalidArgument
     }
 
     pub fn is_not_found(&self) -> bool {

@@ -45,6 +45,14 @@ pub enum Error {
         /// Why it failed.
         reason: String,
     },
+    /// A server answers there, and it and we do not understand each other.
+    #[error("cannot speak with the server at {server}: {reason}")]
+    Unsuited {
+        /// The address that was tried.
+        server: String,
+        /// Why it failed.
+        reason: String,
+    },
     /// A server answers there, and shows a certificate that is not believed.
     #[error("the certificate of {server} was refused: {reason}")]
     Untrusted {
@@ -65,18 +73,22 @@ impl Error {
     /// The exit code of a command that ends with this error.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Serve(ServeError::Exposed { .. } | ServeError::Token(_)) => {
+            Self::Usage(_)
+            | Self::Serve(ServeError::Exposed { .. } | ServeError::Token(_) | ServeError::Until(_)) => {
                 super::EXIT_USAGE
             }
             Self::Serve(error) if error.is_wrong_folder() => super::EXIT_USAGE,
+            Self::Refused(refusal) if refusal.is_malformed() => super::EXIT_USAGE,
             Self::Data(_) => super::EXIT_DATA,
             Self::Output(error) if is_closed(error) => super::EXIT_PIPE,
             Self::File { .. } | Self::Output(_) | Self::Unseen(_) | Self::Threads(_) | Self::Serve(_) => {
                 super::EXIT_IO
             }
-            Self::Unreachable { .. } | Self::Untrusted { .. } | Self::Refused(_) | Self::Broken(_) => {
-                super::EXIT_SERVICE
-            }
+            Self::Unreachable { .. }
+            | Self::Unsuited { .. }
+            | Self::Untrusted { .. }
+            | Self::Refused(_)
+            | Self::Broken(_) => super::EXIT_SERVICE,
         }
     }
 

@@ -24,8 +24,11 @@ mod tls;
 mod token;
 mod verify;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser};
 pub use error::Error;
 pub(crate) use import::fuzz;
 
@@ -53,6 +56,15 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// The arguments that the program was called with, or what there is to say of them.
+    pub fn read() -> Result<Self, clap::Error> {
+        Self::of(std::env::args_os().collect())
+    }
+
+    fn of(arguments: Vec<OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(&arguments).map_err(|error| with_plain_usage(error, &arguments))
+    }
+
     /// Threads that the runtime of this command should have on so many cores. Clients wait for nothing but the network; more
     /// threads than cores would only take the server's time, where it runs on the same machine.
     #[must_use]
@@ -62,6 +74,22 @@ impl Cli {
             _ => cores,
         }
     }
+}
+
+/// The error with the usage that `--help` shows. By itself it would name what the environment gave among what has to be given.
+fn with_plain_usage(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let mut command = Cli::command();
+    command.build();
+    for word in arguments.iter().skip(1) {
+        match command.find_subcommand(word).cloned() {
+            Some(inner) => command = inner,
+            None => break,
+        }
+    }
+    if error.get(ContextKind::Usage).is_some() {
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(command.render_usage()));
+    }
+    error
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -120,8 +148,25 @@ pub fn fail(error: &Error) -> ExitCode {
 mod tests {
     use clap::CommandFactory;
 
+    use super::Cli;
+
     #[test]
     fn the_arguments_are_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_usage_of_an_error_is_that_of_the_help() {
+        for (arguments, usage) in [
+            (
+                &["memberbase", "export", "--token", "x"][..],
+                "Usage: memberbase export [OPTIONS] --base <NAME-OR-ID>\n",
+            ),
+            (&["memberbase", "token", "revoke"], "Usage: memberbase token revoke [OPTIONS] <ID>\n"),
+            (&["memberbase", "token", "make"], "Usage: memberbase token <COMMAND>\n"),
+        ] {
+            let error = Cli::of(arguments.iter().map(Into::into).collect()).unwrap_err().to_string();
+            assert!(error.contains(usage), "{error}");
+        }
     }
 }

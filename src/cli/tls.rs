@@ -96,12 +96,22 @@ pub async fn connect(
     said: Said,
 ) -> io::Result<TokioIo<Peer<TlsStream<TcpStream>>>> {
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let name = ServerName::try_from(bare).map_err(io::Error::other)?;
-    let stream = connector.connect(name, peer::tcp(&host, port).await?).await?;
+    let name = ServerName::try_from(bare).map_err(|_| broken("no certificate can be for such a name"))?;
+    let tcp = peer::tcp(&host, port).await?;
+    // From here on there is a server, whatever comes of it.
+    let stream = connector.connect(name, tcp).await.map_err(|error| match why(&error) {
+        Some(_) => error,
+        None => broken(format!("the handshake of TLS broke off: {error}")),
+    })?;
     if stream.get_ref().1.alpn_protocol() != Some(PROTOCOL) {
-        return Err(io::Error::other("the server does not speak HTTP/2"));
+        return Err(broken("it does not speak HTTP/2 there"));
     }
     Ok(TokioIo::new(Peer::over_tls(stream, said)))
+}
+
+/// That TLS failed for a reason that its library does not know.
+fn broken(reason: impl Into<String>) -> io::Error {
+    io::Error::other(TlsError::General(reason.into()))
 }
 
 fn unusable(path: &Path, error: &dyn StdError) -> Error {
@@ -234,6 +244,7 @@ fn fault(error: &TlsError) -> Fault {
                 "no authority that it knows vouches for the certificate of --client-cert".to_owned(),
             );
         }
+        TlsError::General(reason) => return Fault::Other(reason.clone()),
         other => return Fault::Other(other.to_string()),
     };
     Fault::Certificate(why)

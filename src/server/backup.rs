@@ -72,21 +72,21 @@ async fn restore_into(
     let (found, moment) = blocking(move || {
         let moment = until.map(|text| moment(&from, &text)).transpose()?;
         let mut too_late = |write: Write<'_>| is_too_late(moment, write);
-        Ok((backup::restore(&from, &settings, &mut too_late)?, moment))
+        Ok::<_, ServeError>((backup::restore(&from, &settings, &mut too_late)?, moment))
     })
     .await?;
     let (reached, sealer) = go_on(config, work).await?;
     if moment.is_some() && reached.bases.is_empty() && found.position < found.last {
         let why =
             "at that moment there was no memberbase yet: --until is before the first write of the backup";
-        return Err(EngineError::Io(why.to_owned()).into());
+        return Err(ServeError::Until(why.to_owned()));
     }
     if let Some(Moment::Revision(base, revision)) = moment
         && found.position == found.last
         && reached.bases.iter().all(|(number, at)| *number != base || *at < revision)
     {
-        let why = format!("the backup does not have revision {revision} of that memberbase");
-        return Err(EngineError::Io(why).into());
+        let why = format!("--until: the backup does not have revision {revision} of that memberbase");
+        return Err(ServeError::Until(why));
     }
     let bases = reached.bases.into_iter().map(|(base, revision)| (sealer.base_id(base), revision)).collect();
     Ok(Restored { position: found.position, last: found.last, bases })
@@ -114,12 +114,12 @@ fn is_too_late(moment: Option<Moment>, (key, value): Write<'_>) -> Result<bool, 
     moment.is_before(key, value).map_err(|error| EngineError::Io(error.to_string()))
 }
 
-fn moment(from: &Path, text: &str) -> Result<Moment, EngineError> {
+fn moment(from: &Path, text: &str) -> Result<Moment, ServeError> {
     if let Ok(time) = Timestamp::parse(text) {
         return Ok(Moment::Time(time));
     }
     let rule = || {
-        EngineError::Io(format!(
+        ServeError::Until(format!(
             "--until must be a time such as 2026-02-03T04:05:06Z, or the id of a memberbase, a colon and a revision, not \
              {text}"
         ))
@@ -129,14 +129,15 @@ fn moment(from: &Path, text: &str) -> Result<Moment, EngineError> {
     let meta = backup::find(from, &timeline::meta_key())?.ok_or_else(rule)?;
     let sealer = timeline::sealer_of(&meta).map_err(|error| EngineError::Io(error.to_string()))?;
     let base = sealer.open_base(base);
-    let base =
-        base.map_err(|_| EngineError::Io(format!("the backup has no memberbase with the id in {text}")))?;
+    let base = base.map_err(|_| {
+        ServeError::Until(format!("--until: the backup has no memberbase with the id in {text}"))
+    })?;
     Ok(Moment::Revision(base, revision))
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+async fn blocking<T: Send + 'static, E: Into<ServeError> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, ServeError> {
     let done = tokio::task::spawn_blocking(work).await;
-    Ok(done.map_err(|died| EngineError::Io(format!("the work died: {died}")))??)
+    done.map_err(|died| EngineError::Io(format!("the work died: {died}")))?.map_err(Into::into)
 }

@@ -220,6 +220,15 @@ async fn the_command_line_says_which_kind_of_address_and_certificate_a_server_wa
     fs::write(guarded.file("server-ca.pem"), authority.pem()).unwrap();
     let (code, said) = get_with(&guarded, &guarded.url(), Some("server-ca.pem"));
     assert!(code == Some(69) && said.contains("give --client-cert and --client-key"), "{said}");
+    assert!(!said.contains("no server answers"), "{said}");
+    // Somebody who hangs up.
+    let rude = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("https://{}", rude.local_addr().unwrap());
+    let rude = std::thread::spawn(move || drop(rude.accept().unwrap()));
+    let (code, said) = get_with(&guarded, &address, None);
+    assert!(code == Some(69) && said.contains("the handshake of TLS broke off"), "{said}");
+    assert!(said.contains("cannot speak with the server"), "{said}");
+    rude.join().unwrap();
     guarded.running.stop().await.unwrap();
 
     let plain = crate::harness::Server::start().await;

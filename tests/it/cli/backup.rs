@@ -183,7 +183,7 @@ async fn what_cannot_be_restored_is_said_and_leaves_nothing() {
     let early = "2020-01-01T00:00:00Z";
     for until in ["soon", "mb_x:1", &format!("{}:9", base.id), &format!("{}:x", base.id), early] {
         let ended =
-            memberbase(&["restore", "--from", &out, "--data", &new, "--until", until]).await.expect(74);
+            memberbase(&["restore", "--from", &out, "--data", &new, "--until", until]).await.expect(64);
         assert!(!ended.stderr.is_empty() && !world.path("new").exists(), "{until}: {ended:?}");
     }
     std::fs::create_dir(world.path("used")).unwrap();

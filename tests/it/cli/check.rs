@@ -35,7 +35,7 @@ async fn a_store_is_checked_in_depth_after_a_kill_and_not_while_it_is_served() {
         "the data directory is found as a server finds it"
     );
     let shallow = memberbase(&["check", "--data", folder]).await.expect(0);
-    assert!(shallow.stdout.ends_with("damaged files 0\n"), "{}", shallow.stdout);
+    assert!(shallow.stdout.ends_with("damaged files 0\nfindings 0\n"), "{}", shallow.stdout);
 
     let log = data.path().join("wal/0000000002.log");
     let mut bytes = std::fs::read(&log).unwrap();
@@ -43,6 +43,9 @@ async fn a_store_is_checked_in_depth_after_a_kill_and_not_while_it_is_served() {
     std::fs::write(&log, bytes).unwrap();
     let damaged = memberbase(&["check", "--data", folder]).await.expect(1);
     assert!(damaged.stdout.contains("0000000002.log is damaged at byte 64"), "{}", damaged.stdout);
+    assert!(damaged.stdout.ends_with("findings 1\n"), "{}", damaged.stdout);
+    let deep = memberbase(&["check", "--deep", "--data", folder]).await.expect(1);
+    assert!(deep.stdout.ends_with("findings 1\n"), "{}", deep.stdout);
 }
 
 #[tokio::test]

@@ -29,7 +29,9 @@ async fn a_member_is_found_by_each_of_its_keys() {
     let two = ["get", "--server", &world.url, "--base", "staff", "--ref", "a", "--email", "ana@example.com"];
     memberbase(&two).await.expect(64);
     memberbase(&["get", "--server", &world.url, "--ref", "a"]).await.expect(64);
-    let malformed = memberbase(&["get", "--server", &world.url, "--id", "m_short"]).await.expect(69);
+    let unnamed = memberbase(&["get", "--server", &world.url, "--base", "", "--ref", "a"]).await.expect(64);
+    assert!(unnamed.stderr.contains("--base is empty"), "{unnamed:?}");
+    let malformed = memberbase(&["get", "--server", &world.url, "--id", "m_short"]).await.expect(64);
     let what = malformed.stderr.lines().next().unwrap().rsplit(": ").next().unwrap();
     assert_eq!(malformed.stderr.matches(what).count(), 1, "said twice: {}", malformed.stderr);
 }

@@ -65,7 +65,11 @@ fn the_secret_is_the_last_line_and_opens_the_server() {
     assert_eq!(code, Some(69));
     assert!(said.contains("UNAUTHENTICATED"), "{said}");
     assert!(said.contains("--token") && said.contains("MEMBERBASE_TOKEN"), "{said}");
-    assert!(import(Some(secret)).status.success());
+    let (code, said) = refused(import(Some("")));
+    assert!(code == Some(69) && said.contains("MEMBERBASE_TOKEN"), "an empty one is as good as none: {said}");
+    for secret in [secret.to_owned(), format!("Bearer {secret}"), format!(" bearer  {secret}\n")] {
+        assert!(import(Some(&secret)).status.success(), "{secret}");
+    }
     let get = memberbase()
         .args(["get", "--server", &server.address, "--base", "Staff", "--ref", "user_1", "--token", secret])
         .output()
@@ -93,6 +97,8 @@ fn a_bad_token_is_refused_with_the_field() {
         assert_eq!(output.status.code(), Some(64), "{output:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains(field), "{output:?}");
         assert!(output.stdout.is_empty());
+        let left = std::fs::read_dir(data.path()).unwrap().count();
+        assert_eq!(left, 0, "a store was made for a token that was refused: {arguments:?}");
     }
 }
 
