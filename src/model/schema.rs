@@ -227,10 +227,12 @@ pub fn narrowed<'a>(before: &'a AttributeTypes, after: &AttributeTypes) -> Vec<&
 
 /// What a key must be that a member has a value for.
 const KNOWN_KEY: &str = "a key of the attribute schema";
+/// The same where there is no schema.
+const NO_SCHEMA: &str = "a key of the attribute schema, and this memberbase has none yet: set one first";
 
 /// Whether a fault that [`typed`] found is that of a key, and not of a value.
 pub fn is_unknown_key(description: &str) -> bool {
-    description.strip_prefix("must be ") == Some(KNOWN_KEY)
+    matches!(description.strip_prefix("must be "), Some(KNOWN_KEY | NO_SCHEMA))
 }
 
 /// `after` as the schema keeps it. What did not change since `before` is not judged again.
@@ -250,7 +252,8 @@ pub fn typed(
             continue;
         }
         let kind = schema.and_then(|schema| schema.types.get(&key));
-        let unknown = || Rule::must_be(Reason::AttributeMismatch, KNOWN_KEY);
+        let wanted = if schema.is_some() { KNOWN_KEY } else { NO_SCHEMA };
+        let unknown = || Rule::must_be(Reason::AttributeMismatch, wanted);
         let taken = kind.ok_or_else(unknown).and_then(|kind| kind.take(value));
         if let Some(value) = faults.check(format!("attributes.{key}"), taken) {
             entries.push((key, value));

@@ -20,7 +20,7 @@ use crate::compute;
 use crate::directory::{Directory, RowOutcome};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES};
 use crate::model::token::AccessLevel;
-use crate::model::{Date, MemberRow, Reason, RowError, RowErrors, words};
+use crate::model::{Date, MemberRow, Reason, Row as Place, RowError, RowErrors, words};
 
 /// What a row takes, good or bad, in bytes: itself, its ref for the report, and what is wrong with it.
 const ROW_BYTES: usize = size_of::<Result<MemberRow, RowError>>() + size_of::<Option<String>>() + 256;
@@ -63,7 +63,8 @@ impl Call for BulkUpsert {
         untaken::reserve(rows.len().saturating_mul(ID_BYTES)).await?;
         let reply = directory.upsert_all(base, rows).await?;
         if reply.outcomes.iter().any(RowOutcome::is_failed) {
-            return Err(refuse(&reply.outcomes, &refs));
+            let name = |row| directory.sealer().member_id(base, row);
+            return Err(refuse(&reply.outcomes, &refs, name));
         }
         let id = |outcome: &RowOutcome| outcome.row.map(|row| directory.sealer().member_id(base, row));
         let is_large = reply.outcomes.len() > compute::PIECE_ITEMS;
@@ -71,8 +72,9 @@ impl Call for BulkUpsert {
     }
 }
 
-/// The rows that are bad themselves, the first of them with their faults.
-fn refuse(outcomes: &[RowOutcome], refs: &[Option<String>]) -> Failure {
+/// The rows that are bad themselves, the first of them with their faults. Who may write may read, and so learns which member
+/// has what is taken.
+fn refuse(outcomes: &[RowOutcome], refs: &[Option<String>], name: impl Fn(Place) -> String) -> Failure {
     let bad = outcomes.iter().zip(refs).enumerate().filter_map(|(index, (outcome, text))| {
         let error = outcome.error.as_deref().filter(|error| error.reason != Reason::AtomicAborted)?;
         Some((index, text, error))
@@ -80,7 +82,7 @@ fn refuse(outcomes: &[RowOutcome], refs: &[Option<String>]) -> Failure {
     let rows: Vec<BadRow> = bad
         .clone()
         .take(FAILURE_DETAILS_MAX_ROWS)
-        .map(|(index, text, error)| row(index, text, error))
+        .map(|(index, text, error)| row(index, text, error, error.taken_by.map(&name)))
         .collect();
     let number = bad.count();
     let written = outcomes.iter().filter(|outcome| !outcome.is_failed()).count();
@@ -95,7 +97,7 @@ fn refuse(outcomes: &[RowOutcome], refs: &[Option<String>]) -> Failure {
     Failure::rows(text, rows, number)
 }
 
-fn row(index: usize, text: &Option<String>, error: &RowError) -> BadRow {
+fn row(index: usize, text: &Option<String>, error: &RowError, holder: Option<String>) -> BadRow {
     let field = error.violations.first().map(|fault| fault.field.as_str()).unwrap_or_default();
     let separator = if field.is_empty() { "" } else { "." };
     BadRow {
@@ -103,7 +105,10 @@ fn row(index: usize, text: &Option<String>, error: &RowError) -> BadRow {
         r#ref: text.clone(),
         code: error.reason.as_str(),
         path: format!("members[{index}]{separator}{field}"),
-        message: error.message(),
+        message: match holder {
+            Some(holder) => format!("{} ({holder})", error.message()),
+            None => error.message(),
+        },
     }
 }
 

@@ -96,6 +96,9 @@ async fn one_bad_row_and_nothing_is_written_and_every_bad_row_is_named() {
         ]
     );
     assert_eq!(data["rows"][2]["ref"], "late");
+    let holder = get(&http, &base, "taken").await["id"].as_str().unwrap().to_owned();
+    let message = data["rows"][2]["message"].as_str().unwrap();
+    assert!(message.contains(&holder), "who has the address is not in {message:?}");
     assert_eq!(http.refs(&base, json!({})).await, ["taken"]);
 }
 
