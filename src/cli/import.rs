@@ -22,6 +22,7 @@ mod resume;
 mod rows;
 mod session;
 mod split;
+mod who;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -35,7 +36,7 @@ use crate::model::ImportId;
 use super::{Error, base, files, output};
 use chunks::Source;
 use failed::{FailedRows, RowFailure};
-use late::Late;
+use late::{Ended, Late};
 use overtaken::Overtaken;
 use progress::Progress;
 use resume::{Patience, Unanswered};
@@ -94,8 +95,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         input: Input::Open,
     };
     let result = session.run(&mut client).await;
-    let result = late::settle(&mut session, &mut client, result).await;
-    let marked = session.failed.mark(session.overtaken.lines());
+    let Ended { result, marked } = late::settle(&mut session, &mut client, result).await;
     // What was done is reported even if it was not all.
     let reported = report::counts(&session, args.quiet);
     let kept = report::kept(&mut session.failed);

@@ -3,9 +3,14 @@
 //! Cells stand in it as they came, whatever their number, and why the row failed comes after them. So a row that has not been
 //! mended fails again for the same reason, and says the newest one only. The file is made when the first row fails, for the
 //! eyes of its owner alone: it holds what the list does.
+//!
+//! **Rows stand in the order of their lines**, so that a mended file does to a member what its list would have done, row by row.
+//! One that fails in the end after it was tried again is put between the others ([`again`]). Where that cannot be, as in a
+//! pipe, a row that fails ends the waiting of all before it.
 
+mod again;
 mod kept;
-mod marks;
+mod outdated;
 mod waiting;
 
 use std::borrow::Cow;
@@ -26,7 +31,8 @@ use super::columns::FAILURE_COLUMNS;
 use super::ndjson::{self, FAILED};
 use super::rows::Row;
 
-pub use marks::remove_outdated;
+pub use outdated::remove_outdated;
+pub use waiting::Waiting;
 
 /// The rights of the file: its owner reads and writes it.
 const PRIVATE: u32 = 0o600;
@@ -89,31 +95,13 @@ impl FailedRows {
         if self.out.is_none() {
             self.out = Some(self.create()?);
         }
-        match (&mut self.out, &*self.format) {
-            (Some(Out::Csv(out)), Format::Csv { columns, .. }) => {
-                let line = row.line.to_string();
-                let why = [line.as_str(), &failure.reason, &failure.field, &failure.message];
-                let own = columns.own(row).unwrap_or(row);
-                out.write_record(own.cells().chain(why))
-                    .map_err(csv_error)
-                    .map_err(Error::file("write", &self.path))
-            }
-            (Some(Out::Ndjson(out)), _) => {
-                let text = row.cells().next().unwrap_or_default();
-                writeln!(out, "{}", annotated(row.line, text, failure))
-                    .map_err(Error::file("write", &self.path))
-            }
-            (Some(Out::Csv(_)) | None, _) => Ok(()),
-        }
+        let written = self.out.as_mut().map_or(Ok(()), |out| out.write(&self.format, row, failure));
+        written.map_err(Error::file("write", &self.path))
     }
 
     /// Brings everything into the file, so that it is there if the program is stopped.
     pub fn flush(&mut self) -> Result<(), Error> {
-        let flushed = match &mut self.out {
-            Some(Out::Csv(out)) => out.flush(),
-            Some(Out::Ndjson(out)) => out.flush(),
-            None => Ok(()),
-        };
+        let flushed = self.out.as_mut().map_or(Ok(()), Out::flush);
         flushed.map_err(Error::file("write", &self.path))
     }
 
@@ -126,26 +114,39 @@ impl FailedRows {
     /// What writes to an empty file: the header first.
     fn begin(&self, mut file: File) -> io::Result<Out> {
         let Format::Csv { columns, delimiter, names_delimiter } = &*self.format else {
-            return Ok(self.go_on(file));
+            return Ok(Out::Ndjson(BufWriter::new(file)));
         };
         if *names_delimiter {
             writeln!(file, "sep={}", char::from(*delimiter))?;
         }
-        let mut out = self.go_on(file);
-        if let Out::Csv(out) = &mut out {
-            let header = columns.header.iter().map(String::as_str).chain(FAILURE_COLUMNS);
-            out.write_record(header).map_err(csv_error)?;
+        let mut out = csv::WriterBuilder::new().delimiter(*delimiter).flexible(true).from_writer(file);
+        let header = columns.header.iter().map(String::as_str).chain(FAILURE_COLUMNS);
+        out.write_record(header).map_err(csv_error)?;
+        Ok(Out::Csv(Box::new(out)))
+    }
+}
+
+impl Out {
+    fn write(&mut self, format: &Format, row: Row<'_>, failure: &RowFailure) -> io::Result<()> {
+        match (self, format) {
+            (Self::Csv(out), Format::Csv { columns, .. }) => {
+                let line = row.line.to_string();
+                let why = [line.as_str(), &failure.reason, &failure.field, &failure.message];
+                let own = columns.own(row).unwrap_or(row);
+                out.write_record(own.cells().chain(why)).map_err(csv_error)
+            }
+            (Self::Ndjson(out), _) => {
+                let text = row.cells().next().unwrap_or_default();
+                writeln!(out, "{}", annotated(row.line, text, failure))
+            }
+            (Self::Csv(_), Format::Ndjson(_)) => Ok(()),
         }
-        Ok(out)
     }
 
-    /// What writes to a file that has its header.
-    fn go_on(&self, file: File) -> Out {
-        match &*self.format {
-            Format::Csv { delimiter, .. } => Out::Csv(Box::new(
-                csv::WriterBuilder::new().delimiter(*delimiter).flexible(true).from_writer(file),
-            )),
-            Format::Ndjson(_) => Out::Ndjson(BufWriter::new(file)),
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Csv(out) => out.flush(),
+            Self::Ndjson(out) => out.flush(),
         }
     }
 }

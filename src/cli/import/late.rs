@@ -6,24 +6,32 @@
 //! judges uniqueness after its last row. A row that fails in that call is left out and the others are tried without it, until the
 //! rest is a closed ring or nothing.
 //!
-//! A row does not wait any more when a later row of the file has written its member: it would undo what that one did. How
-//! many rows wait is bounded; those above the bound fail at once.
+//! **No row is tried again after a newer one of its member was applied**, because it would undo what that one did, by whatever
+//! keys the two look for their member. So of the rows that wait for one member only the newest is tried, and it only if no row of
+//! a later line was applied to the member ([`super::overtaken`]); if that is not known, it fails. Nothing else is older: a newer
+//! row that has failed stands in the file of failed rows, behind the older one if that fails as well.
+//!
+//! How many rows wait is bounded; those above the bound fail at once.
 
 mod calls;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use crate::api::grpc::v1;
 use crate::cli::Error;
 use crate::cli::client::Client;
-use crate::model::Reason;
 use crate::model::limits::ATOMIC_MAX_ROWS;
+use crate::model::{Fold, Reason};
 
 use super::RowFailure;
-use super::chunks::{Chunk, Format};
-use super::overtaken::{finder, folded};
+use super::chunks::Format;
+use super::failed::Waiting;
+use super::overtaken::Overtaken;
 use super::rows::{Collector, Row, Rows};
-use super::session::Session;
+use super::session::{Failed, Session};
+use super::who::{self, Key};
 use calls::Calls;
 
 /// Most bytes of rows that wait. On the wire they grow up to 5.5 times, and have to fit into one message.
@@ -37,8 +45,6 @@ const MAX_ROUNDS: usize = 256;
 #[derive(Debug, Default)]
 pub struct Late {
     rows: BTreeMap<u64, Held>,
-    /// The line of the row that waits for a member, by what finds the member.
-    lines: HashMap<String, u64>,
     bytes: usize,
 }
 
@@ -47,74 +53,64 @@ struct Held {
     /// The row alone.
     row: Rows,
     member: v1::MemberInput,
+    /// The keys of its member that are known: the one that it was looked for by, and the id if it was found.
+    keys: Vec<Key>,
     failure: RowFailure,
-    /// Whether trying it again cannot help.
+    /// Whether it is not to be tried again.
     is_final: bool,
 }
 
 impl Late {
-    /// Takes in the failed rows of a chunk that may wait, and gives the others to `fail`; also those that have waited for
-    /// a member which a row of this chunk has written now.
-    pub fn keep(
-        &mut self,
-        chunk: &Chunk,
-        failures: Vec<(Row<'_>, RowFailure)>,
-        format: &Format,
-        match_by: v1::MatchBy,
-        mut fail: impl FnMut(Row<'_>, &RowFailure) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        if self.rows.is_empty() && !failures.iter().any(|(_, failure)| is_worth_waiting(failure)) {
-            return failures.iter().try_for_each(|(row, failure)| fail(*row, failure));
+    /// Takes in a failed row that may wait; false if it must fail now.
+    pub fn keep(&mut self, failed: &Failed<'_>, format: &Format, match_by: v1::MatchBy) -> bool {
+        let Failed { row, failure, id } = failed;
+        if !is_worth_waiting(failure) || !self.has_room(*row) {
+            return false;
         }
-        let mut failures = failures.into_iter().peekable();
-        for row in chunk.rows.iter() {
-            let failure = failures.next_if(|(failed, _)| failed.line == row.line).map(|(_, failure)| failure);
-            let member = format.member(row).ok();
-            let finder = member.as_ref().and_then(|member| finder(member, match_by));
-            match (failure, member, finder) {
-                (None, _, None) => {}
-                (None, _, Some(finder)) => self.give_up(&finder, &mut fail)?,
-                (Some(failure), Some(member), Some(finder))
-                    if is_worth_waiting(&failure) && self.has_room(row) =>
-                {
-                    self.give_up(&finder, &mut fail)?;
-                    self.hold(row, member, finder, failure);
-                }
-                (Some(failure), _, _) => fail(row, &failure)?,
-            }
-        }
-        Ok(())
+        let Ok(member) = format.member(*row) else { return false };
+        let Some(key) = Key::of_row(&member, match_by) else { return false };
+        let mut alone = Collector::default();
+        alone.push(row.line, row.cells().map(str::as_bytes));
+        let Ok(alone) = alone.finish() else { return false };
+        let keys = [Some(key), id.clone()].into_iter().flatten().collect();
+        self.bytes += bytes(*row);
+        self.rows
+            .insert(row.line, Held { row: alone, member, keys, failure: failure.clone(), is_final: false });
+        true
+    }
+
+    /// Whether no row waits.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     fn has_room(&self, row: Row<'_>) -> bool {
         self.rows.len() < ATOMIC_MAX_ROWS && self.bytes + bytes(row) <= MAX_BYTES
     }
 
-    fn hold(&mut self, row: Row<'_>, member: v1::MemberInput, finder: String, failure: RowFailure) {
-        let mut alone = Collector::default();
-        alone.push(row.line, row.cells().map(str::as_bytes));
-        let Ok(alone) = alone.finish() else { return };
-        self.bytes += bytes(row);
-        self.lines.insert(finder, row.line);
-        self.rows.insert(row.line, Held { row: alone, member, failure, is_final: false });
-    }
-
-    /// The row that waits for this member fails for good.
-    fn give_up(
+    /// None waits any more: all fail for good, in the order of the file.
+    pub fn give_up(
         &mut self,
-        finder: &str,
-        fail: &mut impl FnMut(Row<'_>, &RowFailure) -> Result<(), Error>,
+        mut fail: impl FnMut(Row<'_>, &RowFailure) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let held = self.lines.remove(finder).and_then(|line| self.rows.remove(&line));
-        let Some(held) = held else { return Ok(()) };
-        let Some(row) = held.row.get(0) else { return Ok(()) };
-        self.bytes -= bytes(row);
-        fail(row, &held.failure)
+        let given_up = std::mem::take(self);
+        given_up.failures().try_for_each(|(row, failure)| fail(row, failure))
     }
 
     /// The rows that wait or have failed, in the order of the file.
     fn failures(&self) -> impl Iterator<Item = (Row<'_>, &RowFailure)> {
         self.rows.values().filter_map(|held| Some((held.row.get(0)?, &held.failure)))
+    }
+
+    /// Lets only those go on waiting for whose member nothing newer was applied, or waits.
+    fn fail_older(&mut self, overtaken: &Overtaken) {
+        let mut newer = HashSet::new();
+        for (line, held) in self.rows.iter_mut().rev() {
+            let keys: Vec<u64> = held.keys.iter().map(Key::hash).collect();
+            let is_older = keys.iter().any(|key| newer.contains(key));
+            held.is_final |= is_older || overtaken.may_have(*line);
+            newer.extend(keys);
+        }
     }
 
     /// Tries what waits until it is done or nothing more can be.
@@ -174,10 +170,8 @@ impl Late {
 
     /// A row was applied, and does not wait any more.
     fn is_through(&mut self, line: u64, session: &mut Session) {
-        let member = self.rows.remove(&line).map(|held| held.member);
-        if let Some(finder) = member.and_then(|member| finder(&member, session.options.match_by())) {
-            session.overtaken.applied(line, &finder);
-        }
+        let keys = self.rows.remove(&line).map(|held| held.keys).unwrap_or_default();
+        keys.iter().for_each(|key| session.overtaken.applied(line, key));
     }
 
     /// The lines that wait, without those that want what an earlier one wants too: both cannot have it.
@@ -187,8 +181,8 @@ impl Late {
         lines.retain(|line| {
             let Some(held) = self.rows.get(line) else { return false };
             let v1::MemberInput { r#ref, email, worker_id, .. } = &held.member;
-            let folded = email.as_deref().map(folded);
-            let values = [("ref", r#ref), ("email", &folded), ("worker_id", worker_id)];
+            let email = email.as_deref().map(|email| Fold::NEWEST.of(email).into_owned());
+            let values = [("ref", r#ref), ("email", &email), ("worker_id", worker_id)];
             let values: Vec<_> =
                 values.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect();
             let is_first = !values.iter().any(|value| claimed.contains(value));
@@ -227,27 +221,45 @@ impl Late {
     }
 }
 
+/// How an import ended.
+pub struct Ended {
+    pub result: Result<(), Error>,
+    /// Whether the failed rows that are out of date are marked as such; see [`FailedRows::settle`].
+    pub marked: Result<bool, Error>,
+}
+
 /// Tries what waits, if the file came through, and writes out what fails in the end.
-pub async fn settle(
-    session: &mut Session,
-    client: &mut Client,
-    result: Result<(), Error>,
-) -> Result<(), Error> {
+pub async fn settle(session: &mut Session, client: &mut Client, result: Result<(), Error>) -> Ended {
     let mut late = std::mem::take(&mut session.late);
-    let (mut result, mut waiting) = (result, None);
-    if result.is_ok() && !late.rows.is_empty() {
-        // Whoever kills the import meanwhile finds them in the file.
-        waiting = session.failed.write_waiting(late.failures())?;
-        result = late.retry(session, &mut Calls::new(client)).await;
+    let mut waiting = None;
+    let result = match result {
+        Ok(()) => try_again(session, client, &mut late, &mut waiting).await,
+        Err(error) => Err(error),
+    };
+    if result.is_err() {
+        session.overtaken.cannot_learn();
     }
     let failures: Vec<_> = late.failures().collect();
     session.counts.failed += u64::try_from(failures.len()).unwrap_or(u64::MAX);
-    match waiting {
-        Some(waiting) => session.failed.settle(waiting, &failures)?,
-        None => failures.iter().try_for_each(|(row, failure)| session.failed.write(*row, failure))?,
+    let marked = session.failed.settle(waiting, &failures, session.overtaken.lines());
+    Ended { result, marked }
+}
+
+async fn try_again(
+    session: &mut Session,
+    client: &mut Client,
+    late: &mut Late,
+    waiting: &mut Option<Waiting>,
+) -> Result<(), Error> {
+    if !late.rows.is_empty() {
+        // Whoever kills the import meanwhile finds them in the file.
+        *waiting = session.failed.write_waiting(late.failures())?;
     }
-    session.failed.flush()?;
-    result
+    who::learn(session, client).await?;
+    late.fail_older(&session.overtaken);
+    late.retry(session, &mut Calls::new(client)).await?;
+    // Rows that were applied now may be about members of others that failed.
+    who::learn(session, client).await
 }
 
 /// Whether another row may give up what the row wants.

@@ -77,9 +77,14 @@ pub fn overtaken(session: &Session, marked: bool) {
             lines.join(", ")
         ));
     }
-    if session.overtaken.is_full() {
+    if session.overtaken.is_unsure() {
+        let which = if session.overtaken.is_full() {
+            "so many rows failed that for some"
+        } else {
+            "for some failed rows"
+        };
         output::note(format_args!(
-            "warning: so many rows failed that for some it is not known whether a later row of the same member was applied"
+            "warning: {which} it is not known whether a later row of the same member was applied"
         ));
     }
 }

@@ -14,10 +14,11 @@ use super::RowFailure;
 use super::chunks::{Chunk, Format};
 use super::failed::FailedRows;
 use super::late::Late;
-use super::overtaken::{Overtaken, finder};
+use super::overtaken::Overtaken;
 use super::progress::Progress;
 use super::resume::{Patience, Unanswered};
 use super::rows::Row;
+use super::who::{self, Key};
 
 type Answers = Streaming<v1::ImportMembersResponse>;
 
@@ -39,6 +40,13 @@ pub struct Session {
     pub sent_again: u64,
     /// Set once the file has no more chunks; an error in it is reported after everything before it is answered.
     pub input: Input,
+}
+
+/// A row that failed, why, and the id of the member that it found, if the server knows it.
+pub struct Failed<'a> {
+    pub row: Row<'a>,
+    pub failure: RowFailure,
+    pub id: Option<Key>,
 }
 
 /// The state of the file.
@@ -70,12 +78,7 @@ impl Session {
                 Err(Lost::Stream(refusal)) => refusal,
                 Err(Lost::Import(error)) => return Err(error),
             };
-            let Some(delay) = self.patience.failed(Instant::now(), refusal.retry_after()) else {
-                self.say_giving_up();
-                return Err(refusal.into());
-            };
-            self.progress.say(&format!("{refusal}; trying again in {} ms", delay.as_millis()));
-            tokio::time::sleep(delay).await;
+            self.wait_to_try_again(refusal, Instant::now()).await?;
         }
         match std::mem::replace(&mut self.input, Input::Open) {
             Input::Ended(result) => result,
@@ -83,8 +86,19 @@ impl Session {
         }
     }
 
+    /// Waits after a refusal, until what was refused may be tried again; the refusal if it has been in vain for too long.
+    pub async fn wait_to_try_again(&mut self, refusal: Refusal, now: Instant) -> Result<(), Error> {
+        let Some(delay) = self.patience.failed(now, refusal.retry_after()) else {
+            self.say_giving_up();
+            return Err(refusal.into());
+        };
+        self.progress.say(&format!("{refusal}; trying again in {} ms", delay.as_millis()));
+        tokio::time::sleep(delay).await;
+        Ok(())
+    }
+
     /// Says how to go on.
-    pub fn say_giving_up(&self) {
+    fn say_giving_up(&self) {
         let id = &self.options.import_id;
         self.progress.say(&format!(
             "giving up; run the same command again with --import-id {id} to go on: the counts are then those of the whole import"
@@ -102,6 +116,7 @@ impl Session {
             self.sent_again += 1;
             put(&requests, message(chunk, &self.format))?;
         }
+        let mut asking = client.clone();
         let call = client.members.import_members(ReceiverStream::new(receive));
         tokio::pin!(call);
         let mut answers: Option<Answers> = None;
@@ -114,7 +129,12 @@ impl Session {
             tokio::select! {
                 started = &mut call, if answers.is_none() => answers = Some(started.map_err(Refusal::from)?.into_inner()),
                 answer = next(&mut answers), if answers.is_some() => match answer? {
-                    Some(answer) => self.answered(answer).map_err(Lost::Import)?,
+                    Some(answer) => {
+                        self.answered(answer).map_err(Lost::Import)?;
+                        if self.overtaken.has_to_learn_now() {
+                            who::learn(self, &mut asking).await.map_err(Lost::Import)?;
+                        }
+                    }
                     None if requests.is_none() => return Ok(()),
                     None => return Err(Lost::Stream(Refusal::ended_early())),
                 },
@@ -171,36 +191,51 @@ impl Session {
             let row = row.ok_or_else(|| {
                 Error::Broken(format!("the server reported row {}, which was not sent", result.index))
             })?;
-            failures.push((row, RowFailure::of(result.error.unwrap_or_default(), &self.format)));
+            let failure = RowFailure::of(result.error.unwrap_or_default(), &self.format);
+            failures.push(Failed { row, failure, id: Key::of_id(&result.id) });
         }
-        let unsendable = chunk.unsendable.iter();
-        failures.extend(unsendable.filter_map(|(at, failure)| Some((chunk.rows.get(*at)?, failure.clone()))));
-        failures.sort_by_key(|(row, _)| row.line);
+        failures.extend(chunk.unsendable.iter().filter_map(|(at, failure)| {
+            Some(Failed { row: chunk.rows.get(*at)?, failure: failure.clone(), id: None })
+        }));
+        failures.sort_by_key(|failed| failed.row.line);
         self.note(chunk, &failures);
-        let match_by = self.options.match_by();
-        self.late.keep(chunk, failures, &self.format, match_by, |row, failure| {
-            self.counts.failed += 1;
-            self.failed.write(row, failure)
-        })?;
+        failures.iter().try_for_each(|failed| self.fail(failed))?;
         self.failed.flush()?;
         self.progress.advance(count(chunk.rows.len()), chunk.end, Instant::now());
         Ok(())
     }
 
     /// Takes note of the rows that failed, and of those before them that the applied ones have overtaken.
-    fn note(&mut self, chunk: &Chunk, failures: &[(Row<'_>, RowFailure)]) {
+    fn note(&mut self, chunk: &Chunk, failures: &[Failed<'_>]) {
         if failures.is_empty() && self.overtaken.is_empty() {
             return;
         }
-        let mut failed = failures.iter().map(|(row, _)| row.line).peekable();
+        let mut failed = failures.iter().peekable();
         for row in chunk.rows.iter() {
-            let has_failed = failed.next_if_eq(&row.line).is_some();
-            match finder(&self.format.finders(row), self.options.match_by()) {
-                Some(finder) if has_failed => self.overtaken.failed(row.line, &finder),
-                Some(finder) => self.overtaken.applied(row.line, &finder),
-                None => {}
+            let key = Key::of_row(&self.format.finders(row), self.options.match_by());
+            match failed.next_if(|failed| failed.row.line == row.line) {
+                Some(failed) => self.overtaken.failed(row.line, key, failed.id.clone()),
+                None => key.iter().for_each(|key| self.overtaken.applied(row.line, key)),
             }
         }
+    }
+
+    /// Lets a failed row wait, or writes it out. Where rows cannot be put between others afterwards, none that is older
+    /// waits any longer then.
+    fn fail(&mut self, failed: &Failed<'_>) -> Result<(), Error> {
+        let is_remembered = !self.overtaken.is_full();
+        if is_remembered && self.late.keep(failed, &self.format, self.options.match_by()) {
+            return Ok(());
+        }
+        let ends_waiting = !self.late.is_empty() && !self.failed.can_be_written_again();
+        let mut write = |row: Row<'_>, failure: &RowFailure| {
+            self.counts.failed += 1;
+            self.failed.write(row, failure)
+        };
+        if ends_waiting {
+            self.late.give_up(&mut write)?;
+        }
+        write(failed.row, &failed.failure)
     }
 }
 

@@ -15,6 +15,7 @@ mod refold;
 mod replace;
 mod resume;
 mod rings;
+mod same_member;
 mod status;
 mod token;
 mod words;

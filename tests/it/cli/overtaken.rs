@@ -82,6 +82,46 @@ async fn lines_of_ndjson_and_rows_that_waited_are_marked_too() {
     assert_eq!(world.get("staff", "a").await["tier"], "New");
 }
 
+/// In any other order a mended file would leave members as an older row has them.
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_rows_stand_in_the_order_of_their_lines() {
+    let world = World::new().await;
+    let first = world.file("first.csv", "ref,email\nh,t@x.example\nr,r@x.example\ns,s@x.example\n");
+    world.import(&first, "staff", &["--create-base"]).await.expect(0);
+    // The rows of lines 2 and 6 wait in vain, those of lines 4 and 5 are a swap.
+    let rows =
+        "a,t@x.example,Old\na,bad,New\nr,s@x.example,R\ns,r@x.example,S\nc,t@x.example,Old\nc,bad,New\n";
+    let file = world.file("members.csv", format!("ref,email,last_name\n{rows}"));
+    for chunk in ["1", "1000"] {
+        world.import(&first, "staff", &[]).await.expect(0);
+        let ended = world.import(&file, "staff", &["--chunk-rows", chunk]).await.expect(1);
+        assert_eq!(ended.counts()[1..], [2, 0, 0, 4]);
+        let failed = world.read("members.failed.csv");
+        let rows: Vec<_> = failed.lines().skip(1).map(|row| row.split(',').collect::<Vec<_>>()).collect();
+        let told: Vec<_> = rows.iter().map(|row| [row[0], row[2], row[3], row[4]]).collect();
+        let taken = |member, line| [member, "Old", line, "EMAIL_TAKEN"];
+        let bad = |member, line| [member, "New", line, "EMAIL_INVALID"];
+        assert_eq!(told, [taken("a", "2"), bad("a", "3"), taken("c", "6"), bad("c", "7")], "{failed}");
+    }
+    // Mended, it does what the list would have done.
+    let mended = world.read("members.failed.csv").replace(",bad,", ",,").replace("t@x.example", "");
+    let mended = world.file("mended.csv", mended);
+    world.import(&mended, "staff", &["--chunk-rows", "1"]).await.expect(0);
+    for member in ["a", "c"] {
+        assert_eq!(world.get("staff", member).await["last_name"], "New");
+    }
+    // What is written to a pipe cannot be taken back, so there a row that fails ends the waiting of those before it.
+    world.import(&first, "staff", &[]).await.expect(0);
+    let ended = world.import(&file, "staff", &["--failed", "/dev/stderr"]).await.expect(1);
+    let told = ended.stderr.lines().filter_map(|row| {
+        let cells: Vec<&str> = row.split(',').collect();
+        Some((cells.get(3)?.parse::<u64>().ok()?, *cells.get(4)?))
+    });
+    let (taken, bad) = ("EMAIL_TAKEN", "EMAIL_INVALID");
+    let expected = [(2, taken), (3, bad), (4, taken), (5, taken), (6, taken), (7, bad)];
+    assert_eq!(told.collect::<Vec<_>>(), expected, "{}", ended.stderr);
+}
+
 /// Rows that were mended in the file and not imported yet are nowhere else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_stands_where_failed_rows_go_is_kept_unless_it_says_the_same() {

@@ -1,16 +1,19 @@
 //! Rows that are tried once more stand in the file of failed rows for as long as that takes.
 //!
-//! - From before they are tried until it is known which of them fail, all of them stand at the end of the file. So an import
-//!   that is killed meanwhile leaves no row out of it; a row that went through all the same changes nothing when it comes again.
-//! - Then another file takes the place of this one, in one step: what stood before them, and those that failed.
+//! - From before they are tried until it is known which of them fail, all of them stand in the file, each in its place. So an
+//!   import that is killed meanwhile leaves no row out of it; a row that went through all the same changes nothing when it
+//!   comes again.
+//! - Then another file takes the place of this one, in one step: without those that went through, and with marks on those that
+//!   were overtaken.
 //! - A file of an earlier import is put aside meanwhile, and comes back if no row of this one fails in the end; otherwise it
 //!   is kept, see [`super::kept`].
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{FailedRows, Out, Row, RowFailure, create_private};
+use super::again::Changes;
+use super::{FailedRows, Row, RowFailure};
 use crate::cli::Error;
 
 /// Rows that wait in the file.
@@ -18,72 +21,101 @@ use crate::cli::Error;
 pub struct Waiting {
     /// The file, whatever links lead to it.
     file: PathBuf,
-    /// The bytes of the file before them; none if the file was made for them.
-    before: u64,
+    /// The lines of the rows.
+    lines: BTreeSet<u64>,
+    /// Whether the file was made for them.
+    is_new: bool,
     /// Where the file of an earlier import is.
     aside: Option<PathBuf>,
 }
 
 impl FailedRows {
-    /// Writes rows that wait to be tried again. `None` where they could not be taken back, as from a pipe: nothing is written
-    /// then.
+    /// Whether rows can be put between others, or taken out; not where they are gone once they are written, as in a pipe.
+    pub fn can_be_written_again(&self) -> bool {
+        fs::metadata(&self.path).map_or(true, |there| there.is_file())
+    }
+
+    /// Writes rows that wait to be tried again. `None` where they could not be taken back: nothing is written then.
     pub fn write_waiting<'a>(
         &mut self,
         rows: impl Iterator<Item = (Row<'a>, &'a RowFailure)>,
     ) -> Result<Option<Waiting>, Error> {
-        self.flush()?;
-        let waiting = match fs::metadata(&self.path) {
-            Ok(there) if !there.is_file() => return Ok(None),
-            Ok(there) => self.beside_what_is_there(there.len())?,
-            Err(_) => Waiting { file: self.path.clone(), before: 0, aside: None },
-        };
-        rows.into_iter().try_for_each(|(row, failure)| self.write(row, failure))?;
-        self.flush()?;
-        Ok(Some(waiting))
+        if !self.can_be_written_again() {
+            return Ok(None);
+        }
+        let rows: Vec<_> = rows.collect();
+        let lines = rows.iter().map(|(row, _)| row.line).collect();
+        if self.out.is_some() {
+            let file = self.change(&Changes { with: &rows, ..Changes::default() })?;
+            return Ok(Some(Waiting { file, lines, is_new: false, aside: None }));
+        }
+        let (file, aside) = self.put_aside()?;
+        self.write_all(&rows, &Changes::default())?;
+        Ok(Some(Waiting { file, lines, is_new: true, aside }))
     }
 
-    fn beside_what_is_there(&self, bytes: u64) -> Result<Waiting, Error> {
-        let file = fs::canonicalize(&self.path).map_err(Error::file("find", &self.path))?;
-        if self.out.is_some() {
-            return Ok(Waiting { file, before: bytes, aside: None });
+    /// The place of the file, and where the one is that stood there.
+    fn put_aside(&self) -> Result<(PathBuf, Option<PathBuf>), Error> {
+        if fs::metadata(&self.path).is_err() {
+            return Ok((self.path.clone(), None));
         }
+        let file = fs::canonicalize(&self.path).map_err(Error::file("find", &self.path))?;
         let aside = beside(&file, "before");
         fs::rename(&file, &aside).map_err(Error::file("rename", &file))?;
-        Ok(Waiting { file, before: 0, aside: Some(aside) })
+        Ok((file, Some(aside)))
     }
 
-    /// Leaves those of the waiting rows in the file that failed in the end.
-    pub fn settle(&mut self, waiting: Waiting, rows: &[(Row<'_>, &RowFailure)]) -> Result<(), Error> {
-        let Waiting { file, before, aside } = waiting;
-        if before == 0 && rows.is_empty() {
+    /// Leaves those of the waiting rows in the file that failed in the end, writes them where none waited in it, and marks the
+    /// rows of `marks`, each with the line of the row that has overtaken it. False where what was written cannot be marked.
+    pub fn settle(
+        &mut self,
+        waiting: Option<Waiting>,
+        rows: &[(Row<'_>, &RowFailure)],
+        marks: &BTreeMap<u64, u64>,
+    ) -> Result<bool, Error> {
+        let mut changes = Changes { with: rows, marks: Some(marks), ..Changes::default() };
+        let Some(Waiting { file, lines, is_new, aside }) = waiting else {
+            if rows.is_empty() && (marks.is_empty() || self.out.is_none()) {
+                return Ok(true);
+            }
+            if self.out.is_some() && self.can_be_written_again() {
+                return self.change(&changes).map(|_| true);
+            }
+            let is_all = self.out.is_none() || marks.is_empty();
+            return self.write_all(rows, &changes).map(|()| is_all);
+        };
+        if is_new && rows.is_empty() {
             self.out = None;
             let undone = match aside {
                 Some(aside) => fs::rename(aside, &file),
                 None => fs::remove_file(&file),
             };
-            return undone.map_err(Error::file("remove", &file));
+            return undone.map_err(Error::file("remove", &file)).map(|()| true);
         }
-        let part = beside(&file, "part");
-        self.out = Some(self.begin_again(&file, before, &part).map_err(Error::file("write", &part))?);
-        rows.iter().try_for_each(|(row, failure)| self.write(*row, failure))?;
-        self.flush()?;
-        fs::rename(&part, &file).map_err(Error::file("rename", &part))?;
-        aside.map_or(Ok(()), |aside| self.keep(&aside, &file))
+        changes.without = lines;
+        self.change(&changes)?;
+        aside.map_or(Ok(()), |aside| self.keep(&aside, &file)).map(|()| true)
     }
 
-    /// The file once more as `part`, as far as it goes before the waiting rows.
-    fn begin_again(&self, file: &Path, before: u64, part: &Path) -> io::Result<Out> {
-        let mut new = create_private(part)?;
-        if before == 0 {
-            return self.begin(new);
-        }
-        io::copy(&mut File::open(file)?.take(before), &mut new)?;
-        Ok(self.go_on(new))
+    fn write_all(&mut self, rows: &[(Row<'_>, &RowFailure)], changes: &Changes<'_>) -> Result<(), Error> {
+        rows.iter().try_for_each(|(row, failure)| self.write(*row, &changes.marked(row.line, failure)))?;
+        self.flush()
+    }
+
+    /// Changes the file, in one step.
+    fn change(&mut self, changes: &Changes<'_>) -> Result<PathBuf, Error> {
+        self.flush()?;
+        let file = fs::canonicalize(&self.path).map_err(Error::file("find", &self.path))?;
+        let part = beside(&file, "part");
+        self.out = Some(self.changed(&file, &part, changes).map_err(Error::file("write", &part))?);
+        self.flush()?;
+        fs::rename(&part, &file).map_err(Error::file("rename", &part))?;
+        Ok(file)
     }
 }
 
 /// A name beside the file's that is of this process alone.
-pub(super) fn beside(file: &Path, what: &str) -> PathBuf {
+fn beside(file: &Path, what: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(format!(".{what}-{}", std::process::id()));
     name.into()
@@ -154,7 +186,7 @@ mod tests {
         fn settle(&mut self, waiting: Waiting, lines: &[u64]) {
             let (rows, failure) = (rows(lines), failure("LAST"));
             let rows: Vec<_> = rows.iter().map(|row| (row.get(0).unwrap(), &failure)).collect();
-            self.failed.settle(waiting, &rows).unwrap();
+            assert!(self.failed.settle(Some(waiting), &rows, &BTreeMap::new()).unwrap());
         }
 
         fn files(&self) -> usize {
@@ -170,10 +202,12 @@ mod tests {
     fn waiting_rows_stand_in_the_file_until_they_are_settled() {
         let mut world = World::new();
         world.write(&[1, 5]);
-        let waiting = world.wait(&[2, 3, 4]).unwrap();
-        assert_eq!(read(&world.path()), [of("FIRST", &[1, 5]), of("TAKEN", &[2, 3, 4])].concat());
-        world.settle(waiting, &[3]);
-        assert_eq!(read(&world.path()), [of("FIRST", &[1, 5]), of("LAST", &[3])].concat());
+        let waiting = world.wait(&[2, 3, 4, 6]).unwrap();
+        let expected = [of("FIRST", &[1]), of("TAKEN", &[2, 3, 4]), of("FIRST", &[5]), of("TAKEN", &[6])];
+        assert_eq!(read(&world.path()), expected.concat());
+        world.settle(waiting, &[3, 6]);
+        let expected = [of("FIRST", &[1]), of("LAST", &[3]), of("FIRST", &[5]), of("LAST", &[6])];
+        assert_eq!(read(&world.path()), expected.concat());
         world.write(&[9]);
         world.failed.flush().unwrap();
         assert_eq!(read(&world.path()).last().unwrap().0, 9);
@@ -207,6 +241,22 @@ mod tests {
         assert_eq!((read(&world.path()), world.files()), (of("LAST", &[2]), 2));
         let kept = world.failed.kept().unwrap().unwrap();
         assert_eq!(fs::read_to_string(kept).unwrap(), "earlier");
+    }
+
+    #[test]
+    fn rows_that_did_not_wait_in_the_file_are_put_into_their_places_and_marked() {
+        let mut world = World::new();
+        let (given, failure) = (rows(&[2, 9]), failure("LAST"));
+        let given: Vec<_> = given.iter().map(|row| (row.get(0).unwrap(), &failure)).collect();
+        world.write(&[1, 5]);
+        assert!(world.failed.settle(None, &given, &BTreeMap::from([(2, 6), (5, 7)])).unwrap());
+        let overtaken = "LATER_ROW_APPLIED";
+        let expected = [of("FIRST", &[1]), of(overtaken, &[2, 5]), of("LAST", &[9])].concat();
+        assert_eq!(read(&world.path()), expected);
+        // Where the file is made for them.
+        let mut world = World::new();
+        assert!(world.failed.settle(None, &given, &BTreeMap::from([(9, 11)])).unwrap());
+        assert_eq!(read(&world.path()), [of("LAST", &[2]), of(overtaken, &[9])].concat());
     }
 
     #[test]

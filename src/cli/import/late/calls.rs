@@ -53,12 +53,7 @@ impl<'a> Calls<'a> {
             if !refusal.is_retryable() {
                 return Err(refusal.into());
             }
-            let Some(delay) = session.patience.failed(Instant::now(), refusal.retry_after()) else {
-                session.say_giving_up();
-                return Err(refusal.into());
-            };
-            session.progress.say(&format!("{refusal}; trying again in {} ms", delay.as_millis()));
-            tokio::time::sleep(delay).await;
+            session.wait_to_try_again(refusal, Instant::now()).await?;
         }
     }
 }

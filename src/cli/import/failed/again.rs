@@ -1,0 +1,130 @@
+//! Writing the file once more: with other rows between those that are in it, without some, and with marks.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{FailedRows, Format, Out, Row, RowFailure, annotated, create_private};
+use crate::cli::import::ndjson::{self, FAILED};
+use crate::cli::import::overtaken::{OVERTAKEN, overtaken};
+use crate::cli::output::csv_error;
+
+/// What is to become of the rows of a file; those of any line are in it once.
+#[derive(Default)]
+pub(super) struct Changes<'a> {
+    /// The lines of rows that it loses.
+    pub without: BTreeSet<u64>,
+    /// Rows that it gets, in the order of their lines.
+    pub with: &'a [(Row<'a>, &'a RowFailure)],
+    /// The lines of rows that are marked, each with the line of the row that has overtaken it.
+    pub marks: Option<&'a BTreeMap<u64, u64>>,
+}
+
+impl Changes<'_> {
+    /// Why a row fails from now on, if it was overtaken. Who has marked it already has said so.
+    pub fn mark(&self, line: u64, reason: &str, field: &str, message: &str) -> Option<RowFailure> {
+        let later = self.marks?.get(&line).filter(|_| reason != OVERTAKEN)?;
+        Some(overtaken(*later, reason, field, message))
+    }
+
+    pub fn marked<'f>(&self, line: u64, failure: &'f RowFailure) -> Cow<'f, RowFailure> {
+        let RowFailure { reason, field, message } = failure;
+        self.mark(line, reason, field, message).map_or(Cow::Borrowed(failure), Cow::Owned)
+    }
+}
+
+impl FailedRows {
+    /// The file once more as `part`, changed.
+    pub(super) fn changed(&self, file: &Path, part: &Path, changes: &Changes<'_>) -> io::Result<Out> {
+        let source = BufReader::new(File::open(file)?);
+        let mut out = self.begin(create_private(part)?)?;
+        let mut with = changes.with.iter().peekable();
+        let format = &*self.format;
+        let mut before = |line: u64, out: &mut Out| -> io::Result<()> {
+            while let Some((row, failure)) = with.next_if(|(row, _)| row.line < line) {
+                out.write(format, *row, &changes.marked(row.line, failure))?;
+            }
+            Ok(())
+        };
+        match format {
+            Format::Csv { delimiter, names_delimiter, .. } => {
+                let mut rows = reader(*delimiter).from_reader(source);
+                for row in rows.records().skip(1 + usize::from(*names_delimiter)) {
+                    let row = row.map_err(csv_error)?;
+                    let line = line_of(&row).unwrap_or_default();
+                    before(line, &mut out)?;
+                    if !changes.without.contains(&line) {
+                        put(&mut out, &row, line, changes)?;
+                    }
+                }
+            }
+            Format::Ndjson(_) => {
+                for text in source.lines() {
+                    let text = text?;
+                    let why = why(&text);
+                    let line = why.as_ref().map_or(0, |why| why.line);
+                    before(line, &mut out)?;
+                    if !changes.without.contains(&line) {
+                        put_text(&mut out, text, why, changes)?;
+                    }
+                }
+            }
+        }
+        before(u64::MAX, &mut out)?;
+        Ok(out)
+    }
+}
+
+fn put(out: &mut Out, row: &csv::StringRecord, line: u64, changes: &Changes<'_>) -> io::Result<()> {
+    let Out::Csv(out) = out else { return Ok(()) };
+    let cells: Vec<&str> = row.iter().collect();
+    let marked = cells.split_last_chunk::<4>().and_then(|(own, [number, reason, field, message])| {
+        Some((own, *number, changes.mark(line, reason, field, message)?))
+    });
+    let written = match &marked {
+        Some((own, number, RowFailure { reason, field, message })) => {
+            out.write_record(own.iter().copied().chain([*number, reason, field, message]))
+        }
+        None => out.write_record(row),
+    };
+    written.map_err(csv_error)
+}
+
+fn put_text(out: &mut Out, text: String, why: Option<Why>, changes: &Changes<'_>) -> io::Result<()> {
+    let Out::Ndjson(out) = out else { return Ok(()) };
+    let marked = why.and_then(|Why { line, reason, field, message }| {
+        let failure = changes.mark(line, &reason, &field, &message)?;
+        Some(annotated(line, &text, &failure))
+    });
+    writeln!(out, "{}", marked.unwrap_or(text))
+}
+
+/// What a line of NDJSON says of why it failed.
+#[derive(Deserialize)]
+pub(super) struct Why {
+    line: u64,
+    reason: String,
+    field: String,
+    message: String,
+}
+
+pub(super) fn why(text: &str) -> Option<Why> {
+    let fields = ndjson::fields(text)?;
+    let (_, failed) = fields.iter().find(|(name, _)| name == FAILED)?;
+    serde_json::from_str(failed.get()).ok()
+}
+
+/// The line that a row of CSV came from.
+fn line_of(row: &csv::StringRecord) -> Option<u64> {
+    row.get(row.len().checked_sub(4)?)?.parse().ok()
+}
+
+pub(super) fn reader(delimiter: u8) -> csv::ReaderBuilder {
+    let mut builder = csv::ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).delimiter(delimiter);
+    builder
+}

@@ -1,0 +1,76 @@
+use super::*;
+use crate::cli::import::missing::Keys;
+
+const FORMAT: Format = Format::Ndjson(Keys::NONE);
+
+/// The rows of these lines, each with the id of the member that it found, wait.
+fn late(rows: &[(u64, &str, Option<u128>)]) -> Late {
+    let mut late = Late::default();
+    for (line, text, id) in rows {
+        let mut alone = Collector::default();
+        alone.push(*line, [text.as_bytes()]);
+        let alone = alone.finish().unwrap();
+        let failure = RowFailure::new("EMAIL_TAKEN", "email", "");
+        let failed = Failed { row: alone.get(0).unwrap(), failure, id: id.map(Key::Id) };
+        assert!(late.keep(&failed, &FORMAT, v1::MatchBy::Ref));
+    }
+    late
+}
+
+/// The lines that are tried again.
+fn tried(mut late: Late, overtaken: &Overtaken) -> Vec<u64> {
+    late.fail_older(overtaken);
+    late.waiting()
+}
+
+#[test]
+fn of_the_rows_that_wait_for_one_member_only_the_newest_is_tried() {
+    let none = Overtaken::default();
+    for (older, newer) in [
+        (r#"{"ref":"a"}"#, r#"{"ref":"a","tier":"x"}"#),
+        (r#"{"ref":"a"}"#, r#"{"id":"m_4ev85xgydy92xynbbqf0rbtnw0"}"#),
+        (r#"{"ref":"former a"}"#, r#"{"ref":"a"}"#),
+    ] {
+        let rows = [(2, older, Some(7)), (3, r#"{"ref":"b"}"#, Some(8)), (4, newer, Some(7))];
+        assert_eq!(tried(late(&rows), &none), [3, 4], "{older} {newer}");
+    }
+    // Members that are not there yet are known by the key alone.
+    let rows = [(2, r#"{"ref":"a"}"#, None), (3, r#"{"ref":"b"}"#, None), (4, r#"{"ref":"a"}"#, Some(7))];
+    assert_eq!(tried(late(&rows), &none), [3, 4]);
+    let id = r#"{"id":"m_4ev85xgydy92xynbbqf0rbtnw0"}"#;
+    let other_form = r#"{"id":"MEM_4EV85XGYDY92XYNBBQF0RBTNW0"}"#;
+    assert_eq!(tried(late(&[(2, id, None), (3, other_form, None)]), &none), [3]);
+}
+
+#[test]
+fn a_row_is_not_tried_after_a_newer_one_was_applied_or_may_have_been() {
+    let rows =
+        [(2, r#"{"ref":"a"}"#, Some(7)), (3, r#"{"ref":"b"}"#, Some(8)), (6, r#"{"ref":"c"}"#, Some(9))];
+    let remember = || {
+        let mut overtaken = Overtaken::default();
+        rows.iter().for_each(|(line, _, id)| overtaken.failed(*line, None, id.map(Key::Id)));
+        overtaken
+    };
+    let mut overtaken = remember();
+    overtaken.applied(5, &Key::Id(7));
+    overtaken.applied(5, &Key::Id(9));
+    assert_eq!(tried(late(&rows), &overtaken), [3, 6]);
+    // Whose row line 4 is, nobody can tell.
+    let mut overtaken = remember();
+    overtaken.applied(4, &Key::Ref("new a".into()));
+    overtaken.cannot_learn();
+    assert_eq!(tried(late(&rows), &overtaken), [] as [u64; 0]);
+}
+
+#[test]
+fn rows_that_wait_no_more_fail_in_the_order_of_the_file() {
+    let mut late = late(&[(9, r#"{"ref":"a"}"#, None), (2, r#"{"ref":"b"}"#, None)]);
+    let mut lines = Vec::new();
+    late.give_up(|row, _| {
+        lines.push(row.line);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(lines, [2, 9]);
+    assert!(late.is_empty() && late.bytes == 0);
+}

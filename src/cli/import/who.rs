@@ -1,0 +1,171 @@
+//! Who the members of rows are.
+//!
+//! - A row is about the member that its key finds: the value by which rows are matched or, where a row has none, the id. One
+//!   member has several keys: its id, which is written in two forms, the value, and the refs that it had and still answers to.
+//! - Two rows with the same key are about the same member. Of two whose keys differ this is not known until the server has told
+//!   all keys of one of them.
+//! - No row gives its member another key: a row with a value to match by is about the member that has this value. So what the
+//!   server tells at the end of the file holds for all rows of it.
+//!
+//! Keys are compared by hashes. Two keys with one hash are taken for one, and so are more spellings of an address than older
+//! stores take for one: either fails a row that might have gone through, and applies none that must not.
+
+mod ask;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::api::grpc::v1;
+use crate::model::id::{MEMBER_PREFIX, MEMBER_PREFIX_ONSI, read_random, write_random};
+use crate::model::{Email, Fold, Ref, WorkerId};
+
+pub use ask::learn;
+
+/// What finds a member.
+#[derive(Debug, Clone)]
+pub enum Key {
+    Ref(String),
+    Email(String),
+    WorkerId(String),
+    /// The number in an id, whatever its prefix and its case.
+    Id(u128),
+}
+
+impl Key {
+    /// The key by which a row looks for its member; none if it has none that can be read.
+    pub fn of_row(row: &v1::MemberInput, match_by: v1::MatchBy) -> Option<Self> {
+        let value = match match_by {
+            v1::MatchBy::Unspecified | v1::MatchBy::Ref => row.r#ref.clone().map(Self::Ref),
+            v1::MatchBy::Email => row.email.clone().map(Self::Email),
+            v1::MatchBy::WorkerId => row.worker_id.clone().map(Self::WorkerId),
+            v1::MatchBy::Id => None,
+        };
+        value.or_else(|| Self::of_id(row.id.as_deref()?))
+    }
+
+    /// The key that an id is, if it can be read.
+    pub fn of_id(id: &str) -> Option<Self> {
+        let number = read_random(MEMBER_PREFIX, id).or_else(|_| read_random(MEMBER_PREFIX_ONSI, id));
+        number.ok().map(Self::Id)
+    }
+
+    /// All keys by which rows may find a member.
+    pub fn all_of(member: v1::Member, match_by: v1::MatchBy) -> Vec<Self> {
+        let mut keys: Vec<_> = Self::of_id(&member.id).into_iter().collect();
+        match match_by {
+            v1::MatchBy::Unspecified | v1::MatchBy::Ref => {
+                let former = member.ref_aliases.into_iter().map(|alias| alias.r#ref);
+                keys.extend(member.r#ref.into_iter().chain(former).map(Self::Ref));
+            }
+            v1::MatchBy::Email => keys.extend(member.email.map(Self::Email)),
+            v1::MatchBy::WorkerId => keys.extend(member.worker_id.map(Self::WorkerId)),
+            v1::MatchBy::Id => {}
+        }
+        keys
+    }
+
+    pub fn hash(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        match self {
+            Self::Ref(text) => ("ref", text.as_str()).hash(&mut hasher),
+            Self::Email(text) => ("email", Fold::NEWEST.of(text)).hash(&mut hasher),
+            Self::WorkerId(text) => ("worker_id", text.as_str()).hash(&mut hasher),
+            Self::Id(number) => ("id", number).hash(&mut hasher),
+        }
+        hasher.finish()
+    }
+
+    /// The key as a call names it; none if no member can have it, so that it would only refuse the call.
+    fn to_wire(&self) -> Option<v1::MemberKey> {
+        let none = v1::MemberKey::default();
+        match self.clone() {
+            Self::Ref(text) => {
+                Ref::parse(text.clone()).ok().map(|_| v1::MemberKey { r#ref: Some(text), ..none })
+            }
+            Self::Email(text) => {
+                Email::parse(text.clone()).ok().map(|_| v1::MemberKey { email: Some(text), ..none })
+            }
+            Self::WorkerId(text) => {
+                WorkerId::parse(text.clone()).ok().map(|_| v1::MemberKey { worker_id: Some(text), ..none })
+            }
+            Self::Id(number) => Some(v1::MemberKey { id: Some(write_random(MEMBER_PREFIX, number)), ..none }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "4ev85xgydy92xynbbqf0rbtnw0";
+
+    fn hash(row: v1::MemberInput, match_by: v1::MatchBy) -> Option<u64> {
+        Key::of_row(&row, match_by).map(|key| key.hash())
+    }
+
+    #[test]
+    fn a_member_is_found_by_every_spelling_of_its_address() {
+        let found_by = |email: &str| {
+            hash(v1::MemberInput { email: Some(email.into()), ..Default::default() }, v1::MatchBy::Email)
+        };
+        assert_eq!(found_by("Zo\u{eb}@Bücher.example"), found_by("zoe\u{308}@xn--bcher-kva.example"));
+        assert_ne!(found_by("zoe@x.example"), found_by("zoë@x.example"));
+    }
+
+    #[test]
+    fn an_id_is_one_in_both_forms_and_in_any_case() {
+        let found_by =
+            |id: String| hash(v1::MemberInput { id: Some(id), ..Default::default() }, v1::MatchBy::Id);
+        let one = found_by(format!("m_{ID}"));
+        for other in [format!("mem_{ID}"), format!("M_{}", ID.to_uppercase()), format!("MEM_{ID}")] {
+            assert_eq!(found_by(other), one);
+        }
+        assert_ne!(found_by(format!("m_{}", ID.replace('4', "5"))), one);
+        assert!(one.is_some() && found_by(format!("m_{ID}0")).is_none() && found_by(ID.into()).is_none());
+    }
+
+    #[test]
+    fn the_keys_of_a_member_are_those_by_which_rows_find_it() {
+        let alias = v1::RefAlias { r#ref: "old".into(), ..Default::default() };
+        let member = v1::Member {
+            id: format!("m_{ID}"),
+            r#ref: Some("new".into()),
+            email: Some("A@x.example".into()),
+            worker_id: Some("old".into()),
+            ref_aliases: vec![alias],
+            ..Default::default()
+        };
+        let row = |r#ref: &str, email: &str, id: &str| {
+            let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+            v1::MemberInput { r#ref: given(r#ref), email: given(email), id: given(id), ..Default::default() }
+        };
+        let finds = |row: v1::MemberInput, match_by: v1::MatchBy| {
+            let keys = Key::all_of(member.clone(), match_by);
+            keys.iter().any(|key| Some(key.hash()) == hash(row.clone(), match_by))
+        };
+        let id = format!("mem_{ID}");
+        for found in [row("new", "", ""), row("old", "", ""), row("", "", &id), row("old", "b@x.example", "")]
+        {
+            assert!(finds(found.clone(), v1::MatchBy::Ref), "{found:?}");
+        }
+        // The key of another kind, and the id beside a ref, find nobody.
+        for other in [row("", "a@x.example", ""), row("other", "", &id), row("", "", "")] {
+            assert!(!finds(other.clone(), v1::MatchBy::Ref), "{other:?}");
+        }
+        assert!(finds(row("other", "a@X.example", ""), v1::MatchBy::Email));
+        assert!(!finds(row("new", "b@x.example", &id), v1::MatchBy::Email));
+        assert!(finds(
+            v1::MemberInput { worker_id: Some("old".into()), ..Default::default() },
+            v1::MatchBy::WorkerId
+        ));
+    }
+
+    #[test]
+    fn a_key_that_nobody_can_have_is_not_asked_for() {
+        for key in [Key::Ref("\n".into()), Key::Email("bad".into()), Key::WorkerId("x".repeat(256))] {
+            assert!(key.to_wire().is_none(), "{key:?}");
+        }
+        let asked = Key::of_id(&format!("MEM_{ID}")).and_then(|key| key.to_wire()).unwrap();
+        assert_eq!(asked.id, Some(format!("m_{ID}")));
+        assert_eq!(Key::Ref("a".into()).to_wire().unwrap().r#ref.as_deref(), Some("a"));
+    }
+}

@@ -1,0 +1,70 @@
+//! Asking the server for all keys of the members of failed rows.
+
+use std::time::Instant;
+
+use super::Key;
+use crate::api::grpc::v1;
+use crate::cli::Error;
+use crate::cli::client::{Client, Refusal};
+use crate::cli::import::overtaken::Open;
+use crate::cli::import::session::Session;
+
+/// Keys of one call. A token may be let do as many rows as a chunk has, and no more, for some seconds.
+const ASK_TOGETHER: usize = 1_000;
+
+/// Finds out who the members of the failed rows are of which that is not known yet, if a newer row was applied. Where the
+/// server does not tell, they stay unknown.
+pub async fn learn(session: &mut Session, client: &mut Client) -> Result<(), Error> {
+    if !session.overtaken.has_to_learn() {
+        return Ok(());
+    }
+    let asked: Vec<_> = session.overtaken.open().iter().filter_map(wire).collect();
+    let mut known = Vec::with_capacity(asked.len());
+    for together in asked.chunks(ASK_TOGETHER) {
+        let mut rest = together;
+        while !rest.is_empty() {
+            let keys = rest.iter().map(|(_, key)| key.clone()).collect();
+            let Some(results) = ask(session, client, keys).await? else {
+                session.overtaken.cannot_learn();
+                return Ok(());
+            };
+            // The first one is never left out.
+            let told = results.iter().take_while(|result| !result.omitted).count().max(1);
+            let match_by = session.options.match_by();
+            known.extend(rest.iter().zip(results).take(told).filter_map(|((line, _), result)| {
+                let keys = Key::all_of(*result.member?, match_by);
+                Some((*line, keys.iter().map(Key::hash).collect::<Vec<_>>()))
+            }));
+            rest = rest.get(told..).unwrap_or_default();
+        }
+    }
+    session.overtaken.learn(&known);
+    Ok(())
+}
+
+fn wire(open: &Open) -> Option<(u64, v1::MemberKey)> {
+    open.key.to_wire().map(|key| (open.line, key))
+}
+
+/// What the server says of each key; `None` if it refuses to say anything.
+async fn ask(
+    session: &mut Session,
+    client: &mut Client,
+    keys: Vec<v1::MemberKey>,
+) -> Result<Option<Vec<v1::BatchGetResult>>, Error> {
+    let member_base_id = session.options.member_base_id.clone();
+    let request = v1::BatchGetMembersRequest { member_base_id, keys, min_revision: None };
+    loop {
+        let refusal = match client.members.batch_get_members(request.clone()).await {
+            Ok(reply) => {
+                session.patience.refresh();
+                return Ok(Some(reply.into_inner().results));
+            }
+            Err(status) => Refusal::from(status),
+        };
+        if !refusal.is_retryable() {
+            return Ok(None);
+        }
+        session.wait_to_try_again(refusal, Instant::now()).await?;
+    }
+}

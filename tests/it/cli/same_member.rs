@@ -1,0 +1,142 @@
+//! Rows of one member that name it by different keys, in one list.
+
+use memberbase::api::grpc::v1;
+
+use super::{Ended, World};
+
+/// Members `a` and `b` with an address each; `a` answers to `former` as well.
+struct Two {
+    world: World,
+    base: String,
+    /// The id of `a`, and the 26 characters of it.
+    id: String,
+    digits: String,
+}
+
+impl Two {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let file = world.file("first.csv", "ref,email\nformer,a@x.example\nb,b@x.example\n");
+        world.import(&file, "staff", &["--create-base"]).await.expect(0);
+        let member = world.get("staff", "former").await;
+        let text = |name: &str| member[name].as_str().unwrap().to_owned();
+        let (id, base) = (text("id"), text("member_base_id"));
+        let request = v1::RenameMemberRequest {
+            member_base_id: base.clone(),
+            key: Some(v1::MemberKey { id: Some(id.clone()), ..Default::default() }),
+            r#ref: "a".into(),
+            ..Default::default()
+        };
+        world.server.members().rename_member(request).await.unwrap();
+        let digits = id.strip_prefix("m_").unwrap().to_owned();
+        Self { world, base, id, digits }
+    }
+
+    /// Imports rows of `ref,id,email,last_name`.
+    async fn import(&self, rows: &[&str], more: &[&str]) -> Ended {
+        let file = self.world.file("members.csv", format!("ref,id,email,last_name\n{}\n", rows.join("\n")));
+        self.world.import(&file, "staff", more).await
+    }
+
+    fn failed(&self) -> Vec<String> {
+        self.world.read("members.failed.csv").lines().skip(1).map(str::to_owned).collect()
+    }
+
+    async fn last_name(&self) -> serde_json::Value {
+        self.world.get("staff", "a").await["last_name"].clone()
+    }
+
+    /// The ways to name `a`, each as the cells of ref and id.
+    fn keys(&self) -> [String; 4] {
+        let Self { id, digits, .. } = self;
+        ["a,".into(), "former,".into(), format!(",{id}"), format!(",MEM_{}", digits.to_uppercase())]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_waits_is_not_tried_after_a_newer_one_whatever_their_keys() {
+    let two = Two::new().await;
+    // The older one waits for the address of b, which is given up at the end.
+    for (round, (older, newer)) in pairs(&two.keys()).into_iter().enumerate() {
+        let (mine, next) = (format!("b{round}@x.example"), format!("b{}@x.example", round + 1));
+        let hold = two.world.file("hold.csv", format!("ref,email\nb,{mine}\n"));
+        two.world.import(&hold, "staff", &[]).await.expect(0);
+        let rows =
+            [format!("{older},{mine},Older"), format!("{newer},,Newer {round}"), format!("b,,{next},B")];
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        for chunk in ["1", "1000"] {
+            two.world.import(&hold, "staff", &[]).await.expect(0);
+            let ended = two.import(&rows, &["--chunk-rows", chunk]).await.expect(1);
+            assert_eq!(two.last_name().await, format!("Newer {round}"), "{rows:?}");
+            let failed = two.failed();
+            assert_eq!(failed.len(), 1, "{failed:?}");
+            assert!(failed[0].contains(",Older,2,LATER_ROW_APPLIED,email,"), "{failed:?}");
+            assert!(failed[0].contains("EMAIL_TAKEN") && failed[0].contains("that of line 3"), "{failed:?}");
+            assert!(ended.stderr.contains("warning: 1 failed row is older"), "{}", ended.stderr);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_rows_that_wait_for_one_member_the_newest_is_tried_whatever_their_keys() {
+    let two = Two::new().await;
+    for (round, (older, newer)) in pairs(&two.keys()).into_iter().enumerate() {
+        let (mine, next) = (format!("b{round}@x.example"), format!("b{}@x.example", round + 1));
+        let hold = two.world.file("hold.csv", format!("ref,email\na,a{round}@x.example\nb,{mine}\n"));
+        two.world.import(&hold, "staff", &[]).await.expect(0);
+        // Both want what b has; alone, the older one would be the first to get it.
+        let rows = [
+            format!("{older},{mine},Older"),
+            format!("{newer},{mine},Newer {round}"),
+            format!("b,,{next},B"),
+        ];
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        two.import(&rows, &[]).await.expect(1);
+        assert_eq!(two.last_name().await, format!("Newer {round}"), "{rows:?}");
+        let failed = two.failed();
+        assert!(failed.len() == 1 && failed[0].contains(",Older,2,LATER_ROW_APPLIED,"), "{failed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_failed_for_a_fault_of_its_own_is_marked_whatever_its_key() {
+    let two = Two::new().await;
+    for (older, newer) in pairs(&two.keys()) {
+        // Nobody looked for the member of a row with a fault, and a row of another member is not overtaken.
+        let rows = [format!("{older},bad,Older"), "b,,bad,B".into(), format!("{newer},,Newer")];
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        two.import(&rows, &["--chunk-rows", "1"]).await.expect(1);
+        let failed = two.failed();
+        assert!(failed[0].contains(",Older,2,LATER_ROW_APPLIED,email,"), "{failed:?}");
+        assert!(failed[1].contains(",B,3,EMAIL_INVALID,email,") && failed.len() == 2, "{failed:?}");
+        assert_eq!(two.last_name().await, "Newer");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rings_go_through_beside_rows_that_are_found_by_other_keys() {
+    let two = Two::new().await;
+    let Two { id, .. } = &two;
+    let other = two.world.get("staff", "b").await["id"].as_str().unwrap().to_owned();
+    // A swap, each by another key; and others before, between and after it.
+    let swap = [
+        "c,,c@x.example,C".to_owned(),
+        format!(",{id},b@x.example,A"),
+        "d,,d@x.example,D".to_owned(),
+        "b,,a@x.example,B".to_owned(),
+        "e,,e@x.example,E".to_owned(),
+    ];
+    let rows: Vec<&str> = swap.iter().map(String::as_str).collect();
+    assert_eq!(two.import(&rows, &["--chunk-rows", "1"]).await.expect(0).counts(), [3, 2, 0, 0, 0]);
+    let back = [format!(",mem_{},a@x.example,", two.digits), format!(",{other},b@x.example,")];
+    let rows: Vec<&str> = back.iter().map(String::as_str).collect();
+    let ended = two.import(&rows, &["--match", "id"]).await.expect(0);
+    assert_eq!(ended.counts(), [0, 2, 0, 0, 0]);
+    assert_eq!(two.world.get("staff", "a").await["email"], "a@x.example");
+    assert_eq!(two.world.get("staff", "b").await["member_base_id"], two.base);
+}
+
+/// Each key with each other one, and with itself.
+fn pairs(keys: &[String; 4]) -> Vec<(&str, &str)> {
+    keys.iter().flat_map(|older| keys.iter().map(move |newer| (older.as_str(), newer.as_str()))).collect()
+}
