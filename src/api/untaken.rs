@@ -2,7 +2,8 @@
 //!
 //! - Small ones ([`SMALL_REPLY_BYTES`]) are not: they pay for a look at their size.
 //! - A page brings the room that it was made in ([`keep`]). A call that changes something takes room for its reply before it
-//!   begins, where that may be large ([`reserve`]): so it is refused while nothing was changed.
+//!   begins, where that may be large ([`reserve`]), and waits for that until its deadline. What it holds meanwhile is counted,
+//!   so what waits has a bound; only where it is not is a call refused, while nothing was changed.
 //! - What is larger than its room is counted when it is there. A reply to a call that changed nothing, and that is no page,
 //!   waits for its turn, and is refused when too many of its caller wait already. What was changed is answered whether or not
 //!   there is room.
@@ -55,13 +56,14 @@ pub fn keep(room: PageRoom) {
     });
 }
 
-/// Takes room for a reply that takes up to so many bytes in memory, when it is its turn, or refuses the call.
-pub async fn reserve(bytes: usize) -> Result<(), Error> {
+/// Takes room for a reply that takes up to so many bytes in memory, when it is its turn. A call whose request is not counted is
+/// refused when too much of its caller waits already.
+pub async fn reserve(bytes: usize, is_counted: bool) -> Result<(), Error> {
     if bytes <= SMALL_REPLY_BYTES {
         return Ok(());
     }
     let Ok(Some(replies)) = CALL.try_with(|call| call.replies.clone()) else { return Ok(()) };
-    let permit = replies.turn(bytes).await?;
+    let permit = if is_counted { replies.wait(bytes).await? } else { replies.turn(bytes).await? };
     let _ = CALL.try_with(|call| call.take(vec![permit]));
     Ok(())
 }
@@ -179,20 +181,27 @@ mod tests {
     #[tokio::test]
     async fn room_is_taken_before_a_call_begins_and_given_back_when_its_reply_is_small() {
         let replies = Replies::new(16 * MIB, Party::Nobody);
-        let (reserved, taken) = count(replies.clone(), AccessLevel::Write, reserve(4 * MIB)).await;
+        let (reserved, taken) = count(replies.clone(), AccessLevel::Write, reserve(4 * MIB, false)).await;
         assert!(reserved.is_ok() && taken.unwrap().is_none());
         let large = count(replies.clone(), AccessLevel::Write, async {
-            reserve(4 * MIB).await.unwrap();
+            reserve(4 * MIB, false).await.unwrap();
             note(2 * MIB);
         });
         let ((), large) = large.await;
         let large = large.unwrap();
         assert!(large.is_some());
-        let mut waits = Box::pin(count(replies.clone(), AccessLevel::Write, reserve(3 * MIB)));
+        let mut waits = Box::pin(count(replies.clone(), AccessLevel::Write, reserve(3 * MIB, false)));
         assert!(waits.as_mut().now_or_never().is_none());
-        let (refused, taken) = count(replies.clone(), AccessLevel::Write, reserve(4 * MIB)).await;
+        let (refused, taken) = count(replies.clone(), AccessLevel::Write, reserve(4 * MIB, false)).await;
         assert!(refused == Err(Error::Overloaded) && taken.unwrap().is_none());
+        let mut counted: Vec<_> = (0..9)
+            .map(|_| Box::pin(count(replies.clone(), AccessLevel::Write, reserve(4 * MIB, true))))
+            .collect();
+        assert!(counted.iter_mut().all(|call| call.as_mut().now_or_never().is_none()), "they wait");
         drop(large);
         assert!(waits.await.0.is_ok());
+        for call in counted {
+            assert!(call.await.0.is_ok());
+        }
     }
 }

@@ -3,7 +3,7 @@
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use super::arriving::became_rows;
+use super::arriving::{became_rows, is_counted};
 use super::convert::input::{self, Finder};
 use super::named::{named, respond};
 use super::{MESSAGE_MAX_BYTES, deadline, edit, v1};
@@ -47,7 +47,7 @@ pub async fn bulk_upsert(
     let most = rows.check_reply()?;
     let Rows { rows, refs } = rows;
     if call.detail == Detail::All {
-        untaken::reserve(most.saturating_mul(RESULT_GROWTH)).await?;
+        untaken::reserve(most.saturating_mul(RESULT_GROWTH), is_counted()).await?;
     }
     became_rows();
     let upsert = Upsert { rows, options: call.options, mode: call.mode, deadline };

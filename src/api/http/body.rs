@@ -104,6 +104,11 @@ impl Bodies {
 }
 
 impl Received {
+    /// Hands on the room for what it becomes, to whoever has that when the body is gone.
+    pub(super) fn take_arrival(&mut self) -> Option<Arrival> {
+        self.arrival.take()
+    }
+
     /// Takes room for what the body becomes, when it is its turn, before it is parsed: so much for each object in a list, and
     /// something for each value. Small bodies become little, whatever is in them, unless their objects become much.
     pub(super) async fn admit(&mut self, room: &Room, object_bytes: usize) -> Result<(), Error> {

@@ -146,3 +146,37 @@ async fn answers_of_imports_are_counted_until_they_are_taken() {
     drop((raw, response, body));
     while full_page(&base).await < full {}
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bulk_upserts_of_a_caller_with_many_unread_replies_wait_and_are_not_refused() {
+    let (server, base) = server(NEVER).await;
+    let [list, _] = lists(&base);
+    let mut raw = Raw::connect_with(&server, 0).await;
+    let mut replies = Vec::new();
+    for _ in 0..10 {
+        let (response, mut body) = raw.begin(list.0, list.1).await;
+        body.send_data(list.2.clone(), true).unwrap();
+        replies.push(response.await.unwrap());
+    }
+    let upsert = |name: &str| v1::BulkUpsertMembersRequest {
+        member_base_id: base.id.clone(),
+        members: rows(name, 3_000),
+        ..Default::default()
+    };
+    // Two of them need more room than one caller may have.
+    let mut waiting = JoinSet::new();
+    for number in 0..3 {
+        let (mut client, request) = (base.client.clone(), upsert(&format!("w{number}-")));
+        waiting.spawn(async move { client.bulk_upsert_members(request).await });
+    }
+    let mut late = tonic::Request::new(upsert("late"));
+    late.set_timeout(Duration::from_millis(500));
+    let passed = base.client.clone().bulk_upsert_members(late).await.unwrap_err();
+    // Whoever notices first, the client or the server.
+    assert!(matches!(passed.code(), tonic::Code::Cancelled | tonic::Code::DeadlineExceeded), "{passed:?}");
+    assert!(waiting.try_join_next().is_none(), "all of them wait");
+    drop((raw, replies));
+    while let Some(done) = waiting.join_next().await {
+        assert_eq!(done.unwrap().unwrap().into_inner().counts.unwrap().created, 3_000);
+    }
+}

@@ -132,6 +132,11 @@ impl Arriving {
     }
 }
 
+/// Whether the request of the call at hand is counted, as long as it has not become rows: small ones are not.
+pub fn is_counted() -> bool {
+    CALL.try_with(|call| call.state().taken.is_some()).unwrap_or_default()
+}
+
 /// Gives back what the request of the call at hand took: it has become rows, which the table counts.
 pub fn became_rows() {
     // Requests of tests are of no call.

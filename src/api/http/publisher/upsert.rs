@@ -52,15 +52,18 @@ impl Call for BulkUpsert {
     type Request = BulkUpsertRequest;
     type Reply = Vec<String>;
 
-    async fn run(directory: Directory, body: Received) -> Result<Vec<String>, Failure> {
+    async fn run(directory: Directory, mut body: Received) -> Result<Vec<String>, Failure> {
         let today = directory.now().date();
+        let arrival = body.take_arrival();
         let Request { member_base_id, rows, refs } = if body.bytes.len() < compute::LARGE_BYTES {
             read(body, today)?
         } else {
             compute::run(move || read(body, today)).await?
         };
         let base = directory.base_number(&member_base_id, "member_base_id")?;
-        untaken::reserve(rows.len().saturating_mul(ID_BYTES)).await?;
+        untaken::reserve(rows.len().saturating_mul(ID_BYTES), arrival.is_some()).await?;
+        // The table counts the rows from here on.
+        drop(arrival);
         let reply = directory.upsert_all(base, rows).await?;
         if reply.outcomes.iter().any(RowOutcome::is_failed) {
             let name = |row| directory.sealer().member_id(base, row);
@@ -120,7 +123,7 @@ struct Request {
     refs: Vec<Option<String>>,
 }
 
-/// Reads the request. What it takes is given back at the end, because the table counts its rows from there on.
+/// Reads the request. What the bytes of the body take is given back at the end.
 fn read(body: Received, today: Date) -> Result<Request, Failure> {
     let explain = |refusal| structure::explain::<BulkUpsertRequest>(&body.bytes, refusal);
     Ok(parse_with(&body.bytes, Seed { today }).map_err(explain)?)
