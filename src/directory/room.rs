@@ -5,7 +5,8 @@
 //! waits for whoever waits for him.
 //!
 //! Some bytes on the wire become hundreds in memory, so what counts is what a request becomes. One that needs more than all the
-//! room is let in if its own bytes say that it is as large as that; thousands of rows with nothing in them are not.
+//! room is let in if its own bytes say that it is as large as that; thousands of rows with nothing in them are not. And none
+//! becomes larger than all the memory that the server was given, or than the largest message does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,10 @@ use crate::table::{Budget, Party, Permit};
 /// How many times its own bytes a request may take in memory, however much that is: a row with a ref and an e-mail address takes
 /// 16 times, one with nothing in it 250 times.
 const GROWTH: usize = 24;
+/// What the largest message of all doors but those for JSON becomes at most, in bytes. So much any server lets in.
+const LARGEST_BYTES: usize = 16 * 1024 * 1024 * GROWTH;
+/// The room is one of so many parts of the memory that the server was given.
+const PARTS_OF_MEMORY: usize = 4;
 
 /// Replies of up to so many bytes are not counted: a call cannot hold more of these than it holds anyway.
 pub const SMALL_REPLY_BYTES: usize = 64 * 1024;
@@ -163,12 +168,18 @@ impl Room {
     /// A request of `sent` bytes that needs so many, when it is its turn. A large one counts as what a party may have, so that
     /// others get in beside it.
     pub async fn admit(&self, sent: usize, bytes: usize) -> Result<Arrival, Error> {
-        let most = self.budget.limit().max(sent.saturating_mul(GROWTH));
+        let most = most(self.budget.limit(), sent);
         if bytes > most {
             return Err(Error::TooLarge { bytes, limit: most });
         }
         Ok(Arrival { _permit: self.budget.turn(self.party, bytes).await? })
     }
+}
+
+/// How large a request of `sent` bytes may become where there is room for `limit`, in bytes.
+fn most(limit: usize, sent: usize) -> usize {
+    let all = limit.saturating_mul(PARTS_OF_MEMORY).max(LARGEST_BYTES);
+    limit.max(sent.saturating_mul(GROWTH).min(all))
 }
 
 #[cfg(test)]
@@ -194,6 +205,29 @@ mod tests {
         assert_eq!(refused(8 * MIB, 192 * MIB + 1).await, Some(over));
         assert_eq!(refused(10, 100 * MIB).await, None);
         assert!(matches!(refused(10, 100 * MIB + 1).await, Some(Error::TooLarge { .. })));
+        let over = Error::TooLarge { bytes: 400 * MIB + 1, limit: 400 * MIB };
+        assert_eq!(refused(256 * MIB, 400 * MIB).await, None);
+        assert_eq!(
+            refused(256 * MIB, 400 * MIB + 1).await,
+            Some(over),
+            "four times the room is all the memory"
+        );
+    }
+
+    #[test]
+    fn the_largest_message_is_let_in_however_little_memory_there_is_and_larger_bodies_with_more() {
+        let [mib, message] = [MIB, 16 * MIB];
+        for (limit, sent, becomes) in [
+            (mib, message, 24 * message),
+            (mib, 256 * mib, 24 * message),
+            (96 * mib, 256 * mib, 24 * message),
+            (128 * mib, 256 * mib, 512 * mib),
+            (128 * mib, 20 * mib, 480 * mib),
+            (2_048 * mib, 256 * mib, 24 * 256 * mib),
+            (2_048 * mib, mib, 2_048 * mib),
+        ] {
+            assert_eq!(most(limit, sent), becomes, "{limit} {sent}");
+        }
     }
 
     #[test]
@@ -218,7 +252,7 @@ mod tests {
     #[tokio::test]
     async fn a_large_request_leaves_room_for_those_of_others_and_its_own_wait_for_it() {
         let room = rooms();
-        let first = room(1).admit(50 * MIB, 600 * MIB).await.unwrap();
+        let first = room(1).admit(50 * MIB, 400 * MIB).await.unwrap();
         let own = room(1);
         let mut waits = Box::pin(own.admit(MIB, MIB));
         assert!(waits.as_mut().now_or_never().is_none());

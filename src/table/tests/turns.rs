@@ -96,3 +96,46 @@ fn what_is_late_is_given_up_unless_some_of_it_is_written() {
     job.is_checked = true;
     assert_eq!(job.check_wanted(), Ok(()));
 }
+
+#[tokio::test]
+async fn rows_that_are_planned_as_a_whole_take_room_for_their_plan_until_they_are_answered() {
+    let mut taken = Vec::new();
+    for mode in [WriteMode::Partial, WriteMode::Atomic, WriteMode::Whole, WriteMode::ValidateOnly] {
+        // A validation of so many is planned beside the lane.
+        for rows in [900, 2_000] {
+            let subject = Subject::new().await;
+            let budget = &subject.table.parts.budget;
+            let mut request = many(mode);
+            request.rows.truncate(rows);
+            let mut upsert = Box::pin(subject.base.upsert(request));
+            assert!(futures_util::poll!(upsert.as_mut()).is_pending());
+            taken.push((mode, budget.used() / rows));
+            assert!(upsert.await.unwrap().outcomes.iter().all(|row| row.outcome == Outcome::Created));
+            while budget.used() > 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    let row = taken[0].1;
+    for (mode, bytes) in taken {
+        let plan = if matches!(mode, WriteMode::Whole | WriteMode::ValidateOnly) { 4_096 } else { 0 };
+        assert_eq!(bytes, row + plan, "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_given_up_gives_back_its_room() {
+    for rows in [900, 2_000] {
+        let subject = Subject::new().await;
+        let mut request = many(WriteMode::ValidateOnly);
+        request.rows.truncate(rows);
+        let mut upsert = Box::pin(subject.base.upsert(request));
+        assert!(futures_util::poll!(upsert.as_mut()).is_pending());
+        assert!(subject.table.parts.budget.used() > 0);
+        drop(upsert);
+        while subject.table.parts.budget.used() > 0 {
+            tokio::task::yield_now().await;
+        }
+        subject.upsert(&[plain_row(1)], UpsertOptions::default(), WriteMode::Partial).await;
+    }
+}
