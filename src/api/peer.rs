@@ -1,15 +1,11 @@
 //! Where a request comes from.
 
-use std::net::IpAddr;
-
 use http::Extensions;
 
-/// The address at the other end of the connection: an extension of requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub IpAddr);
+pub use crate::directory::Peer;
 
-/// The address in the extensions of a request.
+/// Where a request comes from, out of its extensions.
 #[must_use]
-pub fn peer_of(extensions: &Extensions) -> Option<IpAddr> {
-    extensions.get::<Peer>().map(|peer| peer.0)
+pub fn peer_of(extensions: &Extensions) -> Option<Peer> {
+    extensions.get::<Peer>().copied()
 }

@@ -9,7 +9,6 @@
 //! it what became of a token. What a token was made with never changes, so what only depends on that is plain code.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,7 +18,7 @@ use crate::model::field::ProfileField;
 use crate::model::origin::{Actor, Door};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenId};
 use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, Sealer, Sight, Timestamp};
-use crate::table::{Base, LiveToken, MayMake, Party, Requests, Table, TableError, Tokens};
+use crate::table::{Base, LiveToken, MayMake, Party, Peer, Requests, Table, TableError, Tokens, Whose};
 
 /// Why a caller is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +89,7 @@ impl fmt::Display for Lacking {
 pub struct Caller {
     identity: Identity,
     /// The address, as far as it is known.
-    peer: Option<IpAddr>,
+    peer: Option<Peer>,
 }
 
 #[derive(Clone)]
@@ -117,19 +116,20 @@ impl Caller {
         }
     }
 
-    /// The same at this address.
+    /// The same at this address, on this connection.
     #[must_use]
-    pub fn at(mut self, peer: Option<IpAddr>) -> Self {
+    pub fn at(mut self, peer: Option<Peer>) -> Self {
         self.peer = peer;
         self
     }
 
-    /// Whose bytes its requests are: the token's, or those of the address that they come from.
-    fn party(&self) -> Party {
-        match self.token() {
+    /// Whose bytes its requests are: the token's, or those of the address that they come from, and of its connection.
+    fn whose(&self) -> Whose {
+        let party = match self.token() {
             Some(token) => Party::Token(token.made().id),
-            None => self.peer.map_or(Party::Nobody, Party::Peer),
-        }
+            None => self.peer.map_or(Party::Nobody, |peer| Party::Peer(peer.address)),
+        };
+        Whose { party, connection: self.peer.map(|peer| peer.connection) }
     }
 }
 
@@ -176,13 +176,13 @@ impl Gate {
     /// The memory for requests of `caller` that arrive.
     #[must_use]
     pub fn room(&self, caller: &Caller) -> Room {
-        Room::new(self.table.arriving(), caller.party())
+        Room::new(self.table.arriving(), caller.whose())
     }
 
     /// The memory for large replies to `caller`.
     #[must_use]
     pub fn replies(&self, caller: &Caller) -> Replies {
-        Replies::of(self.table.replies(), caller.party())
+        Replies::of(self.table.replies(), caller.whose())
     }
 
     /// Whether a token was ever made, from when on callers need one.
@@ -355,18 +355,18 @@ impl Guarded {
     }
 
     /// Whose bytes the caller's requests are.
-    pub fn party(&self) -> Party {
-        self.caller.party()
+    pub fn whose(&self) -> Whose {
+        self.caller.whose()
     }
 
     /// The memory for large replies to the caller.
     pub fn replies(&self) -> Replies {
-        Replies::of(self.table.replies(), self.party())
+        Replies::of(self.table.replies(), self.whose())
     }
 
     /// The memory for requests of the caller that arrive.
     pub fn room(&self) -> Room {
-        Room::new(self.table.arriving(), self.party())
+        Room::new(self.table.arriving(), self.whose())
     }
 
     /// The time now.

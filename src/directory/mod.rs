@@ -62,12 +62,12 @@ use crate::model::origin::{Call, Door};
 use crate::model::{
     BaseNumber, Filter, Fold, IdError, Origin, Parsed, RawFilter, Reason, Refusal, Sealer, Timestamp,
 };
-pub use crate::table::Party;
 pub use crate::table::backup::{Held, HeldFile, Outline};
 use crate::table::{Base, View};
 pub use crate::table::{
     BaseSummary, DeleteReply, IfRunning, RowOutcome, Series, SetField, UpsertReply, WriteMode,
 };
+pub use crate::table::{Connection, Party, Peer, Whose};
 
 /// Most bytes of members in one reply: many clients refuse messages over 4 MiB.
 pub const REPLY_BYTES: usize = 3_584 * 1024;
@@ -91,8 +91,8 @@ impl Directory {
 
     /// Whose bytes the caller's requests are.
     #[must_use]
-    pub fn party(&self) -> Party {
-        self.guarded.party()
+    pub fn whose(&self) -> Whose {
+        self.guarded.whose()
     }
 
     /// The memory for large replies to the caller.

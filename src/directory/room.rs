@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Error;
-use crate::table::{Budget, Party, Permit};
+use crate::table::{Budget, Permit, Whose};
 
 /// How many times its own bytes a request may take in memory, however much that is: a row with a ref and an e-mail address takes
 /// 16 times, one with nothing in it 250 times.
@@ -49,13 +49,13 @@ impl Incoming {
     }
 
     /// Takes what a message of so many bytes needs, when it is its turn.
-    pub async fn turn(&self, party: Party, bytes: usize) -> Result<Received, Error> {
-        Ok(self.budget.turn(party, bytes).await?)
+    pub async fn turn(&self, whose: Whose, bytes: usize) -> Result<Received, Error> {
+        Ok(self.budget.turn(whose, bytes).await?)
     }
 
     /// Takes it now or not at all: for bytes that are added to others.
-    pub fn take(&self, party: Party, bytes: usize) -> Result<Received, Error> {
-        Ok(self.budget.take(party, bytes)?)
+    pub fn take(&self, whose: Whose, bytes: usize) -> Result<Received, Error> {
+        Ok(self.budget.take(whose, bytes)?)
     }
 }
 
@@ -63,33 +63,33 @@ impl Incoming {
 #[derive(Debug, Clone)]
 pub struct Replies {
     budget: Arc<Budget>,
-    party: Party,
+    whose: Whose,
 }
 
 impl Replies {
     #[cfg(test)]
-    pub(crate) fn new(bytes: usize, party: Party) -> Self {
-        Self { budget: Budget::new(bytes), party }
+    pub(crate) fn new(bytes: usize, whose: impl Into<Whose>) -> Self {
+        Self { budget: Budget::new(bytes), whose: whose.into() }
     }
 
-    pub(super) fn of(budget: Arc<Budget>, party: Party) -> Self {
-        Self { budget, party }
+    pub(super) fn of(budget: Arc<Budget>, whose: Whose) -> Self {
+        Self { budget, whose }
     }
 
     /// Takes what a reply needs until it was taken, when it is its turn, unless the party waits with too much already.
     pub async fn turn(&self, bytes: usize) -> Result<Permit, Error> {
-        Ok(self.budget.turn(self.party, bytes).await?)
+        Ok(self.budget.turn(self.whose, bytes).await?)
     }
 
     /// The same, however much waits: for callers that wait one after another.
     pub async fn wait(&self, bytes: usize) -> Result<Permit, Error> {
-        Ok(self.budget.wait(self.party, bytes).await?)
+        Ok(self.budget.wait(self.whose, bytes).await?)
     }
 
     /// Counts a reply that has to be given, whether or not there is room for it.
     #[must_use]
     pub fn count(&self, bytes: usize) -> Permit {
-        self.budget.count(self.party, bytes)
+        self.budget.count(self.whose, bytes)
     }
 }
 
@@ -127,7 +127,7 @@ impl PageRoom {
             if step == 0 {
                 return true;
             }
-            let Ok(permit) = replies.budget.take(replies.party, step) else { return false };
+            let Ok(permit) = replies.budget.take(replies.whose, step) else { return false };
             self.permits.push(permit);
             self.taken += step;
             self.bytes += PAGE_STEP_BYTES;
@@ -146,7 +146,7 @@ impl PageRoom {
 #[derive(Clone)]
 pub struct Room {
     budget: Arc<Budget>,
-    party: Party,
+    whose: Whose,
 }
 
 /// What one request has of it, until this goes.
@@ -155,14 +155,14 @@ pub struct Arrival {
 }
 
 impl Room {
-    pub(super) fn new(budget: Arc<Budget>, party: Party) -> Self {
-        Self { budget, party }
+    pub(super) fn new(budget: Arc<Budget>, whose: Whose) -> Self {
+        Self { budget, whose }
     }
 
     /// Whose requests they are.
     #[must_use]
-    pub fn party(&self) -> Party {
-        self.party
+    pub fn whose(&self) -> Whose {
+        self.whose
     }
 
     /// A request of `sent` bytes that needs so many, when it is its turn. A large one counts as what a party may have, so that
@@ -172,7 +172,7 @@ impl Room {
         if bytes > most {
             return Err(Error::TooLarge { bytes, limit: most });
         }
-        Ok(Arrival { _permit: self.budget.turn(self.party, bytes).await? })
+        Ok(Arrival { _permit: self.budget.turn(self.whose, bytes).await? })
     }
 }
 
@@ -188,12 +188,13 @@ mod tests {
 
     use super::*;
     use crate::model::BaseNumber;
+    use crate::table::Party;
 
     const MIB: usize = 1024 * 1024;
 
     fn rooms() -> impl Fn(u32) -> Room {
         let budget = Budget::new(100 * MIB);
-        move |number| Room::new(Arc::clone(&budget), Party::Base(BaseNumber(number)))
+        move |number| Room::new(Arc::clone(&budget), Party::Base(BaseNumber(number)).into())
     }
 
     #[tokio::test]

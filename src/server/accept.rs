@@ -23,6 +23,8 @@ use super::refusals::{Noted, Refusals};
 use super::stall::{self, Calls};
 use super::tls::{Failed, Tls};
 use crate::api::grpc::edge::Edge;
+use crate::api::peer::Peer;
+use crate::directory::Connection;
 use crate::tasks;
 
 /// Most connections at a time, where there are descriptors for so many.
@@ -95,6 +97,7 @@ pub async fn run(
     let places = Places::new(room);
     let start = Instant::now();
     let mut crowd = Crowd::default();
+    let mut accepted_before = 0;
     loop {
         let accepted = async {
             let (stream, peer) = listener.accept().await?;
@@ -109,7 +112,10 @@ pub async fn run(
             Ok((stream, peer, Ok(taken))) => {
                 crowd.note(peer, taken.made_room, start.elapsed());
                 let (inner, refusals) = (Edge(front.clone()), connections.refusals.clone());
-                let noted = Noted { inner, peer: peer.to_canonical(), refusals };
+                let connection = Connection(accepted_before);
+                accepted_before += 1;
+                let noted =
+                    Noted { inner, peer: Peer { address: peer.to_canonical(), connection }, refusals };
                 let service = Counting::new(noted, taken.place.calls(), start);
                 let tls = tls.clone().map(|tls| (tls, peer.to_canonical()));
                 let connection = begin(stream, tls, service, connections.clone());

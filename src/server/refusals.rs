@@ -134,7 +134,7 @@ pub struct Noted<S> {
     /// What answers.
     pub inner: S,
     /// Who is at the other end.
-    pub peer: IpAddr,
+    pub peer: Peer,
     /// Where refusals are noted.
     pub refusals: Refusals,
 }
@@ -153,10 +153,10 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        request.extensions_mut().insert(Peer(self.peer));
+        request.extensions_mut().insert(self.peer);
         let uri = request.uri().clone();
         let answer = self.inner.call(request);
-        NotedCall { answer, uri, peer: self.peer, refusals: self.refusals.clone() }
+        NotedCall { answer, uri, peer: self.peer.address, refusals: self.refusals.clone() }
     }
 }
 

@@ -60,7 +60,7 @@ pub use crate::schema::request::{Answer, Kept, RowAnswer};
 pub use audit::{AuditConfig, AuditReport, Damage, Finding, audit};
 pub use base::{Base, Pending};
 pub use bases::BaseSummary;
-pub use budget::{Budget, Party, Permit};
+pub use budget::{Budget, Connection, Party, Peer, Permit, Whose};
 pub use error::TableError;
 pub use job::Series;
 pub use lookup::LookupKind;

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -17,7 +16,7 @@ use super::arriving::body::{Messages, Terms};
 use super::leaving::leave;
 use super::methods::{Method, method};
 use crate::api::bearer::bearer;
-use crate::api::peer::peer_of;
+use crate::api::peer::{Peer, peer_of};
 use crate::api::untaken::{self, Counted};
 use crate::directory::{Caller, Directory, Error, Gate, Incoming};
 use crate::model::token::AccessLevel;
@@ -49,11 +48,11 @@ impl<S> Authenticated<S> {
             Err(error) => return Ok(Status::from(error).into_http()),
         };
         let (room, replies) = (self.gate.room(&caller), self.gate.replies(&caller));
-        let party = room.party();
+        let whose = room.whose();
         let arriving = method.map(|method| Arriving::new(method, room));
         let terms = Terms {
             incoming: self.incoming,
-            party,
+            whose,
             most: MESSAGE_MAX_BYTES,
             arriving: arriving.clone(),
             encoding: None,
@@ -80,7 +79,7 @@ impl<S> Authenticated<S> {
     async fn admit(
         &self,
         headers: &HeaderMap,
-        peer: Option<IpAddr>,
+        peer: Option<Peer>,
         method: Option<&Method>,
     ) -> Result<Caller, Error> {
         let caller = self.gate.identify(bearer(headers)?).await?.at(peer);

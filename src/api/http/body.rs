@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::failure::Failure;
 use crate::compute;
-use crate::directory::{self, Arrival, Error, Incoming, Party, Room};
+use crate::directory::{self, Arrival, Error, Incoming, Room, Whose};
 
 /// What is taken of the memory for messages at a time, in bytes, for a body that does not say how long it is.
 const PIECE_BYTES: usize = 1024 * 1024;
@@ -56,7 +56,7 @@ impl Bodies {
     /// Reads `body`, which must say that it is JSON.
     pub(super) async fn read(
         &self,
-        party: Party,
+        whose: Whose,
         headers: &HeaderMap,
         body: &mut Body,
     ) -> Result<Received, Failure> {
@@ -74,7 +74,7 @@ impl Bodies {
         let announced = announced.unwrap_or(0);
         let (mut room, mut taken) = (TINY_BYTES, Vec::new());
         if announced > room {
-            taken.push(self.incoming.turn(party, announced).await?);
+            taken.push(self.incoming.turn(whose, announced).await?);
             room = announced;
         }
         let began = Instant::now();
@@ -95,7 +95,7 @@ impl Bodies {
             }
             while length > room {
                 // It has some already, and so it does not wait.
-                taken.push(self.incoming.take(party, PIECE_BYTES)?);
+                taken.push(self.incoming.take(whose, PIECE_BYTES)?);
                 room += PIECE_BYTES;
             }
             bytes.extend_from_slice(&data);
@@ -165,6 +165,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+    use crate::directory::Party;
 
     fn headers(kind: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -176,13 +177,13 @@ mod tests {
         Bodies::new(limit, Incoming::new(40 * PIECE_BYTES, Duration::from_secs(30)))
     }
 
-    fn party(number: u32) -> Party {
-        Party::Peer(std::net::Ipv4Addr::from(number).into())
+    fn whose(number: u32) -> Whose {
+        Party::Peer(std::net::Ipv4Addr::from(number).into()).into()
     }
 
     async fn read(bodies: &Bodies, number: u32, bytes: usize) -> Result<Received, http::StatusCode> {
         let mut body = Body::from(vec![b' '; bytes]);
-        let received = bodies.read(party(number), &headers("application/json"), &mut body).await;
+        let received = bodies.read(whose(number), &headers("application/json"), &mut body).await;
         received.map_err(|failure| failure.status())
     }
 
@@ -193,7 +194,7 @@ mod tests {
         assert_eq!(read(&bodies, 1, 101).await.err(), Some(http::StatusCode::PAYLOAD_TOO_LARGE));
         let mut announced = headers("application/json");
         announced.insert(CONTENT_LENGTH, "101".parse().unwrap());
-        let refused = bodies.read(party(1), &announced, &mut Body::empty()).await.err().unwrap();
+        let refused = bodies.read(whose(1), &announced, &mut Body::empty()).await.err().unwrap();
         assert_eq!(refused.status(), http::StatusCode::PAYLOAD_TOO_LARGE);
     }
 
@@ -212,7 +213,7 @@ mod tests {
         let mut announced = headers("application/json");
         announced.insert(CONTENT_LENGTH, (2 * PIECE_BYTES).to_string().parse().unwrap());
         let mut body = Body::from(vec![b' '; 2 * PIECE_BYTES]);
-        let mut waits = Box::pin(bodies.read(party(1), &announced, &mut body));
+        let mut waits = Box::pin(bodies.read(whose(1), &announced, &mut body));
         assert!(waits.as_mut().now_or_never().is_none(), "it says how long it is, and waits");
         drop(first);
         assert_eq!(waits.await.unwrap().bytes.len(), 2 * PIECE_BYTES);
@@ -240,7 +241,7 @@ mod tests {
         let (_sender, stream) = tokio::sync::mpsc::channel::<Result<bytes::Bytes, std::io::Error>>(1);
         let mut body = Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(stream));
         let refused =
-            bodies(100).read(party(1), &headers("application/json"), &mut body).await.err().unwrap();
+            bodies(100).read(whose(1), &headers("application/json"), &mut body).await.err().unwrap();
         assert_eq!(refused.status(), http::StatusCode::REQUEST_TIMEOUT);
     }
 }

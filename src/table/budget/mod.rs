@@ -4,13 +4,20 @@
 //!   for calls about one member.
 //! - Each request is of a [`Party`]. A party has at most half of either part, so that others get in beside it, whatever it
 //!   asks for; a request that is larger than that counts as half.
-//! - What does not fit waits for its turn. Parties take turns, one request each, and the requests of one party in the order in
-//!   which they came. Whose turn it is gets in before everybody else; only a party that has its half is passed over.
-//! - Refused is only a party that waits with too much already, never one that others keep waiting.
+//! - What does not fit waits for its turn. Parties take turns, one request each. Whose turn it is gets in before everybody
+//!   else; only a party that has its half is passed over.
+//! - Within a party its connections take turns, one request each, and the requests of one connection come in their order.
+//!   A connection that has something, and with its next request would have more than half of what its party may have, is
+//!   passed over as long as another one of the party waits that would not. So it keeps nobody waiting who has less, and
+//!   yet no room is left empty.
+//! - Refused is only who waits with too much already, never one that others keep waiting: a party, or of a party that
+//!   waits with too much a connection that waits with more than its part of that.
 //! - Of requests that are larger than half of the room only one is in at a time, because it holds more than what is counted.
 //!   Messages that come in are excepted, or one that comes slowly would keep out all others of its size.
 
+mod held;
 mod pool;
+mod queue;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,6 +46,34 @@ pub enum Party {
     Peer(IpAddr),
     /// The process itself, and callers that are not known yet.
     Nobody,
+}
+
+/// One connection of many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Connection(pub u64);
+
+/// Where a caller is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// The address at the other end of its connection.
+    pub address: IpAddr,
+    /// That connection.
+    pub connection: Connection,
+}
+
+/// Who has bytes: a party, on one of its connections where these share what the party may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Whose {
+    /// Whose bytes are counted together.
+    pub party: Party,
+    /// Of callers alone: the rows of a memberbase are in one queue however they came.
+    pub connection: Option<Connection>,
+}
+
+impl From<Party> for Whose {
+    fn from(party: Party) -> Self {
+        Self { party, connection: None }
+    }
 }
 
 /// Counts bytes against a limit.
@@ -72,31 +107,31 @@ impl Budget {
         })
     }
 
-    /// Takes bytes until the permit is dropped. While they do not fit it waits for its turn, unless the party waits with too
+    /// Takes bytes until the permit is dropped. While they do not fit it waits for its turn, unless who asks waits with too
     /// much already.
-    pub async fn turn(&self, party: Party, bytes: usize) -> Result<Permit, TableError> {
-        match self.pool(bytes).turn(party, bytes, Patience::Bounded) {
+    pub async fn turn(&self, whose: impl Into<Whose>, bytes: usize) -> Result<Permit, TableError> {
+        match self.pool(bytes).turn(whose.into(), bytes, Patience::Bounded) {
             Some(turn) => Ok(turn.await),
             None => Err(self.refuse(bytes)),
         }
     }
 
     /// Takes bytes when its turn has come and they fit, however much waits: for callers that wait one after another.
-    pub async fn wait(&self, party: Party, bytes: usize) -> Result<Permit, TableError> {
-        match self.pool(bytes).turn(party, bytes, Patience::Endless) {
+    pub async fn wait(&self, whose: impl Into<Whose>, bytes: usize) -> Result<Permit, TableError> {
+        match self.pool(bytes).turn(whose.into(), bytes, Patience::Endless) {
             Some(turn) => Ok(turn.await),
             None => Err(self.refuse(bytes)),
         }
     }
 
     /// Takes bytes if they fit now and nobody waits whose turn it is.
-    pub fn take(&self, party: Party, bytes: usize) -> Result<Permit, TableError> {
-        self.pool(bytes).take(party, bytes).ok_or_else(|| self.refuse(bytes))
+    pub fn take(&self, whose: impl Into<Whose>, bytes: usize) -> Result<Permit, TableError> {
+        self.pool(bytes).take(whose.into(), bytes).ok_or_else(|| self.refuse(bytes))
     }
 
     /// Counts bytes that are there already, whether or not they fit: others get in once there is room beside them.
-    pub fn count(&self, party: Party, bytes: usize) -> Permit {
-        self.pool(bytes).count(party, bytes)
+    pub fn count(&self, whose: impl Into<Whose>, bytes: usize) -> Permit {
+        self.pool(bytes).count(whose.into(), bytes)
     }
 
     /// All of it, in bytes.
@@ -130,14 +165,16 @@ enum Giants {
     AsTheyFit,
 }
 
-/// How much of a party may wait.
+/// How much may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Patience {
-    /// As much as may be in.
+    /// As much of a party as may be in.
     Bounded,
     /// Anything: who waits so asks for nothing else meanwhile.
     Endless,
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

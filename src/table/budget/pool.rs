@@ -1,6 +1,5 @@
-//! One part of a budget: what is in, and who waits.
+//! One part of a budget: who gets in, and when.
 
-use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +7,9 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::{Giants, Party, Patience};
+use super::held::Held;
+use super::queue::{Place, Queue, Queues};
+use super::{Giants, Party, Patience, Whose};
 
 /// Room for so many bytes.
 #[derive(Debug)]
@@ -26,28 +27,8 @@ struct State {
     used: usize,
     /// Whether a request is in that counts as less than it is.
     has_giant: bool,
-    /// What each party has, without those that have nothing.
-    held: HashMap<Party, usize>,
-    /// Who waits, without parties that do not: the first party is next, if it may have more.
-    queues: VecDeque<Queue>,
-    /// The number of the request that comes next.
-    next: u64,
-}
-
-#[derive(Debug)]
-struct Queue {
-    party: Party,
-    /// What its requests count, in bytes.
-    bytes: usize,
-    requests: VecDeque<Waiting>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    number: u64,
-    /// What is asked for, in bytes.
-    bytes: usize,
-    granted: oneshot::Sender<Permit>,
+    held: Held,
+    queues: Queues,
 }
 
 /// What a request counts.
@@ -62,19 +43,19 @@ struct Size {
 #[derive(Debug)]
 pub struct Permit {
     pool: Arc<Pool>,
-    party: Party,
+    whose: Whose,
     /// As they were asked for.
     bytes: usize,
 }
 
 /// Resolves when a request gets in. Dropped before, it gives up its place.
 #[derive(Debug)]
-pub struct Turn(Place);
+pub struct Turn(Stand);
 
 #[derive(Debug)]
-enum Place {
+enum Stand {
     In(Option<Permit>),
-    Waiting { pool: Arc<Pool>, party: Party, number: u64, granted: oneshot::Receiver<Permit> },
+    Waiting { pool: Arc<Pool>, whose: Whose, number: u64, granted: oneshot::Receiver<Permit> },
 }
 
 impl Pool {
@@ -88,56 +69,56 @@ impl Pool {
         self.share
     }
 
+    /// With more than this a connection gives way to others of its party, in bytes.
+    pub(super) fn line_share(&self) -> usize {
+        self.share / 2
+    }
+
     /// In bytes.
     pub fn used(&self) -> usize {
         self.lock().used
     }
 
     /// Takes bytes if they fit now and nobody waits whose turn it is.
-    pub fn take(self: &Arc<Self>, party: Party, bytes: usize) -> Option<Permit> {
+    pub fn take(self: &Arc<Self>, whose: Whose, bytes: usize) -> Option<Permit> {
         let mut state = self.lock();
-        // Beside parties that wait because they have their half.
-        let waits = state.queues.iter().any(|queue| queue.party == party) || state.is_anybody_next(self);
-        if waits || !self.fits(&state, party, bytes) {
+        if !self.is_open(&state, whose.party, bytes) {
             return None;
         }
-        Some(self.admit(&mut state, party, bytes))
+        Some(self.admit(&mut state, whose, bytes))
     }
 
     /// Takes bytes whether or not they fit.
-    pub fn count(self: &Arc<Self>, party: Party, bytes: usize) -> Permit {
-        self.admit(&mut self.lock(), party, bytes)
+    pub fn count(self: &Arc<Self>, whose: Whose, bytes: usize) -> Permit {
+        self.admit(&mut self.lock(), whose, bytes)
     }
 
-    /// Takes bytes when the turn of the party has come, if it may wait for them.
-    pub fn turn(self: &Arc<Self>, party: Party, bytes: usize, patience: Patience) -> Option<Turn> {
+    /// Takes bytes when its turn has come, if it may wait for them.
+    pub fn turn(self: &Arc<Self>, whose: Whose, bytes: usize, patience: Patience) -> Option<Turn> {
         let mut state = self.lock();
-        // Beside parties that wait because they have their half.
-        let queue = state.queues.iter().position(|queue| queue.party == party);
-        if queue.is_none() && !state.is_anybody_next(self) && self.fits(&state, party, bytes) {
-            return Some(Turn(Place::In(Some(self.admit(&mut state, party, bytes)))));
+        if self.is_open(&state, whose.party, bytes) {
+            return Some(Turn(Stand::In(Some(self.admit(&mut state, whose, bytes)))));
         }
-        let waits = queue.and_then(|at| state.queues.get(at)).map_or(0, |queue| queue.bytes);
         let counted = self.size(bytes).bytes;
-        if patience == Patience::Bounded && waits + counted > self.share {
-            return None;
+        if patience == Patience::Bounded {
+            let before = state.queues.before(whose);
+            let is_much = before.of_party + counted > self.share;
+            // Who waits with nothing yet is never refused, or another connection could keep it from waiting at all.
+            let is_its_part =
+                before.of_line == 0 || before.of_line + counted <= self.share / before.lines.max(1);
+            if is_much && !is_its_part {
+                return None;
+            }
         }
         let (granted, receiver) = oneshot::channel();
-        let number = state.next;
-        state.next += 1;
-        let waiting = Waiting { number, bytes, granted };
-        match queue.and_then(|at| state.queues.get_mut(at)) {
-            Some(queue) => {
-                queue.bytes += counted;
-                queue.requests.push_back(waiting);
-            }
-            None => {
-                let requests = VecDeque::from([waiting]);
-                state.queues.push_back(Queue { party, bytes: counted, requests });
-            }
-        }
-        let pool = Arc::clone(self);
-        Some(Turn(Place::Waiting { pool, party, number, granted: receiver }))
+        let number = state.queues.push(whose, bytes, counted, granted);
+        Some(Turn(Stand::Waiting { pool: Arc::clone(self), whose, number, granted: receiver }))
+    }
+
+    /// Whether a request gets in at once: nothing of its party waits, nobody waits whose turn it is (parties may, that have
+    /// their half), and there is room.
+    fn is_open(&self, state: &State, party: Party, bytes: usize) -> bool {
+        !state.queues.has(party) && self.next(state).is_none() && self.fits(state, party, bytes)
     }
 
     fn size(&self, bytes: usize) -> Size {
@@ -154,66 +135,45 @@ impl Pool {
     /// Whether a party may have so much more, if there is room for it.
     fn is_due(&self, state: &State, party: Party, bytes: usize) -> bool {
         let size = self.size(bytes);
-        let held = state.held.get(&party).copied().unwrap_or_default();
-        held + size.bytes <= self.share && !(size.is_giant && state.has_giant)
+        state.held.of_party(party) + size.bytes <= self.share && !(size.is_giant && state.has_giant)
     }
 
-    fn admit(self: &Arc<Self>, state: &mut State, party: Party, bytes: usize) -> Permit {
+    fn admit(self: &Arc<Self>, state: &mut State, whose: Whose, bytes: usize) -> Permit {
         let size = self.size(bytes);
         state.used += size.bytes;
         state.has_giant |= size.is_giant;
-        *state.held.entry(party).or_default() += size.bytes;
-        Permit { pool: Arc::clone(self), party, bytes }
+        state.held.add(whose, size.bytes);
+        Permit { pool: Arc::clone(self), whose, bytes }
     }
 
-    fn give_back(self: &Arc<Self>, party: Party, bytes: usize) {
+    fn give_back(self: &Arc<Self>, whose: Whose, bytes: usize) {
         let (mut state, size) = (self.lock(), self.size(bytes));
         state.used -= size.bytes;
         state.has_giant &= !size.is_giant;
-        if let Some(held) = state.held.get_mut(&party) {
-            *held -= size.bytes;
-            if *held == 0 {
-                state.held.remove(&party);
-            }
-        }
+        state.held.remove(whose, size.bytes);
         self.let_in(state);
     }
 
     /// Gives up the place of a request that waits.
-    fn leave(self: &Arc<Self>, party: Party, number: u64) {
+    fn leave(self: &Arc<Self>, whose: Whose, number: u64) {
         let mut state = self.lock();
-        let Some(at) = state.queues.iter().position(|queue| queue.party == party) else { return };
-        let Some(queue) = state.queues.get_mut(at) else { return };
-        // They are in the order of their numbers.
-        let Ok(found) = queue.requests.binary_search_by_key(&number, |waiting| waiting.number) else {
-            return;
-        };
-        if let Some(waiting) = queue.requests.remove(found) {
-            queue.bytes -= self.size(waiting.bytes).bytes;
+        if state.queues.remove(whose, number) {
+            // It may have been in the way of others.
+            self.let_in(state);
         }
-        if queue.requests.is_empty() {
-            state.queues.remove(at);
-        }
-        // It may have been in the way of others.
-        self.let_in(state);
     }
 
     /// Lets in whose turn it is, for as long as there is room.
     fn let_in(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         let mut granted = Vec::new();
-        while let Some(at) = state.next_party(self) {
-            let next =
-                state.queues.get(at).and_then(|queue| Some((queue.party, queue.requests.front()?.bytes)));
-            let Some((party, bytes)) = next.filter(|(party, bytes)| self.fits(&state, *party, *bytes)) else {
+        while let Some(place) = self.next(&state) {
+            let head = state.queues.head(place).map(|(whose, waiting)| (whose, waiting.bytes));
+            let Some((whose, bytes)) = head.filter(|(whose, bytes)| self.fits(&state, whose.party, *bytes))
+            else {
                 break;
             };
-            let Some(mut queue) = state.queues.remove(at) else { break };
-            if let Some(waiting) = queue.requests.pop_front() {
-                queue.bytes -= self.size(bytes).bytes;
-                granted.push((waiting.granted, self.admit(&mut state, party, bytes)));
-            }
-            if !queue.requests.is_empty() {
-                state.queues.push_back(queue);
+            if let Some(waiting) = state.queues.serve(place) {
+                granted.push((waiting.granted, self.admit(&mut state, whose, bytes)));
             }
         }
         drop(state);
@@ -223,23 +183,29 @@ impl Pool {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it holds this lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// The place of the first party whose next request it may have.
-    fn next_party(&self, pool: &Pool) -> Option<usize> {
-        self.queues.iter().position(|queue| {
-            queue.requests.front().is_some_and(|next| pool.is_due(self, queue.party, next.bytes))
+    /// Where the request stands whose turn it is: the next one of the first party that may have it.
+    fn next(&self, state: &State) -> Option<Place> {
+        state.queues.parties().enumerate().find_map(|(party, queue)| {
+            let place = (party, self.next_line(state, queue));
+            let (whose, waiting) = state.queues.head(place)?;
+            self.is_due(state, whose.party, waiting.bytes).then_some(place)
         })
     }
 
-    /// Whether somebody waits for nothing but room.
-    fn is_anybody_next(&self, pool: &Pool) -> bool {
-        self.next_party(pool).is_some()
+    /// The connection of a party whose turn it is: the first that has nothing, or would not have more than its share; where
+    /// all of them would, the first.
+    fn next_line(&self, state: &State, queue: &Queue) -> usize {
+        let is_modest = |whose: Whose, next: usize| {
+            let held = state.held.of(whose);
+            held == 0 || held + next <= self.line_share()
+        };
+        let whose = |connection| Whose { party: queue.party, connection };
+        queue.lines().position(|line| is_modest(whose(line.connection), line.next())).unwrap_or(0)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds this lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -253,7 +219,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.pool.give_back(self.party, self.bytes);
+        self.pool.give_back(self.whose, self.bytes);
     }
 }
 
@@ -262,10 +228,10 @@ impl Future for Turn {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit> {
         match &mut self.0 {
-            Place::In(permit) => permit.take().map_or(Poll::Pending, Poll::Ready),
-            Place::Waiting { granted, .. } => match Pin::new(granted).poll(cx) {
+            Stand::In(permit) => permit.take().map_or(Poll::Pending, Poll::Ready),
+            Stand::Waiting { granted, .. } => match Pin::new(granted).poll(cx) {
                 Poll::Ready(Ok(permit)) => {
-                    self.0 = Place::In(None);
+                    self.0 = Stand::In(None);
                     Poll::Ready(permit)
                 }
                 // The pool, which this holds, drops no request that waits.
@@ -277,8 +243,8 @@ impl Future for Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Place::Waiting { pool, party, number, .. } = &self.0 {
-            pool.leave(*party, *number);
+        if let Stand::Waiting { pool, whose, number, .. } = &self.0 {
+            pool.leave(*whose, *number);
         }
     }
 }

@@ -140,3 +140,57 @@ fn who_gives_up_waiting_lets_the_others_through_and_leaves_nothing_behind() {
     drop(held);
     assert_eq!(budget.used(), 0);
 }
+
+fn on(party: u32, connection: u64) -> Whose {
+    Whose { party: base(party), connection: Some(Connection(connection)) }
+}
+
+#[test]
+fn connections_of_a_party_take_turns_however_much_one_of_them_asks_for() {
+    let budget = Budget::new(LIMIT);
+    let all = budget.take(on(1, 1), 150 * KIB).unwrap();
+    let mut many: Vec<_> = (0..15).map(|_| Box::pin(budget.wait(on(1, 1), 50 * KIB))).collect();
+    assert!(many.iter_mut().all(|one| is_in(one.as_mut()).is_none()));
+    let mut late = pin!(budget.turn(on(1, 2), 50 * KIB));
+    assert!(is_in(late.as_mut()).is_none());
+    drop(all);
+    assert!(is_in(late.as_mut()).is_some(), "although fifteen came before it");
+    let first: Vec<_> = many.iter_mut().filter_map(|one| is_in(one.as_mut())).collect();
+    assert!(!first.is_empty() && first.len() < 4, "some of the many");
+}
+
+#[test]
+fn a_connection_with_more_than_its_share_lets_another_pass_and_has_the_rest() {
+    let budget = Budget::new(LIMIT);
+    let mut held: Vec<_> = [70, 30, 50].map(|kib| budget.take(on(1, 1), kib * KIB).unwrap()).into();
+    let mut more = pin!(budget.turn(on(1, 1), 40 * KIB));
+    let mut other = pin!(budget.turn(on(1, 2), 40 * KIB));
+    assert!(is_in(more.as_mut()).is_none() && is_in(other.as_mut()).is_none());
+    drop(held.pop());
+    let _other = is_in(other.as_mut()).unwrap();
+    assert!(
+        is_in(more.as_mut()).is_none(),
+        "it came first, and has more than half of what its party may have"
+    );
+    drop(held.pop());
+    assert!(is_in(more.as_mut()).is_some(), "nobody else waits");
+}
+
+#[test]
+fn a_connection_keeps_no_other_from_waiting() {
+    let budget = Budget::new(LIMIT);
+    let _all = budget.take(on(1, 1), 150 * KIB).unwrap();
+    let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(budget.turn(on(1, 1), 50 * KIB))).collect();
+    assert!(waiting.iter_mut().all(|one| is_in(one.as_mut()).is_none()));
+    let refused = |connection, kib| {
+        let mut turn = Box::pin(budget.turn(on(1, connection), kib * KIB));
+        let refused = matches!(poll(turn.as_mut()), Poll::Ready(Err(TableError::Overloaded { .. })));
+        (refused, turn)
+    };
+    assert!(refused(1, 10).0, "as much of it waits as may be in");
+    let (first, second) = (refused(2, 50), refused(2, 20));
+    assert!(!first.0 && !second.0, "a part of what may wait is for each that does");
+    assert!(refused(2, 10).0, "and no more than that");
+    assert!(!refused(3, 150).0, "who waits with nothing yet is not refused");
+    drop((first.1, second.1));
+}

@@ -15,7 +15,7 @@ use super::unpack::Encoding;
 use super::{Arriving, SMALL_BYTES};
 use crate::api::grpc::OPEN_MESSAGE_MAX_BYTES;
 use crate::api::peer::Peer;
-use crate::directory::{Incoming, Party};
+use crate::directory::{Incoming, Party, Whose};
 
 /// What stands before each message: whether it is compressed, and its length.
 pub const PREFIX_BYTES: usize = 5;
@@ -25,7 +25,7 @@ pub struct Terms {
     /// The memory for their bytes.
     pub incoming: Incoming,
     /// Whose they are.
-    pub party: Party,
+    pub whose: Whose,
     /// The largest, in bytes.
     pub most: usize,
     /// The call, if they are looked at before they are decoded.
@@ -39,10 +39,12 @@ pub struct Terms {
 impl Terms {
     /// Those of a request that needs no token: to health checks or reflection.
     pub fn of_open<B>(request: &Request<B>, incoming: Incoming) -> Self {
-        let party = request.extensions().get::<Peer>().map_or(Party::Nobody, |peer| Party::Peer(peer.0));
+        let peer = request.extensions().get::<Peer>().copied();
+        let party = peer.map_or(Party::Nobody, |peer| Party::Peer(peer.address));
+        let whose = Whose { party, connection: peer.map(|peer| peer.connection) };
         let most = OPEN_MESSAGE_MAX_BYTES;
         // Reflection is asked one thing after another.
-        Self { incoming, party, most, arriving: None, encoding: None, is_stream: true }
+        Self { incoming, whose, most, arriving: None, encoding: None, is_stream: true }
     }
 
     /// Notes how the messages are compressed.
@@ -153,10 +155,10 @@ where
 impl Terms {
     /// The same for one of the messages.
     fn of_one(&self) -> Self {
-        let Self { incoming, party, most, arriving, encoding, is_stream } = self;
+        let Self { incoming, whose, most, arriving, encoding, is_stream } = self;
         Self {
             incoming: incoming.clone(),
-            party: *party,
+            whose: *whose,
             most: *most,
             arriving: arriving.clone(),
             encoding: *encoding,

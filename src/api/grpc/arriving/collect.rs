@@ -145,7 +145,7 @@ where
     if length <= SMALL_BYTES && source.rest.len() >= length {
         return Ok(None);
     }
-    let received = terms.incoming.turn(terms.party, length).await?;
+    let received = terms.incoming.turn(terms.whose, length).await?;
     source.go_on();
     Ok(Some(received))
 }
@@ -164,7 +164,7 @@ async fn unpack_large(
     }
     // What it has is given back first: who has memory does not wait for more of it.
     drop(received);
-    let received = terms.incoming.turn(terms.party, length).await?;
+    let received = terms.incoming.turn(terms.whose, length).await?;
     let bytes = compute::run(move || unpack::whole(encoding, &bytes, length)).await?;
     finish(prefix_of(length), bytes.into(), Some(received), terms).await
 }
@@ -182,7 +182,7 @@ async fn finish(
     };
     let received = match received {
         Some(received) => received,
-        None => terms.incoming.turn(terms.party, bytes.len()).await?,
+        None => terms.incoming.turn(terms.whose, bytes.len()).await?,
     };
     let is_long = bytes.len() >= compute::LARGE_BYTES;
     let weight = if is_long {

@@ -59,7 +59,7 @@ async fn serve<C: Call>(
     let name = if C::ABOUT.is_named() { request_id(&head.headers) } else { Ok(None) };
     let name = name.map_err(|fault| Failure::header(IDEMPOTENCY_KEY, &fault.to_string()))?;
     let mut received = match C::Input::BODY {
-        Some(_) => Some(door.bodies.read(directory.party(), &head.headers, body).await?),
+        Some(_) => Some(door.bodies.read(directory.whose(), &head.headers, body).await?),
         None => None,
     };
     if let Some(name) = name {

@@ -61,7 +61,7 @@ pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Resp
         let caller = door.gate.identify(bearer(&head.headers)?).await?.at(peer_of(&head.extensions));
         let mut directory = door.gate.enter(caller, C::NEEDS).await?;
         let id = if C::NEEDS > AccessLevel::Read { request_id(&head.headers)? } else { None };
-        let mut received = Some(door.bodies.read(directory.party(), &head.headers, &mut body).await?);
+        let mut received = Some(door.bodies.read(directory.whose(), &head.headers, &mut body).await?);
         if let Some(id) = id {
             directory = named(directory, id, (&head.method, &head.uri), None, &mut received).await?;
         }
