@@ -114,6 +114,11 @@ impl Args {
     fn file_format(&self) -> Result<FileFormat, Error> {
         let given = if self.records { Some(FileFormat::Ndjson) } else { self.format };
         let refused = |why: &str| Err(Error::Usage(format!("--out {}: {why}", self.out.display())));
+        if FileFormat::is_spreadsheet(&self.out) {
+            return refused(
+                "spreadsheets are not written; call it .csv, which programs for spreadsheets open",
+            );
+        }
         match (given, FileFormat::of(&self.out)) {
             (Some(given), Some(named)) if given != named => refused(&format!(
                 "the name is that of {} and {given} is to be written; give another name, or another format",

@@ -74,6 +74,9 @@ pub struct Args {
     pub quiet: bool,
 }
 
+/// The endings of spreadsheets.
+const SPREADSHEETS: [&str; 7] = ["xlsx", "xls", "xlsm", "xlsb", "ods", "fods", "numbers"];
+
 /// The kinds of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum FileFormat {
@@ -91,6 +94,12 @@ impl FileFormat {
             "ndjson" | "jsonl" => Some(Self::Ndjson),
             _ => None,
         }
+    }
+
+    /// Whether the name is that of a spreadsheet, which is neither.
+    pub fn is_spreadsheet(path: &Path) -> bool {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        SPREADSHEETS.iter().any(|known| ending.eq_ignore_ascii_case(known))
     }
 
     /// With the article, for messages.
@@ -155,6 +164,9 @@ impl Args {
                 Ok(given)
             }
             (None, Some(named)) => Ok(named),
+            (None, None) if FileFormat::is_spreadsheet(&self.file) => Err(Error::Usage(format!(
+                "{file}: spreadsheets are not read; save it as CSV (\"CSV UTF-8\" where there is a choice), and import that file"
+            ))),
             (None, None) => Err(Error::Usage(format!(
                 "{file}: the name does not tell what the file is; give --format csv or --format ndjson"
             ))),

@@ -51,6 +51,21 @@ fn own_fields(mut member: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_spreadsheet_is_neither_written_nor_read() {
+    let world = world().await;
+    for name in ["staff.xlsx", "staff.XLS", "staff.ods", "staff.numbers"] {
+        for more in [&[][..], &["--format", "csv"], &["--records"]] {
+            let ended = world.export("staff", &world.path(name), more).await.expect(64);
+            assert!(ended.stderr.contains("call it .csv"), "{}", ended.stderr);
+        }
+        assert!(!world.path(name).exists());
+        let file = world.file(name, "PK");
+        let ended = world.import(&file, "staff", &[]).await.expect(64);
+        assert!(ended.stderr.contains("save it as CSV"), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_filter_chooses_what_is_exported() {
     let world = world().await;
     let arguments = ["export", "--base", "staff", "--server", &world.url, "--format", "ndjson", "--filter"];
