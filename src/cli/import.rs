@@ -17,6 +17,7 @@ mod ndjson;
 mod overtaken;
 mod progress;
 mod records;
+mod repeats;
 mod report;
 mod resume;
 mod rows;
@@ -40,6 +41,7 @@ use late::{Ended, Late};
 use overtaken::Overtaken;
 use progress::Progress;
 use resume::{Patience, Unanswered};
+use repeats::Repeats;
 use session::{Input, Session};
 
 pub use args::{Args, FileFormat, MatchKey};
@@ -58,7 +60,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let size = input.size();
     let source = match format {
         FileFormat::Csv => args.csv(input)?,
-        FileFormat::Ndjson => Source::ndjson(input.read(), args.keys()),
+        FileFormat::Ndjson => Source::ndjson(input.read(), args.keys(), args.match_by),
     };
     if args.replace {
         source.check_replacement(&args.may_clear())?;
@@ -92,6 +94,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         overtaken: Overtaken::default(),
         counts: v1::BulkCounts::default(),
         sent_again: 0,
+        repeats: Repeats::default(),
         input: Input::Open,
     };
     let result = session.run(&mut client).await;

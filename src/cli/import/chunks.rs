@@ -11,6 +11,7 @@ use crate::cli::Error;
 use super::cells::Reading;
 use super::columns::Columns;
 use super::missing::{self, ClearMissing, Keys};
+use super::repeats::Seen;
 use super::rows::{Collector, NotUtf8, Row, Rows};
 use super::{MatchKey, READ_AHEAD, RowFailure, csv, ndjson, records};
 use crate::tasks;
@@ -78,6 +79,8 @@ pub struct Chunk {
     pub members: Vec<v1::MemberInput>,
     /// The rows that cannot be sent, by their place in `rows`.
     pub unsendable: Vec<(usize, RowFailure)>,
+    /// The lines of the rows that name a member which an earlier row of the file named.
+    pub repeats: Vec<u64>,
     /// Where the chunk ends in the file, in bytes.
     pub end: u64,
 }
@@ -92,7 +95,7 @@ impl Chunk {
                 Err(failure) => unsendable.push((at, failure)),
             }
         }
-        Self { number, rows, members, unsendable, end }
+        Self { number, rows, members, unsendable, repeats: Vec::new(), end }
     }
 
     /// How many rows are sent, so how many the answer counts.
@@ -123,6 +126,8 @@ impl Chunk {
 /// What comes of opening the file: the meaning of its rows, and the reader of them.
 pub struct Source {
     pub format: Arc<Format>,
+    /// The keys of the rows that were cut off so far.
+    seen: Seen,
     lines: Lines,
     /// What is wrong with the file after the rows that were read last.
     fault: Option<Error>,
@@ -147,7 +152,7 @@ impl Source {
         }
         let (delimiter, names_delimiter) = records.delimiter();
         let format = Arc::new(Format::Csv { columns, delimiter, names_delimiter });
-        Ok(Self { format, lines: Lines::Csv(records), fault: None })
+        Ok(Self { format, seen: Seen::new(key.wire()), lines: Lines::Csv(records), fault: None })
     }
 
     /// Reads a file to its end and sends nothing, so that one that cannot be read whole is refused whole.
@@ -158,9 +163,10 @@ impl Source {
     }
 
     /// Reads lines of NDJSON, each of which has to name `keys`.
-    pub fn ndjson(input: Input, keys: Keys) -> Self {
+    pub fn ndjson(input: Input, keys: Keys, key: MatchKey) -> Self {
         let lines = ndjson::Lines::new(BufReader::with_capacity(READ_AHEAD, input));
-        Self { format: Arc::new(Format::Ndjson(keys)), lines: Lines::Ndjson(lines), fault: None }
+        let format = Arc::new(Format::Ndjson(keys));
+        Self { format, seen: Seen::new(key.wire()), lines: Lines::Ndjson(lines), fault: None }
     }
 
     /// Refuses a CSV file that does not name all that a replacement would clear.
@@ -219,7 +225,9 @@ fn next_chunk(
         Lines::Csv(records) => records.offset(),
         Lines::Ndjson(lines) => lines.offset(),
     };
-    Ok(Chunk::new(number, rows, end, &source.format))
+    let chunk = Chunk::new(number, rows, end, &source.format);
+    let repeats = source.seen.repeats(&chunk);
+    Ok(Chunk { repeats, ..chunk })
 }
 
 /// Reads rows up to `chunk_rows`, or as many as a chunk may have. Those before a fault come first, and the fault next time.

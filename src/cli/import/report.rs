@@ -34,6 +34,9 @@ pub fn counts(session: &Session, quiet: bool) -> Result<(), Error> {
             )
         ));
     }
+    if let Some(repeats) = session.repeats.describe() {
+        output::note(format_args!("warning: {repeats}"));
+    }
     if let Some(path) = session.failed.path() {
         let what = words::some(failed, ["row failed; it is", "rows failed; they are"]);
         let why = if failed == 1 { "its reason" } else { "the reason of each" };

@@ -17,6 +17,7 @@ use super::late::Late;
 use super::overtaken::Overtaken;
 use super::progress::Progress;
 use super::resume::{Patience, Unanswered};
+use super::repeats::Repeats;
 use super::rows::Row;
 use super::who::{self, Key};
 
@@ -36,6 +37,8 @@ pub struct Session {
     /// Rows that failed, and that a later row has made out of date.
     pub overtaken: Overtaken,
     pub counts: v1::BulkCounts,
+    /// Rows that name a member which an earlier row named.
+    pub repeats: Repeats,
     /// Chunks that were sent more than once.
     pub sent_again: u64,
     /// Set once the file has no more chunks; an error in it is reported after everything before it is answered.
@@ -222,6 +225,7 @@ impl Session {
 
     /// Lets a failed row wait, or writes it out. Where rows cannot be put between others afterwards, none that is older
     /// waits any longer then.
+        self.repeats.add(&chunk.repeats);
     fn fail(&mut self, failed: &Failed<'_>) -> Result<(), Error> {
         let is_remembered = !self.overtaken.is_full();
         if is_remembered && self.late.keep(failed, &self.format, self.options.match_by()) {

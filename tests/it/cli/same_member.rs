@@ -136,6 +136,26 @@ async fn rings_go_through_beside_rows_that_are_found_by_other_keys() {
     assert_eq!(two.world.get("staff", "b").await["member_base_id"], two.base);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_names_a_member_twice_is_told() {
+    let two = Two::new().await;
+    let Two { digits, .. } = &two;
+    let rows = ["a,,,1", "b,,,1", "c,,,1"];
+    let ended = two.import(&rows, &[]).await.expect(0);
+    assert!(!ended.stderr.contains("earlier row"), "{}", ended.stderr);
+    // In one chunk or another; a row that fails counts as well.
+    let twice = [&rows[..], &["b,,,2", "d,,bad,1", "a,,bad,2"]].concat();
+    for chunk in ["1", "1000"] {
+        let ended = two.import(&twice, &["--chunk-rows", chunk]).await.expect(1);
+        let text = "warning: 2 rows name the same member as an earlier row, and are written over it: those of lines 5, 7\n";
+        assert!(ended.stderr.contains(text), "{}", ended.stderr);
+    }
+    let (one, other) = (format!(",m_{digits},,1"), format!(",mem_{digits},,2"));
+    let ended = two.import(&[&one, &other], &["--match", "id", "--quiet"]).await.expect(0);
+    assert!(ended.stderr.contains("warning: the row of line 3 names the same member"), "{}", ended.stderr);
+    assert_eq!(two.last_name().await, "2");
+}
+
 /// Each key with each other one, and with itself.
 fn pairs(keys: &[String; 4]) -> Vec<(&str, &str)> {
     keys.iter().flat_map(|older| keys.iter().map(move |newer| (older.as_str(), newer.as_str()))).collect()
