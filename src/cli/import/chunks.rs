@@ -32,6 +32,8 @@ pub enum Format {
         delimiter: u8,
         /// Whether the file's first line says what the delimiter is.
         names_delimiter: bool,
+        /// Whether a byte order mark comes first: spreadsheets take other files of UTF-8 for something else.
+        has_mark: bool,
     },
     /// Each line has to name these keys.
     Ndjson(Keys),
@@ -151,7 +153,8 @@ impl Source {
             records.take_backslash();
         }
         let (delimiter, names_delimiter) = records.delimiter();
-        let format = Arc::new(Format::Csv { columns, delimiter, names_delimiter });
+        let format =
+            Arc::new(Format::Csv { columns, delimiter, names_delimiter, has_mark: records.has_mark() });
         Ok(Self { format, seen: Seen::new(key.wire()), lines: Lines::Csv(records), fault: None })
     }
 

@@ -1,6 +1,6 @@
 //! The file of failed rows: what came, and why it was refused. Mended, it can be imported as it is.
 //!
-//! Cells stand in it as they came, whatever their number, and why the row failed comes after them. So a row that has not been
+//! Cells stand in it as they came, whatever their number, behind what the file of the list begins with, and why the row failed comes after them. So a row that has not been
 //! mended fails again for the same reason, and says the newest one only. The file is made when the first row fails, for the
 //! eyes of its owner alone: it holds what the list does.
 //!
@@ -29,6 +29,7 @@ use crate::cli::output::csv_error;
 use super::chunks::Format;
 use super::columns::FAILURE_COLUMNS;
 use super::ndjson::{self, FAILED};
+use super::records;
 use super::rows::Row;
 
 pub use outdated::remove_outdated;
@@ -113,9 +114,12 @@ impl FailedRows {
 
     /// What writes to an empty file: the header first.
     fn begin(&self, mut file: File) -> io::Result<Out> {
-        let Format::Csv { columns, delimiter, names_delimiter } = &*self.format else {
+        let Format::Csv { columns, delimiter, names_delimiter, has_mark } = &*self.format else {
             return Ok(Out::Ndjson(BufWriter::new(file)));
         };
+        if *has_mark {
+            file.write_all(records::BOM)?;
+        }
         if *names_delimiter {
             writeln!(file, "sep={}", char::from(*delimiter))?;
         }

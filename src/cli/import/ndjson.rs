@@ -22,7 +22,6 @@ use super::{overtaken, records};
 
 pub use faults::fault;
 
-const BOM: &[u8] = b"\xef\xbb\xbf";
 /// The field in which a file of failed rows says why a row failed.
 pub const FAILED: &str = "failed";
 
@@ -59,8 +58,11 @@ impl<R: BufRead> Lines<R> {
             if read == MAX_ROW_BYTES && !self.line.ends_with(b"\n") {
                 return Err(Error::Data(format!("line {}: longer than {MAX_ROW_BYTES} bytes", self.number)));
             }
-            let text =
-                if self.number == 1 { self.line.strip_prefix(BOM).unwrap_or(&self.line) } else { &self.line };
+            let text = if self.number == 1 {
+                self.line.strip_prefix(records::BOM).unwrap_or(&self.line)
+            } else {
+                &self.line
+            };
             let text = text.trim_ascii();
             if !text.is_empty() {
                 rows.push(self.number, [text]);

@@ -10,7 +10,7 @@ use super::READ_AHEAD;
 use super::rows::Collector;
 use super::split::{Fault, Splitter};
 
-const BOM: &[u8] = b"\xef\xbb\xbf";
+pub const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Bytes that a line `sep=;` takes at most, with its quotes and its end.
 const SEP_LINE_BYTES: usize = 16;
 
@@ -25,6 +25,7 @@ pub struct Records<R> {
     offset: u64,
     delimiter: u8,
     named_delimiter: bool,
+    has_mark: bool,
     splitter: Splitter,
 }
 
@@ -38,6 +39,7 @@ impl<R: Read> Records<R> {
             offset: 0,
             delimiter,
             named_delimiter: false,
+            has_mark: false,
             splitter: Splitter::new(delimiter, 1),
         }
     }
@@ -60,6 +62,11 @@ impl<R: Read> Records<R> {
     /// What stands between the cells, and whether the file itself says so.
     pub fn delimiter(&self) -> (u8, bool) {
         (self.delimiter, self.named_delimiter)
+    }
+
+    /// Whether a byte order mark comes first.
+    pub fn has_mark(&self) -> bool {
+        self.has_mark
     }
 
     /// From here on a backslash before a quote is text.
@@ -87,6 +94,7 @@ impl<R: Read> Records<R> {
         check_encoding(self.unread())?;
         if self.unread().starts_with(BOM) {
             self.advance(BOM.len());
+            self.has_mark = true;
         }
         if let Some((delimiter, bytes)) = sep_line(self.unread()) {
             self.advance(bytes);

@@ -122,6 +122,33 @@ async fn failed_rows_stand_in_the_order_of_their_lines() {
     assert_eq!(told.collect::<Vec<_>>(), expected, "{}", ended.stderr);
 }
 
+/// Without it spreadsheets take the file for one of another encoding.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_byte_order_mark_comes_first_in_the_file_of_failed_rows_if_it_does_in_the_list() {
+    let world = World::new().await;
+    let first = world.file("first.csv", "ref,email\nh,t@x.example\n");
+    world.import(&first, "staff", &["--create-base"]).await.expect(0);
+    // Of the rows that fail one does at once, one waits in vain, and one is marked.
+    let rows = "zo\u{eb};bad\nb;t@x.example\nc;bad\nc;c@x.example\n";
+    for (mark, sep) in [("\u{feff}", ""), ("\u{feff}", "sep=;\n"), ("", "sep=;\n"), ("", "")] {
+        let file = world.file("members.csv", format!("{mark}{sep}ref;email\n{rows}"));
+        world.import(&file, "staff", &["--delimiter", ";"]).await.expect(1);
+        let failed = world.read("members.failed.csv");
+        let header = format!("{mark}{sep}ref;email;line;reason;field;message\nzo\u{eb};bad;");
+        assert!(failed.starts_with(&header), "{failed:?}");
+        assert!(
+            failed.matches('\u{feff}').count() <= 1 && failed.contains(";LATER_ROW_APPLIED;"),
+            "{failed:?}"
+        );
+        // It goes in again, and then away.
+        let again = world.file("again.csv", failed);
+        world.import(&again, "staff", &["--delimiter", ";"]).await.expect(1);
+        let good = world.file("members.csv", format!("{mark}{sep}ref;email\nb;\n"));
+        let ended = world.import(&good, "staff", &["--delimiter", ";"]).await.expect(0);
+        assert!(ended.stderr.contains("removed "), "{}", ended.stderr);
+    }
+}
+
 /// Rows that were mended in the file and not imported yet are nowhere else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_stands_where_failed_rows_go_is_kept_unless_it_says_the_same() {

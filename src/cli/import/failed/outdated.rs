@@ -30,7 +30,7 @@ pub fn remove_outdated(path: &Path, format: &Format) -> Result<bool, Error> {
 /// Whether a file begins as one of failed rows of such a list does.
 fn is_of_failed_rows(start: impl Read, format: &Format) -> bool {
     match format {
-        Format::Csv { columns, delimiter, names_delimiter } => {
+        Format::Csv { columns, delimiter, names_delimiter, .. } => {
             let mut rows = reader(*delimiter).from_reader(start);
             let header = rows.records().nth(usize::from(*names_delimiter));
             header.and_then(Result::ok).is_some_and(|header| {
