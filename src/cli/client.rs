@@ -15,6 +15,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use crate::api::grpc::v1;
+use crate::model::Reason;
 use v1::api_token_service_client::ApiTokenServiceClient;
 use v1::backup_service_client::BackupServiceClient;
 use v1::member_base_service_client::MemberBaseServiceClient;
@@ -240,6 +241,11 @@ impl Refusal {
     /// Whether something that the caller wrote is not what it has to be.
     pub fn is_malformed(&self) -> bool {
         self.0.code() == Code::InvalidArgument
+    }
+
+    /// Whether the server said so for this reason.
+    pub fn is_for(&self, reason: Reason) -> bool {
+        self.0.get_details_error_info().is_some_and(|info| info.reason == reason.as_str())
     }
 
     pub fn is_not_found(&self) -> bool {

@@ -64,6 +64,14 @@ pub enum Error {
     /// The server answered with an error.
     #[error("{0}")]
     Refused(#[from] Refusal),
+    /// A signal asked the command to end.
+    #[error("stopped by {signal}")]
+    Stopped {
+        /// What people call it.
+        signal: &'static str,
+        /// Its number.
+        number: u8,
+    },
     /// The server did something that the contract rules out, or a child process misbehaved.
     #[error("{0}")]
     Broken(String),
@@ -84,6 +92,7 @@ impl Error {
             Self::File { .. } | Self::Output(_) | Self::Unseen(_) | Self::Threads(_) | Self::Serve(_) => {
                 super::EXIT_IO
             }
+            Self::Stopped { number, .. } => super::EXIT_SIGNAL + number,
             Self::Unreachable { .. }
             | Self::Unsuited { .. }
             | Self::Untrusted { .. }

@@ -23,6 +23,7 @@ mod resume;
 mod rows;
 mod session;
 mod split;
+mod stop;
 mod who;
 
 use std::fs::File;
@@ -40,9 +41,10 @@ use failed::{FailedRows, RowFailure};
 use late::{Ended, Late};
 use overtaken::Overtaken;
 use progress::Progress;
-use resume::{Patience, Unanswered};
 use repeats::Repeats;
+use resume::{Patience, Unanswered};
 use session::{Input, Session};
+use stop::Stops;
 
 pub use args::{Args, FileFormat, MatchKey};
 pub use columns::SERVER_COLUMNS;
@@ -92,18 +94,22 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         format,
         late: Late::default(),
         overtaken: Overtaken::default(),
+        repeats: Repeats::default(),
         counts: v1::BulkCounts::default(),
         sent_again: 0,
-        repeats: Repeats::default(),
         input: Input::Open,
     };
-    let result = session.run(&mut client).await;
-    let Ended { result, marked } = late::settle(&mut session, &mut client, result).await;
+    let mut stops = Stops::new()?;
+    let result = stops.or(session.run(&mut client)).await;
+    let Ended { result, marked } = late::settle(&mut session, &mut client, &mut stops, result).await;
     // What was done is reported even if it was not all.
     let reported = report::counts(&session, args.quiet);
     let kept = report::kept(&mut session.failed);
     if let Ok(marked) = &marked {
         report::overtaken(&session, *marked);
+    }
+    if let Err(Error::Stopped { .. }) = &result {
+        report::stopped(&session);
     }
     result?;
     marked?;

@@ -31,6 +31,7 @@ use super::failed::Waiting;
 use super::overtaken::Overtaken;
 use super::rows::{Collector, Row, Rows};
 use super::session::{Failed, Session};
+use super::stop::Stops;
 use super::who::{self, Key};
 use calls::Calls;
 
@@ -229,11 +230,16 @@ pub struct Ended {
 }
 
 /// Tries what waits, if the file came through, and writes out what fails in the end.
-pub async fn settle(session: &mut Session, client: &mut Client, result: Result<(), Error>) -> Ended {
+pub async fn settle(
+    session: &mut Session,
+    client: &mut Client,
+    stops: &mut Stops,
+    result: Result<(), Error>,
+) -> Ended {
     let mut late = std::mem::take(&mut session.late);
     let mut waiting = None;
     let result = match result {
-        Ok(()) => try_again(session, client, &mut late, &mut waiting).await,
+        Ok(()) => stops.or(try_again(session, client, &mut late, &mut waiting)).await,
         Err(error) => Err(error),
     };
     if result.is_err() {

@@ -47,6 +47,19 @@ pub fn counts(session: &Session, quiet: bool) -> Result<(), Error> {
     ))
 }
 
+/// Says how far an import came that was stopped, and how to go on.
+pub fn stopped(session: &Session) {
+    let v1::BulkCounts { created, updated, unchanged, reactivated, .. } = session.counts;
+    let applied =
+        words::some(created + updated + unchanged + reactivated, ["row was applied", "rows were applied"]);
+    let sent = u64::try_from(session.unanswered.rows()).unwrap_or(u64::MAX);
+    let sent = match sent {
+        0 => String::new(),
+        sent => format!(", and {} without an answer yet", words::some(sent, ["was sent", "were sent"])),
+    };
+    output::note(format_args!("{applied}{sent}; {}", session.how_to_go_on()));
+}
+
 /// Says where the file is that failed rows have taken the place of.
 pub fn kept(failed: &mut FailedRows) -> Result<(), Error> {
     if let Some(kept) = failed.kept()? {

@@ -24,6 +24,16 @@ impl Unanswered {
         self.chunks.is_empty()
     }
 
+    /// The line of the first row that was sent and not answered.
+    pub fn line(&self) -> Option<u64> {
+        self.chunks.iter().find_map(|chunk| Some(chunk.sent_row(0)?.line))
+    }
+
+    /// The rows that were sent and not answered.
+    pub fn rows(&self) -> usize {
+        self.chunks.iter().map(Chunk::sendable).sum()
+    }
+
     pub fn limit(&self) -> usize {
         self.limit
     }

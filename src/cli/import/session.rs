@@ -9,6 +9,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use crate::api::grpc::v1;
 use crate::cli::Error;
 use crate::cli::client::{self, Client, Refusal, Streaming};
+use crate::model::Reason;
 
 use super::RowFailure;
 use super::chunks::{Chunk, Format};
@@ -16,8 +17,8 @@ use super::failed::FailedRows;
 use super::late::Late;
 use super::overtaken::Overtaken;
 use super::progress::Progress;
-use super::resume::{Patience, Unanswered};
 use super::repeats::Repeats;
+use super::resume::{Patience, Unanswered};
 use super::rows::Row;
 use super::who::{self, Key};
 
@@ -36,9 +37,9 @@ pub struct Session {
     pub late: Late,
     /// Rows that failed, and that a later row has made out of date.
     pub overtaken: Overtaken,
-    pub counts: v1::BulkCounts,
     /// Rows that name a member which an earlier row named.
     pub repeats: Repeats,
+    pub counts: v1::BulkCounts,
     /// Chunks that were sent more than once.
     pub sent_again: u64,
     /// Set once the file has no more chunks; an error in it is reported after everything before it is answered.
@@ -79,7 +80,7 @@ impl Session {
             let refusal = match self.stream(client).await {
                 Ok(()) => break,
                 Err(Lost::Stream(refusal)) => refusal,
-                Err(Lost::Import(error)) => return Err(error),
+                Err(Lost::Import(error)) => return Err(self.explain(error)),
             };
             self.wait_to_try_again(refusal, Instant::now()).await?;
         }
@@ -100,12 +101,33 @@ impl Session {
         Ok(())
     }
 
-    /// Says how to go on.
     fn say_giving_up(&self) {
+        self.progress.say(&format!("giving up; {}", self.how_to_go_on()));
+    }
+
+    /// What to do after an import that did not come to its end.
+    pub fn how_to_go_on(&self) -> String {
         let id = &self.options.import_id;
-        self.progress.say(&format!(
-            "giving up; run the same command again with --import-id {id} to go on: the counts are then those of the whole import"
-        ));
+        format!(
+            "run the same command again with --import-id {id} to go on: the counts are then those of the whole import"
+        )
+    }
+
+    /// A refusal in the words of the command, where these say more.
+    fn explain(&self, error: Error) -> Error {
+        match error {
+            Error::Refused(refusal) if refusal.is_for(Reason::RequestIdReused) => {
+                let id = &self.options.import_id;
+                let from =
+                    self.unanswered.line().map_or(String::new(), |line| format!(" from line {line} on"));
+                Error::Usage(format!(
+                    "--import-id {id} is that of an import of other rows or with other arguments{from}, of which nothing was \
+                     written: give the same file and arguments (--chunk-rows too) to go on with that import, or leave \
+                     --import-id out to begin another"
+                ))
+            }
+            error => error,
+        }
     }
 
     /// One stream: first what an earlier one left unanswered, then chunks from the file while there is room for them.
@@ -203,6 +225,7 @@ impl Session {
         failures.sort_by_key(|failed| failed.row.line);
         self.note(chunk, &failures);
         failures.iter().try_for_each(|failed| self.fail(failed))?;
+        self.repeats.add(&chunk.repeats);
         self.failed.flush()?;
         self.progress.advance(count(chunk.rows.len()), chunk.end, Instant::now());
         Ok(())
@@ -225,7 +248,6 @@ impl Session {
 
     /// Lets a failed row wait, or writes it out. Where rows cannot be put between others afterwards, none that is older
     /// waits any longer then.
-        self.repeats.add(&chunk.repeats);
     fn fail(&mut self, failed: &Failed<'_>) -> Result<(), Error> {
         let is_remembered = !self.overtaken.is_full();
         if is_remembered && self.late.keep(failed, &self.format, self.options.match_by()) {

@@ -20,10 +20,12 @@ mod status;
 mod token;
 mod words;
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use memberbase::api::grpc::v1;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::harness::Server;
@@ -71,6 +73,27 @@ async fn memberbase_reading(arguments: &[&str], stdin: Stdio) -> Ended {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Runs it until it says `text`, and sends it `signal` then.
+async fn memberbase_stopped(arguments: &[&str], text: &'static str, signal: Signal) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    command.env_remove("MEMBERBASE_TOKEN").args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let stopped = move || {
+        let mut child = command.spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut stderr = String::new();
+        while !stderr.contains(text) {
+            assert!(said.read_line(&mut stderr).unwrap() > 0, "it ended with {stderr}");
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        said.read_to_string(&mut stderr).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let code = output.status.code().unwrap_or_else(|| panic!("{} after {stderr}", output.status));
+        Ended { code, stdout: String::from_utf8(output.stdout).unwrap(), stderr }
+    };
+    tokio::task::spawn_blocking(stopped).await.unwrap()
 }
 
 /// A server, and a folder for files.

@@ -54,6 +54,54 @@ async fn an_import_that_gives_up_says_what_it_did_and_can_be_run_again() {
     assert_eq!(another.counts(), [0, 0, ROWS, 0, 0]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_stopped_says_what_it_did_and_how_to_go_on() {
+    for (signal, code, name) in [(Signal::INT, 130, "Ctrl-C"), (Signal::TERM, 143, "SIGTERM")] {
+        let world = World::new().await;
+        let file = file(&world);
+        // Some chunks come through before the connection is cut; the server is not there any more then.
+        let proxy = Proxy::start(world.server.address(), vec![600_000], false).await;
+        let arguments = ["import", &file, "--base", "staff", "--create-base", "--server", &proxy.url];
+        let ended = super::memberbase_stopped(&arguments, "trying again", signal).await.expect(code);
+        let [created, _, _, _, failed] = ended.counts();
+        assert!(created < ROWS && failed == 0, "{created} created, {failed} failed");
+        assert!(ended.stderr.contains(&format!("{created} rows were applied, and ")), "{}", ended.stderr);
+        assert!(ended.stderr.ends_with(&format!("memberbase: stopped by {name}\n")), "{}", ended.stderr);
+        let id = ended.stderr.split_once("--import-id ").unwrap().1.split(' ').next().unwrap();
+        let again = world.import(&file, "staff", &["--import-id", id]).await.expect(0);
+        assert_eq!(again.counts(), [ROWS, 0, 0, 0, 0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_id_of_an_import_is_not_taken_for_other_rows() {
+    const ID: &str = "014d2pf2dbsqqg28t5cy4tqkff";
+    let world = World::new().await;
+    world.base("staff", &[]).await;
+    let with_id = ["--import-id", ID, "--chunk-rows", "2"];
+    let rows = "ref,tier\na,1\nb,1\nc,1\nd,1\n";
+    let file = world.file("members.csv", rows);
+    world.import(&file, "staff", &with_id).await.expect(0);
+    // The same file again, and one that goes on after it, are what the id is for.
+    assert_eq!(world.import(&file, "staff", &with_id).await.expect(0).counts(), [4, 0, 0, 0, 0]);
+    let longer = world.file("longer.csv", format!("{rows}e,1\n"));
+    assert_eq!(world.import(&longer, "staff", &with_id).await.expect(0).counts(), [5, 0, 0, 0, 0]);
+    let other = world.file("other.csv", "ref,tier\na,1\nb,1\nx,2\ny,2\n");
+    for (file, more, line) in [
+        (&other, &with_id[..], "from line 4 on"),
+        (&file, &["--import-id", ID, "--chunk-rows", "3"][..], "from line 2 on"),
+        (&file, &[&with_id[..], &["--reactivate"]].concat()[..], "from line 2 on"),
+    ] {
+        let ended = world.import(file, "staff", more).await.expect(64);
+        for part in [ID, line, "leave --import-id out"] {
+            assert!(ended.stderr.contains(part), "{}", ended.stderr);
+        }
+    }
+    let got = ["get", "--base", "staff", "--server", &world.url, "--ref"];
+    memberbase(&[&got[..], &["x"]].concat()).await.expect(1);
+    assert_eq!(world.get("staff", "a").await["tier"], "1");
+}
+
 /// Rows of every outcome: each member comes twice, some change then, and some are bad, in whole chunks too.
 fn mixed() -> String {
     let mut text = "ref,email,tier\n".to_owned();
