@@ -135,6 +135,9 @@ mod tests {
         let down = Cursor { position: u64::MAX, direction: Direction::Descending };
         assert_eq!(up.seal(&KEY, 1), "AQA2zt6kUnHsIPxDxtbMnJEr");
         assert_eq!(down.seal(&KEY, 2), "AQEDIo_UkJ_53bsDAA6CbIAP");
+        [up.seal(&KEY, 1), down.seal(&KEY, 2)]
+            .iter()
+            .for_each(|cursor| crate::schema::documented::assert_text_documented(cursor));
     }
 
     #[test]

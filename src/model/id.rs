@@ -204,6 +204,10 @@ mod tests {
             assert_eq!(sealer.member_id_onsi(BaseNumber(base), Row(row)), format!("mem_{id}"));
         }
         assert_eq!(sealer.base_id(BaseNumber(7)), "mb_3e46agqq9kmgfm9sk4dkk8skvz");
+        let (base, row) = (BaseNumber(1), Row(2));
+        let shown =
+            [sealer.member_id(base, row), sealer.member_id_onsi(base, row), sealer.base_id(BaseNumber(7))];
+        shown.iter().for_each(|id| crate::schema::documented::assert_text_documented(id));
     }
 
     #[test]

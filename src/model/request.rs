@@ -117,5 +117,7 @@ mod tests {
             fingerprint("CreateMember", b"payload"),
             178_885_349_253_574_319_643_469_430_891_207_366_241
         );
+        let golden = fingerprint("CreateMember", b"payload").to_be_bytes();
+        crate::schema::documented::assert_documented(&golden);
     }
 }

@@ -214,6 +214,19 @@ mod tests {
     }
 
     #[test]
+    fn large_members_make_parts_that_begin_with_golden_bytes() {
+        let mut block = Block::default();
+        for slot in [0, 15] {
+            block.set(slot, Some(Bytes::from(vec![7; 8_192])));
+        }
+        let parts = block.encode();
+        let begins: Vec<(u8, &[u8])> =
+            parts.iter().map(|(first, bytes)| (*first, &bytes[..bytes.len() - 8_192])).collect();
+        assert_eq!(begins, [(0, &[1, 1, 15, 0, 0x80, 0x40][..]), (15, &[1, 15, 0x80, 0x40])]);
+        begins.iter().for_each(|(_, golden)| assert_documented(golden));
+    }
+
+    #[test]
     fn rows_stand_in_their_blocks() {
         assert_eq!(place(Row(0)), (0, 0));
         assert_eq!(place(Row(15)), (0, 15));

@@ -2,6 +2,13 @@
 
 const FORMATS: &str = include_str!("../../docs/formats.md");
 
+/// Asserts that this text, which clients hold, is one of those that the page shows.
+pub(crate) fn assert_text_documented(text: &str) {
+    let blocks = FORMATS.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let mut shown = blocks.flat_map(str::lines).filter_map(|line| line.split_whitespace().next());
+    assert!(shown.any(|shown| shown == text), "docs/formats.md does not show {text}");
+}
+
 /// Asserts that these bytes are one of the golden blocks of the page, from their beginning to their end.
 pub(crate) fn assert_documented(bytes: &[u8]) {
     let wanted: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -190,6 +190,9 @@ mod tests {
         let chunk: RoaringBitmap = (0..9_000).step_by(2).collect();
         let bytes = encode_chunk(&chunk);
         assert_eq!(decode_chunk(&bytes), Ok(chunk));
+        let golden = encode_chunk(&[9].into_iter().collect());
+        assert_eq!(hex(&golden), "01 3a300000 01000000 0000 0000 10000000 0900".replace(' ', ""));
+        assert_documented(&golden);
         assert!(decode_chunk(&bytes[..bytes.len() / 2]).is_err());
         assert!(decode_chunk(&[]).is_err());
     }

@@ -316,6 +316,70 @@ mod tests {
         (0..whole.len()).for_each(|end| drop(pii_bytes(&whole[..end])));
     }
 
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn a_member_with_everything_has_its_golden_bytes() {
+        let name = |text: &str| Some(Name::parse(text).unwrap());
+        let profile = Profile {
+            ref_: Some(Ref::parse("a").unwrap()),
+            email: Some(Email::parse("a@b.cd").unwrap()),
+            first_name: name("A"),
+            last_name: name("B"),
+            phone: Some(Phone::parse("+1234567").unwrap()),
+            worker_id: Some(WorkerId::parse("7").unwrap()),
+            tier: Some(Tier::parse("Gold").unwrap()),
+            dob: Some(Date::parse("1990-02-28").unwrap()),
+            gender: Some(Gender::Female),
+            role: name("r"),
+            company: name("c"),
+            enable_payroll: Some(true),
+            account_details: Some(AccountDetails::parse_uk("A B", "200000", "55779911").unwrap()),
+        };
+        let attributes = [
+            ("b", AttributeValue::Bool(true)),
+            ("d", AttributeValue::Date(Timestamp::from_micros(300))),
+            ("l", AttributeValue::List(vec!["x".to_owned(), String::new()])),
+            ("n", AttributeValue::Number(1.5)),
+            ("t", AttributeValue::Text("é".to_owned())),
+        ];
+        let attributes = attributes.map(|(key, value)| (key.to_owned(), value)).to_vec();
+        let member = Member {
+            profile,
+            attributes: Attributes::from_stored(attributes),
+            aliases: Vec::new(),
+            status: Status::Inactive,
+            created_at: Timestamp::from_micros(5),
+            updated_at: Timestamp::from_micros(8),
+            revision: 300,
+        };
+        let golden = [
+            "01020a06ac02",
+            "01016102066140622e6364030141040142",
+            "05082b313233343536370601370704476f6c64080a313939302d30322d3238",
+            "090646656d616c650a01720b01630c01",
+            "0d0341204206323030303030083535373739393131",
+            "0f01620301",
+            "0f0164052c01000000000000",
+            "0f016c0402017800",
+            "0f016e02000000000000f83f",
+            "0f01740102c3a9",
+        ];
+        let bytes = encode(&member);
+        assert_eq!(hex(&bytes), golden.concat());
+        assert_documented(&bytes);
+        assert_eq!(decode(&bytes), Ok(member));
+
+        let eu = AccountDetails::parse_eu("A B", "DE89370400440532013000").unwrap();
+        let profile = Profile { account_details: Some(eu), ..Profile::default() };
+        let bytes = encode(&Member { profile, ..Member::default() });
+        let golden = "0e034120421644453839333730343030343430353332303133303030";
+        assert!(hex(&bytes).ends_with(golden), "{}", hex(&bytes));
+        assert_documented(&bytes[bytes.len() - golden.len() / 2..]);
+    }
+
     #[test]
     fn former_refs_have_their_golden_bytes_and_come_back() {
         let alias = |text: &str, micros| RefAlias {

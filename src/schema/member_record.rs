@@ -272,10 +272,12 @@ mod tests {
             "077b2261223a317d",
             &[time(4), time(5), time(6)].concat(),
         ];
-        assert_eq!(hex(&encode(&MemberRecord::Clip(clip().into()))), expected.concat());
+        let of_clip = encode(&MemberRecord::Clip(clip().into()));
+        assert_eq!(hex(&of_clip), expected.concat());
         let expected =
             ["01", &id(2), "046c705f31", "0873635f6578745f31", "ac02", &[time(7), time(8)].concat()];
-        assert_eq!(hex(&encode(&MemberRecord::StampCollection(stamps().into()))), expected.concat());
+        let of_stamps = encode(&MemberRecord::StampCollection(stamps().into()));
+        assert_eq!(hex(&of_stamps), expected.concat());
         let expected = [
             "01",
             "0474785f31",
@@ -289,15 +291,15 @@ mod tests {
             "03455552",
             &[time(10), time(11), time(9), time(12), time(13)].concat(),
         ];
-        assert_eq!(hex(&encode(&MemberRecord::Transaction(transaction().into()))), expected.concat());
+        let of_transaction = encode(&MemberRecord::Transaction(transaction().into()));
+        assert_eq!(hex(&of_transaction), expected.concat());
         let counts = RecordCounts { clips: 1, stamp_collections: 2, transactions: 300 };
         assert_eq!(hex(&encode_counts(&counts)), "010102ac02");
         assert_eq!(hex(&encode_place(Row(5), 300)), "0105ac02");
         let purge = Purge { counts, deleted: Some((Timestamp::from_micros(5), 7)) };
         assert_eq!(hex(&purge.encode()), "020102ac02050000000000000007");
-        [encode_counts(&counts), encode_place(Row(5), 300), purge.encode()]
-            .iter()
-            .for_each(|bytes| assert_documented(bytes));
+        let others = [encode_counts(&counts), encode_place(Row(5), 300), purge.encode()];
+        [of_clip, of_stamps, of_transaction].iter().chain(&others).for_each(|bytes| assert_documented(bytes));
     }
 
     proptest! {

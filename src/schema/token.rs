@@ -185,6 +185,9 @@ mod tests {
     fn the_time_of_a_use_comes_back() {
         let at = Timestamp::from_micros(1_700_000_000_000_000);
         assert_eq!(decode_use(&encode_use(at)), Ok(at));
+        let golden = encode_use(Timestamp::from_micros(300));
+        assert_eq!(golden, [1, 0x2c, 1, 0, 0, 0, 0, 0, 0]);
+        assert_documented(&golden);
         assert!(decode_use(&[1]).is_err());
     }
 }

@@ -90,3 +90,45 @@ fn halves(key: &[u8; 16]) -> (u64, u64) {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *key;
     (u64::from_le_bytes([a, b, c, d, e, f, g, h]), u64::from_le_bytes([i, j, k, l, m, n, o, p]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ImportId, RequestId};
+    use crate::schema::documented::assert_documented;
+    use crate::schema::meta::FORMAT;
+
+    /// Made with another program. A store finds nothing again by other hashes.
+    #[test]
+    fn hashes_never_change() {
+        let meta = Meta {
+            format: FORMAT,
+            write_format: FORMAT,
+            fold_version: 1,
+            id_key: [1; 16],
+            cursor_key: [2; 16],
+            hash_key: [3; 16],
+            fingerprint_key: [4; 16],
+        };
+        let hashes = Hashes::new(&meta);
+        let values = [
+            (hashes.value(LookupKind::Ref, "Zoë"), 0x7c89_70a5_a9d1_95f7),
+            (hashes.email(&Email::parse("A@b.cd").unwrap()), 0x266b_dda7_0b8e_7f70),
+        ];
+        for (hash, golden) in values {
+            assert_eq!(hash, golden);
+            assert_documented(&hash.to_be_bytes());
+        }
+        let given = RequestName::Given(RequestId::parse("import-7").unwrap());
+        let chunk = RequestName::Chunk(ImportId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef), 300);
+        let token = Some(TokenId(77));
+        for (hash, golden) in [
+            (hashes.request(None, &given), 0xd015_10ad_8e56_dac8_78e4_ccb5_097d_863d),
+            (hashes.request(token, &given), 0x8341_4f12_c881_350e_d2ca_9802_6f0a_e7a0),
+            (hashes.request(token, &chunk), 0x0b39_b231_570b_b1f3_0f15_50ce_7a16_882b),
+        ] {
+            assert_eq!(hash, golden);
+            assert_documented(&hash.to_be_bytes());
+        }
+    }
+}

@@ -90,6 +90,30 @@ fn golden_bytes() {
         assert_eq!(Kept { answer, ..kept.clone() }.encode(), bytes);
         assert_documented(&bytes);
     }
+    let records = RecordCounts { clips: 4, stamp_collections: 5, transactions: 6 };
+    let record = Answer::Record { row: Row(8), kind: RecordKind::StampCollection, id: 7, is_new: true };
+    let id = |id: u8| [vec![id], vec![0; 15]].concat();
+    for (answer, revision, golden) in [
+        (Answer::Deleted(3, records), Some(2), vec![4, 3, 4, 5, 6]),
+        (Answer::Changed(300), Some(2), vec![5, 0xac, 2]),
+        (record, Some(2), [vec![6, 8, 2], id(7), vec![1]].concat()),
+        (Answer::Ingested { created: 1, updated: 2, unchanged: 3 }, Some(2), vec![7, 1, 2, 3]),
+        (Answer::Done, None, vec![8]),
+        (Answer::Base(BaseNumber(4)), Some(2), vec![9, 4]),
+        (Answer::Token(TokenId(9)), None, [vec![10], id(9)].concat()),
+    ] {
+        let begin = [&expected[..19], &[revision.map_or(0, |_| 3)]].concat();
+        let bytes = [begin, golden].concat();
+        assert_eq!(Kept { answer, revision, ..kept.clone() }.encode(), bytes);
+        assert_documented(&bytes);
+    }
+    let taken = Refusal { taken_by: Some(Row(4)), ..Refusal::field(Reason::EmailTaken, "email", "taken") };
+    let row = RowAnswer { row: None, outcome: Outcome::Failed, status_kept: false, error: Some(taken) };
+    let unfinished = Answer::Rows { rows: vec![row], is_complete: false };
+    let golden = [&[5, 0, 11][..], b"EMAIL_TAKEN", &[5, 1, 5], b"email", &[5], b"taken"].concat();
+    let of_failed = [&expected[..20], &[2, 2], &golden].concat();
+    assert_eq!(Kept { answer: unfinished, parts: 2, ..kept.clone() }.encode(), of_failed);
+    assert_documented(&of_failed);
     expected[0] = 1;
     assert_eq!(Kept::decode(&expected), Ok(Kept { width: PartWidth::Narrow, ..kept }));
     let size = Size { bytes: 300, parts: 2, width };
