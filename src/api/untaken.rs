@@ -80,7 +80,7 @@ pub fn note(bytes: usize) {
 pub async fn count<F: Future>(
     replies: Replies,
     needs: AccessLevel,
-    call: F,
+    call: Pin<&mut F>,
 ) -> (F::Output, Result<Option<Taken>, Error>) {
     let untaken = Untaken { replies: Some(replies), ..Untaken::default() };
     let mut call = pin!(CALL.scope(untaken, call));
@@ -156,7 +156,7 @@ mod tests {
 
     /// A call whose reply has so many bytes.
     async fn call(replies: &Replies, needs: AccessLevel, bytes: usize) -> Result<Option<Taken>, Error> {
-        count(replies.clone(), needs, async { note(bytes) }).await.1
+        count(replies.clone(), needs, pin!(async { note(bytes) })).await.1
     }
 
     #[tokio::test]
@@ -181,22 +181,27 @@ mod tests {
     #[tokio::test]
     async fn room_is_taken_before_a_call_begins_and_given_back_when_its_reply_is_small() {
         let replies = Replies::new(16 * MIB, Party::Nobody);
-        let (reserved, taken) = count(replies.clone(), AccessLevel::Write, reserve(4 * MIB, false)).await;
+        let (reserved, taken) =
+            count(replies.clone(), AccessLevel::Write, pin!(reserve(4 * MIB, false))).await;
         assert!(reserved.is_ok() && taken.unwrap().is_none());
-        let large = count(replies.clone(), AccessLevel::Write, async {
+        let call = pin!(async {
             reserve(4 * MIB, false).await.unwrap();
             note(2 * MIB);
         });
-        let ((), large) = large.await;
+        let ((), large) = count(replies.clone(), AccessLevel::Write, call).await;
         let large = large.unwrap();
         assert!(large.is_some());
-        let mut waits = Box::pin(count(replies.clone(), AccessLevel::Write, reserve(3 * MIB, false)));
+        let waiting = |bytes, is_counted| {
+            let replies = replies.clone();
+            Box::pin(
+                async move { count(replies, AccessLevel::Write, pin!(reserve(bytes, is_counted))).await },
+            )
+        };
+        let mut waits = waiting(3 * MIB, false);
         assert!(waits.as_mut().now_or_never().is_none());
-        let (refused, taken) = count(replies.clone(), AccessLevel::Write, reserve(4 * MIB, false)).await;
+        let (refused, taken) = waiting(4 * MIB, false).await;
         assert!(refused == Err(Error::Overloaded) && taken.unwrap().is_none());
-        let mut counted: Vec<_> = (0..9)
-            .map(|_| Box::pin(count(replies.clone(), AccessLevel::Write, reserve(4 * MIB, true))))
-            .collect();
+        let mut counted: Vec<_> = (0..9).map(|_| waiting(4 * MIB, true)).collect();
         assert!(counted.iter_mut().all(|call| call.as_mut().now_or_never().is_none()), "they wait");
         drop(large);
         assert!(waits.await.0.is_ok());

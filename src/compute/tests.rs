@@ -115,15 +115,19 @@ async fn the_pool_of_the_process_does_work_for_all() {
 #[tokio::test]
 async fn small_work_is_done_at_once_and_large_work_at_its_turn() {
     let all = every_permit().await;
-    assert_eq!(here(false, || 1).await, 1);
+    assert_eq!(here(Size::Small, || 1).await, 1);
     let sum = |sum: &mut u64, item: u64| *sum += item;
-    assert_eq!(fold(vec![1, 2], false, 0, sum).await, 3);
-    let mut large = Box::pin(here(true, || 2));
-    let mut many = Box::pin(fold((0..2_000).collect(), true, 0, sum));
-    assert!(large.as_mut().now_or_never().is_none());
-    assert!(many.as_mut().now_or_never().is_none());
+    assert_eq!(fold(vec![1, 2], Size::Small, 0, sum).await, 3);
+    let mut waiting = Vec::new();
+    for size in [Size::Middle, Size::Large] {
+        let both = async move { here(size, || 2).await + fold((0..2_000).collect(), size, 0, sum).await };
+        waiting.push(Box::pin(both));
+        assert!(waiting.last_mut().unwrap().as_mut().now_or_never().is_none());
+    }
     drop(all);
-    assert_eq!(tokio::join!(large, many), (2, 1_999_000));
+    for both in waiting {
+        assert_eq!(both.await, 1_999_002);
+    }
 }
 
 #[tokio::test]
@@ -138,9 +142,14 @@ async fn many_items_are_worked_on_in_pieces_and_those_of_a_caller_that_has_gone_
         if let Some(begin) = begin.take() {
             begin.send(()).unwrap();
             gone.recv().unwrap();
+            // As much as a piece may be.
+            let began = Instant::now();
+            while began.elapsed() < PIECE_TIME {
+                std::hint::spin_loop();
+            }
         }
     };
-    let mut call = Box::pin(fold((0..3 * PIECE_ITEMS).collect(), true, (), step));
+    let mut call = Box::pin(fold((0..3 * GLANCE_ITEMS).collect(), Size::Large, (), step));
     // It may have to wait for its turn before.
     tokio::select! {
         () = call.as_mut() => panic!("it is not done before it was told to go on"),
@@ -150,5 +159,15 @@ async fn many_items_are_worked_on_in_pieces_and_those_of_a_caller_that_has_gone_
     go.send(()).unwrap();
     // Nothing computes any more, not even the first piece.
     let _all = every_permit().await;
-    assert!((1..=PIECE_ITEMS).contains(&seen.load(Ordering::Relaxed)));
+    assert_eq!(seen.load(Ordering::Relaxed), GLANCE_ITEMS);
+}
+
+#[test]
+fn sizes_grow_with_bytes_and_items() {
+    use Size::{Large, Middle, Small};
+    let bytes = [0, LARGE_BYTES - 1, LARGE_BYTES, BESIDE_BYTES - 1, BESIDE_BYTES].map(Size::of_bytes);
+    assert_eq!(bytes, [Small, Small, Middle, Middle, Large]);
+    let items = [0, PIECE_ITEMS, PIECE_ITEMS + 1, 4 * PIECE_ITEMS, 4 * PIECE_ITEMS + 1].map(Size::of_items);
+    assert_eq!(items, [Small, Small, Middle, Middle, Large]);
+    assert_eq!([false, true].map(Size::large_if), [Small, Large]);
 }

@@ -7,7 +7,7 @@ use super::narrow::join;
 use super::page::{Page, RawPage};
 use super::request::foreign;
 use super::{Directory, Error, view};
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, BULK_DELETE_MAX_MEMBERS};
 use crate::model::origin::Call;
 use crate::model::schema::{AttributeSchema, SentDefinition, is_unknown_key, parse_schema};
@@ -83,8 +83,8 @@ impl Directory {
         if entries.len() > ATTRIBUTE_ENTRIES_MAX {
             return Err(Error::TooMany { rows: entries.len(), limit: ATTRIBUTE_ENTRIES_MAX });
         }
-        let is_large = entries.len() > compute::PIECE_ITEMS;
-        let changes = compute::here(is_large, || self.changes(base, entries)).await?;
+        let size = Size::of_items(entries.len());
+        let changes = compute::here(size, || self.changes(base, entries)).await?;
         let open = self.guarded.base(AccessLevel::Write, base).await?;
         if let Some(kept) = self.told() {
             return changed(kept);

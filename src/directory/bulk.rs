@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::request::foreign;
 use super::{Directory, Error, view};
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::model::limits::{ATOMIC_MAX_ROWS, BULK_DELETE_MAX_MEMBERS};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
@@ -147,7 +147,9 @@ impl Directory {
         if entries > BULK_DELETE_MAX_MEMBERS {
             return Err(Error::TooMany { rows: entries, limit: BULK_DELETE_MAX_MEMBERS });
         }
-        let parsed = compute::here(entries > KEYS_AT_ONCE, || self.parse_doomed(base, ids, refs)).await;
+        let parsed =
+            compute::here(Size::large_if(entries > KEYS_AT_ONCE), || self.parse_doomed(base, ids, refs))
+                .await;
         let (rows, refs) = parsed?;
         let origin = self.origin(Call::DELETE_MEMBERS);
         let request = DeleteRequest { rows, refs, named: self.turn(), deadline, origin };

@@ -9,8 +9,8 @@
 
 use std::sync::Arc;
 
-use super::stretch::Stretch;
-use crate::compute;
+use crate::compute::Stretch;
+use crate::compute::{self, Size};
 use crate::model::{Effort, Filter, RawFilter, Stop};
 
 /// Most that checking the records of one page may take, in steps of about a nanosecond.
@@ -119,7 +119,7 @@ impl Drop for Check<'_> {
 /// have thousands of values; what may take that long waits for its turn.
 pub async fn parse<T>(filters: Vec<RawFilter>, parse: impl FnOnce(Vec<RawFilter>) -> T) -> T {
     let is_large = !filters.iter().all(|filter| filter.is_plain(PLAIN_VALUES));
-    compute::here(is_large, || parse(filters)).await
+    compute::here(Size::large_if(is_large), || parse(filters)).await
 }
 
 #[cfg(test)]

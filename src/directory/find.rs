@@ -1,9 +1,9 @@
 //! Members by their keys, one or many.
 
 use super::read::ROUNDS;
-use super::stretch::Stretch;
 use super::weight::weight;
 use super::{Directory, Error, PageRoom, REPLY_BYTES, view};
+use crate::compute::Stretch;
 use crate::model::limits::BATCH_GET_MAX_KEYS;
 use crate::model::token::AccessLevel;
 use crate::model::{

@@ -7,7 +7,7 @@ use super::record_input::TransactionInput;
 use super::records::reason_of;
 use super::request::foreign;
 use super::{Directory, Error};
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::model::id::IdError;
 use crate::model::limits::INGEST_MAX_EVENTS;
 use crate::model::origin::Call;
@@ -42,8 +42,8 @@ impl Directory {
         if events.len() > INGEST_MAX_EVENTS {
             return Err(Error::TooMany { rows: events.len(), limit: INGEST_MAX_EVENTS });
         }
-        let is_large = events.len() > compute::PIECE_ITEMS;
-        let parts = compute::here(is_large, || self.parse_events(events)).await?;
+        let size = Size::of_items(events.len());
+        let parts = compute::here(size, || self.parse_events(events)).await?;
         for base in parts.keys() {
             self.guarded.check_base(AccessLevel::Write, *base).await?;
         }

@@ -31,7 +31,6 @@ mod records;
 mod request;
 mod room;
 mod search;
-mod stretch;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -166,7 +165,7 @@ impl Directory {
 /// A view of a memberbase that is not deleted and has reached `min_revision`.
 async fn view(base: &Base, min_revision: Option<u64>) -> Result<View<'_>, Error> {
     let view = base.view().await;
-    if view.summary().deleted_at.is_some() {
+    if view.is_deleted() {
         return Err(Error::MemberBaseNotFound);
     }
     let reached = view.revision();

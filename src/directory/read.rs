@@ -17,10 +17,10 @@ use super::access::Guarded;
 use super::check::{Check, Checked};
 use super::list::{Next, Part, Read};
 use super::narrow::{Narrowed, narrow};
-use super::stretch::Stretch;
 use super::walk::Walk;
 use super::weight::weight;
 use super::{Error, PageRoom, view};
+use crate::compute::Stretch;
 use crate::model::{Effort, Filter, Member, MemberView, Row};
 use crate::table::{Base, View};
 

@@ -2,7 +2,7 @@
 
 use super::list::Part;
 use super::narrow::{Narrowed, join, split};
-use super::stretch::Stretch;
+use crate::compute::Stretch;
 use crate::model::{Direction, Row};
 use crate::table::Chunk;
 

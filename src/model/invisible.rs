@@ -9,12 +9,16 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 /// Whether `character` formats, is private or is not assigned (categories Cf, Co and Cn), or stands for one that got
 /// lost (U+FFFD).
 pub(super) fn is_stray(character: char) -> bool {
-    !character.is_ascii()
-        && (character == char::REPLACEMENT_CHARACTER
-            || matches!(
-                character.general_category(),
-                GeneralCategory::Format | GeneralCategory::PrivateUse | GeneralCategory::Unassigned
-            ))
+    // Names are full of these letters, and the table is slow.
+    if character < '\u{378}' {
+        return character == '\u{ad}';
+    }
+    character == char::REPLACEMENT_CHARACTER || is_of_a_stray_category(character)
+}
+
+fn is_of_a_stray_category(character: char) -> bool {
+    use GeneralCategory::{Format, PrivateUse, Unassigned};
+    matches!(character.general_category(), Format | PrivateUse | Unassigned)
 }
 
 /// Whether `character` is stray, or a letter, mark or symbol that shows nothing where it stands: fillers, selectors of
@@ -55,6 +59,13 @@ mod tests {
         }
         for character in "\u{34f}\u{3164}\u{fe0f}\u{2800}\u{e0100}".chars() {
             assert!(!is_stray(character) && is_invisible(character), "{character:?}");
+        }
+    }
+
+    #[test]
+    fn letters_that_are_known_without_the_table_are_as_it_says() {
+        for character in '\0'..='\u{400}' {
+            assert_eq!(is_stray(character), is_of_a_stray_category(character), "{character:?}");
         }
     }
 

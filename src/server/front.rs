@@ -177,13 +177,13 @@ where
             let terms = Terms::of_open(&request, self.incoming.clone());
             return Box::pin(self.always.call(request.map(|body| Messages::new(body, terms))));
         }
-        match self.services.get() {
-            Some(services) => Box::pin(services.grpc.clone().call(request)),
-            None => {
-                let status = error::unavailable(Reason::Starting, STARTING_RETRY);
-                Box::pin(std::future::ready(Ok(status.into_http())))
+        let services = Arc::clone(&self.services);
+        Box::pin(async move {
+            match services.get() {
+                Some(services) => services.grpc.call(request).await,
+                None => Ok(error::unavailable(Reason::Starting, STARTING_RETRY).into_http()),
             }
-        }
+        })
     }
 }
 

@@ -9,12 +9,12 @@
 //! reply has to wait.
 
 use std::cell::Cell;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::rt::Executor;
+use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 
 use crate::tasks;
@@ -55,27 +55,39 @@ where
     F::Output: Send,
 {
     fn execute(&self, call: F) {
-        let stall_after = self.stall_after;
-        tasks::for_caller(async move {
-            if watch(call, stall_after).await.is_none() {
-                tracing::debug!("a reply that nobody takes is ended");
-            }
-        });
+        tasks::for_caller(watch(call, self.stall_after));
     }
 }
 
 /// Does `call` to its end, or until nothing of its reply was taken for too long.
-pub async fn watch<F: Future>(call: F, stall_after: Duration) -> Option<F::Output> {
-    let mut call = pin!(call);
-    let mut wait = Wait { stall_after, timer: None };
-    poll_fn(|cx| {
+pub fn watch<F: Future>(call: F, stall_after: Duration) -> Watched<F> {
+    Watched { call, wait: Wait { stall_after, timer: None } }
+}
+
+pin_project! {
+    /// A call that is ended when nothing of its reply is taken. Written out, because an `async` block would be as large as two
+    /// calls, and every call is moved into its task.
+    pub struct Watched<F> {
+        #[pin]
+        call: F,
+        wait: Wait,
+    }
+}
+
+impl<F: Future> Future for Watched<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
         SEEN.set(Seen::Nothing);
-        match call.as_mut().poll(cx) {
+        match this.call.poll(cx) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending => wait.poll(SEEN.get(), cx).map(|()| None),
+            Poll::Pending => this.wait.poll(SEEN.get(), cx).map(|()| {
+                tracing::debug!("a reply that nobody takes is ended");
+                None
+            }),
         }
-    })
-    .await
+    }
 }
 
 /// Waits for a peer.
@@ -102,6 +114,9 @@ impl Wait {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(30);

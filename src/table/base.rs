@@ -2,7 +2,7 @@
 
 use std::mem::take;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, Notify, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -62,6 +62,8 @@ pub(super) struct Shared {
     pub published: RwLock<Published>,
     /// The revision of `published`, for the lane, which needs no lock to know it.
     pub published_revision: AtomicU64,
+    /// Entries of the overlays that wait for a checkpoint, so that the lane need not wait for the view lock to know.
+    overlay_entries: AtomicUsize,
     /// A batch failed, and the lane has not yet started afresh.
     pub failed: AtomicBool,
     /// Overlay entries at which a checkpoint starts.
@@ -128,7 +130,7 @@ impl Base {
     pub(super) async fn open(number: BaseNumber, parts: Parts) -> Result<Arc<Self>, TableError> {
         let published = replay::load(&parts.engine, number).await?;
         parts.records.set_images(number, published.image_bytes());
-        let revision = published.header.revision;
+        let (revision, entries) = (published.header.revision, published.overlay_entries());
         let header = published.header.clone();
         let (closing, closed) = watch::channel(false);
         let shared = Arc::new(Shared {
@@ -144,6 +146,7 @@ impl Base {
             nonces: parts.nonces,
             published: RwLock::new(published),
             published_revision: AtomicU64::new(revision),
+            overlay_entries: AtomicUsize::new(entries),
             failed: AtomicBool::new(false),
             checkpoint_entries: parts.checkpoint_entries,
             checkpoint_due: Notify::new(),
@@ -320,5 +323,15 @@ impl Shared {
     /// Notes that everything up to `revision` is published.
     pub fn advance(&self, revision: u64) {
         self.published_revision.store(revision, Ordering::Release);
+    }
+
+    /// Entries of the overlays that wait for a checkpoint.
+    pub fn overlay_entries(&self) -> usize {
+        self.overlay_entries.load(Ordering::Acquire)
+    }
+
+    /// Notes how many those are now. Whoever changes the overlays of what is published says so before he gives it back.
+    pub fn note_overlay_entries(&self, published: &Published) {
+        self.overlay_entries.store(published.overlay_entries(), Ordering::Release);
     }
 }

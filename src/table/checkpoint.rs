@@ -48,14 +48,14 @@ pub async fn run(shared: Arc<Shared>, mut closing: watch::Receiver<bool>) {
             _ = closing.wait_for(|closing| *closing) => return,
             () = shared.checkpoint_due.notified() => {}
         }
-        if shared.published.read().await.overlay_entries() < shared.checkpoint_entries {
+        if shared.overlay_entries() < shared.checkpoint_entries {
             continue;
         }
         let pace = if is_behind { Pace::hurried() } else { Pace::unhurried(closing.clone()) };
         if let Err(error) = write_out(&shared, pace).await {
             tracing::warn!(base = shared.number.0, %error, "a checkpoint failed; it will be tried again");
         }
-        is_behind = shared.published.read().await.overlay_entries() >= shared.checkpoint_entries / 2;
+        is_behind = shared.overlay_entries() >= shared.checkpoint_entries / 2;
     }
 }
 
@@ -101,6 +101,7 @@ impl<'a> Work<'a> {
             return None;
         }
         let frozen = published.freeze();
+        shared.note_overlay_entries(&published);
         let (chunks, given_up) = published.sets.take_dirty();
         let stored = published.stored.clone();
         let lookups = LookupKind::ALL.map(|kind| {
@@ -132,6 +133,7 @@ impl<'a> Work<'a> {
         }
         published.stored = self.stored;
         published.thaw(written);
+        self.shared.note_overlay_entries(&published);
         self.shared.records.set_images(self.shared.number, published.image_bytes());
     }
 
@@ -306,7 +308,7 @@ impl<'a> Work<'a> {
 
 /// Lets the callers go first for a while.
 async fn rest(pace: &mut Pace, shared: &Shared) {
-    let waiting = shared.published.read().await.overlay_entries();
+    let waiting = shared.overlay_entries();
     pace.rest(waiting, shared.checkpoint_entries).await;
 }
 

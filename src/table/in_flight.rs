@@ -118,6 +118,7 @@ impl InFlight {
             shared.records.forget(shared.number, layer.blocks.keys().copied(), next_row);
             shared.sharing.follow(shared.number, &published.header, &layer.header);
             published.apply(layer);
+            shared.note_overlay_entries(&published);
         };
         // Nobody waits for a turn while he has the view lock, for which readers of the base would wait along.
         if layer.is_long() {
@@ -126,7 +127,7 @@ impl InFlight {
             show();
         }
         shared.advance(layer.header.revision);
-        if published.overlay_entries() >= shared.checkpoint_entries {
+        if shared.overlay_entries() >= shared.checkpoint_entries {
             shared.checkpoint_due.notify_one();
         }
         Ok(())

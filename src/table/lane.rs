@@ -36,7 +36,7 @@ use super::layer::Layer;
 use super::plan::Plan;
 use super::publisher::{Answer, Planned, ToPublish};
 use super::{TableError, WriteMode};
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::model::limits::ATOMIC_MAX_BYTES;
 use crate::schema::header::Header;
 
@@ -91,6 +91,8 @@ impl Lane {
                 Some(job) => self.queue.push_back(job),
                 None => return false,
             }
+            // Who is about to hand in goes first: what is planned together is made durable by one sync.
+            tokio::task::yield_now().await;
         }
         self.wait_for_checkpoint().await;
         while let Ok(job) = self.jobs.try_recv() {
@@ -102,9 +104,14 @@ impl Lane {
     /// Waits for a checkpoint to end while the overlay has outgrown its room.
     async fn wait_for_checkpoint(&self) {
         let shared = &self.shared;
+        let is_due =
+            || shared.overlay_entries() >= shared.checkpoint_entries.saturating_mul(OVERLAY_PRESSURE);
+        if !is_due() {
+            return;
+        }
         let mut ended = shared.checkpoints.subscribe();
-        let entries = shared.published.read().await.overlay_entries();
-        if entries >= shared.checkpoint_entries.saturating_mul(OVERLAY_PRESSURE) {
+        // One may have ended before anybody listened for it.
+        if is_due() {
             shared.checkpoint_due.notify_one();
             // One that failed makes no room, and waiting for the next would stop the base for as long as it
             // fails.
@@ -154,7 +161,7 @@ impl Lane {
         let finished = if planned.failure.is_some() || planned.discard {
             None
         } else {
-            compute::here(plan.is_large(), || plan.finish()).await
+            compute::here(Size::large_if(plan.is_large()), || plan.finish()).await
         };
         self.in_flight = in_flight;
         if let Some((batch, layer)) = finished {

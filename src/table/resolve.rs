@@ -1,7 +1,9 @@
 //! From hashes to the rows that may have the value.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
+use foldhash::fast::RandomState;
 
 use super::TableError;
 use super::layer::Layer;
@@ -49,13 +51,13 @@ impl Buckets {
             |&(kind, hash): &Wanted| Some((kind, published.lookups.get(kind).bucket_to_read(hash)?));
         let mut places: Vec<(LookupKind, u32)> = wanted.iter().filter_map(to_read).collect();
         if places.is_empty() {
-            return Ok(Self(HashMap::new()));
+            return Ok(Self(HashMap::default()));
         }
         places.sort_unstable();
         places.dedup();
         let keys: Vec<_> =
             places.iter().map(|(kind, number)| key::bucket(base, kind.number(), *number)).collect();
-        let mut read = HashMap::with_capacity(places.len());
+        let mut read = HashMap::with_capacity_and_hasher(places.len(), RandomState::default());
         for ((kind, number), value) in places.into_iter().zip(engine.get_many(&keys).await?) {
             let lookup = published.lookups.get(kind);
             if lookup.wants_image(number) {

@@ -1,7 +1,8 @@
 //! A base as of one revision.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use foldhash::HashMap;
 use tokio::sync::RwLockReadGuard;
 
 use super::TableError;
@@ -66,6 +67,12 @@ impl<'a> View<'a> {
         self.published.header.revision
     }
 
+    /// Whether the base was deleted.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.published.header.deleted_at.is_some()
+    }
+
     /// The attribute schema, once one was set.
     #[must_use]
     pub fn schema(&self) -> Option<&AttributeSchema> {
@@ -122,7 +129,7 @@ impl<'a> View<'a> {
     /// The stored members at `rows`, from memory as far as they are known there.
     async fn records(&self, rows: impl Iterator<Item = Row>) -> Result<HashMap<Row, Record>, TableError> {
         let (base, cache) = (self.base.number(), self.base.records());
-        let mut found = HashMap::new();
+        let mut found = HashMap::default();
         let mut unknown = Vec::new();
         for row in rows {
             match cache.get(base, row) {

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::pin::pin;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -21,9 +22,14 @@ use crate::api::untaken::{self, Counted};
 use crate::directory::{Caller, Directory, Error, Gate, Incoming};
 use crate::model::token::AccessLevel;
 
-/// `inner`, which is always ready, for callers that are known. Its requests carry their [`Caller`] as an extension. Each call takes a
-/// clone, which is cheap.
+/// Who makes a call and the access that it was let in with: an extension of its request.
 #[derive(Clone)]
+struct Admitted {
+    caller: Caller,
+    needs: AccessLevel,
+}
+
+/// `inner`, which is always ready, for callers that are known. Its requests carry who that is.
 pub struct Authenticated<S> {
     /// Who knows the callers.
     pub gate: Gate,
@@ -35,9 +41,9 @@ pub struct Authenticated<S> {
 
 impl<S> Authenticated<S> {
     /// Answers one call.
-    pub async fn call<B>(mut self, request: Request<B>) -> Result<Response<Body>, Infallible>
+    pub async fn call<B>(&self, request: Request<B>) -> Result<Response<Body>, Infallible>
     where
-        S: Service<Request<Messages<B>>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<Messages<B>>, Response = Response<Body>, Error = Infallible> + Clone,
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError>,
     {
@@ -51,7 +57,7 @@ impl<S> Authenticated<S> {
         let whose = room.whose();
         let arriving = method.map(|method| Arriving::new(method, room));
         let terms = Terms {
-            incoming: self.incoming,
+            incoming: self.incoming.clone(),
             whose,
             most: MESSAGE_MAX_BYTES,
             arriving: arriving.clone(),
@@ -60,12 +66,12 @@ impl<S> Authenticated<S> {
         };
         let terms = terms.with_headers(request.headers());
         let mut request = request.map(|body| Messages::new(body, terms));
-        request.extensions_mut().insert(caller);
         let (Some(method), Some(arriving)) = (method, arriving) else {
-            return self.inner.call(request).await;
+            return self.inner.clone().call(request).await;
         };
-        request.extensions_mut().insert(method.needs);
-        let call = arriving.scope(self.inner.call(request));
+        request.extensions_mut().insert(Admitted { caller, needs: method.needs });
+        // Pinned here, so that nothing else copies it.
+        let call = pin!(arriving.scope(self.inner.clone().call(request)));
         let (response, taken) = untaken::count(replies, method.needs, call).await;
         let response = leave(response?);
         Ok(match taken {
@@ -97,10 +103,10 @@ pub fn enter<'a, T>(
     request: &tonic::Request<T>,
 ) -> impl Future<Output = Result<Directory, Status>> + use<'a, T> {
     // A request that is a stream cannot be lent to a future that may move between threads.
-    let caller = request.extensions().get::<Caller>().cloned();
-    let needs = request.extensions().get::<AccessLevel>().copied();
+    let admitted = request.extensions().get::<Admitted>().cloned();
     async move {
         let unknown = || Error::Internal { private: "a call came past the gate".to_owned() };
-        Ok(gate.enter(caller.ok_or_else(unknown)?, needs.ok_or_else(unknown)?).await?)
+        let Admitted { caller, needs } = admitted.ok_or_else(unknown)?;
+        Ok(gate.enter(caller, needs).await?)
     }
 }

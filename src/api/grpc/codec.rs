@@ -15,7 +15,7 @@ use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder
 
 use super::arriving::Arriving;
 use crate::api::error;
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::model::Reason;
 
 /// What a buffer begins with and grows by, in bytes. Most point reads fit.
@@ -91,7 +91,7 @@ impl<U: Message + Default> Decoder for WireDecoder<U> {
             && let Some(large) = self.arriving.as_ref().and_then(Arriving::take)
         {
             let decode = || decode(&large.bytes);
-            return if large.bytes.len() >= compute::LARGE_BYTES {
+            return if Size::of_bytes(large.bytes.len()) == Size::Large {
                 compute::in_place(decode)
             } else {
                 decode()

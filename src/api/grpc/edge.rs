@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -25,6 +25,8 @@ use crate::model::Reason;
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(pub Instant);
 
+/// How long the caller waits. A name that is made once is found without being parsed.
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// Longest deadline that is kept, longer ones are as good as none.
 const DEADLINE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -152,7 +154,7 @@ fn explain(response: Response<Body>) -> Response<Body> {
 
 /// The time that a caller gives us: up to 8 digits and a unit.
 fn timeout(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let text = headers.get(GRPC_TIMEOUT)?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let is_number = (1..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number: u64 = if is_number { digits.parse().ok()? } else { return None };

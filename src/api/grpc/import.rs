@@ -20,7 +20,7 @@ use super::pull::{Ends, Pulled};
 use super::upsert::{Detail, Given, Rows, options, report};
 use super::{edge, v1};
 use crate::api::error;
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::directory::{
     Directory, Error, IfRunning, PendingUpsert, Received, SMALL_REPLY_BYTES, Series, Upsert, WriteMode,
 };
@@ -186,7 +186,7 @@ impl Import {
             }
             RequestMark::chunk(import, message.chunk, asked)
         };
-        let mark = compute::here(bytes >= compute::LARGE_BYTES, hash).await;
+        let mark = compute::here(Size::of_bytes(bytes), hash).await;
         // While the same chunk of a stream that was cut is still being applied, its repeat waits.
         tokio::select! {
             biased;

@@ -3,9 +3,9 @@
 //! Both are known from the path alone, so they are looked at before a message is read. The level stands here and nowhere else:
 //! the operations of the services ask for what the call was let in with.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use foldhash::HashMap;
 use prost::Message;
 use prost_types::FileDescriptorSet;
 
@@ -106,7 +106,7 @@ static METHODS: LazyLock<HashMap<String, Method>> = LazyLock::new(|| {
     // They were made by the build.
     let files = FileDescriptorSet::decode(DESCRIPTORS).unwrap_or_default();
     let shapes = Shapes::of(&files, MOST);
-    let mut methods = HashMap::new();
+    let mut methods = HashMap::default();
     for file in &files.file {
         for service in &file.service {
             let levels = LEVELS.iter().find(|(name, _)| *name == service.name());

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use super::auth::enter;
 use super::{deadline, reply, v1};
 use crate::api::error;
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::directory::{Directory, Gate, IfRunning};
 use crate::model::{Refusal, RequestId, RequestMark};
 
@@ -68,8 +68,8 @@ pub async fn named<T: Named>(directory: Directory, request: &mut T) -> Result<Di
     }
     let id = RequestId::parse(text);
     let id = id.map_err(|rule| error::refused(&Refusal::rule("request_id", &rule)))?;
-    let is_large = request.encoded_len() >= compute::LARGE_BYTES;
-    let mark = compute::here(is_large, || RequestMark::new(id, T::CALL, &request.encode_to_vec())).await;
+    let size = Size::of_bytes(request.encoded_len());
+    let mark = compute::here(size, || RequestMark::new(id, T::CALL, &request.encode_to_vec())).await;
     Ok(directory.named(&mark, IfRunning::Wait).await?)
 }
 

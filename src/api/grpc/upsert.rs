@@ -8,7 +8,7 @@ use super::convert::input::{self, Finder};
 use super::named::{named, respond};
 use super::{MESSAGE_MAX_BYTES, deadline, edit, v1};
 use crate::api::{error, untaken};
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::directory::{Directory, Error, RowOutcome, Upsert, UpsertReply, WriteMode};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES, RESULTS_ALL_MAX_ROWS};
 use crate::model::{
@@ -25,9 +25,6 @@ const RESULT_GROWTH: usize = 2;
 const LATE_DETAILS_BYTES: usize = 512;
 /// What a violation takes besides its texts, in bytes.
 const VIOLATION_BYTES: usize = 8;
-
-/// Rows of a short message that are parsed where the call is.
-const SHORT_ROWS: usize = 2_048;
 
 /// `BulkUpsertMembers`.
 pub async fn bulk_upsert(
@@ -151,7 +148,7 @@ impl Rows {
         let (directory, today) = (directory.clone(), directory.now().date());
         let rows = Self { rows: Vec::with_capacity(members.len()), refs: Vec::with_capacity(members.len()) };
         // Rows that are nearly empty make a short message, and each takes a microsecond all the same.
-        let is_large = bytes >= compute::LARGE_BYTES || members.len() > SHORT_ROWS;
+        let size = Size::of_bytes(bytes).max(Size::of_items(members.len()));
         let mut errors = RowErrors::default();
         let parse = move |rows: &mut Self, member: v1::MemberInput| {
             let finder = Finder { match_by, sealer: directory.sealer(), base };
@@ -159,7 +156,7 @@ impl Rows {
             let row = input::row(member, Some(finder), today);
             rows.rows.push(row.map_err(|error| errors.keep(error)));
         };
-        compute::fold(members, is_large, rows, parse).await
+        compute::fold(members, size, rows, parse).await
     }
 
     /// How large the reply may become, in bytes, whatever becomes of the rows. A call is refused whose reply might not fit into a
@@ -197,7 +194,6 @@ pub async fn report(
         Detail::All => answer.outcomes.len(),
         Detail::Failed => answer.outcomes.iter().filter(|outcome| outcome.is_failed()).count(),
     };
-    let is_large = told > compute::PIECE_ITEMS;
     let results = Vec::with_capacity(told);
     let mut refs = refs.into_iter();
     let (mut index, mut detailed) = (0_u32, 0);
@@ -222,7 +218,7 @@ pub async fn report(
             }),
         });
     };
-    compute::fold(answer.outcomes, is_large, (results, counts), add).await
+    compute::fold(answer.outcomes, Size::of_items(told), (results, counts), add).await
 }
 
 fn count(counts: &mut v1::BulkCounts, outcome: Outcome) -> v1::Outcome {

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use tokio::time::Instant;
 
 use super::failure::Failure;
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::directory::{self, Arrival, Error, Incoming, Room, Whose};
 
 /// What is taken of the memory for messages at a time, in bytes, for a body that does not say how long it is.
@@ -115,7 +115,7 @@ impl Received {
         let bytes = self.bytes.len();
         if bytes > if object_bytes > 0 { TINY_BYTES } else { SMALL_BYTES } {
             let weigh = || weigh(&self.bytes, object_bytes);
-            let becomes = compute::here(bytes >= compute::LARGE_BYTES, weigh).await;
+            let becomes = compute::here(Size::of_bytes(bytes), weigh).await;
             self.arrival = Some(room.admit(bytes, bytes.saturating_add(becomes)).await?);
         }
         Ok(())

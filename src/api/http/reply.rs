@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,7 +12,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::api::untaken::{self, Counted};
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::directory::{Error, Replies};
 use crate::model::token::AccessLevel;
 
@@ -21,7 +22,7 @@ pub async fn json<T: Serialize + Sync>(status: StatusCode, reply: &T) -> Result<
     let mut short = Short(Vec::with_capacity(FIRST_BYTES));
     match serde_json::to_writer(&mut short, reply) {
         Err(fault) if fault.is_io() => {
-            let bytes = compute::here(true, || serde_json::to_vec(reply)).await;
+            let bytes = compute::here(Size::Large, || serde_json::to_vec(reply)).await;
             Ok(with_bytes(status, bytes.map_err(|fault| no_json(&fault))?))
         }
         Err(fault) => Err(no_json(&fault)),
@@ -75,7 +76,7 @@ impl io::Write for Short {
 pub async fn counted(
     replies: Replies,
     needs: AccessLevel,
-    call: impl Future<Output = Response>,
+    call: Pin<&mut impl Future<Output = Response>>,
 ) -> Result<Response, Error> {
     let (response, taken) = untaken::count(replies, needs, call).await;
     Ok(match taken? {

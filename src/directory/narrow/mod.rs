@@ -18,8 +18,8 @@ mod rows;
 use self::plan::Plan;
 pub use self::rows::Narrowed;
 use super::find::FIND_TOGETHER;
-use super::stretch::Stretch;
 use super::{Error, view};
+use crate::compute::Stretch;
 use crate::model::{Filter, Member, Row};
 use crate::table::{Base, MemberKey, View};
 

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::split;
-use crate::compute;
-use crate::directory::stretch::Stretch;
+use crate::compute::Stretch;
+use crate::compute::{self, Size};
 use crate::model::Row;
 use crate::table::{Chunk, Living, MemberKey, RowSet, union};
 
@@ -89,7 +89,7 @@ impl Narrowed {
     /// The rows of one chunk, by their places in it.
     pub async fn chunk(&self, number: u64, stretch: &mut Stretch) -> Chunk {
         stretch.work(self.bitmaps).await;
-        compute::here(self.bitmaps > PLAIN_BITMAPS, || self.at(number)).await
+        compute::here(Size::large_if(self.bitmaps > PLAIN_BITMAPS), || self.at(number)).await
     }
 
     fn at(&self, number: u64) -> Chunk {

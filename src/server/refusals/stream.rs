@@ -12,11 +12,12 @@ use tonic::body::Body;
 use super::{Refused, of_status};
 
 /// The methods that are answered so; the bodies of all others are passed on as they are.
-const STREAMS: [&str; 4] = ["ExportMembers", "ExportRecords", "ImportMembers", "StreamBackup"];
+const STREAMS: [&str; 4] = ["/ExportMembers", "/ExportRecords", "/ImportMembers", "/StreamBackup"];
 
 /// Whether a call is answered by a stream.
 pub fn is_stream(uri: &Uri) -> bool {
-    uri.path().rsplit_once('/').is_some_and(|(_, method)| STREAMS.contains(&method))
+    let path = uri.path();
+    STREAMS.iter().any(|method| path.ends_with(method))
 }
 
 /// A body that tells why it ended.
@@ -89,7 +90,7 @@ mod tests {
         let methods = services.flat_map(|file| file.service).flat_map(|service| service.method);
         let mut names: Vec<_> = methods
             .filter(|method| method.server_streaming())
-            .map(|method| method.name().to_owned())
+            .map(|method| format!("/{}", method.name()))
             .collect();
         names.sort();
         assert_eq!(names, STREAMS);

@@ -19,13 +19,13 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use async_trait::async_trait;
+use foldhash::HashMap;
 use tokio::sync::{oneshot, watch};
 
 use super::TableError;
@@ -89,7 +89,7 @@ type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 impl<K: Kind> Lives<K> {
     /// All bases are closed.
     pub fn new(kind: K) -> Arc<Self> {
-        let states = States { lives: HashMap::new(), is_ending: false };
+        let states = States { lives: HashMap::default(), is_ending: false };
         Arc::new(Self { kind: Arc::new(kind), states: Mutex::new(states), changed: watch::Sender::new(()) })
     }
 
@@ -99,27 +99,33 @@ impl<K: Kind> Lives<K> {
         number: BaseNumber,
         now: Timestamp,
     ) -> Result<Arc<K::Open>, TableError> {
-        let (answer, told) = oneshot::channel();
-        {
+        let told = {
             let mut states = self.states();
             if states.is_ending {
                 return Err(TableError::Closing);
             }
-            match states.lives.entry(number) {
-                Entry::Occupied(mut entry) => {
-                    let life = entry.get_mut();
+            let waiting = match states.lives.entry(number) {
+                Entry::Occupied(entry) => {
+                    let life = entry.into_mut();
                     life.last_used = life.last_used.max(now);
                     match &mut life.state {
                         State::Open(base, _) => return Ok(Arc::clone(base)),
-                        State::Opening(waiting) | State::Closing(waiting) => waiting.push(answer),
+                        State::Opening(waiting) | State::Closing(waiting) => waiting,
                     }
                 }
                 Entry::Vacant(entry) => {
-                    entry.insert(Life { last_used: now, state: State::Opening(vec![answer]) });
                     tasks::vital("base", live(Arc::downgrade(self), Arc::clone(&self.kind), number, None));
+                    let opening = Life { last_used: now, state: State::Opening(Vec::new()) };
+                    match &mut entry.insert(opening).state {
+                        State::Opening(waiting) => waiting,
+                        State::Open(..) | State::Closing(_) => return Err(TableError::Closing),
+                    }
                 }
-            }
-        }
+            };
+            let (answer, told) = oneshot::channel();
+            waiting.push(answer);
+            told
+        };
         told.await.unwrap_or(Err(TableError::Closing))
     }
 

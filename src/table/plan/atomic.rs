@@ -28,7 +28,7 @@ impl Plan<'_> {
         self.check_one_commit(rows.len())?;
         for (nth, (outcome, row)) in outcomes.iter_mut().zip(rows).enumerate() {
             if nth % READ_TOGETHER == READ_TOGETHER - 1 {
-                tokio::task::yield_now().await;
+                self.work(READ_TOGETHER).await;
                 check_wanted()?;
             }
             if let (Some(refusal), Ok(_)) = (self.judge(outcome, row).await?, row) {
@@ -84,10 +84,8 @@ impl Plan<'_> {
                 let found = rows.get(at..).unwrap_or_default();
                 self.prefetch_keys(found.get(..FIND_TOGETHER).unwrap_or(found)).await?;
             }
-            if at > 0 {
-                tokio::task::yield_now().await;
-                check_wanted()?;
-            }
+            self.work(together.len()).await;
+            check_wanted()?;
             self.prefetch_blocks(together).await?;
             for row in together {
                 outcomes.push(match row {

@@ -62,10 +62,7 @@ impl Plan<'_> {
         let mut weight = Weight::default();
         let mut blocks = BTreeSet::new();
         for (nth, together) in wishes.chunks(READ_TOGETHER).enumerate() {
-            if nth > 0 {
-                // Others may be served by the same thread.
-                tokio::task::yield_now().await;
-            }
+            self.work(together.len()).await;
             weight.add_all(self.read_blocks_of(together, &mut blocks).await?);
             for (index, (row, patch)) in (nth * READ_TOGETHER..).zip(together) {
                 match self.with_need(*row, patch).await? {
@@ -82,10 +79,8 @@ impl Plan<'_> {
             }
         }
         if changes.refused.is_empty() {
-            for (nth, change) in changed.into_iter().enumerate() {
-                if nth % READ_TOGETHER == READ_TOGETHER - 1 {
-                    tokio::task::yield_now().await;
-                }
+            for change in changed {
+                self.work(1).await;
                 changes.values += change.values;
                 self.write_attributes(change).await?;
             }

@@ -44,6 +44,7 @@ use super::overlay::Op;
 use super::published::Published;
 use super::resolve::Wanted;
 use super::sets::SetChange;
+use crate::compute::Stretch;
 use crate::engine::{Batch, Key, Value};
 use crate::model::origin::Call;
 use crate::model::{BaseNumber, Member, Origin, Row, Sight, Timestamp};
@@ -60,6 +61,8 @@ const FULL_BYTES: usize = 16 * 1024 * 1024;
 const LARGE_BYTES: usize = 4 * 1024 * 1024;
 /// What a change takes in a commit beside the record before and the values of sets, in bytes.
 const CHANGE_BYTES: usize = 128;
+/// Deciding about a row counts as so many steps of a [`Stretch`].
+const ROW_STEPS: usize = 2;
 
 /// A batch in the making.
 pub struct Plan<'a> {
@@ -77,6 +80,8 @@ pub struct Plan<'a> {
     origin: Origin,
     /// What of members its sender may see.
     sight: Sight,
+    /// What was planned since others last had their turn.
+    stretch: Stretch,
     /// Members that the request at hand removes.
     removed: u64,
     /// What the batch has changed so far.
@@ -85,7 +90,7 @@ pub struct Plan<'a> {
     /// The commit of the request at hand; made by its first change.
     commit: Option<CommitWriter>,
     now: Timestamp,
-    resolved: HashMap<Wanted, Candidates>,
+    resolved: foldhash::HashMap<Wanted, Candidates>,
     fetched: Blocks,
     /// What the records in them take.
     fetched_bytes: usize,
@@ -139,12 +144,13 @@ impl<'a> Plan<'a> {
             nonce,
             origin: Origin::system(Call::NONE),
             sight: Sight::Whole,
+            stretch: Stretch::default(),
             removed: 0,
             layer: Layer::new(Header { nonce, whole: None, ..header }),
             commits: Batch::default(),
             commit: None,
             now,
-            resolved: HashMap::new(),
+            resolved: foldhash::HashMap::default(),
             fetched: Blocks::default(),
             fetched_bytes: 0,
             foreseen: Blocks::default(),
@@ -157,6 +163,11 @@ impl<'a> Plan<'a> {
     /// The revision after what was planned so far.
     pub fn revision(&self) -> u64 {
         self.layer.header.revision
+    }
+
+    /// Notes that so many rows are decided next. Others may be served by the same thread, and go first now and then.
+    async fn work(&mut self, rows: usize) {
+        self.stretch.work(rows.saturating_mul(ROW_STEPS)).await;
     }
 
     /// The row that the next new member gets.

@@ -1,11 +1,9 @@
 //! What can be worked out about a row before it reaches the lane, in the caller's own task.
 
+use crate::compute::Stretch;
 use crate::model::{MatchKey, MemberPatch, MemberRow, Reason, Refusal, Row, RowError, UpsertOptions};
 use crate::table::hash::Hashes;
 use crate::table::resolve::Wanted;
-
-/// Rows hashed between two chances for other tasks to run.
-const AT_ONCE: usize = 128;
 
 /// A row with its hashes.
 #[derive(Debug)]
@@ -64,10 +62,9 @@ pub async fn prepare_all(
     hashes: &Hashes,
 ) -> Vec<Result<Prepared, RowError>> {
     let mut prepared = Vec::with_capacity(rows.len());
-    for (nth, row) in rows.into_iter().enumerate() {
-        if nth % AT_ONCE == AT_ONCE - 1 {
-            tokio::task::yield_now().await;
-        }
+    let mut stretch = Stretch::default();
+    for row in rows {
+        stretch.work(1).await;
         prepared.push(row.and_then(|row| prepare(row, options, hashes)));
     }
     prepared

@@ -39,10 +39,12 @@ tokio::task_local! {
 
 /// The requests of a call. Clones are of the same call.
 #[derive(Clone)]
-pub struct Arriving {
+pub struct Arriving(Arc<Requests>);
+
+struct Requests {
     method: &'static Method,
     room: Room,
-    state: Arc<Mutex<State>>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
@@ -76,7 +78,7 @@ pub struct Ready {
 impl Arriving {
     /// The requests of `method`.
     pub fn new(method: &'static Method, room: Room) -> Self {
-        Self { method, room, state: Arc::default() }
+        Self(Arc::new(Requests { method, room, state: Mutex::default() }))
     }
 
     /// Those of the call that the task is about.
@@ -105,7 +107,7 @@ impl Arriving {
 
     /// Refuses a message of so many bytes that may not be read.
     fn check_length(&self, bytes: usize) -> Result<(), Status> {
-        if self.method.is_import && bytes > IMPORT_CHUNK_MAX_BYTES + CHUNK_EXTRA_BYTES {
+        if self.0.method.is_import && bytes > IMPORT_CHUNK_MAX_BYTES + CHUNK_EXTRA_BYTES {
             let text = format!("the chunk has {bytes} bytes; the limit is {IMPORT_CHUNK_MAX_BYTES}");
             return Err(error::status(Reason::ChunkTooLarge, &text));
         }
@@ -118,7 +120,7 @@ impl Arriving {
             return Err(Error::TooMany { rows, limit }.into());
         }
         self.became_rows();
-        Ok(self.room.admit(sent, weight.bytes).await?)
+        Ok(self.0.room.admit(sent, weight.bytes).await?)
     }
 
     /// Lets the codec find a message.
@@ -128,7 +130,7 @@ impl Arriving {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds this lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,13 +5,15 @@
 
 use std::io::{self, Read};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tonic::Status;
 
 use crate::api::error;
 use crate::api::grpc::edge;
 use crate::model::Reason;
 
+/// How the messages of a request are compressed.
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 /// Up to this size a message is unpacked once, in bytes.
 const SMALL_BYTES: u64 = 64 * 1024;
 /// The largest window of a zstd message, as a power of two in bytes: what RFC 8878 asks every decoder to have.
@@ -29,7 +31,7 @@ pub enum Encoding {
 impl Encoding {
     /// What the headers of a request say; nothing for what tonic refuses or needs no unpacking.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
-        match headers.get("grpc-encoding")?.as_bytes() {
+        match headers.get(GRPC_ENCODING)?.as_bytes() {
             b"gzip" => Some(Self::Gzip),
             b"zstd" => Some(Self::Zstd),
             _ => None,

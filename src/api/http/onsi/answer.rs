@@ -1,5 +1,7 @@
 //! What surrounds every call: who calls, about which memberbase, the body, the answer or the error.
 
+use std::pin::pin;
+
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
@@ -16,7 +18,7 @@ use crate::api::http::body::drain;
 use crate::api::http::named::{IDEMPOTENCY_KEY, mark_repeat, named, request_id, single};
 use crate::api::http::reply::{counted, json};
 use crate::api::peer::peer_of;
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::directory::{Directory, Error};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, IdError, Sealer};
@@ -72,11 +74,11 @@ async fn serve<C: Call>(
     }
     let query = head.uri.query().unwrap_or_default().to_owned();
     let asked = Asked { directory, base, id: id.unwrap_or_default(), query, body: received };
-    let is_large = asked.body.as_ref().is_some_and(|body| body.bytes.len() >= compute::LARGE_BYTES);
-    let input = compute::here(is_large, || C::Input::read(&asked, &mut issues)).await;
+    let size = Size::of_bytes(asked.body.as_ref().map_or(0, |body| body.bytes.len()));
+    let input = compute::here(size, || C::Input::read(&asked, &mut issues)).await;
     let input = issues.finish(input)?;
     let replies = asked.directory.replies();
-    let run = async {
+    let run = pin!(async {
         match C::run(asked, input).await {
             Ok(reply) => {
                 let mut response = respond(C::ABOUT.success, &reply, C::ABOUT.name).await;
@@ -87,7 +89,7 @@ async fn serve<C: Call>(
             }
             Err(failure) => failure.into_response_for(C::ABOUT.name),
         }
-    };
+    });
     Ok(counted(replies, C::ABOUT.needs, run).await?)
 }
 

@@ -1,6 +1,7 @@
 //! What surrounds every call of the Publisher door: who calls, the body, the answer.
 
 use std::future::Future;
+use std::pin::pin;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -16,7 +17,7 @@ use crate::api::http::named::{mark_repeat, named, request_id};
 use crate::api::http::reply::counted;
 use crate::api::http::{Door, json, structure};
 use crate::api::peer::peer_of;
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::directory::Directory;
 use crate::model::token::AccessLevel;
 
@@ -48,9 +49,9 @@ impl Received {
     where
         C::Request: DeserializeOwned,
     {
-        let is_large = self.bytes.len() >= compute::LARGE_BYTES;
+        let size = Size::of_bytes(self.bytes.len());
         let explain = |refusal| structure::explain::<C::Request>(&self.bytes, refusal);
-        Ok(compute::here(is_large, || json::parse(&self.bytes).map_err(explain)).await?)
+        Ok(compute::here(size, || json::parse(&self.bytes).map_err(explain)).await?)
     }
 }
 
@@ -78,7 +79,7 @@ pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Resp
             }
             Err(failure) => failure.into_response_for(C::PATH),
         };
-        Ok::<_, Failure>(counted(directory.replies(), C::NEEDS, run(directory)).await?)
+        Ok::<_, Failure>(counted(directory.replies(), C::NEEDS, pin!(run(directory))).await?)
     };
     match outcome.await {
         Ok(response) => response,

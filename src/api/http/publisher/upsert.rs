@@ -16,7 +16,7 @@ use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
 use crate::api::http::structure;
 use crate::api::untaken;
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::directory::{Directory, RowOutcome};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES};
 use crate::model::token::AccessLevel;
@@ -70,8 +70,8 @@ impl Call for BulkUpsert {
             return Err(refuse(&reply.outcomes, &refs, name));
         }
         let id = |outcome: &RowOutcome| outcome.row.map(|row| directory.sealer().member_id(base, row));
-        let is_large = reply.outcomes.len() > compute::PIECE_ITEMS;
-        Ok(compute::here(is_large, || reply.outcomes.iter().filter_map(id).collect()).await)
+        let size = Size::of_items(reply.outcomes.len());
+        Ok(compute::here(size, || reply.outcomes.iter().filter_map(id).collect()).await)
     }
 }
 
