@@ -10,8 +10,10 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 /// lost (U+FFFD).
 pub(super) fn is_stray(character: char) -> bool {
     // Names are full of these letters, and the table is slow.
-    if character < '\u{378}' {
-        return character == '\u{ad}';
+    match character {
+        '\0'..='\u{377}' => return character == '\u{ad}',
+        '\u{400}'..='\u{52f}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => return false,
+        _ => {}
     }
     character == char::REPLACEMENT_CHARACTER || is_of_a_stray_category(character)
 }
@@ -64,8 +66,9 @@ mod tests {
 
     #[test]
     fn letters_that_are_known_without_the_table_are_as_it_says() {
-        for character in '\0'..='\u{400}' {
-            assert_eq!(is_stray(character), is_of_a_stray_category(character), "{character:?}");
+        for character in '\0'..=char::MAX {
+            let is_lost = character == char::REPLACEMENT_CHARACTER;
+            assert_eq!(is_stray(character), is_lost || is_of_a_stray_category(character), "{character:?}");
         }
     }
 

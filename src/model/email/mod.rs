@@ -69,29 +69,28 @@ fn has_size(text: &str) -> bool {
     text::check(Reason::EmailInvalid, Limit::Bytes(EMAIL_MAX_BYTES), text).is_ok()
 }
 
+/// In bytes, because every row with an address comes here.
 fn is_dot_atom(local: &str) -> bool {
+    if !local.is_ascii() && local.chars().any(is_space_beyond_ascii) {
+        return false;
+    }
     let mut after_dot = true;
-    for character in local.chars() {
-        if character == '.' {
-            if after_dot {
-                return false;
-            }
-            after_dot = true;
-        } else {
-            if !may_stand_unquoted(character) {
-                return false;
-            }
-            after_dot = false;
+    for byte in local.bytes() {
+        let is_dot = byte == b'.';
+        if (is_dot && after_dot) || !may_stand_unquoted(byte) {
+            return false;
         }
+        after_dot = is_dot;
     }
     !after_dot
 }
 
-fn may_stand_unquoted(character: char) -> bool {
-    match character {
-        '<' | '>' | '(' | ')' | '[' | ']' | '\\' | ',' | ';' | ':' | '@' | '"' | ' ' | '\u{feff}' => false,
-        _ => character.is_ascii() || !character.is_whitespace(),
-    }
+fn is_space_beyond_ascii(character: char) -> bool {
+    !character.is_ascii() && (character.is_whitespace() || character == '\u{feff}')
+}
+
+fn may_stand_unquoted(byte: u8) -> bool {
+    !matches!(byte, b'<' | b'>' | b'(' | b')' | b'[' | b']' | b'\\' | b',' | b';' | b':' | b'@' | b'"' | b' ')
 }
 
 fn is_quoted(local: &str) -> bool {
