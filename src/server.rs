@@ -12,6 +12,7 @@ mod descriptors;
 mod failing;
 mod first_bytes;
 mod front;
+mod give_back;
 mod health;
 mod home;
 mod log;

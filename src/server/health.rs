@@ -18,6 +18,7 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health as HealthService, HealthServer};
 use tonic_health::server::HealthReporter;
 
+use super::give_back::give_back;
 use crate::table::Table;
 
 /// How often the store is asked how it is.
@@ -86,8 +87,11 @@ impl Health {
             looks.tick().await;
             let Some(table) = table.upgrade() else { return };
             // It asks the file system.
-            let looked =
-                tokio::task::spawn_blocking(move || (table.engine_status(), table.is_untidy())).await;
+            let looked = tokio::task::spawn_blocking(move || {
+                give_back();
+                (table.engine_status(), table.is_untidy())
+            });
+            let looked = looked.await;
             // Otherwise the runtime is being taken down.
             let Ok((status, is_untidy)) = looked else { return };
             // That a store is closed at the end of its service is no trouble.
