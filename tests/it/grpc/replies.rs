@@ -108,18 +108,24 @@ async fn replies_that_nobody_takes_hold_a_share_and_their_caller_is_still_served
     }
 }
 
+/// Ten replies that have begun on a connection, and of which nothing is taken.
+async fn unread(raw: &mut Raw, list: &(&str, &str, Bytes)) -> Vec<http::Response<RecvStream>> {
+    let mut replies = Vec::new();
+    for _ in 0..10 {
+        let (response, mut body) = raw.begin(list.0, list.1).await;
+        body.send_data(list.2.clone(), true).unwrap();
+        replies.push(response.await.unwrap());
+    }
+    replies
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_replies_hold_is_given_back_when_their_connection_dies() {
     let (server, base) = server(NEVER).await;
     let [list, _] = lists(&base);
     for _ in 0..2 {
         let mut raw = Raw::connect_with(&server, 0).await;
-        let mut replies = Vec::new();
-        for _ in 0..10 {
-            let (response, mut body) = raw.begin(list.0, list.1).await;
-            body.send_data(list.2.clone(), true).unwrap();
-            replies.push(response.await.unwrap());
-        }
+        let replies = unread(&mut raw, &list).await;
         assert!(full_page(&base).await < MEMBERS);
         drop((raw, replies));
         // Until the server has noticed.
@@ -152,12 +158,7 @@ async fn bulk_upserts_of_a_caller_with_many_unread_replies_wait_and_are_not_refu
     let (server, base) = server(NEVER).await;
     let [list, _] = lists(&base);
     let mut raw = Raw::connect_with(&server, 0).await;
-    let mut replies = Vec::new();
-    for _ in 0..10 {
-        let (response, mut body) = raw.begin(list.0, list.1).await;
-        body.send_data(list.2.clone(), true).unwrap();
-        replies.push(response.await.unwrap());
-    }
+    let replies = unread(&mut raw, &list).await;
     let upsert = |name: &str| v1::BulkUpsertMembersRequest {
         member_base_id: base.id.clone(),
         members: rows(name, 3_000),
