@@ -44,6 +44,9 @@ const PLANNED_ROW_BYTES: usize = 4_096;
 /// What a change of a record takes, in bytes: the record, its keys and what it was before.
 const RECORD_BYTES: usize = 2_048;
 
+/// What a change of the base takes, in bytes: its tiers and its schema.
+const SETTINGS_BYTES: usize = 32 * 1024;
+
 /// What the lane, the publisher, the checkpoints and the views of a base share.
 pub(super) struct Shared {
     pub number: BaseNumber,
@@ -252,8 +255,9 @@ impl Base {
 
     /// Changes the base itself, and answers what it is after that.
     pub async fn change_settings(&self, request: SettingsRequest) -> Result<BaseSummary, TableError> {
+        let permit = self.shared.budget.turn(self.party(), SETTINGS_BYTES).await?;
         let (reply, answer) = oneshot::channel();
-        self.submit(Job::Settings { request, reply }).await?;
+        self.submit(Job::Settings { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
 

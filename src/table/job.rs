@@ -67,6 +67,8 @@ pub enum Job {
         request: SettingsRequest,
         /// Where the answer goes.
         reply: Reply<BaseSummary>,
+        /// The bytes that it holds.
+        permit: Permit,
     },
 }
 
@@ -203,7 +205,7 @@ impl Job {
             Self::Edit { request, reply, .. } => answer(request.named, reply, error),
             Self::Attributes(job) => answer(job.named.map(|(named, _)| named), job.reply, error),
             Self::Records { request, reply, .. } => answer(request.named, reply, error),
-            Self::Settings { request, reply } => answer(request.named, reply, error),
+            Self::Settings { request, reply, .. } => answer(request.named, reply, error),
         }
     }
 

@@ -209,7 +209,9 @@ impl Lane {
             Job::Records { request, reply, permit } => {
                 once::change_records(plan, request, reply, permit, planned).await
             }
-            Job::Settings { request, reply } => once::change_settings(plan, request, reply, planned).await,
+            Job::Settings { request, reply, permit } => {
+                once::change_settings(plan, request, reply, permit, planned).await
+            }
         }
     }
 }

@@ -66,16 +66,19 @@ pub async fn change_settings(
     plan: &mut Plan<'_>,
     mut request: SettingsRequest,
     reply: Reply<BaseSummary>,
+    permit: Permit,
     planned: &mut Planned,
 ) -> usize {
     match try_settings(plan, &request).await {
         Ok(Ok(())) => {}
         Ok(Err(refusal)) => {
-            planned.answers.push(Answer::Refused(Box::new(Job::Settings { request, reply }), refusal));
+            planned
+                .answers
+                .push(Answer::Refused(Box::new(Job::Settings { request, reply, permit }), refusal));
             return 1;
         }
         Err(error) => {
-            fail(Job::Settings { request, reply }, error, planned);
+            fail(Job::Settings { request, reply, permit }, error, planned);
             return 1;
         }
     }
