@@ -234,7 +234,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let incoming = Incoming::new(store::incoming_bytes(&config), config.stall_after);
     let front = Front::new(address.ip().is_loopback(), incoming).await?;
     let encrypted = tls.is_some();
-    let room = accept::room(descriptors::raise(), config.connections_per_peer);
+    let room = accept::room(descriptors::raise(), config.connections_per_peer, store::call_bytes(&config));
     introduce(&config, address, room.total);
     let refusals = connections.refusals.clone().follow(connections.stopping.clone());
     tasks::vital("refusals", connections.tracker.track_future(refusals));
@@ -247,8 +247,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     match open(&config, address).await {
         Ok(table) => {
             let gate = Gate::new(Arc::clone(&table), Door::System);
-            let body_limit = usize::try_from(config.body_limit).unwrap_or(usize::MAX);
-            front.serve(&gate, body_limit, &connections.stopping).await;
+            front.serve(&gate, store::body_bytes(&config), &connections.stopping).await;
             tasks::vital("health", front.health().clone().follow(Arc::downgrade(&table)));
             Ok(Running { address, encrypted, table, gate, front, connections, grace: config.grace })
         }

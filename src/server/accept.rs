@@ -54,7 +54,9 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// What a peer may send ahead on one call, in bytes: 100 Mbit/s over 40 ms.
 const STREAM_WINDOW: u32 = 512 * 1024;
 /// What a peer may send ahead on one connection, in bytes: so much of each connection may be held that nobody has counted.
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 512 * 1024;
+/// What of an HTTP/1 connection may be read ahead, in bytes, and the largest head.
+const READ_AHEAD: usize = 32 * 1024;
 /// What of a reply may be with its connection at a time, in bytes.
 const SEND_BUFFER: usize = 128 * 1024;
 /// Largest HTTP/2 frame that is accepted, in bytes: large messages come in fewer pieces.
@@ -78,12 +80,12 @@ pub struct Connections {
 /// What answers the calls of one connection.
 type Service = Counting<Noted<Edge<Front>>>;
 
-/// How many connections there may be with so many descriptors, and of one peer, if that was said.
+/// How many connections there may be with so many descriptors, of one peer, if that was said, and what their calls may take.
 #[must_use]
-pub fn room(descriptors: usize, per_peer: Option<usize>) -> Room {
+pub fn room(descriptors: usize, per_peer: Option<usize>, call_bytes: usize) -> Room {
     let total = descriptors.saturating_sub(DESCRIPTORS_RESERVED).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);
     // Half of them: behind a proxy or on one machine all clients have one address.
-    Room { total, per_peer: per_peer.unwrap_or(total / 2).min(total) }
+    Room { total, per_peer: per_peer.unwrap_or(total / 2).min(total), call_bytes }
 }
 
 /// Accepts connections until the server stops.
@@ -188,7 +190,7 @@ where
 {
     let (stream, silence) = Counted::new(stream);
     let mut builder = auto::Builder::new(Calls { stall_after: connections.stall_after });
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(READ_AHEAD);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -235,9 +237,9 @@ mod tests {
     fn half_of_the_connections_may_be_of_one_peer_unless_it_is_said() {
         let cases = [(1_024, None, (768, 384)), (1_024, Some(100), (768, 100)), (64, Some(1_000), (16, 16))];
         for (descriptors, said, (total, per_peer)) in cases {
-            let room = room(descriptors, said);
+            let room = room(descriptors, said, 0);
             assert_eq!((room.total, room.per_peer), (total, per_peer), "{descriptors} {said:?}");
         }
-        assert_eq!(room(1 << 20, None).total, CONNECTIONS_MAX);
+        assert_eq!(room(1 << 20, None, 0).total, CONNECTIONS_MAX);
     }
 }

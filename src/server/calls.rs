@@ -1,4 +1,4 @@
-//! The calls of one connection: each is counted from its head to the last byte of its reply.
+//! The calls of one connection: each is counted, with what it takes, from its head to the last byte of its reply.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tower::Service;
 
-use super::places::Calls;
+use super::places::{Begun, Calls, Crowded};
 use super::stall::{self, Seen};
 
 /// What a reply gives at a time, in bytes: the least that an HTTP/2 frame may be limited to.
@@ -46,22 +46,33 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<R>) -> Self::Future {
-        self.calls.begin();
-        let call = Call { calls: self.calls.clone(), start: self.start };
+    fn call(&mut self, mut request: Request<R>) -> Self::Future {
+        let begun = self.calls.begin(head_bytes(&request));
+        if !begun.fits {
+            request.extensions_mut().insert(Crowded);
+        }
+        let call = Call { calls: self.calls.clone(), begun, start: self.start };
         Answer { inner: self.inner.call(request), call: Some(call) }
     }
+}
+
+/// What the head of a request has, in bytes.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    fields.sum::<usize>() + path
 }
 
 /// A call under way; dropping it ends it.
 struct Call {
     calls: Calls,
+    begun: Begun,
     start: Instant,
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.calls.end(self.start.elapsed());
+        self.calls.end(self.begun, self.start.elapsed());
     }
 }
 

@@ -9,20 +9,21 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use tokio_util::sync::CancellationToken;
-use tonic::Code;
 use tonic::body::Body;
 use tonic::service::Routes;
+use tonic::{Code, Status};
 use tower::Service;
 
 use super::ServeError;
 use super::health::Health;
 use super::home::{self, Foreign};
+use super::places::Crowded;
 use crate::api::error;
 use crate::api::grpc::arriving::body::{Messages, Terms};
 use crate::api::grpc::auth::Authenticated;
 use crate::api::grpc::{self, edge, v1};
 use crate::api::http::{Bodies, Door, onsi, publisher};
-use crate::directory::{Gate, Incoming};
+use crate::directory::{Error, Gate, Incoming};
 use crate::model::{Reason, origin};
 
 /// When to ask again while the store opens.
@@ -100,6 +101,20 @@ fn refuse<B>(request: &Request<B>, foreign: Foreign) -> Response<Body> {
     }
 }
 
+/// The refusal of a call beyond those that its peer may have.
+fn refuse_crowded<B>(request: &Request<B>) -> Response<Body> {
+    let path = request.uri().path();
+    if path.starts_with(publisher::PREFIX) {
+        publisher::overloaded().map(Body::new)
+    } else if onsi::PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
+        onsi::overloaded().map(Body::new)
+    } else if edge::is_grpc(request.headers()) {
+        Status::from(Error::Overloaded).into_http()
+    } else {
+        edge::not_grpc(request.method(), path)
+    }
+}
+
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl Front {
@@ -163,6 +178,9 @@ where
         if let Err(foreign) = self.check_home(&request) {
             return Box::pin(std::future::ready(Ok(refuse(&request, foreign))));
         }
+        if request.extensions().get::<Crowded>().is_some() {
+            return Box::pin(std::future::ready(Ok(refuse_crowded(&request))));
+        }
         let path = request.uri().path();
         if path.starts_with(publisher::PREFIX) {
             return self.json(request, |services| &services.publisher, publisher::starting);
@@ -190,7 +208,6 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tonic::Status;
 
     async fn call(front: &mut Front, path: &str) -> Response<Body> {
         let request = Request::post(path).header("content-type", "application/grpc").body(Body::empty());
@@ -212,5 +229,25 @@ mod tests {
             Status::from_header_map(response.headers())
                 .is_none_or(|status| status.code() != Code::Unavailable)
         );
+    }
+
+    #[tokio::test]
+    async fn a_call_beyond_those_of_its_peer_is_refused_in_the_words_of_its_door() {
+        let mut front = Front::new(false, Incoming::new(1 << 20, STARTING_RETRY)).await.unwrap();
+        for (path, kind, status) in [
+            ("/grpc.health.v1.Health/Check", "application/grpc", 200),
+            ("/publisher.v1/member/get", "application/json", 503),
+            ("/v1/members", "application/json", 429),
+            ("/", "text/plain", 404),
+        ] {
+            let mut request = Request::post(path).header("content-type", kind).body(Body::empty()).unwrap();
+            request.extensions_mut().insert(Crowded);
+            let response = front.call(request).await.unwrap();
+            assert_eq!(response.status(), status, "{path}");
+            if status == 200 {
+                let refused = Status::from_header_map(response.headers()).unwrap();
+                assert_eq!(error::reason_of(&refused).as_deref(), Some("OVERLOADED"));
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@
 //!   longest, of the peer that has most of them, or of the peer at hand if that has as many as it may. So somebody who only
 //!   holds connections open locks nobody out.
 //! - One that gives way is closed at once and not in order: a peer that is silent would not answer, and the newcomer waits.
+//! - What their calls take has a limit, see [`load`].
 //!
 //! Time is passed in, as what has passed since some moment that is the same for all calls.
 
@@ -18,6 +19,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+mod load;
+
+use self::load::Load;
+pub use self::load::{Begun, Crowded};
+
 /// How many connections may be open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
@@ -25,6 +31,8 @@ pub struct Room {
     pub total: usize,
     /// From one address.
     pub per_peer: usize,
+    /// What their calls may take together, in bytes.
+    pub call_bytes: usize,
 }
 
 /// Why a connection is not taken.
@@ -38,6 +46,8 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct Places {
     room: Room,
+    /// What the calls of all of them take.
+    load: Arc<Load>,
     open: Mutex<Open>,
     /// Rung when a connection ends, and when one has no more calls.
     freed: Arc<Notify>,
@@ -47,7 +57,15 @@ pub struct Places {
 struct Open {
     next: u64,
     places: HashMap<u64, Arc<State>>,
-    by_peer: HashMap<IpAddr, usize>,
+    by_peer: HashMap<IpAddr, OfPeer>,
+}
+
+/// What is known of one peer.
+#[derive(Debug, Default)]
+struct OfPeer {
+    connections: usize,
+    /// What their calls take.
+    load: Arc<Load>,
 }
 
 /// What is known of one connection.
@@ -55,6 +73,9 @@ struct Open {
 struct State {
     peer: IpAddr,
     calls: AtomicUsize,
+    /// What the calls of all connections take, those of its peer, and how much that may be.
+    loads: [Arc<Load>; 2],
+    call_bytes: usize,
     /// When its last call ended, or it began, in microseconds.
     idle_since: AtomicU64,
     /// Tells its task to close it.
@@ -66,7 +87,7 @@ impl Places {
     /// No connections yet.
     #[must_use]
     pub fn new(room: Room) -> Arc<Self> {
-        Arc::new(Self { room, open: Mutex::default(), freed: Arc::default() })
+        Arc::new(Self { room, load: Arc::default(), open: Mutex::default(), freed: Arc::default() })
     }
 
     /// A place for a connection of `peer`, as soon as there is one: at once if another can give way.
@@ -76,7 +97,7 @@ impl Places {
             let freed = self.freed.notified();
             {
                 let mut open = self.open();
-                let of_peer = open.by_peer.get(&peer).copied().unwrap_or_default();
+                let of_peer = open.by_peer.get(&peer).map_or(0, |of_peer| of_peer.connections);
                 let is_full = open.places.len() >= self.room.total;
                 if of_peer < self.room.per_peer && !is_full {
                     return Ok(Taken { place: self.enter(&mut open, peer, now), made_room });
@@ -101,15 +122,18 @@ impl Places {
     fn enter(self: &Arc<Self>, open: &mut Open, peer: IpAddr, now: Duration) -> Place {
         let number = open.next;
         open.next += 1;
+        let of_peer = open.by_peer.entry(peer).or_default();
+        of_peer.connections += 1;
         let state = Arc::new(State {
             peer,
             calls: AtomicUsize::new(0),
+            loads: [Arc::clone(&self.load), Arc::clone(&of_peer.load)],
+            call_bytes: self.room.call_bytes,
             idle_since: AtomicU64::new(micros(now)),
             gives_way: CancellationToken::new(),
             freed: Arc::clone(&self.freed),
         });
         open.places.insert(number, Arc::clone(&state));
-        *open.by_peer.entry(peer).or_default() += 1;
         Place { places: Arc::clone(self), number, state }
     }
 
@@ -122,7 +146,7 @@ impl Places {
 impl Open {
     /// The peer with most connections.
     fn busiest(&self) -> Option<IpAddr> {
-        self.by_peer.iter().max_by_key(|(_, connections)| **connections).map(|(peer, _)| *peer)
+        self.by_peer.iter().max_by_key(|(_, of_peer)| of_peer.connections).map(|(peer, _)| *peer)
     }
 
     /// Whether a connection (of this peer) was told to close and has not gone yet.
@@ -184,9 +208,9 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.places.open();
         open.places.remove(&self.number);
-        if let Some(connections) = open.by_peer.get_mut(&self.state.peer) {
-            *connections -= 1;
-            if *connections == 0 {
+        if let Some(of_peer) = open.by_peer.get_mut(&self.state.peer) {
+            of_peer.connections -= 1;
+            if of_peer.connections == 0 {
                 open.by_peer.remove(&self.state.peer);
             }
         }
@@ -200,13 +224,15 @@ impl Drop for Place {
 pub struct Calls(Arc<State>);
 
 impl Calls {
-    /// A call begins; it ends with [`Calls::end`].
-    pub fn begin(&self) {
-        self.0.calls.fetch_add(1, Ordering::AcqRel);
+    /// A call with a head of so many bytes begins; it ends with [`Calls::end`].
+    pub fn begin(&self, head_bytes: usize) -> Begun {
+        let before = self.0.calls.fetch_add(1, Ordering::AcqRel);
+        load::begin(&self.0.loads, self.0.call_bytes, before, head_bytes)
     }
 
     /// A call has ended.
-    pub fn end(&self, now: Duration) {
+    pub fn end(&self, begun: Begun, now: Duration) {
+        load::end(&self.0.loads, begun);
         self.0.idle_since.store(micros(now), Ordering::Relaxed);
         if self.0.calls.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.freed.notify_waiters();

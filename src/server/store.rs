@@ -25,6 +25,12 @@ const BUDGET_SHARE: (u64, u64) = (1, 4);
 /// The share of the memory for messages that come in, and the least that is for them: room for two of the largest.
 const INCOMING_SHARE: (u64, u64) = (1, 8);
 const INCOMING_MIN_BYTES: u64 = 96 * 1024 * 1024;
+/// The share of the memory for calls as such, before their messages come, and the least that is for them: two thousand calls.
+const CALLS_SHARE: (u64, u64) = (1, 8);
+const CALLS_MIN_BYTES: u64 = 32 * 1024 * 1024;
+/// The share of the memory that one body may have, and the least that every server takes.
+const BODY_SHARE: (u64, u64) = (1, 4);
+const BODY_MIN_BYTES: u64 = 64 * 1024 * 1024;
 /// How often a long opening says that it is still going on.
 const STILL_OPENING: Duration = Duration::from_secs(5);
 
@@ -126,6 +132,17 @@ fn table_config(config: &Config) -> Result<TableConfig, EngineError> {
 /// Bytes for messages that come in.
 pub fn incoming_bytes(config: &Config) -> usize {
     usize::try_from(share(config.memory, INCOMING_SHARE).max(INCOMING_MIN_BYTES)).unwrap_or(usize::MAX)
+}
+
+/// Bytes for calls as such.
+pub fn call_bytes(config: &Config) -> usize {
+    usize::try_from(share(config.memory, CALLS_SHARE).max(CALLS_MIN_BYTES)).unwrap_or(usize::MAX)
+}
+
+/// The largest body that is read, in bytes. A larger one would have no room for what it becomes.
+pub fn body_bytes(config: &Config) -> usize {
+    let most = share(config.memory, BODY_SHARE).max(BODY_MIN_BYTES);
+    usize::try_from(config.body_limit.min(most)).unwrap_or(usize::MAX)
 }
 
 fn share(bytes: u64, (part, of): (u64, u64)) -> u64 {

@@ -19,8 +19,10 @@ use crate::directory::{self, Arrival, Error, Incoming, Room, Whose};
 const PIECE_BYTES: usize = 1024 * 1024;
 /// Bodies up to this size come in one piece, usually, and take nothing.
 const TINY_BYTES: usize = 4 * 1024;
-/// Bodies up to this size are parsed without a look at what they become.
-const SMALL_BYTES: usize = 64 * 1024;
+/// Bodies up to this size become little, whatever is in them, and are parsed without a look at that.
+const UNWEIGHED_BYTES: usize = 128;
+/// What a body may become without being counted, in bytes: calls about one member become a few kilobytes.
+const LIGHT_BYTES: usize = 16 * 1024;
 /// What a value takes, in bytes: a text, a number, or an entry of a list.
 const VALUE_BYTES: usize = 48;
 /// The least bytes a second of a body that takes longer.
@@ -110,13 +112,16 @@ impl Received {
     }
 
     /// Takes room for what the body becomes, when it is its turn, before it is parsed: so much for each object in a list, and
-    /// something for each value. Small bodies become little, whatever is in them, unless their objects become much.
+    /// something for each value. A body that becomes little takes none.
     pub(super) async fn admit(&mut self, room: &Room, object_bytes: usize) -> Result<(), Error> {
         let bytes = self.bytes.len();
-        if bytes > if object_bytes > 0 { TINY_BYTES } else { SMALL_BYTES } {
-            let weigh = || weigh(&self.bytes, object_bytes);
-            let becomes = compute::here(Size::of_bytes(bytes), weigh).await;
-            self.arrival = Some(room.admit(bytes, bytes.saturating_add(becomes)).await?);
+        if bytes <= UNWEIGHED_BYTES {
+            return Ok(());
+        }
+        let weigh = || weigh(&self.bytes, object_bytes);
+        let becomes = bytes.saturating_add(compute::here(Size::of_bytes(bytes), weigh).await);
+        if becomes > LIGHT_BYTES {
+            self.arrival = Some(room.admit(bytes, becomes).await?);
         }
         Ok(())
     }

@@ -196,6 +196,12 @@ pub fn starting(retry_after: Duration) -> Response {
     failure.into_response_for("")
 }
 
+/// The answer to a call that there are too many besides.
+#[must_use]
+pub fn overloaded() -> Response {
+    Failure::from(Error::Overloaded).into_response_for("")
+}
+
 /// The answer to a request that the server takes from nobody.
 #[must_use]
 pub fn forbidden(reason: &'static str, message: String) -> Response {

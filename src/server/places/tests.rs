@@ -2,7 +2,7 @@ use std::net::Ipv4Addr;
 
 use super::*;
 
-const ROOM: Room = Room { total: 3, per_peer: 2 };
+const ROOM: Room = Room { total: 3, per_peer: 2, call_bytes: 1 << 20 };
 
 fn peer(last: u8) -> IpAddr {
     Ipv4Addr::new(192, 0, 2, last).into()
@@ -28,8 +28,7 @@ async fn the_longest_idle_of_the_busiest_peer_gives_way_to_a_newcomer() {
     let first = take(&places, 2, 1).await;
     let second = take(&places, 2, 2).await;
     // It has been idle from a later time on than the second, although it came before.
-    first.calls().begin();
-    first.calls().end(at(3));
+    first.calls().end(first.calls().begin(0), at(3));
     let newcomer = tokio::spawn({
         let places = Arc::clone(&places);
         async move { places.take(peer(3), at(4)).await.map(|_| ()) }
@@ -53,8 +52,7 @@ async fn only_one_is_closed_for_one_newcomer_whatever_ends_meanwhile() {
     });
     for _ in 0..5 {
         tokio::task::yield_now().await;
-        held[0].calls().begin();
-        held[0].calls().end(at(9));
+        held[0].calls().end(held[0].calls().begin(0), at(9));
     }
     assert_eq!(held.iter().filter(|place| is_leaving(place)).count(), 1);
     held.retain(|place| !is_leaving(place));
@@ -66,7 +64,7 @@ async fn a_peer_that_has_as_many_as_it_may_replaces_its_own() {
     let places = Places::new(ROOM);
     let own = take(&places, 1, 0).await;
     let busy = take(&places, 1, 1).await;
-    busy.calls().begin();
+    busy.calls().begin(0);
     let newcomer = tokio::spawn({
         let places = Arc::clone(&places);
         async move { places.take(peer(1), at(2)).await.map(|_| ()) }
@@ -83,8 +81,8 @@ async fn a_peer_whose_connections_all_work_is_refused_and_others_wait() {
     let mut busy = Vec::new();
     for of in [1, 1, 2] {
         let place = take(&places, of, 0).await;
-        place.calls().begin();
-        busy.push(place);
+        let begun = place.calls().begin(0);
+        busy.push((place, begun));
     }
     assert_eq!(places.take(peer(1), at(1)).await.map(|_| ()), Err(Refused::Peer));
     let waits = tokio::spawn({
@@ -94,9 +92,9 @@ async fn a_peer_whose_connections_all_work_is_refused_and_others_wait() {
     tokio::task::yield_now().await;
     assert!(!waits.is_finished());
     // A call that ends makes its connection one that can give way.
-    busy[2].calls().end(at(2));
+    busy[2].0.calls().end(busy[2].1, at(2));
     tokio::task::yield_now().await;
-    assert!(is_leaving(&busy[2]));
+    assert!(is_leaving(&busy[2].0));
     drop(busy.pop());
     assert_eq!(waits.await.unwrap(), Ok(()));
 }
@@ -106,10 +104,9 @@ async fn a_place_knows_how_long_it_has_been_without_a_call() {
     let places = Places::new(ROOM);
     let place = take(&places, 1, 10).await;
     assert_eq!(place.idle(at(15)), Some(at(5)));
-    place.calls().begin();
-    place.calls().begin();
-    place.calls().end(at(20));
+    let [first, second] = [(); 2].map(|()| place.calls().begin(0));
+    place.calls().end(first, at(20));
     assert_eq!(place.idle(at(21)), None);
-    place.calls().end(at(22));
+    place.calls().end(second, at(22));
     assert_eq!(place.idle(at(25)), Some(at(3)));
 }

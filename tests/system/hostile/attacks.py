@@ -113,6 +113,59 @@ def empty_rows_of_json(scene, until):
     repeatedly(until, lambda: json_call(scene, "member/bulk-upsert", body, 20))
 
 
+def small_messages_of_many_rows(scene, until):
+    """Messages of 4 KiB whose rows have two or three bytes each, on many calls of several connections, at both doors."""
+    rows = message(field(1, scene.base.encode()) + field(2, b"") * 2_000)
+    json_rows = b'{"member_base_id":"%s","members":[%s{}]}' % (scene.base.encode(), b"{}," * 1_300)
+    calls = [
+        (f"{SERVICE}/BulkUpsertMembers", "application/grpc", rows),
+        ("/publisher.v1/member/bulk-upsert", "application/json", json_rows),
+    ]
+
+    def once(call):
+        path, kind, body = call
+        connection = Connection(scene.server)
+        try:
+            waiting = 0
+            while time.monotonic() < until:
+                while waiting < 200:
+                    stream = connection.head(path, token=scene.token, kind=kind)
+                    connection.data(stream, body, end=True)
+                    waiting += 1
+                got = connection.read(0.01)
+                waiting -= bool(got and (got[0] == RST_STREAM or (got[0] in (HEADERS, DATA) and got[1] & 1)))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: repeatedly(until, lambda: once(calls[n % 2])), range(8)))
+
+
+def calls_that_only_begin(scene, until):
+    """Heads of 12 KiB and nothing behind them, on all calls of many connections. No token is needed."""
+    extra = [(f"x-{n}", "z" * 3_000) for n in range(4)]
+    held = []
+
+    def once():
+        connection = Connection(scene.server, timeout=2)
+        held.append(connection)
+        for _ in range(250):
+            connection.head(HEALTH, extra=extra)
+        while connection.read(0.001):
+            pass
+
+    try:
+        while time.monotonic() < until and len(held) < 200:
+            try:
+                once()
+            except (Gone, OSError):
+                pass
+        time.sleep(max(0.0, until - time.monotonic()))
+    finally:
+        for connection in held:
+            connection.close()
+
+
 def bombs_without_a_token(scene, until):
     """A small message that unpacks to the limit, from somebody who may call nothing."""
     packed = message(gzip.compress(bytes(30 * 1024 * 1024), 9), compressed=True)

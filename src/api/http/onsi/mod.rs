@@ -25,7 +25,7 @@ use self::write::{Activate, Create, Offboard, Replace, Update};
 use super::openapi::{NAME, serve};
 use super::{Door, Routes};
 
-pub use self::failure::{forbidden, starting};
+pub use self::failure::{forbidden, overloaded, starting};
 
 /// What the paths of this door begin with. Under the second there is no call yet.
 pub const PREFIXES: [&str; 2] = ["/v1/", "/v2/"];

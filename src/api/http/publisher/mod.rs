@@ -24,7 +24,7 @@ use super::openapi::{NAME, serve};
 use super::{Door, Routes};
 
 pub use self::openapi::words;
-pub use super::failure::{forbidden, starting};
+pub use super::failure::{forbidden, overloaded, starting};
 
 /// What the paths of this door begin with.
 pub const PREFIX: &str = "/publisher.v1/";
