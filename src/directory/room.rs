@@ -6,7 +6,7 @@
 //!
 //! Some bytes on the wire become hundreds in memory, so what counts is what a request becomes. One that needs more than all the
 //! room is let in if its own bytes say that it is as large as that; thousands of rows with nothing in them are not. And none
-//! becomes larger than all the memory that the server was given, or than the largest message does.
+//! becomes larger than the room and half of it again: while its rows are made of it, it takes twice what is counted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,8 @@ use crate::table::{Budget, Permit, Whose};
 /// How many times its own bytes a request may take in memory, however much that is: a row with a ref and an e-mail address takes
 /// 16 times, one with nothing in it 250 times.
 const GROWTH: usize = 24;
-/// What the largest message of all doors but those for JSON becomes at most, in bytes. So much any server lets in.
-const LARGEST_BYTES: usize = 16 * 1024 * 1024 * GROWTH;
-/// The room is one of so many parts of the memory that the server was given.
-const PARTS_OF_MEMORY: usize = 4;
+/// What any server lets in, in bytes, however little memory it was given: 150,000 rows with a ref and an e-mail address.
+const LARGEST_MIN_BYTES: usize = 96 * 1024 * 1024;
 
 /// Replies of up to so many bytes are not counted: a call cannot hold more of these than it holds anyway.
 pub const SMALL_REPLY_BYTES: usize = 64 * 1024;
@@ -178,8 +176,8 @@ impl Room {
 
 /// How large a request of `sent` bytes may become where there is room for `limit`, in bytes.
 fn most(limit: usize, sent: usize) -> usize {
-    let all = limit.saturating_mul(PARTS_OF_MEMORY).max(LARGEST_BYTES);
-    limit.max(sent.saturating_mul(GROWTH).min(all))
+    let largest = limit.saturating_add(limit / 2).max(LARGEST_MIN_BYTES);
+    limit.max(sent.saturating_mul(GROWTH).min(largest))
 }
 
 #[cfg(test)]
@@ -201,30 +199,26 @@ mod tests {
     async fn what_becomes_much_larger_than_it_was_sent_is_refused_whatever_room_there_is() {
         let room = rooms()(1);
         let refused = async |sent, bytes| room.admit(sent, bytes).await.err();
-        assert_eq!(refused(8 * MIB, 192 * MIB).await, None);
-        let over = Error::TooLarge { bytes: 192 * MIB + 1, limit: 192 * MIB };
-        assert_eq!(refused(8 * MIB, 192 * MIB + 1).await, Some(over));
+        assert_eq!(refused(5 * MIB, 120 * MIB).await, None);
+        let over = Error::TooLarge { bytes: 120 * MIB + 1, limit: 120 * MIB };
+        assert_eq!(refused(5 * MIB, 120 * MIB + 1).await, Some(over));
         assert_eq!(refused(10, 100 * MIB).await, None);
         assert!(matches!(refused(10, 100 * MIB + 1).await, Some(Error::TooLarge { .. })));
-        let over = Error::TooLarge { bytes: 400 * MIB + 1, limit: 400 * MIB };
-        assert_eq!(refused(256 * MIB, 400 * MIB).await, None);
-        assert_eq!(
-            refused(256 * MIB, 400 * MIB + 1).await,
-            Some(over),
-            "four times the room is all the memory"
-        );
+        let over = Error::TooLarge { bytes: 150 * MIB + 1, limit: 150 * MIB };
+        assert_eq!(refused(256 * MIB, 150 * MIB).await, None);
+        assert_eq!(refused(256 * MIB, 150 * MIB + 1).await, Some(over), "half of the room comes on top");
     }
 
     #[test]
-    fn the_largest_message_is_let_in_however_little_memory_there_is_and_larger_bodies_with_more() {
-        let [mib, message] = [MIB, 16 * MIB];
+    fn every_server_lets_in_a_large_call_and_larger_ones_with_more_memory() {
+        let mib = MIB;
         for (limit, sent, becomes) in [
-            (mib, message, 24 * message),
-            (mib, 256 * mib, 24 * message),
-            (96 * mib, 256 * mib, 24 * message),
-            (128 * mib, 256 * mib, 512 * mib),
-            (128 * mib, 20 * mib, 480 * mib),
-            (2_048 * mib, 256 * mib, 24 * 256 * mib),
+            (mib, 16 * mib, 96 * mib),
+            (mib, 2 * mib, 48 * mib),
+            (64 * mib, 16 * mib, 96 * mib),
+            (128 * mib, 256 * mib, 192 * mib),
+            (128 * mib, 7 * mib, 168 * mib),
+            (2_048 * mib, 256 * mib, 3_072 * mib),
             (2_048 * mib, mib, 2_048 * mib),
         ] {
             assert_eq!(most(limit, sent), becomes, "{limit} {sent}");
@@ -253,7 +247,7 @@ mod tests {
     #[tokio::test]
     async fn a_large_request_leaves_room_for_those_of_others_and_its_own_wait_for_it() {
         let room = rooms();
-        let first = room(1).admit(50 * MIB, 400 * MIB).await.unwrap();
+        let first = room(1).admit(50 * MIB, 150 * MIB).await.unwrap();
         let own = room(1);
         let mut waits = Box::pin(own.admit(MIB, MIB));
         assert!(waits.as_mut().now_or_never().is_none());

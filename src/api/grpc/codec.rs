@@ -7,6 +7,7 @@
 //! tonic decodes within a poll, so nothing can be waited for here: large messages are decoded in place, after the other tasks
 //! of the thread were given to another one.
 
+use std::any::Any;
 use std::marker::PhantomData;
 
 use bytes::{Buf, BufMut};
@@ -14,6 +15,7 @@ use prost::Message;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use super::arriving::Arriving;
+use super::v1;
 use crate::api::error;
 use crate::compute::{self, Size};
 use crate::model::Reason;
@@ -79,7 +81,7 @@ pub struct WireDecoder<U> {
     message: PhantomData<U>,
 }
 
-impl<U: Message + Default> Decoder for WireDecoder<U> {
+impl<U: Message + Default + 'static> Decoder for WireDecoder<U> {
     type Item = U;
     type Error = tonic::Status;
 
@@ -90,7 +92,11 @@ impl<U: Message + Default> Decoder for WireDecoder<U> {
         if message.is_empty()
             && let Some(large) = self.arriving.as_ref().and_then(Arriving::take)
         {
-            let decode = || decode(&large.bytes);
+            let decode = || {
+                let mut message = U::default();
+                make_room(&mut message, large.entries);
+                fill(message, &large.bytes)
+            };
             return if Size::of_bytes(large.bytes.len()) == Size::Large {
                 compute::in_place(decode)
             } else {
@@ -108,7 +114,22 @@ impl<U: Message + Default> Decoder for WireDecoder<U> {
 }
 
 fn decode<U: Message + Default>(message: &[u8]) -> Result<Option<U>, tonic::Status> {
-    U::decode(message).map(Some).map_err(|fault| refuse(&fault))
+    fill(U::default(), message)
+}
+
+fn fill<U: Message>(mut message: U, bytes: &[u8]) -> Result<Option<U>, tonic::Status> {
+    message.merge(bytes).map_err(|fault| refuse(&fault))?;
+    Ok(Some(message))
+}
+
+/// Makes room for the rows of the calls that may have many: a list that grows as it is decoded takes three times as much, because
+/// it is copied into lists of twice the size.
+fn make_room(message: &mut dyn Any, entries: usize) {
+    if let Some(upsert) = message.downcast_mut::<v1::BulkUpsertMembersRequest>() {
+        upsert.members.reserve_exact(entries);
+    } else if let Some(chunk) = message.downcast_mut::<v1::ImportMembersRequest>() {
+        chunk.members.reserve_exact(entries);
+    }
 }
 
 fn settings() -> BufferSettings {

@@ -13,6 +13,7 @@ use super::shape::{Shape, Shapes};
 use super::v1::DESCRIPTORS;
 use crate::model::limits::{
     ATTRIBUTE_ENTRIES_MAX, BATCH_GET_MAX_KEYS, BULK_DELETE_MAX_MEMBERS, IMPORT_CHUNK_MAX_ROWS,
+    INGEST_MAX_EVENTS,
 };
 use crate::model::token::AccessLevel;
 
@@ -100,6 +101,7 @@ const MOST: &[(&str, &str, usize)] = &[
     ("BulkDeleteMembersRequest", "member_ids", BULK_DELETE_MAX_MEMBERS),
     ("BulkDeleteMembersRequest", "refs", BULK_DELETE_MAX_MEMBERS),
     ("SetMemberAttributesRequest", "attributes", ATTRIBUTE_ENTRIES_MAX),
+    ("IngestTransactionsRequest", "events", INGEST_MAX_EVENTS),
 ];
 
 static METHODS: LazyLock<HashMap<String, Method>> = LazyLock::new(|| {

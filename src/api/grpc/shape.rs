@@ -58,6 +58,8 @@ struct Field {
 pub struct Weight {
     /// In bytes.
     pub bytes: usize,
+    /// How many messages stand in its own lists, those within them aside.
+    pub entries: usize,
     /// The entries of the first field that has too many, and how many it may have.
     pub over: Option<(usize, usize)>,
 }
@@ -164,7 +166,7 @@ impl Shape {
 
     /// What `bytes` become.
     pub fn weigh(&self, bytes: &[u8]) -> Weight {
-        let mut weight = Weight { bytes: bytes.len(), over: None };
+        let mut weight = Weight { bytes: bytes.len(), ..Weight::default() };
         // Bytes that are no message are weighed up to there, which is how far they would be decoded.
         let _ = self.walk(self.index, bytes, 0, &mut weight);
         weight
@@ -192,6 +194,7 @@ impl Shape {
                 weight.bytes = weight.bytes.saturating_add(content.len().saturating_mul(NUMBER_BYTES / 2));
             }
             if let Some(message) = field.message {
+                weight.entries += usize::from(depth == 0 && field.entry > 0);
                 self.walk(message, content, depth + 1, weight)?;
             }
         }
@@ -289,6 +292,7 @@ mod tests {
         let rows = 5 * entry("BulkUpsertMembersRequest", 2);
         let keys = 15 * (HEADER_BYTES + size_of::<prost_types::Value>());
         assert!(weight >= bytes.len() + rows + keys, "{weight}");
+        assert_eq!(shape.weigh(&bytes).entries, 5, "those that stand deeper are not counted");
         // A group, a number, four and eight bytes, all of fields that nobody knows.
         let unknown =
             [&[0x8b, 0x7d, 0x8c, 0x7d, 0x80, 0x7d, 0x01, 0x85, 0x7d][..], &[0; 4], &[0x81, 0x7d], &[0; 8]];

@@ -5,7 +5,6 @@ mod bench;
 mod check;
 mod export;
 mod folders;
-mod gateway;
 mod get;
 mod import;
 mod lists;

@@ -54,7 +54,7 @@ impl Terms {
     }
 }
 
-/// The messages of a request: the small ones as they come, the others once they are complete and have room.
+/// The messages of a request: the light ones as they come, the others once they are complete and have room.
 pub struct Messages<B> {
     terms: Terms,
     state: State<B>,
@@ -103,7 +103,7 @@ where
                 None => return Poll::Ready(None),
             }
         }
-        let whole = whole_small(&data);
+        let whole = whole_light(&data, self.terms.arriving.as_ref());
         if whole == data.len() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
@@ -167,11 +167,12 @@ impl Terms {
     }
 }
 
-/// How many bytes of `data` are small messages that are complete and not compressed.
-fn whole_small(data: &[u8]) -> usize {
+/// How many bytes of `data` are small messages that are complete, not compressed, and become little.
+fn whole_light(data: &[u8], arriving: Option<&Arriving>) -> usize {
     let mut at = 0;
     while let Some(((flag, length), rest)) = data.get(at..).and_then(prefix) {
-        if flag != 0 || length > SMALL_BYTES || rest.len() < length {
+        let Some(message) = rest.get(..length).filter(|_| flag == 0 && length <= SMALL_BYTES) else { break };
+        if arriving.is_some_and(|arriving| !arriving.is_light(message)) {
             break;
         }
         at += PREFIX_BYTES + length;

@@ -169,21 +169,18 @@ async fn unpack_large(
     finish(prefix_of(length), bytes.into(), Some(received), terms).await
 }
 
-/// Waits for what the message becomes, if it is not small.
+/// Waits for what the message becomes, if that is not little.
 async fn finish(
     head: Bytes,
     bytes: Bytes,
     received: Option<Received>,
     terms: &Terms,
 ) -> Result<Piece, Status> {
-    let Some(arriving) = terms.arriving.as_ref().filter(|_| bytes.len() > SMALL_BYTES) else {
+    let small = |bytes: Bytes| {
         let length = head.len() + bytes.len();
-        return Ok(Piece::Small(head.chain(bytes).copy_to_bytes(length)));
+        Ok(Piece::Small(head.chain(bytes).copy_to_bytes(length)))
     };
-    let received = match received {
-        Some(received) => received,
-        None => terms.incoming.turn(terms.whose, bytes.len()).await?,
-    };
+    let Some(arriving) = &terms.arriving else { return small(bytes) };
     let size = Size::of_bytes(bytes.len());
     // That takes a tenth of what decoding takes.
     let weight = if size == Size::Large {
@@ -192,9 +189,17 @@ async fn finish(
     } else {
         arriving.0.method.request.weigh(&bytes)
     };
+    if bytes.len() <= SMALL_BYTES && weight.is_light() {
+        return small(bytes);
+    }
+    let received = match received {
+        Some(received) => received,
+        None => terms.incoming.turn(terms.whose, bytes.len()).await?,
+    };
+    let entries = weight.entries;
     let arrival = arriving.admit(bytes.len(), weight).await?;
     let turn = if size == Size::Small { None } else { Some(compute::permit().await) };
-    Ok(Piece::Large(Large { bytes, arrival, held: Held { _received: received, _turn: turn } }))
+    Ok(Piece::Large(Large { bytes, entries, arrival, held: Held { _received: received, _turn: turn } }))
 }
 
 fn prefix_of(length: usize) -> Bytes {

@@ -1,8 +1,8 @@
 //! Requests that arrive: what they need is there before they are decoded.
 //!
-//! - Small messages that come in one piece go their way at once. Of every other one its whole length is taken from the memory
-//!   for messages before its bytes are read ([`body`]), so messages that are not finished hold no more than that, and none
-//!   waits for the memory that it needs to become complete.
+//! - Small messages that come in one piece and become little go their way at once. Of every other one its whole length is taken
+//!   from the memory for messages before its bytes are read ([`body`]), so messages that are not finished hold no more than
+//!   that, and none waits for the memory that it needs to become complete.
 //! - What a message becomes is known before it is decoded (`shape`). It waits for that too, and then for its turn to
 //!   compute. It does not go through tonic, which would copy it and keep the copy: it is `Large`, and the codec finds it
 //!   when tonic hands over an empty message in its place.
@@ -28,8 +28,13 @@ use crate::directory::{Arrival, Error, Received, Room};
 use crate::model::Reason;
 use crate::model::limits::IMPORT_CHUNK_MAX_BYTES;
 
-/// Smaller messages become no more than some megabytes, and are not looked at.
+/// Messages of up to so many bytes usually come in one piece, and then take nothing for their bytes.
 const SMALL_BYTES: usize = 4 * 1024;
+/// Shorter ones become little, whatever is in them, and are not looked at.
+const TINY_BYTES: usize = 64;
+/// What a small message may become without being counted, in bytes: calls about one member become a few kilobytes, and a row with
+/// nothing in it, which has two bytes, half of one. A connection has 256 calls, and all of them may have to wait.
+const LIGHT_BYTES: usize = 16 * 1024;
 /// What a message with a chunk may have besides: the options, and tags.
 const CHUNK_EXTRA_BYTES: usize = 64 * 1024;
 
@@ -58,6 +63,8 @@ struct State {
 /// A message that is complete, and has room for what it becomes.
 struct Large {
     bytes: Bytes,
+    /// How many messages stand in its lists.
+    entries: usize,
     arrival: Arrival,
     held: Held,
 }
@@ -72,7 +79,15 @@ struct Held {
 pub struct Ready {
     /// Its bytes.
     pub bytes: Bytes,
+    /// How many messages stand in its lists.
+    pub entries: usize,
     _held: Held,
+}
+
+impl Weight {
+    fn is_light(&self) -> bool {
+        self.over.is_none() && self.bytes <= LIGHT_BYTES
+    }
 }
 
 impl Arriving {
@@ -95,9 +110,9 @@ impl Arriving {
     /// call ends.
     pub fn take(&self) -> Option<Ready> {
         let mut state = self.state();
-        let Large { bytes, arrival, held } = state.next.take()?;
+        let Large { bytes, entries, arrival, held } = state.next.take()?;
         state.taken = Some(arrival);
-        Some(Ready { bytes, _held: held })
+        Some(Ready { bytes, entries, _held: held })
     }
 
     /// Gives back what the last message took: it has become rows, which the table counts.
@@ -112,6 +127,11 @@ impl Arriving {
             return Err(error::status(Reason::ChunkTooLarge, &text));
         }
         Ok(())
+    }
+
+    /// Whether a small message becomes so little that it is not counted.
+    fn is_light(&self, bytes: &[u8]) -> bool {
+        bytes.len() <= TINY_BYTES || self.0.method.request.weigh(bytes).is_light()
     }
 
     /// Takes what a message becomes, when it is its turn. The message before it is done with.
@@ -134,7 +154,7 @@ impl Arriving {
     }
 }
 
-/// Whether the request of the call at hand is counted, as long as it has not become rows: small ones are not.
+/// Whether the request of the call at hand is counted, as long as it has not become rows: those that become little are not.
 pub fn is_counted() -> bool {
     CALL.try_with(|call| call.state().taken.is_some()).unwrap_or_default()
 }
