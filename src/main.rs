@@ -4,6 +4,7 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use memberbase::cli::{self, Cli};
 use rustix::fs::Mode;
@@ -14,6 +15,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Rights that nobody but the owner gets of what is made: members are personal data, in stores, backups and exports alike.
 const NOT_FOR_OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
+/// After so long without work a thread ends that computes beside the ones that serve, and what its part of the allocator
+/// holds goes back to the system. Shorter than the second between two looks at the store: these go to one idle thread
+/// after the other, and would keep all that a burst made alive for ever.
+const IDLE_THREAD: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     // Here and not where files are made, because sled makes its own. Nothing else runs yet.
@@ -35,6 +40,7 @@ fn main() -> ExitCode {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cli.worker_threads(cores))
+        .thread_keep_alive(IDLE_THREAD)
         .enable_all()
         .build()
     {

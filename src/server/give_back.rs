@@ -3,6 +3,9 @@
 //! mimalloc gives back what was freed after a second, but only when a page is freed later on: a server that has nothing to do
 //! any more frees none, and would keep what its last burst took. So a block that is a page of its own is taken and freed
 //! now and then. Nothing is written into it, so it takes no memory.
+//!
+//! What a thread took and another one freed comes back only when the first one works or ends. So threads that were started
+//! for a burst end soon after it (`main`).
 
 use std::hint::black_box;
 
