@@ -10,13 +10,21 @@ use crate::model::email::{self, Email};
 use crate::model::error::{RowError, Violations};
 use crate::model::input::{Change, MemberRow};
 use crate::model::member::Member;
+use crate::model::phone::{self, Phone};
 use crate::model::violation::Rule;
 
 /// The refused values of a row. Everything of it that is not here is good.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Doubts {
-    /// The e-mail address, and why it is refused.
-    email: Option<(String, Rule)>,
+    email: Option<Doubt>,
+    phone: Option<Doubt>,
+}
+
+/// A value that is refused, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Doubt {
+    text: String,
+    rule: Rule,
 }
 
 impl Doubts {
@@ -25,10 +33,22 @@ impl Doubts {
         match email::check(&text) {
             Ok(()) => Ok(Change::Set(Email::from_stored(text))),
             Err(rule) if email::may_be_stored(&text) => {
-                self.email = Some((text, rule));
+                self.email = Some(Doubt { text, rule });
                 Ok(Change::Keep)
             }
             Err(rule) => Err(rule),
+        }
+    }
+
+    /// What a phone number changes. One that is refused waits for its member.
+    pub fn phone(&mut self, text: String) -> Result<Change<Phone>, Rule> {
+        let old = phone::was_good(&text).then(|| text.clone());
+        match (Phone::parse(text), old) {
+            (Err(rule), Some(text)) => {
+                self.phone = Some(Doubt { text, rule });
+                Ok(Change::Keep)
+            }
+            (parsed, _) => parsed.map(Change::Set),
         }
     }
 
@@ -39,14 +59,17 @@ impl Doubts {
 
     /// These, if there are any.
     pub fn some(self) -> Option<Box<Self>> {
-        self.email.is_some().then(|| Box::new(self))
+        let is_none = self.email.is_none() && self.phone.is_none();
+        (!is_none).then(|| Box::new(self))
     }
 
     /// The refusal of a row that has them for nobody who has these values.
     pub fn refuse(&self) -> RowError {
         let mut faults = Violations::default();
-        if let Some((_, rule)) = &self.email {
-            faults.add(rule.reason(), "email", rule.describe());
+        for (field, doubt) in [("email", &self.email), ("phone", &self.phone)] {
+            if let Some(Doubt { rule, .. }) = doubt {
+                faults.add(rule.reason(), field, rule.describe());
+            }
         }
         // There is a fault, or there were no doubts.
         faults.finish(()).err().unwrap_or_else(|| RowError::new(crate::model::Reason::FieldInvalid))
@@ -63,13 +86,23 @@ impl MemberRow {
     pub fn settled(&self, member: &Member) -> Result<Cow<'_, Self>, RowError> {
         let Some(doubts) = &self.doubts else { return Ok(Cow::Borrowed(self)) };
         let mut row = Self { doubts: None, ..self.clone() };
-        if let Some((text, _)) = &doubts.email {
-            // One that the row clears as well is not the one that it leaves.
-            let stored = member.profile.email.as_ref().filter(|_| self.patch.email.is_keep());
-            let stored = stored.filter(|email| email.as_str() == text);
-            row.patch.email = Change::Set(stored.ok_or_else(|| doubts.refuse())?.clone());
-        }
-        Ok(Cow::Owned(row))
+        let mut left = (**doubts).clone();
+        settle(&mut left.email, &member.profile.email, &mut row.patch.email);
+        settle(&mut left.phone, &member.profile.phone, &mut row.patch.phone);
+        left.some().map_or(Ok(Cow::Owned(row)), |left| Err(left.refuse()))
+    }
+}
+
+/// Takes the doubt away if it is about what the member has, which the row then sets.
+fn settle<T: AsRef<str> + Clone>(doubt: &mut Option<Doubt>, stored: &Option<T>, change: &mut Change<T>) {
+    // A value that the row clears as well is not the one that it leaves.
+    let settled = doubt
+        .as_ref()
+        .filter(|_| change.is_keep())
+        .and_then(|doubt| stored.as_ref().filter(|stored| stored.as_ref() == doubt.text));
+    if let Some(stored) = settled {
+        *change = Change::Set(stored.clone());
+        *doubt = None;
     }
 }
 
@@ -77,46 +110,82 @@ impl MemberRow {
 mod tests {
     use super::*;
     use crate::model::error::Reason;
+    use crate::model::input::MemberPatch;
 
     const OLD: &str = "ada@-example.com";
+    const OLD_PHONE: &str = "+0123456789";
 
-    fn row(email: &str) -> MemberRow {
+    fn row(email: Option<&str>, phone: Option<&str>) -> MemberRow {
         let mut doubts = Doubts::default();
         let mut row = MemberRow::default();
-        row.patch.email = doubts.email(email.to_owned()).unwrap();
+        row.patch.email = email.map_or(Change::Keep, |text| doubts.email(text.to_owned()).unwrap());
+        row.patch.phone = phone.map_or(Change::Keep, |text| doubts.phone(text.to_owned()).unwrap());
         row.doubts = doubts.some();
         row
     }
 
-    fn member(email: Option<&str>) -> Member {
+    fn member(email: Option<&str>, phone: Option<&str>) -> Member {
         let mut member = Member::default();
         member.profile.email = email.map(|text| Email::from_stored(text.to_owned()));
+        member.profile.phone = phone.map(|text| Phone::from_stored(text.to_owned()));
         member
+    }
+
+    /// The reason of a refusal, and its fields.
+    fn told(refusal: &RowError) -> (Reason, Vec<&str>) {
+        (refusal.reason, refusal.violations.iter().map(|fault| fault.field.as_str()).collect())
     }
 
     #[test]
     fn a_value_that_is_refused_today_is_good_for_who_has_it_and_for_nobody_else() {
-        let old = row(OLD);
-        let settled = old.settled(&member(Some(OLD))).unwrap();
+        let old = row(Some(OLD), None);
+        let settled = old.settled(&member(Some(OLD), None)).unwrap();
         assert_eq!(settled.patch.email.as_set().unwrap().as_str(), OLD);
         assert_eq!(settled.doubts, None);
         for other in [None, Some("ada@example.com"), Some("Ada@-example.com")] {
-            let refusal = old.settled(&member(other)).unwrap_err();
-            assert_eq!(
-                (refusal.reason, refusal.violations[0].field.as_str()),
-                (Reason::EmailInvalid, "email")
-            );
+            let refusal = old.settled(&member(other, Some(OLD))).unwrap_err();
+            assert_eq!(told(&refusal), (Reason::EmailInvalid, vec!["email"]));
         }
         assert_eq!(old.without_doubts().unwrap_err().reason, Reason::EmailInvalid);
+
+        let old = row(None, Some(OLD_PHONE));
+        let settled = old.settled(&member(None, Some(OLD_PHONE))).unwrap();
+        assert_eq!(settled.patch.phone.as_set().unwrap().as_str(), OLD_PHONE);
+        assert_eq!(settled.doubts, None);
+        for other in [None, Some("+44123456789"), Some("+0123456780")] {
+            let refusal = old.settled(&member(Some(OLD_PHONE), other)).unwrap_err();
+            assert_eq!(told(&refusal), (Reason::PhoneInvalid, vec!["phone"]));
+        }
+        assert_eq!(old.without_doubts().unwrap_err().reason, Reason::PhoneInvalid);
+    }
+
+    #[test]
+    fn of_several_values_those_are_refused_that_the_member_does_not_have() {
+        let old = row(Some(OLD), Some(OLD_PHONE));
+        let settled = old.settled(&member(Some(OLD), Some(OLD_PHONE))).unwrap();
+        assert!(settled.patch.email.as_set().is_some() && settled.patch.phone.as_set().is_some());
+        let refusal = |email, phone| old.settled(&member(email, phone)).unwrap_err();
+        assert_eq!(told(&refusal(Some(OLD), None)), (Reason::PhoneInvalid, vec!["phone"]));
+        assert_eq!(told(&refusal(None, Some(OLD_PHONE))), (Reason::EmailInvalid, vec!["email"]));
+        assert_eq!(told(&refusal(None, None)), (Reason::EmailInvalid, vec!["email", "phone"]));
+        // One that the row clears as well.
+        let cleared =
+            MemberRow { patch: MemberPatch { phone: Change::Clear, ..old.patch.clone() }, ..old.clone() };
+        let refusal = cleared.settled(&member(Some(OLD), Some(OLD_PHONE))).unwrap_err();
+        assert_eq!(told(&refusal), (Reason::PhoneInvalid, vec!["phone"]));
     }
 
     #[test]
     fn a_good_value_is_never_in_doubt_and_what_no_store_has_is_refused_at_once() {
-        let good = row("ada@example.com");
+        let good = row(Some("ada@example.com"), Some("+44 (0)20 7946 0958"));
         assert_eq!(good.doubts, None);
-        assert!(matches!(good.settled(&member(None)), Ok(Cow::Borrowed(_))));
+        assert!(matches!(good.settled(&member(None, None)), Ok(Cow::Borrowed(_))));
         for text in ["", "a@b\n.cd", &format!("{}@b.cd", "x".repeat(300))] {
             assert!(Doubts::default().email(text.to_owned()).is_err(), "{text}");
+        }
+        // Stored numbers have no separators.
+        for text in ["", "+012345", "+0123456789012345", "+01 2345678", "tel:+012345678", "0123456789"] {
+            assert!(Doubts::default().phone(text.to_owned()).is_err(), "{text}");
         }
     }
 }

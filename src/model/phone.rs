@@ -12,7 +12,7 @@ use crate::model::text::{Limit, checked, text_type};
 use crate::model::violation::Rule;
 
 text_type!(
-    /// A phone number as `+` and 7 to 15 digits (E.164). Spaces, dots, hyphens, dashes, slashes and brackets in the input
+    /// A phone number as `+` and 7 to 15 digits, of which the first is not 0 (E.164). Spaces, dots, hyphens, dashes, slashes and brackets in the input
     /// are removed, and so is a trunk zero in brackets directly after the country code: `+44 (0)20` is `+4420`. The number
     /// may come as a `tel:` URI (RFC 3966).
     Phone, parse
@@ -27,6 +27,22 @@ const TWO_DIGITS: &str = "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 
                           66 81 82 84 86 90 91 92 93 94 95 98";
 
 fn parse(text: String) -> Result<String, Rule> {
+    let number = as_stored(text)?;
+    if begins_with_zero(&number) {
+        return refused(
+            "a phone number whose country code does not begin with 0: `+447700900123`, not `+07700900123` or `+00447700900123`",
+        );
+    }
+    Ok(number)
+}
+
+/// Whether `text` is a number that is refused today, and that a member may have from when country codes might begin with 0.
+pub(super) fn was_good(text: &str) -> bool {
+    begins_with_zero(text) && is_international(text)
+}
+
+/// The number that `text` is, as a store may have it: one that is good today, or was.
+pub(super) fn as_stored(text: String) -> Result<String, Rule> {
     let text = checked(Reason::PhoneInvalid, Limit::Bytes(PHONE_INPUT_MAX_BYTES), text)?;
     if is_international(&text) {
         return Ok(text);
@@ -55,6 +71,10 @@ fn parse(text: String) -> Result<String, Rule> {
 
 fn refused<T>(must_be: &'static str) -> Result<T, Rule> {
     Err(Rule::must_be(Reason::PhoneInvalid, must_be))
+}
+
+fn begins_with_zero(number: &str) -> bool {
+    number.starts_with("+0")
 }
 
 fn is_international(text: &str) -> bool {

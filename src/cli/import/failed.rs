@@ -53,13 +53,19 @@ impl RowFailure {
 
     /// What the server says of a row, with the names that its file has.
     pub fn of(error: v1::RowError, format: &Format) -> Self {
-        let v1::RowError { reason, message, violations, .. } = error;
+        let v1::RowError { reason, message, violations, member_id, .. } = error;
         let faults: Vec<_> = violations.into_iter().map(|fault| format.fault(fault)).collect();
         let field = faults.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>().join(", ");
         // The message is made of the first faults, so it says nothing that they do not.
-        let texts: Vec<_> = faults.iter().map(|(field, rule)| format!("{field}: {rule}")).collect();
-        let message = if texts.is_empty() { message } else { texts.join("; ") };
-        Self { reason: Cow::Owned(reason), field, message }
+        let mut texts: Vec<_> = faults.iter().map(|(field, rule)| format!("{field}: {rule}")).collect();
+        if texts.is_empty() {
+            texts.push(message);
+        }
+        // Who has what is taken. Where several values are, the server names who has the first.
+        if let Some(first) = texts.first_mut().filter(|_| !member_id.is_empty()) {
+            *first = format!("{first} ({member_id})");
+        }
+        Self { reason: Cow::Owned(reason), field, message: texts.join("; ") }
     }
 
     /// The same failure of another field.

@@ -13,7 +13,7 @@ use crate::model::filter::{Operand, USE_EXISTS};
 use crate::model::id::IdError;
 use crate::model::limits::PHONE_MAX_DIGITS;
 use crate::model::member::{Gender, Status};
-use crate::model::phone::{Phone, without_separators};
+use crate::model::phone::{self, without_separators};
 use crate::model::schema::instant;
 use crate::model::text::{self, Limit};
 use crate::model::time::{Date, Dob, Timestamp};
@@ -57,9 +57,9 @@ impl Subject<'_> {
                 }
                 _ => return Err(invalid(format!("must be an e-mail address, as {key} is"))),
             },
-            (Kind::Phone, Purpose::Equality) => Operand::Text(
-                Phone::parse(some(value)?).map_err(|rule| invalid(rule.describe()))?.into_string(),
-            ),
+            (Kind::Phone, Purpose::Equality) => {
+                Operand::Text(phone::as_stored(some(value)?).map_err(|rule| invalid(rule.describe()))?)
+            }
             (Kind::Phone, Purpose::Bound) => Operand::Text(phone_part(&text(value)?)?),
             (Kind::Status, Purpose::Equality) => Operand::Status(Status::parse(&text(value)?).map_err(is)?),
             (Kind::Gender, Purpose::Equality) => Operand::Gender(Gender::parse(&text(value)?).map_err(is)?),

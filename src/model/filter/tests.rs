@@ -18,7 +18,7 @@ use crate::model::email::{Email, Fold};
 use crate::model::error::{Reason, Refusal};
 use crate::model::id::{IdKey, Sealer};
 use crate::model::member::Member;
-use crate::model::phone::Phone;
+use crate::model::phone::{self, Phone};
 use crate::model::text::{Name, Ref, Tier};
 
 const BASE: BaseNumber = BaseNumber(3);

@@ -207,6 +207,32 @@ fn what_is_no_international_number_is_refused() {
 }
 
 #[test]
+fn a_country_code_that_begins_with_zero_is_refused_by_name_and_was_good_once() {
+    for text in [
+        "+0123456",
+        "+07700900123",
+        "+00447700900123",
+        "+0044 7700 900123",
+        "+ (0) 7700 900123",
+        "+(0)44 7700 900123",
+        "+0 (0)20 7946 0958",
+        "tel:+0-7700-900123",
+        "+012345678901234",
+    ] {
+        let rule = parsed(text).unwrap_err();
+        assert!(
+            rule.starts_with("must be a phone number whose country code does not begin with 0: "),
+            "{text}: {rule}"
+        );
+        let stored = as_stored(text.to_owned()).unwrap();
+        assert!(was_good(&stored), "{text}");
+    }
+    for text in ["+012345", "+0123456789012345", "+44123456", "+01 234567", "0123456", "+"] {
+        assert!(!was_good(text), "{text}");
+    }
+}
+
+#[test]
 fn the_beginning_of_a_number_is_read_like_a_number() {
     for (prefix, stored) in [
         ("+44 (0)20", "+4420"),

@@ -1,7 +1,7 @@
 //! Values from before the rules of today: good for the member that has them, and for nobody else.
 
 use super::*;
-use crate::model::{Doubts, Name, Reason, Semantics};
+use crate::model::{Doubts, Name, Phone, Reason, Semantics};
 use crate::table::audit::tests::assert_sound;
 
 const OLD: &str = "ada@-example.com";
@@ -58,6 +58,48 @@ fn a_row_that_says_what_its_member_has_changes_nothing_whatever_the_rules_say_no
         assert_eq!(upsert(doubtful(3, |_| {}), merge, WriteMode::Partial).await, refused(None));
         let cleared = doubtful(1, |row| row.patch.email = Change::Clear);
         assert_eq!(upsert(cleared, merge, WriteMode::Partial).await, refused(Some(Row(0))));
+        assert_sound(&subject.engine).await;
+    });
+}
+
+#[test]
+fn a_phone_number_from_before_the_rule_goes_in_again_and_reaches_nobody_else() {
+    block_on(async {
+        const OLD: &str = "+0123456789";
+        let subject = Subject::new().await;
+        let with_phone = |n: u16| {
+            let mut doubts = Doubts::default();
+            let mut row = plain_row(n);
+            row.patch.phone = doubts.phone(OLD.to_owned()).unwrap();
+            row.doubts = doubts.some();
+            row
+        };
+        let upsert = async |row: MemberRow, semantics: Semantics| {
+            let options = UpsertOptions { semantics, ..UpsertOptions::default() };
+            let reply = subject.upsert(&[row], options, WriteMode::Partial).await;
+            let outcome = &reply.outcomes[0];
+            (outcome.outcome, outcome.error.as_ref().map(|error| error.reason))
+        };
+        let mut before = plain_row(1);
+        before.patch.phone = Change::Set(Phone::from_stored(OLD.to_owned()));
+        assert_eq!(upsert(before, Semantics::Merge).await, (Outcome::Created, None));
+        assert_eq!(upsert(plain_row(2), Semantics::Merge).await, (Outcome::Created, None));
+        for semantics in [Semantics::Merge, Semantics::Replace] {
+            assert_eq!(upsert(with_phone(1), semantics).await, (Outcome::Unchanged, None));
+            let mut company = with_phone(1);
+            company.patch.company = Change::Set(Name::parse(format!("Acme {semantics:?}")).unwrap());
+            assert_eq!(upsert(company.clone(), semantics).await, (Outcome::Updated, None));
+            assert_eq!(upsert(company, semantics).await, (Outcome::Unchanged, None));
+            let refused = (Outcome::Failed, Some(Reason::PhoneInvalid));
+            assert_eq!(upsert(with_phone(2), semantics).await, refused);
+            assert_eq!(upsert(with_phone(3), semantics).await, refused);
+            // The next round begins as this one did.
+            assert_eq!(upsert(with_phone(1), Semantics::Replace).await.1, None);
+        }
+        let view = subject.base.view().await;
+        let member = view.members(&[Row(0)]).await.unwrap().remove(0).1;
+        assert_eq!(member.profile.phone.as_ref().map(Phone::as_str), Some(OLD));
+        drop(view);
         assert_sound(&subject.engine).await;
     });
 }

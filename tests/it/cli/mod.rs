@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod export;
 mod folders;
+mod gateway;
 mod get;
 mod import;
 mod lists;

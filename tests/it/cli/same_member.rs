@@ -2,7 +2,9 @@
 
 use memberbase::api::grpc::v1;
 
-use super::{Ended, World};
+use tonic::Code;
+
+use super::{Ended, World, gateway};
 
 /// Members `a` and `b` with an address each; `a` answers to `former` as well.
 struct Two {
@@ -110,6 +112,31 @@ async fn a_row_that_failed_for_a_fault_of_its_own_is_marked_whatever_its_key() {
         assert!(failed[0].contains(",Older,2,LATER_ROW_APPLIED,email,"), "{failed:?}");
         assert!(failed[1].contains(",B,3,EMAIL_INVALID,email,") && failed.len() == 2, "{failed:?}");
         assert_eq!(two.last_name().await, "Newer");
+    }
+}
+
+/// An older server does not know the call, and a gateway may not let it through: then nobody knows whose the rows are.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_server_tells_no_keys_nothing_older_is_written_and_a_warning_says_so() {
+    let two = Two::new().await;
+    // The first row waits for the address that the last one gives up; alone, it would be tried again then.
+    let rows = ["a,,b@x.example,Older", "former,,,Newer", "b,,c@x.example,B"];
+    for code in [Code::PermissionDenied, Code::Unimplemented] {
+        let hold = "ref,email,last_name\na,a@x.example,First\nb,b@x.example,B\n";
+        two.world.import(&two.world.file("hold.csv", hold), "staff", &[]).await.expect(0);
+        let refusing = gateway::start(two.world.server.channel(), "BatchGetMembers", code).await;
+        let file = two.world.file("members.csv", format!("ref,id,email,last_name\n{}\n", rows.join("\n")));
+        let arguments = ["import", &file, "--base", "staff", "--server", &refusing, "--chunk-rows", "1"];
+        let ended = super::memberbase(&arguments).await.expect(1);
+        assert!(
+            ended.stderr.contains("warning: for some failed rows it is not known whether a later row"),
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(two.last_name().await, "Newer", "{code:?}");
+        let failed = two.failed();
+        let is_unmarked = failed[0].starts_with("a,,b@x.example,Older,2,EMAIL_TAKEN,email,");
+        assert!(is_unmarked && failed.len() == 1, "{failed:?}");
     }
 }
 

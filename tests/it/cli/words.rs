@@ -158,3 +158,46 @@ async fn what_the_name_of_a_file_says_is_written_and_read() {
     assert_eq!(ended.counts(), [0, 0, 1, 0, 0]);
     assert!(ended.stderr.contains("z.csv is read as NDJSON, as --format says"), "{}", ended.stderr);
 }
+
+/// Whoever mends a list has to know who has the value already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_whose_value_is_taken_names_who_has_it() {
+    let world = World::new().await;
+    let first = "ref,email,worker_id\nann,ann@x.example,w1\nbob,bob@x.example,w2\n";
+    world.import(&world.file("first.csv", first), "staff", &["--create-base"]).await.expect(0);
+    let id = async |r#ref| world.get("staff", r#ref).await["id"].as_str().unwrap().to_owned();
+    let (ann, bob) = (id("ann").await, id("bob").await);
+    // One value, another one, and two that two members have: the first is named.
+    let rows = "c,ANN@x.example,\nd,,w2\ne,ann@x.example,w2\nbob,ann@x.example,\nann,ann@x.example,w1\n";
+    let file = world.file("members.csv", format!("ref,E-Mail,Worker ID\n{rows}"));
+    let email = format!("E-Mail: belongs to another member of the memberbase ({ann})");
+    let worker = "Worker ID: belongs to another member of the memberbase";
+    for chunk in ["1", "1000"] {
+        let ended = world.import(&file, "staff", &["--chunk-rows", chunk]).await.expect(1);
+        assert_eq!(ended.counts(), [0, 0, 1, 0, 4]);
+        let failed = failures(&world.read("members.failed.csv"));
+        let told: Vec<_> =
+            failed.iter().map(|[_, reason, _, text]| (reason.as_str(), text.as_str())).collect();
+        let (of_bob, both) = (format!("{worker} ({bob})"), format!("{email}; {worker}"));
+        let expected = [
+            ("EMAIL_TAKEN", &email),
+            ("WORKER_ID_TAKEN", &of_bob),
+            ("EMAIL_TAKEN", &both),
+            ("EMAIL_TAKEN", &email),
+        ];
+        assert_eq!(told, expected.map(|(reason, text)| (reason, text.as_str())));
+    }
+    // A ref that is taken, by rows that are matched by e-mail; and a line of NDJSON.
+    let file = world.file("by-mail.csv", "email,ref\nnew@x.example,bob\n");
+    world.import(&file, "staff", &["--match", "email"]).await.expect(1);
+    let [[_, reason, field, text]] = &failures(&world.read("by-mail.failed.csv"))[..] else { panic!() };
+    assert_eq!((reason.as_str(), field.as_str()), ("REF_TAKEN", "ref"));
+    assert!(text.ends_with(&format!(" ({bob})")), "{text}");
+    let file = world.file("members.ndjson", "{\"ref\":\"f\",\"worker_id\":\"w1\"}\n");
+    world.import(&file, "staff", &[]).await.expect(1);
+    let row: Value = serde_json::from_str(&world.read("members.failed.ndjson")).unwrap();
+    assert!(row["failed"]["message"].as_str().unwrap().ends_with(&format!(" ({ann})")), "{row}");
+    // It goes in again with what was said of it, once it is mended.
+    let mended = world.read("members.failed.csv").replace("ann@x.example", "").replace("ANN@x.example", "");
+    world.import(&world.file("mended.csv", mended.replace("w2", "")), "staff", &[]).await.expect(0);
+}

@@ -55,7 +55,10 @@ pub fn row(input: v1::MemberInput, finder: Option<Finder<'_>>, today: Date) -> R
     };
     patch.first_name = parsed(&mut faults, "first_name", input.first_name, Name::parse).into();
     patch.last_name = parsed(&mut faults, "last_name", input.last_name, Name::parse).into();
-    patch.phone = parsed(&mut faults, "phone", input.phone, Phone::parse).into();
+    patch.phone = match finder {
+        None => parsed(&mut faults, "phone", input.phone, Phone::parse).into(),
+        Some(_) => parsed(&mut faults, "phone", input.phone, |text| doubts.phone(text)).unwrap_or_default(),
+    };
     patch.worker_id = parsed(&mut faults, "worker_id", input.worker_id, WorkerId::parse).into();
     patch.tier = parsed(&mut faults, "tier", input.tier, Tier::parse).into();
     patch.dob = parsed(&mut faults, "dob", input.dob, |text| Dob::parse(&text, today)).into();
@@ -286,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_refused_today_waits_for_its_member_unless_it_is_the_key() {
+    fn a_value_that_is_refused_today_waits_for_its_member_unless_it_is_the_key() {
         let old = || v1::MemberInput {
             r#ref: Some("a".into()),
             email: Some("ada@-example.com".into()),
@@ -303,8 +306,17 @@ mod tests {
             ["phone", "email"]
         );
         assert_eq!(faults(old(), MatchBy::Email), ["email"]);
+        let both = || v1::MemberInput { phone: Some("+0123456789".into()), ..old() };
+        let row = parse(both(), MatchBy::Ref).unwrap();
+        assert!(row.patch.email.is_keep() && row.patch.phone.is_keep() && row.doubts.is_some());
+        assert_eq!(
+            faults(v1::MemberInput { tier: Some(String::new()), ..both() }, MatchBy::Ref),
+            ["tier", "email", "phone"]
+        );
         // A call about one member is refused as ever.
         assert!(super::row(old(), None, today()).is_err());
+        let phone = v1::MemberInput { email: None, ..both() };
+        assert!(parse(phone.clone(), MatchBy::Ref).is_ok() && super::row(phone, None, today()).is_err());
     }
 
     #[test]

@@ -196,7 +196,7 @@ fn phone(generator: &SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string", "maxLength": PHONE_INPUT_MAX_BYTES,
         "pattern": format!(r"^([Tt][Ee][Ll]:)?{PHONE_SEPARATORS}\+({PHONE_SEPARATORS}[0-9]){count}{PHONE_SEPARATORS}$"),
-        "description": "E.164: `+` and 7 to 15 digits; spaces, dots, hyphens, dashes, slashes and brackets between them are \
+        "description": "E.164: `+` and 7 to 15 digits, the first not 0; spaces, dots, hyphens, dashes, slashes and brackets between them are \
                         removed, and a trunk zero in brackets after the country code; `tel:` may stand before it",
     })
 }

@@ -15,7 +15,7 @@ use crate::api::http::openapi::values;
 use crate::api::http::tree::{Tree, double};
 use crate::model::{
     self, AttributePatch, AttributeValue, Change, Date, Dob, Doubts, Gender, MatchBy, MemberRow,
-    Name as PersonName, Phone, Reason, Ref, RowError, Rule, Status, Tier, Violations, WorkerId,
+    Name as PersonName, Reason, Ref, RowError, Rule, Status, Tier, Violations, WorkerId,
 };
 
 /// A member as callers give it: what is left out stays, `null` clears.
@@ -101,7 +101,11 @@ impl Row {
         };
         patch.first_name = change(&mut faults, "first_name", self.first_name, PersonName::parse);
         patch.last_name = change(&mut faults, "last_name", self.last_name, PersonName::parse);
-        patch.phone = change(&mut faults, "phone", self.phone, Phone::parse);
+        patch.phone = match self.phone {
+            Given::Absent => Change::Keep,
+            Given::Null => Change::Clear,
+            Given::Value(text) => faults.check("phone", doubts.phone(text)).unwrap_or_default(),
+        };
         patch.worker_id = change(&mut faults, "worker_id", self.worker_id, WorkerId::parse);
         patch.tier = change(&mut faults, "tier", self.tier, Tier::parse);
         patch.dob = change(&mut faults, "dob", self.dob, |text| Dob::parse(&text, today));

@@ -40,7 +40,8 @@ fn who_has(key: &str, text: &str) -> Option<Member> {
         "email" => profile.email = Some(Email::parse(text).ok()?),
         "first_name" => profile.first_name = Some(name()?),
         "last_name" => profile.last_name = Some(name()?),
-        "phone" => profile.phone = Some(Phone::parse(text).ok()?),
+        // Older stores have numbers that are refused today.
+        "phone" => profile.phone = Some(Phone::from_stored(phone::as_stored(text.to_owned()).ok()?)),
         "worker_id" => profile.worker_id = Some(WorkerId::parse(text).ok()?),
         "tier" => profile.tier = Some(Tier::parse(text).ok()?),
         "status" => member.status = Status::parse(text).ok()?,
