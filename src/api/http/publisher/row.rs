@@ -177,3 +177,29 @@ pub fn attribute(value: Tree) -> Result<AttributeValue, Rule> {
         Tree::Null | Tree::Object(_) => Err(refused()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(json: &str) -> Result<MemberRow, RowError> {
+        serde_json::from_str::<Row>(json).unwrap().parse(Date::new(2026, 1, 1).unwrap())
+    }
+
+    #[test]
+    fn values_that_are_refused_today_wait_for_their_member() {
+        let row = parsed(r#"{"ref": "a", "email": "ada@-example.com", "phone": "+0123456789"}"#).unwrap();
+        assert!(row.patch.email.is_keep() && row.patch.phone.is_keep() && row.doubts.is_some());
+        assert_eq!(
+            parsed(r#"{"ref": "a", "email": "ada@example.com", "phone": null}"#).unwrap().doubts,
+            None
+        );
+        // They are told with the other faults of a row that is refused anyhow.
+        let refusal = parsed(r#"{"ref": "a", "phone": "+0123456789", "tier": ""}"#).unwrap_err();
+        let fields: Vec<_> = refusal.violations.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["tier", "phone"]);
+        // What no member can have is refused at once.
+        let refusal = parsed(r#"{"ref": "a", "phone": "+012345"}"#).unwrap_err();
+        assert_eq!(refusal.reason, Reason::PhoneInvalid);
+    }
+}
