@@ -2,6 +2,7 @@
 //! token; and what nobody may learn by any of them.
 
 mod calls;
+mod commits;
 mod matrix;
 mod plain;
 mod unseen;
