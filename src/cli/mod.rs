@@ -67,6 +67,12 @@ impl Cli {
         Self::try_parse_from(&arguments).map_err(|error| with_plain_usage(error, &arguments))
     }
 
+    /// Whether this is the command that serves.
+    #[must_use]
+    pub fn is_server(&self) -> bool {
+        matches!(self.command, Command::Serve(_))
+    }
+
     /// Threads that the runtime of this command should have on so many cores. Clients wait for nothing but the network; more
     /// threads than cores would only take the server's time, where it runs on the same machine.
     #[must_use]

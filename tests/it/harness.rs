@@ -352,6 +352,12 @@ impl Process {
         line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
     }
 
+    /// What its environment says for `key`.
+    pub fn environment(&self, key: &str) -> Option<String> {
+        let all = std::fs::read_to_string(format!("/proc/{}/environ", self.child.id())).unwrap();
+        all.split('\0').find_map(|entry| entry.strip_prefix(key)?.strip_prefix('=').map(str::to_owned))
+    }
+
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }

@@ -141,3 +141,13 @@ async fn many_small_messages_of_many_rows_are_counted_as_what_they_become() {
     let peak = server.peak_bytes();
     assert!(peak < PEAK_MAX_BYTES, "{} MiB", peak >> 20);
 }
+
+#[tokio::test]
+async fn a_server_tells_its_allocator_to_keep_what_was_freed_only_for_a_moment() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Process::serve(data.path());
+    assert_eq!(server.environment("MIMALLOC_PURGE_DELAY").as_deref(), Some("100"));
+    let data = tempfile::tempdir().unwrap();
+    let server = Process::start(command(data.path()).env("MIMALLOC_PURGE_DELAY", "7"));
+    assert_eq!(server.environment("MIMALLOC_PURGE_DELAY").as_deref(), Some("7"), "what somebody set stays");
+}
