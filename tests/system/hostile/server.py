@@ -46,9 +46,20 @@ class Server:
 
     def resident(self):
         """Bytes of memory that the process has now."""
+        return self.status("VmRSS")
+
+    def status(self, key):
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        line = next(line for line in status.splitlines() if line.startswith(key))
         return int(line.split()[1]) * 1024
+
+    def forget_peak(self):
+        """Begins to look for the most memory anew."""
+        pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def peak(self):
+        """The most memory that the process had since, in bytes."""
+        return self.status("VmHWM")
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
