@@ -16,7 +16,7 @@ use rustix::fs::Mode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long the allocator keeps what was freed, in milliseconds, as it reads it from its environment. With its usual second a server with
-/// 256 MiB and a million members took 550 MB under load, with a tenth of it 413 MB and no more time (docs/measurements.md).
+/// 256 MiB and a million members took 550 MB under load, with a tenth of it 407 MB and no more time (docs/measurements.md).
 const PURGE_DELAY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "100");
 /// Rights that nobody but the owner gets of what is made: members are personal data, in stores, backups and exports alike.
 const NOT_FOR_OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
