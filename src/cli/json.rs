@@ -103,9 +103,20 @@ fn account(details: v1::AccountDetails) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use prost_types::Value;
+    use prost_types::value::Kind;
     use serde_json::json;
 
     use super::{from_wire, to_wire};
+
+    proptest! {
+        #[test]
+        fn a_number_that_was_printed_is_read_as_it_was(number in any::<f64>().prop_filter("JSON has it", |n| n.is_finite())) {
+            let printed = from_wire(Value { kind: Some(Kind::NumberValue(number)) }).to_string();
+            prop_assert_eq!(to_wire(serde_json::from_str(&printed).unwrap()).kind, Some(Kind::NumberValue(number)));
+        }
+    }
 
     #[test]
     fn values_come_back_as_they_were() {

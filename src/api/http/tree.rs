@@ -119,6 +119,8 @@ fn entries<'de, A: MapAccess<'de>>(mut map: A) -> Result<Entries, A::Error> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::api::http::json::parse_with;
 
@@ -135,6 +137,14 @@ mod tests {
         assert_eq!(names, ["b", "a", "b"]);
         let inner = Entries(vec![("c".to_owned(), Tree::List(vec![Tree::Null, Tree::Bool(true)]))]);
         assert_eq!((&fields[1].1, &fields[2].1), (&Tree::Object(inner), &Tree::Text("x".to_owned())));
+    }
+
+    proptest! {
+        #[test]
+        fn a_double_that_was_printed_is_read_as_it_was(number in any::<f64>().prop_filter("JSON has it", |n| n.is_finite())) {
+            let Tree::Number(parsed) = parse(&format!("{number:?}")) else { panic!() };
+            prop_assert_eq!(double(&parsed).to_bits(), number.to_bits());
+        }
     }
 
     #[test]
