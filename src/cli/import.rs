@@ -118,7 +118,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     if session.counts.failed > 0 {
         return Ok(ExitCode::FAILURE);
     }
-    args.remove_outdated(&session.format)?;
+    args.mention_earlier(&session.format);
     Ok(ExitCode::SUCCESS)
 }
 

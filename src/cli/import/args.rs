@@ -222,19 +222,17 @@ impl Args {
         if self.replace { Keys::replaced(&self.may_clear()) } else { Keys::NONE }
     }
 
-    /// Removes the failed rows of an earlier import of this file. A place that was named may have those of any other.
-    pub(super) fn remove_outdated(&self, format: &Format) -> Result<(), Error> {
-        if self.failed.is_some() || is_stdin(&self.file) {
-            return Ok(());
-        }
+    /// Says that failed rows of an earlier import stand beside this file, none of whose rows failed. Not of a place that was named:
+    /// who named it knows of it.
+    pub(super) fn mention_earlier(&self, format: &Format) {
         let path = self.failed_path(format);
-        if failed::remove_outdated(&path, format)? {
+        if self.failed.is_none() && !is_stdin(&self.file) && failed::has_failed_rows(&path, format) {
             output::note(format_args!(
-                "removed {}: it had the failed rows of an earlier import, and now none failed",
+                "no row failed; {} is kept, with the failed rows of an earlier import: they may be of another list or mended \
+                 by now, so import them, or delete the file if they are not needed",
                 path.display()
             ));
         }
-        Ok(())
     }
 
     /// `members.failed.csv` beside `members.csv`, and in the current folder for standard input.

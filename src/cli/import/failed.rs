@@ -9,8 +9,8 @@
 //! pipe, a row that fails ends the waiting of all before it.
 
 mod again;
+mod earlier;
 mod kept;
-mod outdated;
 mod waiting;
 
 use std::borrow::Cow;
@@ -32,7 +32,7 @@ use super::ndjson::{self, FAILED};
 use super::records;
 use super::rows::Row;
 
-pub use outdated::remove_outdated;
+pub use earlier::has_failed_rows;
 pub use waiting::Waiting;
 
 /// The rights of the file: its owner reads and writes it.

@@ -4,6 +4,7 @@ mod backup;
 mod bench;
 mod check;
 mod export;
+mod failed;
 mod folders;
 mod gateway;
 mod get;

@@ -1,4 +1,7 @@
-//! Taking away the failed rows of an earlier import of the same file.
+//! The failed rows of an earlier import, which one that went through leaves where they are.
+//!
+//! Such a file is never removed. Its rows may be those of another list, or have failed in another memberbase, or somebody may have
+//! mended them: whatever it is, they may be nowhere else, and nothing in the file tells.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -6,25 +9,15 @@ use std::path::Path;
 
 use super::again::{reader, why};
 use super::{FAILURE_COLUMNS, Format};
-use crate::cli::Error;
 
 /// How much of a file is looked at to know whether it is one of failed rows, in bytes.
 const LOOK_AT: u64 = 256 << 10;
 
-/// Removes the failed rows of an earlier import of the same file, now that all of its rows went through. Whether there were any.
-/// Whatever does not begin as such a file does is left as it is.
-pub fn remove_outdated(path: &Path, format: &Format) -> Result<bool, Error> {
-    let is_outdated = match fs::symlink_metadata(path) {
-        Ok(there) if there.is_file() => {
-            let start = File::open(path).map_err(Error::file("read", path))?.take(LOOK_AT);
-            is_of_failed_rows(start, format)
-        }
-        Ok(_) | Err(_) => false,
-    };
-    if is_outdated {
-        fs::remove_file(path).map_err(Error::file("remove", path))?;
-    }
-    Ok(is_outdated)
+/// Whether a file of failed rows stands there, as far as its beginning and the header of this list tell. One that cannot be read
+/// does not count.
+pub fn has_failed_rows(path: &Path, format: &Format) -> bool {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
+    is_file && File::open(path).is_ok_and(|file| is_of_failed_rows(file.take(LOOK_AT), format))
 }
 
 /// Whether a file begins as one of failed rows of such a list does.
