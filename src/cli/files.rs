@@ -3,6 +3,8 @@
 //! Names do not tell: a file has several through links, and two paths may lead to one folder. So files are compared by device
 //! and inode, before anything is opened for writing.
 
+mod alone;
+
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -10,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::server::backup;
+
+pub use alone::{create_alone, open_alone, stands_at};
 
 /// What a file is, whatever it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

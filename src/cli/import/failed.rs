@@ -2,7 +2,7 @@
 //!
 //! Cells stand in it as they came, whatever their number, behind what the file of the list begins with, and why the row failed comes after them. So a row that has not been
 //! mended fails again for the same reason, and says the newest one only. The file is made when the first row fails, for the
-//! eyes of its owner alone: it holds what the list does.
+//! eyes of its owner alone: it holds what the list does. It is written by one import alone, see [`place`].
 //!
 //! **Rows stand in the order of their lines**, so that a mended file does to a member what its list would have done, row by row.
 //! One that fails in the end after it was tried again is put between the others ([`again`]). Where that cannot be, as in a
@@ -11,12 +11,12 @@
 mod again;
 mod earlier;
 mod kept;
+mod place;
 mod waiting;
 
 use std::borrow::Cow;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,10 +33,8 @@ use super::records;
 use super::rows::Row;
 
 pub use earlier::has_failed_rows;
+pub use place::check;
 pub use waiting::Waiting;
-
-/// The rights of the file: its owner reads and writes it.
-const PRIVATE: u32 = 0o600;
 
 /// Why a row failed, here or on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,11 +74,19 @@ impl RowFailure {
 
 /// The file, made when the first row fails.
 pub struct FailedRows {
-    path: PathBuf,
+    /// Where it is to be.
+    wanted: PathBuf,
     format: Arc<Format>,
-    out: Option<Out>,
-    /// Where the file is that stood at `path` before.
+    written: Option<Written>,
+    /// Where the file is that stood in its place before.
     kept: Option<PathBuf>,
+}
+
+/// The file that is there. Nobody else writes it while this is held.
+struct Written {
+    /// What was wanted, or a name beside it where another import writes that.
+    path: PathBuf,
+    out: Out,
 }
 
 enum Out {
@@ -89,33 +95,38 @@ enum Out {
 }
 
 impl FailedRows {
-    pub fn new(path: PathBuf, format: Arc<Format>) -> Self {
-        Self { path, format, out: None, kept: None }
+    pub fn new(wanted: PathBuf, format: Arc<Format>) -> Self {
+        Self { wanted, format, written: None, kept: None }
     }
 
     /// The file, if a row failed.
-    pub fn path(&self) -> Option<&PathBuf> {
-        self.out.as_ref().map(|_| &self.path)
+    pub fn path(&self) -> Option<&Path> {
+        self.written.as_ref().map(|written| written.path.as_path())
+    }
+
+    /// Where the file was to be, if another import writes there.
+    pub fn refused(&self) -> Option<&Path> {
+        self.path().filter(|path| *path != self.wanted).map(|_| self.wanted.as_path())
     }
 
     pub fn write(&mut self, row: Row<'_>, failure: &RowFailure) -> Result<(), Error> {
-        if self.out.is_none() {
-            self.out = Some(self.create()?);
+        if self.written.is_none() {
+            self.written = Some(self.create()?);
         }
-        let written = self.out.as_mut().map_or(Ok(()), |out| out.write(&self.format, row, failure));
-        written.map_err(Error::file("write", &self.path))
+        let Some(Written { path, out }) = &mut self.written else { return Ok(()) };
+        out.write(&self.format, row, failure).map_err(Error::file("write", path))
     }
 
     /// Brings everything into the file, so that it is there if the program is stopped.
     pub fn flush(&mut self) -> Result<(), Error> {
-        let flushed = self.out.as_mut().map_or(Ok(()), Out::flush);
-        flushed.map_err(Error::file("write", &self.path))
+        let Some(Written { path, out }) = &mut self.written else { return Ok(()) };
+        out.flush().map_err(Error::file("write", path))
     }
 
-    fn create(&mut self) -> Result<Out, Error> {
-        self.keep_what_is_there()?;
-        let file = create_private(&self.path).map_err(Error::file("create", &self.path))?;
-        self.begin(file).map_err(Error::file("write", &self.path))
+    fn create(&mut self) -> Result<Written, Error> {
+        let (file, path) = self.take_place()?;
+        let out = self.begin(file).map_err(Error::file("write", &path))?;
+        Ok(Written { path, out })
     }
 
     /// What writes to an empty file: the header first.
@@ -159,35 +170,13 @@ impl Out {
             Self::Ndjson(out) => out.flush(),
         }
     }
-}
 
-/// Refuses a place where the file could not be made, before anything is imported. Changes nothing there.
-pub fn check(path: &Path) -> Result<(), Error> {
-    let probe = || match fs::metadata(path) {
-        // Opening a pipe would tell its reader that somebody is there.
-        Ok(there) if !there.is_file() && !there.is_dir() => Ok(()),
-        Ok(_) => OpenOptions::new().write(true).open(path).map(drop),
-        Err(_) => {
-            drop(OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)?);
-            fs::remove_file(path)
+    fn file(&self) -> &File {
+        match self {
+            Self::Csv(out) => out.get_ref(),
+            Self::Ndjson(out) => out.get_ref(),
         }
-    };
-    let hint = |error: io::Error| {
-        io::Error::new(
-            error.kind(),
-            format!("{error}; give another place for failed rows with --failed FILE"),
-        )
-    };
-    probe().map_err(hint).map_err(Error::file("create", path))
-}
-
-/// Makes the file, or empties the one that is there, so that nobody but its owner can read it.
-fn create_private(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(PRIVATE).open(path)?;
-    if file.metadata()?.is_file() {
-        file.set_permissions(Permissions::from_mode(PRIVATE))?;
     }
-    Ok(file)
 }
 
 /// The row as it came with one more field, or its text where it is no object. What an earlier import said of it is gone.

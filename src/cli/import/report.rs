@@ -60,8 +60,14 @@ pub fn stopped(session: &Session) {
     output::note(format_args!("{applied}{sent}; {}", session.how_to_go_on()));
 }
 
-/// Says where the file is that failed rows have taken the place of.
+/// Says where the file is that failed rows have taken the place of, or why they are in another place.
 pub fn kept(failed: &mut FailedRows) -> Result<(), Error> {
+    if let Some(refused) = failed.refused() {
+        output::note(format_args!(
+            "they are not in {}, because another import was writing its failed rows there",
+            refused.display()
+        ));
+    }
     if let Some(kept) = failed.kept()? {
         output::note(format_args!(
             "another file was where failed rows go; what it says is kept in {}",

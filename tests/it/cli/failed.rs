@@ -1,6 +1,6 @@
 //! Files of failed rows hold rows that may be nowhere else: no import loses what another one or somebody has written there.
 
-use std::fs;
+use std::fs::{self, File};
 
 use super::World;
 
@@ -49,5 +49,34 @@ async fn an_import_that_goes_through_keeps_the_failed_rows_of_an_earlier_one() {
                 ("ref,email,notes\na,,x\n".into(), left.clone())
             );
         }
+    }
+}
+
+/// As while another import writes the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_another_import_writes_is_left_to_it_and_the_rows_go_beside_it() {
+    let world = World::new().await;
+    for [name, first, _, failed] in LISTS {
+        let file = world.file(name, first);
+        let theirs = world.file(failed, "rows of another import");
+        let held = File::open(&theirs).unwrap();
+        held.lock().unwrap();
+        let [stem, ending] = failed.split_once(".failed.").map(|(stem, ending)| [stem, ending]).unwrap();
+        for number in 1..=2 {
+            let ended = world.import(&file, "staff", &["--create-base"]).await.expect(1);
+            let own = format!("{stem}.failed.{number}.{ending}");
+            assert!(
+                ended.stderr.contains(&format!("it is in {}", world.path(&own).display())),
+                "{}",
+                ended.stderr
+            );
+            assert!(ended.stderr.contains(&format!("not in {theirs}, because another")), "{}", ended.stderr);
+            assert!(world.read(&own).contains("EMAIL_INVALID"), "{}", world.read(&own));
+            assert_eq!(world.read(failed), "rows of another import");
+        }
+        drop(held);
+        let ended = world.import(&file, "staff", &[]).await.expect(1);
+        assert!(ended.stderr.contains(&format!("it is in {theirs}")), "{}", ended.stderr);
+        assert_eq!(world.read(&format!("{stem}.failed.3.{ending}")), "rows of another import");
     }
 }

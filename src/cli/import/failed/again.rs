@@ -8,7 +8,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{FailedRows, Format, Out, Row, RowFailure, annotated, create_private};
+use super::place::begin_again;
+use super::{FailedRows, Format, Out, Row, RowFailure, annotated};
 use crate::cli::import::ndjson::{self, FAILED};
 use crate::cli::import::overtaken::{OVERTAKEN, overtaken};
 use crate::cli::output::csv_error;
@@ -41,7 +42,7 @@ impl FailedRows {
     /// The file once more as `part`, changed.
     pub(super) fn changed(&self, file: &Path, part: &Path, changes: &Changes<'_>) -> io::Result<Out> {
         let source = BufReader::new(File::open(file)?);
-        let mut out = self.begin(create_private(part)?)?;
+        let mut out = self.begin(begin_again(part)?)?;
         let mut with = changes.with.iter().peekable();
         let format = &*self.format;
         let mut before = |line: u64, out: &mut Out| -> io::Result<()> {

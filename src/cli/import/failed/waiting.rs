@@ -5,34 +5,30 @@
 //!   comes again.
 //! - Then another file takes the place of this one, in one step: without those that went through, and with marks on those that
 //!   were overtaken.
-//! - A file of an earlier import is put aside meanwhile, and comes back if no row of this one fails in the end; otherwise it
-//!   is kept, see [`super::kept`].
+//! - A file that stood in the place is kept under another name, see [`super::kept`], and comes back if no row fails in the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::again::Changes;
-use super::{FailedRows, Row, RowFailure};
+use super::{FailedRows, Row, RowFailure, Written};
 use crate::cli::Error;
+use crate::cli::files::stands_at;
 
 /// Rows that wait in the file.
 #[must_use = "they stay in the file until they are settled"]
 pub struct Waiting {
-    /// The file, whatever links lead to it.
-    file: PathBuf,
     /// The lines of the rows.
     lines: BTreeSet<u64>,
     /// Whether the file was made for them.
     is_new: bool,
-    /// Where the file of an earlier import is.
-    aside: Option<PathBuf>,
 }
 
 impl FailedRows {
     /// Whether rows can be put between others, or taken out; not where they are gone once they are written, as in a pipe.
     pub fn can_be_written_again(&self) -> bool {
-        fs::metadata(&self.path).map_or(true, |there| there.is_file())
+        fs::metadata(self.path().unwrap_or(&self.wanted)).map_or(true, |there| there.is_file())
     }
 
     /// Writes rows that wait to be tried again. `None` where they could not be taken back: nothing is written then.
@@ -45,24 +41,13 @@ impl FailedRows {
         }
         let rows: Vec<_> = rows.collect();
         let lines = rows.iter().map(|(row, _)| row.line).collect();
-        if self.out.is_some() {
-            let file = self.change(&Changes { with: &rows, ..Changes::default() })?;
-            return Ok(Some(Waiting { file, lines, is_new: false, aside: None }));
+        let is_new = self.written.is_none();
+        if is_new {
+            self.write_all(&rows, &Changes::default())?;
+        } else {
+            self.change(&Changes { with: &rows, ..Changes::default() })?;
         }
-        let (file, aside) = self.put_aside()?;
-        self.write_all(&rows, &Changes::default())?;
-        Ok(Some(Waiting { file, lines, is_new: true, aside }))
-    }
-
-    /// The place of the file, and where the one is that stood there.
-    fn put_aside(&self) -> Result<(PathBuf, Option<PathBuf>), Error> {
-        if fs::metadata(&self.path).is_err() {
-            return Ok((self.path.clone(), None));
-        }
-        let file = fs::canonicalize(&self.path).map_err(Error::file("find", &self.path))?;
-        let aside = beside(&file, "before");
-        fs::rename(&file, &aside).map_err(Error::file("rename", &file))?;
-        Ok((file, Some(aside)))
+        Ok(Some(Waiting { lines, is_new }))
     }
 
     /// Leaves those of the waiting rows in the file that failed in the end, writes them where none waited in it, and marks the
@@ -74,27 +59,36 @@ impl FailedRows {
         marks: &BTreeMap<u64, u64>,
     ) -> Result<bool, Error> {
         let mut changes = Changes { with: rows, marks: Some(marks), ..Changes::default() };
-        let Some(Waiting { file, lines, is_new, aside }) = waiting else {
-            if rows.is_empty() && (marks.is_empty() || self.out.is_none()) {
+        let Some(Waiting { lines, is_new }) = waiting else {
+            if rows.is_empty() && (marks.is_empty() || self.written.is_none()) {
                 return Ok(true);
             }
-            if self.out.is_some() && self.can_be_written_again() {
-                return self.change(&changes).map(|_| true);
+            if self.written.is_some() && self.can_be_written_again() {
+                return self.change(&changes).map(|()| true);
             }
-            let is_all = self.out.is_none() || marks.is_empty();
+            let is_all = self.written.is_none() || marks.is_empty();
             return self.write_all(rows, &changes).map(|()| is_all);
         };
         if is_new && rows.is_empty() {
-            self.out = None;
-            let undone = match aside {
-                Some(aside) => fs::rename(aside, &file),
-                None => fs::remove_file(&file),
-            };
-            return undone.map_err(Error::file("remove", &file)).map(|()| true);
+            return self.undo().map(|()| true);
         }
         changes.without = lines;
-        self.change(&changes)?;
-        aside.map_or(Ok(()), |aside| self.keep(&aside, &file)).map(|()| true)
+        self.change(&changes).map(|()| true)
+    }
+
+    /// Takes the file away, and brings back what stood in its place. If somebody else has put a file there meanwhile, all stays.
+    fn undo(&mut self) -> Result<(), Error> {
+        // Its lock is held until that is done.
+        let Some(Written { path, out }) = self.written.take() else { return Ok(()) };
+        if !stands_at(out.file(), &path).map_err(Error::file("read", &path))? {
+            return Ok(());
+        }
+        let file = fs::canonicalize(&path).map_err(Error::file("find", &path))?;
+        let undone = match self.kept.take() {
+            Some(kept) => fs::rename(kept, &file),
+            None => fs::remove_file(&file),
+        };
+        undone.map_err(Error::file("remove", &file))
     }
 
     fn write_all(&mut self, rows: &[(Row<'_>, &RowFailure)], changes: &Changes<'_>) -> Result<(), Error> {
@@ -103,21 +97,26 @@ impl FailedRows {
     }
 
     /// Changes the file, in one step.
-    fn change(&mut self, changes: &Changes<'_>) -> Result<PathBuf, Error> {
+    fn change(&mut self, changes: &Changes<'_>) -> Result<(), Error> {
         self.flush()?;
-        let file = fs::canonicalize(&self.path).map_err(Error::file("find", &self.path))?;
-        let part = beside(&file, "part");
-        self.out = Some(self.changed(&file, &part, changes).map_err(Error::file("write", &part))?);
-        self.flush()?;
+        let Some(path) = self.path() else { return Ok(()) };
+        let file = fs::canonicalize(path).map_err(Error::file("find", path))?;
+        let part = part_of(&file);
+        let changed = self.changed(&file, &part, changes).and_then(|mut out| out.flush().map(|()| out));
+        let changed = changed.map_err(Error::file("write", &part))?;
         fs::rename(&part, &file).map_err(Error::file("rename", &part))?;
-        Ok(file)
+        // Now that the new file stands there, locked, the lock on the one before may go.
+        if let Some(written) = &mut self.written {
+            written.out = changed;
+        }
+        Ok(())
     }
 }
 
 /// A name beside the file's that is of this process alone.
-fn beside(file: &Path, what: &str) -> PathBuf {
+fn part_of(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
-    name.push(format!(".{what}-{}", std::process::id()));
+    name.push(format!(".part-{}", std::process::id()));
     name.into()
 }
 
@@ -168,6 +167,11 @@ mod tests {
             Self { folder, failed }
         }
 
+        /// Another import whose failed rows go there too.
+        fn another(&self) -> FailedRows {
+            FailedRows::new(self.path(), Arc::new(Format::Ndjson(Keys::NONE)))
+        }
+
         fn path(&self) -> PathBuf {
             self.folder.path().join("failed.ndjson")
         }
@@ -212,7 +216,7 @@ mod tests {
         world.failed.flush().unwrap();
         assert_eq!(read(&world.path()).last().unwrap().0, 9);
         assert_eq!(fs::metadata(world.path()).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!((world.files(), world.failed.path()), (1, Some(&world.path())));
+        assert_eq!((world.files(), world.failed.path()), (1, Some(&*world.path())));
     }
 
     #[test]
@@ -241,6 +245,57 @@ mod tests {
         assert_eq!((read(&world.path()), world.files()), (of("LAST", &[2]), 2));
         let kept = world.failed.kept().unwrap().unwrap();
         assert_eq!(fs::read_to_string(kept).unwrap(), "earlier");
+    }
+
+    #[test]
+    fn an_import_that_is_killed_meanwhile_leaves_the_file_of_an_earlier_one_under_a_name_that_stays() {
+        let world = World::new();
+        let path = world.path();
+        fs::write(&path, "earlier").unwrap();
+        for number in 1..=2 {
+            let mut failed = world.another();
+            let (rows, failure) = (rows(&[number]), failure("TAKEN"));
+            let waiting =
+                failed.write_waiting(rows.iter().map(|row| (row.get(0).unwrap(), &failure))).unwrap();
+            assert!(waiting.is_some());
+        }
+        let kept = |number: u64| path.with_file_name(format!("failed.{number}.ndjson"));
+        assert_eq!(fs::read_to_string(kept(1)).unwrap(), "earlier");
+        assert_eq!((read(&kept(2)), read(&path)), (of("TAKEN", &[1]), of("TAKEN", &[2])));
+    }
+
+    #[test]
+    fn imports_of_one_place_at_a_time_have_files_of_their_own_whatever_they_do() {
+        let mut first = World::new();
+        let mut second = World { folder: tempfile::tempdir().unwrap(), failed: first.another() };
+        let beside = first.folder.path().join("failed.1.ndjson");
+        first.write(&[1, 5]);
+        second.write(&[7]);
+        assert_eq!((second.failed.path(), second.failed.refused()), (Some(&*beside), Some(&*first.path())));
+        // The file is another one each time that it is written again.
+        for _ in 0..2 {
+            let (one, other) = (first.wait(&[2, 3]).unwrap(), second.wait(&[4, 9]).unwrap());
+            second.settle(other, &[]);
+            first.settle(one, &[]);
+        }
+        first.write(&[6]);
+        second.write(&[8]);
+        first.failed.flush().unwrap();
+        second.failed.flush().unwrap();
+        assert_eq!(read(&first.path()), of("FIRST", &[1, 5, 6]));
+        assert_eq!(read(&beside), of("FIRST", &[7, 8]));
+        // One that takes its rows back takes nobody else's.
+        let mut third = World { folder: tempfile::tempdir().unwrap(), failed: first.another() };
+        let waiting = third.wait(&[2]).unwrap();
+        third.settle(waiting, &[]);
+        assert_eq!((first.files(), first.failed.refused()), (2, None));
+        // Once the first has ended, what it wrote is kept.
+        let place = first.path();
+        first.failed = first.another();
+        first.write(&[2]);
+        let kept = first.failed.kept().unwrap().unwrap().to_owned();
+        first.failed.flush().unwrap();
+        assert_eq!((read(&kept), read(&place)), (of("FIRST", &[1, 5, 6]), of("FIRST", &[2])));
     }
 
     #[test]

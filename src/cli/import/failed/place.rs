@@ -1,0 +1,123 @@
+//! Where the file is made, and that one import writes it alone.
+//!
+//! Two imports that are to write one file must not mix their rows. So the file is locked from before it has anything in it until
+//! the import ends, and a file that takes its place is locked before it does. Who finds the place taken makes the file under the
+//! next free name beside it. What stands in the place without a lock is kept under such a name, see [`super::kept`].
+
+use std::ffi::OsString;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::FailedRows;
+use crate::cli::Error;
+use crate::cli::files::{create_alone, open_alone};
+
+/// The rights of the file: its owner reads and writes it.
+const PRIVATE: u32 = 0o600;
+
+impl FailedRows {
+    /// The file, empty, that nobody else writes, and where it is.
+    pub(super) fn take_place(&mut self) -> Result<(File, PathBuf), Error> {
+        loop {
+            let opened = open_alone(&self.wanted).map_err(Error::file("create", &self.wanted))?;
+            let Some(file) = opened else {
+                let taken = fs::canonicalize(&self.wanted).map_err(Error::file("find", &self.wanted))?;
+                return take_free_name(&taken).map_err(Error::file("create", &taken));
+            };
+            let there = file.metadata().map_err(Error::file("read", &self.wanted))?;
+            if !there.is_file() {
+                return Ok((file, self.wanted.clone()));
+            }
+            if there.len() == 0 {
+                let made_private = file.set_permissions(Permissions::from_mode(PRIVATE));
+                return made_private
+                    .map_err(Error::file("write", &self.wanted))
+                    .map(|()| (file, self.wanted.clone()));
+            }
+            self.keep_what_is_there()?;
+        }
+    }
+}
+
+/// Makes an empty file that has the name of `file` and a number: `members.failed.1.csv` for `members.failed.csv`, or the first
+/// number after it that nothing is called by. Nobody else writes it.
+pub(super) fn take_free_name(file: &Path) -> io::Result<(File, PathBuf)> {
+    let mut number = 1_u64;
+    loop {
+        let mut name = file.file_stem().map_or_else(OsString::new, OsString::from);
+        name.push(format!(".{number}"));
+        if let Some(ending) = file.extension() {
+            name.push(".");
+            name.push(ending);
+        }
+        let free = file.with_file_name(name);
+        if let Some(made) = create_alone(&free)? {
+            return Ok((made, free));
+        }
+        number += 1;
+    }
+}
+
+/// Makes the file that is to take the place of another one, or empties what a killed import left there, and locks it.
+pub(super) fn begin_again(part: &Path) -> io::Result<File> {
+    let file = open_alone(part)?.ok_or(io::ErrorKind::WouldBlock)?;
+    file.set_len(0)?;
+    Ok(file)
+}
+
+/// Refuses a place where the file could not be made, before anything is imported. Changes nothing there.
+pub fn check(path: &Path) -> Result<(), Error> {
+    let hint = |error: io::Error| {
+        io::Error::new(
+            error.kind(),
+            format!("{error}; give another place for failed rows with --failed FILE"),
+        )
+    };
+    probe(path).map_err(hint).map_err(Error::file("create", path))
+}
+
+fn probe(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        // Opening a pipe would tell its reader that somebody is there.
+        Ok(there) if !there.is_file() && !there.is_dir() => Ok(()),
+        Ok(_) => open_alone(path).map(drop),
+        Err(_) => match open_alone(path)? {
+            // Nobody else can have it in use: they would have to have the lock.
+            Some(file) if file.metadata()?.len() == 0 => fs::remove_file(fs::canonicalize(path)?),
+            _ => Ok(()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_is_never_used() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("a list.failed.csv");
+        let free = |file: &Path| take_free_name(file).unwrap().1;
+        assert_eq!(free(&file), temp.path().join("a list.failed.1.csv"));
+        std::os::unix::fs::symlink("nowhere", temp.path().join("a list.failed.2.csv")).unwrap();
+        assert_eq!(free(&file), temp.path().join("a list.failed.3.csv"));
+        assert_eq!(free(&temp.path().join("failed")), temp.path().join("failed.1"));
+    }
+
+    #[test]
+    fn a_place_is_looked_at_and_left_as_it_is() {
+        let temp = tempfile::tempdir().unwrap();
+        let (new, link) = (temp.path().join("new"), temp.path().join("link"));
+        std::os::unix::fs::symlink(&new, &link).unwrap();
+        check(&new).unwrap();
+        check(&link).unwrap();
+        assert!(!new.exists() && fs::symlink_metadata(&link).is_ok());
+        fs::write(&new, "rows").unwrap();
+        let _other = open_alone(&new).unwrap();
+        check(&new).unwrap();
+        assert_eq!(fs::read_to_string(&new).unwrap(), "rows");
+        check(&temp.path().join("no/folder")).unwrap_err();
+    }
+}
