@@ -171,7 +171,7 @@ enum Out {
 impl Out {
     fn open(path: &Path, format: FileFormat, left_out: Vec<String>) -> io::Result<Self> {
         let plain: Box<dyn Write> =
-            if is_stdout(path) { Box::new(io::stdout()) } else { Box::new(File::create(unfinished(path))?) };
+            if is_stdout(path) { Box::new(io::stdout()) } else { Box::new(begin(&unfinished(path))?) };
         let sink = BufWriter::with_capacity(BUFFER, plain);
         Ok(match format {
             FileFormat::Ndjson => {
@@ -218,9 +218,23 @@ impl Out {
             Self::Ndjson { sink, .. } => sink,
         };
         sink.flush()?;
+        // The handle is held until the file has its name, so that nobody else begins to write it before.
         let unfinished = unfinished(path);
         if is_stdout(path) || unfinished == path { Ok(()) } else { fs::rename(unfinished, path) }
     }
+}
+
+/// Opens the unfinished file, which nobody else writes until the handle is gone. What a killed export left there is no use.
+fn begin(unfinished: &Path) -> io::Result<File> {
+    let taken = || {
+        let why = "another export is writing it; wait until that one has ended, or give another --out";
+        io::Error::new(io::ErrorKind::WouldBlock, why)
+    };
+    let file = files::open_alone(unfinished)?.ok_or_else(taken)?;
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+    }
+    Ok(file)
 }
 
 /// What stands in the columns that are there.
@@ -279,6 +293,24 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use super::*;
+
+    #[test]
+    fn exports_with_one_name_at_a_time_do_not_write_into_one_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        let open = || Out::open(&file, FileFormat::Ndjson, Vec::new());
+        std::fs::write(unfinished(&file), "left by one that was killed").unwrap();
+        let mut first = open().unwrap();
+        assert!(open().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock));
+        first.write_line(&Value::from(1)).unwrap();
+        first.finish(&file).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "1\n");
+        let second = open().unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "1\n", "it stays until the new one is complete");
+        second.finish(&file).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "");
+        assert!(!unfinished(&file).exists());
+    }
 
     #[test]
     fn what_is_no_file_is_written_itself_and_not_replaced() {

@@ -1,5 +1,7 @@
 //! `memberbase export`: what comes out goes in again.
 
+use std::fs::File;
+
 use serde_json::Value;
 
 use super::{World, memberbase};
@@ -93,6 +95,27 @@ async fn an_export_that_fails_leaves_no_file() {
     world.export("nobody", &out, &[]).await.expect(64);
     assert!(!out.exists());
     world.export("staff", &world.path("no/such/folder.csv"), &[]).await.expect(74);
+}
+
+/// As while another export writes it, and as one leaves it that was killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_never_writes_into_the_unfinished_file_of_another_one() {
+    let world = world().await;
+    for (name, more, start) in [("out.csv", &[][..], "ref,email,"), ("out.ndjson", &["--records"], "")] {
+        let (out, part) = (world.path(name), format!("{name}.part"));
+        let held = File::open(world.file(&part, "what another export has written")).unwrap();
+        held.lock().unwrap();
+        let ended = world.export("staff", &out, more).await.expect(74);
+        let said = format!("cannot write {}: another export is writing it", out.display());
+        assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+        assert_eq!(world.read(&part), "what another export has written");
+        assert!(!out.exists());
+        drop(held);
+        world.export("staff", &out, more).await.expect(0);
+        let written = world.read(name);
+        assert!(written.starts_with(start) && !written.contains("another"), "{written}");
+        assert!(!world.path(&part).exists());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
