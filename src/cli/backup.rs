@@ -9,7 +9,7 @@ use crate::api::grpc::v1::stream_backup_response::Part;
 use crate::config::Config;
 use crate::model::words;
 use crate::server::ServeError;
-use crate::server::backup::{self, FileOutline, Held, Outline, Received, Receiver};
+use crate::server::backup::{self, FileOutline, Held, HeldFile, Outline, Received, Receiver};
 
 use super::client::{self, Target};
 use super::{Error, files, output};
@@ -94,7 +94,7 @@ fn request(held: Held) -> v1::StreamBackupRequest {
         timeline: held.timeline.map(|timeline| timeline.to_vec()).unwrap_or_default(),
         covered: held.covered,
         held: files
-            .map(|file| v1::HeldBackupFile { name: file.name, id: file.id, bytes: file.bytes })
+            .map(|HeldFile { name, id, bytes, in_backup }| v1::HeldBackupFile { name, id, bytes, in_backup })
             .collect(),
     }
 }

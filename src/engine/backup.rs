@@ -33,6 +33,8 @@ pub struct HeldFile {
     pub id: u64,
     /// How many good bytes of it there are.
     pub bytes: u64,
+    /// Whether the whole backup has it; an interrupted one brought it otherwise.
+    pub in_backup: bool,
 }
 
 /// What a backup consists of.

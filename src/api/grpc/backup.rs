@@ -94,6 +94,8 @@ fn held(request: v1::StreamBackupRequest) -> Result<Held, Status> {
     Ok(Held {
         timeline,
         covered: request.covered,
-        files: files.map(|file| HeldFile { name: file.name, id: file.id, bytes: file.bytes }).collect(),
+        files: files
+            .map(|v1::HeldBackupFile { name, id, bytes, in_backup }| HeldFile { name, id, bytes, in_backup })
+            .collect(),
     })
 }

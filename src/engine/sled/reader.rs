@@ -273,8 +273,16 @@ pub(super) fn gap(segments: &[Segment], after: u64, last: u64) -> Option<EngineE
     Some(EngineError::Corrupt { file, offset: 0, detail })
 }
 
+/// Which segment holds batch `number`, or would.
+pub(super) fn index_of(segments: &[Segment], number: u64) -> usize {
+    segments.iter().rposition(|s| s.header.first <= number).unwrap_or(0)
+}
+
 /// The segments that hold batch `number` and later ones, each with its successor.
 pub(super) fn from(segments: &[Segment], number: u64) -> impl Iterator<Item = (&Segment, Option<&Segment>)> {
-    let skip = segments.iter().rposition(|s| s.header.first <= number).unwrap_or(0);
-    segments.iter().enumerate().skip(skip).map(|(i, segment)| (segment, segments.get(i + 1)))
+    segments
+        .iter()
+        .enumerate()
+        .skip(index_of(segments, number))
+        .map(|(i, segment)| (segment, segments.get(i + 1)))
 }

@@ -81,6 +81,12 @@ fn is_name(name: &str) -> bool {
     }
 }
 
+/// The sequence of a segment of the log, by its name within a backup.
+fn sequence_of(name: &str) -> Option<u64> {
+    let file = name.strip_prefix(LOG)?.strip_prefix('/')?;
+    file.strip_suffix(".log").filter(|_| is_name(name))?.parse().ok()
+}
+
 /// The segments at these paths, which must follow each other.
 fn segments_of<'a>(dir: &Path, names: impl Iterator<Item = &'a str>) -> Result<Vec<Segment>, EngineError> {
     let mut names: Vec<&str> = names.filter(|name| name.starts_with(LOG)).collect();

@@ -1,5 +1,6 @@
 //! What of a store a receiver lacks.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
@@ -7,10 +8,10 @@ use super::super::super::EngineError;
 use super::super::super::backup::{Backup, FileOutline, Held, Outline};
 use super::super::config::SledConfig;
 use super::super::reader::SegmentReader;
-use super::super::segment::{self, Segment, Timeline};
+use super::super::segment::{self, Header, Segment, Timeline};
 use super::super::snapshot::{self, Generation};
 use super::super::{files, reader};
-use super::{LOG, SNAPSHOTS, name_of};
+use super::{LOG, SNAPSHOTS, name_of, sequence_of};
 
 /// The store may remove a file between the moment that it is listed and the moment that it is opened.
 const ATTEMPTS: usize = 5;
@@ -38,9 +39,9 @@ fn try_plan(
     held: &Held,
 ) -> Result<Backup, EngineError> {
     let segments = segment::list(&config.log_dir())?.segments;
-    let first = segments.first().map_or(1, |segment| segment.header.first);
     let is_ours = held.timeline == Some(timeline);
-    let extends = is_ours && held.covered > 0 && held.covered <= position && first <= held.covered + 1;
+    let end = chain_end(held);
+    let extends = is_ours && held.covered > 0 && held.covered <= position && continues(&segments, held);
     let held = if is_ours { held.clone() } else { Held::default() };
     let (mut files, mut sources) = (Vec::new(), Vec::new());
     let (base, after) = if extends {
@@ -59,17 +60,53 @@ fn try_plan(
         if let Some(gap) = reader::gap(&segments, after, position) {
             return Err(gap);
         }
-        for (segment, next) in reader::from(&segments, after + 1) {
+        let sent = segments.iter().position(|s| extends && end.is_some_and(|end| s.header.sequence > end));
+        let skip = reader::index_of(&segments, after + 1).min(sent.unwrap_or(usize::MAX));
+        for (i, segment) in segments.iter().enumerate().skip(skip) {
             if segment.header.first > position {
                 break;
             }
+            let next = segments.get(i + 1);
             let last = next.map_or(position, |n| n.header.first.saturating_sub(1).min(position));
             let bytes = end_of(segment, last)?;
             let name = name_of(LOG, &segment.path);
+            // What the next segment replaces of it stays where it is: the backup before needs it, and no reader takes it.
+            let bytes = bytes.max(in_backup(&held, &name, segment.header.id));
             add(&mut files, &mut sources, &held, name, segment.header.id, bytes, &segment.path)?;
         }
     }
     Ok(Backup::new(Outline { timeline, extends, base, position, files }, sources))
+}
+
+/// Whether what a receiver lacks can follow what it holds: no batch is missing between them, and no segment. A segment
+/// counts even if all that it has is in others: one that a killed process began and never wrote to, or the copy of the
+/// end of the one before, which the next start makes.
+fn continues(segments: &[Segment], held: &Held) -> bool {
+    let Some(Header { first, sequence, .. }) = segments.first().map(|segment| segment.header) else {
+        return true;
+    };
+    first <= held.covered + 1 && chain_end(held).is_none_or(|end| sequence <= end + 1)
+}
+
+/// The last segment of the backup that a receiver holds; none if that has no log.
+fn chain_end(held: &Held) -> Option<u64> {
+    let sequences = |all: bool| {
+        let files = held.files.iter().filter(move |file| all || file.in_backup);
+        files.filter_map(|file| sequence_of(&file.name)).collect::<BTreeSet<_>>()
+    };
+    let counted = sequences(false);
+    if counted.is_empty() {
+        // An older receiver, which does not say which files belong to its backup: those that follow each other.
+        let held = sequences(true);
+        return held.iter().copied().find(|sequence| !held.contains(&(sequence + 1)));
+    }
+    counted.last().copied()
+}
+
+/// How many bytes a receiver has of a file of its backup.
+fn in_backup(held: &Held, name: &str, id: u64) -> u64 {
+    let mut files = held.files.iter();
+    files.find(|file| file.in_backup && file.name == name && file.id == id).map_or(0, |file| file.bytes)
 }
 
 /// Where batch `last` ends in its segment.

@@ -74,7 +74,8 @@ impl Receiver {
                     return Err(foreign(dir));
                 }
                 let bytes = good_bytes(&name, &path, before.as_ref())?;
-                held.files.push(HeldFile { name, id, bytes });
+                let in_backup = before.as_ref().is_some_and(|manifest| manifest.file(&name).is_some());
+                held.files.push(HeldFile { name, id, bytes, in_backup });
             }
         }
         let timeline = held.timeline;
