@@ -4,6 +4,7 @@
 //! each file it means. The new one is written last, once everything was synced and read back.
 
 use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +42,8 @@ pub struct Receiver {
     under_way: Option<UnderWay>,
     /// What was made of the folder, until there is something to put into it.
     made: Option<Made>,
+    /// Of the folder, so that no other backup writes into it.
+    _lock: File,
 }
 
 #[derive(Debug)]
@@ -55,8 +58,10 @@ impl Receiver {
     /// or has files of others, is refused and not touched. If no backup begins, what was made is taken away again.
     pub fn open(dir: &Path) -> Result<(Self, Held), EngineError> {
         folder::for_backup(dir)?;
-        let made = Made::look(dir);
+        let is_new = !dir.exists();
         files::make_dir(dir)?;
+        let lock = lock(dir)?;
+        let made = Made::look(dir, is_new);
         folder::mark_backup(dir)?;
         let before = Manifest::read(dir)?;
         refuse_if_torn(dir, before.as_ref())?;
@@ -81,7 +86,7 @@ impl Receiver {
         let timeline = held.timeline;
         let disk = Disk::without_reserve(dir);
         let (dir, made) = (dir.to_owned(), Some(made));
-        Ok((Self { dir, disk, before, timeline, under_way: None, made }, held))
+        Ok((Self { dir, disk, before, timeline, under_way: None, made, _lock: lock }, held))
     }
 
     #[cfg(test)]
@@ -205,10 +210,10 @@ struct Made {
 }
 
 impl Made {
-    fn look(dir: &Path) -> Self {
-        let missing = |path: &PathBuf| !path.exists();
-        let folders = [dir.join(LOG), dir.join(SNAPSHOTS), dir.to_owned()].into_iter().filter(missing);
-        Self { mark: folder::missing_mark(dir), folders: folders.collect() }
+    fn look(dir: &Path, is_new: bool) -> Self {
+        let parts = [dir.join(LOG), dir.join(SNAPSHOTS)].into_iter().filter(|path| !path.exists());
+        let folders = parts.chain(is_new.then(|| dir.to_owned())).collect();
+        Self { mark: folder::missing_mark(dir), folders }
     }
 
     fn keep(mut self) {
@@ -225,6 +230,19 @@ impl Drop for Made {
         for folder in &self.folders {
             let _ = std::fs::remove_dir(folder);
         }
+    }
+}
+
+/// Locks the folder itself, for as long as the file is open: a file of its own would outlive a killed process.
+fn lock(dir: &Path) -> Result<File, EngineError> {
+    let file = File::open(dir).map_err(|e| files::error("open", dir, &e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let text = "another backup is being written into it; wait until that one has ended, or take another folder";
+            Err(EngineError::Io(format!("{}: {text}", dir.display())))
+        }
+        Err(TryLockError::Error(e)) => Err(files::error("lock", dir, &e)),
     }
 }
 

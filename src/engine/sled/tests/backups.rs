@@ -112,6 +112,26 @@ async fn a_second_backup_brings_only_what_is_new_and_keeps_what_was() {
     }
 }
 
+#[tokio::test]
+async fn two_backups_never_write_into_one_folder() {
+    let store = small();
+    let engine = store.open();
+    fill(&engine, 1..=5).await;
+    for out in [folder(&store, "new"), folder(&store, "backup")] {
+        if out.ends_with("backup") {
+            whole(&engine, &out).await;
+        }
+        let first = Receiver::open(&out).unwrap();
+        let begun = names(&out);
+        let refused = Receiver::open(&out).unwrap_err().to_string();
+        assert!(refused.contains("another backup is being written into it"), "{refused}");
+        assert_eq!(names(&out), begun);
+        assert_eq!(receive(&engine, first, usize::MAX).await.unwrap().position, 5);
+        assert_eq!(backup::verify(&out).unwrap().damage, []);
+        assert_eq!(whole(&engine, &out).await.added, 0);
+    }
+}
+
 /// A store with five batches and a backup of them, after so many kills with nothing written between them.
 async fn killed(kills: usize) -> (Vec<Store>, SledEngine, PathBuf) {
     let mut stores = vec![small()];
