@@ -14,8 +14,8 @@ use crate::model::{
     UpsertOptions, Violations,
 };
 use crate::table::{
-    Answer, DeleteReply, DeleteRequest, NamedRequest, Pending, RowAnswer, Series, UpsertReply, UpsertRequest,
-    WriteMode,
+    Answer, DeleteReply, DeleteRequest, NamedRequest, Pending, RowAnswer, RowOutcome, Series, UpsertReply,
+    UpsertRequest, WriteMode,
 };
 
 /// Ids and refs that are parsed where the call is.
@@ -90,7 +90,25 @@ impl Directory {
         self.mark_accounts(number, &mut request.rows).await?;
         // What writes nothing leaves nothing to remember.
         let named = self.turn().filter(|_| request.mode != WriteMode::ValidateOnly);
-        Ok(base.upsert(request.request(self.origin(call), self.guarded.sight(), named)).await?)
+        let refused = named.clone().filter(|_| request.mode == WriteMode::Atomic);
+        let reply = base.upsert(request.request(self.origin(call), self.guarded.sight(), named)).await?;
+        match refused {
+            Some(named) if reply.outcomes.iter().any(RowOutcome::is_failed) => {
+                self.keep_refusal(named, reply).await
+            }
+            _ => Ok(reply),
+        }
+    }
+
+    /// Keeps what became of an ATOMIC request that was refused, if that is wanted of it.
+    async fn keep_refusal(&self, named: Arc<NamedRequest>, reply: UpsertReply) -> Result<UpsertReply, Error> {
+        let UpsertReply { outcomes, revision } = reply;
+        if !named.keeps(&outcomes) {
+            return Ok(UpsertReply { outcomes, revision });
+        }
+        let (requests, _) = self.guarded.requests();
+        let outcomes = requests.keep_refusal(named, (self.now(), revision), outcomes).await?;
+        Ok(UpsertReply { outcomes, revision })
     }
 
     /// Creates or updates members, matched by `ref`: all rows or none. Up to 10,000 rows are one commit; more are

@@ -25,16 +25,6 @@ impl RequestName {
             Self::Chunk(..) => "chunk",
         }
     }
-
-    /// Whether the answer is kept too when none of its rows was good. A named call may be mended and sent again under its name;
-    /// a chunk counts once, whatever became of it.
-    #[must_use]
-    pub fn keeps_failures(&self) -> bool {
-        match self {
-            Self::Given(_) => false,
-            Self::Chunk(..) => true,
-        }
-    }
 }
 
 /// What tells a repeat of a request from another request under the same name.
@@ -44,6 +34,9 @@ pub struct RequestMark {
     pub name: RequestName,
     /// A fingerprint of all that it asks for. Stored, so what it is made of never changes.
     pub fingerprint: u128,
+    /// Whether the answer is kept too when none of its rows was written. A named call may be mended and sent again under its name,
+    /// unless it asks for this; a chunk counts once, whatever became of it.
+    pub keeps_failures: bool,
 }
 
 impl RequestMark {
@@ -52,13 +45,21 @@ impl RequestMark {
     pub fn new(id: RequestId, call: &str, payload: &[u8]) -> Self {
         let mut asked = Payload::of(call);
         asked.add(payload);
-        Self { name: RequestName::Given(id), fingerprint: asked.fingerprint() }
+        Self { name: RequestName::Given(id), fingerprint: asked.fingerprint(), keeps_failures: false }
+    }
+
+    /// The same request, whose answer is kept also when none of its rows was written. How long an answer is worth something is no part
+    /// of what is asked for, so it is known under its name either way.
+    #[must_use]
+    pub fn keeping_failures(self, keeps_failures: bool) -> Self {
+        Self { keeps_failures, ..self }
     }
 
     /// The mark of a chunk of an import.
     #[must_use]
     pub fn chunk(import: ImportId, number: u64, asked: Payload) -> Self {
-        Self { name: RequestName::Chunk(import, number), fingerprint: asked.fingerprint() }
+        let name = RequestName::Chunk(import, number);
+        Self { name, fingerprint: asked.fingerprint(), keeps_failures: true }
     }
 }
 

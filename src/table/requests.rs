@@ -5,7 +5,8 @@
 //! batch that does it ([`keep`]): either both are there after a crash or neither is. So a look at what is stored, with the
 //! turn in hand, tells for certain whether it was done.
 //!
-//! - Only what succeeded is kept; a request that was refused runs again.
+//! - Only what succeeded is kept; a request that was refused runs again. An upsert in which no row was written is kept if its mark
+//!   says so.
 //! - A request of several batches keeps what it has done so far with each of them that changes something. Sent again after
 //!   a crash it goes on where it was cut short, and its answer covers what the first run did.
 //! - What is kept is dropped after [`RequestLimits::retention_micros`], and, oldest first, when all of it together takes
@@ -151,7 +152,7 @@ impl Requests {
             RequestName::Chunk(import, _) => Cause::Import(import.0),
         };
         let named = |begun, stale| {
-            let (fingerprint, keeps_failures) = (mark.fingerprint, mark.name.keeps_failures());
+            let (fingerprint, keeps_failures) = (mark.fingerprint, mark.keeps_failures);
             Begun::New(Arc::new(NamedRequest {
                 name,
                 cause,

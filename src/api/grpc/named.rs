@@ -23,6 +23,23 @@ pub trait Named: Message {
 
     /// Its name, or nothing.
     fn request_id(&mut self) -> &mut String;
+
+    /// Whether its answer is kept also when it wrote nothing. Taken out of the message: it is no part of what is asked for.
+    fn take_keep_refusal(&mut self) -> bool {
+        false
+    }
+}
+
+impl Named for v1::BulkUpsertMembersRequest {
+    const CALL: &'static str = "BulkUpsertMembersRequest";
+
+    fn request_id(&mut self) -> &mut String {
+        &mut self.request_id
+    }
+
+    fn take_keep_refusal(&mut self) -> bool {
+        std::mem::take(&mut self.keep_refusal)
+    }
 }
 
 macro_rules! named {
@@ -38,7 +55,7 @@ macro_rules! named {
 }
 
 named! {
-    BulkUpsertMembersRequest BulkDeleteMembersRequest
+    BulkDeleteMembersRequest
     CreateMemberRequest UpdateMemberRequest ReplaceMemberRequest RenameMemberRequest
     ActivateMemberRequest OffboardMemberRequest
     CreateMemberBaseRequest UpdateMemberBaseRequest DeleteMemberBaseRequest UndeleteMemberBaseRequest SetTiersRequest
@@ -68,8 +85,10 @@ pub async fn named<T: Named>(directory: Directory, request: &mut T) -> Result<Di
     }
     let id = RequestId::parse(text);
     let id = id.map_err(|rule| error::refused(&Refusal::rule("request_id", &rule)))?;
+    let keeps_failures = request.take_keep_refusal();
     let size = Size::of_bytes(request.encoded_len());
     let mark = compute::here(size, || RequestMark::new(id, T::CALL, &request.encode_to_vec())).await;
+    let mark = mark.keeping_failures(keeps_failures);
     Ok(directory.named(&mark, IfRunning::Wait).await?)
 }
 

@@ -51,7 +51,7 @@ pub(super) fn weight(bytes: usize, parts: u32) -> i64 {
 
 impl NamedRequest {
     /// Whether the answer to an upsert is kept that has these outcomes so far. One without a good row changes nothing, and may well
-    /// succeed when it is sent again; a chunk of an import counts all the same.
+    /// succeed when it is sent again; see [`RequestMark::keeps_failures`](crate::model::RequestMark::keeps_failures).
     pub fn keeps(&self, outcomes: &[RowOutcome]) -> bool {
         self.keeps_failures || !outcomes.iter().all(RowOutcome::is_failed)
     }
@@ -88,6 +88,26 @@ impl NamedRequest {
 }
 
 impl Requests {
+    /// Writes what became of an upsert of which nothing was written, where that is to be kept. It is no part of any batch: cut short
+    /// before this, the request has changed nothing and was not answered.
+    pub async fn keep_refusal(
+        self: &Arc<Self>,
+        named: Arc<NamedRequest>,
+        (now, revision): (Timestamp, u64),
+        outcomes: Vec<RowOutcome>,
+    ) -> Result<Vec<RowOutcome>, TableError> {
+        let requests = Arc::clone(self);
+        tasks::to_the_end("answer", async move {
+            let (mut batch, mut progress) = (Batch::default(), Progress::default());
+            let when = (now, revision);
+            let more = requests.keep_rows(&named, &mut progress, when, &outcomes, true, &mut batch);
+            requests.engine.commit(batch).await?;
+            requests.count_kept(more);
+            Ok(outcomes)
+        })
+        .await
+    }
+
     /// Adds to `batch` that the request is done, and what became of it. Answers what that makes of the room that answers
     /// take, for [`Requests::count_kept`] once the batch is durable.
     #[must_use = "what is kept has to be counted"]

@@ -87,6 +87,26 @@ async fn a_row_does_not_undo_what_a_later_row_did_to_its_member() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ring_that_is_sent_again_under_its_id_undoes_nothing_that_came_after_it() {
+    let world = world(7).await;
+    // Two rings, and a row that fails because of what m6 keeps.
+    let moved = [("m0", 1), ("m1", 0), ("m2", 3), ("m3", 4), ("m4", 2), ("m5", 6)];
+    let again = ["--import-id", "014d2pf2dbsqqg28t5cy4tqkff", "--chunk-rows", "2"];
+    let first = move_to(&world, &moved, &again).await.expect(1);
+    assert_eq!(first.counts(), [0, 5, 0, 0, 1]);
+    let failed = world.read("members.failed.csv");
+    // Since then somebody has given m0 other values, in two steps, and what m5 wanted has become free.
+    let later = world.file("later.csv", format!("{HEADER}m0,e8@x.example,w8\nm6,e9@x.example,w9\n"));
+    world.import(&later, "staff", &[]).await.expect(0);
+    for _ in 0..2 {
+        let second = move_to(&world, &moved, &again).await.expect(1);
+        assert_eq!(second.counts(), first.counts());
+        assert_eq!(world.read("members.failed.csv"), failed);
+        assert_numbers(&world, &[("m0", 8), ("m1", 0), ("m2", 3), ("m4", 2), ("m5", 5), ("m6", 9)]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ring_of_ndjson_lines_goes_through_as_well() {
     let world = world(2).await;
     let lines = "{\"ref\":\"m0\",\"email\":\"E1@x.example\"}\n{\"ref\":\"m1\",\"email\":\"e0@X.example\"}\n";

@@ -11,7 +11,8 @@ use crate::cli::client::{Client, Refusal};
 use crate::cli::import::session::Session;
 
 /// Bulk calls, each named by the import, its number and its rows, so that one that is sent again counts once: after a lost
-/// connection, and when an import that gave up goes on under its id.
+/// connection, and when an import that gave up goes on under its id. The answer is kept whatever it is: a call of the first run in
+/// which no row was good may find them all good later, and would write them over what others have changed since.
 pub struct Calls<'a> {
     client: &'a mut Client,
     made: u64,
@@ -41,6 +42,8 @@ impl<'a> Calls<'a> {
             apply_status: options.apply_status,
             results: v1::ResultDetail::Failed.into(),
             request_id,
+            // What is tried next depends on what failed, so the import has to be told the same when it goes on.
+            keep_refusal: true,
         };
         loop {
             let refusal = match self.client.members.bulk_upsert_members(request.clone()).await {
