@@ -36,6 +36,8 @@ pub use self::stretch::Stretch;
 pub const LARGE_BYTES: usize = 64 * 1024;
 /// From this size on, in bytes, that is done beside the threads that serve others: it takes two milliseconds.
 pub const BESIDE_BYTES: usize = 512 * 1024;
+/// What a message or a body becomes is usually no larger than so many times its bytes.
+const USUAL_GROWTH: usize = 8;
 /// Items of a long list that are worked on at once: about a millisecond.
 pub const PIECE_ITEMS: usize = 512;
 /// With more items a list is worked on beside the threads that serve others.
@@ -69,6 +71,12 @@ impl Size {
     /// The work with a message or a body of so many bytes.
     pub fn of_bytes(bytes: usize) -> Self {
         Self::between(bytes, LARGE_BYTES - 1, BESIDE_BYTES - 1)
+    }
+
+    /// The work with a message or a body of so many bytes that becomes so many: a short one with many small parts is as much
+    /// work as a long one.
+    pub fn of_message(bytes: usize, becomes: usize) -> Self {
+        Self::of_bytes(bytes.max(becomes / USUAL_GROWTH))
     }
 
     /// The work with a list of so many items.

@@ -171,3 +171,13 @@ fn sizes_grow_with_bytes_and_items() {
     assert_eq!(items, [Small, Small, Middle, Middle, Large]);
     assert_eq!([false, true].map(Size::large_if), [Small, Large]);
 }
+
+#[test]
+fn a_short_message_that_becomes_much_is_as_much_work_as_a_long_one() {
+    // One row, two thousand empty ones in 4 KiB, and sixteen times as many.
+    assert_eq!(Size::of_message(250, 900), Size::Small);
+    assert_eq!(Size::of_message(4_096, 1_200_000), Size::Middle);
+    assert_eq!(Size::of_message(65_000, 19_000_000), Size::Large);
+    // A thousand ordinary rows.
+    assert_eq!(Size::of_message(250_000, 900_000), Size::of_bytes(250_000));
+}

@@ -97,11 +97,7 @@ impl<U: Message + Default + 'static> Decoder for WireDecoder<U> {
                 make_room(&mut message, large.entries);
                 fill(message, &large.bytes)
             };
-            return if Size::of_bytes(large.bytes.len()) == Size::Large {
-                compute::in_place(decode)
-            } else {
-                decode()
-            };
+            return if large.size == Size::Large { compute::in_place(decode) } else { decode() };
         }
         let (decoded, length) = (decode(message), message.len());
         bytes.advance(length);

@@ -42,6 +42,8 @@ pub struct Bodies {
 pub struct Received {
     /// Its bytes.
     pub bytes: Vec<u8>,
+    /// How much work it is to parse it.
+    pub(super) size: Size,
     /// The room for what it becomes, where that was taken.
     arrival: Option<Arrival>,
     /// The memory for its bytes.
@@ -86,7 +88,10 @@ impl Bodies {
             let until = began + self.incoming.patience + Duration::from_secs(u64::from(read / SLOWEST_BYTES));
             let frame = match tokio::time::timeout_at(until, body.frame()).await {
                 Err(_) => return Err(Failure::too_slow()),
-                Ok(None) => return Ok(Received { bytes, arrival: None, _taken: taken }),
+                Ok(None) => {
+                    let size = Size::of_bytes(bytes.len());
+                    return Ok(Received { bytes, size, arrival: None, _taken: taken });
+                }
                 Ok(Some(Err(_))) => return Err(Failure::broken_body()),
                 Ok(Some(Ok(frame))) => frame,
             };
@@ -119,7 +124,8 @@ impl Received {
             return Ok(());
         }
         let weigh = || weigh(&self.bytes, object_bytes);
-        let becomes = bytes.saturating_add(compute::here(Size::of_bytes(bytes), weigh).await);
+        let becomes = bytes.saturating_add(compute::here(self.size, weigh).await);
+        self.size = Size::of_message(bytes, becomes);
         if becomes > LIGHT_BYTES {
             self.arrival = Some(room.admit(bytes, becomes).await?);
         }

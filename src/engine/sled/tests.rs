@@ -8,6 +8,7 @@ use super::super::{Batch, Engine, EngineError, KeyRange, Value};
 use super::*;
 
 mod backpressure;
+mod backup_chains;
 mod backups;
 mod descriptors;
 mod faults;

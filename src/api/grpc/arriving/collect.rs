@@ -181,9 +181,8 @@ async fn finish(
         Ok(Piece::Small(head.chain(bytes).copy_to_bytes(length)))
     };
     let Some(arriving) = &terms.arriving else { return small(bytes) };
-    let size = Size::of_bytes(bytes.len());
     // That takes a tenth of what decoding takes.
-    let weight = if size == Size::Large {
+    let weight = if Size::of_bytes(bytes.len()) == Size::Large {
         let (request, weighed) = (&arriving.0.method.request, bytes.clone());
         compute::run(move || request.weigh(&weighed)).await
     } else {
@@ -196,10 +195,10 @@ async fn finish(
         Some(received) => received,
         None => terms.incoming.turn(terms.whose, bytes.len()).await?,
     };
-    let entries = weight.entries;
+    let (size, entries) = (Size::of_message(bytes.len(), weight.bytes), weight.entries);
     let arrival = arriving.admit(bytes.len(), weight).await?;
     let turn = if size == Size::Small { None } else { Some(compute::permit().await) };
-    Ok(Piece::Large(Large { bytes, entries, arrival, held: Held { _received: received, _turn: turn } }))
+    Ok(Piece::Large(Large { bytes, size, entries, arrival, held: Held { _received: received, _turn: turn } }))
 }
 
 fn prefix_of(length: usize) -> Bytes {

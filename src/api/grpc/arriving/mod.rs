@@ -23,7 +23,7 @@ use tonic::Status;
 use super::methods::Method;
 use super::shape::Weight;
 use crate::api::error;
-use crate::compute;
+use crate::compute::{self, Size};
 use crate::directory::{Arrival, Error, Received, Room};
 use crate::model::Reason;
 use crate::model::limits::IMPORT_CHUNK_MAX_BYTES;
@@ -63,6 +63,8 @@ struct State {
 /// A message that is complete, and has room for what it becomes.
 struct Large {
     bytes: Bytes,
+    /// How much work it is to decode it.
+    size: Size,
     /// How many messages stand in its lists.
     entries: usize,
     arrival: Arrival,
@@ -79,6 +81,8 @@ struct Held {
 pub struct Ready {
     /// Its bytes.
     pub bytes: Bytes,
+    /// How much work it is to decode it.
+    pub size: Size,
     /// How many messages stand in its lists.
     pub entries: usize,
     _held: Held,
@@ -110,9 +114,9 @@ impl Arriving {
     /// call ends.
     pub fn take(&self) -> Option<Ready> {
         let mut state = self.state();
-        let Large { bytes, entries, arrival, held } = state.next.take()?;
+        let Large { bytes, size, entries, arrival, held } = state.next.take()?;
         state.taken = Some(arrival);
-        Some(Ready { bytes, entries, _held: held })
+        Some(Ready { bytes, size, entries, _held: held })
     }
 
     /// Gives back what the last message took: it has become rows, which the table counts.

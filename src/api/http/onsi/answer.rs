@@ -74,7 +74,7 @@ async fn serve<C: Call>(
     }
     let query = head.uri.query().unwrap_or_default().to_owned();
     let asked = Asked { directory, base, id: id.unwrap_or_default(), query, body: received };
-    let size = Size::of_bytes(asked.body.as_ref().map_or(0, |body| body.bytes.len()));
+    let size = asked.body.as_ref().map_or(Size::Small, |body| body.size);
     let input = compute::here(size, || C::Input::read(&asked, &mut issues)).await;
     let input = issues.finish(input)?;
     let replies = asked.directory.replies();

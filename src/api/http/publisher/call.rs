@@ -17,7 +17,7 @@ use crate::api::http::named::{mark_repeat, named, request_id};
 use crate::api::http::reply::counted;
 use crate::api::http::{Door, json, structure};
 use crate::api::peer::peer_of;
-use crate::compute::{self, Size};
+use crate::compute;
 use crate::directory::Directory;
 use crate::model::token::AccessLevel;
 
@@ -49,9 +49,8 @@ impl Received {
     where
         C::Request: DeserializeOwned,
     {
-        let size = Size::of_bytes(self.bytes.len());
         let explain = |refusal| structure::explain::<C::Request>(&self.bytes, refusal);
-        Ok(compute::here(size, || json::parse(&self.bytes).map_err(explain)).await?)
+        Ok(compute::here(self.size, || json::parse(&self.bytes).map_err(explain)).await?)
     }
 }
 
