@@ -18,7 +18,7 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health as HealthService, HealthServer};
 use tonic_health::server::HealthReporter;
 
-use super::give_back::give_back;
+use super::give_back::{give_back, tidy_threads};
 use crate::table::Table;
 
 /// How often the store is asked how it is.
@@ -86,6 +86,7 @@ impl Health {
         loop {
             looks.tick().await;
             let Some(table) = table.upgrade() else { return };
+            tidy_threads();
             // It asks the file system.
             let looked = tokio::task::spawn_blocking(move || {
                 give_back();

@@ -29,9 +29,8 @@ def fair_share(scene, seconds):
         status, text = client.call("member-base/create", {"name": f"other {number}"})
         assert status == 200, text
         bases.append(json.loads(text)["id"])
+    body = attacks.heavy_body(scene)
     until = time.monotonic() + max(seconds, 3)
-    rows = ",".join(f'{{"ref":"heavy-{n}"}}' for n in range(240_000))
-    body = f'{{"member_base_id":"{scene.base}","members":[{rows}]}}'.encode()
     heavy = lambda: attacks.repeatedly(until, lambda: attacks.json_call(scene, "member/bulk-upsert", body, 60))
     took, refused = [], []
 
