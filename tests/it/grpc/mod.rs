@@ -17,6 +17,7 @@ mod get;
 mod idempotency;
 mod import;
 mod import_id;
+mod kept_refusals;
 mod lifecycle;
 mod list;
 mod member_base;
