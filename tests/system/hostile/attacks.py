@@ -31,6 +31,22 @@ def repeatedly(until, attempt):
             time.sleep(0.01)
 
 
+def hold(until, most, connect_one, fill):
+    """Opens up to so many connections, does something with each, and holds them to the end."""
+    held = []
+    try:
+        while time.monotonic() < until and len(held) < most:
+            try:
+                held.append(connect_one())
+                fill(held[-1])
+            except (Gone, OSError):
+                pass
+        time.sleep(max(0.0, until - time.monotonic()))
+    finally:
+        for connection in held:
+            connection.close()
+
+
 def json_call(scene, action, body, timeout=30):
     """One JSON call; its status, or 0 where there was no answer."""
     kind = http.client.HTTPConnection
@@ -144,26 +160,14 @@ def small_messages_of_many_rows(scene, until):
 def calls_that_only_begin(scene, until):
     """Heads of 12 KiB and nothing behind them, on all calls of many connections. No token is needed."""
     extra = [(f"x-{n}", "z" * 3_000) for n in range(4)]
-    held = []
 
-    def once():
-        connection = Connection(scene.server, timeout=2)
-        held.append(connection)
+    def fill(connection):
         for _ in range(250):
             connection.head(HEALTH, extra=extra)
         while connection.read(0.001):
             pass
 
-    try:
-        while time.monotonic() < until and len(held) < 200:
-            try:
-                once()
-            except (Gone, OSError):
-                pass
-        time.sleep(max(0.0, until - time.monotonic()))
-    finally:
-        for connection in held:
-            connection.close()
+    hold(until, 200, lambda: Connection(scene.server, timeout=2), fill)
 
 
 def bombs_without_a_token(scene, until):
@@ -259,26 +263,14 @@ def slow_messages(scene, until):
 def pages_that_nobody_reads(scene, until):
     """Large pages of lists, asked for on many calls of connections whose windows stay closed."""
     request = message(field(1, scene.base.encode()) + field(2, PAGE))
-    held = []
 
-    def once():
-        connection = Connection(scene.server, window=0)
-        held.append(connection)
+    def fill(connection):
         for _ in range(100):
             stream = connection.head(f"{SERVICE}/ListMembers", token=scene.token)
             connection.data(stream, request, end=True)
         time.sleep(0.2)
 
-    try:
-        while time.monotonic() < until and len(held) < 40:
-            try:
-                once()
-            except (Gone, OSError):
-                pass
-        time.sleep(max(0.0, until - time.monotonic()))
-    finally:
-        for connection in held:
-            connection.close()
+    hold(until, 40, lambda: Connection(scene.server, window=0), fill)
 
 
 def exports_that_nobody_reads(scene, until):
