@@ -1,6 +1,5 @@
 //! What of a store a receiver lacks.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
@@ -40,8 +39,8 @@ fn try_plan(
 ) -> Result<Backup, EngineError> {
     let segments = segment::list(&config.log_dir())?.segments;
     let is_ours = held.timeline == Some(timeline);
-    let end = chain_end(held);
-    let extends = is_ours && held.covered > 0 && held.covered <= position && continues(&segments, held);
+    let end = chain_end(&segments, held);
+    let extends = is_ours && held.covered > 0 && held.covered <= position && continues(&segments, held, end);
     let held = if is_ours { held.clone() } else { Held::default() };
     let (mut files, mut sources) = (Vec::new(), Vec::new());
     let (base, after) = if extends {
@@ -81,32 +80,38 @@ fn try_plan(
 /// Whether what a receiver lacks can follow what it holds: no batch is missing between them, and no segment. A segment
 /// counts even if all that it has is in others: one that a killed process began and never wrote to, or the copy of the
 /// end of the one before, which the next start makes.
-fn continues(segments: &[Segment], held: &Held) -> bool {
+fn continues(segments: &[Segment], held: &Held, end: Option<u64>) -> bool {
     let Some(Header { first, sequence, .. }) = segments.first().map(|segment| segment.header) else {
         return true;
     };
-    first <= held.covered + 1 && chain_end(held).is_none_or(|end| sequence <= end + 1)
+    first <= held.covered + 1 && end.is_none_or(|end| sequence <= end + 1)
 }
 
-/// The last segment of the backup that a receiver holds; none if that has no log.
-fn chain_end(held: &Held) -> Option<u64> {
-    let sequences = |all: bool| {
-        let files = held.files.iter().filter(move |file| all || file.in_backup);
-        files.filter_map(|file| sequence_of(&file.name)).collect::<BTreeSet<_>>()
-    };
-    let counted = sequences(false);
-    if counted.is_empty() {
-        // An older receiver, which does not say which files belong to its backup: those that follow each other.
-        let held = sequences(true);
-        return held.iter().copied().find(|sequence| !held.contains(&(sequence + 1)));
+/// The last segment that the backup of a receiver has for certain; none if it has no log.
+///
+/// An older receiver does not tell the files of its backup from those that an interrupted one brought. But its backup ends
+/// with a segment that has batch `covered`, and these are two at most: a start copies the end of the last segment and then
+/// begins the next one behind that. So the last segment that begins with `covered` or before it is the end of the backup,
+/// or the one after the end. Where the store does not have it any more, nothing is certain, and the backup begins anew.
+fn chain_end(segments: &[Segment], held: &Held) -> Option<u64> {
+    if is_told(held) {
+        let of_backup = held.files.iter().filter(|file| file.in_backup);
+        return of_backup.filter_map(|file| sequence_of(&file.name)).max();
     }
-    counted.last().copied()
+    let begun = segments.iter().rfind(|segment| segment.header.first <= held.covered);
+    Some(begun.map_or(0, |segment| segment.header.sequence.saturating_sub(1)))
 }
 
-/// How many bytes a receiver has of a file of its backup.
+/// Whether a receiver says which of its files are of its backup, or has no backup. Each backup has a file.
+fn is_told(held: &Held) -> bool {
+    held.covered == 0 || held.files.iter().any(|file| file.in_backup)
+}
+
+/// How many bytes a receiver has of a file of its backup, or of one that may be.
 fn in_backup(held: &Held, name: &str, id: u64) -> u64 {
-    let mut files = held.files.iter();
-    files.find(|file| file.in_backup && file.name == name && file.id == id).map_or(0, |file| file.bytes)
+    let is_told = is_told(held);
+    let mut files = held.files.iter().filter(|file| file.in_backup || !is_told);
+    files.find(|file| file.name == name && file.id == id).map_or(0, |file| file.bytes)
 }
 
 /// Where batch `last` ends in its segment.

@@ -1,7 +1,9 @@
 //! Backups that are brought up to date after kills: what the next start leaves in the log is in their chain of segments.
+//! Older clients do not say which of the files that they hold are of their backup; what an interrupted backup left beside
+//! them must not be taken for it.
 
-use super::super::backup;
-use super::backups::{folder, restore, whole};
+use super::super::backup::{self, Received, Receiver};
+use super::backups::{folder, receive, restore, whole};
 use super::snapshots::{confirm, names, small};
 use super::*;
 
@@ -66,4 +68,102 @@ async fn a_backup_begins_anew_where_a_segment_without_batches_has_gone() {
     assert_eq!(backup::verify(&out).unwrap().damage, []);
     let (restored, _copy) = restore(store, &out, "copy", None);
     expect(&restored, 7).await;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Client {
+    Older,
+    Newer,
+}
+
+const CLIENTS: [Client; 2] = [Client::Older, Client::Newer];
+
+/// Carries a backup into `out`, whole or only so many parts of it.
+async fn carry(
+    client: Client,
+    engine: &SledEngine,
+    out: &Path,
+    parts: usize,
+) -> Result<Received, EngineError> {
+    let (receiver, mut held) = Receiver::open(out)?;
+    if client == Client::Older {
+        held.files.iter_mut().for_each(|file| file.in_backup = false);
+    }
+    receive(engine, (receiver, held), parts).await
+}
+
+/// A whole backup up to `last`, which can be restored.
+async fn complete(client: Client, engine: &SledEngine, store: &Store, out: &Path, last: u64) -> Received {
+    let received = carry(client, engine, out, usize::MAX).await.unwrap();
+    assert_eq!(received.position, last);
+    assert_eq!(backup::verify(out).unwrap().damage, []);
+    let (restored, _copy) = restore(store, out, &format!("copy of {last}"), None);
+    expect(&restored, last).await;
+    received
+}
+
+#[tokio::test]
+async fn a_backup_that_was_interrupted_anywhere_after_kills_goes_on_whatever_its_client_says() {
+    for (client, kills) in CLIENTS.into_iter().flat_map(|client| (0..=2).map(move |kills| (client, kills))) {
+        for parts in 0.. {
+            let (stores, engine, out) = killed(kills).await;
+            let store = stores.last().unwrap();
+            fill(&engine, 6..=7).await;
+            if carry(client, &engine, &out, parts).await.is_ok() {
+                assert!(parts > kills, "{client:?}, {kills} kills: {parts}");
+                break;
+            }
+            assert_eq!(backup::verify(&out).unwrap().damage, []);
+            fill(&engine, 8..=9).await;
+            let received = complete(client, &engine, store, &out, 9).await;
+            assert!(received.extended, "{client:?}, {kills} kills, {parts} parts: {received:?}");
+            fill(&engine, 10..=11).await;
+            assert!(complete(client, &engine, store, &out, 11).await.extended);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_was_interrupted_begins_anew_where_what_follows_it_has_gone() {
+    for client in CLIENTS {
+        for parts in 0.. {
+            let (stores, engine, out) = killed(2).await;
+            confirm(&engine).await;
+            engine.snapshot().await.unwrap();
+            fill(&engine, 6..=7).await;
+            if carry(client, &engine, &out, parts).await.is_ok() {
+                assert!(parts > 2, "{client:?}: {parts}");
+                break;
+            }
+            confirm(&engine).await;
+            engine.snapshot().await.unwrap();
+            let store = stores.last().unwrap();
+            let first = segment::list(&store.log_dir()).unwrap().segments[0].header;
+            assert!(first.first == 6 && first.sequence > 2, "{first:?}");
+            let received = complete(client, &engine, store, &out, 7).await;
+            assert!(!received.extended, "{client:?}, {parts} parts: {received:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_what_is_new_is_brought_also_where_old_log_has_gone_and_whatever_the_client_says() {
+    for client in CLIENTS {
+        let store = small();
+        let engine = store.open();
+        let out = folder(&store, "backup");
+        fill(&engine, 1..=35).await;
+        let first = carry(client, &engine, &out, usize::MAX).await.unwrap();
+        let mut log_begins = 0;
+        for last in [40, 45, 50, 55] {
+            log_begins = segment::list(&store.log_dir()).unwrap().segments[0].header.sequence;
+            fill(&engine, last - 4..=last).await;
+            let received = complete(client, &engine, &store, &out, last).await;
+            assert!(received.extended && received.added < first.added / 2, "{client:?}: {received:?}");
+            confirm(&engine).await;
+            engine.snapshot().await.unwrap();
+        }
+        // The first one of a store never has a batch.
+        assert!(out.join("wal/0000000002.log").exists() && log_begins > 3, "{client:?}: {log_begins}");
+    }
 }

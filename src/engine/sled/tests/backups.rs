@@ -13,7 +13,7 @@ async fn back_up(engine: &SledEngine, out: &Path, parts: usize) -> Result<Receiv
     receive(engine, Receiver::open(out)?, parts).await
 }
 
-async fn receive(
+pub(super) async fn receive(
     engine: &SledEngine,
     (mut receiver, held): (Receiver, Held),
     parts: usize,
