@@ -46,7 +46,7 @@ pub struct Front {
 /// What is served once the store is open.
 struct Services {
     gate: Gate,
-    grpc: Authenticated<Routes>,
+    grpc: Authenticated,
     publisher: axum::Router,
     onsi: axum::Router,
 }
@@ -68,7 +68,7 @@ impl Front {
         let door = |door, limit| Door { gate: gate.at(door), bodies: bodies(limit) };
         self.services.get_or_init(|| Services {
             gate: gate.clone(),
-            grpc: grpc::routes(&gate.at(origin::Door::Grpc), &self.incoming, stopping),
+            grpc: grpc::services(&gate.at(origin::Door::Grpc), &self.incoming, stopping),
             publisher: publisher::routes(door(origin::Door::Publisher, body_limit)),
             onsi: onsi::routes(door(origin::Door::Onsi, body_limit.min(onsi::BODY_BYTES))),
         });

@@ -9,13 +9,13 @@ use http::{HeaderMap, Request, Response};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::StdError;
-use tower::Service;
 
 use super::MESSAGE_MAX_BYTES;
 use super::arriving::Arriving;
 use super::arriving::body::{Messages, Terms};
 use super::leaving::leave;
 use super::methods::{Method, method};
+use super::services::Services;
 use crate::api::bearer::bearer;
 use crate::api::peer::{Peer, peer_of};
 use crate::api::untaken::{self, Counted};
@@ -29,21 +29,20 @@ struct Admitted {
     needs: AccessLevel,
 }
 
-/// `inner`, which is always ready, for callers that are known. Its requests carry who that is.
-pub struct Authenticated<S> {
+/// The services for callers that are known. Requests carry who that is.
+pub struct Authenticated {
     /// Who knows the callers.
     pub gate: Gate,
     /// The memory for the bytes of requests.
     pub incoming: Incoming,
-    /// The services.
-    pub inner: S,
+    /// Those that answer.
+    pub services: Services,
 }
 
-impl<S> Authenticated<S> {
+impl Authenticated {
     /// Answers one call.
     pub async fn call<B>(&self, request: Request<B>) -> Result<Response<Body>, Infallible>
     where
-        S: Service<Request<Messages<B>>, Response = Response<Body>, Error = Infallible> + Clone,
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError>,
     {
@@ -67,11 +66,11 @@ impl<S> Authenticated<S> {
         let terms = terms.with_headers(request.headers());
         let mut request = request.map(|body| Messages::new(body, terms));
         let (Some(method), Some(arriving)) = (method, arriving) else {
-            return self.inner.clone().call(request).await;
+            return self.services.call(request).await;
         };
         request.extensions_mut().insert(Admitted { caller, needs: method.needs });
         // Pinned here, so that nothing else copies it.
-        let call = pin!(arriving.scope(self.inner.clone().call(request)));
+        let call = pin!(arriving.scope(self.services.call(request)));
         let (response, taken) = untaken::count(replies, method.needs, call).await;
         let response = leave(response?);
         Ok(match taken {

@@ -22,6 +22,7 @@ mod methods;
 mod named;
 mod pull;
 mod records;
+mod services;
 mod shape;
 mod upsert;
 pub mod v1;
@@ -32,17 +33,10 @@ use std::time::Instant;
 
 use prost::Message;
 use tokio_util::sync::CancellationToken;
-use tonic::codec::CompressionEncoding;
-use tonic::service::Routes;
 use tonic::{Request, Response};
 
 use self::auth::Authenticated;
-use self::v1::api_token_service_server::ApiTokenServiceServer;
-use self::v1::attribute_service_server::AttributeServiceServer;
-use self::v1::backup_service_server::BackupServiceServer;
-use self::v1::member_base_service_server::MemberBaseServiceServer;
-use self::v1::member_service_server::MemberServiceServer;
-use self::v1::record_service_server::RecordServiceServer;
+use self::services::Services;
 use crate::api::untaken;
 use crate::directory::{Gate, Incoming};
 
@@ -53,36 +47,11 @@ pub const OPEN_MESSAGE_MAX_BYTES: usize = 64 * 1024;
 /// Replies of fewer bytes are sent as they are: compressing them costs more than it saves.
 const COMPRESS_FROM_BYTES: usize = 1024;
 
-/// A service with this door's limits of messages and its compressions. The generated servers have these settings and no trait
-/// in common.
-macro_rules! compressed {
-    ($server:ident, $service:expr) => {
-        $server::new($service)
-            .max_decoding_message_size(MESSAGE_MAX_BYTES)
-            .max_encoding_message_size(MESSAGE_MAX_BYTES)
-            .accept_compressed(CompressionEncoding::Gzip)
-            .accept_compressed(CompressionEncoding::Zstd)
-            .send_compressed(CompressionEncoding::Gzip)
-            .send_compressed(CompressionEncoding::Zstd)
-    };
-}
-
 /// The services of this door, for callers whom `gate` knows. `stopping` ends their streams.
 #[must_use]
-pub fn routes(gate: &Gate, incoming: &Incoming, stopping: &CancellationToken) -> Authenticated<Routes> {
-    let members = members::Members { gate: gate.clone(), stopping: stopping.clone() };
-    let records = records::Records { gate: gate.clone(), stopping: stopping.clone() };
-    let backups =
-        BackupServiceServer::new(backup::Backups { gate: gate.clone(), stopping: stopping.clone() })
-            .max_decoding_message_size(MESSAGE_MAX_BYTES);
-    let inner = Routes::new(compressed!(MemberBaseServiceServer, member_bases::MemberBases(gate.clone())))
-        .add_service(compressed!(MemberServiceServer, members))
-        .add_service(compressed!(RecordServiceServer, records))
-        .add_service(compressed!(ApiTokenServiceServer, api_tokens::ApiTokens(gate.clone())))
-        .add_service(compressed!(AttributeServiceServer, attributes::Attributes(gate.clone())))
-        .add_service(backups)
-        .prepare();
-    Authenticated { gate: gate.clone(), incoming: incoming.clone(), inner }
+pub fn services(gate: &Gate, incoming: &Incoming, stopping: &CancellationToken) -> Authenticated {
+    let services = Services::new(gate, stopping);
+    Authenticated { gate: gate.clone(), incoming: incoming.clone(), services }
 }
 
 /// The moment after which the caller does not want an answer any more.

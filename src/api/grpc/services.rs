@@ -1,0 +1,110 @@
+//! The services of this door, found by the path of a call.
+//!
+//! tonic's own router is that of axum: it keeps each service behind a pointer that is cloned into a box for every call, looks
+//! the path up in a tree, and puts the bodies of request and reply into boxes of its own. The names of six services are
+//! compared faster than that.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codec::CompressionEncoding;
+use tonic::codegen::{BoxFuture, StdError};
+use tower::Service;
+
+use super::MESSAGE_MAX_BYTES;
+use super::api_tokens::ApiTokens;
+use super::attributes::Attributes;
+use super::backup::Backups;
+use super::member_bases::MemberBases;
+use super::members::Members;
+use super::records::Records;
+use super::v1::api_token_service_server::{self, ApiTokenServiceServer};
+use super::v1::attribute_service_server::{self, AttributeServiceServer};
+use super::v1::backup_service_server::{self, BackupServiceServer};
+use super::v1::member_base_service_server::{self, MemberBaseServiceServer};
+use super::v1::member_service_server::{self, MemberServiceServer};
+use super::v1::record_service_server::{self, RecordServiceServer};
+use crate::directory::Gate;
+
+/// All of them.
+pub struct Services {
+    member_bases: MemberBaseServiceServer<MemberBases>,
+    members: MemberServiceServer<Members>,
+    records: RecordServiceServer<Records>,
+    api_tokens: ApiTokenServiceServer<ApiTokens>,
+    attributes: AttributeServiceServer<Attributes>,
+    backups: BackupServiceServer<Backups>,
+}
+
+/// A service with this door's limits of messages and its compressions. The generated servers have these settings and no trait
+/// in common.
+macro_rules! compressed {
+    ($server:ident, $service:expr) => {
+        $server::new($service)
+            .max_decoding_message_size(MESSAGE_MAX_BYTES)
+            .max_encoding_message_size(MESSAGE_MAX_BYTES)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Zstd)
+            .send_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Zstd)
+    };
+}
+
+impl Services {
+    /// The services for callers whom `gate` knows. `stopping` ends their streams.
+    pub fn new(gate: &Gate, stopping: &CancellationToken) -> Self {
+        let (gate, stopping) = (|| gate.clone(), || stopping.clone());
+        Self {
+            member_bases: compressed!(MemberBaseServiceServer, MemberBases(gate())),
+            members: compressed!(MemberServiceServer, Members { gate: gate(), stopping: stopping() }),
+            records: compressed!(RecordServiceServer, Records { gate: gate(), stopping: stopping() }),
+            api_tokens: compressed!(ApiTokenServiceServer, ApiTokens(gate())),
+            attributes: compressed!(AttributeServiceServer, Attributes(gate())),
+            // What it sends is compressed already.
+            backups: BackupServiceServer::new(Backups { gate: gate(), stopping: stopping() })
+                .max_decoding_message_size(MESSAGE_MAX_BYTES),
+        }
+    }
+
+    /// Answers a call. One that no service has is UNIMPLEMENTED, which is also what a service says of a method that it does
+    /// not have.
+    pub fn call<B>(&self, request: Request<B>) -> BoxFuture<Response<Body>, Infallible>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<StdError> + Send + 'static,
+    {
+        // Servers are two pointers and some numbers, and cloned because their generated code asks for a mutable one.
+        match service(request.uri().path()) {
+            member_service_server::SERVICE_NAME => self.members.clone().call(request),
+            member_base_service_server::SERVICE_NAME => self.member_bases.clone().call(request),
+            record_service_server::SERVICE_NAME => self.records.clone().call(request),
+            attribute_service_server::SERVICE_NAME => self.attributes.clone().call(request),
+            api_token_service_server::SERVICE_NAME => self.api_tokens.clone().call(request),
+            backup_service_server::SERVICE_NAME => self.backups.clone().call(request),
+            _ => Box::pin(async { Ok(Status::unimplemented("").into_http()) }),
+        }
+    }
+}
+
+/// The service in the path of a call: `/service/Method`.
+fn service(path: &str) -> &str {
+    path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or("", |(service, _)| service)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_stands_before_the_method() {
+        assert_eq!(service("/publisher.v1.MemberService/GetMember"), "publisher.v1.MemberService");
+        for path in ["", "/", "publisher.v1.MemberService/GetMember", "/publisher.v1.MemberService"] {
+            assert_eq!(service(path), "", "{path}");
+        }
+        assert_eq!(service("//GetMember"), "");
+    }
+}
