@@ -31,6 +31,18 @@ pub struct Shape {
     messages: Arc<Vec<Fields>>,
     /// Which of them.
     index: usize,
+    growth: Growth,
+}
+
+/// What bounds a message by its length alone: what may stand in it, however deep.
+#[derive(Clone, Copy)]
+struct Growth {
+    /// The largest entry of a repeated field, in bytes.
+    entry: usize,
+    /// Whether there are numbers without tags.
+    numbers: bool,
+    /// The fewest entries that a field with a rule may have.
+    most: usize,
 }
 
 /// The fields of a message.
@@ -109,7 +121,23 @@ impl Shapes {
     /// The shape of the message with this full name, which begins with a dot.
     pub fn shape(&self, name: &str) -> Shape {
         let index = self.names.get(name).copied().unwrap_or(usize::MAX);
-        Shape { messages: Arc::clone(&self.messages), index }
+        let mut growth = Growth { entry: 0, numbers: false, most: usize::MAX };
+        self.grow(index, &mut growth, &mut Vec::new());
+        Shape { messages: Arc::clone(&self.messages), index, growth }
+    }
+
+    /// Adds what may stand in the message at `index`; `seen` are those that were added.
+    fn grow(&self, index: usize, growth: &mut Growth, seen: &mut Vec<usize>) {
+        let Some(fields) = self.messages.get(index).filter(|_| !seen.contains(&index)) else { return };
+        seen.push(index);
+        for field in fields.by_number.iter().flatten() {
+            growth.entry = growth.entry.max(field.entry);
+            growth.numbers |= field.numbers;
+            growth.most = growth.most.min(field.most.unwrap_or(usize::MAX));
+            if let Some(message) = field.message {
+                self.grow(message, growth, seen);
+            }
+        }
     }
 }
 
@@ -162,6 +190,18 @@ impl Shape {
     #[cfg(test)]
     pub fn is_known(&self) -> bool {
         self.messages.get(self.index).is_some()
+    }
+
+    /// What so many bytes become at most, in bytes; without a limit where they may break a rule on entries.
+    pub fn at_most(&self, length: usize) -> usize {
+        let Growth { entry, numbers, most } = self.growth;
+        // An entry has a tag and a length, or a number behind its tag.
+        let entries = length / 2;
+        if entries > most {
+            return usize::MAX;
+        }
+        let untagged = if numbers { length.saturating_mul(NUMBER_BYTES / 2) } else { 0 };
+        length.saturating_add(entries.saturating_mul(entry)).saturating_add(untagged)
     }
 
     /// What `bytes` become.
@@ -308,6 +348,22 @@ mod tests {
         let over = shape.weigh(&rows(1_000));
         assert_eq!(over.over, Some((1_000, 10)));
         assert_eq!(over.bytes - 2_000, shape.weigh(&rows(10)).bytes - 20);
+    }
+
+    #[test]
+    fn nothing_becomes_more_than_its_length_allows() {
+        let get = shape("GetMemberRequest", &[]);
+        assert_eq!(get.at_most(5_000), 5_000, "it has no lists");
+        let most = [("ImportMembersRequest", "members", 10)];
+        let import = shape("ImportMembersRequest", &most);
+        assert_eq!(import.at_most(22), usize::MAX, "eleven rows are one too many");
+        // Rows with nothing in them, and rows with attributes, are the most that few bytes become.
+        for (row, rows) in [(&[0x1a, 0][..], 10), (&[0x1a, 4, 0x7a, 2, 0x0a, 0], 3)] {
+            let bytes = row.repeat(rows);
+            let weight = import.weigh(&bytes);
+            assert!(weight.over.is_none() && weight.bytes <= import.at_most(bytes.len()), "{weight:?}");
+        }
+        assert!(shape("BulkUpsertMembersRequest", &[]).at_most(4_096) > 500_000);
     }
 
     #[test]

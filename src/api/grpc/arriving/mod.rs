@@ -30,8 +30,6 @@ use crate::model::limits::IMPORT_CHUNK_MAX_BYTES;
 
 /// Messages of up to so many bytes usually come in one piece, and then take nothing for their bytes.
 const SMALL_BYTES: usize = 4 * 1024;
-/// Shorter ones become little, whatever is in them, and are not looked at.
-const TINY_BYTES: usize = 64;
 /// What a small message may become without being counted, in bytes: calls about one member become a few kilobytes, and a row with
 /// nothing in it, which has two bytes, half of one. A connection has 256 calls, and all of them may have to wait.
 const LIGHT_BYTES: usize = 16 * 1024;
@@ -133,9 +131,10 @@ impl Arriving {
         Ok(())
     }
 
-    /// Whether a small message becomes so little that it is not counted.
+    /// Whether a small message becomes so little that it is not counted. Most are not looked at: their length says it.
     fn is_light(&self, bytes: &[u8]) -> bool {
-        bytes.len() <= TINY_BYTES || self.0.method.request.weigh(bytes).is_light()
+        let request = &self.0.method.request;
+        request.at_most(bytes.len()) <= LIGHT_BYTES || request.weigh(bytes).is_light()
     }
 
     /// Takes what a message becomes, when it is its turn. The message before it is done with.
