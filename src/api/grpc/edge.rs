@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use tokio::time::{Sleep, sleep_until};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::Service;
@@ -37,11 +38,11 @@ pub struct Edge<S>(pub S);
 impl<S, B> Service<Request<B>> for Edge<S>
 where
     S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
+    S::Future: Unpin,
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Answer<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.0.poll_ready(cx)
@@ -52,18 +53,34 @@ where
         if let Some(deadline) = deadline {
             request.extensions_mut().insert(Deadline(deadline));
         }
-        let answer = self.0.call(request);
-        Box::pin(async move {
-            let response = match deadline {
-                None => answer.await?,
-                // A write that has its place in the log goes on; only the answer is given up.
-                Some(deadline) => match tokio::time::timeout_at(deadline.into(), answer).await {
-                    Ok(response) => response?,
-                    Err(_) => return Ok(deadline_passed().into_http()),
-                },
-            };
-            Ok(explain(response))
-        })
+        Answer { inner: self.0.call(request), deadline, passed: None }
+    }
+}
+
+/// Resolves to the reply, or to an error when the deadline has passed before. A timer begins when the reply has to be waited
+/// for.
+pub struct Answer<F> {
+    inner: F,
+    deadline: Option<Instant>,
+    /// Runs out at the deadline.
+    passed: Option<Pin<Box<Sleep>>>,
+}
+
+impl<F> Future for Answer<F>
+where
+    F: Future<Output = Result<Response<Body>, Infallible>> + Unpin,
+{
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { inner, deadline, passed } = &mut *self;
+        if let Poll::Ready(response) = Pin::new(inner).poll(cx) {
+            return Poll::Ready(response.map(explain));
+        }
+        let Some(deadline) = *deadline else { return Poll::Pending };
+        let passed = passed.get_or_insert_with(|| Box::pin(sleep_until(deadline.into())));
+        // A write that has its place in the log goes on; only the answer is given up.
+        passed.as_mut().poll(cx).map(|()| Ok(deadline_passed().into_http()))
     }
 }
 
