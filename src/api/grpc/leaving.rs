@@ -2,33 +2,38 @@
 //!
 //! tonic encodes a message, and compresses it, when the connection asks for the next piece of a reply. So a
 //! reply whose messages are large says so, and is asked [`compute::in_place`]; one that has a single message
-//! waits for its turn first. Those of a stream are made there too, each when the one before was taken and
-//! there is memory for it, which bounds how many there are at a time. Other replies pass as they are.
+//! waits for its turn first, and is made where it is if it is of middle size. Those of a stream are made beside
+//! the others, each when the one before was taken and there is memory for it, which bounds how many there are at
+//! a time. Other replies pass as they are.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Extensions, Response};
+use http::{Extensions, HeaderMap, HeaderName, Response};
 use http_body::{Frame, SizeHint};
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::compute::{self, Permit};
+use crate::compute::{self, Permit, Size};
+
+/// How the messages of a reply are compressed.
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// What is large about a reply: an extension of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Large {
-    /// Its only message.
-    Message,
+    /// Its only message, which is so much work.
+    Message(Size),
     /// The messages of a stream.
     Stream,
 }
 
 /// Notes on a reply that its only message has so many bytes.
 pub fn has_bytes(reply: &mut Extensions, bytes: usize) {
-    if bytes >= compute::LARGE_BYTES {
-        reply.insert(Large::Message);
+    let size = Size::of_bytes(bytes);
+    if size > Size::Small {
+        reply.insert(Large::Message(size));
     }
 }
 
@@ -41,18 +46,27 @@ pub fn has_pieces(reply: &mut Extensions) {
 pub fn leave(reply: Response<Body>) -> Response<Body> {
     match reply.extensions().get() {
         None => reply,
-        Some(Large::Message) => reply.map(|body| beside(body, Turn::Next(Box::pin(compute::permit())))),
-        Some(Large::Stream) => reply.map(|body| beside(body, Turn::None)),
+        Some(&Large::Message(size)) => {
+            let size = work(reply.headers(), size);
+            reply.map(|body| made(body, size, Turn::Next(Box::pin(compute::permit()))))
+        }
+        Some(Large::Stream) => reply.map(|body| made(body, Size::Large, Turn::None)),
     }
 }
 
-fn beside(body: Body, turn: Turn) -> Body {
-    Body::new(Beside { body, turn })
+/// How much work it is to make a message: compressing it takes ten times as long as encoding.
+fn work(headers: &HeaderMap, size: Size) -> Size {
+    if headers.contains_key(GRPC_ENCODING) { Size::Large } else { size }
 }
 
-/// A body whose pieces are made beside the threads that serve others.
-struct Beside {
+fn made(body: Body, size: Size, turn: Turn) -> Body {
+    Body::new(Made { body, size, turn })
+}
+
+/// A body whose pieces are so much work each.
+struct Made {
     body: Body,
+    size: Size,
     turn: Turn,
 }
 
@@ -64,7 +78,7 @@ enum Turn {
     Next(Pin<Box<dyn Future<Output = Permit> + Send>>),
 }
 
-impl http_body::Body for Beside {
+impl http_body::Body for Made {
     type Data = Bytes;
     type Error = Status;
 
@@ -81,6 +95,9 @@ impl http_body::Body for Beside {
                 Some(permit)
             }
         };
+        if self.size < Size::Large {
+            return Pin::new(&mut self.body).poll_frame(cx);
+        }
         compute::in_place(|| Pin::new(&mut self.body).poll_frame(cx))
     }
 
@@ -128,6 +145,14 @@ mod tests {
         assert!(untaken.frame().await.is_some());
         drop(compute::every_permit().await);
         assert!(untaken.frame().await.is_none());
+    }
+
+    #[test]
+    fn a_message_that_is_compressed_is_more_work() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(work(&headers, Size::Middle), Size::Middle);
+        headers.insert(GRPC_ENCODING, http::HeaderValue::from_static("gzip"));
+        assert_eq!(work(&headers, Size::Middle), Size::Large);
     }
 
     #[test]

@@ -55,10 +55,9 @@ impl Call for BulkUpsert {
     async fn run(directory: Directory, mut body: Received) -> Result<Vec<String>, Failure> {
         let today = directory.now().date();
         let arrival = body.take_arrival();
-        let Request { member_base_id, rows, refs } = if body.bytes.len() < compute::LARGE_BYTES {
-            read(body, today)?
-        } else {
-            compute::run(move || read(body, today)).await?
+        let Request { member_base_id, rows, refs } = match body.size {
+            Size::Large => compute::run(move || read(body, today)).await?,
+            size => compute::here(size, || read(body, today)).await?,
         };
         let base = directory.base_number(&member_base_id, "member_base_id")?;
         untaken::reserve(rows.len().saturating_mul(ID_BYTES), arrival.is_some()).await?;
@@ -195,5 +194,48 @@ impl<'de> Visitor<'de> for Members {
             rows.push(row.parse(self.today).map_err(|error| errors.keep(error)));
         }
         Ok((rows, refs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use axum::response::Response;
+    use futures_util::FutureExt;
+    use http::{Request, StatusCode};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::api::http::{Bodies, Door, publisher};
+    use crate::directory::{Gate, Incoming};
+    use crate::engine::memory::MemoryEngine;
+    use crate::model::{Timestamp, origin};
+    use crate::table::{Table, TableConfig};
+
+    async fn call(router: &axum::Router, rows: usize) -> Response {
+        let rows = vec!["{}"; rows].join(",");
+        let body = format!(r#"{{"member_base_id":"mb_unknown","members":[{rows}]}}"#);
+        let request =
+            Request::post("/publisher.v1/member/bulk-upsert").header("content-type", "application/json");
+        router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_short_body_of_many_rows_waits_for_its_turn() {
+        let clock = Arc::new(|| Timestamp::from_micros(1_700_000_000_000_000));
+        let table = Table::open(Arc::new(MemoryEngine::new()), clock, TableConfig::default()).await.unwrap();
+        let bodies = Arc::new(Bodies::new(1 << 20, Incoming::new(1 << 24, Duration::from_secs(30))));
+        let door = Door { gate: Gate::new(table, origin::Door::Publisher), bodies };
+        let router = publisher::routes(door);
+        let all = compute::every_permit().await;
+        // It is refused for its memberbase, and so nothing else is waited for.
+        assert_eq!(call(&router, 1).now_or_never().unwrap().status(), StatusCode::BAD_REQUEST);
+        let mut many = Box::pin(call(&router, 1_300));
+        assert!(many.as_mut().now_or_never().is_none());
+        drop(all);
+        assert_eq!(many.await.status(), StatusCode::BAD_REQUEST);
     }
 }
