@@ -11,8 +11,11 @@ use crate::table::published::Published;
 use crate::table::sets::SetField;
 
 impl Plan<'_> {
-    /// Applies what the request asks for; asking for what is so already changes nothing.
+    /// Applies what the request asks for; asking for what is so already changes nothing. Only a base that is deleted comes back.
     pub async fn change_settings(&mut self, request: &SettingsRequest) -> Result<(), Refusal> {
+        if request.deleted == Some(false) && self.layer.header.deleted_at.is_none() {
+            return Err(Refusal::new(Reason::NotDeleted));
+        }
         if let Some(tiers) = request.tiers.as_deref().filter(|tiers| !tiers.is_empty()) {
             let shared = self.shared;
             self.check_tiers(&*shared.published.read().await, tiers)?;

@@ -5,6 +5,7 @@ use futures_util::FutureExt;
 use super::*;
 use crate::engine::faulty::{Fault, Faulty};
 use crate::engine::{Batch, EngineError, KeyRange};
+use crate::model::{Reason, Refusal};
 use crate::schema::key;
 
 const HOUR: i64 = 60 * 60 * 1_000_000;
@@ -186,6 +187,18 @@ async fn a_base_that_somebody_has_is_purged_in_a_later_round() {
     clock.fetch_add(1_000 * HOUR, Ordering::Relaxed);
     table.maintain().await.unwrap();
     assert!(matches!(table.base(BaseNumber(1)).await, Err(TableError::BaseNotFound)));
+}
+
+#[tokio::test]
+async fn of_two_that_bring_a_base_back_one_is_told_that_it_is_not_deleted() {
+    let (_, _, table) = table().await;
+    let base = table.base(BaseNumber(1)).await.unwrap();
+    let deleted = |deleted| SettingsRequest { deleted: Some(deleted), ..SettingsRequest::default() };
+    base.change_settings(deleted(true)).await.unwrap();
+    let (first, second) =
+        tokio::join!(base.change_settings(deleted(false)), base.change_settings(deleted(false)));
+    assert_eq!(first.unwrap().deleted_at, None);
+    assert_eq!(second.unwrap_err(), TableError::Refused(Refusal::new(Reason::NotDeleted)));
 }
 
 #[tokio::test]
