@@ -1,4 +1,7 @@
-//! Finding a memberbase by its name or id.
+//! Finding a memberbase by its name or id, and making one unless there is one.
+//!
+//! Only the server decides whether there is one of a name when one is made. That it is looked for before is for those who may read and
+//! not make any, and so that a server that cannot decide it makes none where there is one.
 
 use crate::api::grpc::v1;
 
@@ -36,21 +39,40 @@ pub async fn need(client: &mut Client, base: &str) -> Result<String, Error> {
     find(client, base).await?.ok_or_else(|| Error::Usage(format!("no memberbase is named {base:?}")))
 }
 
-/// As [`find`], or else makes a new one of that name.
+/// As [`find`], or else makes a new one of that name. Of several commands that do so at the same time, one makes it and the others
+/// find it.
 pub async fn find_or_create(client: &mut Client, base: &str) -> Result<String, Error> {
     if let Some(id) = find(client, base).await? {
         return Ok(id);
     }
-    let id = create(client, base).await?;
-    output::note(format_args!("created memberbase {base:?}: {id}"));
-    Ok(id)
+    let (made, created) = create_if(client, base, true).await?;
+    if created != Some(false) {
+        output::note(format_args!("created memberbase {:?}: {}", made.name, made.id));
+    }
+    match created {
+        Some(_) => Ok(made.id),
+        // An older server makes one for each that asks. Whoever sees that there are several stops: at most one of them sees
+        // its own alone, so members that belong together are not spread over two memberbases.
+        None => need(client, &made.name).await,
+    }
 }
 
 /// Makes a memberbase, whether or not there is one of that name.
 pub async fn create(client: &mut Client, name: &str) -> Result<String, Error> {
-    let request = v1::CreateMemberBaseRequest { name: name.to_owned(), ..Default::default() };
-    let created = client.bases.create_member_base(request).await?.into_inner().member_base;
-    created.map(|base| base.id).ok_or_else(|| Error::Broken("the server's answer has no memberbase".into()))
+    Ok(create_if(client, name, false).await?.0.id)
+}
+
+/// The memberbase, and whether the server made it, if it says so.
+async fn create_if(
+    client: &mut Client,
+    name: &str,
+    unless_named: bool,
+) -> Result<(v1::MemberBase, Option<bool>), Error> {
+    let request = v1::CreateMemberBaseRequest { name: name.to_owned(), unless_named, ..Default::default() };
+    let answer = client.bases.create_member_base(request).await?.into_inner();
+    let base =
+        answer.member_base.ok_or_else(|| Error::Broken("the server's answer has no memberbase".into()))?;
+    Ok((base, answer.created))
 }
 
 fn is_id(base: &str) -> bool {

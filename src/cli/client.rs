@@ -240,7 +240,7 @@ impl Refusal {
 
     /// Whether something that the caller wrote is not what it has to be.
     pub fn is_malformed(&self) -> bool {
-        self.0.code() == Code::InvalidArgument
+        self.0.code() == Code::InvalidArgument || self.is_for(Reason::NameAmbiguous)
     }
 
     /// Whether the server said so for this reason.

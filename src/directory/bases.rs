@@ -14,7 +14,7 @@ use crate::model::{
     BaseName, BaseNumber, BaseSettings, BaseView, Direction, Effort, Filter, Origin, RawFilter, Tier,
     Violations,
 };
-use crate::table::{Answer, BaseSummary, SetField, SettingsRequest};
+use crate::table::{Answer, BaseSummary, CreatedBase, SetField, SettingsRequest};
 
 /// What a memberbase takes in a reply besides its name, in bytes.
 const FIXED_BYTES: usize = 256;
@@ -68,6 +68,17 @@ pub struct BasePage {
 impl Directory {
     /// Makes a memberbase without members. It starts new members as `active` unless it is told otherwise.
     pub async fn create_base(&self, change: BaseChange) -> Result<BaseSummary, Error> {
+        Ok(self.make_base(change, false).await?.base)
+    }
+
+    /// The memberbase of that name, with the settings that it has, or else a new one as [`Directory::create_base`] makes it. One
+    /// that is deleted does not count.
+    pub async fn find_or_create_base(&self, change: BaseChange) -> Result<CreatedBase, Error> {
+        self.make_base(change, true).await
+    }
+
+    /// Whether there is one of the name already is decided in the table alone: what is seen before is no more than a guess.
+    async fn make_base(&self, change: BaseChange, unless_named: bool) -> Result<CreatedBase, Error> {
         let change = BaseChange { name: Some(change.name.unwrap_or_default()), ..change };
         let request = parse(change, self.origin(Call::CREATE_BASE))?;
         let mut settings =
@@ -78,9 +89,14 @@ impl Directory {
         let table = self.guarded.store(AccessLevel::Admin).await?;
         if let Some(kept) = self.told() {
             let Answer::Base(number) = kept.answer else { return Err(foreign()) };
-            return Ok(table.base(number).await?.view().await.summary());
+            let base = table.base(number).await?.view().await.summary();
+            // Where it was found, its revision is kept.
+            return Ok(CreatedBase { base, is_new: kept.revision.is_none() });
         }
-        Ok(table.create_base(settings, self.turn()).await?)
+        if unless_named {
+            return Ok(table.find_or_create_base(settings, self.turn()).await?);
+        }
+        Ok(CreatedBase { base: table.create_base(settings, self.turn()).await?, is_new: true })
     }
 
     /// A memberbase with its exact counts.
@@ -208,6 +224,7 @@ impl Directory {
             return if is_hidden { Err(Error::MemberBaseNotFound) } else { Ok(summary) };
         }
         let request = SettingsRequest { named: self.turn(), ..request };
+        // Decided again by the lane, before which others may change it.
         let is_deleted = summary.deleted_at.is_some();
         match (deleted, is_deleted) {
             (true, false) => Err(Error::NotDeleted),

@@ -64,7 +64,7 @@ use crate::model::{
 pub use crate::table::backup::{Held, HeldFile, Outline};
 use crate::table::{Base, View};
 pub use crate::table::{
-    BaseSummary, DeleteReply, IfRunning, RowOutcome, Series, SetField, UpsertReply, WriteMode,
+    BaseSummary, CreatedBase, DeleteReply, IfRunning, RowOutcome, Series, SetField, UpsertReply, WriteMode,
 };
 pub use crate::table::{Connection, Party, Peer, Whose};
 

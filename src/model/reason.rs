@@ -174,6 +174,8 @@ reasons! {
     TooManyTokens = "TOO_MANY_TOKENS", FailedPrecondition, "there are too many tokens";
     /// The memberbase is not deleted, or its grace period is over.
     NotDeleted = "NOT_DELETED", FailedPrecondition, "the memberbase is not deleted";
+    /// Several memberbases have the name.
+    NameAmbiguous = "NAME_AMBIGUOUS", FailedPrecondition, "several memberbases have the name";
     /// An id has the wrong prefix, length or characters.
     IdMalformed = "ID_MALFORMED", InvalidArgument, "the id is malformed";
     /// The cursor was changed, or belongs to another list.

@@ -14,6 +14,7 @@ use super::hash::Hashes;
 use super::in_flight::RoomOfAll;
 use super::job::{AttributesJob, DeleteJob, Job, Series, UpsertJob};
 use super::lane::Lane;
+use super::naming::Naming;
 use super::nonce::Nonces;
 use super::plan::{Prepared, prepare_all};
 use super::published::Published;
@@ -58,6 +59,7 @@ pub(super) struct Shared {
     pub sharing: Arc<Sharing>,
     /// What batches of all bases may have in flight.
     pub in_flight: RoomOfAll,
+    pub naming: Naming,
     pub requests: Arc<Requests>,
     /// The random ids of batches.
     pub nonces: Arc<Nonces>,
@@ -123,6 +125,7 @@ pub(super) struct Parts {
     pub sharing: Arc<Sharing>,
     /// What batches of all bases may have in flight.
     pub in_flight: RoomOfAll,
+    pub naming: Naming,
     pub requests: Arc<Requests>,
     pub nonces: Arc<Nonces>,
     pub checkpoint_entries: usize,
@@ -145,6 +148,7 @@ impl Base {
             records: parts.records,
             sharing: parts.sharing,
             in_flight: parts.in_flight,
+            naming: parts.naming,
             requests: parts.requests,
             nonces: parts.nonces,
             published: RwLock::new(published),

@@ -1,24 +1,24 @@
 //! The bases of a store: made, opened by their number, listed.
 
+mod create;
+
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 
+pub use self::create::CreatedBase;
 use super::TableError;
 use super::base::{Base, Parts};
 use super::life::Kind;
-use super::requests::NamedRequest;
 use super::sets::SetField;
 use super::store::Table;
-use crate::engine::{Batch, Direction};
+use crate::engine::Direction;
 use crate::model::schema::AttributeSchema;
 use crate::model::{BaseNumber, BaseSettings, StatusCounts, Timestamp};
 use crate::schema::header::Header;
 use crate::schema::index::IndexState;
-use crate::schema::request::Answer;
-use crate::schema::{key, meta};
-use crate::tasks;
+use crate::schema::key;
 
 /// A base without its members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,22 +83,6 @@ impl Kind for Stored {
 }
 
 impl Table {
-    /// Makes a base, for a request that may have a name; it is durable when this returns.
-    pub async fn create_base(
-        &self,
-        settings: BaseSettings,
-        named: Option<Arc<NamedRequest>>,
-    ) -> Result<BaseSummary, TableError> {
-        let one_at_a_time = Arc::clone(&self.creating).lock_owned().await;
-        let (parts, now) = (self.parts.clone(), self.now());
-        tasks::to_the_end("new memberbase", async move {
-            let made = create(&parts, settings, named.as_deref(), now).await;
-            drop(one_at_a_time);
-            made
-        })
-        .await
-    }
-
     /// The open base of a number; the first use opens it. One that is deleted opens too, until its purge begins.
     pub async fn base(&self, number: BaseNumber) -> Result<Arc<Base>, TableError> {
         self.bases.get(number, self.now()).await
@@ -202,30 +186,4 @@ fn summary(
     let state = state.map(IndexState::decode).transpose()?.unwrap_or_default();
     let unindexed = state.unindexed.into_iter().filter_map(SetField::from_number);
     Ok((BaseSummary::new(number, &header, unindexed), header.is_purging))
-}
-
-async fn create(
-    parts: &Parts,
-    settings: BaseSettings,
-    named: Option<&NamedRequest>,
-    now: Timestamp,
-) -> Result<BaseSummary, TableError> {
-    let before = parts.engine.get_many(&[key::next_base()]).await?.pop().flatten();
-    let next = before.as_deref().map(meta::decode_next_base).transpose()?.unwrap_or(1);
-    let following =
-        next.checked_add(1).ok_or_else(|| TableError::Damaged("base numbers are used up".to_owned()))?;
-    let header = Header::new(settings, now, parts.nonces.next());
-    let number = BaseNumber(next);
-    let mut batch = Batch::default();
-    batch.checks.push((key::next_base(), before));
-    batch.put(key::next_base(), meta::next_base(following));
-    batch.put(key::header(number), header.encode_head());
-    batch.put(key::settings(number), header.encode_settings());
-    batch.put(key::index(number), IndexState::default().encode());
-    let kept = named
-        .map(|named| parts.requests.keep(named, header.created_at, None, Answer::Base(number), &mut batch));
-    parts.engine.commit(batch).await?;
-    parts.requests.count_kept(kept.unwrap_or_default());
-    parts.sharing.note(number, &header);
-    Ok(BaseSummary::new(number, &header, std::iter::empty()))
 }

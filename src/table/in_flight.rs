@@ -16,8 +16,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::base::Shared;
 use super::layer::Layer;
+use super::naming::Changing;
 use crate::compute;
 use crate::engine::{Append, Batch, EngineError, SMALL_BATCH_BYTES};
+use crate::schema::header::Header;
 
 /// Most bytes of a base that are appended and not shown: dozens of the batches that bulk calls are cut into, or one batch that is
 /// larger.
@@ -81,20 +83,23 @@ pub struct InFlight {
     layer: Arc<Layer>,
     /// Whether it changes the base; otherwise it only keeps answers.
     is_change: bool,
+    _changing: Option<Changing>,
     _room: Option<Taken>,
 }
 
 impl InFlight {
-    /// Appends a batch, once there is room for it.
+    /// Appends a batch that leads from the header `before` to that of `layer`, once there is room for it.
     pub async fn append(
         shared: &Shared,
         room: &Room,
         batch: Batch,
+        before: &Header,
         layer: Arc<Layer>,
-        is_change: bool,
     ) -> Self {
+        let is_change = layer.header.revision > before.revision;
+        let changing = shared.naming.change(before, &layer.header).await;
         let room = room.take(batch.bytes()).await;
-        Self { append: shared.engine.append(batch), layer, is_change, _room: room }
+        Self { append: shared.engine.append(batch), layer, is_change, _changing: changing, _room: room }
     }
 
     /// Whether others may have been planned on it.

@@ -173,12 +173,12 @@ impl Lane {
                 return planned;
             }
             let layer = Arc::new(layer);
-            let is_change = layer.header.revision > self.head.revision;
-            if is_change {
+            let batch = InFlight::append(&shared, &self.room, batch, &self.head, Arc::clone(&layer)).await;
+            if batch.is_change() {
                 self.head = layer.header.clone();
-                self.in_flight.push(Arc::clone(&layer));
+                self.in_flight.push(layer);
             }
-            planned.batch = Some(InFlight::append(&shared, &self.room, batch, layer, is_change).await);
+            planned.batch = Some(batch);
         }
         planned
     }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex as PlainMutex};
-
-use tokio::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use super::base::Parts;
 use super::bases::Stored;
@@ -12,6 +10,7 @@ use super::budget::Budget;
 use super::hash::Hashes;
 use super::in_flight::RoomOfAll;
 use super::life::Lives;
+use super::naming::Naming;
 use super::nonce::Nonces;
 use super::records::Records;
 use super::refold;
@@ -78,12 +77,10 @@ pub struct Table {
     arriving: Arc<Budget>,
     /// What large replies may hold: half as much.
     replies: Arc<Budget>,
-    /// Held while a base gets its number.
-    pub(super) creating: Arc<Mutex<()>>,
     /// Whether the last round of housekeeping left something undone.
     pub(super) is_untidy: AtomicBool,
     /// Damaged bases of which the log has said so.
-    pub(super) told_damaged: PlainMutex<BTreeSet<BaseNumber>>,
+    pub(super) told_damaged: Mutex<BTreeSet<BaseNumber>>,
 }
 
 impl Table {
@@ -113,6 +110,7 @@ impl Table {
             records: Records::new(config.read_bytes),
             sharing: Sharing::load(&engine).await?,
             in_flight: RoomOfAll::new(),
+            naming: Naming::default(),
             checkpoint_entries: config.checkpoint_entries,
         };
         let arriving = Budget::new(config.budget_bytes);
@@ -128,9 +126,8 @@ impl Table {
             parts,
             arriving,
             replies,
-            creating: Arc::default(),
             is_untidy: AtomicBool::new(false),
-            told_damaged: PlainMutex::default(),
+            told_damaged: Mutex::default(),
         }))
     }
 

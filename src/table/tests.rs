@@ -6,6 +6,7 @@ mod faults;
 mod indexes;
 mod large;
 mod lives;
+mod naming;
 mod older;
 mod panics;
 mod pressure;

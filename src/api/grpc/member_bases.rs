@@ -7,7 +7,7 @@ use super::convert::{base, list, value};
 use super::named::{begin, respond};
 use super::v1::member_base_service_server::MemberBaseService;
 use super::{reply, v1};
-use crate::directory::{BaseChange, BaseList, BaseSummary, Directory, Gate};
+use crate::directory::{BaseChange, BaseList, BaseSummary, CreatedBase, Directory, Gate};
 
 /// The service.
 pub struct MemberBases(pub Gate);
@@ -23,15 +23,19 @@ impl MemberBaseService for MemberBases {
         request: Request<v1::CreateMemberBaseRequest>,
     ) -> Result<Response<v1::CreateMemberBaseResponse>, Status> {
         let (directory, request, _) = begin(&self.0, request).await?;
-        let created = directory
-            .create_base(BaseChange {
-                name: Some(request.name),
-                new_members: request.new_members,
-                share_accounts: request.share_accounts,
-                tiers: Some(request.tiers),
-            })
-            .await?;
-        Ok(respond(&directory, v1::CreateMemberBaseResponse { member_base: wire(&directory, created) }))
+        let change = BaseChange {
+            name: Some(request.name),
+            new_members: request.new_members,
+            share_accounts: request.share_accounts,
+            tiers: Some(request.tiers),
+        };
+        let CreatedBase { base, is_new } = if request.unless_named {
+            directory.find_or_create_base(change).await?
+        } else {
+            CreatedBase { base: directory.create_base(change).await?, is_new: true }
+        };
+        let member_base = wire(&directory, base);
+        Ok(respond(&directory, v1::CreateMemberBaseResponse { member_base, created: Some(is_new) }))
     }
 
     async fn get_member_base(

@@ -1,32 +1,81 @@
-//! A gateway in front of a server, which lets some calls through and not others, as those of companies do.
+//! A gateway in front of a server, which lets some calls through and not others, as those of companies do, or is in time before some.
+
+use std::future::{Future, poll_fn};
 
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
+use memberbase::api::grpc::v1;
+use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
 use tonic::codegen::Service;
+use tonic::server::Grpc;
 use tonic::service::Routes;
 use tonic::transport::{Channel, Server};
 use tonic::{Code, Status};
+use tonic_prost::ProstCodec;
 
 /// A gateway for as long as its test runs; every call goes on to `server` but those of `refused`, the name of a method.
 pub async fn start(server: Channel, refused: &'static str, code: Code) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let pass = move |request: Request| {
-        let mut server = server.clone();
+    let answer = move |request: Request| {
+        let server = server.clone();
         async move {
             if request.uri().path().ends_with(&format!("/{refused}")) {
                 return Status::new(code, "the gateway does not let this through").into_http();
             }
-            std::future::poll_fn(|cx| server.poll_ready(cx)).await.unwrap();
-            let reply = server.call(request.map(Body::new)).await.unwrap();
-            Response::map(reply, axum::body::Body::new)
+            pass_on(server, request).await
         }
     };
-    let routes = Routes::from(Router::new().fallback(pass));
+    serve(answer).await
+}
+
+/// A gateway for as long as its test runs, which makes `others` memberbases of the name just before each that it is asked to make, as
+/// other programs may. If it `is_older`, it knows nothing of `unless_named` and `created`, as a server of an earlier version.
+pub async fn start_overtaking(server: Channel, others: usize, is_older: bool) -> String {
+    let answer = move |request: Request| {
+        let server = server.clone();
+        async move {
+            if !request.uri().path().ends_with("/CreateMemberBase") {
+                return pass_on(server, request).await;
+            }
+            let make = tower::service_fn(|request: tonic::Request<v1::CreateMemberBaseRequest>| {
+                let mut bases = MemberBaseServiceClient::new(server.clone());
+                async move {
+                    let mut request = request.into_inner();
+                    for _ in 0..others {
+                        let other =
+                            v1::CreateMemberBaseRequest { name: request.name.clone(), ..Default::default() };
+                        bases.create_member_base(other).await?;
+                    }
+                    request.unless_named &= !is_older;
+                    let mut answer = bases.create_member_base(request).await?.into_inner();
+                    answer.created = answer.created.filter(|_| !is_older);
+                    Ok::<_, Status>(tonic::Response::new(answer))
+                }
+            });
+            let codec = ProstCodec::<v1::CreateMemberBaseResponse, v1::CreateMemberBaseRequest>::default();
+            Grpc::new(codec).unary(make, request).await.map(axum::body::Body::new)
+        }
+    };
+    serve(answer).await
+}
+
+async fn pass_on(mut server: Channel, request: Request) -> Response {
+    poll_fn(|cx| server.poll_ready(cx)).await.unwrap();
+    let reply = server.call(request.map(Body::new)).await.unwrap();
+    reply.map(axum::body::Body::new)
+}
+
+async fn serve<A, R>(answer: A) -> String
+where
+    A: Fn(Request) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Response> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let routes = Routes::from(Router::new().fallback(answer));
     tokio::spawn(Server::builder().add_routes(routes).serve_with_incoming(TcpListenerStream::new(listener)));
     url
 }

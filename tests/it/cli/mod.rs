@@ -3,6 +3,7 @@
 mod backup;
 mod bench;
 mod check;
+mod create_base;
 mod export;
 mod failed;
 mod folders;

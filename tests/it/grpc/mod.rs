@@ -29,4 +29,5 @@ pub mod replies;
 mod rights;
 mod settings;
 mod token;
+mod unless_named;
 mod wire;
