@@ -11,7 +11,7 @@ pub use crate::engine::sled::folder::refuse_inside;
 use super::ServeError;
 use super::store::now;
 use crate::config::Config;
-use crate::engine::sled::backup::{self, Write};
+use crate::engine::sled::backup::{self, Site, Write};
 use crate::engine::sled::{SledConfig, SledEngine, check};
 use crate::engine::{Engine, EngineError};
 use crate::model::Timestamp;
@@ -53,10 +53,10 @@ pub async fn check_files(
 /// had happened by `until`, an RFC 3339 time or the id of a memberbase, a colon and a revision of it.
 pub async fn restore(from: &Path, config: &Config, until: Option<&str>) -> Result<Restored, ServeError> {
     let target = config.data.clone();
-    let work = blocking(move || backup::begin(&target)).await?;
-    let restored = restore_into(&work, from, config, until).await;
-    let (target, is_good) = (config.data.clone(), restored.is_ok());
-    blocking(move || if is_good { backup::settle(&work, &target) } else { backup::discard(&work) }).await?;
+    let site = blocking(move || Site::begin(&target)).await?;
+    let restored = restore_into(site.dir(), from, config, until).await;
+    let is_good = restored.is_ok();
+    blocking(move || if is_good { site.settle() } else { site.discard() }).await?;
     restored
 }
 

@@ -19,6 +19,7 @@ mod holes;
 mod locks;
 mod lost_log;
 mod recovery;
+mod restores;
 mod snapshots;
 mod stuck;
 

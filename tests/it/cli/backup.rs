@@ -1,6 +1,7 @@
 //! `memberbase backup`, `verify` and `restore`: equal to the store at one moment, and a store of its own from there on.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -203,6 +204,36 @@ async fn what_cannot_be_restored_is_said_and_leaves_nothing() {
     assert!(!world.path("new").exists());
     let nothing = memberbase(&["verify", &new]).await.expect(74);
     assert!(nothing.stderr.contains("no finished backup"), "{nothing:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_restores_to_one_place_one_goes_on_and_the_other_is_refused() {
+    let world = World::new().await;
+    world.server.base().await.fill(rows("m", 30)).await;
+    back_up(&world, "out").await.expect(0);
+    let (out, new) = (text(&world.path("out")), text(&world.path("new")));
+    let arguments = ["restore", "--from", &out, "--data", &new];
+    // As while another one is at work there, and as one leaves it that was killed.
+    let work = world.path("new.restoring");
+    std::fs::create_dir(&work).unwrap();
+    for name in ["RESTORING", "half"] {
+        std::fs::write(work.join(name), "").unwrap();
+    }
+    let held = File::open(&work).unwrap();
+    held.lock().unwrap();
+    let ended = memberbase(&arguments).await.expect(74);
+    assert!(ended.stderr.contains("another restore is at work there"), "{ended:?}");
+    assert!(work.join("half").exists() && !world.path("new").exists());
+    drop(held);
+    let (one, other) = tokio::join!(memberbase(&arguments), memberbase(&arguments));
+    let (done, refused) = if one.code == 0 { (one, other) } else { (other, one) };
+    done.expect(0);
+    // The second came while the first was at work, or after it.
+    let says = if refused.code == 64 { "not empty" } else { "another restore is at work there" };
+    assert!([64, 74].contains(&refused.code) && refused.stderr.contains(says), "{refused:?}");
+    assert!(!work.exists());
+    let checked = memberbase(&["check", "--deep", "--data", &new]).await.expect(0);
+    assert!(checked.stdout.contains("members 30\n"), "{}", checked.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]

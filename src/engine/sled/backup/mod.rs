@@ -8,13 +8,16 @@
 //! | `manifest` | names, sizes and checksums |
 //! | `verify` | finding every flipped bit |
 //! | `restore` | a new data directory up to a chosen batch, on a timeline of its own |
+//! | `site` | the place in which that is put together |
 
 mod manifest;
 mod plan;
 mod receive;
 mod restore;
+mod site;
 mod verify;
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use super::super::EngineError;
@@ -22,11 +25,12 @@ use super::super::backup::Backup;
 use super::config::SledConfig;
 use super::open::lock_dir;
 use super::segment::Segment;
-use super::{confirmed, folder, reader, segment, snapshot};
+use super::{confirmed, files, folder, reader, segment, snapshot};
 
 pub(super) use plan::plan;
 pub use receive::{Received, Receiver};
-pub use restore::{Found, Restored, Write, begin, discard, find, restore, settle};
+pub use restore::{Found, Restored, Write, find, restore};
+pub use site::Site;
 pub use verify::{Verified, verify};
 
 /// The folder of the log, within a backup as within a data directory.
@@ -63,6 +67,17 @@ fn carry(backup: &Backup, receiver: &mut Receiver) -> Result<(), EngineError> {
         }
     }
     Ok(())
+}
+
+/// Locks a folder itself, for as long as the file is open: a file of its own would outlive a killed process. Otherwise the
+/// error says who has it.
+fn lock_folder(dir: &Path, who: &str) -> Result<File, EngineError> {
+    let file = File::open(dir).map_err(|e| files::error("open", dir, &e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(EngineError::Io(format!("{}: {who}", dir.display()))),
+        Err(TryLockError::Error(e)) => Err(files::error("lock", dir, &e)),
+    }
 }
 
 /// The name of a file within a backup.

@@ -4,7 +4,7 @@
 //! each file it means. The new one is written last, once everything was synced and read back.
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use super::super::snapshot::{self, Entries};
 use super::super::{files, folder, reader};
 use super::manifest::{Listed, Manifest};
 use super::verify::{checksum, verify_base};
-use super::{LOG, SNAPSHOTS, is_name, name_of, segments_of};
+use super::{LOG, SNAPSHOTS, is_name, lock_folder, name_of, segments_of};
 
 /// What a backup has become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,10 @@ impl Receiver {
         folder::for_backup(dir)?;
         let is_new = !dir.exists();
         files::make_dir(dir)?;
-        let lock = lock(dir)?;
+        let lock = lock_folder(
+            dir,
+            "another backup is being written into it; wait until that one has ended, or take another folder",
+        )?;
         let made = Made::look(dir, is_new);
         folder::mark_backup(dir)?;
         let before = Manifest::read(dir)?;
@@ -230,19 +233,6 @@ impl Drop for Made {
         for folder in &self.folders {
             let _ = std::fs::remove_dir(folder);
         }
-    }
-}
-
-/// Locks the folder itself, for as long as the file is open: a file of its own would outlive a killed process.
-fn lock(dir: &Path) -> Result<File, EngineError> {
-    let file = File::open(dir).map_err(|e| files::error("open", dir, &e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let text = "another backup is being written into it; wait until that one has ended, or take another folder";
-            Err(EngineError::Io(format!("{}: {text}", dir.display())))
-        }
-        Err(TryLockError::Error(e)) => Err(files::error("lock", dir, &e)),
     }
 }
 

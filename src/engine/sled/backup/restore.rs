@@ -3,8 +3,7 @@
 //! It consists of one snapshot and an empty log on a new timeline, so that it never mixes with the store that the backup
 //! was made of; the working copy is made from them when it is opened.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::super::super::EngineError;
 use super::super::config::SledConfig;
@@ -29,64 +28,6 @@ pub struct Restored {
 
 /// What is looked for in a backup.
 pub type Found = Option<Vec<u8>>;
-
-/// Names a directory that is not a store yet.
-const UNFINISHED: &str = "RESTORING";
-
-/// Makes the directory in which the store of `target` is put together, so that there is no half of one under its name.
-/// What a restore that was killed has left there is removed.
-pub fn begin(target: &Path) -> Result<PathBuf, EngineError> {
-    let failed = |path: &Path, e: &io::Error| files::error("prepare", path, e);
-    match std::fs::read_dir(target).map(|mut entries| entries.next().is_none()) {
-        Ok(true) => {}
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        Ok(false) => {
-            let text = format!("{} is not empty; restore into a new data directory", target.display());
-            return Err(EngineError::WrongFolder(text));
-        }
-        Err(e) => return Err(failed(target, &e)),
-    }
-    folder::refuse_inside(target)?;
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(".restoring");
-    let work = target.with_file_name(name);
-    if work.exists() {
-        let entries = files::list(&work)?;
-        // The mark is the first thing in it and the last to go.
-        if !entries.is_empty() && !entries.iter().any(|path| is_mark(path)) {
-            return Err(EngineError::Io(format!("{} is in the way; move it elsewhere", work.display())));
-        }
-        discard(&work)?;
-    }
-    files::make_dir(&work)?;
-    files::replace(&work.join(UNFINISHED), b"")?;
-    Ok(work)
-}
-
-/// Removes what cannot become a store.
-pub fn discard(work: &Path) -> Result<(), EngineError> {
-    let failed = |path: &Path, e: &io::Error| files::error("remove", path, e);
-    for path in files::list(work)?.iter().filter(|path| !is_mark(path)) {
-        let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
-        removed.map_err(|e| failed(path, &e))?;
-    }
-    std::fs::remove_dir_all(work).map_err(|e| failed(work, &e))
-}
-
-/// The mark, also while it is being written.
-fn is_mark(path: &Path) -> bool {
-    path.file_stem().is_some_and(|stem| stem == UNFINISHED)
-}
-
-/// Gives the store its name.
-pub fn settle(work: &Path, target: &Path) -> Result<(), EngineError> {
-    // Under its real name it must be whole, so the mark goes last of all.
-    if target.exists() {
-        std::fs::remove_dir(target).map_err(|e| files::error("replace", target, &e))?;
-    }
-    files::rename(work, target)?;
-    files::remove(&target.join(UNFINISHED))
-}
 
 struct Opened {
     manifest: Manifest,
@@ -136,7 +77,7 @@ pub fn find(from: &Path, key: &[u8]) -> Result<Found, EngineError> {
     }
 }
 
-/// Fills the empty directory `config.dir` with what the backup in `from` has, up to the last batch before the first write
+/// Fills the directory `config.dir`, such as that of a [`Site`](super::Site), with what the backup in `from` has, up to the last batch before the first write
 /// that is `too_late`. Its log has room for what follows, on a new timeline.
 pub fn restore(
     from: &Path,

@@ -6,7 +6,7 @@ use super::snapshots::{DISK_FAULTS, confirm, names, small, timeline_of, two_gene
 use super::*;
 
 /// Which operation of a kind fails.
-const FAILS_AT: [u64; 8] = [1, 2, 3, 4, 6, 10, 20, 40];
+pub(super) const FAILS_AT: [u64; 8] = [1, 2, 3, 4, 6, 10, 20, 40];
 
 /// Carries a backup of a running store into `out`, whole or only so many parts of it.
 async fn back_up(engine: &SledEngine, out: &Path, parts: usize) -> Result<Received, EngineError> {
@@ -229,33 +229,6 @@ async fn a_backup_whose_disk_fails_at_any_operation_is_taken_up_again_and_the_on
             }
         }
         assert!(failures > 0, "{kind} never happened");
-    }
-}
-
-#[tokio::test]
-async fn a_restore_whose_disk_fails_at_any_operation_leaves_nothing_and_works_the_next_time() {
-    let store = two_generations().await;
-    let out = folder(&store, "backup");
-    backup::copy(&store.config, &out).unwrap();
-    for (kind, fail) in DISK_FAULTS {
-        for n in FAILS_AT {
-            let mut target = small();
-            let parent = target.dir().parent().unwrap().to_owned();
-            let new = parent.join("new");
-            target.config.dir = backup::begin(&new).unwrap();
-            fail(&target.config.faults, n);
-            let outcome = backup::restore(&out, &target.config, &mut |_| Ok(false));
-            target.config.faults.clear();
-            if outcome.is_ok() {
-                break;
-            }
-            assert!(!new.exists(), "{kind} {n}");
-            assert_eq!(backup::begin(&new).unwrap(), target.config.dir, "{kind} {n}");
-            backup::restore(&out, &target.config, &mut |_| Ok(false)).unwrap();
-            backup::settle(&target.config.dir, &new).unwrap();
-            target.config.dir = new;
-            expect(&target.open(), 50).await;
-        }
     }
 }
 

@@ -90,7 +90,7 @@ async fn a_restore_makes_a_folder_outside_of_stores_and_backups() {
     let before = tree(&parent);
     let wrong = ["data", "backup", "to-data"];
     for target in wrong.iter().chain(&IN_A_STORE).chain(&IN_A_BACKUP).chain(&OF_OTHERS) {
-        assert!(is_refused(backup::begin(&parent.join(target))), "{target}");
+        assert!(is_refused(backup::Site::begin(&parent.join(target))), "{target}");
         assert_eq!(tree(&parent), before, "{target}");
     }
 }
