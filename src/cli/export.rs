@@ -75,7 +75,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     if !is_stdout(&args.out) {
         files::refuse_inside_store(&args.out)?;
         files::refuse_overwriting(&args.out, args.target.tls.files())?;
-        files::refuse_overwriting(&unfinished(&args.out), args.target.tls.files())?;
+        files::refuse_overwriting(&files::unfinished(&args.out), args.target.tls.files())?;
     }
     let format = args.file_format()?;
     if args.records {
@@ -171,7 +171,7 @@ enum Out {
 impl Out {
     fn open(path: &Path, format: FileFormat, left_out: Vec<String>) -> io::Result<Self> {
         let plain: Box<dyn Write> =
-            if is_stdout(path) { Box::new(io::stdout()) } else { Box::new(begin(&unfinished(path))?) };
+            if is_stdout(path) { Box::new(io::stdout()) } else { Box::new(begin(path)?) };
         let sink = BufWriter::with_capacity(BUFFER, plain);
         Ok(match format {
             FileFormat::Ndjson => {
@@ -219,22 +219,21 @@ impl Out {
         };
         sink.flush()?;
         // The handle is held until the file has its name, so that nobody else begins to write it before.
-        let unfinished = unfinished(path);
-        if is_stdout(path) || unfinished == path { Ok(()) } else { fs::rename(unfinished, path) }
+        if is_written_itself(path) { Ok(()) } else { fs::rename(files::unfinished(path), path) }
     }
 }
 
-/// Opens the unfinished file, which nobody else writes until the handle is gone. What a killed export left there is no use.
-fn begin(unfinished: &Path) -> io::Result<File> {
-    let taken = || {
+/// Opens what is written first, which nobody else writes until the handle is gone.
+fn begin(path: &Path) -> io::Result<File> {
+    let begun = if is_written_itself(path) {
+        files::open_alone(path)?
+    } else {
+        files::begin_unfinished(&files::unfinished(path))?
+    };
+    begun.ok_or_else(|| {
         let why = "another export is writing it; wait until that one has ended, or give another --out";
         io::Error::new(io::ErrorKind::WouldBlock, why)
-    };
-    let file = files::open_alone(unfinished)?.ok_or_else(taken)?;
-    if file.metadata()?.is_file() {
-        file.set_len(0)?;
-    }
-    Ok(file)
+    })
 }
 
 /// What stands in the columns that are there.
@@ -242,15 +241,9 @@ fn only<T>(shown: &[bool], all: impl IntoIterator<Item = T>) -> impl Iterator<It
     shown.iter().zip(all).filter_map(|(shown, item)| shown.then_some(item))
 }
 
-/// Where a file is written until it is complete. What is no file, such as a pipe or a device, is written itself: a file must
-/// not take its place.
-fn unfinished(path: &Path) -> PathBuf {
-    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return path.to_owned();
-    }
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
+/// What is no file, such as a pipe or a device, is written itself: a file must not take its place.
+fn is_written_itself(path: &Path) -> bool {
+    is_stdout(path) || fs::metadata(path).is_ok_and(|there| !there.is_file())
 }
 
 /// The cells of a member, in the order of the columns.
@@ -299,7 +292,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         let open = || Out::open(&file, FileFormat::Ndjson, Vec::new());
-        std::fs::write(unfinished(&file), "left by one that was killed").unwrap();
+        let part = files::unfinished(&file);
+        fs::write(&part, "left by one that was killed").unwrap();
         let mut first = open().unwrap();
         assert!(open().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock));
         first.write_line(&Value::from(1)).unwrap();
@@ -309,7 +303,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&file).unwrap(), "1\n", "it stays until the new one is complete");
         second.finish(&file).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "");
-        assert!(!unfinished(&file).exists());
+        assert!(!part.exists());
     }
 
     #[test]
@@ -317,9 +311,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (device, file) = (folder.path().join("device"), folder.path().join("file"));
         let _listener = UnixListener::bind(&device).unwrap();
-        assert_eq!(unfinished(&device), device);
+        assert!(is_written_itself(&device));
         for _ in 0..2 {
-            assert_eq!(unfinished(&file), folder.path().join("file.part"));
+            assert!(!is_written_itself(&file));
             let out = Out::open(&file, FileFormat::Ndjson, Vec::new()).unwrap();
             out.finish(&file).unwrap();
         }

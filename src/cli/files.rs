@@ -4,6 +4,7 @@
 //! and inode, before anything is opened for writing.
 
 mod alone;
+mod unfinished;
 
 use std::fs::Metadata;
 use std::io;
@@ -14,6 +15,7 @@ use super::Error;
 use crate::server::backup;
 
 pub use alone::{create_alone, open_alone, stands_at};
+pub use unfinished::{begin as begin_unfinished, unfinished};
 
 /// What a file is, whatever it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -67,10 +67,11 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     if args.replace {
         source.check_replacement(&args.may_clear())?;
     }
-    let read = args.target.tls.files().chain([args.file.as_path()]);
     let failed = args.failed_path(&source.format);
     files::refuse_inside_store(&failed)?;
-    files::refuse_overwriting(&failed, read)?;
+    for written in [&failed, &files::unfinished(&failed)] {
+        files::refuse_overwriting(written, args.target.tls.files().chain([args.file.as_path()]))?;
+    }
     failed::check(&failed)?;
     let skipped = source.skipped().join(", ");
     if !skipped.is_empty() {

@@ -102,7 +102,8 @@ async fn an_export_that_fails_leaves_no_file() {
 async fn an_export_never_writes_into_the_unfinished_file_of_another_one() {
     let world = world().await;
     for (name, more, start) in [("out.csv", &[][..], "ref,email,"), ("out.ndjson", &["--records"], "")] {
-        let (out, part) = (world.path(name), format!("{name}.part"));
+        let (out, part) = (world.path(name), format!("{name}.memberbase-part"));
+        let theirs = world.file(&format!("{name}.part"), "a file of the user");
         let held = File::open(world.file(&part, "what another export has written")).unwrap();
         held.lock().unwrap();
         let ended = world.export("staff", &out, more).await.expect(74);
@@ -115,6 +116,7 @@ async fn an_export_never_writes_into_the_unfinished_file_of_another_one() {
         let written = world.read(name);
         assert!(written.starts_with(start) && !written.contains("another"), "{written}");
         assert!(!world.path(&part).exists());
+        assert_eq!(std::fs::read_to_string(theirs).unwrap(), "a file of the user");
     }
 }
 

@@ -201,7 +201,7 @@ async fn a_file_is_never_written_while_it_is_read() {
     }
     let ca = world.file("ca.pem", "a certificate");
     world.export("staff", &world.path("ca.pem"), &["--ca", &ca]).await.expect(64);
-    symlink(&ca, world.path("out.csv.part")).unwrap();
+    symlink(&ca, world.path("out.csv.memberbase-part")).unwrap();
     world.export("staff", &world.path("out.csv"), &["--ca", &ca]).await.expect(64);
     assert_eq!(world.read("ca.pem"), "a certificate");
     let data = world.path("data");

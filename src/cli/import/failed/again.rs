@@ -8,8 +8,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::place::begin_again;
 use super::{FailedRows, Format, Out, Row, RowFailure, annotated};
+use crate::cli::files::begin_unfinished;
 use crate::cli::import::ndjson::{self, FAILED};
 use crate::cli::import::overtaken::{OVERTAKEN, overtaken};
 use crate::cli::output::csv_error;
@@ -42,7 +42,8 @@ impl FailedRows {
     /// The file once more as `part`, changed.
     pub(super) fn changed(&self, file: &Path, part: &Path, changes: &Changes<'_>) -> io::Result<Out> {
         let source = BufReader::new(File::open(file)?);
-        let mut out = self.begin(begin_again(part)?)?;
+        let taken = || io::Error::new(io::ErrorKind::WouldBlock, "another command is writing it");
+        let mut out = self.begin(begin_unfinished(part)?.ok_or_else(taken)?)?;
         let mut with = changes.with.iter().peekable();
         let format = &*self.format;
         let mut before = |line: u64, out: &mut Out| -> io::Result<()> {

@@ -60,13 +60,6 @@ pub(super) fn take_free_name(file: &Path) -> io::Result<(File, PathBuf)> {
     }
 }
 
-/// Makes the file that is to take the place of another one, or empties what a killed import left there, and locks it.
-pub(super) fn begin_again(part: &Path) -> io::Result<File> {
-    let file = open_alone(part)?.ok_or(io::ErrorKind::WouldBlock)?;
-    file.set_len(0)?;
-    Ok(file)
-}
-
 /// Refuses a place where the file could not be made, before anything is imported. Changes nothing there.
 pub fn check(path: &Path) -> Result<(), Error> {
     let hint = |error: io::Error| {

@@ -9,12 +9,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use super::again::Changes;
 use super::{FailedRows, Row, RowFailure, Written};
 use crate::cli::Error;
-use crate::cli::files::stands_at;
+use crate::cli::files::{stands_at, unfinished};
 
 /// Rows that wait in the file.
 #[must_use = "they stay in the file until they are settled"]
@@ -101,7 +100,7 @@ impl FailedRows {
         self.flush()?;
         let Some(path) = self.path() else { return Ok(()) };
         let file = fs::canonicalize(path).map_err(Error::file("find", path))?;
-        let part = part_of(&file);
+        let part = unfinished(&file);
         let changed = self.changed(&file, &part, changes).and_then(|mut out| out.flush().map(|()| out));
         let changed = changed.map_err(Error::file("write", &part))?;
         fs::rename(&part, &file).map_err(Error::file("rename", &part))?;
@@ -113,16 +112,10 @@ impl FailedRows {
     }
 }
 
-/// A name beside the file's that is of this process alone.
-fn part_of(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(format!(".part-{}", std::process::id()));
-    name.into()
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::{Path, PathBuf};
     use std::sync::Arc;
 
     use super::*;
@@ -312,6 +305,27 @@ mod tests {
         let mut world = World::new();
         assert!(world.failed.settle(None, &given, &BTreeMap::from([(9, 11)])).unwrap());
         assert_eq!(read(&world.path()), [of("LAST", &[2]), of(overtaken, &[9])].concat());
+    }
+
+    #[test]
+    fn a_change_writes_into_nothing_that_stands_there() {
+        let mut world = World::new();
+        world.write(&[1]);
+        let part = unfinished(&world.path());
+        fs::write(&part, "left by one that was killed").unwrap();
+        let waiting = world.wait(&[2]).unwrap();
+        assert_eq!(
+            (read(&world.path()), world.files()),
+            ([of("FIRST", &[1]), of("TAKEN", &[2])].concat(), 1)
+        );
+        let theirs = world.folder.path().join("theirs");
+        fs::write(&theirs, "theirs").unwrap();
+        symlink(&theirs, &part).unwrap();
+        let refused = world.failed.settle(Some(waiting), &[], &BTreeMap::new()).unwrap_err().to_string();
+        assert!(refused.contains("is in the way"), "{refused}");
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
+        // What went through does no harm in the file, so nothing is lost.
+        assert_eq!(read(&world.path()), [of("FIRST", &[1]), of("TAKEN", &[2])].concat());
     }
 
     #[test]

@@ -1,0 +1,74 @@
+//! Where a file is written until it is complete, so that there is never half of one under its name.
+//!
+//! - It stands beside the file and has [`ENDING`] behind the name of that. Nobody but this program calls a file so: a file of
+//!   that name that no command has in use was left by one that was killed, and goes.
+//! - Nothing is written into what stands there already, and what is no plain file stays: a link leads to a file of others.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{create_alone, open_alone};
+
+/// What an unfinished file has behind its name.
+const ENDING: &str = ".memberbase-part";
+
+/// Where `file` is written until it is complete.
+pub fn unfinished(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ENDING);
+    name.into()
+}
+
+/// Makes an unfinished file, which nobody else writes until the handle is gone. `None` if another command writes it.
+pub fn begin(part: &Path) -> io::Result<Option<File>> {
+    if let Some(made) = create_alone(part)? {
+        return Ok(Some(made));
+    }
+    if fs::symlink_metadata(part).is_ok_and(|there| !there.is_file()) {
+        let why = format!("{} is in the way; move it elsewhere", part.display());
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+    }
+    // Nobody else writes it, nor takes it away, while this handle is held.
+    let Some(_left) = open_alone(part)? else { return Ok(None) };
+    fs::remove_file(part)?;
+    create_alone(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn what_a_killed_command_left_goes_and_what_another_one_writes_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let part = unfinished(&folder.path().join("list.csv"));
+        assert_eq!(part, folder.path().join("list.csv.memberbase-part"));
+        fs::write(&part, "left by one that was killed").unwrap();
+        fs::set_permissions(&part, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::hard_link(&part, folder.path().join("kept")).unwrap();
+        let made = begin(&part).unwrap().unwrap();
+        let about = made.metadata().unwrap();
+        assert_eq!((about.len(), about.permissions().mode() & 0o777), (0, 0o600));
+        assert!(begin(&part).unwrap().is_none());
+        let kept = fs::read_to_string(folder.path().join("kept")).unwrap();
+        assert_eq!(kept, "left by one that was killed", "nothing is written into what was there");
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let (part, theirs) = (folder.path().join("part"), folder.path().join("theirs"));
+        for target in [&theirs, &folder.path().join("nothing")] {
+            fs::write(&theirs, "theirs").unwrap();
+            symlink(target, &part).unwrap();
+            assert!(begin(&part).unwrap_err().to_string().contains("is in the way"));
+            assert_eq!((fs::read_to_string(&theirs).unwrap().as_str(), part.is_symlink()), ("theirs", true));
+            fs::remove_file(&part).unwrap();
+        }
+        fs::create_dir(&part).unwrap();
+        assert!(begin(&part).unwrap_err().to_string().contains("is in the way"));
+    }
+}
