@@ -3,6 +3,7 @@
 //!
 //! Writers own their refs, so what may be there is known exactly: what was acknowledged, or what was under way at the kill.
 
+mod chain;
 mod maintenance;
 mod model;
 pub mod writer;

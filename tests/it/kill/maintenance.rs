@@ -32,7 +32,7 @@ fn command(data: &Path) -> Command {
     command
 }
 
-fn memberbase(arguments: &[&str]) -> Command {
+pub(super) fn memberbase(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     command.env_remove("MEMBERBASE_SERVER").env_remove("MEMBERBASE_TOKEN");
@@ -50,7 +50,7 @@ fn kill_after(command: &mut Command, moment: Duration) {
     child.wait().unwrap();
 }
 
-async fn create_base(channel: &Channel) -> String {
+pub(super) async fn create_base(channel: &Channel) -> String {
     let request = v1::CreateMemberBaseRequest { name: "killed".into(), ..Default::default() };
     let mut bases = MemberBaseServiceClient::new(channel.clone());
     bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id
@@ -123,7 +123,7 @@ async fn served(data: &Path) -> (Process, Channel, String) {
     (server, channel, base.id)
 }
 
-async fn all(channel: &Channel, base: &str) -> Vec<v1::Member> {
+pub(super) async fn all(channel: &Channel, base: &str) -> Vec<v1::Member> {
     let mut base = harness::Base { id: base.to_owned(), client: harness::members(channel) };
     let mut request = base.list_request(Vec::new());
     let mut all = Vec::new();
