@@ -11,6 +11,9 @@ use serde_path_to_error::Track;
 
 use crate::model::{Reason, Refusal};
 
+/// What is wrong with a field that stands twice in its object.
+pub const TWICE: &str = "is given twice";
+
 /// The value that the object in `bytes` is.
 pub fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Refusal> {
     parse_with(bytes, std::marker::PhantomData::<Object<T>>).map(|object| object.0)
@@ -67,7 +70,7 @@ fn data(path: String, text: &str) -> Refusal {
         return Refusal::field(Reason::UnknownField, under(&path, name), "is not a field of this call");
     }
     if let Some(name) = named(text, "duplicate field `") {
-        return Refusal::field(Reason::FieldInvalid, under(&path, name), "is given twice");
+        return Refusal::field(Reason::FieldInvalid, under(&path, name), TWICE);
     }
     let description = match text.rsplit_once(", expected ") {
         Some((what, expected)) => match what.strip_prefix("invalid type: ").and_then(sent) {

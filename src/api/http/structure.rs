@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
+use super::json::TWICE;
 use super::tree::{Entries, Tree, double};
 use crate::model::limits::VIOLATIONS_MAX;
 use crate::model::{Reason, Refusal, Violation};
@@ -31,7 +32,10 @@ pub fn explain<T: JsonSchema>(bytes: &[u8], refusal: Refusal) -> Refusal {
     found.look(&schema, &tree, "");
     let mut faults = found.faults;
     // It stays the first, and gives the reason.
-    match faults.iter().position(|fault| fault.field == first.field) {
+    let same = faults.iter().position(|fault| fault.field == first.field);
+    // The path in which a parser shows a strange name may be cut, and the first that is given twice is the one that it met.
+    let is_twice = |fault: &Violation| first.description == TWICE && fault.description == TWICE;
+    match same.or_else(|| faults.iter().position(is_twice)) {
         Some(place) => faults.get_mut(..=place).unwrap_or_default().rotate_right(1),
         None => faults.insert(0, first.clone()),
     }
@@ -89,11 +93,14 @@ impl Found<'_> {
     fn look_at_fields(&mut self, schema: &Value, Entries(entries): &Entries, path: &str) {
         let under = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         let known = schema.get("properties").and_then(Value::as_object);
-        let others = schema.get("additionalProperties");
+        // Names that have a rule, as keys of attributes do. Whether one follows it the model says.
+        let ruled = schema.get("patternProperties").and_then(Value::as_object);
+        let ruled = ruled.and_then(|rules| rules.values().next());
+        let others = ruled.or_else(|| schema.get("additionalProperties"));
         let mut seen = BTreeSet::new();
         for (name, value) in entries {
             if !seen.insert(name) {
-                self.add(&under(name), "is given twice".to_owned());
+                self.add(&under(name), TWICE.to_owned());
                 continue;
             }
             match (known.and_then(|known| known.get(name)), others) {
@@ -234,6 +241,25 @@ mod tests {
         ];
         let told: Vec<_> = told.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_name_that_has_a_rule_is_a_field_and_one_that_stands_twice_is_told_once() {
+        #[derive(Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code, reason = "only whether it parses matters")]
+        struct Ruled {
+            #[schemars(
+                with = "std::collections::BTreeMap<crate::api::http::openapi::values::AttributeKey, String>"
+            )]
+            attributes: std::collections::BTreeMap<String, String>,
+            size: i64,
+        }
+        let text = r#"{"attributes": {"a": "x", "b": 5, "not a key": "y"}, "size": "5", "a": 1}"#;
+        let refusal = explain::<Ruled>(text.as_bytes(), parse::<Ruled>(text.as_bytes()).unwrap_err());
+        let mut told: Vec<_> = refusal.violations.iter().map(|fault| fault.field.as_str()).collect();
+        told.sort_unstable();
+        assert_eq!(told, ["a", "attributes.b", "size"]);
     }
 
     #[test]

@@ -49,6 +49,43 @@ async fn what_is_not_json_is_a_bad_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_attribute_that_is_given_twice_is_told_once_and_the_others_are_no_faults() {
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    let base = http.base().await;
+    let faults = async |call: &str, body: String| {
+        let reply = http.send(call, body.as_bytes()).await;
+        let data = reply.refused(400, "bad_request");
+        let faults = data["violations"].as_array().unwrap().iter();
+        let told = faults.map(|fault| {
+            format!("{} {}", fault["path"].as_str().unwrap(), fault["message"].as_str().unwrap())
+        });
+        told.collect::<Vec<_>>()
+    };
+    for key in ["x", "a b", "a.b", "a..b", "a?", "a`b", "?"] {
+        let members = format!(r#"[{{"ref": "a", "attributes": {{"{key}": 1, "y": 2, "{key}": 3}}}}]"#);
+        let body = format!(r#"{{"member_base_id": "{base}", "members": {members}}}"#);
+        let expected = format!("members[0].attributes.{key} is given twice");
+        assert_eq!(faults("member/bulk-upsert", body).await, [expected]);
+        let types = format!(
+            r#"{{"{key}": {{"type": "string"}}, "y": {{"type": "string"}}, "{key}": {{"type": "string"}}}}"#
+        );
+        let body = format!(r#"{{"member_base_id": "{base}", "schema": {types}}}"#);
+        assert_eq!(faults("attribute.schema/set", body).await, [format!("schema.{key} is given twice")]);
+    }
+    // Beside another fault, attributes are none.
+    let members =
+        r#"[{"ref": "a", "attributes": {"y": 2}, "colour": 1}, {"ref": 5, "attributes": {"x": 1, "x": 1}}]"#;
+    let body = format!(r#"{{"member_base_id": "{base}", "members": {members}}}"#);
+    let expected = [
+        "members[0].colour is not a field of this call",
+        "members[1].ref must be a string, not a number",
+        "members[1].attributes.x is given twice",
+    ];
+    assert_eq!(faults("member/bulk-upsert", body).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_body_over_the_limit_is_refused_however_it_comes() {
     let server = Server::start_with(|config| config.body_limit = 1 << 20).await;
     let http = Http::new(&server);
