@@ -96,6 +96,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         late: Late::default(),
         overtaken: Overtaken::default(),
         repeats: Repeats::default(),
+        has_unsendable: false,
         counts: v1::BulkCounts::default(),
         sent_again: 0,
         input: Input::Open,

@@ -82,6 +82,7 @@ impl World {
             options: Some(options),
             chunk: 1,
             members: vec![row(&format!("import{n}"), n)],
+            ..Default::default()
         };
         let mut answers =
             self.members().import_members(futures_util::stream::iter([chunk])).await?.into_inner();

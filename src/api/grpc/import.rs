@@ -22,7 +22,8 @@ use super::{edge, v1};
 use crate::api::error;
 use crate::compute::{self, Size};
 use crate::directory::{
-    Directory, Error, IfRunning, PendingUpsert, Received, SMALL_REPLY_BYTES, Series, Upsert, WriteMode,
+    Directory, Error, IfRunning, PendingUpsert, Received, RowOutcome, SMALL_REPLY_BYTES, Series, Upsert,
+    WriteMode,
 };
 use crate::model::{BaseNumber, ImportId, Payload, Reason, Refusal, RequestMark, UpsertOptions, Violations};
 use crate::tasks;
@@ -36,6 +37,8 @@ const CHUNK_MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// What becomes of a row takes, in bytes: until it is answered, or as a message.
 const OUTCOME_BYTES: usize = 256;
+/// What the id of its member takes beside that, in bytes, where the answer names it.
+const ID_BYTES: usize = size_of::<String>() + 32;
 
 /// The answers of an import.
 pub type Answers = Pulled<v1::ImportMembersResponse>;
@@ -57,7 +60,8 @@ pub fn start(
             let _ = pending.send(Err(status)).await;
         }
     });
-    Box::pin(stream::unfold(Some(Answering { directory, handed_in, before: None }), answer))
+    let answering = Answering { directory, handed_in, before: None, has_failed: false };
+    Box::pin(stream::unfold(Some(answering), answer))
 }
 
 struct Import {
@@ -102,6 +106,7 @@ struct Begun {
 struct HandedIn {
     base: BaseNumber,
     chunk: u64,
+    named: v1::NamedMembers,
     refs: Vec<Option<String>>,
     upsert: PendingUpsert,
     /// The memory for its answer.
@@ -205,11 +210,16 @@ impl Import {
         if message.members.len() > CHUNK_MAX_ROWS {
             return Err(Error::TooMany { rows: message.members.len(), limit: CHUNK_MAX_ROWS }.into());
         }
+        let Ok(named) = v1::NamedMembers::try_from(message.named_members) else {
+            let text = "is not a value of this enum that the server knows";
+            return Err(error::refused(&Refusal::field(Reason::FieldInvalid, "named_members", text)));
+        };
+        let row_bytes = OUTCOME_BYTES + if names_all(named, true) { ID_BYTES } else { 0 };
         let replies = self.directory.replies();
         let room = tokio::select! {
             biased;
             ended = self.until.over() => return Err(ended),
-            room = replies.wait(message.members.len() * OUTCOME_BYTES) => room?,
+            room = replies.wait(message.members.len() * row_bytes) => room?,
         };
         let directory = self.named(begun, &message, bytes).await?;
         let parsed = Rows::parse(&directory, base, message.members, options.match_by, bytes);
@@ -220,7 +230,7 @@ impl Import {
         };
         let upsert = Upsert { rows, options, mode: WriteMode::Partial, deadline: self.until.ends.deadline };
         let upsert = directory.begin_upsert(base, upsert, &begun.series).await?;
-        Ok(HandedIn { base, chunk: message.chunk, refs, upsert, room })
+        Ok(HandedIn { base, chunk: message.chunk, named, refs, upsert, room })
     }
 }
 
@@ -230,23 +240,26 @@ struct Answering {
     handed_in: mpsc::Receiver<Result<HandedIn, Status>>,
     /// The room of the answer before, if that was large.
     before: Option<Received>,
+    /// Whether a row of an answered chunk has failed.
+    has_failed: bool,
 }
 
 /// Answers the next chunk, in the order in which they were handed in.
 async fn answer(
     answering: Option<Answering>,
 ) -> Option<(Result<v1::ImportMembersResponse, Status>, Option<Answering>)> {
-    let Answering { directory, mut handed_in, before } = answering?;
+    let Answering { directory, mut handed_in, before, has_failed } = answering?;
     // Who asks for the next one has taken it.
     drop(before);
     let answer = match handed_in.recv().await? {
-        Ok(chunk) => finish(&directory, chunk).await,
+        Ok(chunk) => finish(&directory, chunk, has_failed).await,
         Err(status) => Err(status),
     };
     match answer {
         Ok((answer, room)) => {
             let before = Some(room).filter(|_| answer.encoded_len() > SMALL_REPLY_BYTES);
-            Some((Ok(answer), Some(Answering { directory, handed_in, before })))
+            let has_failed = has_failed || !answer.failed.is_empty();
+            Some((Ok(answer), Some(Answering { directory, handed_in, before, has_failed })))
         }
         Err(status) => Some((Err(status), None)),
     }
@@ -255,12 +268,33 @@ async fn answer(
 async fn finish(
     directory: &Directory,
     chunk: HandedIn,
+    had_failed: bool,
 ) -> Result<(v1::ImportMembersResponse, Received), Status> {
-    let HandedIn { base, chunk, refs, upsert, room } = chunk;
+    let HandedIn { base, chunk, named, refs, upsert, room } = chunk;
     let answer = upsert.answer().await?;
     let revision = answer.revision;
+    let has_failed = had_failed || answer.outcomes.iter().any(RowOutcome::is_failed);
+    let member_ids = match names_all(named, has_failed) {
+        true => member_ids(directory, base, &answer.outcomes).await,
+        false => Vec::new(),
+    };
     let (failed, counts) = report(directory, base, answer, refs, Detail::Failed).await;
-    Ok((v1::ImportMembersResponse { chunk, counts: Some(counts), failed, revision }, room))
+    Ok((v1::ImportMembersResponse { chunk, counts: Some(counts), failed, revision, member_ids }, room))
+}
+
+/// Whether an answer names the members of all rows, `has_failed` if one did so far.
+fn names_all(named: v1::NamedMembers, has_failed: bool) -> bool {
+    match named {
+        v1::NamedMembers::Unspecified | v1::NamedMembers::Failed => false,
+        v1::NamedMembers::AfterFailure => has_failed,
+        v1::NamedMembers::All => true,
+    }
+}
+
+async fn member_ids(directory: &Directory, base: BaseNumber, outcomes: &[RowOutcome]) -> Vec<String> {
+    let id = |row| directory.sealer().member_id(base, row);
+    let ids = || outcomes.iter().map(|outcome| outcome.row.map(id).unwrap_or_default()).collect();
+    compute::here(Size::of_items(outcomes.len()), ids).await
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ impl Load<'_> {
             sent.push_back(Instant::now());
             if let Some(requests) = &requests {
                 requests
-                    .send(v1::ImportMembersRequest { options: None, chunk, members: rows })
+                    .send(v1::ImportMembersRequest { chunk, members: rows, ..Default::default() })
                     .await
                     .map_err(gone)?;
             }
@@ -96,7 +96,7 @@ impl Load<'_> {
                 (Some(rows), Some(open)) => {
                     chunk += 1;
                     sent.push_back(Instant::now());
-                    open.send(v1::ImportMembersRequest { options: None, chunk, members: rows })
+                    open.send(v1::ImportMembersRequest { chunk, members: rows, ..Default::default() })
                         .await
                         .map_err(gone)?;
                 }

@@ -113,6 +113,11 @@ impl Chunk {
         std::mem::take(&mut self.members)
     }
 
+    /// Whether the row at this place in `rows` is sent.
+    pub fn is_sent(&self, at: usize) -> bool {
+        self.unsendable.binary_search_by_key(&at, |(unsendable, _)| *unsendable).is_err()
+    }
+
     /// The row that was sent as the `index`th of its message.
     pub fn sent_row(&self, index: usize) -> Option<Row<'_>> {
         let mut at = index;

@@ -4,12 +4,18 @@
 //! value up may come after who gets it. The server applies chunks row by row, so such rows fail on the way. They wait here, and
 //! at the end they are tried again: one by one, for those whose value has become free, and then together in an atomic call, which
 //! judges uniqueness after its last row. A row that fails in that call is left out and the others are tried without it, until the
-//! rest is a closed ring or nothing.
+//! rest is a closed ring or nothing. Rows that would create a member come after those of members that are there: nobody waits for
+//! them, because a member that is not there holds no value.
 //!
-//! **No row is tried again after a newer one of its member was applied**, because it would undo what that one did, by whatever
-//! keys the two look for their member. So of the rows that wait for one member only the newest is tried, and it only if no row of
-//! a later line was applied to the member ([`super::overtaken`]); if that is not known, it fails. Nothing else is older: a newer
-//! row that has failed stands in the file of failed rows, behind the older one if that fails as well.
+//! - **No row is tried again after a newer one of its member was applied**, because it would undo what that one did, by whatever
+//!   keys the two look for their member. So of the rows that wait for one member only the newest is tried, and it only if no row of
+//!   a later line was applied to the member ([`super::overtaken`]); if that is not known, it fails. Nothing else is older: a newer
+//!   row that has failed stands in the file of failed rows, behind the older one if that fails as well.
+//! - **A row is tried on the member that it found the first time**, by the id that its answer named, and one that found none may
+//!   only create ([`Held::again`]). Members may have been renamed since, and a key that moved must not bring an older row to a
+//!   member which a newer one has written.
+//! - **What is tried follows from the answers alone**, which are the same when the import goes on under its id. So it makes the same
+//!   calls by the same names then, and writes nothing twice.
 //!
 //! How many rows wait is bounded; those above the bound fail at once.
 
@@ -28,7 +34,7 @@ use crate::model::{Fold, Reason};
 use super::RowFailure;
 use super::chunks::Format;
 use super::failed::Waiting;
-use super::overtaken::Overtaken;
+use super::overtaken::{Overtaken, Standing, may_be_overtaken};
 use super::rows::{Collector, Row, Rows};
 use super::session::{Failed, Session};
 use super::stop::Stops;
@@ -54,11 +60,52 @@ struct Held {
     /// The row alone.
     row: Rows,
     member: v1::MemberInput,
-    /// The keys of its member that are known: the one that it was looked for by, and the id if it was found.
-    keys: Vec<Key>,
+    /// What it was looked for by.
+    key: Key,
+    /// The member that it found.
+    id: Option<Key>,
     failure: RowFailure,
     /// Whether it is not to be tried again.
     is_final: bool,
+}
+
+impl Held {
+    /// The row as it is tried again: on the member that it found, or only if it creates one. Matched by its ref, it
+    /// leaves the member the ref that it has by now.
+    fn again(&self, match_by: v1::MatchBy) -> v1::MemberInput {
+        let mut member = self.member.clone();
+        match self.id.as_ref().and_then(Key::to_id) {
+            Some(id) => {
+                member.id = Some(id);
+                if matches!(match_by, v1::MatchBy::Unspecified | v1::MatchBy::Ref) {
+                    member.r#ref = None;
+                }
+            }
+            None => member.if_revision = member.if_revision.or(Some(0)),
+        }
+        member
+    }
+
+    /// Takes note of why it has failed again. What that says of the member alone, and not of the row, is told beside the first
+    /// reason.
+    fn fail(&mut self, failure: RowFailure) {
+        self.is_final = !is_worth_waiting(&failure);
+        let since = if self.id.is_some() && failure.reason == Reason::MemberNotFound.as_str() {
+            "the member that it had found was gone"
+        } else if self.is_to_create() && failure.reason == Reason::RevisionMismatch.as_str() {
+            "a member had its key by then, and it had found none before"
+        } else {
+            self.failure = failure;
+            return;
+        };
+        self.failure.message =
+            format!("{}; tried again, it was not written, because {since}", self.failure.message);
+    }
+
+    /// Whether it is tried for a new member alone, although it does not say so itself.
+    fn is_to_create(&self) -> bool {
+        self.id.is_none() && self.member.if_revision.is_none()
+    }
 }
 
 impl Late {
@@ -73,10 +120,10 @@ impl Late {
         let mut alone = Collector::default();
         alone.push(row.line, row.cells().map(str::as_bytes));
         let Ok(alone) = alone.finish() else { return false };
-        let keys = [Some(key), id.clone()].into_iter().flatten().collect();
+        let id = id.clone().or_else(|| Some(key.clone()).filter(Key::is_id));
         self.bytes += bytes(*row);
-        self.rows
-            .insert(row.line, Held { row: alone, member, keys, failure: failure.clone(), is_final: false });
+        let failure = failure.clone();
+        self.rows.insert(row.line, Held { row: alone, member, key, id, failure, is_final: false });
         true
     }
 
@@ -107,9 +154,12 @@ impl Late {
     fn fail_older(&mut self, overtaken: &Overtaken) {
         let mut newer = HashSet::new();
         for (line, held) in self.rows.iter_mut().rev() {
-            let keys: Vec<u64> = held.keys.iter().map(Key::hash).collect();
-            let is_older = keys.iter().any(|key| newer.contains(key));
-            held.is_final |= is_older || overtaken.may_have(*line);
+            let keys: Vec<u64> = held.id.iter().chain([&held.key]).map(Key::hash).collect();
+            let standing = overtaken.standing(*line);
+            if let Standing::Unknown { later } = standing {
+                held.failure = may_be_overtaken(later, &held.failure);
+            }
+            held.is_final |= standing != Standing::Newest || keys.iter().any(|key| newer.contains(key));
             newer.extend(keys);
         }
     }
@@ -134,16 +184,26 @@ impl Late {
         self.rows.iter().filter(|(_, held)| !held.is_final).map(|(line, _)| *line).collect()
     }
 
-    fn members(&self, lines: &[u64]) -> Vec<v1::MemberInput> {
-        lines.iter().filter_map(|line| self.rows.get(line)).map(|held| held.member.clone()).collect()
+    /// The lines of those that wait, in the order in which they are tried: first of members that are there, then of new ones.
+    fn groups(&self) -> [Vec<u64>; 2] {
+        let (found, new) = self.waiting().into_iter().partition(|line| self.is_found(*line));
+        [found, new]
+    }
+
+    fn is_found(&self, line: u64) -> bool {
+        self.rows.get(&line).is_some_and(|held| held.id.is_some())
     }
 
     async fn try_one_by_one(&mut self, session: &mut Session, calls: &mut Calls<'_>) -> Result<(), Error> {
-        let lines = self.waiting();
-        let reply = calls.upsert(session, v1::BulkMode::Partial, self.members(&lines)).await?;
-        let failed = self.note(&lines, reply.results, &session.format)?;
-        session.count(reply.counts.unwrap_or_default());
-        lines.iter().filter(|line| !failed.contains(line)).for_each(|line| self.is_through(*line, session));
+        for lines in self.groups().into_iter().filter(|lines| !lines.is_empty()) {
+            let reply = self.upsert(session, calls, v1::BulkMode::Partial, &lines).await?;
+            let failed = self.note(&lines, reply.results, &session.format)?;
+            session.count(reply.counts.unwrap_or_default());
+            lines
+                .iter()
+                .filter(|line| !failed.contains(line))
+                .for_each(|line| self.is_through(*line, session));
+        }
         Ok(())
     }
 
@@ -154,7 +214,7 @@ impl Late {
             if lines.len() < 2 {
                 break;
             }
-            let reply = calls.upsert(session, v1::BulkMode::Atomic, self.members(&lines)).await?;
+            let reply = self.upsert(session, calls, v1::BulkMode::Atomic, &lines).await?;
             if reply.results.is_empty() {
                 session.count(reply.counts.unwrap_or_default());
                 lines.iter().for_each(|line| self.is_through(*line, session));
@@ -169,16 +229,39 @@ impl Late {
         Ok(())
     }
 
-    /// A row was applied, and does not wait any more.
-    fn is_through(&mut self, line: u64, session: &mut Session) {
-        let keys = self.rows.remove(&line).map(|held| held.keys).unwrap_or_default();
-        keys.iter().for_each(|key| session.overtaken.applied(line, key));
+    /// Sends the rows of one group.
+    async fn upsert(
+        &self,
+        session: &mut Session,
+        calls: &mut Calls<'_>,
+        mode: v1::BulkMode,
+        lines: &[u64],
+    ) -> Result<v1::BulkUpsertMembersResponse, Error> {
+        let given = session.options.match_by();
+        let is_found = lines.first().is_some_and(|line| self.is_found(*line));
+        let match_by = if is_found { v1::MatchBy::Id } else { given };
+        let rows = lines.iter().filter_map(|line| self.rows.get(line));
+        let members = rows.map(|held| held.again(given)).collect();
+        calls.upsert(session, mode, match_by, members).await
     }
 
-    /// The lines that wait, without those that want what an earlier one wants too: both cannot have it.
+    /// A row was applied, and does not wait any more.
+    fn is_through(&mut self, line: u64, session: &mut Session) {
+        let Some(Held { key, id, .. }) = self.rows.remove(&line) else { return };
+        match id {
+            Some(id) => {
+                session.overtaken.applied(line, Some(key), Some(id));
+                session.overtaken.is_through(line);
+            }
+            None => session.overtaken.created(line, &key),
+        }
+    }
+
+    /// The lines that wait for members that are there, without those that want what an earlier one wants too: both cannot
+    /// have it.
     fn first_claims(&self) -> Vec<u64> {
         let mut claimed = HashSet::new();
-        let mut lines = self.waiting();
+        let [mut lines, _] = self.groups();
         lines.retain(|line| {
             let Some(held) = self.rows.get(line) else { return false };
             let v1::MemberInput { r#ref, email, worker_id, .. } = &held.member;
@@ -214,8 +297,7 @@ impl Late {
                     result.index
                 )));
             };
-            held.is_final = !is_worth_waiting(&failure);
-            held.failure = failure;
+            held.fail(failure);
             failed.insert(*line);
         }
         Ok(failed)
@@ -247,7 +329,7 @@ pub async fn settle(
     }
     let failures: Vec<_> = late.failures().collect();
     session.counts.failed += u64::try_from(failures.len()).unwrap_or(u64::MAX);
-    let marked = session.failed.settle(waiting, &failures, session.overtaken.lines());
+    let marked = session.failed.settle(waiting, &failures, &session.overtaken.lines());
     Ended { result, marked }
 }
 
@@ -261,11 +343,10 @@ async fn try_again(
         // Whoever kills the import meanwhile finds them in the file.
         *waiting = session.failed.write_waiting(late.failures())?;
     }
+    // Marks alone come of this, and of what is tried now as well.
     who::learn(session, client).await?;
     late.fail_older(&session.overtaken);
-    late.retry(session, &mut Calls::new(client)).await?;
-    // Rows that were applied now may be about members of others that failed.
-    who::learn(session, client).await
+    late.retry(session, &mut Calls::new(client)).await
 }
 
 /// Whether another row may give up what the row wants.

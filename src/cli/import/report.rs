@@ -79,7 +79,7 @@ pub fn kept(failed: &mut FailedRows) -> Result<(), Error> {
 
 /// Says which failed rows are older than what their members have now.
 pub fn overtaken(session: &Session, marked: bool) {
-    let lines = session.overtaken.lines();
+    let lines = &session.overtaken.lines();
     let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
     let what = words::some(
         count,

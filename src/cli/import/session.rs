@@ -39,6 +39,8 @@ pub struct Session {
     pub overtaken: Overtaken,
     /// Rows that name a member which an earlier row named.
     pub repeats: Repeats,
+    /// Whether a row came that cannot be sent, of which the server knows nothing.
+    pub has_unsendable: bool,
     pub counts: v1::BulkCounts,
     /// Chunks that were sent more than once.
     pub sent_again: u64,
@@ -137,9 +139,10 @@ impl Session {
         let mut requests = Some(send);
         let options = v1::ImportMembersRequest { options: Some(self.options.clone()), ..Default::default() };
         put(&requests, options)?;
+        let named = self.named_members();
         for chunk in self.unanswered.iter_mut() {
             self.sent_again += 1;
-            put(&requests, message(chunk, &self.format))?;
+            put(&requests, message(chunk, &self.format, named))?;
         }
         let mut asking = client.clone();
         let call = client.members.import_members(ReceiverStream::new(receive));
@@ -165,8 +168,9 @@ impl Session {
                 },
                 chunk = self.chunks.recv(), if open => match chunk {
                     Some(Ok(mut chunk)) => {
+                        self.has_unsendable |= !chunk.unsendable.is_empty();
                         if chunk.sendable() > 0 {
-                            put(&requests, message(&mut chunk, &self.format))?;
+                            put(&requests, message(&mut chunk, &self.format, self.named_members()))?;
                         }
                         self.unanswered.push(chunk);
                         self.settle_unsendable().map_err(Lost::Import)?;
@@ -178,6 +182,15 @@ impl Session {
         }
     }
 
+    /// Which members the answer to the next chunk has to name: those of applied rows are of use once a row has failed.
+    fn named_members(&self) -> v1::NamedMembers {
+        if self.has_unsendable || !self.overtaken.is_empty() {
+            v1::NamedMembers::All
+        } else {
+            v1::NamedMembers::AfterFailure
+        }
+    }
+
     fn answered(&mut self, answer: v1::ImportMembersResponse) -> Result<(), Error> {
         self.patience.refresh();
         let chunk = self.unanswered.answered(answer.chunk);
@@ -186,7 +199,14 @@ impl Session {
         })?;
         let counts = answer.counts.unwrap_or_default();
         self.count(counts);
-        self.settle(&chunk, answer.failed)?;
+        if !answer.member_ids.is_empty() && answer.member_ids.len() != chunk.sendable() {
+            return Err(Error::Broken(format!(
+                "the server named {} members of {} rows",
+                answer.member_ids.len(),
+                chunk.sendable()
+            )));
+        }
+        self.settle(&chunk, answer.failed, &answer.member_ids)?;
         self.settle_unsendable()
     }
 
@@ -203,13 +223,14 @@ impl Session {
     /// Accounts for chunks of which nothing was sent, once all before them are answered.
     fn settle_unsendable(&mut self) -> Result<(), Error> {
         while let Some(chunk) = self.unanswered.unsendable() {
-            self.settle(&chunk, Vec::new())?;
+            self.settle(&chunk, Vec::new(), &[])?;
         }
         Ok(())
     }
 
-    /// Writes out the failed rows of a chunk in their order, and shows how far the import is.
-    fn settle(&mut self, chunk: &Chunk, failed: Vec<v1::MemberResult>) -> Result<(), Error> {
+    /// Writes out the failed rows of a chunk in their order, and shows how far the import is. `ids` are those of the members of
+    /// the rows that were sent, if the server named them.
+    fn settle(&mut self, chunk: &Chunk, failed: Vec<v1::MemberResult>, ids: &[String]) -> Result<(), Error> {
         let mut failures = Vec::with_capacity(failed.len() + chunk.unsendable.len());
         for result in failed {
             let row = usize::try_from(result.index).ok().and_then(|index| chunk.sent_row(index));
@@ -223,7 +244,7 @@ impl Session {
             Some(Failed { row: chunk.rows.get(*at)?, failure: failure.clone(), id: None })
         }));
         failures.sort_by_key(|failed| failed.row.line);
-        self.note(chunk, &failures);
+        self.note(chunk, &failures, ids);
         failures.iter().try_for_each(|failed| self.fail(failed))?;
         self.repeats.add(&chunk.repeats);
         self.failed.flush()?;
@@ -232,16 +253,18 @@ impl Session {
     }
 
     /// Takes note of the rows that failed, and of those before them that the applied ones have overtaken.
-    fn note(&mut self, chunk: &Chunk, failures: &[Failed<'_>]) {
+    fn note(&mut self, chunk: &Chunk, failures: &[Failed<'_>], ids: &[String]) {
         if failures.is_empty() && self.overtaken.is_empty() {
             return;
         }
         let mut failed = failures.iter().peekable();
-        for row in chunk.rows.iter() {
+        let mut ids = ids.iter();
+        for (at, row) in chunk.rows.iter().enumerate() {
             let key = Key::of_row(&self.format.finders(row), self.options.match_by());
+            let id = if chunk.is_sent(at) { ids.next() } else { None };
             match failed.next_if(|failed| failed.row.line == row.line) {
                 Some(failed) => self.overtaken.failed(row.line, key, failed.id.clone()),
-                None => key.iter().for_each(|key| self.overtaken.applied(row.line, key)),
+                None => self.overtaken.applied(row.line, key, id.and_then(|id| Key::of_id(id))),
             }
         }
     }
@@ -278,8 +301,9 @@ fn put(
     }
 }
 
-fn message(chunk: &mut Chunk, format: &Format) -> v1::ImportMembersRequest {
-    v1::ImportMembersRequest { options: None, chunk: chunk.number, members: chunk.take_members(format) }
+fn message(chunk: &mut Chunk, format: &Format, named: v1::NamedMembers) -> v1::ImportMembersRequest {
+    let (number, members) = (chunk.number, chunk.take_members(format));
+    v1::ImportMembersRequest { options: None, chunk: number, members, named_members: named.into() }
 }
 
 async fn next(answers: &mut Option<Answers>) -> Result<Option<v1::ImportMembersResponse>, Refusal> {

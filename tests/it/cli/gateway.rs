@@ -1,4 +1,5 @@
-//! A gateway in front of a server, which lets some calls through and not others, as those of companies do, or is in time before some.
+//! A gateway in front of a server, which lets some calls through and not others, as those of companies do, or is in time before some,
+//! and servers of earlier versions, which lose the fields that they do not know.
 
 use std::future::{Future, poll_fn};
 
@@ -8,14 +9,17 @@ use axum::response::Response;
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
 use tokio::net::TcpListener;
+use tokio_stream::StreamExt;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::server::Grpc;
 use tonic::service::Routes;
 use tonic::transport::{Channel, Server};
-use tonic::{Code, Status};
+use tonic::{Code, Status, Streaming};
 use tonic_prost::ProstCodec;
+
+use crate::harness;
 
 /// A gateway for as long as its test runs; every call goes on to `server` but those of `refused`, the name of a method.
 pub async fn start(server: Channel, refused: &'static str, code: Code) -> String {
@@ -57,6 +61,45 @@ pub async fn start_overtaking(server: Channel, others: usize, is_older: bool) ->
             });
             let codec = ProstCodec::<v1::CreateMemberBaseResponse, v1::CreateMemberBaseRequest>::default();
             Grpc::new(codec).unary(make, request).await.map(axum::body::Body::new)
+        }
+    };
+    serve(answer).await
+}
+
+/// What a server of an earlier version makes of imports: it knows nothing of `named_members` in chunks and of `keep_refusal` in bulk
+/// calls.
+pub async fn start_older(server: Channel) -> String {
+    let answer = move |request: Request| {
+        let server = server.clone();
+        async move {
+            let members = harness::members(&server);
+            match request.uri().path().rsplit('/').next() {
+                Some("ImportMembers") => {
+                    let import = tower::service_fn(
+                        move |chunks: tonic::Request<Streaming<v1::ImportMembersRequest>>| {
+                            let (mut members, chunks) = (members.clone(), chunks.into_inner());
+                            let known = chunks.filter_map(Result::ok);
+                            let known =
+                                known.map(|chunk| v1::ImportMembersRequest { named_members: 0, ..chunk });
+                            async move { members.import_members(known).await }
+                        },
+                    );
+                    let codec = ProstCodec::<v1::ImportMembersResponse, v1::ImportMembersRequest>::default();
+                    Grpc::new(codec).streaming(import, request).await.map(axum::body::Body::new)
+                }
+                Some("BulkUpsertMembers") => {
+                    let upsert =
+                        tower::service_fn(move |request: tonic::Request<v1::BulkUpsertMembersRequest>| {
+                            let (mut members, request) = (members.clone(), request.into_inner());
+                            let known = v1::BulkUpsertMembersRequest { keep_refusal: false, ..request };
+                            async move { members.bulk_upsert_members(known).await }
+                        });
+                    let codec =
+                        ProstCodec::<v1::BulkUpsertMembersResponse, v1::BulkUpsertMembersRequest>::default();
+                    Grpc::new(codec).unary(upsert, request).await.map(axum::body::Body::new)
+                }
+                _ => pass_on(server, request).await,
+            }
         }
     };
     serve(answer).await

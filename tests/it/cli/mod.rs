@@ -15,6 +15,7 @@ mod output;
 mod overtaken;
 mod proxy;
 mod refold;
+mod renamed;
 mod replace;
 mod resume;
 mod rings;

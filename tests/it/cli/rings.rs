@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{Ended, World};
+use super::{Ended, World, gateway, memberbase};
 use crate::harness::Server;
 
 const HEADER: &str = "ref,email,worker_id\n";
@@ -103,6 +103,25 @@ async fn a_ring_that_is_sent_again_under_its_id_undoes_nothing_that_came_after_i
         assert_eq!(second.counts(), first.counts());
         assert_eq!(world.read("members.failed.csv"), failed);
         assert_numbers(&world, &[("m0", 8), ("m1", 0), ("m2", 3), ("m4", 2), ("m5", 5), ("m6", 9)]).await;
+    }
+}
+
+/// Such a server runs a call in which no row was good anew when it comes again, as `docs/command-line.md` says. What it has kept, the
+/// call in which the ring went through, then has other rows and is another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ring_that_is_sent_again_to_an_older_server_is_tried_anew() {
+    let world = world(2).await;
+    let older = gateway::start_older(world.server.channel()).await;
+    let file = world.file("members.csv", format!("{HEADER}m0,e1@x.example,w1\nm1,e0@x.example,w0\n"));
+    let id = "014d2pf2dbsqqg28t5cy4tqkff";
+    let arguments = ["import", &file, "--base", "staff", "--server", &older, "--import-id", id];
+    assert_eq!(memberbase(&arguments).await.expect(0).counts(), [0, 2, 0, 0, 0]);
+    let later = world.file("later.csv", format!("{HEADER}m0,e8@x.example,w8\n"));
+    world.import(&later, "staff", &[]).await.expect(0);
+    // The first call has good rows by now, so its answer is kept from here on.
+    for _ in 0..2 {
+        assert_eq!(memberbase(&arguments).await.expect(0).counts(), [0, 1, 1, 0, 0]);
+        assert_numbers(&world, &[("m0", 1), ("m1", 0)]).await;
     }
 }
 

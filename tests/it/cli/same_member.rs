@@ -115,12 +115,13 @@ async fn a_row_that_failed_for_a_fault_of_its_own_is_marked_whatever_its_key() {
     }
 }
 
-/// An older server does not know the call, and a gateway may not let it through: then nobody knows whose the rows are.
+/// An older server does not know the call, and a gateway may not let it through: then nobody knows whose the rows are that found
+/// no member.
 #[tokio::test(flavor = "multi_thread")]
-async fn where_the_server_tells_no_keys_nothing_older_is_written_and_a_warning_says_so() {
+async fn where_the_server_tells_no_keys_a_warning_says_so_and_nothing_older_is_written() {
     let two = Two::new().await;
     // The first row waits for the address that the last one gives up; alone, it would be tried again then.
-    let rows = ["a,,b@x.example,Older", "former,,,Newer", "b,,c@x.example,B"];
+    let rows = ["a,,b@x.example,Older", "a,,bad,Bad", "former,,,Newer", "b,,c@x.example,B"];
     for code in [Code::PermissionDenied, Code::Unimplemented] {
         let hold = "ref,email,last_name\na,a@x.example,First\nb,b@x.example,B\n";
         two.world.import(&two.world.file("hold.csv", hold), "staff", &[]).await.expect(0);
@@ -135,9 +136,41 @@ async fn where_the_server_tells_no_keys_nothing_older_is_written_and_a_warning_s
         );
         assert_eq!(two.last_name().await, "Newer", "{code:?}");
         let failed = two.failed();
-        let is_unmarked = failed[0].starts_with("a,,b@x.example,Older,2,EMAIL_TAKEN,email,");
-        assert!(is_unmarked && failed.len() == 1, "{failed:?}");
+        // Of the first the answers told all.
+        assert!(failed[0].starts_with("a,,b@x.example,Older,2,LATER_ROW_APPLIED,email,"), "{failed:?}");
+        let is_unmarked = failed[1].starts_with("a,,bad,Bad,3,EMAIL_INVALID,email,");
+        assert!(is_unmarked && failed.len() == 2, "{failed:?}");
     }
+}
+
+/// Such a server does not name the members of the rows that it applied.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_server_that_names_no_members_gets_no_row_again_that_may_be_older() {
+    let two = Two::new().await;
+    let older = gateway::start_older(two.world.server.channel()).await;
+    let rows = ["a,,b@x.example,Older", "former,,,Newer", "b,,c@x.example,B"];
+    let file = two.world.file("members.csv", format!("ref,id,email,last_name\n{}\n", rows.join("\n")));
+    let arguments = ["import", &file, "--base", "staff", "--server", &older];
+    let ended = super::memberbase(&arguments).await.expect(1);
+    assert!(ended.stderr.contains("it is not known whether a later row"), "{}", ended.stderr);
+    assert_eq!((ended.counts(), two.last_name().await), ([0, 2, 0, 0, 1], "Newer".into()));
+    let failed = two.failed();
+    assert!(failed.len() == 1 && failed[0].contains(",Older,2,LATER_ROW_POSSIBLE,email,"), "{failed:?}");
+    assert!(failed[0].contains("EMAIL_TAKEN") && failed[0].contains("that of line 4"), "{failed:?}");
+    // It goes in when somebody has decided so, and not before.
+    let again = two.world.file("again.csv", two.world.read("members.failed.csv"));
+    two.world.import(&again, "staff", &[]).await.expect(1);
+    assert_eq!(two.last_name().await, "Newer");
+    let decided = two.world.read("members.failed.csv").replace("LATER_ROW_POSSIBLE", "MENDED");
+    two.world.import(&two.world.file("again.csv", decided), "staff", &[]).await.expect(0);
+    assert_eq!(two.last_name().await, "Older");
+    // Rows after which none was applied are tried again, and so are all that are matched by ids: a swap goes through.
+    let [a, b] = ["a", "b"].map(|name| two.world.get("staff", name));
+    let [a, b] = [a.await["id"].as_str().unwrap().to_owned(), b.await["id"].as_str().unwrap().to_owned()];
+    let swap = format!("id,email\n{a},c@x.example\n{b},b@x.example\n{a},c@x.example\n");
+    let file = two.world.file("swap.csv", swap);
+    let arguments = ["import", &file, "--base", "staff", "--server", &older, "--match", "id"];
+    assert_eq!(super::memberbase(&arguments).await.expect(1).counts(), [0, 2, 0, 0, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -247,7 +247,8 @@ async fn a_stream_that_is_cut_in_the_middle_of_a_chunk_harms_nothing() {
     let chunk = |chunk: u64, prefix: &str| {
         let options = v1::ImportOptions { member_base_id: base.id.clone(), ..Default::default() };
         let options = (chunk == 0).then_some(options);
-        let message = v1::ImportMembersRequest { options, chunk, members: rows(prefix, 1_000) };
+        let message =
+            v1::ImportMembersRequest { options, chunk, members: rows(prefix, 1_000), ..Default::default() };
         frame(&prost::Message::encode_to_vec(&message))
     };
     for reset in [false, true] {

@@ -15,7 +15,7 @@ fn options(base: &Base) -> Option<ImportOptions> {
 }
 
 fn chunk(number: u64, members: Vec<MemberInput>) -> ImportMembersRequest {
-    ImportMembersRequest { options: None, chunk: number, members }
+    ImportMembersRequest { chunk: number, members, ..Default::default() }
 }
 
 /// Sends chunks and collects the answers, and the status that the stream ended with.
@@ -76,6 +76,7 @@ async fn bad_rows_are_reported_and_the_others_stay() {
         options: options(&base),
         chunk: 7,
         members: vec![row("a"), row(""), bad, row("b")],
+        ..Default::default()
     };
     let (answers, end) = import(&mut base, vec![first]).await;
     end.unwrap();
@@ -93,7 +94,7 @@ async fn options_hold_for_the_whole_stream() {
     base.fill(rows("a", 2)).await;
     let mut given = options(&base).unwrap();
     given.semantics = FieldSemantics::Replace.into();
-    let alone = ImportMembersRequest { options: Some(given), chunk: 0, members: Vec::new() };
+    let alone = ImportMembersRequest { options: Some(given), ..Default::default() };
     let (answers, end) =
         import(&mut base, vec![alone, chunk(1, vec![row("a0")]), chunk(2, vec![row("a1")])]).await;
     end.unwrap();

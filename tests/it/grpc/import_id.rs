@@ -1,7 +1,8 @@
 //! Imports that have an id: every chunk counts once, however often it is sent.
 
 use memberbase::api::grpc::v1::{
-    FieldSemantics, ImportMembersRequest, ImportMembersResponse, ImportOptions, MemberInput,
+    FieldSemantics, ImportMembersRequest, ImportMembersResponse, ImportOptions, MemberInput, MemberKey,
+    NamedMembers, RenameMemberRequest,
 };
 use tokio_stream::StreamExt;
 use tonic::{Code, Status};
@@ -29,6 +30,7 @@ async fn import(
         options: options.take(),
         chunk: *chunk,
         members: members.clone(),
+        ..Default::default()
     };
     let messages: Vec<_> = chunks.iter().map(message).collect();
     let stream = base.client.clone().import_members(tokio_stream::iter(messages)).await?.into_inner();
@@ -67,6 +69,62 @@ async fn a_chunk_that_is_sent_again_gets_the_answer_of_the_first_time() {
             "{import_id}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_name_the_members_that_rows_were_about_when_they_were_taken() {
+    let server = Server::start().await;
+    let base = server.base().await;
+    let chunks = [
+        vec![with_email("a", "a@example.com"), row("b")],
+        vec![row("a"), with_email("b", "a@example.com"), with_email("c", "a@example.com"), row("")],
+        vec![row("b"), row("d")],
+    ];
+    let ask = async |named: NamedMembers| {
+        let mut options = Some(options(&base));
+        let message = |(at, members): (usize, &Vec<MemberInput>)| ImportMembersRequest {
+            options: options.take(),
+            chunk: at as u64,
+            members: members.clone(),
+            named_members: named.into(),
+        };
+        let messages: Vec<_> = chunks.iter().enumerate().map(message).collect();
+        let stream =
+            base.client.clone().import_members(tokio_stream::iter(messages)).await.unwrap().into_inner();
+        let answers = stream.collect::<Result<Vec<ImportMembersResponse>, _>>().await.unwrap();
+        answers.into_iter().map(|answer| answer.member_ids).collect::<Vec<_>>()
+    };
+    // The chunks are answered as before, whatever is asked of the answers.
+    let none: Vec<String> = Vec::new();
+    assert_eq!(ask(NamedMembers::Unspecified).await, [none.clone(), none.clone(), none.clone()]);
+    assert_eq!(ask(NamedMembers::Failed).await, [none.clone(), none.clone(), none.clone()]);
+    let all = ask(NamedMembers::All).await;
+    let [a, b] = [all[0][0].clone(), all[0][1].clone()];
+    assert!(a.starts_with("m_") && b.starts_with("m_") && a != b);
+    assert_eq!(all[1], [a, b.clone(), String::new(), String::new()]);
+    assert_eq!((&all[2][0], all[2].len()), (&b, 2));
+    // From the first chunk with a failed row on; and the member of a row is who it was, also when another has its key.
+    for (from, to) in [("b", "z"), ("a", "b")] {
+        let request = RenameMemberRequest {
+            member_base_id: base.id.clone(),
+            key: Some(MemberKey { r#ref: Some(from.into()), ..Default::default() }),
+            r#ref: to.into(),
+            alias_for: Some(prost_types::Duration::default()),
+            ..Default::default()
+        };
+        base.client.clone().rename_member(request).await.unwrap();
+    }
+    assert_eq!(ask(NamedMembers::AfterFailure).await, [none, all[1].clone(), all[2].clone()]);
+    let unknown = ImportMembersRequest {
+        options: Some(options(&base)),
+        chunk: 9,
+        members: vec![row("x")],
+        named_members: 99,
+    };
+    let mut answers =
+        base.client.clone().import_members(tokio_stream::iter([unknown])).await.unwrap().into_inner();
+    let status = answers.message().await.unwrap_err();
+    assert_eq!(refused(&status, Code::InvalidArgument, "FIELD_INVALID"), ["named_members"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,6 +173,7 @@ async fn chunks_under_way_when_their_stream_was_cut_count_once() {
                 options: options.take(),
                 chunk: *chunk,
                 members: members.clone(),
+                ..Default::default()
             })
             .collect();
         let mut client = base.client.clone();

@@ -152,7 +152,8 @@ async fn a_message_may_come_byte_by_byte_and_others_behind_it() {
     let base = server.base().await;
     let mut raw = Raw::connect(&server).await;
     let options = v1::ImportOptions { member_base_id: base.id.clone(), ..Default::default() };
-    let chunk = |options, chunk, members| v1::ImportMembersRequest { options, chunk, members };
+    let chunk =
+        |options, chunk, members| v1::ImportMembersRequest { options, chunk, members, ..Default::default() };
     let messages = [
         chunk(Some(options), 1, rows("tiny", 1)),
         chunk(None, 2, rows("large", 2_000)),

@@ -112,7 +112,12 @@ async fn rows_are_counted_in_every_bulk_call() {
             }
             _ => {
                 let options = Some(v1::ImportOptions { member_base_id: base.clone(), ..Default::default() });
-                let chunk = v1::ImportMembersRequest { options, members: vec![row("b")], chunk: 1 };
+                let chunk = v1::ImportMembersRequest {
+                    options,
+                    members: vec![row("b")],
+                    chunk: 1,
+                    ..Default::default()
+                };
                 let answers = client.import_members(tokio_stream::iter([chunk])).await.unwrap();
                 answers.into_inner().message().await.unwrap_err()
             }

@@ -138,8 +138,9 @@ async fn answers_of_imports_are_counted_until_they_are_taken() {
     let (server, mut base) = server(NEVER).await;
     let full = full_page(&base).await;
     let options = Some(v1::ImportOptions { member_base_id: base.id.clone(), ..Default::default() });
-    let first = v1::ImportMembersRequest { options, chunk: 1, members: rows("i", 10_000) };
-    let second = v1::ImportMembersRequest { options: None, chunk: 2, members: rows("j", 10_000) };
+    let first =
+        v1::ImportMembersRequest { options, chunk: 1, members: rows("i", 10_000), ..Default::default() };
+    let second = v1::ImportMembersRequest { chunk: 2, members: rows("j", 10_000), ..Default::default() };
     let mut raw = Raw::connect_with(&server, 0).await;
     let (response, mut body) = raw.call("/publisher.v1.MemberService/ImportMembers").await;
     for chunk in [first, second] {

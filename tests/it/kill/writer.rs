@@ -91,7 +91,7 @@ impl Writer {
             let mut request = self.rows(group * CHUNK_ROWS, CHUNK_ROWS, false, false);
             request.chunk = chunk;
             part.under_way.push(request.clone());
-            let message = v1::ImportMembersRequest { options: None, chunk, members: inputs(&request) };
+            let message = v1::ImportMembersRequest { chunk, members: inputs(&request), ..Default::default() };
             // A closed stream says why in its answers.
             let _ = send.send(message).await;
             under_way.push_back(request);

@@ -27,6 +27,7 @@ impl<'a> Calls<'a> {
         &mut self,
         session: &mut Session,
         mode: v1::BulkMode,
+        match_by: v1::MatchBy,
         members: Vec<v1::MemberInput>,
     ) -> Result<v1::BulkUpsertMembersResponse, Error> {
         self.made += 1;
@@ -36,7 +37,7 @@ impl<'a> Calls<'a> {
             member_base_id: options.member_base_id.clone(),
             members,
             mode: mode.into(),
-            match_by: options.match_by,
+            match_by: match_by.into(),
             semantics: options.semantics,
             reactivate: options.reactivate,
             apply_status: options.apply_status,

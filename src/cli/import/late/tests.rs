@@ -52,14 +52,53 @@ fn a_row_is_not_tried_after_a_newer_one_was_applied_or_may_have_been() {
         overtaken
     };
     let mut overtaken = remember();
-    overtaken.applied(5, &Key::Id(7));
-    overtaken.applied(5, &Key::Id(9));
+    overtaken.applied(5, None, Some(Key::Id(7)));
+    overtaken.applied(5, None, Some(Key::Id(9)));
     assert_eq!(tried(late(&rows), &overtaken), [3, 6]);
     // Whose row line 4 is, nobody can tell.
     let mut overtaken = remember();
-    overtaken.applied(4, &Key::Ref("new a".into()));
-    overtaken.cannot_learn();
-    assert_eq!(tried(late(&rows), &overtaken), [] as [u64; 0]);
+    overtaken.applied(4, Some(Key::Ref("new a".into())), None);
+    let mut late = late(&rows);
+    late.fail_older(&overtaken);
+    let reasons: Vec<_> = late.failures().map(|(row, failure)| (row.line, &*failure.reason)).collect();
+    let unknown = "LATER_ROW_POSSIBLE";
+    assert_eq!(reasons, [(2, unknown), (3, unknown), (6, "EMAIL_TAKEN")]);
+    assert_eq!(late.waiting(), [6]);
+}
+
+#[test]
+fn a_row_is_tried_on_the_member_that_it_found_and_otherwise_only_to_create_one() {
+    let rows =
+        [(2, r#"{"ref":"a","id":"m_00000000000000000000000001"}"#, Some(7)), (3, r#"{"ref":"b"}"#, None)];
+    let rows = late(&rows);
+    let again = |line: u64, match_by| rows.rows[&line].again(match_by);
+    let id = Key::Id(7).to_id();
+    let found = again(2, v1::MatchBy::Ref);
+    assert_eq!((found.id, found.r#ref, found.if_revision), (id.clone(), None, None));
+    let found = again(2, v1::MatchBy::Email);
+    assert_eq!((found.id, found.r#ref.as_deref()), (id, Some("a")));
+    let new = again(3, v1::MatchBy::Ref);
+    assert_eq!((new.id, new.r#ref.as_deref(), new.if_revision), (None, Some("b"), Some(0)));
+    assert_eq!(rows.groups(), [vec![2], vec![3]]);
+}
+
+#[test]
+fn a_row_whose_member_is_not_the_one_of_the_first_time_keeps_its_reason_and_waits_no_more() {
+    let mut late = late(&[
+        (2, r#"{"ref":"a"}"#, Some(7)),
+        (3, r#"{"ref":"b"}"#, None),
+        (4, r#"{"ref":"c","if_revision":0}"#, None),
+    ]);
+    for (line, reason, kept) in [
+        (2, "MEMBER_NOT_FOUND", "EMAIL_TAKEN"),
+        (3, "REVISION_MISMATCH", "EMAIL_TAKEN"),
+        (4, "REVISION_MISMATCH", "REVISION_MISMATCH"),
+    ] {
+        let held = late.rows.get_mut(&line).unwrap();
+        held.fail(RowFailure::new(reason, "x", ""));
+        assert_eq!((&*held.failure.reason, held.is_final), (kept, true), "{line}");
+        assert_eq!(held.failure.message.contains("tried again"), reason != kept);
+    }
 }
 
 #[test]

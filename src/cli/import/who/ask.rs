@@ -1,4 +1,4 @@
-//! Asking the server for all keys of the members of failed rows.
+//! Asking the server which members the keys of failed rows name.
 
 use std::time::Instant;
 
@@ -12,8 +12,8 @@ use crate::cli::import::session::Session;
 /// Keys of one call. A token may be let do as many rows as a chunk has, and no more, for some seconds.
 const ASK_TOGETHER: usize = 1_000;
 
-/// Finds out who the members of the failed rows are of which that is not known yet, if a newer row was applied. Where the
-/// server does not tell, they stay unknown.
+/// Finds out which members the failed rows would be about if they were imported now, where their answers named none and a newer
+/// row was applied. Where the server does not tell, they stay unknown.
 pub async fn learn(session: &mut Session, client: &mut Client) -> Result<(), Error> {
     if !session.overtaken.has_to_learn() {
         return Ok(());
@@ -30,11 +30,12 @@ pub async fn learn(session: &mut Session, client: &mut Client) -> Result<(), Err
             };
             // The first one is never left out.
             let told = results.iter().take_while(|result| !result.omitted).count().max(1);
-            let match_by = session.options.match_by();
-            known.extend(rest.iter().zip(results).take(told).filter_map(|((line, _), result)| {
-                let keys = Key::all_of(*result.member?, match_by);
-                Some((*line, keys.iter().map(Key::hash).collect::<Vec<_>>()))
-            }));
+            known.extend(
+                rest.iter()
+                    .zip(results)
+                    .take(told)
+                    .filter_map(|((line, _), result)| Some((*line, Key::of_id(&result.member?.id)?))),
+            );
             rest = rest.get(told..).unwrap_or_default();
         }
     }

@@ -82,7 +82,7 @@ impl Place {
             "MemberService/ImportMembers",
             "write",
             Base,
-            ImportMembersRequest { options, members, chunk: 1 }
+            ImportMembersRequest { options, members, chunk: 1, named_members: 0 }
         );
         call!("MemberService/ExportMembers", "read", Base, ExportMembersRequest { member_base_id });
         let (by_ref, in_base) = (Some("a".to_owned()), Some(member_base_id.clone()));

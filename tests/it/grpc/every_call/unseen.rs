@@ -110,7 +110,8 @@ fn probe(place: &Place, write: &str, r#ref: &str, member: v1::MemberInput) -> Ca
         _ if write.starts_with("import") => {
             let semantics = semantics.into();
             let options = Some(v1::ImportOptions { member_base_id, semantics, ..Default::default() });
-            let request = v1::ImportMembersRequest { options, members: vec![member], chunk: 1 };
+            let request =
+                v1::ImportMembersRequest { options, members: vec![member], chunk: 1, ..Default::default() };
             ("MemberService/ImportMembers", request.encode_to_vec())
         }
         _ => {

@@ -121,7 +121,9 @@ async fn an_import_ends_when_its_token_is_revoked() {
     let mut writer = caller(&server, &created.token);
     let (send, chunks) = tokio::sync::mpsc::channel(1);
     let options = Some(v1::ImportOptions { member_base_id: member_base_id.clone(), ..Default::default() });
-    send.send(v1::ImportMembersRequest { options, members: vec![row("a")], chunk: 1 }).await.unwrap();
+    send.send(v1::ImportMembersRequest { options, members: vec![row("a")], chunk: 1, ..Default::default() })
+        .await
+        .unwrap();
     let mut answers = writer.members.import_members(ReceiverStream::new(chunks)).await.unwrap().into_inner();
     assert_eq!(answers.message().await.unwrap().unwrap().chunk, 1);
     admin.revoke(&created).await;

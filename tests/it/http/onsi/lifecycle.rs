@@ -137,7 +137,8 @@ async fn where_the_memberbase_says_nothing_each_door_starts_members_as_it_docume
     let create = v1::CreateMemberRequest { member_base_id: id.into(), member: single, ..Default::default() };
     grpc.create_member(create).await.unwrap();
     let options = Some(v1::ImportOptions { member_base_id: id.into(), ..Default::default() });
-    let chunk = v1::ImportMembersRequest { options, members: vec![row("import")], chunk: 1 };
+    let chunk =
+        v1::ImportMembersRequest { options, members: vec![row("import")], chunk: 1, ..Default::default() };
     let mut answers = grpc.import_members(tokio_stream::iter([chunk])).await.unwrap().into_inner();
     answers.message().await.unwrap().unwrap();
     for name in ["publisher", "rows", "single", "import"] {
