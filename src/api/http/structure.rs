@@ -33,7 +33,8 @@ pub fn explain<T: JsonSchema>(bytes: &[u8], refusal: Refusal) -> Refusal {
     let mut faults = found.faults;
     // It stays the first, and gives the reason.
     let same = faults.iter().position(|fault| fault.field == first.field);
-    // The path in which a parser shows a strange name may be cut, and the first that is given twice is the one that it met.
+    // The path in which a parser shows a strange name may be cut, and the first that is given twice is the
+    // one that it met.
     let is_twice = |fault: &Violation| first.description == TWICE && fault.description == TWICE;
     match same.or_else(|| faults.iter().position(is_twice)) {
         Some(place) => faults.get_mut(..=place).unwrap_or_default().rotate_right(1),

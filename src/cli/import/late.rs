@@ -1,21 +1,23 @@
 //! Rows that failed because another member had their e-mail address, worker id or ref, tried again once all rows are through.
 //!
-//! In a list the order of the rows says nothing: two people may swap their addresses, or pass them on in a ring, and who gives a
-//! value up may come after who gets it. The server applies chunks row by row, so such rows fail on the way. They wait here, and
-//! at the end they are tried again: one by one, for those whose value has become free, and then together in an atomic call, which
-//! judges uniqueness after its last row. A row that fails in that call is left out and the others are tried without it, until the
-//! rest is a closed ring or nothing. Rows that would create a member come after those of members that are there: nobody waits for
-//! them, because a member that is not there holds no value.
+//! In a list the order of the rows says nothing: two people may swap their addresses, or pass them on in a
+//! ring, and who gives a value up may come after who gets it. The server applies chunks row by row, so such
+//! rows fail on the way. They wait here, and at the end they are tried again: one by one, for those whose
+//! value has become free, and then together in an atomic call, which judges uniqueness after its last row. A
+//! row that fails in that call is left out and the others are tried without it, until the rest is a closed
+//! ring or nothing. Rows that would create a member come after those of members that are there: nobody waits
+//! for them, because a member that is not there holds no value.
 //!
-//! - **No row is tried again after a newer one of its member was applied**, because it would undo what that one did, by whatever
-//!   keys the two look for their member. So of the rows that wait for one member only the newest is tried, and it only if no row of
-//!   a later line was applied to the member ([`super::overtaken`]); if that is not known, it fails. Nothing else is older: a newer
-//!   row that has failed stands in the file of failed rows, behind the older one if that fails as well.
-//! - **A row is tried on the member that it found the first time**, by the id that its answer named, and one that found none may
-//!   only create ([`Held::again`]). Members may have been renamed since, and a key that moved must not bring an older row to a
-//!   member which a newer one has written.
-//! - **What is tried follows from the answers alone**, which are the same when the import goes on under its id. So it makes the same
-//!   calls by the same names then, and writes nothing twice.
+//! - **No row is tried again after a newer one of its member was applied**, because it would undo what that
+//!   one did, by whatever keys the two look for their member. So of the rows that wait for one member only
+//!   the newest is tried, and it only if no row of a later line was applied to the member
+//!   ([`super::overtaken`]); if that is not known, it fails. Nothing else is older: a newer row that has
+//!   failed stands in the file of failed rows, behind the older one if that fails as well.
+//! - **A row is tried on the member that it found the first time**, by the id that its answer named, and one
+//!   that found none may only create ([`Held::again`]). Members may have been renamed since, and a key that
+//!   moved must not bring an older row to a member which a newer one has written.
+//! - **What is tried follows from the answers alone**, which are the same when the import goes on under its
+//!   id. So it makes the same calls by the same names then, and writes nothing twice.
 //!
 //! How many rows wait is bounded; those above the bound fail at once.
 
@@ -70,8 +72,8 @@ struct Held {
 }
 
 impl Held {
-    /// The row as it is tried again: on the member that it found, or only if it creates one. Matched by its ref, it
-    /// leaves the member the ref that it has by now.
+    /// The row as it is tried again: on the member that it found, or only if it creates one. Matched by its
+    /// ref, it leaves the member the ref that it has by now.
     fn again(&self, match_by: v1::MatchBy) -> v1::MemberInput {
         let mut member = self.member.clone();
         match self.id.as_ref().and_then(Key::to_id) {
@@ -86,8 +88,8 @@ impl Held {
         member
     }
 
-    /// Takes note of why it has failed again. What that says of the member alone, and not of the row, is told beside the first
-    /// reason.
+    /// Takes note of why it has failed again. What that says of the member alone, and not of the row, is told
+    /// beside the first reason.
     fn fail(&mut self, failure: RowFailure) {
         self.is_final = !is_worth_waiting(&failure);
         let since = if self.id.is_some() && failure.reason == Reason::MemberNotFound.as_str() {
@@ -184,7 +186,8 @@ impl Late {
         self.rows.iter().filter(|(_, held)| !held.is_final).map(|(line, _)| *line).collect()
     }
 
-    /// The lines of those that wait, in the order in which they are tried: first of members that are there, then of new ones.
+    /// The lines of those that wait, in the order in which they are tried: first of members that are there,
+    /// then of new ones.
     fn groups(&self) -> [Vec<u64>; 2] {
         let (found, new) = self.waiting().into_iter().partition(|line| self.is_found(*line));
         [found, new]
@@ -257,8 +260,8 @@ impl Late {
         }
     }
 
-    /// The lines that wait for members that are there, without those that want what an earlier one wants too: both cannot
-    /// have it.
+    /// The lines that wait for members that are there, without those that want what an earlier one wants too:
+    /// both cannot have it.
     fn first_claims(&self) -> Vec<u64> {
         let mut claimed = HashSet::new();
         let [mut lines, _] = self.groups();

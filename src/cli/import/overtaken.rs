@@ -3,17 +3,20 @@
 //! - Such a row is older than what its member has now. Tried again, or mended and imported once more, it would undo the later
 //!   one. So it is not tried again, and it is marked in the file of failed rows, with a reason under which it fails again until
 //!   somebody decides.
-//! - A row is overtaken when a row of a later line was applied that has the same key, or that the server applied to the member
-//!   which the row had found: its answers name both ([`super::who`]).
-//! - **Only what the answers tell decides whether a row is tried again.** They are the same whenever the import goes on under its
-//!   id, so it takes the same decisions then. A server that names no members leaves open whether an applied row was about the
-//!   member of one before it; none of those is tried again, and they fail with a reason of their own.
-//! - A failed row that found no member is about whomever its key names when it is imported once more. So the server is asked for
-//!   that, at the end of the file or when as much is remembered as may be, and only if a row was applied after one that
-//!   failed. What it says marks rows and decides nothing else. Where it says nothing, a warning says that marks may be missing.
+//! - A row is overtaken when a row of a later line was applied that has the same key, or that the server
+//!   applied to the member which the row had found: its answers name both ([`super::who`]).
+//! - **Only what the answers tell decides whether a row is tried again.** They are the same whenever the
+//!   import goes on under its id, so it takes the same decisions then. A server that names no members leaves
+//!   open whether an applied row was about the member of one before it; none of those is tried again, and
+//!   they fail with a reason of their own.
+//! - A failed row that found no member is about whomever its key names when it is imported once more. So the
+//!   server is asked for that, at the end of the file or when as much is remembered as may be, and only if a
+//!   row was applied after one that failed. What it says marks rows and decides nothing else. Where it says
+//!   nothing, a warning says that marks may be missing.
 //!
-//! Memory is bounded: up to [`MAX_KEYS`] hashes of keys of failed rows and as many of ids that were asked for, and until the server is
-//! asked up to [`MAX_OPEN`] keys themselves and [`MAX_APPLIED`] hashes of rows that were applied, beside those of one chunk.
+//! Memory is bounded: up to [`MAX_KEYS`] hashes of keys of failed rows and as many of ids that were asked
+//! for, and until the server is asked up to [`MAX_OPEN`] keys themselves and [`MAX_APPLIED`] hashes of rows
+//! that were applied, beside those of one chunk.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +44,8 @@ pub struct Overtaken {
     asked: Known,
     /// Failed rows of whose members no id is known.
     open: Vec<Open>,
-    /// The hashes of the ids of members to which rows were applied since the first of those, and the lines of the rows.
+    /// The hashes of the ids of members to which rows were applied since the first of those, and the lines of
+    /// the rows.
     applied: Vec<(u64, u64)>,
     /// The last line of a row that was applied to a member whom nobody named, after others had failed.
     unnamed: Option<u64>,
@@ -107,8 +111,8 @@ impl Overtaken {
         }
     }
 
-    /// The row of this line was applied, to the member of `id` as the server says: it overtakes those before it that are about
-    /// the same member.
+    /// The row of this line was applied, to the member of `id` as the server says: it overtakes those before
+    /// it that are about the same member.
     pub fn applied(&mut self, line: u64, key: Option<Key>, id: Option<Key>) {
         let mut is_named = false;
         for key in key.iter().chain(&id) {
@@ -153,7 +157,8 @@ impl Overtaken {
         self.has_to_learn() && (self.open.len() >= MAX_OPEN || self.applied.len() >= MAX_APPLIED)
     }
 
-    /// The server has told the ids of the members whom the keys of these lines name. The other open rows have no member.
+    /// The server has told the ids of the members whom the keys of these lines name. The other open rows have
+    /// no member.
     pub fn learn(&mut self, known: &[(u64, Key)]) {
         self.open.clear();
         self.asked.failed.extend(known.iter().map(|(line, id)| (id.hash(), *line)));
@@ -207,7 +212,8 @@ pub fn overtaken(later: u64, reason: &str, field: &str, message: &str) -> RowFai
     RowFailure::new(OVERTAKEN, field, message)
 }
 
-/// Why a row that has failed is not tried again, if it is not known whether that of line `later` is about the same member.
+/// Why a row that has failed is not tried again, if it is not known whether that of line `later` is about the
+/// same member.
 pub fn may_be_overtaken(later: u64, failure: &RowFailure) -> RowFailure {
     let message = format!(
         "the row failed ({}) and was not tried again, because that of line {later}, which is newer, may be about the same member \

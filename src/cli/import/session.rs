@@ -182,7 +182,8 @@ impl Session {
         }
     }
 
-    /// Which members the answer to the next chunk has to name: those of applied rows are of use once a row has failed.
+    /// Which members the answer to the next chunk has to name: those of applied rows are of use once a row
+    /// has failed.
     fn named_members(&self) -> v1::NamedMembers {
         if self.has_unsendable || !self.overtaken.is_empty() {
             v1::NamedMembers::All
@@ -228,8 +229,8 @@ impl Session {
         Ok(())
     }
 
-    /// Writes out the failed rows of a chunk in their order, and shows how far the import is. `ids` are those of the members of
-    /// the rows that were sent, if the server named them.
+    /// Writes out the failed rows of a chunk in their order, and shows how far the import is. `ids` are those
+    /// of the members of the rows that were sent, if the server named them.
     fn settle(&mut self, chunk: &Chunk, failed: Vec<v1::MemberResult>, ids: &[String]) -> Result<(), Error> {
         let mut failures = Vec::with_capacity(failed.len() + chunk.unsendable.len());
         for result in failed {

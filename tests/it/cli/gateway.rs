@@ -1,5 +1,5 @@
-//! A gateway in front of a server, which lets some calls through and not others, as those of companies do, or is in time before some,
-//! and servers of earlier versions, which lose the fields that they do not know.
+//! A gateway in front of a server, which lets some calls through and not others, as those of companies do, or
+//! is in time before some, and servers of earlier versions, which lose the fields that they do not know.
 
 use std::future::{Future, poll_fn};
 
@@ -66,8 +66,8 @@ pub async fn start_overtaking(server: Channel, others: usize, is_older: bool) ->
     serve(answer).await
 }
 
-/// What a server of an earlier version makes of imports: it knows nothing of `named_members` in chunks and of `keep_refusal` in bulk
-/// calls.
+/// What a server of an earlier version makes of imports: it knows nothing of `named_members` in chunks and of
+/// `keep_refusal` in bulk calls.
 pub async fn start_older(server: Channel) -> String {
     let answer = move |request: Request| {
         let server = server.clone();

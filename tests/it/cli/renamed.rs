@@ -1,5 +1,5 @@
-//! Members that are renamed between two runs of one import, or while it waits: who a row is about is what the server said when
-//! it took the row, and not whom its key names since.
+//! Members that are renamed between two runs of one import, or while it waits: who a row is about is what the
+//! server said when it took the row, and not whom its key names since.
 
 use memberbase::api::grpc::v1;
 use tonic::Code;
@@ -65,7 +65,8 @@ async fn an_older_row_stays_overtaken_when_the_key_of_the_newer_one_names_nobody
     let first = import(&world, &world.url, &rows, &[]).await.expect(1);
     let told = world.read("members.failed.csv");
     assert_eq!(failed(&world), [["Older", "2", "LATER_ROW_APPLIED"]]);
-    // Now the address is free, the key of the newer row is not that of its member, and r0 was changed by others.
+    // Now the address is free, the key of the newer row is not that of its member, and r0 was changed by
+    // others.
     write(&world, "b,other@x.example,\nr0,r9@x.example,Since\n").await;
     rename(&world, "a", "z").await;
     let second = import(&world, &world.url, &rows, &[]).await.expect(1);

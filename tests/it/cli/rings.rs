@@ -106,8 +106,8 @@ async fn a_ring_that_is_sent_again_under_its_id_undoes_nothing_that_came_after_i
     }
 }
 
-/// Such a server runs a call in which no row was good anew when it comes again, as `docs/command-line.md` says. What it has kept, the
-/// call in which the ring went through, then has other rows and is another one.
+/// Such a server runs a call in which no row was good anew when it comes again, as `docs/command-line.md`
+/// says. What it has kept, the call in which the ring went through, then has other rows and is another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ring_that_is_sent_again_to_an_older_server_is_tried_anew() {
     let world = world(2).await;

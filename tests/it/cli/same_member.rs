@@ -115,8 +115,8 @@ async fn a_row_that_failed_for_a_fault_of_its_own_is_marked_whatever_its_key() {
     }
 }
 
-/// An older server does not know the call, and a gateway may not let it through: then nobody knows whose the rows are that found
-/// no member.
+/// An older server does not know the call, and a gateway may not let it through: then nobody knows whose the
+/// rows are that found no member.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_the_server_tells_no_keys_a_warning_says_so_and_nothing_older_is_written() {
     let two = Two::new().await;
@@ -164,7 +164,8 @@ async fn an_older_server_that_names_no_members_gets_no_row_again_that_may_be_old
     let decided = two.world.read("members.failed.csv").replace("LATER_ROW_POSSIBLE", "MENDED");
     two.world.import(&two.world.file("again.csv", decided), "staff", &[]).await.expect(0);
     assert_eq!(two.last_name().await, "Older");
-    // Rows after which none was applied are tried again, and so are all that are matched by ids: a swap goes through.
+    // Rows after which none was applied are tried again, and so are all that are matched by ids: a swap goes
+    // through.
     let [a, b] = ["a", "b"].map(|name| two.world.get("staff", name));
     let [a, b] = [a.await["id"].as_str().unwrap().to_owned(), b.await["id"].as_str().unwrap().to_owned()];
     let swap = format!("id,email\n{a},c@x.example\n{b},b@x.example\n{a},c@x.example\n");

@@ -12,8 +12,8 @@ use crate::cli::import::session::Session;
 /// Keys of one call. A token may be let do as many rows as a chunk has, and no more, for some seconds.
 const ASK_TOGETHER: usize = 1_000;
 
-/// Finds out which members the failed rows would be about if they were imported now, where their answers named none and a newer
-/// row was applied. Where the server does not tell, they stay unknown.
+/// Finds out which members the failed rows would be about if they were imported now, where their answers
+/// named none and a newer row was applied. Where the server does not tell, they stay unknown.
 pub async fn learn(session: &mut Session, client: &mut Client) -> Result<(), Error> {
     if !session.overtaken.has_to_learn() {
         return Ok(());
