@@ -1,7 +1,8 @@
 //! Finding a memberbase by its name or id, and making one unless there is one.
 //!
-//! Only the server decides whether there is one of a name when one is made. That it is looked for before is for those who may read and
-//! not make any, and so that a server that cannot decide it makes none where there is one.
+//! Only the server decides whether there is one of a name when one is made. That it is looked for before is
+//! for those who may read and not make any, and so that a server that cannot decide it makes none where there
+//! is one.
 
 use crate::api::grpc::v1;
 
@@ -39,8 +40,8 @@ pub async fn need(client: &mut Client, base: &str) -> Result<String, Error> {
     find(client, base).await?.ok_or_else(|| Error::Usage(format!("no memberbase is named {base:?}")))
 }
 
-/// As [`find`], or else makes a new one of that name. Of several commands that do so at the same time, one makes it and the others
-/// find it.
+/// As [`find`], or else makes a new one of that name. Of several commands that do so at the same time, one
+/// makes it and the others find it.
 pub async fn find_or_create(client: &mut Client, base: &str) -> Result<String, Error> {
     if let Some(id) = find(client, base).await? {
         return Ok(id);
@@ -51,8 +52,9 @@ pub async fn find_or_create(client: &mut Client, base: &str) -> Result<String, E
     }
     match created {
         Some(_) => Ok(made.id),
-        // An older server makes one for each that asks. Whoever sees that there are several stops: at most one of them sees
-        // its own alone, so members that belong together are not spread over two memberbases.
+        // An older server makes one for each that asks. Whoever sees that there are several stops: at most
+        // one of them sees its own alone, so members that belong together are not spread over two
+        // memberbases.
         None => need(client, &made.name).await,
     }
 }

@@ -71,13 +71,14 @@ impl Directory {
         Ok(self.make_base(change, false).await?.base)
     }
 
-    /// The memberbase of that name, with the settings that it has, or else a new one as [`Directory::create_base`] makes it. One
-    /// that is deleted does not count.
+    /// The memberbase of that name, with the settings that it has, or else a new one as
+    /// [`Directory::create_base`] makes it. One that is deleted does not count.
     pub async fn find_or_create_base(&self, change: BaseChange) -> Result<CreatedBase, Error> {
         self.make_base(change, true).await
     }
 
-    /// Whether there is one of the name already is decided in the table alone: what is seen before is no more than a guess.
+    /// Whether there is one of the name already is decided in the table alone: what is seen before is no more
+    /// than a guess.
     async fn make_base(&self, change: BaseChange, unless_named: bool) -> Result<CreatedBase, Error> {
         let change = BaseChange { name: Some(change.name.unwrap_or_default()), ..change };
         let request = parse(change, self.origin(Call::CREATE_BASE))?;

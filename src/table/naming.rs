@@ -1,9 +1,11 @@
 //! Which bases there are, and what they are called.
 //!
 //! - Bases are made one at a time ([`Naming::make`]).
-//! - While one is made, no batch is in flight that changes what another one is called, or whether it is deleted
-//!   ([`Naming::change`]). So whoever makes a base has all names before him as they are until he is done.
-//! - Whoever makes a base waits for no lane: a batch that is in flight lands whatever waits. So nobody waits for ever.
+//! - While one is made, no batch is in flight that changes what another one is called, or whether it is
+//!   deleted ([`Naming::change`]). So whoever makes a base has all names before him as they are until he is
+//!   done.
+//! - Whoever makes a base waits for no lane: a batch that is in flight lands whatever waits. So nobody waits
+//!   for ever.
 
 use std::sync::Arc;
 
@@ -26,7 +28,8 @@ impl Naming {
         Arc::clone(&self.0).write_owned().await
     }
 
-    /// The turn of a batch that leads from one header to another; one that leaves the settings as they are needs none.
+    /// The turn of a batch that leads from one header to another; one that leaves the settings as they are
+    /// needs none.
     pub async fn change(&self, before: &Header, after: &Header) -> Option<Changing> {
         if before.settings_revision == after.settings_revision {
             return None;

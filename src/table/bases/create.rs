@@ -1,8 +1,9 @@
 //! Bases are made, or found by their name instead.
 //!
-//! Whether there is one of the name is looked for in the turn to make bases ([`Naming`](crate::table::naming::Naming)), so no other base
-//! gets the name between the look and the write. What was found is kept for a request that names itself, as what was made is: its
-//! repeats are told the same, whatever becomes of the names.
+//! Whether there is one of the name is looked for in the turn to make bases
+//! ([`Naming`](crate::table::naming::Naming)), so no other base gets the name between the look and the write.
+//! What was found is kept for a request that names itself, as what was made is: its repeats are told the
+//! same, whatever becomes of the names.
 
 use std::sync::Arc;
 
@@ -45,8 +46,9 @@ impl Table {
         self.create(turn, settings, named).await
     }
 
-    /// The base of the name that `settings` have, or else a new one with these settings. One that is deleted does not count. Refused
-    /// if several have the name; fails if one is damaged, since nobody knows what that is called.
+    /// The base of the name that `settings` have, or else a new one with these settings. One that is deleted
+    /// does not count. Refused if several have the name; fails if one is damaged, since nobody knows what
+    /// that is called.
     pub async fn find_or_create_base(
         &self,
         settings: BaseSettings,

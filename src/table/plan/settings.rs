@@ -11,7 +11,8 @@ use crate::table::published::Published;
 use crate::table::sets::SetField;
 
 impl Plan<'_> {
-    /// Applies what the request asks for; asking for what is so already changes nothing. Only a base that is deleted comes back.
+    /// Applies what the request asks for; asking for what is so already changes nothing. Only a base that is
+    /// deleted comes back.
     pub async fn change_settings(&mut self, request: &SettingsRequest) -> Result<(), Refusal> {
         if request.deleted == Some(false) && self.layer.header.deleted_at.is_none() {
             return Err(Refusal::new(Reason::NotDeleted));

@@ -1,4 +1,5 @@
-//! Bases that are made unless there is one of the name, while others make, rename, delete and bring back theirs.
+//! Bases that are made unless there is one of the name, while others make, rename, delete and bring back
+//! theirs.
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;

@@ -13,7 +13,8 @@ impl World {
         listed.member_bases.into_iter().map(|base| (base.id, base.counts.unwrap().total)).collect()
     }
 
-    /// `memberbase import` of one row through a gateway before which others are in time, who make `others` memberbases.
+    /// `memberbase import` of one row through a gateway before which others are in time, who make `others`
+    /// memberbases.
     async fn import_overtaken(&self, others: usize, is_older: bool) -> super::Ended {
         let file = self.file("members.csv", "ref\na\n");
         let url = gateway::start_overtaking(self.server.channel(), others, is_older).await;

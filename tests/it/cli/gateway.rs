@@ -35,8 +35,9 @@ pub async fn start(server: Channel, refused: &'static str, code: Code) -> String
     serve(answer).await
 }
 
-/// A gateway for as long as its test runs, which makes `others` memberbases of the name just before each that it is asked to make, as
-/// other programs may. If it `is_older`, it knows nothing of `unless_named` and `created`, as a server of an earlier version.
+/// A gateway for as long as its test runs, which makes `others` memberbases of the name just before each that
+/// it is asked to make, as other programs may. If it `is_older`, it knows nothing of `unless_named` and
+/// `created`, as a server of an earlier version.
 pub async fn start_overtaking(server: Channel, others: usize, is_older: bool) -> String {
     let answer = move |request: Request| {
         let server = server.clone();
