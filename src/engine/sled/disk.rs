@@ -114,6 +114,12 @@ impl Disk {
         files::remove(path)
     }
 
+    /// Brings what a file has, whoever wrote it, to stable storage.
+    pub(super) fn sync(&self, path: &Path) -> Result<(), EngineError> {
+        let synced = File::open(path).and_then(|file| self.log_file(file).sync());
+        synced.map_err(|e| files::error("sync", path, &e))
+    }
+
     /// Makes a file that is not there yet.
     pub(super) fn create(&self, path: &Path) -> io::Result<LogFile> {
         Ok(self.log_file(OpenOptions::new().write(true).create_new(true).open(path)?))

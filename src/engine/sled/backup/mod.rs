@@ -23,6 +23,7 @@ use std::path::Path;
 use super::super::EngineError;
 use super::super::backup::Backup;
 use super::config::SledConfig;
+use super::disk::Disk;
 use super::open::lock_dir;
 use super::segment::Segment;
 use super::{confirmed, files, folder, reader, segment, snapshot};
@@ -38,7 +39,8 @@ const LOG: &str = "wal";
 /// The folder of snapshots.
 const SNAPSHOTS: &str = "snapshots";
 
-/// Copies the store in `config.dir`, which no process has open, into the folder `out`. Changes nothing in the store.
+/// Copies the store in `config.dir`, which no process has open, into the folder `out`. Changes nothing in the store; what is
+/// copied is on stable storage there.
 pub fn copy(config: &SledConfig, out: &Path) -> Result<Received, EngineError> {
     folder::need_store(&config.dir)?;
     let _lock = lock_dir(&config.dir)?;
@@ -51,6 +53,13 @@ pub fn copy(config: &SledConfig, out: &Path) -> Result<Received, EngineError> {
     let durable = confirmed::read(&config.log_dir(), timeline)?
         .max(snapshot::list(&config.snapshot_dir(), timeline)?.position());
     let end = reader::find_end(&segments, durable)?;
+    if end.proven < end.last {
+        // What a killed process left may be with the kernel alone. Lost with the power it would be written anew by others, and
+        // the backup would go on with those behind what it has.
+        let disk = Disk::new(config);
+        let unproven = segments.iter().skip(reader::index_of(&segments, end.proven + 1));
+        unproven.map(|segment| &segment.path).try_for_each(|path| disk.sync(path))?;
+    }
     let backup = plan(config, timeline, end.last, &held)?;
     receiver.begin(backup.outline().clone())?;
     carry(&backup, &mut receiver)?;

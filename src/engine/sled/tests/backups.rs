@@ -89,6 +89,19 @@ async fn a_store_at_rest_is_copied_without_a_change_to_it() {
 }
 
 #[tokio::test]
+async fn what_a_killed_server_left_is_on_stable_storage_before_it_is_copied() {
+    let store = small();
+    let engine = store.open();
+    fill(&engine, 1..=30).await;
+    let (killed, out) = (store.copy(), folder(&store, "backup"));
+    killed.config.faults.fail_sync(1);
+    let refused = backup::copy(&killed.config, &out);
+    assert!(matches!(refused, Err(EngineError::Io(_))), "{refused:?}");
+    killed.config.faults.clear();
+    assert_eq!(backup::copy(&killed.config, &out).unwrap().position, 30);
+}
+
+#[tokio::test]
 async fn a_second_backup_brings_only_what_is_new_and_keeps_what_was() {
     let store = small();
     let engine = store.open();
