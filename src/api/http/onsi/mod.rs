@@ -29,7 +29,8 @@ pub use self::failure::{forbidden, overloaded, starting};
 
 /// What the paths of this door begin with. Under the second there is no call yet.
 pub const PREFIXES: [&str; 2] = ["/v1/", "/v2/"];
-/// Largest body, in bytes: a member has 32 KiB at most.
+/// Largest body, in bytes: a member has 32 KiB at most. It is read in one step, of which nothing stays but the fields of a
+/// member. So what it becomes, some megabytes, is there for no more calls at a time than there are threads, and takes no room.
 pub const BODY_BYTES: usize = 256 * 1024;
 
 /// What walks through the calls of this door.
