@@ -273,7 +273,7 @@ fn introduce(config: &Config, address: SocketAddr, connections: usize) {
         tls,
         memory = %Bytes(config.memory),
         reserve = %Bytes(config.reserve),
-        body_limit = %Bytes(config.body_limit),
+        body_limit = %Bytes(u64::try_from(store::body_bytes(config)).unwrap_or(u64::MAX)),
         request_room = %Bytes(config.request_room),
         grace = %Time(config.grace),
         stall_after = %Time(config.stall_after),

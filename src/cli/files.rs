@@ -49,7 +49,7 @@ pub fn refuse_overwriting<'a>(written: &Path, read: impl IntoIterator<Item = &'a
         let source = if path == Path::new("-") { Identity::stdin() } else { Identity::at(path) };
         if source == Some(target) && is_kept(written) {
             return Err(Error::Usage(format!(
-                "{} is {} by another name or the same one, and would be overwritten while it is read",
+                "{} would be overwritten while it is read (as {}); name another file to write",
                 written.display(),
                 path.display()
             )));

@@ -69,7 +69,7 @@ pub struct Args {
     /// Room in the store for these answers; when it is full, the oldest go first [default: 1GiB]
     #[arg(long, value_name = "SIZE")]
     request_room: Option<String>,
-    /// Largest body of a JSON call [default: 256MiB]
+    /// Largest body of a JSON call; a quarter of the memory, at least 64MiB, where that is less [default: 256MiB]
     #[arg(long, value_name = "SIZE")]
     body_limit: Option<String>,
     /// The certificate of the port, with those that lead to its authority; connections are encrypted then. Read again when it changes

@@ -60,7 +60,7 @@ async fn refusals_are_one_line_a_second_for_each_reason() {
     let starting = text.lines().find(|line| line.contains("starting")).unwrap();
     let place = format!("data={}", data.path().display());
     for part in
-        [&*place, "version=", "address=127.0.0.1:", "tls=\"off\"", "memory=128MiB", "body_limit=256MiB"]
+        [&*place, "version=", "address=127.0.0.1:", "tls=\"off\"", "memory=128MiB", "body_limit=64MiB"]
     {
         assert!(starting.contains(part), "{part} is not in {starting}");
     }

@@ -38,6 +38,9 @@ fn refuse(path: String, fault: &serde_json::Error) -> Refusal {
     let path = known(&path);
     let place = format!("line {}, column {}", fault.line(), fault.column());
     match fault.classify() {
+        Category::Eof if (fault.line(), fault.column()) == (1, 0) => {
+            Refusal::field(Reason::MessageMalformed, path, "is empty; it has to be JSON")
+        }
         Category::Syntax | Category::Eof | Category::Io => {
             let text = fault.to_string();
             let what = if text.contains("recursion limit") {
@@ -209,6 +212,12 @@ mod tests {
         let refusal = parse::<Outer>(text.as_bytes()).unwrap_err();
         let first = refusal.violations.into_iter().next().unwrap();
         (refusal.reason, first.field, first.description)
+    }
+
+    #[test]
+    fn a_body_without_anything_is_called_empty() {
+        assert_eq!(fault("").2, "is empty; it has to be JSON");
+        assert_eq!(fault("  ").2, "is not JSON (line 1, column 2)");
     }
 
     #[test]
