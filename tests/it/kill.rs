@@ -19,6 +19,7 @@ use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClie
 use rustix::process::Signal;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tonic::transport::Channel;
 
 use crate::harness::{self, Process};
 use model::Model;
@@ -32,6 +33,31 @@ const LONGEST_OPEN_MILLIS: u64 = 120;
 const WRITERS: u64 = 4;
 /// Acknowledgements before the kill, at most.
 const MOST_ACKS: u64 = 60;
+
+/// Kills the server while writers are at work, after up to so many acknowledgements.
+async fn kill_while_writing(
+    mut server: Process,
+    (channel, base): (&Channel, &str),
+    model: &mut Model,
+    random: &mut Random,
+    most_acks: u64,
+) {
+    let acks = Arc::new(Semaphore::new(0));
+    let mut writers = JoinSet::new();
+    for number in 0..WRITERS {
+        let writer = Writer::new(number, channel, base, acks.clone(), Random(random.next()));
+        writers.spawn(writer.write(model.take_part(number)));
+    }
+    let target = u32::try_from(1 + random.next() % most_acks).unwrap();
+    let acknowledged = tokio::time::timeout(harness::PATIENCE, acks.acquire_many(target)).await;
+    acknowledged.expect("the writers got nowhere").unwrap().forget();
+    server.signal(Signal::KILL);
+    server.wait();
+    while let Some(part) = writers.join_next().await {
+        let (number, part) = part.unwrap();
+        model.put_part(number, part);
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
@@ -49,25 +75,10 @@ async fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
         if round % KILL_OPEN_EVERY == 0 {
             kill_while_opening(data.path(), Duration::from_millis(random.next() % LONGEST_OPEN_MILLIS));
         }
-        let mut server = Process::serve(data.path());
+        let server = Process::serve(data.path());
         let channel = harness::connect(&server.address).await;
         model.check(&channel, &base, round).await;
-
-        let acks = Arc::new(Semaphore::new(0));
-        let mut writers = JoinSet::new();
-        for number in 0..WRITERS {
-            let writer = Writer::new(number, &channel, &base, acks.clone(), Random(random.next()));
-            writers.spawn(writer.write(model.take_part(number)));
-        }
-        let target = u32::try_from(1 + random.next() % MOST_ACKS).unwrap();
-        let acknowledged = tokio::time::timeout(harness::PATIENCE, acks.acquire_many(target)).await;
-        acknowledged.expect("the writers got nowhere").unwrap().forget();
-        server.signal(Signal::KILL);
-        server.wait();
-        while let Some(part) = writers.join_next().await {
-            let (number, part) = part.unwrap();
-            model.put_part(number, part);
-        }
+        kill_while_writing(server, (&channel, &base), &mut model, &mut random, MOST_ACKS).await;
     }
     let server = Process::serve(data.path());
     let channel = harness::connect(&server.address).await;

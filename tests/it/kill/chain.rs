@@ -4,23 +4,20 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
 
-use rustix::process::Signal;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
-use tokio::task::JoinSet;
+use tokio::sync::oneshot;
 use tonic::transport::Channel;
 
+use super::kill_while_writing;
 use super::maintenance::{all, create_base, memberbase};
 use super::model::Model;
-use super::writer::{Random, Writer};
+use super::writer::Random;
 use crate::harness::{self, Base, Process, rows};
 
 /// Backups of the store that is killed around each, unless the environment says otherwise.
 const ROUNDS: u64 = 3;
-const WRITERS: u64 = 4;
 const MOST_ACKS: u64 = 20;
 /// How many bytes of the server's answer a client gets before it is killed: not all of the plan, some of the files, more of them.
 const ANSWERED_BYTES: [u64; 3] = [200, 4_000, 40_000];
@@ -49,26 +46,6 @@ async fn restored(out: &Path, new: &Path) -> (Process, Channel) {
     (server, channel)
 }
 
-/// Writers are at work when the server is killed.
-async fn write_and_kill(mut server: Process, channel: &Channel, base: &str, model: &mut Model, seed: u64) {
-    let mut random = Random(seed);
-    let acks = Arc::new(Semaphore::new(0));
-    let mut writers = JoinSet::new();
-    for number in 0..WRITERS {
-        let writer = Writer::new(number, channel, base, acks.clone(), Random(random.next()));
-        writers.spawn(writer.write(model.take_part(number)));
-    }
-    let target = u32::try_from(1 + random.next() % MOST_ACKS).unwrap();
-    let acknowledged = tokio::time::timeout(harness::PATIENCE, acks.acquire_many(target)).await;
-    acknowledged.expect("the writers got nowhere").unwrap().forget();
-    server.signal(Signal::KILL);
-    server.wait();
-    while let Some(part) = writers.join_next().await {
-        let (number, part) = part.unwrap();
-        model.put_part(number, part);
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_goes_on_after_kills_and_has_all_that_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
@@ -81,7 +58,7 @@ async fn a_backup_goes_on_after_kills_and_has_all_that_was_acknowledged() {
         if round == 0 {
             base = create_base(&channel).await;
         }
-        write_and_kill(server, &channel, &base, &mut model, round).await;
+        kill_while_writing(server, (&channel, &base), &mut model, &mut Random(round), MOST_ACKS).await;
 
         let server = Process::serve(&data);
         let channel = harness::connect(&server.address).await;

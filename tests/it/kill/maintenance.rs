@@ -2,18 +2,16 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
 use rustix::process::Signal;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tonic::transport::Channel;
 
+use super::kill_while_writing;
 use super::model::Model;
-use super::writer::{Random, Writer};
+use super::writer::Random;
 use crate::harness::{self, Process, rows};
 
 /// Kills of each activity, unless the environment says otherwise.
@@ -22,7 +20,6 @@ const ROUNDS: u64 = 20;
 const SNAPSHOT_AFTER: &str = "4KiB";
 /// In every one of so many rounds the server is stopped in order, which confirms the working copy and so lets log go.
 const STOP_EVERY: u64 = 3;
-const WRITERS: u64 = 4;
 const MOST_ACKS: u64 = 40;
 const MOST_MILLIS: u64 = 80;
 
@@ -73,27 +70,13 @@ async fn nothing_is_lost_when_snapshots_and_the_removal_of_log_are_killed() {
     let mut model = Model::default();
     let mut base = String::new();
     for round in 0..rounds {
-        let mut server = Process::start(&mut command(data.path()));
+        let server = Process::start(&mut command(data.path()));
         let channel = harness::connect(&server.address).await;
         if round == 0 {
             base = create_base(&channel).await;
         }
         model.check(&channel, &base, round).await;
-        let acks = Arc::new(Semaphore::new(0));
-        let mut writers = JoinSet::new();
-        for number in 0..WRITERS {
-            let writer = Writer::new(number, &channel, &base, acks.clone(), Random(random.next()));
-            writers.spawn(writer.write(model.take_part(number)));
-        }
-        let target = u32::try_from(1 + random.next() % MOST_ACKS).unwrap();
-        let acknowledged = tokio::time::timeout(harness::PATIENCE, acks.acquire_many(target)).await;
-        acknowledged.expect("the writers got nowhere").unwrap().forget();
-        server.signal(Signal::KILL);
-        server.wait();
-        while let Some(part) = writers.join_next().await {
-            let (number, part) = part.unwrap();
-            model.put_part(number, part);
-        }
+        kill_while_writing(server, (&channel, &base), &mut model, &mut random, MOST_ACKS).await;
         if round % STOP_EVERY == 0 {
             let mut server = Process::start(&mut command(data.path()));
             server.signal(Signal::TERM);
