@@ -1,7 +1,8 @@
 //! The folder of a backup while it is written.
 //!
 //! Files grow in place; the manifest of an earlier backup in the folder stays good meanwhile, since it says how much of
-//! each file it means. The new one is written last, once everything was synced and read back.
+//! each file it means. The new one is written last, once everything was synced and read back. What the earlier one has is read
+//! before anything is added: a backup goes on from one that is whole, or not at all.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,7 +17,7 @@ use super::super::segment::{self, Timeline};
 use super::super::snapshot::{self, Entries};
 use super::super::{files, folder, reader};
 use super::manifest::{Listed, Manifest};
-use super::verify::{checksum, verify_base};
+use super::verify::{checksum, verify_base, verify_file};
 use super::{LOG, SNAPSHOTS, is_name, lock_folder, name_of, segments_of};
 
 /// What a backup has become.
@@ -67,7 +68,7 @@ impl Receiver {
         let made = Made::look(dir, is_new);
         folder::mark_backup(dir)?;
         let before = Manifest::read(dir)?;
-        refuse_if_torn(dir, before.as_ref())?;
+        before.as_ref().map_or(Ok(()), |manifest| refuse_if_damaged(dir, manifest))?;
         let mut held = Held { covered: before.as_ref().map_or(0, |m| m.position), ..Held::default() };
         held.timeline = before.as_ref().map(|manifest| manifest.timeline);
         for folder in [LOG, SNAPSHOTS] {
@@ -158,15 +159,7 @@ impl Receiver {
         let mut listed = before.map(|manifest| manifest.files.clone()).unwrap_or_default();
         listed.retain(|old| !outline.files.iter().any(|file| file.name == old.name));
         for file in &outline.files {
-            let path = self.dir.join(&file.name);
-            if let Some(old) = self.before.as_ref().and_then(|manifest| manifest.file(&file.name))
-                && file.from >= old.bytes
-                && checksum(&path, old.bytes)? != old.crc
-            {
-                let detail = "the file has changed since the last backup; use an empty folder".to_owned();
-                return Err(EngineError::Corrupt { file: path.display().to_string(), offset: 0, detail });
-            }
-            let crc = checksum(&path, file.bytes)?;
+            let crc = checksum(&self.dir.join(&file.name), file.bytes)?;
             listed.push(Listed { name: file.name.clone(), bytes: file.bytes, crc });
         }
         listed.sort_by(|a, b| a.name.cmp(&b.name));
@@ -236,13 +229,22 @@ impl Drop for Made {
     }
 }
 
-/// Refuses to go on with a backup of which files are gone: the log of the store may not reach back to what they had.
-fn refuse_if_torn(dir: &Path, manifest: Option<&Manifest>) -> Result<(), EngineError> {
-    let mut names = manifest.iter().flat_map(|manifest| manifest.names());
-    let Some(gone) = names.find(|name| !dir.join(name).exists()) else { return Ok(()) };
-    let detail = "the file is gone, so the backup in this folder is not whole; make one in another folder";
-    let file = dir.join(gone).display().to_string();
-    Err(EngineError::Corrupt { file, offset: 0, detail: detail.to_owned() })
+/// Refuses to go on with a backup of which files are gone or damaged: the log of the store may not reach back to what they had.
+fn refuse_if_damaged(dir: &Path, manifest: &Manifest) -> Result<(), EngineError> {
+    manifest.files.iter().try_for_each(|listed| {
+        let path = dir.join(&listed.name);
+        let (file, offset, fault) = if path.exists() {
+            match verify_file(dir, listed) {
+                Err(EngineError::Corrupt { file, offset, detail }) => (file, offset, detail),
+                other => return other,
+            }
+        } else {
+            (path.display().to_string(), 0, "the file is gone".to_owned())
+        };
+        let detail =
+            format!("{fault}, so the backup in this folder is not whole; make one in another folder");
+        Err(EngineError::Corrupt { file, offset, detail })
+    })
 }
 
 /// The random number and the timeline in a file's header, if that is whole.
@@ -256,21 +258,13 @@ fn identity(name: &str, path: &Path) -> Option<(u64, Timeline)> {
     }
 }
 
-/// How much of a file is good: what the manifest says, or what an interrupted backup has brought whole.
+/// How much of a file is good: what the manifest says, which was read, or what an interrupted backup has brought whole.
 fn good_bytes(name: &str, path: &Path, manifest: Option<&Manifest>) -> Result<u64, EngineError> {
     let meta = std::fs::metadata(path).map_err(|e: io::Error| files::error("look at", path, &e))?;
-    if let Some(listed) = manifest.and_then(|manifest| manifest.file(name)) {
-        if meta.len() < listed.bytes {
-            let detail = format!("the file has {} bytes of {}", meta.len(), listed.bytes);
-            return Err(EngineError::Corrupt {
-                file: path.display().to_string(),
-                offset: meta.len(),
-                detail,
-            });
-        }
-        if meta.len() == listed.bytes {
-            return Ok(listed.bytes);
-        }
+    if let Some(listed) = manifest.and_then(|manifest| manifest.file(name))
+        && meta.len() == listed.bytes
+    {
+        return Ok(listed.bytes);
     }
     if name.starts_with(LOG) {
         let segment = segment::read(path)?;

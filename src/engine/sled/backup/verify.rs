@@ -51,7 +51,8 @@ pub fn verify(dir: &Path) -> Result<Verified, EngineError> {
     })
 }
 
-fn verify_file(dir: &Path, listed: &Listed) -> Result<(), EngineError> {
+/// Whether a file is as the manifest says.
+pub(super) fn verify_file(dir: &Path, listed: &Listed) -> Result<(), EngineError> {
     let path = dir.join(&listed.name);
     if checksum(&path, listed.bytes)? == listed.crc {
         return Ok(());

@@ -246,6 +246,35 @@ async fn a_backup_whose_disk_fails_at_any_operation_is_taken_up_again_and_the_on
 }
 
 #[tokio::test]
+async fn no_backup_goes_on_from_one_that_is_damaged() {
+    let store = small();
+    let engine = store.open();
+    fill(&engine, 1..=30).await;
+    engine.close().await.unwrap();
+    let out = folder(&store, "backup");
+    backup::copy(&store.config, &out).unwrap();
+    let engine = store.open();
+    fill(&engine, 31..=35).await;
+    engine.close().await.unwrap();
+    let log = files::list(&out.join("wal")).unwrap();
+    assert!(log.len() > 2, "{log:?}");
+    for path in [&log[0], &log[log.len() / 2], log.last().unwrap()] {
+        let good = fs::read(path).unwrap();
+        let mut bad = good.clone();
+        bad[good.len() / 2] ^= 1;
+        fs::write(path, bad).unwrap();
+        let refused = backup::copy(&store.config, &out).unwrap_err();
+        let EngineError::Corrupt { file, detail, .. } = refused else { panic!("{refused:?}") };
+        assert!(
+            file == path.display().to_string() && detail.contains("make one in another folder"),
+            "{detail}"
+        );
+        fs::write(path, good).unwrap();
+    }
+    assert_eq!(backup::copy(&store.config, &out).unwrap().position, 35);
+}
+
+#[tokio::test]
 async fn flipped_bits_of_a_backup_are_found_and_named() {
     let store = small();
     let engine = store.open();
