@@ -3,7 +3,7 @@
 //! Such a file is never removed. Its rows may be those of another list, or have failed in another memberbase, or somebody may have
 //! mended them: whatever it is, they may be nowhere else, and nothing in the file tells.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -14,10 +14,14 @@ use super::{FAILURE_COLUMNS, Format};
 const LOOK_AT: u64 = 256 << 10;
 
 /// Whether a file of failed rows stands there, as far as its beginning and the header of this list tell. One that cannot be read
-/// does not count.
+/// does not count, nor one that another import is writing, which may take it away again.
 pub fn has_failed_rows(path: &Path, format: &Format) -> bool {
     let is_file = fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
-    is_file && File::open(path).is_ok_and(|file| is_of_failed_rows(file.take(LOOK_AT), format))
+    is_file
+        && File::open(path).is_ok_and(|file| {
+            !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+                && is_of_failed_rows(file.take(LOOK_AT), format)
+        })
 }
 
 /// Whether a file begins as one of failed rows of such a list does.
@@ -34,5 +38,25 @@ fn is_of_failed_rows(start: impl Read, format: &Format) -> bool {
             let first = BufReader::new(start).lines().next();
             first.and_then(Result::ok).is_some_and(|line| why(&line).is_some())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::files::open_alone;
+    use crate::cli::import::missing::Keys;
+
+    #[test]
+    fn a_file_counts_unless_another_import_is_writing_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let (path, format) = (temp.path().join("failed.ndjson"), Format::Ndjson(Keys::NONE));
+        let row = r#"{"failed":{"line":1,"reason":"TAKEN","field":"","message":""},"ref":"a"}"#;
+        fs::write(&path, row).unwrap();
+        assert!(has_failed_rows(&path, &format));
+        let other = open_alone(&path).unwrap();
+        assert!(!has_failed_rows(&path, &format));
+        drop(other);
+        assert!(has_failed_rows(&path, &format));
     }
 }

@@ -6,6 +6,7 @@
 //! - Then another file takes the place of this one, in one step: without those that went through, and with marks on those that
 //!   were overtaken.
 //! - A file that stood in the place is kept under another name, see [`super::kept`], and comes back if no row fails in the end.
+//!   One that says the same is what a killed import left of the same rows: this one settles them, and only its file stays.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -46,6 +47,7 @@ impl FailedRows {
         } else {
             self.change(&Changes { with: &rows, ..Changes::default() })?;
         }
+        self.kept()?;
         Ok(Some(Waiting { lines, is_new }))
     }
 
@@ -255,6 +257,22 @@ mod tests {
         let kept = |number: u64| path.with_file_name(format!("failed.{number}.ndjson"));
         assert_eq!(fs::read_to_string(kept(1)).unwrap(), "earlier");
         assert_eq!((read(&kept(2)), read(&path)), (of("TAKEN", &[1]), of("TAKEN", &[2])));
+    }
+
+    #[test]
+    fn what_a_killed_import_left_of_the_same_rows_is_settled_by_the_one_that_goes_on() {
+        for (left, in_the_end, files) in
+            [(&[2, 3][..], &[][..], 0), (&[2, 3], &[3], 1), (&[2], &[], 1), (&[2], &[3], 2)]
+        {
+            let mut world = World::new();
+            let (mut killed, rows, failure) = (world.another(), rows(left), failure("TAKEN"));
+            let waiting = killed.write_waiting(rows.iter().map(|row| (row.get(0).unwrap(), &failure)));
+            assert!(waiting.unwrap().is_some());
+            drop(killed);
+            let waiting = world.wait(&[2, 3]).unwrap();
+            world.settle(waiting, in_the_end);
+            assert_eq!(world.files(), files, "{left:?} {in_the_end:?}");
+        }
     }
 
     #[test]
