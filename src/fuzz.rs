@@ -6,15 +6,13 @@
 use crate::api::grpc::fuzz as wire;
 use crate::engine::sled::fuzz as log;
 use crate::model::{BaseName, BaseSettings, Cursor, CursorKey, IdKey, RecordKind, Sealer, Timestamp};
-use crate::schema::bucket::Width;
-use crate::schema::commit::CommitPart;
-use crate::schema::header::{self, Head, Header};
-use crate::schema::index::{IndexState, decode_chunk};
-use crate::schema::meta::{self, Meta};
-use crate::schema::request::Kept;
-use crate::schema::{
-    block, bucket, key, member, member_record, record_key, request, request_key, set_key, token,
-};
+use crate::stored::bucket::Width;
+use crate::stored::commit::CommitPart;
+use crate::stored::header::{self, Head, Header};
+use crate::stored::idempotency::StoredResult;
+use crate::stored::index::{IndexState, decode_chunk};
+use crate::stored::meta::{self, Meta};
+use crate::stored::{block, bucket, idempotency, key, member, member_record, record_key, set_key, token};
 
 /// A target: its name, which is also that of the folder with its seeds, and its door.
 pub type Target = (&'static str, fn(&[u8]));
@@ -73,14 +71,14 @@ fn records(bytes: &[u8]) {
     let _ = meta::decode_next_base(bytes);
     let _ = token::decode(bytes).map(|(token, hash)| token::encode(&token, &hash));
     let _ = token::decode_use(bytes);
-    if let Ok(mut kept) = Kept::decode(bytes) {
+    if let Ok(mut kept) = StoredResult::decode(bytes) {
         let _ = kept.join(bytes);
         let _ = kept.encode();
     }
     let _ = (
-        request::Size::decode(bytes).map(|size| size.encode()),
-        request_key::request_parts(bytes),
-        request_key::request_time_parts(bytes),
+        idempotency::Size::decode(bytes).map(|size| size.encode()),
+        idempotency::key::request_parts(bytes),
+        idempotency::key::request_time_parts(bytes),
     );
     for kind in RecordKind::ALL {
         if let Ok(record) = member_record::decode(kind, bytes) {

@@ -3,7 +3,7 @@
 //! # The map of the crate
 //!
 //! ```text
-//! cli ──► server ──► api ──► directory ──► table ──► schema ──► model
+//! cli ──► server ──► api ──► directory ──► table ──► stored ──► model
 //!                    server alone picks an └───────► engine (trait)
 //! ```
 //!
@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | [`model`] | pure types and rules: ids, refs, members, filters, cursors; no I/O, no clock |
 //! | [`engine`] | the ordered byte store: its trait, in memory, and sled behind a write-ahead log |
-//! | [`schema`] | the model as bytes: every key and stored record, with their versions |
+//! | [`stored`] | the model as bytes: every key and every stored form, with their versions |
 //! | [`table`] | members as rows: blocks, commit log, lookups, sets, lanes, checkpoints, views |
 //! | [`directory`] | the operations of the service, the same for every door |
 //! | [`api`] | the doors, and the one table from errors to statuses |
@@ -35,8 +35,8 @@ pub mod engine;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod model;
-pub mod schema;
 pub mod server;
+pub mod stored;
 pub mod table;
 mod tasks;
 

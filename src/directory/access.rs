@@ -18,7 +18,7 @@ use crate::model::field::ProfileField;
 use crate::model::origin::{Actor, Door};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenId};
 use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, Sealer, Sight, Timestamp};
-use crate::table::{Base, LiveToken, MayMake, Party, Peer, Requests, Table, TableError, Tokens, Whose};
+use crate::table::{Base, Idempotency, LiveToken, MayMake, Party, Peer, Table, TableError, Tokens, Whose};
 
 /// Why a caller is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,8 +260,8 @@ impl Guarded {
     }
 
     /// The requests that name themselves, and whose names the caller's are.
-    pub fn requests(&self) -> (&Arc<Requests>, Option<TokenId>) {
-        (self.table.requests(), self.token().map(|token| token.id))
+    pub fn idempotency(&self) -> (&Arc<Idempotency>, Option<TokenId>) {
+        (self.table.idempotency(), self.token().map(|token| token.id))
     }
 
     /// The caller, as commits name it.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::idempotency::foreign;
 use super::narrow::join;
 use super::page::{Page, RawPage};
-use super::request::foreign;
 use super::{Directory, Error, view};
 use crate::compute::{self, Size};
 use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, BULK_DELETE_MAX_MEMBERS};
@@ -16,7 +16,7 @@ use crate::model::{
     AttributePatch, AttributeValue, BaseNumber, IdError, Origin, RawFilter, RawValue, Reason, Refusal, Row,
     Rule, Sight, Violation, Violations, attribute,
 };
-use crate::table::{Answer, AttributesRequest, Base, Kept, NamedRequest, SettingsRequest};
+use crate::table::{AttributesRequest, Base, Claim, RequestResult, SettingsRequest, StoredResult};
 
 /// Members that are looked through together for attributes to delete.
 const DELETE_TOGETHER: usize = 4_096;
@@ -72,9 +72,9 @@ impl Directory {
         if self.told().is_some() {
             return Ok(before.schema);
         }
-        let named = self.turn();
+        let claim = self.turn();
         let origin = self.origin(Call::SET_SCHEMA);
-        let request = SettingsRequest { schema: Some(wanted), named, ..SettingsRequest::new(origin) };
+        let request = SettingsRequest { schema: Some(wanted), claim, ..SettingsRequest::new(origin) };
         Ok(base.change_settings(request).await?.schema)
     }
 
@@ -95,9 +95,9 @@ impl Directory {
         let (patches, places): (Vec<_>, Vec<_>) =
             members.into_iter().map(|OfMember { patch, entries }| (patch, entries)).unzip();
         let changes = rows.into_iter().zip(patches).collect();
-        let named = self.turn();
+        let claim = self.turn();
         let (sight, origin) = (self.guarded.sight(), self.origin(Call::SET_ATTRIBUTES));
-        let request = AttributesRequest { changes, is_strict: true, sight, named, deadline: None, origin };
+        let request = AttributesRequest { changes, is_strict: true, sight, claim, deadline: None, origin };
         let reply = open.change_attributes(request).await?;
         let of = |index: usize| places.get(index).map(Vec::as_slice).unwrap_or_default();
         let mut refused = reply.refused.into_iter();
@@ -168,7 +168,7 @@ impl Directory {
                 }
             }
         }
-        self.keep(None, Answer::Changed(deleted)).await?;
+        self.keep(None, RequestResult::Changed(deleted)).await?;
         Ok(deleted)
     }
 
@@ -259,9 +259,9 @@ impl Directory {
 }
 
 /// The number of values that an earlier run changed.
-fn changed(kept: &Kept) -> Result<u64, Error> {
+fn changed(kept: &StoredResult) -> Result<u64, Error> {
     match kept.answer {
-        Answer::Changed(values) => Ok(values),
+        RequestResult::Changed(values) => Ok(values),
         _ => Err(foreign()),
     }
 }
@@ -283,7 +283,7 @@ async fn clear(
     base: &Base,
     rows: &[Row],
     patch: &AttributePatch,
-    named: Option<Arc<NamedRequest>>,
+    claim: Option<Arc<Claim>>,
     origin: Origin,
 ) -> Result<u64, Error> {
     if rows.is_empty() {
@@ -295,7 +295,7 @@ async fn clear(
         changes,
         is_strict: false,
         sight: Sight::default(),
-        named,
+        claim,
         deadline: None,
         origin,
     };
@@ -323,7 +323,7 @@ fn under(entries: &[(usize, String)], refusal: Refusal) -> Refusal {
         }
         let key = fault.field.strip_prefix("attributes.");
         // Of several entries with one key the last counts.
-        let Some((index, _)) = entries.iter().rev().find(|(_, named)| Some(named.as_str()) == key) else {
+        let Some((index, _)) = entries.iter().rev().find(|(_, claim)| Some(claim.as_str()) == key) else {
             return fault.under(&first);
         };
         let field = if is_unknown_key(&fault.description) { "attribute_key" } else { "value" };

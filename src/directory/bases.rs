@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::check::{Check, Checked};
+use super::idempotency::foreign;
 use super::page::{Page, RawPage};
-use super::request::foreign;
 use super::{Directory, Error, REPLY_BYTES, check, view};
 use crate::model::base::{parse_new_members, parse_tiers};
 use crate::model::limits::PAGE_LIMIT_MAX;
@@ -14,7 +14,7 @@ use crate::model::{
     BaseName, BaseNumber, BaseSettings, BaseView, Direction, Effort, Filter, Origin, RawFilter, Tier,
     Violations,
 };
-use crate::table::{Answer, BaseSummary, CreatedBase, SetField, SettingsRequest};
+use crate::table::{BaseSummary, CreatedBase, RequestResult, SetField, SettingsRequest};
 
 /// What a memberbase takes in a reply besides its name, in bytes.
 const FIXED_BYTES: usize = 256;
@@ -89,7 +89,7 @@ impl Directory {
         settings.tiers = request.tiers.unwrap_or_default();
         let table = self.guarded.store(AccessLevel::Admin).await?;
         if let Some(kept) = self.told() {
-            let Answer::Base(number) = kept.answer else { return Err(foreign()) };
+            let RequestResult::Base(number) = kept.answer else { return Err(foreign()) };
             let base = table.base(number).await?.view().await.summary();
             // Where it was found, its revision is kept.
             return Ok(CreatedBase { base, is_new: kept.revision.is_none() });
@@ -224,7 +224,7 @@ impl Directory {
             let is_hidden = summary.deleted_at.is_some() && request.deleted != Some(true);
             return if is_hidden { Err(Error::MemberBaseNotFound) } else { Ok(summary) };
         }
-        let request = SettingsRequest { named: self.turn(), ..request };
+        let request = SettingsRequest { claim: self.turn(), ..request };
         // Decided again by the lane, before which others may change it.
         let is_deleted = summary.deleted_at.is_some();
         match (deleted, is_deleted) {

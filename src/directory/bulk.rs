@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::request::foreign;
+use super::idempotency::foreign;
 use super::{Directory, Error, view};
 use crate::compute::{self, Size};
 use crate::model::limits::{ATOMIC_MAX_ROWS, BULK_DELETE_MAX_MEMBERS};
@@ -14,7 +14,7 @@ use crate::model::{
     UpsertOptions, Violations,
 };
 use crate::table::{
-    Answer, DeleteReply, DeleteRequest, NamedRequest, Pending, RowAnswer, RowOutcome, Series, UpsertReply,
+    Claim, DeleteReply, DeleteRequest, Pending, RequestResult, RowOutcome, RowResult, Series, UpsertReply,
     UpsertRequest, WriteMode,
 };
 
@@ -35,10 +35,10 @@ pub struct Upsert {
 }
 
 impl Upsert {
-    fn request(self, origin: Origin, sight: Sight, named: Option<Arc<NamedRequest>>) -> UpsertRequest {
+    fn request(self, origin: Origin, sight: Sight, claim: Option<Arc<Claim>>) -> UpsertRequest {
         let Self { rows, options, mode, deadline } = self;
         let options = UpsertOptions { sight, ..options };
-        UpsertRequest { rows, options, mode, named, deadline, origin }
+        UpsertRequest { rows, options, mode, claim, deadline, origin }
     }
 }
 
@@ -89,25 +89,25 @@ impl Directory {
         }
         self.mark_accounts(number, &mut request.rows).await?;
         // What writes nothing leaves nothing to remember.
-        let named = self.turn().filter(|_| request.mode != WriteMode::ValidateOnly);
-        let refused = named.clone().filter(|_| request.mode == WriteMode::Atomic);
-        let reply = base.upsert(request.request(self.origin(call), self.guarded.sight(), named)).await?;
+        let claim = self.turn().filter(|_| request.mode != WriteMode::ValidateOnly);
+        let refused = claim.clone().filter(|_| request.mode == WriteMode::Atomic);
+        let reply = base.upsert(request.request(self.origin(call), self.guarded.sight(), claim)).await?;
         match refused {
-            Some(named) if reply.outcomes.iter().any(RowOutcome::is_failed) => {
-                self.keep_refusal(named, reply).await
+            Some(claim) if reply.outcomes.iter().any(RowOutcome::is_failed) => {
+                self.keep_refusal(claim, reply).await
             }
             _ => Ok(reply),
         }
     }
 
     /// Keeps what became of an ATOMIC request that was refused, if that is wanted of it.
-    async fn keep_refusal(&self, named: Arc<NamedRequest>, reply: UpsertReply) -> Result<UpsertReply, Error> {
+    async fn keep_refusal(&self, claim: Arc<Claim>, reply: UpsertReply) -> Result<UpsertReply, Error> {
         let UpsertReply { outcomes, revision } = reply;
-        if !named.keeps(&outcomes) {
+        if !claim.keeps(&outcomes) {
             return Ok(UpsertReply { outcomes, revision });
         }
-        let (requests, _) = self.guarded.requests();
-        let outcomes = requests.keep_refusal(named, (self.now(), revision), outcomes).await?;
+        let (idempotency, _) = self.guarded.idempotency();
+        let outcomes = idempotency.keep_refusal(claim, (self.now(), revision), outcomes).await?;
         Ok(UpsertReply { outcomes, revision })
     }
 
@@ -148,8 +148,8 @@ impl Directory {
     /// What became of the rows of this request, if it was done.
     fn told_rows(&self) -> Option<Result<UpsertReply, Error>> {
         let kept = self.told()?;
-        let Answer::Rows { rows, .. } = &kept.answer else { return Some(Err(foreign())) };
-        let outcomes = rows.iter().map(RowAnswer::outcome).collect();
+        let RequestResult::Rows { rows, .. } = &kept.answer else { return Some(Err(foreign())) };
+        let outcomes = rows.iter().map(RowResult::outcome).collect();
         Some(Ok(UpsertReply { outcomes, revision: kept.revision.unwrap_or_default() }))
     }
 
@@ -170,10 +170,10 @@ impl Directory {
                 .await;
         let (rows, refs) = parsed?;
         let origin = self.origin(Call::DELETE_MEMBERS);
-        let request = DeleteRequest { rows, refs, named: self.turn(), deadline, origin };
+        let request = DeleteRequest { rows, refs, claim: self.turn(), deadline, origin };
         let base = self.guarded.base(AccessLevel::Write, base).await?;
         if let Some(kept) = self.told() {
-            let Answer::Deleted(deleted, records) = kept.answer else { return Err(foreign()) };
+            let RequestResult::Deleted(deleted, records) = kept.answer else { return Err(foreign()) };
             return Ok(DeleteReply { deleted, records, revision: kept.revision.unwrap_or_default() });
         }
         self.guarded.take_rows(entries)?;

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use super::request::foreign;
+use super::idempotency::foreign;
 use super::{Directory, Error, Key};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Edit, Member, MemberRow, Origin, Outcome, Row};
-use crate::table::{Answer, EditReply, EditRequest, EditWhat, Edited, Kept};
+use crate::table::{EditReply, EditRequest, EditWhat, Edited, RequestResult, StoredResult};
 
 /// A member after a call about it.
 #[derive(Debug)]
@@ -74,14 +74,14 @@ impl Directory {
         Ok(row?)
     }
 
-    async fn edited_again(&self, base: BaseNumber, kept: &Kept) -> Result<EditedMember, Error> {
-        let Answer::Member(row, outcome) = kept.answer else { return Err(foreign()) };
+    async fn edited_again(&self, base: BaseNumber, kept: &StoredResult) -> Result<EditedMember, Error> {
+        let RequestResult::Member(row, outcome) = kept.answer else { return Err(foreign()) };
         let member = Box::new(self.member_now(base, row).await?);
         Ok(EditedMember { row, member, outcome, revision: kept.revision.unwrap_or_default() })
     }
 
     fn request(&self, what: EditWhat, deadline: Option<Instant>, origin: Origin) -> EditRequest {
-        EditRequest { what, sight: self.guarded.sight(), named: self.turn(), deadline, origin }
+        EditRequest { what, sight: self.guarded.sight(), claim: self.turn(), deadline, origin }
     }
 
     async fn edit(&self, base: BaseNumber, request: EditRequest) -> Result<EditedMember, Error> {

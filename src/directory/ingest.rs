@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::idempotency::foreign;
 use super::record_input::TransactionInput;
 use super::records::reason_of;
-use super::request::foreign;
 use super::{Directory, Error};
 use crate::compute::{self, Size};
 use crate::model::id::IdError;
@@ -13,7 +13,7 @@ use crate::model::limits::INGEST_MAX_EVENTS;
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Reason, RecordFault, Violations};
-use crate::table::{Answer, Kept, RecordChange, RecordOutcome};
+use crate::table::{RecordChange, RecordOutcome, RequestResult, StoredResult};
 
 /// What became of transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,7 +73,7 @@ impl Directory {
         }
         if !only_one {
             let Ingested { created, updated, unchanged, revision } = sum;
-            self.keep(revision, Answer::Ingested { created, updated, unchanged }).await?;
+            self.keep(revision, RequestResult::Ingested { created, updated, unchanged }).await?;
         }
         Ok(sum)
     }
@@ -111,9 +111,9 @@ impl Directory {
 
 impl Ingested {
     /// What an earlier run did.
-    fn again(kept: &Kept) -> Result<Self, Error> {
+    fn again(kept: &StoredResult) -> Result<Self, Error> {
         match kept.answer {
-            Answer::Ingested { created, updated, unchanged } => {
+            RequestResult::Ingested { created, updated, unchanged } => {
                 Ok(Self { created, updated, unchanged, revision: kept.revision })
             }
             _ => Err(foreign()),

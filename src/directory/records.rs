@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::find::malformed;
+use super::idempotency::foreign;
 use super::page::RawPage;
 use super::record_input::{ClipInput, StampCollectionInput};
-use super::request::foreign;
 use super::{Directory, Error, PageRoom, REPLY_BYTES, both, view};
 use crate::model::id::IdError;
 use crate::model::limits::SKIP_CHECKED_MAX;
@@ -23,7 +23,7 @@ use crate::model::{
     Refusal, Row, cursor,
 };
 use crate::table::{
-    Answer, Kept, NamedRequest, RecordChange, RecordOutcome, RecordsReply, RecordsRequest, Which,
+    Claim, RecordChange, RecordOutcome, RecordsReply, RecordsRequest, RequestResult, StoredResult, Which,
 };
 
 /// What a record takes in a reply besides its texts, in bytes.
@@ -122,8 +122,8 @@ impl Directory {
             return Ok(kept.revision.unwrap_or_default());
         }
         let change = RecordChange::Delete { row, kind: RecordKind::Clip, which };
-        let named = self.turn();
-        let reply = self.change_records(base, vec![change], named, Call::DELETE_CLIP, deadline).await?;
+        let claim = self.turn();
+        let reply = self.change_records(base, vec![change], claim, Call::DELETE_CLIP, deadline).await?;
         reply.outcomes.map_err(|faults| one_fault(&faults))?;
         Ok(reply.revision)
     }
@@ -226,8 +226,8 @@ impl Directory {
         Ok(Saved { base, row, record, created, revision })
     }
 
-    async fn saved_again(&self, number: BaseNumber, kept: &Kept) -> Result<Saved, Error> {
-        let Answer::Record { row, kind, id, is_new } = kept.answer else { return Err(foreign()) };
+    async fn saved_again(&self, number: BaseNumber, kept: &StoredResult) -> Result<Saved, Error> {
+        let RequestResult::Record { row, kind, id, is_new } = kept.answer else { return Err(foreign()) };
         let base = self.guarded.base(AccessLevel::Write, number).await.map_err(of_member)?;
         let view = view(&base, None).await.map_err(of_member)?;
         if view.members(&[row]).await?.is_empty() {
@@ -244,13 +244,13 @@ impl Directory {
         &self,
         base: BaseNumber,
         changes: Vec<RecordChange>,
-        named: Option<Arc<NamedRequest>>,
+        claim: Option<Arc<Claim>>,
         call: Call,
         deadline: Option<Instant>,
     ) -> Result<RecordsReply, Error> {
         let base = self.guarded.base(AccessLevel::Write, base).await.map_err(of_member)?;
         let origin = self.origin(call);
-        base.change_records(RecordsRequest { changes, named, deadline, origin })
+        base.change_records(RecordsRequest { changes, claim, deadline, origin })
             .await
             .map_err(|error| of_member(error.into()))
     }

@@ -78,7 +78,7 @@ fn upsert(rows: Vec<MemberRow>) -> UpsertRequest {
         rows: rows.into_iter().map(Ok).collect(),
         options: Default::default(),
         mode: WriteMode::Partial,
-        named: None,
+        claim: None,
         deadline: None,
         origin: Origin::default(),
     }

@@ -2,15 +2,15 @@
 //! have at most its own rights (see `model::grant`).
 
 use super::access::TokenFault;
+use super::idempotency::foreign;
 use super::page::{Page, RawPage};
-use super::request::foreign;
 use super::{Directory, Error};
 use crate::model::grant::{Granted, Wanted};
 use crate::model::id::IdError;
 use crate::model::limits::TOKENS_MAX;
 use crate::model::token::{AccessLevel, Secret, Token, TokenDescription, TokenId, TokenLimits};
 use crate::model::{BaseNumber, Filter, Reason, Refusal, Timestamp, Violations};
-use crate::table::{Answer, TokenChange};
+use crate::table::{RequestResult, TokenChange};
 
 /// Cursors of this list are bound to a number that no memberbase has.
 const NO_BASE: BaseNumber = BaseNumber(u32::MAX - 1);
@@ -74,7 +74,7 @@ impl Directory {
     pub async fn create_token(&self, new: NewToken, seed: TokenSeed) -> Result<CreatedToken, Error> {
         let tokens = self.guarded.tokens().await?;
         if let Some(kept) = self.told() {
-            let Answer::Token(id) = kept.answer else { return Err(foreign()) };
+            let RequestResult::Token(id) = kept.answer else { return Err(foreign()) };
             return Err(Error::SecretNotKept { id });
         }
         let base = match new.member_base_id.as_deref() {

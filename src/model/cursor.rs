@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(down.seal(&KEY, 2), "AQEDIo_UkJ_53bsDAA6CbIAP");
         [up.seal(&KEY, 1), down.seal(&KEY, 2)]
             .iter()
-            .for_each(|cursor| crate::schema::documented::assert_text_documented(cursor));
+            .for_each(|cursor| crate::stored::documented::assert_text_documented(cursor));
     }
 
     #[test]

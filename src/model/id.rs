@@ -207,7 +207,7 @@ mod tests {
         let (base, row) = (BaseNumber(1), Row(2));
         let shown =
             [sealer.member_id(base, row), sealer.member_id_onsi(base, row), sealer.base_id(BaseNumber(7))];
-        shown.iter().for_each(|id| crate::schema::documented::assert_text_documented(id));
+        shown.iter().for_each(|id| crate::stored::documented::assert_text_documented(id));
     }
 
     #[test]

@@ -55,7 +55,7 @@ mod tests {
             assert_eq!(ImportId::parse(text), Ok(id), "{text}");
         }
         assert_eq!(id.to_string(), "014d2pf2dbsqqg28t5cy4tqkff");
-        crate::schema::documented::assert_text_documented(&id.to_string());
+        crate::stored::documented::assert_text_documented(&id.to_string());
         assert_eq!(ImportId::parse(&id.to_string()), Ok(id));
         assert_eq!(ImportId::parse(&id.to_string().to_ascii_uppercase()), Ok(id));
     }

@@ -21,6 +21,7 @@ pub mod fingerprint;
 pub mod grant;
 mod iban;
 pub mod id;
+pub mod idempotency;
 pub mod import;
 pub mod input;
 mod invisible;
@@ -34,7 +35,6 @@ pub mod phone;
 pub mod reason;
 pub mod record;
 pub mod removals;
-pub mod request;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod schema;
@@ -62,6 +62,7 @@ pub use self::filter::{
     RawFilter, RawRegex, RawValue, Stop,
 };
 pub use self::id::{BaseNumber, IdError, IdKey, Row, Sealer};
+pub use self::idempotency::{IdempotencyKey, Payload, RequestIdentity};
 pub use self::import::ImportId;
 pub use self::input::{Change, MatchBy, MatchKey, MemberPatch, MemberRow, Semantics, UpsertOptions};
 pub use self::member::{Gender, Member, Profile, Status};
@@ -70,7 +71,6 @@ pub use self::page::{Direction, PageRequest, RawSort, SortKey};
 pub use self::phone::Phone;
 pub use self::record::{ForeignText, MemberRecord, RecordCounts, RecordFault, RecordKind};
 pub use self::removals::Removals;
-pub use self::request::{Payload, RequestMark, RequestName};
 pub use self::sight::Sight;
 pub use self::text::{BaseName, Name, Ref, RequestId, Tier, WorkerId};
 pub use self::time::{Date, Dob, Timestamp};

@@ -11,7 +11,8 @@ use crate::engine::sled::{SledConfig, SledEngine};
 use crate::engine::{Engine, EngineError};
 use crate::model::Timestamp;
 use crate::table::{
-    self, AuditConfig, AuditReport, Clock, RefoldReport, RequestLimits, Table, TableConfig, TableError, audit,
+    self, AuditConfig, AuditReport, Clock, IdempotencyLimits, RefoldReport, Table, TableConfig, TableError,
+    audit,
 };
 use crate::tasks;
 
@@ -121,7 +122,7 @@ fn table_config(config: &Config) -> Result<TableConfig, EngineError> {
         read_bytes: usize::try_from(share(config.memory, READ_SHARE)).unwrap_or(usize::MAX),
         commit_retention_micros: micros(config.commit_retention),
         grace_micros: micros(config.delete_retention),
-        requests: RequestLimits {
+        idempotency: IdempotencyLimits {
             retention_micros: micros(config.request_retention),
             bytes: config.request_room,
         },

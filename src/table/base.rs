@@ -11,16 +11,16 @@ use super::bases::BaseSummary;
 use super::budget::{Budget, Party, Permit};
 use super::checkpoint;
 use super::hash::Hashes;
+use super::idempotency::Idempotency;
 use super::in_flight::RoomOfAll;
 use super::job::{AttributesJob, DeleteJob, Job, Series, UpsertJob};
 use super::lane::Lane;
+use super::member_cache::MemberCache;
 use super::naming::Naming;
 use super::nonce::Nonces;
 use super::plan::{Prepared, prepare_all};
 use super::published::Published;
 use super::publisher::Publisher;
-use super::records::Records;
-use super::requests::Requests;
 use super::sharing::Sharing;
 use super::view::View;
 use super::{
@@ -55,12 +55,12 @@ pub(super) struct Shared {
     pub hashes: Hashes,
     pub clock: Clock,
     pub budget: Arc<Budget>,
-    pub records: Arc<Records>,
+    pub member_cache: Arc<MemberCache>,
     pub sharing: Arc<Sharing>,
     /// What batches of all bases may have in flight.
     pub in_flight: RoomOfAll,
     pub naming: Naming,
-    pub requests: Arc<Requests>,
+    pub idempotency: Arc<Idempotency>,
     /// The random ids of batches.
     pub nonces: Arc<Nonces>,
     /// The state that reads see; the lock is the view lock.
@@ -121,12 +121,12 @@ pub(super) struct Parts {
     pub hashes: Hashes,
     pub clock: Clock,
     pub budget: Arc<Budget>,
-    pub records: Arc<Records>,
+    pub member_cache: Arc<MemberCache>,
     pub sharing: Arc<Sharing>,
     /// What batches of all bases may have in flight.
     pub in_flight: RoomOfAll,
     pub naming: Naming,
-    pub requests: Arc<Requests>,
+    pub idempotency: Arc<Idempotency>,
     pub nonces: Arc<Nonces>,
     pub checkpoint_entries: usize,
 }
@@ -135,7 +135,7 @@ impl Base {
     /// Opens a base: loads header and sets, replays the commits after the watermark, starts the lane.
     pub(super) async fn open(number: BaseNumber, parts: Parts) -> Result<Arc<Self>, TableError> {
         let published = replay::load(&parts.engine, number).await?;
-        parts.records.set_images(number, published.image_bytes());
+        parts.member_cache.set_images(number, published.image_bytes());
         let (revision, entries) = (published.header.revision, published.overlay_entries());
         let header = published.header.clone();
         let (closing, closed) = watch::channel(false);
@@ -145,11 +145,11 @@ impl Base {
             hashes: parts.hashes,
             clock: parts.clock,
             budget: parts.budget,
-            records: parts.records,
+            member_cache: parts.member_cache,
             sharing: parts.sharing,
             in_flight: parts.in_flight,
             naming: parts.naming,
-            requests: parts.requests,
+            idempotency: parts.idempotency,
             nonces: parts.nonces,
             published: RwLock::new(published),
             published_revision: AtomicU64::new(revision),
@@ -283,8 +283,8 @@ impl Base {
         &self.shared.engine
     }
 
-    pub(super) fn records(&self) -> &Records {
-        &self.shared.records
+    pub(super) fn member_cache(&self) -> &MemberCache {
+        &self.shared.member_cache
     }
 
     /// The rule by which e-mail addresses are compared here.
@@ -316,7 +316,7 @@ impl Base {
             drop(task.await);
         }
         let written = self.checkpoint().await;
-        self.shared.records.set_images(self.shared.number, 0);
+        self.shared.member_cache.set_images(self.shared.number, 0);
         written
     }
 

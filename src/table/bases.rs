@@ -16,9 +16,9 @@ use super::store::Table;
 use crate::engine::Direction;
 use crate::model::schema::AttributeSchema;
 use crate::model::{BaseNumber, BaseSettings, StatusCounts, Timestamp};
-use crate::schema::header::Header;
-use crate::schema::index::IndexState;
-use crate::schema::key;
+use crate::stored::header::Header;
+use crate::stored::index::IndexState;
+use crate::stored::key;
 
 /// A base without its members.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use super::TableError;
 use super::layer::Blocks;
 use crate::engine::{Engine, Value};
 use crate::model::{BaseNumber, Row};
-use crate::schema::block::{Block, find, further_parts, place};
-use crate::schema::{SchemaError, key};
+use crate::stored::block::{Block, find, further_parts, place};
+use crate::stored::{DecodeError, key};
 
 /// The blocks of these numbers; one that holds no member is absent from the answer.
 pub async fn read(engine: &Arc<dyn Engine>, base: BaseNumber, numbers: &[u64]) -> Result<Blocks, TableError> {
@@ -86,7 +86,7 @@ impl Stored {
     }
 
     /// The stored member at `row`, if there is one.
-    pub fn record(&self, row: Row) -> Result<Option<&[u8]>, SchemaError> {
+    pub fn record(&self, row: Row) -> Result<Option<&[u8]>, DecodeError> {
         let (number, slot) = place(row);
         let Ok(index) = self.0.binary_search_by_key(&number, |block| block.number) else { return Ok(None) };
         let parts = self.0.get(index).into_iter().flat_map(|block| block.parts.iter().rev());

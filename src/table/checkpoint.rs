@@ -29,9 +29,9 @@ use super::lookup::{Image, LookupKind, PerLookup, TARGET_ENTRIES, address, bits_
 use super::overlay::Overlay;
 use super::sets::{DirtyChunk, SetField};
 use crate::engine::{Batch, Direction, KeyRange};
-use crate::schema::bucket::{self, Entry};
-use crate::schema::index::{IndexState, LookupState, SetTable, encode_chunk};
-use crate::schema::{key, set_key};
+use crate::stored::bucket::{self, Entry};
+use crate::stored::index::{IndexState, LookupState, SetTable, encode_chunk};
+use crate::stored::{key, set_key};
 
 /// Bytes of set chunks in one batch.
 const SET_BYTES_AT_ONCE: usize = 256 * 1024;
@@ -134,7 +134,7 @@ impl<'a> Work<'a> {
         published.stored = self.stored;
         published.thaw(written);
         self.shared.note_overlay_entries(&published);
-        self.shared.records.set_images(self.shared.number, published.image_bytes());
+        self.shared.member_cache.set_images(self.shared.number, published.image_bytes());
     }
 
     async fn write_lookup(&mut self, kind: LookupKind) -> Result<(), TableError> {

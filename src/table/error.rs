@@ -105,8 +105,8 @@ impl TableError {
     }
 }
 
-impl From<crate::schema::SchemaError> for TableError {
-    fn from(error: crate::schema::SchemaError) -> Self {
+impl From<crate::stored::DecodeError> for TableError {
+    fn from(error: crate::stored::DecodeError) -> Self {
         Self::Damaged(error.to_string())
     }
 }

@@ -7,8 +7,8 @@ use siphasher::sip128::{self, Hasher128};
 
 use super::lookup::LookupKind;
 use crate::model::token::TokenId;
-use crate::model::{Email, Fold, MatchKey, MemberRow, RequestName, UpsertOptions};
-use crate::schema::meta::Meta;
+use crate::model::{Email, Fold, IdempotencyKey, MatchKey, MemberRow, UpsertOptions};
+use crate::stored::meta::Meta;
 
 /// The bit of the first byte of a request's hash that chunks of imports have.
 const CHUNK_NAME: u8 = 2;
@@ -61,18 +61,18 @@ impl Hashes {
 
     /// The hash of the name of a request, which belongs to the holder of the token `scope`. The first byte keeps the kinds of
     /// names apart.
-    pub fn request(&self, scope: Option<TokenId>, name: &RequestName) -> u128 {
+    pub fn request(&self, scope: Option<TokenId>, name: &IdempotencyKey) -> u128 {
         let (low, high) = self.fingerprint;
         let mut hasher = sip128::SipHasher13::new_with_keys(low, high);
         let of_a_token = u8::from(scope.is_some());
         hasher.write(&match name {
-            RequestName::Given(_) => [of_a_token],
-            RequestName::Chunk(..) => [CHUNK_NAME | of_a_token],
+            IdempotencyKey::Given(_) => [of_a_token],
+            IdempotencyKey::Chunk(..) => [CHUNK_NAME | of_a_token],
         });
         hasher.write(&scope.map_or(0, |token| token.0).to_le_bytes());
         match name {
-            RequestName::Given(id) => hasher.write(id.as_str().as_bytes()),
-            RequestName::Chunk(import, number) => {
+            IdempotencyKey::Given(id) => hasher.write(id.as_str().as_bytes()),
+            IdempotencyKey::Chunk(import, number) => {
                 hasher.write(&import.0.to_le_bytes());
                 hasher.write(&number.to_le_bytes());
             }
@@ -95,8 +95,8 @@ fn halves(key: &[u8; 16]) -> (u64, u64) {
 mod tests {
     use super::*;
     use crate::model::{ImportId, RequestId};
-    use crate::schema::documented::assert_documented;
-    use crate::schema::meta::FORMAT;
+    use crate::stored::documented::assert_documented;
+    use crate::stored::meta::FORMAT;
 
     /// Made with another program. A store finds nothing again by other hashes.
     #[test]
@@ -119,8 +119,8 @@ mod tests {
             assert_eq!(hash, golden);
             assert_documented(&hash.to_be_bytes());
         }
-        let given = RequestName::Given(RequestId::parse("import-7").unwrap());
-        let chunk = RequestName::Chunk(ImportId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef), 300);
+        let given = IdempotencyKey::Given(RequestId::parse("import-7").unwrap());
+        let chunk = IdempotencyKey::Chunk(ImportId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef), 300);
         let token = Some(TokenId(77));
         for (hash, golden) in [
             (hashes.request(None, &given), 0xd015_10ad_8e56_dac8_78e4_ccb5_097d_863d),

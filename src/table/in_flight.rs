@@ -19,7 +19,7 @@ use super::layer::Layer;
 use super::naming::Changing;
 use crate::compute;
 use crate::engine::{Append, Batch, EngineError, SMALL_BATCH_BYTES};
-use crate::schema::header::Header;
+use crate::stored::header::Header;
 
 /// Most bytes of a base that are appended and not shown: dozens of the batches that bulk calls are cut into, or one batch that is
 /// larger.
@@ -110,7 +110,7 @@ impl InFlight {
     /// Waits until the batch is durable, and shows it in the engine and in memory in one step.
     pub async fn land(self, shared: &Shared) -> Result<(), EngineError> {
         let durable = self.append.await?;
-        shared.requests.count_kept(self.layer.kept_bytes);
+        shared.idempotency.count_kept(self.layer.kept_bytes);
         if !self.is_change {
             durable.publish();
             return Ok(());
@@ -120,7 +120,7 @@ impl InFlight {
         let show = || {
             durable.publish();
             let next_row = published.header.next_row;
-            shared.records.forget(shared.number, layer.blocks.keys().copied(), next_row);
+            shared.member_cache.forget(shared.number, layer.blocks.keys().copied(), next_row);
             shared.sharing.follow(shared.number, &published.header, &layer.header);
             published.apply(layer);
             shared.note_overlay_entries(&published);

@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 
 use super::bases::BaseSummary;
 use super::budget::Permit;
+use super::idempotency::{Claim, Progress};
 use super::plan::Prepared;
-use super::requests::{NamedRequest, Progress};
 use super::{
     EditReply, EditRequest, RecordsReply, RecordsRequest, RowOutcome, SettingsRequest, TableError,
     UpsertReply, UpsertRequest, WriteMode,
@@ -20,7 +20,7 @@ use super::{
 use crate::model::{Origin, RowError, Sight, UpsertOptions};
 
 /// Where an answer goes.
-pub type Reply<T> = oneshot::Sender<Result<T, TableError>>;
+pub type ReplySender<T> = oneshot::Sender<Result<T, TableError>>;
 
 /// The failure of an earlier slice of a request, once there is one.
 pub type Failure = Arc<OnceLock<TableError>>;
@@ -46,7 +46,7 @@ pub enum Job {
         /// What to do.
         request: EditRequest,
         /// Where the answer goes.
-        reply: Reply<EditReply>,
+        reply: ReplySender<EditReply>,
         /// The bytes that it holds.
         permit: Permit,
     },
@@ -57,7 +57,7 @@ pub enum Job {
         /// Which.
         request: RecordsRequest,
         /// Where the answer goes.
-        reply: Reply<RecordsReply>,
+        reply: ReplySender<RecordsReply>,
         /// The bytes that it holds.
         permit: Permit,
     },
@@ -66,7 +66,7 @@ pub enum Job {
         /// What to change.
         request: SettingsRequest,
         /// Where the answer goes.
-        reply: Reply<BaseSummary>,
+        reply: ReplySender<BaseSummary>,
         /// The bytes that it holds.
         permit: Permit,
     },
@@ -79,11 +79,11 @@ pub struct UpsertJob {
     pub(super) mode: WriteMode,
     pub(super) deadline: Option<Instant>,
     pub(super) origin: Origin,
-    pub(super) reply: Reply<UpsertReply>,
+    pub(super) reply: ReplySender<UpsertReply>,
     pub(super) permit: Permit,
     pub(super) outcomes: Vec<RowOutcome>,
     /// Its name, if it has one, and how far its answer is stored.
-    pub(super) named: Option<(Arc<NamedRequest>, Progress)>,
+    pub(super) claim: Option<(Arc<Claim>, Progress)>,
     /// The requests that it must not overtake, nor they it.
     pub(super) series: Option<Series>,
     /// Whether a request that is checked as a whole first was found good.
@@ -98,15 +98,15 @@ impl UpsertJob {
         request: UpsertRequest,
         rows: Vec<Result<Prepared, RowError>>,
         series: Option<Series>,
-        reply: Reply<UpsertReply>,
+        reply: ReplySender<UpsertReply>,
         permit: Permit,
     ) -> Self {
-        let UpsertRequest { options, mode, deadline, named, origin, .. } = request;
+        let UpsertRequest { options, mode, deadline, claim, origin, .. } = request;
         let mut outcomes = Vec::with_capacity(rows.len());
-        let named = named.map(|named| {
-            let (begun, progress) = named.resume();
+        let claim = claim.map(|claim| {
+            let (begun, progress) = claim.resume();
             outcomes.extend(begun);
-            (named, progress)
+            (claim, progress)
         });
         let (is_checked, failure) = (false, Arc::default());
         Self {
@@ -118,7 +118,7 @@ impl UpsertJob {
             reply,
             permit,
             outcomes,
-            named,
+            claim,
             series,
             is_checked,
             failure,
@@ -195,17 +195,17 @@ impl Job {
     /// Answers with an error; the caller may be gone. One who hears of it may send the request again at once, so its turn
     /// ends before.
     pub fn refuse(self, error: TableError) {
-        fn answer<T>(named: Option<Arc<NamedRequest>>, reply: Reply<T>, error: TableError) {
-            drop(named);
+        fn answer<T>(claim: Option<Arc<Claim>>, reply: ReplySender<T>, error: TableError) {
+            drop(claim);
             drop(reply.send(Err(error)));
         }
         match self {
-            Self::Upsert(job) => answer(job.named.map(|(named, _)| named), job.reply, error),
-            Self::Delete(job) => answer(job.named.map(|(named, _)| named), job.reply, error),
-            Self::Edit { request, reply, .. } => answer(request.named, reply, error),
-            Self::Attributes(job) => answer(job.named.map(|(named, _)| named), job.reply, error),
-            Self::Records { request, reply, .. } => answer(request.named, reply, error),
-            Self::Settings { request, reply, .. } => answer(request.named, reply, error),
+            Self::Upsert(job) => answer(job.claim.map(|(claim, _)| claim), job.reply, error),
+            Self::Delete(job) => answer(job.claim.map(|(claim, _)| claim), job.reply, error),
+            Self::Edit { request, reply, .. } => answer(request.claim, reply, error),
+            Self::Attributes(job) => answer(job.claim.map(|(claim, _)| claim), job.reply, error),
+            Self::Records { request, reply, .. } => answer(request.claim, reply, error),
+            Self::Settings { request, reply, .. } => answer(request.claim, reply, error),
         }
     }
 

@@ -34,11 +34,11 @@ use super::in_flight::{InFlight, Room};
 use super::job::Job;
 use super::layer::Layer;
 use super::plan::Plan;
-use super::publisher::{Answer, Planned, ToPublish};
+use super::publisher::{Planned, ToPublish, WaitingReply};
 use super::{TableError, WriteMode};
 use crate::compute::{self, Size};
 use crate::model::limits::ATOMIC_MAX_BYTES;
-use crate::schema::header::Header;
+use crate::stored::header::Header;
 
 /// Rows of one batch, unless an atomic request has more.
 pub const BATCH_ROWS: usize = 1000;
@@ -168,7 +168,7 @@ impl Lane {
             let bytes = counted.unwrap_or_else(|| batch.bytes());
             if bytes > ATOMIC_MAX_BYTES {
                 // Only of requests that stand alone: the others are closed before.
-                let rows = planned.answers.iter().map(Answer::rows).sum();
+                let rows = planned.answers.iter().map(WaitingReply::rows).sum();
                 planned.failure = Some(TableError::too_large(rows, bytes));
                 return planned;
             }
@@ -187,7 +187,7 @@ impl Lane {
     async fn plan_job(&mut self, plan: &mut Plan<'_>, job: Job, room: usize, planned: &mut Planned) -> usize {
         let undeletes = matches!(&job, Job::Settings { request, .. } if request.deleted == Some(false));
         if plan.header().deleted_at.is_some() && !undeletes {
-            planned.answers.push(Answer::Refused(Box::new(job), TableError::BaseDeleted));
+            planned.answers.push(WaitingReply::Refused(Box::new(job), TableError::BaseDeleted));
             return 0;
         }
         plan.act_for(job.origin(), job.sight());

@@ -9,9 +9,9 @@ use super::overlay::{Identity, Op, Overlay};
 use super::sets::{FieldSets, SetChange};
 use crate::engine::{Key, Value};
 use crate::model::schema::FieldNumber;
-use crate::schema::block::Block;
-use crate::schema::commit::{LookupDelta, LookupOp};
-use crate::schema::header::Header;
+use crate::stored::block::Block;
+use crate::stored::commit::{LookupDelta, LookupOp};
+use crate::stored::header::Header;
 
 /// Blocks and moves between sets that are shown where the publisher is: each takes some tenths of a microsecond.
 const LONG: usize = 16_384;

@@ -12,8 +12,8 @@
 use std::sync::{Arc, OnceLock};
 
 use super::overlay::{Op, Overlay, RowOp};
-use crate::schema::bucket::{Entry, Width};
-use crate::schema::index::LookupState;
+use crate::stored::bucket::{Entry, Width};
+use crate::stored::index::LookupState;
 
 /// Entries per bucket that growth aims at.
 pub const TARGET_ENTRIES: u64 = 40;

@@ -13,9 +13,9 @@ use super::purge::base::{is_due, stored_header};
 use super::store::Table;
 use crate::engine::{Batch, Direction, KeyRange};
 use crate::model::{BaseNumber, Timestamp};
-use crate::schema::commit::CommitPart;
-use crate::schema::index::IndexState;
-use crate::schema::key;
+use crate::stored::commit::CommitPart;
+use crate::stored::index::IndexState;
+use crate::stored::key;
 
 /// A base that was not asked for during this long is closed, in microseconds.
 const IDLE_MICROS: i64 = 10 * 60 * 1_000_000;
@@ -50,7 +50,7 @@ impl Table {
         undone.note(None, self.tokens().store_uses().await);
         let tidied = self.tidy_bases(&mut undone).await;
         undone.note(None, tidied);
-        undone.note(None, self.requests().tidy(self.now()).await);
+        undone.note(None, self.idempotency().tidy(self.now()).await);
         self.is_untidy.store(undone.0.is_some(), Ordering::Relaxed);
         undone.0.map_or(Ok(()), Err)
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
-use crate::schema::header::Header;
+use crate::stored::header::Header;
 
 /// The turns of those who make bases, and of batches that change settings.
 #[derive(Debug, Clone, Default)]

@@ -7,8 +7,8 @@ use super::layer::Layer;
 use super::lookup::{Image, Lookup, LookupKind, PerLookup};
 use super::overlay::Overlay;
 use super::sets::Sets;
-use crate::schema::header::Header;
-use crate::schema::index::{IndexState, LookupState};
+use crate::stored::header::Header;
+use crate::stored::index::{IndexState, LookupState};
 
 /// Header, lookups and sets as of one revision.
 #[derive(Debug)]

@@ -14,9 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::base::Shared;
 use super::bases::BaseSummary;
 use super::budget::Permit;
+use super::idempotency::Claim;
 use super::in_flight::InFlight;
-use super::job::{Failure, Job, Reply};
-use super::requests::NamedRequest;
+use super::job::{Failure, Job, ReplySender};
 use super::{AttributesReply, DeleteReply, EditReply, RecordsReply, TableError, UpsertReply};
 
 /// A batch on its way, with the answers that depend on it and on everything before it.
@@ -25,11 +25,11 @@ pub struct Planned {
     /// The batch, if there is anything to write.
     pub batch: Option<InFlight>,
     /// Requests that end with it.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<WaitingReply>,
     /// Requests that go on after it, to be told if it fails.
     pub unfinished: Vec<Failure>,
     /// The requests among those that end with it that name themselves: their turns end just before they are answered.
-    pub named: Vec<Arc<NamedRequest>>,
+    pub claims: Vec<Arc<Claim>>,
     /// Planning failed: nothing is written, and every request in it fails.
     pub failure: Option<TableError>,
     /// The plan was only a question (or an atomic request was refused): nothing is written.
@@ -37,24 +37,24 @@ pub struct Planned {
 }
 
 /// An answer waiting for its batch.
-pub enum Answer {
+pub enum WaitingReply {
     /// To an upsert, unless an earlier slice of it failed.
-    Upsert(Reply<UpsertReply>, UpsertReply, Failure, Permit),
+    Upsert(ReplySender<UpsertReply>, UpsertReply, Failure, Permit),
     /// To a delete, unless an earlier slice of it failed.
-    Delete(Reply<DeleteReply>, DeleteReply, Failure, Permit),
+    Delete(ReplySender<DeleteReply>, DeleteReply, Failure, Permit),
     /// To a call about one member.
-    Edit(Reply<EditReply>, EditReply, Permit),
+    Edit(ReplySender<EditReply>, EditReply, Permit),
     /// To a change of attributes, unless an earlier slice of it failed.
-    Attributes(Reply<AttributesReply>, AttributesReply, Failure, Permit),
+    Attributes(ReplySender<AttributesReply>, AttributesReply, Failure, Permit),
     /// To changes of records.
-    Records(Reply<RecordsReply>, RecordsReply, Permit),
+    Records(ReplySender<RecordsReply>, RecordsReply, Permit),
     /// To a change of settings.
-    Settings(Reply<BaseSummary>, BaseSummary),
+    Settings(ReplySender<BaseSummary>, BaseSummary),
     /// To a request that the base as planned does not take.
     Refused(Box<Job>, TableError),
 }
 
-impl Answer {
+impl WaitingReply {
     /// Rows that it answers for.
     pub fn rows(&self) -> usize {
         match self {
@@ -82,7 +82,7 @@ impl Answer {
     }
 }
 
-fn tell<T>(to: Reply<T>, reply: T, failure: Option<&TableError>) {
+fn tell<T>(to: ReplySender<T>, reply: T, failure: Option<&TableError>) {
     // The caller may have left; then nobody hears it.
     drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))));
 }
@@ -138,7 +138,7 @@ impl Publisher {
             }
         }
         // What became of them is there to be found, and whoever hears an answer may ask again at once.
-        drop(planned.named);
+        drop(planned.claims);
         planned.answers.into_iter().for_each(|answer| answer.send(failure));
     }
 

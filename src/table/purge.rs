@@ -8,8 +8,8 @@ use super::plan::record_names;
 use super::store::Table;
 use crate::engine::{Batch, Direction, EngineError, Key, KeyRange, Value};
 use crate::model::{BaseNumber, RecordKind, Row};
-use crate::schema::member_record::{decode, decode_place};
-use crate::schema::record_key;
+use crate::stored::member_record::{decode, decode_place};
+use crate::stored::record_key;
 
 /// Keys read and deleted at once.
 const PURGE_AT_ONCE: usize = 1_000;

@@ -17,10 +17,10 @@ use super::sets::{SetChange, SetField, Sets};
 use crate::engine::{Direction, Engine, Key, KeyRange, Value};
 use crate::model::schema::AttributeSchema;
 use crate::model::{BaseNumber, Member, Row};
-use crate::schema::commit::{CommitPart, LookupOp, RowChange};
-use crate::schema::header::Header;
-use crate::schema::index::{IndexState, SetTable, decode_chunk};
-use crate::schema::{key, set_key};
+use crate::stored::commit::{CommitPart, LookupOp, RowChange};
+use crate::stored::header::Header;
+use crate::stored::index::{IndexState, SetTable, decode_chunk};
+use crate::stored::{key, set_key};
 
 /// Pairs read at once; commit parts are up to 64 KiB each.
 const READ_AT_ONCE: usize = 128;

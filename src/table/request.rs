@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{MemberKey, NamedRequest};
+use super::{Claim, MemberKey};
 use crate::model::schema::WantedSchema;
 use crate::model::{
     AttributePatch, BaseName, Edit, ForeignText, Member, MemberRecord, MemberRow, Origin, Outcome,
@@ -36,7 +36,7 @@ pub struct UpsertRequest {
     /// What happens when some rows cannot be applied.
     pub mode: WriteMode,
     /// Its turn, if it has a name: what becomes of it is kept with what it does.
-    pub named: Option<Arc<NamedRequest>>,
+    pub claim: Option<Arc<Claim>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
     /// Where it comes from: written with its commits.
@@ -81,7 +81,7 @@ pub struct EditRequest {
     /// What of members the sender may see.
     pub sight: Sight,
     /// Its turn, if it has a name: what becomes of it is kept with what it does.
-    pub named: Option<Arc<NamedRequest>>,
+    pub claim: Option<Arc<Claim>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
     /// Where it comes from: written with its commits.
@@ -146,7 +146,7 @@ pub struct DeleteRequest {
     /// Members by ref.
     pub refs: Vec<Ref>,
     /// Its turn, if it has a name: what becomes of it is kept with what it does.
-    pub named: Option<Arc<NamedRequest>>,
+    pub claim: Option<Arc<Claim>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
     /// Where it comes from: written with its commits.
@@ -170,7 +170,7 @@ pub struct RecordsRequest {
     /// What to change, in order. Up to [`crate::model::limits::INGEST_MAX_EVENTS`].
     pub changes: Vec<RecordChange>,
     /// Its turn, if it has a name: what becomes of it is kept with what it does.
-    pub named: Option<Arc<NamedRequest>>,
+    pub claim: Option<Arc<Claim>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
     /// Where it comes from: written with its commits.
@@ -250,7 +250,7 @@ pub struct AttributesRequest {
     /// What of members the sender may see.
     pub sight: Sight,
     /// Its turn, if it has a name: what becomes of it is kept with what it does.
-    pub named: Option<Arc<NamedRequest>>,
+    pub claim: Option<Arc<Claim>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
     /// Where it comes from: written with its commits.
@@ -285,7 +285,7 @@ pub struct SettingsRequest {
     /// `Some(true)` deletes the base, `Some(false)` brings it back.
     pub deleted: Option<bool>,
     /// Its turn, if it has a name: what becomes of it is kept with what it does.
-    pub named: Option<Arc<NamedRequest>>,
+    pub claim: Option<Arc<Claim>>,
     /// A request that is still queued at this moment is not planned.
     pub deadline: Option<Instant>,
     /// Where it comes from: written with its commits.
@@ -303,7 +303,7 @@ impl SettingsRequest {
             tiers: None,
             schema: None,
             deleted: None,
-            named: None,
+            claim: None,
             deadline: None,
             origin,
         }

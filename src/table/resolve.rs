@@ -12,7 +12,7 @@ use super::overlay::{Op, RowOp};
 use super::published::Published;
 use crate::engine::{Engine, Value};
 use crate::model::BaseNumber;
-use crate::schema::{bucket, key};
+use crate::stored::{bucket, key};
 
 /// A value to look for: the lookup, and the hash of the value.
 pub type Wanted = (LookupKind, u64);

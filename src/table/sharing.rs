@@ -17,8 +17,8 @@ use super::replay::for_each;
 use super::store::Table;
 use crate::engine::{Engine, Key};
 use crate::model::{BaseNumber, Timestamp};
-use crate::schema::header::Header;
-use crate::schema::key;
+use crate::stored::header::Header;
+use crate::stored::key;
 
 /// Bases whose settings are read at once.
 const BASES_AT_ONCE: usize = 500;

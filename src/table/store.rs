@@ -8,21 +8,21 @@ use super::base::Parts;
 use super::bases::Stored;
 use super::budget::Budget;
 use super::hash::Hashes;
+use super::idempotency::{Idempotency, IdempotencyLimits};
 use super::in_flight::RoomOfAll;
 use super::life::Lives;
+use super::member_cache::MemberCache;
 use super::naming::Naming;
 use super::nonce::Nonces;
-use super::records::Records;
 use super::refold;
-use super::requests::{RequestLimits, Requests};
 use super::sharing::Sharing;
 use super::tokens::Tokens;
 use super::{Clock, TableError};
 use crate::engine::backup::{Backup, Held};
 use crate::engine::{Batch, Engine, EngineError, EngineStatus, Value};
 use crate::model::{BaseNumber, CursorKey, Fold, IdKey, Sealer, Timestamp};
-use crate::schema::key;
-use crate::schema::meta::{self, Meta, REFOLDING};
+use crate::stored::key;
+use crate::stored::meta::{self, Meta, REFOLDING};
 
 /// Thirty days, in microseconds.
 const THIRTY_DAYS: i64 = 30 * 24 * 60 * 60 * 1_000_000;
@@ -44,7 +44,7 @@ pub struct TableConfig {
     /// How long a deleted base can be brought back, in microseconds.
     pub grace_micros: i64,
     /// How much is kept of requests that name themselves.
-    pub requests: RequestLimits,
+    pub idempotency: IdempotencyLimits,
     /// What the random ids of batches begin with: another number each time that a store is opened.
     pub seed: u64,
 }
@@ -57,7 +57,7 @@ impl Default for TableConfig {
             checkpoint_entries: 600_000,
             commit_retention_micros: THIRTY_DAYS,
             grace_micros: THIRTY_DAYS,
-            requests: RequestLimits { retention_micros: SEVEN_DAYS, bytes: 1024 * 1024 * 1024 },
+            idempotency: IdempotencyLimits { retention_micros: SEVEN_DAYS, bytes: 1024 * 1024 * 1024 },
             seed: 0,
         }
     }
@@ -98,16 +98,16 @@ impl Table {
             None => make_meta(&engine).await?,
         };
         let hashes = Hashes::new(&meta);
-        let requests = Requests::new(Arc::clone(&engine), hashes.clone(), config.requests, clock());
-        let tokens = Tokens::load(Arc::clone(&engine), Arc::clone(&requests)).await?;
+        let idempotency = Idempotency::new(Arc::clone(&engine), hashes.clone(), config.idempotency, clock());
+        let tokens = Tokens::load(Arc::clone(&engine), Arc::clone(&idempotency)).await?;
         let parts = Parts {
             engine: Arc::clone(&engine),
             hashes,
-            requests,
+            idempotency,
             nonces: Arc::new(Nonces::new(config.seed)),
             clock: Arc::clone(&clock),
             budget: Budget::new(config.budget_bytes),
-            records: Records::new(config.read_bytes),
+            member_cache: MemberCache::new(config.read_bytes),
             sharing: Sharing::load(&engine).await?,
             in_flight: RoomOfAll::new(),
             naming: Naming::default(),
@@ -157,8 +157,8 @@ impl Table {
 
     /// The requests that name themselves.
     #[must_use]
-    pub fn requests(&self) -> &Arc<Requests> {
-        &self.parts.requests
+    pub fn idempotency(&self) -> &Arc<Idempotency> {
+        &self.parts.idempotency
     }
 
     /// The time as of the clock that was passed in.

@@ -3,6 +3,7 @@
 
 mod doubts;
 mod faults;
+mod idempotency;
 mod indexes;
 mod large;
 mod lives;
@@ -16,7 +17,6 @@ mod refold;
 mod removals;
 mod rename;
 mod repeats;
-mod requests;
 mod rounds;
 mod slices;
 mod turns;
@@ -227,7 +227,7 @@ impl Subject {
                 rows,
                 options,
                 mode,
-                named: None,
+                claim: None,
                 deadline: None,
                 origin: Origin::default(),
             })
@@ -327,7 +327,7 @@ async fn run(steps: Vec<Step>) {
                     .delete(DeleteRequest {
                         rows,
                         refs,
-                        named: None,
+                        claim: None,
                         deadline: None,
                         origin: Origin::default(),
                     })

@@ -12,9 +12,9 @@ use super::{TableError, replay};
 use crate::engine::{Batch, Engine};
 use crate::model::origin::Call;
 use crate::model::{BaseNumber, IdKey, Origin, Row, Sealer, Timestamp};
-use crate::schema::commit::{Change, CommitHead, CommitWriter};
-use crate::schema::header::{Head, Header, TIMELINE_JUMP};
-use crate::schema::{key, meta};
+use crate::stored::commit::{Change, CommitHead, CommitWriter};
+use crate::stored::header::{Head, Header, TIMELINE_JUMP};
+use crate::stored::{key, meta};
 
 /// How far the number of the next base jumps. Base numbers have 32 bits, so that a store can be restored some 250 times
 /// in a row; nobody has made as many bases between a backup and its use.

@@ -18,14 +18,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use super::TableError;
+use super::idempotency::{Claim, Idempotency};
 use super::meter::Meter;
-use super::requests::{NamedRequest, Requests};
 use crate::engine::{Batch, Direction, Engine};
 use crate::model::Timestamp;
 use crate::model::limits::TOKENS_MAX;
 use crate::model::token::{SecretHash, Token, TokenId};
-use crate::schema::request::Answer;
-use crate::schema::{key, token as record};
+use crate::stored::idempotency::RequestResult;
+use crate::stored::{key, token as record};
 use crate::tasks;
 
 /// Tokens read in one step.
@@ -131,7 +131,7 @@ pub enum MayMake {
 /// All tokens of a store.
 pub struct Tokens {
     engine: Arc<dyn Engine>,
-    requests: Arc<Requests>,
+    idempotency: Arc<Idempotency>,
     known: RwLock<Known>,
     /// Whether there are any, for callers that send none.
     any: AtomicBool,
@@ -165,7 +165,7 @@ impl Tokens {
     /// Reads every token of the store in `engine`.
     pub(super) async fn load(
         engine: Arc<dyn Engine>,
-        requests: Arc<Requests>,
+        idempotency: Arc<Idempotency>,
     ) -> Result<Arc<Self>, TableError> {
         let (mut known, mut any) = (Known::default(), false);
         let mut range = key::tokens();
@@ -184,7 +184,7 @@ impl Tokens {
             }
         }
         let (known, any) = (RwLock::new(known), AtomicBool::new(any));
-        Ok(Arc::new(Self { engine, requests, known, any, writing: Arc::default() }))
+        Ok(Arc::new(Self { engine, idempotency, known, any, writing: Arc::default() }))
     }
 
     /// Whether a token was ever made. From then on callers need one, even if all are revoked.
@@ -223,7 +223,7 @@ impl Tokens {
         token: Token,
         hash: SecretHash,
         may_make: MayMake,
-        named: Option<Arc<NamedRequest>>,
+        claim: Option<Arc<Claim>>,
     ) -> Result<TokenChange, TableError> {
         let one_at_a_time = Arc::clone(&self.writing).lock_owned().await;
         if may_make == MayMake::First && self.any() {
@@ -231,7 +231,7 @@ impl Tokens {
         }
         let tokens = Arc::clone(self);
         tasks::to_the_end("token", async move {
-            let changed = tokens.create_now(token, hash, named.as_deref()).await;
+            let changed = tokens.create_now(token, hash, claim.as_deref()).await;
             drop(one_at_a_time);
             changed
         })
@@ -242,7 +242,7 @@ impl Tokens {
         &self,
         token: Token,
         hash: SecretHash,
-        named: Option<&NamedRequest>,
+        claim: Option<&Claim>,
     ) -> Result<TokenChange, TableError> {
         let next = self.known().all.last().map_or(0, |last| last.number.saturating_add(1));
         if self.known().all.len() >= TOKENS_MAX {
@@ -251,11 +251,11 @@ impl Tokens {
         let mut batch = Batch::default();
         batch.checks.push((key::token(next), None));
         batch.put(key::token(next), record::encode(&token, &hash));
-        let kept = named.map(|named| {
-            self.requests.keep(named, token.created_at, None, Answer::Token(token.id), &mut batch)
+        let kept = claim.map(|claim| {
+            self.idempotency.keep(claim, token.created_at, None, RequestResult::Token(token.id), &mut batch)
         });
         self.engine.commit(batch).await?;
-        self.requests.count_kept(kept.unwrap_or_default());
+        self.idempotency.count_kept(kept.unwrap_or_default());
         self.known
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -269,12 +269,12 @@ impl Tokens {
         self: &Arc<Self>,
         id: TokenId,
         now: Timestamp,
-        named: Option<Arc<NamedRequest>>,
+        claim: Option<Arc<Claim>>,
     ) -> Result<Option<Token>, TableError> {
         let one_at_a_time = Arc::clone(&self.writing).lock_owned().await;
         let tokens = Arc::clone(self);
         tasks::to_the_end("token", async move {
-            let revoked = tokens.revoke_now(id, now, named.as_deref()).await;
+            let revoked = tokens.revoke_now(id, now, claim.as_deref()).await;
             drop(one_at_a_time);
             revoked
         })
@@ -285,18 +285,19 @@ impl Tokens {
         &self,
         id: TokenId,
         now: Timestamp,
-        named: Option<&NamedRequest>,
+        claim: Option<&Claim>,
     ) -> Result<Option<Token>, TableError> {
         let Some(live) = self.known().by_id.get(&id).cloned() else { return Ok(None) };
         let mut batch = Batch::default();
-        let kept = named.map(|named| self.requests.keep(named, now, None, Answer::Token(id), &mut batch));
+        let kept =
+            claim.map(|claim| self.idempotency.keep(claim, now, None, RequestResult::Token(id), &mut batch));
         if live.revoked_at().is_none() {
             let revoked = Token { revoked_at: Some(now), ..live.token.clone() };
             batch.put(key::token(live.number), record::encode(&revoked, &live.hash));
         }
         if !batch.puts.is_empty() {
             self.engine.commit(batch).await?;
-            self.requests.count_kept(kept.unwrap_or_default());
+            self.idempotency.count_kept(kept.unwrap_or_default());
         }
         if live.revoked_at().is_none() {
             live.revoked_at.store(now.micros(), Ordering::Release);

@@ -20,7 +20,7 @@ use super::lane::BATCH_ROWS;
 use super::plan::{Plan, Prepared};
 use super::{RowOutcome, TableError, UpsertReply, UpsertRequest, WriteMode};
 use crate::model::{Row, RowError};
-use crate::schema::block::ROWS_PER_BLOCK;
+use crate::stored::block::ROWS_PER_BLOCK;
 
 /// How far beyond the next row the rows of members begin that are never created. No base gets so many members
 /// while a request is planned.

@@ -9,15 +9,15 @@ use super::TableError;
 use super::base::Base;
 use super::bases::BaseSummary;
 use super::block::Stored;
+use super::member_cache::CachedMember;
 use super::published::Published;
-use super::records::Record;
 use super::resolve::resolve;
 use super::sets::Sets;
 use crate::engine::{Direction, Key, Value};
 use crate::model::schema::AttributeSchema;
 use crate::model::{Email, Fold, MatchKey, Member, MemberRecord, RecordKind, Ref, Row, Timestamp, WorkerId};
-use crate::schema::record_key::{self, RecordName, RecordPlace};
-use crate::schema::{member, member_record};
+use crate::stored::record_key::{self, RecordName, RecordPlace};
+use crate::stored::{member, member_record};
 
 /// What a member is looked for by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,8 +127,11 @@ impl<'a> View<'a> {
     }
 
     /// The stored members at `rows`, from memory as far as they are known there.
-    async fn records(&self, rows: impl Iterator<Item = Row>) -> Result<HashMap<Row, Record>, TableError> {
-        let (base, cache) = (self.base.number(), self.base.records());
+    async fn records(
+        &self,
+        rows: impl Iterator<Item = Row>,
+    ) -> Result<HashMap<Row, CachedMember>, TableError> {
+        let (base, cache) = (self.base.number(), self.base.member_cache());
         let mut found = HashMap::default();
         let mut unknown = Vec::new();
         for row in rows {

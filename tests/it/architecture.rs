@@ -1,7 +1,7 @@
 //! Reads the sources, and fails when an import breaks the table of layers.
 //!
 //! ```text
-//! cli ──► server ──► api ──► directory ──► table ──► schema ──► model
+//! cli ──► server ──► api ──► directory ──► table ──► stored ──► model
 //!                                            └─────► engine (trait)
 //! ```
 //!
@@ -19,9 +19,9 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("compute", &[]),
     ("model", &[]),
     ("engine", &[]),
-    // Schema writes keys, so it speaks of them in the words of the engine's trait, and of nothing else of it.
-    ("schema", &["model", "engine::Key", "engine::KeyRange"]),
-    ("table", &["schema", "engine", "model"]),
+    // This layer writes keys, so it speaks of them in the words of the engine's trait, and of nothing else of it.
+    ("stored", &["model", "engine::Key", "engine::KeyRange"]),
+    ("table", &["stored", "engine", "model"]),
     ("directory", &["table", "model"]),
     ("jobs", &["directory", "model"]),
     ("api", &["directory", "jobs", "model"]),
@@ -62,10 +62,10 @@ const NAMES: [(&str, &[&str]); 9] = [
     ("axum::", &["api", "server"]),
     ("StatusCode", &["api"]),
     ("clap::", &["cli", "main.rs"]),
-    ("roaring::", &["table", "schema"]),
+    ("roaring::", &["table", "stored"]),
     ("crate::engine::sled", &["engine", "server", "fuzz.rs"]),
     ("crate::engine::memory", &["engine", "server"]),
-    ("publisher.storage.v1", &["schema"]),
+    ("publisher.storage.v1", &["stored"]),
 ];
 
 /// A source file: its path under `src`, and its code without comments and tests.
@@ -212,7 +212,7 @@ fn what_the_store_lives_on_is_watched() {
         ("table/base.rs", "tasks::vital(\"lane\""),
         ("table/base.rs", "tasks::vital(\"publisher\""),
         ("table/base.rs", "tasks::vital(\"checkpoint\""),
-        ("table/requests/tidy.rs", "tasks::vital(\"answers\""),
+        ("table/idempotency/tidy.rs", "tasks::vital(\"answers\""),
         ("server/store.rs", "tasks::vital(\"housekeeping\""),
         ("server.rs", "tasks::vital(\"accept\""),
         ("server.rs", "tasks::vital(\"health\""),

@@ -21,7 +21,7 @@ async fn what_was_acknowledged_is_there_after_a_stop_and_after_a_kill() {
         let channel = connect(&server.address).await;
         if round == 0 {
             let mut bases = v1::member_base_service_client::MemberBaseServiceClient::new(channel.clone());
-            let request = v1::CreateMemberBaseRequest { name: "Kept".into(), ..Default::default() };
+            let request = v1::CreateMemberBaseRequest { name: "StoredResult".into(), ..Default::default() };
             base = bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id;
         }
         let request = v1::BulkUpsertMembersRequest {

@@ -25,7 +25,9 @@ use crate::directory::{
     Directory, Error, IfRunning, PendingUpsert, Received, RowOutcome, SMALL_REPLY_BYTES, Series, Upsert,
     WriteMode,
 };
-use crate::model::{BaseNumber, ImportId, Payload, Reason, Refusal, RequestMark, UpsertOptions, Violations};
+use crate::model::{
+    BaseNumber, ImportId, Payload, Reason, Refusal, RequestIdentity, UpsertOptions, Violations,
+};
 use crate::tasks;
 
 /// Chunks of one stream that are handed in and not answered yet.
@@ -189,7 +191,7 @@ impl Import {
                 let _ = member.encode_length_delimited(&mut bytes);
                 asked.add(&bytes);
             }
-            RequestMark::chunk(import, message.chunk, asked)
+            RequestIdentity::chunk(import, message.chunk, asked)
         };
         let mark = compute::here(Size::of_bytes(bytes), hash).await;
         // While the same chunk of a stream that was cut is still being applied, its repeat waits.

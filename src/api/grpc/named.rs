@@ -11,7 +11,7 @@ use super::{deadline, reply, v1};
 use crate::api::error;
 use crate::compute::{self, Size};
 use crate::directory::{Directory, Gate, IfRunning};
-use crate::model::{Refusal, RequestId, RequestMark};
+use crate::model::{Refusal, RequestId, RequestIdentity};
 
 /// The metadata of an answer that was given before.
 const REPLAYED: &str = "idempotency-replayed";
@@ -87,7 +87,7 @@ pub async fn named<T: Named>(directory: Directory, request: &mut T) -> Result<Di
     let id = id.map_err(|rule| error::refused(&Refusal::rule("request_id", &rule)))?;
     let keeps_failures = request.take_keep_refusal();
     let size = Size::of_bytes(request.encoded_len());
-    let mark = compute::here(size, || RequestMark::new(id, T::CALL, &request.encode_to_vec())).await;
+    let mark = compute::here(size, || RequestIdentity::new(id, T::CALL, &request.encode_to_vec())).await;
     let mark = mark.keeping_failures(keeps_failures);
     Ok(directory.named(&mark, IfRunning::Wait).await?)
 }

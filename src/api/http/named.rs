@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 use super::body::Received;
 use crate::compute;
 use crate::directory::{Directory, Error, IfRunning};
-use crate::model::{BaseNumber, RequestId, RequestMark, Rule};
+use crate::model::{BaseNumber, RequestId, RequestIdentity, Rule};
 
 /// The header that names a request, so that it can be sent again.
 pub const IDEMPOTENCY_KEY: &str = "x-idempotency-key";
@@ -65,11 +65,11 @@ pub async fn named(
     let base = base.map_or(0, |number| number.0);
     let call = format!("{method} {} {base}", uri.path_and_query().map_or("", |path| path.as_str()));
     let mark = match body {
-        None => RequestMark::new(id, &call, &[]),
-        Some(body) if body.bytes.len() <= HASH_APART_BYTES => RequestMark::new(id, &call, &body.bytes),
+        None => RequestIdentity::new(id, &call, &[]),
+        Some(body) if body.bytes.len() <= HASH_APART_BYTES => RequestIdentity::new(id, &call, &body.bytes),
         Some(body) => {
             let bytes = std::mem::take(&mut body.bytes);
-            let (mark, bytes) = compute::run(move || (RequestMark::new(id, &call, &bytes), bytes)).await;
+            let (mark, bytes) = compute::run(move || (RequestIdentity::new(id, &call, &bytes), bytes)).await;
             body.bytes = bytes;
             mark
         }

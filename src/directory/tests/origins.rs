@@ -12,10 +12,10 @@ use crate::model::origin::{Actor, Call, Cause, Door};
 use crate::model::schema::SentDefinition;
 use crate::model::token::{SecretHash, Token, TokenId, TokenLimits};
 use crate::model::{
-    AttributeValue, Edit, ImportId, Origin, Payload, Rename, RequestId, RequestMark, UpsertOptions,
+    AttributeValue, Edit, ImportId, Origin, Payload, Rename, RequestId, RequestIdentity, UpsertOptions,
 };
-use crate::schema::commit::CommitPart;
-use crate::schema::key;
+use crate::stored::commit::CommitPart;
+use crate::stored::key;
 use crate::table::MayMake;
 
 struct Service {
@@ -54,8 +54,8 @@ fn upsert(numbers: std::ops::Range<u64>) -> Upsert {
     Upsert { rows: rows(numbers), options: UpsertOptions::default(), mode, deadline: None }
 }
 
-fn mark(id: &str) -> RequestMark {
-    RequestMark::new(RequestId::parse(id.to_owned()).unwrap(), "test", b"")
+fn mark(id: &str) -> RequestIdentity {
+    RequestIdentity::new(RequestId::parse(id.to_owned()).unwrap(), "test", b"")
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn a_commit_names_its_actor_its_door_and_what_it_was_made_for() {
     let gate = service.gate.at(Door::Onsi);
     let holder = gate.enter(gate.identify(Some("secret")).await.unwrap(), AccessLevel::Write).await.unwrap();
     holder.create_member(base, row(2), false, None).await.unwrap();
-    let chunk = RequestMark::chunk(ImportId(5), 1, Payload::of("chunk"));
+    let chunk = RequestIdentity::chunk(ImportId(5), 1, Payload::of("chunk"));
     let import = holder.clone().named(&chunk, IfRunning::Wait).await.unwrap();
     import.begin_upsert(base, upsert(3..5), &Series::default()).await.unwrap().answer().await.unwrap();
     let gate = service.gate.at(Door::CommandLine);

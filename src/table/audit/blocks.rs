@@ -7,8 +7,8 @@ use super::Damage;
 use super::finding::hex;
 use crate::engine::{Engine, Value};
 use crate::model::{BaseNumber, Member};
-use crate::schema::block::{Block, ROWS_PER_BLOCK};
-use crate::schema::{key, member};
+use crate::stored::block::{Block, ROWS_PER_BLOCK};
+use crate::stored::{key, member};
 use crate::table::TableError;
 use crate::table::replay::for_each_while;
 

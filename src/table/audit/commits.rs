@@ -7,9 +7,9 @@ use super::base::State;
 use super::finding::Findings;
 use super::{Audit, Damage};
 use crate::model::{Row, Timestamp};
-use crate::schema::commit::{Change, CommitPart, LookupOp, RowChange};
-use crate::schema::header::{Header, follows, may_precede};
-use crate::schema::{SchemaError, key, member};
+use crate::stored::commit::{Change, CommitPart, LookupOp, RowChange};
+use crate::stored::header::{Header, follows, may_precede};
+use crate::stored::{DecodeError, key, member};
 use crate::table::TableError;
 use crate::table::lookup::LookupKind;
 use crate::table::overlay::Op;
@@ -118,7 +118,7 @@ impl Log {
         number: u32,
         bytes: &[u8],
         findings: &mut Findings,
-    ) -> Result<(), SchemaError> {
+    ) -> Result<(), DecodeError> {
         let before = self.at.map_or(state.header.created_at, |at| at.time);
         self.at = Some(At { revision, part: number, last: None, time: before });
         if number == 0 {

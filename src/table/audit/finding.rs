@@ -2,7 +2,7 @@
 
 pub(super) use super::findings::{Findings, hex};
 use crate::model::{BaseNumber, Status};
-use crate::schema::SchemaError;
+use crate::stored::DecodeError;
 use crate::table::lookup::LookupKind;
 use crate::table::sets::SetField;
 
@@ -85,7 +85,7 @@ pub enum Damage {
         /// The key.
         key: String,
         /// What is wrong with it.
-        error: SchemaError,
+        error: DecodeError,
     },
     /// A row whose record cannot be read.
     #[error("the record of row {row} cannot be read: {error}")]
@@ -93,7 +93,7 @@ pub enum Damage {
         /// The row.
         row: u64,
         /// What is wrong with it.
-        error: SchemaError,
+        error: DecodeError,
     },
     /// A block is stored that holds nothing.
     #[error("block {block} holds no member and is stored all the same")]

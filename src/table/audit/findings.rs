@@ -2,7 +2,7 @@
 
 use super::{Damage, Finding};
 use crate::model::{BaseNumber, Sealer};
-use crate::schema::SchemaError;
+use crate::stored::DecodeError;
 
 /// Notes findings, up to a limit; further ones are counted only.
 pub(super) struct Findings {
@@ -27,7 +27,7 @@ impl Findings {
         }
     }
 
-    pub(super) fn unreadable(&mut self, base: BaseNumber, key: &[u8], error: SchemaError) {
+    pub(super) fn unreadable(&mut self, base: BaseNumber, key: &[u8], error: DecodeError) {
         self.add(Some(base), Damage::Unreadable { key: hex(key), error });
     }
 

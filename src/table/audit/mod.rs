@@ -23,10 +23,10 @@ pub(in crate::table) mod blocks;
 mod commits;
 mod finding;
 mod findings;
+mod idempotency;
 mod keys;
 mod lookups;
 mod records;
-mod requests;
 mod sets;
 #[cfg(test)]
 pub(super) mod tests;
@@ -110,7 +110,7 @@ pub async fn audit(
     keys::check_unclaimed(&mut audit).await?;
     let hashes = keys::check_meta(&mut audit).await?;
     keys::check_tokens(&mut audit).await?;
-    requests::check(&mut audit).await?;
+    idempotency::check(&mut audit).await?;
     keys::check_orphans(&mut audit).await?;
     base::check_all(&mut audit, hashes.as_ref()).await?;
     let Audit { mut report, findings, .. } = audit;

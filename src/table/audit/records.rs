@@ -8,9 +8,9 @@ use super::base::State;
 use super::{Audit, Damage};
 use crate::engine::{Direction, Key, KeyRange, Value};
 use crate::model::{MemberRecord, RecordCounts, RecordKind, Row};
-use crate::schema::member_record::Purge;
-use crate::schema::record_key::{self, RecordPlace};
-use crate::schema::{SchemaError, member_record};
+use crate::stored::member_record::Purge;
+use crate::stored::record_key::{self, RecordPlace};
+use crate::stored::{DecodeError, member_record};
 use crate::table::TableError;
 use crate::table::block::Stored;
 use crate::table::plan::record_names;
@@ -141,7 +141,7 @@ async fn check_names(audit: &mut Audit<'_>, state: &State, doomed: &BTreeSet<u64
 }
 
 /// Where a name leads; none if it is no name.
-fn lead(key: &[u8], value: &[u8]) -> Option<Result<RecordPlace, SchemaError>> {
+fn lead(key: &[u8], value: &[u8]) -> Option<Result<RecordPlace, DecodeError>> {
     let kind = match record_key::record_name_parts(key) {
         Some((_, kind)) => kind,
         None => record_key::transaction_name(key).map(|_| RecordKind::Transaction)?,
@@ -155,7 +155,7 @@ fn read_marks(
     audit: &mut Audit<'_>,
     state: &State,
     page: Vec<(Key, Value)>,
-    decode: impl Fn(&[u8]) -> Result<RecordCounts, SchemaError>,
+    decode: impl Fn(&[u8]) -> Result<RecordCounts, DecodeError>,
 ) -> Vec<(Row, RecordCounts)> {
     let mut read = Vec::with_capacity(page.len());
     for (key, value) in page {

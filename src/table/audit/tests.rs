@@ -13,12 +13,12 @@ use crate::model::{
     MemberPatch, MemberRecord, MemberRow, Origin, RecordKind, Ref, Row, Status, Tier, UpsertOptions,
     WorkerId,
 };
-use crate::schema::block::Block;
-use crate::schema::bucket::{self, Entry, Width};
-use crate::schema::header::Header;
-use crate::schema::index::{IndexState, decode_chunk, encode_chunk};
-use crate::schema::record_key::{self, RecordName, RecordPlace};
-use crate::schema::{key, member, meta, set_key, token};
+use crate::stored::block::Block;
+use crate::stored::bucket::{self, Entry, Width};
+use crate::stored::header::Header;
+use crate::stored::index::{IndexState, decode_chunk, encode_chunk};
+use crate::stored::record_key::{self, RecordName, RecordPlace};
+use crate::stored::{key, member, meta, set_key, token};
 use crate::table::lookup::LookupKind;
 use crate::table::sets::SetField;
 use crate::table::{
@@ -116,7 +116,7 @@ impl Store {
             store.set(key::token(number), Some(token_record(number))).await;
         }
         store.set(key::token_use(2), Some(token::encode_use(Timestamp::from_micros(9)))).await;
-        requests::keep(&store).await;
+        idempotency::keep(&store).await;
         for number in [BASE, BaseNumber(2)] {
             let mut header = store.header_of(number).await;
             header.schema = Some(Arc::new(large_attributes()));
@@ -129,7 +129,7 @@ impl Store {
         base.delete(DeleteRequest {
             rows,
             refs: Vec::new(),
-            named: None,
+            claim: None,
             deadline: None,
             origin: Origin::default(),
         })
@@ -156,7 +156,7 @@ impl Store {
         let reply = base
             .change_records(RecordsRequest {
                 changes,
-                named: None,
+                claim: None,
                 deadline: None,
                 origin: Origin::default(),
             })
@@ -166,7 +166,7 @@ impl Store {
         base.delete(DeleteRequest {
             rows: vec![Row(50)],
             refs: Vec::new(),
-            named: None,
+            claim: None,
             deadline: None,
             origin: Origin::default(),
         })
@@ -183,7 +183,7 @@ impl Store {
             rows,
             options,
             mode: WriteMode::Partial,
-            named: None,
+            claim: None,
             deadline: None,
             origin: Origin::default(),
         })
@@ -241,10 +241,10 @@ macro_rules! found {
 
 mod commits;
 mod headers;
+mod idempotency;
 mod keys;
 mod lookups;
 mod records;
-mod requests;
 
 #[tokio::test]
 async fn a_sound_store_is_counted_and_nothing_is_found() {

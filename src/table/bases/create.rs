@@ -10,14 +10,14 @@ use std::sync::Arc;
 use super::BaseSummary;
 use crate::engine::Batch;
 use crate::model::{BaseName, BaseNumber, BaseSettings, Reason, Refusal, Timestamp};
-use crate::schema::header::Header;
-use crate::schema::index::IndexState;
-use crate::schema::request::Answer;
-use crate::schema::{key, meta};
+use crate::stored::header::Header;
+use crate::stored::idempotency::RequestResult;
+use crate::stored::index::IndexState;
+use crate::stored::{key, meta};
 use crate::table::TableError;
 use crate::table::base::Parts;
+use crate::table::idempotency::Claim;
 use crate::table::naming::Making;
-use crate::table::requests::NamedRequest;
 use crate::table::store::Table;
 use crate::tasks;
 
@@ -40,10 +40,10 @@ impl Table {
     pub async fn create_base(
         &self,
         settings: BaseSettings,
-        named: Option<Arc<NamedRequest>>,
+        claim: Option<Arc<Claim>>,
     ) -> Result<BaseSummary, TableError> {
         let turn = self.parts.naming.make().await;
-        self.create(turn, settings, named).await
+        self.create(turn, settings, claim).await
     }
 
     /// The base of the name that `settings` have, or else a new one with these settings. One that is deleted
@@ -52,16 +52,16 @@ impl Table {
     pub async fn find_or_create_base(
         &self,
         settings: BaseSettings,
-        named: Option<Arc<NamedRequest>>,
+        claim: Option<Arc<Claim>>,
     ) -> Result<CreatedBase, TableError> {
         let turn = self.parts.naming.make().await;
         let Some(base) = self.base_of_name(&settings.name).await? else {
-            let base = self.create(turn, settings, named).await?;
+            let base = self.create(turn, settings, claim).await?;
             return Ok(CreatedBase { base, is_new: true });
         };
-        if let Some(named) = named {
-            let (revision, answer) = (Some(base.revision), Answer::Base(base.number));
-            self.parts.requests.keep_alone(named, self.now(), revision, answer).await?;
+        if let Some(claim) = claim {
+            let (revision, answer) = (Some(base.revision), RequestResult::Base(base.number));
+            self.parts.idempotency.keep_alone(claim, self.now(), revision, answer).await?;
         }
         drop(turn);
         Ok(CreatedBase { base, is_new: false })
@@ -100,11 +100,11 @@ impl Table {
         &self,
         turn: Making,
         settings: BaseSettings,
-        named: Option<Arc<NamedRequest>>,
+        claim: Option<Arc<Claim>>,
     ) -> Result<BaseSummary, TableError> {
         let (parts, now) = (self.parts.clone(), self.now());
         tasks::to_the_end("new memberbase", async move {
-            let made = create(&parts, settings, named.as_deref(), now).await;
+            let made = create(&parts, settings, claim.as_deref(), now).await;
             drop(turn);
             made
         })
@@ -115,7 +115,7 @@ impl Table {
 async fn create(
     parts: &Parts,
     settings: BaseSettings,
-    named: Option<&NamedRequest>,
+    claim: Option<&Claim>,
     now: Timestamp,
 ) -> Result<BaseSummary, TableError> {
     let before = parts.engine.get_many(&[key::next_base()]).await?.pop().flatten();
@@ -130,10 +130,11 @@ async fn create(
     batch.put(key::header(number), header.encode_head());
     batch.put(key::settings(number), header.encode_settings());
     batch.put(key::index(number), IndexState::default().encode());
-    let kept = named
-        .map(|named| parts.requests.keep(named, header.created_at, None, Answer::Base(number), &mut batch));
+    let kept = claim.map(|claim| {
+        parts.idempotency.keep(claim, header.created_at, None, RequestResult::Base(number), &mut batch)
+    });
     parts.engine.commit(batch).await?;
-    parts.requests.count_kept(kept.unwrap_or_default());
+    parts.idempotency.count_kept(kept.unwrap_or_default());
     parts.sharing.note(number, &header);
     Ok(BaseSummary::new(number, &header, std::iter::empty()))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::compute;
-use crate::schema::bucket::Entry;
+use crate::stored::bucket::Entry;
 use crate::table::lookup::address;
 use crate::table::overlay::{Op, Overlay, RowOp};
 

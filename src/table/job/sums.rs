@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Failure, Reply};
+use super::{Failure, ReplySender};
 use crate::model::{Origin, Sight};
-use crate::schema::request::Answer;
+use crate::stored::idempotency::RequestResult;
 use crate::table::budget::Permit;
+use crate::table::idempotency::{Claim, Tally};
 use crate::table::plan::{Changes, Doomed, Gone, Wish};
-use crate::table::requests::{NamedRequest, Tally};
 use crate::table::{AttributesReply, AttributesRequest, DeleteReply, DeleteRequest};
 
 /// A delete, and how far it has come.
@@ -16,10 +16,10 @@ pub struct DeleteJob {
     pub(in crate::table) doomed: Vec<Doomed>,
     pub(in crate::table) deadline: Option<Instant>,
     pub(in crate::table) origin: Origin,
-    pub(in crate::table) reply: Reply<DeleteReply>,
+    pub(in crate::table) reply: ReplySender<DeleteReply>,
     pub(in crate::table) permit: Permit,
     /// Its name, if it has one, and how far its answer is stored.
-    pub(in crate::table) named: Option<(Arc<NamedRequest>, Tally)>,
+    pub(in crate::table) claim: Option<(Arc<Claim>, Tally)>,
     /// What became of those that were planned so far.
     pub(in crate::table) gone: Gone,
     pub(in crate::table) failure: Failure,
@@ -27,19 +27,19 @@ pub struct DeleteJob {
 
 impl DeleteJob {
     /// A request of which nothing is planned yet, unless an earlier run of it was cut short.
-    pub fn new(request: DeleteRequest, reply: Reply<DeleteReply>, permit: Permit) -> Self {
-        let DeleteRequest { rows, refs, named, deadline, origin } = request;
+    pub fn new(request: DeleteRequest, reply: ReplySender<DeleteReply>, permit: Permit) -> Self {
+        let DeleteRequest { rows, refs, claim, deadline, origin } = request;
         let doomed = rows.into_iter().map(Doomed::Row).chain(refs.into_iter().map(Doomed::Ref)).collect();
         let mut gone = Gone::default();
-        let named = named.map(|named| {
-            let (begun, tally) = named.resume_tally();
-            if let Some(Answer::Deleting { done, members, records }) = begun {
+        let claim = claim.map(|claim| {
+            let (begun, tally) = claim.resume_tally();
+            if let Some(RequestResult::Deleting { done, members, records }) = begun {
                 let done = usize::try_from(*done).unwrap_or(usize::MAX);
                 gone = Gone { done, members: *members, records: *records };
             }
-            (named, tally)
+            (claim, tally)
         });
-        Self { doomed, deadline, origin, reply, permit, named, gone, failure: Failure::default() }
+        Self { doomed, deadline, origin, reply, permit, claim, gone, failure: Failure::default() }
     }
 
     /// Whether slices of it were planned already.
@@ -53,12 +53,12 @@ impl DeleteJob {
     }
 
     /// What is kept of it now.
-    pub fn kept(&self) -> Answer {
+    pub fn kept(&self) -> RequestResult {
         let Gone { done, members, records } = self.gone;
         if self.is_complete() {
-            Answer::Deleted(members, records)
+            RequestResult::Deleted(members, records)
         } else {
-            Answer::Deleting { done: u64::try_from(done).unwrap_or(u64::MAX), members, records }
+            RequestResult::Deleting { done: u64::try_from(done).unwrap_or(u64::MAX), members, records }
         }
     }
 }
@@ -71,10 +71,10 @@ pub struct AttributesJob {
     pub(in crate::table) sight: Sight,
     pub(in crate::table) deadline: Option<Instant>,
     pub(in crate::table) origin: Origin,
-    pub(in crate::table) reply: Reply<AttributesReply>,
+    pub(in crate::table) reply: ReplySender<AttributesReply>,
     pub(in crate::table) permit: Permit,
     /// Its name, if it has one, and how far its answer is stored.
-    pub(in crate::table) named: Option<(Arc<NamedRequest>, Tally)>,
+    pub(in crate::table) claim: Option<(Arc<Claim>, Tally)>,
     /// What became of those that were planned so far.
     pub(in crate::table) changes: Changes,
     pub(in crate::table) failure: Failure,
@@ -82,15 +82,15 @@ pub struct AttributesJob {
 
 impl AttributesJob {
     /// A request of which nothing is planned yet, unless an earlier run of it was cut short.
-    pub fn new(request: AttributesRequest, reply: Reply<AttributesReply>, permit: Permit) -> Self {
-        let AttributesRequest { changes: wishes, is_strict, sight, named, deadline, origin } = request;
+    pub fn new(request: AttributesRequest, reply: ReplySender<AttributesReply>, permit: Permit) -> Self {
+        let AttributesRequest { changes: wishes, is_strict, sight, claim, deadline, origin } = request;
         let mut changes = Changes::default();
-        let named = named.map(|named| {
-            let (begun, tally) = named.resume_tally();
-            if let Some(Answer::Changing { done, values }) = begun {
+        let claim = claim.map(|claim| {
+            let (begun, tally) = claim.resume_tally();
+            if let Some(RequestResult::Changing { done, values }) = begun {
                 (changes.done, changes.values) = (usize::try_from(*done).unwrap_or(usize::MAX), *values);
             }
-            (named, tally)
+            (claim, tally)
         });
         Self {
             wishes,
@@ -100,7 +100,7 @@ impl AttributesJob {
             origin,
             reply,
             permit,
-            named,
+            claim,
             changes,
             failure: Failure::default(),
         }
@@ -117,12 +117,12 @@ impl AttributesJob {
     }
 
     /// What is kept of it now.
-    pub fn kept(&self) -> Answer {
+    pub fn kept(&self) -> RequestResult {
         let (done, values) = (self.changes.done, self.changes.values);
         if self.is_complete() {
-            Answer::Changed(values)
+            RequestResult::Changed(values)
         } else {
-            Answer::Changing { done: u64::try_from(done).unwrap_or(u64::MAX), values }
+            RequestResult::Changing { done: u64::try_from(done).unwrap_or(u64::MAX), values }
         }
     }
 }

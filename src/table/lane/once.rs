@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use crate::model::{MemberRecord, Outcome};
-use crate::schema::request::Answer as Kept;
+use crate::stored::idempotency::RequestResult;
 use crate::table::bases::BaseSummary;
 use crate::table::budget::Permit;
-use crate::table::job::{Job, Reply};
+use crate::table::idempotency::Claim;
+use crate::table::job::{Job, ReplySender};
 use crate::table::plan::Plan;
-use crate::table::publisher::{Answer, Planned};
-use crate::table::requests::NamedRequest;
+use crate::table::publisher::{Planned, WaitingReply};
 use crate::table::{
     EditReply, EditRequest, Edited, RecordChange, RecordOutcome, RecordsReply, RecordsRequest,
     SettingsRequest, TableError,
@@ -21,16 +21,16 @@ use crate::table::{
 /// Ends a request that was planned: notes what is kept of it, if it has a name, and answers the revision.
 fn end(
     plan: &mut Plan<'_>,
-    named: Option<Arc<NamedRequest>>,
-    kept: Option<Kept>,
+    claim: Option<Arc<Claim>>,
+    kept: Option<RequestResult>,
     planned: &mut Planned,
 ) -> u64 {
     let revision = plan.end_request();
-    if let Some(named) = named {
+    if let Some(claim) = claim {
         if let Some(kept) = kept {
-            plan.keep(&named, kept);
+            plan.keep(&claim, kept);
         }
-        planned.named.push(named);
+        planned.claims.push(claim);
     }
     revision
 }
@@ -44,18 +44,18 @@ pub(super) fn fail(job: Job, error: TableError, planned: &mut Planned) {
 pub async fn edit(
     plan: &mut Plan<'_>,
     request: EditRequest,
-    reply: Reply<EditReply>,
+    reply: ReplySender<EditReply>,
     permit: Permit,
     planned: &mut Planned,
 ) -> usize {
     match plan.edit(&request.what).await {
         Ok(edited) => {
             let kept = match &edited {
-                Edited::Done { row, outcome, .. } => Some(Kept::Member(*row, *outcome)),
+                Edited::Done { row, outcome, .. } => Some(RequestResult::Member(*row, *outcome)),
                 Edited::Missing | Edited::Refused(_) => None,
             };
-            let revision = end(plan, request.named, kept, planned);
-            planned.answers.push(Answer::Edit(reply, EditReply { edited, revision }, permit));
+            let revision = end(plan, request.claim, kept, planned);
+            planned.answers.push(WaitingReply::Edit(reply, EditReply { edited, revision }, permit));
         }
         Err(error) => fail(Job::Edit { request, reply, permit }, error, planned),
     }
@@ -65,7 +65,7 @@ pub async fn edit(
 pub async fn change_settings(
     plan: &mut Plan<'_>,
     mut request: SettingsRequest,
-    reply: Reply<BaseSummary>,
+    reply: ReplySender<BaseSummary>,
     permit: Permit,
     planned: &mut Planned,
 ) -> usize {
@@ -74,7 +74,7 @@ pub async fn change_settings(
         Ok(Err(refusal)) => {
             planned
                 .answers
-                .push(Answer::Refused(Box::new(Job::Settings { request, reply, permit }), refusal));
+                .push(WaitingReply::Refused(Box::new(Job::Settings { request, reply, permit }), refusal));
             return 1;
         }
         Err(error) => {
@@ -82,10 +82,10 @@ pub async fn change_settings(
             return 1;
         }
     }
-    let kept = Kept::Base(plan.base());
-    end(plan, request.named.take(), Some(kept), planned);
+    let kept = RequestResult::Base(plan.base());
+    end(plan, request.claim.take(), Some(kept), planned);
     let summary = plan.summary().await;
-    planned.answers.push(Answer::Settings(reply, summary));
+    planned.answers.push(WaitingReply::Settings(reply, summary));
     1
 }
 
@@ -112,7 +112,7 @@ async fn try_settings(
 pub async fn change_records(
     plan: &mut Plan<'_>,
     request: RecordsRequest,
-    reply: Reply<RecordsReply>,
+    reply: ReplySender<RecordsReply>,
     permit: Permit,
     planned: &mut Planned,
 ) -> usize {
@@ -120,8 +120,8 @@ pub async fn change_records(
     match plan.change_records(&request.changes).await {
         Ok(outcomes) => {
             let kept = outcomes.as_deref().ok().map(|outcomes| of_records(&request.changes, outcomes));
-            let revision = end(plan, request.named, kept, planned);
-            planned.answers.push(Answer::Records(reply, RecordsReply { outcomes, revision }, permit));
+            let revision = end(plan, request.claim, kept, planned);
+            planned.answers.push(WaitingReply::Records(reply, RecordsReply { outcomes, revision }, permit));
         }
         Err(error) => fail(Job::Records { request, reply, permit }, error, planned),
     }
@@ -129,17 +129,17 @@ pub async fn change_records(
 }
 
 /// What is kept of changes of records: of one, where to find it; of transactions, how many became what.
-fn of_records(changes: &[RecordChange], outcomes: &[RecordOutcome]) -> Kept {
+fn of_records(changes: &[RecordChange], outcomes: &[RecordOutcome]) -> RequestResult {
     let of_one = |change: &RecordChange, record: &MemberRecord, is_new| {
         let id = record.id()?;
-        Some(Kept::Record { row: change.row(), kind: record.kind(), id, is_new })
+        Some(RequestResult::Record { row: change.row(), kind: record.kind(), id, is_new })
     };
     let kept = match (changes, outcomes) {
         ([change], [RecordOutcome::Created(record)]) => of_one(change, record, true),
         ([change], [RecordOutcome::Updated(record) | RecordOutcome::Unchanged(record)]) => {
             of_one(change, record, false)
         }
-        ([_], [RecordOutcome::Deleted]) => Some(Kept::Done),
+        ([_], [RecordOutcome::Deleted]) => Some(RequestResult::Done),
         _ => None,
     };
     kept.unwrap_or_else(|| {
@@ -148,7 +148,7 @@ fn of_records(changes: &[RecordChange], outcomes: &[RecordOutcome]) -> Kept {
             u64::try_from(found).unwrap_or(u64::MAX)
         };
         let (created, updated) = (count(Outcome::Created), count(Outcome::Updated));
-        Kept::Ingested { created, updated, unchanged: count(Outcome::Unchanged) }
+        RequestResult::Ingested { created, updated, unchanged: count(Outcome::Unchanged) }
     })
 }
 

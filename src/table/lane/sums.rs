@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::once::fail;
 use crate::table::job::{AttributesJob, DeleteJob, Job};
 use crate::table::plan::Plan;
-use crate::table::publisher::{Answer, Planned};
+use crate::table::publisher::{Planned, WaitingReply};
 use crate::table::{AttributesReply, DeleteReply};
 
 /// Plans up to `room` members of a delete; answers how many it took, and the request if some are left.
@@ -33,19 +33,19 @@ pub async fn delete(
     let before = plan.revision();
     let revision = plan.end_request();
     let (is_complete, kept) = (job.is_complete(), job.kept());
-    if let Some((named, tally)) = &mut job.named
+    if let Some((claim, tally)) = &mut job.claim
         && (is_complete || revision > before)
     {
-        plan.keep_tally(named, tally, kept);
+        plan.keep_tally(claim, tally, kept);
     }
     if !is_complete {
         planned.unfinished.push(Arc::clone(&job.failure));
         return (taken, Some(Job::Delete(job)));
     }
-    let DeleteJob { reply, permit, named, gone, failure, .. } = *job;
-    planned.named.extend(named.map(|(named, _)| named));
+    let DeleteJob { reply, permit, claim, gone, failure, .. } = *job;
+    planned.claims.extend(claim.map(|(claim, _)| claim));
     let answer = DeleteReply { deleted: gone.members, records: gone.records, revision };
-    planned.answers.push(Answer::Delete(reply, answer, failure, permit));
+    planned.answers.push(WaitingReply::Delete(reply, answer, failure, permit));
     (taken, None)
 }
 
@@ -80,19 +80,19 @@ pub async fn attributes(
     let before = plan.revision();
     let revision = plan.end_request();
     let (is_complete, kept) = (job.is_complete(), job.kept());
-    if let Some((named, tally)) = &mut job.named
+    if let Some((claim, tally)) = &mut job.claim
         && (is_complete || revision > before)
         && !is_refused
     {
-        plan.keep_tally(named, tally, kept);
+        plan.keep_tally(claim, tally, kept);
     }
     if !is_complete {
         planned.unfinished.push(Arc::clone(&job.failure));
         return (taken, Some(Job::Attributes(job)));
     }
-    let AttributesJob { reply, permit, named, changes, failure, .. } = *job;
-    planned.named.extend(named.map(|(named, _)| named));
+    let AttributesJob { reply, permit, claim, changes, failure, .. } = *job;
+    planned.claims.extend(claim.map(|(claim, _)| claim));
     let answer = AttributesReply { values: changes.values, refused: changes.refused, revision };
-    planned.answers.push(Answer::Attributes(reply, answer, failure, permit));
+    planned.answers.push(WaitingReply::Attributes(reply, answer, failure, permit));
     (taken, None)
 }

@@ -7,7 +7,7 @@ use super::{BATCH_ROWS, Lane};
 use crate::model::Row;
 use crate::table::job::{Job, UpsertJob};
 use crate::table::plan::Plan;
-use crate::table::publisher::{Answer, Planned};
+use crate::table::publisher::{Planned, WaitingReply};
 use crate::table::{RowOutcome, UpsertReply, WriteMode};
 
 impl Lane {
@@ -37,17 +37,17 @@ impl Lane {
         let revision = plan.end_request();
         let is_complete = job.outcomes.len() == job.rows.len();
         // How far it has come is kept with what it changes: what comes next builds on it, and so must not stand without it.
-        if let Some((named, progress)) = &mut job.named
+        if let Some((claim, progress)) = &mut job.claim
             && (is_complete || revision > before)
-            && named.keeps(&job.outcomes)
+            && claim.keeps(&job.outcomes)
         {
-            plan.keep_rows(named, progress, &job.outcomes, is_complete);
+            plan.keep_rows(claim, progress, &job.outcomes, is_complete);
         }
         if is_complete {
             let job = *job;
-            planned.named.extend(job.named.map(|(named, _)| named));
+            planned.claims.extend(job.claim.map(|(claim, _)| claim));
             let reply = UpsertReply { outcomes: job.outcomes, revision };
-            planned.answers.push(Answer::Upsert(job.reply, reply, job.failure, job.permit));
+            planned.answers.push(WaitingReply::Upsert(job.reply, reply, job.failure, job.permit));
         } else {
             planned.unfinished.push(Arc::clone(&job.failure));
             self.put_back(job);
@@ -89,9 +89,9 @@ impl Lane {
                 rest.iter_mut().for_each(RowOutcome::abort);
                 let rest = rest.into_iter().map(|outcome| outcome.unwritten(first_new));
                 let outcomes = std::mem::take(&mut job.outcomes).into_iter().chain(rest).collect();
-                planned.named.extend(job.named.take().map(|(named, _)| named));
+                planned.claims.extend(job.claim.take().map(|(claim, _)| claim));
                 let reply = UpsertReply { outcomes, revision: self.head.revision };
-                planned.answers.push(Answer::Upsert(job.reply, reply, job.failure, job.permit));
+                planned.answers.push(WaitingReply::Upsert(job.reply, reply, job.failure, job.permit));
             }
             Ok(_) => {
                 job.is_checked = true;
@@ -123,7 +123,7 @@ pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned
     match outcomes {
         Ok(outcomes) => {
             let is_failed = outcomes.iter().any(RowOutcome::is_failed);
-            let UpsertJob { mode, reply, permit, named, failure, .. } = *job;
+            let UpsertJob { mode, reply, permit, claim, failure, .. } = *job;
             planned.discard = mode != WriteMode::Atomic || is_failed;
             let revision = if planned.discard { before } else { plan.end_request() };
             let outcomes = if planned.discard {
@@ -131,13 +131,18 @@ pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned
             } else {
                 outcomes
             };
-            if let Some((named, mut progress)) = named {
+            if let Some((claim, mut progress)) = claim {
                 if !planned.discard {
-                    plan.keep_rows(&named, &mut progress, &outcomes, true);
+                    plan.keep_rows(&claim, &mut progress, &outcomes, true);
                 }
-                planned.named.push(named);
+                planned.claims.push(claim);
             }
-            planned.answers.push(Answer::Upsert(reply, UpsertReply { outcomes, revision }, failure, permit));
+            planned.answers.push(WaitingReply::Upsert(
+                reply,
+                UpsertReply { outcomes, revision },
+                failure,
+                permit,
+            ));
         }
         Err(error) => {
             planned.failure = Some(error.clone());

@@ -11,9 +11,9 @@ use super::{Plan, Stop};
 use crate::model::limits::{ATOMIC_MAX_BYTES, ATTRIBUTES_MAX_KEYS};
 use crate::model::schema::typed;
 use crate::model::{AttributePatch, Member, Reason, Refusal, Row};
-use crate::schema::block::place;
-use crate::schema::commit::Change;
-use crate::schema::member;
+use crate::stored::block::place;
+use crate::stored::commit::Change;
+use crate::stored::member;
 use crate::table::TableError;
 
 /// Members whose blocks are read together.

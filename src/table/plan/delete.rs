@@ -3,8 +3,8 @@
 use super::keys::lookup_deltas;
 use super::{Plan, Stop};
 use crate::model::{MatchKey, RecordCounts, Ref, Row};
-use crate::schema::block::place;
-use crate::schema::commit::Change;
+use crate::stored::block::place;
+use crate::stored::commit::Change;
 use crate::table::TableError;
 use crate::table::resolve::Wanted;
 use crate::table::view::holds;

@@ -7,7 +7,7 @@ use crate::model::{
     Edit, MatchKey, Member, MemberPatch, MemberRow, Outcome, Refusal, Row, Semantics, Status, Update, edit,
     upsert,
 };
-use crate::schema::commit::Change;
+use crate::stored::commit::Change;
 use crate::table::view::holds;
 use crate::table::{EditWhat, Edited, MemberKey, RowOutcome, TableError};
 

@@ -8,7 +8,7 @@ use super::prepare::Matched;
 use super::upsert::is_repeat;
 use super::{Need, Plan, Prepared};
 use crate::model::{Row, RowError};
-use crate::schema::block::{Block, place};
+use crate::stored::block::{Block, place};
 use crate::table::resolve::{Wanted, resolve};
 use crate::table::{TableError, block};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::schema::AttributeSchema;
 use crate::model::{Member, Row};
-use crate::schema::commit::{LookupDelta, LookupOp};
+use crate::stored::commit::{LookupDelta, LookupOp};
 use crate::table::hash::Hashes;
 use crate::table::lookup::LookupKind;
 use crate::table::sets::{SetChange, SetField, status_value};

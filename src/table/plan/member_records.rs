@@ -11,12 +11,12 @@ use bytes::Bytes;
 use super::Plan;
 use crate::engine::{Direction, Key, Value};
 use crate::model::{BaseNumber, MemberRecord, RecordCounts, RecordFault, RecordKind, Row, Timestamp};
-use crate::schema::block::place;
-use crate::schema::commit::Change;
-use crate::schema::member_record::{
+use crate::stored::block::place;
+use crate::stored::commit::Change;
+use crate::stored::member_record::{
     Purge, decode, decode_counts, decode_place, encode, encode_counts, encode_place,
 };
-use crate::schema::record_key::{self, RecordName, RecordPlace};
+use crate::stored::record_key::{self, RecordName, RecordPlace};
 use crate::table::TableError;
 use crate::table::request::{RecordChange, RecordOutcome, Which};
 

@@ -48,10 +48,10 @@ use crate::compute::Stretch;
 use crate::engine::{Batch, Key, Value};
 use crate::model::origin::Call;
 use crate::model::{BaseNumber, Member, Origin, Row, Sight, Timestamp};
-use crate::schema::block::{Block, place};
-use crate::schema::commit::{Change, CommitHead, CommitWriter, LookupDelta, SetDelta};
-use crate::schema::header::Header;
-use crate::schema::{key, member};
+use crate::stored::block::{Block, place};
+use crate::stored::commit::{Change, CommitHead, CommitWriter, LookupDelta, SetDelta};
+use crate::stored::header::Header;
+use crate::stored::{key, member};
 
 /// A batch takes no more requests, and a slice of a large one ends, once it has this many bytes that everybody may know of.
 /// What one row adds is less than a tenth of it, and what a request adds that is decided as one and shares its batch about
@@ -122,8 +122,8 @@ pub enum Stop {
     Failed(TableError),
 }
 
-impl From<crate::schema::SchemaError> for Stop {
-    fn from(error: crate::schema::SchemaError) -> Self {
+impl From<crate::stored::DecodeError> for Stop {
+    fn from(error: crate::stored::DecodeError) -> Self {
         Self::Failed(error.into())
     }
 }

@@ -2,35 +2,35 @@
 //! nothing, in a batch that has no commit.
 
 use super::Plan;
-use crate::schema::request::Answer;
+use crate::stored::idempotency::RequestResult;
 use crate::table::RowOutcome;
-use crate::table::requests::{NamedRequest, Progress, Tally};
+use crate::table::idempotency::{Claim, Progress, Tally};
 
 impl Plan<'_> {
     /// Keeps what became of the request that ended last.
-    pub fn keep(&mut self, named: &NamedRequest, answer: Answer) {
-        self.keep_tally(named, &mut Tally::default(), answer);
+    pub fn keep(&mut self, claim: &Claim, answer: RequestResult) {
+        self.keep_tally(claim, &mut Tally::default(), answer);
     }
 
     /// Keeps what a request of several batches has done so far.
-    pub fn keep_tally(&mut self, named: &NamedRequest, tally: &mut Tally, answer: Answer) {
+    pub fn keep_tally(&mut self, claim: &Claim, tally: &mut Tally, answer: RequestResult) {
         let (when, before) = ((self.now, Some(self.revision())), self.commits.puts.len());
-        let requests = &self.shared.requests;
-        self.layer.kept_bytes += requests.keep_tally(named, tally, when, answer, &mut self.commits);
+        let idempotency = &self.shared.idempotency;
+        self.layer.kept_bytes += idempotency.keep_tally(claim, tally, when, answer, &mut self.commits);
         self.count_kept(before);
     }
 
     /// Keeps what became of the rows of an upsert so far; `is_complete` if there are no more.
     pub fn keep_rows(
         &mut self,
-        named: &NamedRequest,
+        claim: &Claim,
         progress: &mut Progress,
         outcomes: &[RowOutcome],
         is_complete: bool,
     ) {
         let (when, before) = ((self.now, self.revision()), self.commits.puts.len());
-        let requests = &self.shared.requests;
-        let more = requests.keep_rows(named, progress, when, outcomes, is_complete, &mut self.commits);
+        let idempotency = &self.shared.idempotency;
+        let more = idempotency.keep_rows(claim, progress, when, outcomes, is_complete, &mut self.commits);
         self.layer.kept_bytes += more;
         self.count_kept(before);
     }

@@ -8,7 +8,7 @@ use super::keys::index_changes;
 use super::{Plan, Stop};
 use crate::model::schema::{AttributeSchema, WantedSchema, narrowed};
 use crate::model::{Member, Row};
-use crate::schema::block::ROWS_PER_BLOCK;
+use crate::stored::block::ROWS_PER_BLOCK;
 use crate::table::TableError;
 use crate::table::sets::{CHUNK_ROWS, Sets};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Plan;
 use crate::model::schema::AttributeSchema;
 use crate::model::{MemberPatch, Reason, Refusal, Row, Tier, Violations, words};
-use crate::schema::commit::Change;
+use crate::stored::commit::Change;
 use crate::table::SettingsRequest;
 use crate::table::published::Published;
 use crate::table::sets::SetField;

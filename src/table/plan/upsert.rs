@@ -11,9 +11,9 @@ use crate::model::{
     Attributes, Change, MatchKey, Member, MemberPatch, MemberRow, Outcome, Reason, Refusal, Row, RowError,
     Sight, Status, Update, UpsertOptions, upsert,
 };
-use crate::schema::block::place;
-use crate::schema::commit;
-use crate::schema::member;
+use crate::stored::block::place;
+use crate::stored::commit;
+use crate::stored::member;
 use crate::table::lookup::{LookupKind, short};
 use crate::table::view::holds;
 use crate::table::{RowOutcome, TableError};

@@ -12,8 +12,8 @@
 use crate::engine::MAX_BATCH_BYTES;
 use crate::model::Sight;
 use crate::model::limits::{ATOMIC_MAX_BYTES, PII_MAX_BYTES};
-use crate::schema::block::Block;
-use crate::schema::member;
+use crate::stored::block::Block;
+use crate::stored::member;
 
 /// So much that is hidden fits beside the largest commit, in bytes.
 const HIDDEN_ROOM_BYTES: usize = 32 * 1024 * 1024;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::engine::{Batch, Engine};
 use crate::model::{BaseNumber, Timestamp};
-use crate::schema::header::Header;
-use crate::schema::key;
+use crate::stored::header::Header;
+use crate::stored::key;
 use crate::table::TableError;
 use crate::table::store::Table;
 

@@ -55,7 +55,7 @@ impl Store {
             rows,
             options,
             mode: WriteMode::Partial,
-            named: None,
+            claim: None,
             deadline: None,
             origin: Origin::default(),
         };
@@ -66,7 +66,7 @@ impl Store {
         self.base
             .change_records(RecordsRequest {
                 changes,
-                named: None,
+                claim: None,
                 deadline: None,
                 origin: Origin::default(),
             })
@@ -107,7 +107,7 @@ impl Store {
 
     /// Keys of the commit log whose value has this text in it.
     async fn commits_with(&self, text: &str) -> usize {
-        self.keys_in(crate::schema::key::commits(self.base.number()), text).await
+        self.keys_in(crate::stored::key::commits(self.base.number()), text).await
     }
 
     async fn keys_in(&self, range: KeyRange, text: &str) -> usize {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{MAX_LISTED, Pieces, RefoldReport, email_lookup, holder};
 use crate::engine::Engine;
 use crate::model::{BaseNumber, Email, Row, Sealer};
-use crate::schema::member;
+use crate::stored::member;
 use crate::table::TableError;
 use crate::table::audit::blocks::{self, Seen};
 use crate::table::block::Stored;

@@ -20,9 +20,9 @@ use super::store::{TableConfig, open_meta};
 use super::{Clock, TableError};
 use crate::engine::{Batch, Engine};
 use crate::model::{BaseNumber, Email, Fold, IdKey, Row, Sealer};
-use crate::schema::index::{IndexState, LookupState};
-use crate::schema::key;
-use crate::schema::meta::{Meta, REFOLDING};
+use crate::stored::index::{IndexState, LookupState};
+use crate::stored::key;
+use crate::stored::meta::{Meta, REFOLDING};
 
 /// How much is held in memory at a time. Tests take less, to have several pieces of little.
 #[derive(Debug, Clone, Copy)]

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::engine::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Key, KeyRange, Value};
 use crate::model::BaseNumber;
-use crate::schema::index::IndexState;
-use crate::schema::key;
+use crate::stored::index::IndexState;
+use crate::stored::key;
 use crate::table::store::{Table, TableConfig};
 use crate::table::{Clock, TableError};
 

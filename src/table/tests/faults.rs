@@ -66,7 +66,7 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
                 rows,
                 options: *options,
                 mode: *mode,
-                named: None,
+                claim: None,
                 deadline: None,
                 origin: Origin::default(),
             };
@@ -80,7 +80,7 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
             let refs = refs.iter().map(|n| ref_of(*n)).collect();
             let reply = subject
                 .base
-                .delete(DeleteRequest { rows, refs, named: None, deadline: None, origin: Origin::default() })
+                .delete(DeleteRequest { rows, refs, claim: None, deadline: None, origin: Origin::default() })
                 .await?;
             Ok(Answer::Deleted(reply))
         }
@@ -102,7 +102,7 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
                 .edit(EditRequest {
                     what,
                     sight: Sight::default(),
-                    named: None,
+                    claim: None,
                     deadline: None,
                     origin: Origin::default(),
                 })
@@ -283,7 +283,7 @@ fn a_deadline_that_passes_while_the_disk_hangs_is_told_and_nothing_of_its_reques
     block_on(async {
         let (subject, slow) = Subject::on_a_slow_disk().await;
         let request = |n: u16, deadline| UpsertRequest {
-            named: None,
+            claim: None,
             rows: vec![Ok(plain_row(n))],
             options: UpsertOptions::default(),
             mode: WriteMode::Partial,

@@ -5,9 +5,9 @@ use crate::engine::faulty::{Fault, Faulty};
 use crate::engine::{Batch, Direction, KeyRange};
 use crate::model::AttributeValue;
 use crate::model::schema::{AttributeType, WantedSchema};
-use crate::schema::commit::{CommitPart, MAX_PART_BYTES};
-use crate::schema::index::IndexState;
-use crate::schema::{key, set_key};
+use crate::stored::commit::{CommitPart, MAX_PART_BYTES};
+use crate::stored::index::IndexState;
+use crate::stored::{key, set_key};
 use crate::table::audit::tests::assert_sound;
 
 /// Indexed attributes, each with a text of this many bytes: as much as a member's record takes.

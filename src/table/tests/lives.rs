@@ -6,7 +6,7 @@ use super::*;
 use crate::engine::faulty::{Fault, Faulty};
 use crate::engine::{Batch, EngineError, KeyRange};
 use crate::model::{Reason, Refusal};
-use crate::schema::key;
+use crate::stored::key;
 
 const HOUR: i64 = 60 * 60 * 1_000_000;
 
@@ -17,7 +17,7 @@ fn io() -> Fault {
 async fn write(base: &Base, n: u16) -> Result<UpsertReply, TableError> {
     let (rows, options, mode) = (vec![Ok(plain_row(n))], UpsertOptions::default(), WriteMode::Partial);
     let origin = Origin::default();
-    base.upsert(UpsertRequest { rows, options, mode, named: None, deadline: None, origin }).await
+    base.upsert(UpsertRequest { rows, options, mode, claim: None, deadline: None, origin }).await
 }
 
 fn settings(name: &str, share_accounts: bool) -> BaseSettings {

@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use super::*;
 use crate::engine::Batch;
 use crate::engine::faulty::Faulty;
-use crate::model::{Reason, RequestId, RequestMark};
-use crate::schema::key;
+use crate::model::{Reason, RequestId, RequestIdentity};
+use crate::stored::key;
 
 fn settings(name: &str) -> BaseSettings {
     BaseSettings::named(BaseName::parse(name).unwrap())
@@ -138,12 +138,12 @@ async fn nothing_is_made_while_a_damaged_base_may_have_the_name() {
 async fn what_was_found_is_told_again_and_what_was_made_as_well() {
     let (_, table) = table().await;
     for (id, is_new) in [("made", true), ("found", false)] {
-        let mark = RequestMark::new(RequestId::parse(id).unwrap(), "create", b"staff");
-        let begin = || table.requests().begin(&mark, None, table.now(), IfRunning::Refuse);
-        let Begun::New(named) = begin().await.unwrap() else { panic!("{id} is not new") };
-        let answer = table.find_or_create_base(settings("staff"), Some(named)).await.unwrap();
+        let mark = RequestIdentity::new(RequestId::parse(id).unwrap(), "create", b"staff");
+        let begin = || table.idempotency().begin(&mark, None, table.now(), IfRunning::Refuse);
+        let Begun::New(claim) = begin().await.unwrap() else { panic!("{id} is not new") };
+        let answer = table.find_or_create_base(settings("staff"), Some(claim)).await.unwrap();
         assert_eq!((answer.base.number, answer.is_new), (BaseNumber(1), is_new));
         let Begun::Answered(kept) = begin().await.unwrap() else { panic!("{id} is forgotten") };
-        assert_eq!((kept.answer, kept.revision.is_none()), (Answer::Base(BaseNumber(1)), is_new));
+        assert_eq!((kept.answer, kept.revision.is_none()), (RequestResult::Base(BaseNumber(1)), is_new));
     }
 }

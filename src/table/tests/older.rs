@@ -6,12 +6,12 @@
 use super::*;
 use crate::engine::faulty::{Fault, Faulty};
 use crate::engine::{Batch, Direction, Key, KeyRange, Value};
-use crate::model::{RecordKind, RequestId, RequestMark};
-use crate::schema::header::Head;
-use crate::schema::meta::{self, Meta};
-use crate::schema::request::{Size, encode_rows};
-use crate::schema::request_key::{PartWidth, request_of};
-use crate::schema::{key, record_key, request_key, set_key};
+use crate::model::{RecordKind, RequestId, RequestIdentity};
+use crate::stored::header::Head;
+use crate::stored::idempotency::key::{PartWidth, request_of};
+use crate::stored::idempotency::{Size, encode_rows};
+use crate::stored::meta::{self, Meta};
+use crate::stored::{idempotency, key, record_key, set_key};
 use crate::table::audit::tests::assert_sound;
 use crate::table::hash::Hashes;
 
@@ -152,11 +152,14 @@ fn what_was_kept_and_what_hangs_on_members_is_there_in_a_store_of_format_1() {
         let engine = store().await;
         let clock = Arc::new(AtomicI64::new(1_700_009_000_000_000));
         let table = open(Arc::clone(&engine), &clock).await;
-        let mark = |id: &str| RequestMark::new(RequestId::parse(id.to_owned()).unwrap(), "test", b"body");
+        let mark = |id: &str| RequestIdentity::new(RequestId::parse(id.to_owned()).unwrap(), "test", b"body");
         for (id, rows) in [("small", 150), ("large", 12_000)] {
-            let begun = table.requests().begin(&mark(id), None, table.now(), IfRunning::Wait).await.unwrap();
+            let begun =
+                table.idempotency().begin(&mark(id), None, table.now(), IfRunning::Wait).await.unwrap();
             let Begun::Answered(kept) = begun else { panic!("{id} was answered") };
-            let Answer::Rows { rows: kept, is_complete: true } = kept.answer else { panic!("{id} has rows") };
+            let RequestResult::Rows { rows: kept, is_complete: true } = kept.answer else {
+                panic!("{id} has rows")
+            };
             assert_eq!(kept.len(), rows);
         }
         let base = table.base(USUAL).await.unwrap();
@@ -173,8 +176,8 @@ fn what_was_kept_and_what_hangs_on_members_is_there_in_a_store_of_format_1() {
         // Long after, all that was kept has gone, its narrow keys too.
         clock.fetch_add(30 * 24 * 3_600_000_000, Ordering::Relaxed);
         table.maintain().await.unwrap();
-        assert!(is_empty(&engine, request_key::requests()).await);
-        assert!(is_empty(&engine, request_key::request_times()).await);
+        assert!(is_empty(&engine, idempotency::key::requests()).await);
+        assert!(is_empty(&engine, idempotency::key::request_times()).await);
         assert!(is_empty(&engine, key::all_settings(DELETED)).await);
         assert_eq!(get(&engine, key::header(DELETED)).await, None);
         assert_sound(&engine).await;
@@ -234,25 +237,25 @@ fn an_answer_that_an_older_program_began_is_finished_under_keys_of_today() {
     block_on(async {
         let engine = store().await;
         let stored = Meta::decode(&get(&engine, key::meta()).await.unwrap()).unwrap();
-        let mark = RequestMark::new(RequestId::parse("begun".to_owned()).unwrap(), "test", b"body");
+        let mark = RequestIdentity::new(RequestId::parse("begun".to_owned()).unwrap(), "test", b"body");
         let name = Hashes::new(&stored).request(None, &mark.name);
         let narrow = |part| request_of(PartWidth::Narrow, name, part);
         let at = Timestamp::from_micros(1_799_999_999_000_000);
         let done =
-            RowAnswer { row: Some(Row(0)), outcome: Outcome::Unchanged, status_kept: false, error: None };
-        let kept = Kept {
+            RowResult { row: Some(Row(0)), outcome: Outcome::Unchanged, status_kept: false, error: None };
+        let kept = StoredResult {
             fingerprint: mark.fingerprint,
             at,
             revision: Some(1),
             parts: 1,
             width: PartWidth::Narrow,
-            answer: Answer::Rows { rows: Vec::new(), is_complete: false },
+            answer: RequestResult::Rows { rows: Vec::new(), is_complete: false },
         };
         let size = Size { bytes: 100, parts: 1, width: PartWidth::Narrow };
         let mut batch = Batch::default();
         batch.put(narrow(0), kept.encode());
         batch.put(narrow(1), encode_rows(&[done.clone(), done.clone()]));
-        batch.put(request_key::request_time(at, name), size.encode());
+        batch.put(idempotency::key::request_time(at, name), size.encode());
         engine.commit(batch).await.unwrap();
         assert_sound(&engine).await;
 
@@ -260,8 +263,8 @@ fn an_answer_that_an_older_program_began_is_finished_under_keys_of_today() {
         // What the older program kept is over by now. It goes here, and not in the background below the audit.
         subject.table.maintain().await.unwrap();
         let now = subject.table.now();
-        let Begun::New(named) =
-            subject.table.requests().begin(&mark, None, now, IfRunning::Wait).await.unwrap()
+        let Begun::New(claim) =
+            subject.table.idempotency().begin(&mark, None, now, IfRunning::Wait).await.unwrap()
         else {
             panic!("it was not finished")
         };
@@ -269,7 +272,7 @@ fn an_answer_that_an_older_program_began_is_finished_under_keys_of_today() {
             rows: (60..63).map(|n| Ok(plain_row(n))).collect(),
             options: UpsertOptions::default(),
             mode: WriteMode::Partial,
-            named: Some(named),
+            claim: Some(claim),
             deadline: None,
             origin: Origin::default(),
         };
@@ -278,9 +281,9 @@ fn an_answer_that_an_older_program_began_is_finished_under_keys_of_today() {
         assert_eq!(reply.outcomes[2].row, Some(Row(62)));
         assert_eq!((get(&engine, narrow(0)).await, get(&engine, narrow(1)).await), (None, None));
         assert_sound(&engine).await;
-        let begun = subject.table.requests().begin(&mark, None, now, IfRunning::Wait).await.unwrap();
+        let begun = subject.table.idempotency().begin(&mark, None, now, IfRunning::Wait).await.unwrap();
         let Begun::Answered(kept) = begun else { panic!("it is finished") };
-        let Answer::Rows { rows, is_complete: true } = kept.answer else { panic!("it has rows") };
+        let RequestResult::Rows { rows, is_complete: true } = kept.answer else { panic!("it has rows") };
         assert_eq!((rows.len(), kept.at), (3, at));
     });
 }

@@ -24,7 +24,7 @@ fn a_lane_that_panics_ends_the_process() {
             let (rows, options) = (vec![Ok(plain_row(1))], UpsertOptions::default());
             let mode = WriteMode::Partial;
             let origin = Origin::default();
-            let request = UpsertRequest { rows, options, mode, named: None, deadline: None, origin };
+            let request = UpsertRequest { rows, options, mode, claim: None, deadline: None, origin };
             base.upsert(request).await.unwrap();
         });
     });

@@ -24,11 +24,11 @@ async fn a_base_whose_checkpoint_hangs_holds_back_nothing_that_others_write() {
         rows: rows.map(|n| Ok(plain_row(n))).collect(),
         options: UpsertOptions::default(),
         mode: WriteMode::Atomic,
-        named: None,
+        claim: None,
         deadline: None,
         origin: Origin::default(),
     };
-    faulty.hold_writes_of(crate::schema::key::index(hangs.number()));
+    faulty.hold_writes_of(crate::stored::key::index(hangs.number()));
     let (series, mut pending) = (Series::default(), Vec::new());
     for batch in 0..BATCHES {
         pending.push(hangs.begin_upsert(request(batch * ROWS..(batch + 1) * ROWS), &series).await.unwrap());
@@ -73,7 +73,7 @@ async fn writes_go_on_after_a_checkpoint_that_was_asked_for() {
             rows,
             options,
             mode,
-            named: None,
+            claim: None,
             deadline: None,
             origin: Origin::default(),
         })
@@ -100,12 +100,12 @@ async fn one_base_under_more_than_fits_leaves_room_for_the_writes_of_others() {
         rows: rows.map(|n| Ok(plain_row(n))).collect(),
         options: UpsertOptions::default(),
         mode: WriteMode::Partial,
-        named: None,
+        claim: None,
         deadline: None,
         origin: Origin::default(),
     };
     let loaded = make("loaded").await;
-    faulty.hold_writes_of(crate::schema::key::index(loaded.number()));
+    faulty.hold_writes_of(crate::stored::key::index(loaded.number()));
     // Each is larger than all the room, and they come again and again.
     let loads: Vec<_> = (0..5u16)
         .map(|n| {

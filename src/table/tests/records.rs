@@ -184,7 +184,7 @@ impl Subject {
             .base
             .change_records(RecordsRequest {
                 changes,
-                named: None,
+                claim: None,
                 deadline: None,
                 origin: Origin::default(),
             })

@@ -5,8 +5,8 @@ mod several;
 
 use super::*;
 use crate::engine::faulty::{Fault, Faulty};
-use crate::schema::key;
-use crate::schema::meta::{Meta, REFOLDING};
+use crate::stored::key;
+use crate::stored::meta::{Meta, REFOLDING};
 
 const PLAIN: u16 = 90;
 /// Spellings that the old fold tells apart, and the new one does not.

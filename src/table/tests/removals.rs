@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{Edit, Sight};
-use crate::schema::header::Head;
-use crate::schema::key;
+use crate::stored::header::Head;
+use crate::stored::key;
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -22,7 +22,7 @@ impl Subject {
         let request = EditRequest {
             what,
             sight: Sight::default(),
-            named: None,
+            claim: None,
             deadline: None,
             origin: Origin::default(),
         };

@@ -13,7 +13,7 @@ impl Subject {
             .edit(EditRequest {
                 what,
                 sight: Sight::default(),
-                named: None,
+                claim: None,
                 deadline: None,
                 origin: Origin::default(),
             })

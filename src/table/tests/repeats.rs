@@ -1,11 +1,11 @@
 //! Every upsert of the random steps has a name: what became of it is remembered whatever happens after it.
 
 use super::*;
-use crate::model::{RequestId, RequestMark};
+use crate::model::{RequestId, RequestIdentity};
 
 /// What an upsert under a name was answered, and whether that is to be remembered.
 pub(super) struct Named {
-    mark: RequestMark,
+    mark: RequestIdentity,
     reply: UpsertReply,
     is_kept: bool,
 }
@@ -19,9 +19,9 @@ impl Subject {
         options: UpsertOptions,
         mode: WriteMode,
     ) -> Named {
-        let mark = RequestMark::new(RequestId::parse(format!("{number}")).unwrap(), "upsert", b"");
-        let requests = self.table.requests();
-        let Ok(Begun::New(named)) = requests.begin(&mark, None, self.table.now(), IfRunning::Refuse).await
+        let mark = RequestIdentity::new(RequestId::parse(format!("{number}")).unwrap(), "upsert", b"");
+        let idempotency = self.table.idempotency();
+        let Ok(Begun::New(named)) = idempotency.begin(&mark, None, self.table.now(), IfRunning::Refuse).await
         else {
             panic!("a request is not new");
         };
@@ -30,7 +30,14 @@ impl Subject {
         let rows = rows.iter().cloned().map(Ok).collect();
         let reply = self
             .base
-            .upsert(UpsertRequest { rows, options, mode, named, deadline: None, origin: Origin::default() })
+            .upsert(UpsertRequest {
+                rows,
+                options,
+                mode,
+                claim: named,
+                deadline: None,
+                origin: Origin::default(),
+            })
             .await
             .unwrap();
         let mut outcomes = reply.outcomes.iter().map(|row| row.outcome);
@@ -44,13 +51,15 @@ impl Subject {
 
     /// Sends the request again.
     pub(super) async fn check_repeat(&self, named: &Named) {
-        let requests = self.table.requests();
-        match requests.begin(&named.mark, None, self.table.now(), IfRunning::Refuse).await.unwrap() {
+        let idempotency = self.table.idempotency();
+        match idempotency.begin(&named.mark, None, self.table.now(), IfRunning::Refuse).await.unwrap() {
             Begun::New(_) => assert!(!named.is_kept, "a request is forgotten"),
             Begun::Answered(kept) => {
                 assert!(named.is_kept, "a request that failed is remembered");
-                let Answer::Rows { rows, is_complete: true } = &kept.answer else { panic!("{kept:?}") };
-                let outcomes: Vec<RowOutcome> = rows.iter().map(RowAnswer::outcome).collect();
+                let RequestResult::Rows { rows, is_complete: true } = &kept.answer else {
+                    panic!("{kept:?}")
+                };
+                let outcomes: Vec<RowOutcome> = rows.iter().map(RowResult::outcome).collect();
                 assert_eq!(
                     (outcomes, kept.revision),
                     (named.reply.outcomes.clone(), Some(named.reply.revision))

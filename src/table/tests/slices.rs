@@ -45,7 +45,7 @@ async fn rename(base: &Base, from: u16, to: u16) -> EditReply {
     base.edit(EditRequest {
         what,
         sight: Sight::default(),
-        named: None,
+        claim: None,
         deadline: None,
         origin: Origin::default(),
     })
@@ -109,7 +109,7 @@ async fn an_atomic_call_that_is_too_large_is_refused_before_it_has_read_all_of_i
             rows: rows.iter().cloned().map(Ok).collect(),
             options: UpsertOptions::default(),
             mode,
-            named: None,
+            claim: None,
             deadline: None,
             origin: Origin::default(),
         };
@@ -169,7 +169,7 @@ fn what_is_left_of_a_request_does_not_come_behind_the_next_one_of_its_series() {
                 rows,
                 options: UpsertOptions::default(),
                 mode: WriteMode::Partial,
-                named: None,
+                claim: None,
                 deadline: None,
                 origin: Origin::default(),
             };

@@ -13,7 +13,7 @@ fn many(mode: WriteMode) -> UpsertRequest {
         rows: (0..ROWS).map(|n| Ok(plain_row(n))).collect(),
         options: UpsertOptions::default(),
         mode,
-        named: None,
+        claim: None,
         deadline: None,
         origin: Origin::default(),
     }

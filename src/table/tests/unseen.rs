@@ -41,7 +41,7 @@ async fn upsert(
         rows: (0..rows).map(row).collect(),
         options: UpsertOptions { sight: Sight::WithoutPii, ..UpsertOptions::default() },
         mode,
-        named: None,
+        claim: None,
         deadline: None,
         origin: Origin::default(),
     };

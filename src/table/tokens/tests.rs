@@ -6,8 +6,8 @@ use super::*;
 use crate::engine::faulty::Faulty;
 use crate::engine::memory::MemoryEngine;
 use crate::model::token::{AccessLevel, Secret, TokenLimits};
-use crate::schema::meta::Meta;
-use crate::table::RequestLimits;
+use crate::stored::meta::Meta;
+use crate::table::IdempotencyLimits;
 use crate::table::hash::Hashes;
 
 async fn load(engine: Arc<dyn Engine>) -> Arc<Tokens> {
@@ -20,9 +20,9 @@ async fn load(engine: Arc<dyn Engine>) -> Arc<Tokens> {
         hash_key: [0; 16],
         fingerprint_key: [0; 16],
     });
-    let limits = RequestLimits { retention_micros: 1, bytes: 1 };
-    let requests = Requests::new(Arc::clone(&engine), hashes, limits, at(0));
-    Tokens::load(engine, requests).await.unwrap()
+    let limits = IdempotencyLimits { retention_micros: 1, bytes: 1 };
+    let idempotency = Idempotency::new(Arc::clone(&engine), hashes, limits, at(0));
+    Tokens::load(engine, idempotency).await.unwrap()
 }
 
 fn at(seconds: i64) -> Timestamp {

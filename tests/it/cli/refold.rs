@@ -6,8 +6,8 @@ use std::sync::Arc;
 use memberbase::engine::sled::{SledConfig, SledEngine};
 use memberbase::engine::{Batch, Direction, Engine, Key, KeyRange, Value};
 use memberbase::model::Fold;
-use memberbase::schema::key;
-use memberbase::schema::meta::Meta;
+use memberbase::stored::key;
+use memberbase::stored::meta::Meta;
 use rustix::process::Signal;
 
 use super::{Ended, memberbase};
@@ -146,7 +146,7 @@ async fn a_refold_that_was_cut_short_is_finished() {
     make_store(folder.path(), Fold::Lower).await;
     let engine = open(folder.path());
     let mut batch = Batch::default();
-    let amid = Meta { fold_version: memberbase::schema::meta::REFOLDING, ..meta(&engine).await };
+    let amid = Meta { fold_version: memberbase::stored::meta::REFOLDING, ..meta(&engine).await };
     batch.put(key::meta(), amid.encode());
     engine.commit(batch).await.unwrap();
     engine.close().await.unwrap();

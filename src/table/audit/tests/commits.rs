@@ -1,7 +1,7 @@
 //! Damage to the commit log.
 
 use super::*;
-use crate::schema::commit::{self, CommitHead, CommitPart, CommitWriter};
+use crate::stored::commit::{self, CommitHead, CommitPart, CommitWriter};
 
 fn head(time: i64) -> CommitHead {
     CommitHead { time: Timestamp::from_micros(time), origin: Origin::default(), batch: 1 }

@@ -19,7 +19,7 @@ async fn records_that_do_not_fit_are_found() {
     );
     let name = record_key::transaction(BASE, "tx 60");
     found!(store.found_with(name.clone(), None).await, Damage::RecordName { row: 60, .. });
-    let lost = crate::schema::member_record::encode_place(LOST.row, LOST.sequence);
+    let lost = crate::stored::member_record::encode_place(LOST.row, LOST.sequence);
     found!(store.found_with(name.clone(), Some(lost.clone())).await, Damage::RecordName { row: 60, .. });
     found!(
         store.found_with(record_key::transaction(BASE, "other"), Some(lost)).await,

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::*;
-use crate::model::{AttributePatch, AttributeValue, RecordKind, RequestId, RequestMark, Sight};
+use crate::model::{AttributePatch, AttributeValue, RecordKind, RequestId, RequestIdentity, Sight};
 
 /// A request, of members that no other request of the volley is about. Each has a name, which is its place.
 #[derive(Debug)]
@@ -69,14 +69,14 @@ fn attributes(numbers: Range<u16>, value: &str) -> Vec<(Row, AttributePatch)> {
 fn upsert(
     rows: impl Iterator<Item = MemberRow>,
     mode: WriteMode,
-    named: Option<Arc<NamedRequest>>,
+    claim: Option<Arc<Claim>>,
 ) -> UpsertRequest {
     let rows = rows.map(Ok).collect();
     UpsertRequest {
         rows,
         options: UpsertOptions::default(),
         mode,
-        named,
+        claim,
         deadline: None,
         origin: Origin::default(),
     }
@@ -84,14 +84,14 @@ fn upsert(
 
 impl Shot {
     async fn begin(&self, name: usize, table: &Table) -> Result<Begun, TableError> {
-        let mark = RequestMark::new(RequestId::parse(format!("{name}")).unwrap(), "shot", b"");
-        table.requests().begin(&mark, None, table.now(), IfRunning::Wait).await
+        let mark = RequestIdentity::new(RequestId::parse(format!("{name}")).unwrap(), "shot", b"");
+        table.idempotency().begin(&mark, None, table.now(), IfRunning::Wait).await
     }
 
     /// Does it, unless that was done before.
     async fn fire(&self, name: usize, table: &Table, base: &Base) -> Result<(), TableError> {
-        let Begun::New(named) = self.begin(name, table).await? else { return Ok(()) };
-        let named = Some(named);
+        let Begun::New(claim) = self.begin(name, table).await? else { return Ok(()) };
+        let claim = Some(claim);
         match self {
             Self::Same(n) => {
                 let changes = attributes(*n..n + 1, "value 1");
@@ -99,7 +99,7 @@ impl Shot {
                     changes,
                     is_strict: true,
                     sight: Sight::default(),
-                    named,
+                    claim,
                     deadline: None,
                     origin: Origin::default(),
                 };
@@ -111,7 +111,7 @@ impl Shot {
                     changes,
                     is_strict: true,
                     sight: Sight::default(),
-                    named,
+                    claim,
                     deadline: None,
                     origin: Origin::default(),
                 };
@@ -119,7 +119,7 @@ impl Shot {
             }
             Self::Create(numbers) => {
                 let rows = numbers.clone().map(|n| MemberRow { if_revision: Some(0), ..plain_row(n) });
-                let reply = base.upsert(upsert(rows, WriteMode::Atomic, named)).await?;
+                let reply = base.upsert(upsert(rows, WriteMode::Atomic, claim)).await?;
                 assert!(reply.outcomes.iter().all(|row| row.outcome == Outcome::Created), "{reply:?}");
                 Ok(())
             }
@@ -129,19 +129,19 @@ impl Shot {
                     row.patch.tier = Change::Set(Tier::parse("tier 3").unwrap());
                     row
                 };
-                let reply = base.upsert(upsert(numbers.clone().map(tier), WriteMode::Partial, named)).await?;
+                let reply = base.upsert(upsert(numbers.clone().map(tier), WriteMode::Partial, claim)).await?;
                 assert!(reply.outcomes.iter().all(|row| row.outcome == Outcome::Updated), "{reply:?}");
                 Ok(())
             }
             Self::Delete(numbers) => {
                 let refs = numbers.clone().map(ref_of).collect();
-                let request = DeleteRequest { refs, named, ..DeleteRequest::default() };
+                let request = DeleteRequest { refs, claim, ..DeleteRequest::default() };
                 let reply = base.delete(request).await?;
                 assert_eq!(reply.deleted, u64::try_from(numbers.len()).unwrap());
                 Ok(())
             }
             Self::DeleteNobody => {
-                let request = DeleteRequest { rows: vec![Row(9_999)], named, ..DeleteRequest::default() };
+                let request = DeleteRequest { rows: vec![Row(9_999)], claim, ..DeleteRequest::default() };
                 base.delete(request).await.map(drop)
             }
             Self::Rename(n) => {
@@ -151,7 +151,7 @@ impl Shot {
                 base.edit(EditRequest {
                     what,
                     sight: Sight::default(),
-                    named,
+                    claim,
                     deadline: None,
                     origin: Origin::default(),
                 })
@@ -164,7 +164,7 @@ impl Shot {
                 let reply = base
                     .change_records(RecordsRequest {
                         changes,
-                        named,
+                        claim,
                         deadline: None,
                         origin: Origin::default(),
                     })
@@ -174,12 +174,12 @@ impl Shot {
             }
             Self::Index => {
                 let schema = Some(indexes::schema(&["text"]));
-                let request = SettingsRequest { schema, named, ..SettingsRequest::default() };
+                let request = SettingsRequest { schema, claim, ..SettingsRequest::default() };
                 base.change_settings(request).await.map(drop)
             }
             Self::Settings => {
                 let name = BaseName::parse("renamed").ok();
-                let request = SettingsRequest { name, named, ..SettingsRequest::default() };
+                let request = SettingsRequest { name, claim, ..SettingsRequest::default() };
                 base.change_settings(request).await.map(drop)
             }
         }

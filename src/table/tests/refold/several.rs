@@ -23,7 +23,7 @@ async fn upsert(base: &Base, rows: Vec<MemberRow>) {
             rows,
             options: UpsertOptions::default(),
             mode: WriteMode::Partial,
-            named: None,
+            claim: None,
             deadline: None,
             origin: Origin::default(),
         })

@@ -1,0 +1,193 @@
+//! A bucket of a lookup: a version byte, by how many low bits of a hash it is addressed, then entries of fixed width in
+//! ascending order of (hash, row).
+//!
+//! The bits say what belongs into it, whoever reads it and however many buckets there were when it was looked for: who finds
+//! that a hash belongs elsewhere at so many bits goes on to that bucket. So a bucket stays once it is written, also when it is
+//! empty. Version 1 states no bits, and its empty buckets were deleted.
+//!
+//! An entry is a keyed 64-bit hash and a row, 16 bytes; the entries of the `ref` lookup also carry the 128-bit
+//! fingerprint of the input last applied to the member (0 = none), 32 bytes in all.
+
+use super::{DecodeError, versioned};
+
+const RECORD: &str = "bucket";
+const VERSION: u8 = 2;
+/// Numbers of buckets have so many bits.
+const MAX_BITS: u8 = 32;
+
+/// One entry of a lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// The keyed hash of the value.
+    pub hash: u64,
+    /// The row that has (or had) the value.
+    pub row: u64,
+    /// The fingerprint of the input last applied, 0 where there is none.
+    pub fingerprint: u128,
+}
+
+/// Whether the entries of a bucket carry fingerprints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// 16 bytes: hash and row.
+    Plain,
+    /// 32 bytes: hash, row and fingerprint.
+    Fingerprint,
+}
+
+impl Width {
+    const fn bytes(self) -> usize {
+        match self {
+            Self::Plain => 16,
+            Self::Fingerprint => 32,
+        }
+    }
+}
+
+/// The stored form of `entries`, which must be in ascending order, of a bucket that `bits` low bits of a hash address.
+#[must_use]
+pub fn encode(width: Width, bits: u8, entries: &[Entry]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(2 + entries.len() * width.bytes());
+    bytes.push(VERSION);
+    bytes.push(bits);
+    for entry in entries {
+        bytes.extend_from_slice(&entry.hash.to_le_bytes());
+        bytes.extend_from_slice(&entry.row.to_le_bytes());
+        if width == Width::Fingerprint {
+            bytes.extend_from_slice(&entry.fingerprint.to_le_bytes());
+        }
+    }
+    bytes
+}
+
+/// Every entry of a bucket, in order.
+pub fn decode(width: Width, bytes: &[u8]) -> Result<Vec<Entry>, DecodeError> {
+    Ok(body(width, bytes)?.chunks_exact(width.bytes()).map(entry).collect())
+}
+
+/// By how many low bits of a hash a bucket is addressed; version 1 does not say.
+pub fn bits(bytes: &[u8]) -> Result<Option<u8>, DecodeError> {
+    Ok(split(bytes)?.0)
+}
+
+/// The entries of `hash`.
+pub fn find(width: Width, bytes: &[u8], hash: u64) -> Result<impl Iterator<Item = Entry>, DecodeError> {
+    let body = body(width, bytes)?;
+    let (mut low, mut high) = (0, body.len() / width.bytes());
+    while low < high {
+        let middle = low.midpoint(high);
+        let at = middle * width.bytes();
+        match body.get(at..at + 8) {
+            Some(bytes) if number(bytes) < hash => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    let rest = body.get(low * width.bytes()..).unwrap_or_default();
+    Ok(rest.chunks_exact(width.bytes()).map(entry).take_while(move |entry| entry.hash == hash))
+}
+
+fn body(width: Width, bytes: &[u8]) -> Result<&[u8], DecodeError> {
+    let (_, body) = split(bytes)?;
+    if body.len() % width.bytes() == 0 {
+        Ok(body)
+    } else {
+        Err(DecodeError::Damaged { record: RECORD, detail: "it ends within an entry" })
+    }
+}
+
+/// The bits and the entries.
+fn split(bytes: &[u8]) -> Result<(Option<u8>, &[u8]), DecodeError> {
+    let rest = versioned(RECORD, VERSION, bytes)?;
+    if bytes.first() == Some(&1) {
+        return Ok((None, rest));
+    }
+    match rest.split_first() {
+        Some((bits, body)) if *bits <= MAX_BITS => Ok((Some(*bits), body)),
+        Some(_) => Err(DecodeError::Damaged { record: RECORD, detail: "it has too many bits" }),
+        None => Err(DecodeError::Damaged { record: RECORD, detail: "it does not say its bits" }),
+    }
+}
+
+fn entry(chunk: &[u8]) -> Entry {
+    let (hash, rest) = chunk.split_at_checked(8).unwrap_or_default();
+    let (row, fingerprint) = rest.split_at_checked(8).unwrap_or_default();
+    Entry {
+        hash: number(hash),
+        row: number(row),
+        fingerprint: fingerprint.try_into().map(u128::from_le_bytes).unwrap_or_default(),
+    }
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.try_into().map(u64::from_le_bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::stored::documented::assert_documented;
+
+    fn sorted(raw: &[(u64, u64, u128)], width: Width) -> Vec<Entry> {
+        let fingerprint = |f: u128| if width == Width::Fingerprint { f } else { 0 };
+        let mut entries: Vec<Entry> =
+            raw.iter().map(|&(hash, row, f)| Entry { hash, row, fingerprint: fingerprint(f) }).collect();
+        entries.sort_unstable();
+        entries
+    }
+
+    proptest! {
+        #[test]
+        fn entries_come_back_and_are_found_by_hash(
+            raw in proptest::collection::vec((0_u64..20, any::<u64>(), any::<u128>()), 0..60),
+            wanted in 0_u64..20,
+            wide: bool,
+            stated in 0_u8..=32,
+        ) {
+            let width = if wide { Width::Fingerprint } else { Width::Plain };
+            let entries = sorted(&raw, width);
+            let bytes = encode(width, stated, &entries);
+            prop_assert_eq!(bits(&bytes), Ok(Some(stated)));
+            // A bucket of version 1 is the same without the bits.
+            let older = [&[1][..], &bytes[2..]].concat();
+            prop_assert_eq!(bits(&older), Ok(None));
+            let expected: Vec<Entry> = entries.iter().copied().filter(|e| e.hash == wanted).collect();
+            for bytes in [bytes, older] {
+                prop_assert_eq!(decode(width, &bytes), Ok(entries.clone()));
+                let found: Vec<Entry> = find(width, &bytes, wanted).unwrap().collect();
+                prop_assert_eq!(&found, &expected);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(version in 0_u8..4, bytes: Vec<u8>) {
+            let bytes = [vec![version], bytes].concat();
+            let _ = (bits(&bytes), decode(Width::Plain, &bytes), decode(Width::Fingerprint, &bytes));
+        }
+    }
+
+    #[test]
+    fn an_entry_has_its_golden_bytes() {
+        let entry = Entry { hash: 1, row: 2, fingerprint: 3 };
+        let mut golden = vec![2, 5, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
+        assert_documented(&golden);
+        assert_eq!(encode(Width::Plain, 5, &[entry]), golden);
+        let older = [&[1][..], &golden[2..]].concat();
+        assert_documented(&older);
+        assert_eq!(decode(Width::Plain, &older), Ok(vec![Entry { fingerprint: 0, ..entry }]));
+        golden.extend([3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_documented(&golden);
+        assert_eq!(encode(Width::Fingerprint, 5, &[entry]), golden);
+    }
+
+    #[test]
+    fn a_bucket_that_ends_within_an_entry_is_refused() {
+        let bytes = encode(Width::Plain, 0, &[Entry { hash: 1, row: 2, fingerprint: 0 }]);
+        for length in (0..bytes.len()).filter(|length| *length != 2) {
+            assert!(decode(Width::Plain, &bytes[..length]).is_err(), "{length} bytes");
+        }
+        assert!(find(Width::Plain, &[], 1).is_err() && bits(&[2]).is_err() && bits(&[2, 33]).is_err());
+        assert_eq!(decode(Width::Plain, &encode(Width::Plain, 7, &[])), Ok(Vec::new()));
+    }
+}

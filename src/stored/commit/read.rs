@@ -1,0 +1,106 @@
+//! The parts of a commit, read: of every version.
+
+use super::{Change, LookupDelta, LookupOp, RECORD, RowChange, SetDelta, VERSION, apply_difference};
+use crate::model::origin::{Actor, Call, Cause, Door};
+use crate::model::schema::FieldNumber;
+use crate::model::token::TokenId;
+use crate::model::{Origin, Row, Timestamp};
+use crate::stored::bytes::Reader;
+use crate::stored::{DecodeError, versioned};
+
+/// One part of a commit, opened for reading.
+#[derive(Debug)]
+pub struct CommitPart<'a> {
+    /// When the commit was made.
+    pub time: Timestamp,
+    /// Where it came from; not known of version 1.
+    pub origin: Option<Origin>,
+    /// The random id of the batch that wrote it; not known of version 1.
+    pub batch: Option<u64>,
+    /// Whether the commit ends with this part.
+    pub last: bool,
+    version: u8,
+    reader: Reader<'a>,
+    last_row: u64,
+}
+
+impl<'a> CommitPart<'a> {
+    /// Opens a part.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let version = bytes.first().copied().unwrap_or_default();
+        let mut reader = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+        let last = reader.u8()? != 0;
+        let time = Timestamp::from_micros(reader.u64()?.cast_signed());
+        let (mut origin, mut batch) = (None, None);
+        if version > 1 {
+            origin = Some(read_origin(&mut reader)?);
+            batch = Some(reader.u64()?);
+        } else if reader.u8()? != 0 {
+            return Err(reader.damaged("its source is unknown"));
+        }
+        Ok(Self { time, origin, batch, last, version, reader, last_row: 0 })
+    }
+
+    /// The next change, or none at the end.
+    pub fn next_change(&mut self) -> Result<Option<RowChange<'a>>, DecodeError> {
+        if self.reader.is_empty() {
+            return Ok(None);
+        }
+        let r = &mut self.reader;
+        let row = apply_difference(self.last_row, r.varint()?);
+        self.last_row = row;
+        let head = r.u8()?;
+        let (change, goes_on) =
+            if self.version > 1 { (head >> 2, head & 2 != 0) } else { (head >> 1, false) };
+        let change = Change::from_byte(change).ok_or_else(|| r.damaged("a change is of an unknown kind"))?;
+        let before = if head & 1 == 1 { Some(r.slice()?) } else { None };
+        let version = self.version;
+        let lookups = (0..r.size()?).map(|_| read_lookup(r, version)).collect::<Result<_, _>>()?;
+        let sets = (0..r.size()?).map(|_| read_set(r, version)).collect::<Result<_, _>>()?;
+        Ok(Some(RowChange { row: Row(row), change, goes_on, before, lookups, sets }))
+    }
+}
+
+fn read_origin(r: &mut Reader<'_>) -> Result<Origin, DecodeError> {
+    let head = r.u8()?;
+    let door = Door::from_number(head >> 4).ok_or_else(|| r.damaged("its door is unknown"))?;
+    let call = u16::try_from(r.varint()?).map_err(|_| r.damaged("its call is out of range"))?;
+    let actor = match head & 3 {
+        0 => Actor::Nobody,
+        1 => Actor::Owner,
+        2 => Actor::Token(TokenId(r.u128()?)),
+        _ => Actor::System,
+    };
+    let cause = match head >> 2 & 3 {
+        0 => Cause::None,
+        1 => Cause::Job(r.u128()?),
+        2 => Cause::Import(r.u128()?),
+        _ => Cause::Request(r.u128()?),
+    };
+    Ok(Origin { actor, door, call: Call::from_number(call), cause })
+}
+
+/// What stands before a delta: one byte in version 1, a number since.
+fn head_of_delta(r: &mut Reader<'_>, version: u8) -> Result<u64, DecodeError> {
+    if version > 1 { r.varint() } else { r.u8().map(u64::from) }
+}
+
+fn read_lookup(r: &mut Reader<'_>, version: u8) -> Result<LookupDelta, DecodeError> {
+    let head = head_of_delta(r, version)?;
+    let hash = r.u64()?;
+    let fingerprint = if head & 1 == 1 { r.u128()? } else { 0 };
+    let op = match (head >> 1) & 3 {
+        0 => LookupOp::Insert(fingerprint),
+        1 => LookupOp::Refresh(fingerprint),
+        2 => LookupOp::Remove,
+        _ => return Err(r.damaged("a lookup delta is of an unknown kind")),
+    };
+    let lookup = u8::try_from(head >> 3).map_err(|_| r.damaged("a lookup is out of range"))?;
+    Ok(LookupDelta { lookup, hash, op })
+}
+
+fn read_set<'a>(r: &mut Reader<'a>, version: u8) -> Result<SetDelta<'a>, DecodeError> {
+    let head = head_of_delta(r, version)?;
+    let field = u16::try_from(head >> 1).map_err(|_| r.damaged("a field is out of range"))?;
+    Ok(SetDelta { field: FieldNumber(field), value: r.text()?, enters: head & 1 == 1 })
+}

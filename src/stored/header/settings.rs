@@ -1,0 +1,139 @@
+//! The settings of a base: what somebody decided about it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{BaseState, Head, Header, VERSION, read_time, write_time};
+use crate::model::schema::{
+    AttributeIndex, AttributeSchema, AttributeType, AttributeTypes, FIRST_INDEX, FieldNumber,
+};
+use crate::model::{BaseName, BaseSettings, Status, Tier, Timestamp};
+use crate::stored::bytes::{Reader, Writer};
+use crate::stored::{DecodeError, versioned};
+
+pub(super) const RECORD: &str = "base settings";
+
+/// The settings record.
+pub(super) struct Settings {
+    /// The commit that last changed it.
+    pub revision: u64,
+    settings: BaseSettings,
+    schema: Option<Arc<AttributeSchema>>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    deleted_at: Option<Timestamp>,
+}
+
+impl Settings {
+    pub fn with(self, head: Head) -> Header {
+        Header {
+            settings: self.settings,
+            schema: self.schema,
+            counts: head.counts,
+            revision: head.revision,
+            next_row: head.next_row,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            deleted_at: self.deleted_at,
+            committed_at: head.committed_at,
+            settings_revision: head.settings_revision,
+            removals: head.removals,
+            is_purging: head.state == BaseState::Purging,
+            nonce: head.nonce,
+            whole: None,
+        }
+    }
+}
+
+pub(super) fn encode(header: &Header) -> Vec<u8> {
+    let mut w = Writer(Vec::with_capacity(96));
+    let settings = &header.settings;
+    w.u8(VERSION);
+    w.varint(header.settings_revision);
+    w.slice(settings.name.as_str().as_bytes());
+    w.u8(settings.new_members.map_or(0, |status| status.index() + 1));
+    w.u8(u8::from(settings.share_accounts));
+    w.varint(settings.tiers.len().try_into().unwrap_or(u64::MAX));
+    settings.tiers.iter().for_each(|tier| w.slice(tier.as_str().as_bytes()));
+    [header.created_at, header.updated_at].into_iter().for_each(|time| write_time(&mut w, time));
+    w.u8(u8::from(header.deleted_at.is_some()));
+    header.deleted_at.into_iter().for_each(|time| write_time(&mut w, time));
+    w.u8(u8::from(header.schema.is_some()));
+    if let Some(schema) = &header.schema {
+        write_schema(&mut w, schema);
+    }
+    w.0
+}
+
+fn write_schema(w: &mut Writer, schema: &AttributeSchema) {
+    [schema.created_at, schema.updated_at].into_iter().for_each(|time| write_time(w, time));
+    w.varint(schema.types.len().try_into().unwrap_or(u64::MAX));
+    for (key, kind) in &schema.types {
+        w.slice(key.as_bytes());
+        w.u8(kind.index());
+    }
+    w.varint(schema.last_index.map_or(0, |number| u64::from(number.0)));
+    w.varint(schema.indexes.len().try_into().unwrap_or(u64::MAX));
+    for (key, index) in &schema.indexes {
+        w.slice(key.as_bytes());
+        w.varint(u64::from(index.number.0));
+        w.varint(index.since);
+    }
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Settings, DecodeError> {
+    let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+    let revision = r.varint()?;
+    let name = BaseName::from_stored(r.text()?.to_owned());
+    let new_members = match r.u8()?.checked_sub(1) {
+        None => None,
+        Some(index) => Some(Status::from_index(index).ok_or_else(|| r.damaged("a status is unknown"))?),
+    };
+    let (share_accounts, tiers) = (r.u8()? != 0, read_tiers(&mut r)?);
+    let (created_at, updated_at) = (read_time(&mut r)?, read_time(&mut r)?);
+    let deleted_at = if r.u8()? == 0 { None } else { Some(read_time(&mut r)?) };
+    let schema = if r.u8()? == 0 { None } else { Some(Arc::new(read_schema(&mut r)?)) };
+    if !r.is_empty() {
+        return Err(r.damaged("they go on after their end"));
+    }
+    let settings = BaseSettings { name, new_members, share_accounts, tiers };
+    Ok(Settings { revision, settings, schema, created_at, updated_at, deleted_at })
+}
+
+pub(super) fn read_tiers(r: &mut Reader<'_>) -> Result<Vec<Tier>, DecodeError> {
+    (0..r.size()?).map(|_| Ok(Tier::from_stored(r.text()?.to_owned()))).collect()
+}
+
+pub(super) fn read_types(r: &mut Reader<'_>) -> Result<AttributeTypes, DecodeError> {
+    let mut types = AttributeTypes::new();
+    for _ in 0..r.size()? {
+        let key = r.text()?.to_owned();
+        let kind = AttributeType::from_index(r.u8()?)
+            .ok_or_else(|| r.damaged("an attribute has an unknown type"))?;
+        types.insert(key, kind);
+    }
+    Ok(types)
+}
+
+fn read_schema(r: &mut Reader<'_>) -> Result<AttributeSchema, DecodeError> {
+    let (created_at, updated_at) = (read_time(r)?, read_time(r)?);
+    let types = read_types(r)?;
+    let last_index = match r.varint()? {
+        0 => None,
+        number => Some(index_number(number, r)?),
+    };
+    let mut indexes = BTreeMap::new();
+    for _ in 0..r.size()? {
+        let key = r.text()?.to_owned();
+        let number = r.varint()?;
+        let number = index_number(number, r)?;
+        indexes.insert(key, AttributeIndex { number, since: r.varint()? });
+    }
+    Ok(AttributeSchema { types, indexes, last_index, created_at, updated_at })
+}
+
+/// The number of an index, which is none that a field of the profile has.
+pub(super) fn index_number(number: u64, r: &Reader<'_>) -> Result<FieldNumber, DecodeError> {
+    let number = u16::try_from(number).ok().map(FieldNumber).filter(|number| *number >= FIRST_INDEX);
+    number.ok_or_else(|| r.damaged("the number of an index is out of range"))
+}

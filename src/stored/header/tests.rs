@@ -1,0 +1,178 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::schema::{AttributeIndex, AttributeType, AttributeTypes, FieldNumber};
+use crate::model::{BaseName, Status, Tier};
+use crate::stored::documented::assert_documented;
+
+fn header() -> Header {
+    Header {
+        settings: BaseSettings {
+            name: BaseName::parse("Staff, été").unwrap(),
+            new_members: Some(Status::Invited),
+            share_accounts: true,
+            tiers: vec![Tier::parse("Gold".to_owned()).unwrap()],
+        },
+        schema: Some(Arc::new(AttributeSchema {
+            types: AttributeTypes::from([
+                ("colour".to_owned(), AttributeType::String),
+                ("since".to_owned(), AttributeType::Date),
+            ]),
+            indexes: BTreeMap::from([(
+                "since".to_owned(),
+                AttributeIndex { number: FieldNumber(18), since: 1 << 40 },
+            )]),
+            last_index: Some(FieldNumber(20)),
+            created_at: Timestamp::from_micros(5),
+            updated_at: Timestamp::from_micros(6),
+        })),
+        counts: StatusCounts { invited: 1, active: 300, inactive: 70_000 },
+        revision: u64::from(u32::MAX) + 5,
+        next_row: 99,
+        created_at: Timestamp::from_micros(-1),
+        updated_at: Timestamp::from_micros(2),
+        deleted_at: Some(Timestamp::from_micros(4)),
+        committed_at: Timestamp::from_micros(3),
+        settings_revision: 7,
+        removals: Removals::from_hours(vec![(500_000, 3), (500_002, 300)]).unwrap(),
+        is_purging: false,
+        nonce: 0x0807_0605_0403_0201,
+        whole: None,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn both_records_come_back_and_every_truncation_is_refused() {
+    let not_set = BaseSettings { new_members: None, ..header().settings };
+    let purging = Header { is_purging: true, settings: not_set, ..header() };
+    let live = Header { deleted_at: None, schema: None, removals: Removals::default(), ..header() };
+    let states = [header(), purging, live].map(|header| {
+        let (head, settings) = (header.encode_head(), header.encode_settings());
+        assert_eq!(Header::decode(&head, Some(&settings)), Ok(header.clone()));
+        for length in 0..head.len() {
+            assert!(Header::decode(&head[..length], Some(&settings)).is_err(), "{length} bytes");
+        }
+        for length in 0..settings.len() {
+            assert!(Header::decode(&head, Some(&settings[..length])).is_err(), "{length} bytes");
+        }
+        assert!(Header::decode(&[head.clone(), vec![0]].concat(), Some(&settings)).is_err());
+        assert!(Header::decode(&head, Some(&[settings, vec![0]].concat())).is_err());
+        assert!(Header::decode(&head, None).is_err());
+        assert_eq!(header.stored_head(), head);
+        Head::decode(&head).unwrap().state
+    });
+    assert_eq!(states, [BaseState::Deleted, BaseState::Purging, BaseState::Live]);
+}
+
+#[test]
+fn both_records_have_their_golden_bytes() {
+    let head = [
+        "0401",                 // version, deleted
+        "8480808010 63",        // revision, next row
+        "01 ac02 f0a204",       // invited, active, inactive
+        "07",                   // settings revision
+        "0300000000000000",     // committed at
+        "0102030405060708",     // nonce
+        "02 a0c21e 03 02 ac02", // two hours
+    ];
+    assert_eq!(hex(&header().encode_head()), head.concat().replace(' ', ""));
+    let settings = [
+        "04 07",                                // version, revision
+        "0c53746166662c20c3a974c3a9",           // name
+        "01 01",                                // new members: invited; share accounts
+        "01 04 476f6c64",                       // tiers
+        "ffffffffffffffff 0200000000000000",    // created, updated
+        "01 0400000000000000",                  // deleted
+        "01 0500000000000000 0600000000000000", // schema: created, updated
+        "02 06636f6c6f7572 00 0573696e6365 03", // types
+        "14 01 0573696e6365 12 808080808020",   // last index; one index
+    ];
+    assert_eq!(hex(&header().encode_settings()), settings.concat().replace(' ', ""));
+    [header().encode_head(), header().encode_settings()].iter().for_each(|bytes| assert_documented(bytes));
+    let not_set = Header { settings: BaseSettings { new_members: None, ..header().settings }, ..header() };
+    assert_eq!(not_set.encode_settings()[15], 0);
+}
+
+#[test]
+fn a_head_with_a_busy_day_stays_small() {
+    let busy = Removals::from_hours((500_000..500_025).map(|hour| (hour, 1_000)).collect()).unwrap();
+    let head = Header { removals: busy, revision: 1 << 30, next_row: 1 << 24, ..header() }.encode_head();
+    assert!(head.len() < 128, "{} bytes", head.len());
+}
+
+#[test]
+fn headers_of_older_versions_are_read_and_stay_what_is_stored_until_they_are_replaced() {
+    let expected = |stored: &[u8]| Header {
+        settings_revision: header().revision,
+        removals: Removals::default(),
+        nonce: 0,
+        whole: Some(Bytes::copy_from_slice(stored)),
+        ..header()
+    };
+    let third = older::encode(&header());
+    let golden = [
+        "03 0c53746166662c20c3a974c3a9 00 01 01 04 476f6c64", // version, name, new members, sharing, tiers
+        "01 ac02 f0a204 8480808010 63",                       // counts, revision, next row
+        "ffffffffffffffff 0200000000000000 0300000000000000", // created, updated, committed
+        "01 0400000000000000",                                // deleted
+        "01 0500000000000000 0600000000000000 02 06636f6c6f7572 00 0573696e6365 03", // schema
+        "14 01 0573696e6365 12 808080808020",                 // indexes
+    ];
+    assert_eq!(hex(&third), golden.concat().replace(' ', ""));
+    assert_documented(&third);
+    assert_eq!(Header::decode(&third, None), Ok(expected(&third)));
+    assert_eq!(Head::decode(&third).unwrap().revision, header().revision);
+    assert_eq!(expected(&third).stored_head(), third);
+    for length in 0..third.len() {
+        assert!(Header::decode(&third[..length], None).is_err(), "{length} bytes");
+    }
+
+    // Version 2 ends before the indexes, version 1 before the schema.
+    let indexes = hex(&third).find("14010573").unwrap() / 2;
+    let mut second = third[..indexes].to_vec();
+    second[0] = 2;
+    let mut schema = AttributeSchema::clone(header().schema.as_deref().unwrap());
+    (schema.indexes, schema.last_index) = (BTreeMap::new(), None);
+    let with_schema = Header { schema: Some(Arc::new(schema)), ..expected(&second) };
+    assert_eq!(Header::decode(&second, None), Ok(with_schema));
+
+    let mut first = older::encode(&Header { schema: None, ..header() });
+    assert_eq!(first.pop(), Some(0));
+    first[0] = 1;
+    assert_eq!(Header::decode(&first, None), Ok(Header { schema: None, ..expected(&first) }));
+}
+
+#[test]
+fn records_of_a_newer_version_name_both_versions() {
+    for (found, record) in [(9, "base head"), (0, "base head")] {
+        let mut bytes = header().encode_head();
+        bytes[0] = found;
+        let error = Header::decode(&bytes, None).unwrap_err();
+        let newer = DecodeError::Newer { record, found, supported: VERSION };
+        assert_eq!(error == newer, found == 9, "{error}");
+    }
+}
+
+#[test]
+fn what_a_commit_says_of_the_base_before_it_fits_into_the_order_of_commits() {
+    let header = Header { revision: 20, ..header() };
+    assert!(may_precede(&header.encode_settings(), 8) && !may_precede(&header.encode_settings(), 7));
+    let whole = older::encode(&header);
+    assert!(may_precede(&whole, 21) && may_precede(&whole, 20 + TIMELINE_JUMP));
+    assert!(!may_precede(&whole, 22) && !may_precede(&[], 1) && !may_precede(&[9], 1));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(version in 0_u8..6, bytes: Vec<u8>, other: Vec<u8>) {
+        let record = [vec![version], bytes].concat();
+        let settings = [vec![VERSION], other].concat();
+        let _ = (Head::decode(&record), Header::decode(&record, Some(&settings)), may_precede(&record, 9));
+    }
+}

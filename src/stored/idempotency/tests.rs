@@ -1,0 +1,132 @@
+//! Round trips and golden bytes of what is kept of requests.
+
+use super::*;
+use crate::stored::documented::assert_documented;
+
+fn kept(answer: RequestResult) -> StoredResult {
+    let at = Timestamp::from_micros(1_700_000_000_000_000);
+    StoredResult { fingerprint: 7 << 100, at, revision: Some(300), parts: 0, width: PartWidth::Wide, answer }
+}
+
+fn rows() -> Vec<RowResult> {
+    let taken = Refusal { taken_by: Some(Row(4)), ..Refusal::field(Reason::EmailTaken, "email", "is taken") };
+    vec![
+        RowResult { row: Some(Row(0)), outcome: Outcome::Created, status_kept: false, error: None },
+        RowResult { row: None, outcome: Outcome::Failed, status_kept: false, error: Some(taken) },
+        RowResult { row: Some(Row(9_000_000)), outcome: Outcome::Unchanged, status_kept: true, error: None },
+    ]
+}
+
+#[test]
+fn every_answer_comes_back() {
+    let counts = RecordCounts { clips: 1, stamp_collections: 0, transactions: 300 };
+    for answer in [
+        RequestResult::Rows { rows: rows(), is_complete: true },
+        RequestResult::Rows { rows: Vec::new(), is_complete: false },
+        RequestResult::Member(Row(5), Outcome::Reactivated),
+        RequestResult::Deleted(1_000, counts),
+        RequestResult::Deleting { done: 2_000, members: 1_999, records: counts },
+        RequestResult::Changed(70_000),
+        RequestResult::Changing { done: 0, values: 300 },
+        RequestResult::Record { row: Row(8), kind: RecordKind::Clip, id: u128::MAX, is_new: true },
+        RequestResult::Ingested { created: 1, updated: 2, unchanged: 3 },
+        RequestResult::Done,
+        RequestResult::Base(BaseNumber(u32::MAX)),
+        RequestResult::Token(TokenId(9)),
+    ] {
+        let kept = kept(answer);
+        assert_eq!(StoredResult::decode(&kept.encode()), Ok(kept.clone()));
+        let without = StoredResult { revision: None, ..kept };
+        assert_eq!(StoredResult::decode(&without.encode()), Ok(without));
+    }
+}
+
+#[test]
+fn what_is_cut_short_or_goes_on_is_refused() {
+    for answer in [
+        RequestResult::Member(Row(5), Outcome::Created),
+        RequestResult::Token(TokenId(9)),
+        RequestResult::Done,
+    ] {
+        let bytes = kept(answer).encode();
+        for length in 0..bytes.len() {
+            assert!(StoredResult::decode(&bytes[..length]).is_err(), "{length} bytes");
+        }
+        assert!(StoredResult::decode(&[bytes, vec![0]].concat()).is_err());
+    }
+    assert!(Size::decode(&[1, 5]).is_err() && Size::decode(&[1, 5, 0, 0]).is_err());
+}
+
+#[test]
+fn rows_of_other_parts_come_first() {
+    let (all, parts) = (rows(), encode_rows(&rows()[..2]));
+    let last = RequestResult::Rows { rows: all[2..].to_vec(), is_complete: true };
+    let mut first = StoredResult { parts: 1, ..kept(last) };
+    first = StoredResult::decode(&first.encode()).unwrap();
+    first.join(&parts).unwrap();
+    assert_eq!((first.parts, first.answer), (1, RequestResult::Rows { rows: all, is_complete: true }));
+    assert!(kept(RequestResult::Rows { rows: Vec::new(), is_complete: true }).join(&parts[..5]).is_err());
+}
+
+#[test]
+fn golden_bytes() {
+    let at = Timestamp::from_micros(300);
+    let answer = RequestResult::Member(Row(3), Outcome::Created);
+    let width = PartWidth::Wide;
+    let kept = StoredResult { fingerprint: 1, at, revision: Some(2), parts: 0, width, answer };
+    let mut expected = vec![2, 1];
+    expected.extend([0; 15]);
+    expected.extend([0xac, 2, 3, 3, 3, 1]);
+    assert_eq!(kept.encode(), expected);
+    assert_documented(&expected);
+    let row = RowResult { row: Some(Row(5)), outcome: Outcome::Unchanged, status_kept: true, error: None };
+    let rows = RequestResult::Rows { rows: vec![row], is_complete: true };
+    let of_rows = [&expected[..19], &[3, 1, 0, 0x0b, 6]].concat();
+    assert_eq!(StoredResult { answer: rows, ..kept.clone() }.encode(), of_rows);
+    assert_documented(&of_rows);
+    let records = RecordCounts { clips: 4, stamp_collections: 5, transactions: 6 };
+    let deleting = RequestResult::Deleting { done: 300, members: 3, records };
+    for (answer, golden) in [
+        (deleting, vec![11, 0xac, 2, 3, 4, 5, 6]),
+        (RequestResult::Changing { done: 2, values: 300 }, vec![12, 2, 0xac, 2]),
+    ] {
+        let bytes = [&expected[..20], &golden].concat();
+        assert_eq!(StoredResult { answer, ..kept.clone() }.encode(), bytes);
+        assert_documented(&bytes);
+    }
+    let records = RecordCounts { clips: 4, stamp_collections: 5, transactions: 6 };
+    let record =
+        RequestResult::Record { row: Row(8), kind: RecordKind::StampCollection, id: 7, is_new: true };
+    let id = |id: u8| [vec![id], vec![0; 15]].concat();
+    for (answer, revision, golden) in [
+        (RequestResult::Deleted(3, records), Some(2), vec![4, 3, 4, 5, 6]),
+        (RequestResult::Changed(300), Some(2), vec![5, 0xac, 2]),
+        (record, Some(2), [vec![6, 8, 2], id(7), vec![1]].concat()),
+        (RequestResult::Ingested { created: 1, updated: 2, unchanged: 3 }, Some(2), vec![7, 1, 2, 3]),
+        (RequestResult::Done, None, vec![8]),
+        (RequestResult::Base(BaseNumber(4)), Some(2), vec![9, 4]),
+        (RequestResult::Token(TokenId(9)), None, [vec![10], id(9)].concat()),
+    ] {
+        let begin = [&expected[..19], &[revision.map_or(0, |_| 3)]].concat();
+        let bytes = [begin, golden].concat();
+        assert_eq!(StoredResult { answer, revision, ..kept.clone() }.encode(), bytes);
+        assert_documented(&bytes);
+    }
+    let taken = Refusal { taken_by: Some(Row(4)), ..Refusal::field(Reason::EmailTaken, "email", "taken") };
+    let row = RowResult { row: None, outcome: Outcome::Failed, status_kept: false, error: Some(taken) };
+    let unfinished = RequestResult::Rows { rows: vec![row], is_complete: false };
+    let golden = [&[5, 0, 11][..], b"EMAIL_TAKEN", &[5, 1, 5], b"email", &[5], b"taken"].concat();
+    let of_failed = [&expected[..20], &[2, 2], &golden].concat();
+    assert_eq!(StoredResult { answer: unfinished, parts: 2, ..kept.clone() }.encode(), of_failed);
+    assert_documented(&of_failed);
+    expected[0] = 1;
+    assert_eq!(StoredResult::decode(&expected), Ok(StoredResult { width: PartWidth::Narrow, ..kept }));
+    let size = Size { bytes: 300, parts: 2, width };
+    assert_eq!(size.encode(), vec![2, 0xac, 2, 2]);
+    assert_documented(&size.encode());
+    assert_eq!(Size::decode(&[2, 0xac, 2, 2]), Ok(size));
+    assert_eq!(Size::decode(&[1, 0xac, 2, 2]), Ok(Size { width: PartWidth::Narrow, ..size }));
+    let many = Size { parts: 70_000, ..size };
+    assert_eq!(Size::decode(&many.encode()), Ok(many));
+    assert!(Size::decode(&Size { parts: u32::MAX, ..size }.encode()).is_err());
+}

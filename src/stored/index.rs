@@ -1,0 +1,199 @@
+//! What a checkpoint writes about a base's indexes: how far they go, and the chunks of its sets.
+
+use roaring::RoaringBitmap;
+
+use super::bytes::{Reader, Writer};
+use super::{DecodeError, versioned};
+use crate::model::schema::FieldNumber;
+
+const RECORD: &str = "index state";
+const CHUNK: &str = "set chunk";
+/// The version of index states. Version 1 had fields of one byte, and sets in their own table.
+const VERSION: u8 = 2;
+/// The version of chunks.
+const CHUNK_VERSION: u8 = 1;
+
+/// Lookups of a base: `ref`, folded e-mail, worker id. The order is stored.
+pub const LOOKUPS: usize = 3;
+
+/// The state of one lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LookupState {
+    /// Buckets of the linear hash, at least 1.
+    pub buckets: u32,
+    /// Entries as of the watermark.
+    pub entries: u64,
+}
+
+impl Default for LookupState {
+    fn default() -> Self {
+        Self { buckets: 1, entries: 0 }
+    }
+}
+
+/// How far the stored indexes of a base go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IndexState {
+    /// Every commit up to this revision is in the stored indexes; later ones are replayed at open.
+    pub watermark: u64,
+    /// One per lookup.
+    pub lookups: [LookupState; LOOKUPS],
+    /// Fields whose set was given up because they have too many distinct values.
+    pub unindexed: Vec<FieldNumber>,
+    /// Where the chunks of its sets are.
+    pub sets: SetTable,
+}
+
+/// In which table the chunks of a base's sets are. What is in the other one means nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SetTable {
+    /// Fields have one byte there. Bases of format 1 begin here, and go on to the other with their first checkpoint.
+    Narrow,
+    /// Fields have two bytes.
+    #[default]
+    Wide,
+}
+
+impl IndexState {
+    /// The stored form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.u8(VERSION);
+        w.varint(self.watermark);
+        for lookup in &self.lookups {
+            w.varint(u64::from(lookup.buckets));
+            w.varint(lookup.entries);
+        }
+        w.u8(match self.sets {
+            SetTable::Narrow => 0,
+            SetTable::Wide => 1,
+        });
+        w.varint(self.unindexed.len().try_into().unwrap_or(u64::MAX));
+        self.unindexed.iter().for_each(|field| w.varint(u64::from(field.0)));
+        w.0
+    }
+
+    /// What is known of a base that has no index state: it was made by a program that wrote none with it, and has no
+    /// checkpoint yet.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { sets: SetTable::Narrow, ..Self::default() }
+    }
+
+    /// Reads the stored form.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let version = bytes.first().copied().unwrap_or_default();
+        let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+        let mut state = Self { watermark: r.varint()?, ..Self::default() };
+        for lookup in &mut state.lookups {
+            let buckets = u32::try_from(r.varint()?).ok().filter(|buckets| *buckets > 0);
+            lookup.buckets = buckets.ok_or_else(|| r.damaged("a number of buckets is out of range"))?;
+            lookup.entries = r.varint()?;
+        }
+        if version == 1 {
+            state.sets = SetTable::Narrow;
+            state.unindexed = r.slice()?.iter().map(|field| FieldNumber(u16::from(*field))).collect();
+            return Ok(state);
+        }
+        state.sets = match r.u8()? {
+            0 => SetTable::Narrow,
+            1 => SetTable::Wide,
+            _ => return Err(r.damaged("the table of its sets is unknown")),
+        };
+        for _ in 0..r.size()? {
+            let field = u16::try_from(r.varint()?).map_err(|_| r.damaged("a field is out of range"))?;
+            state.unindexed.push(FieldNumber(field));
+        }
+        if r.is_empty() { Ok(state) } else { Err(r.damaged("it goes on after its end")) }
+    }
+}
+
+/// The stored form of a chunk of a set: a version byte and the bitmap in the portable roaring format.
+#[must_use]
+pub fn encode_chunk(chunk: &RoaringBitmap) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1 + chunk.serialized_size());
+    bytes.push(CHUNK_VERSION);
+    // Writing to a vector cannot fail.
+    let written = chunk.serialize_into(&mut bytes);
+    debug_assert!(written.is_ok());
+    bytes
+}
+
+/// Reads a chunk of a set.
+pub fn decode_chunk(bytes: &[u8]) -> Result<RoaringBitmap, DecodeError> {
+    let body = versioned(CHUNK, CHUNK_VERSION, bytes)?;
+    RoaringBitmap::deserialize_from(body)
+        .map_err(|_| DecodeError::Damaged { record: CHUNK, detail: "its bitmap cannot be read" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stored::documented::assert_documented;
+
+    fn state() -> IndexState {
+        let unindexed = vec![FieldNumber(1), FieldNumber(300)];
+        let mut state = IndexState { watermark: 1 << 40, unindexed, ..IndexState::default() };
+        state.lookups[1] = LookupState { buckets: 70_000, entries: 1 << 33 };
+        state
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn the_state_comes_back_and_every_truncation_is_refused() {
+        for state in [state(), IndexState { sets: SetTable::Narrow, ..state() }] {
+            let bytes = state.encode();
+            assert_eq!(IndexState::decode(&bytes), Ok(state));
+            for length in 0..bytes.len() {
+                assert!(IndexState::decode(&bytes[..length]).is_err(), "{length} bytes");
+            }
+            assert!(IndexState::decode(&[bytes, vec![0]].concat()).is_err());
+        }
+    }
+
+    #[test]
+    fn the_state_has_its_golden_bytes_in_both_versions() {
+        let golden = "02 808080808020 0100 f0a2048080808020 0100 01 02 01 ac02".replace(' ', "");
+        assert_eq!(hex(&state().encode()), golden);
+        assert_documented(&state().encode());
+        let older = [1, 5, 1, 0, 2, 0x40, 1, 0, 2, 1, 200];
+        assert_documented(&older);
+        let mut expected = IndexState {
+            watermark: 5,
+            unindexed: vec![FieldNumber(1), FieldNumber(200)],
+            sets: SetTable::Narrow,
+            ..IndexState::default()
+        };
+        expected.lookups[1] = LookupState { buckets: 2, entries: 64 };
+        assert_eq!(IndexState::decode(&older), Ok(expected));
+        for length in 0..older.len() {
+            assert!(IndexState::decode(&older[..length]).is_err(), "{length} bytes");
+        }
+        let mut unknown = state().encode();
+        unknown[13 + 6] = 9;
+        assert!(IndexState::decode(&unknown).is_err(), "{}", hex(&unknown));
+    }
+
+    #[test]
+    fn a_lookup_without_buckets_is_refused() {
+        let mut state = IndexState::default();
+        state.lookups[0].buckets = 0;
+        assert!(IndexState::decode(&state.encode()).is_err());
+    }
+
+    #[test]
+    fn a_chunk_comes_back_and_a_damaged_one_is_refused() {
+        let chunk: RoaringBitmap = (0..9_000).step_by(2).collect();
+        let bytes = encode_chunk(&chunk);
+        assert_eq!(decode_chunk(&bytes), Ok(chunk));
+        let golden = encode_chunk(&[9].into_iter().collect());
+        assert_eq!(hex(&golden), "01 3a300000 01000000 0000 0000 10000000 0900".replace(' ', ""));
+        assert_documented(&golden);
+        assert!(decode_chunk(&bytes[..bytes.len() / 2]).is_err());
+        assert!(decode_chunk(&[]).is_err());
+    }
+}

@@ -1,0 +1,399 @@
+//! The stored form of a member: a version byte, then tagged fields in ascending order, each absent one left out.
+//!
+//! It is written from a borrowed [`Member`], because it is written for every row of every import.
+
+use super::bytes::{Reader, Writer};
+use super::{DecodeError, versioned};
+use crate::model::{
+    AccountDetails, AttributeValue, Attributes, Date, Email, Gender, Member, Name, Phone, Profile, Ref,
+    RefAlias, Status, Tier, Timestamp, WorkerId,
+};
+
+const RECORD: &str = "member";
+const VERSION: u8 = 1;
+
+/// Field tags. A tag that falls out of use is never used again.
+mod tag {
+    pub const REF: u8 = 1;
+    pub const EMAIL: u8 = 2;
+    pub const FIRST_NAME: u8 = 3;
+    pub const LAST_NAME: u8 = 4;
+    pub const PHONE: u8 = 5;
+    pub const WORKER_ID: u8 = 6;
+    pub const TIER: u8 = 7;
+    pub const DOB: u8 = 8;
+    pub const GENDER: u8 = 9;
+    pub const ROLE: u8 = 10;
+    pub const COMPANY: u8 = 11;
+    pub const ENABLE_PAYROLL: u8 = 12;
+    pub const UK_ACCOUNT: u8 = 13;
+    pub const EU_ACCOUNT: u8 = 14;
+    pub const ATTRIBUTE: u8 = 15;
+    pub const ALIAS: u8 = 16;
+}
+
+/// Kinds of attribute values.
+mod kind {
+    pub const TEXT: u8 = 1;
+    pub const NUMBER: u8 = 2;
+    pub const BOOL: u8 = 3;
+    pub const LIST: u8 = 4;
+    pub const DATE: u8 = 5;
+}
+
+/// The stored form of `member`.
+#[must_use]
+pub fn encode(member: &Member) -> Vec<u8> {
+    let mut w = Writer(Vec::with_capacity(256));
+    w.u8(VERSION);
+    w.u8(member.status.index());
+    w.varint(zigzag(member.created_at.micros()));
+    w.varint(zigzag(member.updated_at.micros().wrapping_sub(member.created_at.micros())));
+    w.varint(member.revision);
+    encode_profile(&mut w, &member.profile);
+    for (key, value) in member.attributes.iter() {
+        w.u8(tag::ATTRIBUTE);
+        w.slice(key.as_bytes());
+        encode_value(&mut w, value);
+    }
+    for alias in &member.aliases {
+        w.u8(tag::ALIAS);
+        w.slice(alias.ref_.as_str().as_bytes());
+        w.varint(zigzag(alias.until.micros()));
+    }
+    w.0
+}
+
+/// What date of birth and bank details take in a stored form, in bytes. Nothing is decoded: the other fields are passed over.
+pub fn pii_bytes(record: &[u8]) -> Result<usize, DecodeError> {
+    let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, record)?);
+    r.u8()?;
+    for _ in ["created", "updated", "revision"] {
+        r.varint()?;
+    }
+    let mut bytes = 0;
+    while !r.is_empty() {
+        let (before, tag) = (r.rest().len(), r.u8()?);
+        let texts = match tag {
+            // Tags ascend, so nothing of it comes any more.
+            tag::ATTRIBUTE.. => break,
+            tag::ENABLE_PAYROLL => {
+                r.u8()?;
+                continue;
+            }
+            tag::UK_ACCOUNT => 3,
+            tag::EU_ACCOUNT => 2,
+            _ => 1,
+        };
+        for _ in 0..texts {
+            r.slice()?;
+        }
+        if matches!(tag, tag::DOB | tag::UK_ACCOUNT | tag::EU_ACCOUNT) {
+            bytes += before - r.rest().len();
+        }
+    }
+    Ok(bytes)
+}
+
+fn encode_profile(w: &mut Writer, p: &Profile) {
+    text(w, tag::REF, p.ref_.as_ref().map(Ref::as_str));
+    text(w, tag::EMAIL, p.email.as_ref().map(Email::as_str));
+    text(w, tag::FIRST_NAME, p.first_name.as_ref().map(Name::as_str));
+    text(w, tag::LAST_NAME, p.last_name.as_ref().map(Name::as_str));
+    text(w, tag::PHONE, p.phone.as_ref().map(Phone::as_str));
+    text(w, tag::WORKER_ID, p.worker_id.as_ref().map(WorkerId::as_str));
+    text(w, tag::TIER, p.tier.as_ref().map(Tier::as_str));
+    encode_dob(w, p);
+    text(w, tag::GENDER, p.gender.map(|gender| gender.as_str()));
+    text(w, tag::ROLE, p.role.as_ref().map(Name::as_str));
+    text(w, tag::COMPANY, p.company.as_ref().map(Name::as_str));
+    if let Some(enabled) = p.enable_payroll {
+        w.u8(tag::ENABLE_PAYROLL);
+        w.u8(u8::from(enabled));
+    }
+    encode_account(w, p);
+}
+
+fn encode_dob(w: &mut Writer, p: &Profile) {
+    text(w, tag::DOB, p.dob.map(Date::to_text).as_deref());
+}
+
+fn encode_account(w: &mut Writer, p: &Profile) {
+    match &p.account_details {
+        Some(AccountDetails::Uk { account_holder, sort_code, account_number }) => {
+            w.u8(tag::UK_ACCOUNT);
+            [account_holder, sort_code, account_number].iter().for_each(|text| w.slice(text.as_bytes()));
+        }
+        Some(AccountDetails::Eu { account_holder, iban }) => {
+            w.u8(tag::EU_ACCOUNT);
+            [account_holder, iban].iter().for_each(|text| w.slice(text.as_bytes()));
+        }
+        None => {}
+    }
+}
+
+fn text(w: &mut Writer, tag: u8, value: Option<&str>) {
+    if let Some(value) = value {
+        w.u8(tag);
+        w.slice(value.as_bytes());
+    }
+}
+
+fn encode_value(w: &mut Writer, value: &AttributeValue) {
+    match value {
+        AttributeValue::Text(text) => {
+            w.u8(kind::TEXT);
+            w.slice(text.as_bytes());
+        }
+        AttributeValue::Number(number) => {
+            w.u8(kind::NUMBER);
+            w.u64(number.to_bits());
+        }
+        AttributeValue::Bool(value) => {
+            w.u8(kind::BOOL);
+            w.u8(u8::from(*value));
+        }
+        AttributeValue::List(items) => {
+            w.u8(kind::LIST);
+            w.varint(items.len().try_into().unwrap_or(u64::MAX));
+            items.iter().for_each(|item| w.slice(item.as_bytes()));
+        }
+        AttributeValue::Date(at) => {
+            w.u8(kind::DATE);
+            w.u64(at.micros().cast_unsigned());
+        }
+    }
+}
+
+/// The member that `bytes` are the stored form of.
+pub fn decode(bytes: &[u8]) -> Result<Member, DecodeError> {
+    let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+    let status = Status::from_index(r.u8()?).ok_or_else(|| r.damaged("its status is unknown"))?;
+    let created = unzigzag(r.varint()?);
+    let updated = created.wrapping_add(unzigzag(r.varint()?));
+    let revision = r.varint()?;
+    let mut profile = Profile::default();
+    let (mut attributes, mut aliases) = (Vec::new(), Vec::new());
+    while !r.is_empty() {
+        decode_field(&mut r, &mut profile, &mut attributes, &mut aliases)?;
+    }
+    Ok(Member {
+        profile,
+        attributes: Attributes::from_stored(attributes),
+        aliases,
+        status,
+        created_at: Timestamp::from_micros(created),
+        updated_at: Timestamp::from_micros(updated),
+        revision,
+    })
+}
+
+fn decode_field(
+    r: &mut Reader<'_>,
+    p: &mut Profile,
+    attributes: &mut Vec<(String, AttributeValue)>,
+    aliases: &mut Vec<RefAlias>,
+) -> Result<(), DecodeError> {
+    match r.u8()? {
+        tag::REF => p.ref_ = Some(Ref::from_stored(string(r)?)),
+        tag::EMAIL => p.email = Some(Email::from_stored(string(r)?)),
+        tag::FIRST_NAME => p.first_name = Some(Name::from_stored(string(r)?)),
+        tag::LAST_NAME => p.last_name = Some(Name::from_stored(string(r)?)),
+        tag::PHONE => p.phone = Some(Phone::from_stored(string(r)?)),
+        tag::WORKER_ID => p.worker_id = Some(WorkerId::from_stored(string(r)?)),
+        tag::TIER => p.tier = Some(Tier::from_stored(string(r)?)),
+        tag::DOB => {
+            p.dob = Some(Date::parse(r.text()?).map_err(|_| r.damaged("its date of birth is no date"))?)
+        }
+        tag::GENDER => {
+            p.gender = Some(Gender::parse(r.text()?).map_err(|_| r.damaged("its gender is unknown"))?)
+        }
+        tag::ROLE => p.role = Some(Name::from_stored(string(r)?)),
+        tag::COMPANY => p.company = Some(Name::from_stored(string(r)?)),
+        tag::ENABLE_PAYROLL => p.enable_payroll = Some(r.u8()? != 0),
+        tag::UK_ACCOUNT => {
+            p.account_details = Some(AccountDetails::Uk {
+                account_holder: string(r)?,
+                sort_code: string(r)?,
+                account_number: string(r)?,
+            });
+        }
+        tag::EU_ACCOUNT => {
+            p.account_details = Some(AccountDetails::Eu { account_holder: string(r)?, iban: string(r)? });
+        }
+        tag::ATTRIBUTE => {
+            let key = string(r)?;
+            attributes.push((key, decode_value(r)?));
+        }
+        tag::ALIAS => {
+            let ref_ = Ref::from_stored(string(r)?);
+            aliases.push(RefAlias { ref_, until: Timestamp::from_micros(unzigzag(r.varint()?)) });
+        }
+        _ => return Err(r.damaged("it has an unknown field")),
+    }
+    Ok(())
+}
+
+fn decode_value(r: &mut Reader<'_>) -> Result<AttributeValue, DecodeError> {
+    Ok(match r.u8()? {
+        kind::TEXT => AttributeValue::Text(string(r)?),
+        kind::NUMBER => AttributeValue::Number(f64::from_bits(r.u64()?)),
+        kind::BOOL => AttributeValue::Bool(r.u8()? != 0),
+        kind::LIST => {
+            let count = r.size()?;
+            let mut items = Vec::new();
+            for _ in 0..count {
+                items.push(string(r)?);
+            }
+            AttributeValue::List(items)
+        }
+        kind::DATE => AttributeValue::Date(Timestamp::from_micros(r.u64()?.cast_signed())),
+        _ => return Err(r.damaged("an attribute has an unknown kind")),
+    })
+}
+
+fn string(r: &mut Reader<'_>) -> Result<String, DecodeError> {
+    r.text().map(str::to_owned)
+}
+
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
+}
+
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::limits::{ACCOUNT_HOLDER_MAX_CHARS, PII_MAX_BYTES};
+    use crate::stored::documented::assert_documented;
+
+    #[test]
+    fn what_is_personal_takes_no_more_than_there_is_kept_room_for() {
+        let holder = "\u{1f600}".repeat(ACCOUNT_HOLDER_MAX_CHARS);
+        let accounts = [
+            AccountDetails::parse_uk(holder.clone(), "200000", "55779911").unwrap(),
+            // 32 characters; no IBAN has more than 34.
+            AccountDetails::parse_eu(holder, "LC14BOSL123456789012345678901234").unwrap(),
+        ];
+        for account in accounts {
+            let profile = Profile {
+                dob: Some(Date::parse("1990-02-03").unwrap()),
+                account_details: Some(account),
+                ..Profile::default()
+            };
+            let member = Member { profile, ..Member::default() };
+            let without = encode(&Member::default()).len();
+            let bytes = pii_bytes(&encode(&member)).unwrap();
+            assert_eq!(encode(&member).len() - without, bytes);
+            assert!(bytes + 2 <= PII_MAX_BYTES, "{bytes}");
+        }
+        assert_eq!(pii_bytes(&encode(&Member::default())), Ok(0));
+    }
+
+    #[test]
+    fn what_is_personal_is_found_between_all_other_fields() {
+        let profile = Profile {
+            ref_: Some(Ref::parse("a").unwrap()),
+            first_name: Some(Name::parse("Ada".to_owned()).unwrap()),
+            dob: Some(Date::parse("1990-02-03").unwrap()),
+            gender: Some(Gender::parse("female").unwrap()),
+            enable_payroll: Some(true),
+            account_details: Some(AccountDetails::parse_uk("Ada".to_owned(), "200000", "55779911").unwrap()),
+            ..Profile::default()
+        };
+        let attributes = Attributes::from_stored(vec![("k".to_owned(), AttributeValue::Bool(true))]);
+        let aliases = vec![RefAlias { ref_: Ref::parse("old").unwrap(), until: Timestamp::from_micros(1) }];
+        let mut member = Member { profile, attributes, aliases, ..Member::default() };
+        let whole = encode(&member);
+        let bytes = pii_bytes(&whole).unwrap();
+        (member.profile.dob, member.profile.account_details) = (None, None);
+        assert_eq!((bytes, pii_bytes(&encode(&member))), (whole.len() - encode(&member).len(), Ok(0)));
+        assert!(bytes > 0);
+        // Every prefix is passed over or refused.
+        (0..whole.len()).for_each(|end| drop(pii_bytes(&whole[..end])));
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn a_member_with_everything_has_its_golden_bytes() {
+        let name = |text: &str| Some(Name::parse(text).unwrap());
+        let profile = Profile {
+            ref_: Some(Ref::parse("a").unwrap()),
+            email: Some(Email::parse("a@b.cd").unwrap()),
+            first_name: name("A"),
+            last_name: name("B"),
+            phone: Some(Phone::parse("+1234567").unwrap()),
+            worker_id: Some(WorkerId::parse("7").unwrap()),
+            tier: Some(Tier::parse("Gold").unwrap()),
+            dob: Some(Date::parse("1990-02-28").unwrap()),
+            gender: Some(Gender::Female),
+            role: name("r"),
+            company: name("c"),
+            enable_payroll: Some(true),
+            account_details: Some(AccountDetails::parse_uk("A B", "200000", "55779911").unwrap()),
+        };
+        let attributes = [
+            ("b", AttributeValue::Bool(true)),
+            ("d", AttributeValue::Date(Timestamp::from_micros(300))),
+            ("l", AttributeValue::List(vec!["x".to_owned(), String::new()])),
+            ("n", AttributeValue::Number(1.5)),
+            ("t", AttributeValue::Text("é".to_owned())),
+        ];
+        let attributes = attributes.map(|(key, value)| (key.to_owned(), value)).to_vec();
+        let member = Member {
+            profile,
+            attributes: Attributes::from_stored(attributes),
+            aliases: Vec::new(),
+            status: Status::Inactive,
+            created_at: Timestamp::from_micros(5),
+            updated_at: Timestamp::from_micros(8),
+            revision: 300,
+        };
+        let golden = [
+            "01020a06ac02",
+            "01016102066140622e6364030141040142",
+            "05082b313233343536370601370704476f6c64080a313939302d30322d3238",
+            "090646656d616c650a01720b01630c01",
+            "0d0341204206323030303030083535373739393131",
+            "0f01620301",
+            "0f0164052c01000000000000",
+            "0f016c0402017800",
+            "0f016e02000000000000f83f",
+            "0f01740102c3a9",
+        ];
+        let bytes = encode(&member);
+        assert_eq!(hex(&bytes), golden.concat());
+        assert_documented(&bytes);
+        assert_eq!(decode(&bytes), Ok(member));
+
+        let eu = AccountDetails::parse_eu("A B", "DE89370400440532013000").unwrap();
+        let profile = Profile { account_details: Some(eu), ..Profile::default() };
+        let bytes = encode(&Member { profile, ..Member::default() });
+        let golden = "0e034120421644453839333730343030343430353332303133303030";
+        assert!(hex(&bytes).ends_with(golden), "{}", hex(&bytes));
+        assert_documented(&bytes[bytes.len() - golden.len() / 2..]);
+    }
+
+    #[test]
+    fn former_refs_have_their_golden_bytes_and_come_back() {
+        let alias = |text: &str, micros| RefAlias {
+            ref_: Ref::parse(text).unwrap(),
+            until: Timestamp::from_micros(micros),
+        };
+        let mut member = Member { aliases: vec![alias("a", 300), alias("bc", 1)], ..Member::default() };
+        let without = encode(&Member { aliases: Vec::new(), ..member.clone() });
+        let bytes = encode(&member);
+        assert_eq!(bytes, [without.clone(), vec![16, 1, b'a', 0xd8, 4, 16, 2, b'b', b'c', 2]].concat());
+        assert_documented(&bytes[without.len()..without.len() + 5]);
+        assert_eq!(decode(&bytes), Ok(member.clone()));
+        assert!(decode(&bytes[..bytes.len() - 1]).is_err());
+        member.aliases.pop();
+        assert_eq!(decode(&bytes[..without.len() + 5]), Ok(member));
+    }
+}

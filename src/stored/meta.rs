@@ -1,0 +1,152 @@
+//! The store's own record: its format and its keys. Written when the store is made, when its format is raised, and when it
+//! begins a new timeline.
+
+use super::DecodeError;
+use super::bytes::{Reader, Writer};
+
+const RECORD: &str = "store meta";
+
+/// The newest format of a store that this program reads, and the one that it writes.
+pub const FORMAT: u32 = 2;
+/// The first format, whose record ended after the keys.
+const FIRST_FORMAT: u32 = 1;
+
+/// In the place of the fold's version: the fold is the newest, and e-mail lookups of an older one are being rewritten.
+pub const REFOLDING: u32 = 3;
+
+/// Format and secrets of a store. The secrets make ids unguessable and hashes unpredictable; they never leave the store.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// The format of the store: a program that does not know it refuses the store.
+    pub format: u32,
+    /// The format in which records are written; no record is in a form that programs of this format do not know. Never more
+    /// than `format`.
+    pub write_format: u32,
+    /// The rule by which e-mails are folded, see [`crate::model::Fold`], or [`REFOLDING`].
+    pub fold_version: u32,
+    /// Seals ids.
+    pub id_key: [u8; 16],
+    /// Authenticates cursors.
+    pub cursor_key: [u8; 16],
+    /// Keys the hashes of lookups.
+    pub hash_key: [u8; 16],
+    /// Keys the fingerprints of inputs.
+    pub fingerprint_key: [u8; 16],
+}
+
+impl Meta {
+    /// The stored form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.varint(u64::from(self.format));
+        w.varint(u64::from(self.fold_version));
+        [self.id_key, self.cursor_key, self.hash_key, self.fingerprint_key]
+            .iter()
+            .for_each(|key| w.slice(key));
+        if self.format > FIRST_FORMAT {
+            w.varint(u64::from(self.write_format));
+        }
+        w.0
+    }
+
+    /// The record of the same store in the format that this program writes.
+    #[must_use]
+    pub fn raised(self) -> Self {
+        Self { format: FORMAT, write_format: FORMAT, ..self }
+    }
+
+    /// Reads the format alone, which every version can.
+    pub fn format(bytes: &[u8]) -> Result<u32, DecodeError> {
+        number(&mut Reader::new(RECORD, bytes))
+    }
+
+    /// Reads the stored form of a format up to [`FORMAT`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(RECORD, bytes);
+        let format = number(&mut r)?;
+        let mut meta = Self {
+            format,
+            write_format: format,
+            fold_version: number(&mut r)?,
+            id_key: key(&mut r)?,
+            cursor_key: key(&mut r)?,
+            hash_key: key(&mut r)?,
+            fingerprint_key: key(&mut r)?,
+        };
+        if format > FIRST_FORMAT {
+            meta.write_format = number(&mut r)?;
+        }
+        if meta.write_format > format {
+            return Err(r.damaged("it is written in a newer format than it has"));
+        }
+        if r.is_empty() { Ok(meta) } else { Err(r.damaged("it goes on after its end")) }
+    }
+}
+
+/// The stored form of the next base number.
+#[must_use]
+pub fn next_base(number: u32) -> Vec<u8> {
+    number.to_be_bytes().to_vec()
+}
+
+/// Reads the next base number.
+pub fn decode_next_base(bytes: &[u8]) -> Result<u32, DecodeError> {
+    let damaged = |_| DecodeError::Damaged { record: "next base", detail: "it is not four bytes long" };
+    bytes.try_into().map(u32::from_be_bytes).map_err(damaged)
+}
+
+fn number(r: &mut Reader<'_>) -> Result<u32, DecodeError> {
+    u32::try_from(r.varint()?).map_err(|_| r.damaged("a number is too large"))
+}
+
+fn key(r: &mut Reader<'_>) -> Result<[u8; 16], DecodeError> {
+    r.slice()?.try_into().map_err(|_| r.damaged("a key is not 16 bytes long"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stored::documented::assert_documented;
+
+    fn meta() -> Meta {
+        Meta {
+            format: FORMAT,
+            write_format: FORMAT,
+            fold_version: 1,
+            id_key: [1; 16],
+            cursor_key: [2; 16],
+            hash_key: [3; 16],
+            fingerprint_key: [4; 16],
+        }
+    }
+
+    #[test]
+    fn meta_comes_back_and_every_truncation_is_refused() {
+        for meta in [meta(), Meta { format: 1, write_format: 1, ..meta() }] {
+            let bytes = meta.encode();
+            assert!(Meta::decode(&bytes).unwrap() == meta);
+            assert_eq!(Meta::format(&bytes), Ok(meta.format));
+            for length in 0..bytes.len() {
+                assert!(Meta::decode(&bytes[..length]).is_err(), "{length} bytes");
+            }
+            assert!(Meta::decode(&[bytes, vec![0]].concat()).is_err());
+        }
+    }
+
+    #[test]
+    fn meta_has_its_golden_bytes_and_that_of_the_first_format_is_raised() {
+        let golden = meta().encode();
+        assert_documented(&golden);
+        let first = [&[1][..], &golden[1..golden.len() - 1]].concat();
+        let read = Meta::decode(&first).unwrap();
+        assert_eq!((read.format, read.write_format), (1, 1));
+        assert!(read.raised() == meta());
+    }
+
+    #[test]
+    fn the_next_base_number_comes_back() {
+        assert_eq!(decode_next_base(&next_base(7)), Ok(7));
+        assert!(decode_next_base(&[1]).is_err());
+    }
+}

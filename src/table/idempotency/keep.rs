@@ -1,0 +1,255 @@
+//! What became of a request is written with the batch that does it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Claim, Idempotency};
+use crate::engine::{Batch, Key};
+use crate::model::limits::FAILURE_DETAILS_MAX_ROWS;
+use crate::model::{Outcome, Refusal, Timestamp};
+use crate::stored::idempotency::key::{PartWidth, request, request_time};
+use crate::stored::idempotency::{PART_BYTES, RequestResult, RowResult, Size, StoredResult, encode_rows};
+use crate::table::{RowOutcome, TableError};
+use crate::tasks;
+
+/// Most bytes of rows that stand in the first part.
+const INLINE_BYTES: usize = 4 * 1024;
+/// Bytes of the key of a part.
+const PART_KEY_BYTES: usize = 21;
+/// Bytes of the record that says when it was, with its key.
+const TIME_BYTES: usize = 32;
+
+/// How far the answer to an upsert is stored.
+#[derive(Debug, Default)]
+pub struct Progress {
+    at: Option<Timestamp>,
+    parts: u32,
+    /// Rows stored.
+    rows: usize,
+    /// Failed rows whose details are stored: replies have no more.
+    detailed: usize,
+    /// Bytes of rows stored in parts of their own.
+    part_bytes: usize,
+    /// What it was last said to take in all.
+    weight: i64,
+}
+
+/// How far the answer to a request of several batches is stored that sums up what it did.
+#[derive(Debug, Default)]
+pub struct Tally {
+    at: Option<Timestamp>,
+    /// What it was last said to take.
+    weight: i64,
+}
+
+/// What an answer takes: `bytes` of values in `parts` parts beside the first.
+pub(super) fn weight(bytes: usize, parts: u32) -> i64 {
+    let parts = usize::try_from(parts).unwrap_or(usize::MAX);
+    let keys = parts.saturating_add(1).saturating_mul(PART_KEY_BYTES);
+    i64::try_from(bytes.saturating_add(keys).saturating_add(TIME_BYTES)).unwrap_or(i64::MAX)
+}
+
+impl Claim {
+    /// Whether the answer to an upsert is kept that has these outcomes so far. One without a good row changes nothing, and may well
+    /// succeed when it is sent again; see [`RequestIdentity::keeps_failures`](crate::model::RequestIdentity::keeps_failures).
+    pub fn keeps(&self, outcomes: &[RowOutcome]) -> bool {
+        self.keeps_failures || !outcomes.iter().all(RowOutcome::is_failed)
+    }
+
+    /// What an earlier run did before it was cut short: outcomes of the first rows, and how far they are stored.
+    pub fn resume(&self) -> (Vec<RowOutcome>, Progress) {
+        let Some(StoredResult { at, parts, width, answer: RequestResult::Rows { rows, .. }, .. }) =
+            &self.begun
+        else {
+            return (Vec::new(), Progress::default());
+        };
+        if *width == PartWidth::Narrow {
+            // All of it is written again, and what was stored goes with that.
+            let outcomes = rows.iter().map(RowResult::outcome).collect();
+            return (outcomes, Progress { at: Some(*at), ..Progress::default() });
+        }
+        let failed = rows.iter().filter(|row| row.outcome == Outcome::Failed).count();
+        let part_bytes = encode_rows(rows).len();
+        let progress = Progress {
+            at: Some(*at),
+            parts: *parts,
+            rows: rows.len(),
+            detailed: failed.min(FAILURE_DETAILS_MAX_ROWS),
+            part_bytes,
+            weight: weight(part_bytes, *parts),
+        };
+        (rows.iter().map(RowResult::outcome).collect(), progress)
+    }
+
+    /// The sums of what an earlier run did before it was cut short, and how far they are stored.
+    pub fn resume_tally(&self) -> (Option<&RequestResult>, Tally) {
+        let Some(begun) = &self.begun else { return (None, Tally::default()) };
+        let weight = weight(begun.encode().len(), begun.parts);
+        (Some(&begun.answer), Tally { at: Some(begun.at), weight })
+    }
+}
+
+impl Idempotency {
+    /// Writes what became of an upsert of which nothing was written, where that is to be kept. It is no part of any batch: cut short
+    /// before this, the request has changed nothing and was not answered.
+    pub async fn keep_refusal(
+        self: &Arc<Self>,
+        claim: Arc<Claim>,
+        (now, revision): (Timestamp, u64),
+        outcomes: Vec<RowOutcome>,
+    ) -> Result<Vec<RowOutcome>, TableError> {
+        let idempotency = Arc::clone(self);
+        tasks::to_the_end("answer", async move {
+            let (mut batch, mut progress) = (Batch::default(), Progress::default());
+            let when = (now, revision);
+            let more = idempotency.keep_rows(&claim, &mut progress, when, &outcomes, true, &mut batch);
+            idempotency.engine.commit(batch).await?;
+            idempotency.count_kept(more);
+            Ok(outcomes)
+        })
+        .await
+    }
+
+    /// Adds to `batch` that the request is done, and what became of it. Answers what that makes of the room that answers
+    /// take, for [`Requests::count_kept`] once the batch is durable.
+    #[must_use = "what is kept has to be counted"]
+    pub fn keep(
+        &self,
+        claim: &Claim,
+        now: Timestamp,
+        revision: Option<u64>,
+        answer: RequestResult,
+        batch: &mut Batch,
+    ) -> i64 {
+        self.keep_tally(claim, &mut Tally::default(), (now, revision), answer, batch)
+    }
+
+    /// Adds to `batch` what a request of several batches has done so far, in the place of what it had done before. Answers
+    /// what [`Requests::keep`] does.
+    #[must_use = "what is kept has to be counted"]
+    pub fn keep_tally(
+        &self,
+        claim: &Claim,
+        tally: &mut Tally,
+        (now, revision): (Timestamp, Option<u64>),
+        answer: RequestResult,
+        batch: &mut Batch,
+    ) -> i64 {
+        let is_first = tally.at.is_none();
+        let at = *tally.at.get_or_insert(now);
+        let width = PartWidth::Wide;
+        let kept = StoredResult { fingerprint: claim.fingerprint, at, revision, parts: 0, width, answer };
+        let first = kept.encode();
+        let taken = weight(first.len(), 0);
+        let puts = vec![(request(claim.name, 0), first), time_record(claim, at, taken, 0)];
+        let cleared = if is_first { clear(claim, &puts, batch) } else { 0 };
+        puts.into_iter().for_each(|(key, value)| batch.put(key, value));
+        let more = taken - tally.weight - cleared;
+        tally.weight = taken;
+        more
+    }
+
+    /// Writes that a request is done which needed several batches, or none.
+    pub async fn keep_alone(
+        self: &Arc<Self>,
+        claim: Arc<Claim>,
+        now: Timestamp,
+        revision: Option<u64>,
+        answer: RequestResult,
+    ) -> Result<(), TableError> {
+        let idempotency = Arc::clone(self);
+        tasks::to_the_end("answer", async move {
+            let mut batch = Batch::default();
+            let more = idempotency.keep(&claim, now, revision, answer, &mut batch);
+            idempotency.engine.commit(batch).await?;
+            idempotency.count_kept(more);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Adds to `batch` what became of the rows of an upsert that are not stored yet: `outcomes` are all so far. Answers
+    /// what [`Requests::keep`] does.
+    #[must_use = "what is kept has to be counted"]
+    pub fn keep_rows(
+        &self,
+        claim: &Claim,
+        progress: &mut Progress,
+        (now, revision): (Timestamp, u64),
+        outcomes: &[RowOutcome],
+        is_complete: bool,
+        batch: &mut Batch,
+    ) -> i64 {
+        let fresh = outcomes.get(progress.rows..).unwrap_or_default();
+        let mut rows: Vec<RowResult> =
+            fresh.iter().map(|outcome| RowResult::of(outcome, &mut progress.detailed)).collect();
+        let is_first = progress.rows == 0;
+        progress.rows = outcomes.len();
+        let bytes = encode_rows(&rows);
+        let mut puts = Vec::new();
+        if !is_complete || bytes.len() > INLINE_BYTES {
+            rows.clear();
+            progress.part_bytes += bytes.len();
+            for part in bytes.chunks(PART_BYTES) {
+                progress.parts = progress.parts.saturating_add(1);
+                puts.push((request(claim.name, progress.parts), part.to_vec()));
+            }
+        }
+        let at = *progress.at.get_or_insert(now);
+        let answer = RequestResult::Rows { rows, is_complete };
+        let parts = progress.parts;
+        let (fingerprint, width) = (claim.fingerprint, PartWidth::Wide);
+        let kept = StoredResult { fingerprint, at, revision: Some(revision), parts, width, answer };
+        let first = kept.encode();
+        let taken = weight(first.len() + progress.part_bytes, parts);
+        puts.push((request(claim.name, 0), first));
+        puts.push(time_record(claim, at, taken, parts));
+        let cleared = if is_first { clear(claim, &puts, batch) } else { 0 };
+        puts.into_iter().for_each(|(key, value)| batch.put(key, value));
+        let more = taken - progress.weight - cleared;
+        progress.weight = taken;
+        more
+    }
+
+    /// Notes that the batch is durable to which something was added that makes so much of the room that answers take.
+    pub fn count_kept(&self, more: i64) {
+        self.stored.fetch_add(more, Ordering::Relaxed);
+    }
+}
+
+/// Deletes what is left of an answer that is too old, where nothing new comes in its place; answers how much that was.
+fn clear(claim: &Claim, puts: &[(Key, Vec<u8>)], batch: &mut Batch) -> i64 {
+    let left = claim.stale.keys.iter().filter(|key| !puts.iter().any(|(put, _)| put == *key));
+    left.for_each(|key| batch.delete(key.clone()));
+    claim.stale.bytes
+}
+
+fn time_record(claim: &Claim, at: Timestamp, taken: i64, parts: u32) -> (Key, Vec<u8>) {
+    let size = Size { bytes: u64::try_from(taken).unwrap_or_default(), parts, width: PartWidth::Wide };
+    (request_time(at, claim.name), size.encode())
+}
+
+impl RowResult {
+    /// What is kept of a row; `detailed` counts the failures that are kept with all they say.
+    fn of(outcome: &RowOutcome, detailed: &mut usize) -> Self {
+        let mut error = outcome.error.as_deref().cloned();
+        if let Some(error) = &mut error {
+            if *detailed < FAILURE_DETAILS_MAX_ROWS {
+                *detailed += 1;
+            } else {
+                *error = Refusal { taken_by: error.taken_by, ..Refusal::new(error.reason) };
+            }
+        }
+        Self { row: outcome.row, outcome: outcome.outcome, status_kept: outcome.status_kept, error }
+    }
+
+    /// The outcome that was kept.
+    #[must_use]
+    pub fn outcome(&self) -> RowOutcome {
+        let Self { row, outcome, status_kept, ref error } = *self;
+        RowOutcome { row, outcome, status_kept, error: error.clone().map(Box::new) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! What answers take is what is stored of them.
+
+use futures_util::FutureExt;
+
+use super::*;
+use crate::engine::faulty::{Fault, Faulty};
+use crate::engine::memory::MemoryEngine;
+use crate::engine::{Engine, EngineError};
+use crate::model::{RequestId, RequestIdentity};
+use crate::stored::meta::Meta;
+use crate::table::hash::Hashes;
+use crate::table::idempotency::{Begun, IdempotencyLimits, IfRunning};
+
+fn idempotency(engine: &Arc<Faulty>) -> Arc<Idempotency> {
+    let key = [0; 16];
+    let meta = Meta {
+        format: 1,
+        write_format: 1,
+        fold_version: 1,
+        id_key: key,
+        cursor_key: key,
+        hash_key: key,
+        fingerprint_key: key,
+    };
+    let limits = IdempotencyLimits { retention_micros: i64::MAX, bytes: u64::MAX };
+    let engine = Arc::clone(engine) as Arc<dyn Engine>;
+    Idempotency::new(engine, Hashes::new(&meta), limits, Timestamp::from_micros(1))
+}
+
+/// Does the request of this name, which is new.
+async fn keep(idempotency: &Arc<Idempotency>, name: &str) -> Result<(), TableError> {
+    let mark = RequestIdentity::new(RequestId::parse(name).unwrap(), "call", b"");
+    let begun = idempotency.begin(&mark, None, Timestamp::from_micros(2), IfRunning::Wait).await;
+    let Begun::New(claim) = begun.unwrap() else { panic!("{name} was done") };
+    idempotency.keep_alone(claim, Timestamp::from_micros(2), None, RequestResult::Changed(1)).await
+}
+
+#[tokio::test]
+async fn an_answer_that_could_not_be_kept_takes_no_room() {
+    let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
+    let one = idempotency(&engine);
+    one.tidy(Timestamp::from_micros(2)).await.unwrap();
+    keep(&one, "a").await.unwrap();
+    let taken = one.stored.load(Ordering::Relaxed);
+    assert!(taken > 0);
+    // The last operation was the commit.
+    let fault = Fault::Error(EngineError::Io("injected".to_owned()));
+    let failing = Faulty::new(Arc::new(MemoryEngine::new())).fail_at(engine.operations(), fault);
+    let two = idempotency(&Arc::new(failing));
+    two.tidy(Timestamp::from_micros(2)).await.unwrap();
+    keep(&two, "a").await.unwrap_err();
+    assert_eq!(two.stored.load(Ordering::Relaxed), 0);
+    keep(&two, "a").await.unwrap();
+    assert_eq!(two.stored.load(Ordering::Relaxed), taken);
+}
+
+#[tokio::test]
+async fn an_answer_whose_caller_left_is_counted() {
+    let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
+    let idempotency = idempotency(&engine);
+    idempotency.tidy(Timestamp::from_micros(2)).await.unwrap();
+    let mark = RequestIdentity::new(RequestId::parse("a").unwrap(), "call", b"");
+    let begun = idempotency.begin(&mark, None, Timestamp::from_micros(2), IfRunning::Wait).await;
+    let Begun::New(claim) = begun.unwrap() else { panic!("it is new") };
+    engine.hold();
+    let mut kept =
+        Box::pin(idempotency.keep_alone(claim, Timestamp::from_micros(2), None, RequestResult::Changed(1)));
+    assert!(kept.as_mut().now_or_never().is_none());
+    engine.someone_waits().await;
+    drop(kept);
+    engine.release();
+    // Its turn ends after that.
+    let again = idempotency.begin(&mark, None, Timestamp::from_micros(2), IfRunning::Wait).await;
+    assert!(matches!(again.unwrap(), Begun::Answered(_)));
+    assert!(idempotency.stored.load(Ordering::Relaxed) > 0);
+}

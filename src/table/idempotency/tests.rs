@@ -1,0 +1,329 @@
+//! Requests sent twice, at once, after crashes at every moment, too late, and under names that are taken.
+
+mod crashes;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::*;
+use crate::engine::faulty::{Fault, Faulty};
+use crate::engine::memory::MemoryEngine;
+use crate::engine::{Direction, EngineError};
+use crate::model::{
+    BaseName, BaseSettings, Change, Email, MemberPatch, MemberRow, Origin, Outcome, Ref, RequestId, Row,
+    Sight, UpsertOptions,
+};
+use crate::stored::idempotency::RequestResult;
+use crate::table::audit::tests::assert_sound;
+use crate::table::{
+    Base, DeleteRequest, EditReply, EditRequest, EditWhat, Edited, SettingsRequest, Table, TableConfig,
+    UpsertReply, UpsertRequest, WriteMode,
+};
+
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
+struct Store {
+    engine: Arc<dyn Engine>,
+    clock: Arc<AtomicI64>,
+    table: Arc<Table>,
+    base: Arc<Base>,
+}
+
+async fn open(
+    engine: &Arc<dyn Engine>,
+    clock: &Arc<AtomicI64>,
+    bytes: u64,
+) -> Result<Arc<Table>, TableError> {
+    let time = Arc::clone(clock);
+    let clock = Arc::new(move || Timestamp::from_micros(time.load(Ordering::Relaxed)));
+    let idempotency = IdempotencyLimits { retention_micros: 7 * DAY, bytes };
+    Table::open(Arc::clone(engine), clock, TableConfig { idempotency, ..TableConfig::default() }).await
+}
+
+impl Store {
+    async fn new() -> Self {
+        Self::with_room(u64::MAX).await
+    }
+
+    async fn with_room(bytes: u64) -> Self {
+        let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+        let clock = Arc::new(AtomicI64::new(DAY));
+        let table = open(&engine, &clock, bytes).await.unwrap();
+        let settings = BaseSettings::named(BaseName::parse("test").unwrap());
+        let number = table.create_base(settings, None).await.unwrap().number;
+        let base = table.base(number).await.unwrap();
+        Self { engine, clock, table, base }
+    }
+
+    /// The store as it is when `engine` is in place of its own, after a restart.
+    async fn through(&self, engine: Arc<dyn Engine>) -> Result<Self, TableError> {
+        let table = open(&engine, &self.clock, u64::MAX).await?;
+        let base = table.base(self.base.number()).await?;
+        Ok(Self { engine, clock: Arc::clone(&self.clock), table, base })
+    }
+
+    async fn begin(&self, id: &str, asks: &str) -> Result<Begun, TableError> {
+        self.begin_of(None, id, asks, IfRunning::Wait).await
+    }
+
+    async fn begin_of(
+        &self,
+        scope: Option<u128>,
+        id: &str,
+        asks: &str,
+        if_running: IfRunning,
+    ) -> Result<Begun, TableError> {
+        let mark = RequestIdentity::new(RequestId::parse(id).unwrap(), "test", asks.as_bytes());
+        let idempotency = self.table.idempotency();
+        idempotency.begin(&mark, scope.map(TokenId), self.table.now(), if_running).await
+    }
+
+    /// Makes a member with the address `email` under a name, unless that was done; and whether it was done now.
+    async fn create(&self, id: &str, email: &str) -> Result<(RequestResult, bool), TableError> {
+        match self.begin(id, email).await? {
+            Begun::Answered(kept) => Ok((kept.answer, false)),
+            Begun::New(claim) => {
+                let reply = self.create_as(Some(claim), email).await?;
+                match reply.edited {
+                    Edited::Done { row, outcome, .. } => Ok((RequestResult::Member(row, outcome), true)),
+                    Edited::Refused(refusal) => Err(refusal.into()),
+                    Edited::Missing => panic!("a new member is missing"),
+                }
+            }
+        }
+    }
+
+    async fn create_as(&self, claim: Option<Arc<Claim>>, email: &str) -> Result<EditReply, TableError> {
+        let email = Change::Set(Email::parse(email).unwrap());
+        let patch = MemberPatch { email, ..MemberPatch::default() };
+        let row = Box::new(MemberRow { patch, ..MemberRow::default() });
+        self.base
+            .edit(EditRequest {
+                what: EditWhat::Create { row, revive: false },
+                sight: Sight::default(),
+                claim,
+                deadline: None,
+                origin: Origin::default(),
+            })
+            .await
+    }
+
+    /// Upserts rows that must be new, under a name.
+    async fn upsert(&self, id: &str, rows: u64, mode: WriteMode) -> Result<UpsertReply, TableError> {
+        match self.begin(id, "rows").await? {
+            Begun::Answered(kept) => {
+                let RequestResult::Rows { rows, is_complete: true } = &kept.answer else {
+                    panic!("{kept:?}")
+                };
+                let outcomes = rows.iter().map(crate::table::RowResult::outcome).collect();
+                Ok(UpsertReply { outcomes, revision: kept.revision.unwrap() })
+            }
+            Begun::New(claim) => {
+                let rows = (0..rows).map(|n| Ok(new_row(n))).collect();
+                let options = UpsertOptions::default();
+                let claim = Some(claim);
+                self.base
+                    .upsert(UpsertRequest {
+                        rows,
+                        options,
+                        mode,
+                        claim,
+                        deadline: None,
+                        origin: Origin::default(),
+                    })
+                    .await
+            }
+        }
+    }
+
+    async fn members(&self) -> u64 {
+        self.base.view().await.summary().counts.total()
+    }
+
+    /// How many keys belong to requests.
+    async fn keys(&self) -> usize {
+        let mut keys = 0;
+        for range in
+            [crate::stored::idempotency::key::requests(), crate::stored::idempotency::key::request_times()]
+        {
+            keys += self.engine.scan(range, Direction::Forward, 100_000).await.unwrap().len();
+        }
+        keys
+    }
+
+    fn pass(&self, micros: i64) {
+        self.clock.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
+/// A row that may not be there yet: whoever applies it twice is refused.
+fn new_row(n: u64) -> MemberRow {
+    let patch =
+        MemberPatch { ref_: Change::Set(Ref::parse(format!("r{n}")).unwrap()), ..MemberPatch::default() };
+    MemberRow { patch, if_revision: Some(0), ..MemberRow::default() }
+}
+
+fn reason(result: Result<(RequestResult, bool), TableError>) -> Reason {
+    match result {
+        Err(TableError::Refused(refusal)) => refusal.reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_of_one_name_at_once_are_done_once() {
+    let store = Arc::new(Store::new().await);
+    let tasks: Vec<_> = (0..64)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.create("same", "a@x.example").await.unwrap() })
+        })
+        .collect();
+    let mut done = 0;
+    for task in tasks {
+        let (answer, is_new) = task.await.unwrap();
+        assert_eq!(answer, RequestResult::Member(Row(0), Outcome::Created));
+        done += u32::from(is_new);
+    }
+    assert_eq!((done, store.members().await, store.keys().await), (1, 1, 2));
+    assert_sound(&store.engine).await;
+}
+
+#[tokio::test]
+async fn a_turn_ends_with_the_answer_and_not_with_the_caller() {
+    let store = Store::new().await;
+    let faulty = Arc::new(Faulty::new(Arc::clone(&store.engine)));
+    let store = store.through(Arc::clone(&faulty) as Arc<dyn Engine>).await.unwrap();
+    let Ok(Begun::New(claim)) = store.begin("a", "a@x.example").await else { panic!("it is new") };
+    faulty.hold();
+    {
+        let mut call = std::pin::pin!(store.create_as(Some(claim), "a@x.example"));
+        tokio::select! {
+            _ = call.as_mut() => panic!("nothing comes to its end"),
+            () = faulty.someone_waits() => {}
+        }
+    }
+    // The caller is gone, and the request goes on.
+    let refused = store.begin_of(None, "a", "a@x.example", IfRunning::Refuse).await;
+    assert_eq!(refused.unwrap_err(), TableError::RequestRunning);
+    faulty.release();
+    let (answer, is_new) = store.create("a", "a@x.example").await.unwrap();
+    assert_eq!((answer, is_new), (RequestResult::Member(Row(0), Outcome::Created), false));
+}
+
+#[tokio::test]
+async fn a_name_belongs_to_one_request_of_one_caller() {
+    let store = Store::new().await;
+    store.create("a", "a@x.example").await.unwrap();
+    assert_eq!(reason(store.create("a", "b@x.example").await), Reason::RequestIdReused);
+    let of = |token| store.begin_of(token, "a", "a@x.example", IfRunning::Refuse);
+    assert!(matches!(of(Some(1)).await, Ok(Begun::New(_))));
+    assert!(matches!(of(Some(0)).await, Ok(Begun::New(_))));
+    assert!(matches!(of(None).await, Ok(Begun::Answered(_))));
+    assert_eq!(store.members().await, 1);
+}
+
+#[tokio::test]
+async fn a_request_that_failed_runs_again() {
+    let store = Store::new().await;
+    store.create_as(None, "a@x.example").await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(reason(store.create("a", "a@x.example").await), Reason::EmailTaken);
+    }
+    assert_eq!(store.keys().await, 0);
+    store.base.delete(DeleteRequest { rows: vec![Row(0)], ..DeleteRequest::default() }).await.unwrap();
+    assert!(store.create("a", "a@x.example").await.unwrap().1);
+    assert!(!store.create("a", "a@x.example").await.unwrap().1);
+}
+
+#[tokio::test]
+async fn an_upsert_is_kept_with_its_failed_rows_unless_all_of_them_failed() {
+    let store = Store::new().await;
+    store.upsert("first", 10, WriteMode::Partial).await.unwrap();
+    let all_failed = store.upsert("again", 10, WriteMode::Partial).await.unwrap();
+    assert!(all_failed.outcomes.iter().all(|row| row.outcome == Outcome::Failed));
+    assert_eq!(store.keys().await, 2);
+    let some = store.upsert("again", 12, WriteMode::Partial).await.unwrap();
+    assert_eq!(some.outcomes.iter().filter(|row| row.outcome == Outcome::Failed).count(), 10);
+    assert_eq!(store.upsert("again", 12, WriteMode::Partial).await.unwrap(), some);
+    for (id, mode) in [("atomic", WriteMode::Atomic), ("whole", WriteMode::Whole)] {
+        store.upsert(id, 20, mode).await.unwrap();
+    }
+    assert_eq!((store.members().await, store.keys().await), (12, 4));
+}
+
+#[tokio::test]
+async fn what_changed_nothing_is_remembered_too() {
+    let store = Store::new().await;
+    let delete = |claim| {
+        store.base.delete(DeleteRequest {
+            refs: vec![],
+            rows: vec![Row(7)],
+            claim,
+            deadline: None,
+            origin: Origin::default(),
+        })
+    };
+    let Ok(Begun::New(claim)) = store.begin("a", "").await else { panic!("it is new") };
+    let reply = delete(Some(claim)).await.unwrap();
+    assert_eq!((reply.deleted, reply.revision), (0, 0));
+    let Ok(Begun::Answered(kept)) = store.begin("a", "").await else { panic!("it was done") };
+    assert_eq!((kept.answer, kept.revision), (RequestResult::Deleted(0, Default::default()), Some(0)));
+    let rename =
+        |claim| SettingsRequest { name: BaseName::parse("new").ok(), claim, ..SettingsRequest::default() };
+    for revision in [1, 1] {
+        let Ok(Begun::New(claim)) = store.begin(&format!("{revision}"), "").await else { continue };
+        assert_eq!(store.base.change_settings(rename(Some(claim))).await.unwrap().revision, revision);
+    }
+    assert_sound(&store.engine).await;
+}
+
+#[tokio::test]
+async fn a_request_is_new_again_after_its_time() {
+    let store = Store::new().await;
+    store.create("a", "a@x.example").await.unwrap();
+    store.upsert("rows", 3_000, WriteMode::Partial).await.unwrap();
+    let keys = store.keys().await;
+    store.pass(7 * DAY - 1);
+    assert!(!store.create("a", "a@x.example").await.unwrap().1);
+    store.table.maintain().await.unwrap();
+    assert_eq!(store.keys().await, keys);
+    store.pass(1);
+    // Other requests take the place of those that are too old, whether or not these are gone.
+    assert!(store.create("a", "b@x.example").await.unwrap().1);
+    assert_eq!((store.members().await, store.keys().await), (3_002, keys));
+    let Ok(Begun::New(claim)) = store.begin("rows", "other").await else { panic!("it is new") };
+    store.create_as(Some(claim), "c@x.example").await.unwrap();
+    assert_eq!(store.keys().await, 4, "the parts of the first answer are gone");
+    assert_sound(&store.engine).await;
+    store.pass(7 * DAY);
+    store.table.maintain().await.unwrap();
+    assert_eq!(store.keys().await, 0);
+}
+
+#[tokio::test]
+async fn the_oldest_answers_make_room() {
+    let store = Store::with_room(100 * 120).await;
+    for n in 0..400 {
+        store.pass(1);
+        store.create(&format!("a{n}"), &format!("a{n}@x.example")).await.unwrap();
+    }
+    store.table.maintain().await.unwrap();
+    let first = (0..400_u32).map(|n| format!("a{n}"));
+    let mut kept = Vec::new();
+    for (n, id) in first.enumerate() {
+        kept.push(matches!(store.begin(&id, &format!("a{n}@x.example")).await, Ok(Begun::Answered(_))));
+    }
+    let dropped = kept.iter().position(|kept| *kept).unwrap();
+    assert!(kept[dropped..].iter().all(|kept| *kept), "the oldest go first");
+    let bytes =
+        store.engine.scan(crate::engine::KeyRange::prefix(&[5]), Direction::Forward, 1_000).await.unwrap();
+    let times =
+        store.engine.scan(crate::engine::KeyRange::prefix(&[6]), Direction::Forward, 1_000).await.unwrap();
+    let bytes: usize = bytes.iter().chain(&times).map(|(key, value)| key.len() + value.len()).sum();
+    assert!((6_000..=12_000).contains(&bytes), "{bytes} bytes of {} answers", 400 - dropped);
+    assert_sound(&store.engine).await;
+    // A store that was opened again counts what is there.
+    let reopened = open(&store.engine, &store.clock, 2_000).await.unwrap();
+    reopened.maintain().await.unwrap();
+    assert!(store.keys().await < 50);
+}

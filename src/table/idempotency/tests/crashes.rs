@@ -1,0 +1,187 @@
+//! Requests that are cut short by crashes at every moment, and sent again.
+
+use super::*;
+
+/// Does `first` with a crash at operation `n`, then, after a restart, `again`; whether there was a crash.
+async fn crashed(n: u64, fault: Fault, rows: u64, mode: WriteMode) -> bool {
+    let store = Store::new().await;
+    let inner = Arc::clone(&store.engine);
+    let faulty = Arc::new(Faulty::new(Arc::clone(&inner)).fail_at(n, fault.clone()));
+    if let Ok(first) = store.through(Arc::clone(&faulty) as Arc<dyn Engine>).await {
+        let _lost = first.upsert("a", rows, mode).await;
+    }
+    let store = store.through(inner).await.unwrap();
+    let reply = store.upsert("a", rows, mode).await.unwrap();
+    let context = format!("{fault:?} at operation {n}");
+    for (n, outcome) in (0..).zip(&reply.outcomes) {
+        assert_eq!(
+            (outcome.row, outcome.outcome),
+            (Some(Row(n)), Outcome::Created),
+            "{context}: {outcome:?}"
+        );
+    }
+    assert_eq!((reply.outcomes.len() as u64, store.members().await), (rows, rows), "{context}");
+    assert_eq!(store.upsert("a", rows, mode).await.unwrap(), reply, "{context}");
+    assert_sound(&store.engine).await;
+    faulty.has_failed()
+}
+
+async fn every_crash(rows: u64, mode: WriteMode) -> u64 {
+    let mut n = 0;
+    loop {
+        n += 1;
+        let before = crashed(n, Fault::CrashBefore, rows, mode).await;
+        let after = crashed(n, Fault::CrashAfter, rows, mode).await;
+        if !before && !after {
+            return n;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crash_between_commit_and_reply_does_not_make_a_second_member() {
+    assert!(every_crash(1, WriteMode::Partial).await > 3);
+    assert!(every_crash(30, WriteMode::Atomic).await > 3);
+}
+
+#[tokio::test]
+async fn an_upsert_of_several_commits_goes_on_where_it_was_cut_short() {
+    assert!(every_crash(2_500, WriteMode::Partial).await > 6);
+    assert!(every_crash(2_500, WriteMode::Whole).await > 6);
+}
+
+/// Deletes 2,500 members under a name with a fault at operation `n`, and then again; whether there was a fault.
+async fn deleted_again(n: u64, fault: Fault) -> bool {
+    let store = Store::new().await;
+    store.upsert("members", 2_500, WriteMode::Partial).await.unwrap();
+    let inner = Arc::clone(&store.engine);
+    let faulty = Arc::new(Faulty::new(Arc::clone(&inner)));
+    let store = store.through(Arc::clone(&faulty) as Arc<dyn Engine>).await.unwrap();
+    let delete =
+        |claim| DeleteRequest { rows: (0..2_500).map(Row).collect(), claim, ..DeleteRequest::default() };
+    let Ok(Begun::New(claim)) = store.begin("a", "").await else { panic!("it is new") };
+    faulty.fail_later(n, fault.clone());
+    let first = store.base.delete(delete(Some(claim))).await;
+    let has_failed = faulty.has_failed();
+    let context = format!("{fault:?} at operation {n}");
+    if !matches!(fault, Fault::CrashBefore | Fault::CrashAfter) {
+        // It is sent again at once, to a base that goes on.
+        faulty.fail_later(u64::MAX, fault);
+        assert_eq!(delete_to_the_end(&store, delete).await, 2_500, "{context}: {first:?}");
+    }
+    let store = store.through(inner).await.unwrap();
+    assert_eq!(delete_to_the_end(&store, delete).await, 2_500, "{context}");
+    assert_eq!(store.members().await, 0, "{context}");
+    assert_sound(&store.engine).await;
+    has_failed
+}
+
+/// How many members a delete under a name says that it deleted, now or before.
+async fn delete_to_the_end(store: &Store, delete: impl Fn(Option<Arc<Claim>>) -> DeleteRequest) -> u64 {
+    match store.begin("a", "").await.unwrap() {
+        Begun::New(claim) => store.base.delete(delete(Some(claim))).await.unwrap().deleted,
+        Begun::Answered(kept) => {
+            let RequestResult::Deleted(members, _) = kept.answer else { panic!("{kept:?}") };
+            members
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_delete_of_several_commits_goes_on_where_it_was_cut_short_and_counts_all() {
+    let full = Fault::Error(EngineError::StorageFull { free: 1, reserve: 2 });
+    for fault in [Fault::CrashBefore, Fault::CrashAfter, full, Fault::FailedWrite { also: 3 }] {
+        let mut n = 1;
+        while deleted_again(n, fault.clone()).await {
+            n += 1;
+        }
+        assert!(n > 6, "{fault:?}: only {n} operations");
+    }
+}
+
+#[tokio::test]
+async fn an_upsert_that_changes_nothing_is_kept_whole_or_not_at_all() {
+    let full = EngineError::StorageFull { free: 1, reserve: 2 };
+    for n in 1.. {
+        let store = Store::new().await;
+        let rows = || (0..2_500).map(|n| Ok(MemberRow { if_revision: None, ..new_row(n) })).collect();
+        let request = |claim| {
+            let (options, mode) = (UpsertOptions::default(), WriteMode::Partial);
+            UpsertRequest { rows: rows(), options, mode, claim, deadline: None, origin: Origin::default() }
+        };
+        store.base.upsert(request(None)).await.unwrap();
+        let faulty = Arc::new(Faulty::new(Arc::clone(&store.engine)));
+        let store = store.through(Arc::clone(&faulty) as Arc<dyn Engine>).await.unwrap();
+        let Ok(Begun::New(claim)) = store.begin("a", "").await else { panic!("it is new") };
+        faulty.fail_later(n, Fault::Error(full.clone()));
+        let first = store.base.upsert(request(Some(claim))).await;
+        let has_failed = faulty.has_failed();
+        faulty.fail_later(u64::MAX, Fault::CrashBefore);
+        let again = match store.begin("a", "").await.unwrap() {
+            Begun::New(claim) => store.base.upsert(request(Some(claim))).await.unwrap().outcomes,
+            Begun::Answered(kept) => {
+                let RequestResult::Rows { rows, is_complete: true } = &kept.answer else {
+                    panic!("{kept:?}")
+                };
+                rows.iter().map(crate::table::RowResult::outcome).collect()
+            }
+        };
+        assert_eq!(again.len(), 2_500);
+        assert!(again.iter().all(|row| row.outcome == Outcome::Unchanged));
+        assert_sound(&store.engine).await;
+        if !has_failed {
+            assert!(first.is_ok() && n > 2, "{first:?}");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_that_became_bad_after_a_crash_are_told_apart_from_those_that_stand() {
+    let mut cut_short = None;
+    for n in 1.. {
+        let store = Store::new().await;
+        let faulty = Faulty::new(Arc::clone(&store.engine)).fail_at(n, Fault::CrashBefore);
+        let Ok(first) = store.through(Arc::new(faulty)).await else { continue };
+        let is_done = first.upsert("a", 2_500, WriteMode::Whole).await.is_ok();
+        let restarted = store.through(Arc::clone(&store.engine)).await.unwrap();
+        if restarted.members().await > 0 {
+            cut_short = (!is_done).then_some(restarted);
+            break;
+        }
+    }
+    let store = cut_short.expect("a crash after the first commit and before the last");
+    let stands = store.members().await;
+    assert!(stands < 2_500);
+    let taken = UpsertRequest {
+        rows: vec![Ok(new_row(2_400))],
+        options: UpsertOptions::default(),
+        mode: WriteMode::Partial,
+        claim: None,
+        deadline: None,
+        origin: Origin::default(),
+    };
+    store.base.upsert(taken).await.unwrap();
+    let reply = store.upsert("a", 2_500, WriteMode::Whole).await.unwrap();
+    for (n, outcome) in (0..).zip(&reply.outcomes) {
+        let reason = outcome.error.as_ref().map(|error| error.reason);
+        let expected = match n {
+            _ if n < stands => (Some(Row(n)), Outcome::Created, None),
+            2_400 => (Some(Row(stands)), Outcome::Failed, Some(Reason::RevisionMismatch)),
+            _ => (None, Outcome::Failed, Some(Reason::AtomicAborted)),
+        };
+        assert_eq!((outcome.row, outcome.outcome, reason), expected, "row {n}");
+    }
+    assert_eq!(store.members().await, stands + 1);
+}
+
+#[tokio::test]
+async fn a_whole_request_with_a_bad_row_writes_nothing_and_says_so_of_every_row() {
+    let store = Store::new().await;
+    store.upsert("first", 1, WriteMode::Partial).await.unwrap();
+    let reply = store.upsert("a", 2_500, WriteMode::Whole).await.unwrap();
+    let reasons = reply.outcomes.iter().map(|outcome| outcome.error.as_ref().unwrap().reason);
+    let expected = [Reason::RevisionMismatch].into_iter().chain(std::iter::repeat(Reason::AtomicAborted));
+    assert!(reasons.eq(expected.take(2_500)));
+    assert_eq!(store.members().await, 1);
+}

@@ -1,0 +1,155 @@
+//! What is kept of requests goes after its time, and earlier, oldest first, when it takes too much room.
+
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Idempotency, Turn};
+use crate::engine::{Batch, Direction, Key, Value};
+use crate::model::Timestamp;
+use crate::stored::idempotency::Size;
+use crate::stored::idempotency::key::{PartWidth, request_of, request_time_parts, request_times};
+use crate::table::TableError;
+use crate::table::replay::for_each;
+use crate::tasks;
+
+/// Requests looked at in one step.
+const LOOK_AT_ONCE: usize = 500;
+
+/// One part in so many of the room is made free when it is full.
+const HEADROOM: i64 = 16;
+
+/// An answer that is to go.
+struct Old {
+    time: Key,
+    name: u128,
+    parts: u32,
+    width: PartWidth,
+    bytes: i64,
+    /// Nobody asks for it, or does it again, until it is gone.
+    _turn: Turn,
+}
+
+impl Idempotency {
+    /// Drops what is too old, and then the oldest until the rest fits into its room. What is being asked for stays for
+    /// now.
+    pub async fn tidy(self: &Arc<Self>, now: Timestamp) -> Result<(), TableError> {
+        let _one_at_a_time = self.tidying.lock().await;
+        if !self.is_counted.load(Ordering::Acquire) {
+            self.count().await?;
+        }
+        let room = self.aim();
+        let mut range = request_times();
+        loop {
+            let times = self.engine.scan(range.clone(), Direction::Forward, LOOK_AT_ONCE).await?;
+            let found = times.len();
+            let Some((last, _)) = times.last() else { return Ok(()) };
+            range.start = Bound::Excluded(last.clone());
+            let (old, seen) = self.choose(times, now, room)?;
+            self.drop_old(old).await?;
+            if seen < found || found < LOOK_AT_ONCE {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tidies up in the background if there is too much, or if it is not known how much there is.
+    pub(super) fn relieve(self: &Arc<Self>, now: Timestamp) {
+        let is_known = self.is_counted.load(Ordering::Acquire);
+        if is_known && self.stored.load(Ordering::Relaxed) <= self.room() {
+            return;
+        }
+        if self.is_tidying.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let idempotency = Arc::clone(self);
+        tasks::vital("answers", async move {
+            let tidied = idempotency.tidy(now).await;
+            idempotency.is_tidying.store(false, Ordering::Release);
+            if let Err(error) = tidied {
+                tracing::warn!(%error, "dropping old answers to requests was cut short");
+            }
+        });
+    }
+
+    /// The bytes that may be stored.
+    fn room(&self) -> i64 {
+        i64::try_from(self.limits.bytes).unwrap_or(i64::MAX)
+    }
+
+    /// The bytes that may be left. If there is too much, somewhat more goes than has to, so that the next answers do not
+    /// begin it all again.
+    fn aim(&self) -> i64 {
+        let room = self.room();
+        if self.stored.load(Ordering::Relaxed) > room { room - room / HEADROOM } else { room }
+    }
+
+    /// Counts what was stored before the store opened.
+    async fn count(&self) -> Result<(), TableError> {
+        let mut before: i64 = 0;
+        for_each(&self.engine, request_times(), |key, value| {
+            if request_time_parts(&key).is_some_and(|(at, _)| at < self.opened_at) {
+                before =
+                    before.saturating_add(i64::try_from(Size::decode(&value)?.bytes).unwrap_or(i64::MAX));
+            }
+            Ok(())
+        })
+        .await?;
+        self.stored.fetch_add(before, Ordering::Relaxed);
+        self.is_counted.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Those of `times`, which are in order, that are to go and are not under way; and how many were looked at.
+    fn choose(
+        &self,
+        times: Vec<(Key, Value)>,
+        now: Timestamp,
+        room: i64,
+    ) -> Result<(Vec<Old>, usize), TableError> {
+        let (mut old, mut seen, mut freed) = (Vec::new(), 0, 0);
+        for (time, value) in times {
+            let Some((at, name)) = request_time_parts(&time) else {
+                return Err(TableError::Damaged(
+                    "the key of the time of a request cannot be read".to_owned(),
+                ));
+            };
+            if !self.is_too_old(at, now) && self.stored.load(Ordering::Relaxed) - freed <= room {
+                break;
+            }
+            seen += 1;
+            let Ok(turn) = self.running.take(name) else { continue };
+            let Size { bytes, parts, width } = Size::decode(&value)?;
+            let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+            freed += bytes;
+            old.push(Old { time, name, parts, width, bytes, _turn: turn });
+        }
+        Ok((old, seen))
+    }
+
+    /// Drops answers, and counts them out once that is durable.
+    async fn drop_old(self: &Arc<Self>, old: Vec<Old>) -> Result<(), TableError> {
+        let idempotency = Arc::clone(self);
+        tasks::to_the_end("answers", async move { idempotency.drop_now(old).await }).await
+    }
+
+    async fn drop_now(&self, old: Vec<Old>) -> Result<(), TableError> {
+        let times: Vec<Key> = old.iter().map(|old| old.time.clone()).collect();
+        let still = self.engine.get_many(&times).await?;
+        // One that was done again before its turn was taken here has another time.
+        let old: Vec<_> = old.into_iter().zip(still).filter(|(_, still)| still.is_some()).collect();
+        if old.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        let mut bytes = 0;
+        for (old, _) in &old {
+            (0..=old.parts).for_each(|part| batch.delete(request_of(old.width, old.name, part)));
+            batch.delete(old.time.clone());
+            bytes += old.bytes;
+        }
+        self.engine.commit(batch).await?;
+        self.stored.fetch_sub(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+}
