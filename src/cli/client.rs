@@ -14,8 +14,9 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-use crate::api::grpc::v1;
+use crate::api::grpc::{MESSAGE_MAX_BYTES, v1};
 use crate::model::Reason;
+use crate::model::limits::IMPORT_CHUNK_MAX_ROWS;
 use v1::api_token_service_client::ApiTokenServiceClient;
 use v1::backup_service_client::BackupServiceClient;
 use v1::member_base_service_client::MemberBaseServiceClient;
@@ -38,8 +39,6 @@ pub type Bases = MemberBaseServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Tokens = ApiTokenServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Backups = BackupServiceClient<InterceptedService<Channel, Bearer>>;
 
-/// The largest message that is sent or accepted, in bytes; the server's limit.
-const MAX_MESSAGE: usize = 32 << 20;
 /// Where http and https are, unless the address says so.
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
@@ -50,6 +49,12 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much the server may send ahead, in bytes: on one stream, and on the connection.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// Accepts as many rows as the server takes in one chunk of an import.
+pub fn rows_of_chunk() -> clap::builder::RangedI64ValueParser<u16> {
+    let most = i64::try_from(IMPORT_CHUNK_MAX_ROWS).unwrap_or(i64::MAX);
+    clap::value_parser!(u16).range(1..=most)
+}
 
 /// Which server to talk to.
 #[derive(Debug, Clone, clap::Args)]
@@ -138,13 +143,13 @@ impl Target {
 impl Client {
     fn over(channel: Channel, bearer: Bearer) -> Self {
         let members = MemberServiceClient::with_interceptor(channel.clone(), bearer.clone())
-            .max_decoding_message_size(MAX_MESSAGE)
-            .max_encoding_message_size(MAX_MESSAGE);
+            .max_decoding_message_size(MESSAGE_MAX_BYTES)
+            .max_encoding_message_size(MESSAGE_MAX_BYTES);
         let bases = MemberBaseServiceClient::with_interceptor(channel.clone(), bearer.clone());
         let backups = BackupServiceClient::with_interceptor(channel.clone(), bearer.clone());
         let tokens = ApiTokenServiceClient::with_interceptor(channel.clone(), bearer.clone());
-        let records =
-            RecordServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MAX_MESSAGE);
+        let records = RecordServiceClient::with_interceptor(channel, bearer)
+            .max_decoding_message_size(MESSAGE_MAX_BYTES);
         Self { members, bases, backups, records, tokens }
     }
 }

@@ -25,6 +25,7 @@ use crate::directory::{
     Directory, Error, IfRunning, PendingUpsert, Received, RowOutcome, SMALL_REPLY_BYTES, Series, Upsert,
     WriteMode,
 };
+use crate::model::limits::{IMPORT_CHUNK_MAX_BYTES, IMPORT_CHUNK_MAX_ROWS};
 use crate::model::{
     BaseNumber, ImportId, Payload, Reason, Refusal, RequestIdentity, UpsertOptions, Violations,
 };
@@ -32,10 +33,6 @@ use crate::tasks;
 
 /// Chunks of one stream that are handed in and not answered yet.
 const IN_FLIGHT: usize = 4;
-/// Most rows of a chunk.
-const CHUNK_MAX_ROWS: usize = 10_000;
-/// Most bytes of a chunk.
-const CHUNK_MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// What becomes of a row takes, in bytes: until it is answered, or as a message.
 const OUTCOME_BYTES: usize = 256;
@@ -205,12 +202,12 @@ impl Import {
     async fn hand_in(&self, begun: &Begun, message: v1::ImportMembersRequest) -> Result<HandedIn, Status> {
         let (base, options) = (begun.base, begun.options);
         let bytes = message.encoded_len();
-        if bytes > CHUNK_MAX_BYTES {
-            let text = format!("the chunk has {bytes} bytes; the limit is {CHUNK_MAX_BYTES}");
+        if bytes > IMPORT_CHUNK_MAX_BYTES {
+            let text = format!("the chunk has {bytes} bytes; the limit is {IMPORT_CHUNK_MAX_BYTES}");
             return Err(error::status(Reason::ChunkTooLarge, &text));
         }
-        if message.members.len() > CHUNK_MAX_ROWS {
-            return Err(Error::TooMany { rows: message.members.len(), limit: CHUNK_MAX_ROWS }.into());
+        if message.members.len() > IMPORT_CHUNK_MAX_ROWS {
+            return Err(Error::TooMany { rows: message.members.len(), limit: IMPORT_CHUNK_MAX_ROWS }.into());
         }
         let Ok(named) = v1::NamedMembers::try_from(message.named_members) else {
             let text = "is not a value of this enum that the server knows";

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::cli::Error;
-use crate::cli::client::Token;
+use crate::cli::client::{self, Token};
 use crate::cli::tls::Tls;
 
 use super::load::Via;
@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, default_value = "import")]
     pub via: Via,
     /// Rows in a chunk or call of a load
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(long, default_value_t = 1000, value_parser = client::rows_of_chunk())]
     pub batch: u16,
     /// Chunks or calls of a load on their way at a time
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..))]

@@ -10,7 +10,7 @@ use super::columns::Field;
 use super::missing::{self, ClearMissing, Keys};
 use super::{Opened, failed, is_delimiter, is_stdin};
 use crate::api::grpc::v1;
-use crate::cli::client::Target;
+use crate::cli::client::{self, Target};
 use crate::cli::{Error, output};
 use crate::model::ImportId;
 
@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long)]
     pub apply_status: bool,
     /// Rows that the server takes at a time
-    #[arg(long, default_value_t = 1000, value_name = "ROWS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(long, default_value_t = 1000, value_name = "ROWS", value_parser = client::rows_of_chunk())]
     pub chunk_rows: u16,
     /// Chunks on their way at a time
     #[arg(long, default_value_t = 8, value_name = "CHUNKS", value_parser = clap::value_parser!(u8).range(1..=64))]

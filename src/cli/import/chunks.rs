@@ -13,12 +13,16 @@ use super::columns::Columns;
 use super::missing::{self, ClearMissing, Keys};
 use super::repeats::Seen;
 use super::rows::{Collector, NotUtf8, Row, Rows};
-use super::{MatchKey, READ_AHEAD, RowFailure, csv, ndjson, records};
+use super::{MAX_ROW_BYTES, MatchKey, READ_AHEAD, RowFailure, csv, ndjson, records};
+use crate::model::limits::IMPORT_CHUNK_MAX_BYTES;
 use crate::tasks;
 
-/// The bytes of the file at which a chunk ends early. On the wire JSON grows up to 5.5 times (a list of one-digit numbers), which has to
-/// stay under the 8 MiB that the server takes in one chunk, the last row included.
+/// The size at which a chunk ends early, in bytes of the file.
 const MAX_CHUNK_BYTES: usize = 1 << 20;
+/// How many times larger a row can be on the wire than in the file, doubled: 5.5 times, for a list of one-digit numbers.
+const GROWTH_DOUBLED: usize = 11;
+// A chunk, including the row that fills it, must fit into the largest one that the server accepts.
+const _: () = assert!((MAX_CHUNK_BYTES + MAX_ROW_BYTES) * GROWTH_DOUBLED / 2 <= IMPORT_CHUNK_MAX_BYTES);
 /// Rows that are checked at a time before anything is sent.
 const CHECKED_ROWS: usize = 1000;
 /// Chunks that are ready before the connection asks for them.
