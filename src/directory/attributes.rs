@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::idempotency::foreign;
 use super::narrow::join;
 use super::page::{Page, RawPage};
+use super::selector::Selector;
 use super::{Directory, Error, view};
 use crate::compute::{self, Size};
 use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, BULK_DELETE_MAX_MEMBERS};
@@ -13,8 +14,8 @@ use crate::model::origin::Call;
 use crate::model::schema::{AttributeSchema, SentDefinition, is_unknown_key, parse_schema};
 use crate::model::token::AccessLevel;
 use crate::model::{
-    AttributePatch, AttributeValue, BaseNumber, IdError, Origin, RawFilter, RawValue, Reason, Refusal, Row,
-    Rule, Sight, Violation, Violations, attribute,
+    AttributePatch, AttributeValue, BaseNumber, Origin, RawFilter, RawValue, Reason, Refusal, Row, Rule,
+    Sight, Violation, Violations, attribute,
 };
 use crate::table::{AttributesRequest, Base, Claim, RequestResult, SettingsRequest, StoredResult};
 
@@ -174,7 +175,7 @@ impl Directory {
 
     /// One page of the attributes of a member.
     pub async fn list_attributes(&self, id: &str, page: RawPage) -> Result<AttributePage, Error> {
-        let (base, row, member, _) = self.get_by_id(id, None, None).await?;
+        let (base, row, member, _) = self.get_member(Selector::Id(id.to_owned()), None).await?;
         // Binds the cursor to the member.
         let eq = Some(RawValue::Text(self.sealer().member_id(base, row)));
         let filter = RawFilter { key: Some("id".to_owned()), eq, ..RawFilter::default() };
@@ -228,16 +229,7 @@ impl Directory {
             }
         }
         let rows = member_ids.map(|ids| {
-            let mut rows: Vec<Row> = Vec::with_capacity(ids.len());
-            for (index, id) in ids.iter().enumerate() {
-                match self.sealer().open_member(id) {
-                    Ok((number, row)) if number == base => rows.push(row),
-                    Ok(_) | Err(IdError::Unknown) => {}
-                    Err(fault) => {
-                        faults.add(Reason::IdMalformed, format!("member_ids[{index}]"), fault.to_string());
-                    }
-                }
-            }
+            let mut rows = self.rows_of(base, &ids, "member_ids", &mut faults);
             rows.sort_unstable();
             rows.dedup();
             rows
@@ -247,11 +239,9 @@ impl Directory {
 
     /// The row of a member of `base`.
     fn member_row(&self, base: BaseNumber, id: &str, field: &str, faults: &mut Violations) -> Option<Row> {
-        match self.sealer().open_member(id) {
-            Ok((number, row)) if number == base => return Some(row),
-            Ok(_) | Err(IdError::Unknown) => {
-                faults.add(Reason::MemberNotFound, field, "names no member of the memberbase")
-            }
+        match self.sealer().open_member_of(base, id) {
+            Ok(Some(row)) => return Some(row),
+            Ok(None) => faults.add(Reason::MemberNotFound, field, "names no member of the memberbase"),
             Err(fault) => faults.add(Reason::IdMalformed, field, fault.to_string()),
         }
         None

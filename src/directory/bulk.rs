@@ -10,8 +10,8 @@ use crate::model::limits::{ATOMIC_MAX_ROWS, BULK_DELETE_MAX_MEMBERS};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseNumber, IdError, MemberRow, Origin, Reason, RecordCounts, Ref, Refusal, Row, RowError, Sight,
-    UpsertOptions, Violations,
+    BaseNumber, MemberRow, Origin, RecordCounts, Ref, Refusal, Row, RowError, Sight, UpsertOptions,
+    Violations,
 };
 use crate::table::{
     Claim, DeleteReply, DeleteRequest, Pending, RequestResult, RowOutcome, RowResult, Series, UpsertReply,
@@ -192,17 +192,8 @@ impl Directory {
         refs: Vec<String>,
     ) -> Result<(Vec<Row>, Vec<Ref>), Refusal> {
         let mut faults = Violations::default();
-        let mut rows = Vec::new();
+        let rows = self.rows_of(base, ids, "member_ids", &mut faults);
         let mut parsed = Vec::with_capacity(refs.len());
-        for (index, id) in ids.iter().enumerate() {
-            match self.sealer().open_member(id) {
-                Ok((number, row)) if number == base => rows.push(row),
-                Ok(_) | Err(IdError::Unknown) => {}
-                Err(fault) => {
-                    faults.add(Reason::IdMalformed, format!("member_ids[{index}]"), fault.to_string())
-                }
-            }
-        }
         for (index, text) in refs.into_iter().enumerate() {
             match Ref::parse(text) {
                 Ok(one) => parsed.push(one),

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::idempotency::foreign;
-use super::{Directory, Error, Key};
+use super::selector::Selector;
+use super::{Directory, Error};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Edit, Member, MemberRow, Origin, Outcome, Row};
@@ -40,19 +41,18 @@ impl Directory {
         self.edit(base, self.request(what, deadline, origin)).await
     }
 
-    /// Changes the member that `key` names.
+    /// Changes the member that `selector` names.
     pub async fn change_member(
         &self,
-        base: BaseNumber,
-        key: Key,
+        selector: Selector,
         edit: Edit,
         if_revision: Option<u64>,
         deadline: Option<Instant>,
     ) -> Result<EditedMember, Error> {
         if let Some(kept) = self.told() {
-            return self.edited_again(base, kept).await;
+            return self.edited_again(self.base_of(&selector)?, kept).await;
         }
-        let key = self.key(base, key)?.ok_or(Error::MemberNotFound)?;
+        let (base, key) = self.select(selector)?;
         let origin = self.origin(call_of(&edit));
         let edit = match edit {
             Edit::Replace(row) => Edit::Replace(Box::new(self.marked(base, *row).await?)),

@@ -1,44 +1,17 @@
 //! Members by their keys, one or many.
 
 use super::read::ROUNDS;
+use super::selector::{Key, Selector};
 use super::weight::weight;
 use super::{Directory, Error, PageRoom, REPLY_BYTES, view};
 use crate::compute::Stretch;
 use crate::model::limits::BATCH_GET_MAX_KEYS;
 use crate::model::token::AccessLevel;
-use crate::model::{
-    BaseNumber, Email, IdError, Member, Reason, Ref, Refusal, Row, Rule, Violations, WorkerId,
-};
+use crate::model::{BaseNumber, Member, Row};
 use crate::table::{Base, MemberKey, View};
 
 /// Keys that are looked up together.
 pub const FIND_TOGETHER: usize = 500;
-
-/// One way to name a member, as a caller sent it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Key {
-    /// By its id.
-    Id(String),
-    /// By the caller's own key.
-    Ref(String),
-    /// By its e-mail address, without regard to case.
-    Email(String),
-    /// By its worker id.
-    WorkerId(String),
-}
-
-impl Key {
-    /// The name of the field.
-    #[must_use]
-    pub fn field(&self) -> &'static str {
-        match self {
-            Self::Id(_) => "id",
-            Self::Ref(_) => "ref",
-            Self::Email(_) => "email",
-            Self::WorkerId(_) => "worker_id",
-        }
-    }
-}
 
 /// The answers to the keys of a batch.
 #[derive(Debug)]
@@ -63,39 +36,21 @@ pub enum BatchAnswer {
 }
 
 impl Directory {
-    /// The member with this id, in `base` if that is given, and the revision that it shows.
-    pub async fn get_by_id(
+    /// The member that `selector` names, its memberbase, and the revision that the reply shows.
+    pub async fn get_member(
         &self,
-        id: &str,
-        base: Option<BaseNumber>,
+        selector: Selector,
         min_revision: Option<u64>,
     ) -> Result<(BaseNumber, Row, Member, u64), Error> {
-        let (number, row) = self.sealer().open_member(id).map_err(|fault| match fault {
-            IdError::Unknown => Error::MemberNotFound,
-            fault => malformed("id", &fault).into(),
-        })?;
-        if base.is_some_and(|base| base != number) {
-            // Says no more than that the member is not there, as if the other memberbase did not exist.
-            return Err(Error::MemberNotFound);
-        }
-        let found = self.get(number, MemberKey::Row(row), min_revision).await;
+        let names_base = matches!(selector, Selector::Within(..));
+        let (number, key) = self.select(selector)?;
+        let found = self.get(number, key, min_revision).await;
         match found {
             Ok((row, member, revision)) => Ok((number, row, member, revision)),
-            // The caller asked for a member, and named a memberbase only if `base` is given.
-            Err(Error::MemberBaseNotFound) if base.is_none() => Err(Error::MemberNotFound),
+            // The caller named a member, and no memberbase that could be missing.
+            Err(Error::MemberBaseNotFound) if !names_base => Err(Error::MemberNotFound),
             Err(error) => Err(error),
         }
-    }
-
-    /// The member of `base` with this key, and the revision that it shows.
-    pub async fn get_by_key(
-        &self,
-        base: BaseNumber,
-        key: Key,
-        min_revision: Option<u64>,
-    ) -> Result<(Row, Member, u64), Error> {
-        let key = self.key(base, key)?.ok_or(Error::MemberNotFound)?;
-        self.get(base, key, min_revision).await
     }
 
     /// Up to 10,000 members of one memberbase, all as of one revision.
@@ -181,41 +136,6 @@ impl Directory {
         let (row, member) = found.ok_or(Error::MemberNotFound)?;
         Ok((row, self.guarded.show(member), view.revision()))
     }
-
-    /// The key, parsed; `None` for an id that names no member of `base`.
-    pub(super) fn key(&self, base: BaseNumber, key: Key) -> Result<Option<MemberKey>, Refusal> {
-        let field = key.field();
-        self.parse_key(base, key).map_err(|fault| fault.under(field))
-    }
-
-    /// The keys, parsed; `None` for an id that names no member of `base`. All faults are told.
-    fn parse_keys(&self, base: BaseNumber, keys: Vec<Key>) -> Result<Vec<Option<MemberKey>>, Refusal> {
-        let mut faults = Violations::default();
-        let mut parsed = Vec::with_capacity(keys.len());
-        for (index, key) in keys.into_iter().enumerate() {
-            let field = key.field();
-            match self.parse_key(base, key) {
-                Ok(key) => parsed.push(key),
-                Err(fault) => faults.add(fault.reason, format!("keys[{index}].{field}"), fault.description),
-            }
-        }
-        faults.finish(parsed)
-    }
-
-    fn parse_key(&self, base: BaseNumber, key: Key) -> Result<Option<MemberKey>, Fault> {
-        Ok(Some(match key {
-            Key::Id(id) => match self.sealer().open_member(&id) {
-                Ok((number, row)) if number == base => MemberKey::Row(row),
-                Ok(_) | Err(IdError::Unknown) => return Ok(None),
-                Err(fault) => {
-                    return Err(Fault { reason: Reason::IdMalformed, description: fault.to_string() });
-                }
-            },
-            Key::Ref(text) => MemberKey::Ref(Ref::parse(text)?),
-            Key::Email(text) => MemberKey::Email(Email::parse(text)?),
-            Key::WorkerId(text) => MemberKey::WorkerId(WorkerId::parse(text)?),
-        }))
-    }
 }
 
 /// What an answer takes in a reply besides its member, in bytes.
@@ -240,27 +160,4 @@ impl Reply {
             None => BatchAnswer::Missing,
         });
     }
-}
-
-/// What is wrong with a key, before it is known where it stood.
-struct Fault {
-    reason: Reason,
-    description: String,
-}
-
-impl From<Rule> for Fault {
-    fn from(rule: Rule) -> Self {
-        Self { reason: rule.reason(), description: rule.describe() }
-    }
-}
-
-impl Fault {
-    fn under(self, field: &str) -> Refusal {
-        Refusal::field(self.reason, field, self.description)
-    }
-}
-
-/// The refusal of an id that cannot be one.
-pub fn malformed(field: impl Into<String>, fault: &IdError) -> Refusal {
-    Refusal::field(Reason::IdMalformed, field, fault.to_string())
 }

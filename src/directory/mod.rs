@@ -31,6 +31,7 @@ mod record_input;
 mod records;
 mod room;
 mod search;
+mod selector;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -46,7 +47,7 @@ pub use self::bulk::{PendingUpsert, Upsert};
 pub use self::edit::EditedMember;
 pub use self::error::{Error, RateLimit};
 pub use self::export::Export;
-pub use self::find::{Batch, BatchAnswer, Key};
+pub use self::find::{Batch, BatchAnswer};
 use self::idempotency::Asked;
 pub use self::ingest::Ingested;
 pub use self::list::{MemberList, MemberPage};
@@ -56,6 +57,7 @@ pub use self::record_input::{ClipInput, SentTime, StampCollectionInput, Transact
 pub use self::records::{RecordList, RecordPage, RecordSelector, Saved, draw_record_id};
 pub use self::room::{Arrival, Incoming, PageRoom, REPLY_GROWTH, Received, Replies, Room, SMALL_REPLY_BYTES};
 pub use self::search::{Found, Search};
+pub use self::selector::{Key, RawKeys, Selector};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 use crate::model::origin::{Call, Door};
 use crate::model::{

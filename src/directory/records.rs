@@ -6,10 +6,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::find::malformed;
 use super::idempotency::foreign;
 use super::page::RawPage;
 use super::record_input::{ClipInput, StampCollectionInput};
+use super::selector::malformed;
 use super::{Directory, Error, PageRoom, REPLY_BYTES, both, view};
 use crate::model::id::IdError;
 use crate::model::limits::SKIP_CHECKED_MAX;

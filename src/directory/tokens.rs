@@ -132,7 +132,7 @@ impl Directory {
         if id.is_empty() {
             return Err(Refusal::field(Reason::FieldRequired, "id", "is required").into());
         }
-        let id = TokenId::parse(id).map_err(|fault: IdError| super::find::malformed("id", &fault))?;
+        let id = TokenId::parse(id).map_err(|fault: IdError| super::selector::malformed("id", &fault))?;
         if self.told().is_some() {
             return tokens.get(id).ok_or(Error::TokenNotFound);
         }

@@ -94,6 +94,15 @@ impl Sealer {
         self.open(digits, MEMBER_TAG)
     }
 
+    /// The row of the member of `base` that an id names; `None` if the id belongs to another memberbase or store.
+    pub fn open_member_of(&self, base: BaseNumber, id: &str) -> Result<Option<Row>, IdError> {
+        match self.open_member(id) {
+            Ok((number, row)) => Ok((number == base).then_some(row)),
+            Err(IdError::Unknown) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// The memberbase that an id names, read without regard to case.
     pub fn open_base(&self, id: &str) -> Result<BaseNumber, IdError> {
         let digits = strip_prefix(id, BASE_PREFIX).ok_or(IdError::WrongPrefix { expected: BASE_PREFIX })?;

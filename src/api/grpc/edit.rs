@@ -10,7 +10,7 @@ use super::members::one_key;
 use super::named::{begin, respond};
 use super::v1;
 use crate::api::error;
-use crate::directory::{Directory, EditedMember, Error, Gate, Key};
+use crate::directory::{Directory, EditedMember, Error, Gate, Selector};
 use crate::model::limits::{REF_ALIAS_DAYS, REF_ALIAS_MAX_DAYS};
 use crate::model::mask::Mask;
 use crate::model::{BaseNumber, Edit, MemberRow, Outcome, Reason, Ref, Refusal, Rename, Violations};
@@ -152,10 +152,11 @@ async fn apply(
     change: Change,
 ) -> Result<Answer, Status> {
     let base = directory.base_number(member_base_id, "member_base_id")?;
-    let key = parse_key(key)?;
+    let key = one_key(key.unwrap_or_default(), "key").map_err(|refusal| error::refused(&refusal))?;
     let Change { edit, if_revision, deadline } = change;
     let place = place(&edit);
-    let changed = directory.change_member(base, key, edit, if_revision, deadline).await;
+    let selector = Selector::Within(base, key);
+    let changed = directory.change_member(selector, edit, if_revision, deadline).await;
     answer(directory, base, changed, place)
 }
 
@@ -165,12 +166,6 @@ fn place(edit: &Edit) -> &'static str {
         Edit::Update(_) | Edit::UpdateMasked(..) | Edit::Replace(_) | Edit::Rewrite(_) => "member",
         Edit::Rename(_) | Edit::Activate | Edit::Offboard => "",
     }
-}
-
-fn parse_key(key: Option<v1::MemberKey>) -> Result<Key, Status> {
-    let key = key.unwrap_or_default();
-    one_key(key.id, key.r#ref, key.email, key.worker_id)
-        .map_err(|text| error::refused(&Refusal::field(Reason::FieldRequired, "key", text)))
 }
 
 fn row(directory: &Directory, member: Option<v1::MemberInput>) -> Result<MemberRow, Status> {

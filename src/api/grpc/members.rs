@@ -10,7 +10,7 @@ use super::named::{begin, respond};
 use super::v1::member_service_server::MemberService;
 use super::{deadline, edit, export, import, pull, reply, upsert, v1};
 use crate::api::{error, untaken};
-use crate::directory::{BatchAnswer, Gate, Key, MemberList};
+use crate::directory::{BatchAnswer, Gate, Key, MemberList, RawKeys, Selector};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
 use crate::model::{Reason, Refusal, Violations};
 
@@ -66,24 +66,15 @@ impl MemberService for Members {
         let directory = enter(&self.gate, &request).await?;
         let request = request.into_inner();
         let min_revision = request.min_revision;
-        let key = one_key(request.id, request.r#ref, request.email, request.worker_id)
-            .map_err(|text| error::refused(&Refusal::field(Reason::FieldRequired, "id", text)))?;
-        let base = match request.member_base_id.filter(|id| !id.is_empty()) {
+        let v1::GetMemberRequest { id, r#ref, email, worker_id, member_base_id, .. } = request;
+        let key = one_key(v1::MemberKey { id, r#ref, email, worker_id }, "id")
+            .map_err(|refusal| error::refused(&refusal))?;
+        let base = match member_base_id.filter(|id| !id.is_empty()) {
             Some(id) => Some(directory.base_number(&id, "member_base_id")?),
             None => None,
         };
-        let (base, row, member, revision) = match (key, base) {
-            (Key::Id(id), base) => directory.get_by_id(&id, base, min_revision).await?,
-            (key, Some(base)) => {
-                let (row, member, revision) = directory.get_by_key(base, key, min_revision).await?;
-                (base, row, member, revision)
-            }
-            (_, None) => {
-                let refusal =
-                    Refusal::field(Reason::FieldRequired, "member_base_id", "is required with this key");
-                return Err(error::refused(&refusal));
-            }
-        };
+        let selector = Selector::new(key, base).map_err(|refusal| error::refused(&refusal))?;
+        let (base, row, member, revision) = directory.get_member(selector, min_revision).await?;
         let member = ToWire::new(directory.sealer(), base).member(row, member);
         Ok(reply(v1::GetMemberResponse { member: Some(member), revision }))
     }
@@ -199,28 +190,22 @@ impl MemberService for Members {
     }
 }
 
-/// The one key that is given, or what to say when it is none or several.
-pub(super) fn one_key(
-    id: Option<String>,
-    r#ref: Option<String>,
-    email: Option<String>,
-    worker_id: Option<String>,
-) -> Result<Key, &'static str> {
-    let given = [id.map(Key::Id), r#ref.map(Key::Ref), email.map(Key::Email), worker_id.map(Key::WorkerId)];
-    let mut given = given.into_iter().flatten();
-    match (given.next(), given.next()) {
-        (Some(key), None) => Ok(key),
-        (None, _) | (Some(_), Some(_)) => Err("must have exactly one of id, ref, email and worker_id"),
-    }
+/// The only key that is given. The refusal of none or several is about `field`.
+pub(super) fn one_key(keys: v1::MemberKey, field: &str) -> Result<Key, Refusal> {
+    let v1::MemberKey { id, r#ref, email, worker_id } = keys;
+    Key::only(RawKeys { id, ref_: r#ref, email, worker_id }).ok_or_else(|| {
+        let text = "must have exactly one of id, ref, email and worker_id";
+        Refusal::field(Reason::FieldRequired, field, text)
+    })
 }
 
 fn batch_keys(keys: Vec<v1::MemberKey>) -> Result<Vec<Key>, Refusal> {
     let mut faults = Violations::default();
     let mut parsed = Vec::with_capacity(keys.len().min(BATCH_GET_MAX_KEYS));
     for (index, key) in keys.into_iter().enumerate() {
-        match one_key(key.id, key.r#ref, key.email, key.worker_id) {
+        match one_key(key, "") {
             Ok(key) => parsed.push(key),
-            Err(text) => faults.add(Reason::FieldRequired, format!("keys[{index}]"), text),
+            Err(refusal) => faults.extend(refusal.under(&format!("keys[{index}]"))),
         }
     }
     faults.finish(parsed)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Dice, directory_over, text};
-use crate::directory::{Key, MemberList, RawPage};
+use crate::directory::{Key, MemberList, RawPage, Selector};
 use crate::model::{AttributeValue, Change, MemberRow, RawFilter, RawRegex, Ref};
 
 /// Each takes some eight million steps under [`costly`].
@@ -47,7 +47,7 @@ async fn a_list_with_a_costly_filter_comes_in_short_pages_while_others_are_serve
     });
     let mut served = 0;
     while !list.is_finished() {
-        directory.get_by_key(base, Key::Ref("r0".to_owned()), None).await.unwrap();
+        directory.get_member(Selector::Within(base, Key::Ref("r0".to_owned())), None).await.unwrap();
         served += 1;
         tokio::task::yield_now().await;
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::directory::{
-    AttributeDeletion, AttributeEntry, BaseChange, ClipInput, IfRunning, Key, RecordSelector, Series,
-    StampCollectionInput, TransactionInput, Upsert,
+    AttributeDeletion, AttributeEntry, BaseChange, ClipInput, IfRunning, Key, RecordSelector, Selector,
+    Series, StampCollectionInput, TransactionInput, Upsert,
 };
 use crate::engine::{Direction, Engine};
 use crate::model::origin::{Actor, Call, Cause, Door};
@@ -87,7 +87,7 @@ async fn every_operation_says_which_it_is() {
         Edit::Rename(Box::new(Rename::new(Ref::parse("new").unwrap(), 0))),
     ];
     for edit in edits {
-        directory.change_member(base, Key::Id(id(9)), edit, None, None).await.unwrap();
+        directory.change_member(Selector::Within(base, Key::Id(id(9))), edit, None, None).await.unwrap();
     }
     let value = AttributeValue::text("red").unwrap();
     let entry = AttributeEntry { member_id: id(1), key: "colour".to_owned(), value: Some(Ok(value)) };

@@ -81,7 +81,7 @@ impl Subject<'_> {
     fn id(self, id: &str) -> Result<Option<Operand>, Fault> {
         let opened = match self {
             Self::Members { sealer, base, .. } => {
-                sealer.open_member(id).map(|(of, row)| (of == base).then_some(Operand::Row(row)))
+                sealer.open_member_of(base, id).map(|row| row.map(Operand::Row))
             }
             Self::Bases { sealer } => sealer.open_base(id).map(|base| Some(Operand::Base(base))),
         };

@@ -6,9 +6,8 @@ use crate::api::grpc::v1;
 use crate::model::field::ProfileField;
 use crate::model::mask::Mask;
 use crate::model::{
-    AccountDetails, AttributePatch, AttributeValue, BaseNumber, Date, Dob, Doubts, Email, Gender, IdError,
-    MatchBy, MemberRow, Name, Phone, Reason, Ref, Row, RowError, Rule, Sealer, Status, Tier, Violations,
-    WorkerId,
+    AccountDetails, AttributePatch, AttributeValue, BaseNumber, Date, Dob, Doubts, Email, Gender, MatchBy,
+    MemberRow, Name, Phone, Reason, Ref, Row, RowError, Rule, Sealer, Status, Tier, Violations, WorkerId,
 };
 
 /// How rows of a bulk call find their members.
@@ -31,9 +30,9 @@ impl Finder<'_> {
             let text = "is required, because rows are matched by it";
             return Err((reason, self.match_by.as_str(), text.to_owned()));
         };
-        match self.sealer.open_member(id) {
-            Ok((base, row)) if base == self.base => Ok(row),
-            Ok(_) | Err(IdError::Unknown) => {
+        match self.sealer.open_member_of(self.base, id) {
+            Ok(Some(row)) => Ok(row),
+            Ok(None) => {
                 Err((Reason::MemberNotFound, "id", "is not that of a member of the memberbase".to_owned()))
             }
             Err(fault) => Err((Reason::IdMalformed, "id", fault.to_string())),

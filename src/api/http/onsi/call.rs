@@ -11,7 +11,7 @@ use super::failure::{Failure, Issues};
 use super::query::no_parameters;
 use crate::api::http::body::Received;
 use crate::api::http::openapi::Document;
-use crate::directory::Directory;
+use crate::directory::{Directory, Key, Selector};
 use crate::model::BaseNumber;
 use crate::model::token::AccessLevel;
 
@@ -116,4 +116,11 @@ pub struct Asked {
     pub query: String,
     /// The body, if the call has one.
     pub body: Option<Received>,
+}
+
+impl Asked {
+    /// The member of the path.
+    pub fn selector(&self) -> Selector {
+        Selector::Within(self.base, Key::Id(self.id.clone()))
+    }
 }

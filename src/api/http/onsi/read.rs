@@ -33,7 +33,7 @@ impl Call for Get {
     type Reply = Member;
 
     async fn run(asked: Asked, (): ()) -> Result<Member, Failure> {
-        match asked.directory.get_by_id(&asked.id, Some(asked.base), None).await {
+        match asked.directory.get_member(asked.selector(), None).await {
             Ok((_, row, member, _)) => Ok(render(&asked, row, member)),
             Err(Error::MemberNotFound) => Err(not_found(&asked, StatusCode::NOT_FOUND)),
             Err(error) => Err(error.into()),

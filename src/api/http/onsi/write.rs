@@ -9,7 +9,7 @@ use super::failure::{Code, Failure, Issue};
 use super::input::{Added, Changed, Replaced};
 use super::member::{Member, render};
 use super::read::{not_found, shown_id};
-use crate::directory::{EditedMember, Error, Key};
+use crate::directory::{EditedMember, Error, Key, Selector};
 use crate::model::{Edit, Email, Reason, Refusal, Status};
 
 /// `POST /v1/members`
@@ -114,8 +114,7 @@ impl Call for Activate {
 
 /// Changes the member of the path; refusals get the code `refused`.
 async fn change(asked: &Asked, edit: Edit, refused: Code) -> Result<Member, Failure> {
-    let key = Key::Id(asked.id.clone());
-    match asked.directory.change_member(asked.base, key, edit, None, None).await {
+    match asked.directory.change_member(asked.selector(), edit, None, None).await {
         Ok(EditedMember { row, member, .. }) => Ok(render(asked, row, *member)),
         Err(Error::MemberNotFound) => Err(not_found(asked, StatusCode::BAD_REQUEST)),
         Err(Error::Refused(refusal)) => {
@@ -150,7 +149,7 @@ async fn already_invited(asked: &Asked, refusal: &Refusal) -> Result<Option<Stri
     let is_email = refusal.reason == Reason::EmailTaken;
     let Some(row) = refusal.taken_by.filter(|_| is_email) else { return Ok(None) };
     let id = asked.directory.sealer().member_id_onsi(asked.base, row);
-    match asked.directory.get_by_id(&id, Some(asked.base), None).await {
+    match asked.directory.get_member(Selector::Within(asked.base, Key::Id(id.clone())), None).await {
         Ok((_, _, member, _)) => Ok((member.status != Status::Inactive).then_some(id)),
         // Gone since.
         Err(Error::MemberNotFound) => Ok(None),

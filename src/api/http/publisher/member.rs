@@ -14,7 +14,7 @@ use crate::api::http::json::Object;
 use crate::api::http::openapi::{self, values};
 use crate::api::http::publisher::call::Call;
 use crate::api::untaken;
-use crate::directory::{Directory, Key, MemberList};
+use crate::directory::{Directory, Key, MemberList, RawKeys, Selector};
 use crate::model::limits::SORTS_MAX;
 use crate::model::token::AccessLevel;
 use crate::model::{self, AttributeValue, Attributes, BaseNumber, Reason, Refusal, Row};
@@ -164,20 +164,10 @@ impl Call for Get {
     async fn run(directory: Directory, body: Received) -> Result<Member, Failure> {
         let GetRequest { id, member_base_id, r#ref, email, worker_id } = body.parse::<Self>().await?;
         let base = member_base_id.map(|id| directory.base_number(&id, "member_base_id")).transpose()?;
-        let keys =
-            [id.map(Key::Id), r#ref.map(Key::Ref), email.map(Key::Email), worker_id.map(Key::WorkerId)];
-        let mut keys = keys.into_iter().flatten();
-        let (base, row, member, _) = match (keys.next(), base, keys.next()) {
-            (Some(Key::Id(id)), base, None) => directory.get_by_id(&id, base, None).await?,
-            (Some(key), Some(base), None) => {
-                let (row, member, revision) = directory.get_by_key(base, key, None).await?;
-                (base, row, member, revision)
-            }
-            (Some(_), None, None) => return Err(required("member_base_id", "is required with this key")),
-            (None, _, _) | (Some(_), _, Some(_)) => {
-                return Err(required("id", "or exactly one of ref, email and worker_id is required"));
-            }
-        };
+        let key = Key::only(RawKeys { id, ref_: r#ref, email, worker_id })
+            .ok_or_else(|| required("id", "or exactly one of ref, email and worker_id is required"))?;
+        let selector = Selector::new(key, base)?;
+        let (base, row, member, _) = directory.get_member(selector, None).await?;
         Ok(render(&directory, base, row, member))
     }
 }
