@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::idempotency::foreign;
-use super::narrow::join;
-use super::page::{Page, RawPage};
+use super::access::view;
+use super::handle::result_of_another_call;
+use super::list::{Page, RawPage, join};
 use super::selector::Selector;
-use super::{Directory, Error, view};
+use super::{Directory, Error};
 use crate::compute::{self, Size};
 use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, BULK_DELETE_MAX_MEMBERS};
 use crate::model::origin::Call;
@@ -70,10 +70,10 @@ impl Directory {
         let wanted = parse_schema(sent)?;
         let base = self.guarded.base(AccessLevel::Write, base).await?;
         let before = view(&base, None).await?.summary();
-        if self.told().is_some() {
+        if self.stored_result().is_some() {
             return Ok(before.schema);
         }
-        let claim = self.turn();
+        let claim = self.claim();
         let origin = self.origin(Call::SET_SCHEMA);
         let request = SettingsRequest { schema: Some(wanted), claim, ..SettingsRequest::new(origin) };
         Ok(base.change_settings(request).await?.schema)
@@ -87,8 +87,8 @@ impl Directory {
         let size = Size::of_items(entries.len());
         let changes = compute::here(size, || self.changes(base, entries)).await?;
         let open = self.guarded.base(AccessLevel::Write, base).await?;
-        if let Some(kept) = self.told() {
-            return changed(kept);
+        if let Some(stored) = self.stored_result() {
+            return changed(stored);
         }
         self.guarded.take_rows(changes.len())?;
         drop(view(&open, None).await?);
@@ -96,7 +96,7 @@ impl Directory {
         let (patches, places): (Vec<_>, Vec<_>) =
             members.into_iter().map(|OfMember { patch, entries }| (patch, entries)).unzip();
         let changes = rows.into_iter().zip(patches).collect();
-        let claim = self.turn();
+        let claim = self.claim();
         let (sight, origin) = (self.guarded.sight(), self.origin(Call::SET_ATTRIBUTES));
         let request = AttributesRequest { changes, is_strict: true, sight, claim, deadline: None, origin };
         let reply = open.change_attributes(request).await?;
@@ -144,8 +144,8 @@ impl Directory {
     pub async fn delete_attributes(&self, base: BaseNumber, which: AttributeDeletion) -> Result<u64, Error> {
         let (rows, patch) = self.deletion(base, which)?;
         let open = self.guarded.base(AccessLevel::Write, base).await?;
-        if let Some(kept) = self.told() {
-            return changed(kept);
+        if let Some(stored) = self.stored_result() {
+            return changed(stored);
         }
         let (chunks, end) = {
             let view = view(&open, None).await?;
@@ -154,7 +154,7 @@ impl Directory {
         let origin = self.origin(Call::DELETE_ATTRIBUTES);
         let mut deleted = 0;
         match rows {
-            Some(rows) => return clear(&open, &rows, &patch, self.turn(), origin).await,
+            Some(rows) => return clear(&open, &rows, &patch, self.claim(), origin).await,
             None => {
                 for chunk in chunks {
                     let live = view(&open, None).await?.sets().living().chunk(chunk).into_owned();
@@ -169,7 +169,7 @@ impl Directory {
                 }
             }
         }
-        self.keep(None, RequestResult::Changed(deleted)).await?;
+        self.store_result(None, RequestResult::Changed(deleted)).await?;
         Ok(deleted)
     }
 
@@ -249,10 +249,10 @@ impl Directory {
 }
 
 /// The number of values that an earlier run changed.
-fn changed(kept: &StoredResult) -> Result<u64, Error> {
-    match kept.answer {
+fn changed(stored: &StoredResult) -> Result<u64, Error> {
+    match stored.answer {
         RequestResult::Changed(values) => Ok(values),
-        _ => Err(foreign()),
+        _ => Err(result_of_another_call()),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use super::check::{Check, Checked};
-use super::idempotency::foreign;
-use super::page::{Page, RawPage};
-use super::{Directory, Error, REPLY_BYTES, check, view};
+use super::access::view;
+use super::handle::result_of_another_call;
+use super::list::check::{self, Check, Checked};
+use super::list::{Page, RawPage};
+use super::{Directory, Error, REPLY_BYTES};
 use crate::model::base::{parse_new_members, parse_tiers};
 use crate::model::limits::PAGE_LIMIT_MAX;
 use crate::model::origin::Call;
@@ -88,16 +89,16 @@ impl Directory {
         settings.share_accounts = request.share_accounts.unwrap_or(settings.share_accounts);
         settings.tiers = request.tiers.unwrap_or_default();
         let table = self.guarded.store(AccessLevel::Admin).await?;
-        if let Some(kept) = self.told() {
-            let RequestResult::Base(number) = kept.answer else { return Err(foreign()) };
+        if let Some(stored) = self.stored_result() {
+            let RequestResult::Base(number) = stored.answer else { return Err(result_of_another_call()) };
             let base = table.base(number).await?.view().await.summary();
             // Where it was found, its revision is kept.
-            return Ok(CreatedBase { base, is_new: kept.revision.is_none() });
+            return Ok(CreatedBase { base, is_new: stored.revision.is_none() });
         }
         if unless_named {
-            return Ok(table.find_or_create_base(settings, self.turn()).await?);
+            return Ok(table.find_or_create_base(settings, self.claim()).await?);
         }
-        Ok(CreatedBase { base: table.create_base(settings, self.turn()).await?, is_new: true })
+        Ok(CreatedBase { base: table.create_base(settings, self.claim()).await?, is_new: true })
     }
 
     /// A memberbase with its exact counts.
@@ -219,12 +220,12 @@ impl Directory {
     ) -> Result<BaseSummary, Error> {
         let base = self.guarded.base(AccessLevel::Admin, number).await?;
         let summary = base.view().await.summary();
-        if self.told().is_some() {
+        if self.stored_result().is_some() {
             // One that is deleted is seen by the call that deleted it alone.
             let is_hidden = summary.deleted_at.is_some() && request.deleted != Some(true);
             return if is_hidden { Err(Error::MemberBaseNotFound) } else { Ok(summary) };
         }
-        let request = SettingsRequest { claim: self.turn(), ..request };
+        let request = SettingsRequest { claim: self.claim(), ..request };
         // Decided again by the lane, before which others may change it.
         let is_deleted = summary.deleted_at.is_some();
         match (deleted, is_deleted) {

@@ -20,6 +20,8 @@ const GROWTH: usize = 32;
 /// What any server lets in, in bytes, however little memory it was given: 150,000 rows with a ref and an e-mail address.
 const LARGEST_MIN_BYTES: usize = 96 * 1024 * 1024;
 
+/// Most bytes of members in one reply: many clients refuse messages over 4 MiB.
+pub const REPLY_BYTES: usize = 3_584 * 1024;
 /// Replies of up to so many bytes are not counted: a call cannot hold more of these than it holds anyway.
 pub const SMALL_REPLY_BYTES: usize = 64 * 1024;
 /// How many times its bytes a reply may take in memory: as the members or records that it is made of, then as a message, and

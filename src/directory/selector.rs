@@ -104,7 +104,7 @@ impl Selector {
 
 impl Directory {
     /// The memberbase of a member, and the key to look it up there.
-    pub(super) fn select(&self, selector: Selector) -> Result<(BaseNumber, MemberKey), Error> {
+    pub(in crate::directory) fn select(&self, selector: Selector) -> Result<(BaseNumber, MemberKey), Error> {
         match selector {
             Selector::Id(id) => {
                 let (base, row) = self.open(&id)?;
@@ -119,7 +119,7 @@ impl Directory {
     }
 
     /// The memberbase of a member.
-    pub(super) fn base_of(&self, selector: &Selector) -> Result<BaseNumber, Error> {
+    pub(in crate::directory) fn base_of(&self, selector: &Selector) -> Result<BaseNumber, Error> {
         match selector {
             Selector::Id(id) => Ok(self.open(id)?.0),
             Selector::Within(base, _) => Ok(*base),
@@ -134,7 +134,7 @@ impl Directory {
     }
 
     /// The keys of a batch, parsed; `None` for an id that names no member of `base`. The refusal lists the faults of all keys.
-    pub(super) fn parse_keys(
+    pub(in crate::directory) fn parse_keys(
         &self,
         base: BaseNumber,
         keys: Vec<Key>,
@@ -152,7 +152,7 @@ impl Directory {
     }
 
     /// The rows of the members of `base` that `ids` name; ids of other members are skipped. `field` is the name of the list.
-    pub(super) fn rows_of(
+    pub(in crate::directory) fn rows_of(
         &self,
         base: BaseNumber,
         ids: &[String],

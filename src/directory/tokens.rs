@@ -1,10 +1,10 @@
 //! Tokens: made, listed and revoked by callers whose token says `admin` and is bound to no memberbase. A token makes only tokens that
 //! have at most its own rights (see `model::grant`).
 
-use super::access::TokenFault;
-use super::idempotency::foreign;
-use super::page::{Page, RawPage};
-use super::{Directory, Error};
+use super::handle::result_of_another_call;
+use super::list::{Page, RawPage};
+use super::selector::malformed;
+use super::{Directory, Error, TokenFault};
 use crate::model::grant::{Granted, Wanted};
 use crate::model::id::IdError;
 use crate::model::limits::TOKENS_MAX;
@@ -73,8 +73,8 @@ impl Directory {
     /// Makes a token.
     pub async fn create_token(&self, new: NewToken, seed: TokenSeed) -> Result<CreatedToken, Error> {
         let tokens = self.guarded.tokens().await?;
-        if let Some(kept) = self.told() {
-            let RequestResult::Token(id) = kept.answer else { return Err(foreign()) };
+        if let Some(stored) = self.stored_result() {
+            let RequestResult::Token(id) = stored.answer else { return Err(result_of_another_call()) };
             return Err(Error::SecretNotKept { id });
         }
         let base = match new.member_base_id.as_deref() {
@@ -101,7 +101,7 @@ impl Directory {
             is_damaged: false,
         };
         let secret = Secret::from_random(seed.secret);
-        match tokens.create(token.clone(), secret.hash(), self.guarded.may_make(), self.turn()).await? {
+        match tokens.create(token.clone(), secret.hash(), self.guarded.may_make(), self.claim()).await? {
             TokenChange::Done => {}
             TokenChange::NotFirst => return Err(TokenFault::Missing.into()),
             TokenChange::Full => return Err(Error::TooManyTokens { limit: TOKENS_MAX }),
@@ -132,11 +132,11 @@ impl Directory {
         if id.is_empty() {
             return Err(Refusal::field(Reason::FieldRequired, "id", "is required").into());
         }
-        let id = TokenId::parse(id).map_err(|fault: IdError| super::selector::malformed("id", &fault))?;
-        if self.told().is_some() {
+        let id = TokenId::parse(id).map_err(|fault: IdError| malformed("id", &fault))?;
+        if self.stored_result().is_some() {
             return tokens.get(id).ok_or(Error::TokenNotFound);
         }
-        let revoked = tokens.revoke(id, self.now(), self.turn()).await?.ok_or(Error::TokenNotFound)?;
+        let revoked = tokens.revoke(id, self.now(), self.claim()).await?.ok_or(Error::TokenNotFound)?;
         tracing::info!(token = %revoked.id, "a token was revoked");
         Ok(revoked)
     }

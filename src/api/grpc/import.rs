@@ -195,7 +195,7 @@ impl Import {
         tokio::select! {
             biased;
             ended = self.until.over() => Err(ended),
-            named = directory.named(&mark, IfRunning::Wait) => Ok(named?),
+            named = directory.with_request_id(&mark, IfRunning::Wait) => Ok(named?),
         }
     }
 
@@ -270,7 +270,7 @@ async fn finish(
     had_failed: bool,
 ) -> Result<(v1::ImportMembersResponse, Received), Status> {
     let HandedIn { base, chunk, named, refs, upsert, room } = chunk;
-    let answer = upsert.answer().await?;
+    let answer = upsert.reply().await?;
     let revision = answer.revision;
     let has_failed = had_failed || answer.outcomes.iter().any(RowOutcome::is_failed);
     let member_ids = match names_all(named, has_failed) {

@@ -10,7 +10,7 @@ use super::named::{begin, respond};
 use super::v1::member_service_server::MemberService;
 use super::{deadline, edit, export, import, pull, reply, upsert, v1};
 use crate::api::{error, untaken};
-use crate::directory::{BatchAnswer, Gate, Key, MemberList, RawKeys, Selector};
+use crate::directory::{Gate, Key, KeyResult, MemberList, RawKeys, Selector};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
 use crate::model::{Reason, Refusal, Violations};
 
@@ -90,15 +90,15 @@ impl MemberService for Members {
         let batch = directory.batch_get(base, keys, request.min_revision).await?;
         untaken::keep(batch.room);
         let to_wire = ToWire::new(directory.sealer(), base);
-        let results = batch.answers.into_iter().enumerate().map(|(index, answer)| {
+        let results = batch.results.into_iter().enumerate().map(|(index, result)| {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             let empty = v1::BatchGetResult { index, ..v1::BatchGetResult::default() };
-            match answer {
-                BatchAnswer::Found(row, member) => {
+            match result {
+                KeyResult::Found(row, member) => {
                     v1::BatchGetResult { member: Some(Box::new(to_wire.member(row, *member))), ..empty }
                 }
-                BatchAnswer::Missing => v1::BatchGetResult { missing: true, ..empty },
-                BatchAnswer::Omitted => v1::BatchGetResult { omitted: true, ..empty },
+                KeyResult::Missing => v1::BatchGetResult { missing: true, ..empty },
+                KeyResult::Omitted => v1::BatchGetResult { omitted: true, ..empty },
             }
         });
         Ok(reply(v1::BatchGetMembersResponse { results: results.collect(), revision: batch.revision }))

@@ -89,7 +89,7 @@ pub async fn named<T: Named>(directory: Directory, request: &mut T) -> Result<Di
     let size = Size::of_bytes(request.encoded_len());
     let mark = compute::here(size, || RequestIdentity::new(id, T::CALL, &request.encode_to_vec())).await;
     let mark = mark.keeping_failures(keeps_failures);
-    Ok(directory.named(&mark, IfRunning::Wait).await?)
+    Ok(directory.with_request_id(&mark, IfRunning::Wait).await?)
 }
 
 /// The reply to a request that may have a name.

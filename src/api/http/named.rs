@@ -74,7 +74,7 @@ pub async fn named(
             mark
         }
     };
-    directory.named(&mark, IfRunning::Refuse).await.map_err(at_header)
+    directory.with_request_id(&mark, IfRunning::Refuse).await.map_err(at_header)
 }
 
 /// A refusal of the name, which comes in a header here.

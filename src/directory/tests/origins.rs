@@ -69,7 +69,7 @@ async fn every_operation_says_which_it_is() {
     directory.set_schema(base, [("colour".to_owned(), text)]).await.unwrap();
     directory.bulk_upsert(base, upsert(0..4)).await.unwrap();
     directory.upsert_all(base, rows(4..6)).await.unwrap();
-    directory.begin_upsert(base, upsert(6..8), &Series::default()).await.unwrap().answer().await.unwrap();
+    directory.begin_upsert(base, upsert(6..8), &Series::default()).await.unwrap().reply().await.unwrap();
     directory.create_member(base, row(8), false, None).await.unwrap();
     let mut invited = row(9);
     invited.status = Some(Status::Invited);
@@ -153,7 +153,7 @@ async fn a_commit_names_its_actor_its_door_and_what_it_was_made_for() {
     let named = BaseChange { name: Some("Staff".to_owned()), ..BaseChange::default() };
     let base = anyone.create_base(named).await.unwrap().number;
     anyone.create_member(base, row(0), false, None).await.unwrap();
-    let once = anyone.named(&mark("once"), IfRunning::Wait).await.unwrap();
+    let once = anyone.with_request_id(&mark("once"), IfRunning::Wait).await.unwrap();
     once.create_member(base, row(1), false, None).await.unwrap();
     let token = Token {
         id: TokenId(77),
@@ -173,8 +173,8 @@ async fn a_commit_names_its_actor_its_door_and_what_it_was_made_for() {
     let holder = gate.enter(gate.identify(Some("secret")).await.unwrap(), AccessLevel::Write).await.unwrap();
     holder.create_member(base, row(2), false, None).await.unwrap();
     let chunk = RequestIdentity::chunk(ImportId(5), 1, Payload::of("chunk"));
-    let import = holder.clone().named(&chunk, IfRunning::Wait).await.unwrap();
-    import.begin_upsert(base, upsert(3..5), &Series::default()).await.unwrap().answer().await.unwrap();
+    let import = holder.clone().with_request_id(&chunk, IfRunning::Wait).await.unwrap();
+    import.begin_upsert(base, upsert(3..5), &Series::default()).await.unwrap().reply().await.unwrap();
     let gate = service.gate.at(Door::CommandLine);
     let owner = gate.enter(gate.owner(), AccessLevel::Admin).await.unwrap();
     owner.create_member(base, row(5), false, None).await.unwrap();

@@ -140,7 +140,7 @@ async fn every_step_of_what_lasts_asks_again_who_calls() {
             End::Revocation => drop(service.admin.revoke_token(&made.token.id.to_string()).await.unwrap()),
         }
         // What was handed in before is done.
-        assert_eq!(chunk.answer().await.unwrap().outcomes.len(), 1);
+        assert_eq!(chunk.reply().await.unwrap().outcomes.len(), 1);
         let ended = Error::from(fault);
         assert_eq!(members.next().await.unwrap_err(), ended, "{end:?}");
         assert_eq!(records.next().await.unwrap_err(), ended, "{end:?}");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::{directory_over, text, upsert};
-use crate::directory::{BatchAnswer, Directory, Key, MemberList, RawPage, Search};
+use crate::directory::{Directory, Key, KeyResult, MemberList, RawPage, Search};
 use crate::model::limits::{BATCH_GET_MAX_KEYS, FILTER_IN_MAX_VALUES, FILTER_MAX_OPERANDS};
 use crate::model::schema::SentDefinition;
 use crate::model::token::AccessLevel;
@@ -214,11 +214,11 @@ async fn ten_thousand_keys_of_a_batch_are_of_one_revision_while_writes_get_on() 
         for _ in 0..3 {
             let batch = directory.batch_get(number, keys(missing), None).await.unwrap();
             let found: Vec<_> = batch
-                .answers
+                .results
                 .iter()
                 .map(|answer| match answer {
-                    BatchAnswer::Found(row, member) => Some((row.0, member)),
-                    BatchAnswer::Missing | BatchAnswer::Omitted => None,
+                    KeyResult::Found(row, member) => Some((row.0, member)),
+                    KeyResult::Missing | KeyResult::Omitted => None,
                 })
                 .collect();
             let whole = if missing { &found[..MEMBERS] } else { &found[..] };

@@ -1,7 +1,7 @@
 //! What the layers below say, in the words of the service.
 
-use super::Error;
-use crate::directory::access::{Lacking, TokenFault};
+use super::denial::{Lacking, TokenFault};
+use super::failure::Error;
 use crate::model::{Violation, words};
 use crate::table::{EngineError, TableError};
 

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::idempotency::foreign;
-use super::selector::Selector;
-use super::{Directory, Error};
+use crate::directory::handle::result_of_another_call;
+use crate::directory::selector::Selector;
+use crate::directory::{Directory, Error};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Edit, Member, MemberRow, Origin, Outcome, Row};
@@ -32,8 +32,8 @@ impl Directory {
         revive: bool,
         deadline: Option<Instant>,
     ) -> Result<EditedMember, Error> {
-        if let Some(kept) = self.told() {
-            return self.edited_again(base, kept).await;
+        if let Some(stored) = self.stored_result() {
+            return self.edited_again(base, stored).await;
         }
         let row = Box::new(self.marked(base, row).await?);
         let what = EditWhat::Create { row, revive };
@@ -49,8 +49,8 @@ impl Directory {
         if_revision: Option<u64>,
         deadline: Option<Instant>,
     ) -> Result<EditedMember, Error> {
-        if let Some(kept) = self.told() {
-            return self.edited_again(self.base_of(&selector)?, kept).await;
+        if let Some(stored) = self.stored_result() {
+            return self.edited_again(self.base_of(&selector)?, stored).await;
         }
         let (base, key) = self.select(selector)?;
         let origin = self.origin(call_of(&edit));
@@ -74,14 +74,14 @@ impl Directory {
         Ok(row?)
     }
 
-    async fn edited_again(&self, base: BaseNumber, kept: &StoredResult) -> Result<EditedMember, Error> {
-        let RequestResult::Member(row, outcome) = kept.answer else { return Err(foreign()) };
+    async fn edited_again(&self, base: BaseNumber, stored: &StoredResult) -> Result<EditedMember, Error> {
+        let RequestResult::Member(row, outcome) = stored.answer else { return Err(result_of_another_call()) };
         let member = Box::new(self.member_now(base, row).await?);
-        Ok(EditedMember { row, member, outcome, revision: kept.revision.unwrap_or_default() })
+        Ok(EditedMember { row, member, outcome, revision: stored.revision.unwrap_or_default() })
     }
 
     fn request(&self, what: EditWhat, deadline: Option<Instant>, origin: Origin) -> EditRequest {
-        EditRequest { what, sight: self.guarded.sight(), claim: self.turn(), deadline, origin }
+        EditRequest { what, sight: self.guarded.sight(), claim: self.claim(), deadline, origin }
     }
 
     async fn edit(&self, base: BaseNumber, request: EditRequest) -> Result<EditedMember, Error> {

@@ -5,11 +5,9 @@
 
 use std::sync::Arc;
 
-use super::access::Guarded;
-use super::list::Part;
-use super::narrow::narrow;
-use super::read::show;
-use super::{Directory, Error, PageRoom, check};
+use crate::directory::access::Guarded;
+use crate::directory::list::{Part, check, narrow, show};
+use crate::directory::{Directory, Error, PageRoom};
 use crate::model::field::ProfileField;
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, Parsed, RawFilter, Row};

@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::idempotency::foreign;
-use super::page::RawPage;
-use super::record_input::{ClipInput, StampCollectionInput};
-use super::selector::malformed;
-use super::{Directory, Error, PageRoom, REPLY_BYTES, both, view};
+use super::input::{ClipInput, StampCollectionInput};
+use crate::directory::access::view;
+use crate::directory::handle::result_of_another_call;
+use crate::directory::list::{RawPage, both};
+use crate::directory::selector::malformed;
+use crate::directory::{Directory, Error, PageRoom, REPLY_BYTES};
 use crate::model::id::IdError;
 use crate::model::limits::SKIP_CHECKED_MAX;
 use crate::model::origin::Call;
@@ -117,12 +118,12 @@ impl Directory {
     ) -> Result<u64, Error> {
         let which = parse_which(clip, "creative_id", |id| ClipId::parse(id).map(|id| id.0));
         let ((base, row), which) = self.with_member(member_id, which)?;
-        if let Some(kept) = self.told() {
+        if let Some(stored) = self.stored_result() {
             drop(self.member_now(base, row).await.map_err(of_member)?);
-            return Ok(kept.revision.unwrap_or_default());
+            return Ok(stored.revision.unwrap_or_default());
         }
         let change = RecordChange::Delete { row, kind: RecordKind::Clip, which };
-        let claim = self.turn();
+        let claim = self.claim();
         let reply = self.change_records(base, vec![change], claim, Call::DELETE_CLIP, deadline).await?;
         reply.outcomes.map_err(|faults| one_fault(&faults))?;
         Ok(reply.revision)
@@ -206,15 +207,15 @@ impl Directory {
         call: Call,
         deadline: Option<Instant>,
     ) -> Result<Saved, Error> {
-        if let Some(kept) = self.told() {
-            return self.saved_again(base, kept).await;
+        if let Some(stored) = self.stored_result() {
+            return self.saved_again(base, stored).await;
         }
         let row = match &change {
             RecordChange::Save { row, .. }
             | RecordChange::AddStamps { row, .. }
             | RecordChange::Delete { row, .. } => *row,
         };
-        let reply = self.change_records(base, vec![change], self.turn(), call, deadline).await?;
+        let reply = self.change_records(base, vec![change], self.claim(), call, deadline).await?;
         let revision = reply.revision;
         let (record, created) = match reply.outcomes.map_err(|faults| one_fault(&faults))?.pop() {
             Some(RecordOutcome::Created(record)) => (record, true),
@@ -226,8 +227,10 @@ impl Directory {
         Ok(Saved { base, row, record, created, revision })
     }
 
-    async fn saved_again(&self, number: BaseNumber, kept: &StoredResult) -> Result<Saved, Error> {
-        let RequestResult::Record { row, kind, id, is_new } = kept.answer else { return Err(foreign()) };
+    async fn saved_again(&self, number: BaseNumber, stored: &StoredResult) -> Result<Saved, Error> {
+        let RequestResult::Record { row, kind, id, is_new } = stored.answer else {
+            return Err(result_of_another_call());
+        };
         let base = self.guarded.base(AccessLevel::Write, number).await.map_err(of_member)?;
         let view = view(&base, None).await.map_err(of_member)?;
         if view.members(&[row]).await?.is_empty() {
@@ -235,7 +238,7 @@ impl Directory {
         }
         let found = view.member_record(row, kind, id).await?;
         let record = found.ok_or_else(|| Error::from(Refusal::new(Reason::RecordNotFound)))?;
-        let revision = kept.revision.unwrap_or_default();
+        let revision = stored.revision.unwrap_or_default();
         Ok(Saved { base: number, row, record, created: is_new, revision })
     }
 

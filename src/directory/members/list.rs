@@ -1,12 +1,10 @@
 //! Lists of members, page by page. A page shows one revision; cursors are row numbers, so whatever is written between
 //! two pages, a member that exists throughout appears exactly once.
 
-use super::narrow::Narrowed;
-use super::page::{Page, RawPage};
-use super::read::{Shown, show};
-use super::{Directory, Error, PageRoom, REPLY_BYTES, check};
+use crate::directory::list::{Narrowed, Page, Part, RawPage, Shown, check, show};
+use crate::directory::{Directory, Error, PageRoom};
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Direction, Member, RawFilter, Row};
+use crate::model::{BaseNumber, Member, RawFilter, Row};
 use crate::table::View;
 
 /// Which members to list.
@@ -66,44 +64,4 @@ impl Directory {
             room,
         })
     }
-}
-
-/// What to read of a list.
-#[derive(Debug, Clone, Copy)]
-pub struct Part {
-    /// Which way.
-    pub direction: Direction,
-    /// The last row looked at before.
-    pub after: Option<u64>,
-    /// Matching members to pass over first.
-    pub skip: u64,
-    /// Most members.
-    pub limit: usize,
-    /// Most bytes, after the first member.
-    pub bytes: usize,
-}
-
-impl Part {
-    fn of(page: &Page) -> Self {
-        let Page { direction, limit, after, skip, .. } = page;
-        Self { direction: *direction, after: *after, skip: *skip, limit: *limit, bytes: REPLY_BYTES }
-    }
-}
-
-/// What was read of a list.
-#[derive(Default)]
-pub struct Read {
-    /// The members, as the caller may see them.
-    pub members: Vec<(Row, Member)>,
-    /// Where to go on, if there may be more.
-    pub next: Option<Next>,
-}
-
-/// Where a list goes on.
-#[derive(Clone, Copy)]
-pub struct Next {
-    /// The last row that was looked at.
-    pub after: Row,
-    /// Matching members still to pass over.
-    pub skip: u64,
 }

@@ -1,30 +1,15 @@
-//! Narrows a list before any record is read: which rows can match, by sets and lookups alone.
-//!
-//! A filter becomes an expression over bitmaps, evaluated chunk by chunk of 65,536 rows. The rows that come out are
-//! never too few. Where they are exactly those that match, no record needs to be checked, `skip` is rank and select,
-//! and the total is a count of bits.
-//!
-//! **What was narrowed is of one revision, and stays so**: it holds the sets that it needs as they were ([`RowSet`]), and the
-//! rows that keys led to. So only the narrowing itself needs the view; whatever is worked out afterwards (chunks, `skip`,
-//! totals) holds up no writes.
-//!
-//! **Keys are looked up in pieces.** Up to [`FIND_TOGETHER`] of them are found under the view that the sets come from. More
-//! are found piece by piece, and the view is given back between the pieces. If nothing was committed meanwhile, they are of one
-//! revision. Otherwise they are found once more under one view: what they need was read a moment before and is in memory.
+//! From a filter to the rows that can match it.
 
-mod plan;
-mod rows;
-
-use self::plan::Plan;
-pub use self::rows::Narrowed;
-use super::find::FIND_TOGETHER;
-use super::{Error, view};
+use super::plan::Plan;
+use super::rows::Narrowed;
 use crate::compute::Stretch;
+use crate::directory::Error;
+use crate::directory::access::view;
 use crate::model::{Filter, Member, Row};
 use crate::table::{Base, MemberKey, View};
 
-/// Bits of a row that say its place in its chunk.
-const CHUNK_BITS: u32 = 16;
+/// Keys that are looked up together, under one view.
+pub const FIND_TOGETHER: usize = 500;
 
 /// The rows that can match `filter`, and the view that shows the revision that they are of.
 pub async fn narrow<'a>(
@@ -80,15 +65,4 @@ async fn find(view: &View<'_>, keys: &[MemberKey]) -> Result<Vec<Option<Row>>, E
         found.filter(|(_, member)| is_own(key, member)).map(|(row, _)| row)
     };
     Ok(keys.iter().zip(found).map(own).collect())
-}
-
-/// A row's chunk and its place in it.
-pub fn split(row: u64) -> (u64, u32) {
-    let place = row & ((1 << CHUNK_BITS) - 1);
-    (row >> CHUNK_BITS, u32::try_from(place).unwrap_or(u32::MAX))
-}
-
-/// The row at a place of a chunk.
-pub fn join(chunk: u64, place: u32) -> Row {
-    Row(chunk << CHUNK_BITS | u64::from(place))
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::idempotency::foreign;
-use super::record_input::TransactionInput;
-use super::records::reason_of;
-use super::{Directory, Error};
+use super::changes::reason_of;
+use super::input::TransactionInput;
 use crate::compute::{self, Size};
+use crate::directory::handle::result_of_another_call;
+use crate::directory::{Directory, Error};
 use crate::model::id::IdError;
 use crate::model::limits::INGEST_MAX_EVENTS;
 use crate::model::origin::Call;
@@ -47,12 +47,12 @@ impl Directory {
         for base in parts.keys() {
             self.guarded.check_base(AccessLevel::Write, *base).await?;
         }
-        if let Some(kept) = self.told() {
-            return Ingested::again(kept);
+        if let Some(stored) = self.stored_result() {
+            return Ingested::again(stored);
         }
         self.guarded.take_rows(parts.values().map(|(places, _)| places.len()).sum())?;
         let only_one = parts.len() == 1;
-        let turn = self.turn().filter(|_| only_one);
+        let turn = self.claim().filter(|_| only_one);
         let mut sum = Ingested::default();
         for (base, (places, changes)) in parts {
             let call = Call::INGEST_TRANSACTIONS;
@@ -73,7 +73,7 @@ impl Directory {
         }
         if !only_one {
             let Ingested { created, updated, unchanged, revision } = sum;
-            self.keep(revision, RequestResult::Ingested { created, updated, unchanged }).await?;
+            self.store_result(revision, RequestResult::Ingested { created, updated, unchanged }).await?;
         }
         Ok(sum)
     }
@@ -111,12 +111,12 @@ impl Directory {
 
 impl Ingested {
     /// What an earlier run did.
-    fn again(kept: &StoredResult) -> Result<Self, Error> {
-        match kept.answer {
+    fn again(stored: &StoredResult) -> Result<Self, Error> {
+        match stored.answer {
             RequestResult::Ingested { created, updated, unchanged } => {
-                Ok(Self { created, updated, unchanged, revision: kept.revision })
+                Ok(Self { created, updated, unchanged, revision: stored.revision })
             }
-            _ => Err(foreign()),
+            _ => Err(result_of_another_call()),
         }
     }
 

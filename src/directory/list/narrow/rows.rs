@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::split;
+use super::chunk::split;
 use crate::compute::Stretch;
 use crate::compute::{self, Size};
 use crate::model::Row;

@@ -1,7 +1,7 @@
 //! Walks over the rows that can match, chunk by chunk.
 
-use super::list::Part;
 use super::narrow::{Narrowed, join, split};
+use super::part::Part;
 use crate::compute::Stretch;
 use crate::model::{Direction, Row};
 use crate::table::Chunk;

@@ -3,11 +3,9 @@
 //! The text of an error is public. What only the operator may read (paths, system errors) is kept apart, in
 //! [`Error::private`], and cannot reach a reply. Nothing here names a status code of a protocol.
 
-mod from;
-
 use std::time::Duration;
 
-use super::access::{Lacking, TokenFault};
+use super::denial::{Lacking, TokenFault};
 use crate::model::token::TokenId;
 use crate::model::{Code, Reason, Refusal, Violation, words};
 
@@ -209,7 +207,7 @@ impl std::fmt::Display for RateLimit {
 
 impl Error {
     /// The error of a caller whose token has to wait so long.
-    pub(super) fn limited(limit: RateLimit, wait: Duration) -> Self {
+    pub fn limited(limit: RateLimit, wait: Duration) -> Self {
         // To the next millisecond, so that who waits as told is served.
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
         Self::RateLimited { limit, retry_after: Duration::from_millis(millis) }

@@ -5,7 +5,8 @@
 //! becomes active elsewhere at the same moment may still begin as `new_members` says. So does who is active in a memberbase
 //! that cannot be read for good: it holds up nobody else (see `table/sharing.rs`).
 
-use super::{Directory, Error, view};
+use crate::directory::access::view;
+use crate::directory::{Directory, Error};
 use crate::model::{BaseNumber, MemberRow, RowError, Status};
 use crate::table::MemberKey;
 
@@ -14,7 +15,7 @@ const FIND_TOGETHER: usize = 500;
 
 impl Directory {
     /// Notes which rows have the address of somebody with an account.
-    pub(super) async fn mark_accounts(
+    pub async fn mark_accounts(
         &self,
         base: BaseNumber,
         rows: &mut [Result<MemberRow, RowError>],

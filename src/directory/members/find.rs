@@ -1,32 +1,29 @@
 //! Members by their keys, one or many.
 
-use super::read::ROUNDS;
-use super::selector::{Key, Selector};
-use super::weight::weight;
-use super::{Directory, Error, PageRoom, REPLY_BYTES, view};
 use crate::compute::Stretch;
+use crate::directory::access::view;
+use crate::directory::list::{FIND_TOGETHER, ROUNDS, weight};
+use crate::directory::selector::{Key, Selector};
+use crate::directory::{Directory, Error, PageRoom, REPLY_BYTES};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Member, Row};
 use crate::table::{Base, MemberKey, View};
 
-/// Keys that are looked up together.
-pub const FIND_TOGETHER: usize = 500;
-
-/// The answers to the keys of a batch.
+/// The members of a batch get.
 #[derive(Debug)]
 pub struct Batch {
     /// One per key, in order.
-    pub answers: Vec<BatchAnswer>,
-    /// The revision that the answers show.
+    pub results: Vec<KeyResult>,
+    /// The revision that the results show.
     pub revision: u64,
     /// The memory that the members take.
     pub room: PageRoom,
 }
 
-/// The answer to one key.
+/// What was found for one key.
 #[derive(Debug)]
-pub enum BatchAnswer {
+pub enum KeyResult {
     /// The member. The large variant is the usual one.
     Found(Row, Box<Member>),
     /// There is none.
@@ -78,7 +75,7 @@ impl Directory {
 
     /// Looks keys up, [`FIND_TOGETHER`] at a time, and lets writes through between them unless it `keeps_view`.
     ///
-    /// All answers are of the revision at which the first keys were looked up. A later view may be of a later one: a member whose
+    /// All results are of the revision at which the first keys were looked up. A later view may be of a later one: a member whose
     /// revision is not above the first is as it was then. One above it, or a key that finds nobody, does not tell what was
     /// there; then there is no batch.
     async fn look_up(
@@ -90,13 +87,13 @@ impl Directory {
     ) -> Result<Option<Batch>, Error> {
         let mut kept = Some(view(base, min_revision).await?);
         let revision = kept.as_ref().map_or(0, View::revision);
-        let answers = Vec::with_capacity(keys.len());
-        let mut reply = Reply { answers, bytes: 0, room: self.page_room(), is_full: false };
+        let results = Vec::with_capacity(keys.len());
+        let mut reply = Reply { results, bytes: 0, room: self.page_room(), is_full: false };
         let mut stretch = Stretch::default();
         for keys in keys.chunks(FIND_TOGETHER) {
             stretch.work(keys.len()).await;
             if reply.is_full {
-                reply.answers.extend(keys.iter().map(|_| BatchAnswer::Omitted));
+                reply.results.extend(keys.iter().map(|_| KeyResult::Omitted));
                 continue;
             }
             let view = match kept.take() {
@@ -108,8 +105,8 @@ impl Directory {
             };
             let known: Vec<MemberKey> = keys.iter().flatten().cloned().collect();
             let found = view.find(&known).await?;
-            let is_as_it_was = |answer: &Option<(Row, Member)>| {
-                answer.as_ref().is_some_and(|(_, member)| member.revision <= revision)
+            let is_as_it_was = |found: &Option<(Row, Member)>| {
+                found.as_ref().is_some_and(|(_, member)| member.revision <= revision)
             };
             if view.revision() > revision && !found.iter().all(is_as_it_was) {
                 return Ok(None);
@@ -117,11 +114,11 @@ impl Directory {
             kept = Some(view).filter(|_| keeps_view);
             let mut found = found.into_iter();
             for key in keys {
-                let answer = key.as_ref().and_then(|_| found.next().flatten());
-                reply.add(answer.map(|(row, member)| (row, self.guarded.show(member))));
+                let member = key.as_ref().and_then(|_| found.next().flatten());
+                reply.add(member.map(|(row, member)| (row, self.guarded.show(member))));
             }
         }
-        Ok(Some(Batch { answers: reply.answers, revision, room: reply.room }))
+        Ok(Some(Batch { results: reply.results, revision, room: reply.room }))
     }
 
     async fn get(
@@ -138,26 +135,26 @@ impl Directory {
     }
 }
 
-/// What an answer takes in a reply besides its member, in bytes.
-const ANSWER_BYTES: usize = 16;
+/// What a result takes in a reply besides its member, in bytes.
+const RESULT_BYTES: usize = 16;
 
 /// A reply in the making.
 struct Reply {
-    answers: Vec<BatchAnswer>,
+    results: Vec<KeyResult>,
     bytes: usize,
     room: PageRoom,
     is_full: bool,
 }
 
 impl Reply {
-    fn add(&mut self, answer: Option<(Row, Member)>) {
-        self.bytes += ANSWER_BYTES + answer.as_ref().map_or(0, |(_, member)| weight(member));
+    fn add(&mut self, found: Option<(Row, Member)>) {
+        self.bytes += RESULT_BYTES + found.as_ref().map_or(0, |(_, member)| weight(member));
         let is_large = self.bytes > REPLY_BYTES || !self.room.has(self.bytes);
-        self.is_full |= is_large && !self.answers.is_empty();
-        self.answers.push(match answer {
-            _ if self.is_full => BatchAnswer::Omitted,
-            Some((row, member)) => BatchAnswer::Found(row, Box::new(member)),
-            None => BatchAnswer::Missing,
+        self.is_full |= is_large && !self.results.is_empty();
+        self.results.push(match found {
+            _ if self.is_full => KeyResult::Omitted,
+            Some((row, member)) => KeyResult::Found(row, Box::new(member)),
+            None => KeyResult::Missing,
         });
     }
 }

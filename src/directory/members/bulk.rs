@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::idempotency::foreign;
-use super::{Directory, Error, view};
 use crate::compute::{self, Size};
+use crate::directory::access::view;
+use crate::directory::handle::result_of_another_call;
+use crate::directory::{Directory, Error};
 use crate::model::limits::{ATOMIC_MAX_ROWS, BULK_DELETE_MAX_MEMBERS};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
@@ -43,21 +44,21 @@ impl Upsert {
 }
 
 /// Rows that were handed in.
-pub struct PendingUpsert(Answering);
+pub struct PendingUpsert(State);
 
-enum Answering {
+enum State {
     /// They are being applied.
-    Now(Pending<UpsertReply>),
+    Pending(Pending<UpsertReply>),
     /// They were applied before.
-    Before(UpsertReply),
+    Stored(UpsertReply),
 }
 
 impl PendingUpsert {
-    /// What became of the rows, once that is durable.
-    pub async fn answer(self) -> Result<UpsertReply, Error> {
+    /// What happened with the rows, once that is durable.
+    pub async fn reply(self) -> Result<UpsertReply, Error> {
         match self.0 {
-            Answering::Now(pending) => Ok(pending.answer().await?),
-            Answering::Before(reply) => Ok(reply),
+            State::Pending(pending) => Ok(pending.answer().await?),
+            State::Stored(reply) => Ok(reply),
         }
     }
 }
@@ -89,7 +90,7 @@ impl Directory {
         }
         self.mark_accounts(number, &mut request.rows).await?;
         // What writes nothing leaves nothing to remember.
-        let claim = self.turn().filter(|_| request.mode != WriteMode::ValidateOnly);
+        let claim = self.claim().filter(|_| request.mode != WriteMode::ValidateOnly);
         let refused = claim.clone().filter(|_| request.mode == WriteMode::Atomic);
         let reply = base.upsert(request.request(self.origin(call), self.guarded.sight(), claim)).await?;
         match refused {
@@ -136,21 +137,23 @@ impl Directory {
     ) -> Result<PendingUpsert, Error> {
         let base = self.guarded.base(AccessLevel::Write, number).await?;
         if let Some(told) = self.told_rows() {
-            return Ok(PendingUpsert(Answering::Before(told?)));
+            return Ok(PendingUpsert(State::Stored(told?)));
         }
         self.guarded.take_rows(request.rows.len())?;
         self.mark_accounts(number, &mut request.rows).await?;
         let origin = self.origin(Call::IMPORT_MEMBERS);
-        let request = request.request(origin, self.guarded.sight(), self.turn());
-        Ok(PendingUpsert(Answering::Now(base.begin_upsert(request, series).await?)))
+        let request = request.request(origin, self.guarded.sight(), self.claim());
+        Ok(PendingUpsert(State::Pending(base.begin_upsert(request, series).await?)))
     }
 
     /// What became of the rows of this request, if it was done.
     fn told_rows(&self) -> Option<Result<UpsertReply, Error>> {
-        let kept = self.told()?;
-        let RequestResult::Rows { rows, .. } = &kept.answer else { return Some(Err(foreign())) };
+        let stored = self.stored_result()?;
+        let RequestResult::Rows { rows, .. } = &stored.answer else {
+            return Some(Err(result_of_another_call()));
+        };
         let outcomes = rows.iter().map(RowResult::outcome).collect();
-        Some(Ok(UpsertReply { outcomes, revision: kept.revision.unwrap_or_default() }))
+        Some(Ok(UpsertReply { outcomes, revision: stored.revision.unwrap_or_default() }))
     }
 
     /// Deletes members by id and by ref, for good. Those that are not in the memberbase are ignored.
@@ -170,11 +173,13 @@ impl Directory {
                 .await;
         let (rows, refs) = parsed?;
         let origin = self.origin(Call::DELETE_MEMBERS);
-        let request = DeleteRequest { rows, refs, claim: self.turn(), deadline, origin };
+        let request = DeleteRequest { rows, refs, claim: self.claim(), deadline, origin };
         let base = self.guarded.base(AccessLevel::Write, base).await?;
-        if let Some(kept) = self.told() {
-            let RequestResult::Deleted(deleted, records) = kept.answer else { return Err(foreign()) };
-            return Ok(DeleteReply { deleted, records, revision: kept.revision.unwrap_or_default() });
+        if let Some(stored) = self.stored_result() {
+            let RequestResult::Deleted(deleted, records) = stored.answer else {
+                return Err(result_of_another_call());
+            };
+            return Ok(DeleteReply { deleted, records, revision: stored.revision.unwrap_or_default() });
         }
         self.guarded.take_rows(entries)?;
         if request.rows.is_empty() && request.refs.is_empty() {

@@ -4,10 +4,8 @@
 //! which members match, it shows one revision. Where records must be checked it looks at a part at a time, each as it is
 //! then, so that it holds up no writes.
 
-use super::list::{Part, Read};
-use super::narrow::Narrowed;
-use super::read::{Shown, show};
-use super::{Directory, Error, PageRoom, REPLY_BYTES, check};
+use crate::directory::list::{Narrowed, Part, Read, Shown, check, show};
+use crate::directory::{Directory, Error, PageRoom, REPLY_BYTES};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, Parsed, RawFilter, Row};
 use crate::table::{Base, View};

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use super::access::Guarded;
-use super::records::weight;
-use super::{Directory, Error, view};
+use super::changes::weight;
+use crate::directory::access::{Guarded, view};
+use crate::directory::{Directory, Error};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, MemberRecord, RecordKind, Row};
 use crate::table::{Base, RecordPlace};

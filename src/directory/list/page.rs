@@ -1,6 +1,5 @@
 //! Which part of a list a caller asks for, parsed with all its faults at once.
 
-use super::both;
 use crate::model::limits::SKIP_CHECKED_MAX;
 use crate::model::page::parse_sorts;
 use crate::model::{
@@ -92,4 +91,16 @@ fn open(text: &str, key: &CursorKey, binding: u64) -> Result<(Option<u64>, u64),
     let cursor = Cursor::open(text, key, binding)
         .map_err(|reason| Refusal::field(reason, "pagination.cursor", description))?;
     Ok((Some(cursor.position & ((1 << ROW_BITS) - 1)), cursor.position >> ROW_BITS))
+}
+
+/// Both values, or the faults of both.
+pub fn both<A, B>(left: Result<A, Refusal>, right: Result<B, Refusal>) -> Result<(A, B), Refusal> {
+    match (left, right) {
+        (Ok(left), Ok(right)) => Ok((left, right)),
+        (Err(refusal), Ok(_)) | (Ok(_), Err(refusal)) => Err(refusal),
+        (Err(mut left), Err(right)) => {
+            left.violations.extend(right.violations);
+            Err(left)
+        }
+    }
 }

@@ -13,14 +13,14 @@
 //!   them an exact part keeps the view to its end, and one that checks records for its first piece, so that a list ends
 //!   however much is written.
 
-use super::access::Guarded;
 use super::check::{Check, Checked};
-use super::list::{Next, Part, Read};
 use super::narrow::{Narrowed, narrow};
+use super::part::{Next, Part, Read};
 use super::walk::Walk;
 use super::weight::weight;
-use super::{Error, PageRoom, view};
 use crate::compute::Stretch;
+use crate::directory::access::{Guarded, view};
+use crate::directory::{Error, PageRoom};
 use crate::model::{Effort, Filter, Member, MemberView, Row};
 use crate::table::{Base, View};
 

@@ -1,0 +1,69 @@
+//! Why a caller is refused: nobody knows it, or its token does not allow the call.
+
+use std::fmt;
+
+use crate::model::token::AccessLevel;
+
+/// Why a caller is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenFault {
+    /// There is no token.
+    Missing,
+    /// It is not a token of this store.
+    Invalid,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+impl fmt::Display for TokenFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "a token is needed: send it as `authorization: Bearer TOKEN`",
+            Self::Invalid => "the token is not valid",
+            Self::Expired => "the token has expired",
+            Self::Revoked => "the token was revoked",
+        })
+    }
+}
+
+/// What a known caller's token lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lacking {
+    /// The level of access.
+    Level(AccessLevel),
+    /// This memberbase: the token is bound to another.
+    Base,
+    /// The whole store: the token is bound to one memberbase.
+    Store,
+    /// The right to see bank details and dates of birth.
+    Pii(Shows),
+}
+
+/// What would show bank details and dates of birth to whoever asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// A filter that looks at them.
+    Filter,
+    /// A backup, which has everything.
+    Backup,
+}
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Level(level) => {
+                write!(f, "this call needs a token with the access level {}", level.as_str())
+            }
+            Self::Base => f.write_str("the token is bound to another memberbase"),
+            Self::Store => f.write_str("this call needs a token that is not bound to a memberbase"),
+            Self::Pii(Shows::Filter) => f.write_str(
+                "this filter looks at bank details or dates of birth, which the token has no right to see",
+            ),
+            Self::Pii(Shows::Backup) => f.write_str(
+                "a backup has bank details and dates of birth in it, which the token has no right to see",
+            ),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The service for one caller: [`Gate`] lets a caller in and returns its [`Directory`], to which the operations in the
+//! rooms above add their methods. A [`Directory`] for a request with a request id knows whether it is a repeat.
+
+mod directory;
+mod gate;
+mod idempotency;
+mod request;
+
+pub use self::directory::Directory;
+pub use self::gate::Gate;
+pub use self::idempotency::result_of_another_call;

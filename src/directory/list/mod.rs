@@ -1,0 +1,19 @@
+//! How lists are read: a page is parsed, the rows that can match are narrowed by sets and lookups, and members are read
+//! and checked in pieces.
+//!
+//! A part of a list shows one revision. Reading, checking and counting hold up writes for a moment only. Nothing here
+//! knows an operation.
+
+pub mod check;
+mod narrow;
+mod page;
+mod part;
+mod read;
+mod walk;
+mod weight;
+
+pub use self::narrow::{FIND_TOGETHER, Narrowed, join, narrow};
+pub use self::page::{Page, RawPage, both};
+pub use self::part::{Part, Read};
+pub use self::read::{ROUNDS, Shown, show};
+pub use self::weight::weight;

@@ -1,0 +1,16 @@
+//! The operations on members: get and batch get, list, search, export, create, update, delete and bulk calls.
+
+mod accounts;
+mod bulk;
+mod edit;
+mod export;
+mod find;
+mod list;
+mod search;
+
+pub use self::bulk::{PendingUpsert, Upsert};
+pub use self::edit::EditedMember;
+pub use self::export::Export;
+pub use self::find::{Batch, KeyResult};
+pub use self::list::{MemberList, MemberPage};
+pub use self::search::{Found, Search};
