@@ -8,9 +8,17 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::settings::{Form, SETTINGS, Setting};
-use super::{File, keys};
+use super::settings::{Form, SETTINGS, Setting, keys};
 use crate::model::words::{did_you_mean, nearest};
+
+/// A file of settings, as it was read.
+#[derive(Debug, Clone, Copy)]
+pub struct File<'a> {
+    /// Its name, for who is told about a problem.
+    pub path: &'a str,
+    /// TOML.
+    pub text: &'a str,
+}
 
 /// The settings of a file by their keys, as texts.
 pub fn read(file: File<'_>, problems: &mut Vec<String>) -> BTreeMap<String, String> {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::units::{Bytes, Time};
-use super::{Config, EngineKind};
+use super::values::{Config, EngineKind};
 
 /// A setting.
 #[derive(Debug)]
@@ -188,13 +188,18 @@ impl Config {
     }
 }
 
+/// The key of every setting.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().map(|setting| setting.key)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use super::super::File;
     use super::*;
+    use crate::config::File;
     use tracing::level_filters::LevelFilter;
 
     fn read(text: &str) -> Config {

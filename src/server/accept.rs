@@ -15,13 +15,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::calls::Counting;
-use super::first_bytes::Counted;
+use super::connections::stall::{self, Calls};
+use super::connections::{Counted, Counting, Failed, Place, Places, Refused, Room, Tls};
 use super::front::Front;
-use super::places::{Place, Places, Refused, Room};
 use super::refusals::{Noted, Refusals};
-use super::stall::{self, Calls};
-use super::tls::{Failed, Tls};
 use crate::api::grpc::edge::Edge;
 use crate::api::peer::Peer;
 use crate::directory::Connection;

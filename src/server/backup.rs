@@ -8,7 +8,7 @@ pub use crate::engine::sled::Checked;
 pub use crate::engine::sled::backup::{Received, Receiver, Verified};
 pub use crate::engine::sled::folder::refuse_inside;
 
-use super::ServeError;
+use super::error::ServeError;
 use super::store::now;
 use crate::config::Config;
 use crate::engine::sled::backup::{self, Site, Write};

@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use super::{ServeError, open_store};
+use super::error::ServeError;
+use super::opening::open_store;
 use crate::api::grpc::{token_to_wire, v1};
 use crate::config::{Config, EngineKind};
 use crate::directory::{BaseList, CreatedToken, Directory, Error, Gate, NewToken, RawPage, TokenSeed};

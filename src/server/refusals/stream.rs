@@ -9,7 +9,8 @@ use http_body::{Frame, SizeHint};
 use tonic::Status;
 use tonic::body::Body;
 
-use super::{Refused, of_status};
+use super::why::of_status;
+use crate::api::refused::Refused;
 
 /// The methods that are answered so; the bodies of all others are passed on as they are.
 const STREAMS: [&str; 4] = ["/ExportMembers", "/ExportRecords", "/ImportMembers", "/StreamBackup"];

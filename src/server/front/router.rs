@@ -1,4 +1,4 @@
-//! What a request meets first: health and reflection always, the services once the store is open.
+//! Routes each request to health, to reflection, to a door, or to the refusal in the words of that door.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,10 +14,8 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::Service;
 
-use super::ServeError;
 use super::health::Health;
 use super::home::{self, Foreign};
-use super::places::Crowded;
 use crate::api::error;
 use crate::api::grpc::arriving::body::{Messages, Terms};
 use crate::api::grpc::auth::Authenticated;
@@ -25,6 +23,8 @@ use crate::api::grpc::{self, edge, v1};
 use crate::api::http::{Bodies, Door, onsi, publisher};
 use crate::directory::{Error, Gate, Incoming};
 use crate::model::{Reason, origin};
+use crate::server::ServeError;
+use crate::server::connections::Crowded;
 
 /// When to ask again while the store opens.
 const STARTING_RETRY: Duration = Duration::from_secs(1);

@@ -1,150 +1,17 @@
-//! The settings of a server: where they come from and what they may be.
-//!
-//! Every setting exists as a flag (`--delete-retention`), an environment variable (`MEMBERBASE_DELETE_RETENTION`) and a
-//! key of a TOML file (`delete-retention`); the first of these that gives it counts, then the default. All problems are
-//! found at once. Nothing here reads the environment, files or the command line: texts are passed in.
-
-mod file;
-mod settings;
-pub mod units;
+//! Flags, variables and a file become settings, or a list of problems.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use tracing::level_filters::LevelFilter;
+use super::file::{self, File};
+use super::settings::keys;
+use super::units;
+use super::values::{Config, EngineKind};
+use super::variables::variable;
 
-pub use self::settings::{Form, SETTINGS, Setting};
-use crate::model::words::{did_you_mean, nearest};
-
-const MIB: u64 = 1024 * 1024;
-const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Least memory that a server is useful with, in bytes.
-const MEMORY_MIN: u64 = 64 * MIB;
-
-/// The settings of a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// Where to listen. Port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// The data directory.
-    pub data: PathBuf,
-    /// What keeps the data.
-    pub engine: EngineKind,
-    /// Memory to use, in bytes.
-    pub memory: u64,
-    /// Bytes of the disk that no request is written into.
-    pub reserve: u64,
-    /// Bytes of the log since the last snapshot at which the next one is due, unless that one is larger.
-    pub snapshot_after: u64,
-    /// How long calls under way may take when the server stops.
-    pub grace: Duration,
-    /// How long a message, a body or a reply may make no progress before it is ended.
-    pub stall_after: Duration,
-    /// Most connections of one address; `None` for half of those that there is room for.
-    pub connections_per_peer: Option<usize>,
-    /// How much is logged.
-    pub log: LevelFilter,
-    /// How long the history of changes is kept.
-    pub commit_retention: Duration,
-    /// How long deleted memberbases can be brought back.
-    pub delete_retention: Duration,
-    /// How long the answers to requests that name themselves are kept.
-    pub request_retention: Duration,
-    /// Bytes that these answers may take in the store.
-    pub request_room: u64,
-    /// Largest body of a JSON call, in bytes.
-    pub body_limit: u64,
-    /// The certificate of the port, with what leads to its authority: PEM. With it, connections are encrypted.
-    pub tls_cert: Option<PathBuf>,
-    /// Its private key: PEM.
-    pub tls_key: Option<PathBuf>,
-    /// The authorities whose certificates clients must show: PEM. Without it they show none.
-    pub tls_client_ca: Option<PathBuf>,
-    /// Serve other machines although callers need no token.
-    pub insecure_no_auth: bool,
-    /// Serve other machines although the connection is not encrypted.
-    pub insecure_plaintext: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
-            data: PathBuf::from("./memberbase-data"),
-            engine: EngineKind::Sled,
-            memory: 512 * MIB,
-            reserve: 512 * MIB,
-            snapshot_after: 1024 * MIB,
-            grace: Duration::from_secs(8),
-            stall_after: Duration::from_secs(30),
-            connections_per_peer: None,
-            log: LevelFilter::INFO,
-            commit_retention: 30 * DAY,
-            delete_retention: 30 * DAY,
-            request_retention: 7 * DAY,
-            request_room: 1024 * MIB,
-            body_limit: 256 * MIB,
-            tls_cert: None,
-            tls_key: None,
-            tls_client_ca: None,
-            insecure_no_auth: false,
-            insecure_plaintext: false,
-        }
-    }
-}
-
-/// What keeps the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EngineKind {
-    /// The embedded store in the data directory.
-    Sled,
-    /// Memory alone: everything is gone when the server stops. For tests.
-    Memory,
-}
-
-/// The key of every setting.
-pub fn keys() -> impl Iterator<Item = &'static str> {
-    SETTINGS.iter().map(|setting| setting.key)
-}
-
-/// The environment variable of a setting.
-#[must_use]
-pub fn variable(key: &str) -> String {
-    format!("{PREFIX}{}", key.to_ascii_uppercase().replace('-', "_"))
-}
-
-/// A file of settings, as it was read.
-#[derive(Debug, Clone, Copy)]
-pub struct File<'a> {
-    /// Its name, for who is told about a problem.
-    pub path: &'a str,
-    /// TOML.
-    pub text: &'a str,
-}
-
-/// What begins the names of our variables.
-pub const PREFIX: &str = "MEMBERBASE_";
-
-/// What to tell about variables that look like settings and are none. They are no errors, because others make variables of
-/// such names too: Kubernetes does for every service that is called memberbase. `names` is the whole environment, `others`
-/// what our other commands read.
-pub fn unknown_variables<'a>(names: impl IntoIterator<Item = &'a str>, others: &[&str]) -> Vec<String> {
-    let known: Vec<String> = keys().chain(["config"]).map(variable).collect();
-    let known: Vec<&str> = known.iter().map(String::as_str).chain(others.iter().copied()).collect();
-    let unknown = names.into_iter().filter(|name| name.starts_with(PREFIX) && !known.contains(name));
-    let tell = |name: &str| {
-        let meant = nearest(
-            name.strip_prefix(PREFIX).unwrap_or(name),
-            known.iter().filter_map(|known| known.strip_prefix(PREFIX)),
-        );
-        let meant = did_you_mean(meant.map(|meant| format!("{PREFIX}{meant}")));
-        format!("the variable {name} is not a setting, and does not count{meant}")
-    };
-    unknown.map(tell).collect()
-}
+const MEMORY_MIN: u64 = 64 * 1024 * 1024;
 
 /// Everything that is wrong with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -264,6 +131,8 @@ fn engine(text: &str) -> Result<EngineKind, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn load(
@@ -326,24 +195,6 @@ mod tests {
             problems.iter().any(|problem| problem.starts_with("m.toml: grace: must be a time")),
             "{problems:?}"
         );
-    }
-
-    #[test]
-    fn variables_that_look_like_settings_are_told() {
-        let names = [
-            "PATH",
-            "MEMBERBASE_DATA",
-            "MEMBERBASE_CONFIG",
-            "MEMBERBASE_TOKEN",
-            "MEMBERBASE_TSL_CERT",
-            "MEMBERBASE_X",
-        ];
-        let told = unknown_variables(names, &["MEMBERBASE_TOKEN"]);
-        let expected = [
-            "the variable MEMBERBASE_TSL_CERT is not a setting, and does not count; did you mean MEMBERBASE_TLS_CERT?",
-            "the variable MEMBERBASE_X is not a setting, and does not count",
-        ];
-        assert_eq!(told, expected);
     }
 
     #[test]

@@ -1,29 +1,13 @@
-//! Refused calls and failed TLS handshakes in the log: one line a second for each reason and peer, however many there were.
-//!
-//! A client that repeats what is refused must not fill the disk, nor take the time of others: refusals are counted in a
-//! table of at most [`PAIRS_MAX`] pairs of reason and peer, and those of further pairs in one number. A task writes
-//! the table into the log every second and empties it. Calls that succeed cost a look at their status.
-
-mod stream;
+//! The table of refusals since the last lines of the log.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
-use std::future::Future;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response, Uri};
+use http::Uri;
 use tokio_util::sync::CancellationToken;
-use tonic::body::Body;
-use tonic::{Code, Status};
-use tower::Service;
 
-use self::stream::Watched;
-use crate::api::error;
-use crate::api::peer::Peer;
 use crate::api::refused::Refused;
 
 /// Most pairs of reason and peer that are told apart in one second.
@@ -72,7 +56,8 @@ impl Seen {
 }
 
 impl Refusals {
-    fn note(&self, peer: IpAddr, uri: &Uri, refused: Refused) {
+    /// Notes that a call was refused.
+    pub fn note(&self, peer: IpAddr, uri: &Uri, refused: Refused) {
         let Refused { reason, trace_id } = refused;
         // Without the query, which may be about a person.
         let call = || uri.path().chars().take(CALL_CHARS).collect();
@@ -128,87 +113,6 @@ impl Refusals {
     }
 }
 
-/// `inner`, for one connection, with its refusals noted.
-#[derive(Clone)]
-pub struct Noted<S> {
-    /// What answers.
-    pub inner: S,
-    /// Who is at the other end.
-    pub peer: Peer,
-    /// Where refusals are noted.
-    pub refusals: Refusals,
-}
-
-impl<S, B> Service<Request<B>> for Noted<S>
-where
-    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Unpin,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = NotedCall<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        request.extensions_mut().insert(self.peer);
-        let uri = request.uri().clone();
-        let answer = self.inner.call(request);
-        NotedCall { answer, uri, peer: self.peer.address, refusals: self.refusals.clone() }
-    }
-}
-
-/// A call under way.
-pub struct NotedCall<F> {
-    answer: F,
-    uri: Uri,
-    peer: IpAddr,
-    refusals: Refusals,
-}
-
-impl<F> Future for NotedCall<F>
-where
-    F: Future<Output = Result<Response<Body>, Infallible>> + Unpin,
-{
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        Pin::new(&mut self.answer).poll(cx).map_ok(|response| {
-            if let Some(refused) = why(&response) {
-                self.refusals.note(self.peer, &self.uri, refused);
-                return response;
-            }
-            if !stream::is_stream(&self.uri) {
-                return response;
-            }
-            let (uri, peer, refusals) = (self.uri.clone(), self.peer, self.refusals.clone());
-            let note = move |refused| refusals.note(peer, &uri, refused);
-            response.map(|body| Watched::watch(body, note))
-        })
-    }
-}
-
-/// Why a call was refused, if it was.
-fn why(response: &Response<Body>) -> Option<Refused> {
-    if let Some(refused) = response.extensions().get::<Refused>() {
-        return Some(refused.clone());
-    }
-    let status = response.status();
-    if status.is_client_error() || status.is_server_error() {
-        let reason = status.canonical_reason().unwrap_or("an error without a name").to_owned();
-        return Some(Refused { reason, trace_id: String::new() });
-    }
-    Status::from_header_map(response.headers()).and_then(of_status)
-}
-
-/// Why gRPC refused, if it did.
-fn of_status(status: Status) -> Option<Refused> {
-    let reason = || error::reason_of(&status).unwrap_or_else(|| status.code().description().to_owned());
-    (status.code() != Code::Ok).then(|| Refused { reason: reason(), trace_id: String::new() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,22 +139,5 @@ mod tests {
         assert_eq!(first.count, 10_000);
         assert_eq!(first.trace_ids.len(), TRACE_IDS_MAX);
         assert!(first.call.len() == CALL_CHARS && !first.call.contains('@'));
-    }
-
-    #[test]
-    fn a_refusal_is_recognised_at_every_door() {
-        let grpc = error::status(crate::model::Reason::MemberNotFound, "text").into_http::<Body>();
-        assert_eq!(why(&grpc).unwrap().reason, "MEMBER_NOT_FOUND");
-        let foreign = Status::internal("text").into_http::<Body>();
-        assert_eq!(why(&foreign).unwrap().reason, Code::Internal.description());
-        let mut json = Response::new(Body::empty());
-        assert_eq!(why(&json), None);
-        *json.status_mut() = http::StatusCode::FORBIDDEN;
-        assert_eq!(why(&json).unwrap().reason, "Forbidden");
-        let told = Refused { reason: "REF_INVALID".into(), trace_id: "2".into() };
-        json.extensions_mut().insert(told.clone());
-        assert_eq!(why(&json), Some(told));
-        let good = Status::ok("").into_http::<Body>();
-        assert_eq!(why(&good), None);
     }
 }

@@ -1,0 +1,15 @@
+//! What one connection may do: it speaks TLS or not, takes a place that its peer may have, and makes progress.
+//!
+//! Nothing here knows a door or the store.
+
+mod calls;
+pub mod descriptors;
+mod first_bytes;
+mod places;
+pub mod stall;
+mod tls;
+
+pub use self::calls::Counting;
+pub use self::first_bytes::Counted;
+pub use self::places::{Crowded, Place, Places, Refused, Room};
+pub use self::tls::{Failed, Tls, TlsError};

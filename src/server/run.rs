@@ -1,0 +1,172 @@
+//! A server from its start to its end.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::accept::{self, Connections};
+use super::connections::{Tls, descriptors};
+use super::error::ServeError;
+use super::front::Front;
+use super::log::{self, Log};
+use super::opening::open;
+use super::refusals::Refusals;
+use super::store;
+use crate::config::Config;
+use crate::config::units::{Bytes, Time};
+use crate::directory::{Gate, Incoming};
+use crate::model::origin::Door;
+use crate::table::Table;
+use crate::tasks;
+
+/// Fewest worker threads: reads may wait for the disk on them.
+const WORKERS_MIN: usize = 4;
+
+/// Threads that a runtime should have to serve well on so many cores.
+#[must_use]
+pub fn worker_threads(cores: usize) -> usize {
+    WORKERS_MIN.max(2 * cores)
+}
+
+/// Serves until a signal stops it: the whole life of the process. `notes` on the settings go into the log.
+pub async fn serve(config: Config, notes: &[String]) -> Result<(), ServeError> {
+    let log = log::start(config.log)?;
+    notes.iter().for_each(|note| tracing::warn!("{note}"));
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signalled = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let running = tokio::select! {
+        running = start(config) => running?,
+        // Nothing was acknowledged yet, and an open that is cut short harms nothing; waiting for it could take minutes.
+        () = signalled() => exit(log, 0),
+    };
+    if !running.gate.has_tokens() {
+        let who = if running.address.ip().is_loopback() { "on this machine" } else { "who reaches it" };
+        tracing::warn!("no token was made yet: everybody {who} may read and change everything");
+    }
+    // A closed standard output is no reason to stop.
+    let scheme = if running.encrypted { "https" } else { "http" };
+    let _ = writeln!(std::io::stdout(), "listening on {scheme}://{}", running.address());
+    signalled().await;
+    tracing::info!("stopping; a second signal stops at once");
+    tokio::select! {
+        result = running.stop() => result,
+        () = signalled() => exit(log, 1),
+    }
+}
+
+/// Ends the process although something is under way, after the last lines of the log.
+fn exit(log: Log, code: i32) -> ! {
+    drop(log);
+    std::process::exit(code)
+}
+
+/// A server that serves.
+pub struct Running {
+    address: SocketAddr,
+    encrypted: bool,
+    table: Arc<Table>,
+    gate: Gate,
+    front: Front,
+    connections: Connections,
+    grace: Duration,
+}
+
+/// Starts a server in this process, and returns once it serves.
+pub async fn start(config: Config) -> Result<Running, ServeError> {
+    let address = config.listen;
+    let tls = Tls::load(&config)?;
+    let listener =
+        TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
+    let address = listener.local_addr()?;
+    let connections = Connections {
+        tracker: TaskTracker::new(),
+        stopping: CancellationToken::new(),
+        cut: CancellationToken::new(),
+        refusals: Refusals::default(),
+        stall_after: config.stall_after,
+    };
+    let incoming = Incoming::new(store::incoming_bytes(&config), config.stall_after);
+    let front = Front::new(address.ip().is_loopback(), incoming).await?;
+    let encrypted = tls.is_some();
+    let room = accept::room(descriptors::raise(), config.connections_per_peer, store::call_bytes(&config));
+    introduce(&config, address, room.total);
+    let refusals = connections.refusals.clone().follow(connections.stopping.clone());
+    tasks::vital("refusals", connections.tracker.track_future(refusals));
+    if let Some(tls) = tls.clone() {
+        let follow = tls.follow(connections.stopping.clone());
+        tasks::vital("certificates", connections.tracker.track_future(follow));
+    }
+    let accept = accept::run(listener, room, tls, front.clone(), connections.clone());
+    tasks::vital("accept", connections.tracker.track_future(accept));
+    match open(&config, address).await {
+        Ok(table) => {
+            let gate = Gate::new(Arc::clone(&table), Door::System);
+            front.serve(&gate, store::body_bytes(&config), &connections.stopping).await;
+            tasks::vital("health", front.health().clone().follow(Arc::downgrade(&table)));
+            Ok(Running { address, encrypted, table, gate, front, connections, grace: config.grace })
+        }
+        Err(error) => {
+            connections.stopping.cancel();
+            connections.cut.cancel();
+            Err(error)
+        }
+    }
+}
+
+/// Says in the log what starts: the first thing to look at when something is wrong.
+fn introduce(config: &Config, address: SocketAddr, connections: usize) {
+    let tls = match (&config.tls_cert, &config.tls_client_ca) {
+        (None, _) => "off",
+        (Some(_), None) => "on",
+        (Some(_), Some(_)) => "on, clients must show a certificate",
+    };
+    tracing::info!(
+        version = crate::VERSION,
+        data = %config.data.display(),
+        %address,
+        tls,
+        memory = %Bytes(config.memory),
+        reserve = %Bytes(config.reserve),
+        body_limit = %Bytes(u64::try_from(store::body_bytes(config)).unwrap_or(u64::MAX)),
+        request_room = %Bytes(config.request_room),
+        grace = %Time(config.grace),
+        stall_after = %Time(config.stall_after),
+        connections,
+        "starting"
+    );
+}
+
+impl Running {
+    /// The address that is listened on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops in order: finishes what is under way, within the grace period, and closes the store.
+    pub async fn stop(self) -> Result<(), ServeError> {
+        let Self { table, front, connections, grace, .. } = self;
+        front.stop_serving().await;
+        connections.stopping.cancel();
+        connections.tracker.close();
+        if tokio::time::timeout(grace, connections.tracker.wait()).await.is_err() {
+            tracing::warn!("calls still under way after the grace period are cut off");
+            connections.cut.cancel();
+            connections.tracker.wait().await;
+        }
+        connections.refusals.tell();
+        table.close().await.map_err(ServeError::Close)
+    }
+}
