@@ -1,9 +1,11 @@
-//! The sled engine alone, fed with what a base of members writes: `cargo bench --bench engine -- [MEMBERS]`.
+//! Measures the sled engine alone under the writes of a memberbase.
 //!
-//! Per 1,000 members one batch of 63 blocks of 16 rows, a commit record of up to 60 KB and the base's header; per ten of
-//! those a checkpoint of 800-byte buckets. Two batches are in flight, as a lane has them. Then reads, a clean close, an
-//! open, and an open after `kill -9` of a child that does the same load. `BENCH_DIR` and `BENCH_CACHE_MB` say where, and
-//! with how large a page cache.
+//! Run it with `cargo bench --bench engine -- [MEMBERS]`.
+//!
+//! Every 1,000 members are one batch of 63 blocks of 16 rows, a commit of up to 60 KB and the head of the
+//! memberbase; every ten batches a checkpoint of 800-byte buckets follows. Two batches are in flight, as in a
+//! lane. Then come reads, a clean close, an open, and an open after `kill -9` of a child process that writes
+//! the same load. `BENCH_DIR` names the folder, and `BENCH_CACHE_MB` the size of the page cache.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -21,7 +23,7 @@ use memberbase::engine::sled::{SledConfig, SledEngine};
 use memberbase::engine::{Batch, Engine};
 
 const MEMBERS_PER_BATCH: u64 = 1000;
-/// 0.075 a member, and a checkpoint every ten batches.
+/// 0.075 buckets a member, with a checkpoint every ten batches.
 const BUCKETS_PER_CHECKPOINT: u64 = MEMBERS_PER_BATCH * 10 * 75 / 1000;
 
 fn main() {

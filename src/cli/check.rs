@@ -11,7 +11,7 @@ use crate::server;
 /// The arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Every snapshot and every record of the log is read, and nothing is written; --deep then opens the store, as a \
+    after_help = "Every snapshot and every entry of the log is read, and nothing is written; --deep then opens the store, as a \
                         start of the server does, and looks at what is in it. Exit code 0: all is well; 1: something was \
                         found, and is listed with its file; 74: the store cannot be looked at, or not opened."
 )]

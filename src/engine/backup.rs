@@ -1,7 +1,7 @@
-//! Backups, in the words of whoever carries them: named files, of which the receiver may hold a part already.
+//! Backups as data: named files, of which a receiver may already hold a part.
 //!
-//! A backup holds everything up to one batch. Its files only ever grow at their ends, so an interrupted backup goes on
-//! where it stopped, and the next one carries only what is new.
+//! A backup holds everything up to one batch. Its files only ever grow at their ends, so an interrupted
+//! backup continues where it stopped, and the next backup transfers only what is new.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -10,46 +10,46 @@ use bytes::Bytes;
 
 use super::EngineError;
 
-/// Bytes that are read and carried at a time.
+/// The number of bytes read and transferred at a time.
 pub const CHUNK_BYTES: u64 = 1024 * 1024;
 
-/// What a receiver holds.
+/// The state of a receiver before a backup.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Held {
-    /// Of which timeline; none if it holds nothing.
+    /// The timeline of its files; `None` if it holds nothing.
     pub timeline: Option<[u8; 16]>,
-    /// The batch up to which it has a whole backup; 0 if it has none.
+    /// The last batch of its complete backup; 0 if it has no complete backup.
     pub covered: u64,
     /// Its files.
     pub files: Vec<HeldFile>,
 }
 
-/// A file, or the beginning of one, that a receiver holds.
+/// A file that a receiver holds, or the beginning of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldFile {
     /// Its path within the backup.
     pub name: String,
     /// The random number in its header.
     pub id: u64,
-    /// How many good bytes of it there are.
+    /// The number of good bytes, from its beginning.
     pub bytes: u64,
-    /// Whether the whole backup has it; an interrupted one brought it otherwise.
+    /// Whether it belongs to the complete backup; otherwise it comes from an interrupted one.
     pub in_backup: bool,
 }
 
-/// What a backup consists of.
+/// The contents of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outline {
     /// The timeline of the store.
     pub timeline: [u8; 16],
-    /// Whether it completes the whole backup that the receiver holds; otherwise it is whole by itself.
+    /// Whether it extends the complete backup that the receiver holds; otherwise it is complete by itself.
     pub extends: bool,
-    /// The batch of the snapshot that it begins with; 0 if it begins with the first batch of the log. Without meaning
-    /// if it extends another.
+    /// The batch of the snapshot that it begins with; 0 if it begins with the first batch of the log. Without
+    /// meaning if it extends another backup.
     pub base: u64,
-    /// The batch that it goes up to.
+    /// Its last batch.
     pub position: u64,
-    /// Its files, in the order in which they are sent.
+    /// Its files, in the order of transfer.
     pub files: Vec<FileOutline>,
 }
 
@@ -60,13 +60,13 @@ pub struct FileOutline {
     pub name: String,
     /// The random number in its header.
     pub id: u64,
-    /// Where the part begins that the receiver lacks.
+    /// The offset of the first byte that the receiver lacks.
     pub from: u64,
     /// Its size.
     pub bytes: u64,
 }
 
-/// A backup that can be read. Its files stay readable for as long as it exists, whatever the store removes meanwhile.
+/// A backup that can be read. It holds its files open, so they stay readable even if the store removes them.
 #[derive(Debug)]
 pub struct Backup {
     outline: Outline,
@@ -74,19 +74,20 @@ pub struct Backup {
 }
 
 impl Backup {
-    /// A backup whose files are `sources`, in the order of the outline.
+    /// A backup with the files `sources`, in the order of the outline.
     #[must_use]
     pub fn new(outline: Outline, sources: Vec<File>) -> Self {
         Self { outline, sources }
     }
 
-    /// What it consists of.
+    /// Its contents.
     #[must_use]
     pub fn outline(&self) -> &Outline {
         &self.outline
     }
 
-    /// The bytes of a file from `at` on, [`CHUNK_BYTES`] of them or up to its end; none at its end. Blocks.
+    /// The bytes of a file from `at` on: [`CHUNK_BYTES`] of them, or fewer at the end of the file, or none
+    /// after it. Blocks the thread.
     pub fn read(&self, file: usize, at: u64) -> Result<Bytes, EngineError> {
         let (Some(outline), Some(source)) = (self.outline.files.get(file), self.sources.get(file)) else {
             return Ok(Bytes::new());

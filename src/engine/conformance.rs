@@ -9,16 +9,16 @@ use super::{Batch, Direction, Engine, EngineError, Key, KeyRange, MAX_KEY_BYTES,
 mod cases;
 mod model;
 
-/// An engine under test, and how it is started again.
+/// An engine under test, and how to restart it.
 pub(super) struct Subject {
     pub(super) engine: Arc<dyn Engine>,
-    /// Called when nobody else holds the engine any more.
+    /// Called when nothing else holds the engine.
     pub(super) restart: Restart,
 }
 
 type Restart = Box<dyn Fn(Arc<dyn Engine>, Stop) -> Arc<dyn Engine> + Send + Sync>;
 
-/// How an engine ends before it starts again.
+/// How an engine ends before it is restarted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
     Closed,
@@ -44,7 +44,7 @@ mod on {
     run_on!(sled, crate::engine::conformance::sled());
 }
 
-/// The memory engine outlives nothing, so starting it again is not to stop it.
+/// The content of the memory engine ends with it, so restarting keeps the engine.
 fn memory() -> Subject {
     let engine = Arc::new(super::memory::MemoryEngine::new());
     Subject { engine, restart: Box::new(|engine, _| engine) }
@@ -75,7 +75,7 @@ fn sled() -> Subject {
 }
 
 fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
-    // From inside a runtime as well: a thread of its own has none.
+    // On a thread of its own, because the caller may be inside a runtime.
     std::thread::scope(|scope| scope.spawn(|| runtime().block_on(future)).join().unwrap())
 }
 

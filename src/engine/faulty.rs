@@ -1,9 +1,10 @@
-//! Test-only: an engine that fails at a chosen operation, for the tests of the layers above.
+//! Tests only: an engine that fails at a chosen operation, for the tests of the layers above.
 //!
-//! It can also be slow: each operation takes its time, or all of them hang until they are let go.
+//! It can also be slow: each operation takes at least a given time, or all of them hang until they are
+//! released.
 //!
-//! Every `get_many`, `scan` and `append` is one operation, counted from 1 when the wrapper is made. Running a scenario
-//! once without a fault tells how many operations it has; then each of them can be made to fail in turn.
+//! Every `get_many`, `scan` and `append` is one operation, counted from 1 when the wrapper is created. A test
+//! runs a scenario once without a fault to count its operations, and can then make each of them fail in turn.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,21 +19,22 @@ use super::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Key, Ke
 /// What happens at the chosen operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It answers this error and does nothing; what comes after it works. For an append: it got no number.
+    /// The operation returns this error and does nothing; later operations work. An append is not numbered.
     Error(EngineError),
-    /// An append that got its number fails, and with it the next `also` ones, as everything numbered after it does. None
-    /// of them is written. A read answers the error.
+    /// An append fails after it was numbered, and so do the next `also` appends, because every later batch
+    /// fails too. None of them is written. A read returns the error.
     FailedWrite {
-        /// How many appends after it fail as well.
+        /// The number of later appends that also fail.
         also: u64,
     },
-    /// The process dies before the operation: it is not done, and nothing works any more.
+    /// The process dies before the operation: nothing is done, and no later operation works.
     CrashBefore,
-    /// The process dies after it: an append is durable though nobody is told, and nothing works any more.
+    /// The process dies after the operation: an append is durable although its caller gets an error, and no
+    /// later operation works.
     CrashAfter,
 }
 
-/// See the module documentation. A test that "restarts" goes on with the engine inside.
+/// See the module documentation. A test that "restarts" continues with the inner engine.
 pub(crate) struct Faulty {
     inner: Arc<dyn Engine>,
     operations: AtomicU64,
@@ -43,11 +45,11 @@ pub(crate) struct Faulty {
     status: Mutex<Option<EngineStatus>>,
 }
 
-/// How fast operations come to their end.
+/// The speed of operations.
 struct Pace {
     delay: Mutex<Option<Duration>>,
     held: watch::Sender<bool>,
-    /// A key whose writes hang before they get a number.
+    /// A key; batches that write it hang before they are numbered.
     held_key: watch::Sender<Option<Key>>,
     waiting: watch::Sender<u64>,
 }
@@ -80,7 +82,7 @@ impl Pace {
 }
 
 impl Faulty {
-    /// `inner`, without a fault so far.
+    /// Wraps `inner`, without a fault.
     pub(crate) fn new(inner: Arc<dyn Engine>) -> Self {
         Self {
             inner,
@@ -93,19 +95,19 @@ impl Faulty {
         }
     }
 
-    /// Makes operation `n` fail; 1 is the first since the wrapper was made.
+    /// Makes operation `n` fail; 1 is the first since the wrapper was created.
     pub(crate) fn fail_at(self, n: u64, fault: Fault) -> Self {
         *self.plan.lock().unwrap() = Some((n, fault));
         self
     }
 
-    /// Makes operation `n` from now on fail; 1 is the next. Takes the place of a fault that is still to come.
+    /// Makes operation `n` from now on fail; 1 is the next. Replaces a fault that has not happened yet.
     pub(crate) fn fail_later(&self, n: u64, fault: Fault) {
         self.failing_appends.store(0, Ordering::SeqCst);
         *self.plan.lock().unwrap() = Some((self.operations().saturating_add(n), fault));
     }
 
-    /// Tells another status than the engine inside does.
+    /// Reports `status` instead of the status of the inner engine.
     pub(crate) fn tell_status(&self, status: Option<EngineStatus>) {
         *self.status.lock().unwrap() = status;
     }
@@ -115,22 +117,22 @@ impl Faulty {
         self.fail_after(1, fault);
     }
 
-    /// Makes the operation fail that comes `n`th from now on.
+    /// Makes the `n`th operation from now on fail.
     pub(crate) fn fail_after(&self, n: u64, fault: Fault) {
         *self.plan.lock().unwrap() = Some((self.operations() + n, fault));
     }
 
-    /// Makes each operation that begins from now on take at least this long.
+    /// Makes each later operation take at least this long.
     pub(crate) fn delay_each(&self, delay: Option<Duration>) {
         *self.pace.delay.lock().unwrap() = delay;
     }
 
-    /// Lets no operation come to its end any more.
+    /// Makes every operation hang.
     pub(crate) fn hold(&self) {
         self.pace.held.send_replace(true);
     }
 
-    /// Lets no batch get a number any more that writes `key`.
+    /// Makes every batch that writes `key` hang before it is numbered.
     pub(crate) fn hold_writes_of(&self, key: Key) {
         self.pace.held_key.send_replace(Some(key));
     }
@@ -140,13 +142,13 @@ impl Faulty {
         self.pace.waiting.subscribe().wait_for(|waiting| *waiting > 0).await.unwrap();
     }
 
-    /// Lets everything go that hangs.
+    /// Releases everything that hangs.
     pub(crate) fn release(&self) {
         self.pace.held.send_replace(false);
         self.pace.held_key.send_replace(None);
     }
 
-    /// How many operations there were.
+    /// The number of operations so far.
     pub(crate) fn operations(&self) -> u64 {
         self.operations.load(Ordering::SeqCst)
     }

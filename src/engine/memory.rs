@@ -1,14 +1,16 @@
-//! The engine without a disk: the reference that the others are compared with, and what tests and demonstrations run on.
+//! The engine without a disk: the reference for other engines, and the store of tests and demonstrations.
 //!
-//! It keeps the whole contract except that nothing outlives the process: a batch is "durable" once it has a number.
+//! It keeps the whole contract except that nothing outlives the process: a batch is "durable" once it is
+//! numbered.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::lock::lock;
 use super::pending::{Pending, ops_of};
 use super::{
     Append, Batch, Direction, Durable, Engine, EngineError, EngineStatus, Key, KeyRange, Value, merge,
@@ -128,8 +130,4 @@ impl State {
             Direction::Backward => Box::new(found.rev()),
         }
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

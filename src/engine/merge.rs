@@ -1,8 +1,9 @@
-//! Reading an ordered store through the batches that are not yet in it.
+//! Reading an ordered store through the batches that it does not have yet.
 //!
-//! The published writes of a piece of the range are copied first, under the lock of whoever holds them, and the store
-//! beneath is read afterwards without that lock. A batch leaves the pending ones only after the store has it, so a key
-//! is never missed between the two; what is published meanwhile may show in part, as the engine's contract says.
+//! A scan takes the range piece by piece: it copies the published writes of the piece under the lock on the
+//! pending batches, and then reads the store beneath without that lock. A batch stays pending until the store
+//! has it, so a scan misses no key between the two. Of a batch that is published meanwhile, the scan may see
+//! a part, as the contract of the engine allows.
 
 use std::cmp::Ordering;
 use std::ops::Bound;
@@ -11,21 +12,21 @@ use bytes::Bytes;
 
 use super::{Direction, EngineError, Key, KeyRange, Value};
 
-/// How many pending writes are copied at a time.
+/// The number of pending writes that a scan copies at a time.
 const PIECE: usize = 1024;
 
-/// Published writes of a range in scan order, and whether the range has more of them after the last.
+/// Published writes of a range in scan order, and whether more of them follow the last.
 #[derive(Debug)]
-pub(super) struct Overlay {
-    pub(super) writes: Vec<(Bytes, Option<Value>)>,
-    pub(super) more: bool,
+pub(crate) struct Overlay {
+    pub(crate) writes: Vec<(Bytes, Option<Value>)>,
+    pub(crate) more: bool,
 }
 
 /// The pairs of the store beneath, in scan order.
-pub(super) type Below<'a> = Box<dyn Iterator<Item = Result<(Key, Value), EngineError>> + 'a>;
+pub(crate) type Below<'a> = Box<dyn Iterator<Item = Result<(Key, Value), EngineError>> + 'a>;
 
-/// Up to `limit` pairs of `range`: those of `below` with the writes of `overlay` put over them.
-pub(super) fn scan<'a>(
+/// Up to `limit` pairs of `range`: the pairs of `below`, with the writes of `overlay` applied to them.
+pub(crate) fn scan<'a>(
     mut range: KeyRange,
     direction: Direction,
     limit: usize,
@@ -88,7 +89,7 @@ fn merge(
     Ok(())
 }
 
-/// Whether no key can lie in `range`; the standard library's ordered map panics on some of these.
+/// Whether `range` cannot contain a key. The standard library's ordered map panics on some of these ranges.
 fn is_empty(range: &KeyRange) -> bool {
     match (&range.start, &range.end) {
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,

@@ -1,12 +1,13 @@
-//! Batches that have a number and have not reached the store beneath: what checks are decided against, and where reads
-//! look first.
+//! Pending batches: numbered, and not yet in the store beneath. Checks are decided against them, and reads
+//! look here first.
 //!
-//! Plain data, no lock and no I/O: each engine puts it behind a lock of its own. Invariants:
+//! Plain data without a lock and without I/O; each engine puts it behind its own lock. Invariants:
 //!
-//! - Numbers are contiguous, and batches leave from the front only ([`Pending::forget`]) or, when they failed, from the
-//!   back ([`Pending::abandon_from`]).
-//! - A batch is published by one flag, so it shows whole or not at all to whoever holds the lock.
-//! - The *ready* prefix is published without a gap: that, and nothing else, may go to the store beneath, in order.
+//! - Numbers are contiguous. Batches leave from the front ([`Pending::forget`]) or, when they failed, from
+//!   the back ([`Pending::abandon_from`]).
+//! - One flag publishes a batch, so a reader that holds the lock sees all of it or none of it.
+//! - The *ready* prefix consists of published batches without a gap. Only this prefix goes to the store
+//!   beneath, in order.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
@@ -17,24 +18,37 @@ use bytes::Bytes;
 use super::merge::Overlay;
 use super::{Batch, Direction, KeyRange, Value};
 
-/// One write of a batch: the key and its new value, `None` removes it.
+/// One write of a batch: the key and its new value; `None` removes the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Op {
-    pub(super) key: Bytes,
-    pub(super) value: Option<Value>,
+pub(crate) struct Op {
+    pub(crate) key: Bytes,
+    pub(crate) value: Option<Value>,
 }
 
-/// The writes of a batch, shared between pending, the log and the applier.
-pub(super) type Ops = Arc<[Op]>;
+impl Op {
+    /// The bytes of key and value.
+    pub(crate) fn bytes(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, Bytes::len)
+    }
+}
 
-/// The writes of `batch`, without copying its keys and values.
-pub(super) fn ops_of(batch: Batch) -> Ops {
+/// The bytes of the keys and values of `ops`.
+pub(crate) fn bytes_of(ops: &[Op]) -> usize {
+    ops.iter().map(Op::bytes).sum()
+}
+
+/// The writes of a batch, shared between the pending batches, the log and the applier.
+pub(crate) type Ops = Arc<[Op]>;
+
+/// The writes of `batch`. Keys and values are moved, not copied.
+pub(crate) fn ops_of(batch: Batch) -> Ops {
     let puts = batch.puts.into_iter().map(|(key, value)| Op { key: key.into(), value: Some(value) });
     let deletes = batch.deletes.into_iter().map(|key| Op { key: key.into(), value: None });
     puts.chain(deletes).collect()
 }
 
-/// Bytes that a batch costs in memory beside its keys and values, per write: map nodes, reference counts, versions.
+/// The memory that each write costs beside its key and value, in bytes: map nodes, reference counts,
+/// versions.
 const OP_OVERHEAD_BYTES: usize = 200;
 
 #[derive(Debug)]
@@ -52,46 +66,46 @@ struct Version {
 
 /// See the module documentation.
 #[derive(Debug)]
-pub(super) struct Pending {
-    /// The number of `batches[0]`, or the next number if there is none.
+pub(crate) struct Pending {
+    /// The number of `batches[0]`, or the next number if `batches` is empty.
     first: u64,
     batches: VecDeque<Numbered>,
-    /// Every version of a key that a batch here writes, by ascending number; never empty.
+    /// Every pending version of each key, by ascending number; no deque is empty.
     keys: BTreeMap<Bytes, VecDeque<Version>>,
     bytes: usize,
-    /// How many batches at the front are ready.
+    /// The number of ready batches.
     ready: usize,
     ready_bytes: usize,
 }
 
 impl Pending {
-    /// Nothing is pending, and the next batch gets number `next`.
-    pub(super) fn new(next: u64) -> Self {
+    /// No pending batches; the next batch gets number `next`.
+    pub(crate) fn new(next: u64) -> Self {
         let (batches, keys) = (VecDeque::new(), BTreeMap::new());
         Self { first: next, batches, keys, bytes: 0, ready: 0, ready_bytes: 0 }
     }
 
     /// The number that the next batch gets.
-    pub(super) fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         self.first.saturating_add(u64::try_from(self.batches.len()).unwrap_or(u64::MAX))
     }
 
     /// Bytes held in memory.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Bytes of the ready prefix: what only the store beneath can make smaller.
-    pub(super) fn ready_bytes(&self) -> usize {
+    /// Bytes of the ready prefix, which shrinks only when the store beneath takes batches.
+    pub(crate) fn ready_bytes(&self) -> usize {
         self.ready_bytes
     }
 
     /// Gives the batch the next number.
-    pub(super) fn push(&mut self, ops: Ops) -> u64 {
+    pub(crate) fn push(&mut self, ops: Ops) -> u64 {
         let number = self.next();
         let mut bytes = 0;
         for op in ops.iter() {
-            bytes += op.key.len() + op.value.as_ref().map_or(0, Bytes::len) + OP_OVERHEAD_BYTES;
+            bytes += op.bytes() + OP_OVERHEAD_BYTES;
             let version = Version { number, value: op.value.clone() };
             self.keys.entry(op.key.clone()).or_default().push_back(version);
         }
@@ -100,15 +114,16 @@ impl Pending {
         number
     }
 
-    /// Shows batch `number` to reads. `true` if the ready prefix grew. Publishing again, or what is gone, does nothing.
-    pub(super) fn publish(&mut self, number: u64) -> bool {
+    /// Makes batch `number` visible to reads. Returns whether the ready prefix grew. Publishing a batch
+    /// again, or one that has left, does nothing.
+    pub(crate) fn publish(&mut self, number: u64) -> bool {
         let Some(batch) = self.index(number).and_then(|i| self.batches.get_mut(i)) else { return false };
         batch.published = true;
         self.advance()
     }
 
-    /// Publishes every batch up to `last`, as closing does for batches that are durable and still in callers' hands.
-    pub(super) fn publish_through(&mut self, last: u64) {
+    /// Publishes every batch up to `last`. Closing does this for durable batches that callers still hold.
+    pub(crate) fn publish_through(&mut self, last: u64) {
         (self.first..=last).zip(&mut self.batches).for_each(|(_, batch)| batch.published = true);
         self.advance();
     }
@@ -122,8 +137,9 @@ impl Pending {
         self.ready > before
     }
 
-    /// The front of the ready prefix, up to about `max_bytes` but at least one batch, with the number of its last batch.
-    pub(super) fn ready(&self, max_bytes: usize) -> Option<(u64, Vec<Ops>)> {
+    /// The front of the ready prefix and the number of its last batch: at most `max_bytes`, but at least one
+    /// batch.
+    pub(crate) fn ready(&self, max_bytes: usize) -> Option<(u64, Vec<Ops>)> {
         let mut group = Vec::new();
         let mut bytes = 0;
         let mut last = self.first;
@@ -138,8 +154,8 @@ impl Pending {
         (!group.is_empty()).then_some((last, group))
     }
 
-    /// Drops the ready batches up to `last`, which the store beneath has now.
-    pub(super) fn forget(&mut self, last: u64) {
+    /// Drops the ready batches up to `last`, because the store beneath now has them.
+    pub(crate) fn forget(&mut self, last: u64) {
         while self.ready > 0 && self.first <= last {
             let Some(batch) = self.batches.pop_front() else { return };
             self.drop_versions(&batch.ops, |number| number <= last);
@@ -150,8 +166,8 @@ impl Pending {
         }
     }
 
-    /// Drops batch `number` and everything after it: they failed, and their numbers are given again.
-    pub(super) fn abandon_from(&mut self, number: u64) {
+    /// Drops batch `number` and every later one: they failed, and later batches reuse their numbers.
+    pub(crate) fn abandon_from(&mut self, number: u64) {
         while self.next() > number {
             let Some(batch) = self.batches.pop_back() else { return };
             self.drop_versions(&batch.ops, |n| n >= number);
@@ -170,18 +186,19 @@ impl Pending {
         }
     }
 
-    /// The newest value, published or not: `None` if no batch here writes the key, `Some(None)` if it is removed.
-    pub(super) fn newest(&self, key: &[u8]) -> Option<Option<Value>> {
+    /// The newest value, published or not: `None` if no pending batch writes the key, `Some(None)` if the
+    /// newest one removes it.
+    pub(crate) fn newest(&self, key: &[u8]) -> Option<Option<Value>> {
         self.keys.get(key)?.back().map(|v| v.value.clone())
     }
 
-    /// The newest published value, told like [`Pending::newest`].
-    pub(super) fn published(&self, key: &[u8]) -> Option<Option<Value>> {
+    /// The newest published value, in the form of [`Pending::newest`].
+    pub(crate) fn published(&self, key: &[u8]) -> Option<Option<Value>> {
         self.shown(self.keys.get(key)?).map(|v| v.value.clone())
     }
 
-    /// The published writes in `range`, at most `limit` of them.
-    pub(super) fn overlay(&self, range: &KeyRange, direction: Direction, limit: usize) -> Overlay {
+    /// At most `limit` published writes in `range`.
+    pub(crate) fn overlay(&self, range: &KeyRange, direction: Direction, limit: usize) -> Overlay {
         let bounds = (as_slice(&range.start), as_slice(&range.end));
         let found = self.keys.range::<[u8], _>(bounds);
         let shown = found.filter_map(|(k, vs)| self.shown(vs).map(|v| (k.clone(), v.value.clone())));

@@ -48,7 +48,7 @@ const BEGINNINGS: [(&str, &[&str]); 7] = [
             "server/backup.rs",
             "server/front/health.rs",
             "server/store.rs",
-            "engine/sled/mod.rs",
+            "engine/sled/running/engine.rs",
             "directory/backup.rs",
         ],
     ),
@@ -218,10 +218,10 @@ fn what_the_store_lives_on_is_watched() {
         ("server/run.rs", "tasks::vital(\"health\""),
         ("server/run.rs", "tasks::vital(\"certificates\""),
         ("server/log.rs", "tasks::vital_thread(\"log\""),
-        ("engine/sled/open.rs", "spawn(\"wal-syncer\""),
-        ("engine/sled/open.rs", "spawn(\"sled-applier\""),
-        ("engine/sled/open.rs", "spawn(\"sled-confirmer\""),
-        ("engine/sled/open.rs", "spawn(\"snapshots\""),
+        ("engine/sled/running/threads.rs", "spawn(\"wal-syncer\""),
+        ("engine/sled/running/threads.rs", "spawn(\"sled-applier\""),
+        ("engine/sled/running/threads.rs", "spawn(\"sled-confirmer\""),
+        ("engine/sled/running/threads.rs", "spawn(\"snapshots\""),
     ];
     let sources = sources();
     for (path, begins) in VITAL {

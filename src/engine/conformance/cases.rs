@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Makes a test of every case, for the engine that `$subject` makes.
+/// Turns every case into a test, for the engine that `$subject` creates.
 macro_rules! all {
     ($subject:expr) => {
         cases::all!($subject;
@@ -85,7 +85,8 @@ pub(super) async fn dropping_a_durable_publishes_it(subject: Subject) {
 
 pub(super) async fn dropping_the_future_cancels_nothing(subject: Subject) {
     drop(subject.engine.append(put(&[("a", "1")])));
-    // A later batch is durable after the dropped one, and the dropped one is published no later than it is durable.
+    // A later batch is durable after the dropped one, and the dropped one is published no later than it is
+    // durable.
     subject.engine.commit(put(&[("b", "1")])).await.unwrap();
     assert_eq!(get(&*subject.engine, "a").await.unwrap(), "1");
 }

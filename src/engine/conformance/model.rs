@@ -1,4 +1,4 @@
-//! Random operations on an engine and on plain maps: the same answers, always.
+//! Random operations on an engine and on plain maps must give the same results.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -13,14 +13,14 @@ const CASES: u32 = 48;
 
 #[derive(Debug, Clone)]
 enum Operation {
-    /// Numbers a batch; its check is right or wrong on purpose.
+    /// Numbers a batch, with a check that holds or fails on purpose.
     Append {
         writes: Vec<(u8, Option<u16>)>,
         check: Option<(u8, bool)>,
     },
-    /// Waits for one that was numbered, and keeps it unpublished.
+    /// Waits for a numbered batch, and keeps it unpublished.
     Await(usize),
-    /// Drops the future of one that was numbered.
+    /// Drops the future of a numbered batch.
     Forget(usize),
     Publish(usize),
     Get(Vec<u8>),
@@ -79,7 +79,8 @@ pub(super) fn run(subject: impl Fn() -> Subject) {
 
 type Writes = Vec<(Key, Option<Value>)>;
 
-/// The engine, what callers hold of it, and the model: batches by number, and which of them are published.
+/// The engine, the batches that callers hold, and the model: the batches by number, and which of them are
+/// published.
 struct World {
     engine: Option<Arc<dyn Engine>>,
     restart: Restart,
@@ -225,7 +226,7 @@ fn name(n: u8) -> Key {
     key
 }
 
-/// Values from nothing to more than is compressed.
+/// Values from empty to longer than the size from which payloads are compressed.
 fn content(n: u16) -> Value {
     Bytes::from(n.to_be_bytes().repeat(usize::from(n) % 800))
 }

@@ -1,8 +1,10 @@
-//! The pending batches of a sled store under their lock, and the signals between those who fill and who empty them.
+//! The pending batches of a sled store behind their lock, and the signals between the threads that add
+//! batches and the applier that takes them.
 //!
-//! The lock is the innermost: it is taken under others, the log's queue among them, and nothing else is taken under it. A
-//! guard that is a temporary lives to the end of its statement, past what the eye sees, so no guard is handed out: what is
-//! read or written under the lock is a closure, which knows [`Pending`] alone.
+//! This lock is the innermost: a thread may take it while it holds others, such as that of the log's queue,
+//! and takes no other lock while it holds this one. A guard that is a temporary lives to the end of its
+//! statement, which is easy to overlook, so no guard is handed out: code that runs under the lock is a
+//! closure, which knows [`Pending`] alone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
@@ -10,47 +12,47 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::super::SMALL_BATCH_BYTES;
-use super::super::pending::Pending;
-use super::lock;
+use crate::engine::SMALL_BATCH_BYTES;
+use crate::engine::lock::lock;
+use crate::engine::pending::Pending;
 
 /// See the module documentation.
 #[derive(Debug)]
-pub(super) struct Backlog {
+pub(crate) struct Backlog {
     pending: RwLock<Pending>,
     signal: Mutex<Signal>,
     applier: Condvar,
     room: Notify,
-    /// Acknowledgements must not wait for an applier that cannot go on.
+    /// Set while the applier cannot continue: acknowledgements must not wait for it.
     never_wait: AtomicBool,
     limit: usize,
 }
 
-/// What is kept in memory of small batches besides, as a part of the limit: one of so many.
+/// Small batches may exceed the limit by one part in this many.
 const SMALL_PART: usize = 4;
 
-/// With this much ready, the applier begins at once.
+/// With this many ready bytes the applier begins at once.
 const PLENTY_BYTES: usize = 1024 * 1024;
 
 #[derive(Debug, Default)]
 struct Signal {
     work: bool,
-    /// There is so much of it, or it is such, that the applier should not wait for more.
+    /// The applier should not wait for more work.
     urgent: bool,
     stop: Option<Stop>,
 }
 
 /// How the applier ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// After everything ready is in sled.
+pub(crate) enum Stop {
+    /// After all ready batches are in sled.
     Drained,
     /// At once, as a crash would.
     Now,
 }
 
 impl Backlog {
-    pub(super) fn new(next: u64, limit: usize) -> Self {
+    pub(crate) fn new(next: u64, limit: usize) -> Self {
         Self {
             pending: RwLock::new(Pending::new(next)),
             signal: Mutex::default(),
@@ -61,30 +63,30 @@ impl Backlog {
         }
     }
 
-    pub(super) fn read<T>(&self, read: impl FnOnce(&Pending) -> T) -> T {
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Pending) -> T) -> T {
         read(&self.pending.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn write<T>(&self, write: impl FnOnce(&mut Pending) -> T) -> T {
+    pub(crate) fn write<T>(&self, write: impl FnOnce(&mut Pending) -> T) -> T {
         write(&mut self.pending.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether somebody reads or writes the pending batches at this moment.
+    /// Whether a thread holds the lock on the pending batches.
     #[cfg(test)]
-    pub(super) fn is_locked(&self) -> bool {
+    pub(crate) fn is_locked(&self) -> bool {
         self.pending.try_write().is_err()
     }
 
-    /// Shows a batch to reads and hands it to the applier once its turn has come.
-    pub(super) fn publish(&self, number: u64) {
+    /// Makes a batch visible to reads, and tells the applier if this makes batches ready.
+    pub(crate) fn publish(&self, number: u64) {
         let ready = self.write(|pending| pending.publish(number).then(|| pending.ready_bytes()));
         if let Some(bytes) = ready {
             self.tell_applier(bytes >= PLENTY_BYTES.min(self.limit));
         }
     }
 
-    /// Makes the applier look at once whether there is something to do.
-    pub(super) fn wake_applier(&self) {
+    /// Makes the applier look for work at once.
+    pub(crate) fn wake_applier(&self) {
         self.tell_applier(true);
     }
 
@@ -101,19 +103,19 @@ impl Backlog {
         }
     }
 
-    /// Drops what sled has now.
-    pub(super) fn forget(&self, last: u64) {
+    /// Drops the batches up to `last`, because sled now has them.
+    pub(crate) fn forget(&self, last: u64) {
         self.write(|pending| pending.forget(last));
         if !self.is_over(self.limit_of(0)) {
             self.room.notify_waiters();
         }
     }
 
-    /// Whether sled lags behind by more than may be kept in memory.
+    /// Whether more bytes wait for sled than may be kept in memory.
     ///
-    /// Only what is ready counts: the applier can always make that smaller by itself, while a batch that is not yet
-    /// published waits for its caller, and holding its acknowledgement back would make both wait for ever.
-    pub(super) fn is_over_limit(&self) -> bool {
+    /// Only ready batches count. The applier can always reduce these by itself. A batch that is not yet
+    /// published waits for its caller, and if its acknowledgement waited too, both would wait for ever.
+    pub(crate) fn is_over_limit(&self) -> bool {
         self.is_over(self.limit)
     }
 
@@ -121,15 +123,16 @@ impl Backlog {
         self.read(Pending::ready_bytes) > limit
     }
 
-    /// How much may be kept in memory when a batch of so many bytes is acknowledged. Small ones wait later than others: a base
-    /// that writes faster than sled holds back its own writes, and not the single ones of all.
+    /// The bytes that may be kept in memory when a batch of `bytes` is acknowledged. The limit is higher for
+    /// small batches, so a memberbase that writes faster than sled slows its own large writes, but not the
+    /// single writes of every memberbase.
     fn limit_of(&self, bytes: usize) -> usize {
         let small = if bytes <= SMALL_BATCH_BYTES { self.limit / SMALL_PART } else { 0 };
         self.limit.saturating_add(small)
     }
 
-    /// Returns once sled has caught up to within the limit of a batch of so many bytes.
-    pub(super) async fn room(&self, bytes: usize) {
+    /// Returns once sled has caught up to within the limit for a batch of `bytes`.
+    pub(crate) async fn room(&self, bytes: usize) {
         let limit = self.limit_of(bytes);
         loop {
             let mut notified = std::pin::pin!(self.room.notified());
@@ -141,8 +144,8 @@ impl Backlog {
         }
     }
 
-    /// Whether acknowledgements wait for the applier.
-    pub(super) fn set_never_wait(&self, never: bool) {
+    /// Sets whether acknowledgements go out without waiting for the applier.
+    pub(crate) fn set_never_wait(&self, never: bool) {
         self.never_wait.store(never, Ordering::Release);
         if never {
             self.room.notify_waiters();
@@ -150,15 +153,15 @@ impl Backlog {
     }
 
     /// Tells the applier to end.
-    pub(super) fn stop(&self, stop: Stop) {
+    pub(crate) fn stop(&self, stop: Stop) {
         lock(&self.signal).stop = Some(stop);
         self.room.notify_waiters();
         self.applier.notify_one();
     }
 
-    /// Where the applier waits: until something became ready, it has to end, or `timeout` passed. Work that is not urgent
-    /// is given the time `gather` to become more.
-    pub(super) fn wait_for_work(&self, timeout: Duration, gather: Duration) -> Option<Stop> {
+    /// Blocks the applier until batches are ready, it has to end, or `timeout` has passed. Unless the work is
+    /// urgent, it then waits for `gather` longer, so that more work can arrive.
+    pub(crate) fn wait_for_work(&self, timeout: Duration, gather: Duration) -> Option<Stop> {
         let calm = |signal: &Signal| !signal.urgent && signal.stop.is_none();
         let signal = self.wait_while(lock(&self.signal), timeout, |signal| !signal.work && calm(signal));
         let mut signal = self.wait_while(signal, gather, |signal| signal.work && calm(signal));
@@ -167,12 +170,12 @@ impl Backlog {
     }
 
     /// Whether the applier has to end.
-    pub(super) fn stopping(&self) -> Option<Stop> {
+    pub(crate) fn stopping(&self) -> Option<Stop> {
         lock(&self.signal).stop
     }
 
     /// Sleeps until it is time to try again, or to end.
-    pub(super) fn wait_to_retry(&self, pause: Duration) -> Option<Stop> {
+    pub(crate) fn wait_to_retry(&self, pause: Duration) -> Option<Stop> {
         self.wait_while(lock(&self.signal), pause, |signal| signal.stop.is_none()).stop
     }
 
@@ -207,7 +210,7 @@ mod tests {
         Arc::new(backlog)
     }
 
-    /// What the applier is told that waits for work, and gathers for a long time, while `done` is done.
+    /// What an applier is told that waits for work and gathers for a long time while `done` runs.
     fn told_while(backlog: &Arc<Backlog>, done: impl FnOnce(&Backlog)) -> Option<Stop> {
         let waiting = Arc::clone(backlog);
         let applier = thread::spawn(move || waiting.wait_for_work(LONG, LONG));

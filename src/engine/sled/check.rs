@@ -1,36 +1,38 @@
-//! Looking at a store without opening it: every snapshot, every record of the log, and whether one goes on from the other.
-//! Nothing is written. sled is not looked into: whatever it holds is checked against the log when it is opened, and made
-//! again from snapshot and log if need be.
+//! Checking a store without opening it: every snapshot, every entry of the log, and whether the log continues
+//! from a snapshot. Nothing is written. sled is not read: opening the store checks it against the log, and
+//! rebuilds it from snapshot and log if necessary.
 
-use std::fs::File;
 use std::path::Path;
 
-use super::super::EngineError;
 use super::config::SledConfig;
-use super::segment::Segment;
-use super::{boot, confirmed, files, folder, reader, segment, snapshot};
+use super::dir::{flock, folder};
+use super::log::chain;
+use super::log::segment::{self, Segment};
+use super::snapshot;
+use super::working::{boot, confirmed};
+use crate::engine::EngineError;
 
-/// What was found in a data directory.
+/// The result of checking a data directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checked {
     /// The last batch of the log.
     pub last: u64,
-    /// Batches that were read from the log.
+    /// The number of batches read from the log.
     pub batches: u64,
-    /// What is there, a line each.
+    /// What the store contains, one line each.
     pub notes: Vec<String>,
-    /// What is damaged. The store may open all the same, as long as sled or another snapshot makes up for it.
+    /// The damage. The store may still open, if sled or another snapshot has what is damaged.
     pub damage: Vec<EngineError>,
 }
 
-/// Reads the store in `dir`, which no process may have open. An error means that it could not be looked at.
+/// Reads the store in `dir`, which no process may have open. An error means that it could not be read.
 pub fn check(dir: &Path, progress: impl Fn(String)) -> Result<Checked, EngineError> {
     let config = SledConfig::new(dir);
     folder::need_store(dir)?;
-    let _lock = lock(dir)?;
+    let _lock = flock::store_unchanged(dir)?;
     let listing = segment::list(&config.log_dir())?;
     let Some(newest) = listing.segments.last() else {
-        let detail = "there is no log in it".to_owned();
+        let detail = "the folder contains no log".to_owned();
         return Err(EngineError::Corrupt { file: config.log_dir().display().to_string(), offset: 0, detail });
     };
     let timeline = newest.header.timeline;
@@ -42,8 +44,8 @@ pub fn check(dir: &Path, progress: impl Fn(String)) -> Result<Checked, EngineErr
     if first > reach.saturating_add(1) {
         let file = listing.segments.first().map(Segment::name).unwrap_or_default();
         let detail = format!(
-            "the log begins with batch {first}, and no whole snapshot has what was before it; if sled is lost as well, \
-             so is the store"
+            "the log begins with batch {first}, and no whole snapshot has the batches before it; if sled is \
+             lost too, the store is lost"
         );
         checked.damage.push(EngineError::Corrupt { file, offset: 0, detail });
     }
@@ -53,25 +55,14 @@ pub fn check(dir: &Path, progress: impl Fn(String)) -> Result<Checked, EngineErr
     } else if !sled_dir.is_dir() {
         "sled is missing; it is rebuilt at the next start".to_owned()
     } else if confirmed < checked.last && !boot::still_runs(&log_dir, &sled_dir) {
-        "sled may lack what it had when the machine stopped; it is rebuilt at the next start".to_owned()
+        "sled may lack writes, because the machine was restarted; it is rebuilt at the next start".to_owned()
     } else {
-        format!("sled is confirmed to have batch {confirmed}")
+        format!("sled is confirmed up to batch {confirmed}")
     });
     Ok(checked)
 }
 
-/// Keeps a server from starting meanwhile, without making a file.
-fn lock(dir: &Path) -> Result<Option<File>, EngineError> {
-    let path = dir.join(folder::LOCK);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let file = File::open(&path).map_err(|e| files::error("open", &path, &e))?;
-    file.try_lock().map_err(|_| EngineError::InUse(dir.display().to_string()))?;
-    Ok(Some(file))
-}
-
-/// Up to which batch the newest whole snapshot goes.
+/// The last batch of the newest undamaged snapshot.
 fn check_snapshots(
     config: &SledConfig,
     timeline: segment::Timeline,
@@ -103,7 +94,7 @@ fn check_log(
     checked: &mut Checked,
     progress: &impl Fn(String),
 ) -> Result<(), EngineError> {
-    let end = match reader::find_end(segments, durable) {
+    let end = match chain::find_end(segments, durable) {
         Ok(end) => end.last,
         Err(error @ EngineError::Corrupt { .. }) => {
             checked.damage.push(error);
@@ -117,7 +108,7 @@ fn check_log(
             (segment.header.first.saturating_sub(1), next.map_or(end, |n| n.header.first.saturating_sub(1)));
         progress(format!("reading {}", segment.path.display()));
         let part: Vec<Segment> = std::iter::once(segment).chain(next).cloned().collect();
-        let read = reader::replay(&part, after, last, |_, _| {
+        let read = chain::replay(&part, after, last, |_, _| {
             checked.batches += 1;
             Ok::<(), EngineError>(())
         });

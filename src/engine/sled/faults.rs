@@ -1,4 +1,4 @@
-//! Test-only: makes the log's disk fail at a chosen operation.
+//! Tests only: makes the disk or sled fail at a chosen operation.
 
 use std::collections::HashSet;
 use std::io;
@@ -79,23 +79,23 @@ impl Faults {
         if plan.fail_remove == Some(plan.removes) { Err(io::Error::from_raw_os_error(EIO)) } else { Ok(()) }
     }
 
-    /// Whether cutting off a failed append fails as well.
+    /// Sets whether cutting off a failed append fails too.
     pub(crate) fn fail_cut(&self, fail: bool) {
         self.plan().fail_cut = fail;
     }
 
-    /// What the file system says is free; `None` asks the real one.
+    /// Sets the free bytes of the file system; `None` uses the real value.
     pub(crate) fn set_free_bytes(&self, free: Option<u64>) {
         self.plan().free_bytes = free;
     }
 
-    /// Whether sled's flush and drop wait until this is taken back.
+    /// Sets whether sled's flush and drop block until this is reset.
     pub(crate) fn stick_sled(&self, stuck: bool) {
         self.plan().sled_is_stuck = stuck;
         self.0.1.notify_all();
     }
 
-    /// Whether syncs of sled's files fail.
+    /// Sets whether syncs of sled's files fail.
     pub(crate) fn fail_sled_sync(&self, fail: bool) {
         self.plan().fail_sled_sync = fail;
     }
@@ -108,18 +108,18 @@ impl Faults {
         drop(self.0.1.wait_while(self.plan(), |plan| plan.sled_is_stuck).unwrap());
     }
 
-    /// Takes all failures back that have not happened.
+    /// Cancels all failures that have not happened yet.
     pub(crate) fn clear(&self) {
         let mut plan = self.plan();
         (plan.fail_append, plan.fail_sync, plan.fail_rename, plan.fail_remove) = (None, None, None, None);
     }
 
-    /// How many syncs there were.
+    /// The number of syncs so far.
     pub(crate) fn syncs(&self) -> u64 {
         self.plan().syncs
     }
 
-    /// Whether the thread has asked what is free.
+    /// Whether the thread has queried the free bytes.
     pub(crate) fn has_looked(&self, thread: ThreadId) -> bool {
         self.plan().looked.contains(&thread)
     }

@@ -1,4 +1,4 @@
-//! Doors for fuzzing the log and snapshots, see [`crate::fuzz`].
+//! The entry points of the fuzz targets for the log and snapshots, see [`crate::fuzz`].
 
 use std::fs::File;
 use std::io::Write;
@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::super::EngineError;
-use super::payload::{self, Payload};
-use super::segment::{self, Segment};
-use super::{reader, record, snapshot};
+use super::log::payload::{self, Payload};
+use super::log::segment::{self, Segment};
+use super::log::{chain, entry};
+use super::snapshot;
+use crate::engine::EngineError;
 
-/// Reads `bytes` as a segment of the log, as an open does: as they are, and with every checksum put right, which takes
-/// damage past the checksums that nearly all of it would end at.
+/// Reads `bytes` as a segment of the log, as opening does: unchanged, and again with every checksum
+/// corrected. Otherwise the checksums would stop nearly every input.
 pub(crate) fn segment(bytes: &[u8]) {
     read_segment(bytes);
     let header = segment::Header { sequence: 1, id: 0, timeline: [0; 16], first: 1 };
@@ -24,7 +25,7 @@ pub(crate) fn segment(bytes: &[u8]) {
     read_segment(&whole);
 }
 
-/// Reads `bytes` as a snapshot, as they are and with every checksum put right.
+/// Reads `bytes` as a snapshot: unchanged, and again with every checksum corrected.
 pub(crate) fn snapshot(bytes: &[u8]) {
     read_snapshot(bytes);
     let header = snapshot::Header { position: 1, id: 0, timeline: [0; 16] };
@@ -39,7 +40,7 @@ fn read_snapshot(bytes: &[u8]) {
     let _ = snapshot::verify(&path_of(&file), &mut |_| Ok(()));
 }
 
-/// Reads `bytes` as what a record carries, plain, and as a zstd frame of an announced length.
+/// Reads `bytes` as the payload of an entry: plain, and as a zstd frame with a given length.
 pub(crate) fn payload(bytes: &[u8]) {
     let stored = Bytes::copy_from_slice(bytes);
     let _ = payload::decode(&Payload { stored: stored.clone(), plain_len: None });
@@ -53,35 +54,35 @@ fn read_segment(bytes: &[u8]) {
     let Some(Ok(Some(header))) = head.map(segment::Header::decode) else { return };
     let Some(file) = in_memory(bytes) else { return };
     let segments = [Segment { path: path_of(&file), header }];
-    let Ok(end) = reader::find_end(&segments, header.first.saturating_sub(1)) else { return };
+    let Ok(end) = chain::find_end(&segments, header.first.saturating_sub(1)) else { return };
     let after = header.first.saturating_sub(1);
-    let _ = reader::replay(&segments, after, end.last, |_, _| Ok::<(), EngineError>(()));
+    let _ = chain::replay(&segments, after, end.last, |_, _| Ok::<(), EngineError>(()));
 }
 
-/// A file that is nowhere on a disk.
+/// A file in memory.
 fn in_memory(bytes: &[u8]) -> Option<File> {
     let mut file = File::from(memfd_create("fuzz", MemfdFlags::CLOEXEC).ok()?);
     file.write_all(bytes).ok()?;
     Some(file)
 }
 
-/// A name under which others can open the file.
+/// A path under which the file can be opened.
 fn path_of(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
-/// Puts the checksum of every record right that is long enough for what it says of its length.
+/// Corrects the checksum of every entry that fits into the segment.
 fn seal(segment: &mut [u8], seed: u32) {
     let mut rest = segment.get_mut(segment::HEADER_BYTES..).unwrap_or_default();
-    while let Some(fixed) = rest.first_chunk::<{ record::HEADER_BYTES }>() {
-        let bytes = record::Header::decode(fixed)
-            .map_or(record::ALIGN, |header| record::HEADER_BYTES.saturating_add(header.rest_bytes()));
+    while let Some(fixed) = rest.first_chunk::<{ entry::HEADER_BYTES }>() {
+        let bytes = entry::Header::decode(fixed)
+            .map_or(entry::ALIGN, |header| entry::HEADER_BYTES.saturating_add(header.rest_bytes()));
         if bytes > rest.len() {
             return;
         }
         let (one, others) = rest.split_at_mut(bytes);
         let stored_len = one.get(12..16).and_then(|len| len.try_into().ok()).map_or(0, u32::from_le_bytes);
-        let end = usize::try_from(stored_len).unwrap_or(usize::MAX).saturating_add(record::HEADER_BYTES);
+        let end = usize::try_from(stored_len).unwrap_or(usize::MAX).saturating_add(entry::HEADER_BYTES);
         if let Some(sealed) = one.get(8..end) {
             let crc = crc32c::crc32c_append(seed, sealed).to_le_bytes();
             one.iter_mut().skip(4).zip(crc).for_each(|(place, byte)| *place = byte);

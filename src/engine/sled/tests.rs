@@ -1,11 +1,17 @@
-//! What the sled engine does when things go wrong, and the bytes that it writes.
+//! The sled engine when things go wrong, and the bytes that it writes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
-use super::super::{Batch, Engine, EngineError, KeyRange, Value};
-use super::*;
+use super::dir::files;
+use super::log::payload;
+use super::log::segment::{self, Timeline};
+use super::working::{boot, confirmed};
+use super::{SledConfig, SledEngine, check};
+use crate::engine::pending::ops_of;
+use crate::engine::{Batch, Direction, Engine, EngineError, KeyRange, Value};
 
 mod backpressure;
 mod backup_chains;
@@ -45,7 +51,7 @@ impl Store {
         SledEngine::open(self.config.clone(), |_| {})
     }
 
-    /// Opens, and returns the lines of progress as well.
+    /// Opens the store, and also returns the lines of progress.
     fn open_told(&self) -> (SledEngine, Vec<String>) {
         let lines = Mutex::new(Vec::new());
         let engine = SledEngine::open(self.config.clone(), |line| lines.lock().unwrap().push(line)).unwrap();
@@ -66,7 +72,8 @@ impl Store {
         paths.into_iter().filter(|p| p.extension().is_some_and(|e| e == "log")).collect()
     }
 
-    /// What a kill leaves: a copy of the files, taken while the store is open, that passes for the files themselves.
+    /// What a kill leaves: a copy of the files, taken while the store is open, that counts as the original
+    /// files.
     fn copy(&self) -> Self {
         let copy = Self::new();
         copy_dir(self.dir(), copy.dir());
@@ -74,7 +81,7 @@ impl Store {
         copy
     }
 
-    /// Leaves the store as if the machine had been started again since it was last opened.
+    /// Makes the store look as if the machine had been restarted since the store was last opened.
     fn restart_machine(&self) {
         fs::write(self.log_dir().join("BOOT"), "another start of the machine").unwrap();
     }
@@ -87,13 +94,13 @@ fn copy_dir(from: &Path, to: &Path) {
         if path.is_dir() {
             copy_dir(&path, &target);
         } else if let Err(error) = fs::copy(&path, &target) {
-            // sled removes files of its own while we copy, as it does while it is killed.
+            // sled may remove some of its files during the copy.
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
         }
     }
 }
 
-/// Commits `numbers`, each as a key of its own and as the latest of a key that all of them write.
+/// Commits the batches `numbers`. Each writes a key of its own and the key `latest`.
 async fn fill(engine: &SledEngine, numbers: std::ops::RangeInclusive<u64>) {
     for number in numbers {
         assert_eq!(engine.commit(batch(number)).await.unwrap(), number);
@@ -107,7 +114,7 @@ fn batch(number: u64) -> Batch {
     batch
 }
 
-/// Some 300 bytes that do not compress away, so that records span several units of alignment.
+/// Some 300 bytes that do not compress, so that entries span several units of alignment.
 fn content(number: u64) -> Value {
     let mut state = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut bytes = Vec::new();
@@ -120,7 +127,7 @@ fn content(number: u64) -> Value {
     bytes.into()
 }
 
-/// The store holds exactly the batches 1 to `last` of [`fill`].
+/// Asserts that the store holds exactly the batches 1 to `last` of [`fill`].
 async fn expect(engine: &SledEngine, last: u64) {
     let found = engine.scan(KeyRange::prefix(b"key/"), Direction::Forward, usize::MAX).await.unwrap();
     let expected: Vec<_> = (1..=last).map(|n| (format!("key/{n:06}").into_bytes(), content(n))).collect();

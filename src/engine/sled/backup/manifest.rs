@@ -1,4 +1,5 @@
-//! The manifest of a backup: a text that names each file with its size and checksum, and covers itself.
+//! The manifest of a backup: a text that names each file with its size and checksum, and that ends with a
+//! checksum of its own.
 //!
 //! ```text
 //! memberbase backup 1
@@ -9,20 +10,21 @@
 //! sum 01234567
 //! ```
 //!
-//! `base` is the batch of the snapshot that the log goes on from, 0 if the log begins with the first batch; `position` is
-//! the last batch. Sizes are bytes; what a file has beyond its size belongs to a later backup that was not finished.
-//! Checksums are CRC32C; `sum` is that of the lines before it. The first line keeps its form in every future version.
+//! `base` is the batch of the snapshot that the log continues from, 0 if the log begins with the first batch;
+//! `position` is the last batch. Sizes are in bytes; bytes of a file beyond its size belong to a later backup
+//! that was not finished. Checksums are CRC32C; `sum` covers the lines before it. The first line keeps its
+//! form in every future version.
 
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::super::EngineError;
-use super::super::disk::Disk;
-use super::super::files;
-use super::super::folder::{MANIFEST, TITLE};
-use super::super::segment::Timeline;
-use super::is_name;
+use super::names::is_name;
+use crate::engine::EngineError;
+use crate::engine::sled::dir::files;
+use crate::engine::sled::dir::folder::{MANIFEST, TITLE};
+use crate::engine::sled::disk::Disk;
+use crate::engine::sled::log::segment::Timeline;
 
 const VERSION: u32 = 1;
 
@@ -48,7 +50,7 @@ impl Manifest {
         dir.join(MANIFEST)
     }
 
-    /// The manifest of the backup in `dir`, if there is one.
+    /// The manifest of the backup in `dir`; `None` if there is no manifest.
     pub(super) fn read(dir: &Path) -> Result<Option<Self>, EngineError> {
         let path = Self::path(dir);
         let text = match std::fs::read(&path) {
@@ -61,7 +63,7 @@ impl Manifest {
         if let Some(found) = version.filter(|version| *version > VERSION) {
             return Err(EngineError::NewerFormat { file, found, supported: VERSION });
         }
-        // Whatever is not exactly what this would be written as has been changed.
+        // Anything but the exact text that `to_text` writes was changed.
         match Self::parse(&text).filter(|manifest| manifest.to_text() == text) {
             Some(manifest) => Ok(Some(manifest)),
             None => {
@@ -96,7 +98,7 @@ impl Manifest {
         let (base, position) = (self.base, self.position);
         let mut text =
             format!("{TITLE} {VERSION}\ntimeline {timeline:032x}\nbase {base}\nposition {position}\n");
-        // Writing to a string never fails.
+        // Writing to a `String` never fails.
         for Listed { name, bytes, crc } in &self.files {
             let _ = writeln!(text, "file {name} {bytes} {crc:08x}");
         }

@@ -1,22 +1,24 @@
-//! What of a store a receiver lacks.
+//! What a receiver lacks of a store.
 
 use std::fs::File;
 use std::path::Path;
 
-use super::super::super::EngineError;
-use super::super::super::backup::{Backup, FileOutline, Held, Outline};
-use super::super::config::SledConfig;
-use super::super::reader::SegmentReader;
-use super::super::segment::{self, Header, Segment, Timeline};
-use super::super::snapshot::{self, Generation};
-use super::super::{files, reader};
-use super::{LOG, SNAPSHOTS, name_of, sequence_of};
+use super::names::{LOG, SNAPSHOTS, name_of, sequence_of};
+use crate::engine::EngineError;
+use crate::engine::backup::{Backup, FileOutline, Held, Outline};
+use crate::engine::sled::config::SledConfig;
+use crate::engine::sled::dir::files;
+use crate::engine::sled::log::chain;
+use crate::engine::sled::log::reader::{SegmentReader, Step};
+use crate::engine::sled::log::segment::{self, Header, Segment, Timeline};
+use crate::engine::sled::snapshot::{self, Generation};
 
-/// The store may remove a file between the moment that it is listed and the moment that it is opened.
+/// Planning is repeated this often, because the store may remove a file after it was listed and before it is
+/// opened.
 const ATTEMPTS: usize = 5;
 
-/// A backup of everything up to batch `position`, which is durable, without what `held` has.
-pub(in super::super) fn plan(
+/// A backup of everything up to batch `position`, which is durable, without what the receiver has (`held`).
+pub(crate) fn plan(
     config: &SledConfig,
     timeline: Timeline,
     position: u64,
@@ -56,11 +58,11 @@ fn try_plan(
         (base, base)
     };
     if position > after {
-        if let Some(gap) = reader::gap(&segments, after, position) {
+        if let Some(gap) = chain::gap(&segments, after, position) {
             return Err(gap);
         }
         let sent = segments.iter().position(|s| extends && end.is_some_and(|end| s.header.sequence > end));
-        let skip = reader::index_of(&segments, after + 1).min(sent.unwrap_or(usize::MAX));
+        let skip = chain::index_of(&segments, after + 1).min(sent.unwrap_or(usize::MAX));
         for (i, segment) in segments.iter().enumerate().skip(skip) {
             if segment.header.first > position {
                 break;
@@ -69,7 +71,8 @@ fn try_plan(
             let last = next.map_or(position, |n| n.header.first.saturating_sub(1).min(position));
             let bytes = end_of(segment, last)?;
             let name = name_of(LOG, &segment.path);
-            // What the next segment replaces of it stays where it is: the backup before needs it, and no reader takes it.
+            // The next segment replaces the end of this one. The earlier backup still needs that end, and no
+            // reader uses it, so the receiver keeps it.
             let bytes = bytes.max(in_backup(&held, &name, segment.header.id));
             add(&mut files, &mut sources, &held, name, segment.header.id, bytes, &segment.path)?;
         }
@@ -77,9 +80,9 @@ fn try_plan(
     Ok(Backup::new(Outline { timeline, extends, base, position, files }, sources))
 }
 
-/// Whether what a receiver lacks can follow what it holds: no batch is missing between them, and no segment. A segment
-/// counts even if all that it has is in others: one that a killed process began and never wrote to, or the copy of the
-/// end of the one before, which the next start makes.
+/// Whether what a receiver lacks can follow what it holds: no batch and no segment is missing between them. A
+/// segment counts even if others have all its batches: a killed process may have begun it and never written
+/// to it, or it may be the copy of the tail that the next start makes.
 fn continues(segments: &[Segment], held: &Held, end: Option<u64>) -> bool {
     let Some(Header { first, sequence, .. }) = segments.first().map(|segment| segment.header) else {
         return true;
@@ -87,14 +90,15 @@ fn continues(segments: &[Segment], held: &Held, end: Option<u64>) -> bool {
     first <= held.covered + 1 && end.is_none_or(|end| sequence <= end + 1)
 }
 
-/// The last segment that the backup of a receiver has for certain; none if it has no log.
+/// The last segment that a receiver's backup is certain to have; `None` if the backup has no log.
 ///
-/// An older receiver does not tell the files of its backup from those that an interrupted one brought. But its backup ends
-/// with a segment that has batch `covered`, and these are two at most: a start copies the end of the last segment and then
-/// begins the next one behind that. So the last segment that begins with `covered` or before it is the end of the backup,
-/// or the one after the end. Where the store does not have it any more, nothing is certain, and the backup begins anew.
+/// An older receiver does not distinguish the files of its backup from those of an interrupted one. But its
+/// backup ends with a segment that contains batch `covered`, and at most two segments do: a start copies the
+/// tail of the last segment into a new one, and begins the next one after that. So the last segment that
+/// begins at or before `covered` is either the end of the backup or the segment after the end. If the store
+/// no longer has that segment, nothing is certain, and the backup starts over.
 fn chain_end(segments: &[Segment], held: &Held) -> Option<u64> {
-    if is_told(held) {
+    if says_which(held) {
         let of_backup = held.files.iter().filter(|file| file.in_backup);
         return of_backup.filter_map(|file| sequence_of(&file.name)).max();
     }
@@ -102,23 +106,24 @@ fn chain_end(segments: &[Segment], held: &Held) -> Option<u64> {
     Some(begun.map_or(0, |segment| segment.header.sequence.saturating_sub(1)))
 }
 
-/// Whether a receiver says which of its files are of its backup, or has no backup. Each backup has a file.
-fn is_told(held: &Held) -> bool {
+/// Whether a receiver says which files belong to its backup, or has no backup. Every backup has at least one
+/// file.
+fn says_which(held: &Held) -> bool {
     held.covered == 0 || held.files.iter().any(|file| file.in_backup)
 }
 
-/// How many bytes a receiver has of a file of its backup, or of one that may be.
+/// The bytes that a receiver has of a file that belongs, or may belong, to its backup.
 fn in_backup(held: &Held, name: &str, id: u64) -> u64 {
-    let is_told = is_told(held);
-    let mut files = held.files.iter().filter(|file| file.in_backup || !is_told);
+    let says_which = says_which(held);
+    let mut files = held.files.iter().filter(|file| file.in_backup || !says_which);
     files.find(|file| file.name == name && file.id == id).map_or(0, |file| file.bytes)
 }
 
-/// Where batch `last` ends in its segment.
+/// The offset at which batch `last` ends in its segment.
 fn end_of(segment: &Segment, last: u64) -> Result<u64, EngineError> {
     let mut reader = SegmentReader::open(segment)?;
     while reader.expected() <= last {
-        if !matches!(reader.step()?, reader::Step::Record(_)) {
+        if !matches!(reader.step()?, Step::Entry(_)) {
             let missing = reader.expected();
             return Err(reader.corrupt(format!("batch {missing}, which was durable, is missing or damaged")));
         }

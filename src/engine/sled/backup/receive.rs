@@ -1,35 +1,37 @@
 //! The folder of a backup while it is written.
 //!
-//! Files grow in place; the manifest of an earlier backup in the folder stays good meanwhile, since it says how much of
-//! each file it means. The new one is written last, once everything was synced and read back. What the earlier one has is read
-//! before anything is added: a backup goes on from one that is whole, or not at all.
+//! Files grow in place. Meanwhile the manifest of an earlier backup in the folder stays valid, because it
+//! says how many bytes of each file belong to that backup. The new manifest is written last, after everything
+//! was synced and read back. The files of the earlier backup are read before anything is added: only a whole
+//! backup is extended.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::super::EngineError;
-use super::super::super::backup::{Held, HeldFile, Outline};
-use super::super::disk::{Disk, LogFile};
-use super::super::reader::{SegmentReader, Step};
-use super::super::segment::{self, Timeline};
-use super::super::snapshot::{self, Entries};
-use super::super::{files, folder, reader};
 use super::manifest::{Listed, Manifest};
+use super::names::{LOG, SNAPSHOTS, is_name, name_of, segments_of};
 use super::verify::{checksum, verify_base, verify_file};
-use super::{LOG, SNAPSHOTS, is_name, lock_folder, name_of, segments_of};
+use crate::engine::EngineError;
+use crate::engine::backup::{Held, HeldFile, Outline};
+use crate::engine::sled::dir::{files, flock, folder};
+use crate::engine::sled::disk::{Disk, LogFile};
+use crate::engine::sled::log::chain;
+use crate::engine::sled::log::reader::{SegmentReader, Step};
+use crate::engine::sled::log::segment::{self, Timeline};
+use crate::engine::sled::snapshot::{self, Writes};
 
-/// What a backup has become.
+/// A finished backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
-    /// The last batch that it has.
+    /// Its last batch.
     pub position: u64,
     /// Bytes that were added to the folder.
     pub added: u64,
     /// Bytes of all its files.
     pub bytes: u64,
-    /// Whether it completed an earlier backup in the folder.
+    /// Whether it extended an earlier backup in the folder.
     pub extended: bool,
 }
 
@@ -41,9 +43,9 @@ pub struct Receiver {
     before: Option<Manifest>,
     timeline: Option<Timeline>,
     under_way: Option<UnderWay>,
-    /// What was made of the folder, until there is something to put into it.
+    /// What opening created; `None` once a backup has begun.
     made: Option<Made>,
-    /// Of the folder, so that no other backup writes into it.
+    /// The lock on the folder, so that no other backup writes into it.
     _lock: File,
 }
 
@@ -55,15 +57,16 @@ struct UnderWay {
 }
 
 impl Receiver {
-    /// Opens the folder, which is made if it is missing, and finds out what it holds. A folder that is or lies in a store,
-    /// or has files of others, is refused and not touched. If no backup begins, what was made is taken away again.
+    /// Opens the folder, creating it if it is missing, and finds out what it holds. A folder that is a store,
+    /// is inside a store or contains other files is rejected and stays untouched. If no backup begins,
+    /// everything that this created is removed again.
     pub fn open(dir: &Path) -> Result<(Self, Held), EngineError> {
         folder::for_backup(dir)?;
         let is_new = !dir.exists();
         files::make_dir(dir)?;
-        let lock = lock_folder(
+        let lock = flock::folder(
             dir,
-            "another backup is being written into it; wait until that one has ended, or take another folder",
+            "another backup is being written into it; wait until that one has ended, or choose another folder",
         )?;
         let made = Made::look(dir, is_new);
         folder::mark_backup(dir)?;
@@ -94,11 +97,11 @@ impl Receiver {
     }
 
     #[cfg(test)]
-    pub(in super::super) fn faults(&self) -> &super::super::faults::Faults {
+    pub(crate) fn faults(&self) -> &super::super::faults::Faults {
         self.disk.faults()
     }
 
-    /// Begins with a backup whose files then come through [`Receiver::write`].
+    /// Begins a backup. Its files then arrive through [`Receiver::write`].
     pub fn begin(&mut self, outline: Outline) -> Result<(), EngineError> {
         if self.timeline.is_some_and(|timeline| timeline != outline.timeline) {
             return Err(foreign(&self.dir));
@@ -106,7 +109,7 @@ impl Receiver {
         let mut files = Vec::new();
         for file in &outline.files {
             if !is_name(&file.name) {
-                return Err(EngineError::Io(format!("a backup cannot have a file {:?}", file.name)));
+                return Err(EngineError::Io(format!("a backup cannot contain a file named {:?}", file.name)));
             }
             let path = self.dir.join(&file.name);
             let opened = self.disk.resume(&path, file.from);
@@ -119,9 +122,9 @@ impl Receiver {
         Ok(())
     }
 
-    /// The next bytes of a file, which must follow those before them.
+    /// Writes the next bytes of a file, which must follow the earlier ones.
     pub fn write(&mut self, index: usize, at: u64, bytes: &[u8]) -> Result<(), EngineError> {
-        let disorder = || EngineError::Io("the parts of the backup came out of order".to_owned());
+        let disorder = || EngineError::Io("the parts of the backup arrived out of order".to_owned());
         let under_way = self.under_way.as_mut().ok_or_else(disorder)?;
         let (file, end) = under_way.files.get_mut(index).ok_or_else(disorder)?;
         if *end != at {
@@ -134,14 +137,17 @@ impl Receiver {
         Ok(())
     }
 
-    /// Syncs everything, reads it back and writes the manifest. From then on the backup counts.
+    /// Syncs everything, reads it back and writes the manifest, which completes the backup.
     pub fn finish(mut self) -> Result<Received, EngineError> {
         let Some(UnderWay { outline, files, added }) = self.under_way.take() else {
-            return Err(EngineError::Io("the backup was never begun".to_owned()));
+            return Err(EngineError::Io("the backup was never started".to_owned()));
         };
         for (planned, (file, end)) in outline.files.iter().zip(&files) {
             if *end != planned.bytes {
-                return Err(EngineError::Io(format!("the backup ended before all of {} came", planned.name)));
+                return Err(EngineError::Io(format!(
+                    "the backup ended before all of {} arrived",
+                    planned.name
+                )));
             }
             file.sync().map_err(|e| files::error("sync", &self.dir.join(&planned.name), &e))?;
         }
@@ -167,21 +173,21 @@ impl Receiver {
         Ok(Manifest { timeline: outline.timeline, base, position: outline.position, files: listed })
     }
 
-    /// Reads what is new as a restore would, and looks whether what was there before is still there.
+    /// Reads the new files as a restore would, and checks that the earlier ones still exist.
     fn read_back(&self, manifest: &Manifest, outline: &Outline) -> Result<(), EngineError> {
         for file in outline.files.iter().filter(|file| file.name.starts_with(SNAPSHOTS)) {
             snapshot::verify(&self.dir.join(&file.name), &mut |_| Ok(()))?;
         }
         verify_base(&self.dir, manifest)?;
         let segments = segments_of(&self.dir, manifest.names())?;
-        if let Some(gap) = reader::gap(&segments, manifest.base, outline.position) {
+        if let Some(gap) = chain::gap(&segments, manifest.base, outline.position) {
             return Err(gap);
         }
         let covered = self.before.as_ref().filter(|_| outline.extends).map_or(manifest.base, |m| m.position);
-        reader::replay(&segments, covered, outline.position, |_, _| Ok::<(), EngineError>(()))
+        chain::replay(&segments, covered, outline.position, |_, _| Ok::<(), EngineError>(()))
     }
 
-    /// Removes what an earlier backup had that this one does not need.
+    /// Removes files of earlier backups that this one does not need.
     fn remove_replaced(&self, manifest: &Manifest) -> Result<(), EngineError> {
         let needed: BTreeSet<&str> = manifest.names().collect();
         for folder in [LOG, SNAPSHOTS] {
@@ -196,12 +202,12 @@ impl Receiver {
     }
 }
 
-/// What there was not before a folder was opened. It goes again with this, unless it is kept.
+/// The files and folders that opening created. Dropping this removes them, unless [`Made::keep`] was called.
 #[derive(Debug)]
 struct Made {
-    /// The mark, if there was neither that nor a manifest.
+    /// The mark, if the folder had neither a mark nor a manifest.
     mark: Option<PathBuf>,
-    /// Folders, the inner ones first.
+    /// Folders, inner ones first.
     folders: Vec<PathBuf>,
 }
 
@@ -219,7 +225,7 @@ impl Made {
 
 impl Drop for Made {
     fn drop(&mut self) {
-        // Whatever has got something since stays.
+        // Folders that are no longer empty stay.
         if let Some(mark) = &self.mark {
             let _ = std::fs::remove_file(mark);
         }
@@ -229,7 +235,8 @@ impl Drop for Made {
     }
 }
 
-/// Refuses to go on with a backup of which files are gone or damaged: the log of the store may not reach back to what they had.
+/// Rejects a backup with missing or damaged files: the log of the store may no longer have what these files
+/// had.
 fn refuse_if_damaged(dir: &Path, manifest: &Manifest) -> Result<(), EngineError> {
     manifest.files.iter().try_for_each(|listed| {
         let path = dir.join(&listed.name);
@@ -239,28 +246,29 @@ fn refuse_if_damaged(dir: &Path, manifest: &Manifest) -> Result<(), EngineError>
                 other => return other,
             }
         } else {
-            (path.display().to_string(), 0, "the file is gone".to_owned())
+            (path.display().to_string(), 0, "the file is missing".to_owned())
         };
         let detail =
-            format!("{fault}, so the backup in this folder is not whole; make one in another folder");
+            format!("{fault}, so the backup in this folder is incomplete; make one in another folder");
         Err(EngineError::Corrupt { file, offset, detail })
     })
 }
 
-/// The random number and the timeline in a file's header, if that is whole.
+/// The random number and the timeline in a file's header; `None` if the header is damaged.
 fn identity(name: &str, path: &Path) -> Option<(u64, Timeline)> {
     if name.starts_with(LOG) {
         let header = segment::read(path).ok()?.header;
         Some((header.id, header.timeline))
     } else {
-        let header = Entries::open(path).ok()?.header;
+        let header = Writes::open(path).ok()?.header;
         Some((header.id, header.timeline))
     }
 }
 
-/// How much of a file is good: what the manifest says, which was read, or what an interrupted backup has brought whole.
+/// The good bytes of a file: those of the manifest, which were read before, or those of undamaged entries
+/// that an interrupted backup brought.
 fn good_bytes(name: &str, path: &Path, manifest: Option<&Manifest>) -> Result<u64, EngineError> {
-    let meta = std::fs::metadata(path).map_err(|e: io::Error| files::error("look at", path, &e))?;
+    let meta = std::fs::metadata(path).map_err(|e: io::Error| files::error("examine", path, &e))?;
     if let Some(listed) = manifest.and_then(|manifest| manifest.file(name))
         && meta.len() == listed.bytes
     {
@@ -269,15 +277,15 @@ fn good_bytes(name: &str, path: &Path, manifest: Option<&Manifest>) -> Result<u6
     if name.starts_with(LOG) {
         let segment = segment::read(path)?;
         let mut reader = SegmentReader::open(&segment)?;
-        while matches!(reader.step()?, Step::Record(_)) {}
+        while matches!(reader.step()?, Step::Entry(_)) {}
         return Ok(reader.at());
     }
-    let mut entries = Entries::open(path)?;
+    let mut writes = Writes::open(path)?;
     loop {
-        match entries.next() {
+        match writes.next() {
             Ok(Some(_)) => {}
-            // Blocks before this place are good.
-            Ok(None) | Err(EngineError::Corrupt { .. }) => return Ok(entries.at()),
+            // The blocks before this position are good.
+            Ok(None) | Err(EngineError::Corrupt { .. }) => return Ok(writes.at()),
             Err(error) => return Err(error),
         }
     }
@@ -285,7 +293,7 @@ fn good_bytes(name: &str, path: &Path, manifest: Option<&Manifest>) -> Result<u6
 
 fn foreign(dir: &Path) -> EngineError {
     EngineError::Io(format!(
-        "{} holds a backup of another store or timeline; use another folder",
+        "{} contains a backup of another store or timeline; choose another folder",
         dir.display()
     ))
 }

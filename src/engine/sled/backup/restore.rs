@@ -1,33 +1,32 @@
 //! A new data directory from a backup, up to a chosen batch.
 //!
-//! It consists of one snapshot and an empty log on a new timeline, so that it never mixes with the store that the backup
-//! was made of; the working copy is made from them when it is opened.
+//! It consists of one snapshot and an empty log on a new timeline, so it never mixes with the store that the
+//! backup was made of; the working copy is built from them when the store is opened.
 
 use std::path::Path;
 
-use super::super::super::EngineError;
-use super::super::config::SledConfig;
-use super::super::disk::Disk;
-use super::super::segment::{self, Segment};
-use super::super::snapshot::{self, Entries, Generation, Listing, Origin};
-use super::super::{files, folder, reader, writer};
 use super::manifest::Manifest;
-use super::{SNAPSHOTS, segments_of, verify};
+use super::names::{SNAPSHOTS, name_of, segments_of};
+use super::verify::verify;
+use crate::engine::EngineError;
+use crate::engine::sled::config::SledConfig;
+use crate::engine::sled::dir::{files, folder};
+use crate::engine::sled::disk::Disk;
+use crate::engine::sled::log::segment::{self, Segment};
+use crate::engine::sled::log::{chain, prepare};
+use crate::engine::sled::snapshot::{self, Generation, Listing, Origin, Writes};
 
-/// A write, as the backup has it: the key and its new value, none if it is removed.
+/// A write in a backup: the key and its new value; `None` removes the key.
 pub type Write<'a> = (&'a [u8], Option<&'a [u8]>);
 
-/// What was restored.
+/// A finished restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
-    /// The last batch that the new store has.
+    /// The last batch of the new store.
     pub position: u64,
-    /// The last batch that the backup has.
+    /// The last batch of the backup.
     pub last: u64,
 }
-
-/// What is looked for in a backup.
-pub type Found = Option<Vec<u8>>;
 
 struct Opened {
     manifest: Manifest,
@@ -44,7 +43,7 @@ impl Opened {
         let mut snapshots = snapshot::list(&from.join(SNAPSHOTS), manifest.timeline)?;
         snapshots
             .generations
-            .retain(|generation| manifest.file(&super::name_of(SNAPSHOTS, &generation.path)).is_some());
+            .retain(|generation| manifest.file(&name_of(SNAPSHOTS, &generation.path)).is_some());
         let segments = segments_of(from, manifest.names())?;
         Ok(Self { manifest, snapshots, segments })
     }
@@ -54,12 +53,12 @@ impl Opened {
     }
 }
 
-/// The first value that the backup in `from` has of `key`.
-pub fn find(from: &Path, key: &[u8]) -> Result<Found, EngineError> {
+/// The first value of `key` in the backup in `from`; `None` if the backup never sets the key.
+pub fn find(from: &Path, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
     let opened = Opened::open(from)?;
     if let Some(base) = opened.base() {
-        let mut entries = Entries::open(&base.path)?;
-        while let Some(op) = entries.next()? {
+        let mut writes = Writes::open(&base.path)?;
+        while let Some(op) = writes.next()? {
             if op.key.as_ref() >= key {
                 return Ok(op.value.filter(|_| op.key.as_ref() == key).map(|value| value.to_vec()));
             }
@@ -67,7 +66,7 @@ pub fn find(from: &Path, key: &[u8]) -> Result<Found, EngineError> {
     }
     let mut found = None;
     let Manifest { base, position, .. } = opened.manifest;
-    let read = reader::replay(&opened.segments, base, position, |_, ops| {
+    let read = chain::replay(&opened.segments, base, position, |_, ops| {
         found = ops.into_iter().find(|op| op.key.as_ref() == key).and_then(|op| op.value);
         if found.is_some() { Err(Over::Enough) } else { Ok(()) }
     });
@@ -77,8 +76,9 @@ pub fn find(from: &Path, key: &[u8]) -> Result<Found, EngineError> {
     }
 }
 
-/// Fills the directory `config.dir`, such as that of a [`Site`](super::Site), with what the backup in `from` has, up to the last batch before the first write
-/// that is `too_late`. Its log has room for what follows, on a new timeline.
+/// Restores the backup in `from` into the directory `config.dir`, such as that of a [`Site`](super::Site), up
+/// to the last batch before the first write that is `too_late`. The log of the new store continues after that
+/// batch, on a new timeline.
 pub fn restore(
     from: &Path,
     config: &SledConfig,
@@ -98,19 +98,19 @@ pub fn restore(
     let origin = Origin { base, segments: &opened.segments };
     let (dir, sizes) = (config.snapshot_dir(), config.snapshot_sizes);
     snapshot::make(&disk, &dir, timeline, origin, position, sizes, &mut |_| Ok(()))?;
-    writer::found(&disk, &config.log_dir(), timeline, position + 1)?;
+    prepare::found(&disk, &config.log_dir(), timeline, position + 1)?;
     Ok(Restored { position, last: opened.manifest.position })
 }
 
-/// The last batch before the first that has a write that is too late.
+/// The last batch before the first one with a write that is too late.
 fn stop(
     opened: &Opened,
     base: Option<&Generation>,
     too_late: &mut dyn FnMut(Write<'_>) -> Result<bool, EngineError>,
 ) -> Result<u64, EngineError> {
     if let Some(base) = base {
-        let mut entries = Entries::open(&base.path)?;
-        while let Some(op) = entries.next()? {
+        let mut writes = Writes::open(&base.path)?;
+        while let Some(op) = writes.next()? {
             if too_late((&op.key, op.value.as_deref()))? {
                 let why = "the backup does not go back that far: even its snapshot is later";
                 return Err(EngineError::Io(why.to_owned()));
@@ -119,7 +119,7 @@ fn stop(
     }
     let Manifest { base, position, .. } = opened.manifest;
     let mut last = base;
-    let read = reader::replay(&opened.segments, base, position, |number, ops| {
+    let read = chain::replay(&opened.segments, base, position, |number, ops| {
         for op in ops {
             if too_late((&op.key, op.value.as_deref()))? {
                 return Err(Over::Enough);
@@ -134,7 +134,7 @@ fn stop(
     }
 }
 
-/// Why reading ended before its time.
+/// Why reading ended early.
 enum Over {
     Enough,
     Failed(EngineError),

@@ -1,24 +1,23 @@
-//! The directory in which a store is put together, so that there is never half of one under its name.
+//! The folder in which a restored store is assembled, so that a half-finished store never has the final name.
 //!
-//! - It stands beside the data directory that it is to become, has `.restoring` behind the name of that, and holds a mark from
-//!   its beginning until the store has its name.
-//! - One restore at a time has it: it is locked itself, so that no lock outlives a process that is killed. What such a process
-//!   left in it is removed by the next restore to the same place.
+//! - It is beside the final data directory and has the same name with `.restoring` appended. It contains a
+//!   mark from the beginning until the store has its final name.
+//! - One restore at a time works in it: the folder itself is locked, so no lock outlives a killed process.
+//!   The next restore to the same place removes what a killed one left.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::super::EngineError;
-use super::super::{files, folder};
-use super::lock_folder;
+use crate::engine::EngineError;
+use crate::engine::sled::dir::{files, flock, folder};
 
-/// Names a directory that is not a store yet.
+/// The mark of a directory that is not a store yet.
 const UNFINISHED: &str = "RESTORING";
-/// Who has a directory that is locked, and what to do.
+/// The error for a locked directory.
 const WHO: &str =
-    "another restore is at work there; wait until that one has ended, or give another data directory";
-/// How often a directory is opened that others take away meanwhile.
+    "another restore is at work there; wait until that one has ended, or choose another data directory";
+/// How often locking a directory is tried while others remove it.
 const TRIES: usize = 100;
 
 /// See the module documentation.
@@ -26,12 +25,13 @@ const TRIES: usize = 100;
 pub struct Site {
     dir: PathBuf,
     target: PathBuf,
-    /// Of the directory, so that no other restore works in it.
+    /// The lock on the directory, so that no other restore works in it.
     _lock: File,
 }
 
 impl Site {
-    /// Makes the directory in which the store of `target` is put together, or takes the one that a killed restore has left.
+    /// Creates the directory in which the store of `target` is assembled, or takes over the one that a killed
+    /// restore left.
     pub fn begin(target: &Path) -> Result<Self, EngineError> {
         refuse_used(target)?;
         folder::refuse_inside(target)?;
@@ -39,7 +39,7 @@ impl Site {
         name.push(".restoring");
         let dir = target.with_file_name(name);
         let lock = take(&dir)?;
-        // Whoever had it until now may have made the store.
+        // The former owner of the lock may have finished the store.
         if let Err(error) = refuse_used(target) {
             if files::list(&dir)?.is_empty() {
                 files::remove_all(&dir)?;
@@ -47,9 +47,12 @@ impl Site {
             return Err(error);
         }
         let entries = files::list(&dir)?;
-        // The mark is the first thing in it and the last to go.
+        // The mark is created first and removed last.
         if !entries.is_empty() && !entries.iter().any(|path| is_mark(path)) {
-            return Err(EngineError::Io(format!("{} is in the way; move it elsewhere", dir.display())));
+            return Err(EngineError::Io(format!(
+                "{} is in the way; move it to another place",
+                dir.display()
+            )));
         }
         let site = Self { dir, target: target.to_owned(), _lock: lock };
         site.clear()?;
@@ -57,15 +60,15 @@ impl Site {
         Ok(site)
     }
 
-    /// Where the store is put together.
+    /// The directory in which the store is assembled.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Gives the store its name.
+    /// Gives the store its final name.
     pub fn settle(self) -> Result<(), EngineError> {
-        // Under its real name it must be whole, so the mark goes last of all.
+        // Under its final name the store must be complete, so the mark is removed last.
         if self.target.exists() {
             std::fs::remove_dir(&self.target).map_err(|e| files::error("replace", &self.target, &e))?;
         }
@@ -73,13 +76,13 @@ impl Site {
         files::remove(&self.target.join(UNFINISHED))
     }
 
-    /// Removes what cannot become a store.
+    /// Removes the directory, because it cannot become a store.
     pub fn discard(self) -> Result<(), EngineError> {
         self.clear()?;
         files::remove_all(&self.dir)
     }
 
-    /// Removes all but the mark.
+    /// Removes everything but the mark.
     fn clear(&self) -> Result<(), EngineError> {
         let entries = files::list(&self.dir)?;
         entries.iter().filter(|path| !is_mark(path)).try_for_each(|path| files::remove_all(path))
@@ -98,13 +101,13 @@ fn refuse_used(target: &Path) -> Result<(), EngineError> {
     }
 }
 
-/// The lock on the directory, which is made if it is missing.
+/// Locks the directory, creating it if it is missing.
 fn take(dir: &Path) -> Result<File, EngineError> {
     for _ in 0..TRIES {
         files::make_dir(dir)?;
-        match lock_folder(dir, WHO) {
-            // Until it is locked, who had it may have given it its name or taken it away.
-            Ok(lock) if stands_at(&lock, dir).map_err(|e| files::error("look at", dir, &e))? => {
+        match flock::folder(dir, WHO) {
+            // Before it was locked, its former owner may have renamed or removed it.
+            Ok(lock) if stands_at(&lock, dir).map_err(|e| files::error("examine", dir, &e))? => {
                 return Ok(lock);
             }
             Ok(_) => {}
@@ -112,17 +115,17 @@ fn take(dir: &Path) -> Result<File, EngineError> {
             Err(error) => return Err(error),
         }
     }
-    Err(EngineError::Io(format!("{} is replaced again and again", dir.display())))
+    Err(EngineError::Io(format!("{} is replaced again and again by others", dir.display())))
 }
 
-/// Whether the path leads to this directory.
+/// Whether `path` leads to the directory `dir`.
 fn stands_at(dir: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     let opened = dir.metadata()?;
     Ok(std::fs::metadata(path).is_ok_and(|there| (there.dev(), there.ino()) == (opened.dev(), opened.ino())))
 }
 
-/// The mark, also while it is being written.
+/// Whether `path` is the mark, or the mark while it is being written.
 fn is_mark(path: &Path) -> bool {
     path.file_stem().is_some_and(|stem| stem == UNFINISHED)
 }

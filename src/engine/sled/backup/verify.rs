@@ -4,29 +4,31 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::super::super::EngineError;
-use super::super::{files, folder, reader, snapshot};
 use super::manifest::{Listed, Manifest};
-use super::{SNAPSHOTS, segments_of};
+use super::names::{SNAPSHOTS, segments_of};
+use crate::engine::EngineError;
+use crate::engine::sled::dir::{files, folder};
+use crate::engine::sled::log::chain;
+use crate::engine::sled::snapshot;
 
 const READ_BYTES: usize = 1024 * 1024;
 
-/// What was found in a backup.
+/// The result of verifying a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     /// The batch of the snapshot that it begins with; 0 if it begins with the first batch.
     pub base: u64,
-    /// The last batch that it has.
+    /// Its last batch.
     pub position: u64,
-    /// How many files it has.
+    /// The number of its files.
     pub files: usize,
     /// Bytes of all its files.
     pub bytes: u64,
-    /// What is wrong with it; nothing if it can be restored.
+    /// The damage; empty if the backup can be restored.
     pub damage: Vec<EngineError>,
 }
 
-/// Reads the backup in `dir` whole. An error means that it could not be looked at; damage is reported in the answer.
+/// Reads all of the backup in `dir`. An error means that it could not be read; damage is part of the result.
 pub fn verify(dir: &Path) -> Result<Verified, EngineError> {
     folder::need_no_store(dir)?;
     let Some(manifest) = Manifest::read(dir)? else {
@@ -51,33 +53,35 @@ pub fn verify(dir: &Path) -> Result<Verified, EngineError> {
     })
 }
 
-/// Whether a file is as the manifest says.
+/// Checks a file against the manifest.
 pub(super) fn verify_file(dir: &Path, listed: &Listed) -> Result<(), EngineError> {
     let path = dir.join(&listed.name);
     if checksum(&path, listed.bytes)? == listed.crc {
         return Ok(());
     }
-    let detail = "its checksum is not the one in the manifest".to_owned();
+    let detail = "its checksum differs from the one in the manifest".to_owned();
     Err(EngineError::Corrupt { file: path.display().to_string(), offset: 0, detail })
 }
 
-/// The log of a backup that does not begin with the first batch goes on from a snapshot, which must be there.
+/// Checks that the snapshot is present from which the log continues, unless the log begins with the first
+/// batch.
 pub(super) fn verify_base(dir: &Path, manifest: &Manifest) -> Result<(), EngineError> {
     let path = snapshot::path(Path::new(SNAPSHOTS), manifest.base);
     let listed = || path.to_str().is_some_and(|name| manifest.file(name).is_some());
     if manifest.base == 0 || listed() {
         return Ok(());
     }
-    let detail = format!("the backup begins with batch {}, whose snapshot it does not have", manifest.base);
+    let detail =
+        format!("the backup begins with batch {}, but the snapshot of that batch is missing", manifest.base);
     Err(EngineError::Corrupt { file: dir.join(path).display().to_string(), offset: 0, detail })
 }
 
 fn verify_log(dir: &Path, manifest: &Manifest) -> Result<(), EngineError> {
     let segments = segments_of(dir, manifest.names())?;
-    reader::replay(&segments, manifest.base, manifest.position, |_, _| Ok::<(), EngineError>(()))
+    chain::replay(&segments, manifest.base, manifest.position, |_, _| Ok::<(), EngineError>(()))
 }
 
-/// The checksum of the first `bytes` of a file, which must have as many.
+/// The checksum of the first `bytes` of a file; an error if the file is shorter.
 pub(super) fn checksum(path: &Path, bytes: u64) -> Result<u32, EngineError> {
     let failed = |e: io::Error| files::error("read", path, &e);
     let mut input = File::open(path).map_err(failed)?.take(bytes);
@@ -94,6 +98,6 @@ pub(super) fn checksum(path: &Path, bytes: u64) -> Result<u32, EngineError> {
     if found == bytes {
         return Ok(crc);
     }
-    let detail = format!("the file has {found} bytes of {bytes}");
+    let detail = format!("the file has only {found} of {bytes} bytes");
     Err(EngineError::Corrupt { file: path.display().to_string(), offset: found, detail })
 }

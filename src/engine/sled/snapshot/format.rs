@@ -5,19 +5,20 @@
 //!  0   8    magic "mbSNAPSH"
 //!  8   4    format version
 //! 12   4    CRC32C of the other 60 bytes
-//! 16   8    position: the last batch that it has
-//! 24   8    id: random; seeds the checksums of the records
+//! 16   8    position: its last batch
+//! 24   8    id: random; seeds the checksums of the entries
 //! 32  16    timeline
 //! 48  16    zero
 //! ```
 //!
-//! Records follow as in the log (see `record`): blocks, numbered from 0, whose payloads hold entries in ascending order
-//! of keys, and one end, whose number is that of the blocks. Its payload is
+//! Entries follow as in the log (see `log::entry`): blocks, numbered from 0, whose payloads hold writes in
+//! ascending order of their keys, and one end, whose number is the number of blocks. The payload of the end
+//! is
 //!
 //! ```text
-//!  0   8    entries
+//!  0   8    writes
 //!  8   8    bytes of their keys and values
-//! 16   4    CRC32C of the file before this record
+//! 16   4    CRC32C of the file before this entry
 //! ```
 //!
 //! Nothing follows the end. Magic and version keep their places in every future format.
@@ -28,29 +29,29 @@ use std::path::Path;
 
 use bytes::{Buf, Bytes};
 
-use super::super::super::EngineError;
-use super::super::files;
-use super::super::segment::Timeline;
+use crate::engine::EngineError;
+use crate::engine::sled::dir::files;
+use crate::engine::sled::log::segment::Timeline;
 
-/// The newest format of a snapshot that this program reads, and the one that it writes.
-pub(in super::super) const FORMAT_VERSION: u32 = 1;
-/// Bytes of the header.
+/// The format of a snapshot that this program writes, and the newest that it reads.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The bytes of the header.
 pub(super) const HEADER_BYTES: usize = 64;
 /// [`HEADER_BYTES`], as an offset.
-pub(super) const FIRST_RECORD: u64 = 64;
+pub(super) const FIRST_ENTRY: u64 = 64;
 
 const MAGIC: [u8; 8] = *b"mbSNAPSH";
 
 /// See the module documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Header {
-    pub(in super::super) position: u64,
-    pub(in super::super) id: u64,
-    pub(in super::super) timeline: Timeline,
+pub(crate) struct Header {
+    pub(crate) position: u64,
+    pub(crate) id: u64,
+    pub(crate) timeline: Timeline,
 }
 
 impl Header {
-    pub(in super::super) fn encode(&self) -> [u8; HEADER_BYTES] {
+    pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut rest = Vec::with_capacity(HEADER_BYTES);
         rest.extend_from_slice(&self.position.to_le_bytes());
         rest.extend_from_slice(&self.id.to_le_bytes());
@@ -66,8 +67,8 @@ impl Header {
         header
     }
 
-    /// `Ok(None)` if the bytes are damaged, `Err(version)` if a newer program wrote them.
-    pub(in super::super) fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Option<Self>, u32> {
+    /// `Ok(None)` if the bytes are damaged, `Err(version)` if a newer version of this program wrote them.
+    pub(crate) fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Option<Self>, u32> {
         let Some((version, header)) = Self::parse(bytes) else { return Ok(None) };
         if version > FORMAT_VERSION {
             return Err(version);
@@ -83,8 +84,8 @@ impl Header {
         bytes.starts_with(&MAGIC).then_some((version, header))
     }
 
-    /// What the checksums of the records start from.
-    pub(in super::super) fn seed(&self) -> u32 {
+    /// The seed of the checksums of the entries.
+    pub(crate) fn seed(&self) -> u32 {
         crc32c::crc32c(&self.id.to_le_bytes())
     }
 }
@@ -107,14 +108,14 @@ pub(super) fn read_header(path: &Path) -> Result<Header, EngineError> {
 }
 
 fn damaged(path: &Path) -> EngineError {
-    let detail = "the snapshot's header is damaged".to_owned();
+    let detail = "the header of the snapshot is damaged".to_owned();
     EngineError::Corrupt { file: path.display().to_string(), offset: 0, detail }
 }
 
-/// What the end says about everything before it.
+/// The totals that the end states for everything before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Totals {
-    pub(super) entries: u64,
+    pub(super) writes: u64,
     pub(super) bytes: u64,
     pub(super) crc: u32,
 }
@@ -122,13 +123,13 @@ pub(super) struct Totals {
 impl Totals {
     pub(super) fn encode(&self) -> Bytes {
         let parts: [&[u8]; 3] =
-            [&self.entries.to_le_bytes(), &self.bytes.to_le_bytes(), &self.crc.to_le_bytes()];
+            [&self.writes.to_le_bytes(), &self.bytes.to_le_bytes(), &self.crc.to_le_bytes()];
         parts.concat().into()
     }
 
     pub(super) fn decode(mut bytes: Bytes) -> Option<Self> {
         let totals = Self {
-            entries: bytes.try_get_u64_le().ok()?,
+            writes: bytes.try_get_u64_le().ok()?,
             bytes: bytes.try_get_u64_le().ok()?,
             crc: bytes.try_get_u32_le().ok()?,
         };

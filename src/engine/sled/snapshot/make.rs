@@ -1,64 +1,51 @@
-//! One snapshot from the last one and the log.
+//! Making one snapshot from the previous one and the log.
 
 use std::path::Path;
 
-use super::super::super::EngineError;
-use super::super::disk::Disk;
-use super::super::restore::bytes_of;
-use super::super::segment::{Segment, Timeline};
-use super::super::{files, reader};
+use super::format::Header;
+use super::listing::{Generation, path, unfinished_path};
 use super::merge::{Merged, Source};
-use super::read::{Entries, verify};
+use super::pace::{Cut, Pace};
+use super::read::{Writes, verify};
 use super::runs::Runs;
 use super::write::Writer;
-use super::{Cut, Generation, Pace, path, unfinished_path};
+use crate::engine::EngineError;
+use crate::engine::pending::bytes_of;
+use crate::engine::sled::config::SnapshotSizes;
+use crate::engine::sled::dir::files;
+use crate::engine::sled::disk::Disk;
+use crate::engine::sled::log::chain;
+use crate::engine::sled::log::segment::{Segment, Timeline};
 
-/// How large the pieces are that a snapshot is made of.
+/// What a snapshot is made from.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Sizes {
-    /// Keys and values of a block, before compression.
-    pub(in super::super) block_bytes: usize,
-    /// Of the log that is sorted in memory at a time.
-    pub(in super::super) memory_bytes: usize,
-    /// Sorted files that are read at a time. Each takes about half a megabyte of memory.
-    pub(in super::super) most_runs: usize,
+pub(crate) struct Origin<'a> {
+    /// The earlier snapshot; `None` to start from the beginning of the log.
+    pub(crate) base: Option<&'a Generation>,
+    pub(crate) segments: &'a [Segment],
 }
 
-impl Default for Sizes {
-    fn default() -> Self {
-        Self { block_bytes: 64 * 1024, memory_bytes: 32 * 1024 * 1024, most_runs: 32 }
-    }
-}
-
-/// What a snapshot is made of.
-#[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Origin<'a> {
-    /// An earlier snapshot; the log since then, or from its beginning.
-    pub(in super::super) base: Option<&'a Generation>,
-    pub(in super::super) segments: &'a [Segment],
-}
-
-/// Makes the snapshot up to batch `position` in `dir`. It is durable and was read back when this returns; if it could not
-/// be made, nothing is left of it but what the next one removes.
-pub(in super::super) fn make(
+/// Makes the snapshot up to batch `position` in `dir`. When this returns, the snapshot was read back and is
+/// durable. After a failure only files are left that the next attempt removes.
+pub(crate) fn make(
     disk: &Disk,
     dir: &Path,
     timeline: Timeline,
     from: Origin<'_>,
     position: u64,
-    sizes: Sizes,
+    sizes: SnapshotSizes,
     pace: Pace<'_>,
 ) -> Result<Generation, Cut> {
     let after = from.base.map_or(0, Generation::position);
     let mut runs = Runs::new(disk, dir, timeline, sizes);
-    reader::replay(from.segments, after, position, |_, ops| {
+    chain::replay(from.segments, after, position, |_, ops| {
         let bytes = u64::try_from(bytes_of(&ops)).unwrap_or(u64::MAX);
         runs.add(ops, pace)?;
         pace(bytes)
     })?;
     let mut sources = runs.sources()?;
     if let Some(base) = from.base {
-        sources.push(Source::File(Box::new(Entries::open(&base.path)?)));
+        sources.push(Source::File(Box::new(Writes::open(&base.path)?)));
     }
     let unfinished = unfinished_path(dir, &format!("{position:020}"));
     let written = write(disk, &unfinished, timeline, sources, position, sizes, pace);
@@ -68,7 +55,7 @@ pub(in super::super) fn make(
         Ok(bytes)
     });
     if finished.is_err() {
-        // The space may be needed; what stays is removed by the next attempt.
+        // Others may need the space now. If this fails, the next attempt removes the file.
         drop(std::fs::remove_file(&unfinished));
     }
     let (header, bytes) = finished?;
@@ -83,9 +70,9 @@ fn write(
     timeline: Timeline,
     sources: Vec<Source>,
     position: u64,
-    sizes: Sizes,
+    sizes: SnapshotSizes,
     pace: Pace<'_>,
-) -> Result<(super::Header, u64), Cut> {
+) -> Result<(Header, u64), Cut> {
     let mut writer = Writer::create(disk, path, position, timeline, sizes.block_bytes)?;
     let mut merged = Merged::new(sources)?;
     while let Some(op) = merged.next()? {
@@ -97,17 +84,18 @@ fn write(
         }
     }
     let header = writer.finish()?;
-    let meta = std::fs::metadata(path).map_err(|e| files::error("look at", path, &e))?;
+    let meta = std::fs::metadata(path).map_err(|e| files::error("examine", path, &e))?;
     Ok((header, meta.len()))
 }
 
-/// Has the file read from the disk next time, not from memory. Where that cannot be asked for, it is read all the same.
+/// Makes the next reader read the file from the disk, not from the page cache. If the system does not support
+/// this, the file is read all the same.
 fn forget_pages(path: &Path) -> Result<(), EngineError> {
     #[cfg(target_os = "linux")]
     {
         let file = std::fs::File::open(path).map_err(|e| files::error("open", path, &e))?;
         if let Err(error) = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed) {
-            tracing::debug!(%error, "the pages of a snapshot stay in memory");
+            tracing::debug!(%error, "the pages of a snapshot stay in the page cache");
         }
     }
     #[cfg(not(target_os = "linux"))]

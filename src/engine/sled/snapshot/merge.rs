@@ -1,38 +1,38 @@
-//! Merging sorted entries: of those with one key, the newest counts.
+//! Merging sorted writes: of several writes of a key, the newest wins.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap, btree_map};
 
 use bytes::Bytes;
 
-use super::super::super::pending::Op;
-use super::super::super::{EngineError, Value};
-use super::read::Entries;
+use super::read::Writes;
+use crate::engine::pending::Op;
+use crate::engine::{EngineError, Value};
 
-/// Entries in ascending order of their keys.
+/// A source of writes in ascending order of their keys.
 #[derive(Debug)]
 pub(super) enum Source {
-    File(Box<Entries>),
+    File(Box<Writes>),
     Memory(btree_map::IntoIter<Bytes, Option<Value>>),
 }
 
 impl Source {
-    pub(super) fn memory(entries: BTreeMap<Bytes, Option<Value>>) -> Self {
-        Self::Memory(entries.into_iter())
+    pub(super) fn memory(writes: BTreeMap<Bytes, Option<Value>>) -> Self {
+        Self::Memory(writes.into_iter())
     }
 
     fn next(&mut self) -> Result<Option<Op>, EngineError> {
         match self {
-            Self::File(entries) => entries.next(),
-            Self::Memory(entries) => Ok(entries.next().map(|(key, value)| Op { key, value })),
+            Self::File(writes) => writes.next(),
+            Self::Memory(writes) => Ok(writes.next().map(|(key, value)| Op { key, value })),
         }
     }
 }
 
-/// The entries of several sources as one.
+/// The merged writes of several sources.
 #[derive(Debug)]
 pub(super) struct Merged {
-    /// The newest first.
+    /// The newest source first.
     sources: Vec<Source>,
     heads: BinaryHeap<Head>,
 }
@@ -47,7 +47,7 @@ impl Merged {
         Ok(merged)
     }
 
-    /// The next entry, removals included.
+    /// The next write; it may be a removal.
     pub(super) fn next(&mut self) -> Result<Option<Op>, EngineError> {
         let Some(Head { op, source }) = self.heads.pop() else { return Ok(None) };
         self.advance(source)?;
@@ -67,7 +67,7 @@ impl Merged {
     }
 }
 
-/// The next entry of a source. The greatest is the one with the smallest key, and of those the newest.
+/// The next write of a source. The greatest head has the smallest key, and among those the newest source.
 #[derive(Debug)]
 struct Head {
     op: Op,

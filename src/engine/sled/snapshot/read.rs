@@ -1,4 +1,4 @@
-//! Reading a file of sorted entries. Every bit of it is covered by a checksum.
+//! Reading a file of sorted writes. Checksums cover every bit of it.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -7,24 +7,24 @@ use std::vec;
 
 use bytes::Bytes;
 
-use super::super::super::EngineError;
-use super::super::super::pending::Op;
-use super::super::reader::{Record, read_record};
-use super::super::record::Kind;
-use super::super::{files, payload};
-use super::Pace;
-use super::format::{self, FIRST_RECORD, HEADER_BYTES, Header, Totals};
+use super::format::{self, FIRST_ENTRY, HEADER_BYTES, Header, Totals};
+use super::pace::{Cut, Pace};
+use crate::engine::EngineError;
+use crate::engine::pending::Op;
+use crate::engine::sled::dir::files;
+use crate::engine::sled::log::entry::{Entry, Kind, read_entry};
+use crate::engine::sled::log::payload;
 
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 
-/// The entries of a file, in order.
+/// The writes of a file, in the order of their keys.
 #[derive(Debug)]
-pub(in super::super) struct Entries {
+pub(crate) struct Writes {
     path: PathBuf,
-    pub(in super::super) header: Header,
+    pub(crate) header: Header,
     input: Summed<BufReader<File>>,
     len: u64,
-    /// Where the next record begins.
+    /// The offset of the next entry.
     at: u64,
     blocks: u64,
     found: Totals,
@@ -33,8 +33,8 @@ pub(in super::super) struct Entries {
     ended: bool,
 }
 
-impl Entries {
-    pub(in super::super) fn open(path: &Path) -> Result<Self, EngineError> {
+impl Writes {
+    pub(crate) fn open(path: &Path) -> Result<Self, EngineError> {
         let header = format::read_header(path)?;
         let failed = |e: io::Error| files::error("read", path, &e);
         let file = File::open(path).map_err(failed)?;
@@ -46,7 +46,7 @@ impl Entries {
             header,
             input,
             len,
-            at: FIRST_RECORD,
+            at: FIRST_ENTRY,
             blocks: 0,
             found: Totals::default(),
             block: Vec::new().into_iter(),
@@ -55,17 +55,16 @@ impl Entries {
         })
     }
 
-    /// The next entry; `None` at the end, once everything is known to be there.
-    pub(in super::super) fn next(&mut self) -> Result<Option<Op>, EngineError> {
+    /// The next write; `None` at the end, after the totals were checked.
+    pub(crate) fn next(&mut self) -> Result<Option<Op>, EngineError> {
         loop {
             if let Some(op) = self.block.next() {
                 if op.key <= self.last_key {
-                    return Err(self.corrupt("its keys are not in order"));
+                    return Err(self.corrupt("its keys are out of order"));
                 }
                 self.last_key = op.key.clone();
-                self.found.entries += 1;
-                let bytes = op.key.len() + op.value.as_ref().map_or(0, Bytes::len);
-                self.found.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+                self.found.writes += 1;
+                self.found.bytes += u64::try_from(op.bytes()).unwrap_or(u64::MAX);
                 return Ok(Some(op));
             }
             if self.ended {
@@ -75,20 +74,20 @@ impl Entries {
         }
     }
 
-    /// How many bytes of the file were read.
-    pub(in super::super) fn at(&self) -> u64 {
+    /// The number of bytes read so far.
+    pub(crate) fn at(&self) -> u64 {
         self.at
     }
 
     fn read_block(&mut self) -> Result<(), EngineError> {
         let crc = self.input.crc;
-        let read = read_record(&mut self.input, self.len.saturating_sub(self.at), self.header.seed());
+        let read = read_entry(&mut self.input, self.len.saturating_sub(self.at), self.header.seed());
         let read = read.map_err(|e| files::error("read", &self.path, &e))?;
-        let Some((Record { header, payload }, bytes)) = read else {
-            return Err(self.corrupt("a record is missing or damaged"));
+        let Some((Entry { header, payload }, bytes)) = read else {
+            return Err(self.corrupt("an entry is missing or damaged"));
         };
         if header.number != self.blocks || header.durable != self.header.position {
-            return Err(self.corrupt("a record is not where it belongs"));
+            return Err(self.corrupt("an entry is out of place"));
         }
         match header.kind {
             Kind::Block => {
@@ -99,11 +98,11 @@ impl Entries {
             Kind::End => {
                 let totals = Totals::decode(payload.stored);
                 if totals != Some(Totals { crc, ..self.found }) || self.at + bytes != self.len {
-                    return Err(self.corrupt("the end does not fit what is before it"));
+                    return Err(self.corrupt("the totals at the end do not match the content"));
                 }
                 self.ended = true;
             }
-            Kind::Batch | Kind::Mark => return Err(self.corrupt("a record is of the wrong kind")),
+            Kind::Batch | Kind::Mark => return Err(self.corrupt("an entry has the wrong kind")),
         }
         self.at += bytes;
         Ok(())
@@ -118,20 +117,20 @@ impl Entries {
     }
 }
 
-/// Reads a snapshot whole.
-pub(in super::super) fn verify(path: &Path, pace: Pace<'_>) -> Result<(), super::Cut> {
-    let mut entries = Entries::open(path)?;
+/// Reads all of a snapshot and checks it.
+pub(crate) fn verify(path: &Path, pace: Pace<'_>) -> Result<(), Cut> {
+    let mut writes = Writes::open(path)?;
     let mut told = 0;
-    while entries.next()?.is_some() {
-        if entries.at() > told {
-            pace(entries.at() - told)?;
-            told = entries.at();
+    while writes.next()?.is_some() {
+        if writes.at() > told {
+            pace(writes.at() - told)?;
+            told = writes.at();
         }
     }
     Ok(())
 }
 
-/// Sums up what is read through it.
+/// A reader that computes the checksum of what it reads.
 #[derive(Debug)]
 struct Summed<R> {
     input: R,

@@ -1,22 +1,21 @@
-//! Writing a file of sorted entries.
+//! Writing a file of sorted writes.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
+use super::format::{FIRST_ENTRY, Header, Totals};
+use crate::engine::EngineError;
+use crate::engine::pending::Op;
+use crate::engine::sled::dir::files;
+use crate::engine::sled::disk::{self, Disk, LogFile};
+use crate::engine::sled::log::entry::{self, Kind};
+use crate::engine::sled::log::payload::{self, Payload};
+use crate::engine::sled::log::segment;
 
-use super::super::super::EngineError;
-use super::super::super::pending::Op;
-use super::super::disk::{self, Disk, LogFile};
-use super::super::payload::{self, Payload};
-use super::super::record::{self, Kind};
-use super::super::{files, segment};
-use super::format::{FIRST_RECORD, Header, Totals};
-
-/// Bytes written between two syncs: one large sync at the end would hold up those of the log.
+/// The bytes written between two syncs: one large sync at the end would delay the syncs of the log.
 const SYNC_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Writes entries, which must come in ascending order of their keys.
+/// Writes a file. The writes must come in ascending order of their keys.
 #[derive(Debug)]
 pub(super) struct Writer<'a> {
     disk: &'a Disk,
@@ -34,7 +33,7 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Makes the file, replacing one that a killed process left.
+    /// Creates the file, replacing one that a killed process left.
     pub(super) fn create(
         disk: &'a Disk,
         path: &Path,
@@ -62,27 +61,27 @@ impl<'a> Writer<'a> {
             buffer: header.encode().to_vec(),
         };
         writer.write()?;
-        debug_assert_eq!(writer.at, FIRST_RECORD);
+        debug_assert_eq!(writer.at, FIRST_ENTRY);
         Ok(writer)
     }
 
-    /// Adds an entry; returns how many bytes were written because of it, which mostly is none.
+    /// Adds a write. Returns how many bytes this wrote to the file, which is mostly 0.
     pub(super) fn push(&mut self, op: Op) -> Result<u64, EngineError> {
-        let bytes = op.key.len() + op.value.as_ref().map_or(0, Bytes::len);
-        self.totals.entries += 1;
+        let bytes = op.bytes();
+        self.totals.writes += 1;
         self.totals.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
         self.in_block += bytes;
         self.block.push(op);
         if self.in_block >= self.block_bytes { self.end_block() } else { Ok(0) }
     }
 
-    /// Ends the file and syncs it. Its name is not durable yet.
+    /// Ends the file and syncs it. The file name is not durable yet.
     pub(super) fn finish(mut self) -> Result<Header, EngineError> {
         if !self.block.is_empty() {
             self.end_block()?;
         }
         let payload = Payload { stored: self.totals.encode(), plain_len: None };
-        self.record(Kind::End, &payload);
+        self.push_entry(Kind::End, &payload);
         self.write()?;
         self.sync()?;
         Ok(self.header)
@@ -92,7 +91,7 @@ impl<'a> Writer<'a> {
         let payload = payload::encode(&self.block)?;
         self.block.clear();
         self.in_block = 0;
-        self.record(Kind::Block, &payload);
+        self.push_entry(Kind::Block, &payload);
         self.blocks += 1;
         let bytes = self.write()?;
         if self.at - self.synced >= SYNC_BYTES {
@@ -101,14 +100,14 @@ impl<'a> Writer<'a> {
         Ok(bytes)
     }
 
-    fn record(&mut self, kind: Kind, payload: &Payload) {
+    fn push_entry(&mut self, kind: Kind, payload: &Payload) {
         let Header { position, .. } = self.header;
-        record::encode(&mut self.buffer, self.header.seed(), kind, self.blocks, position, payload);
+        entry::encode(&mut self.buffer, self.header.seed(), kind, self.blocks, position, payload);
     }
 
     fn write(&mut self) -> Result<u64, EngineError> {
         let bytes = u64::try_from(self.buffer.len()).unwrap_or(u64::MAX);
-        // The log may have nothing to write for a while, so the file system is asked each time.
+        // The log may write nothing for a while, so the free space is queried each time.
         self.disk.look();
         self.disk.admit(bytes)?;
         self.file.write_at(self.at, &self.buffer).map_err(|e| failed(self.disk, &self.path, &e))?;

@@ -1,4 +1,4 @@
-//! Memory is bounded by holding acknowledgements back, and nothing waits for ever.
+//! Delayed acknowledgements bound the memory, and nothing waits for ever.
 
 use super::*;
 
@@ -7,7 +7,7 @@ async fn acknowledgements_wait_while_sled_lags_behind_by_more_than_the_limit() {
     let mut store = Store::new();
     store.config.pending_limit_bytes = 0;
     let engine = store.open();
-    // With a limit of nothing each published batch has to reach sled before the next is acknowledged.
+    // With a limit of 0 each published batch must reach sled before the next one is acknowledged.
     for number in 1..=50 {
         let durable = engine.append(batch(number)).await.unwrap();
         assert!(!engine.shared.backlog.is_over_limit());
@@ -22,7 +22,7 @@ async fn an_unpublished_batch_holds_nobody_back() {
     store.config.pending_limit_bytes = 0;
     let engine = store.open();
     let held = engine.append(batch(1)).await.unwrap();
-    // None of these can reach sled before the first, so waiting for sled would be waiting for ever.
+    // None of these can reach sled before the first one, so waiting for sled would never end.
     for number in 2..=20 {
         engine.append(batch(number)).await.unwrap().publish();
     }

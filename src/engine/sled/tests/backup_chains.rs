@@ -1,13 +1,13 @@
-//! Backups that are brought up to date after kills: what the next start leaves in the log is in their chain of segments.
-//! Older clients do not say which of the files that they hold are of their backup; what an interrupted backup left beside
-//! them must not be taken for it.
+//! Backups that are extended after kills: their chain of segments includes what the next start left in the
+//! log. Older clients do not say which of their files belong to their backup; the leftovers of an interrupted
+//! backup must not be mistaken for files of the backup.
 
 use super::super::backup::{self, Received, Receiver};
 use super::backups::{folder, receive, restore, whole};
 use super::snapshots::{confirm, names, small};
 use super::*;
 
-/// A store with five batches and a backup of them, after so many kills with nothing written between them.
+/// A store with five batches and a backup of them, after `kills` kills without writes between them.
 async fn killed(kills: usize) -> (Vec<Store>, SledEngine, PathBuf) {
     let mut stores = vec![small()];
     let mut engine = stores[0].open();
@@ -31,9 +31,9 @@ async fn a_backup_goes_on_after_kills_with_nothing_written_between_them() {
         let (stores, engine, out) = killed(kills).await;
         fill(&engine, 6..=7).await;
         let store = stores.last().unwrap();
-        // The first one of a store never has a batch.
+        // The first segment of a store never has a batch.
         let segments = names(&store.log_dir()).into_iter().filter(|name| name.ends_with(".log")).skip(1);
-        // One that stands there already, as a backup left it that could not go on.
+        // A file that exists already, as a backup left it that could not continue.
         let newest = store.segments().pop().unwrap();
         fs::copy(&newest, out.join("wal").join(newest.file_name().unwrap())).unwrap();
         let received = whole(&engine, &out).await;
@@ -78,7 +78,7 @@ enum Client {
 
 const CLIENTS: [Client; 2] = [Client::Older, Client::Newer];
 
-/// Carries a backup into `out`, whole or only so many parts of it.
+/// Transfers a backup into `out`: all of it, or only the first parts.
 async fn carry(
     client: Client,
     engine: &SledEngine,
@@ -92,7 +92,7 @@ async fn carry(
     receive(engine, (receiver, held), parts).await
 }
 
-/// A whole backup up to `last`, which can be restored.
+/// A complete backup up to `last`, which can be restored.
 async fn complete(client: Client, engine: &SledEngine, store: &Store, out: &Path, last: u64) -> Received {
     let received = carry(client, engine, out, usize::MAX).await.unwrap();
     assert_eq!(received.position, last);
@@ -163,7 +163,7 @@ async fn only_what_is_new_is_brought_also_where_old_log_has_gone_and_whatever_th
             confirm(&engine).await;
             engine.snapshot().await.unwrap();
         }
-        // The first one of a store never has a batch.
+        // The first segment of a store never has a batch.
         assert!(out.join("wal/0000000002.log").exists() && log_begins > 3, "{client:?}: {log_begins}");
     }
 }

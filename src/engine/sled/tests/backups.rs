@@ -1,14 +1,15 @@
-//! Backups: whole or not at all, only what is new the second time, every flipped bit found, and restores of their own kind.
+//! Backups: complete or not at all; the second transfers only what is new; every flipped bit is found;
+//! restores work.
 
 use super::super::super::backup::Held;
 use super::super::backup::{self, Received, Receiver, Write};
 use super::snapshots::{DISK_FAULTS, confirm, names, small, timeline_of, two_generations};
 use super::*;
 
-/// Which operation of a kind fails.
+/// The operations of a kind that fail, one at a time.
 pub(super) const FAILS_AT: [u64; 8] = [1, 2, 3, 4, 6, 10, 20, 40];
 
-/// Carries a backup of a running store into `out`, whole or only so many parts of it.
+/// Transfers a backup of a running store into `out`: all of it, or only the first parts.
 async fn back_up(engine: &SledEngine, out: &Path, parts: usize) -> Result<Received, EngineError> {
     receive(engine, Receiver::open(out)?, parts).await
 }
@@ -25,7 +26,7 @@ pub(super) async fn receive(
         let mut at = file.from;
         while at < file.bytes && left > 0 {
             let bytes = backup.read(index, at)?;
-            // Small parts, so that an interruption can come within a record.
+            // Small parts, so that an interruption can fall inside an entry.
             let part = &bytes[..bytes.len().min(500)];
             receiver.write(index, at, part)?;
             at += u64::try_from(part.len()).unwrap();
@@ -43,7 +44,7 @@ pub(super) fn folder(store: &Store, name: &str) -> PathBuf {
     store.dir().parent().unwrap().join(name)
 }
 
-/// Restores into a directory of its own, up to the last batch below `end`, and opens it.
+/// Restores into a new directory, up to the last batch below `end`, and opens it.
 pub(super) fn restore(store: &Store, from: &Path, name: &str, end: Option<u64>) -> (SledEngine, Store) {
     let mut restored = small();
     restored.config.dir = folder(store, name);

@@ -1,14 +1,14 @@
-//! Descriptors that run out, as when the process has too many connections: nothing is lost, and the store heals by itself
-//! once there are some again.
+//! File descriptors run out, as when the process has too many connections: nothing is lost, and the store
+//! heals by itself once descriptors are available again.
 //!
-//! Their limit is the process's, so each test runs in a process of its own.
+//! The limit applies to the whole process, so each test runs in a process of its own.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::*;
 use crate::tasks::tests::last_words;
 
-/// No file can be opened any more; those that are open stay so.
+/// Lowers the limit so that no file can be opened any more; open files stay open.
 fn run_out() -> Rlimit {
     let before = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: Some(0), maximum: before.maximum }).unwrap();
@@ -19,7 +19,7 @@ fn give_back(before: Rlimit) {
     setrlimit(Resource::Nofile, before).unwrap();
 }
 
-/// Does `work` in the process that has the test `name` alone.
+/// Runs `work` in a process that runs only the test `name`.
 fn alone(name: &str, work: impl AsyncFnOnce()) {
     let name = format!("engine::sled::tests::descriptors::{name}");
     let output = last_words(&name, || tokio::runtime::Runtime::new().unwrap().block_on(work()));
@@ -65,7 +65,7 @@ fn a_sled_that_cannot_be_reopened_without_descriptors_is_once_there_are_some() {
         while engine.status().failing_reads.is_none() {
             tokio::task::yield_now().await;
         }
-        // Whoever plans a write reads first.
+        // A caller reads before it plans a write.
         assert!(matches!(engine.get_many(&[b"absent".to_vec()]).await, Err(EngineError::Io(_))));
         give_back(before);
         while engine.status().failing_reads.is_some() {

@@ -5,7 +5,7 @@ use super::*;
 
 const EIO: i32 = 5;
 
-/// Waits for whatever is in flight, so that the next operation of the log is known.
+/// Waits for what is in flight, so that the next operation of the log is known.
 pub(super) async fn settle(engine: &SledEngine, store: &Store) {
     fill(engine, 1..=3).await;
     assert!(store.config.faults.syncs() > 0);
@@ -27,7 +27,7 @@ async fn a_failed_append_is_cut_off_and_takes_all_that_was_numbered_after_it_wit
         outcomes.push(append.await.map(|d| d.number()));
     }
     assert!(matches!(&outcomes[0], Err(EngineError::Io(_))), "{outcomes:?}");
-    // Whatever was in the queue failed too; what came after that got the numbers again.
+    // The queued batches failed too; later batches reused their numbers.
     let survived: Vec<_> = outcomes.iter().filter_map(|o| o.as_ref().ok().copied()).collect();
     assert_eq!(survived, (4..4 + survived.len() as u64).collect::<Vec<_>>());
     let next = engine.status().durable + 1;
@@ -100,7 +100,7 @@ async fn every_sync_in_turn_fails_and_the_store_refuses_until_reopened() {
                 assert!(matches!(refused, EngineError::Refusing(_)), "{refused}");
                 assert!(engine.status().refusing_writes.is_some());
             }
-            // A new segment's header could not be synced: no batch was in it, so nothing is unknown.
+            // The sync of a new segment's header failed: the segment had no batch, so every outcome is known.
             EngineError::Io(_) => fill(&engine, durable + 1..=durable + 1).await,
             other => panic!("{other}"),
         }
@@ -132,7 +132,7 @@ async fn a_failed_sync_makes_everything_in_flight_unknown() {
     }
     assert!(unknown >= 1);
     expect(&engine, 3).await;
-    // A close is still in order: it adds nothing and claims nothing.
+    // Closing still works: it adds nothing and claims nothing.
     engine.close().await.unwrap();
     let found = store.open().status().durable;
     assert!((3..=8).contains(&found));
@@ -164,7 +164,7 @@ async fn a_full_disk_refuses_writes_before_they_get_a_number_and_takes_them_agai
     settle(&engine, &store).await;
     for free in [1000, 999, 0] {
         store.config.faults.set_free_bytes(Some(free));
-        // What the file system said before still covers a little.
+        // The last answer of the file system still covers a few bytes.
         engine.shared.disk.look();
         let expected = EngineError::StorageFull { free, reserve: 1000 };
         assert_eq!(engine.commit(batch(4)).await.unwrap_err(), expected);
@@ -217,7 +217,7 @@ async fn a_full_disk_leaves_sled_alone_and_the_log_keeps_what_it_took() {
     store.config.faults.set_free_bytes(Some(10));
     durable.publish();
     expect(&engine, 4).await;
-    // The applier cannot go on; closing does not wait for it.
+    // The applier cannot continue; closing does not wait for it.
     engine.close().await.unwrap();
     store.config.faults.set_free_bytes(None);
     expect(&store.open(), 4).await;
@@ -230,7 +230,7 @@ async fn sled_takes_no_more_than_its_half_of_the_reserve_has_room_for() {
     let engine = store.open();
     settle(&engine, &store).await;
     let durable = engine.append(batch(4)).await.unwrap();
-    // The line itself is not reached, and the next batch would pass it.
+    // The store stays just below the limit, and the next batch would exceed it.
     store.config.faults.set_free_bytes(Some(510));
     durable.publish();
     while engine.shared.stalled().is_none() && engine.status().pending_bytes > 0 {
@@ -251,10 +251,10 @@ async fn sled_is_reopened_in_place_after_a_failed_write() {
     let store = Store::new();
     let engine = store.open();
     settle(&engine, &store).await;
-    // Without its handle every write to sled fails, as every write does after its first failure.
+    // Without its handle every write to sled fails, as it does after sled's first failure.
     drop(engine.shared.write_sled().take());
     for number in 4..=6 {
-        // Reads of what is not pending have to wait for the reopening, writes do not.
+        // Reads that need sled must wait until it is reopened; writes need not.
         engine.append(batch(number)).await.unwrap().publish();
     }
     while engine.shared.with_sled(|_| Ok(())).is_err() || engine.status().pending_bytes > 0 {
@@ -291,7 +291,7 @@ async fn a_read_that_fails_while_sled_has_no_room_says_that_the_disk_is_full() {
         store.config.faults.set_free_bytes(Some(free));
         let full = EngineError::StorageFull { free, reserve: 1000 };
         assert_eq!(failing().unwrap_err() == full, is_full, "{free}");
-        // Also while it is not there at all, because it is about to be opened anew.
+        // The same while sled is missing because it is about to be reopened.
         let sled = engine.shared.write_sled().take();
         let error = engine.get_many(&[b"key/000001".to_vec()]).await.unwrap_err();
         assert_eq!(error == full, is_full, "{free}: {error}");

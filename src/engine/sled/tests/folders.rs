@@ -1,4 +1,4 @@
-//! Stores and backups are never written into one another, nor among files of others, by whatever name they are called.
+//! Stores and backups are never written into one another or among other files, whatever path leads there.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
@@ -8,7 +8,7 @@ use super::super::folder;
 use super::snapshots::{small, two_generations};
 use super::*;
 
-/// Every file below a folder with its content, and every folder.
+/// Every file below a folder with its content, and every folder below it.
 fn tree(dir: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
     for path in files::list(dir).unwrap() {
@@ -22,14 +22,14 @@ fn tree(dir: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     found
 }
 
-/// A folder with a store, a backup of it, files of others, and links to these.
+/// A folder with a store, a backup of it, other files, and links to these.
 async fn scene() -> (Store, PathBuf) {
     let store = two_generations().await;
     let parent = store.dir().parent().unwrap().to_owned();
     backup::copy(&store.config, &parent.join("backup")).unwrap();
     fs::create_dir(parent.join("others")).unwrap();
     fs::write(parent.join("others/file"), "theirs").unwrap();
-    // The files of a well-known kind of database: its lock has the name of ours.
+    // The files of a well-known database, whose lock file has the same name as ours.
     fs::create_dir(parent.join("database")).unwrap();
     fs::write(parent.join("database/LOCK"), "").unwrap();
     fs::write(parent.join("database/MANIFEST-000001"), "x").unwrap();
@@ -126,7 +126,7 @@ async fn a_backup_that_was_cut_at_its_very_beginning_is_still_known_as_one() {
                 fs::create_dir(&out).unwrap();
                 fs::write(out.join("MANIFEST.new"), content).unwrap();
             }
-            // What a kill leaves: the files as they are while it writes, and no lock.
+            // What a kill leaves: the files as they are during a write, and no lock.
             None => {
                 let writing = parent.join("writing");
                 let _receiver = Receiver::open(&writing).unwrap();

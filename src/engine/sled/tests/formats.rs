@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::super::super::pending::Op;
-use super::super::payload::{self, Payload};
-use super::super::record::{self, HEADER_BYTES, Header, Kind};
+use super::super::log::entry::{self, HEADER_BYTES, Header, Kind};
+use super::super::log::payload::{self, Payload};
 use super::*;
 
 fn plain(bytes: &[u8]) -> Payload {
@@ -14,11 +14,11 @@ fn plain(bytes: &[u8]) -> Payload {
 
 fn encode(seed: u32, kind: Kind, number: u64, durable: u64, payload: &Payload) -> Vec<u8> {
     let mut out = Vec::new();
-    record::encode(&mut out, seed, kind, number, durable, payload);
+    entry::encode(&mut out, seed, kind, number, durable, payload);
     out
 }
 
-/// A record as the reader sees it: `None` if it is damaged.
+/// An entry as the reader sees it: `None` if it is damaged.
 fn decode(seed: u32, bytes: &[u8]) -> Option<(Header, Payload)> {
     let fixed: [u8; HEADER_BYTES] = bytes.get(..HEADER_BYTES)?.try_into().unwrap();
     let header = Header::decode(&fixed)?;
@@ -32,7 +32,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn golden_record() {
+fn golden_entry() {
     let bytes = encode(0x0102_0304, Kind::Batch, 7, 5, &plain(b"payload"));
     let expected = [
         "6d625231",
@@ -52,7 +52,7 @@ fn golden_record() {
 }
 
 #[test]
-fn golden_mark_and_compressed_record() {
+fn golden_mark_and_compressed_entry() {
     let mark = encode(9, Kind::Mark, 7, 7, &plain(b""));
     let expected = [
         "6d625231",
@@ -105,7 +105,7 @@ fn golden_payload() {
 }
 
 #[test]
-fn every_flipped_bit_of_a_record_is_found() {
+fn every_flipped_bit_of_an_entry_is_found() {
     let bytes = encode(77, Kind::Batch, 7, 5, &plain(&[0xA5; 100]));
     for bit in 0..bytes.len() * 8 {
         let mut damaged = bytes.clone();
@@ -128,7 +128,7 @@ fn every_flipped_bit_of_a_segment_header_is_found() {
 }
 
 #[test]
-fn a_record_of_another_segment_is_not_valid() {
+fn an_entry_of_another_segment_is_not_valid() {
     let bytes = encode(1, Kind::Batch, 7, 5, &plain(b"x"));
     assert!(decode(1, &bytes).is_some());
     assert!(decode(2, &bytes).is_none());
@@ -171,12 +171,12 @@ proptest! {
     }
 
     #[test]
-    fn records_come_back_and_every_truncation_is_found(
+    fn entries_come_back_and_every_truncation_is_found(
         seed in any::<u32>(), number in any::<u64>(), durable in any::<u64>(), bytes in vec(any::<u8>(), 0..200),
     ) {
         let payload = plain(&bytes);
         let out = encode(seed, Kind::Batch, number, durable, &payload);
-        prop_assert_eq!(out.len() % record::ALIGN, 0);
+        prop_assert_eq!(out.len() % entry::ALIGN, 0);
         let (header, found) = decode(seed, &out).unwrap();
         prop_assert_eq!((header.kind, header.number, header.durable), (Kind::Batch, number, durable));
         prop_assert_eq!(found, payload);

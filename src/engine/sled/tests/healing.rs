@@ -1,6 +1,7 @@
-//! The working copy lost, damaged, behind or ahead: it is rebuilt from the log, and nothing is missing.
+//! The working copy is lost, damaged, behind or ahead: it is rebuilt from the log, and nothing is missing.
 
 use super::*;
+use crate::engine::sled::working::copy::Sled;
 
 /// A closed store with batches 1 to 40 in several segments.
 async fn closed() -> Store {
@@ -140,7 +141,7 @@ async fn batches_after_the_confirmed_position_are_replayed_even_if_sled_claims_t
     let engine = store.open();
     fill(&engine, 41..=45).await;
     drop(engine);
-    // sled has lost a key that it once had, as an unsynced file may after a power cut.
+    // sled has lost a key that it once had, which a power cut can do to an unsynced file.
     let sled = Sled::open(&store.config.sled_dir(), 1 << 20).unwrap();
     sled.set_position(timeline_of(&store), 45).unwrap();
     let lost = ops_of({
@@ -153,7 +154,7 @@ async fn batches_after_the_confirmed_position_are_replayed_even_if_sled_claims_t
     expect(&store.open(), 45).await;
 }
 
-/// A store with some megabytes in sled, closed, so that an open has none of it in memory.
+/// A closed store with some megabytes in sled, so that nothing of it is in memory after opening.
 async fn large() -> Store {
     let store = Store::new();
     let engine = store.open();
@@ -166,7 +167,7 @@ async fn large() -> Store {
     store
 }
 
-/// Overwrites sled's file, except its beginning, without a change that an open would notice.
+/// Overwrites sled's file, except its beginning, in a way that opening does not notice.
 fn damage_sled(store: &Store) {
     let path = store.config.sled_dir().join("db");
     let mut bytes = fs::read(&path).unwrap();
@@ -256,7 +257,7 @@ async fn sled_that_was_confirmed_to_have_everything_is_trusted_after_a_restart()
         let (engine, lines) = store.open_told();
         assert_eq!(lines, [""; 0]);
         expect(&engine, 40).await;
-        // Not closed: nothing was written, so what was confirmed still stands.
+        // Not closed: nothing was written, so the confirmed position still holds.
         drop(engine);
     }
 }
@@ -282,7 +283,7 @@ async fn a_rebuild_that_was_killed_goes_on_but_not_one_that_the_machine_stopped(
     fill(&engine, 41..=42).await;
     drop(engine);
     for restarted in [false, true] {
-        // A rebuild has got as far as having opened a new sled.
+        // A rebuild was interrupted after it had opened a new sled.
         fs::remove_dir_all(store.config.sled_dir()).unwrap();
         confirmed::write(&store.log_dir(), timeline_of(&store), 0).unwrap();
         drop(Sled::open(&store.config.sled_dir(), 1 << 20).unwrap());

@@ -1,11 +1,11 @@
-//! Backups with holes: never made, never called whole, never restored.
+//! Backups with missing batches: never made, never verified as good, never restored.
 
 use super::super::backup::{self, Receiver};
 use super::backups::{folder, restore, whole};
 use super::snapshots::{confirm, small};
 use super::*;
 
-/// A store whose backup begins with a snapshot, and goes on with several segments.
+/// A store whose backup consists of a snapshot and several segments.
 async fn scene() -> (Store, SledEngine, PathBuf) {
     let store = small();
     let engine = store.open();
@@ -18,7 +18,7 @@ async fn scene() -> (Store, SledEngine, PathBuf) {
     (store, engine, out)
 }
 
-/// Takes a file out of the backup and out of its manifest, which then is as if it had never had it.
+/// Removes a file from the backup and from its manifest, as if the backup had never had it.
 fn forget(out: &Path, name: &str) {
     fs::remove_file(out.join(name)).unwrap();
     let text = fs::read_to_string(out.join("MANIFEST")).unwrap();
@@ -51,7 +51,7 @@ async fn a_backup_that_lacks_any_of_its_files_is_not_whole_and_not_restored() {
             let target = SledConfig { dir: folder(&store, "new"), ..store.config.clone() };
             assert!(backup::restore(&copy, &target, &mut |_| Ok(false)).is_err(), "{name} {listed}");
             assert!(!target.dir.exists());
-            // Nor does a second backup go on from it as if nothing had happened.
+            // A second backup does not extend it either.
             let again = Receiver::open(&copy);
             assert!(listed == again.is_err(), "{name} {listed}");
             fs::remove_dir_all(&copy).unwrap();
@@ -101,7 +101,7 @@ async fn a_plan_that_promises_more_than_it_carries_becomes_no_backup() {
         receiver.finish().unwrap_err();
         assert!(!fresh.join("MANIFEST").exists());
     }
-    // The same as an extension of a backup that is there.
+    // The same, as an extension of an existing backup.
     let (mut receiver, held) = Receiver::open(&out).unwrap();
     fill(&engine, 61..=62).await;
     let mut outline = engine.backup(held).await.unwrap().outline().clone();

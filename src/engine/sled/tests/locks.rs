@@ -1,11 +1,11 @@
-//! Locks are taken in one order, so that nobody waits in a ring.
+//! Locks are taken in one order, so no deadlock is possible.
 
 use std::thread;
 
 use super::*;
 
-/// The log's queue comes before the pending batches. A status that kept these while it asked the log stopped everything for
-/// ever as soon as a batch was numbered at that moment.
+/// The lock of the log's queue comes before that of the pending batches. A status that held the second while
+/// it asked the log deadlocked the store as soon as a batch was numbered at that moment.
 #[tokio::test]
 async fn whoever_asks_how_the_store_is_holds_nothing_that_an_append_needs() {
     let store = Store::new();
@@ -17,7 +17,7 @@ async fn whoever_asks_how_the_store_is_holds_nothing_that_an_append_needs() {
     let asked = Arc::clone(&engine);
     let reply = engine.shared.log.append(ops, payload, || {
         let thread = asking.insert(thread::spawn(move || asked.status())).thread().id();
-        // It looks for free space last, and then waits for the queue, which is locked here.
+        // The status queries the free space last, and then waits for the queue, which is locked here.
         while !store.config.faults.has_looked(thread) {
             thread::yield_now();
         }

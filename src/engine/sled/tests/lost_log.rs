@@ -1,4 +1,4 @@
-//! Files of the log that another program takes away while the store is open.
+//! Another program removes files of the log while the store is open.
 
 use super::super::super::EngineError::{CommitUnknown, Refusing};
 use super::snapshots::two_generations;
@@ -39,7 +39,7 @@ async fn a_log_file_that_was_moved_or_replaced_is_noticed_whichever_it_is() {
             assert!(matches!(&error, Refusing(why) if why.contains(path.to_str().unwrap())), "{error}");
             expect(&engine, 3).await;
             engine.close().await.unwrap();
-            // Put back, everything that was acknowledged is there.
+            // Once the file is put back, everything acknowledged is present.
             fs::rename(&aside, &path).unwrap();
             expect(&store.open(), 3).await;
         }

@@ -1,9 +1,9 @@
-//! What an open finds after kills, power cuts and damage to the log.
+//! Opening after kills, power cuts and damage to the log.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 
-use super::super::record::ALIGN;
+use super::super::log::entry::{self, ALIGN};
 use super::*;
 
 fn flip(path: &Path, at: u64) {
@@ -13,7 +13,7 @@ fn flip(path: &Path, at: u64) {
     file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
 }
 
-/// As if the bytes had never reached the disk, in room that was written ahead.
+/// Zeros a range, as if its bytes had never reached the disk in a file with zeros written ahead.
 fn zero(path: &Path, range: std::ops::Range<u64>) {
     let mut bytes = fs::read(path).unwrap();
     bytes[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()].fill(0);
@@ -24,14 +24,14 @@ fn len(path: &Path) -> u64 {
     fs::metadata(path).unwrap().len()
 }
 
-/// Each record of [`fill`] takes the same room.
-fn record_bytes() -> u64 {
+/// The size of an entry of [`fill`], which is the same for all.
+fn entry_bytes() -> u64 {
     let payload = payload::encode(&ops_of(batch(1))).unwrap();
-    (record::HEADER_BYTES + payload.stored.len()).next_multiple_of(ALIGN) as u64
+    (entry::HEADER_BYTES + payload.stored.len()).next_multiple_of(ALIGN) as u64
 }
 
-fn offset_of(record: u64) -> u64 {
-    segment::FIRST_RECORD + (record - 1) * record_bytes()
+fn offset_of(entry: u64) -> u64 {
+    segment::FIRST_ENTRY + (entry - 1) * entry_bytes()
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_copy_taken_while_the_store_is_open_has_everything_acknowledged() {
 async fn a_tail_torn_at_any_unit_of_alignment_is_cut_off() {
     let store = Store::new();
     let engine = store.open();
-    // One group: none of its records says of another that it is durable.
+    // One group: none of its entries says that another one is durable.
     let appends: Vec<_> = (1..=4).map(|n| engine.append(batch(n))).collect();
     for append in appends {
         append.await.unwrap();
@@ -68,7 +68,7 @@ async fn a_tail_torn_at_any_unit_of_alignment_is_cut_off() {
             let copy = Store::new();
             copy_dir(&store.log_dir(), &copy.log_dir());
             fs::write(&copy.segments()[1], torn).unwrap();
-            let expected = (cut - segment::HEADER_BYTES) as u64 / record_bytes();
+            let expected = (cut - segment::HEADER_BYTES) as u64 / entry_bytes();
             for open in 0..3 {
                 let engine = copy.open();
                 expect(&engine, expected + open).await;
@@ -94,31 +94,31 @@ async fn a_segment_that_has_no_whole_header_yet_is_forgotten() {
 }
 
 #[tokio::test]
-async fn damage_that_a_later_record_proves_is_an_error_with_file_and_offset() {
+async fn damage_that_a_later_entry_proves_is_an_error_with_file_and_offset() {
     let store = Store::new();
     let engine = store.open();
     fill(&engine, 1..=5).await;
     drop(engine);
     let path = store.segments()[1].clone();
-    for (record, is_lost) in (1..=4).flat_map(|record| [(record, false), (record, true)]) {
+    for (entry, is_lost) in (1..=4).flat_map(|entry| [(entry, false), (entry, true)]) {
         let copy = Store::new();
         copy_dir(&store.log_dir(), &copy.log_dir());
         if is_lost {
-            zero(&copy.segments()[1], offset_of(record)..offset_of(record + 1));
+            zero(&copy.segments()[1], offset_of(entry)..offset_of(entry + 1));
         } else {
-            flip(&copy.segments()[1], offset_of(record) + 100);
+            flip(&copy.segments()[1], offset_of(entry) + 100);
         }
         let error = copy.try_open().unwrap_err();
         let EngineError::Corrupt { file, offset, .. } = &error else { panic!("{error}") };
         assert_eq!(file, &copy.segments()[1].display().to_string());
-        assert_eq!(*offset, offset_of(record));
+        assert_eq!(*offset, offset_of(entry));
     }
     flip(&path, offset_of(5) + 100);
     expect(&store.open(), 4).await;
 }
 
 #[tokio::test]
-async fn after_a_clean_close_damage_to_the_last_record_is_corruption_too() {
+async fn after_a_clean_close_damage_to_the_last_entry_is_corruption_too() {
     let store = Store::new();
     let engine = store.open();
     fill(&engine, 1..=5).await;
@@ -189,20 +189,20 @@ async fn opens_append_to_no_old_segment_and_copy_what_is_not_proven() {
     let before: Vec<_> = store.segments().iter().map(|p| (p.clone(), fs::read(p).unwrap())).collect();
     assert_eq!(before.len(), 2);
 
-    // Batch 5 is the only one that no record says is durable.
+    // Batch 5 is the only one whose durability no entry states.
     drop(store.open());
     let after = store.segments();
     assert_eq!(after.len(), 3);
-    assert_eq!(len(&after[2]), segment::FIRST_RECORD + record_bytes() + ALIGN as u64);
+    assert_eq!(len(&after[2]), segment::FIRST_ENTRY + entry_bytes() + ALIGN as u64);
     for (path, content) in &before {
         assert_eq!(&fs::read(path).unwrap(), content);
     }
 
-    // Now it is proven, so further opens and closes write nothing.
+    // Now it is proven durable, so further opens and closes write nothing.
     store.open().close().await.unwrap();
     drop(store.open());
     assert_eq!(store.segments().len(), 3);
-    // The original may rot away: the copy has replaced it.
+    // The original may be damaged: the copy has replaced it.
     flip(&after[1], offset_of(5) + 50);
     expect(&store.open(), 5).await;
 }

@@ -1,4 +1,5 @@
-//! Restores: one at a time puts a store together, and what it leaves when it fails or is killed is in nobody's way.
+//! Restores: one at a time assembles a store, and the leftovers of a failed or killed one do not disturb the
+//! next.
 
 use super::super::backup::{self, Site};
 use super::backups::{FAILS_AT, folder};
@@ -24,7 +25,7 @@ async fn a_restore_whose_disk_fails_at_any_operation_leaves_nothing_and_works_th
                 break;
             }
             assert!(!new.exists(), "{kind} {n}");
-            // As if it had been killed.
+            // As if the restore had been killed.
             drop(site);
             let site = Site::begin(&new).unwrap();
             assert_eq!(site.dir(), target.config.dir, "{kind} {n}");
@@ -44,7 +45,7 @@ async fn two_restores_never_put_together_one_store() {
     let mut copy = small();
     let (new, work) = (folder(&copy, "new"), folder(&copy, "new.restoring"));
     let refused = || Site::begin(&new).unwrap_err().to_string();
-    // The first one is killed.
+    // The first restore is killed.
     for ends in [false, true] {
         let site = Site::begin(&new).unwrap();
         assert_eq!(names(&work), ["RESTORING"], "what a killed one left is removed");
@@ -70,7 +71,7 @@ async fn a_folder_of_others_in_the_place_of_a_restore_is_left_as_it_is() {
     fs::write(work.join("file"), "theirs").unwrap();
     assert!(Site::begin(&new).unwrap_err().to_string().contains("is in the way"));
     assert_eq!(names(&work), ["file"]);
-    // An empty one may be of a restore that was killed at its beginning.
+    // An empty directory can be that of a restore that was killed at its beginning.
     fs::remove_file(work.join("file")).unwrap();
     Site::begin(&new).unwrap().discard().unwrap();
     assert!(!work.exists() && !new.exists());

@@ -1,11 +1,12 @@
-//! Snapshots: exact, checked bit by bit, two generations, and never in the way of the store.
+//! Snapshots: exact, checked bit by bit, two of them kept, and never an obstacle for the store.
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::super::config::SnapshotSizes;
 use super::super::faults::{ENOSPC, Faults};
-use super::super::snapshot::{self, Entries, Sizes};
+use super::super::snapshot::{self, Writes};
 use super::*;
 
 const EIO: i32 = 5;
@@ -22,11 +23,11 @@ pub(super) const DISK_FAULTS: [(&str, Fail); 5] = [
     ("remove", Faults::fail_remove),
 ];
 
-/// A store whose pieces are so small that a few batches fill many of each.
+/// A store with such small blocks, runs and segments that a few batches fill many of each.
 pub(super) fn small() -> Store {
     let mut store = Store::new();
     store.config.segment_bytes = 1500;
-    store.config.snapshot_sizes = Sizes { block_bytes: 300, memory_bytes: 3000, most_runs: 3 };
+    store.config.snapshot_sizes = SnapshotSizes { block_bytes: 300, memory_bytes: 3000, most_runs: 3 };
     store.config.snapshot_bytes_per_second = u64::MAX;
     store
 }
@@ -41,9 +42,9 @@ pub(super) fn timeline_of(store: &Store) -> Timeline {
 }
 
 fn content_of(path: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
-    let mut entries = Entries::open(path).unwrap();
+    let mut writes = Writes::open(path).unwrap();
     let mut found = BTreeMap::new();
-    while let Some(op) = entries.next().unwrap() {
+    while let Some(op) = writes.next().unwrap() {
         found.insert(op.key.to_vec(), op.value.unwrap().to_vec());
     }
     found
@@ -53,7 +54,7 @@ pub(super) fn names(dir: &Path) -> Vec<String> {
     files::list(dir).unwrap().iter().map(|p| p.file_name().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
-/// Has sled confirmed, as happens by itself after a while.
+/// Confirms sled, as the confirmer does after a while.
 pub(super) async fn confirm(engine: &SledEngine) {
     let durable = engine.status().durable;
     while engine.status().pending_bytes > 0 {
@@ -72,7 +73,7 @@ async fn expect_from_nothing(store: &Store, last: u64) {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Keys, and the length of their new value; none removes them.
+    /// Keys, and the length of their new value; `None` removes the key.
     Batch(Vec<(u8, Option<u16>)>),
     Snapshot,
     Reopen,

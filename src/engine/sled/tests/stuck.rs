@@ -1,4 +1,4 @@
-//! A sled that hangs, as it was seen to do once a write of its files had failed: nobody waits for it without end.
+//! sled hangs, as it was seen to do after a write of its files had failed: every wait for it is limited.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn impatient() -> Store {
     store
 }
 
-/// Has the applier reopen sled, as it does after a failed write.
+/// Makes the applier reopen sled, as it does after a failed write.
 fn ask_for_a_reopen(engine: &SledEngine) {
     engine.shared.damaged.store(true, Ordering::Release);
     engine.shared.backlog.wake_applier();

@@ -1,51 +1,56 @@
-//! Bringing the working copy to where the log is: by replaying what sled has not confirmed, or from a snapshot.
+//! Bringing the working copy to the end of the log: by replaying what sled has not confirmed, or from a
+//! snapshot.
 //!
-//! Snapshots and the log hold everything, so nothing that sled says about itself is needed, and deleting its directory
-//! loses nothing.
+//! Snapshots and the log hold everything, so nothing that sled says about itself is needed, and deleting its
+//! directory loses nothing.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::EngineError;
-use super::super::pending::{Op, Ops};
-use super::segment::{Segment, Timeline};
-use super::snapshot::{self, Entries, Generation, Listing};
-use super::working::{self, Sled, Trouble};
-use super::{boot, confirmed, files, reader};
+use super::copy::{Sled, move_aside};
+use super::trouble::Trouble;
+use super::{boot, confirmed};
+use crate::engine::EngineError;
+use crate::engine::pending::{Ops, bytes_of};
+use crate::engine::sled::dir::files;
+use crate::engine::sled::log::chain;
+use crate::engine::sled::log::segment::{Segment, Timeline};
+use crate::engine::sled::snapshot::{self, Generation, Listing, Writes};
 
-/// Replayed writes are applied in groups of about this size.
+/// The approximate size of the groups in which replayed writes are applied.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
-/// Replayed bytes between two lines of progress.
+/// The replayed bytes between two lines of progress.
 const PROGRESS_BYTES: u64 = 256 * 1024 * 1024;
 
-/// What the working copy is restored from.
+/// The log and the snapshots from which the working copy is restored.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) log_dir: &'a Path,
-    pub(super) segments: &'a [Segment],
-    pub(super) snapshots: &'a Listing,
-    pub(super) timeline: Timeline,
-    pub(super) confirmed: u64,
-    /// The last batch that the working copy has to have.
-    pub(super) last: u64,
+pub(crate) struct Source<'a> {
+    pub(crate) log_dir: &'a Path,
+    pub(crate) segments: &'a [Segment],
+    pub(crate) snapshots: &'a Listing,
+    pub(crate) timeline: Timeline,
+    pub(crate) confirmed: u64,
+    /// The last batch that the working copy must have.
+    pub(crate) last: u64,
 }
 
 impl Source<'_> {
-    /// The first batch that the log has.
+    /// The first batch of the log.
     fn first(&self) -> u64 {
         self.segments.first().map_or(1, |segment| segment.header.first)
     }
 }
 
-/// A working copy that has everything up to the source's last batch, and how many bytes were replayed into it.
+/// A working copy that has everything up to the source's last batch, and the number of bytes replayed into
+/// it.
 #[derive(Debug)]
-pub(super) struct Restored {
-    pub(super) sled: Sled,
-    pub(super) replayed_bytes: u64,
+pub(crate) struct Restored {
+    pub(crate) sled: Sled,
+    pub(crate) replayed_bytes: u64,
 }
 
-/// Opens sled and replays; moves it aside and rebuilds it if it is not what the log says it should be.
-pub(super) fn restore(
+/// Opens sled and replays the log into it. If sled does not match the log, moves it aside and rebuilds it.
+pub(crate) fn restore(
     dir: &Path,
     cache_bytes: u64,
     source: Source<'_>,
@@ -62,7 +67,7 @@ pub(super) fn restore(
         return rebuild(dir, cache_bytes, source, &why, progress);
     }
     if source.confirmed < source.last && dir.exists() && !boot::still_runs(source.log_dir, dir) {
-        // As far as anybody knows it is not damaged, so there is nothing in it to look at later.
+        // Nothing suggests that it is damaged, so keeping it would help no investigation.
         files::remove_all(dir)?;
         let why =
             "the machine was restarted, or the store copied, before sled was confirmed to have everything";
@@ -76,7 +81,7 @@ pub(super) fn restore(
     }
 }
 
-/// sled, if replay from the confirmed position makes it complete.
+/// Opens sled, if replay from the confirmed position makes it complete.
 fn open_trusted(dir: &Path, cache_bytes: u64, source: Source<'_>) -> Result<Sled, Trouble> {
     let sled = open_noted(dir, cache_bytes, source)?;
     let position = sled.position()?;
@@ -117,16 +122,16 @@ fn rebuild(
     };
     progress(format!("the working copy {} is not usable: {why}; rebuilding it from {from}", dir.display()));
     if dir.exists() {
-        let aside = working::move_aside(dir)?;
-        progress(format!("what was there is kept as {} until the next time", aside.display()));
+        let aside = move_aside(dir)?;
+        progress(format!("the former working copy is kept as {} until the next rebuild", aside.display()));
     }
     confirmed::write(source.log_dir, source.timeline, 0)?;
     let sled = open_noted(dir, cache_bytes, source)?;
-    // From here on what is there is new, so an open after a crash may go on with it.
+    // From here on the working copy is new, so an open after a crash may continue with it.
     confirmed::trust(source.log_dir)?;
     let Some(base) = base else { return Ok(replay(sled, source, 0, progress)?) };
     load(&sled, base, progress)?;
-    // An open after a crash goes on from here.
+    // An open after a crash continues from here.
     sled.set_position(source.timeline, base.position())?;
     sled.sync()?;
     confirmed::write(source.log_dir, source.timeline, base.position())?;
@@ -134,17 +139,17 @@ fn rebuild(
 }
 
 fn load(sled: &Sled, base: &Generation, progress: &dyn Fn(String)) -> Result<(), EngineError> {
-    let mut entries = Entries::open(&base.path)?;
+    let mut writes = Writes::open(&base.path)?;
     let (mut group, mut group_bytes, mut told) = (Vec::new(), 0, 0);
-    while let Some(op) = entries.next()? {
-        group_bytes += op.key.len() + op.value.as_ref().map_or(0, bytes::Bytes::len);
+    while let Some(op) = writes.next()? {
+        group_bytes += op.bytes();
         group.push(op);
         if group_bytes >= GROUP_BYTES {
             sled.write(&[Arc::from(std::mem::take(&mut group))])?;
             group_bytes = 0;
         }
-        if entries.at() - told >= PROGRESS_BYTES {
-            told = entries.at();
+        if writes.at() - told >= PROGRESS_BYTES {
+            told = writes.at();
             progress(format!("loaded {told} of {} bytes of the snapshot into the working copy", base.bytes));
         }
     }
@@ -160,7 +165,7 @@ fn replay(
     let Source { segments, timeline, last, .. } = source;
     let mut group: Vec<Ops> = Vec::new();
     let (mut group_bytes, mut replayed_bytes, mut told) = (0, 0, 0);
-    reader::replay(segments, after, last, |number, ops| {
+    chain::replay(segments, after, last, |number, ops| {
         group_bytes += bytes_of(&ops);
         group.push(Arc::from(ops));
         if group_bytes >= GROUP_BYTES || number == last {
@@ -175,13 +180,9 @@ fn replay(
         }
         Ok::<(), Trouble>(())
     })?;
-    // Nothing is written into a sled that has everything: it stays what was confirmed.
+    // A sled that has everything is not written to, so it stays as it was confirmed.
     if sled.position()? != Some((timeline, last)) {
         sled.set_position(timeline, last)?;
     }
     Ok(Restored { sled, replayed_bytes })
-}
-
-pub(super) fn bytes_of(ops: &[Op]) -> usize {
-    ops.iter().map(|op| op.key.len() + op.value.as_ref().map_or(0, bytes::Bytes::len)).sum()
 }

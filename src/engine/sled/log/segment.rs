@@ -1,4 +1,4 @@
-//! A segment file of the log: its name, its header, and how one comes to be.
+//! A segment file of the log: its name and its header.
 //!
 //! ```text
 //! at  size  what
@@ -6,50 +6,50 @@
 //!  8   4    format version
 //! 12   4    CRC32C of the other 60 bytes
 //! 16   8    sequence: the number in the file's name
-//! 24   8    id: random; seeds the checksums of the records
-//! 32  16    timeline: random, drawn when the store was made, the same in all its segments
+//! 24   8    id: random; seeds the checksums of the entries
+//! 32  16    timeline: random, drawn when the store was created, the same in all its segments
 //! 48   8    first: the number of the first batch in this segment
 //! 56   8    zero
 //! ```
 //!
-//! The magic and the version keep their places in every future format. When a segment is made, everything below its
-//! `first` is durable in earlier segments; whatever an earlier segment holds from `first` on is void. The header is
-//! synced, and the directory with it, before a record follows. After the last record there may be zeros, which are room
-//! for more.
+//! The magic and the version keep their places in every future format. When a segment is created, every batch
+//! before its `first` is durable in earlier segments; batches from `first` on in an earlier segment are void.
+//! The header and the directory are synced before the first entry is written. Zeros after the last entry are
+//! room for more entries.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::super::EngineError;
-use super::files;
+use crate::engine::EngineError;
+use crate::engine::sled::dir::files;
 
-/// The newest format of the log that this program reads, and the one that it writes.
-pub(super) const FORMAT_VERSION: u32 = 1;
-/// Bytes of a segment's header.
-pub(super) const HEADER_BYTES: usize = 64;
+/// The format of the log that this program writes, and the newest that it reads.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The bytes of a segment's header.
+pub(crate) const HEADER_BYTES: usize = 64;
 /// [`HEADER_BYTES`], as an offset.
-pub(super) const FIRST_RECORD: u64 = 64;
+pub(crate) const FIRST_ENTRY: u64 = 64;
 
 const MAGIC: [u8; 8] = *b"mbWALseg";
 const SUFFIX: &str = ".log";
-/// A segment that is being written whole; it gets its real name once it is durable.
+/// A segment that is written as a whole; it gets its final name once it is durable.
 const UNFINISHED_SUFFIX: &str = ".new";
 
-/// The random id of a store's history.
-pub(super) type Timeline = [u8; 16];
+/// The random id of the history of a store.
+pub(crate) type Timeline = [u8; 16];
 
 /// See the module documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) sequence: u64,
-    pub(super) id: u64,
-    pub(super) timeline: Timeline,
-    pub(super) first: u64,
+pub(crate) struct Header {
+    pub(crate) sequence: u64,
+    pub(crate) id: u64,
+    pub(crate) timeline: Timeline,
+    pub(crate) first: u64,
 }
 
 impl Header {
-    pub(super) fn encode(&self) -> [u8; HEADER_BYTES] {
+    pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut out = Vec::with_capacity(HEADER_BYTES);
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
@@ -66,8 +66,8 @@ impl Header {
         header
     }
 
-    /// `Ok(None)` if the bytes are damaged, `Err(version)` if a newer program wrote them.
-    pub(super) fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Option<Self>, u32> {
+    /// `Ok(None)` if the bytes are damaged, `Err(version)` if a newer version of this program wrote them.
+    pub(crate) fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Option<Self>, u32> {
         let Some((version, header)) = Self::parse(bytes) else { return Ok(None) };
         if version > FORMAT_VERSION {
             return Err(version);
@@ -83,46 +83,46 @@ impl Header {
         bytes.starts_with(&MAGIC).then_some((version, header))
     }
 
-    /// What the checksums of this segment's records start from.
-    pub(super) fn seed(&self) -> u32 {
+    /// The seed of the checksums of this segment's entries.
+    pub(crate) fn seed(&self) -> u32 {
         crc32c::crc32c(&self.id.to_le_bytes())
     }
 }
 
-/// A segment that is on disk.
+/// A segment on disk.
 #[derive(Debug, Clone)]
-pub(super) struct Segment {
-    pub(super) path: PathBuf,
-    pub(super) header: Header,
+pub(crate) struct Segment {
+    pub(crate) path: PathBuf,
+    pub(crate) header: Header,
 }
 
 impl Segment {
-    /// The name by which errors call the segment.
-    pub(super) fn name(&self) -> String {
+    /// The name of the segment in errors.
+    pub(crate) fn name(&self) -> String {
         self.path.display().to_string()
     }
 }
 
 /// The path of segment `sequence`.
-pub(super) fn path(dir: &Path, sequence: u64) -> PathBuf {
+pub(crate) fn path(dir: &Path, sequence: u64) -> PathBuf {
     dir.join(format!("{sequence:010}{SUFFIX}"))
 }
 
-/// The path of segment `sequence` while it is written as a whole.
-pub(super) fn unfinished_path(dir: &Path, sequence: u64) -> PathBuf {
+/// The path of segment `sequence` before it gets its final name.
+pub(crate) fn unfinished_path(dir: &Path, sequence: u64) -> PathBuf {
     dir.join(format!("{sequence:010}{UNFINISHED_SUFFIX}"))
 }
 
-/// The segments of a log in order, and what killed processes left beside them: segments that never got their real name,
-/// and a last one whose header never became durable, so that no record can be in it.
+/// The segments of a log in order, and the leftovers of killed processes: segments that never got their final
+/// name, and a last segment whose header never became durable, so that it cannot contain an entry.
 #[derive(Debug)]
-pub(super) struct Listing {
-    pub(super) segments: Vec<Segment>,
-    pub(super) leftovers: Vec<PathBuf>,
+pub(crate) struct Listing {
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) leftovers: Vec<PathBuf>,
 }
 
-/// Reads the headers of all segments. Changes nothing, so it may run while the log grows.
-pub(super) fn list(dir: &Path) -> Result<Listing, EngineError> {
+/// Reads the headers of all segments. Writes nothing, so it may run while the log grows.
+pub(crate) fn list(dir: &Path) -> Result<Listing, EngineError> {
     let paths = files::list(dir)?;
     let (mut segments, mut leftovers) = (Vec::new(), Vec::new());
     let last = paths.iter().rfind(|p| has_suffix(p, SUFFIX)).cloned();
@@ -132,7 +132,7 @@ pub(super) fn list(dir: &Path) -> Result<Listing, EngineError> {
         } else if has_suffix(&path, SUFFIX) {
             match read_header(&path)? {
                 Some(header) => segments.push(Segment { path, header }),
-                None if last.as_ref() == Some(&path) && is_without_records(&path)? => leftovers.push(path),
+                None if last.as_ref() == Some(&path) && is_without_entries(&path)? => leftovers.push(path),
                 None => return Err(damaged(&path, "the segment's header is damaged")),
             }
         }
@@ -141,11 +141,11 @@ pub(super) fn list(dir: &Path) -> Result<Listing, EngineError> {
     Ok(Listing { segments, leftovers })
 }
 
-/// Refuses segments that do not follow each other.
-pub(super) fn check_chain(segments: &[Segment]) -> Result<(), EngineError> {
+/// Rejects segments that do not follow each other.
+pub(crate) fn check_chain(segments: &[Segment]) -> Result<(), EngineError> {
     for segment in segments {
         if path(segment.path.parent().unwrap_or(Path::new("")), segment.header.sequence) != segment.path {
-            return Err(damaged(&segment.path, "the segment's name does not fit its header"));
+            return Err(damaged(&segment.path, "the name of the segment does not match its header"));
         }
     }
     for (one, next) in segments.iter().zip(segments.iter().skip(1)) {
@@ -160,7 +160,7 @@ pub(super) fn check_chain(segments: &[Segment]) -> Result<(), EngineError> {
 }
 
 /// The segment at `path`.
-pub(super) fn read(path: &Path) -> Result<Segment, EngineError> {
+pub(crate) fn read(path: &Path) -> Result<Segment, EngineError> {
     let header = read_header(path)?.ok_or_else(|| damaged(path, "the segment's header is damaged"))?;
     Ok(Segment { path: path.to_owned(), header })
 }
@@ -180,9 +180,9 @@ fn read_header(path: &Path) -> Result<Option<Header>, EngineError> {
     })
 }
 
-fn is_without_records(path: &Path) -> Result<bool, EngineError> {
+fn is_without_entries(path: &Path) -> Result<bool, EngineError> {
     let len = fs::metadata(path).map_err(|e| files::error("look at", path, &e))?.len();
-    Ok(len <= FIRST_RECORD)
+    Ok(len <= FIRST_ENTRY)
 }
 
 fn has_suffix(path: &Path, suffix: &str) -> bool {
@@ -193,9 +193,8 @@ fn damaged(path: &Path, detail: &str) -> EngineError {
     EngineError::Corrupt { file: path.display().to_string(), offset: 0, detail: detail.to_owned() }
 }
 
-/// Random bytes for ids. The one place in the engine that draws them: an id means nothing to anybody, it only has to
-/// differ from every other.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], EngineError> {
+/// Random bytes for ids. The engine draws them only here; an id has no meaning and only has to be unique.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], EngineError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|e| EngineError::Io(format!("cannot draw random bytes: {e}")))?;
     Ok(bytes)

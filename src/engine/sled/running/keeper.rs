@@ -1,8 +1,8 @@
-//! The thread that makes snapshots in time, and drops what they replace.
+//! The keeper of snapshots: the thread that makes them when they are due, and removes what they replace.
 //!
-//! In this order, so that a crash at any moment leaves enough: the new snapshot is durable; snapshots beyond the second
-//! are removed; segments that the older of the two has, and that sled is confirmed to have (unless it is to be rebuilt
-//! anyhow), are removed, oldest first.
+//! The order guarantees that a crash at any moment leaves enough. First the new snapshot is durable. Then
+//! snapshots other than the newest two are removed. Then segments are removed, oldest first, if the older
+//! snapshot has all their batches and sled is confirmed to have them (or will be rebuilt anyhow).
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -11,34 +11,39 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::super::super::EngineError;
-use super::super::segment::{self, Segment};
-use super::super::{Shared, confirmed, files, lock};
-use super::{Cut, Generation, Listing, Origin, list, make, set_aside, verify};
+use super::shared::Shared;
+use crate::engine::EngineError;
+use crate::engine::lock::lock;
+use crate::engine::sled::dir::files;
+use crate::engine::sled::log::segment::{self, Segment};
+use crate::engine::sled::snapshot::{Cut, Generation, Origin, list, make, set_aside, usable};
+use crate::engine::sled::working::confirmed;
 
-/// How often the thread looks whether a snapshot is due.
+/// The time between two checks whether a snapshot is due.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Pause after a snapshot that failed.
+/// The pause after a snapshot that failed.
 const FAILED_PAUSE: Duration = Duration::from_secs(60);
-/// Shorter waits than this are put together.
+/// Shorter waits are added up until they reach this time.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
-/// Generations that are kept.
+/// The number of snapshots that are kept.
 const KEPT: usize = 2;
-/// A log that has grown to so many times the size at which a snapshot is due is worked off without waiting for others.
+/// If the log has grown to this many times the size at which a snapshot is due, the snapshot is made at full
+/// speed.
 const HURRY_FACTOR: u64 = 4;
 
-/// Asks for a snapshot now; answered with the batch that it goes up to.
-pub(in super::super) type Request = oneshot::Sender<Result<u64, EngineError>>;
+/// Sent to the keeper to have a snapshot made at once. The keeper sends the last batch of the snapshot
+/// through it.
+pub(super) type SnapshotReply = oneshot::Sender<Result<u64, EngineError>>;
 
-/// Tells the thread to end, also while it waits.
+/// Ends the keeper, also while it waits.
 #[derive(Debug, Default)]
-pub(in super::super) struct Stop {
+pub(super) struct Stop {
     stopped: Mutex<bool>,
     changed: Condvar,
 }
 
 impl Stop {
-    pub(in super::super) fn stop(&self) {
+    pub(super) fn stop(&self) {
         *lock(&self.stopped) = true;
         self.changed.notify_all();
     }
@@ -56,11 +61,11 @@ impl Stop {
 
 /// See the module documentation.
 #[derive(Debug)]
-pub(in super::super) struct Keeper {
+pub(super) struct Keeper {
     shared: Arc<Shared>,
     stop: Arc<Stop>,
-    requests: Receiver<Request>,
-    /// What the log had taken when the last snapshot began, counted as [`super::super::wal::Log::taken`] does.
+    snapshot_now: Receiver<SnapshotReply>,
+    /// [`Log::taken`] when the last snapshot began.
     taken_before: u64,
     /// The size of the newest snapshot.
     newest_bytes: u64,
@@ -68,32 +73,29 @@ pub(in super::super) struct Keeper {
 }
 
 impl Keeper {
-    /// Goes on from what is in the folder: `unsaved_bytes` of the log are not in a snapshot.
-    pub(in super::super) fn new(
+    /// Starts with `unsaved_bytes` of the log that are in no snapshot.
+    pub(super) fn new(
         shared: Arc<Shared>,
         stop: Arc<Stop>,
-        requests: Receiver<Request>,
+        snapshot_now: Receiver<SnapshotReply>,
         newest_bytes: u64,
         unsaved_bytes: u64,
     ) -> Self {
         let taken_before = shared.log.taken().saturating_sub(unsaved_bytes);
-        Self { shared, stop, requests, taken_before, newest_bytes, not_before: None }
+        Self { shared, stop, snapshot_now, taken_before, newest_bytes, not_before: None }
     }
 
-    /// Runs until it is told to stop.
-    pub(in super::super) fn run(mut self) {
+    /// Runs until the store stops it.
+    pub(super) fn run(mut self) {
         loop {
             self.shared.look_after_log();
             if self.is_due() {
                 drop(self.snapshot());
             }
-            match self.requests.recv_timeout(LOOK_EVERY) {
-                Ok(request) => {
+            match self.snapshot_now.recv_timeout(LOOK_EVERY) {
+                Ok(reply) => {
                     let made = self.snapshot();
-                    drop(request.send(made.map_err(|cut| match cut {
-                        Cut::Stopped => EngineError::Closed,
-                        Cut::Failed(error) => error,
-                    })));
+                    drop(reply.send(made.map_err(EngineError::from)));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -132,11 +134,11 @@ impl Keeper {
             Err(Cut::Stopped) => {}
             Err(Cut::Failed(error)) => {
                 self.not_before = Instant::now().checked_add(FAILED_PAUSE);
-                tracing::error!(%error, "no snapshot could be made; the log is kept, and it will be tried again");
+                tracing::error!(%error, "making a snapshot failed; the log is kept, and another attempt follows");
             }
         }
         if let Err(error) = self.drop_replaced() {
-            tracing::error!(%error, "what a snapshot replaced could not be removed; it will be tried again");
+            tracing::error!(%error, "could not remove what a snapshot replaced; another attempt follows");
         }
         made.map(|generation| generation.position())
     }
@@ -156,7 +158,7 @@ impl Keeper {
         let mut pace = self.pace();
         let mut wait = |bytes| pace.spend(bytes);
         let base = usable(&listing, &segments, &mut wait)?;
-        // Whatever is newer cannot be read, so it must not count as one of the generations that are kept.
+        // Newer snapshots are damaged, so they must not count among those that are kept.
         let is_newer =
             |generation: &&Generation| generation.position() > base.map_or(0, Generation::position);
         for damaged in listing.generations.iter().take_while(is_newer) {
@@ -172,7 +174,7 @@ impl Keeper {
         Pacer { stop: &self.stop, per_second, began: Instant::now(), spent: 0 }
     }
 
-    /// Removes older snapshots, and segments that nobody needs any more.
+    /// Removes snapshots and segments that are no longer needed.
     fn drop_replaced(&self) -> Result<(), EngineError> {
         let shared = &self.shared;
         let listing = list(&shared.config.snapshot_dir(), shared.timeline)?;
@@ -181,13 +183,13 @@ impl Keeper {
         }
         let Some(older) = listing.generations.get(KEPT - 1) else { return Ok(()) };
         let log_dir = shared.config.log_dir();
-        // Of a working copy that is not trusted any more nothing is used: it will be made anew from a snapshot and the log
-        // after it, so it needs no log before that.
+        // A distrusted working copy is rebuilt from a snapshot and the log after it, so it needs no earlier
+        // log.
         let is_distrusted = confirmed::is_distrusted(&log_dir);
         let confirmed = if is_distrusted { u64::MAX } else { confirmed::read(&log_dir, shared.timeline)? };
         let through = older.position().min(confirmed);
         for path in replaced_segments(&segment::list(&log_dir)?.segments, through) {
-            let bytes = std::fs::metadata(&path).map_err(|e| files::error("look at", &path, &e))?.len();
+            let bytes = std::fs::metadata(&path).map_err(|e| files::error("examine", &path, &e))?.len();
             shared.watch.forget(&path);
             shared.disk.remove(&path)?;
             shared.log.forget(bytes);
@@ -196,40 +198,8 @@ impl Keeper {
     }
 }
 
-/// The newest snapshot that is whole and that the log goes on from; none if the log has everything.
-pub(in super::super) fn usable<'a>(
-    listing: &'a Listing,
-    segments: &[Segment],
-    pace: super::Pace<'_>,
-) -> Result<Option<&'a Generation>, Cut> {
-    let first = segments.first().map_or(1, |segment| segment.header.first);
-    let mut why = None;
-    for generation in &listing.generations {
-        if generation.position().saturating_add(1) < first {
-            continue;
-        }
-        match verify(&generation.path, pace) {
-            Ok(()) => return Ok(Some(generation)),
-            Err(Cut::Failed(error @ (EngineError::Corrupt { .. } | EngineError::Io(_)))) => {
-                tracing::error!(%error, "a snapshot is damaged; an older one and more of the log take its place");
-                why = why.or(Some(error));
-            }
-            Err(other) => return Err(other),
-        }
-    }
-    if first <= 1 {
-        return Ok(None);
-    }
-    let why = why.or_else(|| listing.unusable.first().map(|(_, error)| error.clone()));
-    Err(Cut::Failed(why.unwrap_or_else(|| {
-        let file = segments.first().map(Segment::name).unwrap_or_default();
-        let detail =
-            format!("the log begins with batch {first}, and there is no snapshot of what was before it");
-        EngineError::Corrupt { file, offset: 0, detail }
-    })))
-}
-
-/// The segments, oldest first, whose batches are all at or below `through`. The last segment is never among them.
+/// The segments, oldest first, that contain only batches up to `through`. The last segment is never among
+/// them.
 fn replaced_segments(segments: &[Segment], through: u64) -> impl Iterator<Item = PathBuf> {
     let followed = segments.iter().zip(segments.iter().skip(1));
     followed
@@ -237,7 +207,7 @@ fn replaced_segments(segments: &[Segment], through: u64) -> impl Iterator<Item =
         .map(|(segment, _)| segment.path.clone())
 }
 
-/// Keeps the work on a snapshot to a rate.
+/// Limits the rate of the work on a snapshot.
 struct Pacer<'a> {
     stop: &'a Stop,
     per_second: u64,

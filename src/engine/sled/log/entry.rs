@@ -1,4 +1,4 @@
-//! A record of the log, byte by byte.
+//! An entry of the log, byte by byte. Snapshots consist of entries too.
 //!
 //! ```text
 //! at  size  what
@@ -10,24 +10,27 @@
 //! 12   4    stored length of the payload
 //! 16   4    its length before compression (equal if it was not compressed)
 //! 20   4    zero
-//! 24   8    number: of the batch; of a mark, the last batch before it; of a block, counted from 0; of an end, of blocks
-//! 32   8    durable: the highest number that was known to be on stable storage when this was written; in snapshots, their
-//!           position
+//! 24   8    number: of a batch; of a mark, that of the last batch before it; in snapshots, of a block, counted
+//!           from 0; of the end, the number of blocks
+//! 32   8    durable: the highest number that was known to be on stable storage when this was written; in
+//!           snapshots, their position
 //! 40   …    payload, then zeros up to a multiple of 64
 //! ```
 //!
-//! Numbers are little-endian. Records start at multiples of 64 bytes, so that after a damaged one the next can be found.
-//! The seed makes a record that a disk returns from another segment's life invalid. `durable` is what tells a torn tail
-//! from corruption: see `reader.rs`.
+//! Numbers are little-endian. Entries start at multiples of 64 bytes, so a reader can find the next one after
+//! a damaged one. The seed invalidates entries of an earlier segment that the disk returns in place of this
+//! one's. `durable` lets a reader tell a torn tail from corruption: see `reader.rs`.
+
+use std::io::{self, Read};
 
 use bytes::Bytes;
 
 use super::payload::{MAX_PAYLOAD_BYTES, Payload};
 
-/// Records start at multiples of this.
-pub(super) const ALIGN: usize = 64;
-/// Bytes before the payload.
-pub(super) const HEADER_BYTES: usize = 40;
+/// Entries start at multiples of this.
+pub(crate) const ALIGN: usize = 64;
+/// The bytes before the payload.
+pub(crate) const HEADER_BYTES: usize = 40;
 
 const MAGIC: [u8; 4] = *b"mbR1";
 const KIND_BATCH: u8 = 1;
@@ -36,33 +39,34 @@ const KIND_BLOCK: u8 = 3;
 const KIND_END: u8 = 4;
 const FLAG_ZSTD: u8 = 1;
 
-/// What a record says.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// The writes of a batch.
     Batch,
-    /// Nothing but the news that everything up to its number is durable. Written when the log is left in order, so that
-    /// the last batches need not be copied at the next open, and damage to them is told from a torn tail.
+    /// Says that every batch up to its number is durable. Written by an orderly close, so that the next open
+    /// need not copy the last batches, and can tell damage to them from a torn tail.
     Mark,
-    /// Entries of a snapshot. Never in the log.
+    /// Writes of a snapshot. Never in the log.
     Block,
     /// The end of a snapshot. Never in the log.
     End,
 }
 
-/// The fixed part of a record.
+/// The fixed part of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) kind: Kind,
-    pub(super) number: u64,
-    pub(super) durable: u64,
+pub(crate) struct Header {
+    pub(crate) kind: Kind,
+    pub(crate) number: u64,
+    pub(crate) durable: u64,
     stored_len: u32,
     plain_len: Option<u32>,
     crc: u32,
 }
 
-/// Appends a record to `out`, which must itself begin at a multiple of [`ALIGN`]. The payload must be within its limit.
-pub(super) fn encode(out: &mut Vec<u8>, seed: u32, kind: Kind, number: u64, durable: u64, payload: &Payload) {
+/// Appends an entry to `out`, whose length must be a multiple of [`ALIGN`]. The payload must be within its
+/// limit.
+pub(crate) fn encode(out: &mut Vec<u8>, seed: u32, kind: Kind, number: u64, durable: u64, payload: &Payload) {
     let start = out.len();
     let stored_len = u32::try_from(payload.stored.len()).unwrap_or(u32::MAX);
     let plain_len = payload.plain_len.map(|len| u32::try_from(len).unwrap_or(u32::MAX));
@@ -90,8 +94,9 @@ pub(super) fn encode(out: &mut Vec<u8>, seed: u32, kind: Kind, number: u64, dura
 }
 
 impl Header {
-    /// Reads the fixed part. `None` if these bytes are not the beginning of a record; its checksum is not looked at yet.
-    pub(super) fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
+    /// Decodes the fixed part. `None` if these bytes are not the beginning of an entry. The checksum is not
+    /// checked yet.
+    pub(crate) fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
         let u32_at = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let u64_at = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
         let kind = match *bytes.get(8)? {
@@ -115,14 +120,14 @@ impl Header {
         plausible.then_some(header)
     }
 
-    /// Bytes of payload and padding that follow the fixed part.
-    pub(super) fn rest_bytes(&self) -> usize {
+    /// The bytes of payload and padding after the fixed part.
+    pub(crate) fn rest_bytes(&self) -> usize {
         let payload = usize::try_from(self.stored_len).unwrap_or(usize::MAX);
         HEADER_BYTES.saturating_add(payload).next_multiple_of(ALIGN) - HEADER_BYTES
     }
 
-    /// The payload, if `fixed` and `rest` (as long as [`Header::rest_bytes`]) are undamaged.
-    pub(super) fn payload(&self, seed: u32, fixed: &[u8; HEADER_BYTES], rest: &Bytes) -> Option<Payload> {
+    /// The payload, if `fixed` and `rest` (of [`Header::rest_bytes`] bytes) are undamaged.
+    pub(crate) fn payload(&self, seed: u32, fixed: &[u8; HEADER_BYTES], rest: &Bytes) -> Option<Payload> {
         let len = usize::try_from(self.stored_len).ok()?;
         let padding = rest.get(len..)?;
         let crc = crc32c::crc32c_append(seed, fixed.get(8..)?);
@@ -131,4 +136,32 @@ impl Header {
         let intact = crc == self.crc && rest.len() == self.rest_bytes() && padding.iter().all(|b| *b == 0);
         intact.then(|| Payload { stored: rest.slice(..len), plain_len })
     }
+}
+
+/// An undamaged entry.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) header: Header,
+    pub(crate) payload: Payload,
+}
+
+/// An entry and its length on disk, or `None` if the bytes are not a complete and undamaged entry. Never
+/// reads or allocates more than `left` bytes.
+pub(crate) fn read_entry(input: &mut impl Read, left: u64, seed: u32) -> io::Result<Option<(Entry, u64)>> {
+    let mut fixed = [0; HEADER_BYTES];
+    let left = usize::try_from(left).unwrap_or(usize::MAX);
+    if left < fixed.len() {
+        return Ok(None);
+    }
+    input.read_exact(&mut fixed)?;
+    let Some(header) = Header::decode(&fixed) else { return Ok(None) };
+    let rest_bytes = header.rest_bytes();
+    if rest_bytes > left - fixed.len() {
+        return Ok(None);
+    }
+    let mut rest = vec![0; rest_bytes];
+    input.read_exact(&mut rest)?;
+    let payload = header.payload(seed, &fixed, &Bytes::from(rest));
+    let bytes = u64::try_from(fixed.len() + rest_bytes).unwrap_or(u64::MAX);
+    Ok(payload.map(|payload| (Entry { header, payload }, bytes)))
 }

@@ -1,27 +1,27 @@
 //! Calls of sled that may never return, in bounded time.
 //!
-//! sled's flush was seen to wait for ever once a write of its files had failed, and dropping sled flushes. So both happen
-//! on threads of their own, and whoever waits for them gives up after a while: the log has everything.
+//! sled's flush was seen to wait for ever after a write of its files had failed, and dropping sled flushes.
+//! So both run on threads of their own, and the caller gives up after a while: the log has everything.
 
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::super::EngineError;
-use super::config::SledConfig;
-use super::working::Sled;
+use super::copy::Sled;
+use crate::engine::EngineError;
+use crate::engine::sled::config::SledConfig;
 use crate::tasks;
 
-/// Pause between two looks whether anybody still reads from a sled that is let go of.
+/// The pause between two checks whether a read still uses a sled that is to be dropped.
 const READERS_PAUSE: Duration = Duration::from_millis(2);
 
-/// Drops sled. `false` if it did not go in time: it still holds its files, and a thread goes on waiting for it.
-pub(super) fn let_go(sled: Arc<Sled>, config: &SledConfig) -> bool {
+/// Drops sled. `false` if that took too long: sled still holds its files, and a thread keeps waiting for it.
+pub(crate) fn let_go(sled: Arc<Sled>, config: &SledConfig) -> bool {
     #[cfg(test)]
     let faults = config.faults.clone();
     let dropped = within("sled-drop", config.drop_patience, move || {
-        // A read that began before must not be the one that drops it.
+        // A read that began earlier must not be the one that drops sled.
         while Arc::strong_count(&sled) > 1 {
             thread::sleep(READERS_PAUSE);
         }
@@ -32,8 +32,8 @@ pub(super) fn let_go(sled: Arc<Sled>, config: &SledConfig) -> bool {
     dropped.is_some()
 }
 
-/// Brings everything applied so far to stable storage, or says why that is not known.
-pub(super) fn sync(sled: Arc<Sled>, config: &SledConfig) -> Result<(), EngineError> {
+/// Brings everything applied so far to stable storage. After an error nobody knows what is there.
+pub(crate) fn sync(sled: Arc<Sled>, config: &SledConfig) -> Result<(), EngineError> {
     #[cfg(test)]
     let faults = config.faults.clone();
     let synced = within("sled-sync", config.flush_patience, move || {
@@ -49,14 +49,15 @@ pub(super) fn sync(sled: Arc<Sled>, config: &SledConfig) -> Result<(), EngineErr
     })
 }
 
-/// What `work` returns, unless it takes longer than `patience`.
-pub(super) fn within<T: Send + 'static>(
+/// Returns the result of `work`, or `None` if it takes longer than `patience` or panics.
+pub(crate) fn within<T: Send + 'static>(
     name: &str,
     patience: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let (done, result) = mpsc::channel();
-    // sled reports some kinds of damage by a panic, which harms nobody here: nothing comes back, and the log has everything.
+    // sled reports some kinds of damage by a panic. Here a panic only means that no result arrives: the log
+    // has everything.
     tasks::thread_for_caller(name, move || drop(done.send(work()))).ok()?;
     result.recv_timeout(patience).ok()
 }

@@ -1,41 +1,47 @@
-//! What a folder is, before anything is written into it: a store, a backup, nothing yet, or somebody else's.
+//! The kind of a folder, determined before anything is written into it: a store, a backup, nothing yet, or
+//! somebody else's files.
 //!
-//! Stores and backups have files of the same names, and each removes what it no longer needs. So whoever writes either asks
-//! here first: a backup goes only into a backup or an empty folder, a store is only opened as a store or made in an empty
-//! folder, and neither is made inside of another. What is refused was not touched. A store counts as one also where a
-//! manifest lies in it, and links are followed.
+//! Stores and backups contain files with the same names, and each removes the files that it no longer needs.
+//! Therefore a writer of either asks here first:
+//!
+//! - a backup is written only into a backup or an empty folder,
+//! - a store is opened only as a store, or created in an empty folder,
+//! - neither is created inside the other, or inside another of its kind.
+//!
+//! A rejected folder stays untouched. A store that also contains a manifest is a store. Symbolic links are
+//! followed.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::super::EngineError;
 use super::files;
+use crate::engine::EngineError;
 
-/// The manifest of a backup, and its name until the backup is finished.
-pub(super) const MANIFEST: &str = "MANIFEST";
+/// The manifest of a backup, and the name that it has until the backup is finished.
+pub(crate) const MANIFEST: &str = "MANIFEST";
 const UNFINISHED_MANIFEST: &str = "MANIFEST.new";
-/// How every manifest begins.
-pub(super) const TITLE: &str = "memberbase backup";
-/// Of a store, and held while it is open.
-pub(super) const LOCK: &str = "LOCK";
+/// The beginning of every manifest.
+pub(crate) const TITLE: &str = "memberbase backup";
+/// The lock file of a store, locked while the store is open.
+pub(crate) const LOCK: &str = "LOCK";
 const PARTS: [&str; 3] = ["wal", "snapshots", "sled"];
-/// What file systems have in their topmost folder.
-const NOBODYS: &str = "lost+found";
+/// A folder that file systems create in their root.
+const LOST_AND_FOUND: &str = "lost+found";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
-    /// It is missing, or has nothing in it.
+    /// The folder is missing or empty.
     Fresh,
     Store,
     /// Finished or not.
     Backup,
-    /// It has this file, which is of neither.
+    /// It contains this file, which belongs to neither a store nor a backup.
     Others(PathBuf),
 }
 
 /// Whether `dir` is the data directory of a store.
-pub(super) fn is_store(dir: &Path) -> bool {
+pub(crate) fn is_store(dir: &Path) -> bool {
     let has = |name: &str| dir.join(name).exists();
     let has_part = || PARTS.iter().any(|part| dir.join(part).is_dir());
     has("wal/CONFIRMED")
@@ -45,7 +51,7 @@ pub(super) fn is_store(dir: &Path) -> bool {
         || (!has(MANIFEST) && !has(UNFINISHED_MANIFEST) && has_segments(dir))
 }
 
-/// Log and snapshots are enough for a store.
+/// A store can consist of log and snapshots alone.
 fn has_segments(dir: &Path) -> bool {
     let is_segment = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "log");
     files::list(&dir.join("wal")).is_ok_and(|paths| paths.iter().any(is_segment))
@@ -77,9 +83,9 @@ fn look(dir: &Path) -> Result<Kind, EngineError> {
     let is_empty = |path: &PathBuf| files::list(path).is_ok_and(|entries| entries.is_empty());
     let mut strange = entries
         .into_iter()
-        .filter(|path| !(named(path, NOBODYS) || is_any(path, &PARTS) && is_empty(path)))
+        .filter(|path| !(named(path, LOST_AND_FOUND) || is_any(path, &PARTS) && is_empty(path)))
         .collect::<Vec<_>>();
-    // A backup whose manifest is damaged, or was never begun to be written.
+    // A backup whose manifest is damaged or empty.
     let is_of_backup = |path: &PathBuf| is_any(path, &[MANIFEST, UNFINISHED_MANIFEST, "wal", "snapshots"]);
     if strange.iter().any(|path| is_any(path, &[MANIFEST, UNFINISHED_MANIFEST]))
         && strange.iter().all(is_of_backup)
@@ -90,10 +96,10 @@ fn look(dir: &Path) -> Result<Kind, EngineError> {
     Ok(strange.into_iter().next().map_or(Kind::Fresh, Kind::Others))
 }
 
-/// The store or backup in which `path`, which need not exist, would lie, and what it is.
+/// The store or backup that contains `path`, which need not exist, and its kind.
 fn around(path: &Path) -> Option<(PathBuf, &'static str)> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    // What does not exist yet lies where its first existing parent is.
+    // A path that does not exist yet is inside whatever its nearest existing parent is inside.
     let (existing, is_itself) = absolute
         .ancestors()
         .enumerate()
@@ -114,41 +120,43 @@ fn wrong(dir: &Path, text: impl std::fmt::Display) -> EngineError {
     EngineError::WrongFolder(format!("{} {text}", dir.display()))
 }
 
-/// Refuses to write `path`, a file or a new folder, into a store or a backup.
+/// Rejects `path`, a file or a new folder to write, if it is inside a store or a backup.
 pub fn refuse_inside(path: &Path) -> Result<(), EngineError> {
     around(path).map_or(Ok(()), |(outer, kind)| {
-        let text = format!("lies in {}, which is {kind}; choose a place outside of it", outer.display());
+        let text = format!("is inside {}, which is {kind}; choose a place outside of it", outer.display());
         Err(wrong(path, text))
     })
 }
 
-/// Refuses to write a backup where there is anything but a backup.
-pub(super) fn for_backup(dir: &Path) -> Result<(), EngineError> {
+/// Rejects a folder for a backup if it contains anything but a backup.
+pub(crate) fn for_backup(dir: &Path) -> Result<(), EngineError> {
     let kind = look(dir)?;
     if kind != Kind::Store {
         refuse_inside(dir)?;
     }
     match kind {
         Kind::Fresh if dir.join(LOCK).exists() => {
-            Err(wrong(dir, "is being opened by a server; choose another folder"))
+            Err(wrong(dir, "is in use by a server that is starting; choose another folder"))
         }
         Kind::Fresh | Kind::Backup => Ok(()),
         Kind::Store => Err(wrong(
             dir,
-            "is the data directory of a server; a backup needs an empty folder, or that of an earlier backup",
+            "is the data directory of a server; a backup needs an empty folder or the folder of an earlier \
+             backup",
         )),
         Kind::Others(file) => Err(wrong(
             dir,
             format!(
-                "is not a backup and has files of others ({}); a backup needs an empty folder, or that of an earlier backup",
+                "is not a backup and contains other files ({}); a backup needs an empty folder or the folder \
+                 of an earlier backup",
                 name_of(&file)
             ),
         )),
     }
 }
 
-/// Refuses to open a store, or to make one, where there is anything but a store.
-pub(super) fn for_store(dir: &Path) -> Result<(), EngineError> {
+/// Rejects a folder for opening or creating a store if it contains anything but a store.
+pub(crate) fn for_store(dir: &Path) -> Result<(), EngineError> {
     let kind = look(dir)?;
     if kind != Kind::Store {
         refuse_inside(dir)?;
@@ -157,49 +165,51 @@ pub(super) fn for_store(dir: &Path) -> Result<(), EngineError> {
         Kind::Store | Kind::Fresh => Ok(()),
         Kind::Backup => Err(wrong(
             dir,
-            "is a backup, which a server would make useless; bring it back with `memberbase restore` into a new folder",
+            "is a backup, and a server would destroy it; restore it into a new folder with `memberbase \
+             restore`",
         )),
         Kind::Others(file) => Err(wrong(
             dir,
             format!(
-                "is not a data directory and has files of others ({}); give an empty folder or one that does not exist",
+                "is not a data directory and contains other files ({}); choose an empty folder or one that \
+                 does not exist",
                 name_of(&file)
             ),
         )),
     }
 }
 
-/// Refuses to work on anything but a store that is there already.
-pub(super) fn need_store(dir: &Path) -> Result<(), EngineError> {
+/// Rejects anything but an existing store.
+pub(crate) fn need_store(dir: &Path) -> Result<(), EngineError> {
     match look(dir)? {
         Kind::Store => Ok(()),
         Kind::Backup => {
-            Err(wrong(dir, "is a backup and not a data directory; `memberbase verify` looks at it"))
+            Err(wrong(dir, "is a backup and not a data directory; `memberbase verify` checks backups"))
         }
         Kind::Fresh | Kind::Others(_) => Err(wrong(dir, "is not the data directory of a server")),
     }
 }
 
-/// Refuses to take a store for a backup.
-pub(super) fn need_no_store(dir: &Path) -> Result<(), EngineError> {
+/// Rejects a store where a backup is needed.
+pub(crate) fn need_no_store(dir: &Path) -> Result<(), EngineError> {
     if is_store(dir) {
         return Err(wrong(
             dir,
-            "is the data directory of a server and not a backup; `memberbase check` looks at it, and `memberbase backup` \
-             makes a backup of it",
+            "is the data directory of a server and not a backup; `memberbase check` checks it, and \
+             `memberbase backup` makes a backup of it",
         ));
     }
     Ok(())
 }
 
-/// The mark that a backup is being made in `dir`, if [`mark_backup`] would make one.
-pub(super) fn missing_mark(dir: &Path) -> Option<PathBuf> {
+/// The mark that a backup is being made in `dir`, if [`mark_backup`] would create one.
+pub(crate) fn missing_mark(dir: &Path) -> Option<PathBuf> {
     let has = |name: &str| dir.join(name).exists();
     (!has(MANIFEST) && !has(UNFINISHED_MANIFEST)).then(|| dir.join(UNFINISHED_MANIFEST))
 }
 
 /// Notes durably that a backup is being made in `dir`. The mark becomes its manifest.
-pub(super) fn mark_backup(dir: &Path) -> Result<(), EngineError> {
+pub(crate) fn mark_backup(dir: &Path) -> Result<(), EngineError> {
     if dir.join(MANIFEST).exists() {
         return Ok(());
     }

@@ -1,7 +1,8 @@
-//! The confirmed position: up to which batch sled's own files are on stable storage.
+//! The confirmed position: the last batch for which sled's own files are on stable storage. Replay starts
+//! here.
 //!
-//! It is written on the log's side, after sled was flushed and synced, because what sled claims by itself cannot be
-//! trusted after a power cut. Replay starts here.
+//! It is stored beside the log, and written after sled was flushed and synced: after a power cut, sled's own
+//! claims cannot be trusted.
 //!
 //! ```text
 //! at  size  what
@@ -15,20 +16,20 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::EngineError;
-use super::files;
-use super::segment::Timeline;
+use crate::engine::EngineError;
+use crate::engine::sled::dir::files;
+use crate::engine::sled::log::segment::Timeline;
 
 const FILE_NAME: &str = "CONFIRMED";
-/// An empty file that says: do not trust the working copy at all, rebuild it.
+/// An empty file that means: do not trust the working copy, rebuild it.
 const DISTRUSTED: &str = "REBUILD";
 const MAGIC: [u8; 8] = *b"mbCONFIR";
 const FORMAT_VERSION: u32 = 1;
 const BYTES: usize = 40;
 
-/// Reads the position; 0 if there is none. One that is damaged or of another timeline counts as none, which costs a
-/// replay of the whole log and is never wrong.
-pub(super) fn read(log_dir: &Path, timeline: Timeline) -> Result<u64, EngineError> {
+/// Reads the position; 0 if there is none. A position that is damaged or belongs to another timeline also
+/// counts as 0, which costs a replay of the whole log and is always safe.
+pub(crate) fn read(log_dir: &Path, timeline: Timeline) -> Result<u64, EngineError> {
     let path = path(log_dir);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
@@ -48,28 +49,28 @@ pub(super) fn read(log_dir: &Path, timeline: Timeline) -> Result<u64, EngineErro
     }
 }
 
-/// Whether a position was ever written.
-pub(super) fn exists(log_dir: &Path) -> bool {
+/// Whether a position was ever stored.
+pub(crate) fn exists(log_dir: &Path) -> bool {
     path(log_dir).exists()
 }
 
 /// Replaces the position, durably.
-pub(super) fn write(log_dir: &Path, timeline: Timeline, number: u64) -> Result<(), EngineError> {
+pub(crate) fn write(log_dir: &Path, timeline: Timeline, number: u64) -> Result<(), EngineError> {
     files::replace(&path(log_dir), &encode(timeline, number))
 }
 
-/// Notes that the working copy is damaged, so that it is rebuilt however the process ends.
-pub(super) fn distrust(log_dir: &Path) -> Result<(), EngineError> {
+/// Notes durably that the working copy is damaged, so that it is rebuilt however the process ends.
+pub(crate) fn distrust(log_dir: &Path) -> Result<(), EngineError> {
     files::replace(&log_dir.join(DISTRUSTED), b"")
 }
 
-/// Whether the working copy was found damaged.
-pub(super) fn is_distrusted(log_dir: &Path) -> bool {
+/// Whether the working copy is noted as damaged.
+pub(crate) fn is_distrusted(log_dir: &Path) -> bool {
     log_dir.join(DISTRUSTED).exists()
 }
 
-/// Takes the note back: what was damaged is gone.
-pub(super) fn trust(log_dir: &Path) -> Result<(), EngineError> {
+/// Removes the note, because the damaged working copy is gone.
+pub(crate) fn trust(log_dir: &Path) -> Result<(), EngineError> {
     if is_distrusted(log_dir) { files::remove(&log_dir.join(DISTRUSTED)) } else { Ok(()) }
 }
 

@@ -1,4 +1,4 @@
-//! What a log record carries: the puts and deletes of one batch, in order.
+//! The content of a log entry: the puts and deletes of one batch, in order.
 //!
 //! ```text
 //! payload := write*                       (to the end of the payload)
@@ -7,41 +7,46 @@
 //!          | length:u32 byte*
 //! ```
 //!
-//! Numbers are little-endian. A payload over [`COMPRESS_FROM_BYTES`] is stored as one zstd frame if that is smaller.
+//! Numbers are little-endian. A payload over [`COMPRESS_FROM_BYTES`] is stored as one zstd frame if that is
+//! smaller.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use bytes::{Buf, Bytes};
 
-use super::super::EngineError;
-use super::super::pending::Op;
+use crate::engine::EngineError;
+use crate::engine::lock::lock;
+use crate::engine::pending::{Op, bytes_of};
 
-/// Payloads at least this long are compressed.
+/// Payloads of at least this many bytes are compressed.
 const COMPRESS_FROM_BYTES: usize = 1024;
-/// Fast enough for the write path; higher levels gain little on already dense blocks.
+/// Fast enough for the write path; higher levels gain little on blocks that are dense already.
 const ZSTD_LEVEL: i32 = 1;
-/// Longest payload, compressed or not: twice the largest batch leaves room for the lengths of its keys and values.
-pub(super) const MAX_PAYLOAD_BYTES: usize = 128 * 1024 * 1024;
-/// Stands for "removed" where a value's length would be.
+/// Longest payload, compressed or not: twice the largest batch leaves room for the lengths of its keys and
+/// values.
+pub(crate) const MAX_PAYLOAD_BYTES: usize = 128 * 1024 * 1024;
+/// The bytes of the lengths of a key and its value.
+const LENGTHS_BYTES: usize = 6;
+/// In place of a value's length: the key is removed.
 const REMOVED: u32 = u32::MAX;
 
 /// A payload as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Payload {
-    pub(super) stored: Bytes,
+pub(crate) struct Payload {
+    pub(crate) stored: Bytes,
     /// The length before compression, if it was compressed.
-    pub(super) plain_len: Option<usize>,
+    pub(crate) plain_len: Option<usize>,
 }
 
-/// Compressors that nobody uses now. Their tables cost more to set up than a small batch costs to compress, and too much
-/// memory to have them in every thread.
+/// Idle compressors. Setting up a compressor's tables costs more than compressing a small batch, and one
+/// compressor per thread would take too much memory.
 static COMPRESSORS: Mutex<Vec<zstd::bulk::Compressor<'static>>> = Mutex::new(Vec::new());
-/// Compressors that are kept for later, at about 600 KB each.
+/// The number of idle compressors that are kept, at about 600 KB each.
 const SPARE_COMPRESSORS: usize = 2;
 
-/// Writes `ops` down. Costs CPU time in proportion to the batch, so it runs where the batch was made, not in the syncer.
-pub(super) fn encode(ops: &[Op]) -> Result<Payload, EngineError> {
-    let size: usize = ops.iter().map(|op| 6 + op.key.len() + op.value.as_ref().map_or(0, Bytes::len)).sum();
+/// Encodes `ops`. The CPU time is proportional to the batch, so the caller does this, not the syncer.
+pub(crate) fn encode(ops: &[Op]) -> Result<Payload, EngineError> {
+    let size = ops.len() * LENGTHS_BYTES + bytes_of(ops);
     if size > MAX_PAYLOAD_BYTES {
         return Err(EngineError::TooLarge { what: "batch", bytes: size, limit: MAX_PAYLOAD_BYTES });
     }
@@ -72,31 +77,33 @@ fn compress(plain: Vec<u8>) -> Payload {
     Payload { stored: plain.into(), plain_len: None }
 }
 
-/// `None` if it cannot be compressed: never a reason to refuse a write, the batch is stored as it is.
+/// `None` if compression fails. The batch is then stored uncompressed, because that is no reason to reject a
+/// write.
 fn compressed(plain: &[u8]) -> Option<Vec<u8>> {
-    let spare = || COMPRESSORS.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept = spare().pop();
+    let kept = lock(&COMPRESSORS).pop();
     let mut compressor = match kept {
         Some(compressor) => compressor,
         None => zstd::bulk::Compressor::new(ZSTD_LEVEL).ok()?,
     };
     let shorter = compressor.compress(plain).ok();
-    let mut spare = spare();
+    let mut spare = lock(&COMPRESSORS);
     if spare.len() < SPARE_COMPRESSORS {
         spare.push(compressor);
     }
     shorter
 }
 
-/// Reads a payload back; the error says what is wrong with it.
-pub(super) fn decode(payload: &Payload) -> Result<Vec<Op>, String> {
+/// Decodes a payload; the error says what is wrong with it.
+pub(crate) fn decode(payload: &Payload) -> Result<Vec<Op>, String> {
     let mut plain = match payload.plain_len {
         None => payload.stored.clone(),
-        Some(len) if len > MAX_PAYLOAD_BYTES => return Err(format!("a payload of {len} bytes")),
+        Some(len) if len > MAX_PAYLOAD_BYTES => {
+            return Err(format!("the payload of {len} bytes exceeds the limit of {MAX_PAYLOAD_BYTES}"));
+        }
         Some(len) => {
             let plain = zstd::bulk::decompress(&payload.stored, len).map_err(|e| format!("zstd: {e}"))?;
             if plain.len() != len {
-                return Err(format!("a payload of {} bytes where {len} were announced", plain.len()));
+                return Err(format!("the payload has {} bytes, and its header says {len}", plain.len()));
             }
             plain.into()
         }
@@ -104,12 +111,12 @@ pub(super) fn decode(payload: &Payload) -> Result<Vec<Op>, String> {
     let mut ops = Vec::new();
     while plain.has_remaining() {
         let key_len = plain.try_get_u16_le().map_err(|e| format!("key length: {e}"))?;
-        let key = take(&mut plain, usize::from(key_len)).ok_or("a key that is cut off")?;
+        let key = take(&mut plain, usize::from(key_len)).ok_or("a key is cut off")?;
         let value = match plain.try_get_u32_le().map_err(|e| format!("value length: {e}"))? {
             REMOVED => None,
             len => {
                 let len = usize::try_from(len).map_err(|e| format!("value length: {e}"))?;
-                Some(take(&mut plain, len).ok_or("a value that is cut off")?)
+                Some(take(&mut plain, len).ok_or("a value is cut off")?)
             }
         };
         ops.push(Op { key, value });

@@ -1,12 +1,14 @@
-//! The write-ahead log, which is the promise: a batch is durable once it is in here.
+//! The queue of the log, and the syncer thread that empties it.
 //!
-//! Batches get their number and their place in the queue under one short lock, so that the order of numbers is the order
-//! of the log; encoding and compression happen before that, in the caller. One syncer thread takes everything that is
-//! queued, writes it with one write, makes it durable with one `fdatasync`, and answers all callers.
+//! A batch gets its number and its place in the queue under one short lock, so the order of the numbers is
+//! the order of the log; the caller encodes and compresses the batch before that. One syncer thread takes
+//! everything that is queued, writes it with one write, makes it durable with one `fdatasync`, and answers
+//! all callers.
 //!
-//! After a failed write the log is cut back to where it was, and what was in flight fails; after a failed `fdatasync`
-//! nobody knows what the disk has, so the log refuses batches until the store is reopened. It does so too once a file of it is
-//! gone: what is written into a file without a name is not found by the next open.
+//! After a failed write the log is cut back to its former end, and the batches in flight fail. After a failed
+//! `fdatasync` nobody knows what the disk has, so the log rejects batches until the store is reopened. It
+//! also rejects them once one of its files is gone: the next open would not find what is written into a file
+//! without a name.
 
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,25 +16,25 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::super::pending::Ops;
-use super::super::{Durable, EngineError};
-use super::backlog::Backlog;
-use super::lock;
 use super::payload::Payload;
 use super::writer::{Failure, Writer};
+use crate::engine::lock::lock;
+use crate::engine::pending::Ops;
+use crate::engine::sled::backlog::Backlog;
+use crate::engine::{Durable, EngineError};
 
-/// Payload bytes that one `fdatasync` covers; the rest of the queue goes into the next group.
+/// The payload bytes that one `fdatasync` covers; the rest of the queue goes into the next group.
 const GROUP_BYTES: usize = 32 * 1024 * 1024;
 
-/// The end of the log that takes batches.
+/// The log, as its callers see it.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(crate) struct Log {
     queue: Mutex<Queue>,
     syncer: Condvar,
     backlog: Arc<Backlog>,
     durable: AtomicU64,
     bytes: AtomicU64,
-    /// Never goes down, unlike `bytes`.
+    /// Never decreases, unlike `bytes`.
     taken: AtomicU64,
 }
 
@@ -40,32 +42,32 @@ pub(super) struct Log {
 struct Queue {
     waiting: Vec<Waiting>,
     closing: Option<Closing>,
-    /// Why batches are refused until the store is reopened.
+    /// Why the log rejects batches until the store is reopened.
     refusing: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Closing {
-    /// What is queued is still made durable.
+    /// The queued batches are still made durable.
     Orderly,
-    /// What is queued is dropped, as a crash would.
+    /// The queued batches are dropped, as in a crash.
     Now,
 }
 
-/// What a caller of [`Log::append`] waits for.
-pub(super) type Reply = oneshot::Receiver<Result<Durable, EngineError>>;
+/// The result that a caller of [`Log::append`] waits for.
+pub(crate) type Reply = oneshot::Receiver<Result<Durable, EngineError>>;
 
-/// A batch that has its number and is not yet durable.
+/// A batch that is numbered and not yet durable.
 #[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) number: u64,
-    pub(super) payload: Payload,
+struct Waiting {
+    number: u64,
+    payload: Payload,
     reply: oneshot::Sender<Result<Durable, EngineError>>,
 }
 
 impl Log {
     /// A log that ends with batch `last` and has `bytes` on disk. Nothing is written until [`run`] runs.
-    pub(super) fn new(backlog: Arc<Backlog>, last: u64, bytes: u64) -> Self {
+    pub(crate) fn new(backlog: Arc<Backlog>, last: u64, bytes: u64) -> Self {
         Self {
             queue: Mutex::default(),
             syncer: Condvar::new(),
@@ -76,8 +78,9 @@ impl Log {
         }
     }
 
-    /// Numbers and queues a batch, unless `check` finds that it was planned on something else than is numbered now.
-    pub(super) fn append(
+    /// Numbers and queues a batch, unless `check` rejects it. `check` runs under the lock of the queue, so it
+    /// sees every batch with a lower number.
+    pub(crate) fn append(
         &self,
         ops: Ops,
         payload: Payload,
@@ -100,43 +103,44 @@ impl Log {
     }
 
     /// The last durable batch.
-    pub(super) fn durable(&self) -> u64 {
+    pub(crate) fn durable(&self) -> u64 {
         self.durable.load(Ordering::Acquire)
     }
 
     /// The size of all segments.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// The size of everything that was ever appended, counted from what was there when the store was opened.
-    pub(super) fn taken(&self) -> u64 {
+    /// The bytes appended since the store was opened, plus the size of the log at that time.
+    pub(crate) fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
 
-    /// Notes that `bytes` of old segments were removed.
-    pub(super) fn forget(&self, bytes: u64) {
+    /// Subtracts `bytes` of old segments that were removed.
+    pub(crate) fn forget(&self, bytes: u64) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Why batches are refused until the store is reopened, if they are.
-    pub(super) fn refusing(&self) -> Option<String> {
+    /// Why the log rejects batches until the store is reopened; `None` if it accepts them.
+    pub(crate) fn refusing(&self) -> Option<String> {
         lock(&self.queue).refusing.clone()
     }
 
-    /// Takes no more batches until the store is reopened. What is queued already is still tried.
-    pub(super) fn refuse(&self, why: String) {
-        tracing::error!(why, "no more writes are taken");
+    /// Rejects batches from now on until the store is reopened. The syncer still tries the queued ones.
+    pub(crate) fn refuse(&self, why: String) {
+        tracing::error!(why, "the store rejects writes until it is reopened");
         lock(&self.queue).refusing.get_or_insert(why);
     }
 
-    /// Takes no more batches and lets the syncer end: after what is queued, or at once.
-    pub(super) fn close(&self, orderly: bool) {
+    /// Rejects batches from now on, and ends the syncer: after the queued batches if `orderly`, otherwise at
+    /// once.
+    pub(crate) fn close(&self, orderly: bool) {
         lock(&self.queue).closing = Some(if orderly { Closing::Orderly } else { Closing::Now });
         self.syncer.notify_one();
     }
 
-    /// The next batches to make durable; `None` when the syncer has to end.
+    /// The next batches to make durable; `None` if the syncer has to end.
     fn next_group(&self) -> Option<Vec<Waiting>> {
         let queue = lock(&self.queue);
         let idle = |q: &mut Queue| q.waiting.is_empty() && q.closing.is_none();
@@ -166,13 +170,13 @@ impl Log {
         }
         for Waiting { number, reply, .. } in group {
             let backlog = Arc::clone(&self.backlog);
-            // If the caller has gone, the value comes back and is dropped, which publishes the batch.
+            // If the caller is gone, `send` returns the value, and dropping it publishes the batch.
             drop(reply.send(Ok(Durable::new(number, move || backlog.publish(number)))));
         }
     }
 
-    /// Fails a group and everything numbered after it. Under the queue's lock, so that no batch is checked against, or
-    /// numbered after, one that has failed.
+    /// Fails a group and every later batch. It holds the queue's lock, so that no batch is checked against a
+    /// failed one or numbered after it.
     fn fail(&self, mut group: Vec<Waiting>, failure: Failure) {
         let mut queue = lock(&self.queue);
         group.append(&mut queue.waiting);
@@ -187,15 +191,15 @@ impl Log {
             }
         };
         drop(queue);
-        tracing::error!(%error, batches = group.len(), "appending to the log failed");
+        tracing::error!(%error, batches = group.len(), "writing to the log failed");
         answer_all(group, &error);
     }
 }
 
-/// The syncer: ends when the log is closed.
-pub(super) fn run(log: &Log, mut writer: Writer) {
+/// The syncer thread, which ends when the log is closed.
+pub(crate) fn run(log: &Log, mut writer: Writer) {
     while let Some(group) = log.next_group() {
-        match writer.write(&group) {
+        match writer.write(group.iter().map(|waiting| (waiting.number, &waiting.payload))) {
             Ok(bytes) => log.succeed(group, bytes),
             Err(failure) => log.fail(group, failure),
         }

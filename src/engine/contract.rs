@@ -1,0 +1,112 @@
+//! The trait of an engine, and what its methods return. The documentation of [`engine`](super) specifies it,
+//! and `conformance.rs` tests every engine against that specification.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use async_trait::async_trait;
+
+use super::backup::{Backup, Held};
+use super::{Batch, Direction, EngineError, Key, KeyRange, Value};
+
+/// A batch that is on stable storage and that reads do not see yet.
+///
+/// Dropping it publishes the batch: whatever happens to its holder, a durable batch must become visible.
+pub struct Durable {
+    number: u64,
+    publish: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Durable {
+    /// For engines: `publish` makes the batch visible to reads, without blocking on I/O.
+    #[must_use]
+    pub fn new(number: u64, publish: impl FnOnce() + Send + 'static) -> Self {
+        Self { number, publish: Some(Box::new(publish)) }
+    }
+
+    /// The batch's place in the order of all batches of the store.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Makes the batch visible to reads.
+    pub fn publish(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Durable {
+    fn drop(&mut self) {
+        if let Some(publish) = self.publish.take() {
+            publish();
+        }
+    }
+}
+
+impl fmt::Debug for Durable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Durable").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+/// Resolves once the batch is durable.
+pub type Append = Pin<Box<dyn Future<Output = Result<Durable, EngineError>> + Send + 'static>>;
+
+/// The counters and health of an engine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EngineStatus {
+    /// The number of the last durable batch.
+    pub durable: u64,
+    /// Bytes of batches in memory that the working copy does not have yet.
+    pub pending_bytes: usize,
+    /// Bytes of the write-ahead log on disk (0 for an engine without one).
+    pub log_bytes: u64,
+    /// Bytes of the working copy on disk (0 for an engine without one).
+    pub disk_bytes: u64,
+    /// Why the engine rejects writes now; `None` if it accepts them.
+    pub refusing_writes: Option<String>,
+    /// Why reads fail now; `None` if they work. Calls that write also read.
+    pub failing_reads: Option<String>,
+}
+
+/// The ordered byte store. The documentation of [`engine`](super) specifies it.
+#[async_trait]
+pub trait Engine: Send + Sync + 'static {
+    /// The published values of `keys`, in the same order. Each value is as of some moment during the call.
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, EngineError>;
+
+    /// Up to `limit` published pairs of `range`, in the key order that `direction` names.
+    async fn scan(
+        &self,
+        range: KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Key, Value)>, EngineError>;
+
+    /// Numbers the batch at once; the future resolves when the batch is durable. Call it inside a tokio
+    /// runtime.
+    fn append(&self, batch: Batch) -> Append;
+
+    /// Appends and publishes: the batch is durable and visible when this returns.
+    async fn commit(&self, batch: Batch) -> Result<u64, EngineError> {
+        let durable = self.append(batch).await?;
+        let number = durable.number();
+        durable.publish();
+        Ok(number)
+    }
+
+    /// Counters and health.
+    fn status(&self) -> EngineStatus;
+
+    /// A backup of everything up to the last durable batch, without the parts that the receiver has (`held`).
+    async fn backup(&self, held: Held) -> Result<Backup, EngineError> {
+        let _ = held;
+        Err(EngineError::Unsupported("backups"))
+    }
+
+    /// Finishes what was appended, makes the working copy durable and releases the files. Later calls fail
+    /// with [`EngineError::Closed`]. Closing twice is not an error.
+    async fn close(&self) -> Result<(), EngineError>;
+}

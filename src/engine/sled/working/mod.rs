@@ -1,0 +1,21 @@
+//! The working copy: sled, as far as it is trusted.
+//!
+//! - Nothing that sled says about itself is needed. The log and the snapshots hold everything, so a working
+//!   copy that is missing, damaged or of unknown content is rebuilt from them.
+//! - A call of sled that panics or never returns harms only the working copy.
+//!
+//! | file, lower ones first | what it is |
+//! | --- | --- |
+//! | `trouble` | calls of sled, and what their failures mean |
+//! | `copy` | sled, opened: reading, applying batches, syncing |
+//! | `bounded` | calls of sled that may never return |
+//! | `confirmed` | the last batch for which sled's files are on stable storage |
+//! | `boot` | whether sled's unsynced writes can still be there |
+//! | `restore` | opening sled and bringing it to the end of the log |
+
+pub(crate) mod boot;
+pub(crate) mod bounded;
+pub(crate) mod confirmed;
+pub(crate) mod copy;
+pub(crate) mod restore;
+mod trouble;
