@@ -1,16 +1,11 @@
-//! The fields of a member by name: for clearing, and for columns of files.
+//! The fields of a member by name: callers clear fields by name, and files have columns of these names.
 
 use crate::model::attribute::AttributePatch;
-use crate::model::email::Email;
 use crate::model::error::Reason;
 use crate::model::input::{Change, MatchBy, MemberPatch};
-use crate::model::member::Gender;
-use crate::model::phone::Phone;
-use crate::model::text::{Name, Ref, Tier, WorkerId};
-use crate::model::time::{Date, Dob};
 use crate::model::violation::Rule;
 
-/// The name of a field of the profile: for clearing by name, and for columns.
+/// A field of the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProfileField {
     /// `ref`
@@ -165,45 +160,12 @@ impl MemberPatch {
             ProfileField::Attributes => self.attributes.is_empty(),
         }
     }
-
-    /// Sets a field from text, as a column of a file gives it. Bank details and attributes have no text form.
-    pub fn set_text(&mut self, field: ProfileField, text: String, today: Date) -> Result<(), Rule> {
-        match field {
-            ProfileField::Ref => self.ref_ = Change::Set(Ref::parse(text)?),
-            ProfileField::Email => self.email = Change::Set(Email::parse(text)?),
-            ProfileField::FirstName => self.first_name = Change::Set(Name::parse(text)?),
-            ProfileField::LastName => self.last_name = Change::Set(Name::parse(text)?),
-            ProfileField::Phone => self.phone = Change::Set(Phone::parse(text)?),
-            ProfileField::WorkerId => self.worker_id = Change::Set(WorkerId::parse(text)?),
-            ProfileField::Tier => self.tier = Change::Set(Tier::parse(text)?),
-            ProfileField::Dob => self.dob = Change::Set(Dob::parse(&text, today)?),
-            ProfileField::Gender => self.gender = Change::Set(Gender::parse(&text)?),
-            ProfileField::Role => self.role = Change::Set(Name::parse(text)?),
-            ProfileField::Company => self.company = Change::Set(Name::parse(text)?),
-            ProfileField::EnablePayroll => self.enable_payroll = Change::Set(parse_bool(&text)?),
-            ProfileField::AccountDetails | ProfileField::Attributes => {
-                return Err(Rule::must_be(Reason::FieldInvalid, "given part by part"));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn parse_bool(text: &str) -> Result<bool, Rule> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(Rule::must_be(Reason::FieldInvalid, "true or false")),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn today() -> Date {
-        Date::new(2026, 2, 3).unwrap()
-    }
+    use crate::model::text::Tier;
 
     #[test]
     fn every_field_has_a_name_of_its_own() {
@@ -226,44 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn setting_a_field_from_text_touches_no_other() {
-        for (field, text) in [
-            (ProfileField::Ref, "a"),
-            (ProfileField::Email, "a@b.cd"),
-            (ProfileField::FirstName, "a"),
-            (ProfileField::LastName, "a"),
-            (ProfileField::Phone, "+44 1234567"),
-            (ProfileField::WorkerId, "a"),
-            (ProfileField::Tier, "a"),
-            (ProfileField::Dob, "1990-01-01"),
-            (ProfileField::Gender, "Female"),
-            (ProfileField::Role, "a"),
-            (ProfileField::Company, "a"),
-            (ProfileField::EnablePayroll, "true"),
-        ] {
-            let mut patch = MemberPatch::default();
-            patch.set_text(field, text.to_owned(), today()).unwrap();
-            for other in ProfileField::ALL {
-                assert_eq!(patch.is_keep(other), other != field, "{field:?} {other:?}");
-            }
-        }
-        for (field, text) in [
-            (ProfileField::Ref, ""),
-            (ProfileField::Dob, "2026-02-04"),
-            (ProfileField::EnablePayroll, "yes"),
-            (ProfileField::AccountDetails, "DE89370400440532013000"),
-            (ProfileField::Attributes, "{}"),
-        ] {
-            let mut patch = MemberPatch::default();
-            assert!(patch.set_text(field, text.to_owned(), today()).is_err(), "{field:?}");
-            assert_eq!(patch, MemberPatch::default());
-        }
-    }
-
-    #[test]
     fn a_field_cannot_be_cleared_and_set_nor_be_the_key() {
-        let mut patch = MemberPatch::default();
-        patch.set_text(ProfileField::Tier, "Gold".to_owned(), today()).unwrap();
+        let tier = Change::Set(Tier::parse("Gold").unwrap());
+        let mut patch = MemberPatch { tier, ..MemberPatch::default() };
         let reason =
             |patch: &mut MemberPatch, name| patch.clear_named(name, Some(MatchBy::Ref)).unwrap_err().reason();
         assert_eq!(reason(&mut patch, "tier"), Reason::FieldConflict);

@@ -8,9 +8,11 @@ use crate::model::account::AccountDetails;
 use crate::model::alias::RefAlias;
 use crate::model::attribute::{AttributePatch, AttributeValue, Attributes};
 use crate::model::email::Email;
+use crate::model::field::ProfileField;
 use crate::model::input::{Change, MatchBy, MemberPatch, MemberRow, Semantics, UpsertOptions};
 use crate::model::member::{Gender, Member, Profile, Status};
 use crate::model::phone::Phone;
+use crate::model::raw_row::{RawAttribute, RawRow};
 use crate::model::text::{Name, Ref, Tier, WorkerId};
 use crate::model::time::{Date, Timestamp};
 
@@ -199,4 +201,31 @@ pub(crate) fn options() -> impl Strategy<Value = UpsertOptions> {
         reactivate,
         ..UpsertOptions::default()
     })
+}
+
+/// A row with these texts.
+pub fn raw_row(texts: &[(ProfileField, &str)]) -> RawRow<Option<RawAttribute>> {
+    let mut row = RawRow::default();
+    for (field, text) in texts {
+        let sent = match field {
+            ProfileField::Ref => &mut row.ref_,
+            ProfileField::Email => &mut row.email,
+            ProfileField::FirstName => &mut row.first_name,
+            ProfileField::LastName => &mut row.last_name,
+            ProfileField::Phone => &mut row.phone,
+            ProfileField::WorkerId => &mut row.worker_id,
+            ProfileField::Tier => &mut row.tier,
+            ProfileField::Dob => &mut row.dob,
+            ProfileField::Gender => &mut row.gender,
+            ProfileField::Role => &mut row.role,
+            ProfileField::Company => &mut row.company,
+            ProfileField::EnablePayroll => {
+                row.enable_payroll = Change::Set(*text == "true");
+                continue;
+            }
+            ProfileField::AccountDetails | ProfileField::Attributes => panic!("{field:?} is no text"),
+        };
+        *sent = Change::Set((*text).to_owned());
+    }
+    row
 }

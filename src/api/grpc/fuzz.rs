@@ -2,7 +2,6 @@
 
 use prost::Message;
 
-use super::convert::input::Finder;
 use super::{convert, v1};
 use crate::model::{
     BaseNumber, Cursor, CursorKey, Date, Filter, Fold, IdKey, MatchBy, Sealer, Timestamp, cursor,
@@ -29,7 +28,7 @@ pub(crate) fn rows(bytes: &[u8]) {
     let Ok(today) = Date::parse("2026-01-31") else { return };
     let sealer = Sealer::new(IdKey([7; 16]));
     for row in request.members {
-        let finder = Finder { match_by: MatchBy::Ref, sealer: &sealer, base: BaseNumber(1) };
+        let finder = convert::input::finder(MatchBy::Ref, &sealer, BaseNumber(1));
         let _ = convert::input::row(row, Some(finder), today);
     }
 }

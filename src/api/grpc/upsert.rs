@@ -4,7 +4,7 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::arriving::{became_rows, is_counted};
-use super::convert::input::{self, Finder};
+use super::convert::input;
 use super::named::{named, respond};
 use super::{MESSAGE_MAX_BYTES, deadline, edit, v1};
 use crate::api::{error, untaken};
@@ -151,7 +151,7 @@ impl Rows {
         let size = Size::of_bytes(bytes).max(Size::of_items(members.len()));
         let mut errors = RowErrors::default();
         let parse = move |rows: &mut Self, member: v1::MemberInput| {
-            let finder = Finder { match_by, sealer: directory.sealer(), base };
+            let finder = input::finder(match_by, directory.sealer(), base);
             rows.refs.push(member.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES));
             let row = input::row(member, Some(finder), today);
             rows.rows.push(row.map_err(|error| errors.keep(error)));

@@ -9,7 +9,7 @@ use serde::{Deserialize, de};
 use serde_json::error::Category;
 use serde_path_to_error::Track;
 
-use crate::model::{Reason, Refusal};
+use crate::model::{Change, Reason, Refusal};
 
 /// What is wrong with a field that stands twice in its object.
 pub const TWICE: &str = "is given twice";
@@ -136,6 +136,28 @@ pub enum Given<T> {
     Null,
     /// It is there.
     Value(T),
+}
+
+impl<T> Given<T> {
+    /// The same with another value.
+    pub fn map<U>(self, other: impl FnOnce(T) -> U) -> Given<U> {
+        match self {
+            Self::Absent => Given::Absent,
+            Self::Null => Given::Null,
+            Self::Value(value) => Given::Value(other(value)),
+        }
+    }
+}
+
+/// What is absent stays as it is; `null` clears.
+impl<T> From<Given<T>> for Change<T> {
+    fn from(given: Given<T>) -> Self {
+        match given {
+            Given::Absent => Self::Keep,
+            Given::Null => Self::Clear,
+            Given::Value(value) => Self::Set(value),
+        }
+    }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {

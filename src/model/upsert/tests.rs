@@ -14,11 +14,7 @@ fn now() -> Timestamp {
 }
 
 fn row(fields: &[(ProfileField, &str)]) -> MemberRow {
-    let mut row = MemberRow::default();
-    for (field, text) in fields {
-        row.patch.set_text(*field, (*text).to_owned(), Date::new(2026, 1, 1).unwrap()).unwrap();
-    }
-    row
+    samples::raw_row(fields).parse(Date::new(2026, 1, 1).unwrap(), None).unwrap()
 }
 
 fn options(semantics: Semantics, reactivate: bool) -> UpsertOptions {

@@ -1,98 +1,44 @@
-//! Rows as callers send them. Every fault of a row is found, with its path in the row.
+//! Rows as callers send them: messages become [`RawRow`]s.
 
-use prost_types::{Struct, Value, value::Kind};
+use prost_types::{Value, value::Kind};
 
 use crate::api::grpc::v1;
 use crate::model::field::ProfileField;
 use crate::model::mask::Mask;
 use crate::model::{
-    AccountDetails, AttributePatch, AttributeValue, BaseNumber, Date, Dob, Doubts, Email, Gender, MatchBy,
-    MemberRow, Name, Phone, Reason, Ref, Row, RowError, Rule, Sealer, Status, Tier, Violations, WorkerId,
+    AttributeValue, BaseNumber, Date, Finder, MatchBy, MemberRow, RawAccount, RawEuAccount, RawRow,
+    RawUkAccount, Reason, RowError, Rule, Sealer,
 };
 
-/// How rows of a bulk call find their members.
-#[derive(Clone, Copy)]
-pub struct Finder<'a> {
-    /// The key by which they do.
-    pub match_by: MatchBy,
-    /// Opens the ids of those that lack it.
-    pub sealer: &'a Sealer,
-    /// Where the members are.
-    pub base: BaseNumber,
-}
-
-impl Finder<'_> {
-    /// The place of the member that a row without the key names by its id.
-    fn find(self, id: Option<&str>) -> Result<Row, (Reason, &'static str, String)> {
-        let Some(id) = id else {
-            let reason =
-                if self.match_by == MatchBy::Ref { Reason::RefMissing } else { Reason::MatchKeyMissing };
-            let text = "is required, because rows are matched by it";
-            return Err((reason, self.match_by.as_str(), text.to_owned()));
-        };
-        match self.sealer.open_member_of(self.base, id) {
-            Ok(Some(row)) => Ok(row),
-            Ok(None) => {
-                Err((Reason::MemberNotFound, "id", "is not that of a member of the memberbase".to_owned()))
-            }
-            Err(fault) => Err((Reason::IdMalformed, "id", fault.to_string())),
-        }
-    }
+/// How rows of a bulk call find their members, which are those of `base`.
+pub fn finder(match_by: MatchBy, sealer: &Sealer, base: BaseNumber) -> Finder<'_> {
+    Finder { match_by, ids: Some((sealer, base)), missing: "is required, because rows are matched by it" }
 }
 
 /// The row that `input` is. With a finder it must carry the key that it is matched by, or the id of its member.
 pub fn row(input: v1::MemberInput, finder: Option<Finder<'_>>, today: Date) -> Result<MemberRow, RowError> {
-    let match_by = finder.map(|finder| finder.match_by);
-    let mut faults = Violations::default();
-    let mut row = MemberRow { if_revision: input.if_revision, ..MemberRow::default() };
-    let patch = &mut row.patch;
-    patch.ref_ = parsed(&mut faults, "ref", input.r#ref, Ref::parse).into();
-    let mut doubts = Doubts::default();
-    patch.email = match finder {
-        None => parsed(&mut faults, "email", input.email, Email::parse).into(),
-        Some(_) => parsed(&mut faults, "email", input.email, |text| doubts.email(text)).unwrap_or_default(),
+    let attributes = input.attributes.map(|attributes| attributes.fields).unwrap_or_default();
+    let raw = RawRow {
+        id: input.id,
+        ref_: input.r#ref.into(),
+        email: input.email.into(),
+        first_name: input.first_name.into(),
+        last_name: input.last_name.into(),
+        phone: input.phone.into(),
+        worker_id: input.worker_id.into(),
+        tier: input.tier.into(),
+        dob: input.dob.into(),
+        gender: input.gender.into(),
+        role: input.role.into(),
+        company: input.company.into(),
+        enable_payroll: input.enable_payroll.into(),
+        account_details: input.account_details.map(account).into(),
+        attributes: attributes.into_iter().map(|(key, value)| (key, given_attribute(Some(value)))),
+        status: input.status,
+        clear_fields: input.clear_fields,
+        if_revision: input.if_revision,
     };
-    patch.first_name = parsed(&mut faults, "first_name", input.first_name, Name::parse).into();
-    patch.last_name = parsed(&mut faults, "last_name", input.last_name, Name::parse).into();
-    patch.phone = match finder {
-        None => parsed(&mut faults, "phone", input.phone, Phone::parse).into(),
-        Some(_) => parsed(&mut faults, "phone", input.phone, |text| doubts.phone(text)).unwrap_or_default(),
-    };
-    patch.worker_id = parsed(&mut faults, "worker_id", input.worker_id, WorkerId::parse).into();
-    patch.tier = parsed(&mut faults, "tier", input.tier, Tier::parse).into();
-    patch.dob = parsed(&mut faults, "dob", input.dob, |text| Dob::parse(&text, today)).into();
-    patch.gender = parsed(&mut faults, "gender", input.gender, |text| Gender::parse(&text)).into();
-    patch.role = parsed(&mut faults, "role", input.role, Name::parse).into();
-    patch.company = parsed(&mut faults, "company", input.company, Name::parse).into();
-    patch.enable_payroll = input.enable_payroll.into();
-    patch.account_details = input.account_details.and_then(|details| account(&mut faults, details)).into();
-    if let Some(attributes) = input.attributes {
-        fill_attributes(&mut faults, &mut patch.attributes, attributes);
-    }
-    row.status = parsed(&mut faults, "status", input.status, |text| Status::parse(&text));
-    for (index, name) in input.clear_fields.iter().enumerate() {
-        if let Err(rule) = row.patch.clear_named(name, match_by) {
-            faults.add(rule.reason(), format!("clear_fields[{index}]"), rule.describe());
-        }
-    }
-    let mut is_key_refused = false;
-    if let Some(finder) =
-        finder.filter(|finder| faults.is_empty() && row.match_key(finder.match_by).is_none())
-    {
-        match finder.find(input.id.as_deref()) {
-            Ok(place) => row.found_by_id = Some(place),
-            Err(_) if finder.match_by == MatchBy::Email && doubts.has_email() => is_key_refused = true,
-            Err((reason, field, text)) => faults.add(reason, field, text),
-        }
-    }
-    row.doubts = doubts.some();
-    if let Some(doubts) = &row.doubts
-        && (is_key_refused || !faults.is_empty())
-    {
-        // Told with the others of a row that is refused anyhow.
-        faults.extend(doubts.refuse());
-    }
-    faults.finish(row)
+    raw.parse(today, finder)
 }
 
 /// What `input` has for the fields that `mask` names. The rest is nobody's business: it is not parsed, so that a member that
@@ -128,46 +74,15 @@ pub fn masked(mut input: v1::MemberInput, mask: &Mask) -> v1::MemberInput {
     }
 }
 
-fn parsed<T>(
-    faults: &mut Violations,
-    field: &str,
-    text: Option<String>,
-    parse: impl FnOnce(String) -> Result<T, Rule>,
-) -> Option<T> {
-    text.and_then(|text| faults.check(field, parse(text)))
-}
-
-fn account(faults: &mut Violations, details: v1::AccountDetails) -> Option<AccountDetails> {
-    let (kind, parsed) = match (details.uk, details.eu) {
-        (Some(uk), None) => {
-            ("uk", AccountDetails::parse_uk(uk.account_holder, &uk.sort_code, &uk.account_number))
-        }
-        (None, Some(eu)) => ("eu", AccountDetails::parse_eu(eu.account_holder, &eu.iban)),
-        (None, None) | (Some(_), Some(_)) => {
-            faults.add(Reason::BankAccountInvalid, "account_details", "must have exactly one of uk and eu");
-            return None;
-        }
-    };
-    match parsed {
-        Ok(details) => Some(details),
-        Err(parts) => {
-            for (field, rule) in parts {
-                faults.add(rule.reason(), format!("account_details.{kind}.{field}"), rule.describe());
-            }
-            None
-        }
-    }
-}
-
-fn fill_attributes(faults: &mut Violations, patch: &mut AttributePatch, attributes: Struct) {
-    for (key, value) in attributes.fields {
-        let changed = match value.kind {
-            None | Some(Kind::NullValue(_)) => patch.clear(key.as_str()),
-            Some(kind) => attribute(kind).and_then(|value| patch.set(key.as_str(), value)),
-        };
-        if let Err(rule) = changed {
-            faults.add(rule.reason(), format!("attributes.{key}"), rule.describe());
-        }
+fn account(details: v1::AccountDetails) -> RawAccount {
+    let v1::AccountDetails { uk, eu } = details;
+    RawAccount {
+        uk: uk.map(|v1::UkAccount { account_holder, sort_code, account_number }| RawUkAccount {
+            account_holder,
+            sort_code,
+            account_number,
+        }),
+        eu: eu.map(|v1::EuAccount { account_holder, iban }| RawEuAccount { account_holder, iban }),
     }
 }
 
@@ -200,7 +115,7 @@ fn attribute(kind: Kind) -> Result<AttributeValue, Rule> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::IdKey;
+    use crate::model::{Gender, IdKey, Row};
 
     fn today() -> Date {
         Date::new(2026, 2, 3).unwrap()
@@ -211,7 +126,7 @@ mod tests {
     }
 
     fn parse(input: v1::MemberInput, match_by: MatchBy) -> Result<MemberRow, RowError> {
-        row(input, Some(Finder { match_by, sealer: &sealer(), base: BaseNumber(1) }), today())
+        row(input, Some(finder(match_by, &sealer(), BaseNumber(1))), today())
     }
 
     fn faults(input: v1::MemberInput) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::failure::{Code, Issues};
 use crate::api::http::tree::{Entries, Tree};
-use crate::model::{Change, Rule};
+use crate::model::Change;
 
 /// Whether a field must be there, and be something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,15 +34,10 @@ impl<'a> Body<'a> {
         self.fields.iter().any(|(other, _)| other == name)
     }
 
-    /// A string that `parse` accepts.
-    pub fn text<T>(
-        &mut self,
-        name: &str,
-        presence: Presence,
-        parse: impl FnOnce(String) -> Result<T, Rule>,
-    ) -> Change<T> {
+    /// A string.
+    pub fn text(&mut self, name: &str, presence: Presence) -> Change<String> {
         let read = |value| match value {
-            Tree::Text(text) => Some(parse(text)),
+            Tree::Text(text) => Some(text),
             _ => None,
         };
         self.field(name, presence, "a string", read)
@@ -51,7 +46,7 @@ impl<'a> Body<'a> {
     /// A truth value.
     pub fn flag(&mut self, name: &str, presence: Presence) -> Change<bool> {
         let read = |value| match value {
-            Tree::Bool(value) => Some(Ok(value)),
+            Tree::Bool(value) => Some(value),
             _ => None,
         };
         self.field(name, presence, "a boolean", read)
@@ -60,7 +55,7 @@ impl<'a> Body<'a> {
     /// An object.
     pub fn object(&mut self, name: &str, presence: Presence) -> Change<Entries> {
         let read = |value| match value {
-            Tree::Object(fields) => Some(Ok(fields)),
+            Tree::Object(fields) => Some(fields),
             _ => None,
         };
         self.field(name, presence, "an object", read)
@@ -85,7 +80,7 @@ impl<'a> Body<'a> {
         name: &str,
         presence: Presence,
         wanted: &str,
-        read: impl FnOnce(Tree) -> Option<Result<T, Rule>>,
+        read: impl FnOnce(Tree) -> Option<T>,
     ) -> Change<T> {
         let path = format!("{}{name}", self.prefix);
         #[cfg(test)]
@@ -101,8 +96,7 @@ impl<'a> Body<'a> {
             Some(Tree::Null) if presence == Presence::Nullable => return Change::Clear,
             Some(value) => match read(value) {
                 None => refuse(&format!("must be {wanted}{or_null}")),
-                Some(Err(rule)) => self.issues.break_rule(path, &rule),
-                Some(Ok(value)) => return Change::Set(value),
+                Some(value) => return Change::Set(value),
             },
         }
         Change::Keep

@@ -15,7 +15,7 @@ use crate::api::http::reply::{advise, short_json};
 use crate::api::refused::Refused;
 use crate::directory::{Error, TokenFault};
 use crate::model::limits::VIOLATIONS_MAX;
-use crate::model::{Reason, Refusal, Rule, Violation};
+use crate::model::{Reason, Refusal, Violation};
 
 /// The header that has the number under which the log knows a failure.
 pub const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
@@ -118,13 +118,28 @@ impl Issues {
         }
     }
 
-    /// Notes a fault of the body that breaks a rule.
-    pub fn break_rule(&mut self, path: String, rule: &Rule) {
-        let code = match rule.reason() {
-            Reason::BankAccountInvalid => Code::BankAccountInvalid,
-            _ => Code::BodyValidation,
-        };
-        self.add(code, path, &rule.describe());
+    /// How many faults were noted.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Notes the faults of the row in the body, whose own issues are those after the first `others`, and orders these by the
+    /// `place` of their paths. A path of the body that has an issue already gets no other one.
+    pub fn break_rules<K: Ord>(&mut self, others: usize, refusal: &Refusal, place: impl Fn(&str) -> K) {
+        let mut issues = self.0.split_off(others.min(self.0.len()));
+        for fault in &refusal.violations {
+            // The kind of bank details is no part of paths here.
+            let path = camel(&fault.field.replace(".uk.", ".").replace(".eu.", "."));
+            if issues.iter().any(|issue| issue.path.as_ref() == Some(&path)) {
+                continue;
+            }
+            let is_account = path.split('.').next() == Some("accountDetails");
+            let code = if is_account { Code::BankAccountInvalid } else { Code::BodyValidation };
+            issues.push(Issue::at(code, path, &fault.description));
+        }
+        issues.sort_by_key(|issue| place(issue.path.as_deref().unwrap_or_default()));
+        self.0.append(&mut issues);
+        self.0.truncate(VIOLATIONS_MAX);
     }
 
     /// `value` if nothing was noted, otherwise the failure.

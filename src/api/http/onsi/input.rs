@@ -7,15 +7,13 @@ use serde_json::Value;
 
 use super::body::{Body, Presence};
 use super::call::{Asked, Input};
-use super::failure::{Code, Issues, camel};
+use super::failure::{Code, Issues};
 use super::query::no_parameters;
 use super::shape::{MemberChange, NewMember};
 use crate::api::http::json::parse_with;
 use crate::api::http::openapi::Document;
 use crate::api::http::tree::Entries;
-use crate::model::{
-    AccountDetails, Change, Date, Dob, Email, Gender, MemberRow, Name, Phone, Tier, WorkerId,
-};
+use crate::model::{Change, Date, MemberRow, RawAccount, RawEuAccount, RawRow, RawUkAccount};
 
 /// What the body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,36 +75,64 @@ pub fn row(bytes: &[u8], shape: Shape, today: Date, issues: &mut Issues) -> Opti
             return None;
         }
     };
-    let mut row = MemberRow::default();
-    let patch = &mut row.patch;
     let (needed, nullable) = match shape {
         Shape::Add | Shape::Replace => (Presence::Required, Presence::Optional),
         Shape::Update => (Presence::Optional, Presence::Nullable),
     };
+    let others = issues.len();
     let mut body = Body::new("", fields, issues);
-    patch.email = body.text("email", needed, Email::parse);
-    patch.first_name = body.text("firstName", needed, Name::parse);
-    patch.last_name = body.text("lastName", needed, Name::parse);
-    patch.tier = body.text("tier", needed, Tier::parse);
-    patch.phone = body.text("phone", Presence::Optional, Phone::parse);
-    patch.worker_id = body.text("workerId", nullable, WorkerId::parse);
-    patch.account_details = match body.object("accountDetails", Presence::Nullable) {
-        Change::Set(fields) => account(fields, body.issues()).into(),
-        Change::Clear => Change::Clear,
-        Change::Keep => Change::Keep,
+    let mut raw = RawRow {
+        email: body.text("email", needed),
+        first_name: body.text("firstName", needed),
+        last_name: body.text("lastName", needed),
+        tier: body.text("tier", needed),
+        phone: body.text("phone", Presence::Optional),
+        worker_id: body.text("workerId", nullable),
+        account_details: match body.object("accountDetails", Presence::Nullable) {
+            Change::Set(fields) => account(fields, body.issues()).into(),
+            Change::Clear => Change::Clear,
+            Change::Keep => Change::Keep,
+        },
+        enable_payroll: body.flag("enablePayroll", Presence::Optional),
+        dob: body.text("dob", Presence::Optional),
+        gender: body.text("gender", Presence::Nullable),
+        attributes: std::iter::empty(),
+        ..RawRow::default()
     };
-    patch.enable_payroll = body.flag("enablePayroll", Presence::Optional);
-    patch.dob = body.text("dob", Presence::Optional, |text| Dob::parse(&text, today));
-    patch.gender = body.text("gender", Presence::Nullable, |text| Gender::parse(&text));
-    body.finish();
     if shape == Shape::Replace {
-        clear_if_absent(&mut patch.phone);
-        clear_if_absent(&mut patch.worker_id);
-        clear_if_absent(&mut patch.enable_payroll);
-        clear_if_absent(&mut patch.dob);
-        clear_if_absent(&mut patch.gender);
+        clear_if_absent(&mut raw.phone);
+        clear_if_absent(&mut raw.worker_id);
+        clear_if_absent(&mut raw.enable_payroll);
+        clear_if_absent(&mut raw.dob);
+        clear_if_absent(&mut raw.gender);
     }
-    Some(row)
+    let parsed = raw.parse(today, None);
+    if let Err(refusal) = &parsed {
+        body.issues().break_rules(others, refusal, place);
+    }
+    body.finish();
+    parsed.ok()
+}
+
+/// Where the issues of a field stand among those of a body: in the order of the documentation, and in bank details those of
+/// unknown fields last.
+fn place(path: &str) -> (usize, bool) {
+    const FIELDS: [&str; 10] = [
+        "email",
+        "firstName",
+        "lastName",
+        "tier",
+        "phone",
+        "workerId",
+        "accountDetails",
+        "enablePayroll",
+        "dob",
+        "gender",
+    ];
+    const PARTS: [&str; 4] = ["accountHolder", "sortCode", "accountNumber", "iban"];
+    let (field, part) = path.split_once('.').unwrap_or((path, ""));
+    let place = FIELDS.iter().position(|name| *name == field).unwrap_or(FIELDS.len());
+    (place, !part.is_empty() && !PARTS.contains(&part))
 }
 
 fn clear_if_absent<T>(change: &mut Change<T>) {
@@ -116,38 +142,64 @@ fn clear_if_absent<T>(change: &mut Change<T>) {
 }
 
 /// Bank details, UK or EU by the fields that are there.
-fn account(fields: Entries, issues: &mut Issues) -> Option<AccountDetails> {
-    const AT: &str = "accountDetails";
+fn account(fields: Entries, issues: &mut Issues) -> Option<RawAccount> {
     let mut body = Body::new("accountDetails.", fields, issues);
     let (is_uk, is_eu) = (body.has("sortCode") || body.has("accountNumber"), body.has("iban"));
     if is_uk == is_eu {
         let description = "must have either sortCode and accountNumber, or iban";
-        body.issues().add(Code::BodyValidation, AT.to_owned(), description);
+        body.issues().add(Code::BodyValidation, "accountDetails".to_owned(), description);
         return None;
     }
-    let mut part = |name| match body.text(name, Presence::Required, Ok) {
-        Change::Set(text) => Some(text),
-        Change::Keep | Change::Clear => None,
+    // A part that is missing has an issue already; the others are parsed all the same.
+    let mut part = |name| match body.text(name, Presence::Required) {
+        Change::Set(text) => text,
+        Change::Keep | Change::Clear => String::new(),
     };
-    let holder = part("accountHolder");
-    // A part that is missing was noted; the others are judged all the same.
-    let text = |part: &Option<String>| part.clone().unwrap_or_default();
-    let (parsed, missing) = if is_uk {
+    let account_holder = part("accountHolder");
+    let account = if is_uk {
         let (sort_code, account_number) = (part("sortCode"), part("accountNumber"));
-        let parsed = AccountDetails::parse_uk(text(&holder), &text(&sort_code), &text(&account_number));
-        let missing =
-            [("account_holder", holder), ("sort_code", sort_code), ("account_number", account_number)];
-        (parsed, missing.to_vec())
+        let uk = RawUkAccount { account_holder, sort_code, account_number };
+        RawAccount { uk: Some(uk), eu: None }
     } else {
-        let iban = part("iban");
-        let parsed = AccountDetails::parse_eu(text(&holder), &text(&iban));
-        (parsed, vec![("account_holder", holder), ("iban", iban)])
+        RawAccount { uk: None, eu: Some(RawEuAccount { account_holder, iban: part("iban") }) }
     };
-    for (field, rule) in parsed.as_ref().err().into_iter().flatten() {
-        if !missing.iter().any(|(name, sent)| name == field && sent.is_none()) {
-            body.issues().break_rule(format!("{AT}.{}", camel(field)), rule);
-        }
-    }
     body.finish();
-    parsed.ok()
+    Some(account)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn issues_of_form_and_of_rules_stand_in_the_order_of_the_fields() {
+        let body = br#"{
+            "colour": 1, "gender": "other than known", "dob": 5, "enablePayroll": "yes", "workerId": null, "tier": "",
+            "accountDetails": {"colour": 1, "sortCode": "1", "accountHolder": ""}, "firstName": 5, "email": "nobody"
+        }"#;
+        let mut issues = Issues::default();
+        issues.add(Code::QueryValidation, "dob".to_owned(), "is not a parameter of this call");
+        let row = row(body, Shape::Add, Date::parse("2026-01-01").unwrap(), &mut issues);
+        assert_eq!(row, None);
+        let mut failure = issues.finish(row).unwrap_err();
+        let issues = failure.issues_mut().iter().map(|issue| (issue.code, issue.path.as_deref().unwrap()));
+        let body = |path| (Code::BodyValidation, path);
+        let expected = [
+            (Code::QueryValidation, "dob"),
+            body("email"),
+            body("firstName"),
+            body("lastName"),
+            body("tier"),
+            body("workerId"),
+            body("accountDetails.accountNumber"),
+            (Code::BankAccountInvalid, "accountDetails.accountHolder"),
+            (Code::BankAccountInvalid, "accountDetails.sortCode"),
+            body("accountDetails.colour"),
+            body("enablePayroll"),
+            body("dob"),
+            body("gender"),
+            body("colour"),
+        ];
+        assert_eq!(issues.collect::<Vec<_>>(), expected);
+    }
 }

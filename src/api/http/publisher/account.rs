@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::http::json::Object;
 use crate::api::http::openapi::{self, values};
-use crate::model::{AccountDetails, Reason, Rule, Violations};
+use crate::model::{AccountDetails, RawAccount, RawEuAccount, RawUkAccount};
 
 /// Bank details as callers send them: exactly one of the two.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -48,25 +48,17 @@ pub struct EuAccount {
 }
 
 impl Sent {
-    /// The details, unless a fault was noted.
-    pub fn parse(self, faults: &mut Violations) -> Option<AccountDetails> {
-        let (kind, parsed) = match (self.uk, self.eu) {
-            (Some(Object(uk)), None) => {
-                ("uk", AccountDetails::parse_uk(uk.account_holder, &uk.sort_code, &uk.account_number))
-            }
-            (None, Some(Object(eu))) => ("eu", AccountDetails::parse_eu(eu.account_holder, &eu.iban)),
-            (None, None) | (Some(_), Some(_)) => {
-                let text = "must have exactly one of uk and eu";
-                faults.add(Reason::BankAccountInvalid, "account_details", text);
-                return None;
-            }
-        };
-        let refuse = |parts: Vec<(&str, Rule)>| {
-            for (field, rule) in parts {
-                faults.add(rule.reason(), format!("account_details.{kind}.{field}"), rule.describe());
-            }
-        };
-        parsed.map_err(refuse).ok()
+    /// The details, not yet parsed.
+    pub fn raw(self) -> RawAccount {
+        let Self { uk, eu } = self;
+        RawAccount {
+            uk: uk.map(|Object(UkAccount { account_holder, sort_code, account_number })| RawUkAccount {
+                account_holder,
+                sort_code,
+                account_number,
+            }),
+            eu: eu.map(|Object(EuAccount { account_holder, iban })| RawEuAccount { account_holder, iban }),
+        }
     }
 }
 

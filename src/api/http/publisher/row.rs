@@ -1,4 +1,4 @@
-//! One row of `member/bulk-upsert`: its JSON, and the row of the model that it is, with every fault and its path.
+//! One row of `member/bulk-upsert`: its JSON becomes a [`RawRow`].
 //!
 //! What is absent stays as it is; `null` clears.
 
@@ -13,10 +13,7 @@ use super::account;
 use crate::api::http::json::{Given, Name, Object};
 use crate::api::http::openapi::values;
 use crate::api::http::tree::{Tree, double};
-use crate::model::{
-    self, AttributePatch, AttributeValue, Change, Date, Dob, Doubts, Gender, MatchBy, MemberRow,
-    Name as PersonName, Reason, Ref, RowError, Rule, Status, Tier, Violations, WorkerId,
-};
+use crate::model::{self, AttributeValue, Date, Finder, MatchBy, MemberRow, RawRow, Reason, RowError, Rule};
 
 /// A member as callers give it: what is left out stays, `null` clears.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -56,6 +53,9 @@ pub struct Row {
     attributes: Option<Changes>,
 }
 
+/// Rows find their members by the `ref` alone.
+const FINDER: Finder<'static> = Finder { match_by: MatchBy::Ref, ids: None, missing: "is required" };
+
 /// `attributes`: every key once.
 #[derive(Debug)]
 struct Changes(Vec<(String, Tree)>);
@@ -89,73 +89,31 @@ impl<'de> Deserialize<'de> for Changes {
 impl Row {
     /// The row of the model, or everything that is wrong with it.
     pub fn parse(self, today: Date) -> Result<MemberRow, RowError> {
-        let mut faults = Violations::default();
-        let mut row = MemberRow::default();
-        let patch = &mut row.patch;
-        patch.ref_ = self.r#ref.and_then(|text| faults.check("ref", Ref::parse(text))).into();
-        let mut doubts = Doubts::default();
-        patch.email = match self.email {
-            Given::Absent => Change::Keep,
-            Given::Null => Change::Clear,
-            Given::Value(text) => faults.check("email", doubts.email(text)).unwrap_or_default(),
+        let attributes = self.attributes.map(|changes| changes.0).unwrap_or_default();
+        let raw = RawRow {
+            id: None,
+            ref_: self.r#ref.into(),
+            email: self.email.into(),
+            first_name: self.first_name.into(),
+            last_name: self.last_name.into(),
+            phone: self.phone.into(),
+            worker_id: self.worker_id.into(),
+            tier: self.tier.into(),
+            dob: self.dob.into(),
+            gender: self.gender.into(),
+            role: self.role.into(),
+            company: self.company.into(),
+            enable_payroll: self.enable_payroll.into(),
+            account_details: self.account_details.map(|Object(sent)| sent.raw()).into(),
+            attributes: attributes.into_iter().map(|(key, value)| match value {
+                Tree::Null => (key, None),
+                value => (key, Some(attribute(value))),
+            }),
+            status: self.status,
+            clear_fields: Vec::new(),
+            if_revision: None,
         };
-        patch.first_name = change(&mut faults, "first_name", self.first_name, PersonName::parse);
-        patch.last_name = change(&mut faults, "last_name", self.last_name, PersonName::parse);
-        patch.phone = match self.phone {
-            Given::Absent => Change::Keep,
-            Given::Null => Change::Clear,
-            Given::Value(text) => faults.check("phone", doubts.phone(text)).unwrap_or_default(),
-        };
-        patch.worker_id = change(&mut faults, "worker_id", self.worker_id, WorkerId::parse);
-        patch.tier = change(&mut faults, "tier", self.tier, Tier::parse);
-        patch.dob = change(&mut faults, "dob", self.dob, |text| Dob::parse(&text, today));
-        patch.gender = change(&mut faults, "gender", self.gender, |text: String| Gender::parse(&text));
-        patch.role = change(&mut faults, "role", self.role, PersonName::parse);
-        patch.company = change(&mut faults, "company", self.company, PersonName::parse);
-        patch.enable_payroll = change(&mut faults, "enable_payroll", self.enable_payroll, Ok);
-        patch.account_details = match self.account_details {
-            Given::Absent => Change::Keep,
-            Given::Null => Change::Clear,
-            Given::Value(Object(details)) => details.parse(&mut faults).into(),
-        };
-        for (key, value) in self.attributes.map(|changes| changes.0).unwrap_or_default() {
-            if let Err(rule) = set_attribute(&mut patch.attributes, &key, value) {
-                faults.add(rule.reason(), format!("attributes.{key}"), rule.describe());
-            }
-        }
-        row.status = self.status.and_then(|text| faults.check("status", Status::parse(&text)));
-        if faults.is_empty() && row.match_key(MatchBy::Ref).is_none() {
-            faults.add(Reason::RefMissing, "ref", "is required");
-        }
-        row.doubts = doubts.some();
-        if let Some(doubts) = &row.doubts
-            && !faults.is_empty()
-        {
-            // Told with the others of a row that is refused anyhow.
-            faults.extend(doubts.refuse());
-        }
-        faults.finish(row)
-    }
-}
-
-fn change<I, T>(
-    faults: &mut Violations,
-    field: &str,
-    given: Given<I>,
-    parse: impl FnOnce(I) -> Result<T, Rule>,
-) -> Change<T> {
-    match given {
-        Given::Absent => Change::Keep,
-        Given::Null => Change::Clear,
-        Given::Value(value) => faults.check(field, parse(value)).into(),
-    }
-}
-
-/// Sets an attribute, or clears it with `null`.
-fn set_attribute(patch: &mut AttributePatch, key: &str, value: Tree) -> Result<(), Rule> {
-    match value {
-        Tree::Null => patch.clear(key),
-        value => patch.set(key, attribute(value)?),
+        raw.parse(today, Some(FINDER))
     }
 }
 
