@@ -60,7 +60,7 @@ pub enum EngineError {
     #[error("{0}")]
     WrongFolder(String),
     /// Another process has the data directory open.
-    #[error("another process is using the data directory {0}")]
+    #[error("the data directory {0} is in use by another process")]
     InUse(String),
     /// The engine does not support the operation.
     #[error("this kind of store does not support {0}")]
