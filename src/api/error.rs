@@ -59,40 +59,6 @@ pub fn http(reason: Reason) -> http::StatusCode {
     }
 }
 
-/// The HTTP status of the Onsi door, whose clients know 429 as the answer to "later".
-#[must_use]
-pub fn onsi(reason: Reason) -> http::StatusCode {
-    match reason {
-        Reason::Overloaded => http::StatusCode::TOO_MANY_REQUESTS,
-        reason => http(reason),
-    }
-}
-
-/// The word that the Publisher door has for an error.
-#[must_use]
-pub fn word(status: http::StatusCode, reason: Option<Reason>) -> &'static str {
-    match reason {
-        Some(Reason::AttributeMismatch) => return "invalid_attribute_key",
-        Some(Reason::SchemaInUse) => return "invalid_schema_modification",
-        _ => {}
-    }
-    match status.as_u16() {
-        401 => "authentication_error",
-        403 => "authorization_error",
-        404 => "not_found",
-        405 => "method_not_allowed",
-        408 => "request_timeout",
-        409 => "conflict",
-        413 => "payload_too_large",
-        415 => "unsupported_media_type",
-        422 => "unprocessable_entity",
-        429 => "rate_limited",
-        503 => "unavailable",
-        500.. => "internal",
-        _ => "bad_request",
-    }
-}
-
 /// A number by which caller and operator find each other.
 #[must_use]
 pub fn trace_id() -> String {

@@ -8,4 +8,5 @@ pub mod grpc;
 pub mod http;
 pub mod peer;
 pub mod refused;
+mod unknown;
 mod untaken;

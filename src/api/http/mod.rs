@@ -1,44 +1,27 @@
 //! The JSON doors: HTTP on the same port as gRPC, told apart by the path.
 //!
-//! Every call is a type that says its path, the access that it needs, its request and its reply; what surrounds all calls
-//! (who calls, the body and its limits, errors and their numbers in the log) stands in the `call` of each door, once.
+//! The files and rooms here serve every door and know none: they read bodies within limits, parse JSON, handle
+//! request ids, build replies and OpenAPI documents, and reject what no call can handle. A door is a folder of its
+//! own. It lists its calls, renders errors in its own envelope, and surrounds every call in the same way (caller,
+//! body, reply, error).
+//!
+//! Every call is a type with its path, the access that it needs, its request and its reply. Routes and document of
+//! a door are built from the same list of calls.
 
-mod body;
-mod failure;
+mod door;
+mod header;
+mod idempotency;
+mod integer;
 mod json;
-mod named;
 pub mod onsi;
 mod openapi;
 pub mod publisher;
+mod receive;
+mod rejection;
 mod reply;
+mod routes;
 mod structure;
 mod tree;
-mod whole;
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::routing::MethodRouter;
-
-pub use self::body::Bodies;
-use crate::directory::Gate;
-
-/// What every call has at hand.
-#[derive(Clone)]
-pub struct Door {
-    /// Who knows the callers.
-    pub gate: Gate,
-    /// How bodies are read.
-    pub bodies: Arc<Bodies>,
-}
-
-/// The routes of a door in the making.
-#[derive(Default)]
-struct Routes(Router<Door>);
-
-impl Routes {
-    /// Adds a call.
-    fn add(&mut self, path: &str, call: MethodRouter<Door>) {
-        self.0 = std::mem::take(&mut self.0).route(path, call);
-    }
-}
+pub use self::door::Door;
+pub use self::receive::Bodies;

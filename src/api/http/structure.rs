@@ -188,8 +188,8 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::api::http::integer::Integer;
     use crate::api::http::json::{Object, parse};
-    use crate::api::http::whole::Whole;
 
     #[derive(Debug, Deserialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
@@ -198,7 +198,7 @@ mod tests {
         name: String,
         is_open: Option<bool>,
         #[schemars(with = "Option<i64>")]
-        size: Option<Whole>,
+        size: Option<Integer>,
         parts: Option<Vec<Object<Inner>>>,
         first: Option<Object<Inner>>,
         more: Option<std::collections::BTreeMap<String, String>>,
@@ -209,7 +209,7 @@ mod tests {
     #[allow(dead_code, reason = "only whether it parses matters")]
     struct Inner {
         #[schemars(with = "i64")]
-        count: Whole,
+        count: Integer,
         tags: Option<Vec<String>>,
     }
 

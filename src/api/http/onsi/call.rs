@@ -8,9 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::failure::{Failure, Issues};
-use super::query::no_parameters;
-use crate::api::http::body::Received;
 use crate::api::http::openapi::Document;
+use crate::api::http::receive::Received;
 use crate::directory::{Directory, Key, Selector};
 use crate::model::BaseNumber;
 use crate::model::token::AccessLevel;
@@ -76,8 +75,8 @@ impl About {
         self
     }
 
-    /// Whether its requests may have names.
-    pub fn is_named(&self) -> bool {
+    /// Whether its requests may have a request id.
+    pub fn takes_request_id(&self) -> bool {
         self.needs > AccessLevel::Read
     }
 }
@@ -93,14 +92,6 @@ pub trait Input: Sized + Send {
     /// Its parameters in the query, for the document.
     fn parameters(_document: &mut Document) -> Vec<Value> {
         Vec::new()
-    }
-}
-
-/// Nothing at all; a body is not looked at.
-impl Input for () {
-    fn read(asked: &Asked, issues: &mut Issues) -> Option<()> {
-        no_parameters(&asked.query, issues);
-        Some(())
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::api::bearer::API_KEY;
 use crate::api::error;
-use crate::api::http::failure as http_failure;
+use crate::api::http::rejection::Rejection;
 use crate::api::http::reply::{advise, short_json};
 use crate::api::refused::Refused;
 use crate::directory::{Error, TokenFault};
@@ -222,7 +222,7 @@ pub struct Envelope {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let reason = error.reason();
-        let status = error::onsi(reason);
+        let status = status_of(reason);
         let issues = match &error {
             Error::Unauthenticated(TokenFault::Missing) => {
                 vec![Issue::at(Code::HeaderValidation, API_KEY.to_owned(), "is required")]
@@ -237,27 +237,35 @@ impl From<Error> for Failure {
     }
 }
 
-/// What the reading of bodies says.
-impl From<http_failure::Failure> for Failure {
-    fn from(failure: http_failure::Failure) -> Self {
-        let status = failure.status();
-        let (message, retry_after) = failure.into_text();
-        if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-            return Self::header("content-type", "must be application/json");
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        let (status, message) = (rejection.status(), rejection.message());
+        match rejection {
+            Rejection::Service(error) => error.into(),
+            Rejection::ContentType | Rejection::ContentEncoding => {
+                Self::header("content-type", "must be application/json")
+            }
+            Rejection::UnknownPath
+            | Rejection::UnknownMethod
+            | Rejection::TooLarge { .. }
+            | Rejection::TooSlow
+            | Rejection::Broken => Self::new(status, vec![Issue::of_status(status, message)]),
         }
-        // Bodies that find no room are the only thing that is ever too much here.
-        let status = match status {
-            StatusCode::SERVICE_UNAVAILABLE => error::onsi(Reason::Overloaded),
-            status => status,
-        };
-        Self { status, issues: vec![Issue::of_status(status, message)], retry_after, private: None }
+    }
+}
+
+/// The status of an error: this door's clients expect 429 where they should send a request again later.
+fn status_of(reason: Reason) -> StatusCode {
+    match reason {
+        Reason::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+        reason => error::http(reason),
     }
 }
 
 /// The answer while the store opens.
 #[must_use]
 pub fn starting(retry_after: Duration) -> Response {
-    let status = error::onsi(Reason::Starting);
+    let status = status_of(Reason::Starting);
     let issue = Issue::of_status(status, Reason::Starting.describe().to_owned());
     let failure = Failure { retry_after: Some(retry_after), ..Failure::new(status, vec![issue]) };
     failure.into_response_for("")

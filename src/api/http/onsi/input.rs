@@ -5,9 +5,9 @@
 
 use serde_json::Value;
 
-use super::body::{Body, Presence};
 use super::call::{Asked, Input};
 use super::failure::{Code, Issues};
+use super::fields::{Fields, Presence};
 use super::query::no_parameters;
 use super::shape::{MemberChange, NewMember};
 use crate::api::http::json::parse_with;
@@ -80,7 +80,7 @@ pub fn row(bytes: &[u8], shape: Shape, today: Date, issues: &mut Issues) -> Opti
         Shape::Update => (Presence::Optional, Presence::Nullable),
     };
     let others = issues.len();
-    let mut body = Body::new("", fields, issues);
+    let mut body = Fields::new("", fields, issues);
     let mut raw = RawRow {
         email: body.text("email", needed),
         first_name: body.text("firstName", needed),
@@ -143,7 +143,7 @@ fn clear_if_absent<T>(change: &mut Change<T>) {
 
 /// Bank details, UK or EU by the fields that are there.
 fn account(fields: Entries, issues: &mut Issues) -> Option<RawAccount> {
-    let mut body = Body::new("accountDetails.", fields, issues);
+    let mut body = Fields::new("accountDetails.", fields, issues);
     let (is_uk, is_eu) = (body.has("sortCode") || body.has("accountNumber"), body.has("iban"));
     if is_uk == is_eu {
         let description = "must have either sortCode and accountNumber, or iban";

@@ -4,15 +4,22 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::Asked;
-use crate::api::http::openapi::values;
+use crate::api::http::openapi::values::{self, id, values};
 use crate::model::{self, AccountDetails, Row};
+
+/// The id of a member, `mem_…`; `m_…` is accepted too.
+pub struct MemberId;
+
+values! {
+    MemberId, |g| id(g, &[model::id::MEMBER_PREFIX_ONSI, model::id::MEMBER_PREFIX]);
+}
 
 /// A member. Those that were made at other doors may lack an address, a name or a tier, which are empty here.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     email: String,
-    #[schemars(with = "values::OnsiMemberId")]
+    #[schemars(with = "MemberId")]
     member_id: String,
     first_name: String,
     last_name: String,

@@ -3,13 +3,14 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::answer::BASE;
 use super::call::{Call, Input};
+use super::calls::{Visitor, every_call};
 use super::failure::{Envelope, TRACE_ID};
-use super::{Visitor, every_call};
+use super::handle::BASE;
+use super::member::MemberId;
 use crate::api::bearer::API_KEY;
-use crate::api::http::openapi::values::{MemberBaseId, OnsiMemberId};
-use crate::api::http::openapi::{Answers, Document, content, request_name};
+use crate::api::http::openapi::values::MemberBaseId;
+use crate::api::http::openapi::{Document, Responses, content, idempotency_key};
 
 /// The statuses that every call may answer with, besides its success.
 const OF_EVERY_CALL: [StatusCode; 7] = [
@@ -42,26 +43,26 @@ impl Visitor for Document {
             "schema": { "type": "string", "pattern": "^[0-9a-f]{16}$" }, "required": true,
             "description": "Stands in the line of the server's log about this error.",
         });
-        let answers = Answers {
+        let responses = Responses {
             success: about.success,
             reply: self.reply::<C::Reply>(),
             envelope: self.reply::<Envelope>(),
             headers: Map::from_iter([(TRACE_ID.to_string(), trace_id)]),
-            is_named: about.is_named(),
+            takes_request_id: about.takes_request_id(),
         };
         let of_bodies = OF_BODIES.iter().filter(|_| C::Input::BODY.is_some());
         let refusals = OF_EVERY_CALL.iter().chain(of_bodies).chain(about.refusals);
         let mut parameters = C::Input::parameters(self);
         if about.path.contains("{id}") {
-            let schema = self.request::<OnsiMemberId>();
+            let schema = self.request::<MemberId>();
             parameters.push(json!({ "name": "id", "in": "path", "required": true, "schema": schema }));
         }
         parameters.push(json!({
             "name": BASE, "in": "header", "required": false, "schema": self.request::<MemberBaseId>(),
             "description": "The memberbase, for tokens that are not bound to one.",
         }));
-        if about.is_named() {
-            parameters.push(request_name());
+        if about.takes_request_id() {
+            parameters.push(idempotency_key());
         }
         let mut operation = json!({
             "operationId": about.name.replace(' ', "_"),
@@ -69,7 +70,7 @@ impl Visitor for Document {
             "summary": about.summary,
             "description": format!("Needs a token with the access level `{}`.", about.needs.as_str()),
             "parameters": parameters,
-            "responses": answers.with(refusals),
+            "responses": responses.with(refusals),
         });
         if let Some((schema, operation)) = C::Input::BODY.zip(operation.as_object_mut()) {
             let body = json!({ "required": true, "content": content(&schema(self)) });

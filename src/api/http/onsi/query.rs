@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::call::{Asked, Input};
 use super::failure::{Code, Failure, Issue, Issues};
-use crate::api::http::openapi::{Document, values};
+use super::member::MemberId;
+use crate::api::http::openapi::Document;
 use crate::model::filter::USE_EXISTS;
 use crate::model::{Email, RawFilter, RawValue, Refusal, Status, Tier, WorkerId};
 
@@ -59,6 +60,14 @@ fn pairs(text: &str, issues: &mut Issues) -> Vec<(String, String)> {
     pairs
 }
 
+/// No input at all; a body is not read.
+impl Input for () {
+    fn read(asked: &Asked, issues: &mut Issues) -> Option<()> {
+        no_parameters(&asked.query, issues);
+        Some(())
+    }
+}
+
 impl Input for Query {
     fn read(asked: &Asked, issues: &mut Issues) -> Option<Self> {
         Self::parse(&asked.query, issues)
@@ -66,7 +75,7 @@ impl Input for Query {
 
     fn parameters(document: &mut Document) -> Vec<Value> {
         let item = |document: &mut Document, key: &str| match key {
-            "id" => document.request::<values::OnsiMemberId>(),
+            "id" => document.request::<MemberId>(),
             "status" => document.request::<Status>(),
             "email" => document.request::<Email>(),
             "worker_id" => document.request::<WorkerId>(),

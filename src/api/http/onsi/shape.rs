@@ -49,8 +49,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::api::http::onsi::body::{Presence, asked};
     use crate::api::http::onsi::failure::Issues;
+    use crate::api::http::onsi::fields::{Presence, asked};
     use crate::api::http::onsi::input::{Shape, row};
     use crate::model::Date;
 

@@ -7,10 +7,8 @@
 
 mod email;
 
-use std::borrow::Cow;
-
 use schemars::generate::Contract;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{Schema, SchemaGenerator, json_schema};
 
 use crate::model::limits::{
     ACCOUNT_HOLDER_MAX_CHARS, ACCOUNT_NUMBER_DIGITS, ATTRIBUTE_KEY_MAX_BYTES, ATTRIBUTE_LIST_MAX_ITEMS,
@@ -24,10 +22,6 @@ use crate::model::schema::AttributeType;
 use crate::model::token::{AccessLevel, TOKEN_PREFIX, TokenDescription, TokenId};
 use crate::model::{self, id};
 
-/// The id of a member, `m_…`; `mem_…` is taken as well.
-pub struct MemberId;
-/// The id of a member at the Onsi door, `mem_…`; `m_…` is taken as well.
-pub struct OnsiMemberId;
 /// The id of a memberbase, `mb_…`.
 pub struct MemberBaseId;
 /// The id of an attribute schema, `as_…`.
@@ -60,25 +54,24 @@ pub struct Any;
 /// Declares the schema of values that are written out where they are used, because a name would hide more than it shows.
 macro_rules! values {
     ($($kind:ty, |$generator:ident| $schema:expr;)+) => {$(
-        impl JsonSchema for $kind {
+        impl ::schemars::JsonSchema for $kind {
             fn inline_schema() -> bool {
                 true
             }
 
-            fn schema_name() -> Cow<'static, str> {
+            fn schema_name() -> ::std::borrow::Cow<'static, str> {
                 stringify!($kind).into()
             }
 
-            fn json_schema($generator: &mut SchemaGenerator) -> Schema {
+            fn json_schema($generator: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
                 $schema
             }
         }
     )+};
 }
+pub(in crate::api::http) use values;
 
 values! {
-    MemberId, |g| id(g, &[id::MEMBER_PREFIX, id::MEMBER_PREFIX_ONSI]);
-    OnsiMemberId, |g| id(g, &[id::MEMBER_PREFIX_ONSI, id::MEMBER_PREFIX]);
     MemberBaseId, |g| id(g, &[id::BASE_PREFIX]);
     SchemaId, |g| id(g, &[id::SCHEMA_PREFIX]);
     TokenId, |g| id(g, &[TOKEN_PREFIX]);
@@ -171,7 +164,7 @@ fn words(words: impl IntoIterator<Item = &'static str>) -> Schema {
 }
 
 /// An id with the first of these prefixes; callers may send it with any of them, in upper or lower case.
-fn id(generator: &SchemaGenerator, prefixes: &[&str]) -> Schema {
+pub fn id(generator: &SchemaGenerator, prefixes: &[&str]) -> Schema {
     let pattern = if is_input(generator) {
         let any_case = |prefix: &&str| -> String {
             prefix

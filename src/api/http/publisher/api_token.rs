@@ -5,12 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::list::{Listed, Pagination, Sort, page};
-use crate::api::http::body::Received;
-use crate::api::http::failure::Failure;
+use crate::api::http::integer::Integer;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
-use crate::api::http::whole::Whole;
+use crate::api::http::publisher::failure::Failure;
+use crate::api::http::receive::Received;
 use crate::directory::{Directory, NewToken, TokenSeed};
 use crate::model::limits::SORTS_MAX;
 use crate::model::token::{AccessLevel, Token, TokenDescription};
@@ -83,9 +83,9 @@ pub struct CreateRequest {
     member_base_id: Option<String>,
     pii: Option<bool>,
     #[schemars(with = "Option<values::Rate>")]
-    requests_per_second: Option<Whole>,
+    requests_per_second: Option<Integer>,
     #[schemars(with = "Option<values::Rate>")]
-    rows_per_second: Option<Whole>,
+    rows_per_second: Option<Integer>,
 }
 
 impl Call for Create {
@@ -124,7 +124,7 @@ impl Call for Create {
 }
 
 /// A limit that is no limit of any token is refused further on.
-fn rate(sent: Option<Whole>) -> Option<u32> {
+fn rate(sent: Option<Integer>) -> Option<u32> {
     sent.map(|sent| u32::try_from(sent.0).unwrap_or(if sent.0 < 0 { 0 } else { u32::MAX }))
 }
 

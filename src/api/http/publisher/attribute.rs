@@ -13,11 +13,12 @@ use serde_json::json;
 use super::list::{Listed, Pagination, page};
 use super::member::Attribute;
 use super::row::attribute;
-use crate::api::http::body::Received;
-use crate::api::http::failure::Failure;
 use crate::api::http::json::{Given, Name, Object};
 use crate::api::http::openapi::{given, values};
 use crate::api::http::publisher::call::Call;
+use crate::api::http::publisher::failure::Failure;
+use crate::api::http::publisher::ids;
+use crate::api::http::receive::Received;
 use crate::api::http::tree::Tree;
 use crate::directory::{AttributeDeletion, AttributeEntry, Directory};
 use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, ATTRIBUTES_MAX_KEYS};
@@ -174,7 +175,7 @@ pub struct SetRequest {
 #[serde(deny_unknown_fields)]
 #[schemars(inline, extend("required" = ["member_id", "attribute_key", "value"]))]
 struct Entry {
-    #[schemars(with = "values::MemberId")]
+    #[schemars(with = "ids::MemberId")]
     member_id: String,
     #[schemars(with = "values::AttributeKey")]
     attribute_key: String,
@@ -222,7 +223,7 @@ pub struct Delete;
 pub struct DeleteRequest {
     #[schemars(with = "values::MemberBaseId")]
     member_base_id: String,
-    #[schemars(with = "Option<Vec<values::MemberId>>")]
+    #[schemars(with = "Option<Vec<ids::MemberId>>")]
     member_ids: Option<Vec<String>>,
     #[schemars(with = "Option<Vec<values::AttributeKey>>")]
     attribute_keys: Option<Vec<String>>,
@@ -273,7 +274,7 @@ pub struct List;
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub struct ListRequest {
-    #[schemars(with = "values::MemberId")]
+    #[schemars(with = "ids::MemberId")]
     member_id: String,
     pagination: Option<Object<Pagination>>,
 }
@@ -281,7 +282,7 @@ pub struct ListRequest {
 /// One attribute of a member.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct MemberAttribute {
-    #[schemars(with = "values::MemberId")]
+    #[schemars(with = "ids::MemberId")]
     member_id: String,
     #[schemars(with = "values::AttributeKey")]
     attribute_key: String,

@@ -10,10 +10,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::failure::{Failure, reply_with};
 use crate::api::bearer::bearer;
-use crate::api::http::body::{Received, drain};
-use crate::api::http::failure::{Failure, reply_with};
-use crate::api::http::named::{mark_repeat, named, request_id};
+use crate::api::http::idempotency::{mark_repeat, request_id, with_request_id};
+use crate::api::http::receive::{Received, drain};
 use crate::api::http::reply::counted;
 use crate::api::http::{Door, json, structure};
 use crate::api::peer::peer_of;
@@ -54,19 +54,19 @@ impl Received {
     }
 }
 
-/// Answers one call.
-pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Response {
+/// Handles one call.
+pub async fn handle<C: Call>(State(door): State<Door>, request: Request) -> Response {
     let (head, mut body) = request.into_parts();
     let outcome = async {
         let caller = door.gate.identify(bearer(&head.headers)?).await?.at(peer_of(&head.extensions));
         let mut directory = door.gate.enter(caller, C::NEEDS).await?;
         let id = if C::NEEDS > AccessLevel::Read { request_id(&head.headers)? } else { None };
-        let mut received = Some(door.bodies.read(directory.whose(), &head.headers, &mut body).await?);
+        let mut received = door.bodies.read(directory.whose(), &head.headers, &mut body).await?;
         if let Some(id) = id {
-            directory = named(directory, id, (&head.method, &head.uri), None, &mut received).await?;
+            let target = (&head.method, &head.uri);
+            directory = with_request_id(directory, id, target, None, Some(&mut received)).await?;
         }
         let is_repeat = directory.is_repeat();
-        let mut received = received.ok_or_else(Failure::broken_body)?;
         received.admit(&directory.room(), C::OBJECT_BYTES).await?;
         let run = async |directory| match C::run(directory, received).await {
             Ok(reply) => {
@@ -87,29 +87,4 @@ pub async fn answer<C: Call>(State(door): State<Door>, request: Request) -> Resp
             failure.into_response_for(C::PATH)
         }
     }
-}
-
-/// Answers what is no call at all.
-pub async fn no_such_call(State(door): State<Door>, request: Request) -> Response {
-    other(&door, request, StatusCode::NOT_FOUND, "there is no such call").await
-}
-
-/// Answers another method than POST.
-pub async fn no_such_method(State(door): State<Door>, request: Request) -> Response {
-    let message = "this path has no such method; every call is a POST";
-    other(&door, request, StatusCode::METHOD_NOT_ALLOWED, message).await
-}
-
-async fn other(door: &Door, request: Request, status: StatusCode, message: &str) -> Response {
-    let (head, body) = request.into_parts();
-    let known = match bearer(&head.headers) {
-        Ok(secret) => door.gate.identify(secret).await,
-        Err(error) => Err(error),
-    };
-    drain(&head.headers, body).await;
-    let failure = match known {
-        Err(error) => error.into(),
-        Ok(_) => Failure::plain(status, message.to_owned()),
-    };
-    failure.into_response_for("")
 }

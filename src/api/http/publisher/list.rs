@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::api::http::integer::Integer;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::values;
-use crate::api::http::whole::Whole;
 use crate::directory::RawPage;
 use crate::model::RawSort;
 
@@ -14,10 +14,10 @@ use crate::model::RawSort;
 #[serde(deny_unknown_fields)]
 pub struct Pagination {
     #[schemars(with = "Option<i64>", range(min = 1, max = i64::MAX))]
-    limit: Option<Whole>,
+    limit: Option<Integer>,
     cursor: Option<String>,
     #[schemars(with = "Option<i64>", range(min = 0, max = i64::MAX))]
-    skip: Option<Whole>,
+    skip: Option<Integer>,
 }
 
 /// An entry of `sorts`.
@@ -35,7 +35,7 @@ pub fn page(pagination: Option<Object<Pagination>>, sorts: Option<Vec<Object<Sor
     let Pagination { limit, cursor, skip } = pagination.map(|object| object.0).unwrap_or_default();
     let sorts = sorts.unwrap_or_default().into_iter();
     let sorts = sorts.map(|Object(Sort { key, direction })| RawSort { key, direction }).collect();
-    let number = |whole: Option<Whole>| whole.map(|whole| whole.0);
+    let number = |whole: Option<Integer>| whole.map(|whole| whole.0);
     RawPage { limit: number(limit), cursor, skip: number(skip), sorts }
 }
 

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::account;
 use super::filter::{Filter, raw};
 use super::list::{Listed, Pagination, Sort, page};
-use crate::api::http::body::Received;
-use crate::api::http::failure::Failure;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::{self, values};
 use crate::api::http::publisher::call::Call;
+use crate::api::http::publisher::failure::Failure;
+use crate::api::http::publisher::ids;
+use crate::api::http::receive::Received;
 use crate::api::untaken;
 use crate::directory::{Directory, Key, MemberList, RawKeys, Selector};
 use crate::model::limits::SORTS_MAX;
@@ -22,7 +23,7 @@ use crate::model::{self, AttributeValue, Attributes, BaseNumber, Reason, Refusal
 /// A member. What it does not have is left out, but for the `ref`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Member {
-    #[schemars(with = "values::MemberId")]
+    #[schemars(with = "ids::MemberId")]
     id: String,
     #[schemars(with = "values::MemberBaseId")]
     member_base_id: String,
@@ -136,7 +137,7 @@ pub struct Get;
 #[serde(deny_unknown_fields)]
 #[schemars(inline, transform = one_key)]
 pub struct GetRequest {
-    #[schemars(with = "Option<values::MemberId>")]
+    #[schemars(with = "Option<ids::MemberId>")]
     id: Option<String>,
     #[schemars(with = "Option<values::MemberBaseId>")]
     member_base_id: Option<String>,
@@ -226,7 +227,7 @@ pub struct BulkDelete;
 pub struct BulkDeleteRequest {
     #[schemars(with = "values::MemberBaseId")]
     member_base_id: String,
-    #[schemars(with = "Option<Vec<values::MemberId>>")]
+    #[schemars(with = "Option<Vec<ids::MemberId>>")]
     member_ids: Option<Vec<String>>,
     #[schemars(with = "Option<Vec<model::Ref>>")]
     refs: Option<Vec<String>>,

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::filter::{Filter, raw};
 use super::list::{Listed, Pagination, Sort, page};
-use crate::api::http::body::Received;
-use crate::api::http::failure::Failure;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
+use crate::api::http::publisher::failure::Failure;
+use crate::api::http::receive::Received;
 use crate::directory::{BaseChange, BaseList, BaseSummary, Directory};
 use crate::model::limits::SORTS_MAX;
 use crate::model::token::AccessLevel;

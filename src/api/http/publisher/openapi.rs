@@ -1,16 +1,12 @@
 //! `openapi.json`: this door's document.
 
-use std::collections::BTreeSet;
-
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{PREFIX, Visitor, every_call};
-use crate::api::error::word;
-use crate::api::http::failure::Envelope;
-use crate::api::http::openapi::{Answers, Document, content, request_name};
+use super::calls::{PREFIX, Visitor, every_call};
+use crate::api::http::openapi::{Document, Responses, content, idempotency_key};
 use crate::api::http::publisher::call::Call;
-use crate::model::Reason;
+use crate::api::http::publisher::failure::Envelope;
 use crate::model::token::AccessLevel;
 
 /// The statuses that every call may answer with, besides its success.
@@ -40,12 +36,12 @@ pub fn document() -> Value {
 
 impl Visitor for Document {
     fn visit<C: Call>(&mut self) {
-        let answers = Answers {
+        let responses = Responses {
             success: StatusCode::OK,
             reply: self.reply::<C::Reply>(),
             envelope: self.reply::<Envelope>(),
             headers: Map::new(),
-            is_named: C::NEEDS > AccessLevel::Read,
+            takes_request_id: C::NEEDS > AccessLevel::Read,
         };
         let resource = C::PATH.split('/').next().unwrap_or_default();
         let operation = json!({
@@ -53,24 +49,18 @@ impl Visitor for Document {
             "tags": [resource],
             "summary": C::SUMMARY,
             "description": format!("Needs a token with the access level `{}`.", C::NEEDS.as_str()),
-            "parameters": if answers.is_named { vec![request_name()] } else { Vec::new() },
+            "parameters": if responses.takes_request_id { vec![idempotency_key()] } else { Vec::new() },
             "requestBody": { "required": true, "content": content(&self.request::<C::Request>()) },
-            "responses": answers.with(OF_EVERY_CALL.iter().chain(C::REFUSALS)),
+            "responses": responses.with(OF_EVERY_CALL.iter().chain(C::REFUSALS)),
         });
         self.add(&format!("{PREFIX}{}", C::PATH), "post", operation);
     }
 }
 
-/// Every word that an error of this door may have.
-pub fn words() -> BTreeSet<&'static str> {
-    let statuses = (400..600).filter_map(|code| StatusCode::from_u16(code).ok());
-    let by_status = statuses.map(|status| word(status, None));
-    let by_reason = Reason::ALL.iter().map(|reason| word(crate::api::error::http(*reason), Some(*reason)));
-    by_status.chain(by_reason).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -107,15 +97,5 @@ mod tests {
             }
         }
         check("", &document());
-    }
-
-    #[test]
-    fn every_word_of_an_error_is_listed() {
-        let words = words();
-        for word in
-            ["bad_request", "conflict", "internal", "invalid_attribute_key", "rate_limited", "unavailable"]
-        {
-            assert!(words.contains(word), "{word}");
-        }
     }
 }

@@ -9,11 +9,11 @@ use schemars::JsonSchema;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::row::Row;
-use crate::api::http::body::Received;
-use crate::api::http::failure::{BadRow, Failure};
 use crate::api::http::json::{Name, Object, parse_with};
 use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
+use crate::api::http::publisher::failure::{BadRow, Failure};
+use crate::api::http::receive::Received;
 use crate::api::http::structure;
 use crate::api::untaken;
 use crate::compute::{self, Size};

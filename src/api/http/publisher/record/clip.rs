@@ -5,11 +5,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::content::Content;
-use super::{ListRequest, Listed, list, shown, time, wrong_kind};
-use crate::api::http::body::Received;
-use crate::api::http::failure::Failure;
-use crate::api::http::openapi::{self, values};
+use super::list::{ListRequest, list};
+use super::saved::{shown, time, wrong_kind};
+use crate::api::http::openapi::{self};
 use crate::api::http::publisher::call::Call;
+use crate::api::http::publisher::failure::Failure;
+use crate::api::http::publisher::ids;
+use crate::api::http::publisher::list::Listed;
+use crate::api::http::receive::Received;
 use crate::directory::{ClipInput, Directory, Error, RecordSelector, draw_record_id};
 use crate::model::token::AccessLevel;
 use crate::model::{self, ForeignText, MemberRecord, RecordKind};
@@ -19,7 +22,7 @@ use crate::model::{self, ForeignText, MemberRecord, RecordKind};
 pub struct Clip {
     #[schemars(with = "model::record::ClipId")]
     id: String,
-    #[schemars(with = "values::MemberId")]
+    #[schemars(with = "ids::MemberId")]
     member_id: String,
     #[schemars(with = "model::ForeignText")]
     creative_id: String,
@@ -63,7 +66,7 @@ pub struct Save;
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub struct SaveRequest {
-    #[schemars(with = "values::MemberId")]
+    #[schemars(with = "ids::MemberId")]
     member_id: String,
     #[schemars(with = "model::ForeignText")]
     creative_id: String,
@@ -122,7 +125,7 @@ pub struct Delete;
 #[serde(deny_unknown_fields)]
 #[schemars(inline, transform = |schema: &mut Schema| openapi::one_of(schema, &["id", "creative_id"]))]
 pub struct DeleteRequest {
-    #[schemars(with = "values::MemberId")]
+    #[schemars(with = "ids::MemberId")]
     member_id: String,
     #[schemars(with = "Option<model::record::ClipId>")]
     id: Option<String>,

@@ -4,12 +4,15 @@ use http::StatusCode;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
-use super::{ListRequest, Listed, list, shown, wrong_kind};
-use crate::api::http::body::Received;
-use crate::api::http::failure::Failure;
+use super::list::{ListRequest, list};
+use super::saved::{shown, wrong_kind};
+use crate::api::http::integer::Integer;
 use crate::api::http::openapi::{self, values};
 use crate::api::http::publisher::call::Call;
-use crate::api::http::whole::Whole;
+use crate::api::http::publisher::failure::Failure;
+use crate::api::http::publisher::ids;
+use crate::api::http::publisher::list::Listed;
+use crate::api::http::receive::Received;
 use crate::directory::{Directory, Error, RecordSelector, StampCollectionInput, draw_record_id};
 use crate::model::token::AccessLevel;
 use crate::model::{self, MemberRecord, RecordKind};
@@ -19,7 +22,7 @@ use crate::model::{self, MemberRecord, RecordKind};
 pub struct StampCollection {
     #[schemars(with = "model::record::StampCollectionId")]
     id: String,
-    #[schemars(with = "values::MemberId")]
+    #[schemars(with = "ids::MemberId")]
     member_id: String,
     #[schemars(with = "model::ForeignText")]
     loyalty_program_id: String,
@@ -52,7 +55,7 @@ pub struct Create;
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub struct CreateRequest {
-    #[schemars(with = "values::MemberId")]
+    #[schemars(with = "ids::MemberId")]
     member_id: String,
     #[schemars(with = "model::ForeignText")]
     loyalty_program_id: String,
@@ -98,14 +101,14 @@ pub struct AddStamps;
 #[serde(deny_unknown_fields)]
 #[schemars(inline, transform = |schema: &mut Schema| openapi::one_of(schema, &["id", "external_id"]))]
 pub struct AddStampsRequest {
-    #[schemars(with = "values::MemberId")]
+    #[schemars(with = "ids::MemberId")]
     member_id: String,
     #[schemars(with = "Option<model::record::StampCollectionId>")]
     id: Option<String>,
     #[schemars(with = "Option<model::ForeignText>")]
     external_id: Option<String>,
     #[schemars(with = "values::Stamps")]
-    stamps: Whole,
+    stamps: Integer,
 }
 
 impl Call for AddStamps {

@@ -4,13 +4,16 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ListRequest, Listed, list, time, wrong_kind};
-use crate::api::http::body::Received;
-use crate::api::http::failure::Failure;
+use super::list::{ListRequest, list};
+use super::saved::{time, wrong_kind};
+use crate::api::http::integer::Integer;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
-use crate::api::http::whole::Whole;
+use crate::api::http::publisher::failure::Failure;
+use crate::api::http::publisher::ids;
+use crate::api::http::publisher::list::Listed;
+use crate::api::http::receive::Received;
 use crate::directory::{Directory, Error, TransactionInput};
 use crate::model::limits::INGEST_MAX_EVENTS;
 use crate::model::record::Currency;
@@ -38,7 +41,7 @@ fn render(member_id: String, record: MemberRecord) -> Result<Transaction, Error>
         bin: transaction.bin.into_string(),
         merchant_id: transaction.merchant_id.into_string(),
         statement_descriptor: transaction.statement_descriptor.map(ForeignText::into_string),
-        amount: transaction.amount.map(Whole),
+        amount: transaction.amount.map(Integer),
         currency: transaction.currency.map(Currency::into_string),
         authed_at: transaction.authed_at.to_string(),
         cleared_at: transaction.cleared_at.map(|at| at.to_string()),
@@ -64,7 +67,7 @@ pub struct IngestRequest {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "TransactionEvent")]
 struct Event {
-    #[schemars(with = "values::MemberId")]
+    #[schemars(with = "ids::MemberId")]
     member_id: String,
     #[schemars(with = "model::ForeignText")]
     external_id: String,
@@ -79,7 +82,7 @@ struct Event {
     #[schemars(with = "Option<model::ForeignText>")]
     statement_descriptor: Option<String>,
     #[schemars(with = "Option<values::Amount>")]
-    amount: Option<Whole>,
+    amount: Option<Integer>,
     #[schemars(with = "Option<model::record::Currency>")]
     currency: Option<String>,
     #[schemars(with = "model::Timestamp")]

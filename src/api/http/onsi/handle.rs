@@ -11,11 +11,12 @@ use http::request::Parts;
 use serde::Serialize;
 
 use super::call::{Asked, Call, Input};
-use super::failure::{Code, Failure, Issue, Issues};
+use super::failure::{Code, Failure, Issues};
 use crate::api::bearer::api_key;
 use crate::api::http::Door;
-use crate::api::http::body::drain;
-use crate::api::http::named::{IDEMPOTENCY_KEY, mark_repeat, named, request_id, single};
+use crate::api::http::header::single;
+use crate::api::http::idempotency::{IDEMPOTENCY_KEY, mark_repeat, request_id, with_request_id};
+use crate::api::http::receive::drain;
 use crate::api::http::reply::{counted, json};
 use crate::api::peer::peer_of;
 use crate::compute::{self, Size};
@@ -26,8 +27,8 @@ use crate::model::{BaseNumber, IdError, Sealer};
 /// The header that names the memberbase, for tokens that are good for all of them.
 pub const BASE: &str = "x-member-base-id";
 
-/// Answers one call.
-pub async fn answer<C: Call>(
+/// Handles one call.
+pub async fn handle<C: Call>(
     State(door): State<Door>,
     params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
@@ -42,7 +43,7 @@ pub async fn answer<C: Call>(
     }
 }
 
-/// The id in the path, if the path has a place for one. What is not text is an id that can be none.
+/// The id in the path, if the path has a place for one. A segment that is not valid UTF-8 cannot be an id.
 fn id_in(params: Result<RawPathParams, RawPathParamsRejection>) -> Option<String> {
     match params {
         Ok(params) => params.iter().next().map(|(_, id)| id.to_owned()),
@@ -50,7 +51,7 @@ fn id_in(params: Result<RawPathParams, RawPathParamsRejection>) -> Option<String
     }
 }
 
-/// Does a call.
+/// Runs a call.
 async fn serve<C: Call>(
     door: &Door,
     id: Option<String>,
@@ -58,14 +59,15 @@ async fn serve<C: Call>(
     body: &mut Body,
 ) -> Result<Response, Failure> {
     let (mut directory, base) = enter(door, head, C::ABOUT.needs).await?;
-    let name = if C::ABOUT.is_named() { request_id(&head.headers) } else { Ok(None) };
-    let name = name.map_err(|fault| Failure::header(IDEMPOTENCY_KEY, &fault.to_string()))?;
+    let request_id = if C::ABOUT.takes_request_id() { request_id(&head.headers) } else { Ok(None) };
+    let request_id = request_id.map_err(|fault| Failure::header(IDEMPOTENCY_KEY, &fault.to_string()))?;
     let mut received = match C::Input::BODY {
         Some(_) => Some(door.bodies.read(directory.whose(), &head.headers, body).await?),
         None => None,
     };
-    if let Some(name) = name {
-        directory = named(directory, name, (&head.method, &head.uri), Some(base), &mut received).await?;
+    if let Some(id) = request_id {
+        let target = (&head.method, &head.uri);
+        directory = with_request_id(directory, id, target, Some(base), received.as_mut()).await?;
     }
     let is_repeat = directory.is_repeat();
     let mut issues = Issues::default();
@@ -93,7 +95,7 @@ async fn serve<C: Call>(
     Ok(counted(replies, C::ABOUT.needs, run).await?)
 }
 
-/// Notes an id in the path that can be none.
+/// Notes a fault of the id in the path.
 fn check_id(sealer: &Sealer, id: &str, issues: &mut Issues) {
     match sealer.open_member(id) {
         Ok(_) | Err(IdError::Unknown) => {}
@@ -113,31 +115,7 @@ async fn enter(door: &Door, head: &Parts, needs: AccessLevel) -> Result<(Directo
     Ok((directory, base))
 }
 
-/// Answers what is no call at all.
-pub async fn no_such_call(State(door): State<Door>, request: Request) -> Response {
-    other(&door, request, StatusCode::NOT_FOUND, "there is no such call").await
-}
-
-/// Answers a method that a path does not have.
-pub async fn no_such_method(State(door): State<Door>, request: Request) -> Response {
-    other(&door, request, StatusCode::METHOD_NOT_ALLOWED, "this path has no such method").await
-}
-
-async fn other(door: &Door, request: Request, status: StatusCode, message: &str) -> Response {
-    let (head, body) = request.into_parts();
-    let known = match api_key(&head.headers) {
-        Ok(secret) => door.gate.identify(secret).await,
-        Err(error) => Err(error),
-    };
-    drain(&head.headers, body).await;
-    let failure = match known {
-        Err(error) => error.into(),
-        Ok(_) => Failure::new(status, vec![Issue::of_status(status, message.to_owned())]),
-    };
-    failure.into_response_for("")
-}
-
-/// The answer with this status and JSON.
+/// The response with this status and reply.
 async fn respond<T: Serialize + Sync>(status: StatusCode, reply: &T, name: &str) -> Response {
     json(status, reply).await.unwrap_or_else(|error| Failure::from(error).into_response_for(name))
 }

@@ -9,31 +9,31 @@ use crate::model::limits::UNSAFE_INTEGER;
 
 /// A whole number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Whole(pub i64);
+pub struct Integer(pub i64);
 
-impl<'de> Deserialize<'de> for Whole {
+impl<'de> Deserialize<'de> for Integer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Number;
         impl Visitor<'_> for Number {
-            type Value = Whole;
+            type Value = Integer;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a whole number")
             }
 
-            fn visit_i64<E>(self, number: i64) -> Result<Whole, E> {
-                Ok(Whole(number))
+            fn visit_i64<E>(self, number: i64) -> Result<Integer, E> {
+                Ok(Integer(number))
             }
 
-            fn visit_u64<E: Error>(self, number: u64) -> Result<Whole, E> {
-                let fits = i64::try_from(number).map(Whole);
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Integer, E> {
+                let fits = i64::try_from(number).map(Integer);
                 fits.map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
             }
 
-            fn visit_f64<E: Error>(self, number: f64) -> Result<Whole, E> {
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Integer, E> {
                 let whole = number.fract() == 0.0 && number.abs() < UNSAFE_INTEGER;
                 let parsed = if whole { format!("{number:.0}").parse().ok() } else { None };
-                parsed.map(Whole).ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))
+                parsed.map(Integer).ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))
             }
         }
         deserializer.deserialize_any(Number)
@@ -47,11 +47,11 @@ mod tests {
 
     #[test]
     fn a_number_without_a_fraction_is_whole_however_it_is_written() {
-        let parse = |text: &str| parse_with(text.as_bytes(), std::marker::PhantomData::<Whole>);
+        let parse = |text: &str| parse_with(text.as_bytes(), std::marker::PhantomData::<Integer>);
         for (text, number) in
             [("5", 5), ("-5.0", -5), ("-0.0", 0), ("1e3", 1_000), ("9223372036854775807", i64::MAX)]
         {
-            assert_eq!(parse(text), Ok(Whole(number)), "{text}");
+            assert_eq!(parse(text), Ok(Integer(number)), "{text}");
         }
         for text in ["5.5", "9223372036854775808", "9007199254740992.0", "1e300", "\"5\"", "true"] {
             let refusal = parse(text).unwrap_err();

@@ -1,4 +1,4 @@
-//! What a JSON call that failed is answered with, in the words of gRPC's errors.
+//! Why a call of this door failed, and the envelope of its errors.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,10 +8,12 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::named::{HeaderFault, IDEMPOTENCY_KEY};
-use super::publisher;
-use super::reply::{advise, json, short_json};
+use super::words::{word, words};
 use crate::api::error;
+use crate::api::http::header::HeaderFault;
+use crate::api::http::idempotency::IDEMPOTENCY_KEY;
+use crate::api::http::rejection::Rejection;
+use crate::api::http::reply::{advise, json, short_json};
 use crate::api::refused::Refused;
 use crate::directory::Error;
 use crate::model::{Reason, Refusal, Violation};
@@ -27,7 +29,7 @@ pub struct Envelope {
 #[schemars(inline)]
 struct Fault {
     /// What kind of error it is.
-    #[schemars(extend("enum" = publisher::words()))]
+    #[schemars(extend("enum" = words()))]
     code: &'static str,
     /// For people.
     message: String,
@@ -114,38 +116,8 @@ pub struct Failure {
 
 impl Failure {
     /// An error that is none of ours.
-    pub(super) fn plain(status: StatusCode, message: String) -> Self {
+    pub fn plain(status: StatusCode, message: String) -> Self {
         Self { status, reason: None, message, data: Box::default(), retry_after: None, private: None }
-    }
-
-    /// The body does not say that it is JSON.
-    pub(super) fn media_type() -> Self {
-        let message = "the content type must be application/json".to_owned();
-        Self::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
-    }
-
-    /// The body is compressed, or encoded otherwise.
-    pub(super) fn content_encoding() -> Self {
-        let message = "the body must be sent as it is, without a content encoding".to_owned();
-        Self::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
-    }
-
-    /// The body is too large.
-    pub(super) fn too_large(limit: usize) -> Self {
-        let message = format!("the body has more than {limit} bytes");
-        let mut failure = Self::plain(StatusCode::PAYLOAD_TOO_LARGE, message);
-        failure.data.numbers.insert("limit".to_owned(), u64::try_from(limit).unwrap_or(u64::MAX));
-        failure
-    }
-
-    /// The body comes too slowly.
-    pub(super) fn too_slow() -> Self {
-        Self::plain(StatusCode::REQUEST_TIMEOUT, "the body came too slowly".to_owned())
-    }
-
-    /// The body ended before its end.
-    pub(super) fn broken_body() -> Self {
-        Self::plain(StatusCode::BAD_REQUEST, "the body could not be read to its end".to_owned())
     }
 
     /// Some rows of a call are bad: the first of them, and how many there are.
@@ -157,20 +129,10 @@ impl Failure {
         failure
     }
 
-    /// The status of its answer.
-    pub(super) fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// What it says to people, and when to come back, for a door with another envelope.
-    pub(super) fn into_text(self) -> (String, Option<Duration>) {
-        (self.message, self.retry_after)
-    }
-
     /// Its answer, which tells the log why the call was refused. What the caller may not see is logged here.
-    pub(super) fn into_response_for(self, path: &str) -> Response {
+    pub fn into_response_for(self, path: &str) -> Response {
         let trace_id = error::trace_id();
-        let code = error::word(self.status, self.reason);
+        let code = word(self.status, self.reason);
         let reason = self.reason.map_or("", Reason::as_str);
         let status = self.status.as_u16();
         if let Some(private) = &self.private {
@@ -211,7 +173,7 @@ pub fn forbidden(reason: &'static str, message: String) -> Response {
 }
 
 /// A reply, or why it cannot be given.
-pub(super) async fn reply_with<T: Serialize + Sync>(status: StatusCode, reply: &T) -> Response {
+pub async fn reply_with<T: Serialize + Sync>(status: StatusCode, reply: &T) -> Response {
     json(status, reply).await.unwrap_or_else(|error| Failure::from(error).into_response_for(""))
 }
 
@@ -244,6 +206,27 @@ impl From<Error> for Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Error::from(refusal).into()
+    }
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        let (status, message) = (rejection.status(), rejection.message());
+        match rejection {
+            Rejection::Service(error) => error.into(),
+            Rejection::TooLarge { limit } => {
+                let mut failure = Self::plain(status, message);
+                let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+                failure.data.numbers.insert("limit".to_owned(), limit);
+                failure
+            }
+            Rejection::UnknownPath
+            | Rejection::UnknownMethod
+            | Rejection::ContentType
+            | Rejection::ContentEncoding
+            | Rejection::TooSlow
+            | Rejection::Broken => Self::plain(status, message),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bodies: read whole, within limits of size, time and memory.
+//! Reads the bodies of requests whole, within limits of size, time and memory.
 //!
 //! A body that is refused is still drained for a moment: a client that is not done sending would otherwise see a broken
 //! connection in place of the answer.
@@ -11,7 +11,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::BodyExt;
 use tokio::time::Instant;
 
-use super::failure::Failure;
+use super::rejection::Rejection;
 use crate::compute::{self, Size};
 use crate::directory::{self, Arrival, Error, Incoming, Room, Whose};
 
@@ -63,17 +63,17 @@ impl Bodies {
         whose: Whose,
         headers: &HeaderMap,
         body: &mut Body,
-    ) -> Result<Received, Failure> {
+    ) -> Result<Received, Rejection> {
         if !is_json(headers) {
-            return Err(Failure::media_type());
+            return Err(Rejection::ContentType);
         }
         if !is_plain(headers) {
-            return Err(Failure::content_encoding());
+            return Err(Rejection::ContentEncoding);
         }
         let announced =
             headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|bytes| bytes > self.limit) {
-            return Err(Failure::too_large(self.limit));
+            return Err(Rejection::TooLarge { limit: self.limit });
         }
         let announced = announced.unwrap_or(0);
         let (mut room, mut taken) = (TINY_BYTES, Vec::new());
@@ -87,18 +87,18 @@ impl Bodies {
             let read = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             let until = began + self.incoming.patience + Duration::from_secs(u64::from(read / SLOWEST_BYTES));
             let frame = match tokio::time::timeout_at(until, body.frame()).await {
-                Err(_) => return Err(Failure::too_slow()),
+                Err(_) => return Err(Rejection::TooSlow),
                 Ok(None) => {
                     let size = Size::of_bytes(bytes.len());
                     return Ok(Received { bytes, size, arrival: None, _taken: taken });
                 }
-                Ok(Some(Err(_))) => return Err(Failure::broken_body()),
+                Ok(Some(Err(_))) => return Err(Rejection::Broken),
                 Ok(Some(Ok(frame))) => frame,
             };
             let Ok(data) = frame.into_data() else { continue };
             let length = bytes.len().saturating_add(data.len());
             if length > self.limit {
-                return Err(Failure::too_large(self.limit));
+                return Err(Rejection::TooLarge { limit: self.limit });
             }
             while length > room {
                 // It has some already, and so it does not wait.
@@ -195,7 +195,7 @@ mod tests {
     async fn read(bodies: &Bodies, number: u32, bytes: usize) -> Result<Received, http::StatusCode> {
         let mut body = Body::from(vec![b' '; bytes]);
         let received = bodies.read(whose(number), &headers("application/json"), &mut body).await;
-        received.map_err(|failure| failure.status())
+        received.map_err(|rejection| rejection.status())
     }
 
     #[tokio::test]

@@ -16,14 +16,14 @@ pub enum Presence {
 }
 
 /// An object whose fields are being taken.
-pub struct Body<'a> {
+pub struct Fields<'a> {
     /// What stands before the names of its fields in paths.
     prefix: &'static str,
     fields: Vec<(String, Tree)>,
     issues: &'a mut Issues,
 }
 
-impl<'a> Body<'a> {
+impl<'a> Fields<'a> {
     /// The object that `fields` are. `prefix` is empty, or a path with its dot.
     pub fn new(prefix: &'static str, fields: Entries, issues: &'a mut Issues) -> Self {
         Self { prefix, fields: fields.0, issues }

@@ -1,0 +1,23 @@
+//! The list of this door's calls, from which its routes and its document are built.
+
+use super::call::Call;
+use super::read::{Get, Search, Tiers};
+use super::write::{Activate, Create, Offboard, Replace, Update};
+
+/// What walks through the calls of this door.
+pub trait Visitor {
+    /// Meets one of them.
+    fn visit<C: Call>(&mut self);
+}
+
+/// The calls of this door.
+pub fn every_call(visitor: &mut impl Visitor) {
+    visitor.visit::<Search>();
+    visitor.visit::<Create>();
+    visitor.visit::<Get>();
+    visitor.visit::<Update>();
+    visitor.visit::<Replace>();
+    visitor.visit::<Offboard>();
+    visitor.visit::<Activate>();
+    visitor.visit::<Tiers>();
+}

@@ -1,0 +1,37 @@
+//! The router of this door, its paths and its limit of bodies.
+
+use axum::Router;
+use axum::routing::{MethodFilter, on};
+
+use super::call::Call;
+use super::calls::{Visitor, every_call};
+use super::failure::Failure;
+use super::handle::handle;
+use super::openapi;
+use crate::api::bearer::api_key;
+use crate::api::http::door::Door;
+use crate::api::http::openapi::{NAME, serve};
+use crate::api::http::routes::Routes;
+
+/// The prefixes of this door's paths. The second has no calls yet.
+pub const PREFIXES: [&str; 2] = ["/v1/", "/v2/"];
+/// Largest body, in bytes; a member has 32 KiB at most. A body is parsed in one step, which keeps nothing but the
+/// fields of a member. So no more bodies are parsed at a time than there are threads, and the few megabytes that one
+/// may need for that are not counted.
+pub const BODY_BYTES: usize = 256 * 1024;
+
+/// The calls of this door and its document.
+pub fn routes(door: Door) -> Router {
+    let mut routes = Routes::default();
+    every_call(&mut routes);
+    routes.add(&format!("/v1/{NAME}"), serve(openapi::document));
+    routes.finish(door, api_key, |rejection| Failure::from(rejection).into_response_for(""))
+}
+
+impl Visitor for Routes {
+    fn visit<C: Call>(&mut self) {
+        // axum knows the method of every call.
+        let methods = MethodFilter::try_from(C::ABOUT.method).map(|method| on(method, handle::<C>));
+        self.add(C::ABOUT.path, methods.unwrap_or_default());
+    }
+}

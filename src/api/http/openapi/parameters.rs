@@ -1,0 +1,21 @@
+//! The header of request ids, as a parameter and as a response header.
+
+use serde_json::{Value, json};
+
+use crate::api::http::idempotency::{IDEMPOTENCY_KEY, REPLAYED};
+use crate::model::limits::REQUEST_ID_MAX_CHARS;
+
+/// The header with the request id.
+pub fn idempotency_key() -> Value {
+    json!({
+        "name": IDEMPOTENCY_KEY, "in": "header", "required": false,
+        "schema": { "type": "string", "pattern": format!("^[!-~]{{1,{REQUEST_ID_MAX_CHARS}}}$") },
+        "description": "The request id: a request that is sent again with the same id is applied once.",
+    })
+}
+
+/// The header on the reply to a repeat.
+pub fn replayed() -> Value {
+    let schema = json!({ "type": "string", "enum": ["true"] });
+    json!({ REPLAYED: { "schema": schema, "description": "The request was applied before.", "required": false } })
+}

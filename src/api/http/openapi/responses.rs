@@ -1,0 +1,77 @@
+//! The responses of a call, with their headers.
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::document::content;
+use super::parameters::replayed;
+
+/// What a status means, in the documents of both doors.
+fn describe(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 => "The body or a parameter is wrong.",
+        401 => "No token, or one that is not valid, expired or revoked.",
+        403 => "The token does not allow this.",
+        404 => "What the call is about does not exist.",
+        408 => "The body came too slowly.",
+        409 => "The state does not allow it.",
+        422 => "The request id was used for a different request.",
+        413 => "The body is too large.",
+        415 => "The content type is not `application/json`.",
+        429 => {
+            "More than the token's limits allow, or than the server can take; `Retry-After` says when to come back."
+        }
+        503 => {
+            "Starting, stopping, or too much waiting; `Retry-After` says when to come back, if that is known."
+        }
+        500 => "A fault of the service; only its log has the text.",
+        _ => "Done.",
+    }
+}
+
+/// Further statuses of calls that change something: a request with the same id is still running, or was different.
+const OF_REQUEST_IDS: [StatusCode; 2] = [StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY];
+
+/// The responses that a call may give.
+pub struct Responses {
+    /// The status of its success.
+    pub success: StatusCode,
+    /// The schema of its reply.
+    pub reply: Value,
+    /// The schema of its refusals.
+    pub envelope: Value,
+    /// The headers that every refusal has.
+    pub headers: Map<String, Value>,
+    /// Whether its requests may have a request id.
+    pub takes_request_id: bool,
+}
+
+impl Responses {
+    /// The responses by status, with refusals of these statuses.
+    pub fn with<'a>(&self, refusals: impl Iterator<Item = &'a StatusCode>) -> Map<String, Value> {
+        let replayed = if self.takes_request_id { replayed() } else { json!({}) };
+        let done = json!({ "description": "Done.", "content": content(&self.reply), "headers": replayed });
+        let mut responses = Map::from_iter([(self.success.as_u16().to_string(), done)]);
+        for status in refusals.chain(OF_REQUEST_IDS.iter().filter(|_| self.takes_request_id)) {
+            let mut headers = headers(*status);
+            headers.extend(self.headers.clone());
+            let refused = json!({
+                "description": describe(*status), "content": content(&self.envelope), "headers": headers,
+            });
+            responses.insert(status.as_u16().to_string(), refused);
+        }
+        responses
+    }
+}
+
+/// The headers of a response with this status.
+fn headers(status: StatusCode) -> Map<String, Value> {
+    let (name, schema, description, is_required) = match status.as_u16() {
+        401 => ("WWW-Authenticate", json!({ "type": "string" }), "How to authenticate.", true),
+        429 => ("Retry-After", json!({ "type": "integer", "minimum": 0 }), "Seconds to wait.", true),
+        503 => ("Retry-After", json!({ "type": "integer", "minimum": 0 }), "Seconds to wait.", false),
+        _ => return Map::new(),
+    };
+    let header = json!({ "schema": schema, "description": description, "required": is_required });
+    Map::from_iter([(name.to_owned(), header)])
+}
