@@ -210,7 +210,7 @@ mod tests {
         Arc::new(backlog)
     }
 
-    /// What an applier is told that waits for work and gathers for a long time while `done` runs.
+    /// The result of an applier that waits and gathers for a long time while `done` runs.
     fn told_while(backlog: &Arc<Backlog>, done: impl FnOnce(&Backlog)) -> Option<Stop> {
         let waiting = Arc::clone(backlog);
         let applier = thread::spawn(move || waiting.wait_for_work(LONG, LONG));
@@ -248,7 +248,7 @@ mod tests {
         backlog.room(SMALL_BATCH_BYTES).await;
         publish(SMALL_BATCH_BYTES);
         let mut small = Box::pin(backlog.room(1));
-        assert!(small.as_mut().now_or_never().is_none(), "they have bounds too");
+        assert!(small.as_mut().now_or_never().is_none(), "small batches have a limit too");
         backlog.forget(1);
         large.await;
         small.await;
@@ -259,6 +259,6 @@ mod tests {
         let backlog = backlog_with(1);
         backlog.publish(1);
         assert_eq!(backlog.wait_for_work(LONG, Duration::from_millis(1)), None);
-        assert_eq!(backlog.wait_for_work(Duration::from_millis(1), LONG), None, "and then there is none");
+        assert_eq!(backlog.wait_for_work(Duration::from_millis(1), LONG), None, "no work is left");
     }
 }

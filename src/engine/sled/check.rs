@@ -51,11 +51,12 @@ pub fn check(dir: &Path, progress: impl Fn(String)) -> Result<Checked, EngineErr
     }
     let (log_dir, sled_dir) = (config.log_dir(), config.sled_dir());
     checked.notes.push(if confirmed::is_distrusted(&log_dir) {
-        "sled was found damaged; it is rebuilt at the next start".to_owned()
+        "sled was found damaged; the next start rebuilds it".to_owned()
     } else if !sled_dir.is_dir() {
-        "sled is missing; it is rebuilt at the next start".to_owned()
+        "sled is missing; the next start rebuilds it".to_owned()
     } else if confirmed < checked.last && !boot::still_runs(&log_dir, &sled_dir) {
-        "sled may lack writes, because the machine was restarted; it is rebuilt at the next start".to_owned()
+        "sled may lack writes (the machine was restarted, or the store copied); the next start rebuilds it"
+            .to_owned()
     } else {
         format!("sled is confirmed up to batch {confirmed}")
     });

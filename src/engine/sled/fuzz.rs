@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use rustix::fs::{MemfdFlags, memfd_create};
 
+use super::log::header::HEADER_BYTES;
 use super::log::payload::{self, Payload};
 use super::log::segment::{self, Segment};
 use super::log::{chain, entry};
@@ -20,7 +21,7 @@ pub(crate) fn segment(bytes: &[u8]) {
     read_segment(bytes);
     let header = segment::Header { sequence: 1, id: 0, timeline: [0; 16], first: 1 };
     let mut whole = header.encode().to_vec();
-    whole.extend_from_slice(bytes.get(segment::HEADER_BYTES..).unwrap_or_default());
+    whole.extend_from_slice(bytes.get(HEADER_BYTES..).unwrap_or_default());
     seal(&mut whole, header.seed());
     read_segment(&whole);
 }
@@ -30,7 +31,7 @@ pub(crate) fn snapshot(bytes: &[u8]) {
     read_snapshot(bytes);
     let header = snapshot::Header { position: 1, id: 0, timeline: [0; 16] };
     let mut whole = header.encode().to_vec();
-    whole.extend_from_slice(bytes.get(segment::HEADER_BYTES..).unwrap_or_default());
+    whole.extend_from_slice(bytes.get(HEADER_BYTES..).unwrap_or_default());
     seal(&mut whole, header.seed());
     read_snapshot(&whole);
 }
@@ -50,7 +51,7 @@ pub(crate) fn payload(bytes: &[u8]) {
 }
 
 fn read_segment(bytes: &[u8]) {
-    let head = bytes.get(..segment::HEADER_BYTES).and_then(|head| head.try_into().ok());
+    let head = bytes.get(..HEADER_BYTES).and_then(|head| head.try_into().ok());
     let Some(Ok(Some(header))) = head.map(segment::Header::decode) else { return };
     let Some(file) = in_memory(bytes) else { return };
     let segments = [Segment { path: path_of(&file), header }];
@@ -73,7 +74,7 @@ fn path_of(file: &File) -> PathBuf {
 
 /// Corrects the checksum of every entry that fits into the segment.
 fn seal(segment: &mut [u8], seed: u32) {
-    let mut rest = segment.get_mut(segment::HEADER_BYTES..).unwrap_or_default();
+    let mut rest = segment.get_mut(HEADER_BYTES..).unwrap_or_default();
     while let Some(fixed) = rest.first_chunk::<{ entry::HEADER_BYTES }>() {
         let bytes = entry::Header::decode(fixed)
             .map_or(entry::ALIGN, |header| entry::HEADER_BYTES.saturating_add(header.rest_bytes()));

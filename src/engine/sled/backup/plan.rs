@@ -13,7 +13,7 @@ use crate::engine::sled::log::reader::{SegmentReader, Step};
 use crate::engine::sled::log::segment::{self, Header, Segment, Timeline};
 use crate::engine::sled::snapshot::{self, Generation};
 
-/// Planning is repeated this often, because the store may remove a file after it was listed and before it is
+/// Planning is tried at most this often: the store may remove a file after it was listed and before it is
 /// opened.
 const ATTEMPTS: usize = 5;
 

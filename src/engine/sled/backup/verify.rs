@@ -1,8 +1,10 @@
 //! Finding every flipped bit of a backup.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
+
+use crc32c::Crc32cWriter;
 
 use super::manifest::{Listed, Manifest};
 use super::names::{SNAPSHOTS, segments_of};
@@ -84,19 +86,11 @@ fn verify_log(dir: &Path, manifest: &Manifest) -> Result<(), EngineError> {
 /// The checksum of the first `bytes` of a file; an error if the file is shorter.
 pub(super) fn checksum(path: &Path, bytes: u64) -> Result<u32, EngineError> {
     let failed = |e: io::Error| files::error("read", path, &e);
-    let mut input = File::open(path).map_err(failed)?.take(bytes);
-    let mut buffer = vec![0; READ_BYTES];
-    let (mut crc, mut found) = (0, 0_u64);
-    loop {
-        let read = input.read(&mut buffer).map_err(failed)?;
-        if read == 0 {
-            break;
-        }
-        crc = crc32c::crc32c_append(crc, buffer.get(..read).unwrap_or_default());
-        found += u64::try_from(read).unwrap_or(u64::MAX);
-    }
+    let input = File::open(path).map_err(failed)?.take(bytes);
+    let mut sum = Crc32cWriter::new(io::sink());
+    let found = io::copy(&mut BufReader::with_capacity(READ_BYTES, input), &mut sum).map_err(failed)?;
     if found == bytes {
-        return Ok(crc);
+        return Ok(sum.crc32c());
     }
     let detail = format!("the file has only {found} of {bytes} bytes");
     Err(EngineError::Corrupt { file: path.display().to_string(), offset: found, detail })

@@ -85,7 +85,7 @@ fn look(dir: &Path) -> Result<Kind, EngineError> {
         .into_iter()
         .filter(|path| !(named(path, LOST_AND_FOUND) || is_any(path, &PARTS) && is_empty(path)))
         .collect::<Vec<_>>();
-    // A backup whose manifest is damaged or empty.
+    // A backup whose manifest is damaged or was never written.
     let is_of_backup = |path: &PathBuf| is_any(path, &[MANIFEST, UNFINISHED_MANIFEST, "wal", "snapshots"]);
     if strange.iter().any(|path| is_any(path, &[MANIFEST, UNFINISHED_MANIFEST]))
         && strange.iter().all(is_of_backup)
@@ -99,7 +99,7 @@ fn look(dir: &Path) -> Result<Kind, EngineError> {
 /// The store or backup that contains `path`, which need not exist, and its kind.
 fn around(path: &Path) -> Option<(PathBuf, &'static str)> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    // A path that does not exist yet is inside whatever its nearest existing parent is inside.
+    // A path that does not exist yet is judged by its nearest existing parent.
     let (existing, is_itself) = absolute
         .ancestors()
         .enumerate()

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `payload` | the content of an entry: the writes of a batch |
 //! | `entry` | an entry, byte by byte; snapshots consist of entries too |
+//! | `header` | the header of a file that consists of entries |
 //! | `segment` | a file of the log: its name and its header, and the list of all |
 //! | `reader`, `chain` | reading one segment, and the log as a whole: its end, replay |
 //! | `watch` | whether the log's files are still those that are open |
@@ -17,6 +18,7 @@
 
 pub(crate) mod chain;
 pub(crate) mod entry;
+pub(crate) mod header;
 pub(crate) mod payload;
 pub(crate) mod prepare;
 pub(crate) mod queue;

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::chain::{self, End};
 use super::entry::{self, Kind};
-use super::segment::{self, FIRST_ENTRY, Header, Segment, Timeline};
+use super::header::FIRST_ENTRY;
+use super::segment::{self, Header, Segment, Timeline};
 use super::writer::{as_u64, create, encode_mark};
 use crate::engine::EngineError;
 use crate::engine::sled::dir::files;

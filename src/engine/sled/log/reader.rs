@@ -11,7 +11,8 @@ use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt;
 
 use super::entry::{self, Entry, Kind, read_entry};
-use super::segment::{FIRST_ENTRY, Segment};
+use super::header::FIRST_ENTRY;
+use super::segment::Segment;
 use crate::engine::EngineError;
 use crate::engine::sled::dir::files;
 

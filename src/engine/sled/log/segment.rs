@@ -17,21 +17,15 @@
 //! The header and the directory are synced before the first entry is written. Zeros after the last entry are
 //! room for more entries.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::header::{CONTENT_BYTES, FIRST_ENTRY, Format, HEADER_BYTES, seed_of, u64_at};
 use crate::engine::EngineError;
 use crate::engine::sled::dir::files;
 
-/// The format of the log that this program writes, and the newest that it reads.
-pub(crate) const FORMAT_VERSION: u32 = 1;
-/// The bytes of a segment's header.
-pub(crate) const HEADER_BYTES: usize = 64;
-/// [`HEADER_BYTES`], as an offset.
-pub(crate) const FIRST_ENTRY: u64 = 64;
-
-const MAGIC: [u8; 8] = *b"mbWALseg";
+/// The format of the log.
+const FORMAT: Format = Format { magic: *b"mbWALseg", version: 1 };
 const SUFFIX: &str = ".log";
 /// A segment that is written as a whole; it gets its final name once it is durable.
 const UNFINISHED_SUFFIX: &str = ".new";
@@ -50,42 +44,29 @@ pub(crate) struct Header {
 
 impl Header {
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
-        let mut out = Vec::with_capacity(HEADER_BYTES);
-        out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-        let mut rest = Vec::with_capacity(HEADER_BYTES);
-        rest.extend_from_slice(&self.sequence.to_le_bytes());
-        rest.extend_from_slice(&self.id.to_le_bytes());
-        rest.extend_from_slice(&self.timeline);
-        rest.extend_from_slice(&self.first.to_le_bytes());
-        rest.extend_from_slice(&[0; 8]);
-        out.extend_from_slice(&crc32c::crc32c_append(crc32c::crc32c(&out), &rest).to_le_bytes());
-        out.append(&mut rest);
-        let mut header = [0; HEADER_BYTES];
-        header.copy_from_slice(&out);
-        header
+        FORMAT.encode(&[
+            &self.sequence.to_le_bytes(),
+            &self.id.to_le_bytes(),
+            &self.timeline,
+            &self.first.to_le_bytes(),
+        ])
     }
 
     /// `Ok(None)` if the bytes are damaged, `Err(version)` if a newer version of this program wrote them.
     pub(crate) fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Option<Self>, u32> {
-        let Some((version, header)) = Self::parse(bytes) else { return Ok(None) };
-        if version > FORMAT_VERSION {
-            return Err(version);
-        }
-        Ok((header.encode() == *bytes).then_some(header))
+        let content = FORMAT.content(bytes)?;
+        Ok(content.and_then(|content| Self::parse(&content)).filter(|header| header.encode() == *bytes))
     }
 
-    fn parse(bytes: &[u8; HEADER_BYTES]) -> Option<(u32, Self)> {
-        let u64_at = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-        let version = u32::from_le_bytes(bytes.get(8..12)?.try_into().ok()?);
-        let timeline = bytes.get(32..48)?.try_into().ok()?;
-        let header = Self { sequence: u64_at(16)?, id: u64_at(24)?, timeline, first: u64_at(48)? };
-        bytes.starts_with(&MAGIC).then_some((version, header))
+    fn parse(content: &[u8; CONTENT_BYTES]) -> Option<Self> {
+        let timeline = content.get(16..32)?.try_into().ok()?;
+        let (sequence, id, first) = (u64_at(content, 0)?, u64_at(content, 8)?, u64_at(content, 32)?);
+        Some(Self { sequence, id, timeline, first })
     }
 
     /// The seed of the checksums of this segment's entries.
     pub(crate) fn seed(&self) -> u32 {
-        crc32c::crc32c(&self.id.to_le_bytes())
+        seed_of(self.id)
     }
 }
 
@@ -166,18 +147,7 @@ pub(crate) fn read(path: &Path) -> Result<Segment, EngineError> {
 }
 
 fn read_header(path: &Path) -> Result<Option<Header>, EngineError> {
-    let mut bytes = [0; HEADER_BYTES];
-    let mut file = File::open(path).map_err(|e| files::error("open", path, &e))?;
-    match file.read_exact(&mut bytes) {
-        Ok(()) => {}
-        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(e) => return Err(files::error("read", path, &e)),
-    }
-    Header::decode(&bytes).map_err(|found| EngineError::NewerFormat {
-        file: path.display().to_string(),
-        found,
-        supported: FORMAT_VERSION,
-    })
+    FORMAT.read(path, Header::decode)
 }
 
 fn is_without_entries(path: &Path) -> Result<bool, EngineError> {

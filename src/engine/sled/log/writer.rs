@@ -7,8 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::entry::{self, Kind};
+use super::header::FIRST_ENTRY;
 use super::payload::Payload;
-use super::segment::{self, FIRST_ENTRY, Header, Timeline};
+use super::segment::{self, Header, Timeline};
 use super::watch::{self, Watch};
 use crate::engine::EngineError;
 use crate::engine::sled::dir::files;

@@ -129,7 +129,7 @@ impl Applier {
         }
     }
 
-    /// Waits a little; acknowledgements go on meanwhile. `true` if it is time to stop.
+    /// Waits a little, without delaying acknowledgements. `true` if it is time to stop.
     fn pause(&self, why: Stalled) -> bool {
         self.shared.set_stalled(Some(why));
         self.shared.backlog.wait_to_retry(RETRY_PAUSE).is_some()

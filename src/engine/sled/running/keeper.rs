@@ -31,8 +31,8 @@ const KEPT: usize = 2;
 /// speed.
 const HURRY_FACTOR: u64 = 4;
 
-/// Sent to the keeper to have a snapshot made at once. The keeper sends the last batch of the snapshot
-/// through it.
+/// Sending this to the keeper makes it take a snapshot at once. The keeper answers through it with the last
+/// batch of the snapshot.
 pub(super) type SnapshotReply = oneshot::Sender<Result<u64, EngineError>>;
 
 /// Ends the keeper, also while it waits.

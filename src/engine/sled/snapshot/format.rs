@@ -23,24 +23,16 @@
 //!
 //! Nothing follows the end. Magic and version keep their places in every future format.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
 use bytes::{Buf, Bytes};
 
 use crate::engine::EngineError;
-use crate::engine::sled::dir::files;
+use crate::engine::sled::log::header::{CONTENT_BYTES, Format, HEADER_BYTES, seed_of, u64_at};
 use crate::engine::sled::log::segment::Timeline;
 
-/// The format of a snapshot that this program writes, and the newest that it reads.
-pub(crate) const FORMAT_VERSION: u32 = 1;
-/// The bytes of the header.
-pub(super) const HEADER_BYTES: usize = 64;
-/// [`HEADER_BYTES`], as an offset.
-pub(super) const FIRST_ENTRY: u64 = 64;
-
-const MAGIC: [u8; 8] = *b"mbSNAPSH";
+/// The format of snapshots.
+const FORMAT: Format = Format { magic: *b"mbSNAPSH", version: 1 };
 
 /// See the module documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,59 +44,29 @@ pub(crate) struct Header {
 
 impl Header {
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
-        let mut rest = Vec::with_capacity(HEADER_BYTES);
-        rest.extend_from_slice(&self.position.to_le_bytes());
-        rest.extend_from_slice(&self.id.to_le_bytes());
-        rest.extend_from_slice(&self.timeline);
-        rest.extend_from_slice(&[0; 16]);
-        let mut out = Vec::with_capacity(HEADER_BYTES);
-        out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-        out.extend_from_slice(&crc32c::crc32c_append(crc32c::crc32c(&out), &rest).to_le_bytes());
-        out.append(&mut rest);
-        let mut header = [0; HEADER_BYTES];
-        header.copy_from_slice(&out);
-        header
+        FORMAT.encode(&[&self.position.to_le_bytes(), &self.id.to_le_bytes(), &self.timeline])
     }
 
     /// `Ok(None)` if the bytes are damaged, `Err(version)` if a newer version of this program wrote them.
-    pub(crate) fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Option<Self>, u32> {
-        let Some((version, header)) = Self::parse(bytes) else { return Ok(None) };
-        if version > FORMAT_VERSION {
-            return Err(version);
-        }
-        Ok((header.encode() == *bytes).then_some(header))
+    fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Option<Self>, u32> {
+        let content = FORMAT.content(bytes)?;
+        Ok(content.and_then(|content| Self::parse(&content)).filter(|header| header.encode() == *bytes))
     }
 
-    fn parse(bytes: &[u8; HEADER_BYTES]) -> Option<(u32, Self)> {
-        let u64_at = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-        let version = u32::from_le_bytes(bytes.get(8..12)?.try_into().ok()?);
-        let timeline = bytes.get(32..48)?.try_into().ok()?;
-        let header = Self { position: u64_at(16)?, id: u64_at(24)?, timeline };
-        bytes.starts_with(&MAGIC).then_some((version, header))
+    fn parse(content: &[u8; CONTENT_BYTES]) -> Option<Self> {
+        let timeline = content.get(16..32)?.try_into().ok()?;
+        Some(Self { position: u64_at(content, 0)?, id: u64_at(content, 8)?, timeline })
     }
 
     /// The seed of the checksums of the entries.
     pub(crate) fn seed(&self) -> u32 {
-        crc32c::crc32c(&self.id.to_le_bytes())
+        seed_of(self.id)
     }
 }
 
 /// Reads the header of the snapshot at `path`.
 pub(super) fn read_header(path: &Path) -> Result<Header, EngineError> {
-    let mut bytes = [0; HEADER_BYTES];
-    let mut file = File::open(path).map_err(|e| files::error("open", path, &e))?;
-    match file.read_exact(&mut bytes) {
-        Ok(()) => {}
-        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Err(damaged(path)),
-        Err(e) => return Err(files::error("read", path, &e)),
-    }
-    let found = Header::decode(&bytes).map_err(|found| EngineError::NewerFormat {
-        file: path.display().to_string(),
-        found,
-        supported: FORMAT_VERSION,
-    })?;
-    found.ok_or_else(|| damaged(path))
+    FORMAT.read(path, Header::decode)?.ok_or_else(|| damaged(path))
 }
 
 fn damaged(path: &Path) -> EngineError {

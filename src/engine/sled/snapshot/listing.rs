@@ -37,12 +37,12 @@ pub(crate) struct Listing {
     pub(crate) generations: Vec<Generation>,
     /// Snapshots that cannot be used, and why.
     pub(crate) unusable: Vec<(PathBuf, EngineError)>,
-    /// What a process left that was killed while it made one.
+    /// Unfinished files of a killed process.
     pub(crate) leftovers: Vec<PathBuf>,
 }
 
 impl Listing {
-    /// The batch that the newest goes up to; 0 if there is none.
+    /// The last batch of the newest snapshot; 0 if there is no snapshot.
     pub(crate) fn position(&self) -> u64 {
         self.generations.first().map_or(0, Generation::position)
     }

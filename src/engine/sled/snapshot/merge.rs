@@ -10,7 +10,6 @@ use crate::engine::pending::Op;
 use crate::engine::{EngineError, Value};
 
 /// A source of writes in ascending order of their keys.
-#[derive(Debug)]
 pub(super) enum Source {
     File(Box<Writes>),
     Memory(btree_map::IntoIter<Bytes, Option<Value>>),
@@ -30,7 +29,6 @@ impl Source {
 }
 
 /// The merged writes of several sources.
-#[derive(Debug)]
 pub(super) struct Merged {
     /// The newest source first.
     sources: Vec<Source>,

@@ -6,23 +6,24 @@ use std::path::{Path, PathBuf};
 use std::vec;
 
 use bytes::Bytes;
+use crc32c::Crc32cReader;
 
-use super::format::{self, FIRST_ENTRY, HEADER_BYTES, Header, Totals};
+use super::format::{self, Header, Totals};
 use super::pace::{Cut, Pace};
 use crate::engine::EngineError;
 use crate::engine::pending::Op;
 use crate::engine::sled::dir::files;
 use crate::engine::sled::log::entry::{Entry, Kind, read_entry};
+use crate::engine::sled::log::header::{FIRST_ENTRY, HEADER_BYTES};
 use crate::engine::sled::log::payload;
 
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 
 /// The writes of a file, in the order of their keys.
-#[derive(Debug)]
 pub(crate) struct Writes {
     path: PathBuf,
     pub(crate) header: Header,
-    input: Summed<BufReader<File>>,
+    input: Crc32cReader<BufReader<File>>,
     len: u64,
     /// The offset of the next entry.
     at: u64,
@@ -39,7 +40,7 @@ impl Writes {
         let failed = |e: io::Error| files::error("read", path, &e);
         let file = File::open(path).map_err(failed)?;
         let len = file.metadata().map_err(failed)?.len();
-        let mut input = Summed { input: BufReader::with_capacity(READ_BUFFER_BYTES, file), crc: 0 };
+        let mut input = Crc32cReader::new(BufReader::with_capacity(READ_BUFFER_BYTES, file));
         input.read_exact(&mut [0; HEADER_BYTES]).map_err(failed)?;
         Ok(Self {
             path: path.to_owned(),
@@ -80,7 +81,7 @@ impl Writes {
     }
 
     fn read_block(&mut self) -> Result<(), EngineError> {
-        let crc = self.input.crc;
+        let crc = self.input.crc32c();
         let read = read_entry(&mut self.input, self.len.saturating_sub(self.at), self.header.seed());
         let read = read.map_err(|e| files::error("read", &self.path, &e))?;
         let Some((Entry { header, payload }, bytes)) = read else {
@@ -128,19 +129,4 @@ pub(crate) fn verify(path: &Path, pace: Pace<'_>) -> Result<(), Cut> {
         }
     }
     Ok(())
-}
-
-/// A reader that computes the checksum of what it reads.
-#[derive(Debug)]
-struct Summed<R> {
-    input: R,
-    crc: u32,
-}
-
-impl<R: Read> Read for Summed<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let read = self.input.read(buf)?;
-        self.crc = crc32c::crc32c_append(self.crc, buf.get(..read).unwrap_or_default());
-        Ok(read)
-    }
 }

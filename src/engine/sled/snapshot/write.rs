@@ -3,12 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::format::{FIRST_ENTRY, Header, Totals};
+use super::format::{Header, Totals};
 use crate::engine::EngineError;
 use crate::engine::pending::Op;
 use crate::engine::sled::dir::files;
 use crate::engine::sled::disk::{self, Disk, LogFile};
 use crate::engine::sled::log::entry::{self, Kind};
+use crate::engine::sled::log::header::FIRST_ENTRY;
 use crate::engine::sled::log::payload::{self, Payload};
 use crate::engine::sled::log::segment;
 

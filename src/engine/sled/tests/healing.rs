@@ -226,7 +226,7 @@ async fn what_sled_was_not_confirmed_to_have_is_trusted_after_a_kill_but_not_aft
         expect(&engine, last).await;
         drop(engine);
     }
-    assert_eq!(asides(&store), [""; 0], "what was not found damaged is not kept");
+    assert_eq!(asides(&store), [""; 0], "only a damaged working copy is kept");
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn a_note_of_the_boot_that_is_gone_or_garbage_counts_as_a_restart() {
         assert!(lines.iter().any(|l| l.contains("restarted")), "{lines:?}");
         expect(&engine, last).await;
         drop(engine);
-        assert_eq!(store.open_told().1, [""; 0], "and is written again");
+        assert_eq!(store.open_told().1, [""; 0], "BOOT is written again");
     }
 }
 

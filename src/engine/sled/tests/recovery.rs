@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 
 use super::super::log::entry::{self, ALIGN};
+use super::super::log::header::{FIRST_ENTRY, HEADER_BYTES};
 use super::*;
 
 fn flip(path: &Path, at: u64) {
@@ -31,7 +32,7 @@ fn entry_bytes() -> u64 {
 }
 
 fn offset_of(entry: u64) -> u64 {
-    segment::FIRST_ENTRY + (entry - 1) * entry_bytes()
+    FIRST_ENTRY + (entry - 1) * entry_bytes()
 }
 
 #[tokio::test]
@@ -62,13 +63,13 @@ async fn a_tail_torn_at_any_unit_of_alignment_is_cut_off() {
     let whole = fs::read(&store.segments()[1]).unwrap();
     let end = usize::try_from(offset_of(5)).unwrap();
     assert!(whole.len() > end && whole[end..].iter().all(|byte| *byte == 0), "room follows");
-    for cut in (segment::HEADER_BYTES..=end).step_by(ALIGN) {
+    for cut in (HEADER_BYTES..=end).step_by(ALIGN) {
         let in_room = [&whole[..cut], &vec![0; whole.len() - cut]].concat();
         for torn in [&whole[..cut], &in_room] {
             let copy = Store::new();
             copy_dir(&store.log_dir(), &copy.log_dir());
             fs::write(&copy.segments()[1], torn).unwrap();
-            let expected = (cut - segment::HEADER_BYTES) as u64 / entry_bytes();
+            let expected = (cut - HEADER_BYTES) as u64 / entry_bytes();
             for open in 0..3 {
                 let engine = copy.open();
                 expect(&engine, expected + open).await;
@@ -193,7 +194,7 @@ async fn opens_append_to_no_old_segment_and_copy_what_is_not_proven() {
     drop(store.open());
     let after = store.segments();
     assert_eq!(after.len(), 3);
-    assert_eq!(len(&after[2]), segment::FIRST_ENTRY + entry_bytes() + ALIGN as u64);
+    assert_eq!(len(&after[2]), FIRST_ENTRY + entry_bytes() + ALIGN as u64);
     for (path, content) in &before {
         assert_eq!(&fs::read(path).unwrap(), content);
     }
