@@ -1,45 +1,43 @@
 //! Who calls, and whether they may: the token in `authorization` and the level of the call, looked at before a message is read.
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::pin::pin;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::StdError;
 
-use super::MESSAGE_MAX_BYTES;
-use super::arriving::Arriving;
-use super::arriving::body::{Messages, Terms};
-use super::leaving::leave;
+use super::access::Admitted;
+use super::calls::Services;
+use super::limits::MESSAGE_MAX_BYTES;
 use super::methods::{Method, method};
-use super::services::Services;
+use super::receiving::{Arriving, Messages, Terms};
+use super::replies::leaving::leave;
 use crate::api::bearer::bearer;
 use crate::api::peer::{Peer, peer_of};
 use crate::api::untaken::{self, Counted};
-use crate::directory::{Caller, Directory, Error, Gate, Incoming};
-use crate::model::token::AccessLevel;
-
-/// Who makes a call and the access that it was let in with: an extension of its request.
-#[derive(Clone)]
-struct Admitted {
-    caller: Caller,
-    needs: AccessLevel,
-}
+use crate::directory::{Caller, Error, Gate, Incoming};
 
 /// The services for callers that are known. Requests carry who that is.
 pub struct Authenticated {
-    /// Who knows the callers.
-    pub gate: Gate,
+    /// Identifies and admits callers.
+    gate: Gate,
     /// The memory for the bytes of requests.
-    pub incoming: Incoming,
-    /// Those that answer.
-    pub services: Services,
+    incoming: Incoming,
+    services: Services,
 }
 
 impl Authenticated {
+    /// The services of this door, for callers whom `gate` admits. `stopping` ends their streams.
+    #[must_use]
+    pub fn new(gate: &Gate, incoming: &Incoming, stopping: &CancellationToken) -> Self {
+        let services = Services::new(gate, stopping);
+        Self { gate: gate.clone(), incoming: incoming.clone(), services }
+    }
+
     /// Answers one call.
     pub async fn call<B>(&self, request: Request<B>) -> Result<Response<Body>, Infallible>
     where
@@ -92,20 +90,5 @@ impl Authenticated {
             self.gate.admit(&caller, method.needs).await?;
         }
         Ok(caller)
-    }
-}
-
-/// The service for the caller of `request`. That the caller may make the call is judged once more, now that its message is
-/// there: a token may have been revoked while it came.
-pub fn enter<'a, T>(
-    gate: &'a Gate,
-    request: &tonic::Request<T>,
-) -> impl Future<Output = Result<Directory, Status>> + use<'a, T> {
-    // A request that is a stream cannot be lent to a future that may move between threads.
-    let admitted = request.extensions().get::<Admitted>().cloned();
-    async move {
-        let unknown = || Error::Internal { private: "a call came past the gate".to_owned() };
-        let Admitted { caller, needs } = admitted.ok_or_else(unknown)?;
-        Ok(gate.enter(caller, needs).await?)
     }
 }

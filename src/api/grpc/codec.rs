@@ -14,7 +14,7 @@ use bytes::{Buf, BufMut};
 use prost::Message;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-use super::arriving::Arriving;
+use super::receiving::Arriving;
 use super::v1;
 use crate::api::error;
 use crate::compute::{self, Size};

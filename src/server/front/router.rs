@@ -17,9 +17,9 @@ use tower::Service;
 use super::health::Health;
 use super::home::{self, Foreign};
 use crate::api::error;
-use crate::api::grpc::arriving::body::{Messages, Terms};
 use crate::api::grpc::auth::Authenticated;
-use crate::api::grpc::{self, edge, v1};
+use crate::api::grpc::receiving::{Messages, Terms};
+use crate::api::grpc::{plain, v1};
 use crate::api::http::{Bodies, Door, onsi, publisher};
 use crate::directory::{Error, Gate, Incoming};
 use crate::model::{Reason, origin};
@@ -68,7 +68,7 @@ impl Front {
         let door = |door, limit| Door { gate: gate.at(door), bodies: bodies(limit) };
         self.services.get_or_init(|| Services {
             gate: gate.clone(),
-            grpc: grpc::services(&gate.at(origin::Door::Grpc), &self.incoming, stopping),
+            grpc: Authenticated::new(&gate.at(origin::Door::Grpc), &self.incoming, stopping),
             publisher: publisher::routes(door(origin::Door::Publisher, body_limit)),
             onsi: onsi::routes(door(origin::Door::Onsi, body_limit.min(onsi::BODY_BYTES))),
         });
@@ -94,10 +94,10 @@ fn refuse<B>(request: &Request<B>, foreign: Foreign) -> Response<Body> {
         publisher::forbidden(reason, text).map(Body::new)
     } else if onsi::PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
         onsi::forbidden(text).map(Body::new)
-    } else if edge::is_grpc(request.headers()) {
+    } else if plain::is_grpc(request.headers()) {
         error::foreign(Code::PermissionDenied, reason, &text).into_http()
     } else {
-        edge::forbidden(&text)
+        plain::forbidden(&text)
     }
 }
 
@@ -108,10 +108,10 @@ fn refuse_crowded<B>(request: &Request<B>) -> Response<Body> {
         publisher::overloaded().map(Body::new)
     } else if onsi::PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
         onsi::overloaded().map(Body::new)
-    } else if edge::is_grpc(request.headers()) {
+    } else if plain::is_grpc(request.headers()) {
         Status::from(Error::Overloaded).into_http()
     } else {
-        edge::not_grpc(request.method(), path)
+        plain::not_grpc(request.method(), path)
     }
 }
 
@@ -188,8 +188,8 @@ where
         if onsi::PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
             return self.json(request, |services| &services.onsi, onsi::starting);
         }
-        if !edge::is_grpc(request.headers()) {
-            return Box::pin(std::future::ready(Ok(edge::not_grpc(request.method(), path))));
+        if !plain::is_grpc(request.headers()) {
+            return Box::pin(std::future::ready(Ok(plain::not_grpc(request.method(), path))));
         }
         if path.starts_with("/grpc.") {
             let terms = Terms::of_open(&request, self.incoming.clone());

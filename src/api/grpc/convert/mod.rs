@@ -1,34 +1,17 @@
-//! Messages to values of the model and back.
+//! Converts messages to values of the model, and values to messages.
+//!
+//! Requests are checked for their form here: a faulty request is rejected with the path of every faulty field. Strings
+//! are moved, never copied.
 
 pub mod base;
 pub mod input;
+pub mod key;
 pub mod list;
 pub mod member;
+pub mod outcome;
 pub mod record;
+mod time;
+pub mod token;
 pub mod value;
 
-use crate::model::{Reason, Rule, Timestamp};
-
-const MICROS_PER_SECOND: i64 = 1_000_000;
-
-/// The instant that a caller sent; digits beyond microseconds are dropped.
-pub fn instant(at: prost_types::Timestamp) -> Result<Timestamp, Rule> {
-    let refused = || Rule::must_be(Reason::FieldInvalid, "a time between the years 1 and 9999");
-    if !(0..1_000_000_000).contains(&at.nanos) {
-        return Err(refused());
-    }
-    let micros = at.seconds.checked_mul(MICROS_PER_SECOND).ok_or_else(refused)? + i64::from(at.nanos / 1_000);
-    let instant = Timestamp::from_micros(micros);
-    if instant.micros() == micros { Ok(instant) } else { Err(refused()) }
-}
-
-/// An instant on the wire.
-pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {
-    let micros = at.micros();
-    let nanos = micros.rem_euclid(MICROS_PER_SECOND) * 1_000;
-    prost_types::Timestamp {
-        seconds: micros.div_euclid(MICROS_PER_SECOND),
-        // Less than a second of nanoseconds always fits.
-        nanos: i32::try_from(nanos).unwrap_or(0),
-    }
-}
+pub use self::time::{instant, timestamp};

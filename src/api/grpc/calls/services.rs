@@ -15,19 +15,19 @@ use tonic::codec::CompressionEncoding;
 use tonic::codegen::{BoxFuture, StdError};
 use tower::Service;
 
-use super::MESSAGE_MAX_BYTES;
 use super::api_tokens::ApiTokens;
 use super::attributes::Attributes;
 use super::backup::Backups;
 use super::member_bases::MemberBases;
 use super::members::Members;
 use super::records::Records;
-use super::v1::api_token_service_server::{self, ApiTokenServiceServer};
-use super::v1::attribute_service_server::{self, AttributeServiceServer};
-use super::v1::backup_service_server::{self, BackupServiceServer};
-use super::v1::member_base_service_server::{self, MemberBaseServiceServer};
-use super::v1::member_service_server::{self, MemberServiceServer};
-use super::v1::record_service_server::{self, RecordServiceServer};
+use crate::api::grpc::limits::MESSAGE_MAX_BYTES;
+use crate::api::grpc::v1::api_token_service_server::{self, ApiTokenServiceServer};
+use crate::api::grpc::v1::attribute_service_server::{self, AttributeServiceServer};
+use crate::api::grpc::v1::backup_service_server::{self, BackupServiceServer};
+use crate::api::grpc::v1::member_base_service_server::{self, MemberBaseServiceServer};
+use crate::api::grpc::v1::member_service_server::{self, MemberServiceServer};
+use crate::api::grpc::v1::record_service_server::{self, RecordServiceServer};
 use crate::directory::Gate;
 
 /// All of them.

@@ -10,11 +10,12 @@ use tokio::time::Instant;
 use tonic::Status;
 use tonic::codegen::StdError;
 
-use super::body::{PREFIX_BYTES, Terms, prefix};
+use super::prefix::{PREFIX_BYTES, prefix};
+use super::requests::{Arriving, Held, Large, SMALL_BYTES};
+use super::terms::Terms;
 use super::unpack::{self, Encoding};
-use super::{Arriving, Held, Large, SMALL_BYTES};
 use crate::api::error;
-use crate::api::grpc::edge;
+use crate::api::grpc::faults;
 use crate::compute::{self, Size};
 use crate::directory::Received;
 use crate::model::Reason;
@@ -118,7 +119,7 @@ where
     let head = source.read(PREFIX_BYTES).await?;
     let Some(((flag, length), _)) = prefix(&head) else { return Err(malformed("the message has no length")) };
     if length > terms.most {
-        return Err(edge::too_large(terms.most));
+        return Err(faults::too_large(terms.most));
     }
     if let Some(arriving) = &terms.arriving {
         arriving.check_length(length)?;
@@ -183,10 +184,10 @@ async fn finish(
     let Some(arriving) = &terms.arriving else { return small(bytes) };
     // That takes a tenth of what decoding takes.
     let weight = if Size::of_bytes(bytes.len()) == Size::Large {
-        let (request, weighed) = (&arriving.0.method.request, bytes.clone());
+        let (request, weighed) = (arriving.shape(), bytes.clone());
         compute::run(move || request.weigh(&weighed)).await
     } else {
-        arriving.0.method.request.weigh(&bytes)
+        arriving.shape().weigh(&bytes)
     };
     if bytes.len() <= SMALL_BYTES && weight.is_light() {
         return small(bytes);
@@ -198,7 +199,7 @@ async fn finish(
     let (size, entries) = (Size::of_message(bytes.len(), weight.bytes), weight.entries);
     let arrival = arriving.admit(bytes.len(), weight).await?;
     let turn = if size == Size::Small { None } else { Some(compute::permit().await) };
-    Ok(Piece::Large(Large { bytes, size, entries, arrival, held: Held { _received: received, _turn: turn } }))
+    Ok(Piece::Large(Large { bytes, size, entries, arrival, held: Held::new(received, turn) }))
 }
 
 fn prefix_of(length: usize) -> Bytes {

@@ -1,8 +1,8 @@
 //! `ExportMembers`: a stream of pages.
 
-use super::convert::member::ToWire;
-use super::pull::{Ends, Pieces, Pulled, pull};
-use super::v1;
+use crate::api::grpc::convert::member::ToWire;
+use crate::api::grpc::replies::pull::{Ends, Pieces, Pulled, pull};
+use crate::api::grpc::v1;
 use crate::directory::{Directory, Error, Export, Replies};
 use crate::model::BaseNumber;
 

@@ -4,16 +4,17 @@ use std::time::Instant;
 
 use tonic::{Request, Response, Status};
 
-use super::convert::input;
-use super::convert::member::ToWire;
-use super::members::one_key;
-use super::named::{begin, respond};
-use super::v1;
+use super::idempotency::{begin, marked_reply};
 use crate::api::error;
+use crate::api::grpc::convert::input;
+use crate::api::grpc::convert::key::one_key;
+use crate::api::grpc::convert::member::ToWire;
+use crate::api::grpc::convert::outcome::to_wire;
+use crate::api::grpc::v1;
 use crate::directory::{Directory, EditedMember, Error, Gate, Selector};
 use crate::model::limits::{REF_ALIAS_DAYS, REF_ALIAS_MAX_DAYS};
 use crate::model::mask::Mask;
-use crate::model::{BaseNumber, Edit, MemberRow, Outcome, Reason, Ref, Refusal, Rename, Violations};
+use crate::model::{BaseNumber, Edit, MemberRow, Reason, Ref, Refusal, Rename, Violations};
 
 /// A day, in microseconds.
 const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
@@ -27,8 +28,8 @@ pub async fn create(
     let base = directory.base_number(&request.member_base_id, "member_base_id")?;
     let row = row(&directory, request.member)?;
     let made = directory.create_member(base, row, request.reactivate, deadline).await;
-    let (member, outcome, revision) = answer(&directory, base, made, "member")?;
-    Ok(respond(&directory, v1::CreateMemberResponse { member, outcome, revision }))
+    let (member, outcome, revision) = edited(&directory, base, made, "member")?;
+    Ok(marked_reply(&directory, v1::CreateMemberResponse { member, outcome, revision }))
 }
 
 /// `UpdateMember`.
@@ -58,7 +59,7 @@ pub async fn update(
     };
     let change = Change { edit, if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
-    Ok(respond(&directory, v1::UpdateMemberResponse { member, outcome, revision }))
+    Ok(marked_reply(&directory, v1::UpdateMemberResponse { member, outcome, revision }))
 }
 
 /// `ReplaceMember`.
@@ -71,7 +72,7 @@ pub async fn replace(
     let if_revision = row.if_revision;
     let change = Change { edit: Edit::Replace(Box::new(row)), if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
-    Ok(respond(&directory, v1::ReplaceMemberResponse { member, outcome, revision }))
+    Ok(marked_reply(&directory, v1::ReplaceMemberResponse { member, outcome, revision }))
 }
 
 /// `RenameMember`.
@@ -84,7 +85,7 @@ pub async fn rename(
     let edit = edit.map_err(|refusal| error::refused(&refusal))?;
     let change = Change { edit, if_revision: request.if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
-    Ok(respond(&directory, v1::RenameMemberResponse { member, outcome, revision }))
+    Ok(marked_reply(&directory, v1::RenameMemberResponse { member, outcome, revision }))
 }
 
 fn parse_rename(text: String, alias_for: Option<prost_types::Duration>) -> Result<Edit, Refusal> {
@@ -121,7 +122,7 @@ pub async fn activate(
     let (directory, request, deadline) = begin(gate, request).await?;
     let change = Change { edit: Edit::Activate, if_revision: request.if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
-    Ok(respond(&directory, v1::ActivateMemberResponse { member, outcome, revision }))
+    Ok(marked_reply(&directory, v1::ActivateMemberResponse { member, outcome, revision }))
 }
 
 /// `OffboardMember`.
@@ -132,11 +133,11 @@ pub async fn offboard(
     let (directory, request, deadline) = begin(gate, request).await?;
     let change = Change { edit: Edit::Offboard, if_revision: request.if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
-    Ok(respond(&directory, v1::OffboardMemberResponse { member, outcome, revision }))
+    Ok(marked_reply(&directory, v1::OffboardMemberResponse { member, outcome, revision }))
 }
 
 /// What every reply says: the member, the number of the outcome, and the revision.
-type Answer = (Option<v1::Member>, i32, u64);
+type Edited = (Option<v1::Member>, i32, u64);
 
 /// A change of a member that exists.
 struct Change {
@@ -150,14 +151,14 @@ async fn apply(
     member_base_id: &str,
     key: Option<v1::MemberKey>,
     change: Change,
-) -> Result<Answer, Status> {
+) -> Result<Edited, Status> {
     let base = directory.base_number(member_base_id, "member_base_id")?;
     let key = one_key(key.unwrap_or_default(), "key").map_err(|refusal| error::refused(&refusal))?;
     let Change { edit, if_revision, deadline } = change;
     let place = place(&edit);
     let selector = Selector::Within(base, key);
     let changed = directory.change_member(selector, edit, if_revision, deadline).await;
-    answer(directory, base, changed, place)
+    edited(directory, base, changed, place)
 }
 
 /// Where in its request the fields of an edit stand.
@@ -173,13 +174,13 @@ fn row(directory: &Directory, member: Option<v1::MemberInput>) -> Result<MemberR
     parsed.map_err(|refusal| error::refused(&refusal.under("member")))
 }
 
-fn answer(
+fn edited(
     directory: &Directory,
     base: BaseNumber,
-    edited: Result<EditedMember, Error>,
+    changed: Result<EditedMember, Error>,
     place: &str,
-) -> Result<Answer, Status> {
-    match edited {
+) -> Result<Edited, Status> {
+    match changed {
         Ok(EditedMember { row, member, outcome, revision }) => {
             let member = ToWire::new(directory.sealer(), base).member(row, *member);
             Ok((Some(member), to_wire(outcome).into(), revision))
@@ -191,16 +192,5 @@ fn answer(
             Err(error::taken(&refusal.under(if of_mask { "" } else { place }), holder))
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-/// The outcome as the contract names it.
-pub fn to_wire(outcome: Outcome) -> v1::Outcome {
-    match outcome {
-        Outcome::Created => v1::Outcome::Created,
-        Outcome::Updated => v1::Outcome::Updated,
-        Outcome::Unchanged => v1::Outcome::Unchanged,
-        Outcome::Reactivated => v1::Outcome::Reactivated,
-        Outcome::Failed => v1::Outcome::Failed,
     }
 }

@@ -3,12 +3,13 @@
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::auth::enter;
-use super::convert::{list, record};
-use super::named::{begin, respond};
-use super::pull::{self, Pieces, Pulled, pull};
-use super::v1::record_service_server::RecordService;
-use super::{reply, v1};
+use super::idempotency::{begin, marked_reply};
+use crate::api::grpc::access::enter;
+use crate::api::grpc::convert::{list, record};
+use crate::api::grpc::replies::pull::{self, Pieces, Pulled, pull};
+use crate::api::grpc::replies::reply;
+use crate::api::grpc::v1;
+use crate::api::grpc::v1::record_service_server::RecordService;
 use crate::api::{error, untaken};
 use crate::directory::{
     Directory, Error, ExportedRecord, Gate, RecordExport, RecordList, RecordPage, RecordSelector, Saved,
@@ -45,7 +46,7 @@ impl RecordService for Records {
         let saved = directory.save_clip(&member, input, draw_record_id()?, deadline).await?;
         let (id, created, revision) = (member_id(&directory, &saved), saved.created, saved.revision);
         let MemberRecord::Clip(clip) = saved.record else { return Err(wrong_kind()) };
-        Ok(respond(
+        Ok(marked_reply(
             &directory,
             v1::SaveClipResponse { clip: Some(record::clip(id, *clip)), created, revision },
         ))
@@ -71,7 +72,7 @@ impl RecordService for Records {
         let (directory, request, deadline) = begin(&self.gate, request).await?;
         let clip = RecordSelector { id: request.id, own: request.creative_id };
         let revision = directory.delete_clip(&request.member_id, clip, deadline).await?;
-        Ok(respond(&directory, v1::DeleteClipResponse { revision }))
+        Ok(marked_reply(&directory, v1::DeleteClipResponse { revision }))
     }
 
     async fn create_stamp_collection(
@@ -88,7 +89,10 @@ impl RecordService for Records {
         let (id, created, revision) = (member_id(&directory, &saved), saved.created, saved.revision);
         let MemberRecord::StampCollection(stamps) = saved.record else { return Err(wrong_kind()) };
         let stamp_collection = Some(record::stamps(id, *stamps));
-        Ok(respond(&directory, v1::CreateStampCollectionResponse { stamp_collection, created, revision }))
+        Ok(marked_reply(
+            &directory,
+            v1::CreateStampCollectionResponse { stamp_collection, created, revision },
+        ))
     }
 
     async fn list_stamp_collections(
@@ -116,7 +120,7 @@ impl RecordService for Records {
         let (id, revision) = (member_id(&directory, &saved), saved.revision);
         let MemberRecord::StampCollection(stamps) = saved.record else { return Err(wrong_kind()) };
         let stamp_collection = Some(record::stamps(id, *stamps));
-        Ok(respond(&directory, v1::AddStampsResponse { stamp_collection, revision }))
+        Ok(marked_reply(&directory, v1::AddStampsResponse { stamp_collection, revision }))
     }
 
     async fn ingest_transactions(
@@ -126,7 +130,7 @@ impl RecordService for Records {
         let (directory, request, deadline) = begin(&self.gate, request).await?;
         let events = record::events(request.events);
         let done = directory.ingest(events, deadline).await?;
-        Ok(respond(
+        Ok(marked_reply(
             &directory,
             v1::IngestTransactionsResponse {
                 status: "ok".to_owned(),

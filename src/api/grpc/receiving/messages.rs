@@ -4,55 +4,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request};
 use http_body::Frame;
 use tokio::time::Sleep;
 use tonic::Status;
 use tonic::codegen::StdError;
 
 use super::collect::{Piece, Source};
-use super::unpack::Encoding;
-use super::{Arriving, SMALL_BYTES};
-use crate::api::grpc::OPEN_MESSAGE_MAX_BYTES;
-use crate::api::peer::Peer;
-use crate::directory::{Incoming, Party, Whose};
-
-/// What stands before each message: whether it is compressed, and its length.
-pub const PREFIX_BYTES: usize = 5;
-
-/// What the messages of a request may be.
-pub struct Terms {
-    /// The memory for their bytes.
-    pub incoming: Incoming,
-    /// Whose they are.
-    pub whose: Whose,
-    /// The largest, in bytes.
-    pub most: usize,
-    /// The call, if they are looked at before they are decoded.
-    pub arriving: Option<Arriving>,
-    /// How they are compressed.
-    pub encoding: Option<Encoding>,
-    /// Whether the caller may take its time between two of them.
-    pub is_stream: bool,
-}
-
-impl Terms {
-    /// Those of a request that needs no token: to health checks or reflection.
-    pub fn of_open<B>(request: &Request<B>, incoming: Incoming) -> Self {
-        let peer = request.extensions().get::<Peer>().copied();
-        let party = peer.map_or(Party::Nobody, |peer| Party::Peer(peer.address));
-        let whose = Whose { party, connection: peer.map(|peer| peer.connection) };
-        let most = OPEN_MESSAGE_MAX_BYTES;
-        // Reflection is asked one thing after another.
-        Self { incoming, whose, most, arriving: None, encoding: None, is_stream: true }
-    }
-
-    /// Notes how the messages are compressed.
-    pub fn with_headers(mut self, headers: &HeaderMap) -> Self {
-        self.encoding = Encoding::of(headers);
-        self
-    }
-}
+use super::prefix::{PREFIX_BYTES, prefix};
+use super::requests::{Arriving, SMALL_BYTES};
+use super::terms::Terms;
 
 /// The messages of a request: the light ones as they come, the others once they are complete and have room.
 pub struct Messages<B> {
@@ -152,21 +112,6 @@ where
     }
 }
 
-impl Terms {
-    /// The same for one of the messages.
-    fn of_one(&self) -> Self {
-        let Self { incoming, whose, most, arriving, encoding, is_stream } = self;
-        Self {
-            incoming: incoming.clone(),
-            whose: *whose,
-            most: *most,
-            arriving: arriving.clone(),
-            encoding: *encoding,
-            is_stream: *is_stream,
-        }
-    }
-}
-
 /// How many bytes of `data` are small messages that are complete, not compressed, and become little.
 fn whole_light(data: &[u8], arriving: Option<&Arriving>) -> usize {
     let mut at = 0;
@@ -178,12 +123,6 @@ fn whole_light(data: &[u8], arriving: Option<&Arriving>) -> usize {
         at += PREFIX_BYTES + length;
     }
     at
-}
-
-/// What stands before a message, and what comes after that.
-pub fn prefix(data: &[u8]) -> Option<((u8, usize), &[u8])> {
-    let ([flag, length @ ..], rest) = data.split_first_chunk::<PREFIX_BYTES>()?;
-    Some(((*flag, usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX)), rest))
 }
 
 impl<B> http_body::Body for Messages<B>

@@ -2,11 +2,12 @@
 
 use tonic::{Request, Response, Status};
 
-use super::auth::enter;
-use super::convert::{base, list, value};
-use super::named::{begin, respond};
-use super::v1::member_base_service_server::MemberBaseService;
-use super::{reply, v1};
+use super::idempotency::{begin, marked_reply};
+use crate::api::grpc::access::enter;
+use crate::api::grpc::convert::{base, list, value};
+use crate::api::grpc::replies::reply;
+use crate::api::grpc::v1;
+use crate::api::grpc::v1::member_base_service_server::MemberBaseService;
 use crate::directory::{BaseChange, BaseList, BaseSummary, CreatedBase, Directory, Gate};
 
 /// The service.
@@ -35,7 +36,7 @@ impl MemberBaseService for MemberBases {
             CreatedBase { base: directory.create_base(change).await?, is_new: true }
         };
         let member_base = wire(&directory, base);
-        Ok(respond(&directory, v1::CreateMemberBaseResponse { member_base, created: Some(is_new) }))
+        Ok(marked_reply(&directory, v1::CreateMemberBaseResponse { member_base, created: Some(is_new) }))
     }
 
     async fn get_member_base(
@@ -80,7 +81,7 @@ impl MemberBaseService for MemberBases {
             tiers: None,
         };
         let changed = directory.update_base(number, change, deadline).await?;
-        Ok(respond(&directory, v1::UpdateMemberBaseResponse { member_base: wire(&directory, changed) }))
+        Ok(marked_reply(&directory, v1::UpdateMemberBaseResponse { member_base: wire(&directory, changed) }))
     }
 
     async fn list_tiers(
@@ -105,7 +106,7 @@ impl MemberBaseService for MemberBases {
         let number = directory.base_number(&request.member_base_id, "member_base_id")?;
         let change = BaseChange { tiers: Some(request.tiers), ..BaseChange::default() };
         let changed = directory.update_base(number, change, deadline).await?;
-        Ok(respond(&directory, v1::SetTiersResponse { member_base: wire(&directory, changed) }))
+        Ok(marked_reply(&directory, v1::SetTiersResponse { member_base: wire(&directory, changed) }))
     }
 
     async fn delete_member_base(
@@ -115,7 +116,7 @@ impl MemberBaseService for MemberBases {
         let (directory, request, deadline) = begin(&self.0, request).await?;
         let number = directory.base_number(&request.id, "id")?;
         let deleted = directory.delete_base(number, deadline).await?;
-        Ok(respond(&directory, v1::DeleteMemberBaseResponse { member_base: wire(&directory, deleted) }))
+        Ok(marked_reply(&directory, v1::DeleteMemberBaseResponse { member_base: wire(&directory, deleted) }))
     }
 
     async fn undelete_member_base(
@@ -125,6 +126,9 @@ impl MemberBaseService for MemberBases {
         let (directory, request, deadline) = begin(&self.0, request).await?;
         let number = directory.base_number(&request.id, "id")?;
         let restored = directory.undelete_base(number, deadline).await?;
-        Ok(respond(&directory, v1::UndeleteMemberBaseResponse { member_base: wire(&directory, restored) }))
+        Ok(marked_reply(
+            &directory,
+            v1::UndeleteMemberBaseResponse { member_base: wire(&directory, restored) },
+        ))
     }
 }

@@ -15,11 +15,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use super::arriving::Arriving;
-use super::pull::{Ends, Pulled};
 use super::upsert::{Detail, Given, Rows, options, report};
-use super::{edge, v1};
 use crate::api::error;
+use crate::api::grpc::faults::translate;
+use crate::api::grpc::receiving::Arriving;
+use crate::api::grpc::replies::pull::{Ends, Pulled};
+use crate::api::grpc::v1;
 use crate::compute::{self, Size};
 use crate::directory::{
     Directory, Error, IfRunning, PendingUpsert, Received, RowOutcome, SMALL_REPLY_BYTES, Series, Upsert,
@@ -40,7 +41,7 @@ const OUTCOME_BYTES: usize = 256;
 const ID_BYTES: usize = size_of::<String>() + 32;
 
 /// The answers of an import.
-pub type Answers = Pulled<v1::ImportMembersResponse>;
+pub type ChunkReplies = Pulled<v1::ImportMembersResponse>;
 
 /// Begins an import; `stopping` ends it between two chunks.
 pub fn start(
@@ -48,7 +49,7 @@ pub fn start(
     chunks: Streaming<v1::ImportMembersRequest>,
     deadline: Option<Instant>,
     stopping: CancellationToken,
-) -> Answers {
+) -> ChunkReplies {
     let (pending, handed_in) = mpsc::channel(IN_FLIGHT);
     let arriving = Arriving::now();
     let until = Until { ends: Ends { stopping, deadline }, pending: pending.clone() };
@@ -59,8 +60,8 @@ pub fn start(
             let _ = pending.send(Err(status)).await;
         }
     });
-    let answering = Answering { directory, handed_in, before: None, has_failed: false };
-    Box::pin(stream::unfold(Some(answering), answer))
+    let replying = Replying { directory, handed_in, before: None, has_failed: false };
+    Box::pin(stream::unfold(Some(replying), next_reply))
 }
 
 struct Import {
@@ -142,7 +143,7 @@ impl Import {
         tokio::select! {
             biased;
             ended = self.until.over() => Err(ended),
-            message = self.chunks.message() => message.map_err(edge::translate),
+            message = self.chunks.message() => message.map_err(translate),
         }
     }
 
@@ -169,7 +170,7 @@ impl Import {
     }
 
     /// The service for a chunk of so many bytes, which an import that has an id does once.
-    async fn named(
+    async fn with_chunk_id(
         &self,
         begun: &Begun,
         message: &v1::ImportMembersRequest,
@@ -190,12 +191,12 @@ impl Import {
             }
             RequestIdentity::chunk(import, message.chunk, asked)
         };
-        let mark = compute::here(Size::of_bytes(bytes), hash).await;
+        let identity = compute::here(Size::of_bytes(bytes), hash).await;
         // While the same chunk of a stream that was cut is still being applied, its repeat waits.
         tokio::select! {
             biased;
             ended = self.until.over() => Err(ended),
-            named = directory.with_request_id(&mark, IfRunning::Wait) => Ok(named?),
+            claimed = directory.with_request_id(&identity, IfRunning::Wait) => Ok(claimed?),
         }
     }
 
@@ -220,7 +221,7 @@ impl Import {
             ended = self.until.over() => return Err(ended),
             room = replies.wait(message.members.len() * row_bytes) => room?,
         };
-        let directory = self.named(begun, &message, bytes).await?;
+        let directory = self.with_chunk_id(begun, &message, bytes).await?;
         let parsed = Rows::parse(&directory, base, message.members, options.match_by, bytes);
         let Rows { rows, refs } = tokio::select! {
             biased;
@@ -234,7 +235,7 @@ impl Import {
 }
 
 /// The answers that are still to be given.
-struct Answering {
+struct Replying {
     directory: Directory,
     handed_in: mpsc::Receiver<Result<HandedIn, Status>>,
     /// The room of the answer before, if that was large.
@@ -244,21 +245,21 @@ struct Answering {
 }
 
 /// Answers the next chunk, in the order in which they were handed in.
-async fn answer(
-    answering: Option<Answering>,
-) -> Option<(Result<v1::ImportMembersResponse, Status>, Option<Answering>)> {
-    let Answering { directory, mut handed_in, before, has_failed } = answering?;
+async fn next_reply(
+    replying: Option<Replying>,
+) -> Option<(Result<v1::ImportMembersResponse, Status>, Option<Replying>)> {
+    let Replying { directory, mut handed_in, before, has_failed } = replying?;
     // Who asks for the next one has taken it.
     drop(before);
-    let answer = match handed_in.recv().await? {
+    let reply = match handed_in.recv().await? {
         Ok(chunk) => finish(&directory, chunk, has_failed).await,
         Err(status) => Err(status),
     };
-    match answer {
-        Ok((answer, room)) => {
-            let before = Some(room).filter(|_| answer.encoded_len() > SMALL_REPLY_BYTES);
-            let has_failed = has_failed || !answer.failed.is_empty();
-            Some((Ok(answer), Some(Answering { directory, handed_in, before, has_failed })))
+    match reply {
+        Ok((reply, room)) => {
+            let before = Some(room).filter(|_| reply.encoded_len() > SMALL_REPLY_BYTES);
+            let has_failed = has_failed || !reply.failed.is_empty();
+            Some((Ok(reply), Some(Replying { directory, handed_in, before, has_failed })))
         }
         Err(status) => Some((Err(status), None)),
     }
@@ -270,14 +271,14 @@ async fn finish(
     had_failed: bool,
 ) -> Result<(v1::ImportMembersResponse, Received), Status> {
     let HandedIn { base, chunk, named, refs, upsert, room } = chunk;
-    let answer = upsert.reply().await?;
-    let revision = answer.revision;
-    let has_failed = had_failed || answer.outcomes.iter().any(RowOutcome::is_failed);
+    let reply = upsert.reply().await?;
+    let revision = reply.revision;
+    let has_failed = had_failed || reply.outcomes.iter().any(RowOutcome::is_failed);
     let member_ids = match names_all(named, has_failed) {
-        true => member_ids(directory, base, &answer.outcomes).await,
+        true => member_ids(directory, base, &reply.outcomes).await,
         false => Vec::new(),
     };
-    let (failed, counts) = report(directory, base, answer, refs, Detail::Failed).await;
+    let (failed, counts) = report(directory, base, reply, refs, Detail::Failed).await;
     Ok((v1::ImportMembersResponse { chunk, counts: Some(counts), failed, revision, member_ids }, room))
 }
 

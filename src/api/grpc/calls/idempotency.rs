@@ -1,4 +1,4 @@
-//! Requests that name themselves: `request_id`.
+//! Requests with a request id, which is sent in the field `request_id`.
 
 use std::time::Instant;
 
@@ -6,31 +6,34 @@ use prost::Message;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
-use super::auth::enter;
-use super::{deadline, reply, v1};
 use crate::api::error;
+use crate::api::grpc::access::enter;
+use crate::api::grpc::deadline::deadline;
+use crate::api::grpc::replies::reply;
+use crate::api::grpc::v1;
 use crate::compute::{self, Size};
 use crate::directory::{Directory, Gate, IfRunning};
 use crate::model::{Refusal, RequestId, RequestIdentity};
 
-/// The metadata of an answer that was given before.
+/// The metadata of a reply to a repeat: the request was applied before.
 const REPLAYED: &str = "idempotency-replayed";
 
-/// A request that can name itself.
-pub trait Named: Message {
+/// A request that may have a request id.
+pub trait WithRequestId: Message {
     /// The name of its message, which stands for the call.
     const CALL: &'static str;
 
-    /// Its name, or nothing.
+    /// Its request id, or nothing.
     fn request_id(&mut self) -> &mut String;
 
-    /// Whether its answer is kept also when it wrote nothing. Taken out of the message: it is no part of what is asked for.
+    /// Whether its reply is stored even if it wrote nothing. The flag is removed from the message, because repeats are
+    /// compared without it.
     fn take_keep_refusal(&mut self) -> bool {
         false
     }
 }
 
-impl Named for v1::BulkUpsertMembersRequest {
+impl WithRequestId for v1::BulkUpsertMembersRequest {
     const CALL: &'static str = "BulkUpsertMembersRequest";
 
     fn request_id(&mut self) -> &mut String {
@@ -42,9 +45,9 @@ impl Named for v1::BulkUpsertMembersRequest {
     }
 }
 
-macro_rules! named {
+macro_rules! with_request_id {
     ($($message:ident)*) => {$(
-        impl Named for v1::$message {
+        impl WithRequestId for v1::$message {
             const CALL: &'static str = stringify!($message);
 
             fn request_id(&mut self) -> &mut String {
@@ -54,7 +57,7 @@ macro_rules! named {
     )*};
 }
 
-named! {
+with_request_id! {
     BulkDeleteMembersRequest
     CreateMemberRequest UpdateMemberRequest ReplaceMemberRequest RenameMemberRequest
     ActivateMemberRequest OffboardMemberRequest
@@ -64,21 +67,24 @@ named! {
     CreateApiTokenRequest RevokeApiTokenRequest
 }
 
-/// The beginning of every call that changes something: the service for its caller and its name, what it asks for, and the
-/// moment after which the caller does not want an answer any more.
-pub async fn begin<T: Named>(
+/// The beginning of every call that changes something: the service for its caller and its request id, the request, and
+/// the deadline.
+pub async fn begin<T: WithRequestId>(
     gate: &Gate,
     request: Request<T>,
 ) -> Result<(Directory, T, Option<Instant>), Status> {
     let directory = enter(gate, &request).await?;
     let deadline = deadline(&request);
     let mut request = request.into_inner();
-    Ok((named(directory, &mut request).await?, request, deadline))
+    Ok((with_request_id(directory, &mut request).await?, request, deadline))
 }
 
-/// The service for this request, which may have a name. What it asks for is compared as it was understood: fields that the
-/// server does not know do not count.
-pub async fn named<T: Named>(directory: Directory, request: &mut T) -> Result<Directory, Status> {
+/// The service for this request, which may have a request id. Repeats are compared as the server decoded them: fields that
+/// it does not know are ignored.
+pub async fn with_request_id<T: WithRequestId>(
+    directory: Directory,
+    request: &mut T,
+) -> Result<Directory, Status> {
     let text = std::mem::take(request.request_id());
     if text.is_empty() {
         return Ok(directory);
@@ -87,13 +93,13 @@ pub async fn named<T: Named>(directory: Directory, request: &mut T) -> Result<Di
     let id = id.map_err(|rule| error::refused(&Refusal::rule("request_id", &rule)))?;
     let keeps_failures = request.take_keep_refusal();
     let size = Size::of_bytes(request.encoded_len());
-    let mark = compute::here(size, || RequestIdentity::new(id, T::CALL, &request.encode_to_vec())).await;
-    let mark = mark.keeping_failures(keeps_failures);
-    Ok(directory.with_request_id(&mark, IfRunning::Wait).await?)
+    let identity = compute::here(size, || RequestIdentity::new(id, T::CALL, &request.encode_to_vec())).await;
+    let identity = identity.keeping_failures(keeps_failures);
+    Ok(directory.with_request_id(&identity, IfRunning::Wait).await?)
 }
 
-/// The reply to a request that may have a name.
-pub fn respond<T: Message>(directory: &Directory, message: T) -> Response<T> {
+/// The reply to a request that may have a request id; a reply to a repeat is marked.
+pub fn marked_reply<T: Message>(directory: &Directory, message: T) -> Response<T> {
     let mut response = reply(message);
     if directory.is_repeat() {
         response.metadata_mut().insert(REPLAYED, MetadataValue::from_static("true"));

@@ -3,16 +3,20 @@
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::auth::enter;
-use super::convert::member::ToWire;
-use super::convert::{list, record, value};
-use super::named::{begin, respond};
-use super::v1::member_service_server::MemberService;
-use super::{deadline, edit, export, import, pull, reply, upsert, v1};
+use super::idempotency::{begin, marked_reply};
+use super::{edit, export, import, upsert};
+use crate::api::grpc::access::enter;
+use crate::api::grpc::convert::key::one_key;
+use crate::api::grpc::convert::member::ToWire;
+use crate::api::grpc::convert::{list, record, value};
+use crate::api::grpc::deadline::deadline;
+use crate::api::grpc::replies::{pull, reply};
+use crate::api::grpc::v1;
+use crate::api::grpc::v1::member_service_server::MemberService;
 use crate::api::{error, untaken};
-use crate::directory::{Gate, Key, KeyResult, MemberList, RawKeys, Selector};
+use crate::directory::{Gate, Key, KeyResult, MemberList, Selector};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
-use crate::model::{Reason, Refusal, Violations};
+use crate::model::{Refusal, Violations};
 
 /// The service.
 pub struct Members {
@@ -32,12 +36,12 @@ impl MemberService for Members {
         upsert::bulk_upsert(directory, request).await
     }
 
-    type ImportMembersStream = import::Answers;
+    type ImportMembersStream = import::ChunkReplies;
 
     async fn import_members(
         &self,
         request: Request<Streaming<v1::ImportMembersRequest>>,
-    ) -> Result<Response<import::Answers>, Status> {
+    ) -> Result<Response<import::ChunkReplies>, Status> {
         let directory = enter(&self.gate, &request).await?;
         let deadline = deadline(&request);
         let stopping = self.stopping.clone();
@@ -179,7 +183,7 @@ impl MemberService for Members {
         let (directory, request, deadline) = begin(&self.gate, request).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let deleted = directory.bulk_delete(base, &request.member_ids, request.refs, deadline).await?;
-        Ok(respond(
+        Ok(marked_reply(
             &directory,
             v1::BulkDeleteMembersResponse {
                 deleted: deleted.deleted,
@@ -188,15 +192,6 @@ impl MemberService for Members {
             },
         ))
     }
-}
-
-/// The only key that is given. The refusal of none or several is about `field`.
-pub(super) fn one_key(keys: v1::MemberKey, field: &str) -> Result<Key, Refusal> {
-    let v1::MemberKey { id, r#ref, email, worker_id } = keys;
-    Key::only(RawKeys { id, ref_: r#ref, email, worker_id }).ok_or_else(|| {
-        let text = "must have exactly one of id, ref, email and worker_id";
-        Refusal::field(Reason::FieldRequired, field, text)
-    })
 }
 
 fn batch_keys(keys: Vec<v1::MemberKey>) -> Result<Vec<Key>, Refusal> {

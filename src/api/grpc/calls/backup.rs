@@ -3,12 +3,12 @@
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::auth::enter;
-use super::pull::{self, Pieces, Pulled, pull};
-use super::v1;
-use super::v1::backup_service_server::BackupService;
-use super::v1::stream_backup_response::Part;
 use crate::api::error;
+use crate::api::grpc::access::enter;
+use crate::api::grpc::replies::pull::{self, Pieces, Pulled, pull};
+use crate::api::grpc::v1;
+use crate::api::grpc::v1::backup_service_server::BackupService;
+use crate::api::grpc::v1::stream_backup_response::Part;
 use crate::directory::{BackupReader, Error, Gate, Held, HeldFile, Outline};
 use crate::model::Reason;
 

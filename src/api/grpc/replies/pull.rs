@@ -10,7 +10,9 @@ use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{deadline, edge, leaving};
+use super::leaving;
+use crate::api::grpc::deadline::{deadline, passed};
+use crate::api::grpc::faults;
 use crate::directory::{Directory, Error, Replies};
 
 /// What a piece takes while it is made and sent, in bytes: a page of a megabyte, twice.
@@ -42,7 +44,7 @@ impl Ends {
         tokio::select! {
             biased;
             () = self.stopping.cancelled() => Error::Stopping.into(),
-            () = passed(self.deadline) => edge::deadline_passed(),
+            () = passed(self.deadline) => faults::deadline_passed(),
         }
     }
 }
@@ -54,14 +56,6 @@ pub fn parts<T>(
     request: &Request<T>,
 ) -> (Replies, Ends) {
     (directory.replies(), Ends { stopping: stopping.clone(), deadline: deadline(request) })
-}
-
-/// Returns once the deadline has passed, if there is one.
-pub async fn passed(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// The reply that is `pieces`.

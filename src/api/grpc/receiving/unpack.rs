@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName};
 use tonic::Status;
 
 use crate::api::error;
-use crate::api::grpc::edge;
+use crate::api::grpc::faults;
 use crate::model::Reason;
 
 /// How the messages of a request are compressed.
@@ -68,7 +68,7 @@ pub fn length(encoding: Encoding, bytes: &[u8], most: usize) -> Result<usize, St
     let unpack = || io::copy(&mut encoding.reader(bytes)?.take(limit.saturating_add(1)), &mut io::sink());
     let length = unpack().map_err(|fault| refuse(&fault))?;
     let length = usize::try_from(length).unwrap_or(usize::MAX);
-    if length > most { Err(edge::too_large(most)) } else { Ok(length) }
+    if length > most { Err(faults::too_large(most)) } else { Ok(length) }
 }
 
 /// Unpacks a message of which the size is known.

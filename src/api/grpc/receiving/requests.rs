@@ -1,35 +1,19 @@
-//! Requests that arrive: what they need is there before they are decoded.
-//!
-//! - Small messages that come in one piece and become little go their way at once. Of every other one its whole length is taken
-//!   from the memory for messages before its bytes are read ([`body`]), so messages that are not finished hold no more than
-//!   that, and none waits for the memory that it needs to become complete.
-//! - What a message becomes is known before it is decoded (`shape`). It waits for that too, and then for its turn to
-//!   compute. It does not go through tonic, which would copy it and keep the copy: it is `Large`, and the codec finds it
-//!   when tonic hands over an empty message in its place.
-//! - A message whose bytes come too slowly is refused, and one that is compressed is unpacked here, where its size is bounded.
-//!
-//! A call carries what it is through its task, because the codec is told nothing but types. What its request takes is given back
-//! when the call ends, or earlier, when the request has become rows ([`became_rows`]).
-
-pub mod body;
-mod collect;
-mod unpack;
+//! The requests of one call: what they become in memory, and the message that is decoded next.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tonic::Status;
 
-use super::methods::Method;
-use super::shape::Weight;
 use crate::api::error;
+use crate::api::grpc::methods::{Method, Shape, Weight};
 use crate::compute::{self, Size};
 use crate::directory::{Arrival, Error, Received, Room};
 use crate::model::Reason;
 use crate::model::limits::IMPORT_CHUNK_MAX_BYTES;
 
 /// Messages of up to so many bytes usually come in one piece, and then take nothing for their bytes.
-const SMALL_BYTES: usize = 4 * 1024;
+pub const SMALL_BYTES: usize = 4 * 1024;
 /// What a small message may become without being counted, in bytes: calls about one member become a few kilobytes, and a row with
 /// nothing in it, which has two bytes, half of one. A connection has 256 calls, and all of them may have to wait.
 const LIGHT_BYTES: usize = 16 * 1024;
@@ -59,18 +43,21 @@ struct State {
 }
 
 /// A message that is complete, and has room for what it becomes.
-struct Large {
-    bytes: Bytes,
+pub struct Large {
+    /// Its bytes.
+    pub bytes: Bytes,
     /// How much work it is to decode it.
-    size: Size,
+    pub size: Size,
     /// How many messages stand in its lists.
-    entries: usize,
-    arrival: Arrival,
-    held: Held,
+    pub entries: usize,
+    /// The room for what it becomes.
+    pub arrival: Arrival,
+    /// What it needs until it is decoded.
+    pub held: Held,
 }
 
 /// What a message needs until it is decoded: memory for its bytes, and its turn to compute.
-struct Held {
+pub struct Held {
     _received: Received,
     _turn: Option<compute::Permit>,
 }
@@ -86,8 +73,16 @@ pub struct Ready {
     _held: Held,
 }
 
+impl Held {
+    /// Memory for the bytes of a message, and its turn to compute unless that is not needed.
+    pub fn new(received: Received, turn: Option<compute::Permit>) -> Self {
+        Self { _received: received, _turn: turn }
+    }
+}
+
 impl Weight {
-    fn is_light(&self) -> bool {
+    /// Whether a message becomes so little that it is not counted.
+    pub fn is_light(&self) -> bool {
         self.over.is_none() && self.bytes <= LIGHT_BYTES
     }
 }
@@ -122,8 +117,13 @@ impl Arriving {
         self.state().taken = None;
     }
 
+    /// What is known of their messages.
+    pub fn shape(&self) -> &'static Shape {
+        &self.0.method.request
+    }
+
     /// Refuses a message of so many bytes that may not be read.
-    fn check_length(&self, bytes: usize) -> Result<(), Status> {
+    pub fn check_length(&self, bytes: usize) -> Result<(), Status> {
         if self.0.method.is_import && bytes > IMPORT_CHUNK_MAX_BYTES + CHUNK_EXTRA_BYTES {
             let text = format!("the chunk has {bytes} bytes; the limit is {IMPORT_CHUNK_MAX_BYTES}");
             return Err(error::status(Reason::ChunkTooLarge, &text));
@@ -132,13 +132,13 @@ impl Arriving {
     }
 
     /// Whether a small message becomes so little that it is not counted. Most are not looked at: their length says it.
-    fn is_light(&self, bytes: &[u8]) -> bool {
-        let request = &self.0.method.request;
+    pub fn is_light(&self, bytes: &[u8]) -> bool {
+        let request = self.shape();
         request.at_most(bytes.len()) <= LIGHT_BYTES || request.weigh(bytes).is_light()
     }
 
     /// Takes what a message becomes, when it is its turn. The message before it is done with.
-    async fn admit(&self, sent: usize, weight: Weight) -> Result<Arrival, Status> {
+    pub async fn admit(&self, sent: usize, weight: Weight) -> Result<Arrival, Status> {
         if let Some((rows, limit)) = weight.over {
             return Err(Error::TooMany { rows, limit }.into());
         }
@@ -147,7 +147,7 @@ impl Arriving {
     }
 
     /// Lets the codec find a message.
-    fn hand_over(&self, large: Large) {
+    pub fn hand_over(&self, large: Large) {
         self.state().next = Some(large);
     }
 

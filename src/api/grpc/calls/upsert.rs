@@ -3,10 +3,13 @@
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use super::arriving::{became_rows, is_counted};
-use super::convert::input;
-use super::named::{named, respond};
-use super::{MESSAGE_MAX_BYTES, deadline, edit, v1};
+use super::idempotency::{marked_reply, with_request_id};
+use crate::api::grpc::convert::input;
+use crate::api::grpc::convert::outcome;
+use crate::api::grpc::deadline::deadline;
+use crate::api::grpc::limits::MESSAGE_MAX_BYTES;
+use crate::api::grpc::receiving::{became_rows, is_counted};
+use crate::api::grpc::v1;
 use crate::api::{error, untaken};
 use crate::compute::{self, Size};
 use crate::directory::{Directory, Error, RowOutcome, Upsert, UpsertReply, WriteMode};
@@ -34,7 +37,7 @@ pub async fn bulk_upsert(
     let deadline = deadline(&request);
     let mut request = request.into_inner();
     let call = parse_call(&request).map_err(|refusal| error::refused(&refusal))?;
-    let directory = &named(directory, &mut request).await?;
+    let directory = &with_request_id(directory, &mut request).await?;
     let base = directory.base_number(&request.member_base_id, "member_base_id")?;
     if call.detail == Detail::All && request.members.len() > RESULTS_ALL_MAX_ROWS {
         return Err(Error::TooMany { rows: request.members.len(), limit: RESULTS_ALL_MAX_ROWS }.into());
@@ -48,10 +51,10 @@ pub async fn bulk_upsert(
     }
     became_rows();
     let upsert = Upsert { rows, options: call.options, mode: call.mode, deadline };
-    let answer = directory.bulk_upsert(base, upsert).await?;
-    let revision = answer.revision;
-    let (results, counts) = report(directory, base, answer, refs, call.detail).await;
-    Ok(respond(directory, v1::BulkUpsertMembersResponse { results, counts: Some(counts), revision }))
+    let reply = directory.bulk_upsert(base, upsert).await?;
+    let revision = reply.revision;
+    let (results, counts) = report(directory, base, reply, refs, call.detail).await;
+    Ok(marked_reply(directory, v1::BulkUpsertMembersResponse { results, counts: Some(counts), revision }))
 }
 
 /// Which rows to report.
@@ -184,15 +187,15 @@ fn details_bytes(error: &RowError) -> usize {
 pub async fn report(
     directory: &Directory,
     base: BaseNumber,
-    answer: UpsertReply,
+    reply: UpsertReply,
     refs: Vec<Option<String>>,
     detail: Detail,
 ) -> (Vec<v1::MemberResult>, v1::BulkCounts) {
     let directory = directory.clone();
     let counts = v1::BulkCounts::default();
     let told = match detail {
-        Detail::All => answer.outcomes.len(),
-        Detail::Failed => answer.outcomes.iter().filter(|outcome| outcome.is_failed()).count(),
+        Detail::All => reply.outcomes.len(),
+        Detail::Failed => reply.outcomes.iter().filter(|outcome| outcome.is_failed()).count(),
     };
     let results = Vec::with_capacity(told);
     let mut refs = refs.into_iter();
@@ -218,7 +221,7 @@ pub async fn report(
             }),
         });
     };
-    compute::fold(answer.outcomes, Size::of_items(told), (results, counts), add).await
+    compute::fold(reply.outcomes, Size::of_items(told), (results, counts), add).await
 }
 
 fn count(counts: &mut v1::BulkCounts, outcome: Outcome) -> v1::Outcome {
@@ -230,7 +233,7 @@ fn count(counts: &mut v1::BulkCounts, outcome: Outcome) -> v1::Outcome {
         Outcome::Failed => &mut counts.failed,
     };
     *counter += 1;
-    edit::to_wire(outcome)
+    outcome::to_wire(outcome)
 }
 
 /// The error of a row, with details for the first rows that are bad themselves.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::auth::enter;
-use super::convert::{input, list, member, timestamp};
-use super::named::{begin, respond};
-use super::v1::attribute_service_server::AttributeService;
-use super::{reply, v1};
+use super::idempotency::{begin, marked_reply};
+use crate::api::grpc::access::enter;
+use crate::api::grpc::convert::{input, list, member, timestamp};
+use crate::api::grpc::replies::reply;
+use crate::api::grpc::v1;
+use crate::api::grpc::v1::attribute_service_server::AttributeService;
 use crate::directory::{AttributeDeletion, AttributeEntry, Gate};
 use crate::model::schema::{AttributeSchema, AttributeType, SentDefinition};
 
@@ -28,7 +29,7 @@ impl AttributeService for Attributes {
         let sent = request.schema.into_iter().map(|(key, sent)| (key, definition(sent)));
         let schema = directory.set_schema(base, sent).await?;
         let attribute_schema = Some(to_wire(directory.sealer().base_id(base), schema));
-        Ok(respond(&directory, v1::SetAttributeSchemaResponse { attribute_schema }))
+        Ok(marked_reply(&directory, v1::SetAttributeSchemaResponse { attribute_schema }))
     }
 
     async fn get_attribute_schema(
@@ -54,7 +55,7 @@ impl AttributeService for Attributes {
             value: input::given_attribute(entry.value),
         });
         let updated = directory.set_attributes(base, entries.collect()).await?;
-        Ok(respond(&directory, v1::SetMemberAttributesResponse { updated }))
+        Ok(marked_reply(&directory, v1::SetMemberAttributesResponse { updated }))
     }
 
     async fn delete_member_attributes(
@@ -71,7 +72,7 @@ impl AttributeService for Attributes {
             all: request.delete_all,
         };
         let deleted = directory.delete_attributes(base, which).await?;
-        Ok(respond(&directory, v1::DeleteMemberAttributesResponse { deleted }))
+        Ok(marked_reply(&directory, v1::DeleteMemberAttributesResponse { deleted }))
     }
 
     async fn list_member_attributes(

@@ -2,15 +2,16 @@
 
 use tonic::{Request, Response, Status};
 
-use super::auth::enter;
-use super::convert::{instant, list, timestamp};
-use super::named::{begin, respond};
-use super::v1::api_token_service_server::ApiTokenService;
-use super::{reply, v1};
+use super::idempotency::{begin, marked_reply};
 use crate::api::error;
+use crate::api::grpc::access::enter;
+use crate::api::grpc::convert::token::to_wire;
+use crate::api::grpc::convert::{instant, list};
+use crate::api::grpc::replies::reply;
+use crate::api::grpc::v1;
+use crate::api::grpc::v1::api_token_service_server::ApiTokenService;
 use crate::directory::{Gate, NewToken, TokenSeed};
-use crate::model::token::{Token, TokenDescription};
-use crate::model::{Refusal, Sealer};
+use crate::model::Refusal;
 
 /// The service.
 pub struct ApiTokens(pub Gate);
@@ -34,7 +35,7 @@ impl ApiTokenService for ApiTokens {
             rows_per_second: request.rows_per_second,
         };
         let created = directory.create_token(new, TokenSeed::draw()?).await?;
-        Ok(respond(
+        Ok(marked_reply(
             &directory,
             v1::CreateApiTokenResponse {
                 api_token: Some(to_wire(created.token, directory.sealer())),
@@ -61,28 +62,9 @@ impl ApiTokenService for ApiTokens {
     ) -> Result<Response<v1::RevokeApiTokenResponse>, Status> {
         let (directory, request, _) = begin(&self.0, request).await?;
         let revoked = directory.revoke_token(&request.id).await?;
-        Ok(respond(
+        Ok(marked_reply(
             &directory,
             v1::RevokeApiTokenResponse { api_token: Some(to_wire(revoked, directory.sealer())) },
         ))
-    }
-}
-
-/// A token as this door shows it.
-#[must_use]
-pub fn to_wire(token: Token, sealer: &Sealer) -> v1::ApiToken {
-    v1::ApiToken {
-        id: token.id.to_string(),
-        access: token.access.as_str().to_owned(),
-        description: token.description.map(TokenDescription::into_string).unwrap_or_default(),
-        member_base_id: token.base.map(|base| sealer.base_id(base)),
-        pii: token.pii,
-        created_at: Some(timestamp(token.created_at)),
-        expires_at: token.expires_at.map(timestamp),
-        revoked_at: token.revoked_at.map(timestamp),
-        last_used_at: token.last_used_at.map(timestamp),
-        requests_per_second: token.limits.requests_per_second,
-        rows_per_second: token.limits.rows_per_second,
-        damaged: token.is_damaged,
     }
 }

@@ -10,7 +10,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 use super::shape::{Shape, Shapes};
-use super::v1::DESCRIPTORS;
+use crate::api::grpc::v1::DESCRIPTORS;
 use crate::model::limits::{
     ATTRIBUTE_ENTRIES_MAX, BATCH_GET_MAX_KEYS, BULK_DELETE_MAX_MEMBERS, IMPORT_CHUNK_MAX_ROWS,
     INGEST_MAX_EVENTS,

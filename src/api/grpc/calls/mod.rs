@@ -1,0 +1,19 @@
+//! The calls: one file for each service, and files for what several calls share.
+//!
+//! A call enters as its caller (`access`), converts its request (`convert`), calls the directory, and converts the result.
+//! Calls that change something begin in `idempotency`.
+
+mod api_tokens;
+mod attributes;
+mod backup;
+mod edit;
+mod export;
+mod idempotency;
+mod import;
+mod member_bases;
+mod members;
+mod records;
+mod services;
+mod upsert;
+
+pub use self::services::Services;

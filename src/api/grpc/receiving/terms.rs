@@ -1,0 +1,56 @@
+//! The rules for the messages of one request.
+
+use http::{HeaderMap, Request};
+
+use super::requests::Arriving;
+use super::unpack::Encoding;
+use crate::api::grpc::limits::OPEN_MESSAGE_MAX_BYTES;
+use crate::api::peer::Peer;
+use crate::directory::{Incoming, Party, Whose};
+
+/// What the messages of a request may be.
+pub struct Terms {
+    /// The memory for their bytes.
+    pub incoming: Incoming,
+    /// Whose they are.
+    pub whose: Whose,
+    /// The largest, in bytes.
+    pub most: usize,
+    /// The call, if they are looked at before they are decoded.
+    pub arriving: Option<Arriving>,
+    /// How they are compressed.
+    pub encoding: Option<Encoding>,
+    /// Whether the caller may take its time between two of them.
+    pub is_stream: bool,
+}
+
+impl Terms {
+    /// Those of a request that needs no token: to health checks or reflection.
+    pub fn of_open<B>(request: &Request<B>, incoming: Incoming) -> Self {
+        let peer = request.extensions().get::<Peer>().copied();
+        let party = peer.map_or(Party::Nobody, |peer| Party::Peer(peer.address));
+        let whose = Whose { party, connection: peer.map(|peer| peer.connection) };
+        let most = OPEN_MESSAGE_MAX_BYTES;
+        // Reflection is asked one thing after another.
+        Self { incoming, whose, most, arriving: None, encoding: None, is_stream: true }
+    }
+
+    /// Notes how the messages are compressed.
+    pub fn with_headers(mut self, headers: &HeaderMap) -> Self {
+        self.encoding = Encoding::of(headers);
+        self
+    }
+
+    /// The same for one of the messages.
+    pub fn of_one(&self) -> Self {
+        let Self { incoming, whose, most, arriving, encoding, is_stream } = self;
+        Self {
+            incoming: incoming.clone(),
+            whose: *whose,
+            most: *most,
+            arriving: arriving.clone(),
+            encoding: *encoding,
+            is_stream: *is_stream,
+        }
+    }
+}
