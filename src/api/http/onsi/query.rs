@@ -44,17 +44,15 @@ pub fn no_parameters(text: &str, issues: &mut Issues) {
     }
 }
 
-/// The parameters in the order of the text; those that are not text are noted.
+/// The parameters in the order of the text. A parameter that is not valid UTF-8 is noted, and left out.
 fn pairs(text: &str, issues: &mut Issues) -> Vec<(String, String)> {
-    let decoded = |pair: &str| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        decode(name).zip(decode(value))
-    };
     let mut pairs = Vec::new();
-    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-        match decoded(pair) {
-            Some(pair) => pairs.push(pair),
-            None => issues.add(Code::QueryValidation, "query".to_owned(), "must be percent-encoded UTF-8"),
+    for pair in text.split('&') {
+        // The parser would replace invalid UTF-8 with U+FFFD without reporting it.
+        if percent_decode_str(pair).decode_utf8().is_err() {
+            issues.add(Code::QueryValidation, "query".to_owned(), "must be percent-encoded UTF-8");
+        } else {
+            pairs.extend(form_urlencoded::parse(pair.as_bytes()).into_owned());
         }
     }
     pairs
@@ -157,12 +155,6 @@ impl Query {
     }
 }
 
-/// A part of a query as forms write it: `+` is a space.
-fn decode(text: &str) -> Option<String> {
-    let text = text.replace('+', " ");
-    percent_decode_str(&text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +173,17 @@ mod tests {
         let lists = vec![("statuses", statuses), ("emails", emails)];
         assert_eq!(query, Query { lists, skip: 7, take: 9 });
         assert_eq!(parse(""), Query { lists: Vec::new(), skip: 0, take: TAKE_DEFAULT });
+    }
+
+    #[test]
+    fn a_parameter_that_is_not_utf8_is_refused_and_the_others_are_read() {
+        let mut issues = Issues::default();
+        let parsed = pairs("a=%C3&b=%C3%A9&c%C3=%A9&&d&=e&f=1=2&g=%zz%EF%BF%BD", &mut issues);
+        let expected = [("b", "é"), ("d", ""), ("", "e"), ("f", "1=2"), ("g", "%zz\u{fffd}")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(parsed, expected);
+        let text = format!("{:?}", issues.finish(Some(())).unwrap_err());
+        assert_eq!(text.matches("query must be percent-encoded UTF-8").count(), 2, "{text}");
     }
 
     #[test]
