@@ -19,7 +19,7 @@
 //!
 //! Numbers are little-endian. Entries start at multiples of 64 bytes, so a reader can find the next one after
 //! a damaged one. The seed invalidates entries of an earlier segment that the disk returns in place of this
-//! one's. `durable` lets a reader tell a torn tail from corruption: see `reader.rs`.
+//! one's. `durable` lets a reader tell a torn tail from corruption: see `chain.rs`.
 
 use std::io::{self, Read};
 

@@ -1,10 +1,7 @@
-//! Reading one segment of the log.
+//! Reading one segment of the log, entry by entry.
 //!
-//! Reading stops at the first bad entry. That is **corruption** if something proves that the entry was
-//! durable: a later entry whose `durable` covers it, a later segment that begins after it, or the confirmed
-//! position. Otherwise it is the torn tail of a power cut, and nothing from there on was ever acknowledged.
-//! Zeros up to the end of a segment are neither: they are room for entries that were never written
-//! (`writer.rs`).
+//! Reading stops at the first bad entry; `chain.rs` decides what that means. Zeros up to the end of a segment
+//! are not a bad entry: they are room for entries that were never written (`writer.rs`).
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};

@@ -65,7 +65,7 @@ pub(super) struct Keeper {
     shared: Arc<Shared>,
     stop: Arc<Stop>,
     snapshot_now: Receiver<SnapshotReply>,
-    /// [`Log::taken`] when the last snapshot began.
+    /// The value of `Log::taken` when the last snapshot began.
     taken_before: u64,
     /// The size of the newest snapshot.
     newest_bytes: u64,
