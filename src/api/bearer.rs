@@ -1,12 +1,12 @@
-//! The secret that a caller sends, in the one place where both protocols carry it.
+//! Reads the secret of a token from the headers of a request, the same for every protocol.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use crate::directory::{Error, TokenFault};
 
-/// The secret of `authorization: Bearer SECRET`; `None` without such a header. Another scheme, or two headers, is a token
-/// that is not valid.
+/// The secret of `authorization: Bearer SECRET`; `None` without the header. Another scheme, or two headers,
+/// count as an invalid token.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -17,10 +17,11 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     }
 }
 
-/// The header that the Onsi door takes a secret in.
+/// The header in which the Onsi door accepts a secret.
 pub const API_KEY: &str = "x-api-key";
 
-/// The secret of `x-api-key: SECRET`, or of [`bearer`]. An empty key is none; two that differ are a token that is not valid.
+/// The secret of `x-api-key: SECRET`, or else of [`bearer`]. An empty key counts as absent; two different
+/// secrets, or two keys, count as an invalid token.
 pub fn api_key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     let token = bearer(headers)?;
     let mut values = headers.get_all(API_KEY).iter();

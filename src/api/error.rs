@@ -1,7 +1,7 @@
-//! The one table that maps errors to the status codes of protocols, and the details that go with them.
+//! The one table that maps errors to the status codes of protocols, with the details of each error.
 //!
-//! Every error carries its reason, so that programs need no text; faults of a request are listed field by field; what
-//! is worth repeating says when.
+//! Every error carries its reason, so that programs need not read its text. The faults of a request are
+//! listed field by field. An error after which a retry may succeed says when to retry.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -16,14 +16,15 @@ use crate::model::{Code, Reason, Refusal, Violation};
 /// The domain of every reason.
 pub const DOMAIN: &str = "memberbase";
 
-/// Bytes that the faults in the details of a status may take. Details travel in the head of a reply, in base64, and clients
-/// built on gRPC's C core refuse heads over 8 KiB: they then see RESOURCE_EXHAUSTED in place of the error.
+/// Most bytes of faults in the details of a status. Details are sent in the headers of a reply, in base64,
+/// and clients built on gRPC's C core reject headers over 8 KiB: they would report RESOURCE_EXHAUSTED instead
+/// of the error.
 const FAULTS_BYTES: usize = 3 * 1024;
-/// Bytes that the text of a status may take as it travels.
+/// Most bytes of the text of a status, as it is sent.
 const TEXT_BYTES: usize = 2 * 1024;
-/// What a fault takes beside its two texts: tags and lengths.
+/// Bytes of a fault besides its two texts: tags and lengths.
 const FAULT_BYTES: usize = 12;
-/// The key under which the details say how many faults they leave out.
+/// The metadata key for the number of faults that the details omit.
 const LEFT_OUT: &str = "violations_left_out";
 
 /// The status of the gRPC door, and the HTTP status of the JSON doors.
@@ -47,26 +48,26 @@ pub fn statuses(code: Code) -> (GrpcCode, http::StatusCode) {
     }
 }
 
-/// The HTTP status of the JSON doors: that of the code, but for reasons that HTTP has finer words for.
+/// The HTTP status of the JSON doors: that of the code, unless HTTP has a more exact status for the reason.
 #[must_use]
 pub fn http(reason: Reason) -> http::StatusCode {
     match reason {
         Reason::MessageTooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
         Reason::RequestIdReused => http::StatusCode::UNPROCESSABLE_ENTITY,
-        // 429 is for callers who ask too much, and these say that the server has too much to do.
+        // 429 means that this caller sends too much; these reasons mean that the server has too much to do.
         Reason::Overloaded | Reason::StorageFull | Reason::Deadline => http::StatusCode::SERVICE_UNAVAILABLE,
         _ => statuses(reason.code()).1,
     }
 }
 
-/// A number by which caller and operator find each other.
+/// A random number that stands in an error and in the log line about it.
 #[must_use]
 pub fn trace_id() -> String {
     format!("{:016x}", RandomState::new().hash_one(()))
 }
 
 impl From<Error> for Status {
-    /// The status of an error, which is logged here if there is more to it than the caller may see.
+    /// The status of an error. A private text is logged here, and not sent.
     fn from(error: Error) -> Self {
         let mut metadata = metadata(&error);
         if let Some(private) = error.private() {
@@ -84,26 +85,26 @@ pub fn refused(refusal: &Refusal) -> Status {
     compose(refusal.reason, refusal.to_string(), HashMap::new(), &refusal.violations, None)
 }
 
-/// The status of a refusal that names, if another member holds a value, the id of that member.
+/// The status of a refusal, with the id of the member that already holds a value of the request, if any.
 #[must_use]
 pub fn taken(refusal: &Refusal, holder_id: Option<String>) -> Status {
     let metadata = holder_id.map(|id| ("member_id".to_owned(), id)).into_iter().collect();
     compose(refusal.reason, refusal.to_string(), metadata, &refusal.violations, None)
 }
 
-/// The status of a fault that has nothing to tell but a text.
+/// The status of a fault with a text and no details.
 #[must_use]
 pub fn status(reason: Reason, text: &str) -> Status {
     compose(reason, text.to_owned(), HashMap::new(), &[], None)
 }
 
-/// The status of a call that would succeed a little later.
+/// The status of a call that may succeed after `retry_after`.
 #[must_use]
 pub fn unavailable(reason: Reason, retry_after: Duration) -> Status {
     compose(reason, reason.describe().to_owned(), HashMap::new(), &[], Some(retry_after))
 }
 
-/// A status of the protocol's own, which our errors do not have.
+/// A status with a code of the protocol that none of our errors has.
 #[must_use]
 pub fn foreign(code: GrpcCode, reason: &str, text: &str) -> Status {
     let mut details = ErrorDetails::new();
@@ -150,12 +151,12 @@ fn that_fit(violations: &[Violation]) -> usize {
     violations.iter().take_while(fits).count()
 }
 
-/// A text cut to what may travel. Every byte that is not printable ASCII travels as three.
+/// A text cut to what may be sent. Every byte that is not printable ASCII is sent as three.
 fn cut(mut text: String) -> String {
     let mut left = TEXT_BYTES;
-    let travels = |character: char| if matches!(character, ' '..='~') { 1 } else { 3 * character.len_utf8() };
+    let sent = |character: char| if matches!(character, ' '..='~') { 1 } else { 3 * character.len_utf8() };
     let end = text.char_indices().find(|(_, character)| {
-        let rest = left.checked_sub(travels(*character));
+        let rest = left.checked_sub(sent(*character));
         rest.inspect(|rest| left = *rest).is_none()
     });
     if let Some((end, _)) = end {
@@ -165,7 +166,7 @@ fn cut(mut text: String) -> String {
     text
 }
 
-/// The numbers that a program may want, beside the text that has them for people.
+/// The numbers in the text of an error, for programs.
 #[must_use]
 pub fn metadata(error: &Error) -> HashMap<String, String> {
     let pairs: Vec<(&str, String)> = match error {

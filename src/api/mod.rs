@@ -1,6 +1,7 @@
-//! The doors: each translates a protocol into calls of [`crate::directory`] and back, and has no rule of its own.
+//! The doors: each translates a protocol into calls of [`crate::directory`] and back, and has no rules of its
+//! own.
 //!
-//! The only place that names protocols' crates and status codes.
+//! No other layer names a protocol's crates or status codes.
 
 mod bearer;
 pub mod error;

@@ -1,10 +1,11 @@
-//! What a JSON door tells the log about a call that it refused: an extension of its response. gRPC has it in the status.
+//! Why a JSON door refused a call, for the log: an extension of its response. A gRPC status carries the same
+//! itself.
 
 /// Why a call was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// The reason or, where there is none of ours, the door's word.
+    /// The reason, or the door's code if the error has no reason.
     pub reason: String,
-    /// The number that the caller was told.
+    /// The trace id that the caller was sent.
     pub trace_id: String,
 }

@@ -1,14 +1,16 @@
-//! Large replies: counted from when they are there until their peer has taken them, at every door.
+//! Large replies, at every door: their memory is counted from when they are made until their peer has
+//! received them.
 //!
-//! - Small ones ([`SMALL_REPLY_BYTES`]) are not: they pay for a look at their size.
-//! - A page brings the room that it was made in ([`keep`]). A call that changes something takes room for its reply before it
-//!   begins, where that may be large ([`reserve`]), and waits for that until its deadline. What it holds meanwhile is counted,
-//!   so what waits has a bound; only where it is not is a call refused, while nothing was changed.
-//! - What is larger than its room is counted when it is there. A reply to a call that changed nothing, and that is no page,
-//!   waits for its turn, and is refused when too many of its caller wait already. What was changed is answered whether or not
-//!   there is room.
+//! - Small replies ([`SMALL_REPLY_BYTES`]) are not counted; only their size is checked.
+//! - A page keeps the room in which it was made ([`keep`]). A call that changes something and may have a
+//!   large reply reserves room for the reply before it begins ([`reserve`]), and waits for the room until its
+//!   deadline. If the request itself is counted, the waiting calls are bounded by that; otherwise a call is
+//!   refused once too much of its caller waits, while nothing has been changed.
+//! - A reply that is larger than its room is counted when it is made. If the call changed nothing and the
+//!   reply is not a page, it waits for its turn, and is refused if too many replies of the caller wait
+//!   already. A call that changed something always gets its reply, whether or not there is room.
 //!
-//! A call carries what it has through its task, because the generated code hands nothing on but messages.
+//! The state of a call is kept in its task, because the generated code passes on nothing but messages.
 
 use std::cell::{Cell, RefCell};
 use std::pin::{Pin, pin};
@@ -24,18 +26,18 @@ tokio::task_local! {
     static CALL: Untaken;
 }
 
-/// The reply of the call at hand.
+/// The reply of the current call.
 #[derive(Default)]
 struct Untaken {
-    /// The memory for it; nothing once the call has ended.
+    /// The memory for it; none once the call has ended.
     replies: Option<Replies>,
     /// Its size as it is sent, in bytes, if it is large.
     bytes: Cell<usize>,
-    /// What was taken for it.
+    /// The memory that was taken for it.
     permits: RefCell<Vec<Received>>,
-    /// How much that is, in bytes.
+    /// How much memory that is, in bytes.
     taken: Cell<usize>,
-    /// Whether it is a page, which ended where there was no more room for it.
+    /// Whether it is a page, which ends where no more room is left for it.
     is_page: Cell<bool>,
 }
 
@@ -47,17 +49,17 @@ impl Untaken {
     }
 }
 
-/// Keeps the room that a page was made in until the page was taken.
+/// Keeps the room in which a page was made until the peer has received the page.
 pub fn keep(room: PageRoom) {
-    // Directories of tests are of no call.
+    // Tests use a directory outside of any call.
     let _ = CALL.try_with(|call| {
         call.is_page.set(true);
         call.take(room.into_permits());
     });
 }
 
-/// Takes room for a reply that takes up to so many bytes in memory, when it is its turn. A call whose request is not counted is
-/// refused when too much of its caller waits already.
+/// Takes room, in turn, for a reply of up to `bytes` bytes in memory. A call whose request is not counted is
+/// refused if too much of its caller waits already.
 pub async fn reserve(bytes: usize, is_counted: bool) -> Result<(), Error> {
     if bytes <= SMALL_REPLY_BYTES {
         return Ok(());
@@ -75,8 +77,8 @@ pub fn note(bytes: usize) {
     }
 }
 
-/// Does a call that needs this level of access. With what it comes to is what its reply takes, if that was [`note`]d to be
-/// large.
+/// Runs a call that needs this level of access. Returns its result, and the memory of its reply if that was
+/// [`note`]d to be large.
 pub async fn count<F: Future>(
     replies: Replies,
     needs: AccessLevel,
@@ -98,7 +100,7 @@ impl Untaken {
         let (mut permits, taken) = (permits.into_inner(), taken.get());
         let more = bytes.get().saturating_mul(REPLY_GROWTH).saturating_sub(taken);
         if let Some(replies) = replies.filter(|_| more > 0) {
-            // Who has some does not wait for more.
+            // A call that holds memory does not wait for more.
             let may_wait = needs == AccessLevel::Read && taken == 0 && !is_page.get();
             permits.push(if may_wait { replies.turn(more).await? } else { replies.count(more) });
         }
@@ -106,20 +108,20 @@ impl Untaken {
     }
 }
 
-/// What a reply takes, until this goes.
+/// The memory of a reply, until this is dropped.
 #[derive(Debug)]
 pub struct Taken {
     _permits: Vec<Received>,
 }
 
-/// The body of a reply, and what that takes.
+/// The body of a reply, with its memory.
 pub struct Counted<B> {
     body: B,
     _taken: Taken,
 }
 
 impl<B> Counted<B> {
-    /// A body that takes so much.
+    /// A body with its memory.
     pub fn new(body: B, taken: Taken) -> Self {
         Self { body, _taken: taken }
     }

@@ -16,16 +16,17 @@ pub struct Admitted {
     pub needs: AccessLevel,
 }
 
-/// The service for the caller of `request`. The token is checked again now that the message is complete, because it may have
-/// been revoked meanwhile.
+/// The service for the caller of `request`. The token is checked again now that the message is complete,
+/// because it may have been revoked meanwhile.
 pub fn enter<'a, T>(
     gate: &'a Gate,
     request: &tonic::Request<T>,
 ) -> impl Future<Output = Result<Directory, Status>> + use<'a, T> {
-    // A request that is a stream cannot be lent to a future that may move between threads.
+    // The future may move between threads, so it cannot borrow a request that is a stream.
     let admitted = request.extensions().get::<Admitted>().cloned();
     async move {
-        let unknown = || Error::Internal { private: "a call came past the gate".to_owned() };
+        let unknown =
+            || Error::Internal { private: "a call reached its service without being admitted".to_owned() };
         let Admitted { caller, needs } = admitted.ok_or_else(unknown)?;
         Ok(gate.enter(caller, needs).await?)
     }

@@ -1,4 +1,5 @@
-//! Who calls, and whether they may: the token in `authorization` and the level of the call, looked at before a message is read.
+//! Authentication: checks the token in `authorization` and the access that the call needs before a message is
+//! read.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -21,7 +22,7 @@ use crate::api::peer::{Peer, peer_of};
 use crate::api::untaken::{self, Counted};
 use crate::directory::{Caller, Error, Gate, Incoming};
 
-/// The services for callers that are known. Requests carry who that is.
+/// The services behind authentication. Each request carries its caller.
 pub struct Authenticated {
     /// Identifies and admits callers.
     gate: Gate,
@@ -38,13 +39,13 @@ impl Authenticated {
         Self { gate: gate.clone(), incoming: incoming.clone(), services }
     }
 
-    /// Answers one call.
+    /// Handles one call.
     pub async fn call<B>(&self, request: Request<B>) -> Result<Response<Body>, Infallible>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError>,
     {
-        // A path that is no call has no level; it finds no service either.
+        // An unknown path needs no access; no service has it either.
         let method = method(request.uri().path());
         let caller = match self.admit(request.headers(), peer_of(request.extensions()), method).await {
             Ok(caller) => caller,
@@ -67,7 +68,7 @@ impl Authenticated {
             return self.services.call(request).await;
         };
         request.extensions_mut().insert(Admitted { caller, needs: method.needs });
-        // Pinned here, so that nothing else copies it.
+        // Pinned here, so that the large future is not copied.
         let call = pin!(arriving.scope(self.services.call(request)));
         let (response, taken) = untaken::count(replies, method.needs, call).await;
         let response = leave(response?);
@@ -78,7 +79,7 @@ impl Authenticated {
         })
     }
 
-    /// The caller, who may make the call.
+    /// The caller, if it may make the call.
     async fn admit(
         &self,
         headers: &HeaderMap,

@@ -1,11 +1,11 @@
-//! How messages become bytes and back: prost, with the faults of a message named in our own words.
+//! Encodes and decodes messages with prost, and reports faults of a message with our reasons.
 //!
-//! tonic's own codec answers INTERNAL to bytes that do not decode; here they are the caller's fault, which they are.
-//! The size limit is not checked here, because tonic checks it before it collects a message (see [`super::edge`]). What a
-//! request becomes in memory is: before it is decoded it takes that from the memory for requests, or is refused.
+//! tonic's own codec returns INTERNAL for bytes that do not decode; here they are reported as the caller's
+//! fault. Limits of size are not checked here: a message has passed [`super::receiving`], which also takes
+//! the memory for what it becomes.
 //!
-//! tonic decodes within a poll, so nothing can be waited for here: large messages are decoded in place, after the other tasks
-//! of the thread were given to another one.
+//! tonic decodes within a poll, so nothing can be awaited here: a large message is decoded in place, after
+//! the other tasks of the thread have been handed to another thread.
 
 use std::any::Any;
 use std::marker::PhantomData;
@@ -20,9 +20,9 @@ use crate::api::error;
 use crate::compute::{self, Size};
 use crate::model::Reason;
 
-/// What a buffer begins with and grows by, in bytes. Most point reads fit.
+/// The initial size of a buffer and its growth, in bytes. Most replies about one member fit.
 const BUFFER_BYTES: usize = 8 * 1024;
-/// At how many ready bytes a stream hands them to the connection.
+/// A stream sends its encoded messages once it has this many bytes.
 const YIELD_BYTES: usize = 64 * 1024;
 
 /// The codec that the generated code uses.
@@ -63,8 +63,8 @@ impl<T: Message> Encoder for WireEncoder<T> {
     type Error = tonic::Status;
 
     fn encode(&mut self, message: T, bytes: &mut EncodeBuf<'_>) -> Result<(), tonic::Status> {
-        // prost writes byte by byte, for which a vector of the right size is made: a page takes a third less time than
-        // when it is written into tonic's growing buffer.
+        // prost writes byte by byte. A vector of the right size takes a third less time for a page than
+        // tonic's growing buffer.
         bytes.put_slice(&message.encode_to_vec());
         Ok(())
     }
@@ -76,7 +76,7 @@ impl<T: Message> Encoder for WireEncoder<T> {
 
 /// Decodes one message.
 pub struct WireDecoder<U> {
-    /// The call whose requests it decodes; nothing for replies, which clients decode.
+    /// The call whose requests it decodes; none for replies, which clients decode.
     arriving: Option<Arriving>,
     message: PhantomData<U>,
 }
@@ -86,8 +86,8 @@ impl<U: Message + Default + 'static> Decoder for WireDecoder<U> {
     type Error = tonic::Status;
 
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, tonic::Status> {
-        // tonic hands over a message in one piece. It is decoded from the slice, and not from the buffer, which would
-        // account for every byte that is read.
+        // tonic passes a message in one piece. Decoding from the slice avoids the buffer's work for every
+        // byte.
         let message = bytes.chunk();
         if message.is_empty()
             && let Some(large) = self.arriving.as_ref().and_then(Arriving::take)
@@ -118,8 +118,8 @@ fn fill<U: Message>(mut message: U, bytes: &[u8]) -> Result<Option<U>, tonic::St
     Ok(Some(message))
 }
 
-/// Makes room for the rows of the calls that may have many: a list that grows as it is decoded takes three times as much, because
-/// it is copied into lists of twice the size.
+/// Allocates the rows of calls that may have many: a list that grows while it is decoded takes three times
+/// the memory, because it is copied into lists of twice the size.
 fn make_room(message: &mut dyn Any, entries: usize) {
     if let Some(upsert) = message.downcast_mut::<v1::BulkUpsertMembersRequest>() {
         upsert.members.reserve_exact(entries);
@@ -132,7 +132,7 @@ fn settings() -> BufferSettings {
     BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
 }
 
-/// prost tells its faults apart by text alone; it names the field and never repeats the value.
+/// prost distinguishes its faults only by their texts. A text names the field and never contains the value.
 fn refuse(fault: &prost::DecodeError) -> tonic::Status {
     let text = fault.to_string();
     let reason = if text.contains("UTF-8") { Reason::InvalidUtf8 } else { Reason::MessageMalformed };

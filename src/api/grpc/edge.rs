@@ -1,7 +1,7 @@
 //! Surrounds every call: ends it at its deadline, and gives faults that tonic finds our codes and reasons.
 //!
-//! tonic reports a message over the limit as OUT_OF_RANGE, and an unknown method without a reason. Here these become
-//! errors of our table. Other replies pass unchanged.
+//! tonic reports a message over the limit as OUT_OF_RANGE, and an unknown method without a reason. Here these
+//! become errors of our table. Other replies pass unchanged.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -44,8 +44,8 @@ where
     }
 }
 
-/// Resolves to the reply, or to an error once the deadline has passed. A timer starts only if the reply is not ready at
-/// once.
+/// Resolves to the reply, or to an error once the deadline has passed. A timer starts only if the reply is
+/// not ready at once.
 pub struct WithinDeadline<F> {
     inner: F,
     deadline: Option<Instant>,

@@ -9,7 +9,7 @@ use crate::model::Reason;
 /// The status of a call that did not finish in time.
 #[must_use]
 pub fn deadline_passed() -> Status {
-    error::status(Reason::Deadline, "the deadline passed before the call was finished")
+    error::status(Reason::Deadline, "the deadline passed before the call finished")
 }
 
 /// The refusal of a message over the limit.

@@ -1,4 +1,4 @@
-//! Doors for fuzzing what callers send, see [`crate::fuzz`].
+//! Entry points for fuzzing the requests of callers, see [`crate::fuzz`].
 
 use prost::Message;
 

@@ -1,10 +1,10 @@
 //! The gRPC door: package `publisher.v1`.
 //!
-//! Requests are checked for their form where they become values of the model, with the path of every fault; the directory
-//! decides everything else. Strings are moved between messages and the model, never copied.
+//! Requests are checked for their form where they become values of the model, with the path of every fault;
+//! the directory decides everything else. Strings are moved between messages and the model, never copied.
 //!
-//! A call passes `edge` (deadline), `auth` (caller and access, from the path alone), `receiving` (memory for its messages),
-//! `codec`, its service in `calls`, `convert`, and `replies` on its way out.
+//! A call passes `edge` (deadline), `auth` (caller and access, from the path alone), `receiving` (memory for
+//! its messages), `codec`, its service in `calls`, `convert`, and `replies` on its way out.
 
 mod access;
 pub mod auth;

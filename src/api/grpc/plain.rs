@@ -17,8 +17,8 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
         .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
-/// The response to a request that is neither gRPC nor at a JSON door. gRPC reports an error with status 200 and a trailer,
-/// which other clients would take for success.
+/// The response to a request that is neither gRPC nor at a JSON door. gRPC reports an error with status 200
+/// and a trailer, which other clients would take for success.
 #[must_use]
 pub fn not_grpc(method: &Method, path: &str) -> Response<Body> {
     if path == "/" && matches!(*method, Method::GET | Method::HEAD) {

@@ -21,8 +21,8 @@ pub fn request_id(headers: &HeaderMap) -> Result<Option<RequestId>, HeaderFault>
     key.map(RequestId::parse).transpose().map_err(HeaderFault::Rule)
 }
 
-/// The service for a request with this request id. A repeat must be the same request, byte for byte: method, path
-/// and parameters, the memberbase that headers name, and the body.
+/// The service for a request with this request id. A repeat must be the same request, byte for byte: method,
+/// path and parameters, the memberbase that headers name, and the body.
 pub async fn with_request_id(
     directory: Directory,
     id: RequestId,

@@ -1,4 +1,5 @@
-//! Whole numbers in bodies: `5`, and `5.0`, which JSON Schema, JavaScript and the JSON form of protobuf take for the same.
+//! Whole numbers in bodies: `5`, and `5.0`, which is the same number in JSON Schema, JavaScript and the JSON
+//! form of protobuf.
 
 use std::fmt;
 

@@ -1,12 +1,12 @@
 //! The JSON doors: HTTP on the same port as gRPC, told apart by the path.
 //!
-//! The files and rooms here serve every door and know none: they read bodies within limits, parse JSON, handle
-//! request ids, build replies and OpenAPI documents, and reject what no call can handle. A door is a folder of its
-//! own. It lists its calls, renders errors in its own envelope, and surrounds every call in the same way (caller,
-//! body, reply, error).
+//! The files and rooms here serve every door and know none: they read bodies within limits, parse JSON,
+//! handle request ids, build replies and OpenAPI documents, and reject what no call can handle. A door is a
+//! folder of its own. It lists its calls, renders errors in its own envelope, and surrounds every call in the
+//! same way (caller, body, reply, error).
 //!
-//! Every call is a type with its path, the access that it needs, its request and its reply. Routes and document of
-//! a door are built from the same list of calls.
+//! Every call is a type with its path, the access that it needs, its request and its reply. Routes and
+//! document of a door are built from the same list of calls.
 
 mod door;
 mod header;

@@ -1,7 +1,7 @@
 //! Reads the bodies of requests whole, within limits of size, time and memory.
 //!
-//! A body that is refused is still drained for a moment: a client that is not done sending would otherwise see a broken
-//! connection in place of the answer.
+//! The body of a refused request is still read for a moment: a client that is still sending would otherwise
+//! see a broken connection instead of the reply.
 
 use std::time::Duration;
 
@@ -15,36 +15,38 @@ use super::rejection::Rejection;
 use crate::compute::{self, Size};
 use crate::directory::{self, Arrival, Error, Incoming, Room, Whose};
 
-/// What is taken of the memory for messages at a time, in bytes, for a body that does not say how long it is.
+/// The step, in bytes, in which memory is taken for a body without a content length.
 const PIECE_BYTES: usize = 1024 * 1024;
-/// Bodies up to this size come in one piece, usually, and take nothing.
+/// Bodies up to this size, in bytes, usually arrive in one piece, and are not counted.
 const TINY_BYTES: usize = 4 * 1024;
-/// Bodies up to this size become little, whatever is in them, and are parsed without a look at that.
+/// Bodies up to this size, in bytes, become little whatever they contain, and are parsed without being
+/// weighed.
 const UNWEIGHED_BYTES: usize = 128;
-/// What a body may become without being counted, in bytes: calls about one member become a few kilobytes.
+/// What a body may become in memory without being counted, in bytes; a call about one member becomes a few
+/// kilobytes.
 const LIGHT_BYTES: usize = 16 * 1024;
-/// What a value takes, in bytes: a text, a number, or an entry of a list.
+/// The memory of a value, in bytes: a text, a number, or an entry of a list.
 const VALUE_BYTES: usize = 48;
-/// The least bytes a second of a body that takes longer.
+/// Fewest bytes a second of a body that takes longer than a peer may be silent.
 const SLOWEST_BYTES: u32 = 32 * 1024;
-/// How long a body that is refused is drained.
+/// How long the rest of a refused body is read.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// The limits of bodies.
 pub struct Bodies {
     /// Largest body, in bytes.
     limit: usize,
-    /// The memory for their bytes, as for those of all messages.
+    /// The memory for their bytes, which all messages share.
     incoming: Incoming,
 }
 
-/// A body that was read.
+/// A complete body.
 pub struct Received {
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// How much work it is to parse it.
+    /// How much work parsing it is.
     pub(super) size: Size,
-    /// The room for what it becomes, where that was taken.
+    /// The room for what it becomes, if it is counted.
     arrival: Option<Arrival>,
     /// The memory for its bytes.
     _taken: Vec<directory::Received>,
@@ -57,7 +59,7 @@ impl Bodies {
         Self { limit, incoming }
     }
 
-    /// Reads `body`, which must say that it is JSON.
+    /// Reads `body`, whose content type must be JSON.
     pub(super) async fn read(
         &self,
         whose: Whose,
@@ -101,7 +103,7 @@ impl Bodies {
                 return Err(Rejection::TooLarge { limit: self.limit });
             }
             while length > room {
-                // It has some already, and so it does not wait.
+                // A body that holds memory does not wait for more.
                 taken.push(self.incoming.take(whose, PIECE_BYTES)?);
                 room += PIECE_BYTES;
             }
@@ -111,13 +113,13 @@ impl Bodies {
 }
 
 impl Received {
-    /// Hands on the room for what it becomes, to whoever has that when the body is gone.
+    /// Hands over the room for what it becomes, which outlives the body.
     pub(super) fn take_arrival(&mut self) -> Option<Arrival> {
         self.arrival.take()
     }
 
-    /// Takes room for what the body becomes, when it is its turn, before it is parsed: so much for each object in a list, and
-    /// something for each value. A body that becomes little takes none.
+    /// Takes room, in turn, for what the body becomes, before it is parsed: `object_bytes` for each object in
+    /// a list, and some for each value. A body that becomes little needs no room.
     pub(super) async fn admit(&mut self, room: &Room, object_bytes: usize) -> Result<(), Error> {
         let bytes = self.bytes.len();
         if bytes <= UNWEIGHED_BYTES {
@@ -133,9 +135,10 @@ impl Received {
     }
 }
 
-/// What JSON becomes at most, in bytes. What stands in strings and looks like more of it makes it a little more.
+/// The most that JSON becomes in memory, in bytes. Punctuation inside strings is counted too, which makes it
+/// a little more.
 fn weigh(json: &[u8], object_bytes: usize) -> usize {
-    // Each value but the first stands behind one of these.
+    // Each value but the first follows one of these.
     let values = json.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b':')).count();
     let values = values.saturating_mul(VALUE_BYTES);
     if object_bytes == 0 {
@@ -149,8 +152,8 @@ fn weigh(json: &[u8], object_bytes: usize) -> usize {
     values.max(objects.saturating_mul(object_bytes))
 }
 
-/// Reads what is left of a body and forgets it, for a moment. One that waits to be asked for is not asked for: the client
-/// has sent nothing of it, and hears the answer at once.
+/// Reads and discards the rest of a body for a moment. A body that the client sends only after `100 Continue`
+/// is not read: nothing of it was sent, and the client sees the reply at once.
 pub(super) async fn drain(headers: &HeaderMap, mut body: Body) {
     if headers.contains_key(EXPECT) && headers.contains_key(CONTENT_LENGTH) {
         return;
@@ -159,14 +162,15 @@ pub(super) async fn drain(headers: &HeaderMap, mut body: Body) {
     let _ = tokio::time::timeout(DRAIN, rest).await;
 }
 
-/// A browser may send other types to a server of this machine without asking; JSON it may not.
+/// Whether the content type is JSON. A browser may send other types to a server on this machine without a
+/// preflight request, but not JSON.
 fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = value.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json")
 }
 
-/// Whether the body is sent as it is.
+/// Whether the body has no content encoding.
 fn is_plain(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_ENCODING).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }

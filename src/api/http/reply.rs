@@ -1,4 +1,4 @@
-//! Answers: JSON, and the headers that go with a status.
+//! Replies: JSON, with the headers of their status.
 
 use std::future::Future;
 use std::io;
@@ -16,8 +16,8 @@ use crate::compute::{self, Size};
 use crate::directory::{Error, Replies};
 use crate::model::token::AccessLevel;
 
-/// The answer with this status and JSON. How long that becomes is known once it is written: what turns out to
-/// be long begins again, at its turn and beside the threads that serve others.
+/// The response with this status and JSON. Its length is known only once it is written, so JSON that turns
+/// out to be long is written again from the start, in turn and on a thread for computations.
 pub async fn json<T: Serialize + Sync>(status: StatusCode, reply: &T) -> Result<Response, Error> {
     let mut short = Short(Vec::with_capacity(FIRST_BYTES));
     match serde_json::to_writer(&mut short, reply) {
@@ -30,13 +30,13 @@ pub async fn json<T: Serialize + Sync>(status: StatusCode, reply: &T) -> Result<
     }
 }
 
-/// The answer with this status and JSON that is short.
+/// The response with this status and short JSON.
 pub fn short_json<T: Serialize>(status: StatusCode, reply: &T) -> Result<Response, Error> {
     Ok(with_bytes(status, serde_json::to_vec(reply).map_err(|fault| no_json(&fault))?))
 }
 
 fn no_json(fault: &serde_json::Error) -> Error {
-    Error::Internal { private: format!("a reply is no JSON: {fault}") }
+    Error::Internal { private: format!("a reply cannot be written as JSON: {fault}") }
 }
 
 fn with_bytes(status: StatusCode, bytes: Vec<u8>) -> Response {
@@ -48,10 +48,10 @@ fn with_bytes(status: StatusCode, bytes: Vec<u8>) -> Response {
     (status, headers, Body::from(bytes)).into_response()
 }
 
-/// What JSON begins with room for, in bytes.
+/// The initial buffer for JSON, in bytes.
 const FIRST_BYTES: usize = 128;
 
-/// Takes what is short, and fails when it becomes long.
+/// A buffer for short JSON; writing to it fails once the JSON is long.
 struct Short(Vec<u8>);
 
 impl io::Write for Short {
@@ -72,7 +72,7 @@ impl io::Write for Short {
     }
 }
 
-/// Does a call that needs this level of access: its answer, which is counted until it was taken, if it is large.
+/// Runs a call that needs this level of access. A large reply is counted until the peer has received it.
 pub async fn counted(
     replies: Replies,
     needs: AccessLevel,
@@ -85,7 +85,7 @@ pub async fn counted(
     })
 }
 
-/// Says on a refusal how to authenticate, and when to come back.
+/// Adds to a refusal the headers that say how to authenticate, and when to retry.
 pub fn advise(response: &mut Response, retry_after: Option<Duration>) {
     let is_unknown = response.status() == StatusCode::UNAUTHORIZED;
     let headers = response.headers_mut();
@@ -93,7 +93,7 @@ pub fn advise(response: &mut Response, retry_after: Option<Duration>) {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if let Some(delay) = retry_after {
-        // The header has whole seconds; sooner than asked for would be in vain.
+        // The header has whole seconds, rounded up, because an earlier retry would fail.
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -115,12 +115,12 @@ mod tests {
         // With its quotes, the last one is as long as what is long.
         let [short, long] = [1_000, compute::LARGE_BYTES - 2].map(|length| "x".repeat(length));
         let all = compute::every_permit().await;
-        let answer = json(StatusCode::OK, &short).await.unwrap();
-        assert_eq!(body(answer).await, serde_json::to_vec(&short).unwrap());
-        let mut answer = Box::pin(json(StatusCode::OK, &long));
-        assert!(answer.as_mut().now_or_never().is_none());
+        let reply = json(StatusCode::OK, &short).await.unwrap();
+        assert_eq!(body(reply).await, serde_json::to_vec(&short).unwrap());
+        let mut reply = Box::pin(json(StatusCode::OK, &long));
+        assert!(reply.as_mut().now_or_never().is_none());
         drop(all);
-        assert_eq!(body(answer.await.unwrap()).await, serde_json::to_vec(&long).unwrap());
+        assert_eq!(body(reply.await.unwrap()).await, serde_json::to_vec(&long).unwrap());
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use crate::model::Reason;
 
 /// The service.
 pub struct Backups {
-    /// Who knows the callers.
+    /// Identifies and admits callers.
     pub gate: Gate,
     /// Ends streams.
     pub stopping: CancellationToken,

@@ -46,7 +46,7 @@ pub async fn update(
     }
     let mut row = row(&directory, Some(member))?;
     if row.status.is_some() {
-        let text = "cannot be written; ActivateMember, OffboardMember and ReplaceMember change it";
+        let text = "cannot be set by this call; use ActivateMember, OffboardMember or ReplaceMember";
         return Err(error::refused(&Refusal::field(Reason::FieldInvalid, "member.status", text)));
     }
     let if_revision = row.if_revision;
@@ -110,7 +110,7 @@ fn parse_rename(text: String, alias_for: Option<prost_types::Duration>) -> Resul
         faults.add(Reason::FieldInvalid, "alias_for", text);
     }
     let edit = new.zip(micros).map(|(new, micros)| Edit::Rename(Box::new(Rename::new(new, micros))));
-    // Without one there is a fault.
+    // Without an edit, a fault was noted.
     faults.finish(edit.unwrap_or(Edit::Activate))
 }
 
@@ -136,7 +136,7 @@ pub async fn offboard(
     Ok(marked_reply(&directory, v1::OffboardMemberResponse { member, outcome, revision }))
 }
 
-/// What every reply says: the member, the number of the outcome, and the revision.
+/// The content of every reply: the member, the number of the outcome, and the revision.
 type Edited = (Option<v1::Member>, i32, u64);
 
 /// A change of a member that exists.
@@ -161,7 +161,7 @@ async fn apply(
     edited(directory, base, changed, place)
 }
 
-/// Where in its request the fields of an edit stand.
+/// The path of the edited fields in the request.
 fn place(edit: &Edit) -> &'static str {
     match edit {
         Edit::Update(_) | Edit::UpdateMasked(..) | Edit::Replace(_) | Edit::Rewrite(_) => "member",
@@ -187,7 +187,7 @@ fn edited(
         }
         Err(Error::Refused(refusal)) => {
             let holder = refusal.taken_by.map(|row| directory.sealer().member_id(base, row));
-            // A mask stands beside the member, and its faults with it.
+            // The mask is a field beside the member, so its faults keep their paths.
             let of_mask = refusal.violations.iter().all(|fault| fault.field.starts_with("update_mask"));
             Err(error::taken(&refusal.under(if of_mask { "" } else { place }), holder))
         }

@@ -9,7 +9,7 @@ use crate::model::BaseNumber;
 /// The messages of an export.
 pub type Pages = Pulled<v1::ExportMembersResponse>;
 
-/// The pages of `export`, as they are asked for.
+/// The pages of `export`, each made when the client asks for it.
 pub fn start(directory: Directory, base: BaseNumber, export: Export, replies: Replies, ends: Ends) -> Pages {
     pull(Exported { directory, base, export, is_first: true }, replies, ends)
 }

@@ -26,8 +26,8 @@ pub trait WithRequestId: Message {
     /// Its request id, or nothing.
     fn request_id(&mut self) -> &mut String;
 
-    /// Whether its reply is stored even if it wrote nothing. The flag is removed from the message, because repeats are
-    /// compared without it.
+    /// Whether its reply is stored even if it wrote nothing. The flag is removed from the message, because
+    /// repeats are compared without it.
     fn take_keep_refusal(&mut self) -> bool {
         false
     }
@@ -67,8 +67,8 @@ with_request_id! {
     CreateApiTokenRequest RevokeApiTokenRequest
 }
 
-/// The beginning of every call that changes something: the service for its caller and its request id, the request, and
-/// the deadline.
+/// The beginning of every call that changes something: the service for its caller and its request id, the
+/// request, and the deadline.
 pub async fn begin<T: WithRequestId>(
     gate: &Gate,
     request: Request<T>,
@@ -79,8 +79,8 @@ pub async fn begin<T: WithRequestId>(
     Ok((with_request_id(directory, &mut request).await?, request, deadline))
 }
 
-/// The service for this request, which may have a request id. Repeats are compared as the server decoded them: fields that
-/// it does not know are ignored.
+/// The service for this request, which may have a request id. Repeats are compared as the server decoded
+/// them: fields that it does not know are ignored.
 pub async fn with_request_id<T: WithRequestId>(
     directory: Directory,
     request: &mut T,

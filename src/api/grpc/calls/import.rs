@@ -1,11 +1,12 @@
-//! `ImportMembers`: chunks in, one answer each, in order, once durable.
+//! `ImportMembers`: a stream of chunks, with one reply to each, in order, once the chunk is durable.
 //!
-//! A task reads, checks and hands in chunks, and a short queue leads from it to the answers. So a chunk is received while another
-//! is planned and a third is made durable; and when a client sends faster than that, or does not read its answers, the queue
-//! fills and flow control slows it down. A stream that is cut ends the reading; what was handed in is finished all the same.
+//! A task reads and checks chunks and submits them, and a short queue leads from it to the replies. So one
+//! chunk is received while another is planned and a third is made durable. If a client sends faster than
+//! that, or does not read its replies, the queue fills and flow control slows the client down. If the stream
+//! breaks, reading ends; submitted chunks are still finished.
 //!
-//! An answer is made when the one before was taken, and has its room in the memory for replies from before its chunk is handed
-//! in: what became of ten thousand rows is megabytes.
+//! A reply is made once the reply before it was sent. Its memory is taken before its chunk is submitted,
+//! because the results of ten thousand rows are megabytes.
 
 use std::time::Instant;
 
@@ -32,15 +33,15 @@ use crate::model::{
 };
 use crate::tasks;
 
-/// Chunks of one stream that are handed in and not answered yet.
+/// Chunks of one stream that are submitted and have no reply yet.
 const IN_FLIGHT: usize = 4;
 
-/// What becomes of a row takes, in bytes: until it is answered, or as a message.
+/// The memory of the outcome of a row, in bytes: until its reply is made, or as a message.
 const OUTCOME_BYTES: usize = 256;
-/// What the id of its member takes beside that, in bytes, where the answer names it.
+/// Further memory for the id of its member, in bytes, if the reply includes it.
 const ID_BYTES: usize = size_of::<String>() + 32;
 
-/// The answers of an import.
+/// The replies to the chunks of an import.
 pub type ChunkReplies = Pulled<v1::ImportMembersResponse>;
 
 /// Begins an import; `stopping` ends it between two chunks.
@@ -55,7 +56,7 @@ pub fn start(
     let until = Until { ends: Ends { stopping, deadline }, pending: pending.clone() };
     let import = Import { directory: directory.clone(), chunks, arriving, until };
     tasks::for_caller(async move {
-        // The receiver goes away when nobody wants the answers any more.
+        // The receiver is dropped when the client no longer waits for replies.
         if let Err(status) = import.read(&pending).await {
             let _ = pending.send(Err(status)).await;
         }
@@ -67,56 +68,56 @@ pub fn start(
 struct Import {
     directory: Directory,
     chunks: Streaming<v1::ImportMembersRequest>,
-    /// What counts the chunk at hand.
+    /// Counts the memory of the current chunk.
     arriving: Option<Arriving>,
     until: Until,
 }
 
-/// What ends an import before its stream of chunks does.
+/// What ends an import before the end of its stream.
 struct Until {
     ends: Ends,
-    /// Where what was handed in goes; closed once nobody wants the answers.
+    /// The queue of submitted chunks; closed once the client no longer waits for replies.
     pending: Pending,
 }
 
 impl Until {
-    /// Why it ends, once it does.
+    /// Waits until the import must end, and says why.
     async fn over(&self) -> Status {
         tokio::select! {
             biased;
             ended = self.ends.ended() => ended,
-            // Nobody is told.
+            // Nobody receives this status.
             () = self.pending.closed() => Error::Stopping.into(),
         }
     }
 }
 
-/// What the first message said.
+/// The options of an import, from the first message.
 struct Begun {
     base: BaseNumber,
     options: UpsertOptions,
     id: Option<ImportId>,
-    /// The options as they came, but for the ids, to tell a repeat of a chunk from another one.
+    /// The options as they were sent, without the ids, to distinguish a repeated chunk from a different one.
     asked: Vec<u8>,
     /// Its chunks.
     series: Series,
 }
 
-/// A chunk that was handed in.
+/// A submitted chunk.
 struct HandedIn {
     base: BaseNumber,
     chunk: u64,
     named: v1::NamedMembers,
     refs: Vec<Option<String>>,
     upsert: PendingUpsert,
-    /// The memory for its answer.
+    /// The memory for its reply.
     room: Received,
 }
 
 type Pending = mpsc::Sender<Result<HandedIn, Status>>;
 
 impl Import {
-    /// Reads chunks and hands them in, until the stream ends.
+    /// Reads chunks and submits them, until the stream ends.
     async fn read(mut self, pending: &Pending) -> Result<(), Status> {
         let Some(mut message) = self.next().await? else { return Ok(()) };
         let begun = self.begin(message.options.take())?;
@@ -133,7 +134,7 @@ impl Import {
                 None => return Ok(()),
             };
             if message.options.is_some() {
-                let text = "must be in the first message of the stream only";
+                let text = "may be sent only in the first message of the stream";
                 return Err(error::refused(&Refusal::field(Reason::FieldInvalid, "options", text)));
             }
         }
@@ -164,12 +165,13 @@ impl Import {
         let id = id.and_then(|text| faults.check("options.import_id", ImportId::parse(&text)));
         let options = faults.finish(options).map_err(|refusal| error::refused(&refusal))?;
         let base = self.directory.base_number(&given.member_base_id, "options.member_base_id")?;
-        // The memberbase counts by its number, because its id can be written in several ways.
+        // Repeats are compared by the number of the memberbase, because its id can be written in several
+        // ways.
         given.member_base_id.clear();
         Ok(Begun { base, options, id, asked: given.encode_to_vec(), series: Series::default() })
     }
 
-    /// The service for a chunk of so many bytes, which an import that has an id does once.
+    /// The service for a chunk of `bytes` bytes. In an import with an id, a chunk is applied only once.
     async fn with_chunk_id(
         &self,
         begun: &Begun,
@@ -185,14 +187,14 @@ impl Import {
             let mut bytes = Vec::new();
             for member in &message.members {
                 bytes.clear();
-                // A vector has room for everything.
+                // Writing to a vector cannot fail.
                 let _ = member.encode_length_delimited(&mut bytes);
                 asked.add(&bytes);
             }
             RequestIdentity::chunk(import, message.chunk, asked)
         };
         let identity = compute::here(Size::of_bytes(bytes), hash).await;
-        // While the same chunk of a stream that was cut is still being applied, its repeat waits.
+        // A repeat waits while the same chunk of a broken stream is still being applied.
         tokio::select! {
             biased;
             ended = self.until.over() => Err(ended),
@@ -211,7 +213,7 @@ impl Import {
             return Err(Error::TooMany { rows: message.members.len(), limit: IMPORT_CHUNK_MAX_ROWS }.into());
         }
         let Ok(named) = v1::NamedMembers::try_from(message.named_members) else {
-            let text = "is not a value of this enum that the server knows";
+            let text = "is not a known value of this enum";
             return Err(error::refused(&Refusal::field(Reason::FieldInvalid, "named_members", text)));
         };
         let row_bytes = OUTCOME_BYTES + if names_all(named, true) { ID_BYTES } else { 0 };
@@ -234,22 +236,22 @@ impl Import {
     }
 }
 
-/// The answers that are still to be given.
+/// The replies that are still to be sent.
 struct Replying {
     directory: Directory,
     handed_in: mpsc::Receiver<Result<HandedIn, Status>>,
-    /// The room of the answer before, if that was large.
+    /// The memory of the reply before, if that was large.
     before: Option<Received>,
-    /// Whether a row of an answered chunk has failed.
+    /// Whether a row of a chunk with a reply has failed.
     has_failed: bool,
 }
 
-/// Answers the next chunk, in the order in which they were handed in.
+/// The reply to the next chunk, in the order in which they were submitted.
 async fn next_reply(
     replying: Option<Replying>,
 ) -> Option<(Result<v1::ImportMembersResponse, Status>, Option<Replying>)> {
     let Replying { directory, mut handed_in, before, has_failed } = replying?;
-    // Who asks for the next one has taken it.
+    // A caller that asks for the next reply has received the one before.
     drop(before);
     let reply = match handed_in.recv().await? {
         Ok(chunk) => finish(&directory, chunk, has_failed).await,
@@ -282,7 +284,7 @@ async fn finish(
     Ok((v1::ImportMembersResponse { chunk, counts: Some(counts), failed, revision, member_ids }, room))
 }
 
-/// Whether an answer names the members of all rows, `has_failed` if one did so far.
+/// Whether a reply has the member ids of all rows; `has_failed` says whether a row has failed so far.
 fn names_all(named: v1::NamedMembers, has_failed: bool) -> bool {
     match named {
         v1::NamedMembers::Unspecified | v1::NamedMembers::Failed => false,

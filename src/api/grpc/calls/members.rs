@@ -20,7 +20,7 @@ use crate::model::{Refusal, Violations};
 
 /// The service.
 pub struct Members {
-    /// Where its callers enter.
+    /// Identifies and admits callers.
     pub gate: Gate,
     /// Ends streams between two messages.
     pub stopping: CancellationToken,

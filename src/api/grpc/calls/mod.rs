@@ -1,7 +1,7 @@
 //! The calls: one file for each service, and files for what several calls share.
 //!
-//! A call enters as its caller (`access`), converts its request (`convert`), calls the directory, and converts the result.
-//! Calls that change something begin in `idempotency`.
+//! A call enters as its caller (`access`), converts its request (`convert`), calls the directory, and
+//! converts the result. Calls that change something begin in `idempotency`.
 
 mod api_tokens;
 mod attributes;

@@ -19,7 +19,7 @@ use crate::model::{BaseNumber, MemberRecord, RecordKind};
 
 /// The service.
 pub struct Records {
-    /// Where its callers enter.
+    /// Identifies and admits callers.
     pub gate: Gate,
     /// Ends streams between two messages.
     pub stopping: CancellationToken,

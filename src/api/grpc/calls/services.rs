@@ -1,8 +1,8 @@
-//! The services of this door, found by the path of a call.
+//! The services of this door, selected by the path of a call.
 //!
-//! tonic's own router is that of axum: it keeps each service behind a pointer that is cloned into a box for every call, looks
-//! the path up in a tree, and puts the bodies of request and reply into boxes of its own. The names of six services are
-//! compared faster than that.
+//! tonic's router is axum's: for every call it clones a service into a box, looks the path up in a tree, and
+//! boxes the bodies of request and reply once more. Comparing the path with the names of six services is
+//! faster.
 
 use std::convert::Infallible;
 
@@ -30,7 +30,7 @@ use crate::api::grpc::v1::member_service_server::{self, MemberServiceServer};
 use crate::api::grpc::v1::record_service_server::{self, RecordServiceServer};
 use crate::directory::Gate;
 
-/// All of them.
+/// All services.
 pub struct Services {
     member_bases: MemberBaseServiceServer<MemberBases>,
     members: MemberServiceServer<Members>,
@@ -40,8 +40,8 @@ pub struct Services {
     backups: BackupServiceServer<Backups>,
 }
 
-/// A service with this door's limits of messages and its compressions. The generated servers have these settings and no trait
-/// in common.
+/// A service with this door's limits of messages and its compressions. A macro, because the generated servers
+/// have these settings but no common trait.
 macro_rules! compressed {
     ($server:ident, $service:expr) => {
         $server::new($service)
@@ -55,7 +55,7 @@ macro_rules! compressed {
 }
 
 impl Services {
-    /// The services for callers whom `gate` knows. `stopping` ends their streams.
+    /// The services for callers whom `gate` admits. `stopping` ends their streams.
     pub fn new(gate: &Gate, stopping: &CancellationToken) -> Self {
         let (gate, stopping) = (|| gate.clone(), || stopping.clone());
         Self {
@@ -64,20 +64,20 @@ impl Services {
             records: compressed!(RecordServiceServer, Records { gate: gate(), stopping: stopping() }),
             api_tokens: compressed!(ApiTokenServiceServer, ApiTokens(gate())),
             attributes: compressed!(AttributeServiceServer, Attributes(gate())),
-            // What it sends is compressed already.
+            // Its replies are compressed already.
             backups: BackupServiceServer::new(Backups { gate: gate(), stopping: stopping() })
                 .max_decoding_message_size(MESSAGE_MAX_BYTES),
         }
     }
 
-    /// Answers a call. One that no service has is UNIMPLEMENTED, which is also what a service says of a method that it does
-    /// not have.
+    /// Handles a call. An unknown service is UNIMPLEMENTED, as is an unknown method of a service.
     pub fn call<B>(&self, request: Request<B>) -> BoxFuture<Response<Body>, Infallible>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<StdError> + Send + 'static,
     {
-        // Servers are two pointers and some numbers, and cloned because their generated code asks for a mutable one.
+        // A server is two pointers and some numbers. It is cloned because its generated code needs it to be
+        // mutable.
         match service(request.uri().path()) {
             member_service_server::SERVICE_NAME => self.members.clone().call(request),
             member_base_service_server::SERVICE_NAME => self.member_bases.clone().call(request),

@@ -1,4 +1,4 @@
-//! Rows of bulk calls: from messages to the directory, and what became of them back into messages.
+//! Rows of bulk calls: from messages to the directory, and their outcomes back to messages.
 
 use prost::Message;
 use tonic::{Request, Response, Status};
@@ -19,14 +19,14 @@ use crate::model::{
     Violations,
 };
 
-/// What a result takes besides its ref and the details of its error, in bytes; ids, codes and reasons have bounds.
+/// Bytes of a result besides its ref and the details of its error; ids, codes and reasons have limits.
 const RESULT_BYTES: usize = 128;
-/// How many times those bytes a result takes in memory: it has few of them, usually, and then stands as a message beside
-/// them.
+/// The memory of a result, as a multiple of its bytes: a result is usually short, and exists as a message
+/// besides them.
 const RESULT_GROWTH: usize = 2;
-/// What the details of an error that is found while writing take at most, in bytes.
+/// Most bytes of the details of an error that is found while rows are applied.
 const LATE_DETAILS_BYTES: usize = 512;
-/// What a violation takes besides its texts, in bytes.
+/// Bytes of a violation besides its texts.
 const VIOLATION_BYTES: usize = 8;
 
 /// `BulkUpsertMembers`.
@@ -95,20 +95,20 @@ fn parse_call(request: &v1::BulkUpsertMembersRequest) -> Result<Call, Refusal> {
     faults.finish(Call { mode, options, detail })
 }
 
-/// How rows are meant, as a message says it.
+/// How rows are applied, as sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Given {
     /// A `v1::MatchBy`.
     pub match_by: i32,
     /// A `v1::FieldSemantics`.
     pub semantics: i32,
-    /// Whether inactive members come back.
+    /// Whether inactive members are reactivated.
     pub reactivate: bool,
     /// Whether statuses are applied.
     pub apply_status: bool,
 }
 
-/// How rows are meant; `prefix` is where the fields stand.
+/// How rows are applied; `prefix` is the path of the fields.
 pub fn options(faults: &mut Violations, prefix: &str, given: Given) -> UpsertOptions {
     let Given { match_by, semantics, reactivate, apply_status } = given;
     let match_by = match v1::MatchBy::try_from(match_by) {
@@ -127,20 +127,20 @@ pub fn options(faults: &mut Violations, prefix: &str, given: Given) -> UpsertOpt
 }
 
 fn unknown<T>(faults: &mut Violations, field: &str, default: T) -> T {
-    faults.add(Reason::FieldInvalid, field, "is not a value of this enum that the server knows");
+    faults.add(Reason::FieldInvalid, field, "is not a known value of this enum");
     default
 }
 
-/// The rows of a call, each parsed or refused.
+/// The rows of a call, each parsed or rejected.
 pub struct Rows {
     /// In the order of the call.
     pub rows: Vec<Result<MemberRow, RowError>>,
-    /// The refs that results repeat. Copies, because the rows themselves are given away.
+    /// The refs that results repeat. They are copies, because the rows themselves are handed over.
     pub refs: Vec<Option<String>>,
 }
 
 impl Rows {
-    /// Parses the rows of a message to `base` of so many bytes.
+    /// Parses the rows of a message of `bytes` bytes, for members of `base`.
     pub async fn parse(
         directory: &Directory,
         base: BaseNumber,
@@ -150,7 +150,7 @@ impl Rows {
     ) -> Self {
         let (directory, today) = (directory.clone(), directory.now().date());
         let rows = Self { rows: Vec::with_capacity(members.len()), refs: Vec::with_capacity(members.len()) };
-        // Rows that are nearly empty make a short message, and each takes a microsecond all the same.
+        // Each row takes a microsecond, even if many nearly empty rows make a short message.
         let size = Size::of_bytes(bytes).max(Size::of_items(members.len()));
         let mut errors = RowErrors::default();
         let parse = move |rows: &mut Self, member: v1::MemberInput| {
@@ -162,8 +162,8 @@ impl Rows {
         compute::fold(members, size, rows, parse).await
     }
 
-    /// How large the reply may become, in bytes, whatever becomes of the rows. A call is refused whose reply might not fit into a
-    /// message.
+    /// The largest possible reply, in bytes, whatever the outcomes. A call is refused if its reply might not
+    /// fit into a message.
     fn check_reply(&self) -> Result<usize, Error> {
         let results: usize =
             self.refs.iter().map(|text| RESULT_BYTES + text.as_ref().map_or(0, String::len)).sum();
@@ -177,13 +177,13 @@ impl Rows {
     }
 }
 
-/// What the details of an error take, in bytes: its violations, some of them in the message as well.
+/// Bytes of the details of an error: its violations, some of which are in the message too.
 fn details_bytes(error: &RowError) -> usize {
     let violations = error.violations.iter();
     2 * violations.map(|fault| VIOLATION_BYTES + fault.field.len() + fault.description.len()).sum::<usize>()
 }
 
-/// What became of the rows of a call.
+/// The results of the rows of a call, and their counts.
 pub async fn report(
     directory: &Directory,
     base: BaseNumber,
@@ -193,11 +193,11 @@ pub async fn report(
 ) -> (Vec<v1::MemberResult>, v1::BulkCounts) {
     let directory = directory.clone();
     let counts = v1::BulkCounts::default();
-    let told = match detail {
+    let reported = match detail {
         Detail::All => reply.outcomes.len(),
         Detail::Failed => reply.outcomes.iter().filter(|outcome| outcome.is_failed()).count(),
     };
-    let results = Vec::with_capacity(told);
+    let results = Vec::with_capacity(reported);
     let mut refs = refs.into_iter();
     let (mut index, mut detailed) = (0_u32, 0);
     let add = move |(results, counts): &mut (Vec<v1::MemberResult>, v1::BulkCounts), outcome: RowOutcome| {
@@ -221,7 +221,7 @@ pub async fn report(
             }),
         });
     };
-    compute::fold(reply.outcomes, Size::of_items(told), (results, counts), add).await
+    compute::fold(reply.outcomes, Size::of_items(reported), (results, counts), add).await
 }
 
 fn count(counts: &mut v1::BulkCounts, outcome: Outcome) -> v1::Outcome {
@@ -236,7 +236,7 @@ fn count(counts: &mut v1::BulkCounts, outcome: Outcome) -> v1::Outcome {
     outcome::to_wire(outcome)
 }
 
-/// The error of a row, with details for the first rows that are bad themselves.
+/// The error of a row, with details for the first rows that have faults of their own.
 fn row_error(error: RowError, holder: Option<String>, detailed: &mut usize) -> v1::RowError {
     let code = error.code().as_str().to_owned();
     let reason = error.reason.as_str().to_owned();

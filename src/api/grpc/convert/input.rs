@@ -15,7 +15,8 @@ pub fn finder(match_by: MatchBy, sealer: &Sealer, base: BaseNumber) -> Finder<'_
     Finder { match_by, ids: Some((sealer, base)), missing: "is required, because rows are matched by it" }
 }
 
-/// The row that `input` is. With a finder it must carry the key that it is matched by, or the id of its member.
+/// The row that `input` is. With a finder it must carry the key that it is matched by, or the id of its
+/// member.
 pub fn row(input: v1::MemberInput, finder: Option<Finder<'_>>, today: Date) -> Result<MemberRow, RowError> {
     let attributes = input.attributes.map(|attributes| attributes.fields).unwrap_or_default();
     let raw = RawRow {
@@ -41,8 +42,8 @@ pub fn row(input: v1::MemberInput, finder: Option<Finder<'_>>, today: Date) -> R
     raw.parse(today, finder)
 }
 
-/// What `input` has for the fields that `mask` names. The rest is nobody's business: it is not parsed, so that a member that
-/// was read can be sent back whole.
+/// What `input` has for the fields that `mask` names. The rest is nobody's business: it is not parsed, so
+/// that a member that was read can be sent back whole.
 pub fn masked(mut input: v1::MemberInput, mask: &Mask) -> v1::MemberInput {
     fn keep<T>(value: Option<T>, mask: &Mask, field: ProfileField) -> Option<T> {
         value.filter(|_| mask.names(field))

@@ -18,7 +18,7 @@ pub fn page(pagination: Option<v1::Pagination>, sorts: Vec<v1::Sort>) -> RawPage
     }
 }
 
-/// What a list says about the page that it returned.
+/// The description of a page of a list.
 pub fn page_info(entries: usize, cursor: Option<String>) -> v1::Page {
     v1::Page { page_size: i32::try_from(entries).unwrap_or(i32::MAX), more: cursor.is_some(), cursor }
 }

@@ -1,7 +1,7 @@
 //! Converts messages to values of the model, and values to messages.
 //!
-//! Requests are checked for their form here: a faulty request is rejected with the path of every faulty field. Strings
-//! are moved, never copied.
+//! Requests are checked for their form here: a faulty request is rejected with the path of every faulty
+//! field. Strings are moved, never copied.
 
 pub mod base;
 pub mod input;

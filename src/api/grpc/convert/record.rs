@@ -100,13 +100,13 @@ pub fn counts(counts: RecordCounts) -> v1::RecordCounts {
     }
 }
 
-/// The refusal of a word that names no kind.
+/// The refusal of an unknown kind of records.
 pub fn unknown_kind(index: usize) -> Refusal {
     let description = "must be one of clip, stamp_collection, transaction";
     Refusal::field(Reason::FieldInvalid, format!("kinds[{index}]"), description)
 }
 
-/// The content of a creative. What was stored is an object.
+/// The content of a creative. The stored text is always an object.
 fn content(object: &JsonObject) -> Struct {
     let parsed: Map<String, serde_json::Value> = serde_json::from_str(object.as_str()).unwrap_or_default();
     to_struct(parsed)
@@ -147,7 +147,7 @@ fn value_to_json(value: Value) -> serde_json::Value {
     }
 }
 
-/// Whole numbers without `.0`, as people write them; what JSON cannot say is null.
+/// A number in JSON: whole numbers without `.0`, and null for a number that JSON cannot express.
 fn number_to_json(number: f64) -> serde_json::Value {
     let whole = (number.fract() == 0.0).then(|| format!("{number:.0}").parse::<i64>().ok()).flatten();
     match whole.filter(|whole| whole.unsigned_abs() <= SAFE_INTEGER_MAX) {

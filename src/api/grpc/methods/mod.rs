@@ -1,5 +1,5 @@
-//! What is known of a call from its path alone: the access that it needs (`table`), and what its request becomes in memory
-//! (`shape`).
+//! What is known of a call from its path alone: the access that it needs (`table`), and what its request
+//! becomes in memory (`shape`).
 
 mod shape;
 mod table;

@@ -1,8 +1,8 @@
-//! What the bytes of a message become in memory, found without decoding it: its fields are walked by their tags, and every
-//! entry of a repeated field counts as the structure that it becomes.
+//! What a message becomes in memory, computed without decoding it: its fields are walked by their tags, and
+//! every entry of a repeated field counts as the structure that it becomes.
 //!
-//! What is walked is what the descriptors say of a message, so a field that is added is counted without a word here. Sizes are
-//! those of the generated structures or more. Bytes that are no message end the walk, as they end the decoding.
+//! The walk follows the descriptors, so a new field is counted without a change here. Sizes are those of the
+//! generated structures, or larger. Malformed bytes end the walk, as they end the decoding.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use std::sync::Arc;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
-/// A string, a list or a map, without what is in it, in bytes.
+/// A string, a list or a map without its content, in bytes.
 const HEADER_BYTES: usize = 24;
-/// A number, in bytes, with a mark whether it is there.
+/// An optional number, in bytes.
 const NUMBER_BYTES: usize = 16;
-/// What stands in the place of a message that contains itself, in bytes.
+/// The pointer to a message that contains itself, in bytes.
 const POINTER_BYTES: usize = 8;
-/// How deep messages may be within each other; decoding refuses more.
+/// How deep messages may be nested; decoding refuses more.
 const DEPTH_MAX: usize = 100;
 
 /// The shapes of all messages.
@@ -29,19 +29,19 @@ pub struct Shapes {
 #[derive(Clone)]
 pub struct Shape {
     messages: Arc<Vec<Fields>>,
-    /// Which of them.
+    /// Its index among them.
     index: usize,
     growth: Growth,
 }
 
-/// What bounds a message by its length alone: what may stand in it, however deep.
+/// What bounds the memory of a message by its length alone: the largest things in it, at any depth.
 #[derive(Clone, Copy)]
 struct Growth {
     /// The largest entry of a repeated field, in bytes.
     entry: usize,
-    /// Whether there are numbers without tags.
+    /// Whether it has packed numbers, which have no tags.
     numbers: bool,
-    /// The fewest entries that a field with a rule may have.
+    /// The lowest limit of entries among its fields.
     most: usize,
 }
 
@@ -50,18 +50,18 @@ struct Growth {
 struct Fields {
     /// By their numbers.
     by_number: Vec<Option<Field>>,
-    /// Whether any of them may have only so many entries.
+    /// Whether any of them has a limit of entries.
     limited: bool,
 }
 
 struct Field {
-    /// What an entry of it takes, in bytes, beside what is in it; nothing for a field that is not repeated.
+    /// The memory of an entry without its content, in bytes; 0 for a field that is not repeated.
     entry: usize,
     /// The message that it is.
     message: Option<usize>,
-    /// Whether it has numbers, which may stand together without tags.
+    /// Whether it is a list of numbers, which may be packed without tags.
     numbers: bool,
-    /// The entries that it may have.
+    /// Its limit of entries.
     most: Option<usize>,
 }
 
@@ -70,14 +70,14 @@ struct Field {
 pub struct Weight {
     /// In bytes.
     pub bytes: usize,
-    /// How many messages stand in its own lists, those within them aside.
+    /// How many messages its own lists have, not counting those inside them.
     pub entries: usize,
-    /// The entries of the first field that has too many, and how many it may have.
+    /// The entries of a field that has too many, and its limit.
     pub over: Option<(usize, usize)>,
 }
 
 impl Shapes {
-    /// Those of the messages in `files`; `most` says how many entries a field of a message may have.
+    /// The shapes of the messages in `files`; `most` has the limits of entries by message and field.
     pub fn of(files: &FileDescriptorSet, most: &[(&str, &str, usize)]) -> Self {
         let mut all = Vec::new();
         for file in &files.file {
@@ -126,7 +126,7 @@ impl Shapes {
         Shape { messages: Arc::clone(&self.messages), index, growth }
     }
 
-    /// Adds what may stand in the message at `index`; `seen` are those that were added.
+    /// Adds the message at `index` and those inside it; `seen` are those that were added.
     fn grow(&self, index: usize, growth: &mut Growth, seen: &mut Vec<usize>) {
         let Some(fields) = self.messages.get(index).filter(|_| !seen.contains(&index)) else { return };
         seen.push(index);
@@ -156,7 +156,7 @@ struct Sizes<'a> {
 }
 
 impl Sizes<'_> {
-    /// That of the message at `index`; `within` are those around it.
+    /// The size of the message at `index`; `within` are the messages around it.
     fn of_message(&self, index: usize, within: &mut Vec<usize>) -> usize {
         let Some((_, message)) = self.all.get(index).filter(|_| !within.contains(&index)) else {
             return POINTER_BYTES;
@@ -172,7 +172,7 @@ impl Sizes<'_> {
         size
     }
 
-    /// That of one value of a field, with a mark whether it is there.
+    /// The size of one optional value of a field.
     fn of_value(&self, field: &FieldDescriptorProto, within: &mut Vec<usize>) -> usize {
         match field.r#type() {
             Type::String | Type::Bytes => HEADER_BYTES,
@@ -192,10 +192,10 @@ impl Shape {
         self.messages.get(self.index).is_some()
     }
 
-    /// What so many bytes become at most, in bytes; without a limit where they may break a rule on entries.
+    /// The most that `length` bytes become, in bytes; unlimited if they may exceed a limit of entries.
     pub fn at_most(&self, length: usize) -> usize {
         let Growth { entry, numbers, most } = self.growth;
-        // An entry has a tag and a length, or a number behind its tag.
+        // An entry has a tag and a length, or a tag and a number.
         let entries = length / 2;
         if entries > most {
             return usize::MAX;
@@ -207,7 +207,7 @@ impl Shape {
     /// What `bytes` become.
     pub fn weigh(&self, bytes: &[u8]) -> Weight {
         let mut weight = Weight { bytes: bytes.len(), ..Weight::default() };
-        // Bytes that are no message are weighed up to there, which is how far they would be decoded.
+        // Malformed bytes are weighed up to the fault, which is how far they would be decoded.
         let _ = self.walk(self.index, bytes, 0, &mut weight);
         weight
     }
@@ -223,7 +223,7 @@ impl Shape {
             if let (Some(most), Some(count)) = (field.most, counts.get_mut(number)) {
                 *count += 1;
                 if *count > most {
-                    // The rest is counted and no more.
+                    // The rest is counted, but not weighed.
                     weight.over = Some((*count, most));
                     continue;
                 }
@@ -242,7 +242,8 @@ impl Shape {
     }
 }
 
-/// What stands behind a tag of this wire type; nothing of numbers. A group is entered as if its fields stood outside of it.
+/// The content after a tag of this wire type, empty for a number. The fields of a group are read as if they
+/// were outside of it.
 fn content<'a>(wire_type: u64, bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let taken = match wire_type {
         0 => {
@@ -265,7 +266,7 @@ fn content<'a>(wire_type: u64, bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    // Nearly all tags and lengths have one byte.
+    // Nearly all tags and lengths are one byte.
     if let Some((first, rest)) = bytes.split_first()
         && *first < 0x80
     {

@@ -1,7 +1,7 @@
 //! The calls of this door: the access that each needs, and what its request becomes in memory.
 //!
-//! Both are known from the path alone, so they are looked at before a message is read. The level stands here and nowhere else:
-//! the operations of the services ask for what the call was let in with.
+//! Both are known from the path alone, so they are checked before a message is read. Only this table says
+//! which access a call needs; the services use the access that the call was admitted with.
 
 use std::sync::LazyLock;
 
@@ -105,7 +105,7 @@ const MOST: &[(&str, &str, usize)] = &[
 ];
 
 static METHODS: LazyLock<HashMap<String, Method>> = LazyLock::new(|| {
-    // They were made by the build.
+    // The build made them, so they decode.
     let files = FileDescriptorSet::decode(DESCRIPTORS).unwrap_or_default();
     let shapes = Shapes::of(&files, MOST);
     let mut methods = HashMap::default();

@@ -1,4 +1,4 @@
-//! One message, from its first bytes until it may be decoded.
+//! Collects one message, from its first bytes until it may be decoded.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -20,32 +20,32 @@ use crate::compute::{self, Size};
 use crate::directory::Received;
 use crate::model::Reason;
 
-/// The least bytes a second of a message that takes longer than a peer may be silent.
+/// Fewest bytes a second of a message that takes longer than a peer may be silent.
 const SLOWEST_BYTES: u64 = 32 * 1024;
-/// The message in whose place a large one is decoded: empty.
+/// The empty message that stands for a large one.
 const IN_ITS_PLACE: [u8; PREFIX_BYTES] = [0; PREFIX_BYTES];
 
 /// Where the bytes of a message come from.
 pub struct Source<B> {
     body: B,
-    /// What came and was not looked at.
+    /// Bytes that arrived and were not read.
     rest: Bytes,
     began: Instant,
     patience: Duration,
-    /// Bytes that came since.
+    /// Bytes that arrived since.
     came: u64,
 }
 
-/// What is handed on.
+/// A message that is passed on.
 pub enum Piece {
     /// A message that tonic decodes, with its prefix.
     Small(Bytes),
-    /// One that the codec takes from the call.
+    /// A message that the codec takes from the call.
     Large(Large),
 }
 
 impl Piece {
-    /// What tonic gets to see of it.
+    /// The bytes that tonic receives for it.
     pub fn hand_over(self, arriving: Option<&Arriving>) -> Bytes {
         match (self, arriving) {
             (Self::Small(bytes), _) => bytes,
@@ -53,7 +53,7 @@ impl Piece {
                 arriving.hand_over(large);
                 Bytes::from_static(&IN_ITS_PLACE)
             }
-            // It is large only for a call that is known.
+            // A message is large only in a known call.
             (Self::Large(_), None) => Bytes::new(),
         }
     }
@@ -64,17 +64,17 @@ where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<StdError>,
 {
-    /// What comes from `body` behind `rest`.
+    /// The bytes of `rest`, and then those of `body`.
     pub fn new(body: B, rest: Bytes, patience: Duration) -> Self {
         Self { body, rest, began: Instant::now(), patience, came: 0 }
     }
 
-    /// What is left of it.
+    /// The bytes that are left, and the body.
     pub fn into_parts(self) -> (Bytes, B) {
         (self.rest, self.body)
     }
 
-    /// The next `length` bytes, which have room.
+    /// The next `length` bytes, for which memory was taken.
     async fn read(&mut self, length: usize) -> Result<Bytes, Status> {
         if self.rest.len() >= length {
             return Ok(self.rest.split_to(length));
@@ -89,7 +89,7 @@ where
         Ok(bytes.freeze())
     }
 
-    /// What comes next, unless that takes too long.
+    /// The next bytes, unless they take too long.
     async fn more(&mut self) -> Result<Bytes, Status> {
         let until = self.began + self.patience + Duration::from_secs(self.came / SLOWEST_BYTES);
         let frame = poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx));
@@ -104,7 +104,7 @@ where
         }
     }
 
-    /// Waiting for room is not the peer's slowness.
+    /// Starts the clock again: time spent waiting for room does not count as the peer's.
     fn go_on(&mut self) {
         (self.began, self.came) = (Instant::now(), 0);
     }
@@ -132,12 +132,14 @@ where
             Some(small) => finish(prefix_of(small.len()), small.into(), received, terms).await,
             None => unpack_large(encoding, bytes, received, terms).await,
         },
-        (1, None) => Err(malformed("the message is compressed, and grpc-encoding does not say how")),
-        _ => Err(malformed("the message has a flag that is neither 0 nor 1")),
+        (1, None) => {
+            Err(malformed("the message is compressed, but grpc-encoding does not name a known compression"))
+        }
+        _ => Err(malformed("the compression flag of the message is neither 0 nor 1")),
     }
 }
 
-/// Takes memory for a message before it is read, unless it is small and all of it is there.
+/// Takes memory for a message before it is read, unless it is small and complete already.
 async fn receive<B>(source: &mut Source<B>, terms: &Terms, length: usize) -> Result<Option<Received>, Status>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
@@ -163,14 +165,14 @@ async fn unpack_large(
     if let Some(arriving) = &terms.arriving {
         arriving.check_length(length)?;
     }
-    // What it has is given back first: who has memory does not wait for more of it.
+    // Its memory is given back first, because a message that holds memory must not wait for more.
     drop(received);
     let received = terms.incoming.turn(terms.whose, length).await?;
     let bytes = compute::run(move || unpack::whole(encoding, &bytes, length)).await?;
     finish(prefix_of(length), bytes.into(), Some(received), terms).await
 }
 
-/// Waits for what the message becomes, if that is not little.
+/// Waits for the memory of what the message becomes, unless that is little.
 async fn finish(
     head: Bytes,
     bytes: Bytes,
@@ -182,7 +184,7 @@ async fn finish(
         Ok(Piece::Small(head.chain(bytes).copy_to_bytes(length)))
     };
     let Some(arriving) = &terms.arriving else { return small(bytes) };
-    // That takes a tenth of what decoding takes.
+    // Weighing takes a tenth of the time of decoding.
     let weight = if Size::of_bytes(bytes.len()) == Size::Large {
         let (request, weighed) = (arriving.shape(), bytes.clone());
         compute::run(move || request.weigh(&weighed)).await
@@ -207,9 +209,9 @@ fn prefix_of(length: usize) -> Bytes {
     [&[0][..], &length].concat().into()
 }
 
-/// The refusal of a message that does not get on.
+/// The refusal of a message that arrives too slowly.
 pub fn too_slow() -> Status {
-    error::status(Reason::TooSlow, "the message did not come in time; send it at once")
+    error::status(Reason::TooSlow, "the message did not arrive in time; send it without pauses")
 }
 
 fn malformed(text: &str) -> Status {

@@ -1,4 +1,4 @@
-//! The body of a request, between the connection and tonic.
+//! The body of a request between the connection and tonic, split into messages.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,24 +14,24 @@ use super::prefix::{PREFIX_BYTES, prefix};
 use super::requests::{Arriving, SMALL_BYTES};
 use super::terms::Terms;
 
-/// The messages of a request: the light ones as they come, the others once they are complete and have room.
+/// The messages of a request: light messages as they arrive, others once they are complete and have room.
 pub struct Messages<B> {
     terms: Terms,
     state: State<B>,
-    /// Runs out while nothing comes.
+    /// Runs out while nothing arrives.
     silence: Option<Pin<Box<Sleep>>>,
 }
 
-/// What a message became, and what there is besides: the bytes that came behind it, and where more come from.
+/// A collected message, the bytes that arrived after it, and the body with further bytes.
 type Collected<B> = (Result<Piece, Status>, Bytes, B);
 
 enum State<B> {
-    /// What came and was not handed on, and where more comes from.
+    /// Bytes that arrived and were not passed on, and the body with further bytes.
     Flowing {
         rest: Bytes,
         body: B,
     },
-    /// A message that is not complete, or has no room yet.
+    /// A message that is incomplete, or waits for room.
     Collecting(Pin<Box<dyn Future<Output = Collected<B>> + Send>>),
     Ended,
 }
@@ -46,7 +46,7 @@ where
         Self { terms, state: State::Flowing { rest: Bytes::new(), body }, silence: None }
     }
 
-    /// What comes next as it is, if there is nothing to wait for but the peer.
+    /// The next bytes unchanged, while only the peer has to be waited for.
     fn poll_flowing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let State::Flowing { rest, body } = &mut self.state else { return Poll::Ready(None) };
         let mut data = std::mem::take(rest);
@@ -78,14 +78,14 @@ where
         Poll::Ready(Some(Ok(Frame::data(now))))
     }
 
-    /// Resolves when a caller that has to go on has been silent for too long.
+    /// Resolves once a caller that must continue has been silent for too long.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
         let patience = self.terms.incoming.patience;
         let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         silence.as_mut().poll(cx).map(|()| super::collect::too_slow())
     }
 
-    /// Begins to collect the message that begins with `data`.
+    /// Begins to collect the message at the start of `data`.
     fn collect(&mut self, data: Bytes) {
         let State::Flowing { body, .. } = std::mem::replace(&mut self.state, State::Ended) else { return };
         let terms = self.terms.of_one();
@@ -112,7 +112,8 @@ where
     }
 }
 
-/// How many bytes of `data` are small messages that are complete, not compressed, and become little.
+/// How many bytes at the start of `data` are complete small messages that are not compressed and become
+/// little.
 fn whole_light(data: &[u8], arriving: Option<&Arriving>) -> usize {
     let mut at = 0;
     while let Some(((flag, length), rest)) = data.get(at..).and_then(prefix) {

@@ -12,12 +12,13 @@ use crate::directory::{Arrival, Error, Received, Room};
 use crate::model::Reason;
 use crate::model::limits::IMPORT_CHUNK_MAX_BYTES;
 
-/// Messages of up to so many bytes usually come in one piece, and then take nothing for their bytes.
+/// Messages up to this size, in bytes, usually arrive in one piece, and then their bytes are not counted.
 pub const SMALL_BYTES: usize = 4 * 1024;
-/// What a small message may become without being counted, in bytes: calls about one member become a few kilobytes, and a row with
-/// nothing in it, which has two bytes, half of one. A connection has 256 calls, and all of them may have to wait.
+/// What a small message may become without being counted, in bytes. A call about one member becomes a few
+/// kilobytes, and an empty row, which is two bytes, half a kilobyte. A connection has up to 256 calls, and
+/// all of them may wait.
 const LIGHT_BYTES: usize = 16 * 1024;
-/// What a message with a chunk may have besides: the options, and tags.
+/// Bytes of a message with a chunk besides its rows: the options, and tags.
 const CHUNK_EXTRA_BYTES: usize = 64 * 1024;
 
 tokio::task_local! {
@@ -36,19 +37,19 @@ struct Requests {
 
 #[derive(Default)]
 struct State {
-    /// The message that is to be decoded next, in the place of an empty one.
+    /// The message that is decoded next, in place of an empty one.
     next: Option<Large>,
-    /// What the last message takes, decoded.
+    /// The memory of the last message, decoded.
     taken: Option<Arrival>,
 }
 
-/// A message that is complete, and has room for what it becomes.
+/// A complete message, with room for what it becomes.
 pub struct Large {
     /// Its bytes.
     pub bytes: Bytes,
-    /// How much work it is to decode it.
+    /// How much work decoding it is.
     pub size: Size,
-    /// How many messages stand in its lists.
+    /// How many messages its lists have.
     pub entries: usize,
     /// The room for what it becomes.
     pub arrival: Arrival,
@@ -56,19 +57,19 @@ pub struct Large {
     pub held: Held,
 }
 
-/// What a message needs until it is decoded: memory for its bytes, and its turn to compute.
+/// What a message holds until it is decoded: memory for its bytes, and its turn to compute.
 pub struct Held {
     _received: Received,
     _turn: Option<compute::Permit>,
 }
 
-/// A message to be decoded now.
+/// A message that is ready to be decoded.
 pub struct Ready {
     /// Its bytes.
     pub bytes: Bytes,
-    /// How much work it is to decode it.
+    /// How much work decoding it is.
     pub size: Size,
-    /// How many messages stand in its lists.
+    /// How many messages its lists have.
     pub entries: usize,
     _held: Held,
 }
@@ -93,18 +94,18 @@ impl Arriving {
         Self(Arc::new(Requests { method, room, state: Mutex::default() }))
     }
 
-    /// Those of the call that the task is about.
+    /// The requests of the current call.
     pub fn now() -> Option<Self> {
         CALL.try_with(Self::clone).ok()
     }
 
-    /// Does `call` as the call that these are the requests of.
+    /// Runs `call` as the current call, with these requests.
     pub fn scope<F: Future>(self, call: F) -> impl Future<Output = F::Output> {
         CALL.scope(self, call)
     }
 
-    /// The message in whose place an empty one stands, if there is one. What it becomes counts until the next, or until the
-    /// call ends.
+    /// The message that an empty one stands for, if any. What it becomes is counted until the next message,
+    /// or until the call ends.
     pub fn take(&self) -> Option<Ready> {
         let mut state = self.state();
         let Large { bytes, size, entries, arrival, held } = state.next.take()?;
@@ -112,7 +113,7 @@ impl Arriving {
         Some(Ready { bytes, size, entries, _held: held })
     }
 
-    /// Gives back what the last message took: it has become rows, which the table counts.
+    /// Gives back the memory of the last message: it has become rows, which the table counts.
     pub fn became_rows(&self) {
         self.state().taken = None;
     }
@@ -122,7 +123,7 @@ impl Arriving {
         &self.0.method.request
     }
 
-    /// Refuses a message of so many bytes that may not be read.
+    /// Refuses a message that is too long to be read.
     pub fn check_length(&self, bytes: usize) -> Result<(), Status> {
         if self.0.method.is_import && bytes > IMPORT_CHUNK_MAX_BYTES + CHUNK_EXTRA_BYTES {
             let text = format!("the chunk has {bytes} bytes; the limit is {IMPORT_CHUNK_MAX_BYTES}");
@@ -131,13 +132,14 @@ impl Arriving {
         Ok(())
     }
 
-    /// Whether a small message becomes so little that it is not counted. Most are not looked at: their length says it.
+    /// Whether a small message becomes so little that it is not counted. For most messages their length is
+    /// enough to know.
     pub fn is_light(&self, bytes: &[u8]) -> bool {
         let request = self.shape();
         request.at_most(bytes.len()) <= LIGHT_BYTES || request.weigh(bytes).is_light()
     }
 
-    /// Takes what a message becomes, when it is its turn. The message before it is done with.
+    /// Takes memory, in turn, for what a message becomes. The message before it is no longer used.
     pub async fn admit(&self, sent: usize, weight: Weight) -> Result<Arrival, Status> {
         if let Some((rows, limit)) = weight.over {
             return Err(Error::TooMany { rows, limit }.into());
@@ -146,7 +148,7 @@ impl Arriving {
         Ok(self.0.room.admit(sent, weight.bytes).await?)
     }
 
-    /// Lets the codec find a message.
+    /// Hands a message to the codec.
     pub fn hand_over(&self, large: Large) {
         self.state().next = Some(large);
     }
@@ -157,13 +159,14 @@ impl Arriving {
     }
 }
 
-/// Whether the request of the call at hand is counted, as long as it has not become rows: those that become little are not.
+/// Whether the request of the current call is counted, until it becomes rows. A request that becomes little
+/// is not counted.
 pub fn is_counted() -> bool {
     CALL.try_with(|call| call.state().taken.is_some()).unwrap_or_default()
 }
 
-/// Gives back what the request of the call at hand took: it has become rows, which the table counts.
+/// Gives back the memory of the current call's request: it has become rows, which the table counts.
 pub fn became_rows() {
-    // Requests of tests are of no call.
+    // Tests make requests outside of any call.
     let _ = CALL.try_with(Arriving::became_rows);
 }

@@ -12,26 +12,26 @@ use crate::directory::{Incoming, Party, Whose};
 pub struct Terms {
     /// The memory for their bytes.
     pub incoming: Incoming,
-    /// Whose they are.
+    /// The party that they are counted for.
     pub whose: Whose,
-    /// The largest, in bytes.
+    /// The largest message, in bytes.
     pub most: usize,
-    /// The call, if they are looked at before they are decoded.
+    /// The call, if its messages are weighed before they are decoded.
     pub arriving: Option<Arriving>,
     /// How they are compressed.
     pub encoding: Option<Encoding>,
-    /// Whether the caller may take its time between two of them.
+    /// Whether the caller may pause between two messages.
     pub is_stream: bool,
 }
 
 impl Terms {
-    /// Those of a request that needs no token: to health checks or reflection.
+    /// The rules for a request that needs no token: to health checks or reflection.
     pub fn of_open<B>(request: &Request<B>, incoming: Incoming) -> Self {
         let peer = request.extensions().get::<Peer>().copied();
         let party = peer.map_or(Party::Nobody, |peer| Party::Peer(peer.address));
         let whose = Whose { party, connection: peer.map(|peer| peer.connection) };
         let most = OPEN_MESSAGE_MAX_BYTES;
-        // Reflection is asked one thing after another.
+        // A reflection client sends one question after another.
         Self { incoming, whose, most, arriving: None, encoding: None, is_stream: true }
     }
 

@@ -1,7 +1,8 @@
-//! Compressed messages: how large they are is found before memory is taken for them.
+//! Unpacks compressed messages. The size of a message is known before memory is taken for it.
 //!
-//! A few hundred bytes can stand for many megabytes. So a message is unpacked into a little memory first; one that does not
-//! fit is unpacked to the end without keeping it, which tells its size, and once there is memory for that, again.
+//! A few hundred bytes can unpack to many megabytes. So a message is first unpacked into a small buffer. If
+//! it does not fit, it is unpacked once to measure its size, without keeping the result, and again once there
+//! is memory for it.
 
 use std::io::{self, Read};
 
@@ -12,11 +13,12 @@ use crate::api::error;
 use crate::api::grpc::faults;
 use crate::model::Reason;
 
-/// How the messages of a request are compressed.
+/// The header with the compression of a request's messages.
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
-/// Up to this size a message is unpacked once, in bytes.
+/// Messages up to this size, in bytes, are unpacked only once.
 const SMALL_BYTES: u64 = 64 * 1024;
-/// The largest window of a zstd message, as a power of two in bytes: what RFC 8878 asks every decoder to have.
+/// The largest window of a zstd message, as a power of two in bytes: the size that RFC 8878 recommends every
+/// decoder to support.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// How messages are compressed.
@@ -29,7 +31,8 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// What the headers of a request say; nothing for what tonic refuses or needs no unpacking.
+    /// The compression in the headers of a request; none if tonic refuses it, or if nothing has to be
+    /// unpacked.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         match headers.get(GRPC_ENCODING)?.as_bytes() {
             b"gzip" => Some(Self::Gzip),
@@ -62,7 +65,7 @@ pub fn small(encoding: Encoding, bytes: &[u8]) -> Result<Option<Vec<u8>>, Status
     Ok(is_small.then_some(unpacked))
 }
 
-/// How large a message becomes, which may be up to `most` bytes.
+/// The unpacked size of a message, which may be at most `most` bytes.
 pub fn length(encoding: Encoding, bytes: &[u8], most: usize) -> Result<usize, Status> {
     let limit = u64::try_from(most).unwrap_or(u64::MAX);
     let unpack = || io::copy(&mut encoding.reader(bytes)?.take(limit.saturating_add(1)), &mut io::sink());
@@ -71,7 +74,7 @@ pub fn length(encoding: Encoding, bytes: &[u8], most: usize) -> Result<usize, St
     if length > most { Err(faults::too_large(most)) } else { Ok(length) }
 }
 
-/// Unpacks a message of which the size is known.
+/// Unpacks a message whose size is known.
 pub fn whole(encoding: Encoding, bytes: &[u8], length: usize) -> Result<Vec<u8>, Status> {
     let unpack = || {
         let mut unpacked = Vec::with_capacity(length);

@@ -1,10 +1,10 @@
-//! Replies that leave: large ones are encoded and compressed beside the threads that serve others.
+//! Encodes and compresses large replies without holding up other calls.
 //!
-//! tonic encodes a message, and compresses it, when the connection asks for the next piece of a reply. So a
-//! reply whose messages are large says so, and is asked [`compute::in_place`]; one that has a single message
-//! waits for its turn first, and is made where it is if it is of middle size. Those of a stream are made beside
-//! the others, each when the one before was taken and there is memory for it, which bounds how many there are at
-//! a time. Other replies pass as they are.
+//! tonic encodes and compresses a message when the connection polls the body of a reply. So a reply with
+//! large messages is marked, and its body is polled with [`compute::in_place`]. A single message waits for
+//! its turn first, and is encoded on the same thread if it is of middle size. A message of a stream is
+//! encoded once the message before it was sent and there is memory for it, which bounds how many are encoded
+//! at a time. Other replies pass unchanged.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -17,7 +17,7 @@ use tonic::body::Body;
 
 use crate::compute::{self, Permit, Size};
 
-/// How the messages of a reply are compressed.
+/// The header with the compression of a reply's messages.
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// What is large about a reply: an extension of it.
@@ -29,7 +29,7 @@ enum Large {
     Stream,
 }
 
-/// Notes on a reply that its only message has so many bytes.
+/// Marks a reply whose only message has this many bytes.
 pub fn has_bytes(reply: &mut Extensions, bytes: usize) {
     let size = Size::of_bytes(bytes);
     if size > Size::Small {
@@ -37,12 +37,12 @@ pub fn has_bytes(reply: &mut Extensions, bytes: usize) {
     }
 }
 
-/// Notes on a reply that it is a stream of pieces that are large.
+/// Marks a reply that is a stream of large messages.
 pub fn has_pieces(reply: &mut Extensions) {
     reply.insert(Large::Stream);
 }
 
-/// The reply as the connection gets it.
+/// The reply for the connection.
 pub fn leave(reply: Response<Body>) -> Response<Body> {
     match reply.extensions().get() {
         None => reply,
@@ -54,7 +54,7 @@ pub fn leave(reply: Response<Body>) -> Response<Body> {
     }
 }
 
-/// How much work it is to make a message: compressing it takes ten times as long as encoding.
+/// How much work a message is: compressing takes ten times as long as encoding.
 fn work(headers: &HeaderMap, size: Size) -> Size {
     if headers.contains_key(GRPC_ENCODING) { Size::Large } else { size }
 }
@@ -63,14 +63,14 @@ fn made(body: Body, size: Size, turn: Turn) -> Body {
     Body::new(Made { body, size, turn })
 }
 
-/// A body whose pieces are so much work each.
+/// A body, and how much work each of its messages is.
 struct Made {
     body: Body,
     size: Size,
     turn: Turn,
 }
 
-/// What is waited for before a piece is made.
+/// What a body waits for before a message is encoded.
 enum Turn {
     /// Nothing.
     None,
@@ -90,7 +90,7 @@ impl http_body::Body for Made {
             Turn::None => None,
             Turn::Next(turn) => {
                 let permit = ready!(turn.as_mut().poll(cx));
-                // There is nothing but the trailers behind its message.
+                // Only the trailers follow its message.
                 self.turn = Turn::None;
                 Some(permit)
             }

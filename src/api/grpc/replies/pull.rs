@@ -1,7 +1,7 @@
-//! Streams of replies: each piece is made when the one before was taken.
+//! Streams of replies: each message is made once the message before it was sent.
 //!
-//! Nothing is read ahead, and a piece is only made once there is memory for it, so callers that do not read hold no more than
-//! their share. What a stream has of the store goes with it, when it is ended or its caller leaves.
+//! Nothing is read ahead, and a message is made only once there is memory for it, so callers that do not read
+//! hold no more than their share. A stream releases the store when it ends or when its caller disconnects.
 
 use std::pin::Pin;
 use std::time::Instant;
@@ -15,13 +15,13 @@ use crate::api::grpc::deadline::{deadline, passed};
 use crate::api::grpc::faults;
 use crate::directory::{Directory, Error, Replies};
 
-/// What a piece takes while it is made and sent, in bytes: a page of a megabyte, twice.
+/// The memory of a message while it is made and sent, in bytes: a page of a megabyte, twice.
 const PIECE_BYTES: usize = 2 * 1024 * 1024;
 
 /// A stream of replies.
 pub type Pulled<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// What makes the pieces of a stream.
+/// Makes the messages of a stream.
 pub trait Pieces: Send + 'static {
     /// A message.
     type Piece: Send;
@@ -30,16 +30,16 @@ pub trait Pieces: Send + 'static {
     fn next(&mut self) -> impl Future<Output = Result<Option<Self::Piece>, Error>> + Send;
 }
 
-/// What ends a stream before it has come to its end.
+/// What ends a stream early.
 pub struct Ends {
     /// The server stops.
     pub stopping: CancellationToken,
-    /// The caller does not want an answer any more.
+    /// When the caller stops waiting.
     pub deadline: Option<Instant>,
 }
 
 impl Ends {
-    /// Why it ends, once it does.
+    /// Waits until the stream must end, and says why.
     pub async fn ended(&self) -> Status {
         tokio::select! {
             biased;
@@ -49,7 +49,7 @@ impl Ends {
     }
 }
 
-/// What the stream that answers `request` may hold, and what ends it.
+/// The memory for the stream that replies to `request`, and what ends it early.
 pub fn parts<T>(
     directory: &Directory,
     stopping: &CancellationToken,
@@ -58,19 +58,19 @@ pub fn parts<T>(
     (directory.replies(), Ends { stopping: stopping.clone(), deadline: deadline(request) })
 }
 
-/// The reply that is `pieces`.
+/// The reply with a stream of messages.
 pub fn stream<T>(pieces: Pulled<T>) -> Response<Pulled<T>> {
     let mut response = Response::new(pieces);
     leaving::has_pieces(response.extensions_mut());
     response
 }
 
-/// The pieces as a stream.
+/// The messages as a stream.
 pub fn pull<P: Pieces>(pieces: P, replies: Replies, ends: Ends) -> Pulled<P::Piece> {
     let begin = Some((pieces, None));
     Box::pin(futures_util::stream::unfold((begin, replies, ends), async |(state, replies, ends)| {
         let (mut pieces, before) = state?;
-        // Who asks for the next one has taken it.
+        // A caller that asks for the next message has received the one before.
         drop(before);
         let make = async {
             let room = replies.wait(PIECE_BYTES).await?;

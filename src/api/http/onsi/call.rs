@@ -1,4 +1,4 @@
-//! What a call is: what there is to say of it, what it reads of a request, and what it does.
+//! What a call is: its description, what it reads of a request, and what it does.
 
 use std::future::Future;
 
@@ -16,18 +16,18 @@ use crate::model::token::AccessLevel;
 
 /// A call of this door.
 pub trait Call: 'static {
-    /// What there is to say of it.
+    /// Its description.
     const ABOUT: About;
     /// What it reads of a request besides the id in the path.
     type Input: Input;
-    /// What it answers.
+    /// Its reply.
     type Reply: Serialize + JsonSchema + Send + Sync;
 
-    /// Does it.
+    /// Runs it.
     fn run(asked: Asked, input: Self::Input) -> impl Future<Output = Result<Self::Reply, Failure>> + Send;
 }
 
-/// What there is to say of a call.
+/// The description of a call.
 pub struct About {
     /// Its method.
     pub method: Method,
@@ -39,9 +39,9 @@ pub struct About {
     pub summary: &'static str,
     /// The access that it needs.
     pub needs: AccessLevel,
-    /// The status of its success.
+    /// The status of a success.
     pub success: StatusCode,
-    /// The statuses of its refusals, besides those that every call has.
+    /// The statuses of its errors, besides those of every call.
     pub refusals: &'static [StatusCode],
 }
 
@@ -63,13 +63,13 @@ impl About {
         Self { method, path, name, summary, needs, success, refusals: &[] }
     }
 
-    /// The same with another status of its success.
+    /// The same with another status of a success.
     pub const fn succeeding(mut self, success: StatusCode) -> Self {
         self.success = success;
         self
     }
 
-    /// The same with refusals of these statuses besides those that every call has.
+    /// The same with errors of these statuses, besides those of every call.
     pub const fn refusing(mut self, refusals: &'static [StatusCode]) -> Self {
         self.refusals = refusals;
         self
@@ -83,10 +83,10 @@ impl About {
 
 /// What a call reads of a request besides the id in the path.
 pub trait Input: Sized + Send {
-    /// The schema of the body that it is in, if it is in one.
+    /// The schema of the request body, if the call reads one.
     const BODY: Option<fn(&mut Document) -> Value> = None;
 
-    /// Reads it. Nothing comes of it if a fault was noted.
+    /// Reads it. The result is not used if a fault was noted.
     fn read(asked: &Asked, issues: &mut Issues) -> Option<Self>;
 
     /// Its parameters in the query, for the document.
@@ -95,13 +95,13 @@ pub trait Input: Sized + Send {
     }
 }
 
-/// What a caller asked for.
+/// A request, read as far as every call needs it.
 pub struct Asked {
     /// The service, for this caller.
     pub directory: Directory,
     /// The memberbase.
     pub base: BaseNumber,
-    /// The id in the path, or nothing.
+    /// The id in the path, or an empty string.
     pub id: String,
     /// The parameters, as sent.
     pub query: String,

@@ -1,4 +1,4 @@
-//! Why a call failed: `{"issues": […]}`, with a code of the published list on every issue.
+//! Why a call failed: `{"issues": […]}`. Every issue has a code of the published list.
 
 use std::time::Duration;
 
@@ -17,42 +17,42 @@ use crate::directory::{Error, TokenFault};
 use crate::model::limits::VIOLATIONS_MAX;
 use crate::model::{Reason, Refusal, Violation};
 
-/// The header that has the number under which the log knows a failure.
+/// The header with the trace id of a failure, which is also in the log.
 pub const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
 /// The code of an issue: clients branch on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(inline)]
 pub enum Code {
-    /// A fault of the service, or a service that cannot answer now.
+    /// An internal error, or a service that is not available at the moment.
     InternalServerError,
-    /// The request is wrong in no place that has a name.
+    /// The request is invalid, and no other code fits.
     BadRequest,
-    /// The caller may not.
+    /// The caller is not authenticated, or not allowed to do this.
     Forbidden,
-    /// There is no such thing.
+    /// The path or the object does not exist.
     NotFound,
-    /// The state does not allow it.
+    /// The current state does not allow the change.
     Conflict,
-    /// The request is understood, and cannot be done so.
+    /// The request is valid, but cannot be applied.
     UnprocessableEntity,
-    /// Later.
+    /// The rate limit is exceeded, or the server is overloaded; retry later.
     RateLimitExceeded,
-    /// The body is wrong.
+    /// The body is invalid.
     BodyValidation,
-    /// A parameter is wrong.
+    /// A parameter is invalid.
     QueryValidation,
-    /// The path is wrong.
+    /// The path is invalid.
     PathValidation,
-    /// A header is wrong.
+    /// A header is invalid.
     HeaderValidation,
-    /// There is no such member.
+    /// The member does not exist.
     MemberNotFound,
-    /// The e-mail address belongs to a member who takes part, or is invited to.
+    /// The e-mail address belongs to a member who is active or invited.
     MemberAlreadyInvited,
-    /// The member cannot be added so.
+    /// The member cannot be added with these values.
     InvalidAddMemberPayload,
-    /// The member cannot be changed so.
+    /// The member cannot be changed to these values.
     InvalidUpdateMemberPayload,
     /// The member cannot be offboarded.
     InvalidRemoveMemberPayload,
@@ -60,11 +60,11 @@ pub enum Code {
     BankAccountInvalid,
 }
 
-/// One thing that is wrong.
+/// One fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Issue {
-    /// What kind of thing.
+    /// What kind of fault.
     pub code: Code,
     /// For people.
     pub message: String,
@@ -80,18 +80,18 @@ pub struct Issue {
 }
 
 impl Issue {
-    /// An issue that says no more than that.
+    /// An issue with a code and a message.
     pub fn new(code: Code, message: String) -> Self {
         Self { code, message, path: None, member_id: None, email: None }
     }
 
-    /// An issue of what stands at `path`; `description` follows its name.
+    /// An issue about `path`; the message is the path and then `description`.
     pub fn at(code: Code, path: String, description: &str) -> Self {
         let name: &str = if path.is_empty() { "the body" } else { &path };
         Self { path: Some(path.clone()), ..Self::new(code, format!("{name} {description}")) }
     }
 
-    /// An issue that has no code of its own.
+    /// An issue whose code follows from the status.
     pub fn of_status(status: StatusCode, message: String) -> Self {
         let code = match status.as_u16() {
             401 | 403 => Code::Forbidden,
@@ -123,8 +123,9 @@ impl Issues {
         self.0.len()
     }
 
-    /// Notes the faults of the row in the body, whose own issues are those after the first `others`, and orders these by the
-    /// `place` of their paths. A path of the body that has an issue already gets no other one.
+    /// Notes the faults of the row in the body, whose own issues are those after the first `others`, and
+    /// orders these by the `place` of their paths. A path of the body that has an issue already gets no other
+    /// one.
     pub fn break_rules<K: Ord>(&mut self, others: usize, refusal: &Refusal, place: impl Fn(&str) -> K) {
         let mut issues = self.0.split_off(others.min(self.0.len()));
         for fault in &refusal.violations {
@@ -187,16 +188,16 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, issues)
     }
 
-    /// What it says.
+    /// Its issues.
     pub fn issues_mut(&mut self) -> &mut [Issue] {
         &mut self.issues
     }
 
-    /// The answer; `name` is the call's.
+    /// Its response; `name` is the name of the call.
     pub fn into_response_for(self, name: &str) -> Response {
         let trace_id = error::trace_id();
         let status = self.status.as_u16();
-        // The codes are written as they are called.
+        // A code is written as its name.
         let code = self.issues.first().map(|issue| format!("{:?}", issue.code)).unwrap_or_default();
         if let Some(private) = &self.private {
             tracing::error!(trace_id, status, code, name, "{private}");
@@ -210,11 +211,11 @@ impl Failure {
     }
 }
 
-/// What a call that failed is answered with.
+/// The envelope of errors.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Error")]
 pub struct Envelope {
-    /// All that is wrong, as far as it was found.
+    /// All faults that were found.
     #[schemars(length(min = 1))]
     issues: Vec<Issue>,
 }
@@ -262,7 +263,7 @@ fn status_of(reason: Reason) -> StatusCode {
     }
 }
 
-/// The answer while the store opens.
+/// The response while the store opens.
 #[must_use]
 pub fn starting(retry_after: Duration) -> Response {
     let status = status_of(Reason::Starting);
@@ -271,21 +272,21 @@ pub fn starting(retry_after: Duration) -> Response {
     failure.into_response_for("")
 }
 
-/// The answer to a call that there are too many besides.
+/// The response to a call beyond those that a peer may run at a time.
 #[must_use]
 pub fn overloaded() -> Response {
     Failure::from(Error::Overloaded).into_response_for("")
 }
 
-/// The answer to a request that the server takes from nobody.
+/// The response to a request that the server accepts from nobody.
 #[must_use]
 pub fn forbidden(message: String) -> Response {
     let status = StatusCode::FORBIDDEN;
     Failure::new(status, vec![Issue::of_status(status, message)]).into_response_for("")
 }
 
-/// A path as this door writes it: `account_details.sort_code` is `accountDetails.sortCode`. The keys of attributes are the
-/// callers' own.
+/// A path as this door writes it: `account_details.sort_code` becomes `accountDetails.sortCode`. Keys of
+/// attributes stay as callers write them.
 pub fn camel(path: &str) -> String {
     if path.starts_with("attributes.") {
         return path.to_owned();

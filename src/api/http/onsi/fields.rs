@@ -1,13 +1,14 @@
-//! The fields of a body, taken one after another; what is left over or wrong is noted with its path.
+//! Takes the fields of a body one after another. Fields that are left over or invalid are noted with their
+//! paths.
 
 use super::failure::{Code, Issues};
 use crate::api::http::tree::{Entries, Tree};
 use crate::model::Change;
 
-/// Whether a field must be there, and be something.
+/// Whether a field is required, and whether it may be `null`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// It must.
+    /// It is required.
     Required,
     /// It may be absent.
     Optional,
@@ -15,9 +16,9 @@ pub enum Presence {
     Nullable,
 }
 
-/// An object whose fields are being taken.
+/// An object, and its fields that are not yet taken.
 pub struct Fields<'a> {
-    /// What stands before the names of its fields in paths.
+    /// The prefix of its fields' paths.
     prefix: &'static str,
     fields: Vec<(String, Tree)>,
     issues: &'a mut Issues,
@@ -43,7 +44,7 @@ impl<'a> Fields<'a> {
         self.field(name, presence, "a string", read)
     }
 
-    /// A truth value.
+    /// A boolean.
     pub fn flag(&mut self, name: &str, presence: Presence) -> Change<bool> {
         let read = |value| match value {
             Tree::Bool(value) => Some(value),
@@ -66,7 +67,7 @@ impl<'a> Fields<'a> {
         self.issues
     }
 
-    /// Notes every field that was not taken.
+    /// Notes every field that is left over.
     pub fn finish(self) {
         for (name, _) in self.fields {
             let path = format!("{}{name}", self.prefix);
@@ -74,7 +75,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes a field. One that is wrong counts as not named, which no longer matters once its fault is noted.
+    /// Takes a field. An invalid field counts as absent, which does not matter once its fault is noted.
     fn field<T>(
         &mut self,
         name: &str,

@@ -1,4 +1,5 @@
-//! What surrounds every call: who calls, about which memberbase, the body, the answer or the error.
+//! Surrounds every call: identifies the caller and the memberbase, reads the body, and sends the reply or the
+//! error.
 
 use std::pin::pin;
 
@@ -24,7 +25,7 @@ use crate::directory::{Directory, Error};
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, IdError, Sealer};
 
-/// The header that names the memberbase, for tokens that are good for all of them.
+/// The header with the id of the memberbase, for tokens that are not bound to one.
 pub const BASE: &str = "x-member-base-id";
 
 /// Handles one call.
@@ -35,7 +36,7 @@ pub async fn handle<C: Call>(
 ) -> Response {
     let (head, mut body) = request.into_parts();
     let outcome = serve::<C>(&door, id_in(params), &head, &mut body).await;
-    // A client that is not done sending would otherwise see a broken connection in place of the answer.
+    // A client that is still sending would otherwise see a broken connection instead of the reply.
     drain(&head.headers, body).await;
     match outcome {
         Ok(response) => response,
@@ -103,7 +104,7 @@ fn check_id(sealer: &Sealer, id: &str, issues: &mut Issues) {
     }
 }
 
-/// The caller's view of the service and the memberbase that the call is about; permission is judged first.
+/// The service for the caller, and the memberbase that the call is about. Permission is checked first.
 async fn enter(door: &Door, head: &Parts, needs: AccessLevel) -> Result<(Directory, BaseNumber), Failure> {
     let caller = door.gate.identify(api_key(&head.headers)?).await?.at(peer_of(&head.extensions));
     let directory = door.gate.enter(caller, needs).await?;

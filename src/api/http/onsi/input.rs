@@ -1,7 +1,7 @@
 //! The body of a call about one member, as a row of the model, with every fault and its path.
 //!
-//! Absent, `null` and empty differ: what is absent stays (or, in a replacement, goes, but for bank details), `null` clears
-//! where the documentation allows it, and the empty string is a value that no field takes.
+//! Absent, `null` and empty differ: what is absent stays (or, in a replacement, goes, but for bank details),
+//! `null` clears where the documentation allows it, and the empty string is a value that no field takes.
 
 use serde_json::Value;
 
@@ -114,8 +114,8 @@ pub fn row(bytes: &[u8], shape: Shape, today: Date, issues: &mut Issues) -> Opti
     parsed.ok()
 }
 
-/// Where the issues of a field stand among those of a body: in the order of the documentation, and in bank details those of
-/// unknown fields last.
+/// Where the issues of a field stand among those of a body: in the order of the documentation, and in bank
+/// details those of unknown fields last.
 fn place(path: &str) -> (usize, bool) {
     const FIELDS: [&str; 10] = [
         "email",

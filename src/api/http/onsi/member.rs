@@ -14,7 +14,8 @@ values! {
     MemberId, |g| id(g, &[model::id::MEMBER_PREFIX_ONSI, model::id::MEMBER_PREFIX]);
 }
 
-/// A member. Those that were made at other doors may lack an address, a name or a tier, which are empty here.
+/// A member. A member that was created at another door may lack an e-mail address, a name or a tier, which
+/// are empty here.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {

@@ -1,9 +1,9 @@
 //! The Onsi door: `/v1/…` with JSON bodies in camelCase, as in the published documentation of the Onsi member
 //! interface.
 //!
-//! A translation and no more: the directory decides what the calls mean. Requests are strict: unknown fields and
-//! parameters, fields given twice and values of a wrong type are rejected. Every error is `{"issues": […]}` with all
-//! faults that were found.
+//! A translation and no more: the directory decides what the calls mean. Requests are strict: unknown fields
+//! and parameters, fields given twice and values of a wrong type are rejected. Every error is `{"issues":
+//! […]}` with all faults that were found.
 
 mod call;
 mod calls;

@@ -12,7 +12,7 @@ use crate::api::bearer::API_KEY;
 use crate::api::http::openapi::values::MemberBaseId;
 use crate::api::http::openapi::{Document, Responses, content, idempotency_key};
 
-/// The statuses that every call may answer with, besides its success.
+/// The statuses of errors that every call may return.
 const OF_EVERY_CALL: [StatusCode; 7] = [
     StatusCode::BAD_REQUEST,
     StatusCode::UNAUTHORIZED,
@@ -22,7 +22,7 @@ const OF_EVERY_CALL: [StatusCode; 7] = [
     StatusCode::INTERNAL_SERVER_ERROR,
     StatusCode::SERVICE_UNAVAILABLE,
 ];
-/// The statuses that calls with a body may answer with besides.
+/// Further statuses of errors of calls with a body.
 const OF_BODIES: [StatusCode; 2] = [StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE];
 
 /// The document.
@@ -30,8 +30,8 @@ pub fn document() -> Value {
     let mut document = Document::new();
     every_call(&mut document);
     let schemes = json!({
-        "key": { "type": "apiKey", "in": "header", "name": API_KEY, "description": "A token, unless the server has none at all yet." },
-        "token": { "type": "http", "scheme": "bearer", "description": "The same as a bearer token." },
+        "key": { "type": "apiKey", "in": "header", "name": API_KEY, "description": "A token. A server without any tokens needs none." },
+        "token": { "type": "http", "scheme": "bearer", "description": "The same token as a bearer token." },
     });
     document.finish("memberbase: Onsi door", "One member at a time, and searches.", &schemes)
 }
@@ -41,7 +41,7 @@ impl Visitor for Document {
         let about = C::ABOUT;
         let trace_id = json!({
             "schema": { "type": "string", "pattern": "^[0-9a-f]{16}$" }, "required": true,
-            "description": "Stands in the line of the server's log about this error.",
+            "description": "The same id is in the log line of the server about this error.",
         });
         let responses = Responses {
             success: about.success,

@@ -1,4 +1,4 @@
-//! The parameters of a search. A list is its name again and again, with or without `[]` behind it.
+//! The parameters of a search. A list is its name once for each value, with or without a trailing `[]`.
 
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
@@ -11,13 +11,13 @@ use crate::api::http::openapi::Document;
 use crate::model::filter::USE_EXISTS;
 use crate::model::{Email, RawFilter, RawValue, Refusal, Status, Tier, WorkerId};
 
-/// Members of a page if the caller does not say.
+/// Members of a page without `take`.
 const TAKE_DEFAULT: usize = 50;
 /// Most members of a page.
 const TAKE_MAX: usize = 500;
-/// What is said of a parameter that a call does not have.
+/// The fault of an unknown parameter.
 const UNKNOWN: &str = "is not a parameter of this call";
-/// The lists: their names, and the keys of members that they are about.
+/// The lists: their names, and the keys of members that they match.
 const LISTS: [(&str, &str); 5] = [
     ("memberIds", "id"),
     ("statuses", "status"),
@@ -31,13 +31,13 @@ const LISTS: [(&str, &str); 5] = [
 pub struct Query {
     /// The lists that were given, by their names.
     lists: Vec<(&'static str, Vec<String>)>,
-    /// Members to pass over.
+    /// Members to skip.
     pub skip: u64,
     /// Most members.
     pub take: usize,
 }
 
-/// Notes every parameter of a call that takes none: one that means something elsewhere must not be passed over.
+/// Notes every parameter of a call that has none: a parameter of another call must not be ignored.
 pub fn no_parameters(text: &str, issues: &mut Issues) {
     for (name, _) in pairs(text, issues) {
         issues.add(Code::QueryValidation, name, UNKNOWN);
@@ -90,7 +90,7 @@ impl Input for Query {
 }
 
 impl Query {
-    /// The parameters that `text` is; everything that is wrong with them is noted.
+    /// The parameters in `text`; every fault is noted.
     fn parse(text: &str, issues: &mut Issues) -> Option<Self> {
         let mut lists: Vec<(&'static str, Vec<String>)> = Vec::new();
         let (mut skip, mut take) = (None, None);
@@ -138,7 +138,8 @@ impl Query {
         self.lists.iter().map(filter).collect()
     }
 
-    /// The refusal of the filters in the words of the parameters: `filters[0].in[2]` is `statuses[2]`.
+    /// The refusal of the filters, with the names of the parameters: `filters[0].in[2]` becomes
+    /// `statuses[2]`.
     pub fn refuse(&self, refusal: &Refusal) -> Failure {
         let path = |field: &str| {
             let (index, rest) = field.strip_prefix("filters[")?.split_once(']')?;
@@ -147,7 +148,7 @@ impl Query {
         };
         let issues = refusal.violations.iter().map(|fault| {
             let path = path(&fault.field).unwrap_or_else(|| "query".to_owned());
-            // There are no operators here.
+            // This door has no operators, so a hint to use one is removed.
             let rule = fault.description.strip_suffix(USE_EXISTS).unwrap_or(&fault.description);
             Issue::at(Code::QueryValidation, path, rule)
         });

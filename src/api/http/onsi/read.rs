@@ -11,13 +11,13 @@ use super::query::Query;
 use crate::directory::{self, Error};
 use crate::model;
 
-/// There is no member with the id in the path.
+/// The failure for an unknown id in the path.
 pub fn not_found(asked: &Asked, status: StatusCode) -> Failure {
     let issue = Issue::new(Code::MemberNotFound, Error::MemberNotFound.to_string());
     Failure::new(status, vec![Issue { member_id: Some(shown_id(asked)), ..issue }])
 }
 
-/// The id in the path as this door writes ids; as it was sent, if it is none of this store's.
+/// The id in the path as this door writes ids, or as it was sent if this store cannot open it.
 pub fn shown_id(asked: &Asked) -> String {
     let sealer = asked.directory.sealer();
     let known = sealer.open_member(&asked.id);
@@ -58,7 +58,7 @@ impl Call for Search {
     const ABOUT: About = About::read(
         "/v1/members",
         "members search",
-        "Searches members; lists combine with AND, their values with OR.",
+        "Searches members. A member must match every list that is given, and one value of each.",
     );
     type Input = Query;
     type Reply = Page;

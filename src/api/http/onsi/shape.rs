@@ -1,12 +1,12 @@
-//! The bodies of this door, as they are documented. They are read field by field (see `input`), so that all faults of a
-//! body can be told; a test holds both against each other.
+//! The bodies of this door, as they are documented. They are read field by field (see `input`), so that all
+//! faults of a body are reported. A test compares both.
 
 use schemars::JsonSchema;
 
 use super::member::Account;
 use crate::model::{Dob, Email, Gender, Name, Phone, Tier, WorkerId};
 
-/// A member, all of it.
+/// A member with all its fields.
 #[derive(JsonSchema)]
 #[schemars(
     rename_all = "camelCase",
@@ -27,7 +27,7 @@ pub struct NewMember {
     gender: Option<Gender>,
 }
 
-/// What changes of a member; what is left out stays.
+/// Changes of a member. Fields that are absent keep their values.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", deny_unknown_fields, extend("required" = []))]
 #[expect(dead_code, reason = "only its schema is made")]

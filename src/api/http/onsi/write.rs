@@ -20,7 +20,7 @@ impl Call for Create {
         Method::POST,
         "/v1/members",
         "members create",
-        "Invites a member, or brings an inactive one back.",
+        "Invites a new member, or reactivates an inactive one.",
     )
     .succeeding(StatusCode::CREATED);
     type Input = Added;
@@ -61,13 +61,13 @@ impl Call for Replace {
         Method::PUT,
         "/v1/members/{id}",
         "members replace",
-        "Replaces a member; an inactive one comes back.",
+        "Replaces a member; an inactive member is reactivated.",
     );
     type Input = Replaced;
     type Reply = Member;
 
     async fn run(asked: Asked, Replaced(row): Replaced) -> Result<Member, Failure> {
-        // Fields that this door does not know, such as attributes, are not its to take away.
+        // Fields that this door does not know, such as attributes, keep their values.
         change(&asked, Edit::Rewrite(row), Code::InvalidUpdateMemberPayload).await
     }
 }
@@ -75,7 +75,7 @@ impl Call for Replace {
 /// `DELETE /v1/members/{id}`
 pub struct Offboard;
 
-/// That it was done.
+/// The reply of a call without a result.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Done {
     #[schemars(extend("enum" = ["OK"]))]
@@ -125,8 +125,8 @@ async fn change(asked: &Asked, edit: Edit, refused: Code) -> Result<Member, Fail
     }
 }
 
-/// The refusal of a row, in issues like `issue`. An e-mail address that belongs to somebody who takes part, or is invited
-/// to, has a code of its own.
+/// The refusal of a row, as issues like `issue`. An e-mail address of an active or invited member has a code
+/// of its own.
 async fn refuse(asked: &Asked, refusal: Refusal, issue: Issue) -> Failure {
     let invited = match already_invited(asked, &refusal).await {
         Ok(invited) => invited,
@@ -144,14 +144,14 @@ async fn refuse(asked: &Asked, refusal: Refusal, issue: Issue) -> Failure {
     failure
 }
 
-/// The id of the member whose e-mail address the row wanted, unless that member is inactive.
+/// The id of the member that already has the row's e-mail address, unless that member is inactive.
 async fn already_invited(asked: &Asked, refusal: &Refusal) -> Result<Option<String>, Error> {
     let is_email = refusal.reason == Reason::EmailTaken;
     let Some(row) = refusal.taken_by.filter(|_| is_email) else { return Ok(None) };
     let id = asked.directory.sealer().member_id_onsi(asked.base, row);
     match asked.directory.get_member(Selector::Within(asked.base, Key::Id(id.clone())), None).await {
         Ok((_, _, member, _)) => Ok((member.status != Status::Inactive).then_some(id)),
-        // Gone since.
+        // Deleted since.
         Err(Error::MemberNotFound) => Ok(None),
         Err(error) => Err(error),
     }

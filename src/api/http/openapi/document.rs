@@ -42,7 +42,7 @@ impl Document {
         }
     }
 
-    /// The document, with the parts that are the door's own: title and description, security schemes by name.
+    /// The document, with the door's title, description and security schemes.
     pub fn finish(mut self, title: &str, description: &str, schemes: &Value) -> Value {
         let mut schemas = self.requests.take_definitions(true);
         schemas.extend(self.replies.take_definitions(true));
@@ -70,8 +70,8 @@ fn closed(mut schema: Schema) -> Value {
     schema.to_value()
 }
 
-/// An object has the fields that are listed and no others, unless its schema says so itself. Sizes of integers in Rust are
-/// no business of readers.
+/// Closes an object to fields that its schema does not list, unless the schema allows others. Removes the
+/// sizes of integers in Rust, which are not part of the interface.
 fn close(schema: &mut Schema) {
     let is_format = |format: &Value| format.as_str().is_some_and(|name| name.contains("int"));
     if schema.get("format").is_some_and(is_format) {

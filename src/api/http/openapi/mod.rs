@@ -1,5 +1,5 @@
-//! OpenAPI 3.1 documents of the JSON doors, built from the types of their calls: a field that a handler has is in the
-//! document because it is in the handler's type.
+//! OpenAPI 3.1 documents of the JSON doors, built from the types of their calls: a field that a handler has
+//! is in the document because it is in the handler's type.
 //!
 //! Nothing here knows a call. Each door builds its routes and its document from the same list of calls.
 

@@ -6,30 +6,31 @@ use serde_json::{Map, Value, json};
 use super::document::content;
 use super::parameters::replayed;
 
-/// What a status means, in the documents of both doors.
+/// What a status means, in every document.
 fn describe(status: StatusCode) -> &'static str {
     match status.as_u16() {
-        400 => "The body or a parameter is wrong.",
-        401 => "No token, or one that is not valid, expired or revoked.",
+        400 => "The body or a parameter is invalid.",
+        401 => "The token is missing, invalid, expired or revoked.",
         403 => "The token does not allow this.",
-        404 => "What the call is about does not exist.",
-        408 => "The body came too slowly.",
-        409 => "The state does not allow it.",
+        404 => "The member, memberbase or other object does not exist.",
+        408 => "The body arrived too slowly.",
+        409 => "The current state does not allow the change.",
         422 => "The request id was used for a different request.",
         413 => "The body is too large.",
         415 => "The content type is not `application/json`.",
         429 => {
-            "More than the token's limits allow, or than the server can take; `Retry-After` says when to come back."
+            "The rate limit of the token is exceeded, or the server is overloaded; `Retry-After` says when to retry."
         }
         503 => {
-            "Starting, stopping, or too much waiting; `Retry-After` says when to come back, if that is known."
+            "The server is starting, stopping or overloaded; `Retry-After` says when to retry, if that is known."
         }
-        500 => "A fault of the service; only its log has the text.",
+        500 => "An internal error; only the log of the server has the details.",
         _ => "Done.",
     }
 }
 
-/// Further statuses of calls that change something: a request with the same id is still running, or was different.
+/// Further statuses of calls that change something: a request with the same id is still running, or was
+/// different.
 const OF_REQUEST_IDS: [StatusCode; 2] = [StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY];
 
 /// The responses that a call may give.

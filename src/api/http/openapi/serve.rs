@@ -13,7 +13,8 @@ use crate::api::http::door::Door;
 /// The path of a document under the prefix of its door.
 pub const NAME: &str = "openapi.json";
 
-/// The route of a document, which is built at the first request. It needs no token, because it contains nothing of any store.
+/// The route of a document, which is built at the first request. It needs no token, because it contains
+/// nothing of any store.
 pub fn serve(document: fn() -> Value) -> MethodRouter<Door> {
     let made = Arc::new(OnceLock::<Bytes>::new());
     get(move || async move {

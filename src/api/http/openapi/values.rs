@@ -1,9 +1,9 @@
-//! The values of fields, as JSON Schema: one entry for each type of the model that stands in a body, its limits taken from
-//! where the model has them.
+//! The values of fields, as JSON Schema: one entry for each type of the model that occurs in a body. Limits
+//! are constants of the model.
 //!
-//! Lengths in JSON Schema are in characters. Where the model counts bytes, the schema has the same number, which no
-//! longer text can fit, and its description says bytes. What a schema cannot say, such as the check number of an IBAN, is
-//! in the description.
+//! JSON Schema counts lengths in characters. Where the model counts bytes, the schema has the same number,
+//! because a text with more characters has more bytes too, and the description says bytes. A rule that a
+//! schema cannot express, such as the check digits of an IBAN, is in the description.
 
 mod email;
 
@@ -48,10 +48,11 @@ pub struct NewMembers;
 pub struct SortKey;
 /// The direction of an order.
 pub struct Direction;
-/// Something that only a client's copy of it is compared with.
+/// A value of any type, which filters compare with.
 pub struct Any;
 
-/// Declares the schema of values that are written out where they are used, because a name would hide more than it shows.
+/// Declares schemas that are written out where they are used, because a reference would hide more than it
+/// shows.
 macro_rules! values {
     ($($kind:ty, |$generator:ident| $schema:expr;)+) => {$(
         impl ::schemars::JsonSchema for $kind {
@@ -125,7 +126,8 @@ const SAFE_INTEGER: i64 = SAFE_INTEGER_MAX.cast_signed();
 /// No control character; the characters of the Unicode category Cc.
 const PRINTABLE: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
 
-/// What is removed between the digits of bank details; in phone numbers brackets are too.
+/// The characters that are removed between the digits of bank details. In phone numbers brackets are removed
+/// too.
 macro_rules! separators {
     ($more:literal) => {
         concat!(
@@ -144,8 +146,8 @@ fn is_input(generator: &SchemaGenerator) -> bool {
 }
 
 fn text(max_chars: usize) -> Schema {
-    let description = "spaces and characters that cannot be seen (Unicode categories Cf, Co and Cn) are taken off its ends, \
-                       and something must be left";
+    let description = "spaces and invisible characters (Unicode categories Cf, Co and Cn) are removed from both ends, and \
+                       the rest must not be empty";
     json_schema!({
         "type": "string", "minLength": 1, "maxLength": max_chars, "pattern": PRINTABLE, "description": description,
     })

@@ -42,7 +42,7 @@ pub struct ApiToken {
     revoked_at: Option<String>,
     #[schemars(with = "Option<model::Timestamp>")]
     last_used_at: Option<String>,
-    /// There, and true, if its record cannot be read: it is refused, and of all this only its id is known.
+    /// Present, and true, if its stored form is damaged. The token is refused then, and only its id is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     damaged: Option<bool>,
 }
@@ -90,7 +90,7 @@ pub struct CreateRequest {
 
 impl Call for Create {
     const PATH: &'static str = "api-token/create";
-    const SUMMARY: &'static str = "Makes a token; this answer alone has its secret.";
+    const SUMMARY: &'static str = "Creates a token. Only this reply contains its secret.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
     const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
     type Request = CreateRequest;
@@ -123,7 +123,7 @@ impl Call for Create {
     }
 }
 
-/// A limit that is no limit of any token is refused further on.
+/// A limit of a token; the directory refuses one that is out of range.
 fn rate(sent: Option<Integer>) -> Option<u32> {
     sent.map(|sent| u32::try_from(sent.0).unwrap_or(if sent.0 < 0 { 0 } else { u32::MAX }))
 }
@@ -142,7 +142,7 @@ pub struct ListRequest {
 
 impl Call for List {
     const PATH: &'static str = "api-token/list";
-    const SUMMARY: &'static str = "Lists tokens, revoked ones too, without their secrets.";
+    const SUMMARY: &'static str = "Lists tokens, including revoked ones, without their secrets.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
     const REFUSALS: &'static [StatusCode] = &[];
     type Request = ListRequest;
@@ -169,7 +169,7 @@ pub struct RevokeRequest {
 
 impl Call for Revoke {
     const PATH: &'static str = "api-token/revoke";
-    const SUMMARY: &'static str = "Revokes a token, which acts at once.";
+    const SUMMARY: &'static str = "Revokes a token at once.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
     type Request = RevokeRequest;
     type Reply = ApiToken;

@@ -118,7 +118,8 @@ impl<'de> Deserialize<'de> for Types {
 
 impl Call for SetSchema {
     const PATH: &'static str = "attribute.schema/set";
-    const SUMMARY: &'static str = "Says which attributes the members of a memberbase may have, all of them.";
+    const SUMMARY: &'static str =
+        "Replaces the list of attributes that the members of a memberbase may have.";
     const NEEDS: AccessLevel = AccessLevel::Write;
     const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
     type Request = SetSchemaRequest;
@@ -184,7 +185,7 @@ struct Entry {
     value: Given<Tree>,
 }
 
-/// How many values are different now.
+/// How many values changed.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(inline)]
 pub struct Updated {
@@ -193,7 +194,7 @@ pub struct Updated {
 
 impl Call for Set {
     const PATH: &'static str = "member.attributes/set";
-    const SUMMARY: &'static str = "Sets attributes of any members, all or none; `null` clears.";
+    const SUMMARY: &'static str = "Sets attributes of any members, all or none; `null` clears a value.";
     const NEEDS: AccessLevel = AccessLevel::Write;
     type Request = SetRequest;
     type Reply = Updated;
@@ -204,7 +205,9 @@ impl Call for Set {
         let mut entries = Vec::with_capacity(request.attributes.len());
         for Object(entry) in request.attributes {
             let value = match entry.value {
-                Given::Absent => Some(Err(Rule::must_be(Reason::FieldRequired, "there; null clears it"))),
+                Given::Absent => {
+                    Some(Err(Rule::must_be(Reason::FieldRequired, "present; null clears the value")))
+                }
                 Given::Null => None,
                 Given::Value(value) => Some(attribute(value)),
             };
@@ -250,7 +253,7 @@ pub struct Deleted {
 
 impl Call for Delete {
     const PATH: &'static str = "member.attributes/delete";
-    const SUMMARY: &'static str = "Deletes attributes by member, by key, or altogether.";
+    const SUMMARY: &'static str = "Deletes attributes by member, by key, or all of them.";
     const NEEDS: AccessLevel = AccessLevel::Write;
     type Request = DeleteRequest;
     type Reply = Deleted;

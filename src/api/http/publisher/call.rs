@@ -1,4 +1,5 @@
-//! What surrounds every call of the Publisher door: who calls, the body, the answer.
+//! Surrounds every call of this door: identifies the caller, reads the body, and sends the reply or the
+//! error.
 
 use std::future::Future;
 use std::pin::pin;
@@ -29,22 +30,22 @@ pub trait Call: 'static {
     const SUMMARY: &'static str;
     /// The access that it needs.
     const NEEDS: AccessLevel;
-    /// What an object in a list of its body becomes, in bytes, where that is more than its values.
+    /// What an object in a list of its body becomes in memory, in bytes, if that is more than its values.
     const OBJECT_BYTES: usize = 0;
-    /// The statuses of its refusals, besides those that every call has.
+    /// The statuses of its errors, besides those of every call.
     const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND];
-    /// What its body is.
+    /// Its body.
     type Request: JsonSchema;
-    /// What it answers.
+    /// Its reply.
     type Reply: Serialize + JsonSchema + Send + Sync;
 
-    /// Does it.
+    /// Runs it.
     fn run(directory: Directory, body: Received)
     -> impl Future<Output = Result<Self::Reply, Failure>> + Send;
 }
 
 impl Received {
-    /// The request that the body is, of the type that the call is documented with.
+    /// The request in the body, of the type in the document.
     pub async fn parse<C: Call>(&self) -> Result<C::Request, Failure>
     where
         C::Request: DeserializeOwned,

@@ -18,7 +18,7 @@ use crate::api::refused::Refused;
 use crate::directory::Error;
 use crate::model::{Reason, Refusal, Violation};
 
-/// What a call that failed is answered with.
+/// The envelope of errors.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Error")]
 pub struct Envelope {
@@ -35,44 +35,44 @@ struct Fault {
     message: String,
     /// For programs.
     data: Data,
-    /// Stands in the server's log: in the line about this error, or about the refusals of its kind within a second, where
-    /// the first eight are named.
+    /// Also in the log of the server: in the line about this error, or in the line about all refusals of its
+    /// kind within a second, which names the first eight.
     #[schemars(regex(pattern = r"^[0-9a-f]{16}$"))]
     trace_id: String,
 }
 
-/// What there is to tell of an error; which fields are there depends on the error.
+/// Details of an error; which fields are present depends on the error.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[schemars(rename = "ErrorData")]
 struct Data {
-    /// The word that gRPC has for it.
+    /// The reason, as in gRPC.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Reason>")]
     reason: Option<&'static str>,
     /// What does not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     resource: Option<&'static str>,
-    /// The first field at fault, dotted and with indexes.
+    /// The first faulty field, dotted and with indexes.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
-    /// Every field at fault.
+    /// Every faulty field.
     #[serde(skip_serializing_if = "Option::is_none")]
     violations: Option<Vec<Place>>,
-    /// The first rows that are bad.
+    /// The first rows that cannot be applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<Vec<BadRow>>,
-    /// The token that a request made whose answer, with its secret, cannot be given again.
+    /// The token that a request created, if its reply with the secret cannot be repeated.
     #[serde(skip_serializing_if = "Option::is_none")]
     api_token_id: Option<String>,
-    /// How many rows are bad.
+    /// How many rows cannot be applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<usize>,
-    /// Numbers that the message has as well, such as `limit` or `members`.
+    /// Numbers that are also in the message, such as `limit` or `members`.
     #[serde(flatten)]
     numbers: BTreeMap<String, u64>,
 }
 
-/// A field at fault.
+/// A faulty field.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(inline)]
 struct Place {
@@ -89,24 +89,24 @@ impl Place {
 /// A row that cannot be applied.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct BadRow {
-    /// Its place in the request, from 0.
+    /// Its index in the request, from 0.
     pub index: usize,
-    /// Its ref, if it has one that is not too long.
+    /// Its ref, unless that is absent or too long.
     pub r#ref: Option<String>,
     /// The reason.
     #[schemars(with = "Reason")]
     pub code: &'static str,
-    /// The first field at fault.
+    /// The first faulty field.
     pub path: String,
     /// For people.
     pub message: String,
 }
 
-/// Why a call failed, in the words of the JSON doors.
+/// Why a call failed.
 #[derive(Debug)]
 pub struct Failure {
     status: StatusCode,
-    /// The reason, where it is one of ours.
+    /// The reason, if the service refused the call.
     reason: Option<Reason>,
     message: String,
     data: Box<Data>,
@@ -115,12 +115,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// An error that is none of ours.
+    /// An error without a reason.
     pub fn plain(status: StatusCode, message: String) -> Self {
         Self { status, reason: None, message, data: Box::default(), retry_after: None, private: None }
     }
 
-    /// Some rows of a call are bad: the first of them, and how many there are.
+    /// Some rows of a call cannot be applied: the first of them, and how many there are.
     pub fn rows(message: String, rows: Vec<BadRow>, failed: usize) -> Self {
         let mut failure = Self::plain(StatusCode::BAD_REQUEST, message);
         failure.data.path = Some(rows.first().map(|row| row.path.clone()).unwrap_or_default());
@@ -129,7 +129,7 @@ impl Failure {
         failure
     }
 
-    /// Its answer, which tells the log why the call was refused. What the caller may not see is logged here.
+    /// Its response, with the reason for the log. A private text is logged here, and not sent.
     pub fn into_response_for(self, path: &str) -> Response {
         let trace_id = error::trace_id();
         let code = word(self.status, self.reason);
@@ -149,7 +149,7 @@ impl Failure {
     }
 }
 
-/// The answer while the store opens.
+/// The response while the store opens.
 #[must_use]
 pub fn starting(retry_after: Duration) -> Response {
     let mut failure = Failure::plain(StatusCode::SERVICE_UNAVAILABLE, Reason::Starting.describe().to_owned());
@@ -158,13 +158,13 @@ pub fn starting(retry_after: Duration) -> Response {
     failure.into_response_for("")
 }
 
-/// The answer to a call that there are too many besides.
+/// The response to a call beyond those that a peer may run at a time.
 #[must_use]
 pub fn overloaded() -> Response {
     Failure::from(Error::Overloaded).into_response_for("")
 }
 
-/// The answer to a request that the server takes from nobody.
+/// The response to a request that the server accepts from nobody.
 #[must_use]
 pub fn forbidden(reason: &'static str, message: String) -> Response {
     let mut failure = Failure::plain(StatusCode::FORBIDDEN, message);
@@ -172,7 +172,7 @@ pub fn forbidden(reason: &'static str, message: String) -> Response {
     failure.into_response_for("")
 }
 
-/// A reply, or why it cannot be given.
+/// The response with a reply, or with the error if the reply cannot be written.
 pub async fn reply_with<T: Serialize + Sync>(status: StatusCode, reply: &T) -> Response {
     json(status, reply).await.unwrap_or_else(|error| Failure::from(error).into_response_for(""))
 }
@@ -236,7 +236,7 @@ impl From<HeaderFault> for Failure {
     }
 }
 
-/// The kind of thing that is missing.
+/// The kind of object that does not exist.
 fn resource(reason: Reason) -> Option<&'static str> {
     match reason {
         Reason::MemberBaseNotFound => Some("member_base"),

@@ -1,4 +1,4 @@
-//! Lists: which part is asked for, and what is answered.
+//! Lists: which page a caller requests, and how a page is shown.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ pub fn page(pagination: Option<Object<Pagination>>, sorts: Option<Vec<Object<Sor
     RawPage { limit: number(limit), cursor, skip: number(skip), sorts }
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "{T}Page")]
 pub struct Listed<T> {

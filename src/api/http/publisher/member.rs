@@ -20,7 +20,7 @@ use crate::model::limits::SORTS_MAX;
 use crate::model::token::AccessLevel;
 use crate::model::{self, AttributeValue, Attributes, BaseNumber, Reason, Refusal, Row};
 
-/// A member. What it does not have is left out, but for the `ref`.
+/// A member. Fields without a value are omitted, except `ref`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Member {
     #[schemars(with = "ids::MemberId")]
@@ -125,7 +125,7 @@ impl Serialize for Attribute<'_> {
     }
 }
 
-/// The integer that a stored number is, if it is one: all of them are under 2^53.
+/// A stored number as an integer, if it is whole. All stored numbers are under 2^53.
 fn whole(number: f64) -> Option<i64> {
     if number.fract() == 0.0 { format!("{number:.0}").parse().ok() } else { None }
 }
@@ -149,7 +149,7 @@ pub struct GetRequest {
     worker_id: Option<String>,
 }
 
-/// By exactly one key, and the memberbase unless that is the id.
+/// Requires exactly one key, and the memberbase unless the key is the id.
 fn one_key(schema: &mut Schema) {
     openapi::one_of(schema, &["id", "ref", "email", "worker_id"]);
     openapi::any_of(schema, &["id", "member_base_id"]);
@@ -242,7 +242,7 @@ pub struct Deleted {
 
 impl Call for BulkDelete {
     const PATH: &'static str = "member/bulk-delete";
-    const SUMMARY: &'static str = "Deletes members and everything that hangs on them.";
+    const SUMMARY: &'static str = "Deletes members and their records.";
     const NEEDS: AccessLevel = AccessLevel::Write;
     type Request = BulkDeleteRequest;
     type Reply = Deleted;

@@ -80,7 +80,7 @@ pub struct CreateRequest {
 
 impl Call for Create {
     const PATH: &'static str = "member-base/create";
-    const SUMMARY: &'static str = "Makes a memberbase.";
+    const SUMMARY: &'static str = "Creates a memberbase.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
     const REFUSALS: &'static [StatusCode] = &[];
     type Request = CreateRequest;
@@ -171,7 +171,7 @@ pub struct UpdateRequest {
 
 impl Call for Update {
     const PATH: &'static str = "member-base/update";
-    const SUMMARY: &'static str = "Renames a memberbase, or changes how its members begin.";
+    const SUMMARY: &'static str = "Renames a memberbase, or changes the status of its new members.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
     type Request = UpdateRequest;
     type Reply = MemberBase;
@@ -190,7 +190,7 @@ pub struct Delete;
 impl Call for Delete {
     const PATH: &'static str = "member-base/delete";
     const SUMMARY: &'static str =
-        "Hides a memberbase and its members at once; for a time it can be brought back.";
+        "Hides a memberbase and its members at once. It can be restored for a limited time.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
     type Request = IdRequest;
     type Reply = MemberBase;
@@ -207,7 +207,7 @@ pub struct Undelete;
 
 impl Call for Undelete {
     const PATH: &'static str = "member-base/undelete";
-    const SUMMARY: &'static str = "Brings a deleted memberbase back.";
+    const SUMMARY: &'static str = "Restores a deleted memberbase.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
     const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
     type Request = IdRequest;

@@ -1,8 +1,8 @@
 //! The Publisher door: `POST /publisher.v1/<resource>/<action>` with JSON bodies.
 //!
-//! A translation and no more: the directory decides what the calls mean. Requests are strict: unknown fields, fields
-//! given twice and values of a wrong type are rejected with their paths. Replies use the names of the published
-//! documentation, and errors have one envelope (`failure`).
+//! A translation and no more: the directory decides what the calls mean. Requests are strict: unknown fields,
+//! fields given twice and values of a wrong type are rejected with their paths. Replies use the names of the
+//! published documentation, and errors have one envelope (`failure`).
 
 mod account;
 mod api_token;

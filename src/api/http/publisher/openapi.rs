@@ -9,7 +9,7 @@ use crate::api::http::publisher::call::Call;
 use crate::api::http::publisher::failure::Envelope;
 use crate::model::token::AccessLevel;
 
-/// The statuses that every call may answer with, besides its success.
+/// The statuses of errors that every call may return.
 const OF_EVERY_CALL: [StatusCode; 9] = [
     StatusCode::BAD_REQUEST,
     StatusCode::UNAUTHORIZED,
@@ -28,9 +28,9 @@ pub fn document() -> Value {
     every_call(&mut document);
     let schemes = json!({ "token": {
         "type": "http", "scheme": "bearer",
-        "description": "A token, unless the server has none at all yet.",
+        "description": "A token. A server without any tokens needs none.",
     }});
-    let description = "Members and what hangs on them: one POST per call, with a JSON object as body.";
+    let description = "Members and their records: one POST per call, with a JSON object as body.";
     document.finish("memberbase: Publisher door", description, &schemes)
 }
 
@@ -76,7 +76,7 @@ mod tests {
         let document = document();
         let paths: BTreeSet<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
         assert_eq!(paths, calls.0);
-        // A number behind a name is how two types of one name are told apart.
+        // A number after a name means that two types have the same name.
         for name in document["components"]["schemas"].as_object().unwrap().keys() {
             assert!(!name.ends_with(|last: char| last.is_ascii_digit()) && !name.contains(':'), "{name}");
         }

@@ -1,7 +1,7 @@
 //! `member/bulk-upsert`: all rows or none.
 //!
-//! The body is turned into rows as it is read through, one row at a time: no tree of it is ever made, and it is gone
-//! before the rows are applied. They have their room before the body is read.
+//! The body is parsed into rows one at a time, never into a tree, and is dropped before the rows are applied.
+//! The memory for the rows is taken before the body is parsed.
 
 use std::fmt;
 
@@ -22,9 +22,10 @@ use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES};
 use crate::model::token::AccessLevel;
 use crate::model::{Date, MemberRow, Reason, Row as Place, RowError, RowErrors, words};
 
-/// What a row takes, good or bad, in bytes: itself, its ref for the report, and what is wrong with it.
+/// The memory of a row, in bytes, whether it can be applied or not: itself, its ref for the report, and its
+/// faults.
 const ROW_BYTES: usize = size_of::<Result<MemberRow, RowError>>() + size_of::<Option<String>>() + 256;
-/// What an id takes in the reply, in bytes: as a text, and as it is sent.
+/// The memory of an id in the reply, in bytes: as a text, and as it is sent.
 const ID_BYTES: usize = size_of::<String>() + 80;
 /// The fields of the request.
 const FIELDS: [&str; 2] = ["member_base_id", "members"];
@@ -32,7 +33,7 @@ const FIELDS: [&str; 2] = ["member_base_id", "members"];
 /// `member/bulk-upsert`
 pub struct BulkUpsert;
 
-// For the document alone: the body is read row by row, and never all there in this form.
+// Only for the document: the body is read row by row, and never exists in this form.
 /// Rows, all of which are applied or none.
 #[derive(JsonSchema)]
 #[schemars(inline, deny_unknown_fields)]
@@ -46,7 +47,7 @@ pub struct BulkUpsertRequest {
 impl Call for BulkUpsert {
     const PATH: &'static str = "member/bulk-upsert";
     const SUMMARY: &'static str =
-        "Creates and changes members, all or none; answers their ids in the order of the request.";
+        "Creates and changes members, all or none. Returns their ids in the order of the request.";
     const NEEDS: AccessLevel = AccessLevel::Write;
     const OBJECT_BYTES: usize = ROW_BYTES;
     type Request = BulkUpsertRequest;
@@ -74,8 +75,8 @@ impl Call for BulkUpsert {
     }
 }
 
-/// The rows that are bad themselves, the first of them with their faults. Who may write may read, and so learns which member
-/// has what is taken.
+/// The failure that lists the first rows that cannot be applied, with their faults. A caller that may write
+/// may also read, so the message may name the member that already has a value.
 fn refuse(outcomes: &[RowOutcome], refs: &[Option<String>], name: impl Fn(Place) -> String) -> Failure {
     let bad = outcomes.iter().zip(refs).enumerate().filter_map(|(index, (outcome, text))| {
         let error = outcome.error.as_deref().filter(|error| error.reason != Reason::AtomicAborted)?;
@@ -92,7 +93,7 @@ fn refuse(outcomes: &[RowOutcome], refs: &[Option<String>], name: impl Fn(Place)
         0 => "nothing was written".to_owned(),
         _ => {
             let written = words::count(written, "row");
-            format!("no more was written than the {written} before the service was interrupted")
+            format!("only {written} were written before the service was interrupted")
         }
     };
     let text = format!("{number} of {} cannot be applied, so {what}", words::count(outcomes.len(), "row"));
@@ -122,7 +123,7 @@ struct Request {
     refs: Vec<Option<String>>,
 }
 
-/// Reads the request. What the bytes of the body take is given back at the end.
+/// Reads the request. The memory of the body is given back at the end.
 fn read(body: Received, today: Date) -> Result<Request, Failure> {
     let explain = |refusal| structure::explain::<BulkUpsertRequest>(&body.bytes, refusal);
     Ok(parse_with(&body.bytes, Seed { today }).map_err(explain)?)

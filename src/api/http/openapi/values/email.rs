@@ -1,8 +1,10 @@
 //! E-mail addresses as JSON Schema.
 //!
-//! - What the model takes fits the pattern: a caller that checks a body first never keeps a good address back.
-//! - The pattern refuses what can be refused without the tables of Unicode. What it cannot say, such as invisible
-//!   characters, or labels in other letters that DNS cannot have, is in the description or left to the server.
+//! - What the model takes fits the pattern: a caller that checks a body first never keeps a good address
+//!   back.
+//! - The pattern refuses what can be refused without the tables of Unicode. What it cannot say, such as
+//!   invisible characters, or labels in other letters that DNS cannot have, is in the description or left to
+//!   the server.
 //! - Answers have no pattern: an address stays that was taken by a version that refused less.
 
 use schemars::generate::Contract;
@@ -27,8 +29,8 @@ pub fn schema(generator: &SchemaGenerator) -> Schema {
 fn pattern() -> String {
     let run = r#"[^<>()\[\]\\.,;:@"\s\u0000-\u001f\u007f-\u009f]+"#;
     let local = format!(r#"{run}(\.{run})*|"[^\u0000-\u001f\u007f-\u009f]+""#);
-    // Classes are written as what they leave out, so that they are the same to engines that know characters and to those
-    // that know halves of them. These are the dots between labels.
+    // Classes are written as what they leave out, so that they are the same to engines that know characters
+    // and to those that know halves of them. These are the dots between labels.
     let dots = r".\u3002\uff0e\uff61";
     let inner = format!(r"[^\u0000-,/:-@\[-`{{-\u009f{dots}]");
     let edge = format!(r"[^\u0000-/:-@\[-`{{-\u009f{dots}]");

@@ -17,7 +17,7 @@ use crate::directory::{ClipInput, Directory, Error, RecordSelector, draw_record_
 use crate::model::token::AccessLevel;
 use crate::model::{self, ForeignText, MemberRecord, RecordKind};
 
-/// A deal that a member saved. Everything that was never told of it is `null`.
+/// A deal that a member saved. Fields that were never sent are `null`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Clip {
     #[schemars(with = "model::record::ClipId")]

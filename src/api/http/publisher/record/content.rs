@@ -1,5 +1,5 @@
-//! The content of a creative: any object, kept as it was given. Only a key that is given twice is refused, because one
-//! of its values would be lost.
+//! The content of a creative: any object, stored as it was sent. Only a key that is given twice is refused,
+//! because one of its values would be lost.
 
 use std::borrow::Cow;
 

@@ -113,7 +113,7 @@ pub struct AddStampsRequest {
 
 impl Call for AddStamps {
     const PATH: &'static str = "stamp-collection/add-stamps";
-    const SUMMARY: &'static str = "Adds stamps; sent again it adds them again.";
+    const SUMMARY: &'static str = "Adds stamps. Without a request id, a repeat adds them again.";
     const NEEDS: AccessLevel = AccessLevel::Write;
     type Request = AddStampsRequest;
     type Reply = StampCollection;

@@ -20,7 +20,7 @@ use crate::model::record::Currency;
 use crate::model::token::AccessLevel;
 use crate::model::{self, ForeignText, MemberRecord, RecordKind};
 
-/// A purchase. What was never told of it is `null`.
+/// A purchase. Fields that were never sent are `null`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Transaction {
     #[serde(flatten)]
@@ -62,7 +62,7 @@ pub struct IngestRequest {
     events: Vec<Object<Event>>,
 }
 
-/// What is told of a purchase.
+/// An event of a purchase.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "TransactionEvent")]
@@ -93,7 +93,7 @@ struct Event {
     reverted_at: Option<String>,
 }
 
-/// How many events were new, changed what was there, or said nothing new.
+/// How many events created a transaction, updated one, or changed nothing.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Ingested {
     #[schemars(extend("enum" = ["ok"]))]
@@ -106,7 +106,7 @@ pub struct Ingested {
 impl Call for Ingest {
     const PATH: &'static str = "transaction/ingest";
     const SUMMARY: &'static str =
-        "Takes transactions of any members; a repeat changes what may still change.";
+        "Creates transactions of any members, or updates them where a repeat may change them.";
     const NEEDS: AccessLevel = AccessLevel::Write;
     const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
     type Request = IngestRequest;
