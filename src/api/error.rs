@@ -60,7 +60,7 @@ pub fn http(reason: Reason) -> http::StatusCode {
     }
 }
 
-/// A random number that stands in an error and in the log line about it.
+/// A random number that identifies an error, both in its reply and in the log line about it.
 #[must_use]
 pub fn trace_id() -> String {
     format!("{:016x}", RandomState::new().hash_one(()))

@@ -1,4 +1,4 @@
-//! Where a request comes from.
+//! The peer of a request.
 
 use http::Extensions;
 

@@ -18,7 +18,7 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 /// The response to a request that is neither gRPC nor at a JSON door. gRPC reports an error with status 200
-/// and a trailer, which other clients would take for success.
+/// and a trailer, which other clients would treat as a success.
 #[must_use]
 pub fn not_grpc(method: &Method, path: &str) -> Response<Body> {
     if path == "/" && matches!(*method, Method::GET | Method::HEAD) {

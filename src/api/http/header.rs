@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use crate::model::Rule;
 
-/// What is wrong with a header.
+/// A fault of a header.
 #[derive(Debug)]
 pub enum HeaderFault {
     /// It is sent more than once.

@@ -1,4 +1,4 @@
-//! The JSON doors: HTTP on the same port as gRPC, told apart by the path.
+//! The JSON doors: HTTP on the same port as gRPC, distinguished by the path.
 //!
 //! The files and rooms here serve every door and know none: they read bodies within limits, parse JSON,
 //! handle request ids, build replies and OpenAPI documents, and reject what no call can handle. A door is a

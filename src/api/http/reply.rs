@@ -112,7 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn long_json_waits_for_its_turn_and_short_json_does_not() {
-        // With its quotes, the last one is as long as what is long.
+        // With its quotes, `long` is just long enough to count as long.
         let [short, long] = [1_000, compute::LARGE_BYTES - 2].map(|length| "x".repeat(length));
         let all = compute::every_permit().await;
         let reply = json(StatusCode::OK, &short).await.unwrap();

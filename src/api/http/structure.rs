@@ -1,11 +1,9 @@
-//! Everything that is wrong with the structure of a body: unknown, missing and repeated fields, and values of
-//! a wrong type.
+//! Everything that is wrong with the structure of a body: unknown, missing and repeated fields, and values of a wrong type.
 //!
-//! Reading a body stops at its first fault, which is fast and enough for programs. People mend a body once,
-//! so a body that was refused is held against the schema that documents its call, and every fault is told.
-//! **Only faults of structure are looked for**: the rules of values are those of the model, which tells all
-//! of them too. What a schema says in another way than the few that ours use is passed over: the first fault
-//! is known anyhow.
+//! Reading a body stops at its first fault, which is fast and enough for programs. People mend a body once, so a body that was
+//! refused is held against the schema that documents its call, and every fault is told. **Only faults of structure are looked
+//! for**: the rules of values are those of the model, which tells all of them too. What a schema says in another way than the
+//! few that ours use is passed over: the first fault is known anyhow.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +18,7 @@ use crate::model::{Reason, Refusal, Violation};
 /// Largest body that is looked through, in bytes. Of larger ones the first fault is told.
 const LOOKED_THROUGH_BYTES: usize = 1024 * 1024;
 
-/// `refusal`, which is about `bytes`, with every fault of the structure of a `T` that comes after the first
-/// one.
+/// `refusal`, which is about `bytes`, with every fault of the structure of a `T` that comes after the first one.
 pub fn explain<T: JsonSchema>(bytes: &[u8], refusal: Refusal) -> Refusal {
     let [first] = &refusal.violations[..] else { return refusal };
     let is_json =

@@ -1,5 +1,5 @@
-//! Any JSON, as it was sent: objects keep every name in its place, those that stand twice too, so that
-//! whoever reads them can tell what is wrong with them. [`serde_json::Value`] would lose all but the last.
+//! Any JSON, as it was sent: objects keep every name in its place, those that stand twice too, so that whoever reads
+//! them can tell what is wrong with them. [`serde_json::Value`] would lose all but the last.
 
 use std::fmt;
 

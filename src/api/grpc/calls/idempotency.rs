@@ -20,7 +20,7 @@ const REPLAYED: &str = "idempotency-replayed";
 
 /// A request that may have a request id.
 pub trait WithRequestId: Message {
-    /// The name of its message, which stands for the call.
+    /// The name of its message, which identifies the call.
     const CALL: &'static str;
 
     /// Its request id, or nothing.

@@ -51,7 +51,7 @@ pub fn start(
     deadline: Option<Instant>,
     stopping: CancellationToken,
 ) -> ChunkReplies {
-    let (pending, handed_in) = mpsc::channel(IN_FLIGHT);
+    let (pending, submitted) = mpsc::channel(IN_FLIGHT);
     let arriving = Arriving::now();
     let until = Until { ends: Ends { stopping, deadline }, pending: pending.clone() };
     let import = Import { directory: directory.clone(), chunks, arriving, until };
@@ -61,7 +61,7 @@ pub fn start(
             let _ = pending.send(Err(status)).await;
         }
     });
-    let replying = Replying { directory, handed_in, before: None, has_failed: false };
+    let replying = Replying { directory, submitted, before: None, has_failed: false };
     Box::pin(stream::unfold(Some(replying), next_reply))
 }
 
@@ -104,7 +104,7 @@ struct Begun {
 }
 
 /// A submitted chunk.
-struct HandedIn {
+struct Submitted {
     base: BaseNumber,
     chunk: u64,
     named: v1::NamedMembers,
@@ -114,7 +114,7 @@ struct HandedIn {
     room: Received,
 }
 
-type Pending = mpsc::Sender<Result<HandedIn, Status>>;
+type Pending = mpsc::Sender<Result<Submitted, Status>>;
 
 impl Import {
     /// Reads chunks and submits them, until the stream ends.
@@ -124,7 +124,7 @@ impl Import {
         loop {
             if !message.members.is_empty() {
                 let Ok(place) = pending.reserve().await else { return Ok(()) };
-                place.send(Ok(self.hand_in(&begun, message).await?));
+                place.send(Ok(self.submit(&begun, message).await?));
                 if let Some(arriving) = &self.arriving {
                     arriving.became_rows();
                 }
@@ -202,7 +202,7 @@ impl Import {
         }
     }
 
-    async fn hand_in(&self, begun: &Begun, message: v1::ImportMembersRequest) -> Result<HandedIn, Status> {
+    async fn submit(&self, begun: &Begun, message: v1::ImportMembersRequest) -> Result<Submitted, Status> {
         let (base, options) = (begun.base, begun.options);
         let bytes = message.encoded_len();
         if bytes > IMPORT_CHUNK_MAX_BYTES {
@@ -232,14 +232,14 @@ impl Import {
         };
         let upsert = Upsert { rows, options, mode: WriteMode::Partial, deadline: self.until.ends.deadline };
         let upsert = directory.begin_upsert(base, upsert, &begun.series).await?;
-        Ok(HandedIn { base, chunk: message.chunk, named, refs, upsert, room })
+        Ok(Submitted { base, chunk: message.chunk, named, refs, upsert, room })
     }
 }
 
 /// The replies that are still to be sent.
 struct Replying {
     directory: Directory,
-    handed_in: mpsc::Receiver<Result<HandedIn, Status>>,
+    submitted: mpsc::Receiver<Result<Submitted, Status>>,
     /// The memory of the reply before, if that was large.
     before: Option<Received>,
     /// Whether a row of a chunk with a reply has failed.
@@ -250,10 +250,10 @@ struct Replying {
 async fn next_reply(
     replying: Option<Replying>,
 ) -> Option<(Result<v1::ImportMembersResponse, Status>, Option<Replying>)> {
-    let Replying { directory, mut handed_in, before, has_failed } = replying?;
+    let Replying { directory, mut submitted, before, has_failed } = replying?;
     // A caller that asks for the next reply has received the one before.
     drop(before);
-    let reply = match handed_in.recv().await? {
+    let reply = match submitted.recv().await? {
         Ok(chunk) => finish(&directory, chunk, has_failed).await,
         Err(status) => Err(status),
     };
@@ -261,7 +261,7 @@ async fn next_reply(
         Ok((reply, room)) => {
             let before = Some(room).filter(|_| reply.encoded_len() > SMALL_REPLY_BYTES);
             let has_failed = has_failed || !reply.failed.is_empty();
-            Some((Ok(reply), Some(Replying { directory, handed_in, before, has_failed })))
+            Some((Ok(reply), Some(Replying { directory, submitted, before, has_failed })))
         }
         Err(status) => Some((Err(status), None)),
     }
@@ -269,10 +269,10 @@ async fn next_reply(
 
 async fn finish(
     directory: &Directory,
-    chunk: HandedIn,
+    chunk: Submitted,
     had_failed: bool,
 ) -> Result<(v1::ImportMembersResponse, Received), Status> {
-    let HandedIn { base, chunk, named, refs, upsert, room } = chunk;
+    let Submitted { base, chunk, named, refs, upsert, room } = chunk;
     let reply = upsert.reply().await?;
     let revision = reply.revision;
     let has_failed = had_failed || reply.outcomes.iter().any(RowOutcome::is_failed);
@@ -307,14 +307,14 @@ mod tests {
 
     #[tokio::test]
     async fn an_import_is_over_when_nobody_wants_its_answers_and_when_its_deadline_has_passed() {
-        let (pending, handed_in) = mpsc::channel(1);
+        let (pending, submitted) = mpsc::channel(1);
         let ends = Ends { stopping: CancellationToken::new(), deadline: None };
         let mut until = Until { ends, pending };
         assert!(until.over().now_or_never().is_none());
         until.ends.deadline = Some(Instant::now());
         assert_eq!(until.over().await.code(), tonic::Code::DeadlineExceeded);
         until.ends.deadline = None;
-        drop(handed_in);
+        drop(submitted);
         assert_eq!(until.over().await.code(), tonic::Code::Unavailable);
     }
 }

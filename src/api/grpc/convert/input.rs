@@ -10,12 +10,12 @@ use crate::model::{
     RawUkAccount, Reason, RowError, Rule, Sealer,
 };
 
-/// How rows of a bulk call find their members, which are those of `base`.
+/// How the rows of a bulk call find their members, which are members of `base`.
 pub fn finder(match_by: MatchBy, sealer: &Sealer, base: BaseNumber) -> Finder<'_> {
     Finder { match_by, ids: Some((sealer, base)), missing: "is required, because rows are matched by it" }
 }
 
-/// The row that `input` is. With a finder it must carry the key that it is matched by, or the id of its
+/// The row in `input`. With a finder, it must have the key by which rows are matched, or the id of its
 /// member.
 pub fn row(input: v1::MemberInput, finder: Option<Finder<'_>>, today: Date) -> Result<MemberRow, RowError> {
     let attributes = input.attributes.map(|attributes| attributes.fields).unwrap_or_default();
@@ -42,8 +42,8 @@ pub fn row(input: v1::MemberInput, finder: Option<Finder<'_>>, today: Date) -> R
     raw.parse(today, finder)
 }
 
-/// What `input` has for the fields that `mask` names. The rest is nobody's business: it is not parsed, so
-/// that a member that was read can be sent back whole.
+/// The fields of `input` that `mask` names. Other fields are not parsed, so that a caller may send back a
+/// whole member that it has read.
 pub fn masked(mut input: v1::MemberInput, mask: &Mask) -> v1::MemberInput {
     fn keep<T>(value: Option<T>, mask: &Mask, field: ProfileField) -> Option<T> {
         value.filter(|_| mask.names(field))
@@ -87,7 +87,7 @@ fn account(details: v1::AccountDetails) -> RawAccount {
     }
 }
 
-/// The value of an attribute, or nothing where it is null.
+/// The value of an attribute; `None` for null.
 pub fn given_attribute(value: Option<Value>) -> Option<Result<AttributeValue, Rule>> {
     match value.and_then(|value| value.kind) {
         None | Some(Kind::NullValue(_)) => None,
@@ -189,7 +189,7 @@ mod tests {
         let onsi =
             v1::MemberInput { id: Some(sealer().member_id_onsi(BaseNumber(1), Row(5))), ..of(1, None) };
         assert_eq!(place(onsi, MatchBy::Id), Ok(Some(Row(5))));
-        // Another memberbase may be given what was exported here: rows with the key do not look at the id.
+        // An export of this memberbase may be imported into another one, so the id of a row with the key is ignored.
         assert_eq!(place(of(2, Some("a")), MatchBy::Ref), Ok(None));
         let refused = |input, match_by| {
             let refusal = parse(input, match_by).unwrap_err();
@@ -228,7 +228,7 @@ mod tests {
             faults(v1::MemberInput { tier: Some(String::new()), ..both() }, MatchBy::Ref),
             ["tier", "email", "phone"]
         );
-        // A call about one member is refused as ever.
+        // A call about one member is still refused.
         assert!(super::row(old(), None, today()).is_err());
         let phone = v1::MemberInput { email: None, ..both() };
         assert!(parse(phone.clone(), MatchBy::Ref).is_ok() && super::row(phone, None, today()).is_err());

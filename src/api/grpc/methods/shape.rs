@@ -334,7 +334,7 @@ mod tests {
         let keys = 15 * (HEADER_BYTES + size_of::<prost_types::Value>());
         assert!(weight >= bytes.len() + rows + keys, "{weight}");
         assert_eq!(shape.weigh(&bytes).entries, 5, "those that stand deeper are not counted");
-        // A group, a number, four and eight bytes, all of fields that nobody knows.
+        // A group, a number, four and eight bytes, all of unknown fields.
         let unknown =
             [&[0x8b, 0x7d, 0x8c, 0x7d, 0x80, 0x7d, 0x01, 0x85, 0x7d][..], &[0; 4], &[0x81, 0x7d], &[0; 8]];
         let unknown = unknown.concat();

@@ -118,7 +118,7 @@ impl Arriving {
         self.state().taken = None;
     }
 
-    /// What is known of their messages.
+    /// The shape of their messages.
     pub fn shape(&self) -> &'static Shape {
         &self.0.method.request
     }

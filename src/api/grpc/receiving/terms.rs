@@ -1,4 +1,4 @@
-//! The rules for the messages of one request.
+//! Limits and accounting of the messages of one request.
 
 use http::{HeaderMap, Request};
 
@@ -8,7 +8,7 @@ use crate::api::grpc::limits::OPEN_MESSAGE_MAX_BYTES;
 use crate::api::peer::Peer;
 use crate::directory::{Incoming, Party, Whose};
 
-/// What the messages of a request may be.
+/// The rules for the messages of one request.
 pub struct Terms {
     /// The memory for their bytes.
     pub incoming: Incoming,

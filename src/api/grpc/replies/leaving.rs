@@ -20,7 +20,7 @@ use crate::compute::{self, Permit, Size};
 /// The header with the compression of a reply's messages.
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
-/// What is large about a reply: an extension of it.
+/// Why a reply is large: an extension of the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Large {
     /// Its only message, which is so much work.

@@ -24,7 +24,10 @@ pub trait Call: 'static {
     type Reply: Serialize + JsonSchema + Send + Sync;
 
     /// Runs it.
-    fn run(asked: Asked, input: Self::Input) -> impl Future<Output = Result<Self::Reply, Failure>> + Send;
+    fn run(
+        request: CallRequest,
+        input: Self::Input,
+    ) -> impl Future<Output = Result<Self::Reply, Failure>> + Send;
 }
 
 /// The description of a call.
@@ -87,7 +90,7 @@ pub trait Input: Sized + Send {
     const BODY: Option<fn(&mut Document) -> Value> = None;
 
     /// Reads it. The result is not used if a fault was noted.
-    fn read(asked: &Asked, issues: &mut Issues) -> Option<Self>;
+    fn read(request: &CallRequest, issues: &mut Issues) -> Option<Self>;
 
     /// Its parameters in the query, for the document.
     fn parameters(_document: &mut Document) -> Vec<Value> {
@@ -96,7 +99,7 @@ pub trait Input: Sized + Send {
 }
 
 /// A request, read as far as every call needs it.
-pub struct Asked {
+pub struct CallRequest {
     /// The service, for this caller.
     pub directory: Directory,
     /// The memberbase.
@@ -109,7 +112,7 @@ pub struct Asked {
     pub body: Option<Received>,
 }
 
-impl Asked {
+impl CallRequest {
     /// The member of the path.
     pub fn selector(&self) -> Selector {
         Selector::Within(self.base, Key::Id(self.id.clone()))

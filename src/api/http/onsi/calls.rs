@@ -4,9 +4,9 @@ use super::call::Call;
 use super::read::{Get, Search, Tiers};
 use super::write::{Activate, Create, Offboard, Replace, Update};
 
-/// What walks through the calls of this door.
+/// Visits the calls of this door.
 pub trait Visitor {
-    /// Meets one of them.
+    /// Visits one call.
     fn visit<C: Call>(&mut self);
 }
 

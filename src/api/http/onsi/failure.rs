@@ -123,13 +123,13 @@ impl Issues {
         self.0.len()
     }
 
-    /// Notes the faults of the row in the body, whose own issues are those after the first `others`, and
-    /// orders these by the `place` of their paths. A path of the body that has an issue already gets no other
+    /// Notes the faults of the row in the body, and sorts the issues of the body by the `place` of their
+    /// paths. The issues of the body are those after the first `others`. A path with an issue gets no second
     /// one.
     pub fn break_rules<K: Ord>(&mut self, others: usize, refusal: &Refusal, place: impl Fn(&str) -> K) {
         let mut issues = self.0.split_off(others.min(self.0.len()));
         for fault in &refusal.violations {
-            // The kind of bank details is no part of paths here.
+            // At this door, paths do not contain the kind of bank details.
             let path = camel(&fault.field.replace(".uk.", ".").replace(".eu.", "."));
             if issues.iter().any(|issue| issue.path.as_ref() == Some(&path)) {
                 continue;

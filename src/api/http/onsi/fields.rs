@@ -109,7 +109,7 @@ thread_local! {
     static ASKED: std::cell::RefCell<Vec<(String, Presence)>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-/// The fields that `read` asked for, with their paths.
+/// The fields that `read` tried to take, with their paths.
 #[cfg(test)]
 pub fn asked(read: impl FnOnce()) -> Vec<(String, Presence)> {
     ASKED.with_borrow_mut(Vec::clear);

@@ -11,7 +11,7 @@ use http::StatusCode;
 use http::request::Parts;
 use serde::Serialize;
 
-use super::call::{Asked, Call, Input};
+use super::call::{Call, CallRequest, Input};
 use super::failure::{Code, Failure, Issues};
 use crate::api::bearer::api_key;
 use crate::api::http::Door;
@@ -76,15 +76,15 @@ async fn serve<C: Call>(
         check_id(directory.sealer(), id, &mut issues);
     }
     let query = head.uri.query().unwrap_or_default().to_owned();
-    let asked = Asked { directory, base, id: id.unwrap_or_default(), query, body: received };
-    let size = asked.body.as_ref().map_or(Size::Small, |body| body.size);
-    let input = compute::here(size, || C::Input::read(&asked, &mut issues)).await;
+    let request = CallRequest { directory, base, id: id.unwrap_or_default(), query, body: received };
+    let size = request.body.as_ref().map_or(Size::Small, |body| body.size);
+    let input = compute::here(size, || C::Input::read(&request, &mut issues)).await;
     let input = issues.finish(input)?;
-    let replies = asked.directory.replies();
+    let replies = request.directory.replies();
     let run = pin!(async {
-        match C::run(asked, input).await {
+        match C::run(request, input).await {
             Ok(reply) => {
-                let mut response = respond(C::ABOUT.success, &reply, C::ABOUT.name).await;
+                let mut response = reply_with(C::ABOUT.success, &reply, C::ABOUT.name).await;
                 if is_repeat {
                     mark_repeat(&mut response);
                 }
@@ -117,6 +117,6 @@ async fn enter(door: &Door, head: &Parts, needs: AccessLevel) -> Result<(Directo
 }
 
 /// The response with this status and reply.
-async fn respond<T: Serialize + Sync>(status: StatusCode, reply: &T, name: &str) -> Response {
+async fn reply_with<T: Serialize + Sync>(status: StatusCode, reply: &T, name: &str) -> Response {
     json(status, reply).await.unwrap_or_else(|error| Failure::from(error).into_response_for(name))
 }

@@ -1,11 +1,12 @@
-//! The body of a call about one member, as a row of the model, with every fault and its path.
+//! Reads the body of a call about one member as a row of the model, and reports every fault with its path.
 //!
-//! Absent, `null` and empty differ: what is absent stays (or, in a replacement, goes, but for bank details),
-//! `null` clears where the documentation allows it, and the empty string is a value that no field takes.
+//! Absent, `null` and empty differ. An absent field keeps its value; in a replacement it is cleared, except
+//! bank details. `null` clears a field where the documentation allows it. The empty string is a value that no
+//! field accepts.
 
 use serde_json::Value;
 
-use super::call::{Asked, Input};
+use super::call::{CallRequest, Input};
 use super::failure::{Code, Issues};
 use super::fields::{Fields, Presence};
 use super::query::no_parameters;
@@ -15,52 +16,52 @@ use crate::api::http::openapi::Document;
 use crate::api::http::tree::Entries;
 use crate::model::{Change, Date, MemberRow, RawAccount, RawEuAccount, RawRow, RawUkAccount};
 
-/// What the body is.
+/// What the body contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// A new member.
     Add,
-    /// All that this door knows of a member.
+    /// All fields of a member that this door knows.
     Replace,
-    /// What changes.
+    /// Changes of a member.
     Update,
 }
 
 /// A new member.
 pub struct Added(pub Box<MemberRow>);
-/// All that this door knows of a member, as it is to be.
+/// All fields of a member that this door knows, to replace its values.
 pub struct Replaced(pub Box<MemberRow>);
-/// What changes of a member.
+/// Changes of a member.
 pub struct Changed(pub Box<MemberRow>);
 
 impl Input for Added {
     const BODY: Option<fn(&mut Document) -> Value> = Some(Document::request::<NewMember>);
 
-    fn read(asked: &Asked, issues: &mut Issues) -> Option<Self> {
-        read(asked, Shape::Add, issues).map(Self)
+    fn read(request: &CallRequest, issues: &mut Issues) -> Option<Self> {
+        read(request, Shape::Add, issues).map(Self)
     }
 }
 
 impl Input for Replaced {
     const BODY: Option<fn(&mut Document) -> Value> = Some(Document::request::<NewMember>);
 
-    fn read(asked: &Asked, issues: &mut Issues) -> Option<Self> {
-        read(asked, Shape::Replace, issues).map(Self)
+    fn read(request: &CallRequest, issues: &mut Issues) -> Option<Self> {
+        read(request, Shape::Replace, issues).map(Self)
     }
 }
 
 impl Input for Changed {
     const BODY: Option<fn(&mut Document) -> Value> = Some(Document::request::<MemberChange>);
 
-    fn read(asked: &Asked, issues: &mut Issues) -> Option<Self> {
-        read(asked, Shape::Update, issues).map(Self)
+    fn read(request: &CallRequest, issues: &mut Issues) -> Option<Self> {
+        read(request, Shape::Update, issues).map(Self)
     }
 }
 
-fn read(asked: &Asked, shape: Shape, issues: &mut Issues) -> Option<Box<MemberRow>> {
-    no_parameters(&asked.query, issues);
-    let bytes = asked.body.as_ref().map(|body| body.bytes.as_slice()).unwrap_or_default();
-    row(bytes, shape, asked.directory.now().date(), issues).map(Box::new)
+fn read(request: &CallRequest, shape: Shape, issues: &mut Issues) -> Option<Box<MemberRow>> {
+    no_parameters(&request.query, issues);
+    let bytes = request.body.as_ref().map(|body| body.bytes.as_slice()).unwrap_or_default();
+    row(bytes, shape, request.directory.now().date(), issues).map(Box::new)
 }
 
 /// The row that the body is; nothing, if it is no object.
@@ -114,8 +115,8 @@ pub fn row(bytes: &[u8], shape: Shape, today: Date, issues: &mut Issues) -> Opti
     parsed.ok()
 }
 
-/// Where the issues of a field stand among those of a body: in the order of the documentation, and in bank
-/// details those of unknown fields last.
+/// The place of a field's issues among those of a body: in the order of the documentation, and within bank
+/// details unknown fields last.
 fn place(path: &str) -> (usize, bool) {
     const FIELDS: [&str; 10] = [
         "email",
@@ -150,7 +151,7 @@ fn account(fields: Entries, issues: &mut Issues) -> Option<RawAccount> {
         body.issues().add(Code::BodyValidation, "accountDetails".to_owned(), description);
         return None;
     }
-    // A part that is missing has an issue already; the others are parsed all the same.
+    // A missing part has an issue already; the other parts are still parsed.
     let mut part = |name| match body.text(name, Presence::Required) {
         Change::Set(text) => text,
         Change::Keep | Change::Clear => String::new(),

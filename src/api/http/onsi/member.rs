@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::call::Asked;
+use super::call::CallRequest;
 use crate::api::http::openapi::values::{self, id, values};
 use crate::model::{self, AccountDetails, Row};
 
@@ -61,12 +61,12 @@ pub enum Account {
 }
 
 /// The member at `row`.
-pub fn render(asked: &Asked, row: Row, member: model::Member) -> Member {
+pub fn render(request: &CallRequest, row: Row, member: model::Member) -> Member {
     let profile = member.profile;
     let name = |name: Option<model::Name>| name.map(model::Name::into_string).unwrap_or_default();
     Member {
         email: profile.email.map(model::Email::into_string).unwrap_or_default(),
-        member_id: asked.directory.sealer().member_id_onsi(asked.base, row),
+        member_id: request.directory.sealer().member_id_onsi(request.base, row),
         first_name: name(profile.first_name),
         last_name: name(profile.last_name),
         phone: profile.phone.map(model::Phone::into_string),

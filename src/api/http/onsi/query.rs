@@ -4,7 +4,7 @@ use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::call::{Asked, Input};
+use super::call::{CallRequest, Input};
 use super::failure::{Code, Failure, Issue, Issues};
 use super::member::MemberId;
 use crate::api::http::openapi::Document;
@@ -60,15 +60,15 @@ fn pairs(text: &str, issues: &mut Issues) -> Vec<(String, String)> {
 
 /// No input at all; a body is not read.
 impl Input for () {
-    fn read(asked: &Asked, issues: &mut Issues) -> Option<()> {
-        no_parameters(&asked.query, issues);
+    fn read(request: &CallRequest, issues: &mut Issues) -> Option<()> {
+        no_parameters(&request.query, issues);
         Some(())
     }
 }
 
 impl Input for Query {
-    fn read(asked: &Asked, issues: &mut Issues) -> Option<Self> {
-        Self::parse(&asked.query, issues)
+    fn read(request: &CallRequest, issues: &mut Issues) -> Option<Self> {
+        Self::parse(&request.query, issues)
     }
 
     fn parameters(document: &mut Document) -> Vec<Value> {

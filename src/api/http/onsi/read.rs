@@ -4,7 +4,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::call::{About, Asked, Call};
+use super::call::{About, Call, CallRequest};
 use super::failure::{Code, Failure, Issue};
 use super::member::{Member, render};
 use super::query::Query;
@@ -12,16 +12,16 @@ use crate::directory::{self, Error};
 use crate::model;
 
 /// The failure for an unknown id in the path.
-pub fn not_found(asked: &Asked, status: StatusCode) -> Failure {
+pub fn not_found(request: &CallRequest, status: StatusCode) -> Failure {
     let issue = Issue::new(Code::MemberNotFound, Error::MemberNotFound.to_string());
-    Failure::new(status, vec![Issue { member_id: Some(shown_id(asked)), ..issue }])
+    Failure::new(status, vec![Issue { member_id: Some(shown_id(request)), ..issue }])
 }
 
 /// The id in the path as this door writes ids, or as it was sent if this store cannot open it.
-pub fn shown_id(asked: &Asked) -> String {
-    let sealer = asked.directory.sealer();
-    let known = sealer.open_member(&asked.id);
-    known.map_or_else(|_| asked.id.clone(), |(base, row)| sealer.member_id_onsi(base, row))
+pub fn shown_id(request: &CallRequest) -> String {
+    let sealer = request.directory.sealer();
+    let known = sealer.open_member(&request.id);
+    known.map_or_else(|_| request.id.clone(), |(base, row)| sealer.member_id_onsi(base, row))
 }
 
 /// `GET /v1/members/{id}`
@@ -32,10 +32,10 @@ impl Call for Get {
     type Input = ();
     type Reply = Member;
 
-    async fn run(asked: Asked, (): ()) -> Result<Member, Failure> {
-        match asked.directory.get_member(asked.selector(), None).await {
-            Ok((_, row, member, _)) => Ok(render(&asked, row, member)),
-            Err(Error::MemberNotFound) => Err(not_found(&asked, StatusCode::NOT_FOUND)),
+    async fn run(request: CallRequest, (): ()) -> Result<Member, Failure> {
+        match request.directory.get_member(request.selector(), None).await {
+            Ok((_, row, member, _)) => Ok(render(&request, row, member)),
+            Err(Error::MemberNotFound) => Err(not_found(&request, StatusCode::NOT_FOUND)),
             Err(error) => Err(error.into()),
         }
     }
@@ -63,15 +63,15 @@ impl Call for Search {
     type Input = Query;
     type Reply = Page;
 
-    async fn run(asked: Asked, query: Query) -> Result<Page, Failure> {
+    async fn run(request: CallRequest, query: Query) -> Result<Page, Failure> {
         let (skip, take) = (query.skip, query.take);
-        let search = directory::Search { base: asked.base, filters: query.filters(), skip, take };
-        let found = match asked.directory.search_members(search).await {
+        let search = directory::Search { base: request.base, filters: query.filters(), skip, take };
+        let found = match request.directory.search_members(search).await {
             Ok(found) => found,
             Err(Error::Refused(refusal)) => return Err(query.refuse(&refusal)),
             Err(error) => return Err(error.into()),
         };
-        let members = found.members.into_iter().map(|(row, member)| render(&asked, row, member));
+        let members = found.members.into_iter().map(|(row, member)| render(&request, row, member));
         Ok(Page { members: members.collect(), total: found.total, skip, take })
     }
 }
@@ -92,8 +92,8 @@ impl Call for Tiers {
     type Input = ();
     type Reply = Vec<Tier>;
 
-    async fn run(asked: Asked, (): ()) -> Result<Vec<Tier>, Failure> {
-        let tiers = asked.directory.tiers(asked.base).await?.tiers;
+    async fn run(request: CallRequest, (): ()) -> Result<Vec<Tier>, Failure> {
+        let tiers = request.directory.tiers(request.base).await?.tiers;
         Ok(tiers.into_iter().map(|(name, _)| Tier { name }).collect())
     }
 }

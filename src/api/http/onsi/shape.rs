@@ -71,7 +71,7 @@ mod tests {
         fields.collect()
     }
 
-    /// The fields that the reader of bodies asks for.
+    /// The fields that `input` reads.
     fn read(body: &str, shape: Shape) -> Vec<(String, Presence)> {
         let mut asked = asked(|| {
             row(body.as_bytes(), shape, Date::parse("2026-01-01").unwrap(), &mut Issues::default());

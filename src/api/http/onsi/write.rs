@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::call::{About, Asked, Call};
+use super::call::{About, Call, CallRequest};
 use super::failure::{Code, Failure, Issue};
 use super::input::{Added, Changed, Replaced};
 use super::member::{Member, render};
@@ -26,13 +26,13 @@ impl Call for Create {
     type Input = Added;
     type Reply = Member;
 
-    async fn run(asked: Asked, Added(row): Added) -> Result<Member, Failure> {
+    async fn run(request: CallRequest, Added(row): Added) -> Result<Member, Failure> {
         let email = row.patch.email.as_set().cloned().map(Email::into_string);
-        match asked.directory.create_member(asked.base, *row, true, None).await {
-            Ok(EditedMember { row, member, .. }) => Ok(render(&asked, row, *member)),
+        match request.directory.create_member(request.base, *row, true, None).await {
+            Ok(EditedMember { row, member, .. }) => Ok(render(&request, row, *member)),
             Err(Error::Refused(refusal)) => {
                 let issue = Issue { email, ..Issue::new(Code::InvalidAddMemberPayload, String::new()) };
-                Err(refuse(&asked, refusal, issue).await)
+                Err(refuse(&request, refusal, issue).await)
             }
             Err(error) => Err(error.into()),
         }
@@ -48,8 +48,8 @@ impl Call for Update {
     type Input = Changed;
     type Reply = Member;
 
-    async fn run(asked: Asked, Changed(row): Changed) -> Result<Member, Failure> {
-        change(&asked, Edit::Update(row), Code::InvalidUpdateMemberPayload).await
+    async fn run(request: CallRequest, Changed(row): Changed) -> Result<Member, Failure> {
+        change(&request, Edit::Update(row), Code::InvalidUpdateMemberPayload).await
     }
 }
 
@@ -66,9 +66,9 @@ impl Call for Replace {
     type Input = Replaced;
     type Reply = Member;
 
-    async fn run(asked: Asked, Replaced(row): Replaced) -> Result<Member, Failure> {
+    async fn run(request: CallRequest, Replaced(row): Replaced) -> Result<Member, Failure> {
         // Fields that this door does not know, such as attributes, keep their values.
-        change(&asked, Edit::Rewrite(row), Code::InvalidUpdateMemberPayload).await
+        change(&request, Edit::Rewrite(row), Code::InvalidUpdateMemberPayload).await
     }
 }
 
@@ -88,8 +88,8 @@ impl Call for Offboard {
     type Input = ();
     type Reply = Done;
 
-    async fn run(asked: Asked, (): ()) -> Result<Done, Failure> {
-        change(&asked, Edit::Offboard, Code::InvalidRemoveMemberPayload).await?;
+    async fn run(request: CallRequest, (): ()) -> Result<Done, Failure> {
+        change(&request, Edit::Offboard, Code::InvalidRemoveMemberPayload).await?;
         Ok(Done { message: "OK" })
     }
 }
@@ -107,19 +107,19 @@ impl Call for Activate {
     type Input = ();
     type Reply = Member;
 
-    async fn run(asked: Asked, (): ()) -> Result<Member, Failure> {
-        change(&asked, Edit::Activate, Code::InvalidUpdateMemberPayload).await
+    async fn run(request: CallRequest, (): ()) -> Result<Member, Failure> {
+        change(&request, Edit::Activate, Code::InvalidUpdateMemberPayload).await
     }
 }
 
-/// Changes the member of the path; refusals get the code `refused`.
-async fn change(asked: &Asked, edit: Edit, refused: Code) -> Result<Member, Failure> {
-    match asked.directory.change_member(asked.selector(), edit, None, None).await {
-        Ok(EditedMember { row, member, .. }) => Ok(render(asked, row, *member)),
-        Err(Error::MemberNotFound) => Err(not_found(asked, StatusCode::BAD_REQUEST)),
+/// Changes the member in the path; issues of a refusal have the code `refused`.
+async fn change(request: &CallRequest, edit: Edit, refused: Code) -> Result<Member, Failure> {
+    match request.directory.change_member(request.selector(), edit, None, None).await {
+        Ok(EditedMember { row, member, .. }) => Ok(render(request, row, *member)),
+        Err(Error::MemberNotFound) => Err(not_found(request, StatusCode::BAD_REQUEST)),
         Err(Error::Refused(refusal)) => {
-            let issue = Issue { member_id: Some(shown_id(asked)), ..Issue::new(refused, String::new()) };
-            Err(refuse(asked, refusal, issue).await)
+            let issue = Issue { member_id: Some(shown_id(request)), ..Issue::new(refused, String::new()) };
+            Err(refuse(request, refusal, issue).await)
         }
         Err(error) => Err(error.into()),
     }
@@ -127,8 +127,8 @@ async fn change(asked: &Asked, edit: Edit, refused: Code) -> Result<Member, Fail
 
 /// The refusal of a row, as issues like `issue`. An e-mail address of an active or invited member has a code
 /// of its own.
-async fn refuse(asked: &Asked, refusal: Refusal, issue: Issue) -> Failure {
-    let invited = match already_invited(asked, &refusal).await {
+async fn refuse(request: &CallRequest, refusal: Refusal, issue: Issue) -> Failure {
+    let invited = match already_invited(request, &refusal).await {
         Ok(invited) => invited,
         Err(error) => return error.into(),
     };
@@ -145,11 +145,11 @@ async fn refuse(asked: &Asked, refusal: Refusal, issue: Issue) -> Failure {
 }
 
 /// The id of the member that already has the row's e-mail address, unless that member is inactive.
-async fn already_invited(asked: &Asked, refusal: &Refusal) -> Result<Option<String>, Error> {
+async fn already_invited(request: &CallRequest, refusal: &Refusal) -> Result<Option<String>, Error> {
     let is_email = refusal.reason == Reason::EmailTaken;
     let Some(row) = refusal.taken_by.filter(|_| is_email) else { return Ok(None) };
-    let id = asked.directory.sealer().member_id_onsi(asked.base, row);
-    match asked.directory.get_member(Selector::Within(asked.base, Key::Id(id.clone())), None).await {
+    let id = request.directory.sealer().member_id_onsi(request.base, row);
+    match request.directory.get_member(Selector::Within(request.base, Key::Id(id.clone())), None).await {
         Ok((_, _, member, _)) => Ok((member.status != Status::Inactive).then_some(id)),
         // Deleted since.
         Err(Error::MemberNotFound) => Ok(None),

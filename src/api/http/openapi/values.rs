@@ -42,7 +42,7 @@ pub struct Amount;
 pub struct Stamps;
 /// A limit of a token.
 pub struct Rate;
-/// How new members begin.
+/// The status of new members.
 pub struct NewMembers;
 /// The order of a list.
 pub struct SortKey;

@@ -42,7 +42,7 @@ pub struct Schema {
     updated_at: Option<String>,
 }
 
-/// What one attribute may be.
+/// The definition of one attribute.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]

@@ -7,9 +7,9 @@ use super::{api_token, attribute, member, member_base, upsert};
 /// The prefix of this door's paths.
 pub const PREFIX: &str = "/publisher.v1/";
 
-/// What walks through the calls of this door.
+/// Visits the calls of this door.
 pub trait Visitor {
-    /// Meets one of them.
+    /// Visits one call.
     fn visit<C: Call>(&mut self);
 }
 

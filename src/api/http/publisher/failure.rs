@@ -28,7 +28,7 @@ pub struct Envelope {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(inline)]
 struct Fault {
-    /// What kind of error it is.
+    /// The kind of error.
     #[schemars(extend("enum" = words()))]
     code: &'static str,
     /// For people.
@@ -49,7 +49,7 @@ struct Data {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Reason>")]
     reason: Option<&'static str>,
-    /// What does not exist.
+    /// The kind of object that does not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     resource: Option<&'static str>,
     /// The first faulty field, dotted and with indexes.

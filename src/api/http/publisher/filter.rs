@@ -48,8 +48,8 @@ pub struct Filter {
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 struct Regex {
-    /// Not anchored. One that could take too long for a single member is refused, as `a{1,500}!` is on an
-    /// attribute.
+    /// Not anchored. A pattern that could take too long for a single member is refused, such as `a{1,500}!`
+    /// on an attribute.
     #[schemars(length(max = REGEX_MAX_BYTES))]
     pattern: String,
     #[serde(default)]

@@ -233,7 +233,7 @@ pub struct BulkDeleteRequest {
     refs: Option<Vec<String>>,
 }
 
-/// What was deleted.
+/// How many members were deleted.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(inline)]
 pub struct Deleted {

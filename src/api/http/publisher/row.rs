@@ -1,6 +1,6 @@
 //! One row of `member/bulk-upsert`: its JSON becomes a [`RawRow`].
 //!
-//! What is absent stays as it is; `null` clears.
+//! Absent fields keep their values; `null` clears a field.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::api::http::openapi::values;
 use crate::api::http::tree::{Tree, double};
 use crate::model::{self, AttributeValue, Date, Finder, MatchBy, MemberRow, RawRow, Reason, RowError, Rule};
 
-/// A member as callers give it: what is left out stays, `null` clears.
+/// A member as callers send it. Absent fields keep their values; `null` clears a field.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "MemberRow", extend("required" = ["ref"]))]
@@ -87,7 +87,7 @@ impl<'de> Deserialize<'de> for Changes {
 }
 
 impl Row {
-    /// The row of the model, or everything that is wrong with it.
+    /// The row of the model, or all its faults.
     pub fn parse(self, today: Date) -> Result<MemberRow, RowError> {
         let attributes = self.attributes.map(|changes| changes.0).unwrap_or_default();
         let raw = RawRow {
@@ -152,11 +152,11 @@ mod tests {
             parsed(r#"{"ref": "a", "email": "ada@example.com", "phone": null}"#).unwrap().doubts,
             None
         );
-        // They are told with the other faults of a row that is refused anyhow.
+        // They are reported with the other faults of a rejected row.
         let refusal = parsed(r#"{"ref": "a", "phone": "+0123456789", "tier": ""}"#).unwrap_err();
         let fields: Vec<_> = refusal.violations.iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(fields, ["tier", "phone"]);
-        // What no member can have is refused at once.
+        // A value that no member can have is refused at once.
         let refusal = parsed(r#"{"ref": "a", "phone": "+012345"}"#).unwrap_err();
         assert_eq!(refusal.reason, Reason::PhoneInvalid);
     }

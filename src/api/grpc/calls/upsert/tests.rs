@@ -1,4 +1,4 @@
-//! Rows of large calls are parsed at their turn, and come out as those of small ones do.
+//! Rows of large calls are parsed in turn, with the same result as rows of small calls.
 
 use std::sync::Arc;
 

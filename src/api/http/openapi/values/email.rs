@@ -1,11 +1,11 @@
 //! E-mail addresses as JSON Schema.
 //!
-//! - What the model takes fits the pattern: a caller that checks a body first never keeps a good address
-//!   back.
-//! - The pattern refuses what can be refused without the tables of Unicode. What it cannot say, such as
-//!   invisible characters, or labels in other letters that DNS cannot have, is in the description or left to
-//!   the server.
-//! - Answers have no pattern: an address stays that was taken by a version that refused less.
+//! - Every address that the model accepts matches the pattern, so a caller that validates its requests never
+//!   rejects a good address.
+//! - The pattern rejects what can be rejected without Unicode tables. Other rules, such as those about
+//!   invisible characters or about labels that DNS cannot represent, are in the description, or only the
+//!   server checks them.
+//! - Replies have no pattern, because an earlier version may have accepted the address under weaker rules.
 
 use schemars::generate::Contract;
 use schemars::{Schema, SchemaGenerator, json_schema};
@@ -29,8 +29,8 @@ pub fn schema(generator: &SchemaGenerator) -> Schema {
 fn pattern() -> String {
     let run = r#"[^<>()\[\]\\.,;:@"\s\u0000-\u001f\u007f-\u009f]+"#;
     let local = format!(r#"{run}(\.{run})*|"[^\u0000-\u001f\u007f-\u009f]+""#);
-    // Classes are written as what they leave out, so that they are the same to engines that know characters
-    // and to those that know halves of them. These are the dots between labels.
+    // Classes are negated, so that they mean the same to engines that match characters and to engines that
+    // match UTF-16 code units. These are the dots between labels.
     let dots = r".\u3002\uff0e\uff61";
     let inner = format!(r"[^\u0000-,/:-@\[-`{{-\u009f{dots}]");
     let edge = format!(r"[^\u0000-/:-@\[-`{{-\u009f{dots}]");

@@ -51,7 +51,7 @@ fn render(member_id: String, record: MemberRecord) -> Result<Clip, Error> {
         deal_id: details.deal_id.map(ForeignText::into_string),
         variant_id: details.variant_id.map(ForeignText::into_string),
         deal_creative_format: details.format.map(ForeignText::into_string),
-        // What was stored is an object.
+        // The stored text is always an object.
         deal_creative_content: details.content.and_then(|object| serde_json::from_str(object.as_str()).ok()),
         created_at: clip.created_at.to_string(),
         updated_at: clip.updated_at.to_string(),
@@ -133,7 +133,7 @@ pub struct DeleteRequest {
     creative_id: Option<String>,
 }
 
-/// How many clips were deleted: always one, because a clip that is not there is an error.
+/// How many clips were deleted: always one, because an unknown clip is an error.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(inline)]
 pub struct Deleted {

@@ -65,7 +65,7 @@ impl<'de> Deserialize<'de> for Content {
     }
 }
 
-/// The object, unless a key in it is given twice, whose place `path` then is.
+/// The object; `None` if it has a key twice, whose path is then in `path`.
 fn object(Entries(entries): Entries, path: &mut String) -> Option<Map<String, Value>> {
     let mut object = Map::new();
     for (key, part) in entries {
