@@ -14,7 +14,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-use crate::api::grpc::{MESSAGE_MAX_BYTES, v1};
+use crate::api::grpc::v1::{self, MESSAGE_MAX_BYTES};
 use crate::model::Reason;
 use crate::model::limits::IMPORT_CHUNK_MAX_ROWS;
 use v1::api_token_service_client::ApiTokenServiceClient;

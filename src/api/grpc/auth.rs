@@ -13,10 +13,10 @@ use tonic::codegen::StdError;
 
 use super::access::Admitted;
 use super::calls::Services;
-use super::limits::MESSAGE_MAX_BYTES;
 use super::methods::{Method, method};
 use super::receiving::{Arriving, Messages, Terms};
 use super::replies::leaving::leave;
+use super::v1::MESSAGE_MAX_BYTES;
 use crate::api::bearer::bearer;
 use crate::api::peer::{Peer, peer_of};
 use crate::api::untaken::{self, Counted};

@@ -2,7 +2,7 @@
 
 use tonic::{Code, Status};
 
-use super::limits::MESSAGE_MAX_BYTES;
+use super::v1::MESSAGE_MAX_BYTES;
 use crate::api::{error, unknown};
 use crate::model::Reason;
 

@@ -15,7 +15,6 @@ mod deadline;
 pub mod edge;
 mod faults;
 pub(crate) mod fuzz;
-mod limits;
 mod methods;
 pub mod plain;
 pub mod receiving;
@@ -23,4 +22,3 @@ mod replies;
 pub mod v1;
 
 pub use self::convert::token::to_wire as token_to_wire;
-pub use self::limits::MESSAGE_MAX_BYTES;

@@ -11,5 +11,8 @@
 
 tonic::include_proto!("publisher.v1");
 
+/// Largest message, received or sent, in bytes: the limit of the server and of its command line.
+pub const MESSAGE_MAX_BYTES: usize = 32 * 1024 * 1024;
+
 /// The descriptors of this package and of what it imports, for reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/publisher.v1.bin"));

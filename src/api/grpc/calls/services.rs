@@ -21,7 +21,7 @@ use super::backup::Backups;
 use super::member_bases::MemberBases;
 use super::members::Members;
 use super::records::Records;
-use crate::api::grpc::limits::MESSAGE_MAX_BYTES;
+use crate::api::grpc::v1::MESSAGE_MAX_BYTES;
 use crate::api::grpc::v1::api_token_service_server::{self, ApiTokenServiceServer};
 use crate::api::grpc::v1::attribute_service_server::{self, AttributeServiceServer};
 use crate::api::grpc::v1::backup_service_server::{self, BackupServiceServer};

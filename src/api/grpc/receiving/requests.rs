@@ -15,7 +15,7 @@ use crate::model::limits::IMPORT_CHUNK_MAX_BYTES;
 /// Messages up to this size, in bytes, usually arrive in one piece, and then their bytes are not counted.
 pub const SMALL_BYTES: usize = 4 * 1024;
 /// What a small message may become without being counted, in bytes. A call about one member becomes a few
-/// kilobytes, and an empty row, which is two bytes, half a kilobyte. A connection has up to 256 calls, and
+/// kilobytes, and an empty row of two bytes becomes half a kilobyte. A connection has up to 256 calls, and
 /// all of them may wait.
 const LIGHT_BYTES: usize = 16 * 1024;
 /// Bytes of a message with a chunk besides its rows: the options, and tags.

@@ -4,9 +4,11 @@ use http::{HeaderMap, Request};
 
 use super::requests::Arriving;
 use super::unpack::Encoding;
-use crate::api::grpc::limits::OPEN_MESSAGE_MAX_BYTES;
 use crate::api::peer::Peer;
 use crate::directory::{Incoming, Party, Whose};
+
+/// Largest message to health checks and reflection, which need no token, in bytes.
+const OPEN_MESSAGE_MAX_BYTES: usize = 64 * 1024;
 
 /// The rules for the messages of one request.
 pub struct Terms {
