@@ -35,6 +35,7 @@ use std::time::{Duration, Instant};
 use crate::api::grpc::v1;
 use crate::model::ImportId;
 
+use super::list::FileFormat;
 use super::{Error, base, files, output};
 use chunks::Source;
 use failed::{FailedRows, RowFailure};
@@ -46,8 +47,7 @@ use resume::{Patience, Unanswered};
 use session::{Input, Session};
 use stop::Stops;
 
-pub use args::{Args, FileFormat, MatchKey};
-pub use columns::SERVER_COLUMNS;
+pub use args::{Args, MatchKey};
 
 /// The longest row of a file, in bytes; a stored member has at most 32 KiB.
 const MAX_ROW_BYTES: usize = 256 << 10;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::cli::Error;
+use crate::cli::client::Tls;
 use crate::cli::client::{self, Token};
-use crate::cli::tls::Tls;
 
 use super::load::Via;
 

@@ -9,7 +9,8 @@ use crate::cli::client::Client;
 use crate::cli::{Error, filter};
 use crate::model::words;
 
-use super::report::{Phase, Timings, float};
+use super::process::float;
+use super::report::{Phase, Timings};
 
 const PAGE: i32 = 500;
 /// The page that is compared with the first.

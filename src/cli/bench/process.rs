@@ -4,8 +4,6 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::report::float;
-
 /// Memory and time of a process since it started.
 #[derive(Debug, Clone, Default)]
 pub struct Usage {
@@ -48,6 +46,11 @@ fn cpu_seconds(stat: &str, ticks_per_second: u64) -> Option<f64> {
     let mut times = fields.split(' ').skip(11).map(str::parse::<u64>);
     let ticks = times.next()?.ok()? + times.next()?.ok()?;
     Some(float(ticks) / float(ticks_per_second))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for reports, where 53 bits are plenty")]
+pub fn float(number: u64) -> f64 {
+    number as f64
 }
 
 #[cfg(test)]

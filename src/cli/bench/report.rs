@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::process::Usage;
+use super::process::{Usage, float};
 use crate::model::words;
 
 /// The longest latency that is told apart from longer ones.
@@ -59,9 +59,9 @@ pub struct Latency {
 pub struct Timings(Histogram<u64>);
 
 impl Timings {
-    pub fn new() -> Result<Self, super::Error> {
+    pub fn new() -> Result<Self, crate::cli::Error> {
         let histogram = Histogram::new_with_bounds(1, LONGEST_MICROS, DIGITS);
-        histogram.map(Self).map_err(|error| super::Error::Broken(format!("no histogram: {error}")))
+        histogram.map(Self).map_err(|error| crate::cli::Error::Broken(format!("no histogram: {error}")))
     }
 
     pub fn record(&mut self, took: Duration) {
@@ -187,11 +187,6 @@ fn millis(micros: u64) -> String {
 
 pub fn megabytes(bytes: u64) -> String {
     format!("{:.1}", float(bytes) / 1e6)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "for reports, where 53 bits are plenty")]
-pub fn float(number: u64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

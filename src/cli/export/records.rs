@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 
-use super::{Args, Out};
+use super::args::Args;
+use super::out::Out;
 use crate::api::grpc::v1;
-use crate::cli::import::FileFormat;
+use crate::cli::list::FileFormat;
 use crate::cli::{Error, base, client, json, output};
 use crate::model::words;
 

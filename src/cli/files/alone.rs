@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::Identity;
+use super::identity::Identity;
 
 /// The rights of a new file: its owner reads and writes it.
 const PRIVATE: u32 = 0o600;

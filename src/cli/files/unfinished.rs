@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{create_alone, open_alone};
+use super::alone::{create_alone, open_alone};
 
 /// What an unfinished file has behind its name.
 const ENDING: &str = ".memberbase-part";

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::model::ProfileField;
 
-use super::{ATTRIBUTE, OPERATORS, is_of_key, operand};
+use super::grammar::{ATTRIBUTE, OPERATORS, is_of_key, operand};
 
 /// Fields that are not of the profile.
 const OTHER_FIELDS: [&str; 4] = ["id", "status", "created_at", "updated_at"];

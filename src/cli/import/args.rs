@@ -1,6 +1,5 @@
 //! What `import` is told.
 
-use std::fmt;
 use std::io::Seek;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use super::missing::{self, ClearMissing, Keys};
 use super::{Opened, failed, is_delimiter, is_stdin};
 use crate::api::grpc::v1;
 use crate::cli::client::{self, Target};
+use crate::cli::list::FileFormat;
 use crate::cli::{Error, output};
 use crate::model::ImportId;
 
@@ -72,52 +72,6 @@ pub struct Args {
     /// Show no progress
     #[arg(long, short)]
     pub quiet: bool,
-}
-
-/// The endings of spreadsheets.
-const SPREADSHEETS: [&str; 7] = ["xlsx", "xls", "xlsm", "xlsb", "ods", "fods", "numbers"];
-
-/// The kinds of files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum FileFormat {
-    /// Comma-separated values, the first line naming the columns
-    Csv,
-    /// One JSON object a line
-    Ndjson,
-}
-
-impl FileFormat {
-    /// What the name of a file says that it is.
-    pub fn of(path: &Path) -> Option<Self> {
-        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-            "csv" => Some(Self::Csv),
-            "ndjson" | "jsonl" => Some(Self::Ndjson),
-            _ => None,
-        }
-    }
-
-    /// Whether the name is that of a spreadsheet, which is neither.
-    pub fn is_spreadsheet(path: &Path) -> bool {
-        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        SPREADSHEETS.iter().any(|known| ending.eq_ignore_ascii_case(known))
-    }
-
-    /// With the article, for messages.
-    pub fn article(self) -> &'static str {
-        match self {
-            Self::Csv => "a CSV file",
-            Self::Ndjson => "an NDJSON file",
-        }
-    }
-}
-
-impl fmt::Display for FileFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Csv => "CSV",
-            Self::Ndjson => "NDJSON",
-        })
-    }
 }
 
 /// The fields by which a row can find its member.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::MatchKey;
 use super::cells::{self, Reading};
 use super::rows::Row;
-use crate::cli::export;
+use crate::cli::list::{self, SERVER_COLUMNS};
 
 pub use told::Told;
 use told::without_failure_columns;
@@ -60,8 +60,6 @@ fields! {
     Id "id",
 }
 
-/// Columns of an export that only the server sets.
-pub const SERVER_COLUMNS: [&str; 5] = ["id", "member_base_id", "created_at", "updated_at", "revision"];
 /// The columns that a file of failed rows has after those of its origin.
 pub const FAILURE_COLUMNS: [&str; 4] = ["line", "reason", "field", "message"];
 const ATTRIBUTE_PREFIX: &str = "attributes.";
@@ -127,7 +125,7 @@ impl Columns {
         if !problems.is_empty() {
             return Err(problems.join("; "));
         }
-        let reading = if export::is_header(own) { Reading::Exact } else { reading };
+        let reading = if list::is_header(own) { Reading::Exact } else { reading };
         let has_failures = own.len() < names.len();
         Ok(Self {
             header: header.iter().take(columns.len()).cloned().collect(),

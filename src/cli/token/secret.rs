@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 
 use rustix::fs::{FileType, Stat};
 
-use super::{Made, Place, revoke_at};
+use super::place::{Made, Place, revoke_at};
 use crate::cli::client::{Target, Token};
 use crate::cli::{Error, output};
 use crate::server;

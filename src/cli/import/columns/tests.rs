@@ -1,8 +1,8 @@
-use super::{AttributeType, Column, Columns, Field, SERVER_COLUMNS};
-use crate::cli::export::COLUMNS as EXPORT_COLUMNS;
+use super::{AttributeType, Column, Columns, Field};
 use crate::cli::import::MatchKey;
 use crate::cli::import::cells::Reading;
 use crate::cli::import::rows::Collector;
+use crate::cli::list::{COLUMNS as EXPORT_COLUMNS, SERVER_COLUMNS};
 
 fn columns(header: &[&str]) -> Result<Columns, String> {
     let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();

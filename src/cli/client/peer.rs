@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use super::tls;
+use super::tls_fault;
 
 /// What a message begins with in which TLS says that it does not understand.
 const TLS_ALERT: u8 = 0x15;
@@ -82,8 +82,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Peer<S> {
             Err(error) if !self.is_tls && error.kind() == io::ErrorKind::ConnectionReset => {
                 Err(io::Error::new(error.kind(), CUT))
             }
-            Err(error) => Err(match tls::why(&error) {
-                Some(tls::Fault::Certificate(why) | tls::Fault::Other(why)) => io::Error::other(why),
+            Err(error) => Err(match tls_fault::why(&error) {
+                Some(tls_fault::Fault::Certificate(why) | tls_fault::Fault::Other(why)) => {
+                    io::Error::other(why)
+                }
                 None => error,
             }),
         };

@@ -1,14 +1,12 @@
-//! `memberbase token`: who may call. Of a running server, or with `--data` of a store that no server uses at the moment.
+//! Creates, lists and revokes tokens.
 
-mod secret;
-
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::client::{Client, Target};
-use super::{Error, base, output};
+use super::place::{Made, Place, revoke_at};
+use super::secret;
 use crate::api::grpc::v1;
-use crate::config::Config;
+use crate::cli::client::Client;
+use crate::cli::{Error, base, output};
 use crate::model::{Timestamp, words};
 use crate::server;
 
@@ -31,16 +29,6 @@ enum Action {
     List(ListArgs),
     /// Revokes a token, at once and for good
     Revoke(RevokeArgs),
-}
-
-/// Whose tokens they are.
-#[derive(Debug, clap::Args)]
-struct Place {
-    /// The data directory of a server that does not run; without it, a running server is asked
-    #[arg(long, value_name = "FOLDER")]
-    data: Option<PathBuf>,
-    #[command(flatten)]
-    target: Target,
 }
 
 /// The arguments of `token create`.
@@ -101,18 +89,6 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-impl Place {
-    /// The store to open, if none is served. It must be there: a folder that was misspelt is not made.
-    fn store(&self, new_store: bool) -> Result<Option<Config>, Error> {
-        let Some(data) = &self.data else { return Ok(None) };
-        if !new_store && !server::is_store(data) {
-            let text = format!("{} is not the data directory of a server", data.display());
-            return Err(Error::Usage(text));
-        }
-        Ok(Some(Config { data: data.clone(), ..Config::default() }))
-    }
-}
-
 async fn create(args: CreateArgs) -> Result<(), Error> {
     let expires_at = args.expires_at.as_deref().map(|text| {
         Timestamp::parse(text).map_err(|rule| Error::Usage(format!("--expires-at {}", rule.describe())))
@@ -136,13 +112,6 @@ async fn create(args: CreateArgs) -> Result<(), Error> {
         None => create_at(&mut args.place.target.connect().await?, wanted).await?,
     };
     secret::show(&made, &args.place).await
-}
-
-/// A token that was just made.
-struct Made {
-    id: String,
-    secret: String,
-    is_first: bool,
 }
 
 async fn create_at(client: &mut Client, wanted: server::WantedToken) -> Result<Made, Error> {
@@ -235,10 +204,4 @@ async fn revoke(id: String, place: Place) -> Result<(), Error> {
         None => revoke_at(&place.target, id).await?,
     };
     output::line(format_args!("revoked {}: it is refused from now on", revoked.id))
-}
-
-async fn revoke_at(target: &Target, id: String) -> Result<v1::ApiToken, Error> {
-    let request = v1::RevokeApiTokenRequest { id, request_id: String::new() };
-    let revoked = target.connect().await?.tokens.revoke_api_token(request).await?.into_inner().api_token;
-    revoked.ok_or_else(|| Error::Broken("the server's answer has no token".into()))
 }

@@ -1,148 +1,18 @@
-//! `memberbase export`: all members of a memberbase as CSV or NDJSON, in a form that `import` takes back unchanged.
-//!
-//! A field that the caller's token has no right to see is not there: no column in CSV, no key in NDJSON. Where a member has no
-//! value, the cell is empty, and the key null. So the two are never mistaken for each other, and `import --replace`, which
-//! clears what is empty, can refuse a file that does not have everything.
-
-mod records;
+//! The file that an export writes.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::api::grpc::v1;
-use crate::model::{ProfileField, words};
+use crate::cli::list::{COLUMNS, FileFormat, SERVER_COLUMNS, header};
+use crate::cli::output::is_stdout;
+use crate::cli::{files, json, output};
+use crate::model::ProfileField;
 
-use super::client::{self, Target};
-use super::import::{FileFormat, SERVER_COLUMNS};
-use super::output::is_stdout;
-use super::{Error, base, files, filter, json, output};
-
-/// What a CSV file starts with, before the fields that only the server sets.
-pub const COLUMNS: [&str; 18] = [
-    "ref",
-    "email",
-    "first_name",
-    "last_name",
-    "phone",
-    "worker_id",
-    "tier",
-    "status",
-    "dob",
-    "gender",
-    "role",
-    "company",
-    "enable_payroll",
-    "account_holder",
-    "sort_code",
-    "account_number",
-    "iban",
-    "attributes",
-];
-/// Columns that a caller without the right to personal data does not get.
-const PERSONAL: [&str; 5] = ["dob", "account_holder", "sort_code", "account_number", "iban"];
 const BUFFER: usize = 256 << 10;
-
-/// The arguments of `export`.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// The memberbase, by name or id
-    #[arg(long, value_name = "NAME-OR-ID")]
-    base: String,
-    /// What to write [default: what the name of the file says, or else csv]
-    #[arg(long)]
-    format: Option<FileFormat>,
-    /// Where to write; `-` for standard output. A file appears under its name once it is complete
-    #[arg(long, default_value = "-", value_name = "FILE")]
-    out: PathBuf,
-    /// Write what hangs on the members instead of them: clips, stamp collections and transactions, as NDJSON
-    #[arg(long, conflicts_with_all = ["format", "filter"])]
-    records: bool,
-    /// Only members that match: the name of a field or attributes.<key>, then one of = != > >= < <= or ^= (begins with), then a
-    /// value, such as tier=Gold; or filters of the contract as JSON, such as {"key": "tier", "in": ["Gold", "Silver"]}. If given
-    /// several times, all must hold
-    #[arg(long, value_name = "CONDITION")]
-    filter: Vec<String>,
-    #[command(flatten)]
-    target: Target,
-}
-
-/// Writes the members.
-pub async fn run(args: Args) -> Result<ExitCode, Error> {
-    if !is_stdout(&args.out) {
-        files::refuse_inside_store(&args.out)?;
-        files::refuse_overwriting(&args.out, args.target.tls.files())?;
-        files::refuse_overwriting(&files::unfinished(&args.out), args.target.tls.files())?;
-    }
-    let format = args.file_format()?;
-    if args.records {
-        return records::run(&args).await;
-    }
-    let filters = args.filter.iter().map(|text| filter::parse(text)).collect::<Result<Vec<_>, _>>()?.concat();
-    let mut client = args.target.connect().await?;
-    let member_base_id = base::need(&mut client, &args.base).await?;
-    let request = v1::ExportMembersRequest { member_base_id, min_revision: None, filters };
-    let mut stream = client.members.export_members(request).await?.into_inner();
-    let mut next = client::next(&mut stream).await?;
-    let left_out = next.as_mut().map(|part| std::mem::take(&mut part.left_out)).unwrap_or_default();
-    let unwritten = output::unwritten(&args.out);
-    let mut out = Out::open(&args.out, format, left_out.clone()).map_err(&unwritten)?;
-    let mut members: u64 = 0;
-    while let Some(part) = next {
-        for member in part.members {
-            members += 1;
-            out.write(member).map_err(&unwritten)?;
-        }
-        next = client::next(&mut stream).await?;
-    }
-    out.finish(&args.out).map_err(&unwritten)?;
-    if !left_out.is_empty() {
-        output::note(format_args!(
-            "warning: left out, because the token has no right to see them: {}; `import --replace` does not take such a file",
-            left_out.join(", ")
-        ));
-    }
-    output::note(words::count(members, "member"));
-    Ok(ExitCode::SUCCESS)
-}
-
-impl Args {
-    /// What is written, which the name of the file must not deny.
-    fn file_format(&self) -> Result<FileFormat, Error> {
-        let given = if self.records { Some(FileFormat::Ndjson) } else { self.format };
-        let refused = |why: &str| Err(Error::Usage(format!("--out {}: {why}", self.out.display())));
-        if FileFormat::is_spreadsheet(&self.out) {
-            return refused(
-                "spreadsheets are not written; call it .csv, which programs for spreadsheets open",
-            );
-        }
-        match (given, FileFormat::of(&self.out)) {
-            (Some(given), Some(named)) if given != named => refused(&format!(
-                "the name is that of {} and {given} is to be written; give another name, or another format",
-                named.article()
-            )),
-            (None, None)
-                if self.out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) =>
-            {
-                refused("a file of JSON is written as one object a line: call it .ndjson, or give --format")
-            }
-            (given, named) => Ok(given.or(named).unwrap_or(FileFormat::Csv)),
-        }
-    }
-}
-
-/// Whether these are the columns of an export, be it one that lacks what its caller had no right to see.
-pub fn is_header(names: &[String]) -> bool {
-    let has = |column: &str| names.iter().any(|name| name == column);
-    names.iter().map(String::as_str).eq(header().filter(|column| has(column) || !PERSONAL.contains(column)))
-}
-
-fn header() -> impl Iterator<Item = &'static str> {
-    COLUMNS.into_iter().chain(SERVER_COLUMNS)
-}
 
 /// Whether a column shows a field that the caller may not see.
 fn is_left_out(column: &str, left_out: &[String]) -> bool {
@@ -155,7 +25,7 @@ fn is_left_out(column: &str, left_out: &[String]) -> bool {
 
 type Sink = BufWriter<Box<dyn Write>>;
 
-enum Out {
+pub enum Out {
     Csv {
         writer: Box<csv::Writer<Sink>>,
         /// Which of the columns are there.
@@ -169,7 +39,7 @@ enum Out {
 }
 
 impl Out {
-    fn open(path: &Path, format: FileFormat, left_out: Vec<String>) -> io::Result<Self> {
+    pub fn open(path: &Path, format: FileFormat, left_out: Vec<String>) -> io::Result<Self> {
         let plain: Box<dyn Write> =
             if is_stdout(path) { Box::new(io::stdout()) } else { Box::new(begin(path)?) };
         let sink = BufWriter::with_capacity(BUFFER, plain);
@@ -187,7 +57,7 @@ impl Out {
         })
     }
 
-    fn write(&mut self, member: v1::Member) -> io::Result<()> {
+    pub fn write(&mut self, member: v1::Member) -> io::Result<()> {
         match self {
             Self::Csv { writer, shown } => {
                 writer.write_record(only(shown, record(member))).map_err(output::csv_error)
@@ -205,14 +75,14 @@ impl Out {
     }
 
     /// Writes a line of NDJSON.
-    fn write_line(&mut self, value: &Value) -> io::Result<()> {
+    pub fn write_line(&mut self, value: &Value) -> io::Result<()> {
         match self {
             Self::Csv { .. } => Err(io::Error::other("a CSV file has no such lines")),
             Self::Ndjson { sink, .. } => writeln!(sink, "{value}"),
         }
     }
 
-    fn finish(self, path: &Path) -> io::Result<()> {
+    pub fn finish(self, path: &Path) -> io::Result<()> {
         let mut sink = match self {
             Self::Csv { writer, .. } => writer.into_inner().map_err(csv::IntoInnerError::into_error)?,
             Self::Ndjson { sink, .. } => sink,

@@ -1,9 +1,12 @@
-//! What ends a command early, and the exit code that it ends with.
+//! Why a command ends early.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::client::Refusal;
+use tonic::Status;
+
+use super::exit;
+use super::refusal::Refusal;
 use crate::server::ServeError;
 
 /// Why a command could not do its work.
@@ -83,21 +86,21 @@ impl Error {
         match self {
             Self::Usage(_)
             | Self::Serve(ServeError::Exposed { .. } | ServeError::Token(_) | ServeError::Until(_)) => {
-                super::EXIT_USAGE
+                exit::EXIT_USAGE
             }
-            Self::Serve(error) if error.is_wrong_folder() => super::EXIT_USAGE,
-            Self::Refused(refusal) if refusal.is_malformed() => super::EXIT_USAGE,
-            Self::Data(_) => super::EXIT_DATA,
-            Self::Output(error) if is_closed(error) => super::EXIT_PIPE,
+            Self::Serve(error) if error.is_wrong_folder() => exit::EXIT_USAGE,
+            Self::Refused(refusal) if refusal.is_malformed() => exit::EXIT_USAGE,
+            Self::Data(_) => exit::EXIT_DATA,
+            Self::Output(error) if is_closed(error) => exit::EXIT_PIPE,
             Self::File { .. } | Self::Output(_) | Self::Unseen(_) | Self::Threads(_) | Self::Serve(_) => {
-                super::EXIT_IO
+                exit::EXIT_IO
             }
-            Self::Stopped { number, .. } => super::EXIT_SIGNAL + number,
+            Self::Stopped { number, .. } => exit::EXIT_SIGNAL + number,
             Self::Unreachable { .. }
             | Self::Unsuited { .. }
             | Self::Untrusted { .. }
             | Self::Refused(_)
-            | Self::Broken(_) => super::EXIT_SERVICE,
+            | Self::Broken(_) => exit::EXIT_SERVICE,
         }
     }
 
@@ -106,9 +109,15 @@ impl Error {
         matches!(self, Self::Output(error) if is_closed(error))
     }
 
-    pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(in crate::cli) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { action, path, source }
+    }
+}
+
+impl From<Status> for Error {
+    fn from(status: Status) -> Self {
+        Self::Refused(status.into())
     }
 }
 

@@ -1,46 +1,10 @@
-//! A command never writes into what it reads, nor among the files of a store or a backup.
-//!
-//! Names do not tell: a file has several through links, and two paths may lead to one folder. So files are compared by device
-//! and inode, before anything is opened for writing.
+//! Refusals to write what a command reads, or the files of a store or a backup.
 
-mod alone;
-mod unfinished;
-
-use std::fs::Metadata;
-use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::Error;
+use super::identity::Identity;
+use crate::cli::Error;
 use crate::server::backup;
-
-pub use alone::{create_alone, open_alone, stands_at};
-pub use unfinished::{begin as begin_unfinished, unfinished};
-
-/// What a file is, whatever it is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    fn of(metadata: &Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
-    }
-
-    /// Of the file that a path leads to; none where there is no file yet.
-    fn at(path: &Path) -> Option<Self> {
-        std::fs::metadata(path).ok().map(|metadata| Self::of(&metadata))
-    }
-
-    /// Of what standard input reads.
-    fn stdin() -> Option<Self> {
-        use std::os::fd::AsFd;
-        let stdin = io::stdin().as_fd().try_clone_to_owned().ok()?;
-        std::fs::File::from(stdin).metadata().ok().map(|metadata| Self::of(&metadata))
-    }
-}
 
 /// Refuses to write a file that the command reads too; `-` is what standard input reads.
 pub fn refuse_overwriting<'a>(written: &Path, read: impl IntoIterator<Item = &'a Path>) -> Result<(), Error> {

@@ -1,15 +1,4 @@
-//! `memberbase bench`: loads a server with generated members, measures it, and checks that it did what it said.
-//!
-//! Without `--server` it starts one of its own on a free port, and can then also measure how long stopping and opening take.
-
-mod args;
-mod calls;
-mod lists;
-mod load;
-mod process;
-mod report;
-mod server;
-mod workload;
+//! Measures phase by phase.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,16 +9,16 @@ use serde_json::json;
 
 use crate::api::grpc::v1;
 
-use super::client::{Client, Target};
-use super::{Error, base, output};
-pub use args::Args;
-use args::PhaseName;
-use calls::{Calls, Kind};
-use lists::Lists;
-use load::Load;
-use process::Usage;
-use report::{Phase, ServerUse, Timings};
-use server::OwnServer;
+use super::args::{Args, PhaseName};
+use super::calls::{Calls, Kind};
+use super::lists::Lists;
+use super::load::Load;
+use super::process::{self, Usage};
+use super::report::{self, Phase, ServerUse, Timings};
+use super::server::OwnServer;
+use super::workload;
+use crate::cli::client::{Client, Target};
+use crate::cli::{Error, base, output};
 
 /// Measures phase by phase; exit code 1 if the server did something wrong.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {

@@ -1,0 +1,169 @@
+//! The commands, and how one of them ends.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser};
+
+use super::{
+    Error, backup, bench, check, export, get, import, output, refold, restore, serve, token, verify,
+};
+
+/// The arguments of the program.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "memberbase",
+    version = crate::VERSION,
+    about = "A member directory that other services keep in sync, over gRPC"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl Cli {
+    /// The arguments that the program was called with, or what there is to say of them.
+    pub fn read() -> Result<Self, clap::Error> {
+        Self::of(std::env::args_os().collect())
+    }
+
+    fn of(arguments: Vec<OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(&arguments).map_err(|error| with_plain_usage(error, &arguments))
+    }
+
+    /// Whether this is the command that serves.
+    #[must_use]
+    pub fn is_server(&self) -> bool {
+        matches!(self.command, Command::Serve(_))
+    }
+
+    /// Threads that the runtime of this command should have on so many cores. Clients wait for nothing but the network; more
+    /// threads than cores would only take the server's time, where it runs on the same machine.
+    #[must_use]
+    pub fn worker_threads(&self, cores: usize) -> usize {
+        match self.command {
+            Command::Serve(_) => crate::server::worker_threads(cores),
+            _ => cores,
+        }
+    }
+}
+
+/// The error with the usage that `--help` shows. By itself it would name what the environment gave among what has to be given.
+fn with_plain_usage(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let mut command = Cli::command();
+    command.build();
+    for word in arguments.iter().skip(1) {
+        match command.find_subcommand(word).cloned() {
+            Some(inner) => command = inner,
+            None => break,
+        }
+    }
+    if error.get(ContextKind::Usage).is_some() {
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(command.render_usage()));
+    }
+    error
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Runs the server
+    Serve(Box<serve::Args>),
+    /// Creates and updates members from a CSV or NDJSON file
+    Import(import::Args),
+    /// Writes all members of a memberbase, or those that match, as CSV or NDJSON
+    Export(export::Args),
+    /// Prints one member as JSON
+    Get(get::Args),
+    /// Makes, lists and revokes tokens
+    Token(token::Args),
+    /// Reads a store that nobody serves, and says whether it is as it has to be
+    Check(check::Args),
+    /// Copies the whole store into a folder, while the server runs or not
+    Backup(backup::Args),
+    /// Reads every bit of a backup
+    Verify(verify::Args),
+    /// Makes a data directory from a backup, as of its end or of an earlier moment
+    Restore(restore::Args),
+    /// Gives an older store the newest rule of comparing e-mail addresses
+    Refold(refold::Args),
+    /// Loads a server with generated members and measures it
+    Bench(bench::Args),
+}
+
+/// Runs one command and says how it ended: 0 well, 1 with rows or members that failed or were not found, 64 and above with an error.
+pub async fn run(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        Command::Serve(args) => serve::run(*args, read_by_commands(&Cli::command())).await,
+        Command::Import(args) => import::run(args).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Get(args) => get::run(args).await,
+        Command::Token(args) => token::run(args).await,
+        Command::Check(args) => check::run(args).await,
+        Command::Backup(args) => backup::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
+        Command::Restore(args) => restore::run(args).await,
+        Command::Refold(args) => refold::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
+    };
+    result.unwrap_or_else(|error| fail(&error))
+}
+
+/// Says why a command ends early, if there is something to say, and the code that it ends with.
+pub fn fail(error: &Error) -> ExitCode {
+    if !error.is_quiet() {
+        output::note(format_args!("memberbase: {error}"));
+    }
+    ExitCode::from(error.exit_code())
+}
+
+/// The variables that commands read themselves.
+fn read_by_commands(command: &clap::Command) -> Vec<String> {
+    let of_arguments = command.get_arguments().filter_map(clap::Arg::get_env);
+    let mut names: Vec<String> = of_arguments.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.extend(command.get_subcommands().flat_map(read_by_commands));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::{Cli, read_by_commands};
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_usage_of_an_error_is_that_of_the_help() {
+        for (arguments, usage) in [
+            (
+                &["memberbase", "export", "--token", "x"][..],
+                "Usage: memberbase export [OPTIONS] --base <NAME-OR-ID>\n",
+            ),
+            (&["memberbase", "token", "revoke"], "Usage: memberbase token revoke [OPTIONS] <ID>\n"),
+            (&["memberbase", "token", "make"], "Usage: memberbase token <COMMAND>\n"),
+        ] {
+            let error = Cli::of(arguments.iter().map(Into::into).collect()).unwrap_err().to_string();
+            assert!(error.contains(usage), "{error}");
+        }
+    }
+
+    #[test]
+    fn variables_of_every_command_are_known() {
+        let mut known = read_by_commands(&Cli::command());
+        // The program is built with it, and cargo gives it to what it starts.
+        known.push("MEMBERBASE_VERSION".to_owned());
+        for name in [
+            "MEMBERBASE_TOKEN",
+            "MEMBERBASE_SERVER",
+            "MEMBERBASE_CA",
+            "MEMBERBASE_CLIENT_KEY",
+            "MEMBERBASE_DATA",
+        ] {
+            assert!(known.iter().any(|known| known == name), "{name} is not in {known:?}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Reading one filter, or a list of them.
+
+use serde_json::{Map, Value};
+
+use crate::api::grpc::v1;
+
+use super::grammar::{OPERATORS, is_of_key, operand};
+use super::meant;
+use crate::cli::{Error, json};
+
+/// How filters are written, for who wrote something else.
+const HINT: &str = r#"write a condition such as tier=Gold, or JSON such as {"key": "tier", "eq": "Gold"}"#;
+
+/// One filter or, in JSON, a list of them.
+pub fn parse(text: &str) -> Result<Vec<v1::Filter>, Error> {
+    let text = text.trim();
+    let parsed = if text.starts_with(['{', '[']) {
+        let value = serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"));
+        value.and_then(list)
+    } else {
+        condition(text).map(|filter| vec![filter])
+    };
+    parsed.map_err(|reason| Error::Usage(format!("--filter {text}: {reason}; {HINT}")))
+}
+
+fn condition(text: &str) -> Result<v1::Filter, String> {
+    let end = text.find(|c| !is_of_key(c)).unwrap_or(text.len());
+    let (key, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+    let rest = rest.trim_start();
+    let operator = OPERATORS.into_iter().find(|operator| rest.starts_with(operator));
+    let value = operator.and_then(|operator| rest.strip_prefix(operator)).map(str::trim);
+    let (Some(operator), Some(value)) = (operator, value) else { return Err(meant::no_condition(key, rest)) };
+    if key.is_empty() {
+        return Err("has no field".to_owned());
+    }
+    if !matches!(serde_json::from_str(value), Ok(Value::String(_))) {
+        meant::check(key, operator, value)?;
+    }
+    let mut filter = v1::Filter { key: key.to_owned(), ..Default::default() };
+    let value = operand(key, value);
+    match (operator, value) {
+        ("=", value) => filter.eq = Some(json::to_wire(value)),
+        ("!=", value) => filter.ne = Some(json::to_wire(value)),
+        (">", value) => filter.gt = Some(json::to_wire(value)),
+        (">=", value) => filter.gte = Some(json::to_wire(value)),
+        ("<", value) => filter.lt = Some(json::to_wire(value)),
+        ("<=", value) => filter.lte = Some(json::to_wire(value)),
+        (_, Value::String(prefix)) => filter.prefix = Some(prefix),
+        (_, number) => filter.prefix = Some(number.to_string()),
+    }
+    Ok(filter)
+}
+
+fn list(value: Value) -> Result<Vec<v1::Filter>, String> {
+    match value {
+        Value::Array(filters) => filters.into_iter().map(filter).collect(),
+        one @ Value::Object(_) => Ok(vec![filter(one)?]),
+        other => Err(format!("expected an object or a list of objects, found {other}")),
+    }
+}
+
+fn filter(value: Value) -> Result<v1::Filter, String> {
+    let Value::Object(fields) = value else { return Err(format!("expected an object, found {value}")) };
+    let mut filter = v1::Filter::default();
+    for (name, value) in fields {
+        match (name.as_str(), value) {
+            ("key", Value::String(key)) => filter.key = key,
+            ("eq", value) => filter.eq = Some(json::to_wire(value)),
+            ("ne", value) => filter.ne = Some(json::to_wire(value)),
+            ("gt", value) => filter.gt = Some(json::to_wire(value)),
+            ("gte", value) => filter.gte = Some(json::to_wire(value)),
+            ("lt", value) => filter.lt = Some(json::to_wire(value)),
+            ("lte", value) => filter.lte = Some(json::to_wire(value)),
+            ("in", Value::Array(values)) => filter.r#in = Some(json::list_to_wire(values)),
+            ("nin", Value::Array(values)) => filter.nin = Some(json::list_to_wire(values)),
+            ("exists", Value::Bool(exists)) => filter.exists = Some(exists),
+            ("prefix", Value::String(prefix)) => filter.prefix = Some(prefix),
+            ("regex", Value::Object(fields)) => filter.regex = Some(regex(fields)?),
+            ("and", value @ Value::Array(_)) => filter.and = list(value)?,
+            ("or", value @ Value::Array(_)) => filter.or = list(value)?,
+            (name, value) => return Err(format!("{name:?} is unknown or does not take {value}")),
+        }
+    }
+    Ok(filter)
+}
+
+fn regex(fields: Map<String, Value>) -> Result<v1::Regex, String> {
+    let mut regex = v1::Regex::default();
+    for (name, value) in fields {
+        match (name.as_str(), value) {
+            ("pattern", Value::String(pattern)) => regex.pattern = pattern,
+            ("case_insensitive", Value::Bool(insensitive)) => regex.case_insensitive = insensitive,
+            (name, value) => return Err(format!("\"regex\": {name:?} is unknown or does not take {value}")),
+        }
+    }
+    Ok(regex)
+}

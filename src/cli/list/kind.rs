@@ -1,0 +1,50 @@
+//! The kinds of files that lists of members come in.
+
+use std::fmt;
+use std::path::Path;
+
+/// The endings of spreadsheets.
+const SPREADSHEETS: [&str; 7] = ["xlsx", "xls", "xlsm", "xlsb", "ods", "fods", "numbers"];
+
+/// The kinds of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FileFormat {
+    /// Comma-separated values, the first line naming the columns
+    Csv,
+    /// One JSON object a line
+    Ndjson,
+}
+
+impl FileFormat {
+    /// What the name of a file says that it is.
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+
+    /// Whether the name is that of a spreadsheet, which is neither.
+    pub fn is_spreadsheet(path: &Path) -> bool {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        SPREADSHEETS.iter().any(|known| ending.eq_ignore_ascii_case(known))
+    }
+
+    /// With the article, for messages.
+    pub fn article(self) -> &'static str {
+        match self {
+            Self::Csv => "a CSV file",
+            Self::Ndjson => "an NDJSON file",
+        }
+    }
+}
+
+impl fmt::Display for FileFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Csv => "CSV",
+            Self::Ndjson => "NDJSON",
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! What lists of members look like in files: shared by import and export.
+
+mod columns;
+mod kind;
+
+pub use self::columns::{COLUMNS, SERVER_COLUMNS, header, is_header};
+pub use self::kind::FileFormat;
