@@ -5,6 +5,7 @@
 
 mod bearer;
 pub mod error;
+pub mod faulty_json;
 pub mod grpc;
 pub mod http;
 pub mod peer;

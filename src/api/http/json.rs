@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, de};
-use serde_json::error::Category;
-use serde_path_to_error::Track;
+use serde_path_to_error::{Path, Segment};
 
+use crate::api::faulty_json::{self, Fault, Faulty, Kind};
 use crate::model::{Change, Reason, Refusal};
 
 /// What is wrong with a field that stands twice in its object.
@@ -20,98 +20,98 @@ pub fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Refusal> {
 }
 
 /// The value that `seed` makes of `bytes`.
-pub fn parse_with<'a, S: DeserializeSeed<'a>>(bytes: &'a [u8], seed: S) -> Result<S::Value, Refusal> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let mut track = Track::new();
-    let parsed = seed.deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
-    match parsed {
-        Ok(value) => match json.end() {
-            Ok(()) => Ok(value),
-            Err(fault) => Err(refuse(String::new(), &fault)),
-        },
-        Err(fault) => Err(refuse(track.path().to_string(), &fault)),
-    }
+pub fn parse_with<'a, S: DeserializeSeed<'a> + Clone>(bytes: &'a [u8], seed: S) -> Result<S::Value, Refusal> {
+    let open = || serde_json::Deserializer::from_slice(bytes);
+    faulty_json::read(open, seed).map_err(|faulty| refuse(bytes, *faulty))
 }
 
-/// serde tells faults of type apart by text alone. What it shows of a value is cut out: it may be personal.
-fn refuse(path: String, fault: &serde_json::Error) -> Refusal {
+fn refuse(bytes: &[u8], Faulty { path, fault, error }: Faulty) -> Refusal {
     let path = known(&path);
-    let place = format!("line {}, column {}", fault.line(), fault.column());
-    match fault.classify() {
-        Category::Eof if (fault.line(), fault.column()) == (1, 0) => {
-            Refusal::field(Reason::MessageMalformed, path, "is empty; it has to be JSON")
+    match fault {
+        Fault::Missing(name) => Refusal::field(Reason::FieldRequired, under(&path, &name), "is required"),
+        Fault::Unknown(name) => {
+            Refusal::field(Reason::UnknownField, under(&path, &name), "is not a field of this call")
         }
-        Category::Syntax | Category::Eof | Category::Io => {
-            let text = fault.to_string();
-            let what = if text.contains("recursion limit") {
-                "is nested too deep"
-            } else if text.contains("number out of range") {
-                "has a number that is out of range"
-            } else if text.contains("unicode") || text.contains("surrogate") {
-                "has a string that is not valid UTF-8"
-            } else {
-                "is not JSON"
-            };
-            Refusal::field(Reason::MessageMalformed, path, format!("{what} ({place})"))
+        Fault::Twice(name) => Refusal::field(Reason::FieldInvalid, under(&path, &name), TWICE),
+        Fault::Kind { sent: Some(sent), wanted } => {
+            let description = format!("must be {wanted}, not {}", in_words(sent));
+            Refusal::field(Reason::FieldInvalid, path, description)
         }
-        Category::Data => data(path, &fault.to_string()),
+        Fault::Kind { sent: None, wanted } | Fault::Value { wanted, .. } => {
+            Refusal::field(Reason::FieldInvalid, path, format!("must be {wanted}"))
+        }
+        Fault::Other(text) => Refusal::field(Reason::FieldInvalid, path, text),
+        Fault::Syntax => Refusal::field(Reason::MessageMalformed, path, syntax(bytes, &error)),
     }
 }
 
-/// The part of a path that has names: what cannot be read has none, and shows as `?`.
-fn known(path: &str) -> String {
-    let names = path.split('.').take_while(|name| !name.is_empty() && *name != "?");
-    names.collect::<Vec<_>>().join(".")
+/// What is wrong with a text that is not JSON, or that has what this door cannot hold.
+fn syntax(bytes: &[u8], error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    if error.is_eof() && (line, column) == (1, 0) {
+        return "is empty; it has to be JSON".to_owned();
+    }
+    let what = if error.is_eof() { "is not JSON" } else { unreadable(up_to(bytes, line, column)) };
+    format!("{what} (line {line}, column {column})")
 }
 
-fn data(path: String, text: &str) -> Refusal {
-    let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
-    if let Some(name) = named(text, "missing field `") {
-        return Refusal::field(Reason::FieldRequired, under(&path, name), "is required");
-    }
-    if let Some(name) = named(text, "unknown field `") {
-        return Refusal::field(Reason::UnknownField, under(&path, name), "is not a field of this call");
-    }
-    if let Some(name) = named(text, "duplicate field `") {
-        return Refusal::field(Reason::FieldInvalid, under(&path, name), TWICE);
-    }
-    let description = match text.rsplit_once(", expected ") {
-        Some((what, expected)) => match what.strip_prefix("invalid type: ").and_then(sent) {
-            Some(sent) => format!("must be {}, not {sent}", wanted(expected)),
-            None => format!("must be {}", wanted(expected)),
-        },
-        None => text.to_owned(),
-    };
-    Refusal::field(Reason::FieldInvalid, path, description)
+/// The bytes up to a place that serde_json names, with its last one.
+fn up_to(bytes: &[u8], line: usize, column: usize) -> &[u8] {
+    let mut starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let start = line.checked_sub(2).and_then(|nth| starts.nth(nth)).unwrap_or(0);
+    bytes.get(..start.saturating_add(column)).unwrap_or(bytes)
 }
 
-/// What serde says that it found, without the value, in the words of JSON.
-fn sent(what: &str) -> Option<&'static str> {
-    let words = [
-        ("null", "null"),
-        ("boolean", "a boolean"),
-        ("integer", "a number"),
-        ("floating point", "a number"),
-        ("string", "a string"),
-        ("sequence", "an array"),
-        ("map", "an object"),
-    ];
-    words.into_iter().find(|(word, _)| what.starts_with(word)).map(|(_, sent)| sent)
-}
-
-/// What serde says that it wanted, in the words of JSON.
-fn wanted(what: &str) -> &str {
-    match what {
-        "a boolean" => "true or false",
-        "a sequence" => "an array",
-        "a map" => "an object",
-        "u8" | "u16" | "u32" | "u64" | "i64" | "usize" => "a whole number",
-        other => other,
+/// Why the parser rejects the last byte of `read`. The grammar of JSON allows any number, any depth, and any bytes in strings;
+/// so where the grammar finds nothing wrong, one of these is too much.
+fn unreadable(read: &[u8]) -> &'static str {
+    let grammar = serde_json::from_slice::<IgnoredAny>(read);
+    if grammar.is_err_and(|error| !error.is_eof()) {
+        return "is not JSON";
+    }
+    let (mut in_string, mut is_escaped) = (false, false);
+    for byte in read {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            _ => {}
+        }
+    }
+    match read.last() {
+        Some(b'"') => "has a string that is not valid UTF-8",
+        _ if in_string => "has a string that is not valid UTF-8",
+        Some(b'[' | b'{') => "is nested too deep",
+        _ => "has a number that is out of range",
     }
 }
 
-fn named<'a>(text: &'a str, before: &str) -> Option<&'a str> {
-    text.strip_prefix(before)?.split('`').next()
+/// The part of a path that has names: what cannot be read has none.
+fn known(path: &Path) -> String {
+    let mut known = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => known.push_str(&format!("[{index}]")),
+            Segment::Map { key: name } | Segment::Enum { variant: name } if !name.is_empty() => {
+                let dot = if known.is_empty() { "" } else { "." };
+                known.push_str(&format!("{dot}{name}"));
+            }
+            Segment::Map { .. } | Segment::Enum { .. } | Segment::Unknown => break,
+        }
+    }
+    known
+}
+
+/// A kind of value in the words of JSON.
+fn in_words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Null => "null",
+        Kind::Bool => "a boolean",
+        Kind::Number => "a number",
+        Kind::Text => "a string",
+        Kind::List => "an array",
+        Kind::Object => "an object",
+    }
 }
 
 /// `name` under `path`, unless the path ends with it already.
@@ -240,6 +240,29 @@ mod tests {
     fn a_body_without_anything_is_called_empty() {
         assert_eq!(fault("").2, "is empty; it has to be JSON");
         assert_eq!(fault("  ").2, "is not JSON (line 1, column 2)");
+    }
+
+    #[test]
+    fn a_text_that_is_not_json_is_told_from_one_that_has_too_much() {
+        let part = |value: &str| format!("{{\"name\": \"a\",\n\"parts\": [{{\"count\": {value}}}]}}");
+        for (value, what) in [
+            ("1e400", "has a number that is out of range (line 2, column 25)"),
+            ("\"\\udc00\"", "has a string that is not valid UTF-8"),
+            ("\"\\x\"", "is not JSON"),
+            ("\"[\n\"", "is not JSON"),
+            ("01", "is not JSON"),
+            ("nulx", "is not JSON"),
+        ] {
+            let text = fault(&part(value)).2;
+            assert!(text.starts_with(what), "{value}: {text}");
+        }
+        let unreadable =
+            |bytes: &[u8]| parse_with(bytes, std::marker::PhantomData::<Tree>).unwrap_err().message();
+        let text = unreadable(b"[\"\\\"[\xff\"]");
+        assert!(text.contains("has a string that is not valid UTF-8 (line 1, column "), "{text}");
+        let deep = |last: &str| unreadable(format!("{}{last}", "[".repeat(127)).as_bytes());
+        assert!(deep("[").contains("is nested too deep (line 1, column 128)"), "{}", deep("["));
+        assert!(deep("}").contains("is not JSON"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use prost_types::Value;
 use prost_types::value::Kind;
 
+use crate::api::faulty_json::Faulty;
 use crate::api::grpc::v1;
 use crate::cli::json;
 use crate::model::words;
@@ -121,8 +122,8 @@ fn set(
         Field::AccountHolder => account.holder = text(),
         Field::Iban => account.iban = text(),
         Field::Attributes => {
-            let fields = serde_json::from_str(cell)
-                .map_err(|error| not_json(&error, "a JSON object such as {\"team\": \"Ops\"}"))?;
+            let fields = ndjson::json_of(cell)
+                .map_err(|faulty| not_json(&faulty, "a JSON object such as {\"team\": \"Ops\"}"))?;
             member.attributes = Some(json::object_to_wire(fields));
         }
     }
@@ -141,7 +142,7 @@ fn attribute(kind: AttributeType, cell: &str) -> Result<Value, RowFailure> {
             Kind::NumberValue(number)
         }
         AttributeType::Json => {
-            let value = serde_json::from_str(cell).map_err(|error| not_json(&error, "a JSON value"))?;
+            let value = ndjson::json_of(cell).map_err(|faulty| not_json(&faulty, "a JSON value"))?;
             return Ok(json::to_wire(value));
         }
     };
@@ -159,8 +160,8 @@ fn boolean(cell: &str) -> Result<bool, RowFailure> {
     }
 }
 
-fn not_json(error: &serde_json::Error, wanted: &str) -> RowFailure {
-    RowFailure::new("INVALID_JSON", "", format!("the cell must be {wanted}, and {}", ndjson::fault(error)))
+fn not_json(faulty: &Faulty, wanted: &str) -> RowFailure {
+    RowFailure::new("INVALID_JSON", "", format!("the cell must be {wanted}, and {}", ndjson::fault(faulty)))
 }
 
 /// The cells of a bank account, which together make one field.

@@ -4,13 +4,14 @@ mod faults;
 
 use std::fmt;
 use std::io::{BufRead, Read};
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use serde_path_to_error::Track;
 
+use crate::api::faulty_json::{self, Faulty};
 use crate::api::grpc::v1;
 use crate::cli::{Error, json};
 
@@ -206,11 +207,12 @@ fn account(account: Account) -> v1::AccountDetails {
 }
 
 fn parse(text: &str) -> Result<Line, RowFailure> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let mut track = Track::new();
-    let parsed = Line::deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
-    let parsed = parsed.and_then(|line| json.end().map(|()| line));
-    parsed.map_err(|error| faults::refused(&error, &track.path().to_string()))
+    json_of(text).map_err(|faulty| faults::refused(&faulty))
+}
+
+/// The value that `text` is.
+pub fn json_of<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Box<Faulty>> {
+    faulty_json::read(|| serde_json::Deserializer::from_str(text), PhantomData::<T>)
 }
 
 /// The fields of an object in their order, each with its value as it is written; `None` for what is no object.

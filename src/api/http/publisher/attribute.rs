@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use schemars::JsonSchema;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
 use super::list::{Listed, Pagination, page};
 use super::member::Attribute;
 use super::row::attribute;
+use crate::api::faulty_json::twice;
 use crate::api::http::json::{Given, Name, Object};
 use crate::api::http::openapi::{given, values};
 use crate::api::http::publisher::call::Call;
@@ -104,7 +105,7 @@ impl<'de> Deserialize<'de> for Types {
                     map.next_entry::<Name<'de>, Object<Definition<String>>>()?
                 {
                     if types.contains_key(key.as_ref()) {
-                        return Err(de::Error::custom(format_args!("duplicate field `{key}`")));
+                        return Err(twice(&key));
                     }
                     let Definition { r#type: kind, indexed } = definition;
                     types.insert(key.into_owned(), SentDefinition { kind, indexed });

@@ -7,9 +7,10 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::account;
+use crate::api::faulty_json::twice;
 use crate::api::http::json::{Given, Name, Object};
 use crate::api::http::openapi::values;
 use crate::api::http::tree::{Tree, double};
@@ -75,7 +76,7 @@ impl<'de> Deserialize<'de> for Changes {
                 let mut entries = Vec::new();
                 while let Some((key, value)) = map.next_entry::<Name<'de>, Tree>()? {
                     if !seen.insert(key.clone()) {
-                        return Err(de::Error::custom(format_args!("duplicate field `{key}`")));
+                        return Err(twice(&key));
                     }
                     entries.push((key.into_owned(), value));
                 }

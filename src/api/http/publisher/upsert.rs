@@ -129,6 +129,7 @@ fn read(body: Received, today: Date) -> Result<Request, Failure> {
     Ok(parse_with(&body.bytes, Seed { today }).map_err(explain)?)
 }
 
+#[derive(Clone, Copy)]
 struct Seed {
     today: Date,
 }
@@ -177,7 +178,8 @@ impl<'de> DeserializeSeed<'de> for Members {
     type Value = Rows;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Rows, D::Error> {
-        deserializer.deserialize_seq(self)
+        // Of any kind, so that its own words say what it wants.
+        deserializer.deserialize_any(self)
     }
 }
 

@@ -1,56 +1,55 @@
-//! What is wrong with a line, in words of our own: the parser's are those of a program that reads Rust.
+//! What is wrong with a line, in words for people who write files.
 
+use crate::api::faulty_json::{Fault, Faulty, Kind};
 use crate::cli::import::RowFailure;
 use crate::model::ProfileField;
 
 /// Keys of a line beside those of the profile.
 const OTHER_KEYS: [&str; 4] = ["id", "status", "clear_fields", "if_revision"];
 
-/// Why a line, or a cell that has JSON in it, is none.
-pub fn fault(error: &serde_json::Error) -> String {
-    if error.is_eof() {
+/// Why a line, or a cell that should have JSON in it, cannot be read.
+pub fn fault(faulty: &Faulty) -> String {
+    if faulty.error.is_eof() {
         return "it ends in the middle of it".to_owned();
     }
-    if error.is_syntax() {
-        return format!("it stops being JSON at byte {}", error.column());
-    }
-    match found(&error.to_string()) {
-        Some(found) => format!("it is {found}"),
-        None => "it is something else".to_owned(),
+    match &faulty.fault {
+        Fault::Syntax => format!("it stops being JSON at byte {}", faulty.error.column()),
+        other => match found(other) {
+            Some(found) => format!("it is {found}"),
+            None => "it is something else".to_owned(),
+        },
     }
 }
 
-/// Why a line cannot be taken, and the field at fault, which the parser reached by `path`.
-pub fn refused(error: &serde_json::Error, path: &str) -> RowFailure {
-    if error.is_syntax() || error.is_eof() {
-        return RowFailure::new(
-            "INVALID_JSON",
-            "",
-            format!("the line must be a JSON object, and {}", fault(error)),
-        );
+/// Why a line cannot be taken, and the field at fault.
+pub fn refused(faulty: &Faulty) -> RowFailure {
+    let path = faulty.path.to_string();
+    let path = path.trim_matches('.');
+    match &faulty.fault {
+        Fault::Syntax => {
+            let message = format!("the line must be a JSON object, and {}", fault(faulty));
+            RowFailure::new("INVALID_JSON", "", message)
+        }
+        Fault::Unknown(name) => {
+            let parent = path.strip_suffix(name.as_str()).unwrap_or(path).trim_end_matches('.');
+            let message = format!("{path}: there is no such key; known are {}", known(parent));
+            RowFailure::new("UNKNOWN_FIELD", path, message)
+        }
+        Fault::Twice(name) => {
+            // It is found where its object stands.
+            let field = if path == name || path.ends_with(&format!(".{name}")) {
+                path.to_owned()
+            } else {
+                format!("{path}.{name}").trim_matches('.').to_owned()
+            };
+            let message = format!("{field}: the key comes twice");
+            RowFailure::new("INVALID_FIELD", field, message)
+        }
+        other => {
+            let found = found(other).map_or(String::new(), |found| format!(", and is {found}"));
+            RowFailure::new("INVALID_FIELD", path, format!("{path}: must be {}{found}", wanted(path)))
+        }
     }
-    let (path, said) = (path.trim_matches('.'), error.to_string());
-    let quoted = |before: &str| said.strip_prefix(before).and_then(|rest| rest.split('`').next());
-    if let Some(name) = quoted("unknown field `") {
-        let parent = path.strip_suffix(name).unwrap_or(path).trim_end_matches('.');
-        return RowFailure::new(
-            "UNKNOWN_FIELD",
-            path,
-            format!("{path}: there is no such key; known are {}", known(parent)),
-        );
-    }
-    if let Some(name) = quoted("duplicate field `") {
-        // It is found where its object stands.
-        let field = if path == name || path.ends_with(&format!(".{name}")) {
-            path.to_owned()
-        } else {
-            format!("{path}.{name}").trim_matches('.').to_owned()
-        };
-        let message = format!("{field}: the key comes twice");
-        return RowFailure::new("INVALID_FIELD", field, message);
-    }
-    let found = found(&said).map_or(String::new(), |found| format!(", and is {found}"));
-    RowFailure::new("INVALID_FIELD", path, format!("{path}: must be {}{found}", wanted(path)))
 }
 
 /// The keys that an object may have.
@@ -75,18 +74,15 @@ fn wanted(path: &str) -> &'static str {
     }
 }
 
-/// What the parser says that it found.
-fn found(said: &str) -> Option<&'static str> {
-    let said = said.strip_prefix("invalid type: ").or_else(|| said.strip_prefix("invalid value: "))?;
-    let kinds = [
-        ("null", "null"),
-        ("boolean", "true or false"),
-        ("integer", "a number"),
-        ("floating point", "a number"),
-        ("number", "a number"),
-        ("string", "a text"),
-        ("sequence", "a list"),
-        ("map", "an object"),
-    ];
-    kinds.iter().find(|(word, _)| said.starts_with(word)).map(|(_, found)| *found)
+/// What stands where something else is wanted.
+fn found(fault: &Fault) -> Option<&'static str> {
+    let (Fault::Kind { sent, .. } | Fault::Value { sent, .. }) = fault else { return None };
+    sent.map(|kind| match kind {
+        Kind::Null => "null",
+        Kind::Bool => "true or false",
+        Kind::Number => "a number",
+        Kind::Text => "a text",
+        Kind::List => "a list",
+        Kind::Object => "an object",
+    })
 }

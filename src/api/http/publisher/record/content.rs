@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserialize, Deserializer};
+use serde::de::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::api::faulty_json::twice;
 use crate::api::http::tree::{Entries, Tree};
 use crate::model::limits::{CREATIVE_CONTENT_MAX_BYTES, UNSAFE_INTEGER};
 
@@ -59,9 +60,7 @@ impl JsonSchema for Part {
 impl<'de> Deserialize<'de> for Content {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut path = String::new();
-        object(Entries::deserialize(deserializer)?, &mut path)
-            .map(Self)
-            .ok_or_else(|| de::Error::custom(format_args!("duplicate field `{path}`")))
+        object(Entries::deserialize(deserializer)?, &mut path).map(Self).ok_or_else(|| twice(&path))
     }
 }
 
