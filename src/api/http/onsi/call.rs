@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::failure::{Failure, Issues};
+use super::failure::Failure;
+use super::issues::Issues;
 use crate::api::http::openapi::Document;
 use crate::api::http::receive::Received;
 use crate::directory::{Directory, Key, Selector};

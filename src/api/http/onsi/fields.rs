@@ -1,7 +1,8 @@
 //! Takes the fields of a body one after another. Fields that are left over or invalid are noted with their
 //! paths.
 
-use super::failure::{Code, Issues};
+use super::issue::Code;
+use super::issues::Issues;
 use crate::api::http::tree::{Entries, Tree};
 use crate::model::Change;
 

@@ -12,7 +12,9 @@ use http::request::Parts;
 use serde::Serialize;
 
 use super::call::{Call, CallRequest, Input};
-use super::failure::{Code, Failure, Issues};
+use super::failure::Failure;
+use super::issue::Code;
+use super::issues::Issues;
 use crate::api::bearer::api_key;
 use crate::api::http::Door;
 use crate::api::http::header::single;

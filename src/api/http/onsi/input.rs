@@ -7,8 +7,9 @@
 use serde_json::Value;
 
 use super::call::{CallRequest, Input};
-use super::failure::{Code, Issues};
 use super::fields::{Fields, Presence};
+use super::issue::Code;
+use super::issues::Issues;
 use super::query::no_parameters;
 use super::shape::{MemberChange, NewMember};
 use crate::api::http::json::parse_with;

@@ -11,6 +11,8 @@ mod failure;
 mod fields;
 mod handle;
 mod input;
+mod issue;
+mod issues;
 mod member;
 mod openapi;
 mod query;

@@ -5,7 +5,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::call::{CallRequest, Input};
-use super::failure::{Code, Failure, Issue, Issues};
+use super::failure::Failure;
+use super::issue::{Code, Issue};
+use super::issues::Issues;
 use super::member::MemberId;
 use crate::api::http::openapi::Document;
 use crate::model::filter::USE_EXISTS;

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::{About, Call, CallRequest};
-use super::failure::{Code, Failure, Issue};
+use super::failure::Failure;
+use super::issue::{Code, Issue};
 use super::member::{Member, render};
 use super::query::Query;
 use crate::directory::{self, Error};

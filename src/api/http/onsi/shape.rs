@@ -49,9 +49,9 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::api::http::onsi::failure::Issues;
     use crate::api::http::onsi::fields::{Presence, asked};
     use crate::api::http::onsi::input::{Shape, row};
+    use crate::api::http::onsi::issues::Issues;
     use crate::model::Date;
 
     /// The fields of an object's schema, and whether each must be there or may be `null`.

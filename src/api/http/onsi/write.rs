@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::{About, Call, CallRequest};
-use super::failure::{Code, Failure, Issue};
+use super::failure::Failure;
 use super::input::{Added, Changed, Replaced};
+use super::issue::{Code, Issue};
 use super::member::{Member, render};
 use super::read::{not_found, shown_id};
 use crate::directory::{EditedMember, Error, Key, Selector};

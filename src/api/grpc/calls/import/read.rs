@@ -1,83 +1,45 @@
-//! `ImportMembers`: a stream of chunks, with one reply to each, in order, once the chunk is durable.
-//!
-//! A task reads and checks chunks and submits them, and a short queue leads from it to the replies. So one
-//! chunk is received while another is planned and a third is made durable. If a client sends faster than
-//! that, or does not read its replies, the queue fills and flow control slows the client down. If the stream
-//! breaks, reading ends; submitted chunks are still finished.
-//!
-//! A reply is made once the reply before it was sent. Its memory is taken before its chunk is submitted,
-//! because the results of ten thousand rows are megabytes.
+//! Reads and checks chunks, and submits them.
 
-use std::time::Instant;
-
-use futures_util::stream;
 use prost::Message;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use super::upsert::{Detail, Given, Rows, options, report};
+use super::submitted::{Pending, Submitted, names_all};
 use crate::api::error;
+use crate::api::grpc::calls::upsert::{Given, Rows, options};
 use crate::api::grpc::faults::translate;
 use crate::api::grpc::receiving::Arriving;
-use crate::api::grpc::replies::pull::{Ends, Pulled};
+use crate::api::grpc::replies::pull::Ends;
 use crate::api::grpc::v1;
 use crate::compute::{self, Size};
-use crate::directory::{
-    Directory, Error, IfRunning, PendingUpsert, Received, RowOutcome, SMALL_REPLY_BYTES, Series, Upsert,
-    WriteMode,
-};
+use crate::directory::{Directory, Error, IfRunning, Series, Upsert, WriteMode};
 use crate::model::limits::{IMPORT_CHUNK_MAX_BYTES, IMPORT_CHUNK_MAX_ROWS};
 use crate::model::{
     BaseNumber, ImportId, Payload, Reason, Refusal, RequestIdentity, UpsertOptions, Violations,
 };
-use crate::tasks;
-
-/// Chunks of one stream that are submitted and have no reply yet.
-const IN_FLIGHT: usize = 4;
 
 /// The memory of the outcome of a row, in bytes: until its reply is made, or as a message.
 const OUTCOME_BYTES: usize = 256;
 /// Further memory for the id of its member, in bytes, if the reply includes it.
 const ID_BYTES: usize = size_of::<String>() + 32;
 
-/// The replies to the chunks of an import.
-pub type ChunkReplies = Pulled<v1::ImportMembersResponse>;
-
-/// Begins an import; `stopping` ends it between two chunks.
-pub fn start(
-    directory: Directory,
-    chunks: Streaming<v1::ImportMembersRequest>,
-    deadline: Option<Instant>,
-    stopping: CancellationToken,
-) -> ChunkReplies {
-    let (pending, submitted) = mpsc::channel(IN_FLIGHT);
-    let arriving = Arriving::now();
-    let until = Until { ends: Ends { stopping, deadline }, pending: pending.clone() };
-    let import = Import { directory: directory.clone(), chunks, arriving, until };
-    tasks::for_caller(async move {
-        // The receiver is dropped when the client no longer waits for replies.
-        if let Err(status) = import.read(&pending).await {
-            let _ = pending.send(Err(status)).await;
-        }
-    });
-    let replying = Replying { directory, submitted, before: None, has_failed: false };
-    Box::pin(stream::unfold(Some(replying), next_reply))
-}
-
-struct Import {
-    directory: Directory,
-    chunks: Streaming<v1::ImportMembersRequest>,
+/// The reading side of an import.
+pub struct Import {
+    /// The service for its caller.
+    pub directory: Directory,
+    /// The chunks that the client sends.
+    pub chunks: Streaming<v1::ImportMembersRequest>,
     /// Counts the memory of the current chunk.
-    arriving: Option<Arriving>,
-    until: Until,
+    pub arriving: Option<Arriving>,
+    /// What ends it early.
+    pub until: Until,
 }
 
 /// What ends an import before the end of its stream.
-struct Until {
-    ends: Ends,
+pub struct Until {
+    /// The deadline, and the end of the server.
+    pub ends: Ends,
     /// The queue of submitted chunks; closed once the client no longer waits for replies.
-    pending: Pending,
+    pub pending: Pending,
 }
 
 impl Until {
@@ -103,22 +65,9 @@ struct Begun {
     series: Series,
 }
 
-/// A submitted chunk.
-struct Submitted {
-    base: BaseNumber,
-    chunk: u64,
-    named: v1::NamedMembers,
-    refs: Vec<Option<String>>,
-    upsert: PendingUpsert,
-    /// The memory for its reply.
-    room: Received,
-}
-
-type Pending = mpsc::Sender<Result<Submitted, Status>>;
-
 impl Import {
     /// Reads chunks and submits them, until the stream ends.
-    async fn read(mut self, pending: &Pending) -> Result<(), Status> {
+    pub async fn read(mut self, pending: &Pending) -> Result<(), Status> {
         let Some(mut message) = self.next().await? else { return Ok(()) };
         let begun = self.begin(message.options.take())?;
         loop {
@@ -236,72 +185,13 @@ impl Import {
     }
 }
 
-/// The replies that are still to be sent.
-struct Replying {
-    directory: Directory,
-    submitted: mpsc::Receiver<Result<Submitted, Status>>,
-    /// The memory of the reply before, if that was large.
-    before: Option<Received>,
-    /// Whether a row of a chunk with a reply has failed.
-    has_failed: bool,
-}
-
-/// The reply to the next chunk, in the order in which they were submitted.
-async fn next_reply(
-    replying: Option<Replying>,
-) -> Option<(Result<v1::ImportMembersResponse, Status>, Option<Replying>)> {
-    let Replying { directory, mut submitted, before, has_failed } = replying?;
-    // A caller that asks for the next reply has received the one before.
-    drop(before);
-    let reply = match submitted.recv().await? {
-        Ok(chunk) => finish(&directory, chunk, has_failed).await,
-        Err(status) => Err(status),
-    };
-    match reply {
-        Ok((reply, room)) => {
-            let before = Some(room).filter(|_| reply.encoded_len() > SMALL_REPLY_BYTES);
-            let has_failed = has_failed || !reply.failed.is_empty();
-            Some((Ok(reply), Some(Replying { directory, submitted, before, has_failed })))
-        }
-        Err(status) => Some((Err(status), None)),
-    }
-}
-
-async fn finish(
-    directory: &Directory,
-    chunk: Submitted,
-    had_failed: bool,
-) -> Result<(v1::ImportMembersResponse, Received), Status> {
-    let Submitted { base, chunk, named, refs, upsert, room } = chunk;
-    let reply = upsert.reply().await?;
-    let revision = reply.revision;
-    let has_failed = had_failed || reply.outcomes.iter().any(RowOutcome::is_failed);
-    let member_ids = match names_all(named, has_failed) {
-        true => member_ids(directory, base, &reply.outcomes).await,
-        false => Vec::new(),
-    };
-    let (failed, counts) = report(directory, base, reply, refs, Detail::Failed).await;
-    Ok((v1::ImportMembersResponse { chunk, counts: Some(counts), failed, revision, member_ids }, room))
-}
-
-/// Whether a reply has the member ids of all rows; `has_failed` says whether a row has failed so far.
-fn names_all(named: v1::NamedMembers, has_failed: bool) -> bool {
-    match named {
-        v1::NamedMembers::Unspecified | v1::NamedMembers::Failed => false,
-        v1::NamedMembers::AfterFailure => has_failed,
-        v1::NamedMembers::All => true,
-    }
-}
-
-async fn member_ids(directory: &Directory, base: BaseNumber, outcomes: &[RowOutcome]) -> Vec<String> {
-    let id = |row| directory.sealer().member_id(base, row);
-    let ids = || outcomes.iter().map(|outcome| outcome.row.map(id).unwrap_or_default()).collect();
-    compute::here(Size::of_items(outcomes.len()), ids).await
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use futures_util::FutureExt;
+    use tokio::sync::mpsc;
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
 
