@@ -1,4 +1,4 @@
-//! JSON in: strict, and every fault with its path and without its value.
+//! Parses JSON strictly, and reports a fault with its path and without the faulty value.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,15 +11,15 @@ use serde_path_to_error::{Path, Segment};
 use crate::api::faulty_json::{self, Fault, Faulty, Kind};
 use crate::model::{Change, Reason, Refusal};
 
-/// What is wrong with a field that stands twice in its object.
+/// The fault of a field that its object has twice.
 pub const TWICE: &str = "is given twice";
 
-/// The value that the object in `bytes` is.
+/// Parses the object in `bytes`.
 pub fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Refusal> {
     parse_with(bytes, std::marker::PhantomData::<Object<T>>).map(|object| object.0)
 }
 
-/// The value that `seed` makes of `bytes`.
+/// Parses `bytes` with `seed`.
 pub fn parse_with<'a, S: DeserializeSeed<'a> + Clone>(bytes: &'a [u8], seed: S) -> Result<S::Value, Refusal> {
     let open = || serde_json::Deserializer::from_slice(bytes);
     faulty_json::read(open, seed).map_err(|faulty| refuse(bytes, *faulty))
@@ -45,11 +45,11 @@ fn refuse(bytes: &[u8], Faulty { path, fault, error }: Faulty) -> Refusal {
     }
 }
 
-/// What is wrong with a text that is not JSON, or that has what this door cannot hold.
+/// The fault of a text that is not JSON, or that exceeds what the parser supports.
 fn syntax(bytes: &[u8], error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     if error.is_eof() && (line, column) == (1, 0) {
-        return "is empty; it has to be JSON".to_owned();
+        return "is empty; it must be JSON".to_owned();
     }
     let what = if error.is_eof() { "is not JSON" } else { unreadable(up_to(bytes, line, column)) };
     format!("{what} (line {line}, column {column})")
@@ -62,8 +62,8 @@ fn up_to(bytes: &[u8], line: usize, column: usize) -> &[u8] {
     bytes.get(..start.saturating_add(column)).unwrap_or(bytes)
 }
 
-/// Why the parser rejects the last byte of `read`. The grammar of JSON allows any number, any depth, and any bytes in strings;
-/// so where the grammar finds nothing wrong, one of these is too much.
+/// Why the parser rejects the last byte of `read`. The grammar of JSON allows any number, any depth, and any
+/// bytes in strings; so where the grammar finds nothing wrong, one of these is too much.
 fn unreadable(read: &[u8]) -> &'static str {
     let grammar = serde_json::from_slice::<IgnoredAny>(read);
     if grammar.is_err_and(|error| !error.is_eof()) {
@@ -86,7 +86,7 @@ fn unreadable(read: &[u8]) -> &'static str {
     }
 }
 
-/// The part of a path that has names: what cannot be read has none.
+/// The part of a path whose names are known: a part that cannot be read has no name.
 fn known(path: &Path) -> String {
     let mut known = String::new();
     for segment in path {
@@ -129,12 +129,12 @@ fn under(path: &str, name: &str) -> String {
 /// A field that may be absent, `null`, or have a value.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Given<T> {
-    /// It is not there.
+    /// It is absent.
     #[default]
     Absent,
     /// It is `null`.
     Null,
-    /// It is there.
+    /// It has a value.
     Value(T),
 }
 
@@ -149,7 +149,7 @@ impl<T> Given<T> {
     }
 }
 
-/// What is absent stays as it is; `null` clears.
+/// An absent field keeps its value; `null` clears it.
 impl<T> From<Given<T>> for Change<T> {
     fn from(given: Given<T>) -> Self {
         match given {
@@ -166,7 +166,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
     }
 }
 
-/// A structure that is written as an object. serde alone would take an array of its values just as well.
+/// A structure that must be sent as an object. serde alone would also accept an array of its values.
 #[derive(Debug)]
 pub struct Object<T>(pub T);
 
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_body_without_anything_is_called_empty() {
-        assert_eq!(fault("").2, "is empty; it has to be JSON");
+        assert_eq!(fault("").2, "is empty; it must be JSON");
         assert_eq!(fault("  ").2, "is not JSON (line 1, column 2)");
     }
 

@@ -1,9 +1,11 @@
-//! Everything that is wrong with the structure of a body: unknown, missing and repeated fields, and values of a wrong type.
+//! Finds all faults in the structure of a body: unknown, missing and repeated fields, and values of a wrong
+//! type.
 //!
-//! Reading a body stops at its first fault, which is fast and enough for programs. People mend a body once, so a body that was
-//! refused is held against the schema that documents its call, and every fault is told. **Only faults of structure are looked
-//! for**: the rules of values are those of the model, which tells all of them too. What a schema says in another way than the
-//! few that ours use is passed over: the first fault is known anyhow.
+//! Parsing a body stops at its first fault, which is fast and enough for programs. For people, a rejected
+//! body is compared with the schema that documents its call, so that they can correct all faults at once.
+//! **Only faults of structure are reported here**: the model checks values, and reports all their faults too.
+//! Only the keywords that our schemas use are supported; others are ignored, because the first fault is known
+//! already.
 
 use std::collections::BTreeSet;
 
@@ -15,10 +17,10 @@ use super::tree::{Entries, Tree, double};
 use crate::model::limits::VIOLATIONS_MAX;
 use crate::model::{Reason, Refusal, Violation};
 
-/// Largest body that is looked through, in bytes. Of larger ones the first fault is told.
+/// Largest body, in bytes, whose faults are all found. For a larger body only the first fault is reported.
 const LOOKED_THROUGH_BYTES: usize = 1024 * 1024;
 
-/// `refusal`, which is about `bytes`, with every fault of the structure of a `T` that comes after the first one.
+/// Adds to `refusal`, the first fault of `bytes`, all further faults in the structure of a `T`.
 pub fn explain<T: JsonSchema>(bytes: &[u8], refusal: Refusal) -> Refusal {
     let [first] = &refusal.violations[..] else { return refusal };
     let is_json =
@@ -31,7 +33,7 @@ pub fn explain<T: JsonSchema>(bytes: &[u8], refusal: Refusal) -> Refusal {
     let mut found = Found { schema: &schema, faults: Vec::new() };
     found.look(&schema, &tree, "");
     let mut faults = found.faults;
-    // It stays the first, and gives the reason.
+    // The first fault stays first, and gives the reason.
     let same = faults.iter().position(|fault| fault.field == first.field);
     // The path in which a parser shows a strange name may be cut, and the first that is given twice is the
     // one that it met.
@@ -94,7 +96,7 @@ impl Found<'_> {
     fn look_at_fields(&mut self, schema: &Value, Entries(entries): &Entries, path: &str) {
         let under = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         let known = schema.get("properties").and_then(Value::as_object);
-        // Names that have a rule, as keys of attributes do. Whether one follows it the model says.
+        // Names that must match a rule, such as keys of attributes. The model checks them.
         let ruled = schema.get("patternProperties").and_then(Value::as_object);
         let ruled = ruled.and_then(|rules| rules.values().next());
         let others = ruled.or_else(|| schema.get("additionalProperties"));
@@ -135,7 +137,7 @@ impl Found<'_> {
     }
 }
 
-/// What a value must be that may also be `null`.
+/// The schema of a value that may also be `null`, without the `null`.
 fn alternative(schema: &Value) -> Option<&Value> {
     let one_of = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
     let is_null = |schema: &&Value| schema.get("type").and_then(Value::as_str) == Some("null");
@@ -171,7 +173,7 @@ fn in_words(kind: &str) -> &str {
     }
 }
 
-/// What a value is, for who meant another.
+/// The kind of a value, for the text of a fault.
 fn kind_of(tree: &Tree) -> &'static str {
     match tree {
         Tree::Null => "null",

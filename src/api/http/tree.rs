@@ -1,5 +1,5 @@
-//! Any JSON, as it was sent: objects keep every name in its place, those that stand twice too, so that whoever reads
-//! them can tell what is wrong with them. [`serde_json::Value`] would lose all but the last.
+//! Any JSON, as it was sent. Objects keep every name in its place, even a name that occurs twice, so that
+//! faults can be reported. [`serde_json::Value`] would keep only the last.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use serde_json::Number;
 pub enum Tree {
     /// `null`
     Null,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// A number; integers are exact.
     Number(Number),
@@ -28,9 +28,9 @@ pub enum Tree {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Entries(pub Vec<(String, Tree)>);
 
-/// A number as near as a double comes; exact under 2^53.
+/// The double nearest to a number; exact under 2^53.
 pub fn double(number: &Number) -> f64 {
-    // Numbers of JSON are integers of 64 bits or doubles.
+    // A number is a 64-bit integer or a double.
     number.as_f64().unwrap_or(f64::NAN)
 }
 
@@ -58,7 +58,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
-        // JSON has no number that is none.
+        // JSON cannot express NaN.
         Ok(Number::from_f64(value).map_or(Tree::Null, Tree::Number))
     }
 

@@ -4,8 +4,8 @@ use http::StatusCode;
 
 use super::failure::Failure;
 use super::issue::{Code, Issue, camel};
-use crate::model::limits::VIOLATIONS_MAX;
 use crate::model::Refusal;
+use crate::model::limits::VIOLATIONS_MAX;
 
 /// Collects the faults of one body, up to a limit.
 #[derive(Debug, Default)]
