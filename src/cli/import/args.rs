@@ -4,10 +4,13 @@ use std::io::Seek;
 use std::path::{Path, PathBuf};
 
 use super::cells::Reading;
-use super::chunks::{Format, Source};
-use super::columns::Field;
+use super::chunks::Source;
+use super::failed;
+use super::format::Format;
+use super::input::{Opened, is_stdin};
+use super::match_key::MatchKey;
 use super::missing::{self, ClearMissing, Keys};
-use super::{Opened, failed, is_delimiter, is_stdin};
+use super::records::is_delimiter;
 use crate::api::grpc::v1;
 use crate::cli::client::{self, Target};
 use crate::cli::list::FileFormat;
@@ -72,39 +75,6 @@ pub struct Args {
     /// Show no progress
     #[arg(long, short)]
     pub quiet: bool,
-}
-
-/// The fields by which a row can find its member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum MatchKey {
-    /// The caller's own key
-    Ref,
-    /// The e-mail address
-    Email,
-    /// The number as a worker
-    WorkerId,
-    /// The id that the server gave
-    Id,
-}
-
-impl MatchKey {
-    pub(super) fn field(self) -> Field {
-        match self {
-            Self::Ref => Field::Ref,
-            Self::Email => Field::Email,
-            Self::WorkerId => Field::WorkerId,
-            Self::Id => Field::Id,
-        }
-    }
-
-    pub(super) fn wire(self) -> v1::MatchBy {
-        match self {
-            Self::Ref => v1::MatchBy::Ref,
-            Self::Email => v1::MatchBy::Email,
-            Self::WorkerId => v1::MatchBy::WorkerId,
-            Self::Id => v1::MatchBy::Id,
-        }
-    }
 }
 
 impl Args {

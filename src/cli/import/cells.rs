@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-use super::RowFailure;
-use super::columns::Field;
+use super::field::Field;
+use super::row_failure::RowFailure;
 
 /// How the cells of a file are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ fn is_digits(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Reading, check_number, value};
-    use crate::cli::import::columns::Field;
+    use crate::cli::import::field::Field;
 
     #[test]
     fn what_a_writer_put_around_a_value_is_taken_off() {

@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::api::grpc::v1;
 use crate::cli::Error;
+use crate::model::limits::IMPORT_CHUNK_MAX_BYTES;
 
 use super::cells::Reading;
+use super::chunk::Chunk;
 use super::columns::Columns;
+use super::format::Format;
+use super::limits::{MAX_ROW_BYTES, READ_AHEAD};
+use super::match_key::MatchKey;
 use super::missing::{self, ClearMissing, Keys};
 use super::repeats::Seen;
-use super::rows::{Collector, NotUtf8, Row, Rows};
-use super::{MAX_ROW_BYTES, MatchKey, READ_AHEAD, RowFailure, csv, ndjson, records};
-use crate::model::limits::IMPORT_CHUNK_MAX_BYTES;
+use super::rows::{Collector, Rows};
+use super::{ndjson, records};
 use crate::tasks;
 
 /// The size at which a chunk ends early, in bytes of the file.
@@ -27,112 +30,6 @@ const _: () = assert!((MAX_CHUNK_BYTES + MAX_ROW_BYTES) * GROWTH_DOUBLED / 2 <= 
 const CHECKED_ROWS: usize = 1000;
 /// Chunks that are ready before the connection asks for them.
 const CHUNKS_AHEAD: usize = 4;
-
-/// How the rows of the file become members.
-#[derive(Debug)]
-pub enum Format {
-    Csv {
-        columns: Columns,
-        delimiter: u8,
-        /// Whether the file's first line says what the delimiter is.
-        names_delimiter: bool,
-        /// Whether a byte order mark comes first: spreadsheets take other files of UTF-8 for something else.
-        has_mark: bool,
-    },
-    /// Each line has to name these keys.
-    Ndjson(Keys),
-}
-
-impl Format {
-    pub fn member(&self, row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
-        match self {
-            Self::Csv { columns, .. } => csv::member(columns, row),
-            Self::Ndjson(keys) => ndjson::member(keys, row),
-        }
-    }
-
-    /// What of a row may find its member, whatever else is wrong with it.
-    pub fn finders(&self, row: Row<'_>) -> v1::MemberInput {
-        match self {
-            Self::Csv { columns, .. } => csv::finders(columns, row),
-            Self::Ndjson(_) => ndjson::finders(row),
-        }
-    }
-
-    /// A fault of a field, with the name that the file has for it, and the rule that it breaks.
-    pub fn fault(&self, fault: v1::FieldViolation) -> (String, String) {
-        match self {
-            Self::Csv { columns, .. } => columns.fault(&fault.field, fault.description),
-            Self::Ndjson(_) => (fault.field, fault.description),
-        }
-    }
-
-    fn not_utf8(&self, at: &NotUtf8) -> Error {
-        let column = match self {
-            Self::Csv { columns, .. } => columns.header.get(at.cell).map_or("", String::as_str),
-            Self::Ndjson(_) => "",
-        };
-        Error::Data(records::not_utf8(at.line, column))
-    }
-}
-
-/// Some rows of the file, on their way to the server and until it has answered.
-#[derive(Debug)]
-pub struct Chunk {
-    pub number: u64,
-    pub rows: Rows,
-    /// What to send; empty once it was handed to the connection.
-    pub members: Vec<v1::MemberInput>,
-    /// The rows that cannot be sent, by their place in `rows`.
-    pub unsendable: Vec<(usize, RowFailure)>,
-    /// The lines of the rows that name a member which an earlier row of the file named.
-    pub repeats: Vec<u64>,
-    /// Where the chunk ends in the file, in bytes.
-    pub end: u64,
-}
-
-impl Chunk {
-    pub fn new(number: u64, rows: Rows, end: u64, format: &Format) -> Self {
-        let mut members = Vec::with_capacity(rows.len());
-        let mut unsendable = Vec::new();
-        for (at, row) in rows.iter().enumerate() {
-            match format.member(row) {
-                Ok(member) => members.push(member),
-                Err(failure) => unsendable.push((at, failure)),
-            }
-        }
-        Self { number, rows, members, unsendable, repeats: Vec::new(), end }
-    }
-
-    /// How many rows are sent, so how many the answer counts.
-    pub fn sendable(&self) -> usize {
-        self.rows.len() - self.unsendable.len()
-    }
-
-    /// The members, handed over to the connection: kept ones the first time, made again from the rows after that.
-    pub fn take_members(&mut self, format: &Format) -> Vec<v1::MemberInput> {
-        if self.members.is_empty() {
-            return self.rows.iter().filter_map(|row| format.member(row).ok()).collect();
-        }
-        std::mem::take(&mut self.members)
-    }
-
-    /// Whether the row at this place in `rows` is sent.
-    pub fn is_sent(&self, at: usize) -> bool {
-        self.unsendable.binary_search_by_key(&at, |(unsendable, _)| *unsendable).is_err()
-    }
-
-    /// The row that was sent as the `index`th of its message.
-    pub fn sent_row(&self, index: usize) -> Option<Row<'_>> {
-        let mut at = index;
-        for (unsendable, _) in &self.unsendable {
-            if *unsendable <= at {
-                at += 1;
-            }
-        }
-        self.rows.get(at)
-    }
-}
 
 /// What comes of opening the file: the meaning of its rows, and the reader of them.
 pub struct Source {

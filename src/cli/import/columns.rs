@@ -6,13 +6,11 @@ mod told;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::MatchKey;
 use super::cells::{self, Reading};
+use super::field::Field;
+use super::match_key::MatchKey;
 use super::rows::Row;
 use crate::cli::list::{self, SERVER_COLUMNS};
-
-pub use told::Told;
-use told::without_failure_columns;
 
 /// What a cell of a column sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,30 +32,6 @@ pub enum AttributeType {
     Boolean,
     /// Any JSON value that an attribute takes.
     Json,
-}
-
-macro_rules! fields {
-    ($($field:ident $name:literal),* $(,)?) => {
-        /// A field that a column can set.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Field { $($field),* }
-
-        impl Field {
-            pub const ALL: &[Self] = &[$(Self::$field),*];
-
-            /// The name as it is written in documentation and in exports.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$field => $name),* }
-            }
-        }
-    };
-}
-
-fields! {
-    Ref "ref", Email "email", FirstName "first_name", LastName "last_name", Phone "phone", WorkerId "worker_id", Tier "tier",
-    Status "status", Dob "dob", Gender "gender", Role "role", Company "company", EnablePayroll "enable_payroll",
-    SortCode "sort_code", AccountNumber "account_number", AccountHolder "account_holder", Iban "iban", Attributes "attributes",
-    Id "id",
 }
 
 /// The columns that a file of failed rows has after those of its origin.
@@ -153,6 +127,15 @@ impl Columns {
     /// How many cells a row has at least, and may have with something in them: its last ones may have no name.
     pub fn named(&self) -> usize {
         self.columns.iter().rposition(|column| *column != Column::Unnamed).map_or(0, |last| last + 1)
+    }
+}
+
+/// A header without the columns that [`crate::cli::import::failed`] added at its end.
+fn without_failure_columns(header: &[String]) -> &[String] {
+    let named = header.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
+    match header.get(..named).unwrap_or_default().split_last_chunk::<4>() {
+        Some((rest, last)) if *last == FAILURE_COLUMNS => rest,
+        _ => header,
     }
 }
 

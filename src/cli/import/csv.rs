@@ -11,9 +11,10 @@ use crate::api::grpc::v1;
 use crate::cli::json;
 use crate::model::words;
 
-use super::RowFailure;
 use super::cells;
-use super::columns::{AttributeType, Column, Columns, Field};
+use super::columns::{AttributeType, Column, Columns};
+use super::field::Field;
+use super::row_failure::RowFailure;
 use super::rows::Row;
 use super::{ndjson, overtaken};
 
@@ -197,11 +198,12 @@ impl Account {
 mod tests {
     use super::member;
     use crate::api::grpc::v1;
+    use crate::cli::import::MatchKey;
     use crate::cli::import::cells::Reading;
     use crate::cli::import::columns::Columns;
     use crate::cli::import::records::Records;
+    use crate::cli::import::row_failure::RowFailure;
     use crate::cli::import::rows::Collector;
-    use crate::cli::import::{MatchKey, RowFailure};
 
     fn members(text: &str) -> Vec<Result<v1::MemberInput, RowFailure>> {
         read(text, Reading::Cleaned)

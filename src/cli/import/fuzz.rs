@@ -3,8 +3,9 @@
 use super::cells::Reading;
 use super::columns::Columns;
 use super::missing::Keys;
+use super::row_failure::RowFailure;
 use super::rows::{Collector, Row, Rows};
-use super::{MatchKey, RowFailure, csv, ndjson, records};
+use super::{MatchKey, csv, ndjson, records};
 use crate::api::grpc::v1;
 
 /// Reads `bytes` as a CSV file with its header, as one without, and as NDJSON. The cells of a CSV file that can be read come back

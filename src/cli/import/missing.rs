@@ -5,9 +5,10 @@
 //! header, or it is refused whole; a line of NDJSON by its keys, or it is a failed row, because no line knows of the others.
 //! What is named and empty, or null, is cleared. What is meant to be cleared without being named, `--clear-missing` says.
 
-use super::RowFailure;
-use super::columns::{Column, Columns, Field};
-use super::ndjson;
+use super::columns::{Column, Columns};
+use super::field::Field;
+use super::object;
+use super::row_failure::RowFailure;
 use super::rows::Row;
 use crate::model::ProfileField;
 
@@ -104,7 +105,7 @@ impl Keys {
         if self.0.is_empty() {
             return Ok(());
         }
-        let fields = ndjson::fields(row.cells().next().unwrap_or_default()).unwrap_or_default();
+        let fields = object::fields(row.cells().next().unwrap_or_default()).unwrap_or_default();
         let is_named =
             |key: &&str| fields.iter().any(|(name, _)| name == key) || cleared.iter().any(|name| name == key);
         let missing: Vec<_> = self.0.iter().copied().filter(|key| !is_named(key)).collect();

@@ -2,29 +2,26 @@
 
 mod faults;
 
-use std::fmt;
 use std::io::{BufRead, Read};
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::api::faulty_json::{self, Faulty};
 use crate::api::grpc::v1;
 use crate::cli::{Error, json};
 
-use super::columns::Told;
+use super::limits::MAX_ROW_BYTES;
 use super::missing::Keys;
+use super::object::fields;
+use super::row_failure::RowFailure;
 use super::rows::{Collector, Row};
-use super::{MAX_ROW_BYTES, RowFailure};
+use super::told::Told;
 use super::{overtaken, records};
 
 pub use faults::fault;
-
-/// The field in which a file of failed rows says why a row failed.
-pub const FAILED: &str = "failed";
 
 /// Reads lines one by one, leaving out empty ones.
 pub struct Lines<R> {
@@ -215,38 +212,14 @@ pub fn json_of<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Box<Faulty
     faulty_json::read(|| serde_json::Deserializer::from_str(text), PhantomData::<T>)
 }
 
-/// The fields of an object in their order, each with its value as it is written; `None` for what is no object.
-pub fn fields(text: &str) -> Option<Vec<(String, &RawValue)>> {
-    struct Fields;
-
-    impl<'de> Visitor<'de> for Fields {
-        type Value = Vec<(String, &'de RawValue)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut fields = Vec::new();
-            while let Some(field) = map.next_entry()? {
-                fields.push(field);
-            }
-            Ok(fields)
-        }
-    }
-
-    let mut json = serde_json::Deserializer::from_str(text);
-    let fields = json.deserialize_map(Fields).ok()?;
-    json.end().ok().map(|()| fields)
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Lines, member};
     use crate::api::grpc::v1;
+    use crate::cli::import::limits::MAX_ROW_BYTES;
     use crate::cli::import::missing::Keys;
+    use crate::cli::import::row_failure::RowFailure;
     use crate::cli::import::rows::Collector;
-    use crate::cli::import::{MAX_ROW_BYTES, RowFailure};
 
     fn members(text: &str) -> Vec<(u64, Result<v1::MemberInput, RowFailure>)> {
         let mut lines = Lines::new(text.as_bytes());

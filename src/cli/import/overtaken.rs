@@ -20,8 +20,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::RowFailure;
-use super::columns::Told;
+use super::row_failure::RowFailure;
+use super::told::Told;
 use super::who::Key;
 
 /// The reason of a failed row that a later one has overtaken.

@@ -6,7 +6,7 @@ use std::io::Read;
 
 use crate::cli::Error;
 
-use super::READ_AHEAD;
+use super::limits::READ_AHEAD;
 use super::rows::Collector;
 use super::split::{Fault, Splitter};
 
@@ -169,11 +169,16 @@ fn sep_line(bytes: &[u8]) -> Option<(u8, usize)> {
     let bare = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     let (key, value) = bare.split_at_checked(4)?;
     let [delimiter] = *value else { return None };
-    if !key.eq_ignore_ascii_case(b"sep=") || !super::is_delimiter(delimiter) {
+    if !key.eq_ignore_ascii_case(b"sep=") || !is_delimiter(delimiter) {
         return None;
     }
     let is_crlf = bytes.get(end..)?.starts_with(b"\r\n");
     Some((delimiter, end + 1 + usize::from(is_crlf)))
+}
+
+/// Whether cells can be told apart by it.
+pub fn is_delimiter(byte: u8) -> bool {
+    byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n')
 }
 
 /// Refuses a file whose first bytes are those of UTF-16, with or without a byte order mark.
@@ -196,8 +201,8 @@ pub fn not_utf8(line: u64, column: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::Records;
+    use crate::cli::import::limits::{MAX_ROW_BYTES, READ_AHEAD};
     use crate::cli::import::rows::{Collector, Rows};
-    use crate::cli::import::{MAX_ROW_BYTES, READ_AHEAD};
 
     /// The rows below the header.
     fn read(text: &str) -> Rows {

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use crate::api::grpc::v1;
 
-use super::chunks::Chunk;
+use super::chunk::Chunk;
 use super::who::Key;
 
 /// As many as the table of hashes has room for before it would grow beyond 2^22 places of 9 bytes.
@@ -77,7 +77,7 @@ impl Repeats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::import::chunks::Format;
+    use crate::cli::import::format::Format;
     use crate::cli::import::missing::Keys;
     use crate::cli::import::rows::Collector;
 

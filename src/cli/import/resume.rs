@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::chunks::Chunk;
+use super::chunk::Chunk;
 
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
@@ -103,7 +103,8 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::{LONGEST_DELAY, Patience, Unanswered};
-    use crate::cli::import::chunks::{Chunk, Format};
+    use crate::cli::import::chunk::Chunk;
+    use crate::cli::import::format::Format;
     use crate::cli::import::missing::Keys;
     use crate::cli::import::rows::Collector;
 

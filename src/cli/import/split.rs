@@ -8,7 +8,7 @@
 //!
 //! Lines end in LF, CRLF or CR, and are counted here, because a row may span several and empty ones are no rows.
 
-use super::MAX_ROW_BYTES;
+use super::limits::MAX_ROW_BYTES;
 
 /// Why a file cannot be cut into rows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -12,15 +12,11 @@
 //! Keys are compared by hashes. Two keys with one hash are taken for one, and so are more spellings of an address than older
 //! stores take for one: either fails a row that might have gone through, and applies none that must not.
 
-mod ask;
-
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::api::grpc::v1;
 use crate::model::id::{MEMBER_PREFIX, MEMBER_PREFIX_ONSI, read_random, write_random};
 use crate::model::{Email, Fold, Ref, WorkerId};
-
-pub use ask::learn;
 
 /// What finds a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +70,7 @@ impl Key {
     }
 
     /// The key as a call names it; none if no member can have it, so that it would only refuse the call.
-    fn to_wire(&self) -> Option<v1::MemberKey> {
+    pub fn to_wire(&self) -> Option<v1::MemberKey> {
         let none = v1::MemberKey::default();
         match self.clone() {
             Self::Ref(text) => {

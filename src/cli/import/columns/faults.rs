@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{ATTRIBUTE_PREFIX, Column, Columns, Field, heading};
+use super::{ATTRIBUTE_PREFIX, Column, Columns, heading};
+use crate::cli::import::field::Field;
 
 /// The fields of the contract that are made of several columns.
 const ACCOUNT: &str = "account_details";

@@ -1,6 +1,7 @@
-use super::{AttributeType, Column, Columns, Field};
+use super::{AttributeType, Column, Columns};
 use crate::cli::import::MatchKey;
 use crate::cli::import::cells::Reading;
+use crate::cli::import::field::Field;
 use crate::cli::import::rows::Collector;
 use crate::cli::list::{COLUMNS as EXPORT_COLUMNS, SERVER_COLUMNS};
 

@@ -1,13 +1,8 @@
 //! The cells in which an earlier import says why a row failed, behind those that came.
 
-use super::{Columns, FAILURE_COLUMNS, Row};
-
-/// What an earlier import said of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told<'a> {
-    pub reason: &'a str,
-    pub message: &'a str,
-}
+use super::Columns;
+use crate::cli::import::rows::Row;
+use crate::cli::import::told::Told;
 
 impl Columns {
     /// The row without the cells that an earlier import added to say why it failed; `None` where these are not there.
@@ -30,15 +25,6 @@ impl Columns {
             }
             rest = rest.split_last().filter(|(last, _)| last.is_empty())?.1;
         }
-    }
-}
-
-/// A header without the columns that [`crate::cli::import::failed`] added at its end.
-pub fn without_failure_columns(header: &[String]) -> &[String] {
-    let named = header.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
-    match header.get(..named).unwrap_or_default().split_last_chunk::<4>() {
-        Some((rest, last)) if *last == FAILURE_COLUMNS => rest,
-        _ => header,
     }
 }
 

@@ -8,10 +8,13 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{FailedRows, Format, Out, Row, RowFailure, annotated};
+use super::file::{FailedRows, Out, annotated};
 use crate::cli::files::begin_unfinished;
-use crate::cli::import::ndjson::{self, FAILED};
+use crate::cli::import::format::Format;
+use crate::cli::import::object::{self, FAILED};
 use crate::cli::import::overtaken::{OVERTAKEN, overtaken};
+use crate::cli::import::row_failure::RowFailure;
+use crate::cli::import::rows::Row;
 use crate::cli::output::csv_error;
 
 /// What is to become of the rows of a file; those of any line are in it once.
@@ -115,7 +118,7 @@ pub(super) struct Why {
 }
 
 pub(super) fn why(text: &str) -> Option<Why> {
-    let fields = ndjson::fields(text)?;
+    let fields = object::fields(text)?;
     let (_, failed) = fields.iter().find(|(name, _)| name == FAILED)?;
     serde_json::from_str(failed.get()).ok()
 }

@@ -8,7 +8,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::again::{reader, why};
-use super::{FAILURE_COLUMNS, Format};
+use crate::cli::import::columns::FAILURE_COLUMNS;
+use crate::cli::import::format::Format;
 
 /// How much of a file is looked at to know whether it is one of failed rows, in bytes.
 const LOOK_AT: u64 = 256 << 10;

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
-use super::FailedRows;
+use super::file::FailedRows;
 use super::place::take_free_name;
 use crate::cli::Error;
 

@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::FailedRows;
+use super::file::FailedRows;
 use crate::cli::Error;
 use crate::cli::files::{create_alone, open_alone};
 

@@ -12,9 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use super::again::Changes;
-use super::{FailedRows, Row, RowFailure, Written};
+use super::file::{FailedRows, Written};
 use crate::cli::Error;
 use crate::cli::files::{stands_at, unfinished};
+use crate::cli::import::row_failure::RowFailure;
+use crate::cli::import::rows::Row;
 
 /// Rows that wait in the file.
 #[must_use = "they stay in the file until they are settled"]
@@ -121,7 +123,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::cli::import::chunks::Format;
+    use crate::cli::import::format::Format;
     use crate::cli::import::missing::Keys;
     use crate::cli::import::rows::{Collector, Rows};
 

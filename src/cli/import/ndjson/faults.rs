@@ -1,7 +1,7 @@
 //! What is wrong with a line, in words for people who write files.
 
 use crate::api::faulty_json::{Fault, Faulty, Kind};
-use crate::cli::import::RowFailure;
+use crate::cli::import::row_failure::RowFailure;
 use crate::model::ProfileField;
 
 /// Keys of a line beside those of the profile.

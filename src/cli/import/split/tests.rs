@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::{Fault, Splitter};
-use crate::cli::import::MAX_ROW_BYTES;
+use crate::cli::import::limits::MAX_ROW_BYTES;
 
 type Rows = Vec<(u64, Vec<Vec<u8>>)>;
 

@@ -5,10 +5,10 @@ use std::time::Instant;
 use prost::Message;
 use sha2::{Digest, Sha256};
 
+use super::state::Session;
 use crate::api::grpc::v1;
 use crate::cli::Error;
 use crate::cli::client::{Client, Refusal};
-use crate::cli::import::session::Session;
 
 /// Bulk calls, each named by the import, its number and its rows, so that one that is sent again counts once: after a lost
 /// connection, and when an import that gave up goes on under its id. The answer is kept whatever it is: a call of the first run in

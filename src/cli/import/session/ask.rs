@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use super::Key;
+use super::state::Session;
 use crate::api::grpc::v1;
 use crate::cli::Error;
 use crate::cli::client::{Client, Refusal};
 use crate::cli::import::overtaken::Open;
-use crate::cli::import::session::Session;
+use crate::cli::import::who::Key;
 
 /// Keys of one call. A token may be let do as many rows as a chunk has, and no more, for some seconds.
 const ASK_TOGETHER: usize = 1_000;

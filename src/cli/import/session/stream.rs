@@ -1,6 +1,5 @@
 //! One stream of chunks and answers, and the next one when it breaks.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
@@ -11,55 +10,16 @@ use crate::cli::Error;
 use crate::cli::client::{self, Client, Refusal, Streaming};
 use crate::model::Reason;
 
-use super::RowFailure;
-use super::chunks::{Chunk, Format};
-use super::failed::FailedRows;
-use super::late::Late;
-use super::overtaken::Overtaken;
-use super::progress::Progress;
-use super::repeats::Repeats;
-use super::resume::{Patience, Unanswered};
-use super::rows::Row;
-use super::who::{self, Key};
+use super::ask;
+use super::late::Failed;
+use super::state::{Input, Session};
+use crate::cli::import::chunk::Chunk;
+use crate::cli::import::format::Format;
+use crate::cli::import::row_failure::RowFailure;
+use crate::cli::import::rows::Row;
+use crate::cli::import::who::Key;
 
 type Answers = Streaming<v1::ImportMembersResponse>;
-
-/// All that an import remembers from one stream to the next.
-pub struct Session {
-    pub options: v1::ImportOptions,
-    pub format: Arc<Format>,
-    pub chunks: mpsc::Receiver<Result<Chunk, Error>>,
-    pub unanswered: Unanswered,
-    pub patience: Patience,
-    pub progress: Progress,
-    pub failed: FailedRows,
-    /// Rows that failed for a value that a later row may give up.
-    pub late: Late,
-    /// Rows that failed, and that a later row has made out of date.
-    pub overtaken: Overtaken,
-    /// Rows that name a member which an earlier row named.
-    pub repeats: Repeats,
-    /// Whether a row came that cannot be sent, of which the server knows nothing.
-    pub has_unsendable: bool,
-    pub counts: v1::BulkCounts,
-    /// Chunks that were sent more than once.
-    pub sent_again: u64,
-    /// Set once the file has no more chunks; an error in it is reported after everything before it is answered.
-    pub input: Input,
-}
-
-/// A row that failed, why, and the id of the member that it found, if the server knows it.
-pub struct Failed<'a> {
-    pub row: Row<'a>,
-    pub failure: RowFailure,
-    pub id: Option<Key>,
-}
-
-/// The state of the file.
-pub enum Input {
-    Open,
-    Ended(Result<(), Error>),
-}
 
 /// Why a stream ended early.
 enum Lost {
@@ -90,29 +50,6 @@ impl Session {
             Input::Ended(result) => result,
             Input::Open => Ok(()),
         }
-    }
-
-    /// Waits after a refusal, until what was refused may be tried again; the refusal if it has been in vain for too long.
-    pub async fn wait_to_try_again(&mut self, refusal: Refusal, now: Instant) -> Result<(), Error> {
-        let Some(delay) = self.patience.failed(now, refusal.retry_after()) else {
-            self.say_giving_up();
-            return Err(refusal.into());
-        };
-        self.progress.say(&format!("{refusal}; trying again in {} ms", delay.as_millis()));
-        tokio::time::sleep(delay).await;
-        Ok(())
-    }
-
-    fn say_giving_up(&self) {
-        self.progress.say(&format!("giving up; {}", self.how_to_go_on()));
-    }
-
-    /// What to do after an import that did not come to its end.
-    pub fn how_to_go_on(&self) -> String {
-        let id = &self.options.import_id;
-        format!(
-            "run the same command again with --import-id {id} to go on: the counts are then those of the whole import"
-        )
     }
 
     /// A refusal in the words of the command, where these say more.
@@ -160,7 +97,7 @@ impl Session {
                     Some(answer) => {
                         self.answered(answer).map_err(Lost::Import)?;
                         if self.overtaken.has_to_learn_now() {
-                            who::learn(self, &mut asking).await.map_err(Lost::Import)?;
+                            ask::learn(self, &mut asking).await.map_err(Lost::Import)?;
                         }
                     }
                     None if requests.is_none() => return Ok(()),
@@ -209,16 +146,6 @@ impl Session {
         }
         self.settle(&chunk, answer.failed, &answer.member_ids)?;
         self.settle_unsendable()
-    }
-
-    /// Adds up what became of rows; failed ones are counted where they are written out.
-    pub fn count(&mut self, counts: v1::BulkCounts) {
-        let v1::BulkCounts { created, updated, unchanged, reactivated, status_kept, failed: _ } = counts;
-        self.counts.created += created;
-        self.counts.updated += updated;
-        self.counts.unchanged += unchanged;
-        self.counts.reactivated += reactivated;
-        self.counts.status_kept += status_kept;
     }
 
     /// Accounts for chunks of which nothing was sent, once all before them are answered.

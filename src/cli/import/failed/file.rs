@@ -1,20 +1,5 @@
-//! The file of failed rows: what came, and why it was refused. Mended, it can be imported as it is.
-//!
-//! Cells stand in it as they came, whatever their number, behind what the file of the list begins with, and why the row failed comes after them. So a row that has not been
-//! mended fails again for the same reason, and says the newest one only. The file is made when the first row fails, for the
-//! eyes of its owner alone: it holds what the list does. It is written by one import alone, see [`place`].
-//!
-//! **Rows stand in the order of their lines**, so that a mended file does to a member what its list would have done, row by row.
-//! One that fails in the end after it was tried again is put between the others ([`again`]). Where that cannot be, as in a
-//! pipe, a row that fails ends the waiting of all before it.
+//! The file itself: made when the first row fails, and written row by row.
 
-mod again;
-mod earlier;
-mod kept;
-mod place;
-mod waiting;
-
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -22,74 +7,34 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::api::grpc::v1;
 use crate::cli::Error;
 use crate::cli::output::csv_error;
 
-use super::chunks::Format;
-use super::columns::FAILURE_COLUMNS;
-use super::ndjson::{self, FAILED};
-use super::records;
-use super::rows::Row;
-
-pub use earlier::has_failed_rows;
-pub use place::check;
-pub use waiting::Waiting;
-
-/// Why a row failed, here or on the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowFailure {
-    pub reason: Cow<'static, str>,
-    pub field: String,
-    pub message: String,
-}
-
-impl RowFailure {
-    pub fn new(reason: &'static str, field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { reason: Cow::Borrowed(reason), field: field.into(), message: message.into() }
-    }
-
-    /// What the server says of a row, with the names that its file has.
-    pub fn of(error: v1::RowError, format: &Format) -> Self {
-        let v1::RowError { reason, message, violations, member_id, .. } = error;
-        let faults: Vec<_> = violations.into_iter().map(|fault| format.fault(fault)).collect();
-        let field = faults.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>().join(", ");
-        // The message is made of the first faults, so it says nothing that they do not.
-        let mut texts: Vec<_> = faults.iter().map(|(field, rule)| format!("{field}: {rule}")).collect();
-        if texts.is_empty() {
-            texts.push(message);
-        }
-        // Who has what is taken. Where several values are, the server names who has the first.
-        if let Some(first) = texts.first_mut().filter(|_| !member_id.is_empty()) {
-            *first = format!("{first} ({member_id})");
-        }
-        Self { reason: Cow::Owned(reason), field, message: texts.join("; ") }
-    }
-
-    /// The same failure of another field.
-    pub fn at(self, field: impl Into<String>) -> Self {
-        Self { field: field.into(), ..self }
-    }
-}
+use crate::cli::import::columns::FAILURE_COLUMNS;
+use crate::cli::import::format::Format;
+use crate::cli::import::object::{self, FAILED};
+use crate::cli::import::records;
+use crate::cli::import::row_failure::RowFailure;
+use crate::cli::import::rows::Row;
 
 /// The file, made when the first row fails.
 pub struct FailedRows {
     /// Where it is to be.
-    wanted: PathBuf,
-    format: Arc<Format>,
-    written: Option<Written>,
+    pub(super) wanted: PathBuf,
+    pub(super) format: Arc<Format>,
+    pub(super) written: Option<Written>,
     /// Where the file is that stood in its place before.
-    kept: Option<PathBuf>,
+    pub(super) kept: Option<PathBuf>,
 }
 
 /// The file that is there. Nobody else writes it while this is held.
-struct Written {
+pub struct Written {
     /// What was wanted, or a name beside it where another import writes that.
-    path: PathBuf,
-    out: Out,
+    pub path: PathBuf,
+    pub out: Out,
 }
 
-enum Out {
+pub enum Out {
     Csv(Box<csv::Writer<File>>),
     Ndjson(BufWriter<File>),
 }
@@ -130,7 +75,7 @@ impl FailedRows {
     }
 
     /// What writes to an empty file: the header first.
-    fn begin(&self, mut file: File) -> io::Result<Out> {
+    pub(super) fn begin(&self, mut file: File) -> io::Result<Out> {
         let Format::Csv { columns, delimiter, names_delimiter, has_mark } = &*self.format else {
             return Ok(Out::Ndjson(BufWriter::new(file)));
         };
@@ -148,7 +93,7 @@ impl FailedRows {
 }
 
 impl Out {
-    fn write(&mut self, format: &Format, row: Row<'_>, failure: &RowFailure) -> io::Result<()> {
+    pub fn write(&mut self, format: &Format, row: Row<'_>, failure: &RowFailure) -> io::Result<()> {
         match (self, format) {
             (Self::Csv(out), Format::Csv { columns, .. }) => {
                 let line = row.line.to_string();
@@ -164,14 +109,14 @@ impl Out {
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    pub fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Csv(out) => out.flush(),
             Self::Ndjson(out) => out.flush(),
         }
     }
 
-    fn file(&self) -> &File {
+    pub fn file(&self) -> &File {
         match self {
             Self::Csv(out) => out.get_ref(),
             Self::Ndjson(out) => out.get_ref(),
@@ -180,10 +125,10 @@ impl Out {
 }
 
 /// The row as it came with one more field, or its text where it is no object. What an earlier import said of it is gone.
-fn annotated(line: u64, text: &str, failure: &RowFailure) -> String {
+pub fn annotated(line: u64, text: &str, failure: &RowFailure) -> String {
     let why =
         json!({ "line": line, "reason": failure.reason, "field": failure.field, "message": failure.message });
-    let Some((fields, rest)) = ndjson::fields(text).zip(text.strip_prefix('{')) else {
+    let Some((fields, rest)) = object::fields(text).zip(text.strip_prefix('{')) else {
         return json!({ "failed": why, "text": text }).to_string();
     };
     if fields.iter().all(|(name, _)| name != FAILED) {
@@ -196,10 +141,12 @@ fn annotated(line: u64, text: &str, failure: &RowFailure) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Format, RowFailure, annotated};
+    use super::annotated;
     use crate::api::grpc::v1;
+    use crate::cli::import::format::Format;
     use crate::cli::import::missing::Keys;
     use crate::cli::import::ndjson;
+    use crate::cli::import::row_failure::RowFailure;
     use crate::cli::import::rows::Collector;
 
     fn annotate(text: &str) -> String {

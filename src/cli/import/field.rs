@@ -1,0 +1,25 @@
+//! The fields of a member that a file can have.
+
+macro_rules! fields {
+    ($($field:ident $name:literal),* $(,)?) => {
+        /// A field that a column can set.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Field { $($field),* }
+
+        impl Field {
+            pub const ALL: &[Self] = &[$(Self::$field),*];
+
+            /// The name as it is written in documentation and in exports.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$field => $name),* }
+            }
+        }
+    };
+}
+
+fields! {
+    Ref "ref", Email "email", FirstName "first_name", LastName "last_name", Phone "phone", WorkerId "worker_id", Tier "tier",
+    Status "status", Dob "dob", Gender "gender", Role "role", Company "company", EnablePayroll "enable_payroll",
+    SortCode "sort_code", AccountNumber "account_number", AccountHolder "account_holder", Iban "iban", Attributes "attributes",
+    Id "id",
+}

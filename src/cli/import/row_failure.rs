@@ -1,0 +1,22 @@
+//! Why a row failed.
+
+use std::borrow::Cow;
+
+/// Why a row failed, here or on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowFailure {
+    pub reason: Cow<'static, str>,
+    pub field: String,
+    pub message: String,
+}
+
+impl RowFailure {
+    pub fn new(reason: &'static str, field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { reason: Cow::Borrowed(reason), field: field.into(), message: message.into() }
+    }
+
+    /// The same failure of another field.
+    pub fn at(self, field: impl Into<String>) -> Self {
+        Self { field: field.into(), ..self }
+    }
+}

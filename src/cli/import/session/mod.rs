@@ -1,0 +1,12 @@
+//! The import under way: streams of chunks and answers, one after another, and the rows that are tried again at the end.
+
+mod ask;
+mod calls;
+mod late;
+mod retry;
+mod state;
+mod stream;
+
+pub use self::late::Late;
+pub use self::retry::{Ended, settle};
+pub use self::state::{Input, Session};
