@@ -1,7 +1,7 @@
 //! Why JSON cannot be read: the fault as a value, and the path to it.
 //!
 //! serde reports faults of types as English text. [`read`] reads JSON that has a fault a second time, through a
-//! deserializer whose errors are [`Fault`]s: visitors say what they reject by the functions of [`de::Error`], and the
+//! deserializer whose errors are [`Fault`]s: visitors say what they reject by the functions of [`serde::de::Error`], and the
 //! deserializer says what it was asked for. Nobody reads a text of serde or serde_json. JSON without a fault is read once,
 //! and nothing follows its path.
 //!
@@ -9,70 +9,15 @@
 //! - A visitor that wants something of its own, such as an array of objects, calls `deserialize_any`; then its own words say
 //!   what it wants.
 
+mod fault;
 mod typed;
 
-use std::fmt::{self, Display};
-
-use serde::de::{self, DeserializeSeed, Expected, Unexpected};
+use serde::de::DeserializeSeed;
 use serde_json::de::{Deserializer, Read};
 use serde_path_to_error::{Path, Track};
 
+pub use self::fault::{Fault, Kind, Wanted, twice};
 use self::typed::{Slot, Typed};
-
-/// A kind of JSON value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// `null`
-    Null,
-    /// `true` or `false`
-    Bool,
-    /// A number.
-    Number,
-    /// A string.
-    Text,
-    /// An array.
-    List,
-    /// An object.
-    Object,
-}
-
-/// What is wrong.
-#[derive(Debug)]
-pub enum Fault {
-    /// The object lacks this field.
-    Missing(String),
-    /// The object has no field of this name.
-    Unknown(String),
-    /// The object has this field more than once.
-    Twice(String),
-    /// The value has another kind than it must have.
-    Kind {
-        /// The kind that it has.
-        sent: Option<Kind>,
-        /// What it must be.
-        wanted: Wanted,
-    },
-    /// The value has the right kind, and is not acceptable.
-    Value {
-        /// The kind that it has.
-        sent: Option<Kind>,
-        /// What it must be.
-        wanted: Wanted,
-    },
-    /// What a visitor says in its own words.
-    Other(String),
-    /// The text is not JSON, or has what serde_json cannot hold.
-    Syntax,
-}
-
-/// What a value must be, in words that follow "must be".
-#[derive(Debug)]
-pub enum Wanted {
-    /// What the deserializer was asked for.
-    Asked(&'static str),
-    /// In the words of a visitor.
-    Words(String),
-}
 
 /// A fault, and the path to it.
 #[derive(Debug)]
@@ -101,94 +46,6 @@ pub fn read<'de, R: Read<'de>, S: DeserializeSeed<'de> + Clone>(
             Ok(_) => Box::new(Faulty { path: Track::new().path(), fault: Fault::Syntax, error }),
         }
     })
-}
-
-/// What begins the text of an error that [`twice`] makes.
-const TWICE: &str = "given twice: ";
-
-/// The error of a visitor that finds a key for the second time, where keys are not known beforehand.
-pub fn twice<E: de::Error>(key: &str) -> E {
-    E::custom(format_args!("{TWICE}{key}"))
-}
-
-impl Kind {
-    fn of(sent: Unexpected<'_>) -> Option<Self> {
-        match sent {
-            Unexpected::Unit | Unexpected::Option => Some(Self::Null),
-            Unexpected::Bool(_) => Some(Self::Bool),
-            Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => Some(Self::Number),
-            Unexpected::Str(_) | Unexpected::Char(_) => Some(Self::Text),
-            Unexpected::Seq => Some(Self::List),
-            Unexpected::Map => Some(Self::Object),
-            _ => None,
-        }
-    }
-}
-
-impl Fault {
-    /// The fault of a value that the deserializer was asked for as `asked`.
-    fn of_asked(self, asked: Option<&'static str>) -> Self {
-        match (self, asked) {
-            (Self::Kind { sent, wanted: Wanted::Words(_) }, Some(asked)) => {
-                Self::Kind { sent, wanted: Wanted::Asked(asked) }
-            }
-            (Self::Value { sent, wanted: Wanted::Words(_) }, Some(asked)) => {
-                Self::Value { sent, wanted: Wanted::Asked(asked) }
-            }
-            (fault, _) => fault,
-        }
-    }
-}
-
-impl Display for Wanted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Asked(words) => words,
-            Self::Words(words) => words,
-        })
-    }
-}
-
-impl Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl de::Error for Fault {
-    fn custom<T: Display>(text: T) -> Self {
-        let text = text.to_string();
-        match text.strip_prefix(TWICE) {
-            Some(key) => Self::Twice(key.to_owned()),
-            None => Self::Other(text),
-        }
-    }
-
-    fn invalid_type(sent: Unexpected<'_>, wanted: &dyn Expected) -> Self {
-        Self::Kind { sent: Kind::of(sent), wanted: Wanted::Words(wanted.to_string()) }
-    }
-
-    fn invalid_value(sent: Unexpected<'_>, wanted: &dyn Expected) -> Self {
-        Self::Value { sent: Kind::of(sent), wanted: Wanted::Words(wanted.to_string()) }
-    }
-
-    fn invalid_length(_: usize, wanted: &dyn Expected) -> Self {
-        Self::Value { sent: None, wanted: Wanted::Words(wanted.to_string()) }
-    }
-
-    fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
-        Self::Unknown(field.to_owned())
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::Missing(field.to_owned())
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        Self::Twice(field.to_owned())
-    }
 }
 
 #[cfg(test)]
@@ -260,11 +117,5 @@ mod tests {
         ] {
             assert_eq!(fault(text), (path.to_owned(), expected.to_owned()), "{text}");
         }
-    }
-
-    #[test]
-    fn a_key_that_a_visitor_finds_twice_is_a_fault_of_its_own() {
-        let fault: Fault = twice("a`b");
-        assert!(matches!(fault, Fault::Twice(key) if key == "a`b"));
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::Fault;
+use super::fault::Fault;
 
 /// Where a fault waits while an error of serde_json carries it through serde_json.
 pub type Slot = Cell<Option<Fault>>;
