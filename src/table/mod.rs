@@ -18,61 +18,44 @@
 
 mod audit;
 mod base;
-mod bases;
-mod block;
-mod budget;
 mod checkpoint;
 mod error;
-mod hash;
 mod idempotency;
-mod in_flight;
-mod job;
-mod lane;
-mod layer;
-mod life;
-mod lookup;
-mod maintain;
-mod member_cache;
-mod meter;
-mod naming;
-mod nonce;
-mod overlay;
+mod index;
+mod open;
 mod plan;
-mod published;
-mod publisher;
-mod purge;
-mod refold;
-mod replay;
-mod request;
-mod resolve;
-mod sets;
-mod sharing;
+mod read;
+mod shared;
 mod store;
 #[cfg(test)]
 mod tests;
-pub mod timeline;
 mod tokens;
-mod validate;
-mod view;
+mod upkeep;
+mod write;
 
+pub use self::audit::{AuditConfig, AuditReport, Finding, audit};
+pub use self::base::handle::{Base, Pending};
+pub use self::error::TableError;
+pub use self::idempotency::{Begun, Claim, Idempotency, IdempotencyLimits, IfRunning};
+pub use self::index::damage::Damage;
+pub use self::index::lookup::LookupKind;
+pub use self::index::sets::{Chunk, Living, RowSet, SetField, Sets, union};
+pub use self::plan::request::{
+    AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, EditWhat, Edited,
+    RecordChange, RecordOutcome, RecordsReply, RecordsRequest, SettingsRequest, UpsertReply, UpsertRequest,
+    Which, WriteMode,
+};
+pub use self::read::summary::BaseSummary;
+pub use self::read::view::{MemberKey, View};
+pub use self::shared::budget::{Budget, Connection, Party, Peer, Permit, Whose};
+pub use self::shared::clock::Clock;
+pub use self::shared::outcome::RowOutcome;
+pub use self::store::bases::CreatedBase;
+pub use self::store::open::{Table, TableConfig};
+pub use self::tokens::{LiveToken, MayMake, TokenChange, Tokens};
+pub use self::upkeep::refold::{Holder, RefoldOutcome, RefoldReport, refold};
+pub use self::upkeep::timeline;
+pub use self::write::job::Series;
 pub use crate::engine::{EngineError, backup};
 pub use crate::stored::idempotency::{RequestResult, RowResult, StoredResult};
 pub use crate::stored::record_key::RecordPlace;
-pub use audit::{AuditConfig, AuditReport, Damage, Finding, audit};
-pub use base::{Base, Pending};
-pub use bases::{BaseSummary, CreatedBase};
-pub use budget::{Budget, Connection, Party, Peer, Permit, Whose};
-pub use error::TableError;
-pub use idempotency::{Begun, Claim, Idempotency, IdempotencyLimits, IfRunning};
-pub use job::Series;
-pub use lookup::LookupKind;
-pub use refold::{Holder, RefoldOutcome, RefoldReport, refold};
-pub use request::{
-    AttributesReply, AttributesRequest, Clock, DeleteReply, DeleteRequest, EditReply, EditRequest, EditWhat,
-    Edited, RecordChange, RecordOutcome, RecordsReply, RecordsRequest, RowOutcome, SettingsRequest,
-    UpsertReply, UpsertRequest, Which, WriteMode,
-};
-pub use sets::{Chunk, Living, RowSet, SetField, Sets, union};
-pub use store::{Table, TableConfig};
-pub use tokens::{LiveToken, MayMake, TokenChange, Tokens};
-pub use view::{MemberKey, View};

@@ -208,10 +208,10 @@ fn tasks_and_threads_begin_in_one_place() {
 #[test]
 fn what_the_store_lives_on_is_watched() {
     const VITAL: [(&str, &str); 14] = [
-        ("table/life/mod.rs", "tasks::vital(\"base\""),
-        ("table/base.rs", "tasks::vital(\"lane\""),
-        ("table/base.rs", "tasks::vital(\"publisher\""),
-        ("table/base.rs", "tasks::vital(\"checkpoint\""),
+        ("table/base/life/mod.rs", "tasks::vital(\"base\""),
+        ("table/base/handle.rs", "tasks::vital(\"lane\""),
+        ("table/base/handle.rs", "tasks::vital(\"publisher\""),
+        ("table/base/handle.rs", "tasks::vital(\"checkpoint\""),
         ("table/idempotency/tidy.rs", "tasks::vital(\"answers\""),
         ("server/store.rs", "tasks::vital(\"housekeeping\""),
         ("server/run.rs", "tasks::vital(\"accept\""),

@@ -2,39 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use super::blocks::{self, Seen};
-use super::sets::Recount;
-use super::{Audit, Damage, commits, lookups, records, sets};
 use crate::engine::{Direction, Value};
 use crate::model::{BaseNumber, Member, Status, StatusCounts};
 use crate::stored::header::{Head, Header};
-use crate::stored::index::{IndexState, LOOKUPS};
+use crate::stored::index::IndexState;
 use crate::stored::{key, meta};
 use crate::table::TableError;
-use crate::table::hash::Hashes;
-use crate::table::lookup::{LookupKind, PerLookup};
-use crate::table::overlay::Overlay;
-use crate::table::plan::hashes_of;
-use crate::table::purge::base::is_due;
-use crate::table::replay::for_each;
-use crate::table::sets::Sets;
+use crate::table::audit::sets::Recount;
+use crate::table::audit::state::Audit;
+use crate::table::audit::state::State;
+use crate::table::audit::{commits, lookups, records, sets};
+use crate::table::index::damage::Damage;
+use crate::table::index::damage::hex;
+use crate::table::index::entries::hashes_of;
+use crate::table::index::hash::Hashes;
+use crate::table::index::lookup::{LookupKind, PerLookup};
+use crate::table::index::scan::for_each;
+use crate::table::index::sets::Sets;
+use crate::table::index::walk::{self, Seen};
+use crate::table::upkeep::purge::base::is_due;
 
 /// Headers read at once.
 const BASES_AT_ONCE: usize = 500;
-
-/// What a base that opens would hold in memory, and what is known of it so far.
-pub struct State {
-    pub number: BaseNumber,
-    pub header: Header,
-    pub stored: IndexState,
-    pub sets: Sets,
-    /// The chunks that any set has.
-    pub chunks: BTreeSet<u64>,
-    /// The lookup changes after the watermark.
-    pub overlays: PerLookup<Overlay>,
-    /// Entries of each lookup, as counted by whoever wrote them.
-    pub entries: PerLookup<u64>,
-}
 
 /// Checks every base.
 pub async fn check_all(audit: &mut Audit<'_>, hashes: Option<&Hashes>) -> Result<(), TableError> {
@@ -82,7 +71,7 @@ async fn next_number(audit: &mut Audit<'_>) -> Result<u32, TableError> {
     // A record that is missing reads as the number that the first base gets.
     let next = stored.map_or(Ok(1), |bytes| meta::decode_next_base(&bytes));
     Ok(next.unwrap_or_else(|error| {
-        let key = super::finding::hex(&key::next_base());
+        let key = hex(&key::next_base());
         audit.findings.add(None, Damage::Unreadable { key, error });
         u32::MAX
     }))
@@ -179,7 +168,7 @@ async fn check_records(
     let mut counted = StatusCounts::default();
     let mut recount = Recount::default();
     let (mut members, mut keys) = (0_u64, 0_u64);
-    blocks::walk(engine, state.number, |seen| match seen {
+    walk::walk(engine, state.number, |seen| match seen {
         Seen::Damaged(damage) => findings.add(base, damage),
         Seen::Member(row, member) => {
             members += 1;
@@ -220,10 +209,4 @@ fn check_member(header: &Header, row: u64, member: &Member) -> Vec<Damage> {
         found.push(Damage::MemberTimes { row });
     }
     found
-}
-
-/// Buckets of a lookup.
-pub fn buckets_of(state: &State, kind: LookupKind) -> u32 {
-    let lookups: &[_; LOOKUPS] = &state.stored.lookups;
-    lookups.get(usize::from(kind.number())).map_or(1, |lookup| lookup.buckets)
 }

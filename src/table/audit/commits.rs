@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 
-use super::base::State;
-use super::finding::Findings;
-use super::{Audit, Damage};
 use crate::model::{Row, Timestamp};
 use crate::stored::commit::{Change, CommitPart, LookupOp, RowChange};
 use crate::stored::header::{Header, follows, may_precede};
 use crate::stored::{DecodeError, key, member};
 use crate::table::TableError;
-use crate::table::lookup::LookupKind;
-use crate::table::overlay::Op;
-use crate::table::replay::for_each;
-use crate::table::sets::{CHUNK_ROWS, SetChange, SetField};
+use crate::table::audit::findings::Findings;
+use crate::table::audit::state::Audit;
+use crate::table::audit::state::State;
+use crate::table::index::damage::Damage;
+use crate::table::index::lookup::LookupKind;
+use crate::table::index::overlay::Op;
+use crate::table::index::scan::for_each;
+use crate::table::index::sets::{CHUNK_ROWS, SetChange, SetField};
 
 /// Checks the log, and brings `state` up to date.
 pub async fn check(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableError> {

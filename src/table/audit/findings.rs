@@ -1,8 +1,9 @@
 //! What an audit has found so far.
 
-use super::{Damage, Finding};
 use crate::model::{BaseNumber, Sealer};
 use crate::stored::DecodeError;
+use crate::table::audit::Finding;
+use crate::table::index::damage::{Damage, hex};
 
 /// Notes findings, up to a limit; further ones are counted only.
 pub(super) struct Findings {
@@ -34,8 +35,4 @@ impl Findings {
     pub(super) fn unknown_key(&mut self, base: Option<BaseNumber>, key: &[u8]) {
         self.add(base, Damage::UnknownKey { key: hex(key) });
     }
-}
-
-pub(super) fn hex(key: &[u8]) -> String {
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
 }

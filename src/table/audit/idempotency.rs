@@ -2,8 +2,6 @@
 
 use std::ops::Bound;
 
-use super::finding::hex;
-use super::{Audit, Damage};
 use crate::engine::{Direction, Key, Value};
 use crate::model::Timestamp;
 use crate::stored::idempotency::key::{
@@ -11,6 +9,9 @@ use crate::stored::idempotency::key::{
 };
 use crate::stored::idempotency::{Size, StoredResult};
 use crate::table::TableError;
+use crate::table::audit::state::Audit;
+use crate::table::index::damage::Damage;
+use crate::table::index::damage::hex;
 
 /// Keys read in one step.
 const READ_TOGETHER: usize = 1_000;

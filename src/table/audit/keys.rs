@@ -1,15 +1,16 @@
 //! The key space: nothing is anywhere but in a table, and nothing of a base without its header.
 
-use super::finding::hex;
-use super::{Audit, Damage};
 use crate::engine::{Direction, KeyRange};
 use crate::model::{Fold, IdKey, Sealer};
 use crate::stored::meta::{self, Meta, REFOLDING};
 use crate::stored::{key, token};
 use crate::table::TableError;
-use crate::table::hash::Hashes;
-use crate::table::replay::for_each;
-use crate::table::store::newer_fold;
+use crate::table::audit::state::Audit;
+use crate::table::index::damage::Damage;
+use crate::table::index::damage::hex;
+use crate::table::index::hash::Hashes;
+use crate::table::index::scan::for_each;
+use crate::table::shared::meta::newer_fold;
 
 /// Looks outside of every table.
 pub async fn check_unclaimed(audit: &mut Audit<'_>) -> Result<(), TableError> {

@@ -6,21 +6,24 @@ use std::iter::Peekable;
 use std::ops::Range;
 use std::vec::IntoIter;
 
-use super::base::{State, buckets_of};
-use super::blocks::{self, Seen, part_of};
-use super::finding::Findings;
-use super::{Audit, Damage};
 use crate::engine::{KeyRange, Value};
 use crate::model::{Fold, Member, Row};
 use crate::stored::block::place;
 use crate::stored::bucket::{self, Entry};
 use crate::stored::{key, member};
-use crate::table::hash::Hashes;
-use crate::table::lookup::{LookupKind, PerLookup, address, bits_of};
-use crate::table::overlay::{Op, RowOp};
-use crate::table::plan::hashes_of;
-use crate::table::replay::for_each;
-use crate::table::{TableError, block};
+use crate::table::TableError;
+use crate::table::audit::findings::Findings;
+use crate::table::audit::state::Audit;
+use crate::table::audit::state::State;
+use crate::table::audit::state::buckets_of;
+use crate::table::index::block;
+use crate::table::index::damage::Damage;
+use crate::table::index::entries::hashes_of;
+use crate::table::index::hash::Hashes;
+use crate::table::index::lookup::{LookupKind, PerLookup, address, bits_of};
+use crate::table::index::overlay::{Op, RowOp};
+use crate::table::index::scan::for_each;
+use crate::table::index::walk::{self, Seen, part_of};
 
 /// Members of equal hashes that are compared; more would all be findings.
 const MAX_PAIRS: usize = 1_000;
@@ -67,7 +70,7 @@ async fn wanted_in(
     ranges: &PerLookup<Range<u32>>,
 ) -> Result<PerLookup<Vec<Wanted>>, TableError> {
     let mut wanted: PerLookup<Vec<Wanted>> = PerLookup::default();
-    blocks::walk(audit.engine, state.number, |seen| {
+    walk::walk(audit.engine, state.number, |seen| {
         let Seen::Member(row, member) = seen else { return };
         for kind in LookupKind::ALL {
             for hash in hashes_of(hashes, kind, &member) {

@@ -4,16 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use super::base::State;
-use super::{Audit, Damage};
 use crate::engine::{Direction, Key, KeyRange, Value};
 use crate::model::{MemberRecord, RecordCounts, RecordKind, Row};
 use crate::stored::member_record::Purge;
 use crate::stored::record_key::{self, RecordPlace};
 use crate::stored::{DecodeError, member_record};
 use crate::table::TableError;
-use crate::table::block::Stored;
-use crate::table::plan::record_names;
+use crate::table::audit::state::Audit;
+use crate::table::audit::state::State;
+use crate::table::index::block::Stored;
+use crate::table::index::damage::Damage;
+use crate::table::index::damage::hex;
+use crate::table::index::entries::record_names;
 
 /// Keys read at once.
 const KEYS_AT_ONCE: usize = 1_000;
@@ -133,7 +135,7 @@ async fn check_names(audit: &mut Audit<'_>, state: &State, doomed: &BTreeSet<u64
             let records: Vec<Key> = led.iter().map(|(_, record)| record.clone()).collect();
             let found = audit.engine.get_many(&records).await?;
             for ((key, _), _) in led.into_iter().zip(found).filter(|(_, found)| found.is_none()) {
-                audit.damage(state, Damage::RecordNameSurplus { key: super::finding::hex(&key) });
+                audit.damage(state, Damage::RecordNameSurplus { key: hex(&key) });
             }
         }
     }

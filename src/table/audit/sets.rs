@@ -4,16 +4,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::base::State;
-use super::finding::Findings;
-use super::{Audit, Damage};
 use crate::model::{Member, Row};
 use crate::stored::index::{SetTable, decode_chunk};
 use crate::stored::set_key;
 use crate::table::TableError;
-use crate::table::plan::set_changes;
-use crate::table::replay::{are_doubtful, for_each};
-use crate::table::sets::{CHUNK_ROWS, Chunk, SetField};
+use crate::table::audit::findings::Findings;
+use crate::table::audit::state::Audit;
+use crate::table::audit::state::State;
+use crate::table::index::damage::Damage;
+use crate::table::index::entries::set_changes;
+use crate::table::index::replay::are_doubtful;
+use crate::table::index::scan::for_each;
+use crate::table::index::sets::{CHUNK_ROWS, Chunk, SetField};
 
 /// Loads the stored chunks, as an open would.
 pub async fn load(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableError> {

@@ -1,5 +1,8 @@
 //! A sound store has no findings (see also `compare` in the table's own tests), and every damage to one key is found and named.
 
+use crate::engine::Engine;
+use crate::model::Timestamp;
+use crate::table::index::damage::{Damage, hex};
 use std::sync::Arc;
 
 use super::*;
@@ -19,8 +22,8 @@ use crate::stored::header::Header;
 use crate::stored::index::{IndexState, decode_chunk, encode_chunk};
 use crate::stored::record_key::{self, RecordName, RecordPlace};
 use crate::stored::{key, member, meta, set_key, token};
-use crate::table::lookup::LookupKind;
-use crate::table::sets::SetField;
+use crate::table::index::lookup::LookupKind;
+use crate::table::index::sets::SetField;
 use crate::table::{
     DeleteRequest, RecordChange, RecordsRequest, SettingsRequest, Table, TableConfig, UpsertRequest,
     WriteMode,

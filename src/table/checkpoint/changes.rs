@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::compute;
 use crate::stored::bucket::Entry;
-use crate::table::lookup::address;
-use crate::table::overlay::{Op, Overlay, RowOp};
+use crate::table::index::lookup::address;
+use crate::table::index::overlay::{Op, Overlay, RowOp};
 
 /// The entries of a frozen overlay by the bucket that they go into, in one piece of memory.
 pub struct Changes {

@@ -3,21 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Claim, Idempotency};
 use crate::engine::{Batch, Key};
 use crate::model::limits::FAILURE_DETAILS_MAX_ROWS;
 use crate::model::{Outcome, Refusal, Timestamp};
 use crate::stored::idempotency::key::{PartWidth, request, request_time};
 use crate::stored::idempotency::{PART_BYTES, RequestResult, RowResult, Size, StoredResult, encode_rows};
+use crate::table::idempotency::weight::weight;
+use crate::table::idempotency::{Claim, Idempotency};
 use crate::table::{RowOutcome, TableError};
 use crate::tasks;
 
 /// Most bytes of rows that stand in the first part.
 const INLINE_BYTES: usize = 4 * 1024;
-/// Bytes of the key of a part.
-const PART_KEY_BYTES: usize = 21;
-/// Bytes of the record that says when it was, with its key.
-const TIME_BYTES: usize = 32;
 
 /// How far the answer to an upsert is stored.
 #[derive(Debug, Default)]
@@ -40,13 +37,6 @@ pub struct Tally {
     at: Option<Timestamp>,
     /// What it was last said to take.
     weight: i64,
-}
-
-/// What an answer takes: `bytes` of values in `parts` parts beside the first.
-pub(super) fn weight(bytes: usize, parts: u32) -> i64 {
-    let parts = usize::try_from(parts).unwrap_or(usize::MAX);
-    let keys = parts.saturating_add(1).saturating_mul(PART_KEY_BYTES);
-    i64::try_from(bytes.saturating_add(keys).saturating_add(TIME_BYTES)).unwrap_or(i64::MAX)
 }
 
 impl Claim {

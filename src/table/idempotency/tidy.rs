@@ -4,13 +4,13 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Idempotency, Turn};
 use crate::engine::{Batch, Direction, Key, Value};
 use crate::model::Timestamp;
 use crate::stored::idempotency::Size;
 use crate::stored::idempotency::key::{PartWidth, request_of, request_time_parts, request_times};
 use crate::table::TableError;
-use crate::table::replay::for_each;
+use crate::table::idempotency::{Idempotency, Turn};
+use crate::table::index::scan::for_each;
 use crate::tasks;
 
 /// Requests looked at in one step.

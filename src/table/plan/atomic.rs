@@ -1,11 +1,11 @@
 //! Rows one after another, and ATOMIC requests, which are decided as a whole.
 
-use super::keys::hash_of;
-use super::upsert::{Uniqueness, key_of, taken};
-use super::{CHANGE_BYTES, Plan, Prepared, Stop};
 use crate::model::limits::ATOMIC_MAX_BYTES;
 use crate::model::{Outcome, RowError, Sight, UpsertOptions};
-use crate::table::view::holds;
+use crate::table::index::entries::hash_of;
+use crate::table::plan::upsert::{Uniqueness, key_of, taken};
+use crate::table::plan::{CHANGE_BYTES, Plan, Prepared, Stop};
+use crate::table::read::view::holds;
 use crate::table::{RowOutcome, TableError};
 
 /// Rows whose keys are looked up together.

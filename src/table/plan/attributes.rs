@@ -4,10 +4,6 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::keys::lookup_deltas;
-use super::upsert::check_size;
-use super::weight::Weight;
-use super::{Plan, Stop};
 use crate::model::limits::{ATOMIC_MAX_BYTES, ATTRIBUTES_MAX_KEYS};
 use crate::model::schema::typed;
 use crate::model::{AttributePatch, Member, Reason, Refusal, Row};
@@ -15,6 +11,10 @@ use crate::stored::block::place;
 use crate::stored::commit::Change;
 use crate::stored::member;
 use crate::table::TableError;
+use crate::table::index::entries::lookup_deltas;
+use crate::table::plan::upsert::check_size;
+use crate::table::plan::weight::Weight;
+use crate::table::plan::{Plan, Stop};
 
 /// Members whose blocks are read together.
 const READ_TOGETHER: usize = 128;

@@ -1,13 +1,13 @@
 //! Members deleted for good. What hangs on them is out of reach from this commit on, because no row is used twice.
 
-use super::keys::lookup_deltas;
-use super::{Plan, Stop};
 use crate::model::{MatchKey, RecordCounts, Ref, Row};
 use crate::stored::block::place;
 use crate::stored::commit::Change;
 use crate::table::TableError;
-use crate::table::resolve::Wanted;
-use crate::table::view::holds;
+use crate::table::index::entries::lookup_deltas;
+use crate::table::index::resolve::Wanted;
+use crate::table::plan::{Plan, Stop};
+use crate::table::read::view::holds;
 
 /// Members that are looked up together.
 const LOOKED_UP_TOGETHER: usize = 128;

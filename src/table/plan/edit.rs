@@ -1,14 +1,14 @@
 //! What a call about one member does.
 
-use super::prepare::{Writes, keys_of};
-use super::upsert::Uniqueness;
-use super::{Plan, Stop};
 use crate::model::{
     Edit, MatchKey, Member, MemberPatch, MemberRow, Outcome, Refusal, Row, Semantics, Status, Update, edit,
     upsert,
 };
 use crate::stored::commit::Change;
-use crate::table::view::holds;
+use crate::table::plan::prepare::{Writes, keys_of};
+use crate::table::plan::upsert::Uniqueness;
+use crate::table::plan::{Plan, Stop};
+use crate::table::read::view::holds;
 use crate::table::{EditWhat, Edited, MemberKey, RowOutcome, TableError};
 
 impl Plan<'_> {

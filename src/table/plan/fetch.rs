@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::prepare::Matched;
-use super::upsert::is_repeat;
-use super::{Need, Plan, Prepared};
 use crate::model::{Row, RowError};
 use crate::stored::block::{Block, place};
-use crate::table::resolve::{Wanted, resolve};
-use crate::table::{TableError, block};
+use crate::table::TableError;
+use crate::table::index::block;
+use crate::table::index::resolve::{Wanted, resolve};
+use crate::table::plan::prepare::Matched;
+use crate::table::plan::upsert::is_repeat;
+use crate::table::plan::{Need, Plan, Prepared};
 
 /// Bytes of blocks that are kept for rows to come.
 const FETCHED_MAX_BYTES: usize = 16 * 1024 * 1024;

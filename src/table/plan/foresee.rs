@@ -3,10 +3,10 @@
 
 use std::mem::take;
 
-use super::upsert::Uniqueness;
-use super::weight::Weight;
-use super::{Plan, Prepared};
 use crate::model::{RowError, UpsertOptions};
+use crate::table::plan::upsert::Uniqueness;
+use crate::table::plan::weight::Weight;
+use crate::table::plan::{Plan, Prepared};
 use crate::table::{RowOutcome, TableError};
 
 impl Plan<'_> {

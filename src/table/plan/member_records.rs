@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::Plan;
 use crate::engine::{Direction, Key, Value};
 use crate::model::{BaseNumber, MemberRecord, RecordCounts, RecordFault, RecordKind, Row, Timestamp};
 use crate::stored::block::place;
@@ -18,7 +17,9 @@ use crate::stored::member_record::{
 };
 use crate::stored::record_key::{self, RecordName, RecordPlace};
 use crate::table::TableError;
-use crate::table::request::{RecordChange, RecordOutcome, Which};
+use crate::table::index::entries::record_names;
+use crate::table::plan::Plan;
+use crate::table::plan::request::{RecordChange, RecordOutcome, Which};
 
 /// What became of the changes of a request: one outcome each, or every fault with the change that has it.
 pub type Outcomes = Result<Vec<RecordOutcome>, Vec<(usize, RecordFault)>>;
@@ -224,7 +225,7 @@ impl Draft {
         self.made += 1;
         let place = RecordPlace { row, kind: record.kind(), sequence };
         let record = record.clone().created_at(self.now);
-        for name in names(self.base, row, &record) {
+        for name in record_names(self.base, row, &record) {
             self.put(name, Some(encode_place(row, sequence)));
         }
         self.put(record_key::record(self.base, place), Some(encode(&record)));
@@ -245,7 +246,7 @@ impl Draft {
         place: RecordPlace,
         record: &MemberRecord,
     ) -> Result<RecordOutcome, TableError> {
-        for name in names(self.base, place.row, record) {
+        for name in record_names(self.base, place.row, record) {
             self.put(name, None);
         }
         self.put(record_key::record(self.base, place), None);
@@ -276,16 +277,6 @@ impl Draft {
     fn value(&self, plan: &Plan<'_>, key: &Key) -> Option<Value> {
         self.changed.get(key).cloned().unwrap_or_else(|| plan.record_value(key))
     }
-}
-
-/// Every key that leads to a record.
-pub fn names(base: BaseNumber, row: Row, record: &MemberRecord) -> Vec<Key> {
-    let (kind, own) = (record.kind(), record.name().as_str());
-    if kind == RecordKind::Transaction {
-        return vec![record_key::transaction(base, own)];
-    }
-    let id = record.id().map(|id| record_key::record_name(base, row, kind, RecordName::Id(id)));
-    id.into_iter().chain([record_key::record_name(base, row, kind, RecordName::Own(own))]).collect()
 }
 
 impl RecordChange {

@@ -14,10 +14,10 @@ mod delete;
 mod edit;
 mod fetch;
 mod foresee;
-mod keys;
 mod member_records;
 mod prepare;
 mod remember;
+pub mod request;
 mod schema;
 mod settings;
 mod upsert;
@@ -30,20 +30,9 @@ use bytes::Bytes;
 
 pub use self::attributes::{Changes, Wish};
 pub use self::delete::{Doomed, Gone};
-pub use self::keys::{hashes_of, index_changes, set_changes};
-pub use self::member_records::names as record_names;
 pub use self::prepare::{Prepared, prepare_all};
 
 use self::weight::Weight;
-use super::TableError;
-use super::base::Shared;
-use super::bases::BaseSummary;
-use super::layer::{Blocks, Layer};
-use super::lookup::{Candidates, LookupKind, candidates};
-use super::overlay::Op;
-use super::published::Published;
-use super::resolve::Wanted;
-use super::sets::SetChange;
 use crate::compute::Stretch;
 use crate::engine::{Batch, Key, Value};
 use crate::model::origin::Call;
@@ -52,6 +41,16 @@ use crate::stored::block::{Block, place};
 use crate::stored::commit::{Change, CommitHead, CommitWriter, LookupDelta, SetDelta};
 use crate::stored::header::Header;
 use crate::stored::{key, member};
+use crate::table::TableError;
+use crate::table::index::entries::set_changes;
+use crate::table::index::layer::{Blocks, Layer};
+use crate::table::index::lookup::{Candidates, LookupKind, candidates};
+use crate::table::index::overlay::Op;
+use crate::table::index::published::Published;
+use crate::table::index::resolve::Wanted;
+use crate::table::index::sets::SetChange;
+use crate::table::open::OpenBase;
+use crate::table::read::summary::BaseSummary;
 
 /// A batch takes no more requests, and a slice of a large one ends, once it has this many bytes that everybody may know of.
 /// What one row adds is less than a tenth of it, and what a request adds that is decided as one and shares its batch about
@@ -66,7 +65,7 @@ const ROW_STEPS: usize = 2;
 
 /// A batch in the making.
 pub struct Plan<'a> {
-    shared: &'a Shared,
+    shared: &'a OpenBase,
     in_flight: &'a [Arc<Layer>],
     /// The stored head that the batch is planned on.
     before: Bytes,
@@ -130,7 +129,7 @@ impl From<crate::stored::DecodeError> for Stop {
 
 impl<'a> Plan<'a> {
     /// A batch on top of `header`, with `in_flight` (oldest first) not published yet.
-    pub fn new(shared: &'a Shared, in_flight: &'a [Arc<Layer>], header: Header, now: Timestamp) -> Self {
+    pub fn new(shared: &'a OpenBase, in_flight: &'a [Arc<Layer>], header: Header, now: Timestamp) -> Self {
         let before = header.stored_head();
         let settings_before = header.whole.is_none().then_some(header.settings_revision);
         let now = now.max(header.committed_at);

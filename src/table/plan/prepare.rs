@@ -2,8 +2,8 @@
 
 use crate::compute::Stretch;
 use crate::model::{MatchKey, MemberPatch, MemberRow, Reason, Refusal, Row, RowError, UpsertOptions};
-use crate::table::hash::Hashes;
-use crate::table::resolve::Wanted;
+use crate::table::index::hash::Hashes;
+use crate::table::index::resolve::Wanted;
 
 /// A row with its hashes.
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! What became of requests that name themselves, written with the batch that they are in: also of those that changed
 //! nothing, in a batch that has no commit.
 
-use super::Plan;
 use crate::stored::idempotency::RequestResult;
 use crate::table::RowOutcome;
 use crate::table::idempotency::{Claim, Progress, Tally};
+use crate::table::plan::Plan;
 
 impl Plan<'_> {
     /// Keeps what became of the request that ended last.

@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use super::keys::index_changes;
-use super::{Plan, Stop};
 use crate::model::schema::{AttributeSchema, WantedSchema, narrowed};
 use crate::model::{Member, Row};
 use crate::stored::block::ROWS_PER_BLOCK;
 use crate::table::TableError;
-use crate::table::sets::{CHUNK_ROWS, Sets};
+use crate::table::index::entries::index_changes;
+use crate::table::index::sets::{CHUNK_ROWS, Sets};
+use crate::table::plan::{Plan, Stop};
 
 /// Blocks of a chunk of a set.
 const BLOCKS_PER_CHUNK: u64 = CHUNK_ROWS / ROWS_PER_BLOCK;

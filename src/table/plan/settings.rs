@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Plan;
 use crate::model::schema::AttributeSchema;
 use crate::model::{MemberPatch, Reason, Refusal, Row, Tier, Violations, words};
 use crate::stored::commit::Change;
 use crate::table::SettingsRequest;
-use crate::table::published::Published;
-use crate::table::sets::SetField;
+use crate::table::index::published::Published;
+use crate::table::index::sets::SetField;
+use crate::table::plan::Plan;
 
 impl Plan<'_> {
     /// Applies what the request asks for; asking for what is so already changes nothing. Only a base that is

@@ -2,9 +2,6 @@
 
 use bytes::Bytes;
 
-use super::keys::lookup_deltas;
-use super::prepare::{Matched, Writes};
-use super::{Plan, Prepared, Stop};
 use crate::model::limits::{MEMBER_RECORD_MAX_BYTES, PII_MAX_BYTES};
 use crate::model::schema::typed;
 use crate::model::{
@@ -14,8 +11,11 @@ use crate::model::{
 use crate::stored::block::place;
 use crate::stored::commit;
 use crate::stored::member;
-use crate::table::lookup::{LookupKind, short};
-use crate::table::view::holds;
+use crate::table::index::entries::lookup_deltas;
+use crate::table::index::lookup::{LookupKind, short};
+use crate::table::plan::prepare::{Matched, Writes};
+use crate::table::plan::{Plan, Prepared, Stop};
+use crate::table::read::view::holds;
 use crate::table::{RowOutcome, TableError};
 
 /// When two members may not hold one value.

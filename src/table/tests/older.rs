@@ -13,7 +13,7 @@ use crate::stored::idempotency::{Size, encode_rows};
 use crate::stored::meta::{self, Meta};
 use crate::stored::{idempotency, key, record_key, set_key};
 use crate::table::audit::tests::assert_sound;
-use crate::table::hash::Hashes;
+use crate::table::index::hash::Hashes;
 
 const INDEXED: BaseNumber = BaseNumber(1);
 const USUAL: BaseNumber = BaseNumber(2);

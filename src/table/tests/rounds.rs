@@ -11,7 +11,7 @@ const ROUNDS: u64 = 300;
 
 /// Numbers that look random and follow from their place.
 fn dice(round: u64, what: u64, sides: u64) -> u64 {
-    crate::table::nonce::Nonces::new(round << 8 | what).next() % sides
+    crate::table::shared::nonce::Nonces::new(round << 8 | what).next() % sides
 }
 
 #[test]

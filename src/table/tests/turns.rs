@@ -90,7 +90,8 @@ async fn a_long_request_of_which_nothing_is_written_is_refused_where_a_write_wou
 fn what_is_late_is_given_up_unless_some_of_it_is_written() {
     let (reply, _answer) = tokio::sync::oneshot::channel();
     let permit = Budget::new(1 << 20).take(Party::Base(BaseNumber(1)), 0).unwrap();
-    let mut job = job::UpsertJob::new(many(WriteMode::Atomic), Vec::new(), None, reply, permit);
+    let mut job =
+        crate::table::write::job::UpsertJob::new(many(WriteMode::Atomic), Vec::new(), None, reply, permit);
     assert_eq!(job.check_wanted(), Ok(()));
     job.deadline = Some(std::time::Instant::now());
     assert_eq!(job.check_wanted(), Err(TableError::DeadlinePassed));

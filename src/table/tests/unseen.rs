@@ -1,10 +1,10 @@
 //! What a sender may not see of members decides nothing that it gets to know: neither where commits end nor what fits
 //! into one.
 
-use super::slices::{MEMBERS, with_members_like};
 use super::*;
 use crate::model::limits::ACCOUNT_HOLDER_MAX_CHARS;
 use crate::model::{AccountDetails, AttributePatch, AttributeValue, Date, Sight};
+use crate::table::tests::slices::{MEMBERS, with_members_like};
 
 /// As much as can be hidden: enough that a thousand members are hundreds of kilobytes larger.
 fn hidden() -> MemberPatch {

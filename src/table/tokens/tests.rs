@@ -8,7 +8,7 @@ use crate::engine::memory::MemoryEngine;
 use crate::model::token::{AccessLevel, Secret, TokenLimits};
 use crate::stored::meta::Meta;
 use crate::table::IdempotencyLimits;
-use crate::table::hash::Hashes;
+use crate::table::index::hash::Hashes;
 
 async fn load(engine: Arc<dyn Engine>) -> Arc<Tokens> {
     let hashes = Hashes::new(&Meta {

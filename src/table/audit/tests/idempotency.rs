@@ -34,7 +34,7 @@ pub(super) async fn keep(store: &Store) {
 #[tokio::test]
 async fn answers_and_times_of_requests_that_do_not_fit_are_found() {
     let store = Store::new().await;
-    let time = finding::hex(&request_time(at(), 2));
+    let time = hex(&request_time(at(), 2));
     found!(
         store.found_with(request_time(at(), 2), Some(encode_size(200, 1))).await,
         Damage::AnswerMissing { key } if *key == time
@@ -46,13 +46,13 @@ async fn answers_and_times_of_requests_that_do_not_fit_are_found() {
     );
     found!(store.found_with(request_time(at(), 1), None).await, Damage::AnswerLost { .. });
     for lost in [request(1, 1), request(2, 3), request(3, 0), request(3, 1)] {
-        let digits = finding::hex(&lost);
+        let digits = hex(&lost);
         let value = kept(RequestResult::Done, 0);
         found!(store.found_with(lost, Some(value)).await, Damage::AnswerLost { key } if *key == digits);
     }
     for stranger in [vec![5], vec![5; 20], vec![5; 22], vec![6, 1], [request_time(at(), 1), vec![0]].concat()]
     {
-        let digits = finding::hex(&stranger);
+        let digits = hex(&stranger);
         found!(store.found_with(stranger, Some(vec![1, 0, 0])).await, Damage::UnknownKey { key } if *key == digits);
     }
     found!(store.found_with(request(2, 2), Some(vec![0x80])).await, Damage::Unreadable { .. });

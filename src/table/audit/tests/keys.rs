@@ -16,7 +16,7 @@ async fn the_loss_of_any_key_is_found() {
         // A base without a checkpoint needs no index state.
         let is_unused = key == key::index(BaseNumber(2));
         let may_go = key == key::commit(BASE, 1, 0) || key == key::token_use(2) || doomed || is_unused;
-        assert_eq!(found.is_empty(), may_go, "{}: {found:#?}", finding::hex(&key));
+        assert_eq!(found.is_empty(), may_go, "{}: {found:#?}", hex(&key));
     }
 }
 
@@ -26,7 +26,7 @@ async fn a_value_cut_short_is_found_wherever_it_is() {
     for (key, value) in store.all().await {
         let cut = value[..value.len() - 1].to_vec();
         let found = store.found_with(key.clone(), Some(cut)).await;
-        assert!(!found.is_empty(), "{}", finding::hex(&key));
+        assert!(!found.is_empty(), "{}", hex(&key));
     }
 }
 
@@ -63,7 +63,7 @@ async fn keys_that_belong_to_nothing_are_found() {
         vec![0x32, 0, 0, 0, 1, 0],
     ];
     for stranger in strangers {
-        let digits = finding::hex(&stranger);
+        let digits = hex(&stranger);
         found!(store.found_with(stranger, Some(vec![1])).await, Damage::UnknownKey { key } if *key == digits);
     }
     let nobody = BaseNumber(9);

@@ -8,8 +8,8 @@ use crate::engine::memory::MemoryEngine;
 use crate::engine::{Engine, EngineError};
 use crate::model::{RequestId, RequestIdentity};
 use crate::stored::meta::Meta;
-use crate::table::hash::Hashes;
 use crate::table::idempotency::{Begun, IdempotencyLimits, IfRunning};
+use crate::table::index::hash::Hashes;
 
 fn idempotency(engine: &Arc<Faulty>) -> Arc<Idempotency> {
     let key = [0; 16];

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::table::SettingsRequest;
-use crate::table::refold::{Pieces, refold_in};
+use crate::table::index::rewrite::Pieces;
+use crate::table::upkeep::refold::refold_in;
 
 /// Members enough for eight buckets and more.
 const MANY: u16 = 400;

@@ -1,0 +1,253 @@
+//! One open base: its published state, its lane, its checkpoints.
+
+use std::mem::take;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+
+use tokio::sync::{Mutex, Notify, RwLock, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::model::{BaseNumber, Fold, MemberRow, RowError};
+use crate::table::checkpoint;
+use crate::table::index::replay;
+use crate::table::open::{OpenBase, Parts};
+use crate::table::plan::{Prepared, prepare_all};
+use crate::table::read::summary::BaseSummary;
+use crate::table::read::view::View;
+use crate::table::shared::budget::{Party, Permit};
+use crate::table::write::job::{AttributesJob, DeleteJob, Job, Series, UpsertJob};
+use crate::table::write::lane::Lane;
+use crate::table::write::publisher::Publisher;
+use crate::table::write::validate;
+use crate::table::{
+    AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, RecordsReply,
+    RecordsRequest, SettingsRequest, TableError, UpsertReply, UpsertRequest, WriteMode,
+};
+use crate::tasks;
+
+/// Requests that may wait for a lane before callers wait to hand theirs in.
+const QUEUE: usize = 1024;
+/// Batches planned ahead of the one that is being made durable.
+const PLANNED_AHEAD: usize = 2;
+/// What a row takes beside its fixed size, in bytes: its texts and its place in a plan.
+const ROW_TEXT_BYTES: usize = 512;
+
+/// What a row takes besides in a plan that is made as a whole, in bytes: its block, what it changes in indexes, and its commit.
+const PLANNED_ROW_BYTES: usize = 4_096;
+
+/// What a change of a record takes, in bytes: the record, its keys and what it was before.
+const RECORD_BYTES: usize = 2_048;
+
+/// What a change of the base takes, in bytes: its tiers and its schema.
+const SETTINGS_BYTES: usize = 32 * 1024;
+
+/// The answer to a request that was handed in. Dropping it cancels nothing.
+pub struct Pending<T>(oneshot::Receiver<Result<T, TableError>>);
+
+impl<T> Pending<T> {
+    /// The answer, once everything that it was planned on is durable.
+    pub async fn answer(self) -> Result<T, TableError> {
+        self.0.await.map_err(|_| TableError::Closing)?
+    }
+}
+
+/// What the rows of a request take in memory, in bytes.
+fn bytes_of(request: &UpsertRequest) -> usize {
+    let planned = match request.mode {
+        WriteMode::Whole | WriteMode::ValidateOnly => PLANNED_ROW_BYTES,
+        // What is planned at a time of these has a limit.
+        WriteMode::Partial | WriteMode::Atomic => 0,
+    };
+    request.rows.len().saturating_mul(size_of::<MemberRow>() + ROW_TEXT_BYTES + planned)
+}
+
+/// An open base.
+pub struct Base {
+    shared: Arc<OpenBase>,
+    /// Taken when the base closes.
+    jobs: RwLock<Option<mpsc::Sender<Job>>>,
+    /// Lane and publisher.
+    writing: Mutex<Vec<JoinHandle<()>>>,
+    checkpoints: Mutex<Option<JoinHandle<()>>>,
+    closing: watch::Sender<bool>,
+}
+
+impl Base {
+    /// Opens a base: loads header and sets, replays the commits after the watermark, starts the lane.
+    pub(in crate::table) async fn open(number: BaseNumber, parts: Parts) -> Result<Arc<Self>, TableError> {
+        let published = replay::load(&parts.engine, number).await?;
+        parts.member_cache.set_images(number, published.image_bytes());
+        let (revision, entries) = (published.header.revision, published.overlay_entries());
+        let header = published.header.clone();
+        let (closing, closed) = watch::channel(false);
+        let shared = Arc::new(OpenBase {
+            number,
+            engine: parts.engine,
+            hashes: parts.hashes,
+            clock: parts.clock,
+            budget: parts.budget,
+            member_cache: parts.member_cache,
+            sharing: parts.sharing,
+            in_flight: parts.in_flight,
+            naming: parts.naming,
+            idempotency: parts.idempotency,
+            nonces: parts.nonces,
+            published: RwLock::new(published),
+            published_revision: AtomicU64::new(revision),
+            overlay_entries: AtomicUsize::new(entries),
+            failed: AtomicBool::new(false),
+            checkpoint_entries: parts.checkpoint_entries,
+            checkpoint_due: Notify::new(),
+            checkpoints: watch::Sender::new(0),
+            checkpointing: Mutex::new(()),
+            validating: Mutex::new(()),
+        });
+        let (jobs, queued) = mpsc::channel(QUEUE);
+        let (planned, to_publish) = mpsc::channel(PLANNED_AHEAD);
+        let writing = vec![
+            tasks::vital("lane", Lane::new(Arc::clone(&shared), queued, planned, header).run()),
+            tasks::vital("publisher", Publisher::new(Arc::clone(&shared), to_publish).run()),
+        ];
+        let checkpoints = tasks::vital("checkpoint", checkpoint::run(Arc::clone(&shared), closed));
+        Ok(Arc::new(Self {
+            shared,
+            jobs: RwLock::new(Some(jobs)),
+            writing: Mutex::new(writing),
+            checkpoints: Mutex::new(Some(checkpoints)),
+            closing,
+        }))
+    }
+
+    /// The base's number.
+    #[must_use]
+    pub fn number(&self) -> BaseNumber {
+        self.shared.number
+    }
+
+    /// Creates and changes members. See [`super::WriteMode`] for what happens when rows fail.
+    pub async fn upsert(&self, mut request: UpsertRequest) -> Result<UpsertReply, TableError> {
+        let permit = self.shared.budget.turn(self.party(), bytes_of(&request)).await?;
+        let rows = prepare_all(take(&mut request.rows), &request.options, &self.shared.hashes).await;
+        if validate::is_beside(request.mode, rows.len()) {
+            let reply = validate::validate(&self.shared, request, rows).await;
+            drop(permit);
+            return reply;
+        }
+        self.hand_in(request, rows, None, permit).await?.answer().await
+    }
+
+    /// Hands in rows, for callers that send a series of requests: these take their turns in the order of the calls. It
+    /// waits for room however much waits already, where [`Base::upsert`] refuses.
+    pub async fn begin_upsert(
+        &self,
+        mut request: UpsertRequest,
+        series: &Series,
+    ) -> Result<Pending<UpsertReply>, TableError> {
+        let permit = self.shared.budget.wait(self.party(), bytes_of(&request)).await?;
+        let rows = prepare_all(take(&mut request.rows), &request.options, &self.shared.hashes).await;
+        self.hand_in(request, rows, Some(series.clone()), permit).await
+    }
+
+    async fn hand_in(
+        &self,
+        request: UpsertRequest,
+        rows: Vec<Result<Prepared, RowError>>,
+        series: Option<Series>,
+        permit: Permit,
+    ) -> Result<Pending<UpsertReply>, TableError> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::upsert(UpsertJob::new(request, rows, series, reply, permit))).await?;
+        Ok(Pending(answer))
+    }
+
+    /// Deletes members for good, in slices of up to 1,000, each one commit.
+    pub async fn delete(&self, request: DeleteRequest) -> Result<DeleteReply, TableError> {
+        let bytes = (request.rows.len() + request.refs.len()).saturating_mul(ROW_TEXT_BYTES);
+        let permit = self.shared.budget.turn(self.party(), bytes).await?;
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Delete(Box::new(DeleteJob::new(request, reply, permit)))).await?;
+        answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Creates or changes one member.
+    pub async fn edit(&self, request: EditRequest) -> Result<EditReply, TableError> {
+        let permit = self.shared.budget.turn(self.party(), size_of::<MemberRow>() + ROW_TEXT_BYTES).await?;
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Edit { request, reply, permit }).await?;
+        answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Changes attributes of many members: as one commit if the request is strict, otherwise in slices as deletes are.
+    pub async fn change_attributes(&self, request: AttributesRequest) -> Result<AttributesReply, TableError> {
+        let permit = self
+            .shared
+            .budget
+            .turn(self.party(), request.changes.len().saturating_mul(ROW_TEXT_BYTES))
+            .await?;
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Attributes(Box::new(AttributesJob::new(request, reply, permit)))).await?;
+        answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Changes what hangs on members, as one commit.
+    pub async fn change_records(&self, request: RecordsRequest) -> Result<RecordsReply, TableError> {
+        let bytes = request.changes.len().saturating_mul(RECORD_BYTES);
+        let permit = self.shared.budget.turn(self.party(), bytes).await?;
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Records { request, reply, permit }).await?;
+        answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Changes the base itself, and answers what it is after that.
+    pub async fn change_settings(&self, request: SettingsRequest) -> Result<BaseSummary, TableError> {
+        let permit = self.shared.budget.turn(self.party(), SETTINGS_BYTES).await?;
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Settings { request, reply, permit }).await?;
+        answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Whose bytes its requests are.
+    fn party(&self) -> Party {
+        Party::Base(self.shared.number)
+    }
+
+    /// The base as of now: one revision for everything read through the view.
+    pub async fn view(&self) -> View<'_> {
+        View::new(&self.shared, self.shared.published.read().await)
+    }
+
+    /// The rule by which e-mail addresses are compared here.
+    #[must_use]
+    pub fn fold(&self) -> Fold {
+        self.shared.hashes.fold()
+    }
+
+    /// Writes the overlays into the stored indexes.
+    pub(in crate::table) async fn checkpoint(&self) -> Result<(), TableError> {
+        checkpoint::checkpoint(&self.shared).await
+    }
+
+    /// Finishes what was handed in, writes a last checkpoint, and ends the base's tasks. Later requests are refused.
+    pub(in crate::table) async fn close(&self) -> Result<(), TableError> {
+        drop(self.jobs.write().await.take());
+        // Lane and publisher end by themselves once the queue is empty; they may need checkpoints until then. Nobody
+        // cancels any of the tasks, and one that panics ends the process.
+        for task in self.writing.lock().await.drain(..) {
+            drop(task.await);
+        }
+        self.closing.send_replace(true);
+        // Not before it has ended: its writes would get in the way of the next lane's.
+        if let Some(task) = self.checkpoints.lock().await.take() {
+            drop(task.await);
+        }
+        let written = self.checkpoint().await;
+        self.shared.member_cache.set_images(self.shared.number, 0);
+        written
+    }
+
+    async fn submit(&self, job: Job) -> Result<(), TableError> {
+        // The sender is cloned so that no lock is held while the queue is full.
+        let jobs = self.jobs.read().await.clone().ok_or(TableError::Closing)?;
+        jobs.send(job).await.map_err(|_| TableError::Closing)
+    }
+}

@@ -1,0 +1,331 @@
+//! A lookup: from the keyed hash of a value to the rows that may have it.
+//!
+//! Stored as linear hashing: `buckets` grows one at a time, bucket k taking entries from bucket k minus its highest
+//! bit, so that growth never rewrites more than it moves. In memory stand the overlay (what commits after the watermark
+//! changed) and an image of each stored bucket: a 16-bit tag per entry, so that a value that is not there is nearly always
+//! known to be absent without a read; and in the ref lookup also the row and 64 bits of the fingerprint, so that a repeat
+//! is recognised without one. An image is exact: filled by the first read of its bucket, replaced when a checkpoint writes
+//! it. It takes 2 bytes an entry, in the ref lookup 18.
+//!
+//! The answer for a hash is: bucket, overridden by the frozen overlay, overridden by the active one.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::stored::bucket::{Entry, Width};
+use crate::stored::index::LookupState;
+use crate::table::index::overlay::{Op, Overlay, RowOp};
+
+/// Entries per bucket that growth aims at.
+pub const TARGET_ENTRIES: u64 = 40;
+
+/// Which lookup. The number is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LookupKind {
+    /// By ref, byte for byte.
+    Ref,
+    /// By folded e-mail.
+    Email,
+    /// By worker id, byte for byte.
+    WorkerId,
+}
+
+impl LookupKind {
+    /// Every lookup, in stored order.
+    pub const ALL: [Self; 3] = [Self::Ref, Self::Email, Self::WorkerId];
+
+    /// The stored number, also its place in arrays.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Ref => 0,
+            Self::Email => 1,
+            Self::WorkerId => 2,
+        }
+    }
+
+    /// The lookup of a stored number.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Ref),
+            1 => Some(Self::Email),
+            2 => Some(Self::WorkerId),
+            _ => None,
+        }
+    }
+
+    /// Only the ref carries fingerprints.
+    pub const fn width(self) -> Width {
+        match self {
+            Self::Ref => Width::Fingerprint,
+            Self::Email | Self::WorkerId => Width::Plain,
+        }
+    }
+}
+
+/// One thing per lookup.
+#[derive(Debug, Default)]
+pub struct PerLookup<T>([T; 3]);
+
+impl<T> PerLookup<T> {
+    /// One made for each.
+    pub fn from_fn(mut make: impl FnMut(LookupKind) -> T) -> Self {
+        Self(LookupKind::ALL.map(&mut make))
+    }
+
+    /// The one of `kind`.
+    pub fn get(&self, kind: LookupKind) -> &T {
+        let [of_ref, of_email, of_worker_id] = &self.0;
+        match kind {
+            LookupKind::Ref => of_ref,
+            LookupKind::Email => of_email,
+            LookupKind::WorkerId => of_worker_id,
+        }
+    }
+
+    /// The one of `kind`, to change.
+    pub fn get_mut(&mut self, kind: LookupKind) -> &mut T {
+        let [of_ref, of_email, of_worker_id] = &mut self.0;
+        match kind {
+            LookupKind::Ref => of_ref,
+            LookupKind::Email => of_email,
+            LookupKind::WorkerId => of_worker_id,
+        }
+    }
+
+    /// All three.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter()
+    }
+}
+
+/// What memory knows of one stored bucket.
+#[derive(Debug)]
+pub struct Image {
+    tags: Box<[u16]>,
+    /// One per tag in the lookup with fingerprints, none in the others.
+    rows: Box<[(u64, u64)]>,
+}
+
+impl Image {
+    /// The image of a bucket with these entries.
+    pub fn new(kind: LookupKind, entries: &[Entry]) -> Self {
+        let rows = match kind.width() {
+            Width::Fingerprint => entries.iter().map(|entry| (entry.row, short(entry.fingerprint))).collect(),
+            Width::Plain => Box::default(),
+        };
+        Self { tags: entries.iter().map(|entry| tag(entry.hash)).collect(), rows }
+    }
+}
+
+/// The part of a fingerprint that is compared.
+pub fn short(fingerprint: u128) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = fingerprint.to_le_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The published state of one lookup.
+#[derive(Debug)]
+pub struct Lookup {
+    /// Number of stored buckets.
+    pub buckets: u32,
+    /// Entries, overlay included.
+    pub entries: u64,
+    /// Changes since the last checkpoint began.
+    pub active: Overlay,
+    /// Changes that a running checkpoint is writing.
+    pub frozen: Option<Arc<Overlay>>,
+    kind: LookupKind,
+    images: Vec<OnceLock<Image>>,
+}
+
+impl Lookup {
+    /// A lookup as stored.
+    pub fn new(kind: LookupKind, state: &LookupState) -> Self {
+        let mut lookup = Self {
+            kind,
+            buckets: 1,
+            entries: state.entries,
+            active: Overlay::default(),
+            frozen: None,
+            images: vec![OnceLock::new()],
+        };
+        lookup.grow(state.buckets);
+        lookup
+    }
+
+    /// What the overlays say of `hash`: newest first, a row may come twice.
+    pub fn in_memory(&self, hash: u64) -> impl Iterator<Item = RowOp> + '_ {
+        let frozen = self.frozen.as_deref().into_iter();
+        self.active.get(hash).chain(frozen.flat_map(move |overlay| overlay.get(hash)))
+    }
+
+    /// What the image of its bucket says of `hash`, in the lookup whose images name rows.
+    pub fn in_image(&self, hash: u64) -> impl Iterator<Item = RowOp> + '_ {
+        let image = self.image_of(address(hash, self.buckets)).and_then(OnceLock::get);
+        let entries = image.into_iter().flat_map(|image| image.tags.iter().zip(&image.rows));
+        let wanted = tag(hash);
+        entries
+            .filter(move |(tag, _)| **tag == wanted)
+            .map(|(_, (row, fingerprint))| (*row, Op::Put(u128::from(*fingerprint))))
+    }
+
+    /// The bucket to read for `hash`, unless its image says all there is to know.
+    pub fn bucket_to_read(&self, hash: u64) -> Option<u32> {
+        let bucket = address(hash, self.buckets);
+        let names_rows = self.kind.width() == Width::Fingerprint;
+        let known = |image: &Image| names_rows || !image.tags.contains(&tag(hash));
+        if self.image_of(bucket).and_then(OnceLock::get).is_some_and(known) { None } else { Some(bucket) }
+    }
+
+    /// Whether the image of `bucket` waits for its first read.
+    pub fn wants_image(&self, bucket: u32) -> bool {
+        self.image_of(bucket).is_some_and(|image| image.get().is_none())
+    }
+
+    /// Fills the image of a bucket from its first read; nothing once it is there.
+    pub fn fill_image(&self, bucket: u32, entries: &[Entry]) {
+        if let Some(image) = self.image_of(bucket) {
+            image.get_or_init(|| Image::new(self.kind, entries));
+        }
+    }
+
+    /// Replaces the image of a bucket that a checkpoint wrote.
+    pub fn replace_image(&mut self, bucket: u32, image: Image) {
+        let place = usize::try_from(bucket).ok().and_then(|bucket| self.images.get_mut(bucket));
+        if let Some(place) = place {
+            *place = OnceLock::from(image);
+        }
+    }
+
+    /// Bytes that the images take once all of them are filled.
+    pub fn image_bytes(&self) -> usize {
+        let entry = match self.kind.width() {
+            Width::Fingerprint => size_of::<u16>() + size_of::<(u64, u64)>(),
+            Width::Plain => size_of::<u16>(),
+        };
+        let entries = usize::try_from(self.entries).unwrap_or(usize::MAX);
+        entries.saturating_mul(entry).saturating_add(self.images.len() * size_of::<OnceLock<Image>>())
+    }
+
+    /// Sets the number of buckets, which never shrinks.
+    pub fn grow(&mut self, buckets: u32) {
+        self.buckets = buckets.max(self.buckets);
+        self.images.resize_with(usize::try_from(self.buckets).unwrap_or(usize::MAX), OnceLock::new);
+    }
+
+    fn image_of(&self, bucket: u32) -> Option<&OnceLock<Image>> {
+        self.images.get(usize::try_from(bucket).ok()?)
+    }
+}
+
+/// The bucket of a hash among `buckets` buckets.
+pub fn address(hash: u64, buckets: u32) -> u32 {
+    let mask = buckets.max(1).checked_next_power_of_two().map_or(u32::MAX, |power| power - 1);
+    let [a, b, c, d, ..] = hash.to_le_bytes();
+    let low = u32::from_le_bytes([a, b, c, d]) & mask;
+    if low < buckets { low } else { low & (mask >> 1) }
+}
+
+/// The bucket whose entries split when `bucket` is added.
+pub fn parent(bucket: u32) -> u32 {
+    bucket & !(1_u32.checked_shl(bucket.checked_ilog2().unwrap_or(0)).unwrap_or(0))
+}
+
+/// By how many low bits of a hash `bucket` is addressed among `buckets` buckets.
+pub fn bits_of(bucket: u32, buckets: u32) -> u8 {
+    let bits = u32::BITS - buckets.max(1).saturating_sub(1).leading_zeros();
+    let is_split = match bits.checked_sub(1).map(|bit| 1_u32 << bit) {
+        // The buckets of the last half, and those that they were split from.
+        Some(half) => bucket >= half || bucket.checked_add(half).is_some_and(|twin| twin < buckets),
+        None => true,
+    };
+    u8::try_from(if is_split { bits } else { bits - 1 }).unwrap_or(u8::MAX)
+}
+
+/// The top bits of a hash, which do not decide its bucket.
+fn tag(hash: u64) -> u16 {
+    let [.., high, top] = hash.to_le_bytes();
+    u16::from_le_bytes([high, top])
+}
+
+/// Merges what is known of a hash, newest first: the first word about a row counts.
+pub fn candidates(newest_first: impl Iterator<Item = RowOp>) -> Candidates {
+    let mut seen: Vec<RowOp> = Vec::new();
+    for (row, op) in newest_first {
+        if !seen.iter().any(|(other, _)| *other == row) {
+            seen.push((row, op));
+        }
+    }
+    let put = |(row, op)| match op {
+        Op::Put(fingerprint) => Some((row, short(fingerprint))),
+        Op::Remove => None,
+    };
+    seen.into_iter().filter_map(put).collect()
+}
+
+/// Rows that may have a value, with the compared part of their fingerprints. Each is to be verified against its record.
+pub type Candidates = Vec<(u64, u64)>;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn growth_moves_entries_only_from_the_parent_to_the_new_bucket(hash: u64, buckets in 1_u32..5_000) {
+            let (before, after) = (address(hash, buckets), address(hash, buckets + 1));
+            prop_assert!(before < buckets);
+            prop_assert!(before == after || (after == buckets && before == parent(buckets)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_bucket_has_the_hashes_whose_low_bits_are_its_number(hash: u64, buckets in 1_u32..5_000) {
+            let bucket = address(hash, buckets);
+            let bits = bits_of(bucket, buckets);
+            prop_assert_eq!(hash & ((1 << bits) - 1), u64::from(bucket));
+            // Growth changes the bits of the bucket that is split, and of no other.
+            let after = bits_of(bucket, buckets + 1);
+            prop_assert_eq!(after, if bucket == parent(buckets) { bits + 1 } else { bits });
+        }
+    }
+
+    #[test]
+    fn bits_go_up_to_the_largest_number_of_buckets() {
+        assert_eq!(
+            [bits_of(0, 1), bits_of(0, 2), bits_of(1, 2), bits_of(0, 3), bits_of(1, 3)],
+            [0, 1, 1, 2, 1]
+        );
+        assert_eq!((bits_of(7, u32::MAX), bits_of(u32::MAX / 2, u32::MAX)), (32, 31));
+    }
+
+    #[test]
+    fn an_image_rules_a_bucket_out_only_once_it_is_known() {
+        let lookup = Lookup::new(LookupKind::Email, &LookupState { buckets: 1, entries: 0 });
+        let (there, absent) = (7 << 48, 8 << 48);
+        assert_eq!(lookup.bucket_to_read(absent), Some(0));
+        lookup.fill_image(0, &[Entry { hash: there, row: 1, fingerprint: 0 }]);
+        assert_eq!(lookup.bucket_to_read(there), Some(0));
+        assert_eq!(lookup.bucket_to_read(absent), None);
+    }
+
+    #[test]
+    fn the_image_of_the_ref_lookup_answers_by_itself() {
+        let lookup = Lookup::new(LookupKind::Ref, &LookupState { buckets: 1, entries: 0 });
+        let (there, absent) = (7 << 48, 8 << 48);
+        assert_eq!((lookup.bucket_to_read(there), lookup.in_image(there).count()), (Some(0), 0));
+        let fingerprint = u128::from(u64::MAX) << 64 | 5;
+        lookup.fill_image(0, &[Entry { hash: there, row: 3, fingerprint }]);
+        assert_eq!(lookup.bucket_to_read(there), None);
+        assert_eq!(candidates(lookup.in_image(there)), vec![(3, 5)]);
+        assert_eq!(lookup.in_image(absent).count(), 0);
+    }
+
+    #[test]
+    fn the_newest_word_about_a_row_counts() {
+        let said = [(1, Op::Remove), (2, Op::Put(5)), (1, Op::Put(9)), (2, Op::Put(6)), (3, Op::Put(0))];
+        assert_eq!(candidates(said.into_iter()), vec![(2, 5), (3, 0)]);
+    }
+}

@@ -1,0 +1,102 @@
+//! The state of a base that reads see. It stands behind the view lock: a commit, or a batch of a checkpoint, changes it
+//! together with what the engine shows.
+
+use std::sync::Arc;
+
+use crate::stored::header::Header;
+use crate::stored::index::{IndexState, LookupState};
+use crate::table::index::layer::Layer;
+use crate::table::index::lookup::{Image, Lookup, LookupKind, PerLookup};
+use crate::table::index::overlay::Overlay;
+use crate::table::index::sets::Sets;
+
+/// Header, lookups and sets as of one revision.
+#[derive(Debug)]
+pub struct Published {
+    /// The header as of the last published commit.
+    pub header: Header,
+    /// The lookups.
+    pub lookups: PerLookup<Lookup>,
+    /// The sets.
+    pub sets: Sets,
+    /// What the stored indexes hold, as last written by a checkpoint.
+    pub stored: IndexState,
+    /// Whether there is something in the table of sets that stores of format 1 had.
+    pub has_narrow_sets: bool,
+}
+
+impl Published {
+    /// The state as stored, before the replay of the commits after the watermark.
+    pub fn new(header: Header, stored: IndexState, sets: Sets) -> Self {
+        let lookups = PerLookup::from_fn(|kind| Lookup::new(kind, state_of(&stored, kind)));
+        Self { header, lookups, sets, stored, has_narrow_sets: false }
+    }
+
+    /// Shows the changes of a batch.
+    pub fn apply(&mut self, layer: &Layer) {
+        let is_other = self.header.schema != layer.header.schema;
+        self.header = layer.header.clone();
+        if is_other {
+            self.sets.follow(self.header.schema.as_deref());
+        }
+        for (number, built) in &layer.built {
+            self.sets.install(*number, built.clone());
+        }
+        for kind in LookupKind::ALL {
+            let lookup = self.lookups.get_mut(kind);
+            lookup.active.absorb(layer.overlays.get(kind));
+            lookup.entries = lookup.entries.saturating_add_signed(*layer.growth.get(kind));
+        }
+        layer.sets.iter().for_each(|change| self.sets.apply(change));
+    }
+
+    /// Bytes that the images of the lookups take once all of them are filled.
+    pub fn image_bytes(&self) -> usize {
+        self.lookups.iter().map(Lookup::image_bytes).sum()
+    }
+
+    /// Entries that wait for a checkpoint.
+    pub fn overlay_entries(&self) -> usize {
+        self.lookups.iter().map(|lookup| lookup.active.len()).sum()
+    }
+
+    /// Sets the overlays aside for a checkpoint; new commits go into empty ones.
+    pub fn freeze(&mut self) -> PerLookup<Arc<Overlay>> {
+        PerLookup::from_fn(|kind| {
+            let lookup = self.lookups.get_mut(kind);
+            let frozen = Arc::new(std::mem::take(&mut lookup.active));
+            lookup.frozen = Some(Arc::clone(&frozen));
+            frozen
+        })
+    }
+
+    /// Gives the frozen overlays up: after the checkpoint they are in the buckets, or, if it failed, back under the
+    /// active ones.
+    pub fn thaw(&mut self, written: bool) {
+        for kind in LookupKind::ALL {
+            let lookup = self.lookups.get_mut(kind);
+            let Some(frozen) = lookup.frozen.take().filter(|_| !written) else { continue };
+            let newer = std::mem::take(&mut lookup.active);
+            lookup.active.absorb(&frozen);
+            lookup.active.absorb(&newer);
+        }
+    }
+
+    /// Shows buckets that a checkpoint wrote, among them those that a split made.
+    pub fn replace_buckets(&mut self, kind: LookupKind, buckets: u32, written: Vec<(u32, Image)>) {
+        let lookup = self.lookups.get_mut(kind);
+        lookup.grow(buckets);
+        for (bucket, image) in written {
+            lookup.replace_image(bucket, image);
+        }
+    }
+}
+
+fn state_of(stored: &IndexState, kind: LookupKind) -> &LookupState {
+    let [of_ref, of_email, of_worker_id] = &stored.lookups;
+    match kind {
+        LookupKind::Ref => of_ref,
+        LookupKind::Email => of_email,
+        LookupKind::WorkerId => of_worker_id,
+    }
+}

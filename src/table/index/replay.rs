@@ -1,0 +1,192 @@
+//! Opening a base: what is stored, and the commits that the stored indexes do not have yet.
+//!
+//! Sets that an older program wrote are taken over by the first checkpoint (see [`SetTable`]). Where it could have written
+//! them wrongly they are built from the records instead: commits of version 1 kept seven bits of the number of an index, so
+//! that an attribute's values could land in the sets of another field, the status among them. That begins with number 128, and
+//! because numbers came round, no header shows any more that there was one. So every base that ever had an index counts.
+
+use std::sync::Arc;
+
+use crate::engine::{Direction, Engine};
+use crate::model::schema::AttributeSchema;
+use crate::model::{BaseNumber, Member, Row};
+use crate::stored::commit::{CommitPart, LookupOp, RowChange};
+use crate::stored::header::Header;
+use crate::stored::index::{IndexState, SetTable, decode_chunk};
+use crate::stored::{key, set_key};
+use crate::table::TableError;
+use crate::table::index::entries::{index_changes, set_changes};
+use crate::table::index::lookup::LookupKind;
+use crate::table::index::overlay::Op;
+use crate::table::index::published::Published;
+use crate::table::index::scan::for_each;
+use crate::table::index::sets::{SetChange, SetField, Sets};
+use crate::table::index::walk::{self, Seen};
+
+/// Loads the state of a base.
+pub async fn load(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<Published, TableError> {
+    let keys = [key::header(base), key::settings(base), key::index(base)];
+    let mut values = engine.get_many(&keys).await?.into_iter();
+    let (head, settings, index) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
+    let header = Header::decode(&head.ok_or(TableError::BaseNotFound)?, settings.as_deref())?;
+    if header.is_purging {
+        return Err(TableError::BaseNotFound);
+    }
+    let stored = index.map(|bytes| IndexState::decode(&bytes)).transpose()?.unwrap_or_else(IndexState::none);
+    let are_doubtful = are_doubtful(&header, &stored);
+    let sets = if are_doubtful { Sets::default() } else { load_sets(engine, base, &header, &stored).await? };
+    let mut published = Published::new(header, stored, sets);
+    published.has_narrow_sets =
+        !engine.scan(set_key::narrow_sets(base), Direction::Forward, 1).await?.is_empty();
+    let missing = key::commits_from(base, published.stored.watermark + 1);
+    for_each(engine, missing, |_, value| replay(&mut published, &value)).await?;
+    if are_doubtful {
+        let schema = published.header.schema.clone();
+        let built = build(engine, base, schema.as_deref(), |row, member| {
+            set_changes(row, None, Some(member), schema.as_deref())
+        })
+        .await?;
+        published.sets.replace(built);
+    } else {
+        build_indexes(engine, base, &mut published).await?;
+        take_up_tiers(engine, base, &mut published).await?;
+    }
+    published.sets.settle();
+    Ok(published)
+}
+
+/// Whether the sets may have been written wrongly by an older program.
+pub fn are_doubtful(header: &Header, stored: &IndexState) -> bool {
+    stored.sets == SetTable::Narrow
+        && header.schema.as_ref().is_some_and(|schema| schema.last_index.is_some())
+}
+
+/// Sets under `schema`, made from the records.
+async fn build(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    schema: Option<&AttributeSchema>,
+    moves: impl Fn(Row, &Member) -> Vec<SetChange>,
+) -> Result<Sets, TableError> {
+    let mut building = Sets::default();
+    building.follow(schema);
+    let mut damaged = None;
+    walk::walk(engine, base, |seen| match seen {
+        Seen::Member(row, member) => {
+            moves(Row(row), &member).iter().for_each(|change| building.apply(change));
+        }
+        Seen::Damaged(damage) => damaged = Some(damage),
+    })
+    .await?;
+    match damaged {
+        Some(damage) => Err(TableError::Damaged(damage.to_string())),
+        None => Ok(building),
+    }
+}
+
+/// Builds the indexes that came after the watermark, whose rows are in no commit, from the records.
+async fn build_indexes(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    published: &mut Published,
+) -> Result<(), TableError> {
+    let young = published.sets.younger_than(published.stored.watermark);
+    let Some(schema) = published.header.schema.clone().filter(|_| !young.is_empty()) else { return Ok(()) };
+    let moves = |row, member: &Member| index_changes(row, None, Some(member), &schema);
+    let mut built = build(engine, base, Some(&schema), moves).await?.into_built();
+    for index in young.iter().filter_map(|key| schema.indexes.get(key)) {
+        published.sets.note_stray(index.number);
+        published.sets.install(index.number, built.remove(&index.number).unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// Takes the sets of tiers up again where they were given up and members are in few enough by now. Members are looked at until
+/// there is one tier too many, so where nothing has changed this usually ends soon. An indexed attribute is taken up by its
+/// schema, which can drop the index and set it anew.
+async fn take_up_tiers(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    published: &mut Published,
+) -> Result<(), TableError> {
+    if !published.sets.unindexed().any(|field| field == SetField::Tier) {
+        return Ok(());
+    }
+    let mut tiers = Sets::default();
+    let mut is_good = true;
+    walk::walk_while(engine, base, |seen| {
+        match seen {
+            Seen::Member(row, member) => {
+                let moves = set_changes(Row(row), None, Some(&member), None).into_iter();
+                moves.filter(|change| change.field == SetField::Tier).for_each(|change| tiers.apply(&change));
+                is_good = tiers.unindexed().next().is_none();
+            }
+            // What is damaged is no reason to open without anything.
+            Seen::Damaged(_) => is_good = false,
+        }
+        is_good
+    })
+    .await?;
+    if is_good {
+        published.sets.take_up_tiers(tiers);
+    }
+    Ok(())
+}
+
+async fn load_sets(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    header: &Header,
+    stored: &IndexState,
+) -> Result<Sets, TableError> {
+    let mut sets = Sets::default();
+    sets.follow(header.schema.as_deref());
+    let unindexed: Vec<SetField> =
+        stored.unindexed.iter().filter_map(|field| SetField::from_number(*field)).collect();
+    let known: Vec<SetField> = sets.fields().collect();
+    let moves = stored.sets == SetTable::Narrow;
+    let range = if moves { set_key::narrow_sets(base) } else { set_key::sets(base) };
+    for_each(engine, range, |key, value| {
+        let (field, name, chunk) = set_key::set_parts(&key)
+            .ok_or_else(|| TableError::Damaged("the key of a set cannot be read".to_owned()))?;
+        match SetField::from_number(field) {
+            Some(SetField::Attribute(number)) if !known.contains(&SetField::Attribute(number)) => {
+                sets.note_stray(number);
+            }
+            Some(field) if !unindexed.contains(&field) => {
+                sets.load(field, name, chunk, decode_chunk(&value)?, moves);
+            }
+            Some(_) | None => {}
+        }
+        Ok(())
+    })
+    .await?;
+    unindexed.into_iter().for_each(|field| sets.give_up(field));
+    Ok(sets)
+}
+
+/// Brings the indexes up to date with one part of a commit. Doing so twice changes nothing but the entry counters, which
+/// stand as of the watermark.
+fn replay(published: &mut Published, part: &[u8]) -> Result<(), TableError> {
+    let mut part = CommitPart::open(part)?;
+    while let Some(RowChange { row, lookups, sets, .. }) = part.next_change()? {
+        for delta in lookups {
+            let Some(kind) = LookupKind::from_number(delta.lookup) else { continue };
+            let lookup = published.lookups.get_mut(kind);
+            let (op, growth) = match delta.op {
+                LookupOp::Insert(fingerprint) => (Op::Put(fingerprint), 1),
+                LookupOp::Refresh(fingerprint) => (Op::Put(fingerprint), 0),
+                LookupOp::Remove => (Op::Remove, -1),
+            };
+            lookup.active.set(delta.hash, row.0, op);
+            lookup.entries = lookup.entries.saturating_add_signed(growth);
+        }
+        for delta in sets {
+            if let Some(field) = SetField::from_number(delta.field) {
+                let value = Arc::from(delta.value);
+                published.sets.shift(&SetChange { field, value, row, enters: delta.enters });
+            }
+        }
+    }
+    Ok(())
+}

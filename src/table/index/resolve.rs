@@ -1,0 +1,86 @@
+//! From hashes to the rows that may have the value.
+
+use std::sync::Arc;
+
+use foldhash::HashMap;
+use foldhash::fast::RandomState;
+
+use crate::engine::{Engine, Value};
+use crate::model::BaseNumber;
+use crate::stored::{bucket, key};
+use crate::table::TableError;
+use crate::table::index::layer::Layer;
+use crate::table::index::lookup::{Candidates, LookupKind, candidates};
+use crate::table::index::overlay::{Op, RowOp};
+use crate::table::index::published::Published;
+
+/// A value to look for: the lookup, and the hash of the value.
+pub type Wanted = (LookupKind, u64);
+
+/// The candidates of each of `wanted`, in the same order, as of the published state with `layers` (oldest first) on top.
+pub async fn resolve(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    published: &Published,
+    layers: &[Arc<Layer>],
+    wanted: &[Wanted],
+) -> Result<Vec<Candidates>, TableError> {
+    let buckets = Buckets::read(engine, base, published, wanted).await?;
+    wanted
+        .iter()
+        .map(|&(kind, hash)| {
+            let pending = layers.iter().rev().flat_map(|layer| layer.overlays.get(kind).get(hash));
+            let lookup = published.lookups.get(kind);
+            let known = pending.chain(lookup.in_memory(hash)).chain(lookup.in_image(hash));
+            Ok(candidates(known.chain(buckets.stored(published, kind, hash)?)))
+        })
+        .collect()
+}
+
+/// The buckets that a resolution needs.
+struct Buckets(HashMap<(LookupKind, u32), Value>);
+
+impl Buckets {
+    async fn read(
+        engine: &Arc<dyn Engine>,
+        base: BaseNumber,
+        published: &Published,
+        wanted: &[Wanted],
+    ) -> Result<Self, TableError> {
+        let to_read =
+            |&(kind, hash): &Wanted| Some((kind, published.lookups.get(kind).bucket_to_read(hash)?));
+        let mut places: Vec<(LookupKind, u32)> = wanted.iter().filter_map(to_read).collect();
+        if places.is_empty() {
+            return Ok(Self(HashMap::default()));
+        }
+        places.sort_unstable();
+        places.dedup();
+        let keys: Vec<_> =
+            places.iter().map(|(kind, number)| key::bucket(base, kind.number(), *number)).collect();
+        let mut read = HashMap::with_capacity_and_hasher(places.len(), RandomState::default());
+        for ((kind, number), value) in places.into_iter().zip(engine.get_many(&keys).await?) {
+            let lookup = published.lookups.get(kind);
+            if lookup.wants_image(number) {
+                let entries = value.as_ref().map(|bytes| bucket::decode(kind.width(), bytes)).transpose()?;
+                lookup.fill_image(number, entries.as_deref().unwrap_or_default());
+            }
+            if let Some(value) = value {
+                read.insert((kind, number), value);
+            }
+        }
+        Ok(Self(read))
+    }
+
+    /// What the stored bucket says of a hash.
+    fn stored(
+        &self,
+        published: &Published,
+        kind: LookupKind,
+        hash: u64,
+    ) -> Result<impl Iterator<Item = RowOp> + '_, TableError> {
+        let number = published.lookups.get(kind).bucket_to_read(hash);
+        let bytes = number.and_then(|number| self.0.get(&(kind, number)));
+        let found = bytes.map(|bytes| bucket::find(kind.width(), bytes, hash)).transpose()?;
+        Ok(found.into_iter().flatten().map(|entry| (entry.row, Op::Put(entry.fingerprint))))
+    }
+}

@@ -1,0 +1,116 @@
+//! The e-mail lookups, made again from the records. Their numbers of buckets and of entries stay: every member with an
+//! address has one entry, whatever the fold.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::engine::{Batch, Engine};
+use crate::model::BaseNumber;
+use crate::stored::bucket::{self, Entry};
+use crate::stored::index::{IndexState, LookupState};
+use crate::stored::key;
+use crate::table::TableError;
+use crate::table::index::hash::Hashes;
+use crate::table::index::lookup::{LookupKind, address, bits_of};
+use crate::table::index::scan::for_each;
+use crate::table::index::walk::{self, Seen};
+
+/// How much is held in memory at a time. Tests take less, to have several pieces of little.
+#[derive(Debug, Clone, Copy)]
+pub struct Pieces {
+    /// Entries of a lookup, each of up to 40 bytes. A larger base is read once more for each so many.
+    pub entries: u64,
+    /// Buckets that are written in one batch, of about 700 bytes each.
+    pub buckets: usize,
+}
+
+impl Default for Pieces {
+    fn default() -> Self {
+        Self { entries: 2_000_000, buckets: 1_000 }
+    }
+}
+
+/// The stored state of a base's e-mail lookup, and in how many parts its entries are gone through.
+pub async fn email_lookup(
+    pieces: Pieces,
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+) -> Result<(LookupState, u64), TableError> {
+    let stored = engine.get_many(&[key::index(base)]).await?.pop().flatten();
+    let state = stored.map(|bytes| IndexState::decode(&bytes)).transpose()?.unwrap_or_default();
+    let [_, email, _] = state.lookups;
+    Ok((email, email.entries.div_ceil(pieces.entries).max(1)))
+}
+
+/// Rewrites the e-mail lookup of every base by `hashes`.
+pub async fn rewrite_all(
+    pieces: Pieces,
+    engine: &Arc<dyn Engine>,
+    hashes: &Hashes,
+) -> Result<(), TableError> {
+    let mut bases = Vec::new();
+    for_each(engine, key::headers(), |key, _| {
+        bases.extend(key::header_base(&key));
+        Ok(())
+    })
+    .await?;
+    for base in bases {
+        let (lookup, parts) = email_lookup(pieces, engine, base).await?;
+        for part in 0..parts {
+            let buckets = walk::part_of(lookup.buckets, part, parts);
+            let entries = entries(engine, base, hashes, lookup.buckets, &buckets).await?;
+            write(pieces.buckets, engine, base, lookup.buckets, buckets, entries).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The entries of some of a lookup's buckets, in order. Records that cannot be read were not there when the refold began,
+/// but in bases that are being purged.
+async fn entries(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    hashes: &Hashes,
+    count: u32,
+    buckets: &Range<u32>,
+) -> Result<Vec<(u32, Entry)>, TableError> {
+    let mut entries = Vec::new();
+    walk::walk(engine, base, |seen| {
+        let Seen::Member(row, member) = seen else { return };
+        let Some(email) = &member.profile.email else { return };
+        let hash = hashes.email(email);
+        let bucket = address(hash, count);
+        if buckets.contains(&bucket) {
+            entries.push((bucket, Entry { hash, row, fingerprint: 0 }));
+        }
+    })
+    .await?;
+    entries.sort_unstable();
+    Ok(entries)
+}
+
+async fn write(
+    at_once: usize,
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    count: u32,
+    buckets: Range<u32>,
+    entries: Vec<(u32, Entry)>,
+) -> Result<(), TableError> {
+    let kind = LookupKind::Email;
+    let mut entries = entries.into_iter().peekable();
+    let mut batch = Batch::default();
+    for bucket in buckets {
+        let mut own = Vec::new();
+        while let Some((_, entry)) = entries.next_if(|(of, _)| *of == bucket) {
+            own.push(entry);
+        }
+        let stored = bucket::encode(kind.width(), bits_of(bucket, count), &own);
+        batch.put(key::bucket(base, kind.number(), bucket), stored);
+        if batch.puts.len() >= at_once {
+            engine.commit(std::mem::take(&mut batch)).await?;
+        }
+    }
+    engine.commit(batch).await?;
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! The blocks of a base, in order, with every part in its place.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::engine::{Engine, Value};
+use crate::model::{BaseNumber, Member};
+use crate::stored::block::{Block, ROWS_PER_BLOCK};
+use crate::stored::{key, member};
+use crate::table::TableError;
+use crate::table::index::damage::Damage;
+use crate::table::index::damage::hex;
+use crate::table::index::scan::for_each_while;
+
+/// What is met on the way.
+pub enum Seen {
+    /// The member of a row.
+    Member(u64, Box<Member>),
+    /// Something that is not as it has to be.
+    Damaged(Damage),
+}
+
+/// Hands over every member in row order, and whatever is wrong with the blocks.
+pub async fn walk(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    mut see: impl FnMut(Seen),
+) -> Result<(), TableError> {
+    walk_while(engine, base, |seen| {
+        see(seen);
+        true
+    })
+    .await
+}
+
+/// The same until `see` says that it has seen enough; it may be handed a few more.
+pub async fn walk_while(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    mut see: impl FnMut(Seen) -> bool,
+) -> Result<(), TableError> {
+    let mut goes_on = true;
+    // The parts of a block stand one after another.
+    let mut open: Option<(u64, Vec<(u8, Value)>)> = None;
+    for_each_while(engine, key::blocks(base), |key, value| {
+        let Some((block, first)) = key::block_parts(&key) else {
+            return Ok(see(Seen::Damaged(Damage::UnknownKey { key: hex(&key) })));
+        };
+        match &mut open {
+            Some((number, parts)) if *number == block => parts.push((first, value)),
+            _ => {
+                if let Some((number, parts)) = open.replace((block, vec![(first, value)])) {
+                    check(base, number, &parts, &mut |seen| goes_on &= see(seen));
+                }
+            }
+        }
+        Ok(goes_on)
+    })
+    .await?;
+    if let Some((number, parts)) = open.filter(|_| goes_on) {
+        check(base, number, &parts, &mut |seen| goes_on &= see(seen));
+    }
+    Ok(())
+}
+
+/// The buckets of one of so many parts of a lookup, whose entries fit into memory together.
+pub fn part_of(buckets: u32, part: u64, parts: u64) -> Range<u32> {
+    let at = |part: u64| {
+        let place = u128::from(buckets) * u128::from(part) / u128::from(parts);
+        u32::try_from(place).unwrap_or(u32::MAX)
+    };
+    at(part)..at(part + 1)
+}
+
+/// Checks one block. What a damaged part held is missing everywhere else too, and found there.
+fn check(base: BaseNumber, number: u64, parts: &[(u8, Value)], see: &mut impl FnMut(Seen)) {
+    let mut listed: Vec<u8> = Vec::new();
+    let mut whole = Block::default();
+    let mut is_readable = true;
+    for (first, value) in parts {
+        let part = if *first == 0 {
+            Block::decode_first(value)
+        } else {
+            let mut part = Block::default();
+            part.decode_more(value).map(|()| part)
+        };
+        match part {
+            Ok(part) => {
+                if *first == 0 {
+                    listed.clone_from(&part.parts);
+                } else if !listed.contains(first) {
+                    see(Seen::Damaged(Damage::PartSurplus { block: number, first: *first }));
+                }
+                take(&mut whole, part, number, *first, &listed, see);
+            }
+            Err(error) => {
+                is_readable = false;
+                let key = hex(&key::block(base, number, *first));
+                see(Seen::Damaged(Damage::Unreadable { key, error }));
+            }
+        }
+    }
+    for first in std::iter::once(0).chain(listed) {
+        if !parts.iter().any(|(found, _)| *found == first) {
+            see(Seen::Damaged(Damage::PartMissing { block: number, first }));
+        }
+    }
+    if whole.is_empty() && is_readable {
+        see(Seen::Damaged(Damage::EmptyBlock { block: number }));
+    }
+    hand_over(number, &whole, see);
+}
+
+/// Takes the records of a part, whose slots end where the next listed part begins.
+fn take(whole: &mut Block, part: Block, number: u64, first: u8, listed: &[u8], see: &mut impl FnMut(Seen)) {
+    let end = listed.iter().copied().filter(|next| *next > first).min().unwrap_or(u8::MAX);
+    for (slot, record) in (0_u8..).zip(part.slots) {
+        let Some(record) = record else { continue };
+        if slot < first || slot >= end {
+            see(Seen::Damaged(Damage::SlotMisplaced { block: number, first, slot }));
+        }
+        whole.set(usize::from(slot), Some(record));
+    }
+}
+
+fn hand_over(number: u64, block: &Block, see: &mut impl FnMut(Seen)) {
+    for (slot, record) in (0_u64..).zip(&block.slots) {
+        let Some(record) = record else { continue };
+        // The numbers of blocks that hold rows that can be handed out are far smaller.
+        let row = number.saturating_mul(ROWS_PER_BLOCK).saturating_add(slot);
+        match member::decode(record) {
+            Ok(member) => see(Seen::Member(row, Box::new(member))),
+            Err(error) => see(Seen::Damaged(Damage::UnreadableMember { row, error })),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! A base as of one revision.
+
+use std::collections::HashSet;
+
+use foldhash::HashMap;
+use tokio::sync::RwLockReadGuard;
+
+use crate::engine::{Direction, Key, Value};
+use crate::model::schema::AttributeSchema;
+use crate::model::{Email, Fold, MatchKey, Member, MemberRecord, RecordKind, Ref, Row, Timestamp, WorkerId};
+use crate::stored::record_key::{self, RecordName, RecordPlace};
+use crate::stored::{member, member_record};
+use crate::table::TableError;
+use crate::table::index::block::Stored;
+use crate::table::index::published::Published;
+use crate::table::index::resolve::resolve;
+use crate::table::index::sets::Sets;
+use crate::table::open::OpenBase;
+use crate::table::read::summary::BaseSummary;
+use crate::table::shared::member_cache::CachedMember;
+
+/// What a member is looked for by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemberKey {
+    /// Its place.
+    Row(Row),
+    /// Its ref.
+    Ref(Ref),
+    /// Its e-mail address, however it is spelled.
+    Email(Email),
+    /// Its worker id.
+    WorkerId(WorkerId),
+}
+
+impl MemberKey {
+    fn as_match_key(&self) -> Option<MatchKey<'_>> {
+        match self {
+            Self::Row(_) => None,
+            Self::Ref(value) => Some(MatchKey::Ref(value)),
+            Self::Email(value) => Some(MatchKey::Email(value)),
+            Self::WorkerId(value) => Some(MatchKey::WorkerId(value)),
+        }
+    }
+}
+
+/// Holds the view lock of a base shared: everything read through it is of one revision, and no commit shows until it is
+/// dropped. Keep it for one point read, batch or page.
+pub struct View<'a> {
+    base: &'a OpenBase,
+    published: RwLockReadGuard<'a, Published>,
+}
+
+impl<'a> View<'a> {
+    pub(in crate::table) fn new(base: &'a OpenBase, published: RwLockReadGuard<'a, Published>) -> Self {
+        Self { base, published }
+    }
+
+    /// The base's settings, counters and revision.
+    #[must_use]
+    pub fn summary(&self) -> BaseSummary {
+        BaseSummary::new(self.base.number, &self.published.header, self.published.sets.unindexed())
+    }
+
+    /// The revision that this view shows.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.published.header.revision
+    }
+
+    /// Whether the base was deleted.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.published.header.deleted_at.is_some()
+    }
+
+    /// The attribute schema, once one was set.
+    #[must_use]
+    pub fn schema(&self) -> Option<&AttributeSchema> {
+        self.published.header.schema.as_deref()
+    }
+
+    /// The row that the next new member gets: every member stands below it.
+    #[must_use]
+    pub fn next_row(&self) -> Row {
+        Row(self.published.header.next_row)
+    }
+
+    /// The sets of the base.
+    #[must_use]
+    pub fn sets(&self) -> &Sets {
+        &self.published.sets
+    }
+
+    /// The members behind `keys`, in the same order.
+    pub async fn find(&self, keys: &[MemberKey]) -> Result<Vec<Option<(Row, Member)>>, TableError> {
+        let wanted: Vec<_> = keys
+            .iter()
+            .filter_map(MemberKey::as_match_key)
+            .map(|key| self.base.hashes.match_key(key))
+            .collect();
+        let (engine, base) = (&self.base.engine, self.base.number);
+        let mut resolved = resolve(engine, base, &self.published, &[], &wanted).await?.into_iter();
+        let rows: Vec<Vec<Row>> = keys
+            .iter()
+            .map(|key| match key {
+                MemberKey::Row(row) => vec![*row],
+                _ => resolved.next().unwrap_or_default().into_iter().map(|(row, _)| Row(row)).collect(),
+            })
+            .collect();
+        let records = self.records(rows.iter().flatten().copied()).await?;
+        // As for writes, time does not go back.
+        let now = (self.base.clock)().max(self.published.header.committed_at);
+        let mut found = Vec::with_capacity(keys.len());
+        for (key, rows) in keys.iter().zip(rows) {
+            let mut member = None;
+            for row in rows {
+                let Some(record) = records.get(&row) else { continue };
+                let candidate = member::decode(record)?;
+                if key.as_match_key().is_none_or(|key| holds(&candidate, key, self.base.hashes.fold(), now)) {
+                    member = Some((row, candidate));
+                    break;
+                }
+            }
+            found.push(member);
+        }
+        Ok(found)
+    }
+
+    /// The stored members at `rows`, from memory as far as they are known there.
+    async fn records(
+        &self,
+        rows: impl Iterator<Item = Row>,
+    ) -> Result<HashMap<Row, CachedMember>, TableError> {
+        let (base, cache) = (self.base.number, &self.base.member_cache);
+        let mut found = HashMap::default();
+        let mut unknown = Vec::new();
+        for row in rows {
+            match cache.get(base, row) {
+                Some(record) => drop(found.insert(row, record)),
+                None => unknown.push(row),
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(found);
+        }
+        let stored = Stored::read(&self.base.engine, base, unknown.iter().copied()).await?;
+        for row in unknown {
+            if let Some(record) = stored.record(row)? {
+                found.insert(row, cache.put(base, row, record));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Up to `limit` records of one kind of a member, after (or, `backward`, before) the sequence `after`, with their
+    /// sequences; `None` if the row has no member.
+    pub async fn member_records(
+        &self,
+        row: Row,
+        kind: RecordKind,
+        after: Option<u64>,
+        backward: bool,
+        limit: usize,
+    ) -> Result<Option<Vec<(u64, MemberRecord)>>, TableError> {
+        if self.find(&[MemberKey::Row(row)]).await?.into_iter().flatten().next().is_none() {
+            return Ok(None);
+        }
+        let range = record_key::records_of(self.base.number, row, kind, after, backward);
+        let direction = if backward { Direction::Backward } else { Direction::Forward };
+        let found = self.base.engine.scan(range, direction, limit).await?;
+        let records = read_records(found)?.into_iter();
+        Ok(Some(records.map(|(place, record)| (place.sequence, record)).collect()))
+    }
+
+    /// The record with the id that the service gave it.
+    pub async fn member_record(
+        &self,
+        row: Row,
+        kind: RecordKind,
+        id: u128,
+    ) -> Result<Option<MemberRecord>, TableError> {
+        let (engine, base) = (&self.base.engine, self.base.number);
+        let name = record_key::record_name(base, row, kind, RecordName::Id(id));
+        let Some(place) = engine.get_many(&[name]).await?.pop().flatten() else { return Ok(None) };
+        let (row, sequence) = member_record::decode_place(&place)?;
+        let key = record_key::record(base, RecordPlace { row, kind, sequence });
+        let found = engine.get_many(&[key]).await?.pop().flatten();
+        Ok(found.map(|bytes| member_record::decode(kind, &bytes)).transpose()?)
+    }
+
+    /// Up to `limit` stored records of all members after `after`, those of deleted members left out; and where to go on,
+    /// if there may be more.
+    pub async fn all_records(
+        &self,
+        after: Option<RecordPlace>,
+        limit: usize,
+    ) -> Result<(Vec<(RecordPlace, MemberRecord)>, Option<RecordPlace>), TableError> {
+        let range = record_key::records(self.base.number, after);
+        let found = self.base.engine.scan(range, Direction::Forward, limit).await?;
+        let complete = found.len() < limit;
+        let mut records = read_records(found)?;
+        let next = records.last().map(|(place, _)| *place).filter(|_| !complete);
+        let mut rows: Vec<Row> = records.iter().map(|(place, _)| place.row).collect();
+        rows.dedup();
+        let stored = Stored::read(&self.base.engine, self.base.number, rows.iter().copied()).await?;
+        let mut living = HashSet::new();
+        for row in rows {
+            if stored.record(row)?.is_some() {
+                living.insert(row);
+            }
+        }
+        records.retain(|(place, _)| living.contains(&place.row));
+        Ok((records, next))
+    }
+
+    /// The members at `rows`, in the same order; rows without a member are left out.
+    pub async fn members(&self, rows: &[Row]) -> Result<Vec<(Row, Member)>, TableError> {
+        let stored = Stored::read(&self.base.engine, self.base.number, rows.iter().copied()).await?;
+        let mut members = Vec::with_capacity(rows.len());
+        for row in rows {
+            if let Some(record) = stored.record(*row)? {
+                members.push((*row, member::decode(record)?));
+            }
+        }
+        Ok(members)
+    }
+}
+
+fn read_records(found: Vec<(Key, Value)>) -> Result<Vec<(RecordPlace, MemberRecord)>, TableError> {
+    let mut records = Vec::with_capacity(found.len());
+    for (key, value) in found {
+        let place = record_key::record_place(&key);
+        let place =
+            place.ok_or_else(|| TableError::Damaged("the key of a record cannot be read".to_owned()))?;
+        records.push((place, member_record::decode(place.kind, &value)?));
+    }
+    Ok(records)
+}
+
+/// Whether `member` has the value that it was looked for by: a hit in a lookup is only a hash.
+///
+/// A member holds the refs that it had as long as it answers to them.
+pub(in crate::table) fn holds(member: &Member, key: MatchKey<'_>, fold: Fold, now: Timestamp) -> bool {
+    let profile = &member.profile;
+    match key {
+        MatchKey::Ref(value) => member.answers_to(value, now),
+        MatchKey::Email(value) => {
+            profile.email.as_ref().is_some_and(|email| email.folded(fold) == value.folded(fold))
+        }
+        MatchKey::WorkerId(value) => profile.worker_id.as_ref() == Some(value),
+    }
+}

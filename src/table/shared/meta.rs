@@ -1,0 +1,114 @@
+//! The meta record of a store: the keys that everything in it is made with, and the format that it is written in.
+//!
+//! - A record of a newer format is refused before anything is read by it.
+//! - A store of an older format is raised to this program's format before anything is written.
+//! - A refold that was cut short is finished before anybody reads a lookup.
+
+use std::sync::Arc;
+
+use crate::engine::{Batch, Engine, EngineError, Value};
+use crate::model::Fold;
+use crate::stored::key;
+use crate::stored::meta::{self, Meta, REFOLDING};
+use crate::table::TableError;
+use crate::table::index::hash::Hashes;
+use crate::table::index::rewrite::{Pieces, rewrite_all};
+
+/// Reads the meta record of the store in `engine`, or makes one.
+pub async fn open(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
+    match engine.get_many(&[key::meta()]).await?.pop().flatten() {
+        Some(bytes) => {
+            let meta = raise_format(engine, bytes).await?;
+            finish_refold(Pieces::default(), engine, meta).await
+        }
+        None => make_meta(engine).await,
+    }
+}
+
+/// Decodes a meta record; a newer format or fold is an error.
+pub fn open_meta(bytes: &[u8]) -> Result<Meta, TableError> {
+    let found = Meta::format(bytes)?;
+    if found > meta::FORMAT {
+        return Err(TableError::NewerFormat { found, supported: meta::FORMAT });
+    }
+    let meta = Meta::decode(bytes)?;
+    if meta.fold_version != REFOLDING && Fold::from_version(meta.fold_version).is_none() {
+        return Err(newer_fold(meta.fold_version));
+    }
+    Ok(meta)
+}
+
+/// The error for a fold of a newer program.
+pub fn newer_fold(found: u32) -> TableError {
+    TableError::NewerFormat { found, supported: Fold::NEWEST.version() }
+}
+
+/// The meta record of a store, whose format is raised to that of this program. Nobody else has the store open, so nobody goes on
+/// to write by the older rules.
+async fn raise_format(engine: &Arc<dyn Engine>, stored: Value) -> Result<Meta, TableError> {
+    let meta = open_meta(&stored)?;
+    if meta.format == meta::FORMAT {
+        return Ok(meta);
+    }
+    let (from, raised) = (meta.format, meta.raised());
+    let mut batch = Batch::default();
+    batch.checks.push((key::meta(), Some(stored)));
+    batch.put(key::meta(), raised.encode());
+    engine.commit(batch).await?;
+    tracing::info!(
+        from,
+        to = meta::FORMAT,
+        "the store's format was raised; older versions of this program refuse it now"
+    );
+    Ok(raised)
+}
+
+async fn make_meta(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
+    let meta = Meta {
+        format: meta::FORMAT,
+        write_format: meta::FORMAT,
+        fold_version: Fold::NEWEST.version(),
+        id_key: random()?,
+        cursor_key: random()?,
+        hash_key: random()?,
+        fingerprint_key: random()?,
+    };
+    let mut batch = Batch::default();
+    batch.checks.push((key::meta(), None));
+    batch.put(key::meta(), meta.encode());
+    engine.commit(batch).await?;
+    Ok(meta)
+}
+
+/// Sixteen random bytes of the system.
+pub fn random() -> Result<[u8; 16], TableError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| EngineError::Io(format!("no random numbers: {error}")))?;
+    Ok(bytes)
+}
+
+/// Goes on with a refold that was begun; the store's meta record as it is then.
+pub async fn finish_refold(pieces: Pieces, engine: &Arc<dyn Engine>, meta: Meta) -> Result<Meta, TableError> {
+    if meta.fold_version != REFOLDING {
+        return Ok(meta);
+    }
+    rewrite_all(pieces, engine, &Hashes::new(&meta)).await?;
+    let done = Meta { fold_version: Fold::NEWEST.version(), ..meta.clone() };
+    replace(engine, &meta, &done).await?;
+    Ok(done)
+}
+
+/// The meta record as it is stored, if there is a store.
+pub async fn stored_meta(engine: &Arc<dyn Engine>) -> Result<Option<Meta>, TableError> {
+    let stored = engine.get_many(&[key::meta()]).await?.pop().flatten();
+    stored.map(|bytes| open_meta(&bytes)).transpose()
+}
+
+/// Replaces the meta record, if it still is `before`.
+pub async fn replace(engine: &Arc<dyn Engine>, before: &Meta, after: &Meta) -> Result<(), TableError> {
+    let mut batch = Batch::default();
+    batch.checks.push((key::meta(), Some(before.encode().into())));
+    batch.put(key::meta(), after.encode());
+    engine.commit(batch).await?;
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! Bases are made, or found by their name instead.
+//!
+//! Whether there is one of the name is looked for in the turn to make bases
+//! ([`Naming`](crate::table::naming::Naming)), so no other base gets the name between the look and the write.
+//! What was found is kept for a request that names itself, as what was made is: its repeats are told the
+//! same, whatever becomes of the names.
+
+use std::sync::Arc;
+
+use crate::engine::Batch;
+use crate::model::{BaseName, BaseNumber, BaseSettings, Reason, Refusal, Timestamp};
+use crate::stored::header::Header;
+use crate::stored::idempotency::RequestResult;
+use crate::stored::index::IndexState;
+use crate::stored::{key, meta};
+use crate::table::TableError;
+use crate::table::idempotency::Claim;
+use crate::table::open::Parts;
+use crate::table::read::summary::BaseSummary;
+use crate::table::shared::naming::Making;
+use crate::table::store::open::Table;
+use crate::tasks;
+
+/// Bases that are looked at together.
+const BASES_TOGETHER: usize = 500;
+/// How many bases of one name are named in the refusal that says there are several.
+const NAMED: usize = 10;
+
+/// A base that was asked for by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreatedBase {
+    /// It.
+    pub base: BaseSummary,
+    /// Whether it was made; otherwise it was there.
+    pub is_new: bool,
+}
+
+impl Table {
+    /// Makes a base, for a request that may have a name; it is durable when this returns.
+    pub async fn create_base(
+        &self,
+        settings: BaseSettings,
+        claim: Option<Arc<Claim>>,
+    ) -> Result<BaseSummary, TableError> {
+        let turn = self.parts.naming.make().await;
+        self.create(turn, settings, claim).await
+    }
+
+    /// The base of the name that `settings` have, or else a new one with these settings. One that is deleted
+    /// does not count. Refused if several have the name; fails if one is damaged, since nobody knows what
+    /// that is called.
+    pub async fn find_or_create_base(
+        &self,
+        settings: BaseSettings,
+        claim: Option<Arc<Claim>>,
+    ) -> Result<CreatedBase, TableError> {
+        let turn = self.parts.naming.make().await;
+        let Some(base) = self.base_of_name(&settings.name).await? else {
+            let base = self.create(turn, settings, claim).await?;
+            return Ok(CreatedBase { base, is_new: true });
+        };
+        if let Some(claim) = claim {
+            let (revision, answer) = (Some(base.revision), RequestResult::Base(base.number));
+            self.parts.idempotency.keep_alone(claim, self.now(), revision, answer).await?;
+        }
+        drop(turn);
+        Ok(CreatedBase { base, is_new: false })
+    }
+
+    async fn base_of_name(&self, name: &BaseName) -> Result<Option<BaseSummary>, TableError> {
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let bases = self.list_all_bases(after, BASES_TOGETHER).await?;
+            let Some(last) = bases.last() else { break };
+            after = Some(last.number);
+            found.extend(
+                bases.into_iter().filter(|base| base.deleted_at.is_none() && base.settings.name == *name),
+            );
+        }
+        if found.len() > 1 {
+            return Err(self.several(&found).into());
+        }
+        Ok(found.pop())
+    }
+
+    fn several(&self, found: &[BaseSummary]) -> Refusal {
+        let ids: Vec<_> = found.iter().take(NAMED).map(|base| self.sealer().base_id(base.number)).collect();
+        let more = if found.len() > NAMED { ", …" } else { "" };
+        let description = format!(
+            "is the name of {} memberbases; name the one that is meant by its id: {}{more}",
+            found.len(),
+            ids.join(", ")
+        );
+        Refusal::field(Reason::NameAmbiguous, "name", description)
+    }
+
+    /// Makes a base in its turn, to the end even if the caller leaves.
+    async fn create(
+        &self,
+        turn: Making,
+        settings: BaseSettings,
+        claim: Option<Arc<Claim>>,
+    ) -> Result<BaseSummary, TableError> {
+        let (parts, now) = (self.parts.clone(), self.now());
+        tasks::to_the_end("new memberbase", async move {
+            let made = create(&parts, settings, claim.as_deref(), now).await;
+            drop(turn);
+            made
+        })
+        .await
+    }
+}
+
+async fn create(
+    parts: &Parts,
+    settings: BaseSettings,
+    claim: Option<&Claim>,
+    now: Timestamp,
+) -> Result<BaseSummary, TableError> {
+    let before = parts.engine.get_many(&[key::next_base()]).await?.pop().flatten();
+    let next = before.as_deref().map(meta::decode_next_base).transpose()?.unwrap_or(1);
+    let following =
+        next.checked_add(1).ok_or_else(|| TableError::Damaged("base numbers are used up".to_owned()))?;
+    let header = Header::new(settings, now, parts.nonces.next());
+    let number = BaseNumber(next);
+    let mut batch = Batch::default();
+    batch.checks.push((key::next_base(), before));
+    batch.put(key::next_base(), meta::next_base(following));
+    batch.put(key::header(number), header.encode_head());
+    batch.put(key::settings(number), header.encode_settings());
+    batch.put(key::index(number), IndexState::default().encode());
+    let kept = claim.map(|claim| {
+        parts.idempotency.keep(claim, header.created_at, None, RequestResult::Base(number), &mut batch)
+    });
+    parts.engine.commit(batch).await?;
+    parts.idempotency.count_kept(kept.unwrap_or_default());
+    parts.sharing.note(number, &header);
+    Ok(BaseSummary::new(number, &header, std::iter::empty()))
+}

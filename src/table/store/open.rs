@@ -1,0 +1,205 @@
+//! The table of one store: its meta record and its bases.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::engine::backup::{Backup, Held};
+use crate::engine::{Engine, EngineStatus};
+use crate::model::{BaseNumber, CursorKey, Fold, IdKey, Sealer, Timestamp};
+
+use crate::table::base::life::Lives;
+use crate::table::base::stored::StoredBases;
+use crate::table::idempotency::{Idempotency, IdempotencyLimits};
+use crate::table::index::hash::Hashes;
+use crate::table::open::Parts;
+use crate::table::shared::budget::Budget;
+use crate::table::shared::member_cache::MemberCache;
+use crate::table::shared::meta;
+use crate::table::shared::naming::Naming;
+use crate::table::shared::nonce::Nonces;
+use crate::table::shared::room::RoomOfAll;
+use crate::table::shared::sharing::Sharing;
+use crate::table::tokens::Tokens;
+use crate::table::{Clock, TableError};
+
+/// Thirty days, in microseconds.
+const THIRTY_DAYS: i64 = 30 * 24 * 60 * 60 * 1_000_000;
+
+/// Seven days, in microseconds.
+const SEVEN_DAYS: i64 = 7 * 24 * 60 * 60 * 1_000_000;
+
+/// Settings of a table.
+#[derive(Debug, Clone)]
+pub struct TableConfig {
+    /// Bytes that requests may hold in memory, all bases together.
+    pub budget_bytes: usize,
+    /// Bytes for what is read by key: the images of lookups, and in the rest members that were asked for.
+    pub read_bytes: usize,
+    /// Overlay entries of a base (about three per changed member) at which a checkpoint starts.
+    pub checkpoint_entries: usize,
+    /// How long commits stay in the commit log, in microseconds.
+    pub commit_retention_micros: i64,
+    /// How long a deleted base can be brought back, in microseconds.
+    pub grace_micros: i64,
+    /// How much is kept of requests that name themselves.
+    pub idempotency: IdempotencyLimits,
+    /// What the random ids of batches begin with: another number each time that a store is opened.
+    pub seed: u64,
+}
+
+impl Default for TableConfig {
+    fn default() -> Self {
+        Self {
+            budget_bytes: 256 * 1024 * 1024,
+            read_bytes: 64 * 1024 * 1024,
+            checkpoint_entries: 600_000,
+            commit_retention_micros: THIRTY_DAYS,
+            grace_micros: THIRTY_DAYS,
+            idempotency: IdempotencyLimits { retention_micros: SEVEN_DAYS, bytes: 1024 * 1024 * 1024 },
+            seed: 0,
+        }
+    }
+}
+
+/// The bases of one store.
+pub struct Table {
+    pub(in crate::table) engine: Arc<dyn Engine>,
+    pub(in crate::table) clock: Clock,
+    pub(in crate::table) config: TableConfig,
+    sealer: Sealer,
+    cursor_key: CursorKey,
+    tokens: Arc<Tokens>,
+    pub(in crate::table) parts: Parts,
+    pub(in crate::table) bases: Arc<Lives<StoredBases>>,
+    /// What requests may hold before they are rows: as much as they may hold afterwards.
+    arriving: Arc<Budget>,
+    /// What large replies may hold: half as much.
+    replies: Arc<Budget>,
+    /// Whether the last round of housekeeping left something undone.
+    pub(in crate::table) is_untidy: AtomicBool,
+    /// Damaged bases of which the log has said so.
+    pub(in crate::table) told_damaged: Mutex<BTreeSet<BaseNumber>>,
+}
+
+impl Table {
+    /// Opens the store in `engine`, or makes one.
+    pub async fn open(
+        engine: Arc<dyn Engine>,
+        clock: Clock,
+        config: TableConfig,
+    ) -> Result<Arc<Self>, TableError> {
+        let meta = meta::open(&engine).await?;
+        let hashes = Hashes::new(&meta);
+        let idempotency = Idempotency::new(Arc::clone(&engine), hashes.clone(), config.idempotency, clock());
+        let tokens = Tokens::load(Arc::clone(&engine), Arc::clone(&idempotency)).await?;
+        let parts = Parts {
+            engine: Arc::clone(&engine),
+            hashes,
+            idempotency,
+            nonces: Arc::new(Nonces::new(config.seed)),
+            clock: Arc::clone(&clock),
+            budget: Budget::new(config.budget_bytes),
+            member_cache: MemberCache::new(config.read_bytes),
+            sharing: Sharing::load(&engine).await?,
+            in_flight: RoomOfAll::new(),
+            naming: Naming::default(),
+            checkpoint_entries: config.checkpoint_entries,
+        };
+        let arriving = Budget::new(config.budget_bytes);
+        let replies = Budget::new(config.budget_bytes / 2);
+        Ok(Arc::new(Self {
+            engine,
+            clock,
+            config,
+            sealer: Sealer::new(IdKey(meta.id_key)),
+            cursor_key: CursorKey(meta.cursor_key),
+            tokens,
+            bases: Lives::new(StoredBases(parts.clone())),
+            parts,
+            arriving,
+            replies,
+            is_untidy: AtomicBool::new(false),
+            told_damaged: Mutex::default(),
+        }))
+    }
+
+    /// Seals and opens the ids of this store.
+    #[must_use]
+    pub fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    /// The rule by which the e-mail addresses of this store are compared.
+    #[must_use]
+    pub fn fold(&self) -> Fold {
+        self.parts.hashes.fold()
+    }
+
+    /// Authenticates the cursors of this store.
+    #[must_use]
+    pub fn cursor_key(&self) -> &CursorKey {
+        &self.cursor_key
+    }
+
+    /// Who may call.
+    #[must_use]
+    pub fn tokens(&self) -> &Arc<Tokens> {
+        &self.tokens
+    }
+
+    /// The requests that name themselves.
+    #[must_use]
+    pub fn idempotency(&self) -> &Arc<Idempotency> {
+        &self.parts.idempotency
+    }
+
+    /// The time as of the clock that was passed in.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// What the engine reports about itself.
+    #[must_use]
+    pub fn engine_status(&self) -> EngineStatus {
+        self.engine.status()
+    }
+
+    /// Everything that is durable now, less what `held` says that its receiver has.
+    pub async fn backup(&self, held: Held) -> Result<Backup, TableError> {
+        Ok(self.engine.backup(held).await?)
+    }
+
+    /// The memory for requests that are not rows yet.
+    #[must_use]
+    pub fn arriving(&self) -> Arc<Budget> {
+        Arc::clone(&self.arriving)
+    }
+
+    /// The memory for replies that are not taken yet.
+    #[must_use]
+    pub fn replies(&self) -> Arc<Budget> {
+        Arc::clone(&self.replies)
+    }
+
+    /// Whether the last round of housekeeping left something undone; the log says what.
+    #[must_use]
+    pub fn is_untidy(&self) -> bool {
+        self.is_untidy.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that requests hold in memory now.
+    #[must_use]
+    pub fn budget_used(&self) -> usize {
+        self.parts.budget.used()
+    }
+
+    /// Finishes what was handed in, writes the last checkpoints and closes the engine.
+    pub async fn close(&self) -> Result<(), TableError> {
+        let mut result = self.bases.end().await;
+        result = result.and(self.tokens.store_uses().await);
+        let closed = self.engine.close().await;
+        result.and(closed.map_err(TableError::from))
+    }
+}

@@ -1,0 +1,369 @@
+//! The tokens of a store: all of them in memory, by the hash of their secret, kept current with what is stored.
+//!
+//! A change shows here once it is durable and before its caller hears of it, so whoever knows that a token was revoked
+//! knows that it is refused. It is made to the end also when its caller has left, so that memory never differs from what is
+//! stored. When a token was last used is noted in memory and written by the housekeeping alone.
+//!
+//! A token whose record cannot be read is good for nothing, and keeps the store as closed as any other does: it was made, so
+//! callers need a token. It is listed, and revoking it puts a record in its place that can be read.
+//!
+//! Which token is the first is decided here, one token at a time: whoever is let in only because there was none makes
+//! none once there is one.
+
+mod meter;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use self::meter::Meter;
+use crate::engine::{Batch, Direction, Engine};
+use crate::model::Timestamp;
+use crate::model::limits::TOKENS_MAX;
+use crate::model::token::{SecretHash, Token, TokenId};
+use crate::stored::idempotency::RequestResult;
+use crate::stored::{key, token as record};
+use crate::table::TableError;
+use crate::table::idempotency::{Claim, Idempotency};
+use crate::tasks;
+
+/// Tokens read in one step.
+const READ_TOGETHER: usize = 1_000;
+/// How exact the time of the last use is, in microseconds: within it, uses of a token write nothing, not even memory.
+const USE_GRAIN: i64 = 60 * 1_000_000;
+/// A time that has not come: nothing happens before the year 1.
+const NEVER: i64 = i64::MIN;
+
+/// A token in use. What it may do never changes; that it is revoked does.
+pub struct LiveToken {
+    token: Token,
+    hash: SecretHash,
+    number: u32,
+    revoked_at: AtomicI64,
+    used_at: AtomicI64,
+    /// What of `used_at` is stored.
+    stored_use: AtomicI64,
+    requests: Meter,
+    rows: Meter,
+}
+
+impl LiveToken {
+    fn new(number: u32, token: Token, hash: SecretHash, used_at: Option<Timestamp>) -> Self {
+        let used_at = micros(used_at);
+        Self {
+            revoked_at: AtomicI64::new(micros(token.revoked_at)),
+            used_at: AtomicI64::new(used_at),
+            stored_use: AtomicI64::new(used_at),
+            requests: Meter::new(token.limits.requests_per_second),
+            rows: Meter::new(token.limits.rows_per_second),
+            token,
+            hash,
+            number,
+        }
+    }
+
+    /// What was decided when it was made: access, base and the like. For what may have changed since, see
+    /// [`LiveToken::snapshot`].
+    #[must_use]
+    pub fn made(&self) -> &Token {
+        &self.token
+    }
+
+    /// When it was revoked, if it was.
+    #[must_use]
+    pub fn revoked_at(&self) -> Option<Timestamp> {
+        timestamp(&self.revoked_at)
+    }
+
+    /// The token as it is now.
+    #[must_use]
+    pub fn snapshot(&self) -> Token {
+        let revoked_at = self.revoked_at();
+        Token {
+            revoked_at,
+            last_used_at: timestamp(&self.used_at),
+            // A revocation has written the record anew.
+            is_damaged: self.token.is_damaged && revoked_at.is_none(),
+            ..self.token.clone()
+        }
+    }
+
+    /// Takes a request from what it may do; otherwise says how long it has to wait.
+    pub fn take_request(&self, now: Instant) -> Result<(), Duration> {
+        self.requests.take(1, now)
+    }
+
+    /// Takes rows from what it may do; otherwise says how long it has to wait.
+    pub fn take_rows(&self, rows: u64, now: Instant) -> Result<(), Duration> {
+        self.rows.take(rows, now)
+    }
+
+    /// Notes that it was used.
+    pub fn used(&self, now: Timestamp) {
+        let before = self.used_at.load(Ordering::Relaxed);
+        if now.micros().saturating_sub(before) >= USE_GRAIN {
+            self.used_at.store(now.micros(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether a token was made or revoked, or why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenChange {
+    /// It is so now.
+    Done,
+    /// The store has as many tokens as it may have.
+    Full,
+    /// Somebody else has made the first one.
+    NotFirst,
+}
+
+/// Which token its maker may make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MayMake {
+    /// The first one alone: the maker is only let in as long as there is none.
+    First,
+    /// Any.
+    Any,
+}
+
+/// All tokens of a store.
+pub struct Tokens {
+    engine: Arc<dyn Engine>,
+    idempotency: Arc<Idempotency>,
+    known: RwLock<Known>,
+    /// Whether there are any, for callers that send none.
+    any: AtomicBool,
+    /// Held while a token is written.
+    writing: Arc<Mutex<()>>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// In the order in which they were made; each at its number.
+    all: Vec<Arc<LiveToken>>,
+    by_id: HashMap<TokenId, Arc<LiveToken>>,
+    by_hash: HashMap<u64, Vec<Arc<LiveToken>>>,
+}
+
+impl Known {
+    fn add(&mut self, token: LiveToken) {
+        let token = Arc::new(token);
+        if token.token.is_damaged {
+            // Neither its id nor its hash may stand in the way of a good token.
+            self.by_id.entry(token.token.id).or_insert_with(|| Arc::clone(&token));
+        } else {
+            self.by_id.insert(token.token.id, Arc::clone(&token));
+            self.by_hash.entry(token.hash.short()).or_default().push(Arc::clone(&token));
+        }
+        self.all.push(token);
+    }
+}
+
+impl Tokens {
+    /// Reads every token of the store in `engine`.
+    pub(super) async fn load(
+        engine: Arc<dyn Engine>,
+        idempotency: Arc<Idempotency>,
+    ) -> Result<Arc<Self>, TableError> {
+        let (mut known, mut any) = (Known::default(), false);
+        let mut range = key::tokens();
+        loop {
+            let pairs = engine.scan(range.clone(), Direction::Forward, READ_TOGETHER).await?;
+            let Some((last, _)) = pairs.last() else { break };
+            range.start = std::ops::Bound::Excluded(last.clone());
+            any = true;
+            // A key without a number is none that this program writes; the audit tells of it.
+            let numbered = pairs.iter().filter_map(|(key, bytes)| Some((key::token_number(key)?, bytes)));
+            let numbered: Vec<_> = numbered.collect();
+            let keys: Vec<_> = numbered.iter().map(|(number, _)| key::token_use(*number)).collect();
+            let uses = engine.get_many(&keys).await?;
+            for ((number, bytes), used) in numbered.into_iter().zip(uses) {
+                known.add(read(number, bytes, used.as_deref()));
+            }
+        }
+        let (known, any) = (RwLock::new(known), AtomicBool::new(any));
+        Ok(Arc::new(Self { engine, idempotency, known, any, writing: Arc::default() }))
+    }
+
+    /// Whether a token was ever made. From then on callers need one, even if all are revoked.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    /// The token whose secret this is, whatever became of it.
+    #[must_use]
+    pub fn find(&self, hash: &SecretHash) -> Option<Arc<LiveToken>> {
+        let known = self.known();
+        known.by_hash.get(&hash.short())?.iter().find(|token| token.hash == *hash).cloned()
+    }
+
+    /// Up to `limit` tokens after (or, `backward`, before) the one at `after`, with their numbers.
+    #[must_use]
+    pub fn list(&self, after: Option<u64>, backward: bool, limit: usize) -> Vec<(u64, Token)> {
+        let known = self.known();
+        let numbered = (0_u64..).zip(&known.all).collect::<Vec<_>>().into_iter();
+        let snapshot = |(number, token): (u64, &Arc<LiveToken>)| (number, token.snapshot());
+        if backward {
+            let before = |(number, _): &(u64, _)| after.is_none_or(|after| *number < after);
+            numbered.rev().filter(before).take(limit).map(snapshot).collect()
+        } else {
+            let beyond = |(number, _): &(u64, _)| after.is_none_or(|after| *number > after);
+            numbered.filter(beyond).take(limit).map(snapshot).collect()
+        }
+    }
+
+    /// Stores a new token, for a request that may have a name; it is durable, and good, when this returns.
+    ///
+    /// Who leaves before the token's turn came has made none. Afterwards it is made, though nobody has its secret.
+    pub async fn create(
+        self: &Arc<Self>,
+        token: Token,
+        hash: SecretHash,
+        may_make: MayMake,
+        claim: Option<Arc<Claim>>,
+    ) -> Result<TokenChange, TableError> {
+        let one_at_a_time = Arc::clone(&self.writing).lock_owned().await;
+        if may_make == MayMake::First && self.any() {
+            return Ok(TokenChange::NotFirst);
+        }
+        let tokens = Arc::clone(self);
+        tasks::to_the_end("token", async move {
+            let changed = tokens.create_now(token, hash, claim.as_deref()).await;
+            drop(one_at_a_time);
+            changed
+        })
+        .await
+    }
+
+    async fn create_now(
+        &self,
+        token: Token,
+        hash: SecretHash,
+        claim: Option<&Claim>,
+    ) -> Result<TokenChange, TableError> {
+        let next = self.known().all.last().map_or(0, |last| last.number.saturating_add(1));
+        if self.known().all.len() >= TOKENS_MAX {
+            return Ok(TokenChange::Full);
+        }
+        let mut batch = Batch::default();
+        batch.checks.push((key::token(next), None));
+        batch.put(key::token(next), record::encode(&token, &hash));
+        let kept = claim.map(|claim| {
+            self.idempotency.keep(claim, token.created_at, None, RequestResult::Token(token.id), &mut batch)
+        });
+        self.engine.commit(batch).await?;
+        self.idempotency.count_kept(kept.unwrap_or_default());
+        self.known
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(LiveToken::new(next, token, hash, None));
+        self.any.store(true, Ordering::Release);
+        Ok(TokenChange::Done)
+    }
+
+    /// Revokes a token for good, and answers what it is then; one that was revoked before stays as it was.
+    pub async fn revoke(
+        self: &Arc<Self>,
+        id: TokenId,
+        now: Timestamp,
+        claim: Option<Arc<Claim>>,
+    ) -> Result<Option<Token>, TableError> {
+        let one_at_a_time = Arc::clone(&self.writing).lock_owned().await;
+        let tokens = Arc::clone(self);
+        tasks::to_the_end("token", async move {
+            let revoked = tokens.revoke_now(id, now, claim.as_deref()).await;
+            drop(one_at_a_time);
+            revoked
+        })
+        .await
+    }
+
+    async fn revoke_now(
+        &self,
+        id: TokenId,
+        now: Timestamp,
+        claim: Option<&Claim>,
+    ) -> Result<Option<Token>, TableError> {
+        let Some(live) = self.known().by_id.get(&id).cloned() else { return Ok(None) };
+        let mut batch = Batch::default();
+        let kept =
+            claim.map(|claim| self.idempotency.keep(claim, now, None, RequestResult::Token(id), &mut batch));
+        if live.revoked_at().is_none() {
+            let revoked = Token { revoked_at: Some(now), ..live.token.clone() };
+            batch.put(key::token(live.number), record::encode(&revoked, &live.hash));
+        }
+        if !batch.puts.is_empty() {
+            self.engine.commit(batch).await?;
+            self.idempotency.count_kept(kept.unwrap_or_default());
+        }
+        if live.revoked_at().is_none() {
+            live.revoked_at.store(now.micros(), Ordering::Release);
+        }
+        Ok(Some(live.snapshot()))
+    }
+
+    /// The token with this id.
+    #[must_use]
+    pub fn get(&self, id: TokenId) -> Option<Token> {
+        self.known().by_id.get(&id).map(|live| live.snapshot())
+    }
+
+    /// Writes when tokens were last used, where that changed since the last time.
+    pub(super) async fn store_uses(&self) -> Result<(), TableError> {
+        let all = self.known().all.clone();
+        let used: Vec<_> = all.iter().map(|token| (token, token.used_at.load(Ordering::Relaxed))).collect();
+        let changed =
+            |(token, used): &&(&Arc<LiveToken>, i64)| token.stored_use.load(Ordering::Relaxed) != *used;
+        let changed: Vec<_> = used.iter().filter(changed).collect();
+        for part in changed.chunks(READ_TOGETHER) {
+            let mut batch = Batch::default();
+            for (token, used) in part {
+                batch.put(key::token_use(token.number), record::encode_use(Timestamp::from_micros(*used)));
+            }
+            self.engine.commit(batch).await?;
+            part.iter().for_each(|(token, used)| token.stored_use.store(*used, Ordering::Relaxed));
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> std::sync::RwLockReadGuard<'_, Known> {
+        // Nothing panics while it holds this lock.
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The token of this number as it is stored, with its last use. What cannot be read is said aloud and passed over: one
+/// bad record must not keep a store closed to everybody.
+fn read(number: u32, bytes: &[u8], used: Option<&[u8]>) -> LiveToken {
+    let (token, hash) = record::decode(bytes).unwrap_or_else(|error| {
+        let id = record::salvage_id(bytes).unwrap_or(TokenId(number.into()));
+        tracing::error!(
+            token = %id, number, %error,
+            "the record of a token cannot be read, so it is refused; make another, and revoke this one"
+        );
+        (Token::damaged(id), SecretHash([0; 32]))
+    });
+    let used = used.and_then(|bytes| {
+        let unread =
+            |error| tracing::error!(token = %token.id, number, %error, "the last use of a token cannot be read");
+        record::decode_use(bytes).map_err(unread).ok()
+    });
+    LiveToken::new(number, token, hash, used)
+}
+
+fn micros(time: Option<Timestamp>) -> i64 {
+    time.map_or(NEVER, Timestamp::micros)
+}
+
+fn timestamp(micros: &AtomicI64) -> Option<Timestamp> {
+    let micros = micros.load(Ordering::Acquire);
+    (micros != NEVER).then(|| Timestamp::from_micros(micros))
+}
+
+#[cfg(test)]
+mod tests;

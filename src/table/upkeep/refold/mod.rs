@@ -1,0 +1,73 @@
+//! From one fold of e-mail addresses to the newest, in a store that nobody serves.
+//!
+//! - As long as two members of a base would become one, nothing changes, and they are listed.
+//! - A store folds by its old rule up to the batch that says that it folds by the new one. The e-mail lookups are rewritten
+//!   after that batch, and until all of them are, the meta record says so ([`REFOLDING`]): whoever opens the store goes on
+//!   before anything else. So a store never shows a lookup of one fold under the other.
+//! - A rewritten bucket is a function of the records, so what was cut short is done again from the beginning.
+//! - Commits hold the changes of lookups as hashes of the old fold, and a base that opens replays those that its stored
+//!   indexes lack. So every base is opened and closed first, and then lacks none.
+
+mod look;
+mod report;
+mod settle;
+
+pub use self::report::{Holder, RefoldOutcome, RefoldReport};
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::model::{Fold, IdKey, Sealer};
+use crate::stored::meta::{Meta, REFOLDING};
+use crate::table::index::hash::Hashes;
+use crate::table::index::rewrite::Pieces;
+use crate::table::shared::meta::{finish_refold, replace, stored_meta};
+use crate::table::store::open::TableConfig;
+use crate::table::{Clock, TableError};
+
+/// Gives the store in `engine`, which nobody else uses, the newest fold, unless members would become one.
+pub async fn refold(
+    engine: &Arc<dyn Engine>,
+    clock: &Clock,
+    config: &TableConfig,
+    progress: &(dyn Fn(String) + Sync),
+) -> Result<RefoldReport, TableError> {
+    refold_in(Pieces::default(), engine, clock, config, progress).await
+}
+
+/// Refolds in pieces of this size.
+pub async fn refold_in(
+    pieces: Pieces,
+    engine: &Arc<dyn Engine>,
+    clock: &Clock,
+    config: &TableConfig,
+    progress: &(dyn Fn(String) + Sync),
+) -> Result<RefoldReport, TableError> {
+    let Some(meta) = stored_meta(engine).await? else { return Ok(RefoldReport::default()) };
+    if meta.fold_version == REFOLDING {
+        finish_refold(pieces, engine, meta).await?;
+        return Ok(RefoldReport { outcome: RefoldOutcome::Refolded, ..RefoldReport::default() });
+    }
+    if meta.fold_version == Fold::NEWEST.version() {
+        return Ok(RefoldReport::default());
+    }
+    let bases = settle::settle(engine, clock, config).await?;
+    // Opening the store may have raised its format.
+    let meta = stored_meta(engine).await?.unwrap_or(meta);
+    let refolding = Meta { fold_version: REFOLDING, ..meta.clone() };
+    let hashes = Hashes::new(&refolding);
+    let sealer = Sealer::new(IdKey(meta.id_key));
+    let mut report = RefoldReport::default();
+    for base in bases {
+        progress(format!("looking at base {}", base.0));
+        look::look(pieces, engine, base, &hashes, &sealer, &mut report).await?;
+    }
+    if !report.pairs.is_empty() {
+        report.outcome = RefoldOutcome::Refused;
+        return Ok(report);
+    }
+    progress("rewriting the e-mail lookups".to_owned());
+    replace(engine, &meta, &refolding).await?;
+    finish_refold(pieces, engine, refolding).await?;
+    report.outcome = RefoldOutcome::Refolded;
+    Ok(report)
+}

@@ -1,0 +1,130 @@
+//! A store that was brought back to an earlier time, and goes on from there.
+//!
+//! Clients hold ids, revisions and cursors of what is lost now. None of them may ever mean something else, so the store
+//! jumps: rows, revisions and base numbers go on far beyond any that the lost time can have used, and cursors are sealed
+//! under a new key, because rows before them that were deleted when they were made may be back. Members keep their ids.
+
+use std::sync::Arc;
+
+use crate::engine::{Batch, Engine};
+use crate::model::origin::Call;
+use crate::model::{BaseNumber, IdKey, Origin, Row, Sealer, Timestamp};
+use crate::stored::commit::{Change, CommitHead, CommitWriter};
+use crate::stored::header::{Head, Header, TIMELINE_JUMP};
+use crate::stored::{key, meta};
+use crate::table::TableError;
+use crate::table::index::scan;
+use crate::table::shared::meta::{open_meta, random};
+use crate::table::shared::nonce::Nonces;
+
+/// How far the number of the next base jumps. Base numbers have 32 bits, so that a store can be restored some 250 times
+/// in a row; nobody has made as many bases between a backup and its use.
+const BASE_JUMP: u32 = 1 << 24;
+/// Bytes of headers and commits that are written together.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// A moment in the history of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// After the last commit at or before this time.
+    Time(Timestamp),
+    /// After this revision of this base.
+    Revision(BaseNumber, u64),
+}
+
+impl Moment {
+    /// Whether a write, as the engine has it, belongs to what came after the moment.
+    pub fn is_before(&self, key: &[u8], value: Option<&[u8]>) -> Result<bool, TableError> {
+        let (Some(base), Some(value)) = (key::header_base(key), value) else { return Ok(false) };
+        let head = Head::decode(value)?;
+        Ok(match self {
+            Self::Time(time) => head.committed_at > *time,
+            Self::Revision(number, revision) => base == *number && head.revision > *revision,
+        })
+    }
+}
+
+/// The key of the store's meta record.
+#[must_use]
+pub fn meta_key() -> Vec<u8> {
+    key::meta()
+}
+
+/// Opens the ids of the store whose meta record this is.
+pub fn sealer_of(meta: &[u8]) -> Result<Sealer, TableError> {
+    Ok(Sealer::new(IdKey(open_meta(meta)?.id_key)))
+}
+
+/// What a store has after it was brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// Every base with its revision before the jump.
+    pub bases: Vec<(BaseNumber, u64)>,
+}
+
+/// Has the store in `engine` go on as another one than that which it is a copy of. Nobody uses it meanwhile; cut short,
+/// it must not be used.
+pub async fn begin_timeline(engine: &Arc<dyn Engine>, now: Timestamp) -> Result<Reached, TableError> {
+    let values = engine.get_many(&[key::meta(), key::next_base()]).await?;
+    let mut batch = Batch::default();
+    let mut values = values.into_iter();
+    if let Some(bytes) = values.next().flatten() {
+        // The commits of the jump are of the new format.
+        let mut meta = open_meta(&bytes)?.raised();
+        meta.cursor_key = random()?;
+        batch.put(key::meta(), meta.encode());
+    }
+    if let Some(bytes) = values.next().flatten() {
+        let used_up = || TableError::Damaged("base numbers are used up".to_owned());
+        let next = meta::decode_next_base(&bytes)?.checked_add(BASE_JUMP).ok_or_else(used_up)?;
+        batch.put(key::next_base(), meta::next_base(next));
+    }
+    let mut heads = Vec::new();
+    scan::for_each(engine, key::headers(), |key, value| {
+        heads.extend(key::header_base(&key).map(|base| (base, value)));
+        Ok(())
+    })
+    .await?;
+    let [a, b, c, d, e, f, g, h, ..] = random()?;
+    let nonces = Nonces::new(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+    let mut bases = Vec::with_capacity(heads.len());
+    for (base, head) in heads {
+        let settings = engine.get_many(&[key::settings(base)]).await?.pop().flatten();
+        let before = Header::decode(&head, settings.as_deref())?;
+        bases.push((base, before.revision));
+        jump(&mut batch, base, &before, now, nonces.next())?;
+        if batch.bytes() >= BATCH_BYTES {
+            engine.commit(std::mem::take(&mut batch)).await?;
+        }
+    }
+    engine.commit(batch).await?;
+    Ok(Reached { bases })
+}
+
+/// The jump is a commit of the base like any other.
+fn jump(
+    batch: &mut Batch,
+    base: BaseNumber,
+    before: &Header,
+    now: Timestamp,
+    nonce: u64,
+) -> Result<(), TableError> {
+    let used_up = || TableError::Damaged("rows or revisions are used up".to_owned());
+    let header = Header {
+        revision: before.revision.checked_add(TIMELINE_JUMP).ok_or_else(used_up)?,
+        next_row: before.next_row.checked_add(TIMELINE_JUMP).ok_or_else(used_up)?,
+        committed_at: before.committed_at.max(now),
+        nonce,
+        whole: None,
+        ..before.clone()
+    };
+    let origin = Origin::system(Call::BEGIN_TIMELINE);
+    let mut commit = CommitWriter::new(CommitHead { time: header.committed_at, origin, batch: nonce });
+    commit.change(Row(0), Change::Base, Some(&before.encode_settings()), &[], &[]);
+    for (part, bytes) in (0_u32..).zip(commit.finish()) {
+        batch.put(key::commit(base, header.revision, part), bytes);
+    }
+    batch.put(key::header(base), header.encode_head());
+    batch.put(key::settings(base), header.encode_settings());
+    Ok(())
+}

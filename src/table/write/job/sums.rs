@@ -1,0 +1,128 @@
+//! Requests of several batches whose answers sum up what the batches did.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::model::{Origin, Sight};
+use crate::stored::idempotency::RequestResult;
+use crate::table::idempotency::{Claim, Tally};
+use crate::table::plan::{Changes, Doomed, Gone, Wish};
+use crate::table::shared::budget::Permit;
+use crate::table::write::reply::{Failure, ReplySender};
+use crate::table::{AttributesReply, AttributesRequest, DeleteReply, DeleteRequest};
+
+/// A delete, and how far it has come.
+pub struct DeleteJob {
+    pub(in crate::table) doomed: Vec<Doomed>,
+    pub(in crate::table) deadline: Option<Instant>,
+    pub(in crate::table) origin: Origin,
+    pub(in crate::table) reply: ReplySender<DeleteReply>,
+    pub(in crate::table) permit: Permit,
+    /// Its name, if it has one, and how far its answer is stored.
+    pub(in crate::table) claim: Option<(Arc<Claim>, Tally)>,
+    /// What became of those that were planned so far.
+    pub(in crate::table) gone: Gone,
+    pub(in crate::table) failure: Failure,
+}
+
+impl DeleteJob {
+    /// A request of which nothing is planned yet, unless an earlier run of it was cut short.
+    pub fn new(request: DeleteRequest, reply: ReplySender<DeleteReply>, permit: Permit) -> Self {
+        let DeleteRequest { rows, refs, claim, deadline, origin } = request;
+        let doomed = rows.into_iter().map(Doomed::Row).chain(refs.into_iter().map(Doomed::Ref)).collect();
+        let mut gone = Gone::default();
+        let claim = claim.map(|claim| {
+            let (begun, tally) = claim.resume_tally();
+            if let Some(RequestResult::Deleting { done, members, records }) = begun {
+                let done = usize::try_from(*done).unwrap_or(usize::MAX);
+                gone = Gone { done, members: *members, records: *records };
+            }
+            (claim, tally)
+        });
+        Self { doomed, deadline, origin, reply, permit, claim, gone, failure: Failure::default() }
+    }
+
+    /// Whether slices of it were planned already.
+    pub fn has_begun(&self) -> bool {
+        self.gone.done > 0
+    }
+
+    /// Whether all of it is planned.
+    pub fn is_complete(&self) -> bool {
+        self.gone.done >= self.doomed.len()
+    }
+
+    /// What is kept of it now.
+    pub fn kept(&self) -> RequestResult {
+        let Gone { done, members, records } = self.gone;
+        if self.is_complete() {
+            RequestResult::Deleted(members, records)
+        } else {
+            RequestResult::Deleting { done: u64::try_from(done).unwrap_or(u64::MAX), members, records }
+        }
+    }
+}
+
+/// A change of attributes, and how far it has come.
+pub struct AttributesJob {
+    pub(in crate::table) wishes: Vec<Wish>,
+    /// All of them are one commit, or nothing changes.
+    pub(in crate::table) is_strict: bool,
+    pub(in crate::table) sight: Sight,
+    pub(in crate::table) deadline: Option<Instant>,
+    pub(in crate::table) origin: Origin,
+    pub(in crate::table) reply: ReplySender<AttributesReply>,
+    pub(in crate::table) permit: Permit,
+    /// Its name, if it has one, and how far its answer is stored.
+    pub(in crate::table) claim: Option<(Arc<Claim>, Tally)>,
+    /// What became of those that were planned so far.
+    pub(in crate::table) changes: Changes,
+    pub(in crate::table) failure: Failure,
+}
+
+impl AttributesJob {
+    /// A request of which nothing is planned yet, unless an earlier run of it was cut short.
+    pub fn new(request: AttributesRequest, reply: ReplySender<AttributesReply>, permit: Permit) -> Self {
+        let AttributesRequest { changes: wishes, is_strict, sight, claim, deadline, origin } = request;
+        let mut changes = Changes::default();
+        let claim = claim.map(|claim| {
+            let (begun, tally) = claim.resume_tally();
+            if let Some(RequestResult::Changing { done, values }) = begun {
+                (changes.done, changes.values) = (usize::try_from(*done).unwrap_or(usize::MAX), *values);
+            }
+            (claim, tally)
+        });
+        Self {
+            wishes,
+            is_strict,
+            sight,
+            deadline,
+            origin,
+            reply,
+            permit,
+            claim,
+            changes,
+            failure: Failure::default(),
+        }
+    }
+
+    /// Whether slices of it were planned already.
+    pub fn has_begun(&self) -> bool {
+        self.changes.done > 0
+    }
+
+    /// Whether all of it is planned.
+    pub fn is_complete(&self) -> bool {
+        self.changes.done >= self.wishes.len()
+    }
+
+    /// What is kept of it now.
+    pub fn kept(&self) -> RequestResult {
+        let (done, values) = (self.changes.done, self.changes.values);
+        if self.is_complete() {
+            RequestResult::Changed(values)
+        } else {
+            RequestResult::Changing { done: u64::try_from(done).unwrap_or(u64::MAX), values }
+        }
+    }
+}

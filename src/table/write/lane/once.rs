@@ -1,0 +1,165 @@
+//! Requests that one batch does, together with others. What became of one that names itself is kept by the same batch.
+//!
+//! A refusal leaves the plan as it was. Every other error may come after a part of the plan was changed, so it fails all
+//! of it.
+
+use std::sync::Arc;
+
+use crate::model::{MemberRecord, Outcome};
+use crate::stored::idempotency::RequestResult;
+use crate::table::idempotency::Claim;
+use crate::table::plan::Plan;
+use crate::table::read::summary::BaseSummary;
+use crate::table::shared::budget::Permit;
+use crate::table::write::job::Job;
+use crate::table::write::publisher::{Planned, WaitingReply};
+use crate::table::write::reply::ReplySender;
+use crate::table::{
+    EditReply, EditRequest, Edited, RecordChange, RecordOutcome, RecordsReply, RecordsRequest,
+    SettingsRequest, TableError,
+};
+
+/// Ends a request that was planned: notes what is kept of it, if it has a name, and answers the revision.
+fn end(
+    plan: &mut Plan<'_>,
+    claim: Option<Arc<Claim>>,
+    kept: Option<RequestResult>,
+    planned: &mut Planned,
+) -> u64 {
+    let revision = plan.end_request();
+    if let Some(claim) = claim {
+        if let Some(kept) = kept {
+            plan.keep(&claim, kept);
+        }
+        planned.claims.push(claim);
+    }
+    revision
+}
+
+/// Gives up the whole plan: nothing of it is written.
+pub(super) fn fail(job: Job, error: TableError, planned: &mut Planned) {
+    planned.failure = Some(error.clone());
+    job.refuse(error);
+}
+
+pub async fn edit(
+    plan: &mut Plan<'_>,
+    request: EditRequest,
+    reply: ReplySender<EditReply>,
+    permit: Permit,
+    planned: &mut Planned,
+) -> usize {
+    match plan.edit(&request.what).await {
+        Ok(edited) => {
+            let kept = match &edited {
+                Edited::Done { row, outcome, .. } => Some(RequestResult::Member(*row, *outcome)),
+                Edited::Missing | Edited::Refused(_) => None,
+            };
+            let revision = end(plan, request.claim, kept, planned);
+            planned.answers.push(WaitingReply::Edit(reply, EditReply { edited, revision }, permit));
+        }
+        Err(error) => fail(Job::Edit { request, reply, permit }, error, planned),
+    }
+    1
+}
+
+pub async fn change_settings(
+    plan: &mut Plan<'_>,
+    mut request: SettingsRequest,
+    reply: ReplySender<BaseSummary>,
+    permit: Permit,
+    planned: &mut Planned,
+) -> usize {
+    match try_settings(plan, &request).await {
+        Ok(Ok(())) => {}
+        Ok(Err(refusal)) => {
+            planned
+                .answers
+                .push(WaitingReply::Refused(Box::new(Job::Settings { request, reply, permit }), refusal));
+            return 1;
+        }
+        Err(error) => {
+            fail(Job::Settings { request, reply, permit }, error, planned);
+            return 1;
+        }
+    }
+    let kept = RequestResult::Base(plan.base());
+    end(plan, request.claim.take(), Some(kept), planned);
+    let summary = plan.summary().await;
+    planned.answers.push(WaitingReply::Settings(reply, summary));
+    1
+}
+
+/// Changes the base, or says why it is refused; then nothing has changed.
+async fn try_settings(
+    plan: &mut Plan<'_>,
+    request: &SettingsRequest,
+) -> Result<Result<(), TableError>, TableError> {
+    if let Some(wanted) = &request.schema
+        && let Err(refusal) = plan.check_schema(wanted).await?
+    {
+        return Ok(Err(refusal));
+    }
+    let before = plan.header().schema.clone();
+    if let Err(refusal) = plan.change_settings(request).await {
+        return Ok(Err(refusal.into()));
+    }
+    if request.schema.is_some() {
+        plan.build_indexes(before.as_deref()).await?;
+    }
+    Ok(Ok(()))
+}
+
+pub async fn change_records(
+    plan: &mut Plan<'_>,
+    request: RecordsRequest,
+    reply: ReplySender<RecordsReply>,
+    permit: Permit,
+    planned: &mut Planned,
+) -> usize {
+    let changes = request.changes.len();
+    match plan.change_records(&request.changes).await {
+        Ok(outcomes) => {
+            let kept = outcomes.as_deref().ok().map(|outcomes| of_records(&request.changes, outcomes));
+            let revision = end(plan, request.claim, kept, planned);
+            planned.answers.push(WaitingReply::Records(reply, RecordsReply { outcomes, revision }, permit));
+        }
+        Err(error) => fail(Job::Records { request, reply, permit }, error, planned),
+    }
+    changes
+}
+
+/// What is kept of changes of records: of one, where to find it; of transactions, how many became what.
+fn of_records(changes: &[RecordChange], outcomes: &[RecordOutcome]) -> RequestResult {
+    let of_one = |change: &RecordChange, record: &MemberRecord, is_new| {
+        let id = record.id()?;
+        Some(RequestResult::Record { row: change.row(), kind: record.kind(), id, is_new })
+    };
+    let kept = match (changes, outcomes) {
+        ([change], [RecordOutcome::Created(record)]) => of_one(change, record, true),
+        ([change], [RecordOutcome::Updated(record) | RecordOutcome::Unchanged(record)]) => {
+            of_one(change, record, false)
+        }
+        ([_], [RecordOutcome::Deleted]) => Some(RequestResult::Done),
+        _ => None,
+    };
+    kept.unwrap_or_else(|| {
+        let count = |outcome: Outcome| {
+            let found = outcomes.iter().filter(|found| found.outcome() == outcome).count();
+            u64::try_from(found).unwrap_or(u64::MAX)
+        };
+        let (created, updated) = (count(Outcome::Created), count(Outcome::Updated));
+        RequestResult::Ingested { created, updated, unchanged: count(Outcome::Unchanged) }
+    })
+}
+
+impl RecordOutcome {
+    /// What happened, in one word.
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Created(_) => Outcome::Created,
+            Self::Updated(_) => Outcome::Updated,
+            Self::Unchanged(_) | Self::Deleted => Outcome::Unchanged,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Deletes, and changes of attributes, slice by slice: each slice is one commit, and the answers sum up what the slices
+//! did. A strict change of attributes is one slice of its own, whatever its size.
+
+use std::sync::Arc;
+
+use crate::table::plan::Plan;
+use crate::table::write::job::{AttributesJob, DeleteJob, Job};
+use crate::table::write::lane::once::fail;
+use crate::table::write::publisher::{Planned, WaitingReply};
+use crate::table::{AttributesReply, DeleteReply};
+
+/// Plans up to `room` members of a delete; answers how many it took, and the request if some are left.
+pub async fn delete(
+    plan: &mut Plan<'_>,
+    mut job: Box<DeleteJob>,
+    room: usize,
+    planned: &mut Planned,
+) -> (usize, Option<Job>) {
+    if let Some(failure) = job.failure.get().cloned() {
+        Job::Delete(job).refuse(failure);
+        return (0, None);
+    }
+    let left = job.doomed.get(job.gone.done..).unwrap_or_default();
+    let gone = match plan.delete_while_room(left.get(..room).unwrap_or(left)).await {
+        Ok(gone) => gone,
+        Err(error) => {
+            fail(Job::Delete(job), error, planned);
+            return (room, None);
+        }
+    };
+    let taken = gone.done;
+    job.gone.add(&gone);
+    let before = plan.revision();
+    let revision = plan.end_request();
+    let (is_complete, kept) = (job.is_complete(), job.kept());
+    if let Some((claim, tally)) = &mut job.claim
+        && (is_complete || revision > before)
+    {
+        plan.keep_tally(claim, tally, kept);
+    }
+    if !is_complete {
+        planned.unfinished.push(Arc::clone(&job.failure));
+        return (taken, Some(Job::Delete(job)));
+    }
+    let DeleteJob { reply, permit, claim, gone, failure, .. } = *job;
+    planned.claims.extend(claim.map(|(claim, _)| claim));
+    let answer = DeleteReply { deleted: gone.members, records: gone.records, revision };
+    planned.answers.push(WaitingReply::Delete(reply, answer, failure, permit));
+    (taken, None)
+}
+
+/// Plans up to `room` members whose attributes change, or all of them; answers how many it took, and the request if some
+/// are left.
+pub async fn attributes(
+    plan: &mut Plan<'_>,
+    mut job: Box<AttributesJob>,
+    room: usize,
+    planned: &mut Planned,
+) -> (usize, Option<Job>) {
+    if let Some(failure) = job.failure.get().cloned() {
+        Job::Attributes(job).refuse(failure);
+        return (0, None);
+    }
+    let left = job.wishes.get(job.changes.done..).unwrap_or_default();
+    let changes = if job.is_strict {
+        plan.change_all_attributes(left).await
+    } else {
+        plan.change_attributes_while_room(left.get(..room).unwrap_or(left)).await
+    };
+    let changes = match changes {
+        Ok(changes) => changes,
+        Err(error) => {
+            fail(Job::Attributes(job), error, planned);
+            return (room, None);
+        }
+    };
+    let taken = changes.done;
+    let is_refused = job.is_strict && !changes.refused.is_empty();
+    job.changes.add(changes);
+    let before = plan.revision();
+    let revision = plan.end_request();
+    let (is_complete, kept) = (job.is_complete(), job.kept());
+    if let Some((claim, tally)) = &mut job.claim
+        && (is_complete || revision > before)
+        && !is_refused
+    {
+        plan.keep_tally(claim, tally, kept);
+    }
+    if !is_complete {
+        planned.unfinished.push(Arc::clone(&job.failure));
+        return (taken, Some(Job::Attributes(job)));
+    }
+    let AttributesJob { reply, permit, claim, changes, failure, .. } = *job;
+    planned.claims.extend(claim.map(|(claim, _)| claim));
+    let answer = AttributesReply { values: changes.values, refused: changes.refused, revision };
+    planned.answers.push(WaitingReply::Attributes(reply, answer, failure, permit));
+    (taken, None)
+}

@@ -1,0 +1,53 @@
+//! Upserts that are planned whole, in a batch of their own.
+
+use crate::table::plan::Plan;
+use crate::table::plan::request::{UpsertReply, WriteMode};
+use crate::table::shared::outcome::RowOutcome;
+use crate::table::write::job::Job;
+use crate::table::write::job::UpsertJob;
+use crate::table::write::limits::BATCH_ROWS;
+use crate::table::write::publisher::{Planned, WaitingReply};
+
+/// Plans a request that is decided as a whole: an ATOMIC one, or one of which nothing is written.
+pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Planned) -> usize {
+    let before = plan.revision();
+    let first_new = plan.next_row();
+    let wanted = || job.check_wanted();
+    let outcomes = match job.mode {
+        WriteMode::Atomic => plan.upsert_atomically(&job.rows, &job.options, wanted).await,
+        WriteMode::Partial | WriteMode::Whole | WriteMode::ValidateOnly => {
+            plan.foresee(&job.rows, &job.options, BATCH_ROWS, wanted).await
+        }
+    };
+    let rows = job.rows.len();
+    match outcomes {
+        Ok(outcomes) => {
+            let is_failed = outcomes.iter().any(RowOutcome::is_failed);
+            let UpsertJob { mode, reply, permit, claim, failure, .. } = *job;
+            planned.discard = mode != WriteMode::Atomic || is_failed;
+            let revision = if planned.discard { before } else { plan.end_request() };
+            let outcomes = if planned.discard {
+                outcomes.into_iter().map(|outcome| outcome.unwritten(first_new)).collect()
+            } else {
+                outcomes
+            };
+            if let Some((claim, mut progress)) = claim {
+                if !planned.discard {
+                    plan.keep_rows(&claim, &mut progress, &outcomes, true);
+                }
+                planned.claims.push(claim);
+            }
+            planned.answers.push(WaitingReply::Upsert(
+                reply,
+                UpsertReply { outcomes, revision },
+                failure,
+                permit,
+            ));
+        }
+        Err(error) => {
+            planned.failure = Some(error.clone());
+            Job::Upsert(job).refuse(error);
+        }
+    }
+    rows
+}

@@ -1,0 +1,13 @@
+//! How the reply to a request leaves the lane.
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::oneshot;
+
+use crate::table::TableError;
+
+/// Where a reply goes.
+pub type ReplySender<T> = oneshot::Sender<Result<T, TableError>>;
+
+/// The failure of an earlier slice of a request, once there is one.
+pub type Failure = Arc<OnceLock<TableError>>;
