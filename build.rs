@@ -1,7 +1,7 @@
 //! Compiles the protocol files with protox, so that building needs no `protoc`.
 //!
-//! Two compiles that never meet: `publisher.v1` is the wire, with services and a descriptor set (`publisher.v1.bin`) for reflection
-//! and for checks against breaking changes; `publisher.storage.v1` is the disk, plain messages that no client ever sees.
+//! `publisher.v1` is the wire format. Its descriptor set (`publisher.v1.bin`) serves reflection and the check against
+//! breaking changes.
 
 #[path = "build/version.rs"]
 mod version;
@@ -10,13 +10,11 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use prost_build::Config;
 use protox::prost::Message;
 use protox::prost_reflect::prost_types::FileDescriptorSet;
 
 const ROOT: &str = "proto";
 const WIRE: &str = "proto/publisher/v1";
-const STORAGE: &str = "proto/publisher/storage/v1";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
@@ -32,9 +30,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rustc-env=MEMBERBASE_VERSION={}", version.text);
     let out = PathBuf::from(env::var("OUT_DIR")?);
     compile_wire(&out)?;
-    if Path::new(STORAGE).is_dir() {
-        compile_storage()?;
-    }
     Ok(())
 }
 
@@ -48,15 +43,6 @@ fn compile_wire(out: &Path) -> Result<(), Box<dyn Error>> {
         // A result has a member or none: thousands of those that have none should not take the room of one.
         .boxed(".publisher.v1.BatchGetResult.member")
         .compile_fds(files)?;
-    Ok(())
-}
-
-fn compile_storage() -> Result<(), Box<dyn Error>> {
-    let files = compile(STORAGE)?;
-    if files.file.iter().any(|file| file.package() == "publisher.v1") {
-        return Err("a stored record must not contain a publisher.v1 message".into());
-    }
-    Config::new().compile_fds(files)?;
     Ok(())
 }
 

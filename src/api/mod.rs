@@ -5,7 +5,6 @@
 
 mod bearer;
 pub mod error;
-pub mod faulty_json;
 pub mod grpc;
 pub mod http;
 pub mod peer;

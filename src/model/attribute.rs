@@ -97,7 +97,7 @@ impl AttributeValue {
     /// Whether a value that a caller sent is this one: a date is sent as text.
     pub fn is_sent_as(&self, sent: &Self) -> bool {
         match (self, sent) {
-            (Self::Date(at), Self::Text(text)) => super::schema::instant(text) == Some(*at),
+            (Self::Date(at), Self::Text(text)) => crate::model::time::instant(text) == Some(*at),
             (stored, sent) => stored == sent,
         }
     }

@@ -4,12 +4,11 @@
 //! byte, changes nothing by it**, whatever the rules say now. Where it would change something it is refused, as ever: the value
 //! never reaches another member.
 
-use std::borrow::Cow;
-
+use crate::model::change::Change;
 use crate::model::email::{self, Email};
 use crate::model::error::{RowError, Violations};
-use crate::model::input::{Change, MemberRow};
-use crate::model::member::Member;
+use crate::model::member::Profile;
+use crate::model::patch::MemberPatch;
 use crate::model::phone::{self, Phone};
 use crate::model::violation::Rule;
 
@@ -63,6 +62,14 @@ impl Doubts {
         (!is_none).then(|| Box::new(self))
     }
 
+    /// Sets the values that `profile` has in `patch`; returns the doubts that are left.
+    pub fn settle(&self, profile: &Profile, patch: &mut MemberPatch) -> Option<Box<Self>> {
+        let mut left = self.clone();
+        settle(&mut left.email, &profile.email, &mut patch.email);
+        settle(&mut left.phone, &profile.phone, &mut patch.phone);
+        left.some()
+    }
+
     /// The refusal of a row that has them for nobody who has these values.
     pub fn refuse(&self) -> RowError {
         let mut faults = Violations::default();
@@ -73,23 +80,6 @@ impl Doubts {
         }
         // There is a fault, or there were no doubts.
         faults.finish(()).err().unwrap_or_else(|| RowError::new(crate::model::Reason::FieldInvalid))
-    }
-}
-
-impl MemberRow {
-    /// Refuses the row if it has doubts: it is about nobody who could have their values.
-    pub fn without_doubts(&self) -> Result<&Self, RowError> {
-        self.doubts.as_ref().map_or(Ok(self), |doubts| Err(doubts.refuse()))
-    }
-
-    /// The row as it is meant for `member`: values in doubt are those that it has, or the row is refused.
-    pub fn settled(&self, member: &Member) -> Result<Cow<'_, Self>, RowError> {
-        let Some(doubts) = &self.doubts else { return Ok(Cow::Borrowed(self)) };
-        let mut row = Self { doubts: None, ..self.clone() };
-        let mut left = (**doubts).clone();
-        settle(&mut left.email, &member.profile.email, &mut row.patch.email);
-        settle(&mut left.phone, &member.profile.phone, &mut row.patch.phone);
-        left.some().map_or(Ok(Cow::Owned(row)), |left| Err(left.refuse()))
     }
 }
 
@@ -108,9 +98,12 @@ fn settle<T: AsRef<str> + Clone>(doubt: &mut Option<Doubt>, stored: &Option<T>, 
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
     use crate::model::error::Reason;
-    use crate::model::input::MemberPatch;
+    use crate::model::input::MemberRow;
+    use crate::model::member::Member;
 
     const OLD: &str = "ada@-example.com";
     const OLD_PHONE: &str = "+0123456789";

@@ -5,13 +5,16 @@
 //! status moves only along the table in [`crate::model::lifecycle`]. Uniqueness, the size of the record and the revision are
 //! judged elsewhere, as for rows.
 
-use crate::model::alias::Rename;
+use crate::model::change::Change;
 use crate::model::email::Fold;
 use crate::model::error::{Reason, Refusal};
-use crate::model::input::{Change, MemberPatch, MemberRow, Semantics};
+use crate::model::input::MemberRow;
 use crate::model::lifecycle::{Action, transition};
 use crate::model::mask::Mask;
+use crate::model::match_by::Semantics;
 use crate::model::member::{Member, Status};
+use crate::model::patch::MemberPatch;
+use crate::model::rename::Rename;
 use crate::model::schema::AttributeSchema;
 use crate::model::time::Timestamp;
 use crate::model::upsert::{self, Update};

@@ -10,7 +10,9 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::model::account::AccountDetails;
 use crate::model::attribute::{AttributePatch, AttributeValue};
-use crate::model::input::{Change, MatchBy, MemberRow, Semantics, UpsertOptions};
+use crate::model::change::Change;
+use crate::model::input::{MemberRow, UpsertOptions};
+use crate::model::match_by::{MatchBy, Semantics};
 
 /// Version of the encoding; hashed first.
 const VERSION: u8 = 1;

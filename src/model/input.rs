@@ -1,84 +1,17 @@
 //! What callers ask to be done to a member, parsed: every value in here is a good one, but for those that are set apart as
 //! doubts.
 
-use crate::model::account::AccountDetails;
-use crate::model::attribute::AttributePatch;
+use std::borrow::Cow;
+
 use crate::model::doubts::Doubts;
 use crate::model::email::Email;
-use crate::model::field::ProfileField;
+use crate::model::error::RowError;
 use crate::model::id::Row;
-use crate::model::member::{Gender, Status};
-use crate::model::phone::Phone;
+use crate::model::match_by::{MatchBy, Semantics};
+use crate::model::member::{Member, Status};
+use crate::model::patch::MemberPatch;
 use crate::model::sight::Sight;
-use crate::model::text::{Name, Ref, Tier, WorkerId};
-use crate::model::time::Date;
-
-/// What happens to one field.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Change<T> {
-    /// It was not named: it stays, or is cleared where the semantics are [`Semantics::Replace`].
-    #[default]
-    Keep,
-    /// It loses its value.
-    Clear,
-    /// It gets this value.
-    Set(T),
-}
-
-impl<T> Change<T> {
-    /// The new value, if there is one.
-    pub fn as_set(&self) -> Option<&T> {
-        match self {
-            Self::Set(value) => Some(value),
-            Self::Keep | Self::Clear => None,
-        }
-    }
-
-    /// Whether the field was not named.
-    pub fn is_keep(&self) -> bool {
-        matches!(self, Self::Keep)
-    }
-}
-
-/// An absent value is not named.
-impl<T> From<Option<T>> for Change<T> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Keep, Self::Set)
-    }
-}
-
-/// Changes to the fields of one member.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MemberPatch {
-    /// Of the caller's key.
-    pub ref_: Change<Ref>,
-    /// Of the e-mail address.
-    pub email: Change<Email>,
-    /// Of the first name.
-    pub first_name: Change<Name>,
-    /// Of the last name.
-    pub last_name: Change<Name>,
-    /// Of the phone number.
-    pub phone: Change<Phone>,
-    /// Of the staff number.
-    pub worker_id: Change<WorkerId>,
-    /// Of the tier.
-    pub tier: Change<Tier>,
-    /// Of the date of birth.
-    pub dob: Change<Date>,
-    /// Of the gender.
-    pub gender: Change<Gender>,
-    /// Of the role.
-    pub role: Change<Name>,
-    /// Of the company.
-    pub company: Change<Name>,
-    /// Of the payroll flag.
-    pub enable_payroll: Change<bool>,
-    /// Of the bank details.
-    pub account_details: Change<AccountDetails>,
-    /// Of the attributes.
-    pub attributes: AttributePatch,
-}
+use crate::model::text::{Ref, WorkerId};
 
 /// One row of an upsert.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -115,31 +48,6 @@ pub struct UpsertOptions {
     pub sight: Sight,
 }
 
-/// The key that finds a row's member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum MatchBy {
-    /// The `ref`.
-    #[default]
-    Ref,
-    /// The folded e-mail address.
-    Email,
-    /// The worker id.
-    WorkerId,
-    /// The id that the service gave. It makes no members.
-    Id,
-}
-
-/// What a field that a row does not name means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Semantics {
-    /// It stays.
-    #[default]
-    Merge,
-    /// It is cleared, attributes included: the row is the whole member. Only the `ref` stays, so that a row matched by
-    /// another key never takes a member's `ref` away by its silence; and the status, which rows do not change.
-    Replace,
-}
-
 /// The key of a row, as [`MatchBy`] selects it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MatchKey<'a> {
@@ -168,19 +76,16 @@ impl MemberRow {
     }
 }
 
-impl MatchBy {
-    /// The field of the profile that it is; none for the id, which is not part of it.
-    pub fn field(self) -> Option<ProfileField> {
-        match self {
-            Self::Ref => Some(ProfileField::Ref),
-            Self::Email => Some(ProfileField::Email),
-            Self::WorkerId => Some(ProfileField::WorkerId),
-            Self::Id => None,
-        }
+impl MemberRow {
+    /// Refuses the row if it has doubts: it is about nobody who could have their values.
+    pub fn without_doubts(&self) -> Result<&Self, RowError> {
+        self.doubts.as_ref().map_or(Ok(self), |doubts| Err(doubts.refuse()))
     }
 
-    /// The name of the field on the wire.
-    pub fn as_str(self) -> &'static str {
-        self.field().map_or("id", ProfileField::as_str)
+    /// The row as it is meant for `member`: values in doubt are those that it has, or the row is refused.
+    pub fn settled(&self, member: &Member) -> Result<Cow<'_, Self>, RowError> {
+        let Some(doubts) = &self.doubts else { return Ok(Cow::Borrowed(self)) };
+        let mut row = Self { doubts: None, ..self.clone() };
+        doubts.settle(&member.profile, &mut row.patch).map_or(Ok(Cow::Owned(row)), |left| Err(left.refuse()))
     }
 }

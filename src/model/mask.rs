@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::model::error::{Reason, Refusal, Violations};
 use crate::model::field::ProfileField;
-use crate::model::input::MemberPatch;
 use crate::model::member::Member;
+use crate::model::patch::MemberPatch;
 use crate::model::schema::AttributeSchema;
 
 /// What a path of one attribute begins with.

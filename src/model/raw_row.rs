@@ -7,11 +7,13 @@
 
 use crate::model::account::AccountDetails;
 use crate::model::attribute::{AttributePatch, AttributeValue};
+use crate::model::change::Change;
 use crate::model::doubts::Doubts;
 use crate::model::email::Email;
 use crate::model::error::{Reason, RowError, Violations};
 use crate::model::id::{BaseNumber, Row, Sealer};
-use crate::model::input::{Change, MatchBy, MemberRow};
+use crate::model::input::MemberRow;
+use crate::model::match_by::MatchBy;
 use crate::model::member::{Gender, Status};
 use crate::model::phone::Phone;
 use crate::model::text::{Name, Ref, Tier, WorkerId};

@@ -5,45 +5,16 @@
 //! save can be sent again safely.
 
 pub mod clip;
+mod name;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod stamps;
 pub mod transaction;
 
 pub use self::clip::{Clip, ClipDetails, ClipId, JsonObject};
+pub use self::name::ForeignText;
 pub use self::stamps::{StampCollection, StampCollectionId};
 pub use self::transaction::{Bin, Currency, Network, Transaction};
-use crate::model::error::Reason;
-use crate::model::limits::FOREIGN_TEXT_MAX_BYTES;
-use crate::model::text::{Limit, checked, text_type};
-
-text_type!(
-    /// An id, a code or a descriptor that another system gave: opaque, compared byte for byte.
-    ForeignText, |text| checked(Reason::FieldInvalid, Limit::Bytes(FOREIGN_TEXT_MAX_BYTES), text)
-);
-
-/// Declares the id of a kind of record: a random number.
-macro_rules! random_id {
-    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(pub u128);
-
-        impl $name {
-            /// The record that an id names, read without regard to case.
-            pub fn parse(id: &str) -> Result<Self, $crate::model::id::IdError> {
-                $crate::model::id::read_random($prefix, id).map(Self)
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&$crate::model::id::write_random($prefix, self.0))
-            }
-        }
-    };
-}
-use random_id;
 
 /// What kind of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::attribute::{AttributeValue, Attributes, check_key};
 use crate::model::error::{Reason, Refusal, RowError, Violations};
 use crate::model::limits::ATTRIBUTES_MAX_KEYS;
-use crate::model::time::{Date, Timestamp};
+use crate::model::time::Timestamp;
 use crate::model::violation::Rule;
 
 /// The type of an attribute.
@@ -81,18 +81,12 @@ impl AttributeType {
             | (Self::Boolean, value @ AttributeValue::Bool(_))
             | (Self::Date, value @ AttributeValue::Date(_))
             | (Self::Array, value @ AttributeValue::List(_)) => Some(value),
-            (Self::Date, AttributeValue::Text(text)) => instant(&text).map(AttributeValue::Date),
+            (Self::Date, AttributeValue::Text(text)) => {
+                crate::model::time::instant(&text).map(AttributeValue::Date)
+            }
             (Self::String | Self::Number | Self::Boolean | Self::Date | Self::Array, _) => None,
         }
         .ok_or(Rule::must_be(Reason::AttributeMismatch, self.wanted()))
-    }
-}
-
-/// The instant that a text names: an RFC 3339 time, or a date, which is its midnight in UTC.
-pub fn instant(text: &str) -> Option<Timestamp> {
-    match Date::parse(text) {
-        Ok(_) => Timestamp::parse(&format!("{text}T00:00:00Z")).ok(),
-        Err(_) => Timestamp::parse(text).ok(),
     }
 }
 

@@ -220,6 +220,14 @@ impl Dob {
     }
 }
 
+/// The instant that a text names: an RFC 3339 time, or a date, which is its midnight in UTC.
+pub fn instant(text: &str) -> Option<Timestamp> {
+    match Date::parse(text) {
+        Ok(_) => Timestamp::parse(&format!("{text}T00:00:00Z")).ok(),
+        Err(_) => Timestamp::parse(text).ok(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -3,11 +3,14 @@
 //! Not here, because they need more than the member: uniqueness of keys, the tiers of a base, the size of the stored
 //! record, and the revision, which the commit gives.
 
+use crate::model::change::Change;
 use crate::model::error::{Reason, Refusal, RowError};
-use crate::model::input::{Change, MemberPatch, MemberRow, Semantics, UpsertOptions};
+use crate::model::input::{MemberRow, UpsertOptions};
 use crate::model::lifecycle::{Action, transition};
 use crate::model::limits::ATTRIBUTES_MAX_KEYS;
+use crate::model::match_by::Semantics;
 use crate::model::member::{Member, Profile, Status};
+use crate::model::patch::MemberPatch;
 use crate::model::time::Timestamp;
 
 /// What became of a row.

@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_path_to_error::{Path, Segment};
 
-use crate::api::faulty_json::{self, Fault, Faulty, Kind};
+use crate::model::faulty_json::{self, Fault, Faulty, Kind};
 use crate::model::{Change, Reason, Refusal};
 
 /// The fault of a field that its object has twice.

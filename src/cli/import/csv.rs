@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use prost_types::Value;
 use prost_types::value::Kind;
 
-use crate::api::faulty_json::Faulty;
 use crate::api::grpc::v1;
 use crate::cli::json;
+use crate::model::faulty_json::Faulty;
 use crate::model::words;
 
 use super::cells;

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use crate::api::faulty_json::{self, Faulty};
 use crate::api::grpc::v1;
 use crate::cli::{Error, json};
+use crate::model::faulty_json::{self, Faulty};
 
 use super::limits::MAX_ROW_BYTES;
 use super::missing::Keys;

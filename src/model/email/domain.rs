@@ -21,7 +21,7 @@ pub(super) fn is_host(domain: &str) -> bool {
 /// `domain` as DNS has it: ASCII in lower case, by UTS 46 without transitional mappings. `None` for what has no such form.
 pub(super) fn ascii(domain: &str) -> Option<Cow<'_, str>> {
     if is_plain(domain) {
-        return Some(super::fold::lower(domain));
+        return Some(super::lower::lower(domain));
     }
     let (deny, hyphens, length) = (AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
     Uts46::new().to_ascii(domain.as_bytes(), deny, hyphens, length).ok()

@@ -10,6 +10,7 @@ use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
 
 use super::domain;
+use super::lower::lower;
 
 /// The rule by which addresses are compared. Folding a folded address changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,18 +52,6 @@ impl Fold {
         }
     }
 }
-
-pub(super) fn lower(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() {
-        // Without a way out, so that many bytes are looked at at once.
-        if text.bytes().fold(false, |found, byte| found | byte.is_ascii_uppercase()) {
-            return Cow::Owned(text.to_ascii_lowercase());
-        }
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(text.chars().flat_map(char::to_lowercase).collect())
-}
-
 fn full(address: &str) -> String {
     let Some((local, domain)) = address.rsplit_once('@') else { return caseless(address) };
     // A domain without a form in DNS is one of an older store, or of a filter that finds nobody.

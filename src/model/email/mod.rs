@@ -2,6 +2,7 @@
 
 mod domain;
 mod fold;
+mod lower;
 
 use std::borrow::Cow;
 

@@ -8,7 +8,8 @@
 use crate::model::error::{Reason, Refusal, Violations};
 use crate::model::filter::Filter;
 use crate::model::filter::raw::{RawOperator, RawValue};
-use crate::model::schema::{AttributeSchema, AttributeType, instant};
+use crate::model::schema::{AttributeSchema, AttributeType};
+use crate::model::time::instant;
 use crate::model::words::{did_you_mean, nearest};
 
 /// Keys of a schema that a refusal lists; more are counted.

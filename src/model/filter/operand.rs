@@ -14,8 +14,8 @@ use crate::model::id::IdError;
 use crate::model::limits::PHONE_MAX_DIGITS;
 use crate::model::member::{Gender, Status};
 use crate::model::phone::{self, without_separators};
-use crate::model::schema::instant;
 use crate::model::text::{self, Limit};
+use crate::model::time::instant;
 use crate::model::time::{Date, Dob, Timestamp};
 use crate::model::violation::{self, Rule};
 

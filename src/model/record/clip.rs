@@ -1,6 +1,6 @@
 //! Clips: deals that a member saved.
 
-use super::{ForeignText, random_id};
+use super::name::{ForeignText, random_id};
 use crate::model::error::Reason;
 use crate::model::limits::{CREATIVE_CONTENT_MAX_BYTES, UNSAFE_INTEGER};
 use crate::model::time::Timestamp;

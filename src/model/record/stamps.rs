@@ -1,6 +1,6 @@
 //! Stamp collections: how far a member has come in a loyalty program.
 
-use super::{ForeignText, random_id};
+use super::name::{ForeignText, random_id};
 use crate::model::error::Reason;
 use crate::model::limits::STAMPS_MAX_AT_ONCE;
 use crate::model::time::Timestamp;

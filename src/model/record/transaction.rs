@@ -1,6 +1,6 @@
 //! Transactions: purchases that a member made.
 
-use super::ForeignText;
+use super::name::ForeignText;
 use crate::model::error::Reason;
 use crate::model::limits::{BIN_MAX_DIGITS, BIN_MIN_DIGITS, SAFE_INTEGER_MAX};
 use crate::model::text::text_type;

@@ -1,32 +1,12 @@
 //! The head of a base.
 
-use super::{BaseState, Header, VERSION, is_whole, older, read_time, write_time};
-use crate::model::{Removals, StatusCounts, Timestamp};
+use super::form::{BaseState, Head, Header, VERSION, is_whole, read_time, write_time};
+use super::older;
+use crate::model::{Removals, StatusCounts};
 use crate::stored::bytes::{Reader, Writer};
 use crate::stored::{DecodeError, versioned};
 
 const RECORD: &str = "base head";
-
-/// What the head of a base says by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    /// Whether the base is there.
-    pub state: BaseState,
-    /// The number of the last commit.
-    pub revision: u64,
-    /// The row that the next new member gets.
-    pub next_row: u64,
-    /// Exact numbers of members by status.
-    pub counts: StatusCounts,
-    /// The commit that last changed the settings.
-    pub settings_revision: u64,
-    /// The time of the last commit.
-    pub committed_at: Timestamp,
-    /// The random id of the batch that wrote this.
-    pub nonce: u64,
-    /// Members removed in the last hours.
-    pub removals: Removals,
-}
 
 impl Head {
     pub(super) fn of(header: &Header) -> Self {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::form::{Header, LAST_WHOLE, read_time};
 use super::settings::{index_number, read_tiers, read_types};
-use super::{Header, LAST_WHOLE, read_time};
 use crate::model::schema::{AttributeIndex, AttributeSchema, FIRST_INDEX};
 use crate::model::{BaseName, BaseSettings, Removals, Status, StatusCounts};
 use crate::stored::bytes::Reader;
@@ -69,8 +69,8 @@ fn schema(r: &mut Reader<'_>, has_indexes: bool) -> Result<AttributeSchema, Deco
 /// The record of version 3 that an older program wrote for `header`.
 #[cfg(test)]
 pub(super) fn encode(header: &Header) -> Vec<u8> {
-    use super::write_time;
     use crate::stored::bytes::Writer;
+    use crate::stored::header::form::write_time;
 
     let mut w = Writer::default();
     let byte = |number: u64| u8::try_from(number).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{BaseState, Head, Header, VERSION, read_time, write_time};
+use super::form::{BaseState, Head, Header, VERSION, read_time, write_time};
 use crate::model::schema::{
     AttributeIndex, AttributeSchema, AttributeType, AttributeTypes, FIRST_INDEX, FieldNumber,
 };

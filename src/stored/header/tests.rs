@@ -2,10 +2,13 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::form::VERSION;
 use super::*;
+use crate::model::schema::AttributeSchema;
 use crate::model::schema::{AttributeIndex, AttributeType, AttributeTypes, FieldNumber};
 use crate::model::{BaseName, Status, Tier};
 use crate::stored::documented::assert_documented;
+use std::sync::Arc;
 
 fn header() -> Header {
     Header {

@@ -120,7 +120,9 @@ impl Imports {
                     return Target::Item(module.file.clone());
                 }
                 // `use a::a` without a module `a`: a crate of that name.
-                Some(Meaning::Import(to)) if !is_module && to.starts_with(&child) => return Target::Elsewhere,
+                Some(Meaning::Import(to)) if !is_module && to.starts_with(&child) => {
+                    return Target::Elsewhere;
+                }
                 Some(Meaning::Import(to)) if !is_module => return self.find(&[to, rest].concat(), depth + 1),
                 _ if is_module => within = child,
                 _ => {

@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use crate::rings::Arrows;
+use super::rings::Arrows;
 
 /// The arrows between files of one layer.
 pub fn within_layers(arrows: &BTreeMap<PathBuf, BTreeSet<PathBuf>>) -> Arrows<String> {
     let mut within: Arrows<String> = Arrows::new();
-    for (from, to) in pairs(arrows).filter(|(from, to)| room(from, Path::new("")) == room(to, Path::new(""))) {
+    for (from, to) in pairs(arrows).filter(|(from, to)| room(from, Path::new("")) == room(to, Path::new("")))
+    {
         within.entry(from.display().to_string()).or_default().insert(to.display().to_string());
     }
     within
@@ -30,20 +31,6 @@ pub fn by_folder(arrows: &BTreeMap<PathBuf, BTreeSet<PathBuf>>) -> BTreeMap<Stri
         }
     }
     folders
-}
-
-/// The files that make the arrow between two rooms of a folder.
-pub fn witnesses(
-    arrows: &BTreeMap<PathBuf, BTreeSet<PathBuf>>,
-    folder: &str,
-    here: &str,
-    there: &str,
-) -> Vec<String> {
-    let of = |file: &Path, wanted: &str| {
-        file.starts_with(folder) && room(file, Path::new(folder)).as_deref() == Some(wanted)
-    };
-    let between = pairs(arrows).filter(|(from, to)| of(from, here) && of(to, there));
-    between.map(|(from, to)| format!("{} → {}", from.display(), to.display())).collect()
 }
 
 /// The room of a folder that a file is in.

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::account;
-use crate::api::faulty_json::twice;
 use crate::api::http::json::{Given, Name, Object};
 use crate::api::http::openapi::values;
 use crate::api::http::tree::{Tree, double};
+use crate::model::faulty_json::twice;
 use crate::model::{self, AttributeValue, Date, Finder, MatchBy, MemberRow, RawRow, Reason, RowError, Rule};
 
 /// A member as callers send it. Absent fields keep their values; `null` clears a field.

@@ -1,8 +1,8 @@
 //! What is wrong with a line, in words for people who write files.
 
-use crate::api::faulty_json::{Fault, Faulty, Kind};
 use crate::cli::import::row_failure::RowFailure;
 use crate::model::ProfileField;
+use crate::model::faulty_json::{Fault, Faulty, Kind};
 
 /// Keys of a line beside those of the profile.
 const OTHER_KEYS: [&str; 4] = ["id", "status", "clear_fields", "if_revision"];

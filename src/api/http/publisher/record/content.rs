@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::api::faulty_json::twice;
 use crate::api::http::tree::{Entries, Tree};
+use crate::model::faulty_json::twice;
 use crate::model::limits::{CREATIVE_CONTENT_MAX_BYTES, UNSAFE_INTEGER};
 
 /// An object.

@@ -1,0 +1,33 @@
+//! The names of records: those that callers choose, and the ids that the service gives.
+
+use crate::model::error::Reason;
+use crate::model::limits::FOREIGN_TEXT_MAX_BYTES;
+use crate::model::text::{Limit, checked, text_type};
+
+text_type!(
+    /// An id, a code or a descriptor that another system gave: opaque, compared byte for byte.
+    ForeignText, |text| checked(Reason::FieldInvalid, Limit::Bytes(FOREIGN_TEXT_MAX_BYTES), text)
+);
+
+/// Declares the id of a kind of record: a random number.
+macro_rules! random_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u128);
+
+        impl $name {
+            /// The record that an id names, read without regard to case.
+            pub fn parse(id: &str) -> Result<Self, $crate::model::id::IdError> {
+                $crate::model::id::read_random($prefix, id).map(Self)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&$crate::model::id::write_random($prefix, self.0))
+            }
+        }
+    };
+}
+pub(super) use random_id;
