@@ -3,7 +3,7 @@
 /// What happens to one field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Change<T> {
-    /// It was not named: it stays, or is cleared where the semantics are [`Semantics::Replace`].
+    /// It was not named: it stays, or is cleared where the semantics are [`Semantics::Replace`](crate::model::Semantics::Replace).
     #[default]
     Keep,
     /// It loses its value.

@@ -124,7 +124,7 @@ impl Base {
         self.shared.number
     }
 
-    /// Creates and changes members. See [`super::WriteMode`] for what happens when rows fail.
+    /// Creates and changes members. See [`WriteMode`](crate::table::WriteMode) for what happens when rows fail.
     pub async fn upsert(&self, mut request: UpsertRequest) -> Result<UpsertReply, TableError> {
         let permit = self.shared.budget.turn(self.party(), bytes_of(&request)).await?;
         let rows = prepare_all(take(&mut request.rows), &request.options, &self.shared.hashes).await;

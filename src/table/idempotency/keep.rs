@@ -101,7 +101,7 @@ impl Idempotency {
     }
 
     /// Adds to `batch` that the request is done, and what became of it. Answers what that makes of the room that answers
-    /// take, for [`Requests::count_kept`] once the batch is durable.
+    /// take, for [`Idempotency::count_kept`] once the batch is durable.
     #[must_use = "what is kept has to be counted"]
     pub fn keep(
         &self,
@@ -115,7 +115,7 @@ impl Idempotency {
     }
 
     /// Adds to `batch` what a request of several batches has done so far, in the place of what it had done before. Answers
-    /// what [`Requests::keep`] does.
+    /// what [`Idempotency::keep`] does.
     #[must_use = "what is kept has to be counted"]
     pub fn keep_tally(
         &self,
@@ -159,7 +159,7 @@ impl Idempotency {
     }
 
     /// Adds to `batch` what became of the rows of an upsert that are not stored yet: `outcomes` are all so far. Answers
-    /// what [`Requests::keep`] does.
+    /// what [`Idempotency::keep`] does.
     #[must_use = "what is kept has to be counted"]
     pub fn keep_rows(
         &self,
