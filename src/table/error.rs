@@ -10,28 +10,32 @@ pub enum TableError {
     /// There is no such base, or it was purged.
     #[error("the memberbase does not exist")]
     BaseNotFound,
-    /// The base is deleted (it may still be brought back). Nothing was written.
+    /// The base is deleted; it may still be restored. Nothing was written.
     #[error("the memberbase is deleted")]
     BaseDeleted,
-    /// The byte budget is spent. Nothing was written; try again shortly.
-    #[error("{wanted} bytes do not fit into the {limit} bytes for requests in memory now")]
+    /// The memory budget is used up. Nothing was written; the caller should try again shortly.
+    #[error(
+        "the request needs {wanted} bytes, which are not free now of the {limit} bytes for requests in memory"
+    )]
     Overloaded {
         /// Bytes that the request needs.
         wanted: usize,
         /// The whole budget, in bytes.
         limit: usize,
     },
-    /// The deadline passed in the queue. Nothing was written.
-    #[error("the deadline passed before the request's turn came")]
+    /// The deadline passed while the request was queued. Nothing was written.
+    #[error("the deadline passed while the request was waiting")]
     DeadlinePassed,
     /// An atomic request over its limits. Nothing was written.
     #[error(
-        "an atomic request of {rows} rows and {bytes} bytes is over the limits of {max_rows} rows and {max_bytes} bytes"
+        "an atomic request may have {max_rows} rows and {max_bytes} bytes; this one has {rows} rows and \
+         {bytes} bytes"
     )]
     AtomicTooLarge {
         /// Rows of the request.
         rows: usize,
-        /// Bytes that its commit would write or, of a sender who does not see all of members, what it counts.
+        /// Bytes that its commit would write or, if the sender does not see all fields, the bytes that it
+        /// counts.
         bytes: usize,
         /// Limit, in rows.
         max_rows: usize,
@@ -49,11 +53,11 @@ pub enum TableError {
         /// The members that have at least one of them.
         members: u64,
     },
-    /// A request of this name is under way. Nothing of this one was written.
-    #[error("the request of this name is still running")]
+    /// A request with the same request id is running. Nothing of this one was written.
+    #[error("a request with this request id is still running")]
     RequestRunning,
     /// An earlier write of the base failed while this one was planned on it. Nothing of this one was written.
-    #[error("a write that this one was planned on failed; nothing of this one was written")]
+    #[error("an earlier write, which this one depends on, failed; nothing of this one was written")]
     PlannedOnFailure,
     /// The request breaks a rule of the base. Nothing was written.
     #[error("{0}")]
@@ -61,10 +65,10 @@ pub enum TableError {
     /// The table is shutting down. Nothing was written.
     #[error("the service is stopping")]
     Closing,
-    /// A stored record cannot be understood.
-    #[error("a stored record is damaged: {0}")]
+    /// Stored bytes cannot be decoded.
+    #[error("stored data is damaged: {0}")]
     Damaged(String),
-    /// The store was written by a newer version.
+    /// A newer version of the program wrote the store.
     #[error("the store has format version {found}; this program reads up to version {supported}")]
     NewerFormat {
         /// The version found in the store.
@@ -78,7 +82,7 @@ pub enum TableError {
 }
 
 impl TableError {
-    /// Whether it stays as long as nobody mends what is stored.
+    /// Whether the error remains until somebody repairs the stored data.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         match self {
@@ -99,7 +103,7 @@ impl TableError {
         }
     }
 
-    /// The refusal of a request of so many rows and bytes that is one commit.
+    /// The refusal of an atomic request with this many rows and bytes.
     pub(super) fn too_large(rows: usize, bytes: usize) -> Self {
         Self::AtomicTooLarge { rows, bytes, max_rows: ATOMIC_MAX_ROWS, max_bytes: ATOMIC_MAX_BYTES }
     }

@@ -1,4 +1,4 @@
-//! Rows one after another, and ATOMIC requests, which are decided as a whole.
+//! Upserts of many rows: one after another, or as a whole (ATOMIC).
 
 use crate::model::limits::ATOMIC_MAX_BYTES;
 use crate::model::{Outcome, RowError, Sight, UpsertOptions};
@@ -10,13 +10,13 @@ use crate::table::{RowOutcome, TableError};
 
 /// Rows whose keys are looked up together.
 const FIND_TOGETHER: usize = 1_024;
-/// Rows whose blocks are read together: of the largest members, in as many blocks, 64 MiB. After as many rows
-/// others get their turn, who may be served by the same thread.
+/// Rows whose blocks are read together: at most 64 MiB, if each row is in a block of its own and all members
+/// are of the largest size. After this many rows the task yields to the others of its thread.
 const READ_TOGETHER: usize = 128;
 
 impl Plan<'_> {
-    /// Applies every row and judges uniqueness after the last, so that two members may swap a value. When a
-    /// row fails, every outcome is a failure and the plan is to be thrown away.
+    /// Applies every row and checks uniqueness after the last one, so two members may swap a value. If a row
+    /// fails, every outcome is a failure and the caller must drop the plan.
     pub async fn upsert_atomically(
         &mut self,
         rows: &[Result<Prepared, RowError>],
@@ -41,16 +41,16 @@ impl Plan<'_> {
         Ok(outcomes)
     }
 
-    /// What the request at hand counts as one commit, where that may not follow from what its sender does not see. For others
-    /// the batch is measured once it is made.
+    /// The bytes that the current request counts as one commit, if its sender does not see all fields. For
+    /// other senders this is `None`, and the batch is measured once it is encoded.
     pub fn counted(&self) -> Option<usize> {
         (self.sight != Sight::Whole).then(|| self.weight.of_one_commit(self.sight))
     }
 
-    /// Refuses a request of so many rows for which one commit is certainly too small.
+    /// Refuses a request of this many rows that certainly does not fit into one commit.
     fn check_one_commit(&self, rows: usize) -> Result<(), TableError> {
         let bytes = self.weight.of_one_commit(self.sight);
-        // A change may take less than is counted for it.
+        // A change may take fewer bytes than are counted for it.
         let most = match self.sight {
             Sight::Whole => ATOMIC_MAX_BYTES + rows * CHANGE_BYTES,
             Sight::WithoutPii => ATOMIC_MAX_BYTES,
@@ -58,8 +58,8 @@ impl Plan<'_> {
         if bytes > most { Err(TableError::too_large(rows, bytes)) } else { Ok(()) }
     }
 
-    /// Applies rows one after another, but stops after the row with which the batch is full: there may be
-    /// fewer outcomes than rows.
+    /// Applies rows one after another, and stops after the row that fills the batch. There may be fewer
+    /// outcomes than rows.
     pub async fn upsert_while_room(
         &mut self,
         rows: &[Result<Prepared, RowError>],
@@ -68,7 +68,8 @@ impl Plan<'_> {
         self.upsert_some(rows, options, Uniqueness::ByRow, || Ok(()), |plan| !plan.is_full()).await
     }
 
-    /// The same, for as long as `go_on` says; asks now and then whether the answer is still wanted.
+    /// Applies rows one after another while `go_on` returns true. Calls `check_wanted` now and then, and
+    /// gives up if the reply is no longer wanted.
     pub(super) async fn upsert_some(
         &mut self,
         rows: &[Result<Prepared, RowError>],
@@ -100,7 +101,7 @@ impl Plan<'_> {
         Ok(outcomes)
     }
 
-    /// Whether another member now has a value that the row's member has too.
+    /// Refuses the row if another member now has a value that the row's member has too.
     async fn judge(
         &mut self,
         outcome: &RowOutcome,

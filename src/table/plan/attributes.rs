@@ -1,4 +1,4 @@
-//! Attributes of many members at once.
+//! Changes of the attributes of many members at once.
 
 use std::collections::BTreeSet;
 
@@ -19,22 +19,22 @@ use crate::table::plan::{Plan, Stop};
 /// Members whose blocks are read together.
 const READ_TOGETHER: usize = 128;
 
-/// A change of the attributes of a member.
+/// A requested change of a member's attributes.
 pub type Wish = (Row, AttributePatch);
 
-/// What became of changes of attributes.
+/// The result of changes of attributes.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// How many changes were looked at.
+    /// How many requested changes were decided.
     pub done: usize,
-    /// Values that are different now.
+    /// How many values changed.
     pub values: u64,
-    /// The changes that were refused, by their places.
+    /// The refused changes, by their places.
     pub refused: Vec<(usize, Refusal)>,
 }
 
 impl Changes {
-    /// Adds what became of the changes that come next.
+    /// Adds the result of the next changes of the same request.
     pub fn add(&mut self, next: Self) {
         let before = self.done;
         self.refused.extend(next.refused.into_iter().map(|(index, refusal)| (before + index, refusal)));
@@ -54,8 +54,9 @@ struct Changed {
 }
 
 impl Plan<'_> {
-    /// Changes the attributes of members, each named once, or of none when one of them cannot be changed. Gives up before it
-    /// has changed anything, and before it has read much more, when a batch cannot take all of them.
+    /// Changes the attributes of all these members, each listed once, or of none if one of them cannot
+    /// change. Fails before it changes anything, and without reading much more, if they do not fit into one
+    /// batch.
     pub async fn change_all_attributes(&mut self, wishes: &[Wish]) -> Result<Changes, TableError> {
         let mut changes = Changes { done: wishes.len(), ..Changes::default() };
         let mut changed = Vec::new();
@@ -88,8 +89,8 @@ impl Plan<'_> {
         Ok(changes)
     }
 
-    /// Changes the attributes of members one after another, and passes over those that cannot be changed, until the batch is
-    /// full: there may be some left.
+    /// Changes the attributes of members one after another, and refuses those that cannot change, until the
+    /// batch is full. The rest is left for the next batch.
     pub async fn change_attributes_while_room(&mut self, wishes: &[Wish]) -> Result<Changes, TableError> {
         let mut changes = Changes::default();
         for together in wishes.chunks(READ_TOGETHER) {
@@ -112,7 +113,7 @@ impl Plan<'_> {
         Ok(changes)
     }
 
-    /// Fetches the blocks of members that are not in `known`, and says how large these are.
+    /// Fetches the blocks of members that are not in `known`, and returns their weight.
     async fn read_blocks_of(
         &mut self,
         wishes: &[Wish],
@@ -143,7 +144,7 @@ impl Plan<'_> {
         }
     }
 
-    /// What the patch makes of the member; nothing if it changes nothing.
+    /// The member after the patch; `None` if the patch changes nothing.
     fn try_attributes(
         &self,
         row: Row,

@@ -1,4 +1,5 @@
-//! Members deleted for good. What hangs on them is out of reach from this commit on, because no row is used twice.
+//! Deleting members for good. Their records cannot be reached from this commit on, because no row is used
+//! twice.
 
 use crate::model::{MatchKey, RecordCounts, Ref, Row};
 use crate::stored::block::place;
@@ -21,19 +22,19 @@ pub enum Doomed {
     Ref(Ref),
 }
 
-/// What became of members to delete.
+/// The result of deleting members.
 #[derive(Debug, Default)]
 pub struct Gone {
-    /// How many were looked for.
+    /// How many were looked up.
     pub done: usize,
-    /// How many of these there were.
+    /// How many of these existed and were deleted.
     pub members: u64,
-    /// The records that went with them.
+    /// The records that were deleted with them.
     pub records: RecordCounts,
 }
 
 impl Gone {
-    /// Adds what became of the members that come next.
+    /// Adds the result of the next members of the same request.
     pub fn add(&mut self, next: &Self) {
         self.done = self.done.saturating_add(next.done);
         self.members += next.members;
@@ -42,7 +43,7 @@ impl Gone {
 }
 
 impl Plan<'_> {
-    /// Deletes members until the batch is full: there may be some left.
+    /// Deletes members until the batch is full. The rest is left for the next batch.
     pub async fn delete_while_room(&mut self, doomed: &[Doomed]) -> Result<Gone, TableError> {
         let mut gone = Gone::default();
         for together in doomed.chunks(LOOKED_UP_TOGETHER) {
@@ -82,7 +83,7 @@ impl Plan<'_> {
         self.fetch_blocks(&blocks).await
     }
 
-    /// Deletes one member with what hangs on it, and says what that was; `None` if there was no such member.
+    /// Deletes one member with its records, and returns their counts; `None` if there was no such member.
     async fn delete(&mut self, doomed: &Doomed) -> Result<Option<RecordCounts>, TableError> {
         loop {
             match self.try_delete(doomed) {

@@ -12,7 +12,7 @@ use crate::table::read::view::holds;
 use crate::table::{EditWhat, Edited, MemberKey, RowOutcome, TableError};
 
 impl Plan<'_> {
-    /// Applies the call; a refusal is an answer like any other.
+    /// Applies the call. A refusal is a result, not an error.
     pub async fn edit(&mut self, what: &EditWhat) -> Result<Edited, TableError> {
         loop {
             let tried = match what {
@@ -59,7 +59,7 @@ impl Plan<'_> {
         self.write(row, &member, (what.patch().unwrap_or(&patch), what.semantics()), update)
     }
 
-    /// Writes what was decided about the member at `row`.
+    /// Writes the decided update of the member at `row`.
     fn write(
         &mut self,
         row: Row,
@@ -84,7 +84,7 @@ impl Plan<'_> {
         self.edited(outcome)
     }
 
-    /// The answer: the member as it stands in the plan now.
+    /// The result: the member as it now is in the plan.
     fn edited(&self, outcome: Result<RowOutcome, Refusal>) -> Result<Edited, Stop> {
         let RowOutcome { row, outcome, .. } = match outcome {
             Ok(outcome) => outcome,
@@ -95,7 +95,7 @@ impl Plan<'_> {
         Ok(member.map_or(Edited::Missing, |member| Edited::Done { row, member, outcome }))
     }
 
-    /// The member that a key names, as of now.
+    /// The member that a key belongs to, in the current state.
     fn find(&self, key: &MemberKey) -> Result<Option<(Row, Member)>, Stop> {
         let key = match key {
             MemberKey::Row(row) => return Ok(self.member(*row)?.map(|(member, _)| (*row, member))),

@@ -1,4 +1,4 @@
-//! What deciding needs, fetched when it stops there, or together for many rows before it begins.
+//! Fetching what deciding needs: when it stops for something, or before it begins, for many rows together.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,11 @@ use crate::table::plan::prepare::Matched;
 use crate::table::plan::upsert::is_repeat;
 use crate::table::plan::{Need, Plan, Prepared};
 
-/// Bytes of blocks that are kept for rows to come.
+/// The plan drops fetched blocks once they have more bytes than this.
 const FETCHED_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 impl Plan<'_> {
-    /// Fetches what deciding stopped at.
+    /// Fetches what deciding stopped for.
     pub async fn fetch(&mut self, need: Need) -> Result<(), TableError> {
         match need {
             Need::Hash(wanted) => self.fetch_hashes(&[wanted]).await,
@@ -34,7 +34,7 @@ impl Plan<'_> {
     }
 
     pub(super) async fn fetch_blocks(&mut self, numbers: &[u64]) -> Result<(), TableError> {
-        // The order matters: a block that is published while we look has left neither place before it is in both.
+        // In flight before published: a batch that is published during these reads is found in one of them.
         let mut missing = Vec::new();
         for number in numbers {
             match self.in_flight.iter().rev().find_map(|layer| layer.blocks.get(number)) {
@@ -42,7 +42,7 @@ impl Plan<'_> {
                 None => missing.push(*number),
             }
         }
-        // Most rows of a list that is new or repeated need none.
+        // Most rows of a new or repeated list need no block.
         if missing.is_empty() {
             return Ok(());
         }
@@ -63,7 +63,7 @@ impl Plan<'_> {
         self.fetched_bytes = 0;
     }
 
-    /// Fetches, in two reads for all rows, who has the keys that nearly all of them need.
+    /// Fetches, in two reads for all rows, the candidates of the keys that nearly all of them need.
     pub async fn prefetch_keys(&mut self, rows: &[Result<Prepared, RowError>]) -> Result<(), TableError> {
         let rows = || rows.iter().flatten();
         let matched: Vec<Wanted> = rows().filter_map(|row| row.matched_by.key()).collect();
@@ -78,8 +78,9 @@ impl Plan<'_> {
         self.fetch_hashes(&others).await
     }
 
-    /// Fetches, in one read, the blocks of the members that these rows find. What was fetched for rows before them and did not
-    /// change is let go once it is much: a call may find members in more blocks than fit into memory.
+    /// Fetches, in one read, the blocks of the members that these rows find. Drops what was fetched for
+    /// earlier rows once it is more than [`FETCHED_MAX_BYTES`], because a call may find members in more
+    /// blocks than fit into memory. Changed blocks are in the layer and stay.
     pub async fn prefetch_blocks(&mut self, rows: &[Result<Prepared, RowError>]) -> Result<(), TableError> {
         let mut blocks = BTreeSet::new();
         for row in rows.iter().flatten() {
@@ -100,7 +101,7 @@ impl Plan<'_> {
         self.fetch_blocks(&blocks.into_iter().collect::<Vec<_>>()).await
     }
 
-    /// Who may have a key that was fetched.
+    /// The fetched candidates of a key.
     fn known(&self, key: Wanted) -> &[(u64, u64)] {
         self.resolved.get(&key).map(Vec::as_slice).unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! What rows would come to, of which nothing is written yet: planned in the slices that the lane makes of them when they are,
-//! because a row sees the revisions of the slices before.
+//! Planning rows without writing them. They are planned in the same slices as when they are written, because
+//! a row sees the revisions of earlier slices.
 
 use std::mem::take;
 
@@ -10,8 +10,9 @@ use crate::table::plan::{Plan, Prepared};
 use crate::table::{RowOutcome, TableError};
 
 impl Plan<'_> {
-    /// What would become of `rows`, in slices of up to so many. Asks now and then whether the answer is still wanted. The plan is
-    /// good for nothing else afterwards.
+    /// The outcomes that `rows` would have, in slices of up to `slice_rows`. Calls `check_wanted` now and
+    /// then, and gives up if the reply is no longer wanted. The plan cannot be used for anything else
+    /// afterwards.
     pub async fn foresee(
         &mut self,
         rows: &[Result<Prepared, RowError>],
@@ -31,7 +32,8 @@ impl Plan<'_> {
         Ok(outcomes)
     }
 
-    /// Ends a slice as though it were written: what comes next stands on it, and is counted for another commit.
+    /// Ends a slice as if it were written: later rows are planned on top of it and counted for another
+    /// commit.
     fn leave_slice(&mut self) {
         if self.commit.take().is_some() {
             self.layer.header.revision += 1;

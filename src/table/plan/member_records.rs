@@ -1,8 +1,9 @@
-//! What hangs on members, and what becomes of it when they are deleted.
+//! Changes of members' records, and the records of members that are deleted.
 //!
-//! A change of a record is planned like one of a member: against what this batch did so far, what batches in flight will
-//! have done, and what is published. That its member exists is seen in the same state, so a record never lands on a
-//! member that another request deletes: whichever of the two passes the lane first is known to the other.
+//! A change of a record is planned like one of a member: against what this batch did so far, what batches in
+//! flight will have done, and what is published. The plan checks in the same state that the member exists, so
+//! a record is never attached to a member that another request deletes: of two such requests, the second one
+//! in the lane sees what the first one did.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,11 +22,12 @@ use crate::table::index::entries::record_names;
 use crate::table::plan::Plan;
 use crate::table::plan::request::{RecordChange, RecordOutcome, Which};
 
-/// What became of the changes of a request: one outcome each, or every fault with the change that has it.
+/// The result of the changes of a request: one outcome for each, or all faults with the places of their
+/// changes.
 pub type Outcomes = Result<Vec<RecordOutcome>, Vec<(usize, RecordFault)>>;
 
 impl Plan<'_> {
-    /// Changes records, all of them or, if there is a fault, none.
+    /// Makes all changes of records, or none if one of them has a fault.
     pub async fn change_records(&mut self, changes: &[RecordChange]) -> Result<Outcomes, TableError> {
         self.prefetch_records(changes).await?;
         let mut draft = Draft {
@@ -56,7 +58,7 @@ impl Plan<'_> {
         Ok(Ok(outcomes))
     }
 
-    /// Marks the records of a member that is deleted to be purged, and says how many they are.
+    /// Marks the records of a deleted member for the purge, and returns how many there are.
     pub async fn doom_records(&mut self, row: Row) -> Result<RecordCounts, TableError> {
         if !self.may_have_records().await? {
             return Ok(RecordCounts::default());
@@ -83,7 +85,7 @@ impl Plan<'_> {
         self.fetch_records(rows.map(|row| record_key::record_counts(base, row))).await
     }
 
-    /// Whether the base has any records: most have none, and then a delete need not look for them.
+    /// Whether the base has any records. Most bases have none, and then a delete need not read their counts.
     async fn may_have_records(&mut self) -> Result<bool, TableError> {
         if !self.layer.records.is_empty() || self.in_flight.iter().any(|layer| !layer.records.is_empty()) {
             return Ok(true);
@@ -96,7 +98,7 @@ impl Plan<'_> {
         Ok(self.has_records == Some(true))
     }
 
-    /// Fetches what the changes need: members, names, the records behind them, and counts.
+    /// Fetches what the changes need: members, names, the records that these names belong to, and counts.
     async fn prefetch_records(&mut self, changes: &[RecordChange]) -> Result<(), TableError> {
         let base = self.shared.number;
         self.fetch_members(changes.iter().map(RecordChange::row)).await?;
@@ -111,7 +113,7 @@ impl Plan<'_> {
                 places.push(RecordPlace { row, kind: change.kind(), sequence });
             }
         }
-        // An external id may lead to another member, of whom has to be known whether it is still there.
+        // An external id may belong to another member, so check whether that member still exists.
         self.fetch_members(places.iter().map(|place| place.row)).await?;
         self.fetch_records(places.into_iter().map(|place| record_key::record(base, place))).await
     }
@@ -124,7 +126,7 @@ impl Plan<'_> {
         if missing.is_empty() { Ok(()) } else { self.fetch_blocks(&missing).await }
     }
 
-    /// Whether a row whose block was fetched has a member, as of now.
+    /// Whether there is a member at a row in the current state. Its block must have been fetched.
     fn is_member(&self, row: Row) -> bool {
         let (number, slot) = place(row);
         let block = self.layer.blocks.get(&number).or_else(|| self.fetched.get(&number));
@@ -137,7 +139,8 @@ impl Plan<'_> {
             if self.layer.records.contains_key(&key) || self.fetched_records.contains_key(&key) {
                 continue;
             }
-            // In flight first: what is published while we look is in neither place before it is in both.
+            // In flight before published: a batch that is published during these reads is found in one of
+            // them.
             match self.in_flight.iter().rev().find_map(|layer| layer.records.get(&key)) {
                 Some(value) => drop(self.fetched_records.insert(key, value.clone())),
                 None => missing.push(key),
@@ -148,19 +151,19 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// The value of a key of records that was fetched, as of now.
+    /// The value of a fetched key of records, in the current state.
     fn record_value(&self, key: &Key) -> Option<Value> {
         self.layer.records.get(key).or_else(|| self.fetched_records.get(key)).cloned().flatten()
     }
 }
 
-/// The changes of one request, until it is known that none of them has a fault.
+/// The changes of one request, held back until all are known to have no fault.
 struct Draft {
     base: BaseNumber,
     now: Timestamp,
     /// The revision that the request will get.
     revision: u64,
-    /// Records made so far.
+    /// How many records were created so far.
     made: u64,
     changed: BTreeMap<Key, Option<Value>>,
     /// Members whose records changed.
@@ -199,19 +202,19 @@ impl Draft {
         }
     }
 
-    /// The record that a change names, if there is one.
+    /// The record that a change is about, if it exists.
     fn find(&self, plan: &Plan<'_>, change: &RecordChange) -> Judged<Option<(RecordPlace, MemberRecord)>> {
         let Some(bytes) = self.value(plan, &change.name_key(self.base)) else { return Ok(Ok(None)) };
         let (row, sequence) = decode_place(&bytes)?;
         if row != change.row() {
-            // A name that a deleted member left behind is free.
+            // The name of a deleted member's record is free.
             let fault = RecordFault::OfAnotherMember;
             return Ok(if plan.is_member(row) { Err(fault) } else { Ok(None) });
         }
         let place = RecordPlace { row, kind: change.kind(), sequence };
         let bytes = self.value(plan, &record_key::record(self.base, place));
-        let bytes =
-            bytes.ok_or_else(|| TableError::Damaged("a record that has a name is missing".to_owned()))?;
+        let missing = || TableError::Damaged("a record is missing, although its name is stored".to_owned());
+        let bytes = bytes.ok_or_else(missing)?;
         Ok(Ok(Some((place, decode(place.kind, &bytes)?))))
     }
 
@@ -280,7 +283,7 @@ impl Draft {
 }
 
 impl RecordChange {
-    /// Its member.
+    /// The row of the member.
     pub(in crate::table) fn row(&self) -> Row {
         match self {
             Self::Save { row, .. } | Self::AddStamps { row, .. } | Self::Delete { row, .. } => *row,
@@ -295,7 +298,7 @@ impl RecordChange {
         }
     }
 
-    /// The key that leads to the record.
+    /// The key under which the place of the record is stored.
     fn name_key(&self, base: BaseNumber) -> Key {
         let (row, kind) = (self.row(), self.kind());
         let own = |name: &str| match kind {

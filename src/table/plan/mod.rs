@@ -1,12 +1,12 @@
 //! The plan of one batch: what the requests in it do, decided one after another against the current state.
 //!
-//! The current state is, newest first: what this batch did so far ([`Plan::layer`]), what batches in flight will have
-//! done (their layers), and what is published. The first is looked at each time; the answers of the others are fetched
-//! once and remembered, because nobody but the lane writes: publishing a batch in flight moves its changes from one to
-//! the other and alters no answer.
+//! The current state has three parts, newest first: what this batch did so far, what batches in flight will
+//! have done, and what is published. The first is read each time. What the other two contain is fetched once
+//! and remembered: only the lane writes, and publishing a batch in flight moves its changes from the second
+//! part to the third without changing what both say together.
 //!
-//! Deciding is plain, synchronous code. Where it meets something that was not fetched yet it stops with a [`Need`],
-//! before it has changed anything; the lane fetches that and asks again.
+//! Deciding is plain, synchronous code. Where it needs something that was not fetched yet, it stops with a
+//! [`Need`] before it changes anything; its caller fetches that and tries again.
 
 mod atomic;
 mod attributes;
@@ -52,15 +52,15 @@ use crate::table::index::sets::SetChange;
 use crate::table::open::OpenBase;
 use crate::table::read::summary::BaseSummary;
 
-/// A batch takes no more requests, and a slice of a large one ends, once it has this many bytes that everybody may know of.
-/// What one row adds is less than a tenth of it, and what a request adds that is decided as one and shares its batch about
-/// as much again: so none makes the batch of its neighbours larger than the engine takes.
+/// A batch takes no more requests, and a slice of a large request ends, once the batch has this many bytes
+/// that are not hidden. One row adds less than a tenth of this. A request that is decided as one and shares
+/// its batch adds about as much again, so it never makes the batch larger than the engine accepts.
 const FULL_BYTES: usize = 16 * 1024 * 1024;
-/// A batch of this many bytes is made beside the threads that serve others.
+/// A batch of this many bytes is encoded outside the threads that serve calls.
 const LARGE_BYTES: usize = 4 * 1024 * 1024;
-/// What a change takes in a commit beside the record before and the values of sets, in bytes.
+/// The bytes of one change in a commit, without the previous record and the values of sets.
 const CHANGE_BYTES: usize = 128;
-/// Deciding about a row counts as so many steps of a [`Stretch`].
+/// Deciding about one row counts as this many steps of a [`Stretch`].
 const ROW_STEPS: usize = 2;
 
 /// A batch in the making.
@@ -71,35 +71,35 @@ pub struct Plan<'a> {
     before: Bytes,
     /// The revision of that head.
     revision_before: u64,
-    /// The commit that wrote the stored settings; none if they do not have a record of their own yet.
+    /// The revision that wrote the stored settings; `None` if they are still stored inside the head.
     settings_before: Option<u64>,
     /// The random id of the batch.
     nonce: u64,
-    /// Where the request at hand comes from.
+    /// Where the current request comes from.
     origin: Origin,
-    /// What of members its sender may see.
+    /// Which fields of members its sender may see.
     sight: Sight,
-    /// What was planned since others last had their turn.
+    /// The work done since this task last yielded.
     stretch: Stretch,
-    /// Members that the request at hand removes.
+    /// Members that the current request removes.
     removed: u64,
     /// What the batch has changed so far.
     layer: Layer,
     commits: Batch,
-    /// The commit of the request at hand; made by its first change.
+    /// The commit of the current request; its first change creates it.
     commit: Option<CommitWriter>,
     now: Timestamp,
     resolved: foldhash::HashMap<Wanted, Candidates>,
     fetched: Blocks,
-    /// What the records in them take.
+    /// The bytes of the members in the fetched blocks.
     fetched_bytes: usize,
-    /// Blocks of slices of which nothing is written.
+    /// Blocks changed by earlier slices of a request that is only validated and never written.
     foreseen: Blocks,
-    /// Keys of what hangs on members, as published or in flight.
+    /// The keys of records, with their values as published or in flight.
     fetched_records: HashMap<Key, Option<Value>>,
-    /// Whether any member has published records, once that was looked at.
+    /// Whether any member has published records; `None` until the plan has checked.
     has_records: Option<bool>,
-    /// Blocks, commits, keys of records, answers.
+    /// The bytes of blocks, commits, keys of records and stored results.
     weight: Weight,
 }
 
@@ -112,12 +112,12 @@ pub enum Need {
     Block(u64),
 }
 
-/// Why deciding stopped; nothing was changed.
+/// Why deciding stopped. Nothing was changed.
 #[derive(Debug)]
 pub enum Stop {
-    /// Fetch this and ask again.
+    /// Fetch this and try again.
     Need(Need),
-    /// A stored record is damaged.
+    /// Stored data is damaged.
     Failed(TableError),
 }
 
@@ -128,7 +128,8 @@ impl From<crate::stored::DecodeError> for Stop {
 }
 
 impl<'a> Plan<'a> {
-    /// A batch on top of `header`, with `in_flight` (oldest first) not published yet.
+    /// An empty batch on top of `header`. `in_flight` has the batches that are not published yet, oldest
+    /// first.
     pub fn new(shared: &'a OpenBase, in_flight: &'a [Arc<Layer>], header: Header, now: Timestamp) -> Self {
         let before = header.stored_head();
         let settings_before = header.whole.is_none().then_some(header.settings_revision);
@@ -164,12 +165,12 @@ impl<'a> Plan<'a> {
         self.layer.header.revision
     }
 
-    /// Notes that so many rows are decided next. Others may be served by the same thread, and go first now and then.
+    /// Counts `rows` as decided next, and yields now and then to the other tasks of this thread.
     async fn work(&mut self, rows: usize) {
         self.stretch.work(rows.saturating_mul(ROW_STEPS)).await;
     }
 
-    /// The row that the next new member gets.
+    /// The row that the next new member will get.
     pub fn next_row(&self) -> Row {
         Row(self.layer.header.next_row)
     }
@@ -195,18 +196,18 @@ impl<'a> Plan<'a> {
         self.weight.seen() >= FULL_BYTES
     }
 
-    /// Whether making the batch of it takes more than a few milliseconds.
+    /// Whether encoding the batch takes more than a few milliseconds.
     pub fn is_large(&self) -> bool {
         self.weight.all() >= LARGE_BYTES
     }
 
-    /// What is planned from now on is a request of this origin, whose sender sees so much of members.
+    /// Begins a request of this origin, whose sender may see this much of members.
     pub fn act_for(&mut self, origin: Origin, sight: Sight) {
         self.origin = origin;
         self.sight = sight;
     }
 
-    /// Rows that may have a value, as of now.
+    /// Rows that may have a value, in the current state.
     fn candidates(&self, wanted: Wanted) -> Result<Candidates, Stop> {
         let known = self.resolved.get(&wanted).ok_or(Stop::Need(Need::Hash(wanted)))?;
         let (kind, hash) = wanted;
@@ -219,19 +220,19 @@ impl<'a> Plan<'a> {
         ))
     }
 
-    /// The stored record of a row, as of now.
+    /// The stored form of the member at a row, in the current state.
     fn record(&self, row: Row) -> Result<Option<Bytes>, Stop> {
         let (number, slot) = place(row);
         Ok(self.block(number).ok_or(Stop::Need(Need::Block(number)))?.get(slot).cloned())
     }
 
-    /// A block, as of now, if it is in memory.
+    /// A block in the current state, if it is in memory.
     fn block(&self, number: u64) -> Option<&Block> {
         let planned = self.layer.blocks.get(&number).or_else(|| self.foreseen.get(&number));
         planned.or_else(|| self.fetched.get(&number))
     }
 
-    /// The member of a row, as of now, with its stored form.
+    /// The member at a row in the current state, with its stored form.
     fn member(&self, row: Row) -> Result<Option<(Member, Bytes)>, Stop> {
         match self.record(row)? {
             Some(record) => Ok(Some((member::decode(&record)?, record))),
@@ -257,7 +258,7 @@ impl<'a> Plan<'a> {
         Ok(None)
     }
 
-    /// Takes a block into the layer. A block that begins with the row at hand is new and need not be read.
+    /// Takes a block into the layer. A new block need not be read.
     fn ensure_block(&mut self, number: u64, is_new: bool) -> Result<(), Stop> {
         if self.layer.blocks.contains_key(&number) {
             return Ok(());
@@ -272,7 +273,7 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Writes or removes the record of a row; its block must be ensured.
+    /// Writes or removes the member at a row. The layer must have its block ([`Plan::ensure_block`]).
     fn set_record(&mut self, row: Row, record: Option<Vec<u8>>) {
         let (number, slot) = place(row);
         let Some(block) = self.layer.blocks.get_mut(&number) else { return };
@@ -285,12 +286,12 @@ impl<'a> Plan<'a> {
         block.set(slot, record.map(Bytes::from));
     }
 
-    /// The moves between sets from `before` to `after`, under the schema as of now.
+    /// The changes of sets that lead from `before` to `after`, under the current schema.
     fn set_changes(&self, row: Row, before: Option<&Member>, after: Option<&Member>) -> Vec<SetChange> {
         set_changes(row, before, after, self.layer.header.schema.as_deref())
     }
 
-    /// Notes a change in the commit of the request at hand, and in the indexes.
+    /// Adds a change to the commit of the current request, and to the indexes of the layer.
     fn note(
         &mut self,
         row: Row,
@@ -326,14 +327,15 @@ impl<'a> Plan<'a> {
         self.layer.sets.extend(sets);
     }
 
-    /// The moves between sets that came after what is published, in order.
+    /// The changes of sets that are not published yet, in order.
     fn moves_after(&self, published: &Published) -> impl Iterator<Item = &SetChange> {
         let revision = published.header.revision;
         let in_flight = self.in_flight.iter().filter(move |layer| layer.header.revision > revision);
         in_flight.flat_map(|layer| &layer.sets).chain(&self.layer.sets)
     }
 
-    /// Ends the request at hand: if it changed something it becomes a commit with a revision of its own.
+    /// Ends the current request, and returns the revision after it. If the request changed something, it
+    /// becomes a commit with a revision of its own.
     pub fn end_request(&mut self) -> u64 {
         if let Some(commit) = self.commit.take() {
             let header = &mut self.layer.header;
@@ -349,8 +351,8 @@ impl<'a> Plan<'a> {
         self.layer.header.revision
     }
 
-    /// The batch and its layer, or nothing if there is nothing to write. A batch that only keeps answers checks the header
-    /// and leaves it as it is, so that nothing is planned on that batch.
+    /// The batch and its layer; `None` if there is nothing to write. A batch that only stores results of
+    /// requests checks the header but does not change it, so no other batch is planned on it.
     pub fn finish(mut self) -> Option<(Batch, Layer)> {
         if self.commits.puts.is_empty() {
             return None;

@@ -1,4 +1,4 @@
-//! What can be worked out about a row before it reaches the lane, in the caller's own task.
+//! The part of planning a row that needs no lane and is done in the caller's own task.
 
 use crate::compute::Stretch;
 use crate::model::{MatchKey, MemberPatch, MemberRow, Reason, Refusal, Row, RowError, UpsertOptions};
@@ -10,25 +10,25 @@ use crate::table::index::resolve::Wanted;
 pub struct Prepared {
     /// The row.
     pub row: MemberRow,
-    /// What finds its member.
+    /// How its member is found.
     pub matched_by: Matched,
-    /// The other keys that it sets, each to be unique in the base.
+    /// The other keys that it sets; each must be unique in the base.
     pub others: Vec<Wanted>,
-    /// Recognises a repeat; 0 where a repeat cannot be recognised.
+    /// Equal for rows that repeat each other; 0 if a repeat of the row must not be recognised.
     pub fingerprint: u128,
 }
 
-/// What finds the member of a row.
+/// How the member of a row is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Matched {
-    /// A value in a lookup.
+    /// By a value in a lookup.
     Key(Wanted),
-    /// Its place, from its id.
+    /// By its place, taken from its id.
     Place(Row),
 }
 
 impl Matched {
-    /// The value to look for, if there is one.
+    /// The value in a lookup, if the member is found by one.
     pub fn key(self) -> Option<Wanted> {
         match self {
             Self::Key(wanted) => Some(wanted),
@@ -42,9 +42,9 @@ impl Matched {
 pub struct Writes<'a> {
     /// The fields.
     pub patch: &'a MemberPatch,
-    /// The keys that are to be unique in the base.
+    /// The keys that must be unique in the base.
     pub unique: &'a [Wanted],
-    /// Recognises a repeat; 0 where a repeat cannot be recognised.
+    /// Equal for rows that repeat each other; 0 if a repeat of the row must not be recognised.
     pub fingerprint: u128,
 }
 
@@ -55,7 +55,8 @@ impl Prepared {
     }
 }
 
-/// Hashes the rows of a request, and lets others go first now and then. Those that did not parse keep their error.
+/// Hashes the rows of a request, and yields to other tasks now and then. Rows that did not parse keep their
+/// error.
 pub async fn prepare_all(
     rows: Vec<Result<MemberRow, RowError>>,
     options: &UpsertOptions,
@@ -70,7 +71,7 @@ pub async fn prepare_all(
     prepared
 }
 
-/// Hashes one row; a row that lacks the key that it is matched by is refused.
+/// Hashes one row. Refuses a row without the key that it is to be matched by.
 fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<Prepared, RowError> {
     if let Some(place) = row.found_by_id {
         let others = keys_of(&row.patch, hashes).collect();
@@ -78,17 +79,13 @@ fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<P
     }
     let Some(key) = row.match_key(options.match_by) else {
         let field = options.match_by.as_str();
-        return Err(Refusal::field(
-            Reason::MatchKeyMissing,
-            field,
-            "is the key that rows are matched by, and is missing",
-        ));
+        return Err(Refusal::field(Reason::MatchKeyMissing, field, "is missing, but rows are matched by it"));
     };
     let matched_by = hashes.match_key(key);
     let others = keys_of(&row.patch, hashes).filter(|key| *key != matched_by).collect();
-    // A row that asks for a revision, or has doubts, is decided by the record, and so are rows that are not
-    // matched by ref: the fingerprint stands in the ref's entry. And whoever writes what it may not see learns nothing of
-    // what is there, not even that the row repeats another.
+    // Fingerprints are stored in the entries of refs, so only rows matched by ref have one. A row that asks
+    // for a revision, or has doubts, is decided by the stored member. A sender that writes fields it may not
+    // see must not learn anything about their values, not even that the row is a repeat.
     let repeats = matches!(key, MatchKey::Ref(_))
         && row.if_revision.is_none()
         && row.doubts.is_none()

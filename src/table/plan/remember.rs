@@ -1,5 +1,5 @@
-//! What became of requests that name themselves, written with the batch that they are in: also of those that changed
-//! nothing, in a batch that has no commit.
+//! The results of requests with a request id, stored by the batch that the request is in. If nothing in the
+//! batch changed the base, it has these results and no commit.
 
 use crate::stored::idempotency::RequestResult;
 use crate::table::RowOutcome;
@@ -7,12 +7,12 @@ use crate::table::idempotency::{Claim, Progress, Tally};
 use crate::table::plan::Plan;
 
 impl Plan<'_> {
-    /// Keeps what became of the request that ended last.
+    /// Stores the result of the request that ended last.
     pub fn keep(&mut self, claim: &Claim, answer: RequestResult) {
         self.keep_tally(claim, &mut Tally::default(), answer);
     }
 
-    /// Keeps what a request of several batches has done so far.
+    /// Stores what a request of several batches has done so far.
     pub fn keep_tally(&mut self, claim: &Claim, tally: &mut Tally, answer: RequestResult) {
         let (when, before) = ((self.now, Some(self.revision())), self.commits.puts.len());
         let idempotency = &self.shared.idempotency;
@@ -20,7 +20,7 @@ impl Plan<'_> {
         self.count_kept(before);
     }
 
-    /// Keeps what became of the rows of an upsert so far; `is_complete` if there are no more.
+    /// Stores the outcomes of an upsert's rows so far; `is_complete` if there are no more rows.
     pub fn keep_rows(
         &mut self,
         claim: &Claim,
@@ -35,7 +35,7 @@ impl Plan<'_> {
         self.count_kept(before);
     }
 
-    /// Counts the puts after the first `before` ones.
+    /// Adds the puts after the first `before` ones to the weight.
     fn count_kept(&mut self, before: usize) {
         let kept = self.commits.puts.get(before..).unwrap_or_default();
         self.weight.add(kept.iter().map(|(key, value)| key.len() + value.len()).sum());

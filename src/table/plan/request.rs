@@ -1,4 +1,4 @@
-//! What callers ask of a base's lane, and what they get back.
+//! Requests to a base's lane, and their replies.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,88 +14,89 @@ use crate::table::{Claim, MemberKey};
 /// How a bulk upsert treats rows that cannot be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteMode {
-    /// Good rows land, bad rows are reported. Large requests take turns with others in slices.
+    /// Good rows are applied, bad rows are reported. Large requests take turns with others in slices.
     Partial,
-    /// All rows land in one commit, or none. Uniqueness is judged after the last row.
+    /// All rows are applied in one commit, or none. Uniqueness is checked after the last row.
     Atomic,
-    /// All rows land, or none, however many there are: they are checked as a whole, and then applied as several commits
-    /// with nothing else in between. Only a crash leaves the first of them, and the same request then completes it.
-    /// Uniqueness is judged row by row.
+    /// All rows are applied, or none, however many there are. The lane first checks them all, and then
+    /// applies them as several commits with nothing else in between. Only a crash can leave a part of them
+    /// applied; repeating the request then completes it. Uniqueness is checked row by row.
     Whole,
-    /// The report that `Partial` would give; nothing is written.
+    /// Reports what `Partial` would report, and writes nothing.
     ValidateOnly,
 }
 
 /// Rows to create or change, in order.
 #[derive(Debug)]
 pub struct UpsertRequest {
-    /// The rows as parsed by a door; those that did not parse carry their error and keep their place.
+    /// The rows as parsed by a door. A row that did not parse is an error at its place.
     pub rows: Vec<Result<MemberRow, RowError>>,
     /// How rows are matched and applied.
     pub options: UpsertOptions,
-    /// What happens when some rows cannot be applied.
+    /// What happens if some rows cannot be applied.
     pub mode: WriteMode,
-    /// Its turn, if it has a name: what becomes of it is kept with what it does.
+    /// Its claim, if it has a request id: its result is stored in the same batch as its changes.
     pub claim: Option<Arc<Claim>>,
-    /// A request that is still queued at this moment is not planned.
+    /// The lane refuses the request if it is still queued at this time.
     pub deadline: Option<Instant>,
-    /// Where it comes from: written with its commits.
+    /// Where the request comes from; written with its commits.
     pub origin: Origin,
 }
 
-/// The answer to an upsert: one outcome per row, in request order.
+/// The reply to an upsert.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UpsertReply {
-    /// One per row of the request.
+    /// One for each row of the request, in order.
     pub outcomes: Vec<RowOutcome>,
-    /// The base's revision after the request (unchanged if it changed nothing).
+    /// The base's revision after the request; the same as before if the request changed nothing.
     pub revision: u64,
 }
 
 /// A call about one member.
 #[derive(Debug)]
 pub struct EditRequest {
-    /// What is to be done, and to whom.
+    /// What the call does.
     pub what: EditWhat,
-    /// What of members the sender may see.
+    /// Which fields of members the sender may see.
     pub sight: Sight,
-    /// Its turn, if it has a name: what becomes of it is kept with what it does.
+    /// Its claim, if it has a request id: its result is stored in the same batch as its changes.
     pub claim: Option<Arc<Claim>>,
-    /// A request that is still queued at this moment is not planned.
+    /// The lane refuses the request if it is still queued at this time.
     pub deadline: Option<Instant>,
-    /// Where it comes from: written with its commits.
+    /// Where the request comes from; written with its commits.
     pub origin: Origin,
 }
 
-/// What is done by a call about one member.
+/// What a call about one member does.
 #[derive(Debug)]
 pub enum EditWhat {
-    /// A new member.
+    /// Creates a member.
     Create {
-        /// Its fields.
+        /// The fields of the new member.
         row: Box<MemberRow>,
-        /// Whether an inactive member with the row's e-mail address comes back as this one instead.
+        /// Whether to reactivate an inactive member that has the row's e-mail address, with these fields,
+        /// instead.
         revive: bool,
     },
-    /// A member that exists changes.
+    /// Changes an existing member.
     Change {
-        /// Which.
+        /// The member.
         key: MemberKey,
-        /// How.
+        /// The change.
         edit: Edit,
-        /// The revision that the member must be at.
+        /// The revision that the member must have.
         if_revision: Option<u64>,
     },
 }
 
-/// What became of a call about one member.
+/// The result of a call about one member.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Edited {
     /// The member as it is after the call.
     Done {
         /// Its place.
         row: Row,
-        /// It.
+        /// The member.
         member: Box<Member>,
         /// Created, updated, reactivated or unchanged.
         outcome: Outcome,
@@ -106,17 +107,17 @@ pub enum Edited {
     Refused(Refusal),
 }
 
-/// The answer to a call about one member.
+/// The reply to a call about one member.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EditReply {
-    /// What became of it.
+    /// The result.
     pub edited: Edited,
-    /// The base's revision after the request (unchanged if it changed nothing).
+    /// The base's revision after the request; the same as before if the request changed nothing.
     pub revision: u64,
 }
 
-/// Members to delete for good, in slices that take turns with other requests; each is one commit. Unknown rows and refs are
-/// ignored; one named twice counts once.
+/// Members to delete for good. Large requests take turns with others in slices, each one commit. Unknown rows
+/// and refs are ignored; a member that is listed twice counts once.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Default))]
 pub struct DeleteRequest {
@@ -124,150 +125,151 @@ pub struct DeleteRequest {
     pub rows: Vec<Row>,
     /// Members by ref.
     pub refs: Vec<Ref>,
-    /// Its turn, if it has a name: what becomes of it is kept with what it does.
+    /// Its claim, if it has a request id: its result is stored in the same batch as its changes.
     pub claim: Option<Arc<Claim>>,
-    /// A request that is still queued at this moment is not planned.
+    /// The lane refuses the request if it is still queued at this time.
     pub deadline: Option<Instant>,
-    /// Where it comes from: written with its commits.
+    /// Where the request comes from; written with its commits.
     pub origin: Origin,
 }
 
-/// The answer to a delete.
+/// The reply to a delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeleteReply {
-    /// Members that existed and are gone.
+    /// Members that existed and were deleted.
     pub deleted: u64,
-    /// The records that went with them.
+    /// The records that were deleted with them.
     pub records: RecordCounts,
     /// The base's revision after the request.
     pub revision: u64,
 }
 
-/// Changes of what hangs on members: all of them are made, as one commit, or none.
+/// Changes of members' records: all of them are made, as one commit, or none.
 #[derive(Debug)]
 pub struct RecordsRequest {
-    /// What to change, in order. Up to [`crate::model::limits::INGEST_MAX_EVENTS`].
+    /// The changes, in order; at most [`crate::model::limits::INGEST_MAX_EVENTS`].
     pub changes: Vec<RecordChange>,
-    /// Its turn, if it has a name: what becomes of it is kept with what it does.
+    /// Its claim, if it has a request id: its result is stored in the same batch as its changes.
     pub claim: Option<Arc<Claim>>,
-    /// A request that is still queued at this moment is not planned.
+    /// The lane refuses the request if it is still queued at this time.
     pub deadline: Option<Instant>,
-    /// Where it comes from: written with its commits.
+    /// Where the request comes from; written with its commits.
     pub origin: Origin,
 }
 
 /// A change of one record.
 #[derive(Debug)]
 pub enum RecordChange {
-    /// Makes it, or merges it into the one that has its name.
+    /// Creates a record, or merges it into the existing one with the same name.
     Save {
-        /// Its member.
+        /// The member.
         row: Row,
-        /// The record; its times are those of the commit.
+        /// The record; the commit sets its times.
         record: MemberRecord,
     },
-    /// Adds stamps to a collection.
+    /// Adds stamps to a stamp collection.
     AddStamps {
-        /// Its member.
+        /// The member.
         row: Row,
-        /// Which collection.
+        /// The collection.
         which: Which,
-        /// How many.
+        /// How many stamps.
         stamps: u64,
     },
-    /// Removes it.
+    /// Deletes a record.
     Delete {
-        /// Its member.
+        /// The member.
         row: Row,
-        /// What kind it is.
+        /// The kind of the record.
         kind: RecordKind,
-        /// Which one.
+        /// The record.
         which: Which,
     },
 }
 
-/// How a caller names a record of a member.
+/// How a caller identifies a record of a member.
 #[derive(Debug, Clone)]
 pub enum Which {
-    /// By the id that the service gave.
+    /// By the id that the service gave it.
     Id(u128),
-    /// By the caller's own name.
+    /// By the caller's own name for it.
     Own(ForeignText),
 }
 
-/// What became of a record.
+/// What happened to a record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RecordOutcome {
-    /// It is new.
+    /// It was created.
     Created(MemberRecord),
-    /// It changed.
+    /// It was changed.
     Updated(MemberRecord),
-    /// It was so already.
+    /// The change made no difference.
     Unchanged(MemberRecord),
-    /// It is gone.
+    /// It was deleted.
     Deleted,
 }
 
-/// The answer to changes of records.
+/// The reply to changes of records.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordsReply {
-    /// One outcome per change, or every fault with the place of its change, and then nothing was written.
+    /// One outcome for each change. If any change has a fault, all faults with the places of their changes;
+    /// nothing was written then.
     pub outcomes: Result<Vec<RecordOutcome>, Vec<(usize, RecordFault)>>,
     /// The base's revision after the request.
     pub revision: u64,
 }
 
-/// Attributes of many members to change.
+/// Changes of the attributes of many members.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Default))]
 pub struct AttributesRequest {
-    /// The members, each once, and what happens to their attributes.
+    /// The members, each once, with the changes of their attributes.
     pub changes: Vec<(Row, AttributePatch)>,
-    /// Whether all of them change in one commit, and nothing changes when one of them cannot be changed. Otherwise such
-    /// members are passed over, and the others change in slices, each one commit.
+    /// Whether all of them change in one commit, or none if one of them cannot change. Otherwise the lane
+    /// skips such members and changes the others in slices, each one commit.
     pub is_strict: bool,
-    /// What of members the sender may see.
+    /// Which fields of members the sender may see.
     pub sight: Sight,
-    /// Its turn, if it has a name: what becomes of it is kept with what it does.
+    /// Its claim, if it has a request id: its result is stored in the same batch as its changes.
     pub claim: Option<Arc<Claim>>,
-    /// A request that is still queued at this moment is not planned.
+    /// The lane refuses the request if it is still queued at this time.
     pub deadline: Option<Instant>,
-    /// Where it comes from: written with its commits.
+    /// Where the request comes from; written with its commits.
     pub origin: Origin,
 }
 
-/// The answer to a change of attributes.
+/// The reply to a change of attributes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttributesReply {
-    /// Values that are different now.
+    /// How many values changed.
     pub values: u64,
-    /// The changes that were refused, by their places in the request.
+    /// The refused changes, by their places in the request.
     pub refused: Vec<(usize, Refusal)>,
     /// The base's revision after the request.
     pub revision: u64,
 }
 
-/// A change of the base itself. `None` keeps.
+/// A change of the base itself. `None` leaves a setting as it is.
 #[derive(Debug, Clone)]
 #[cfg_attr(test, derive(Default))]
 pub struct SettingsRequest {
     /// A new name.
     pub name: Option<BaseName>,
-    /// How members start: `Active` or `Invited`.
+    /// The first status of new members: `Active` or `Invited`.
     pub new_members: Option<Status>,
     /// Whether accounts are shared with other bases.
     pub share_accounts: Option<bool>,
-    /// The tiers that members may have; none may be missing that a member is in. Empty: any.
+    /// The tiers that members may have, including every tier that a member is in. Empty allows any tier.
     pub tiers: Option<Vec<Tier>>,
     /// The whole attribute schema.
     pub schema: Option<WantedSchema>,
-    /// `Some(true)` deletes the base, `Some(false)` brings it back.
+    /// `Some(true)` deletes the base, `Some(false)` restores it.
     pub deleted: Option<bool>,
-    /// Its turn, if it has a name: what becomes of it is kept with what it does.
+    /// Its claim, if it has a request id: its result is stored in the same batch as its changes.
     pub claim: Option<Arc<Claim>>,
-    /// A request that is still queued at this moment is not planned.
+    /// The lane refuses the request if it is still queued at this time.
     pub deadline: Option<Instant>,
-    /// Where it comes from: written with its commits.
+    /// Where the request comes from; written with its commits.
     pub origin: Origin,
 }
 

@@ -1,6 +1,6 @@
-//! The attribute schema of a base: what would contradict it, and the indexes that it asks for.
+//! Changes of a base's attribute schema: the check that values fit it, and the building of its indexes.
 //!
-//! Both read all members. No write of the base is planned meanwhile, so what is counted and built is so.
+//! Both read all members. No write of the base is planned meanwhile, so counts and indexes are exact.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use crate::table::index::entries::index_changes;
 use crate::table::index::sets::{CHUNK_ROWS, Sets};
 use crate::table::plan::{Plan, Stop};
 
-/// Blocks of a chunk of a set.
+/// How many blocks one chunk of a set covers.
 const BLOCKS_PER_CHUNK: u64 = CHUNK_ROWS / ROWS_PER_BLOCK;
 /// Blocks read together.
 const BLOCKS_TOGETHER: usize = 256;
 
 impl Plan<'_> {
-    /// Refuses a schema that would leave values without their type. Reads the members only if a key goes or changes its
-    /// type.
+    /// Refuses a schema if members have values for a key that it removes or whose type it changes. Reads the
+    /// members only if there is such a key.
     pub async fn check_schema(
         &mut self,
         wanted: &WantedSchema,
@@ -46,8 +46,8 @@ impl Plan<'_> {
         Ok(if held.is_empty() { Ok(()) } else { Err(TableError::SchemaInUse { held, members }) })
     }
 
-    /// Builds the indexes that the schema has and `before` had not. Reads the members only if one of them is on a key that
-    /// they may have values for.
+    /// Builds the indexes that `before` did not have. Reads the members only if one of these indexes is on a
+    /// key that they may have values for.
     pub async fn build_indexes(&mut self, before: Option<&AttributeSchema>) -> Result<(), TableError> {
         let Some(schema) = self.layer.header.schema.clone() else { return Ok(()) };
         let had = |key: &String| before.and_then(|before| before.indexes.get(key)).copied();
@@ -79,7 +79,7 @@ impl Plan<'_> {
             {
                 match self.member(row) {
                     Ok(Some((member, _))) => each(row, &member),
-                    // Every block was fetched.
+                    // Every block was fetched, so no `Need` can occur.
                     Ok(None) | Err(Stop::Need(_)) => {}
                     Err(Stop::Failed(error)) => return Err(error),
                 }
@@ -89,8 +89,8 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// The blocks that may have members. Rows jump when a store is brought back to an earlier time, so they are not counted
-    /// through, but taken from the sets and from what is not published yet.
+    /// The blocks that may have members, taken from the sets and from what is not published yet. Not simply
+    /// all blocks up to the next row: row numbers jump far ahead when a store is restored.
     async fn blocks_with_members(&self) -> Vec<u64> {
         let unpublished = self.in_flight.iter().map(Arc::as_ref).chain([&self.layer]);
         let mut blocks: Vec<u64> = unpublished.flat_map(|layer| layer.blocks.keys().copied()).collect();

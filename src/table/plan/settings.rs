@@ -11,8 +11,8 @@ use crate::table::index::sets::SetField;
 use crate::table::plan::Plan;
 
 impl Plan<'_> {
-    /// Applies what the request asks for; asking for what is so already changes nothing. Only a base that is
-    /// deleted comes back.
+    /// Applies the request. Settings that are already as requested do not change. Refuses to restore a base
+    /// that is not deleted.
     pub async fn change_settings(&mut self, request: &SettingsRequest) -> Result<(), Refusal> {
         if request.deleted == Some(false) && self.layer.header.deleted_at.is_none() {
             return Err(Refusal::new(Reason::NotDeleted));
@@ -59,11 +59,12 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// Refuses tiers among which one is missing that a member is in.
+    /// Refuses tiers if a member is in one that is missing from them.
     fn check_tiers(&self, published: &Published, tiers: &[Tier]) -> Result<(), Refusal> {
         let Some(in_use) = published.sets.values(SetField::Tier) else {
-            let description = "cannot be fixed while members are in more than 4,096 different ones, or were since the \
-                               memberbase was opened; a restart of the server counts them again";
+            let description = "cannot be fixed while members are in more than 4,096 different tiers, or if \
+                               they were since the memberbase was opened; restarting the server counts them \
+                               again";
             return Err(Refusal::field(Reason::TierInUse, "tiers", description));
         };
         let mut names: Vec<&str> = in_use.collect();
@@ -79,7 +80,7 @@ impl Plan<'_> {
             });
             if members > 0 {
                 let members = words::some(members, ["member is", "members are"]);
-                let description = format!("must have {name:?}, because {members} in it");
+                let description = format!("must include {name:?}, because {members} in it");
                 faults.add(Reason::TierInUse, "tiers", description);
             }
         }

@@ -1,4 +1,4 @@
-//! What an upsert's rows do.
+//! Upserts of single rows.
 
 use bytes::Bytes;
 
@@ -18,29 +18,29 @@ use crate::table::plan::{Plan, Prepared, Stop};
 use crate::table::read::view::holds;
 use crate::table::{RowOutcome, TableError};
 
-/// When two members may not hold one value.
+/// When uniqueness of keys is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uniqueness {
-    /// Each row is judged as it comes.
+    /// As each row is applied.
     ByRow,
-    /// The whole is judged after the last row.
+    /// For all rows, after the last one.
     AtTheEnd,
 }
 
 /// The member that a row is about.
 enum Current {
-    /// There is none: the row makes one.
+    /// No member has the row's key, so the row creates one.
     Absent,
-    /// There is none of the id that the row names.
+    /// No member has the row's id.
     Gone,
-    /// The row repeats what was last applied to it.
+    /// The row repeats what was last applied to the member.
     Repeated(Row),
-    /// It is there.
+    /// The member exists.
     Found(Row, Box<Member>, Bytes),
 }
 
 impl Plan<'_> {
-    /// Applies one row; a refusal of the row is an outcome like any other.
+    /// Applies one row. A refusal of the row is an outcome, not an error.
     pub async fn upsert_row(
         &mut self,
         prepared: &Prepared,
@@ -96,7 +96,8 @@ impl Plan<'_> {
                 };
                 let keeps_status = upsert::keeps_status(&new, sent);
                 let mut writes = Writes { patch: &sent.patch, ..prepared.writes() };
-                // A repeat is answered without the member, so it must have nothing to say of its status.
+                // The reply to a repeat is made without reading the member, so a repeat must not be
+                // recognised if its reply depends on the member's status.
                 if by_alias.is_some() || keeps_status || prepared.row.doubts.is_some() {
                     writes.fingerprint = 0;
                 }
@@ -151,7 +152,8 @@ impl Plan<'_> {
         if let Err(refusal) = check_size(&record, self.sight) {
             return Ok(Err(refusal));
         }
-        // A row whose block has older rows in it that are not in memory needs the block read.
+        // Only the first row of a block begins a new one; otherwise the block has older rows and must be
+        // read.
         let (number, slot) = place(row);
         self.ensure_block(number, slot == 0)?;
         let lookups = lookup_deltas(&self.shared.hashes, None, Some(&member), writes.fingerprint);
@@ -202,7 +204,7 @@ impl Plan<'_> {
         Ok(Ok(RowOutcome::ok(row, outcome)))
     }
 
-    /// Refuses keys that belong to another member; keys that `current` has already are its own.
+    /// Refuses keys that belong to another member than `current`.
     fn check_unique(
         &self,
         writes: Writes<'_>,
@@ -242,12 +244,12 @@ impl RowOutcome {
         Self { status_kept, ..self }
     }
 
-    /// A row that was refused, with the place of the member that it found.
+    /// The outcome of a refused row, with the place of the member that it found.
     pub(in crate::table) fn failed(found: Option<Row>, error: RowError) -> Self {
         Self { row: found, outcome: Outcome::Failed, status_kept: false, error: Some(Box::new(error)) }
     }
 
-    /// Makes of a good row one that is not written, because another row is not good.
+    /// Turns the outcome of a good row into a failure, because another row of its request failed.
     pub(in crate::table) fn abort(&mut self) {
         if !self.is_failed() {
             *self = Self::failed(self.row, Refusal::new(Reason::AtomicAborted));
@@ -266,7 +268,7 @@ pub(super) fn taken(kind: LookupKind, holder: Row) -> RowError {
     Refusal { taken_by: Some(holder), ..refusal }
 }
 
-/// The refusal of a row whose member is not there.
+/// The refusal of a row whose member does not exist.
 fn gone() -> RowError {
     Refusal::field(Reason::MemberNotFound, "id", "is not that of a member of the memberbase")
 }
@@ -280,7 +282,8 @@ pub(super) fn key_of(patch: &MemberPatch, kind: LookupKind) -> Option<MatchKey<'
     }
 }
 
-/// The row as it is meant for a member whose former ref it carries: the member keeps the ref that it has.
+/// For a row that found `member` by a former ref: the row with the member's present ref, so that it keeps
+/// that one.
 fn under_own_ref(prepared: &Prepared, member: &Member) -> Option<MemberRow> {
     let by_ref = prepared.matched_by.key().is_some_and(|(kind, _)| kind == LookupKind::Ref);
     let own = member.profile.ref_.as_ref();
@@ -297,8 +300,8 @@ pub(super) fn is_repeat(fingerprint: u64, prepared: &Prepared) -> bool {
     fingerprint != 0 && fingerprint == short(prepared.fingerprint)
 }
 
-/// Refuses a member whose record is too large. Who does not see all of the member is told by what it sees:
-/// there is always room for the rest, so its lengths show in nothing.
+/// Refuses a member whose stored form is too large. For a sender who does not see all fields, only the
+/// visible ones count, and there is always room for the hidden ones. So no refusal reveals their lengths.
 pub(super) fn check_size(record: &[u8], sight: Sight) -> Result<(), RowError> {
     let (bytes, limit, what) = match sight {
         Sight::Whole => (record.len(), MEMBER_RECORD_MAX_BYTES, "in all"),

@@ -1,13 +1,13 @@
-//! What a batch takes, counted while it is planned.
+//! The size of a batch, counted while it is planned.
 //!
-//! - What some senders may not see of members, their dates of birth and bank details, is counted apart. Where a commit
-//!   ends follows from the rest alone, and so does whether a call of such a sender fits into one: neither a revision
-//!   nor a refusal tells how long anything hidden is.
-//! - What is written fits nevertheless. The at most 1,000 rows of a slice, each with the 15 others of its block and
-//!   with what was before, hide less than 7 MiB beside the bytes at which a slice ends. And a request that is one
-//!   commit counts, for such a sender, as though every record in it hid as much as there can be, as far as that is
-//!   more than [`HIDDEN_ROOM_BYTES`]: with these, the largest commit is still smaller than the largest batch, by
-//!   more than the framing of its records takes.
+//! - Some senders may not see dates of birth and bank details; these bytes are counted separately, as hidden.
+//!   Only the other bytes decide where a commit ends, and whether a call of such a sender fits into one
+//!   commit. So neither a revision nor a refusal reveals the length of anything hidden.
+//! - What is written still fits into a batch. A slice has at most 1,000 rows; they, the 15 other members of
+//!   each block and the previous members hide less than 7 MiB beyond the bytes at which a slice ends. A
+//!   request that is one commit counts, for such a sender, as if every member in it hid the most that it can,
+//!   as far as this is more than [`HIDDEN_ROOM_BYTES`]. Even with that room, the largest commit is smaller
+//!   than the largest batch, by more than the framing of its members takes.
 
 use crate::engine::MAX_BATCH_BYTES;
 use crate::model::Sight;
@@ -15,31 +15,31 @@ use crate::model::limits::{ATOMIC_MAX_BYTES, PII_MAX_BYTES};
 use crate::stored::block::Block;
 use crate::stored::member;
 
-/// So much that is hidden fits beside the largest commit, in bytes.
+/// Hidden bytes that fit into a batch in addition to the largest commit.
 const HIDDEN_ROOM_BYTES: usize = 32 * 1024 * 1024;
-/// What the framing of a commit's records and changes takes at most, beside what is counted for them.
+/// The most that the framing of a commit's members and changes takes beyond what is counted for them.
 const FRAMING_BYTES: usize = 16 * 1024 * 1024;
 
 const _: () = assert!(ATOMIC_MAX_BYTES + HIDDEN_ROOM_BYTES + FRAMING_BYTES <= MAX_BATCH_BYTES);
 
-/// About what a batch writes, rather more.
+/// An estimate of what a batch writes, rather too high than too low.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Weight {
-    /// Bytes that everybody may know of.
+    /// Bytes that are not hidden from any sender.
     seen: usize,
     /// Bytes of dates of birth and bank details.
     hidden: usize,
-    /// Records of members, in blocks and as they were before.
+    /// Stored members, in blocks and as they were before.
     records: usize,
 }
 
 impl Weight {
-    /// Adds bytes of which nothing is hidden.
+    /// Adds bytes that are not hidden.
     pub fn add(&mut self, bytes: usize) {
         self.seen += bytes;
     }
 
-    /// Adds the stored record of a member.
+    /// Adds a stored member.
     pub fn add_record(&mut self, record: &[u8]) {
         let hidden = hidden(record);
         self.seen += record.len().saturating_sub(hidden);
@@ -47,7 +47,7 @@ impl Weight {
         self.records += 1;
     }
 
-    /// Takes away a record that was added.
+    /// Subtracts a stored member that was added before.
     pub fn remove_record(&mut self, record: &[u8]) {
         let hidden = hidden(record);
         self.seen -= record.len().saturating_sub(hidden);
@@ -55,19 +55,19 @@ impl Weight {
         self.records -= 1;
     }
 
-    /// Adds the records of a block.
+    /// Adds the members of a block.
     pub fn add_block(&mut self, block: &Block) {
         block.slots.iter().flatten().for_each(|record| self.add_record(record));
     }
 
-    /// Adds what was counted apart.
+    /// Adds another weight.
     pub fn add_all(&mut self, other: Self) {
         self.seen += other.seen;
         self.hidden += other.hidden;
         self.records += other.records;
     }
 
-    /// The bytes that everybody may know of.
+    /// The bytes that are not hidden from any sender.
     pub fn seen(self) -> usize {
         self.seen
     }
@@ -77,7 +77,7 @@ impl Weight {
         self.seen + self.hidden
     }
 
-    /// What a request counts as one commit, for a sender who may see so much of members.
+    /// The bytes that a request counts as one commit, for a sender who may see this much of members.
     pub fn of_one_commit(self, sight: Sight) -> usize {
         match sight {
             Sight::Whole => self.all(),
@@ -89,7 +89,8 @@ impl Weight {
     }
 }
 
-/// What a record hides. One that is damaged is found where it is read; here it is a neighbour of what is written.
+/// The hidden bytes of a stored member; 0 if it is damaged. Damage is reported where a member is read; here
+/// it may be only a neighbour of a changed member.
 fn hidden(record: &[u8]) -> usize {
     member::pii_bytes(record).unwrap_or_default()
 }
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hidden_counts_for_those_who_may_see_it_alone() {
+    fn hidden_bytes_count_only_for_senders_who_may_see_them() {
         let [mut bare, mut full] = [Weight::default(); 2];
         for _ in 0..3 {
             bare.add_record(&record(false));
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_hidden_the_largest_commit_of_who_does_not_see_it_is_a_batch() {
+    fn the_largest_commit_of_a_sender_without_pii_fits_into_a_batch_whatever_is_hidden() {
         for records in [0, 1, 80_000, 100_000, 170_000, 10_000_000] {
             let hides = |seen| Weight { seen, hidden: records * PII_MAX_BYTES, records };
             let mut seen = ATOMIC_MAX_BYTES;
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_members_in_as_many_blocks_are_one_commit_of_who_sees_little_of_them() {
+    fn ten_thousand_members_in_as_many_blocks_fit_into_one_commit_of_a_sender_without_pii() {
         let records = 10_000 * 17;
         let weight = Weight { seen: records * 180, hidden: 0, records };
         assert!(weight.of_one_commit(Sight::WithoutPii) <= ATOMIC_MAX_BYTES);
