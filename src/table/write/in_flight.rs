@@ -1,14 +1,14 @@
-//! Batches in flight: appended, and not shown yet.
+//! Batches in flight: appended to the engine, and not published yet.
 //!
-//! - What was appended is waited for, and shown once it is durable, whatever became of the batches before it:
-//!   [`InFlight::land`] is the only way out. The engine keeps everything behind a batch that is not shown from sled, also
-//!   what other bases write.
-//! - A batch that changes the base checks the header that it was planned on, so it lands only if everything lands that
-//!   it was planned on. One that only keeps an answer changes nothing that others are planned on: its failure is its own.
-//! - All batches of a base in flight together have at most [`IN_FLIGHT_BYTES`], those of all bases at most
-//!   [`IN_FLIGHT_BYTES_OF_ALL`]. Only what was appended has room, and it lands whatever waits, so nobody waits for ever.
-//! - Small batches have room of their own among all bases ([`SMALL_BYTES_OF_ALL`]): bases that write much do not hold back
-//!   the single writes of others.
+//! - Every appended batch is awaited, and published once it is durable, even if an earlier batch failed:
+//!   [`InFlight::land`] is the only way to finish it. Until a batch is published, the engine passes nothing
+//!   that was appended after it on to sled, including writes of other bases.
+//! - A batch that changes the base checks the header that it was planned on, so it succeeds only if
+//!   everything that it was planned on succeeds. A batch that only stores results of requests changes nothing
+//!   that others are planned on, so its failure affects no other batch.
+//! - The batches in flight of one base, and those of all bases together, have limited bytes
+//!   ([`Room`]). Only appended batches take room, and they finish whatever else waits, so no
+//!   batch waits for ever.
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ use crate::table::shared::naming::Changing;
 use crate::table::shared::room::{Room, Taken};
 
 /// A batch that was appended.
-#[must_use = "what was appended is to be waited for and shown"]
+#[must_use = "an appended batch must be awaited and published"]
 pub struct InFlight {
     append: Append,
     layer: Arc<Layer>,
-    /// Whether it changes the base; otherwise it only keeps answers.
+    /// Whether it changes the base; otherwise it only stores results of requests.
     is_change: bool,
     _changing: Option<Changing>,
     _room: Option<Taken>,
@@ -51,7 +51,7 @@ impl InFlight {
         self.is_change
     }
 
-    /// Waits until the batch is durable, and shows it in the engine and in memory in one step.
+    /// Waits until the batch is durable, and publishes it in the engine and in memory in one step.
     pub async fn land(self, shared: &OpenBase) -> Result<(), EngineError> {
         let durable = self.append.await?;
         shared.idempotency.count_kept(self.layer.kept_bytes);
@@ -69,7 +69,8 @@ impl InFlight {
             published.apply(layer);
             shared.note_overlay_entries(&published);
         };
-        // Nobody waits for a turn while he has the view lock, for which readers of the base would wait along.
+        // A long batch is applied in place, without waiting for a turn to compute: readers of the base would
+        // wait too, because this task holds the view lock.
         if layer.is_long() {
             compute::in_place(show);
         } else {

@@ -18,7 +18,8 @@ use crate::table::{
     UpsertReply, UpsertRequest, WriteMode,
 };
 
-/// Requests that take effect in the order in which they are handed in, although each takes turns with those of others.
+/// A series of requests that take effect in the order in which they were queued, although each of them takes
+/// turns with the requests of others.
 #[derive(Debug, Clone, Default)]
 pub struct Series(Arc<()>);
 
@@ -36,31 +37,31 @@ pub enum Job {
     Delete(Box<DeleteJob>),
     /// A call about one member.
     Edit {
-        /// What to do.
+        /// The request.
         request: EditRequest,
-        /// Where the answer goes.
+        /// Where the reply goes.
         reply: ReplySender<EditReply>,
-        /// The bytes that it holds.
+        /// The memory that it holds.
         permit: Permit,
     },
     /// Attributes of members to change.
     Attributes(Box<AttributesJob>),
-    /// Changes of what hangs on members.
+    /// Changes of members' records.
     Records {
-        /// Which.
+        /// The request.
         request: RecordsRequest,
-        /// Where the answer goes.
+        /// Where the reply goes.
         reply: ReplySender<RecordsReply>,
-        /// The bytes that it holds.
+        /// The memory that it holds.
         permit: Permit,
     },
     /// A change of the base itself.
     Settings {
-        /// What to change.
+        /// The request.
         request: SettingsRequest,
-        /// Where the answer goes.
+        /// Where the reply goes.
         reply: ReplySender<BaseSummary>,
-        /// The bytes that it holds.
+        /// The memory that it holds.
         permit: Permit,
     },
 }
@@ -75,18 +76,19 @@ pub struct UpsertJob {
     pub(in crate::table) reply: ReplySender<UpsertReply>,
     pub(in crate::table) permit: Permit,
     pub(in crate::table) outcomes: Vec<RowOutcome>,
-    /// Its name, if it has one, and how far its answer is stored.
+    /// Its claim, if it has a request id, and how much of its result is stored.
     pub(in crate::table) claim: Option<(Arc<Claim>, Progress)>,
-    /// The requests that it must not overtake, nor they it.
+    /// The series whose order it must keep.
     pub(in crate::table) series: Option<Series>,
-    /// Whether a request that is checked as a whole first was found good.
+    /// Whether the lane has checked all rows of a [`WriteMode::Whole`] request and found them good.
     pub(in crate::table) is_checked: bool,
     /// The failure of an earlier slice.
     pub(in crate::table) failure: Failure,
 }
 
 impl UpsertJob {
-    /// A request of which nothing is planned yet, unless an earlier run of it was cut short.
+    /// A request with nothing planned yet. A repeat that continues an interrupted request begins with the
+    /// outcomes that are stored.
     pub fn new(
         request: UpsertRequest,
         rows: Vec<Result<Prepared, RowError>>,
@@ -118,13 +120,14 @@ impl UpsertJob {
         }
     }
 
-    /// Whether slices of it were planned already, or will be whatever happens.
+    /// Whether the lane has planned slices of it, or has checked it as a whole. It is then finished whatever
+    /// its deadline.
     pub(in crate::table) fn has_begun(&self) -> bool {
         self.is_checked || !self.outcomes.is_empty()
     }
 
-    /// Refuses it between two pieces of its planning, of which nothing is written yet, when its deadline has
-    /// passed or nobody waits for its answer any more.
+    /// Refuses a request of which nothing is written yet if its deadline has passed or its caller has left.
+    /// Called between two pieces of its planning.
     pub(in crate::table) fn check_wanted(&self) -> Result<(), TableError> {
         let is_late = || self.deadline.is_some_and(|deadline| deadline <= Instant::now());
         if !self.has_begun() && (self.reply.is_closed() || is_late()) {
@@ -133,7 +136,7 @@ impl UpsertJob {
         Ok(())
     }
 
-    /// Whether it is applied slice by slice, at least now.
+    /// Whether its next step is to apply a slice.
     pub(in crate::table) fn is_sliced(&self) -> bool {
         self.mode == WriteMode::Partial || self.is_checked
     }
@@ -145,7 +148,7 @@ impl Job {
         Self::Upsert(Box::new(job))
     }
 
-    /// Whether it is of `series`.
+    /// Whether it belongs to `series`.
     pub(in crate::table) fn is_of(&self, series: &Series) -> bool {
         matches!(self, Self::Upsert(job) if job.series.as_ref() == Some(series))
     }
@@ -162,7 +165,7 @@ impl Job {
         }
     }
 
-    /// What of members its sender may see, where what becomes of it could tell.
+    /// Which fields of members its sender may see. `Whole` for requests whose replies reveal none.
     pub(in crate::table) fn sight(&self) -> Sight {
         match self {
             Self::Upsert(job) => job.options.sight,
@@ -172,7 +175,7 @@ impl Job {
         }
     }
 
-    /// A request that has begun is finished whatever its deadline.
+    /// Whether its deadline has passed. A request that has begun has no deadline any more.
     pub(in crate::table) fn expired(&self, now: Instant) -> bool {
         let deadline = match self {
             Self::Upsert(job) => job.deadline.filter(|_| !job.has_begun()),
@@ -185,24 +188,24 @@ impl Job {
         deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Answers with an error; the caller may be gone. One who hears of it may send the request again at once, so its turn
-    /// ends before.
+    /// Replies with an error; the caller may have left. The claim is released first, because a caller who
+    /// gets the error may repeat the request at once.
     pub fn refuse(self, error: TableError) {
-        fn answer<T>(claim: Option<Arc<Claim>>, reply: ReplySender<T>, error: TableError) {
+        fn send<T>(claim: Option<Arc<Claim>>, reply: ReplySender<T>, error: TableError) {
             drop(claim);
             drop(reply.send(Err(error)));
         }
         match self {
-            Self::Upsert(job) => answer(job.claim.map(|(claim, _)| claim), job.reply, error),
-            Self::Delete(job) => answer(job.claim.map(|(claim, _)| claim), job.reply, error),
-            Self::Edit { request, reply, .. } => answer(request.claim, reply, error),
-            Self::Attributes(job) => answer(job.claim.map(|(claim, _)| claim), job.reply, error),
-            Self::Records { request, reply, .. } => answer(request.claim, reply, error),
-            Self::Settings { request, reply, .. } => answer(request.claim, reply, error),
+            Self::Upsert(job) => send(job.claim.map(|(claim, _)| claim), job.reply, error),
+            Self::Delete(job) => send(job.claim.map(|(claim, _)| claim), job.reply, error),
+            Self::Edit { request, reply, .. } => send(request.claim, reply, error),
+            Self::Attributes(job) => send(job.claim.map(|(claim, _)| claim), job.reply, error),
+            Self::Records { request, reply, .. } => send(request.claim, reply, error),
+            Self::Settings { request, reply, .. } => send(request.claim, reply, error),
         }
     }
 
-    /// Whether it must be planned whole, in a batch of its own.
+    /// Whether it must be planned as a whole, in a batch of its own.
     pub(in crate::table) fn stands_alone(&self) -> bool {
         match self {
             Self::Upsert(job) => !job.is_sliced(),

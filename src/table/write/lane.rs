@@ -1,22 +1,22 @@
 //! The lane: all writes to a base pass through it, one after another.
 //!
-//! It takes waiting requests together, up to [`BATCH_ROWS`] rows, plans them in order, hands the batch to the
-//! engine and goes on planning while the publisher waits for it to become durable. A PARTIAL request of many
-//! rows, or a delete of many members, is cut into slices that take turns with other requests; ATOMIC
-//! requests, and VALIDATE_ONLY ones that are short, are planned whole and alone. Long VALIDATE_ONLY ones
-//! never come here (`validate`).
+//! The lane takes waiting requests together, up to [`BATCH_ROWS`] rows, plans them in order and hands the
+//! batch to the engine. It plans the next batch while the publisher waits for this one to become durable. A
+//! PARTIAL request of many rows, or a delete of many members, is cut into slices that take turns with other
+//! requests. ATOMIC requests and short VALIDATE_ONLY ones are planned as a whole, in a batch of their own.
+//! Long VALIDATE_ONLY ones never come here (`validate`).
 //!
-//! Answers travel with the batches, in order, also those of requests that changed nothing: none leaves before
-//! everything it was planned on is durable. After a failure the lane drops its plans and starts again from
-//! what is published.
+//! Replies travel with the batches, in order, including those of requests that changed nothing: no reply is
+//! sent before everything that it was planned on is durable. After a failure the lane drops its plans and
+//! starts again from what is published.
 //!
-//! The lane is where a base waits: for the checkpoint that its overlay has outgrown, and for room for another
-//! batch in flight. It does so before it appends, so that nothing of it stands in the way of other bases.
+//! A base waits only in its lane: for a checkpoint, if its overlay is too large, and for room for another
+//! batch in flight. It waits before it appends, so it never holds up other bases.
 //!
-//! Planning many rows lets others go first now and then, since the thread of a lane serves calls too. Nothing
-//! gets in between: the lane alone plans what is written, and what it waits for meanwhile changes no answer.
-//! A request that is planned as a whole is given up there if nobody wants its answer any more: nothing of it
-//! is written yet.
+//! While it plans many rows the lane yields now and then, because its thread serves calls too. This does not
+//! affect the plan: only the lane plans what is written, and what happens meanwhile does not change the state
+//! that it plans on. At these points it gives up a request that is planned as a whole if the caller has left
+//! or the deadline has passed; nothing of the request is written yet.
 
 mod once;
 mod sums;
@@ -43,19 +43,20 @@ use crate::table::write::limits::BATCH_ROWS;
 use crate::table::write::publisher::{Planned, ToPublish, WaitingReply};
 use crate::table::{TableError, WriteMode};
 
-/// With more overlay entries than this many times the mark at which a checkpoint starts, writes wait for it.
+/// Writes wait for a checkpoint if the overlay has more entries than this many times the number at which one
+/// starts.
 const OVERLAY_PRESSURE: usize = 3;
 
-/// The single file of a base's writes.
+/// The lane of one base.
 pub struct Lane {
     shared: Arc<OpenBase>,
     jobs: mpsc::Receiver<Job>,
     publisher: mpsc::Sender<ToPublish>,
     queue: VecDeque<Job>,
-    /// Layers of batches that are not known to be published, oldest first.
+    /// Layers of batches that are not yet known to be published, oldest first.
     in_flight: Vec<Arc<Layer>>,
     room: Room,
-    /// The header after everything planned.
+    /// The header after everything that was planned.
     head: Header,
 }
 
@@ -71,7 +72,7 @@ impl Lane {
         Self { shared, jobs, publisher, queue: VecDeque::new(), in_flight: Vec::new(), room, head }
     }
 
-    /// Works until every handle of the base is gone and the queue is empty.
+    /// Runs until every handle of the base is dropped and the queue is empty.
     pub async fn run(mut self) {
         while self.wait_for_jobs().await {
             if self.settle().await.is_err() {
@@ -84,14 +85,15 @@ impl Lane {
         }
     }
 
-    /// Waits until there is something to do; false once there never will be.
+    /// Waits for a request; false if none can come any more.
     async fn wait_for_jobs(&mut self) -> bool {
         if self.queue.is_empty() {
             match self.jobs.recv().await {
                 Some(job) => self.queue.push_back(job),
                 None => return false,
             }
-            // Who is about to hand in goes first: what is planned together is made durable by one sync.
+            // Let callers that are about to queue a request do so: requests planned together need only one
+            // sync.
             tokio::task::yield_now().await;
         }
         self.wait_for_checkpoint().await;
@@ -101,7 +103,7 @@ impl Lane {
         true
     }
 
-    /// Waits for a checkpoint to end while the overlay has outgrown its room.
+    /// Waits for a checkpoint to end if the overlay is too large.
     async fn wait_for_checkpoint(&self) {
         let shared = &self.shared;
         let is_due =
@@ -110,16 +112,17 @@ impl Lane {
             return;
         }
         let mut ended = shared.checkpoints.subscribe();
-        // One may have ended before anybody listened for it.
+        // A checkpoint may have ended before the subscription, so look again.
         if is_due() {
             shared.checkpoint_due.notify_one();
-            // One that failed makes no room, and waiting for the next would stop the base for as long as it
-            // fails.
+            // Wait for one checkpoint only, even if it fails: waiting for a success would stop the base for
+            // as long as checkpoints fail.
             drop(ended.changed().await);
         }
     }
 
-    /// Lets go of layers that are published; after a failure, of all of them.
+    /// Drops layers that are published. After a failure, drops all layers and starts again from what is
+    /// published.
     async fn settle(&mut self) -> Result<(), Stopped> {
         if !self.shared.failed.load(Ordering::Acquire) {
             let published = self.shared.published_revision.load(Ordering::Acquire);
@@ -167,8 +170,9 @@ impl Lane {
         if let Some((batch, layer)) = finished {
             let bytes = counted.unwrap_or_else(|| batch.bytes());
             if bytes > ATOMIC_MAX_BYTES {
-                // Only of requests that stand alone: the others are closed before.
-                let rows = planned.answers.iter().map(WaitingReply::rows).sum();
+                // Only a request that is alone in its batch can be this large: other batches are closed
+                // earlier.
+                let rows = planned.replies.iter().map(WaitingReply::rows).sum();
                 planned.failure = Some(TableError::too_large(rows, bytes));
                 return planned;
             }
@@ -183,11 +187,11 @@ impl Lane {
         planned
     }
 
-    /// Plans one request, or a slice of it; answers how many rows it took.
+    /// Plans one request, or a slice of it, and returns how many rows it took.
     async fn plan_job(&mut self, plan: &mut Plan<'_>, job: Job, room: usize, planned: &mut Planned) -> usize {
         let undeletes = matches!(&job, Job::Settings { request, .. } if request.deleted == Some(false));
         if plan.header().deleted_at.is_some() && !undeletes {
-            planned.answers.push(WaitingReply::Refused(Box::new(job), TableError::BaseDeleted));
+            planned.replies.push(WaitingReply::Refused(Box::new(job), TableError::BaseDeleted));
             return 0;
         }
         plan.act_for(job.origin(), job.sight());
@@ -216,5 +220,5 @@ impl Lane {
     }
 }
 
-/// The publisher is gone: the base is closing.
+/// The publisher has ended, because the base is closing.
 struct Stopped;

@@ -1,4 +1,4 @@
-//! How much is written at a time.
+//! The size of batches.
 
-/// Rows of one batch, unless an atomic request has more.
+/// Most rows in one batch, unless it has one atomic request with more.
 pub const BATCH_ROWS: usize = 1000;

@@ -1,11 +1,11 @@
-//! Writing an open base: the queue, the lane, batches in flight, and the publisher.
+//! Writing to an open base: the queue, the lane, batches in flight, and the publisher.
 //!
 //! What this room promises to the others:
 //!
-//! - All writes of a base pass through its [`lane`], one after another.
+//! - All writes to a base pass through its [`lane`], one after another.
 //! - Each batch checks that the stored header is the one that it was planned on.
-//! - No reply leaves before every commit that it was planned on is durable ([`publisher`]).
-//! - Only [`validate`] plans beside the lane, and it never writes.
+//! - No reply is sent before every commit that it was planned on is durable ([`publisher`]).
+//! - Only [`validate`] plans outside the lane, and it never writes.
 
 pub mod in_flight;
 pub mod job;

@@ -1,10 +1,12 @@
-//! The publisher of a base: lands its batches in order, and only then lets the answers go.
+//! The publisher of a base: publishes its batches in order, and then sends the replies.
 //!
-//! - It waits for nothing but the engine and the view lock: while it waited for a checkpoint, a batch that is durable and not
-//!   shown would hold back what all bases write.
-//! - Every batch lands, whatever failed before it. One that lands was planned on what is there, because it checks that.
-//! - When a batch fails that changes the base, so does everything that was planned on it, up to the restart of the lane.
-//!   When one fails that only keeps answers, or a plan fails by itself, nothing was planned on it.
+//! - The publisher waits only for the engine and the view lock. If it waited for a checkpoint too, a batch
+//!   that is durable and not published would hold up the writes of all bases.
+//! - The publisher awaits every batch, even after an earlier one failed. A batch checks the header that it
+//!   was planned on, so one that succeeds was planned on what is stored.
+//! - If a batch that changes the base fails, everything that was planned on it fails too, until the lane
+//!   restarts. Nothing is planned on a batch that only stores results of requests, nor on a plan that failed,
+//!   so such failures affect nothing else.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,24 +22,24 @@ use crate::table::write::job::Job;
 use crate::table::write::reply::{Failure, ReplySender};
 use crate::table::{AttributesReply, DeleteReply, EditReply, RecordsReply, TableError, UpsertReply};
 
-/// A batch on its way, with the answers that depend on it and on everything before it.
+/// A planned batch, with the replies that depend on it and on everything before it.
 #[derive(Default)]
 pub struct Planned {
     /// The batch, if there is anything to write.
     pub batch: Option<InFlight>,
-    /// Requests that end with it.
-    pub answers: Vec<WaitingReply>,
-    /// Requests that go on after it, to be told if it fails.
+    /// Replies to the requests that end with it.
+    pub replies: Vec<WaitingReply>,
+    /// Requests that continue after it; they fail if it fails.
     pub unfinished: Vec<Failure>,
-    /// The requests among those that end with it that name themselves: their turns end just before they are answered.
+    /// The claims of the requests that end with it; released just before the replies are sent.
     pub claims: Vec<Arc<Claim>>,
-    /// Planning failed: nothing is written, and every request in it fails.
+    /// The error if planning failed: nothing is written, and every request in the batch fails.
     pub failure: Option<TableError>,
-    /// The plan was only a question (or an atomic request was refused): nothing is written.
+    /// Whether nothing is written, because the request is only validated or an atomic request was refused.
     pub discard: bool,
 }
 
-/// An answer waiting for its batch.
+/// A reply that waits for its batch.
 pub enum WaitingReply {
     /// To an upsert, unless an earlier slice of it failed.
     Upsert(ReplySender<UpsertReply>, UpsertReply, Failure, Permit),
@@ -51,12 +53,12 @@ pub enum WaitingReply {
     Records(ReplySender<RecordsReply>, RecordsReply, Permit),
     /// To a change of settings.
     Settings(ReplySender<BaseSummary>, BaseSummary),
-    /// To a request that the base as planned does not take.
+    /// To a request that was refused in the planned state of the base.
     Refused(Box<Job>, TableError),
 }
 
 impl WaitingReply {
-    /// Rows that it answers for.
+    /// How many rows the request had.
     pub fn rows(&self) -> usize {
         match self {
             Self::Upsert(_, reply, ..) => reply.outcomes.len(),
@@ -69,7 +71,7 @@ impl WaitingReply {
         }
     }
 
-    /// Lets the answer go.
+    /// Sends the reply, or the failure.
     fn send(self, failure: Option<&TableError>) {
         match self {
             Self::Upsert(to, reply, earlier, _permit) => tell(to, reply, failure.or(earlier.get())),
@@ -84,7 +86,7 @@ impl WaitingReply {
 }
 
 fn tell<T>(to: ReplySender<T>, reply: T, failure: Option<&TableError>) {
-    // The caller may have left; then nobody hears it.
+    // Sending fails if the caller has left.
     drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))));
 }
 
@@ -92,15 +94,16 @@ fn tell<T>(to: ReplySender<T>, reply: T, failure: Option<&TableError>) {
 pub enum ToPublish {
     /// The next batch.
     Planned(Planned),
-    /// The lane has heard of the failure and will plan afresh: everything before this has been answered.
+    /// The lane will start again from what is published, once everything before this message has been replied
+    /// to.
     Restart(oneshot::Sender<()>),
 }
 
-/// Makes batches visible in order.
+/// Publishes batches in order.
 pub struct Publisher {
     shared: Arc<OpenBase>,
     batches: mpsc::Receiver<ToPublish>,
-    /// The failure on which everything up to the next restart was planned.
+    /// The failure of a batch on which everything until the next restart was planned.
     failure: Option<TableError>,
 }
 
@@ -110,7 +113,7 @@ impl Publisher {
         Self { shared, batches, failure: None }
     }
 
-    /// Works until the lane ends.
+    /// Runs until the lane ends.
     pub async fn run(mut self) {
         while let Some(next) = self.batches.recv().await {
             match next {
@@ -118,7 +121,7 @@ impl Publisher {
                 ToPublish::Restart(done) => {
                     self.failure = None;
                     self.shared.failed.store(false, Ordering::Release);
-                    // A lane that is gone needs no answer.
+                    // Sending fails if the lane has ended.
                     let _gone = done.send(());
                 }
             }
@@ -128,22 +131,22 @@ impl Publisher {
     async fn publish(&mut self, planned: Planned) {
         let failure = match planned.batch {
             Some(batch) => self.land(batch).await.err(),
-            // A plan that failed by itself wrote nothing, and nothing was planned on it.
+            // A plan that failed wrote nothing, and nothing was planned on it.
             None => self.failure.clone().or(planned.failure),
         };
         let failure = failure.as_ref();
         for unfinished in planned.unfinished {
             if let Some(failure) = failure {
-                // Only the first failure is told.
+                // Only the first failure counts; a second `set` does nothing.
                 drop(unfinished.set(failure.clone()));
             }
         }
-        // What became of them is there to be found, and whoever hears an answer may ask again at once.
+        // Their results can be found now. Release the claims before the replies: a caller may repeat at once.
         drop(planned.claims);
-        planned.answers.into_iter().for_each(|answer| answer.send(failure));
+        planned.replies.into_iter().for_each(|reply| reply.send(failure));
     }
 
-    /// Lands a batch; what its callers are told if it fails is the failure that it was planned on, if there was one.
+    /// Publishes a batch. If it fails, its requests get the failure that it was planned on, if there was one.
     async fn land(&mut self, batch: InFlight) -> Result<(), TableError> {
         let is_change = batch.is_change();
         let Err(error) = batch.land(&self.shared).await else { return Ok(()) };

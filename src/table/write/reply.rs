@@ -1,4 +1,4 @@
-//! How the reply to a request leaves the lane.
+//! Sending replies from the lane to callers.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,5 +9,5 @@ use crate::table::TableError;
 /// Where a reply goes.
 pub type ReplySender<T> = oneshot::Sender<Result<T, TableError>>;
 
-/// The failure of an earlier slice of a request, once there is one.
+/// The failure of an earlier slice of a request, if there was one.
 pub type Failure = Arc<OnceLock<TableError>>;

@@ -1,17 +1,17 @@
-//! Long VALIDATE_ONLY requests: planned beside the lane, so that no write of the base waits for them.
+//! Long VALIDATE_ONLY requests, planned outside the lane so that no write to the base waits for them.
 //!
-//! - Nothing of such a plan is ever written, so it needs no turn in the lane. It stands on what is published,
-//!   so nothing that its answer says can be lost.
-//! - It is planned in the slices that the lane would make of a PARTIAL request, so rows that ask for a revision
-//!   are judged as they would be.
-//! - Others write meanwhile, and the rows that come after see it, as those of a PARTIAL request would, which
-//!   takes turns. The members that the request itself would create have rows far beyond those that others can
-//!   get in the meantime, so that none is taken for another.
-//! - One is planned at a time in a base, because a plan grows with its rows. The others wait in the order of
-//!   asking.
-//! - It is planned as part of the call: it ends with it, whether the caller leaves or the deadline passes.
+//! - Such a plan is never written, so it needs no turn in the lane. It is planned on what is published, so
+//!   its reply reports nothing that could still be lost.
+//! - It is planned in the same slices as a PARTIAL request, so rows that ask for a revision get the same
+//!   outcomes.
+//! - Other requests write meanwhile, and later rows see these writes, like those of a PARTIAL request, which
+//!   takes turns with others. Members that the request itself would create get rows far beyond those that
+//!   others can get meanwhile, so the two are never confused.
+//! - Each base plans one at a time, because a plan's memory grows with its rows. The others wait in the order
+//!   in which they came.
+//! - The plan is part of the call, so it ends if the caller leaves or the deadline passes.
 //!
-//! Short ones go through the lane, and so come after every write that was handed in before.
+//! Short VALIDATE_ONLY requests go through the lane, so they see every write that was queued before them.
 
 use std::time::Instant;
 
@@ -22,16 +22,16 @@ use crate::table::plan::{Plan, Prepared};
 use crate::table::write::limits::BATCH_ROWS;
 use crate::table::{RowOutcome, TableError, UpsertReply, UpsertRequest, WriteMode};
 
-/// How far beyond the next row the rows of members begin that are never created. No base gets so many members
-/// while a request is planned.
+/// The distance from the next row to the rows of members that would be created. No base gets this many
+/// members while a request is planned.
 const FAR: u64 = 1 << 40;
 
-/// Whether a request of so many rows is planned beside the lane.
+/// Whether a request with this many rows is planned outside the lane.
 pub fn is_beside(mode: WriteMode, rows: usize) -> bool {
     mode == WriteMode::ValidateOnly && rows > BATCH_ROWS
 }
 
-/// What would become of `rows`, which are those of `request`.
+/// The outcomes that `rows`, which are those of `request`, would have.
 pub async fn validate(
     shared: &OpenBase,
     request: UpsertRequest,
@@ -43,7 +43,7 @@ pub async fn validate(
         return Err(TableError::BaseDeleted);
     }
     let revision = header.revision;
-    // A whole block, of which nothing is stored.
+    // Begin with a new block, so none is read.
     header.next_row = header.next_row.next_multiple_of(ROWS_PER_BLOCK).saturating_add(FAR);
     let first_new = Row(header.next_row);
     let mut plan = Plan::new(shared, &[], header, (shared.clock)());

@@ -1,4 +1,4 @@
-//! Requests of several batches whose answers sum up what the batches did.
+//! Requests that take several batches and whose replies sum up what these did.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,15 +18,16 @@ pub struct DeleteJob {
     pub(in crate::table) origin: Origin,
     pub(in crate::table) reply: ReplySender<DeleteReply>,
     pub(in crate::table) permit: Permit,
-    /// Its name, if it has one, and how far its answer is stored.
+    /// Its claim, if it has a request id, and how much of its result is stored.
     pub(in crate::table) claim: Option<(Arc<Claim>, Tally)>,
-    /// What became of those that were planned so far.
+    /// The result of what was planned so far.
     pub(in crate::table) gone: Gone,
     pub(in crate::table) failure: Failure,
 }
 
 impl DeleteJob {
-    /// A request of which nothing is planned yet, unless an earlier run of it was cut short.
+    /// A request with nothing planned yet. A repeat that continues an interrupted request begins with the
+    /// result that is stored.
     pub fn new(request: DeleteRequest, reply: ReplySender<DeleteReply>, permit: Permit) -> Self {
         let DeleteRequest { rows, refs, claim, deadline, origin } = request;
         let doomed = rows.into_iter().map(Doomed::Row).chain(refs.into_iter().map(Doomed::Ref)).collect();
@@ -42,7 +43,7 @@ impl DeleteJob {
         Self { doomed, deadline, origin, reply, permit, claim, gone, failure: Failure::default() }
     }
 
-    /// Whether slices of it were planned already.
+    /// Whether the lane has planned slices of it.
     pub fn has_begun(&self) -> bool {
         self.gone.done > 0
     }
@@ -52,7 +53,7 @@ impl DeleteJob {
         self.gone.done >= self.doomed.len()
     }
 
-    /// What is kept of it now.
+    /// The result to store at this point.
     pub fn kept(&self) -> RequestResult {
         let Gone { done, members, records } = self.gone;
         if self.is_complete() {
@@ -66,22 +67,23 @@ impl DeleteJob {
 /// A change of attributes, and how far it has come.
 pub struct AttributesJob {
     pub(in crate::table) wishes: Vec<Wish>,
-    /// All of them are one commit, or nothing changes.
+    /// Whether all of them change in one commit, or none.
     pub(in crate::table) is_strict: bool,
     pub(in crate::table) sight: Sight,
     pub(in crate::table) deadline: Option<Instant>,
     pub(in crate::table) origin: Origin,
     pub(in crate::table) reply: ReplySender<AttributesReply>,
     pub(in crate::table) permit: Permit,
-    /// Its name, if it has one, and how far its answer is stored.
+    /// Its claim, if it has a request id, and how much of its result is stored.
     pub(in crate::table) claim: Option<(Arc<Claim>, Tally)>,
-    /// What became of those that were planned so far.
+    /// The result of what was planned so far.
     pub(in crate::table) changes: Changes,
     pub(in crate::table) failure: Failure,
 }
 
 impl AttributesJob {
-    /// A request of which nothing is planned yet, unless an earlier run of it was cut short.
+    /// A request with nothing planned yet. A repeat that continues an interrupted request begins with the
+    /// result that is stored.
     pub fn new(request: AttributesRequest, reply: ReplySender<AttributesReply>, permit: Permit) -> Self {
         let AttributesRequest { changes: wishes, is_strict, sight, claim, deadline, origin } = request;
         let mut changes = Changes::default();
@@ -106,7 +108,7 @@ impl AttributesJob {
         }
     }
 
-    /// Whether slices of it were planned already.
+    /// Whether the lane has planned slices of it.
     pub fn has_begun(&self) -> bool {
         self.changes.done > 0
     }
@@ -116,7 +118,7 @@ impl AttributesJob {
         self.changes.done >= self.wishes.len()
     }
 
-    /// What is kept of it now.
+    /// The result to store at this point.
     pub fn kept(&self) -> RequestResult {
         let (done, values) = (self.changes.done, self.changes.values);
         if self.is_complete() {

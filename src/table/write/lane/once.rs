@@ -1,7 +1,8 @@
-//! Requests that one batch does, together with others. What became of one that names itself is kept by the same batch.
+//! Requests that fit into one batch, together with others. The batch also stores the result of a request with
+//! a request id.
 //!
-//! A refusal leaves the plan as it was. Every other error may come after a part of the plan was changed, so it fails all
-//! of it.
+//! A refusal leaves the plan unchanged. Any other error may occur after a part of the plan was changed, so
+//! the whole plan fails.
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::table::{
     SettingsRequest, TableError,
 };
 
-/// Ends a request that was planned: notes what is kept of it, if it has a name, and answers the revision.
+/// Ends a planned request: stores its result, if it has a request id, and returns the revision.
 fn end(
     plan: &mut Plan<'_>,
     claim: Option<Arc<Claim>>,
@@ -36,7 +37,7 @@ fn end(
     revision
 }
 
-/// Gives up the whole plan: nothing of it is written.
+/// Fails the whole plan: nothing of it is written.
 pub(super) fn fail(job: Job, error: TableError, planned: &mut Planned) {
     planned.failure = Some(error.clone());
     job.refuse(error);
@@ -56,7 +57,7 @@ pub async fn edit(
                 Edited::Missing | Edited::Refused(_) => None,
             };
             let revision = end(plan, request.claim, kept, planned);
-            planned.answers.push(WaitingReply::Edit(reply, EditReply { edited, revision }, permit));
+            planned.replies.push(WaitingReply::Edit(reply, EditReply { edited, revision }, permit));
         }
         Err(error) => fail(Job::Edit { request, reply, permit }, error, planned),
     }
@@ -74,7 +75,7 @@ pub async fn change_settings(
         Ok(Ok(())) => {}
         Ok(Err(refusal)) => {
             planned
-                .answers
+                .replies
                 .push(WaitingReply::Refused(Box::new(Job::Settings { request, reply, permit }), refusal));
             return 1;
         }
@@ -86,11 +87,11 @@ pub async fn change_settings(
     let kept = RequestResult::Base(plan.base());
     end(plan, request.claim.take(), Some(kept), planned);
     let summary = plan.summary().await;
-    planned.answers.push(WaitingReply::Settings(reply, summary));
+    planned.replies.push(WaitingReply::Settings(reply, summary));
     1
 }
 
-/// Changes the base, or says why it is refused; then nothing has changed.
+/// Changes the base, or refuses the change and leaves the plan unchanged.
 async fn try_settings(
     plan: &mut Plan<'_>,
     request: &SettingsRequest,
@@ -122,14 +123,15 @@ pub async fn change_records(
         Ok(outcomes) => {
             let kept = outcomes.as_deref().ok().map(|outcomes| of_records(&request.changes, outcomes));
             let revision = end(plan, request.claim, kept, planned);
-            planned.answers.push(WaitingReply::Records(reply, RecordsReply { outcomes, revision }, permit));
+            planned.replies.push(WaitingReply::Records(reply, RecordsReply { outcomes, revision }, permit));
         }
         Err(error) => fail(Job::Records { request, reply, permit }, error, planned),
     }
     changes
 }
 
-/// What is kept of changes of records: of one, where to find it; of transactions, how many became what.
+/// The result to store for changes of records: for one record its place, for several transactions the number
+/// of each outcome.
 fn of_records(changes: &[RecordChange], outcomes: &[RecordOutcome]) -> RequestResult {
     let of_one = |change: &RecordChange, record: &MemberRecord, is_new| {
         let id = record.id()?;
@@ -154,7 +156,7 @@ fn of_records(changes: &[RecordChange], outcomes: &[RecordOutcome]) -> RequestRe
 }
 
 impl RecordOutcome {
-    /// What happened, in one word.
+    /// The kind of outcome.
     fn outcome(&self) -> Outcome {
         match self {
             Self::Created(_) => Outcome::Created,

@@ -1,5 +1,5 @@
-//! Deletes, and changes of attributes, slice by slice: each slice is one commit, and the answers sum up what the slices
-//! did. A strict change of attributes is one slice of its own, whatever its size.
+//! Deletes and changes of attributes, slice by slice. Each slice is one commit, and the reply sums up what
+//! all slices did. A strict change of attributes is always a single slice.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::table::write::lane::once::fail;
 use crate::table::write::publisher::{Planned, WaitingReply};
 use crate::table::{AttributesReply, DeleteReply};
 
-/// Plans up to `room` members of a delete; answers how many it took, and the request if some are left.
+/// Plans up to `room` members of a delete. Returns how many it took, and the request if members are left.
 pub async fn delete(
     plan: &mut Plan<'_>,
     mut job: Box<DeleteJob>,
@@ -45,12 +45,12 @@ pub async fn delete(
     let DeleteJob { reply, permit, claim, gone, failure, .. } = *job;
     planned.claims.extend(claim.map(|(claim, _)| claim));
     let answer = DeleteReply { deleted: gone.members, records: gone.records, revision };
-    planned.answers.push(WaitingReply::Delete(reply, answer, failure, permit));
+    planned.replies.push(WaitingReply::Delete(reply, answer, failure, permit));
     (taken, None)
 }
 
-/// Plans up to `room` members whose attributes change, or all of them; answers how many it took, and the request if some
-/// are left.
+/// Plans the changes of up to `room` members' attributes, or of all if the request is strict. Returns how
+/// many members it took, and the request if members are left.
 pub async fn attributes(
     plan: &mut Plan<'_>,
     mut job: Box<AttributesJob>,
@@ -93,6 +93,6 @@ pub async fn attributes(
     let AttributesJob { reply, permit, claim, changes, failure, .. } = *job;
     planned.claims.extend(claim.map(|(claim, _)| claim));
     let answer = AttributesReply { values: changes.values, refused: changes.refused, revision };
-    planned.answers.push(WaitingReply::Attributes(reply, answer, failure, permit));
+    planned.replies.push(WaitingReply::Attributes(reply, answer, failure, permit));
     (taken, None)
 }

@@ -1,5 +1,5 @@
-//! Upserts: PARTIAL ones slice by slice, ATOMIC and VALIDATE_ONLY ones as a whole, and those that are checked as a whole
-//! before they are applied slice by slice.
+//! Upserts that are applied slice by slice: PARTIAL ones, and those that are first checked as a whole
+//! ([`WriteMode::Whole`]).
 
 use std::sync::Arc;
 
@@ -37,7 +37,8 @@ impl Lane {
         let before = plan.revision();
         let revision = plan.end_request();
         let is_complete = job.outcomes.len() == job.rows.len();
-        // How far it has come is kept with what it changes: what comes next builds on it, and so must not stand without it.
+        // Its progress is stored in the batch with its changes: a repeat after a crash continues from the
+        // stored progress, so one must never be stored without the other.
         if let Some((claim, progress)) = &mut job.claim
             && (is_complete || revision > before)
             && claim.keeps(&job.outcomes)
@@ -48,7 +49,7 @@ impl Lane {
             let job = *job;
             planned.claims.extend(job.claim.map(|(claim, _)| claim));
             let reply = UpsertReply { outcomes: job.outcomes, revision };
-            planned.answers.push(WaitingReply::Upsert(job.reply, reply, job.failure, job.permit));
+            planned.replies.push(WaitingReply::Upsert(job.reply, reply, job.failure, job.permit));
         } else {
             planned.unfinished.push(Arc::clone(&job.failure));
             self.put_back(job);
@@ -56,8 +57,9 @@ impl Lane {
         last - first
     }
 
-    /// A request that takes turns goes to the end of the queue, but not behind what comes after it in its series: rows that
-    /// were sent later must not be applied before. One that stands for itself stays first.
+    /// Puts a request with rows left back into the queue. It goes to the end, but before the next request of
+    /// its series, because rows that were sent later must not be applied earlier. A [`WriteMode::Whole`]
+    /// request stays first.
     fn put_back(&mut self, job: Box<UpsertJob>) {
         let end = self.queue.len();
         let place = match job.mode {
@@ -71,15 +73,15 @@ impl Lane {
         self.queue.insert(place, Job::Upsert(job));
     }
 
-    /// Plans all rows of a request without writing anything. If all are good, it is next, slice by slice: nothing is
-    /// planned in between, so they are good then too.
+    /// Plans all rows of a request without writing anything. If all are good, the request is applied next,
+    /// slice by slice; nothing is planned in between, so the rows are still good.
     pub(super) async fn check_whole(
         &mut self,
         plan: &mut Plan<'_>,
         mut job: Box<UpsertJob>,
         planned: &mut Planned,
     ) -> usize {
-        // After a crash only the rows that were not applied before it are left.
+        // A repeat after a crash has only those rows left that were not applied before it.
         let left = job.rows.get(job.outcomes.len()..).unwrap_or_default();
         let rows = left.len();
         planned.discard = true;
@@ -92,11 +94,11 @@ impl Lane {
                 let outcomes = std::mem::take(&mut job.outcomes).into_iter().chain(rest).collect();
                 planned.claims.extend(job.claim.take().map(|(claim, _)| claim));
                 let reply = UpsertReply { outcomes, revision: self.head.revision };
-                planned.answers.push(WaitingReply::Upsert(job.reply, reply, job.failure, job.permit));
+                planned.replies.push(WaitingReply::Upsert(job.reply, reply, job.failure, job.permit));
             }
             Ok(_) => {
                 job.is_checked = true;
-                // If what it was checked against fails, it is not good.
+                // It was checked against earlier batches, so it fails if one of them does.
                 planned.unfinished.push(Arc::clone(&job.failure));
                 self.put_back(job);
             }
@@ -110,8 +112,8 @@ impl Lane {
 }
 
 impl RowOutcome {
-    /// The outcome of a row that was planned and not written. Members that it, or a row before it, would have created have no
-    /// place: `first_new` is the first that is not taken.
+    /// The outcome of a row that was planned and not written. Removes the places of members that the request
+    /// would have created: all from `first_new` on.
     pub(in crate::table) fn unwritten(mut self, first_new: Row) -> Self {
         let is_there = |row: &Row| *row < first_new;
         if let Some(error) = &mut self.error {

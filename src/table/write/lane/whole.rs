@@ -1,4 +1,4 @@
-//! Upserts that are planned whole, in a batch of their own.
+//! Upserts that are planned as a whole, in a batch of their own.
 
 use crate::table::plan::Plan;
 use crate::table::plan::request::{UpsertReply, WriteMode};
@@ -8,7 +8,7 @@ use crate::table::write::job::UpsertJob;
 use crate::table::write::limits::BATCH_ROWS;
 use crate::table::write::publisher::{Planned, WaitingReply};
 
-/// Plans a request that is decided as a whole: an ATOMIC one, or one of which nothing is written.
+/// Plans an ATOMIC request, or one that is only validated.
 pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned: &mut Planned) -> usize {
     let before = plan.revision();
     let first_new = plan.next_row();
@@ -37,7 +37,7 @@ pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned
                 }
                 planned.claims.push(claim);
             }
-            planned.answers.push(WaitingReply::Upsert(
+            planned.replies.push(WaitingReply::Upsert(
                 reply,
                 UpsertReply { outcomes, revision },
                 failure,
