@@ -1,4 +1,4 @@
-//! One open base: its published state, its lane, its checkpoints.
+//! The handle of one open base, and the tasks that it starts.
 
 use std::mem::take;
 use std::sync::Arc;
@@ -25,37 +25,38 @@ use crate::table::{
 };
 use crate::tasks;
 
-/// Requests that may wait for a lane before callers wait to hand theirs in.
+/// Requests in the queue of a lane; if it is full, callers wait to queue theirs.
 const QUEUE: usize = 1024;
 /// Batches planned ahead of the one that is being made durable.
 const PLANNED_AHEAD: usize = 2;
-/// What a row takes beside its fixed size, in bytes: its texts and its place in a plan.
+/// Bytes of a row in addition to its fixed size: its texts and its place in a plan.
 const ROW_TEXT_BYTES: usize = 512;
 
-/// What a row takes besides in a plan that is made as a whole, in bytes: its block, what it changes in indexes, and its commit.
+/// Additional bytes of a row in a request that is planned as a whole: its block, its changes of indexes, and
+/// its commit.
 const PLANNED_ROW_BYTES: usize = 4_096;
 
-/// What a change of a record takes, in bytes: the record, its keys and what it was before.
+/// Bytes of a change of a record: the record, its keys and the previous record.
 const RECORD_BYTES: usize = 2_048;
 
-/// What a change of the base takes, in bytes: its tiers and its schema.
+/// Bytes of a change of the base: its tiers and its schema.
 const SETTINGS_BYTES: usize = 32 * 1024;
 
-/// The answer to a request that was handed in. Dropping it cancels nothing.
+/// The reply to a queued request. Dropping it cancels nothing.
 pub struct Pending<T>(oneshot::Receiver<Result<T, TableError>>);
 
 impl<T> Pending<T> {
-    /// The answer, once everything that it was planned on is durable.
+    /// The reply, once everything that it was planned on is durable.
     pub async fn answer(self) -> Result<T, TableError> {
         self.0.await.map_err(|_| TableError::Closing)?
     }
 }
 
-/// What the rows of a request take in memory, in bytes.
+/// The bytes that the rows of a request take in memory.
 fn bytes_of(request: &UpsertRequest) -> usize {
     let planned = match request.mode {
         WriteMode::Whole | WriteMode::ValidateOnly => PLANNED_ROW_BYTES,
-        // What is planned at a time of these has a limit.
+        // At any time only a limited part of these is planned.
         WriteMode::Partial | WriteMode::Atomic => 0,
     };
     request.rows.len().saturating_mul(size_of::<MemberRow>() + ROW_TEXT_BYTES + planned)
@@ -73,7 +74,7 @@ pub struct Base {
 }
 
 impl Base {
-    /// Opens a base: loads header and sets, replays the commits after the watermark, starts the lane.
+    /// Opens a base: loads header and sets, replays the commits after the watermark, and starts its tasks.
     pub(in crate::table) async fn open(number: BaseNumber, parts: Parts) -> Result<Arc<Self>, TableError> {
         let published = replay::load(&parts.engine, number).await?;
         parts.member_cache.set_images(number, published.image_bytes());
@@ -124,7 +125,8 @@ impl Base {
         self.shared.number
     }
 
-    /// Creates and changes members. See [`WriteMode`](crate::table::WriteMode) for what happens when rows fail.
+    /// Creates and changes members. See [`WriteMode`](crate::table::WriteMode) for what happens when rows
+    /// fail.
     pub async fn upsert(&self, mut request: UpsertRequest) -> Result<UpsertReply, TableError> {
         let permit = self.shared.budget.turn(self.party(), bytes_of(&request)).await?;
         let rows = prepare_all(take(&mut request.rows), &request.options, &self.shared.hashes).await;
@@ -136,8 +138,8 @@ impl Base {
         self.hand_in(request, rows, None, permit).await?.answer().await
     }
 
-    /// Hands in rows, for callers that send a series of requests: these take their turns in the order of the calls. It
-    /// waits for room however much waits already, where [`Base::upsert`] refuses.
+    /// Queues rows, for callers that send a series of requests: these are applied in the order of the calls.
+    /// If there is no memory this waits, where [`Base::upsert`] may refuse the request.
     pub async fn begin_upsert(
         &self,
         mut request: UpsertRequest,
@@ -177,7 +179,8 @@ impl Base {
         answer.await.map_err(|_| TableError::Closing)?
     }
 
-    /// Changes attributes of many members: as one commit if the request is strict, otherwise in slices as deletes are.
+    /// Changes attributes of many members: as one commit if the request is strict, otherwise in slices like a
+    /// delete.
     pub async fn change_attributes(&self, request: AttributesRequest) -> Result<AttributesReply, TableError> {
         let permit = self
             .shared
@@ -189,7 +192,7 @@ impl Base {
         answer.await.map_err(|_| TableError::Closing)?
     }
 
-    /// Changes what hangs on members, as one commit.
+    /// Changes members' records, as one commit.
     pub async fn change_records(&self, request: RecordsRequest) -> Result<RecordsReply, TableError> {
         let bytes = request.changes.len().saturating_mul(RECORD_BYTES);
         let permit = self.shared.budget.turn(self.party(), bytes).await?;
@@ -198,7 +201,7 @@ impl Base {
         answer.await.map_err(|_| TableError::Closing)?
     }
 
-    /// Changes the base itself, and answers what it is after that.
+    /// Changes the base itself, and returns the changed base.
     pub async fn change_settings(&self, request: SettingsRequest) -> Result<BaseSummary, TableError> {
         let permit = self.shared.budget.turn(self.party(), SETTINGS_BYTES).await?;
         let (reply, answer) = oneshot::channel();
@@ -206,17 +209,17 @@ impl Base {
         answer.await.map_err(|_| TableError::Closing)?
     }
 
-    /// Whose bytes its requests are.
+    /// The party whose share of the memory budget its requests use.
     fn party(&self) -> Party {
         Party::Base(self.shared.number)
     }
 
-    /// The base as of now: one revision for everything read through the view.
+    /// A view of the base as it is now: everything read through the view is of one revision.
     pub async fn view(&self) -> View<'_> {
         View::new(&self.shared, self.shared.published.read().await)
     }
 
-    /// The rule by which e-mail addresses are compared here.
+    /// The rule by which e-mail addresses are compared.
     #[must_use]
     pub fn fold(&self) -> Fold {
         self.shared.hashes.fold()
@@ -227,16 +230,16 @@ impl Base {
         checkpoint::checkpoint(&self.shared).await
     }
 
-    /// Finishes what was handed in, writes a last checkpoint, and ends the base's tasks. Later requests are refused.
+    /// Refuses new requests, finishes the queued ones, ends the base's tasks, and writes a last checkpoint.
     pub(in crate::table) async fn close(&self) -> Result<(), TableError> {
         drop(self.jobs.write().await.take());
-        // Lane and publisher end by themselves once the queue is empty; they may need checkpoints until then. Nobody
-        // cancels any of the tasks, and one that panics ends the process.
+        // Lane and publisher end once the queue is empty; they may need checkpoints until then. No task is
+        // ever cancelled, and a task that panics ends the process, so awaiting them cannot fail.
         for task in self.writing.lock().await.drain(..) {
             drop(task.await);
         }
         self.closing.send_replace(true);
-        // Not before it has ended: its writes would get in the way of the next lane's.
+        // Wait for its end: its writes could conflict with those of the next lane.
         if let Some(task) = self.checkpoints.lock().await.take() {
             drop(task.await);
         }

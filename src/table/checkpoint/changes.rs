@@ -1,4 +1,4 @@
-//! What a checkpoint puts into the buckets of a lookup.
+//! The changes that a checkpoint makes in the buckets of a lookup.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use crate::stored::bucket::Entry;
 use crate::table::index::lookup::address;
 use crate::table::index::overlay::{Op, Overlay, RowOp};
 
-/// The entries of a frozen overlay by the bucket that they go into, in one piece of memory.
+/// The entries of a frozen overlay, sorted by bucket, in one vector.
 pub struct Changes {
     ops: Vec<(u32, u64, RowOp)>,
     taken: HashSet<u32>,
 }
 
 impl Changes {
-    /// The entries of `overlay` for a lookup of `buckets`. Sorting them takes long enough to be felt by whoever shares the
-    /// thread, so it is done beside the threads that serve others.
+    /// The entries of `overlay` for a lookup with this many buckets. Sorting them takes so long that it is
+    /// done outside the threads that serve calls.
     pub async fn sorted(overlay: Arc<Overlay>, buckets: u32) -> Self {
         compute::run(move || Self::new(&overlay, buckets)).await
     }
@@ -27,7 +27,7 @@ impl Changes {
         Self { ops, taken: HashSet::new() }
     }
 
-    /// The changes of a bucket, the first time that they are asked for.
+    /// The changes of a bucket at the first call for it, and none at later calls.
     pub fn take(&mut self, bucket: u32) -> &[(u32, u64, RowOp)] {
         let first = self.ops.partition_point(|(at, ..)| *at < bucket);
         let ops = self.ops.get(first..).unwrap_or_default();
@@ -35,14 +35,14 @@ impl Changes {
         ops.get(..count).unwrap_or_default()
     }
 
-    /// The buckets whose changes were not taken yet, ascending.
+    /// The buckets whose changes were not taken yet, in ascending order.
     pub fn left(&self) -> impl Iterator<Item = u32> + '_ {
         let buckets = self.ops.chunk_by(|(a, ..), (b, ..)| a == b).filter_map(|ops| ops.first());
         buckets.map(|(bucket, ..)| *bucket).filter(|bucket| !self.taken.contains(bucket))
     }
 }
 
-/// Puts the operations into a bucket's entries.
+/// Applies the operations to a bucket's entries.
 pub fn merge(entries: &mut Vec<Entry>, ops: &[(u32, u64, RowOp)]) {
     let mut merged: BTreeMap<(u64, u64), u128> =
         entries.drain(..).map(|entry| ((entry.hash, entry.row), entry.fingerprint)).collect();

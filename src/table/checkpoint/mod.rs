@@ -1,17 +1,18 @@
-//! Checkpoints: the overlay goes into the stored buckets and sets, and the watermark moves.
+//! Checkpoints write the overlays into the stored buckets and sets, and move the watermark.
 //!
-//! A checkpoint freezes the overlays, so that new commits go into empty ones, and writes the frozen entries bucket by
-//! bucket in batches. Every batch is idempotent and shows together with the images and the bucket
-//! count that it changes, under the view lock; the frozen overlay stays on top until the last one, so that no read
-//! ever misses an entry. The last batch moves the watermark. A crash in between costs only the work: replay starts at the
-//! old watermark, and putting an entry where it is already changes nothing.
+//! A checkpoint freezes the overlays, so new commits go into empty ones, and writes the frozen entries bucket
+//! by bucket in batches. Every batch is idempotent, and is published under the view lock together with the
+//! images and the bucket count that it changes. Reads use the frozen overlay until the last batch, so they
+//! never miss an entry. The last batch moves the watermark. After a crash in between only work is lost:
+//! replay starts at the old watermark, and writing an entry that is already there changes nothing.
 //!
-//! A lookup grows (linear hashing) before it is filled, in steps of one bucket, so that at any moment the stored bucket
-//! count says how the stored buckets are addressed.
+//! A lookup grows (linear hashing) before it is filled, one bucket at a time, so the stored bucket count
+//! always says how the stored buckets are addressed.
 //!
-//! While little waits for the next checkpoint, this one rests between its batches ([`Pace`]): it rewrites nearly every
-//! bucket of a large base, seconds of work that callers who change one member at a time would otherwise feel. A load of
-//! many rows soon fills the overlay, and a base that closes is in a hurry; then it does not rest.
+//! A checkpoint of a large base rewrites nearly every bucket. This is seconds of work, which would slow down
+//! calls that change single members. So while few entries wait for the next checkpoint, this one rests
+//! between its batches ([`Pace`]). It does not rest under a load of many rows, which soon fills the overlay,
+//! or when the base is closing.
 
 mod changes;
 mod pace;
@@ -35,12 +36,12 @@ use crate::table::open::OpenBase;
 
 /// Bytes of set chunks in one batch.
 const SET_BYTES_AT_ONCE: usize = 256 * 1024;
-/// Chunks deleted in one batch. They are read before, up to 8 KiB each.
+/// Chunks deleted in one batch. The scan that finds them reads them too, up to 8 KiB each.
 const CHUNKS_DELETED_AT_ONCE: usize = 500;
 
 /// Runs a checkpoint whenever one is due, until the base closes.
 pub async fn run(shared: Arc<OpenBase>, mut closing: watch::Receiver<bool>) {
-    // Much came while the last one ran, as in a load of many rows: there is no time to rest.
+    // Whether many entries were added while the last checkpoint ran, as under a load of many rows.
     let mut is_behind = false;
     loop {
         tokio::select! {
@@ -59,7 +60,7 @@ pub async fn run(shared: Arc<OpenBase>, mut closing: watch::Receiver<bool>) {
     }
 }
 
-/// Writes everything that is published now into the stored indexes, without a rest.
+/// Writes everything that is published now into the stored indexes, without resting.
 pub async fn checkpoint(shared: &OpenBase) -> Result<(), TableError> {
     write_out(shared, Pace::hurried()).await
 }
@@ -69,33 +70,34 @@ async fn write_out(shared: &OpenBase, pace: Pace) -> Result<(), TableError> {
     let Some(mut work) = Work::begin(shared, pace).await else { return Ok(()) };
     let result = work.write().await;
     work.end(result.is_ok()).await;
-    // Also of one that nobody rang for: whoever waits for room may have seen the overlay that this one took away.
+    // Every checkpoint counts, not only those that the lane asked for: the lane may be waiting because of the
+    // overlay that this one has written.
     shared.checkpoints.send_modify(|ended| *ended += 1);
     result
 }
 
-/// A checkpoint under way.
+/// A running checkpoint.
 struct Work<'a> {
     shared: &'a OpenBase,
     pace: Pace,
     frozen: PerLookup<Arc<Overlay>>,
     chunks: Vec<DirtyChunk>,
     given_up: Vec<SetField>,
-    /// Whether there is something in the table of sets that stores of format 1 had.
+    /// Whether the table of sets of format 1 has any entries.
     has_narrow_sets: bool,
-    /// What the stored indexes will hold at the end.
+    /// The state of the stored indexes at the end.
     target: IndexState,
-    /// What they hold now.
+    /// Their state now.
     stored: IndexState,
 }
 
 impl<'a> Work<'a> {
-    /// Freezes the overlays; nothing if there is nothing to write.
+    /// Freezes the overlays; `None` if there is nothing to write.
     async fn begin(shared: &'a OpenBase, pace: Pace) -> Option<Self> {
         let mut published = shared.published.write().await;
         let is_older = published.has_narrow_sets || published.stored.sets == SetTable::Narrow;
         let unindexed: Vec<_> = published.sets.unindexed().map(SetField::number).collect();
-        // Tiers may have sets again without a commit.
+        // The tiers can get their sets back without a commit.
         let is_other = published.stored.unindexed != unindexed;
         if published.stored.watermark == published.header.revision && !is_older && !is_other {
             return None;
@@ -124,7 +126,7 @@ impl<'a> Work<'a> {
         self.clear_narrow_sets().await
     }
 
-    /// Moves the watermark (or not), and lets the frozen overlays go.
+    /// Publishes the new state of the indexes if it was written, and ends the freeze of the overlays.
     async fn end(self, written: bool) {
         let mut published = self.shared.published.write().await;
         published.has_narrow_sets = self.has_narrow_sets;
@@ -155,11 +157,12 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Adds buckets up to `target`, in order. A bucket that will not be split again takes its overlay entries at once.
+    /// Adds buckets up to `target`, in order. A bucket that will not be split again gets its overlay entries
+    /// in the same write.
     async fn grow(&mut self, kind: LookupKind, target: u32, changes: &mut Changes) -> Result<(), TableError> {
         let mut count = buckets_of(&self.stored, kind);
         while count < target {
-            // Within one power of two every parent is split once, and none of them is a bucket added meanwhile.
+            // Up to the next power of two, each parent is split once and none of them is a new bucket.
             let step = u32::try_from(self.pace.buckets_at_once() / 2).unwrap_or(1);
             let level_end = count.checked_add(1).and_then(u32::checked_next_power_of_two).unwrap_or(u32::MAX);
             let last = target.min(level_end).min(count.saturating_add(step));
@@ -200,7 +203,7 @@ impl<'a> Work<'a> {
         Ok(read)
     }
 
-    /// Writes buckets together with the bucket count that they are addressed by, and shows both at once.
+    /// Writes buckets together with the bucket count by which they are addressed, and publishes both at once.
     async fn store(
         &mut self,
         kind: LookupKind,
@@ -221,7 +224,7 @@ impl<'a> Work<'a> {
         }
         batch.put(key::index(base), stored.encode());
         let durable = self.shared.engine.append(batch).await?;
-        // Not before: the next checkpoint goes by what is really stored.
+        // Only now, because the next checkpoint relies on this being what is stored.
         self.stored = stored;
         let mut published = self.shared.published.write().await;
         durable.publish();
@@ -231,14 +234,14 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Deletes the chunks of fields whose sets were given up or whose index is gone. First the word that they are given up,
-    /// and then the chunks, in pieces: after a crash the rest of a field does not pass for all of it, and the base that
-    /// opens then has the rest deleted by its next checkpoint. A field that has sets again stays given up until the last
-    /// of its new chunks is written.
+    /// Deletes the chunks of fields that lost their sets or their index. First stores that the fields have no
+    /// sets, and then deletes the chunks in pieces. So after a crash the remaining chunks are not mistaken
+    /// for all of them, and the next checkpoint of the base deletes them. A field that has sets again counts
+    /// as having none until the last of its new chunks is written.
     async fn give_up_fields(&mut self) -> Result<(), TableError> {
         let base = self.shared.number;
         if self.stored.sets == SetTable::Narrow {
-            // What an earlier attempt to move the sets left, cut short.
+            // An interrupted attempt to move the sets may have left chunks.
             self.delete(set_key::sets(base)).await?;
         }
         if self.given_up.is_empty() {
@@ -296,7 +299,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Empties the table of sets that stores of format 1 had, now that all of them are in the other.
+    /// Empties the table of sets of format 1, once all of them are in the other table.
     async fn clear_narrow_sets(&mut self) -> Result<(), TableError> {
         if self.has_narrow_sets {
             self.delete(set_key::narrow_sets(self.shared.number)).await?;
@@ -306,7 +309,7 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Lets the callers go first for a while.
+/// Rests for a while, so that calls are served first.
 async fn rest(pace: &mut Pace, shared: &OpenBase) {
     let waiting = shared.overlay_entries();
     pace.rest(waiting, shared.checkpoint_entries).await;

@@ -1,34 +1,35 @@
-//! How a checkpoint shares the machine with the callers.
+//! The pace of a checkpoint: how much it writes at once, and how long it rests in between.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// With nothing waiting for the next checkpoint, this one rests this many times as long as it works.
+/// If no entries wait for the next checkpoint, this one rests this many times as long as it works.
 const LONGEST_REST: u32 = 6;
-/// Buckets of one batch while it rests: about a quarter of a megabyte, since a sync is felt by whoever waits for one too.
+/// Buckets of one batch while the checkpoint rests in between: about a quarter of a megabyte, because calls
+/// that wait for a sync wait for this one too.
 const BUCKETS_RESTING: usize = 256;
-/// Buckets of one batch while it does not.
+/// Buckets of one batch while it does not rest.
 const BUCKETS_PRESSED: usize = 1024;
 
 /// Rests between the batches of a checkpoint, until the base closes.
 pub struct Pace {
-    /// None: no rest at all.
+    /// `None` if it never rests.
     closing: Option<watch::Receiver<bool>>,
-    /// Since when it works.
+    /// When the current piece of work began.
     since: Instant,
     /// Whether it rested after the last piece of work.
     rests: bool,
 }
 
 impl Pace {
-    /// Without a rest.
+    /// Never rests.
     pub fn hurried() -> Self {
         Self { closing: None, since: Instant::now(), rests: false }
     }
 
-    /// With rests until `closing` says true.
+    /// Rests until `closing` is true.
     pub fn unhurried(closing: watch::Receiver<bool>) -> Self {
         Self { closing: Some(closing), since: Instant::now(), rests: true }
     }
@@ -38,19 +39,20 @@ impl Pace {
         if self.rests { BUCKETS_RESTING } else { BUCKETS_PRESSED }
     }
 
-    /// Rests after a piece of work, while `waiting` entries are there for the next checkpoint, which begins at `mark`.
+    /// Rests after a piece of work. `waiting` entries wait for the next checkpoint, which starts at `mark`
+    /// entries.
     pub async fn rest(&mut self, waiting: usize, mark: usize) {
         if let Some(closing) = &mut self.closing {
             let rest = rest_after(self.since.elapsed(), waiting, mark);
             self.rests = !rest.is_zero();
-            // A sender that is gone means closing, too.
+            // If the sender was dropped, the base is closing too.
             let _closing_or_rested = tokio::time::timeout(rest, closing.wait_for(|closing| *closing)).await;
         }
         self.since = Instant::now();
     }
 }
 
-/// Less with every entry that waits, and none from half the mark on.
+/// The length of a rest: shorter with every waiting entry, and zero from half the mark on.
 fn rest_after(worked: Duration, waiting: usize, mark: usize) -> Duration {
     let share = |of: usize| u32::try_from(of / 2).unwrap_or(u32::MAX);
     let (half, free) = (share(mark), share(mark.saturating_sub(waiting.saturating_mul(2))));

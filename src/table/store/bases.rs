@@ -1,4 +1,4 @@
-//! The bases of a store: made, opened by their number, listed.
+//! The bases of a store: creating, opening and listing them.
 
 mod create;
 
@@ -17,18 +17,19 @@ use crate::table::index::sets::SetField;
 use crate::table::read::summary::BaseSummary;
 use crate::table::store::open::Table;
 
-/// A base as a scan finds it: whole, with whether it is being purged, or damaged.
+/// A base as a scan finds it: its summary and whether it is being purged, or an error if it is damaged.
 type Scanned = (BaseNumber, Result<(BaseSummary, bool), TableError>);
 
 impl Table {
-    /// The open base of a number; the first use opens it. One that is deleted opens too, until its purge begins.
+    /// The open base with this number; the first use opens it. A deleted base can be opened until its purge
+    /// begins.
     pub async fn base(&self, number: BaseNumber) -> Result<Arc<Base>, TableError> {
         self.bases.get(number, self.now()).await
     }
 
-    /// Up to `limit` bases after (or, `backward`, before) `after`, in order of creation, deleted ones included. Those that
-    /// are being purged are not there any more, and those whose settings are damaged are left out, with a line in the
-    /// log. None at the end, and only there.
+    /// Up to `limit` bases after (or, `backward`, before) `after`, in order of creation, including deleted
+    /// ones. Leaves out bases that are being purged, and those that are damaged, which it logs. Empty only at
+    /// the end.
     pub async fn list_bases(
         &self,
         mut after: Option<BaseNumber>,
@@ -46,7 +47,8 @@ impl Table {
         }
     }
 
-    /// As [`Table::list_bases`] does from the first on, but fails where a base is damaged: for whoever may miss none.
+    /// Like [`Table::list_bases`], forward only, but fails if a base is damaged: for callers that must not
+    /// miss any.
     pub(in crate::table) async fn list_all_bases(
         &self,
         mut after: Option<BaseNumber>,
@@ -70,14 +72,14 @@ impl Table {
             Err(error) => {
                 let mut told = self.told_damaged.lock().unwrap_or_else(PoisonError::into_inner);
                 if told.insert(number) {
-                    tracing::error!(base = number.0, %error, "a memberbase is damaged; lists leave it out");
+                    tracing::error!(base = number.0, %error, "a memberbase is damaged; lists omit it");
                 }
                 None
             }
         }
     }
 
-    /// Up to `limit` bases, and the last that was looked at.
+    /// Up to `limit` bases, and the last one that was read.
     async fn scan_bases(
         &self,
         after: Option<BaseNumber>,
@@ -103,7 +105,7 @@ impl Table {
         for (((number, (_, head)), state), settings) in
             numbers.into_iter().zip(headers).zip(states).zip(settings)
         {
-            // One that was purged since its head was read is gone as a whole.
+            // If the base was purged after its head was read, all of it is gone.
             let is_gone = settings.is_none() && self.engine.get_many(&[key::header(number)]).await? == [None];
             if is_gone {
                 continue;

@@ -1,4 +1,4 @@
-//! The handle of a store: opened, its bases made, found and listed, and closed.
+//! The handle of a store: opening and closing it, and creating, finding and listing its bases.
 
 pub mod bases;
 pub mod open;

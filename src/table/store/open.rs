@@ -34,17 +34,17 @@ const SEVEN_DAYS: i64 = 7 * 24 * 60 * 60 * 1_000_000;
 pub struct TableConfig {
     /// Bytes that requests may hold in memory, all bases together.
     pub budget_bytes: usize,
-    /// Bytes for what is read by key: the images of lookups, and in the rest members that were asked for.
+    /// Bytes for reads by key: for the images of lookups, and the rest for the member cache.
     pub read_bytes: usize,
     /// Overlay entries of a base (about three per changed member) at which a checkpoint starts.
     pub checkpoint_entries: usize,
-    /// How long commits stay in the commit log, in microseconds.
+    /// How long commits remain in the commit log, in microseconds.
     pub commit_retention_micros: i64,
-    /// How long a deleted base can be brought back, in microseconds.
+    /// How long a deleted base can be restored, in microseconds.
     pub grace_micros: i64,
-    /// How much is kept of requests that name themselves.
+    /// Limits on the stored results of requests with a request id.
     pub idempotency: IdempotencyLimits,
-    /// What the random ids of batches begin with: another number each time that a store is opened.
+    /// The seed of the random ids of batches: a different number each time that a store is opened.
     pub seed: u64,
 }
 
@@ -72,18 +72,18 @@ pub struct Table {
     tokens: Arc<Tokens>,
     pub(in crate::table) parts: Parts,
     pub(in crate::table) bases: Arc<Lives<StoredBases>>,
-    /// What requests may hold before they are rows: as much as they may hold afterwards.
+    /// Memory for requests that are not parsed into rows yet: as much as for rows.
     arriving: Arc<Budget>,
-    /// What large replies may hold: half as much.
+    /// Memory for large replies: half as much.
     replies: Arc<Budget>,
     /// Whether the last round of housekeeping left something undone.
     pub(in crate::table) is_untidy: AtomicBool,
-    /// Damaged bases of which the log has said so.
+    /// Damaged bases that were logged already.
     pub(in crate::table) told_damaged: Mutex<BTreeSet<BaseNumber>>,
 }
 
 impl Table {
-    /// Opens the store in `engine`, or makes one.
+    /// Opens the store in `engine`, or creates one there.
     pub async fn open(
         engine: Arc<dyn Engine>,
         clock: Clock,
@@ -142,19 +142,19 @@ impl Table {
         &self.cursor_key
     }
 
-    /// Who may call.
+    /// The tokens of this store.
     #[must_use]
     pub fn tokens(&self) -> &Arc<Tokens> {
         &self.tokens
     }
 
-    /// The requests that name themselves.
+    /// The claims and stored results of requests with a request id.
     #[must_use]
     pub fn idempotency(&self) -> &Arc<Idempotency> {
         &self.parts.idempotency
     }
 
-    /// The time as of the clock that was passed in.
+    /// The time by the clock that was passed in.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.clock)()
@@ -166,18 +166,18 @@ impl Table {
         self.engine.status()
     }
 
-    /// Everything that is durable now, less what `held` says that its receiver has.
+    /// A backup of everything that is durable now, without what the receiver already has (`held`).
     pub async fn backup(&self, held: Held) -> Result<Backup, TableError> {
         Ok(self.engine.backup(held).await?)
     }
 
-    /// The memory for requests that are not rows yet.
+    /// The memory for requests that are not parsed into rows yet.
     #[must_use]
     pub fn arriving(&self) -> Arc<Budget> {
         Arc::clone(&self.arriving)
     }
 
-    /// The memory for replies that are not taken yet.
+    /// The memory for replies that their peers have not received yet.
     #[must_use]
     pub fn replies(&self) -> Arc<Budget> {
         Arc::clone(&self.replies)
@@ -195,7 +195,7 @@ impl Table {
         self.parts.budget.used()
     }
 
-    /// Finishes what was handed in, writes the last checkpoints and closes the engine.
+    /// Finishes queued requests, writes the last checkpoints and closes the engine.
     pub async fn close(&self) -> Result<(), TableError> {
         let mut result = self.bases.end().await;
         result = result.and(self.tokens.store_uses().await);

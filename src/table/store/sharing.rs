@@ -7,11 +7,12 @@ use crate::table::TableError;
 use crate::table::base::handle::Base;
 use crate::table::store::open::Table;
 
-/// For how long a base that cannot be read is passed over, in microseconds.
+/// How long a base that cannot be read is skipped, in microseconds.
 const PASS_OVER_MICROS: i64 = 60 * 1_000_000;
 
 impl Table {
-    /// The bases that share accounts with `base`, open; those that cannot be read for good are left out.
+    /// The open bases that share accounts with `base`, without those that cannot be read because they are
+    /// damaged.
     pub async fn sharing_with(&self, base: BaseNumber) -> Result<Vec<Arc<Base>>, TableError> {
         let sharing = &self.parts.sharing;
         let mut bases = Vec::new();
@@ -29,7 +30,8 @@ impl Table {
         Ok(bases)
     }
 
-    /// Passes a base over for a while that could not be read; gives the error back if that is no reason to.
+    /// Skips a base for a while if `error` is lasting, that is, if its data is damaged; otherwise returns the
+    /// error.
     pub fn pass_over(&self, number: BaseNumber, error: TableError) -> Result<(), TableError> {
         if !error.is_lasting() {
             return Err(error);
@@ -37,7 +39,7 @@ impl Table {
         tracing::error!(
             base = number.0,
             %error,
-            "a memberbase that shares accounts cannot be read; its members count as unknown to the others"
+            "a memberbase that shares accounts cannot be read; its accounts are ignored for a minute"
         );
         let until = Timestamp::from_micros(self.now().micros().saturating_add(PASS_OVER_MICROS));
         let mut passed_over = self.parts.sharing.passed_over.write().unwrap_or_else(PoisonError::into_inner);

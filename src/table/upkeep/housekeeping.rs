@@ -1,9 +1,9 @@
-//! Housekeeping: bases that nobody uses are closed, deleted ones are purged after their grace period, what hung on deleted
-//! members is purged, and commits leave the commit log after their retention (never before the stored indexes have them).
-//! What is kept of requests goes after its time. When tokens were last used is written here too.
+//! Housekeeping closes idle bases, purges deleted bases after their grace period and the records of deleted
+//! members, and removes commits from the commit log after their retention, but never before the stored
+//! indexes have them. It also removes expired results of requests, and stores when tokens were last used.
 //!
-//! - What cannot be tidied holds up nothing else: it is logged with its reason, and left to the next round.
-//! - A round that is cut short is taken up by the next.
+//! - A failure holds up nothing else: it is logged, and the next round tries again.
+//! - The next round continues what an interrupted round left undone.
 
 use std::ops::Bound;
 use std::sync::atomic::Ordering;
@@ -17,30 +17,30 @@ use crate::table::TableError;
 use crate::table::store::open::Table;
 use crate::table::upkeep::purge::base::{is_due, stored_header};
 
-/// A base that was not asked for during this long is closed, in microseconds.
+/// A base is closed if no caller asked for it during this time, in microseconds.
 const IDLE_MICROS: i64 = 10 * 60 * 1_000_000;
 /// Keys deleted in one batch.
 const DELETE_AT_ONCE: usize = 1000;
-/// Bases looked at in one step.
+/// Heads read at once.
 const BASES_AT_ONCE: usize = 500;
 
-/// What a round left undone.
+/// The first error of a round, if there was one.
 #[derive(Debug, Default)]
 struct Undone(Option<TableError>);
 
 impl Undone {
-    /// Notes how a piece of work of a base, or of the whole store, ended.
+    /// Logs and notes the error of some work on a base, or on the whole store.
     fn note(&mut self, base: Option<BaseNumber>, done: Result<(), TableError>) {
         if let Err(error) = done {
             let base = base.map(|number| number.0);
-            tracing::warn!(base, %error, "housekeeping left something undone; the next round takes it up");
+            tracing::warn!(base, %error, "housekeeping left something undone; the next round will try again");
             self.0.get_or_insert(error);
         }
     }
 }
 
 impl Table {
-    /// One round of housekeeping. Everything that can be done is done; the error is the first of what could not.
+    /// One round of housekeeping. It does everything that it can, and returns the first error.
     pub async fn maintain(&self) -> Result<(), TableError> {
         let mut undone = Undone::default();
         let before = Timestamp::from_micros(self.now().micros().saturating_sub(IDLE_MICROS));

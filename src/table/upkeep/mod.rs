@@ -1,9 +1,9 @@
-//! Work on a store that no caller waits for, and work on a store that nobody serves.
+//! Work on a store in the background, and work on a store that no server uses.
 //!
 //! - [`housekeeping`] closes idle bases, purges deleted ones after their grace period, and drops old commits.
-//! - [`purge`] removes what was attached to deleted members, and deleted bases.
+//! - [`purge`] removes the records of deleted members, and deleted bases.
 //! - [`refold`] moves a store to the newest rule for comparing e-mail addresses.
-//! - [`timeline`] lets a restored store go on without reusing an id, a revision or a cursor.
+//! - [`timeline`] makes sure that a restored store never reuses an id, a revision or a cursor.
 
 pub mod housekeeping;
 pub mod purge;

@@ -1,5 +1,5 @@
-//! The purge of what hung on members that are deleted. Until it comes round nobody can reach any of it: every read looks
-//! for the member first, and no row is used twice.
+//! The purge of records whose members are deleted. Before the purge these records cannot be reached either:
+//! every read looks for the member first, and no row is used twice.
 
 pub mod base;
 
@@ -15,8 +15,8 @@ use crate::table::store::open::Table;
 const PURGE_AT_ONCE: usize = 1_000;
 
 impl Table {
-    /// Removes the records of every deleted member of a base. Each member's mark goes last, so that a purge cut short is
-    /// taken up again.
+    /// Removes the records of every deleted member of a base. Each member's mark is removed last, so the next
+    /// round continues an interrupted purge.
     pub(in crate::table) async fn purge_records(&self, base: BaseNumber) -> Result<(), TableError> {
         loop {
             let marks = self.scan(record_key::record_purges(base)).await?;
@@ -40,7 +40,7 @@ impl Table {
             }
             let batch = self.removal(base, row, records).await?;
             match self.engine.commit(batch).await {
-                // A name was given to somebody else since it was read: look again.
+                // Conflict: another member got one of the names since it was read, so read again.
                 Ok(_) | Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -48,7 +48,8 @@ impl Table {
         self.delete_range(record_key::record_names_of_row(base, row)).await
     }
 
-    /// The batch that removes records together with the external ids that lead to them and to nothing else.
+    /// The batch that removes records together with their external ids, except ids that belong to other
+    /// members now.
     async fn removal(
         &self,
         base: BaseNumber,

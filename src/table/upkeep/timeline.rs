@@ -1,8 +1,9 @@
-//! A store that was brought back to an earlier time, and goes on from there.
+//! The new timeline of a store that was restored to an earlier time.
 //!
-//! Clients hold ids, revisions and cursors of what is lost now. None of them may ever mean something else, so the store
-//! jumps: rows, revisions and base numbers go on far beyond any that the lost time can have used, and cursors are sealed
-//! under a new key, because rows before them that were deleted when they were made may be back. Members keep their ids.
+//! Clients still have ids, revisions and cursors from the time that is lost now. None of them may ever mean
+//! something else, so the store jumps: rows, revisions and base numbers continue far beyond any that the lost
+//! time can have used. Cursors get a new key: a deleted row that lies before an old cursor may be back, and
+//! the cursor would skip it. Members keep their ids.
 
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ use crate::table::index::scan;
 use crate::table::shared::meta::{open_meta, random};
 use crate::table::shared::nonce::Nonces;
 
-/// How far the number of the next base jumps. Base numbers have 32 bits, so that a store can be restored some 250 times
-/// in a row; nobody has made as many bases between a backup and its use.
+/// How far the number of the next base jumps. No store creates this many bases between a backup and its
+/// restore. Base numbers have 32 bits, so a store can be restored about 250 times in a row.
 const BASE_JUMP: u32 = 1 << 24;
 /// Bytes of headers and commits that are written together.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -33,7 +34,7 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// Whether a write, as the engine has it, belongs to what came after the moment.
+    /// Whether a write, as the engine has it, was made after this moment.
     pub fn is_before(&self, key: &[u8], value: Option<&[u8]>) -> Result<bool, TableError> {
         let (Some(base), Some(value)) = (key::header_base(key), value) else { return Ok(false) };
         let head = Head::decode(value)?;
@@ -50,26 +51,26 @@ pub fn meta_key() -> Vec<u8> {
     key::meta()
 }
 
-/// Opens the ids of the store whose meta record this is.
+/// The sealer of ids of the store that has this meta record.
 pub fn sealer_of(meta: &[u8]) -> Result<Sealer, TableError> {
     Ok(Sealer::new(IdKey(open_meta(meta)?.id_key)))
 }
 
-/// What a store has after it was brought back.
+/// The contents of a store after its restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reached {
     /// Every base with its revision before the jump.
     pub bases: Vec<(BaseNumber, u64)>,
 }
 
-/// Has the store in `engine` go on as another one than that which it is a copy of. Nobody uses it meanwhile; cut short,
-/// it must not be used.
+/// Begins a new timeline in the store in `engine`. Nothing else may use the store meanwhile, and if this
+/// fails the store must not be used.
 pub async fn begin_timeline(engine: &Arc<dyn Engine>, now: Timestamp) -> Result<Reached, TableError> {
     let values = engine.get_many(&[key::meta(), key::next_base()]).await?;
     let mut batch = Batch::default();
     let mut values = values.into_iter();
     if let Some(bytes) = values.next().flatten() {
-        // The commits of the jump are of the new format.
+        // The commits of the jump have the new format.
         let mut meta = open_meta(&bytes)?.raised();
         meta.cursor_key = random()?;
         batch.put(key::meta(), meta.encode());
@@ -101,7 +102,7 @@ pub async fn begin_timeline(engine: &Arc<dyn Engine>, now: Timestamp) -> Result<
     Ok(Reached { bases })
 }
 
-/// The jump is a commit of the base like any other.
+/// Adds the jump of one base to `batch`, as a commit of that base.
 fn jump(
     batch: &mut Batch,
     base: BaseNumber,

@@ -122,10 +122,10 @@ async fn pairs_are_listed_and_nothing_changes_until_there_is_none() {
 
     let done = refold(&data).await.expect(0);
     assert!(
-        done.stdout.ends_with("pairs that would become one 0\nthe store has the newest rule now\n"),
+        done.stdout.ends_with("pairs that would become one 0\nthe store now uses the newest rule\n"),
         "{done:?}"
     );
-    assert_eq!(refold(&data).await.expect(0).stdout, "the store has the newest rule already\n");
+    assert_eq!(refold(&data).await.expect(0).stdout, "the store already uses the newest rule\n");
     memberbase(&["check", "--deep", "--data", data.to_str().unwrap()]).await.expect(0);
     let server = Process::serve(&data);
     for (r#ref, spelling) in [("maße", "MASSE"), ("zoë", "zoe\u{308}"), ("sas", "ΣΑΣ"), ("masse", "other")]
@@ -153,7 +153,7 @@ async fn a_refold_that_was_cut_short_is_finished() {
     drop(engine);
     wait_until_free(folder.path());
     let finished = refold(folder.path()).await.expect(0);
-    assert_eq!(finished.stdout, "the store has the newest rule now\n");
+    assert_eq!(finished.stdout, "the store now uses the newest rule\n");
     assert_eq!(everything(folder.path()).await.0, Fold::NEWEST.version());
 }
 

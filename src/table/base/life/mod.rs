@@ -1,20 +1,23 @@
 //! The life of bases in memory.
 //!
 //! ```text
-//!              somebody asks          opened              nobody has it
+//!                first call           opened                not in use
 //!   closed ──────────────► opening ──────────► open ─────────────────────► closing ──► closed
 //!      ▲                    │  ▲                                              │
 //!      └────────────────────┘  └──────────────────────────────────────────────┘
-//!              failed                     somebody asked meanwhile
+//!              failed                          a call came meanwhile
 //! ```
 //!
-//! - A base that is not closed has one entry and one task; the task alone opens and closes it, and ends with the entry. So a
-//!   base never has two lanes, and a caller who leaves changes nothing: who asks again later finds it further opened.
-//! - What is handed out is open, and stays so as long as somebody has it; only the end of the store closes it all the same.
-//! - Everybody who asks is answered, with the base or with why it cannot be opened. Who asks after a failure tries anew.
-//! - A base whose last checkpoint fails is closed all the same: the commit log has what the stored indexes lack.
+//! - Every base that is not closed has one entry and one task. Only this task opens and closes the base, and
+//!   it ends with the entry. So a base never has two lanes. A caller who leaves does not stop the opening, so
+//!   a later call finds the base open or being opened.
+//! - A base that a caller holds is open and stays open as long as the caller holds it. Only closing the store
+//!   closes it anyway.
+//! - Every caller gets the base, or the error if it cannot be opened. The next call after a failure tries
+//!   again.
+//! - A base is closed even if its last checkpoint fails: the commit log has what the stored indexes lack.
 //!
-//! Nothing here knows what opening and closing do ([`Kind`]).
+//! This module does not know what opening and closing do ([`Kind`]).
 
 #[cfg(test)]
 mod tests;
@@ -41,7 +44,7 @@ pub trait Kind: Send + Sync + 'static {
     /// Opens a base.
     async fn open(&self, number: BaseNumber) -> Result<Arc<Self::Open>, TableError>;
 
-    /// Closes a base. When this returns it is closed, whether or not that went well.
+    /// Closes a base. Afterwards it is closed, even if this returns an error.
     async fn close(&self, base: &Self::Open) -> Result<(), TableError>;
 }
 
@@ -49,19 +52,19 @@ pub trait Kind: Send + Sync + 'static {
 pub struct Lives<K: Kind> {
     kind: Arc<K>,
     states: Mutex<States<K::Open>>,
-    /// Rung when a base was opened or closed, or could not be.
+    /// Notified when a base was opened or closed, or could not be opened.
     changed: watch::Sender<()>,
 }
 
 struct States<O> {
     lives: HashMap<BaseNumber, Life<O>>,
-    /// The store ends: nothing is opened any more.
+    /// Whether the store is closing, so no base is opened any more.
     is_ending: bool,
 }
 
 /// The life of one base that is not closed.
 struct Life<O> {
-    /// When somebody last asked for it.
+    /// When a caller last asked for it.
     last_used: Timestamp,
     state: State<O>,
 }
@@ -72,28 +75,29 @@ enum State<O> {
     Closing(Waiting<O>),
 }
 
-/// Those who asked for a base that is not open.
+/// Callers who wait for a base that is not open.
 type Waiting<O> = Vec<oneshot::Sender<Result<Arc<O>, TableError>>>;
 
 /// Tells the task of an open base to close it.
 struct Order<O> {
     base: Arc<O>,
-    /// What is done while it is closed.
+    /// Work to do while it is closed.
     then: Work,
-    /// Hears how the closing went.
+    /// Gets the result of closing it.
     closed: oneshot::Sender<Result<(), TableError>>,
 }
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<K: Kind> Lives<K> {
-    /// All bases are closed.
+    /// Begins with all bases closed.
     pub fn new(kind: K) -> Arc<Self> {
         let states = States { lives: HashMap::default(), is_ending: false };
         Arc::new(Self { kind: Arc::new(kind), states: Mutex::new(states), changed: watch::Sender::new(()) })
     }
 
-    /// The open base of a number. One that is closed is opened; that goes on, for whoever asks next, if the caller leaves.
+    /// The open base with this number. Opens it if it is closed; the opening continues even if the caller
+    /// leaves.
     pub async fn get(
         self: &Arc<Self>,
         number: BaseNumber,
@@ -129,8 +133,8 @@ impl<K: Kind> Lives<K> {
         told.await.unwrap_or(Err(TableError::Closing))
     }
 
-    /// Closes the bases that nobody has and nobody asked for since `before`, one after another. Says which could not write
-    /// their last checkpoint.
+    /// Closes, one after another, the bases that no caller holds and that were not used since `before`.
+    /// Returns those that could not write their last checkpoint.
     pub async fn close_idle(&self, before: Timestamp) -> Vec<(BaseNumber, TableError)> {
         let numbers: Vec<BaseNumber> = self.states().lives.keys().copied().collect();
         let mut failed = Vec::new();
@@ -145,8 +149,8 @@ impl<K: Kind> Lives<K> {
         failed
     }
 
-    /// Does `work` while a base is closed: it is closed first if need be, and opened for nobody meanwhile. `None`, and
-    /// nothing is done, if somebody has it or is about to have it.
+    /// Does `work` while a base is closed: closes it first if necessary, and does not open it meanwhile. If a
+    /// caller holds the base or waits for it, does nothing and returns `None`.
     pub async fn while_closed<T: Send + 'static>(
         self: &Arc<Self>,
         number: BaseNumber,
@@ -154,13 +158,13 @@ impl<K: Kind> Lives<K> {
     ) -> Option<T> {
         let (done, result) = oneshot::channel();
         let work: Work = Box::pin(async move {
-            // The work counts, whether or not somebody still wants to know.
+            // The work is done even if the caller has left.
             drop(done.send(work.await));
         });
         if self.begin_work(number, work) { result.await.ok() } else { None }
     }
 
-    /// Closes all bases, one after another, and opens none any more. Says what failed first.
+    /// Closes all bases, one after another, and opens none any more. Returns the first error.
     pub async fn end(&self) -> Result<(), TableError> {
         self.states().is_ending = true;
         let mut result = Ok(());
@@ -169,7 +173,7 @@ impl<K: Kind> Lives<K> {
             let next = {
                 let mut states = self.states();
                 let Some(number) = states.lives.keys().next().copied() else { return result };
-                // One that is opening is open soon, and one that is closing ends by itself.
+                // A base that is opening will be open soon, and one that is closing will be closed.
                 states.lives.get_mut(&number).and_then(|life| life.close(Box::pin(async {})))
             };
             match next {
@@ -179,7 +183,7 @@ impl<K: Kind> Lives<K> {
         }
     }
 
-    /// Has the task of a base do `work` while it is closed; `false` if the base cannot be closed.
+    /// Tells the task of a base to do `work` while it is closed; `false` if the base cannot be closed.
     fn begin_work(self: &Arc<Self>, number: BaseNumber, work: Work) -> bool {
         let mut states = self.states();
         if states.is_ending {
@@ -191,11 +195,11 @@ impl<K: Kind> Lives<K> {
             return true;
         }
         drop(states);
-        // How the closing went is in the log; the work counts.
+        // The task logs the result of closing, so nobody waits for it here.
         self.order(number, None, work).is_some()
     }
 
-    /// Tells an open base that nobody has to close; `idle_since` says since when nobody may have asked for it.
+    /// Orders an open base to close, unless a caller holds it or has used it after `idle_since`.
     fn order(
         &self,
         number: BaseNumber,
@@ -205,24 +209,25 @@ impl<K: Kind> Lives<K> {
         let mut states = self.states();
         let life = states.lives.get_mut(&number)?;
         let State::Open(base, _) = &life.state else { return None };
-        // Whoever has it cannot hand it on without us: clones are made under this lock, or from one that is counted.
+        // A clone is made under this lock, or from another clone, which is counted. So a count of 1 cannot
+        // grow now.
         let is_free = Arc::strong_count(base) == 1 && idle_since.is_none_or(|since| life.last_used <= since);
         if is_free { life.close(then) } else { None }
     }
 
     fn states(&self) -> MutexGuard<'_, States<K::Open>> {
-        // Nothing panics while it holds this lock, and the states are whole between any two statements.
+        // No code panics while it holds this lock, and the states are consistent between any two statements.
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<O> Life<O> {
-    /// From open to closing; nothing if it is not open.
+    /// Moves from open to closing; `None` if it is not open.
     fn close(&mut self, then: Work) -> Option<oneshot::Receiver<Result<(), TableError>>> {
         match std::mem::replace(&mut self.state, State::Closing(Vec::new())) {
             State::Open(base, task) => {
                 let (closed, told) = oneshot::channel();
-                // The task waits for this and for nothing else.
+                // The task waits only for this, so the message arrives.
                 drop(task.send(Order { base, then, closed }));
                 Some(told)
             }
@@ -234,8 +239,9 @@ impl<O> Life<O> {
     }
 }
 
-/// The task of a base: from the first who asks until it is closed and nobody asks any more. It begins with `work` on a
-/// base that is closed, or by opening it. It holds on to the store only for moments, so that a store that is dropped is gone.
+/// The task of a base, from the first call until the base is closed and no caller waits for it. It begins
+/// with `work` on the closed base, or by opening it. It holds a reference to the store only briefly, so it
+/// does not keep a dropped store alive.
 async fn live<K: Kind>(lives: Weak<Lives<K>>, kind: Arc<K>, number: BaseNumber, work: Option<Work>) {
     if let Some(work) = work {
         work.await;
@@ -246,16 +252,20 @@ async fn live<K: Kind>(lives: Weak<Lives<K>>, kind: Arc<K>, number: BaseNumber, 
     loop {
         let opened = kind.open(number).await;
         let Some(order) = hand_out(&lives, number, opened) else { return };
-        // Without an order the store was dropped, and the base with it.
+        // There is no order if the store was dropped, and the base with it.
         let Ok(Order { base, then, closed }) = order.await else { return };
         let result = kind.close(&base).await;
         drop(base);
         if let Err(error) = &result {
-            tracing::warn!(base = number.0, %error, "a last checkpoint failed; the next opening makes up for it");
+            tracing::warn!(
+                base = number.0,
+                %error,
+                "the last checkpoint of a memberbase failed; the next opening replays its commits"
+            );
         }
         then.await;
         let is_asked = asked_again(&lives, number);
-        // Whoever hears it finds the base closed.
+        // Only now, so the receiver finds the base closed.
         drop(closed.send(result));
         if !is_asked {
             return;
@@ -263,7 +273,8 @@ async fn live<K: Kind>(lives: Weak<Lives<K>>, kind: Arc<K>, number: BaseNumber, 
     }
 }
 
-/// From opening to open, or to closed. Answers where the order to close will come from; nothing if the base is closed.
+/// Moves from opening to open, or to closed if opening failed. Returns the channel for the order to close;
+/// `None` if the base is closed.
 fn hand_out<K: Kind>(
     lives: &Weak<Lives<K>>,
     number: BaseNumber,
@@ -277,7 +288,7 @@ fn hand_out<K: Kind>(
         State::Opening(waiting) => std::mem::take(waiting),
         State::Open(..) | State::Closing(_) => Vec::new(),
     };
-    // All under the lock: whoever is answered counts before anybody looks whether the base is used, and nobody else does.
+    // All under the lock: callers that get the base are counted before anything checks whether it is in use.
     for asked in waiting {
         let answer = if states.is_ending { Err(TableError::Closing) } else { opened.clone() };
         drop(asked.send(answer));
@@ -297,7 +308,7 @@ fn hand_out<K: Kind>(
     order
 }
 
-/// From closing to opening if somebody asked meanwhile, otherwise to closed.
+/// Moves from closing to opening if a call came meanwhile, and otherwise to closed.
 fn asked_again<K: Kind>(lives: &Weak<Lives<K>>, number: BaseNumber) -> bool {
     let Some(lives) = lives.upgrade() else { return false };
     let mut states = lives.states();

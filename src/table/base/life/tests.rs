@@ -1,5 +1,5 @@
-//! Random lives against what must hold of all of them. Openings, closings and work end when the test says so, and as it
-//! says, so that everything can come between.
+//! Random lives against what must hold of all of them. Openings, closings and work end when the test says so,
+//! and as it says, so that everything can come between.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,17 +11,17 @@ use super::*;
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Somebody asks for a base.
+    /// A caller asks for a base.
     Ask(u32),
-    /// One who asks leaves.
+    /// A waiting caller leaves.
     Leave(usize),
-    /// One who has a base lets go of it.
+    /// A caller drops a base that it holds.
     LetGo(usize),
-    /// An opening, a closing or work comes to its end.
+    /// An opening, a closing or work ends.
     Settle(usize, bool),
     CloseIdle,
     Purge(u32),
-    /// What can go on goes on for so many turns.
+    /// Tasks that can continue do so, for this many turns.
     Run(u8),
     End,
 }
@@ -50,13 +50,13 @@ struct Stage(Mutex<Scene>);
 
 #[derive(Default)]
 struct Scene {
-    /// What waits for its end.
+    /// Openings, closings and work that wait for their end.
     pending: Vec<oneshot::Sender<bool>>,
-    /// Everything ends by itself, and well.
+    /// Whether everything succeeds at once.
     flows: bool,
-    /// Lanes of each base.
+    /// The number of lanes of each base.
     lanes: BTreeMap<BaseNumber, usize>,
-    /// Bases that something is being done to.
+    /// Bases that are being opened, closed or worked on.
     busy: BTreeSet<BaseNumber>,
     purged: BTreeSet<BaseNumber>,
     faults: Vec<String>,
@@ -67,7 +67,7 @@ impl Stage {
         self.0.lock().unwrap()
     }
 
-    /// Does something to a base, alone, for as long as the test likes.
+    /// Opens, closes or works on a base, with nothing else done to it meanwhile, until the test ends it.
     async fn act(&self, number: BaseNumber, what: &str, lanes: usize) -> bool {
         let told = {
             let mut scene = self.scene();
@@ -187,7 +187,7 @@ impl Play {
         self.look().await;
     }
 
-    /// Takes what those who asked were given, and checks what always holds.
+    /// Collects the bases that callers got, and checks the invariants.
     async fn look(&mut self) {
         for asked in std::mem::take(&mut self.asked) {
             if !asked.is_finished() {
@@ -197,11 +197,11 @@ impl Play {
             }
         }
         let is_closed = |base: &Arc<FakeBase>| base.is_closed.load(Ordering::Relaxed);
-        assert!(self.has_ended || !self.held.iter().any(is_closed), "somebody has a closed base");
+        assert!(self.has_ended || !self.held.iter().any(is_closed), "a caller holds a closed base");
         assert_eq!(self.stage.scene().faults, [""; 0]);
     }
 
-    /// Lets everything come to its end: everybody is answered, and in the end nothing is open.
+    /// Lets everything end, and checks that all callers got a result and that nothing is open.
     async fn finish(mut self) {
         for _ in 0..2_000 {
             let pending = std::mem::take(&mut self.stage.scene().pending);
@@ -211,8 +211,8 @@ impl Play {
             tokio::task::yield_now().await;
         }
         self.look().await;
-        assert!(self.asked.is_empty(), "{} were not answered", self.asked.len());
-        assert!(self.others.iter().all(JoinHandle::is_finished), "something hangs");
+        assert!(self.asked.is_empty(), "{} callers got no result", self.asked.len());
+        assert!(self.others.iter().all(JoinHandle::is_finished), "some work did not end");
         self.held.clear();
         self.stage.scene().flows = true;
         self.lives.end().await.unwrap();
@@ -227,7 +227,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn whatever_happens_there_is_one_lane_and_everybody_is_answered(steps in steps()) {
+    fn a_base_has_at_most_one_lane_and_every_caller_gets_a_result(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut play = Play::new();
@@ -274,7 +274,7 @@ async fn on_several_threads_too() {
                     _ => {
                         let base = lives.get(number, Timestamp::from_micros(1)).await.unwrap();
                         tokio::task::yield_now().await;
-                        assert!(!base.is_closed.load(Ordering::Relaxed), "somebody has a closed base");
+                        assert!(!base.is_closed.load(Ordering::Relaxed), "a caller holds a closed base");
                     }
                 }
             }

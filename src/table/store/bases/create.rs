@@ -1,9 +1,9 @@
-//! Bases are made, or found by their name instead.
+//! Creating bases, or finding an existing one by its name instead.
 //!
-//! Whether there is one of the name is looked for in the turn to make bases
-//! ([`Naming`](crate::table::naming::Naming)), so no other base gets the name between the look and the write.
-//! What was found is kept for a request that names itself, as what was made is: its repeats are told the
-//! same, whatever becomes of the names.
+//! The search for a name is done in the turn to create bases
+//! ([`Naming`](crate::table::shared::naming::Naming)), so no other base gets the name between the search and
+//! the write. For a request with a request id the base is stored as its result, whether it was found or
+//! created. So a repeat returns the same base, even if names change later.
 
 use std::sync::Arc;
 
@@ -21,22 +21,22 @@ use crate::table::shared::naming::Making;
 use crate::table::store::open::Table;
 use crate::tasks;
 
-/// Bases that are looked at together.
+/// Bases that are read together.
 const BASES_TOGETHER: usize = 500;
-/// How many bases of one name are named in the refusal that says there are several.
+/// Most ids listed in the refusal of a name that several bases have.
 const NAMED: usize = 10;
 
-/// A base that was asked for by its name.
+/// A base that was created, or found by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatedBase {
-    /// It.
+    /// The base.
     pub base: BaseSummary,
-    /// Whether it was made; otherwise it was there.
+    /// Whether it was created; otherwise it existed before.
     pub is_new: bool,
 }
 
 impl Table {
-    /// Makes a base, for a request that may have a name; it is durable when this returns.
+    /// Creates a base, for a request that may have a request id. The base is durable when this returns.
     pub async fn create_base(
         &self,
         settings: BaseSettings,
@@ -46,9 +46,9 @@ impl Table {
         self.create(turn, settings, claim).await
     }
 
-    /// The base of the name that `settings` have, or else a new one with these settings. One that is deleted
-    /// does not count. Refused if several have the name; fails if one is damaged, since nobody knows what
-    /// that is called.
+    /// The base with the name in `settings`, or a new one with these settings if there is none. Deleted bases
+    /// do not count. Refuses a name that several bases have. Fails if a base is damaged, because its name is
+    /// unknown.
     pub async fn find_or_create_base(
         &self,
         settings: BaseSettings,
@@ -88,14 +88,14 @@ impl Table {
         let ids: Vec<_> = found.iter().take(NAMED).map(|base| self.sealer().base_id(base.number)).collect();
         let more = if found.len() > NAMED { ", …" } else { "" };
         let description = format!(
-            "is the name of {} memberbases; name the one that is meant by its id: {}{more}",
+            "is the name of {} memberbases; use the id of the intended one: {}{more}",
             found.len(),
             ids.join(", ")
         );
         Refusal::field(Reason::NameAmbiguous, "name", description)
     }
 
-    /// Makes a base in its turn, to the end even if the caller leaves.
+    /// Creates a base in its turn, and completes this even if the caller leaves.
     async fn create(
         &self,
         turn: Making,

@@ -1,8 +1,9 @@
-//! The purge of a base that was deleted and whose grace period is over.
+//! The purge of a deleted base whose grace period is over.
 //!
-//! It begins with a mark in the stored head, which is written while the base is closed, against the very head that was looked
-//! at. From then on the base is not found, whoever asks, and cannot be brought back: no part of it ever can. A purge that is
-//! cut short is taken up by the next round; head and settings go last, and together.
+//! The purge begins with a mark in the stored head. The mark is written while the base is closed, and the
+//! write checks that the head is the one that was read. From then on the base cannot be found or restored, so
+//! it never comes back in part. The next round continues an interrupted purge; head and settings are deleted
+//! last, in one batch.
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use crate::table::TableError;
 use crate::table::store::open::Table;
 
 impl Table {
-    /// Removes every key of a base, if it was deleted long enough ago; `header` is how it was found.
+    /// Removes every key of a base, if its purge is due and no caller holds it. `header` is its header as it
+    /// was read.
     pub(in crate::table) async fn purge(
         &self,
         number: BaseNumber,
@@ -32,7 +34,7 @@ impl Table {
         Ok(())
     }
 
-    /// Writes the mark. `false` if somebody uses the base, or brought it back meanwhile: then it stays as it is.
+    /// Writes the mark. Returns `false`, and writes nothing, if the base is in use or was restored meanwhile.
     async fn begin_purge(&self, number: BaseNumber) -> Result<bool, TableError> {
         let (parts, now, grace) = (self.parts.clone(), self.now(), self.config.grace_micros);
         let marked = self.bases.while_closed(number, async move {
@@ -54,20 +56,20 @@ impl Table {
         match marked.await {
             Some(marked) => marked,
             None => {
-                tracing::debug!(base = number.0, "a deleted memberbase is in use; the next round purges it");
+                tracing::debug!(base = number.0, "a deleted memberbase is in use; it will be purged later");
                 Ok(false)
             }
         }
     }
 }
 
-/// Whether a base is to be purged: it is being purged already, or was deleted `grace` microseconds ago.
+/// Whether a base is to be purged: its purge has begun, or it was deleted at least `grace` microseconds ago.
 pub(in crate::table) fn is_due(header: &Header, now: Timestamp, grace: i64) -> bool {
     let ends = header.deleted_at.map(|deleted| deleted.micros().saturating_add(grace));
     header.is_purging || ends.is_some_and(|at| at <= now.micros())
 }
 
-/// What is stored of a base; nothing if it is gone.
+/// The stored header of a base; `None` if the base does not exist.
 pub(in crate::table) async fn stored_header(
     engine: &Arc<dyn Engine>,
     number: BaseNumber,

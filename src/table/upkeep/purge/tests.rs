@@ -1,4 +1,4 @@
-//! What hung on deleted members: out of reach at once, gone after the purge.
+//! Records of deleted members: they cannot be reached after the delete, and are gone after the purge.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,7 +17,7 @@ use crate::table::{
     RecordsRequest, SettingsRequest, Table, TableConfig, UpsertRequest, WriteMode,
 };
 
-/// A microsecond on every look.
+/// A clock that goes on by a microsecond with every call.
 struct Store {
     engine: Arc<dyn Engine>,
     table: Arc<Table>,
@@ -78,7 +78,7 @@ impl Store {
         self.base.delete(DeleteRequest { rows, ..DeleteRequest::default() }).await.unwrap()
     }
 
-    /// Gives a member attributes that can be found again in the bytes of the store.
+    /// Gives a member attributes that can be recognised in the bytes of the store.
     async fn set_attributes(&self, row: u64, count: usize) -> u64 {
         let types = (0..count).map(|n| (format!("key{n}"), AttributeType::String)).collect();
         let wanted = WantedSchema { types, ..WantedSchema::default() };
@@ -100,12 +100,12 @@ impl Store {
         view.member_records(Row(row), kind, None, false, usize::MAX).await.unwrap().map(|found| found.len())
     }
 
-    /// Keys whose key or value has this text in it.
+    /// How many keys contain this text, in the key or its value.
     async fn keys_with(&self, text: &str) -> usize {
         self.keys_in(KeyRange::prefix(&[]), text).await
     }
 
-    /// Keys of the commit log whose value has this text in it.
+    /// How many keys of the commit log have a value that contains this text.
     async fn commits_with(&self, text: &str) -> usize {
         self.keys_in(crate::stored::key::commits(self.base.number()), text).await
     }
@@ -159,7 +159,7 @@ async fn a_member_goes_with_all_its_records_in_one_commit_and_nothing_is_left_of
     assert_eq!(store.keys_with("marked-").await, 0);
     assert_eq!(store.count(1, RecordKind::Transaction).await, Some(1));
     assert_sound(&store.engine).await;
-    // What the commit log keeps of the member itself, to undo with, goes after the grace period.
+    // The commit log has the deleted member until the commits' retention ends.
     store.base.checkpoint().await.unwrap();
     assert_eq!(store.keys_with("attribute-").await, store.commits_with("attribute-").await);
     store.time.fetch_add(2 * GRACE, Ordering::Relaxed);
@@ -205,7 +205,7 @@ async fn a_record_never_lands_on_a_member_that_is_deleted_at_the_same_time() {
             (saved, deleted)
         };
         assert_eq!(deleted.deleted, 1);
-        // Either the delete took them along, or they were refused.
+        // Either the delete removed them too, or they were refused.
         assert_eq!(deleted.records.clips + deleted.records.transactions == 2, saved.outcomes.is_ok());
         assert_eq!(saved.outcomes.is_ok(), saved.revision < deleted.revision);
     }

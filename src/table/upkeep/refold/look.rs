@@ -1,4 +1,4 @@
-//! Who would become one, and whose address would not be accepted today.
+//! The search for members whose addresses become equal, and for addresses that would not be accepted today.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::table::index::rewrite::{Pieces, email_lookup};
 use crate::table::index::walk::{self, Seen};
 use crate::table::upkeep::refold::report::{Holder, MAX_LISTED, RefoldReport, holder};
 
-/// Adds to `report` what is found in one base. `hashes` are those of the new fold.
+/// Adds the findings in one base to `report`. `hashes` uses the new fold.
 pub async fn look(
     pieces: Pieces,
     engine: &Arc<dyn Engine>,
@@ -62,7 +62,7 @@ fn note(report: &mut RefoldReport, email: &Email, holder: impl FnOnce() -> Holde
     }
 }
 
-/// Two members whose addresses have one hash, nearly always because they are one.
+/// Reports two members whose addresses have the same hash, if their folded addresses really are equal.
 async fn compare(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,

@@ -1,12 +1,15 @@
-//! From one fold of e-mail addresses to the newest, in a store that nobody serves.
+//! Changes the rule for comparing e-mail addresses (the fold) to the newest, in a store that no server uses.
 //!
-//! - As long as two members of a base would become one, nothing changes, and they are listed.
-//! - A store folds by its old rule up to the batch that says that it folds by the new one. The e-mail lookups are rewritten
-//!   after that batch, and until all of them are, the meta record says so ([`REFOLDING`]): whoever opens the store goes on
-//!   before anything else. So a store never shows a lookup of one fold under the other.
-//! - A rewritten bucket is a function of the records, so what was cut short is done again from the beginning.
-//! - Commits hold the changes of lookups as hashes of the old fold, and a base that opens replays those that its stored
-//!   indexes lack. So every base is opened and closed first, and then lacks none.
+//! - If two members of a base would have equal addresses under the new fold, nothing changes and all such
+//!   pairs are listed.
+//! - One batch changes the fold of the store in its meta record. The e-mail lookups are rewritten after that
+//!   batch; until all of them are, the meta record says so ([`REFOLDING`]), and opening the store first
+//!   completes this. So a lookup of one fold is never used with the other.
+//! - A rewritten bucket depends only on the stored members, so an interrupted refold starts again from the
+//!   beginning.
+//! - Commits have the changes of lookups as hashes of the old fold, and opening a base replays the commits
+//!   that its stored indexes lack. So every base is opened and closed first; afterwards the indexes lack
+//!   none.
 
 mod look;
 mod report;
@@ -24,7 +27,8 @@ use crate::table::shared::meta::{finish_refold, replace, stored_meta};
 use crate::table::store::open::TableConfig;
 use crate::table::{Clock, TableError};
 
-/// Gives the store in `engine`, which nobody else uses, the newest fold, unless members would become one.
+/// Changes the store in `engine` to the newest fold, unless members would have equal addresses. Nothing else
+/// may use the store meanwhile.
 pub async fn refold(
     engine: &Arc<dyn Engine>,
     clock: &Clock,
@@ -34,7 +38,7 @@ pub async fn refold(
     refold_in(Pieces::default(), engine, clock, config, progress).await
 }
 
-/// Refolds in pieces of this size.
+/// Like [`refold`], in pieces of this size.
 pub async fn refold_in(
     pieces: Pieces,
     engine: &Arc<dyn Engine>,
@@ -58,7 +62,7 @@ pub async fn refold_in(
     let sealer = Sealer::new(IdKey(meta.id_key));
     let mut report = RefoldReport::default();
     for base in bases {
-        progress(format!("looking at base {}", base.0));
+        progress(format!("checking base {}", base.0));
         look::look(pieces, engine, base, &hashes, &sealer, &mut report).await?;
     }
     if !report.pairs.is_empty() {

@@ -1,20 +1,20 @@
-//! What a refold found and did.
+//! The report of a refold.
 
 use std::fmt;
 
 use crate::model::{BaseNumber, Email, Row, Sealer};
 
-/// Pairs and addresses that are listed; further ones are counted.
+/// The most pairs, and the most addresses, that are listed; further ones are only counted.
 pub const MAX_LISTED: usize = 1_000;
 
-/// What a refold found and did.
+/// The report of a refold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RefoldReport {
-    /// What became of the store.
+    /// What happened to the store.
     pub outcome: RefoldOutcome,
-    /// Members with an e-mail address that were looked at.
+    /// How many members with an e-mail address were checked.
     pub members: u64,
-    /// Members of one base whose addresses the new fold makes one.
+    /// Pairs of members of one base whose addresses are equal under the new fold.
     pub pairs: Vec<(Holder, Holder)>,
     /// How many further pairs there are.
     pub more_pairs: u64,
@@ -24,23 +24,23 @@ pub struct RefoldReport {
     pub more_outdated: u64,
 }
 
-/// What became of the store.
+/// What happened to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RefoldOutcome {
-    /// It has the newest fold already, or there is no store.
+    /// It had the newest fold before, or there is no store.
     #[default]
     Newest,
-    /// It has the newest fold now.
+    /// It was changed to the newest fold.
     Refolded,
-    /// Nothing was changed, because there are pairs.
+    /// It was not changed, because there are pairs.
     Refused,
 }
 
 impl fmt::Display for RefoldOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Newest => "the store has the newest rule already",
-            Self::Refolded => "the store has the newest rule now",
+            Self::Newest => "the store already uses the newest rule",
+            Self::Refolded => "the store now uses the newest rule",
             Self::Refused => "nothing was changed",
         })
     }
@@ -57,7 +57,7 @@ pub struct Holder {
     pub email: Email,
 }
 
-/// For whoever has to change one of two members, so with the address.
+/// Includes the address, because the reader has to change one of two members.
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.member, self.email.as_str())

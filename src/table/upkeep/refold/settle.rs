@@ -1,4 +1,4 @@
-//! Every base opened and closed, so that its stored indexes have all its commits.
+//! Opens and closes every base, so that its stored indexes have all its commits.
 
 use std::sync::Arc;
 
@@ -11,10 +11,11 @@ use crate::stored::key;
 use crate::table::store::open::{Table, TableConfig};
 use crate::table::{Clock, TableError};
 
-/// Bases that are open at a time.
+/// Bases that are open at the same time.
 const BASES_AT_ONCE: usize = 16;
 
-/// Settles all bases; answers those that are there. A deleted base that cannot be opened is being purged, and left out.
+/// Settles all bases and returns them. Leaves out a deleted base that cannot be opened, because it is being
+/// purged.
 pub async fn settle(
     engine: &Arc<dyn Engine>,
     clock: &Clock,
@@ -51,10 +52,10 @@ async fn check(engine: &Arc<dyn Engine>, base: BaseNumber, revision: u64) -> Res
     if state.watermark >= revision {
         return Ok(());
     }
-    Err(TableError::Damaged(format!("the indexes of base {} do not follow its commits", base.0)))
+    Err(TableError::Damaged(format!("the indexes of base {} lack some of its commits", base.0)))
 }
 
-/// An engine whose users may close themselves, and not it.
+/// An engine that stays open when a table on it is closed.
 struct StaysOpen(Arc<dyn Engine>);
 
 #[async_trait]
