@@ -1,4 +1,4 @@
-//! The bases one after another, each from its header to its last bucket.
+//! Checks the bases one after another, each from its header to its last bucket.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ pub async fn check_all(audit: &mut Audit<'_>, hashes: Option<&Hashes>) -> Result
     }
 }
 
-/// The settings record of a base, and nothing beside it in its table.
+/// The stored settings of a base. Reports other keys of the base in the table of settings.
 async fn settings(audit: &mut Audit<'_>, number: BaseNumber) -> Result<Option<Value>, TableError> {
     let mut found: Option<Value> = None;
     let findings = &mut audit.findings;
@@ -68,7 +68,7 @@ async fn settings(audit: &mut Audit<'_>, number: BaseNumber) -> Result<Option<Va
 
 async fn next_number(audit: &mut Audit<'_>) -> Result<u32, TableError> {
     let stored = audit.engine.get_many(&[key::next_base()]).await?.pop().flatten();
-    // A record that is missing reads as the number that the first base gets.
+    // If the record is missing, no base was created yet, and the first one gets the number 1.
     let next = stored.map_or(Ok(1), |bytes| meta::decode_next_base(&bytes));
     Ok(next.unwrap_or_else(|error| {
         let key = hex(&key::next_base());
@@ -88,7 +88,7 @@ async fn check(
         return Ok(());
     }
     check_settings(audit, number, &header).await?;
-    // A header that is damaged may tell of more than there can be.
+    // The counts of a damaged header may overflow a sum.
     let members =
         Status::ALL.iter().fold(0_u64, |sum, status| sum.saturating_add(header.counts.get(*status)));
     (audit.progress)(format!("checking base {}, members: {members}", number.0));
@@ -115,7 +115,7 @@ async fn check(
     Ok(())
 }
 
-/// Checks that head and settings belong together.
+/// Checks that head and settings fit together.
 async fn check_settings(
     audit: &mut Audit<'_>,
     number: BaseNumber,
@@ -123,7 +123,7 @@ async fn check_settings(
 ) -> Result<(), TableError> {
     let stored = audit.engine.get_many(&[key::header(number), key::settings(number)]).await?;
     let [Some(head), settings] = stored.as_slice() else { return Ok(()) };
-    // Read with their own head, both records come out as they are.
+    // Settings that fit the head are encoded again to the same bytes.
     let is_one = match (&header.whole, settings) {
         (Some(_), settings) => settings.is_none(),
         (None, Some(settings)) => *settings == header.encode_settings(),
@@ -157,7 +157,8 @@ async fn index_state(audit: &mut Audit<'_>, number: BaseNumber) -> Result<IndexS
     }))
 }
 
-/// Reads every record: blocks, counters and sets. Answers how many keys the members hold, all lookups together.
+/// Reads every member and checks blocks, counters and sets. Returns how many keys the members have in all
+/// lookups together.
 async fn check_records(
     audit: &mut Audit<'_>,
     state: &mut State,

@@ -1,5 +1,5 @@
-//! The commit log of a base: without a gap, whole, and in line with its header. What it has after the watermark goes on top
-//! of the stored indexes, as when a base opens.
+//! Checks that the commit log of a base is complete, without a gap, and in line with its header. Applies the
+//! commits after the watermark to the stored indexes, as when a base opens.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::table::index::overlay::Op;
 use crate::table::index::scan::for_each;
 use crate::table::index::sets::{CHUNK_ROWS, SetChange, SetField};
 
-/// Checks the log, and brings `state` up to date.
+/// Checks the log, and applies to `state` the commits that the stored indexes lack.
 pub async fn check(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableError> {
     let (engine, findings, base) = (audit.engine, &mut audit.findings, state.number);
     let mut log = Log::default();
@@ -43,7 +43,7 @@ pub async fn check(audit: &mut Audit<'_>, state: &mut State) -> Result<(), Table
     Ok(())
 }
 
-/// Where a walk along the log is.
+/// The position in the log, and what was counted up to there.
 #[derive(Debug)]
 struct Log {
     first: Option<u64>,
@@ -51,9 +51,9 @@ struct Log {
     commits: u64,
     created: u64,
     deleted: u64,
-    /// Every part could be read so far.
+    /// Whether every part so far was readable.
     is_readable: bool,
-    /// The change that was read last in this commit.
+    /// The last change that was read in this commit.
     change: Option<(Row, Change)>,
 }
 
@@ -63,12 +63,12 @@ impl Default for Log {
     }
 }
 
-/// The last part that was met.
+/// The last part that was read.
 #[derive(Debug, Clone, Copy)]
 struct At {
     revision: u64,
     part: u32,
-    /// Whether its commit ends with it; not known of a part that cannot be read.
+    /// Whether it is the last part of its commit; `None` if it is not readable.
     last: Option<bool>,
     time: Timestamp,
 }
@@ -97,7 +97,7 @@ impl Log {
             }
             None => {
                 self.first = Some(revision);
-                // The end of its retention may cut a commit in two, once the indexes have it.
+                // Housekeeping may have removed the first parts of a commit that the indexes have.
                 if part != 0 && revision > state.stored.watermark {
                     add(Damage::CommitParts { revision, part });
                 }
@@ -148,7 +148,7 @@ impl Log {
         Ok(())
     }
 
-    /// Whether a change is more of the one before it.
+    /// Whether a change continues the one before it.
     fn goes_on_rightly(&self, change: &RowChange<'_>) -> bool {
         self.change == Some((change.row, change.change)) && change.before.is_none()
     }
@@ -161,7 +161,7 @@ impl Log {
         }
     }
 
-    /// Checks that the log ends where the header does.
+    /// Checks that the log ends at the revision of the header.
     fn end(&self, state: &State, findings: &mut Findings) {
         let mut add = |damage| findings.add(Some(state.number), damage);
         let (header, watermark) = (&state.header, state.stored.watermark);

@@ -1,16 +1,16 @@
-//! What an audit can find, as data: each finding names the place and the rule that does not hold.
+//! One finding of an audit: the base, and the damage.
 
 use crate::model::BaseNumber;
 use crate::table::index::damage::Damage;
 
-/// Something that is not as it has to be.
+/// A stored invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The base that it is about; none where it is about the store as a whole.
+    /// The base; `None` if the damage is not in a base.
     pub base: Option<BaseNumber>,
-    /// The id of that base, as clients know it; none where the keys that ids are made with are lost.
+    /// The id of that base, as clients know it; `None` if the key for making ids is lost.
     pub base_id: Option<String>,
-    /// What it is.
+    /// The damage.
     pub damage: Damage,
 }
 

@@ -1,11 +1,11 @@
-//! What an audit has found so far.
+//! The findings of an audit so far.
 
 use crate::model::{BaseNumber, Sealer};
 use crate::stored::DecodeError;
 use crate::table::audit::Finding;
 use crate::table::index::damage::{Damage, hex};
 
-/// Notes findings, up to a limit; further ones are counted only.
+/// Collects findings up to a limit; further ones are only counted.
 pub(super) struct Findings {
     /// Makes the ids of bases.
     pub(super) sealer: Option<Sealer>,

@@ -1,4 +1,5 @@
-//! What is kept of requests: every time leads to an answer with all its parts, and every part is led to.
+//! Checks the stored results of requests: every time has a result with all its parts, and every part belongs
+//! to a result.
 
 use std::ops::Bound;
 
@@ -16,7 +17,7 @@ use crate::table::index::damage::hex;
 /// Keys read in one step.
 const READ_TOGETHER: usize = 1_000;
 
-/// Checks both tables of requests, one against the other.
+/// Checks the tables of results and of their times against each other.
 pub async fn check(audit: &mut Audit<'_>) -> Result<(), TableError> {
     let mut range = request_times();
     loop {
@@ -26,7 +27,7 @@ pub async fn check(audit: &mut Audit<'_>) -> Result<(), TableError> {
         check_times(audit, &times).await?;
     }
     let mut range = requests();
-    // The answer whose parts come next: its name, and how many there are.
+    // The result whose parts come next: its hashed request id, and the number and width of its parts.
     let mut known = None;
     loop {
         let parts = audit.engine.scan(range.clone(), Direction::Forward, READ_TOGETHER).await?;
@@ -36,7 +37,7 @@ pub async fn check(audit: &mut Audit<'_>) -> Result<(), TableError> {
     }
 }
 
-/// Whether each time leads to an answer of that time and size, whose parts are all there and readable.
+/// Checks that each time has a result with this time and size, whose parts are all stored and readable.
 async fn check_times(audit: &mut Audit<'_>, times: &[(Key, Value)]) -> Result<(), TableError> {
     let mut wanted: Vec<(&Key, Timestamp, u128, Size)> = Vec::new();
     for (key, value) in times {
@@ -49,7 +50,7 @@ async fn check_times(audit: &mut Audit<'_>, times: &[(Key, Value)]) -> Result<()
     let firsts: Vec<Key> = wanted.iter().map(|(_, _, name, size)| request_of(size.width, *name, 0)).collect();
     let firsts = audit.engine.get_many(&firsts).await?;
     for ((key, at, name, size), first) in wanted.into_iter().zip(firsts) {
-        // One that cannot be read is found below.
+        // An unreadable result is reported by `check_parts`.
         let kept = first.map(|bytes| StoredResult::decode(&bytes));
         match kept {
             Some(Err(_)) => {}
@@ -71,7 +72,7 @@ async fn check_times(audit: &mut Audit<'_>, times: &[(Key, Value)]) -> Result<()
     Ok(())
 }
 
-/// Whether each part belongs to an answer, and each answer has its time.
+/// Checks that each part belongs to a result, and that each result has its time.
 async fn check_parts(
     audit: &mut Audit<'_>,
     parts: &[(Key, Value)],
@@ -83,7 +84,8 @@ async fn check_parts(
             None => audit.findings.unknown_key(None, key),
             Some((name, 0, width)) => match StoredResult::decode(value) {
                 Ok(kept) => {
-                    // One that says another width than its key has leads to none of its parts.
+                    // If its width differs from that of its key, none of its parts is found, and all are
+                    // reported.
                     *known = Some((name, kept.parts, kept.width));
                     times.push((key, request_time(kept.at, name)));
                 }

@@ -1,4 +1,4 @@
-//! The key space: nothing is anywhere but in a table, and nothing of a base without its header.
+//! Checks that every key is in a known table, and that every key of a base has the base's header.
 
 use crate::engine::{Direction, KeyRange};
 use crate::model::{Fold, IdKey, Sealer};
@@ -12,7 +12,7 @@ use crate::table::index::hash::Hashes;
 use crate::table::index::scan::for_each;
 use crate::table::shared::meta::newer_fold;
 
-/// Looks outside of every table.
+/// Reports keys that are in no known table.
 pub async fn check_unclaimed(audit: &mut Audit<'_>) -> Result<(), TableError> {
     for range in key::unclaimed() {
         let findings = &mut audit.findings;
@@ -25,7 +25,8 @@ pub async fn check_unclaimed(audit: &mut Audit<'_>) -> Result<(), TableError> {
     Ok(())
 }
 
-/// Reads the store's own record; none if lookups cannot be checked. An empty store needs no such record.
+/// Checks the store's meta record, which only an empty store may lack. Returns the hashes for checking
+/// lookups; `None` if lookups cannot be checked.
 pub async fn check_meta(audit: &mut Audit<'_>) -> Result<Option<Hashes>, TableError> {
     let Some(bytes) = audit.engine.get_many(&[key::meta()]).await?.pop().flatten() else {
         let anything = audit.engine.scan(KeyRange::prefix(&[]), Direction::Forward, 1).await?;
@@ -34,7 +35,7 @@ pub async fn check_meta(audit: &mut Audit<'_>) -> Result<Option<Hashes>, TableEr
         }
         return Ok(None);
     };
-    // What a newer program wrote is no damage, but nothing that this one could judge.
+    // What a newer program wrote is not damage, but this program cannot check it.
     let found = Meta::format(&bytes).unwrap_or_default();
     if found > meta::FORMAT {
         return Err(TableError::NewerFormat { found, supported: meta::FORMAT });
@@ -43,7 +44,7 @@ pub async fn check_meta(audit: &mut Audit<'_>) -> Result<Option<Hashes>, TableEr
         Ok(meta) => {
             audit.findings.sealer = Some(Sealer::new(IdKey(meta.id_key)));
             if meta.fold_version == REFOLDING {
-                // Lookups of two folds fit to neither.
+                // Some lookups have the old fold and some the new one, so they cannot be checked.
                 audit.findings.add(None, Damage::Refolding);
                 return Ok(None);
             }
@@ -59,7 +60,7 @@ pub async fn check_meta(audit: &mut Audit<'_>) -> Result<Option<Hashes>, TableEr
     }
 }
 
-/// Reads every token, and when each was last used.
+/// Checks every token, and the times when tokens were last used.
 pub async fn check_tokens(audit: &mut Audit<'_>) -> Result<(), TableError> {
     let findings = &mut audit.findings;
     let mut tokens: u32 = 0;
@@ -90,7 +91,7 @@ pub async fn check_tokens(audit: &mut Audit<'_>) -> Result<(), TableError> {
     .await
 }
 
-/// Looks for keys of bases that have no header. One read per base and table.
+/// Reports keys of bases that have no header, with one read for each base and table.
 pub async fn check_orphans(audit: &mut Audit<'_>) -> Result<(), TableError> {
     for (table, mut range) in key::tables_of_bases() {
         loop {

@@ -1,5 +1,6 @@
-//! Lookups against records, both ways. The buckets of a lookup are gone through in ranges whose entries fit into memory; for
-//! each range the records are read once, and the stored buckets, with the overlay on top, are compared as they come.
+//! Checks that lookups and members agree. The buckets are checked in ranges whose entries fit into memory.
+//! For each range all members are read once, and the stored buckets, with the overlay on top, are compared
+//! while they are read.
 
 use std::collections::BTreeSet;
 use std::iter::Peekable;
@@ -25,13 +26,13 @@ use crate::table::index::overlay::{Op, RowOp};
 use crate::table::index::scan::for_each;
 use crate::table::index::walk::{self, Seen, part_of};
 
-/// Members of equal hashes that are compared; more would all be findings.
+/// The most pairs of members with equal hashes that are compared. Nearly every pair is a finding.
 const MAX_PAIRS: usize = 1_000;
 
-/// An entry that has to be there: bucket, hash, row.
+/// An entry that a member requires: bucket, hash, row.
 type Wanted = (u32, u64, u64);
 
-/// Checks the lookups of a base whose members hold `keys` keys in all.
+/// Checks the lookups of a base whose members have `keys` keys in all.
 pub async fn check(
     audit: &mut Audit<'_>,
     state: &State,
@@ -62,7 +63,7 @@ pub async fn check(
     check_pairs(audit, state, hashes, &pairs).await
 }
 
-/// What the records ask for in these ranges, in order.
+/// The entries that the members require in these ranges, in order.
 async fn wanted_in(
     audit: &Audit<'_>,
     state: &State,
@@ -86,13 +87,13 @@ async fn wanted_in(
     Ok(wanted)
 }
 
-/// Neighbours of the same hash.
+/// Neighbouring entries with the same hash.
 fn same_hash(kind: LookupKind, wanted: &[Wanted]) -> impl Iterator<Item = (LookupKind, u64, u64)> + '_ {
     let neighbours = wanted.iter().zip(wanted.iter().skip(1));
     neighbours.filter(|(a, b)| a.1 == b.1).map(move |(a, b)| (kind, a.2, b.2))
 }
 
-/// Compares the buckets of a range; answers how many entries they have, overlay included.
+/// Compares the buckets of a range, and returns how many entries they have, including the overlay.
 async fn compare_range(
     audit: &mut Audit<'_>,
     state: &State,
@@ -132,7 +133,7 @@ async fn compare_range(
     Ok(comparison.counted)
 }
 
-/// Goes along three ordered streams: wanted entries, overlay, stored buckets.
+/// Reads three ordered streams side by side: required entries, overlay, stored buckets.
 struct Comparison<'a> {
     state: &'a State,
     kind: LookupKind,
@@ -158,7 +159,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// The bits that the bucket states, if it does, are those that the stored number of buckets asks for.
+    /// Checks that the bits in the bucket, if it has any, are those that follow from the stored number of
+    /// buckets.
     fn check_bits(&mut self, bucket: u32, value: &[u8]) {
         let expected = bits_of(bucket, buckets_of(self.state, self.kind));
         if let Ok(Some(bits)) = bucket::bits(value)
@@ -181,7 +183,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Compares the buckets before `bucket` (or all that are left) that are not stored.
+    /// Compares the buckets before `bucket` that are not stored; all that are left if it is `None`.
     fn settle_below(&mut self, bucket: Option<u32>) {
         loop {
             let wanted = self.wanted.peek().map(|(bucket, ..)| *bucket);
@@ -215,7 +217,7 @@ impl Comparison<'_> {
     }
 }
 
-/// Buckets beyond the last, and buckets of lookups that there are not.
+/// Reports buckets beyond the last, and buckets of unknown lookups.
 async fn check_surplus(audit: &mut Audit<'_>, state: &State) -> Result<(), TableError> {
     let (engine, findings, base) = (audit.engine, &mut audit.findings, state.number);
     for lookup in LookupKind::ALL {
@@ -240,7 +242,8 @@ async fn check_surplus(audit: &mut Audit<'_>, state: &State) -> Result<(), Table
     .await
 }
 
-/// Members whose keys have one hash: nearly always because they hold the same key, or one held it once.
+/// Reports pairs of members with the same key. Equal hashes alone are not damage: a former ref may be equal
+/// to another member's ref, and rarely two keys have the same hash.
 async fn check_pairs(
     audit: &mut Audit<'_>,
     state: &State,
@@ -258,7 +261,7 @@ async fn check_pairs(
     Ok(())
 }
 
-/// The member of a row that could be read a moment ago.
+/// The member at a row, which was readable when the members were read before.
 async fn read(audit: &Audit<'_>, state: &State, row: u64) -> Option<Member> {
     let (number, slot) = place(Row(row));
     let blocks = block::read(audit.engine, state.number, &[number]).await.ok()?;

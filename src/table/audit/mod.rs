@@ -1,22 +1,25 @@
-//! The audit of a whole store: every invariant of its bases, checked against what is stored.
+//! The audit of a whole store: it checks every invariant of the stored data.
 //!
-//! | what | how |
-//! | --- | --- |
-//! | key space | every key is of a known table and form, and belongs to the store or to a base with a header (`keys`) |
-//! | blocks | parts as their lists say, rows handed out, records readable and in line with the header (`blocks`) |
-//! | counters | the header's numbers against a recount |
-//! | sets | against the records, both ways, chunk by chunk (`sets`) |
-//! | lookups | against the records, both ways, a range of buckets at a time; order, place and number of entries; no key held twice (`lookups`) |
-//! | records of members | against members, names and counts, both ways (`records`) |
-//! | tokens | readable (`keys`) |
-//! | answers to requests | readable, each with its parts and its time, both ways (`requests`) |
-//! | commit log | no gap, parts complete, times and images before in order, in line with the header (`commits`) |
+//! | what | checks | file |
+//! | --- | --- | --- |
+//! | keys | all have a known table and form, and belong to the store or a base with a header | `keys` |
+//! | tokens | all readable | `keys` |
+//! | results of requests | all readable; each has its parts and its time, each time its result | `idempotency` |
+//! | header | head and settings fit together | `base` |
+//! | members | parts of blocks complete, rows handed out, members readable, fit the header | `base` |
+//! | counters | the header's numbers equal a recount | `base` |
+//! | sets | equal to the members, chunk by chunk | `sets` |
+//! | lookups | equal to the members, range by range; order and place of entries; no key twice | `lookups` |
+//! | records of members | each has its member and names; names and counts have their records | `records` |
+//! | commit log | no gap, parts complete, times and previous values in order, fits the header | `commits` |
 //!
-//! What is compared is what a base that opens would see: the stored indexes with the commits after their watermark on top.
-//! Nothing is changed. The store must be quiet meanwhile: an audit next to writes finds what is not there.
+//! The audit compares what a base would have after opening: the stored indexes, with the commits after their
+//! watermark on top. It changes nothing. Nothing may write to the store meanwhile, or the audit reports
+//! damage that does not exist.
 //!
-//! Memory: the sets and the overlay of one base, as when it opens, and [`AuditConfig::entries_at_once`] entries of
-//! lookups. A larger base is read once more for each so many of its entries.
+//! It needs memory for the sets and the overlay of one base, like opening it, and for
+//! [`AuditConfig::entries_at_once`] entries of lookups. If a base has more entries, its members are read once
+//! for each such part of them.
 
 mod base;
 mod commits;

@@ -1,4 +1,4 @@
-//! What hangs on members: each record has its names and its member, or a mark that it is to be purged; and the counts are
+//! Checks members' records: each has its names, and its member or a mark for the purge; and the counts are
 //! right.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,12 +20,12 @@ use crate::table::index::entries::record_names;
 /// Keys read at once.
 const KEYS_AT_ONCE: usize = 1_000;
 
-/// What is known of the members that have records, or had.
+/// Members that have or had records.
 #[derive(Default)]
 struct Rows {
-    /// Records that were met.
+    /// The records found of each member.
     counted: BTreeMap<u64, RecordCounts>,
-    /// Members that are deleted and whose records are to be purged.
+    /// Deleted members whose records are to be purged.
     doomed: BTreeSet<u64>,
 }
 
@@ -73,7 +73,7 @@ async fn check_records(audit: &mut Audit<'_>, state: &State, rows: &mut Rows) ->
     Ok(())
 }
 
-/// Checks that the names of records lead to them.
+/// Checks that the names of these records have their places.
 async fn check_names_of(
     audit: &mut Audit<'_>,
     state: &State,
@@ -87,7 +87,7 @@ async fn check_names_of(
     let found = audit.engine.get_many(&names).await?;
     for (place, value) in places.into_iter().zip(found) {
         let leads_here = value.is_some_and(|bytes| {
-            // One that cannot be read is found when the names are walked.
+            // An unreadable name is reported by `check_names`.
             member_record::decode_place(&bytes).is_ok_and(|at| at == (place.row, place.sequence))
         });
         if !leads_here {
@@ -111,14 +111,14 @@ async fn check_counts(
             }
         }
     }
-    // A purge may be under way.
+    // Deleted members have no counts, and their records may be half purged.
     for row in counted.into_keys().filter(|row| !doomed.contains(row)) {
         audit.damage(state, Damage::RecordCount { row });
     }
     Ok(())
 }
 
-/// Checks that each name leads to a record.
+/// Checks that each name belongs to a record.
 async fn check_names(audit: &mut Audit<'_>, state: &State, doomed: &BTreeSet<u64>) -> Result<(), TableError> {
     for range in [record_key::record_names(state.number), record_key::transactions(state.number)] {
         let mut names = Pages::new(range);
@@ -142,7 +142,7 @@ async fn check_names(audit: &mut Audit<'_>, state: &State, doomed: &BTreeSet<u64
     Ok(())
 }
 
-/// Where a name leads; none if it is no name.
+/// The place of the record that a name belongs to; `None` if the key is not that of a name.
 fn lead(key: &[u8], value: &[u8]) -> Option<Result<RecordPlace, DecodeError>> {
     let kind = match record_key::record_name_parts(key) {
         Some((_, kind)) => kind,
@@ -152,7 +152,7 @@ fn lead(key: &[u8], value: &[u8]) -> Option<Result<RecordPlace, DecodeError>> {
     Some(place.map(|(row, sequence)| RecordPlace { row, kind, sequence }))
 }
 
-/// The members that keys of counts or of marks are about, with what their values count.
+/// The rows in keys of counts or of marks, with the counts in their values.
 fn read_marks(
     audit: &mut Audit<'_>,
     state: &State,
@@ -170,7 +170,7 @@ fn read_marks(
     read
 }
 
-/// Those of the rows that have a member.
+/// Those of the rows at which there is a member.
 async fn living(
     audit: &mut Audit<'_>,
     state: &State,
@@ -178,12 +178,12 @@ async fn living(
 ) -> Result<BTreeSet<u64>, TableError> {
     let rows: Vec<Row> = rows.collect();
     let stored = Stored::read(audit.engine, state.number, rows.iter().copied()).await;
-    // A block that cannot be read is found with the blocks.
+    // An unreadable block is reported with the members.
     let Ok(stored) = stored else { return Ok(rows.into_iter().map(|row| row.0).collect()) };
     Ok(rows.into_iter().filter(|row| !matches!(stored.record(*row), Ok(None))).map(|row| row.0).collect())
 }
 
-/// A range, page by page.
+/// Reads a range page by page.
 struct Pages(Option<KeyRange>);
 
 impl Pages {

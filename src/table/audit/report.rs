@@ -1,24 +1,24 @@
-//! How an audit is done, and what it reports.
+//! The settings and the report of an audit.
 
 use crate::model::Timestamp;
 use crate::table::audit::finding::Finding;
 
-/// Entries of lookups held in memory at a time, each of 24 bytes.
+/// Entries of lookups held in memory at the same time, 24 bytes each.
 const ENTRIES_AT_ONCE: u64 = 4_000_000;
-/// Findings reported; further ones are counted.
+/// The most findings that are listed; further ones are only counted.
 const MAX_FINDINGS: usize = 1_000;
 
-/// How an audit is done.
+/// The settings of an audit.
 #[derive(Debug, Clone)]
 pub struct AuditConfig {
     /// The time now.
     pub now: Timestamp,
-    /// How long a deleted base can be brought back, in microseconds. One that was deleted before that may be half purged
-    /// and is left out.
+    /// How long a deleted base can be restored, in microseconds. A base that was deleted longer ago may be
+    /// half purged, so it is not checked.
     pub grace_micros: i64,
-    /// Entries of lookups to hold in memory at a time.
+    /// Entries of lookups to hold in memory at the same time.
     pub entries_at_once: u64,
-    /// Findings to report; further ones are only counted.
+    /// The most findings to list; further ones are only counted.
     pub max_findings: usize,
 }
 
@@ -30,7 +30,7 @@ impl AuditConfig {
     }
 }
 
-/// What an audit looked at, and what it found.
+/// The report of an audit: what it checked, and what it found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditReport {
     /// Bases that were checked.
@@ -43,14 +43,14 @@ pub struct AuditReport {
     pub entries: u64,
     /// Commits that were checked.
     pub commits: u64,
-    /// What was found, in the order in which it was.
+    /// The first findings, in the order in which they were found.
     pub findings: Vec<Finding>,
     /// How many further findings there were.
     pub more_findings: u64,
 }
 
 impl AuditReport {
-    /// Whether everything is as it has to be.
+    /// Whether there are no findings.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.findings.is_empty()

@@ -9,8 +9,9 @@ use crate::table::audit::report::{AuditConfig, AuditReport};
 use crate::table::audit::state::Audit;
 use crate::table::audit::{base, idempotency, keys};
 
-/// Checks the store in `engine`, which nobody writes to meanwhile, and tells `progress` where it is. An error means that
-/// the engine failed and the audit could not be finished; damage is a finding.
+/// Checks the store in `engine`, and reports its progress to `progress`. Nothing may write to the store
+/// meanwhile. Damage is a finding; an error means that the audit could not be finished, for example because
+/// the engine failed.
 pub async fn audit(
     engine: &Arc<dyn Engine>,
     config: &AuditConfig,

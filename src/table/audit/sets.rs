@@ -1,5 +1,5 @@
-//! Sets against records, both ways, one chunk of 65,536 rows after another. Those that a base which opens would build anew are
-//! only read.
+//! Checks that sets and members agree, one chunk of 65,536 rows after another. Sets that a base would build
+//! anew when it opens are only decoded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::table::index::replay::are_doubtful;
 use crate::table::index::scan::for_each;
 use crate::table::index::sets::{CHUNK_ROWS, Chunk, SetField};
 
-/// Loads the stored chunks, as an open would.
+/// Loads the stored chunks, as when a base opens.
 pub async fn load(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableError> {
     let (engine, findings, base) = (audit.engine, &mut audit.findings, state.number);
     state.sets.follow(state.header.schema.as_deref());
@@ -29,7 +29,7 @@ pub async fn load(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableE
         SetTable::Narrow => (set_key::narrow_sets(base), set_key::sets(base)),
         SetTable::Wide => (set_key::sets(base), set_key::narrow_sets(base)),
     };
-    // What a checkpoint moves is there twice until it is done.
+    // A checkpoint that moves the sets to the wide table leaves them in both until it ends.
     for_each(engine, other, |key, _| {
         if set_key::set_parts(&key).is_none() {
             findings.unknown_key(Some(base), &key);
@@ -45,9 +45,9 @@ pub async fn load(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableE
             (None, _) => findings.unknown_key(Some(base), &key),
             (_, Err(error)) => findings.unreadable(base, &key, error),
             _ if are_doubtful => {}
-            // What is left of a field that was given up is deleted by the next checkpoint.
+            // The next checkpoint deletes the remaining chunks of a field without sets.
             (Some((field, ..)), _) if unindexed.contains(&field) => {}
-            // The next checkpoint deletes what belongs to no index any more.
+            // The next checkpoint deletes chunks of a removed index.
             (Some((field, ..)), _) if !known.contains(&field) || young.contains(&field) => {}
             (Some((field, value, chunk)), Ok(rows)) => {
                 state.chunks.insert(chunk);
@@ -64,13 +64,13 @@ pub async fn load(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableE
     Ok(())
 }
 
-/// Indexes that came after the watermark: opening builds them from the records.
+/// Indexes that were made after the watermark; opening builds them from the members.
 fn young(state: &State) -> Vec<SetField> {
     let keys = state.sets.younger_than(state.stored.watermark);
     keys.iter().filter_map(|key| state.sets.attribute(key)).map(|(field, _)| field).collect()
 }
 
-/// The sets of the chunk at hand, made from its records.
+/// The sets of the current chunk, made from its members.
 #[derive(Debug, Default)]
 pub struct Recount {
     chunk: u64,
@@ -78,7 +78,7 @@ pub struct Recount {
 }
 
 impl Recount {
-    /// Takes one member; they come in row order.
+    /// Adds one member. Members must come in the order of their rows.
     pub fn member(&mut self, row: u64, member: &Member, state: &mut State, findings: &mut Findings) {
         let chunk = row / CHUNK_ROWS;
         if chunk != self.chunk {
@@ -91,7 +91,7 @@ impl Recount {
         }
     }
 
-    /// After the last member: the rest of the chunks is to be empty.
+    /// Ends the recount after the last member: checks that the remaining chunks are empty.
     pub fn end(mut self, state: &mut State, findings: &mut Findings) {
         self.settle(state, findings);
         while let Some(chunk) = state.chunks.first().copied() {
@@ -100,7 +100,7 @@ impl Recount {
         }
     }
 
-    /// Compares the chunk at hand, and those before it that hold no member.
+    /// Compares the current chunk, and those before it that have no member.
     fn settle(&mut self, state: &mut State, findings: &mut Findings) {
         while let Some(chunk) = state.chunks.first().copied().filter(|chunk| *chunk < self.chunk) {
             state.chunks.pop_first();

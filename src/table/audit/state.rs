@@ -1,4 +1,4 @@
-//! An audit under way, and what it knows of the base at hand.
+//! The state of a running audit, and of the base that it is checking.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::table::index::lookup::{LookupKind, PerLookup};
 use crate::table::index::overlay::Overlay;
 use crate::table::index::sets::Sets;
 
-/// An audit under way.
+/// A running audit.
 pub struct Audit<'a> {
     pub engine: &'a Arc<dyn Engine>,
     pub config: &'a AuditConfig,
@@ -22,21 +22,21 @@ pub struct Audit<'a> {
     pub findings: Findings,
 }
 
-/// What a base that opens would hold in memory, and what is known of it so far.
+/// What the current base would have in memory after opening, as far as the audit has read it.
 pub struct State {
     pub number: BaseNumber,
     pub header: Header,
     pub stored: IndexState,
     pub sets: Sets,
-    /// The chunks that any set has.
+    /// The chunks that have a set, and are not compared yet.
     pub chunks: BTreeSet<u64>,
     /// The lookup changes after the watermark.
     pub overlays: PerLookup<Overlay>,
-    /// Entries of each lookup, as counted by whoever wrote them.
+    /// The number of entries of each lookup according to the stored counters.
     pub entries: PerLookup<u64>,
 }
 
-/// Buckets of a lookup.
+/// The number of buckets of a lookup.
 pub fn buckets_of(state: &State, kind: LookupKind) -> u32 {
     let lookups: &[_; LOOKUPS] = &state.stored.lookups;
     lookups.get(usize::from(kind.number())).map_or(1, |lookup| lookup.buckets)

@@ -1,4 +1,5 @@
-//! A sound store has no findings (see also `compare` in the table's own tests), and every damage to one key is found and named.
+//! A sound store has no findings (see also `compare` in the table's own tests), and the audit reports every
+//! damage to a single key.
 
 use crate::engine::Engine;
 use crate::model::Timestamp;
@@ -30,9 +31,9 @@ use crate::table::{
 };
 
 const BASE: BaseNumber = BaseNumber(1);
-/// A place at which no record is.
+/// A place without a record.
 const LOST: RecordPlace = RecordPlace { row: Row(61), kind: RecordKind::Clip, sequence: 9 };
-/// Enough for several ranges of buckets in small stores.
+/// So few entries at once that a small store is checked in several ranges of buckets.
 const FEW: u64 = 100;
 
 async fn report(engine: &Arc<dyn Engine>) -> AuditReport {
@@ -41,13 +42,14 @@ async fn report(engine: &Arc<dyn Engine>) -> AuditReport {
     audit(engine, &config, &|_| {}).await.unwrap()
 }
 
-/// For the tests of the table: whatever was done to a store, it is sound.
+/// Asserts that a store is sound. The tests of the table call it after whatever they did.
 pub(in crate::table) async fn assert_sound(engine: &Arc<dyn Engine>) {
     let report = report(engine).await;
     assert!(report.is_sound(), "{:#?}", report.findings);
 }
 
-/// Two bases; the first with deleted members, blocks of several parts, commits before and after its watermark.
+/// Two bases; the first with deleted members, blocks of several parts, commits before and after its
+/// watermark.
 struct Store {
     engine: Arc<dyn Engine>,
     table: Arc<Table>,
@@ -211,7 +213,7 @@ impl Store {
         self.engine.commit(batch).await.unwrap();
     }
 
-    /// What is found with one key changed (or made, or gone), which is undone afterwards.
+    /// The findings with one key changed, added or removed. Undoes the change afterwards.
     async fn found_with(&self, key: Key, value: Option<Vec<u8>>) -> Vec<Damage> {
         let before = self.engine.get_many(std::slice::from_ref(&key)).await.unwrap().pop().unwrap();
         self.set(key.clone(), value).await;
@@ -234,7 +236,7 @@ impl Store {
     }
 }
 
-/// Asserts that a finding is of this shape.
+/// Asserts that one of the findings matches this pattern.
 macro_rules! found {
     ($found:expr, $pattern:pat $(if $guard:expr)?) => {{
         let found = $found;
@@ -255,7 +257,7 @@ async fn a_sound_store_is_counted_and_nothing_is_found() {
     let report = report(&store.engine).await;
     assert!(report.is_sound(), "{:#?}", report.findings);
     assert_eq!((report.bases, report.members, report.commits, report.past_grace), (2, 174, 7, 0));
-    // Each has a ref and an e-mail address, every third of those that were made a worker id.
+    // Each has a ref and an e-mail address, and every third member that was created has a worker id.
     assert!((2 * 174 + 50..2 * 174 + 70).contains(&report.entries), "{}", report.entries);
     assert!(
         store.all().await.iter().any(|(key, _)| key::block_parts(key).is_some_and(|(_, first)| first > 0))
@@ -288,7 +290,7 @@ async fn blocks_out_of_order_are_found() {
         store.found_with(key::block(BASE, 99, 0), Some(vec![1, 0])).await,
         Damage::EmptyBlock { block: 99 }
     );
-    // A member in the place of another: its own keys are held twice.
+    // A member in the place of another one: two members have its keys.
     let mut block = Block::decode_first(&store.get(key::block(BASE, 3, 0)).await).unwrap();
     block.set(4, block.get(3).cloned());
     let (_, bytes) = block.encode().remove(0);

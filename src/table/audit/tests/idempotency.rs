@@ -1,4 +1,4 @@
-//! Damage to what is kept of requests.
+//! Damage to the stored results of requests.
 
 use super::*;
 use crate::model::Outcome;
@@ -18,7 +18,7 @@ fn encode_size(bytes: u64, parts: u32) -> Vec<u8> {
     Size { bytes, parts, width: PartWidth::Wide }.encode()
 }
 
-/// Keeps the answers to two requests, one of them in three parts.
+/// Stores the results of two requests, one of them in three parts.
 pub(super) async fn keep(store: &Store) {
     store.set(request(1, 0), Some(kept(RequestResult::Member(Row(3), Outcome::Created), 0))).await;
     store.set(request_time(at(), 1), Some(encode_size(100, 0))).await;
@@ -32,7 +32,7 @@ pub(super) async fn keep(store: &Store) {
 }
 
 #[tokio::test]
-async fn answers_and_times_of_requests_that_do_not_fit_are_found() {
+async fn results_and_times_of_requests_that_do_not_fit_are_found() {
     let store = Store::new().await;
     let time = hex(&request_time(at(), 2));
     found!(

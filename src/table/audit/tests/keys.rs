@@ -1,4 +1,4 @@
-//! Keys that are lost, cut short, or belong to nothing.
+//! Keys that are lost or unknown, and values that are cut short.
 
 use super::*;
 
@@ -7,9 +7,9 @@ async fn the_loss_of_any_key_is_found() {
     let store = Store::new().await;
     for (key, _) in store.all().await {
         let found = store.found_with(key.clone(), None).await;
-        // Old commits that the indexes have may go, the first of them; and when a token was used need not be known. (The
-        // loss of a header is not seen when nothing else of its base is left, as after a purge; there is none here.) What hangs on
-        // a deleted member goes piece by piece.
+        // These may be missing: the first commit, because the indexes have it; the time when a token was last
+        // used; and the records of a deleted member, which the purge removes one by one. (A header may also
+        // be missing if its base has no other key, as after a purge, but there is no such base here.)
         let doomed = record_key::record_place(&key).is_some_and(|place| place.row == Row(50))
             || record_key::record_name_parts(&key).is_some_and(|(row, _)| row == Row(50))
             || key == record_key::transaction(BASE, "tx 50");
@@ -31,7 +31,7 @@ async fn a_value_cut_short_is_found_wherever_it_is() {
 }
 
 #[tokio::test]
-async fn keys_that_belong_to_nothing_are_found() {
+async fn unknown_keys_are_found() {
     let store = Store::new().await;
     let long = |key: Key| [key, vec![7]].concat();
     let strangers = [

@@ -18,7 +18,7 @@ async fn lookups_that_differ_from_the_records_are_found_both_ways() {
         store.found_with(place(), Some(bucket::encode(Width::Plain, bits + 1, &sound))).await,
         Damage::BucketBits { bucket: 0, .. }
     );
-    // An entry that no later commit speaks of.
+    // An entry that no later commit changes.
     let gone = sound.iter().find(|entry| (52..160).contains(&entry.row)).copied().unwrap();
     let found = changed(&|entries| entries.retain(|entry| entry.row != gone.row)).await;
     found!(&found, Damage::LookupMisses { lookup: l, hash, row } if (*l, *hash, *row) == (lookup, gone.hash, gone.row));

@@ -1,11 +1,11 @@
-//! What hangs on members, and does not fit.
+//! Damage to members' records.
 
 use super::*;
 
 #[tokio::test]
 async fn records_that_do_not_fit_are_found() {
     let store = Store::new().await;
-    // A record that was forgotten when its member was purged.
+    // A record of a deleted member that has lost its mark for the purge.
     let mark = record_key::record_purge(BASE, Row(50));
     found!(store.found_with(mark, None).await, Damage::RecordsWithoutMember { row: 50 });
     let counts = store.get(record_key::record_counts(BASE, Row(60))).await.to_vec();
