@@ -5,15 +5,18 @@
 //!                                            └─────► engine (trait)
 //! ```
 //!
-//! It also fails where a task or a thread begins anywhere but in `tasks`, where those that the store cannot live without
-//! are watched; and where work is given to other threads anywhere but in `compute`, which bounds it.
+//! It also fails when code outside `tasks` starts a task or a thread, because `tasks` watches those that the
+//! store cannot live without, and when code outside `compute` hands work to other threads, because `compute`
+//! limits how much of it runs at a time.
 //!
-//! It also fails on a ring of files inside a layer, and on a ring between the rooms of a folder (its files and folders),
-//! and prints the ring. There is no list of exceptions.
+//! It also fails on a ring of files inside a layer, on a ring between the rooms of a folder (its files and
+//! folders), and prints the ring. And it fails on an import of a higher room by a lower one, in the order
+//! that the tables of `docs/design.md` list. There is no list of exceptions.
 //!
-//! Tests within the sources are exempt: they may set up whatever they need.
+//! Tests within the sources are exempt: they may import whatever they need.
 
 mod imports;
+mod order;
 mod rings;
 mod rooms;
 
@@ -26,7 +29,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("compute", &[]),
     ("model", &[]),
     ("engine", &[]),
-    // This layer writes keys, so it speaks of them in the words of the engine's trait, and of nothing else of it.
+    // This layer writes keys, so it uses the engine's types for keys, and nothing else of the engine.
     ("stored", &["model", "engine::Key", "engine::KeyRange"]),
     ("table", &["stored", "engine", "model"]),
     ("directory", &["table", "model"]),
@@ -38,15 +41,16 @@ const LAYERS: [(&str, &[&str]); 10] = [
 /// What any layer may use.
 const EVERYWHERE: [&str; 2] = ["tasks", "compute"];
 
-/// What begins a task or a thread, or gives work to one, and the places that may, beside `tasks`.
+/// Code that starts a task or a thread, or hands work to one, and the places besides `tasks` that may contain
+/// it.
 const BEGINNINGS: [(&str, &[&str]); 7] = [
     ("tokio::spawn", &[]),
     ("thread::spawn", &[]),
     ("thread::Builder", &[]),
     ("task::spawn(", &[]),
-    // The calls and readers of a measurement, in sets whose members are all waited for; and a process.
+    // The calls and readers of a measurement, in task sets that are awaited to the end; and a process.
     (".spawn(", &["cli/bench"]),
-    // Computing is bounded; the others read and write files.
+    // `compute` limits how much computing runs at a time; the others read and write files.
     (
         "spawn_blocking(",
         &[
@@ -61,7 +65,7 @@ const BEGINNINGS: [(&str, &[&str]); 7] = [
     ("block_in_place(", &["compute.rs"]),
 ];
 
-/// A crate, or a module of ours, and the places that may name it.
+/// Crates and modules of this crate that only some places may name.
 const NAMES: [(&str, &[&str]); 8] = [
     ("sled::", &["engine"]),
     ("tonic::", &["api", "server", "cli"]),
@@ -108,13 +112,14 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-/// Tests stand at the end of a file, or in a file of their own; comments begin a line.
+/// The text without comments and tests. Tests stand at the end of a file or in a separate file, and each
+/// comment has a line of its own.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// What `crate::` is followed by, everywhere in the code; groups are taken apart.
+/// Every path that follows `crate::` in the code, one for each element of a group.
 fn uses(code: &str) -> Vec<String> {
     let mut uses = Vec::new();
     for rest in code.split("crate::").skip(1) {
@@ -148,7 +153,7 @@ fn is_within(used: &str, allowed: &str) -> bool {
     used == allowed || used.strip_prefix(allowed).is_some_and(|rest| rest.starts_with("::"))
 }
 
-/// Whether the code has this name, and not only as the end of another.
+/// Whether the code contains this name other than as the end of a longer one.
 fn names(code: &str, name: &str) -> bool {
     code.match_indices(name).any(|(place, _)| {
         let before = code[..place].chars().next_back();
@@ -181,7 +186,7 @@ fn imports_follow_the_layers() {
 }
 
 #[test]
-fn names_stay_in_their_places() {
+fn restricted_names_appear_only_where_allowed() {
     let mut breaches = Vec::new();
     for source in sources() {
         for (name, places) in NAMES {
@@ -196,7 +201,7 @@ fn names_stay_in_their_places() {
 }
 
 #[test]
-fn tasks_and_threads_begin_in_one_place() {
+fn tasks_and_threads_start_in_one_place() {
     let mut breaches = Vec::new();
     for source in sources().iter().filter(|source| source.layer() != "tasks") {
         for (beginning, places) in BEGINNINGS {
@@ -209,9 +214,9 @@ fn tasks_and_threads_begin_in_one_place() {
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
 
-/// Those that the store cannot live without: their names, and where they begin.
+/// The tasks and threads that the store cannot live without, and the files that start them.
 #[test]
-fn what_the_store_lives_on_is_watched() {
+fn vital_tasks_and_threads_are_watched() {
     const VITAL: [(&str, &str); 14] = [
         ("table/base/life/mod.rs", "tasks::vital(\"base\""),
         ("table/base/handle.rs", "tasks::vital(\"lane\""),
@@ -261,24 +266,38 @@ fn rings_in(root: &Path) -> Vec<String> {
 }
 
 #[test]
-fn no_ring_of_files_or_rooms_stands_in_a_layer() {
+fn no_layer_has_a_ring_of_files_or_rooms() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let arrows = imports::Imports::read(&root).arrows();
     assert!(arrows.len() > 300, "only {} files were read", arrows.len());
-    let arrow = |from: &str, to: &str| arrows[Path::new(from)].contains(Path::new(to));
+    let arrow = |from: &str, to: &str| arrows[Path::new(from)].contains_key(Path::new(to));
     assert!(arrow("table/write/lane.rs", "table/plan/mod.rs"), "imports are not followed");
     let rings = rings_in(&root);
     assert!(rings.is_empty(), "{}", rings.join("\n"));
 }
 
 #[test]
+fn imports_run_down_from_room_to_room() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let order = order::read(&fs::read_to_string(root.join("docs/design.md")).unwrap());
+    for folder in ["engine", "stored", "table", "directory", "config", "api", "server", "cli"] {
+        assert!(order.contains_key(folder), "docs/design.md has no order of the rooms of {folder}");
+    }
+    let faults = order::faults(&imports::Imports::read(&root.join("src")).arrows(), &order);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Writes a file of a planted crate.
+fn plant(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+#[test]
 fn a_planted_ring_is_found_and_drawn() {
     let root = tempfile::tempdir().unwrap();
-    let write = |path: &str, text: &str| {
-        let path = root.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
+    let write = |path: &str, text: &str| plant(root.path(), path, text);
     write("lib.rs", "mod layer;");
     write("layer/mod.rs", "mod low; mod high; pub use low::Low;");
     write("layer/low/mod.rs", "mod a; mod b; pub use a::Low;");
@@ -286,13 +305,46 @@ fn a_planted_ring_is_found_and_drawn() {
     write("layer/low/b.rs", "pub struct B; #[cfg(test)] mod tests { use super::super::a::Low; }");
     write("layer/high.rs", "use crate::layer::Low; pub struct High(Low);");
     assert_eq!(rings_in(root.path()), Vec::<String>::new());
-    // One file names another that names it: through a re-export, in an expression.
+    // Two files import from each other: one through a re-export, one in an expression.
     write("layer/low/b.rs", "pub struct B; fn b() { let _ = crate::layer::Low::new(); }");
     let files = "layer/low/a.rs → layer/low/b.rs → layer/low/a.rs";
     assert_eq!(rings_in(root.path()), [files, "in layer/low: a → b → a"]);
-    // Rooms form a ring, although no file is on one.
+    // Two rooms form a ring, although no files do.
     write("layer/low/a.rs", "pub struct Low;");
     write("layer/low/b.rs", "pub struct B; fn b() { vec![crate::layer::high::other()]; }");
     write("layer/high.rs", "use crate::layer::low::a::Low; pub struct High(Low); pub fn other() {}");
     assert_eq!(rings_in(root.path()), ["in layer: high → low → high"]);
+}
+
+#[test]
+fn a_planted_import_of_a_higher_room_is_found() {
+    const PAGE: &str = "| room of `layer`, lowest first | purpose |\n|---|---|\n| `low/` | `not` this |\n\n\
+        | rooms of the other folders | lowest first |\n|---|---|\n| `layer/low` | `a` (first), `b.rs` |\n";
+    let root = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| plant(root.path(), path, text);
+    let faults =
+        |page: &str| order::faults(&imports::Imports::read(root.path()).arrows(), &order::read(page));
+    write("lib.rs", "mod layer;");
+    write("layer/mod.rs", "mod low;\nmod high;");
+    write("layer/low/mod.rs", "mod a;\nmod b;");
+    write("layer/low/a.rs", "pub struct A;");
+    write("layer/low/b.rs", "use super::a::A;\npub struct B(A);");
+    write("layer/high.rs", "use super::low::a::A;\npub struct High(A);");
+    // A room that is not listed, and one that does not exist.
+    assert_eq!(faults(PAGE), ["the order of layer leaves out high"]);
+    let page = PAGE.replace("this |\n", "this |\n| `high` | |\n");
+    assert_eq!(faults(&page), Vec::<String>::new());
+    assert_eq!(faults(&page.replace("`b.rs`", "`b.rs`, `c`")), ["layer/low has no room c"]);
+    // The lower room imports from the higher one, through a re-export; there is no ring.
+    write("layer/mod.rs", "mod low;\nmod high;\npub use high::High;");
+    write("layer/high.rs", "pub struct High;");
+    write("layer/low/b.rs", "use super::a::A;\npub struct B(A);\n\nfn b() { vec![crate::layer::High]; }");
+    assert_eq!(rings_in(root.path()), Vec::<String>::new());
+    assert_eq!(faults(&page), ["layer/low/b.rs:4: in layer, low stands below high and imports from it"]);
+    let page = page.replace("`a` (first), `b.rs`", "`b.rs`, `a`");
+    assert_eq!(faults(&page)[1..], ["layer/low/b.rs:1: in layer/low, b stands below a and imports from it"]);
+    // A `mod.rs` that defines items is a room, which the order must list.
+    write("layer/mod.rs", "mod low;\nmod high;\npub struct Top;");
+    write("layer/low/b.rs", "use crate::layer::Top;\npub struct B(Top);");
+    assert_eq!(faults(&page), ["the order of layer leaves out mod"]);
 }

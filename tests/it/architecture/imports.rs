@@ -1,19 +1,22 @@
-//! Which file of the crate names an item of which other file.
+//! Finds which files of the crate use items of which other files.
 //!
-//! The sources are parsed, beginning with `lib.rs` and following each `mod` line, so code that only tests compile is
-//! not seen. Every path in the code counts, wherever it stands: in a `use`, in a type, in an expression, in the tokens
-//! of a macro. A path leads to the file that defines its item: re-exports and renamed imports are followed. What a
-//! path alone cannot say is not seen: a method of a type is a method wherever its `impl` stands.
+//! It parses the sources from `lib.rs` on, follows each `mod` line, and leaves out code that only tests
+//! compile. Every path counts, wherever it stands: in a `use`, in a type, in an expression, in the tokens of
+//! a macro. It follows re-exports and renamed imports, so that a path leads to the file that defines its
+//! item. It does not see method calls: a path does not tell in which file the `impl` of a method stands.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
-/// Names of modules from the crate's root on; of a path, also the item's.
+/// The path of a module or an item, from the crate's root on.
 type Names = Vec<String>;
+
+/// For each file, the other files whose items it names, with the first line that does.
+pub type FileArrows = BTreeMap<PathBuf, BTreeMap<PathBuf, usize>>;
 
 /// What a name stands for in a module.
 enum Meaning {
@@ -26,44 +29,45 @@ enum Meaning {
 struct Module {
     file: PathBuf,
     meanings: HashMap<String, Meaning>,
-    /// Paths of which everything is imported.
+    /// Paths of glob imports.
     globs: Vec<Names>,
 }
 
-/// The modules of a crate, and the paths that each of its files names.
+/// The modules of a crate, and the paths that each of its files names, with their lines.
 #[derive(Default)]
 pub struct Imports {
     modules: HashMap<Names, Module>,
-    named: Vec<(PathBuf, Names)>,
+    named: Vec<(PathBuf, Names, usize)>,
 }
 
-/// Where a path leads.
+/// What a path leads to.
 enum Target {
-    /// To an item, which this file defines.
+    /// An item, which this file defines.
     Item(PathBuf),
-    /// To a module, of which no item is named.
+    /// A module; the path names no item in it.
     Module,
-    /// Out of the crate.
+    /// Something outside the crate.
     Elsewhere,
 }
 
 impl Imports {
-    /// Reads the crate whose `lib.rs` stands in `root`. Paths of files are relative to `root`.
+    /// Reads the crate with `lib.rs` in the folder `root`. Paths of files are relative to `root`.
     pub fn read(root: &Path) -> Self {
         let mut imports = Self::default();
         imports.read_module(root, Path::new("lib.rs"), Names::new());
         imports
     }
 
-    /// For each file, the other files that it names items of.
-    pub fn arrows(&self) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
-        let mut arrows: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        for (file, path) in &self.named {
-            let to = arrows.entry(file.clone()).or_default();
+    /// Every file of the crate, and the files that its paths lead to.
+    pub fn arrows(&self) -> FileArrows {
+        let files = self.modules.values().map(|module| (module.file.clone(), BTreeMap::new()));
+        let mut arrows: FileArrows = files.collect();
+        for (file, path, line) in &self.named {
             if let Target::Item(defining) = self.find(path, 0)
                 && defining != *file
             {
-                to.insert(defining);
+                let first = arrows.entry(file.clone()).or_default().entry(defining).or_insert(*line);
+                *first = (*first).min(*line);
             }
         }
         arrows
@@ -92,7 +96,7 @@ impl Imports {
                 }
                 let mut paths = Paths { imports: self, module: &module, named: Vec::new() };
                 paths.visit_item(item);
-                let named = paths.named.into_iter().map(|path| (file.to_owned(), path));
+                let named = paths.named.into_iter().map(|(path, line)| (file.to_owned(), path, line));
                 self.named.extend(named.collect::<Vec<_>>());
             }
         }
@@ -103,10 +107,9 @@ impl Imports {
         module.meanings.entry(name).or_insert(meaning);
     }
 
-    /// Follows a path from the crate's root on. The first name of a path that begins in a module is looked for there,
-    /// and is not of the crate if it is not found.
+    /// Follows a path from the crate's root on. A path that no module of the crate explains leads elsewhere.
     fn find(&self, path: &[String], depth: usize) -> Target {
-        // Longer chains of re-exports would be rings, which do not compile.
+        // A longer chain of re-exports would be a ring, which does not compile.
         assert!(depth < 32, "{path:?} leads nowhere");
         let mut within = Names::new();
         for (place, name) in path.iter().enumerate() {
@@ -137,11 +140,11 @@ impl Imports {
     }
 }
 
-/// Collects the paths of one item, as paths from the crate's root, and takes its imports in.
+/// Collects the paths of one item, as paths from the crate's root, and records its imports.
 struct Paths<'a> {
     imports: &'a mut Imports,
     module: &'a Names,
-    named: Vec<Names>,
+    named: Vec<(Names, usize)>,
 }
 
 impl Paths<'_> {
@@ -188,24 +191,24 @@ impl Paths<'_> {
         } else if rename == "self" {
             known_as = path.last().unwrap().clone();
         }
-        // Of another crate, unless its first name is one of ours.
+        // Without one of these names at its start, the path leads to another crate or to a child module.
         let is_own = matches!(to[0].as_str(), "crate" | "self" | "super");
         let to = if is_own { self.absolute(&to) } else { [self.module, &to[..]].concat() };
         if to.len() <= self.module.len() || to[..] != [self.module, &[known_as.clone()][..]].concat() {
-            // What is only handed on is no use of it.
+            // A re-export does not count as a use.
             if !is_public {
-                self.named.push(to.clone());
+                self.named.push((to.clone(), line_of(name)));
             }
             self.imports.mean(self.module, known_as, Meaning::Import(to));
         }
     }
 
     fn name_tokens(&mut self, tokens: TokenStream) {
-        let mut path = Names::new();
+        let mut path: Vec<syn::Ident> = Vec::new();
         let mut colons = 0;
         for token in tokens {
             match token {
-                TokenTree::Ident(name) if path.is_empty() || colons == 2 => path.push(name.to_string()),
+                TokenTree::Ident(name) if path.is_empty() || colons == 2 => path.push(name),
                 TokenTree::Punct(mark) if mark.as_char() == ':' && !path.is_empty() => {
                     colons += 1;
                     continue;
@@ -214,7 +217,7 @@ impl Paths<'_> {
                     self.name_path(&path);
                     path.clear();
                     match token {
-                        TokenTree::Ident(name) => path.push(name.to_string()),
+                        TokenTree::Ident(name) => path.push(name),
                         TokenTree::Group(group) => self.name_tokens(group.stream()),
                         TokenTree::Punct(_) | TokenTree::Literal(_) => {}
                     }
@@ -225,10 +228,11 @@ impl Paths<'_> {
         self.name_path(&path);
     }
 
-    fn name_path(&mut self, path: &Names) {
-        // A single name among a macro's tokens may be anything.
-        if path.len() > 1 {
-            self.named.push(self.absolute(path));
+    fn name_path(&mut self, path: &[syn::Ident]) {
+        // A single name in a macro may be anything.
+        if let [first, _, ..] = path {
+            let names: Names = path.iter().map(syn::Ident::to_string).collect();
+            self.named.push((self.absolute(&names), line_of(first)));
         }
     }
 }
@@ -241,7 +245,8 @@ impl<'ast> Visit<'ast> for Paths<'_> {
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let names: Names = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-        self.named.push(self.absolute(&names));
+        self.named
+            .push((self.absolute(&names), path.segments.first().map_or(0, |first| line_of(&first.ident))));
         visit::visit_path(self, path);
     }
 
@@ -261,7 +266,11 @@ impl<'ast> Visit<'ast> for Paths<'_> {
     }
 }
 
-/// The file of a module that has one, below `root`.
+fn line_of(name: &syn::Ident) -> usize {
+    name.span().start().line
+}
+
+/// The file of a module, below `root`.
 fn file_of(root: &Path, module: &Names) -> PathBuf {
     let folder: PathBuf = module.iter().collect();
     let beside = folder.with_extension("rs");
@@ -292,7 +301,7 @@ fn attributes(item: &syn::Item) -> &[syn::Attribute] {
     }
 }
 
-/// The name that an item gives to what it defines.
+/// The name that an item defines.
 fn defined(item: &syn::Item) -> Option<String> {
     let name = match item {
         syn::Item::Const(item) => &item.ident,

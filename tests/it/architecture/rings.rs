@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt::Display;
 use std::hash::Hash;
 
-/// From where to where arrows run.
+/// For each node, the nodes that its arrows lead to.
 pub type Arrows<T> = BTreeMap<T, BTreeSet<T>>;
 
-/// For each node that is on a ring, unless it is on one that is here already: a shortest ring through it.
+/// A shortest ring through each node that is on one, except through nodes of a ring that was found before.
 pub fn rings<T: Clone + Ord + Hash>(arrows: &Arrows<T>) -> Vec<Vec<T>> {
     let mut rings: Vec<Vec<T>> = Vec::new();
     for start in arrows.keys() {
@@ -20,7 +20,7 @@ pub fn rings<T: Clone + Ord + Hash>(arrows: &Arrows<T>) -> Vec<Vec<T>> {
     rings
 }
 
-/// A ring as text: each node with an arrow to the next, the first once more at the end.
+/// A ring as text: each node with an arrow to the next, ending at the first again.
 pub fn drawn<T: Display>(ring: &[T]) -> String {
     let nodes: Vec<String> = ring.iter().chain(ring.first()).map(T::to_string).collect();
     nodes.join(" → ")
