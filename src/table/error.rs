@@ -4,7 +4,7 @@ use crate::engine::EngineError;
 use crate::model::limits::{ATOMIC_MAX_BYTES, ATOMIC_MAX_ROWS};
 use crate::model::{Refusal, words};
 
-/// An error of a whole request (rows carry their own, see [`crate::model::RowError`]).
+/// An error of a whole request. Errors of single rows are [`RowError`](crate::model::RowError)s.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TableError {
     /// There is no such base, or it was purged.
@@ -26,7 +26,7 @@ pub enum TableError {
     /// The deadline passed while the request was queued. Nothing was written.
     #[error("the deadline passed while the request was waiting")]
     DeadlinePassed,
-    /// An atomic request over its limits. Nothing was written.
+    /// An atomic request exceeds a limit. Nothing was written.
     #[error(
         "an atomic request may have {max_rows} rows and {max_bytes} bytes; this one has {rows} rows and \
          {bytes} bytes"
@@ -34,15 +34,16 @@ pub enum TableError {
     AtomicTooLarge {
         /// Rows of the request.
         rows: usize,
-        /// Bytes that its commit would write or, if the sender does not see all fields, the bytes that it
-        /// counts.
+        /// Bytes that its commit would write. If the sender may not see all fields, the hidden ones count at
+        /// their largest size, less a fixed allowance.
         bytes: usize,
-        /// Limit, in rows.
+        /// The limit, in rows.
         max_rows: usize,
-        /// Limit, in bytes.
+        /// The limit, in bytes.
         max_bytes: usize,
     },
-    /// The new attribute schema lacks or retypes keys that members have values for. Nothing was written.
+    /// The new attribute schema drops keys, or changes their types, although members have values for them.
+    /// Nothing was written.
     #[error(
         "{} values that the new attribute schema does not allow",
         words::some(*members, ["member has", "members have"])
@@ -50,7 +51,7 @@ pub enum TableError {
     SchemaInUse {
         /// The keys, each with the number of members that have a value for it.
         held: Vec<(String, u64)>,
-        /// The members that have at least one of them.
+        /// The number of members that have a value for at least one of them.
         members: u64,
     },
     /// A request with the same request id is running. Nothing of this one was written.

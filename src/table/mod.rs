@@ -1,18 +1,19 @@
 //! Members as rows of a base.
 //!
-//! A base hands out rows 0, 1, 2 … and never reuses one. Members stand in blocks of 16 rows; every change is a commit
-//! in the base's commit log; lookups and sets are indexes that lag behind the commit log on disk (the overlay and a
-//! checkpoint close the gap) and never in memory.
+//! A base hands out rows 0, 1, 2 … and never reuses one. Members are stored in blocks of 16 rows. Every
+//! change is a commit in the base's commit log. Lookups and sets are indexes: in memory they are always
+//! current, on disk they lag behind the commit log. The overlay holds what is missing on disk until a
+//! checkpoint writes it.
 //!
 //! Invariants:
 //!
-//! - All writes of a base pass through its lane, one after another, and each batch checks that the header is the one
-//!   that it was planned on.
-//! - A commit shows in blocks, header, lookups and sets in one step, under the view lock held exclusively; every read
-//!   holds it shared. So a [`View`] shows one revision.
-//! - No reply leaves before every commit that it was planned on is durable.
-//! - Lookups may name rows that do not hold the value any more, never miss one that does: a hit is verified against
-//!   the record.
+//! - All writes of a base pass through its lane, one after another. Each batch checks that the header is
+//!   still the one that it was planned on.
+//! - A commit becomes visible in blocks, header, lookups and sets in one step, under the exclusive view lock.
+//!   Every read holds the view lock shared, so a [`View`] shows one revision.
+//! - No reply is sent before every commit that it depends on is durable.
+//! - A lookup may return rows that no longer have the value, but never misses a row that has it. Callers
+//!   verify each hit against the stored member.
 //!
 //! Nothing here names a wire type, a status code or an engine.
 

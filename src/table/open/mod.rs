@@ -1,7 +1,8 @@
-//! An open base, as its lane, its publisher, its checkpoints and its views share it.
+//! The state of an open base, shared by its lane, its publisher, its checkpoints and its views.
 //!
-//! - The view lock is that of [`OpenBase::published`]: whoever holds it shared sees one revision.
-//! - Nothing here starts a task or knows one. [`crate::table::base`] starts those that work on an open base.
+//! - The lock of [`OpenBase::published`] is the view lock: while it is held shared, the base stays at one
+//!   revision.
+//! - Nothing here starts or knows a task. [`crate::table::base`] starts the tasks that work on an open base.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -21,7 +22,7 @@ use crate::table::shared::nonce::Nonces;
 use crate::table::shared::room::RoomOfAll;
 use crate::table::shared::sharing::Sharing;
 
-/// What the lane, the publisher, the checkpoints and the views of a base share.
+/// The state that the lane, the publisher, the checkpoints and the views of a base share.
 pub struct OpenBase {
     pub number: BaseNumber,
     pub engine: Arc<dyn Engine>,
@@ -30,33 +31,34 @@ pub struct OpenBase {
     pub budget: Arc<Budget>,
     pub member_cache: Arc<MemberCache>,
     pub sharing: Arc<Sharing>,
-    /// What batches of all bases may have in flight.
+    /// The room for batches in flight, shared by all bases.
     pub in_flight: RoomOfAll,
     pub naming: Naming,
     pub idempotency: Arc<Idempotency>,
-    /// The random ids of batches.
+    /// The source of the random ids of batches.
     pub nonces: Arc<Nonces>,
-    /// The state that reads see; the lock is the view lock.
+    /// The state that reads see. Its lock is the view lock.
     pub published: RwLock<Published>,
-    /// The revision of `published`, for the lane, which needs no lock to know it.
+    /// The revision of `published`, so that the lane can read it without the view lock.
     pub published_revision: AtomicU64,
-    /// Entries of the overlays that wait for a checkpoint, so that the lane need not wait for the view lock to know.
+    /// The number of overlay entries that wait for a checkpoint, so that the lane can read it without the
+    /// view lock.
     pub overlay_entries: AtomicUsize,
-    /// A batch failed, and the lane has not yet started afresh.
+    /// Whether a batch failed and the lane has not yet started again from the published state.
     pub failed: AtomicBool,
-    /// Overlay entries at which a checkpoint starts.
+    /// The number of overlay entries at which a checkpoint starts.
     pub checkpoint_entries: usize,
-    /// Rung when a checkpoint is due.
+    /// Notified when a checkpoint is due.
     pub checkpoint_due: Notify,
-    /// Counts checkpoints that ended, well or not.
+    /// Counts the checkpoints that ended, successful or not.
     pub checkpoints: watch::Sender<u64>,
-    /// Only one checkpoint runs at a time.
+    /// Held while a checkpoint runs, so that only one runs at a time.
     pub checkpointing: Mutex<()>,
-    /// Only one request is planned at a time of which nothing is written.
+    /// Held while a VALIDATE_ONLY request is planned beside the lane, so that only one is at a time.
     pub validating: Mutex<()>,
 }
 
-/// What a store gives each of its bases.
+/// What all bases of a store share: each open base gets a copy.
 #[derive(Clone)]
 pub struct Parts {
     pub engine: Arc<dyn Engine>,
@@ -65,7 +67,7 @@ pub struct Parts {
     pub budget: Arc<Budget>,
     pub member_cache: Arc<MemberCache>,
     pub sharing: Arc<Sharing>,
-    /// What batches of all bases may have in flight.
+    /// The room for batches in flight, shared by all bases.
     pub in_flight: RoomOfAll,
     pub naming: Naming,
     pub idempotency: Arc<Idempotency>,
@@ -79,12 +81,12 @@ impl OpenBase {
         self.published_revision.store(revision, Ordering::Release);
     }
 
-    /// Entries of the overlays that wait for a checkpoint.
+    /// The number of overlay entries that wait for a checkpoint.
     pub fn overlay_entries(&self) -> usize {
         self.overlay_entries.load(Ordering::Acquire)
     }
 
-    /// Notes how many those are now. Whoever changes the overlays of what is published says so before he gives it back.
+    /// Updates that number. Call it after a change of the published overlays, before releasing the view lock.
     pub fn note_overlay_entries(&self, published: &Published) {
         self.overlay_entries.store(published.overlay_entries(), Ordering::Release);
     }

@@ -1,7 +1,7 @@
 //! Reading an open base.
 //!
-//! A [`view::View`] holds the view lock shared, so everything read through it is of one revision, and every
-//! acknowledged write is in it. A member that a lookup finds is verified against the key it was looked up by.
+//! A [`view::View`] holds the view lock shared, so everything read through it has one revision and includes
+//! every acknowledged write. A member found through a lookup is verified against the key that was looked up.
 
 pub mod summary;
 pub mod view;

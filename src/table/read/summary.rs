@@ -1,4 +1,4 @@
-//! A base without its members.
+//! The summary of a base: everything but its members.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::model::{BaseNumber, BaseSettings, StatusCounts, Timestamp};
 use crate::stored::header::Header;
 use crate::table::index::sets::SetField;
 
-/// A base without its members.
+/// Everything about a base but its members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseSummary {
     /// Its number.
@@ -16,17 +16,17 @@ pub struct BaseSummary {
     pub settings: BaseSettings,
     /// The attribute schema, once one was set.
     pub schema: Option<Arc<AttributeSchema>>,
-    /// Exact numbers of members by status.
+    /// The exact number of members of each status.
     pub counts: StatusCounts,
     /// The number of its last commit.
     pub revision: u64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When its name or settings last changed.
     pub updated_at: Timestamp,
-    /// When it was deleted, if it is.
+    /// When it was deleted, if it was.
     pub deleted_at: Option<Timestamp>,
-    /// Fields whose sets were given up: filters on them check records.
+    /// Fields whose sets were dropped because they had too many values: filters on them read each member.
     pub unindexed: Vec<String>,
 }
 

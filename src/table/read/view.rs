@@ -1,4 +1,4 @@
-//! A base as of one revision.
+//! A view of a base at one revision.
 
 use std::collections::HashSet;
 
@@ -19,14 +19,14 @@ use crate::table::open::OpenBase;
 use crate::table::read::summary::BaseSummary;
 use crate::table::shared::member_cache::CachedMember;
 
-/// What a member is looked for by.
+/// The key by which a member is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberKey {
-    /// Its place.
+    /// Its row.
     Row(Row),
     /// Its ref.
     Ref(Ref),
-    /// Its e-mail address, however it is spelled.
+    /// Its e-mail address, in any spelling that folds to the same.
     Email(Email),
     /// Its worker id.
     WorkerId(WorkerId),
@@ -43,8 +43,8 @@ impl MemberKey {
     }
 }
 
-/// Holds the view lock of a base shared: everything read through it is of one revision, and no commit shows until it is
-/// dropped. Keep it for one point read, batch or page.
+/// A view holds the view lock of a base shared: everything read through it has one revision, and no commit
+/// becomes visible until the view is dropped. Keep it for one point read, batch or page only.
 pub struct View<'a> {
     base: &'a OpenBase,
     published: RwLockReadGuard<'a, Published>,
@@ -79,7 +79,7 @@ impl<'a> View<'a> {
         self.published.header.schema.as_deref()
     }
 
-    /// The row that the next new member gets: every member stands below it.
+    /// The row that the next new member gets: all members have lower rows.
     #[must_use]
     pub fn next_row(&self) -> Row {
         Row(self.published.header.next_row)
@@ -91,7 +91,7 @@ impl<'a> View<'a> {
         &self.published.sets
     }
 
-    /// The members behind `keys`, in the same order.
+    /// The members with these keys, in the same order.
     pub async fn find(&self, keys: &[MemberKey]) -> Result<Vec<Option<(Row, Member)>>, TableError> {
         let wanted: Vec<_> = keys
             .iter()
@@ -108,7 +108,7 @@ impl<'a> View<'a> {
             })
             .collect();
         let records = self.records(rows.iter().flatten().copied()).await?;
-        // As for writes, time does not go back.
+        // Time never goes back, as for writes.
         let now = (self.base.clock)().max(self.published.header.committed_at);
         let mut found = Vec::with_capacity(keys.len());
         for (key, rows) in keys.iter().zip(rows) {
@@ -126,7 +126,7 @@ impl<'a> View<'a> {
         Ok(found)
     }
 
-    /// The stored members at `rows`, from memory as far as they are known there.
+    /// The stored members at `rows`, from the member cache where it has them.
     async fn records(
         &self,
         rows: impl Iterator<Item = Row>,
@@ -152,8 +152,8 @@ impl<'a> View<'a> {
         Ok(found)
     }
 
-    /// Up to `limit` records of one kind of a member, after (or, `backward`, before) the sequence `after`, with their
-    /// sequences; `None` if the row has no member.
+    /// Up to `limit` records of one kind that are attached to a member, with their sequences: those after
+    /// (`backward`: before) the sequence `after`. `None` if the row has no member.
     pub async fn member_records(
         &self,
         row: Row,
@@ -172,7 +172,7 @@ impl<'a> View<'a> {
         Ok(Some(records.map(|(place, record)| (place.sequence, record)).collect()))
     }
 
-    /// The record with the id that the service gave it.
+    /// The record with this id, which the service assigned.
     pub async fn member_record(
         &self,
         row: Row,
@@ -188,8 +188,8 @@ impl<'a> View<'a> {
         Ok(found.map(|bytes| member_record::decode(kind, &bytes)).transpose()?)
     }
 
-    /// Up to `limit` stored records of all members after `after`, those of deleted members left out; and where to go on,
-    /// if there may be more.
+    /// Reads up to `limit` records of all members after `after`, and omits those of deleted members. Also
+    /// returns where to continue, if there may be more.
     pub async fn all_records(
         &self,
         after: Option<RecordPlace>,
@@ -213,7 +213,7 @@ impl<'a> View<'a> {
         Ok((records, next))
     }
 
-    /// The members at `rows`, in the same order; rows without a member are left out.
+    /// The members at `rows`, in the same order. Rows without a member are omitted.
     pub async fn members(&self, rows: &[Row]) -> Result<Vec<(Row, Member)>, TableError> {
         let stored = Stored::read(&self.base.engine, self.base.number, rows.iter().copied()).await?;
         let mut members = Vec::with_capacity(rows.len());
@@ -237,9 +237,8 @@ fn read_records(found: Vec<(Key, Value)>) -> Result<Vec<(RecordPlace, MemberReco
     Ok(records)
 }
 
-/// Whether `member` has the value that it was looked for by: a hit in a lookup is only a hash.
-///
-/// A member holds the refs that it had as long as it answers to them.
+/// Whether `member` really has the key that was looked up. A lookup compares only hashes. A former ref counts
+/// as long as it is valid.
 pub(in crate::table) fn holds(member: &Member, key: MatchKey<'_>, fold: Fold, now: Timestamp) -> bool {
     let profile = &member.profile;
     match key {
