@@ -1,4 +1,4 @@
-//! What became of a request is written with the batch that does it.
+//! Storing the result of a request, with the batch that makes its changes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,40 +13,42 @@ use crate::table::idempotency::{Claim, Idempotency};
 use crate::table::{RowOutcome, TableError};
 use crate::tasks;
 
-/// Most bytes of rows that stand in the first part.
+/// The most bytes of rows that are stored inside the first part.
 const INLINE_BYTES: usize = 4 * 1024;
 
-/// How far the answer to an upsert is stored.
+/// How much of the result of an upsert is stored.
 #[derive(Debug, Default)]
 pub struct Progress {
     at: Option<Timestamp>,
     parts: u32,
     /// Rows stored.
     rows: usize,
-    /// Failed rows whose details are stored: replies have no more.
+    /// Failed rows whose details are stored: as many as a reply has at most.
     detailed: usize,
-    /// Bytes of rows stored in parts of their own.
+    /// Bytes of rows stored in separate parts.
     part_bytes: usize,
-    /// What it was last said to take in all.
+    /// The bytes of all of it that were counted last.
     weight: i64,
 }
 
-/// How far the answer to a request of several batches is stored that sums up what it did.
+/// How much of the result of a request of several batches is stored, if that result is a sum.
 #[derive(Debug, Default)]
 pub struct Tally {
     at: Option<Timestamp>,
-    /// What it was last said to take.
+    /// The bytes of it that were counted last.
     weight: i64,
 }
 
 impl Claim {
-    /// Whether the answer to an upsert is kept that has these outcomes so far. One without a good row changes nothing, and may well
-    /// succeed when it is sent again; see [`RequestIdentity::keeps_failures`](crate::model::RequestIdentity::keeps_failures).
+    /// Whether the result of an upsert with these outcomes so far is stored. An upsert without a good row
+    /// changed nothing and may succeed when it is sent again; see
+    /// [`RequestIdentity::keeps_failures`](crate::model::RequestIdentity::keeps_failures).
     pub fn keeps(&self, outcomes: &[RowOutcome]) -> bool {
         self.keeps_failures || !outcomes.iter().all(RowOutcome::is_failed)
     }
 
-    /// What an earlier run did before it was cut short: outcomes of the first rows, and how far they are stored.
+    /// What an earlier run did before it was interrupted: the outcomes of the first rows, and how much of
+    /// them is stored.
     pub fn resume(&self) -> (Vec<RowOutcome>, Progress) {
         let Some(StoredResult { at, parts, width, answer: RequestResult::Rows { rows, .. }, .. }) =
             &self.begun
@@ -54,7 +56,7 @@ impl Claim {
             return (Vec::new(), Progress::default());
         };
         if *width == PartWidth::Narrow {
-            // All of it is written again, and what was stored goes with that.
+            // All of it is stored again, which replaces what the earlier run stored.
             let outcomes = rows.iter().map(RowResult::outcome).collect();
             return (outcomes, Progress { at: Some(*at), ..Progress::default() });
         }
@@ -71,7 +73,7 @@ impl Claim {
         (rows.iter().map(RowResult::outcome).collect(), progress)
     }
 
-    /// The sums of what an earlier run did before it was cut short, and how far they are stored.
+    /// The sums of what an earlier run did before it was interrupted, and how much of them is stored.
     pub fn resume_tally(&self) -> (Option<&RequestResult>, Tally) {
         let Some(begun) = &self.begun else { return (None, Tally::default()) };
         let weight = weight(begun.encode().len(), begun.parts);
@@ -80,8 +82,8 @@ impl Claim {
 }
 
 impl Idempotency {
-    /// Writes what became of an upsert of which nothing was written, where that is to be kept. It is no part of any batch: cut short
-    /// before this, the request has changed nothing and was not answered.
+    /// Stores the result of an upsert that wrote no row, in a batch of its own. If the process stops before
+    /// that, the request has changed nothing and its caller has no reply, so it may run again.
     pub async fn keep_refusal(
         self: &Arc<Self>,
         claim: Arc<Claim>,
@@ -100,9 +102,9 @@ impl Idempotency {
         .await
     }
 
-    /// Adds to `batch` that the request is done, and what became of it. Answers what that makes of the room that answers
-    /// take, for [`Idempotency::count_kept`] once the batch is durable.
-    #[must_use = "what is kept has to be counted"]
+    /// Adds the result of a request to the batch that completes it. Returns by how many bytes stored results
+    /// grow, to be passed to [`Idempotency::count_kept`] once the batch is durable.
+    #[must_use = "pass it to `count_kept` once the batch is durable"]
     pub fn keep(
         &self,
         claim: &Claim,
@@ -114,9 +116,9 @@ impl Idempotency {
         self.keep_tally(claim, &mut Tally::default(), (now, revision), answer, batch)
     }
 
-    /// Adds to `batch` what a request of several batches has done so far, in the place of what it had done before. Answers
-    /// what [`Idempotency::keep`] does.
-    #[must_use = "what is kept has to be counted"]
+    /// Adds to `batch` the result so far of a request of several batches, which replaces the one stored
+    /// before. Returns the same as [`Idempotency::keep`].
+    #[must_use = "pass it to `count_kept` once the batch is durable"]
     pub fn keep_tally(
         &self,
         claim: &Claim,
@@ -139,7 +141,8 @@ impl Idempotency {
         more
     }
 
-    /// Writes that a request is done which needed several batches, or none.
+    /// Stores the result of a request in a batch of its own, because the request needed several batches or
+    /// none.
     pub async fn keep_alone(
         self: &Arc<Self>,
         claim: Arc<Claim>,
@@ -158,9 +161,9 @@ impl Idempotency {
         .await
     }
 
-    /// Adds to `batch` what became of the rows of an upsert that are not stored yet: `outcomes` are all so far. Answers
-    /// what [`Idempotency::keep`] does.
-    #[must_use = "what is kept has to be counted"]
+    /// Adds to `batch` the outcomes of an upsert that are not stored yet; `outcomes` are all of them so far.
+    /// Returns the same as [`Idempotency::keep`].
+    #[must_use = "pass it to `count_kept` once the batch is durable"]
     pub fn keep_rows(
         &self,
         claim: &Claim,
@@ -201,13 +204,14 @@ impl Idempotency {
         more
     }
 
-    /// Notes that the batch is durable to which something was added that makes so much of the room that answers take.
+    /// Counts `more` bytes of stored results, once the batch that stores them is durable.
     pub fn count_kept(&self, more: i64) {
         self.stored.fetch_add(more, Ordering::Relaxed);
     }
 }
 
-/// Deletes what is left of an answer that is too old, where nothing new comes in its place; answers how much that was.
+/// Deletes the keys of an earlier, void result that `puts` do not overwrite. Returns the bytes that this
+/// result took.
 fn clear(claim: &Claim, puts: &[(Key, Vec<u8>)], batch: &mut Batch) -> i64 {
     let left = claim.stale.keys.iter().filter(|key| !puts.iter().any(|(put, _)| put == *key));
     left.for_each(|key| batch.delete(key.clone()));
@@ -220,7 +224,8 @@ fn time_record(claim: &Claim, at: Timestamp, taken: i64, parts: u32) -> (Key, Ve
 }
 
 impl RowResult {
-    /// What is kept of a row; `detailed` counts the failures that are kept with all they say.
+    /// The stored form of an outcome. Only the first [`FAILURE_DETAILS_MAX_ROWS`] failures are stored with
+    /// their details; `detailed` counts them.
     fn of(outcome: &RowOutcome, detailed: &mut usize) -> Self {
         let mut error = outcome.error.as_deref().cloned();
         if let Some(error) = &mut error {
@@ -233,7 +238,7 @@ impl RowResult {
         Self { row: outcome.row, outcome: outcome.outcome, status_kept: outcome.status_kept, error }
     }
 
-    /// The outcome that was kept.
+    /// The outcome that was stored.
     #[must_use]
     pub fn outcome(&self) -> RowOutcome {
         let Self { row, outcome, status_kept, ref error } = *self;

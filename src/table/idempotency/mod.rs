@@ -1,16 +1,17 @@
-//! Requests that name themselves: each is done once, and its repeats are told what became of it.
+//! Requests with a request id: each is done once, and a repeat gets the stored result of the first run.
 //!
-//! A request that has a name takes its turn before anything is looked at ([`Requests::begin`]) and keeps it until what
-//! became of it can be found, so no two of one name are ever under way, in whatever bases. What became of it is written by the
-//! batch that does it ([`keep`]): either both are there after a crash or neither is. So a look at what is stored, with the
-//! turn in hand, tells for certain whether it was done.
+//! A request with a request id first takes its claim ([`Idempotency::begin`]) and holds it until its result
+//! can be found. So two requests with the same id never run concurrently, even in different memberbases. The
+//! batch that makes the changes also stores the result ([`keep`]): after a crash, either both are there or
+//! neither is. So the holder of the claim can tell from what is stored whether the request was done.
 //!
-//! - Only what succeeded is kept; a request that was refused runs again. An upsert in which no row was written is kept if its mark
-//!   says so.
-//! - A request of several batches keeps what it has done so far with each of them that changes something. Sent again after
-//!   a crash it goes on where it was cut short, and its answer covers what the first run did.
-//! - What is kept is dropped after [`IdempotencyLimits::retention_micros`], and, oldest first, when all of it together takes
-//!   more than [`IdempotencyLimits::bytes`] ([`tidy`]). The request then runs as if it were new.
+//! - Only results of successful requests are stored; a request that was refused runs again. The result of an
+//!   upsert that wrote no row is stored only if its [`RequestIdentity`] asks for that.
+//! - A request of several batches stores its progress with each batch that changes something. If it is sent
+//!   again after a crash, it continues where it stopped, and its result covers what the first run did.
+//! - Stored results are deleted after [`IdempotencyLimits::retention_micros`]. If all of them together take
+//!   more than [`IdempotencyLimits::bytes`], the oldest are deleted earlier ([`tidy`]). A request whose
+//!   result was deleted runs as if it were new.
 
 mod keep;
 #[cfg(test)]
@@ -36,19 +37,19 @@ use crate::stored::idempotency::{RequestResult, StoredResult};
 use crate::table::TableError;
 use crate::table::index::hash::Hashes;
 
-/// Parts of an answer that are read together.
+/// How many parts of a stored result are read at once.
 const PARTS_TOGETHER: usize = 64;
 
-/// How much is kept of requests that name themselves.
+/// How long, and up to what size, results of requests with a request id are stored.
 #[derive(Debug, Clone, Copy)]
 pub struct IdempotencyLimits {
-    /// For how long, in microseconds.
+    /// How long a result is stored, in microseconds.
     pub retention_micros: i64,
-    /// How many bytes of keys and values, all answers together.
+    /// The bytes that all stored results may take together, keys and values.
     pub bytes: u64,
 }
 
-/// What becomes of a request while another one of its name is under way.
+/// What happens to a request while another one with the same id runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfRunning {
     /// It waits.
@@ -57,42 +58,43 @@ pub enum IfRunning {
     Refuse,
 }
 
-/// What a request that names itself finds.
+/// How a request with a request id begins.
 #[derive(Debug)]
 pub enum Begun {
-    /// It is to be done, now, by whoever holds this.
+    /// It was not done yet, or only in part: the holder of the claim does it now.
     New(Arc<Claim>),
-    /// It was done, and this is what became of it.
+    /// It was done before, with this result.
     Answered(StoredResult),
 }
 
-/// The requests of one store that name themselves.
+/// The requests with a request id of one store: those that run, and the stored results.
 pub struct Idempotency {
     engine: Arc<dyn Engine>,
     hashes: Hashes,
     limits: IdempotencyLimits,
     running: Arc<Running>,
-    /// What is stored, in bytes; until it was counted, what was stored since the store opened.
+    /// The bytes that stored results take. Until the older ones were counted, only those stored since the
+    /// store opened.
     stored: AtomicI64,
-    /// Whether what was stored before the store opened is counted.
+    /// Whether the results stored before the store opened are counted.
     is_counted: AtomicBool,
     /// When the store opened.
     opened_at: Timestamp,
-    /// Whether somebody tidies up in the background.
+    /// Whether a background task is deleting old results.
     is_tidying: AtomicBool,
-    /// Only one tidies up at a time.
+    /// Held while old results are deleted, so that only one task does so at a time.
     tidying: tokio::sync::Mutex<()>,
 }
 
-/// A request that names itself and is under way: no other of its name runs as long as this lives.
+/// The claim of a running request with a request id: no other request with this id runs until it is dropped.
 pub struct Claim {
     name: u128,
     cause: Cause,
     fingerprint: u128,
     keeps_failures: bool,
-    /// What an earlier run did before it was cut short.
+    /// What an earlier run stored before it was interrupted.
     begun: Option<StoredResult>,
-    /// What is left of an answer that is too old to count.
+    /// Keys of an earlier result that is void: this request deletes or replaces them.
     stale: Stale,
     _turn: Turn,
 }
@@ -104,7 +106,7 @@ struct Stale {
 }
 
 impl Claim {
-    /// What a change is made on behalf of: the import that the request is a chunk of, or the request itself.
+    /// The cause of changes by this request: the import that it is a chunk of, or the request itself.
     #[must_use]
     pub fn cause(&self) -> Cause {
         self.cause
@@ -118,7 +120,7 @@ impl fmt::Debug for Claim {
 }
 
 impl Idempotency {
-    /// The requests of the store in `engine`, which opens at `now`.
+    /// The requests with a request id of the store in `engine`, which is opened at `now`.
     pub fn new(
         engine: Arc<dyn Engine>,
         hashes: Hashes,
@@ -138,8 +140,9 @@ impl Idempotency {
         })
     }
 
-    /// Takes the turn of a request, and looks for what became of it. Names belong to the holder of the token `scope`, or,
-    /// without one, to all callers without a token. Refused if the name stands for another request.
+    /// Takes the claim of a request and looks for its stored result. A request id is private to the holder of
+    /// the token `scope`; without a token, all callers without a token share their ids. Returns a refusal if
+    /// the id was used for another request.
     pub async fn begin(
         self: &Arc<Self>,
         mark: &RequestIdentity,
@@ -183,7 +186,8 @@ impl Idempotency {
             return Err(Refusal::field(Reason::RequestIdReused, mark.name.field(), description).into());
         }
         match kept.answer {
-            // An older program began it: what is kept of it is written anew, under keys of today.
+            // An older version began it, under keys of the old width: all of it is stored again under today's
+            // keys.
             RequestResult::Rows { is_complete: false, .. } if kept.width == PartWidth::Narrow => {
                 let stale = Stale { keys: keys_of(name, &kept), bytes };
                 Ok(claim(Some(kept), stale))
@@ -197,7 +201,7 @@ impl Idempotency {
         at.micros().saturating_add(self.limits.retention_micros) <= now.micros()
     }
 
-    /// What is stored under a name, and how many bytes that takes.
+    /// The result stored under this key, and the bytes that it takes.
     async fn stored(&self, name: u128) -> Result<Option<(StoredResult, i64)>, TableError> {
         let firsts = [PartWidth::Wide, PartWidth::Narrow].map(|width| request_of(width, name, 0));
         let Some(first) = self.engine.get_many(&firsts).await?.into_iter().flatten().next() else {
@@ -208,7 +212,7 @@ impl Idempotency {
         let keys: Vec<Key> = (1..=kept.parts).map(|part| request_of(kept.width, name, part)).collect();
         for keys in keys.chunks(PARTS_TOGETHER) {
             for part in self.engine.get_many(keys).await? {
-                let lost = || TableError::Damaged("a part of an answer is missing".to_owned());
+                let lost = || TableError::Damaged("a part of a stored result is missing".to_owned());
                 bytes.extend_from_slice(&part.ok_or_else(lost)?);
             }
         }
@@ -218,25 +222,25 @@ impl Idempotency {
     }
 }
 
-/// The keys of what is kept under a name.
+/// The engine keys of a stored result.
 fn keys_of(name: u128, kept: &StoredResult) -> Vec<Key> {
     let parts = (0..=kept.parts).map(|part| request_of(kept.width, name, part));
     parts.chain([request_time(kept.at, name)]).collect()
 }
 
-/// The names of the requests that are under way.
+/// The requests with a request id that run now.
 #[derive(Debug, Default)]
 struct Running(Mutex<HashMap<u128, Arc<Notify>>>);
 
 impl Running {
-    /// The turn of a name; or, if it is taken, what tells when it ends.
+    /// Takes the turn of this key. If it is taken, returns a future that resolves when that turn ends.
     fn take(self: &Arc<Self>, name: u128) -> Result<Turn, tokio::sync::futures::OwnedNotified> {
         match self.names().entry(name) {
             Entry::Vacant(free) => {
                 free.insert(Arc::default());
                 Ok(Turn { running: Arc::clone(self), name })
             }
-            // It hears of the end from now on, before it is waited for.
+            // The future is registered already, so it cannot miss an end that comes before it is awaited.
             Entry::Occupied(taken) => Err(Arc::clone(taken.get()).notified_owned()),
         }
     }
@@ -256,7 +260,7 @@ impl Running {
     }
 }
 
-/// The turn of a name, which ends when this goes.
+/// The turn of a key. It ends when this is dropped.
 struct Turn {
     running: Arc<Running>,
     name: u128,

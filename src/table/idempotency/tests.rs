@@ -77,7 +77,8 @@ impl Store {
         idempotency.begin(&mark, scope.map(TokenId), self.table.now(), if_running).await
     }
 
-    /// Makes a member with the address `email` under a name, unless that was done; and whether it was done now.
+    /// Makes a member with the address `email` under a name, unless that was done; and whether it was done
+    /// now.
     async fn create(&self, id: &str, email: &str) -> Result<(RequestResult, bool), TableError> {
         match self.begin(id, email).await? {
             Begun::Answered(kept) => Ok((kept.answer, false)),

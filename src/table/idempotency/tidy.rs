@@ -1,4 +1,5 @@
-//! What is kept of requests goes after its time, and earlier, oldest first, when it takes too much room.
+//! Deleting stored results: after their retention, and the oldest ones earlier if all together take too many
+//! bytes.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -13,26 +14,26 @@ use crate::table::idempotency::{Idempotency, Turn};
 use crate::table::index::scan::for_each;
 use crate::tasks;
 
-/// Requests looked at in one step.
+/// How many results are checked in one step.
 const LOOK_AT_ONCE: usize = 500;
 
-/// One part in so many of the room is made free when it is full.
+/// When the limit is exceeded, results are deleted until one part in so many of it is free.
 const HEADROOM: i64 = 16;
 
-/// An answer that is to go.
+/// A stored result to delete.
 struct Old {
     time: Key,
     name: u128,
     parts: u32,
     width: PartWidth,
     bytes: i64,
-    /// Nobody asks for it, or does it again, until it is gone.
+    /// Keeps repeats of the request waiting until the result is deleted.
     _turn: Turn,
 }
 
 impl Idempotency {
-    /// Drops what is too old, and then the oldest until the rest fits into its room. What is being asked for stays for
-    /// now.
+    /// Deletes results that are too old, and then the oldest ones until the rest fits the limit. Skips those
+    /// whose request id is in use now.
     pub async fn tidy(self: &Arc<Self>, now: Timestamp) -> Result<(), TableError> {
         let _one_at_a_time = self.tidying.lock().await;
         if !self.is_counted.load(Ordering::Acquire) {
@@ -53,7 +54,8 @@ impl Idempotency {
         }
     }
 
-    /// Tidies up in the background if there is too much, or if it is not known how much there is.
+    /// Deletes old results in the background if the stored ones exceed the limit or have not been counted
+    /// yet.
     pub(super) fn relieve(self: &Arc<Self>, now: Timestamp) {
         let is_known = self.is_counted.load(Ordering::Acquire);
         if is_known && self.stored.load(Ordering::Relaxed) <= self.room() {
@@ -67,24 +69,24 @@ impl Idempotency {
             let tidied = idempotency.tidy(now).await;
             idempotency.is_tidying.store(false, Ordering::Release);
             if let Err(error) = tidied {
-                tracing::warn!(%error, "dropping old answers to requests was cut short");
+                tracing::warn!(%error, "deleting old results of requests failed; it will be tried again");
             }
         });
     }
 
-    /// The bytes that may be stored.
+    /// The limit of stored results, in bytes.
     fn room(&self) -> i64 {
         i64::try_from(self.limits.bytes).unwrap_or(i64::MAX)
     }
 
-    /// The bytes that may be left. If there is too much, somewhat more goes than has to, so that the next answers do not
-    /// begin it all again.
+    /// The bytes that may remain. If the limit is exceeded, this is somewhat below it, so that the next
+    /// results do not exceed it again at once.
     fn aim(&self) -> i64 {
         let room = self.room();
         if self.stored.load(Ordering::Relaxed) > room { room - room / HEADROOM } else { room }
     }
 
-    /// Counts what was stored before the store opened.
+    /// Counts the results that were stored before the store opened.
     async fn count(&self) -> Result<(), TableError> {
         let mut before: i64 = 0;
         for_each(&self.engine, request_times(), |key, value| {
@@ -100,7 +102,8 @@ impl Idempotency {
         Ok(())
     }
 
-    /// Those of `times`, which are in order, that are to go and are not under way; and how many were looked at.
+    /// Takes from `times`, oldest first, the results to delete, without those whose request id is in use.
+    /// Also returns how many were checked.
     fn choose(
         &self,
         times: Vec<(Key, Value)>,
@@ -111,7 +114,7 @@ impl Idempotency {
         for (time, value) in times {
             let Some((at, name)) = request_time_parts(&time) else {
                 return Err(TableError::Damaged(
-                    "the key of the time of a request cannot be read".to_owned(),
+                    "the key of the time of a stored result cannot be read".to_owned(),
                 ));
             };
             if !self.is_too_old(at, now) && self.stored.load(Ordering::Relaxed) - freed <= room {
@@ -127,7 +130,7 @@ impl Idempotency {
         Ok((old, seen))
     }
 
-    /// Drops answers, and counts them out once that is durable.
+    /// Deletes results, and subtracts their bytes once that is durable.
     async fn drop_old(self: &Arc<Self>, old: Vec<Old>) -> Result<(), TableError> {
         let idempotency = Arc::clone(self);
         tasks::to_the_end("answers", async move { idempotency.drop_now(old).await }).await
@@ -136,7 +139,7 @@ impl Idempotency {
     async fn drop_now(&self, old: Vec<Old>) -> Result<(), TableError> {
         let times: Vec<Key> = old.iter().map(|old| old.time.clone()).collect();
         let still = self.engine.get_many(&times).await?;
-        // One that was done again before its turn was taken here has another time.
+        // A request that ran again before its turn was taken here has a new time.
         let old: Vec<_> = old.into_iter().zip(still).filter(|(_, still)| still.is_some()).collect();
         if old.is_empty() {
             return Ok(());

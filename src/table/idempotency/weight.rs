@@ -1,11 +1,11 @@
-//! What a stored result takes of the room for stored results.
+//! How many bytes of the limit for stored results one of them takes.
 
-/// Bytes of the key of a part.
+/// Bytes of the key of one part.
 const PART_KEY_BYTES: usize = 21;
-/// Bytes of the record that says when it was, with its key.
+/// Bytes of the entry that orders results by time, with its key.
 const TIME_BYTES: usize = 32;
 
-/// What an answer takes: `bytes` of values in `parts` parts beside the first.
+/// The bytes of a stored result with values of `bytes` bytes and with `parts` parts besides the first.
 pub fn weight(bytes: usize, parts: u32) -> i64 {
     let parts = usize::try_from(parts).unwrap_or(usize::MAX);
     let keys = parts.saturating_add(1).saturating_mul(PART_KEY_BYTES);
