@@ -1,32 +1,33 @@
-//! A limit per second, as a bucket that empties at the rate of the limit and holds one second's worth.
+//! A limit per second: a bucket that refills at the rate of the limit and holds at most one second's worth.
 //!
-//! Kept as one number: the moment at which everything taken so far has run out. Who comes before that moment waits until
-//! then. Who comes after it is served whatever the amount, so that a call larger than the bucket gets through and the next
-//! one waits for it. Moments are those of a clock that only goes forward: the time of day may be set while tokens wait.
+//! The state is one number: the time at which the refill has covered everything taken so far. A call that
+//! arrives earlier waits until then. A later call is served whatever its amount, so a call larger than the
+//! bucket gets through, and the next one waits for it. The clock only goes forward, because the time of day
+//! may be set while callers wait.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What may be saved up.
+/// How much can be saved up.
 const SAVED: Duration = Duration::from_secs(1);
-/// What one call may cost at most: as good as for ever, and still a moment that a clock can have.
+/// The highest cost of one call: practically for ever, but still a time that a clock can represent.
 const COST_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// What may be taken per second.
+/// A limit per second, with its state.
 pub struct Meter {
-    /// Without a limit when absent.
+    /// `None` means no limit.
     per_second: Option<u32>,
-    /// `None` before anything was taken.
+    /// When the next call may come. `None` before the first one.
     free_at: Mutex<Option<Instant>>,
 }
 
 impl Meter {
-    /// A full second's worth of `per_second`.
+    /// A meter that starts with a full second's worth.
     pub fn new(per_second: Option<u32>) -> Self {
         Self { per_second, free_at: Mutex::new(None) }
     }
 
-    /// Takes `amount`; otherwise says how long to wait.
+    /// Takes `amount`; otherwise returns how long to wait.
     pub fn take(&self, amount: u64, now: Instant) -> Result<(), Duration> {
         let Some(per_second) = self.per_second.filter(|_| amount > 0) else { return Ok(()) };
         let micros = amount.saturating_mul(1_000_000) / u64::from(per_second.max(1));
@@ -36,7 +37,7 @@ impl Meter {
         if let Some(free_at) = free_at.filter(|free_at| *free_at > now) {
             return Err(free_at - now);
         }
-        // A clock that is younger than a second has nothing to save up from.
+        // A clock in its first second cannot go back by a second.
         let saved = now.checked_sub(SAVED).unwrap_or(now);
         let from = free_at.map_or(saved, |free_at| free_at.max(saved));
         *free_at = Some(from + cost);
@@ -48,7 +49,7 @@ impl Meter {
 mod tests {
     use super::*;
 
-    /// So many milliseconds after a moment that has a past.
+    /// Milliseconds after a start that has a past.
     fn clock() -> impl Fn(u64) -> Instant {
         let start = Instant::now() + 10 * SAVED;
         move |millis| start + Duration::from_millis(millis)

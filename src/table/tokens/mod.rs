@@ -1,14 +1,16 @@
-//! The tokens of a store: all of them in memory, by the hash of their secret, kept current with what is stored.
+//! The tokens of a store. All of them are in memory, found by the hash of their secret, and always as they
+//! are stored.
 //!
-//! A change shows here once it is durable and before its caller hears of it, so whoever knows that a token was revoked
-//! knows that it is refused. It is made to the end also when its caller has left, so that memory never differs from what is
-//! stored. When a token was last used is noted in memory and written by the housekeeping alone.
+//! A change takes effect once it is durable and before its caller gets the reply. So a caller that knows that
+//! a token was revoked can rely on its being rejected. A change is completed even if its caller leaves, so
+//! that memory never differs from the store. The time of a token's last use is noted in memory; only the
+//! housekeeping writes it.
 //!
-//! A token whose record cannot be read is good for nothing, and keeps the store as closed as any other does: it was made, so
-//! callers need a token. It is listed, and revoking it puts a record in its place that can be read.
+//! A token whose stored form cannot be read is rejected. It still counts as a token, so callers need one. It
+//! is listed, and revoking it replaces its stored form by one that can be read.
 //!
-//! Which token is the first is decided here, one token at a time: whoever is let in only because there was none makes
-//! none once there is one.
+//! Tokens are written one at a time. So a caller that may only create the first token is refused as soon as
+//! there is one.
 
 mod meter;
 
@@ -30,21 +32,22 @@ use crate::table::TableError;
 use crate::table::idempotency::{Claim, Idempotency};
 use crate::tasks;
 
-/// Tokens read in one step.
+/// How many tokens are read in one step.
 const READ_TOGETHER: usize = 1_000;
-/// How exact the time of the last use is, in microseconds: within it, uses of a token write nothing, not even memory.
+/// The precision of the time of the last use, in microseconds. A use within this time of the one noted last
+/// changes nothing, not even in memory.
 const USE_GRAIN: i64 = 60 * 1_000_000;
-/// A time that has not come: nothing happens before the year 1.
+/// Stands for "not yet": no real time is this early.
 const NEVER: i64 = i64::MIN;
 
-/// A token in use. What it may do never changes; that it is revoked does.
+/// A token in memory. Its rights never change; only its revocation and its last use do.
 pub struct LiveToken {
     token: Token,
     hash: SecretHash,
     number: u32,
     revoked_at: AtomicI64,
     used_at: AtomicI64,
-    /// What of `used_at` is stored.
+    /// The value of `used_at` that is stored.
     stored_use: AtomicI64,
     requests: Meter,
     rows: Meter,
@@ -65,8 +68,8 @@ impl LiveToken {
         }
     }
 
-    /// What was decided when it was made: access, base and the like. For what may have changed since, see
-    /// [`LiveToken::snapshot`].
+    /// The token as it was created: access, base and other fields that never change. For its current state,
+    /// see [`LiveToken::snapshot`].
     #[must_use]
     pub fn made(&self) -> &Token {
         &self.token
@@ -85,23 +88,23 @@ impl LiveToken {
         Token {
             revoked_at,
             last_used_at: timestamp(&self.used_at),
-            // A revocation has written the record anew.
+            // The revocation replaced the damaged stored form.
             is_damaged: self.token.is_damaged && revoked_at.is_none(),
             ..self.token.clone()
         }
     }
 
-    /// Takes a request from what it may do; otherwise says how long it has to wait.
+    /// Takes one request from the limit of this token; otherwise returns how long to wait.
     pub fn take_request(&self, now: Instant) -> Result<(), Duration> {
         self.requests.take(1, now)
     }
 
-    /// Takes rows from what it may do; otherwise says how long it has to wait.
+    /// Takes `rows` rows from the limit of this token; otherwise returns how long to wait.
     pub fn take_rows(&self, rows: u64, now: Instant) -> Result<(), Duration> {
         self.rows.take(rows, now)
     }
 
-    /// Notes that it was used.
+    /// Notes that the token was used.
     pub fn used(&self, now: Timestamp) {
         let before = self.used_at.load(Ordering::Relaxed);
         if now.micros().saturating_sub(before) >= USE_GRAIN {
@@ -110,21 +113,21 @@ impl LiveToken {
     }
 }
 
-/// Whether a token was made or revoked, or why not.
+/// Whether a token was created, or why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenChange {
-    /// It is so now.
+    /// It was created.
     Done,
-    /// The store has as many tokens as it may have.
+    /// The store already has the largest number of tokens.
     Full,
-    /// Somebody else has made the first one.
+    /// The caller may only create the first token, and there is one.
     NotFirst,
 }
 
-/// Which token its maker may make.
+/// Which tokens a caller may create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MayMake {
-    /// The first one alone: the maker is only let in as long as there is none.
+    /// Only the first one: the caller has no token, which is allowed while there is none.
     First,
     /// Any.
     Any,
@@ -135,7 +138,7 @@ pub struct Tokens {
     engine: Arc<dyn Engine>,
     idempotency: Arc<Idempotency>,
     known: RwLock<Known>,
-    /// Whether there are any, for callers that send none.
+    /// Whether there are any, including those that cannot be read.
     any: AtomicBool,
     /// Held while a token is written.
     writing: Arc<Mutex<()>>,
@@ -143,7 +146,7 @@ pub struct Tokens {
 
 #[derive(Default)]
 struct Known {
-    /// In the order in which they were made; each at its number.
+    /// In the order in which they were created.
     all: Vec<Arc<LiveToken>>,
     by_id: HashMap<TokenId, Arc<LiveToken>>,
     by_hash: HashMap<u64, Vec<Arc<LiveToken>>>,
@@ -153,7 +156,7 @@ impl Known {
     fn add(&mut self, token: LiveToken) {
         let token = Arc::new(token);
         if token.token.is_damaged {
-            // Neither its id nor its hash may stand in the way of a good token.
+            // A good token with the same id has precedence, and the hash of a damaged one is unknown.
             self.by_id.entry(token.token.id).or_insert_with(|| Arc::clone(&token));
         } else {
             self.by_id.insert(token.token.id, Arc::clone(&token));
@@ -176,7 +179,7 @@ impl Tokens {
             let Some((last, _)) = pairs.last() else { break };
             range.start = std::ops::Bound::Excluded(last.clone());
             any = true;
-            // A key without a number is none that this program writes; the audit tells of it.
+            // This program writes no key without a number; the audit reports those.
             let numbered = pairs.iter().filter_map(|(key, bytes)| Some((key::token_number(key)?, bytes)));
             let numbered: Vec<_> = numbered.collect();
             let keys: Vec<_> = numbered.iter().map(|(number, _)| key::token_use(*number)).collect();
@@ -189,20 +192,20 @@ impl Tokens {
         Ok(Arc::new(Self { engine, idempotency, known, any, writing: Arc::default() }))
     }
 
-    /// Whether a token was ever made. From then on callers need one, even if all are revoked.
+    /// Whether a token was ever created. From then on callers need one, even if all are revoked.
     #[must_use]
     pub fn any(&self) -> bool {
         self.any.load(Ordering::Acquire)
     }
 
-    /// The token whose secret this is, whatever became of it.
+    /// The token with this secret, even if it is revoked or expired.
     #[must_use]
     pub fn find(&self, hash: &SecretHash) -> Option<Arc<LiveToken>> {
         let known = self.known();
         known.by_hash.get(&hash.short())?.iter().find(|token| token.hash == *hash).cloned()
     }
 
-    /// Up to `limit` tokens after (or, `backward`, before) the one at `after`, with their numbers.
+    /// Up to `limit` tokens after (`backward`: before) the one with the number `after`, with their numbers.
     #[must_use]
     pub fn list(&self, after: Option<u64>, backward: bool, limit: usize) -> Vec<(u64, Token)> {
         let known = self.known();
@@ -217,9 +220,10 @@ impl Tokens {
         }
     }
 
-    /// Stores a new token, for a request that may have a name; it is durable, and good, when this returns.
+    /// Stores a new token. It is durable and in effect when this returns.
     ///
-    /// Who leaves before the token's turn came has made none. Afterwards it is made, though nobody has its secret.
+    /// If the caller leaves before the token's turn comes, nothing is created. If it leaves later, the token
+    /// is created, although nobody has its secret.
     pub async fn create(
         self: &Arc<Self>,
         token: Token,
@@ -266,7 +270,8 @@ impl Tokens {
         Ok(TokenChange::Done)
     }
 
-    /// Revokes a token for good, and answers what it is then; one that was revoked before stays as it was.
+    /// Revokes a token, which cannot be undone, and returns its state afterwards. A token that was revoked
+    /// before stays as it was. `None` if there is no such token.
     pub async fn revoke(
         self: &Arc<Self>,
         id: TokenId,
@@ -313,7 +318,7 @@ impl Tokens {
         self.known().by_id.get(&id).map(|live| live.snapshot())
     }
 
-    /// Writes when tokens were last used, where that changed since the last time.
+    /// Writes the times of last use that changed since they were last written.
     pub(super) async fn store_uses(&self) -> Result<(), TableError> {
         let all = self.known().all.clone();
         let used: Vec<_> = all.iter().map(|token| (token, token.used_at.load(Ordering::Relaxed))).collect();
@@ -337,14 +342,14 @@ impl Tokens {
     }
 }
 
-/// The token of this number as it is stored, with its last use. What cannot be read is said aloud and passed over: one
-/// bad record must not keep a store closed to everybody.
+/// The stored token with this number and its last use. A token that cannot be read is logged and counts as
+/// damaged: it must not keep the store from opening.
 fn read(number: u32, bytes: &[u8], used: Option<&[u8]>) -> LiveToken {
     let (token, hash) = record::decode(bytes).unwrap_or_else(|error| {
         let id = record::salvage_id(bytes).unwrap_or(TokenId(number.into()));
         tracing::error!(
             token = %id, number, %error,
-            "the record of a token cannot be read, so it is refused; make another, and revoke this one"
+            "a stored token cannot be read, so it is rejected; create another one and revoke this one"
         );
         (Token::damaged(id), SecretHash([0; 32]))
     });

@@ -1,4 +1,4 @@
-//! Tokens in memory are those that are stored, whoever leaves in between.
+//! Tokens in memory equal those in the store, even if callers leave in between.
 
 use futures_util::FutureExt;
 
@@ -88,7 +88,7 @@ async fn uses_close_together_change_nothing() {
     }
 }
 
-/// Begins `call`, lets it hang in its commit, drops it there, and lets the commit go on.
+/// Starts `call`, holds its commit, drops the call there, and lets the commit continue.
 async fn leave_in_the_commit<T>(engine: &Faulty, call: impl Future<Output = T>) {
     engine.hold();
     let mut call = Box::pin(call);
@@ -121,7 +121,7 @@ async fn a_token_whose_revoker_left_in_the_commit_is_revoked() {
         tokens.create(token, hash, MayMake::Any, None).await.unwrap();
     }
     leave_in_the_commit(&engine, tokens.revoke(TokenId(1), at(50), None)).await;
-    // It takes its turn after the first.
+    // The second revocation runs after the first.
     tokens.revoke(TokenId(2), at(60), None).await.unwrap();
     assert_eq!(tokens.find(&token(1).1).unwrap().revoked_at(), Some(at(50)));
     assert_eq!(load(engine).await.list(None, false, 10), tokens.list(None, false, 10));
@@ -153,7 +153,7 @@ async fn of_two_who_make_the_first_token_at_once_one_does() {
     let mut winner = Box::pin(tokens.create(first, hash.clone(), MayMake::First, None));
     assert!(winner.as_mut().now_or_never().is_none());
     engine.someone_waits().await;
-    // When it came, there was no token yet.
+    // There is no token yet when it arrives.
     let mut loser = Box::pin(tokens.create(second, other.clone(), MayMake::First, None));
     assert!(loser.as_mut().now_or_never().is_none() && !tokens.any());
     engine.release();
@@ -163,7 +163,7 @@ async fn of_two_who_make_the_first_token_at_once_one_does() {
     assert_eq!(load(engine).await.list(None, false, 10).len(), 1);
 }
 
-/// Writes what no program wrote in the place of a token.
+/// Stores `value` in the place of a token.
 async fn damage(engine: &Arc<dyn Engine>, key: Vec<u8>, value: Vec<u8>) {
     let mut batch = Batch::default();
     batch.put(key, value);
@@ -178,7 +178,7 @@ async fn a_damaged_token_is_refused_and_listed_and_keeps_no_other_from_its_work(
         (whole[..whole.len() - 1].to_vec(), TokenId(1)),
         (newer, TokenId(1)),
         (whole[..17].to_vec(), TokenId(1)),
-        // Without an id in it, it is named by its number.
+        // Without a readable id, its number is its id.
         (vec![2, 0, 0], TokenId(1)),
         (Vec::new(), TokenId(1)),
     ] {
@@ -199,7 +199,7 @@ async fn a_damaged_token_is_refused_and_listed_and_keeps_no_other_from_its_work(
         let (next, hash) = token(3);
         assert_eq!(tokens.create(next, hash, MayMake::Any, None).await.unwrap(), TokenChange::Done);
 
-        // Revoked, it has a record again that can be read.
+        // After it is revoked, its stored form can be read again.
         let revoked = tokens.revoke(id, at(9), None).await.unwrap().unwrap();
         assert!(!revoked.is_damaged && revoked.revoked_at == Some(at(9)));
         let again = load(engine).await;
