@@ -1,4 +1,5 @@
-//! Requests sent twice, at once, after crashes at every moment, too late, and under names that are taken.
+//! Requests that are sent twice: concurrently, after crashes at every moment, after the retention, and with
+//! ids in use.
 
 mod crashes;
 
@@ -54,7 +55,7 @@ impl Store {
         Self { engine, clock, table, base }
     }
 
-    /// The store as it is when `engine` is in place of its own, after a restart.
+    /// The store after a restart with `engine`.
     async fn through(&self, engine: Arc<dyn Engine>) -> Result<Self, TableError> {
         let table = open(&engine, &self.clock, u64::MAX).await?;
         let base = table.base(self.base.number()).await?;
@@ -77,8 +78,8 @@ impl Store {
         idempotency.begin(&mark, scope.map(TokenId), self.table.now(), if_running).await
     }
 
-    /// Makes a member with the address `email` under a name, unless that was done; and whether it was done
-    /// now.
+    /// Creates a member with the address `email` under a request id, unless that was done before. Returns
+    /// whether it was done now.
     async fn create(&self, id: &str, email: &str) -> Result<(RequestResult, bool), TableError> {
         match self.begin(id, email).await? {
             Begun::Answered(kept) => Ok((kept.answer, false)),
@@ -108,7 +109,7 @@ impl Store {
             .await
     }
 
-    /// Upserts rows that must be new, under a name.
+    /// Upserts rows that must be new, under a request id.
     async fn upsert(&self, id: &str, rows: u64, mode: WriteMode) -> Result<UpsertReply, TableError> {
         match self.begin(id, "rows").await? {
             Begun::Answered(kept) => {
@@ -140,7 +141,7 @@ impl Store {
         self.base.view().await.summary().counts.total()
     }
 
-    /// How many keys belong to requests.
+    /// How many keys of stored results there are.
     async fn keys(&self) -> usize {
         let mut keys = 0;
         for range in
@@ -156,7 +157,7 @@ impl Store {
     }
 }
 
-/// A row that may not be there yet: whoever applies it twice is refused.
+/// A row that must be new: applying it twice is refused.
 fn new_row(n: u64) -> MemberRow {
     let patch =
         MemberPatch { ref_: Change::Set(Ref::parse(format!("r{n}")).unwrap()), ..MemberPatch::default() };
@@ -171,7 +172,7 @@ fn reason(result: Result<(RequestResult, bool), TableError>) -> Reason {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_of_one_name_at_once_are_done_once() {
+async fn concurrent_requests_with_one_id_are_done_once() {
     let store = Arc::new(Store::new().await);
     let tasks: Vec<_> = (0..64)
         .map(|_| {
@@ -190,7 +191,7 @@ async fn requests_of_one_name_at_once_are_done_once() {
 }
 
 #[tokio::test]
-async fn a_turn_ends_with_the_answer_and_not_with_the_caller() {
+async fn a_turn_ends_with_the_result_and_not_with_the_caller() {
     let store = Store::new().await;
     let faulty = Arc::new(Faulty::new(Arc::clone(&store.engine)));
     let store = store.through(Arc::clone(&faulty) as Arc<dyn Engine>).await.unwrap();
@@ -203,7 +204,7 @@ async fn a_turn_ends_with_the_answer_and_not_with_the_caller() {
             () = faulty.someone_waits() => {}
         }
     }
-    // The caller is gone, and the request goes on.
+    // The caller is gone, but the request continues.
     let refused = store.begin_of(None, "a", "a@x.example", IfRunning::Refuse).await;
     assert_eq!(refused.unwrap_err(), TableError::RequestRunning);
     faulty.release();
@@ -212,7 +213,7 @@ async fn a_turn_ends_with_the_answer_and_not_with_the_caller() {
 }
 
 #[tokio::test]
-async fn a_name_belongs_to_one_request_of_one_caller() {
+async fn a_request_id_belongs_to_one_request_of_one_caller() {
     let store = Store::new().await;
     store.create("a", "a@x.example").await.unwrap();
     assert_eq!(reason(store.create("a", "b@x.example").await), Reason::RequestIdReused);
@@ -237,7 +238,7 @@ async fn a_request_that_failed_runs_again() {
 }
 
 #[tokio::test]
-async fn an_upsert_is_kept_with_its_failed_rows_unless_all_of_them_failed() {
+async fn the_result_of_an_upsert_is_stored_with_its_failed_rows_unless_all_failed() {
     let store = Store::new().await;
     store.upsert("first", 10, WriteMode::Partial).await.unwrap();
     let all_failed = store.upsert("again", 10, WriteMode::Partial).await.unwrap();
@@ -253,7 +254,7 @@ async fn an_upsert_is_kept_with_its_failed_rows_unless_all_of_them_failed() {
 }
 
 #[tokio::test]
-async fn what_changed_nothing_is_remembered_too() {
+async fn the_result_of_a_request_that_changed_nothing_is_stored_too() {
     let store = Store::new().await;
     let delete = |claim| {
         store.base.delete(DeleteRequest {
@@ -279,7 +280,7 @@ async fn what_changed_nothing_is_remembered_too() {
 }
 
 #[tokio::test]
-async fn a_request_is_new_again_after_its_time() {
+async fn a_request_is_new_again_after_the_retention() {
     let store = Store::new().await;
     store.create("a", "a@x.example").await.unwrap();
     store.upsert("rows", 3_000, WriteMode::Partial).await.unwrap();
@@ -289,12 +290,12 @@ async fn a_request_is_new_again_after_its_time() {
     store.table.maintain().await.unwrap();
     assert_eq!(store.keys().await, keys);
     store.pass(1);
-    // Other requests take the place of those that are too old, whether or not these are gone.
+    // New requests replace results that are too old, even before these are deleted.
     assert!(store.create("a", "b@x.example").await.unwrap().1);
     assert_eq!((store.members().await, store.keys().await), (3_002, keys));
     let Ok(Begun::New(claim)) = store.begin("rows", "other").await else { panic!("it is new") };
     store.create_as(Some(claim), "c@x.example").await.unwrap();
-    assert_eq!(store.keys().await, 4, "the parts of the first answer are gone");
+    assert_eq!(store.keys().await, 4, "the parts of the first result are gone");
     assert_sound(&store.engine).await;
     store.pass(7 * DAY);
     store.table.maintain().await.unwrap();
@@ -302,7 +303,7 @@ async fn a_request_is_new_again_after_its_time() {
 }
 
 #[tokio::test]
-async fn the_oldest_answers_make_room() {
+async fn the_oldest_results_are_deleted_when_there_are_too_many() {
     let store = Store::with_room(100 * 120).await;
     for n in 0..400 {
         store.pass(1);
@@ -321,9 +322,9 @@ async fn the_oldest_answers_make_room() {
     let times =
         store.engine.scan(crate::engine::KeyRange::prefix(&[6]), Direction::Forward, 1_000).await.unwrap();
     let bytes: usize = bytes.iter().chain(&times).map(|(key, value)| key.len() + value.len()).sum();
-    assert!((6_000..=12_000).contains(&bytes), "{bytes} bytes of {} answers", 400 - dropped);
+    assert!((6_000..=12_000).contains(&bytes), "{bytes} bytes of {} results", 400 - dropped);
     assert_sound(&store.engine).await;
-    // A store that was opened again counts what is there.
+    // A store counts what is stored after it is opened again.
     let reopened = open(&store.engine, &store.clock, 2_000).await.unwrap();
     reopened.maintain().await.unwrap();
     assert!(store.keys().await < 50);

@@ -1,4 +1,4 @@
-//! What answers take is what is stored of them.
+//! Stored results are counted exactly.
 
 use futures_util::FutureExt;
 
@@ -27,7 +27,7 @@ fn idempotency(engine: &Arc<Faulty>) -> Arc<Idempotency> {
     Idempotency::new(engine, Hashes::new(&meta), limits, Timestamp::from_micros(1))
 }
 
-/// Does the request of this name, which is new.
+/// Does a new request with this id.
 async fn keep(idempotency: &Arc<Idempotency>, name: &str) -> Result<(), TableError> {
     let mark = RequestIdentity::new(RequestId::parse(name).unwrap(), "call", b"");
     let begun = idempotency.begin(&mark, None, Timestamp::from_micros(2), IfRunning::Wait).await;
@@ -36,7 +36,7 @@ async fn keep(idempotency: &Arc<Idempotency>, name: &str) -> Result<(), TableErr
 }
 
 #[tokio::test]
-async fn an_answer_that_could_not_be_kept_takes_no_room() {
+async fn a_result_that_could_not_be_stored_is_not_counted() {
     let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
     let one = idempotency(&engine);
     one.tidy(Timestamp::from_micros(2)).await.unwrap();
@@ -55,7 +55,7 @@ async fn an_answer_that_could_not_be_kept_takes_no_room() {
 }
 
 #[tokio::test]
-async fn an_answer_whose_caller_left_is_counted() {
+async fn a_result_whose_caller_left_is_counted() {
     let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
     let idempotency = idempotency(&engine);
     idempotency.tidy(Timestamp::from_micros(2)).await.unwrap();
@@ -69,7 +69,7 @@ async fn an_answer_whose_caller_left_is_counted() {
     engine.someone_waits().await;
     drop(kept);
     engine.release();
-    // Its turn ends after that.
+    // The turn ends after the result is counted.
     let again = idempotency.begin(&mark, None, Timestamp::from_micros(2), IfRunning::Wait).await;
     assert!(matches!(again.unwrap(), Begun::Answered(_)));
     assert!(idempotency.stored.load(Ordering::Relaxed) > 0);

@@ -1,8 +1,8 @@
-//! Requests that are cut short by crashes at every moment, and sent again.
+//! Requests that are interrupted by a crash at every moment, and sent again.
 
 use super::*;
 
-/// Does `first` with a crash at operation `n`, then, after a restart, `again`; whether there was a crash.
+/// Upserts with a crash at operation `n`, and again after a restart. Returns whether there was a crash.
 async fn crashed(n: u64, fault: Fault, rows: u64, mode: WriteMode) -> bool {
     let store = Store::new().await;
     let inner = Arc::clone(&store.engine);
@@ -45,12 +45,13 @@ async fn a_crash_between_commit_and_reply_does_not_make_a_second_member() {
 }
 
 #[tokio::test]
-async fn an_upsert_of_several_commits_goes_on_where_it_was_cut_short() {
+async fn an_upsert_of_several_commits_continues_where_it_was_interrupted() {
     assert!(every_crash(2_500, WriteMode::Partial).await > 6);
     assert!(every_crash(2_500, WriteMode::Whole).await > 6);
 }
 
-/// Deletes 2,500 members under a name with a fault at operation `n`, and then again; whether there was a fault.
+/// Deletes 2,500 members under a request id with a fault at operation `n`, and then again. Returns whether
+/// there was a fault.
 async fn deleted_again(n: u64, fault: Fault) -> bool {
     let store = Store::new().await;
     store.upsert("members", 2_500, WriteMode::Partial).await.unwrap();
@@ -65,7 +66,7 @@ async fn deleted_again(n: u64, fault: Fault) -> bool {
     let has_failed = faulty.has_failed();
     let context = format!("{fault:?} at operation {n}");
     if !matches!(fault, Fault::CrashBefore | Fault::CrashAfter) {
-        // It is sent again at once, to a base that goes on.
+        // The request is sent again at once, to a base that goes on.
         faulty.fail_later(u64::MAX, fault);
         assert_eq!(delete_to_the_end(&store, delete).await, 2_500, "{context}: {first:?}");
     }
@@ -76,7 +77,7 @@ async fn deleted_again(n: u64, fault: Fault) -> bool {
     has_failed
 }
 
-/// How many members a delete under a name says that it deleted, now or before.
+/// How many members a delete under a request id reports as deleted, by this run or before.
 async fn delete_to_the_end(store: &Store, delete: impl Fn(Option<Arc<Claim>>) -> DeleteRequest) -> u64 {
     match store.begin("a", "").await.unwrap() {
         Begun::New(claim) => store.base.delete(delete(Some(claim))).await.unwrap().deleted,
@@ -88,7 +89,7 @@ async fn delete_to_the_end(store: &Store, delete: impl Fn(Option<Arc<Claim>>) ->
 }
 
 #[tokio::test]
-async fn a_delete_of_several_commits_goes_on_where_it_was_cut_short_and_counts_all() {
+async fn a_delete_of_several_commits_continues_where_it_was_interrupted_and_counts_all() {
     let full = Fault::Error(EngineError::StorageFull { free: 1, reserve: 2 });
     for fault in [Fault::CrashBefore, Fault::CrashAfter, full, Fault::FailedWrite { also: 3 }] {
         let mut n = 1;
@@ -100,7 +101,7 @@ async fn a_delete_of_several_commits_goes_on_where_it_was_cut_short_and_counts_a
 }
 
 #[tokio::test]
-async fn an_upsert_that_changes_nothing_is_kept_whole_or_not_at_all() {
+async fn the_result_of_an_upsert_that_changes_nothing_is_stored_whole_or_not_at_all() {
     let full = EngineError::StorageFull { free: 1, reserve: 2 };
     for n in 1.. {
         let store = Store::new().await;
@@ -137,7 +138,7 @@ async fn an_upsert_that_changes_nothing_is_kept_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn rows_that_became_bad_after_a_crash_are_told_apart_from_those_that_stand() {
+async fn after_a_crash_rows_that_became_bad_fail_and_rows_already_written_keep_their_outcome() {
     let mut cut_short = None;
     for n in 1.. {
         let store = Store::new().await;
@@ -176,7 +177,7 @@ async fn rows_that_became_bad_after_a_crash_are_told_apart_from_those_that_stand
 }
 
 #[tokio::test]
-async fn a_whole_request_with_a_bad_row_writes_nothing_and_says_so_of_every_row() {
+async fn a_whole_request_with_a_bad_row_writes_nothing_and_reports_every_row_as_failed() {
     let store = Store::new().await;
     store.upsert("first", 1, WriteMode::Partial).await.unwrap();
     let reply = store.upsert("a", 2_500, WriteMode::Whole).await.unwrap();
