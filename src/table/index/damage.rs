@@ -1,26 +1,26 @@
-//! What can be wrong with a stored base, as data: each kind names the place and the rule that does not hold.
+//! The kinds of damage that a stored base can have. Each names the place and the rule that is broken.
 
 use crate::model::Status;
 use crate::stored::DecodeError;
 use crate::table::index::lookup::LookupKind;
 use crate::table::index::sets::SetField;
 
-/// What does not hold. Keys are written in hexadecimal digits; ranges are inclusive.
+/// A broken rule. Keys are shown in hexadecimal digits; ranges are inclusive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
-    /// There are keys, but not the record without which none of them can be understood.
-    #[error("the store's meta record is missing")]
+    /// There are keys, but no metadata, without which none of them can be read.
+    #[error("the store's metadata is missing")]
     MetaMissing,
-    /// A refold was cut short; lookups were not checked.
-    #[error("the e-mail lookups are being rewritten; `memberbase refold` or a start finishes it")]
+    /// A refold was interrupted; lookups were not checked.
+    #[error("the e-mail lookups are being rewritten; run `memberbase refold` or start the server to finish")]
     Refolding,
-    /// A base has a number that was not handed out yet, so that another base could get it.
-    #[error("its number is not below the next one to be handed out, {next}")]
+    /// The number of a base was not assigned yet, so another base could get it.
+    #[error("its number is not below {next}, the next one to be assigned")]
     NumberNotHandedOut {
         /// The number that the next base would get.
         next: u32,
     },
-    /// Tokens are numbered without a gap.
+    /// The numbers of tokens have a gap.
     #[error("the tokens {from} to {to} are missing")]
     TokensMissing {
         /// The first of them.
@@ -28,36 +28,36 @@ pub enum Damage {
         /// The last of them.
         to: u32,
     },
-    /// The answer to a request is not as the record of its time says, or is gone.
-    #[error("the time of a request {key} goes with no answer")]
+    /// The stored result of a request is missing, or its size differs from that stored under its time.
+    #[error("no stored result belongs to the time of a request at key {key}")]
     AnswerMissing {
         /// The key of the time.
         key: String,
     },
-    /// The answer to a request, or a part of one, that nothing leads to, so that it would stay for ever.
-    #[error("nothing leads to {key}, part of an answer to a request")]
+    /// Nothing refers to a stored result or to a part of one, so it would never be deleted.
+    #[error("nothing refers to key {key}, a part of a stored result")]
     AnswerLost {
         /// The key.
         key: String,
     },
-    /// A key that is in no table, or has not the form of its table's keys.
-    #[error("key {key} belongs to nothing")]
+    /// A key belongs to no table, or does not have the form of its table's keys.
+    #[error("key {key} is unknown")]
     UnknownKey {
         /// The key.
         key: String,
     },
-    /// Keys of a base that has no header; one finding per base and table.
-    #[error("there are {table} from key {key} on, but no header")]
+    /// There are keys of a base without a header; one finding per base and table.
+    #[error("there are {table} from key {key} on, but the memberbase has no header")]
     NoHeader {
-        /// What kind of record.
+        /// What the keys hold.
         table: &'static str,
         /// The first such key.
         key: String,
     },
-    /// The records of a base are not of one time: the head speaks of other settings than there are.
-    #[error("its head and its settings do not belong together")]
+    /// The head and the settings of a base are from different commits.
+    #[error("its head and its settings are from different commits")]
     Settings,
-    /// A value that is not what its key says.
+    /// A value does not have the form that its key requires.
     #[error("the value of key {key} cannot be read: {error}")]
     Unreadable {
         /// The key.
@@ -65,21 +65,21 @@ pub enum Damage {
         /// What is wrong with it.
         error: DecodeError,
     },
-    /// A row whose record cannot be read.
-    #[error("the record of row {row} cannot be read: {error}")]
+    /// A stored member cannot be read.
+    #[error("the member of row {row} cannot be read: {error}")]
     UnreadableMember {
         /// The row.
         row: u64,
         /// What is wrong with it.
         error: DecodeError,
     },
-    /// A block is stored that holds nothing.
-    #[error("block {block} holds no member and is stored all the same")]
+    /// An empty block is stored.
+    #[error("block {block} is stored although it holds no member")]
     EmptyBlock {
         /// The block.
         block: u64,
     },
-    /// A part of a block that its first part names is not there, or the first part itself.
+    /// A part that the first part of a block lists is missing, or the first part itself.
     #[error("the part of block {block} that begins with slot {first} is missing")]
     PartMissing {
         /// The block.
@@ -87,16 +87,16 @@ pub enum Damage {
         /// The part's first slot.
         first: u8,
     },
-    /// A part of a block that its first part does not name.
-    #[error("the part of block {block} that begins with slot {first} belongs to no part list")]
+    /// The first part of a block does not list another part of it.
+    #[error("the part of block {block} that begins with slot {first} is not in the block's list of parts")]
     PartSurplus {
         /// The block.
         block: u64,
         /// The part's first slot.
         first: u8,
     },
-    /// A record stands in a part that is not its own.
-    #[error("slot {slot} of block {block} stands in the part that begins with slot {first}")]
+    /// A member is stored in the wrong part of its block.
+    #[error("slot {slot} of block {block} is stored in the wrong part, which begins with slot {first}")]
     SlotMisplaced {
         /// The block.
         block: u64,
@@ -105,16 +105,16 @@ pub enum Damage {
         /// The slot.
         slot: u8,
     },
-    /// A row that was not handed out yet.
-    #[error("row {row} is not below the next one to be handed out, {next_row}")]
+    /// A row has a member, but was not assigned yet.
+    #[error("row {row} is not below {next_row}, the next one to be assigned")]
     RowNotHandedOut {
         /// The row.
         row: u64,
         /// The row that the next new member would get.
         next_row: u64,
     },
-    /// A member that a commit is to have changed that was not made yet.
-    #[error("the member of row {row} has revision {revision}, after the base's {last}")]
+    /// A member has the revision of a commit that does not exist yet.
+    #[error("the member of row {row} has revision {revision}, higher than the memberbase's {last}")]
     MemberRevision {
         /// The row.
         row: u64,
@@ -123,14 +123,14 @@ pub enum Damage {
         /// The base's revision.
         last: u64,
     },
-    /// A member's times are out of order: made, changed, last commit.
+    /// A member's times are not in the order created, changed, last commit of the base.
     #[error("the times of the member of row {row} are out of order")]
     MemberTimes {
         /// The row.
         row: u64,
     },
-    /// Two members hold one key.
-    #[error("rows {row} and {other} hold the same {lookup:?}")]
+    /// Two members have the same key.
+    #[error("the members of rows {row} and {other} have the same {lookup:?}")]
     SharedKey {
         /// Which key.
         lookup: LookupKind,
@@ -140,17 +140,17 @@ pub enum Damage {
         other: u64,
     },
     /// A counter differs from a recount.
-    #[error("the header counts {header} {} members, there are {counted}", status.as_str())]
+    #[error("the header counts {header} {} members, but there are {counted}", status.as_str())]
     Count {
-        /// Of which status.
+        /// The status of the members.
         status: Status,
-        /// What the header says.
+        /// The number in the header.
         header: u64,
-        /// What was counted.
+        /// The number that was counted.
         counted: u64,
     },
-    /// A member is not in the set of its value.
-    #[error("the set {} = {value:?} misses row {row}", field.name(None))]
+    /// A member is missing from the set of its value.
+    #[error("row {row} is missing from the set {} = {value:?}", field.name(None))]
     SetMisses {
         /// Which field.
         field: SetField,
@@ -159,8 +159,8 @@ pub enum Damage {
         /// The row.
         row: u64,
     },
-    /// A set has a row whose member does not have the value.
-    #[error("the set {} = {value:?} has row {row}, whose member does not have the value", field.name(None))]
+    /// A set contains a row whose member does not have the value.
+    #[error("the set {} = {value:?} contains row {row}, whose member has another value", field.name(None))]
     SetSurplus {
         /// Which field.
         field: SetField,
@@ -169,8 +169,8 @@ pub enum Damage {
         /// The row.
         row: u64,
     },
-    /// A member's value is not in its lookup.
-    #[error("the {lookup:?} lookup misses row {row} under hash {hash:016x}")]
+    /// A member is missing from a lookup.
+    #[error("row {row} is missing from the {lookup:?} lookup under hash {hash:016x}")]
     LookupMisses {
         /// Which lookup.
         lookup: LookupKind,
@@ -181,7 +181,7 @@ pub enum Damage {
     },
     /// A lookup has an entry whose member does not have the value.
     #[error(
-        "the {lookup:?} lookup has row {row} under hash {hash:016x}, whose member does not have the value"
+        "the {lookup:?} lookup contains row {row} under hash {hash:016x}, whose member has another value"
     )]
     LookupSurplus {
         /// Which lookup.
@@ -191,7 +191,7 @@ pub enum Damage {
         /// The row.
         row: u64,
     },
-    /// The entries of a bucket are not in ascending order, so that a search in it may miss some.
+    /// The entries of a bucket are not in ascending order, so a search may miss some.
     #[error("the entries of bucket {bucket} of the {lookup:?} lookup are out of order")]
     BucketOrder {
         /// Which lookup.
@@ -199,8 +199,8 @@ pub enum Damage {
         /// The bucket.
         bucket: u32,
     },
-    /// An entry stands in a bucket in which nobody looks for it.
-    #[error("bucket {bucket} of the {lookup:?} lookup has hash {hash:016x}, which belongs to another")]
+    /// An entry is in the wrong bucket, where it is never found.
+    #[error("bucket {bucket} of the {lookup:?} lookup contains hash {hash:016x} of another bucket")]
     EntryMisplaced {
         /// Which lookup.
         lookup: LookupKind,
@@ -209,20 +209,20 @@ pub enum Damage {
         /// The hash.
         hash: u64,
     },
-    /// A bucket states another number of bits than the number of buckets asks for.
-    #[error("bucket {bucket} of the {lookup:?} lookup states {bits} bits instead of {expected}")]
+    /// The number of bits stored in a bucket does not fit the number of buckets.
+    #[error("bucket {bucket} of the {lookup:?} lookup has {bits} bits instead of {expected}")]
     BucketBits {
         /// Which lookup.
         lookup: LookupKind,
         /// The bucket.
         bucket: u32,
-        /// The bits that it states.
+        /// The bits stored in it.
         bits: u8,
-        /// The bits that it has.
+        /// The bits that it must have.
         expected: u8,
     },
-    /// A bucket beyond the lookup's last.
-    #[error("there is a bucket {bucket} of the {lookup:?} lookup, which has {buckets}")]
+    /// There is a bucket after the last one of the lookup.
+    #[error("there is a bucket {bucket} of the {lookup:?} lookup, which has only {buckets} buckets")]
     BucketSurplus {
         /// Which lookup.
         lookup: LookupKind,
@@ -232,56 +232,57 @@ pub enum Damage {
         buckets: u32,
     },
     /// A lookup's counter of entries differs from a recount.
-    #[error("the {lookup:?} lookup counts {counter} entries, there are {counted}")]
+    #[error("the {lookup:?} lookup counts {counter} entries, but there are {counted}")]
     EntryCount {
         /// Which lookup.
         lookup: LookupKind,
-        /// What the counter says.
+        /// The value of the counter.
         counter: u64,
-        /// What was counted.
+        /// The number that was counted.
         counted: u64,
     },
-    /// The stored indexes claim commits that were not made.
-    #[error("the indexes go up to revision {watermark}, after the base's {last}")]
+    /// The watermark of the stored indexes is higher than the last revision.
+    #[error("the indexes go up to revision {watermark}, higher than the memberbase's {last}")]
     Watermark {
-        /// The revision that the indexes claim.
+        /// The revision up to which the indexes claim to be current.
         watermark: u64,
         /// The base's revision.
         last: u64,
     },
-    /// Commits that the log must have and does not.
-    #[error("the commits {from} to {to} are missing in the commit log")]
+    /// Commits are missing from the commit log.
+    #[error("the commits {from} to {to} are missing from the commit log")]
     CommitsMissing {
         /// The first of them.
         from: u64,
         /// The last of them.
         to: u64,
     },
-    /// A commit that the header knows nothing of.
-    #[error("there is a commit {revision}, after the base's last, {last}")]
+    /// There is a commit after the last one of the header.
+    #[error("there is a commit {revision} after the memberbase's last one, {last}")]
     CommitSurplus {
         /// The commit.
         revision: u64,
         /// The base's revision.
         last: u64,
     },
-    /// A commit whose parts are not all there, or that goes on after its last one.
-    #[error("the parts of commit {revision} are not complete around part {part}")]
+    /// Parts of a commit are missing, or there are parts after its last one.
+    #[error("the parts of commit {revision} are missing or surplus around part {part}")]
     CommitParts {
         /// The commit.
         revision: u64,
-        /// The part at which that was noticed.
+        /// The part at which this was noticed.
         part: u32,
     },
-    /// A commit's time is before that of an earlier one, or the last one's is not what the header says.
-    #[error("the time of commit {revision} does not fit its neighbours or the header")]
+    /// The time of a commit is before that of an earlier one, or the time of the last one differs from the
+    /// header.
+    #[error("the time of commit {revision} does not fit the commits beside it or the header")]
     CommitTime {
         /// The commit.
         revision: u64,
     },
-    /// A commit names a row that was not handed out yet.
+    /// A commit changes a row that was not assigned yet.
     #[error(
-        "commit {revision} changes row {row}, which is not below the next one to be handed out, {next_row}"
+        "commit {revision} changes row {row}, which is not below {next_row}, the next one to be assigned"
     )]
     CommitRow {
         /// The commit.
@@ -291,56 +292,55 @@ pub enum Damage {
         /// The row that the next new member would get.
         next_row: u64,
     },
-    /// What a commit kept of the time before it is not that.
-    #[error("what commit {revision} kept of the time before it does not fit")]
+    /// The previous state that a commit stores does not fit its change.
+    #[error("commit {revision} stores a previous state that does not fit its change")]
     CommitBefore {
         /// The commit.
         revision: u64,
     },
-    /// Records of a member that is gone, and no mark that they are to be purged.
-    #[error(
-        "there are records of row {row}, which has no member, and nothing says that they are to be purged"
-    )]
+    /// A deleted member has records that are not marked to be purged.
+    #[error("there are records of row {row}, which has no member, but they are not marked to be purged")]
     RecordsWithoutMember {
         /// The row.
         row: u64,
     },
-    /// The records of a member that is there are marked to be purged.
-    #[error("the records of row {row} are to be purged, and it has a member")]
+    /// The records of an existing member are marked to be purged.
+    #[error("the records of row {row} are marked to be purged, but the row has a member")]
     PurgeOfMember {
         /// The row.
         row: u64,
     },
-    /// A name of a record is missing, or leads elsewhere.
-    #[error("a name of the record {sequence} of row {row} does not lead to it")]
+    /// The key of a record's id or external id is missing, or leads to another record.
+    #[error("an id of record {sequence} of row {row} does not lead to it")]
     RecordName {
         /// The row.
         row: u64,
         /// The record's sequence.
         sequence: u64,
     },
-    /// A name that leads to no record.
+    /// The key of a record's id leads to no record.
     #[error("key {key} leads to no record")]
     RecordNameSurplus {
         /// The key.
         key: String,
     },
     /// The counts of a member's records differ from a recount.
-    #[error("the records of row {row} are not as many as its counts say")]
+    #[error("the number of records of row {row} differs from its counts")]
     RecordCount {
         /// The row.
         row: u64,
     },
-    /// A log that goes back to the first commit does not add up to what the header says.
+    /// The commit log reaches back to the first commit, but its sums differ from the header.
     #[error(
-        "the commit log made {created} members and deleted {deleted}; the header handed out {next_row} rows and counts {total} members"
+        "the commit log created {created} members and deleted {deleted}; the header assigned {next_row} rows \
+         and counts {total} members"
     )]
     LogSum {
-        /// Members made.
+        /// Members created.
         created: u64,
         /// Members deleted.
         deleted: u64,
-        /// Rows handed out.
+        /// Rows assigned.
         next_row: u64,
         /// Members that the header counts.
         total: u64,
