@@ -1,4 +1,4 @@
-//! Blocks, read from the engine.
+//! Reading blocks from the engine.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::stored::{DecodeError, key};
 use crate::table::TableError;
 use crate::table::index::layer::Blocks;
 
-/// The blocks of these numbers; one that holds no member is absent from the answer.
+/// The blocks with these numbers. A block without members is absent from the result.
 pub async fn read(engine: &Arc<dyn Engine>, base: BaseNumber, numbers: &[u64]) -> Result<Blocks, TableError> {
     let mut blocks = Blocks::default();
     let keys: Vec<_> = numbers.iter().map(|number| key::block(base, *number, 0)).collect();
@@ -27,7 +27,7 @@ pub async fn read(engine: &Arc<dyn Engine>, base: BaseNumber, numbers: &[u64]) -
     Ok(blocks)
 }
 
-/// Reads the parts beyond the first.
+/// Reads the parts after the first.
 async fn read_more(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
@@ -44,10 +44,10 @@ async fn read_more(
     Ok(())
 }
 
-/// Blocks as they are stored, to find single records in.
+/// Blocks in their stored form, to find single members in.
 pub struct Stored(Vec<Parts>);
 
-/// The parts of a block, each with its first slot, ascending.
+/// The parts of a block, each with its first slot, in ascending order.
 struct Parts {
     number: u64,
     parts: Vec<(u8, Value)>,

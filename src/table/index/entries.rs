@@ -1,4 +1,4 @@
-//! How a member stands in the indexes, and how that changes.
+//! The index entries of a member, and how they change with it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::table::index::hash::Hashes;
 use crate::table::index::lookup::LookupKind;
 use crate::table::index::sets::{SetChange, SetField, status_value};
 
-/// The hash of the value that a member has in a lookup.
+/// The hash under which a lookup has a member; none if the member has no such value.
 pub fn hash_of(hashes: &Hashes, kind: LookupKind, member: &Member) -> Option<u64> {
     let profile = &member.profile;
     match kind {
@@ -23,16 +23,16 @@ pub fn hash_of(hashes: &Hashes, kind: LookupKind, member: &Member) -> Option<u64
     }
 }
 
-/// The hashes of all values under which a member stands in a lookup: the refs that it had are among them, until they leave
-/// its record.
+/// All hashes under which a lookup has a member. In the ref lookup these include its former refs, as long as
+/// the member holds them.
 pub fn hashes_of(hashes: &Hashes, kind: LookupKind, member: &Member) -> BTreeSet<u64> {
     let former = if kind == LookupKind::Ref { member.aliases.as_slice() } else { &[] };
     let former = former.iter().map(|alias| hashes.value(kind, alias.ref_.as_str()));
     hash_of(hashes, kind, member).into_iter().chain(former).collect()
 }
 
-/// The lookup deltas from `before` to `after`. The ref's entry takes `fingerprint` whenever it stays or comes: any write
-/// replaces (or, with 0, clears) what the last one left there.
+/// The lookup deltas from `before` to `after`. The ref's entry gets `fingerprint` whether it is new or stays:
+/// each write replaces the fingerprint of the last one (or clears it, with 0).
 pub fn lookup_deltas(
     hashes: &Hashes,
     before: Option<&Member>,
@@ -69,7 +69,7 @@ pub fn lookup_deltas(
     deltas
 }
 
-/// The deltas of the refs of a member that has, or had, several.
+/// The ref deltas of a member that has former refs, before or after.
 fn alias_deltas(
     hashes: &Hashes,
     before: Option<&Member>,
@@ -85,7 +85,7 @@ fn alias_deltas(
     let mut push = |hash, op| deltas.push(LookupDelta { lookup: kind.number(), hash, op });
     old.difference(&new).for_each(|hash| push(*hash, LookupOp::Remove));
     for hash in new {
-        // Only the ref that the member has recognises a repeat.
+        // Only the current ref recognises repeats, so only its entry has a fingerprint.
         let is_own = own(after) == Some(hash);
         let fingerprint = if is_own { fingerprint } else { 0 };
         if !old.contains(&hash) {
@@ -96,7 +96,7 @@ fn alias_deltas(
     }
 }
 
-/// The moves between sets from `before` to `after`, under a schema.
+/// The moves of a row between sets from `before` to `after`, under a schema.
 pub fn set_changes(
     row: Row,
     before: Option<&Member>,
@@ -118,7 +118,7 @@ pub fn set_changes(
     changes
 }
 
-/// The moves between the sets of indexed attributes.
+/// The moves of a row between the sets of indexed attributes.
 pub fn index_changes(
     row: Row,
     before: Option<&Member>,
@@ -140,7 +140,7 @@ pub fn index_changes(
     changes
 }
 
-/// The keys that lead from the names of a record to it.
+/// The keys under which a record is found by its id and by its own name.
 pub fn record_names(base: BaseNumber, row: Row, record: &MemberRecord) -> Vec<Key> {
     let (kind, own) = (record.kind(), record.name().as_str());
     if kind == RecordKind::Transaction {

@@ -10,10 +10,10 @@ use crate::model::{Email, Fold, IdempotencyKey, MatchKey, MemberRow, UpsertOptio
 use crate::stored::meta::Meta;
 use crate::table::index::lookup::LookupKind;
 
-/// The bit of the first byte of a request's hash that chunks of imports have.
+/// A bit of the first byte that is hashed of a request: set for chunks of imports.
 const CHUNK_NAME: u8 = 2;
 
-/// Hashes values for lookups and inputs for fingerprints, under the keys of the store.
+/// Hashes values for lookups, and computes fingerprints, under the keys of the store.
 #[derive(Clone)]
 pub struct Hashes {
     lookup: SipHasher13,
@@ -25,17 +25,17 @@ impl Hashes {
     /// The hashes of the store that `meta` belongs to.
     pub fn new(meta: &Meta) -> Self {
         let (low, high) = halves(&meta.fingerprint_key);
-        // A version that there is not was refused when the store was opened.
+        // Opening the store refused unknown versions already.
         let fold = Fold::from_version(meta.fold_version).unwrap_or(Fold::NEWEST);
         Self { lookup: SipHasher13::new_with_key(&meta.hash_key), fingerprint: (low, high), fold }
     }
 
-    /// The rule by which the e-mail addresses of the store are compared.
+    /// The rule by which the store compares e-mail addresses.
     pub fn fold(&self) -> Fold {
         self.fold
     }
 
-    /// The hash of a value in a lookup. E-mail addresses come folded.
+    /// The hash of a value in a lookup. E-mail addresses must be folded already.
     pub fn value(&self, kind: LookupKind, value: &str) -> u64 {
         let mut hasher = self.lookup;
         hasher.write(&[kind.number()]);
@@ -43,7 +43,7 @@ impl Hashes {
         hasher.finish()
     }
 
-    /// The hash of an e-mail address, however it is spelled.
+    /// The hash of an e-mail address: the same for all spellings that fold to the same.
     pub fn email(&self, email: &Email) -> u64 {
         self.value(LookupKind::Email, &email.folded(self.fold))
     }
@@ -59,8 +59,8 @@ impl Hashes {
         }
     }
 
-    /// The hash of the name of a request, which belongs to the holder of the token `scope`. The first byte keeps the kinds of
-    /// names apart.
+    /// The hash of the idempotency key of a request by the holder of the token `scope`. The first byte hashed
+    /// keeps the kinds of keys apart.
     pub fn request(&self, scope: Option<TokenId>, name: &IdempotencyKey) -> u128 {
         let (low, high) = self.fingerprint;
         let mut hasher = sip128::SipHasher13::new_with_keys(low, high);
@@ -98,7 +98,8 @@ mod tests {
     use crate::stored::documented::assert_documented;
     use crate::stored::meta::FORMAT;
 
-    /// Made with another program. A store finds nothing again by other hashes.
+    /// The golden values were made with another program. If hashes changed, a store could not find its data
+    /// any more.
     #[test]
     fn hashes_never_change() {
         let meta = Meta {

@@ -1,5 +1,5 @@
-//! What one batch changes, in memory: made by the plan, read by the plans after it, applied to the published state once
-//! the batch is durable.
+//! The changes of one batch in memory. The plan of the batch makes them, later plans read them, and they are
+//! applied to the published state once the batch is durable.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
@@ -13,7 +13,8 @@ use crate::table::index::lookup::{LookupKind, PerLookup};
 use crate::table::index::overlay::{Identity, Op, Overlay};
 use crate::table::index::sets::{FieldSets, SetChange};
 
-/// Blocks and moves between sets that are shown where the publisher is: each takes some tenths of a microsecond.
+/// The most blocks and set moves that the publisher applies on its own thread: each takes some tenths of a
+/// microsecond.
 const LONG: usize = 16_384;
 
 /// Blocks by number.
@@ -24,24 +25,24 @@ pub type Blocks = HashMap<u64, Block, BuildHasherDefault<Identity>>;
 pub struct Layer {
     /// The header after the batch.
     pub header: Header,
-    /// Blocks as they are after it.
+    /// Changed blocks, as they are after the batch.
     pub blocks: Blocks,
-    /// Lookup entries that it changed.
+    /// Changed lookup entries.
     pub overlays: PerLookup<Overlay>,
-    /// Entries that it added to each lookup, less those it removed.
+    /// For each lookup, the entries added less those removed.
     pub growth: PerLookup<i64>,
     /// Moves into and out of sets, in order.
     pub sets: Vec<SetChange>,
-    /// Sets of new indexes, as they were before the moves that come after them.
+    /// Sets of new indexes, before any of the moves in `sets`.
     pub built: BTreeMap<FieldNumber, FieldSets>,
-    /// Keys of what hangs on members: set, or removed.
+    /// Changed keys of records of members; `None` if removed.
     pub records: HashMap<Key, Option<Value>>,
-    /// What the answers that it keeps make of the room that answers take, in bytes.
+    /// The bytes by which the batch changes the total of stored results.
     pub kept_bytes: i64,
 }
 
 impl Layer {
-    /// A batch that has changed nothing yet.
+    /// The layer of a batch without changes.
     pub fn new(header: Header) -> Self {
         Self {
             header,
@@ -55,7 +56,7 @@ impl Layer {
         }
     }
 
-    /// Whether it takes more than a few milliseconds to show it.
+    /// Whether applying it takes more than a few milliseconds.
     pub fn is_long(&self) -> bool {
         self.blocks.len() + self.sets.len() > LONG
     }

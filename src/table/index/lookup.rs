@@ -1,13 +1,16 @@
 //! A lookup: from the keyed hash of a value to the rows that may have it.
 //!
-//! Stored as linear hashing: `buckets` grows one at a time, bucket k taking entries from bucket k minus its highest
-//! bit, so that growth never rewrites more than it moves. In memory stand the overlay (what commits after the watermark
-//! changed) and an image of each stored bucket: a 16-bit tag per entry, so that a value that is not there is nearly always
-//! known to be absent without a read; and in the ref lookup also the row and 64 bits of the fingerprint, so that a repeat
-//! is recognised without one. An image is exact: filled by the first read of its bucket, replaced when a checkpoint writes
-//! it. It takes 2 bytes an entry, in the ref lookup 18.
+//! Its stored form uses linear hashing. `buckets` grows by one at a time: a new bucket k takes entries from
+//! the bucket whose number is k without its highest bit, so growth rewrites only that bucket.
 //!
-//! The answer for a hash is: bucket, overridden by the frozen overlay, overridden by the active one.
+//! In memory are the overlay, which has the changes of commits after the watermark, and an image of each
+//! stored bucket. An image has a 16-bit tag for each entry, so most absent values are recognised without
+//! reading the bucket. In the ref lookup it also has the row and 64 bits of the fingerprint, so a repeat is
+//! recognised without reading. Images are exact: the first read of a bucket fills its image, and a checkpoint
+//! that writes the bucket replaces it. An image takes 2 bytes for each entry, 18 in the ref lookup.
+//!
+//! The result for a hash is what the bucket has, overridden by the frozen overlay, overridden by the active
+//! one.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,7 +18,7 @@ use crate::stored::bucket::{Entry, Width};
 use crate::stored::index::LookupState;
 use crate::table::index::overlay::{Op, Overlay, RowOp};
 
-/// Entries per bucket that growth aims at.
+/// The average number of entries per bucket that growth aims at.
 pub const TARGET_ENTRIES: u64 = 40;
 
 /// Which lookup. The number is stored.
@@ -33,7 +36,7 @@ impl LookupKind {
     /// Every lookup, in stored order.
     pub const ALL: [Self; 3] = [Self::Ref, Self::Email, Self::WorkerId];
 
-    /// The stored number, also its place in arrays.
+    /// The stored number, which is also the index in arrays.
     pub const fn number(self) -> u8 {
         match self {
             Self::Ref => 0,
@@ -42,7 +45,7 @@ impl LookupKind {
         }
     }
 
-    /// The lookup of a stored number.
+    /// The lookup with this stored number.
     pub const fn from_number(number: u8) -> Option<Self> {
         match number {
             0 => Some(Self::Ref),
@@ -52,7 +55,7 @@ impl LookupKind {
         }
     }
 
-    /// Only the ref carries fingerprints.
+    /// The form of its entries: only those of the ref lookup have fingerprints.
     pub const fn width(self) -> Width {
         match self {
             Self::Ref => Width::Fingerprint,
@@ -61,17 +64,17 @@ impl LookupKind {
     }
 }
 
-/// One thing per lookup.
+/// One value for each lookup.
 #[derive(Debug, Default)]
 pub struct PerLookup<T>([T; 3]);
 
 impl<T> PerLookup<T> {
-    /// One made for each.
+    /// Makes one value for each lookup.
     pub fn from_fn(mut make: impl FnMut(LookupKind) -> T) -> Self {
         Self(LookupKind::ALL.map(&mut make))
     }
 
-    /// The one of `kind`.
+    /// The value for `kind`.
     pub fn get(&self, kind: LookupKind) -> &T {
         let [of_ref, of_email, of_worker_id] = &self.0;
         match kind {
@@ -81,7 +84,7 @@ impl<T> PerLookup<T> {
         }
     }
 
-    /// The one of `kind`, to change.
+    /// The value for `kind`, to change.
     pub fn get_mut(&mut self, kind: LookupKind) -> &mut T {
         let [of_ref, of_email, of_worker_id] = &mut self.0;
         match kind {
@@ -97,11 +100,11 @@ impl<T> PerLookup<T> {
     }
 }
 
-/// What memory knows of one stored bucket.
+/// What is in memory of one stored bucket.
 #[derive(Debug)]
 pub struct Image {
     tags: Box<[u16]>,
-    /// One per tag in the lookup with fingerprints, none in the others.
+    /// Row and fingerprint for each tag in the ref lookup; empty in the others.
     rows: Box<[(u64, u64)]>,
 }
 
@@ -125,9 +128,9 @@ pub fn short(fingerprint: u128) -> u64 {
 /// The published state of one lookup.
 #[derive(Debug)]
 pub struct Lookup {
-    /// Number of stored buckets.
+    /// The number of stored buckets.
     pub buckets: u32,
-    /// Entries, overlay included.
+    /// The number of entries, including the overlay's.
     pub entries: u64,
     /// Changes since the last checkpoint began.
     pub active: Overlay,
@@ -152,13 +155,13 @@ impl Lookup {
         lookup
     }
 
-    /// What the overlays say of `hash`: newest first, a row may come twice.
+    /// The operations on `hash` in the overlays, newest first. A row may occur twice.
     pub fn in_memory(&self, hash: u64) -> impl Iterator<Item = RowOp> + '_ {
         let frozen = self.frozen.as_deref().into_iter();
         self.active.get(hash).chain(frozen.flat_map(move |overlay| overlay.get(hash)))
     }
 
-    /// What the image of its bucket says of `hash`, in the lookup whose images name rows.
+    /// The entries of `hash` in the image of its bucket. Only images of the ref lookup have rows.
     pub fn in_image(&self, hash: u64) -> impl Iterator<Item = RowOp> + '_ {
         let image = self.image_of(address(hash, self.buckets)).and_then(OnceLock::get);
         let entries = image.into_iter().flat_map(|image| image.tags.iter().zip(&image.rows));
@@ -168,7 +171,7 @@ impl Lookup {
             .map(|(_, (row, fingerprint))| (*row, Op::Put(u128::from(*fingerprint))))
     }
 
-    /// The bucket to read for `hash`, unless its image says all there is to know.
+    /// The bucket to read for `hash`; none if its image is enough.
     pub fn bucket_to_read(&self, hash: u64) -> Option<u32> {
         let bucket = address(hash, self.buckets);
         let names_rows = self.kind.width() == Width::Fingerprint;
@@ -181,14 +184,14 @@ impl Lookup {
         self.image_of(bucket).is_some_and(|image| image.get().is_none())
     }
 
-    /// Fills the image of a bucket from its first read; nothing once it is there.
+    /// Fills the image of a bucket after its first read. Does nothing if there is one already.
     pub fn fill_image(&self, bucket: u32, entries: &[Entry]) {
         if let Some(image) = self.image_of(bucket) {
             image.get_or_init(|| Image::new(self.kind, entries));
         }
     }
 
-    /// Replaces the image of a bucket that a checkpoint wrote.
+    /// Replaces the image of a bucket after a checkpoint wrote it.
     pub fn replace_image(&mut self, bucket: u32, image: Image) {
         let place = usize::try_from(bucket).ok().and_then(|bucket| self.images.get_mut(bucket));
         if let Some(place) = place {
@@ -196,7 +199,7 @@ impl Lookup {
         }
     }
 
-    /// Bytes that the images take once all of them are filled.
+    /// The bytes that the images take once all are filled.
     pub fn image_bytes(&self) -> usize {
         let entry = match self.kind.width() {
             Width::Fingerprint => size_of::<u16>() + size_of::<(u64, u64)>(),
@@ -225,16 +228,16 @@ pub fn address(hash: u64, buckets: u32) -> u32 {
     if low < buckets { low } else { low & (mask >> 1) }
 }
 
-/// The bucket whose entries split when `bucket` is added.
+/// The bucket that is split when `bucket` is added.
 pub fn parent(bucket: u32) -> u32 {
     bucket & !(1_u32.checked_shl(bucket.checked_ilog2().unwrap_or(0)).unwrap_or(0))
 }
 
-/// By how many low bits of a hash `bucket` is addressed among `buckets` buckets.
+/// How many low bits of a hash decide that it belongs to `bucket`, among `buckets` buckets.
 pub fn bits_of(bucket: u32, buckets: u32) -> u8 {
     let bits = u32::BITS - buckets.max(1).saturating_sub(1).leading_zeros();
     let is_split = match bits.checked_sub(1).map(|bit| 1_u32 << bit) {
-        // The buckets of the last half, and those that they were split from.
+        // The new buckets of the current round, and those that they were split from.
         Some(half) => bucket >= half || bucket.checked_add(half).is_some_and(|twin| twin < buckets),
         None => true,
     };
@@ -247,7 +250,7 @@ fn tag(hash: u64) -> u16 {
     u16::from_le_bytes([high, top])
 }
 
-/// Merges what is known of a hash, newest first: the first word about a row counts.
+/// Merges operations on one hash, newest first: the first operation on a row counts.
 pub fn candidates(newest_first: impl Iterator<Item = RowOp>) -> Candidates {
     let mut seen: Vec<RowOp> = Vec::new();
     for (row, op) in newest_first {
@@ -262,7 +265,8 @@ pub fn candidates(newest_first: impl Iterator<Item = RowOp>) -> Candidates {
     seen.into_iter().filter_map(put).collect()
 }
 
-/// Rows that may have a value, with the compared part of their fingerprints. Each is to be verified against its record.
+/// Rows that may have a value, with the part of their fingerprints that is compared. Callers verify each
+/// against the stored member.
 pub type Candidates = Vec<(u64, u64)>;
 
 #[cfg(test)]
@@ -286,7 +290,7 @@ mod tests {
             let bucket = address(hash, buckets);
             let bits = bits_of(bucket, buckets);
             prop_assert_eq!(hash & ((1 << bits) - 1), u64::from(bucket));
-            // Growth changes the bits of the bucket that is split, and of no other.
+            // Growth changes the bits of the split bucket only.
             let after = bits_of(bucket, buckets + 1);
             prop_assert_eq!(after, if bucket == parent(buckets) { bits + 1 } else { bits });
         }
@@ -312,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn the_image_of_the_ref_lookup_answers_by_itself() {
+    fn the_image_of_the_ref_lookup_needs_no_bucket() {
         let lookup = Lookup::new(LookupKind::Ref, &LookupState { buckets: 1, entries: 0 });
         let (there, absent) = (7 << 48, 8 << 48);
         assert_eq!((lookup.bucket_to_read(there), lookup.in_image(there).count()), (Some(0), 0));
@@ -324,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_word_about_a_row_counts() {
+    fn the_newest_operation_on_a_row_counts() {
         let said = [(1, Op::Remove), (2, Op::Put(5)), (1, Op::Put(9)), (2, Op::Put(6)), (3, Op::Put(0))];
         assert_eq!(candidates(said.into_iter()), vec![(2, 5), (3, 0)]);
     }

@@ -2,12 +2,14 @@
 //!
 //! What this room promises to the others:
 //!
-//! - [`published::Published`] is the state that reads see. A [`layer::Layer`] holds the changes of one batch; applying
-//!   it shows them in one step.
-//! - A lookup ([`resolve`]) may name rows that do not hold the value any more, but never misses one that does. Callers
-//!   verify each hit against the member.
-//! - [`replay::load`] brings the stored indexes up to the last commit, so an open base never lags behind its log.
-//! - Nothing here writes, except [`rewrite`], which rewrites the e-mail lookups of a store that nobody serves.
+//! - [`published::Published`] is the state that reads see. A [`layer::Layer`] holds the changes of one batch;
+//!   applying it makes all of them visible in one step.
+//! - A lookup ([`resolve`]) may return rows that no longer have the value, but never misses a row that has
+//!   it. Callers verify each hit against the stored member.
+//! - [`replay::load`] brings the stored indexes up to the last commit, so an open base never lags behind its
+//!   log.
+//! - Nothing here writes, except [`rewrite`], which rewrites the e-mail lookups of a store while no server
+//!   runs on it.
 
 pub mod block;
 pub mod damage;

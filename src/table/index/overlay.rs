@@ -1,12 +1,13 @@
 //! Index changes that are not in the stored buckets yet, keyed by hash and row.
 //!
-//! At most one operation stands for a (hash, row): the newest. Nearly every hash has one row, so that one stands in a
-//! flat map; further rows of the same hash (a collision, or a ref that moved to a new row) stand in a second one.
+//! Each pair of hash and row has at most one operation, the newest. Nearly every hash has only one row, which
+//! is in a flat map. Further rows of the same hash (after a collision, or when a ref moved to a new row) are
+//! in a second map.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// What the newest commit says about an entry.
+/// The newest operation on an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
     /// The entry is there, with this fingerprint (0 = none).
@@ -15,7 +16,7 @@ pub enum Op {
     Remove,
 }
 
-/// A row and what is known of it.
+/// A row and the operation on it.
 pub type RowOp = (u64, Op);
 
 /// The overlay of one lookup.
@@ -26,7 +27,7 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// Sets what is known of (hash, row).
+    /// Sets the operation of a pair of hash and row.
     pub fn set(&mut self, hash: u64, row: u64, op: Op) {
         let packed = Packed::new(row, op);
         match self.first.get_mut(&hash) {
@@ -40,27 +41,27 @@ impl Overlay {
         }
     }
 
-    /// What is known of the rows of `hash`.
+    /// The operations on the rows of `hash`.
     pub fn get(&self, hash: u64) -> impl Iterator<Item = RowOp> + '_ {
         let first = self.first.get(&hash);
-        // Where there is no first row there is no further one.
+        // Without a first row there are no further ones.
         let more =
             first.filter(|_| !self.more.is_empty()).map(|_| self.more.range((hash, 0)..=(hash, u64::MAX)));
         first.into_iter().chain(more.into_iter().flatten().map(|(_, packed)| packed)).map(Packed::unpack)
     }
 
-    /// Every entry, in no order.
+    /// All entries, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (u64, RowOp)> + '_ {
         let first = self.first.iter().map(|(hash, packed)| (*hash, packed.unpack()));
         first.chain(self.more.iter().map(|((hash, _), packed)| (*hash, packed.unpack())))
     }
 
-    /// Number of entries.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.first.len() + self.more.len()
     }
 
-    /// Takes every entry of `newer` over its own.
+    /// Takes over every entry of `newer`, which replaces its own.
     pub fn absorb(&mut self, newer: &Self) {
         for (hash, (row, op)) in newer.iter() {
             self.set(hash, row, op);
@@ -76,7 +77,7 @@ struct Packed {
 }
 
 impl Packed {
-    /// Rows stay far under 2^63, so the top bit is free to say that the entry is gone.
+    /// Marks a removed entry. Rows stay far below 2^63, so the top bit is free.
     const REMOVED: u64 = 1 << 63;
 
     fn new(row: u64, op: Op) -> Self {
@@ -106,7 +107,7 @@ fn join(parts: [u32; 4]) -> u128 {
     parts.iter().rev().fold(0, |value, part| value << 32 | u128::from(*part))
 }
 
-/// Hashes arrive keyed and well mixed: they are their own hash.
+/// A hasher that returns its input: the keys are hashes that are keyed and well mixed already.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Identity(u64);
 

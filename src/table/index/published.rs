@@ -1,5 +1,5 @@
-//! The state of a base that reads see. It stands behind the view lock: a commit, or a batch of a checkpoint, changes it
-//! together with what the engine shows.
+//! The state of a base that reads see, guarded by the view lock. A commit, or a batch of a checkpoint,
+//! changes it together with what the engine shows.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::table::index::lookup::{Image, Lookup, LookupKind, PerLookup};
 use crate::table::index::overlay::Overlay;
 use crate::table::index::sets::Sets;
 
-/// Header, lookups and sets as of one revision.
+/// Header, lookups and sets at one revision.
 #[derive(Debug)]
 pub struct Published {
     /// The header as of the last published commit.
@@ -19,20 +19,20 @@ pub struct Published {
     pub lookups: PerLookup<Lookup>,
     /// The sets.
     pub sets: Sets,
-    /// What the stored indexes hold, as last written by a checkpoint.
+    /// The state of the stored indexes, as a checkpoint wrote it last.
     pub stored: IndexState,
-    /// Whether there is something in the table of sets that stores of format 1 had.
+    /// Whether the table of sets of stores of format 1 still has keys.
     pub has_narrow_sets: bool,
 }
 
 impl Published {
-    /// The state as stored, before the replay of the commits after the watermark.
+    /// The stored state, before the commits after the watermark are replayed.
     pub fn new(header: Header, stored: IndexState, sets: Sets) -> Self {
         let lookups = PerLookup::from_fn(|kind| Lookup::new(kind, state_of(&stored, kind)));
         Self { header, lookups, sets, stored, has_narrow_sets: false }
     }
 
-    /// Shows the changes of a batch.
+    /// Applies the changes of a batch.
     pub fn apply(&mut self, layer: &Layer) {
         let is_other = self.header.schema != layer.header.schema;
         self.header = layer.header.clone();
@@ -50,17 +50,17 @@ impl Published {
         layer.sets.iter().for_each(|change| self.sets.apply(change));
     }
 
-    /// Bytes that the images of the lookups take once all of them are filled.
+    /// The bytes that the images of the lookups take once all are filled.
     pub fn image_bytes(&self) -> usize {
         self.lookups.iter().map(Lookup::image_bytes).sum()
     }
 
-    /// Entries that wait for a checkpoint.
+    /// The number of overlay entries that wait for a checkpoint.
     pub fn overlay_entries(&self) -> usize {
         self.lookups.iter().map(|lookup| lookup.active.len()).sum()
     }
 
-    /// Sets the overlays aside for a checkpoint; new commits go into empty ones.
+    /// Freezes the overlays for a checkpoint. New commits go into empty ones.
     pub fn freeze(&mut self) -> PerLookup<Arc<Overlay>> {
         PerLookup::from_fn(|kind| {
             let lookup = self.lookups.get_mut(kind);
@@ -70,8 +70,8 @@ impl Published {
         })
     }
 
-    /// Gives the frozen overlays up: after the checkpoint they are in the buckets, or, if it failed, back under the
-    /// active ones.
+    /// Drops the frozen overlays after a checkpoint. If it was `written`, the buckets have their entries;
+    /// otherwise the entries go back into the active overlays, below newer ones.
     pub fn thaw(&mut self, written: bool) {
         for kind in LookupKind::ALL {
             let lookup = self.lookups.get_mut(kind);
@@ -82,7 +82,7 @@ impl Published {
         }
     }
 
-    /// Shows buckets that a checkpoint wrote, among them those that a split made.
+    /// Takes over the buckets that a checkpoint wrote, including new ones from splits.
     pub fn replace_buckets(&mut self, kind: LookupKind, buckets: u32, written: Vec<(u32, Image)>) {
         let lookup = self.lookups.get_mut(kind);
         lookup.grow(buckets);

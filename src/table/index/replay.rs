@@ -1,9 +1,10 @@
-//! Opening a base: what is stored, and the commits that the stored indexes do not have yet.
+//! Opening a base: loading what is stored, and replaying the commits that the stored indexes lack.
 //!
-//! Sets that an older program wrote are taken over by the first checkpoint (see [`SetTable`]). Where it could have written
-//! them wrongly they are built from the records instead: commits of version 1 kept seven bits of the number of an index, so
-//! that an attribute's values could land in the sets of another field, the status among them. That begins with number 128, and
-//! because numbers came round, no header shows any more that there was one. So every base that ever had an index counts.
+//! The first checkpoint takes over sets that an older version wrote (see [`SetTable`]). Where that version
+//! could have written them wrongly, they are built from the members instead. Commits of version 1 stored only
+//! seven bits of the number of an index, so from number 128 on, the values of an attribute could get into the
+//! sets of another field, even the status. Numbers wrapped around, so a header does not show whether the base
+//! had such an index. Therefore every base that ever had an index counts as doubtful.
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::table::index::scan::for_each;
 use crate::table::index::sets::{SetChange, SetField, Sets};
 use crate::table::index::walk::{self, Seen};
 
-/// Loads the state of a base.
+/// Loads the published state of a base.
 pub async fn load(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<Published, TableError> {
     let keys = [key::header(base), key::settings(base), key::index(base)];
     let mut values = engine.get_many(&keys).await?.into_iter();
@@ -55,13 +56,13 @@ pub async fn load(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<Publishe
     Ok(published)
 }
 
-/// Whether the sets may have been written wrongly by an older program.
+/// Whether an older version may have written the sets wrongly.
 pub fn are_doubtful(header: &Header, stored: &IndexState) -> bool {
     stored.sets == SetTable::Narrow
         && header.schema.as_ref().is_some_and(|schema| schema.last_index.is_some())
 }
 
-/// Sets under `schema`, made from the records.
+/// Builds sets under `schema` from the members.
 async fn build(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
@@ -84,7 +85,7 @@ async fn build(
     }
 }
 
-/// Builds the indexes that came after the watermark, whose rows are in no commit, from the records.
+/// Builds from the members the indexes that were added after the watermark: their rows are in no commit.
 async fn build_indexes(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
@@ -101,9 +102,9 @@ async fn build_indexes(
     Ok(())
 }
 
-/// Takes the sets of tiers up again where they were given up and members are in few enough by now. Members are looked at until
-/// there is one tier too many, so where nothing has changed this usually ends soon. An indexed attribute is taken up by its
-/// schema, which can drop the index and set it anew.
+/// Restores the sets of tiers if they were dropped and members now have few enough tiers. It reads members
+/// until there is one tier too many, so it usually ends soon if nothing has changed. Attributes are not
+/// restored here: their index can be dropped from the schema and added again.
 async fn take_up_tiers(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
@@ -121,7 +122,7 @@ async fn take_up_tiers(
                 moves.filter(|change| change.field == SetField::Tier).for_each(|change| tiers.apply(&change));
                 is_good = tiers.unindexed().next().is_none();
             }
-            // What is damaged is no reason to open without anything.
+            // A damaged member must not keep the base from opening.
             Seen::Damaged(_) => is_good = false,
         }
         is_good
@@ -165,8 +166,8 @@ async fn load_sets(
     Ok(sets)
 }
 
-/// Brings the indexes up to date with one part of a commit. Doing so twice changes nothing but the entry counters, which
-/// stand as of the watermark.
+/// Applies one part of a commit to the indexes. Applying it twice would only make the entry counters wrong,
+/// so only parts after the watermark may be applied.
 fn replay(published: &mut Published, part: &[u8]) -> Result<(), TableError> {
     let mut part = CommitPart::open(part)?;
     while let Some(RowChange { row, lookups, sets, .. }) = part.next_change()? {

@@ -1,4 +1,4 @@
-//! From hashes to the rows that may have the value.
+//! Finding the rows that may have a value, by its hash.
 
 use std::sync::Arc;
 
@@ -14,10 +14,11 @@ use crate::table::index::lookup::{Candidates, LookupKind, candidates};
 use crate::table::index::overlay::{Op, RowOp};
 use crate::table::index::published::Published;
 
-/// A value to look for: the lookup, and the hash of the value.
+/// A value to look up: the lookup and the hash of the value.
 pub type Wanted = (LookupKind, u64);
 
-/// The candidates of each of `wanted`, in the same order, as of the published state with `layers` (oldest first) on top.
+/// The candidates of each of `wanted`, in the same order, in the published state plus `layers` (oldest
+/// first).
 pub async fn resolve(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
@@ -71,7 +72,7 @@ impl Buckets {
         Ok(Self(read))
     }
 
-    /// What the stored bucket says of a hash.
+    /// The entries of a hash in its stored bucket, if that was read.
     fn stored(
         &self,
         published: &Published,

@@ -1,5 +1,5 @@
-//! The e-mail lookups, made again from the records. Their numbers of buckets and of entries stay: every member with an
-//! address has one entry, whatever the fold.
+//! Rewriting the e-mail lookups from the members. The numbers of buckets and of entries stay the same,
+//! because every member with an address has one entry under any fold.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,12 +15,13 @@ use crate::table::index::lookup::{LookupKind, address, bits_of};
 use crate::table::index::scan::for_each;
 use crate::table::index::walk::{self, Seen};
 
-/// How much is held in memory at a time. Tests take less, to have several pieces of little.
+/// How much is in memory at a time. Tests use smaller values, so that little data makes several pieces.
 #[derive(Debug, Clone, Copy)]
 pub struct Pieces {
-    /// Entries of a lookup, each of up to 40 bytes. A larger base is read once more for each so many.
+    /// Entries of a lookup, each of up to 40 bytes. A base with more is read several times, once for each
+    /// piece.
     pub entries: u64,
-    /// Buckets that are written in one batch, of about 700 bytes each.
+    /// Buckets in one batch, of about 700 bytes each.
     pub buckets: usize,
 }
 
@@ -30,7 +31,7 @@ impl Default for Pieces {
     }
 }
 
-/// The stored state of a base's e-mail lookup, and in how many parts its entries are gone through.
+/// The stored state of a base's e-mail lookup, and the number of parts in which its entries are processed.
 pub async fn email_lookup(
     pieces: Pieces,
     engine: &Arc<dyn Engine>,
@@ -42,7 +43,7 @@ pub async fn email_lookup(
     Ok((email, email.entries.div_ceil(pieces.entries).max(1)))
 }
 
-/// Rewrites the e-mail lookup of every base by `hashes`.
+/// Rewrites the e-mail lookup of every base with `hashes`.
 pub async fn rewrite_all(
     pieces: Pieces,
     engine: &Arc<dyn Engine>,
@@ -65,8 +66,8 @@ pub async fn rewrite_all(
     Ok(())
 }
 
-/// The entries of some of a lookup's buckets, in order. Records that cannot be read were not there when the refold began,
-/// but in bases that are being purged.
+/// The entries of some buckets of a lookup, in order. Skips members that cannot be read: when the refold
+/// began there were none, except in bases that are being purged.
 async fn entries(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,

@@ -1,11 +1,11 @@
-//! Ranges of the engine, read piece by piece: memory does not grow with the range.
+//! Reading ranges of the engine piece by piece, so that memory does not grow with the range.
 
 use std::sync::Arc;
 
 use crate::engine::{Direction, Engine, Key, KeyRange, Value};
 use crate::table::TableError;
 
-/// Pairs read at once; commit parts are up to 64 KiB each.
+/// The number of pairs read at once. Commit parts take up to 64 KiB each.
 const READ_AT_ONCE: usize = 128;
 
 /// Calls `each` for every pair of a range, in order.
@@ -17,7 +17,7 @@ pub async fn for_each(
     for_each_while(engine, range, |key, value| each(key, value).map(|()| true)).await
 }
 
-/// The same until `each` says that it is enough.
+/// The same, until `each` returns false.
 pub async fn for_each_while(
     engine: &Arc<dyn Engine>,
     mut range: KeyRange,

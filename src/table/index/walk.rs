@@ -1,4 +1,4 @@
-//! The blocks of a base, in order, with every part in its place.
+//! Walking all blocks of a base in order, and checking that their parts fit together.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use crate::table::index::damage::Damage;
 use crate::table::index::damage::hex;
 use crate::table::index::scan::for_each_while;
 
-/// What is met on the way.
+/// Something found on the walk.
 pub enum Seen {
     /// The member of a row.
     Member(u64, Box<Member>),
-    /// Something that is not as it has to be.
+    /// Damage.
     Damaged(Damage),
 }
 
-/// Hands over every member in row order, and whatever is wrong with the blocks.
+/// Calls `see` with every member in row order, and with all damage of the blocks.
 pub async fn walk(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
@@ -33,14 +33,14 @@ pub async fn walk(
     .await
 }
 
-/// The same until `see` says that it has seen enough; it may be handed a few more.
+/// The same, until `see` returns false. It may be called a few more times after that.
 pub async fn walk_while(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
     mut see: impl FnMut(Seen) -> bool,
 ) -> Result<(), TableError> {
     let mut goes_on = true;
-    // The parts of a block stand one after another.
+    // The parts of a block are next to each other.
     let mut open: Option<(u64, Vec<(u8, Value)>)> = None;
     for_each_while(engine, key::blocks(base), |key, value| {
         let Some((block, first)) = key::block_parts(&key) else {
@@ -63,7 +63,8 @@ pub async fn walk_while(
     Ok(())
 }
 
-/// The buckets of one of so many parts of a lookup, whose entries fit into memory together.
+/// The buckets of part number `part`, if a lookup is divided into `parts` parts whose entries each fit into
+/// memory.
 pub fn part_of(buckets: u32, part: u64, parts: u64) -> Range<u32> {
     let at = |part: u64| {
         let place = u128::from(buckets) * u128::from(part) / u128::from(parts);
@@ -72,7 +73,7 @@ pub fn part_of(buckets: u32, part: u64, parts: u64) -> Range<u32> {
     at(part)..at(part + 1)
 }
 
-/// Checks one block. What a damaged part held is missing everywhere else too, and found there.
+/// Checks one block. Members of a damaged part are not seen, so other checks report them as missing.
 fn check(base: BaseNumber, number: u64, parts: &[(u8, Value)], see: &mut impl FnMut(Seen)) {
     let mut listed: Vec<u8> = Vec::new();
     let mut whole = Block::default();
@@ -111,7 +112,7 @@ fn check(base: BaseNumber, number: u64, parts: &[(u8, Value)], see: &mut impl Fn
     hand_over(number, &whole, see);
 }
 
-/// Takes the records of a part, whose slots end where the next listed part begins.
+/// Takes the members of a part, whose slots end where the next listed part begins.
 fn take(whole: &mut Block, part: Block, number: u64, first: u8, listed: &[u8], see: &mut impl FnMut(Seen)) {
     let end = listed.iter().copied().filter(|next| *next > first).min().unwrap_or(u8::MAX);
     for (slot, record) in (0_u8..).zip(part.slots) {
@@ -126,7 +127,7 @@ fn take(whole: &mut Block, part: Block, number: u64, first: u8, listed: &[u8], s
 fn hand_over(number: u64, block: &Block, see: &mut impl FnMut(Seen)) {
     for (slot, record) in (0_u64..).zip(&block.slots) {
         let Some(record) = record else { continue };
-        // The numbers of blocks that hold rows that can be handed out are far smaller.
+        // Blocks with rows that can be assigned have far smaller numbers.
         let row = number.saturating_mul(ROWS_PER_BLOCK).saturating_add(slot);
         match member::decode(record) {
             Ok(member) => see(Seen::Member(row, Box::new(member))),
