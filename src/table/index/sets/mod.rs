@@ -1,16 +1,19 @@
 //! Sets: for each value of a field, the rows of the members that have it, in chunks of 65,536 rows.
 //!
-//! All sets of an open base are in memory: a chunk takes at most 8 KiB, and the chunks of one field together about two
-//! bytes per member. A checkpoint writes the chunks that changed. A field of which members hold more than [`MAX_VALUES`]
-//! distinct values at a time gives its sets up; its filters then check records. Values that nobody has any more do not count,
-//! whether a checkpoint has come since or not. Tiers are counted again whenever the base opens, and have sets again if few
-//! enough are held; an attribute has them again once its index is dropped and set anew.
+//! All sets of an open base are in memory: a chunk takes at most 8 KiB, and all chunks of one field take
+//! about two bytes per member. A checkpoint writes the chunks that changed.
 //!
-//! Whoever takes a set under the view works with it afterwards, see [`RowSet`].
+//! If the members have more than [`MAX_VALUES`] distinct values of a field at a time, the base drops the sets
+//! of that field, and filters on it read each member instead. Values that no member has any more do not
+//! count, even if no checkpoint has run since. The values of tiers are counted again whenever the base opens,
+//! and their sets are restored if there are few enough. An attribute gets its sets back when its index is
+//! dropped from the schema and added again.
 //!
-//! Attributes have sets where the schema says `indexed`. An index that comes to an attribute with values is built from the
-//! records, in the lane, and put in place as a whole. Its rows are in no commit: a base that opens builds again what is
-//! younger than the watermark.
+//! A set taken under a view can be used after the view is gone, see [`RowSet`].
+//!
+//! Attributes have sets where the schema says `indexed`. If an attribute that already has values gets an
+//! index, the lane builds its sets from the members and installs them as a whole. Their rows are in no
+//! commit, so a base that opens builds again every index that is younger than the watermark.
 
 mod row_set;
 #[cfg(test)]
@@ -25,24 +28,24 @@ pub use self::row_set::{Chunk, Living, RowSet, union};
 use crate::model::schema::{AttributeIndex, AttributeSchema, AttributeType, FIRST_INDEX, FieldNumber};
 use crate::model::{Row, Status};
 
-/// Distinct values of a field that members may hold at a time for it to be kept in sets.
+/// The most distinct values of a field, at a time, for which the base has sets.
 pub const MAX_VALUES: usize = 4096;
-/// Rows of a chunk.
+/// The number of rows of a chunk.
 pub const CHUNK_ROWS: u64 = 65_536;
 
-/// A field that is kept in sets. The number is stored.
+/// A field that has sets. Its number is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SetField {
-    /// A member's status: every member has one.
+    /// The status. Every member has one.
     Status,
-    /// A member's tier; members without one are in none of its sets.
+    /// The tier. Members without a tier are in none of these sets.
     Tier,
-    /// An attribute, by the number of its index; members without a value are in none of its sets.
+    /// An attribute, by the number of its index. Members without a value are in none of these sets.
     Attribute(FieldNumber),
 }
 
 impl SetField {
-    /// The fields that every base keeps in sets, in stored order.
+    /// The fields that have sets in every base, in stored order.
     pub const OF_ALL_BASES: [Self; 2] = [Self::Status, Self::Tier];
 
     /// The stored number.
@@ -55,7 +58,7 @@ impl SetField {
         }
     }
 
-    /// The field of a stored number.
+    /// The field with this stored number.
     #[must_use]
     pub const fn from_number(number: FieldNumber) -> Option<Self> {
         match number.0 {
@@ -66,7 +69,7 @@ impl SetField {
         }
     }
 
-    /// The name that filters and replies use, as `schema` knows attributes.
+    /// The name of the field in filters and replies. `schema` has the keys of attributes.
     #[must_use]
     pub fn name(self, schema: Option<&AttributeSchema>) -> String {
         match self {
@@ -99,9 +102,9 @@ pub struct Sets {
     status: FieldSets,
     tier: FieldSets,
     attributes: BTreeMap<FieldNumber, FieldSets>,
-    /// The indexed attributes by their keys.
+    /// The indexed attributes, by key.
     indexes: BTreeMap<String, (AttributeIndex, AttributeType)>,
-    /// Numbers of indexes that are gone, and whose stored chunks are still to be deleted.
+    /// Numbers of indexes that no longer exist and whose stored chunks must still be deleted.
     dropped: BTreeSet<FieldNumber>,
 }
 
@@ -109,68 +112,71 @@ pub struct Sets {
 #[derive(Debug, Clone, Default)]
 pub(in crate::table) struct FieldSets {
     values: BTreeMap<Arc<str>, RowSet>,
-    /// Values that members have.
+    /// The number of values that members have.
     held: usize,
     given_up: bool,
-    /// The sets were given up and their stored chunks are still to be deleted.
+    /// Whether stored chunks of sets that were dropped must still be deleted.
     to_delete: bool,
 }
 
 impl Sets {
-    /// The rows of the members that have `value` in `field`. None when the field's sets were given up.
+    /// The rows of the members that have `value` in `field`. `None` if the sets of the field were dropped.
     #[must_use]
     pub fn of_value(&self, field: SetField, value: &str) -> Option<RowSet> {
         Some(self.kept(field)?.values.get(value).cloned().unwrap_or_default())
     }
 
-    /// The rows of one chunk whose members have `value` in `field`. None when the field's sets were given up.
+    /// The rows of one chunk whose members have `value` in `field`. `None` if the sets of the field were
+    /// dropped.
     pub(in crate::table) fn rows(&self, field: SetField, value: &str, chunk: u64) -> Option<Cow<'_, Chunk>> {
         let rows = self.kept(field)?.values.get(value).and_then(|rows| rows.chunk(chunk));
         Some(rows.map_or_else(Cow::default, Cow::Borrowed))
     }
 
-    /// The rows of each value of `field`: together, of the members that have one. None when the field's sets were given up.
+    /// The rows of each value of `field`. `None` if the sets of the field were dropped.
     #[must_use]
     pub fn of_all_values(&self, field: SetField) -> Option<Vec<RowSet>> {
         Some(self.kept(field)?.values.values().filter(|rows| !rows.is_empty()).cloned().collect())
     }
 
-    /// The rows that hold a member.
+    /// The rows that have a member.
     #[must_use]
     pub fn living(&self) -> Living {
         Living::of(self.status.values.values().cloned().collect())
     }
 
-    /// Members that have `value` in `field`, exactly. None when the field's sets were given up.
+    /// The exact number of members that have `value` in `field`. `None` if the sets of the field were
+    /// dropped.
     #[must_use]
     pub fn count(&self, field: SetField, value: &str) -> Option<u64> {
         Some(self.kept(field)?.values.get(value).map_or(0, RowSet::len))
     }
 
-    /// The values that members have in `field`, in order. None when the field's sets were given up.
+    /// The values that members have in `field`, in order. `None` if the sets of the field were dropped.
     pub fn values(&self, field: SetField) -> Option<impl Iterator<Item = &str>> {
         Some(self.kept(field)?.values.iter().filter(|(_, rows)| !rows.is_empty()).map(|(value, _)| &**value))
     }
 
-    /// Fields whose sets were given up.
+    /// The fields whose sets were dropped.
     pub fn unindexed(&self) -> impl Iterator<Item = SetField> + '_ {
         self.fields().filter(|field| self.kept(*field).is_none())
     }
 
-    /// Every field that has sets, or had them until it gave them up.
+    /// Every field that has sets, and those whose sets were dropped.
     pub fn fields(&self) -> impl Iterator<Item = SetField> + '_ {
         let attributes = self.attributes.keys().map(|number| SetField::Attribute(*number));
         SetField::OF_ALL_BASES.into_iter().chain(attributes)
     }
 
-    /// The field and the type of an attribute that is indexed.
+    /// The field and the type of an indexed attribute.
     #[must_use]
     pub fn attribute(&self, key: &str) -> Option<(SetField, AttributeType)> {
         let (index, kind) = self.indexes.get(key)?;
         Some((SetField::Attribute(index.number), *kind))
     }
 
-    /// Keeps the indexes that `schema` names: new ones are empty, and others go.
+    /// Follows a change of the schema: adds empty sets for new indexes, and removes the sets of indexes that
+    /// are gone.
     pub(in crate::table) fn follow(&mut self, schema: Option<&AttributeSchema>) {
         let mut indexes = BTreeMap::new();
         for (key, index) in schema.into_iter().flat_map(|schema| &schema.indexes) {
@@ -188,37 +194,38 @@ impl Sets {
         self.indexes = indexes;
     }
 
-    /// Puts sets that were built from the records in place.
+    /// Installs the sets of an index, which were built from the members.
     pub(in crate::table) fn install(&mut self, number: FieldNumber, built: FieldSets) {
         if let Some(sets) = self.attributes.get_mut(&number) {
             *sets = built;
         }
     }
 
-    /// Puts sets of tiers in place that `built` has from the records. What is stored of those that were given up goes before
-    /// they are written.
+    /// Installs the sets of tiers in `built`, which were built from the members. The next checkpoint deletes
+    /// stored chunks of the dropped sets before it writes the new ones.
     pub(in crate::table) fn take_up_tiers(&mut self, built: Self) {
         self.tier = FieldSets { to_delete: true, ..built.tier };
     }
 
-    /// Gives the sets of indexes away that were built in this.
+    /// The sets of the indexes, by number.
     pub(in crate::table) fn into_built(self) -> BTreeMap<FieldNumber, FieldSets> {
         self.attributes
     }
 
-    /// The keys of indexes that are younger than `watermark`: what is stored under their numbers is not theirs.
+    /// The keys of indexes that are younger than `watermark`: chunks stored under their numbers belong to
+    /// older indexes.
     pub(in crate::table) fn younger_than(&self, watermark: u64) -> BTreeSet<String> {
         let young = self.indexes.iter().filter(|(_, (index, _))| index.since > watermark);
         young.map(|(key, _)| key.clone()).collect()
     }
 
-    /// Notes that something is stored under the number of an index that is not there (while a base opens).
+    /// Notes that chunks are stored under the number of an index that does not exist (while a base opens).
     pub(in crate::table) fn note_stray(&mut self, number: FieldNumber) {
         self.dropped.insert(number);
     }
 
-    /// Puts a stored chunk in place (while a base opens). One that `moves` to another table is written by the next
-    /// checkpoint.
+    /// Takes over a stored chunk (while a base opens). If it `moves` to another table, the next checkpoint
+    /// writes it.
     pub(in crate::table) fn load(
         &mut self,
         field: SetField,
@@ -234,8 +241,8 @@ impl Sets {
         value.chunks.insert(chunk, Part { rows: Arc::new(rows), dirty: moves });
     }
 
-    /// Gives up the fields of which too many values are held (while a base opens, after the last move: what is stored may be
-    /// in part of a later time than the moves, so that only their end tells).
+    /// Drops the sets of fields with too many values. While a base opens, this runs after the last move:
+    /// stored chunks may already include later moves, so the counts are right only at the end.
     pub(in crate::table) fn settle(&mut self) {
         let limited = self.fields().filter(|field| *field != SetField::Status);
         let fields: Vec<SetField> =
@@ -243,29 +250,29 @@ impl Sets {
         fields.into_iter().for_each(|field| self.give_up(field));
     }
 
-    /// Everything that `built` has, which was made from the records, in the place of what is here (while a base opens).
+    /// Replaces all sets by those in `built`, which were built from the members (while a base opens).
     pub(in crate::table) fn replace(&mut self, built: Self) {
         let dropped = std::mem::take(&mut self.dropped);
         *self = Self { dropped, ..built };
     }
 
-    /// Marks a field as given up (while a base opens).
+    /// Drops the sets of a field.
     pub(in crate::table) fn give_up(&mut self, field: SetField) {
         if let Some(sets) = self.field_mut(field) {
             *sets = FieldSets { given_up: true, to_delete: true, ..FieldSets::default() };
         }
     }
 
-    /// Moves a row into or out of a set; repeating a move changes nothing. A field of which too many values are held then
-    /// gives its sets up.
+    /// Moves a row into or out of a set; repeating a move changes nothing. Drops the sets of the field if it
+    /// has too many values then.
     pub(in crate::table) fn apply(&mut self, change: &SetChange) {
         if self.shift(change) > MAX_VALUES && change.field != SetField::Status {
             self.give_up(change.field);
         }
     }
 
-    /// Moves a row into or out of a set, without a limit of values: [`Sets::settle`] comes after the last move. Answers how
-    /// many values of the field are held now.
+    /// Moves a row into or out of a set, without the limit of values: call [`Sets::settle`] after the last
+    /// move. Returns the number of values that members have now.
     pub(in crate::table) fn shift(&mut self, change: &SetChange) -> usize {
         let Some(sets) = self.field_mut(change.field).filter(|sets| !sets.given_up) else { return 0 };
         if !sets.values.contains_key(&change.value) {
@@ -292,8 +299,8 @@ impl Sets {
         sets.held
     }
 
-    /// Takes what a checkpoint has to write: changed chunks (an empty one is to be deleted) and fields given up since.
-    /// If they cannot be written, [`Sets::mark_dirty`] takes them back.
+    /// Takes what a checkpoint must write: changed chunks (an empty one must be deleted) and fields whose
+    /// sets were dropped since the last checkpoint. If writing fails, pass them to [`Sets::mark_dirty`].
     pub(in crate::table) fn take_dirty(&mut self) -> (Vec<DirtyChunk>, Vec<SetField>) {
         let mut chunks = Vec::new();
         let gone = std::mem::take(&mut self.dropped);
@@ -304,7 +311,7 @@ impl Sets {
                 given_up.push(field);
             }
             for (value, rows) in &mut sets.values {
-                // A set that somebody holds is copied only if there is something to change in it.
+                // `rows_mut` copies a shared set, so it is called only for a set that must change.
                 if !rows.rows().chunks.values().any(|part| part.dirty || part.rows.is_empty()) {
                     continue;
                 }
@@ -320,11 +327,11 @@ impl Sets {
         (chunks, given_up)
     }
 
-    /// Takes back what [`Sets::take_dirty`] gave out, because it could not be written.
+    /// Marks again what [`Sets::take_dirty`] returned, because it could not be written.
     pub(in crate::table) fn mark_dirty(&mut self, chunks: &[DirtyChunk], given_up: &[SetField]) {
         for field in given_up {
             match (field, self.field_mut(*field)) {
-                // Under its number there may be sets of another index by now, which stay.
+                // Sets of a newer index with the same number are not touched.
                 (SetField::Attribute(number), _) => drop(self.dropped.insert(*number)),
                 (_, Some(sets)) => sets.to_delete = true,
                 (_, None) => {}
@@ -338,7 +345,7 @@ impl Sets {
         }
     }
 
-    /// The sets of a field, unless they were given up or never were.
+    /// The sets of a field. `None` if they were dropped, or if the attribute has no index.
     fn kept(&self, field: SetField) -> Option<&FieldSets> {
         let sets = match field {
             SetField::Status => &self.status,
@@ -357,7 +364,7 @@ impl Sets {
     }
 }
 
-/// The value of a status as sets know it.
+/// The value of a status in the sets.
 pub(in crate::table) fn status_value(status: Status) -> Arc<str> {
     thread_local! {
         static VALUES: [Arc<str>; 3] =
@@ -370,7 +377,7 @@ pub(in crate::table) fn status_value(status: Status) -> Arc<str> {
     })
 }
 
-/// The chunk of a row, and its place in it.
+/// The chunk of a row, and its place in the chunk.
 fn chunk_of(row: Row) -> (u64, u32) {
     (row.0 / CHUNK_ROWS, u32::try_from(row.0 % CHUNK_ROWS).unwrap_or_default())
 }

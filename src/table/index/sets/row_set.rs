@@ -1,7 +1,8 @@
-//! The rows of one value, and what is taken of them.
+//! The rows of one value.
 //!
-//! **A set that somebody took does not change under them**: a [`RowSet`] is shared, and whoever changes it while it is shared
-//! changes a copy of the chunk at hand. So a list takes what its filter names under the view, and works with it afterwards.
+//! **A set that was taken never changes.** A clone of a [`RowSet`] shares its chunks, and a change while they
+//! are shared copies the chunk that changes. So a list takes the sets of its filter under the view, and works
+//! with them afterwards.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use roaring::RoaringBitmap;
 /// The rows of one chunk, by their low 16 bits.
 pub type Chunk = RoaringBitmap;
 
-/// The rows of the members that have one value, as they are at one revision.
+/// The rows of the members that have one value, at one revision.
 #[derive(Debug, Clone, Default)]
 pub struct RowSet(Arc<Rows>);
 
@@ -25,12 +26,12 @@ pub(super) struct Rows {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Part {
     pub rows: Arc<Chunk>,
-    /// A checkpoint has to write it.
+    /// Whether a checkpoint must write it.
     pub dirty: bool,
 }
 
 impl RowSet {
-    /// The rows of one chunk, if it has any.
+    /// The rows of one chunk, if there are any.
     #[must_use]
     pub fn chunk(&self, number: u64) -> Option<&Chunk> {
         self.0.chunks.get(&number).map(|part| &*part.rows)
@@ -52,13 +53,14 @@ impl RowSet {
         &self.0
     }
 
-    /// The rows to change: a copy, if somebody else holds them.
+    /// The rows, to change: a copy if they are shared.
     pub(super) fn rows_mut(&mut self) -> &mut Rows {
         Arc::make_mut(&mut self.0)
     }
 }
 
-/// The rows that hold a member, as they are at one revision: every member has a status.
+/// The rows that have a member, at one revision. They are the rows of all statuses, because every member has
+/// one.
 #[derive(Debug, Clone, Default)]
 pub struct Living(Vec<RowSet>);
 
@@ -68,7 +70,7 @@ impl Living {
         Self(statuses)
     }
 
-    /// Every row of `chunk` that holds a member.
+    /// Every row of one chunk that has a member.
     #[must_use]
     pub fn chunk(&self, number: u64) -> Cow<'_, Chunk> {
         let mut parts = self.0.iter().filter_map(|rows| rows.chunk(number)).filter(|rows| !rows.is_empty());
@@ -77,8 +79,8 @@ impl Living {
         Cow::Owned(parts.fold(first | second, |all, rows| all | rows))
     }
 
-    /// The numbers of the chunks that have members, in order. Between them there may be wide gaps: the rows of a store that
-    /// was brought back to an earlier time jump.
+    /// The numbers of the chunks that have members, in order. There may be wide gaps, because row numbers
+    /// jump when a store is restored from a backup.
     #[must_use]
     pub fn chunks(&self) -> Vec<u64> {
         let mut chunks: Vec<u64> = self.0.iter().flat_map(|rows| rows.0.chunks.keys().copied()).collect();
@@ -88,7 +90,7 @@ impl Living {
     }
 }
 
-/// The rows of all of these chunks together.
+/// The union of these chunks.
 pub fn union<'a>(chunks: impl Iterator<Item = &'a Chunk>) -> Chunk {
     roaring::MultiOps::union(chunks)
 }

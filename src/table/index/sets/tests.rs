@@ -20,7 +20,7 @@ fn counts_and_rows_follow_the_moves_and_repeats_change_nothing() {
 }
 
 #[test]
-fn a_field_with_too_many_values_gives_its_sets_up_and_says_so_once() {
+fn the_sets_of_a_field_with_too_many_values_are_dropped_and_reported_once() {
     let mut sets = Sets::default();
     for row in 0..4096 {
         sets.apply(&change(SetField::Tier, &format!("tier {row}"), row, true));
@@ -34,14 +34,14 @@ fn a_field_with_too_many_values_gives_its_sets_up_and_says_so_once() {
 }
 
 #[test]
-fn values_that_nobody_has_any_more_do_not_count() {
+fn values_that_no_member_has_any_more_do_not_count() {
     let mut sets = Sets::default();
     for n in 0..10_000 {
         sets.apply(&change(SetField::Tier, &format!("tier {n}"), n % 7, true));
         sets.apply(&change(SetField::Tier, &format!("tier {n}"), n % 7, false));
     }
     assert_eq!(sets.unindexed().count(), 0);
-    // While a base opens only the end counts.
+    // While a base opens, only the counts at the end matter.
     for n in 0..10_000 {
         sets.shift(&change(SetField::Tier, &format!("tier {n}"), n, true));
     }
@@ -70,7 +70,7 @@ fn a_checkpoint_takes_each_changed_chunk_once_and_empty_ones_to_delete_them() {
 }
 
 #[test]
-fn what_somebody_took_stays_as_it_was() {
+fn sets_that_were_taken_do_not_change() {
     let mut sets = Sets::default();
     for row in [5, 70_000] {
         sets.apply(&change(SetField::Status, "active", row, true));
