@@ -1,4 +1,5 @@
-//! The fuzz targets over a bounded corpus: their seeds, and what random changes make of them, the same every time.
+//! Runs the fuzz targets over a bounded corpus: their seeds, and random changes of them, the same in every
+//! run.
 
 use std::fs;
 use std::path::Path;
@@ -8,16 +9,16 @@ use memberbase::fuzz::TARGETS;
 
 use crate::kill::writer::Random;
 
-/// Changed inputs for each target.
+/// The number of changed inputs for each target.
 const ROUNDS: u64 = 4_000;
-/// Changes made to an input, at most.
+/// The most changes made to one input.
 const MOST_CHANGES: u64 = 4;
-/// Inputs are cut off here, in bytes.
+/// The longest input, in bytes; longer ones are cut.
 const LONGEST: usize = 8 * 1024;
-/// Address space for all targets, the program and its threads included, in KiB. What announces a length of gigabytes must not
-/// get them.
+/// Address space for all targets, including the program and its threads, in KiB. An input that announces a
+/// length of gigabytes must not make a target allocate them.
 const ADDRESS_SPACE_KIB: u64 = 1 << 20;
-/// What lengths and counts are most easily got wrong with.
+/// Bytes that are likely to break the handling of lengths and counts.
 const NUMBERS: [&[u8]; 7] = [
     &[0xff; 8],
     &[0xff; 4],
@@ -29,7 +30,7 @@ const NUMBERS: [&[u8]; 7] = [
 ];
 
 #[test]
-fn any_bytes_are_read_without_a_panic() {
+fn no_input_makes_a_target_panic() {
     for (name, target) in TARGETS {
         let seeds = seeds(name);
         let mut random = Random(1);
@@ -46,12 +47,12 @@ fn any_bytes_are_read_without_a_panic() {
 }
 
 #[test]
-fn any_bytes_are_read_within_bounded_memory() {
+fn no_input_makes_a_target_exceed_its_memory() {
     let limited = format!("ulimit -v {ADDRESS_SPACE_KIB} && exec \"$0\" \"$@\"");
     let done = Command::new("sh")
         .args(["-c", &limited])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "fuzz::any_bytes_are_read_without_a_panic", "--test-threads=1"])
+        .args(["--exact", "fuzz::no_input_makes_a_target_panic", "--test-threads=1"])
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -63,11 +64,11 @@ fn any_bytes_are_read_within_bounded_memory() {
     );
 }
 
-/// The inputs that were checked in for a target.
+/// The inputs in the repository for a target.
 fn seeds(name: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
     let mut paths: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    // The order of a folder is not the same everywhere.
+    // File systems list a folder in different orders.
     paths.sort();
     assert!(!paths.is_empty(), "{name} has no seeds");
     paths.iter().map(|path| fs::read(path).unwrap()).collect()

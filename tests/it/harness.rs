@@ -1,4 +1,4 @@
-//! A real server per test, on a free port and in a folder of its own, and clients to speak to it.
+//! A real server for each test, with a free port and a separate folder, and clients for it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -19,15 +19,15 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-/// Replies of tests may be large.
+/// The largest message that a test's client sends or accepts.
 const CLIENT_MAX_BYTES: usize = 64 * 1024 * 1024;
-/// No test waits longer for anything than this.
+/// The longest time that a test waits for anything.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How long calls under way may take when a test's server stops.
+/// How long running calls may take when a test's server stops.
 pub const GRACE: Duration = Duration::from_secs(20);
 
-/// How often something is killed: `usual`, or as often as `MEMBERBASE_TEST_ROUNDS` says, for longer runs.
+/// How often a test kills something: `usual`, or the number in `MEMBERBASE_TEST_ROUNDS`, for longer runs.
 pub fn rounds(usual: u64) -> u64 {
     std::env::var("MEMBERBASE_TEST_ROUNDS").map_or(usual, |rounds| rounds.parse().unwrap())
 }
@@ -52,7 +52,7 @@ impl Server {
         Self::start_in(tempfile::tempdir().unwrap(), change).await
     }
 
-    /// A server whose store has one token: access level `admin`, and its secret.
+    /// A server whose store has one token, with access level `admin`, and the token's secret.
     pub async fn start_with_token() -> (Self, String) {
         let data = tempfile::tempdir().unwrap();
         let wanted = server::WantedToken { access: "admin".into(), ..Default::default() };
@@ -94,7 +94,7 @@ impl Server {
         Base { id: created.member_base.unwrap().id, client: self.members() }
     }
 
-    /// Sets the attribute schema of a memberbase: keys, each with the word for its type.
+    /// Sets the attribute schema of a memberbase: keys, each with the name of its type.
     pub async fn schema(&self, member_base_id: &str, types: &[(&str, &str)]) {
         let definition = |kind: &str| v1::AttributeDefinition { r#type: kind.to_owned(), indexed: false };
         let schema = types.iter().map(|(key, kind)| ((*key).to_owned(), definition(kind)));
@@ -106,13 +106,13 @@ impl Server {
         AttributeServiceClient::new(self.channel()).set_attribute_schema(request).await.unwrap();
     }
 
-    /// Stops the server, which must succeed.
+    /// Stops the server and asserts that it succeeds.
     pub async fn stop(mut self) {
         self.running.take().unwrap().stop().await.unwrap();
     }
 }
 
-/// Every test ends with a stop in order, before its folder goes.
+/// Each test ends with an orderly stop, before its folder is removed.
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
@@ -167,7 +167,7 @@ impl Base {
         self.send(request).await
     }
 
-    /// Upserts rows none of which may fail, in calls of 5,000, and returns their ids.
+    /// Upserts rows in calls of 5,000, asserts that none fails, and returns their ids.
     pub async fn fill(&mut self, members: Vec<v1::MemberInput>) -> Vec<String> {
         let mut ids = Vec::new();
         for part in members.chunks(5_000) {
@@ -200,7 +200,7 @@ impl Base {
         Ok(self.client.list_members(request).await?.into_inner())
     }
 
-    /// The refs of all members that match, over as many pages as it takes.
+    /// The refs of all matching members, from all pages.
     pub async fn refs(&mut self, filters: Vec<v1::Filter>) -> Vec<String> {
         let mut request = self.list_request(filters);
         let mut refs = Vec::new();
@@ -224,7 +224,7 @@ impl Base {
     }
 }
 
-/// Shows a secret with every call.
+/// Sends a secret with every call.
 #[derive(Clone)]
 pub struct Bearer(pub String);
 
@@ -236,10 +236,10 @@ impl Interceptor for Bearer {
     }
 }
 
-/// A channel that shows a secret with every call.
+/// A channel that sends a secret with every call.
 pub type Known = InterceptedService<Channel, Bearer>;
 
-/// A row with nothing but a ref.
+/// A row with only a ref.
 pub fn row(r#ref: &str) -> v1::MemberInput {
     v1::MemberInput { r#ref: Some(r#ref.into()), ..Default::default() }
 }
@@ -259,7 +259,7 @@ pub fn outcomes(reply: &v1::BulkUpsertMembersResponse) -> Vec<Outcome> {
     reply.results.iter().map(v1::MemberResult::outcome).collect()
 }
 
-/// The reason of a row's error, or nothing.
+/// The reason of a row's error, or an empty text.
 pub fn row_reason(result: &v1::MemberResult) -> &str {
     result.error.as_ref().map_or("", |error| &error.reason)
 }
@@ -275,7 +275,8 @@ pub fn eq(key: &str, value: &str) -> v1::Filter {
     condition(key, |filter| filter.eq = Some(text(value)))
 }
 
-/// A text without the sizes of members that it tells: a record is a byte longer when its change came a second later.
+/// A text with the sizes of members removed: a stored member is a byte longer when its change came a second
+/// later.
 pub fn without_sizes(text: &str) -> String {
     let mut parts = text.split("takes ");
     let mut plain = parts.next().unwrap_or_default().to_owned();
@@ -298,7 +299,7 @@ pub fn list(values: &[&str]) -> prost_types::ListValue {
     prost_types::ListValue { values: values.iter().map(|value| text(value)).collect() }
 }
 
-/// Asserts the code and reason of an error, that it has our domain, and returns the fields at fault.
+/// Asserts the code, reason and domain of an error, and returns the fields at fault.
 #[track_caller]
 pub fn refused(status: &Status, code: Code, reason: &str) -> Vec<String> {
     assert_eq!(status.code(), code, "{status:?}");
@@ -316,12 +317,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `memberbase serve` and waits until it serves.
+    /// Starts `memberbase serve` and waits until it accepts connections.
     pub fn serve(data: &Path) -> Self {
         Self::start(&mut command(data))
     }
 
-    /// Starts a command that serves.
+    /// Starts a command that runs a server, and waits until it accepts connections.
     pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -335,7 +336,7 @@ impl Process {
         self.address.split_once("://").unwrap().1.parse().unwrap()
     }
 
-    /// What it writes to standard error, if its command pipes that. Who does not ask does not read it.
+    /// Its standard error, if the command pipes that. Nothing reads it before the first call of this.
     pub fn stderr(&mut self) -> ChildStderr {
         self.child.stderr.take().unwrap()
     }
@@ -345,14 +346,14 @@ impl Process {
         rustix::process::kill_process(id, signal).unwrap();
     }
 
-    /// The most memory that it ever had at a time.
+    /// The peak of its resident memory.
     pub fn peak_bytes(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
     }
 
-    /// What its environment says for `key`.
+    /// The value of `key` in its environment.
     pub fn environment(&self, key: &str) -> Option<String> {
         let all = std::fs::read_to_string(format!("/proc/{}/environ", self.child.id())).unwrap();
         all.split('\0').find_map(|entry| entry.strip_prefix(key)?.strip_prefix('=').map(str::to_owned))
@@ -370,7 +371,7 @@ impl Drop for Process {
     }
 }
 
-/// `memberbase serve` on a free port, without the settings of whoever runs the tests.
+/// `memberbase serve` on a free port, without the settings of the environment that runs the tests.
 pub fn command(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
     for key in memberbase::config::keys() {
@@ -383,7 +384,7 @@ pub fn command(data: &Path) -> Command {
     command
 }
 
-/// Runs a command that must end by itself: its exit code, and what it wrote to standard error.
+/// Runs a command to its end and returns its exit code and its standard error.
 pub fn run(command: &mut Command) -> (Option<i32>, String) {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! What health checks are told while the store cannot take writes.
+//! What health checks report while the store cannot accept writes.
 
 use memberbase::api::grpc::v1;
 use memberbase::server;
@@ -10,10 +10,10 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::harness::{config, connect, refused};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_is_told_under_the_names_of_what_writes() {
+async fn a_full_disk_is_reported_by_the_health_checks_of_writing_services() {
     let data = tempfile::tempdir().unwrap();
     let mut config = config(data.path());
-    // A store is not made where there is no room.
+    // The first start creates the store, which a full disk would prevent.
     server::start(config.clone()).await.unwrap().stop().await.unwrap();
     config.reserve = u64::MAX;
     let running = server::start(config).await.unwrap();
@@ -29,7 +29,7 @@ async fn a_full_disk_is_told_under_the_names_of_what_writes() {
         assert_eq!(told.status(), ServingStatus::Serving, "{name}");
     }
     assert_eq!(health.check(ask("another")).await.unwrap_err().code(), Code::NotFound);
-    // And so it is.
+    // The calls agree with the health checks.
     let mut bases = v1::member_base_service_client::MemberBaseServiceClient::new(channel);
     bases.list_member_bases(v1::ListMemberBasesRequest::default()).await.unwrap();
     let request = v1::CreateMemberBaseRequest { name: "Staff".into(), ..Default::default() };

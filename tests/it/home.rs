@@ -1,5 +1,5 @@
-//! A server without tokens on a loopback address takes only what was meant for this machine, at every door; one with
-//! tokens takes requests under whatever name.
+//! A server without tokens on a loopback address accepts only requests for a local host name, at every door.
+//! A server with tokens accepts requests for any host name.
 
 use memberbase::api::grpc::v1;
 use tonic::Code;
@@ -15,7 +15,7 @@ async fn post(server: &Server, path: &str, headers: &str) -> crate::http::Reply 
     exchange(server.address(), &head, b"{}").await
 }
 
-/// A get under the name `host`.
+/// A `GetMember` call with the host name `host`.
 async fn get(server: &Server, host: &str) -> tonic::Status {
     let endpoint = Endpoint::from_shared(format!("http://{}", server.address())).unwrap().timeout(GRACE);
     let channel = endpoint.origin(format!("http://{host}").parse().unwrap()).connect().await.unwrap();
@@ -57,7 +57,7 @@ async fn no_web_page_reaches_a_server_without_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_tokens_any_name_will_do() {
+async fn a_server_with_tokens_accepts_any_host_name() {
     let (server, secret) = Server::start_with_token().await;
     let headers =
         format!("Host: members.example\r\nAuthorization: Bearer {secret}\r\nOrigin: https://app.example\r\n");

@@ -1,7 +1,9 @@
-//! kill -9 under load, many times on one store: whatever was acknowledged is there with the acknowledged content, a request that
-//! was under way is there whole or not at all where it was atomic, ids stay, and counters equal a recount.
+//! Kills a server with kill -9 under load, many times on one store. Afterwards all acknowledged content is
+//! there, an atomic request that was running took effect completely or not at all, ids are unchanged, and
+//! counters equal a recount.
 //!
-//! Writers own their refs, so what may be there is known exactly: what was acknowledged, or what was under way at the kill.
+//! No two writers use the same ref, so a test knows exactly what may be stored: what was acknowledged, or
+//! what was being written at the kill.
 
 mod chain;
 mod maintenance;
@@ -25,16 +27,16 @@ use crate::harness::{self, Process};
 use model::Model;
 use writer::{Random, Writer};
 
-/// Kills, unless the environment says otherwise.
+/// The number of kills, unless the environment sets another.
 const ROUNDS: u64 = 100;
-/// In every one of so many rounds the server is killed once more while it opens.
+/// In one of so many rounds the server is also killed while it opens.
 const KILL_OPEN_EVERY: u64 = 4;
 const LONGEST_OPEN_MILLIS: u64 = 120;
 const WRITERS: u64 = 4;
-/// Acknowledgements before the kill, at most.
+/// The most acknowledgements before the kill.
 const MOST_ACKS: u64 = 60;
 
-/// Kills the server while writers are at work, after up to so many acknowledgements.
+/// Kills the server while writers run, after a random number of acknowledgements up to a limit.
 async fn kill_while_writing(
     mut server: Process,
     (channel, base): (&Channel, &str),
@@ -50,7 +52,7 @@ async fn kill_while_writing(
     }
     let target = u32::try_from(1 + random.next() % most_acks).unwrap();
     let acknowledged = tokio::time::timeout(harness::PATIENCE, acks.acquire_many(target)).await;
-    acknowledged.expect("the writers got nowhere").unwrap().forget();
+    acknowledged.expect("no writer got an acknowledgement").unwrap().forget();
     server.signal(Signal::KILL);
     server.wait();
     while let Some(part) = writers.join_next().await {
@@ -86,7 +88,7 @@ async fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
     assert!(model.acknowledged() > rounds, "{} rows acknowledged", model.acknowledged());
 }
 
-/// Starts a server and kills it when it serves, or after `moment`, whichever comes first.
+/// Starts a server and kills it when it accepts connections, or after `moment` if that is earlier.
 fn kill_while_opening(data: &std::path::Path, moment: Duration) {
     let mut child = harness::command(data).stdout(Stdio::piped()).spawn().unwrap();
     let stdout = child.stdout.take().unwrap();

@@ -1,8 +1,10 @@
-//! Concurrent clients against a server that is killed at random: what each member went through, as all clients saw it, has
-//! to be explainable by one order of the operations that keeps to the order of time (Wing and Gong's check, by `todc-utils`).
-//! At the same time members are moved about in a second memberbase whose counts and sets have to add up in every answer.
+//! Runs concurrent clients against a server that is killed at random moments. What all clients saw of a
+//! member must be explainable by one order of the operations that agrees with their order in time (Wing and
+//! Gong's check, by `todc-utils`). At the same time members of a second memberbase are changed, and its
+//! counts and sets must add up in every reply.
 //!
-//! An operation whose answer was lost may have happened at any time after its call, or never: it stays open to the end.
+//! An operation whose reply was lost may have taken effect at any time after its call, or never, so it stays
+//! open to the end.
 
 mod bank;
 mod client;
@@ -26,17 +28,17 @@ use history::Recorder;
 const KILLS: u64 = 25;
 const CLIENTS: u64 = 6;
 const BANKERS: u64 = 2;
-/// Answers between two kills, at most.
+/// The most replies between two kills.
 const MOST_ANSWERS: u64 = 160;
-/// For all of it; what takes longer has come to a standstill.
+/// The time allowed for the whole test; a longer run counts as a standstill.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The server as of now, with the number of its life; none once the test is over.
+/// The current server with the number of its start; `None` once the test is over.
 pub type Lives = watch::Receiver<Option<(u64, Channel)>>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_member_has_one_history_and_counts_add_up_whatever_is_killed() {
-    tokio::time::timeout(PATIENCE, run()).await.expect("it came to a standstill");
+async fn histories_are_linearizable_and_counts_add_up_across_kills() {
+    tokio::time::timeout(PATIENCE, run()).await.expect("the test came to a standstill");
 }
 
 async fn run() {
@@ -84,7 +86,7 @@ async fn create(channel: &Channel, name: &str) -> String {
     bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id
 }
 
-/// Waits for the life after `number`; none if there is no other.
+/// Waits for the start after `number`; `None` if there is no other.
 async fn next_life(life: &mut Lives, number: Option<u64>) -> Option<(u64, Channel)> {
     let is_next = |now: &Option<(u64, Channel)>| now.as_ref().is_none_or(|(n, _)| Some(*n) != number);
     life.wait_for(is_next).await.ok()?.clone()

@@ -1,4 +1,4 @@
-//! The log of a server: it stops nobody, says what starts, and is not filled by whoever is refused.
+//! The log of a server: it blocks no call, reports what starts, and refused requests cannot fill it.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -19,7 +19,7 @@ async fn refused_gets(server: &Process, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_nobody_reads_stops_no_call() {
+async fn an_unread_log_blocks_no_call() {
     let data = tempfile::tempdir().unwrap();
     // At this level each call writes several kilobytes; a pipe takes 64.
     let mut server = Process::start(command(data.path()).args(["--log", "trace"]).stderr(Stdio::piped()));
@@ -40,7 +40,7 @@ async fn refusals_are_one_line_a_second_for_each_reason() {
         text
     });
     refused_gets(&server, 300).await;
-    // The end of a stream, which is told behind it.
+    // The end of a stream, which is logged after it.
     let request = v1::ExportMembersRequest {
         member_base_id: "mb_00000000000000000000000000".into(),
         ..Default::default()

@@ -1,4 +1,4 @@
-//! One integration binary: a real server for every test, spoken to as any client would.
+//! One integration binary: each test starts a real server and uses it as a client does.
 
 #![allow(
     clippy::unwrap_used,

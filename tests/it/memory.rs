@@ -1,4 +1,5 @@
-//! What requests make a server hold: small ones on the wire that would be large in memory are refused before they are.
+//! Memory that requests take: requests that are small on the wire but large in memory are refused before they
+//! take it.
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
@@ -11,11 +12,11 @@ use crate::grpc::bytes::Bytes;
 use crate::harness::{Process, command, connect, members, refused, row, rows};
 use crate::http::Http;
 
-/// What a server with 128 MiB and few members may have held at its peak.
+/// The highest peak memory that a server with 128 MiB and few members may have.
 const PEAK_MAX_BYTES: usize = (128 << 20) + 150_000_000;
-/// Entries of two or three bytes each: 8 MB that would be gigabytes.
+/// Entries of two or three bytes each: 8 MB on the wire, gigabytes in memory.
 const ENTRIES: usize = 4_000_000;
-/// Rows each of which is worth a kilobyte of explanations.
+/// Rows that each cause a kilobyte of error details.
 const WRONG_ROWS: usize = 150_000;
 
 async fn send(server: &Process, method: &str, message: Vec<u8>, compressed: bool) -> Result<(), Status> {
@@ -36,7 +37,7 @@ async fn send_on(channel: Channel, method: &str, message: Vec<u8>, compressed: b
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn entries_with_nothing_in_them_take_no_memory_at_any_door() {
+async fn empty_entries_take_no_memory_at_any_door() {
     let data = tempfile::tempdir().unwrap();
     let mut command = command(data.path());
     let server = Process::start(command.env("MEMBERBASE_BODY_LIMIT", "64MiB"));
@@ -47,7 +48,7 @@ async fn entries_with_nothing_in_them_take_no_memory_at_any_door() {
     let of_base = v1::BulkUpsertMembersRequest { member_base_id: base.clone(), ..Default::default() };
     let options = Some(v1::ImportOptions { member_base_id: base.clone(), ..Default::default() });
     let of_import = v1::ImportMembersRequest { options, ..Default::default() };
-    // Empty entries of the field with this number, behind the memberbase.
+    // Empty entries of the field with this number, after the memberbase.
     let flood = |head: Vec<u8>, number: u8| [head, [number << 3 | 2, 0].repeat(ENTRIES)].concat();
     let floods = [
         ("MemberService/BulkUpsertMembers", flood(of_base.encode_to_vec(), 2), "MESSAGE_TOO_LARGE"),
@@ -89,7 +90,7 @@ async fn entries_with_nothing_in_them_take_no_memory_at_any_door() {
         let reply = http.send(call, body.as_bytes()).await;
         assert_eq!(reply.status, 413, "{call}: {reply:?}");
     }
-    // Rows that are wrong in every field, of which the first alone are told what is wrong with them.
+    // Rows with a fault in every field; only the first ones get error details.
     let channel = connect(&server.address).await;
     let x = || Some("x".repeat(10));
     let wrong = v1::MemberInput { email: x(), phone: x(), dob: x(), gender: x(), status: x(), ..row("") };
@@ -104,7 +105,7 @@ async fn entries_with_nothing_in_them_take_no_memory_at_any_door() {
     let peak = server.peak_bytes();
     assert!(peak < PEAK_MAX_BYTES, "{} MiB", peak >> 20);
 
-    // Rows that are what they say are as welcome as before.
+    // Ordinary rows are accepted as before.
     let upsert = v1::BulkUpsertMembersRequest {
         member_base_id: base,
         members: rows("r", 100_000),
@@ -115,7 +116,7 @@ async fn entries_with_nothing_in_them_take_no_memory_at_any_door() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_small_messages_of_many_rows_are_counted_as_what_they_become() {
+async fn small_messages_of_many_rows_count_with_their_decoded_size() {
     let data = tempfile::tempdir().unwrap();
     let server = Process::serve(data.path());
     let mut bases = MemberBaseServiceClient::new(connect(&server.address).await);
@@ -134,7 +135,7 @@ async fn many_small_messages_of_many_rows_are_counted_as_what_they_become() {
         }
     }
     let answers = calls.join_all().await;
-    assert!(answers.iter().any(Result::is_ok), "some of them have room");
+    assert!(answers.iter().any(Result::is_ok), "at least one call must find room");
     for refusal in answers.into_iter().filter_map(Result::err) {
         refused(&refusal, Code::ResourceExhausted, "OVERLOADED");
     }
@@ -143,11 +144,15 @@ async fn many_small_messages_of_many_rows_are_counted_as_what_they_become() {
 }
 
 #[tokio::test]
-async fn a_server_tells_its_allocator_to_keep_what_was_freed_only_for_a_moment() {
+async fn a_server_makes_its_allocator_return_freed_memory_soon() {
     let data = tempfile::tempdir().unwrap();
     let server = Process::serve(data.path());
     assert_eq!(server.environment("MIMALLOC_PURGE_DELAY").as_deref(), Some("100"));
     let data = tempfile::tempdir().unwrap();
     let server = Process::start(command(data.path()).env("MIMALLOC_PURGE_DELAY", "7"));
-    assert_eq!(server.environment("MIMALLOC_PURGE_DELAY").as_deref(), Some("7"), "what somebody set stays");
+    assert_eq!(
+        server.environment("MIMALLOC_PURGE_DELAY").as_deref(),
+        Some("7"),
+        "a value that the user set stays"
+    );
 }

@@ -1,4 +1,5 @@
-//! What is made has rights for nobody but its owner, whatever the umask says; `serve --print-config` and `--version`.
+//! New files and folders are accessible to their owner only, with any umask; also `serve --print-config` and
+//! `--version`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +10,7 @@ use rustix::process::Signal;
 
 use crate::harness::{Process, command};
 
-/// The same command under an umask that takes nothing away.
+/// The same command with an umask that removes no rights.
 fn open_to_all(command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
@@ -28,7 +29,7 @@ fn memberbase(arguments: &[&str]) -> Output {
     open_to_all(&command).output().unwrap()
 }
 
-/// The files and folders below `path`, itself included, that others may do something with.
+/// The files and folders below `path`, including `path`, that other users have any rights to.
 fn open(path: &Path, found: &mut Vec<PathBuf>) {
     if fs::metadata(path).unwrap().permissions().mode() & 0o077 != 0 {
         found.push(path.to_owned());
@@ -41,7 +42,7 @@ fn open(path: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn data_backups_and_failed_rows_are_the_owners_alone() {
+fn only_the_owner_may_access_data_backups_and_failed_rows() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let text = |name: &str| path(name).to_str().unwrap().to_owned();
@@ -65,7 +66,7 @@ fn data_backups_and_failed_rows_are_the_owners_alone() {
 }
 
 #[test]
-fn a_data_directory_that_others_may_read_is_told() {
+fn a_warning_reports_a_data_directory_that_others_may_read() {
     let data = tempfile::tempdir().unwrap();
     let log_of = |mode| {
         fs::set_permissions(data.path(), fs::Permissions::from_mode(mode)).unwrap();
@@ -77,13 +78,13 @@ fn a_data_directory_that_others_may_read_is_told() {
     };
     assert!(log_of(0o755).contains("other users of this machine may read the data directory"));
     assert!(!log_of(0o700).contains("other users"));
-    // What somebody chose is left as it is.
+    // The server leaves rights unchanged that the user chose.
     log_of(0o750);
     assert_eq!(fs::metadata(data.path()).unwrap().permissions().mode() & 0o777, 0o750);
 }
 
 #[test]
-fn settings_are_printed_as_a_file_that_gives_them_again() {
+fn printed_settings_can_be_used_as_a_configuration_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("settings.toml");
     let print = |more: &[&str]| {
@@ -102,17 +103,17 @@ fn settings_are_printed_as_a_file_that_gives_them_again() {
     }
     let again = again.args(["serve", "--print-config", "--config"]).arg(&file).output().unwrap();
     assert_eq!(String::from_utf8(again.stdout).unwrap(), printed);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "printing makes no store");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "printing creates no store");
 }
 
 #[test]
-fn the_version_tells_what_was_built() {
+fn the_version_has_the_commit_and_day_of_the_build() {
     let output = memberbase(&["--version"]);
     let printed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(printed, format!("memberbase {}\n", memberbase::VERSION));
     let commit =
         Command::new("git").args(["rev-parse", "HEAD"]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
-    // Without git, or outside of a work tree, there is none to tell.
+    // A build without git, or outside a work tree, knows no commit.
     let Ok(commit) = commit else { return };
     if commit.status.success() && printed.contains('(') {
         let commit = String::from_utf8(commit.stdout).unwrap();

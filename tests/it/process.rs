@@ -1,4 +1,4 @@
-//! The program as a process: starting, stopping, and refusing to start.
+//! The program as a process: it starts, stops, and refuses to start.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,11 +8,11 @@ use rustix::process::Signal;
 
 use crate::harness::{Process, command, connect, members, row, run};
 
-/// Exit code of bad settings.
+/// The exit code for bad settings.
 const USAGE: i32 = 64;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_is_there_after_a_stop_and_after_a_kill() {
+async fn acknowledged_writes_survive_a_stop_and_a_kill() {
     let data = tempfile::tempdir().unwrap();
     let mut id = String::new();
     let mut base = String::new();
@@ -47,7 +47,7 @@ async fn what_was_acknowledged_is_there_after_a_stop_and_after_a_kill() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_signal_stops_at_once_whatever_is_under_way() {
+async fn a_second_signal_stops_the_server_at_once() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Process::serve(data.path());
     let connection = tokio::net::TcpStream::connect(server.socket()).await.unwrap();
@@ -58,11 +58,12 @@ async fn a_second_signal_stops_at_once_whatever_is_under_way() {
         .header("content-type", "application/grpc")
         .body(())
         .unwrap();
-    // A call whose message never comes: without a second signal the server waits for it until the grace period ends.
+    // A call whose message never arrives: without a second signal the server waits for it until the grace
+    // period ends.
     let _call = client.send_request(request, false).unwrap();
     pings.ping(h2::Ping::opaque()).await.unwrap();
     server.signal(Signal::TERM);
-    // The first signal has been heard once nobody can connect any more.
+    // The server has received the first signal when it accepts no more connections.
     while tokio::net::TcpStream::connect(server.socket()).await.is_ok() {
         tokio::task::yield_now().await;
     }
@@ -82,7 +83,7 @@ fn a_data_directory_in_use_is_a_clear_error() {
 
 #[test]
 fn a_data_directory_that_cannot_be_written_is_a_clear_error() {
-    // Whoever runs the tests, not even root can make a folder in a file.
+    // Not even root can create a folder inside a file.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "not a folder").unwrap();
@@ -94,7 +95,7 @@ fn a_data_directory_that_cannot_be_written_is_a_clear_error() {
 }
 
 #[test]
-fn all_bad_settings_are_told_at_once() {
+fn all_bad_settings_are_reported_at_once() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("settings.toml");
     fs::write(&file, "colour = \"red\"\ngrace = \"soon\"").unwrap();
@@ -106,7 +107,7 @@ fn all_bad_settings_are_told_at_once() {
 }
 
 #[test]
-fn other_machines_are_not_served_by_accident() {
+fn a_server_for_other_machines_needs_tls_and_tokens_or_explicit_consent() {
     let data = tempfile::tempdir().unwrap();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_memberbase"));
     let (code, text) = run(command.args(["serve", "--listen", "0.0.0.0:0", "--data"]).arg(data.path()));
@@ -115,12 +116,12 @@ fn other_machines_are_not_served_by_accident() {
     let (code, text) = run(command.arg("--insecure-plaintext"));
     assert_eq!(code, Some(USAGE), "{text}");
     assert!(text.contains("memberbase token create") && text.contains("--insecure-no-auth"), "{text}");
-    assert!(text.contains("--new-store"), "what is advised would be refused without it: {text}");
-    assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0, "a start that is refused leaves nothing");
+    assert!(text.contains("--new-store"), "the suggested command would be refused without it: {text}");
+    assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0, "a refused start must leave nothing behind");
 }
 
 #[test]
-fn nothing_is_advised_on_the_rights_of_a_folder_of_others() {
+fn no_chmod_is_suggested_for_a_folder_of_another_user() {
     let data = tempfile::tempdir().unwrap();
     fs::set_permissions(data.path(), fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(data.path().join("theirs"), "").unwrap();
@@ -141,7 +142,7 @@ fn a_port_that_is_taken_is_a_clear_error() {
 }
 
 #[test]
-fn a_variable_that_is_no_setting_is_told_in_the_log() {
+fn an_unknown_environment_variable_is_reported_in_the_log() {
     let data = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

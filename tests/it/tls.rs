@@ -1,4 +1,4 @@
-//! TLS: certificates made here, and clients that know, or do not know, who vouches for them.
+//! TLS, with certificates that the tests issue, and with clients that trust their authority or do not.
 
 mod log;
 
@@ -28,7 +28,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::harness::{PATIENCE, Process, command, config};
 
-/// An authority.
+/// A certificate authority.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, as PEM.
@@ -56,7 +56,7 @@ impl Authority {
     }
 }
 
-/// A server with certificate files in a folder of its own.
+/// A server with certificate files in a separate folder.
 struct Server {
     running: Running,
     folder: TempDir,
@@ -100,14 +100,14 @@ impl Server {
         Endpoint::from_shared(self.url()).unwrap().tls_config(tls).unwrap().timeout(PATIENCE).connect().await
     }
 
-    /// Whether a client with these gets an answer.
+    /// Whether a client with this authority and identity gets a reply.
     async fn answers(&self, authority: &Authority, identity: Option<&Issued>) -> bool {
         let Ok(channel) = self.connect(authority, identity).await else { return false };
         HealthClient::new(channel).check(HealthCheckRequest::default()).await.is_ok()
     }
 }
 
-/// Puts a pair into place in one step each, as tools that renew certificates do.
+/// Replaces certificate and key in one step each, as tools that renew certificates do.
 fn install(folder: &Path, issued: &Issued) {
     for (name, text) in [("cert.pem", &issued.cert), ("key.pem", &issued.key)] {
         let new = folder.join(format!("{name}.new"));
@@ -117,7 +117,7 @@ fn install(folder: &Path, issued: &Issued) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_go_over_tls_and_only_to_who_is_vouched_for() {
+async fn clients_connect_over_tls_only_to_a_server_whose_authority_they_trust() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let server = Server::start(&authority.issue(), None).await;
     assert!(server.answers(&authority, None).await);
@@ -132,7 +132,7 @@ async fn calls_go_over_tls_and_only_to_who_is_vouched_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_client_authorities_only_their_clients_are_served() {
+async fn a_server_with_a_client_authority_serves_only_its_clients() {
     let (authority, clients, stranger) = (Authority::new(), Authority::new(), Authority::new());
     let server = Server::start(&authority.issue(), Some(&clients)).await;
     assert!(server.answers(&authority, Some(&clients.issue())).await);
@@ -149,16 +149,16 @@ async fn changed_files_are_used_without_a_restart_and_bad_ones_are_not() {
     fs::write(server.file("cert.pem"), "no certificate").unwrap();
     assert!(server.answers(&first, None).await);
     install(server.folder.path(), &second.issue());
-    // Each try is a handshake; the files are looked at meanwhile.
+    // Each attempt is a handshake; meanwhile the server checks the files.
     while !server.answers(&second, None).await {}
     assert!(!server.answers(&first, None).await);
-    // Who was connected stays so.
+    // Existing connections stay open.
     HealthClient::new(open).check(HealthCheckRequest::default()).await.unwrap();
     server.running.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_do_not_fit_together_keep_a_server_from_starting() {
+async fn a_server_does_not_start_without_a_matching_key() {
     let authority = Authority::new();
     let (one, other) = (authority.issue(), authority.issue());
     let folder = tempfile::tempdir().unwrap();
@@ -192,14 +192,14 @@ async fn the_command_line_speaks_https_with_an_authority_and_a_certificate() {
     };
     let all =
         [("--ca", "server-ca.pem"), ("--client-cert", "client.pem"), ("--client-key", "client-key.pem")];
-    // 1: the server answered that there is no such member. 69: it could not be reached.
+    // 1: the server replied that there is no such member. 69: the server could not be reached.
     assert_eq!(get(&all), Some(1));
     assert_eq!(get(&all[..1]), Some(69));
     assert_eq!(get(&[]), Some(69));
     server.running.stop().await.unwrap();
 }
 
-/// What `memberbase get` ends with at this server, and says.
+/// The exit code and the error text of `memberbase get` at this server.
 fn get_with(server: &Server, url: &str, ca: Option<&str>) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
     command.args(["get", "--server", url, "--id", "m_00000000000000000000000000"]);
@@ -223,7 +223,7 @@ async fn the_command_line_says_which_kind_of_address_and_certificate_a_server_wa
     let (code, said) = get_with(&guarded, &guarded.url(), Some("server-ca.pem"));
     assert!(code == Some(69) && said.contains("give --client-cert and --client-key"), "{said}");
     assert!(!said.contains("no server answers"), "{said}");
-    // Somebody who hangs up.
+    // A listener that closes each connection.
     let rude = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("https://{}", rude.local_addr().unwrap());
     let rude = std::thread::spawn(move || drop(rude.accept().unwrap()));
@@ -243,7 +243,7 @@ async fn the_command_line_says_which_kind_of_address_and_certificate_a_server_wa
     assert!(output.status.code() == Some(69) && said.contains("http://"), "{said}");
 }
 
-/// A certificate that signs itself and may sign others, as `openssl req -x509` makes them.
+/// A self-signed certificate that may sign others, as `openssl req -x509` issues them.
 fn self_signed(change: impl FnOnce(&mut CertificateParams)) -> Issued {
     let mut params = CertificateParams::new(vec!["127.0.0.1".into()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -253,13 +253,13 @@ fn self_signed(change: impl FnOnce(&mut CertificateParams)) -> Issued {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_signs_itself_is_believed_where_it_is_given() {
+async fn a_self_signed_certificate_is_trusted_when_it_is_passed() {
     let issued = self_signed(|_| {});
     let server = Server::start(&issued, None).await;
     fs::write(server.file("pinned.pem"), &issued.cert).unwrap();
     fs::write(server.file("other.pem"), self_signed(|_| {}).cert).unwrap();
     let url = server.url();
-    // 1: the server answered that there is no such member.
+    // 1: the server replied that there is no such member.
     assert_eq!(get_with(&server, &url, Some("pinned.pem")).0, Some(1));
     for ca in [None, Some("other.pem")] {
         let (code, said) = get_with(&server, &url, ca);
@@ -277,7 +277,7 @@ async fn a_certificate_that_signs_itself_is_believed_where_it_is_given() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_whose_time_is_over_is_refused_wherever_it_is_given() {
+async fn an_expired_certificate_is_refused_even_when_it_is_passed() {
     let issued = self_signed(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
     let server = Server::start(&issued, None).await;
     let (code, said) = get_with(&server, &server.url(), Some("cert.pem"));
@@ -285,27 +285,27 @@ async fn a_certificate_whose_time_is_over_is_refused_wherever_it_is_given() {
     server.running.stop().await.unwrap();
 }
 
-/// The time of these tests stands still or flies: they run on one thread, as tokio wants it for that.
+/// This test pauses and advances the clock, for which tokio requires a runtime with one thread.
 #[tokio::test]
-async fn who_says_nothing_or_too_little_is_cut_off_and_harms_nobody() {
+async fn silent_and_slow_clients_are_disconnected_and_do_not_disturb_others() {
     let authority = Authority::new();
     let server = Server::start(&authority.issue(), None).await;
     let connect = || TcpStream::connect(server.running.address());
     let mut silent = Vec::new();
-    // Nothing at all, and the first bytes of a handshake.
+    // A client that sends nothing, and one that sends the first bytes of a handshake.
     for said in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
         let mut stream = connect().await.unwrap();
         stream.write_all(said).await.unwrap();
         silent.push(stream);
     }
-    // A handshake, and then nothing or too little.
+    // Clients that complete the handshake, and then send nothing or too little.
     let mut shaken = Vec::new();
     for said in [&b""[..], b"GET /"] {
         let mut stream = handshake(&authority, connect().await.unwrap()).await;
         stream.write_all(said).await.unwrap();
         shaken.push(stream);
     }
-    // Who speaks no TLS is cut off at once.
+    // A client that does not speak TLS is disconnected at once.
     let mut plain = connect().await.unwrap();
     plain.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert!(!rest(&mut plain).await.starts_with(b"HTTP/"));
@@ -319,18 +319,21 @@ async fn who_says_nothing_or_too_little_is_cut_off_and_harms_nobody() {
     for stream in &mut shaken {
         rest(stream).await;
     }
-    assert!(began.elapsed() > Duration::from_secs(5), "the time allowed had not passed");
+    assert!(
+        began.elapsed() > Duration::from_secs(5),
+        "the server disconnected before the time allowed had passed"
+    );
     tokio::time::resume();
     assert!(server.answers(&authority, None).await);
     server.running.stop().await.unwrap();
 }
 
-/// A connection that has a TLS stream within.
+/// Opens a TLS stream over a connection.
 async fn handshake(authority: &Authority, stream: TcpStream) -> TlsStream<TcpStream> {
     connector(authority, None).connect(localhost(), stream).await.unwrap()
 }
 
-/// Makes TLS streams of connections, for who trusts `authority` and may show a certificate.
+/// A connector that trusts `authority` and may present a certificate.
 fn connector(authority: &Authority, shown: Option<&Issued>) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
@@ -352,7 +355,7 @@ fn localhost() -> ServerName<'static> {
     ServerName::try_from("localhost").unwrap()
 }
 
-/// What the server still sends until it ends the connection, in order or not.
+/// What the server sends until it ends the connection, with a TLS close or without.
 async fn rest(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut received = Vec::new();
     let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut received)).await;

@@ -1,4 +1,5 @@
-//! The version that `--version` prints, of sources with and without git. The program that builds it is compiled here once more.
+//! The version that `--version` prints, for sources with and without git. This test compiles the code of the
+//! build script that determines it.
 
 #[path = "../../build/version.rs"]
 mod build;
@@ -20,13 +21,13 @@ fn git(folder: &Path, arguments: &[&str]) {
 }
 
 #[test]
-fn a_source_without_git_has_the_version_of_the_package_alone() {
+fn a_source_without_git_has_only_the_package_version() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().canonicalize().unwrap();
     let plain = build::Version { text: "1.2.3".to_owned(), told_by: Vec::new() };
     assert_eq!(build::of(&root, "1.2.3", Path::new("git")), plain, "an unpacked archive");
 
-    // An archive that was unpacked somewhere in the work tree of something else.
+    // An archive that was unpacked inside the work tree of another repository.
     git(&root, &["init", "--quiet"]);
     git(&root, &["commit", "--quiet", "--allow-empty", "--message", "another"]);
     let inner = root.join("vendor/memberbase");
@@ -38,7 +39,7 @@ fn a_source_without_git_has_the_version_of_the_package_alone() {
 }
 
 #[test]
-fn a_work_tree_has_the_commit_and_its_day() {
+fn a_version_from_a_work_tree_has_the_commit_and_its_day() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().canonicalize().unwrap();
     let git_is = Path::new("git");

@@ -1,4 +1,5 @@
-//! `memberbase backup`, `verify` and `restore`: equal to the store at one moment, and a store of its own from there on.
+//! `memberbase backup`, `verify` and `restore`: equal to the store at one moment, and a store of its own from
+//! there on.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,4 +1,5 @@
-//! Files of failed rows hold rows that may be nowhere else: no import loses what another one or somebody has written there.
+//! Files of failed rows hold rows that may be nowhere else: no import loses what another one or somebody has
+//! written there.
 
 use std::fs::{self, File};
 
@@ -21,7 +22,8 @@ async fn an_import_that_goes_through_keeps_the_failed_rows_of_an_earlier_one() {
     for [name, first, next, failed] in LISTS {
         let file = world.file(name, first);
         world.import(&file, "staff", &["--create-base"]).await.expect(1);
-        // As they failed, and mended but not imported yet; by the next night's list, into this memberbase and another one.
+        // As they failed, and mended but not imported yet; by the next night's list, into this memberbase and
+        // another one.
         let left = world.read(failed);
         for text in [left.clone(), left.replace("nonsense", "a@x.example")] {
             let rows = world.file(failed, &text);

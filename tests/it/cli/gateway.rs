@@ -21,7 +21,8 @@ use tonic_prost::ProstCodec;
 
 use crate::harness;
 
-/// A gateway for as long as its test runs; every call goes on to `server` but those of `refused`, the name of a method.
+/// A gateway for as long as its test runs; every call goes on to `server` but those of `refused`, the name of
+/// a method.
 pub async fn start(server: Channel, refused: &'static str, code: Code) -> String {
     let answer = move |request: Request| {
         let server = server.clone();

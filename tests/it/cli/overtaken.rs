@@ -8,7 +8,8 @@ use super::World;
 async fn a_mended_row_does_not_undo_a_later_row_of_its_member() {
     let world = World::new().await;
     world.base("staff", &[]).await;
-    // The later row comes in the same chunk, in another, and not at all; a cell and the server are why the first ones fail.
+    // The later row comes in the same chunk, in another, and not at all; a cell and the server are why the
+    // first ones fail.
     let text = "sep=;\nRef;email;enable_payroll;tier\n\
                 a;nonsense;;Old\na;a@x.example;;New\n\
                 b;;maybe;\"Old;\"\nc;c@;;Old\nd;;no;Old\n\
@@ -108,7 +109,8 @@ async fn failed_rows_stand_in_the_order_of_their_lines() {
     for member in ["a", "c"] {
         assert_eq!(world.get("staff", member).await["last_name"], "New");
     }
-    // What is written to a pipe cannot be taken back, so there a row that fails ends the waiting of those before it.
+    // What is written to a pipe cannot be taken back, so there a row that fails ends the waiting of those
+    // before it.
     world.import(&first, "staff", &[]).await.expect(0);
     let ended = world.import(&file, "staff", &["--failed", "/dev/stderr"]).await.expect(1);
     let told = ended.stderr.lines().filter_map(|row| {

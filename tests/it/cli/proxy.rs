@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Passes bytes on to a server. The first connections are cut, each after so many bytes from the client; a last one may be left alone.
+/// Passes bytes on to a server. The first connections are cut, each after so many bytes from the client; a
+/// last one may be left alone.
 pub struct Proxy {
     pub url: String,
     pub connections: Arc<AtomicUsize>,
@@ -19,7 +20,8 @@ impl Proxy {
         Self::start_with(server, cuts, heal, move || server).await
     }
 
-    /// The same with something that happens where a connection is to be cut, before it is. It answers where the server is then.
+    /// The same with something that happens where a connection is to be cut, before it is. It answers where
+    /// the server is then.
     pub async fn start_with(
         server: SocketAddr,
         cuts: Vec<usize>,
@@ -45,7 +47,8 @@ impl Proxy {
     }
 }
 
-/// Both ways until either ends, or until the client has sent so many bytes. Dropping both cuts the connection.
+/// Both ways until either ends, or until the client has sent so many bytes. Dropping both cuts the
+/// connection.
 async fn pass(client: TcpStream, server: TcpStream, mut bytes: usize, at_cut: impl FnOnce()) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();

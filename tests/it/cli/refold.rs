@@ -13,12 +13,13 @@ use rustix::process::Signal;
 use super::{Ended, memberbase};
 use crate::harness::Process;
 
-/// Two pairs of members that the older rule tells apart, and one member that it does not know by every spelling.
+/// Two pairs of members that the older rule tells apart, and one member that it does not know by every
+/// spelling.
 const MEMBERS: &str = "ref,email\nmasse,masse@example.com\nmaße,maße@example.com\nzoë,zoë@example.com\n\
                        zoe,zoe\u{308}@example.com\nsas,σας@example.com\n";
 
-/// A store that this process had open is locked a little longer where another test starts a program at that moment: until it
-/// runs, the child has the files of this process.
+/// A store that this process had open is locked a little longer where another test starts a program at that
+/// moment: until it runs, the child has the files of this process.
 fn wait_until_free(data: &Path) {
     let Ok(lock) = std::fs::File::open(data.join("LOCK")) else { return };
     while lock.try_lock().is_err() {

@@ -7,7 +7,8 @@ use crate::harness::Server;
 
 const LINE: &str = r#"{"ref":"a","email":"a@x.example","dob":"1990-01-02","tier":"Gold","account_details":{"uk":{"account_holder":"A","sort_code":"123456","account_number":"12345678"}}}"#;
 
-/// A server that asks for a token, with one member, and tokens that see dates of birth and bank details and that do not.
+/// A server that asks for a token, with one member, and tokens that see dates of birth and bank details and
+/// that do not.
 struct Guarded {
     world: World,
     admin: String,

@@ -131,7 +131,8 @@ async fn an_import_through_cuts_and_kills_counts_as_one_that_was_left_alone() {
     let data = tempfile::tempdir().unwrap();
     let server = Arc::new(Mutex::new(Process::serve(data.path())));
     let mut random = Random(16);
-    // Of about 1 MB in all: a connection that finds the memberbase, and then a dozen cuts, every other one with a kill.
+    // Of about 1 MB in all: a connection that finds the memberbase, and then a dozen cuts, every other one
+    // with a kill.
     let cuts = (0..12).map(|_| 20_000 + usize::try_from(random.next() % 100_000).unwrap()).collect();
     let address = server.lock().unwrap().socket();
     let (killed, folder) = (Arc::clone(&server), data.path().to_owned());

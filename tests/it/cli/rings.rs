@@ -61,7 +61,8 @@ async fn a_ring_across_chunks_and_a_chain_against_the_order_of_the_rows_do_too()
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_closed_fails_and_takes_no_ring_with_it() {
     let world = world(7).await;
-    // m3 wants what m6 has and keeps; m2 and m4 want what m3 therefore keeps. Only the first of two gets what becomes free.
+    // m3 wants what m6 has and keeps; m2 and m4 want what m3 therefore keeps. Only the first of two gets what
+    // becomes free.
     let moved = [("m0", 1), ("m1", 0), ("m2", 3), ("m3", 6), ("m4", 3), ("m5", 8), ("n", 5), ("o", 5)];
     let ended = move_to(&world, &moved, &["--chunk-rows", "2"]).await.expect(1);
     assert_eq!(ended.counts(), [1, 3, 0, 0, 4], "{}", world.read("members.failed.csv"));

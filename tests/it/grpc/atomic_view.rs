@@ -11,7 +11,8 @@ use crate::harness::{Base, Server, eq, row};
 const MEMBERS: usize = 1_000;
 const ROUNDS: usize = 25;
 
-/// All members in one of two states: a tier, a company that no index knows, and e-mails that move round by one.
+/// All members in one of two states: a tier, a company that no index knows, and e-mails that move round by
+/// one.
 fn state(round: usize) -> Vec<MemberInput> {
     let side = if round.is_multiple_of(2) { "left" } else { "right" };
     (0..MEMBERS)

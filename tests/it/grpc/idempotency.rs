@@ -1,4 +1,5 @@
-//! Requests that name themselves are done once, whatever call they are, whoever repeats them and whatever happens in between.
+//! Requests that name themselves are done once, whatever call they are, whoever repeats them and whatever
+//! happens in between.
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::api_token_service_client::ApiTokenServiceClient;
@@ -37,7 +38,8 @@ fn with<T>(request: &mut T, change: impl FnOnce(&mut T)) {
     change(request);
 }
 
-/// Sends a request under a name, then again, then another request under the name; answers what the first two were answered.
+/// Sends a request under a name, then again, then another request under the name; answers what the first two
+/// were answered.
 macro_rules! once {
     ($client:expr, $call:ident, $request:expr, $other:expr) => {{
         let mut request = $request;

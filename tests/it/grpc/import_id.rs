@@ -103,7 +103,8 @@ async fn answers_name_the_members_that_rows_were_about_when_they_were_taken() {
     assert!(a.starts_with("m_") && b.starts_with("m_") && a != b);
     assert_eq!(all[1], [a, b.clone(), String::new(), String::new()]);
     assert_eq!((&all[2][0], all[2].len()), (&b, 2));
-    // From the first chunk with a failed row on; and the member of a row is who it was, also when another has its key.
+    // From the first chunk with a failed row on; and the member of a row is who it was, also when another has
+    // its key.
     for (from, to) in [("b", "z"), ("a", "b")] {
         let request = RenameMemberRequest {
             member_base_id: base.id.clone(),
@@ -177,7 +178,8 @@ async fn chunks_under_way_when_their_stream_was_cut_count_once() {
             })
             .collect();
         let mut client = base.client.clone();
-        // All streams at once; each is given up where it has its first answer, with the others of its chunks under way.
+        // All streams at once; each is given up where it has its first answer, with the others of its chunks
+        // under way.
         streams.push(tokio::spawn(async move {
             let mut answers = client.import_members(tokio_stream::iter(messages)).await.unwrap().into_inner();
             answers.message().await.unwrap().unwrap()

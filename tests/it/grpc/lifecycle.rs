@@ -1,4 +1,5 @@
-//! Calls about one member: what each does to status and fields, what it refuses, and that all of them are safe side by side.
+//! Calls about one member: what each does to status and fields, what it refuses, and that all of them are
+//! safe side by side.
 
 mod masks;
 

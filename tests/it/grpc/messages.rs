@@ -1,4 +1,5 @@
-//! Messages that do not come to their end, and those that are more than there is room for: frames that no client library sends.
+//! Messages that do not come to their end, and those that are more than there is room for: frames that no
+//! client library sends.
 
 use std::time::Duration;
 

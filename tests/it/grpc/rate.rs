@@ -75,7 +75,8 @@ async fn rows_are_counted_in_every_bulk_call() {
     let base = base(&server, &admin).await;
     let made = members(&server, &admin).bulk_upsert_members(upsert(&base, vec![row("x")])).await.unwrap();
     let member_id = made.into_inner().results[0].id.clone();
-    // A call larger than the limit is let in, and the next one waits for it: for all but the second that was saved up.
+    // A call larger than the limit is let in, and the next one waits for it: for all but the second that was
+    // saved up.
     for call in ["upsert", "delete", "batch get", "ingest", "import"] {
         let secret = limited(&server, &admin, None, Some(1)).await;
         let mut client = members(&server, &secret);

@@ -1,4 +1,5 @@
-//! Large replies that nobody takes: what they hold has a bound, others are served beside them, and it is given back.
+//! Large replies that nobody takes: what they hold has a bound, others are served beside them, and it is
+//! given back.
 
 use std::time::Duration;
 

@@ -11,7 +11,8 @@ use tonic_health::pb::health_client::HealthClient;
 use super::caller::{caller, wanted};
 use crate::harness::{Bearer, Server, eq, refused, row};
 
-/// Asserts that a call was let through, or refused by `code`. A call that was let through may fail for another reason.
+/// Asserts that a call was let through, or refused by `code`. A call that was let through may fail for
+/// another reason.
 #[track_caller]
 fn judge(name: &str, status: Option<&Status>, expected: Option<(Code, &str)>) {
     match expected {

@@ -83,7 +83,7 @@ impl Http {
         self.ok("member-base/create", json!({"name": "Test"})).await["id"].as_str().unwrap().to_owned()
     }
 
-    /// The refs of all members that match, over as many pages as it takes.
+    /// The refs of all matching members, from all pages.
     pub async fn refs(&self, base: &str, mut request: Value) -> Vec<String> {
         request["member_base_id"] = base.into();
         let mut refs = Vec::new();

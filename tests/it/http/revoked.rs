@@ -1,4 +1,5 @@
-//! A body takes its time to arrive. A token that is revoked meanwhile is not good any more once it is there, at both doors.
+//! A body takes its time to arrive. A token that is revoked meanwhile is not good any more once it is there,
+//! at both doors.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,5 +1,5 @@
-//! kill -9 of servers and of backup clients between the backups of one folder: each goes on from the one before, and what is
-//! restored from it is what was acknowledged.
+//! kill -9 of servers and of backup clients between the backups of one folder: each goes on from the one
+//! before, and what is restored from it is what was acknowledged.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,7 +19,8 @@ use crate::harness::{self, Base, Process, rows};
 /// Backups of the store that is killed around each, unless the environment says otherwise.
 const ROUNDS: u64 = 3;
 const MOST_ACKS: u64 = 20;
-/// How many bytes of the server's answer a client gets before it is killed: not all of the plan, some of the files, more of them.
+/// How many bytes of the server's answer a client gets before it is killed: not all of the plan, some of the
+/// files, more of them.
 const ANSWERED_BYTES: [u64; 3] = [200, 4_000, 40_000];
 
 fn text(path: &Path) -> &str {
@@ -74,8 +75,8 @@ async fn a_backup_goes_on_after_kills_and_has_all_that_was_acknowledged() {
     assert!(model.acknowledged() > 0);
 }
 
-/// Passes on what a client says, and so many bytes of what the server answers. Tells when the client has got them and waits for
-/// more; if the answer is shorter, the sender is dropped.
+/// Passes on what a client says, and so many bytes of what the server answers. Tells when the client has got
+/// them and waits for more; if the answer is shorter, the sender is dropped.
 async fn stall(server: SocketAddr, bytes: u64) -> (String, oneshot::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -18,7 +18,8 @@ use crate::harness::{self, Process, rows};
 const ROUNDS: u64 = 20;
 /// So small that each start of the server finds a snapshot due, and removes old log where it may.
 const SNAPSHOT_AFTER: &str = "4KiB";
-/// In every one of so many rounds the server is stopped in order, which confirms the working copy and so lets log go.
+/// In every one of so many rounds the server is stopped in order, which confirms the working copy and so lets
+/// log go.
 const STOP_EVERY: u64 = 3;
 const MOST_ACKS: u64 = 40;
 const MOST_MILLIS: u64 = 80;

@@ -39,7 +39,8 @@ pub struct Request {
 }
 
 impl Part {
-    /// Takes over what the server acknowledged for a request; `ids` in the order of its rows, where they are told.
+    /// Takes over what the server acknowledged for a request; `ids` in the order of its rows, where they are
+    /// told.
     pub fn acknowledge(&mut self, request: &Request, ids: &[String], revision: u64) {
         for (at, (r#ref, version)) in request.rows.iter().enumerate() {
             let known = self.members.entry(r#ref.clone()).or_default();
@@ -62,7 +63,8 @@ impl Known {
         }
     }
 
-    /// The server says that the member has this id: the one that it always had, and never one of another life of its ref.
+    /// The server says that the member has this id: the one that it always had, and never one of another life
+    /// of its ref.
     fn meet(&mut self, r#ref: &str, id: &str) {
         assert!(
             !self.gone.iter().any(|gone| gone == id),
@@ -124,7 +126,8 @@ impl Model {
         self.parts.values().map(|part| part.acknowledged).sum()
     }
 
-    /// Compares everything that the server has with what must be there, and learns how the requests under way ended.
+    /// Compares everything that the server has with what must be there, and learns how the requests under way
+    /// ended.
     pub async fn check(&mut self, channel: &Channel, base: &str, round: u64) {
         let mut found: HashMap<String, v1::Member> = HashMap::new();
         let mut counts = v1::MemberCounts::default();

@@ -1,5 +1,5 @@
-//! Members whose tiers are exchanged and who come back from `inactive`, in atomic calls: in every answer of the server the
-//! sets and counters add up to what they were at the beginning.
+//! Members whose tiers are exchanged and who come back from `inactive`, in atomic calls: in every answer of
+//! the server the sets and counters add up to what they were at the beginning.
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
@@ -50,7 +50,8 @@ pub async fn move_and_check(base: String, mut life: Lives, mut random: Random) -
     moves
 }
 
-/// Exchanges the tiers of some members if nobody changes one of them meanwhile, and has the inactive ones among them back.
+/// Exchanges the tiers of some members if nobody changes one of them meanwhile, and has the inactive ones
+/// among them back.
 async fn exchange(
     members: &mut Members,
     base: &str,

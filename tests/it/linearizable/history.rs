@@ -88,7 +88,8 @@ impl Revision {
     }
 }
 
-/// Calls and answers of all clients, in the order in which they were noted: a call before it is sent, an answer after it came.
+/// Calls and answers of all clients, in the order in which they were noted: a call before it is sent, an
+/// answer after it came.
 #[derive(Debug, Default)]
 pub struct Recorder(Mutex<Notes>);
 

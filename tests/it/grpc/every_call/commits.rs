@@ -1,5 +1,6 @@
-//! Where commits end, and what fits into one, is told by revisions and refusals. Two memberbases have the same large members, and
-//! those of one hide as much as can be hidden: a token that does not see that hears the same from both, at both doors.
+//! Where commits end, and what fits into one, is told by revisions and refusals. Two memberbases have the
+//! same large members, and those of one hide as much as can be hidden: a token that does not see that hears
+//! the same from both, at both doors.
 
 use memberbase::api::grpc::v1;
 use serde_json::{Value, json};
@@ -16,7 +17,8 @@ const TEXTS: usize = 7;
 const TEXT_BYTES: usize = 4_000;
 /// Of so many digits are only sizes.
 const SIZE_DIGITS: usize = 8;
-/// As many as are tried in one commit, from the most on, in steps of fewer than what is hidden of all of them together.
+/// As many as are tried in one commit, from the most on, in steps of fewer than what is hidden of all of them
+/// together.
 const TRIED: (usize, usize, usize) = (1_100, 1_260, 6);
 
 /// As much as can be hidden.
@@ -49,7 +51,8 @@ async fn world(admin: &mut Caller, hide: fn(v1::MemberInput) -> v1::MemberInput)
     (base, ids)
 }
 
-/// A text without the sizes of what a call would change: each record is a byte longer when its change came some seconds later.
+/// A text without the sizes of what a call would change: each record is a byte longer when its change came
+/// some seconds later.
 fn without_sizes(text: &str) -> String {
     let (mut plain, mut rest) = (String::new(), text);
     while let Some(next) = rest.chars().next() {

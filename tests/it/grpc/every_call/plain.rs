@@ -1,4 +1,5 @@
-//! Messages as a text in which two that say the same are the same: ids, times and cursors, which differ, are left out.
+//! Messages as a text in which two that say the same are the same: ids, times and cursors, which differ, are
+//! left out.
 
 use std::fmt::Write;
 

@@ -8,8 +8,8 @@ use tonic::{Code, Status, Streaming};
 use crate::grpc::caller::{Caller, caller, wanted};
 use crate::harness::{Server, refused, row, text};
 
-/// Members whose attributes are as long as they may be: over 8 MiB, where a page or chunk of a stream is a megabyte. A client takes two
-/// before it reads.
+/// Members whose attributes are as long as they may be: over 8 MiB, where a page or chunk of a stream is a
+/// megabyte. A client takes two before it reads.
 const MEMBERS: usize = 300;
 const ATTRIBUTES: usize = 7;
 /// Transactions whose texts are as long as they may be: again some 8 MiB.

@@ -38,7 +38,8 @@ impl Onsi {
         Self { headers: format!("{}{header}\r\n", self.headers), ..self.clone() }
     }
 
-    /// A client for a new memberbase whose members start as `invited`, on a server without tokens; and the other door.
+    /// A client for a new memberbase whose members start as `invited`, on a server without tokens; and the
+    /// other door.
     pub async fn base(server: &Server) -> (Self, Http, String) {
         Self::base_at(server.address()).await
     }

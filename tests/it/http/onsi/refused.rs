@@ -1,4 +1,5 @@
-//! Requests that no good client sends, to every call: each is refused in the documented form, and nothing is written.
+//! Requests that no good client sends, to every call: each is refused in the documented form, and nothing is
+//! written.
 
 use serde_json::json;
 

@@ -12,8 +12,8 @@ use super::record::event;
 use crate::harness::Server;
 use crate::http::Http;
 
-/// Calls, one after another, each with its body. A text `$a` stands for the id of member `a`, and the memberbase is added
-/// to calls that name it.
+/// Calls, one after another, each with its body. A text `$a` stands for the id of member `a`, and the
+/// memberbase is added to calls that name it.
 fn cases() -> Vec<(&'static str, Value)> {
     let rows = |rows: Value| ("member/bulk-upsert", json!({ "members": rows }));
     let set = |entries: Value| ("member.attributes/set", json!({ "attributes": entries }));

@@ -1,9 +1,9 @@
-//! What a token learns at the JSON doors: with every kind of token every call, by value, by outcome, by error text and by
-//! filter.
+//! What a token learns at the JSON doors: with every kind of token every call, by value, by outcome, by error
+//! text and by filter.
 //!
-//! Three memberbases differ in dates of birth and bank details alone. A token without the right to these hears the same
-//! from all of them, word by word, whatever it asks and whatever it guesses; revisions and headers are among the words. The
-//! guess of every write is what one of them has.
+//! Three memberbases differ in dates of birth and bank details alone. A token without the right to these
+//! hears the same from all of them, word by word, whatever it asks and whatever it guesses; revisions and
+//! headers are among the words. The guess of every write is what one of them has.
 
 mod plain;
 mod writes;
@@ -46,7 +46,8 @@ struct Kind {
 }
 
 impl Kind {
-    /// Every kind, those without the right first: what the others write differs from memberbase to memberbase.
+    /// Every kind, those without the right first: what the others write differs from memberbase to
+    /// memberbase.
     fn every() -> impl Iterator<Item = Self> {
         [false, true].into_iter().flat_map(|pii| {
             (0..LEVELS.len()).flat_map(move |access| {

@@ -1,5 +1,5 @@
-//! Replies as a text in which two that say the same are the same: ids, times, cursors and what names one reply alone
-//! are left out.
+//! Replies as a text in which two that say the same are the same: ids, times, cursors and what names one
+//! reply alone are left out.
 
 use serde_json::Value;
 
@@ -10,7 +10,8 @@ use crate::http::Reply;
 const PREFIXES: [&str; 8] = ["m_", "mb_", "mem_", "atok_", "dclip_", "sc_", "as_", "tx_"];
 /// What follows, in characters.
 const ID_CHARS: usize = 26;
-/// Headers that every reply has its own of. The length follows from the body, in which times are longer or shorter.
+/// Headers that every reply has its own of. The length follows from the body, in which times are longer or
+/// shorter.
 const OWN: [&str; 3] = ["date:", "x-trace-id:", "content-length:"];
 
 pub fn plain(reply: &Reply) -> String {

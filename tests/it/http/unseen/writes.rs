@@ -34,8 +34,8 @@ fn row(r#ref: &str) -> Value {
     })
 }
 
-/// A member that has all that is not seen: in the first memberbase the guess, in the second something else, in the third
-/// nothing.
+/// A member that has all that is not seen: in the first memberbase the guess, in the second something else,
+/// in the third nothing.
 pub fn full(r#ref: &str, world: usize) -> Value {
     let account = |holder: &str, iban: &str| json!({"eu": {"account_holder": holder, "iban": iban}});
     let more = match world {
@@ -46,8 +46,8 @@ pub fn full(r#ref: &str, world: usize) -> Value {
     onsi::with(row(r#ref), more)
 }
 
-/// The member as it was made. Where the probe is about one field, the other is not there: so the guess is all that a write
-/// could change.
+/// The member as it was made. Where the probe is about one field, the other is not there: so the guess is all
+/// that a write could change.
 pub fn before(write: &str, probe: Probe, r#ref: &str, world: usize) -> Value {
     let mut member = full(r#ref, world);
     let other = match probe {
@@ -62,7 +62,8 @@ pub fn before(write: &str, probe: Probe, r#ref: &str, world: usize) -> Value {
     member
 }
 
-/// Sends a write about the member of this memberbase, ref and id, under an idempotency key unless that is empty.
+/// Sends a write about the member of this memberbase, ref and id, under an idempotency key unless that is
+/// empty.
 pub async fn send(
     http: &Http,
     onsi: &Onsi,
@@ -110,7 +111,8 @@ fn publisher(probe: Probe, r#ref: &str) -> Value {
     onsi::with(row(r#ref), more)
 }
 
-/// The body at the Onsi door. There a date of birth cannot be cleared but by a replacement that leaves it out.
+/// The body at the Onsi door. There a date of birth cannot be cleared but by a replacement that leaves it
+/// out.
 fn body(write: &str, probe: Probe, r#ref: &str) -> Value {
     let more = match probe {
         Probe::Dob => json!({"dob": GUESS.0}),
