@@ -1,5 +1,5 @@
-//! The table against a reference: plain rows searched from end to end, under random requests, checkpoints, reopenings
-//! and crashes. Same answers, always.
+//! The table is tested with random requests, checkpoints, reopenings and crashes, and must always return the
+//! same as a reference: plain rows that are searched from end to end.
 
 mod doubts;
 mod faults;
@@ -38,7 +38,7 @@ use crate::model::{
     Outcome, Ref, Rename, Row, Semantics, Status, Tier, Timestamp, Update, UpsertOptions, WorkerId, upsert,
 };
 
-/// A row in the small: every key comes from a small range, so that rows collide.
+/// A row whose keys come from small ranges, so that rows collide.
 #[derive(Debug, Clone)]
 struct SmallRow {
     ref_: Option<u16>,
@@ -61,7 +61,7 @@ enum Step {
         rows: Vec<u8>,
         refs: Vec<u16>,
     },
-    /// The same, and between rows and refs so many rows that nobody has, that the refs are of another slice.
+    /// Like `Delete`, with so many unknown rows between rows and refs that the refs are in another slice.
     DeleteMany {
         rows: Vec<u8>,
         refs: Vec<u16>,
@@ -214,7 +214,7 @@ impl Subject {
         Self { engine, clock, table, base }
     }
 
-    /// What is left when the process dies: the engine.
+    /// Opens table and base again on the same engine, as after a crash of the process.
     async fn crash(&mut self) {
         self.table = open(Arc::clone(&self.engine), &self.clock).await;
         self.base = self.table.base(self.base.number()).await.unwrap();
@@ -235,7 +235,7 @@ impl Subject {
             .unwrap()
     }
 
-    /// Every index, in both directions, against the reference.
+    /// Compares every index with the reference, in both directions.
     async fn compare(&self, reference: &Reference) {
         super::audit::tests::assert_sound(&self.engine).await;
         let view = self.base.view().await;
@@ -294,18 +294,18 @@ impl Subject {
 async fn run(steps: Vec<Step>) {
     let mut subject = Subject::new().await;
     let mut reference = Reference::default();
-    let mut named = Vec::new();
+    let mut repeatable = Vec::new();
     for step in steps {
         let now = Timestamp::from_micros(subject.clock.fetch_add(1, Ordering::Relaxed) + 1);
         match step {
             Step::Upsert { rows, options, mode } => {
                 let rows: Vec<MemberRow> = rows.iter().map(member_row).collect();
-                let answered = subject.upsert_named(named.len(), &rows, options, mode).await;
-                let reply = answered.reply().clone();
-                named.push(answered);
+                let upsert = subject.upsert_with_id(repeatable.len(), &rows, options, mode).await;
+                let reply = upsert.reply().clone();
+                repeatable.push(upsert);
                 let expected = reference.upsert(&rows, &options, mode, now);
-                // Rows of a refused atomic call may have found either of two members that had their key in between, but none
-                // that the call would only have made.
+                // A row of a refused atomic call may report either of two members that had its key during the
+                // call, but none that the call would have created.
                 let is_refused =
                     mode == WriteMode::Atomic && reply.outcomes.iter().any(RowOutcome::is_failed);
                 let places = || reply.outcomes.iter().filter_map(|o| o.row);
@@ -359,8 +359,8 @@ async fn run(steps: Vec<Step>) {
             Step::Crash => subject.crash().await,
         }
     }
-    for answered in &named {
-        subject.check_repeat(answered).await;
+    for upsert in &repeatable {
+        subject.check_repeat(upsert).await;
     }
     subject.compare(&reference).await;
     subject.base.checkpoint().await.unwrap();
@@ -382,7 +382,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn the_table_answers_as_plain_rows_would(steps in proptest::collection::vec(step(), 1..22)) {
+    fn the_table_replies_as_plain_rows_would(steps in proptest::collection::vec(step(), 1..22)) {
         block_on(run(steps));
     }
 }

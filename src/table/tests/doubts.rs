@@ -1,4 +1,5 @@
-//! Values from before the rules of today: good for the member that has them, and for nobody else.
+//! Values that today's rules refuse: a member that has one may be sent it again, and no other member may get
+//! it.
 
 use super::*;
 use crate::model::{Doubts, Name, Phone, Reason, Semantics};
@@ -6,7 +7,7 @@ use crate::table::audit::tests::assert_sound;
 
 const OLD: &str = "ada@-example.com";
 
-/// The row of a member, with an address that is refused today.
+/// A row with an address that is refused today.
 fn doubtful(n: u16, change: impl FnOnce(&mut MemberRow)) -> MemberRow {
     let mut doubts = Doubts::default();
     let mut row = plain_row(n);
@@ -17,7 +18,7 @@ fn doubtful(n: u16, change: impl FnOnce(&mut MemberRow)) -> MemberRow {
 }
 
 #[test]
-fn a_row_that_says_what_its_member_has_changes_nothing_whatever_the_rules_say_now() {
+fn a_row_with_the_address_that_its_member_has_changes_nothing_even_if_it_is_refused_today() {
     block_on(async {
         let subject = Subject::new().await;
         let upsert = async |row: MemberRow, options: UpsertOptions, mode: WriteMode| {
@@ -43,7 +44,7 @@ fn a_row_that_says_what_its_member_has_changes_nothing_whatever_the_rules_say_no
             });
             assert_eq!(upsert(by_id, merge, mode).await, unchanged);
         }
-        // What else the row says is done, and the address stays, also where silence clears.
+        // The row's other fields are applied and the address stays, even where missing fields are cleared.
         let company = |row: &mut MemberRow| row.patch.company = Change::Set(Name::parse("Acme").unwrap());
         let updated = (Outcome::Updated, Some(Row(0)), None);
         assert_eq!(upsert(doubtful(1, company), replace, WriteMode::Partial).await, updated);
@@ -63,7 +64,7 @@ fn a_row_that_says_what_its_member_has_changes_nothing_whatever_the_rules_say_no
 }
 
 #[test]
-fn a_phone_number_from_before_the_rule_goes_in_again_and_reaches_nobody_else() {
+fn an_old_phone_number_is_accepted_for_its_member_and_for_no_other() {
     block_on(async {
         const OLD: &str = "+0123456789";
         let subject = Subject::new().await;
@@ -93,7 +94,7 @@ fn a_phone_number_from_before_the_rule_goes_in_again_and_reaches_nobody_else() {
             let refused = (Outcome::Failed, Some(Reason::PhoneInvalid));
             assert_eq!(upsert(with_phone(2), semantics).await, refused);
             assert_eq!(upsert(with_phone(3), semantics).await, refused);
-            // The next round begins as this one did.
+            // Undo the change for the next round.
             assert_eq!(upsert(with_phone(1), Semantics::Replace).await.1, None);
         }
         let view = subject.base.view().await;

@@ -1,4 +1,5 @@
-//! The engine fails under the table: at every operation of a scenario in turn, or it is slow, or the clock goes back.
+//! The table on an engine that fails at each operation of a scenario in turn, or is slow, or with a clock
+//! that goes back.
 
 mod volley;
 
@@ -9,7 +10,7 @@ use crate::engine::EngineError;
 use crate::engine::faulty::{Fault, Faulty};
 use crate::model::{Edit, Sight};
 
-/// What a step answered.
+/// The result of a step.
 #[derive(Debug, PartialEq)]
 enum Answer {
     Rows(Vec<reference::Told>, u64),
@@ -143,7 +144,7 @@ fn expect(reference: &mut Reference, step: &Step, now: Timestamp) -> Answer {
 }
 
 impl Subject {
-    /// Opens table and base again; a failure of the engine meets an operator who tries once more.
+    /// Opens table and base again, and tries a second time if the engine fails.
     async fn reopen(&mut self) -> Result<(), TableError> {
         let time = Arc::clone(&self.clock);
         let clock: Clock = Arc::new(move || Timestamp::from_micros(time.load(Ordering::Relaxed)));
@@ -167,7 +168,7 @@ impl Subject {
     }
 }
 
-/// Runs the scenario with a fault at operation `n`; whether it happened.
+/// Runs the scenario with a fault at operation `n`. Returns whether the fault happened.
 async fn survives(n: u64, fault: Fault) -> bool {
     let mut subject = Subject::new().await;
     let inner = Arc::clone(&subject.engine);
@@ -177,7 +178,7 @@ async fn survives(n: u64, fault: Fault) -> bool {
     subject.engine = Arc::clone(&faulty) as Arc<dyn Engine>;
     let mut alive = subject.reopen().await.is_ok();
     let mut reference = Reference::default();
-    // What a step that was not answered would have led to.
+    // The reference after a step that failed, which may have been done nevertheless.
     let mut in_doubt = None;
     for step in scenario() {
         if !alive {
@@ -206,7 +207,7 @@ async fn survives(n: u64, fault: Fault) -> bool {
     faulty.has_failed()
 }
 
-/// Every operation fails in turn, until the scenario ends before the fault comes.
+/// Lets each operation fail in turn, until the scenario has no more operations.
 fn at_every_operation(fault: &Fault) {
     block_on(async {
         let mut n = 1;
@@ -218,12 +219,12 @@ fn at_every_operation(fault: &Fault) {
 }
 
 #[test]
-fn any_operation_may_fail_and_what_was_answered_stands() {
+fn if_any_operation_fails_successful_replies_stay_true() {
     at_every_operation(&Fault::Error(EngineError::Io("injected".to_owned())));
 }
 
 #[test]
-fn any_write_may_fail_with_those_after_it_and_what_was_answered_stands() {
+fn if_any_write_fails_with_those_after_it_successful_replies_stay_true() {
     at_every_operation(&Fault::FailedWrite { also: 1 });
 }
 
@@ -252,7 +253,7 @@ fn the_time_of_commits_never_goes_back_with_the_clock() {
         let members = subject.base.view().await.members(&[Row(0), Row(1)]).await.unwrap();
         let times: Vec<i64> = members.iter().map(|(_, member)| member.created_at.micros()).collect();
         assert_eq!(times, [1_000, 1_000]);
-        // And neither after a restart, which has nothing but the header to know it from.
+        // Nor after a restart, when only the header has the time of the last commit.
         let mut subject = subject;
         subject.crash().await;
         subject.upsert(&[plain_row(3)], UpsertOptions::default(), WriteMode::Partial).await;
@@ -263,7 +264,7 @@ fn the_time_of_commits_never_goes_back_with_the_clock() {
 }
 
 #[test]
-fn on_a_slow_disk_answers_are_the_same() {
+fn on_a_slow_disk_replies_are_the_same() {
     block_on(async {
         let (mut subject, slow) = Subject::on_a_slow_disk().await;
         slow.delay_each(Some(Duration::from_millis(1)));
@@ -279,7 +280,7 @@ fn on_a_slow_disk_answers_are_the_same() {
 }
 
 #[test]
-fn a_deadline_that_passes_while_the_disk_hangs_is_told_and_nothing_of_its_request_is_written() {
+fn a_request_whose_deadline_passes_while_the_disk_hangs_is_refused_and_not_written() {
     block_on(async {
         let (subject, slow) = Subject::on_a_slow_disk().await;
         let request = |n: u16, deadline| UpsertRequest {
@@ -291,7 +292,7 @@ fn a_deadline_that_passes_while_the_disk_hangs_is_told_and_nothing_of_its_reques
             origin: Origin::default(),
         };
         let series = Series::default();
-        // One request waits for the disk, the others for their turns.
+        // One request waits for the disk, the others for their turns in the lane.
         slow.hold();
         let deadline = Instant::now() + Duration::from_millis(20);
         let first = subject.base.begin_upsert(request(1, None), &series).await.unwrap();

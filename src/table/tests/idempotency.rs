@@ -1,9 +1,9 @@
-//! Requests one by one: at the same time, too late, and of bases that are deleted.
+//! Single requests: concurrent ones, late ones, and those to deleted bases.
 
 use super::*;
 
 #[test]
-fn concurrent_writers_of_the_same_refs_make_each_member_once() {
+fn concurrent_writers_of_the_same_refs_create_each_member_once() {
     block_on(async {
         let subject = Subject::new().await;
         let rows: Vec<MemberRow> = (0..250).map(plain_row).collect();
@@ -73,7 +73,7 @@ fn a_deleted_base_is_purged_after_its_grace_and_never_before() {
         let delete = SettingsRequest { deleted: Some(true), ..SettingsRequest::default() };
         subject.base.change_settings(delete).await.unwrap();
         let number = subject.base.number();
-        // Nobody has it: as long as somebody does, it is left to a later round.
+        // Drop the handle: a base in use is left to a later round.
         let Subject { engine, clock, table, base } = subject;
         drop(base);
         let grace = TableConfig::default().grace_micros;
@@ -87,7 +87,7 @@ fn a_deleted_base_is_purged_after_its_grace_and_never_before() {
             .scan(crate::engine::KeyRange::prefix(&[]), crate::engine::Direction::Forward, 10)
             .await
             .unwrap();
-        assert_eq!(left.len(), 2, "only the meta record and the next base number stay");
+        assert_eq!(left.len(), 2, "only the meta record and the next base number remain");
         let next = table.create_base(BaseSettings::named(BaseName::parse("next").unwrap()), None).await;
         assert_eq!(next.unwrap().number, BaseNumber(2));
     });

@@ -1,4 +1,5 @@
-//! Indexed attributes: the sets are what the records say, whenever the index came and whatever was stored.
+//! Indexed attributes: the sets always agree with the members, whenever the index was made and whatever was
+//! stored.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use crate::model::{AttributeValue, Attributes};
 
 #[derive(Debug, Clone)]
 enum Move {
-    /// Members get values, or lose them.
+    /// Sets or clears values of members.
     Write(Vec<(u16, Option<u8>)>),
     Delete(u16),
     /// Which of the two attributes are indexed.
@@ -63,7 +64,7 @@ impl Subject {
         self.base.change_settings(request).await.unwrap();
     }
 
-    /// Every set of every indexed attribute, against the records.
+    /// Compares every set of every indexed attribute with the members.
     pub(super) async fn check_indexes(&self, keys: &[&str]) {
         crate::table::audit::tests::assert_sound(&self.engine).await;
         let view = self.base.view().await;
@@ -134,13 +135,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn indexes_say_what_the_records_say(steps in proptest::collection::vec(moves(), 1..16)) {
+    fn indexes_agree_with_the_members(steps in proptest::collection::vec(moves(), 1..16)) {
         block_on(follow(steps));
     }
 }
 
 #[test]
-fn an_index_with_too_many_values_is_given_up_until_it_is_set_anew() {
+fn an_index_with_too_many_values_is_given_up_until_it_is_made_again() {
     block_on(async {
         let mut subject = Subject::new().await;
         subject.index(&["text"]).await;
@@ -172,7 +173,7 @@ fn an_index_with_too_many_values_is_given_up_until_it_is_set_anew() {
 }
 
 #[test]
-fn schemas_and_indexes_do_not_count_through_the_rows_that_a_new_timeline_jumps_over() {
+fn schemas_and_indexes_skip_the_rows_that_a_new_timeline_jumps_over() {
     block_on(async {
         let mut subject = Subject::new().await;
         subject.index(&[]).await;

@@ -1,4 +1,4 @@
-//! What is too large for one value or one batch is written in pieces.
+//! Changes that are too large for one value or one batch are written in pieces.
 
 use super::*;
 use crate::engine::faulty::{Fault, Faulty};
@@ -10,7 +10,7 @@ use crate::stored::index::IndexState;
 use crate::stored::{key, set_key};
 use crate::table::audit::tests::assert_sound;
 
-/// Indexed attributes, each with a text of this many bytes: as much as a member's record takes.
+/// Indexed attributes, each with a text of [`TEXT_BYTES`]: about as much as fits into a member.
 const ATTRIBUTES: usize = 100;
 const TEXT_BYTES: usize = 300;
 
@@ -54,7 +54,8 @@ fn a_change_of_very_many_indexed_values_is_one_commit_of_several_parts() {
     });
 }
 
-/// A member in each of so many tiers that one more is too many, all of it in the stored sets; and that one more.
+/// A store with members in as many tiers as can have sets, all of them in the stored sets, and one more tier
+/// after that.
 async fn with_too_many_tiers() -> Arc<dyn Engine> {
     let subject = Subject::new().await;
     let in_tier = |n: u16, tier: u16| {
@@ -64,7 +65,7 @@ async fn with_too_many_tiers() -> Arc<dyn Engine> {
     };
     let rows: Vec<MemberRow> = (0..4_096).map(|n| in_tier(n, n)).collect();
     subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
-    // Values that nobody has any more do not count.
+    // Values that no member has any more do not count.
     let rows: Vec<MemberRow> = (0..100).map(|n| in_tier(n, n + 5_000)).collect();
     subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
     subject.base.checkpoint().await.unwrap();
@@ -74,7 +75,8 @@ async fn with_too_many_tiers() -> Arc<dyn Engine> {
     subject.engine
 }
 
-/// Opens the store and writes a checkpoint, unless it crashes at an operation; answers how many operations there were.
+/// Opens the store and writes a checkpoint, with a crash at an operation. Returns how many operations there
+/// were.
 async fn crashed_checkpoint(engine: &Arc<dyn Engine>, number: BaseNumber, at: u64) -> u64 {
     let faulty = Arc::new(Faulty::new(Arc::clone(engine)).fail_at(at, Fault::CrashAfter));
     let outer: Arc<dyn Engine> = Arc::clone(&faulty) as Arc<dyn Engine>;
@@ -89,7 +91,7 @@ async fn crashed_checkpoint(engine: &Arc<dyn Engine>, number: BaseNumber, at: u6
 }
 
 #[test]
-fn giving_up_a_field_is_done_in_pieces_and_taken_up_again_after_a_crash() {
+fn the_sets_of_a_field_are_deleted_in_pieces_and_this_is_completed_after_a_crash() {
     block_on(async {
         let full = with_too_many_tiers().await;
         let pairs = full.scan(KeyRange::prefix(&[]), Direction::Forward, usize::MAX).await.unwrap();
@@ -102,7 +104,7 @@ fn giving_up_a_field_is_done_in_pieces_and_taken_up_again_after_a_crash() {
         };
         let operations = crashed_checkpoint(&store().await, number, u64::MAX).await;
         assert!(operations > 20, "{operations} operations");
-        // The word that the field is given up, and the pieces, are the last ones.
+        // The last operations store that the field has no sets, and delete the pieces.
         for at in (operations - 19..=operations).step_by(3) {
             let engine = store().await;
             crashed_checkpoint(&engine, number, at).await;
@@ -110,7 +112,7 @@ fn giving_up_a_field_is_done_in_pieces_and_taken_up_again_after_a_crash() {
             let table = open(Arc::clone(&engine), &clock).await;
             let base = table.base(number).await.unwrap();
             assert_eq!(base.view().await.summary().unindexed, ["tier"]);
-            // Whatever was left of the field goes with the next change.
+            // The checkpoint after the next change deletes what was left of the field.
             base.delete(DeleteRequest { rows: vec![Row(7)], ..DeleteRequest::default() }).await.unwrap();
             base.checkpoint().await.unwrap();
             assert_eq!(engine.scan(tiers.clone(), Direction::Forward, 1).await.unwrap(), []);
@@ -120,14 +122,14 @@ fn giving_up_a_field_is_done_in_pieces_and_taken_up_again_after_a_crash() {
 }
 
 #[test]
-fn tiers_have_sets_again_once_few_enough_are_held_whenever_the_checkpoint_crashes() {
+fn tiers_have_sets_again_once_there_are_few_enough_whenever_the_checkpoint_crashes() {
     block_on(async {
         let full = with_too_many_tiers().await;
         let number = BaseNumber(1);
         let clock = Arc::new(AtomicI64::new(1_000));
         let table = open(Arc::clone(&full), &clock).await;
         let base = table.base(number).await.unwrap();
-        // The tiers are given up and gone, and then one of them too.
+        // The sets of tiers are given up and deleted, and then there is one tier less.
         base.checkpoint().await.unwrap();
         assert_eq!(base.view().await.summary().unindexed, ["tier"]);
         base.delete(DeleteRequest { rows: vec![Row(7)], ..DeleteRequest::default() }).await.unwrap();
@@ -149,14 +151,15 @@ fn tiers_have_sets_again_once_few_enough_are_held_whenever_the_checkpoint_crashe
             assert_eq!(view.sets().count(SetField::Tier, "tier 5007"), Some(0));
         };
         let operations = crashed_checkpoint(&store().await, number, u64::MAX).await;
-        // The word that the field has sets again comes with the last operation, before it the chunks, and before these the deletes.
+        // The checkpoint first deletes chunks, then writes the new ones, and its last operation stores that
+        // the field has sets again.
         let last = (operations - 4)..=operations;
         for at in (1..operations - 4).step_by(usize::try_from(operations / 6).unwrap()).chain(last) {
             let engine = store().await;
             crashed_checkpoint(&engine, number, at).await;
             assert_sound(&engine).await;
             has_all(&engine).await;
-            // What the crash left is in nobody's way.
+            // The next checkpoint succeeds whatever the crash left.
             crashed_checkpoint(&engine, number, u64::MAX).await;
             assert_sound(&engine).await;
             let stored = engine.get_many(&[key::index(number)]).await.unwrap().remove(0).unwrap();

@@ -39,7 +39,7 @@ async fn sharing(table: &Table) -> Result<Vec<BaseNumber>, TableError> {
 }
 
 #[tokio::test]
-async fn a_base_that_nobody_uses_and_whose_last_checkpoint_fails_takes_writes_again() {
+async fn an_idle_base_whose_last_checkpoint_fails_accepts_writes_again() {
     let (engine, clock, table) = table().await;
     let base = table.base(BaseNumber(1)).await.unwrap();
     write(&base, 1).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_base_that_nobody_uses_and_whose_last_checkpoint_fails_takes_writes_ag
 }
 
 #[tokio::test]
-async fn a_base_that_cannot_be_tidied_holds_up_no_other() {
+async fn a_base_on_which_housekeeping_fails_holds_up_no_other() {
     let (engine, clock, table) = table().await;
     let second = table.create_base(settings("second", false), None).await.unwrap().number;
     let delete = SettingsRequest { deleted: Some(true), ..SettingsRequest::default() };
@@ -77,7 +77,7 @@ async fn a_base_that_cannot_be_tidied_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn a_base_whose_creator_left_in_the_commit_is_there_and_shares() {
+async fn a_base_whose_creator_left_during_the_commit_exists_and_shares_accounts() {
     let (engine, _, table) = table().await;
     engine.hold();
     let mut create = Box::pin(table.create_base(settings("second", true), None));
@@ -92,7 +92,7 @@ async fn a_base_whose_creator_left_in_the_commit_is_there_and_shares() {
 }
 
 #[tokio::test]
-async fn a_change_of_sharing_whose_caller_left_is_followed() {
+async fn a_change_of_sharing_takes_effect_even_if_its_caller_left() {
     let (engine, _, table) = table().await;
     let second = table.create_base(settings("second", false), None).await.unwrap().number;
     let base = table.base(second).await.unwrap();
@@ -129,7 +129,7 @@ async fn deleted() -> (Arc<dyn Engine>, Arc<AtomicI64>) {
 }
 
 #[tokio::test]
-async fn a_purge_that_is_cut_short_anywhere_leaves_a_whole_base_or_none() {
+async fn a_purge_that_is_interrupted_anywhere_leaves_a_whole_base_or_none() {
     let (mut whole, mut gone) = (0, 0);
     for n in 1.. {
         for fault in [io(), Fault::CrashBefore, Fault::CrashAfter] {
@@ -173,7 +173,7 @@ async fn a_purge_that_is_cut_short_anywhere_leaves_a_whole_base_or_none() {
 }
 
 #[tokio::test]
-async fn a_base_that_somebody_has_is_purged_in_a_later_round() {
+async fn a_base_in_use_is_purged_in_a_later_round() {
     let (engine, clock) = deleted().await;
     let table = open(Arc::clone(&engine), &clock).await;
     let base = table.base(BaseNumber(1)).await.unwrap();
@@ -190,7 +190,7 @@ async fn a_base_that_somebody_has_is_purged_in_a_later_round() {
 }
 
 #[tokio::test]
-async fn of_two_that_bring_a_base_back_one_is_told_that_it_is_not_deleted() {
+async fn of_two_calls_that_restore_a_base_one_is_refused_because_it_is_not_deleted() {
     let (_, _, table) = table().await;
     let base = table.base(BaseNumber(1)).await.unwrap();
     let deleted = |deleted| SettingsRequest { deleted: Some(deleted), ..SettingsRequest::default() };
@@ -202,7 +202,7 @@ async fn of_two_that_bring_a_base_back_one_is_told_that_it_is_not_deleted() {
 }
 
 #[tokio::test]
-async fn a_sharing_base_that_is_damaged_is_passed_over_and_one_that_fails_for_a_moment_is_not() {
+async fn a_damaged_sharing_base_is_skipped_and_one_that_fails_once_is_not() {
     let (engine, clock, table) = table().await;
     for name in ["second", "third"] {
         table.create_base(settings(name, true), None).await.unwrap();
@@ -219,13 +219,13 @@ async fn a_sharing_base_that_is_damaged_is_passed_over_and_one_that_fails_for_a_
     set(b"garbage".as_slice().into()).await.unwrap();
     assert_eq!(sharing(&table).await.unwrap(), [BaseNumber(3)]);
     set(whole).await.unwrap();
-    assert_eq!(sharing(&table).await.unwrap(), [BaseNumber(3)], "it is not tried at every call");
+    assert_eq!(sharing(&table).await.unwrap(), [BaseNumber(3)], "it is not read at every call");
     clock.fetch_add(60 * 1_000_000, Ordering::Relaxed);
     assert_eq!(sharing(&table).await.unwrap(), [BaseNumber(2), BaseNumber(3)]);
 }
 
 #[tokio::test]
-async fn a_damaged_base_keeps_no_other_from_being_opened_listed_or_shared_with() {
+async fn a_damaged_base_does_not_affect_opening_listing_and_sharing_of_others() {
     for damaged in [key::header(BaseNumber(2)), key::settings(BaseNumber(2))] {
         let (engine, clock, table) = table().await;
         for name in ["second", "third"] {

@@ -1,5 +1,5 @@
-//! Bases that are made unless there is one of the name, while others make, rename, delete and bring back
-//! theirs.
+//! Bases that are created unless one has the name, while other calls create, rename, delete and restore
+//! bases.
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -20,7 +20,7 @@ async fn table() -> (Arc<Faulty>, Arc<Table>) {
     (engine, table)
 }
 
-/// The number of the base of a name, and whether it was made now.
+/// The number of the base with this name, and whether this call created it.
 async fn wanted(table: &Table, name: &str) -> (u32, bool) {
     let CreatedBase { base, is_new } = table.find_or_create_base(settings(name), None).await.unwrap();
     assert_eq!((base.settings.name.as_str(), base.deleted_at), (name, None));
@@ -36,7 +36,7 @@ fn renamed(name: &str) -> SettingsRequest {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_that_want_a_base_of_a_name_at_once_one_makes_it() {
+async fn of_many_concurrent_calls_for_a_name_one_creates_the_base() {
     let (engine, table) = table().await;
     engine.hold();
     let tasks: Vec<_> = (0..64)
@@ -63,14 +63,14 @@ async fn a_base_that_gets_its_name_or_comes_back_meanwhile_is_found() {
         let base = table.base(first).await.unwrap();
         let away = if request.name.is_some() { renamed("other") } else { deleted(true) };
         base.change_settings(away).await.unwrap();
-        // The change is on its way, and nobody sees it yet.
+        // The change is in flight and not visible yet.
         engine.hold_writes_of(key::settings(first));
         let mut change = Box::pin(base.change_settings(request));
         while change.as_mut().now_or_never().is_none() && engine.someone_waits().now_or_never().is_none() {
             tokio::task::yield_now().await;
         }
         let mut wants = Box::pin(wanted(&table, "staff"));
-        assert!(wants.as_mut().now_or_never().is_none(), "it decides on what will not be so");
+        assert!(wants.as_mut().now_or_never().is_none(), "the call did not wait for the change");
         engine.release();
         assert_eq!(wants.await, (first.0, false));
         change.await.unwrap();
@@ -78,11 +78,11 @@ async fn a_base_that_gets_its_name_or_comes_back_meanwhile_is_found() {
 }
 
 #[tokio::test]
-async fn a_name_is_changed_only_after_a_base_is_made_that_looked_for_it() {
+async fn a_rename_waits_for_a_call_that_searched_for_the_name_before() {
     let (engine, table) = table().await;
     let first = table.create_base(settings("other"), None).await.unwrap().number;
     let base = table.base(first).await.unwrap();
-    // It has looked, and not written yet.
+    // The call has searched for the name, and not created the base yet.
     engine.hold_writes_of(key::next_base());
     let mut wants = Box::pin(wanted(&table, "staff"));
     while wants.as_mut().now_or_never().is_none() && engine.someone_waits().now_or_never().is_none() {
@@ -90,7 +90,7 @@ async fn a_name_is_changed_only_after_a_base_is_made_that_looked_for_it() {
     }
     let mut change = Box::pin(base.change_settings(renamed("staff")));
     for _ in 0..100 {
-        assert!(change.as_mut().now_or_never().is_none(), "two bases of the name were there to be found");
+        assert!(change.as_mut().now_or_never().is_none(), "two bases have the name");
         tokio::task::yield_now().await;
     }
     engine.release();
@@ -108,7 +108,7 @@ async fn deleted_bases_and_other_spellings_do_not_count() {
     assert_eq!(wanted(&table, "cafe\u{301}").await, (4, true));
     table.base(BaseNumber(1)).await.unwrap().change_settings(deleted(true)).await.unwrap();
     assert_eq!(wanted(&table, "staff").await, (5, true));
-    // It may come back, and then there are two.
+    // After the deleted base is restored, two bases have the name.
     table.base(BaseNumber(1)).await.unwrap().change_settings(deleted(false)).await.unwrap();
     let error = table.find_or_create_base(settings("staff"), None).await.unwrap_err();
     let TableError::Refused(refusal) = error else { panic!("{error}") };
@@ -119,11 +119,11 @@ async fn deleted_bases_and_other_spellings_do_not_count() {
     for number in [1, 5] {
         assert!(said.description.contains(&table.sealer().base_id(BaseNumber(number))), "{said:?}");
     }
-    assert!(table.create_base(settings("staff"), None).await.is_ok(), "who wants another one may have it");
+    assert!(table.create_base(settings("staff"), None).await.is_ok(), "a second one can be created");
 }
 
 #[tokio::test]
-async fn nothing_is_made_while_a_damaged_base_may_have_the_name() {
+async fn no_base_is_created_while_a_damaged_one_may_have_the_name() {
     let (engine, table) = table().await;
     assert_eq!(wanted(&table, "staff").await, (1, true));
     let mut batch = Batch::default();
@@ -135,7 +135,7 @@ async fn nothing_is_made_while_a_damaged_base_may_have_the_name() {
 }
 
 #[tokio::test]
-async fn what_was_found_is_told_again_and_what_was_made_as_well() {
+async fn a_repeat_returns_the_base_that_was_found_or_created() {
     let (_, table) = table().await;
     for (id, is_new) in [("made", true), ("found", false)] {
         let mark = RequestIdentity::new(RequestId::parse(id).unwrap(), "create", b"staff");

@@ -1,7 +1,9 @@
-//! A store of format 1, as a program of the version before left it when it was killed: `tests/stores/format-1.zst`.
+//! A store of format 1, as it was when a program of the previous version was killed:
+//! `tests/stores/format-1.zst`.
 //!
-//! Its first memberbase had so many indexes that their numbers have eight bits, of which commits of version 1 lost one; its
-//! second has a bit of everything; its third is deleted; its fourth is empty. All have commits that no checkpoint has seen.
+//! Its first memberbase had so many indexes that their numbers have eight bits, of which commits of version 1
+//! lost one. The second has some of everything, the third is deleted, and the fourth is empty. All have
+//! commits that are not in a checkpoint.
 
 use super::*;
 use crate::engine::faulty::{Fault, Faulty};
@@ -22,7 +24,7 @@ const EMPTY: BaseNumber = BaseNumber(4);
 
 const STORE: &[u8] = include_bytes!("../../../tests/stores/format-1.zst");
 
-/// Keys and values, each with its length before it.
+/// Keys and values, each after its length.
 fn pairs() -> Vec<(Key, Value)> {
     let bytes = zstd::stream::decode_all(STORE).unwrap();
     let mut rest = &bytes[..];
@@ -68,7 +70,7 @@ async fn get(engine: &Arc<dyn Engine>, key: Key) -> Option<Value> {
     engine.get_many(&[key]).await.unwrap().pop().unwrap()
 }
 
-/// Every set against the records of the base.
+/// Compares every set with the members of the base.
 async fn check_sets(subject: &Subject) -> usize {
     let view = subject.base.view().await;
     let schema = view.summary().schema;
@@ -111,7 +113,7 @@ fn a_store_of_format_1_opens_is_read_and_written_and_moves_to_format_2_piece_by_
             assert_eq!((found.format, found.write_format), (meta::FORMAT, meta::FORMAT));
             assert_eq!(check_sets(&subject).await, members, "{number:?}");
             assert_sound(&engine).await;
-            // Opening writes nothing of the base.
+            // Opening a base writes nothing.
             let head = get(&engine, key::header(number)).await.unwrap();
             assert_eq!((head[0], get(&engine, key::settings(number)).await), (3, None));
             assert!(subject.base.view().await.summary().settings.new_members.is_some());
@@ -147,7 +149,7 @@ fn a_store_of_format_1_opens_is_read_and_written_and_moves_to_format_2_piece_by_
 }
 
 #[test]
-fn what_was_kept_and_what_hangs_on_members_is_there_in_a_store_of_format_1() {
+fn a_store_of_format_1_still_has_its_results_of_requests_and_its_records() {
     block_on(async {
         let engine = store().await;
         let clock = Arc::new(AtomicI64::new(1_700_009_000_000_000));
@@ -173,7 +175,7 @@ fn what_was_kept_and_what_hangs_on_members_is_there_in_a_store_of_format_1() {
         table.maintain().await.unwrap();
         assert!(is_empty(&engine, record_key::record_purges(USUAL)).await);
         assert_sound(&engine).await;
-        // Long after, all that was kept has gone, its narrow keys too.
+        // Much later all results are gone, including those under narrow keys.
         clock.fetch_add(30 * 24 * 3_600_000_000, Ordering::Relaxed);
         table.maintain().await.unwrap();
         assert!(is_empty(&engine, idempotency::key::requests()).await);
@@ -233,7 +235,7 @@ fn a_store_of_format_1_that_begins_a_new_timeline_is_of_format_2() {
 }
 
 #[test]
-fn an_answer_that_an_older_program_began_is_finished_under_keys_of_today() {
+fn a_result_that_an_older_program_began_is_completed_under_keys_of_today() {
     block_on(async {
         let engine = store().await;
         let stored = Meta::decode(&get(&engine, key::meta()).await.unwrap()).unwrap();
@@ -260,7 +262,8 @@ fn an_answer_that_an_older_program_began_is_finished_under_keys_of_today() {
         assert_sound(&engine).await;
 
         let subject = subject(&engine, USUAL).await;
-        // What the older program kept is over by now. It goes here, and not in the background below the audit.
+        // The results of the older program have expired. Remove them here, not in the background during the
+        // audit.
         subject.table.maintain().await.unwrap();
         let now = subject.table.now();
         let Begun::New(claim) =
@@ -289,7 +292,7 @@ fn an_answer_that_an_older_program_began_is_finished_under_keys_of_today() {
 }
 
 #[test]
-fn a_store_of_a_newer_format_is_refused_by_name_of_both() {
+fn a_store_of_a_newer_format_is_refused_with_both_versions_in_the_text() {
     block_on(async {
         let engine = store().await;
         drop(open(Arc::clone(&engine), &clock()).await);

@@ -1,4 +1,5 @@
-//! A task of a base that panics ends the process with a reason: its base would answer nobody any more.
+//! If a task of a base panics, the process ends with a reason, because the base could not serve any more
+//! calls.
 
 use std::sync::atomic::AtomicBool;
 

@@ -1,15 +1,16 @@
-//! A base that has to wait stands in nobody's way.
+//! A base that has to wait does not hold up other bases.
 
 use super::*;
 use crate::engine::faulty::Faulty;
 
-/// Writes that are a batch each.
+/// The number of writes; each is a batch of its own.
 const BATCHES: u16 = 20;
 const ROWS: u16 = 50;
 
-// On one thread every task has come as far as it can by the time that the others were answered.
+// On a single thread, every task has come as far as it can once the writes of the other base have their
+// replies.
 #[tokio::test]
-async fn a_base_whose_checkpoint_hangs_holds_back_nothing_that_others_write() {
+async fn a_base_whose_checkpoint_hangs_holds_up_no_writes_of_others() {
     let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
     let faulty = Arc::new(Faulty::new(Arc::clone(&engine)));
     let config = TableConfig { checkpoint_entries: 50, ..TableConfig::default() };
@@ -37,7 +38,7 @@ async fn a_base_whose_checkpoint_hangs_holds_back_nothing_that_others_write() {
     for n in 0..BATCHES {
         other.upsert(request(n..n + 1)).await.unwrap();
     }
-    assert_eq!(engine.status().pending_bytes, 0, "something is durable and not shown");
+    assert_eq!(engine.status().pending_bytes, 0, "a batch is durable and not published");
     let shown = hangs.view().await.revision();
     assert!((1..u64::from(BATCHES)).contains(&shown), "{shown} batches do not wait for the checkpoint");
     faulty.release();
@@ -48,9 +49,9 @@ async fn a_base_whose_checkpoint_hangs_holds_back_nothing_that_others_write() {
     crate::table::audit::tests::assert_sound(&engine).await;
 }
 
-// Nobody rings for a checkpoint that is asked for, and yet it makes the room that writes wait for.
+// A checkpoint that a caller runs also makes the room that writes wait for.
 #[tokio::test]
-async fn writes_go_on_after_a_checkpoint_that_was_asked_for() {
+async fn writes_continue_after_a_checkpoint_that_a_caller_ran() {
     let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
     let faulty = Arc::new(Faulty::new(Arc::clone(&engine)));
     let config = TableConfig { checkpoint_entries: 50, ..TableConfig::default() };
@@ -84,9 +85,9 @@ async fn writes_go_on_after_a_checkpoint_that_was_asked_for() {
     assert_eq!(base.view().await.revision(), u64::from(BATCHES));
 }
 
-// All of it runs on one thread, and nothing that the first base was asked for can end.
+// All of this runs on a single thread, and no request to the first base can end before the release.
 #[tokio::test]
-async fn one_base_under_more_than_fits_leaves_room_for_the_writes_of_others() {
+async fn a_base_with_too_many_writes_leaves_room_for_the_writes_of_others() {
     let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
     let faulty = Arc::new(Faulty::new(Arc::clone(&engine)));
     let config = TableConfig { checkpoint_entries: 50, budget_bytes: 1024 * 1024, ..TableConfig::default() };
@@ -106,7 +107,7 @@ async fn one_base_under_more_than_fits_leaves_room_for_the_writes_of_others() {
     };
     let loaded = make("loaded").await;
     faulty.hold_writes_of(crate::stored::key::index(loaded.number()));
-    // Each is larger than all the room, and they come again and again.
+    // Each load is larger than all the room.
     let loads: Vec<_> = (0..5u16)
         .map(|n| {
             let (loaded, request) = (Arc::clone(&loaded), request(n * 2_000..(n + 1) * 2_000));
@@ -129,5 +130,5 @@ async fn one_base_under_more_than_fits_leaves_room_for_the_writes_of_others() {
             Err(error) => assert!(matches!(error, TableError::Overloaded { .. }), "{error}"),
         }
     }
-    assert_eq!(done, 2, "one was in, and one waited for its turn: the others were too much of one base");
+    assert_eq!(done, 2, "one was admitted, one waited, and the others were too much for one base");
 }

@@ -1,4 +1,4 @@
-//! Records in the model: what hangs on members, as plain lists.
+//! The reference for records of members: plain lists.
 
 use super::*;
 use crate::model::record::{
@@ -7,10 +7,10 @@ use crate::model::record::{
 use crate::model::{ForeignText, MemberRecord, RecordCounts, RecordFault, RecordKind};
 use crate::table::{RecordChange, RecordOutcome, RecordsRequest, Which};
 
-/// Members that have records; the others are never asked for any.
+/// Only the first members have records.
 const ROWS: u64 = 4;
 
-/// A change in the small: members and names come from small ranges, so that changes meet.
+/// A change whose member and name come from small ranges, so that changes collide.
 #[derive(Debug, Clone)]
 pub enum SmallChange {
     Clip { row: u64, name: u8, deal: Option<u8> },
@@ -28,15 +28,15 @@ pub fn changes() -> impl Strategy<Value = Vec<SmallChange>> {
                 3 => SmallChange::Unclip { row, name, by_id: detail == Some(0) },
                 4..6 => SmallChange::Enrol { row, name, program: detail != Some(0) },
                 6 => SmallChange::Stamp { row, name, stamps: u64::from(detail.unwrap_or_default()) + 1 },
-                // Their names are the base's, so there are more of them.
+                // Names of transactions are unique in the base, so use more of them.
                 _ => SmallChange::Buy { row, name: name + 2 * (kind - 7), amount: detail.map(i64::from) },
             }
         });
-    // A fault refuses the whole request, so long ones seldom land.
+    // One fault refuses the whole request, so long requests would seldom succeed.
     proptest::collection::vec(change, 1..5)
 }
 
-/// The change as the table takes it. `seed` tells the ids of new records of different requests apart.
+/// The change as a request to the table. `seed` makes the ids of new records of different requests different.
 pub fn record_change(small: &SmallChange, seed: u64) -> RecordChange {
     let foreign = |text: String| ForeignText::parse(text).unwrap();
     let own = |kind: &str, name: u8| foreign(format!("{kind}{name}"));
@@ -49,7 +49,7 @@ pub fn record_change(small: &SmallChange, seed: u64) -> RecordChange {
             RecordChange::Save { row: Row(row), record: MemberRecord::Clip(clip.into()) }
         }
         SmallChange::Unclip { row, name, by_id } => {
-            // An id of this request is nobody's yet.
+            // No record has an id of this request yet.
             let which = if by_id { Which::Id(id(row, name)) } else { Which::Own(own("dc", name)) };
             RecordChange::Delete { row: Row(row), kind: RecordKind::Clip, which }
         }
@@ -79,7 +79,7 @@ pub fn record_change(small: &SmallChange, seed: u64) -> RecordChange {
     }
 }
 
-/// One outcome per change, or every fault with the place of its change.
+/// One outcome for each change, or all faults with the places of their changes.
 pub type Outcomes = Result<Vec<RecordOutcome>, Vec<(usize, RecordFault)>>;
 
 /// The records of every member, in the order in which they were made.
@@ -168,7 +168,7 @@ impl Reference {
         }
     }
 
-    /// Takes the records of a member that is deleted along, and counts them.
+    /// Removes the records of a deleted member, and counts them.
     pub fn drop_records(&mut self, row: u64) -> RecordCounts {
         let mut counts = RecordCounts::default();
         for record in self.records.remove(&row).unwrap_or_default() {
@@ -192,7 +192,7 @@ impl Subject {
         Ok((reply.outcomes, reply.revision))
     }
 
-    /// The records of every member, by member and altogether.
+    /// Compares the records of every member, and of all together, with the reference.
     pub async fn compare_records(&self, reference: &Reference) {
         let view = self.base.view().await;
         for row in 0..ROWS {

@@ -1,8 +1,8 @@
-//! What the table is compared with: plain rows, searched from end to end.
+//! The reference that the table is compared with: plain rows, searched from end to end.
 
 use super::*;
 
-/// Plain rows, and nothing clever.
+/// Plain rows, without any index.
 #[derive(Clone, Default)]
 pub(super) struct Reference {
     pub(super) rows: BTreeMap<u64, Member>,
@@ -11,7 +11,7 @@ pub(super) struct Reference {
     pub(super) revision: u64,
 }
 
-/// What happened to a row: to whom, and whether a status was kept.
+/// The outcome of a row, its member, and whether the member kept its status.
 pub(super) type Told = (Outcome, Option<u64>, bool);
 
 fn same_key(kind: MatchBy, a: &Member, b: &MemberRow, now: Timestamp) -> bool {
@@ -82,7 +82,7 @@ impl Reference {
         (outcome, Some(number), status_kept)
     }
 
-    /// Whether a member stands at this place.
+    /// Whether there is a member at this row.
     pub(super) fn knows(&self, number: u64) -> bool {
         self.rows.contains_key(&number)
     }
@@ -160,7 +160,7 @@ impl Reference {
         reply
     }
 
-    /// The rows are of one slice, and the refs of another; see [`delete_many`].
+    /// Deletes rows and refs that are in different slices; see [`delete_many`].
     pub(super) fn delete_many(&mut self, rows: &[u8], refs: &[u16], now: Timestamp) -> DeleteReply {
         let rows: Vec<Row> = rows.iter().map(|row| Row(u64::from(*row))).collect();
         let refs: Vec<Ref> = refs.iter().map(|n| ref_of(*n)).collect();

@@ -1,5 +1,5 @@
-//! Stores of an older fold: they fold as they did until they are refolded, which is done whole or not at all, whatever
-//! operation fails.
+//! Stores with an older fold keep it until they are refolded. A refold is done completely or not at all,
+//! whatever operation fails.
 
 mod several;
 
@@ -9,14 +9,14 @@ use crate::stored::key;
 use crate::stored::meta::{Meta, REFOLDING};
 
 const PLAIN: u16 = 90;
-/// Spellings that the old fold tells apart, and the new one does not.
+/// Pairs of spellings that differ under the old fold and are equal under the new one.
 const SPELLINGS: [(&str, &str); 4] = [
     ("straße@x.example", "STRASSE@x.example"),
     ("zoe\u{308}@x.example", "ZOË@x.example"),
     ("σας@x.example", "ΣΑΣ@x.example"),
     ("a@пример.рф", "A@xn--e1afmkfd.xn--p1ai"),
 ];
-/// Accepted by versions that knew no better.
+/// An address that older versions accepted.
 const OUTDATED: &str = "Old@-x.example";
 
 fn row(n: u16, email: &str) -> MemberRow {
@@ -30,7 +30,7 @@ async fn meta(engine: &Arc<dyn Engine>) -> Meta {
     Meta::decode(&engine.get_many(&[key::meta()]).await.unwrap().remove(0).unwrap()).unwrap()
 }
 
-/// A store as it was made before there was a second fold, with members enough for several buckets.
+/// A store with the first fold, with enough members for several buckets.
 async fn older(emails: &[&str]) -> Subject {
     let mut subject = Subject::new().await;
     let old = Meta { fold_version: Fold::Lower.version(), ..meta(&subject.engine).await };
@@ -56,14 +56,14 @@ async fn refold_store(engine: &Arc<dyn Engine>) -> Result<RefoldReport, TableErr
     refold(engine, &clock, &TableConfig::default(), &|_| ()).await
 }
 
-/// All that is stored.
+/// All keys and values of the store.
 async fn everything(engine: &Arc<dyn Engine>) -> Vec<(crate::engine::Key, crate::engine::Value)> {
     let all = crate::engine::KeyRange::prefix(&[]);
     engine.scan(all, crate::engine::Direction::Forward, usize::MAX).await.unwrap()
 }
 
 #[tokio::test]
-async fn an_older_store_folds_as_it_did_until_it_is_refolded() {
+async fn an_older_store_keeps_its_fold_until_it_is_refolded() {
     let both: Vec<&str> = SPELLINGS.iter().flat_map(|(one, other)| [*one, *other]).collect();
     let mut subject = older(&both).await;
     for (n, email) in (u64::from(PLAIN)..).zip(&both) {
@@ -71,7 +71,7 @@ async fn an_older_store_folds_as_it_did_until_it_is_refolded() {
     }
     assert_eq!(find(&subject, "ä7@X.example").await, Some(7));
     assert_eq!(find(&subject, "a\u{308}7@x.example").await, None);
-    // A row by e-mail changes the member that the old fold finds.
+    // A row that is matched by e-mail changes the member that the old fold finds.
     let options = UpsertOptions { match_by: MatchBy::Email, ..UpsertOptions::default() };
     let mut by_email = row(0, SPELLINGS[0].1);
     by_email.patch.ref_ = Change::Keep;
@@ -97,10 +97,10 @@ async fn an_older_store_folds_as_it_did_until_it_is_refolded() {
 }
 
 #[tokio::test]
-async fn a_refolded_store_folds_by_the_new_rule_and_is_sound() {
+async fn a_refolded_store_uses_the_new_fold_and_is_sound() {
     let first: Vec<&str> = SPELLINGS.iter().map(|(one, _)| *one).chain([OUTDATED]).collect();
     let mut subject = older(&first).await;
-    // What is not in the stored indexes yet is in them before anything is rewritten.
+    // The refold first writes into the stored indexes what they lack.
     let report = {
         subject.base.close().await.unwrap();
         refold_store(&subject.engine).await.unwrap()
@@ -133,7 +133,7 @@ async fn check_refolded(subject: &Subject) {
 }
 
 #[tokio::test]
-async fn a_refold_that_fails_at_any_operation_is_not_begun_or_goes_on() {
+async fn a_refold_that_fails_at_any_operation_has_not_begun_or_is_completed() {
     let first: Vec<&str> = SPELLINGS.iter().map(|(one, _)| *one).chain([OUTDATED]).collect();
     let mut versions = std::collections::BTreeSet::new();
     for fault in [Fault::CrashBefore, Fault::CrashAfter] {
@@ -148,7 +148,7 @@ async fn a_refold_that_fails_at_any_operation_is_not_begun_or_goes_on() {
             }
             let version = meta(&subject.engine).await.fold_version;
             versions.insert(version);
-            // A start of the server: all members are found by what they were given, under either fold.
+            // After a restart all members are found by their own addresses, under either fold.
             subject.crash().await;
             for (n, email) in (u64::from(PLAIN)..).zip(&first) {
                 assert_eq!(find(&subject, email).await, Some(n), "{email} after operation {operation}");
@@ -163,12 +163,12 @@ async fn a_refold_that_fails_at_any_operation_is_not_begun_or_goes_on() {
             check_refolded(&subject).await;
         }
     }
-    // It was cut short before, amid and after.
+    // The refold was interrupted before, during and after the rewriting.
     assert_eq!(versions.into_iter().collect::<Vec<_>>(), [1, 2, REFOLDING]);
 }
 
 #[tokio::test]
-async fn a_store_amid_a_refold_is_said_to_be() {
+async fn the_audit_reports_a_store_with_an_incomplete_refold() {
     let subject = older(&[]).await;
     let amid = Meta { fold_version: REFOLDING, ..meta(&subject.engine).await };
     let mut batch = crate::engine::Batch::default();

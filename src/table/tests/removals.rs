@@ -1,4 +1,4 @@
-//! The window of removals in the head of a base.
+//! The count of recently removed members in the head of a base.
 
 use super::*;
 use crate::model::{Edit, Sight};
@@ -37,7 +37,7 @@ impl Subject {
 }
 
 #[test]
-fn deletes_and_members_made_inactive_count_for_a_day_across_crashes_and_nothing_else_does() {
+fn only_deleted_and_deactivated_members_count_as_removed_for_a_day_even_after_a_crash() {
     block_on(async {
         let mut subject = Subject::new().await;
         subject.clock.store(500_000 * HOUR, Ordering::Relaxed);
@@ -46,13 +46,13 @@ fn deletes_and_members_made_inactive_count_for_a_day_across_crashes_and_nothing_
         let inactive = MemberRow { status: Some(Status::Inactive), ..plain_row(50) };
         subject.upsert(&[inactive], UpsertOptions::default(), WriteMode::Partial).await;
         assert_eq!(subject.removed().await, 0);
-        // Rows that are not there are not removed, and those named twice are removed once.
+        // Unknown rows do not count, and rows that are deleted twice count once.
         subject.delete_rows(0..3).await;
         subject.delete_rows(2..5).await;
         subject.change(10, Edit::Offboard).await;
         subject.change(10, Edit::Offboard).await;
         assert_eq!(subject.removed().await, 6);
-        // That one comes back takes nothing away.
+        // Reactivating a member does not reduce the count.
         subject.change(10, Edit::Replace(Box::new(plain_row(10)))).await;
         subject.crash().await;
         assert_eq!(subject.removed().await, 6);
@@ -69,7 +69,7 @@ fn deletes_and_members_made_inactive_count_for_a_day_across_crashes_and_nothing_
 }
 
 #[test]
-fn a_request_that_writes_nothing_removes_nothing_and_settings_are_written_by_their_changes_alone() {
+fn requests_that_change_nothing_leave_the_head_and_only_changed_settings_are_written() {
     block_on(async {
         let subject = Subject::new().await;
         let rows: Vec<MemberRow> = (0..4).map(plain_row).collect();
@@ -86,7 +86,7 @@ fn a_request_that_writes_nothing_removes_nothing_and_settings_are_written_by_the
         assert_eq!(
             subject.engine.get_many(&[settings]).await.unwrap(),
             stored,
-            "only changes of settings write them"
+            "settings are written only when they change"
         );
         assert_ne!(after.nonce, before.nonce);
         assert_eq!(after.settings_revision, before.settings_revision);

@@ -1,10 +1,11 @@
-//! Members get other refs, and answer to those that they had.
+//! Members get other refs, and can still be found by their former ones.
 
 use super::*;
 use crate::model::{Edit, Sight};
 
 impl Subject {
-    /// Renames the member of a row; what happened, unless there is none or it was refused.
+    /// Renames the member at a row. Returns the outcome; `None` if there is no member or the call was
+    /// refused.
     pub(super) async fn rename(&self, row: u64, rename: Rename) -> Option<Outcome> {
         let edit = Edit::Rename(Box::new(rename));
         let what = EditWhat::Change { key: MemberKey::Row(Row(row)), edit, if_revision: None };
@@ -45,7 +46,7 @@ impl Reference {
 }
 
 #[test]
-fn a_former_ref_is_taken_until_its_time_is_over_and_free_after_it() {
+fn a_former_ref_is_taken_until_it_expires_and_free_afterwards() {
     block_on(async {
         let subject = Subject::new().await;
         let upsert = |n| {
@@ -62,7 +63,7 @@ fn a_former_ref_is_taken_until_its_time_is_over_and_free_after_it() {
         assert_eq!(upsert(1).await, (Outcome::Created, Some(Row(0))));
         assert_eq!(upsert(2).await, (Outcome::Created, Some(Row(1))));
         assert_eq!(subject.rename(0, Rename::new(ref_of(3), 100)).await, Some(Outcome::Updated));
-        // A row under the former ref is about the member, and says nothing new.
+        // A row with the former ref finds the member, and changes nothing.
         assert_eq!(upsert(1).await, (Outcome::Unchanged, Some(Row(0))));
         assert_eq!(subject.rename(1, Rename::new(ref_of(1), 0)).await, None);
         subject.clock.fetch_add(100, Ordering::Relaxed);

@@ -1,43 +1,36 @@
-//! Every upsert of the random steps has a name: what became of it is remembered whatever happens after it.
+//! Every upsert of the random steps has a request id; its result stays stored whatever happens afterwards.
 
 use super::*;
 use crate::model::{RequestId, RequestIdentity};
 
-/// What an upsert under a name was answered, and whether that is to be remembered.
-pub(super) struct Named {
+/// An upsert with a request id, its reply, and whether its result must be stored.
+pub(super) struct Repeatable {
     mark: RequestIdentity,
     reply: UpsertReply,
     is_kept: bool,
 }
 
 impl Subject {
-    /// An upsert whose name is its number.
-    pub(super) async fn upsert_named(
+    /// An upsert with its number as its request id.
+    pub(super) async fn upsert_with_id(
         &self,
         number: usize,
         rows: &[MemberRow],
         options: UpsertOptions,
         mode: WriteMode,
-    ) -> Named {
+    ) -> Repeatable {
         let mark = RequestIdentity::new(RequestId::parse(format!("{number}")).unwrap(), "upsert", b"");
         let idempotency = self.table.idempotency();
-        let Ok(Begun::New(named)) = idempotency.begin(&mark, None, self.table.now(), IfRunning::Refuse).await
+        let Ok(Begun::New(claim)) = idempotency.begin(&mark, None, self.table.now(), IfRunning::Refuse).await
         else {
             panic!("a request is not new");
         };
-        // The directory gives no name to what writes nothing.
-        let named = Some(named).filter(|_| mode != WriteMode::ValidateOnly);
+        // The directory passes no claim for requests that write nothing.
+        let claim = Some(claim).filter(|_| mode != WriteMode::ValidateOnly);
         let rows = rows.iter().cloned().map(Ok).collect();
         let reply = self
             .base
-            .upsert(UpsertRequest {
-                rows,
-                options,
-                mode,
-                claim: named,
-                deadline: None,
-                origin: Origin::default(),
-            })
+            .upsert(UpsertRequest { rows, options, mode, claim, deadline: None, origin: Origin::default() })
             .await
             .unwrap();
         let mut outcomes = reply.outcomes.iter().map(|row| row.outcome);
@@ -46,30 +39,30 @@ impl Subject {
             WriteMode::Atomic => outcomes.all(|outcome| outcome != Outcome::Failed),
             WriteMode::Whole | WriteMode::ValidateOnly => false,
         };
-        Named { mark, reply, is_kept }
+        Repeatable { mark, reply, is_kept }
     }
 
-    /// Sends the request again.
-    pub(super) async fn check_repeat(&self, named: &Named) {
+    /// Repeats the request, and checks that it gets the stored result.
+    pub(super) async fn check_repeat(&self, upsert: &Repeatable) {
         let idempotency = self.table.idempotency();
-        match idempotency.begin(&named.mark, None, self.table.now(), IfRunning::Refuse).await.unwrap() {
-            Begun::New(_) => assert!(!named.is_kept, "a request is forgotten"),
+        match idempotency.begin(&upsert.mark, None, self.table.now(), IfRunning::Refuse).await.unwrap() {
+            Begun::New(_) => assert!(!upsert.is_kept, "the result of a request is lost"),
             Begun::Answered(kept) => {
-                assert!(named.is_kept, "a request that failed is remembered");
+                assert!(upsert.is_kept, "the result of a failed request is stored");
                 let RequestResult::Rows { rows, is_complete: true } = &kept.answer else {
                     panic!("{kept:?}")
                 };
                 let outcomes: Vec<RowOutcome> = rows.iter().map(RowResult::outcome).collect();
                 assert_eq!(
                     (outcomes, kept.revision),
-                    (named.reply.outcomes.clone(), Some(named.reply.revision))
+                    (upsert.reply.outcomes.clone(), Some(upsert.reply.revision))
                 );
             }
         }
     }
 }
 
-impl Named {
+impl Repeatable {
     pub(super) fn reply(&self) -> &UpsertReply {
         &self.reply
     }

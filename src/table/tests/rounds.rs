@@ -1,21 +1,21 @@
-//! Many rounds of making and dropping indexes in one base, with writes, checkpoints and crashes in between. Numbers of
-//! indexes grow with every one that is made; whatever they are, the sets are what the records say.
+//! Many rounds of making and dropping indexes in one base, with writes, checkpoints and crashes in between.
+//! Each new index gets a higher number; the sets agree with the members whatever the numbers are.
 //!
-//! The rounds go well beyond the first number that needs more than eight bits. `MEMBERBASE_INDEX_ROUNDS=3000` in the environment
-//! makes them more.
+//! The numbers go well beyond eight bits. The environment variable `MEMBERBASE_INDEX_ROUNDS` sets another
+//! number of rounds, such as 3000.
 
 use super::*;
 
-/// Rounds; each makes one or two indexes.
+/// The number of rounds; each makes one or two indexes.
 const ROUNDS: u64 = 300;
 
-/// Numbers that look random and follow from their place.
+/// Numbers that look random and depend only on the arguments.
 fn dice(round: u64, what: u64, sides: u64) -> u64 {
     crate::table::shared::nonce::Nonces::new(round << 8 | what).next() % sides
 }
 
 #[test]
-fn sets_say_what_the_records_say_whatever_numbers_their_indexes_have() {
+fn sets_agree_with_the_members_whatever_numbers_their_indexes_have() {
     let rounds = std::env::var("MEMBERBASE_INDEX_ROUNDS");
     let rounds = rounds.map_or(ROUNDS, |rounds| rounds.parse().unwrap());
     block_on(async {

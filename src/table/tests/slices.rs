@@ -1,11 +1,11 @@
-//! Requests of many members are cut into slices, so that they fit into batches and let others go between.
+//! Requests with many members are cut into slices, which fit into batches and take turns with other requests.
 
 use super::*;
 use crate::engine::faulty::Faulty;
 use crate::model::schema::{AttributeType, WantedSchema};
 use crate::model::{AttributePatch, AttributeValue, Edit, Name, Reason, Sight};
 
-/// Members that are together larger than a commit may be.
+/// So many large members do not fit into one commit.
 pub(super) const MEMBERS: u16 = 2_400;
 const TEXTS: usize = 7;
 const TEXT_BYTES: usize = 4_000;
@@ -54,7 +54,7 @@ async fn rename(base: &Base, from: u16, to: u16) -> EditReply {
 }
 
 #[tokio::test]
-async fn members_larger_than_a_batch_are_deleted_by_one_call_that_lets_others_go_between() {
+async fn a_delete_of_more_than_a_batch_takes_turns_with_other_requests() {
     let subject = with_large_members().await;
     let before = subject.base.view().await.revision();
     let delete = DeleteRequest { refs: (1..MEMBERS).map(ref_of).collect(), ..DeleteRequest::default() };
@@ -68,7 +68,7 @@ async fn members_larger_than_a_batch_are_deleted_by_one_call_that_lets_others_go
 }
 
 #[tokio::test]
-async fn attributes_larger_than_a_batch_are_cleared_in_slices_and_set_in_one_commit_or_refused_by_name() {
+async fn attributes_larger_than_a_batch_are_cleared_in_slices_and_refused_as_one_commit() {
     let subject = with_large_members().await;
     let request = |patch: &AttributePatch, is_strict| AttributesRequest {
         changes: (0..u64::from(MEMBERS)).map(|row| (Row(row), patch.clone())).collect(),
@@ -85,7 +85,7 @@ async fn attributes_larger_than_a_batch_are_cleared_in_slices_and_set_in_one_com
     assert_eq!(renamed.revision, before + 1);
     let cleared = subject.base.change_attributes(request(&AttributePatch::clear_all(), false)).await.unwrap();
     assert_eq!(cleared.values, u64::from(MEMBERS) * u64::try_from(TEXTS).unwrap());
-    assert!(cleared.revision > renamed.revision + 1, "it is several commits");
+    assert!(cleared.revision > renamed.revision + 1, "it must be several commits");
     crate::table::audit::tests::assert_sound(&subject.engine).await;
 }
 
@@ -122,17 +122,18 @@ async fn an_atomic_call_that_is_too_large_is_refused_before_it_has_read_all_of_i
         }
         reads.push(faulty.operations() - before);
     }
-    // A row of the call is in its batch three times: in its block, in its commit, and in the estimate once more.
+    // Each row counts more than once, in its block and in its commit, so the atomic call stops reading early.
     assert!(reads[1] < reads[0] * 3 / 4, "{reads:?}");
     subject.crash().await;
     crate::table::audit::tests::assert_sound(&subject.engine).await;
 }
 
 #[tokio::test]
-async fn an_atomic_call_that_fits_goes_through_however_many_blocks_it_reads() {
+async fn an_atomic_call_that_fits_succeeds_however_many_blocks_it_reads() {
     let subject = with_large_members().await;
     let before = subject.base.view().await.revision();
-    // Half of what fits: each of these is in the batch in its block, with 15 others, and in the commit.
+    // Half of what fits: each changed member is in the batch twice, in its block with 15 others, and in the
+    // commit.
     let rows: Vec<MemberRow> = (0..MEMBERS)
         .filter(|n| *n < 800 || n % 16 == 0)
         .map(|n| {
@@ -151,7 +152,7 @@ async fn an_atomic_call_that_fits_goes_through_however_many_blocks_it_reads() {
 }
 
 #[test]
-fn what_is_left_of_a_request_does_not_come_behind_the_next_one_of_its_series() {
+fn the_rest_of_a_request_comes_before_the_next_request_of_its_series() {
     const ROWS: u16 = 1_100;
     block_on(async {
         let subject = Subject::new().await;
@@ -162,7 +163,8 @@ fn what_is_left_of_a_request_does_not_come_behind_the_next_one_of_its_series() {
                 row.patch.company = Change::Set(Name::parse(format!("chunk {number}")).unwrap());
                 Ok(row)
             };
-            // Every other one backwards, so that the end of one chunk is the beginning of the next.
+            // Every second chunk is in reverse order, so it begins with the members at the end of the one
+            // before.
             let backwards = !number.is_multiple_of(2);
             let rows = (0..ROWS).map(|n| row(if backwards { ROWS - 1 - n } else { n })).collect();
             let request = UpsertRequest {
@@ -175,12 +177,12 @@ fn what_is_left_of_a_request_does_not_come_behind_the_next_one_of_its_series() {
             };
             subject.base.begin_upsert(request, &series)
         };
-        // All at once, so that all of them wait in the queue.
+        // Send all at once, so all of them wait in the queue.
         let handed_in = futures_util::future::join_all((0..4).map(chunk)).await;
         let mut revision = 0;
         for answer in handed_in {
             let reply = answer.unwrap().answer().await.unwrap();
-            assert!(reply.revision > revision, "answers came out of order");
+            assert!(reply.revision > revision, "replies came out of order");
             revision = reply.revision;
         }
         let view = subject.base.view().await;
@@ -194,7 +196,8 @@ fn what_is_left_of_a_request_does_not_come_behind_the_next_one_of_its_series() {
     });
 }
 
-/// Rows that each change a member, and one behind them that asks for the revision `after` of the last.
+/// Rows that each change a member, and then one more for the last of them, which requires the revision
+/// `after`.
 fn asking(first: u16, changed: u16, tier: &str, after: u64) -> Vec<MemberRow> {
     let row = |n| {
         let mut row = plain_row(n);
@@ -208,14 +211,14 @@ fn asking(first: u16, changed: u16, tier: &str, after: u64) -> Vec<MemberRow> {
     (first..=last).map(row).chain([asking]).collect()
 }
 
-/// What became of rows, without the places of members that validation does not make.
+/// The outcomes of rows, without the places of members, because validation creates none.
 fn became(reply: &UpsertReply) -> Vec<(Outcome, Option<Reason>)> {
     let of = |row: &RowOutcome| (row.outcome, row.error.as_ref().map(|error| error.reason));
     reply.outcomes.iter().map(of).collect()
 }
 
 #[tokio::test]
-async fn what_is_validated_is_what_would_be_written_whatever_revisions_rows_ask_for() {
+async fn validation_gives_the_outcomes_of_writing_whatever_revisions_rows_require() {
     let mut right = 0;
     for changed in [10, 999, 1_000, 1_001, 2_500] {
         for slices in 1..=4 {
@@ -228,11 +231,11 @@ async fn what_is_validated_is_what_would_be_written_whatever_revisions_rows_ask_
             right += usize::from(became(&written).iter().all(|row| row.1.is_none()));
         }
     }
-    assert_eq!(right, 5, "each number of rows comes to one number of slices");
+    assert_eq!(right, 5, "each number of rows needs exactly one number of slices");
 }
 
 #[tokio::test]
-async fn validation_knows_the_slices_of_large_members_and_so_does_a_list_that_is_checked_first() {
+async fn validation_and_requests_that_are_checked_first_use_the_slices_of_large_members() {
     let subject = with_large_members().await;
     let revision = subject.base.view().await.revision();
     let mut good = Vec::new();

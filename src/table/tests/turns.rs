@@ -1,10 +1,10 @@
-//! Planning lets the other tasks of its thread have their turns, however many rows are planned as a whole.
+//! Planning yields to the other tasks of its thread, however many rows are planned as a whole.
 
 use super::*;
 
-/// More than one lookup of keys, and several pieces of the plan.
+/// So many rows need several lookups of keys, and several pieces of planning.
 const ROWS: u16 = 10_000;
-/// Rows that are planned between two turns of others.
+/// At most so many rows are planned between two turns of other tasks.
 const BETWEEN: u16 = 512;
 
 /// A request of many rows to `mode`.
@@ -19,10 +19,10 @@ fn many(mode: WriteMode) -> UpsertRequest {
     }
 }
 
-/// How often another task of the only thread has its turn while the lane plans `mode`.
+/// How often another task of the same thread has its turn while the lane plans a request of this mode.
 async fn turns_of_others(mode: WriteMode) -> u64 {
     let subject = Subject::new().await;
-    // It is handed in, so what is left is to plan it, and to make it durable.
+    // The request is queued, so it only has to be planned and made durable.
     let pending = subject.base.begin_upsert(many(mode), &Series::default()).await.unwrap();
     let mut answer = Box::pin(pending.answer());
     let mut turns = 0;
@@ -42,7 +42,7 @@ async fn turns_of_others(mode: WriteMode) -> u64 {
 }
 
 #[tokio::test]
-async fn others_have_their_turns_while_many_rows_are_planned_as_a_whole() {
+async fn other_tasks_have_their_turns_while_many_rows_are_planned_as_a_whole() {
     for mode in [WriteMode::ValidateOnly, WriteMode::Atomic, WriteMode::Whole] {
         let turns = turns_of_others(mode).await;
         assert!(turns >= u64::from(ROWS / BETWEEN), "{mode:?}: {turns}");
@@ -50,28 +50,28 @@ async fn others_have_their_turns_while_many_rows_are_planned_as_a_whole() {
 }
 
 #[tokio::test]
-async fn what_nobody_waits_for_any_more_is_not_planned_to_its_end() {
+async fn a_request_whose_caller_left_is_not_planned_to_its_end() {
     for mode in [WriteMode::Atomic, WriteMode::Whole] {
         let subject = Subject::new().await;
         drop(subject.base.begin_upsert(many(mode), &Series::default()).await.unwrap());
-        // It comes after what was given up.
+        // This request comes after the abandoned one.
         subject.upsert(&[plain_row(1)], UpsertOptions::default(), WriteMode::Partial).await;
         assert_eq!(subject.base.view().await.summary().counts.total(), 1, "{mode:?}");
     }
 }
 
 #[tokio::test]
-async fn no_write_waits_for_a_long_request_of_which_nothing_is_written() {
+async fn no_write_waits_for_a_long_request_that_is_only_validated() {
     let subject = Subject::new().await;
     let mut long = Box::pin(subject.base.upsert(many(WriteMode::ValidateOnly)));
-    // More turns than it takes to hash its rows, and fewer than it takes to plan them.
+    // So many turns are more than hashing its rows takes, and fewer than planning them takes.
     for _ in 0..15 {
         assert!(futures_util::poll!(long.as_mut()).is_pending());
     }
     let late = ROWS - 1;
     let written = subject.upsert(&[plain_row(late)], UpsertOptions::default(), WriteMode::Partial).await;
     assert!(futures_util::poll!(long.as_mut()).is_pending());
-    // Rows that come later see what was written, and take it for no member that earlier ones would make.
+    // Later rows see the new member, and do not confuse it with members that earlier rows would create.
     let outcomes = long.await.unwrap().outcomes;
     let (last, others) = outcomes.split_last().unwrap();
     assert!(others.iter().all(|row| row.outcome == Outcome::Created && row.row.is_none()));
@@ -80,14 +80,14 @@ async fn no_write_waits_for_a_long_request_of_which_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn a_long_request_of_which_nothing_is_written_is_refused_where_a_write_would_be() {
+async fn a_long_request_that_is_only_validated_is_refused_after_its_deadline() {
     let subject = Subject::new().await;
     let late = UpsertRequest { deadline: Some(std::time::Instant::now()), ..many(WriteMode::ValidateOnly) };
     assert_eq!(subject.base.upsert(late).await, Err(TableError::DeadlinePassed));
 }
 
 #[test]
-fn what_is_late_is_given_up_unless_some_of_it_is_written() {
+fn a_late_request_is_given_up_unless_a_part_of_it_is_written() {
     let (reply, _answer) = tokio::sync::oneshot::channel();
     let permit = Budget::new(1 << 20).take(Party::Base(BaseNumber(1)), 0).unwrap();
     let mut job =
@@ -95,16 +95,16 @@ fn what_is_late_is_given_up_unless_some_of_it_is_written() {
     assert_eq!(job.check_wanted(), Ok(()));
     job.deadline = Some(std::time::Instant::now());
     assert_eq!(job.check_wanted(), Err(TableError::DeadlinePassed));
-    // A list that was found good is applied whatever its deadline.
+    // A request that was checked and found good is applied whatever its deadline.
     job.is_checked = true;
     assert_eq!(job.check_wanted(), Ok(()));
 }
 
 #[tokio::test]
-async fn rows_that_are_planned_as_a_whole_take_room_for_their_plan_until_they_are_answered() {
+async fn rows_that_are_planned_as_a_whole_take_memory_for_their_plan_until_the_reply() {
     let mut taken = Vec::new();
     for mode in [WriteMode::Partial, WriteMode::Atomic, WriteMode::Whole, WriteMode::ValidateOnly] {
-        // A validation of so many is planned beside the lane.
+        // A validation of 2,000 rows is planned outside the lane.
         for rows in [900, 2_000] {
             let subject = Subject::new().await;
             let budget = &subject.table.parts.budget;
@@ -127,7 +127,7 @@ async fn rows_that_are_planned_as_a_whole_take_room_for_their_plan_until_they_ar
 }
 
 #[tokio::test]
-async fn what_is_given_up_gives_back_its_room() {
+async fn an_abandoned_request_releases_its_memory() {
     for rows in [900, 2_000] {
         let subject = Subject::new().await;
         let mut request = many(WriteMode::ValidateOnly);

@@ -1,4 +1,4 @@
-//! What a sender may not see of members decides nothing that it gets to know: neither where commits end nor what fits
+//! Fields that a sender may not see affect nothing that it learns: neither where commits end nor what fits
 //! into one.
 
 use super::*;
@@ -6,7 +6,7 @@ use crate::model::limits::ACCOUNT_HOLDER_MAX_CHARS;
 use crate::model::{AccountDetails, AttributePatch, AttributeValue, Date, Sight};
 use crate::table::tests::slices::{MEMBERS, with_members_like};
 
-/// As much as can be hidden: enough that a thousand members are hundreds of kilobytes larger.
+/// The longest hidden fields: they make a thousand members larger by hundreds of kilobytes.
 fn hidden() -> MemberPatch {
     let holder = "\u{1f600}".repeat(ACCOUNT_HOLDER_MAX_CHARS);
     MemberPatch {
@@ -16,7 +16,7 @@ fn hidden() -> MemberPatch {
     }
 }
 
-/// What a sender gets to know of a request: its answer, and the revisions of all members after it.
+/// What a sender learns from a request: its reply, and the revisions of all members afterwards.
 async fn heard(subject: &Subject, answer: String) -> String {
     let view = subject.base.view().await;
     let rows: Vec<Row> = (0..u64::from(MEMBERS)).map(Row).collect();
@@ -64,14 +64,14 @@ async fn change(subject: &Subject, rows: u16, value: Option<&str>) -> Result<Att
     subject.base.change_attributes(request).await
 }
 
-/// Everything that is heard by a sender who does not see what these members hide.
+/// Everything that a sender who may not see these fields learns.
 async fn all_heard(hidden: &MemberPatch) -> Vec<String> {
     let subject = with_members_like(hidden).await;
     let mut all = Vec::new();
     let partial = upsert(&subject, 1_000, "one", WriteMode::Partial).await;
     assert!(partial.is_ok());
     all.push(heard(&subject, format!("{partial:?}")).await);
-    // From too many down to what fits, in steps of less than what is hidden of all together.
+    // From too many rows down to the first number that fits, in steps smaller than the hidden bytes of all.
     for rows in (1_100..1_260).rev().step_by(6) {
         let atomic = upsert(&subject, rows, "two", WriteMode::Atomic).await;
         let is_done = atomic.is_ok();
@@ -98,7 +98,7 @@ async fn all_heard(hidden: &MemberPatch) -> Vec<String> {
 }
 
 #[test]
-fn what_is_hidden_shows_in_no_revision_and_in_no_refusal() {
+fn hidden_fields_affect_no_revision_and_no_refusal() {
     block_on(async {
         let (bare, full) = (all_heard(&MemberPatch::default()).await, all_heard(&hidden()).await);
         let refused = bare.iter().filter(|answer| answer.contains("AtomicTooLarge")).count();

@@ -1,42 +1,43 @@
-//! Many requests at once while the engine fails: each of them is done and said to be, or neither; readers see what is
-//! stored; and what failed is done once it is sent again.
+//! Many concurrent requests while the engine fails. A request is done if and only if its reply says so,
+//! readers see what is stored, and a failed request succeeds when it is repeated.
 
 use std::ops::Range;
 
 use super::*;
 use crate::model::{AttributePatch, AttributeValue, RecordKind, RequestId, RequestIdentity, Sight};
 
-/// A request, of members that no other request of the volley is about. Each has a name, which is its place.
+/// A request. No two requests of the volley are about the same member. Its place in the volley is its request
+/// id.
 #[derive(Debug)]
 enum Shot {
-    /// The member has these attributes already, so that nothing is written but the answer.
+    /// Sets attributes that the member has already, so only the result is written.
     Same(u16),
-    /// Members get other attributes.
+    /// Gives members other attributes.
     Attributes(Range<u16>),
-    /// Members are new, all of them or none.
+    /// Creates members, all of them or none.
     Create(Range<u16>),
-    /// Members get another tier.
+    /// Gives members another tier.
     Tier(Range<u16>),
-    /// Members are deleted.
+    /// Deletes members.
     Delete(Range<u16>),
-    /// Nobody is deleted.
+    /// Deletes members that do not exist.
     DeleteNobody,
-    /// A member gets another ref.
+    /// Gives a member another ref.
     Rename(u16),
-    /// A member gets a transaction.
+    /// Gives a member a transaction.
     Buy(u8),
-    /// An attribute is indexed that members have.
+    /// Indexes an attribute that members have.
     Index,
-    /// The base gets another name.
+    /// Gives the base another name.
     Settings,
 }
 
-/// How many members there are before.
+/// How many members there are before the volley.
 const MEMBERS: u16 = 60;
-/// What is added to the number of a member that is renamed.
+/// Renaming a member adds this to its number.
 const RENAMED: u16 = 500;
 
-/// Those of attributes, and those that are all or none, are batches of their own: so there are several in flight.
+/// Some of these (attributes, all or none) need a batch of their own, so several batches are in flight.
 fn volley() -> Vec<Shot> {
     vec![
         Shot::Same(0),
@@ -88,7 +89,7 @@ impl Shot {
         table.idempotency().begin(&mark, None, table.now(), IfRunning::Wait).await
     }
 
-    /// Does it, unless that was done before.
+    /// Sends the request, unless its result is already stored.
     async fn fire(&self, name: usize, table: &Table, base: &Base) -> Result<(), TableError> {
         let Begun::New(claim) = self.begin(name, table).await? else { return Ok(()) };
         let claim = Some(claim);
@@ -185,7 +186,7 @@ impl Shot {
         }
     }
 
-    /// Whether readers see that it was done. `None` where there is nothing to see.
+    /// Whether readers see that it was done; `None` if it changes nothing that they could see.
     async fn is_done(&self, base: &Base) -> Option<bool> {
         let view = base.view().await;
         let find = async |numbers: Range<u16>| {
@@ -246,7 +247,7 @@ impl Subject {
         subject
     }
 
-    /// Fires every shot of the volley at once.
+    /// Sends all requests of the volley at once.
     async fn fire(&self) -> Vec<Result<(), TableError>> {
         let shots = volley().into_iter().enumerate().map(|(name, shot)| {
             let (table, base) = (Arc::clone(&self.table), Arc::clone(&self.base));
@@ -259,7 +260,7 @@ impl Subject {
         answers
     }
 
-    /// What readers see, in the records and through the lookups.
+    /// What readers see: the members, and what the lookups find.
     async fn seen(&self) -> (BaseSummary, Vec<(Row, Member)>, Vec<Option<Row>>) {
         let view = self.base.view().await;
         let rows: Vec<Row> = (0..view.next_row().0).map(Row).collect();
@@ -268,20 +269,20 @@ impl Subject {
         (view.summary(), view.members(&rows).await.unwrap(), found.collect())
     }
 
-    /// That what was answered is what readers see and what is kept.
+    /// Checks that replies agree with what readers see and with the stored results.
     async fn check_answers(&self, answers: &[Result<(), TableError>], context: &str) {
         for (name, (shot, answer)) in volley().iter().zip(answers).enumerate() {
             let is_kept = matches!(shot.begin(name, &self.table).await.unwrap(), Begun::Answered(_));
             let is_done = shot.is_done(&self.base).await.unwrap_or(is_kept);
-            assert_eq!(is_kept, answer.is_ok(), "{context}: {shot:?} is kept: {is_kept}, {answer:?}");
+            assert_eq!(is_kept, answer.is_ok(), "{context}: {shot:?} is stored: {is_kept}, {answer:?}");
             assert_eq!(is_done, answer.is_ok(), "{context}: {shot:?} is done: {is_done}, {answer:?}");
             let is_told = matches!(answer, Ok(()) | Err(TableError::Engine(_)));
-            assert!(is_told, "{context}: {shot:?} was answered {answer:?}");
+            assert!(is_told, "{context}: {shot:?} got {answer:?}");
         }
     }
 }
 
-/// Fires the volley with a fault at operation `n`; whether it happened.
+/// Fires the volley with a fault at operation `n`. Returns whether the fault happened.
 async fn stands(n: u64, fault: Fault) -> bool {
     let mut subject = Subject::of_a_volley().await;
     let inner = Arc::clone(&subject.engine);
@@ -294,7 +295,7 @@ async fn stands(n: u64, fault: Fault) -> bool {
     let answers = subject.fire().await;
     let has_failed = faulty.has_failed();
     if !dies {
-        // Whoever was refused sends it again, and now it is done.
+        // Failed requests are repeated, and succeed now.
         faulty.fail_later(u64::MAX, Fault::CrashBefore);
         subject.check_answers(&answers, &context).await;
         let again = subject.fire().await;
@@ -322,9 +323,9 @@ async fn at_every_operation(fault: Fault) {
     assert!(n > 20, "the volley has only {n} operations");
 }
 
-// On one thread the lane plans ahead of the publisher, which finds several batches when one of them fails.
+// On a single thread the lane plans several batches before the publisher sees that one of them failed.
 #[tokio::test]
-async fn a_batch_that_is_refused_takes_none_along_that_was_not_planned_on_it() {
+async fn a_refused_batch_fails_only_those_that_were_planned_on_it() {
     for error in [
         EngineError::StorageFull { free: 1, reserve: 2 },
         EngineError::Conflict,
@@ -335,20 +336,20 @@ async fn a_batch_that_is_refused_takes_none_along_that_was_not_planned_on_it() {
 }
 
 #[tokio::test]
-async fn a_batch_that_fails_takes_those_after_it_along_and_no_others() {
+async fn a_failed_write_fails_only_its_batch_and_those_after_it() {
     for also in [1, 3] {
         at_every_operation(Fault::FailedWrite { also }).await;
     }
 }
 
 #[tokio::test]
-async fn a_process_that_dies_leaves_every_request_whole() {
+async fn a_crash_leaves_every_request_done_or_not_done() {
     for fault in [Fault::CrashBefore, Fault::CrashAfter] {
         at_every_operation(fault).await;
     }
 }
 
 #[test]
-fn a_volley_from_many_threads_is_no_different() {
+fn a_volley_from_several_threads_is_handled_the_same() {
     block_on(at_every_operation(Fault::Error(EngineError::StorageFull { free: 1, reserve: 2 })));
 }

@@ -1,11 +1,11 @@
-//! Refolds in many pieces, and of several bases, one of them deleted.
+//! Refolds in several pieces, and of several bases, one of them deleted.
 
 use super::*;
 use crate::table::SettingsRequest;
 use crate::table::index::rewrite::Pieces;
 use crate::table::upkeep::refold::refold_in;
 
-/// Members enough for eight buckets and more.
+/// Enough members for more than eight buckets.
 const MANY: u16 = 400;
 
 fn settings(name: &str) -> BaseSettings {
@@ -39,7 +39,7 @@ async fn holder(base: &Base, email: &str) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn a_refold_finds_every_member_again_in_however_many_pieces() {
+async fn after_a_refold_every_member_is_found_whatever_the_number_of_pieces() {
     for pieces in [
         Pieces::default(),
         Pieces { entries: 100, buckets: 2 },
@@ -86,7 +86,7 @@ async fn a_pair_is_found_whichever_piece_it_is_in() {
 }
 
 #[tokio::test]
-async fn every_base_is_refolded_and_a_pair_in_a_deleted_one_stands_in_the_way() {
+async fn every_base_is_refolded_and_a_pair_in_a_deleted_one_prevents_it() {
     let mut subject = older(&[]).await;
     let (mut bases, mut numbers) = (Vec::new(), Vec::new());
     for name in ["second", "third"] {
@@ -94,7 +94,7 @@ async fn every_base_is_refolded_and_a_pair_in_a_deleted_one_stands_in_the_way() 
         bases.push(subject.table.base(number).await.unwrap());
         numbers.push(number);
     }
-    // The address of a member of one base is no pair with that of another's.
+    // Members of different bases are not a pair.
     upsert(&subject.base, vec![row(500, SPELLINGS[0].0)]).await;
     upsert(&bases[0], vec![row(0, SPELLINGS[0].1), row(1, "zoe\u{308}@x.example")]).await;
     upsert(&bases[1], vec![row(0, SPELLINGS[1].0), row(1, SPELLINGS[1].1)]).await;
@@ -110,7 +110,7 @@ async fn every_base_is_refolded_and_a_pair_in_a_deleted_one_stands_in_the_way() 
     let third = crate::model::Sealer::new(crate::model::IdKey(meta.id_key)).base_id(numbers[1]);
     assert_eq!(report.pairs.iter().map(|(one, _)| one.base.as_str()).collect::<Vec<_>>(), [third]);
 
-    // It is brought back, one of the two goes, and it is deleted again.
+    // Restore the base, delete one of the two members, and delete the base again.
     subject.crash().await;
     let base = subject.table.base(numbers[1]).await.unwrap();
     base.change_settings(delete(false)).await.unwrap();
