@@ -1,4 +1,4 @@
-//! Nothing is seen half: an atomic call shows whole or not at all, in every kind of read.
+//! No read sees half of an atomic call: every kind of read shows all of it or nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +11,8 @@ use crate::harness::{Base, Server, eq, row};
 const MEMBERS: usize = 1_000;
 const ROUNDS: usize = 25;
 
-/// All members in one of two states: a tier, a company that no index knows, and e-mails that move round by
-/// one.
+/// All members in one of two states, with their tier, a company without an index, and e-mail addresses that
+/// each move to the next member.
 fn state(round: usize) -> Vec<MemberInput> {
     let side = if round.is_multiple_of(2) { "left" } else { "right" };
     (0..MEMBERS)
@@ -44,18 +44,18 @@ where
 fn pick<T: PartialEq + std::fmt::Debug>(values: Vec<T>) -> T {
     let mut values = values.into_iter();
     let first = values.next().unwrap();
-    assert!(values.all(|value| value == first), "a mixture");
+    assert!(values.all(|value| value == first), "the reply mixes two states");
     first
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_see_an_atomic_call_whole_or_not_at_all() {
+async fn readers_see_all_of_an_atomic_call_or_nothing() {
     let server = Server::start().await;
     let mut base = server.base().await;
     base.fill(state(0)).await;
     let stop = Arc::new(AtomicBool::new(false));
     let readers = [
-        // Two filters that an index answers: the members are on one side or on the other.
+        // A filter that an index evaluates: all members are on one side or none is.
         reader(&stop, &base, |mut base| async move {
             let mut request = base.list_request(vec![eq("tier", "left")]);
             request.include_total = true;
@@ -64,14 +64,14 @@ async fn readers_see_an_atomic_call_whole_or_not_at_all() {
             assert!([0, MEMBERS].contains(&reply.members.len()), "{} members", reply.members.len());
             assert_eq!(reply.total, Some(reply.members.len() as u64));
         }),
-        // One that has to look at the records.
+        // A filter that has to read the members.
         reader(&stop, &base, |mut base| async move {
             let mut request = base.list_request(vec![eq("company", "right")]);
             request.pagination = Some(v1::Pagination { limit: Some(5_000), ..Default::default() });
             let found = base.list(request).await.unwrap().members.len();
             assert!([0, MEMBERS].contains(&found), "{found} members");
         }),
-        // A page of everything: one side only, nobody missing or twice, every e-mail once.
+        // A page of all members: only one side, no member missing or twice, every e-mail address once.
         reader(&stop, &base, |mut base| async move {
             let mut request = base.list_request(Vec::new());
             request.pagination = Some(v1::Pagination { limit: Some(5_000), ..Default::default() });
@@ -84,7 +84,7 @@ async fn readers_see_an_atomic_call_whole_or_not_at_all() {
             emails.dedup();
             assert_eq!(emails.len(), MEMBERS);
         }),
-        // Many points at once.
+        // Many keys in one call.
         reader(&stop, &base, |mut base| async move {
             let by_email =
                 |i: usize| MemberKey { email: Some(format!("{i}@example.com")), ..Default::default() };
@@ -97,7 +97,7 @@ async fn readers_see_an_atomic_call_whole_or_not_at_all() {
                 reply.results.into_iter().map(|result| *result.member.expect("missing")).collect();
             pick(found.iter().map(|member| (member.tier.clone(), member.revision)).collect());
         }),
-        // Counts by status never move, because nobody changes status.
+        // Counts by status stay the same, because no member changes its status.
         reader(&stop, &base, |mut base| async move {
             let mut request = base.list_request(vec![eq("status", "active")]);
             request.include_total = true;
@@ -117,7 +117,7 @@ async fn readers_see_an_atomic_call_whole_or_not_at_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn coming_back_and_leaving_is_seen_whole_too() {
+async fn readers_see_all_of_a_reactivation_or_deletion_or_nothing() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let inactive = |i: usize| MemberInput { status: Some("inactive".into()), ..row(&format!("m{i}")) };

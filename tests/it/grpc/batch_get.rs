@@ -14,7 +14,7 @@ fn by_ref(r#ref: &str) -> MemberKey {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_of_all_kinds_are_answered_in_order() {
+async fn keys_of_all_kinds_get_their_results_in_order() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let mut other = server.base().await;
@@ -37,7 +37,7 @@ async fn keys_of_all_kinds_are_answered_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reply_that_is_full_says_what_it_left_out() {
+async fn a_full_reply_marks_the_members_that_it_omits() {
     let server = Server::start().await;
     let mut base = server.base().await;
     server.schema(&base.id, &[("a", "string")]).await;
@@ -58,7 +58,7 @@ async fn a_reply_that_is_full_says_what_it_left_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_keys_are_named_by_their_places() {
+async fn errors_name_bad_keys_by_their_position() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let bad = [by_ref("a"), MemberKey::default()];

@@ -6,7 +6,7 @@ use tonic::Code;
 use crate::harness::{Server, refused, row, rows};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn members_go_by_id_and_by_ref_and_unknown_ones_are_ignored() {
+async fn members_are_deleted_by_id_and_by_ref_and_unknown_ones_are_ignored() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let mut other = server.base().await;
@@ -23,7 +23,7 @@ async fn members_go_by_id_and_by_ref_and_unknown_ones_are_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ref_that_comes_back_is_a_new_member() {
+async fn a_row_with_the_ref_of_a_deleted_member_creates_another_member() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let first = base.fill(rows("a", 1)).await.remove(0);

@@ -1,4 +1,4 @@
-//! How rows of bulk calls find their members by id, and what becomes of the status that they name.
+//! How rows of bulk calls find their members by id, and when a row's status is applied.
 
 use memberbase::api::grpc::v1::{self, MatchBy, Outcome};
 
@@ -19,7 +19,7 @@ fn by_id(id: &str) -> v1::MemberInput {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_lacks_the_key_is_found_by_its_id() {
+async fn a_row_without_the_match_key_finds_its_member_by_id() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let ids = base.fill(vec![row("a"), row("b")]).await;
@@ -44,7 +44,7 @@ async fn a_row_that_lacks_the_key_is_found_by_its_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_that_lead_to_nobody_fail_by_the_name_of_the_field_and_make_nobody() {
+async fn unknown_ids_fail_with_their_field_and_create_no_member() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let mut other = server.base().await;
@@ -65,7 +65,7 @@ async fn ids_that_lead_to_nobody_fail_by_the_name_of_the_field_and_make_nobody()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_atomic_call_by_id_judges_all_keys_at_the_end() {
+async fn an_atomic_call_by_id_checks_all_keys_after_its_last_row() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let ids = base.fill(vec![row("a"), row("b"), row("c")]).await;
@@ -83,7 +83,7 @@ async fn an_atomic_call_by_id_judges_all_keys_at_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_status_that_is_kept_is_counted_also_in_the_repeat_of_a_named_request() {
+async fn kept_statuses_are_counted_also_in_the_repeat_of_a_request_id() {
     let server = Server::start().await;
     let mut base = server.base().await;
     base.fill(vec![row("a"), row("b")]).await;
@@ -111,6 +111,6 @@ async fn a_status_that_is_kept_is_counted_also_in_the_repeat_of_a_named_request(
     assert_eq!(
         reply.counts.unwrap().status_kept,
         1,
-        "an input that was applied before is not taken for a repeat"
+        "a row that was applied before must not count as a repeat"
     );
 }

@@ -28,7 +28,7 @@ async fn a_repeat_is_unchanged_and_a_change_is_updated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ref_twice_in_one_call_is_one_member_and_the_last_row_counts() {
+async fn two_rows_with_one_ref_write_one_member_and_the_last_row_wins() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let tier = |tier: &str| v1::MemberInput { tier: Some(tier.into()), ..row("a") };
@@ -39,7 +39,7 @@ async fn a_ref_twice_in_one_call_is_one_member_and_the_last_row_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_field_comes_back_as_it_was_given() {
+async fn every_field_reads_back_as_it_was_written() {
     let server = Server::start().await;
     let mut base = server.base().await;
     server.schema(&base.id, &[("size", "number"), ("colour", "string")]).await;
@@ -158,7 +158,7 @@ async fn a_key_of_another_member_is_refused_and_a_swap_needs_one_atomic_call() {
     assert_eq!(outcomes(&partial), [Outcome::Failed; 2]);
     let error = partial.results[0].error.as_ref().unwrap();
     assert_eq!((error.code.as_str(), error.reason.as_str()), ("ALREADY_EXISTS", "EMAIL_TAKEN"));
-    // A failed row has the member that it found, and the one that stands in its way.
+    // A failed row reports the member that it found, and the member that holds the taken value.
     let ids = [base.get("a0").await.unwrap().id, base.get("a1").await.unwrap().id];
     for (place, result) in partial.results.iter().enumerate() {
         assert_eq!((&result.id, &result.error.as_ref().unwrap().member_id), (&ids[place], &ids[1 - place]));
@@ -172,7 +172,7 @@ async fn a_key_of_another_member_is_refused_and_a_swap_needs_one_atomic_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_atomic_call_with_a_bad_row_writes_nothing_and_says_which_row_it_was() {
+async fn an_atomic_call_with_a_bad_row_writes_nothing_and_reports_the_row() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let bad = v1::MemberInput { email: Some("nobody".into()), ..row("b") };
@@ -223,7 +223,7 @@ async fn if_revision_guards_a_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn status_counts_only_for_rows_that_create_or_bring_back() {
+async fn status_applies_only_to_rows_that_create_or_reactivate() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let status = |status: &str| v1::MemberInput { status: Some(status.into()), ..row("a") };
@@ -239,7 +239,7 @@ async fn status_counts_only_for_rows_that_create_or_bring_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_thousand_rows_go_in_one_call() {
+async fn one_call_takes_fifty_thousand_rows() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let mut request = base.request(rows("a", 50_000));
@@ -256,7 +256,7 @@ async fn fifty_thousand_rows_go_in_one_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_rows_are_a_call_like_any_other() {
+async fn a_call_without_rows_succeeds() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let reply = base.upsert(Vec::new()).await;
@@ -264,7 +264,7 @@ async fn no_rows_are_a_call_like_any_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_row_names_no_member_that_there_is_not() {
+async fn a_failed_row_reports_no_member_that_does_not_exist() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let worker = |r#ref: &str, id: &str| v1::MemberInput { worker_id: Some(id.into()), ..row(r#ref) };

@@ -1,9 +1,9 @@
-//! A client that sends what it is given, whether or not that is a message.
+//! A client that sends arbitrary bytes as messages.
 
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-/// Messages as they are on the wire.
+/// A codec that passes messages through as bytes.
 #[derive(Clone, Copy)]
 pub struct Bytes;
 

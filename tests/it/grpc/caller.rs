@@ -1,4 +1,4 @@
-//! The services as the holder of one token sees them.
+//! Clients of the services that call with one token.
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::api_token_service_client::ApiTokenServiceClient;
@@ -11,7 +11,7 @@ use tonic::Status;
 
 use crate::harness::{Bearer, Known, Server};
 
-/// A caller.
+/// Clients that call with one token.
 pub struct Caller {
     pub tokens: ApiTokenServiceClient<Known>,
     pub bases: MemberBaseServiceClient<Known>,
@@ -21,7 +21,7 @@ pub struct Caller {
     pub backups: BackupServiceClient<Known>,
 }
 
-/// The caller that has this secret.
+/// Clients that send this secret.
 pub fn caller(server: &Server, secret: &str) -> Caller {
     let bearer = Bearer(secret.to_owned());
     Caller {
@@ -69,7 +69,7 @@ impl Caller {
     }
 }
 
-/// A token of this level.
+/// A request for a token of this access level.
 pub fn wanted(access: &str) -> v1::CreateApiTokenRequest {
     v1::CreateApiTokenRequest { access: access.into(), ..Default::default() }
 }

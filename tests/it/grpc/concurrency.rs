@@ -1,4 +1,4 @@
-//! Many callers at once.
+//! Many concurrent callers.
 
 use memberbase::api::grpc::v1;
 
@@ -14,7 +14,7 @@ async fn writers_that_create_the_same_members_get_the_same_ids() {
         let mut base = base.clone();
         base.client = members(&server.channel());
         tasks.push(tokio::spawn(async move {
-            // Every writer begins somewhere else.
+            // Every writer starts at another row.
             let mut members = rows("a", 1_000);
             members.rotate_left(writer * 15);
             let mut ids = Vec::new();

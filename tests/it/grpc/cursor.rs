@@ -1,4 +1,4 @@
-//! Cursors: bound to their list, and steady while others write.
+//! Cursors work with one list only, and stay reliable while others write.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ async fn a_cursor_works_with_its_own_list_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_exists_throughout_appears_exactly_once_while_others_come_and_go() {
+async fn a_list_has_every_lasting_member_once_while_others_are_created_and_deleted() {
     const STEADY: usize = 200_000;
     let server = Server::start().await;
     let mut base = server.base().await;

@@ -1,4 +1,4 @@
-//! Every documented bad input gets its documented error, and harms nothing.
+//! Every documented bad input gets its documented error and changes nothing.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tonic::{Code, Request, Status};
 
 use crate::harness::{Server, condition, eq, list, number, outcomes, refused, row, row_reason, rows};
 
-/// Sends bytes that no message would make.
+/// A codec that sends bytes that are not a valid message.
 #[derive(Default)]
 struct Raw;
 
@@ -56,7 +56,7 @@ async fn send_raw(server: &Server, method: &str, bytes: Vec<u8>) -> Status {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bytes_that_are_no_message_are_the_callers_fault() {
+async fn malformed_messages_are_reported_as_the_callers_fault() {
     let server = Server::start().await;
     // Field 1, two bytes that are not UTF-8.
     let status = send_raw(&server, "GetMember", vec![0x0a, 0x02, 0xff, 0xfe]).await;
@@ -68,7 +68,7 @@ async fn bytes_that_are_no_message_are_the_callers_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_of_33_mib_is_refused_by_name() {
+async fn a_message_of_33_mib_is_refused_with_the_limit() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let big = v1::MemberInput { company: Some("x".repeat(1_000)), ..row("a") };
@@ -110,7 +110,7 @@ async fn an_atomic_call_takes_10_000_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bulk_calls_are_checked_before_their_rows() {
+async fn options_of_bulk_calls_are_checked_before_their_rows() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let mut request = base.request(vec![row("a")]);
@@ -155,7 +155,7 @@ async fn a_reply_that_could_not_fit_is_refused_before_anything_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_filters_are_named_by_their_paths() {
+async fn errors_name_bad_filters_by_their_paths() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let mut nested = eq("ref", "a");
@@ -203,7 +203,7 @@ async fn bad_filters_are_named_by_their_paths() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_of_a_list_is_told_at_once() {
+async fn all_faults_of_a_list_are_reported_at_once() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let request = v1::ListMembersRequest {
@@ -228,10 +228,10 @@ async fn every_fault_of_a_list_is_told_at_once() {
 async fn a_call_whose_deadline_has_passed_says_so_and_writes_nothing() {
     let server = Server::start().await;
     let mut base = server.base().await;
-    // tonic's client gives up by itself, so that it would never see the answer.
+    // tonic's client gives up at the deadline, so it would never see the server's reply.
     let message = frame(&prost::Message::encode_to_vec(&base.request(rows("a", 20_000))));
     let mut call = Http2::call(&server, "BulkUpsertMembers", Some("1n")).await;
-    // The answer may be there before the message is.
+    // The reply may arrive before the message is sent.
     let _ = call.body.send_data(message.into(), true);
     refused(&call.status().await, Code::DeadlineExceeded, "DEADLINE");
     assert!(base.refs(Vec::new()).await.is_empty());
@@ -241,7 +241,7 @@ async fn a_call_whose_deadline_has_passed_says_so_and_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_is_cut_in_the_middle_of_a_chunk_harms_nothing() {
+async fn a_stream_that_breaks_off_within_a_chunk_writes_nothing_of_the_chunk() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let chunk = |chunk: u64, prefix: &str| {
@@ -269,7 +269,7 @@ async fn a_stream_that_is_cut_in_the_middle_of_a_chunk_harms_nothing() {
     assert_eq!((refs.len(), refs.iter().filter(|name| name.starts_with("cut")).count()), (2_000, 0));
 }
 
-/// A call spoken in HTTP/2 itself.
+/// A call over plain HTTP/2, without a gRPC client.
 struct Http2 {
     body: h2::SendStream<bytes::Bytes>,
     response: h2::client::ResponseFuture,
@@ -303,12 +303,12 @@ impl Http2 {
         self.received.as_mut().unwrap()
     }
 
-    /// Waits until some of an answer has come.
+    /// Waits for the first bytes of the reply.
     async fn answered(&mut self) {
         self.received().await.data().await.unwrap().unwrap();
     }
 
-    /// The status at the end, in the trailers or alone in the head.
+    /// The status at the end, from the trailers, or from the headers of a reply without a body.
     async fn status(mut self) -> Status {
         let body = self.received().await;
         while let Some(data) = body.data().await {
@@ -319,7 +319,7 @@ impl Http2 {
     }
 }
 
-/// A message as it goes over the wire.
+/// A message with its gRPC prefix.
 fn frame(message: &[u8]) -> Vec<u8> {
     let mut frame = vec![0];
     frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());

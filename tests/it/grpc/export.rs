@@ -52,7 +52,7 @@ async fn an_empty_memberbase_sends_one_message() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn members_that_are_created_meanwhile_do_not_prolong_it() {
+async fn members_created_meanwhile_do_not_prolong_an_export() {
     let server = Server::start().await;
     let mut base = server.base().await;
     base.fill(rows("a", 20_000)).await;

@@ -1,4 +1,4 @@
-//! Faults among many good rows: exactly those fail, and each says why and where.
+//! Bad rows among many good ones: exactly the bad rows fail, each with its reason and field.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::harness::{Server, number, rows};
 const ROWS: usize = 10_000;
 const FAULTS: usize = 137;
 
-/// Spoils a row: what to do, the reason that it must fail with, and the field at fault.
+/// A way to spoil a row, with the reason and the field that the row must fail with.
 type Spoil = (fn(&mut MemberInput), &'static str, &'static str);
 
 const SPOILS: [Spoil; 13] = [

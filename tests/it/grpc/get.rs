@@ -28,7 +28,7 @@ async fn a_member_is_found_by_each_of_its_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_is_not_found() {
+async fn unknown_and_deleted_members_are_not_found() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let mut other = server.base().await;
@@ -62,7 +62,7 @@ async fn what_is_not_there_is_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn exactly_one_key_is_needed_and_a_memberbase_with_most_of_them() {
+async fn a_get_needs_exactly_one_key_and_a_memberbase_unless_the_key_is_an_id() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let in_base = GetMemberRequest { member_base_id: Some(base.id.clone()), ..Default::default() };
@@ -86,7 +86,7 @@ async fn exactly_one_key_is_needed_and_a_memberbase_with_most_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_can_ask_for_a_revision_that_it_knows_of() {
+async fn a_read_can_require_a_revision() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let revision = base.upsert(vec![row("a")]).await.revision;

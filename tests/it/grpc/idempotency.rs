@@ -1,5 +1,4 @@
-//! Requests that name themselves are done once, whatever call they are, whoever repeats them and whatever
-//! happens in between.
+//! A request with a request id is carried out once, for every call, whatever happens before its repeat.
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::api_token_service_client::ApiTokenServiceClient;
@@ -15,7 +14,7 @@ use crate::harness::{
     Base, Bearer, Members, Process, Server, connect, members, refused, row, row_reason, rows,
 };
 
-/// Whether an answer was given before.
+/// Whether a reply is a repeat of an earlier one.
 pub(super) fn is_replay<T>(response: &Response<T>) -> bool {
     response.metadata().get("idempotency-replayed").is_some_and(|value| value == "true")
 }
@@ -38,8 +37,8 @@ fn with<T>(request: &mut T, change: impl FnOnce(&mut T)) {
     change(request);
 }
 
-/// Sends a request under a name, then again, then another request under the name; answers what the first two
-/// were answered.
+/// Sends a request with a request id, repeats it, and sends a different request with the same id. Returns the
+/// reply to the first two.
 macro_rules! once {
     ($client:expr, $call:ident, $request:expr, $other:expr) => {{
         let mut request = $request;
@@ -57,11 +56,11 @@ macro_rules! once {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_about_members_is_done_once() {
+async fn every_call_about_members_with_a_request_id_is_done_once() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let id = base.id.clone();
-    // Nothing of this member is unique, so only the name keeps a repeat from making another.
+    // This member has no unique value, so only the request id prevents a repeat from creating another one.
     let made = once!(base.client, create_member, create(&id, "", v1::MemberInput::default()), |r| r
         .reactivate =
         true);
@@ -115,7 +114,7 @@ async fn every_call_about_members_is_done_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_about_memberbases_and_attributes_is_done_once() {
+async fn every_call_about_memberbases_and_attributes_with_a_request_id_is_done_once() {
     let server = Server::start().await;
     let mut bases = server.bases();
     let request = v1::CreateMemberBaseRequest { name: "Test".into(), ..Default::default() };
@@ -176,7 +175,7 @@ async fn every_call_about_memberbases_and_attributes_is_done_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_about_records_is_done_once() {
+async fn every_call_about_records_with_a_request_id_is_done_once() {
     let server = Server::start().await;
     let (mut base, mut second) = (server.base().await, server.base().await);
     let member_id = base.fill(rows("m", 1)).await.remove(0);
@@ -224,7 +223,7 @@ async fn every_call_about_records_is_done_once() {
         v1::IngestTransactionsRequest { events: vec![event(&member_id, "a")], ..Default::default() };
     let taken = once!(records, ingest_transactions, request, |r| r.events.clear());
     assert_eq!((taken.created, taken.revision.is_some()), (1, true));
-    // Of two memberbases at once.
+    // Transactions of two memberbases in one call.
     let events = vec![event(&member_id, "b"), event(&elsewhere, "b")];
     let request = v1::IngestTransactionsRequest { events, request_id: "both".into() };
     for replay in [false, true] {
@@ -234,7 +233,7 @@ async fn every_call_about_records_is_done_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sixty_four_requests_of_one_name_make_one_member() {
+async fn sixty_four_requests_with_one_request_id_create_one_member() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let mut tasks = JoinSet::new();
@@ -251,7 +250,7 @@ async fn sixty_four_requests_of_one_name_make_one_member() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_failed_is_not_remembered_and_what_is_gone_is_not_found() {
+async fn failed_calls_are_not_stored_and_a_repeat_about_a_deleted_member_is_not_found() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let id = base.id.clone();
@@ -264,7 +263,7 @@ async fn what_failed_is_not_remembered_and_what_is_gone_is_not_found() {
     base.delete(Vec::new(), vec!["a".into()]).await;
     let made = base.client.create_member(request.clone()).await.unwrap();
     assert!(!is_replay(&made));
-    // The repeat shows the member as it is now.
+    // The repeat returns the current state of the member.
     let key = Some(v1::MemberKey { r#ref: Some("a".into()), ..Default::default() });
     let member_base_id = id.clone();
     base.client
@@ -278,7 +277,7 @@ async fn what_failed_is_not_remembered_and_what_is_gone_is_not_found() {
     let gone = base.client.create_member(request).await.unwrap_err();
     refused(&gone, Code::NotFound, "MEMBER_NOT_FOUND");
 
-    // Bad rows are part of what became of a bulk call, unless there are no others.
+    // Bad rows are part of a bulk call's stored result, unless all its rows are bad.
     let mut call = v1::BulkUpsertMembersRequest { request_id: "rows".into(), ..base.request(vec![row("")]) };
     for _ in 0..2 {
         let reply = base.client.bulk_upsert_members(call.clone()).await.unwrap();
@@ -300,7 +299,7 @@ async fn what_failed_is_not_remembered_and_what_is_gone_is_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_upsert_is_answered_again_row_by_row() {
+async fn a_repeat_of_a_large_upsert_gets_the_result_of_every_row() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let mut members = rows("m", 12_000);
@@ -313,7 +312,7 @@ async fn a_large_upsert_is_answered_again_row_by_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_are_kept_for_as_long_as_the_setting_says() {
+async fn results_are_stored_as_long_as_the_setting_says() {
     let server = Server::start_with(|config| config.request_retention = std::time::Duration::ZERO).await;
     let mut base = server.base().await;
     for members in 1..=2 {
@@ -324,7 +323,7 @@ async fn answers_are_kept_for_as_long_as_the_setting_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_belongs_to_a_token_and_no_secret_is_kept() {
+async fn a_request_id_belongs_to_a_token_and_no_secret_is_stored() {
     let (server, secret) = Server::start_with_token().await;
     let mut tokens = ApiTokenServiceClient::with_interceptor(server.channel(), Bearer(secret.clone()));
     let request = v1::CreateApiTokenRequest {
@@ -360,7 +359,7 @@ async fn a_name_belongs_to_a_token_and_no_secret_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_sent_again_after_a_kill_are_done_once() {
+async fn requests_repeated_after_a_kill_are_done_once() {
     const AT_ONCE: usize = 64;
     let data = tempdir().unwrap();
     let mut server = Process::serve(data.path());
@@ -377,7 +376,7 @@ async fn requests_sent_again_after_a_kill_are_done_once() {
         };
         let mut tasks = JoinSet::new();
         (0..AT_ONCE).for_each(|number| drop(tasks.spawn(send(&client, number))));
-        // Some are answered, some are done and not answered, some are not done.
+        // At the kill some requests have a reply, some are done without a reply, and some are not done.
         for _ in 0..round * 8 {
             tasks.join_next().await.unwrap().unwrap().unwrap();
         }

@@ -18,7 +18,7 @@ fn chunk(number: u64, members: Vec<MemberInput>) -> ImportMembersRequest {
     ImportMembersRequest { chunk: number, members, ..Default::default() }
 }
 
-/// Sends chunks and collects the answers, and the status that the stream ended with.
+/// Sends chunks; returns the replies and the status that the stream ended with.
 async fn import(
     base: &mut Base,
     chunks: Vec<ImportMembersRequest>,
@@ -38,7 +38,7 @@ async fn import(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn chunks_are_answered_in_order_and_what_is_answered_is_there() {
+async fn chunks_get_replies_in_order_and_are_visible_by_then() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let mut chunks: Vec<_> = (0..40).map(|i| chunk(i + 1, rows(&format!("a{i}-"), 250))).collect();
@@ -55,7 +55,7 @@ async fn chunks_are_answered_in_order_and_what_is_answered_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_row_of_a_member_counts_across_chunks() {
+async fn the_last_row_of_a_member_wins_across_chunks() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let tier = |i: u64| MemberInput { tier: Some(format!("t{i}")), ..row("a") };
@@ -68,7 +68,7 @@ async fn the_last_row_of_a_member_counts_across_chunks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_rows_are_reported_and_the_others_stay() {
+async fn bad_rows_are_reported_and_good_rows_are_written() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let bad = MemberInput { phone: Some("123".into()), ..row("c") };
@@ -88,7 +88,7 @@ async fn bad_rows_are_reported_and_the_others_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn options_hold_for_the_whole_stream() {
+async fn options_apply_to_the_whole_stream() {
     let server = Server::start().await;
     let mut base = server.base().await;
     base.fill(rows("a", 2)).await;
@@ -103,7 +103,7 @@ async fn options_hold_for_the_whole_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_breaks_the_rules_ends_and_what_was_answered_stays() {
+async fn a_stream_that_breaks_the_rules_ends_and_acknowledged_chunks_stay() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let (answers, end) = import(&mut base, vec![chunk(1, vec![row("a")])]).await;
@@ -138,7 +138,7 @@ async fn a_stream_that_breaks_the_rules_ends_and_what_was_answered_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_goes_away_harms_nothing() {
+async fn a_client_that_disconnects_leaves_only_whole_chunks() {
     let server = Server::start().await;
     let mut base = server.base().await;
     for round in 0..5 {
@@ -152,7 +152,7 @@ async fn a_client_that_goes_away_harms_nothing() {
         for i in 1..4 {
             chunks.send(chunk(i, rows(&format!("r{round}-{i}-"), 1_000))).await.unwrap();
         }
-        // Both halves are dropped with chunks on their way.
+        // The client drops both halves of the stream while chunks are being sent.
     }
     let refs = base.refs(Vec::new()).await;
     for round in 0..5 {
@@ -168,7 +168,7 @@ async fn a_client_that_goes_away_harms_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_ends_streams_between_two_chunks_and_keeps_what_was_handed_in() {
+async fn a_stop_ends_streams_between_two_chunks_and_keeps_received_chunks() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let (chunks, stream) = mpsc::channel(8);
@@ -178,7 +178,7 @@ async fn a_stop_ends_streams_between_two_chunks_and_keeps_what_was_handed_in() {
     assert_eq!(answers.next().await.unwrap().unwrap().chunk, 1);
     let stopped = std::time::Instant::now();
     server.stop().await;
-    assert!(stopped.elapsed() < crate::harness::GRACE, "the idle stream held the server up");
+    assert!(stopped.elapsed() < crate::harness::GRACE, "the idle stream delayed the stop");
     let status = answers.next().await.unwrap().unwrap_err();
     refused(&status, Code::Unavailable, "SHUTTING_DOWN");
     drop(chunks);

@@ -1,4 +1,4 @@
-//! Imports that have an id: every chunk counts once, however often it is sent.
+//! Imports with an id: every chunk is applied once, however often it is sent.
 
 use memberbase::api::grpc::v1::{
     FieldSemantics, ImportMembersRequest, ImportMembersResponse, ImportOptions, MemberInput, MemberKey,
@@ -19,7 +19,7 @@ fn with_email(r#ref: &str, email: &str) -> MemberInput {
     MemberInput { email: Some(email.into()), ..row(r#ref) }
 }
 
-/// Sends chunks with their numbers over a stream of their own, and collects the answers.
+/// Sends numbered chunks over a new stream and collects the replies.
 async fn import(
     base: &Base,
     options: ImportOptions,
@@ -38,14 +38,14 @@ async fn import(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chunk_that_is_sent_again_gets_the_answer_of_the_first_time() {
+async fn a_repeated_chunk_gets_the_reply_of_the_first_time() {
     let server = Server::start().await;
     let base = server.base().await;
     let taken = |at: u64| vec![with_email(&format!("late{at}"), "a@example.com")];
     let chunks = [
         (1, vec![with_email("a", "a@example.com"), row(""), row("b")]),
         (2, vec![MemberInput { tier: Some("Gold".into()), ..row("a") }, row("b"), row("c")]),
-        // Not one good row, and the reason goes away with the next chunk.
+        // All rows of this chunk are bad, but would be good after the next chunk.
         (3, taken(3)),
         (4, vec![with_email("a", "other@example.com")]),
         (5, taken(5)),
@@ -56,10 +56,10 @@ async fn a_chunk_that_is_sent_again_gets_the_answer_of_the_first_time() {
     assert_eq!((counts[1].updated, counts[1].unchanged, counts[1].created), (1, 1, 1));
     assert_eq!((counts[2].failed, first[2].failed.len(), counts[4].created), (1, 1, 1));
     assert_eq!(import(&base, options(&base), &chunks).await.unwrap(), first);
-    // From the middle on, and the same id written in another way.
+    // Repeats from the middle on, with the same id in another notation.
     let id = ImportOptions { import_id: "014d2pf2dbsqqg28t5cy4tqkff".into(), ..options(&base) };
     assert_eq!(import(&base, id, &chunks[2..]).await.unwrap(), first[2..]);
-    // Another import, and one without an id, do what is to be done.
+    // Another import id, or none, applies the chunks again.
     for import_id in ["fedcba98-7654-3210-fedc-ba9876543210", ""] {
         let other = ImportOptions { import_id: import_id.into(), ..options(&base) };
         let again = import(&base, other, &chunks[..2]).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_chunk_that_is_sent_again_gets_the_answer_of_the_first_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_name_the_members_that_rows_were_about_when_they_were_taken() {
+async fn repeated_replies_name_the_members_of_the_first_time() {
     let server = Server::start().await;
     let base = server.base().await;
     let chunks = [
@@ -94,7 +94,7 @@ async fn answers_name_the_members_that_rows_were_about_when_they_were_taken() {
         let answers = stream.collect::<Result<Vec<ImportMembersResponse>, _>>().await.unwrap();
         answers.into_iter().map(|answer| answer.member_ids).collect::<Vec<_>>()
     };
-    // The chunks are answered as before, whatever is asked of the answers.
+    // Repeats that ask for other member ids still get the first results.
     let none: Vec<String> = Vec::new();
     assert_eq!(ask(NamedMembers::Unspecified).await, [none.clone(), none.clone(), none.clone()]);
     assert_eq!(ask(NamedMembers::Failed).await, [none.clone(), none.clone(), none.clone()]);
@@ -103,8 +103,8 @@ async fn answers_name_the_members_that_rows_were_about_when_they_were_taken() {
     assert!(a.starts_with("m_") && b.starts_with("m_") && a != b);
     assert_eq!(all[1], [a, b.clone(), String::new(), String::new()]);
     assert_eq!((&all[2][0], all[2].len()), (&b, 2));
-    // From the first chunk with a failed row on; and the member of a row is who it was, also when another has
-    // its key.
+    // `AfterFailure` names members from the first chunk with a failed row on. A row still names its former
+    // member after another one got its key.
     for (from, to) in [("b", "z"), ("a", "b")] {
         let request = RenameMemberRequest {
             member_base_id: base.id.clone(),
@@ -129,7 +129,7 @@ async fn answers_name_the_members_that_rows_were_about_when_they_were_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_number_that_was_used_is_not_taken_for_other_rows_options_or_memberbases() {
+async fn a_used_chunk_number_is_refused_for_other_rows_options_or_memberbases() {
     let server = Server::start().await;
     let (base, other_base) = (server.base().await, server.base().await);
     let chunks = [(1, rows("a", 3)), (2, rows("b", 3))];
@@ -147,7 +147,7 @@ async fn a_number_that_was_used_is_not_taken_for_other_rows_options_or_memberbas
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_that_is_none_is_refused() {
+async fn a_malformed_import_id_is_refused() {
     let server = Server::start().await;
     let base = server.base().await;
     for import_id in ["1", "0123456789abcdef0123456789abcdef"] {
@@ -158,12 +158,12 @@ async fn an_id_that_is_none_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn chunks_under_way_when_their_stream_was_cut_count_once() {
+async fn chunks_that_ran_when_their_stream_was_cut_count_once() {
     let server = Server::start().await;
     let base = server.base().await;
     let mut chunks: Vec<_> = (0..12).map(|at| (at, rows(&format!("a{at}-"), 900))).collect();
     for (_, members) in &mut chunks[1..] {
-        // Created by the first chunk and changed by each other one.
+        // The first chunk creates this member, and each other chunk changes it.
         members.push(MemberInput { tier: Some(members[0].r#ref().to_owned()), ..row("a0-0") });
     }
     let mut streams = Vec::new();
@@ -178,8 +178,8 @@ async fn chunks_under_way_when_their_stream_was_cut_count_once() {
             })
             .collect();
         let mut client = base.client.clone();
-        // All streams at once; each is given up where it has its first answer, with the others of its chunks
-        // under way.
+        // All streams run at once. Each is dropped after its first reply, while its other chunks are being
+        // processed.
         streams.push(tokio::spawn(async move {
             let mut answers = client.import_members(tokio_stream::iter(messages)).await.unwrap().into_inner();
             answers.message().await.unwrap().unwrap()

@@ -1,4 +1,4 @@
-//! Bulk calls whose answer is kept though nothing was written, because they ask for that.
+//! Bulk calls that ask to store their result even if they write nothing.
 
 use memberbase::api::grpc::v1;
 use tempfile::tempdir;
@@ -7,7 +7,7 @@ use super::idempotency::{is_replay, total};
 use crate::harness::{Base, Process, connect, members, row, row_reason};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_that_is_to_be_kept_is_answered_again_though_the_rows_would_be_good_by_now() {
+async fn a_stored_refusal_is_repeated_although_the_rows_would_be_good_by_now() {
     let data = tempdir().unwrap();
     let mut process = Process::serve(data.path());
     let channel = connect(&process.address).await;
@@ -30,7 +30,7 @@ async fn a_refusal_that_is_to_be_kept_is_answered_again_though_the_rows_would_be
         let anew = client.bulk_upsert_members(call(mode, false)).await.unwrap();
         assert!(!is_replay(&anew));
         let first = client.bulk_upsert_members(call(mode, true)).await.unwrap();
-        assert!(!is_replay(&first), "what was refused without it was not kept");
+        assert!(!is_replay(&first), "a refusal without keep_refusal must not be stored");
         assert_eq!(row_reason(&first.get_ref().results[0]), "EMAIL_TAKEN");
         answers.push(first.into_inner());
     }
@@ -50,7 +50,7 @@ async fn a_refusal_that_is_to_be_kept_is_answered_again_though_the_rows_would_be
     let validated = client.bulk_upsert_members(requests[2].clone()).await.unwrap();
     assert!(
         !is_replay(&validated) && validated.get_ref().counts.unwrap().failed == 0,
-        "nothing is kept of it"
+        "no result of a VALIDATE_ONLY call may be stored"
     );
     let mut base = Base { id, client };
     assert_eq!(total(&mut base).await, 0);

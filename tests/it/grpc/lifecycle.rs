@@ -1,5 +1,5 @@
-//! Calls about one member: what each does to status and fields, what it refuses, and that all of them are
-//! safe side by side.
+//! Calls about one member: how each changes status and fields, what it refuses, and that concurrent calls are
+//! safe.
 
 mod masks;
 
@@ -20,10 +20,10 @@ fn by_ref(r#ref: &str) -> Option<v1::MemberKey> {
     Some(v1::MemberKey { r#ref: Some(r#ref.into()), ..Default::default() })
 }
 
-/// The member after a call, with what happened, or the reason why not.
+/// The member after a call and the outcome, or the reason of the refusal.
 type Answer = Result<(v1::Member, Outcome), Status>;
 
-/// The calls, each with the base filled in.
+/// The calls, with the memberbase filled in.
 #[derive(Clone)]
 struct Calls(Base);
 
@@ -103,7 +103,7 @@ fn word(answer: Answer) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_does_to_every_status_what_the_table_says() {
+async fn every_call_changes_every_status_as_the_table_says() {
     let server = Server::start().await;
     let mut calls = calls(&server).await;
     let table = [
@@ -117,7 +117,7 @@ async fn every_call_does_to_every_status_what_the_table_says() {
         ("update", ["OUTCOME_UPDATED invited", "OUTCOME_UPDATED active", "OUTCOME_UPDATED inactive"]),
         ("update e-mail", ["OUTCOME_UPDATED invited", "EMAIL_FIXED", "EMAIL_FIXED"]),
         ("replace e-mail", ["OUTCOME_UPDATED invited", "EMAIL_FIXED", "OUTCOME_REACTIVATED active"]),
-        // The same address in another case is no other address.
+        // The same address in another case counts as the same address.
         (
             "update e-mail's case",
             ["OUTCOME_UPDATED invited", "OUTCOME_UPDATED active", "OUTCOME_UPDATED inactive"],
@@ -160,7 +160,7 @@ async fn every_call_does_to_every_status_what_the_table_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_taken_value_names_its_field_and_who_holds_it() {
+async fn a_refusal_of_a_taken_value_names_its_field_and_holder() {
     let server = Server::start().await;
     let mut calls = calls(&server).await;
     let (holder, _) = calls
@@ -191,7 +191,7 @@ async fn a_taken_value_names_its_field_and_who_holds_it() {
         "WORKER_ID_TAKEN",
         &["member.worker_id"],
     );
-    // Every value that is taken is told.
+    // The error names every taken value.
     let both = v1::MemberInput { r#ref: None, email: Some("A@example.COM".into()), ..worker };
     check(calls.create(both, false).await.unwrap_err(), "EMAIL_TAKEN", &["member.email", "member.worker_id"]);
     // Worker ids are compared exactly.
@@ -201,7 +201,7 @@ async fn a_taken_value_names_its_field_and_who_holds_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn creating_one_who_left_brings_the_member_back_only_when_asked_to() {
+async fn creating_an_inactive_member_reactivates_it_only_on_request() {
     let server = Server::start().await;
     let mut calls = calls(&server).await;
     let first = v1::MemberInput { company: Some("Acme".into()), ..input("a", "a@example.com") };
@@ -218,7 +218,7 @@ async fn creating_one_who_left_brings_the_member_back_only_when_asked_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_not_there_is_not_found() {
+async fn calls_about_an_unknown_member_find_nothing() {
     let server = Server::start().await;
     let mut calls = calls(&server).await;
     let (member, _) = calls.create(input("a", "a@example.com"), false).await.unwrap();
@@ -238,7 +238,7 @@ async fn who_is_not_there_is_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_write_of_a_member_is_held_to_the_revision_that_it_names() {
+async fn every_write_of_a_member_can_require_a_revision() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let mut client = base.client.clone();
@@ -294,7 +294,7 @@ async fn every_write_of_a_member_is_held_to_the_revision_that_it_names() {
         if_revision,
         ..Default::default()
     });
-    // Who comes back is held to it as well; a new member has no revision yet.
+    // This applies to a reactivation as well; a new member has no revision yet.
     held!(create_member, "member.if_revision", |revision| v1::CreateMemberRequest {
         member_base_id: member_base_id.clone(),
         member: member(revision, "C"),
@@ -341,7 +341,7 @@ async fn a_refused_transition_names_both_states_and_a_refused_tier_its_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_64_who_create_one_address_at_once_one_succeeds() {
+async fn of_64_concurrent_creates_of_one_address_one_succeeds() {
     let server = Server::start().await;
     let calls = calls(&server).await;
     let mut tasks = tokio::task::JoinSet::new();

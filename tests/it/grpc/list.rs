@@ -6,7 +6,7 @@ use tonic::Code;
 
 use crate::harness::{Base, Server, condition, eq, list, number, refused, row, rows, text};
 
-/// Six members that differ in what filters can tell apart.
+/// Six members that differ in the fields that filters compare.
 async fn people(server: &Server, base: &mut Base) {
     server.schema(&base.id, &[("size", "number"), ("label", "string"), ("tags", "array")]).await;
     let attributes = |pairs: Vec<(&str, prost_types::Value)>| {
@@ -45,7 +45,7 @@ async fn people(server: &Server, base: &mut Base) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_operator_finds_what_it_should() {
+async fn every_operator_finds_the_matching_members() {
     let server = Server::start().await;
     let mut base = server.base().await;
     people(&server, &mut base).await;
@@ -108,7 +108,7 @@ async fn every_operator_finds_what_it_should() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn totals_are_exact_where_indexes_answer_and_absent_elsewhere() {
+async fn totals_are_exact_where_indexes_suffice_and_absent_elsewhere() {
     let server = Server::start().await;
     let mut base = server.base().await;
     people(&server, &mut base).await;
@@ -206,7 +206,7 @@ async fn skip_counts_matches_after_the_cursor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_has_to_look_at_too_many_members_comes_back_short() {
+async fn a_page_that_would_read_too_many_members_is_short() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let mut members = rows("a", 45_000);
@@ -224,7 +224,7 @@ async fn a_page_that_has_to_look_at_too_many_members_comes_back_short() {
     }
     assert_eq!(sizes.iter().sum::<i32>(), 1);
     assert!(sizes.len() > 1 && sizes[0] == 0, "{sizes:?}");
-    // What is left to skip travels in the cursor.
+    // The cursor carries the number of members still to skip.
     let mut request = base.list_request(vec![condition("role", |f| f.exists = Some(true))]);
     request.pagination = Some(Pagination { skip: Some(1), ..Default::default() });
     let mut found = 0;
@@ -241,7 +241,7 @@ async fn a_page_that_has_to_look_at_too_many_members_comes_back_short() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_stay_under_what_clients_accept() {
+async fn pages_are_smaller_than_the_limit_of_clients() {
     let server = Server::start().await;
     let mut base = server.base().await;
     server.schema(&base.id, &[("a", "string")]).await;
@@ -260,12 +260,12 @@ async fn pages_stay_under_what_clients_accept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attribute_that_the_schema_does_not_have_is_refused_with_those_that_it_has() {
+async fn an_unknown_attribute_is_refused_with_the_list_of_known_ones() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let unknown = || condition("attributes.Size", |f| f.ne = Some(number(1.0)));
     base.fill(vec![row("a")]).await;
-    // Members of old stores may have attributes from before there were schemas.
+    // Members of old stores may have attributes that are older than the schema.
     assert_eq!(base.refs(vec![unknown()]).await, ["a"]);
     people(&server, &mut base).await;
     let nested = Filter { or: vec![eq("tier", "gold"), unknown()], ..Filter::default() };
@@ -288,7 +288,7 @@ async fn an_attribute_that_the_schema_does_not_have_is_refused_with_those_that_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_of_dates_find_their_members_with_an_index_too() {
+async fn conditions_with_lists_of_dates_find_the_same_members_with_an_index() {
     let server = Server::start().await;
     let mut base = server.base().await;
     server.schema(&base.id, &[("since", "date")]).await;

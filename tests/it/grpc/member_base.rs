@@ -61,7 +61,7 @@ async fn settings_change_one_by_one_and_apply_to_new_members() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn delete_hides_base_and_members_at_once_and_undelete_brings_them_back() {
+async fn delete_hides_base_and_members_at_once_and_undelete_restores_them() {
     let server = Server::start().await;
     let mut client = server.bases();
     let mut base = server.base().await;

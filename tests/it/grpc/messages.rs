@@ -1,5 +1,5 @@
-//! Messages that do not come to their end, and those that are more than there is room for: frames that no
-//! client library sends.
+//! Messages that never end, and messages that exceed the memory for requests: frames that no client library
+//! sends.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const BULK: &str = "/publisher.v1.MemberService/BulkUpsertMembers";
 const IMPORT: &str = "/publisher.v1.MemberService/ImportMembers";
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 
-/// A connection whose calls are written frame by frame.
+/// A connection on which tests send calls frame by frame.
 pub struct Raw(SendRequest<Bytes>);
 
 impl Raw {
@@ -27,7 +27,7 @@ impl Raw {
         Self::connect_with(server, 65_535).await
     }
 
-    /// One that takes so many bytes of each reply before it asks for more.
+    /// A connection that accepts `window` bytes of each reply before it asks for more.
     pub async fn connect_with(server: &Server, window: u32) -> Self {
         let stream = TcpStream::connect(server.address()).await.unwrap();
         let mut builder = h2::client::Builder::new();
@@ -52,12 +52,12 @@ impl Raw {
     }
 }
 
-/// What stands before a message of so many bytes.
+/// The prefix of a message of this length.
 pub fn prefix(length: usize) -> Bytes {
     [&[0][..], &u32::try_from(length).unwrap().to_be_bytes()].concat().into()
 }
 
-/// The status that a call ended with.
+/// The final status of a call.
 pub async fn status(response: ResponseFuture) -> Status {
     let response: Response<RecvStream> = response.await.unwrap();
     if let Some(status) = Status::from_header_map(response.headers()) {
@@ -72,12 +72,12 @@ pub async fn status(response: ResponseFuture) -> Status {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_without_an_end_hold_no_more_than_their_share_and_single_calls_go_on() {
+async fn unfinished_messages_hold_at_most_their_share_and_other_calls_go_on() {
     let server = Server::start().await;
     let mut base = server.base().await;
     base.fill(rows("m", 10)).await;
     let mut raw = Raw::connect(&server).await;
-    // 640 MiB are announced, and nearly nothing comes.
+    // The calls announce 640 MiB and send nearly nothing.
     let mut calls = JoinSet::new();
     for _ in 0..20 {
         let (response, mut body) = raw.call(BULK).await;
@@ -85,7 +85,7 @@ async fn messages_without_an_end_hold_no_more_than_their_share_and_single_calls_
         body.send_data(Bytes::from(vec![0; 1_000]), false).unwrap();
         calls.spawn(async move { (status(response).await, body) });
     }
-    // One is in, one waits for its turn, and all others are too much of one caller.
+    // One call has memory, one waits for its turn, and all others exceed the share of one caller.
     for _ in 0..18 {
         let (status, _) = calls.join_next().await.unwrap().unwrap();
         refused(&status, Code::ResourceExhausted, "OVERLOADED");
@@ -97,12 +97,12 @@ async fn messages_without_an_end_hold_no_more_than_their_share_and_single_calls_
     assert_eq!(calls.len(), 2);
     calls.shutdown().await;
     drop(raw);
-    // And what they held is there again.
+    // The memory that they held is free again.
     base.fill(rows("many", 20_000)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_does_not_get_on_is_ended_and_gives_back_what_it_held() {
+async fn a_stalled_message_is_refused_as_too_slow() {
     let server = Server::start_with(|config| config.stall_after = Duration::from_millis(200)).await;
     let mut raw = Raw::connect(&server).await;
     let beginnings = [
@@ -127,14 +127,14 @@ async fn a_message_that_does_not_get_on_is_ended_and_gives_back_what_it_held() {
             refused(&status(response).await, Code::DeadlineExceeded, "TOO_SLOW");
         }
     }
-    // The connection is as good as before.
+    // The connection still works.
     let (response, mut body) = raw.call(CHECK).await;
     body.send_data(prefix(0), true).unwrap();
     assert_eq!(status(response).await.code(), Code::Ok);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_needs_no_token_sends_no_large_messages() {
+async fn calls_without_tokens_accept_no_large_messages() {
     let server = Server::start().await;
     let mut raw = Raw::connect(&server).await;
     let mut send = async |path| {
@@ -143,12 +143,12 @@ async fn who_needs_no_token_sends_no_large_messages() {
         status(response).await
     };
     refused(&send(CHECK).await, Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
-    // Reflection ends without a word.
+    // Reflection ends the call without a message.
     send("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_may_come_byte_by_byte_and_others_behind_it() {
+async fn messages_may_arrive_byte_by_byte_and_several_at_once() {
     let server = Server::start().await;
     let base = server.base().await;
     let mut raw = Raw::connect(&server).await;
@@ -170,7 +170,7 @@ async fn a_message_may_come_byte_by_byte_and_others_behind_it() {
     for piece in [1, 7, 4_096, all.len()] {
         let (response, mut body) = raw.call(IMPORT).await;
         for (at, part) in all.chunks(piece).enumerate() {
-            // The first thousand bytes tell it all.
+            // The first thousand bytes are enough; the rest is sent in one piece.
             if piece < 100 && at * piece > 1_000 {
                 body.send_data(all.slice(at * piece..), false).unwrap();
                 break;
@@ -186,21 +186,21 @@ async fn a_message_may_come_byte_by_byte_and_others_behind_it() {
     }
 }
 
-/// Waits until a reply is reset, of which nothing is taken.
+/// Reads a reply without releasing its window until the server resets it.
 pub async fn reset(response: ResponseFuture) -> h2::Reason {
     let (head, mut body) = response.await.unwrap().into_parts();
     loop {
         match body.data().await {
             Some(Ok(_)) => {}
             Some(Err(error)) => return error.reason().unwrap(),
-            None => panic!("it came to its end: {:?}", Status::from_header_map(&head.headers)),
+            None => panic!("the reply ended: {:?}", Status::from_header_map(&head.headers)),
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reply_that_nobody_takes_is_reset_and_its_connection_goes_on() {
-    // The requests themselves have to come within this, however busy the machine is.
+async fn an_unread_reply_is_reset_and_its_connection_goes_on() {
+    // The requests must arrive within this time, however busy the machine is.
     let server = Server::start_with(|config| config.stall_after = Duration::from_secs(3)).await;
     let mut base = server.base().await;
     base.fill(rows("m", 5_000)).await;
@@ -209,7 +209,7 @@ async fn a_reply_that_nobody_takes_is_reset_and_its_connection_goes_on() {
     let exports = "/publisher.v1.MemberService/ExportMembers";
     let lists = "/publisher.v1.MemberService/ListMembers";
     for (path, message) in [(exports, export.encode_to_vec()), (lists, list.encode_to_vec())] {
-        // With a window of nothing the reply cannot even begin.
+        // With an empty window the reply cannot even begin.
         for window in [0, 10_000] {
             let mut raw = Raw::connect_with(&server, window).await;
             let mut calls = JoinSet::new();

@@ -1,4 +1,4 @@
-//! What a token may do per second.
+//! Limits of a token per second.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn members(server: &Server, secret: &str) -> MemberServiceClient<Known> {
     MemberServiceClient::with_interceptor(server.channel(), Bearer(secret.to_owned()))
 }
 
-/// The secret of a token that may write so much per second.
+/// The secret of a token with these limits per second.
 async fn limited(server: &Server, admin: &str, requests: Option<u32>, rows: Option<u32>) -> String {
     let request = v1::CreateApiTokenRequest {
         access: "write".into(),
@@ -51,7 +51,7 @@ fn wait_of(status: &Status) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_beyond_the_limit_of_a_token_are_told_when_to_come_back_and_harm_nobody_else() {
+async fn requests_beyond_a_tokens_limit_get_the_time_to_retry_and_other_tokens_are_unaffected() {
     let (server, admin) = Server::start_with_token().await;
     let base = base(&server, &admin).await;
     let secret = limited(&server, &admin, Some(1), None).await;
@@ -70,13 +70,13 @@ async fn requests_beyond_the_limit_of_a_token_are_told_when_to_come_back_and_har
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_are_counted_in_every_bulk_call() {
+async fn every_bulk_call_counts_its_rows() {
     let (server, admin) = Server::start_with_token().await;
     let base = base(&server, &admin).await;
     let made = members(&server, &admin).bulk_upsert_members(upsert(&base, vec![row("x")])).await.unwrap();
     let member_id = made.into_inner().results[0].id.clone();
-    // A call larger than the limit is let in, and the next one waits for it: for all but the second that was
-    // saved up.
+    // A call larger than the limit is accepted, and the next call has to wait for all of it except the second
+    // that was saved up.
     for call in ["upsert", "delete", "batch get", "ingest", "import"] {
         let secret = limited(&server, &admin, None, Some(1)).await;
         let mut client = members(&server, &secret);
@@ -125,14 +125,14 @@ async fn rows_are_counted_in_every_bulk_call() {
         };
         let wait = wait_of(&status);
         assert!(wait > Duration::from_secs(60) && wait < Duration::from_secs(501), "{call}: {wait:?}");
-        // What has no rows is free.
+        // Calls without rows are not counted.
         let list = v1::ListMembersRequest { member_base_id: base.clone(), ..Default::default() };
         client.list_members(list).await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_of_nothing_or_too_much_is_refused() {
+async fn a_limit_of_zero_or_too_much_is_refused() {
     let (server, admin) = Server::start_with_token().await;
     for limit in [0, 10_000_001] {
         let request = v1::CreateApiTokenRequest {

@@ -50,7 +50,7 @@ async fn member(base: &mut Base) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clip_is_saved_once_per_creative_and_shows_its_content_as_it_was_given() {
+async fn a_clip_is_saved_once_per_creative_and_returns_its_content_unchanged() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let id = member(&mut base).await;
@@ -137,7 +137,7 @@ fn status_fields(status: &tonic::Status) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_transaction_is_advanced_and_never_doubled() {
+async fn a_repeated_transaction_is_updated_and_never_doubled() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let id = member(&mut base).await;
@@ -168,7 +168,7 @@ async fn a_repeated_transaction_is_advanced_and_never_doubled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_bad_event_keeps_all_of_its_memberbase_out_and_every_fault_is_listed() {
+async fn one_bad_event_rejects_all_events_of_its_memberbase_and_lists_every_fault() {
     let server = Server::start().await;
     let (mut base, mut other) = (server.base().await, server.base().await);
     let ids = base.fill(rows("a", 2)).await;
@@ -261,7 +261,7 @@ async fn lists_of_records_are_paged_in_both_orders_and_their_cursors_belong_to_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_member_takes_its_records_along_and_a_new_one_of_its_ref_has_none() {
+async fn deleting_a_member_deletes_its_records_and_a_new_member_with_its_ref_has_none() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let id = member(&mut base).await;

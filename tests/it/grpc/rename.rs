@@ -1,4 +1,4 @@
-//! Another ref for a member: what finds it by the one that it had, who may take that, and until when.
+//! Renaming a member: which calls still find it by its former ref, until when, and who may take that ref.
 
 use std::time::{Duration, SystemTime};
 
@@ -31,7 +31,7 @@ fn seconds(seconds: i64) -> Option<prost_types::Duration> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_names_a_member_by_ref_finds_it_by_both() {
+async fn every_call_finds_a_renamed_member_by_both_refs() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let id = base.upsert(vec![row("old"), row("other")]).await.results[0].id.clone();
@@ -54,11 +54,11 @@ async fn whatever_names_a_member_by_ref_finds_it_by_both() {
         let found = base.client.batch_get_members(request).await.unwrap().into_inner();
         assert_eq!(found.results[0].member.as_deref(), Some(&member));
     }
-    // Filters look at the ref that it has.
+    // Filters compare the current ref only.
     assert_eq!(base.refs(vec![eq("ref", "old")]).await, Vec::<String>::new());
     assert_eq!(base.refs(vec![eq("ref", "new")]).await, ["new"]);
 
-    // Rows of systems that know one ref or the other change the one member.
+    // Rows with either ref change the same member.
     let with = |name: &str, company: &str| v1::MemberInput { company: Some(company.into()), ..row(name) };
     for mode in [v1::BulkMode::Partial, v1::BulkMode::Atomic] {
         for (name, company) in [("old", "A"), ("new", "B"), ("old", "C"), ("old", "C")] {
@@ -88,7 +88,7 @@ async fn whatever_names_a_member_by_ref_finds_it_by_both() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_former_ref_is_nobody_elses_until_its_time_is_over() {
+async fn no_other_member_gets_a_former_ref_before_it_expires() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let id = base.upsert(vec![row("old"), row("other")]).await.results[0].id.clone();
@@ -104,19 +104,19 @@ async fn a_former_ref_is_nobody_elses_until_its_time_is_over() {
     let status = rename(&mut base, "other", "old").await.unwrap_err();
     assert_eq!(refused(&status, Code::AlreadyExists, "REF_TAKEN"), ["ref"]);
     assert_eq!(status.get_details_error_info().unwrap().metadata["member_id"], id);
-    // Until its time is over; each try is a call of its own.
+    // Repeats the call until the former ref has expired.
     while base.get("old").await.is_ok() {}
     base.client.create_member(create).await.unwrap();
     assert_eq!(base.get("new").await.unwrap().ref_aliases, []);
     assert_ne!(base.get("old").await.unwrap().id, id);
-    // Without an alias it is free at once.
+    // Without an alias the former ref is free at once.
     let request = v1::RenameMemberRequest { alias_for: seconds(0), ..renaming(&base, "other", "another") };
     assert_eq!(send(&mut base, request).await.unwrap().member.unwrap().ref_aliases, []);
     assert_eq!(outcomes(&base.upsert(vec![row("other")]).await), [Outcome::Created]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn members_of_any_status_are_renamed_there_and_back() {
+async fn members_of_any_status_can_be_renamed_and_renamed_back() {
     let server = Server::start().await;
     let mut base = server.base().await;
     for status in ["invited", "active", "inactive"] {
@@ -136,7 +136,7 @@ async fn members_of_any_status_are_renamed_there_and_back() {
     let key = Some(v1::MemberKey { id: Some(id), ..Default::default() });
     let request = v1::RenameMemberRequest { key, ..renaming(&base, "", "first") };
     assert_eq!(send(&mut base, request).await.unwrap().member.unwrap().ref_aliases, []);
-    // Rows that write another ref leave no alias, and may take the member's own former one.
+    // Rows that write another ref leave no alias, and may take the member's former ref.
     rename(&mut base, "first", "second").await.unwrap();
     base.upsert(vec![v1::MemberInput { email: Some("a@example.com".into()), ..row("second") }]).await;
     let mut request =
@@ -148,7 +148,7 @@ async fn members_of_any_status_are_renamed_there_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_renaming_that_cannot_be_is_refused_with_its_reason() {
+async fn an_impossible_renaming_is_refused_with_its_reason() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let revision = base.upsert(vec![row("a"), row("b")]).await.revision;
@@ -189,7 +189,7 @@ async fn a_renaming_that_cannot_be_is_refused_with_its_reason() {
     }
     let status = rename(&mut base, "a", "one more").await.unwrap_err();
     assert_eq!(refused(&status, Code::FailedPrecondition, "TOO_MANY_REF_ALIASES"), ["ref"]);
-    // An atomic call judges former refs as well.
+    // An atomic call checks former refs as well.
     let mut call = base.request(vec![v1::MemberInput { worker_id: Some("w".into()), ..row("c1") }]);
     (call.mode, call.match_by) = (v1::BulkMode::Atomic.into(), v1::MatchBy::WorkerId.into());
     assert_eq!(row_reason(&base.send(call).await.results[0]), "REF_TAKEN");

@@ -1,5 +1,4 @@
-//! Large replies that nobody takes: what they hold has a bound, others are served beside them, and it is
-//! given back.
+//! Large unread replies: their memory is limited, other calls are still served, and the memory is released.
 
 use std::time::Duration;
 
@@ -15,16 +14,17 @@ use crate::harness::{Base, Server, row, rows, text};
 
 const LIST: &str = "/publisher.v1.MemberService/ListMembers";
 const MEMBERS: usize = 1_000;
-/// Calls whose replies are not taken: 600 MB, if all of them were made.
+/// The number of calls with unread replies: 600 MB, if the server produced them all.
 const CALLS: usize = 200;
 /// Longer than any test takes.
 const NEVER: Duration = Duration::from_secs(3_600);
-/// What such a call may hold without being counted.
+/// What such a call may hold without being counted, in bytes.
 const SMALL_BYTES: usize = 64 * 1024;
-/// The half of what is left to large replies, of a server with the least memory.
+/// One caller's share, which is half of the memory for large replies, on a server with the least memory.
 const SHARE_BYTES: usize = 3 << 20;
 
-/// A server with little memory, which gives up a peer after so long, and members whose page is large.
+/// A server with little memory that gives up a stalled peer after this time, and a memberbase whose members
+/// fill a large page.
 pub async fn server(stall_after: Duration) -> (Server, Base) {
     let server = Server::start_with(|config| {
         config.memory = 64 << 20;
@@ -45,7 +45,7 @@ fn page() -> v1::Pagination {
     v1::Pagination { limit: Some(5_000), ..Default::default() }
 }
 
-/// The message of a list, and the body of one.
+/// The same list as a gRPC message and as a JSON body.
 fn lists(base: &Base) -> [(&'static str, &'static str, Bytes); 2] {
     let list = v1::ListMembersRequest { pagination: Some(page()), ..base.list_request(Vec::new()) };
     let message = list.encode_to_vec();
@@ -56,7 +56,7 @@ fn lists(base: &Base) -> [(&'static str, &'static str, Bytes); 2] {
     ]
 }
 
-/// All bytes of a reply.
+/// Reads a reply to its end and returns its length.
 async fn bytes(mut body: RecvStream) -> usize {
     let mut all = 0;
     while let Some(data) = body.data().await {
@@ -67,14 +67,14 @@ async fn bytes(mut body: RecvStream) -> usize {
     all
 }
 
-/// A page as it comes to a peer that takes its replies.
+/// The number of members in a page for a client that reads its replies.
 async fn full_page(base: &Base) -> usize {
     let list = v1::ListMembersRequest { pagination: Some(page()), ..base.list_request(Vec::new()) };
     base.client.clone().list_members(list).await.unwrap().into_inner().members.len()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replies_that_nobody_takes_hold_a_share_and_their_caller_is_still_served() {
+async fn unread_replies_hold_at_most_their_share_and_their_caller_is_still_served() {
     let (server, mut base) = server(NEVER).await;
     assert_eq!(full_page(&base).await, MEMBERS);
     for (path, kind, message) in lists(&base) {
@@ -87,7 +87,7 @@ async fn replies_that_nobody_takes_hold_a_share_and_their_caller_is_still_served
         }
         let mut bodies = Vec::new();
         for reply in replies {
-            // It is there, and nothing of it is taken.
+            // The reply has begun, and the client reads nothing of its body.
             let (head, body) = reply.await.unwrap().into_parts();
             assert!(head.status.is_success() && !head.headers.contains_key("grpc-status"));
             bodies.push(body);
@@ -101,15 +101,15 @@ async fn replies_that_nobody_takes_hold_a_share_and_their_caller_is_still_served
             let length = length.unwrap();
             (sum, largest) = (sum + length, largest.max(length));
         }
-        // Members are counted with what they take besides.
+        // Members count with their overhead in memory.
         assert!(sum < SHARE_BYTES + CALLS * 2 * SMALL_BYTES, "{sum}");
         assert!(largest > 4 * SMALL_BYTES, "{largest}");
-        // What was taken is there again, once the server has noticed.
+        // The memory is free again once the server has noticed that the replies were read.
         while full_page(&base).await < MEMBERS {}
     }
 }
 
-/// Ten replies that have begun on a connection, and of which nothing is taken.
+/// Ten replies that have begun on a connection and stay unread.
 async fn unread(raw: &mut Raw, list: &(&str, &str, Bytes)) -> Vec<http::Response<RecvStream>> {
     let mut replies = Vec::new();
     for _ in 0..10 {
@@ -121,7 +121,7 @@ async fn unread(raw: &mut Raw, list: &(&str, &str, Bytes)) -> Vec<http::Response
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_replies_hold_is_given_back_when_their_connection_dies() {
+async fn unread_replies_release_their_memory_when_their_connection_ends() {
     let (server, base) = server(NEVER).await;
     let [list, _] = lists(&base);
     for _ in 0..2 {
@@ -129,13 +129,13 @@ async fn what_replies_hold_is_given_back_when_their_connection_dies() {
         let replies = unread(&mut raw, &list).await;
         assert!(full_page(&base).await < MEMBERS);
         drop((raw, replies));
-        // Until the server has noticed.
+        // Waits until the server has noticed.
         while full_page(&base).await < MEMBERS {}
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_of_imports_are_counted_until_they_are_taken() {
+async fn replies_of_imports_count_until_they_are_read() {
     let (server, mut base) = server(NEVER).await;
     let full = full_page(&base).await;
     let options = Some(v1::ImportOptions { member_base_id: base.id.clone(), ..Default::default() });
@@ -148,7 +148,7 @@ async fn answers_of_imports_are_counted_until_they_are_taken() {
         let chunk = chunk.encode_to_vec();
         body.send_data([&prefix(chunk.len())[..], &chunk].concat().into(), false).unwrap();
     }
-    // Both are applied. One answer is with the connection, and the other is not asked for.
+    // Both chunks are applied. The connection holds the first reply and has not asked for the second.
     while base.get("j9999").await.is_err() {}
     assert!(full_page(&base).await < full);
     drop((raw, response, body));
@@ -166,7 +166,7 @@ async fn bulk_upserts_of_a_caller_with_many_unread_replies_wait_and_are_not_refu
         members: rows(name, 3_000),
         ..Default::default()
     };
-    // Two of them need more room than one caller may have.
+    // Two of them need more memory than one caller may have.
     let mut waiting = JoinSet::new();
     for number in 0..3 {
         let (mut client, request) = (base.client.clone(), upsert(&format!("w{number}-")));
@@ -175,9 +175,9 @@ async fn bulk_upserts_of_a_caller_with_many_unread_replies_wait_and_are_not_refu
     let mut late = tonic::Request::new(upsert("late"));
     late.set_timeout(Duration::from_millis(500));
     let passed = base.client.clone().bulk_upsert_members(late).await.unwrap_err();
-    // Whoever notices first, the client or the server.
+    // Either the client or the server notices the deadline first.
     assert!(matches!(passed.code(), tonic::Code::Cancelled | tonic::Code::DeadlineExceeded), "{passed:?}");
-    assert!(waiting.try_join_next().is_none(), "all of them wait");
+    assert!(waiting.try_join_next().is_none(), "no call may end before there is memory");
     drop((raw, replies));
     while let Some(done) = waiting.join_next().await {
         assert_eq!(done.unwrap().unwrap().into_inner().counts.unwrap().created, 3_000);

@@ -1,4 +1,4 @@
-//! What the settings of a memberbase do to its members: tiers that are fixed, and accounts that are shared.
+//! How settings of a memberbase affect its members: fixed tiers and shared accounts.
 
 use memberbase::api::grpc::v1::{self, Outcome};
 use tonic::Code;
@@ -14,7 +14,7 @@ fn tiers(names: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fixed_tiers_are_the_only_ones_and_one_in_use_stays() {
+async fn only_fixed_tiers_are_accepted_and_a_tier_in_use_cannot_be_removed() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let mut bases = server.bases();
@@ -69,7 +69,7 @@ async fn share(server: &Server, base: &Base, share: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_active_elsewhere_begins_active_where_both_share_accounts() {
+async fn a_member_active_elsewhere_starts_active_if_both_memberbases_share_accounts() {
     let server = Server::start().await;
     let sharing = |share_accounts| v1::CreateMemberBaseRequest {
         name: "Shared".into(),
@@ -106,7 +106,8 @@ async fn who_is_active_elsewhere_begins_active_where_both_share_accounts() {
         member: Some(person("6", "active@example.com")),
         ..Default::default()
     };
-    // Only `here` has somebody active from now on; a base that stops sharing neither gives nor takes.
+    // From now on only `here` has an active member. A memberbase that stops sharing has no influence on
+    // others, and they have none on it.
     share(&server, &there, false).await;
     let mut fourth = server.base_with(sharing(true)).await;
     let made = fourth.client.create_member(create(&fourth)).await.unwrap().into_inner();

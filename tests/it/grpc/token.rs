@@ -1,4 +1,4 @@
-//! Tokens: how they are made, listed, revoked, and what they show.
+//! Tokens: how they are created, listed and revoked, and what they give access to.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use tonic_health::pb::health_client::HealthClient;
 use super::caller::{caller, wanted};
 use crate::harness::{Bearer, Server, eq, refused, row};
 
-/// Asserts that a call was let through, or refused by `code`. A call that was let through may fail for
+/// Asserts that a call passed the access check, or was refused with `code`. A call that passed may fail for
 /// another reason.
 #[track_caller]
 fn judge(name: &str, status: Option<&Status>, expected: Option<(Code, &str)>) {
@@ -31,11 +31,11 @@ fn judge(name: &str, status: Option<&Status>, expected: Option<(Code, &str)>) {
 }
 
 const DENIED: Option<(Code, &str)> = Some((Code::PermissionDenied, "PERMISSION_DENIED"));
-/// An id that has the right form, and that no store ever gave out.
+/// A well-formed id that no store ever assigned.
 const NO_BASE: &str = "mb_00000000000000000000000000";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_token_the_error_says_how_to_show_one_and_health_needs_none() {
+async fn without_a_token_the_error_says_how_to_send_one_and_health_needs_none() {
     let (server, _) = Server::start_with_token().await;
     let missing = server.members().get_member(v1::GetMemberRequest::default()).await.unwrap_err();
     refused(&missing, Code::Unauthenticated, "UNAUTHENTICATED");
@@ -44,7 +44,7 @@ async fn without_a_token_the_error_says_how_to_show_one_and_health_needs_none() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_token_closes_the_door_to_everybody_else() {
+async fn after_the_first_token_every_call_needs_one() {
     let server = Server::start().await;
     let base = server.base().await;
     let mut anyone = ApiTokenServiceClient::new(server.channel());
@@ -53,7 +53,7 @@ async fn the_first_token_closes_the_door_to_everybody_else() {
     refused(&refusal, Code::Unauthenticated, "UNAUTHENTICATED");
     let mut admin = caller(&server, &created.token);
     admin.upsert(&base.id, vec![row("a")]).await.unwrap();
-    // Even once the last token is revoked.
+    // Calls need a token even after the last one is revoked.
     let id = created.api_token.unwrap().id;
     admin.tokens.revoke_api_token(v1::RevokeApiTokenRequest { id, ..Default::default() }).await.unwrap();
     let refusal = anyone.list_api_tokens(v1::ListApiTokensRequest::default()).await.unwrap_err();
@@ -61,7 +61,7 @@ async fn the_first_token_closes_the_door_to_everybody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_make_the_first_token_at_once_exactly_one_does() {
+async fn of_many_concurrent_creates_of_the_first_token_one_succeeds() {
     let server = Server::start().await;
     let mut tasks = JoinSet::new();
     for _ in 0..16 {
@@ -79,7 +79,7 @@ async fn of_many_who_make_the_first_token_at_once_exactly_one_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_personal_is_left_out_for_a_token_without_the_right_to_it() {
+async fn personal_fields_are_omitted_for_a_token_without_the_right() {
     let (server, secret) = Server::start_with_token().await;
     let mut admin = caller(&server, &secret);
     let base = admin.base().await;
@@ -140,7 +140,7 @@ async fn what_is_personal_is_left_out_for_a_token_without_the_right_to_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_requests_for_tokens_name_the_field() {
+async fn errors_of_bad_token_requests_name_the_field() {
     let (server, secret) = Server::start_with_token().await;
     let mut admin = caller(&server, &secret);
     let past = Some(prost_types::Timestamp { seconds: 1_000, nanos: 0 });

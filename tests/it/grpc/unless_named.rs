@@ -18,13 +18,16 @@ async fn create(server: &Server, request: CreateMemberBaseRequest) -> Result<(St
     Ok(told(answer))
 }
 
-/// The id of the memberbase, and whether it was made.
+/// The id of the memberbase, and whether the call created it.
 fn told(answer: CreateMemberBaseResponse) -> (String, bool) {
-    (answer.member_base.unwrap().id, answer.created.expect("the server always says it"))
+    (
+        answer.member_base.unwrap().id,
+        answer.created.expect("the server always reports whether it created one"),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_at_the_same_time_make_one_memberbase_of_a_name() {
+async fn concurrent_calls_create_one_memberbase_of_a_name() {
     let server = Server::start().await;
     for name in ["Staff", "Guests"] {
         let calls: Vec<_> = (0..32)
@@ -44,7 +47,7 @@ async fn calls_at_the_same_time_make_one_memberbase_of_a_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_one_that_is_found_stays_as_it_is_and_of_several_none_is_taken() {
+async fn an_existing_memberbase_stays_unchanged_and_an_ambiguous_name_is_refused() {
     let server = Server::start().await;
     let first = CreateMemberBaseRequest {
         new_members: Some("invited".into()),
@@ -72,7 +75,7 @@ async fn the_one_that_is_found_stays_as_it_is_and_of_several_none_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeat_is_told_what_the_first_was_told_whatever_became_of_the_name() {
+async fn a_repeat_gets_the_first_reply_even_after_a_rename() {
     let server = Server::start().await;
     let named = |id: &str| CreateMemberBaseRequest { request_id: id.into(), ..unless("Staff") };
     let (id, _) = create(&server, named("makes")).await.unwrap();
@@ -92,7 +95,7 @@ async fn a_repeat_is_told_what_the_first_was_told_whatever_became_of_the_name() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_make_memberbases_does_not_learn_of_them_either() {
+async fn a_token_that_may_not_create_memberbases_does_not_learn_of_them() {
     let (server, secret) = Server::start_with_token().await;
     let mut admin = caller(&server, &secret);
     let own = admin.base().await;

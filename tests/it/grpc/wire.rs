@@ -1,4 +1,4 @@
-//! What clients rely on beside the calls: health, reflection, compression.
+//! Features besides the calls: health, reflection and compression.
 
 use memberbase::api::grpc::v1;
 use tonic::codec::CompressionEncoding;

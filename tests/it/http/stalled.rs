@@ -12,7 +12,7 @@ use crate::grpc::messages::{Raw, prefix, reset};
 use crate::grpc::replies::server;
 use crate::harness::Server;
 
-/// The requests themselves have to come within this, however busy the machine is.
+/// The requests must arrive within this time, however busy the machine is.
 const STALL_AFTER: Duration = Duration::from_secs(2);
 /// Requests whose replies are not taken: more of them than the system's buffers hold.
 const REQUESTS: usize = 10;

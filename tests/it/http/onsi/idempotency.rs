@@ -158,7 +158,7 @@ async fn calls_sent_again_after_a_kill_are_done_once_and_answered_as_before() {
             }
             tasks
         };
-        // Some are answered, some are done and not answered, some are not done.
+        // At the kill some requests have a reply, some are done without a reply, and some are not done.
         let (mut tasks, mut answered) = (send_all(&onsi), HashMap::new());
         while let Some(done) = tasks.join_next().await {
             if let (number, Some(reply)) = done.unwrap() {

@@ -9,7 +9,7 @@ use crate::harness::{Server, row};
 const STATUSES: [&str; 3] = ["invited", "active", "inactive"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_does_to_every_status_what_the_table_says() {
+async fn every_call_changes_every_status_as_the_table_says() {
     let server = Server::start().await;
     let (onsi, http, _) = Onsi::base(&server).await;
     let revision =
@@ -23,7 +23,7 @@ async fn every_call_does_to_every_status_what_the_table_says() {
         ("patch nothing", ["invited", "active", "inactive"]),
         ("put e-mail", ["invited", "InvalidUpdateMemberPayload email", "invited"]),
         ("patch e-mail", ["invited", "InvalidUpdateMemberPayload email", "InvalidUpdateMemberPayload email"]),
-        // The same address in another case is no other address.
+        // The same address in another case counts as the same address.
         ("put e-mail's case", ["invited", "active", "invited"]),
         ("patch e-mail's case", ["invited", "active", "inactive"]),
         ("post", ["MemberAlreadyInvited email", "MemberAlreadyInvited email", "invited"]),

@@ -132,7 +132,7 @@ async fn without_a_good_token_every_call_is_unauthenticated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_personal_is_left_out_for_a_token_without_the_right_to_it() {
+async fn personal_fields_are_omitted_for_a_token_without_the_right() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
     let base = admin.base().await;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::harness::Server;
 use crate::http::Http;
 
-/// An id that has the right form, and that no store ever gave out.
+/// A well-formed id that no store ever assigned.
 const NO_MEMBER: &str = "m_00000000000000000000000000";
 
 /// A memberbase with members `a` and `b`, and their ids.

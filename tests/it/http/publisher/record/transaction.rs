@@ -11,7 +11,7 @@ fn counted(created: u64, updated: u64, unchanged: u64) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_transaction_is_advanced_and_never_doubled() {
+async fn a_repeated_transaction_is_updated_and_never_doubled() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let (_, ids) = world(&http).await;
@@ -44,7 +44,7 @@ async fn a_repeated_transaction_is_advanced_and_never_doubled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_bad_event_keeps_all_of_its_memberbase_out_and_every_fault_is_listed() {
+async fn one_bad_event_rejects_all_events_of_its_memberbase_and_lists_every_fault() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let (_, ids) = world(&http).await;
