@@ -220,7 +220,7 @@ pub fn is_key_rule(rule: &Rule) -> bool {
 }
 
 /// What a key must be.
-const KEY_RULE: &str = "named by 1 to 64 letters, digits, `_`, `.` and `-`";
+const KEY_RULE: &str = "a key of 1 to 64 ASCII letters, digits, `_`, `.` or `-`";
 
 /// Accepts 1 to 64 letters, digits, `_`, `.` and `-`, all ASCII.
 pub fn check_key(key: &str) -> Result<(), Rule> {

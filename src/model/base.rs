@@ -45,7 +45,7 @@ pub fn parse_tiers(names: Vec<String>) -> Result<Vec<Tier>, Refusal> {
     for (index, name) in names.into_iter().enumerate() {
         let Some(tier) = faults.check(format!("tiers[{index}]"), Tier::parse(name)) else { continue };
         if tiers.contains(&tier) {
-            faults.add(Reason::TierInvalid, format!("tiers[{index}]"), "must not be there twice");
+            faults.add(Reason::TierInvalid, format!("tiers[{index}]"), "must not be listed twice");
         }
         tiers.push(tier);
     }

@@ -50,7 +50,7 @@ impl Wanted {
             faults.add("access", format!("must be at most {}", maker.access.as_str()));
         }
         if maker.base.is_some() && base.is_some() && base != maker.base {
-            faults.add("member_base_id", "must be the memberbase that the maker's token is bound to");
+            faults.add("member_base_id", "must be the memberbase that the token that makes it is bound to");
         }
         if pii == Some(true) && !maker.pii {
             faults.add("pii", "must not be true");
@@ -93,7 +93,7 @@ struct Beyond(Violations);
 
 impl Beyond {
     fn add(&mut self, field: &str, rule: impl std::fmt::Display) {
-        let text = format!("{rule}: a token makes only tokens that have at most its own rights");
+        let text = format!("{rule}: a new token cannot have more rights than the token that makes it");
         self.0.add(Reason::PermissionDenied, field, text);
     }
 }

@@ -35,7 +35,7 @@ pub enum IdError {
     #[error("must have 26 characters after its prefix")]
     WrongLength,
     /// It has a character that ids do not use.
-    #[error("must have only digits and letters without i, l, o and u after its prefix")]
+    #[error("must have only digits and letters, except i, l, o and u, after its prefix")]
     BadCharacter,
     /// It is well formed, but this store never gave it out. Callers treat it as not found.
     #[error("is not an id of this store")]

@@ -19,7 +19,7 @@ impl ImportId {
     pub fn parse(text: &str) -> Result<Self, Rule> {
         let number = if text.len() == UUID_CHARS { uuid(text) } else { read_random("", text).ok() };
         let refused =
-            || Rule::must_be(Reason::FieldInvalid, "a UUID, or 26 digits and letters without i, l, o and u");
+            || Rule::must_be(Reason::FieldInvalid, "a UUID, or 26 digits and letters, except i, l, o and u");
         number.map(Self).ok_or_else(refused)
     }
 }

@@ -36,7 +36,7 @@ impl Mask {
                 (Some(key), _) => drop(mask.attributes.insert(key.to_owned(), index)),
                 (None, Some(field)) => drop(mask.fields.insert(field)),
                 (None, None) => {
-                    let description = "must be the name of a field of members, or attributes.KEY";
+                    let description = "must be the name of a member field, or attributes.KEY";
                     faults.add(Reason::UnknownField, place(index), description);
                 }
             }
@@ -97,10 +97,10 @@ impl Mask {
         let mut faults = Violations::default();
         for (key, index) in &self.attributes {
             if removed.contains(key.as_str()) && !is_known(key) {
-                let whose = if schema.is_some() { "the attribute schema knows" } else { "the member has" };
+                let whose = if schema.is_some() { "the attribute schema" } else { "the member" };
                 let description = format!(
-                    "names no attribute that {whose} and has no value in member: a mask that travels as JSON has its \
-                     paths rewritten from shoeSize to shoe_size, so leave the mask out to write keys with capital letters"
+                    "is not an attribute of {whose}, and `member` has no value for it; if you sent the mask as JSON, \
+                     protobuf has changed shoeSize to shoe_size: omit the mask to write keys with capital letters"
                 );
                 faults.add(Reason::UnknownField, place(*index), description);
             }
@@ -190,7 +190,7 @@ mod tests {
                 assert_eq!(checked.is_ok(), is_good, "{path} {checked:?}");
                 if let Err(refusal) = checked {
                     assert_eq!(refusal.violations[0].field, "update_mask.paths[1]");
-                    assert!(refusal.message().contains("travels as JSON"), "{refusal}");
+                    assert!(refusal.message().contains("sent the mask as JSON"), "{refusal}");
                 }
             }
         }

@@ -50,15 +50,15 @@ impl MemberPatch {
     /// Clears the field of that name: one that exists, that the row does not also set, and that it is not matched by.
     pub fn clear_named(&mut self, name: &str, match_by: Option<MatchBy>) -> Result<(), Rule> {
         let field = ProfileField::parse(name)
-            .ok_or(Rule::must_be(Reason::UnknownField, "the name of a field of members"))?;
+            .ok_or(Rule::must_be(Reason::UnknownField, "the name of a member field"))?;
         if match_by.and_then(MatchBy::field) == Some(field) {
             return Err(Rule::must_be(
                 Reason::FieldConflict,
-                "another field than the one that rows are matched by",
+                "a field other than the one that rows are matched by",
             ));
         }
         if !self.is_keep(field) {
-            return Err(Rule::must_be(Reason::FieldConflict, "a field that the row does not name elsewhere"));
+            return Err(Rule::must_be(Reason::FieldConflict, "a field that the row does not also set"));
         }
         self.clear(field);
         Ok(())

@@ -202,7 +202,7 @@ impl Finder<'_> {
         match sealer.open_member_of(base, id) {
             Ok(Some(row)) => Ok(row),
             Ok(None) => {
-                Err((Reason::MemberNotFound, "id", "is not that of a member of the memberbase".to_owned()))
+                Err((Reason::MemberNotFound, "id", "is not the id of a member of this memberbase".to_owned()))
             }
             Err(fault) => Err((Reason::IdMalformed, "id", fault.to_string())),
         }

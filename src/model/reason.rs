@@ -102,10 +102,10 @@ macro_rules! reasons {
 reasons! {
     /// A field that the call needs is absent.
     FieldRequired = "FIELD_REQUIRED", InvalidArgument, "a required field is missing";
-    /// A field has a value that it cannot take.
-    FieldInvalid = "FIELD_INVALID", InvalidArgument, "a field has a value that it cannot take";
-    /// A field that does not exist was named.
-    UnknownField = "UNKNOWN_FIELD", InvalidArgument, "an unknown field was named";
+    /// A field has a value that it cannot have.
+    FieldInvalid = "FIELD_INVALID", InvalidArgument, "a field has an invalid value";
+    /// The request names a field that does not exist.
+    UnknownField = "UNKNOWN_FIELD", InvalidArgument, "the request names an unknown field";
     /// A field was both given and cleared.
     FieldConflict = "FIELD_CONFLICT", InvalidArgument, "a field was both given and cleared";
     /// The `ref` is empty, too long or has control characters.
@@ -114,9 +114,9 @@ reasons! {
     RefMissing = "REF_MISSING", InvalidArgument, "the ref is missing";
     /// The `ref` belongs to another member.
     RefTaken = "REF_TAKEN", AlreadyExists, "the ref belongs to another member";
-    /// The member answers to as many former refs as it may.
-    TooManyAliases = "TOO_MANY_REF_ALIASES", FailedPrecondition, "the member answers to too many former refs";
-    /// The e-mail address is not one.
+    /// The member has as many valid former refs as it may have.
+    TooManyAliases = "TOO_MANY_REF_ALIASES", FailedPrecondition, "the member has too many valid former refs";
+    /// The text is not an e-mail address.
     EmailInvalid = "EMAIL_INVALID", InvalidArgument, "the e-mail address is not valid";
     /// The e-mail address belongs to another member.
     EmailTaken = "EMAIL_TAKEN", AlreadyExists, "the e-mail address belongs to another member";
@@ -128,11 +128,11 @@ reasons! {
     NameInvalid = "NAME_INVALID", InvalidArgument, "the name is not valid";
     /// The tier is empty, too long, has control characters or is not one of the memberbase's.
     TierInvalid = "TIER_INVALID", InvalidArgument, "the tier is not valid";
-    /// Members are in a tier that would not exist any more.
-    TierInUse = "TIER_IN_USE", FailedPrecondition, "members are in a tier that would not exist any more";
+    /// Members have a tier that the change would remove.
+    TierInUse = "TIER_IN_USE", FailedPrecondition, "members have a tier that the change would remove";
     /// The phone number is not in the international form.
     PhoneInvalid = "PHONE_INVALID", InvalidArgument, "the phone number is not valid";
-    /// The date of birth is no date, before 1900 or in the future.
+    /// The date of birth is not a date, is before 1900, or is in the future.
     DobInvalid = "DOB_INVALID", InvalidArgument, "the date of birth is not valid";
     /// The gender is not one of the known words.
     GenderInvalid = "GENDER_INVALID", InvalidArgument, "the gender is not valid";
@@ -147,16 +147,17 @@ reasons! {
     /// An attribute's key or value is not valid, or there are too many.
     AttributeInvalid = "ATTRIBUTE_INVALID", InvalidArgument, "an attribute is not valid";
     /// An attribute's key is not in the schema, or its value has another type.
-    AttributeMismatch = "INVALID_ATTRIBUTE_KEY", InvalidArgument, "an attribute is not as the schema says";
-    /// The schema would lose or retype a key that members have values for.
-    SchemaInUse = "INVALID_SCHEMA_MODIFICATION", FailedPrecondition, "members have values that the new schema does not allow";
+    AttributeMismatch = "INVALID_ATTRIBUTE_KEY", InvalidArgument, "an attribute does not match the schema";
+    /// The new schema removes or retypes a key for which members have values.
+    SchemaInUse = "INVALID_SCHEMA_MODIFICATION", FailedPrecondition,
+        "members have values that the new schema does not allow";
     /// The member would be larger than a record may be.
     MemberTooLarge = "MEMBER_TOO_LARGE", InvalidArgument, "the member would be larger than 32 KiB";
     /// The row lacks the key that `match_by` matches by.
     MatchKeyMissing = "MATCH_KEY_MISSING", InvalidArgument, "the row lacks the key that it is matched by";
     /// The member is at another revision than `if_revision` says.
     RevisionMismatch = "REVISION_MISMATCH", Aborted, "the member is at another revision";
-    /// The memberbase has not reached the revision asked for.
+    /// The memberbase has not reached the requested revision.
     RevisionAhead = "REVISION_AHEAD", FailedPrecondition, "the memberbase has not reached this revision";
     /// There is no such member in this memberbase.
     MemberNotFound = "MEMBER_NOT_FOUND", NotFound, "there is no such member";
@@ -165,17 +166,19 @@ reasons! {
     /// The member has no such record.
     RecordNotFound = "RECORD_NOT_FOUND", NotFound, "the member has no such record";
     /// The external id belongs to a transaction of another member.
-    TransactionTaken = "TRANSACTION_TAKEN", AlreadyExists, "the external id belongs to another member's transaction";
+    TransactionTaken = "TRANSACTION_TAKEN", AlreadyExists,
+        "the external id belongs to another member's transaction";
     /// The external id belongs to a stamp collection of another loyalty program.
-    StampCollectionTaken = "STAMP_COLLECTION_TAKEN", AlreadyExists, "the external id belongs to another loyalty program";
+    StampCollectionTaken = "STAMP_COLLECTION_TAKEN", AlreadyExists,
+        "the external id belongs to another loyalty program";
     /// There is no such token.
     TokenNotFound = "API_TOKEN_NOT_FOUND", NotFound, "there is no such token";
     /// The store has as many tokens as it may have.
     TooManyTokens = "TOO_MANY_TOKENS", FailedPrecondition, "there are too many tokens";
     /// The memberbase is not deleted, or its grace period is over.
     NotDeleted = "NOT_DELETED", FailedPrecondition, "the memberbase is not deleted";
-    /// Several memberbases have the name.
-    NameAmbiguous = "NAME_AMBIGUOUS", FailedPrecondition, "several memberbases have the name";
+    /// Several memberbases have this name.
+    NameAmbiguous = "NAME_AMBIGUOUS", FailedPrecondition, "several memberbases have this name";
     /// An id has the wrong prefix, length or characters.
     IdMalformed = "ID_MALFORMED", InvalidArgument, "the id is malformed";
     /// The cursor was changed, or belongs to another list.
@@ -194,9 +197,9 @@ reasons! {
     PageLimitInvalid = "PAGE_LIMIT_INVALID", InvalidArgument, "the page limit must be at least 1";
     /// `skip` is negative, or too large for a list whose records must be checked.
     SkipInvalid = "SKIP_INVALID", InvalidArgument, "skip is not valid for this list";
-    /// An atomic call has more rows or bytes than one commit takes.
-    AtomicTooLarge = "ATOMIC_TOO_LARGE", InvalidArgument, "the atomic call is larger than one commit";
-    /// The row is good, but another row of its atomic call failed.
+    /// An atomic call has more rows or bytes than fit into one commit.
+    AtomicTooLarge = "ATOMIC_TOO_LARGE", InvalidArgument, "the atomic call is too large for one commit";
+    /// The row is valid, but another row of its atomic call failed.
     AtomicAborted = "BATCH_REJECTED", Aborted, "another row of the atomic call failed";
     /// The call has more rows than it may have.
     TooManyRows = "TOO_MANY_ROWS", InvalidArgument, "the call has too many rows";
@@ -206,7 +209,7 @@ reasons! {
     InvalidUtf8 = "INVALID_UTF8", InvalidArgument, "a string is not valid UTF-8";
     /// The message cannot be decoded.
     MessageMalformed = "MESSAGE_MALFORMED", InvalidArgument, "the message cannot be decoded";
-    /// The reply could not be sent in one message; nothing was written.
+    /// The reply would not fit into one message; nothing was written.
     ReplyTooLarge = "REPLY_TOO_LARGE", InvalidArgument, "the reply would be too large";
     /// A chunk of a stream has more bytes than it may have.
     ChunkTooLarge = "CHUNK_TOO_LARGE", InvalidArgument, "the chunk is too large";
@@ -214,34 +217,34 @@ reasons! {
     ChunkOutOfOrder = "CHUNK_OUT_OF_ORDER", InvalidArgument, "the chunks are out of order";
     /// The same request id came with another request.
     RequestIdReused = "REQUEST_ID_REUSED", InvalidArgument, "the request id was used for another request";
-    /// The request of this id is not answered yet.
-    RequestRunning = "REQUEST_RUNNING", Aborted, "the request of this id is still running";
-    /// A repeat asks for a secret, which was shown once and is not kept.
-    SecretNotKept = "SECRET_NOT_KEPT", FailedPrecondition, "the secret was shown once and is not kept";
-    /// Nobody knows whether the commit happened; reading, or sending again, tells.
+    /// A request with this id is still running.
+    RequestRunning = "REQUEST_RUNNING", Aborted, "a request with this id is still running";
+    /// The request repeats one whose reply showed a secret. The secret was shown once and is not stored.
+    SecretNotKept = "SECRET_NOT_KEPT", FailedPrecondition, "the secret was shown once and is not stored";
+    /// It is unknown whether the commit happened; read, or send the request again, to find out.
     CommitUnknown = "COMMIT_UNKNOWN", Unavailable, "it is unknown whether the commit happened";
     /// The disk is nearly full: writes are refused, and reads once even the reserve is used up.
     StorageFull = "STORAGE_FULL", ResourceExhausted, "the disk is nearly full";
     /// The store refuses writes until it is opened again.
     StorageFailed = "STORAGE_FAILED", Unavailable, "the store failed and refuses writes until a restart";
-    /// The store cannot do it at this moment; the log says why.
+    /// The store cannot do this at the moment; the log says why.
     StorageUnavailable = "STORAGE_UNAVAILABLE", Unavailable, "the store cannot do this at the moment";
-    /// Too much is waiting; try again shortly.
+    /// Too many requests are waiting; try again shortly.
     Overloaded = "OVERLOADED", ResourceExhausted, "too many requests are waiting";
-    /// The token has used up its requests or rows of this moment.
-    RateLimited = "RATE_LIMITED", ResourceExhausted, "the token has used up what it may do per second";
-    /// The message, or the body, came too slowly.
-    TooSlow = "TOO_SLOW", DeadlineExceeded, "the message did not come in time";
+    /// The token has used up its requests or rows per second.
+    RateLimited = "RATE_LIMITED", ResourceExhausted, "the token has used up its limit per second";
+    /// The message, or the body, arrived too slowly.
+    TooSlow = "TOO_SLOW", DeadlineExceeded, "the message did not arrive in time";
     /// The caller's deadline passed before the request was started.
     Deadline = "DEADLINE", DeadlineExceeded, "the deadline passed before the request was started";
-    /// The kind of store has no such ability.
-    NotSupported = "NOT_SUPPORTED", FailedPrecondition, "the kind of store has no such ability";
-    /// The service is starting: it opens its store.
+    /// This kind of store does not support the operation.
+    NotSupported = "NOT_SUPPORTED", FailedPrecondition, "this kind of store does not support the operation";
+    /// The service is starting: it is opening its store.
     Starting = "STARTING", Unavailable, "the service is starting";
     /// The service is stopping.
     ShuttingDown = "SHUTTING_DOWN", Unavailable, "the service is stopping";
-    /// No token, or one that is not valid.
-    Unauthenticated = "UNAUTHENTICATED", Unauthenticated, "a valid token is needed";
+    /// The call has no token, or one that is not valid.
+    Unauthenticated = "UNAUTHENTICATED", Unauthenticated, "a valid token is required";
     /// The token does not allow this.
     PermissionDenied = "PERMISSION_DENIED", PermissionDenied, "the token does not allow this";
     /// Stored data cannot be read.

@@ -43,7 +43,8 @@ impl Rename {
         }
         new.drop_aliases(now);
         if new.aliases.len() > REF_ALIASES_MAX {
-            let text = format!("cannot change: the member answers to {REF_ALIASES_MAX} former refs already");
+            let text =
+                format!("cannot change: the member already has {REF_ALIASES_MAX} former refs that are valid");
             return Err(Refusal::field(Reason::TooManyAliases, "ref", text));
         }
         Ok(Update::Updated(new))

@@ -222,7 +222,7 @@ pub fn narrowed<'a>(before: &'a AttributeTypes, after: &AttributeTypes) -> Vec<&
 /// What a key must be that a member has a value for.
 const KNOWN_KEY: &str = "a key of the attribute schema";
 /// The same where there is no schema.
-const NO_SCHEMA: &str = "a key of the attribute schema, and this memberbase has none yet: set one first";
+const NO_SCHEMA: &str = "a key of the attribute schema, but this memberbase has no schema yet: set one first";
 
 /// Whether a fault that [`typed`] found is that of a key, and not of a value.
 pub fn is_unknown_key(description: &str) -> bool {

@@ -181,8 +181,11 @@ mod tests {
         );
         assert_eq!(
             fault(Name::parse("a\tb").unwrap_err()),
-            (Reason::NameInvalid, "must not contain control characters, such as line breaks and tabs; put spaces in their place"
-                    .to_owned())
+            (
+                Reason::NameInvalid,
+                "must not contain control characters, such as line breaks and tabs; use spaces instead"
+                    .to_owned()
+            )
         );
         assert_eq!(WorkerId::parse("x".repeat(256)).unwrap_err().reason(), Reason::WorkerIdInvalid);
         assert_eq!(BaseName::parse("x".repeat(257)).unwrap_err().reason(), Reason::NameInvalid);

@@ -43,7 +43,7 @@ pub enum Update {
 /// `new_members` says.
 pub fn create(row: &MemberRow, new_members: Status, now: Timestamp) -> Result<Member, RowError> {
     if let Some(wanted) = row.if_revision.filter(|revision| *revision != 0) {
-        return Err(mismatch(format!("is {wanted}, but there is no such member")));
+        return Err(mismatch(format!("is {wanted}, but the member does not exist")));
     }
     let mut member = Member {
         status: row.first_status(new_members),

@@ -107,7 +107,7 @@ pub enum Fault {
         actual: usize,
     },
     /// It has a control character.
-    #[error("must not contain control characters, such as line breaks and tabs; put spaces in their place")]
+    #[error("must not contain control characters, such as line breaks and tabs; use spaces instead")]
     ControlCharacter,
     /// It does not have the form that it must have.
     #[error("must be {0}")]

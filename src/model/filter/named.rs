@@ -139,7 +139,7 @@ impl NamedAttributes {
                     }
                 }
                 Shapes::Pattern if !matches!(kind, AttributeType::String | AttributeType::Array) => {
-                    let description = "does not go with this key, which is not a text".to_owned();
+                    let description = "cannot be used with this key, which is not a text".to_owned();
                     refuse(String::new(), description);
                 }
                 Shapes::None | Shapes::Pattern | Shapes::One(_) => {}

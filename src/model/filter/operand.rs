@@ -73,7 +73,9 @@ impl Subject<'_> {
                 _ => return Err(invalid(format!("must be true or false, as {key} is"))),
             },
             (Kind::Attribute, purpose) => attribute(purpose, value)?,
-            (Kind::Presence, _) => return Err(invalid("does not go with this key, which takes exists only")),
+            (Kind::Presence, _) => {
+                return Err(invalid("cannot be used with this key, which takes exists only"));
+            }
         };
         Ok(Some(operand))
     }
@@ -144,7 +146,7 @@ fn phone_part(text: &str) -> Result<String, Fault> {
     let number = without_separators(text).map_err(|rule| invalid(rule.describe()))?;
     match number.strip_prefix('+') {
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(number),
-        _ => Err(invalid("must begin with `+` and the country code, as phone numbers do: +4420 and not 020")),
+        _ => Err(invalid("must begin with `+` and the country code, as phone numbers do: +4420, not 020")),
     }
 }
 

@@ -102,7 +102,7 @@ impl<'a> Parser<'a> {
     fn entry(&mut self, raw: RawFilter, path: &str, depth: usize) -> Option<Filter> {
         let (key, mut operators) = raw.into_operators();
         let Some((name, operator)) = operators.pop() else {
-            self.invalid(path, "must have a key and an operator, or and, or or");
+            self.invalid(path, "must have a key and an operator, or one of `and` and `or`");
             return None;
         };
         if !operators.is_empty() {
@@ -120,7 +120,7 @@ impl<'a> Parser<'a> {
                 self.combinator(parts, &path_of_operator, depth).map(Filter::Or)
             }
             (Some(_), RawOperator::And(_) | RawOperator::Or(_)) => {
-                self.invalid(format!("{path}.key"), format!("does not go with {name}"));
+                self.invalid(format!("{path}.key"), format!("cannot be used with {name}"));
                 None
             }
             (None, _) => {
@@ -170,7 +170,7 @@ impl<'a> Parser<'a> {
             }
             RawOperator::Exists(wanted) => Some(Operator::Exists(wanted)),
             RawOperator::Prefix(_) | RawOperator::Regex(_) if !kind.is_text() => {
-                self.invalid(path, "does not go with this key, which is not a text");
+                self.invalid(path, "cannot be used with this key, which is not a text");
                 None
             }
             RawOperator::Prefix(prefix) if prefix.is_empty() => {
@@ -200,7 +200,7 @@ impl<'a> Parser<'a> {
     ) -> Option<Operator> {
         let is_order = !matches!(comparison, Comparison::Eq | Comparison::Ne);
         if is_order && !kind.is_ordered() {
-            self.invalid(path, "does not go with this key, which has no order");
+            self.invalid(path, "cannot be used with this key, whose values have no order");
             return None;
         }
         let purpose = if is_order { Purpose::Bound } else { Purpose::Equality };
@@ -287,8 +287,8 @@ impl<'a> Parser<'a> {
         let most = REGEX_MAX_STEPS / bytes.max(1);
         if weight > most {
             return Err(format!(
-                "must have at most {most} characters, classes and choices on this key, those in a repetition as \
-                 often as it may go on, not {weight}"
+                "must have at most {most} characters, classes and choices on this key, counting repeated ones \
+                 as often as they may repeat, not {weight}"
             ));
         }
         let steps = weight.saturating_mul(bytes);

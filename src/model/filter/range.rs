@@ -34,7 +34,7 @@ pub(super) fn check(
         return Ok(());
     }
     let which = if is_above { "greatest" } else { "least" };
-    Err(invalid(format!("must be {must_be} {}, the {which} that {key} can be", shown(&end))))
+    Err(invalid(format!("must be {must_be} {}, the {which} value that {key} can have", shown(&end))))
 }
 
 /// The least and the greatest value that can be compared with `bound`, where there is one. No text is the last one.

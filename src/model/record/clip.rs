@@ -69,7 +69,7 @@ impl JsonObject {
         if !has_safe_numbers(&object) {
             return Err(Rule::must_be(
                 Reason::FieldInvalid,
-                "without numbers of a magnitude of 2^53 or more; send them as strings",
+                "a JSON object whose numbers are below 2^53 in magnitude; send larger ones as strings",
             ));
         }
         let written = object.to_string();

@@ -108,8 +108,10 @@ impl Network {
 text_type!(
     /// The first 6 to 8 digits of a card.
     Bin, |text| {
-        let fits = (BIN_MIN_DIGITS..=BIN_MAX_DIGITS).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-        if fits { Ok(text) } else { Err(Rule::must_be(Reason::FieldInvalid, "the first 6 to 8 digits of a card")) }
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = is_number && (BIN_MIN_DIGITS..=BIN_MAX_DIGITS).contains(&text.len());
+        let must_be = "the first 6 to 8 digits of a card";
+        if fits { Ok(text) } else { Err(Rule::must_be(Reason::FieldInvalid, must_be)) }
     }
 );
 
@@ -117,14 +119,15 @@ text_type!(
     /// A code of ISO 4217; whether the standard has it is not checked.
     Currency, |text| {
         let fits = text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase());
-        if fits { Ok(text) } else { Err(Rule::must_be(Reason::FieldInvalid, "three capital letters of ISO 4217, such as EUR")) }
+        let must_be = "an ISO 4217 code of three capital letters, such as EUR";
+        if fits { Ok(text) } else { Err(Rule::must_be(Reason::FieldInvalid, must_be)) }
     }
 );
 
 /// An amount in minor units, small enough to survive as a JSON number.
 pub fn parse_amount(amount: i64) -> Result<i64, Rule> {
     let fits = amount.unsigned_abs() <= SAFE_INTEGER_MAX;
-    if fits { Ok(amount) } else { Err(Rule::must_be(Reason::FieldInvalid, "of a magnitude below 2^53")) }
+    if fits { Ok(amount) } else { Err(Rule::must_be(Reason::FieldInvalid, "below 2^53 in magnitude")) }
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn another_revision_is_refused_and_named() {
     }
     assert!(create(&row(0), Status::Active, now()).is_ok());
     let refusal = create(&row(1), Status::Active, now()).unwrap_err();
-    assert_eq!(refusal.message(), "if_revision: is 1, but there is no such member");
+    assert_eq!(refusal.message(), "if_revision: is 1, but the member does not exist");
 }
 
 #[test]

@@ -270,7 +270,7 @@ pub(super) fn taken(kind: LookupKind, holder: Row) -> RowError {
 
 /// The refusal of a row whose member does not exist.
 fn gone() -> RowError {
-    Refusal::field(Reason::MemberNotFound, "id", "is not that of a member of the memberbase")
+    Refusal::field(Reason::MemberNotFound, "id", "is not the id of a member of this memberbase")
 }
 
 /// The value that a patch sets in a lookup.

@@ -62,9 +62,7 @@ async fn the_fields_of_failed_rows_are_columns_of_the_file() {
     );
     let file = world.file("members.csv", "ref,last_name\na,\"two\nlines\"\n");
     world.import(&file, "staff", &[]).await.expect(1);
-    assert!(
-        world.read("members.failed.csv").contains("such as line breaks and tabs; put spaces in their place")
-    );
+    assert!(world.read("members.failed.csv").contains("such as line breaks and tabs; use spaces instead"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

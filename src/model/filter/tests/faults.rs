@@ -112,11 +112,11 @@ fn a_fault_says_what_was_probably_meant() {
         (eq("email", text("@")), "must be an e-mail address, as email is"),
         (
             RawFilter { gt: Some(text("zzz")), ..on("status") },
-            "must be less than \"invited\", the greatest that status can be",
+            "must be less than \"invited\", the greatest value that status can have",
         ),
         (
             RawFilter { lte: Some(text("1899-12-31")), ..on("dob") },
-            "must be at least 1900-01-01, the least that dob can be",
+            "must be at least 1900-01-01, the least value that dob can have",
         ),
     ] {
         assert!(told(raw.clone()).contains(said), "{raw:?}: {}", told(raw.clone()));

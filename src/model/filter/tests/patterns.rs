@@ -11,8 +11,8 @@ fn patterns_too_costly_for_one_record_are_refused_by_name() {
         told.collect::<Vec<_>>()
     };
     let faults = told(vec![regex("tier", "a", false), regex("attributes.a", "a{1,500}!", false)]);
-    let description = "must have at most 512 characters, classes and choices on this key, those in a repetition as often \
-                       as it may go on, not 1000";
+    let description = "must have at most 512 characters, classes and choices on this key, counting repeated ones \
+                       as often as they may repeat, not 1000";
     assert_eq!(faults, [("filters[1].regex.pattern".to_owned(), description.to_owned())]);
     // Other texts are shorter.
     assert!(parse(vec![regex("first_name", "a{1,500}!", false)]).is_ok());

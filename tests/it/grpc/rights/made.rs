@@ -55,7 +55,8 @@ async fn what_goes_beyond_the_makers_rights_is_refused_by_its_field() {
     for (request, field, rule) in cases {
         let status = bounded.tokens.create_api_token(request.clone()).await.unwrap_err();
         assert_eq!(refused(&status, Code::PermissionDenied, "PERMISSION_DENIED"), [field]);
-        let text = format!("{field}: {rule}: a token makes only tokens that have at most its own rights");
+        let text =
+            format!("{field}: {rule}: a new token cannot have more rights than the token that makes it");
         assert_eq!(status.message(), text);
         free.token(request).await;
     }
