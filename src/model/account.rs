@@ -33,11 +33,11 @@ pub enum AccountDetails {
     },
 }
 
-/// A part of bank details that is not valid: the name of the field and its rule.
+/// An invalid part of bank details: the name of the field and the rule that it breaks.
 pub type BankFault = (&'static str, Rule);
 
 impl AccountDetails {
-    /// UK details; separators in the numbers are removed. All faults are told.
+    /// Parses UK details and removes separators from the numbers. Reports every fault.
     pub fn parse_uk(
         account_holder: impl Into<String>,
         sort_code: &str,
@@ -61,7 +61,7 @@ impl AccountDetails {
         }
     }
 
-    /// EU details; separators in the IBAN are removed. All faults are told.
+    /// Parses EU details and removes separators from the IBAN. Reports every fault.
     pub fn parse_eu(account_holder: impl Into<String>, iban: &str) -> Result<Self, Vec<BankFault>> {
         match (holder(account_holder.into()), parse_iban(iban)) {
             (Ok(account_holder), Ok(iban)) => Ok(Self::Eu { account_holder, iban }),
@@ -86,7 +86,7 @@ fn holder(text: String) -> Result<String, Rule> {
     checked(Reason::BankAccountInvalid, Limit::Chars(ACCOUNT_HOLDER_MAX_CHARS), trimmed(text))
 }
 
-/// `text` in upper case without what groups its digits.
+/// `text` in upper case and without separators.
 fn compact(text: &str) -> Result<String, Rule> {
     let text = checked(Reason::BankAccountInvalid, Limit::Bytes(BANK_INPUT_MAX_BYTES), text.to_owned())?;
     Ok(text.chars().filter(|c| !is_separator(*c)).map(|c| c.to_ascii_uppercase()).collect())
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_iban_that_is_none_is_refused() {
+    fn a_text_that_is_not_an_iban_is_refused() {
         for iban in [
             "",
             "DE",
@@ -150,7 +150,7 @@ mod tests {
             "DE89,3704,0044,0532,0130,00",
             "DE89(3704)00440532013000",
             "89DE370400440532013000",
-            // Right check numbers, accounts that these countries do not have.
+            // The check numbers are correct, but these countries have no such accounts.
             "GB25123456789012345678",
             "DE06ABCDEFGHIJKLMNOPQR",
         ] {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_of_an_account_is_told() {
+    fn every_fault_of_an_account_is_reported() {
         let faults = AccountDetails::parse_uk("é".repeat(71), "12345", "1234567a").unwrap_err();
         assert_eq!(
             faults.iter().map(|(field, rule)| (*field, rule.describe())).collect::<Vec<_>>(),

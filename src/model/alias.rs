@@ -1,16 +1,18 @@
-//! Refs that a member had: for a time it still answers to them, so that systems that do not know of the new one yet find it.
+//! Former refs of a member. They stay valid for a time, so that systems that do not know the new ref yet find
+//! the member.
 //!
-//! A ref that a member answers to is its own as long as that lasts: nobody else can have it, and a row that carries it is
-//! about this member. Once it is over the ref is free. What is over stays in the record until the member is next written.
+//! While a former ref is valid it belongs to the member: no other member can have it, and a row that carries
+//! it is about this member. Afterwards the ref is free. The stored member keeps an expired ref until it is
+//! next written.
 
 use crate::model::text::Ref;
 use crate::model::time::Timestamp;
 
-/// A ref that a member had.
+/// A former ref of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefAlias {
     /// The ref.
     pub ref_: Ref,
-    /// When it is free again.
+    /// The time at which it becomes free.
     pub until: Timestamp,
 }

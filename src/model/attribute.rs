@@ -1,6 +1,6 @@
-//! Attributes: what a memberbase knows about a member beyond the profile.
+//! Attributes: the data that a memberbase stores about a member beyond the profile.
 //!
-//! Values are typed by what was sent; a schema that types them by key comes on top.
+//! Each value has the type that the caller sent. A schema (`schema`) then requires a type for each key.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,21 +14,22 @@ use crate::model::limits::{
 use crate::model::time::Timestamp;
 use crate::model::violation::{Fault, Rule};
 
-/// Texts up to this length, in bytes, are the names of their sets.
+/// Texts up to this length, in bytes, serve as the names of their sets.
 const SET_NAME_MAX_BYTES: usize = 128;
 
-/// The value of an attribute. Build one from input with the functions of the same names in lower case.
+/// The value of an attribute. For values from input use the constructors with the same names in lower case.
 #[derive(Clone, PartialEq)]
 pub enum AttributeValue {
     /// A string, possibly empty, of at most 4096 bytes.
     Text(String),
-    /// A number: finite, never -0, and no integer of magnitude 2^53 or more.
+    /// A number: finite, never -0, and below 2^53 in magnitude.
     Number(f64),
     /// A truth value.
     Bool(bool),
     /// At most 100 strings.
     List(Vec<String>),
-    /// An instant. Callers send it as a string, which becomes an instant where the schema says `date`.
+    /// An instant. Callers send it as a string; it becomes an instant if the schema has the type `date` for
+    /// its key.
     Date(Timestamp),
 }
 
@@ -61,7 +62,7 @@ impl AttributeValue {
     }
 }
 
-/// Shows the type only: attributes may be personal.
+/// Shows only the type, because attributes may be personal.
 impl std::fmt::Debug for AttributeValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -75,11 +76,12 @@ impl std::fmt::Debug for AttributeValue {
 }
 
 impl AttributeValue {
-    /// The value as the name of a set; equal values have one name, and different ones different names. Lists have none.
+    /// The value as the name of a set. Equal values have the same name, different values have different
+    /// names, and lists have no name.
     pub fn set_name(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Text(text) if text.len() <= SET_NAME_MAX_BYTES => Some(Cow::Borrowed(text)),
-            // Longer than any text that is its own name.
+            // This name is longer than any text that is its own name.
             Self::Text(text) => {
                 let end = (0..=SET_NAME_MAX_BYTES).rev().find(|end| text.is_char_boundary(*end));
                 let head = end.and_then(|end| text.get(..end)).unwrap_or_default();
@@ -94,7 +96,7 @@ impl AttributeValue {
         }
     }
 
-    /// Whether a value that a caller sent is this one: a date is sent as text.
+    /// Whether `sent`, a value from a caller, equals this one. A caller sends a date as text.
     pub fn is_sent_as(&self, sent: &Self) -> bool {
         match (self, sent) {
             (Self::Date(at), Self::Text(text)) => crate::model::time::instant(text) == Some(*at),
@@ -103,12 +105,12 @@ impl AttributeValue {
     }
 }
 
-/// The attributes of a member, each key once, in the order of the keys' bytes.
+/// The attributes of a member: each key once, in byte order of the keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Attributes(Vec<(String, AttributeValue)>);
 
 impl Attributes {
-    /// Attributes that were checked before they were stored, in order of their keys.
+    /// Takes attributes that were checked before they were stored, and sorts them if necessary.
     pub fn from_stored(mut entries: Vec<(String, AttributeValue)>) -> Self {
         if !entries.is_sorted_by(|(left, _), (right, _)| left < right) {
             entries = entries.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
@@ -127,7 +129,7 @@ impl Attributes {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// Keys and values in order of the keys, given away.
+    /// Keys and values in order of the keys, by value.
     pub fn into_entries(self) -> Vec<(String, AttributeValue)> {
         self.0
     }
@@ -156,7 +158,7 @@ impl Attributes {
         Self(entries.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect())
     }
 
-    /// How many keys have another value, or none, in the one and not in the other.
+    /// The number of keys whose values differ, or that only one of the two has.
     pub fn differences(&self, other: &Self) -> u64 {
         let changed = self.iter().filter(|(key, value)| other.get(key) != Some(*value)).count();
         let new = other.iter().filter(|(key, _)| self.get(key).is_none()).count();
@@ -168,10 +170,11 @@ impl Attributes {
     }
 }
 
-/// Changes to attributes. Every key in it is a good one; of several changes to one key the last counts.
+/// Changes to attributes. Every key in it is valid. If a key is changed several times, the last change
+/// counts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AttributePatch {
-    /// Whether attributes that the patch does not set are removed.
+    /// Whether the patch removes attributes that it does not set.
     pub replace_all: bool,
     changes: BTreeMap<String, Option<AttributeValue>>,
 }
@@ -197,12 +200,12 @@ impl AttributePatch {
         self.changes.iter().map(|(key, value)| (key.as_str(), value.as_ref()))
     }
 
-    /// Drops the changes of keys that are not wanted.
+    /// Keeps only the changes whose keys `wanted` accepts.
     pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
         self.changes.retain(|key, _| wanted(key));
     }
 
-    /// Whether it changes no attributes, whatever they are.
+    /// Whether the patch changes no attributes of any member.
     pub fn is_empty(&self) -> bool {
         !self.replace_all && self.changes.is_empty()
     }
@@ -214,22 +217,22 @@ impl AttributePatch {
     }
 }
 
-/// Whether this is the rule of keys, rather than of values.
+/// Whether `rule` is about a key, not about a value.
 pub fn is_key_rule(rule: &Rule) -> bool {
     *rule.fault() == Fault::MustBe(KEY_RULE)
 }
 
-/// What a key must be.
+/// The rule of keys, in words that follow "must be".
 const KEY_RULE: &str = "a key of 1 to 64 ASCII letters, digits, `_`, `.` or `-`";
 
-/// Accepts 1 to 64 letters, digits, `_`, `.` and `-`, all ASCII.
+/// Accepts a key of 1 to 64 ASCII letters, digits, `_`, `.` or `-`.
 pub fn check_key(key: &str) -> Result<(), Rule> {
     let fits = (1..=ATTRIBUTE_KEY_MAX_BYTES).contains(&key.len())
         && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
     if fits { Ok(()) } else { Err(Rule::must_be(Reason::AttributeInvalid, KEY_RULE)) }
 }
 
-/// Any text within the limit is good: unlike a name, an attribute may well have several lines.
+/// Accepts any text within the limit. Unlike a name, an attribute may have several lines.
 pub(super) fn checked_text(text: String) -> Result<String, Rule> {
     if text.len() > ATTRIBUTE_TEXT_MAX_BYTES {
         let fault = Fault::TooManyBytes { limit: ATTRIBUTE_TEXT_MAX_BYTES, actual: text.len() };
@@ -238,12 +241,12 @@ pub(super) fn checked_text(text: String) -> Result<String, Rule> {
     Ok(text)
 }
 
-/// `number`, if it is finite and reached us as it was written; -0 becomes 0.
+/// Accepts a finite number that JSON cannot have rounded; -0 becomes 0.
 pub(super) fn checked_number(number: f64) -> Result<f64, Rule> {
     if !number.is_finite() {
         return Err(Rule::must_be(Reason::AttributeInvalid, "a finite number"));
     }
-    // Every number of this magnitude is an integer.
+    // Every number of this magnitude is an integer, and JSON may have rounded it.
     if number.abs() >= UNSAFE_INTEGER {
         let rule =
             "a number of magnitude less than 2^53; send larger ones as strings, because JSON rounds them";
@@ -303,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_attributes_are_found_whatever_their_order() {
+    fn stored_attributes_are_found_in_any_order() {
         let entry = |key: &str| (key.to_owned(), AttributeValue::text(key).unwrap());
         let attributes = Attributes::from_stored(vec![entry("b"), entry("a"), entry("b")]);
         assert_eq!(attributes.iter().map(|(key, _)| key).collect::<Vec<_>>(), ["a", "b"]);

@@ -1,4 +1,4 @@
-//! What a memberbase is besides its members.
+//! The settings of a memberbase, and its counts of members.
 
 use crate::model::error::{Reason, Refusal, Violations};
 use crate::model::limits::TIERS_MAX;
@@ -7,34 +7,34 @@ use crate::model::origin::Door;
 use crate::model::text::{BaseName, Tier};
 use crate::model::violation::Rule;
 
-/// What the owner of a memberbase decides.
+/// The settings that the owner of a memberbase chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseSettings {
-    /// Its name; need not be unique.
+    /// Its name, which need not be unique.
     pub name: BaseName,
-    /// Status of members that are created or come back: active or invited, see [`parse_new_members`]. Not set, it is the one
-    /// that each door starts them with.
+    /// The status of members that are created or come back: active or invited, see [`parse_new_members`].
+    /// Without it, each door has its own default.
     pub new_members: Option<Status>,
-    /// Whether an active account elsewhere makes a new member start active.
+    /// Whether a new member starts active if the same address has an active account in another memberbase.
     pub share_accounts: bool,
-    /// The tiers that members may have, in the order in which their owner wants them shown; empty means any.
+    /// The tiers that members may have, in the owner's order of display. An empty list allows any tier.
     pub tiers: Vec<Tier>,
 }
 
 impl BaseSettings {
-    /// The settings of a new memberbase when its maker says nothing but a name.
+    /// The settings of a new memberbase for which only a name was given.
     pub fn named(name: BaseName) -> Self {
         Self { name, new_members: None, share_accounts: false, tiers: Vec::new() }
     }
 
-    /// The status of members that are created or come back through this door.
+    /// The status of members that are created, or come back, through `door`.
     #[must_use]
     pub fn first_status(&self, door: Door) -> Status {
         self.new_members.unwrap_or(door.first_status())
     }
 }
 
-/// The setting `tiers`: each a good name, none twice, up to [`TIERS_MAX`] of them.
+/// Parses the setting `tiers`: up to [`TIERS_MAX`] valid names, each at most once.
 pub fn parse_tiers(names: Vec<String>) -> Result<Vec<Tier>, Refusal> {
     let mut faults = Violations::default();
     if names.len() > TIERS_MAX {
@@ -52,7 +52,7 @@ pub fn parse_tiers(names: Vec<String>) -> Result<Vec<Tier>, Refusal> {
     faults.finish(tiers)
 }
 
-/// The setting `new_members`: nobody begins inactive.
+/// Parses the setting `new_members`. A member never starts inactive.
 pub fn parse_new_members(text: &str) -> Result<Status, Rule> {
     match Status::parse(text) {
         Ok(status @ (Status::Active | Status::Invited)) => Ok(status),
@@ -60,24 +60,24 @@ pub fn parse_new_members(text: &str) -> Result<Status, Rule> {
     }
 }
 
-/// Exact numbers of members by status.
+/// The exact number of members in each status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatusCounts {
-    /// Members invited.
+    /// Invited members.
     pub invited: u64,
-    /// Members active.
+    /// Active members.
     pub active: u64,
-    /// Members inactive.
+    /// Inactive members.
     pub inactive: u64,
 }
 
 impl StatusCounts {
-    /// All members.
+    /// The number of all members.
     pub fn total(&self) -> u64 {
         self.invited + self.active + self.inactive
     }
 
-    /// The number of one status.
+    /// The number of members in a status.
     pub fn get(&self, status: Status) -> u64 {
         match status {
             Status::Invited => self.invited,
@@ -86,7 +86,7 @@ impl StatusCounts {
         }
     }
 
-    /// The number of one status, to change.
+    /// The number of members in a status, mutable.
     pub fn get_mut(&mut self, status: Status) -> &mut u64 {
         match status {
             Status::Invited => &mut self.invited,
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn new_members_begin_active_or_invited() {
+    fn new_members_start_active_or_invited() {
         assert_eq!(parse_new_members("active"), Ok(Status::Active));
         assert_eq!(parse_new_members("invited"), Ok(Status::Invited));
         for text in ["inactive", "", "Active"] {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn tiers_are_good_names_each_once() {
+    fn tiers_are_valid_names_each_once() {
         let parse = |names: &[&str]| parse_tiers(names.iter().map(|name| (*name).to_owned()).collect());
         assert_eq!(parse(&["Gold", "gold"]).unwrap().len(), 2);
         let faults: Vec<_> = parse(&["Gold", "", "Gold"]).unwrap_err().violations;

@@ -1,4 +1,4 @@
-//! What a change may tell a caller that does not see all of a member.
+//! The outcome of a change for a caller that may not see every field of a member.
 
 use crate::model::match_by::Semantics;
 use crate::model::member::Member;
@@ -8,8 +8,9 @@ use crate::model::time::Timestamp;
 use crate::model::upsert::Update;
 
 impl Sight {
-    /// What `patch` does to `current`, as far as that may be known: `update`, but for what is unchanged in a
-    /// field that may not be seen. That is written like a change.
+    /// The outcome that a caller with this sight may learn. If `patch` writes a field that the caller may not
+    /// see and changes nothing, the member is written as if it had changed. Otherwise the outcome is
+    /// `update`.
     pub fn judge(
         self,
         update: Update,
@@ -33,7 +34,7 @@ mod tests {
 
     const LATER: Timestamp = Timestamp::MAX;
 
-    /// Patches that write something personal, whatever the semantics.
+    /// Patches that write a personal field under either semantics.
     fn personal() -> [MemberPatch; 4] {
         let date = Date::parse("1990-02-03").unwrap();
         let account = AccountDetails::parse_uk("Ada", "200000", "55779911").unwrap();
@@ -50,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_unseen_is_never_unchanged() {
+    fn a_write_to_an_unseen_field_is_never_unchanged() {
         let written = Update::Updated(Member { updated_at: LATER, ..Member::default() });
         for semantics in [Semantics::Merge, Semantics::Replace] {
             for patch in personal() {
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replacement_writes_what_it_does_not_name_and_a_merge_does_not() {
+    fn a_replacement_writes_fields_that_it_does_not_name_and_a_merge_does_not() {
         let name = Change::Set(Name::parse("Ada".to_owned()).unwrap());
         let patch = MemberPatch { first_name: name, ..MemberPatch::default() };
         assert_eq!(judged(Sight::WithoutPii, &patch, Semantics::Merge), Update::Unchanged);

@@ -1,14 +1,15 @@
-//! What a request does to one value.
+//! The change of one field.
 
-/// What happens to one field.
+/// What a request does to one field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Change<T> {
-    /// It was not named: it stays, or is cleared where the semantics are [`Semantics::Replace`](crate::model::Semantics::Replace).
+    /// The request does not name the field: it stays, or is cleared under
+    /// [`Semantics::Replace`](crate::model::Semantics::Replace).
     #[default]
     Keep,
-    /// It loses its value.
+    /// The field loses its value.
     Clear,
-    /// It gets this value.
+    /// The field gets this value.
     Set(T),
 }
 
@@ -21,13 +22,13 @@ impl<T> Change<T> {
         }
     }
 
-    /// Whether the field was not named.
+    /// Whether the request does not name the field.
     pub fn is_keep(&self) -> bool {
         matches!(self, Self::Keep)
     }
 }
 
-/// An absent value is not named.
+/// `None` means that the request does not name the field.
 impl<T> From<Option<T>> for Change<T> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Keep, Self::Set)

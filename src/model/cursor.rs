@@ -1,8 +1,9 @@
-//! Cursors: where a page ended, sealed.
+//! Cursors: the place where a page ended, encrypted.
 //!
-//! A cursor is 24 characters of base64url: a version, flags, and one AES-128 block over the position and a 64-bit tag
-//! keyed by the store. The block hides the position, which would tell how many members a base has; the tag binds the
-//! cursor to its base, filter and order. 18 bytes fill 24 characters exactly, so there is one spelling of each cursor.
+//! A cursor is 24 characters of base64url: a version, flags, and one AES-128 block over the position and a
+//! 64-bit tag keyed by the store. The block hides the position, which would show how many members a base has.
+//! The tag binds the cursor to its base, filter and order. 18 bytes fill 24 characters exactly, so each
+//! cursor has exactly one spelling.
 
 use std::hash::Hasher;
 
@@ -19,22 +20,22 @@ use crate::model::limits::CURSOR_CHARS;
 use crate::model::page::Direction;
 use crate::model::record::RecordKind;
 
-/// The key under which a store seals its cursors. Has no `Debug`, so it cannot reach a log.
+/// The key with which a store seals its cursors. It has no `Debug`, so it cannot reach a log.
 #[derive(Clone, Copy)]
 pub struct CursorKey(pub [u8; 16]);
 
-/// Where a page ended.
+/// The place where a page ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// Row number of the last member that the page looked at.
+    /// The row number of the last member that the page examined.
     pub position: u64,
-    /// Which way the list goes.
+    /// The direction of the list.
     pub direction: Direction,
 }
 
 const VERSION: u8 = 1;
 
-/// What a cursor is bound to: the list's base, filter and order, as one keyed number.
+/// The keyed number that binds a cursor to the base, filter and order of its list.
 pub fn binding(key: &CursorKey, base: BaseNumber, filter: &Filter, direction: Direction) -> u64 {
     let mut hasher = SipHasher24::new_with_key(&key.0);
     hasher.write(&base.0.to_le_bytes());
@@ -43,7 +44,7 @@ pub fn binding(key: &CursorKey, base: BaseNumber, filter: &Filter, direction: Di
     hasher.finish()
 }
 
-/// What a cursor over the records of one kind of a member is bound to.
+/// The keyed number that binds a cursor to a member's records of one kind, and to their order.
 pub fn records_binding(
     key: &CursorKey,
     base: BaseNumber,
@@ -76,7 +77,7 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The cursor that `text` is; `CursorInvalid` if it was not sealed under this key and binding.
+    /// Opens the cursor `text`; `CursorInvalid` if it was not sealed with this key and binding.
     pub fn open(text: &str, key: &CursorKey, binding: u64) -> Result<Self, Reason> {
         Self::read(text, key, binding).ok_or(Reason::CursorInvalid)
     }
@@ -107,7 +108,8 @@ fn flags(direction: Direction) -> u8 {
     }
 }
 
-/// The block hides the tag, so comparing it in plain code tells an attacker nothing to forge with.
+/// The block hides the tag, so a comparison that is not constant-time gives an attacker nothing to forge
+/// with.
 fn keyed_tag(key: &CursorKey, flags: u8, binding: u64) -> [u8; 8] {
     let mut hasher = SipHasher24::new_with_key(&key.0);
     hasher.write(&[VERSION, flags]);
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cursor_is_refused() {
+    fn a_text_that_is_not_a_cursor_is_refused() {
         for text in
             ["", "eyJpZCI6Im1fMTIzNCJ9", "AAAAAAAAAAAAAAAAAAAAAAAA", "AQAAAAAAAAAAAAAAAAAAAAAA=", "é", "AQ"]
         {

@@ -1,8 +1,8 @@
-//! Values that the rules of today refuse, although a member may have them from before these rules.
+//! Values that today's rules refuse, although a member may have them from before these rules.
 //!
-//! An export of an older store has such values, and goes in again unchanged. So **a row that says what its member has, byte for
-//! byte, changes nothing by it**, whatever the rules say now. Where it would change something it is refused, as ever: the value
-//! never reaches another member.
+//! The export of an older store has such values, and it must be possible to import it again unchanged. So **a
+//! row that repeats its member's own value byte for byte is accepted**, whatever today's rules say. If the
+//! value would change anything the row is refused, so such a value never reaches another member.
 
 use crate::model::change::Change;
 use crate::model::email::{self, Email};
@@ -12,14 +12,14 @@ use crate::model::patch::MemberPatch;
 use crate::model::phone::{self, Phone};
 use crate::model::violation::Rule;
 
-/// The refused values of a row. Everything of it that is not here is good.
+/// The values of a row that today's rules refuse. All other values of the row are valid.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Doubts {
     email: Option<Doubt>,
     phone: Option<Doubt>,
 }
 
-/// A value that is refused, and why.
+/// A refused value, and the rule that it breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Doubt {
     text: String,
@@ -27,7 +27,8 @@ struct Doubt {
 }
 
 impl Doubts {
-    /// What an e-mail address changes. One that is refused waits for its member.
+    /// Parses an e-mail address. If today's rules refuse it but an older store may have it, it becomes a
+    /// doubt, which the row's member settles later.
     pub fn email(&mut self, text: String) -> Result<Change<Email>, Rule> {
         match email::check(&text) {
             Ok(()) => Ok(Change::Set(Email::from_stored(text))),
@@ -39,7 +40,8 @@ impl Doubts {
         }
     }
 
-    /// What a phone number changes. One that is refused waits for its member.
+    /// Parses a phone number. If today's rules refuse it but an older store may have it, it becomes a doubt,
+    /// which the row's member settles later.
     pub fn phone(&mut self, text: String) -> Result<Change<Phone>, Rule> {
         let old = phone::was_good(&text).then(|| text.clone());
         match (Phone::parse(text), old) {
@@ -51,18 +53,18 @@ impl Doubts {
         }
     }
 
-    /// Whether the e-mail address is one of them.
+    /// Whether the e-mail address is in doubt.
     pub fn has_email(&self) -> bool {
         self.email.is_some()
     }
 
-    /// These, if there are any.
+    /// These doubts, boxed; `None` if there are none.
     pub fn some(self) -> Option<Box<Self>> {
         let is_none = self.email.is_none() && self.phone.is_none();
         (!is_none).then(|| Box::new(self))
     }
 
-    /// Sets the values that `profile` has in `patch`; returns the doubts that are left.
+    /// Sets in `patch` each doubtful value that `profile` has too; returns the doubts that remain.
     pub fn settle(&self, profile: &Profile, patch: &mut MemberPatch) -> Option<Box<Self>> {
         let mut left = self.clone();
         settle(&mut left.email, &profile.email, &mut patch.email);
@@ -70,7 +72,7 @@ impl Doubts {
         left.some()
     }
 
-    /// The refusal of a row that has them for nobody who has these values.
+    /// The refusal of a row whose member does not have these values.
     pub fn refuse(&self) -> RowError {
         let mut faults = Violations::default();
         for (field, doubt) in [("email", &self.email), ("phone", &self.phone)] {
@@ -78,14 +80,14 @@ impl Doubts {
                 faults.add(rule.reason(), field, rule.describe());
             }
         }
-        // There is a fault, or there were no doubts.
+        // Without a fault there were no doubts either, so the fallback is never used.
         faults.finish(()).err().unwrap_or_else(|| RowError::new(crate::model::Reason::FieldInvalid))
     }
 }
 
-/// Takes the doubt away if it is about what the member has, which the row then sets.
+/// Settles the doubt if its text is what the member has: the row then sets the stored value.
 fn settle<T: AsRef<str> + Clone>(doubt: &mut Option<Doubt>, stored: &Option<T>, change: &mut Change<T>) {
-    // A value that the row clears as well is not the one that it leaves.
+    // If the row also clears the field, it does not leave the value as it is.
     let settled = doubt
         .as_ref()
         .filter(|_| change.is_keep())
@@ -125,19 +127,19 @@ mod tests {
     }
 
     /// The reason of a refusal, and its fields.
-    fn told(refusal: &RowError) -> (Reason, Vec<&str>) {
+    fn faults_of(refusal: &RowError) -> (Reason, Vec<&str>) {
         (refusal.reason, refusal.violations.iter().map(|fault| fault.field.as_str()).collect())
     }
 
     #[test]
-    fn a_value_that_is_refused_today_is_good_for_who_has_it_and_for_nobody_else() {
+    fn a_value_that_is_refused_today_is_accepted_for_its_own_member_only() {
         let old = row(Some(OLD), None);
         let settled = old.settled(&member(Some(OLD), None)).unwrap();
         assert_eq!(settled.patch.email.as_set().unwrap().as_str(), OLD);
         assert_eq!(settled.doubts, None);
         for other in [None, Some("ada@example.com"), Some("Ada@-example.com")] {
             let refusal = old.settled(&member(other, Some(OLD))).unwrap_err();
-            assert_eq!(told(&refusal), (Reason::EmailInvalid, vec!["email"]));
+            assert_eq!(faults_of(&refusal), (Reason::EmailInvalid, vec!["email"]));
         }
         assert_eq!(old.without_doubts().unwrap_err().reason, Reason::EmailInvalid);
 
@@ -147,29 +149,29 @@ mod tests {
         assert_eq!(settled.doubts, None);
         for other in [None, Some("+44123456789"), Some("+0123456780")] {
             let refusal = old.settled(&member(Some(OLD_PHONE), other)).unwrap_err();
-            assert_eq!(told(&refusal), (Reason::PhoneInvalid, vec!["phone"]));
+            assert_eq!(faults_of(&refusal), (Reason::PhoneInvalid, vec!["phone"]));
         }
         assert_eq!(old.without_doubts().unwrap_err().reason, Reason::PhoneInvalid);
     }
 
     #[test]
-    fn of_several_values_those_are_refused_that_the_member_does_not_have() {
+    fn values_that_the_member_does_not_have_are_refused() {
         let old = row(Some(OLD), Some(OLD_PHONE));
         let settled = old.settled(&member(Some(OLD), Some(OLD_PHONE))).unwrap();
         assert!(settled.patch.email.as_set().is_some() && settled.patch.phone.as_set().is_some());
         let refusal = |email, phone| old.settled(&member(email, phone)).unwrap_err();
-        assert_eq!(told(&refusal(Some(OLD), None)), (Reason::PhoneInvalid, vec!["phone"]));
-        assert_eq!(told(&refusal(None, Some(OLD_PHONE))), (Reason::EmailInvalid, vec!["email"]));
-        assert_eq!(told(&refusal(None, None)), (Reason::EmailInvalid, vec!["email", "phone"]));
-        // One that the row clears as well.
+        assert_eq!(faults_of(&refusal(Some(OLD), None)), (Reason::PhoneInvalid, vec!["phone"]));
+        assert_eq!(faults_of(&refusal(None, Some(OLD_PHONE))), (Reason::EmailInvalid, vec!["email"]));
+        assert_eq!(faults_of(&refusal(None, None)), (Reason::EmailInvalid, vec!["email", "phone"]));
+        // The row also clears the phone number.
         let cleared =
             MemberRow { patch: MemberPatch { phone: Change::Clear, ..old.patch.clone() }, ..old.clone() };
         let refusal = cleared.settled(&member(Some(OLD), Some(OLD_PHONE))).unwrap_err();
-        assert_eq!(told(&refusal), (Reason::PhoneInvalid, vec!["phone"]));
+        assert_eq!(faults_of(&refusal), (Reason::PhoneInvalid, vec!["phone"]));
     }
 
     #[test]
-    fn a_good_value_is_never_in_doubt_and_what_no_store_has_is_refused_at_once() {
+    fn a_valid_value_is_never_in_doubt_and_one_that_no_store_has_is_refused_at_once() {
         let good = row(Some("ada@example.com"), Some("+44 (0)20 7946 0958"));
         assert_eq!(good.doubts, None);
         assert!(matches!(good.settled(&member(None, None)), Ok(Cow::Borrowed(_))));

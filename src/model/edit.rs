@@ -1,9 +1,9 @@
-//! A change of one member: the calls that invite, correct, replace, offboard and bring back, one at a time.
+//! Changes of one member: the calls that invite, correct, replace, offboard or bring back a single member.
 //!
-//! Rows of bulk calls follow the system that owns the list, and may change every field. These calls are made for
-//! people, so they are stricter: what an invitation was sent to is not changed behind the back of who accepted it, and a
-//! status moves only along the table in [`crate::model::lifecycle`]. Uniqueness, the size of the record and the revision are
-//! judged elsewhere, as for rows.
+//! Rows of bulk calls follow the system that owns the list, and may change every field. Calls about one
+//! member are stricter: they do not change the e-mail address of a member who accepted the invitation sent to
+//! it, and the status changes only as the table in [`crate::model::lifecycle`] allows. As for rows,
+//! uniqueness and the size of the stored member are checked elsewhere.
 
 use crate::model::change::Change;
 use crate::model::email::Fold;
@@ -19,27 +19,28 @@ use crate::model::schema::AttributeSchema;
 use crate::model::time::Timestamp;
 use crate::model::upsert::{self, Update};
 
-/// What is done to a member that exists.
+/// A change of a member that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
-    /// The fields that the row names change; the others stay, and so does the status.
+    /// Changes the fields that the row names; the others and the status stay.
     Update(Box<MemberRow>),
-    /// The same, where a mask said which fields the row is about.
+    /// The same, with a mask that says which fields the row is about.
     UpdateMasked(Box<MemberRow>, Mask),
-    /// The row is the whole member from now on, but for the `ref`; an inactive member comes back.
+    /// Replaces the whole member, except the `ref`, by the row; an inactive member comes back.
     Replace(Box<MemberRow>),
-    /// As a replacement by somebody who does not know every field: those that the row does not name stay.
+    /// Like a replacement, but fields that the row does not name stay: for callers that do not know every
+    /// field.
     Rewrite(Box<MemberRow>),
     /// The member gets another `ref`.
     Rename(Box<Rename>),
-    /// The invitation is accepted. Asking for it again changes nothing.
+    /// The member accepts the invitation. A repeat changes nothing.
     Activate,
-    /// The member leaves. Asking for it again changes nothing.
+    /// The member leaves. A repeat changes nothing.
     Offboard,
 }
 
 impl Edit {
-    /// What a field that it does not name means.
+    /// What the edit does to fields that it does not name.
     pub fn semantics(&self) -> Semantics {
         match self {
             Self::Replace(_) => Semantics::Replace,
@@ -52,7 +53,7 @@ impl Edit {
         }
     }
 
-    /// The fields that it writes, with their new values.
+    /// The fields that the edit writes, with their new values.
     pub fn patch(&self) -> Option<&MemberPatch> {
         match self {
             Self::Update(row) | Self::UpdateMasked(row, _) | Self::Replace(row) | Self::Rewrite(row) => {
@@ -64,8 +65,8 @@ impl Edit {
     }
 }
 
-/// What `edit` does to `current`. `new_members` is the status of members that come back, unless the row names one; `schema`
-/// is the memberbase's, and `fold` says which addresses are one.
+/// What `edit` does to `current`. `new_members` is the status of a member that comes back, unless the row
+/// names one; `schema` is the memberbase's; `fold` decides which addresses are equal.
 pub fn edit(
     current: &Member,
     edit: &Edit,
@@ -93,7 +94,7 @@ pub fn edit(
     }
 }
 
-/// New values for a member, who comes back if inactive.
+/// Writes new values to a member, which comes back if it is inactive.
 fn replace(
     current: &Member,
     row: &MemberRow,
@@ -110,7 +111,7 @@ fn replace(
     }
 }
 
-/// A change of nothing but the status.
+/// Changes only the status.
 fn step(current: &Member, action: Action, done: Status, now: Timestamp) -> Result<Update, Refusal> {
     if current.status == done {
         return Ok(Update::Unchanged);
@@ -119,8 +120,8 @@ fn step(current: &Member, action: Action, done: Status, now: Timestamp) -> Resul
     Ok(Update::Updated(Member { status: done, updated_at: now, ..current.clone() }))
 }
 
-/// Refuses another e-mail address, or none, for a member whose status is not among `allowed`. The same address written
-/// in another way is no other address.
+/// Refuses to change or clear the e-mail address of a member whose status is not in `allowed`. An address
+/// that is equal when folded counts as the same.
 fn check_email(current: &Member, patch: &MemberPatch, fold: Fold, allowed: &[Status]) -> Result<(), Refusal> {
     let Some(email) = &current.profile.email else { return Ok(()) };
     let stays = match &patch.email {
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn another_address_is_taken_only_where_no_one_has_accepted_the_invitation() {
+    fn another_address_is_accepted_only_before_the_invitation_is() {
         use Status::{Active, Inactive, Invited};
         for (change, is_other) in [
             (Change::Set(email("new@example.com")), true),
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replacement_is_the_whole_member_but_for_the_ref() {
+    fn a_replacement_is_the_whole_member_except_the_ref() {
         let Ok(Update::Updated(after)) = on(Status::Active, &Edit::Replace(row(|_| {}))) else { panic!() };
         assert_eq!((after.profile.company, after.profile.ref_.is_some()), (None, true));
         let same =
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rewrite_leaves_what_it_does_not_name_and_brings_back_whoever_left() {
+    fn a_rewrite_leaves_fields_that_it_does_not_name_and_brings_back_an_inactive_member() {
         let rewrite = Edit::Rewrite(row(|_| {}));
         assert_eq!(on(Status::Active, &rewrite), Ok(Update::Unchanged));
         let Ok(Update::Reactivated(back)) = on(Status::Inactive, &rewrite) else { panic!() };

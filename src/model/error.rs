@@ -1,4 +1,4 @@
-//! What a refused request, or row, gets to hear: a reason that never changes its meaning, and every fault with its field.
+//! Refusals of requests and rows: a reason whose meaning never changes, and every fault with its field.
 
 use std::fmt;
 
@@ -7,27 +7,27 @@ use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, VIOLATIONS_MAX};
 pub use crate::model::reason::{Code, Reason};
 use crate::model::violation::{Rule, Violation};
 
-/// Why a request, or one row of it, was refused: the reason, and every fault found rather than the first.
+/// Why a request, or one row of it, was refused: the reason, and every fault, not only the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The machine word. With several faults, the first one's.
+    /// The machine word; with several faults, that of the first.
     pub reason: Reason,
-    /// The faults, field by field; empty when the reason says it all.
+    /// The faults, field by field; empty if the reason is enough.
     pub violations: Vec<Violation>,
-    /// The member that holds the first value that is taken, where that is the fault.
+    /// If a value belongs to another member: that member, for the first such value.
     pub taken_by: Option<Row>,
 }
 
 /// Why one row of a bulk call failed.
 pub type RowError = Refusal;
 
-/// The errors of the bad rows of a call. Details are shown of the first alone, and may be many times larger than their rows: the
-/// others have none.
+/// Counts the failed rows of a call. Details can be many times larger than their rows, so only the first
+/// failed rows keep theirs.
 #[derive(Debug, Default)]
 pub struct RowErrors(usize);
 
 impl RowErrors {
-    /// What is kept of the next error.
+    /// The next error, with its details if it is among the first.
     pub fn keep(&mut self, error: RowError) -> RowError {
         self.0 += 1;
         if self.0 > FAILURE_DETAILS_MAX_ROWS { RowError::new(error.reason) } else { error }
@@ -35,7 +35,7 @@ impl RowErrors {
 }
 
 impl Refusal {
-    /// A refusal that says no more than its reason.
+    /// A refusal with a reason and no details.
     pub fn new(reason: Reason) -> Self {
         Self { reason, violations: Vec::new(), taken_by: None }
     }
@@ -45,24 +45,24 @@ impl Refusal {
         Self { violations: vec![Violation::new(field, description)], ..Self::new(reason) }
     }
 
-    /// A refusal of one value by its rule.
+    /// A refusal of one field by the rule that its value breaks.
     pub fn rule(field: impl Into<String>, rule: &Rule) -> Self {
         Self::field(rule.reason(), field, rule.describe())
     }
 
-    /// The same refusal seen from one level further out, see [`Violation::under`].
+    /// The same refusal with its fields under `parent`, see [`Violation::under`].
     #[must_use]
     pub fn under(mut self, parent: &str) -> Self {
         self.violations = self.violations.into_iter().map(|fault| fault.under(parent)).collect();
         self
     }
 
-    /// The kind of failure.
+    /// The kind of failure that the reason is.
     pub fn code(&self) -> Code {
         self.reason.code()
     }
 
-    /// One line for people: the faults with their fields, or the reason in words.
+    /// One line for people: the first faults with their fields, or the reason in words.
     pub fn message(&self) -> String {
         let Some((first, others)) = self.violations.split_first() else {
             return self.reason.describe().to_owned();
@@ -85,7 +85,7 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Collects the faults of one request or row, up to a limit, and keeps the reason of the first.
+/// Collects the faults of one request or row, up to a limit, and the reason of the first.
 #[derive(Debug, Default)]
 pub struct Violations {
     reason: Option<Reason>,
@@ -93,7 +93,7 @@ pub struct Violations {
 }
 
 impl Violations {
-    /// Notes a fault.
+    /// Adds a fault.
     pub fn add(&mut self, reason: Reason, field: impl Into<String>, description: impl Into<String>) {
         self.reason.get_or_insert(reason);
         if self.list.len() < VIOLATIONS_MAX {
@@ -101,14 +101,14 @@ impl Violations {
         }
     }
 
-    /// Notes all faults of a refusal.
+    /// Adds all faults of a refusal.
     pub fn extend(&mut self, refusal: Refusal) {
         for fault in refusal.violations {
             self.add(refusal.reason, fault.field, fault.description);
         }
     }
 
-    /// Notes a fault that may be found again and again.
+    /// Adds a fault unless it was added before.
     pub fn add_once(&mut self, reason: Reason, field: impl Into<String>, description: impl Into<String>) {
         let violation = Violation::new(field, description);
         if !self.list.contains(&violation) {
@@ -116,7 +116,7 @@ impl Violations {
         }
     }
 
-    /// The value, if the rules accept it; otherwise notes the fault.
+    /// Returns the value if the rule accepts it; otherwise adds the fault.
     pub fn check<T>(&mut self, field: impl Into<String>, parsed: Result<T, Rule>) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),
@@ -127,12 +127,12 @@ impl Violations {
         }
     }
 
-    /// Whether nothing was noted.
+    /// Whether no fault was added.
     pub fn is_empty(&self) -> bool {
         self.reason.is_none()
     }
 
-    /// `value` if nothing was noted, otherwise the refusal.
+    /// Returns `value` if no fault was added, otherwise the refusal.
     pub fn finish<T>(self, value: T) -> Result<T, Refusal> {
         match self.reason {
             None => Ok(value),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_fault_gives_the_reason_and_all_are_told() {
+    fn the_first_fault_gives_the_reason_and_all_are_reported() {
         let mut violations = Violations::default();
         assert_eq!(violations.check("tier", Ok::<_, Rule>(1)), Some(1));
         assert!(violations.is_empty());
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_bad_rows_keep_their_details_and_the_others_their_reasons() {
+    fn the_first_failed_rows_keep_their_details_and_the_others_their_reasons() {
         let mut errors = RowErrors::default();
         let mut keep = || errors.keep(Refusal::field(Reason::RefInvalid, "ref", "must not be empty"));
         let first: Vec<RowError> = (0..FAILURE_DETAILS_MAX_ROWS).map(|_| keep()).collect();

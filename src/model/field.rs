@@ -1,4 +1,4 @@
-//! The fields of a member by name: callers clear fields by name, and files have columns of these names.
+//! The fields of a member by name. Callers clear fields by name, and files have columns with these names.
 
 /// A field of the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,12 +29,12 @@ pub enum ProfileField {
     EnablePayroll,
     /// `account_details`
     AccountDetails,
-    /// `attributes`, all of them.
+    /// `attributes`: all of them.
     Attributes,
 }
 
 impl ProfileField {
-    /// Every field, in the order in which documents list them.
+    /// Every field, in the order of the documentation.
     pub const ALL: [Self; 14] = [
         Self::Ref,
         Self::Email,
@@ -72,7 +72,7 @@ impl ProfileField {
         }
     }
 
-    /// The field of that name.
+    /// The field with this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.as_str() == name)
     }

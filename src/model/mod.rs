@@ -1,10 +1,10 @@
-//! Pure types and rules: what a member is, what may be asked of it, and what the answer is.
+//! Pure types and rules: what a member is, which requests change it, and what each request does.
 //!
-//! Nothing here does input or output, reads a clock, draws a random number or waits: times, keys and today's date are
-//! passed in. Nothing here names the wire, the disk or a status code.
+//! Nothing here does input or output, reads a clock, draws a random number or waits: the caller passes in
+//! times, keys and today's date. Nothing here names the wire, the disk or a status code.
 //!
-//! A value whose type has a rule is a good one: it was checked once, by `parse`, at the edge. `from_stored` is for what
-//! was checked before it was stored.
+//! A value of a type with a rule is always valid: `parse` checked it once, at the edge. `from_stored` takes a
+//! value that was checked before it was stored.
 
 pub mod account;
 pub mod alias;

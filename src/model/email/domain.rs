@@ -1,4 +1,4 @@
-//! The domain of an e-mail address: a host name that can exist, in its own letters or in the form that DNS has.
+//! The domain of an e-mail address: a host name that can exist, in its own letters or in its DNS form.
 
 use std::borrow::Cow;
 
@@ -6,11 +6,12 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 /// The longest label of a domain, in bytes.
 const LABEL_MAX_BYTES: usize = 63;
-/// What labels in other letters than ASCII begin with in DNS.
+/// The prefix of a non-ASCII label in DNS.
 const ACE_PREFIX: &[u8] = b"xn--";
 
-/// Whether `domain` is a host name: labels of letters, digits and inner hyphens, joined by dots, the last of them two or
-/// more letters or an internationalised label. Underscores are not for hosts, and so not for mail.
+/// Whether `domain` is a host name: labels of letters, digits and inner hyphens, joined by dots. The last
+/// label has two or more letters, or is internationalised. Host names have no underscores, so mail domains
+/// have none either.
 pub(super) fn is_host(domain: &str) -> bool {
     if is_plain(domain) {
         return is_ascii_host(domain.as_bytes());
@@ -18,7 +19,8 @@ pub(super) fn is_host(domain: &str) -> bool {
     ascii(domain).is_some_and(|ascii| is_ascii_host(ascii.as_bytes()))
 }
 
-/// `domain` as DNS has it: ASCII in lower case, by UTS 46 without transitional mappings. `None` for what has no such form.
+/// The DNS form of `domain`: ASCII in lower case, by UTS 46 without transitional mappings. `None` if it has
+/// no such form.
 pub(super) fn ascii(domain: &str) -> Option<Cow<'_, str>> {
     if is_plain(domain) {
         return Some(super::lower::lower(domain));
@@ -27,12 +29,13 @@ pub(super) fn ascii(domain: &str) -> Option<Cow<'_, str>> {
     Uts46::new().to_ascii(domain.as_bytes(), deny, hyphens, length).ok()
 }
 
-/// Whether no label of `domain` can be an internationalised one, in either form.
+/// Whether no label of `domain` is internationalised, in either form.
 pub(super) fn is_plain(domain: &str) -> bool {
     domain.is_ascii() && !domain.as_bytes().windows(2).any(|pair| pair == b"--")
 }
 
-/// Whether `domain` was taken before host names had to exist: hyphens stood anywhere, and labels had no longest form.
+/// Whether an earlier version accepted `domain`: hyphens could stand anywhere, and labels had no maximum
+/// length.
 pub(super) fn was_host(domain: &str) -> bool {
     let Some((labels, last)) = domain.rsplit_once('.') else { return false };
     let is_label = |label: &str| {
@@ -41,7 +44,7 @@ pub(super) fn was_host(domain: &str) -> bool {
     last.len() >= 2 && last.bytes().all(|byte| byte.is_ascii_alphabetic()) && labels.split('.').all(is_label)
 }
 
-/// Whether a domain that is or was taken may begin with `text`.
+/// Whether a domain that this or an earlier version accepts can begin with `text`.
 pub(super) fn may_begin(text: &str) -> bool {
     if let Some(inner) = text.strip_prefix('[') {
         return is_bracketed_ipv4(text) || inner.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -50,7 +53,7 @@ pub(super) fn may_begin(text: &str) -> bool {
     text.chars().all(may_stand) && !text.starts_with('.') && !text.contains("..")
 }
 
-/// In bytes, because every row with an address comes here.
+/// Works on bytes, because every row with an address comes here.
 fn is_ascii_host(domain: &[u8]) -> bool {
     let mut labels = domain.rsplit(|byte| *byte == b'.');
     let Some(last) = labels.next().filter(|last| last.len() < domain.len()) else { return false };
@@ -101,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_exist_is_no_host() {
+    fn a_domain_that_cannot_exist_is_not_a_host() {
         let long = "x".repeat(64);
         for domain in [
             "-example.com",

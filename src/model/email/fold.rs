@@ -1,8 +1,8 @@
-//! When two addresses are one.
+//! Folding: when two addresses are equal.
 //!
-//! A store's e-mail lookups hold hashes of folded addresses, so every store keeps the fold that its lookups were made with,
-//! in its meta record; the fold is passed along from there and never assumed. Whoever changes what a fold returns for any
-//! address makes a new one.
+//! A store's e-mail lookups hold hashes of folded addresses. So every store has the version of its fold in
+//! its meta record, and passes the fold along from there; nothing assumes one. A change of what a fold
+//! returns for any address must be a new fold.
 
 use std::borrow::Cow;
 
@@ -12,13 +12,14 @@ use unicode_normalization::UnicodeNormalization;
 use super::domain;
 use super::lower::lower;
 
-/// The rule by which addresses are compared. Folding a folded address changes nothing.
+/// A rule by which addresses are compared. Folding a folded address changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fold {
-    /// Version 1, of stores that were made with it: the lower case of each character by itself.
+    /// Version 1, for stores that were made with it: the lower case of each character by itself.
     Lower,
-    /// Version 2: local parts by Unicode's canonical caseless match (normalised, case-folded in full, composed), so that
-    /// composed and decomposed letters, `ß` and `SS`, `σ` and `ς` are one; domains by their form in DNS.
+    /// Version 2: local parts by Unicode's canonical caseless match (normalised, case-folded in full,
+    /// composed), so that composed and decomposed letters, `ß` and `SS`, `σ` and `ς` are equal; domains by
+    /// their DNS form.
     Full,
 }
 
@@ -34,7 +35,7 @@ impl Fold {
         }
     }
 
-    /// The fold of a stored number.
+    /// The fold with this stored number.
     pub const fn from_version(version: u32) -> Option<Self> {
         match version {
             1 => Some(Self::Lower),
@@ -43,7 +44,8 @@ impl Fold {
         }
     }
 
-    /// `address`, or what is compared with one, as it is compared. Borrowed when it is folded already.
+    /// The folded form of `address`, or of a text that is compared with one. Borrowed if it is already
+    /// folded.
     pub fn of(self, address: &str) -> Cow<'_, str> {
         match self {
             Self::Lower => lower(address),
@@ -52,15 +54,16 @@ impl Fold {
         }
     }
 }
+
 fn full(address: &str) -> String {
     let Some((local, domain)) = address.rsplit_once('@') else { return caseless(address) };
-    // A domain without a form in DNS is one of an older store, or of a filter that finds nobody.
+    // A domain without a DNS form comes from an older store, or from a filter that matches nobody.
     let domain = domain::ascii(domain).map_or_else(|| caseless(domain), Cow::into_owned);
     format!("{}@{domain}", caseless(local))
 }
 
-/// Decomposed first, as the standard asks: an iota below a letter folds to a letter of its own, and accents that stood
-/// before it must not come behind it.
+/// Decomposes first, as the standard requires: an iota below a letter folds to a letter of its own, and
+/// accents that stood before it must not end up behind it.
 fn caseless(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
@@ -99,7 +102,7 @@ mod tests {
             ("a@straße.de", "a@straße.de", "a@xn--strae-oqa.de"),
             ("\"A@Б\"@C.De", "\"a@б\"@c.de", "\"a@б\"@c.de"),
             ("a@[127.0.0.1]", "a@[127.0.0.1]", "a@[127.0.0.1]"),
-            // Taken by versions that knew no better.
+            // Earlier versions accepted these.
             ("A@-Example.com", "a@-example.com", "a@-example.com"),
             ("A@xn--zzzzzz-.com", "a@xn--zzzzzz-.com", "a@xn--zzzzzz-.com"),
         ] {
@@ -112,8 +115,9 @@ mod tests {
         }
     }
 
-    /// Stores hold hashes of folded addresses: who makes this fail makes a new fold instead. Scripts that have been complete
-    /// in Unicode for decades, so that a newer compiler or crate alone does not fail it.
+    /// Stores hold hashes of folded addresses: if a change makes this test fail, make a new fold instead. The
+    /// scripts here have been complete in Unicode for decades, so a newer compiler or crate alone does not
+    /// make it fail.
     #[test]
     fn a_fold_never_changes() {
         let digest = |fold: Fold| {
@@ -146,7 +150,7 @@ mod tests {
             assert_eq!(Fold::Full.of(&one), one, "{character:?}");
             assert_eq!(folded(text.nfd().collect()), one, "{character:?}");
             assert_eq!(folded(text.nfc().collect()), one, "{character:?}");
-            // The dotless i and the dotted I are letters of their own, whose other case is that of i.
+            // The dotless i and the dotted I are letters of their own, whose other case is the one of i.
             if !"ıİ".contains(character) {
                 assert_eq!(folded(text.to_uppercase()), one, "{character:?}");
                 assert_eq!(folded(text.to_lowercase()), one, "{character:?}");

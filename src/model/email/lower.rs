@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 pub(super) fn lower(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
-        // Without a way out, so that many bytes are looked at at once.
+        // Without an early exit, so that the compiler can check many bytes at once.
         if text.bytes().fold(false, |found, byte| found | byte.is_ascii_uppercase()) {
             return Cow::Owned(text.to_ascii_lowercase());
         }

@@ -14,14 +14,14 @@ use crate::model::text::{self, Limit, text_type};
 use crate::model::violation::Rule;
 
 text_type!(
-    /// An e-mail address without invisible characters. The local part is runs of characters joined by single dots, or one
-    /// quoted string; the domain is a host name that can exist, in its own letters or as DNS has it, or an IPv4 address in
-    /// brackets.
+    /// An e-mail address without invisible characters. The local part consists of runs of characters joined
+    /// by single dots, or is one quoted string. The domain is a host name that can exist, in its own letters
+    /// or in its DNS form, or an IPv4 address in brackets.
     Email, parse
 );
 
 impl Email {
-    /// The address as it is compared. Borrowed when it is folded already.
+    /// The folded address, by which addresses are compared. Borrowed if it is already folded.
     pub fn folded(&self, fold: Fold) -> Cow<'_, str> {
         fold.of(self.as_str())
     }
@@ -37,7 +37,7 @@ pub(super) fn check(text: &str) -> Result<(), Rule> {
     if !text.is_ascii() && text.chars().any(is_invisible) {
         return Err(Rule::must_be(Reason::EmailInvalid, "an e-mail address without invisible characters"));
     }
-    // A domain has no `@`, so the last one is the one that counts; a quoted local part may have more.
+    // A domain has no `@`, so the last `@` separates the parts; a quoted local part may have more.
     let fits = text.rsplit_once('@').is_some_and(|(local, domain)| {
         (is_dot_atom(local) || is_quoted(local))
             && (domain::is_host(domain) || domain::is_bracketed_ipv4(domain))
@@ -45,8 +45,8 @@ pub(super) fn check(text: &str) -> Result<(), Rule> {
     if fits { Ok(()) } else { Err(Rule::must_be(Reason::EmailInvalid, "an e-mail address")) }
 }
 
-/// Whether some store may have `text` for an address: one that is good today, or was before there were the rules of today. Invisible
-/// characters were once taken, and domains that only look like a name.
+/// Whether some store may have the address `text`: it is valid today, or was under an earlier version's
+/// rules. Those accepted invisible characters, and domains that only look like a host name.
 pub(super) fn may_be_stored(text: &str) -> bool {
     has_size(text)
         && text.rsplit_once('@').is_some_and(|(local, domain)| {
@@ -55,9 +55,9 @@ pub(super) fn may_be_stored(text: &str) -> bool {
         })
 }
 
-/// Whether an address that some store may have may begin with `text`.
+/// Whether an address that some store may have can begin with `text`.
 pub(super) fn may_begin(text: &str) -> bool {
-    // Everything may stand between quotes, `@` too.
+    // Between quotes every character is allowed, even `@`.
     let is_quoted = text.starts_with('"');
     let begins = || match text.split_once('@') {
         Some((local, domain)) => is_dot_atom(local) && domain::may_begin(domain),
@@ -70,7 +70,7 @@ fn has_size(text: &str) -> bool {
     text::check(Reason::EmailInvalid, Limit::Bytes(EMAIL_MAX_BYTES), text).is_ok()
 }
 
-/// In bytes, because every row with an address comes here.
+/// Works on bytes, because every row with an address comes here.
 fn is_dot_atom(local: &str) -> bool {
     if !local.is_ascii() && local.chars().any(is_space_beyond_ascii) {
         return false;
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn a_text_that_is_not_an_address_is_refused() {
         for text in [
             "",
             "a",
@@ -233,14 +233,14 @@ mod tests {
                 format!("\"a{invisible}b\"@example.com"),
             ] {
                 let rule = Email::parse(text.clone()).map(Email::into_string).unwrap_err();
-                let told = "must be an e-mail address without invisible characters".to_owned();
-                assert_eq!((rule.reason(), rule.describe()), (Reason::EmailInvalid, told), "{text:?}");
+                let rule_text = "must be an e-mail address without invisible characters".to_owned();
+                assert_eq!((rule.reason(), rule.describe()), (Reason::EmailInvalid, rule_text), "{text:?}");
             }
         }
     }
 
     #[test]
-    fn what_was_an_address_once_may_be_stored_and_nothing_else() {
+    fn only_a_former_or_present_address_may_be_stored() {
         for text in ["a@-example.com", "a@x-.com", "a\u{200b}@b.cd", &format!("a@{}.com", "x".repeat(64))] {
             assert!(Email::parse(text).is_err() && may_be_stored(text), "{text:?}");
         }
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_begins_as_addresses_do() {
+    fn beginnings_of_addresses_are_recognised() {
         for text in [
             "a",
             "a.",
@@ -280,7 +280,7 @@ mod tests {
         assert!(may_begin(&"x".repeat(254)) && !may_begin(&"x".repeat(255)));
     }
 
-    /// Addresses, good and nearly good ones.
+    /// Valid and nearly valid addresses.
     fn nearly() -> impl Strategy<Value = String> {
         "[a.\"@ ü\u{200b}]{0,4}@?(\\[?[a1.\\-ü _]{0,6}\\]?|b)(\\.com|\\.рф)?"
     }
@@ -301,7 +301,7 @@ mod tests {
             if let Ok(email) = Email::parse(text.clone()) {
                 prop_assert_eq!(email.as_str(), text.as_str());
                 prop_assert!(text.contains('@'));
-                // What is folded is an address too.
+                // A folded address is an address too.
                 let folded = Email::parse(email.folded(Fold::NEWEST)).unwrap();
                 prop_assert_eq!(folded.folded(Fold::NEWEST), folded.as_str());
             }
