@@ -1,19 +1,25 @@
-//! Filters: which members, or memberbases, a list is about.
+//! Filters: which members, or memberbases, a list returns.
 //!
-//! Doors fill the neutral tree [`RawFilter`]; [`Filter`] is the tree once parsed, with typed operands. Its grammar:
+//! Doors fill the neutral tree [`RawFilter`]; [`Filter`] is the parsed tree, with typed operands. Its
+//! grammar:
 //!
-//! - Entries of `filters` combine with AND. An entry is a condition (`key` and exactly one operator), or `and`, or `or`.
-//! - `eq ne in nin` go with every key but `account_details`, `exists` with every key; `gt gte lt lte` with texts, dates,
-//!   instants and attributes; `prefix` and `regex` with texts and attributes. Ids are no texts, statuses and genders are.
-//! - A condition on a value that the member does not have is false, except that **`ne` and `nin` are exactly the opposite
-//!   of `eq` and `in`** and so match members without the value, and members whose attribute has another type.
-//! - Texts compare by their bytes, except that `eq ne in nin` compare e-mail addresses folded, as their uniqueness does.
-//!   In operands on phone numbers the separators that storing removes are removed too.
-//! - **An operand that nothing can match by its form is refused**: an empty list would look like an answer.
-//! - Attributes compare with operands of their own type: a number never equals, precedes or follows a string, and is refused
-//!   where the schema says that there are strings. A list matches when one of its strings does.
-//! - A regular expression is unanchored, runs in linear time, and knows no look-around and no back-references. One that could
-//!   take too long for a single record is refused (see [`Pattern`]).
+//! - Entries of `filters` combine with AND. An entry is a condition (`key` and exactly one operator), or
+//!   `and`, or `or`.
+//! - `eq ne in nin` can be used with every key except `account_details`, `exists` with every key; `gt gte lt
+//!   lte` with texts, dates, instants and attributes; `prefix` and `regex` with texts and attributes.
+//!   Statuses and genders are texts, ids are not.
+//! - A condition on a value that the member does not have is false, except that **`ne` and `nin` are exactly
+//!   the opposite of `eq` and `in`**. So they match members without the value, and members whose attribute
+//!   has another type.
+//! - Texts compare by their bytes, except that `eq ne in nin` compare folded e-mail addresses, like
+//!   uniqueness does. Operands on phone numbers lose the same separators as stored numbers.
+//! - **An operand that no value can match because of its form is refused**: an empty list would look like a
+//!   result.
+//! - Attributes compare with operands of their own type: a number never equals, precedes or follows a string,
+//!   and is refused if the schema says that the values are strings. A list matches if one of its strings
+//!   does.
+//! - A regular expression is unanchored, runs in linear time, and has no look-around and no back-references.
+//!   One that could take too long for a single member is refused (see [`Pattern`]).
 
 mod digest;
 mod effort;
@@ -38,7 +44,7 @@ use crate::model::id::{BaseNumber, Row};
 use crate::model::member::{Gender, Status};
 use crate::model::time::{Date, Timestamp};
 
-/// What the refusals of an empty operand and of a null end with, for who wrote an operator.
+/// The advice at the end of the refusal of an empty or null operand.
 pub const USE_EXISTS: &str = "; use exists: false for absent values";
 
 /// A parsed filter.
@@ -50,12 +56,12 @@ pub enum Filter {
     Or(Vec<Filter>),
     /// One condition.
     Condition(Condition),
-    /// Everything: what no filter at all means.
+    /// Matches everything: the meaning of no filter.
     True,
 }
 
 impl Filter {
-    /// How many conditions it has.
+    /// The number of its conditions.
     pub fn conditions(&self) -> usize {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::conditions).sum(),
@@ -64,7 +70,7 @@ impl Filter {
         }
     }
 
-    /// How many regular expressions it has.
+    /// The number of its regular expressions.
     pub fn regexes(&self) -> usize {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::regexes).sum(),
@@ -73,7 +79,7 @@ impl Filter {
         }
     }
 
-    /// Whether it tells something about bank details or dates of birth.
+    /// Whether its result depends on bank details or dates of birth.
     pub fn looks_at_pii(&self) -> bool {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::looks_at_pii),
@@ -86,13 +92,13 @@ impl Filter {
 /// A key, an operator and its operand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
-    /// What is looked at.
+    /// The field whose value it compares.
     pub field: Field,
-    /// What it is compared with, and how.
+    /// The operator and its operand.
     pub op: Operator,
 }
 
-/// What a condition looks at.
+/// The field that a condition compares.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
     /// `id`: the member's row, or the memberbase's number.
@@ -129,20 +135,20 @@ pub enum Field {
     UpdatedAt,
     /// `attributes.<key>`
     Attribute(String),
-    /// `account_details`, of which a filter sees only whether there are any.
+    /// `account_details`; a filter sees only whether the member has any.
     AccountDetails,
     /// `name`, of memberbases only.
     Name,
 }
 
-/// How a value is compared, and with what.
+/// An operator and its operand.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operator {
     /// Equal.
     Eq(Operand),
     /// Not equal, or absent.
     Ne(Operand),
-    /// One of these: sorted, each once. Ids that name nothing here have been left out.
+    /// One of these: sorted, each once. Parsing has dropped ids of other memberbases and unknown ids.
     In(Vec<Operand>),
     /// None of these, or absent: sorted, each once.
     NotIn(Vec<Operand>),
@@ -158,11 +164,11 @@ pub enum Operator {
     Exists(bool),
     /// Begins with this text.
     Prefix(String),
-    /// Has a match of this expression somewhere.
+    /// Has a match of this expression anywhere.
     Regex(Pattern),
 }
 
-/// A value to compare with, of the field's type.
+/// A value to compare with, of the type of the field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operand {
     /// A member, by its row.
@@ -181,21 +187,21 @@ pub enum Operand {
     Bool(bool),
     /// A number.
     Number(f64),
-    /// A text. Of an e-mail address, its folded form where it is compared for equality.
+    /// A text. For equality of e-mail addresses: the folded form.
     Text(String),
-    /// What an attribute is compared with that may be a text or a date. In lists it stands as both, one after another.
+    /// An operand of an attribute that may be a text or a date. A list holds a text and an instant instead.
     Moment(String, Timestamp),
 }
 
 impl Operator {
-    /// The operator `in` over values of one field, in any order.
+    /// The operator `in` with these values, in any order.
     pub fn one_of(mut operands: Vec<Operand>) -> Self {
         sort(&mut operands);
         Self::In(operands)
     }
 }
 
-/// Puts the operands of a list in the order in which they are searched, each once.
+/// Sorts the operands of a list for binary search and removes duplicates.
 fn sort(operands: &mut Vec<Operand>) {
     operands.sort_unstable_by(|left, right| left.order(&right.as_value()));
     operands.dedup();

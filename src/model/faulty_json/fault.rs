@@ -1,4 +1,4 @@
-//! What is wrong with JSON, without the sent value.
+//! Faults of JSON, without the sent value.
 
 use std::fmt::{self, Display};
 
@@ -21,48 +21,48 @@ pub enum Kind {
     Object,
 }
 
-/// What is wrong.
+/// A fault of JSON.
 #[derive(Debug)]
 pub enum Fault {
     /// The object lacks this field.
     Missing(String),
-    /// The object has no field of this name.
+    /// The object has a field of this name, which is not known.
     Unknown(String),
     /// The object has this field more than once.
     Twice(String),
-    /// The value has another kind than it must have.
+    /// The value has the wrong kind.
     Kind {
-        /// The kind that it has.
+        /// Its kind.
         sent: Option<Kind>,
         /// What it must be.
         wanted: Wanted,
     },
-    /// The value has the right kind, and is not acceptable.
+    /// The value has the right kind, but is not acceptable.
     Value {
-        /// The kind that it has.
+        /// Its kind.
         sent: Option<Kind>,
         /// What it must be.
         wanted: Wanted,
     },
-    /// What a visitor says in its own words.
+    /// A fault that a visitor describes in its own words.
     Other(String),
-    /// The text is not JSON, or has what serde_json cannot hold.
+    /// The text is not JSON, or has a value that serde_json cannot hold.
     Syntax,
 }
 
 /// What a value must be, in words that follow "must be".
 #[derive(Debug)]
 pub enum Wanted {
-    /// What the deserializer was asked for.
+    /// The kind of value that the visitor requested from the deserializer.
     Asked(&'static str),
-    /// In the words of a visitor.
+    /// The visitor's own words.
     Words(String),
 }
 
-/// What begins the text of an error that [`twice`] makes.
+/// The prefix of the text of an error that [`twice`] makes.
 const TWICE: &str = "given twice: ";
 
-/// The error of a visitor that finds a key for the second time, where keys are not known beforehand.
+/// The error of a visitor that finds a key a second time, for objects whose keys are not known beforehand.
 pub fn twice<E: de::Error>(key: &str) -> E {
     E::custom(format_args!("{TWICE}{key}"))
 }
@@ -82,7 +82,8 @@ impl Kind {
 }
 
 impl Fault {
-    /// The fault of a value that the deserializer was asked for as `asked`.
+    /// This fault with `asked`, the kind of value that the visitor requested, in place of the visitor's
+    /// words.
     pub fn of_asked(self, asked: Option<&'static str>) -> Self {
         match (self, asked) {
             (Self::Kind { sent, wanted: Wanted::Words(_) }, Some(asked)) => {

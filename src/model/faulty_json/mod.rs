@@ -1,13 +1,13 @@
 //! Why JSON cannot be read: the fault as a value, and the path to it.
 //!
-//! serde reports faults of types as English text. [`read`] reads JSON that has a fault a second time, through a
-//! deserializer whose errors are [`Fault`]s: visitors say what they reject by the functions of [`serde::de::Error`], and the
-//! deserializer says what it was asked for. Nobody reads a text of serde or serde_json. JSON without a fault is read once,
-//! and nothing follows its path.
+//! serde reports wrong types as English text. [`read`] reads faulty JSON a second time, through a
+//! deserializer whose errors are [`Fault`]s: visitors report what they reject through the functions of
+//! [`serde::de::Error`], and the deserializer adds which kind of value the visitor requested. No code parses
+//! the texts of serde or serde_json. JSON without a fault is read once, without tracking its path.
 //!
-//! - The sent value is not in a fault: it may be personal.
-//! - A visitor that wants something of its own, such as an array of objects, calls `deserialize_any`; then its own words say
-//!   what it wants.
+//! - A fault never contains the sent value, because that may be personal.
+//! - A visitor with a special form, such as an array of objects, calls `deserialize_any`; then its own words
+//!   describe what the value must be.
 
 mod fault;
 mod typed;
@@ -22,15 +22,15 @@ use self::typed::{Slot, Typed};
 /// A fault, and the path to it.
 #[derive(Debug)]
 pub struct Faulty {
-    /// Where.
+    /// The path to the value.
     pub path: Path,
-    /// What.
+    /// The fault.
     pub fault: Fault,
-    /// The error of serde_json, which has the place in the text.
+    /// The error of serde_json, which has the line and column.
     pub error: serde_json::Error,
 }
 
-/// The value that `seed` makes of all the JSON that `open` opens.
+/// Reads the whole JSON that `open` opens as the value that `seed` makes of it.
 pub fn read<'de, R: Read<'de>, S: DeserializeSeed<'de> + Clone>(
     open: impl Fn() -> Deserializer<R>,
     seed: S,
@@ -42,7 +42,7 @@ pub fn read<'de, R: Read<'de>, S: DeserializeSeed<'de> + Clone>(
         let typed = Typed::new(&mut json, &slot);
         match seed.deserialize(serde_path_to_error::Deserializer::new(typed, &mut track)) {
             Err(fault) => Box::new(Faulty { path: track.path(), fault, error }),
-            // Something follows the value.
+            // More text follows the value.
             Ok(_) => Box::new(Faulty { path: Track::new().path(), fault: Fault::Syntax, error }),
         }
     })

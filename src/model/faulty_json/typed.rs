@@ -1,5 +1,5 @@
-//! The deserializer whose errors are faults. It lies around one of serde_json, which only knows its own errors: a fault waits in
-//! a slot while such an error, without a text, carries it outwards.
+//! The deserializer whose errors are faults. It wraps a deserializer of serde_json, which has its own error
+//! type: the fault is stored in a slot while an empty serde_json error passes through serde_json.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Seq
 
 use super::fault::Fault;
 
-/// Where a fault waits while an error of serde_json carries it through serde_json.
+/// Holds a fault while an error of serde_json passes through serde_json.
 pub type Slot = Cell<Option<Fault>>;
 
 /// A deserializer of serde_json whose errors are faults.
@@ -17,20 +17,21 @@ pub struct Typed<'s, D> {
     slot: &'s Slot,
 }
 
-/// A visitor, seed or access of the other side.
+/// A wrapped visitor, seed or access, which converts between faults and errors of serde_json.
 struct Between<'s, T> {
     inner: T,
     slot: &'s Slot,
-    /// What the deserializer was asked for.
+    /// The kind of value that the visitor requested.
     asked: Option<&'static str>,
 }
 
-/// The fault that an error carried. serde_json itself finds faults of syntax only, because every value is read as any.
+/// Takes the fault out of the slot. An error without one is a fault of syntax, the only kind that serde_json
+/// finds itself: it reads every value with `deserialize_any`.
 fn arrived<V, E>(slot: &Slot, result: Result<V, E>) -> Result<V, Fault> {
     result.map_err(|_| slot.take().unwrap_or(Fault::Syntax))
 }
 
-/// Sends what a visitor returned through serde_json.
+/// Puts a visitor's fault into the slot, so that the result can pass through serde_json.
 fn send<V, E: de::Error>(slot: &Slot, asked: Option<&'static str>, result: Result<V, Fault>) -> Result<V, E> {
     result.map_err(|fault| {
         slot.set(Some(fault.of_asked(asked)));
@@ -39,14 +40,15 @@ fn send<V, E: de::Error>(slot: &Slot, asked: Option<&'static str>, result: Resul
 }
 
 impl<'s, D> Typed<'s, D> {
-    /// The deserializer `inner`, whose faults wait in `slot`.
+    /// Wraps the deserializer `inner`, with `slot` for its faults.
     pub fn new(inner: D, slot: &'s Slot) -> Self {
         Self { inner, slot }
     }
 }
 
 impl<'de, D: Deserializer<'de>> Typed<'_, D> {
-    /// JSON says what its values are. Asked for one kind, serde_json itself would reject another one in its own words.
+    /// Reads any value, because JSON says of which kind its values are. If this asked serde_json for one
+    /// kind, serde_json would reject another kind in its own words.
     fn any<V: Visitor<'de>>(self, visitor: V, asked: Option<&'static str>) -> Result<V::Value, Fault> {
         let Self { inner, slot } = self;
         let between = Between { inner: visitor, slot, asked };
@@ -145,7 +147,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Typed<'_, D> {
         self.any(visitor, None)
     }
 
-    /// An enum with names alone, such as a word of a list.
+    /// An enum whose variants have names only, such as a word from a list.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,

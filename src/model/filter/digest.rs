@@ -1,11 +1,12 @@
-//! Filters as bytes without ambiguity: every list and text has its length before it.
+//! Filters as unambiguous bytes: its length precedes every list and text.
 
 use std::hash::Hasher;
 
 use crate::model::filter::{Condition, Field, Filter, Operand, Operator};
 
 impl Filter {
-    /// Writes the filter without ambiguity, so that equal digests mean equal filters. Cursors are bound to it.
+    /// Writes the filter unambiguously, so that equal digests mean equal filters. Cursors are bound to the
+    /// digest.
     pub fn digest(&self, hasher: &mut impl Hasher) {
         match self {
             Self::True => hasher.write(&[0]),

@@ -1,47 +1,48 @@
-//! What evaluating filters takes, counted as it is done.
+//! The effort of evaluating filters, counted during the evaluation.
 //!
-//! Effort is counted in steps of about a nanosecond, and **depends on nothing but the filter and the records**: neither on the
-//! machine nor on what else it does. So a limit on it cuts lists at the same places wherever they are made.
+//! Effort is counted in steps of about a nanosecond, and **depends only on the filter and the members**, not
+//! on the machine or its load. So a limit on the effort cuts lists at the same places on every machine.
 //!
-//! Whoever goes away [tells](Stop) the evaluation so, from whatever thread. It looks at that before each condition and every few
-//! hundred bytes of a text, and says no to everything from then on; nobody is there to read it.
+//! A caller that no longer waits [stops](Stop) the evaluation from any thread. The evaluation checks this
+//! before each condition and every few hundred bytes of a text. From then on nothing matches; no one reads
+//! the result.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use regex_automata::hybrid::dfa::Cache;
 
-/// What a condition takes besides the texts that a regular expression reads.
+/// The steps of a condition, apart from the texts that a regular expression reads.
 const CONDITION: u64 = 100;
 
-/// What was done so far, and what is kept between one record and the next.
+/// The effort so far, and the state that is reused from one member to the next.
 #[derive(Debug, Default)]
 pub struct Effort {
     steps: u64,
     stop: Stop,
-    /// The states that each regular expression has been in, by its place in the filter. Others that evaluate the same filter have
-    /// their own.
+    /// The automaton states that each regular expression has made, by its place in the filter. Concurrent
+    /// evaluations of the same filter have their own.
     pub(super) caches: Vec<Option<Cache>>,
 }
 
-/// Tells an evaluation to stop.
+/// A flag that stops an evaluation.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Nobody waits any more.
+    /// Stops the evaluation, because no one waits for its result any more.
     pub fn tell(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was told.
+    /// Whether the evaluation must stop.
     pub fn is_told(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 impl Effort {
-    /// Nothing so far, until it is told to stop.
+    /// No effort yet, for an evaluation that `stop` stops.
     pub fn until(stop: Stop) -> Self {
         Self { stop, ..Self::default() }
     }
@@ -61,7 +62,7 @@ impl Effort {
         self.stop.is_told()
     }
 
-    /// Counts a condition, and says whether it is still to be looked at.
+    /// Counts a condition, and returns whether to evaluate it.
     pub(super) fn begin_condition(&mut self) -> bool {
         self.add(CONDITION);
         !self.is_stopped()

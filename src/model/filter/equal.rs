@@ -1,17 +1,19 @@
-//! Which stored value an operand equals: the one notion of equality that evaluation and narrowing share.
+//! Which stored value an operand equals: the one notion of equality for evaluation and for narrowing by
+//! index.
 //!
-//! A condition on an attribute is decided twice: by comparing the stored value ([`Operand::compare`]), and, where the attribute
-//! is indexed, by the set of the value that the operand equals ([`Operand::stored_as`]). **Both are one relation**: an operand
-//! equals a value of a type exactly if that value is what it is stored as in that type. A test holds every operand against
-//! every value.
+//! A condition on an attribute is decided in two ways: by comparing the stored value ([`Operand::compare`]),
+//! and, if the attribute is indexed, by the set of the value that the operand equals
+//! ([`Operand::stored_as`]). **Both are the same relation**: an operand equals a value of a type exactly if
+//! the operand is stored as that value in that type. A test compares every kind of operand with every kind of
+//! value.
 
 use crate::model::attribute::AttributeValue;
 use crate::model::filter::Operand;
 use crate::model::schema::AttributeType;
 
 impl Operand {
-    /// The value of an attribute of type `kind` that equals this operand. `None` where none does, and for lists, which equal
-    /// an operand when one of their strings does and so have no one value.
+    /// The value of an attribute of type `kind` that equals this operand. `None` if there is no such value,
+    /// and for lists: many lists equal an operand, since one equal string is enough.
     pub fn stored_as(&self, kind: AttributeType) -> Option<AttributeValue> {
         match (kind, self) {
             (AttributeType::String, Self::Text(text) | Self::Moment(text, _)) => {
@@ -19,7 +21,7 @@ impl Operand {
             }
             (AttributeType::Number, Self::Number(number)) => Some(AttributeValue::Number(*number)),
             (AttributeType::Boolean, Self::Bool(value)) => Some(AttributeValue::Bool(*value)),
-            // Lists hold a text that may be a date as both, one after another; single operands are the pair.
+            // A text that may be a date is a pair as a single operand; a list of operands holds both instead.
             (AttributeType::Date, Self::Instant(at) | Self::Moment(_, at)) => Some(AttributeValue::Date(*at)),
             (
                 AttributeType::String

@@ -1,4 +1,4 @@
-//! Whether a member, or a memberbase, matches.
+//! Whether a member, or a memberbase, matches a filter.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -10,14 +10,14 @@ use crate::model::id::{BaseNumber, Row};
 use crate::model::member::{Gender, Member, Status};
 use crate::model::time::{Date, Timestamp};
 
-/// A member and the row that it was found at.
+/// A member and its row, as filters see them.
 #[derive(Clone, Copy)]
 pub struct MemberView<'a> {
     /// Its row.
     pub row: Row,
     /// The member.
     pub member: &'a Member,
-    /// The rule by which e-mail addresses are compared, that of the filter.
+    /// The fold of e-mail addresses, the same as in the filter.
     pub fold: Fold,
 }
 
@@ -57,25 +57,25 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
     /// A list of strings.
     List(&'a [String]),
-    /// Something that can only be there or not.
+    /// A value of which a filter sees only that it exists.
     Present,
 }
 
-/// What filters can look at.
+/// What filters can examine.
 trait View {
-    /// The value of a field as it is compared for equality, if there is one.
+    /// The value of a field in the form that is compared for equality, if there is one.
     fn value(&self, field: &Field) -> Option<Value<'_>>;
     /// The text of a field as it is stored, if it has one.
     fn text(&self, field: &Field) -> Option<&str>;
 }
 
 impl Filter {
-    /// Whether the member matches; what that takes is added to `effort`.
+    /// Whether the member matches. Adds the steps to `effort`.
     pub fn matches(&self, view: &MemberView<'_>, effort: &mut Effort) -> bool {
         self.holds(view, effort)
     }
 
-    /// Whether the memberbase matches; what that takes is added to `effort`.
+    /// Whether the memberbase matches. Adds the steps to `effort`.
     pub fn matches_base(&self, view: &BaseView<'_>, effort: &mut Effort) -> bool {
         self.holds(view, effort)
     }
@@ -105,12 +105,12 @@ impl Condition {
                 operands.binary_search_by(|operand| operand.order(value)).is_ok()
             })
         };
-        // Everything but equality sees texts as they are stored.
+        // All operators except equality compare texts as they are stored.
         let stored = || match view.text(&self.field) {
             Some(text) => Some(Value::Text(Cow::Borrowed(text))),
             None => view.value(&self.field),
         };
-        // The operand is compared with the value, so the orders are the other way round.
+        // The operand is compared with the value, not the value with the operand, so the orders are reversed.
         let is_ordered = |operand: &Operand, fits: fn(Ordering) -> bool| {
             any(stored(), |value| operand.compare(value).is_some_and(fits))
         };
@@ -136,7 +136,7 @@ impl Condition {
     }
 }
 
-/// Whether the value fits, or of a list one of its strings.
+/// Whether the value fits; for a list, whether one of its strings fits.
 fn any(value: Option<Value<'_>>, mut fits: impl FnMut(&Value<'_>) -> bool) -> bool {
     match value {
         None => false,
@@ -210,7 +210,7 @@ impl View for MemberView<'_> {
 }
 
 impl View for BaseView<'_> {
-    /// Filters over memberbases are parsed with the four keys that these have.
+    /// Parsing lets only these four keys into a filter over memberbases.
     fn value(&self, field: &Field) -> Option<Value<'_>> {
         match field {
             Field::Id => Some(Value::Base(self.number)),
@@ -227,12 +227,12 @@ impl View for BaseView<'_> {
 }
 
 impl Operand {
-    /// How this operand stands to a value of its own type; `None` for a value of another.
+    /// The order of this operand and a value of its type; `None` for a value of another type.
     pub fn compare(&self, value: &Value<'_>) -> Option<Ordering> {
         match (self, value) {
             (Self::Row(left), Value::Row(right)) => Some(left.cmp(right)),
             (Self::Base(left), Value::Base(right)) => Some(left.cmp(right)),
-            // Words are ordered as texts are, not as members go through them.
+            // Statuses are ordered as texts, not in the order in which members pass through them.
             (Self::Status(left), Value::Status(right)) => Some(left.as_str().cmp(right.as_str())),
             (Self::Gender(left), Value::Gender(right)) => Some(left.cmp(right)),
             (Self::Date(left), Value::Date(right)) => Some(left.cmp(right)),
@@ -267,7 +267,7 @@ impl Operand {
 }
 
 impl Value<'_> {
-    /// The place of the value's type among the types.
+    /// The rank of the value's type among the types.
     fn rank(&self) -> u8 {
         match self {
             Self::Row(_) => 0,

@@ -1,4 +1,4 @@
-//! What each key holds, and which operators go with it.
+//! The kind of value of each key, and which operators can be used with it.
 
 use crate::model::attribute::check_key;
 use crate::model::email::Fold;
@@ -13,7 +13,7 @@ use crate::model::text::Limit;
 use crate::model::time::{Date, Timestamp};
 use crate::model::words::{did_you_mean, nearest};
 
-/// What a filter is about.
+/// What a filter selects.
 #[derive(Clone, Copy)]
 pub(super) enum Subject<'a> {
     /// Members of one base.
@@ -22,7 +22,7 @@ pub(super) enum Subject<'a> {
     Bases { sealer: &'a Sealer },
 }
 
-/// The type of the values that a key has.
+/// The kind of value that a key has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Id,
@@ -40,7 +40,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Whether `gt`, `gte`, `lt` and `lte` go with it.
+    /// Whether `gt`, `gte`, `lt` and `lte` can be used with it.
     pub(super) fn is_ordered(self) -> bool {
         match self {
             Self::Date | Self::Instant => true,
@@ -48,7 +48,7 @@ impl Kind {
         }
     }
 
-    /// Whether `prefix` and `regex` go with it.
+    /// Whether `prefix` and `regex` can be used with it.
     pub(super) fn is_text(self) -> bool {
         match self {
             Self::Text(_) | Self::Email | Self::Phone | Self::Status | Self::Gender | Self::Attribute => true,
@@ -56,14 +56,14 @@ impl Kind {
         }
     }
 
-    /// The longest text, or all texts of a list together, that a regular expression reads of one record, in bytes.
+    /// The most bytes of text, in a list all texts together, that a regular expression reads of one member.
     pub(super) fn text_max_bytes(self) -> u64 {
         let bytes = match self {
             Self::Text(limit) => limit.bytes(),
             Self::Email => EMAIL_MAX_BYTES,
             Self::Phone => PHONE_INPUT_MAX_BYTES,
             Self::Attribute => MEMBER_RECORD_MAX_BYTES,
-            // Words of ours; the others are no texts.
+            // Fixed words; the other kinds are not texts.
             Self::Status
             | Self::Gender
             | Self::Id
@@ -76,7 +76,7 @@ impl Kind {
     }
 }
 
-/// The longest word of a status or gender, generously, in bytes.
+/// An upper bound on the length of a status or gender, in bytes.
 const WORD_MAX_BYTES: usize = 32;
 const NAME: Limit = Limit::Chars(NAME_MAX_CHARS);
 const MEMBER_KEYS: &[(&str, Field, Kind)] = &[
@@ -107,7 +107,7 @@ const BASE_KEYS: &[(&str, Field, Kind)] = &[
 
 const ATTRIBUTE_PREFIX: &str = "attributes.";
 
-/// Why an operand or key is refused: reason and description.
+/// Why an operand or key is refused: the reason and a description.
 pub(super) type Fault = (Reason, String);
 
 pub(super) fn invalid(description: impl Into<String>) -> Fault {
@@ -115,7 +115,7 @@ pub(super) fn invalid(description: impl Into<String>) -> Fault {
 }
 
 impl Subject<'_> {
-    /// The field that a key names, and what it holds.
+    /// The field that a key names, and the kind of its values.
     pub(super) fn field(self, key: &str) -> Result<(Field, Kind), Fault> {
         let keys = match self {
             Self::Members { .. } => MEMBER_KEYS,
@@ -136,7 +136,7 @@ impl Subject<'_> {
         Err(invalid(format!("must be one of {}{}", names.join(", "), did_you_mean(meant))))
     }
 
-    /// How addresses are compared; bases have none.
+    /// The fold that compares addresses; memberbases have no addresses.
     pub(super) fn fold(self) -> Fold {
         match self {
             Self::Members { fold, .. } => fold,
@@ -144,7 +144,7 @@ impl Subject<'_> {
         }
     }
 
-    /// The last day that somebody can have been born on; bases have no such days.
+    /// The last possible date of birth; memberbases have none.
     pub(super) fn today(self) -> Date {
         match self {
             Self::Members { today, .. } => today,

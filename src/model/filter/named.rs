@@ -1,9 +1,10 @@
-//! The attributes that a filter names, held against the schema of its memberbase.
+//! Checks the attributes that a filter names against the schema of its memberbase.
 //!
-//! A filter is parsed before the memberbase is looked at, so this comes later, under the view that the filter is answered
-//! from. A key that the schema does not know is refused: nobody has a value for it, so `ne` would return everybody. So is an
-//! operand that is not of the attribute's type: no value is ever equal to it, before it, or after it. Where there is no schema
-//! every key and operand is taken: members of old stores may have attributes from before there were schemas.
+//! A filter is parsed before the memberbase is opened, so this check comes later, under the view that the
+//! list reads. It refuses a key that is not in the schema: no member has a value for it, so `ne` would return
+//! every member. It also refuses an operand that is not of the attribute's type: no value equals it, precedes
+//! it or follows it. Without a schema it accepts every key and operand, because members of old stores may
+//! have attributes from before there were schemas.
 
 use crate::model::error::{Reason, Refusal, Violations};
 use crate::model::filter::Filter;
@@ -12,26 +13,26 @@ use crate::model::schema::{AttributeSchema, AttributeType};
 use crate::model::time::instant;
 use crate::model::words::{did_you_mean, nearest};
 
-/// Keys of a schema that a refusal lists; more are counted.
+/// The most keys of a schema that a refusal lists; it counts the others.
 const KEYS_LISTED: usize = 20;
 
-/// A filter, and what it names.
+/// A filter, and the attributes that it names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
     /// The filter.
     pub filter: Filter,
-    /// The attributes that it looks at.
+    /// The attributes that it names.
     pub attributes: NamedAttributes,
 }
 
-/// A filter that looks at no attribute.
+/// For a filter that names no attribute.
 impl From<Filter> for Parsed {
     fn from(filter: Filter) -> Self {
         Self { filter, attributes: NamedAttributes::default() }
     }
 }
 
-/// Attributes that a filter looks at, one for each of its conditions on them.
+/// The attributes that a filter names, one for each of its conditions on an attribute.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct NamedAttributes(pub(super) Vec<NamedAttribute>);
 
@@ -40,40 +41,40 @@ pub struct NamedAttributes(pub(super) Vec<NamedAttribute>);
 pub(super) struct NamedAttribute {
     /// The path of the condition.
     pub path: String,
-    /// Which attribute.
+    /// The key of the attribute.
     pub key: String,
     /// The name of the operator.
     pub operator: &'static str,
-    /// What its operands are.
+    /// The shapes of its operands.
     pub shapes: Shapes,
 }
 
-/// What an operand is, as far as types tell it from others.
+/// The shape of an operand: what decides with which types it can be compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Shape {
-    /// A text that is no date.
+    /// A text that is not a date.
     Word,
-    /// A text that is a date too.
+    /// A text that is also a date.
     Moment,
     Number,
     Bool,
 }
 
-/// The operands of a condition.
+/// The shapes of the operands of a condition.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Shapes {
-    /// There are none.
+    /// The condition has no operand.
     None,
-    /// A text to be found in values.
+    /// A text to find in values.
     Pattern,
-    /// One.
+    /// One operand.
     One(Option<Shape>),
-    /// Several: of each shape the place of the first.
+    /// Several operands: each shape with the index of the first operand that has it.
     List(Vec<(Shape, usize)>),
 }
 
 impl Shape {
-    /// Nothing for what is refused as an operand.
+    /// `None` for a value that is not allowed as an operand.
     fn of(value: &RawValue) -> Option<Self> {
         match value {
             RawValue::Text(text) if instant(text).is_some() => Some(Self::Moment),
@@ -84,7 +85,7 @@ impl Shape {
         }
     }
 
-    /// Whether values of a type can be equal to it, or stand before or after it.
+    /// Whether an operand of this shape can be compared with values of the type `kind`.
     fn fits(self, kind: AttributeType) -> bool {
         match kind {
             AttributeType::String | AttributeType::Array => matches!(self, Self::Word | Self::Moment),
@@ -117,7 +118,8 @@ impl Shapes {
 }
 
 impl NamedAttributes {
-    /// Refuses keys that `schema`, where there is one, does not know, and operands that are not of their types.
+    /// Refuses keys that are not in `schema`, and operands that are not of their types. Accepts everything
+    /// without a schema.
     pub fn check(&self, schema: Option<&AttributeSchema>) -> Result<(), Refusal> {
         let Some(schema) = schema else { return Ok(()) };
         let mut faults = Violations::default();
@@ -149,13 +151,13 @@ impl NamedAttributes {
     }
 }
 
-/// What an operand for an attribute must be. A list is compared by its strings.
+/// What an operand on an attribute must be. A list is compared by its strings.
 fn of_one(kind: AttributeType) -> &'static str {
     if kind == AttributeType::Array { AttributeType::String.wanted() } else { kind.wanted() }
 }
 
-/// That the schema does not know `key`. What was probably meant is looked for only if `is_first`: a filter may have a thousand
-/// conditions.
+/// The refusal of a `key` that is not in the schema. Only the first (`is_first`) suggests a similar key,
+/// because a filter may have a thousand conditions.
 fn unknown(key: &str, AttributeSchema { types, .. }: &AttributeSchema, is_first: bool) -> String {
     let mut keys: Vec<&str> = types.keys().map(String::as_str).take(KEYS_LISTED).collect();
     let more = format!("and {} more", types.len() - keys.len());
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_refused_with_those_that_there_are() {
+    fn an_unknown_key_is_refused_with_the_known_ones() {
         let named = || {
             vec![
                 condition("filters[0]", "k00", "exists", Shapes::None),

@@ -1,8 +1,9 @@
-//! How operands are read.
+//! Parses operands.
 //!
-//! **An operand that no value can equal or begin with because of its form is refused**: a list that is empty for that reason looks
-//! like an answer. What counts is what some store may have, which is more than what is taken today: an older one has addresses, and
-//! names with stray characters at their ends, that are refused now. A bound is any part of a value, and judged in `range`.
+//! **An operand that no value can equal or begin with because of its form is refused**: a list that is empty
+//! for that reason would look like a result. This accepts every value that some store may have, which is more
+//! than what today's rules accept: older stores have addresses, and names with stray characters at their
+//! ends, that are refused now. A bound may be any part of a value; `range` checks it.
 
 use crate::model::attribute::{checked_number, checked_text};
 use crate::model::email;
@@ -22,14 +23,15 @@ use crate::model::violation::{self, Rule};
 /// What an operand is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// It may be equal to a value.
+    /// It is compared for equality.
     Equality,
-    /// Values stand before it, or after it. Addresses and words are plain texts then.
+    /// It is compared by order. Addresses and fixed words count as plain texts.
     Bound,
 }
 
 impl Subject<'_> {
-    /// An operand for values of `kind`, which `key` has; `None` for an id that names nothing here.
+    /// Parses an operand on `key`, whose values are of `kind`; `None` for an unknown id, or one of another
+    /// memberbase.
     pub(super) fn operand(
         self,
         key: &str,
@@ -96,7 +98,7 @@ impl Subject<'_> {
 }
 
 impl Kind {
-    /// A prefix as values of this type, which `key` has, are compared with it.
+    /// Parses a prefix on `key`, whose values are of this kind.
     pub(super) fn prefix(self, key: &str, prefix: String) -> Result<String, Fault> {
         let words: &[&str] = match self {
             Self::Phone => return phone_prefix(&prefix),
@@ -108,7 +110,7 @@ impl Kind {
             }
             Self::Status => &Status::ALL.map(Status::as_str),
             Self::Gender => &Gender::ALL.map(Gender::as_str),
-            // None of these goes with a prefix.
+            // None of these can be used with a prefix.
             Self::Id | Self::Date | Self::Instant | Self::Bool | Self::Presence => &[],
         };
         if words.iter().any(|word| word.starts_with(&prefix)) {
@@ -125,7 +127,7 @@ fn text(value: RawValue) -> Result<String, Fault> {
     }
 }
 
-/// `text`, if values of `key`, none of which is longer than `limit`, can be that or begin with it.
+/// Accepts `text` if values of `key`, which are no longer than `limit`, can equal it or begin with it.
 fn within(key: &str, limit: Limit, text: String) -> Result<String, Fault> {
     match text::check(Reason::FilterInvalid, limit, &text) {
         Ok(()) => Ok(text),
@@ -141,7 +143,8 @@ fn as_key_is(key: &str, rule: &Rule) -> Fault {
     invalid(format!("{}, as {key} is", rule.describe()))
 }
 
-/// The beginning of a phone number as it is stored, or more. Separators alone would be the empty text, which everything begins with.
+/// The stored form of a beginning of a phone number. Refuses a text of separators alone: its stored form
+/// would be empty, and every number begins with that.
 fn phone_part(text: &str) -> Result<String, Fault> {
     let number = without_separators(text).map_err(|rule| invalid(rule.describe()))?;
     match number.strip_prefix('+') {
@@ -157,7 +160,8 @@ fn phone_prefix(text: &str) -> Result<String, Fault> {
     }
 }
 
-/// Values to compare with obey the rules of stored ones: what JSON rounds cannot be asked for in vain.
+/// Parses an operand on an attribute by the rules of stored values. So a number that JSON would round, and
+/// that no member can have, is refused.
 fn attribute(purpose: Purpose, value: RawValue) -> Result<Operand, Fault> {
     let rule = |rule: Rule| invalid(rule.describe());
     match value {

@@ -1,4 +1,4 @@
-//! From the neutral tree that doors fill to a [`Filter`], with every fault and its path.
+//! Parses the neutral tree that doors fill into a [`Filter`], and reports every fault with its path.
 
 use std::collections::HashMap;
 
@@ -20,8 +20,8 @@ use crate::model::limits::{
 use crate::model::time::Date;
 
 impl Filter {
-    /// The filter of a list of members of `base`, whose addresses are compared by `fold`, and none of whom is born after `today`.
-    /// Ids of other bases and unknown ids are good and match nothing.
+    /// The filter of a list of members of `base`, whose addresses are compared by `fold`, and none of whom
+    /// was born after `today`. Ids of other memberbases and unknown ids are accepted and match nothing.
     pub fn parse_members(
         raw: Vec<RawFilter>,
         sealer: &Sealer,
@@ -38,16 +38,17 @@ impl Filter {
     }
 }
 
-/// Walks the tree, notes every fault, and counts what is limited for the tree as a whole.
+/// Walks the tree, collects every fault, and counts what is limited for the whole tree.
 struct Parser<'a> {
     subject: Subject<'a>,
     violations: Violations,
     operands: usize,
     values: usize,
     regexes: usize,
-    /// What the regular expressions may take for one record: those on each attribute, because a record has limited bytes for
-    /// all of its attributes together, and those on everything else.
+    /// The steps that the regular expressions on each attribute may take for one member. Only the largest sum
+    /// counts, because all attributes of a member together have limited bytes.
     attribute_steps: HashMap<String, u64>,
+    /// The steps of the regular expressions on all other fields.
     other_steps: u64,
     attributes: NamedAttributes,
 }
@@ -185,7 +186,7 @@ impl<'a> Parser<'a> {
                 }
             },
             RawOperator::Regex(regex) => self.regex(field, kind, regex, path),
-            // Combinators have no key, and were told apart before.
+            // `entry` has handled combinators, which have no key.
             RawOperator::And(_) | RawOperator::Or(_) => None,
         }
     }
@@ -280,15 +281,15 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Refuses a pattern that could take too long for one record, alone or with those before it.
+    /// Refuses a pattern that could take too long for one member, alone or with those before it.
     fn bound(&mut self, field: &Field, kind: Kind, pattern: Pattern) -> Result<Pattern, String> {
         let bytes = kind.text_max_bytes();
         let weight = pattern.weight();
         let most = REGEX_MAX_STEPS / bytes.max(1);
         if weight > most {
             return Err(format!(
-                "must have at most {most} characters, classes and choices on this key, counting repeated ones \
-                 as often as they may repeat, not {weight}"
+                "must have at most {most} characters, classes and choices on this key, counting repeated \
+                 ones as often as they may repeat, not {weight}"
             ));
         }
         let steps = weight.saturating_mul(bytes);
@@ -301,14 +302,14 @@ impl<'a> Parser<'a> {
         let all = self.other_steps.saturating_add(of_attributes);
         if all > FILTER_MAX_REGEX_STEPS {
             return Err(format!(
-                "must be simpler: together with the regular expressions before it, it could take {all} steps for one \
-                 member; the limit is {FILTER_MAX_REGEX_STEPS}"
+                "must be simpler: together with the regular expressions before it, it could take {all} steps \
+                 for one member; the limit is {FILTER_MAX_REGEX_STEPS}"
             ));
         }
         Ok(pattern)
     }
 
-    /// Said once for each kind of thing, whatever their number.
+    /// Adds the fault only once for each kind of thing.
     fn too_large(&mut self, things: &str, limit: usize) {
         let description = format!("must have at most {limit} {things} in all");
         self.violations.add_once(Reason::FilterTooLarge, "filters", description);

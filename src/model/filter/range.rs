@@ -1,8 +1,9 @@
-//! Bounds that no value is on the right side of.
+//! Refuses bounds that no value can fulfil.
 //!
-//! A bound may be anything that values can be compared with: it need not be a value, or the beginning of one. **It is refused where no
-//! value is on the side that is asked for**, because of what values can be: nothing comes before the empty text, nobody was born after
-//! today, and no status follows `invited`. A bound that every value fulfils is a good one.
+//! A bound may be anything that values can be compared with; it need not be a value, or the beginning of one.
+//! **It is refused if no possible value lies on the requested side of it**: no text comes before the empty
+//! text, nobody was born after today, and no status follows `invited`. A bound that every value fulfils is
+//! accepted.
 
 use crate::model::filter::kind::{Fault, Kind, invalid};
 use crate::model::filter::raw::Comparison;
@@ -11,7 +12,7 @@ use crate::model::limits::{PHONE_MAX_DIGITS, PHONE_MIN_DIGITS, UNSAFE_INTEGER};
 use crate::model::member::{Gender, Status};
 use crate::model::time::{Date, Dob, Timestamp};
 
-/// Refuses `bound` for values of `kind`, which `key` has, if none of them can fulfil `comparison` with it.
+/// Refuses `bound` on `key` if no value of its `kind` can fulfil `comparison` with it.
 pub(super) fn check(
     key: &str,
     (kind, today): (Kind, Date),
@@ -21,7 +22,7 @@ pub(super) fn check(
     let (least, greatest) = range(kind, today, bound);
     let is_above = matches!(comparison, Comparison::Gt | Comparison::Gte);
     let Some(end) = (if is_above { greatest } else { least }) else { return Ok(()) };
-    // Values of another type are another matter.
+    // Only operands of equality can be of another type, and they are not bounds.
     let Some(order) = end.compare(&bound.as_value()) else { return Ok(()) };
     let (fits, must_be) = match comparison {
         Comparison::Gt => (order.is_gt(), "less than"),
@@ -37,16 +38,17 @@ pub(super) fn check(
     Err(invalid(format!("must be {must_be} {}, the {which} value that {key} can have", shown(&end))))
 }
 
-/// The least and the greatest value that can be compared with `bound`, where there is one. No text is the last one.
+/// The least and the greatest value that can be compared with `bound`, if they exist. There is no greatest
+/// text.
 fn range(kind: Kind, today: Date, bound: &Operand) -> (Option<Operand>, Option<Operand>) {
     let text = |text: &str| Some(Operand::Text(text.to_owned()));
     let words = |words: &[&str]| {
         (words.iter().min().copied().and_then(text), words.iter().max().copied().and_then(text))
     };
     match (kind, bound) {
-        // Control characters, which come first, are in no text.
+        // Texts have no control characters, and the first other character is the space.
         (Kind::Text(_), _) => (text(" "), None),
-        // What an address can begin with.
+        // The first character that an address can begin with.
         (Kind::Email, _) => (text("!"), None),
         (Kind::Phone, _) => {
             let number = |digit: &str, digits| text(&format!("+{}", digit.repeat(digits)));
@@ -58,7 +60,7 @@ fn range(kind: Kind, today: Date, bound: &Operand) -> (Option<Operand>, Option<O
         (Kind::Instant, _) => {
             (Some(Operand::Instant(Timestamp::MIN)), Some(Operand::Instant(Timestamp::MAX)))
         }
-        // An attribute may well be empty.
+        // An attribute may be an empty text.
         (Kind::Attribute, Operand::Text(_)) => (text(""), None),
         (Kind::Attribute, Operand::Number(_)) => {
             // Every number of that magnitude is an integer.
@@ -75,7 +77,7 @@ fn shown(end: &Operand) -> String {
         Value::Instant(at) => at.to_string(),
         Value::Number(number) => number.to_string(),
         Value::Text(text) => format!("{text:?}"),
-        // No range ends in one of these.
+        // No range ends with one of these.
         other => format!("{other:?}"),
     }
 }

@@ -1,9 +1,10 @@
 //! The neutral tree that every door fills.
 
-/// An entry of `filters` as sent, whatever the door. A door whose lists cannot be absent passes empty ones as `None`.
+/// An entry of `filters` as sent, the same for every door. A door whose lists cannot be absent passes an
+/// empty list as `None`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RawFilter {
-    /// What is looked at.
+    /// The key.
     pub key: Option<String>,
     /// Equal.
     pub eq: Option<RawValue>,
@@ -67,7 +68,7 @@ pub(super) enum RawOperator {
     In {
         /// The values.
         values: Vec<RawValue>,
-        /// Whether none of them is meant.
+        /// Whether the operator is `nin`.
         negated: bool,
     },
     /// `exists`
@@ -94,7 +95,8 @@ pub(super) enum Comparison {
 }
 
 impl RawFilter {
-    /// Whether neither it nor a part of it has a regular expression, or a list of more than `values`.
+    /// Whether neither it nor any part of it has a regular expression, or a list of more than `values`
+    /// values.
     pub fn is_plain(&self, values: usize) -> bool {
         let is_short = |list: &Option<Vec<RawValue>>| list.as_ref().is_none_or(|list| list.len() <= values);
         let parts = self.and.iter().chain(&self.or).flatten();
@@ -104,7 +106,7 @@ impl RawFilter {
             && parts.into_iter().all(|part| part.is_plain(values))
     }
 
-    /// The key, and every operator that was given.
+    /// The key, and every operator that the entry has.
     pub(super) fn into_operators(self) -> (Option<String>, Vec<(&'static str, RawOperator)>) {
         let compare = |name, comparison, value: Option<RawValue>| {
             value.map(|value| (name, RawOperator::Compare(comparison, value)))

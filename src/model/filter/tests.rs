@@ -1,4 +1,4 @@
-//! Parsing with every fault and its path, and what each operator matches.
+//! Tests of filters: faults with their paths, and what each operator matches.
 
 mod digests;
 mod faults;
@@ -185,7 +185,7 @@ fn empty_lists_match_nothing_and_everything() {
 
 #[test]
 fn order_is_that_of_bytes_numbers_dates_and_instants() {
-    // A bound that no value is on that side of is refused, and so matches nobody either.
+    // A bound that no value can fulfil is refused, and counts here as matching nobody.
     let matches = |raw: RawFilter| parse(vec![raw.clone()]).is_ok() && matches(raw);
     for (key, less, same, more) in [
         ("ref", text("user_0009"), text("user_001"), text("user_0010")),
@@ -222,7 +222,7 @@ fn order_is_that_of_bytes_numbers_dates_and_instants() {
 }
 
 #[test]
-fn presence_counts_whatever_the_value() {
+fn exists_matches_any_value() {
     for key in ["id", "status", "account_details", "attributes.none", "enable_payroll"] {
         assert!(matches(RawFilter { exists: Some(true), ..on(key) }), "{key}");
         assert!(!matches(RawFilter { exists: Some(false), ..on(key) }), "{key}");
@@ -245,7 +245,7 @@ fn prefixes_and_patterns_look_at_stored_texts() {
     assert!(found("gender", "binary$", true) && found("status", "^(active|invited)$", false));
 }
 
-/// The violations of a filter: reason of the first, and each path.
+/// The violations of a filter: the reason of the first, and all paths.
 fn faults(raw: Vec<RawFilter>) -> (Reason, Vec<String>) {
     let refusal = parse(raw).unwrap_err();
     (refusal.reason, refusal.violations.into_iter().map(|violation| violation.field).collect())

@@ -1,12 +1,13 @@
-//! Regular expressions, searched for with a known effort.
+//! Regular expressions, searched with a counted effort.
 //!
-//! - A text is read once, byte by byte, by an automaton whose states are made when they are first needed. A state that was made
-//!   is a step of two or three nanoseconds; making one takes as long as it is large. **Both are counted**, so what a search
-//!   took is known to its last byte, and it stops in the middle of a text when it is told to.
-//! - The states of an expression take at most [`REGEX_CACHE_MAX_BYTES`]; beyond that they are forgotten and made again. What that
-//!   can come to for one record is bounded when the filter is parsed (see [`weight`]).
-//! - Word boundaries of Unicode are beyond such an automaton where the text is not ASCII. Those texts, and no others, are read
-//!   by a simulation of all states at a time.
+//! - An automaton reads a text once, byte by byte, and makes its states when it first needs them. A byte that
+//!   leads to an existing state takes two or three nanoseconds; making a state takes time in proportion to
+//!   its size. **Both are counted**, so the effort of a search is known byte by byte, and a search can stop
+//!   in the middle of a text.
+//! - The states of an expression take at most [`REGEX_CACHE_MAX_BYTES`]; beyond that the automaton drops them
+//!   and makes them again. Parsing the filter bounds what that can cost for one member (see [`weight`]).
+//! - Such an automaton cannot find Unicode word boundaries in a text that is not ASCII. These texts, and no
+//!   others, are searched by simulating all states at once.
 
 mod weight;
 
@@ -22,13 +23,13 @@ use regex_automata::util::syntax;
 use super::Effort;
 use crate::model::limits::{REGEX_CACHE_MAX_BYTES, REGEX_COMPILED_MAX_BYTES, REGEX_MAX_BYTES};
 
-/// Bytes that are read before what they took is counted.
+/// The number of bytes that are read between two counts of effort.
 const BYTES_TOGETHER: usize = 256;
-/// Steps of a byte that leads from a state to another one that was made before.
+/// Steps for a byte that leads to a state that exists already.
 const BYTE: u64 = 3;
-/// Steps of making a state, for each byte that it takes.
+/// Steps for making a state, for each byte of its size.
 const MADE_BYTE: u64 = 16;
-/// Steps of simulating all states over one byte, for each of them that can be held at a time.
+/// Steps for simulating one byte, for each state that can be active at once.
 const SIMULATED: u64 = 10;
 
 /// A compiled regular expression.
@@ -48,7 +49,7 @@ struct Compiled {
 }
 
 impl Pattern {
-    /// The expression `text`, at `place` among those of its filter. The error says what is wrong with it.
+    /// Compiles the expression `text`, the one at `place` in its filter. The error says what it must be.
     pub(super) fn compile(text: String, case_insensitive: bool, place: usize) -> Result<Self, String> {
         if text.is_empty() {
             return Err("must not be empty".to_owned());
@@ -59,8 +60,8 @@ impl Pattern {
         let config = syntax::Config::new().case_insensitive(case_insensitive);
         let parsed = syntax::parse_with(&text, &config).map_err(|error| {
             // The last line says what is wrong; the lines before it repeat the pattern.
-            let told = error.to_string();
-            let line = told.lines().last().unwrap_or_default();
+            let text = error.to_string();
+            let line = text.lines().last().unwrap_or_default();
             format!("must be a regular expression: {}", line.trim_start_matches("error: "))
         })?;
         let weight = weight::of(&parsed);
@@ -72,7 +73,7 @@ impl Pattern {
             PikeVM::builder().build_from_nfa(nfa.clone()).map_err(|_| "cannot be compiled".to_owned())?;
         let limits = DFA::config()
             .cache_capacity(REGEX_CACHE_MAX_BYTES)
-            // A large expression gets as much as it needs at least, which its compiled size bounds.
+            // A large expression gets the minimum that it needs, which its compiled size bounds.
             .skip_cache_capacity_check(true)
             .unicode_word_boundary(true);
         let dfa = DFA::builder()
@@ -83,12 +84,12 @@ impl Pattern {
         Ok(Self { text, case_insensitive, place, weight, compiled })
     }
 
-    /// How many steps a byte of text can take, see [`weight`].
+    /// The most steps that a byte of text can take, see [`weight`].
     pub(super) fn weight(&self) -> u64 {
         self.weight
     }
 
-    /// Whether `text` has a match. If it is told to stop, it is not found.
+    /// Whether `text` has a match; false if the search is stopped.
     pub(super) fn is_match(&self, text: &str, effort: &mut Effort) -> bool {
         if effort.caches.len() <= self.place {
             effort.caches.resize_with(self.place + 1, || None);
@@ -145,16 +146,17 @@ impl Pattern {
     }
 }
 
-/// The text is beyond the automaton.
+/// The automaton cannot search this text.
 struct Beyond;
 
-/// The bytes of states that were made so far.
+/// The size of all states that were made so far, in bytes.
 fn made(dfa: &DFA, cache: &Cache) -> usize {
     let forgotten = cache.clear_count().saturating_mul(dfa.get_config().get_cache_capacity());
     forgotten.saturating_add(cache.memory_usage())
 }
 
-/// Counts the bytes that were read, and the states that were made meanwhile; returns those made so far.
+/// Counts the bytes that were read and the states that were made since `before`; returns the new total of
+/// states.
 fn count(bytes: usize, before: usize, dfa: &DFA, cache: &Cache, effort: &mut Effort) -> usize {
     let now = made(dfa, cache);
     let steps = |count: usize, each: u64| u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(each);
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_library_finds_the_same() {
+    fn patterns_match_what_the_library_matches() {
         let texts = [
             "",
             "a",
@@ -245,11 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_search_took_grows_with_the_text_and_with_the_states_that_it_made() {
+    fn the_effort_of_a_search_grows_with_the_text_and_with_the_states_that_it_makes() {
         let plain = pattern("smith");
         let (short, long) = (steps(&plain, &"a".repeat(1_000)), steps(&plain, &"a".repeat(100_000)));
         assert!(long > 50 * short && long < 1_000_000, "{short} {long}");
-        // Most states are made anew for most bytes.
+        // Most bytes need a new state.
         let mean = pattern("[ab]*a[ab]{200}!");
         let mut bits = 12_345_u32;
         let text: String = (0..4_000)
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn states_that_were_made_serve_the_next_record() {
+    fn states_are_reused_for_the_next_member() {
         let pattern = pattern("a{1,100}!");
         let mut effort = Effort::default();
         pattern.is_match(&"a".repeat(1_000), &mut effort);
@@ -272,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_is_told_to_stop_reads_no_further() {
+    fn a_stopped_search_reads_no_further() {
         let stop = Stop::default();
         let mut effort = Effort::until(stop.clone());
         stop.tell();

@@ -1,9 +1,9 @@
-//! How much of a regular expression can be under way at a time.
+//! The weight of a regular expression: how many of its states can be active at once.
 //!
-//! The weight of an expression is the number of its characters, classes and choices, those in a repetition as often as it may
-//! go on: `a{1,500}!` has 501 characters and 499 choices. A search holds at most so many states at a time, so **a byte of
-//! text takes at most so many steps**, however mean the text is. Without counted repetitions the weight is at most the length
-//! of the expression.
+//! The weight is the number of characters, classes and choices, counting repeated ones as often as they may
+//! repeat: `a{1,500}!` has 501 characters and 499 choices. A search has at most this many active states, so
+//! **a byte of text takes at most this many steps**, even for a hostile text. Without counted repetitions the
+//! weight is at most the length of the expression.
 
 use regex_syntax::hir::{Hir, HirKind};
 
@@ -15,7 +15,7 @@ pub fn of(expression: &Hir) -> u64 {
         HirKind::Class(_) | HirKind::Look(_) => 1,
         HirKind::Repetition(repetition) => {
             let (min, each) = (u64::from(repetition.min), of(&repetition.sub));
-            // Without a limit the last one is repeated.
+            // Without an upper limit the last copy repeats.
             let times = repetition.max.map_or(min.max(1), u64::from);
             let choices = times.saturating_sub(min).max(u64::from(repetition.max.is_none()));
             each.saturating_mul(times).saturating_add(choices)
@@ -29,7 +29,7 @@ pub fn of(expression: &Hir) -> u64 {
     }
 }
 
-/// The bytes that begin a character: all but the further ones of UTF-8.
+/// The number of characters: all bytes except the continuation bytes of UTF-8.
 fn characters(literal: &[u8]) -> u64 {
     let count = literal.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
     u64::try_from(count).unwrap_or(u64::MAX)
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn repetitions_count_as_often_as_they_may_go_on() {
+    fn repeated_parts_count_as_often_as_they_may_repeat() {
         for (text, weight) in [
             ("a", 1),
             ("müller", 6),

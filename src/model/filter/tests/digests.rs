@@ -16,7 +16,7 @@ fn a_list_means_the_same_in_any_order() {
     );
 }
 
-/// Cursors that clients hold depend on it. The number was made with another program.
+/// Cursors that clients hold depend on the digest. Another program computed the number.
 #[test]
 fn digests_never_change() {
     let list = RawFilter {

@@ -1,6 +1,7 @@
-//! Operands that nothing can match by their form are refused, and no others.
+//! Operands are refused exactly if no value can match them because of their form.
 //!
-//! The measure is the model itself: what it takes for a value of a key is taken in a filter, what it refuses is refused there.
+//! The model itself is the reference: a filter accepts what the model accepts as a value of the key, and
+//! refuses what the model refuses.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -13,7 +14,7 @@ use crate::model::samples;
 use crate::model::text::WorkerId;
 use crate::model::time::Dob;
 
-/// Every key of members that has texts.
+/// Every key of members whose values are texts.
 const TEXTS: [&str; 11] = [
     "ref",
     "email",
@@ -27,10 +28,10 @@ const TEXTS: [&str; 11] = [
     "role",
     "company",
 ];
-/// Keys whose values lose stray characters at their ends, and lost none in older stores.
+/// Keys whose values lose stray characters at their ends today, but did not in older stores.
 const TRIMMED: [&str; 5] = ["first_name", "last_name", "tier", "role", "company"];
 
-/// A member who has `text` under `key`; nobody if the model refuses it.
+/// A member with `text` under `key`; `None` if the model refuses it.
 fn who_has(key: &str, text: &str) -> Option<Member> {
     let mut member = Member::default();
     let profile = &mut member.profile;
@@ -40,7 +41,7 @@ fn who_has(key: &str, text: &str) -> Option<Member> {
         "email" => profile.email = Some(Email::parse(text).ok()?),
         "first_name" => profile.first_name = Some(name()?),
         "last_name" => profile.last_name = Some(name()?),
-        // Older stores have numbers that are refused today.
+        // Older stores have numbers that today's rules refuse.
         "phone" => profile.phone = Some(Phone::from_stored(phone::as_stored(text.to_owned()).ok()?)),
         "worker_id" => profile.worker_id = Some(WorkerId::parse(text).ok()?),
         "tier" => profile.tier = Some(Tier::parse(text).ok()?),
@@ -54,7 +55,7 @@ fn who_has(key: &str, text: &str) -> Option<Member> {
     Some(member)
 }
 
-/// Whether an older store may have `text`, although it is refused now.
+/// Whether an older store may have `text`, although today's rules refuse it.
 fn was_taken(key: &str, text: &str) -> bool {
     match key {
         "email" => email::may_be_stored(text),
@@ -66,7 +67,7 @@ fn is_taken(raw: RawFilter) -> bool {
     parse(vec![raw]).is_ok()
 }
 
-/// Texts of all forms, good for some keys and not for others.
+/// Texts of all forms, valid for some keys and not for others.
 fn texts() -> impl Strategy<Value = String> {
     let long =
         (select(vec!["x", "é", "a@b.cd "]), select(vec![1_usize, 63, 64, 65, 254, 255, 256, 257, 512, 513]))
@@ -109,7 +110,7 @@ fn texts() -> impl Strategy<Value = String> {
     prop_oneof![4 => words.prop_map(str::to_owned), 1 => long, 1 => "[ -~é\u{200b}\n]{0,6}"]
 }
 
-/// A key and a good value for it.
+/// A key and a valid value for it.
 fn values() -> impl Strategy<Value = (&'static str, String)> {
     select(TEXTS.to_vec()).prop_flat_map(|key| {
         let value = match key {
@@ -147,8 +148,9 @@ proptest! {
             is_taken(RawFilter { in_: Some(vec![text(&operand)]), ..on(key) }),
             is_taken(RawFilter { nin: Some(vec![text(&operand)]), ..on(key) }),
         ];
-        // Nobody has a text with stray ends but members of older stores.
-        let is_stray = TRIMMED.contains(&key) && (operand.starts_with(is_stray) || operand.ends_with(is_stray));
+        // Only members of older stores have a text with stray characters at its ends.
+        let has_stray_end = operand.starts_with(is_stray) || operand.ends_with(is_stray);
+        let is_stray = TRIMMED.contains(&key) && has_stray_end;
         if who_has(key, &operand).is_some() && !is_stray {
             prop_assert_eq!(taken, [true; 4], "{} {:?} is good", key, operand);
         } else if !was_taken(key, &operand) && !is_stray {
@@ -165,11 +167,13 @@ proptest! {
         let ends: Vec<usize> = (0..=value.len()).filter(|end| value.is_char_boundary(*end)).collect();
         let operand = format!("{}{more}", &value[..*end.get(&ends)]);
         let [gt, gte, lt, lte] = bounds(key, &operand);
-        let prefix = RawFilter { prefix: Some(operand.clone()).filter(|prefix| !prefix.is_empty()), ..on(key) };
+        let prefix = Some(operand.clone()).filter(|prefix| !prefix.is_empty());
+        let prefix = RawFilter { prefix, ..on(key) };
         let one_of = RawFilter { in_: Some(vec![text(&operand)]), ..on(key) };
         let all = [eq(key, text(&operand)), one_of, gt, gte, lt, lte];
-        // What numbers are compared with begins as numbers do.
-        let is_bound = key != "phone" || operand.starts_with('+') && operand[1..].bytes().all(|byte| byte.is_ascii_digit());
+        // Operands on phone numbers must begin as phone numbers do.
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_bound = key != "phone" || operand.strip_prefix('+').is_some_and(is_number);
         for raw in all.into_iter().chain(prefix.prefix.is_some().then_some(prefix)) {
             if is_bound && naive(&raw, &member) {
                 prop_assert!(is_taken(raw.clone()), "{} {:?} matches {:?}", key, raw, value);
@@ -225,7 +229,7 @@ fn names_of_memberbases_obey_their_limit() {
     assert!(Filter::parse_bases(vec![before], &sealer()).is_err());
 }
 
-/// Older stores have values that are refused today, and their exports must still be found.
+/// Older stores have values that today's rules refuse, and filters must still find them.
 #[test]
 fn what_an_older_store_has_is_found() {
     for (key, value) in [

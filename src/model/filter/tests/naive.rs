@@ -1,4 +1,4 @@
-//! Random filters against a second, naive reading of the grammar.
+//! Compares random filters with a second, naive implementation of the grammar.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::samples;
 
-/// What a member shows under a key, as JSON would: equality compares the first, all else the second.
+/// The value of a member under a key, as JSON shows it: equality compares the first, all other operators the
+/// second.
 fn shown(key: &str, member: &Member) -> Option<(RawValue, RawValue)> {
     let profile = &member.profile;
     let same = |value: RawValue| Some((value.clone(), value));
@@ -38,7 +39,7 @@ fn shown(key: &str, member: &Member) -> Option<(RawValue, RawValue)> {
     }
 }
 
-/// The values that count: the elements of a list, or the value.
+/// The values to compare: the elements of a list, or the value.
 fn each(value: Option<RawValue>) -> Vec<RawValue> {
     match value {
         None => vec![],
@@ -95,12 +96,12 @@ pub(super) fn naive(raw: &RawFilter, member: &Member) -> bool {
     } else if let Some(prefix) = &raw.prefix {
         begins(prefix)
     } else {
-        // Only patterns of the form `^literal` are drawn.
+        // The strategy draws only patterns of the form `^literal`.
         begins(&raw.regex.as_ref().unwrap().pattern[1..])
     }
 }
 
-/// A key and an operand that it takes.
+/// A key and an operand that it accepts.
 fn key_and_operand() -> BoxedStrategy<(&'static str, RawValue)> {
     let texts = || prop::sample::select(vec!["a", "b", "ab", "aa", "A", "é"]);
     let emails = || {
@@ -116,7 +117,7 @@ fn key_and_operand() -> BoxedStrategy<(&'static str, RawValue)> {
         (1900..1904_u32, 1..3_u32, 1..4_u32)
             .prop_map(|(year, month, day)| ("dob", text(&format!("{year}-{month:02}-{day:02}")))),
         any::<bool>().prop_map(|value| ("enable_payroll", RawValue::Bool(value))),
-        // The text of an instant keeps its order only at a fixed number of digits.
+        // The texts of instants are in order only with a fixed number of digits.
         (0..4_u32)
             .prop_map(|micros| ("created_at", text(&format!("1970-01-01T00:00:00.{:06}Z", micros + 1)))),
         (prop::sample::select(vec!["attributes.a", "attributes.b", "attributes.c"]), any_value),
@@ -158,7 +159,7 @@ fn condition() -> impl Strategy<Value = RawFilter> {
 }
 
 fn tree() -> impl Strategy<Value = RawFilter> {
-    // What is refused matches nobody: `forms` has tests of that.
+    // A refused filter matches nobody; `forms` tests that.
     let taken = condition().prop_filter("refused", |raw| parse(vec![raw.clone()]).is_ok());
     taken.prop_recursive(4, 12, 3, |inner| {
         (vec(inner, 1..4), any::<bool>()).prop_map(|(parts, all)| {

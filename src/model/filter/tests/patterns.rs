@@ -1,9 +1,9 @@
-//! Which regular expressions are taken.
+//! Which regular expressions are accepted.
 
 use super::*;
 
 #[test]
-fn patterns_too_costly_for_one_record_are_refused_by_name() {
+fn patterns_too_costly_for_one_member_are_refused_with_their_paths() {
     let told = |raw: Vec<RawFilter>| {
         let refusal = parse(raw).unwrap_err();
         assert_eq!(refusal.reason, Reason::RegexInvalid);
@@ -11,12 +11,12 @@ fn patterns_too_costly_for_one_record_are_refused_by_name() {
         told.collect::<Vec<_>>()
     };
     let faults = told(vec![regex("tier", "a", false), regex("attributes.a", "a{1,500}!", false)]);
-    let description = "must have at most 512 characters, classes and choices on this key, counting repeated ones \
-                       as often as they may repeat, not 1000";
+    let description = "must have at most 512 characters, classes and choices on this key, counting repeated \
+                       ones as often as they may repeat, not 1000";
     assert_eq!(faults, [("filters[1].regex.pattern".to_owned(), description.to_owned())]);
     // Other texts are shorter.
     assert!(parse(vec![regex("first_name", "a{1,500}!", false)]).is_ok());
-    // Those on different attributes share the bytes of the record, those on one do not.
+    // Expressions on different attributes share the bytes of the member; those on the same attribute do not.
     let of = |key: fn(usize) -> String, count| {
         (0..count).map(|place| regex(&key(place), "a{1,250}", false)).collect::<Vec<_>>()
     };
@@ -29,7 +29,7 @@ fn patterns_too_costly_for_one_record_are_refused_by_name() {
 }
 
 #[test]
-fn patterns_that_people_write_are_taken() {
+fn patterns_that_people_write_are_accepted() {
     for pattern in [
         "^[A-Z]{2}\\d{2}[A-Z0-9]{11,30}$",
         "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",

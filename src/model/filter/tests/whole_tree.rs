@@ -1,4 +1,4 @@
-//! What is counted, and gathered, over a whole tree.
+//! Limits and attributes that are counted over a whole tree.
 
 use super::*;
 
