@@ -1,8 +1,9 @@
-//! The fingerprint of an input: what lets a repeat be recognised without reading the member.
+//! The fingerprint of a row: it lets a repeat be recognised without reading the member.
 //!
-//! It covers everything of a row that decides its effect, but for `if_revision` and the id that a member may be found by: rows
-//! with these have none. It covers the options as well. The encoding is unambiguous: fixed order, and before every value its length. It is stored, so it is frozen: whoever changes it
-//! raises `VERSION`, and repeats of older inputs are then merely slower to recognise.
+//! It covers the options and everything in a row that decides its effect, except `if_revision` and the id
+//! that may find the member: rows with one of these have no fingerprint. The encoding is unambiguous: a fixed
+//! order, and its length before every value. It is stored, so it is frozen: a change of it must raise
+//! `VERSION`. Repeats of older inputs are then only slower to recognise.
 
 use std::hash::Hasher;
 
@@ -14,11 +15,11 @@ use crate::model::change::Change;
 use crate::model::input::{MemberRow, UpsertOptions};
 use crate::model::match_by::{MatchBy, Semantics};
 
-/// Version of the encoding; hashed first.
+/// The version of the encoding; it is hashed first.
 const VERSION: u8 = 1;
 
 impl MemberRow {
-    /// The fingerprint of this row under these options, keyed; never 0, which stands for none.
+    /// The keyed fingerprint of this row under these options. It is never 0, which stands for no fingerprint.
     pub fn fingerprint(&self, options: &UpsertOptions, key: (u64, u64)) -> u128 {
         let mut sink = Sink(SipHasher13::new_with_keys(key.0, key.1));
         sink.bytes(&[
@@ -35,7 +36,8 @@ impl MemberRow {
             },
             u8::from(options.reactivate)
                 | u8::from(options.apply_status) << 1
-                // Kept only where the member has the status: an entry from before this was so is not taken for one.
+                // Rows with a status set this bit, so that entries of earlier versions are not mistaken for
+                // theirs: those were stored even if the member had another status.
                 | u8::from(self.status.is_some()) << 2,
             self.status.map_or(u8::MAX, |status| status.index()),
             u8::from(self.patch.attributes.replace_all),
@@ -59,7 +61,7 @@ impl MemberRow {
     }
 }
 
-/// Writes prefixes of 8 bytes: a kind in the low byte, a length or small value above it.
+/// Writes prefixes of 8 bytes: a kind in the low byte, and a length or small value above it.
 struct Sink(SipHasher13);
 
 const KEEP: u8 = 0;
@@ -83,7 +85,7 @@ impl Sink {
         self.bytes(&(value << 8 | u64::from(kind)).to_le_bytes());
     }
 
-    /// Lengths are far below 2^56: limits bound them.
+    /// Writes a length. Limits keep lengths far below 2^56.
     fn length(&mut self, kind: u8, length: usize) {
         self.prefix(kind, u64::try_from(length).unwrap_or(u64::MAX >> 8));
     }
@@ -190,7 +192,7 @@ mod tests {
         row
     }
 
-    /// Made with another program, from the encoding.
+    /// Another program computed the expected values from the encoding.
     #[test]
     fn fingerprints_change_with_their_version_only() {
         let options = UpsertOptions::default();
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_revision_asked_for_is_no_part_of_it_and_the_key_is() {
+    fn the_fingerprint_depends_on_the_key_and_not_on_if_revision() {
         let row = full_row();
         let asked = MemberRow { if_revision: Some(7), ..row.clone() };
         let options = UpsertOptions::default();

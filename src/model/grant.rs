@@ -1,14 +1,15 @@
-//! What a token may pass on: a token makes only tokens that have at most its own rights, so that nobody gains by making one.
+//! The rights of a new token. A token makes only tokens that have at most its own rights, so that no one
+//! gains rights by making a token.
 //!
-//! Each right that the maker does not mention is as large as the maker may give it, so a token that is bounded makes bounded ones
-//! by itself. What the maker does mention is never made smaller than it says: it is refused.
+//! A right that the request does not mention is as large as the maker may give it, so a limited token makes
+//! limited tokens by default. A right that the request does mention is never reduced: the request is refused.
 
 use crate::model::error::{Reason, Refusal, Violations};
 use crate::model::id::BaseNumber;
 use crate::model::time::Timestamp;
 use crate::model::token::{AccessLevel, Token, TokenLimits};
 
-/// The rights that a new token is to have, as far as its maker mentions them.
+/// The rights that a request for a new token mentions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
     /// What its holder may do.
@@ -17,13 +18,13 @@ pub struct Wanted {
     pub base: Option<BaseNumber>,
     /// Whether its holder sees bank details and dates of birth.
     pub pii: Option<bool>,
-    /// From when on it is not good any more.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
-    /// How much its holder may do.
+    /// Its limits per second.
     pub limits: TokenLimits,
 }
 
-/// The rights that a token gets.
+/// The rights that a new token gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Granted {
     /// What its holder may do.
@@ -32,14 +33,15 @@ pub struct Granted {
     pub base: Option<BaseNumber>,
     /// Whether its holder sees bank details and dates of birth.
     pub pii: bool,
-    /// From when on it is not good any more.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
-    /// How much its holder may do.
+    /// Its limits per second.
     pub limits: TokenLimits,
 }
 
 impl Wanted {
-    /// The rights of a token that is made by the holder of `maker`, or by somebody who may do everything.
+    /// The rights of a new token that the holder of `maker` makes; without a maker, every right may be
+    /// granted.
     pub fn by(self, maker: Option<&Token>) -> Result<Granted, Refusal> {
         let Self { access, base, pii, expires_at, limits } = self;
         let Some(maker) = maker else {
@@ -87,7 +89,7 @@ impl Wanted {
     }
 }
 
-/// Rights that go beyond those of the maker.
+/// Collects the rights that exceed those of the maker.
 #[derive(Default)]
 struct Beyond(Violations);
 
@@ -115,7 +117,7 @@ mod tests {
         TokenLimits { requests_per_second: Some(requests), rows_per_second: Some(rows) }
     }
 
-    /// A maker that is bounded in everything.
+    /// A maker with limits on every right.
     fn bounded() -> Token {
         Token {
             id: TokenId(1),
@@ -132,7 +134,7 @@ mod tests {
         }
     }
 
-    /// A maker that is bounded in nothing.
+    /// A maker without any limits.
     fn free() -> Token {
         Token {
             access: AccessLevel::Admin,
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_mentioned_is_as_large_as_the_maker_may_give_it() {
+    fn a_right_that_is_not_mentioned_is_as_large_as_the_maker_may_give_it() {
         let Granted { access, base, pii, expires_at, limits: given } =
             wanted(AccessLevel::Write).by(Some(&bounded())).unwrap();
         assert_eq!((access, base), (AccessLevel::Write, Some(BaseNumber(7))));

@@ -1,9 +1,10 @@
-//! IBANs: the structure of the country, and the check number.
+//! IBANs: the structure of each country, and the check number.
 //!
-//! No IBAN that a bank gave out may be refused: a country that is not in the table is taken with any account that the
-//! standard (ISO 13616) allows, and only its check number is judged.
+//! No IBAN that a bank issued may be refused. So for a country that is not in the table, any account that the
+//! standard (ISO 13616) allows is accepted, and only the check number is verified.
 
-/// Whether `iban`, in upper case and without separators, has the structure of its country and a correct check number.
+/// Whether `iban`, in upper case and without separators, has the structure of its country and a correct check
+/// number.
 pub(super) fn is_iban(iban: &str) -> bool {
     let Some((head, account)) = iban.split_at_checked(4) else { return false };
     let [c0, c1, k0, k1] = head.as_bytes() else { return false };
@@ -19,7 +20,8 @@ fn has_structure(head: &str, account: &str) -> bool {
     }
 }
 
-/// A structure is written as in the registry: `4!a6!n` is four letters and six digits, `c` is either.
+/// Whether `account` has a structure, written as in the registry: `4!a6!n` is four letters and six digits;
+/// `c` is either.
 fn matches_structure(account: &str, structure: &str) -> bool {
     let mut rest = account.as_bytes();
     for part in structure.split_inclusive(['n', 'a', 'c']) {
@@ -50,8 +52,8 @@ fn remainder(head: &str, account: &str) -> u32 {
     })
 }
 
-/// The accounts of each country, as the registry of SWIFT has them. A table of our own: `iban_validate` 5.0.1
-/// lacks HN.
+/// The structure of the accounts of each country, from the SWIFT registry. The crate `iban_validate` 5.0.1
+/// lacks HN, so the table is here.
 const STRUCTURES: &[(&str, &str)] = &[
     ("AD", "4!n4!n12!c"),
     ("AE", "3!n16!n"),

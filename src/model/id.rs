@@ -1,8 +1,9 @@
-//! Ids that callers see: rows and base numbers, sealed.
+//! Ids that callers see: encrypted base numbers and rows.
 //!
-//! An id is a prefix and 26 characters of lower-case Crockford base32: one AES-128 block over a kind tag (32 bits),
-//! the base number (32 bits) and the row number (64 bits). So there is no index of ids, ids leak neither counts nor
-//! order, and an invented or mistyped id fails the tag. The layout is frozen: every id ever given out depends on it.
+//! An id is a prefix and 26 characters of lower-case Crockford base32: one AES-128 block over a kind tag (32
+//! bits), the base number (32 bits) and the row number (64 bits). So the store needs no index of ids, ids
+//! reveal neither counts nor order, and the tag exposes an invented or mistyped id. The layout is frozen,
+//! because every issued id depends on it.
 
 use aes::Aes128;
 use aes::cipher::{BlockDecrypt, BlockEncrypt, KeyInit};
@@ -11,40 +12,40 @@ use aes::cipher::{BlockDecrypt, BlockEncrypt, KeyInit};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct BaseNumber(pub u32);
 
-/// A member's place in its memberbase; never given out again after a deletion.
+/// The row of a member in its memberbase; never reused after a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Row(pub u64);
 
-/// The key under which a store seals its ids. Has no `Debug`, so it cannot reach a log.
+/// The key with which a store seals its ids. It has no `Debug`, so it cannot reach a log.
 #[derive(Clone, Copy)]
 pub struct IdKey(pub [u8; 16]);
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// It does not begin as an id of this kind does.
+    /// It does not begin with the prefix of this kind of id.
     #[error("must begin with `{expected}`")]
     WrongPrefix {
         /// The prefix of this kind.
         expected: &'static str,
     },
-    /// It does not begin as a member's id does at any door.
+    /// It begins with none of the prefixes of member ids.
     #[error("must begin with `{}` or `{}`", MEMBER_PREFIX, MEMBER_PREFIX_ONSI)]
     WrongMemberPrefix,
     /// It has too few or too many characters.
     #[error("must have 26 characters after its prefix")]
     WrongLength,
-    /// It has a character that ids do not use.
+    /// It has a character that ids do not have.
     #[error("must have only digits and letters, except i, l, o and u, after its prefix")]
     BadCharacter,
-    /// It is well formed, but this store never gave it out. Callers treat it as not found.
+    /// It is well formed, but this store never issued it. Callers treat it as not found.
     #[error("is not an id of this store")]
     Unknown,
 }
 
 /// Prefix of member ids.
 pub const MEMBER_PREFIX: &str = "m_";
-/// Prefix of member ids at the Onsi door; accepted everywhere.
+/// Prefix of member ids at the Onsi door; every door accepts it.
 pub const MEMBER_PREFIX_ONSI: &str = "mem_";
 /// Prefix of memberbase ids.
 pub const BASE_PREFIX: &str = "mb_";
@@ -59,7 +60,7 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const NOT_A_DIGIT: u8 = 0xff;
 const DIGITS: [u8; 256] = digits();
 
-/// Seals and opens ids under one store's key.
+/// Seals and opens ids with the key of a store.
 #[derive(Clone)]
 pub struct Sealer {
     cipher: Aes128,
@@ -86,7 +87,7 @@ impl Sealer {
         self.seal(BASE_PREFIX, BASE_TAG, base, Row(0))
     }
 
-    /// The member that an id names, read without regard to case.
+    /// The member with this id. Case makes no difference.
     pub fn open_member(&self, id: &str) -> Result<(BaseNumber, Row), IdError> {
         let digits = strip_prefix(id, MEMBER_PREFIX)
             .or_else(|| strip_prefix(id, MEMBER_PREFIX_ONSI))
@@ -94,7 +95,7 @@ impl Sealer {
         self.open(digits, MEMBER_TAG)
     }
 
-    /// The row of the member of `base` that an id names; `None` if the id belongs to another memberbase or store.
+    /// The row of the member of `base` with this id; `None` if the id belongs to another memberbase or store.
     pub fn open_member_of(&self, base: BaseNumber, id: &str) -> Result<Option<Row>, IdError> {
         match self.open_member(id) {
             Ok((number, row)) => Ok((number == base).then_some(row)),
@@ -103,7 +104,7 @@ impl Sealer {
         }
     }
 
-    /// The memberbase that an id names, read without regard to case.
+    /// The memberbase with this id. Case makes no difference.
     pub fn open_base(&self, id: &str) -> Result<BaseNumber, IdError> {
         let digits = strip_prefix(id, BASE_PREFIX).ok_or(IdError::WrongPrefix { expected: BASE_PREFIX })?;
         match self.open(digits, BASE_TAG)? {
@@ -112,7 +113,7 @@ impl Sealer {
         }
     }
 
-    /// The id of the attribute schema of a memberbase: `as_…`. No call takes it.
+    /// The id of the attribute schema of a memberbase: `as_…`. No call accepts it.
     pub fn schema_id(&self, base: BaseNumber) -> String {
         self.seal(SCHEMA_PREFIX, SCHEMA_TAG, base, Row(0))
     }
@@ -135,13 +136,12 @@ impl Sealer {
     }
 }
 
-/// A number that was drawn at random, as an id: the prefix of its kind and 26 characters.
+/// A random number as an id: the prefix of its kind and 26 characters.
 pub fn write_random(prefix: &str, number: u128) -> String {
     encode(prefix, number)
 }
 
-/// The number of an id that was drawn at random, read without regard to case. Whether it was ever given out is for the
-/// store to know.
+/// The random number of an id. Case makes no difference. Only the store knows whether it ever issued the id.
 pub fn read_random(prefix: &'static str, id: &str) -> Result<u128, IdError> {
     decode(strip_prefix(id, prefix).ok_or(IdError::WrongPrefix { expected: prefix })?)
 }
@@ -151,7 +151,7 @@ fn strip_prefix<'a>(id: &'a str, prefix: &str) -> Option<&'a [u8]> {
     head.eq_ignore_ascii_case(prefix.as_bytes()).then_some(digits)
 }
 
-/// The highest digit holds the 3 bits that 26 digits of 5 bits have left of 128.
+/// Writes 26 digits of 5 bits. The first digit holds the highest 3 of the 128 bits.
 fn encode(prefix: &str, number: u128) -> String {
     let mut id = String::with_capacity(prefix.len() + CHARS);
     id.push_str(prefix);
@@ -173,7 +173,7 @@ fn decode(digits: &[u8]) -> Result<u128, IdError> {
         seen |= digit;
         number = number << 5 | u128::from(digit & 31);
     }
-    // A first digit over 7 would not fit into 128 bits: such a text is no id.
+    // With a first digit above 7 the number would not fit into 128 bits, so such a text is not an id.
     let first_fits = digits.first().is_some_and(|byte| (b'0'..=b'7').contains(byte));
     if seen > 31 || !first_fits { Err(IdError::BadCharacter) } else { Ok(number) }
 }
@@ -200,7 +200,7 @@ mod tests {
         Sealer::new(IdKey(*b"0123456789abcdef"))
     }
 
-    /// Made with another program: AES-128-ECB of the block in hexadecimal, then Crockford base32.
+    /// Another program computed the ids: AES-128-ECB of the block in hexadecimal, then Crockford base32.
     #[test]
     fn ids_never_change() {
         let sealer = sealer();

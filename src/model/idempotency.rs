@@ -1,4 +1,4 @@
-//! Requests that name themselves, so that sending them again is safe.
+//! Requests with a request id, and chunks of imports: they can be sent again safely.
 
 use std::hash::Hasher;
 
@@ -7,17 +7,17 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use crate::model::import::ImportId;
 use crate::model::text::RequestId;
 
-/// What a request is called, so that it is known when it comes again.
+/// The key by which a repeat of a request is recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdempotencyKey {
-    /// The name that its caller gave it.
+    /// The request id from the caller.
     Given(RequestId),
-    /// A chunk of an import, by the client's number for it.
+    /// A chunk of an import, with the number that the client gave it.
     Chunk(ImportId, u64),
 }
 
 impl IdempotencyKey {
-    /// The field of a request that the name stands in.
+    /// The field of the request that has the key.
     #[must_use]
     pub fn field(&self) -> &'static str {
         match self {
@@ -27,57 +27,58 @@ impl IdempotencyKey {
     }
 }
 
-/// What tells a repeat of a request from another request under the same name.
+/// The identity of a request: it distinguishes a repeat from another request with the same key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestIdentity {
-    /// Its name, unique among the requests of one caller.
-    pub name: IdempotencyKey,
-    /// A fingerprint of all that it asks for. Stored, so what it is made of never changes.
+    /// Its key, unique among the requests of one caller.
+    pub key: IdempotencyKey,
+    /// A fingerprint of its whole content. It is stored, so its encoding never changes.
     pub fingerprint: u128,
-    /// Whether the answer is kept too when none of its rows was written. A named call may be mended and sent again under its name,
-    /// unless it asks for this; a chunk counts once, whatever became of it.
+    /// Whether the result is stored even if no row was written. By default a caller may correct such a
+    /// request and send it again with the same request id. A chunk of an import is never run twice, whatever
+    /// its result was.
     pub keeps_failures: bool,
 }
 
 impl RequestIdentity {
-    /// The mark of a request named `id` that asks for `call` with this payload.
+    /// The identity of a request to `call` with the request id `id` and this payload.
     #[must_use]
     pub fn new(id: RequestId, call: &str, payload: &[u8]) -> Self {
-        let mut asked = Payload::of(call);
-        asked.add(payload);
-        Self { name: IdempotencyKey::Given(id), fingerprint: asked.fingerprint(), keeps_failures: false }
+        let mut content = Payload::of(call);
+        content.add(payload);
+        Self { key: IdempotencyKey::Given(id), fingerprint: content.fingerprint(), keeps_failures: false }
     }
 
-    /// The same request, whose answer is kept also when none of its rows was written. How long an answer is worth something is no part
-    /// of what is asked for, so it is known under its name either way.
+    /// The same request, with or without its result stored if no row was written. This is not part of the
+    /// fingerprint, so a repeat is recognised either way.
     #[must_use]
     pub fn keeping_failures(self, keeps_failures: bool) -> Self {
         Self { keeps_failures, ..self }
     }
 
-    /// The mark of a chunk of an import.
+    /// The identity of a chunk of an import.
     #[must_use]
-    pub fn chunk(import: ImportId, number: u64, asked: Payload) -> Self {
-        let name = IdempotencyKey::Chunk(import, number);
-        Self { name, fingerprint: asked.fingerprint(), keeps_failures: true }
+    pub fn chunk(import: ImportId, number: u64, content: Payload) -> Self {
+        let key = IdempotencyKey::Chunk(import, number);
+        Self { key, fingerprint: content.fingerprint(), keeps_failures: true }
     }
 }
 
-/// All that a request asks for, piece by piece.
+/// The content of a request, hashed piece by piece.
 pub struct Payload(SipHasher13);
 
 impl Payload {
-    /// That of a request for `call`, with nothing in it yet.
+    /// The payload of a request to `call`, still empty.
     #[must_use]
     pub fn of(call: &str) -> Self {
-        // A caller who looks for collisions deceives nobody else, so the key may be known.
+        // A caller that constructs collisions harms only itself, so the hash needs no secret key.
         let mut hasher = SipHasher13::new();
         hasher.write(&u64::try_from(call.len()).unwrap_or(u64::MAX).to_le_bytes());
         hasher.write(call.as_bytes());
         Self(hasher)
     }
 
-    /// Adds its next bytes; where one piece ends and the next begins makes no difference.
+    /// Adds the next bytes. The division into pieces makes no difference.
     pub fn add(&mut self, bytes: &[u8]) {
         self.0.write(bytes);
     }

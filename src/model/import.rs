@@ -1,4 +1,4 @@
-//! Imports that can be cut and resumed.
+//! Imports that can be interrupted and resumed.
 
 use std::fmt;
 
@@ -6,16 +6,17 @@ use super::error::Reason;
 use super::id::{read_random, write_random};
 use super::violation::Rule;
 
-/// Characters of an id as a UUID, and where its hyphens stand.
+/// The length of a UUID in characters, and the places of its hyphens.
 const UUID_CHARS: usize = 36;
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
-/// Names an import, from its first stream to its last: 128 bits that the client draws, so that no two imports share them.
+/// The id of an import, from its first stream to its last: 128 random bits from the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImportId(pub u128);
 
 impl ImportId {
-    /// Reads an id: a UUID, or 26 characters as in the ids of this service. Case makes no difference.
+    /// Parses an id: a UUID, or 26 characters like those in the ids of this service. Case makes no
+    /// difference.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         let number = if text.len() == UUID_CHARS { uuid(text) } else { read_random("", text).ok() };
         let refused =

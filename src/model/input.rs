@@ -1,5 +1,4 @@
-//! What callers ask to be done to a member, parsed: every value in here is a good one, but for those that are set apart as
-//! doubts.
+//! Parsed rows of callers. Every value in a row is valid, except those that are set aside as doubts.
 
 use std::borrow::Cow;
 
@@ -18,33 +17,33 @@ use crate::model::text::{Ref, WorkerId};
 pub struct MemberRow {
     /// The fields.
     pub patch: MemberPatch,
-    /// The status that the row's member begins with when the row creates it, or comes back with when the row reactivates
-    /// it (`inactive`: it does not come back). Otherwise without effect, unless the options apply it.
+    /// The status of the member if the row creates it or brings it back; with `inactive` the row does not
+    /// bring it back. In other cases the status has no effect, unless the options apply it.
     pub status: Option<Status>,
-    /// Whether the e-mail address belongs to an active member of another base, where both share accounts: then the member
-    /// begins (or comes back) `active` unless the row names a status. Found out on the way to the table; not part of
-    /// what a caller says.
+    /// Whether the e-mail address belongs to an active member of another memberbase, and both memberbases
+    /// share accounts. Then the member starts (or comes back) `active` unless the row names a status. The
+    /// caller does not send this; the service finds it out.
     pub has_account: bool,
-    /// The revision that the member must be at; 0 means that it must not exist.
+    /// The revision that the member must have; 0 means that the member must not exist.
     pub if_revision: Option<u64>,
-    /// The member that the row is about, where it is found by its id; then none of its fields finds one.
+    /// The member that the row is about, if its id finds it; then no field of the row finds a member.
     pub found_by_id: Option<Row>,
-    /// Values that are refused unless the member has them already.
+    /// Values that are refused unless the member already has them.
     pub doubts: Option<Box<Doubts>>,
 }
 
-/// How the rows of an upsert are meant.
+/// How to apply the rows of an upsert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UpsertOptions {
     /// The key that finds a row's member.
     pub match_by: MatchBy,
-    /// What a field that a row does not name means.
+    /// What happens to fields that a row does not name.
     pub semantics: Semantics,
     /// Whether a row for an inactive member brings the member back.
     pub reactivate: bool,
-    /// Whether a row's status becomes that of its member.
+    /// Whether the member gets the status of its row.
     pub apply_status: bool,
-    /// What of members the sender may see; not part of what it says.
+    /// Which fields of members the sender may see. The sender does not send this.
     pub sight: Sight,
 }
 
@@ -60,12 +59,12 @@ pub enum MatchKey<'a> {
 }
 
 impl MemberRow {
-    /// The status that the row's member begins or comes back with, in a base with this setting.
+    /// The status with which the row's member starts or comes back, in a memberbase with this setting.
     pub fn first_status(&self, new_members: Status) -> Status {
         self.status.unwrap_or(if self.has_account { Status::Active } else { new_members })
     }
 
-    /// The key among its fields that finds the row's member; `None` when the row does not carry it.
+    /// The field that finds the row's member; `None` if the row does not have it.
     pub fn match_key(&self, match_by: MatchBy) -> Option<MatchKey<'_>> {
         match match_by {
             MatchBy::Id => None,
@@ -77,12 +76,12 @@ impl MemberRow {
 }
 
 impl MemberRow {
-    /// Refuses the row if it has doubts: it is about nobody who could have their values.
+    /// Refuses the row if it has doubts. For rows without an existing member, which alone could settle them.
     pub fn without_doubts(&self) -> Result<&Self, RowError> {
         self.doubts.as_ref().map_or(Ok(self), |doubts| Err(doubts.refuse()))
     }
 
-    /// The row as it is meant for `member`: values in doubt are those that it has, or the row is refused.
+    /// The row for `member`. Refuses the row if a value in doubt is not what the member has.
     pub fn settled(&self, member: &Member) -> Result<Cow<'_, Self>, RowError> {
         let Some(doubts) = &self.doubts else { return Ok(Cow::Borrowed(self)) };
         let mut row = Self { doubts: None, ..self.clone() };

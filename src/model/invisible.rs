@@ -1,15 +1,16 @@
-//! Characters that nobody sees, and so nobody means.
+//! Invisible characters, which no one types on purpose.
 //!
-//! The categories are those of the Unicode version of `unicode-properties`, which is not ahead of that of
-//! `unicode-normalization`, as a test holds: what this module lets through is assigned there too, and Unicode promises
-//! that the normal forms of assigned characters never change. The version of the crate that folds case is not checked.
+//! The categories come from `unicode-properties`. A test checks that its Unicode version is not ahead of that
+//! of `unicode-normalization`. So every character that this module accepts is assigned there too, and Unicode
+//! promises that the normal form of an assigned character never changes. The version of the crate that folds
+//! case is not checked.
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// Whether `character` formats, is private or is not assigned (categories Cf, Co and Cn), or stands for one that got
-/// lost (U+FFFD).
+/// Whether `character` is a format, private-use or unassigned character (categories Cf, Co and Cn), or the
+/// replacement for a lost one (U+FFFD).
 pub(super) fn is_stray(character: char) -> bool {
-    // Names are full of these letters, and the table is slow.
+    // Most letters of names are in these ranges, and the table is slow.
     match character {
         '\0'..='\u{377}' => return character == '\u{ad}',
         '\u{400}'..='\u{52f}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => return false,
@@ -23,8 +24,8 @@ fn is_of_a_stray_category(character: char) -> bool {
     matches!(character.general_category(), Format | PrivateUse | Unassigned)
 }
 
-/// Whether `character` is stray, or a letter, mark or symbol that shows nothing where it stands: fillers, selectors of
-/// variants, joiners of graphemes, the blank of Braille.
+/// Whether `character` is stray, or a letter, mark or symbol that shows nothing: a filler, variation
+/// selector, grapheme joiner or Braille blank.
 pub(super) fn is_invisible(character: char) -> bool {
     match character {
         _ if character.is_ascii() => false,
@@ -34,7 +35,8 @@ pub(super) fn is_invisible(character: char) -> bool {
     }
 }
 
-/// `text` without stray characters at its ends. Within a text they may join letters or carry a flag.
+/// `text` without stray characters at its ends. Inside a text they stay, because they may join letters or be
+/// part of a flag.
 pub(super) fn trimmed(text: String) -> String {
     let is_plain = |end: Option<&u8>| end.is_none_or(u8::is_ascii);
     if is_plain(text.as_bytes().first()) && is_plain(text.as_bytes().last()) {
@@ -65,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_that_are_known_without_the_table_are_as_it_says() {
+    fn ranges_that_skip_the_table_agree_with_it() {
         for character in '\0'..=char::MAX {
             let is_lost = character == char::REPLACEMENT_CHARACTER;
             assert_eq!(is_stray(character), is_lost || is_of_a_stray_category(character), "{character:?}");
@@ -73,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_loses_stray_characters_at_its_ends_alone() {
+    fn a_text_loses_stray_characters_at_its_ends_only() {
         for (text, kept) in [
             ("\u{feff}Zoë\u{200b}\u{200b}", "Zoë"),
             ("\u{202a}Zoë Müller\u{202c}", "Zoë Müller"),
@@ -86,7 +88,7 @@ mod tests {
         }
     }
 
-    /// The promise that folds never change holds for characters that are assigned in the crate that folds too.
+    /// A fold never changes only for characters that are assigned in the crate that folds, too.
     #[test]
     fn no_crate_that_folds_is_behind_the_categories() {
         let (major, minor, patch) = unicode_properties::UNICODE_VERSION;

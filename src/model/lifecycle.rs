@@ -1,9 +1,9 @@
-//! The life of a member: which change of status is allowed, in one table.
+//! The life of a member: one table of the allowed changes of status.
 
 use crate::model::error::{Reason, Refusal};
 use crate::model::member::Status;
 
-/// What is done to a member's status.
+/// An action that changes a member's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// The invitation is accepted.
@@ -14,7 +14,7 @@ pub enum Action {
     Reactivate,
 }
 
-/// Every allowed change: action, status before, status after. What is not here is refused.
+/// Every allowed change: action, status before, status after. All others are refused.
 const TRANSITIONS: &[(Action, Status, Status)] = &[
     (Action::Activate, Status::Invited, Status::Active),
     (Action::Offboard, Status::Invited, Status::Inactive),
@@ -24,7 +24,7 @@ const TRANSITIONS: &[(Action, Status, Status)] = &[
 ];
 
 impl Action {
-    /// What leads to a status, from another one.
+    /// The action that leads from one status to another.
     pub fn towards(from: Status, to: Status) -> Self {
         match (from, to) {
             (_, Status::Inactive) => Self::Offboard,
@@ -34,7 +34,7 @@ impl Action {
     }
 }
 
-/// Whether `action` may take a member from `from` to `to`. Refused with `STATUS_TRANSITION`, which names both.
+/// Refuses, with `STATUS_TRANSITION`, an `action` that may not change a member's status from `from` to `to`.
 pub fn transition(action: Action, from: Status, to: Status) -> Result<(), Refusal> {
     if TRANSITIONS.contains(&(action, from, to)) {
         return Ok(());
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_allowed_change_is_that_of_its_action_alone() {
+    fn each_allowed_change_belongs_to_one_action() {
         for (action, from, to) in TRANSITIONS {
             assert_eq!(Action::towards(*from, *to), *action);
         }

@@ -1,6 +1,6 @@
-//! Every limit of the model, each with its unit in its name or its first word.
+//! Every limit of the model, with its unit in its name or in its description.
 //!
-//! Nothing else in the crate may write one of these numbers as a literal.
+//! No other code in the crate may write one of these numbers as a literal.
 
 /// Longest `ref`, in bytes.
 pub const REF_MAX_BYTES: usize = 512;
@@ -39,57 +39,60 @@ pub const ATTRIBUTE_KEY_MAX_BYTES: usize = 64;
 pub const ATTRIBUTE_TEXT_MAX_BYTES: usize = 4096;
 /// Longest list in an attribute, in strings.
 pub const ATTRIBUTE_LIST_MAX_ITEMS: usize = 100;
-/// From this magnitude on an integer may not survive as a JSON number (2^53).
+/// From this magnitude on (2^53), JSON may round an integer.
 pub const UNSAFE_INTEGER: f64 = 9_007_199_254_740_992.0;
-/// Largest stored record of a member, in bytes.
+/// Largest stored form of a member, in bytes.
 pub const MEMBER_RECORD_MAX_BYTES: usize = 32 * 1024;
-/// Of these, no less than date of birth and bank details can take, in bytes.
+/// The most that date of birth and bank details can take of it, rounded up, in bytes.
 pub const PII_MAX_BYTES: usize = 384;
 
-/// Members of a page when the caller names no limit.
+/// Members of a page if the caller sets no limit.
 pub const PAGE_LIMIT_DEFAULT: u32 = 500;
 /// Most members of a page; larger limits are lowered to it.
 pub const PAGE_LIMIT_MAX: u32 = 5_000;
-/// Most matching members that `skip` passes over where records must be checked.
+/// Most matching members that `skip` passes over if the list must check members one by one.
 pub const SKIP_CHECKED_MAX: u64 = 10_000;
-/// Entries of `sorts`.
+/// Most entries of `sorts`.
 pub const SORTS_MAX: usize = 2;
 /// Length of a cursor, in characters of base64url.
 pub const CURSOR_CHARS: usize = 24;
 
-/// Levels of a filter tree; entries of `filters` are level 1.
+/// Most levels of a filter tree; entries of `filters` are level 1.
 pub const FILTER_MAX_DEPTH: usize = 8;
-/// Conditions in a filter tree. Combinators need no limit of their own: none is empty, and depth is limited.
+/// Most conditions in a filter tree. Combinators need no limit of their own, because none is empty and the
+/// depth is limited.
 pub const FILTER_MAX_OPERANDS: usize = 1_000;
-/// Values of one `in` or `nin` list.
+/// Most values of one `in` or `nin` list.
 pub const FILTER_IN_MAX_VALUES: usize = 10_000;
-/// Values of all `in` and `nin` lists of a filter tree together: one full list, and a thousand values beside it. It bounds
-/// what a list looks up, and what it works on for each chunk of rows.
+/// Most values of all `in` and `nin` lists of a filter tree together: one full list and a thousand other
+/// values. This bounds the lookups of a list, and its work for each chunk of rows.
 pub const FILTER_MAX_VALUES: usize = 11_000;
 /// Longest regular expression, in bytes.
 pub const REGEX_MAX_BYTES: usize = 512;
-/// Largest compiled regular expression, in bytes. Finding one too large costs about 10 ms, so it bounds time as well.
+/// Largest compiled regular expression, in bytes. Refusing a larger one takes about 10 ms, so this bounds
+/// time as well.
 pub const REGEX_COMPILED_MAX_BYTES: usize = 512 * 1024;
 /// Largest cache of a running regular expression, in bytes.
 pub const REGEX_CACHE_MAX_BYTES: usize = 256 * 1024;
-/// Most steps that a regular expression may take for one member: its characters, classes and choices, those in a repetition as
-/// often as it may go on, times the longest text of its key in bytes. A step is up to 5 ns. On attributes, which may have
-/// 32 KiB, that leaves 512, as many as an expression without counted repetitions can have at all.
+/// Most steps that a regular expression may take for one member: the number of its characters, classes and
+/// choices, counting repeated ones as often as they may repeat, times the longest text of its key in bytes. A
+/// step takes up to 5 ns. On attributes, which may have 32 KiB, this allows 512 characters, classes and
+/// choices: as many as an expression without counted repetitions can have.
 pub const REGEX_MAX_STEPS: u64 = 16 * 1024 * 1024;
-/// Most steps that all regular expressions of a filter may take for one member, a third of a second at worst.
+/// Most steps that all regular expressions of a filter may take for one member: a third of a second at worst.
 pub const FILTER_MAX_REGEX_STEPS: u64 = 64 * 1024 * 1024;
-/// Regular expressions in a filter tree: with the limits above, 16 MiB and a third of a second at worst.
+/// Most regular expressions in a filter tree: with the limits above, 16 MiB and a third of a second at worst.
 pub const FILTER_MAX_REGEXES: usize = 32;
-/// Violations that one refusal lists; more are counted, not listed.
+/// Most violations that one refusal lists.
 pub const VIOLATIONS_MAX: usize = 100;
 
 /// Most rows of an atomic call.
 pub const ATOMIC_MAX_ROWS: usize = 10_000;
-/// Most bytes that one commit changes, in blocks and its record of what was before.
+/// Most bytes that one commit changes, in blocks and in its log of the previous values.
 pub const ATOMIC_MAX_BYTES: usize = 64 * 1024 * 1024;
-/// Most rows for which a bulk call answers one result each.
+/// Most rows for which a bulk call returns one result each.
 pub const RESULTS_ALL_MAX_ROWS: usize = 100_000;
-/// Most failed rows of a call that come with details.
+/// Most failed rows of a call that are returned with details.
 pub const FAILURE_DETAILS_MAX_ROWS: usize = 1_000;
 /// Most keys of a batch get.
 pub const BATCH_GET_MAX_KEYS: usize = 10_000;
@@ -99,11 +102,11 @@ pub const BULK_DELETE_MAX_MEMBERS: usize = 100_000;
 pub const IMPORT_CHUNK_MAX_ROWS: usize = 10_000;
 /// Most bytes of one chunk of an import.
 pub const IMPORT_CHUNK_MAX_BYTES: usize = 8 * 1024 * 1024;
-/// Most former refs that a member answers to.
+/// Most valid former refs of a member.
 pub const REF_ALIASES_MAX: usize = 8;
-/// Longest time for which a member answers to a former ref, in days.
+/// Longest time for which a former ref can stay valid, in days.
 pub const REF_ALIAS_MAX_DAYS: i64 = 366;
-/// The time for which a member answers to a former ref unless the caller says another, in days.
+/// The time for which a former ref stays valid unless the caller sets another, in days.
 pub const REF_ALIAS_DAYS: i64 = 30;
 /// Longest request id, in visible ASCII characters.
 pub const REQUEST_ID_MAX_CHARS: usize = 255;
@@ -116,20 +119,20 @@ pub const TOKENS_MAX: usize = 100_000;
 /// Largest limit of a token, in requests or rows per second.
 pub const TOKEN_RATE_MAX: u32 = 10_000_000;
 
-/// Tiers that a memberbase may fix; they are written with every commit.
+/// Most tiers in the settings of a memberbase.
 pub const TIERS_MAX: usize = 64;
 
-/// Longest id, code or descriptor of another system in a record, in bytes.
+/// Longest id, code or descriptor from another system in a record, in bytes.
 pub const FOREIGN_TEXT_MAX_BYTES: usize = 255;
 /// Largest content of a creative, in bytes of JSON.
 pub const CREATIVE_CONTENT_MAX_BYTES: usize = 16 * 1024;
 /// Most stamps added by one call.
 pub const STAMPS_MAX_AT_ONCE: u64 = 1_000_000;
-/// Most events of one call that takes transactions.
+/// Most events of one call that ingests transactions.
 pub const INGEST_MAX_EVENTS: usize = 5_000;
-/// Fewest digits of a card that are sent with a transaction.
+/// Fewest digits of a card in a transaction.
 pub const BIN_MIN_DIGITS: usize = 6;
-/// Most digits of a card that are sent with a transaction.
+/// Most digits of a card in a transaction.
 pub const BIN_MAX_DIGITS: usize = 8;
-/// Largest integer that survives as a JSON number (2^53 - 1).
+/// Largest integer that JSON numbers represent exactly (2^53 - 1).
 pub const SAFE_INTEGER_MAX: u64 = 9_007_199_254_740_991;

@@ -1,4 +1,4 @@
-//! IBANs of every country of the registry, of countries that are not in it, and broken ones.
+//! IBANs of every country in the registry, of countries that are not in it, and invalid ones.
 
 use proptest::prelude::*;
 use proptest::string::string_regex;
@@ -99,13 +99,13 @@ const EXAMPLES: &[&str] = &[
     "YE15CBYE0001018861234567891234",
 ];
 
-/// The IBAN of an account with a right check number.
+/// The IBAN of an account, with a correct check number.
 fn with_check_number(country: &str, account: &str) -> String {
     let zeros = format!("{country}00");
     format!("{country}{:02}{account}", 98 - remainder(&zeros, account))
 }
 
-/// A pattern of the accounts that a structure allows.
+/// A regular expression for the accounts that a structure allows.
 fn pattern(structure: &str) -> String {
     structure
         .split_inclusive(['n', 'a', 'c'])
@@ -155,7 +155,7 @@ fn a_country_to_come_is_judged_by_its_check_number() {
     assert!(!is_iban("ZZ34123456789012345"));
 }
 
-/// Banks of these countries give out IBANs, though the registry does not have them.
+/// Countries whose banks issue IBANs although the registry does not list them.
 #[test]
 fn ibans_of_countries_beside_the_registry_are_accepted() {
     for iban in [
@@ -211,7 +211,8 @@ proptest! {
         example in proptest::sample::select(EXAMPLES),
         place in any::<proptest::sample::Index>(),
     ) {
-        let (country, structure) = STRUCTURES.iter().find(|(country, _)| example.starts_with(country)).unwrap();
+        let is_its_country = |(country, _): &&(&str, &str)| example.starts_with(country);
+        let (country, structure) = STRUCTURES.iter().find(is_its_country).unwrap();
         let mut account = example.as_bytes()[4..].to_vec();
         let place = place.index(account.len());
         account[place] = if account[place].is_ascii_digit() { b'A' } else { b'0' };

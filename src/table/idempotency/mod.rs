@@ -151,12 +151,12 @@ impl Idempotency {
         if_running: IfRunning,
     ) -> Result<Begun, TableError> {
         self.relieve(now);
-        let name = self.hashes.request(scope, &mark.name);
+        let name = self.hashes.request(scope, &mark.key);
         let turn = match if_running {
             IfRunning::Wait => self.running.wait(name).await,
             IfRunning::Refuse => self.running.take(name).map_err(|_| TableError::RequestRunning)?,
         };
-        let cause = match &mark.name {
+        let cause = match &mark.key {
             IdempotencyKey::Given(_) => Cause::Request(name),
             IdempotencyKey::Chunk(import, _) => Cause::Import(import.0),
         };
