@@ -287,9 +287,8 @@ mod tests {
         for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             assert_eq!(AttributeValue::number(number).unwrap_err().describe(), "must be a finite number");
         }
-        assert!(
-            matches!(AttributeValue::number(-0.0), Ok(AttributeValue::Number(zero)) if zero.is_sign_positive())
-        );
+        let zero = AttributeValue::number(-0.0);
+        assert!(matches!(zero, Ok(AttributeValue::Number(zero)) if zero.is_sign_positive()));
     }
 
     #[test]

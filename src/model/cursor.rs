@@ -192,7 +192,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_opens_to_what_was_sealed(position: u64, direction in direction(), key: [u8; 16], binding: u64) {
+        fn a_cursor_opens_to_what_was_sealed(
+            position: u64,
+            direction in direction(),
+            key: [u8; 16],
+            binding: u64,
+        ) {
             let (cursor, key) = (Cursor { position, direction }, CursorKey(key));
             let text = cursor.seal(&key, binding);
             prop_assert_eq!(text.len(), CURSOR_CHARS);

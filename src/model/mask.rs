@@ -1,11 +1,11 @@
 //! Field masks: which fields an update is about (google.protobuf.FieldMask, AIP-134).
 //!
-//! A field in the mask gets the value that the update has for it, and loses its own if the update has none. A field that
-//! is not in the mask stays, whatever the update has for it: that is not even looked at. A mask without paths is none.
+//! A field in the mask gets its value from the update, and loses its value if the update has none. A field
+//! that is not in the mask stays; its value in the update is ignored. A mask without paths counts as no mask.
 //!
-//! A mask that travels as JSON has its paths rewritten by protobuf: `attributes.shoeSize` arrives as `attributes.shoe_size`. So
-//! a mask never takes away an attribute that nobody knows: a path to a key that the update has no value for must name one that
-//! the schema, or the member, has ([`Mask::check_removals`]).
+//! Protobuf's JSON rewrites the paths of a mask: `attributes.shoeSize` arrives as `attributes.shoe_size`. So
+//! a mask never removes an unknown attribute: if the update has no value for the key of a path, the schema or
+//! the member must have the key ([`Mask::check_removals`]).
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -15,14 +15,14 @@ use crate::model::member::Member;
 use crate::model::patch::MemberPatch;
 use crate::model::schema::AttributeSchema;
 
-/// What a path of one attribute begins with.
+/// The prefix of the path of one attribute.
 const ATTRIBUTE: &str = "attributes.";
 
 /// The paths of a mask: names of fields, and `attributes.KEY` for one attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mask {
     fields: HashSet<ProfileField>,
-    /// The keys of single attributes, with the places of their paths.
+    /// The keys of single attributes, with the indexes of their paths.
     attributes: BTreeMap<String, usize>,
 }
 
@@ -44,17 +44,17 @@ impl Mask {
         faults.finish((!paths.is_empty()).then_some(mask))
     }
 
-    /// Whether it names this field as a whole.
+    /// Whether the mask names this whole field.
     pub fn names(&self, field: ProfileField) -> bool {
         self.fields.contains(&field)
     }
 
-    /// Whether it names this attribute, by itself or with all others.
+    /// Whether the mask names this attribute, by its key or with all attributes.
     pub fn names_attribute(&self, key: &str) -> bool {
         self.names(ProfileField::Attributes) || self.attributes.contains_key(key)
     }
 
-    /// `patch`, as far as the mask lets it through.
+    /// `patch`, limited to the mask. Clears fields of the mask for which the patch has no value.
     pub fn apply(&self, mut patch: MemberPatch) -> Result<MemberPatch, Refusal> {
         for field in ProfileField::ALL {
             let (named, is_keep) = (self.names(field), patch.is_keep(field));
@@ -80,8 +80,8 @@ impl Mask {
         faults.finish(patch)
     }
 
-    /// Refuses to take from `member` an attribute that it does not have and the schema does not know. `patch` is what the mask
-    /// let through.
+    /// Refuses to remove from `member` an attribute that neither it nor the schema has. `patch` is the result
+    /// of [`Mask::apply`].
     pub fn check_removals(
         &self,
         patch: &MemberPatch,
@@ -99,8 +99,9 @@ impl Mask {
             if removed.contains(key.as_str()) && !is_known(key) {
                 let whose = if schema.is_some() { "the attribute schema" } else { "the member" };
                 let description = format!(
-                    "is not an attribute of {whose}, and `member` has no value for it; if you sent the mask as JSON, \
-                     protobuf has changed shoeSize to shoe_size: omit the mask to write keys with capital letters"
+                    "is not an attribute of {whose}, and `member` has no value for it; if you sent the mask as \
+                     JSON, protobuf has changed shoeSize to shoe_size: omit the mask to write keys with capital \
+                     letters"
                 );
                 faults.add(Reason::UnknownField, place(*index), description);
             }
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn only_attributes_that_the_member_or_the_schema_knows_are_taken_away() {
+    fn only_attributes_of_the_member_or_the_schema_are_removed() {
         let mut held = AttributePatch::default();
         held.set("old", AttributeValue::bool(true)).unwrap();
         let member = Member { attributes: Attributes::default().patched(&held, false), ..Member::default() };
@@ -190,11 +191,11 @@ mod tests {
                 assert_eq!(checked.is_ok(), is_good, "{path} {checked:?}");
                 if let Err(refusal) = checked {
                     assert_eq!(refusal.violations[0].field, "update_mask.paths[1]");
-                    assert!(refusal.message().contains("sent the mask as JSON"), "{refusal}");
+                    assert!(refusal.message().contains("has changed shoeSize to shoe_size"), "{refusal}");
                 }
             }
         }
-        // Nothing is known of an attribute that nobody has, but the schema knows it.
+        // No member has this attribute, but the schema has its key.
         let mask = mask(&["attributes.shoeSize"]);
         let patch = mask.apply(MemberPatch::default()).unwrap();
         assert!(mask.check_removals(&patch, &member, None).is_err());

@@ -1,4 +1,4 @@
-//! Which key rows are matched by, and how they are applied.
+//! The key that matches rows to members, and the semantics of fields that a row does not name.
 
 use crate::model::field::ProfileField;
 
@@ -12,12 +12,12 @@ pub enum MatchBy {
     Email,
     /// The worker id.
     WorkerId,
-    /// The id that the service gave. It makes no members.
+    /// The id that the service gave. A row with an id never creates a member.
     Id,
 }
 
 impl MatchBy {
-    /// The field of the profile that it is; none for the id, which is not part of it.
+    /// The field of the profile; `None` for the id, which is not in the profile.
     pub fn field(self) -> Option<ProfileField> {
         match self {
             Self::Ref => Some(ProfileField::Ref),
@@ -33,13 +33,14 @@ impl MatchBy {
     }
 }
 
-/// What a field that a row does not name means.
+/// What happens to fields that a row does not name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Semantics {
-    /// It stays.
+    /// They stay.
     #[default]
     Merge,
-    /// It is cleared, attributes included: the row is the whole member. Only the `ref` stays, so that a row matched by
-    /// another key never takes a member's `ref` away by its silence; and the status, which rows do not change.
+    /// They are cleared, attributes included: the row is the whole member. Only the `ref` stays, so that a
+    /// row matched by another key does not remove it by not naming it; and the status, which rows do not
+    /// change.
     Replace,
 }

@@ -1,4 +1,4 @@
-//! A member as the rules see it.
+//! A member of a memberbase, its profile, its status and its gender.
 
 use std::fmt;
 
@@ -12,26 +12,26 @@ use crate::model::text::{Name, Ref, Tier, WorkerId};
 use crate::model::time::{Date, Timestamp};
 use crate::model::violation::Rule;
 
-/// A member of a memberbase. Its row and base are not part of it: they are where it was found.
+/// A member of a memberbase, without its memberbase and row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Member {
-    /// What is known of the person.
+    /// The data of the person.
     pub profile: Profile,
-    /// What the memberbase adds to the profile.
+    /// The data that the memberbase adds to the profile.
     pub attributes: Attributes,
-    /// Refs that it had and may still answer to.
+    /// Former refs, some of which may have expired.
     pub aliases: Vec<RefAlias>,
-    /// Where the member is in its life.
+    /// The status.
     pub status: Status,
-    /// Time of the commit that created it.
+    /// The time of the commit that created it.
     pub created_at: Timestamp,
-    /// Time of the commit that changed it last.
+    /// The time of the commit that last changed it.
     pub updated_at: Timestamp,
-    /// Revision of the base at that commit; 0 until the commit has one.
+    /// The revision of the memberbase at that commit; 0 until the commit has one.
     pub revision: u64,
 }
 
-/// The fields of a member that callers give. Every one is optional.
+/// The fields of a member that callers set. Every field is optional.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Profile {
     /// The caller's own key, unique in the base.
@@ -62,15 +62,15 @@ pub struct Profile {
     pub account_details: Option<AccountDetails>,
 }
 
-/// Where a member is in its life.
+/// The status of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Status {
-    /// Was asked and has not accepted yet.
+    /// The member was invited and has not accepted yet.
     Invited,
-    /// Takes part.
+    /// The member takes part.
     #[default]
     Active,
-    /// Was offboarded; may come back.
+    /// The member was offboarded, and may come back.
     Inactive,
 }
 
@@ -87,7 +87,7 @@ impl Status {
         }
     }
 
-    /// The status of that word.
+    /// The status with this word.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         Self::ALL
             .into_iter()
@@ -95,7 +95,7 @@ impl Status {
             .ok_or(Rule::must_be(Reason::StatusInvalid, "one of invited, active, inactive"))
     }
 
-    /// Its place in [`Status::ALL`]; stored, so it never changes.
+    /// Its index in [`Status::ALL`]. It is stored, so it never changes.
     pub fn index(self) -> u8 {
         match self {
             Self::Invited => 0,
@@ -104,7 +104,7 @@ impl Status {
         }
     }
 
-    /// The status at that place.
+    /// The status with this index.
     pub fn from_index(index: u8) -> Option<Self> {
         Self::ALL.get(usize::from(index)).copied()
     }
@@ -140,7 +140,7 @@ impl Gender {
         }
     }
 
-    /// The gender of that word, whatever its case.
+    /// The gender with this word, in any case.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         Self::ALL
             .into_iter()
@@ -148,7 +148,7 @@ impl Gender {
             .ok_or(Rule::must_be(Reason::GenderInvalid, "one of Female, Male, NonBinary"))
     }
 
-    /// Its place in [`Gender::ALL`]; stored, so it never changes.
+    /// Its index in [`Gender::ALL`]. It is stored, so it never changes.
     pub fn index(self) -> u8 {
         match self {
             Self::Female => 0,
@@ -157,7 +157,7 @@ impl Gender {
         }
     }
 
-    /// The gender at that place.
+    /// The gender with this index.
     pub fn from_index(index: u8) -> Option<Self> {
         Self::ALL.get(usize::from(index)).copied()
     }

@@ -1,31 +1,31 @@
-//! Where a change comes from: who made it, through which door, by which call, and on behalf of what. It is written with
-//! every commit and passed down explicitly, so that whoever changes something has to say it.
+//! The origin of a change: who made it, through which door, by which call, and why. It is written with every
+//! commit and passed down explicitly, so that no change can be made without one.
 
 use crate::model::member::Status;
 use crate::model::token::TokenId;
 
-/// Where a change comes from.
+/// The origin of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
     /// Who made it.
     pub actor: Actor,
-    /// Through which door.
+    /// The door through which it came.
     pub door: Door,
-    /// By which operation of the directory.
+    /// The operation of the directory.
     pub call: Call,
-    /// On behalf of what.
+    /// The job, import or request that caused it.
     pub cause: Cause,
 }
 
 impl Origin {
-    /// Work that the system does by itself, of the kind that `call` names.
+    /// The origin of the operation `call` that the system does by itself.
     #[must_use]
     pub const fn system(call: Call) -> Self {
         Self { actor: Actor::System, door: Door::System, call, cause: Cause::None }
     }
 }
 
-/// Tests that do not look at origins may leave them out; nothing else can.
+/// For tests that do not check origins.
 #[cfg(test)]
 impl Default for Origin {
     fn default() -> Self {
@@ -36,9 +36,9 @@ impl Default for Origin {
 /// Who makes a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
-    /// Anybody: the store had no token yet, and everybody could do everything.
+    /// An unknown caller: the store had no token yet, so every caller had every right.
     Nobody,
-    /// Whoever has the data directory.
+    /// An operator with access to the data directory.
     Owner,
     /// The holder of a token.
     Token(TokenId),
@@ -46,10 +46,10 @@ pub enum Actor {
     System,
 }
 
-/// Through which door a change came. The number is stored, in four bits.
+/// The door through which a change came. Its number is stored in four bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
-    /// None: the system itself.
+    /// No door: the system itself.
     System,
     /// gRPC.
     Grpc,
@@ -81,7 +81,7 @@ impl Door {
         }
     }
 
-    /// The status that members begin with here, unless their memberbase or they themselves say it: the Onsi door invites.
+    /// The status of new members, unless the memberbase or the row sets it. The Onsi door invites members.
     #[must_use]
     pub const fn first_status(self) -> Status {
         match self {
@@ -90,32 +90,32 @@ impl Door {
         }
     }
 
-    /// The door of a stored number.
+    /// The door with this stored number.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.get(usize::from(number)).copied()
     }
 }
 
-/// On behalf of what a change is made.
+/// What caused a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Nothing beside the call.
+    /// Only the call.
     None,
     /// A job, by its id.
     Job(u128),
     /// An import, by its id.
     Import(u128),
-    /// A request that names itself, by the keyed hash of its name.
+    /// A request with a request id, by the keyed hash of that id.
     Request(u128),
 }
 
-/// An operation of the directory, by its number in the registry. Numbers are stored and never used for anything else. One
-/// that this program does not know was written by a newer one; it has no name here.
+/// An operation of the directory, by its number in the registry. Numbers are stored and never reused. A
+/// number that this program does not know was written by a newer version, and has no name here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call(u16);
 
-/// Makes the registry: a constant for each operation, and the table of their names.
+/// Declares the registry: a constant for each operation, and the table of their names.
 macro_rules! calls {
     ($($number:literal $constant:ident $name:literal $about:literal)*) => {
         impl Call {
@@ -130,13 +130,13 @@ macro_rules! calls {
 calls! {
     0 NONE "none" "No operation of the directory."
     1 UPSERT_MEMBERS "upsert_members" "Rows of a bulk upsert."
-    2 UPSERT_ALL_MEMBERS "upsert_all_members" "Rows of a bulk upsert that lands whole or not at all."
+    2 UPSERT_ALL_MEMBERS "upsert_all_members" "Rows of an atomic bulk upsert."
     3 IMPORT_MEMBERS "import_members" "A chunk of rows of an import."
     4 DELETE_MEMBERS "delete_members" "Members deleted for good."
     5 CREATE_MEMBER "create_member" "One member made."
     6 UPDATE_MEMBER "update_member" "Fields of one member changed."
     7 REPLACE_MEMBER "replace_member" "One member replaced."
-    8 REWRITE_MEMBER "rewrite_member" "One member replaced, with what was not sent kept."
+    8 REWRITE_MEMBER "rewrite_member" "One member replaced, except fields that were not sent."
     9 RENAME_MEMBER "rename_member" "One member given another ref."
     10 ACTIVATE_MEMBER "activate_member" "One member's invitation accepted."
     11 OFFBOARD_MEMBER "offboard_member" "One member made inactive."
@@ -151,13 +151,13 @@ calls! {
     20 DELETE_CLIP "delete_clip" "A clip deleted."
     21 CREATE_STAMP_COLLECTION "create_stamp_collection" "A stamp collection made."
     22 ADD_STAMPS "add_stamps" "Stamps added to a collection."
-    23 INGEST_TRANSACTIONS "ingest_transactions" "Transactions taken."
+    23 INGEST_TRANSACTIONS "ingest_transactions" "Transactions ingested."
     24 BEGIN_TIMELINE "begin_timeline" "The store brought back to an earlier time."
     25 PURGE_BASE "purge_base" "A deleted memberbase about to be removed for good."
 }
 
 impl Call {
-    /// The operation of a stored number.
+    /// The operation with this stored number.
     #[must_use]
     pub const fn from_number(number: u16) -> Self {
         Self(number)

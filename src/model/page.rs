@@ -1,4 +1,4 @@
-//! Which part of a list is asked for, and in which order.
+//! The part of a list that a caller requests, and its order.
 
 use crate::model::error::{Reason, Refusal, Violations};
 use crate::model::limits::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, SORTS_MAX};
@@ -8,9 +8,9 @@ use crate::model::limits::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, SORTS_MAX};
 pub struct PageRequest {
     /// Most members to return: 1 to 5000.
     pub limit: u32,
-    /// Where the last page ended; `None` for the first page.
+    /// The cursor of the previous page; `None` for the first page.
     pub cursor: Option<String>,
-    /// Members to pass over after the cursor.
+    /// The number of members to skip after the cursor.
     pub skip: u64,
 }
 
@@ -21,8 +21,8 @@ impl Default for PageRequest {
 }
 
 impl PageRequest {
-    /// What a caller sent as `pagination`. A limit over the maximum is lowered; an empty cursor is none, because clients
-    /// send one for the first page.
+    /// Parses `pagination`. A limit above the maximum is lowered. An empty cursor counts as none, because
+    /// clients send it for the first page.
     pub fn parse(limit: Option<i64>, cursor: Option<String>, skip: Option<i64>) -> Result<Self, Refusal> {
         let mut violations = Violations::default();
         let limit = match limit {
@@ -41,7 +41,7 @@ impl PageRequest {
     }
 }
 
-/// What a list is sorted by. Row order is creation order, so both keys mean the same order.
+/// The key by which a list is sorted. Row order is creation order, so both keys mean the same order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SortKey {
     /// `id`
@@ -52,7 +52,7 @@ pub enum SortKey {
 }
 
 impl SortKey {
-    /// The key of that name.
+    /// The key with this name.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "id" => Some(Self::Id),
@@ -62,7 +62,7 @@ impl SortKey {
     }
 }
 
-/// Which end a list begins at.
+/// The end at which a list begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Direction {
     /// `asc`: the oldest first.
@@ -78,7 +78,7 @@ impl Direction {
         self == Self::Descending
     }
 
-    /// The direction of that word.
+    /// The direction with this word.
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "asc" => Some(Self::Ascending),
@@ -97,8 +97,8 @@ pub struct RawSort {
     pub direction: Option<String>,
 }
 
-/// The order that `sorts` asks for. Every key gives a total order, so entries after the first are checked and change
-/// nothing.
+/// The order that `sorts` requests. Every key gives a total order, so entries after the first are checked but
+/// change nothing.
 pub fn parse_sorts(sorts: &[RawSort]) -> Result<Direction, Refusal> {
     let mut violations = Violations::default();
     if sorts.len() > SORTS_MAX {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_of_a_page_are_told() {
+    fn all_faults_of_a_page_are_reported() {
         let refusal = PageRequest::parse(Some(0), None, Some(-1)).unwrap_err();
         let fields: Vec<_> = refusal.violations.iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(fields, ["pagination.limit", "pagination.skip"]);

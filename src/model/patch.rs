@@ -47,7 +47,8 @@ pub struct MemberPatch {
 }
 
 impl MemberPatch {
-    /// Clears the field of that name: one that exists, that the row does not also set, and that it is not matched by.
+    /// Clears the field with this name. Refuses an unknown field, one that the row also sets, and the one by
+    /// which the row is matched.
     pub fn clear_named(&mut self, name: &str, match_by: Option<MatchBy>) -> Result<(), Rule> {
         let field = ProfileField::parse(name)
             .ok_or(Rule::must_be(Reason::UnknownField, "the name of a member field"))?;
@@ -84,7 +85,7 @@ impl MemberPatch {
         }
     }
 
-    /// Takes back what was said of a field.
+    /// Removes the change of a field.
     pub fn keep(&mut self, field: ProfileField) {
         match field {
             ProfileField::Ref => self.ref_ = Change::Keep,
@@ -104,7 +105,7 @@ impl MemberPatch {
         }
     }
 
-    /// Whether a field was not named.
+    /// Whether the patch does not change a field.
     pub fn is_keep(&self, field: ProfileField) -> bool {
         match field {
             ProfileField::Ref => self.ref_.is_keep(),

@@ -1,9 +1,10 @@
 //! Phone numbers in the international form.
 //!
-//! What is E.164 already is stored as it came: no table of number plans is asked, because such tables are behind the
-//! plans, and what they would repair they sometimes break. Other spellings lose what says nothing (see
-//! `separator`) and the trunk zero, and nothing else. A trunk zero stands alone in its brackets. **A zero in brackets that could
-//! be one or a part of the number is refused**, as in `+44 (020)`: a wrong reading would be the number of somebody else.
+//! A number that is already in E.164 form is stored as it was sent. No table of number plans is used: such
+//! tables are out of date, and sometimes break the numbers that they should repair. Other spellings lose only
+//! their separators (see `separator`) and the trunk zero. A trunk zero stands alone in its brackets. **A zero
+//! in brackets that could be a trunk zero or part of the number is refused**, as in `+44 (020)`: a wrong
+//! reading would be another person's number.
 
 use crate::model::error::Reason;
 use crate::model::limits::{PHONE_INPUT_MAX_BYTES, PHONE_MAX_DIGITS, PHONE_MIN_DIGITS};
@@ -12,36 +13,40 @@ use crate::model::text::{Limit, checked, text_type};
 use crate::model::violation::Rule;
 
 text_type!(
-    /// A phone number as `+` and 7 to 15 digits, of which the first is not 0 (E.164). Spaces, dots, hyphens, dashes, slashes and brackets in the input
-    /// are removed, and so is a trunk zero in brackets directly after the country code: `+44 (0)20` is `+4420`. The number
-    /// may come as a `tel:` URI (RFC 3966).
+    /// A phone number: `+` and 7 to 15 digits, of which the first is not 0 (E.164). Parsing removes spaces,
+    /// dots, hyphens, dashes, slashes and brackets, and a trunk zero in brackets directly after the country
+    /// code: `+44 (0)20` becomes `+4420`. It also accepts a `tel:` URI (RFC 3966).
     Phone, parse
 );
 
-/// Country codes without a trunk prefix, in whose plans numbers begin with a zero: Italy and the Vatican, San Marino,
-/// Ivory Coast, Burkina Faso, Niger, Benin, Congo. A zero in brackets is part of the number there: `+39 (0)6` is Rome.
+/// Country codes whose numbers begin with a zero and have no trunk prefix: Italy and the Vatican, San Marino,
+/// Ivory Coast, Burkina Faso, Niger, Benin, Congo. There a zero in brackets is part of the number: `+39 (0)6`
+/// is Rome.
 const NUMBERS_BEGIN_WITH_ZERO: [&str; 8] = ["39", "225", "226", "227", "229", "242", "378", "379"];
 
-/// Country codes of two digits. Those of one digit are 1 and 7, all others have three; none is the beginning of another.
-const TWO_DIGITS: &str = "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 \
-                          66 81 82 84 86 90 91 92 93 94 95 98";
+/// Country codes of two digits. The codes of one digit are 1 and 7; all others have three. No code is the
+/// beginning of another.
+const TWO_DIGITS: &str = "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 \
+                          62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98";
 
 fn parse(text: String) -> Result<String, Rule> {
     let number = as_stored(text)?;
     if begins_with_zero(&number) {
         return refused(
-            "a phone number whose country code does not begin with 0: `+447700900123`, not `+07700900123` or `+00447700900123`",
+            "a phone number whose country code does not begin with 0: `+447700900123`, \
+             not `+07700900123` or `+00447700900123`",
         );
     }
     Ok(number)
 }
 
-/// Whether `text` is a number that is refused today, and that a member may have from when country codes might begin with 0.
+/// Whether today's rules refuse the number `text` but a member may have it, because earlier versions accepted
+/// country codes that begin with 0.
 pub(super) fn was_good(text: &str) -> bool {
     begins_with_zero(text) && is_international(text)
 }
 
-/// The number that `text` is, as a store may have it: one that is good today, or was.
+/// The stored form of the number `text`, if this or an earlier version accepts it.
 pub(super) fn as_stored(text: String) -> Result<String, Rule> {
     let text = checked(Reason::PhoneInvalid, Limit::Bytes(PHONE_INPUT_MAX_BYTES), text)?;
     if is_international(&text) {
@@ -84,8 +89,8 @@ fn is_international(text: &str) -> bool {
     })
 }
 
-/// `text`, a number or the beginning of one, as it would be stored: without a scheme, a trunk zero, and the characters
-/// that people put between digits.
+/// The stored form of `text`, a number or the beginning of one: without the scheme, the trunk zero,
+/// separators and brackets.
 pub(super) fn without_separators(text: &str) -> Result<String, Rule> {
     let text = without_scheme(text);
     match zero_in_brackets(text) {
@@ -102,7 +107,7 @@ pub(super) fn without_separators(text: &str) -> Result<String, Rule> {
     }
 }
 
-/// What says something.
+/// `text` without separators and brackets.
 fn digits(text: &str) -> String {
     text.chars().filter(|character| !is_separator(*character) && !is_bracket(*character)).collect()
 }
@@ -115,8 +120,8 @@ fn without_scheme(text: &str) -> &str {
     }
 }
 
-/// What stands before, in and after brackets that come directly after the country code and begin with a zero, where the
-/// numbers of the country do not.
+/// Finds brackets directly after the country code whose content begins with a zero, in a country whose
+/// numbers do not. Returns the text before, inside and after the brackets.
 fn zero_in_brackets(text: &str) -> Option<(&str, &str, &str)> {
     let first_digit = text.find(|character: char| character.is_ascii_digit())?;
     let opening = first_digit + text.get(first_digit..)?.find(['(', '[', '（'])?;
@@ -138,7 +143,7 @@ fn is_country_code(digits: &str) -> bool {
     }
 }
 
-/// Whether a number is followed by another one behind `x`, `ext` or `#`.
+/// Whether another number follows the number after `x`, `ext` or `#`.
 fn has_extension(text: &str) -> bool {
     let has_digit = |text: &str| text.contains(|character: char| character.is_ascii_digit());
     text.split_once(['x', 'X', '#']).is_some_and(|(before, after)| has_digit(before) && has_digit(after))

@@ -1,9 +1,10 @@
-//! A row as a door received it, and the only place that parses the fields of a member.
+//! A row as a door received it. This is the only code that parses the fields of a member.
 //!
 //! - Every door fills a [`RawRow`] by moving its texts into it; nothing is copied.
-//! - Parsing finds every fault of a row. Fields have the names of [`ProfileField`](crate::model::ProfileField); a door that
-//!   spells them differently translates the paths.
-//! - A row of a bulk call carries what finds its member, see [`Finder`]. A call about one member names the member elsewhere.
+//! - Parsing reports every fault of a row. Faults name fields as [`ProfileField`](crate::model::ProfileField)
+//!   does; a door that spells them differently translates the paths.
+//! - A row of a bulk call has a key or an id that finds its member, see [`Finder`]. A call about one member
+//!   names the member elsewhere.
 
 use crate::model::account::AccountDetails;
 use crate::model::attribute::{AttributePatch, AttributeValue};
@@ -20,7 +21,7 @@ use crate::model::text::{Name, Ref, Tier, WorkerId};
 use crate::model::time::{Date, Dob};
 use crate::model::violation::Rule;
 
-/// An attribute as sent: its key, and its value; `None` clears it.
+/// An attribute as sent: its key and its value, where `None` clears it.
 pub type RawAttribute = (String, Option<Result<AttributeValue, Rule>>);
 
 /// A row as sent. `A` yields its attributes.
@@ -60,11 +61,11 @@ pub struct RawRow<A> {
     pub status: Option<String>,
     /// The names of fields to clear.
     pub clear_fields: Vec<String>,
-    /// The revision that the member must be at.
+    /// The revision that the member must have.
     pub if_revision: Option<u64>,
 }
 
-/// Bank details as sent, of which exactly one kind may be given.
+/// Bank details as sent; exactly one kind must be present.
 #[derive(Debug, Clone, Default)]
 pub struct RawAccount {
     /// An account in the United Kingdom.
@@ -93,20 +94,20 @@ pub struct RawEuAccount {
     pub iban: String,
 }
 
-/// How the rows of a bulk call find their members: by the key, or by the id where a row lacks the key.
+/// How the rows of a bulk call find their members: by the key, or by the id if a row lacks the key.
 #[derive(Clone, Copy)]
 pub struct Finder<'a> {
     /// The key.
     pub match_by: MatchBy,
-    /// Opens ids, with the memberbase of the call; `None` if the door's rows have no ids.
+    /// The sealer that opens ids, and the memberbase of the call; `None` if the door's rows have no ids.
     pub ids: Option<(&'a Sealer, BaseNumber)>,
-    /// What the refusal of a row with neither says of the key.
+    /// The description of the fault of a row that has neither key nor id.
     pub missing: &'static str,
 }
 
 impl<A: IntoIterator<Item = RawAttribute>> RawRow<A> {
-    /// The row of the model. With a finder the row must carry its key or the id of its member, and old values of that member
-    /// pass (see [`Doubts`]).
+    /// Parses the row. With a finder the row must have the key or the id of its member, and may repeat old
+    /// values of that member (see [`Doubts`]).
     pub fn parse(self, today: Date, finder: Option<Finder<'_>>) -> Result<MemberRow, RowError> {
         let mut faults = Violations::default();
         let mut doubts = Doubts::default();
@@ -161,7 +162,7 @@ impl<A: IntoIterator<Item = RawAttribute>> RawRow<A> {
         if let Some(doubts) = &row.doubts
             && (is_key_refused || !faults.is_empty())
         {
-            // The row is refused anyway, so its refusal lists these faults too.
+            // The row is refused in any case, so the refusal lists these faults too.
             faults.extend(doubts.refuse());
         }
         faults.finish(row)
@@ -169,7 +170,7 @@ impl<A: IntoIterator<Item = RawAttribute>> RawRow<A> {
 }
 
 impl RawAccount {
-    /// The details; `None` once a fault was added.
+    /// Parses the details; `None` if this added a fault.
     fn parse(self, faults: &mut Violations) -> Option<AccountDetails> {
         let (kind, parsed) = match (self.uk, self.eu) {
             (Some(uk), None) => {
@@ -192,7 +193,7 @@ impl RawAccount {
 }
 
 impl Finder<'_> {
-    /// The place of the member of a row without the key.
+    /// The member of a row without the key, found by its id.
     fn find(self, id: Option<&str>) -> Result<Row, (Reason, &'static str, String)> {
         let (Some(id), Some((sealer, base))) = (id, self.ids) else {
             let reason =
@@ -209,7 +210,8 @@ impl Finder<'_> {
     }
 }
 
-/// A field that is wrong counts as not named, which no longer matters once its fault is added.
+/// Parses a field. An invalid field counts as not named; the row is refused anyway, because its fault was
+/// added.
 fn parsed<T>(
     faults: &mut Violations,
     field: &str,

@@ -1,33 +1,33 @@
-//! The stable words for what can be wrong, and the kind of failure that each is.
+//! The reasons of failures as stable words, with the kind of failure of each.
 //!
-//! Nothing here names a status code of a protocol: the doors map `Code` to theirs in one table.
+//! Nothing here names the status code of a protocol: the doors map `Code` to theirs in one table.
 
 use std::fmt;
 
 /// The kinds of failure, with the meanings of the gRPC codes of the same names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// The request is wrong whatever the state of the service.
+    /// The request is invalid in any state of the service.
     InvalidArgument,
-    /// What the request names does not exist.
+    /// The request names something that does not exist.
     NotFound,
-    /// What the request would create exists.
+    /// The request would create something that exists already.
     AlreadyExists,
     /// The state does not allow the request; repeating it does not help.
     FailedPrecondition,
-    /// The request lost against another; repeating all of it may help.
+    /// The request conflicted with another; repeating the whole request may help.
     Aborted,
     /// A limit or a resource is used up.
     ResourceExhausted,
-    /// The service cannot answer now; repeating may help.
+    /// The service cannot process the request now; repeating may help.
     Unavailable,
     /// The caller's deadline passed.
     DeadlineExceeded,
-    /// The caller is known and may not do this.
+    /// The caller is authenticated, but may not do this.
     PermissionDenied,
-    /// The caller is not known.
+    /// The caller is not authenticated.
     Unauthenticated,
-    /// A value lies outside of what exists.
+    /// A value is outside the existing range.
     OutOfRange,
     /// A fault of the service.
     Internal,
@@ -62,7 +62,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// Declares [`Reason`]: one line per reason, so that word, code and sentence cannot drift apart.
+/// Declares [`Reason`]: one entry for each reason, so that word, code and sentence stay together.
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $word:literal, $code:ident, $text:literal;)+) => {
         /// Why a request, or one row of it, was refused: the stable machine word.
@@ -75,23 +75,23 @@ macro_rules! reasons {
             /// Every reason, in the order of declaration.
             pub const ALL: &'static [Reason] = &[$(Self::$variant,)+];
 
-            /// The word on the wire. A word, once released, never changes its meaning.
+            /// The word on the wire. The meaning of a released word never changes.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
 
-            /// The reason of a word.
+            /// The reason with this word.
             #[must_use]
             pub fn parse(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|reason| reason.as_str() == word)
             }
 
-            /// The kind of failure that it is.
+            /// The kind of failure.
             pub fn code(self) -> Code {
                 match self { $(Self::$variant => Code::$code,)+ }
             }
 
-            /// The reason in a few plain words, for a refusal that has nothing more to say.
+            /// The reason in a few plain words, for a refusal without details.
             pub fn describe(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn sentences_begin_small_and_end_without_a_full_stop() {
+    fn sentences_begin_in_lower_case_and_end_without_a_full_stop() {
         for reason in Reason::ALL {
             let text = reason.describe();
             assert!(!text.ends_with('.') && text.starts_with(|first: char| first.is_lowercase()), "{reason}");

@@ -1,8 +1,8 @@
-//! Records: what hangs on a member and goes with it. Clips, stamp collections and transactions.
+//! Records: clips, stamp collections and transactions. They are attached to a member and are deleted with it.
 //!
-//! Each record has a name that its caller chose: a clip its creative, a stamp collection and a transaction their external
-//! id. Saving under a name that exists is a repeat: it is merged into what is there (see [`MemberRecord::merge`]), so every
-//! save can be sent again safely.
+//! Each record has a name that its caller chose: the creative of a clip, the external id of a stamp
+//! collection or transaction. A save under an existing name is a repeat: it is merged into the existing
+//! record (see [`MemberRecord::merge`]), so every save can be sent again safely.
 
 pub mod clip;
 mod name;
@@ -16,7 +16,7 @@ pub use self::name::ForeignText;
 pub use self::stamps::{StampCollection, StampCollectionId};
 pub use self::transaction::{Bin, Currency, Network, Transaction};
 
-/// What kind of record.
+/// The kind of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RecordKind {
     /// A deal that the member saved.
@@ -31,7 +31,7 @@ impl RecordKind {
     /// Every kind, in the order of [`RecordKind::index`].
     pub const ALL: [Self; 3] = [Self::Clip, Self::StampCollection, Self::Transaction];
 
-    /// Its number; stored, so it never changes.
+    /// Its number. It is stored, so it never changes.
     pub fn index(self) -> u8 {
         match self {
             Self::Clip => 1,
@@ -40,13 +40,13 @@ impl RecordKind {
         }
     }
 
-    /// The kind of that number.
+    /// The kind with this number.
     pub fn from_index(index: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.index() == index)
     }
 }
 
-/// How many records of each kind.
+/// The number of records of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RecordCounts {
     /// Clips.
@@ -67,7 +67,7 @@ impl RecordCounts {
         }
     }
 
-    /// Adds other records.
+    /// Adds the counts of other records.
     pub fn add(&mut self, other: Self) {
         self.clips = self.clips.saturating_add(other.clips);
         self.stamp_collections = self.stamp_collections.saturating_add(other.stamp_collections);
@@ -105,7 +105,7 @@ pub enum RecordFault {
 }
 
 impl MemberRecord {
-    /// What kind of record it is.
+    /// The kind of the record.
     pub fn kind(&self) -> RecordKind {
         match self {
             Self::Clip(_) => RecordKind::Clip,
@@ -123,7 +123,7 @@ impl MemberRecord {
         }
     }
 
-    /// The id that the service gave it, for kinds that have one.
+    /// The id from the service, for the kinds that have one.
     pub fn id(&self) -> Option<u128> {
         match self {
             Self::Clip(clip) => Some(clip.id.0),
@@ -132,7 +132,8 @@ impl MemberRecord {
         }
     }
 
-    /// The record after a repeat of its save; `None` if that changes nothing. What the repeat leaves out stays.
+    /// The record after a repeat of its save; `None` if that changes nothing. Details that the repeat omits
+    /// stay.
     pub fn merge(&self, repeat: &Self) -> Result<Option<Self>, RecordFault> {
         let merged = match (self, repeat) {
             (Self::Clip(old), Self::Clip(new)) => Self::Clip(Box::new(old.merge(new))),
@@ -143,13 +144,13 @@ impl MemberRecord {
                 return Ok(None);
             }
             (Self::Transaction(old), Self::Transaction(new)) => Self::Transaction(Box::new(old.merge(new))),
-            // Names of different kinds never meet.
+            // Names belong to one kind, so records of different kinds never have the same name.
             (Self::Clip(_) | Self::StampCollection(_) | Self::Transaction(_), _) => return Ok(None),
         };
         Ok((merged != *self).then_some(merged))
     }
 
-    /// The record as changed at `now`.
+    /// The record, changed at `now`.
     #[must_use]
     pub fn updated_at(mut self, now: crate::model::Timestamp) -> Self {
         match &mut self {
@@ -160,7 +161,7 @@ impl MemberRecord {
         self
     }
 
-    /// The record as made at `now`.
+    /// The record, created at `now`.
     #[must_use]
     pub fn created_at(mut self, now: crate::model::Timestamp) -> Self {
         match &mut self {
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_advances_a_transaction_and_leaves_what_is_fixed() {
+    fn a_repeat_advances_a_transaction_and_leaves_its_fixed_fields() {
         let old = Transaction { cleared_at: None, ..transaction() };
         let new = Transaction { amount: None, auth_code: foreign("other"), ..transaction() };
         let merged = MemberRecord::Transaction(old.into()).merge(&MemberRecord::Transaction(new.into()));

@@ -1,21 +1,21 @@
-//! How many members were removed lately: the window that a guard looks at before it lets more of them go.
+//! How many members were removed recently. A guard checks this window before it allows further removals.
 
 use crate::model::time::Timestamp;
 
 /// An hour, in microseconds.
 const HOUR: i64 = 60 * 60 * 1_000_000;
-/// How many hours count beside the one at hand.
+/// How many hours count besides the current one.
 const WINDOW: u64 = 24;
-/// Most hours that are kept: the one at hand, and those of the window before it.
+/// The most hours that are stored: the current one, and those of the window before it.
 pub const REMOVAL_HOURS_MAX: usize = 25;
 
-/// Members removed in each of the last hours: deleted, or made inactive. Each counts as often as it was removed; that it came
-/// back takes nothing away.
+/// The number of members deleted or made inactive in each of the last hours. A member counts as often as it
+/// was removed, even if it came back.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Removals(Vec<(u64, u64)>);
 
 impl Removals {
-    /// Counts members that are removed at `now`, and lets go of hours that count no more.
+    /// Counts members that are removed at `now`, and drops hours that no longer count.
     pub fn add(&mut self, now: Timestamp, members: u64) {
         let hour = hour_of(now).max(self.0.last().map_or(0, |(hour, _)| *hour));
         self.0.retain(|(of, _)| of.saturating_add(WINDOW) >= hour);
@@ -25,7 +25,7 @@ impl Removals {
         }
     }
 
-    /// Members removed within the 24 hours before `now`, to the hour.
+    /// The number of members removed within the 24 hours before `now`, to the hour.
     #[must_use]
     pub fn within(&self, now: Timestamp) -> u64 {
         let hour = hour_of(now);
@@ -33,12 +33,13 @@ impl Removals {
         lately.fold(0, |sum: u64, (_, number)| sum.saturating_add(*number))
     }
 
-    /// Hours since 1970 with what was removed in each, in ascending order.
+    /// The hours since 1970 with the number of removals in each, in ascending order.
     pub fn hours(&self) -> impl ExactSizeIterator<Item = (u64, u64)> + '_ {
         self.0.iter().copied()
     }
 
-    /// What [`Removals::hours`] gave; nothing if there are too many of them, or they are out of order.
+    /// The removals that [`Removals::hours`] returned; `None` if there are too many hours, or they are out of
+    /// order.
     #[must_use]
     pub fn from_hours(hours: Vec<(u64, u64)>) -> Option<Self> {
         let in_order = hours.iter().zip(hours.iter().skip(1)).all(|((a, _), (b, _))| a < b);
@@ -46,7 +47,7 @@ impl Removals {
     }
 }
 
-/// The hour of a time; those before 1970 count as its first.
+/// The hour of a time, since 1970; earlier times count as hour 0.
 fn hour_of(time: Timestamp) -> u64 {
     u64::try_from(time.micros().div_euclid(HOUR)).unwrap_or_default()
 }
@@ -63,7 +64,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_window_is_what_was_counted_in_it_and_never_holds_too_many_hours(
+        fn the_window_counts_its_removals_and_never_holds_too_many_hours(
             steps in proptest::collection::vec((0_i64..30, 1_u64..100), 0..80),
         ) {
             let (mut removals, mut hour, mut all) = (Removals::default(), 1_000, Vec::new());
@@ -71,7 +72,8 @@ mod tests {
                 hour += later;
                 removals.add(at(hour), members);
                 all.push((hour, members));
-                let expected: u64 = all.iter().filter(|(of, _)| of + 24 >= hour).map(|(_, members)| members).sum();
+                let lately = all.iter().filter(|(of, _)| of + 24 >= hour);
+                let expected: u64 = lately.map(|(_, members)| members).sum();
                 prop_assert_eq!(removals.within(at(hour)), expected);
                 prop_assert!(removals.hours().len() <= REMOVAL_HOURS_MAX);
                 prop_assert_eq!(Removals::from_hours(removals.hours().collect()), Some(removals.clone()));

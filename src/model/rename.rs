@@ -1,4 +1,4 @@
-//! Another ref for a member, and the former refs that it still answers to.
+//! A new ref for a member, and its former refs.
 
 use crate::model::alias::RefAlias;
 use crate::model::change::Change;
@@ -10,7 +10,7 @@ use crate::model::text::Ref;
 use crate::model::time::Timestamp;
 use crate::model::upsert::Update;
 
-/// Another ref for a member.
+/// A change of a member's ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rename {
     patch: MemberPatch,
@@ -18,19 +18,20 @@ pub struct Rename {
 }
 
 impl Rename {
-    /// The member is called `ref_`, and answers to the ref that it has now for so many microseconds more.
+    /// Changes the ref to `ref_`. The present ref stays valid for `alias_micros` microseconds.
     #[must_use]
     pub fn new(ref_: Ref, alias_micros: i64) -> Self {
         Self { patch: MemberPatch { ref_: Change::Set(ref_), ..MemberPatch::default() }, alias_micros }
     }
 
-    /// The fields that it writes: the ref.
+    /// The patch that it writes, which sets only the ref.
     #[must_use]
     pub fn patch(&self) -> &MemberPatch {
         &self.patch
     }
 
-    /// What it does to `current`. Asking for the ref that the member has changes nothing, aliases included.
+    /// What the rename does to `current`. If the member already has the ref nothing changes, not even its
+    /// former refs.
     pub fn apply(&self, current: &Member, now: Timestamp) -> Result<Update, Refusal> {
         if self.patch.ref_.as_set() == current.profile.ref_.as_ref() {
             return Ok(Update::Unchanged);
@@ -52,14 +53,14 @@ impl Rename {
 }
 
 impl Member {
-    /// Whether the member has this ref, or had it and still answers to it.
+    /// Whether the member has this ref, or had it and it is still valid.
     #[must_use]
     pub fn answers_to(&self, ref_: &Ref, now: Timestamp) -> bool {
         self.profile.ref_.as_ref() == Some(ref_)
             || self.aliases.iter().any(|alias| alias.ref_ == *ref_ && alias.until > now)
     }
 
-    /// Forgets the refs that it does not answer to any more, and one that it has again.
+    /// Drops former refs that have expired, and one that is the member's ref again.
     pub fn drop_aliases(&mut self, now: Timestamp) {
         let own = self.profile.ref_.as_ref();
         self.aliases.retain(|alias| alias.until > now && Some(&alias.ref_) != own);
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_former_ref_is_answered_to_until_its_time_is_over() {
+    fn a_former_ref_is_valid_until_its_time_is_over() {
         let member = renamed(&named("a"), "b", 10, 100);
         let answers = |text: &str, now| member.answers_to(&ref_of(text), at(now));
         assert_eq!([100, 109, 110].map(|now| answers("a", now)), [true, true, false]);
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_ref_changes_nothing_and_the_way_back_ends_the_alias() {
+    fn the_same_ref_changes_nothing_and_renaming_back_ends_the_alias() {
         let same = Rename::new(ref_of("a"), 10).apply(&named("a"), at(1));
         assert_eq!(same, Ok(Update::Unchanged));
         let back = renamed(&renamed(&named("a"), "b", 10, 1), "a", 10, 2);
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_answers_to_a_few_former_refs_only() {
+    fn a_member_has_only_a_few_valid_former_refs() {
         let mut member = named("r0");
         for n in 1..=REF_ALIASES_MAX {
             member = renamed(&member, &format!("r{n}"), 10, 1);
@@ -120,7 +121,7 @@ mod tests {
         let one_more = Rename::new(ref_of("x"), 10);
         assert_eq!(one_more.apply(&member, at(1)).unwrap_err().reason, Reason::TooManyAliases);
         assert_eq!(renamed(&member, "x", 0, 1).aliases.len(), REF_ALIASES_MAX);
-        // What is over does not count.
+        // Expired refs do not count.
         assert_eq!(renamed(&member, "x", 10, 11).aliases.len(), 1);
     }
 }

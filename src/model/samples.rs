@@ -1,4 +1,4 @@
-//! Random members and rows for property tests, drawn from few values so that equal ones meet.
+//! Random members and rows for property tests, from few values, so that equal ones occur.
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -19,7 +19,7 @@ use crate::model::raw_row::{RawAttribute, RawRow};
 use crate::model::text::{Name, Ref, Tier, WorkerId};
 use crate::model::time::{Date, Timestamp};
 
-/// Texts that shift into each other when fields are joined without their lengths.
+/// Texts that become ambiguous if fields are joined without their lengths.
 fn text() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["a", "b", "ab", "aa", "aab", "A", "é", "日本"]).prop_map(str::to_owned)
 }
@@ -117,7 +117,7 @@ pub(crate) fn profile() -> impl Strategy<Value = Profile> {
     })
 }
 
-/// Any member of a young base.
+/// Any member, with small times and revisions.
 pub(crate) fn member() -> impl Strategy<Value = Member> {
     let alias = (text(), 0..4_i64).prop_map(|(text, until)| RefAlias {
         ref_: Ref::parse(text).unwrap(),
@@ -162,7 +162,7 @@ fn attribute_patch() -> impl Strategy<Value = AttributePatch> {
 
 /// Any changes.
 pub(crate) fn patch() -> impl Strategy<Value = MemberPatch> {
-    // Half of the patches name no profile field, so that the others decide.
+    // Half of the patches set no profile field, so that clears and attributes decide.
     let profile = prop_oneof![profile(), Just(Profile::default())];
     let clear = prop_oneof![any::<[bool; 13]>(), Just([false; 13])];
     (profile, clear, attribute_patch()).prop_map(|(profile, clear, attributes)| MemberPatch {

@@ -1,4 +1,4 @@
-//! The attribute schema of a memberbase: which attributes its members may have, and of which type.
+//! The attribute schema of a memberbase: which attributes its members may have, and their types.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +38,7 @@ impl AttributeType {
         }
     }
 
-    /// The type of that word.
+    /// The type with this word.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         Self::ALL
             .into_iter()
@@ -46,7 +46,7 @@ impl AttributeType {
             .ok_or(Rule::must_be(Reason::FieldInvalid, "one of string, number, boolean, date, array"))
     }
 
-    /// Its place in [`AttributeType::ALL`]; stored, so it never changes.
+    /// Its index in [`AttributeType::ALL`]. It is stored, so it never changes.
     pub fn index(self) -> u8 {
         match self {
             Self::String => 0,
@@ -57,7 +57,7 @@ impl AttributeType {
         }
     }
 
-    /// The type at that place.
+    /// The type with this index.
     pub fn from_index(index: u8) -> Option<Self> {
         Self::ALL.get(usize::from(index)).copied()
     }
@@ -73,7 +73,7 @@ impl AttributeType {
         }
     }
 
-    /// The value as this type keeps it. Dates come as text.
+    /// The value as it is stored under this type. A date is sent as text.
     fn take(self, value: AttributeValue) -> Result<AttributeValue, Rule> {
         match (self, value) {
             (Self::String, value @ AttributeValue::Text(_))
@@ -93,7 +93,7 @@ impl AttributeType {
 /// The types by their keys.
 pub type AttributeTypes = BTreeMap<String, AttributeType>;
 
-/// The stored number of a field that is kept in sets. Those of attributes are given to their indexes, one after another.
+/// The stored number of a field that has sets. Attributes get theirs with their indexes, one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldNumber(pub u16);
 
@@ -103,22 +103,22 @@ pub const FIRST_INDEX: FieldNumber = FieldNumber(16);
 /// The index of an attribute: sets of the members by value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttributeIndex {
-    /// Which it is among the indexes of its memberbase.
+    /// Its number in the memberbase.
     pub number: FieldNumber,
-    /// The revision that made it: what is stored under its number and is older belongs to another.
+    /// The revision that made it. Older sets under its number belong to an earlier index.
     pub since: u64,
 }
 
-/// A schema as it is wanted, without its history.
+/// A requested schema, without its history.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WantedSchema {
-    /// What may be written.
+    /// The allowed keys and their types.
     pub types: AttributeTypes,
-    /// Keys, of `types`, whose values are indexed.
+    /// The keys of `types` whose values are indexed.
     pub indexed: BTreeSet<String>,
 }
 
-/// What one attribute may be, as a caller sent it.
+/// The definition of one attribute, as a caller sent it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SentDefinition {
     /// The word for its type.
@@ -127,15 +127,15 @@ pub struct SentDefinition {
     pub indexed: bool,
 }
 
-/// A schema, once it was set.
+/// The schema that a memberbase has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttributeSchema {
-    /// What may be written.
+    /// The allowed keys and their types.
     pub types: AttributeTypes,
-    /// The keys that are indexed.
+    /// The indexed keys and their indexes.
     pub indexes: BTreeMap<String, AttributeIndex>,
-    /// The number that the last new index got, once there was one. The next one gets the next that is free, so that a number
-    /// is used again only after all others were: by the 65,521st index of the memberbase.
+    /// The number of the newest index, if there ever was one. The next index gets the next free number, so a
+    /// number is reused only after all others were used: by the 65,521st index of the memberbase.
     pub last_index: Option<FieldNumber>,
     /// When a schema was first set.
     pub created_at: Timestamp,
@@ -144,12 +144,13 @@ pub struct AttributeSchema {
 }
 
 impl AttributeSchema {
-    /// Whether this is what is wanted.
+    /// Whether this schema already is the `wanted` one.
     pub fn is(&self, wanted: &WantedSchema) -> bool {
         self.types == wanted.types && self.indexes.keys().eq(&wanted.indexed)
     }
 
-    /// What is wanted, in the place of `before`, from `revision` on. Indexes stay where neither they nor their types change.
+    /// The `wanted` schema, which replaces `before` from `revision` on. An index stays if the new schema has
+    /// it with the same type.
     #[must_use]
     pub fn following(before: Option<&Self>, wanted: &WantedSchema, revision: u64, now: Timestamp) -> Self {
         let mut schema = Self {
@@ -175,7 +176,7 @@ impl AttributeSchema {
         schema
     }
 
-    /// The next number that no index has. There are more numbers than keys.
+    /// The next number that no index has. There is always one, since there are more numbers than keys.
     fn free_index(&self) -> FieldNumber {
         let after = |FieldNumber(number)| number.checked_add(1).map_or(FIRST_INDEX, FieldNumber);
         let mut number = self.last_index.map_or(FIRST_INDEX, after);
@@ -186,7 +187,7 @@ impl AttributeSchema {
     }
 }
 
-/// The schema that a caller sent, by keys.
+/// Parses the schema that a caller sent, by keys.
 pub fn parse_schema(
     sent: impl IntoIterator<Item = (String, SentDefinition)>,
 ) -> Result<WantedSchema, Refusal> {
@@ -213,23 +214,24 @@ pub fn parse_schema(
     faults.finish(WantedSchema { types, indexed })
 }
 
-/// The keys of `before` that `after` lacks, or knows by another type: values of theirs would be orphans.
+/// The keys of `before` that `after` lacks or has with another type: their stored values would not fit any
+/// more.
 pub fn narrowed<'a>(before: &'a AttributeTypes, after: &AttributeTypes) -> Vec<&'a str> {
     let differs = |(key, kind): &(&String, &AttributeType)| after.get(*key) != Some(*kind);
     before.iter().filter(differs).map(|(key, _)| key.as_str()).collect()
 }
 
-/// What a key must be that a member has a value for.
+/// What the key of a value must be, in words that follow "must be".
 const KNOWN_KEY: &str = "a key of the attribute schema";
-/// The same where there is no schema.
+/// The same for a memberbase without a schema.
 const NO_SCHEMA: &str = "a key of the attribute schema, but this memberbase has no schema yet: set one first";
 
-/// Whether a fault that [`typed`] found is that of a key, and not of a value.
+/// Whether a fault that [`typed`] found is about a key, not about a value.
 pub fn is_unknown_key(description: &str) -> bool {
     matches!(description.strip_prefix("must be "), Some(KNOWN_KEY | NO_SCHEMA))
 }
 
-/// `after` as the schema keeps it. What did not change since `before` is not judged again.
+/// `after` as it is stored under the schema. Values that did not change since `before` are not checked again.
 pub fn typed(
     schema: Option<&AttributeSchema>,
     before: &Attributes,
@@ -327,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_kept_as_instants_however_they_are_written() {
+    fn dates_are_stored_as_instants_in_any_notation() {
         let schema = schema(&[("at", "date")]);
         let take = |text: &str| {
             let sent = attributes(vec![("at", AttributeValue::text(text).unwrap())]);
@@ -339,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_schema_does_not_know_is_refused_with_its_path_unless_it_was_there_before() {
+    fn an_unknown_key_is_refused_with_its_path_unless_it_was_there_before() {
         let old = attributes(vec![("old", AttributeValue::bool(true))]);
         let both = attributes(vec![("old", AttributeValue::bool(true)), ("new", AttributeValue::bool(true))]);
         assert_eq!(typed(None, &old, old.clone()), Ok(old.clone()));
@@ -349,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_go_or_change_their_type_are_told() {
+    fn keys_that_go_or_change_their_type_are_reported() {
         let before = schema(&[("a", "string"), ("b", "number"), ("c", "date")]).types;
         let after = schema(&[("a", "string"), ("b", "string"), ("d", "date")]).types;
         assert_eq!(narrowed(&before, &after), ["b", "c"]);

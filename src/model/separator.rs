@@ -1,8 +1,8 @@
-//! What people and their programs put between the digits of phone numbers and bank details.
+//! The separators in phone numbers and bank details.
 
-/// Whether `character` may stand between digits without meaning anything: spaces of all kinds, dots, hyphens, dashes and
-/// slashes, in the forms that word processors and foreign keyboards give them, and the invisible marks that come along
-/// when a number is copied from an address book. Control characters never come here.
+/// Whether `character` may stand between digits without a meaning: spaces of all kinds, dots, hyphens, dashes
+/// and slashes, in all forms that word processors and foreign keyboards produce, and the invisible marks that
+/// are copied along with a number from an address book. Callers have refused control characters before.
 pub(crate) fn is_separator(character: char) -> bool {
     match character {
         ' ' | '.' | '-' | '/' => true,
@@ -18,7 +18,7 @@ pub(crate) fn is_separator(character: char) -> bool {
     }
 }
 
-/// Every character that is a separator, for what is written about them elsewhere.
+/// Every separator, for tests of the documents that list them.
 #[cfg(test)]
 pub(crate) fn all() -> impl Iterator<Item = char> {
     ('\0'..=char::MAX).filter(|character| !character.is_control() && is_separator(*character))
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn separators_are_the_characters_that_say_nothing() {
+    fn separators_are_the_characters_without_a_meaning() {
         let all: Vec<char> = all().collect();
         for character in " .-/\u{a0}\u{202f}\u{2009}\u{3000}\u{2010}\u{2011}–—−⁄／".chars() {
             assert!(all.contains(&character), "{character:?}");

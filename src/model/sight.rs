@@ -1,26 +1,25 @@
-//! What of members a caller may see, and what follows from that for what it may learn.
+//! Which fields of members a caller may see, and which outcomes it may learn.
 //!
-//! Nothing that a caller without the right to what is personal (`dob` and `account_details`) gets to hear
-//! depends on these two fields. So what it is shown has neither of them; whatever it writes into one counts
-//! as a change, because "unchanged" would say that it guessed right; and whether a member is too large is
-//! judged by the other fields alone.
+//! No reply to a caller without the `pii` right depends on the personal fields `dob` and `account_details`.
+//! So its replies omit both. A value that it writes into one of them always counts as a change, because
+//! "unchanged" would confirm a guess. And only the other fields decide whether a member is too large.
 
 use crate::model::match_by::Semantics;
 use crate::model::member::Member;
 use crate::model::patch::MemberPatch;
 
-/// What of members a caller may see.
+/// Which fields of members a caller may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sight {
     /// Everything.
     #[default]
     Whole,
-    /// Everything but date of birth and bank details.
+    /// Everything except date of birth and bank details.
     WithoutPii,
 }
 
 impl Sight {
-    /// Takes from `member` what may not be seen.
+    /// Removes from `member` the fields that the caller may not see.
     pub fn cover(self, member: &mut Member) {
         match self {
             Self::Whole => {}
@@ -31,7 +30,8 @@ impl Sight {
         }
     }
 
-    /// Whether `patch` writes fields that may not be seen. What a replacement does not name it clears.
+    /// Whether `patch` writes fields that the caller may not see. A replacement always does: it clears fields
+    /// that it does not name.
     pub fn is_blind_to(self, patch: &MemberPatch, semantics: Semantics) -> bool {
         match self {
             Self::Whole => false,

@@ -1,7 +1,7 @@
-//! Texts with a rule: a value of one of these types is a good one.
+//! Texts with a rule: a value of one of these types is always valid.
 //!
-//! Each has `parse` for input and `from_stored` for what was parsed before it was stored. Their `Debug` shows the
-//! length only, because most of them are personal.
+//! Each type has `parse` for input, and `from_stored` for texts that were parsed before they were stored.
+//! Their `Debug` shows only the length, because most of them are personal.
 
 use crate::model::error::Reason;
 use crate::model::invisible::trimmed;
@@ -11,7 +11,7 @@ use crate::model::limits::{
 };
 use crate::model::violation::{Fault, Rule};
 
-/// Declares a text type around the function that checks, and may normalise, its content.
+/// Declares a text type. Its function checks the content, and may normalise it.
 macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident, $parse:expr) => {
         $(#[$doc])*
@@ -19,13 +19,13 @@ macro_rules! text_type {
         pub struct $name(String);
 
         impl $name {
-            /// The value, if the rule accepts it.
+            /// Parses a text by the rule.
             pub fn parse(text: impl Into<String>) -> Result<Self, $crate::model::violation::Rule> {
                 let parse: fn(String) -> Result<String, $crate::model::violation::Rule> = $parse;
                 parse(text.into()).map(Self)
             }
 
-            /// A value that was parsed before it was stored, taken as it is.
+            /// Takes a text that was parsed before it was stored, without checks.
             pub fn from_stored(text: String) -> Self {
                 Self(text)
             }
@@ -35,7 +35,7 @@ macro_rules! text_type {
                 &self.0
             }
 
-            /// The text, given away.
+            /// The text, by value.
             pub fn into_string(self) -> String {
                 self.0
             }
@@ -73,12 +73,12 @@ text_type!(
     Name, |text| checked(Reason::NameInvalid, Limit::Chars(NAME_MAX_CHARS), trimmed(text))
 );
 text_type!(
-    /// The name of a memberbase; need not be unique.
+    /// The name of a memberbase, which need not be unique.
     BaseName, |text| checked(Reason::NameInvalid, Limit::Chars(BASE_NAME_MAX_CHARS), trimmed(text))
 );
 
 text_type!(
-    /// The caller's name of a request: 1 to 255 visible ASCII characters.
+    /// A request id: 1 to 255 visible ASCII characters that the caller chose.
     RequestId, |text| {
         let text = checked(Reason::FieldInvalid, Limit::Bytes(REQUEST_ID_MAX_CHARS), text)?;
         if text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -89,7 +89,7 @@ text_type!(
     }
 );
 
-/// The longest a text may be.
+/// The maximum length of a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limit {
     /// In bytes of UTF-8.
@@ -99,7 +99,7 @@ pub(super) enum Limit {
 }
 
 impl Limit {
-    /// The longest a text may be in bytes of UTF-8.
+    /// The maximum length in bytes of UTF-8.
     pub(super) fn bytes(self) -> usize {
         match self {
             Self::Bytes(limit) => limit,
@@ -108,12 +108,12 @@ impl Limit {
     }
 }
 
-/// `text`, if it is not empty, within its limit and free of control characters.
+/// Returns `text` if it is not empty, is within its limit and has no control characters.
 pub(super) fn checked(reason: Reason, limit: Limit, text: String) -> Result<String, Rule> {
     check(reason, limit, &text).map(|()| text)
 }
 
-/// Whether `text` is not empty, within its limit and free of control characters.
+/// Refuses `text` if it is empty, exceeds its limit or has a control character.
 pub(super) fn check(reason: Reason, limit: Limit, text: &str) -> Result<(), Rule> {
     fault(limit, text).map_or(Ok(()), |fault| Err(Rule::new(reason, fault)))
 }
@@ -126,7 +126,7 @@ fn fault(limit: Limit, text: &str) -> Option<Fault> {
         Limit::Bytes(limit) if text.len() > limit => {
             return Some(Fault::TooManyBytes { limit, actual: text.len() });
         }
-        // No text has more characters than bytes, so short ones need no counting.
+        // A text has at most as many characters as bytes, so the characters of a short one need no counting.
         Limit::Chars(limit) if text.len() > limit => {
             let actual = text.chars().count();
             if actual > limit {
@@ -141,7 +141,7 @@ fn fault(limit: Limit, text: &str) -> Option<Fault> {
 /// Whether `text` has a character of the Unicode category Cc.
 pub(super) fn has_control_character(text: &str) -> bool {
     if text.is_ascii() {
-        // Without a way out, so that many bytes are looked at at once.
+        // Without an early exit, so that the compiler can check many bytes at once.
         text.bytes().fold(false, |found, byte| found | byte.is_ascii_control())
     } else {
         text.chars().any(char::is_control)
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_obey_their_limits_and_no_other() {
+    fn texts_up_to_their_limits_are_accepted() {
         assert_eq!(Ref::parse("x".repeat(512)).unwrap().as_str().len(), 512);
         assert!(Ref::parse("é".repeat(256)).is_ok());
         assert!(WorkerId::parse("x".repeat(255)).is_ok());

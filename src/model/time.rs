@@ -28,8 +28,8 @@ impl Timestamp {
         self.0
     }
 
-    /// An RFC 3339 instant such as `2026-02-03T04:05:06.789Z`. An offset is converted, digits beyond microseconds are
-    /// dropped, and a leap second counts as the second before it.
+    /// Parses an RFC 3339 instant such as `2026-02-03T04:05:06.789Z`. Converts an offset to UTC, drops digits
+    /// beyond microseconds, and takes a leap second for the second before it.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         let refused = || Rule::must_be(Reason::FieldInvalid, "an RFC 3339 time such as 2026-02-03T04:05:06Z");
         if !has_rfc3339_shape(text.as_bytes()) {
@@ -50,7 +50,7 @@ impl Timestamp {
     fn civil(self) -> civil::DateTime {
         match jiff::Timestamp::from_microsecond(self.0) {
             Ok(instant) => jiff::tz::Offset::UTC.to_datetime(instant),
-            // The constructor keeps every instant within the calendar, so this never becomes another one.
+            // The constructor clamps instants to the calendar, so the addition never saturates.
             Err(_) => EPOCH.saturating_add(jiff::SignedDuration::from_micros(self.0)),
         }
     }
@@ -58,8 +58,8 @@ impl Timestamp {
 
 const EPOCH: civil::DateTime = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
-/// The microseconds of an instant that jiff does not know although RFC 3339 can write it. Its last one is 9999-12-30T22:00Z, the
-/// last that has a name at every offset from UTC.
+/// The microseconds of an instant that RFC 3339 can write but jiff cannot represent. The last instant of jiff
+/// is 9999-12-30T22:00Z, the last one that can be written with every offset from UTC.
 fn in_the_last_hours(text: &str) -> Option<i64> {
     let (date_time, offset) = match text.strip_suffix(['Z', 'z']) {
         Some(date_time) => (date_time, 0),
@@ -80,7 +80,8 @@ fn in_the_last_hours(text: &str) -> Option<i64> {
     i64::try_from(since.as_micros()).ok()
 }
 
-/// RFC 3339 is narrower than what jiff reads: it knows no space for the `T`, no short offsets and no zone names.
+/// Whether `text` has the shape of RFC 3339. jiff accepts more: a space for the `T`, short offsets and zone
+/// names.
 fn has_rfc3339_shape(text: &[u8]) -> bool {
     let (Some(head), Some(tail)) = (text.get(..19), text.get(19..)) else { return false };
     let head_fits = head.iter().zip(b"dddd-dd-ddTdd:dd:dd").all(|(byte, form)| match form {
@@ -106,7 +107,7 @@ fn has_rfc3339_shape(text: &[u8]) -> bool {
     head_fits && offset_fits
 }
 
-/// RFC 3339 in UTC with `Z` and 0, 3 or 6 digits of fraction, as protobuf's JSON writes it.
+/// Writes RFC 3339 in UTC with `Z` and a fraction of 0, 3 or 6 digits, like protobuf's JSON.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.civil();
@@ -139,7 +140,7 @@ impl Date {
         civil::Date::new(year, month, day).ok().map(Self)
     }
 
-    /// A date written `YYYY-MM-DD`.
+    /// Parses a date written `YYYY-MM-DD`.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         Self::read(text).ok_or(Rule::must_be(Reason::FieldInvalid, "a calendar date written YYYY-MM-DD"))
     }
@@ -149,16 +150,16 @@ impl Date {
         (self.0.year(), self.0.month(), self.0.day())
     }
 
-    /// The date as the number `YYYYMMDD`: four bytes that keep the order.
+    /// The date as the number `YYYYMMDD`: four bytes, in the order of the dates.
     pub fn to_number(self) -> u32 {
         let (year, month, day) = self.parts();
-        // A date has no negative part.
+        // No part of a date is negative.
         year.unsigned_abs() as u32 * 10_000
             + u32::from(month.unsigned_abs()) * 100
             + u32::from(day.unsigned_abs())
     }
 
-    /// The date that [`Date::to_number`] wrote.
+    /// The date from a number of [`Date::to_number`].
     pub fn from_number(number: u32) -> Option<Self> {
         let year = i16::try_from(number / 10_000).ok()?;
         let month = i8::try_from(number / 100 % 100).ok()?;
@@ -166,7 +167,7 @@ impl Date {
         Self::new(year, month, day)
     }
 
-    /// The date written `YYYY-MM-DD`, which every page writes often.
+    /// The date written `YYYY-MM-DD`. Pages of members write it often, so it is fast.
     pub fn to_text(self) -> String {
         let number = self.to_number();
         let places = [10_000_000, 1_000_000, 100_000, 10_000, 0, 1_000, 100, 0, 10, 1];
@@ -211,7 +212,7 @@ impl Dob {
     /// The first date of birth.
     pub const FIRST: Date = Date(civil::Date::constant(DOB_MIN_YEAR, 1, 1));
 
-    /// A real calendar date written `YYYY-MM-DD`, from 1900-01-01 to `today`.
+    /// Parses a calendar date written `YYYY-MM-DD`, from 1900-01-01 to `today`.
     pub fn parse(text: &str, today: Date) -> Result<Date, Rule> {
         Date::read(text).filter(|date| (Self::FIRST..=today).contains(date)).ok_or(Rule::must_be(
             Reason::DobInvalid,
@@ -220,7 +221,7 @@ impl Dob {
     }
 }
 
-/// The instant that a text names: an RFC 3339 time, or a date, which is its midnight in UTC.
+/// The instant of an RFC 3339 time, or of a date: its midnight in UTC.
 pub fn instant(text: &str) -> Option<Timestamp> {
     match Date::parse(text) {
         Ok(_) => Timestamp::parse(&format!("{text}T00:00:00Z")).ok(),
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_rfc_3339_is_refused() {
+    fn a_text_that_is_not_rfc_3339_is_refused() {
         for text in [
             "",
             "2026-02-03",

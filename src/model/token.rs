@@ -1,7 +1,7 @@
-//! API tokens: who calls, and what they may do.
+//! API tokens: who calls, and with which rights.
 //!
-//! A caller holds a secret; the store holds its hash. The secret has 256 random bits, so a fast hash is as good as a slow
-//! one: there is nothing to guess. Neither [`Secret`] nor [`SecretHash`] can be printed.
+//! A caller has a secret; the store has its hash. The secret has 256 random bits and cannot be guessed, so a
+//! fast hash is as safe as a slow one. Neither [`Secret`] nor [`SecretHash`] can be printed.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,15 +17,15 @@ use crate::model::violation::Rule;
 
 /// Prefix of token ids.
 pub const TOKEN_PREFIX: &str = "atok_";
-/// What a secret begins with.
+/// Prefix of secrets.
 const SECRET_PREFIX: &str = "sk_";
 
-/// What a caller may do; each level includes those before it.
+/// What a caller may do. Each level includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AccessLevel {
     /// Reads and lists.
     Read,
-    /// Changes members and what hangs on them.
+    /// Changes members and their records.
     Write,
     /// Manages tokens and memberbases.
     Admin,
@@ -44,7 +44,7 @@ impl AccessLevel {
         }
     }
 
-    /// The level of that word.
+    /// The level with this word.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         Self::ALL
             .into_iter()
@@ -52,7 +52,7 @@ impl AccessLevel {
             .ok_or(Rule::must_be(Reason::FieldInvalid, "one of read, write, admin"))
     }
 
-    /// Its place in [`AccessLevel::ALL`]; stored, so it never changes.
+    /// Its index in [`AccessLevel::ALL`]. It is stored, so it never changes.
     pub fn index(self) -> u8 {
         match self {
             Self::Read => 0,
@@ -61,19 +61,19 @@ impl AccessLevel {
         }
     }
 
-    /// The level at that place.
+    /// The level with this index.
     pub fn from_index(index: u8) -> Option<Self> {
         Self::ALL.get(usize::from(index)).copied()
     }
 
-    /// Whether a token of this level shows bank details and dates of birth when its maker says nothing about it.
+    /// Whether the holder of a token of this level sees bank details and dates of birth by default.
     pub fn sees_pii(self) -> bool {
         self >= Self::Write
     }
 }
 
 text_type!(
-    /// What a token is for, in its maker's words.
+    /// The purpose of a token, in the words of its maker.
     TokenDescription, |text| checked(Reason::FieldInvalid, Limit::Chars(TOKEN_DESCRIPTION_MAX_CHARS), text)
 );
 
@@ -82,13 +82,13 @@ text_type!(
 pub struct TokenId(pub u128);
 
 impl TokenId {
-    /// The token that an id names, read without regard to case.
+    /// Parses an id. Case makes no difference.
     pub fn parse(id: &str) -> Result<Self, IdError> {
         read_random(TOKEN_PREFIX, id).map(Self)
     }
 }
 
-/// `atok_` and 26 characters.
+/// Writes `atok_` and 26 characters.
 impl std::fmt::Display for TokenId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&write_random(TOKEN_PREFIX, self.0))
@@ -104,26 +104,26 @@ pub struct Token {
     pub access: AccessLevel,
     /// Whether its holder sees bank details and dates of birth.
     pub pii: bool,
-    /// The only memberbase that it is good for, if it is bound to one.
+    /// The only memberbase that it gives access to, if it is bound to one.
     pub base: Option<BaseNumber>,
-    /// What it is for.
+    /// Its purpose.
     pub description: Option<TokenDescription>,
-    /// How much its holder may do.
+    /// Its limits per second.
     pub limits: TokenLimits,
     /// When it was made.
     pub created_at: Timestamp,
-    /// From when on it is not good any more, if ever.
+    /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
     /// When it was last used, to about a minute.
     pub last_used_at: Option<Timestamp>,
-    /// Whether its record cannot be read. It is good for nothing then, and nothing else of it is known but its id.
+    /// Whether its stored form cannot be read. Such a token has no rights, and only its id is known.
     pub is_damaged: bool,
 }
 
 impl Token {
-    /// A token of which no more is known than that it was made.
+    /// A token whose stored form cannot be read.
     #[must_use]
     pub fn damaged(id: TokenId) -> Self {
         Self {
@@ -142,17 +142,18 @@ impl Token {
     }
 }
 
-/// How much the holder of a token may do per second, on average; a pause lets it save up one second's worth.
+/// The limits of a token per second, on average. After a pause its holder can use up to one second's worth at
+/// once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TokenLimits {
-    /// Requests; a stream is one. Without a limit when absent.
+    /// Requests, where a stream counts as one; `None` for no limit.
     pub requests_per_second: Option<u32>,
-    /// Rows, keys and events that bulk calls and streams send. Without a limit when absent.
+    /// Rows, keys and events in bulk calls and streams; `None` for no limit.
     pub rows_per_second: Option<u32>,
 }
 
 impl TokenLimits {
-    /// A limit that a caller asks for.
+    /// Parses a limit.
     pub fn parse(limit: u32) -> Result<u32, Rule> {
         let fits = (1..=TOKEN_RATE_MAX).contains(&limit);
         if fits {
@@ -167,7 +168,7 @@ impl TokenLimits {
 pub struct Secret(String);
 
 impl Secret {
-    /// The secret that these random bytes make: `sk_` and 43 characters of base64url.
+    /// Makes a secret of random bytes: `sk_` and 43 characters of base64url.
     pub fn from_random(bytes: [u8; 32]) -> Self {
         Self(format!("{SECRET_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
     }
@@ -177,23 +178,23 @@ impl Secret {
         &self.0
     }
 
-    /// What the store keeps of it.
+    /// Its hash, which the store holds.
     pub fn hash(&self) -> SecretHash {
         SecretHash::of(&self.0)
     }
 }
 
-/// SHA-256 of a secret. Compared in constant time.
+/// The SHA-256 of a secret. Comparisons take constant time.
 #[derive(Clone)]
 pub struct SecretHash(pub [u8; 32]);
 
 impl SecretHash {
-    /// The hash of what a caller sent, whatever it is.
+    /// The hash of any text that a caller sent.
     pub fn of(sent: &str) -> Self {
         Self(Sha256::digest(sent.as_bytes()).into())
     }
 
-    /// Its first 64 bits, to find it by.
+    /// Its first 64 bits, by which it is found.
     pub fn short(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         u64::from_be_bytes([a, b, c, d, e, f, g, h])

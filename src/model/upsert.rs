@@ -1,7 +1,7 @@
-//! What a row does to a member: pure rules, judged one member at a time.
+//! What a row does to a member: pure rules about one member at a time.
 //!
-//! Not here, because they need more than the member: uniqueness of keys, the tiers of a base, the size of the stored
-//! record, and the revision, which the commit gives.
+//! Other code checks what needs more than the member: the uniqueness of keys, the tiers of a memberbase, and
+//! the size of the stored member. The commit sets the revision.
 
 use crate::model::change::Change;
 use crate::model::error::{Reason, Refusal, RowError};
@@ -13,18 +13,18 @@ use crate::model::member::{Member, Profile, Status};
 use crate::model::patch::MemberPatch;
 use crate::model::time::Timestamp;
 
-/// What became of a row.
+/// The outcome of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It made a member.
+    /// The row created a member.
     Created,
-    /// It changed a member.
+    /// The row changed a member.
     Updated,
-    /// The member was that way already; nothing was written.
+    /// The member already had these values; nothing was written.
     Unchanged,
-    /// It brought an inactive member back.
+    /// The row brought an inactive member back.
     Reactivated,
-    /// It was refused.
+    /// The row was refused.
     Failed,
 }
 
@@ -39,8 +39,8 @@ pub enum Update {
     Reactivated(Member),
 }
 
-/// The member that `row` creates, at revision 0 until its commit has one. Without a status of its own it starts as
-/// `new_members` says.
+/// The member that `row` creates, at revision 0 until the commit sets one. If the row names no status, the
+/// member starts with the status of its account elsewhere or with `new_members`.
 pub fn create(row: &MemberRow, new_members: Status, now: Timestamp) -> Result<Member, RowError> {
     if let Some(wanted) = row.if_revision.filter(|revision| *revision != 0) {
         return Err(mismatch(format!("is {wanted}, but the member does not exist")));
@@ -55,7 +55,8 @@ pub fn create(row: &MemberRow, new_members: Status, now: Timestamp) -> Result<Me
     Ok(member)
 }
 
-/// What `row` does to `current`. The row's status counts only if the member comes back, or if the options apply it.
+/// What `row` does to `current`. The status of the row has an effect only if the member comes back, or if the
+/// options apply it.
 pub fn update(
     current: &Member,
     row: &MemberRow,
@@ -76,12 +77,12 @@ pub fn update(
     }
 }
 
-/// Whether `row` names another status than `member` has after it: the member kept its own.
+/// Whether `row` names a status that `member` does not have after the row was applied.
 pub fn keeps_status(member: &Member, row: &MemberRow) -> bool {
     row.status.is_some_and(|wanted| wanted != member.status)
 }
 
-/// The member `current` with the fields of a row and the status `wanted`, which is another one.
+/// Gives `current` the fields of a row and the status `wanted`, which differs from the present one.
 fn change_status(
     current: &Member,
     row: &MemberRow,
@@ -96,7 +97,7 @@ fn change_status(
     Ok(if action == Action::Reactivate { Update::Reactivated(member) } else { Update::Updated(member) })
 }
 
-/// What new values of fields do to `current`, whose status stays.
+/// What `patch` does to `current`, whose status stays.
 pub fn patch(
     current: &Member,
     patch: &MemberPatch,
@@ -111,7 +112,7 @@ pub fn patch(
     Ok(Update::Updated(member))
 }
 
-/// The inactive member `current` as it comes back with the fields of a row and the status `wanted`.
+/// Brings the inactive member `current` back, with the fields of a row and the status `wanted`.
 pub fn revive(
     current: &Member,
     row: &MemberRow,
@@ -126,7 +127,7 @@ pub fn revive(
     Ok(Update::Reactivated(member))
 }
 
-/// Refuses a write that is meant for another revision of the member.
+/// Refuses a write that requires another revision of the member.
 pub fn check_revision(current: &Member, if_revision: Option<u64>) -> Result<(), Refusal> {
     match if_revision.filter(|revision| *revision != current.revision) {
         Some(wanted) => {
@@ -140,7 +141,7 @@ fn mismatch(description: String) -> RowError {
     Refusal::field(Reason::RevisionMismatch, "if_revision", description)
 }
 
-/// Whether `patch` leaves anything of `member` different; copies nothing.
+/// Whether `patch` changes anything in `member`; copies nothing.
 fn changes(member: &Member, patch: &MemberPatch, semantics: Semantics) -> bool {
     fn differs<T: PartialEq>(value: &Option<T>, change: &Change<T>, semantics: Semantics) -> bool {
         match (change, semantics) {

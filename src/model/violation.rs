@@ -1,4 +1,4 @@
-//! What is wrong with one value. No text here ever repeats the value: it may be personal.
+//! Faults of single values. No text here repeats a value, because it may be personal.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use crate::model::error::Reason;
 /// A fault of one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Where: a dotted path with indexes, such as `members[3].email`.
+    /// The path of the field, dotted and with indexes, such as `members[3].email`.
     pub field: String,
-    /// What the rule is: lower-case, without a full stop, such as `must not be empty`.
+    /// The rule, in lower case and without a full stop, such as `must not be empty`.
     pub description: String,
 }
 
@@ -19,7 +19,7 @@ impl Violation {
         Self { field: field.into(), description: description.into() }
     }
 
-    /// The same fault seen from one level further out: `email` under `members[3]` is `members[3].email`.
+    /// The same fault with its path under `parent`: `email` under `members[3]` becomes `members[3].email`.
     #[must_use]
     pub fn under(mut self, parent: &str) -> Self {
         if self.field.is_empty() {
@@ -34,7 +34,7 @@ impl Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What is wrong with the whole has no name to begin with.
+        // A fault of the whole body has no path.
         if self.field.is_empty() {
             return write!(f, "the body {}", self.description);
         }
@@ -50,12 +50,12 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// `fault` in a value whose refusal is called `reason`.
+    /// A value has `fault` and is refused with `reason`.
     pub fn new(reason: Reason, fault: Fault) -> Self {
         Self { reason, fault }
     }
 
-    /// The value is not what it must be, in words that follow "must be".
+    /// The value must be `what`, in words that follow "must be".
     pub fn must_be(reason: Reason, what: &'static str) -> Self {
         Self::new(reason, Fault::MustBe(what))
     }
@@ -65,7 +65,7 @@ impl Rule {
         self.reason
     }
 
-    /// What is wrong, typed.
+    /// The fault.
     pub fn fault(&self) -> &Fault {
         &self.fault
     }
@@ -76,7 +76,7 @@ impl Rule {
     }
 }
 
-/// What is wrong with a single value.
+/// A fault of a single value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// It is empty.

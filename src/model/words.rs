@@ -1,9 +1,9 @@
-//! Words about numbers, and about words that are nearly others.
+//! Words for counts, and suggestions for misspelt words.
 
 use std::fmt::Display;
 
-/// Longest word that another one is looked for, in bytes. Nobody misspells longer ones, and comparing takes the product of
-/// the lengths.
+/// The longest word that gets a suggestion, in bytes. Longer ones are not misspelt known words, and the time
+/// of a comparison is the product of the lengths.
 const WORD_MAX_BYTES: usize = 64;
 
 /// `1 member`, `2 members`.
@@ -12,14 +12,14 @@ pub fn count<N: Display + PartialEq + From<u8>>(number: N, one: &str) -> String 
     format!("{number} {one}{}", if is_one { "" } else { "s" })
 }
 
-/// The number and what is said of so many: `1 member has`, `2 members have`.
+/// The number with the words for one or for many: `1 member has`, `2 members have`.
 pub fn some<N: Display + PartialEq + From<u8>>(number: N, [one, many]: [&str; 2]) -> String {
     let words = if number == N::from(1) { one } else { many };
     format!("{number} {words}")
 }
 
-/// The one of `known` that somebody probably meant who wrote `word`: that which differs by a letter or two, or only in case
-/// and in what stands between the parts (`firstName`, `first-name`).
+/// The word among `known` that the author of `word` probably meant: it differs by a letter or two, or only in
+/// case and in the characters between its parts (`firstName`, `first-name`).
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > WORD_MAX_BYTES {
         return None;
@@ -43,7 +43,7 @@ pub fn did_you_mean(nearest: Option<impl Display>) -> String {
     nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default()
 }
 
-/// A word without what people leave out or write otherwise.
+/// A word in lower case, without hyphens and underscores.
 fn letters(word: &str) -> String {
     word.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect()
 }

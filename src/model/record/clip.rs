@@ -18,31 +18,31 @@ pub struct Clip {
     pub id: ClipId,
     /// The creative that the member saw; unique among the member's clips.
     pub creative_id: ForeignText,
-    /// What the caller told of it.
+    /// The details from the caller.
     pub details: ClipDetails,
-    /// When it was saved first.
+    /// When it was first saved.
     pub created_at: Timestamp,
     /// When its details last changed.
     pub updated_at: Timestamp,
 }
 
-/// What a caller may tell of a clip.
+/// The details of a clip, all optional.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClipDetails {
     /// The deal behind the creative.
     pub deal_id: Option<ForeignText>,
     /// The variant that the member was shown.
     pub variant_id: Option<ForeignText>,
-    /// How the creative is shown, such as `banner`.
+    /// The form of the creative, such as `banner`.
     pub format: Option<ForeignText>,
-    /// What the creative shows.
+    /// The content of the creative.
     pub content: Option<JsonObject>,
     /// When the deal was redeemed.
     pub redeemed_at: Option<Timestamp>,
 }
 
 impl Clip {
-    /// The clip after another save, which may say more about it.
+    /// The clip after another save, whose details replace the old ones.
     pub(super) fn merge(&self, repeat: &Self) -> Self {
         let (old, new) = (&self.details, &repeat.details);
         let details = ClipDetails {
@@ -56,12 +56,12 @@ impl Clip {
     }
 }
 
-/// A JSON object of a limited size, kept as text without needless spaces, its fields in the order of their names.
+/// A JSON object of limited size, as text without insignificant spaces and with its fields sorted by name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct JsonObject(String);
 
 impl JsonObject {
-    /// The object that this text is.
+    /// Parses a JSON object.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
             .map_err(|_| Rule::must_be(Reason::FieldInvalid, "a JSON object, nested at most 127 levels"))?;
@@ -91,7 +91,7 @@ impl JsonObject {
     }
 }
 
-/// Whether every number in it is one that all doors can carry.
+/// Whether all doors can represent every number in `value`.
 fn has_safe_numbers(value: &serde_json::Value) -> bool {
     use serde_json::Value;
     match value {

@@ -1,11 +1,11 @@
-//! The names of records: those that callers choose, and the ids that the service gives.
+//! The names of records that callers choose, and the ids that the service assigns.
 
 use crate::model::error::Reason;
 use crate::model::limits::FOREIGN_TEXT_MAX_BYTES;
 use crate::model::text::{Limit, checked, text_type};
 
 text_type!(
-    /// An id, a code or a descriptor that another system gave: opaque, compared byte for byte.
+    /// An id, code or descriptor from another system: opaque, compared byte for byte.
     ForeignText, |text| checked(Reason::FieldInvalid, Limit::Bytes(FOREIGN_TEXT_MAX_BYTES), text)
 );
 
@@ -17,7 +17,7 @@ macro_rules! random_id {
         pub struct $name(pub u128);
 
         impl $name {
-            /// The record that an id names, read without regard to case.
+            /// Parses an id. Case makes no difference.
             pub fn parse(id: &str) -> Result<Self, $crate::model::id::IdError> {
                 $crate::model::id::read_random($prefix, id).map(Self)
             }

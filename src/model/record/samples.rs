@@ -1,4 +1,4 @@
-//! Records for tests: plain ones, and random ones drawn from few values.
+//! Records for tests: fixed ones, and random ones from a few values.
 
 use proptest::option;
 use proptest::prelude::*;
@@ -46,7 +46,7 @@ pub fn stamps() -> StampCollection {
     }
 }
 
-/// A transaction with everything.
+/// A transaction with all its fields.
 pub fn transaction() -> Transaction {
     Transaction {
         external_id: foreign("tx_1"),

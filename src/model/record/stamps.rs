@@ -1,4 +1,4 @@
-//! Stamp collections: how far a member has come in a loyalty program.
+//! Stamp collections: the stamps of members in loyalty programs.
 
 use super::name::{ForeignText, random_id};
 use crate::model::error::Reason;
@@ -16,19 +16,19 @@ random_id!(
 pub struct StampCollection {
     /// Its id.
     pub id: StampCollectionId,
-    /// The program.
+    /// The loyalty program.
     pub loyalty_program_id: ForeignText,
     /// The caller's own id; unique among the member's stamp collections.
     pub external_id: ForeignText,
-    /// How many stamps it has.
+    /// The number of stamps.
     pub stamps: u64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When stamps were last added.
     pub updated_at: Timestamp,
 }
 
-/// The number of stamps that a caller adds.
+/// Parses the number of stamps that a caller adds.
 pub fn parse_stamps(stamps: i64) -> Result<u64, Rule> {
     let stamps = u64::try_from(stamps).ok().filter(|stamps| (1..=STAMPS_MAX_AT_ONCE).contains(stamps));
     stamps.ok_or(Rule::must_be(Reason::FieldInvalid, "a whole number from 1 to 1000000"))

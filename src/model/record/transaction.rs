@@ -7,7 +7,8 @@ use crate::model::text::text_type;
 use crate::model::time::Timestamp;
 use crate::model::violation::Rule;
 
-/// A purchase. A repeat may change the amount, its currency, the descriptor and the later times; the rest is as first sent.
+/// A purchase. A repeat may change the amount, currency, descriptor and the later times; the other fields
+/// stay as first sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
     /// The caller's id; unique in the memberbase.
@@ -22,9 +23,9 @@ pub struct Transaction {
     pub merchant_id: ForeignText,
     /// What the cardholder reads on the statement.
     pub statement_descriptor: Option<ForeignText>,
-    /// In minor units of the currency.
+    /// The amount, in minor units of the currency.
     pub amount: Option<i64>,
-    /// Which currency.
+    /// The currency.
     pub currency: Option<Currency>,
     /// When it was authorised.
     pub authed_at: Timestamp,
@@ -56,7 +57,7 @@ impl Transaction {
     }
 }
 
-/// Who runs the card.
+/// The network of a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
     /// Visa.
@@ -65,7 +66,7 @@ pub enum Network {
     Mastercard,
     /// American Express.
     Amex,
-    /// Any other.
+    /// Any other network.
     Other,
 }
 
@@ -83,13 +84,13 @@ impl Network {
         }
     }
 
-    /// The network of that word.
+    /// The network with this word.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         let found = Self::ALL.into_iter().find(|network| network.as_str() == text);
         found.ok_or(Rule::must_be(Reason::FieldInvalid, "one of visa, mastercard, amex, other"))
     }
 
-    /// Its number; stored, so it never changes.
+    /// Its number. It is stored, so it never changes.
     pub fn index(self) -> u8 {
         match self {
             Self::Visa => 0,
@@ -99,7 +100,7 @@ impl Network {
         }
     }
 
-    /// The network of that number.
+    /// The network with this number.
     pub fn from_index(index: u8) -> Option<Self> {
         Self::ALL.get(usize::from(index)).copied()
     }
@@ -116,7 +117,7 @@ text_type!(
 );
 
 text_type!(
-    /// A code of ISO 4217; whether the standard has it is not checked.
+    /// A currency code in the form of ISO 4217. Whether the standard lists the code is not checked.
     Currency, |text| {
         let fits = text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase());
         let must_be = "an ISO 4217 code of three capital letters, such as EUR";
@@ -124,7 +125,7 @@ text_type!(
     }
 );
 
-/// An amount in minor units, small enough to survive as a JSON number.
+/// Parses an amount in minor units, which a JSON number must represent exactly.
 pub fn parse_amount(amount: i64) -> Result<i64, Rule> {
     let fits = amount.unsigned_abs() <= SAFE_INTEGER_MAX;
     if fits { Ok(amount) } else { Err(Rule::must_be(Reason::FieldInvalid, "below 2^53 in magnitude")) }

@@ -152,7 +152,7 @@ fn a_member_has_at_most_100_attributes() {
     assert!(matches!(replaced, Update::Updated(member) if member.attributes.len() == 1));
 }
 
-/// What the update leaves of the member.
+/// The member after the update.
 fn after(current: &Member, update: &Update) -> Member {
     match update {
         Update::Unchanged => current.clone(),
@@ -160,7 +160,7 @@ fn after(current: &Member, update: &Update) -> Member {
     }
 }
 
-/// What a row did, or nothing where its status cannot be applied: only from `active` back to `invited`.
+/// The outcome of a row; `None` if its status cannot be applied, which is only so from `active` to `invited`.
 fn done_or_no_transition(
     result: Result<Update, RowError>,
     member: &Member,
