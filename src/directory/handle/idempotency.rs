@@ -26,7 +26,7 @@ impl Directory {
         let (idempotency, scope) = self.guarded.idempotency();
         let state = match idempotency.begin(identity, scope, self.now(), if_running).await? {
             Begun::New(claim) => RequestState::Claimed(claim),
-            Begun::Answered(result) => RequestState::Done(Arc::new(result)),
+            Begun::Done(result) => RequestState::Done(Arc::new(result)),
         };
         Ok(Self { request: Some(state), ..self })
     }
@@ -62,7 +62,7 @@ impl Directory {
     ) -> Result<(), Error> {
         let Some(claim) = self.claim() else { return Ok(()) };
         let (idempotency, _) = self.guarded.idempotency();
-        Ok(idempotency.keep_alone(claim, self.now(), revision, result).await?)
+        Ok(idempotency.store_alone(claim, self.now(), revision, result).await?)
     }
 
     /// The member that an earlier request was about, as it is now and as the caller may see it.

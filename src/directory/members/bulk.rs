@@ -104,11 +104,11 @@ impl Directory {
     /// Keeps what became of an ATOMIC request that was refused, if that is wanted of it.
     async fn keep_refusal(&self, claim: Arc<Claim>, reply: UpsertReply) -> Result<UpsertReply, Error> {
         let UpsertReply { outcomes, revision } = reply;
-        if !claim.keeps(&outcomes) {
+        if !claim.stores(&outcomes) {
             return Ok(UpsertReply { outcomes, revision });
         }
         let (idempotency, _) = self.guarded.idempotency();
-        let outcomes = idempotency.keep_refusal(claim, (self.now(), revision), outcomes).await?;
+        let outcomes = idempotency.store_refusal(claim, (self.now(), revision), outcomes).await?;
         Ok(UpsertReply { outcomes, revision })
     }
 

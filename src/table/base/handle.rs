@@ -2,9 +2,8 @@
 
 use std::mem::take;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
-use tokio::sync::{Mutex, Notify, RwLock, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::model::{BaseNumber, Fold, MemberRow, RowError};
@@ -64,7 +63,7 @@ fn bytes_of(request: &UpsertRequest) -> usize {
 
 /// An open base.
 pub struct Base {
-    shared: Arc<OpenBase>,
+    open: Arc<OpenBase>,
     /// Taken when the base closes.
     jobs: RwLock<Option<mpsc::Sender<Job>>>,
     /// Lane and publisher.
@@ -78,40 +77,18 @@ impl Base {
     pub(in crate::table) async fn open(number: BaseNumber, parts: Parts) -> Result<Arc<Self>, TableError> {
         let published = replay::load(&parts.engine, number).await?;
         parts.member_cache.set_images(number, published.image_bytes());
-        let (revision, entries) = (published.header.revision, published.overlay_entries());
         let header = published.header.clone();
         let (closing, closed) = watch::channel(false);
-        let shared = Arc::new(OpenBase {
-            number,
-            engine: parts.engine,
-            hashes: parts.hashes,
-            clock: parts.clock,
-            budget: parts.budget,
-            member_cache: parts.member_cache,
-            sharing: parts.sharing,
-            in_flight: parts.in_flight,
-            naming: parts.naming,
-            idempotency: parts.idempotency,
-            nonces: parts.nonces,
-            published: RwLock::new(published),
-            published_revision: AtomicU64::new(revision),
-            overlay_entries: AtomicUsize::new(entries),
-            failed: AtomicBool::new(false),
-            checkpoint_entries: parts.checkpoint_entries,
-            checkpoint_due: Notify::new(),
-            checkpoints: watch::Sender::new(0),
-            checkpointing: Mutex::new(()),
-            validating: Mutex::new(()),
-        });
+        let open = Arc::new(OpenBase::new(number, parts, published));
         let (jobs, queued) = mpsc::channel(QUEUE);
         let (planned, to_publish) = mpsc::channel(PLANNED_AHEAD);
         let writing = vec![
-            tasks::vital("lane", Lane::new(Arc::clone(&shared), queued, planned, header).run()),
-            tasks::vital("publisher", Publisher::new(Arc::clone(&shared), to_publish).run()),
+            tasks::vital("lane", Lane::new(Arc::clone(&open), queued, planned, header).run()),
+            tasks::vital("publisher", Publisher::new(Arc::clone(&open), to_publish).run()),
         ];
-        let checkpoints = tasks::vital("checkpoint", checkpoint::run(Arc::clone(&shared), closed));
+        let checkpoints = tasks::vital("checkpoint", checkpoint::run(Arc::clone(&open), closed));
         Ok(Arc::new(Self {
-            shared,
+            open,
             jobs: RwLock::new(Some(jobs)),
             writing: Mutex::new(writing),
             checkpoints: Mutex::new(Some(checkpoints)),
@@ -122,16 +99,16 @@ impl Base {
     /// The base's number.
     #[must_use]
     pub fn number(&self) -> BaseNumber {
-        self.shared.number
+        self.open.number
     }
 
     /// Creates and changes members. See [`WriteMode`](crate::table::WriteMode) for what happens when rows
     /// fail.
     pub async fn upsert(&self, mut request: UpsertRequest) -> Result<UpsertReply, TableError> {
-        let permit = self.shared.budget.turn(self.party(), bytes_of(&request)).await?;
-        let rows = prepare_all(take(&mut request.rows), &request.options, &self.shared.hashes).await;
+        let permit = self.open.parts.budget.turn(self.party(), bytes_of(&request)).await?;
+        let rows = prepare_all(take(&mut request.rows), &request.options, &self.open.parts.hashes).await;
         if validate::is_beside(request.mode, rows.len()) {
-            let reply = validate::validate(&self.shared, request, rows).await;
+            let reply = validate::validate(&self.open, request, rows).await;
             drop(permit);
             return reply;
         }
@@ -145,8 +122,8 @@ impl Base {
         mut request: UpsertRequest,
         series: &Series,
     ) -> Result<Pending<UpsertReply>, TableError> {
-        let permit = self.shared.budget.wait(self.party(), bytes_of(&request)).await?;
-        let rows = prepare_all(take(&mut request.rows), &request.options, &self.shared.hashes).await;
+        let permit = self.open.parts.budget.wait(self.party(), bytes_of(&request)).await?;
+        let rows = prepare_all(take(&mut request.rows), &request.options, &self.open.parts.hashes).await;
         self.hand_in(request, rows, Some(series.clone()), permit).await
     }
 
@@ -165,7 +142,7 @@ impl Base {
     /// Deletes members for good, in slices of up to 1,000, each one commit.
     pub async fn delete(&self, request: DeleteRequest) -> Result<DeleteReply, TableError> {
         let bytes = (request.rows.len() + request.refs.len()).saturating_mul(ROW_TEXT_BYTES);
-        let permit = self.shared.budget.turn(self.party(), bytes).await?;
+        let permit = self.open.parts.budget.turn(self.party(), bytes).await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Delete(Box::new(DeleteJob::new(request, reply, permit)))).await?;
         answer.await.map_err(|_| TableError::Closing)?
@@ -173,7 +150,8 @@ impl Base {
 
     /// Creates or changes one member.
     pub async fn edit(&self, request: EditRequest) -> Result<EditReply, TableError> {
-        let permit = self.shared.budget.turn(self.party(), size_of::<MemberRow>() + ROW_TEXT_BYTES).await?;
+        let permit =
+            self.open.parts.budget.turn(self.party(), size_of::<MemberRow>() + ROW_TEXT_BYTES).await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Edit { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
@@ -183,7 +161,8 @@ impl Base {
     /// delete.
     pub async fn change_attributes(&self, request: AttributesRequest) -> Result<AttributesReply, TableError> {
         let permit = self
-            .shared
+            .open
+            .parts
             .budget
             .turn(self.party(), request.changes.len().saturating_mul(ROW_TEXT_BYTES))
             .await?;
@@ -195,7 +174,7 @@ impl Base {
     /// Changes members' records, as one commit.
     pub async fn change_records(&self, request: RecordsRequest) -> Result<RecordsReply, TableError> {
         let bytes = request.changes.len().saturating_mul(RECORD_BYTES);
-        let permit = self.shared.budget.turn(self.party(), bytes).await?;
+        let permit = self.open.parts.budget.turn(self.party(), bytes).await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Records { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
@@ -203,7 +182,7 @@ impl Base {
 
     /// Changes the base itself, and returns the changed base.
     pub async fn change_settings(&self, request: SettingsRequest) -> Result<BaseSummary, TableError> {
-        let permit = self.shared.budget.turn(self.party(), SETTINGS_BYTES).await?;
+        let permit = self.open.parts.budget.turn(self.party(), SETTINGS_BYTES).await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Settings { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
@@ -211,23 +190,23 @@ impl Base {
 
     /// The party whose share of the memory budget its requests use.
     fn party(&self) -> Party {
-        Party::Base(self.shared.number)
+        Party::Base(self.open.number)
     }
 
     /// A view of the base as it is now: everything read through the view is of one revision.
     pub async fn view(&self) -> View<'_> {
-        View::new(&self.shared, self.shared.published.read().await)
+        View::new(&self.open, self.open.published.read().await)
     }
 
     /// The rule by which e-mail addresses are compared.
     #[must_use]
     pub fn fold(&self) -> Fold {
-        self.shared.hashes.fold()
+        self.open.parts.hashes.fold()
     }
 
     /// Writes the overlays into the stored indexes.
     pub(in crate::table) async fn checkpoint(&self) -> Result<(), TableError> {
-        checkpoint::checkpoint(&self.shared).await
+        checkpoint::checkpoint(&self.open).await
     }
 
     /// Refuses new requests, finishes the queued ones, ends the base's tasks, and writes a last checkpoint.
@@ -244,7 +223,7 @@ impl Base {
             drop(task.await);
         }
         let written = self.checkpoint().await;
-        self.shared.member_cache.set_images(self.shared.number, 0);
+        self.open.parts.member_cache.set_images(self.open.number, 0);
         written
     }
 

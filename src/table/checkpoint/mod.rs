@@ -40,45 +40,45 @@ const SET_BYTES_AT_ONCE: usize = 256 * 1024;
 const CHUNKS_DELETED_AT_ONCE: usize = 500;
 
 /// Runs a checkpoint whenever one is due, until the base closes.
-pub async fn run(shared: Arc<OpenBase>, mut closing: watch::Receiver<bool>) {
+pub async fn run(open: Arc<OpenBase>, mut closing: watch::Receiver<bool>) {
     // Whether many entries were added while the last checkpoint ran, as under a load of many rows.
     let mut is_behind = false;
     loop {
         tokio::select! {
             biased;
             _ = closing.wait_for(|closing| *closing) => return,
-            () = shared.checkpoint_due.notified() => {}
+            () = open.checkpoint_due.notified() => {}
         }
-        if shared.overlay_entries() < shared.checkpoint_entries {
+        if open.overlay_entries() < open.parts.checkpoint_entries {
             continue;
         }
         let pace = if is_behind { Pace::hurried() } else { Pace::unhurried(closing.clone()) };
-        if let Err(error) = write_out(&shared, pace).await {
-            tracing::warn!(base = shared.number.0, %error, "a checkpoint failed; it will be tried again");
+        if let Err(error) = write_out(&open, pace).await {
+            tracing::warn!(base = open.number.0, %error, "a checkpoint failed; it will be tried again");
         }
-        is_behind = shared.overlay_entries() >= shared.checkpoint_entries / 2;
+        is_behind = open.overlay_entries() >= open.parts.checkpoint_entries / 2;
     }
 }
 
 /// Writes everything that is published now into the stored indexes, without resting.
-pub async fn checkpoint(shared: &OpenBase) -> Result<(), TableError> {
-    write_out(shared, Pace::hurried()).await
+pub async fn checkpoint(open: &OpenBase) -> Result<(), TableError> {
+    write_out(open, Pace::hurried()).await
 }
 
-async fn write_out(shared: &OpenBase, pace: Pace) -> Result<(), TableError> {
-    let _one_at_a_time = shared.checkpointing.lock().await;
-    let Some(mut work) = Work::begin(shared, pace).await else { return Ok(()) };
+async fn write_out(open: &OpenBase, pace: Pace) -> Result<(), TableError> {
+    let _one_at_a_time = open.checkpointing.lock().await;
+    let Some(mut work) = Work::begin(open, pace).await else { return Ok(()) };
     let result = work.write().await;
     work.end(result.is_ok()).await;
     // Every checkpoint counts, not only those that the lane asked for: the lane may be waiting because of the
     // overlay that this one has written.
-    shared.checkpoints.send_modify(|ended| *ended += 1);
+    open.checkpoints.send_modify(|ended| *ended += 1);
     result
 }
 
 /// A running checkpoint.
 struct Work<'a> {
-    shared: &'a OpenBase,
+    open: &'a OpenBase,
     pace: Pace,
     frozen: PerLookup<Arc<Overlay>>,
     chunks: Vec<DirtyChunk>,
@@ -93,8 +93,8 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     /// Freezes the overlays; `None` if there is nothing to write.
-    async fn begin(shared: &'a OpenBase, pace: Pace) -> Option<Self> {
-        let mut published = shared.published.write().await;
+    async fn begin(open: &'a OpenBase, pace: Pace) -> Option<Self> {
+        let mut published = open.published.write().await;
         let is_older = published.has_narrow_sets || published.stored.sets == SetTable::Narrow;
         let unindexed: Vec<_> = published.sets.unindexed().map(SetField::number).collect();
         // The tiers can get their sets back without a commit.
@@ -103,7 +103,7 @@ impl<'a> Work<'a> {
             return None;
         }
         let frozen = published.freeze();
-        shared.note_overlay_entries(&published);
+        open.note_overlay_entries(&published);
         let (chunks, given_up) = published.sets.take_dirty();
         let stored = published.stored.clone();
         let lookups = LookupKind::ALL.map(|kind| {
@@ -114,7 +114,7 @@ impl<'a> Work<'a> {
         let sets = SetTable::Wide;
         let target = IndexState { watermark: published.header.revision, lookups, unindexed, sets };
         let has_narrow_sets = published.has_narrow_sets;
-        Some(Self { shared, pace, frozen, chunks, given_up, has_narrow_sets, target, stored })
+        Some(Self { open, pace, frozen, chunks, given_up, has_narrow_sets, target, stored })
     }
 
     async fn write(&mut self) -> Result<(), TableError> {
@@ -128,15 +128,15 @@ impl<'a> Work<'a> {
 
     /// Publishes the new state of the indexes if it was written, and ends the freeze of the overlays.
     async fn end(self, written: bool) {
-        let mut published = self.shared.published.write().await;
+        let mut published = self.open.published.write().await;
         published.has_narrow_sets = self.has_narrow_sets;
         if !written {
             published.sets.mark_dirty(&self.chunks, &self.given_up);
         }
         published.stored = self.stored;
         published.thaw(written);
-        self.shared.note_overlay_entries(&published);
-        self.shared.member_cache.set_images(self.shared.number, published.image_bytes());
+        self.open.note_overlay_entries(&published);
+        self.open.parts.member_cache.set_images(self.open.number, published.image_bytes());
     }
 
     async fn write_lookup(&mut self, kind: LookupKind) -> Result<(), TableError> {
@@ -193,10 +193,10 @@ impl<'a> Work<'a> {
         buckets: impl Iterator<Item = u32>,
     ) -> Result<BTreeMap<u32, Vec<Entry>>, TableError> {
         let buckets: Vec<u32> = buckets.collect();
-        let base = self.shared.number;
+        let base = self.open.number;
         let keys: Vec<_> = buckets.iter().map(|bucket| key::bucket(base, kind.number(), *bucket)).collect();
         let mut read = BTreeMap::new();
-        for (bucket, value) in buckets.into_iter().zip(self.shared.engine.get_many(&keys).await?) {
+        for (bucket, value) in buckets.into_iter().zip(self.open.parts.engine.get_many(&keys).await?) {
             let entries = value.map(|bytes| bucket::decode(kind.width(), &bytes)).transpose()?;
             read.insert(bucket, entries.unwrap_or_default());
         }
@@ -210,7 +210,7 @@ impl<'a> Work<'a> {
         buckets: BTreeMap<u32, Vec<Entry>>,
         count: u32,
     ) -> Result<(), TableError> {
-        let base = self.shared.number;
+        let base = self.open.number;
         let mut batch = Batch::default();
         let mut images = Vec::with_capacity(buckets.len());
         for (bucket, entries) in buckets {
@@ -223,14 +223,14 @@ impl<'a> Work<'a> {
             state.buckets = count;
         }
         batch.put(key::index(base), stored.encode());
-        let durable = self.shared.engine.append(batch).await?;
+        let durable = self.open.parts.engine.append(batch).await?;
         // Only now, because the next checkpoint relies on this being what is stored.
         self.stored = stored;
-        let mut published = self.shared.published.write().await;
+        let mut published = self.open.published.write().await;
         durable.publish();
         published.replace_buckets(kind, count, images);
         drop(published);
-        rest(&mut self.pace, self.shared).await;
+        rest(&mut self.pace, self.open).await;
         Ok(())
     }
 
@@ -239,7 +239,7 @@ impl<'a> Work<'a> {
     /// for all of them, and the next checkpoint of the base deletes them. A field that has sets again counts
     /// as having none until the last of its new chunks is written.
     async fn give_up_fields(&mut self) -> Result<(), TableError> {
-        let base = self.shared.number;
+        let base = self.open.number;
         if self.stored.sets == SetTable::Narrow {
             // An interrupted attempt to move the sets may have left chunks.
             self.delete(set_key::sets(base)).await?;
@@ -255,7 +255,7 @@ impl<'a> Work<'a> {
         let stored = IndexState { unindexed, ..self.stored.clone() };
         let mut batch = Batch::default();
         batch.put(key::index(base), stored.encode());
-        self.shared.engine.commit(batch).await?;
+        self.open.parts.engine.commit(batch).await?;
         self.stored = stored;
         for field in self.given_up.clone() {
             self.delete(set_key::sets_of(base, field.number())).await?;
@@ -266,20 +266,24 @@ impl<'a> Work<'a> {
     /// Deletes a range, in pieces.
     async fn delete(&mut self, range: KeyRange) -> Result<(), TableError> {
         loop {
-            let pairs =
-                self.shared.engine.scan(range.clone(), Direction::Forward, CHUNKS_DELETED_AT_ONCE).await?;
+            let pairs = self
+                .open
+                .parts
+                .engine
+                .scan(range.clone(), Direction::Forward, CHUNKS_DELETED_AT_ONCE)
+                .await?;
             if pairs.is_empty() {
                 return Ok(());
             }
             let deletes = pairs.into_iter().map(|(key, _)| key).collect();
-            self.shared.engine.commit(Batch { deletes, ..Batch::default() }).await?;
-            rest(&mut self.pace, self.shared).await;
+            self.open.parts.engine.commit(Batch { deletes, ..Batch::default() }).await?;
+            rest(&mut self.pace, self.open).await;
         }
     }
 
     /// Writes the changed chunks of sets, and the watermark with the last of them.
     async fn write_sets(&mut self) -> Result<(), TableError> {
-        let base = self.shared.number;
+        let base = self.open.number;
         let mut batch = Batch::default();
         for (field, value, chunk, rows) in &self.chunks {
             let key = set_key::set(base, field.number(), value, *chunk);
@@ -289,12 +293,12 @@ impl<'a> Work<'a> {
                 batch.put(key, encode_chunk(rows));
             }
             if batch.bytes() >= SET_BYTES_AT_ONCE {
-                self.shared.engine.commit(std::mem::take(&mut batch)).await?;
-                rest(&mut self.pace, self.shared).await;
+                self.open.parts.engine.commit(std::mem::take(&mut batch)).await?;
+                rest(&mut self.pace, self.open).await;
             }
         }
         batch.put(key::index(base), self.target.encode());
-        self.shared.engine.commit(batch).await?;
+        self.open.parts.engine.commit(batch).await?;
         self.stored = self.target.clone();
         Ok(())
     }
@@ -302,7 +306,7 @@ impl<'a> Work<'a> {
     /// Empties the table of sets of format 1, once all of them are in the other table.
     async fn clear_narrow_sets(&mut self) -> Result<(), TableError> {
         if self.has_narrow_sets {
-            self.delete(set_key::narrow_sets(self.shared.number)).await?;
+            self.delete(set_key::narrow_sets(self.open.number)).await?;
             self.has_narrow_sets = false;
         }
         Ok(())
@@ -310,9 +314,9 @@ impl<'a> Work<'a> {
 }
 
 /// Rests for a while, so that calls are served first.
-async fn rest(pace: &mut Pace, shared: &OpenBase) {
-    let waiting = shared.overlay_entries();
-    pace.rest(waiting, shared.checkpoint_entries).await;
+async fn rest(pace: &mut Pace, open: &OpenBase) {
+    let waiting = open.overlay_entries();
+    pace.rest(waiting, open.parts.checkpoint_entries).await;
 }
 
 fn buckets_of(state: &IndexState, kind: LookupKind) -> u32 {

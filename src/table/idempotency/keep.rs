@@ -43,7 +43,7 @@ impl Claim {
     /// Whether the result of an upsert with these outcomes so far is stored. An upsert without a good row
     /// changed nothing and may succeed when it is sent again; see
     /// [`RequestIdentity::keeps_failures`](crate::model::RequestIdentity::keeps_failures).
-    pub fn keeps(&self, outcomes: &[RowOutcome]) -> bool {
+    pub fn stores(&self, outcomes: &[RowOutcome]) -> bool {
         self.keeps_failures || !outcomes.iter().all(RowOutcome::is_failed)
     }
 
@@ -84,7 +84,7 @@ impl Claim {
 impl Idempotency {
     /// Stores the result of an upsert that wrote no row, in a batch of its own. If the process stops before
     /// that, the request has changed nothing and its caller has no reply, so it may run again.
-    pub async fn keep_refusal(
+    pub async fn store_refusal(
         self: &Arc<Self>,
         claim: Arc<Claim>,
         (now, revision): (Timestamp, u64),
@@ -94,18 +94,18 @@ impl Idempotency {
         tasks::to_the_end("answer", async move {
             let (mut batch, mut progress) = (Batch::default(), Progress::default());
             let when = (now, revision);
-            let more = idempotency.keep_rows(&claim, &mut progress, when, &outcomes, true, &mut batch);
+            let more = idempotency.store_rows(&claim, &mut progress, when, &outcomes, true, &mut batch);
             idempotency.engine.commit(batch).await?;
-            idempotency.count_kept(more);
+            idempotency.count_stored(more);
             Ok(outcomes)
         })
         .await
     }
 
     /// Adds the result of a request to the batch that completes it. Returns by how many bytes stored results
-    /// grow, to be passed to [`Idempotency::count_kept`] once the batch is durable.
-    #[must_use = "pass it to `count_kept` once the batch is durable"]
-    pub fn keep(
+    /// grow, to be passed to [`Idempotency::count_stored`] once the batch is durable.
+    #[must_use = "pass it to `count_stored` once the batch is durable"]
+    pub fn store(
         &self,
         claim: &Claim,
         now: Timestamp,
@@ -113,13 +113,13 @@ impl Idempotency {
         answer: RequestResult,
         batch: &mut Batch,
     ) -> i64 {
-        self.keep_tally(claim, &mut Tally::default(), (now, revision), answer, batch)
+        self.store_tally(claim, &mut Tally::default(), (now, revision), answer, batch)
     }
 
     /// Adds to `batch` the result so far of a request of several batches, which replaces the one stored
-    /// before. Returns the same as [`Idempotency::keep`].
-    #[must_use = "pass it to `count_kept` once the batch is durable"]
-    pub fn keep_tally(
+    /// before. Returns the same as [`Idempotency::store`].
+    #[must_use = "pass it to `count_stored` once the batch is durable"]
+    pub fn store_tally(
         &self,
         claim: &Claim,
         tally: &mut Tally,
@@ -143,7 +143,7 @@ impl Idempotency {
 
     /// Stores the result of a request in a batch of its own, because the request needed several batches or
     /// none.
-    pub async fn keep_alone(
+    pub async fn store_alone(
         self: &Arc<Self>,
         claim: Arc<Claim>,
         now: Timestamp,
@@ -153,18 +153,18 @@ impl Idempotency {
         let idempotency = Arc::clone(self);
         tasks::to_the_end("answer", async move {
             let mut batch = Batch::default();
-            let more = idempotency.keep(&claim, now, revision, answer, &mut batch);
+            let more = idempotency.store(&claim, now, revision, answer, &mut batch);
             idempotency.engine.commit(batch).await?;
-            idempotency.count_kept(more);
+            idempotency.count_stored(more);
             Ok(())
         })
         .await
     }
 
     /// Adds to `batch` the outcomes of an upsert that are not stored yet; `outcomes` are all of them so far.
-    /// Returns the same as [`Idempotency::keep`].
-    #[must_use = "pass it to `count_kept` once the batch is durable"]
-    pub fn keep_rows(
+    /// Returns the same as [`Idempotency::store`].
+    #[must_use = "pass it to `count_stored` once the batch is durable"]
+    pub fn store_rows(
         &self,
         claim: &Claim,
         progress: &mut Progress,
@@ -205,7 +205,7 @@ impl Idempotency {
     }
 
     /// Counts `more` bytes of stored results, once the batch that stores them is durable.
-    pub fn count_kept(&self, more: i64) {
+    pub fn count_stored(&self, more: i64) {
         self.stored.fetch_add(more, Ordering::Relaxed);
     }
 }

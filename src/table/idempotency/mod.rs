@@ -64,7 +64,7 @@ pub enum Begun {
     /// It was not done yet, or only in part: the holder of the claim does it now.
     New(Arc<Claim>),
     /// It was done before, with this result.
-    Answered(StoredResult),
+    Done(StoredResult),
 }
 
 /// The requests with a request id of one store: those that run, and the stored results.
@@ -192,7 +192,7 @@ impl Idempotency {
                 let stale = Stale { keys: keys_of(name, &kept), bytes };
                 Ok(claim(Some(kept), stale))
             }
-            _ if kept.answer.is_complete() => Ok(Begun::Answered(kept)),
+            _ if kept.answer.is_complete() => Ok(Begun::Done(kept)),
             _ => Ok(claim(Some(kept), Stale::default())),
         }
     }

@@ -82,7 +82,7 @@ impl Store {
     /// whether it was done now.
     async fn create(&self, id: &str, email: &str) -> Result<(RequestResult, bool), TableError> {
         match self.begin(id, email).await? {
-            Begun::Answered(kept) => Ok((kept.answer, false)),
+            Begun::Done(kept) => Ok((kept.answer, false)),
             Begun::New(claim) => {
                 let reply = self.create_as(Some(claim), email).await?;
                 match reply.edited {
@@ -112,7 +112,7 @@ impl Store {
     /// Upserts rows that must be new, under a request id.
     async fn upsert(&self, id: &str, rows: u64, mode: WriteMode) -> Result<UpsertReply, TableError> {
         match self.begin(id, "rows").await? {
-            Begun::Answered(kept) => {
+            Begun::Done(kept) => {
                 let RequestResult::Rows { rows, is_complete: true } = &kept.answer else {
                     panic!("{kept:?}")
                 };
@@ -220,7 +220,7 @@ async fn a_request_id_belongs_to_one_request_of_one_caller() {
     let of = |token| store.begin_of(token, "a", "a@x.example", IfRunning::Refuse);
     assert!(matches!(of(Some(1)).await, Ok(Begun::New(_))));
     assert!(matches!(of(Some(0)).await, Ok(Begun::New(_))));
-    assert!(matches!(of(None).await, Ok(Begun::Answered(_))));
+    assert!(matches!(of(None).await, Ok(Begun::Done(_))));
     assert_eq!(store.members().await, 1);
 }
 
@@ -268,7 +268,7 @@ async fn the_result_of_a_request_that_changed_nothing_is_stored_too() {
     let Ok(Begun::New(claim)) = store.begin("a", "").await else { panic!("it is new") };
     let reply = delete(Some(claim)).await.unwrap();
     assert_eq!((reply.deleted, reply.revision), (0, 0));
-    let Ok(Begun::Answered(kept)) = store.begin("a", "").await else { panic!("it was done") };
+    let Ok(Begun::Done(kept)) = store.begin("a", "").await else { panic!("it was done") };
     assert_eq!((kept.answer, kept.revision), (RequestResult::Deleted(0, Default::default()), Some(0)));
     let rename =
         |claim| SettingsRequest { name: BaseName::parse("new").ok(), claim, ..SettingsRequest::default() };
@@ -313,7 +313,7 @@ async fn the_oldest_results_are_deleted_when_there_are_too_many() {
     let first = (0..400_u32).map(|n| format!("a{n}"));
     let mut kept = Vec::new();
     for (n, id) in first.enumerate() {
-        kept.push(matches!(store.begin(&id, &format!("a{n}@x.example")).await, Ok(Begun::Answered(_))));
+        kept.push(matches!(store.begin(&id, &format!("a{n}@x.example")).await, Ok(Begun::Done(_))));
     }
     let dropped = kept.iter().position(|kept| *kept).unwrap();
     assert!(kept[dropped..].iter().all(|kept| *kept), "the oldest go first");

@@ -38,7 +38,7 @@ pub struct Layer {
     /// Changed keys of records of members; `None` if removed.
     pub records: HashMap<Key, Option<Value>>,
     /// The bytes by which the batch changes the total of stored results.
-    pub kept_bytes: i64,
+    pub result_bytes: i64,
 }
 
 impl Layer {
@@ -52,7 +52,7 @@ impl Layer {
             sets: Vec::new(),
             built: BTreeMap::new(),
             records: HashMap::new(),
-            kept_bytes: 0,
+            result_bytes: 0,
         }
     }
 

@@ -125,12 +125,12 @@ impl Plan<'_> {
         let Some((member, _)) = self.member(row)? else { return Ok(None) };
         for (kind, hash) in prepared.others.iter().copied().chain(prepared.matched_by.key()) {
             // A later row may have given the member another value.
-            if hash_of(&self.shared.hashes, kind, &member) != Some(hash) {
+            if hash_of(&self.open.parts.hashes, kind, &member) != Some(hash) {
                 continue;
             }
             let Some(key) = key_of(&prepared.row.patch, kind) else { continue };
             if let Some((holder, ..)) = self.holder((kind, hash), Some(row), |other| {
-                holds(other, key, self.shared.hashes.fold(), self.now)
+                holds(other, key, self.open.parts.hashes.fold(), self.now)
             })? {
                 return Ok(Some(taken(kind, holder)));
             }

@@ -183,7 +183,7 @@ impl Plan<'_> {
                 Err(Stop::Failed(error)) => return Err(error),
             }
         }
-        let lookups = lookup_deltas(&self.shared.hashes, Some(&change.old), Some(&change.new), 0);
+        let lookups = lookup_deltas(&self.open.parts.hashes, Some(&change.old), Some(&change.new), 0);
         let sets = self.set_changes(change.row, Some(&change.old), Some(&change.new));
         self.set_record(change.row, Some(change.record));
         self.note(change.row, Change::Updated, Some(&change.before), &lookups, sets);

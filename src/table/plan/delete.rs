@@ -100,7 +100,7 @@ impl Plan<'_> {
             Doomed::Row(row) => self.member(*row)?.map(|(member, record)| (*row, member, record)),
             Doomed::Ref(value) => match self.wanted(doomed) {
                 Some(wanted) => self.holder(wanted, None, |member| {
-                    holds(member, MatchKey::Ref(value), self.shared.hashes.fold(), self.now)
+                    holds(member, MatchKey::Ref(value), self.open.parts.hashes.fold(), self.now)
                 })?,
                 None => None,
             },
@@ -108,7 +108,7 @@ impl Plan<'_> {
         let Some((row, member, record)) = found else { return Ok(None) };
         let (number, _) = place(row);
         self.ensure_block(number, false)?;
-        let lookups = lookup_deltas(&self.shared.hashes, Some(&member), None, 0);
+        let lookups = lookup_deltas(&self.open.parts.hashes, Some(&member), None, 0);
         let sets = self.set_changes(row, Some(&member), None);
         self.set_record(row, None);
         self.note(row, Change::Deleted, Some(&record), &lookups, sets);
@@ -120,7 +120,7 @@ impl Plan<'_> {
     fn wanted(&self, doomed: &Doomed) -> Option<Wanted> {
         match doomed {
             Doomed::Row(_) => None,
-            Doomed::Ref(value) => Some(self.shared.hashes.match_key(MatchKey::Ref(value))),
+            Doomed::Ref(value) => Some(self.open.parts.hashes.match_key(MatchKey::Ref(value))),
         }
     }
 }

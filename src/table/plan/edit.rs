@@ -43,7 +43,7 @@ impl Plan<'_> {
             Ok(member) => member,
             Err(refusal) => return Ok(Edited::Refused(refusal)),
         };
-        let unique: Vec<_> = keys_of(&row.patch, &self.shared.hashes).collect();
+        let unique: Vec<_> = keys_of(&row.patch, &self.open.parts.hashes).collect();
         let writes = Writes { patch: &row.patch, unique: &unique, fingerprint: 0 };
         let outcome = self.create(writes, member, Uniqueness::ByRow)?;
         self.edited(outcome)
@@ -53,7 +53,7 @@ impl Plan<'_> {
         let Some((row, member)) = self.find(key)? else { return Ok(Edited::Missing) };
         let new_members = self.layer.header.settings.first_status(self.origin.door);
         let schema = self.layer.header.schema.as_deref();
-        let fold = self.shared.hashes.fold();
+        let fold = self.open.parts.hashes.fold();
         let update = edit::edit(&member, what, if_revision, new_members, schema, fold, self.now);
         let patch = MemberPatch::default();
         self.write(row, &member, (what.patch().unwrap_or(&patch), what.semantics()), update)
@@ -78,7 +78,7 @@ impl Plan<'_> {
             Err(refusal) => return Ok(Edited::Refused(refusal)),
         };
         let Some(before) = self.record(row)? else { return Ok(Edited::Missing) };
-        let unique: Vec<_> = keys_of(patch, &self.shared.hashes).collect();
+        let unique: Vec<_> = keys_of(patch, &self.open.parts.hashes).collect();
         let writes = Writes { patch, unique: &unique, fingerprint: 0 };
         let outcome = self.change(writes, row, (old, &before), change, new, Uniqueness::ByRow)?;
         self.edited(outcome)
@@ -103,8 +103,8 @@ impl Plan<'_> {
             MemberKey::Email(value) => MatchKey::Email(value),
             MemberKey::WorkerId(value) => MatchKey::WorkerId(value),
         };
-        let found = self.holder(self.shared.hashes.match_key(key), None, |member| {
-            holds(member, key, self.shared.hashes.fold(), self.now)
+        let found = self.holder(self.open.parts.hashes.match_key(key), None, |member| {
+            holds(member, key, self.open.parts.hashes.fold(), self.now)
         })?;
         Ok(found.map(|(row, member, _)| (row, member)))
     }

@@ -26,9 +26,9 @@ impl Plan<'_> {
     }
 
     pub(super) async fn fetch_hashes(&mut self, wanted: &[Wanted]) -> Result<(), TableError> {
-        let shared = self.shared;
-        let published = shared.published.read().await;
-        let found = resolve(&shared.engine, shared.number, &published, self.in_flight, wanted).await?;
+        let open = self.open;
+        let published = open.published.read().await;
+        let found = resolve(&open.parts.engine, open.number, &published, self.in_flight, wanted).await?;
         self.resolved.extend(wanted.iter().copied().zip(found));
         Ok(())
     }
@@ -46,7 +46,7 @@ impl Plan<'_> {
         if missing.is_empty() {
             return Ok(());
         }
-        let mut read = block::read(&self.shared.engine, self.shared.number, &missing).await?;
+        let mut read = block::read(&self.open.parts.engine, self.open.number, &missing).await?;
         for number in missing {
             self.remember(number, read.remove(&number).unwrap_or_default());
         }

@@ -31,7 +31,7 @@ impl Plan<'_> {
     pub async fn change_records(&mut self, changes: &[RecordChange]) -> Result<Outcomes, TableError> {
         self.prefetch_records(changes).await?;
         let mut draft = Draft {
-            base: self.shared.number,
+            base: self.open.number,
             now: self.now,
             revision: self.layer.header.revision + 1,
             made: 0,
@@ -63,12 +63,12 @@ impl Plan<'_> {
         if !self.may_have_records().await? {
             return Ok(RecordCounts::default());
         }
-        let key = record_key::record_counts(self.shared.number, row);
+        let key = record_key::record_counts(self.open.number, row);
         self.fetch_records([key.clone()]).await?;
         let Some(counts) = self.record_value(&key) else { return Ok(RecordCounts::default()) };
         let counts = decode_counts(&counts)?;
         let mark = Purge { counts, deleted: Some((self.now, self.revision() + 1)) };
-        let purge = record_key::record_purge(self.shared.number, row);
+        let purge = record_key::record_purge(self.open.number, row);
         let mark = mark.encode();
         self.weight.add(purge.len() + mark.len() + key.len());
         self.layer.records.insert(purge, Some(mark.into()));
@@ -81,7 +81,7 @@ impl Plan<'_> {
         if !self.may_have_records().await? {
             return Ok(());
         }
-        let base = self.shared.number;
+        let base = self.open.number;
         self.fetch_records(rows.map(|row| record_key::record_counts(base, row))).await
     }
 
@@ -91,8 +91,8 @@ impl Plan<'_> {
             return Ok(true);
         }
         if self.has_records.is_none() {
-            let range = record_key::all_record_counts(self.shared.number);
-            let first = self.shared.engine.scan(range, Direction::Forward, 1).await?;
+            let range = record_key::all_record_counts(self.open.number);
+            let first = self.open.parts.engine.scan(range, Direction::Forward, 1).await?;
             self.has_records = Some(!first.is_empty());
         }
         Ok(self.has_records == Some(true))
@@ -100,7 +100,7 @@ impl Plan<'_> {
 
     /// Fetches what the changes need: members, names, the records that these names belong to, and counts.
     async fn prefetch_records(&mut self, changes: &[RecordChange]) -> Result<(), TableError> {
-        let base = self.shared.number;
+        let base = self.open.number;
         self.fetch_members(changes.iter().map(RecordChange::row)).await?;
         let names = changes.iter().map(|change| change.name_key(base));
         let names: Vec<Key> = names.collect();
@@ -146,7 +146,7 @@ impl Plan<'_> {
                 None => missing.push(key),
             }
         }
-        let values = self.shared.engine.get_many(&missing).await?;
+        let values = self.open.parts.engine.get_many(&missing).await?;
         self.fetched_records.extend(missing.into_iter().zip(values));
         Ok(())
     }

@@ -65,7 +65,7 @@ const ROW_STEPS: usize = 2;
 
 /// A batch in the making.
 pub struct Plan<'a> {
-    shared: &'a OpenBase,
+    open: &'a OpenBase,
     in_flight: &'a [Arc<Layer>],
     /// The stored head that the batch is planned on.
     before: Bytes,
@@ -130,13 +130,13 @@ impl From<crate::stored::DecodeError> for Stop {
 impl<'a> Plan<'a> {
     /// An empty batch on top of `header`. `in_flight` has the batches that are not published yet, oldest
     /// first.
-    pub fn new(shared: &'a OpenBase, in_flight: &'a [Arc<Layer>], header: Header, now: Timestamp) -> Self {
+    pub fn new(open: &'a OpenBase, in_flight: &'a [Arc<Layer>], header: Header, now: Timestamp) -> Self {
         let before = header.stored_head();
         let settings_before = header.whole.is_none().then_some(header.settings_revision);
         let now = now.max(header.committed_at);
-        let nonce = shared.nonces.next();
+        let nonce = open.parts.nonces.next();
         Self {
-            shared,
+            open,
             in_flight,
             before,
             revision_before: header.revision,
@@ -177,13 +177,13 @@ impl<'a> Plan<'a> {
 
     /// The base's number.
     pub fn base(&self) -> BaseNumber {
-        self.shared.number
+        self.open.number
     }
 
     /// The base after what was planned so far.
     pub async fn summary(&self) -> BaseSummary {
-        let published = self.shared.published.read().await;
-        BaseSummary::new(self.shared.number, &self.layer.header, published.sets.unindexed())
+        let published = self.open.published.read().await;
+        BaseSummary::new(self.open.number, &self.layer.header, published.sets.unindexed())
     }
 
     /// The header after what was planned so far.
@@ -345,7 +345,7 @@ impl<'a> Plan<'a> {
                 header.removals.add(self.now, std::mem::take(&mut self.removed));
             }
             for (part, bytes) in (0_u32..).zip(commit.finish()) {
-                self.commits.put(key::commit(self.shared.number, header.revision, part), bytes);
+                self.commits.put(key::commit(self.open.number, header.revision, part), bytes);
             }
         }
         self.layer.header.revision
@@ -357,7 +357,7 @@ impl<'a> Plan<'a> {
         if self.commits.puts.is_empty() {
             return None;
         }
-        let base = self.shared.number;
+        let base = self.open.number;
         let mut batch = self.commits;
         batch.checks.push((key::header(base), Some(self.before)));
         if self.layer.header.revision > self.revision_before {

@@ -95,7 +95,7 @@ impl Plan<'_> {
         let unpublished = self.in_flight.iter().map(Arc::as_ref).chain([&self.layer]);
         let mut blocks: Vec<u64> = unpublished.flat_map(|layer| layer.blocks.keys().copied()).collect();
         let end = self.layer.header.next_row.div_ceil(ROWS_PER_BLOCK);
-        for chunk in self.shared.published.read().await.sets.living().chunks() {
+        for chunk in self.open.published.read().await.sets.living().chunks() {
             let first = chunk.saturating_mul(BLOCKS_PER_CHUNK);
             blocks.extend(first..first.saturating_add(BLOCKS_PER_CHUNK).min(end));
         }

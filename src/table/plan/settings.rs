@@ -18,8 +18,8 @@ impl Plan<'_> {
             return Err(Refusal::new(Reason::NotDeleted));
         }
         if let Some(tiers) = request.tiers.as_deref().filter(|tiers| !tiers.is_empty()) {
-            let shared = self.shared;
-            self.check_tiers(&*shared.published.read().await, tiers)?;
+            let open = self.open;
+            self.check_tiers(&*open.published.read().await, tiers)?;
         }
         let before = self.layer.header.clone();
         let now = self.now;

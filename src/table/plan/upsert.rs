@@ -124,7 +124,7 @@ impl Plan<'_> {
             return Ok(Current::Repeated(Row(*row)));
         }
         let Some(key) = key_of(&prepared.row.patch, wanted.0) else { return Ok(Current::Absent) };
-        let fold = self.shared.hashes.fold();
+        let fold = self.open.parts.hashes.fold();
         let found = self.holder(wanted, None, |member| holds(member, key, fold, self.now))?;
         Ok(found
             .map_or(Current::Absent, |(row, member, record)| Current::Found(row, Box::new(member), record)))
@@ -156,7 +156,7 @@ impl Plan<'_> {
         // read.
         let (number, slot) = place(row);
         self.ensure_block(number, slot == 0)?;
-        let lookups = lookup_deltas(&self.shared.hashes, None, Some(&member), writes.fingerprint);
+        let lookups = lookup_deltas(&self.open.parts.hashes, None, Some(&member), writes.fingerprint);
         let sets = self.set_changes(row, None, Some(&member));
         self.set_record(row, Some(record));
         self.note(row, commit::Change::Created, None, &lookups, sets);
@@ -191,7 +191,7 @@ impl Plan<'_> {
             return Ok(Err(refusal));
         }
         self.ensure_block(place(row).0, false)?;
-        let lookups = lookup_deltas(&self.shared.hashes, Some(old), Some(&new), writes.fingerprint);
+        let lookups = lookup_deltas(&self.open.parts.hashes, Some(old), Some(&new), writes.fingerprint);
         let sets = self.set_changes(row, Some(old), Some(&new));
         self.set_record(row, Some(record));
         self.note(row, change, Some(before), &lookups, sets);
@@ -217,11 +217,12 @@ impl Plan<'_> {
         let mut refusal: Option<RowError> = None;
         for wanted in writes.unique {
             let Some(key) = key_of(writes.patch, wanted.0) else { continue };
-            if current.is_some_and(|(_, member)| holds(member, key, self.shared.hashes.fold(), self.now)) {
+            if current.is_some_and(|(_, member)| holds(member, key, self.open.parts.hashes.fold(), self.now))
+            {
                 continue;
             }
             let holder = self.holder(*wanted, current.map(|(row, _)| row), |member| {
-                holds(member, key, self.shared.hashes.fold(), self.now)
+                holds(member, key, self.open.parts.hashes.fold(), self.now)
             })?;
             if let Some((holder, ..)) = holder {
                 let taken = taken(wanted.0, holder);

@@ -46,19 +46,19 @@ impl MemberKey {
 /// A view holds the view lock of a base shared: everything read through it has one revision, and no commit
 /// becomes visible until the view is dropped. Keep it for one point read, batch or page only.
 pub struct View<'a> {
-    base: &'a OpenBase,
+    open: &'a OpenBase,
     published: RwLockReadGuard<'a, Published>,
 }
 
 impl<'a> View<'a> {
-    pub(in crate::table) fn new(base: &'a OpenBase, published: RwLockReadGuard<'a, Published>) -> Self {
-        Self { base, published }
+    pub(in crate::table) fn new(open: &'a OpenBase, published: RwLockReadGuard<'a, Published>) -> Self {
+        Self { open, published }
     }
 
     /// The base's settings, counters and revision.
     #[must_use]
     pub fn summary(&self) -> BaseSummary {
-        BaseSummary::new(self.base.number, &self.published.header, self.published.sets.unindexed())
+        BaseSummary::new(self.open.number, &self.published.header, self.published.sets.unindexed())
     }
 
     /// The revision that this view shows.
@@ -96,9 +96,9 @@ impl<'a> View<'a> {
         let wanted: Vec<_> = keys
             .iter()
             .filter_map(MemberKey::as_match_key)
-            .map(|key| self.base.hashes.match_key(key))
+            .map(|key| self.open.parts.hashes.match_key(key))
             .collect();
-        let (engine, base) = (&self.base.engine, self.base.number);
+        let (engine, base) = (&self.open.parts.engine, self.open.number);
         let mut resolved = resolve(engine, base, &self.published, &[], &wanted).await?.into_iter();
         let rows: Vec<Vec<Row>> = keys
             .iter()
@@ -109,14 +109,17 @@ impl<'a> View<'a> {
             .collect();
         let records = self.records(rows.iter().flatten().copied()).await?;
         // Time never goes back, as for writes.
-        let now = (self.base.clock)().max(self.published.header.committed_at);
+        let now = (self.open.parts.clock)().max(self.published.header.committed_at);
         let mut found = Vec::with_capacity(keys.len());
         for (key, rows) in keys.iter().zip(rows) {
             let mut member = None;
             for row in rows {
                 let Some(record) = records.get(&row) else { continue };
                 let candidate = member::decode(record)?;
-                if key.as_match_key().is_none_or(|key| holds(&candidate, key, self.base.hashes.fold(), now)) {
+                if key
+                    .as_match_key()
+                    .is_none_or(|key| holds(&candidate, key, self.open.parts.hashes.fold(), now))
+                {
                     member = Some((row, candidate));
                     break;
                 }
@@ -131,7 +134,7 @@ impl<'a> View<'a> {
         &self,
         rows: impl Iterator<Item = Row>,
     ) -> Result<HashMap<Row, CachedMember>, TableError> {
-        let (base, cache) = (self.base.number, &self.base.member_cache);
+        let (base, cache) = (self.open.number, &self.open.parts.member_cache);
         let mut found = HashMap::default();
         let mut unknown = Vec::new();
         for row in rows {
@@ -143,7 +146,7 @@ impl<'a> View<'a> {
         if unknown.is_empty() {
             return Ok(found);
         }
-        let stored = Stored::read(&self.base.engine, base, unknown.iter().copied()).await?;
+        let stored = Stored::read(&self.open.parts.engine, base, unknown.iter().copied()).await?;
         for row in unknown {
             if let Some(record) = stored.record(row)? {
                 found.insert(row, cache.put(base, row, record));
@@ -165,9 +168,9 @@ impl<'a> View<'a> {
         if self.find(&[MemberKey::Row(row)]).await?.into_iter().flatten().next().is_none() {
             return Ok(None);
         }
-        let range = record_key::records_of(self.base.number, row, kind, after, backward);
+        let range = record_key::records_of(self.open.number, row, kind, after, backward);
         let direction = if backward { Direction::Backward } else { Direction::Forward };
-        let found = self.base.engine.scan(range, direction, limit).await?;
+        let found = self.open.parts.engine.scan(range, direction, limit).await?;
         let records = read_records(found)?.into_iter();
         Ok(Some(records.map(|(place, record)| (place.sequence, record)).collect()))
     }
@@ -179,7 +182,7 @@ impl<'a> View<'a> {
         kind: RecordKind,
         id: u128,
     ) -> Result<Option<MemberRecord>, TableError> {
-        let (engine, base) = (&self.base.engine, self.base.number);
+        let (engine, base) = (&self.open.parts.engine, self.open.number);
         let name = record_key::record_name(base, row, kind, RecordName::Id(id));
         let Some(place) = engine.get_many(&[name]).await?.pop().flatten() else { return Ok(None) };
         let (row, sequence) = member_record::decode_place(&place)?;
@@ -195,14 +198,14 @@ impl<'a> View<'a> {
         after: Option<RecordPlace>,
         limit: usize,
     ) -> Result<(Vec<(RecordPlace, MemberRecord)>, Option<RecordPlace>), TableError> {
-        let range = record_key::records(self.base.number, after);
-        let found = self.base.engine.scan(range, Direction::Forward, limit).await?;
+        let range = record_key::records(self.open.number, after);
+        let found = self.open.parts.engine.scan(range, Direction::Forward, limit).await?;
         let complete = found.len() < limit;
         let mut records = read_records(found)?;
         let next = records.last().map(|(place, _)| *place).filter(|_| !complete);
         let mut rows: Vec<Row> = records.iter().map(|(place, _)| place.row).collect();
         rows.dedup();
-        let stored = Stored::read(&self.base.engine, self.base.number, rows.iter().copied()).await?;
+        let stored = Stored::read(&self.open.parts.engine, self.open.number, rows.iter().copied()).await?;
         let mut living = HashSet::new();
         for row in rows {
             if stored.record(row)?.is_some() {
@@ -215,7 +218,7 @@ impl<'a> View<'a> {
 
     /// The members at `rows`, in the same order. Rows without a member are omitted.
     pub async fn members(&self, rows: &[Row]) -> Result<Vec<(Row, Member)>, TableError> {
-        let stored = Stored::read(&self.base.engine, self.base.number, rows.iter().copied()).await?;
+        let stored = Stored::read(&self.open.parts.engine, self.open.number, rows.iter().copied()).await?;
         let mut members = Vec::with_capacity(rows.len());
         for row in rows {
             if let Some(record) = stored.record(*row)? {

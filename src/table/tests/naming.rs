@@ -143,7 +143,7 @@ async fn a_repeat_returns_the_base_that_was_found_or_created() {
         let Begun::New(claim) = begin().await.unwrap() else { panic!("{id} is not new") };
         let answer = table.find_or_create_base(settings("staff"), Some(claim)).await.unwrap();
         assert_eq!((answer.base.number, answer.is_new), (BaseNumber(1), is_new));
-        let Begun::Answered(kept) = begin().await.unwrap() else { panic!("{id} is forgotten") };
+        let Begun::Done(kept) = begin().await.unwrap() else { panic!("{id} is forgotten") };
         assert_eq!((kept.answer, kept.revision.is_none()), (RequestResult::Base(BaseNumber(1)), is_new));
     }
 }

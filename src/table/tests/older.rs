@@ -158,7 +158,7 @@ fn a_store_of_format_1_still_has_its_results_of_requests_and_its_records() {
         for (id, rows) in [("small", 150), ("large", 12_000)] {
             let begun =
                 table.idempotency().begin(&mark(id), None, table.now(), IfRunning::Wait).await.unwrap();
-            let Begun::Answered(kept) = begun else { panic!("{id} was answered") };
+            let Begun::Done(kept) = begun else { panic!("{id} was answered") };
             let RequestResult::Rows { rows: kept, is_complete: true } = kept.answer else {
                 panic!("{id} has rows")
             };
@@ -285,7 +285,7 @@ fn a_result_that_an_older_program_began_is_completed_under_keys_of_today() {
         assert_eq!((get(&engine, narrow(0)).await, get(&engine, narrow(1)).await), (None, None));
         assert_sound(&engine).await;
         let begun = subject.table.idempotency().begin(&mark, None, now, IfRunning::Wait).await.unwrap();
-        let Begun::Answered(kept) = begun else { panic!("it is finished") };
+        let Begun::Done(kept) = begun else { panic!("it is finished") };
         let RequestResult::Rows { rows, is_complete: true } = kept.answer else { panic!("it has rows") };
         assert_eq!((rows.len(), kept.at), (3, at));
     });

@@ -47,7 +47,7 @@ impl Subject {
         let idempotency = self.table.idempotency();
         match idempotency.begin(&upsert.mark, None, self.table.now(), IfRunning::Refuse).await.unwrap() {
             Begun::New(_) => assert!(!upsert.is_kept, "the result of a request is lost"),
-            Begun::Answered(kept) => {
+            Begun::Done(kept) => {
                 assert!(upsert.is_kept, "the result of a failed request is stored");
                 let RequestResult::Rows { rows, is_complete: true } = &kept.answer else {
                     panic!("{kept:?}")

@@ -258,10 +258,10 @@ impl Tokens {
         batch.checks.push((key::token(next), None));
         batch.put(key::token(next), record::encode(&token, &hash));
         let kept = claim.map(|claim| {
-            self.idempotency.keep(claim, token.created_at, None, RequestResult::Token(token.id), &mut batch)
+            self.idempotency.store(claim, token.created_at, None, RequestResult::Token(token.id), &mut batch)
         });
         self.engine.commit(batch).await?;
-        self.idempotency.count_kept(kept.unwrap_or_default());
+        self.idempotency.count_stored(kept.unwrap_or_default());
         self.known
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -297,14 +297,14 @@ impl Tokens {
         let Some(live) = self.known().by_id.get(&id).cloned() else { return Ok(None) };
         let mut batch = Batch::default();
         let kept =
-            claim.map(|claim| self.idempotency.keep(claim, now, None, RequestResult::Token(id), &mut batch));
+            claim.map(|claim| self.idempotency.store(claim, now, None, RequestResult::Token(id), &mut batch));
         if live.revoked_at().is_none() {
             let revoked = Token { revoked_at: Some(now), ..live.token.clone() };
             batch.put(key::token(live.number), record::encode(&revoked, &live.hash));
         }
         if !batch.puts.is_empty() {
             self.engine.commit(batch).await?;
-            self.idempotency.count_kept(kept.unwrap_or_default());
+            self.idempotency.count_stored(kept.unwrap_or_default());
         }
         if live.revoked_at().is_none() {
             live.revoked_at.store(now.micros(), Ordering::Release);

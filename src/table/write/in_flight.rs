@@ -34,16 +34,16 @@ pub struct InFlight {
 impl InFlight {
     /// Appends a batch that leads from the header `before` to that of `layer`, once there is room for it.
     pub async fn append(
-        shared: &OpenBase,
+        open: &OpenBase,
         room: &Room,
         batch: Batch,
         before: &Header,
         layer: Arc<Layer>,
     ) -> Self {
         let is_change = layer.header.revision > before.revision;
-        let changing = shared.naming.change(before, &layer.header).await;
+        let changing = open.parts.naming.change(before, &layer.header).await;
         let room = room.take(batch.bytes()).await;
-        Self { append: shared.engine.append(batch), layer, is_change, _changing: changing, _room: room }
+        Self { append: open.parts.engine.append(batch), layer, is_change, _changing: changing, _room: room }
     }
 
     /// Whether others may have been planned on it.
@@ -52,22 +52,22 @@ impl InFlight {
     }
 
     /// Waits until the batch is durable, and publishes it in the engine and in memory in one step.
-    pub async fn land(self, shared: &OpenBase) -> Result<(), EngineError> {
+    pub async fn land(self, open: &OpenBase) -> Result<(), EngineError> {
         let durable = self.append.await?;
-        shared.idempotency.count_kept(self.layer.kept_bytes);
+        open.parts.idempotency.count_stored(self.layer.result_bytes);
         if !self.is_change {
             durable.publish();
             return Ok(());
         }
         let layer = &self.layer;
-        let mut published = shared.published.write().await;
+        let mut published = open.published.write().await;
         let show = || {
             durable.publish();
             let next_row = published.header.next_row;
-            shared.member_cache.forget(shared.number, layer.blocks.keys().copied(), next_row);
-            shared.sharing.follow(shared.number, &published.header, &layer.header);
+            open.parts.member_cache.forget(open.number, layer.blocks.keys().copied(), next_row);
+            open.parts.sharing.follow(open.number, &published.header, &layer.header);
             published.apply(layer);
-            shared.note_overlay_entries(&published);
+            open.note_overlay_entries(&published);
         };
         // A long batch is applied in place, without waiting for a turn to compute: readers of the base would
         // wait too, because this task holds the view lock.
@@ -76,9 +76,9 @@ impl InFlight {
         } else {
             show();
         }
-        shared.advance(layer.header.revision);
-        if shared.overlay_entries() >= shared.checkpoint_entries {
-            shared.checkpoint_due.notify_one();
+        open.advance(layer.header.revision);
+        if open.overlay_entries() >= open.parts.checkpoint_entries {
+            open.checkpoint_due.notify_one();
         }
         Ok(())
     }

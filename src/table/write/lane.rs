@@ -49,7 +49,7 @@ const OVERLAY_PRESSURE: usize = 3;
 
 /// The lane of one base.
 pub struct Lane {
-    shared: Arc<OpenBase>,
+    open: Arc<OpenBase>,
     jobs: mpsc::Receiver<Job>,
     publisher: mpsc::Sender<ToPublish>,
     queue: VecDeque<Job>,
@@ -63,13 +63,13 @@ pub struct Lane {
 impl Lane {
     /// A lane that begins at `head`.
     pub fn new(
-        shared: Arc<OpenBase>,
+        open: Arc<OpenBase>,
         jobs: mpsc::Receiver<Job>,
         publisher: mpsc::Sender<ToPublish>,
         head: Header,
     ) -> Self {
-        let room = Room::new(&shared.in_flight);
-        Self { shared, jobs, publisher, queue: VecDeque::new(), in_flight: Vec::new(), room, head }
+        let room = Room::new(&open.parts.in_flight);
+        Self { open, jobs, publisher, queue: VecDeque::new(), in_flight: Vec::new(), room, head }
     }
 
     /// Runs until every handle of the base is dropped and the queue is empty.
@@ -105,16 +105,16 @@ impl Lane {
 
     /// Waits for a checkpoint to end if the overlay is too large.
     async fn wait_for_checkpoint(&self) {
-        let shared = &self.shared;
+        let open = &self.open;
         let is_due =
-            || shared.overlay_entries() >= shared.checkpoint_entries.saturating_mul(OVERLAY_PRESSURE);
+            || open.overlay_entries() >= open.parts.checkpoint_entries.saturating_mul(OVERLAY_PRESSURE);
         if !is_due() {
             return;
         }
-        let mut ended = shared.checkpoints.subscribe();
+        let mut ended = open.checkpoints.subscribe();
         // A checkpoint may have ended before the subscription, so look again.
         if is_due() {
-            shared.checkpoint_due.notify_one();
+            open.checkpoint_due.notify_one();
             // Wait for one checkpoint only, even if it fails: waiting for a success would stop the base for
             // as long as checkpoints fail.
             drop(ended.changed().await);
@@ -124,8 +124,8 @@ impl Lane {
     /// Drops layers that are published. After a failure, drops all layers and starts again from what is
     /// published.
     async fn settle(&mut self) -> Result<(), Stopped> {
-        if !self.shared.failed.load(Ordering::Acquire) {
-            let published = self.shared.published_revision.load(Ordering::Acquire);
+        if !self.open.failed.load(Ordering::Acquire) {
+            let published = self.open.published_revision.load(Ordering::Acquire);
             self.in_flight.retain(|layer| layer.header.revision > published);
             return Ok(());
         }
@@ -133,15 +133,15 @@ impl Lane {
         self.publisher.send(ToPublish::Restart(done)).await.map_err(|_| Stopped)?;
         drained.await.map_err(|_| Stopped)?;
         self.in_flight.clear();
-        self.head = self.shared.published.read().await.header.clone();
+        self.head = self.open.published.read().await.header.clone();
         Ok(())
     }
 
     /// Plans waiting requests as one batch and hands it to the engine.
     async fn plan_batch(&mut self) -> Planned {
-        let shared = Arc::clone(&self.shared);
+        let open = Arc::clone(&self.open);
         let in_flight = std::mem::take(&mut self.in_flight);
-        let mut plan = Plan::new(&shared, &in_flight, self.head.clone(), (shared.clock)());
+        let mut plan = Plan::new(&open, &in_flight, self.head.clone(), (open.parts.clock)());
         let mut planned = Planned::default();
         let mut room = BATCH_ROWS;
         while room > 0 && !plan.is_full() && planned.failure.is_none() {
@@ -177,7 +177,7 @@ impl Lane {
                 return planned;
             }
             let layer = Arc::new(layer);
-            let batch = InFlight::append(&shared, &self.room, batch, &self.head, Arc::clone(&layer)).await;
+            let batch = InFlight::append(&open, &self.room, batch, &self.head, Arc::clone(&layer)).await;
             if batch.is_change() {
                 self.head = layer.header.clone();
                 self.in_flight.push(layer);

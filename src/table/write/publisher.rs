@@ -101,7 +101,7 @@ pub enum ToPublish {
 
 /// Publishes batches in order.
 pub struct Publisher {
-    shared: Arc<OpenBase>,
+    open: Arc<OpenBase>,
     batches: mpsc::Receiver<ToPublish>,
     /// The failure of a batch on which everything until the next restart was planned.
     failure: Option<TableError>,
@@ -109,8 +109,8 @@ pub struct Publisher {
 
 impl Publisher {
     /// The publisher of a base.
-    pub fn new(shared: Arc<OpenBase>, batches: mpsc::Receiver<ToPublish>) -> Self {
-        Self { shared, batches, failure: None }
+    pub fn new(open: Arc<OpenBase>, batches: mpsc::Receiver<ToPublish>) -> Self {
+        Self { open, batches, failure: None }
     }
 
     /// Runs until the lane ends.
@@ -120,7 +120,7 @@ impl Publisher {
                 ToPublish::Planned(planned) => self.publish(planned).await,
                 ToPublish::Restart(done) => {
                     self.failure = None;
-                    self.shared.failed.store(false, Ordering::Release);
+                    self.open.failed.store(false, Ordering::Release);
                     // Sending fails if the lane has ended.
                     let _gone = done.send(());
                 }
@@ -149,12 +149,12 @@ impl Publisher {
     /// Publishes a batch. If it fails, its requests get the failure that it was planned on, if there was one.
     async fn land(&mut self, batch: InFlight) -> Result<(), TableError> {
         let is_change = batch.is_change();
-        let Err(error) = batch.land(&self.shared).await else { return Ok(()) };
-        tracing::warn!(base = self.shared.number.0, %error, "a batch of writes failed");
+        let Err(error) = batch.land(&self.open).await else { return Ok(()) };
+        tracing::warn!(base = self.open.number.0, %error, "a batch of writes failed");
         let failure = self.failure.clone().unwrap_or_else(|| error.into());
         if is_change && self.failure.is_none() {
             self.failure = Some(failure.clone());
-            self.shared.failed.store(true, Ordering::Release);
+            self.open.failed.store(true, Ordering::Release);
         }
         Err(failure)
     }

@@ -33,12 +33,12 @@ pub fn is_beside(mode: WriteMode, rows: usize) -> bool {
 
 /// The outcomes that `rows`, which are those of `request`, would have.
 pub async fn validate(
-    shared: &OpenBase,
+    open: &OpenBase,
     request: UpsertRequest,
     rows: Vec<Result<Prepared, RowError>>,
 ) -> Result<UpsertReply, TableError> {
-    let _turn = shared.validating.lock().await;
-    let mut header = shared.published.read().await.header.clone();
+    let _turn = open.validating.lock().await;
+    let mut header = open.published.read().await.header.clone();
     if header.deleted_at.is_some() {
         return Err(TableError::BaseDeleted);
     }
@@ -46,7 +46,7 @@ pub async fn validate(
     // Begin with a new block, so none is read.
     header.next_row = header.next_row.next_multiple_of(ROWS_PER_BLOCK).saturating_add(FAR);
     let first_new = Row(header.next_row);
-    let mut plan = Plan::new(shared, &[], header, (shared.clock)());
+    let mut plan = Plan::new(open, &[], header, (open.parts.clock)());
     plan.act_for(request.origin, request.options.sight);
     let check_deadline = || match request.deadline {
         Some(deadline) if deadline <= Instant::now() => Err(TableError::DeadlinePassed),

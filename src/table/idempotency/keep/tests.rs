@@ -32,7 +32,7 @@ async fn keep(idempotency: &Arc<Idempotency>, name: &str) -> Result<(), TableErr
     let mark = RequestIdentity::new(RequestId::parse(name).unwrap(), "call", b"");
     let begun = idempotency.begin(&mark, None, Timestamp::from_micros(2), IfRunning::Wait).await;
     let Begun::New(claim) = begun.unwrap() else { panic!("{name} was done") };
-    idempotency.keep_alone(claim, Timestamp::from_micros(2), None, RequestResult::Changed(1)).await
+    idempotency.store_alone(claim, Timestamp::from_micros(2), None, RequestResult::Changed(1)).await
 }
 
 #[tokio::test]
@@ -64,13 +64,13 @@ async fn a_result_whose_caller_left_is_counted() {
     let Begun::New(claim) = begun.unwrap() else { panic!("it is new") };
     engine.hold();
     let mut kept =
-        Box::pin(idempotency.keep_alone(claim, Timestamp::from_micros(2), None, RequestResult::Changed(1)));
+        Box::pin(idempotency.store_alone(claim, Timestamp::from_micros(2), None, RequestResult::Changed(1)));
     assert!(kept.as_mut().now_or_never().is_none());
     engine.someone_waits().await;
     drop(kept);
     engine.release();
     // The turn ends after the result is counted.
     let again = idempotency.begin(&mark, None, Timestamp::from_micros(2), IfRunning::Wait).await;
-    assert!(matches!(again.unwrap(), Begun::Answered(_)));
+    assert!(matches!(again.unwrap(), Begun::Done(_)));
     assert!(idempotency.stored.load(Ordering::Relaxed) > 0);
 }

@@ -81,7 +81,7 @@ async fn deleted_again(n: u64, fault: Fault) -> bool {
 async fn delete_to_the_end(store: &Store, delete: impl Fn(Option<Arc<Claim>>) -> DeleteRequest) -> u64 {
     match store.begin("a", "").await.unwrap() {
         Begun::New(claim) => store.base.delete(delete(Some(claim))).await.unwrap().deleted,
-        Begun::Answered(kept) => {
+        Begun::Done(kept) => {
             let RequestResult::Deleted(members, _) = kept.answer else { panic!("{kept:?}") };
             members
         }
@@ -120,7 +120,7 @@ async fn the_result_of_an_upsert_that_changes_nothing_is_stored_whole_or_not_at_
         faulty.fail_later(u64::MAX, Fault::CrashBefore);
         let again = match store.begin("a", "").await.unwrap() {
             Begun::New(claim) => store.base.upsert(request(Some(claim))).await.unwrap().outcomes,
-            Begun::Answered(kept) => {
+            Begun::Done(kept) => {
                 let RequestResult::Rows { rows, is_complete: true } = &kept.answer else {
                     panic!("{kept:?}")
                 };

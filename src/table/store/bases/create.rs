@@ -61,7 +61,7 @@ impl Table {
         };
         if let Some(claim) = claim {
             let (revision, answer) = (Some(base.revision), RequestResult::Base(base.number));
-            self.parts.idempotency.keep_alone(claim, self.now(), revision, answer).await?;
+            self.parts.idempotency.store_alone(claim, self.now(), revision, answer).await?;
         }
         drop(turn);
         Ok(CreatedBase { base, is_new: false })
@@ -131,10 +131,10 @@ async fn create(
     batch.put(key::settings(number), header.encode_settings());
     batch.put(key::index(number), IndexState::default().encode());
     let kept = claim.map(|claim| {
-        parts.idempotency.keep(claim, header.created_at, None, RequestResult::Base(number), &mut batch)
+        parts.idempotency.store(claim, header.created_at, None, RequestResult::Base(number), &mut batch)
     });
     parts.engine.commit(batch).await?;
-    parts.idempotency.count_kept(kept.unwrap_or_default());
+    parts.idempotency.count_stored(kept.unwrap_or_default());
     parts.sharing.note(number, &header);
     Ok(BaseSummary::new(number, &header, std::iter::empty()))
 }

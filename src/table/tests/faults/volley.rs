@@ -272,7 +272,7 @@ impl Subject {
     /// Checks that replies agree with what readers see and with the stored results.
     async fn check_answers(&self, answers: &[Result<(), TableError>], context: &str) {
         for (name, (shot, answer)) in volley().iter().zip(answers).enumerate() {
-            let is_kept = matches!(shot.begin(name, &self.table).await.unwrap(), Begun::Answered(_));
+            let is_kept = matches!(shot.begin(name, &self.table).await.unwrap(), Begun::Done(_));
             let is_done = shot.is_done(&self.base).await.unwrap_or(is_kept);
             assert_eq!(is_kept, answer.is_ok(), "{context}: {shot:?} is stored: {is_kept}, {answer:?}");
             assert_eq!(is_done, answer.is_ok(), "{context}: {shot:?} is done: {is_done}, {answer:?}");

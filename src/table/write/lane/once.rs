@@ -30,7 +30,7 @@ fn end(
     let revision = plan.end_request();
     if let Some(claim) = claim {
         if let Some(kept) = kept {
-            plan.keep(&claim, kept);
+            plan.store(&claim, kept);
         }
         planned.claims.push(claim);
     }

@@ -36,7 +36,7 @@ pub async fn delete(
     if let Some((claim, tally)) = &mut job.claim
         && (is_complete || revision > before)
     {
-        plan.keep_tally(claim, tally, kept);
+        plan.store_tally(claim, tally, kept);
     }
     if !is_complete {
         planned.unfinished.push(Arc::clone(&job.failure));
@@ -84,7 +84,7 @@ pub async fn attributes(
         && (is_complete || revision > before)
         && !is_refused
     {
-        plan.keep_tally(claim, tally, kept);
+        plan.store_tally(claim, tally, kept);
     }
     if !is_complete {
         planned.unfinished.push(Arc::clone(&job.failure));

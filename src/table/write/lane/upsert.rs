@@ -41,9 +41,9 @@ impl Lane {
         // stored progress, so one must never be stored without the other.
         if let Some((claim, progress)) = &mut job.claim
             && (is_complete || revision > before)
-            && claim.keeps(&job.outcomes)
+            && claim.stores(&job.outcomes)
         {
-            plan.keep_rows(claim, progress, &job.outcomes, is_complete);
+            plan.store_rows(claim, progress, &job.outcomes, is_complete);
         }
         if is_complete {
             let job = *job;

@@ -33,7 +33,7 @@ pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned
             };
             if let Some((claim, mut progress)) = claim {
                 if !planned.discard {
-                    plan.keep_rows(&claim, &mut progress, &outcomes, true);
+                    plan.store_rows(&claim, &mut progress, &outcomes, true);
                 }
                 planned.claims.push(claim);
             }

@@ -1,0 +1,94 @@
+//! The state of one open base.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use tokio::sync::{Mutex, Notify, RwLock, watch};
+
+use crate::engine::Engine;
+use crate::model::BaseNumber;
+use crate::table::idempotency::Idempotency;
+use crate::table::index::hash::Hashes;
+use crate::table::index::published::Published;
+use crate::table::shared::budget::Budget;
+use crate::table::shared::clock::Clock;
+use crate::table::shared::member_cache::MemberCache;
+use crate::table::shared::naming::Naming;
+use crate::table::shared::nonce::Nonces;
+use crate::table::shared::room::RoomOfAll;
+use crate::table::shared::sharing::Sharing;
+
+/// The state that the lane, the publisher, the checkpoints and the views of a base share.
+pub struct OpenBase {
+    pub number: BaseNumber,
+    pub parts: Parts,
+    /// The state that reads see. Its lock is the view lock.
+    pub published: RwLock<Published>,
+    /// The revision of `published`, so that the lane can read it without the view lock.
+    pub published_revision: AtomicU64,
+    /// The number of overlay entries that wait for a checkpoint, so that the lane can read it without the view
+    /// lock.
+    overlay_entries: AtomicUsize,
+    /// Whether a batch failed and the lane has not yet started again from the published state.
+    pub failed: AtomicBool,
+    /// Notified when a checkpoint is due.
+    pub checkpoint_due: Notify,
+    /// Counts the checkpoints that ended, successful or not.
+    pub checkpoints: watch::Sender<u64>,
+    /// Held while a checkpoint runs, so that only one runs at a time.
+    pub checkpointing: Mutex<()>,
+    /// Held while a VALIDATE_ONLY request is planned beside the lane, so that only one is at a time.
+    pub validating: Mutex<()>,
+}
+
+/// What all bases of a store share. Each open base has a copy.
+#[derive(Clone)]
+pub struct Parts {
+    pub engine: Arc<dyn Engine>,
+    pub hashes: Hashes,
+    pub clock: Clock,
+    pub budget: Arc<Budget>,
+    pub member_cache: Arc<MemberCache>,
+    pub sharing: Arc<Sharing>,
+    /// The room for batches in flight of all bases.
+    pub in_flight: RoomOfAll,
+    pub naming: Naming,
+    pub idempotency: Arc<Idempotency>,
+    /// The source of the random ids of batches.
+    pub nonces: Arc<Nonces>,
+    /// The number of overlay entries of a base at which a checkpoint starts.
+    pub checkpoint_entries: usize,
+}
+
+impl OpenBase {
+    /// A base that opens with `published`, its stored state.
+    pub fn new(number: BaseNumber, parts: Parts, published: Published) -> Self {
+        Self {
+            number,
+            parts,
+            published_revision: AtomicU64::new(published.header.revision),
+            overlay_entries: AtomicUsize::new(published.overlay_entries()),
+            published: RwLock::new(published),
+            failed: AtomicBool::new(false),
+            checkpoint_due: Notify::new(),
+            checkpoints: watch::Sender::new(0),
+            checkpointing: Mutex::new(()),
+            validating: Mutex::new(()),
+        }
+    }
+
+    /// Notes that everything up to `revision` is published.
+    pub fn advance(&self, revision: u64) {
+        self.published_revision.store(revision, Ordering::Release);
+    }
+
+    /// The number of overlay entries that wait for a checkpoint.
+    pub fn overlay_entries(&self) -> usize {
+        self.overlay_entries.load(Ordering::Acquire)
+    }
+
+    /// Updates that number. Call it after a change of the published overlays, before releasing the view lock.
+    pub fn note_overlay_entries(&self, published: &Published) {
+        self.overlay_entries.store(published.overlay_entries(), Ordering::Release);
+    }
+}
