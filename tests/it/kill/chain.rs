@@ -1,5 +1,5 @@
-//! kill -9 of servers and of backup clients between the backups of one folder: each goes on from the one
-//! before, and what is restored from it is what was acknowledged.
+//! Kills servers and backup clients with kill -9 between the backups into one folder. Each backup continues
+//! from the one before, and a restored backup has everything that was acknowledged.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -16,10 +16,10 @@ use super::model::Model;
 use super::writer::Random;
 use crate::harness::{self, Base, Process, rows};
 
-/// Backups of the store that is killed around each, unless the environment says otherwise.
+/// The number of backups, with kills around each, unless the environment sets another.
 const ROUNDS: u64 = 3;
 const MOST_ACKS: u64 = 20;
-/// How many bytes of the server's answer a client gets before it is killed: not all of the plan, some of the
+/// The bytes of the server's reply that a client gets before it is killed: a part of the plan, some of the
 /// files, more of them.
 const ANSWERED_BYTES: [u64; 3] = [200, 4_000, 40_000];
 
@@ -27,7 +27,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// What a command prints that must succeed.
+/// Runs a command, asserts that it succeeds, and returns its output.
 fn printed(arguments: &[&str]) -> String {
     let output = memberbase(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -38,7 +38,7 @@ fn back_up(server: &Process, out: &Path) -> String {
     printed(&["backup", "--out", text(out), "--server", &server.address])
 }
 
-/// Restores the backup into a new folder, finds nothing wrong there, and serves it.
+/// Restores the backup into a new folder, checks it, and starts a server on it.
 async fn restored(out: &Path, new: &Path) -> (Process, Channel) {
     printed(&["restore", "--from", text(out), "--data", text(new)]);
     printed(&["check", "--deep", "--data", text(new)]);
@@ -48,7 +48,7 @@ async fn restored(out: &Path, new: &Path) -> (Process, Channel) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_goes_on_after_kills_and_has_all_that_was_acknowledged() {
+async fn a_backup_continues_after_kills_and_has_all_acknowledged_writes() {
     let folder = tempfile::tempdir().unwrap();
     let (data, out) = (folder.path().join("data"), folder.path().join("out"));
     let mut model = Model::default();
@@ -69,14 +69,14 @@ async fn a_backup_goes_on_after_kills_and_has_all_that_was_acknowledged() {
         assert!(said.contains(how), "round {round}: {said}");
         let (_copy, channel) = restored(&out, &folder.path().join(format!("new{round}"))).await;
         model.check(&channel, &base, round).await;
-        // Here the server is killed with nothing written since the backup.
+        // This kills the server; nothing was written since the backup.
         drop(server);
     }
     assert!(model.acknowledged() > 0);
 }
 
-/// Passes on what a client says, and so many bytes of what the server answers. Tells when the client has got
-/// them and waits for more; if the answer is shorter, the sender is dropped.
+/// Passes on everything that a client sends, and `bytes` bytes of the server's reply. Signals when the client
+/// has got them and waits for more; if the reply is shorter, the sender is dropped.
 async fn stall(server: SocketAddr, bytes: u64) -> (String, oneshot::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -90,14 +90,14 @@ async fn stall(server: SocketAddr, bytes: u64) -> (String, oneshot::Receiver<()>
         if passed.is_ok_and(|passed| passed == bytes) {
             let _ = stalls.send(());
         }
-        // Until the client has gone, its connection lasts.
+        // The connection lasts until the client has ended.
         let _ = upwards.await;
     });
     (url, stalled)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_whose_client_is_killed_in_the_middle_goes_on_after_kills_of_the_server() {
+async fn a_backup_continues_after_kills_of_its_client_and_of_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let (data, out) = (folder.path().join("data"), folder.path().join("out"));
     let mut server = Process::serve(&data);
@@ -109,7 +109,7 @@ async fn a_backup_whose_client_is_killed_in_the_middle_goes_on_after_kills_of_th
     on(&server).await.fill(rows("first-", 300)).await;
     back_up(&server, &out);
     for (round, bytes) in ANSWERED_BYTES.into_iter().enumerate() {
-        // Nothing is written between two kills, and then much.
+        // Two kills without a write between them, and then many writes.
         for _ in 0..2 {
             drop(server);
             server = Process::serve(&data);
@@ -117,8 +117,9 @@ async fn a_backup_whose_client_is_killed_in_the_middle_goes_on_after_kills_of_th
         on(&server).await.fill(rows(&format!("r{round}-"), 2_000)).await;
         let (url, stalled) = stall(server.socket(), bytes).await;
         let mut client = memberbase(&["backup", "--out", text(&out), "--server", &url]).spawn().unwrap();
-        let stalled = tokio::time::timeout(harness::PATIENCE, stalled).await.expect("nobody asked");
-        stalled.unwrap_or_else(|_| panic!("the whole answer is shorter than {bytes} bytes"));
+        let stalled =
+            tokio::time::timeout(harness::PATIENCE, stalled).await.expect("the client did not connect");
+        stalled.unwrap_or_else(|_| panic!("the whole reply is shorter than {bytes} bytes"));
         client.kill().unwrap();
         client.wait().unwrap();
         printed(&["verify", text(&out)]);

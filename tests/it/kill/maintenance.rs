@@ -1,4 +1,5 @@
-//! kill -9 while the store is maintained: snapshots and the removal of old log, backups, restores.
+//! Kills the program with kill -9 during maintenance: snapshots and the removal of old log, backups,
+//! restores.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,12 +15,12 @@ use super::model::Model;
 use super::writer::Random;
 use crate::harness::{self, Process, rows};
 
-/// Kills of each activity, unless the environment says otherwise.
+/// The number of kills during each activity, unless the environment sets another.
 const ROUNDS: u64 = 20;
-/// So small that each start of the server finds a snapshot due, and removes old log where it may.
+/// So small that a snapshot is due at each start of the server, which then removes old log where it may.
 const SNAPSHOT_AFTER: &str = "4KiB";
-/// In every one of so many rounds the server is stopped in order, which confirms the working copy and so lets
-/// log go.
+/// In one of so many rounds the server is stopped in order. That confirms the working copy, so that log can
+/// be removed.
 const STOP_EVERY: u64 = 3;
 const MOST_ACKS: u64 = 40;
 const MOST_MILLIS: u64 = 80;
@@ -37,11 +38,11 @@ pub(super) fn memberbase(arguments: &[&str]) -> Command {
     command
 }
 
-/// Kills the command after `moment`, or lets it end before.
+/// Kills the command after `moment`, unless it ends earlier.
 fn kill_after(command: &mut Command, moment: Duration) {
     let mut child = command.spawn().unwrap();
     let (ended, waits) = std::sync::mpsc::channel::<()>();
-    // Nobody sends: this is a pause that the kill has to come after.
+    // No message is ever sent: this only waits until the kill is due.
     let _ = waits.recv_timeout(moment);
     drop(ended);
     let _ = child.kill();
@@ -64,7 +65,7 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_when_snapshots_and_the_removal_of_log_are_killed() {
+async fn kills_during_snapshots_and_the_removal_of_log_lose_nothing() {
     let rounds = harness::rounds(ROUNDS);
     let data = tempfile::tempdir().unwrap();
     let mut random = Random(7);
@@ -95,7 +96,7 @@ async fn nothing_is_lost_when_snapshots_and_the_removal_of_log_are_killed() {
     assert!(!log.contains(&"0000000001.log".to_owned()), "no log was ever removed: {log:?}");
 }
 
-/// A server with members, and the hash of what it has.
+/// Starts a server with members and hashes its content.
 async fn served(data: &Path) -> (Process, Channel, String) {
     let server = Process::start(&mut command(data));
     let channel = harness::connect(&server.address).await;
@@ -123,7 +124,7 @@ pub(super) async fn all(channel: &Channel, base: &str) -> Vec<v1::Member> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn backups_and_restores_that_are_killed_are_taken_up_again() {
+async fn killed_backups_and_restores_can_be_continued() {
     let rounds = harness::rounds(ROUNDS);
     let folder = tempfile::tempdir().unwrap();
     let (data, out, new) = (folder.path().join("data"), folder.path().join("out"), folder.path().join("new"));
@@ -144,7 +145,7 @@ async fn backups_and_restores_that_are_killed_are_taken_up_again() {
         let moment = Duration::from_millis(random.next() % MOST_MILLIS);
         kill_after(&mut memberbase(&["restore", "--from", &path(&out), "--data", &path(&new)]), moment);
         if new.exists() {
-            // The restore was faster than the kill.
+            // The restore ended before the kill.
             std::fs::remove_dir_all(&new).unwrap();
         }
     }

@@ -1,4 +1,4 @@
-//! What must be there after a kill.
+//! What the server must have after a kill.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,10 +8,10 @@ use tonic::transport::Channel;
 
 use crate::harness;
 
-/// The content of a member, which follows from its ref and one number; none while there is no such member.
+/// The number that, with the ref, determines a member's content; `None` while there is no such member.
 pub type Version = Option<u64>;
 
-/// One writer's members: what was acknowledged, and what was under way.
+/// One writer's members: what was acknowledged, and the requests without a reply.
 #[derive(Debug, Default)]
 pub struct Part {
     pub members: BTreeMap<String, Known>,
@@ -20,7 +20,7 @@ pub struct Part {
     pub revision: u64,
 }
 
-/// What was acknowledged of one ref.
+/// The acknowledged state of one ref.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     pub version: Version,
@@ -30,7 +30,7 @@ pub struct Known {
     pub gone: Vec<String>,
 }
 
-/// A request that was sent and not answered.
+/// A request that was sent and has no reply.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub chunk: u64,
@@ -39,8 +39,8 @@ pub struct Request {
 }
 
 impl Part {
-    /// Takes over what the server acknowledged for a request; `ids` in the order of its rows, where they are
-    /// told.
+    /// Notes that the server acknowledged a request; `ids` are in the order of its rows, if the reply has
+    /// them.
     pub fn acknowledge(&mut self, request: &Request, ids: &[String], revision: u64) {
         for (at, (r#ref, version)) in request.rows.iter().enumerate() {
             let known = self.members.entry(r#ref.clone()).or_default();
@@ -63,8 +63,8 @@ impl Known {
         }
     }
 
-    /// The server says that the member has this id: the one that it always had, and never one of another life
-    /// of its ref.
+    /// Checks the id that the server reports: the member's id never changes, and no member gets the id of a
+    /// deleted one.
     fn meet(&mut self, r#ref: &str, id: &str) {
         assert!(
             !self.gone.iter().any(|gone| gone == id),
@@ -76,7 +76,7 @@ impl Known {
     }
 }
 
-/// A row with the content of a version.
+/// A row with the content of this version.
 pub fn input(r#ref: &str, version: u64) -> v1::MemberInput {
     v1::MemberInput {
         email: Some(format!("{ref}.{}@example.com", version % 3, r#ref = r#ref)),
@@ -93,7 +93,7 @@ fn one_of(texts: [&str; 3], version: u64) -> String {
     texts.into_iter().cycle().nth(usize::try_from(version % 3).unwrap()).unwrap().to_owned()
 }
 
-/// The version of a member, with all its content checked against it.
+/// The version of a member; asserts that all its content is of this version.
 fn version(member: &v1::Member) -> u64 {
     let role = member.role.as_deref().unwrap();
     let version = role.strip_prefix("version ").unwrap().parse().unwrap();
@@ -126,8 +126,8 @@ impl Model {
         self.parts.values().map(|part| part.acknowledged).sum()
     }
 
-    /// Compares everything that the server has with what must be there, and learns how the requests under way
-    /// ended.
+    /// Compares all content of the server with what it must have, and finds out how the requests without a
+    /// reply ended.
     pub async fn check(&mut self, channel: &Channel, base: &str, round: u64) {
         let mut found: HashMap<String, v1::Member> = HashMap::new();
         let mut counts = v1::MemberCounts::default();
@@ -169,7 +169,7 @@ impl Model {
 }
 
 impl Part {
-    /// Finds out for each request under way whether it took effect: row by row, or as a whole.
+    /// Finds out whether each request without a reply took effect, row by row or as a whole.
     fn resolve(&mut self, found: &HashMap<String, v1::Member>, round: u64) {
         for request in std::mem::take(&mut self.under_way) {
             let done = |(r#ref, version): &(String, Version)| found.get(r#ref).map(self::version) == *version;
@@ -177,7 +177,7 @@ impl Part {
                 .rows
                 .iter()
                 .filter(|row| {
-                    // A row that asks for what is there already says nothing.
+                    // A row that changes nothing does not show whether it was applied.
                     self.members.get(&row.0).and_then(|known| known.version) != row.1
                 })
                 .collect();
@@ -196,7 +196,7 @@ impl Part {
     }
 }
 
-/// Each member is found by the e-mail address that it has, and not by the one that it had before.
+/// Asserts that each member is found by its e-mail address, and not by its former one.
 async fn find_by_email(channel: &Channel, base: &str, all: &[v1::Member]) {
     let key = |email: String| v1::MemberKey { email: Some(email), ..Default::default() };
     let keys = all.iter().flat_map(|member| {

@@ -1,4 +1,4 @@
-//! Writers that go on until the server is gone.
+//! Writers that run until the server is killed.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use crate::harness::{self, Members};
 
 use super::model::{Part, Request, input};
 
-/// How many refs a writer owns.
+/// The number of refs of one writer.
 const REFS: u64 = 48;
-/// The rows of an atomic request, always the same ones together.
+/// The rows of an atomic request, which always groups the same refs.
 const ATOMIC_ROWS: u64 = 8;
-/// Rows of a chunk of an import; refs of chunks under way do not overlap.
+/// The rows of a chunk of an import. Concurrent chunks have no refs in common.
 const CHUNK_ROWS: u64 = 12;
 const CHUNKS_UNDER_WAY: usize = 4;
 
@@ -33,7 +33,7 @@ impl Random {
     }
 }
 
-/// One caller. Even ones make calls, odd ones import.
+/// One caller. Writers with even numbers make calls; those with odd numbers import.
 pub struct Writer {
     number: u64,
     members: Members,
@@ -47,7 +47,7 @@ impl Writer {
         Self { number, members: harness::members(channel), base: base.to_owned(), acks, random }
     }
 
-    /// Writes until a call fails, which is the kill.
+    /// Writes until a call fails because of the kill.
     pub async fn write(mut self, mut part: Part) -> (u64, Part) {
         let killed = if self.number.is_multiple_of(2) {
             self.call(&mut part).await
@@ -92,7 +92,7 @@ impl Writer {
             request.chunk = chunk;
             part.under_way.push(request.clone());
             let message = v1::ImportMembersRequest { chunk, members: inputs(&request), ..Default::default() };
-            // A closed stream says why in its answers.
+            // If the stream is closed, its replies say why.
             let _ = send.send(message).await;
             under_way.push_back(request);
             if under_way.len() < CHUNKS_UNDER_WAY {
@@ -112,7 +112,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Some neighbouring refs with a new version, or none for a delete.
+    /// Neighbouring refs with a new version, or with none for a delete.
     fn rows(&mut self, first: u64, count: u64, atomic: bool, delete: bool) -> Request {
         let version = (!delete).then(|| self.random.next() % 1_000_000);
         let refs = (first..first + count).map(|i| format!("w{}-{:02}", self.number, i % REFS));

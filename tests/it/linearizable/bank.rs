@@ -1,5 +1,5 @@
-//! Members whose tiers are exchanged and who come back from `inactive`, in atomic calls: in every answer of
-//! the server the sets and counters add up to what they were at the beginning.
+//! Atomic calls exchange the tiers of members and reactivate inactive ones. In every reply the sets and
+//! counters add up to the same numbers as at the beginning.
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
@@ -10,14 +10,14 @@ use super::{Lives, next_life};
 use crate::harness::{self, Members};
 use crate::kill::writer::Random;
 
-/// All members; half of them are of each tier.
+/// All members, half of them in each tier.
 const TOTAL: u64 = 60;
 const TIERS: [&str; 2] = ["Gold", "Silver"];
 const STATUSES: [&str; 3] = ["active", "invited", "inactive"];
-/// Members of each tier that change places in one call.
+/// The members of each tier that change places in one call.
 const MOVED: usize = 4;
 
-/// Makes the members.
+/// Creates the members.
 pub async fn fill(channel: &Channel, base: &str) {
     let rows = (0..TOTAL).map(|n| v1::MemberInput {
         tier: Some(TIERS[usize::try_from(n % 2).unwrap()].into()),
@@ -33,7 +33,7 @@ pub async fn fill(channel: &Channel, base: &str) {
     assert_eq!(reply.counts.unwrap().created, TOTAL);
 }
 
-/// Moves and checks through all lives of the server; answers how often something was moved.
+/// Exchanges tiers and checks through all restarts of the server; returns the number of exchanges.
 pub async fn move_and_check(base: String, mut life: Lives, mut random: Random) -> u64 {
     let (mut now, mut moves) = (None, 0);
     while let Some((number, channel)) = next_life(&mut life, now).await {
@@ -50,8 +50,8 @@ pub async fn move_and_check(base: String, mut life: Lives, mut random: Random) -
     moves
 }
 
-/// Exchanges the tiers of some members if nobody changes one of them meanwhile, and has the inactive ones
-/// among them back.
+/// Exchanges the tiers of some members, unless one of them changes meanwhile. Some calls also reactivate the
+/// inactive ones.
 async fn exchange(
     members: &mut Members,
     base: &str,
@@ -81,7 +81,7 @@ async fn exchange(
     Ok(failed == 0)
 }
 
-/// Looks at the bank through counters, sets and records.
+/// Checks the memberbase through its counters, sets and members.
 async fn check(
     bases: &mut MemberBaseServiceClient<Channel>,
     members: &mut Members,

@@ -1,4 +1,4 @@
-//! A client that does this and that to a few members, and notes what it saw.
+//! A client that reads and writes a few members at random, and records what it saw.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use crate::harness::{self, Members};
 use crate::kill::writer::Random;
 use Operation::{Delete, Read, Write, WriteIf};
 
-/// Few, so that clients meet.
+/// Few members, so that clients work on the same ones.
 const MEMBERS: u64 = 8;
-/// Rows of a call that writes several.
+/// The rows of a call that writes several members.
 const ROWS: u64 = 3;
 
 /// See the module documentation.
@@ -24,7 +24,7 @@ pub struct Client {
     recorder: Arc<Recorder>,
     answers: Arc<Semaphore>,
     random: Random,
-    /// Numbers that were written, so that each is written once.
+    /// The count of written numbers, so that each number is written once.
     written: u64,
 }
 
@@ -33,13 +33,13 @@ impl Client {
         Self { base: base.to_owned(), recorder, answers, random, written: 0 }
     }
 
-    /// Goes on until the test is over, through all lives of the server.
+    /// Runs until the test is over, through all restarts of the server.
     pub async fn run(mut self, number: u64, mut life: Lives) -> u64 {
         let mut now = None;
         while let Some((life_number, channel)) = next_life(&mut life, now).await {
             now = Some(life_number);
             let mut members = harness::members(&channel);
-            // While the life lasts, or the test.
+            // Until this server is killed or the test is over.
             while life.borrow().is_some() && self.act(number, &mut members).await.is_ok() {
                 self.answers.add_permits(1);
             }
@@ -147,7 +147,7 @@ impl Client {
     }
 }
 
-/// After the last life: what is left.
+/// Records the state of all members after the last kill.
 pub async fn read_all(channel: &Channel, base: &str, recorder: &Recorder) {
     let mut members = harness::members(channel);
     for member in 0..MEMBERS {
@@ -177,7 +177,7 @@ async fn in_batch(members: &mut Members, base: &str, member: u64) -> Result<Opti
     Ok(members.batch_get_members(request).await?.into_inner().results.remove(0).member.map(|member| *member))
 }
 
-/// By the set of its tier, which is its own.
+/// Finds the member by its tier, which no other member has.
 async fn in_list(members: &mut Members, base: &str, member: u64) -> Result<Option<v1::Member>, Status> {
     let filters = vec![harness::eq("tier", &name(member))];
     let request = v1::ListMembersRequest { member_base_id: base.to_owned(), filters, ..Default::default() };

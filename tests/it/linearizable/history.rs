@@ -1,4 +1,4 @@
-//! What clients saw of each member, and whether it can be true.
+//! Records what clients saw of each member, and checks whether it is possible.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -7,26 +7,28 @@ use todc_utils::linearizability::WGLChecker;
 use todc_utils::linearizability::history::{Action, History};
 use todc_utils::specifications::Specification;
 
-/// A member: the number that was written to it, and what is known of its revision.
+/// The state of a member: the number written to it, and what is known about its revision.
 pub type State = Option<(u64, Revision)>;
 
-/// Writes do not tell the revision that they lead to, only that it is a new one.
+/// The revision of a member. A write's reply does not contain the new revision, which is greater than the old
+/// one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Revision {
-    /// Somebody has seen it.
+    /// A read returned this revision.
     Is(u64),
     /// It is greater than this one.
     After(u64),
 }
 
-/// An operation on one member, with what came of it; `None` where nobody knows.
+/// An operation on one member, with its outcome; `None` where it is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// An upsert of this number; whether it made the member.
+    /// An upsert of this number; whether it created the member.
     Write(u64, Option<bool>),
-    /// The same, if the member is at this revision (0: if there is none); whether it was.
+    /// An upsert of this number if the member has this revision (0: if it does not exist); whether it was
+    /// applied.
     WriteIf(u64, u64, Option<bool>),
-    /// A delete; whether there was something to delete.
+    /// A delete; whether the member existed.
     Delete(Option<bool>),
     /// A read of number and revision.
     Read(Option<(u64, u64)>),
@@ -34,7 +36,7 @@ pub enum Operation {
 
 use Operation::{Delete, Read, Write, WriteIf};
 
-/// What one member does.
+/// How operations change one member.
 struct Member;
 
 impl Specification for Member {
@@ -88,8 +90,8 @@ impl Revision {
     }
 }
 
-/// Calls and answers of all clients, in the order in which they were noted: a call before it is sent, an
-/// answer after it came.
+/// Calls and replies of all clients, in the order of recording: a call before it is sent, a reply after it
+/// arrived.
 #[derive(Debug, Default)]
 pub struct Recorder(Mutex<Notes>);
 
@@ -101,18 +103,18 @@ struct Notes {
 
 #[derive(Debug)]
 struct Event {
-    /// Every call is a process of its own: nobody waits for one whose answer was lost.
+    /// Each call counts as a separate process of the history, because no client waits for a lost reply.
     call: usize,
     member: u64,
     action: Action<Operation>,
 }
 
-/// A call that was noted: its number, and the member.
+/// A recorded call: its number and the member.
 #[derive(Debug, Clone, Copy)]
 pub struct Call(usize, u64);
 
 impl Recorder {
-    /// Notes that an operation begins.
+    /// Records the start of an operation.
     pub fn call(&self, member: u64, operation: Operation) -> Call {
         let mut notes = self.0.lock().unwrap();
         let call = notes.calls;
@@ -121,12 +123,12 @@ impl Recorder {
         Call(call, member)
     }
 
-    /// Notes what came of it.
+    /// Records the outcome of an operation.
     pub fn answer(&self, Call(call, member): Call, operation: Operation) {
         self.0.lock().unwrap().events.push(Event { call, member, action: Action::Response(operation) });
     }
 
-    /// Fails on a member whose history no order explains.
+    /// Panics if no order explains the history of a member.
     pub fn check(&self) {
         let notes = self.0.lock().unwrap();
         let mut members: BTreeMap<u64, Vec<(usize, Action<Operation>)>> = BTreeMap::new();
@@ -140,7 +142,7 @@ impl Recorder {
     }
 }
 
-/// Closes what stayed open: a read that saw nothing says nothing, a write may have its effect until the end.
+/// Completes a history: drops reads without a reply, and lets writes without a reply end at the end.
 fn completed(actions: Vec<(usize, Action<Operation>)>) -> Vec<(usize, Action<Operation>)> {
     let is_answer = |action: &Action<Operation>| matches!(action, Action::Response(_));
     let answered: Vec<usize> =
@@ -164,7 +166,7 @@ fn completed(actions: Vec<(usize, Action<Operation>)>) -> Vec<(usize, Action<Ope
 }
 
 fn is_linearizable(actions: &[(usize, Action<Operation>)]) -> bool {
-    // The checker wants small numbers of processes.
+    // The checker needs processes with small consecutive numbers.
     let mut numbers: Vec<usize> = actions.iter().map(|(call, _)| *call).collect();
     numbers.sort_unstable();
     numbers.dedup();
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_of_the_past_is_refused_and_a_lost_answer_explains_both_outcomes() {
+    fn a_read_of_an_old_state_is_rejected_and_a_lost_reply_allows_both_outcomes() {
         let calls = [Write(1, None), Write(2, None), Read(None), Read(None)];
         let first = [(0, None), (0, Some(Write(1, Some(true))))];
         let lost = [(1, None)];
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn outcomes_that_cannot_be_are_refused() {
+    fn impossible_outcomes_are_rejected() {
         let made_twice = [Write(1, None), Write(2, None)];
         let events = [(0, None), (0, Some(Write(1, Some(true)))), (1, None), (1, Some(Write(2, Some(true))))];
         assert!(!judge(&events, &made_twice));

@@ -1,4 +1,4 @@
-//! What the log tells of handshakes that fail.
+//! What the log reports about failed handshakes.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failed_handshakes_are_told_in_the_log_once_for_each_reason() {
+async fn failed_handshakes_are_logged_once_for_each_reason() {
     let (authority, clients, stranger) = (Authority::new(), Authority::new(), Authority::new());
     let (folder, began) = (tempfile::tempdir().unwrap(), Instant::now());
     install(folder.path(), &authority.issue());
@@ -25,13 +25,14 @@ async fn failed_handshakes_are_told_in_the_log_once_for_each_reason() {
         log.read_to_string(&mut text).unwrap();
         text
     });
-    // One handshake each, because a client of a library may try again and again.
+    // A single handshake, because a library's client may retry.
     let connect = async |vouches: &Authority, identity: Option<Issued>| {
         let stream = TcpStream::connect(server.socket()).await.unwrap();
         let Ok(mut tls) = connector(vouches, identity.as_ref()).connect(localhost(), stream).await else {
             return false;
         };
-        // Over TLS 1.3 a client learns only then that it is refused. Who is not says nothing more.
+        // With TLS 1.3 a client learns only now that it was refused. A client that was not refused sends
+        // nothing more.
         tls.shutdown().await.is_ok() && tls.read_to_end(&mut Vec::new()).await.is_ok()
     };
     assert!(connect(&authority, Some(clients.issue())).await);
@@ -44,7 +45,7 @@ async fn failed_handshakes_are_told_in_the_log_once_for_each_reason() {
         let mut plain = TcpStream::connect(server.socket()).await.unwrap();
         plain.write_all(sent.as_bytes()).await.unwrap();
         plain.shutdown().await.unwrap();
-        // Whatever the answer is, the server has seen the end by then.
+        // With any reply, the server has noticed the end of the connection by then.
         let _ = plain.read_to_end(&mut Vec::new()).await;
     }
     server.signal(Signal::TERM);
@@ -64,6 +65,6 @@ async fn failed_handshakes_are_told_in_the_log_once_for_each_reason() {
         assert!(u64::try_from(lines.len()).unwrap() <= began.elapsed().as_secs() + 2, "{reason}: {text}");
         assert!(lines.iter().all(|line| line.contains("peer=127.0.0.1")), "{text}");
     }
-    // Who only looked whether somebody listens has no line.
+    // A connection without any data has no log line.
     assert_eq!(text.matches("the peer left").count(), 0, "{text}");
 }

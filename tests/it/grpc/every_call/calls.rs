@@ -6,35 +6,35 @@ use prost_types::Timestamp;
 
 use crate::harness::row;
 
-/// What a call is about.
+/// The subject of a call, which decides the tokens that may make it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum About {
-    /// A memberbase that it names.
+    /// A memberbase that the request contains.
     Base,
-    /// A member that it names, and no memberbase.
+    /// A member that the request contains, without its memberbase.
     Member,
     /// The store.
     Store,
-    /// What its caller may see.
+    /// Only what the caller may see.
     Own,
 }
 
-/// A call: its path, the level that it needs, what it is about, and its request.
+/// A call: its path, the access level that it needs, its subject, and its request.
 pub struct Call(pub &'static str, pub &'static str, pub About, pub Vec<u8>);
 
-/// Ids that are real, or not.
+/// The ids that a call uses; they may be unknown to the store.
 pub struct Place {
     pub base: String,
     pub member: String,
 }
 
 impl Place {
-    /// Ids that have the right form, and that no store ever gave out.
+    /// Well-formed ids that no store ever assigned.
     pub fn nowhere() -> Self {
         Self { base: format!("mb_{}", "0".repeat(26)), member: format!("m_{}", "0".repeat(26)) }
     }
 
-    /// Every call, about this memberbase and this member of it.
+    /// Every call, about this memberbase and this member.
     pub fn calls(&self) -> Vec<Call> {
         let (id, member_base_id, member_id) = (self.base.clone(), self.base.clone(), self.member.clone());
         let key = Some(v1::MemberKey { r#ref: Some("a".into()), ..Default::default() });

@@ -1,6 +1,6 @@
-//! Where commits end, and what fits into one, is told by revisions and refusals. Two memberbases have the
-//! same large members, and those of one hide as much as can be hidden: a token that does not see that hears
-//! the same from both, at both doors.
+//! Revisions and refusals show where commits end and how much fits into one. Two memberbases have the same
+//! large members, but one also has as much hidden data as possible. A token that may not see hidden data gets
+//! the same replies from both, at both doors.
 
 use memberbase::api::grpc::v1;
 use serde_json::{Value, json};
@@ -11,17 +11,17 @@ use crate::grpc::caller::{Caller, caller, wanted};
 use crate::harness::{Server, row, text};
 use crate::http::{Http, Reply};
 
-/// Together, with what they were before, larger than a commit may be.
+/// Together with their former versions these members are larger than one commit may be.
 const MEMBERS: usize = 1_264;
 const TEXTS: usize = 7;
 const TEXT_BYTES: usize = 4_000;
-/// Of so many digits are only sizes.
+/// Only sizes have this many digits or more.
 const SIZE_DIGITS: usize = 8;
-/// As many as are tried in one commit, from the most on, in steps of fewer than what is hidden of all of them
-/// together.
+/// The numbers of rows to try in one commit, in descending order. A step is smaller than the hidden data of
+/// all members together.
 const TRIED: (usize, usize, usize) = (1_100, 1_260, 6);
 
-/// As much as can be hidden.
+/// Adds as much hidden data as possible.
 fn hidden(member: v1::MemberInput) -> v1::MemberInput {
     let account_holder = "\u{1f600}".repeat(70);
     let uk = v1::UkAccount { account_holder, sort_code: "200000".into(), account_number: "55779911".into() };
@@ -29,7 +29,7 @@ fn hidden(member: v1::MemberInput) -> v1::MemberInput {
     v1::MemberInput { dob: Some("1990-02-03".into()), account_details, ..member }
 }
 
-/// A memberbase of large members, all with ids.
+/// Creates a memberbase of large members and returns it with their ids.
 async fn world(admin: &mut Caller, hide: fn(v1::MemberInput) -> v1::MemberInput) -> (String, Vec<String>) {
     let base = admin.base().await;
     let definition = v1::AttributeDefinition { r#type: "string".into(), indexed: false };
@@ -51,7 +51,7 @@ async fn world(admin: &mut Caller, hide: fn(v1::MemberInput) -> v1::MemberInput)
     (base, ids)
 }
 
-/// A text without the sizes of what a call would change: each record is a byte longer when its change came
+/// A text with the sizes of a call's changes removed: a stored member is a byte longer when its change came
 /// some seconds later.
 fn without_sizes(text: &str) -> String {
     let (mut plain, mut rest) = (String::new(), text);
@@ -65,13 +65,13 @@ fn without_sizes(text: &str) -> String {
     plain
 }
 
-/// What was answered, and whether something was done; what is about ids is left out.
+/// Whether the call succeeded, and its reply as text, without ids.
 fn said<T>(answer: Result<tonic::Response<T>, Status>, read: fn(T) -> String) -> (bool, String) {
     match answer {
         Ok(reply) => (true, read(reply.into_inner())),
         Err(status) => {
             let details = without_ids(status.details());
-            // What belongs to a reason comes in any order.
+            // The metadata of an error has no fixed order.
             let details = String::from_utf8_lossy(&details).into_owned();
             let mut details: Vec<_> = details.split(char::is_control).collect();
             details.sort_unstable();
@@ -80,7 +80,7 @@ fn said<T>(answer: Result<tonic::Response<T>, Status>, read: fn(T) -> String) ->
     }
 }
 
-/// What the JSON door answered, without what each reply has of its own.
+/// A reply of the JSON door as text, without its trace id.
 fn plain(reply: &Reply) -> String {
     let mut body = reply.body.clone();
     if let Some(error) = body.get_mut("error").and_then(Value::as_object_mut) {
@@ -89,7 +89,7 @@ fn plain(reply: &Reply) -> String {
     without_sizes(&format!("{} {body}", reply.status))
 }
 
-/// The caller without the right to what is hidden, and all that it heard.
+/// A caller that may not see hidden data, with all replies that it got.
 struct Blind {
     base: String,
     ids: Vec<String>,
@@ -99,7 +99,7 @@ struct Blind {
 }
 
 impl Blind {
-    /// Notes the revisions of all members: they tell where commits ended.
+    /// Notes the revisions of all members, which show where commits ended.
     async fn note_revisions(&mut self) {
         let request = v1::ExportMembersRequest { member_base_id: self.base.clone(), ..Default::default() };
         let mut pages = self.grpc.members.export_members(request).await.unwrap().into_inner();
@@ -152,13 +152,13 @@ impl Blind {
         reply.status == 200
     }
 
-    /// At the JSON door all rows are applied or none.
+    /// The JSON door applies all rows or none.
     async fn upsert_as_json(&mut self, rows: usize, tier: &str) -> bool {
         let members: Vec<Value> = (0..rows).map(|n| json!({"ref": format!("r{n}"), "tier": tier})).collect();
         let body = json!({"member_base_id": self.base, "members": members});
         let reply = self.http.call("member/bulk-upsert", body).await;
         let done = reply.status == 200;
-        // What it answers then is ids.
+        // A successful reply has only ids.
         let text = if done { String::new() } else { plain(&reply) };
         self.heard.push(format!("{rows} {} {text}", reply.status));
         done
@@ -204,7 +204,7 @@ impl Blind {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn neither_where_commits_end_nor_what_fits_into_one_tells_what_is_hidden() {
+async fn ends_and_sizes_of_commits_reveal_no_hidden_data() {
     let (server, secret) = Server::start_with_token().await;
     let mut admin = caller(&server, &secret);
     let mut heard = Vec::new();

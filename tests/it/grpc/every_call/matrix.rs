@@ -1,15 +1,15 @@
-//! Every call with every token that may be made: each level, good for the call's memberbase, for another or
-//! for all, with and without the right to what is personal.
+//! Every call with every kind of token: each access level, for the call's memberbase, for another one or for
+//! all, with and without the `pii` right.
 
 use memberbase::api::grpc::v1;
 
 use super::calls::{About, Call};
-use super::{Admin, denied, let_through, make, wanted};
+use super::{Admin, denied, make, passed, wanted};
 use crate::harness::Server;
 
 const LEVELS: [&str; 3] = ["read", "write", "admin"];
 
-/// What a token is good for.
+/// The memberbases that a token may use.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Base {
     Own,
@@ -17,7 +17,7 @@ enum Base {
     All,
 }
 
-/// Whether a token may make a call, by the rules that the documents state.
+/// Whether a token may make a call, by the documented rules.
 fn may(call: &Call, access: usize, base: Base, pii: bool) -> bool {
     let needs = LEVELS.iter().position(|level| *level == call.1).unwrap();
     let is_there = match call.2 {
@@ -29,7 +29,7 @@ fn may(call: &Call, access: usize, base: Base, pii: bool) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_token_makes_the_calls_that_its_rights_allow_and_no_others() {
+async fn each_token_may_make_exactly_the_calls_that_its_rights_allow() {
     let (server, secret) = Server::start_with_token().await;
     let mut admin = Admin::new(&server, &secret);
     let (own, other) = (admin.place().await, admin.place().await);
@@ -47,7 +47,7 @@ async fn each_token_makes_the_calls_that_its_rights_allow_and_no_others() {
                 for call in &calls {
                     let status = make(&server, Some(&token), call).await;
                     if may(call, access, base, pii) {
-                        let_through(call, status.as_ref());
+                        passed(call, status.as_ref());
                     } else {
                         denied(call, status);
                     }

@@ -1,5 +1,5 @@
-//! Who may make which call: every call there is, by the descriptors that reflection shows, with every kind of
-//! token; and what nobody may learn by any of them.
+//! Which token may make which call: every call in the descriptors that reflection publishes, with every kind
+//! of token; and which data no call may reveal.
 
 mod calls;
 mod commits;
@@ -23,7 +23,7 @@ use super::bytes::Bytes;
 use super::caller::wanted;
 use crate::harness::{Bearer, Known, Server, refused, row};
 
-/// Makes a call, of whatever kind: the messages of its answer, and how it was refused.
+/// Makes a unary or streaming call; returns the messages of its reply, and the status if it was refused.
 async fn answers(server: &Server, secret: Option<&str>, call: &Call) -> (Vec<Vec<u8>>, Option<Status>) {
     let mut client = tonic::client::Grpc::new(server.channel()).max_decoding_message_size(64 << 20);
     client.ready().await.unwrap();
@@ -47,12 +47,12 @@ async fn answers(server: &Server, secret: Option<&str>, call: &Call) -> (Vec<Vec
     }
 }
 
-/// Makes a call, of whatever kind, and says how it was refused.
+/// Makes a unary or streaming call and returns the status if it was refused.
 async fn make(server: &Server, secret: Option<&str>, call: &Call) -> Option<Status> {
     answers(server, secret, call).await.1
 }
 
-/// A server with one admin, who can make places and tokens.
+/// An admin, who can create memberbases and tokens.
 struct Admin {
     bases: MemberBaseServiceClient<Known>,
     members: MemberServiceClient<Known>,
@@ -83,9 +83,9 @@ impl Admin {
     }
 }
 
-/// A call that was let through may fail for another reason.
+/// Asserts that a call passed the access check. It may fail for another reason.
 #[track_caller]
-fn let_through(call: &Call, status: Option<&Status>) {
+fn passed(call: &Call, status: Option<&Status>) {
     let code = status.map(Status::code);
     let is_denied = matches!(code, Some(Code::Unauthenticated | Code::PermissionDenied));
     assert!(!is_denied, "{}: {status:?}", call.0);
@@ -111,7 +111,7 @@ fn the_table_has_every_call_of_every_service() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_level_opens_its_calls_and_no_others_whether_or_not_the_base_exists() {
+async fn each_level_allows_its_calls_and_no_others_even_for_unknown_bases() {
     let (server, secret) = Server::start_with_token().await;
     let mut admin = Admin::new(&server, &secret);
     let place = admin.place().await;
@@ -123,7 +123,7 @@ async fn each_level_opens_its_calls_and_no_others_whether_or_not_the_base_exists
         for call in place.calls().into_iter().chain(Place::nowhere().calls()) {
             let status = make(&server, Some(&created.token), &call).await;
             if allowed.contains(&call.1) {
-                let_through(&call, status.as_ref());
+                passed(&call, status.as_ref());
             } else {
                 denied(&call, status);
             }
@@ -132,12 +132,12 @@ async fn each_level_opens_its_calls_and_no_others_whether_or_not_the_base_exists
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_make_a_call_is_refused_before_its_message_is_read() {
+async fn a_forbidden_call_is_refused_before_its_message_is_read() {
     let (server, secret) = Server::start_with_token().await;
     let mut admin = Admin::new(&server, &secret);
     let (read, write) = (admin.token(wanted("read")).await.token, admin.token(wanted("write")).await.token);
     for call in Place::nowhere().calls() {
-        // No message at all.
+        // The call without a message.
         let broken = Call(call.0, call.1, call.2, vec![0xff; 100]);
         for (token, allowed) in [(&read, &["read"][..]), (&write, &["read", "write"])] {
             let status = make(&server, Some(token), &broken).await;
@@ -151,7 +151,7 @@ async fn who_may_not_make_a_call_is_refused_before_its_message_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bound_token_is_good_for_its_base_alone() {
+async fn a_bound_token_works_for_its_memberbase_only() {
     let (server, secret) = Server::start_with_token().await;
     let mut admin = Admin::new(&server, &secret);
     let (own, other) = (admin.place().await, admin.place().await);
@@ -160,7 +160,7 @@ async fn a_bound_token_is_good_for_its_base_alone() {
     for call in own.calls() {
         let status = make(&server, Some(&bound), &call).await;
         match call.2 {
-            About::Base | About::Member | About::Own => let_through(&call, status.as_ref()),
+            About::Base | About::Member | About::Own => passed(&call, status.as_ref()),
             About::Store => denied(&call, status),
         }
     }
@@ -171,7 +171,7 @@ async fn a_bound_token_is_good_for_its_base_alone() {
         let status = make(&server, Some(&bound), &call).await;
         match call.2 {
             About::Base => denied(&call, status),
-            // An id that is nobody's does not say which memberbase it would be of.
+            // An unknown id does not show to which memberbase it would belong.
             About::Member => assert_eq!(status.unwrap().code(), Code::NotFound, "{}", call.0),
             About::Store | About::Own => {}
         }
@@ -195,10 +195,10 @@ async fn without_a_good_token_every_call_is_unauthenticated() {
     let revoke = v1::RevokeApiTokenRequest { id: id.clone(), ..Default::default() };
     let answer = admin.tokens.revoke_api_token(revoke.clone()).await.unwrap().into_inner().api_token.unwrap();
     assert!(answer.revoked_at.is_some());
-    // Revoked again it stays as it was.
+    // A second revocation changes nothing.
     let again = admin.tokens.revoke_api_token(revoke).await.unwrap().into_inner().api_token.unwrap();
     assert_eq!(answer, again);
-    // Until its time has come, the expiring one is good; each try is a call of its own.
+    // Repeats the call until the token has expired.
     let mut early = Admin::new(&server, &expired);
     while early.tokens.list_api_tokens(v1::ListApiTokensRequest::default()).await.is_ok() {}
     let head = &secret[..secret.len() - 1];

@@ -1,13 +1,13 @@
-//! Messages as a text in which two that say the same are the same: ids, times and cursors, which differ, are
-//! left out.
+//! Turns messages into text without ids, times and cursors, so that messages with the same content have the
+//! same text.
 
 use std::fmt::Write;
 
-/// What ids begin with.
+/// The prefixes of ids.
 const PREFIXES: [&[u8]; 7] = [b"m_", b"mb_", b"mem_", b"atok_", b"dclip_", b"sc_", b"as_"];
-/// What follows, in bytes.
+/// The bytes after the prefix.
 const ID_BYTES: usize = 26;
-/// A number of seconds that only a time has: after 2001.
+/// Larger numbers of seconds are times after 2001.
 const TIME: u64 = 1_000_000_000;
 
 /// `bytes` with every id overwritten.
@@ -28,13 +28,13 @@ pub fn without_ids(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A message, read without knowing what it is.
+/// A message as text, decoded without its type.
 pub fn plain(message: &[u8]) -> String {
     let message = without_ids(message);
-    fields(&message).unwrap_or_else(|| panic!("no message: {message:?}"))
+    fields(&message).unwrap_or_else(|| panic!("not a message: {message:?}"))
 }
 
-/// The fields of what may be a message.
+/// The fields, if these bytes are a message.
 fn fields(mut left: &[u8]) -> Option<String> {
     let mut text = String::new();
     while !left.is_empty() {
@@ -70,13 +70,13 @@ fn value(bytes: &[u8]) -> String {
     }
 }
 
-/// Whether this is the place where a list goes on, sealed.
+/// Whether this is a cursor of a list.
 fn is_cursor(text: &str) -> bool {
     let is_sealed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     text.len() >= 20 && text.starts_with("AQ") && text.bytes().all(is_sealed)
 }
 
-/// Whether this is a `google.protobuf.Timestamp` of our days.
+/// Whether this is a `google.protobuf.Timestamp` after 2001.
 fn is_time(mut bytes: &[u8]) -> bool {
     let mut field = |number: u64| (varint(&mut bytes)? == number << 3).then(|| varint(&mut bytes)).flatten();
     field(1).is_some_and(|seconds| seconds >= TIME) && { field(2).is_some() || bytes.is_empty() }

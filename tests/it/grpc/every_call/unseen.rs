@@ -1,6 +1,6 @@
-//! What a token without the right to what is personal learns: nothing. Three memberbases that differ in dates
-//! of birth and bank details alone answer every call of it with the same words: values, outcomes, revisions,
-//! errors, and which filters are refused.
+//! A token without the `pii` right learns nothing personal. Three memberbases differ only in dates of birth
+//! and bank details; every call of the token gets the same reply from each: values, outcomes, revisions,
+//! errors, and refused filters.
 
 use memberbase::api::grpc::v1;
 use prost::Message;
@@ -12,13 +12,13 @@ use super::{answers, wanted};
 use crate::grpc::caller::{Caller, caller};
 use crate::harness::{Server, condition, eq, row, text, without_sizes};
 
-/// What the caller guesses.
+/// The values that the caller guesses.
 const GUESS: (&str, &str) = ("1990-02-03", "DE89370400440532013000");
-/// What else may be there.
+/// Other values that a member may have.
 const OTHER: (&str, &str) = ("1985-11-30", "GB82WEST12345698765432");
-/// Whoever has the account.
+/// The account holders.
 const HOLDERS: [&str; 2] = ["Ada Unseen", "A much longer name of a holder who is unseen"];
-/// No answer may have any of these in it.
+/// No reply may contain any of these.
 const SECRETS: [&str; 6] = [GUESS.0, GUESS.1, OTHER.0, OTHER.1, HOLDERS[0], HOLDERS[1]];
 
 fn account(holder: &str, iban: &str) -> Option<v1::AccountDetails> {
@@ -26,8 +26,8 @@ fn account(holder: &str, iban: &str) -> Option<v1::AccountDetails> {
     Some(v1::AccountDetails { uk: None, eu: Some(eu) })
 }
 
-/// What is written into one field that is not seen, and what the field had before in each memberbase: the
-/// guess, another value, none.
+/// A write to a hidden field. Before it the field has the guessed value in the first memberbase, another
+/// value in the second, and none in the third.
 #[derive(Debug, Clone, Copy)]
 enum Probe {
     Dob,
@@ -52,7 +52,7 @@ impl Probe {
         }
     }
 
-    /// The row that the member was made with. In the first world it is the very row of the guess.
+    /// The row that created the member. In the first memberbase it has the guessed values.
     fn before(self, r#ref: &str, world: usize) -> v1::MemberInput {
         let row = v1::MemberInput { first_name: Some("Ana".into()), ..row(r#ref) };
         let (dob, account) = match world {
@@ -68,7 +68,7 @@ impl Probe {
     }
 }
 
-/// The ways to write a member, each with a word for its ref.
+/// The ways to write a member; the name of each is part of the member's ref.
 const WRITES: [&str; 10] = [
     "validate-merge",
     "validate-replace",
@@ -128,7 +128,7 @@ fn probe(place: &Place, write: &str, r#ref: &str, member: v1::MemberInput) -> Ca
     Call(path, "write", About::Base, request)
 }
 
-/// Filters that would tell what is not seen.
+/// Filters that would reveal hidden values.
 fn filters() -> Vec<v1::Filter> {
     let on = |key: &str, set: fn(&mut v1::Filter)| condition(key, set);
     let whole: [fn(&mut v1::Filter); 2] = [|f| f.exists = Some(true), |f| f.exists = Some(false)];
@@ -151,7 +151,7 @@ fn filters() -> Vec<v1::Filter> {
     filters
 }
 
-/// A memberbase whose members have these unseen values, and otherwise are those of every other world.
+/// Creates one of the three memberbases. Its members differ from those of the others only in hidden values.
 async fn world(admin: &mut Caller, world: usize) -> Place {
     let base = admin.base().await;
     let definition = v1::AttributeDefinition { r#type: "string".into(), indexed: false };
@@ -163,7 +163,7 @@ async fn world(admin: &mut Caller, world: usize) -> Place {
     members.extend(refs().map(|(_, probe, r#ref)| probe.before(&r#ref, world)));
     let reply = admin.upsert(&base, members).await.unwrap();
     assert_eq!(reply.counts.unwrap().failed, 0, "{reply:?}");
-    // As much as nearly fills a page of an export. What is not seen would make it too full.
+    // These members nearly fill a page of an export. Hidden values would make it too large.
     for part in 0..5 {
         let large = |i: usize| {
             let a0 = std::iter::once(("a0".to_owned(), text(&"x".repeat(790))));
@@ -176,7 +176,7 @@ async fn world(admin: &mut Caller, world: usize) -> Place {
     Place { base, member: reply.results[0].id.clone() }
 }
 
-/// How an answer reads, whichever memberbase it is of.
+/// A reply as text, without what differs between memberbases.
 fn read(call: &Call, (messages, status): (Vec<Vec<u8>>, Option<Status>)) -> String {
     let texts: Vec<String> = messages.iter().map(|message| plain(message)).collect();
     let status = status.map(|status| {
@@ -191,7 +191,7 @@ fn read(call: &Call, (messages, status): (Vec<Vec<u8>>, Option<Status>)) -> Stri
     text
 }
 
-/// All that the caller tries in one world, and what it hears.
+/// Makes all calls in one memberbase and returns the replies.
 async fn try_all(server: &Server, secret: &str, place: &Place) -> Vec<String> {
     let mut heard = Vec::new();
     for filter in filters() {
@@ -212,14 +212,14 @@ async fn try_all(server: &Server, secret: &str, place: &Place) -> Vec<String> {
             heard.push(read(&call, answer));
         }
     }
-    // Twice: what is the answer to a repeat?
+    // Twice, because a repeat must reveal nothing either.
     for _ in 0..2 {
         for (write, kind, r#ref) in refs() {
             let call = probe(place, write, &r#ref, kind.row(&r#ref));
             heard.push(format!("{ref}: {}", read(&call, answers(server, Some(secret), &call).await)));
         }
     }
-    // None of them is so near to the limit that a byte more or less would matter.
+    // No member is so near to the limit that one byte more or less would matter.
     for length in (3_500..4_000).step_by(20) {
         let long = |i: usize| if i < 7 { 4_096 } else { length };
         let member_id = place.member.clone();
@@ -240,7 +240,7 @@ async fn try_all(server: &Server, secret: &str, place: &Place) -> Vec<String> {
     heard
 }
 
-/// Asserts that two answers are the same, and shows where they part: pages are long.
+/// Asserts that two replies are the same. Shows only where they differ, because pages are long.
 #[track_caller]
 fn same(first: &str, other: &str) {
     let at = first.bytes().zip(other.bytes()).take_while(|(left, right)| left == right).count();
@@ -252,7 +252,7 @@ fn same(first: &str, other: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_call_tells_what_its_token_may_not_see() {
+async fn no_call_reveals_what_its_token_may_not_see() {
     let (server, secret) = Server::start_with_token().await;
     let mut admin = caller(&server, &secret);
     let mut heard = Vec::new();
@@ -272,7 +272,7 @@ async fn no_call_tells_what_its_token_may_not_see() {
             same(first, other);
         }
     }
-    // It would be no wonder if nothing had happened.
+    // The calls must have come as far as these errors, or equal replies would prove nothing.
     let all = heard[0].join("\n");
     assert!(all.contains("MEMBER_TOO_LARGE") && all.contains("besides bank details and date of birth"));
 }

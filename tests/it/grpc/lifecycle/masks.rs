@@ -1,9 +1,9 @@
-//! What a mask lets be written.
+//! Which fields a mask allows to be written.
 
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn absent_cleared_and_empty_differ_and_a_mask_decides_what_is_written() {
+async fn absent_cleared_and_empty_fields_differ_and_a_mask_selects_the_written_ones() {
     let server = Server::start().await;
     let mut calls = calls(&server).await;
     let full = v1::MemberInput {
@@ -45,7 +45,7 @@ async fn absent_cleared_and_empty_differ_and_a_mask_decides_what_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mask_without_paths_is_no_mask() {
+async fn a_mask_without_paths_counts_as_no_mask() {
     let server = Server::start().await;
     let mut calls = Calls(server.base().await);
     calls.create(input("a", "a@example.com"), false).await.unwrap();
@@ -56,11 +56,11 @@ async fn a_mask_without_paths_is_no_mask() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_stands_beside_a_mask_is_not_even_looked_at() {
+async fn fields_outside_a_mask_are_not_even_checked() {
     let server = Server::start().await;
     let mut calls = Calls(server.base().await);
     calls.create(input("a", "a@example.com"), false).await.unwrap();
-    // As it may look to somebody who read the member and may not see all of it.
+    // A member as a caller without all rights may have read it.
     let whole = v1::MemberInput {
         company: Some("Acme".into()),
         email: Some("***".into()),
@@ -77,13 +77,13 @@ async fn what_stands_beside_a_mask_is_not_even_looked_at() {
     let (after, _) = calls.update("a", whole.clone(), Some(&["company"])).await.unwrap();
     assert_eq!((after.company.as_deref(), after.email.as_deref()), (Some("Acme"), Some("a@example.com")));
     assert_eq!(after.first_name.as_deref(), Some("Ana"));
-    // What the mask names is checked as ever.
+    // Fields in the mask are checked as usual.
     let status = calls.update("a", whole, Some(&["company", "phone"])).await.unwrap_err();
     assert_eq!(refused(&status, Code::InvalidArgument, "PHONE_INVALID"), ["member.phone"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mask_takes_no_attribute_away_that_nobody_knows() {
+async fn a_mask_removes_no_unknown_attribute() {
     let server = Server::start().await;
     let mut calls = Calls(server.base().await);
     calls.create(input("a", "a@example.com"), false).await.unwrap();
@@ -91,7 +91,7 @@ async fn a_mask_takes_no_attribute_away_that_nobody_knows() {
         attributes: Some(struct_of(vec![("shoeSize", number(value))])),
         ..Default::default()
     };
-    // Protobuf's JSON form makes this of attributes.shoeSize.
+    // Protobuf's JSON form turns attributes.shoeSize into this.
     let rewritten: Option<&[&str]> = Some(&["first_name", "attributes.shoe_size"]);
     let status = calls.update("a", sized(44.0), rewritten).await.unwrap_err();
     assert_eq!(refused(&status, Code::InvalidArgument, "UNKNOWN_FIELD"), ["update_mask.paths[1]"]);
@@ -102,7 +102,7 @@ async fn a_mask_takes_no_attribute_away_that_nobody_knows() {
     assert_eq!(refused(&status, Code::InvalidArgument, "UNKNOWN_FIELD"), ["update_mask.paths[1]"]);
     assert!(status.message().contains("shoe_size"), "{}", status.message());
     assert_eq!(calls.0.get("a").await.unwrap(), after);
-    // One that the schema knows can be taken away again and again.
+    // A known attribute can be removed repeatedly.
     for expected in [Outcome::Updated, Outcome::Unchanged] {
         let path: Option<&[&str]> = Some(&["attributes.shoeSize", "attributes.note"]);
         let (after, outcome) = calls.update("a", v1::MemberInput::default(), path).await.unwrap();
@@ -114,7 +114,7 @@ fn struct_of(pairs: Vec<(&str, prost_types::Value)>) -> prost_types::Struct {
     prost_types::Struct { fields: pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect() }
 }
 
-/// A value that no attribute takes.
+/// A value that no attribute accepts.
 fn numbers() -> prost_types::Value {
     let list = prost_types::ListValue { values: vec![number(1.0)] };
     prost_types::Value { kind: Some(prost_types::value::Kind::ListValue(list)) }

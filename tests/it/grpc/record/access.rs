@@ -1,9 +1,9 @@
-//! Who may read and write records.
+//! Which tokens may read and write records.
 
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_are_open_to_the_tokens_that_their_members_are_open_to() {
+async fn records_need_the_same_rights_as_their_members() {
     use memberbase::api::grpc::v1::api_token_service_client::ApiTokenServiceClient;
     use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
     use memberbase::api::grpc::v1::member_service_client::MemberServiceClient;

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_has_every_record_of_the_kinds_asked_for() {
+async fn an_export_has_every_record_of_the_requested_kinds() {
     let server = Server::start().await;
     let mut base = server.base().await;
     let ids = base.fill(rows("a", 30)).await;

@@ -1,4 +1,4 @@
-//! A backup has everything of everybody in it.
+//! A backup contains the complete data of all members.
 
 use memberbase::api::grpc::v1;
 use tonic::Code;
@@ -7,7 +7,7 @@ use crate::grpc::caller::{caller, wanted};
 use crate::harness::{Server, refused};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_needs_the_right_to_what_is_personal() {
+async fn a_backup_needs_the_pii_right() {
     let (server, secret) = Server::start_with_token().await;
     let mut admin = caller(&server, &secret);
     admin.base().await;

@@ -1,4 +1,4 @@
-//! A token makes only tokens that have at most its own rights.
+//! A token creates only tokens that have at most its own rights.
 
 use memberbase::api::grpc::v1;
 use prost_types::Timestamp;
@@ -7,14 +7,14 @@ use tonic::Code;
 use crate::grpc::caller::{Caller, caller, wanted};
 use crate::harness::{Server, refused};
 
-/// The end of the maker's time, in seconds: the year 2999.
+/// The expiry of the creating token, in seconds: the start of the year 2999.
 const END: i64 = 32_472_144_000;
 
 fn at(seconds: i64) -> Option<Timestamp> {
     Some(Timestamp { seconds, nanos: 0 })
 }
 
-/// An admin who sees nothing personal, whose time ends, and who may do so much per second.
+/// A request for an admin token without the `pii` right, with an expiry and with limits per second.
 fn bounded() -> v1::CreateApiTokenRequest {
     v1::CreateApiTokenRequest {
         pii: Some(false),
@@ -31,7 +31,7 @@ async fn maker(server: &Server, secret: &str) -> Caller {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_goes_beyond_the_makers_rights_is_refused_by_its_field() {
+async fn rights_beyond_those_of_the_creating_token_are_refused_with_their_field() {
     let (server, secret) = Server::start_with_token().await;
     let (mut free, mut bounded) = (caller(&server, &secret), maker(&server, &secret).await);
     let cases = [
@@ -60,14 +60,14 @@ async fn what_goes_beyond_the_makers_rights_is_refused_by_its_field() {
         assert_eq!(status.message(), text);
         free.token(request).await;
     }
-    // What is wrong whoever asks is told first.
+    // Faults that do not depend on the caller are reported first.
     let wrong = v1::CreateApiTokenRequest { pii: Some(true), ..wanted("root") };
     let status = bounded.tokens.create_api_token(wrong).await.unwrap_err();
     assert_eq!(refused(&status, Code::InvalidArgument, "FIELD_INVALID"), ["access"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_mentioned_is_as_large_as_the_maker_may_give_it() {
+async fn rights_left_out_are_those_of_the_creating_token() {
     let (server, secret) = Server::start_with_token().await;
     let mut bounded = maker(&server, &secret).await;
     for access in ["read", "write", "admin"] {
@@ -75,7 +75,7 @@ async fn what_is_not_mentioned_is_as_large_as_the_maker_may_give_it() {
         assert_eq!((made.access.as_str(), made.pii, made.expires_at), (access, false, at(END)));
         assert_eq!((made.requests_per_second, made.rows_per_second), (Some(1_000), Some(2_000)));
     }
-    // All that it has may be passed on, and again by whoever got it.
+    // The token may pass on all its rights, and the new token may do so again.
     let made = bounded.token(self::bounded()).await;
     let again = caller(&server, &made.token).token(wanted("admin")).await.api_token.unwrap();
     assert_eq!((again.pii, again.expires_at), (false, at(END)));

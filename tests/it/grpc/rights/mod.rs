@@ -1,4 +1,4 @@
-//! What a token's rights keep from its holder, besides the calls themselves (see `every_call`).
+//! What a token's rights restrict besides the calls themselves (see `every_call`).
 
 mod backup;
 mod made;

@@ -1,4 +1,4 @@
-//! Every step of a stream asks again who calls: a token that is revoked ends it.
+//! Every step of a stream checks the token again: revoking it ends the stream.
 
 use memberbase::api::grpc::v1;
 use prost_types::Timestamp;
@@ -8,14 +8,14 @@ use tonic::{Code, Status, Streaming};
 use crate::grpc::caller::{Caller, caller, wanted};
 use crate::harness::{Server, refused, row, text};
 
-/// Members whose attributes are as long as they may be: over 8 MiB, where a page or chunk of a stream is a
-/// megabyte. A client takes two before it reads.
+/// The number of members with attributes of the maximum length: over 8 MiB, where a page or chunk of a stream
+/// has a megabyte. A client accepts two before it reads.
 const MEMBERS: usize = 300;
 const ATTRIBUTES: usize = 7;
-/// Transactions whose texts are as long as they may be: again some 8 MiB.
+/// The number of transactions with texts of the maximum length: again about 8 MiB.
 const TRANSACTIONS: usize = 10_000;
 
-/// A text that does not get smaller when it is compressed.
+/// A text that compression does not make smaller.
 fn noise(seed: u64, length: usize) -> String {
     let mut state = seed;
     let mut next = || {
@@ -25,7 +25,7 @@ fn noise(seed: u64, length: usize) -> String {
     (0..length).map(|_| next()).collect()
 }
 
-/// A server, its admin, and a memberbase with more in it than a stream sends ahead of its reader.
+/// A server, its admin, and a memberbase with more data than a stream sends ahead of its reader.
 async fn full() -> (Server, Caller, String) {
     let (server, secret) = Server::start_with_token().await;
     let mut admin = caller(&server, &secret);
@@ -63,7 +63,7 @@ async fn full() -> (Server, Caller, String) {
     (server, admin, base)
 }
 
-/// A token that may do everything, and whoever has it.
+/// A token with all rights, and its clients.
 async fn holder(server: &Server, admin: &mut Caller) -> (v1::CreateApiTokenResponse, Caller) {
     let created = admin.token(wanted("admin")).await;
     let holder = caller(server, &created.token);
@@ -76,7 +76,8 @@ fn revoked(status: &Status) {
     assert_eq!(status.message(), "the token was revoked");
 }
 
-/// Reads the first part of a stream, has its token revoked, and reads on to the end, which the revocation is.
+/// Reads the first part of a stream, has its token revoked, and reads on until the revocation ends the
+/// stream.
 async fn read_while_revoked<T>(
     mut stream: Streaming<T>,
     admin: &mut Caller,
@@ -87,14 +88,14 @@ async fn read_while_revoked<T>(
     loop {
         match stream.message().await {
             Ok(Some(_)) => {}
-            Ok(None) => panic!("the stream came to its end"),
+            Ok(None) => panic!("the stream ended without an error"),
             Err(status) => return revoked(&status),
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_streamed_to_a_caller_ends_when_its_token_is_revoked() {
+async fn streams_to_a_caller_end_when_its_token_is_revoked() {
     let (server, mut admin, member_base_id) = full().await;
 
     let (token, mut reader) = holder(&server, &mut admin).await;
@@ -131,7 +132,7 @@ async fn an_import_ends_when_its_token_is_revoked() {
         .await
         .unwrap();
     revoked(&answers.message().await.unwrap_err());
-    // What came before stays, and nothing of what came after was done.
+    // The chunks before the revocation stay, and nothing of the later ones was applied.
     assert!(admin.get(&member_base_id, "a").await.is_ok());
     refused(&admin.get(&member_base_id, "b").await.unwrap_err(), Code::NotFound, "MEMBER_NOT_FOUND");
 }

@@ -65,7 +65,7 @@ async fn each_level_opens_its_calls_and_no_others_whatever_their_bodies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bound_token_is_good_for_its_base_alone() {
+async fn a_bound_token_works_for_its_memberbase_only() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
     let (own, other) = (Place::new(&admin).await, Place::new(&admin).await);
@@ -77,7 +77,7 @@ async fn a_bound_token_is_good_for_its_base_alone() {
     for (call, _, body) in [other.every_call(), Place::nowhere().base_calls()].concat() {
         bound.call(call, body).await.refused(403, "authorization_error");
     }
-    // An id that is nobody's does not say which memberbase it would be of.
+    // An unknown id does not show to which memberbase it would belong.
     for (call, _, body) in Place::nowhere().member_calls() {
         bound.call(call, body).await.refused(404, "not_found");
     }

@@ -18,7 +18,7 @@ impl Place {
         Self { base, member }
     }
 
-    /// Ids that have the right form, and that no store ever gave out.
+    /// Well-formed ids that no store ever assigned.
     pub fn nowhere() -> Self {
         Self { base: format!("mb_{}", "0".repeat(26)), member: format!("m_{}", "0".repeat(26)) }
     }

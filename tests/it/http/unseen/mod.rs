@@ -20,16 +20,16 @@ use crate::harness::Server;
 
 /// What callers guess: date of birth and IBAN.
 const GUESS: (&str, &str) = ("1990-02-03", "DE89370400440532013000");
-/// What else may be there.
+/// Other values that a member may have.
 const OTHER: (&str, &str) = ("1985-11-30", "GB82WEST12345698765432");
-/// Whoever has the account.
+/// The account holders.
 const HOLDERS: [&str; 2] = ["Ada Unseen", "A much longer name of a holder who is unseen"];
 /// What no answer may have in it.
 const SECRETS: [&str; 6] = [GUESS.0, GUESS.1, OTHER.0, OTHER.1, HOLDERS[0], HOLDERS[1]];
 const LEVELS: [&str; 3] = ["read", "write", "admin"];
 const WORLDS: usize = 3;
 
-/// What a token is good for.
+/// The memberbases that a token may use.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Base {
     Own,
@@ -228,7 +228,7 @@ async fn try_writes(listener: &mut Listener, world: &World, number: usize) {
         }
     }
     let id = world.id(&world.maker, &format!("own-{name}")).await;
-    // None of them is so near to the limit that a byte more or less would matter.
+    // No member is so near to the limit that one byte more or less would matter.
     for length in (3_400..4_000).step_by(40) {
         let long = |i: usize| "x".repeat(if i < 7 { 4_096 } else { length });
         let entry = |i| json!({"member_id": id, "attribute_key": format!("a{i}"), "value": long(i)});

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::harness::without_sizes;
 use crate::http::Reply;
 
-/// What ids begin with.
+/// The prefixes of ids.
 const PREFIXES: [&str; 8] = ["m_", "mb_", "mem_", "atok_", "dclip_", "sc_", "as_", "tx_"];
 /// What follows, in characters.
 const ID_CHARS: usize = 26;
