@@ -189,12 +189,6 @@ impl Table {
         self.is_untidy.load(Ordering::Relaxed)
     }
 
-    /// Bytes that requests hold in memory now.
-    #[must_use]
-    pub fn budget_used(&self) -> usize {
-        self.parts.budget.used()
-    }
-
     /// Finishes queued requests, writes the last checkpoints and closes the engine.
     pub async fn close(&self) -> Result<(), TableError> {
         let mut result = self.bases.end().await;
