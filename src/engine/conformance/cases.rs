@@ -167,7 +167,7 @@ pub(super) async fn of_writers_that_check_the_same_key_one_wins(subject: Subject
                     Ok(_) => won += 1,
                     Err(error) => assert_eq!(error, EngineError::Conflict),
                 }
-                // Whoever lost waits until the round is decided and shown.
+                // The losers wait until the round is decided and published.
                 while get(&*engine, "round").await.is_none_or(|r| r.parse::<u32>().unwrap() < round) {
                     tokio::task::yield_now().await;
                 }

@@ -26,7 +26,7 @@ async fn killed(kills: usize) -> (Vec<Store>, SledEngine, PathBuf) {
 }
 
 #[tokio::test]
-async fn a_backup_goes_on_after_kills_with_nothing_written_between_them() {
+async fn a_backup_continues_after_kills_with_nothing_written_between_them() {
     for kills in 1..=3 {
         let (stores, engine, out) = killed(kills).await;
         fill(&engine, 6..=7).await;
@@ -52,7 +52,7 @@ async fn a_backup_goes_on_after_kills_with_nothing_written_between_them() {
 }
 
 #[tokio::test]
-async fn a_backup_begins_anew_where_a_segment_without_batches_has_gone() {
+async fn a_backup_begins_anew_if_a_segment_without_batches_is_gone() {
     let (stores, engine, out) = killed(2).await;
     confirm(&engine).await;
     engine.snapshot().await.unwrap();
@@ -103,7 +103,7 @@ async fn complete(client: Client, engine: &SledEngine, store: &Store, out: &Path
 }
 
 #[tokio::test]
-async fn a_backup_that_was_interrupted_anywhere_after_kills_goes_on_whatever_its_client_says() {
+async fn a_backup_interrupted_anywhere_after_kills_continues_whatever_its_client_reports() {
     for (client, kills) in CLIENTS.into_iter().flat_map(|client| (0..=2).map(move |kills| (client, kills))) {
         for parts in 0.. {
             let (stores, engine, out) = killed(kills).await;
@@ -124,7 +124,7 @@ async fn a_backup_that_was_interrupted_anywhere_after_kills_goes_on_whatever_its
 }
 
 #[tokio::test]
-async fn a_backup_that_was_interrupted_begins_anew_where_what_follows_it_has_gone() {
+async fn an_interrupted_backup_begins_anew_if_the_files_that_follow_are_gone() {
     for client in CLIENTS {
         for parts in 0.. {
             let (stores, engine, out) = killed(2).await;
@@ -147,7 +147,7 @@ async fn a_backup_that_was_interrupted_begins_anew_where_what_follows_it_has_gon
 }
 
 #[tokio::test]
-async fn only_what_is_new_is_brought_also_where_old_log_has_gone_and_whatever_the_client_says() {
+async fn a_backup_transfers_only_what_is_new_even_if_old_log_is_gone_and_whatever_the_client_reports() {
     for client in CLIENTS {
         let store = small();
         let engine = store.open();

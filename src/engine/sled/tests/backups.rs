@@ -57,7 +57,7 @@ pub(super) fn restore(store: &Store, from: &Path, name: &str, end: Option<u64>) 
 }
 
 #[tokio::test]
-async fn a_backup_restores_to_what_the_store_had_on_a_timeline_of_its_own() {
+async fn a_restored_backup_has_what_the_store_had_on_a_timeline_of_its_own() {
     let store = two_generations().await;
     let engine = store.open();
     fill(&engine, 51..=70).await;
@@ -76,7 +76,7 @@ async fn a_backup_restores_to_what_the_store_had_on_a_timeline_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_store_at_rest_is_copied_without_a_change_to_it() {
+async fn a_store_that_is_not_open_is_copied_and_stays_unchanged() {
     let store = two_generations().await;
     let before = (names(&store.log_dir()), names(&store.config.snapshot_dir()));
     let out = folder(&store, "backup");
@@ -103,7 +103,7 @@ async fn what_a_killed_server_left_is_on_stable_storage_before_it_is_copied() {
 }
 
 #[tokio::test]
-async fn a_second_backup_brings_only_what_is_new_and_keeps_what_was() {
+async fn a_second_backup_transfers_only_what_is_new_and_keeps_the_rest() {
     let store = small();
     let engine = store.open();
     fill(&engine, 1..=30).await;
@@ -147,7 +147,7 @@ async fn two_backups_never_write_into_one_folder() {
 }
 
 #[tokio::test]
-async fn an_incremental_backup_after_the_log_has_gone_is_whole_by_itself() {
+async fn an_incremental_backup_after_the_log_was_removed_is_complete_by_itself() {
     let store = small();
     let engine = store.open();
     fill(&engine, 1..=10).await;
@@ -166,7 +166,7 @@ async fn an_incremental_backup_after_the_log_has_gone_is_whole_by_itself() {
 }
 
 #[tokio::test]
-async fn an_interrupted_backup_goes_on_and_the_one_before_stays_good() {
+async fn an_interrupted_backup_continues_and_the_one_before_stays_good() {
     let store = two_generations().await;
     let engine = store.open();
     let out = folder(&store, "backup");
@@ -189,7 +189,7 @@ async fn an_interrupted_backup_goes_on_and_the_one_before_stays_good() {
 }
 
 #[tokio::test]
-async fn a_backup_under_way_survives_that_the_store_drops_its_files() {
+async fn a_running_backup_can_read_files_that_the_store_has_removed() {
     let store = small();
     let engine = store.open();
     fill(&engine, 1..=20).await;
@@ -210,7 +210,7 @@ async fn a_backup_under_way_survives_that_the_store_drops_its_files() {
 }
 
 #[tokio::test]
-async fn a_backup_whose_disk_fails_at_any_operation_is_taken_up_again_and_the_one_before_stays_good() {
+async fn a_backup_whose_disk_fails_at_any_operation_is_continued_and_the_one_before_stays_good() {
     for (kind, fail) in DISK_FAULTS {
         let mut failures = 0;
         for n in FAILS_AT {
@@ -247,7 +247,7 @@ async fn a_backup_whose_disk_fails_at_any_operation_is_taken_up_again_and_the_on
 }
 
 #[tokio::test]
-async fn no_backup_goes_on_from_one_that_is_damaged() {
+async fn no_backup_extends_a_damaged_one() {
     let store = small();
     let engine = store.open();
     fill(&engine, 1..=30).await;

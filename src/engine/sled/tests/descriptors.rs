@@ -53,8 +53,8 @@ fn without_descriptors_writes_fail_one_by_one_and_work_again_afterwards() {
 }
 
 #[test]
-fn a_sled_that_cannot_be_reopened_without_descriptors_is_once_there_are_some() {
-    alone("a_sled_that_cannot_be_reopened_without_descriptors_is_once_there_are_some", async || {
+fn sled_is_reopened_once_descriptors_are_available_again() {
+    alone("sled_is_reopened_once_descriptors_are_available_again", async || {
         let store = Store::new();
         let engine = store.open();
         fill(&engine, 1..=20).await;
@@ -79,8 +79,8 @@ fn a_sled_that_cannot_be_reopened_without_descriptors_is_once_there_are_some() {
 }
 
 #[test]
-fn a_failed_sync_that_could_not_be_noted_is_noted_by_the_next() {
-    alone("a_failed_sync_that_could_not_be_noted_is_noted_by_the_next", async || {
+fn if_a_failed_sync_cannot_be_noted_the_next_one_notes_it() {
+    alone("if_a_failed_sync_cannot_be_noted_the_next_one_notes_it", async || {
         let store = Store::new();
         let engine = store.open();
         fill(&engine, 1..=20).await;

@@ -16,7 +16,7 @@ pub(super) async fn settle(engine: &SledEngine, store: &Store) {
 }
 
 #[tokio::test]
-async fn a_failed_append_is_cut_off_and_takes_all_that_was_numbered_after_it_with_it() {
+async fn a_failed_append_is_cut_off_and_fails_every_batch_numbered_after_it() {
     let store = Store::new();
     let engine = store.open();
     settle(&engine, &store).await;
@@ -81,7 +81,7 @@ async fn every_append_in_turn_fails_and_nothing_acknowledged_is_missing() {
 }
 
 #[tokio::test]
-async fn every_sync_in_turn_fails_and_the_store_refuses_until_reopened() {
+async fn every_sync_in_turn_fails_and_the_store_rejects_writes_until_reopened() {
     for n in 1..=12 {
         let mut store = Store::new();
         store.config.segment_bytes = 1500;
@@ -157,7 +157,7 @@ async fn an_append_that_cannot_be_cut_off_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_full_disk_refuses_writes_before_they_get_a_number_and_takes_them_again_once_freed() {
+async fn a_full_disk_rejects_writes_before_they_get_a_number_until_space_is_freed() {
     let mut store = Store::new();
     store.config.reserve_bytes = 1000;
     let engine = store.open();
@@ -196,7 +196,7 @@ async fn the_log_writes_room_ahead_but_not_out_of_the_reserve() {
 }
 
 #[tokio::test]
-async fn a_disk_that_fills_up_between_the_check_and_the_write_is_the_same_to_callers() {
+async fn a_disk_that_fills_up_after_the_check_gives_callers_the_same_error() {
     let store = Store::new();
     let engine = store.open();
     settle(&engine, &store).await;
@@ -208,7 +208,7 @@ async fn a_disk_that_fills_up_between_the_check_and_the_write_is_the_same_to_cal
 }
 
 #[tokio::test]
-async fn a_full_disk_leaves_sled_alone_and_the_log_keeps_what_it_took() {
+async fn on_a_full_disk_sled_is_not_written_to_and_the_log_keeps_what_it_accepted() {
     let mut store = Store::new();
     store.config.reserve_bytes = 1000;
     let engine = store.open();
@@ -224,7 +224,7 @@ async fn a_full_disk_leaves_sled_alone_and_the_log_keeps_what_it_took() {
 }
 
 #[tokio::test]
-async fn sled_takes_no_more_than_its_half_of_the_reserve_has_room_for() {
+async fn sled_uses_no_more_than_its_half_of_the_reserve() {
     let mut store = Store::new();
     store.config.reserve_bytes = 1000;
     let engine = store.open();

@@ -50,7 +50,7 @@ fn is_refused<T: std::fmt::Debug>(outcome: Result<T, EngineError>) -> bool {
 }
 
 #[tokio::test]
-async fn a_backup_is_written_into_backups_and_empty_folders_alone() {
+async fn a_backup_is_written_only_into_backups_and_empty_folders() {
     let (store, parent) = scene().await;
     let engine = store.open();
     let before = tree(&parent);
@@ -69,7 +69,7 @@ async fn a_backup_is_written_into_backups_and_empty_folders_alone() {
 }
 
 #[tokio::test]
-async fn a_store_is_opened_as_one_or_made_in_an_empty_folder_alone() {
+async fn a_store_is_opened_only_as_a_store_or_created_in_an_empty_folder() {
     let (store, parent) = scene().await;
     let before = tree(&parent);
     for data in ["backup", "to-backup"].iter().chain(&IN_A_STORE).chain(&IN_A_BACKUP).chain(&OF_OTHERS) {
@@ -96,7 +96,7 @@ async fn a_restore_makes_a_folder_outside_of_stores_and_backups() {
 }
 
 #[tokio::test]
-async fn what_reads_a_store_takes_no_backup_for_one_nor_the_other_way_round() {
+async fn commands_for_stores_reject_backups_and_commands_for_backups_reject_stores() {
     let (store, parent) = scene().await;
     let before = tree(&parent);
     for data in ["backup", "to-backup", "others", "database", "empty", "new"] {
@@ -113,7 +113,7 @@ async fn what_reads_a_store_takes_no_backup_for_one_nor_the_other_way_round() {
 }
 
 #[tokio::test]
-async fn a_backup_that_was_cut_at_its_very_beginning_is_still_known_as_one() {
+async fn a_backup_interrupted_at_its_very_beginning_is_still_recognised_as_one() {
     let store = small();
     let engine = store.open();
     fill(&engine, 1..=3).await;
@@ -141,7 +141,7 @@ async fn a_backup_that_was_cut_at_its_very_beginning_is_still_known_as_one() {
 }
 
 #[tokio::test]
-async fn log_and_snapshots_alone_are_a_store_and_so_is_one_in_which_a_manifest_lies() {
+async fn log_and_snapshots_alone_are_a_store_even_with_a_manifest() {
     let (store, parent) = scene().await;
     let bare = SledConfig { dir: parent.join("bare"), ..store.config.clone() };
     for part in ["wal", "snapshots"] {

@@ -119,7 +119,7 @@ fn an_entry_of_another_segment_is_not_valid() {
 }
 
 #[test]
-fn a_payload_that_announces_more_than_the_limit_is_refused_without_making_room_for_it() {
+fn a_payload_that_announces_more_than_the_limit_is_rejected_without_allocating_it() {
     let payload = Payload { stored: Value::from_static(b"x"), plain_len: Some(usize::MAX) };
     assert!(payload::decode(&payload).is_err());
 }
@@ -155,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn entries_come_back_and_every_truncation_is_found(
+    fn entries_survive_a_round_trip_and_every_truncation_is_found(
         seed in any::<u32>(), number in any::<u64>(), durable in any::<u64>(), bytes in vec(any::<u8>(), 0..200),
     ) {
         let payload = plain(&bytes);

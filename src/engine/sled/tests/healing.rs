@@ -46,7 +46,7 @@ async fn an_empty_sled_directory_is_rebuilt() {
 }
 
 #[tokio::test]
-async fn garbage_for_a_sled_directory_is_moved_aside_and_only_the_latest_is_kept() {
+async fn an_unusable_sled_directory_is_moved_aside_and_only_the_latest_is_kept() {
     let store = closed().await;
     for round in 1..=3 {
         fs::remove_dir_all(store.config.sled_dir()).unwrap();
@@ -209,7 +209,7 @@ async fn a_copy_noted_as_damaged_is_rebuilt_at_the_next_open() {
 }
 
 #[tokio::test]
-async fn what_sled_was_not_confirmed_to_have_is_trusted_after_a_kill_but_not_after_a_restart() {
+async fn unconfirmed_writes_of_sled_are_trusted_after_a_kill_but_not_after_a_restart() {
     let store = closed().await;
     for (round, restarted) in [(1, false), (2, true), (3, false)] {
         let (before, last) = (38 + 2 * round, 40 + 2 * round);
@@ -230,7 +230,7 @@ async fn what_sled_was_not_confirmed_to_have_is_trusted_after_a_kill_but_not_aft
 }
 
 #[tokio::test]
-async fn a_note_of_the_boot_that_is_gone_or_garbage_counts_as_a_restart() {
+async fn a_missing_or_damaged_note_of_the_boot_counts_as_a_restart() {
     let store = closed().await;
     for (last, damage) in (41..).zip([None, Some(vec![]), Some(vec![0xff; 3]), Some(vec![b'7'; 1 << 20])]) {
         let engine = store.open();
@@ -263,7 +263,7 @@ async fn sled_that_was_confirmed_to_have_everything_is_trusted_after_a_restart()
 }
 
 #[tokio::test]
-async fn a_copy_of_what_was_not_confirmed_is_rebuilt() {
+async fn a_copied_sled_with_unconfirmed_writes_is_rebuilt() {
     let store = closed().await;
     let engine = store.open();
     fill(&engine, 41..=42).await;
@@ -277,7 +277,7 @@ async fn a_copy_of_what_was_not_confirmed_is_rebuilt() {
 }
 
 #[tokio::test]
-async fn a_rebuild_that_was_killed_goes_on_but_not_one_that_the_machine_stopped() {
+async fn a_rebuild_continues_after_a_kill_but_not_after_a_restart_of_the_machine() {
     let store = closed().await;
     let engine = store.open();
     fill(&engine, 41..=42).await;

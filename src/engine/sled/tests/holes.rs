@@ -83,7 +83,7 @@ async fn a_store_whose_log_is_gone_gives_no_backup_and_the_one_before_stays_whol
 }
 
 #[tokio::test]
-async fn a_plan_that_promises_more_than_it_carries_becomes_no_backup() {
+async fn a_plan_that_lacks_what_it_announces_becomes_no_backup() {
     let (store, engine, out) = scene().await;
     for keep_log in [false, true] {
         let fresh = folder(&store, if keep_log { "log" } else { "snapshot" });

@@ -7,7 +7,7 @@ use super::*;
 /// The lock of the log's queue comes before that of the pending batches. A status that held the second while
 /// it asked the log deadlocked the store as soon as a batch was numbered at that moment.
 #[tokio::test]
-async fn whoever_asks_how_the_store_is_holds_nothing_that_an_append_needs() {
+async fn reading_the_status_holds_no_lock_that_an_append_needs() {
     let store = Store::new();
     let engine = Arc::new(store.open());
     faults::settle(&engine, &store).await;

@@ -5,7 +5,7 @@ use super::snapshots::two_generations;
 use super::*;
 
 #[tokio::test]
-async fn nothing_is_acknowledged_into_a_log_file_without_a_name() {
+async fn no_write_into_a_log_file_without_a_name_is_acknowledged() {
     let store = Store::new();
     let engine = store.open();
     fill(&engine, 1..=3).await;
@@ -20,7 +20,7 @@ async fn nothing_is_acknowledged_into_a_log_file_without_a_name() {
 }
 
 #[tokio::test]
-async fn a_log_file_that_was_moved_or_replaced_is_noticed_whichever_it_is() {
+async fn any_log_file_that_was_moved_or_replaced_is_noticed() {
     for replace in [false, true] {
         for which in 0..2 {
             let store = Store::new();
@@ -47,7 +47,7 @@ async fn a_log_file_that_was_moved_or_replaced_is_noticed_whichever_it_is() {
 }
 
 #[tokio::test]
-async fn what_snapshots_replace_is_not_missed() {
+async fn log_files_that_a_snapshot_replaces_may_be_removed() {
     let store = two_generations().await;
     let engine = store.open();
     for last in [60, 70, 80] {

@@ -170,7 +170,7 @@ async fn a_missing_segment_is_corruption() {
 }
 
 #[tokio::test]
-async fn the_whole_log_gone_is_not_taken_for_a_new_store() {
+async fn a_store_that_lost_its_whole_log_is_not_taken_for_a_new_one() {
     let store = Store::new();
     let engine = store.open();
     fill(&engine, 1..=3).await;
@@ -182,7 +182,7 @@ async fn the_whole_log_gone_is_not_taken_for_a_new_store() {
 }
 
 #[tokio::test]
-async fn opens_append_to_no_old_segment_and_copy_what_is_not_proven() {
+async fn opening_appends_to_no_old_segment_and_copies_what_is_not_proven() {
     let store = Store::new();
     let engine = store.open();
     fill(&engine, 1..=5).await;
@@ -209,7 +209,7 @@ async fn opens_append_to_no_old_segment_and_copy_what_is_not_proven() {
 }
 
 #[tokio::test]
-async fn the_log_goes_on_in_new_segments() {
+async fn the_log_continues_in_new_segments() {
     let mut store = Store::new();
     store.config.segment_bytes = 2000;
     let engine = store.open();
@@ -239,7 +239,7 @@ async fn a_newer_format_is_refused_with_both_versions() {
 }
 
 #[tokio::test]
-async fn a_directory_in_use_is_refused_and_free_again_after_a_close_or_a_drop() {
+async fn a_directory_in_use_is_rejected_until_the_store_is_closed_or_dropped() {
     let store = Store::new();
     let engine = store.open();
     let error = store.try_open().unwrap_err();

@@ -7,7 +7,7 @@ use super::snapshots::{DISK_FAULTS, names, small, two_generations};
 use super::*;
 
 #[tokio::test]
-async fn a_restore_whose_disk_fails_at_any_operation_leaves_nothing_and_works_the_next_time() {
+async fn a_restore_whose_disk_fails_at_any_operation_leaves_nothing_and_works_next_time() {
     let store = two_generations().await;
     let out = folder(&store, "backup");
     backup::copy(&store.config, &out).unwrap();
@@ -38,7 +38,7 @@ async fn a_restore_whose_disk_fails_at_any_operation_leaves_nothing_and_works_th
 }
 
 #[tokio::test]
-async fn two_restores_never_put_together_one_store() {
+async fn two_restores_never_assemble_the_same_store() {
     let store = two_generations().await;
     let out = folder(&store, "backup");
     backup::copy(&store.config, &out).unwrap();
@@ -64,7 +64,7 @@ async fn two_restores_never_put_together_one_store() {
 }
 
 #[tokio::test]
-async fn a_folder_of_others_in_the_place_of_a_restore_is_left_as_it_is() {
+async fn a_restore_leaves_a_folder_with_other_files_untouched() {
     let store = small();
     let (new, work) = (folder(&store, "new"), folder(&store, "new.restoring"));
     fs::create_dir(&work).unwrap();

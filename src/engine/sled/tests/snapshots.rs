@@ -184,7 +184,7 @@ async fn segments_that_sled_is_not_confirmed_to_have_stay() {
 }
 
 #[tokio::test]
-async fn a_snapshot_is_made_by_itself_once_the_log_has_outgrown_the_last_one() {
+async fn a_snapshot_is_made_once_the_log_has_outgrown_the_last_one() {
     let mut store = small();
     store.config.snapshot_after_bytes = 3000;
     let engine = store.open();
@@ -279,7 +279,7 @@ async fn without_any_snapshot_a_log_that_begins_late_names_what_is_damaged() {
 }
 
 #[tokio::test]
-async fn what_a_killed_snapshot_leaves_is_removed() {
+async fn the_files_of_a_killed_snapshot_are_removed() {
     let store = two_generations().await;
     for name in ["00000000000000000050.new", "run-0.new"] {
         fs::write(store.config.snapshot_dir().join(name), content(1)).unwrap();
@@ -291,7 +291,7 @@ async fn what_a_killed_snapshot_leaves_is_removed() {
 }
 
 #[tokio::test]
-async fn a_snapshot_that_fails_at_any_operation_harms_nobody() {
+async fn a_snapshot_that_fails_at_any_operation_does_no_harm() {
     for (kind, fail) in DISK_FAULTS {
         for n in [1, 2, 3, 5, 8, 13] {
             let store = two_generations().await;
@@ -312,7 +312,7 @@ async fn a_snapshot_that_fails_at_any_operation_harms_nobody() {
 }
 
 #[tokio::test]
-async fn a_snapshot_leaves_the_reserve_alone() {
+async fn a_snapshot_does_not_use_the_reserve() {
     let mut store = small();
     store.config.reserve_bytes = 1000;
     let engine = store.open();

@@ -30,7 +30,7 @@ async fn reopened(engine: &SledEngine) {
 }
 
 #[tokio::test]
-async fn a_sled_that_does_not_let_go_is_replaced_by_a_new_one_from_the_log() {
+async fn a_sled_that_cannot_be_dropped_is_replaced_by_a_new_one_from_the_log() {
     let store = impatient();
     let engine = store.open();
     fill(&engine, 1..=20).await;
@@ -47,7 +47,7 @@ async fn a_sled_that_does_not_let_go_is_replaced_by_a_new_one_from_the_log() {
 }
 
 #[tokio::test]
-async fn reads_do_not_wait_for_a_sled_that_is_let_go_of() {
+async fn reads_do_not_wait_for_a_sled_that_is_being_dropped() {
     let store = Store::new();
     let engine = store.open();
     fill(&engine, 1..=5).await;
@@ -63,7 +63,7 @@ async fn reads_do_not_wait_for_a_sled_that_is_let_go_of() {
 }
 
 #[tokio::test]
-async fn a_flush_that_never_ends_confirms_nothing_and_holds_no_close_up() {
+async fn a_flush_that_never_ends_confirms_nothing_and_does_not_delay_closing() {
     let store = impatient();
     let engine = store.open();
     fill(&engine, 1..=20).await;
