@@ -1,5 +1,5 @@
-//! `memberbase backup`, `verify` and `restore`: equal to the store at one moment, and a store of its own from
-//! there on.
+//! `memberbase backup`, `verify` and `restore`: a restored store equals the original at one moment, and is an
+//! independent store from then on.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,7 +22,8 @@ async fn back_up(world: &World, out: &str) -> super::Ended {
     memberbase(&["backup", "--out", &text(&world.path(out)), "--server", &world.url]).await
 }
 
-/// Restores and serves; the printed lines tell the revision of each memberbase.
+/// Restores a backup and starts a server on it; returns the printed lines, which have the revision of each
+/// memberbase.
 async fn restore(world: &World, from: &str, to: &str, more: &[&str]) -> (Process, String) {
     let (from, to) = (text(&world.path(from)), world.path(to));
     let data = text(&to);
@@ -31,7 +32,7 @@ async fn restore(world: &World, from: &str, to: &str, more: &[&str]) -> (Process
     (Process::serve(&to), ended.stdout)
 }
 
-/// The revision that a restore says it brought a memberbase back to.
+/// The revision of a memberbase that a restore printed.
 fn revision_of(printed: &str, base: &str) -> u64 {
     let begin = format!("memberbase {base} as of revision ");
     let line = printed.lines().find_map(|line| line.strip_prefix(&begin));
@@ -59,7 +60,7 @@ async fn in_copy(server: &Process, base: &Base) -> Base {
 /// Members by ref: id and role, after each revision.
 type History = Vec<BTreeMap<String, (String, String)>>;
 
-/// Writes call after call until it is told to stop, and notes what there was after each.
+/// Makes one write call after another until `stop` is set, and notes the members after each.
 async fn write(mut base: Base, stop: Arc<AtomicBool>) -> History {
     let mut now = BTreeMap::new();
     let mut history = vec![now.clone()];
@@ -73,7 +74,7 @@ async fn write(mut base: Base, stop: Arc<AtomicBool>) -> History {
         let rows: Vec<_> = rows.collect();
         let refs: Vec<_> = rows.iter().map(|row| row.r#ref.clone().unwrap()).collect();
         let reply = base.upsert(rows).await;
-        assert_eq!(reply.revision, number, "one call, one revision");
+        assert_eq!(reply.revision, number, "each call must be one revision");
         for (r#ref, result) in refs.into_iter().zip(reply.results) {
             now.insert(r#ref, (result.id, format!("call {number}")));
         }
@@ -110,7 +111,7 @@ async fn a_backup_under_load_restores_to_the_store_at_one_revision() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restore_goes_back_to_a_revision_or_a_time_and_reuses_nothing() {
+async fn a_restore_to_a_revision_or_a_time_reuses_no_ids_or_revisions() {
     let world = World::new().await;
     let mut base = world.server.base().await;
     let first = base.fill(rows("first", 300)).await;
@@ -139,7 +140,7 @@ async fn a_restore_goes_back_to_a_revision_or_a_time_and_reuses_nothing() {
         assert!(!lost_ids.contains(&result.id) && !first.contains(&result.id));
     }
     let again = copy.upsert(rows("first", 300)).await;
-    assert!(again.results.iter().map(|result| &result.id).eq(&first), "members keep their ids");
+    assert!(again.results.iter().map(|result| &result.id).eq(&first), "members must keep their ids");
     let mut bases = memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient::new(
         connect(&server.address).await,
     );
@@ -156,13 +157,13 @@ async fn a_restore_goes_back_to_a_revision_or_a_time_and_reuses_nothing() {
     assert_eq!(all(&mut in_copy(&server, &base).await).await, then);
 }
 
-/// A time of the wire as RFC 3339, to the microsecond.
+/// A protobuf timestamp as RFC 3339, in microseconds.
 fn jiff_text(time: &prost_types::Timestamp) -> String {
     time.to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_check_after_a_restore_tells_how_many_members_there_are() {
+async fn a_check_after_a_restore_reports_the_number_of_members() {
     let world = World::new().await;
     world.server.base().await.fill(rows("m", 30)).await;
     back_up(&world, "out").await.expect(0);
@@ -174,14 +175,14 @@ async fn a_check_after_a_restore_tells_how_many_members_there_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_restored_is_said_and_leaves_nothing() {
+async fn an_impossible_restore_is_reported_and_leaves_nothing_behind() {
     let world = World::new().await;
     let mut base = world.server.base().await;
     base.fill(rows("m", 30)).await;
     back_up(&world, "out").await.expect(0);
     let out = text(&world.path("out"));
     let new = text(&world.path("new"));
-    // The last is before the first write.
+    // The last time is before the first write.
     let early = "2020-01-01T00:00:00Z";
     for until in ["soon", "mb_x:1", &format!("{}:9", base.id), &format!("{}:x", base.id), early] {
         let ended =
@@ -208,13 +209,13 @@ async fn what_cannot_be_restored_is_said_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_restores_to_one_place_one_goes_on_and_the_other_is_refused() {
+async fn of_two_restores_into_one_folder_one_continues_and_the_other_is_refused() {
     let world = World::new().await;
     world.server.base().await.fill(rows("m", 30)).await;
     back_up(&world, "out").await.expect(0);
     let (out, new) = (text(&world.path("out")), text(&world.path("new")));
     let arguments = ["restore", "--from", &out, "--data", &new];
-    // As while another one is at work there, and as one leaves it that was killed.
+    // The folder as it is while another restore runs, and as a killed restore leaves it.
     let work = world.path("new.restoring");
     std::fs::create_dir(&work).unwrap();
     for name in ["RESTORING", "half"] {
@@ -229,7 +230,7 @@ async fn of_two_restores_to_one_place_one_goes_on_and_the_other_is_refused() {
     let (one, other) = tokio::join!(memberbase(&arguments), memberbase(&arguments));
     let (done, refused) = if one.code == 0 { (one, other) } else { (other, one) };
     done.expect(0);
-    // The second came while the first was at work, or after it.
+    // The second restore started while the first was running, or after it.
     let says = if refused.code == 64 { "not empty" } else { "another restore is at work there" };
     assert!([64, 74].contains(&refused.code) && refused.stderr.contains(says), "{refused:?}");
     assert!(!work.exists());
@@ -238,7 +239,7 @@ async fn of_two_restores_to_one_place_one_goes_on_and_the_other_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_answered_after_the_moment_of_a_restore_is_done_again_and_nothing_before_it() {
+async fn only_requests_after_the_moment_of_a_restore_are_done_again() {
     let world = World::new().await;
     let mut base = world.server.base().await;
     let request = |name: &str| v1::CreateMemberRequest {
@@ -262,7 +263,7 @@ async fn what_was_answered_after_the_moment_of_a_restore_is_done_again_and_nothi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restored_store_deletes_the_attributes_of_members_from_before_and_after() {
+async fn a_restored_store_deletes_attributes_of_older_and_newer_members() {
     let world = World::new().await;
     let mut base = world.server.base().await;
     let mut attributes = AttributeServiceClient::new(world.server.channel());

@@ -1,4 +1,4 @@
-//! `memberbase bench`: every phase once, small.
+//! `memberbase bench`: each phase once, with few members.
 
 use memberbase::api::grpc::v1::ListMemberBasesRequest;
 use serde_json::Value;
@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::{World, memberbase};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_phase_runs_on_a_server_of_its_own() {
+async fn every_phase_runs_on_a_server_that_bench_starts() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let data = data.to_str().unwrap();
     let arguments =
         ["bench", "--members", "3000", "--seconds", "1", "--json", "--data", data, "--", "--reserve", "1MiB"];
-    // What bench gives its server itself may be given again.
+    // Options that bench passes to its server may be repeated.
     let arguments = [&arguments[..], &["--listen", "127.0.0.1:0"]].concat();
     let ended = memberbase(&arguments).await.expect(0);
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
@@ -32,11 +32,11 @@ async fn every_phase_runs_on_a_server_of_its_own() {
     ] {
         assert!(phases.contains(&name), "no {name} in {phases:?}");
     }
-    assert!(std::path::Path::new(data).exists(), "a folder that was named is kept");
+    assert!(std::path::Path::new(data).exists(), "bench must not remove a folder that the user chose");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_the_environment_names_is_not_loaded_by_accident() {
+async fn a_server_from_the_environment_is_not_measured_by_accident() {
     let world = World::new().await;
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_memberbase"));
     command
@@ -54,7 +54,7 @@ async fn a_server_that_the_environment_names_is_not_loaded_by_accident() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_runs_already_can_be_measured_and_is_left_clean() {
+async fn a_running_server_can_be_measured_and_is_left_clean() {
     let world = World::new().await;
     let arguments = [
         "bench",
@@ -78,7 +78,7 @@ async fn a_server_that_runs_already_can_be_measured_and_is_left_clean() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn members_that_are_not_there_are_not_measured() {
+async fn phases_that_need_members_refuse_to_run_without_them() {
     let world = World::new().await;
     world.base("empty", &[]).await;
     let none = memberbase(&["bench", "--members", "0"]).await.expect(64);
@@ -98,7 +98,7 @@ async fn members_that_are_not_there_are_not_measured() {
             "{}",
             ended.stderr
         );
-        assert_eq!(ended.stdout, "", "nothing is measured");
+        assert_eq!(ended.stdout, "", "bench must measure nothing");
     }
     let load =
         ["bench", "--server", &world.url, "--members", "50", "--seconds", "1", "--base", "empty", "--phases"];

@@ -1,4 +1,4 @@
-//! `memberbase check` on a store that was served.
+//! `memberbase check` on the store of a server.
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
@@ -8,7 +8,7 @@ use super::memberbase;
 use crate::harness::{Process, connect, members, rows};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_is_checked_in_depth_after_a_kill_and_not_while_it_is_served() {
+async fn a_store_can_be_checked_after_a_kill_but_not_while_a_server_uses_it() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Process::serve(data.path());
     let channel = connect(&server.address).await;
@@ -49,7 +49,7 @@ async fn a_store_is_checked_in_depth_after_a_kill_and_not_while_it_is_served() {
 }
 
 #[tokio::test]
-async fn a_data_directory_that_is_not_there_is_not_made() {
+async fn a_missing_data_directory_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("nothing");
     let refused = memberbase(&["check", "--data", data.to_str().unwrap()]).await.expect(64);

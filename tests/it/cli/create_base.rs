@@ -1,4 +1,4 @@
-//! Imports that make their memberbase while others make one of the name.
+//! Imports that create their memberbase while other programs create one of the same name.
 
 use futures_util::future::join_all;
 use memberbase::api::grpc::v1;
@@ -13,8 +13,8 @@ impl World {
         listed.member_bases.into_iter().map(|base| (base.id, base.counts.unwrap().total)).collect()
     }
 
-    /// `memberbase import` of one row through a gateway before which others are in time, who make `others`
-    /// memberbases.
+    /// Runs `memberbase import` of one row through a gateway that first creates `others` memberbases of the
+    /// same name.
     async fn import_overtaken(&self, others: usize, is_older: bool) -> super::Ended {
         let file = self.file("members.csv", "ref\na\n");
         let url = gateway::start_overtaking(self.server.channel(), others, is_older).await;
@@ -23,7 +23,7 @@ impl World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn imports_at_the_same_time_make_one_memberbase() {
+async fn concurrent_imports_create_one_memberbase() {
     const IMPORTS: usize = 6;
     let world = World::new().await;
     let files: Vec<_> =
@@ -39,7 +39,7 @@ async fn imports_at_the_same_time_make_one_memberbase() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_goes_into_the_memberbase_that_another_has_made_meanwhile() {
+async fn an_import_uses_the_memberbase_that_another_program_has_just_created() {
     let world = World::new().await;
     let ended = world.import_overtaken(1, false).await.expect(0);
     assert!(!ended.stderr.contains("created memberbase"), "{}", ended.stderr);
@@ -48,7 +48,7 @@ async fn an_import_goes_into_the_memberbase_that_another_has_made_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_stops_where_several_have_been_made_meanwhile() {
+async fn an_import_stops_if_several_memberbases_have_just_been_created() {
     let world = World::new().await;
     let ended = world.import_overtaken(2, false).await.expect(64);
     let bases = world.bases().await;
@@ -57,7 +57,7 @@ async fn an_import_stops_where_several_have_been_made_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_an_older_server_an_import_stops_where_another_has_made_one_meanwhile() {
+async fn with_an_older_server_an_import_stops_if_another_program_has_just_created_one() {
     let world = World::new().await;
     let ended = world.import_overtaken(1, true).await.expect(64);
     assert!(ended.stderr.contains("created memberbase \"staff\": mb_"), "{}", ended.stderr);
@@ -72,7 +72,7 @@ async fn with_an_older_server_an_import_stops_where_another_has_made_one_meanwhi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_with_a_stray_character_leads_to_the_memberbase_that_the_first_import_made() {
+async fn a_name_with_a_stray_character_finds_the_memberbase_of_the_first_import() {
     let world = World::new().await;
     let file = world.file("members.csv", "ref\na\n");
     for counts in [[1, 0, 0, 0, 0], [0, 0, 1, 0, 0]] {

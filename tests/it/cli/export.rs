@@ -1,4 +1,4 @@
-//! `memberbase export`: what comes out goes in again.
+//! `memberbase export`: its output can be imported.
 
 use std::fs::File;
 
@@ -24,7 +24,7 @@ async fn world() -> World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_imports_as_unchanged_and_makes_the_same_members_elsewhere() {
+async fn an_imported_export_changes_nothing_and_creates_the_same_members_elsewhere() {
     let world = world().await;
     for format in ["csv", "ndjson"] {
         let name = format!("export.{format}");
@@ -68,7 +68,7 @@ async fn a_spreadsheet_is_neither_written_nor_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filter_chooses_what_is_exported() {
+async fn a_filter_selects_the_exported_members() {
     let world = world().await;
     let arguments = ["export", "--base", "staff", "--server", &world.url, "--format", "ndjson", "--filter"];
     let gold = memberbase(&[&arguments[..], &[r#"{"key": "tier", "eq": "Gold"}"#]].concat()).await.expect(0);
@@ -89,7 +89,7 @@ async fn a_filter_chooses_what_is_exported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_that_fails_leaves_no_file() {
+async fn a_failed_export_leaves_no_file() {
     let world = world().await;
     let out = world.path("out.csv");
     world.export("nobody", &out, &[]).await.expect(64);
@@ -97,9 +97,9 @@ async fn an_export_that_fails_leaves_no_file() {
     world.export("staff", &world.path("no/such/folder.csv"), &[]).await.expect(74);
 }
 
-/// As while another export writes it, and as one leaves it that was killed.
+/// The file as it is while another export writes it, and as a killed export leaves it.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_never_writes_into_the_unfinished_file_of_another_one() {
+async fn an_export_never_writes_into_another_exports_unfinished_file() {
     let world = world().await;
     for (name, more, start) in [("out.csv", &[][..], "ref,email,"), ("out.ndjson", &["--records"], "")] {
         let (out, part) = (world.path(name), format!("{name}.memberbase-part"));
@@ -121,7 +121,7 @@ async fn an_export_never_writes_into_the_unfinished_file_of_another_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_are_exported_line_by_line_with_their_kind_and_member() {
+async fn each_exported_record_is_a_line_with_its_kind_and_member() {
     use memberbase::api::grpc::v1;
     use memberbase::api::grpc::v1::record_service_client::RecordServiceClient;
     let world = world().await;

@@ -1,11 +1,11 @@
-//! Files of failed rows hold rows that may be nowhere else: no import loses what another one or somebody has
-//! written there.
+//! A file of failed rows may have the only copy of its rows: no import overwrites the work of another import
+//! or of a user.
 
 use std::fs::{self, File};
 
 use super::World;
 
-/// The name of a list, a row in it that fails, the list of another night, and where failed rows go.
+/// The name of a list, a row that fails in it, the list of another night, and the file of failed rows.
 const LISTS: [[&str; 4]; 2] = [
     ["members.csv", "ref,email\na,nonsense\n", "ref,email\nz,z@x.example\n", "members.failed.csv"],
     [
@@ -17,13 +17,13 @@ const LISTS: [[&str; 4]; 2] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_that_goes_through_keeps_the_failed_rows_of_an_earlier_one() {
+async fn a_successful_import_keeps_the_failed_rows_of_an_earlier_one() {
     let world = World::new().await;
     for [name, first, next, failed] in LISTS {
         let file = world.file(name, first);
         world.import(&file, "staff", &["--create-base"]).await.expect(1);
-        // As they failed, and mended but not imported yet; by the next night's list, into this memberbase and
-        // another one.
+        // The rows as they failed, and corrected but not imported yet. The next night's list is imported into
+        // this memberbase and into another one.
         let left = world.read(failed);
         for text in [left.clone(), left.replace("nonsense", "a@x.example")] {
             let rows = world.file(failed, &text);
@@ -34,12 +34,12 @@ async fn an_import_that_goes_through_keeps_the_failed_rows_of_an_earlier_one() {
                 assert_eq!(world.read(failed), text);
             }
         }
-        // Then they can still go in, and stay until somebody deletes them.
+        // The rows can still be imported, and stay in the file until a user deletes them.
         world.import(world.path(failed).to_str().unwrap(), "staff", &[]).await.expect(0);
         assert_eq!(world.get("staff", "a").await["email"], "a@x.example");
         assert!(world.path(failed).exists());
         fs::remove_file(world.path(failed)).unwrap();
-        // What somebody else wrote under the name, or was named, is nothing to speak of.
+        // An import does not mention other files of this name, or a file named with `--failed`.
         let file = world.file(name, next);
         let named = world.file("named", &left);
         for more in [&[][..], &["--failed", &named]] {
@@ -54,9 +54,9 @@ async fn an_import_that_goes_through_keeps_the_failed_rows_of_an_earlier_one() {
     }
 }
 
-/// As while another import writes the file.
+/// The file as it is while another import writes it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_another_import_writes_is_left_to_it_and_the_rows_go_beside_it() {
+async fn a_file_that_another_import_writes_is_left_alone_and_the_rows_go_to_another() {
     let world = World::new().await;
     for [name, first, _, failed] in LISTS {
         let file = world.file(name, first);

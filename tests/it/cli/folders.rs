@@ -1,4 +1,4 @@
-//! No command writes into a data directory or a backup that is not its own, and each says what to do instead.
+//! No command writes into another data directory or backup, and each error says what to do instead.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// A folder for a backup that does not become one is not left behind.
+/// A refused backup does not leave an empty folder behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_that_is_refused_leaves_no_folder() {
     let folder = tempfile::tempdir().unwrap();
@@ -27,11 +27,11 @@ async fn a_backup_that_is_refused_leaves_no_folder() {
     let (new, empty) = (folder.path().join("new"), folder.path().join("empty"));
     std::fs::create_dir(&empty).unwrap();
     for out in [&new, &empty] {
-        // Nobody is there; somebody is, and wants a token.
+        // No server at this address; then a server that requires a token.
         for at in [&closed, &server.address] {
             memberbase(&["backup", "--out", text(out), "--server", at]).await.expect(69);
         }
-        // It is in use.
+        // The folder is in use.
         memberbase(&["backup", "--out", text(out), "--data", text(&data)]).await.expect(74);
     }
     assert!(!new.exists());
@@ -56,7 +56,7 @@ async fn scene() -> (TempDir, Process) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_into_the_data_directory_of_the_server_is_refused_and_nothing_acknowledged_is_lost() {
+async fn a_backup_into_the_servers_data_directory_is_refused_and_loses_nothing() {
     let (folder, mut server) = scene().await;
     let data = folder.path().join("data");
     std::os::unix::fs::symlink(&data, folder.path().join("link")).unwrap();
@@ -78,7 +78,7 @@ async fn a_backup_into_the_data_directory_of_the_server_is_refused_and_nothing_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_command_refuses_the_folder_of_another_kind_and_says_what_to_do() {
+async fn every_command_refuses_a_folder_of_another_kind_and_says_what_to_do() {
     let (folder, mut server) = scene().await;
     let at = |name: &str| text(&folder.path().join(name)).to_owned();
     let list = folder.path().join("list.csv");

@@ -1,5 +1,6 @@
-//! A gateway in front of a server, which lets some calls through and not others, as those of companies do, or
-//! is in time before some, and servers of earlier versions, which lose the fields that they do not know.
+//! Gateways between a client and a server. One refuses a call, as company gateways do. One makes calls of its
+//! own just before the client's. One behaves like a server of an earlier version, which ignores unknown
+//! fields.
 
 use std::future::{Future, poll_fn};
 
@@ -21,8 +22,7 @@ use tonic_prost::ProstCodec;
 
 use crate::harness;
 
-/// A gateway for as long as its test runs; every call goes on to `server` but those of `refused`, the name of
-/// a method.
+/// Starts a gateway that passes every call on to `server` except the method `refused`.
 pub async fn start(server: Channel, refused: &'static str, code: Code) -> String {
     let answer = move |request: Request| {
         let server = server.clone();
@@ -36,9 +36,9 @@ pub async fn start(server: Channel, refused: &'static str, code: Code) -> String
     serve(answer).await
 }
 
-/// A gateway for as long as its test runs, which makes `others` memberbases of the name just before each that
-/// it is asked to make, as other programs may. If it `is_older`, it knows nothing of `unless_named` and
-/// `created`, as a server of an earlier version.
+/// Starts a gateway that, before each call to create a memberbase, creates `others` memberbases of the same
+/// name, as other programs may do. If it `is_older`, it ignores `unless_named` and `created`, like a server
+/// of an earlier version.
 pub async fn start_overtaking(server: Channel, others: usize, is_older: bool) -> String {
     let answer = move |request: Request| {
         let server = server.clone();
@@ -68,8 +68,8 @@ pub async fn start_overtaking(server: Channel, others: usize, is_older: bool) ->
     serve(answer).await
 }
 
-/// What a server of an earlier version makes of imports: it knows nothing of `named_members` in chunks and of
-/// `keep_refusal` in bulk calls.
+/// Starts a gateway that handles imports like a server of an earlier version: it ignores `named_members` in
+/// chunks and `keep_refusal` in bulk calls.
 pub async fn start_older(server: Channel) -> String {
     let answer = move |request: Request| {
         let server = server.clone();

@@ -33,5 +33,5 @@ async fn a_member_is_found_by_each_of_its_keys() {
     assert!(unnamed.stderr.contains("--base is empty"), "{unnamed:?}");
     let malformed = memberbase(&["get", "--server", &world.url, "--id", "m_short"]).await.expect(64);
     let what = malformed.stderr.lines().next().unwrap().rsplit(": ").next().unwrap();
-    assert_eq!(malformed.stderr.matches(what).count(), 1, "said twice: {}", malformed.stderr);
+    assert_eq!(malformed.stderr.matches(what).count(), 1, "not reported exactly once: {}", malformed.stderr);
 }

@@ -45,7 +45,7 @@ async fn ndjson_is_imported_from_standard_input_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failed_rows_are_written_out_with_reasons_mended_and_imported_again() {
+async fn failed_rows_are_written_with_reasons_and_can_be_corrected_and_imported() {
     let world = World::new().await;
     let file = world.file(
         "members.csv",
@@ -80,7 +80,7 @@ async fn failed_rows_are_written_out_with_reasons_mended_and_imported_again() {
     assert_eq!(told, expected);
     let says_why = |row: &csv::StringRecord| !row[row.len() - 3].is_empty() && !row[row.len() - 1].is_empty();
     assert!(rows.iter().all(says_why), "{failed}");
-    assert_eq!(rows[2].len(), 6, "a row that is too short is not filled up");
+    assert_eq!(rows[2].len(), 6, "a short row must not be padded");
 
     let mended = failed
         .replace("d,d@example.com,", "d,d@example.com,,,")
@@ -96,7 +96,7 @@ async fn failed_rows_are_written_out_with_reasons_mended_and_imported_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failed_lines_of_ndjson_can_be_mended_too() {
+async fn failed_lines_of_ndjson_can_be_corrected_too() {
     let world = World::new().await;
     let file = world.file(
         "members.ndjson",
@@ -119,7 +119,7 @@ async fn failed_lines_of_ndjson_can_be_mended_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_header_that_makes_no_sense_is_refused_before_anything_is_sent() {
+async fn a_bad_header_is_refused_before_anything_is_sent() {
     let world = World::new().await;
     for (header, said) in [
         ("ref,nickname", "known columns are ref, email,"),
@@ -139,7 +139,7 @@ async fn a_header_that_makes_no_sense_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_in_another_encoding_is_named_by_line_and_column() {
+async fn text_in_another_encoding_is_reported_with_line_and_column() {
     let world = World::new().await;
     let file = world.file("members.csv", b"ref,first_name\na,Ana\nb,Zo\xeb\n");
     let ended = world.import(&file, "staff", &["--create-base"]).await.expect(65);
@@ -147,11 +147,11 @@ async fn text_in_another_encoding_is_named_by_line_and_column() {
     let file = world.file("members.ndjson", b"{\"ref\":\"a\"}\n{\"ref\":\"\xff\"}\n");
     let ended = world.import(&file, "staff", &["--create-base", "--chunk-rows", "1"]).await.expect(65);
     assert!(ended.stderr.contains("line 2: not valid UTF-8"), "{}", ended.stderr);
-    assert_eq!(ended.counts()[0], 1, "what stood before it is imported");
+    assert_eq!(ended.counts()[0], 1, "the rows before it must be imported");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_cell_keeps_and_with_replace_clears() {
+async fn an_empty_cell_keeps_the_value_and_with_replace_clears_it() {
     let world = World::new().await;
     let file = world.file("members.csv", "ref,tier,role\na,Gold,Driver\n");
     world.import(&file, "staff", &["--create-base"]).await.expect(0);
@@ -178,7 +178,7 @@ async fn a_base_is_found_by_name_or_id_and_never_guessed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_trouble_has_its_exit_code() {
+async fn every_kind_of_failure_has_its_exit_code() {
     let world = World::new().await;
     let file = world.file("members.csv", "ref\na\n");
     memberbase(&["import"]).await.expect(64);
@@ -194,7 +194,7 @@ async fn every_kind_of_trouble_has_its_exit_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_sent_while_failed_rows_have_no_place_to_go() {
+async fn nothing_is_sent_if_failed_rows_could_not_be_written() {
     let world = World::new().await;
     let file = world.file("members.csv", "ref,email\na,a@example.com\n");
     let taken = world.file("taken", "");
@@ -204,10 +204,10 @@ async fn nothing_is_sent_while_failed_rows_have_no_place_to_go() {
         let failed = failed.to_str().unwrap();
         let ended = world.import(&file, "staff", &["--create-base", "--failed", failed]).await.expect(74);
         assert!(ended.stderr.contains(failed) && ended.stderr.contains("--failed"), "{ended:?}");
-        assert_eq!(ended.stdout, "", "no counts, because nothing was done");
+        assert_eq!(ended.stdout, "", "an import that did nothing must print no counts");
     }
     world.import(&file, "staff", &["--failed", &taken]).await.expect(64);
-    // A place that is good is looked at and left as it is until a row fails.
+    // A writable file is checked, and stays unchanged until a row fails.
     let kept = world.file("kept.csv", "rows of an earlier import");
     world.import(&file, "staff", &["--create-base", "--failed", &kept]).await.expect(0);
     assert_eq!(world.read("kept.csv"), "rows of an earlier import");

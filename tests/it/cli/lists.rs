@@ -1,4 +1,4 @@
-//! Lists as careless writers make them: read as a person sees them, or refused with the line.
+//! Carelessly written lists: an import reads them as a person would, or refuses them with the line.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -8,14 +8,14 @@ use serde_json::json;
 
 use super::{World, memberbase_reading};
 
-/// Imports by worker id into a memberbase of its own.
+/// Imports by worker id into a new memberbase.
 async fn import(world: &World, name: &str, text: &str) -> super::Ended {
     let file = world.file(&format!("{name}.csv"), text);
     world.import(&file, name, &["--create-base", "--match", "worker-id"]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quote_that_is_out_of_place_refuses_the_file_with_its_line_and_writes_nobody() {
+async fn a_misplaced_quote_refuses_the_file_with_its_line_and_writes_nothing() {
     let world = World::new().await;
     world.base("staff", &[]).await;
     for (text, said) in [
@@ -35,15 +35,15 @@ async fn a_quote_that_is_out_of_place_refuses_the_file_with_its_line_and_writes_
         let file = world.file("members.csv", text);
         let ended = world.import(&file, "staff", &[]).await.expect(65);
         assert!(ended.stderr.contains(said), "{text:?}: {}", ended.stderr);
-        assert_eq!(ended.stdout, "", "{text:?}: nothing is sent");
+        assert_eq!(ended.stdout, "", "{text:?}: the import must send nothing");
     }
     let export = world.path("export.csv");
     world.export("staff", &export, &[]).await.expect(0);
-    assert_eq!(world.read("export.csv").lines().count(), 1, "nobody was written");
+    assert_eq!(world.read("export.csv").lines().count(), 1, "the import must write no member");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn standard_input_cannot_be_read_twice_so_the_rows_before_the_fault_are_written() {
+async fn rows_before_a_fault_in_standard_input_are_written() {
     let world = World::new().await;
     world.base("staff", &[]).await;
     let file = world.file("members.csv", "ref,tier\na,x\nb,\"y\nc,z\n");
@@ -54,7 +54,7 @@ async fn standard_input_cannot_be_read_twice_so_the_rows_before_the_fault_are_wr
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_of_real_tools_are_read_as_a_person_sees_them() {
+async fn lists_of_real_tools_are_read_as_a_person_would() {
     let world = World::new().await;
     let json2csv = "\"=\"\"worker_id\"\"\",\"=\"\"last_name\"\"\",\"=\"\"phone\"\"\"\n\
                     \"=\"\"00101\"\"\",\"=\"\"de \"\"\"\"Muster\"\"\"\"\"\"\",\"=\"\"+447700900101\"\"\"\n";
@@ -97,19 +97,19 @@ async fn lists_of_real_tools_are_read_as_a_person_sees_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn spaces_around_cells_are_taken_off_unless_they_are_asked_for() {
+async fn spaces_around_cells_are_removed_unless_the_user_keeps_them() {
     let world = World::new().await;
     let file = world.file("members.csv", "ref,tier,gender\n  a b , Gold ,FEMALE\n");
     world.import(&file, "staff", &["--create-base"]).await.expect(0);
     let member = world.get("staff", "a b").await;
     assert_eq!((&member["tier"], &member["gender"]), (&json!("Gold"), &json!("Female")));
     let again = world.import(&file, "staff", &["--no-trim"]).await;
-    assert_eq!(again.counts()[0], 1, "with its spaces the ref is another one: {}", again.stderr);
+    assert_eq!(again.counts()[0], 1, "with its spaces the ref must be another one: {}", again.stderr);
     assert_eq!(world.get("staff", "  a b ").await["ref"], "  a b ");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failed_rows_keep_their_cells_and_fail_until_they_are_mended() {
+async fn failed_rows_keep_their_cells_and_fail_until_they_are_corrected() {
     let world = World::new().await;
     let text = "sep=;\nref;tier;role\na;x;y;extra\nb;x\nref;tier;role\nc;x;y;;\nd;\"two\nlines\";z;\"more;\"\n e ;x;y\n";
     let file = world.file("members.csv", text);
@@ -126,7 +126,7 @@ async fn failed_rows_keep_their_cells_and_fail_until_they_are_mended() {
     }
     let mode = fs::metadata(world.path("members.failed.csv")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    // As it is, with fields to clear, and as a spreadsheet fills it up.
+    // The file unchanged, with fields to clear, and as a spreadsheet pads it.
     let filled = failed
         .lines()
         .map(|line| if line.starts_with("sep") { line.to_owned() } else { format!("{line};;") });
@@ -157,7 +157,7 @@ async fn failed_rows_keep_their_cells_and_fail_until_they_are_mended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_of_ndjson_that_fails_twice_is_imported_once_it_is_mended() {
+async fn a_line_of_ndjson_that_failed_twice_is_imported_when_it_is_corrected() {
     let world = World::new().await;
     let file = world.file("members.ndjson", "{\"ref\":\"a\",\"tier\":7}\n{\"ref\":\"b\",\"email\":\"x\"}\n");
     world.import(&file, "staff", &["--create-base"]).await.expect(1);
@@ -169,7 +169,7 @@ async fn a_line_of_ndjson_that_fails_twice_is_imported_once_it_is_mended() {
         (&json!("tier"), &json!("email"))
     );
     let text = fields[1]["failed"]["message"].as_str().unwrap();
-    assert_eq!(text.matches("email:").count(), 1, "said once: {text}");
+    assert_eq!(text.matches("email:").count(), 1, "not reported exactly once: {text}");
     let file = world.file("once.ndjson", &once);
     world.import(&file, "staff", &[]).await.expect(1);
     let twice = world.read("once.failed.ndjson");

@@ -1,4 +1,4 @@
-//! The program's commands as child processes, against a real server.
+//! The program's commands as child processes that call a real server.
 
 mod backup;
 mod bench;
@@ -34,7 +34,7 @@ use tempfile::TempDir;
 
 use crate::harness::Server;
 
-/// How a command ended, and what it said.
+/// How a command ended, with its output.
 #[derive(Debug)]
 struct Ended {
     code: i32,
@@ -60,7 +60,8 @@ impl Ended {
     }
 }
 
-/// Runs `memberbase` to its end, without the settings of whoever runs the tests, beside the async tests.
+/// Runs `memberbase` to its end in a blocking task, without the settings of the environment that runs the
+/// tests.
 async fn memberbase(arguments: &[&str]) -> Ended {
     memberbase_reading(arguments, Stdio::null()).await
 }
@@ -79,7 +80,7 @@ async fn memberbase_reading(arguments: &[&str], stdin: Stdio) -> Ended {
     }
 }
 
-/// Runs it until it says `text`, and sends it `signal` then.
+/// Runs it until it prints `text`, and then sends it `signal`.
 async fn memberbase_stopped(arguments: &[&str], text: &'static str, signal: Signal) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
     command.env_remove("MEMBERBASE_TOKEN").args(arguments);
@@ -89,7 +90,7 @@ async fn memberbase_stopped(arguments: &[&str], text: &'static str, signal: Sign
         let mut said = BufReader::new(child.stderr.take().unwrap());
         let mut stderr = String::new();
         while !stderr.contains(text) {
-            assert!(said.read_line(&mut stderr).unwrap() > 0, "it ended with {stderr}");
+            assert!(said.read_line(&mut stderr).unwrap() > 0, "the command ended with {stderr}");
         }
         kill_process(Pid::from_child(&child), signal).unwrap();
         said.read_to_string(&mut stderr).unwrap();
@@ -114,7 +115,7 @@ impl World {
         Self { server, url, folder: tempfile::tempdir().unwrap() }
     }
 
-    /// A memberbase of this name whose members may have these attributes.
+    /// Creates a memberbase of this name with this attribute schema.
     async fn base(&self, name: &str, types: &[(&str, &str)]) {
         let request = v1::CreateMemberBaseRequest { name: name.into(), ..Default::default() };
         let base = self.server.base_with(request).await;

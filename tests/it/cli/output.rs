@@ -1,4 +1,4 @@
-//! Standard output that takes nothing: full, closed, or without a reader.
+//! Standard output that cannot be written: full, closed, or without a reader.
 
 use std::fs::File;
 use std::process::{Command, Output, Stdio};
@@ -19,7 +19,7 @@ fn full() -> Stdio {
     File::options().write(true).open("/dev/full").unwrap().into()
 }
 
-/// A pipe whose reader has gone.
+/// A pipe without a reader.
 fn broken() -> Stdio {
     std::io::pipe().unwrap().1.into()
 }
@@ -29,9 +29,9 @@ fn said(output: &Output) -> (Option<i32>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_say_that_nothing_can_be_written_and_end_without_a_word_where_nobody_reads() {
+async fn commands_report_a_full_output_and_end_silently_without_a_reader() {
     let world = World::new().await;
-    // More than a pipe and its writer's buffer take, so that rows of an export fail in the middle.
+    // More data than a pipe and its writer's buffer hold, so that an export fails in the middle of its rows.
     let rows: String = (0..3_000).map(|n| format!("r{n},{}\n", "x".repeat(90))).collect();
     let file = world.file("members.csv", format!("ref,last_name\na,\n{rows}"));
     let import = ["import", &file, "--base", "staff", "--create-base", "--server", &world.url];
@@ -53,7 +53,7 @@ async fn commands_say_that_nothing_can_be_written_and_end_without_a_word_where_n
         assert_eq!(code, Some(141), "{command:?}: {text}");
         assert!(!text.contains("panicked") && !text.contains("cannot write"), "{command:?}: {text}");
     }
-    // Standard error carries no result: losing it changes nothing.
+    // Standard error carries no result, so a command succeeds without it.
     for stderr in [full(), broken()] {
         let ended = tokio::task::block_in_place(|| run(&import, Stdio::piped(), stderr));
         assert_eq!(ended.status.code(), Some(0), "{ended:?}");
@@ -62,7 +62,7 @@ async fn commands_say_that_nothing_can_be_written_and_end_without_a_word_where_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_token_stays_whose_secret_nobody_saw() {
+async fn a_token_whose_secret_could_not_be_printed_is_revoked() {
     let data = tempfile::tempdir().unwrap();
     let folder = data.path().to_str().unwrap();
     let first = run(
@@ -100,7 +100,7 @@ async fn no_token_stays_whose_secret_nobody_saw() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_token_is_revoked_by_itself() {
+async fn a_first_token_whose_secret_could_not_be_printed_is_revoked_by_itself() {
     let world = World::new().await;
     let create = ["token", "create", "--access", "admin", "--server", &world.url];
     let (code, text) = said(&tokio::task::block_in_place(|| run(&create, full(), Stdio::piped())));

@@ -1,15 +1,15 @@
-//! Failed rows of `memberbase import` that have become out of date.
+//! Failed rows of `memberbase import` that a later row of the same member has made outdated.
 
 use serde_json::Value;
 
 use super::World;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mended_row_does_not_undo_a_later_row_of_its_member() {
+async fn a_corrected_row_does_not_undo_a_later_row_of_its_member() {
     let world = World::new().await;
     world.base("staff", &[]).await;
-    // The later row comes in the same chunk, in another, and not at all; a cell and the server are why the
-    // first ones fail.
+    // The later row is in the same chunk, in another one, or missing. The first rows fail because of a cell
+    // or because of the server.
     let text = "sep=;\nRef;email;enable_payroll;tier\n\
                 a;nonsense;;Old\na;a@x.example;;New\n\
                 b;;maybe;\"Old;\"\nc;c@;;Old\nd;;no;Old\n\
@@ -36,7 +36,7 @@ async fn a_mended_row_does_not_undo_a_later_row_of_its_member() {
         "{failed}"
     );
 
-    // Mended, the others go in; these fail again as they did, until somebody decides.
+    // After a correction the other rows are applied. These fail again in the same way until a user decides.
     let mended = failed.replace("nonsense", "old@x.example").replace("maybe", "yes");
     let file = world.file("mended.csv", mended.replace("c@;", "c@x.example;"));
     let again = world.import(&file, "staff", &[]).await.expect(1);
@@ -61,7 +61,7 @@ async fn lines_of_ndjson_and_rows_that_waited_are_marked_too() {
     world.base("staff", &[]).await;
     let file = world.file("first.ndjson", "{\"ref\":\"x\",\"email\":\"x@x.example\"}\n");
     world.import(&file, "staff", &[]).await.expect(0);
-    // The row of b waits for the address until a later one of b is applied.
+    // The row of b waits for the address; meanwhile a later row of b is applied.
     let lines = "{\"ref\":\"a\",\"tier\":7}\n{\"ref\":\"b\",\"email\":\"x@x.example\"}\n{\"ref\":\"a\",\"tier\":\"New\"}\n{\"ref\":\"b\"}\n";
     let file = world.file("members.ndjson", lines);
     assert_eq!(
@@ -81,13 +81,13 @@ async fn lines_of_ndjson_and_rows_that_waited_are_marked_too() {
     assert_eq!(world.get("staff", "a").await["tier"], "New");
 }
 
-/// In any other order a mended file would leave members as an older row has them.
+/// In any other order the corrected file would leave members as an older row has them.
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_rows_stand_in_the_order_of_their_lines() {
     let world = World::new().await;
     let first = world.file("first.csv", "ref,email\nh,t@x.example\nr,r@x.example\ns,s@x.example\n");
     world.import(&first, "staff", &["--create-base"]).await.expect(0);
-    // The rows of lines 2 and 6 wait in vain, those of lines 4 and 5 are a swap.
+    // The rows of lines 2 and 6 wait in vain; those of lines 4 and 5 swap values.
     let rows =
         "a,t@x.example,Old\na,bad,New\nr,s@x.example,R\ns,r@x.example,S\nc,t@x.example,Old\nc,bad,New\n";
     let file = world.file("members.csv", format!("ref,email,last_name\n{rows}"));
@@ -102,15 +102,14 @@ async fn failed_rows_stand_in_the_order_of_their_lines() {
         let bad = |member, line| [member, "New", line, "EMAIL_INVALID"];
         assert_eq!(told, [taken("a", "2"), bad("a", "3"), taken("c", "6"), bad("c", "7")], "{failed}");
     }
-    // Mended, it does what the list would have done.
+    // The corrected file does what the list would have done.
     let mended = world.read("members.failed.csv").replace(",bad,", ",,").replace("t@x.example", "");
     let mended = world.file("mended.csv", mended);
     world.import(&mended, "staff", &["--chunk-rows", "1"]).await.expect(0);
     for member in ["a", "c"] {
         assert_eq!(world.get("staff", member).await["last_name"], "New");
     }
-    // What is written to a pipe cannot be taken back, so there a row that fails ends the waiting of those
-    // before it.
+    // Output to a pipe is final, so a row that fails there ends the waiting of the rows before it.
     world.import(&first, "staff", &[]).await.expect(0);
     let ended = world.import(&file, "staff", &["--failed", "/dev/stderr"]).await.expect(1);
     let told = ended.stderr.lines().filter_map(|row| {
@@ -122,13 +121,13 @@ async fn failed_rows_stand_in_the_order_of_their_lines() {
     assert_eq!(told.collect::<Vec<_>>(), expected, "{}", ended.stderr);
 }
 
-/// Without it spreadsheets take the file for one of another encoding.
+/// Without it spreadsheets assume another encoding.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_byte_order_mark_comes_first_in_the_file_of_failed_rows_if_it_does_in_the_list() {
+async fn failed_rows_of_a_list_with_a_byte_order_mark_begin_with_one() {
     let world = World::new().await;
     let first = world.file("first.csv", "ref,email\nh,t@x.example\n");
     world.import(&first, "staff", &["--create-base"]).await.expect(0);
-    // Of the rows that fail one does at once, one waits in vain, and one is marked.
+    // One of the failing rows fails at once, one waits in vain, and one is marked as outdated.
     let rows = "zo\u{eb};bad\nb;t@x.example\nc;bad\nc;c@x.example\n";
     for (mark, sep) in [("\u{feff}", ""), ("\u{feff}", "sep=;\n"), ("", "sep=;\n"), ("", "")] {
         let file = world.file("members.csv", format!("{mark}{sep}ref;email\n{rows}"));
@@ -140,7 +139,7 @@ async fn a_byte_order_mark_comes_first_in_the_file_of_failed_rows_if_it_does_in_
             failed.matches('\u{feff}').count() <= 1 && failed.contains(";LATER_ROW_APPLIED;"),
             "{failed:?}"
         );
-        // It goes in again, and one that went through is told of it.
+        // The file of failed rows can be imported again, and a successful import mentions that it is kept.
         let again = world.file("again.csv", failed);
         world.import(&again, "staff", &["--delimiter", ";"]).await.expect(1);
         let good = world.file("members.csv", format!("{mark}{sep}ref;email\nb;\n"));
@@ -149,9 +148,9 @@ async fn a_byte_order_mark_comes_first_in_the_file_of_failed_rows_if_it_does_in_
     }
 }
 
-/// Rows that were mended in the file and not imported yet are nowhere else.
+/// Rows that a user corrected in the file but has not imported yet exist nowhere else.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_stands_where_failed_rows_go_is_kept_unless_it_says_the_same() {
+async fn an_existing_file_of_failed_rows_is_kept_unless_it_has_the_same_content() {
     let world = World::new().await;
     world.base("staff", &[]).await;
     let file = world.file("members.csv", "ref,email\na,nonsense\nb,b@x.example\n");
@@ -166,7 +165,7 @@ async fn a_file_that_stands_where_failed_rows_go_is_kept_unless_it_says_the_same
     let ended = world.import(&file, "staff", &[]).await.expect(1);
     assert!(ended.stderr.contains("members.failed.1.csv"), "{}", ended.stderr);
     assert_eq!((world.read(failed), world.read("members.failed.1.csv")), (first, mended));
-    // A row that waited before it failed, and a file that is none of ours.
+    // A row that waited before it failed, and a file that no import wrote.
     let notes = world.file("taken.failed.csv", "my notes");
     let ended = world.import(&taken, "staff", &["--failed", &notes]).await.expect(1);
     assert!(ended.stderr.contains("taken.failed.1.csv"), "{}", ended.stderr);

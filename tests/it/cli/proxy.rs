@@ -1,4 +1,4 @@
-//! A connection that is cut in the middle.
+//! A proxy that cuts connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,21 +7,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Passes bytes on to a server. The first connections are cut, each after so many bytes from the client; a
-/// last one may be left alone.
+/// Passes bytes on to a server. Cuts the first connections, each after a number of bytes from the client; may
+/// leave a last one alone.
 pub struct Proxy {
     pub url: String,
     pub connections: Arc<AtomicUsize>,
 }
 
 impl Proxy {
-    /// With `cuts` bytes for each connection in turn; afterwards connections last if `heal`, or are refused.
+    /// `cuts` has the number of bytes for each connection. Afterwards one connection lasts if `heal`; others
+    /// are refused.
     pub async fn start(server: SocketAddr, cuts: Vec<usize>, heal: bool) -> Self {
         Self::start_with(server, cuts, heal, move || server).await
     }
 
-    /// The same with something that happens where a connection is to be cut, before it is. It answers where
-    /// the server is then.
+    /// The same, but calls `at_cut` just before it cuts a connection, and then uses the returned server
+    /// address.
     pub async fn start_with(
         server: SocketAddr,
         cuts: Vec<usize>,
@@ -39,7 +40,7 @@ impl Proxy {
                 let (client, _) = listener.accept().await.unwrap();
                 counted.fetch_add(1, Ordering::Relaxed);
                 let upstream = TcpStream::connect(server).await.unwrap();
-                // One after another: a client that is cut connects again.
+                // One connection after another: a client whose connection was cut connects again.
                 pass(client, upstream, bytes, || server = tokio::task::block_in_place(&mut at_cut)).await;
             }
         });
@@ -47,8 +48,8 @@ impl Proxy {
     }
 }
 
-/// Both ways until either ends, or until the client has sent so many bytes. Dropping both cuts the
-/// connection.
+/// Copies in both directions until either ends, or until the client has sent `bytes` bytes. Dropping both
+/// halves cuts the connection.
 async fn pass(client: TcpStream, server: TcpStream, mut bytes: usize, at_cut: impl FnOnce()) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();

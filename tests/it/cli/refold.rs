@@ -1,4 +1,4 @@
-//! `memberbase refold` on stores that keep an older rule of comparing e-mail addresses.
+//! `memberbase refold` on stores that compare e-mail addresses by an older rule.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use rustix::process::Signal;
 use super::{Ended, memberbase};
 use crate::harness::Process;
 
-/// Two pairs of members that the older rule tells apart, and one member that it does not know by every
-/// spelling.
+/// Two pairs of members that only the older rule tells apart, and one member that the older rule does not
+/// find by every spelling.
 const MEMBERS: &str = "ref,email\nmasse,masse@example.com\nmaße,maße@example.com\nzoë,zoë@example.com\n\
                        zoe,zoe\u{308}@example.com\nsas,σας@example.com\n";
 
-/// A store that this process had open is locked a little longer where another test starts a program at that
-/// moment: until it runs, the child has the files of this process.
+/// Waits until the store is unlocked. If another test starts a child process at the moment of closing, the
+/// child keeps this process's files open until it executes its program.
 fn wait_until_free(data: &Path) {
     let Ok(lock) = std::fs::File::open(data.join("LOCK")) else { return };
     while lock.try_lock().is_err() {
@@ -38,7 +38,7 @@ async fn meta(engine: &SledEngine) -> Meta {
     Meta::decode(&engine.get_many(&[key::meta()]).await.unwrap()[0].clone().unwrap()).unwrap()
 }
 
-/// A store with this rule, of which nothing was used yet.
+/// Creates an empty store that compares addresses by this rule.
 async fn make_store(data: &Path, fold: Fold) {
     stop(Process::serve(data));
     let engine = open(data);
@@ -48,7 +48,7 @@ async fn make_store(data: &Path, fold: Fold) {
     engine.close().await.unwrap();
 }
 
-/// The rule of a store, and all that is in it.
+/// The rule of a store, and its entire content.
 async fn everything(data: &Path) -> (u32, Vec<(Key, Value)>) {
     let engine: Arc<SledEngine> = Arc::new(open(data));
     let all = engine.scan(KeyRange::prefix(&[]), Direction::Forward, usize::MAX).await.unwrap();
@@ -82,7 +82,7 @@ async fn refold(data: &Path) -> Ended {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pairs_are_listed_and_nothing_changes_until_there_is_none() {
+async fn pairs_are_listed_and_the_store_changes_only_when_there_are_none() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("store");
     make_store(&data, Fold::Lower).await;
@@ -135,14 +135,14 @@ async fn pairs_are_listed_and_nothing_changes_until_there_is_none() {
     }
 }
 
-/// The pairs of a list are in no order that is promised.
+/// The pairs are listed in no particular order.
 fn sorted(mut lines: Vec<&str>) -> Vec<&str> {
     lines.sort_unstable_by_key(|line| line.contains("zo"));
     lines
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refold_that_was_cut_short_is_finished() {
+async fn an_interrupted_refold_can_be_finished() {
     let folder = tempfile::tempdir().unwrap();
     make_store(folder.path(), Fold::Lower).await;
     let engine = open(folder.path());
@@ -159,7 +159,7 @@ async fn a_refold_that_was_cut_short_is_finished() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_store_is_not_made_one() {
+async fn a_folder_without_a_store_does_not_become_one() {
     let folder = tempfile::tempdir().unwrap();
     for data in [folder.path().to_owned(), folder.path().join("nothing")] {
         let refused = refold(&data).await.expect(64);

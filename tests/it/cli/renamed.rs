@@ -1,5 +1,5 @@
-//! Members that are renamed between two runs of one import, or while it waits: who a row is about is what the
-//! server said when it took the row, and not whom its key names since.
+//! Members that are renamed between two runs of one import, or while it waits: a row belongs to the member
+//! that the server reported when it received the row, not to the member that its key finds later.
 
 use memberbase::api::grpc::v1;
 use tonic::Code;
@@ -8,7 +8,7 @@ use super::{Ended, World, gateway, memberbase};
 
 const ID: &str = "014d2pf2dbsqqg28t5cy4tqkff";
 
-/// Members `a`, `b`, `r0` and `r1`, each with the address and the worker id of its name.
+/// A memberbase with members `a`, `b`, `r0` and `r1`, whose addresses and worker ids contain their refs.
 async fn world() -> World {
     let world = World::new().await;
     let rows = ["a", "b", "r0", "r1"].map(|name| format!("{name},{name}@x.example,{name},First\n")).concat();
@@ -17,7 +17,7 @@ async fn world() -> World {
     world
 }
 
-/// Gives a member another ref; it answers to the one that it had no longer.
+/// Gives a member another ref, without an alias for the former one.
 async fn rename(world: &World, from: &str, to: &str) {
     let member = world.get("staff", from).await;
     let text = |name: &str| member[name].as_str().unwrap().to_owned();
@@ -31,7 +31,7 @@ async fn rename(world: &World, from: &str, to: &str) {
     world.server.members().rename_member(request).await.unwrap();
 }
 
-/// Imports rows of `ref,id,email,worker_id,last_name` under the one id, a row a chunk.
+/// Imports rows of `ref,id,email,worker_id,last_name` with the import id `ID`, one row in each chunk.
 async fn import(world: &World, server: &str, rows: &[&str], more: &[&str]) -> Ended {
     let file = world.file("members.csv", format!("ref,id,email,worker_id,last_name\n{}\n", rows.join("\n")));
     let to = ["import", &file, "--base", "staff", "--import-id", ID, "--chunk-rows", "1", "--server", server];
@@ -48,7 +48,7 @@ async fn last_name(world: &World, r#ref: &str) -> String {
     world.get("staff", r#ref).await["last_name"].as_str().unwrap().to_owned()
 }
 
-/// What the file of failed rows says of each: its last cell, its line and the reason.
+/// For each row in the file of failed rows: its last cell, its line and the reason.
 fn failed(world: &World) -> Vec<[String; 3]> {
     let rows = world.read("members.failed.csv");
     let told = |row: &str| [4, 5, 6].map(|cell| row.split(',').nth(cell).unwrap().to_owned());
@@ -56,17 +56,17 @@ fn failed(world: &World) -> Vec<[String; 3]> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_row_stays_overtaken_when_the_key_of_the_newer_one_names_nobody_any_more() {
+async fn a_row_stays_outdated_when_the_newer_rows_key_finds_no_member_any_more() {
     let world = world().await;
     let id = world.get("staff", "a").await["id"].as_str().unwrap().to_owned();
-    // The first waits for what b has, beside a swap that goes through.
+    // The first row waits for the address of b; beside it a swap succeeds.
     let older = format!(",{id},b@x.example,,Older");
     let rows = [&older, "a,,,,Newer", "r0,,r1@x.example,,Swapped", "r1,,r0@x.example,,Swapped"];
     let first = import(&world, &world.url, &rows, &[]).await.expect(1);
     let told = world.read("members.failed.csv");
     assert_eq!(failed(&world), [["Older", "2", "LATER_ROW_APPLIED"]]);
-    // Now the address is free, the key of the newer row is not that of its member, and r0 was changed by
-    // others.
+    // Now the address is free, the newer row's key no longer finds its member, and another import has changed
+    // r0.
     write(&world, "b,other@x.example,\nr0,r9@x.example,Since\n").await;
     rename(&world, "a", "z").await;
     let second = import(&world, &world.url, &rows, &[]).await.expect(1);
@@ -76,10 +76,10 @@ async fn an_older_row_stays_overtaken_when_the_key_of_the_newer_one_names_nobody
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_would_make_a_member_does_not_change_one_that_has_got_its_key_since() {
+async fn a_row_that_would_create_a_member_does_not_change_one_that_got_its_key_later() {
     let world = world().await;
     let rows = ["x,,b@x.example,,Older", "a,,,,Newer"];
-    // Its rows are through, and those that wait are not tried.
+    // All rows were sent, and the waiting ones are not tried again.
     let cut = gateway::start(world.server.channel(), "BulkUpsertMembers", Code::Unavailable).await;
     import(&world, &cut, &rows, &["--give-up-after", "0"]).await.expect(69);
     write(&world, "b,other@x.example,\n").await;
@@ -87,17 +87,17 @@ async fn a_row_that_would_make_a_member_does_not_change_one_that_has_got_its_key
     let ended = import(&world, &world.url, &rows, &[]).await.expect(1);
     assert_eq!(last_name(&world, "x").await, "Newer");
     assert_eq!(ended.counts(), [0, 1, 0, 0, 1]);
-    // Imported as it is, the row would be written over the newer one now.
+    // If the row were imported now, it would overwrite the newer one.
     assert_eq!(failed(&world), [["Older", "2", "LATER_ROW_APPLIED"]]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_waits_is_about_the_member_that_it_found_also_when_another_has_its_key() {
+async fn a_waiting_row_belongs_to_the_member_that_it_found_even_if_another_got_its_key() {
     let world = world().await;
     let rows = ["a,,b@x.example,,Mine", "b,,,,Later"];
     let cut = gateway::start(world.server.channel(), "BulkUpsertMembers", Code::Unavailable).await;
     import(&world, &cut, &rows, &["--give-up-after", "0"]).await.expect(69);
-    // The ref goes to b, who was written by a later row and gives up the address.
+    // The ref goes to b; a later row wrote b, and b gives up the address.
     write(&world, "b,other@x.example,\n").await;
     rename(&world, "a", "z").await;
     rename(&world, "b", "a").await;
@@ -109,10 +109,10 @@ async fn a_row_that_waits_is_about_the_member_that_it_found_also_when_another_ha
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_are_matched_by_e_mail_stay_those_of_their_members_when_addresses_change() {
+async fn rows_matched_by_e_mail_keep_their_members_when_addresses_change() {
     let world = world().await;
     let id = world.get("staff", "a").await["id"].as_str().unwrap().to_owned();
-    // The first waits for the worker id of b; the swap goes through.
+    // The first row waits for the worker id of b; the swap succeeds.
     let older = format!(",{id},,b,Older");
     let rows = [&older, ",,a@x.example,,Newer", ",,r0@x.example,r1,Swapped", ",,r1@x.example,r0,Swapped"];
     let matched = ["--match", "email"];

@@ -1,4 +1,4 @@
-//! `memberbase import --replace` clears nothing that the file does not speak of.
+//! `memberbase import --replace` clears no field that the file does not have.
 
 use serde_json::{Value, json};
 
@@ -7,8 +7,7 @@ use crate::harness::Server;
 
 const LINE: &str = r#"{"ref":"a","email":"a@x.example","dob":"1990-01-02","tier":"Gold","account_details":{"uk":{"account_holder":"A","sort_code":"123456","account_number":"12345678"}}}"#;
 
-/// A server that asks for a token, with one member, and tokens that see dates of birth and bank details and
-/// that do not.
+/// A server that requires tokens, with one member, and one token with the `pii` right and one without.
 struct Guarded {
     world: World,
     admin: String,
@@ -49,7 +48,7 @@ impl Guarded {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_token_may_not_see_is_not_exported_and_cannot_be_cleared_by_such_an_export() {
+async fn fields_hidden_from_a_token_are_not_exported_and_such_an_export_cannot_clear_them() {
     let guarded = guarded().await;
     let before = guarded.member().await;
     for name in ["blind.csv", "blind.ndjson"] {
@@ -60,12 +59,12 @@ async fn what_a_token_may_not_see_is_not_exported_and_cannot_be_cleared_by_such_
             assert!(!text.contains(hidden), "{hidden}: {text}");
         }
         let again = guarded.import(name, &[]).await.expect(0);
-        assert_eq!(again.counts(), [0, 0, 1, 0, 0], "merged it changes nothing");
+        assert_eq!(again.counts(), [0, 0, 1, 0, 0], "merging the export must change nothing");
     }
     let refused = guarded.import("blind.csv", &["--replace"]).await.expect(64);
     let named = "no columns dob, sort_code, account_number, account_holder, iban:";
     assert!(refused.stderr.contains(named), "{}", refused.stderr);
-    assert_eq!(refused.stdout, "", "nothing is sent");
+    assert_eq!(refused.stdout, "", "the import must send nothing");
     let failed = guarded.import("blind.ndjson", &["--replace"]).await.expect(1);
     assert_eq!(failed.counts(), [0, 0, 0, 0, 1]);
     let row: Value = serde_json::from_str(&guarded.world.read("blind.failed.ndjson")).unwrap();
@@ -73,7 +72,7 @@ async fn what_a_token_may_not_see_is_not_exported_and_cannot_be_cleared_by_such_
     assert_eq!(row["failed"]["field"], "dob, account_details");
     assert_eq!(guarded.member().await, before);
 
-    // With the right to see everything, everything is there, and replaces as it is.
+    // With the `pii` right the export has all fields and can replace the members unchanged.
     for name in ["all.csv", "all.ndjson"] {
         let ended = guarded.export(name, &guarded.admin).await;
         assert!(!ended.stderr.contains("warning"), "{}", ended.stderr);
@@ -83,7 +82,7 @@ async fn what_a_token_may_not_see_is_not_exported_and_cannot_be_cleared_by_such_
     let line: Value = serde_json::from_str(&guarded.world.read("all.ndjson")).unwrap();
     assert_eq!((&line["phone"], line.get("dob")), (&Value::Null, Some(&json!("1990-01-02"))));
 
-    // What is meant is said.
+    // The user says explicitly what to clear.
     let cleared =
         guarded.import("blind.csv", &["--replace", "--clear-missing=dob,account_details"]).await.expect(0);
     assert_eq!(cleared.counts(), [0, 1, 0, 0, 0]);
@@ -95,7 +94,7 @@ async fn what_a_token_may_not_see_is_not_exported_and_cannot_be_cleared_by_such_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_without_a_column_clears_it_only_if_that_is_said() {
+async fn a_list_without_a_column_clears_the_field_only_on_request() {
     let world = World::new().await;
     world.base("staff", &[("team", "string"), ("age", "number")]).await;
     let file = world.file(
@@ -127,13 +126,13 @@ async fn a_list_without_a_column_clears_it_only_if_that_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_line_of_ndjson_names_what_it_replaces() {
+async fn each_line_of_ndjson_must_name_every_field() {
     let world = World::new().await;
     let all = r#""email":null,"first_name":null,"last_name":null,"phone":null,"worker_id":null,"dob":null,"gender":null,"role":null,"company":null,"enable_payroll":null,"account_details":null"#;
     let text = "{\"ref\":\"a\",\"tier\":\"Gold\",\"role\":\"QA\"}\n{\"ref\":\"b\",\"tier\":\"Gold\"}\n";
     let file = world.file("members.ndjson", text);
     world.import(&file, "staff", &["--create-base"]).await.expect(0);
-    // The first names all but one key, the second gives that by name to clear.
+    // The first line lacks one key; the second clears that field by name.
     let text = format!(
         "{{\"ref\":\"a\",\"attributes\":null,{all}}}\n{{\"ref\":\"b\",\"attributes\":null,\"clear_fields\":[\"tier\"],{all}}}\n"
     );

@@ -1,4 +1,4 @@
-//! `memberbase import` over a connection that is lost.
+//! `memberbase import` over connections that break.
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
@@ -20,15 +20,16 @@ fn file(world: &World) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_goes_on_after_its_connection_is_lost() {
+async fn an_import_continues_after_its_connection_breaks() {
     let world = World::new().await;
     let file = file(&world);
-    // Of about 2 MB: in the middle of a chunk, before the call is made, while connecting, and again late.
+    // Cuts within about 2 MB: in the middle of a chunk, before the call, while connecting, and once more near
+    // the end.
     let proxy = Proxy::start(world.server.address(), vec![300_007, 100, 0, 900_001], true).await;
     let arguments = ["import", &file, "--base", "staff", "--create-base", "--server", &proxy.url];
-    // The memberbase is found over the first connection as well.
+    // The import also finds the memberbase over the first connection.
     let ended = memberbase(&arguments).await.expect(0);
-    // What the lost connections had created counts as created.
+    // Members created over the broken connections count as created.
     assert_eq!(ended.counts(), [ROWS, 0, 0, 0, 0]);
     assert_eq!(proxy.connections.load(Ordering::Relaxed), 5);
     assert!(ended.stderr.contains("trying again") && ended.stderr.contains("sent again"), "{}", ended.stderr);
@@ -37,7 +38,7 @@ async fn an_import_goes_on_after_its_connection_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_that_gives_up_says_what_it_did_and_can_be_run_again() {
+async fn an_import_that_gives_up_reports_its_progress_and_can_be_run_again() {
     let world = World::new().await;
     let file = file(&world);
     let proxy = Proxy::start(world.server.address(), vec![600_000], false).await;
@@ -55,11 +56,11 @@ async fn an_import_that_gives_up_says_what_it_did_and_can_be_run_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_that_is_stopped_says_what_it_did_and_how_to_go_on() {
+async fn a_stopped_import_reports_its_progress_and_how_to_continue() {
     for (signal, code, name) in [(Signal::INT, 130, "Ctrl-C"), (Signal::TERM, 143, "SIGTERM")] {
         let world = World::new().await;
         let file = file(&world);
-        // Some chunks come through before the connection is cut; the server is not there any more then.
+        // Some chunks arrive before the connection is cut; afterwards the server cannot be reached.
         let proxy = Proxy::start(world.server.address(), vec![600_000], false).await;
         let arguments = ["import", &file, "--base", "staff", "--create-base", "--server", &proxy.url];
         let ended = super::memberbase_stopped(&arguments, "trying again", signal).await.expect(code);
@@ -74,7 +75,7 @@ async fn an_import_that_is_stopped_says_what_it_did_and_how_to_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_id_of_an_import_is_not_taken_for_other_rows() {
+async fn an_import_id_is_refused_for_other_rows() {
     const ID: &str = "014d2pf2dbsqqg28t5cy4tqkff";
     let world = World::new().await;
     world.base("staff", &[]).await;
@@ -82,7 +83,7 @@ async fn the_id_of_an_import_is_not_taken_for_other_rows() {
     let rows = "ref,tier\na,1\nb,1\nc,1\nd,1\n";
     let file = world.file("members.csv", rows);
     world.import(&file, "staff", &with_id).await.expect(0);
-    // The same file again, and one that goes on after it, are what the id is for.
+    // The same file, and a file that continues it, may use the id again.
     assert_eq!(world.import(&file, "staff", &with_id).await.expect(0).counts(), [4, 0, 0, 0, 0]);
     let longer = world.file("longer.csv", format!("{rows}e,1\n"));
     assert_eq!(world.import(&longer, "staff", &with_id).await.expect(0).counts(), [5, 0, 0, 0, 0]);
@@ -102,7 +103,8 @@ async fn the_id_of_an_import_is_not_taken_for_other_rows() {
     assert_eq!(world.get("staff", "a").await["tier"], "1");
 }
 
-/// Rows of every outcome: each member comes twice, some change then, and some are bad, in whole chunks too.
+/// Rows with every outcome: each member occurs twice, some change the second time, and some rows are bad,
+/// including whole chunks.
 fn mixed() -> String {
     let mut text = "ref,email,tier\n".to_owned();
     for at in 0..ROWS {
@@ -115,7 +117,7 @@ fn mixed() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_through_cuts_and_kills_counts_as_one_that_was_left_alone() {
+async fn an_import_through_cuts_and_kills_counts_like_an_undisturbed_one() {
     let world = World::new().await;
     let file = world.file("members.csv", mixed());
     let import = |url: String, failed: String| {
@@ -131,8 +133,8 @@ async fn an_import_through_cuts_and_kills_counts_as_one_that_was_left_alone() {
     let data = tempfile::tempdir().unwrap();
     let server = Arc::new(Mutex::new(Process::serve(data.path())));
     let mut random = Random(16);
-    // Of about 1 MB in all: a connection that finds the memberbase, and then a dozen cuts, every other one
-    // with a kill.
+    // Cuts within about 1 MB: one connection that finds the memberbase, and then a dozen cuts, every second
+    // one with a kill of the server.
     let cuts = (0..12).map(|_| 20_000 + usize::try_from(random.next() % 100_000).unwrap()).collect();
     let address = server.lock().unwrap().socket();
     let (killed, folder) = (Arc::clone(&server), data.path().to_owned());

@@ -1,4 +1,4 @@
-//! Values that members pass on to each other within one list.
+//! Unique values that members pass on to each other within one list.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use crate::harness::Server;
 
 const HEADER: &str = "ref,email,worker_id\n";
 
-/// A memberbase with members `m0` to `m{count - 1}` whose address and worker id have their number.
+/// A memberbase with members `m0` to `m{count - 1}`, whose addresses and worker ids contain their numbers.
 async fn world(count: usize) -> World {
     let world = World::new().await;
     let rows: String = (0..count).map(|i| format!("m{i},e{i}@x.example,w{i}\n")).collect();
@@ -17,7 +17,7 @@ async fn world(count: usize) -> World {
     world
 }
 
-/// Imports rows of a ref and the number of the address and worker id that it gets.
+/// Imports rows that give each ref the address and worker id with this number.
 async fn move_to(world: &World, rows: &[(&str, usize)], more: &[&str]) -> Ended {
     let rows: String = rows.iter().map(|(r#ref, i)| format!("{ref},e{i}@x.example,w{i}\n")).collect();
     let file = world.file("members.csv", format!("{HEADER}{rows}"));
@@ -38,7 +38,7 @@ async fn assert_numbers(world: &World, expected: &[(&str, usize)]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_swap_and_a_ring_go_through_in_one_run() {
+async fn a_swap_and_a_ring_succeed_in_one_run() {
     let world = world(5).await;
     let moved = [("m0", 1), ("m1", 0), ("m2", 3), ("m3", 4), ("m4", 2)];
     let ended = move_to(&world, &moved, &[]).await.expect(0);
@@ -49,9 +49,10 @@ async fn a_swap_and_a_ring_go_through_in_one_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ring_across_chunks_and_a_chain_against_the_order_of_the_rows_do_too() {
+async fn a_ring_across_chunks_and_a_chain_against_the_row_order_succeed() {
     let world = world(6).await;
-    // m0 to m2 are a ring; m3 and m4 want what is free only after m5, and a new member wants the last.
+    // m0 to m2 form a ring. m3 and m4 need values that are free only after m5, and a new member needs the
+    // last one.
     let moved = [("m0", 1), ("m3", 4), ("new", 3), ("m1", 2), ("m4", 5), ("m2", 0), ("m5", 9)];
     let ended = move_to(&world, &moved, &["--chunk-rows", "1", "--in-flight", "2"]).await.expect(0);
     assert_eq!(ended.counts(), [1, 6, 0, 0, 0]);
@@ -59,10 +60,10 @@ async fn a_ring_across_chunks_and_a_chain_against_the_order_of_the_rows_do_too()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_closed_fails_and_takes_no_ring_with_it() {
+async fn an_open_chain_fails_and_does_not_affect_a_ring() {
     let world = world(7).await;
-    // m3 wants what m6 has and keeps; m2 and m4 want what m3 therefore keeps. Only the first of two gets what
-    // becomes free.
+    // m3 needs what m6 has and keeps; m2 and m4 need what m3 therefore keeps. Of two rows that need a free
+    // value only the first gets it.
     let moved = [("m0", 1), ("m1", 0), ("m2", 3), ("m3", 6), ("m4", 3), ("m5", 8), ("n", 5), ("o", 5)];
     let ended = move_to(&world, &moved, &["--chunk-rows", "2"]).await.expect(1);
     assert_eq!(ended.counts(), [1, 3, 0, 0, 4], "{}", world.read("members.failed.csv"));
@@ -75,9 +76,9 @@ async fn what_is_not_closed_fails_and_takes_no_ring_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_does_not_undo_what_a_later_row_did_to_its_member() {
+async fn a_row_does_not_undo_a_later_row_of_its_member() {
     let world = world(3).await;
-    // The first row fails, and must not come after the third, which has its member at 7.
+    // The first row fails and must not be applied after the third, which gives the member the number 7.
     let moved = [("m0", 1), ("m2", 5), ("m0", 7), ("m1", 8)];
     let ended = move_to(&world, &moved, &["--chunk-rows", "2"]).await.expect(1);
     assert_eq!(ended.counts(), [0, 3, 0, 0, 1]);
@@ -88,15 +89,15 @@ async fn a_row_does_not_undo_what_a_later_row_did_to_its_member() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ring_that_is_sent_again_under_its_id_undoes_nothing_that_came_after_it() {
+async fn repeating_a_ring_under_its_import_id_undoes_no_later_change() {
     let world = world(7).await;
-    // Two rings, and a row that fails because of what m6 keeps.
+    // Two rings, and a row that fails because m6 keeps its values.
     let moved = [("m0", 1), ("m1", 0), ("m2", 3), ("m3", 4), ("m4", 2), ("m5", 6)];
     let again = ["--import-id", "014d2pf2dbsqqg28t5cy4tqkff", "--chunk-rows", "2"];
     let first = move_to(&world, &moved, &again).await.expect(1);
     assert_eq!(first.counts(), [0, 5, 0, 0, 1]);
     let failed = world.read("members.failed.csv");
-    // Since then somebody has given m0 other values, in two steps, and what m5 wanted has become free.
+    // Meanwhile another import has given m0 and m6 other values, and the values that m5 needs are free.
     let later = world.file("later.csv", format!("{HEADER}m0,e8@x.example,w8\nm6,e9@x.example,w9\n"));
     world.import(&later, "staff", &[]).await.expect(0);
     for _ in 0..2 {
@@ -107,10 +108,11 @@ async fn a_ring_that_is_sent_again_under_its_id_undoes_nothing_that_came_after_i
     }
 }
 
-/// Such a server runs a call in which no row was good anew when it comes again, as `docs/command-line.md`
-/// says. What it has kept, the call in which the ring went through, then has other rows and is another one.
+/// An older server stores no result of a call without a good row, so it carries out a repeat, as
+/// `docs/command-line.md` says. The later call of the ring, whose result it has stored, then has other rows
+/// and is a different call.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ring_that_is_sent_again_to_an_older_server_is_tried_anew() {
+async fn repeating_a_ring_at_an_older_server_applies_it_again() {
     let world = world(2).await;
     let older = gateway::start_older(world.server.channel()).await;
     let file = world.file("members.csv", format!("{HEADER}m0,e1@x.example,w1\nm1,e0@x.example,w0\n"));
@@ -119,7 +121,7 @@ async fn a_ring_that_is_sent_again_to_an_older_server_is_tried_anew() {
     assert_eq!(memberbase(&arguments).await.expect(0).counts(), [0, 2, 0, 0, 0]);
     let later = world.file("later.csv", format!("{HEADER}m0,e8@x.example,w8\n"));
     world.import(&later, "staff", &[]).await.expect(0);
-    // The first call has good rows by now, so its answer is kept from here on.
+    // The first call has good rows now, so the server stores its result from here on.
     for _ in 0..2 {
         assert_eq!(memberbase(&arguments).await.expect(0).counts(), [0, 1, 1, 0, 0]);
         assert_numbers(&world, &[("m0", 1), ("m1", 0)]).await;
@@ -127,7 +129,7 @@ async fn a_ring_that_is_sent_again_to_an_older_server_is_tried_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ring_of_ndjson_lines_goes_through_as_well() {
+async fn a_ring_of_ndjson_lines_succeeds_as_well() {
     let world = world(2).await;
     let lines = "{\"ref\":\"m0\",\"email\":\"E1@x.example\"}\n{\"ref\":\"m1\",\"email\":\"e0@X.example\"}\n";
     let file = world.file("members.ndjson", lines);
@@ -135,7 +137,7 @@ async fn a_ring_of_ndjson_lines_goes_through_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_wait_are_in_the_file_of_failed_rows_if_the_import_is_killed() {
+async fn waiting_rows_are_in_the_file_of_failed_rows_if_the_import_is_killed() {
     const ROWS: usize = 20;
     let (server, admin) = Server::start_with_token().await;
     let folder = tempfile::tempdir().unwrap();
@@ -157,7 +159,8 @@ async fn rows_that_wait_are_in_the_file_of_failed_rows_if_the_import_is_killed()
     write(0);
     assert!(import(&file, &admin).output().unwrap().status.success());
 
-    // All rows of the ring are let in and fail, and trying them again has to wait until they are paid for.
+    // The server accepts all rows of the ring, and they fail. The next attempt must wait for the token's
+    // limit.
     let slow = command(&["token", "create", "--access", "write", "--rows-per-second", "1"], &admin).output();
     let slow = String::from_utf8(slow.unwrap().stdout).unwrap();
     write(1);
@@ -168,7 +171,7 @@ async fn rows_that_wait_are_in_the_file_of_failed_rows_if_the_import_is_killed()
         assert_eq!(
             importer.try_wait().unwrap(),
             None,
-            "it ended, and the rows that waited were not in the file"
+            "the import ended without writing the waiting rows to the file"
         );
         tokio::task::yield_now().await;
     }
@@ -182,7 +185,7 @@ async fn rows_that_wait_are_in_the_file_of_failed_rows_if_the_import_is_killed()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn giving_up_while_rows_are_tried_again_says_how_to_go_on() {
+async fn giving_up_while_rows_are_tried_again_says_how_to_continue() {
     const ROWS: usize = 20;
     let (server, admin) = Server::start_with_token().await;
     let url = format!("http://{}", server.address());
@@ -193,7 +196,7 @@ async fn giving_up_while_rows_are_tried_again_says_how_to_go_on() {
     };
     let file = write(0);
     world.import(&file, "staff", &["--create-base", "--token", &admin]).await.expect(0);
-    // The rows are let in once, and then are more than the token may send for a while.
+    // The server accepts the rows once; after that they exceed the token's limit for a while.
     let create = [
         "token",
         "create",

@@ -1,4 +1,4 @@
-//! Rows of one member that name it by different keys, in one list.
+//! Rows of one list that find the same member by different keys.
 
 use memberbase::api::grpc::v1;
 
@@ -6,11 +6,11 @@ use tonic::Code;
 
 use super::{Ended, World, gateway};
 
-/// Members `a` and `b` with an address each; `a` answers to `former` as well.
+/// A memberbase with members `a` and `b`, each with an address; `former` is an alias of `a`.
 struct Two {
     world: World,
     base: String,
-    /// The id of `a`, and the 26 characters of it.
+    /// The id of `a`, and its 26 characters after the prefix.
     id: String,
     digits: String,
 }
@@ -48,7 +48,7 @@ impl Two {
         self.world.get("staff", "a").await["last_name"].clone()
     }
 
-    /// The ways to name `a`, each as the cells of ref and id.
+    /// The keys of `a`, each as the cells for ref and id.
     fn keys(&self) -> [String; 4] {
         let Self { id, digits, .. } = self;
         ["a,".into(), "former,".into(), format!(",{id}"), format!(",MEM_{}", digits.to_uppercase())]
@@ -56,9 +56,9 @@ impl Two {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_waits_is_not_tried_after_a_newer_one_whatever_their_keys() {
+async fn a_waiting_row_is_not_tried_after_a_newer_one_of_its_member_with_any_keys() {
     let two = Two::new().await;
-    // The older one waits for the address of b, which is given up at the end.
+    // The older row waits for the address of b, which the last row frees.
     for (round, (older, newer)) in pairs(&two.keys()).into_iter().enumerate() {
         let (mine, next) = (format!("b{round}@x.example"), format!("b{}@x.example", round + 1));
         let hold = two.world.file("hold.csv", format!("ref,email\nb,{mine}\n"));
@@ -80,13 +80,13 @@ async fn a_row_that_waits_is_not_tried_after_a_newer_one_whatever_their_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_rows_that_wait_for_one_member_the_newest_is_tried_whatever_their_keys() {
+async fn of_a_members_waiting_rows_the_newest_is_tried_with_any_keys() {
     let two = Two::new().await;
     for (round, (older, newer)) in pairs(&two.keys()).into_iter().enumerate() {
         let (mine, next) = (format!("b{round}@x.example"), format!("b{}@x.example", round + 1));
         let hold = two.world.file("hold.csv", format!("ref,email\na,a{round}@x.example\nb,{mine}\n"));
         two.world.import(&hold, "staff", &[]).await.expect(0);
-        // Both want what b has; alone, the older one would be the first to get it.
+        // Both rows need the address of b; by order alone the older one would get it first.
         let rows = [
             format!("{older},{mine},Older"),
             format!("{newer},{mine},Newer {round}"),
@@ -101,10 +101,11 @@ async fn of_rows_that_wait_for_one_member_the_newest_is_tried_whatever_their_key
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_failed_for_a_fault_of_its_own_is_marked_whatever_its_key() {
+async fn a_row_with_a_bad_cell_is_marked_with_any_key() {
     let two = Two::new().await;
     for (older, newer) in pairs(&two.keys()) {
-        // Nobody looked for the member of a row with a fault, and a row of another member is not overtaken.
+        // The server did not look for the member of a row with a bad cell. A row of another member is not
+        // outdated.
         let rows = [format!("{older},bad,Older"), "b,,bad,B".into(), format!("{newer},,Newer")];
         let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
         two.import(&rows, &["--chunk-rows", "1"]).await.expect(1);
@@ -115,12 +116,13 @@ async fn a_row_that_failed_for_a_fault_of_its_own_is_marked_whatever_its_key() {
     }
 }
 
-/// An older server does not know the call, and a gateway may not let it through: then nobody knows whose the
-/// rows are that found no member.
+/// An older server does not know the call, and a gateway may refuse it. Then the import cannot find out to
+/// which members the rows without a known member belong.
 #[tokio::test(flavor = "multi_thread")]
-async fn where_the_server_tells_no_keys_a_warning_says_so_and_nothing_older_is_written() {
+async fn without_keys_from_the_server_a_warning_says_so_and_no_older_row_is_written() {
     let two = Two::new().await;
-    // The first row waits for the address that the last one gives up; alone, it would be tried again then.
+    // The first row waits for the address that the last row frees; without a newer row it would be tried
+    // again then.
     let rows = ["a,,b@x.example,Older", "a,,bad,Bad", "former,,,Newer", "b,,c@x.example,B"];
     for code in [Code::PermissionDenied, Code::Unimplemented] {
         let hold = "ref,email,last_name\na,a@x.example,First\nb,b@x.example,B\n";
@@ -136,16 +138,16 @@ async fn where_the_server_tells_no_keys_a_warning_says_so_and_nothing_older_is_w
         );
         assert_eq!(two.last_name().await, "Newer", "{code:?}");
         let failed = two.failed();
-        // Of the first the answers told all.
+        // The server's replies said everything about the first row.
         assert!(failed[0].starts_with("a,,b@x.example,Older,2,LATER_ROW_APPLIED,email,"), "{failed:?}");
         let is_unmarked = failed[1].starts_with("a,,bad,Bad,3,EMAIL_INVALID,email,");
         assert!(is_unmarked && failed.len() == 2, "{failed:?}");
     }
 }
 
-/// Such a server does not name the members of the rows that it applied.
+/// An older server does not report the members of the rows that it applied.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_server_that_names_no_members_gets_no_row_again_that_may_be_older() {
+async fn an_older_server_that_reports_no_members_gets_no_possibly_older_row_again() {
     let two = Two::new().await;
     let older = gateway::start_older(two.world.server.channel()).await;
     let rows = ["a,,b@x.example,Older", "former,,,Newer", "b,,c@x.example,B"];
@@ -157,15 +159,14 @@ async fn an_older_server_that_names_no_members_gets_no_row_again_that_may_be_old
     let failed = two.failed();
     assert!(failed.len() == 1 && failed[0].contains(",Older,2,LATER_ROW_POSSIBLE,email,"), "{failed:?}");
     assert!(failed[0].contains("EMAIL_TAKEN") && failed[0].contains("that of line 4"), "{failed:?}");
-    // It goes in when somebody has decided so, and not before.
+    // The row is applied only after a user has decided.
     let again = two.world.file("again.csv", two.world.read("members.failed.csv"));
     two.world.import(&again, "staff", &[]).await.expect(1);
     assert_eq!(two.last_name().await, "Newer");
     let decided = two.world.read("members.failed.csv").replace("LATER_ROW_POSSIBLE", "MENDED");
     two.world.import(&two.world.file("again.csv", decided), "staff", &[]).await.expect(0);
     assert_eq!(two.last_name().await, "Older");
-    // Rows after which none was applied are tried again, and so are all that are matched by ids: a swap goes
-    // through.
+    // Rows without a later applied row are tried again, and so are all rows matched by ids: a swap succeeds.
     let [a, b] = ["a", "b"].map(|name| two.world.get("staff", name));
     let [a, b] = [a.await["id"].as_str().unwrap().to_owned(), b.await["id"].as_str().unwrap().to_owned()];
     let swap = format!("id,email\n{a},c@x.example\n{b},b@x.example\n{a},c@x.example\n");
@@ -175,11 +176,11 @@ async fn an_older_server_that_names_no_members_gets_no_row_again_that_may_be_old
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rings_go_through_beside_rows_that_are_found_by_other_keys() {
+async fn rings_succeed_beside_rows_that_are_found_by_other_keys() {
     let two = Two::new().await;
     let Two { id, .. } = &two;
     let other = two.world.get("staff", "b").await["id"].as_str().unwrap().to_owned();
-    // A swap, each by another key; and others before, between and after it.
+    // A swap whose rows use different keys, with other rows before, between and after them.
     let swap = [
         "c,,c@x.example,C".to_owned(),
         format!(",{id},b@x.example,A"),
@@ -198,13 +199,13 @@ async fn rings_go_through_beside_rows_that_are_found_by_other_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_names_a_member_twice_is_told() {
+async fn a_list_with_two_rows_of_one_member_gets_a_warning() {
     let two = Two::new().await;
     let Two { digits, .. } = &two;
     let rows = ["a,,,1", "b,,,1", "c,,,1"];
     let ended = two.import(&rows, &[]).await.expect(0);
     assert!(!ended.stderr.contains("earlier row"), "{}", ended.stderr);
-    // In one chunk or another; a row that fails counts as well.
+    // The rows are in the same chunk or in different ones; a failing row counts as well.
     let twice = [&rows[..], &["b,,,2", "d,,bad,1", "a,,bad,2"]].concat();
     for chunk in ["1", "1000"] {
         let ended = two.import(&twice, &["--chunk-rows", chunk]).await.expect(1);
@@ -217,7 +218,7 @@ async fn a_list_that_names_a_member_twice_is_told() {
     assert_eq!(two.last_name().await, "2");
 }
 
-/// Each key with each other one, and with itself.
+/// Each key paired with each other key and with itself.
 fn pairs(keys: &[String; 4]) -> Vec<(&str, &str)> {
     keys.iter().flat_map(|older| keys.iter().map(move |newer| (older.as_str(), newer.as_str()))).collect()
 }

@@ -1,10 +1,10 @@
-//! Lists that say a status, and exports that go in again.
+//! Lists with a status column, and exports that are imported again.
 
 use serde_json::Value;
 
 use super::{World, memberbase};
 
-/// A memberbase with members that have a ref, and one that has none.
+/// A memberbase with members that have a ref, and one member without.
 async fn world() -> World {
     let world = World::new().await;
     let file =
@@ -22,7 +22,7 @@ async fn export(world: &World, format: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_goes_in_again_unchanged_also_members_without_a_ref() {
+async fn an_export_imports_as_unchanged_even_for_members_without_a_ref() {
     let world = world().await;
     for format in ["csv", "ndjson"] {
         let file = export(&world, format).await;
@@ -32,7 +32,7 @@ async fn an_export_goes_in_again_unchanged_also_members_without_a_ref() {
             assert_eq!(again.counts(), [0, 0, 4, 0, 0], "{format} {more:?}");
             assert!(!again.stderr.contains("warning"), "{}", again.stderr);
         }
-        // What is changed in it is changed by id, and nobody is made.
+        // A change in the file changes the member by id, and creates none.
         let text = std::fs::read_to_string(&file).unwrap().replace("'=A", "Changed");
         let changed = world.file(&format!("changed.{format}"), text);
         assert_eq!(
@@ -45,7 +45,7 @@ async fn an_export_goes_in_again_unchanged_also_members_without_a_ref() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_of_another_memberbase_fails_by_its_name_and_rows_with_a_ref_do_not_need_it() {
+async fn an_id_of_another_memberbase_fails_with_its_field_and_rows_with_a_ref_do_not_need_it() {
     let world = world().await;
     let file = export(&world, "csv").await;
     let ended = world.import(&file, "copy", &["--create-base"]).await.expect(1);
@@ -64,7 +64,7 @@ async fn an_id_of_another_memberbase_fails_by_its_name_and_rows_with_a_ref_do_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn by_id_the_ref_is_a_field_like_any_other() {
+async fn with_match_by_id_the_ref_is_an_ordinary_field() {
     let world = world().await;
     let id = world.get("staff", "a").await["id"].as_str().unwrap().to_owned();
     let file = world.file("members.csv", format!("id,ref,email\n{id},z,z@x.example\n{id},b,\nm_7,y,\n"));
@@ -76,7 +76,7 @@ async fn by_id_the_ref_is_a_field_like_any_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_status_that_is_not_applied_is_said_and_one_that_is_moves_along_the_table() {
+async fn a_status_that_is_not_applied_is_reported_and_an_applied_one_follows_the_table() {
     let world = world().await;
     let file = world.file("members.csv", "ref,status,tier\na,inactive,Gold\nb,active,\nnew,invited,\n");
     for (more, counts) in
@@ -94,7 +94,11 @@ async fn a_status_that_is_not_applied_is_said_and_one_that_is_moves_along_the_ta
     for counts in [[0, 1, 0, 0, 0], [0, 0, 1, 0, 0]] {
         let ended = world.import(&tiered, "staff", &[]).await.expect(0);
         assert_eq!(ended.counts(), counts);
-        assert!(ended.stderr.contains("warning: 1 row names"), "a repeat says it again: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains("warning: 1 row names"),
+            "a repeat must report it again: {}",
+            ended.stderr
+        );
     }
     let applied = world.import(&tiered, "staff", &["--apply-status"]).await.expect(0);
     assert_eq!(applied.counts(), [0, 1, 0, 0, 0]);

@@ -1,4 +1,4 @@
-//! `memberbase token`, of a store at rest and of a running server, and clients that show one.
+//! `memberbase token`, on a store without a server and on a running server, and clients that send a token.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -27,20 +27,20 @@ fn create(data: &Path, more: &[&str]) -> Output {
     token(&[&["create", "--new-store", "--data", data.to_str().unwrap()], more].concat(), None)
 }
 
-/// What a command printed that must have succeeded.
+/// Asserts that a command succeeded and returns its output.
 #[track_caller]
 fn printed(output: Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The exit code of a command, and what it complained about.
+/// The exit code of a command, and its standard error.
 fn refused(output: Output) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
 #[test]
-fn the_secret_is_the_last_line_and_opens_the_server() {
+fn the_secret_is_the_last_line_and_gives_access_to_the_server() {
     let data = tempfile::tempdir().unwrap();
     let printed = printed(create(data.path(), &["--access", "admin", "--description", "first"]));
     let secret = printed.lines().last().unwrap();
@@ -66,7 +66,10 @@ fn the_secret_is_the_last_line_and_opens_the_server() {
     assert!(said.contains("UNAUTHENTICATED"), "{said}");
     assert!(said.contains("--token") && said.contains("MEMBERBASE_TOKEN"), "{said}");
     let (code, said) = refused(import(Some("")));
-    assert!(code == Some(69) && said.contains("MEMBERBASE_TOKEN"), "an empty one is as good as none: {said}");
+    assert!(
+        code == Some(69) && said.contains("MEMBERBASE_TOKEN"),
+        "an empty token must count as none: {said}"
+    );
     for secret in [secret.to_owned(), format!("Bearer {secret}"), format!(" bearer  {secret}\n")] {
         assert!(import(Some(&secret)).status.success(), "{secret}");
     }
@@ -76,7 +79,7 @@ fn the_secret_is_the_last_line_and_opens_the_server() {
         .unwrap();
     assert!(get.status.success(), "{get:?}");
 
-    // The data directory is in use, and says so once.
+    // The data directory is in use, and the error says so once.
     let (code, said) = refused(create(data.path(), &["--access", "read"]));
     assert_eq!(code, Some(74));
     assert_eq!(said.matches(data.path().to_str().unwrap()).count(), 1, "{said}");
@@ -98,12 +101,12 @@ fn a_bad_token_is_refused_with_the_field() {
         assert!(String::from_utf8_lossy(&output.stderr).contains(field), "{output:?}");
         assert!(output.stdout.is_empty());
         let left = std::fs::read_dir(data.path()).unwrap().count();
-        assert_eq!(left, 0, "a store was made for a token that was refused: {arguments:?}");
+        assert_eq!(left, 0, "a refused token left a store behind: {arguments:?}");
     }
 }
 
 #[test]
-fn a_folder_that_was_misspelt_does_not_become_a_store() {
+fn a_misspelt_folder_does_not_become_a_store() {
     let folder = tempfile::tempdir().unwrap();
     let typo = folder.path().join("memberbase-dat");
     let data = typo.to_str().unwrap();
@@ -120,7 +123,7 @@ fn a_folder_that_was_misspelt_does_not_become_a_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_token_of_a_running_server_is_made_through_it() {
+async fn the_first_token_can_be_created_through_a_running_server() {
     let server = Server::start().await;
     let url = format!("http://{}", server.address());
     let at = |arguments: &[&str], secret: Option<&str>| {
@@ -151,7 +154,7 @@ async fn the_first_token_of_a_running_server_is_made_through_it() {
 }
 
 #[test]
-fn tokens_of_a_store_at_rest_are_listed_and_revoked() {
+fn tokens_are_listed_and_revoked_without_a_server() {
     let data = tempfile::tempdir().unwrap();
     printed(create(data.path(), &["--access", "admin"]));
     let folder = data.path().to_str().unwrap();
@@ -165,7 +168,7 @@ fn tokens_of_a_store_at_rest_are_listed_and_revoked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_bound_to_a_memberbase_by_its_name_unless_several_have_it() {
+async fn a_token_is_bound_to_a_memberbase_by_name_unless_the_name_is_ambiguous() {
     let world = World::new().await;
     world.base("Staff", &[]).await;
     for _ in 0..2 {
@@ -179,7 +182,7 @@ async fn a_token_is_bound_to_a_memberbase_by_its_name_unless_several_have_it() {
     assert_eq!((code, said.matches("mb_").count()), (Some(64), 2), "{said}");
     printed(bind("Staff", ["--server", &world.url]));
 
-    // The same in a store that nobody serves.
+    // The same in a store without a server.
     let data = tempfile::tempdir().unwrap();
     let server = Process::serve(data.path());
     let channel = crate::harness::connect(&server.address).await;
@@ -197,14 +200,14 @@ async fn a_token_is_bound_to_a_memberbase_by_its_name_unless_several_have_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_token_whose_secret_nobody_has_locks_nobody_out() {
+async fn a_first_token_with_a_lost_secret_locks_nobody_out() {
     let data = tempfile::tempdir().unwrap();
     let folder = data.path().to_str().unwrap();
     let server = Process::serve(data.path());
     let channel = crate::harness::connect(&server.address).await;
     let mut tokens = v1::api_token_service_client::ApiTokenServiceClient::new(channel);
     let request = v1::CreateApiTokenRequest { access: "admin".into(), ..Default::default() };
-    // The answer is lost on its way.
+    // The reply is lost.
     drop(tokens.create_api_token(request).await.unwrap());
     let list = |arguments: &[&str], secret: Option<&str>| {
         tokio::task::block_in_place(|| token(&[&["list"], arguments].concat(), secret))

@@ -1,4 +1,4 @@
-//! What `memberbase import` says of faults, in the words of whoever made the file.
+//! How `memberbase import` reports faults, in the terms of the file's author.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ fn failures(text: &str) -> Vec<[String; 4]> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_fields_of_failed_rows_are_columns_of_the_file() {
+async fn failed_rows_name_their_fields_by_the_columns_of_the_file() {
     let world = World::new().await;
     world.base("staff", &[("age", "number"), ("team", "string")]).await;
     let header = "Ref,E-Mail,Sort Code,Account Number,Account Holder,IBAN,Attributes.age:number,Enable Payroll,attributes.team:json,Phone";
@@ -49,7 +49,7 @@ async fn the_fields_of_failed_rows_are_columns_of_the_file() {
     ] {
         assert!(failed[row][3].contains(said), "{said}: {:?}", failed[row]);
     }
-    // A field that no column has is called by its own name, so that it can be added.
+    // A field without a column is reported by its own name, so that the user can add it.
     let rows = "A,123456,\nB,,\"{\"\"age\"\": \"\"x\"\"}\"\nC,,{]\n";
     let file = world.file("members.csv", format!("ref,Sort Code,Attributes\n{rows}"));
     world.import(&file, "staff", &[]).await.expect(1);
@@ -66,7 +66,7 @@ async fn the_fields_of_failed_rows_are_columns_of_the_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn faults_of_ndjson_name_the_key_and_its_rule() {
+async fn faults_of_ndjson_lines_name_the_key_and_its_rule() {
     let world = World::new().await;
     world.base("staff", &[]).await;
     let lines = [
@@ -100,7 +100,7 @@ async fn faults_of_ndjson_name_the_key_and_its_rule() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_in_utf_16_and_one_with_another_key_are_told_what_to_do() {
+async fn errors_say_what_to_do_with_a_file_in_utf_16_or_with_another_key() {
     let world = World::new().await;
     for (name, text) in [("members.csv", "ref,tier\na,Gold\n"), ("members.ndjson", "{\"ref\":\"a\"}\n")] {
         let units: Vec<u16> = text.encode_utf16().collect();
@@ -130,7 +130,7 @@ async fn a_file_in_utf_16_and_one_with_another_key_are_told_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_name_of_a_file_says_is_written_and_read() {
+async fn the_name_of_a_file_decides_its_format() {
     let world = World::new().await;
     let file = world.file("members.csv", "ref\na\n");
     world.import(&file, "staff", &["--create-base"]).await.expect(0);
@@ -157,15 +157,15 @@ async fn what_the_name_of_a_file_says_is_written_and_read() {
     assert!(ended.stderr.contains("z.csv is read as NDJSON, as --format says"), "{}", ended.stderr);
 }
 
-/// Whoever mends a list has to know who has the value already.
+/// A user who corrects a list must know which member has the value.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_whose_value_is_taken_names_who_has_it() {
+async fn a_row_with_a_taken_value_reports_its_holder() {
     let world = World::new().await;
     let first = "ref,email,worker_id\nann,ann@x.example,w1\nbob,bob@x.example,w2\n";
     world.import(&world.file("first.csv", first), "staff", &["--create-base"]).await.expect(0);
     let id = async |r#ref| world.get("staff", r#ref).await["id"].as_str().unwrap().to_owned();
     let (ann, bob) = (id("ann").await, id("bob").await);
-    // One value, another one, and two that two members have: the first is named.
+    // One taken value, another one, and two that different members hold: the row reports the first holder.
     let rows = "c,ANN@x.example,\nd,,w2\ne,ann@x.example,w2\nbob,ann@x.example,\nann,ann@x.example,w1\n";
     let file = world.file("members.csv", format!("ref,E-Mail,Worker ID\n{rows}"));
     let email = format!("E-Mail: belongs to another member of the memberbase ({ann})");
@@ -185,7 +185,7 @@ async fn a_row_whose_value_is_taken_names_who_has_it() {
         ];
         assert_eq!(told, expected.map(|(reason, text)| (reason, text.as_str())));
     }
-    // A ref that is taken, by rows that are matched by e-mail; and a line of NDJSON.
+    // A taken ref in rows that are matched by e-mail, and a line of NDJSON.
     let file = world.file("by-mail.csv", "email,ref\nnew@x.example,bob\n");
     world.import(&file, "staff", &["--match", "email"]).await.expect(1);
     let [[_, reason, field, text]] = &failures(&world.read("by-mail.failed.csv"))[..] else { panic!() };
@@ -195,7 +195,7 @@ async fn a_row_whose_value_is_taken_names_who_has_it() {
     world.import(&file, "staff", &[]).await.expect(1);
     let row: Value = serde_json::from_str(&world.read("members.failed.ndjson")).unwrap();
     assert!(row["failed"]["message"].as_str().unwrap().ends_with(&format!(" ({ann})")), "{row}");
-    // It goes in again with what was said of it, once it is mended.
+    // Once corrected, the row can be imported together with the columns that the import added.
     let mended = world.read("members.failed.csv").replace("ann@x.example", "").replace("ANN@x.example", "");
     world.import(&world.file("mended.csv", mended.replace("w2", "")), "staff", &[]).await.expect(0);
 }
