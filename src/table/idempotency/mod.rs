@@ -177,13 +177,13 @@ impl Idempotency {
             return Ok(claim(None, Stale { keys: keys_of(name, &kept), bytes }));
         }
         if kept.fingerprint != mark.fingerprint {
-            let description = match mark.name {
+            let description = match mark.key {
                 IdempotencyKey::Given(_) => "was used for another request",
                 IdempotencyKey::Chunk(..) => {
                     "was used in this import for other rows, options or another memberbase"
                 }
             };
-            return Err(Refusal::field(Reason::RequestIdReused, mark.name.field(), description).into());
+            return Err(Refusal::field(Reason::RequestIdReused, mark.key.field(), description).into());
         }
         match kept.answer {
             // An older version began it, under keys of the old width: all of it is stored again under today's

@@ -240,7 +240,7 @@ fn a_result_that_an_older_program_began_is_completed_under_keys_of_today() {
         let engine = store().await;
         let stored = Meta::decode(&get(&engine, key::meta()).await.unwrap()).unwrap();
         let mark = RequestIdentity::new(RequestId::parse("begun".to_owned()).unwrap(), "test", b"body");
-        let name = Hashes::new(&stored).request(None, &mark.name);
+        let name = Hashes::new(&stored).request(None, &mark.key);
         let narrow = |part| request_of(PartWidth::Narrow, name, part);
         let at = Timestamp::from_micros(1_799_999_999_000_000);
         let done =
