@@ -1,14 +1,19 @@
 //! Tokens in memory equal those in the store, even if callers leave in between.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt;
 
-use super::*;
 use crate::engine::faulty::Faulty;
 use crate::engine::memory::MemoryEngine;
-use crate::model::token::{AccessLevel, Secret, TokenLimits};
+use crate::engine::{Batch, Engine};
+use crate::model::Timestamp;
+use crate::model::token::{AccessLevel, Secret, SecretHash, Token, TokenId, TokenLimits};
 use crate::stored::meta::Meta;
-use crate::table::IdempotencyLimits;
+use crate::stored::{key, token as record};
+use crate::table::idempotency::{Idempotency, IdempotencyLimits};
 use crate::table::index::hash::Hashes;
+use crate::table::tokens::{MayMake, TokenChange, Tokens};
 
 async fn load(engine: Arc<dyn Engine>) -> Arc<Tokens> {
     let hashes = Hashes::new(&Meta {
