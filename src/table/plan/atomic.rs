@@ -3,8 +3,9 @@
 use crate::model::limits::ATOMIC_MAX_BYTES;
 use crate::model::{Outcome, RowError, Sight, UpsertOptions};
 use crate::table::index::entries::hash_of;
+use crate::table::plan::batch::{CHANGE_BYTES, Plan, Stop};
+use crate::table::plan::prepare::Prepared;
 use crate::table::plan::upsert::{Uniqueness, key_of, taken};
-use crate::table::plan::{CHANGE_BYTES, Plan, Prepared, Stop};
 use crate::table::read::view::holds;
 use crate::table::{RowOutcome, TableError};
 

@@ -12,9 +12,9 @@ use crate::stored::commit::Change;
 use crate::stored::member;
 use crate::table::TableError;
 use crate::table::index::entries::lookup_deltas;
+use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::upsert::check_size;
 use crate::table::plan::weight::Weight;
-use crate::table::plan::{Plan, Stop};
 
 /// Members whose blocks are read together.
 const READ_TOGETHER: usize = 128;

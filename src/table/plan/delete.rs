@@ -7,7 +7,7 @@ use crate::stored::commit::Change;
 use crate::table::TableError;
 use crate::table::index::entries::lookup_deltas;
 use crate::table::index::resolve::Wanted;
-use crate::table::plan::{Plan, Stop};
+use crate::table::plan::batch::{Plan, Stop};
 use crate::table::read::view::holds;
 
 /// Members that are looked up together.

@@ -5,9 +5,9 @@ use crate::model::{
     upsert,
 };
 use crate::stored::commit::Change;
+use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::prepare::{Writes, keys_of};
 use crate::table::plan::upsert::Uniqueness;
-use crate::table::plan::{Plan, Stop};
 use crate::table::read::view::holds;
 use crate::table::{EditWhat, Edited, MemberKey, RowOutcome, TableError};
 

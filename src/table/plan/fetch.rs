@@ -9,9 +9,9 @@ use crate::stored::block::{Block, place};
 use crate::table::TableError;
 use crate::table::index::block;
 use crate::table::index::resolve::{Wanted, resolve};
-use crate::table::plan::prepare::Matched;
+use crate::table::plan::batch::{Need, Plan};
+use crate::table::plan::prepare::{Matched, Prepared};
 use crate::table::plan::upsert::is_repeat;
-use crate::table::plan::{Need, Plan, Prepared};
 
 /// The plan drops fetched blocks once they have more bytes than this.
 const FETCHED_MAX_BYTES: usize = 16 * 1024 * 1024;

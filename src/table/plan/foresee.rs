@@ -4,9 +4,10 @@
 use std::mem::take;
 
 use crate::model::{RowError, UpsertOptions};
+use crate::table::plan::batch::Plan;
+use crate::table::plan::prepare::Prepared;
 use crate::table::plan::upsert::Uniqueness;
 use crate::table::plan::weight::Weight;
-use crate::table::plan::{Plan, Prepared};
 use crate::table::{RowOutcome, TableError};
 
 impl Plan<'_> {

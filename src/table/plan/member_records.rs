@@ -19,7 +19,7 @@ use crate::stored::member_record::{
 use crate::stored::record_key::{self, RecordName, RecordPlace};
 use crate::table::TableError;
 use crate::table::index::entries::record_names;
-use crate::table::plan::Plan;
+use crate::table::plan::batch::Plan;
 use crate::table::plan::request::{RecordChange, RecordOutcome, Which};
 
 /// The result of the changes of a request: one outcome for each, or all faults with the places of their

@@ -4,7 +4,7 @@
 use crate::stored::idempotency::RequestResult;
 use crate::table::RowOutcome;
 use crate::table::idempotency::{Claim, Progress, Tally};
-use crate::table::plan::Plan;
+use crate::table::plan::batch::Plan;
 
 impl Plan<'_> {
     /// Stores the result of the request that ended last.

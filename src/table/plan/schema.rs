@@ -10,7 +10,7 @@ use crate::stored::block::ROWS_PER_BLOCK;
 use crate::table::TableError;
 use crate::table::index::entries::index_changes;
 use crate::table::index::sets::{CHUNK_ROWS, Sets};
-use crate::table::plan::{Plan, Stop};
+use crate::table::plan::batch::{Plan, Stop};
 
 /// How many blocks one chunk of a set covers.
 const BLOCKS_PER_CHUNK: u64 = CHUNK_ROWS / ROWS_PER_BLOCK;

@@ -8,7 +8,7 @@ use crate::stored::commit::Change;
 use crate::table::SettingsRequest;
 use crate::table::index::published::Published;
 use crate::table::index::sets::SetField;
-use crate::table::plan::Plan;
+use crate::table::plan::batch::Plan;
 
 impl Plan<'_> {
     /// Applies the request. Settings that are already as requested do not change. Refuses to restore a base

@@ -13,8 +13,8 @@ use crate::stored::commit;
 use crate::stored::member;
 use crate::table::index::entries::lookup_deltas;
 use crate::table::index::lookup::{LookupKind, short};
-use crate::table::plan::prepare::{Matched, Writes};
-use crate::table::plan::{Plan, Prepared, Stop};
+use crate::table::plan::batch::{Plan, Stop};
+use crate::table::plan::prepare::{Matched, Prepared, Writes};
 use crate::table::read::view::holds;
 use crate::table::{RowOutcome, TableError};
 

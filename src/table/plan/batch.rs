@@ -1,0 +1,367 @@
+//! A batch in the making: the current state as its requests see it, and what they have changed so far.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::compute::Stretch;
+use crate::engine::{Batch, Key, Value};
+use crate::model::origin::Call;
+use crate::model::{BaseNumber, Member, Origin, Row, Sight, Timestamp};
+use crate::stored::block::{Block, place};
+use crate::stored::commit::{Change, CommitHead, CommitWriter, LookupDelta, SetDelta};
+use crate::stored::header::Header;
+use crate::stored::{key, member};
+use crate::table::TableError;
+use crate::table::index::entries::set_changes;
+use crate::table::index::layer::{Blocks, Layer};
+use crate::table::index::lookup::{Candidates, LookupKind, candidates};
+use crate::table::index::overlay::Op;
+use crate::table::index::published::Published;
+use crate::table::index::resolve::Wanted;
+use crate::table::index::sets::SetChange;
+use crate::table::open::OpenBase;
+use crate::table::plan::weight::Weight;
+use crate::table::read::summary::BaseSummary;
+
+/// A batch takes no more requests, and a slice of a large request ends, once the batch has this many bytes
+/// that are not hidden. One row adds less than a tenth of this. A request that is decided as one and shares
+/// its batch adds about as much again, so it never makes the batch larger than the engine accepts.
+const FULL_BYTES: usize = 16 * 1024 * 1024;
+/// A batch of this many bytes is encoded outside the threads that serve calls.
+const LARGE_BYTES: usize = 4 * 1024 * 1024;
+/// The bytes of one change in a commit, without the previous record and the values of sets.
+pub(super) const CHANGE_BYTES: usize = 128;
+/// Deciding about one row counts as this many steps of a [`Stretch`].
+const ROW_STEPS: usize = 2;
+
+/// A batch in the making.
+pub struct Plan<'a> {
+    pub(super) open: &'a OpenBase,
+    pub(super) in_flight: &'a [Arc<Layer>],
+    /// The stored head that the batch is planned on.
+    before: Bytes,
+    /// The revision of that head.
+    revision_before: u64,
+    /// The revision that wrote the stored settings; `None` if they are still stored inside the head.
+    settings_before: Option<u64>,
+    /// The random id of the batch.
+    nonce: u64,
+    /// Where the current request comes from.
+    pub(super) origin: Origin,
+    /// Which fields of members its sender may see.
+    pub(super) sight: Sight,
+    /// The work done since this task last yielded.
+    stretch: Stretch,
+    /// Members that the current request removes.
+    pub(super) removed: u64,
+    /// What the batch has changed so far.
+    pub(super) layer: Layer,
+    pub(super) commits: Batch,
+    /// The commit of the current request; its first change creates it.
+    pub(super) commit: Option<CommitWriter>,
+    pub(super) now: Timestamp,
+    pub(super) resolved: foldhash::HashMap<Wanted, Candidates>,
+    pub(super) fetched: Blocks,
+    /// The bytes of the members in the fetched blocks.
+    pub(super) fetched_bytes: usize,
+    /// Blocks changed by earlier slices of a request that is only validated and never written.
+    pub(super) foreseen: Blocks,
+    /// The keys of records, with their values as published or in flight.
+    pub(super) fetched_records: HashMap<Key, Option<Value>>,
+    /// Whether any member has published records; `None` until the plan has checked.
+    pub(super) has_records: Option<bool>,
+    /// The bytes of blocks, commits, keys of records and stored results.
+    pub(super) weight: Weight,
+}
+
+/// Something that deciding needs and that was not fetched yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The candidates of a hash.
+    Hash(Wanted),
+    /// A block.
+    Block(u64),
+}
+
+/// Why deciding stopped. Nothing was changed.
+#[derive(Debug)]
+pub enum Stop {
+    /// Fetch this and try again.
+    Need(Need),
+    /// Stored data is damaged.
+    Failed(TableError),
+}
+
+impl From<crate::stored::DecodeError> for Stop {
+    fn from(error: crate::stored::DecodeError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// An empty batch on top of `header`. `in_flight` has the batches that are not published yet, oldest
+    /// first.
+    pub fn new(open: &'a OpenBase, in_flight: &'a [Arc<Layer>], header: Header, now: Timestamp) -> Self {
+        let before = header.stored_head();
+        let settings_before = header.whole.is_none().then_some(header.settings_revision);
+        let now = now.max(header.committed_at);
+        let nonce = open.parts.nonces.next();
+        Self {
+            open,
+            in_flight,
+            before,
+            revision_before: header.revision,
+            settings_before,
+            nonce,
+            origin: Origin::system(Call::NONE),
+            sight: Sight::Whole,
+            stretch: Stretch::default(),
+            removed: 0,
+            layer: Layer::new(Header { nonce, whole: None, ..header }),
+            commits: Batch::default(),
+            commit: None,
+            now,
+            resolved: foldhash::HashMap::default(),
+            fetched: Blocks::default(),
+            fetched_bytes: 0,
+            foreseen: Blocks::default(),
+            fetched_records: HashMap::new(),
+            has_records: None,
+            weight: Weight::default(),
+        }
+    }
+
+    /// The revision after what was planned so far.
+    pub fn revision(&self) -> u64 {
+        self.layer.header.revision
+    }
+
+    /// Counts `rows` as decided next, and yields now and then to the other tasks of this thread.
+    pub(super) async fn work(&mut self, rows: usize) {
+        self.stretch.work(rows.saturating_mul(ROW_STEPS)).await;
+    }
+
+    /// The row that the next new member will get.
+    pub fn next_row(&self) -> Row {
+        Row(self.layer.header.next_row)
+    }
+
+    /// The base's number.
+    pub fn base(&self) -> BaseNumber {
+        self.open.number
+    }
+
+    /// The base after what was planned so far.
+    pub async fn summary(&self) -> BaseSummary {
+        let published = self.open.published.read().await;
+        BaseSummary::new(self.open.number, &self.layer.header, published.sets.unindexed())
+    }
+
+    /// The header after what was planned so far.
+    pub fn header(&self) -> &Header {
+        &self.layer.header
+    }
+
+    /// Whether the batch has grown so large that it should be closed.
+    pub fn is_full(&self) -> bool {
+        self.weight.seen() >= FULL_BYTES
+    }
+
+    /// Whether encoding the batch takes more than a few milliseconds.
+    pub fn is_large(&self) -> bool {
+        self.weight.all() >= LARGE_BYTES
+    }
+
+    /// Begins a request of this origin, whose sender may see this much of members.
+    pub fn act_for(&mut self, origin: Origin, sight: Sight) {
+        self.origin = origin;
+        self.sight = sight;
+    }
+
+    /// Rows that may have a value, in the current state.
+    pub(super) fn candidates(&self, wanted: Wanted) -> Result<Candidates, Stop> {
+        let known = self.resolved.get(&wanted).ok_or(Stop::Need(Need::Hash(wanted)))?;
+        let (kind, hash) = wanted;
+        let mut changed = self.layer.overlays.get(kind).get(hash).peekable();
+        if changed.peek().is_none() {
+            return Ok(known.clone());
+        }
+        Ok(candidates(
+            changed.chain(known.iter().map(|(row, fingerprint)| (*row, Op::Put(u128::from(*fingerprint))))),
+        ))
+    }
+
+    /// The stored form of the member at a row, in the current state.
+    pub(super) fn record(&self, row: Row) -> Result<Option<Bytes>, Stop> {
+        let (number, slot) = place(row);
+        Ok(self.block(number).ok_or(Stop::Need(Need::Block(number)))?.get(slot).cloned())
+    }
+
+    /// A block in the current state, if it is in memory.
+    pub(super) fn block(&self, number: u64) -> Option<&Block> {
+        let planned = self.layer.blocks.get(&number).or_else(|| self.foreseen.get(&number));
+        planned.or_else(|| self.fetched.get(&number))
+    }
+
+    /// The member at a row in the current state, with its stored form.
+    pub(super) fn member(&self, row: Row) -> Result<Option<(Member, Bytes)>, Stop> {
+        match self.record(row)? {
+            Some(record) => Ok(Some((member::decode(&record)?, record))),
+            None => Ok(None),
+        }
+    }
+
+    /// The first candidate of `wanted`, other than `except`, whose member passes `holds`.
+    pub(super) fn holder(
+        &self,
+        wanted: Wanted,
+        except: Option<Row>,
+        holds: impl Fn(&Member) -> bool,
+    ) -> Result<Option<(Row, Member, Bytes)>, Stop> {
+        for (row, _) in self.candidates(wanted)? {
+            if Some(Row(row)) == except {
+                continue;
+            }
+            if let Some((member, record)) = self.member(Row(row))?.filter(|(member, _)| holds(member)) {
+                return Ok(Some((Row(row), member, record)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a block into the layer. A new block need not be read.
+    pub(super) fn ensure_block(&mut self, number: u64, is_new: bool) -> Result<(), Stop> {
+        if self.layer.blocks.contains_key(&number) {
+            return Ok(());
+        }
+        let block = match self.block(number) {
+            Some(block) => block.clone(),
+            None if is_new => Block::default(),
+            None => return Err(Stop::Need(Need::Block(number))),
+        };
+        self.weight.add_block(&block);
+        self.layer.blocks.insert(number, block);
+        Ok(())
+    }
+
+    /// Writes or removes the member at a row. The layer must have its block ([`Plan::ensure_block`]).
+    pub(super) fn set_record(&mut self, row: Row, record: Option<Vec<u8>>) {
+        let (number, slot) = place(row);
+        let Some(block) = self.layer.blocks.get_mut(&number) else { return };
+        if let Some(old) = block.get(slot) {
+            self.weight.remove_record(old);
+        }
+        if let Some(new) = &record {
+            self.weight.add_record(new);
+        }
+        block.set(slot, record.map(Bytes::from));
+    }
+
+    /// The changes of sets that lead from `before` to `after`, under the current schema.
+    pub(super) fn set_changes(
+        &self,
+        row: Row,
+        before: Option<&Member>,
+        after: Option<&Member>,
+    ) -> Vec<SetChange> {
+        set_changes(row, before, after, self.layer.header.schema.as_deref())
+    }
+
+    /// Adds a change to the commit of the current request, and to the indexes of the layer.
+    pub(super) fn note(
+        &mut self,
+        row: Row,
+        change: Change,
+        before: Option<&[u8]>,
+        lookups: &[LookupDelta],
+        sets: Vec<SetChange>,
+    ) {
+        let head = CommitHead { time: self.now, origin: self.origin, batch: self.nonce };
+        let commit = self.commit.get_or_insert_with(|| CommitWriter::new(head));
+        let set_deltas: Vec<SetDelta<'_>> = sets
+            .iter()
+            .map(|change| SetDelta {
+                field: change.field.number(),
+                value: &change.value,
+                enters: change.enters,
+            })
+            .collect();
+        commit.change(row, change, before, lookups, &set_deltas);
+        let values: usize = set_deltas.iter().map(|delta| delta.value.len()).sum();
+        self.weight.add(CHANGE_BYTES + values);
+        match change {
+            Change::Base | Change::Records => self.weight.add(before.map_or(0, <[u8]>::len)),
+            Change::Created | Change::Updated | Change::Reactivated | Change::Deleted => {
+                before.into_iter().for_each(|record| self.weight.add_record(record));
+            }
+        }
+        for delta in lookups {
+            if let Some(kind) = LookupKind::from_number(delta.lookup) {
+                self.layer.lookup(kind, row.0, delta);
+            }
+        }
+        self.layer.sets.extend(sets);
+    }
+
+    /// The changes of sets that are not published yet, in order.
+    pub(super) fn moves_after(&self, published: &Published) -> impl Iterator<Item = &SetChange> {
+        let revision = published.header.revision;
+        let in_flight = self.in_flight.iter().filter(move |layer| layer.header.revision > revision);
+        in_flight.flat_map(|layer| &layer.sets).chain(&self.layer.sets)
+    }
+
+    /// Ends the current request, and returns the revision after it. If the request changed something, it
+    /// becomes a commit with a revision of its own.
+    pub fn end_request(&mut self) -> u64 {
+        if let Some(commit) = self.commit.take() {
+            let header = &mut self.layer.header;
+            header.revision += 1;
+            header.committed_at = self.now;
+            if self.removed > 0 {
+                header.removals.add(self.now, std::mem::take(&mut self.removed));
+            }
+            for (part, bytes) in (0_u32..).zip(commit.finish()) {
+                self.commits.put(key::commit(self.open.number, header.revision, part), bytes);
+            }
+        }
+        self.layer.header.revision
+    }
+
+    /// The batch and its layer; `None` if there is nothing to write. A batch that only stores results of
+    /// requests checks the header but does not change it, so no other batch is planned on it.
+    pub fn finish(mut self) -> Option<(Batch, Layer)> {
+        if self.commits.puts.is_empty() {
+            return None;
+        }
+        let base = self.open.number;
+        let mut batch = self.commits;
+        batch.checks.push((key::header(base), Some(self.before)));
+        if self.layer.header.revision > self.revision_before {
+            batch.put(key::header(base), self.layer.header.encode_head());
+            if self.settings_before != Some(self.layer.header.settings_revision) {
+                batch.put(key::settings(base), self.layer.header.encode_settings());
+            }
+        }
+        for (number, block) in &mut self.layer.blocks {
+            let parts = block.encode();
+            let kept: Vec<u8> = parts.iter().map(|(first, _)| *first).collect();
+            let stale = std::iter::once(0)
+                .chain(std::mem::take(&mut block.parts))
+                .filter(|first| !kept.contains(first));
+            stale.for_each(|first| batch.delete(key::block(base, *number, first)));
+            block.parts = kept.into_iter().filter(|first| *first != 0).collect();
+            for (first, bytes) in parts {
+                batch.put(key::block(base, *number, first), bytes);
+            }
+        }
+        for (key, value) in &self.layer.records {
+            match value {
+                Some(value) => batch.put(key.clone(), value.clone()),
+                None => batch.delete(key.clone()),
+            }
+        }
+        Some((batch, self.layer))
+    }
+}
