@@ -1,10 +1,10 @@
-//! What somebody reads who looks at the port with a browser.
+//! The page that a browser gets from the port.
 
 use super::exchange;
 use crate::harness::Server;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_path_that_the_front_page_names_is_there() {
+async fn every_path_on_the_front_page_exists() {
     let server = Server::start().await;
     let send = async |method: &str, path: &str| {
         let head = format!(
@@ -19,7 +19,7 @@ async fn every_path_that_the_front_page_names_is_there() {
         page.text.split_whitespace().map(|word| word.trim_end_matches([',', '.'])).collect();
     let mut paths = 0;
     for (index, path) in words.iter().enumerate().filter(|(_, word)| word.starts_with('/')) {
-        // A path stands behind its method.
+        // A path stands after its method.
         let method = words[index - 1];
         assert!(["GET", "POST"].contains(&method), "{method} {path}");
         let reply = send(method, path).await;

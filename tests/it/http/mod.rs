@@ -1,4 +1,4 @@
-//! The JSON doors, call by call, over plain HTTP/1.1 as any client would write it.
+//! The JSON doors, call by call, over plain HTTP/1.1 as any client would send it.
 
 mod front_page;
 mod onsi;
@@ -22,14 +22,14 @@ pub struct Http {
     token: Option<String>,
 }
 
-/// What the server answered.
+/// A reply of the server.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub status: u16,
     pub head: String,
-    /// The body, if it is JSON, and else null.
+    /// The body if it is JSON, otherwise null.
     pub body: Value,
-    /// The body as it came.
+    /// The body as received.
     pub text: String,
 }
 
@@ -46,12 +46,12 @@ impl Http {
         Self { address, token }
     }
 
-    /// One call, whatever comes of it.
+    /// Makes a call that may fail.
     pub async fn call(&self, call: &str, body: Value) -> Reply {
         self.send(call, body.to_string().as_bytes()).await
     }
 
-    /// One call that must succeed.
+    /// Makes a call and asserts that it succeeds.
     #[track_caller]
     pub fn ok(&self, call: &str, body: Value) -> impl Future<Output = Value> {
         let (client, call) = (self.clone(), call.to_owned());
@@ -62,13 +62,13 @@ impl Http {
         }
     }
 
-    /// A call whose body is these bytes.
+    /// Makes a call with these bytes as its body.
     pub async fn send(&self, call: &str, body: &[u8]) -> Reply {
         let length = format!("Content-Length: {}\r\n", body.len());
         self.raw("POST", call, &format!("Content-Type: application/json\r\n{length}"), body).await
     }
 
-    /// A request with these headers.
+    /// Sends a request with these headers.
     pub async fn raw(&self, method: &str, call: &str, headers: &str, body: &[u8]) -> Reply {
         let authorization =
             self.token.as_ref().map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
@@ -78,7 +78,7 @@ impl Http {
         exchange(self.address, &head, body).await
     }
 
-    /// A new memberbase.
+    /// Creates a memberbase.
     pub async fn base(&self) -> String {
         self.ok("member-base/create", json!({"name": "Test"})).await["id"].as_str().unwrap().to_owned()
     }
@@ -101,18 +101,18 @@ impl Http {
     }
 }
 
-/// Sends a request as it stands there, and reads the answer to the end of the connection.
+/// Sends a request unchanged, and reads the reply to the end of the connection.
 pub async fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> Reply {
-    attempt(address, head, body).await.expect("no answer")
+    attempt(address, head, body).await.expect("no reply")
 }
 
-/// The same with a server that may be killed meanwhile: `None` if there is no answer.
+/// The same for a server that may be killed meanwhile: `None` if there is no reply.
 pub async fn attempt(address: SocketAddr, head: &str, body: &[u8]) -> Option<Reply> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
         let (mut read, mut write) = stream.split();
         let sent = async {
-            // A server that refuses may close before it has read everything.
+            // A server that refuses a request may close the connection before it has read everything.
             let _ = write.write_all(head.as_bytes()).await;
             let _ = write.write_all(body).await;
         };
@@ -134,7 +134,7 @@ fn parse(received: &[u8]) -> Option<Reply> {
 }
 
 impl Reply {
-    /// Asserts status and code of an error and the form of its envelope; returns its data.
+    /// Asserts the status, the code and the envelope of an error; returns its data.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) -> &Value {
         assert_eq!(self.status, status, "{self:?}");

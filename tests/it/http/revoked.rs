@@ -1,5 +1,4 @@
-//! A body takes its time to arrive. A token that is revoked meanwhile is not good any more once it is there,
-//! at both doors.
+//! A token that is revoked while the body of a request arrives is refused at both doors.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,7 +8,7 @@ use super::onsi::member;
 use super::{Http, Reply, parse};
 use crate::harness::{PATIENCE, Server};
 
-/// A memberbase, a `write` token for it, and the secret of that.
+/// A memberbase, and a `write` token for it with its secret.
 async fn place(admin: &Http) -> (String, Value, String) {
     let base = admin.base().await;
     let made = admin.ok("api-token/create", json!({"access": "write", "member_base_id": base})).await;
@@ -17,7 +16,8 @@ async fn place(admin: &Http) -> (String, Value, String) {
     (base, made, secret)
 }
 
-/// Sends the head of a request, has the token revoked once the server asks for the body, and sends that.
+/// Sends the head of a request, has the token revoked when the server asks for the body, and then sends the
+/// body.
 async fn revoked_meanwhile(server: &Server, admin: &Http, token: &Value, head: &str, body: &Value) -> Reply {
     let exchange = async {
         let body = body.to_string();
@@ -41,7 +41,7 @@ async fn revoked_meanwhile(server: &Server, admin: &Http, token: &Value, head: &
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_revoked_while_the_body_arrives_is_not_good_any_more() {
+async fn a_token_revoked_while_the_body_arrives_is_refused() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
 

@@ -1,4 +1,4 @@
-//! HTTP/1 peers that stop in the middle: of what they send, or of what they should take.
+//! HTTP/1 peers that stop sending their request, or stop reading their replies.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::harness::Server;
 
 /// The requests must arrive within this time, however busy the machine is.
 const STALL_AFTER: Duration = Duration::from_secs(2);
-/// Requests whose replies are not taken: more of them than the system's buffers hold.
+/// The number of requests with unread replies: more than the system's buffers hold.
 const REQUESTS: usize = 10;
-/// The least that one of these replies has.
+/// The smallest size of such a reply, in bytes.
 const REPLY_BYTES: usize = 3_000_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_stops_coming_is_answered_with_a_timeout_and_its_connection_ends() {
+async fn a_stalled_body_gets_a_timeout_and_its_connection_ends() {
     let server = Server::start_with(|config| config.stall_after = Duration::from_millis(200)).await;
     let head = |path: &str, framing: &str| {
         format!(
@@ -34,7 +34,7 @@ async fn a_body_that_stops_coming_is_answered_with_a_timeout_and_its_connection_
     for (framing, body) in framings {
         for call in calls {
             let (address, head) = (server.address(), head(call, framing));
-            // It is read to its end: the server closes the connection.
+            // Reads to the end: the server closes the connection.
             replies.spawn(async move { exchange(address, &head, body.as_bytes()).await });
         }
     }
@@ -42,12 +42,12 @@ async fn a_body_that_stops_coming_is_answered_with_a_timeout_and_its_connection_
         let reply = reply.unwrap();
         assert_eq!(reply.status, 408, "{reply:?}");
     }
-    // Nothing of them is left, and others are answered.
+    // They hold no memory any more, and others are served.
     Http::new(&server).base().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_whose_replies_are_not_taken_is_closed() {
+async fn a_connection_with_unread_replies_is_closed() {
     let (server, base) = server(STALL_AFTER).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
@@ -59,9 +59,9 @@ async fn a_connection_whose_replies_are_not_taken_is_closed() {
          Content-Length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.repeat(REQUESTS).as_bytes()).await.unwrap();
-    // Its first reply is there, and is not taken.
+    // Its first reply has arrived and stays unread.
     stream.peek(&mut [0]).await.unwrap();
-    // Two others that begin later are given up one after the other, so the first was long before.
+    // The server gives up two later connections one after the other, so it gave up the first one before.
     for _ in 0..2 {
         let mut raw = Raw::connect_with(&server, 0).await;
         let list = prost::Message::encode_to_vec(&base.list_request(Vec::new()));
@@ -70,7 +70,7 @@ async fn a_connection_whose_replies_are_not_taken_is_closed() {
         reset(response).await;
     }
     let mut received = Vec::new();
-    // It may end as a connection that was reset.
+    // The connection may end with a reset.
     let _ = stream.read_to_end(&mut received).await;
     assert!(received.len() < REQUESTS * REPLY_BYTES, "{}", received.len());
     Http::new(&server).base().await;

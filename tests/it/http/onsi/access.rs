@@ -1,4 +1,4 @@
-//! Who may do what, about which memberbase, and what is no call.
+//! Which key may make which call about which memberbase, and which requests are not calls.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,7 +12,7 @@ use crate::harness::Server;
 use crate::http::Http;
 
 const NO_BASE: &str = "mb_00000000000000000000000000";
-/// Whom the calls are about.
+/// The member that the calls are about.
 const EMAIL: &str = "own@example.com";
 
 async fn token(admin: &Http, request: Value) -> (String, Value) {
@@ -21,7 +21,7 @@ async fn token(admin: &Http, request: Value) -> (String, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_table_has_every_call_of_the_document() {
+async fn the_table_has_every_documented_call() {
     let server = Server::start().await;
     let document = Onsi::new(&server, None, None).get("openapi.json").await.is(200);
     let paths = document["paths"].as_object().unwrap().iter();
@@ -46,7 +46,7 @@ async fn every_call_needs_a_good_key_and_enough_access() {
     let soon = Timestamp::from_micros(i64::try_from(soon.as_micros()).unwrap()).to_string();
     let (expired, _) =
         token(&admin, json!({"access": "write", "member_base_id": base, "expires_at": soon})).await;
-    // Until its time has come, it is good; each try is a call of its own.
+    // Repeats the call until the token has expired.
     while Onsi::new(&server, Some(&expired), None).get("tiers").await.status == 200 {}
     let (reader, _) = token(&admin, json!({"access": "read", "member_base_id": base})).await;
     let (writer, _) = token(&admin, json!({"access": "write", "member_base_id": base})).await;
@@ -66,7 +66,7 @@ async fn every_call_needs_a_good_key_and_enough_access() {
             assert!(!matches!(read.status, 401 | 403), "{call:?}: {read:?}");
         } else {
             assert_eq!(read.issues(403), [("Forbidden", "-")], "{call:?}");
-            // Permission comes before what is sent.
+            // The server checks permission before the body.
             let onsi = Onsi::new(&server, Some(&reader), None);
             let bad = onsi.send(call.method, &format!("{}?a=1", call.path), "text/plain", b"no JSON").await;
             assert_eq!(bad.issues(403), [("Forbidden", "-")], "{call:?}");
@@ -86,7 +86,7 @@ async fn every_call_needs_a_good_key_and_enough_access() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_key_or_a_header_says_which_memberbase_every_call_is_about() {
+async fn the_key_or_a_header_selects_the_memberbase_of_every_call() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
     let (own, other) = (admin.base().await, admin.base().await);
@@ -97,7 +97,7 @@ async fn the_key_or_a_header_says_which_memberbase_every_call_is_about() {
     let before = admin.ok("member/get", json!({"id": id})).await;
     let header = "x-member-base-id";
     let twice = client(&secret, Some(&own)).with(&format!("{header}: {own}"));
-    // Who asks, and the status, code and path of the refusal.
+    // The client, and the status, code and path of the refusal.
     let refused = [
         (client(&bound, Some(&other)), 403, "Forbidden", "-"),
         (client(&bound, Some(NO_BASE)), 403, "Forbidden", "-"),
@@ -167,7 +167,7 @@ async fn bank_details_and_dates_of_birth_are_null_for_a_key_without_the_right_to
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_has_used_up_its_requests_is_told_when_to_come_back() {
+async fn a_key_beyond_its_limit_gets_the_time_to_retry() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
     let base = admin.base().await;

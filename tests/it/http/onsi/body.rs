@@ -1,4 +1,4 @@
-//! Bodies, paths and headers: every fault is told, with its path, and nothing is written.
+//! Bodies, paths and headers: every fault is reported with its path, and nothing is written.
 
 use std::time::{Duration, SystemTime};
 
@@ -42,7 +42,7 @@ async fn nine_faults_are_nine_issues() {
         let reply = onsi.call(method, &path, Some(body.clone())).await;
         assert_eq!(reply.issues(400), expected, "{method}");
         assert_eq!(reply.body["issues"][2]["message"], "lastName is required");
-        // No issue shows a value: it may be personal.
+        // No issue shows a value, because it may be personal.
         assert!(!reply.body.to_string().contains("12345"));
     }
     assert_eq!(onsi.get("members").await.is(200)["total"], 1);
@@ -98,7 +98,7 @@ async fn every_field_has_its_rule() {
         (json!({"workerId": null}), invalid, "workerId"),
         (json!({"dob": "1899-12-31"}), invalid, "dob"),
         (json!({"dob": "2999-01-01"}), invalid, "dob"),
-        // Midnight may be near.
+        // The day may change during the test.
         (json!({"dob": day(2)}), invalid, "dob"),
         (json!({"dob": "2023-02-29"}), invalid, "dob"),
         (json!({"dob": "1990-1-1"}), invalid, "dob"),
@@ -146,7 +146,7 @@ async fn every_field_has_its_rule() {
     for (more, code, path) in bad {
         for (method, to) in [("POST", &all), ("PUT", &one), ("PATCH", &one)] {
             if method == "PATCH" && more == json!({"workerId": null}) {
-                // There it removes the id.
+                // In a replacement the empty value removes the id.
                 continue;
             }
             let body =
@@ -165,7 +165,7 @@ async fn every_field_has_its_rule() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_that_stand_twice_and_names_that_nobody_knows_are_refused() {
+async fn repeated_and_unknown_names_are_refused() {
     let server = Server::start().await;
     let (onsi, _, _) = Onsi::base(&server).await;
     let text = r#"{"email": "a@b.com", "firstName": "A", "lastName": "B", "tier": "Gold", "email": "c@d.com", "shoe": 1,
@@ -193,9 +193,9 @@ async fn absent_null_and_empty_differ() {
         let (onsi, path) = (onsi.clone(), path.clone());
         async move { onsi.call("PATCH", &path, Some(body)).await }
     };
-    // Absent: nothing changes.
+    // An absent field does not change.
     assert_eq!(patch(json!({})).await.is(200), made);
-    // Null: cleared, where it is allowed.
+    // Null clears a field where that is allowed.
     for name in ["workerId", "accountDetails", "gender"] {
         let after = patch(json!({(name): null})).await.is(200);
         assert_eq!(after[name], Value::Null);
@@ -204,11 +204,11 @@ async fn absent_null_and_empty_differ() {
     for name in ["email", "firstName", "lastName", "tier", "phone", "dob", "enablePayroll"] {
         assert_eq!(patch(json!({(name): null})).await.issues(400), [("BodyValidation", name)]);
     }
-    // Empty: no value of any field.
+    // An empty text is not a valid value of any field.
     for name in ["email", "firstName", "lastName", "tier", "phone", "workerId", "dob", "gender"] {
         assert_eq!(patch(json!({(name): ""})).await.issues(400), [("BodyValidation", name)]);
     }
-    // In a replacement what is absent goes, but for bank details, which only null takes away.
+    // A replacement clears absent fields, except bank details, which only null clears.
     let put = |body: Value| {
         let (onsi, path) = (onsi.clone(), path.clone());
         async move { onsi.call("PUT", &path, Some(body)).await }

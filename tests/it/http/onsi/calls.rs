@@ -5,24 +5,24 @@ use serde_json::{Value, json};
 use super::{Onsi, member};
 use crate::http::Reply;
 
-/// An id of the right form that no store ever gave out.
+/// A well-formed id that no store ever assigned.
 pub const NO_MEMBER: &str = "mem_00000000000000000000000000";
 
-/// A call that succeeds, whoever makes it and as often as they like, if the member of its path is there.
+/// A call that succeeds for every caller and at every repeat, if the member in its path exists.
 #[derive(Debug, Clone)]
 pub struct Call {
     pub method: &'static str,
     pub path: String,
-    /// The level of access that it needs.
+    /// The access level that it needs.
     pub needs: &'static str,
-    /// The status of its success.
+    /// The HTTP status of its success.
     pub status: u16,
     pub body: Option<Value>,
-    /// Whether it is about the member in its path.
+    /// Whether its path contains a member.
     pub is_about_one: bool,
 }
 
-/// Every call, those about one member about this one, who has that address.
+/// Every call. Calls about one member are about `id`, whose address is `email`.
 pub fn every_call(id: &str, email: &str) -> Vec<Call> {
     let one = format!("members/{id}");
     let call = |method, path: &str, needs, status, body| {
@@ -37,7 +37,7 @@ pub fn every_call(id: &str, email: &str) -> Vec<Call> {
         call("PUT", &one, "write", 200, Some(member(email))),
         call("POST", &format!("{one}/activate"), "write", 200, None),
         call("DELETE", &one, "write", 200, None),
-        // Brings back whoever the call before offboarded.
+        // Reactivates the member that the call before offboarded.
         call("POST", "members", "write", 201, Some(member(email))),
     ]
 }
@@ -48,7 +48,7 @@ impl Call {
         onsi.call(self.method, &self.path, self.body.clone()).await
     }
 
-    /// The status of its refusal where its member is not there.
+    /// The HTTP status of its refusal if its member does not exist.
     pub fn missing(&self) -> u16 {
         if self.needs == "read" { 404 } else { 400 }
     }

@@ -11,7 +11,7 @@ const HOST: &str = "https://api.onsi.com";
 const CREATE: &str = include_str!("../../../clients/documented/onsi_create.sh");
 const REPLACE: &str = include_str!("../../../clients/documented/onsi_replace.sh");
 
-/// What stands between `before` and `after`.
+/// The text between `before` and `after`.
 fn between<'a>(text: &'a str, before: &str, after: char) -> &'a str {
     text.split_once(before).unwrap().1.split_once(after).unwrap().0
 }
@@ -34,7 +34,7 @@ async fn run(server: &Server, command: &str, key: &str, id: &str) -> Reply {
     exchange(server.address(), &head, body.as_bytes()).await
 }
 
-/// Asserts that the documented fields are all there, with their types, and no others.
+/// Asserts that a member has exactly the documented fields, with their types.
 fn is_a_member(member: &Value) {
     let text_or_null = |value: &Value| value.is_string() || value.is_null();
     for field in ["email", "memberId", "firstName", "lastName", "tier", "status"] {
@@ -75,7 +75,7 @@ async fn the_printed_commands_work() {
 
     let replaced = run(&server, REPLACE, &key, id).await.is(200);
     is_a_member(&replaced);
-    // What the command does not name is cleared.
+    // The command clears the fields that it leaves out.
     expected["dob"] = Value::Null;
     expected["gender"] = Value::Null;
     assert_eq!(replaced, expected);

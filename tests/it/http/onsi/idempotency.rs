@@ -1,4 +1,4 @@
-//! `x-idempotency-key`: every call that changes something is done once under it.
+//! `x-idempotency-key`: every call that changes something is done once for each key.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ fn keyed(onsi: &Onsi, key: &str) -> Onsi {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_that_changes_something_is_done_once_under_one_key() {
+async fn every_change_is_done_once_under_one_key() {
     let server = Server::start().await;
     let (onsi, _, _) = Onsi::base(&server).await;
     let (_, id) = onsi.create(member("a@example.com")).await;
@@ -38,18 +38,18 @@ async fn every_call_that_changes_something_is_done_once_under_one_key() {
         let again = keyed.call(method, &path, body).await;
         assert_eq!((is_replay(&first), is_replay(&again)), (false, true), "{method} {path}");
         assert_eq!(first.is(status), again.is(status));
-        // Another method, path or body is another request.
+        // A different method, path or body counts as a different request.
         let other = keyed.call("PATCH", &member_path, Some(json!({"firstName": "Eve"}))).await;
         assert_eq!(other.issues(422), [("UnprocessableEntity", "-")], "{method} {path}");
     }
     assert_eq!(onsi.get("members").await.is(200)["total"], 2);
-    // Reads have no use for it.
+    // Reads ignore the key.
     let read = keyed(&onsi, "key-0").get("members").await;
     assert!(read.status == 200 && !is_replay(&read));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_failed_under_a_key_runs_again() {
+async fn a_failed_call_under_a_key_runs_again() {
     let server = Server::start().await;
     let (onsi, _, _) = Onsi::base(&server).await;
     let id = onsi.member("a@example.com", "invited").await;
@@ -65,7 +65,7 @@ async fn what_failed_under_a_key_runs_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sixty_four_calls_at_once_under_one_key_add_one_member() {
+async fn sixty_four_concurrent_calls_under_one_key_add_one_member() {
     let server = Server::start().await;
     let (onsi, _, _) = Onsi::base(&server).await;
     let mut tasks = JoinSet::new();
@@ -75,7 +75,7 @@ async fn sixty_four_calls_at_once_under_one_key_add_one_member() {
             loop {
                 let reply = onsi.call("POST", "members", Some(member("a@example.com"))).await;
                 match reply.status {
-                    // The first one is still running.
+                    // The first call is still running.
                     409 => assert_eq!(reply.issues(409), [("Conflict", "-")]),
                     _ => return reply,
                 }
@@ -90,7 +90,7 @@ async fn sixty_four_calls_at_once_under_one_key_add_one_member() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_stands_for_one_method_path_body_and_memberbase() {
+async fn a_key_identifies_one_method_path_body_and_memberbase() {
     let server = Server::start().await;
     let (onsi, _, base) = Onsi::base(&server).await;
     let (other, _, _) = Onsi::base(&server).await;
@@ -105,7 +105,7 @@ async fn a_key_stands_for_one_method_path_body_and_memberbase() {
     let others = [
         ("method", patch),
         ("path", put(&onsi, &format!("members/{two}"), &body).await),
-        // Even if they mean the same.
+        // Even if both bodies mean the same.
         ("way to write the path", put(&onsi, &path.replace("mem_", "m_"), &body).await),
         ("body", put(&onsi, &path, &with(body.clone(), json!({"tier": "Silver"}))).await),
         ("parameter", put(&onsi, &format!("{path}?a=1"), &body).await),
@@ -116,13 +116,13 @@ async fn a_key_stands_for_one_method_path_body_and_memberbase() {
         let message = &reply.body["issues"][0]["message"];
         assert_eq!(message, "x-idempotency-key: was used for another request");
     }
-    // What else a request says is no part of it.
+    // Other headers do not matter.
     let onsi = Onsi::new(&server, Some("any"), Some(&base)).with("x-request-number: 2");
     assert!(is_replay(&put(&onsi, &path, &body).await));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_belongs_to_the_token_that_it_comes_with() {
+async fn a_key_belongs_to_the_token_of_its_call() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
     let base = admin.base().await;
@@ -141,7 +141,7 @@ async fn a_key_belongs_to_the_token_that_it_comes_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_sent_again_after_a_kill_are_done_once_and_answered_as_before() {
+async fn calls_repeated_after_a_kill_are_done_once_and_get_the_same_reply() {
     const AT_ONCE: usize = 64;
     let data = tempdir().unwrap();
     let mut server = Process::serve(data.path());

@@ -1,4 +1,4 @@
-//! What each call does to status, e-mail address and worker id.
+//! How each call changes status, e-mail address and worker id.
 
 use memberbase::api::grpc::v1;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ async fn every_call_changes_every_status_as_the_table_says() {
         ("post", ["MemberAlreadyInvited email", "MemberAlreadyInvited email", "invited"]),
         ("post e-mail's case", ["MemberAlreadyInvited email", "MemberAlreadyInvited email", "invited"]),
     ];
-    // Everything else that succeeds changes something.
+    // Every other successful call changes something.
     let unchanged = [("activate", "active"), ("delete", "inactive")];
     for (number, (call, expected)) in table.into_iter().enumerate() {
         for (status, expected) in STATUSES.into_iter().zip(expected) {
@@ -102,12 +102,12 @@ async fn new_members_start_as_the_memberbase_says() {
         onsi.call("DELETE", &format!("members/{id}"), None).await.is(200);
         let (back, again) = onsi.create(member("A@Example.com")).await;
         assert_eq!((&back["status"], &again), (&json!(status), &id));
-        assert_eq!(back["email"], "A@Example.com", "it is stored as given");
+        assert_eq!(back["email"], "A@Example.com", "the address must be stored as given");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_the_memberbase_says_nothing_each_door_starts_members_as_it_documents() {
+async fn without_a_setting_each_door_starts_members_as_documented() {
     let server = Server::start().await;
     let (_, http, _) = Onsi::base(&server).await;
     let made = http.ok("member-base/create", json!({"name": "Test"})).await;
@@ -144,7 +144,7 @@ async fn where_the_memberbase_says_nothing_each_door_starts_members_as_it_docume
     for name in ["publisher", "rows", "single", "import"] {
         assert_eq!(status_of(name).await, "active", "{name}");
     }
-    // Set, it holds at every door.
+    // Once set, the setting applies at every door.
     http.ok("member-base/update", json!({"id": id, "new_members": "active"})).await;
     assert_eq!(onsi.create(member("b@example.com")).await.0["status"], "active");
     http.ok("member-base/update", json!({"id": id, "new_members": "invited"})).await;
@@ -154,7 +154,7 @@ async fn where_the_memberbase_says_nothing_each_door_starts_members_as_it_docume
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_an_account_elsewhere_begins_and_comes_back_active_where_both_share_accounts() {
+async fn a_member_with_an_account_elsewhere_starts_active_if_both_share_accounts() {
     let server = Server::start().await;
     let (_, http, _) = Onsi::base(&server).await;
     let mut doors = Vec::new();
@@ -185,14 +185,14 @@ async fn who_has_an_account_elsewhere_begins_and_comes_back_active_where_both_sh
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_who_comes_back_by_post_has_the_new_fields_alone() {
+async fn a_member_reactivated_by_post_has_only_the_new_fields() {
     let server = Server::start().await;
     let (onsi, _, _) = Onsi::base(&server).await;
     let account = json!({"accountHolder": "Jane", "iban": "DE89370400440532013000"});
     let full = json!({"phone": "+447123456789", "workerId": "W1", "accountDetails": account});
     let (_, id) = onsi.create(with(member("a@example.com"), full)).await;
     onsi.call("DELETE", &format!("members/{id}"), None).await.is(200);
-    // Its own worker id does not stand in its way.
+    // The member's own worker id is no conflict.
     let (back, again) = onsi.create(with(member("a@example.com"), json!({"workerId": "W1"}))).await;
     assert_eq!(again, id);
     assert_eq!(
@@ -242,7 +242,7 @@ async fn addresses_and_worker_ids_are_unique_over_all_statuses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replacement_leaves_alone_what_this_door_does_not_know() {
+async fn a_replacement_keeps_fields_that_this_door_does_not_know() {
     let server = Server::start().await;
     let (onsi, http, base) = Onsi::base(&server).await;
     server.schema(&base, &[("x", "number")]).await;
@@ -260,7 +260,7 @@ async fn a_replacement_leaves_alone_what_this_door_does_not_know() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_64_who_add_one_address_at_once_one_succeeds() {
+async fn of_64_concurrent_creates_of_one_address_one_succeeds() {
     let server = Server::start().await;
     let (onsi, _, _) = Onsi::base(&server).await;
     let mut tasks = tokio::task::JoinSet::new();

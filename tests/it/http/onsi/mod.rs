@@ -20,12 +20,12 @@ use crate::harness::Server;
 #[derive(Debug, Clone)]
 pub struct Onsi {
     address: SocketAddr,
-    /// Headers of every call, each with its line end.
+    /// The headers of every call, each with its line end.
     headers: String,
 }
 
 impl Onsi {
-    /// A client that shows this key, if any, and names this memberbase, if any.
+    /// A client that sends this key, if any, and selects this memberbase, if any.
     pub fn new(server: &Server, key: Option<&str>, base: Option<&str>) -> Self {
         let line =
             |name, value: Option<&str>| value.map(|value| format!("{name}: {value}\r\n")).unwrap_or_default();
@@ -38,8 +38,8 @@ impl Onsi {
         Self { headers: format!("{}{header}\r\n", self.headers), ..self.clone() }
     }
 
-    /// A client for a new memberbase whose members start as `invited`, on a server without tokens; and the
-    /// other door.
+    /// A client for a new memberbase whose members start as `invited`, on a server without tokens, and a
+    /// client of the Publisher door.
     pub async fn base(server: &Server) -> (Self, Http, String) {
         Self::base_at(server.address()).await
     }
@@ -51,7 +51,7 @@ impl Onsi {
         (Self { address, headers: format!("x-member-base-id: {base}\r\n") }, http, base)
     }
 
-    /// One call, whatever comes of it.
+    /// Makes a call that may fail.
     pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
         match body {
             Some(body) => self.send(method, path, "application/json", body.to_string().as_bytes()).await,
@@ -59,7 +59,7 @@ impl Onsi {
         }
     }
 
-    /// Adds a member on a server that may be killed meanwhile: `None` if there is no whole answer.
+    /// Adds a member on a server that may be killed meanwhile: `None` if the reply is incomplete.
     async fn attempt(&self, body: Value) -> Option<Reply> {
         let body = body.to_string();
         let head = self.head("POST", "members", &content("application/json", body.as_bytes()));
@@ -67,12 +67,12 @@ impl Onsi {
         reply.filter(|reply| !reply.body.is_null())
     }
 
-    /// A call whose body is these bytes.
+    /// Makes a call with these bytes as its body.
     pub async fn send(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> Reply {
         self.raw(method, path, &content(kind, body), body).await
     }
 
-    /// A call with these headers, each with its line end.
+    /// Makes a call with these headers, each with its line end.
     pub async fn raw(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {
         exchange(self.address, &self.head(method, path, headers), body).await
     }
@@ -88,14 +88,14 @@ impl Onsi {
         self.call("GET", path, None).await
     }
 
-    /// A new member, and its id.
+    /// Creates a member; returns it with its id.
     pub async fn create(&self, body: Value) -> (Value, String) {
         let made = self.call("POST", "members", Some(body)).await.is(201);
         let id = made["memberId"].as_str().unwrap().to_owned();
         (made, id)
     }
 
-    /// A member of that status, and its id.
+    /// Creates a member with this status; returns it with its id.
     pub async fn member(&self, email: &str, status: &str) -> String {
         let (_, id) = self.create(member(email)).await;
         let path = format!("members/{id}");
@@ -113,12 +113,12 @@ fn content(kind: &str, body: &[u8]) -> String {
     format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len())
 }
 
-/// The least that a new member has.
+/// The required fields of a new member.
 pub fn member(email: &str) -> Value {
     json!({"email": email, "firstName": "Jane", "lastName": "Smith", "tier": "Gold"})
 }
 
-/// `value` with these fields on top.
+/// `value` with these fields added or replaced.
 pub fn with(mut value: Value, more: Value) -> Value {
     for (name, more) in more.as_object().unwrap() {
         value[name] = more.clone();
@@ -127,14 +127,14 @@ pub fn with(mut value: Value, more: Value) -> Value {
 }
 
 impl Reply {
-    /// The body of an answer that must have this status.
+    /// Asserts the status of a reply and returns its body.
     #[track_caller]
     pub fn is(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{self:?}");
         self.body.clone()
     }
 
-    /// Asserts the status of an error and the form of its envelope; returns codes and paths of the issues.
+    /// Asserts the status and the envelope of an error; returns the codes and paths of its issues.
     #[track_caller]
     pub fn issues(&self, status: u16) -> Vec<(&str, &str)> {
         assert_eq!(self.status, status, "{self:?}");

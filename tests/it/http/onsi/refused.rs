@@ -1,5 +1,4 @@
-//! Requests that no good client sends, to every call: each is refused in the documented form, and nothing is
-//! written.
+//! Malformed requests to every call: each is refused in the documented form, and nothing is written.
 
 use serde_json::json;
 
@@ -11,7 +10,7 @@ use crate::http::{Http, exchange};
 /// The only member of a memberbase.
 const EMAIL: &str = "own@example.com";
 
-/// A memberbase with one member, whom no refused call changes.
+/// A memberbase with one member, which no refused call may change.
 struct Place {
     onsi: Onsi,
     http: Http,
@@ -28,7 +27,7 @@ impl Place {
         Self { onsi, http, calls: every_call(&id, EMAIL), id, before }
     }
 
-    /// Asserts that nothing was written.
+    /// Asserts that no call has written anything.
     async fn is_as_before(&self) {
         assert_eq!(self.http.ok("member/get", json!({"id": self.id})).await, self.before);
         assert_eq!(self.onsi.get("members").await.is(200)["total"], 1);
@@ -36,7 +35,7 @@ impl Place {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_json_object_is_one_issue_of_the_body() {
+async fn a_body_that_is_not_a_json_object_is_one_issue() {
     let server = Server::start().await;
     let place = Place::new(&server).await;
     let deep = format!("{}1{}", "{\"a\": ".repeat(10_000), "}".repeat(10_000));
@@ -70,7 +69,7 @@ async fn what_is_no_json_object_is_one_issue_of_the_body() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_of_the_wrong_type_given_twice_or_unknown_is_named() {
+async fn issues_name_a_field_that_is_mistyped_repeated_or_unknown() {
     let server = Server::start().await;
     let place = Place::new(&server).await;
     let rest = format!(r#""email": "{EMAIL}", "firstName": "Jane", "tier": "Gold""#);
@@ -131,7 +130,7 @@ async fn a_body_must_be_json_by_its_type_and_not_too_large() {
         assert_eq!(reply.issues(413), [("BadRequest", "-")], "{call:?}");
     }
     place.is_as_before().await;
-    // Where there is no body, none is looked at; and a type may say more.
+    // A call without a body accepts any type; and a type may have parameters.
     for call in &place.calls {
         match &call.body {
             None => place.onsi.send(call.method, &call.path, "text/plain", b"none").await.is(call.status),
@@ -148,7 +147,7 @@ async fn a_body_must_be_json_by_its_type_and_not_too_large() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_parameter_that_a_call_does_not_have_is_refused_and_not_passed_over() {
+async fn an_unknown_parameter_is_refused_and_not_ignored() {
     let server = Server::start().await;
     let place = Place::new(&server).await;
     let invalid = "QueryValidation";
@@ -164,7 +163,7 @@ async fn a_parameter_that_a_call_does_not_have_is_refused_and_not_passed_over() 
             assert_eq!(reply.issues(400), expected, "{call:?} {query}");
         }
     }
-    // All that is wrong is told at once, wherever it stands.
+    // The reply reports all faults at once, wherever they are.
     let reply = place.onsi.call("PATCH", "members/x?dryRun=true", Some(json!({"tier": 5}))).await;
     let expected = [("PathValidation", "id"), (invalid, "dryRun"), ("BodyValidation", "tier")];
     assert_eq!(reply.issues(400), expected);
@@ -176,7 +175,7 @@ async fn a_parameter_that_a_call_does_not_have_is_refused_and_not_passed_over() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_that_can_be_none_is_a_fault_of_the_path_and_one_of_nobody_is_not_found() {
+async fn a_malformed_id_is_a_fault_of_the_path_and_an_unknown_one_is_not_found() {
     let server = Server::start().await;
     let place = Place::new(&server).await;
     let digits = place.id.strip_prefix("mem_").unwrap();
@@ -211,7 +210,7 @@ async fn an_id_that_can_be_none_is_a_fault_of_the_path_and_one_of_nobody_is_not_
         }
     }
     place.is_as_before().await;
-    // Either prefix, and any case.
+    // Ids are accepted with either prefix and in any case.
     for id in [place.id.clone(), format!("m_{digits}"), place.id.to_uppercase()] {
         for call in about_one(&id) {
             let reply = call.of(&place.onsi).await.is(call.status);
@@ -223,7 +222,7 @@ async fn an_id_that_can_be_none_is_a_fault_of_the_path_and_one_of_nobody_is_not_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_method_that_a_path_does_not_have_is_told_those_that_it_has() {
+async fn a_method_that_a_path_does_not_have_gets_the_list_of_its_methods() {
     let server = Server::start().await;
     let place = Place::new(&server).await;
     for path in place.calls.iter().map(|call| &call.path) {
@@ -255,7 +254,7 @@ async fn a_method_that_a_path_does_not_have_is_told_those_that_it_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_of_the_documentation_that_are_not_there_never_look_done() {
+async fn documented_calls_that_are_not_implemented_never_seem_to_succeed() {
     let server = Server::start().await;
     let (_, _, base) = Onsi::base(&server).await;
     let send = async |method: &str, path: &str| {
@@ -275,7 +274,7 @@ async fn calls_of_the_documentation_that_are_not_there_never_look_done() {
         assert_eq!(send(method, path).await.issues(404), [("NotFound", "-")], "{method} {path}");
     }
     assert_eq!(send("POST", "/v1/members/jobs").await.issues(405), [("BadRequest", "-")]);
-    // What is at no door is no gRPC either, whose refusals are 200 to other clients.
+    // Unknown paths are not handled as gRPC, whose refusals have the HTTP status 200.
     for path in ["/publisher.v1.MemberService/GetMember", "/grpc.x"] {
         assert_eq!(send("POST", path).await.status, 415, "{path}");
     }

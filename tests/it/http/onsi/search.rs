@@ -7,10 +7,10 @@ use super::{Onsi, member, with};
 use crate::harness::Server;
 use crate::http::Http;
 
-/// More tiers than are kept in sets.
+/// More tiers than sets can hold.
 const MANY_TIERS: usize = 4_200;
 
-/// The addresses of the page that a search answers, and its total.
+/// The addresses of a search's page, and its total.
 async fn search(onsi: &Onsi, query: &str) -> (Vec<String>, u64) {
     let page = onsi.get(&format!("members{query}")).await.is(200);
     let emails = page["members"].as_array().unwrap().iter();
@@ -63,7 +63,7 @@ async fn lists_combine_with_and_and_their_values_with_or() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_parameter_that_is_wrong_is_told() {
+async fn every_wrong_parameter_is_reported() {
     let server = Server::start().await;
     let (onsi, _, _) = Onsi::base(&server).await;
     let long = format!("tiers={}&workerIds=a%0Ab", "x".repeat(65));
@@ -92,11 +92,11 @@ async fn every_parameter_that_is_wrong_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_are_as_long_as_asked_for_and_run_in_order_of_creation() {
+async fn pages_have_the_requested_length_and_the_order_of_creation() {
     let server = Server::start().await;
     let (onsi, http, base) = Onsi::base(&server).await;
     let email = |number: usize| format!("{number:05}@example.com");
-    // Members so large that a list by cursor would end its page early.
+    // Members so large that a list with a cursor would end its page early.
     server.schema(&base, &["a", "b", "c", "d"].map(|key| (key, "string"))).await;
     let text = "x".repeat(4_000);
     let attributes = json!({"a": text, "b": text, "c": text, "d": text});
@@ -120,7 +120,7 @@ async fn pages_are_as_long_as_asked_for_and_run_in_order_of_creation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn members_of_other_doors_show_what_they_lack_as_empty() {
+async fn members_from_other_doors_show_missing_fields_as_empty() {
     let server = Server::start().await;
     let (onsi, http, base) = Onsi::base(&server).await;
     upsert(&http, &base, vec![json!({"ref": "r1"})]).await;
@@ -131,7 +131,7 @@ async fn members_of_other_doors_show_what_they_lack_as_empty() {
         "workerId": null, "status": "invited", "accountDetails": null, "enablePayroll": false, "gender": null, "dob": null,
     });
     assert_eq!(shown, &expected);
-    // It can be given an address, whatever its status.
+    // The member can get an address in any status.
     let path = format!("members/{}", shown["memberId"].as_str().unwrap());
     onsi.call("POST", &format!("{path}/activate"), None).await.is(200);
     let after = onsi.call("PUT", &path, Some(member("a@example.com"))).await.is(200);
@@ -139,7 +139,7 @@ async fn members_of_other_doors_show_what_they_lack_as_empty() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_tiers_are_those_that_members_have() {
+async fn the_list_of_tiers_has_the_tiers_of_members() {
     let server = Server::start().await;
     let (onsi, _, _) = Onsi::base(&server).await;
     assert_eq!(onsi.get("tiers").await.is(200), json!([]));
@@ -157,7 +157,7 @@ async fn the_tiers_are_those_that_members_have() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_tiers_are_fixed_others_are_refused_and_all_are_listed() {
+async fn other_than_fixed_tiers_are_refused_and_all_fixed_ones_are_listed() {
     let server = Server::start().await;
     let (onsi, _, base) = Onsi::base(&server).await;
     let tiers = vec!["Silver".into(), "Gold".into()];
@@ -179,7 +179,7 @@ async fn where_tiers_are_fixed_others_are_refused_and_all_are_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn searches_are_whole_even_where_no_index_knows_the_tiers() {
+async fn searches_are_complete_even_without_an_index_of_the_tiers() {
     let server = Server::start().await;
     let (onsi, http, base) = Onsi::base(&server).await;
     let email = |number: usize| format!("{number:05}@example.com");

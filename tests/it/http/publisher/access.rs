@@ -1,4 +1,4 @@
-//! Who may do what at this door, and what its errors look like in the log.
+//! Which token may make which call at this door, and how its errors look in the log.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,7 +14,7 @@ use crate::harness::Server;
 use crate::http::{Http, exchange};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_tables_have_every_call_of_the_document() {
+async fn the_tables_have_every_documented_call() {
     let server = Server::start().await;
     let head = "GET /publisher.v1/openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let document = exchange(server.address(), head, b"").await.body;
@@ -33,7 +33,7 @@ async fn token(admin: &Http, server: &Server, request: Value) -> (Http, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_level_opens_its_calls_and_no_others_whatever_their_bodies() {
+async fn each_level_allows_its_calls_and_no_others_with_any_body() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
     let place = Place::new(&admin).await;
@@ -48,7 +48,7 @@ async fn each_level_opens_its_calls_and_no_others_whatever_their_bodies() {
                     assert!(!matches!(reply.status, 401 | 403), "{access} {call}: {reply:?}");
                 } else {
                     reply.refused(403, "authorization_error");
-                    // Permission comes before the body.
+                    // The server checks permission before the body.
                     http.send(call, b"no JSON").await.refused(403, "authorization_error");
                 }
             }
@@ -87,11 +87,11 @@ async fn a_bound_token_works_for_its_memberbase_only() {
     assert_eq!(bound.ok("member-base/list", json!({})).await["data"][0]["id"], json!(own.base));
 }
 
-/// A token whose time has come.
+/// A token that has expired.
 async fn expired(admin: &Http, server: &Server) -> Http {
     let soon = Timestamp::from(SystemTime::now() + Duration::from_millis(300)).to_string();
     let (http, _) = token(admin, server, json!({"access": "admin", "expires_at": soon})).await;
-    // Until then it is good; each try is a call of its own.
+    // Repeats the call until the token has expired.
     while http.call("api-token/list", json!({})).await.status == 200 {}
     http
 }
@@ -199,7 +199,7 @@ async fn the_log_has_the_trace_id_and_no_secret_and_nothing_personal() {
         http.call("member/list", json!({"member_base_id": base, "private-field": 1})).await,
         Http::at(address, Some(format!("{secret}x"))).call("member/list", json!({})).await,
     ];
-    // Refusals are told every second, and at the end.
+    // Refusals are logged every second, and at the end.
     rustix::process::kill_process(rustix::process::Pid::from_child(&server), rustix::process::Signal::TERM)
         .unwrap();
     server.wait().unwrap();

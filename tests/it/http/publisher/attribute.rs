@@ -1,4 +1,4 @@
-//! `attribute.schema/…`, `member.attributes/…`, and what the schema means to rows.
+//! `attribute.schema/…`, `member.attributes/…`, and how the schema applies to rows.
 
 use memberbase::api::grpc::v1::attribute_service_client::AttributeServiceClient;
 use memberbase::api::grpc::v1::{self, BulkMode};
@@ -64,7 +64,7 @@ async fn a_schema_is_set_and_an_identical_one_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_schema_that_would_orphan_values_is_refused_with_the_number_of_members() {
+async fn a_schema_that_would_invalidate_values_is_refused_with_the_number_of_members() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let (base, ids) = world(&http).await;
@@ -86,7 +86,7 @@ async fn a_schema_that_would_orphan_values_is_refused_with_the_number_of_members
     assert_eq!(paths, ["schema.plan", "schema.points"]);
     assert!(data["violations"][0]["message"].as_str().unwrap().contains("600 members"));
     assert_eq!(http.ok("attribute.schema/get", json!({"member_base_id": base})).await["schema"], schema());
-    // Once the values are gone the same change is fine.
+    // The same change succeeds once the values are deleted.
     let keys = json!({"member_base_id": base, "attribute_keys": ["plan", "points"]});
     assert_eq!(http.ok("member.attributes/delete", keys.clone()).await, json!({"deleted": 601}));
     assert_eq!(http.ok("member.attributes/delete", keys).await, json!({"deleted": 0}));
@@ -110,7 +110,7 @@ async fn rows_merge_attributes_and_obey_the_schema() {
     stored["since"] = json!("2026-02-03T04:06:07Z");
     assert_eq!(attributes(&http, &ids[0]).await, stored);
     let revision = http.ok("member/get", json!({"id": ids[0]})).await["revision"].clone();
-    // The same instant in other words is the same value.
+    // The same instant in another notation is the same value.
     upsert(json!({"since": "2026-02-03T04:06:07.000Z"})).await;
     assert_eq!(http.ok("member/get", json!({"id": ids[0]})).await["revision"], revision);
     upsert(json!({"plan": null, "points": 0.5})).await;
@@ -187,7 +187,7 @@ async fn attributes_of_many_members_are_set_all_or_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn attributes_are_deleted_by_member_by_key_and_altogether_and_listed_by_page() {
+async fn attributes_are_deleted_by_member_by_key_or_all_and_listed_by_page() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let (base, ids) = world(&http).await;
@@ -297,7 +297,7 @@ async fn grpc_has_the_same_calls_with_the_same_meaning() {
     let fields = refused(&status, Code::FailedPrecondition, "INVALID_SCHEMA_MODIFICATION");
     assert_eq!(fields, ["schema.points", "schema.since"]);
 
-    // Rows of every mode are judged by the schema as well.
+    // Rows in every mode must obey the schema as well.
     let attributes = Some(prost_types::Struct { fields: [("points".to_owned(), text("x"))].into() });
     for mode in [BulkMode::Partial, BulkMode::Atomic, BulkMode::ValidateOnly] {
         let request = v1::BulkUpsertMembersRequest {

@@ -1,4 +1,4 @@
-//! Bodies that no good client sends: a clean answer, and no effect.
+//! Malformed bodies get a proper error and have no effect.
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,7 +10,7 @@ use crate::http::{Http, exchange};
 const JSON: &str = "Content-Type: application/json\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_json_is_a_bad_request() {
+async fn a_body_that_is_not_json_is_a_bad_request() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let base = http.base().await;
@@ -49,7 +49,7 @@ async fn what_is_not_json_is_a_bad_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attribute_that_is_given_twice_is_told_once_and_the_others_are_no_faults() {
+async fn a_repeated_attribute_is_reported_once_and_the_others_are_not() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let base = http.base().await;
@@ -73,7 +73,7 @@ async fn an_attribute_that_is_given_twice_is_told_once_and_the_others_are_no_fau
         let body = format!(r#"{{"member_base_id": "{base}", "schema": {types}}}"#);
         assert_eq!(faults("attribute.schema/set", body).await, [format!("schema.{key} is given twice")]);
     }
-    // Beside another fault, attributes are none.
+    // Beside another fault, the attributes are not reported.
     let members =
         r#"[{"ref": "a", "attributes": {"y": 2}, "colour": 1}, {"ref": 5, "attributes": {"x": 1, "x": 1}}]"#;
     let body = format!(r#"{{"member_base_id": "{base}", "members": {members}}}"#);
@@ -86,7 +86,7 @@ async fn an_attribute_that_is_given_twice_is_told_once_and_the_others_are_no_fau
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_over_the_limit_is_refused_however_it_comes() {
+async fn a_body_over_the_limit_is_refused_with_and_without_a_length() {
     let server = Server::start_with(|config| config.body_limit = 1 << 20).await;
     let http = Http::new(&server);
     let announced = format!("{JSON}Content-Length: {}\r\n", 1_u64 << 30);
@@ -101,12 +101,12 @@ async fn a_body_over_the_limit_is_refused_however_it_comes() {
     chunks.extend_from_slice(b"0\r\n\r\n");
     let chunked = format!("{JSON}Transfer-Encoding: chunked\r\n");
     http.raw("POST", "member/bulk-upsert", &chunked, &chunks).await.refused(413, "payload_too_large");
-    // The server is as well as before.
+    // The server still works.
     http.base().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_goes_away_in_the_middle_changes_nothing() {
+async fn a_client_that_disconnects_within_its_body_changes_nothing() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let base = http.base().await;
@@ -126,7 +126,7 @@ async fn a_client_that_goes_away_in_the_middle_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_document_of_each_door_is_there_for_everybody() {
+async fn the_openapi_document_of_each_door_needs_no_token() {
     let (server, _) = Server::start_with_token().await;
     for (path, calls) in [("publisher.v1", 26), ("v1", 4)] {
         let head = |method: &str| {
@@ -159,7 +159,7 @@ async fn other_types_methods_and_paths_have_their_own_errors() {
     for path in ["", "member", "member/", "member/list/", "members/list", "member/list?x=1/../.."] {
         let reply = http.send(path, b"{}").await;
         if path.contains('?') {
-            // There are no parameters, so what follows the question mark means nothing.
+            // These calls have no parameters, so they ignore the query.
             reply.refused(400, "bad_request");
         } else {
             reply.refused(404, "not_found");
@@ -168,7 +168,7 @@ async fn other_types_methods_and_paths_have_their_own_errors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_asks_before_it_sends_a_body_is_answered_without_it() {
+async fn a_client_that_asks_before_sending_its_body_gets_the_refusal_at_once() {
     let server = Server::start().await;
     let too_large = u64::MAX / 2;
     let head = format!(

@@ -23,7 +23,7 @@ impl Place {
         Self { base: format!("mb_{}", "0".repeat(26)), member: format!("m_{}", "0".repeat(26)) }
     }
 
-    /// Every call that names a memberbase, with the level that it needs.
+    /// Every call about a memberbase, with the access level that it needs.
     pub fn base_calls(&self) -> Vec<(&'static str, &'static str, Value)> {
         let base = &self.base;
         vec![
@@ -42,7 +42,7 @@ impl Place {
         ]
     }
 
-    /// Every call that names a member and no memberbase, with the level that it needs.
+    /// Every call about a member without its memberbase, with the access level that it needs.
     pub fn member_calls(&self) -> Vec<(&'static str, &'static str, Value)> {
         let id = &self.member;
         let stamps = json!({"member_id": id, "external_id": "sc_1", "loyalty_program_id": "lp_1"});

@@ -1,4 +1,4 @@
-//! `x-idempotency-key`: every call that changes something is done once under it.
+//! `x-idempotency-key`: every call that changes something is done once for each key.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ async fn keyed(http: &Http, call: &str, key: &str, body: &Value) -> Reply {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_that_changes_something_is_done_once_under_one_key() {
+async fn every_change_is_done_once_under_one_key() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let base = http.base().await;
@@ -61,7 +61,7 @@ async fn every_call_that_changes_something_is_done_once_under_one_key() {
     let bases = http.ok("member-base/list", json!({})).await;
     assert_eq!(bases["data"].as_array().unwrap().len(), 2);
     assert_eq!(http.refs(&base, json!({})).await, ["c", "d"]);
-    // Another call under a key is another request, and reads have no use for keys.
+    // A different call under a key is a different request, and reads ignore keys.
     let other = keyed(&http, "member/bulk-delete", "member/bulk-upsert", &json!({})).await;
     other.refused(422, "unprocessable_entity");
     let read = keyed(&http, "member-base/get", "member/bulk-upsert", &json!({"id": base})).await;
@@ -69,7 +69,7 @@ async fn every_call_that_changes_something_is_done_once_under_one_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_made_once_and_its_secret_shown_once() {
+async fn a_token_is_created_once_and_its_secret_shown_once() {
     let (server, secret) = Server::start_with_token().await;
     let http = Http::with_token(&server, &secret);
     let body = json!({"access": "read"});
@@ -85,7 +85,7 @@ async fn a_token_is_made_once_and_its_secret_shown_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_failed_under_a_key_runs_again_and_bad_keys_are_named() {
+async fn a_failed_call_under_a_key_runs_again_and_bad_keys_are_refused() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let base = http.base().await;

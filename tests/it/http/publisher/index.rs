@@ -1,4 +1,4 @@
-//! Indexed attributes find what reading members one by one finds.
+//! Filters on indexed attributes find the same members as reading one by one.
 
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ fn members(long: &str) -> Vec<Value> {
     (0..70).map(member).collect()
 }
 
-/// Filters, and whether sets answer them.
+/// Filters, and whether sets evaluate them.
 fn filters(long: &str) -> Vec<(Value, bool)> {
     vec![
         (json!({"key": "attributes.plan", "eq": "Pro"}), true),
@@ -78,7 +78,7 @@ async fn filters_find_the_same_members_with_and_without_indexes() {
     let set = http.ok("attribute.schema/set", json!({"member_base_id": base, "schema": schema(true)})).await;
     assert_eq!(set["schema"], schema(true));
     for ((filter, is_exact), before) in filters(&long).into_iter().zip(&before) {
-        assert!(!before.is_empty(), "{filter} finds nobody");
+        assert!(!before.is_empty(), "{filter} finds no member");
         assert_eq!(&http.refs(&base, json!({"filters": [filter]})).await, before, "{filter}");
         let counted = json!({"member_base_id": base, "filters": [filter], "include_total": true});
         let total = http.ok("member/list", counted).await["total"].clone();
@@ -102,7 +102,7 @@ async fn arrays_are_not_indexed_and_an_index_is_true_or_false() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filter_on_an_attribute_that_the_schema_does_not_have_names_those_that_it_has() {
+async fn the_refusal_of_an_unknown_attribute_lists_the_known_ones() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let base = http.base().await;

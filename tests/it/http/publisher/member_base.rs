@@ -6,7 +6,7 @@ use crate::harness::Server;
 use crate::http::Http;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_memberbase_is_made_changed_deleted_and_brought_back() {
+async fn a_memberbase_is_created_changed_deleted_and_restored() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let made = http.ok("member-base/create", json!({"name": "Coffee"})).await;

@@ -1,4 +1,4 @@
-//! The same cases through gRPC and through this door give the same answers and the same state.
+//! The same calls through gRPC and through this door have the same results and lead to the same state.
 
 mod grpc;
 
@@ -12,8 +12,8 @@ use super::record::event;
 use crate::harness::Server;
 use crate::http::Http;
 
-/// Calls, one after another, each with its body. A text `$a` stands for the id of member `a`, and the
-/// memberbase is added to calls that name it.
+/// Calls in their order, each with its body. The text `$a` stands for the id of member `a`; the test adds the
+/// memberbase to calls that need it.
 fn cases() -> Vec<(&'static str, Value)> {
     let rows = |rows: Value| ("member/bulk-upsert", json!({ "members": rows }));
     let set = |entries: Value| ("member.attributes/set", json!({ "attributes": entries }));
@@ -38,13 +38,13 @@ fn cases() -> Vec<(&'static str, Value)> {
         rows(json!([{"ref": "b", "email": "b2@x.com"}, {"ref": "d", "email": "b@x.com"}])),
         // Refused as a whole: the e-mail address is taken.
         rows(json!([{"ref": "e"}, {"ref": "f", "email": "b2@X.com"}])),
-        // Refused as a whole: no phone number.
+        // Refused as a whole: the phone number is invalid.
         rows(json!([{"ref": "g"}, {"ref": "h", "phone": "12"}])),
         rows(json!([{"ref": "a", "role": "x"}, {"ref": "a", "role": "y", "worker_id": "w"}])),
         rows(
             json!([{"ref": "Grün", "company": "O'Neil & Söhne", "dob": "1999-12-31", "enable_payroll": false}]),
         ),
-        // No attribute before the schema knows it.
+        // Refused: the schema does not have the attribute yet.
         set(json!([value("$a", "plan", json!("x"))])),
         ("attribute.schema/set", json!({ "schema": types })),
         ("attribute.schema/set", json!({"schema": {"a b": {"type": "string"}}})),
@@ -106,13 +106,13 @@ fn cases() -> Vec<(&'static str, Value)> {
         ingest(vec![event("$a", "t5"), bad]),
         ingest(vec![event("$a", "t5"), event("$a", "t2")]),
         ingest(vec![event("$a", "t5"), event("$nobody", "t6")]),
-        // `d` goes with all that hangs on it, and comes back as somebody else.
+        // Deletes `d` with its records; a new member gets its ref.
         ("member/bulk-delete", json!({"member_ids": ["$d", "$nobody"], "refs": ["c", "nobody"]})),
         ("wallet.clip/save", json!({"member_id": "$d", "creative_id": "dc_1"})),
         set(json!([value("$d", "plan", json!("x"))])),
         ("stamp-collection/add-stamps", json!({"member_id": "$d", "external_id": "sc_1", "stamps": 1})),
         rows(json!([{"ref": "d"}])),
-        // The external id of its transaction is free again.
+        // The external id of the deleted transaction is free again.
         ingest(vec![event("$b", "t3")]),
         ("member/bulk-delete", json!({"member_ids": ["m_1"]})),
         ("member.attributes/delete", json!({"attribute_keys": ["vip"]})),
@@ -123,7 +123,7 @@ fn cases() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Puts the ids of a memberbase and its members, by ref, into a body.
+/// Replaces refs in a body by the ids of members, and adds the memberbase.
 fn fill(call: &str, body: &Value, base: &str, ids: &BTreeMap<String, String>) -> Value {
     let nobody = format!("m_{}", "0".repeat(26));
     fn place(value: &Value, find: &impl Fn(&str) -> String) -> Value {
@@ -144,7 +144,7 @@ fn fill(call: &str, body: &Value, base: &str, ids: &BTreeMap<String, String>) ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_doors_give_the_same_answers_and_the_same_state() {
+async fn both_doors_give_the_same_results_and_the_same_state() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let grpc = Grpc::new(&server);
@@ -160,12 +160,12 @@ async fn both_doors_give_the_same_answers_and_the_same_state() {
                 refused += 1;
                 assert_ne!(reply.status, 200, "{call} {body}: {status:?}");
                 let data = &reply.body["error"]["data"];
-                // A bulk call has a reason for each of its rows.
+                // A bulk call reports a reason for each of its rows.
                 let reason = data.get("reason").unwrap_or(&data["rows"][0]["code"]);
                 assert_eq!(reason.as_str(), reason_of(&status).as_deref(), "{call} {body}: {reply:?}");
             }
         }
-        // Ids are kept of those who are deleted.
+        // The ids of deleted members stay known.
         left_ids.extend(ids(&http, &left).await);
         right_ids.extend(ids(&http, &right).await);
     }
@@ -187,7 +187,7 @@ async fn ids(http: &Http, base: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// All that can be seen of a memberbase, without what is its own: ids and times.
+/// The visible content of a memberbase, without ids and times.
 async fn state(http: &Http, base: &str) -> Value {
     let mut members = serde_json::Map::new();
     for (name, id) in ids(http, base).await {

@@ -6,7 +6,7 @@ use crate::harness::Server;
 use crate::http::Http;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_made_listed_and_revoked() {
+async fn a_token_is_created_listed_and_revoked() {
     let (server, secret) = Server::start_with_token().await;
     let http = Http::with_token(&server, &secret);
     let base = http.base().await;
@@ -63,7 +63,7 @@ async fn bad_requests_name_the_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_makes_only_tokens_that_have_at_most_its_own_rights() {
+async fn a_token_creates_only_tokens_with_at_most_its_own_rights() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
     let bounds = json!({
@@ -92,7 +92,7 @@ async fn a_token_makes_only_tokens_that_have_at_most_its_own_rights() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_has_used_up_its_rows_is_told_when_to_come_back() {
+async fn a_token_beyond_its_row_limit_gets_the_time_to_retry() {
     let (server, secret) = Server::start_with_token().await;
     let admin = Http::with_token(&server, &secret);
     let base = admin.base().await;

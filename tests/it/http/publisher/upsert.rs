@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::Server;
 use crate::http::Http;
 
-/// More rows than one commit takes.
+/// More rows than fit into one commit.
 const MANY: usize = 25_000;
 
 async fn get(http: &Http, base: &str, r#ref: &str) -> Value {
@@ -17,7 +17,7 @@ async fn upsert(http: &Http, base: &str, members: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_absent_stays_and_null_clears() {
+async fn an_absent_field_stays_and_null_clears_it() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let base = http.base().await;
@@ -50,7 +50,7 @@ async fn what_is_absent_stays_and_null_clears() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ref_twice_in_a_call_is_applied_in_order_and_has_one_id() {
+async fn two_rows_with_one_ref_are_applied_in_order_and_have_one_id() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let base = http.base().await;
@@ -63,7 +63,7 @@ async fn a_ref_twice_in_a_call_is_applied_in_order_and_has_one_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_bad_row_and_nothing_is_written_and_every_bad_row_is_named() {
+async fn one_bad_row_prevents_every_write_and_all_bad_rows_are_reported() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let base = http.base().await;
@@ -98,12 +98,12 @@ async fn one_bad_row_and_nothing_is_written_and_every_bad_row_is_named() {
     assert_eq!(data["rows"][2]["ref"], "late");
     let holder = get(&http, &base, "taken").await["id"].as_str().unwrap().to_owned();
     let message = data["rows"][2]["message"].as_str().unwrap();
-    assert!(message.contains(&holder), "who has the address is not in {message:?}");
+    assert!(message.contains(&holder), "the holder of the address is not in {message:?}");
     assert_eq!(http.refs(&base, json!({})).await, ["taken"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_members_may_swap_what_is_unique_in_one_call() {
+async fn two_members_may_swap_unique_values_in_one_call() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let base = http.base().await;
@@ -113,7 +113,7 @@ async fn two_members_may_swap_what_is_unique_in_one_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_rows_land_whole_or_not_at_all_and_nothing_comes_in_between() {
+async fn many_rows_are_applied_all_or_none_and_without_other_writes_in_between() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let base = http.base().await;
@@ -131,7 +131,7 @@ async fn many_rows_land_whole_or_not_at_all_and_nothing_comes_in_between() {
 
     let ids = upsert(&http, &base, rows("Gold").into()).await;
     assert_eq!(ids.as_array().unwrap().len(), MANY);
-    // Other writers wait until a large call is done: what it wrote is one run of revisions.
+    // Other writers wait until a large call is done, so its revisions have no gap.
     let other = {
         let (http, base) = (http.clone(), base.clone());
         tokio::spawn(async move {
@@ -161,7 +161,7 @@ async fn many_rows_land_whole_or_not_at_all_and_nothing_comes_in_between() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_as_it_should_be_in_a_body_names_its_place() {
+async fn faults_of_a_body_are_reported_with_their_path() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let base = http.base().await;

@@ -1,9 +1,9 @@
-//! What a token learns at the JSON doors: with every kind of token every call, by value, by outcome, by error
-//! text and by filter.
+//! What a token learns at the JSON doors from values, outcomes, error texts and filters: every call with
+//! every kind of token.
 //!
-//! Three memberbases differ in dates of birth and bank details alone. A token without the right to these
-//! hears the same from all of them, word by word, whatever it asks and whatever it guesses; revisions and
-//! headers are among the words. The guess of every write is what one of them has.
+//! Three memberbases differ only in dates of birth and bank details. A token without the `pii` right gets
+//! identical replies from all of them, for every request and every guess, including revisions and headers. In
+//! one of the memberbases every guessed value is correct.
 
 mod plain;
 mod writes;
@@ -18,13 +18,13 @@ use super::publisher::calls::{Place, every_store_call};
 use super::{Http, Reply};
 use crate::harness::Server;
 
-/// What callers guess: date of birth and IBAN.
+/// The values that callers guess: date of birth and IBAN.
 const GUESS: (&str, &str) = ("1990-02-03", "DE89370400440532013000");
 /// Other values that a member may have.
 const OTHER: (&str, &str) = ("1985-11-30", "GB82WEST12345698765432");
 /// The account holders.
 const HOLDERS: [&str; 2] = ["Ada Unseen", "A much longer name of a holder who is unseen"];
-/// What no answer may have in it.
+/// No reply may contain any of these.
 const SECRETS: [&str; 6] = [GUESS.0, GUESS.1, OTHER.0, OTHER.1, HOLDERS[0], HOLDERS[1]];
 const LEVELS: [&str; 3] = ["read", "write", "admin"];
 const WORLDS: usize = 3;
@@ -46,8 +46,8 @@ struct Kind {
 }
 
 impl Kind {
-    /// Every kind, those without the right first: what the others write differs from memberbase to
-    /// memberbase.
+    /// Every kind, those without the `pii` right first, because the writes of the others differ between
+    /// memberbases.
     fn every() -> impl Iterator<Item = Self> {
         [false, true].into_iter().flat_map(|pii| {
             (0..LEVELS.len()).flat_map(move |access| {
@@ -56,7 +56,7 @@ impl Kind {
         })
     }
 
-    /// Its name, which is part of the refs of the members that it is tried on.
+    /// Its name, which is part of the refs of its test members.
     fn name(self) -> String {
         format!("{}-{:?}-{}", LEVELS[self.access], self.base, self.pii).to_lowercase()
     }
@@ -70,7 +70,7 @@ impl Kind {
 struct World {
     base: String,
     elsewhere: String,
-    /// Whoever made its members, and sees all of them.
+    /// The caller that created the members and sees all their fields.
     maker: Http,
 }
 
@@ -112,7 +112,7 @@ impl World {
     }
 }
 
-/// A caller at both doors, and all that it heard.
+/// A caller at both doors, with all replies that it got.
 struct Listener {
     kind: Kind,
     http: Http,
@@ -121,18 +121,18 @@ struct Listener {
 }
 
 impl Listener {
-    /// Notes what was heard. A caller without the right to it hears nothing personal.
+    /// Notes a reply. Asserts that it has nothing personal if the caller lacks the `pii` right.
     fn note(&mut self, what: &str, reply: &Reply) {
         let text = format!("{what}: {}", plain(reply));
         if !self.kind.pii {
             for secret in SECRETS {
-                assert!(!text.contains(secret), "{:?} hears {secret} in {text}", self.kind);
+                assert!(!text.contains(secret), "{:?} finds {secret} in {text}", self.kind);
             }
         }
         self.heard.push(text);
     }
 
-    /// Asserts that a call was refused for want of a right, or was not.
+    /// Asserts whether a call was refused because of a missing right.
     fn judge(&self, what: &str, reply: &Reply, may: bool) {
         assert_eq!(reply.status != 403, may, "{:?} {what}: {reply:?}", self.kind);
         assert_ne!(reply.status, 401, "{:?} {what}: {reply:?}", self.kind);
@@ -145,7 +145,7 @@ async fn try_calls(listener: &mut Listener, world: &World, member: &str) {
     let place = Place { base: world.base.clone(), member: member.to_owned() };
     for (call, needs, body) in place.every_call() {
         let reply = http.call(call, body).await;
-        // Members of another memberbase are not said to be there.
+        // The replies do not show that members of another memberbase exist.
         listener.judge(call, &reply, kind.may(needs) && kind.base != Base::Other);
         listener.note(call, &reply);
     }
@@ -164,14 +164,14 @@ async fn try_calls(listener: &mut Listener, world: &World, member: &str) {
             &reply,
             call == "member-base/list" || (kind.may("admin") && kind.base == Base::All),
         );
-        // What is about the store has all three memberbases in it, and what was done before.
+        // Replies about the store contain all three memberbases and the effects of former calls.
         if kind.base != Base::All {
             listener.note(call, &reply);
         }
     }
 }
 
-/// Filters that would tell what is not seen, alone and inside others.
+/// Filters that would reveal hidden values, alone and inside others.
 fn filters() -> Vec<Value> {
     let mut filters = Vec::new();
     for operator in ["eq", "ne", "gt", "gte", "lt", "lte"] {
@@ -198,7 +198,7 @@ async fn try_filters(listener: &mut Listener, world: &World) {
         listener.judge("a filter", &reply, listener.kind.pii);
         listener.note(&format!("filter {index}"), &reply);
     }
-    // No key of these doors' sorts and parameters is about them.
+    // The sort keys and parameters of these doors do not have these fields.
     for key in ["dob", "account_details"] {
         let list = json!({"member_base_id": world.base, "sorts": [{"key": key}]});
         listener.http.call("member/list", list).await.refused(400, "bad_request");
@@ -206,7 +206,7 @@ async fn try_filters(listener: &mut Listener, world: &World) {
     }
 }
 
-/// Writes whose answers would tell by what they change, or by what no longer fits.
+/// Writes whose replies could reveal hidden values by what they change, or by what no longer fits.
 async fn try_writes(listener: &mut Listener, world: &World, number: usize) {
     let name = listener.kind.name();
     for (write, probe, r#ref) in refs(&name) {
@@ -217,7 +217,7 @@ async fn try_writes(listener: &mut Listener, world: &World, number: usize) {
         }
         let (http, onsi) = (&listener.http, &listener.onsi);
         let mut replies = Vec::new();
-        // Twice under no key, and twice under one: that of the maker, who used it for what the member has.
+        // Twice without a key, and twice under the key that the creator used for the member's current values.
         for key in ["", "", &r#ref, &r#ref] {
             replies.push(writes::send(http, onsi, write, probe, (&world.base, &r#ref, &id), key).await);
         }
@@ -243,7 +243,7 @@ async fn try_writes(listener: &mut Listener, world: &World, number: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_call_of_the_json_doors_tells_what_its_token_may_not_see() {
+async fn no_call_of_the_json_doors_reveals_what_its_token_may_not_see() {
     let (server, secret) = Server::start_with_token().await;
     let root = Http::with_token(&server, &secret);
     let mut worlds = Vec::new();
@@ -269,7 +269,7 @@ async fn no_call_of_the_json_doors_tells_what_its_token_may_not_see() {
         }
         let all = heard[0].join("\n");
         if kind.pii {
-            // It would be no wonder if nobody heard anything.
+            // The calls must have had an effect, or equal replies would prove nothing.
             assert_eq!(all.contains(GUESS.0) && all.contains(GUESS.1), kind.base != Base::Other, "{kind:?}");
             assert_eq!(heard[0] != heard[1], kind.base != Base::Other, "{kind:?}");
             continue;

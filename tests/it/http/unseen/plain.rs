@@ -1,5 +1,5 @@
-//! Replies as a text in which two that say the same are the same: ids, times, cursors and what names one
-//! reply alone are left out.
+//! Turns replies into text without ids, times, cursors and whatever is unique to each reply, so that replies
+//! with the same content have the same text.
 
 use serde_json::Value;
 
@@ -8,9 +8,9 @@ use crate::http::Reply;
 
 /// The prefixes of ids.
 const PREFIXES: [&str; 8] = ["m_", "mb_", "mem_", "atok_", "dclip_", "sc_", "as_", "tx_"];
-/// What follows, in characters.
+/// The characters after the prefix.
 const ID_CHARS: usize = 26;
-/// Headers that every reply has its own of. The length follows from the body, in which times are longer or
+/// Headers that differ in every reply. The length depends on the body, in which times may be longer or
 /// shorter.
 const OWN: [&str; 3] = ["date:", "x-trace-id:", "content-length:"];
 

@@ -1,4 +1,4 @@
-//! Writes of fields that are not seen: what the members had before in each memberbase, and what is sent.
+//! Writes of hidden fields: the values that members have before in each memberbase, and the requests.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{GUESS, HOLDERS, OTHER};
 use crate::http::onsi::{self, Onsi};
 use crate::http::{Http, Reply};
 
-/// What a write does to the fields that are not seen.
+/// How a write treats the hidden fields.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Probe {
     Dob,
@@ -18,10 +18,10 @@ pub enum Probe {
 
 const PROBES: [Probe; 5] = [Probe::Dob, Probe::ClearDob, Probe::Account, Probe::ClearAccount, Probe::Nothing];
 
-/// The calls that write a member. `revive` is a creation of one that was offboarded.
+/// The calls that write a member. `revive` creates a member that was offboarded.
 const WRITES: [&str; 4] = ["upsert", "patch", "put", "revive"];
 
-/// Every write with every probe, and the ref of the member that it is for.
+/// Every write with every probe, and the ref of its member.
 pub fn refs(kind: &str) -> Vec<(&'static str, Probe, String)> {
     let of = |write| PROBES.map(|probe| (write, probe, format!("{kind}-{write}-{probe:?}").to_lowercase()));
     WRITES.into_iter().flat_map(of).collect()
@@ -34,8 +34,8 @@ fn row(r#ref: &str) -> Value {
     })
 }
 
-/// A member that has all that is not seen: in the first memberbase the guess, in the second something else,
-/// in the third nothing.
+/// A member with all hidden fields: with the guessed values in the first memberbase, other values in the
+/// second, and none in the third.
 pub fn full(r#ref: &str, world: usize) -> Value {
     let account = |holder: &str, iban: &str| json!({"eu": {"account_holder": holder, "iban": iban}});
     let more = match world {
@@ -46,8 +46,8 @@ pub fn full(r#ref: &str, world: usize) -> Value {
     onsi::with(row(r#ref), more)
 }
 
-/// The member as it was made. Where the probe is about one field, the other is not there: so the guess is all
-/// that a write could change.
+/// The member as created. A probe of one field leaves the other one empty, so that a write can change only
+/// the guessed field.
 pub fn before(write: &str, probe: Probe, r#ref: &str, world: usize) -> Value {
     let mut member = full(r#ref, world);
     let other = match probe {
@@ -62,8 +62,7 @@ pub fn before(write: &str, probe: Probe, r#ref: &str, world: usize) -> Value {
     member
 }
 
-/// Sends a write about the member of this memberbase, ref and id, under an idempotency key unless that is
-/// empty.
+/// Writes the member with this ref and id, under an idempotency key unless that is empty.
 pub async fn send(
     http: &Http,
     onsi: &Onsi,
@@ -78,7 +77,7 @@ pub async fn send(
         "patch" => ("PATCH", path),
         "put" => ("PUT", path),
         _ => {
-            // Whoever is here already cannot be created.
+            // An existing member cannot be created.
             onsi.call("DELETE", &path, None).await.is(200);
             ("POST", "members".to_owned())
         }
@@ -111,8 +110,7 @@ fn publisher(probe: Probe, r#ref: &str) -> Value {
     onsi::with(row(r#ref), more)
 }
 
-/// The body at the Onsi door. There a date of birth cannot be cleared but by a replacement that leaves it
-/// out.
+/// The body at the Onsi door, where only a replacement that leaves the date of birth out can clear it.
 fn body(write: &str, probe: Probe, r#ref: &str) -> Value {
     let more = match probe {
         Probe::Dob => json!({"dob": GUESS.0}),

@@ -7,7 +7,7 @@ use crate::harness::Server;
 use crate::http::Http;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clip_is_saved_once_per_creative_and_shown_as_it_was_given() {
+async fn a_clip_is_saved_once_per_creative_and_returned_unchanged() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let (base, ids) = world(&http).await;
@@ -34,7 +34,7 @@ async fn a_clip_is_saved_once_per_creative_and_shown_as_it_was_given() {
         "redeemed_at": "2026-02-03T04:05:06Z",
     });
     assert_eq!(told, with(with(bare.clone(), more), utc));
-    // What a repeat leaves out stays, `null` included.
+    // Fields that a repeat leaves out or sends as `null` stay.
     assert_eq!(http.ok("wallet.clip/save", with(bare, json!({"deal_id": null}))).await, told);
     http.ok("wallet.clip/save", json!({"member_id": ids[0], "creative_id": "dc_2"})).await;
     let page = http.ok("wallet.clip/list-with-creative", json!({"member_id": ids[0]})).await;
@@ -59,7 +59,7 @@ async fn a_clip_is_deleted_by_its_id_or_its_creative() {
     for which in [json!({}), json!({"id": first, "creative_id": "dc_1"}), json!({"id": "dclip_1"})] {
         assert_eq!(delete(&ids[0], which).await.refused(400, "bad_request")["path"], "id");
     }
-    // Somebody else's clip is no clip of this member.
+    // A clip of another member is not found for this one.
     let not_found = delete(&ids[1], json!({"id": first})).await;
     assert_eq!(not_found.refused(404, "not_found")["resource"], "record");
     let upper = first.as_str().unwrap().to_uppercase();

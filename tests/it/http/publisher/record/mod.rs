@@ -1,4 +1,4 @@
-//! What hangs on members: `transaction/…`, `wallet.clip/…` and `stamp-collection/…`
+//! Records of members: `transaction/…`, `wallet.clip/…` and `stamp-collection/…`
 
 mod clip;
 mod stamps;
@@ -22,7 +22,7 @@ async fn world(http: &Http) -> (String, Vec<String>) {
     (base, serde_json::from_value(ids).unwrap())
 }
 
-/// `value` with these fields on top.
+/// `value` with these fields added or replaced.
 fn with(mut value: Value, more: Value) -> Value {
     for (name, more) in more.as_object().unwrap() {
         value[name] = more.clone();
@@ -30,7 +30,7 @@ fn with(mut value: Value, more: Value) -> Value {
     value
 }
 
-/// A transaction with nothing but what it must have.
+/// A transaction with only the required fields.
 pub fn event(member_id: &str, external_id: &str) -> Value {
     json!({
         "member_id": member_id, "external_id": external_id, "auth_code": "A1B2", "network": "visa",
@@ -38,7 +38,7 @@ pub fn event(member_id: &str, external_id: &str) -> Value {
     })
 }
 
-/// One field of all records that a call lists, over as many pages as it takes.
+/// One field of all records that a call lists, from all pages.
 async fn listed(http: &Http, call: &str, mut request: Value, field: &str) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
@@ -54,7 +54,7 @@ async fn listed(http: &Http, call: &str, mut request: Value, field: &str) -> Vec
     }
 }
 
-/// Every call about records, with a body that works for the member.
+/// Every call about records, with a valid body for the member.
 fn every_call(member_id: &str) -> Vec<(&'static str, Value)> {
     let member = |more: Value| with(json!({"member_id": member_id}), more);
     vec![
@@ -70,7 +70,7 @@ fn every_call(member_id: &str) -> Vec<(&'static str, Value)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_that_is_not_there_any_more_has_no_records_through_any_call() {
+async fn no_call_finds_records_of_a_deleted_member() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let (base, ids) = world(&http).await;
@@ -93,7 +93,7 @@ async fn a_member_that_is_not_there_any_more_has_no_records_through_any_call() {
             assert_eq!(reply.refused(404, "not_found")["resource"], "member", "{call}");
         }
     }
-    // A new member of the same ref starts with nothing.
+    // A new member with the same ref has no records.
     let again = json!({"member_base_id": base, "members": [{"ref": "a"}]});
     let id = http.ok("member/bulk-upsert", again).await[0].clone();
     for call in ["wallet.clip/list-with-creative", "stamp-collection/list", "transaction/list"] {
@@ -102,7 +102,7 @@ async fn a_member_that_is_not_there_any_more_has_no_records_through_any_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_goes_with_everything_in_one_commit_and_nobody_inherits_it() {
+async fn a_member_is_deleted_with_its_data_in_one_commit_and_no_member_inherits_it() {
     const TRANSACTIONS: usize = 100_000;
     let server = Server::start().await;
     let http = Http::new(&server);
@@ -152,7 +152,7 @@ async fn a_member_goes_with_everything_in_one_commit_and_nobody_inherits_it() {
     ] {
         assert_eq!(http.ok(call, json!({"member_id": new})).await["data"], json!([]), "{call}");
     }
-    // The names of what is gone are free, whether or not it is purged yet.
+    // External ids of deleted records are free, even before the records are purged.
     let reused = json!({"events": [event(new.as_str().unwrap(), "t0"), event(&ids[1], "t1")]});
     assert_eq!(http.ok("transaction/ingest", reused).await["created"], 2);
     let export = ExportRecordsRequest { member_base_id: base, ..Default::default() };
@@ -166,7 +166,7 @@ async fn a_member_goes_with_everything_in_one_commit_and_nobody_inherits_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fields_that_are_missing_unknown_or_of_another_type_are_named() {
+async fn errors_name_fields_that_are_missing_unknown_or_mistyped() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let (_, ids) = world(&http).await;
@@ -210,7 +210,7 @@ async fn lists_are_paged_in_both_orders_and_their_cursors_belong_to_them() {
         http.ok("stamp-collection/create", enrolment).await;
     }
     let reversed: Vec<String> = names.iter().rev().cloned().collect();
-    // The call, the field that names a record, and whether it shows the newest first unless told otherwise.
+    // The call, the field that identifies a record, and whether the newest comes first by default.
     let calls = [
         ("transaction/list", "external_id", true),
         ("wallet.clip/list-with-creative", "creative_id", false),

@@ -38,7 +38,7 @@ async fn stamps_are_counted_in_the_collection_of_one_program() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stamps_are_added_to_one_collection_that_is_there_and_a_few_at_a_time() {
+async fn stamps_are_added_to_one_existing_collection_within_limits() {
     let server = Server::start().await;
     let http = Http::new(&server);
     let (_, ids) = world(&http).await;

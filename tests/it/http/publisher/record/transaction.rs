@@ -24,7 +24,7 @@ async fn a_repeated_transaction_is_updated_and_never_doubled() {
         "cleared_at": "2026-02-04T00:00:00Z", "reverted_at": "2026-02-05T00:00:00Z", "statement_descriptor": "SHOP",
         "amount": -1, "currency": "GBP",
     });
-    // What was authorised stays as it was first sent.
+    // The authorised values stay as first sent.
     let fixed = json!({"auth_code": "other", "network": "amex", "bin": "51111111", "merchant_id": "mer_2"});
     let repeat = with(with(event(&ids[0], "t1"), later.clone()), fixed);
     assert_eq!(http.ok("transaction/ingest", json!({"events": [repeat]})).await, counted(0, 1, 0));
@@ -86,7 +86,7 @@ async fn an_external_id_belongs_to_one_member_of_its_memberbase() {
     let reply = http.call("transaction/ingest", taken).await;
     assert_eq!(reply.refused(409, "conflict")["path"], "events[1].external_id");
     assert!(listed(&http, "transaction/list", json!({"member_id": ids[1]}), "external_id").await.is_empty());
-    // In another memberbase the same id is another transaction.
+    // The same id in another memberbase is another transaction.
     let both = json!({"events": [event(&ids[0], "t0"), event(&elsewhere[0], "t0")]});
     assert_eq!(http.ok("transaction/ingest", both).await, counted(1, 0, 1));
 }

@@ -27,7 +27,7 @@ impl Grpc {
         }
     }
 
-    /// Makes the call that means the same, and says how it was refused.
+    /// Makes the equivalent gRPC call and returns its refusal.
     pub async fn call(&self, call: &str, body: &Value) -> Result<(), Status> {
         let (mut attributes, mut records) = (self.attributes.clone(), self.records.clone());
         match call {
@@ -96,11 +96,11 @@ impl Grpc {
                 let request = v1::IngestTransactionsRequest { events, ..Default::default() };
                 records.ingest_transactions(request).await.map(drop)
             }
-            other => panic!("{other} is in no case"),
+            other => panic!("no case has {other}"),
         }
     }
 
-    /// As one commit; the first row that is bad itself is the refusal.
+    /// All rows as one commit; the refusal is that of the first bad row.
     async fn upsert(&self, body: &Value) -> Result<(), Status> {
         let request = v1::BulkUpsertMembersRequest {
             member_base_id: text(body, "member_base_id"),
