@@ -3,10 +3,11 @@
 
     python3 benches/cpu.py OLD NEW [--rounds 5] [--members 300000] [--seconds 8] [--load OLD]
 
-Each round starts a server of each build on a free port with a new data directory, in alternating order, and loads it with
-the same load generator (`memberbase bench` of OLD, unless --load names another), so that only the servers differ. CPU is
-user and system time of the server's process, divided by the operations of the phase. The table has the median over the
-rounds, and the ratio of the medians: wall time on a shared machine is too noisy for a comparison of a few per cent.
+Each round starts a server of each build on a free port with a new data directory, in alternating order, and
+loads it with the same load generator (`memberbase bench` of OLD, unless --load names another), so that only
+the servers differ. CPU is user and system time of the server's process, divided by the operations of the
+phase. The table has the median over the rounds, and the ratio of the medians: wall time on a shared machine
+is too noisy for a comparison of a few per cent.
 """
 
 import argparse

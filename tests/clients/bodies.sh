@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The request bodies of the Publisher documentation's page on members, pasted into a command-line client with nothing but the ids
-# replaced. The client gets the contract from the server by reflection.
+# Sends the request bodies of the Publisher documentation's page on members with a command-line client. Only
+# the ids are replaced. The client gets the contract from the server by reflection.
 #
 #   bodies.sh grpcurl|buf ADDRESS
 set -euo pipefail
@@ -34,12 +34,12 @@ same() { # WHAT FOUND EXPECTED
 fails() { # CODE METHOD, body on standard input
   local said
   if said=$(call "$2" 2>&1); then
-    echo "$client: $2 should fail with $1, but answered: $said" >&2
+    echo "$client: $2 should fail with $1, but succeeded: $said" >&2
     exit 1
   fi
   # grpcurl says NotFound, buf not_found.
   if ! tr -d '_' <<<"$said" | grep -i "code\"\?: \?\"\?$1" >/dev/null; then
-    echo "$client: $2 should fail with $1, but said: $said" >&2
+    echo "$client: $2 should fail with $1, but failed with: $said" >&2
     exit 1
   fi
 }

@@ -21,7 +21,7 @@ def documented(fence):
 
 
 def documented_filters(bases):
-    """What README shows of clients and filters, as it stands there but for the address."""
+    """Runs README's examples of clients and filters unchanged, except for the address."""
     names = {}
     exec(documented("py").replace("127.0.0.1:50051", sys.argv[1]), names)
     members = names["members"]

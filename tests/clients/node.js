@@ -1,4 +1,5 @@
-// A client in JavaScript that loads the contract's files as it runs: `node node.js ADDRESS PROTO-FOLDER README`.
+// A JavaScript client that loads the contract's files at run time: `node node.js ADDRESS PROTO-FOLDER
+// README`.
 "use strict";
 
 const assert = require("node:assert");
@@ -36,7 +37,8 @@ function body(name, ids) {
 // The first block of README with this fence.
 const documented = (fence) => fs.readFileSync(readme, "utf8").split("```" + fence + "\n")[1].split("```")[0];
 
-// What README shows of clients and filters, as it stands there but for the address and the folder of the contract.
+// Runs README's examples of clients and filters unchanged, except for the address and the folder of the
+// contract.
 async function documentedFilters() {
   const setup = documented("javascript").replace("127.0.0.1:50051", address).replace('"proto"', JSON.stringify(protos));
   const members = new Function("require", `${setup}; return members;`)(installed);

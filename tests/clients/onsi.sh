@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The curl commands of the published Onsi documentation as printed, with host, key and id replaced.
+# Runs the curl commands of the published Onsi documentation as printed, with host, key and id replaced.
 #
 #   tests/clients/onsi.sh HOST:PORT
 #
-# The server has no tokens, so any key does; the memberbase is named by a header more.
+# The server has no tokens, so it accepts any key; an additional header selects the memberbase.
 set -euo pipefail
 host=$1
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# The documents of the JSON doors against the server: schemathesis makes requests of them, good and bad, and holds every
-# answer against them. No 5xx, no status, header, type or field that is not documented; bad requests are refused, good ones
-# are not, and neither goes without a token.
+# Tests the server against the OpenAPI documents of the JSON doors. schemathesis generates valid and invalid
+# requests from them and compares every response with them. No response has a status 5xx, or a status, header,
+# type or field that is not documented. The server refuses invalid requests, accepts valid ones, and refuses
+# both without a token.
 #
 #   tests/clients/openapi.sh HOST:PORT TOKEN
 #
-# TOKEN is one of level admin. The requests are the same every time.
+# TOKEN has the access level admin. The requests are the same in every run.
 set -euo pipefail
 export MEMBERBASE_ADDRESS=$1 MEMBERBASE_TOKEN=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,7 +18,7 @@ call() { # CALL BODY FIELD
     -H "Content-Type: application/json" -d "$2" | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$3"
 }
 
-# Each document has a memberbase of its own to try itself on.
+# Each document is tested with a new memberbase.
 new_base() {
   MEMBERBASE_BASE=$(call member-base/create '{"name": "Document"}' id)
   export MEMBERBASE_BASE
@@ -26,8 +27,8 @@ new_base() {
 
 check() { # DOCUMENT HEADER
   (
-    # schemathesis leaves a cache where it runs. One worker: `ast.parse` in several threads at once makes CPython before 3.12
-    # fail now and then (python/cpython#106905).
+    # schemathesis leaves a cache in its working folder. One worker, because `ast.parse` in several threads
+    # sometimes crashes CPython before 3.12 (python/cpython#106905).
     cd "$work"
     export PYTHONPATH=$here/openapi PYTHONDONTWRITEBYTECODE=1 SCHEMATHESIS_HOOKS=hooks
     schemathesis --config-file "$here/openapi/schemathesis.toml" run "http://$MEMBERBASE_ADDRESS$1" --header "$2" \
@@ -38,7 +39,7 @@ check() { # DOCUMENT HEADER
 new_base
 check /publisher.v1/openapi.json "Authorization: Bearer $MEMBERBASE_TOKEN"
 new_base
-# At the Onsi door a token of one memberbase need not name it.
+# At the Onsi door a token of one memberbase needs no header that selects it.
 bound=$(call api-token/create '{"access": "write", "member_base_id": "'"$MEMBERBASE_BASE"'"}' token)
 check /v1/openapi.json "x-api-key: $bound"
 echo "openapi: ok"

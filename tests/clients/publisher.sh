@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The curl command of the published documentation as printed, with host, token and ids replaced, its other bodies, and
-# the calls about records.
+# Runs the curl command of the published documentation as printed, with host, token and ids replaced; then its
+# other bodies, and the calls about records.
 #
 #   tests/clients/publisher.sh HOST:PORT
 set -euo pipefail
@@ -47,7 +47,7 @@ listed=$(call member/list '{
 
 member=${id[2]}
 of_member='"member_id": "'"$member"'"'
-count() { # of the list on standard input
+count() { # prints the length of the list on standard input
   python3 -c 'import json, sys; print(len(json.load(sys.stdin)["data"]))'
 }
 event() { # EXTERNAL_ID [MORE]

@@ -1,4 +1,4 @@
-"""A client that knows nothing but the address: `reflection.py ADDRESS`."""
+"""A client that knows only the address: `reflection.py ADDRESS`."""
 import sys
 
 import grpc
@@ -10,7 +10,7 @@ import steps
 
 
 class Stub:
-    """The calls of one service, made from its descriptor."""
+    """The calls of one service, created from its descriptor."""
 
     def __init__(self, channel, service):
         for method in service.methods:

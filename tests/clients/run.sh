@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Clients that this project did not write, against a server of the build.
+# Runs independent clients against a server of this build.
 #
 #   tests/clients/run.sh PROGRAM TOOLS
 #
-# PROGRAM is the memberbase to test. TOOLS is the folder in which .ci/run installed the clients: `venv` and `node_modules`.
+# PROGRAM is the memberbase to test. TOOLS is the folder in which .ci/run installed the clients: `venv` and
+# `node_modules`.
 set -euo pipefail
 
 program=$(realpath "$1") tools=$(realpath "$2")

@@ -1,6 +1,6 @@
-"""What every Python client does with the service, whichever way it came by the messages.
+"""The steps that every Python client makes with the service, with generated code or by reflection.
 
-`new(name)` makes a message of `publisher.v1`, `members` and `bases` are stubs of the two services.
+`new(name)` creates a message of `publisher.v1`; `members` and `bases` are stubs of the two services.
 """
 import json
 import pathlib
@@ -9,7 +9,7 @@ import grpc
 from google.protobuf import json_format
 
 BODIES = pathlib.Path(__file__).parent / "bodies"
-# A proxy of the machine is not for a server on the same machine.
+# Do not use the machine's proxy for a server on the same machine.
 OPTIONS = [("grpc.enable_http_proxy", 0)]
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The certificate that docs/operations.md makes with openssl works with curl and with the program's own client.
+# Checks that the certificate from the openssl command in docs/operations.md works with curl and with the
+# program's own client.
 #
 #   tests/clients/tls.sh PROGRAM
 set -euo pipefail
@@ -22,7 +23,7 @@ printf 'ref\nuser_1\n' >"$work/members.csv"
 "$program" import "$work/members.csv" --base staff --create-base --server "$url" --ca "$work/cert.pem" --quiet >"$work/counts"
 grep -q '^created 1$' "$work/counts"
 if "$program" get --id m_x --server "$url" 2>"$work/refused"; then
-  echo "a certificate that nobody vouches for was taken" >&2
+  echo "a certificate of an unknown authority was accepted" >&2
   exit 1
 fi
 grep -q "the certificate of $url was refused" "$work/refused"

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Loads members and has clients of several kinds at work at once, and says how much memory the server took at most, against its bound:
-`--memory`, 40 bytes a member, and 150 MB.
+"""Loads members, runs several kinds of clients at the same time, and compares the server's peak memory with
+its bound: `--memory`, 40 bytes for each member, and 150 MB.
 
     python3 tests/system/bound.py target/release/memberbase --members 1000000 --memory 256MiB --seconds 60
 
-Needs nothing beyond Python's own library. The exit code is 1 when the server took more, or when a call failed that may not fail.
+Needs only Python's standard library. The exit code is 1 if the server used more, or if a call failed that
+must not fail.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import time
 
 from json_bulk import call, row
 
-# What a server may take besides its memory and its members.
+# What a server may use besides `--memory` and the bytes for its members.
 REST_BYTES = 150_000_000
 MEMBER_BYTES = 40
 ROWS = 5_000
@@ -39,7 +40,8 @@ def load(address, base, first, last):
 
 
 def repeat(address, until, make):
-    """Makes one call after another; what is refused because others have the room is tried again, and everything else fails."""
+    """Makes one call after another. A call refused for lack of room is tried again; any other error ends the
+    test."""
     connection, made = connect(address), 0
     while time.monotonic() < until:
         action, body = make()
@@ -53,7 +55,7 @@ def repeat(address, until, make):
 
 
 def upserts(base, members, rows):
-    """Bodies of so many rows; half of the members in them are as they were."""
+    """Bodies of `rows` rows, of which half change nothing."""
 
     def make():
         first = random.randrange(max(1, members - rows))
@@ -68,7 +70,7 @@ def gets(base, members):
 
 
 def pages(base, members):
-    """Pages of a thousand members from anywhere in the list."""
+    """Pages of a thousand members from random places of the list."""
 
     def make():
         pagination = {"limit": 1_000, "skip": random.randrange(max(1, members - 1_000))}
@@ -78,7 +80,7 @@ def pages(base, members):
 
 
 def filters(base, members):
-    """Conditions that sets answer, and some that look at every member."""
+    """Conditions that sets evaluate, and some that read every member."""
     kinds = [
         {"key": "tier", "eq": "Gold"},
         {"key": "last_name", "regex": {"pattern": "(x+x+)+y$"}},
@@ -110,7 +112,7 @@ def main():
 
 
 def memory(pid):
-    """The memory that the server has, and the most that it had, in bytes."""
+    """The server's current memory and its peak, in bytes."""
     lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
     sizes = dict(line.split(":", 1) for line in lines if line.startswith("Vm"))
     return [int(sizes[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM")]
@@ -118,7 +120,7 @@ def memory(pid):
 
 def say(what, pid, bound):
     now, peak = memory(pid)
-    print(f"{what:20} {now / 1e6:5.0f} MB now, {peak / 1e6:5.0f} MB at most, bound {bound / 1e6:.0f} MB", flush=True)
+    print(f"{what:20} {now / 1e6:5.0f} MB now, {peak / 1e6:5.0f} MB peak, bound {bound / 1e6:.0f} MB", flush=True)
 
 
 def measure(pid, address, options, bound):
@@ -156,7 +158,7 @@ def measure(pid, address, options, bound):
         print(f"{name:20} {made} calls")
     _, peak = memory(pid)
     say("at the end", pid, bound)
-    print("held" if peak <= bound and not failed else "DID NOT HOLD")
+    print("passed" if peak <= bound and not failed else "FAILED")
     return 0 if peak <= bound and not failed else 1
 
 

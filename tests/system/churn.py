@@ -1,6 +1,6 @@
-"""Deletes members by ref, for churn.sh, with the folder of the generated code in PYTHONPATH.
+"""Deletes members by ref, for churn.sh. PYTHONPATH must have the folder of the generated code.
 
-    churn.py ADDRESS NAME FILE      deletes the refs in FILE, one a line, from the memberbase NAME
+    churn.py ADDRESS NAME FILE      deletes the members with the refs in FILE, one on each line, from the memberbase NAME
 """
 import sys
 
@@ -23,7 +23,7 @@ def main(address, name, path):
         for first in range(0, len(refs), REFS_AT_ONCE):
             part = refs[first : first + REFS_AT_ONCE]
             deleted += members.BulkDeleteMembers(messages.BulkDeleteMembersRequest(member_base_id=base, refs=part)).deleted
-        assert deleted == len(refs), f"{deleted} of {len(refs)} were there"
+        assert deleted == len(refs), f"deleted {deleted} of {len(refs)}"
 
 
 main(*sys.argv[1:])

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A fifth of the members is deleted and made again, over and over: what the store takes on disk stays bounded, and it does not get
-# slower. Says what it measures; fails only if a member is missing at the end or the audit finds something. Takes minutes, so CI leaves it out.
+# Deletes a fifth of the members and creates them again, many times. The size on disk should stay bounded, and
+# the speed should not drop. The script prints its measurements, and fails only if a member is missing at the
+# end or the audit finds something. It takes minutes, so CI leaves it out.
 #
 #   [MEMBERS=1000000] [ROUNDS=10] tests/system/churn.sh PROGRAM TOOLS
 #
@@ -42,7 +43,7 @@ grep -qx "created $members" "$work/counts" || { cat "$work/counts" >&2; exit 1; 
 echo "loaded $members members at $(rate "$members" "$begun"), $(disk) MB on disk"
 some=$((members / 5))
 for round in $(seq "$rounds"); do
-  # Another fifth in every round, spread over all rows.
+  # Another fifth in each round, spread over all rows.
   awk -v r="$round" 'NR == 1 || NR % 5 == r % 5' "$work/all.csv" >"$work/part.csv"
   tail -n +2 "$work/part.csv" | cut -d , -f 1 >"$work/refs"
   some=$(wc -l <"$work/refs")
@@ -52,7 +53,7 @@ for round in $(seq "$rounds"); do
   begun=$(now)
   "$program" import "$work/part.csv" --server "$server_url" --base churn --quiet >"$work/counts"
   grep -qx "created $some" "$work/counts" || { cat "$work/counts" >&2; exit 1; }
-  echo "round $round: $some deleted at $deleted, made again at $(rate "$some" "$begun"), $(disk) MB on disk"
+  echo "round $round: $some deleted at $deleted, created again at $(rate "$some" "$begun"), $(disk) MB on disk"
 done
 stop_server
 "$program" check --data "$work/data" --deep

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A disk that runs full: writes are refused before it is, reads go on, and once there is room again so do writes, without a restart.
-# A read-only disk: a clear error.
-# Needs root, for a file system of its own in a file.
+# Tests a full disk: the server refuses writes before the disk is full, and reads continue. Once there is room
+# again, writes continue without a restart. Also tests a read-only disk, which is a clear error. Needs root,
+# to mount a file system from a file.
 #
 #   tests/system/disk_full.sh PROGRAM
 set -euo pipefail
@@ -24,7 +24,7 @@ fail() {
   exit 1
 }
 
-count() { # members that an export yields
+count() { # prints the number of members in an export
   "$program" export --server "$server_url" --base staff --format ndjson --out "$work/export.ndjson" 2>/dev/null
   wc -l <"$work/export.ndjson"
 }
@@ -33,7 +33,7 @@ truncate -s 100M "$work/image"
 mkfs.ext4 -q -m 0 "$work/image"
 mkdir "$disk"
 mount -o loop "$work/image" "$disk"
-# What takes the place that is freed later.
+# Takes up space that is freed later.
 fallocate -l 30M "$disk/ballast"
 
 awk 'BEGIN { print "ref,email,first_name,last_name,tier,role"; for (i = 0; i < 300000; i++)
@@ -45,7 +45,7 @@ sed 's/Gold/Silver/' "$work/first.csv" >"$work/changed.csv"
 start_server "$program" "$disk/data" --reserve 8MiB
 "$program" import "$work/first.csv" --server "$server_url" --base staff --create-base --quiet >/dev/null
 
-# 1. Writing goes on until the server refuses.
+# 1. Writes continue until the server refuses them.
 ended=0
 "$program" import "$work/many.csv" --server "$server_url" --base staff --quiet --give-up-after 1 >"$work/counts" 2>"$work/said" || ended=$?
 [ "$ended" -eq 69 ] || fail "the import ended with $ended, expected 69: $(tail -n 5 "$work/said")"
@@ -53,36 +53,36 @@ grep -q STORAGE_FULL "$work/said" || fail "not refused with STORAGE_FULL: $(tail
 left=$(df --output=avail -B1 "$disk" | tail -n 1)
 [ "$left" -ge $((4 << 20)) ] || fail "only $left bytes of the reserve are left"
 
-# 2. Reads go on, and show what was acknowledged.
+# 2. Reads continue, and show what was acknowledged.
 "$program" get --server "$server_url" --base staff --email m0@mail.example.com >/dev/null || fail "no read on a full disk"
 full=$(count)
 written=$(awk '$1 == "created" || $1 == "unchanged" { sum += $2 } END { print sum }' "$work/counts")
-[ "$full" -ge "$written" ] || fail "$written rows were acknowledged, $full members are there"
+[ "$full" -ge "$written" ] || fail "$written rows were acknowledged, but the server has $full members"
 [ "$full" -gt 1000 ] || fail "nothing was written before the disk was full"
 
-# 3. Still refused, and nothing of it is written.
+# 3. Further writes are refused, and have no effect.
 if "$program" import "$work/changed.csv" --server "$server_url" --base staff --quiet --give-up-after 0 >/dev/null 2>&1; then
   fail "a write on a full disk was not refused"
 fi
-"$program" get --server "$server_url" --base staff --email m0@mail.example.com | grep '"tier": "Gold"' >/dev/null || fail "a refused write shows"
+"$program" get --server "$server_url" --base staff --email m0@mail.example.com | grep '"tier": "Gold"' >/dev/null || fail "a refused write had an effect"
 
-# 4. With room, writes work again in the same process.
+# 4. Once there is room, writes work again in the same process.
 rm "$disk/ballast"
 sync -f "$disk"
-"$program" import "$work/changed.csv" --server "$server_url" --base staff --quiet >"$work/counts" || fail "no write after space was freed"
+"$program" import "$work/changed.csv" --server "$server_url" --base staff --quiet >"$work/counts" || fail "a write failed after space was freed"
 grep -qx "updated 1000" "$work/counts" || fail "after space was freed: $(cat "$work/counts")"
 
-# 5. And everything is there after a restart.
+# 5. All members are there after a restart.
 now=$(count)
 stop_server
 start_server "$program" "$disk/data" --reserve 8MiB
 [ "$(count)" -eq "$now" ] || fail "$now members before the restart, $(count) after it"
 stop_server
 
-# 6. A disk that cannot be written at all is a clear error at once.
+# 6. A read-only disk is a clear error at once.
 mount -o remount,ro "$disk"
 if timeout 20 "$program" serve --data "$disk/data" --listen 127.0.0.1:0 >"$work/said" 2>&1; then
-  fail "it started on a read-only disk"
+  fail "the server started on a read-only disk"
 fi
-grep -q "Read-only file system" "$work/said" || fail "on a read-only disk it said: $(cat "$work/said")"
+grep -q "Read-only file system" "$work/said" || fail "wrong error on a read-only disk: $(cat "$work/said")"
 echo "disk_full: ok, refused at $full members"

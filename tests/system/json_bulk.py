@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Loads members through the Publisher door's `member/bulk-upsert` and says how fast that went and what it took.
+"""Loads members through the Publisher door's `member/bulk-upsert`, and prints the speed and the memory used.
 
     memberbase serve --data DIR --listen 127.0.0.1:50051 &
     python3 tests/system/json_bulk.py 127.0.0.1:50051 --pid $! --members 1000000 --rows 5000
     python3 tests/system/json_bulk.py 127.0.0.1:50051 --pid $! --members 200000 --rows 200000 --connections 1
 
-Bodies are made before the clock starts. Every answer is checked: one id for each row, none of them twice. At the end all members are
-counted. Needs nothing beyond Python's own library.
+Creates the bodies before the clock starts. Checks every reply for one id for each row, and no id twice. At
+the end it checks the number of members. Needs only Python's standard library.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import time
 
 
 def row(number):
-    """Ten fields, about 200 bytes as the store keeps them."""
+    """Ten fields, about 200 bytes in the store."""
     ref = number * 2654435761 % 2**32
     return {
         "ref": f"crm-{ref:010}",
@@ -48,7 +48,7 @@ def call(connection, action, body, token):
 
 
 def memory(pid):
-    """The memory that the server has, and the most that it had, in MB."""
+    """The server's current memory and its peak, in MB."""
     with open(f"/proc/{pid}/status") as status:
         sizes = dict(line.split(":") for line in status if line.startswith("Vm"))
     return [int(sizes[name].split()[0]) * 1024 / 1e6 for name in ("VmRSS", "VmHWM")]
@@ -60,7 +60,7 @@ def main():
     parser.add_argument("--members", type=int, default=1_000_000)
     parser.add_argument("--rows", type=int, default=5_000, help="rows of a call")
     parser.add_argument("--connections", type=int, default=4)
-    parser.add_argument("--pid", type=int, help="the server's process, to tell its memory")
+    parser.add_argument("--pid", type=int, help="the server's process id, to report its memory")
     arguments = parser.parse_args()
     token = os.environ.get("MEMBERBASE_TOKEN")
 
@@ -97,7 +97,7 @@ def main():
         thread.join()
     seconds = time.perf_counter() - begun
     if failed or not bodies.empty():
-        raise SystemExit(f"failed: {failed or 'not all calls were answered'}")
+        raise SystemExit(f"failed: {failed or 'not all calls were made'}")
     page = {"member_base_id": base, "include_total": True, "pagination": {"limit": 1}}
     total = call(connect(), "member/list", json.dumps(page), token)["total"]
     if total != arguments.members:
@@ -105,11 +105,11 @@ def main():
     took.sort()
     print(f"{arguments.members} members in calls of {arguments.rows} rows, {arguments.connections} connections: "
           f"{seconds:.2f} s, {arguments.members / seconds:.0f} members/s, "
-          f"a call {took[len(took) // 2]:.2f} s in the middle and {took[-1]:.2f} s at most, "
+          f"a call {took[len(took) // 2]:.2f} s at the median and {took[-1]:.2f} s at most, "
           f"bodies of up to {largest / 1e6:.1f} MB")
     if before:
         now, most = memory(arguments.pid)
-        print(f"server memory: {before[0]:.0f} MB before, {now:.0f} MB after, {most:.0f} MB at most")
+        print(f"server memory: {before[0]:.0f} MB before, {now:.0f} MB after, {most:.0f} MB peak")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""The client of power_cut.sh, with the folder of the generated code in PYTHONPATH.
+"""The client of power_cut.sh. PYTHONPATH must have the folder of the generated code.
 
-    power_cut.py load ADDRESS JOURNAL PREFIX            writes until it is killed; the memberbase is that of the journal, or a new one
-    power_cut.py verify ADDRESS JOURNAL DONE SENT       compares a server with the journal
-    power_cut.py cut JOURNAL DONE SENT                  prints what of a journal is true of a copy
+    power_cut.py load ADDRESS JOURNAL PREFIX        writes until it is killed, to the journal's memberbase or a new one
+    power_cut.py verify ADDRESS JOURNAL DONE SENT   compares a server with the journal
+    power_cut.py cut JOURNAL DONE SENT              prints the lines of a journal that apply to a copy
 
-The journal has a line for every request before it is sent, and one after it was acknowledged. At a cut, the first DONE bytes are what
-was acknowledged before it; everything in the first SENT bytes may have reached the disk.
+The journal has a line for every request before it is sent, and another one after it was acknowledged. At a
+cut, the first DONE bytes have what was acknowledged before it; the requests in the first SENT bytes may have
+reached the disk.
 """
 import collections
 import json
@@ -14,8 +15,8 @@ import random
 import sys
 import threading
 
-# The compiled runtime of protobuf 7.36 refuses good replies, or crashes, after some hundred thousand messages in several threads. It is
-# chosen when the first message class is loaded.
+# The compiled runtime of protobuf 7.36 refuses valid replies, or crashes, after some hundred thousand
+# messages in several threads. So this selects the Python runtime, before the first message class is loaded.
 os.environ["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"
 
 import grpc
@@ -25,7 +26,7 @@ from publisher.v1 import member_service_pb2 as messages, member_service_pb2_grpc
 
 OPTIONS = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", 64 << 20)]
 WRITERS = 4
-# The refs of a writer; once all are in use they are changed, deleted and made again.
+# The number of refs of a writer. Once all are in use, their members are changed, deleted and created again.
 REFS = 1500
 MOST_ROWS = 60
 ATOMIC, PARTIAL, DELETE = "atomic", "partial", "delete"
@@ -39,7 +40,7 @@ def stubs(address):
 
 
 def content(ref, version):
-    """What a member is follows from its ref and one number."""
+    """The content of a member, which its ref and one number determine."""
     return {"ref": ref, "email": f"{ref}.{version}@example.com", "role": f"version {version}", "tier": TIERS[version % 3]}
 
 
@@ -48,7 +49,7 @@ class Journal:
         self.file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def note(self, **line):
-        # One call, so that no line is ever seen in part.
+        # One call, so that no reader sees a part of a line.
         os.write(self.file, (json.dumps(line) + "\n").encode())
 
 
@@ -93,7 +94,7 @@ def load(address, path, prefix):
     def run(writer):
         try:
             write_on(members, base, journal, prefix, writer)
-        except BaseException as error:  # whatever ends a writer ends the test
+        except BaseException as error:  # the end of any writer ends the test
             print(f"power_cut: writer {writer} ended: {error!r}", file=sys.stderr)
             os._exit(1)
 
@@ -102,7 +103,8 @@ def load(address, path, prefix):
 
 
 def lines_of(path, done, sent):
-    """The lines that count: acknowledgements within `done`, requests within `sent`."""
+    """The lines that count: acknowledgements in the first `done` bytes, requests in the first `sent`
+    bytes."""
     place = 0
     with open(path, "rb") as journal:
         for text in journal:
@@ -115,7 +117,8 @@ def lines_of(path, done, sent):
 
 
 class Expected:
-    """What may be there: for each ref the versions that are possible, and what must be so of ids, revision and requests."""
+    """The allowed state: the possible versions of each ref, the known ids, the lowest revision, and open
+    requests."""
 
     def __init__(self, lines):
         self.base = None
@@ -154,11 +157,11 @@ class Expected:
     def check_member(self, ref, member):
         allowed = [version for _, version in self.possible[ref]] if ref in self.possible else [None]
         found = None if member is None else int(member.role.removeprefix("version "))
-        assert found in allowed, f"{ref} is at version {found}, acknowledged or sent were {allowed}"
+        assert found in allowed, f"{ref} is at version {found}, allowed are {allowed}"
         if member is not None:
             for key, value in content(ref, found).items():
                 assert getattr(member, key) == value, f"{ref} is a mixture of versions: {member}"
-            assert self.ids.get(ref, member.id) == member.id, f"{ref} has the id {member.id}, acknowledged was {self.ids[ref]}"
+            assert self.ids.get(ref, member.id) == member.id, f"{ref} has the id {member.id}, acknowledged with {self.ids[ref]}"
         return found
 
     def check_atomic(self, versions):
@@ -193,7 +196,7 @@ def verify(address, path, done, sent):
     expected = Expected(lines_of(path, done, sent))
     bases, members = stubs(address)
     base = bases.GetMemberBase(base_messages.GetMemberBaseRequest(id=expected.base)).member_base
-    assert base.revision >= expected.revision, f"revision {base.revision}, acknowledged was {expected.revision}"
+    assert base.revision >= expected.revision, f"revision {base.revision} is below the acknowledged {expected.revision}"
 
     listed = {}
     for member in list_all(members, base.id):
@@ -213,7 +216,7 @@ def verify(address, path, done, sent):
         assert member is not None and member == listed[member.ref], f"{id} by id is {member}"
     for email, member in get_all(members, base.id, "email", (member.email for member in listed.values())):
         assert member is not None and member.email == email, f"{email} by e-mail is {member}"
-    print(f"{expected.acknowledged} rows acknowledged, {len(listed)} members there, revision {base.revision}")
+    print(f"{expected.acknowledged} rows acknowledged, {len(listed)} members found, revision {base.revision}")
 
 
 def cut(path, done, sent):

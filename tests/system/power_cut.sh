@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Power cuts: a server writes to ext4 in an image on another ext4, the outer one is frozen at a random moment and the image copied, so
-# that the copy has what had reached the disk and nothing of what was in memory. Every copy is mounted and served, and has to have
-# everything that was acknowledged before the cut. Needs root, for the mounts and the freezing.
+# Simulates power cuts. A server writes to ext4 in an image on another ext4. The script freezes the outer file
+# system at a random moment and copies the image. The copy has what had reached the disk, and nothing that was
+# only in memory. Then a server opens the copy, which must have everything that was acknowledged before the
+# cut. Needs root, to mount and freeze file systems.
 #
 #   [CUTS=30] tests/system/power_cut.sh PROGRAM TOOLS
 #
@@ -11,9 +12,10 @@ set -euo pipefail
 program=$(realpath "$1") tools=$(realpath "$2")
 here=$(cd "$(dirname "$0")" && pwd)
 cuts=${CUTS:-30}
-# In every so many cuts: life goes on with the copy, as after a real cut; the store begins anew, which bounds the copies; sled is deleted.
+# After every so many cuts: the load continues on the copy, as after a real cut; the store starts empty, which
+# limits the size of copies; the folder of sled is deleted.
 go_on_every=4 anew_every=12 without_sled_every=10
-# Snapshots, and the removal of old log, several times between two cuts.
+# So small that several snapshots and removals of old log happen between two cuts.
 settings=(--reserve 8MiB --memory 128MiB --log error --snapshot-after 1MiB)
 work=$(mktemp -d)
 outer=$work/outer disk=$work/disk copy=$work/copy
@@ -29,7 +31,7 @@ kill_process() {
   fi
 }
 clean_up() {
-  # First of all: whatever writes there hangs until it is thawed.
+  # Thaw first: writers to a frozen file system hang.
   fsfreeze -u "$outer" 2>/dev/null || true
   kill_process "$loader"
   kill_server
@@ -52,13 +54,13 @@ client() {
   "$python" "$here/power_cut.py" "$@"
 }
 
-# The server on the disk, and a loader for it. The server on the copy is the one of server.sh.
+# Starts a server on the disk, and a loader for it. The variables of server.sh are for the server on the copy.
 begin_life() {
   start_server "$program" "$disk/data" "${settings[@]}"
   live_pid=$server_pid live_address=$server_address server_pid=
   exec 8<&9 9<&-
   generation=$((generation + 1))
-  # Not through the function, whose process would be a shell's.
+  # Not through the function `client`, because then $! would be a shell's process.
   "$python" "$here/power_cut.py" load "$live_address" "$journal" "g$generation-" &
   loader=$!
 }
@@ -83,26 +85,26 @@ acknowledged() {
   grep -c '"done"' "$journal" || true
 }
 
-# Lets the loader get on, at least by one acknowledgement, and stops at a moment that nobody chose.
+# Lets the loader work until at least one more acknowledgement, and returns at a random moment.
 work_on() {
   local before tries=0
   before=$(acknowledged)
   sleep "0.$((RANDOM % 900 + 100))"
   while [ "$(acknowledged)" -eq "$before" ]; do
     tries=$((tries + 1))
-    [ "$tries" -lt 300 ] || fail "the loader got nowhere"
+    [ "$tries" -lt 300 ] || fail "the loader got no acknowledgement"
     kill -0 "$loader" 2>/dev/null || fail "the loader ended"
     sleep 0.1
   done
 }
 
-# The kernel that had the writes is gone after a real cut, which shows in its boot id.
+# After a real cut another kernel runs, with another boot id.
 restart_machine() {
   echo "another start of the machine" >"$1/data/wal/BOOT"
 }
 
 cut_power() {
-  # What is in the journal by now was acknowledged before the freezing begins.
+  # Everything in the journal at this point was acknowledged before the freeze begins.
   done_bytes=$(stat -c %s "$journal")
   fsfreeze -f "$outer"
   if [ -n "$loader" ]; then kill -STOP "$loader"; fi
@@ -167,7 +169,7 @@ while [ "$cut" -lt "$cuts" ]; do
   fi
 done
 
-# Once more after the server was stopped in order: then sled is trusted, and has to have everything by itself.
+# One more cut after an orderly stop: then the server trusts sled, which must have everything by itself.
 kill_process "$loader"
 loader=''
 kill -TERM "$live_pid"

@@ -1,8 +1,8 @@
-# Starts and stops a server for the scripts beside this one. To be sourced; the caller has set -euo pipefail.
+# Starts and stops a server for the scripts in this folder. Source it after `set -euo pipefail`.
 #
-#   start_server PROGRAM DATA [ARGUMENTS…]   sets server_pid, server_url and server_address; ends the script if nothing listens
-#   stop_server                              asks it to stop, and fails if it does not end well
-#   kill_server                              for traps: leaves nothing behind, whatever state it is in
+#   start_server PROGRAM DATA [ARGUMENTS…]   sets server_pid, server_url and server_address; fails if it does not start
+#   stop_server                              stops the server, and fails if it ends with an error
+#   kill_server                              for traps: kills the server if it runs
 
 server_pid=
 
@@ -16,7 +16,7 @@ start_server() {
   server_pid=$!
   exec 9<"$out"
   rm "$out"
-  # The end of the pipe comes when the server ends, so this cannot hang on one that does not start.
+  # The pipe ends with the server, so this loop cannot hang if the server does not start.
   while read -r line <&9; do
     case $line in
       "listening on "*)

@@ -1,8 +1,8 @@
-"""What schemathesis cannot know: ids that exist, and rules that no schema can say.
+"""What schemathesis cannot know: ids that exist, and rules that no schema can express.
 
-Of every request that is meant to be good, this makes one that is: it puts real ids in the places of ids, and values that
-obey the rules behind the schema (check numbers, dates in the past, addresses that nobody has yet). Requests that are meant
-to be bad are left alone.
+These hooks make requests valid that are meant to be valid: they insert real ids, and values that obey rules
+beyond the schema (check numbers, dates in the past, addresses that no member has yet). They do not change
+requests that are meant to be invalid.
 """
 import itertools
 import json
@@ -17,7 +17,7 @@ ADDRESS = os.environ["MEMBERBASE_ADDRESS"]
 TOKEN = os.environ["MEMBERBASE_TOKEN"]
 BASE = os.environ["MEMBERBASE_BASE"]
 NUMBERS = itertools.count()
-# A proxy of the machine is not for a server on the same machine.
+# Do not use the machine's proxy for a server on the same machine.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -29,7 +29,7 @@ def call(name, /, **body):
 
 
 def fresh_member(base=BASE):
-    """Nobody else's member: a call may do to it what it wants."""
+    """A member that no other call uses, so that a call may change it in any way."""
     row = {"ref": f"fresh {next(NUMBERS)}", "status": "invited"}
     return call("member/bulk-upsert", member_base_id=base, members=[row])[0]
 
@@ -45,7 +45,7 @@ MEMBER = fresh_member()
 PLAIN_BASE = fresh_base()
 COLLECTION = call("stamp-collection/create", member_id=MEMBER, loyalty_program_id="lp_1", external_id="sc_1")["id"]
 
-# The places of ids in the requests of one call.
+# For each call, the fields that need a real id.
 IDS = {
     "member-base/get": {"id": lambda: BASE},
     "member-base/update": {"id": lambda: PLAIN_BASE},
@@ -58,7 +58,7 @@ IDS = {
     "stamp-collection/add-stamps": {"id": lambda: COLLECTION, "external_id": lambda: "sc_1"},
     "api-token/revoke": {"id": lambda: call("api-token/create", access="read")["id"]},
 }
-# Values that are good wherever they stand.
+# Values that these fields accept in every call.
 GOOD = {
     "member_base_id": lambda _: BASE,
     "member_id": lambda _: MEMBER,
@@ -82,7 +82,8 @@ GOOD = {
 
 
 def visible(text):
-    """The text with something in it that can be seen: names and their like lose the rest at their ends, and may not be empty."""
+    """The text with a visible character: the server trims names and similar texts, which must not be
+    empty."""
     seen = any(unicodedata.category(character) not in ("Cf", "Cn", "Co", "Zs") for character in text)
     return text if seen or not text else text[:-1] + "x"
 
@@ -106,7 +107,7 @@ def improve(value, ids):
 
 
 def search(name, given):
-    """What is searched for: a search refuses what no member can have."""
+    """A valid value to search for: a search refuses values that no member can have."""
     if not isinstance(given, list):
         return given
     return [GOOD["email"](text) if name.startswith("emails") else visible(text) for text in given]
@@ -116,7 +117,7 @@ def search(name, given):
 def before_call(context, case, kwargs):
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
-    # A name belongs to one request.
+    # An idempotency key belongs to one request.
     names = {"x-idempotency-key": f"key-{next(NUMBERS)}"}
     case.headers = {name: names.get(name.lower(), value) for name, value in case.headers.items()}
     if case.path.startswith("/publisher.v1/"):
@@ -124,7 +125,7 @@ def before_call(context, case, kwargs):
         return
     case.headers = {name: value for name, value in case.headers.items() if name.lower() != "x-member-base-id"}
     if case.path_parameters:
-        # Members that came to this test invited may change their address, be activated and be offboarded.
+        # Members that start as invited in this test may change their address, be activated and be offboarded.
         case.path_parameters = {"id": fresh_member()}
     if case.query:
         case.query = {name: search(name, given) for name, given in case.query.items()}

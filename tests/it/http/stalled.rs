@@ -42,7 +42,7 @@ async fn a_stalled_body_gets_a_timeout_and_its_connection_ends() {
         let reply = reply.unwrap();
         assert_eq!(reply.status, 408, "{reply:?}");
     }
-    // They hold no memory any more, and others are served.
+    // Other requests are served.
     Http::new(&server).base().await;
 }
 

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Attacks a server, and looks whether everybody else is served meanwhile.
+"""Attacks a server, and checks whether other clients are still served.
 
     python3 tests/system/hostile PROGRAM [--seconds 3] [--settings open,tls,small] [--only NAME,…] [--patience S] [--report]
 
-Needs `hpack` and `openssl`. Each attack of `attacks.py` runs for some seconds against a server of its own kind of settings:
-`open` (the defaults, no token), `tls` (tokens and TLS), `small` (`--memory 256MiB`, under a memory limit of 700 MB and with
-1,024 descriptors). Beside it a probe in a process of its own gets a member every 100 ms, makes a new connection every
-second and writes a row every second. What has to hold is in `LIMITS`; whatever does not is printed, and the exit code is 1.
+Needs `hpack` and `openssl`. Each attack of `attacks.py` runs for some seconds against servers with these
+settings: `open` (the defaults, no token), `tls` (tokens and TLS), `small` (`--memory 256MiB`, with a memory
+limit of 700 MB and 1,024 descriptors). Meanwhile a probe in another process gets a member every 100 ms, opens
+a connection every second and writes a row every second. `LIMITS` has the limits; the script prints every
+violation, and then exits with 1.
 
-Times say little where other work shares the machine. With `--patience` every answer must come within so many seconds, and
-nothing else is asked of times.
+Times mean little on a machine that does other work. With `--patience` the only limit of time is that every
+reply must come within that many seconds.
 """
 import argparse
 import inspect
@@ -28,19 +29,19 @@ from server import Server
 
 ORDINARY_MEMBERS = 200_000
 LONG_MEMBERS = 2_000
-# What has to hold while an attack runs: seconds, and what becomes of memory and descriptors afterwards.
+# The limits while an attack runs, in seconds, and the limits for memory and descriptors afterwards.
 LIMITS = {"p99": 0.05, "slowest": 1.0, "connection": 1.0, "write": 1.0}
 MEMORY_BACK_WITHIN = 60
-# Memory may stay this much above what it was before: a fifth, or what an allocator keeps.
+# Memory may stay above its former value by a fifth, or by what an allocator retains.
 MEMORY_SHARE, MEMORY_BYTES = 1.2, 30 * 1024 * 1024
-# What a server may have at any moment besides what `--memory` says: for what is not counted, and for its members, of whom attacks
-# make some more.
+# What a server may use at any moment besides `--memory`: for memory that it does not count, and for its
+# members, including those that attacks create.
 REST_BYTES = 150_000_000 + 40 * 500_000
 SETTINGS = ("open", "tls", "small")
 
 
 class Scene:
-    """A server with members in it."""
+    """A server with members."""
 
     def __init__(self, program, work, settings):
         tls = certificate(work) if settings == "tls" else None
@@ -52,7 +53,8 @@ class Scene:
         self.bound = (256 if small else 512) * 1024 * 1024 + REST_BYTES
         self.base = fill(self)
         warm(self)
-        # What it has when it is idle after ordinary work: no attack may leave much more behind, however many went before.
+        # Its memory and descriptors when it is idle after ordinary work. No attack may leave much more
+        # behind, after any number of attacks.
         self.memory, self.descriptors = settled(self.server)
 
 
@@ -71,7 +73,7 @@ def first_token(program, data):
 
 
 def fill(scene):
-    """A memberbase with ordinary members and some with long attributes; answers its id."""
+    """Creates a memberbase with ordinary members and some with long attributes, and returns its id."""
     import probe
 
     client = probe.Client(scene.server.host, scene.server.port, scene.server.tls, scene.token)
@@ -93,8 +95,8 @@ def fill(scene):
 
 
 def warm(scene):
-    """Ordinary work, so that caches have what they have on a server that is in use: the members that attacks make, every
-    page of the list, and a sync."""
+    """Fills caches with ordinary work, as on a server in use: creates the members that attacks create, reads
+    every page of the list, and syncs."""
     import probe
 
     attacks.heavy_but_legal(scene, time.monotonic() + 1)
@@ -117,7 +119,7 @@ def ordinary(n):
 
 
 def run(scene, attack, seconds):
-    """One attack with the probe beside it; what was seen, and what did not hold."""
+    """Runs one attack beside the probe; returns the measurements and the violated limits."""
     server = scene.server
     memory, descriptors = scene.memory, scene.descriptors
     here = pathlib.Path(__file__).parent / "probe.py"
@@ -149,7 +151,7 @@ def run(scene, attack, seconds):
         "peak": peak,
     }
     if (most := server.peak()) > scene.bound:
-        wrong.append(f"memory {most // 1_000_000} MB at its most, limit {scene.bound // 1_000_000}")
+        wrong.append(f"peak memory {most // 1_000_000} MB, limit {scene.bound // 1_000_000}")
     wrong += [
         f"{name} {figures[name] * 1000:.0f} ms, limit {LIMITS[name] * 1000:.0f}"
         for name in ("p99", "slowest", "connection", "write")
@@ -172,7 +174,7 @@ def run(scene, attack, seconds):
 
 
 def settled(server):
-    """Memory and descriptors of a server that has nothing to do, and whose threads of a burst have ended."""
+    """The memory and descriptors of an idle server, after the threads of a burst have ended."""
     time.sleep(15)
     return server.resident(), server.descriptors()
 
@@ -190,7 +192,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--settings", default=",".join(SETTINGS))
     parser.add_argument("--only", help="names of attacks")
-    parser.add_argument("--patience", type=float, help="how long any answer may take, in place of the limits")
+    parser.add_argument("--patience", type=float, help="how long any reply may take, instead of the limits")
     parser.add_argument("--report", action="store_true", help="also print a table for docs/security.md")
     options = parser.parse_args()
     if options.patience:
@@ -215,7 +217,7 @@ def main():
                     print(f"{settings:6} {name:34} {said}{memory}", flush=True)
                     for text in wrong:
                         failed += 1
-                        print(f"{settings:6} {name:34} DID NOT HOLD: {text}", flush=True)
+                        print(f"{settings:6} {name:34} FAILED: {text}", flush=True)
                     if not scene.server.is_running():
                         scene = Scene(program, pathlib.Path(tempfile.mkdtemp(dir=work)), settings)
                 for name, check in () if chosen else checks.ALL:
@@ -223,20 +225,20 @@ def main():
                     print(f"{settings:6} {name:34} {said}", flush=True)
                     for text in wrong:
                         failed += 1
-                        print(f"{settings:6} {name:34} DID NOT HOLD: {text}", flush=True)
+                        print(f"{settings:6} {name:34} FAILED: {text}", flush=True)
             except AssertionError as fault:
                 failed += 1
-                print(f"{settings:6} DID NOT HOLD: {fault}", flush=True)
+                print(f"{settings:6} FAILED: {fault}", flush=True)
             finally:
                 scene.server.kill()
                 log = pathlib.Path(scene.server.log.name).read_text(errors="replace")
                 internal = [line for line in log.splitlines() if " ERROR " in line or "panicked" in line]
                 for line in internal[:5]:
                     failed += 1
-                    print(f"{settings:6} DID NOT HOLD: the log says: {line[:200]}", flush=True)
+                    print(f"{settings:6} FAILED: the log has: {line[:200]}", flush=True)
     if options.report:
         report(rows)
-    print("hostile: all held" if not failed else f"hostile: {failed} did not hold")
+    print("hostile: all passed" if not failed else f"hostile: {failed} failed")
     return 1 if failed else 0
 
 

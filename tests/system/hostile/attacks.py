@@ -1,7 +1,7 @@
 """The attacks: what one client can do to a server, on purpose or by accident, each for some seconds.
 
-An attack is a function of the scene and the time at which it ends. It may say what it saw; it never decides whether the
-server held, which the probe beside it shows. Whatever the server closes, refuses or resets is fine.
+An attack is a function of the scene and of the time when it ends. It may report what it saw, but the probe
+decides whether the server passed. The server may close, refuse or reset anything that an attack sends.
 """
 import gzip
 import http.client
@@ -23,7 +23,7 @@ PAGE = b"\x08" + varint(500)
 
 
 def repeatedly(until, attempt):
-    """Does it again and again; a connection that the server ended is one more reason to come back."""
+    """Repeats an attack until its end, also after the server has ended a connection."""
     while time.monotonic() < until:
         try:
             attempt()
@@ -32,7 +32,7 @@ def repeatedly(until, attempt):
 
 
 def hold(until, most, connect_one, fill):
-    """Opens up to so many connections, does something with each, and holds them to the end."""
+    """Opens up to `most` connections, fills each, and holds them to the end."""
     held = []
     try:
         while time.monotonic() < until and len(held) < most:
@@ -48,7 +48,7 @@ def hold(until, most, connect_one, fill):
 
 
 def json_call(scene, action, body, timeout=30):
-    """One JSON call; its status, or 0 where there was no answer."""
+    """Makes a JSON call and returns its status, or 0 if there was no reply."""
     kind = http.client.HTTPConnection
     how = {}
     if scene.server.tls:
@@ -73,7 +73,7 @@ def json_call(scene, action, body, timeout=30):
 
 
 def costly_regexes(scene, until):
-    """A list over all ordinary members with 32 patterns that nobody matches."""
+    """A list over all ordinary members with 32 patterns that match none."""
     patterns = [{"key": "last_name", "regex": {"pattern": f"(x+x+)+[a-z]{{1,40}}y{n}$"}} for n in range(32)]
     body = json.dumps({"member_base_id": scene.base, "filters": [{"or": patterns}]})
     with ThreadPoolExecutor(4) as pool:
@@ -81,7 +81,7 @@ def costly_regexes(scene, until):
 
 
 def costly_regex_over_long_values(scene, until):
-    """A bounded repetition, which the engine unrolls, over attributes of 4,000 bytes."""
+    """A bounded repetition, which the regex engine unrolls, over attributes of 4,000 bytes."""
     condition = {"key": "attributes.note", "regex": {"pattern": "a{1,500}!"}}
     body = json.dumps({"member_base_id": scene.base, "filters": [condition]})
     with ThreadPoolExecutor(4) as pool:
@@ -89,7 +89,7 @@ def costly_regex_over_long_values(scene, until):
 
 
 def costly_regexes_by_those_who_leave(scene, until):
-    """The same with a client that goes away after a tenth of a second, again and again."""
+    """The same with a client that disconnects after a tenth of a second, again and again."""
     patterns = [{"key": "last_name", "regex": {"pattern": f"(x|xx|x+){{1,30}}z{n}"}} for n in range(32)]
     body = json.dumps({"member_base_id": scene.base, "filters": [{"or": patterns}]})
     with ThreadPoolExecutor(4) as pool:
@@ -98,7 +98,7 @@ def costly_regexes_by_those_who_leave(scene, until):
 
 
 def many_values_in_a_filter(scene, until):
-    """As many values as one `in` may have, in several conditions."""
+    """The maximum number of values of one `in`, in several conditions."""
     values = [f"nobody-{n}" for n in range(10_000)]
     conditions = [{"key": key, "in": values} for key in ("ref", "email", "worker_id", "last_name")]
     body = json.dumps({"member_base_id": scene.base, "filters": [{"or": conditions}]})
@@ -106,7 +106,7 @@ def many_values_in_a_filter(scene, until):
 
 
 def large_upserts(scene, until):
-    """Upserts of 15 MiB, well formed, of rows that are refused one by one."""
+    """Well-formed upserts of 15 MiB whose rows are all refused."""
     row = field(1, b"") + field(2, b"x" * 200)
     body = field(1, scene.base.encode()) + field(2, row) * (15 * 1024 * 1024 // (len(row) + 4))
 
@@ -117,7 +117,7 @@ def large_upserts(scene, until):
 
 
 def empty_rows(scene, until):
-    """Rows of two bytes, which take a hundred times as much once they are decoded."""
+    """Rows of two bytes, which take a hundred times as much memory when they are decoded."""
     body = field(1, scene.base.encode()) + field(2, b"") * 4_000_000
     packed = message(gzip.compress(body, 9), compressed=True)
     repeatedly(until, lambda: send_message(scene, f"{SERVICE}/BulkUpsertMembers", packed, scene.token, GZIP))
@@ -130,7 +130,8 @@ def empty_rows_of_json(scene, until):
 
 
 def small_messages_of_many_rows(scene, until):
-    """Messages of 4 KiB whose rows have two or three bytes each, on many calls of several connections, at both doors."""
+    """Messages of 4 KiB with rows of two or three bytes, on many calls of several connections, at both
+    doors."""
     rows = message(field(1, scene.base.encode()) + field(2, b"") * 2_000)
     json_rows = b'{"member_base_id":"%s","members":[%s{}]}' % (scene.base.encode(), b"{}," * 1_300)
     calls = [
@@ -158,7 +159,7 @@ def small_messages_of_many_rows(scene, until):
 
 
 def calls_that_only_begin(scene, until):
-    """Heads of 12 KiB and nothing behind them, on all calls of many connections. No token is needed."""
+    """Headers of 12 KiB without a body, on all calls of many connections. Needs no token."""
     extra = [(f"x-{n}", "z" * 3_000) for n in range(4)]
 
     def fill(connection):
@@ -171,13 +172,13 @@ def calls_that_only_begin(scene, until):
 
 
 def bombs_without_a_token(scene, until):
-    """A small message that unpacks to the limit, from somebody who may call nothing."""
+    """A small message that unpacks to the limit, from a caller without any rights."""
     packed = message(gzip.compress(bytes(30 * 1024 * 1024), 9), compressed=True)
     repeatedly(until, lambda: send_message(scene, f"{SERVICE}/BulkUpsertMembers", packed, None, GZIP))
 
 
 def send_message(scene, path, packed, token=None, extra=()):
-    """Sends a whole message as the windows allow, and waits for the end of the call."""
+    """Sends a complete message as the windows allow, and waits for the end of the call."""
     connection = Connection(scene.server)
     try:
         stream = connection.head(path, token=token, extra=extra)
@@ -208,7 +209,8 @@ def send_message(scene, path, packed, token=None, extra=()):
 
 
 def unfinished_messages(scene, until):
-    """Health checks that say they are long, on many calls of few connections, and never end. No token is needed."""
+    """Health checks that announce long messages and never end, on many calls of few connections. Needs no
+    token."""
     held = []
     size = 3_900_000
 
@@ -234,7 +236,7 @@ def unfinished_messages(scene, until):
 
 
 def slow_messages(scene, until):
-    """Large messages of somebody with a token, on many calls of several connections, that stop a little before their end."""
+    """Large messages with a token that stop just before their end, on many calls of several connections."""
     packed = message(field(1, scene.base.encode()) + field(2, field(1, b"y" * 100)) * 30_000)[:-10]
     held = []
 
@@ -261,7 +263,7 @@ def slow_messages(scene, until):
 
 
 def pages_that_nobody_reads(scene, until):
-    """Large pages of lists, asked for on many calls of connections whose windows stay closed."""
+    """Requests for large pages on many calls of connections whose windows stay closed."""
     request = message(field(1, scene.base.encode()) + field(2, PAGE))
 
     def fill(connection):
@@ -281,7 +283,7 @@ def exports_that_nobody_reads(scene, until):
     def once():
         connection = Connection(scene.server, window=2**31 - 1)
         held.append(connection)
-        # The window of the connection stays at its 64 KiB.
+        # The window of the connection stays at 64 KiB.
         for _ in range(100):
             stream = connection.head(f"{SERVICE}/ExportMembers", token=scene.token)
             connection.data(stream, request, end=True)
@@ -302,7 +304,7 @@ def exports_that_nobody_reads(scene, until):
 
 
 def import_answers_that_nobody_reads(scene, until):
-    """Imports of rows that all fail, whose answers are not read."""
+    """Imports whose rows all fail, and whose replies stay unread."""
     options = field(1, field(1, scene.base.encode()))
     row = field(3, field(2, b"no ref " * 20))
     held = []
@@ -343,7 +345,7 @@ def idle_connections(scene, until):
 
 
 def silent_http2_connections(scene, until):
-    """Connections that say hello and then nothing."""
+    """Connections that send the HTTP/2 preface and then nothing."""
     held = []
     while time.monotonic() < until:
         try:
@@ -357,12 +359,13 @@ def silent_http2_connections(scene, until):
 
 
 def heavy_body(scene):
-    """A body of 240,000 rows, or of as many as a server with little memory takes. It is taken, or this is no test of it."""
+    """A body of 240,000 rows, or the most for a server with little memory. Asserts that the server accepts
+    it."""
     count = 120_000 if scene.settings == "small" else 240_000
     rows = ",".join(f'{{"ref":"heavy-{n}"}}' for n in range(count))
     body = f'{{"member_base_id":"{scene.base}","members":[{rows}]}}'.encode()
     status = json_call(scene, "member/bulk-upsert", body, 60)
-    assert status == 200, f"a call of {count} rows was answered {status}"
+    assert status == 200, f"a call of {count} rows got the status {status}"
     return body
 
 
@@ -375,7 +378,7 @@ def heavy_but_legal(scene, until):
 
 
 def refused_calls(scene, until):
-    """Calls without a good token, as fast as one connection makes them."""
+    """Calls without a valid token, as fast as one connection can make them."""
     def once():
         connection = Connection(scene.server)
         try:
@@ -395,7 +398,7 @@ def refused_calls(scene, until):
 
 
 def resets(scene, until):
-    """Calls that are given up as soon as they have begun (rapid reset)."""
+    """Calls that the client resets as soon as they have begun (rapid reset)."""
     def once():
         connection = Connection(scene.server)
         try:
@@ -411,7 +414,7 @@ def resets(scene, until):
 
 
 def endless_heads(scene, until):
-    """A head that goes on in one CONTINUATION after another."""
+    """Headers that continue in an endless row of CONTINUATION frames."""
     def once():
         connection = Connection(scene.server)
         try:
@@ -426,7 +429,7 @@ def endless_heads(scene, until):
 
 
 def pings_and_settings(scene, until):
-    """Frames that have to be answered, whose answers are not read."""
+    """Frames that require a response from the server, which stays unread."""
     def once():
         connection = Connection(scene.server)
         try:
@@ -439,7 +442,7 @@ def pings_and_settings(scene, until):
 
 
 def huge_heads(scene, until):
-    """Fields of a head that are larger than any head may be."""
+    """Header fields that are larger than headers may be."""
     def once():
         connection = Connection(scene.server)
         try:
@@ -454,7 +457,7 @@ def huge_heads(scene, until):
 
 
 def slow_heads(scene, until):
-    """HTTP/1 requests that come a byte at a time."""
+    """HTTP/1 requests that arrive byte by byte."""
     held = []
     while time.monotonic() < until:
         try:
@@ -475,7 +478,7 @@ def slow_heads(scene, until):
 
 
 def malformed_frames(scene, until):
-    """Frames that break the protocol in turn: too long, on stream 0, of unknown kinds, cut short."""
+    """Frames that break the protocol in various ways: too long, on stream 0, of unknown kinds, cut short."""
     bad = [
         frame(DATA, 0, 0, b"x"),
         frame(HEADERS, END_HEADERS, 2, literal(":path", "/")),

@@ -1,7 +1,7 @@
-"""What has to hold besides the attacks: each check has its own way to see whether it did.
+"""Checks besides the attacks, each with its own criteria.
 
-A check is a function of the scene and of how many seconds it may take; it answers what it saw, and what did not hold. The
-last one stops the server of the scene.
+A check is a function of the scene and of its duration in seconds. It returns what it measured and what
+failed. The last check stops the server of the scene.
 """
 import json
 import subprocess
@@ -12,16 +12,16 @@ import attacks
 import probe
 from server import Server
 
-# How long a stop may take: what container engines give.
+# How long a stop may take, in seconds: the time that container engines allow.
 STOP_SECONDS = 10.0
-# Of single writes beside the largest calls, in seconds.
+# The limit for single writes beside the largest calls, in seconds.
 FAIR_P99 = 0.1
 OTHERS = 50
 HEAVY_CLIENTS = 4
 
 
 def fair_share(scene, seconds):
-    """One memberbase under the largest legal calls, others with single writes: none of these is refused."""
+    """The largest legal calls to one memberbase do not make the server refuse single writes to others."""
     server, token = scene.server, scene.token
     client = probe.Client(server.host, server.port, server.tls, token)
     bases = []
@@ -65,23 +65,23 @@ def fair_share(scene, seconds):
 
 
 def unread_log(scene, seconds):
-    """A server whose standard error nobody reads goes on when it has much to say."""
+    """A server keeps working while it logs much and nothing reads its standard error."""
     server = Server(scene.server.program, scene.server.data.with_name("unread"), log=subprocess.PIPE)
     try:
         client = probe.Client(server.host, server.port, None, "nobody")
         begun = time.monotonic()
         for number in range(2_000):
-            # Each in a path of its own, so that no two are one line of the log.
+            # Each with another path, so that the log does not combine two in one line.
             status, text = client.call(f"member/{number}", {"q": "x"})
             if status not in (401, 404):
-                return "", [f"the answer to call {number}: {status} {text}"]
+                return "", [f"the reply to call {number}: {status} {text}"]
         return f"2,000 refused calls in {time.monotonic() - begun:.1f} s", []
     finally:
         server.kill()
 
 
 def stop_with_stuck_calls(scene, seconds):
-    """The server stops in time although a peer reads nothing and another says nothing."""
+    """The server stops in time although one peer reads nothing and another one sends nothing."""
     held = []
     for _ in range(3):
         connection = attacks.Connection(scene.server, window=0)
@@ -101,6 +101,6 @@ def stop_with_stuck_calls(scene, seconds):
 
 ALL = (
     ("fair share", fair_share),
-    ("a log that nobody reads", unread_log),
+    ("an unread log", unread_log),
     ("stopping with stuck calls", stop_with_stuck_calls),
 )

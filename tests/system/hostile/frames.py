@@ -1,7 +1,7 @@
 """HTTP/2 by hand: frames that no client library would send, over plain sockets or TLS.
 
-Only what the attacks need. Heads are written as literals without indexing, so that no state is shared with the peer; heads
-that come back are read with `hpack`.
+This has only what the attacks need. It writes headers as literals without indexing, so that it shares no
+state with the peer, and reads headers with `hpack`.
 """
 import socket
 import ssl
@@ -12,13 +12,13 @@ import hpack
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 END_STREAM, ACK, END_HEADERS = 0x1, 0x1, 0x4
-# What a frame may carry until the peer says otherwise.
+# The payload limit of a frame until the peer announces another.
 FRAME_BYTES = 16_384
 WINDOW = 65_535
 
 
 def literal(name, value):
-    """A field of a head as HPACK has it: a literal without indexing, name and value shorter than 16 KiB."""
+    """A header field in HPACK: a literal without indexing, with name and value shorter than 16 KiB."""
 
     def text(data):
         if len(data) < 127:
@@ -38,7 +38,7 @@ def frame(kind, flags, stream, payload=b""):
 
 
 def message(payload, compressed=False):
-    """A gRPC message: a flag, its length, its bytes."""
+    """A gRPC message: flag, length and bytes."""
     return struct.pack(">BI", compressed, len(payload)) + payload
 
 
@@ -51,7 +51,7 @@ def varint(number):
 
 
 def field(number, payload):
-    """A field of a protobuf message that has a length: text, bytes or a message."""
+    """A length-delimited field of a protobuf message: text, bytes or a message."""
     return varint(number << 3 | 2) + varint(len(payload)) + payload
 
 
@@ -79,7 +79,7 @@ class Connection:
             raise Gone(str(error)) from error
 
     def head(self, path, *, token=None, extra=(), end=False, kind="application/grpc", flags=END_HEADERS):
-        """Begins a call, and answers its stream."""
+        """Begins a call and returns its stream."""
         stream = self.next_stream
         self.next_stream += 2
         fields = [
@@ -98,14 +98,14 @@ class Connection:
         return stream
 
     def data(self, stream, payload, end=False):
-        """Sends a body in frames, without a look at the peer's windows: for what fits into them."""
+        """Sends a body in frames without regard to the peer's windows, so it must fit into them."""
         pieces = [payload[at : at + FRAME_BYTES] for at in range(0, len(payload), FRAME_BYTES)] or [b""]
         for number, piece in enumerate(pieces):
             last = end and number == len(pieces) - 1
             self.send(frame(DATA, END_STREAM if last else 0, stream, piece))
 
     def read(self, timeout=1.0):
-        """The next frame as (kind, flags, stream, payload), or nothing in time."""
+        """The next frame as (kind, flags, stream, payload), or None after the timeout."""
         self.socket.settimeout(timeout)
         try:
             while len(self.left) < 9 or len(self.left) < 9 + int.from_bytes(self.left[:3], "big"):
@@ -127,7 +127,7 @@ class Connection:
         return kind, flags, stream, payload
 
     def fields(self, payload):
-        """The fields of a head that came in one frame."""
+        """The header fields in one frame."""
         return {str(name): str(value) for name, value in self.decoder.decode(payload)}
 
     def close(self):
@@ -135,7 +135,7 @@ class Connection:
 
 
 def connect(server, protocols, timeout=20):
-    """A socket to the server, with TLS where it has that."""
+    """A socket to the server, with TLS if the server has it."""
     raw = socket.create_connection((server.host, server.port), timeout)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if not server.tls:

@@ -1,9 +1,9 @@
-"""Looks at a server as an ordinary client would while others attack it, from a process of its own.
+"""Uses a server as an ordinary client while others attack it. Runs as a separate process.
 
     probe.py HOST PORT CERTIFICATE-or-empty TOKEN-or-empty MEMBERBASE REF
 
-A get by ref every 100 ms on one connection, a new connection every second, and one small write a second. Until standard
-input ends; then one JSON object on standard output says what was seen.
+Makes a get by ref every 100 ms on one connection, and a new connection and one small write every second,
+until standard input ends. Then prints what it measured as one JSON object.
 """
 import http.client
 import json
@@ -35,7 +35,7 @@ class Client:
         return connection
 
     def page(self, base, cursor):
-        """A page of the list of members, as the server gives it."""
+        """A page of the list of members, as the server returns it."""
         if self.connection is None:
             self.connection = self.connect()
         body = {"member_base_id": base, "pagination": {"limit": 1_000} | cursor}
@@ -44,7 +44,7 @@ class Client:
         return reply.status, json.loads(reply.read())
 
     def call(self, action, body, connection=None):
-        """Status and text; a connection that was closed meanwhile is made again once."""
+        """Returns status and text. Connects once more if the connection was closed meanwhile."""
         for attempt in (0, 1):
             try:
                 if connection is None and self.connection is None:

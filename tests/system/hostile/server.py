@@ -6,14 +6,14 @@ import signal
 import subprocess
 import time
 
-# With little memory: what the whole process may take, in bytes.
+# The limit for the whole process with little memory, in bytes.
 LIMITED_BYTES = 700 * 1024 * 1024
-# Open files that a process may have where nobody has raised that.
+# The usual limit of open files.
 DESCRIPTORS = 1_024
 
 
 class Server:
-    """A running server. `tls` is the certificate that it shows, or nothing; its log goes to a file, or where `log` says."""
+    """A running server. `tls` is its certificate, if any; its log goes to a file, or to `log`."""
 
     def __init__(self, program, data, *, tls=None, token=None, arguments=(), limited=False, log=None):
         self.tls, self.token, self.program, self.data = tls and tls[0], token, program, data
@@ -45,7 +45,7 @@ class Server:
         return self.process.pid
 
     def resident(self):
-        """Bytes of memory that the process has now."""
+        """The current memory of the process, in bytes."""
         return self.status("VmRSS")
 
     def status(self, key):
@@ -54,11 +54,11 @@ class Server:
         return int(line.split()[1]) * 1024
 
     def forget_peak(self):
-        """Begins to look for the most memory anew."""
+        """Resets the peak of memory."""
         pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def peak(self):
-        """The most memory that the process had since, in bytes."""
+        """The peak of memory since the last reset, in bytes."""
         return self.status("VmHWM")
 
     def descriptors(self):
@@ -68,7 +68,7 @@ class Server:
         return self.process.poll() is None
 
     def stop(self, within):
-        """Asks it to stop; answers how long that took, and ends the test if it takes too long."""
+        """Stops the server and returns how long that took. Ends the test if it takes too long."""
         begun = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         try:
@@ -91,19 +91,19 @@ class Server:
 
 
 def usual_descriptors(hard):
-    """The soft limit that most systems begin with. With `hard` the server cannot raise it."""
+    """Sets the usual soft limit. With `hard` the server cannot raise it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, hard or most))
 
 
 def limit_address_space():
-    """Where there are no control groups: the address space, of which threads reserve more than they use."""
+    """Without control groups: limits the address space, of which threads reserve more than they use."""
     room = LIMITED_BYTES * 4
     resource.setrlimit(resource.RLIMIT_AS, (room, room))
 
 
 class Group:
-    """A control group that ends the server when it takes more memory than it may. Both versions of them are known."""
+    """A control group, of either version, that kills the server if it exceeds its memory limit."""
 
     ROOT = pathlib.Path("/sys/fs/cgroup")
 
@@ -112,7 +112,7 @@ class Group:
 
     @classmethod
     def make(cls):
-        """A new group, or nothing where this machine has none to give."""
+        """Creates a group, or returns None if this machine does not allow it."""
         name = f"memberbase-{os.getpid()}-{time.monotonic_ns()}"
         for root, limit in ((cls.ROOT, "memory.max"), (cls.ROOT / "memory", "memory.limit_in_bytes")):
             path = root / name
@@ -121,7 +121,8 @@ class Group:
                 if control.exists() and "memory" not in control.read_text():
                     control.write_text("+memory")
                 path.mkdir()
-                # Where no control groups are mounted this is an ordinary folder, and writing would make an ordinary file.
+                # Without mounted control groups this is an ordinary folder, and writing would create an
+                # ordinary file.
                 if not (path / limit).exists():
                     raise OSError(f"no {limit} here")
                 (path / limit).write_text(str(LIMITED_BYTES))
@@ -136,7 +137,7 @@ class Group:
         (self.path / "cgroup.procs").write_text(str(os.getpid()))
 
     def remove(self):
-        """Takes the group away; the kernel needs a moment after the last process has ended."""
+        """Removes the group; the kernel needs a moment after the last process has ended."""
         for _ in range(50):
             try:
                 self.path.rmdir()

@@ -130,7 +130,7 @@ async fn a_body_must_be_json_by_its_type_and_not_too_large() {
         assert_eq!(reply.issues(413), [("BadRequest", "-")], "{call:?}");
     }
     place.is_as_before().await;
-    // A call without a body accepts any type; and a type may have parameters.
+    // Calls that take no body ignore one of any type. A content type may have parameters.
     for call in &place.calls {
         match &call.body {
             None => place.onsi.send(call.method, &call.path, "text/plain", b"none").await.is(call.status),
