@@ -222,7 +222,7 @@ fn vital_tasks_and_threads_are_watched() {
         ("table/base/handle.rs", "tasks::vital(\"lane\""),
         ("table/base/handle.rs", "tasks::vital(\"publisher\""),
         ("table/base/handle.rs", "tasks::vital(\"checkpoint\""),
-        ("table/idempotency/tidy.rs", "tasks::vital(\"answers\""),
+        ("table/idempotency/tidy.rs", "tasks::vital(\"stored results\""),
         ("server/store.rs", "tasks::vital(\"housekeeping\""),
         ("server/run.rs", "tasks::vital(\"accept\""),
         ("server/run.rs", "tasks::vital(\"health\""),

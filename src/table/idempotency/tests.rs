@@ -3,21 +3,23 @@
 
 mod crashes;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::*;
 use crate::engine::faulty::{Fault, Faulty};
 use crate::engine::memory::MemoryEngine;
-use crate::engine::{Direction, EngineError};
+use crate::engine::{Direction, Engine, EngineError};
+use crate::model::token::TokenId;
 use crate::model::{
-    BaseName, BaseSettings, Change, Email, MemberPatch, MemberRow, Origin, Outcome, Ref, RequestId, Row,
-    Sight, UpsertOptions,
+    BaseName, BaseSettings, Change, Email, MemberPatch, MemberRow, Origin, Outcome, Reason, Ref, RequestId,
+    RequestIdentity, Row, Sight, Timestamp, UpsertOptions,
 };
 use crate::stored::idempotency::RequestResult;
 use crate::table::audit::tests::assert_sound;
+use crate::table::idempotency::{Begun, Claim, IdempotencyLimits, IfRunning};
 use crate::table::{
     Base, DeleteRequest, EditReply, EditRequest, EditWhat, Edited, SettingsRequest, Table, TableConfig,
-    UpsertReply, UpsertRequest, WriteMode,
+    TableError, UpsertReply, UpsertRequest, WriteMode,
 };
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
@@ -73,16 +75,16 @@ impl Store {
         asks: &str,
         if_running: IfRunning,
     ) -> Result<Begun, TableError> {
-        let mark = RequestIdentity::new(RequestId::parse(id).unwrap(), "test", asks.as_bytes());
+        let identity = RequestIdentity::new(RequestId::parse(id).unwrap(), "test", asks.as_bytes());
         let idempotency = self.table.idempotency();
-        idempotency.begin(&mark, scope.map(TokenId), self.table.now(), if_running).await
+        idempotency.begin(&identity, scope.map(TokenId), self.table.now(), if_running).await
     }
 
     /// Creates a member with the address `email` under a request id, unless that was done before. Returns
     /// whether it was done now.
     async fn create(&self, id: &str, email: &str) -> Result<(RequestResult, bool), TableError> {
         match self.begin(id, email).await? {
-            Begun::Done(kept) => Ok((kept.answer, false)),
+            Begun::Done(stored) => Ok((stored.answer, false)),
             Begun::New(claim) => {
                 let reply = self.create_as(Some(claim), email).await?;
                 match reply.edited {
@@ -112,12 +114,12 @@ impl Store {
     /// Upserts rows that must be new, under a request id.
     async fn upsert(&self, id: &str, rows: u64, mode: WriteMode) -> Result<UpsertReply, TableError> {
         match self.begin(id, "rows").await? {
-            Begun::Done(kept) => {
-                let RequestResult::Rows { rows, is_complete: true } = &kept.answer else {
-                    panic!("{kept:?}")
+            Begun::Done(stored) => {
+                let RequestResult::Rows { rows, is_complete: true } = &stored.answer else {
+                    panic!("{stored:?}")
                 };
                 let outcomes = rows.iter().map(crate::table::RowResult::outcome).collect();
-                Ok(UpsertReply { outcomes, revision: kept.revision.unwrap() })
+                Ok(UpsertReply { outcomes, revision: stored.revision.unwrap() })
             }
             Begun::New(claim) => {
                 let rows = (0..rows).map(|n| Ok(new_row(n))).collect();
@@ -182,8 +184,8 @@ async fn concurrent_requests_with_one_id_are_done_once() {
         .collect();
     let mut done = 0;
     for task in tasks {
-        let (answer, is_new) = task.await.unwrap();
-        assert_eq!(answer, RequestResult::Member(Row(0), Outcome::Created));
+        let (result, is_new) = task.await.unwrap();
+        assert_eq!(result, RequestResult::Member(Row(0), Outcome::Created));
         done += u32::from(is_new);
     }
     assert_eq!((done, store.members().await, store.keys().await), (1, 1, 2));
@@ -208,8 +210,8 @@ async fn a_turn_ends_with_the_result_and_not_with_the_caller() {
     let refused = store.begin_of(None, "a", "a@x.example", IfRunning::Refuse).await;
     assert_eq!(refused.unwrap_err(), TableError::RequestRunning);
     faulty.release();
-    let (answer, is_new) = store.create("a", "a@x.example").await.unwrap();
-    assert_eq!((answer, is_new), (RequestResult::Member(Row(0), Outcome::Created), false));
+    let (result, is_new) = store.create("a", "a@x.example").await.unwrap();
+    assert_eq!((result, is_new), (RequestResult::Member(Row(0), Outcome::Created), false));
 }
 
 #[tokio::test]
@@ -268,8 +270,8 @@ async fn the_result_of_a_request_that_changed_nothing_is_stored_too() {
     let Ok(Begun::New(claim)) = store.begin("a", "").await else { panic!("it is new") };
     let reply = delete(Some(claim)).await.unwrap();
     assert_eq!((reply.deleted, reply.revision), (0, 0));
-    let Ok(Begun::Done(kept)) = store.begin("a", "").await else { panic!("it was done") };
-    assert_eq!((kept.answer, kept.revision), (RequestResult::Deleted(0, Default::default()), Some(0)));
+    let Ok(Begun::Done(stored)) = store.begin("a", "").await else { panic!("it was done") };
+    assert_eq!((stored.answer, stored.revision), (RequestResult::Deleted(0, Default::default()), Some(0)));
     let rename =
         |claim| SettingsRequest { name: BaseName::parse("new").ok(), claim, ..SettingsRequest::default() };
     for revision in [1, 1] {
@@ -311,12 +313,12 @@ async fn the_oldest_results_are_deleted_when_there_are_too_many() {
     }
     store.table.maintain().await.unwrap();
     let first = (0..400_u32).map(|n| format!("a{n}"));
-    let mut kept = Vec::new();
+    let mut are_stored = Vec::new();
     for (n, id) in first.enumerate() {
-        kept.push(matches!(store.begin(&id, &format!("a{n}@x.example")).await, Ok(Begun::Done(_))));
+        are_stored.push(matches!(store.begin(&id, &format!("a{n}@x.example")).await, Ok(Begun::Done(_))));
     }
-    let dropped = kept.iter().position(|kept| *kept).unwrap();
-    assert!(kept[dropped..].iter().all(|kept| *kept), "the oldest go first");
+    let dropped = are_stored.iter().position(|is_stored| *is_stored).unwrap();
+    assert!(are_stored[dropped..].iter().all(|is_stored| *is_stored), "the oldest go first");
     let bytes =
         store.engine.scan(crate::engine::KeyRange::prefix(&[5]), Direction::Forward, 1_000).await.unwrap();
     let times =

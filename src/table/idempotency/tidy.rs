@@ -10,7 +10,8 @@ use crate::model::Timestamp;
 use crate::stored::idempotency::Size;
 use crate::stored::idempotency::key::{PartWidth, request_of, request_time_parts, request_times};
 use crate::table::TableError;
-use crate::table::idempotency::{Idempotency, Turn};
+use crate::table::idempotency::claim::Idempotency;
+use crate::table::idempotency::running::Turn;
 use crate::table::index::scan::for_each;
 use crate::tasks;
 
@@ -23,7 +24,7 @@ const HEADROOM: i64 = 16;
 /// A stored result to delete.
 struct Old {
     time: Key,
-    name: u128,
+    id: u128,
     parts: u32,
     width: PartWidth,
     bytes: i64,
@@ -58,14 +59,14 @@ impl Idempotency {
     /// yet.
     pub(super) fn relieve(self: &Arc<Self>, now: Timestamp) {
         let is_known = self.is_counted.load(Ordering::Acquire);
-        if is_known && self.stored.load(Ordering::Relaxed) <= self.room() {
+        if is_known && self.stored_bytes.load(Ordering::Relaxed) <= self.room() {
             return;
         }
         if self.is_tidying.swap(true, Ordering::AcqRel) {
             return;
         }
         let idempotency = Arc::clone(self);
-        tasks::vital("answers", async move {
+        tasks::vital("stored results", async move {
             let tidied = idempotency.tidy(now).await;
             idempotency.is_tidying.store(false, Ordering::Release);
             if let Err(error) = tidied {
@@ -83,7 +84,7 @@ impl Idempotency {
     /// results do not exceed it again at once.
     fn aim(&self) -> i64 {
         let room = self.room();
-        if self.stored.load(Ordering::Relaxed) > room { room - room / HEADROOM } else { room }
+        if self.stored_bytes.load(Ordering::Relaxed) > room { room - room / HEADROOM } else { room }
     }
 
     /// Counts the results that were stored before the store opened.
@@ -97,7 +98,7 @@ impl Idempotency {
             Ok(())
         })
         .await?;
-        self.stored.fetch_add(before, Ordering::Relaxed);
+        self.stored_bytes.fetch_add(before, Ordering::Relaxed);
         self.is_counted.store(true, Ordering::Release);
         Ok(())
     }
@@ -112,20 +113,20 @@ impl Idempotency {
     ) -> Result<(Vec<Old>, usize), TableError> {
         let (mut old, mut seen, mut freed) = (Vec::new(), 0, 0);
         for (time, value) in times {
-            let Some((at, name)) = request_time_parts(&time) else {
+            let Some((at, id)) = request_time_parts(&time) else {
                 return Err(TableError::Damaged(
                     "the key of the time of a stored result cannot be read".to_owned(),
                 ));
             };
-            if !self.is_too_old(at, now) && self.stored.load(Ordering::Relaxed) - freed <= room {
+            if !self.is_too_old(at, now) && self.stored_bytes.load(Ordering::Relaxed) - freed <= room {
                 break;
             }
             seen += 1;
-            let Ok(turn) = self.running.take(name) else { continue };
+            let Ok(turn) = self.running.take(id) else { continue };
             let Size { bytes, parts, width } = Size::decode(&value)?;
             let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
             freed += bytes;
-            old.push(Old { time, name, parts, width, bytes, _turn: turn });
+            old.push(Old { time, id, parts, width, bytes, _turn: turn });
         }
         Ok((old, seen))
     }
@@ -133,7 +134,7 @@ impl Idempotency {
     /// Deletes results, and subtracts their bytes once that is durable.
     async fn drop_old(self: &Arc<Self>, old: Vec<Old>) -> Result<(), TableError> {
         let idempotency = Arc::clone(self);
-        tasks::to_the_end("answers", async move { idempotency.drop_now(old).await }).await
+        tasks::to_the_end("stored results", async move { idempotency.drop_now(old).await }).await
     }
 
     async fn drop_now(&self, old: Vec<Old>) -> Result<(), TableError> {
@@ -147,12 +148,12 @@ impl Idempotency {
         let mut batch = Batch::default();
         let mut bytes = 0;
         for (old, _) in &old {
-            (0..=old.parts).for_each(|part| batch.delete(request_of(old.width, old.name, part)));
+            (0..=old.parts).for_each(|part| batch.delete(request_of(old.width, old.id, part)));
             batch.delete(old.time.clone());
             bytes += old.bytes;
         }
         self.engine.commit(batch).await?;
-        self.stored.fetch_sub(bytes, Ordering::Relaxed);
+        self.stored_bytes.fetch_sub(bytes, Ordering::Relaxed);
         Ok(())
     }
 }

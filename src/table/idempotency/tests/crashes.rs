@@ -81,8 +81,8 @@ async fn deleted_again(n: u64, fault: Fault) -> bool {
 async fn delete_to_the_end(store: &Store, delete: impl Fn(Option<Arc<Claim>>) -> DeleteRequest) -> u64 {
     match store.begin("a", "").await.unwrap() {
         Begun::New(claim) => store.base.delete(delete(Some(claim))).await.unwrap().deleted,
-        Begun::Done(kept) => {
-            let RequestResult::Deleted(members, _) = kept.answer else { panic!("{kept:?}") };
+        Begun::Done(stored) => {
+            let RequestResult::Deleted(members, _) = stored.answer else { panic!("{stored:?}") };
             members
         }
     }
@@ -120,9 +120,9 @@ async fn the_result_of_an_upsert_that_changes_nothing_is_stored_whole_or_not_at_
         faulty.fail_later(u64::MAX, Fault::CrashBefore);
         let again = match store.begin("a", "").await.unwrap() {
             Begun::New(claim) => store.base.upsert(request(Some(claim))).await.unwrap().outcomes,
-            Begun::Done(kept) => {
-                let RequestResult::Rows { rows, is_complete: true } = &kept.answer else {
-                    panic!("{kept:?}")
+            Begun::Done(stored) => {
+                let RequestResult::Rows { rows, is_complete: true } = &stored.answer else {
+                    panic!("{stored:?}")
                 };
                 rows.iter().map(crate::table::RowResult::outcome).collect()
             }

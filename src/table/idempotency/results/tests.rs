@@ -28,10 +28,10 @@ fn idempotency(engine: &Arc<Faulty>) -> Arc<Idempotency> {
 }
 
 /// Does a new request with this id.
-async fn keep(idempotency: &Arc<Idempotency>, name: &str) -> Result<(), TableError> {
-    let mark = RequestIdentity::new(RequestId::parse(name).unwrap(), "call", b"");
-    let begun = idempotency.begin(&mark, None, Timestamp::from_micros(2), IfRunning::Wait).await;
-    let Begun::New(claim) = begun.unwrap() else { panic!("{name} was done") };
+async fn store(idempotency: &Arc<Idempotency>, id: &str) -> Result<(), TableError> {
+    let identity = RequestIdentity::new(RequestId::parse(id).unwrap(), "call", b"");
+    let begun = idempotency.begin(&identity, None, Timestamp::from_micros(2), IfRunning::Wait).await;
+    let Begun::New(claim) = begun.unwrap() else { panic!("{id} was done") };
     idempotency.store_alone(claim, Timestamp::from_micros(2), None, RequestResult::Changed(1)).await
 }
 
@@ -40,18 +40,18 @@ async fn a_result_that_could_not_be_stored_is_not_counted() {
     let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
     let one = idempotency(&engine);
     one.tidy(Timestamp::from_micros(2)).await.unwrap();
-    keep(&one, "a").await.unwrap();
-    let taken = one.stored.load(Ordering::Relaxed);
+    store(&one, "a").await.unwrap();
+    let taken = one.stored_bytes.load(Ordering::Relaxed);
     assert!(taken > 0);
     // The last operation was the commit.
     let fault = Fault::Error(EngineError::Io("injected".to_owned()));
     let failing = Faulty::new(Arc::new(MemoryEngine::new())).fail_at(engine.operations(), fault);
     let two = idempotency(&Arc::new(failing));
     two.tidy(Timestamp::from_micros(2)).await.unwrap();
-    keep(&two, "a").await.unwrap_err();
-    assert_eq!(two.stored.load(Ordering::Relaxed), 0);
-    keep(&two, "a").await.unwrap();
-    assert_eq!(two.stored.load(Ordering::Relaxed), taken);
+    store(&two, "a").await.unwrap_err();
+    assert_eq!(two.stored_bytes.load(Ordering::Relaxed), 0);
+    store(&two, "a").await.unwrap();
+    assert_eq!(two.stored_bytes.load(Ordering::Relaxed), taken);
 }
 
 #[tokio::test]
@@ -59,18 +59,18 @@ async fn a_result_whose_caller_left_is_counted() {
     let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
     let idempotency = idempotency(&engine);
     idempotency.tidy(Timestamp::from_micros(2)).await.unwrap();
-    let mark = RequestIdentity::new(RequestId::parse("a").unwrap(), "call", b"");
-    let begun = idempotency.begin(&mark, None, Timestamp::from_micros(2), IfRunning::Wait).await;
+    let identity = RequestIdentity::new(RequestId::parse("a").unwrap(), "call", b"");
+    let begun = idempotency.begin(&identity, None, Timestamp::from_micros(2), IfRunning::Wait).await;
     let Begun::New(claim) = begun.unwrap() else { panic!("it is new") };
     engine.hold();
-    let mut kept =
+    let mut storing =
         Box::pin(idempotency.store_alone(claim, Timestamp::from_micros(2), None, RequestResult::Changed(1)));
-    assert!(kept.as_mut().now_or_never().is_none());
+    assert!(storing.as_mut().now_or_never().is_none());
     engine.someone_waits().await;
-    drop(kept);
+    drop(storing);
     engine.release();
     // The turn ends after the result is counted.
-    let again = idempotency.begin(&mark, None, Timestamp::from_micros(2), IfRunning::Wait).await;
+    let again = idempotency.begin(&identity, None, Timestamp::from_micros(2), IfRunning::Wait).await;
     assert!(matches!(again.unwrap(), Begun::Done(_)));
-    assert!(idempotency.stored.load(Ordering::Relaxed) > 0);
+    assert!(idempotency.stored_bytes.load(Ordering::Relaxed) > 0);
 }

@@ -8,8 +8,8 @@ use crate::model::limits::FAILURE_DETAILS_MAX_ROWS;
 use crate::model::{Outcome, Refusal, Timestamp};
 use crate::stored::idempotency::key::{PartWidth, request, request_time};
 use crate::stored::idempotency::{PART_BYTES, RequestResult, RowResult, Size, StoredResult, encode_rows};
+use crate::table::idempotency::claim::{Claim, Idempotency};
 use crate::table::idempotency::weight::weight;
-use crate::table::idempotency::{Claim, Idempotency};
 use crate::table::{RowOutcome, TableError};
 use crate::tasks;
 
@@ -91,7 +91,7 @@ impl Idempotency {
         outcomes: Vec<RowOutcome>,
     ) -> Result<Vec<RowOutcome>, TableError> {
         let idempotency = Arc::clone(self);
-        tasks::to_the_end("answer", async move {
+        tasks::to_the_end("stored result", async move {
             let (mut batch, mut progress) = (Batch::default(), Progress::default());
             let when = (now, revision);
             let more = idempotency.store_rows(&claim, &mut progress, when, &outcomes, true, &mut batch);
@@ -110,10 +110,10 @@ impl Idempotency {
         claim: &Claim,
         now: Timestamp,
         revision: Option<u64>,
-        answer: RequestResult,
+        result: RequestResult,
         batch: &mut Batch,
     ) -> i64 {
-        self.store_tally(claim, &mut Tally::default(), (now, revision), answer, batch)
+        self.store_tally(claim, &mut Tally::default(), (now, revision), result, batch)
     }
 
     /// Adds to `batch` the result so far of a request of several batches, which replaces the one stored
@@ -124,16 +124,17 @@ impl Idempotency {
         claim: &Claim,
         tally: &mut Tally,
         (now, revision): (Timestamp, Option<u64>),
-        answer: RequestResult,
+        result: RequestResult,
         batch: &mut Batch,
     ) -> i64 {
         let is_first = tally.at.is_none();
         let at = *tally.at.get_or_insert(now);
         let width = PartWidth::Wide;
-        let kept = StoredResult { fingerprint: claim.fingerprint, at, revision, parts: 0, width, answer };
-        let first = kept.encode();
+        let stored =
+            StoredResult { fingerprint: claim.fingerprint, at, revision, parts: 0, width, answer: result };
+        let first = stored.encode();
         let taken = weight(first.len(), 0);
-        let puts = vec![(request(claim.name, 0), first), time_record(claim, at, taken, 0)];
+        let puts = vec![(request(claim.id, 0), first), time_record(claim, at, taken, 0)];
         let cleared = if is_first { clear(claim, &puts, batch) } else { 0 };
         puts.into_iter().for_each(|(key, value)| batch.put(key, value));
         let more = taken - tally.weight - cleared;
@@ -148,12 +149,12 @@ impl Idempotency {
         claim: Arc<Claim>,
         now: Timestamp,
         revision: Option<u64>,
-        answer: RequestResult,
+        result: RequestResult,
     ) -> Result<(), TableError> {
         let idempotency = Arc::clone(self);
-        tasks::to_the_end("answer", async move {
+        tasks::to_the_end("stored result", async move {
             let mut batch = Batch::default();
-            let more = idempotency.store(&claim, now, revision, answer, &mut batch);
+            let more = idempotency.store(&claim, now, revision, result, &mut batch);
             idempotency.engine.commit(batch).await?;
             idempotency.count_stored(more);
             Ok(())
@@ -185,17 +186,17 @@ impl Idempotency {
             progress.part_bytes += bytes.len();
             for part in bytes.chunks(PART_BYTES) {
                 progress.parts = progress.parts.saturating_add(1);
-                puts.push((request(claim.name, progress.parts), part.to_vec()));
+                puts.push((request(claim.id, progress.parts), part.to_vec()));
             }
         }
         let at = *progress.at.get_or_insert(now);
-        let answer = RequestResult::Rows { rows, is_complete };
+        let result = RequestResult::Rows { rows, is_complete };
         let parts = progress.parts;
         let (fingerprint, width) = (claim.fingerprint, PartWidth::Wide);
-        let kept = StoredResult { fingerprint, at, revision: Some(revision), parts, width, answer };
-        let first = kept.encode();
+        let stored = StoredResult { fingerprint, at, revision: Some(revision), parts, width, answer: result };
+        let first = stored.encode();
         let taken = weight(first.len() + progress.part_bytes, parts);
-        puts.push((request(claim.name, 0), first));
+        puts.push((request(claim.id, 0), first));
         puts.push(time_record(claim, at, taken, parts));
         let cleared = if is_first { clear(claim, &puts, batch) } else { 0 };
         puts.into_iter().for_each(|(key, value)| batch.put(key, value));
@@ -206,7 +207,7 @@ impl Idempotency {
 
     /// Counts `more` bytes of stored results, once the batch that stores them is durable.
     pub fn count_stored(&self, more: i64) {
-        self.stored.fetch_add(more, Ordering::Relaxed);
+        self.stored_bytes.fetch_add(more, Ordering::Relaxed);
     }
 }
 
@@ -220,7 +221,7 @@ fn clear(claim: &Claim, puts: &[(Key, Vec<u8>)], batch: &mut Batch) -> i64 {
 
 fn time_record(claim: &Claim, at: Timestamp, taken: i64, parts: u32) -> (Key, Vec<u8>) {
     let size = Size { bytes: u64::try_from(taken).unwrap_or_default(), parts, width: PartWidth::Wide };
-    (request_time(at, claim.name), size.encode())
+    (request_time(at, claim.id), size.encode())
 }
 
 impl RowResult {

@@ -1,0 +1,201 @@
+//! The claim of a request with a request id: how a request begins, and what it finds stored.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+
+use crate::engine::{Engine, Key};
+use crate::model::origin::Cause;
+use crate::model::token::TokenId;
+use crate::model::{IdempotencyKey, Reason, Refusal, RequestIdentity, Timestamp};
+use crate::stored::idempotency::key::{PartWidth, request_of, request_time};
+use crate::stored::idempotency::{RequestResult, StoredResult};
+use crate::table::TableError;
+use crate::table::idempotency::running::{Running, Turn};
+use crate::table::idempotency::weight::weight;
+use crate::table::index::hash::Hashes;
+
+/// How many parts of a stored result are read at once.
+const PARTS_TOGETHER: usize = 64;
+
+/// How long, and up to what size, results of requests with a request id are stored.
+#[derive(Debug, Clone, Copy)]
+pub struct IdempotencyLimits {
+    /// How long a result is stored, in microseconds.
+    pub retention_micros: i64,
+    /// The bytes that all stored results may take together, keys and values.
+    pub bytes: u64,
+}
+
+/// What happens to a request while another one with the same id runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfRunning {
+    /// It waits.
+    Wait,
+    /// It is refused.
+    Refuse,
+}
+
+/// How a request with a request id begins.
+#[derive(Debug)]
+pub enum Begun {
+    /// It was not done yet, or only in part: the holder of the claim does it now.
+    New(Arc<Claim>),
+    /// It was done before, with this result.
+    Done(StoredResult),
+}
+
+/// The requests with a request id of one store: those that run, and the stored results.
+pub struct Idempotency {
+    pub(super) engine: Arc<dyn Engine>,
+    hashes: Hashes,
+    pub(super) limits: IdempotencyLimits,
+    pub(super) running: Arc<Running>,
+    /// The bytes that stored results take. Until the older ones were counted, only those stored since the
+    /// store opened.
+    pub(super) stored_bytes: AtomicI64,
+    /// Whether the results stored before the store opened are counted.
+    pub(super) is_counted: AtomicBool,
+    /// When the store opened.
+    pub(super) opened_at: Timestamp,
+    /// Whether a background task is deleting old results.
+    pub(super) is_tidying: AtomicBool,
+    /// Held while old results are deleted, so that only one task does so at a time.
+    pub(super) tidying: tokio::sync::Mutex<()>,
+}
+
+/// The claim of a running request with a request id: no other request with this id runs until it is dropped.
+pub struct Claim {
+    /// The hash of its idempotency key.
+    pub(super) id: u128,
+    cause: Cause,
+    pub(super) fingerprint: u128,
+    pub(super) keeps_failures: bool,
+    /// What an earlier run stored before it was interrupted.
+    pub(super) begun: Option<StoredResult>,
+    /// Keys of an earlier result that is void: this request deletes or replaces them.
+    pub(super) stale: Stale,
+    _turn: Turn,
+}
+
+/// The keys of a void result, and the bytes that it takes.
+#[derive(Default)]
+pub(super) struct Stale {
+    pub(super) keys: Vec<Key>,
+    pub(super) bytes: i64,
+}
+
+impl Claim {
+    /// The cause of changes by this request: the import that it is a chunk of, or the request itself.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Idempotency {
+    /// The requests with a request id of the store in `engine`, which is opened at `now`.
+    pub fn new(
+        engine: Arc<dyn Engine>,
+        hashes: Hashes,
+        limits: IdempotencyLimits,
+        now: Timestamp,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            engine,
+            hashes,
+            limits,
+            running: Arc::default(),
+            stored_bytes: AtomicI64::new(0),
+            is_counted: AtomicBool::new(false),
+            opened_at: now,
+            is_tidying: AtomicBool::new(false),
+            tidying: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Takes the claim of a request and looks for its stored result. A request id is private to the holder of
+    /// the token `scope`; without a token, all callers without a token share their ids. Returns a refusal if
+    /// the id was used for another request.
+    pub async fn begin(
+        self: &Arc<Self>,
+        identity: &RequestIdentity,
+        scope: Option<TokenId>,
+        now: Timestamp,
+        if_running: IfRunning,
+    ) -> Result<Begun, TableError> {
+        self.relieve(now);
+        let id = self.hashes.request(scope, &identity.key);
+        let turn = match if_running {
+            IfRunning::Wait => self.running.wait(id).await,
+            IfRunning::Refuse => self.running.take(id).map_err(|_| TableError::RequestRunning)?,
+        };
+        let cause = match &identity.key {
+            IdempotencyKey::Given(_) => Cause::Request(id),
+            IdempotencyKey::Chunk(import, _) => Cause::Import(import.0),
+        };
+        let claim = |begun, stale| {
+            let (fingerprint, keeps_failures) = (identity.fingerprint, identity.keeps_failures);
+            Begun::New(Arc::new(Claim { id, cause, fingerprint, keeps_failures, begun, stale, _turn: turn }))
+        };
+        let Some((stored, bytes)) = self.stored(id).await? else { return Ok(claim(None, Stale::default())) };
+        if self.is_too_old(stored.at, now) {
+            return Ok(claim(None, Stale { keys: keys_of(id, &stored), bytes }));
+        }
+        if stored.fingerprint != identity.fingerprint {
+            let description = match identity.key {
+                IdempotencyKey::Given(_) => "was used for another request",
+                IdempotencyKey::Chunk(..) => {
+                    "was used in this import for other rows, options or another memberbase"
+                }
+            };
+            return Err(Refusal::field(Reason::RequestIdReused, identity.key.field(), description).into());
+        }
+        match stored.answer {
+            // An older version began it, under keys of the old width: all of it is stored again under today's
+            // keys.
+            RequestResult::Rows { is_complete: false, .. } if stored.width == PartWidth::Narrow => {
+                let stale = Stale { keys: keys_of(id, &stored), bytes };
+                Ok(claim(Some(stored), stale))
+            }
+            _ if stored.answer.is_complete() => Ok(Begun::Done(stored)),
+            _ => Ok(claim(Some(stored), Stale::default())),
+        }
+    }
+
+    pub(super) fn is_too_old(&self, at: Timestamp, now: Timestamp) -> bool {
+        at.micros().saturating_add(self.limits.retention_micros) <= now.micros()
+    }
+
+    /// The stored result of this request id, and the bytes that it takes.
+    async fn stored(&self, id: u128) -> Result<Option<(StoredResult, i64)>, TableError> {
+        let firsts = [PartWidth::Wide, PartWidth::Narrow].map(|width| request_of(width, id, 0));
+        let Some(first) = self.engine.get_many(&firsts).await?.into_iter().flatten().next() else {
+            return Ok(None);
+        };
+        let mut stored = StoredResult::decode(&first)?;
+        let mut bytes = Vec::new();
+        let keys: Vec<Key> = (1..=stored.parts).map(|part| request_of(stored.width, id, part)).collect();
+        for keys in keys.chunks(PARTS_TOGETHER) {
+            for part in self.engine.get_many(keys).await? {
+                let lost = || TableError::Damaged("a part of a stored result is missing".to_owned());
+                bytes.extend_from_slice(&part.ok_or_else(lost)?);
+            }
+        }
+        stored.join(&bytes)?;
+        let taken = weight(first.len() + bytes.len(), stored.parts);
+        Ok(Some((stored, taken)))
+    }
+}
+
+/// The engine keys of a stored result.
+fn keys_of(id: u128, stored: &StoredResult) -> Vec<Key> {
+    let parts = (0..=stored.parts).map(|part| request_of(stored.width, id, part));
+    parts.chain([request_time(stored.at, id)]).collect()
+}
