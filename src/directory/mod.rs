@@ -1,11 +1,11 @@
 //! The operations of the service, on one or many memberbases.
 //!
-//! Every door translates its requests into calls of [`Directory`], and the replies back. A rule that holds at every door
-//! stands here and nowhere else. Callers pass ids as text, and get rows and base numbers back, which
-//! [`Directory::sealer`] turns into ids.
+//! Every door translates its requests into calls of [`Directory`], and translates the results back. A rule
+//! that holds at every door is implemented here and nowhere else. Callers pass ids as text, and get rows and
+//! base numbers back, which [`Directory::sealer`] turns into ids.
 //!
-//! A [`Directory`] is for one caller: doors get it from the [`Gate`], and every operation checks whether the caller may
-//! do it (see `access`).
+//! A [`Directory`] serves one caller. Doors get it from the [`Gate`], and every operation checks whether the
+//! caller may use it (see `access`).
 //!
 //! Nothing here names a protocol, a status code or a stored form.
 //!
@@ -15,13 +15,13 @@
 //! | --- | --- |
 //! | `error` | [`Error`]: what can go wrong with a call, in the words of the service |
 //! | `room` | memory for requests that arrive and for large replies |
-//! | `access` | who calls, and the table only for a level of access that the caller has |
-//! | `handle` | [`Gate`] and [`Directory`]: the service for one caller, and for one request with a request id |
-//! | `selector` | which member a call is about: by one of four keys |
+//! | `access` | identifies the caller, and hands out the table only for an access level that the caller has |
+//! | `handle` | [`Gate`] and [`Directory`]: the service for one caller, or one request with a request id |
+//! | `selector` | which member a call is about, given by one of four keys |
 //! | `list` | pages, filters, walks: how a list of one revision is read |
 //! | `members` | the operations on members |
 //! | `records` | the operations on records |
-//! | `bases`, `attributes`, `tokens`, `backup` | the operations on memberbases, their attributes, tokens and backups |
+//! | `bases`, `attributes`, `tokens`, `backup` | the operations on memberbases, attributes, tokens, backups |
 
 mod access;
 mod attributes;

@@ -11,16 +11,16 @@ use crate::table::{LiveToken, Party, Peer, Table, Whose};
 #[derive(Clone)]
 pub struct Caller {
     pub(in crate::directory) identity: Identity,
-    /// The address, as far as it is known.
+    /// Its address and connection, if known.
     peer: Option<Peer>,
 }
 
-/// As whom the caller is known.
+/// What the service knows about the caller's identity.
 #[derive(Clone)]
 pub enum Identity {
-    /// Somebody, while the store has no tokens and everybody may do everything.
+    /// Nothing: the store has no tokens, so everybody may do everything.
     Anyone,
-    /// Somebody who has the data directory.
+    /// A caller with access to the data directory.
     Owner,
     /// The holder of a token.
     Holder(Arc<LiveToken>),
@@ -41,14 +41,14 @@ impl Caller {
         }
     }
 
-    /// The same at this address, on this connection.
+    /// The same caller, with its address and connection.
     #[must_use]
     pub fn at(mut self, peer: Option<Peer>) -> Self {
         self.peer = peer;
         self
     }
 
-    /// Whose bytes its requests are: the token's, or those of the address that they come from, and of its connection.
+    /// The party that its requests are charged to (its token, or else its address), and its connection.
     pub(in crate::directory) fn whose(&self) -> Whose {
         let party = match self.token() {
             Some(token) => Party::Token(token.made().id),
@@ -58,7 +58,7 @@ impl Caller {
     }
 }
 
-/// Whether the caller is (still) known and has this level of access.
+/// Checks that the caller's token is still valid, and that the caller has this level of access.
 pub async fn check(table: &Table, caller: &Caller, needs: AccessLevel) -> Result<(), Error> {
     match &caller.identity {
         Identity::Owner => Ok(()),
@@ -72,7 +72,7 @@ pub async fn check(table: &Table, caller: &Caller, needs: AccessLevel) -> Result
     }
 }
 
-/// Whether the token is neither revoked nor expired.
+/// Checks that the token is neither revoked nor expired.
 pub fn check_token(token: &LiveToken, now: Timestamp) -> Result<(), TokenFault> {
     if token.revoked_at().is_some() {
         return Err(TokenFault::Revoked);

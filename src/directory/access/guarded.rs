@@ -1,4 +1,5 @@
-//! The only way to the table: it hands out the table, or a memberbase of it, only for a level of access that the caller has.
+//! The only way to the table: [`Guarded`] hands out the table, or one memberbase, only for an access level
+//! that the caller has.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,59 +25,59 @@ impl Guarded {
         Self { table, caller }
     }
 
-    /// Whether the caller is (still) known and has this level of access.
+    /// Checks that the caller's token is still valid, and that the caller has this level of access.
     async fn check(&self, needs: AccessLevel) -> Result<(), Error> {
         check(&self.table, &self.caller, needs).await
     }
 
-    /// A memberbase, which need not be one that is not deleted.
+    /// A memberbase, which may be deleted.
     pub async fn base(&self, needs: AccessLevel, number: BaseNumber) -> Result<Arc<Base>, Error> {
         self.check_base(needs, number).await?;
         Ok(self.table.base(number).await?)
     }
 
-    /// Whether the caller may do that to this memberbase, if it exists.
+    /// Checks that the caller has this level of access to this memberbase, which need not exist.
     pub async fn check_base(&self, needs: AccessLevel, number: BaseNumber) -> Result<(), Error> {
         self.check(needs).await?;
         if self.sees_base(number) { Ok(()) } else { Err(Lacking::Base.into()) }
     }
 
-    /// Takes rows from what the caller's token may write per second.
+    /// Counts `rows` against the rows per second that the caller's token allows.
     pub fn take_rows(&self, rows: usize) -> Result<(), Error> {
         let Some(token) = self.caller.token() else { return Ok(()) };
         let rows = u64::try_from(rows).unwrap_or(u64::MAX);
         token.take_rows(rows, Instant::now()).map_err(|wait| Error::limited(RateLimit::Rows, wait))
     }
 
-    /// Whether the caller's token is good for this memberbase.
+    /// Whether the caller's token is valid for this memberbase.
     pub fn sees_base(&self, number: BaseNumber) -> bool {
         self.bound_to().is_none_or(|bound| bound == number)
     }
 
-    /// The table, to list what the caller may see of all memberbases.
+    /// The table, for a list over all memberbases, which leaves out those that [`Self::sees_base`] excludes.
     pub async fn bases(&self, needs: AccessLevel) -> Result<&Table, Error> {
         self.check(needs).await?;
         Ok(&self.table)
     }
 
-    /// The table, for what is not about one memberbase.
+    /// The table, for a call about the whole store. Rejects a caller whose token is bound to one memberbase.
     pub async fn store(&self, needs: AccessLevel) -> Result<&Table, Error> {
         self.check(needs).await?;
         if self.bound_to().is_some() { Err(Lacking::Store.into()) } else { Ok(&self.table) }
     }
 
-    /// The table, for what shows everything that is in it.
+    /// The table, for a call that shows everything in it: the caller must also see personal data.
     pub async fn everything(&self) -> Result<&Table, Error> {
         let table = self.store(AccessLevel::Admin).await?;
         if self.sees_pii() { Ok(table) } else { Err(Lacking::Pii(Shows::Backup).into()) }
     }
 
-    /// The requests that name themselves, and whose names the caller's are.
+    /// The idempotency layer, and the token that the caller's request ids belong to.
     pub fn idempotency(&self) -> (&Arc<Idempotency>, Option<TokenId>) {
         (self.table.idempotency(), self.token().map(|token| token.id))
     }
 
-    /// The caller, as commits name it.
+    /// The caller, as commits store it.
     pub fn actor(&self) -> Actor {
         match &self.caller.identity {
             Identity::Anyone => Actor::Nobody,
@@ -90,7 +91,7 @@ impl Guarded {
         Ok(self.store(AccessLevel::Admin).await?.tokens())
     }
 
-    /// Which token the caller may make, if it may make one at all.
+    /// Whether the caller may create any token or only the first one of the store.
     pub fn may_make(&self) -> MayMake {
         match self.caller.identity {
             Identity::Anyone => MayMake::First,
@@ -98,17 +99,18 @@ impl Guarded {
         }
     }
 
-    /// The caller's token, as it was made.
+    /// The caller's token, as it was created.
     pub fn token(&self) -> Option<&Token> {
         self.caller.token().map(LiveToken::made)
     }
 
-    /// The memberbase that the caller's token is bound to.
+    /// The memberbase that the caller's token is bound to, if any.
     pub fn bound_to(&self) -> Option<BaseNumber> {
         self.token().and_then(|token| token.base)
     }
 
-    /// The member as the caller may see it: with the former refs that it still answers to, and without the right to them, bank details and date of birth are left out.
+    /// The member as the caller may see it: includes only former refs that are still valid, and omits bank
+    /// details and date of birth if the caller's token lacks the `pii` right.
     pub fn show(&self, mut member: Member) -> Member {
         if !member.aliases.is_empty() {
             member.drop_aliases(self.table.now());
@@ -122,7 +124,7 @@ impl Guarded {
         if self.sees_pii() { &[] } else { &[ProfileField::Dob, ProfileField::AccountDetails] }
     }
 
-    /// Refuses a filter that would tell what the caller may not see.
+    /// Rejects a filter on fields that the caller may not see.
     pub fn check_filter(&self, filter: &Filter) -> Result<(), Error> {
         if !self.sees_pii() && filter.looks_at_pii() {
             Err(Lacking::Pii(Shows::Filter).into())
@@ -131,7 +133,7 @@ impl Guarded {
         }
     }
 
-    /// What of members the caller may see.
+    /// Which fields of members the caller may see.
     pub fn sight(&self) -> Sight {
         if self.sees_pii() { Sight::Whole } else { Sight::WithoutPii }
     }
@@ -140,18 +142,19 @@ impl Guarded {
         self.token().is_none_or(|token| token.pii)
     }
 
-    /// The open bases that share accounts with `base`, as [`Table::sharing_with`] has them. What is found in them shows in
-    /// nothing but the status that a member of `base` begins with, so the caller needs no access to them.
+    /// The open bases that share accounts with `base`, see [`Table::sharing_with`]. The caller needs no
+    /// access to them, because their members affect only the first status of new members of `base`.
     pub async fn sharing_with(&self, base: BaseNumber) -> Result<Vec<Arc<Base>>, Error> {
         Ok(self.table.sharing_with(base).await?)
     }
 
-    /// Passes over for a while one of these that could not be read.
+    /// Skips one of these bases for a while if `error` says that it cannot be read for good; else returns the
+    /// error.
     pub fn pass_over(&self, base: &Base, error: TableError) -> Result<(), Error> {
         Ok(self.table.pass_over(base.number(), error)?)
     }
 
-    /// Turns rows and base numbers into ids and back, which shows nothing.
+    /// Turns rows and base numbers into ids and back, which reveals nothing about them.
     pub fn sealer(&self) -> &Sealer {
         self.table.sealer()
     }
@@ -166,7 +169,7 @@ impl Guarded {
         self.table.cursor_key()
     }
 
-    /// Whose bytes the caller's requests are.
+    /// The party and connection that the caller's requests are charged to.
     pub fn whose(&self) -> Whose {
         self.caller.whose()
     }

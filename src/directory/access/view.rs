@@ -1,4 +1,4 @@
-//! A look at a memberbase.
+//! Views of memberbases that callers can see.
 
 use crate::directory::Error;
 use crate::table::{Base, View};

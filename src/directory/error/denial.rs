@@ -1,17 +1,17 @@
-//! Why a caller is refused: nobody knows it, or its token does not allow the call.
+//! Why a caller is rejected: it has no valid token, or its token does not allow the call.
 
 use std::fmt;
 
 use crate::model::token::AccessLevel;
 
-/// Why a caller is not known.
+/// Why a caller could not be authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenFault {
-    /// There is no token.
+    /// The call has no token.
     Missing,
-    /// It is not a token of this store.
+    /// The token is not one of this store.
     Invalid,
-    /// Its time is over.
+    /// It has expired.
     Expired,
     /// It was revoked.
     Revoked,
@@ -41,12 +41,12 @@ pub enum Lacking {
     Pii(Shows),
 }
 
-/// What would show bank details and dates of birth to whoever asks for it.
+/// What would reveal bank details and dates of birth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shows {
-    /// A filter that looks at them.
+    /// A filter on these fields.
     Filter,
-    /// A backup, which has everything.
+    /// A backup, which contains everything.
     Backup,
 }
 
@@ -59,10 +59,10 @@ impl fmt::Display for Lacking {
             Self::Base => f.write_str("the token is bound to another memberbase"),
             Self::Store => f.write_str("this call needs a token that is not bound to a memberbase"),
             Self::Pii(Shows::Filter) => f.write_str(
-                "this filter looks at bank details or dates of birth, which the token has no right to see",
+                "this filter uses bank details or dates of birth, which the token has no right to see",
             ),
             Self::Pii(Shows::Backup) => f.write_str(
-                "a backup has bank details and dates of birth in it, which the token has no right to see",
+                "a backup contains bank details and dates of birth, which the token has no right to see",
             ),
         }
     }

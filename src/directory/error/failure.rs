@@ -1,7 +1,7 @@
 //! What can go wrong with a call, in the words of the service.
 //!
-//! The text of an error is public. What only the operator may read (paths, system errors) is kept apart, in
-//! [`Error::private`], and cannot reach a reply. Nothing here names a status code of a protocol.
+//! The text of an error is public. Details that only the operator may read (paths, system errors) are
+//! separate, in [`Error::private`], and cannot reach a reply. Nothing here names a status code of a protocol.
 
 use std::time::Duration;
 
@@ -9,11 +9,13 @@ use super::denial::{Lacking, TokenFault};
 use crate::model::token::TokenId;
 use crate::model::{Code, Reason, Refusal, Violation, words};
 
-/// How long a caller should wait before it repeats a call that found the service overloaded.
+/// How long a caller should wait before it repeats a call that failed because the service is overloaded.
 const RETRY_OVERLOADED: Duration = Duration::from_millis(100);
-/// How long a caller should wait before it repeats a call that found no room on the disk, or writes refused.
+/// How long a caller should wait before it repeats a call that failed because the disk is full or the store
+/// refuses writes.
 const RETRY_STORAGE: Duration = Duration::from_secs(10);
-/// How long a caller should wait before it repeats a call that found the service starting, stopping or failing.
+/// How long a caller should wait before it repeats a call that failed for another reason that passes: the
+/// service stops, the system fails, or a request with the same id is running.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 
 /// Why a call failed. Rows of bulk calls carry errors of their own.
@@ -22,10 +24,10 @@ pub enum Error {
     /// The request breaks a rule; every fault is listed.
     #[error("{0}")]
     Refused(#[from] Refusal),
-    /// The caller is not known.
+    /// The caller has no valid token.
     #[error("{0}")]
     Unauthenticated(TokenFault),
-    /// The caller is known and may not do this.
+    /// The caller's token does not allow this.
     #[error("{0}")]
     PermissionDenied(Lacking),
     /// There is no such token.
@@ -42,7 +44,7 @@ pub enum Error {
         /// The members that have at least one of them.
         members: u64,
     },
-    /// The store has as many tokens as it may have.
+    /// The store has the most tokens that it may have.
     #[error("there are {limit} tokens already, which is the limit")]
     TooManyTokens {
         /// The limit.
@@ -56,8 +58,8 @@ pub enum Error {
     NotDeleted,
     /// Members are in too many different tiers to list them.
     #[error(
-        "the members are in more than 4,096 different tiers, or were since the memberbase was opened, which cannot be \
-         listed; a restart of the server counts them again"
+        "the tiers cannot be listed, because more than 4,096 different ones were in use at some time since \
+         the memberbase was opened; a restart of the server counts them again"
     )]
     TooManyTiers,
     /// There is no such member in this memberbase.
@@ -72,7 +74,7 @@ pub enum Error {
         reached: u64,
     },
     /// An atomic call with more rows than one commit takes. Nothing was written.
-    #[error("an atomic call may have {max_rows} rows, not {rows}")]
+    #[error("an atomic call may have at most {max_rows} rows; this one has {rows}")]
     AtomicRows {
         /// Rows of the call.
         rows: usize,
@@ -80,7 +82,9 @@ pub enum Error {
         max_rows: usize,
     },
     /// An atomic call that changes more than one commit takes. Nothing was written.
-    #[error("an atomic call may change {max_bytes} bytes of stored data, not {bytes}")]
+    #[error(
+        "an atomic call may change at most {max_bytes} bytes of stored data; this one would change {bytes}"
+    )]
     AtomicBytes {
         /// What it would change, in bytes.
         bytes: usize,
@@ -89,12 +93,13 @@ pub enum Error {
     },
     /// A request that becomes too large in memory. Nothing was written.
     #[error(
-        "the request needs {bytes} bytes of memory or more, over the limit of {limit} for one of its length: send fewer entries at a time"
+        "the request needs at least {bytes} bytes of memory, over the limit of {limit} for a request of its \
+         length: send fewer entries at a time"
     )]
     TooLarge {
-        /// What it was found to need.
+        /// Bytes of memory that it needs at least.
         bytes: usize,
-        /// The limit.
+        /// The limit, in bytes.
         limit: usize,
     },
     /// A call with more entries than it may have. Nothing was written.
@@ -113,7 +118,7 @@ pub enum Error {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The caller's token has used up what it may do per second. Nothing was written.
+    /// The caller's token has used up its requests or rows per second. Nothing was written.
     #[error("the token has used up its {limit} per second; try again in {} ms", retry_after.as_millis())]
     RateLimited {
         /// Which limit.
@@ -121,13 +126,14 @@ pub enum Error {
         /// How long to wait.
         retry_after: Duration,
     },
-    /// A request of the same name is under way. Nothing was written.
-    #[error("a request of the same id is still running; try again shortly")]
+    /// A request with the same id is still running. Nothing was written.
+    #[error("a request with the same id is still running; try again shortly")]
     RequestRunning,
-    /// A repeat of the request that made a token. Its secret is nowhere any more.
+    /// A repeat of the request that created a token. The secret was never stored, so it cannot be shown
+    /// again.
     #[error(
-        "this request made the token {id} already, and its secret was shown once: revoke it, and make another under a \
-         new request id"
+        "this request already created the token {id}, whose secret was shown only once: revoke that token, \
+         and create another with a new request id"
     )]
     SecretNotKept {
         /// The token.
@@ -136,10 +142,8 @@ pub enum Error {
     /// Too much work is waiting. Nothing was written.
     #[error("too much work is waiting; try again shortly")]
     Overloaded,
-    /// The disk is down to its reserve, or to half of it for a read. Nothing was written.
-    #[error(
-        "the disk is nearly full: {free} bytes are free, which is not enough beside the reserve of {reserve}"
-    )]
+    /// The free bytes are down to the reserve, or for a read to half of it. Nothing was written.
+    #[error("the disk is nearly full: {free} bytes are free, too few beside the reserve of {reserve}")]
     StorageFull {
         /// Bytes that are free.
         free: u64,
@@ -147,25 +151,26 @@ pub enum Error {
         reserve: u64,
     },
     /// It is not known whether the write happened.
-    #[error("it is not known whether the write happened; read, or send it again")]
+    #[error("it is not known whether the write happened; check by reading, or send it again")]
     CommitUnknown {
-        /// What the operator should read.
+        /// Details for the operator.
         private: String,
     },
-    /// Writes are refused until the service was restarted. Nothing was written. The log has said why when it began.
+    /// Writes are refused until the service is restarted. Nothing was written. The log gave the reason when
+    /// the first write was refused.
     #[error("the store failed earlier and refuses writes until it is opened again")]
     StorageFailed,
-    /// The system failed a read, or a write of which nothing remains.
+    /// The system failed a read, or a write that left nothing behind.
     #[error("the store cannot do this at the moment; try again shortly")]
     StorageUnavailable {
-        /// What the operator should read.
+        /// Details for the operator.
         private: String,
     },
     /// The deadline passed before the call was begun, or before it was finished (reads only).
     #[error("the deadline passed")]
     Deadline,
-    /// The kind of store has no such ability.
-    #[error("{what} is not possible with the kind of store that this server has")]
+    /// This kind of store cannot do this.
+    #[error("the kind of store that this server has does not support {what}")]
     NotSupported {
         /// What was asked for.
         what: &'static str,
@@ -176,13 +181,13 @@ pub enum Error {
     /// Stored data cannot be read.
     #[error("stored data cannot be read")]
     Corrupt {
-        /// What the operator should read.
+        /// Details for the operator.
         private: String,
     },
     /// A fault of the service.
     #[error("internal error")]
     Internal {
-        /// What the operator should read.
+        /// Details for the operator.
         private: String,
     },
 }
@@ -206,9 +211,9 @@ impl std::fmt::Display for RateLimit {
 }
 
 impl Error {
-    /// The error of a caller whose token has to wait so long.
+    /// The error of a caller whose token must wait this long.
     pub fn limited(limit: RateLimit, wait: Duration) -> Self {
-        // To the next millisecond, so that who waits as told is served.
+        // Rounded up to the next millisecond, so that a caller that waits this long is served.
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
         Self::RateLimited { limit, retry_after: Duration::from_millis(millis) }
     }
@@ -300,7 +305,7 @@ impl Error {
         }
     }
 
-    /// What the log should have and no caller may see.
+    /// Details for the log that no caller may see.
     #[must_use]
     pub fn private(&self) -> Option<&str> {
         match self {

@@ -1,4 +1,4 @@
-//! What the layers below say, in the words of the service.
+//! Turns errors of the layers below into errors of the service.
 
 use super::denial::{Lacking, TokenFault};
 use super::failure::Error;
@@ -72,7 +72,7 @@ mod tests {
     use crate::model::Code;
 
     #[test]
-    fn what_the_operator_reads_never_shows_in_the_text() {
+    fn the_public_text_never_shows_details_for_the_operator() {
         let errors = [
             EngineError::Io("/secret/path".into()),
             EngineError::CommitUnknown("/secret/path".into()),
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_says_that_it_is_unavailable_and_when_to_come_back() {
+    fn a_temporary_failure_is_unavailable_and_says_when_to_retry() {
         let passing = [
             EngineError::Io("/secret/path".into()),
             EngineError::Refusing("/secret/path".into()),

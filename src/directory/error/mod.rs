@@ -1,7 +1,7 @@
 //! What can go wrong with a call, in the words of the service.
 //!
-//! The other rooms return [`Error`]; errors of the table and of the engine become one with `?`. Nothing here knows an
-//! operation or a protocol.
+//! The other rooms return [`Error`]; errors of the table and of the engine become one with `?`. Nothing here
+//! knows an operation or a protocol.
 
 mod denial;
 mod failure;

@@ -1,4 +1,4 @@
-//! The service for one caller: what every operation starts from.
+//! The service for one caller, to which every operation adds its method.
 
 use super::request::RequestState;
 use crate::directory::access::Guarded;
@@ -13,9 +13,9 @@ use crate::table::Whose;
 #[derive(Clone)]
 pub struct Directory {
     pub(in crate::directory) guarded: Guarded,
-    /// Through which door the caller came.
+    /// The door through which the caller came.
     pub(super) door: Door,
-    /// The request with a request id that it is for, if it is for one.
+    /// The state of the request that this serves, if it has a request id.
     pub(super) request: Option<RequestState>,
 }
 
@@ -26,7 +26,7 @@ impl Directory {
         self.guarded.sealer()
     }
 
-    /// Whose bytes the caller's requests are.
+    /// The party and connection that the caller's requests are charged to.
     #[must_use]
     pub fn whose(&self) -> Whose {
         self.guarded.whose()
@@ -38,7 +38,7 @@ impl Directory {
         self.guarded.replies()
     }
 
-    /// The room of a page that the caller asked for.
+    /// The room for a page that the caller asked for.
     pub(in crate::directory) fn page_room(&self) -> PageRoom {
         PageRoom::new(self.replies())
     }
@@ -69,7 +69,7 @@ impl Directory {
         self.guarded.now()
     }
 
-    /// Where what `call` changes comes from.
+    /// The origin of the changes that `call` makes.
     pub(in crate::directory) fn origin(&self, call: Call) -> Origin {
         Origin {
             actor: self.guarded.actor(),
@@ -79,8 +79,9 @@ impl Directory {
         }
     }
 
-    /// The memberbase that `id` names; `field` is where the caller gave it. It may not exist (any more). A caller whose
-    /// token is bound to one memberbase learns nothing of any other id, not even that nothing has it.
+    /// Decodes the id of a memberbase, which need not exist; `field` is the request field that holds the id.
+    /// A caller whose token is bound to one memberbase gets the same error for every other well-formed id, so
+    /// it does not learn which ids exist.
     pub fn base_number(&self, id: &str, field: &str) -> Result<BaseNumber, Error> {
         if id.is_empty() {
             return Err(Refusal::field(Reason::FieldRequired, field, "is required").into());
@@ -100,7 +101,8 @@ impl Directory {
         )
     }
 
-    /// The memberbase of a call that need not name one: a caller whose token is bound to a memberbase means that one.
+    /// The memberbase of a call that may leave it out: the default is the one that the caller's token is
+    /// bound to.
     pub fn base_or_bound(&self, id: Option<&str>, field: &str) -> Result<BaseNumber, Error> {
         match (id, self.guarded.bound_to()) {
             (None, Some(bound)) => Ok(bound),

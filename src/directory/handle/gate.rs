@@ -1,4 +1,4 @@
-//! Where callers enter: a door shows the caller's secret, and gets a [`Directory`] for this caller.
+//! Where callers enter: a door passes the caller's secret, and gets a [`Directory`] for this caller.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::model::origin::Door;
 use crate::model::token::{AccessLevel, SecretHash};
 use crate::table::Table;
 
-/// Where callers enter, by one door. Cloning it is cheap.
+/// Where callers enter at one door. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Gate {
     table: Arc<Table>,
@@ -30,7 +30,7 @@ impl Gate {
         Self { table: Arc::clone(&self.table), door }
     }
 
-    /// The caller that holds `secret`.
+    /// Finds the caller that holds `secret`, and counts the request against the rate limit of its token.
     pub async fn identify(&self, secret: Option<&str>) -> Result<Caller, Error> {
         if !self.table.tokens().any() {
             return Ok(Identity::Anyone.into());
@@ -44,7 +44,8 @@ impl Gate {
         Ok(Identity::Holder(token).into())
     }
 
-    /// Whoever sits at the machine and has the data directory: may do everything, whatever tokens there are.
+    /// A caller with access to the data directory. It may do everything, even where other callers need a
+    /// token.
     #[must_use]
     pub fn owner(&self) -> Caller {
         Identity::Owner.into()
@@ -62,13 +63,13 @@ impl Gate {
         Replies::of(self.table.replies(), caller.whose())
     }
 
-    /// Whether a token was ever made, from when on callers need one.
+    /// Whether a token was ever created. From then on callers need one.
     #[must_use]
     pub fn has_tokens(&self) -> bool {
         self.table.tokens().any()
     }
 
-    /// Whether a caller may make a call that needs this level of access.
+    /// Checks that a caller may make a call that needs this level of access.
     pub async fn admit(&self, caller: &Caller, needs: AccessLevel) -> Result<(), Error> {
         check(&self.table, caller, needs).await
     }

@@ -1,8 +1,8 @@
 //! Requests with a request id: a repeat returns the result of the first request and does nothing again.
 //!
-//! A [`Directory`] can be for one such request, and is then used for one operation only. The operation does its work and
-//! stores the result, or returns the stored one: the outcomes as they were, and members, records and memberbases as they
-//! are now. So an object that was deleted since is not found.
+//! A [`Directory`] can be for one such request, and is then used for one operation only. The operation does
+//! its work and stores the result, or returns the stored one: the outcomes as they were, and members, records
+//! and memberbases as they are now. So an object that was deleted since is not found.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use crate::model::{BaseNumber, Member, RequestIdentity, Row};
 use crate::table::{Begun, Claim, IfRunning, RequestResult, StoredResult};
 
 impl Directory {
-    /// The service for one request with a request id. Request ids belong to the caller's token. If a request with the
-    /// same id is running, this waits for it or refuses, as `if_running` says. An id that a different request has used
-    /// is refused.
+    /// The service for one request with a request id. Request ids belong to the caller's token. If a request
+    /// with the same id is running, this waits for it or refuses, as `if_running` says. An id that a
+    /// different request has used is refused.
     pub async fn with_request_id(
         self,
         identity: &RequestIdentity,
@@ -53,8 +53,8 @@ impl Directory {
         }
     }
 
-    /// Stores the result of a request that takes several commits, after the last of them. A request that is cut short
-    /// before that is done again from the beginning.
+    /// Stores the result of a request that takes several commits, after the last of them. A request that is
+    /// cut short before that is done again from the beginning.
     pub(in crate::directory) async fn store_result(
         &self,
         revision: Option<u64>,

@@ -1,5 +1,6 @@
-//! The service for one caller: [`Gate`] lets a caller in and returns its [`Directory`], to which the operations in the
-//! rooms above add their methods. A [`Directory`] for a request with a request id knows whether it is a repeat.
+//! The service for one caller: [`Gate`] lets a caller in and returns its [`Directory`], to which the other
+//! rooms add their operations as methods. A [`Directory`] for a request with a request id knows whether it is
+//! a repeat.
 
 mod directory;
 mod gate;

@@ -21,6 +21,6 @@ async fn a_backup_needs_the_pii_right() {
         }
         let status = begun.unwrap_err();
         refused(&status, Code::PermissionDenied, "PERMISSION_DENIED");
-        assert!(status.message().contains("a backup has bank details and dates of birth"), "{status:?}");
+        assert!(status.message().contains("a backup contains bank details and dates of birth"), "{status:?}");
     }
 }
