@@ -19,15 +19,15 @@ use crate::model::{
 };
 use crate::table::{AttributesRequest, Base, Claim, RequestResult, SettingsRequest, StoredResult};
 
-/// Members that are looked through together for attributes to delete.
+/// Members that are searched together for attributes to delete.
 const DELETE_TOGETHER: usize = 4_096;
 
 /// One attribute of one member, as a caller sent it.
 #[derive(Debug)]
 pub struct AttributeEntry {
-    /// Whose.
+    /// The id of the member.
     pub member_id: String,
-    /// Which.
+    /// The key of the attribute.
     pub key: String,
     /// Its new value; `None` clears it.
     pub value: Option<Result<AttributeValue, Rule>>,
@@ -36,11 +36,11 @@ pub struct AttributeEntry {
 /// Which attributes to delete, as a caller sent it.
 #[derive(Debug, Default)]
 pub struct AttributeDeletion {
-    /// Of these members only.
+    /// Only attributes of these members.
     pub member_ids: Option<Vec<String>>,
-    /// These keys only.
+    /// Only attributes with these keys.
     pub keys: Option<Vec<String>>,
-    /// Everything of everybody, which excludes the others.
+    /// All attributes of all members; excludes the other two fields.
     pub all: bool,
 }
 
@@ -54,14 +54,15 @@ pub struct AttributePage {
 }
 
 impl Directory {
-    /// The schema of a memberbase; `None` before it was first set, when no attribute can be written.
+    /// The schema of a memberbase; `None` until it is first set. Until then no attribute can be written.
     pub async fn get_schema(&self, base: BaseNumber) -> Result<Option<Arc<AttributeSchema>>, Error> {
         let base = self.guarded.base(AccessLevel::Read, base).await?;
         Ok(view(&base, None).await?.summary().schema)
     }
 
-    /// Sets the whole schema, by keys. Refused while a member has a value whose key would go or change its type. An index on
-    /// a key that members have values for is built before this answers. Setting what is so already changes nothing.
+    /// Replaces the whole schema, given by keys. Rejects a schema that would remove or retype a key that
+    /// members have values for. If such a key gets an index, the index is built before this returns. Setting
+    /// the current schema again changes nothing.
     pub async fn set_schema(
         &self,
         base: BaseNumber,
@@ -79,7 +80,7 @@ impl Directory {
         Ok(base.change_settings(request).await?.schema)
     }
 
-    /// Sets attributes of many members in one commit, all or none. Answers how many values are different now.
+    /// Sets attributes of many members in one commit, all or none. Returns how many values changed.
     pub async fn set_attributes(&self, base: BaseNumber, entries: Vec<AttributeEntry>) -> Result<u64, Error> {
         if entries.len() > ATTRIBUTE_ENTRIES_MAX {
             return Err(Error::TooMany { rows: entries.len(), limit: ATTRIBUTE_ENTRIES_MAX });
@@ -110,7 +111,7 @@ impl Directory {
         Err(whole.into())
     }
 
-    /// The entries by member.
+    /// Groups the entries by member.
     fn changes(
         &self,
         base: BaseNumber,
@@ -139,8 +140,8 @@ impl Directory {
         faults.finish(changes)
     }
 
-    /// Deletes attributes, and answers how many values there were. Members that are not there are ignored. What covers
-    /// the whole memberbase is done in several commits, and a repeat completes one that was cut short.
+    /// Deletes attributes, and returns how many values were deleted. Members that do not exist are ignored. A
+    /// deletion over the whole memberbase takes several commits; a repeat completes one that was cut short.
     pub async fn delete_attributes(&self, base: BaseNumber, which: AttributeDeletion) -> Result<u64, Error> {
         let (rows, patch) = self.deletion(base, which)?;
         let open = self.guarded.base(AccessLevel::Write, base).await?;
@@ -163,7 +164,7 @@ impl Directory {
                     for rows in rows.chunks(DELETE_TOGETHER) {
                         let holders = holders(&open, rows, &patch).await?;
                         deleted += clear(&open, &holders, &patch, None, origin).await?;
-                        // A token that was revoked meanwhile ends it here.
+                        // If the token was revoked meanwhile, the deletion ends here.
                         self.guarded.check_base(AccessLevel::Write, base).await?;
                     }
                 }
@@ -214,7 +215,7 @@ impl Directory {
             return Err(Refusal::field(Reason::FieldConflict, "delete_all", text).into());
         }
         if !all && member_ids.is_none() && keys.is_none() {
-            let text = "or attribute_keys, or delete_all, is required";
+            let text = "is required, unless attribute_keys or delete_all is given";
             return Err(Refusal::field(Reason::FieldRequired, "member_ids", text).into());
         }
         let entries = member_ids.as_ref().map_or(0, Vec::len);
@@ -241,7 +242,9 @@ impl Directory {
     fn member_row(&self, base: BaseNumber, id: &str, field: &str, faults: &mut Violations) -> Option<Row> {
         match self.sealer().open_member_of(base, id) {
             Ok(Some(row)) => return Some(row),
-            Ok(None) => faults.add(Reason::MemberNotFound, field, "names no member of the memberbase"),
+            Ok(None) => {
+                faults.add(Reason::MemberNotFound, field, "is not the id of a member of the memberbase")
+            }
             Err(fault) => faults.add(Reason::IdMalformed, field, fault.to_string()),
         }
         None
@@ -280,7 +283,7 @@ async fn clear(
         return Ok(0);
     }
     let changes = rows.iter().map(|row| (*row, patch.clone())).collect();
-    // What only takes away makes no member too large, so there is nothing that could tell.
+    // Deleting values makes no member too large, so no refusal can reveal hidden fields.
     let request = AttributesRequest {
         changes,
         is_strict: false,
@@ -292,7 +295,7 @@ async fn clear(
     Ok(base.change_attributes(request).await?.values)
 }
 
-/// What a call changes of one member.
+/// The changes of a call to one member.
 #[derive(Default)]
 struct OfMember {
     patch: AttributePatch,
@@ -307,12 +310,12 @@ fn under(entries: &[(usize, String)], refusal: Refusal) -> Refusal {
         return Refusal::field(refusal.reason, format!("{first}.member_id"), refusal.reason.describe());
     }
     let path = |mut fault: Violation| {
-        // All of them together, and so of no entry.
+        // A fault of all attributes together belongs to no single entry.
         if fault.field == "attributes" {
             fault.field.clear();
         }
         let key = fault.field.strip_prefix("attributes.");
-        // Of several entries with one key the last counts.
+        // If several entries have the same key, the last one counts.
         let Some((index, _)) = entries.iter().rev().find(|(_, claim)| Some(claim.as_str()) == key) else {
             return fault.under(&first);
         };

@@ -1,4 +1,5 @@
-//! Backups of the whole store. They have everything in them, so each step asks also for the right to see personal data.
+//! Backups of the whole store. They contain everything, so each step also checks the right to see personal
+//! data.
 
 use std::sync::Arc;
 
@@ -18,16 +19,16 @@ pub struct BackupReader {
 
 /// Some bytes of a backup.
 pub struct BackupPart {
-    /// Which file of the outline.
+    /// Its file, as an index into the outline.
     pub file: usize,
-    /// Where in it.
+    /// Where the bytes begin in that file.
     pub at: u64,
     /// The bytes.
     pub bytes: Bytes,
 }
 
 impl Directory {
-    /// Begins a backup of everything that is durable now, less what `held` says is there already.
+    /// Begins a backup of everything that is durable now, except what the caller already has (`held`).
     pub async fn backup(&self, held: Held) -> Result<BackupReader, Error> {
         let backup = Arc::new(self.guarded.everything().await?.backup(held).await?);
         Ok(BackupReader { guarded: self.guarded.clone(), backup, file: 0, at: None })
@@ -35,13 +36,13 @@ impl Directory {
 }
 
 impl BackupReader {
-    /// What comes.
+    /// The files of the backup.
     #[must_use]
     pub fn outline(&self) -> &Outline {
         self.backup.outline()
     }
 
-    /// The next bytes; none at the end.
+    /// The next bytes; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<BackupPart>, Error> {
         while let Some(file) = self.backup.outline().files.get(self.file) {
             let at = self.at.unwrap_or(file.from);

@@ -51,7 +51,7 @@ pub struct TierList {
 pub struct BaseList {
     /// All of these hold.
     pub filters: Vec<RawFilter>,
-    /// Which part.
+    /// Which page.
     pub page: RawPage,
     /// Whether to list deleted ones as well.
     pub include_deleted: bool,
@@ -67,19 +67,19 @@ pub struct BasePage {
 }
 
 impl Directory {
-    /// Makes a memberbase without members. It starts new members as `active` unless it is told otherwise.
+    /// Creates a memberbase without members. Its new members start as `active` unless `change` says
+    /// otherwise.
     pub async fn create_base(&self, change: BaseChange) -> Result<BaseSummary, Error> {
         Ok(self.make_base(change, false).await?.base)
     }
 
-    /// The memberbase of that name, with the settings that it has, or else a new one as
-    /// [`Directory::create_base`] makes it. One that is deleted does not count.
+    /// Returns the memberbase with that name, its settings unchanged, or else creates one as
+    /// [`Directory::create_base`] does. Deleted memberbases do not count.
     pub async fn find_or_create_base(&self, change: BaseChange) -> Result<CreatedBase, Error> {
         self.make_base(change, true).await
     }
 
-    /// Whether there is one of the name already is decided in the table alone: what is seen before is no more
-    /// than a guess.
+    /// Only the table decides whether the name exists already, because an earlier check could be outdated.
     async fn make_base(&self, change: BaseChange, unless_named: bool) -> Result<CreatedBase, Error> {
         let change = BaseChange { name: Some(change.name.unwrap_or_default()), ..change };
         let request = parse(change, self.origin(Call::CREATE_BASE))?;
@@ -92,7 +92,7 @@ impl Directory {
         if let Some(stored) = self.stored_result() {
             let RequestResult::Base(number) = stored.answer else { return Err(result_of_another_call()) };
             let base = table.base(number).await?.view().await.summary();
-            // Where it was found, its revision is kept.
+            // The stored result has a revision only if the memberbase was found.
             return Ok(CreatedBase { base, is_new: stored.revision.is_none() });
         }
         if unless_named {
@@ -107,7 +107,7 @@ impl Directory {
         Ok(view(&base, None).await?.summary())
     }
 
-    /// Changes what the caller named, and keeps the rest.
+    /// Changes the given settings, and leaves the others.
     pub async fn update_base(
         &self,
         number: BaseNumber,
@@ -118,7 +118,8 @@ impl Directory {
         self.change(number, false, request).await
     }
 
-    /// The tiers of a memberbase with the members in each: those that its owner fixed, or else those in use.
+    /// The tiers of a memberbase, with the number of members in each: the fixed tiers if the memberbase has
+    /// any, or else those in use.
     pub async fn tiers(&self, number: BaseNumber) -> Result<TierList, Error> {
         let base = self.guarded.base(AccessLevel::Read, number).await?;
         let view = view(&base, None).await?;
@@ -211,7 +212,7 @@ impl Directory {
             .await?)
     }
 
-    /// Changes a memberbase that must be deleted already, or must not be.
+    /// Changes a memberbase; `deleted` says whether it must be a deleted one.
     async fn change(
         &self,
         number: BaseNumber,
@@ -221,12 +222,12 @@ impl Directory {
         let base = self.guarded.base(AccessLevel::Admin, number).await?;
         let summary = base.view().await.summary();
         if self.stored_result().is_some() {
-            // One that is deleted is seen by the call that deleted it alone.
+            // Only the repeat of a delete sees a deleted memberbase.
             let is_hidden = summary.deleted_at.is_some() && request.deleted != Some(true);
             return if is_hidden { Err(Error::MemberBaseNotFound) } else { Ok(summary) };
         }
         let request = SettingsRequest { claim: self.claim(), ..request };
-        // Decided again by the lane, before which others may change it.
+        // The lane checks this again, because other requests may come first.
         let is_deleted = summary.deleted_at.is_some();
         match (deleted, is_deleted) {
             (true, false) => Err(Error::NotDeleted),

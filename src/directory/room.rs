@@ -1,12 +1,15 @@
-//! Memory for requests that arrive: first for their bytes, before these are read, and then for what they become, which is taken
-//! before they are decoded and given back once they are rows of the table, which has a budget of its own for these.
+//! Memory for requests that arrive, and for large replies.
 //!
-//! The budgets are apart because a request waits for one while it has of the other: always in this order, so that nobody
-//! waits for whoever waits for him.
+//! A request takes memory twice: for its bytes ([`Incoming`]) before they are read, and for its decoded form
+//! ([`Room`]) before it is decoded. It gives the latter back once its rows are handed to the table, which has
+//! a budget of its own for rows. The budgets are separate, because a request holds memory of one while it
+//! waits for the next. All requests take them in the same order, so they never wait for each other in a
+//! circle.
 //!
-//! Some bytes on the wire become hundreds in memory, so what counts is what a request becomes. One that needs more than all the
-//! room is let in if its own bytes say that it is as large as that; thousands of rows with nothing in them are not. And none
-//! becomes larger than the room and half of it again: while its rows are made of it, it takes twice what is counted.
+//! A few bytes on the wire can become hundreds in memory, so the decoded size counts. A request that needs
+//! more than the whole room is admitted if its own length justifies that; thousands of empty rows are not. No
+//! request may need more than one and a half times the room (or [`LARGEST_MIN_BYTES`], if that is more),
+//! because it takes twice the counted memory while its rows are made.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,46 +17,49 @@ use std::time::Duration;
 use super::Error;
 use crate::table::{Budget, Permit, Whose};
 
-/// How many times its own bytes a request may take in memory, however much that is: a row with a ref and an e-mail address takes
-/// 16 times, one with a short ref 28 times, one with nothing in it 250 times.
+/// A request may need this many times its own length in memory, even if that is more than the room. A row
+/// with a ref and an e-mail address needs 16 times its length, one with a short ref 28 times, an empty row
+/// 250 times.
 const GROWTH: usize = 32;
-/// What any server lets in, in bytes, however little memory it was given: 150,000 rows with a ref and an e-mail address.
+/// The limit on one request is never below this, in bytes, however little memory the server has: it is enough
+/// for 150,000 rows with a ref and an e-mail address.
 const LARGEST_MIN_BYTES: usize = 96 * 1024 * 1024;
 
-/// Most bytes of members in one reply: many clients refuse messages over 4 MiB.
+/// Most bytes of members in one reply: many clients reject messages over 4 MiB.
 pub const REPLY_BYTES: usize = 3_584 * 1024;
-/// Replies of up to so many bytes are not counted: a call cannot hold more of these than it holds anyway.
+/// Replies of up to this many bytes are not counted: they add little to the memory that each call takes
+/// anyway.
 pub const SMALL_REPLY_BYTES: usize = 64 * 1024;
-/// How many times its bytes a reply may take in memory: as the members or records that it is made of, then as a message, and
-/// then as bytes.
+/// A reply may take this many times its length in memory: as members or records, then as a message, and then
+/// as bytes.
 pub const REPLY_GROWTH: usize = 3;
-/// By how many bytes of a reply the room of a page grows.
+/// The room of a page grows in steps of this many bytes of reply.
 const PAGE_STEP_BYTES: usize = 256 * 1024;
 
-/// The memory for the bytes of messages that come in, of the whole server. Clones share it.
+/// The memory of the whole server for the bytes of messages that arrive. Clones share it.
 #[derive(Clone)]
 pub struct Incoming {
     budget: Arc<Budget>,
-    /// How long a message may come without getting on.
+    /// How long a message may arrive without progress.
     pub patience: Duration,
 }
 
-/// What the bytes of a message take, until this goes.
+/// The memory for the bytes of a message, until this is dropped.
 pub type Received = Permit;
 
 impl Incoming {
-    /// Memory of so many bytes.
+    /// Memory of this many bytes.
     #[must_use]
     pub fn new(bytes: usize, patience: Duration) -> Self {
         Self { budget: Budget::of_messages(bytes), patience }
     }
 
-    /// Takes what a message of so many bytes needs, when it is its turn.
+    /// Waits its turn, and takes the memory for a message of this many bytes.
     pub async fn turn(&self, whose: Whose, bytes: usize) -> Result<Received, Error> {
         Ok(self.budget.turn(whose, bytes).await?)
     }
 
-    /// Takes it now or not at all: for bytes that are added to others.
+    /// Takes the memory at once or fails: for bytes that are added to a message which already holds some.
     pub fn take(&self, whose: Whose, bytes: usize) -> Result<Received, Error> {
         Ok(self.budget.take(whose, bytes)?)
     }
@@ -76,49 +82,53 @@ impl Replies {
         Self { budget, whose }
     }
 
-    /// Takes what a reply needs until it was taken, when it is its turn, unless the party waits with too much already.
+    /// Waits its turn, and takes the memory for a reply until the permit is dropped. Fails if too much of the
+    /// party is waiting already.
     pub async fn turn(&self, bytes: usize) -> Result<Permit, Error> {
         Ok(self.budget.turn(self.whose, bytes).await?)
     }
 
-    /// The same, however much waits: for callers that wait one after another.
+    /// Like [`Replies::turn`], but waits however much of the party is waiting already: for callers that wait
+    /// one after another.
     pub async fn wait(&self, bytes: usize) -> Result<Permit, Error> {
         Ok(self.budget.wait(self.whose, bytes).await?)
     }
 
-    /// Counts a reply that has to be given, whether or not there is room for it.
+    /// Counts a reply that must be sent, whether or not there is room for it.
     #[must_use]
     pub fn count(&self, bytes: usize) -> Permit {
         self.budget.count(self.whose, bytes)
     }
 }
 
-/// What a page in the making has of the memory for replies: it grows with the page. Where there is no more, the page ends
-/// early and comes back short, which is no error: so nobody waits with half a page, and nobody is refused one.
+/// The memory for replies that a page takes while it is built; it grows with the page. If there is no more
+/// memory, the page ends early, which is not an error. So no call waits while it holds half a page, and none
+/// is refused one.
 #[derive(Debug, Default)]
 pub struct PageRoom {
-    /// Nothing where the page was counted before it was begun.
+    /// `None` if the memory for the page is taken elsewhere, or if the page cannot end early.
     replies: Option<Replies>,
     /// The bytes of a reply that there is room for.
     bytes: usize,
-    /// What was taken for them.
+    /// The bytes of memory taken for them.
     taken: usize,
     permits: Vec<Permit>,
 }
 
 impl PageRoom {
-    /// The room of a page to this party.
+    /// The room for a page to this party.
     pub(super) fn new(replies: Replies) -> Self {
         Self { replies: Some(replies), bytes: SMALL_REPLY_BYTES, ..Self::default() }
     }
 
-    /// That of a page which was counted before it was begun, or which cannot end early.
+    /// No limit: for a page whose memory is taken elsewhere, or which cannot end early.
     pub(super) fn unlimited() -> Self {
         Self::default()
     }
 
-    /// Whether there is room for so many bytes of a reply. They are taken until this goes. A page that has all that its party
-    /// may have is as large as pages may be, or it could be made on no server with little memory.
+    /// Whether there is room for a reply of this many bytes; if so, takes it until this is dropped. A page
+    /// that holds all that its party may have is not limited further, because otherwise a server with little
+    /// memory could not build any large page.
     pub(super) fn has(&mut self, bytes: usize) -> bool {
         let Some(replies) = &self.replies else { return true };
         while self.bytes < bytes {
@@ -135,21 +145,21 @@ impl PageRoom {
         true
     }
 
-    /// What was taken.
+    /// The memory that was taken.
     #[must_use]
     pub fn into_permits(self) -> Vec<Permit> {
         self.permits
     }
 }
 
-/// The memory for requests of one party that arrive.
+/// The memory for decoded requests of one party.
 #[derive(Clone)]
 pub struct Room {
     budget: Arc<Budget>,
     whose: Whose,
 }
 
-/// What one request has of it, until this goes.
+/// The memory of one request, until this is dropped.
 pub struct Arrival {
     _permit: Permit,
 }
@@ -159,14 +169,14 @@ impl Room {
         Self { budget, whose }
     }
 
-    /// Whose requests they are.
+    /// The party and connection that the requests are charged to.
     #[must_use]
     pub fn whose(&self) -> Whose {
         self.whose
     }
 
-    /// A request of `sent` bytes that needs so many, when it is its turn. A large one counts as what a party may have, so that
-    /// others get in beside it.
+    /// Waits its turn, and takes `bytes` of memory for a request of `sent` bytes. A request that is larger
+    /// than what a party may have counts only as that, so that requests of others still fit beside it.
     pub async fn admit(&self, sent: usize, bytes: usize) -> Result<Arrival, Error> {
         let most = most(self.budget.limit(), sent);
         if bytes > most {
@@ -176,7 +186,7 @@ impl Room {
     }
 }
 
-/// How large a request of `sent` bytes may become where there is room for `limit`, in bytes.
+/// The most bytes of memory that a request of `sent` bytes may need if the room has `limit` bytes.
 fn most(limit: usize, sent: usize) -> usize {
     let largest = limit.saturating_add(limit / 2).max(LARGEST_MIN_BYTES);
     limit.max(sent.saturating_mul(GROWTH).min(largest))
@@ -242,7 +252,7 @@ mod tests {
         assert!(PageRoom::unlimited().has(100 * MIB));
         drop(first);
         assert!(second.has(4 * PAGE_STEP_BYTES));
-        assert!(second.has(100 * MIB), "it has all that there is for its party");
+        assert!(second.has(100 * MIB), "it holds all that its party may have");
         assert!(!PageRoom::new(replies).has(SMALL_REPLY_BYTES + 1));
     }
 

@@ -1,8 +1,8 @@
 //! Which member a call is about.
 //!
-//! A caller names a member by exactly one of four keys. Refs, e-mail addresses and worker ids are unique within one
-//! memberbase, so the caller names the memberbase as well. An id is unique in the store, so a call may leave the memberbase
-//! out; a call that names both finds only a member of that memberbase.
+//! A caller names a member by exactly one of four keys. Refs, e-mail addresses and worker ids are unique
+//! within one memberbase, so the caller names the memberbase as well. An id is unique in the store, so a call
+//! may omit the memberbase; if a call names both, it finds only a member of that memberbase.
 
 use super::{Directory, Error};
 use crate::model::{
@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::table::MemberKey;
 
-/// One way to name a member, as a caller sent it.
+/// The key of a member, as a caller sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
     /// By its id.
@@ -23,7 +23,7 @@ pub enum Key {
     WorkerId(String),
 }
 
-/// The keys of a request, of which exactly one may be given.
+/// The key fields of a request, of which exactly one may be given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RawKeys {
     /// The id.
@@ -133,7 +133,8 @@ impl Directory {
         })
     }
 
-    /// The keys of a batch, parsed; `None` for an id that names no member of `base`. The refusal lists the faults of all keys.
+    /// The keys of a batch, parsed; `None` for an id that names no member of `base`. The refusal lists the
+    /// faults of all keys.
     pub(in crate::directory) fn parse_keys(
         &self,
         base: BaseNumber,
@@ -151,7 +152,8 @@ impl Directory {
         faults.finish(parsed)
     }
 
-    /// The rows of the members of `base` that `ids` name; ids of other members are skipped. `field` is the name of the list.
+    /// The rows of the members of `base` that `ids` name; skips ids of other members. `field` is the name of
+    /// the list in the request.
     pub(in crate::directory) fn rows_of(
         &self,
         base: BaseNumber,
@@ -182,7 +184,7 @@ impl Fault {
     }
 }
 
-/// Refuses a text that cannot be an id.
+/// The refusal of a text that cannot be an id.
 pub fn malformed(field: impl Into<String>, fault: &IdError) -> Refusal {
     Refusal::field(Reason::IdMalformed, field, fault.to_string())
 }

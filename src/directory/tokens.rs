@@ -1,5 +1,5 @@
-//! Tokens: made, listed and revoked by callers whose token says `admin` and is bound to no memberbase. A token makes only tokens that
-//! have at most its own rights (see `model::grant`).
+//! Creates, lists and revokes tokens. The caller's own token needs the level `admin` and must not be bound to
+//! a memberbase. It can create only tokens with at most its own rights (see `model::grant`).
 
 use super::handle::result_of_another_call;
 use super::list::{Page, RawPage};
@@ -20,21 +20,22 @@ const NO_BASE: BaseNumber = BaseNumber(u32::MAX - 1);
 pub struct NewToken {
     /// What its holder may do.
     pub access: String,
-    /// What it is for; empty is as good as absent.
+    /// What it is for; empty means absent.
     pub description: Option<String>,
-    /// From when on it is not good any more; when absent, as long as its maker's.
+    /// When it expires; by default, when its maker's token does.
     pub expires_at: Option<Timestamp>,
     /// The memberbase that it is bound to.
     pub member_base_id: Option<String>,
-    /// Whether its holder sees bank details and dates of birth; by default those who may write do, if its maker does.
+    /// Whether its holder sees bank details and dates of birth; by default, if it may write and its maker
+    /// sees them.
     pub pii: Option<bool>,
-    /// Requests that it is good for per second; when absent, as many as its maker's.
+    /// Requests that it allows per second; by default, as many as its maker's token.
     pub requests_per_second: Option<u32>,
-    /// Rows that it is good for per second; when absent, as many as its maker's.
+    /// Rows that it allows per second; by default, as many as its maker's token.
     pub rows_per_second: Option<u32>,
 }
 
-/// A token that was just made: the only time that its secret is shown.
+/// A new token with its secret, which is shown only this once.
 pub struct CreatedToken {
     /// The token.
     pub token: Token,
@@ -51,7 +52,7 @@ pub struct TokenSeed {
 }
 
 impl TokenSeed {
-    /// Draws them from the system.
+    /// Draws them from the operating system.
     pub fn draw() -> Result<Self, Error> {
         let failed = |error| Error::Internal { private: format!("no random numbers: {error}") };
         let (mut id, mut secret) = ([0; 16], [0; 32]);
@@ -70,7 +71,7 @@ pub struct TokenPage {
 }
 
 impl Directory {
-    /// Makes a token.
+    /// Creates a token.
     pub async fn create_token(&self, new: NewToken, seed: TokenSeed) -> Result<CreatedToken, Error> {
         let tokens = self.guarded.tokens().await?;
         if let Some(stored) = self.stored_result() {
@@ -117,7 +118,7 @@ impl Directory {
         let page = Page::parse(page, Ok(Filter::True.into()), key, NO_BASE)?;
         page.check_skip()?;
         let skip = usize::try_from(page.skip).unwrap_or(usize::MAX);
-        // One more than the page takes tells whether there is another page.
+        // If there is one more than the page takes, there is another page.
         let wanted = skip.saturating_add(page.limit).saturating_add(1);
         let found = tokens.list(page.after, page.direction.is_descending(), wanted);
         let more = found.len() == wanted;
@@ -142,7 +143,7 @@ impl Directory {
     }
 }
 
-/// The rights that are asked for, and what the token is for.
+/// The rights that the caller asks for, and the description of the token.
 fn parse(
     new: NewToken,
     base: Option<BaseNumber>,
