@@ -177,8 +177,8 @@ impl Directory {
             if read.is_empty() {
                 return Ok(BasePage { bases, cursor: None });
             }
-            let Checked { records, is_over } = check.check(read, matches).await;
-            for (base, is_match) in records {
+            let Checked { items, is_over } = check.check(read, matches).await;
+            for (base, is_match) in items {
                 let shown = (list.include_deleted || base.deleted_at.is_none())
                     && self.guarded.sees_base(base.number);
                 let matches = shown && is_match;

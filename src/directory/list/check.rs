@@ -1,11 +1,13 @@
-//! Holds records against a filter: beside the threads that serve others, in pieces, and no longer than a page may take.
+//! Checks the items of a page (members or memberbases) against a filter: in pieces, and with no more effort
+//! than a page may take.
 //!
-//! - **What a page may take is limited in effort, not in records** ([`PAGE_STEPS`]): a page whose filter took that much comes back
-//!   short, however few records it looked at. It looks at one at least, so that a list gets on, and the filter itself is bounded
-//!   for one record when it is parsed.
-//! - A filter with a few plain conditions is evaluated where the call is, which lets others go first now and then. All others
-//!   go to the [pool](crate::compute) in pieces of [`PIECE_STEPS`].
-//! - **A caller that goes away takes its evaluation along**: it stops in the middle of a piece, and of a text.
+//! - **A page is limited in effort, not in items** ([`PAGE_STEPS`]): when its filter has taken that many
+//!   steps, the page comes back short, however few items it checked. It checks at least one, so that a list
+//!   makes progress; the parser limits what a filter may take for one item.
+//! - A filter with a few plain conditions is evaluated in the task of the call, which lets others go first
+//!   now and then. All other filters are evaluated in the [pool](crate::compute), in pieces of
+//!   [`PIECE_STEPS`].
+//! - **When the caller goes away, the evaluation stops**, even in the middle of a piece or of a text.
 
 use std::sync::Arc;
 
@@ -13,39 +15,39 @@ use crate::compute::Stretch;
 use crate::compute::{self, Size};
 use crate::model::{Effort, Filter, RawFilter, Stop};
 
-/// Most that checking the records of one page may take, in steps of about a nanosecond.
+/// Most steps that checking the items of one page may take. A step is about a nanosecond.
 const PAGE_STEPS: u64 = 100_000_000;
-/// What is done of it at a time, between which others get their turn.
+/// Steps of one piece. Others get their turn between pieces.
 const PIECE_STEPS: u64 = 4_000_000;
-/// What reading a record takes.
-const RECORD_STEPS: u64 = 5_000;
-/// Conditions that are evaluated where the call is, unless one is a regular expression.
+/// Steps that reading an item counts as.
+const ITEM_STEPS: u64 = 5_000;
+/// Up to this many conditions are evaluated in the task of the call, unless one is a regular expression.
 const PLAIN_CONDITIONS: usize = 16;
-/// Values of a list that are parsed where the call is.
+/// A list of up to this many values is parsed at once, without waiting for a turn to compute.
 const PLAIN_VALUES: usize = 1_000;
 
-/// The check of the records of one page.
+/// The check of the items of one page.
 pub struct Check<'a> {
     filter: &'a Filter,
     /// The filter for the pool, if it is evaluated there.
     shared: Option<Arc<Filter>>,
     effort: Effort,
     stop: Stop,
-    /// What it may take.
+    /// Most steps that it may take.
     limit: u64,
     stretch: Stretch,
 }
 
-/// Records that were checked.
+/// The result of a check.
 pub struct Checked<T> {
-    /// Those from the first on, and whether each of them matches.
-    pub records: Vec<(T, bool)>,
-    /// Whether the page has taken what it may. Then records are missing at the end, or not.
+    /// The items that were checked, from the first on, and whether each of them matches.
+    pub items: Vec<(T, bool)>,
+    /// Whether the page has used up its steps. Then items may be missing at the end.
     pub is_over: bool,
 }
 
 impl<'a> Check<'a> {
-    /// Nothing is checked yet.
+    /// The check of one page, with nothing checked yet.
     pub fn new(filter: &'a Filter) -> Self {
         Self::within(PAGE_STEPS, filter)
     }
@@ -58,50 +60,51 @@ impl<'a> Check<'a> {
         Self { filter, shared, effort, stop, limit, stretch: Stretch::default() }
     }
 
-    /// Whether it may have to wait for its turn, which nobody should who holds something up.
+    /// Whether checking may wait for a turn in the pool. A caller that holds up writes should not wait for
+    /// that.
     pub fn may_wait(&self) -> bool {
         self.shared.is_some()
     }
 
-    /// Checks `records` until the page has taken what it may.
+    /// Checks `items` until the page has used up its steps.
     pub async fn check<T: Send + 'static>(
         &mut self,
-        records: Vec<T>,
+        items: Vec<T>,
         matches: impl Fn(&Filter, &T, &mut Effort) -> bool + Clone + Send + 'static,
     ) -> Checked<T> {
-        let mut checked = Vec::with_capacity(records.len());
-        let mut records = records.into_iter();
+        let mut checked = Vec::with_capacity(items.len());
+        let mut items = items.into_iter();
         let Some(shared) = self.shared.clone() else {
             let steps = self.filter.conditions().saturating_add(1);
-            for record in records {
+            for item in items {
                 self.stretch.work(steps).await;
-                let is_match = matches(self.filter, &record, &mut self.effort);
-                self.effort.add(RECORD_STEPS);
-                checked.push((record, is_match));
+                let is_match = matches(self.filter, &item, &mut self.effort);
+                self.effort.add(ITEM_STEPS);
+                checked.push((item, is_match));
                 if self.is_over() {
                     break;
                 }
             }
-            return Checked { records: checked, is_over: self.is_over() };
+            return Checked { items: checked, is_over: self.is_over() };
         };
-        while records.len() > 0 && !self.is_over() {
+        while items.len() > 0 && !self.is_over() {
             let mut effort = std::mem::take(&mut self.effort);
             let until = effort.steps().saturating_add(PIECE_STEPS).min(self.limit);
             let (filter, matches) = (Arc::clone(&shared), matches.clone());
-            (records, checked, self.effort) = compute::run(move || {
-                for record in records.by_ref() {
-                    let is_match = matches(&filter, &record, &mut effort);
-                    effort.add(RECORD_STEPS);
-                    checked.push((record, is_match));
+            (items, checked, self.effort) = compute::run(move || {
+                for item in items.by_ref() {
+                    let is_match = matches(&filter, &item, &mut effort);
+                    effort.add(ITEM_STEPS);
+                    checked.push((item, is_match));
                     if effort.steps() >= until || effort.is_stopped() {
                         break;
                     }
                 }
-                (records, checked, effort)
+                (items, checked, effort)
             })
             .await;
         }
-        Checked { records: checked, is_over: self.is_over() }
+        Checked { items: checked, is_over: self.is_over() }
     }
 
     fn is_over(&self) -> bool {
@@ -115,8 +118,8 @@ impl Drop for Check<'_> {
     }
 }
 
-/// Parses `filters` with `parse`. Compiling a regular expression can take ten milliseconds, and a list can
-/// have thousands of values; what may take that long waits for its turn.
+/// Parses `filters` with `parse`. Filters with a regular expression, whose compilation can take ten
+/// milliseconds, or with a list of thousands of values wait for a turn to compute.
 pub async fn parse<T>(filters: Vec<RawFilter>, parse: impl FnOnce(Vec<RawFilter>) -> T) -> T {
     let is_large = !filters.iter().all(|filter| filter.is_plain(PLAIN_VALUES));
     compute::here(Size::large_if(is_large), || parse(filters)).await

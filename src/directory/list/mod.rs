@@ -1,8 +1,8 @@
-//! How lists are read: a page is parsed, the rows that can match are narrowed by sets and lookups, and members are read
-//! and checked in pieces.
+//! How lists are read: parse the page, find the rows that can match by sets and lookups, then read and check
+//! members in pieces.
 //!
-//! A part of a list shows one revision. Reading, checking and counting hold up writes for a moment only. Nothing here
-//! knows an operation.
+//! A part of a list shows one revision. Reading, checking and counting hold up writes for a moment only.
+//! Nothing here knows an operation.
 
 pub mod check;
 mod narrow;

@@ -1,4 +1,4 @@
-//! Which part of a list a caller asks for, parsed with all its faults at once.
+//! Which page of a list a caller asks for. The parser reports all faults at once.
 
 use crate::model::limits::SKIP_CHECKED_MAX;
 use crate::model::page::parse_sorts;
@@ -7,7 +7,8 @@ use crate::model::{
     Refusal, cursor,
 };
 
-/// How many bits of a cursor's position are the row; the others are what is left to skip.
+/// The low bits of a cursor's position, which hold the row. The others hold the number of entries left to
+/// skip.
 const ROW_BITS: u32 = 50;
 
 /// `pagination` and `sorts` as a caller sent them.
@@ -15,27 +16,27 @@ const ROW_BITS: u32 = 50;
 pub struct RawPage {
     /// Most entries of the page.
     pub limit: Option<i64>,
-    /// Where the page before ended.
+    /// Where the previous page ended.
     pub cursor: Option<String>,
-    /// How many entries to pass over.
+    /// How many entries to skip.
     pub skip: Option<i64>,
     /// The order.
     pub sorts: Vec<RawSort>,
 }
 
-/// A page to make, its filter and order known and its cursor open.
+/// A page to read, with its filter, order and cursor parsed.
 pub struct Page {
     /// Which entries.
     pub filter: Filter,
     /// The attributes that the filter names.
     pub attributes: NamedAttributes,
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
     /// Most entries.
     pub limit: usize,
-    /// The last entry that was looked at before.
+    /// The last entry that the previous page looked at.
     pub after: Option<u64>,
-    /// Matching entries still to pass over.
+    /// Matching entries still to skip.
     pub skip: u64,
     binding: u64,
 }
@@ -68,13 +69,14 @@ impl Page {
         })
     }
 
-    /// The cursor of a page that looked at everything up to `position` and had `skip` entries left to pass over.
+    /// The cursor of a page that looked at everything up to `position` and had `skip` entries left to pass
+    /// over.
     pub fn cursor(&self, key: &CursorKey, position: u64, skip: u64) -> String {
         let position = position & ((1 << ROW_BITS) - 1) | skip << ROW_BITS;
         Cursor { position, direction: self.direction }.seal(key, self.binding)
     }
 
-    /// Refuses to pass over more entries than may be looked at one by one.
+    /// Rejects a `skip` over more entries than may be checked one by one.
     pub fn check_skip(&self) -> Result<(), Refusal> {
         if self.skip <= SKIP_CHECKED_MAX {
             return Ok(());

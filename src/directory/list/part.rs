@@ -8,15 +8,15 @@ use super::page::Page;
 /// What to read of a list.
 #[derive(Debug, Clone, Copy)]
 pub struct Part {
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
-    /// The last row looked at before.
+    /// The last row that the previous part looked at.
     pub after: Option<u64>,
-    /// Matching members to pass over first.
+    /// Matching members to skip first.
     pub skip: u64,
     /// Most members.
     pub limit: usize,
-    /// Most bytes, after the first member.
+    /// Most bytes. The first member is read even if it is larger.
     pub bytes: usize,
 }
 
@@ -33,15 +33,15 @@ impl Part {
 pub struct Read {
     /// The members, as the caller may see them.
     pub members: Vec<(Row, Member)>,
-    /// Where to go on, if there may be more.
+    /// Where to continue, if there may be more.
     pub next: Option<Next>,
 }
 
-/// Where a list goes on.
+/// Where the next part of a list continues.
 #[derive(Clone, Copy)]
 pub struct Next {
     /// The last row that was looked at.
     pub after: Row,
-    /// Matching members still to pass over.
+    /// Matching members still to skip.
     pub skip: u64,
 }

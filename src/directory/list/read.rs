@@ -1,17 +1,17 @@
 //! Reads a part of a list: members of one revision, without holding up writes for longer than a moment.
 //!
-//! **What one part shows is of one revision**: the one that its rows were narrowed at. It is read under the view that they were
-//! narrowed under, for as long as that is little work ([`KEPT_STEPS`]). Then the view is given back. Rows are worked out
-//! without one, and members are read [`READ_TOGETHER`] at a time, each time under a view of its own, which may be of a later
-//! revision. That shows no mixture, because a member carries the revision of its last change: **a member whose revision is not
-//! above that of the narrowing is as it was then**. One that is above it, or is gone, ends the part before it, see
-//! [`Source::members`].
+//! **A part shows one revision**: the one at which its rows were narrowed. Members are read under the view of
+//! that revision as long as this is little work ([`KEPT_STEPS`]); then the view is dropped. From then on rows
+//! are computed without a view, and members are read [`READ_TOGETHER`] at a time, each time under a new view,
+//! which may show a later revision. The part still does not mix revisions, because a member carries the
+//! revision of its last change: **a member whose revision is not above that of the narrowing is as it was
+//! then**. The part ends before a member that has a later revision or is gone, see [`Source::members`].
 //!
-//! - Where records are checked, the part comes back short then, like one whose check took what it may. The next one goes
-//!   on from there, at a later revision.
-//! - Where the rows are exact, and where nothing was looked at yet, it begins again at a later revision. After [`ROUNDS`] of
-//!   them an exact part keeps the view to its end, and one that checks records for its first piece, so that a list ends
-//!   however much is written.
+//! - If members are checked, the part then comes back short, like one whose check used up its steps. The next
+//!   part continues from there, at a later revision.
+//! - If the rows are exact, or nothing was looked at yet, the part begins again at a later revision. After
+//!   [`ROUNDS`] repeats, an exact part keeps the view to its end, and a part that checks members keeps it for
+//!   its first piece. So a list ends however much is written.
 
 use super::check::{Check, Checked};
 use super::narrow::{Narrowed, narrow};
@@ -24,11 +24,12 @@ use crate::directory::{Error, PageRoom};
 use crate::model::{Effort, Filter, Member, MemberView, Row};
 use crate::table::{Base, View};
 
-/// Records that are read together, in members.
+/// Members that are read together.
 const READ_TOGETHER: usize = 512;
-/// Records to read, and conditions to hold them against, for which a view is kept: enough for a page that an index answers.
+/// A view is kept for this many members to read and conditions to check: enough for a page that needs no
+/// checks.
 const KEPT_STEPS: usize = 8_192;
-/// Times that a part is begun again because members changed, before it keeps the view.
+/// Times that a part begins again because members changed, before it keeps the view.
 pub const ROUNDS: usize = 3;
 
 /// A part of a list, and what it was read from.
@@ -39,8 +40,9 @@ pub struct Shown {
     pub narrowed: Narrowed,
 }
 
-/// Reads the part of a list that `part` makes of the narrowed rows, as the caller may see it, after `admit`
-/// had a look at what it would be read from. It ends where `room` does.
+/// Reads the part of a list that `part` selects from the narrowed rows, as the caller may see it. Before,
+/// `admit` may reject the request, given the view and the narrowed rows. The part ends early when `room` is
+/// full.
 pub async fn show(
     guarded: &Guarded,
     base: &Base,
@@ -68,15 +70,15 @@ pub async fn show(
 /// Where members are read from.
 struct Source<'a> {
     base: &'a Base,
-    /// The view that the rows were narrowed under, until it is given back.
+    /// The view that the rows were narrowed under, until it is dropped.
     view: Option<View<'a>>,
-    /// What may still be done under it.
+    /// Steps that may still be taken under it.
     steps: usize,
 }
 
 impl Source<'_> {
-    /// The members at `rows` up to the first that is not as it was at the revision of the narrowing; and whether there was none.
-    /// Each of them will take `steps`.
+    /// The members at `rows`, up to the first that changed since the narrowing, and whether none changed.
+    /// Each member takes `steps`.
     async fn members(
         &mut self,
         rows: &[Row],
@@ -107,7 +109,7 @@ impl Source<'_> {
     }
 }
 
-/// Reads a part of the rows that `narrowed` left, in order; nothing if it has to begin again.
+/// Reads a part of the narrowed rows, in order; `None` if it must begin again.
 async fn read(
     guarded: &Guarded,
     mut source: Source<'_>,
@@ -125,10 +127,10 @@ async fn read(
     let fold = source.base.fold();
     let mut check = Check::new(filter);
     let mut stretch = Stretch::default();
-    // A record to read, and its conditions to check.
+    // One step to read a member, and one for each condition to check.
     let steps = if narrowed.exact { 1 } else { filter.conditions().saturating_add(1) };
     let mut members = Vec::new();
-    // Where a part that ends here would be followed.
+    // Where the next part would continue if this one ended here.
     let mut next = None;
     let mut bytes = 0;
     loop {
@@ -142,27 +144,27 @@ async fn read(
             return Ok(None);
         }
         if check.may_wait() && !narrowed.exact {
-            // Writes do not wait with it.
+            // Otherwise writes would wait for the check's turn too.
             source.view = None;
         }
         let read = found.len();
         if narrowed.exact {
             stretch.work(read).await;
         }
-        let Checked { records, is_over } = if narrowed.exact {
-            Checked { records: found.into_iter().map(|member| (member, true)).collect(), is_over: false }
+        let Checked { items, is_over } = if narrowed.exact {
+            Checked { items: found.into_iter().map(|member| (member, true)).collect(), is_over: false }
         } else {
             let matches = move |filter: &Filter, (row, member): &(Row, Member), effort: &mut Effort| {
                 filter.matches(&MemberView { row: *row, member, fold }, effort)
             };
             check.check(found, matches).await
         };
-        let is_cut = records.len() < read;
-        for ((row, member), is_match) in records {
+        let is_cut = items.len() < read;
+        for ((row, member), is_match) in items {
             if is_match && skip > 0 {
                 skip -= 1;
             } else if is_match {
-                // What may not be seen has no weight either: a page ends where what it shows is full.
+                // Hidden fields have no weight, so where a page ends depends only on what it shows.
                 let member = guarded.show(member);
                 bytes += weight(&member);
                 let is_large = bytes > part.bytes || !room.has(bytes);

@@ -6,13 +6,13 @@ use crate::compute::Stretch;
 use crate::model::{Direction, Row};
 use crate::table::Chunk;
 
-/// A walk under way.
+/// A walk in progress.
 pub struct Walk<'a> {
     narrowed: &'a Narrowed,
     direction: Direction,
     /// The chunks that were not begun yet.
     chunks: std::vec::IntoIter<u64>,
-    /// The chunk at hand, and its rows that were not taken yet.
+    /// The current chunk, and its rows that were not taken yet.
     chunk: u64,
     rows: Chunk,
     stretch: Stretch,
@@ -50,7 +50,8 @@ impl<'a> Walk<'a> {
         walk
     }
 
-    /// Goes on to the next chunk that has rows, if the one at hand has none left.
+    /// Moves on to the next chunk that has rows, if the current one has none left. Whether there are more
+    /// rows.
     pub async fn has_more(&mut self) -> bool {
         while self.rows.is_empty() {
             let next = match self.direction {
@@ -64,7 +65,7 @@ impl<'a> Walk<'a> {
         true
     }
 
-    /// Passes over `count` rows, by counting bits.
+    /// Skips `count` rows, by counting bits.
     pub async fn skip(&mut self, mut count: u64) {
         while count > 0 && self.has_more().await {
             let here = self.rows.len();
@@ -94,7 +95,7 @@ impl<'a> Walk<'a> {
         rows
     }
 
-    /// Removes the next `count` rows of the chunk at hand.
+    /// Removes the next `count` rows of the current chunk.
     fn remove(&mut self, count: u64) {
         match self.direction {
             Direction::Ascending => self.rows.remove_smallest(count),

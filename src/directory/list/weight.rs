@@ -9,7 +9,7 @@ const FIELD: usize = 8;
 /// What an attribute takes besides its key and content, in bytes.
 const ATTRIBUTE: usize = 24;
 
-/// No less than the bytes that `member` takes in a binary reply.
+/// At least as many bytes as `member` takes in a binary reply.
 pub fn weight(member: &Member) -> usize {
     let p = &member.profile;
     let texts = [

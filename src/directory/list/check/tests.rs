@@ -1,4 +1,4 @@
-//! Checks of numbers in the place of records; `matches` says what each of them takes.
+//! Checks numbers in place of members. The functions that match add the steps that each number takes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -34,20 +34,20 @@ async fn a_page_that_took_what_it_may_ends_wherever_it_is_evaluated() {
         let mut check = Check::within(10_000_000, &filter);
         assert_eq!(check.may_wait(), pattern.is_some());
         let checked = check.check((0..4).collect(), is_even).await;
-        assert_eq!(checked.records, [(0, true), (1, false), (2, true), (3, false)]);
+        assert_eq!(checked.items, [(0, true), (1, false), (2, true), (3, false)]);
         assert!(!checked.is_over);
-        // A million and a little each: the tenth of them reaches the limit.
+        // Each takes a little more than a million steps, so the tenth reaches the limit.
         let checked = check.check((4..100).collect(), is_even).await;
         assert!(checked.is_over);
-        let numbers: Vec<u64> = checked.records.iter().map(|(number, _)| *number).collect();
+        let numbers: Vec<u64> = checked.items.iter().map(|(number, _)| *number).collect();
         assert_eq!(numbers, (4..10).collect::<Vec<_>>());
-        // However much was taken, one record is looked at by the next page.
+        // Even a page with a limit of one step checks one.
         let one = Check::within(1, &filter).check((10..100).collect(), is_even).await;
-        assert_eq!((one.records, one.is_over), (vec![(10, true)], true));
+        assert_eq!((one.items, one.is_over), (vec![(10, true)], true));
     }
 }
 
-/// The runtime has one thread, and the evaluation does not go on before the other task has had its turn.
+/// The runtime has one thread, and the evaluation does not continue before the other task has had its turn.
 #[tokio::test]
 async fn others_are_served_in_the_middle_of_an_evaluation() {
     let filter = filter(Some("a+"));
@@ -62,7 +62,7 @@ async fn others_are_served_in_the_middle_of_an_evaluation() {
     let mut check = Check::new(&filter);
     let wait = move |_: &Filter, _: &u64, _: &mut Effort| served.lock().unwrap().recv().is_ok();
     let checked = check.check((0..20).collect(), wait).await;
-    assert_eq!(checked.records.iter().filter(|(_, waited)| *waited).count(), 20);
+    assert_eq!(checked.items.iter().filter(|(_, waited)| *waited).count(), 20);
     other.await.unwrap();
 }
 

@@ -2,7 +2,7 @@
 
 use crate::model::Row;
 
-/// Bits of a row that say its place in its chunk.
+/// The low bits of a row, which are its place in its chunk.
 const CHUNK_BITS: u32 = 16;
 
 /// A row's chunk and its place in it.

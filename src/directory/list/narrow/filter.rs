@@ -11,7 +11,7 @@ use crate::table::{Base, MemberKey, View};
 /// Keys that are looked up together, under one view.
 pub const FIND_TOGETHER: usize = 500;
 
-/// The rows that can match `filter`, and the view that shows the revision that they are of.
+/// The rows that can match `filter`, and a view of the revision at which they can.
 pub async fn narrow<'a>(
     base: &'a Base,
     min_revision: Option<u64>,
@@ -55,7 +55,7 @@ async fn find(view: &View<'_>, keys: &[MemberKey]) -> Result<Vec<Option<Row>>, E
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    // A filter looks at the ref that a member has, and not at those that it had.
+    // A filter on `ref` matches a member's current ref only, not its former ones.
     let is_own = |key: &MemberKey, member: &Member| match key {
         MemberKey::Ref(value) => member.profile.ref_.as_ref() == Some(value),
         MemberKey::Row(_) | MemberKey::Email(_) | MemberKey::WorkerId(_) => true,

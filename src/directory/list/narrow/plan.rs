@@ -16,7 +16,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What `filter` means for a base with these sets.
+    /// The plan of `filter` for a base with these sets.
     pub fn of(sets: &Sets, filter: &Filter) -> Self {
         let mut planner = Planner {
             sets,
@@ -35,7 +35,7 @@ impl Plan {
         &self.keys
     }
 
-    /// What is narrowed once the keys led to `found`, one for each, at `revision`.
+    /// The narrowed rows, given the row that was found for each key at `revision`.
     pub fn finish(mut self, found: Vec<Option<Row>>, revision: u64) -> Narrowed {
         put_found(&mut self.rows, &mut found.into_iter());
         Narrowed::new(self.rows, self.sources, self.exact, revision)
@@ -48,7 +48,7 @@ struct Planned {
     exact: bool,
 }
 
-/// Takes what the filter names out of the sets, each once.
+/// Takes the sets that the filter names, each once.
 struct Planner<'a> {
     sets: &'a Sets,
     sources: Sources,
@@ -62,7 +62,7 @@ impl Planner<'_> {
             Filter::True => exactly(Rows::All),
             Filter::And(parts) => {
                 let (rows, exact) = self.parts(parts);
-                // What narrows nothing only costs time.
+                // A part that narrows nothing only costs time.
                 let rows = rows.into_iter().filter(|rows| !matches!(rows, Rows::All)).collect();
                 Planned { rows: Rows::And(rows), exact }
             }
@@ -90,7 +90,7 @@ impl Planner<'_> {
         (all, exact)
     }
 
-    /// The rows that match `condition`, where an index knows them.
+    /// The rows that match `condition`, if an index knows them.
     fn condition(&mut self, condition: &Condition) -> Option<Rows> {
         let field = &condition.field;
         match &condition.op {
@@ -137,7 +137,7 @@ impl Planner<'_> {
                 let stored = operands.iter().filter_map(|operand| operand.stored_as(kind));
                 self.any_of(field, stored.filter_map(|value| value.set_name().map(Cow::into_owned)))
             }
-            // No rule of these texts matters here: one that breaks it belongs to nobody.
+            // These texts need no validation: no member has an invalid one.
             Field::Ref => Some(keys(texts().map(|text| MemberKey::Ref(Ref::from_stored(text))))),
             Field::Email => Some(keys(texts().map(|text| MemberKey::Email(Email::from_stored(text))))),
             Field::WorkerId => {
@@ -163,12 +163,12 @@ impl Planner<'_> {
         Some(Rows::Present(place))
     }
 
-    /// The members that have one of `values` in `field`, unless its sets were given up.
+    /// The members that have one of `values` in `field`; `None` if the sets of the field were given up.
     fn any_of(&mut self, field: SetField, values: impl Iterator<Item = String>) -> Option<Rows> {
         let mut parts = Vec::new();
         for value in values {
             let set = self.sets.of_value(field, &value)?;
-            // What nobody has adds nothing.
+            // A value that no member has adds nothing.
             if set.is_empty() {
                 continue;
             }
@@ -195,7 +195,7 @@ fn keys(keys: impl Iterator<Item = MemberKey>) -> Rows {
     Rows::Keys(keys.collect())
 }
 
-/// Takes the keys out of the expression, which keeps how many there were.
+/// Moves the keys out of the expression, and leaves their number in it.
 fn collect_keys(rows: &mut Rows, into: &mut Vec<MemberKey>) {
     match rows {
         Rows::Keys(keys) => {
@@ -209,7 +209,7 @@ fn collect_keys(rows: &mut Rows, into: &mut Vec<MemberKey>) {
     }
 }
 
-/// Puts the rows that keys led to where the keys stood.
+/// Puts the rows that were found in the place of their keys.
 fn put_found(rows: &mut Rows, found: &mut impl Iterator<Item = Option<Row>>) {
     match rows {
         Rows::Found(count) => *rows = these(found.take(*count).flatten()),

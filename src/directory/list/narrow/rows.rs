@@ -1,4 +1,4 @@
-//! Rows that can match a filter, as an expression over bitmaps, and what it says of each chunk.
+//! The rows that can match a filter, as an expression over bitmaps, and its value for each chunk.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,18 +11,19 @@ use crate::table::{Chunk, Living, MemberKey, RowSet, union};
 
 /// Bitmaps that may be combined while writes wait: about as long as reading one page of members takes.
 const LIGHT_WORK: usize = 4_096;
-/// Bitmaps of one chunk that are combined where the call is. Each takes a microsecond or a few.
+/// Up to this many bitmaps of one chunk are combined at once, without waiting for a turn to compute. Each
+/// takes a microsecond or a few.
 const PLAIN_BITMAPS: usize = 1_024;
 
 /// The rows that can match a filter at one revision.
 pub struct Narrowed {
     rows: Rows,
     sources: Sources,
-    /// The bitmaps that a chunk takes to evaluate.
+    /// The bitmaps that evaluating one chunk takes.
     bitmaps: usize,
-    /// Whether they are exactly the rows that match.
+    /// Whether these are exactly the rows that match.
     pub exact: bool,
-    /// The revision that they are of.
+    /// The revision at which these are the rows.
     pub revision: u64,
 }
 
@@ -37,14 +38,14 @@ pub(super) enum Rows {
     These(BTreeMap<u64, Chunk>),
     /// Keys that are still to be looked up.
     Keys(Vec<MemberKey>),
-    /// Where this many keys stood, which are being looked up. None are left once the narrowing is done.
+    /// The place of this many keys that are being looked up. There are none once the narrowing is done.
     Found(usize),
     And(Vec<Rows>),
     Or(Vec<Rows>),
     Not(Box<Rows>),
 }
 
-/// The sets that an expression is about, as they were at its revision.
+/// The sets that an expression uses, as they were at its revision.
 pub(super) struct Sources {
     living: Living,
     values: Vec<RowSet>,
@@ -52,18 +53,18 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// None but those that hold every member.
+    /// Only the sets that hold every member.
     pub fn of(living: Living) -> Self {
         Self { living, values: Vec::new(), presences: Vec::new() }
     }
 
-    /// The place of the rows of a value.
+    /// Adds the rows of a value, and returns their place.
     pub fn add_value(&mut self, rows: RowSet) -> usize {
         self.values.push(rows);
         self.values.len() - 1
     }
 
-    /// The place of the rows that have any of the values of a field.
+    /// Adds the rows that have any of the values of a field, and returns their place.
     pub fn add_presence(&mut self, rows: Vec<RowSet>) -> usize {
         self.presences.push(rows);
         self.presences.len() - 1
@@ -131,7 +132,8 @@ struct At<'a> {
     sources: &'a Sources,
     number: u64,
     living: Cow<'a, Chunk>,
-    /// The rows that have a value, by the places of their fields: worked out once, however often they are asked for.
+    /// The rows that have any value in a field, by the place of the field: computed once, however often they
+    /// are used.
     presences: Vec<Chunk>,
 }
 
@@ -171,7 +173,7 @@ impl At<'_> {
     }
 }
 
-/// These rows.
+/// Exactly these rows.
 pub(super) fn these(rows: impl Iterator<Item = Row>) -> Rows {
     let mut chunks: BTreeMap<u64, Chunk> = BTreeMap::new();
     for Row(row) in rows {
