@@ -1,9 +1,10 @@
-//! Accounts that memberbases share: who is an active member of one begins as an active member of another, where both have
-//! `share_accounts` on.
+//! Accounts that memberbases share: an active member of one memberbase starts as an active member of another,
+//! if both have `share_accounts` on.
 //!
-//! What the other memberbases say is read just before a row is handed in. It is not part of the row's commit: somebody who
-//! becomes active elsewhere at the same moment may still begin as `new_members` says. So does who is active in a memberbase
-//! that cannot be read for good: it holds up nobody else (see `table/sharing.rs`).
+//! The other memberbases are read just before rows are handed in, not as part of their commit. So a person
+//! who becomes active elsewhere at the same moment may still start with the status that `new_members` says.
+//! The same holds for a person who is active in a memberbase that cannot be read for good: such a memberbase
+//! does not hold up writes to others (see `table/store/sharing.rs`).
 
 use crate::directory::access::view;
 use crate::directory::{Directory, Error};
@@ -14,13 +15,13 @@ use crate::table::MemberKey;
 const FIND_TOGETHER: usize = 500;
 
 impl Directory {
-    /// Notes which rows have the address of somebody with an account.
+    /// Marks the rows whose e-mail address belongs to a person with an account.
     pub async fn mark_accounts(
         &self,
         base: BaseNumber,
         rows: &mut [Result<MemberRow, RowError>],
     ) -> Result<(), Error> {
-        // Rows that bring a status, or no address, depend on no other memberbase.
+        // Rows with a status, or without an address, depend on no other memberbase.
         let depends = |row: &MemberRow| row.status.is_none() && row.patch.email.as_set().is_some();
         if !rows.iter().flatten().any(depends) {
             return Ok(());
@@ -38,7 +39,7 @@ impl Directory {
             }
             let keys: Vec<MemberKey> = asked.iter().map(|(_, key)| key.clone()).collect();
             for other in &others {
-                // One that was deleted meanwhile shares nothing any more.
+                // A memberbase that was deleted meanwhile no longer shares accounts.
                 let Ok(view) = view(other, None).await else { continue };
                 match view.find(&keys).await {
                     Ok(found) => {

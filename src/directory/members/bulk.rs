@@ -19,10 +19,10 @@ use crate::table::{
     UpsertRequest, WriteMode,
 };
 
-/// Ids and refs that are parsed where the call is.
+/// Up to this many ids and refs are parsed at once, without waiting for a turn to compute.
 const KEYS_AT_ONCE: usize = 2_000;
 
-/// Rows to create or change, as a door asks for it.
+/// Rows to create or change, as a door hands them in.
 #[derive(Debug)]
 pub struct Upsert {
     /// The rows, in order; those that did not parse carry their error and keep their place.
@@ -49,12 +49,12 @@ pub struct PendingUpsert(State);
 enum State {
     /// They are being applied.
     Pending(Pending<UpsertReply>),
-    /// They were applied before.
+    /// They were applied before, with this stored result.
     Stored(UpsertReply),
 }
 
 impl PendingUpsert {
-    /// What happened with the rows, once that is durable.
+    /// What happened with the rows, once they are durable.
     pub async fn reply(self) -> Result<UpsertReply, Error> {
         match self.0 {
             State::Pending(pending) => Ok(pending.answer().await?),
@@ -64,7 +64,7 @@ impl PendingUpsert {
 }
 
 impl Directory {
-    /// Creates or updates members, and says for every row what happened.
+    /// Creates or updates members, and returns what happened with each row.
     pub async fn bulk_upsert(&self, number: BaseNumber, upsert: Upsert) -> Result<UpsertReply, Error> {
         self.upsert(number, upsert, Call::UPSERT_MEMBERS).await
     }
@@ -80,8 +80,8 @@ impl Directory {
             return Err(Error::AtomicRows { rows, max_rows: ATOMIC_MAX_ROWS });
         }
         let base = self.guarded.base(AccessLevel::Write, number).await?;
-        if let Some(told) = self.told_rows() {
-            return told;
+        if let Some(stored) = self.stored_rows() {
+            return stored;
         }
         self.guarded.take_rows(rows)?;
         if rows == 0 {
@@ -89,7 +89,7 @@ impl Directory {
             return Ok(UpsertReply { outcomes: Vec::new(), revision });
         }
         self.mark_accounts(number, &mut request.rows).await?;
-        // What writes nothing leaves nothing to remember.
+        // A request that writes nothing has no result to store.
         let claim = self.claim().filter(|_| request.mode != WriteMode::ValidateOnly);
         let refused = claim.clone().filter(|_| request.mode == WriteMode::Atomic);
         let reply = base.upsert(request.request(self.origin(call), self.guarded.sight(), claim)).await?;
@@ -101,7 +101,7 @@ impl Directory {
         }
     }
 
-    /// Keeps what became of an ATOMIC request that was refused, if that is wanted of it.
+    /// Stores the outcomes of an ATOMIC request that was refused, if its claim keeps such results.
     async fn keep_refusal(&self, claim: Arc<Claim>, reply: UpsertReply) -> Result<UpsertReply, Error> {
         let UpsertReply { outcomes, revision } = reply;
         if !claim.stores(&outcomes) {
@@ -112,11 +112,13 @@ impl Directory {
         Ok(UpsertReply { outcomes, revision })
     }
 
-    /// Creates or updates members, matched by `ref`: all rows or none. Up to 10,000 rows are one commit; more are
-    /// checked as a whole first and then applied as several, with no other write of the memberbase in between. When a
-    /// row fails, nothing was written, and the outcomes say which rows failed. Only a request that names itself, was cut
-    /// short by a crash and has bad rows by the time it is repeated stays applied in part: then its first rows have the
-    /// outcomes of before, and all others failed.
+    /// Creates or updates members, matched by `ref`: all rows or none. Up to 10,000 rows are one commit. More
+    /// rows are checked as a whole first, and then applied in several commits, with no other write to the
+    /// memberbase in between. If a row fails, nothing is written, and the outcomes say which rows failed.
+    ///
+    /// There is one exception: a request with a request id is cut short by a crash, and some of its rows have
+    /// become invalid when it is repeated. Then the rows that were applied keep their outcomes, and all
+    /// others fail.
     pub async fn upsert_all(
         &self,
         base: BaseNumber,
@@ -127,8 +129,8 @@ impl Directory {
         self.upsert(base, Upsert { rows, options, mode, deadline: None }, Call::UPSERT_ALL_MEMBERS).await
     }
 
-    /// Hands in rows and waits only until there is room for them; what became of them is in the answer. The requests of one
-    /// series are applied in the order of the calls.
+    /// Hands in rows, and returns as soon as there is room for them; [`PendingUpsert::reply`] returns what
+    /// happened with them. The requests of one series are applied in the order of the calls.
     pub async fn begin_upsert(
         &self,
         number: BaseNumber,
@@ -136,8 +138,8 @@ impl Directory {
         series: &Series,
     ) -> Result<PendingUpsert, Error> {
         let base = self.guarded.base(AccessLevel::Write, number).await?;
-        if let Some(told) = self.told_rows() {
-            return Ok(PendingUpsert(State::Stored(told?)));
+        if let Some(stored) = self.stored_rows() {
+            return Ok(PendingUpsert(State::Stored(stored?)));
         }
         self.guarded.take_rows(request.rows.len())?;
         self.mark_accounts(number, &mut request.rows).await?;
@@ -146,8 +148,8 @@ impl Directory {
         Ok(PendingUpsert(State::Pending(base.begin_upsert(request, series).await?)))
     }
 
-    /// What became of the rows of this request, if it was done.
-    fn told_rows(&self) -> Option<Result<UpsertReply, Error>> {
+    /// The stored outcomes of this request, if it was done before.
+    fn stored_rows(&self) -> Option<Result<UpsertReply, Error>> {
         let stored = self.stored_result()?;
         let RequestResult::Rows { rows, .. } = &stored.answer else {
             return Some(Err(result_of_another_call()));
@@ -156,7 +158,7 @@ impl Directory {
         Some(Ok(UpsertReply { outcomes, revision: stored.revision.unwrap_or_default() }))
     }
 
-    /// Deletes members by id and by ref, for good. Those that are not in the memberbase are ignored.
+    /// Deletes members by id and by ref, for good. Ids and refs that are not in the memberbase are ignored.
     pub async fn bulk_delete(
         &self,
         base: BaseNumber,
@@ -189,7 +191,7 @@ impl Directory {
         Ok(base.delete(request).await?)
     }
 
-    /// The members to delete: those of `base` that ids name, and refs.
+    /// The members to delete: the rows in `base` that `ids` name, and the parsed refs.
     fn parse_doomed(
         &self,
         base: BaseNumber,

@@ -13,9 +13,9 @@ use crate::table::{EditReply, EditRequest, EditWhat, Edited, RequestResult, Stor
 /// A member after a call about it.
 #[derive(Debug)]
 pub struct EditedMember {
-    /// Its place.
+    /// Its row.
     pub row: Row,
-    /// It, as the caller may see it.
+    /// The member, as the caller may see it.
     pub member: Box<Member>,
     /// What happened: created, updated, reactivated or unchanged.
     pub outcome: Outcome,
@@ -24,7 +24,8 @@ pub struct EditedMember {
 }
 
 impl Directory {
-    /// Makes a member; with `revive`, an inactive one with the row's e-mail address comes back as it instead.
+    /// Creates a member. With `revive`, an inactive member with the row's e-mail address is reactivated
+    /// instead.
     pub async fn create_member(
         &self,
         base: BaseNumber,
@@ -65,7 +66,7 @@ impl Directory {
         self.edit(base, self.request(what, deadline, origin)).await
     }
 
-    /// The row, which knows whether its address belongs to somebody with an account.
+    /// The row, marked if its e-mail address belongs to a person with an account.
     async fn marked(&self, base: BaseNumber, row: MemberRow) -> Result<MemberRow, Error> {
         self.guarded.check_base(AccessLevel::Write, base).await?;
         let mut rows = [Ok(row)];

@@ -1,7 +1,7 @@
 //! All members of a memberbase, or those that match, as a series of pages.
 //!
-//! Each page has a view of its own, so a long export holds up no writes. A member comes as it was when the export began
-//! or later; members that were created since do not come at all.
+//! Each page has a view of its own, so a long export holds up no writes. Each member is exported as it was
+//! when the export began or later; members created since then are left out.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ const PAGE_BYTES: usize = 1024 * 1024;
 /// Most members in a page.
 const PAGE_MEMBERS: usize = 5_000;
 
-/// An export under way.
+/// An export in progress.
 pub struct Export {
     guarded: Guarded,
     number: BaseNumber,
@@ -26,14 +26,14 @@ pub struct Export {
     filter: Filter,
     /// The last row that was looked at.
     after: Option<u64>,
-    /// The first row that was not there when the export began.
+    /// The first row that did not exist when the export began.
     end: Row,
     done: bool,
     /// The revision at which the export began.
     pub revision: u64,
-    /// The members to expect, where that is known without checking records.
+    /// The number of members to expect, if it is known without checking each of them.
     pub total: Option<u64>,
-    /// The fields that the caller may not see, and that every member lacks therefore.
+    /// The fields that the caller may not see, and that are left out of every member.
     pub left_out: &'static [ProfileField],
 }
 
@@ -60,7 +60,7 @@ impl Directory {
 }
 
 impl Export {
-    /// The next members; `None` after the last. A page may be empty, where many records had to be checked.
+    /// The next members; `None` after the last. A page may be empty if many members had to be checked.
     pub async fn next(&mut self) -> Result<Option<Vec<(Row, Member)>>, Error> {
         if self.done {
             return Ok(None);
@@ -73,7 +73,7 @@ impl Export {
             limit: PAGE_MEMBERS,
             bytes: PAGE_BYTES,
         };
-        // It was counted before it is made.
+        // The caller takes memory for a page before it asks for one.
         let room = &mut PageRoom::unlimited();
         let (guarded, base, filter) = (&self.guarded, &self.base, &self.filter);
         let mut page = show(guarded, base, None, filter, |_, _| Ok(()), |_| part, room).await?.read;

@@ -26,7 +26,7 @@ pub struct Batch {
 pub enum KeyResult {
     /// The member. The large variant is the usual one.
     Found(Row, Box<Member>),
-    /// There is none.
+    /// No member has the key.
     Missing,
     /// Left out, because the reply is full.
     Omitted,
@@ -44,7 +44,8 @@ impl Directory {
         let found = self.get(number, key, min_revision).await;
         match found {
             Ok((row, member, revision)) => Ok((number, row, member, revision)),
-            // The caller named a member, and no memberbase that could be missing.
+            // The caller named no memberbase, so it asks for a missing member rather than a missing
+            // memberbase.
             Err(Error::MemberBaseNotFound) if !names_base => Err(Error::MemberNotFound),
             Err(error) => Err(error),
         }
@@ -73,11 +74,12 @@ impl Directory {
         }
     }
 
-    /// Looks keys up, [`FIND_TOGETHER`] at a time, and lets writes through between them unless it `keeps_view`.
+    /// Looks keys up, [`FIND_TOGETHER`] at a time, and lets writes through in between unless it `keeps_view`.
     ///
-    /// All results are of the revision at which the first keys were looked up. A later view may be of a later one: a member whose
-    /// revision is not above the first is as it was then. One above it, or a key that finds nobody, does not tell what was
-    /// there; then there is no batch.
+    /// All results are of the revision at which the first keys were looked up. The views of the other keys
+    /// may be of later revisions. A member that such a view finds is unchanged if its own revision is not
+    /// above the first one. If it is above, or if a key finds nothing, the result at the first revision is
+    /// unknown; then this returns `None`.
     async fn look_up(
         &self,
         base: &Base,
@@ -138,7 +140,7 @@ impl Directory {
 /// What a result takes in a reply besides its member, in bytes.
 const RESULT_BYTES: usize = 16;
 
-/// A reply in the making.
+/// A reply that is being built.
 struct Reply {
     results: Vec<KeyResult>,
     bytes: usize,

@@ -1,5 +1,5 @@
-//! Lists of members, page by page. A page shows one revision; cursors are row numbers, so whatever is written between
-//! two pages, a member that exists throughout appears exactly once.
+//! Lists of members, page by page. A page shows one revision. Cursors are row numbers, so a member that
+//! exists throughout appears exactly once, whatever is written between two pages.
 
 use crate::directory::list::{Narrowed, Page, Part, RawPage, Shown, check, show};
 use crate::directory::{Directory, Error, PageRoom};
@@ -14,7 +14,7 @@ pub struct MemberList {
     pub base: BaseNumber,
     /// All of these hold.
     pub filters: Vec<RawFilter>,
-    /// Which part.
+    /// Which page.
     pub page: RawPage,
     /// Whether to count all that match.
     pub total: bool,
@@ -29,7 +29,7 @@ pub struct MemberPage {
     pub members: Vec<(Row, Member)>,
     /// Where the next page starts; `None` at the end.
     pub cursor: Option<String>,
-    /// How many members match; `None` unless asked for and known without checking records.
+    /// How many members match; `None` unless asked for and known without checking each of them.
     pub total: Option<u64>,
     /// The revision that the page shows.
     pub revision: u64,

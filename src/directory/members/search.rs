@@ -1,8 +1,8 @@
-//! Members by offset.
+//! Finds members by offset.
 //!
-//! Lists by cursor (see [`super::list`]) may end a page early; a search never does, whatever it takes. Where an index knows
-//! which members match, it shows one revision. Where records must be checked it looks at a part at a time, each as it is
-//! then, so that it holds up no writes.
+//! Lists by cursor (see [`super::list`]) may end a page early; a search never does. If an index knows which
+//! members match, the search shows one revision. If members must be checked, the search reads them part by
+//! part, each part at its own revision, so that it holds up no writes.
 
 use crate::directory::list::{Narrowed, Part, Read, Shown, check, show};
 use crate::directory::{Directory, Error, PageRoom, REPLY_BYTES};
@@ -10,7 +10,7 @@ use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Direction, Filter, Member, Parsed, RawFilter, Row};
 use crate::table::{Base, View};
 
-/// Members that are looked at together where records must be checked.
+/// Members in one part, if members must be checked.
 const CHECKED_TOGETHER: usize = 5_000;
 
 /// Which members to search for.
@@ -20,7 +20,7 @@ pub struct Search {
     pub base: BaseNumber,
     /// All of these hold.
     pub filters: Vec<RawFilter>,
-    /// Matching members to pass over.
+    /// Matching members to skip.
     pub skip: u64,
     /// Most members to return.
     pub take: usize,
@@ -29,7 +29,8 @@ pub struct Search {
 /// What a search found.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The members after those passed over, in the order of their creation: as many as asked for, if there are so many.
+    /// The members after the skipped ones, in the order of their creation: as many as asked for, if there are
+    /// enough.
     pub members: Vec<(Row, Member)>,
     /// How many match in all.
     pub total: u64,
@@ -46,7 +47,7 @@ impl Directory {
         let admit = |view: &View<'_>, _: &Narrowed| Ok(attributes.check(view.schema())?);
         let whole = Part { skip, limit: take, bytes: usize::MAX, ..part(None) };
         let whole_or_part = |rows: &Narrowed| if rows.exact { whole } else { part(None) };
-        // It never ends early.
+        // A search never ends early.
         let room = &mut PageRoom::unlimited();
         let shown = show(&self.guarded, &base, None, &filter, admit, whole_or_part, room).await?;
         let Shown { read, narrowed } = shown;
@@ -56,8 +57,8 @@ impl Directory {
         self.checked(&base, &filter, (skip, take), read).await
     }
 
-    /// The search by looking at every member that may match, where this was read of them already. Each further part asks again
-    /// whether the caller may.
+    /// Searches by checking every member that can match; `read` is the first part of them. Before each
+    /// further part, this checks again whether the caller has access.
     async fn checked(
         &self,
         base: &Base,
@@ -82,7 +83,7 @@ impl Directory {
     }
 }
 
-/// A part of the members that are looked at one by one.
+/// A part of the members that are checked one by one.
 fn part(after: Option<u64>) -> Part {
     Part { direction: Direction::Ascending, after, skip: 0, limit: CHECKED_TOGETHER, bytes: REPLY_BYTES }
 }

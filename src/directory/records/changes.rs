@@ -1,7 +1,7 @@
-//! What hangs on members: clips, stamp collections and transactions.
+//! Saves, deletes and lists the records of a member: clips, stamp collections and transactions.
 //!
-//! Callers name a member by its id, which says of which memberbase it is. A member that does not exist, or whose
-//! memberbase does not, is not found; so are all its records.
+//! Callers name a member by its id, which includes its memberbase. If the member or its memberbase does not
+//! exist, the call fails with [`Error::MemberNotFound`].
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,7 +33,7 @@ const RECORD_BYTES: usize = 256;
 /// Records that are read together.
 const READ_TOGETHER: usize = 256;
 
-/// How a caller names one of a member's records: exactly one is given.
+/// How a caller names one of a member's records: exactly one field is given.
 #[derive(Debug, Clone, Default)]
 pub struct RecordSelector {
     /// The id that the service gave it.
@@ -42,7 +42,7 @@ pub struct RecordSelector {
     pub own: Option<String>,
 }
 
-/// A record that was saved, and whether that changed anything.
+/// A record that was saved, and whether it is new.
 #[derive(Debug)]
 pub struct Saved {
     /// The memberbase.
@@ -64,7 +64,7 @@ pub struct RecordList {
     pub member_id: String,
     /// Of which kind. Transactions come newest first unless the page says otherwise, the others oldest first.
     pub kind: RecordKind,
-    /// Which part.
+    /// Which page.
     pub page: RawPage,
     /// The revision that the memberbase must have reached.
     pub min_revision: Option<u64>,
@@ -87,7 +87,7 @@ pub struct RecordPage {
     pub room: PageRoom,
 }
 
-/// Draws the id of a new record from the system.
+/// Draws the id of a new record from the operating system.
 pub fn draw_record_id() -> Result<u128, Error> {
     let mut id = [0; 16];
     getrandom::fill(&mut id)
@@ -96,8 +96,8 @@ pub fn draw_record_id() -> Result<u128, Error> {
 }
 
 impl Directory {
-    /// Saves a deal for a member, under its creative. Another save of the same creative adds what it says to the clip,
-    /// which keeps its id. `id` becomes that of a new clip.
+    /// Saves a deal for a member, under its creative. Another save of the same creative adds its fields to
+    /// the clip, which keeps its id. A new clip gets `id`.
     pub async fn save_clip(
         &self,
         member_id: &str,
@@ -109,7 +109,7 @@ impl Directory {
         self.save(base, RecordChange::Save { row, record }, Call::SAVE_CLIP, deadline).await
     }
 
-    /// Removes a clip.
+    /// Removes a clip, and returns the memberbase's revision after the call.
     pub async fn delete_clip(
         &self,
         member_id: &str,
@@ -129,8 +129,8 @@ impl Directory {
         Ok(reply.revision)
     }
 
-    /// Makes a stamp collection without stamps; one that has the same external id and program is found instead. `id`
-    /// becomes that of a new one.
+    /// Creates a stamp collection without stamps, or returns the one with the same external id and program. A
+    /// new collection gets `id`.
     pub async fn create_stamp_collection(
         &self,
         member_id: &str,
@@ -142,7 +142,8 @@ impl Directory {
         self.save(base, RecordChange::Save { row, record }, Call::CREATE_STAMP_COLLECTION, deadline).await
     }
 
-    /// Adds stamps to a collection. Unlike the other calls this one counts again when it is repeated.
+    /// Adds stamps to a collection. Unlike the other calls, a repeat without a request id adds the stamps
+    /// again.
     pub async fn add_stamps(
         &self,
         member_id: &str,
@@ -318,16 +319,16 @@ fn parse_page(raw: RawPage, kind: RecordKind) -> Result<(PageRequest, Direction)
     Ok((page, direction))
 }
 
-/// A page in the making.
+/// A page that is being built.
 struct Part {
     records: Vec<MemberRecord>,
     bytes: usize,
     room: PageRoom,
     limit: usize,
     skip: u64,
-    /// The sequence of the last record that was passed over or taken.
+    /// The sequence of the last record that was skipped or taken.
     after: Option<u64>,
-    /// There is a record that does not fit any more.
+    /// Whether a record did not fit.
     is_full: bool,
 }
 
@@ -337,7 +338,7 @@ impl Part {
         Self { records: Vec::new(), bytes: 0, room, limit, skip: page.skip, after, is_full: false }
     }
 
-    /// Takes what fits; whether the page is full.
+    /// Takes the records that fit, and returns whether the page is full.
     fn take(&mut self, found: Vec<(u64, MemberRecord)>) -> bool {
         for (sequence, record) in found {
             if self.skip > 0 {
@@ -358,7 +359,7 @@ impl Part {
     }
 }
 
-/// No less than the bytes that a record takes in a binary reply.
+/// At least as many bytes as a record takes in a binary reply.
 pub(super) fn weight(record: &MemberRecord) -> usize {
     let length = |text: &Option<ForeignText>| text.as_ref().map_or(0, |text| text.as_str().len());
     RECORD_BYTES
@@ -366,7 +367,8 @@ pub(super) fn weight(record: &MemberRecord) -> usize {
         + match record {
             MemberRecord::Clip(clip) => {
                 let details = &clip.details;
-                // A JSON text grows in binary form: numbers of one digit take eleven bytes, and every value its framing.
+                // JSON grows in binary form: a number of one digit takes eleven bytes, and every value adds
+                // framing.
                 let content = details.content.as_ref().map_or(0, |content| 6 * content.as_str().len());
                 length(&details.deal_id) + length(&details.variant_id) + length(&details.format) + content
             }

@@ -1,7 +1,7 @@
 //! The records of all members of a memberbase, as a series of pages in the order of the members.
 //!
-//! Each page has a view of its own. A record comes as it was when the export began or later; what is saved meanwhile may
-//! or may not come.
+//! Each page has a view of its own. Each record is exported as it was when the export began or later; records
+//! saved meanwhile may be exported or left out.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub struct ExportedRecord {
     pub record: MemberRecord,
 }
 
-/// An export under way.
+/// An export in progress.
 pub struct RecordExport {
     guarded: Guarded,
     number: BaseNumber,
@@ -54,7 +54,7 @@ impl Directory {
 }
 
 impl RecordExport {
-    /// The next records; `None` after the last. A page may be empty, where records of other kinds were passed over.
+    /// The next records; `None` after the last. A page may be empty if records of other kinds were skipped.
     pub async fn next(&mut self) -> Result<Option<Vec<ExportedRecord>>, Error> {
         if self.done {
             return Ok(None);

@@ -15,7 +15,7 @@ use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Reason, RecordFault, Violations};
 use crate::table::{RecordChange, RecordOutcome, RequestResult, StoredResult};
 
-/// What became of transactions.
+/// What happened with transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ingested {
     /// New ones.
@@ -24,7 +24,7 @@ pub struct Ingested {
     pub updated: u64,
     /// Those that were there already.
     pub unchanged: u64,
-    /// The revision of the memberbase, if they are all of one.
+    /// The revision of the memberbase, if all transactions belong to one.
     pub revision: Option<u64>,
 }
 
@@ -32,8 +32,8 @@ pub struct Ingested {
 type Part = (Vec<usize>, Vec<RecordChange>);
 
 impl Directory {
-    /// Takes transactions. Those of one memberbase land together or not at all; of several memberbases those before the
-    /// one that is refused stay, and the same call again completes it.
+    /// Saves transactions. Those of one memberbase are saved together or not at all. If a call covers several
+    /// memberbases and one of them fails, those before it stay saved, and a repeat of the call completes it.
     pub async fn ingest(
         &self,
         events: Vec<TransactionInput>,
@@ -52,12 +52,13 @@ impl Directory {
         }
         self.guarded.take_rows(parts.values().map(|(places, _)| places.len()).sum())?;
         let only_one = parts.len() == 1;
-        let turn = self.claim().filter(|_| only_one);
+        let claim = self.claim().filter(|_| only_one);
         let mut sum = Ingested::default();
         for (base, (places, changes)) in parts {
             let call = Call::INGEST_TRANSACTIONS;
-            let reply = match self.change_records(base, changes, turn.clone(), call, deadline).await {
-                // The caller named members, and no memberbase.
+            let reply = match self.change_records(base, changes, claim.clone(), call, deadline).await {
+                // The caller named members and no memberbase, so all members of a missing memberbase are
+                // missing.
                 Err(Error::MemberNotFound) => {
                     let faults = places.iter().map(|place| (*place, RecordFault::MemberNotFound));
                     return Err(event_faults(faults));
@@ -110,7 +111,7 @@ impl Directory {
 }
 
 impl Ingested {
-    /// What an earlier run did.
+    /// The counts of an earlier run.
     fn again(stored: &StoredResult) -> Result<Self, Error> {
         match stored.answer {
             RequestResult::Ingested { created, updated, unchanged } => {

@@ -5,11 +5,11 @@ use crate::model::record::stamps::{StampCollection, StampCollectionId};
 use crate::model::record::transaction::{Bin, Currency, Network, Transaction, parse_amount};
 use crate::model::{ForeignText, MemberRecord, Reason, Refusal, Rule, Timestamp, Violations};
 
-/// A time that the commit replaces.
+/// A placeholder for a time that the commit fills in.
 const UNSET: Timestamp = Timestamp::MIN;
 
-/// A time as a caller sends it, read by its door. One that is bad waits until the others are read, so that all faults of a
-/// request are told at once.
+/// A time as a caller sends it, parsed by its door. A fault is kept until the whole request is parsed, so
+/// that all faults of a request are reported at once.
 pub type SentTime = Option<Result<Timestamp, Rule>>;
 
 /// A clip as a caller sends it.
@@ -100,7 +100,7 @@ pub struct TransactionInput {
     pub bin: String,
     /// The merchant; required.
     pub merchant_id: String,
-    /// What the statement says.
+    /// The text on the card statement.
     pub statement_descriptor: Option<String>,
     /// In minor units.
     pub amount: Option<i64>,
@@ -151,7 +151,7 @@ impl TransactionInput {
     }
 }
 
-/// The value of a field that must be there; an empty text is none.
+/// The value of a required field; an empty text counts as missing.
 pub(super) fn required<T>(
     faults: &mut Violations,
     field: impl Into<String>,
@@ -175,7 +175,7 @@ fn optional<T, U>(
 }
 
 fn finish<T>(faults: Violations, value: Option<T>) -> Result<T, Refusal> {
-    // What is missing was noted.
+    // If the value is missing, a fault was noted.
     faults.finish(())?;
     value.ok_or_else(|| Refusal::new(Reason::FieldRequired))
 }
