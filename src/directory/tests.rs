@@ -1,4 +1,4 @@
-//! Lists against a naive reading: filter every member, turn round, skip, take.
+//! Compares lists with a naive implementation: filter all members, reverse, skip, take.
 
 #![allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "small numbers in tests")]
 
@@ -84,7 +84,7 @@ fn upsert(rows: Vec<MemberRow>) -> UpsertRequest {
     }
 }
 
-/// A memberbase with this schema and these members, none of which is refused.
+/// A memberbase with this schema and these members, all of which are accepted.
 async fn directory_over(
     schema: impl IntoIterator<Item = (String, SentDefinition)>,
     rows: Vec<MemberRow>,
@@ -121,7 +121,7 @@ fn refs(dice: &mut Dice) -> Vec<RawValue> {
     (0..dice.roll(40)).map(|_| text(format!("r{}", dice.roll(MEMBERS)))).collect()
 }
 
-/// A filter over fields that sets know, that lookups know, and that only records know.
+/// A filter on fields that sets answer, that lookups answer, and that need a check of each member.
 fn filter(dice: &mut Dice, depth: u64) -> RawFilter {
     let mut filter = RawFilter::default();
     match dice.roll(if depth == 0 { 8 } else { 12 }) {

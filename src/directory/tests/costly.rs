@@ -1,4 +1,5 @@
-//! Lists whose filters take long: others are served meanwhile, and pages come back short, with cursors that lead to the end.
+//! Lists with filters that take long: other calls are served meanwhile, and pages come back short, with
+//! cursors that lead to the end.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +7,7 @@ use super::{Dice, directory_over, text};
 use crate::directory::{Key, MemberList, RawPage, Selector};
 use crate::model::{AttributeValue, Change, MemberRow, RawFilter, RawRegex, Ref};
 
-/// Each takes some eight million steps under [`costly`].
+/// The filter [`costly`] takes some eight million steps for each of them.
 const MEMBERS: u64 = 16;
 
 fn member(place: u64) -> MemberRow {
@@ -19,7 +20,7 @@ fn member(place: u64) -> MemberRow {
     row
 }
 
-/// After every byte the automaton is in a state that it has not been in before.
+/// A filter whose automaton makes a new state for every byte.
 fn costly() -> RawFilter {
     let regex = RawRegex { pattern: "a[ab]{200}!".to_owned(), case_insensitive: false };
     RawFilter { key: Some("attributes.letters".to_owned()), regex: Some(regex), ..RawFilter::default() }
@@ -31,7 +32,7 @@ async fn a_list_with_a_costly_filter_comes_in_short_pages_while_others_are_serve
         [("letters".to_owned(), super::SentDefinition { kind: "string".to_owned(), indexed: false })];
     let (directory, base, members) = directory_over(schema, (0..MEMBERS).map(member).collect()).await;
     let lists = directory.clone();
-    // The runtime has one thread, on which the list is made and the members are looked up.
+    // The runtime has one thread, which both makes the list and looks members up.
     let list = tokio::spawn(async move {
         let mut pages = Vec::new();
         let mut page = RawPage::default();
@@ -51,7 +52,7 @@ async fn a_list_with_a_costly_filter_comes_in_short_pages_while_others_are_serve
         served += 1;
         tokio::task::yield_now().await;
     }
-    // As often as there were pieces, at least.
+    // At least once for each piece.
     assert!(served > MEMBERS / 2, "{served}");
     let pages = list.await.unwrap();
     assert!(pages.len() > 1, "no page was short");

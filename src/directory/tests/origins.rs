@@ -1,4 +1,4 @@
-//! What a commit says about where it comes from, for every operation that writes one.
+//! The origin in the commits of every operation that writes.
 
 use std::sync::Arc;
 

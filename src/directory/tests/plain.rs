@@ -1,4 +1,4 @@
-//! Values, conditions, and whether they match, by the documented grammar and nothing of the crate's.
+//! Values, conditions, and whether they match, by the documented grammar and without code of the crate.
 
 use super::text;
 use crate::model::{RawFilter, RawRegex, RawValue};
@@ -14,7 +14,7 @@ pub enum Plain {
     List(&'static [&'static str]),
 }
 
-/// Texts that name an instant, and how many seconds after 2026-02-03T00:00:00Z it is.
+/// Texts that name an instant, each with its seconds after 2026-02-03T00:00:00Z.
 const INSTANTS: [(&str, f64); 5] = [
     ("2026-02-03", 0.0),
     ("2026-02-03T00:00:00Z", 0.0),
@@ -22,7 +22,7 @@ const INSTANTS: [(&str, f64); 5] = [
     ("2026-02-03T00:00:00.5Z", 0.5),
     ("2026-02-02", -86_400.0),
 ];
-/// Longer than a text that names its set itself; the two differ only at their ends.
+/// Texts too long to be the name of their set. They differ only in the last character.
 const LONG: [&str; 2] = [
     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx1",
     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx2",
@@ -30,7 +30,7 @@ const LONG: [&str; 2] = [
 /// The types of attributes.
 pub const TYPES: [&str; 5] = ["string", "number", "boolean", "date", "array"];
 
-/// What members have of each type, or do not have.
+/// The values that members have of each type, with members that have none in between.
 pub fn values(kind: &str) -> Vec<Option<Plain>> {
     let some: Vec<Plain> = match kind {
         "string" => {
@@ -42,11 +42,10 @@ pub fn values(kind: &str) -> Vec<Option<Plain>> {
         "date" => INSTANTS.map(|(text, at)| Plain::Date(text, at)).to_vec(),
         _ => [&[][..], &[""], &["a", "1"], &["ab", "2026-02-03"]].map(Plain::List).to_vec(),
     };
-    // Somebody has no value, in the midst of the others.
     some.into_iter().flat_map(|value| [Some(value), None]).collect()
 }
 
-/// What conditions compare with.
+/// The operands of conditions.
 pub fn operands() -> Vec<RawValue> {
     let texts = ["", "a", "ab", "true", "1", LONG[0], "no date"].into_iter();
     let texts = texts.chain(INSTANTS.map(|(text, _)| text)).map(text);
@@ -54,7 +53,7 @@ pub fn operands() -> Vec<RawValue> {
     texts.chain(numbers).chain([true, false].map(RawValue::Bool)).collect()
 }
 
-/// Whether a value of a type can be equal to `operand`, or stand before or after it.
+/// Whether a value of this type can be equal to `operand`, or come before or after it.
 pub fn fits(kind: &str, operand: &RawValue) -> bool {
     match operand {
         RawValue::Text(text) => {
@@ -103,7 +102,7 @@ pub fn conditions(key: &str, operands: &[RawValue]) -> Vec<RawFilter> {
     all
 }
 
-/// How `value` stands to `operand`, if they can be compared at all.
+/// How `value` compares to `operand`, if they can be compared.
 fn compare(value: &Plain, operand: &RawValue) -> Option<std::cmp::Ordering> {
     match (value, operand) {
         (Plain::Text(value), RawValue::Text(operand)) => Some((*value).cmp(operand.as_str())),
@@ -117,7 +116,7 @@ fn compare(value: &Plain, operand: &RawValue) -> Option<std::cmp::Ordering> {
     }
 }
 
-/// Whether a member with `value` matches, by the documented grammar and nothing else.
+/// Whether a member with `value` matches, by the documented grammar alone.
 pub fn matches(value: Option<&Plain>, raw: &RawFilter) -> bool {
     let each: Vec<Plain> = match value {
         None => Vec::new(),

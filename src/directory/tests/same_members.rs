@@ -1,6 +1,6 @@
-//! Every type of attribute, and every key with an index of its own, under every operator, alone and in combinations: the same
-//! members and totals whether an index knows them or records are checked, and those that a plain reading of the
-//! values below finds. What cannot match because of its form is refused.
+//! Tests every operator, alone and combined, on every type of attribute and on every key with an index of its
+//! own. A list must find the same members and total whether an index knows them or members are checked, and
+//! the same as a plain evaluation of the values below. A condition whose form cannot match is rejected.
 
 use super::plain::{Plain, TYPES, conditions, fits, matches, on, operands, values};
 use super::{Member, RawFilter, RawPage, RawValue, Row, directory_over, text};
@@ -10,7 +10,7 @@ use crate::model::{
     AttributeValue, BaseNumber, Change, Email, MemberRow, Reason, Ref, Status, Tier, WorkerId,
 };
 
-/// The members that a filter is answered with: by pages whose sizes differ, with their total, and by offset.
+/// The members that match a filter and their total, read in pages of different sizes and by offset.
 async fn answered(
     directory: &Directory,
     base: BaseNumber,
@@ -34,7 +34,7 @@ async fn answered(
     (found, total, searched.members.into_iter().map(|(row, _)| row).collect(), searched.total)
 }
 
-/// The members that match, as the test knows them, are the answer; where `is_exact`, with their number.
+/// Asserts that lists find the members that the test expects, and if `is_exact`, their number.
 async fn check(
     directory: &Directory,
     base: BaseNumber,
@@ -53,8 +53,8 @@ fn part(and: Option<Vec<RawFilter>>, or: Option<Vec<RawFilter>>) -> RawFilter {
     RawFilter { and, or, ..RawFilter::default() }
 }
 
-/// Tries `conditions`, of which `holds` knows by place which members match: alone, and with a condition that an index
-/// knows, and one that it does not, beside it in `and` and in `or`.
+/// Tries each of `conditions` alone, and in `and` and in `or` with a condition that an index knows and one
+/// that no index knows. `holds` says which members match, by their places.
 async fn check_all(
     directory: &Directory,
     base: BaseNumber,
@@ -131,7 +131,7 @@ fn sent(value: &Plain) -> AttributeValue {
     }
 }
 
-/// Whether an index knows the answer: sets know what equals and what is there, and nothing else.
+/// Whether an index knows which members match: sets know equal values and existing values, and nothing else.
 fn sets_know(condition: &RawFilter) -> bool {
     let RawFilter { eq, ne, in_, nin, exists, .. } = condition;
     eq.is_some() || ne.is_some() || in_.is_some() || nin.is_some() || exists.is_some()
@@ -176,7 +176,7 @@ async fn attributes_of_every_type_match_the_same_members_with_and_without_an_ind
     }
 }
 
-/// Every operator with each of the operands that no value can equal, alone and behind good ones.
+/// Every operator with each operand that no value can equal, alone and after good ones.
 fn misfits(key: &str, good: &[RawValue], bad: &[RawValue]) -> Vec<RawFilter> {
     if bad.is_empty() {
         return Vec::new();
@@ -192,9 +192,13 @@ fn misfits(key: &str, good: &[RawValue], bad: &[RawValue]) -> Vec<RawFilter> {
     alone.chain(lists).collect()
 }
 
-/// Whether a condition asks for texts before `least`, the first that there can be, or for numbers beyond those that there can be.
+/// Whether a condition asks for texts before `least`, the first possible one, or for numbers outside the
+/// possible range.
 fn is_void(least: &str, raw: &RawFilter) -> bool {
-    let bound = |bound: &Option<RawValue>, is_void: fn(&str, &str) -> bool| matches!(bound, Some(RawValue::Text(bound)) if is_void(bound, least));
+    let bound = |bound: &Option<RawValue>, is_void: fn(&str, &str) -> bool| match bound {
+        Some(RawValue::Text(bound)) => is_void(bound, least),
+        _ => false,
+    };
     let number = |number: f64| Some(RawValue::Number(number));
     bound(&raw.lt, |bound, least| bound <= least)
         || bound(&raw.lte, |bound, least| bound < least)
@@ -202,7 +206,7 @@ fn is_void(least: &str, raw: &RawFilter) -> bool {
         || raw.lt == number(-9_007_199_254_740_991.0)
 }
 
-/// Each of `conditions` is refused, at its operator.
+/// Asserts that each of `conditions` is refused, at its operator.
 async fn refused(directory: &Directory, base: BaseNumber, conditions: Vec<RawFilter>) {
     for condition in conditions {
         let filters = vec![condition.clone()];
@@ -214,7 +218,7 @@ async fn refused(directory: &Directory, base: BaseNumber, conditions: Vec<RawFil
     }
 }
 
-/// The member at `place`, of one who has keys and a status.
+/// The member at `place`, with keys and a status.
 fn keyed(place: usize) -> MemberRow {
     let mut row = MemberRow { status: Some(status(place)), ..MemberRow::default() };
     let patch = &mut row.patch;
@@ -265,7 +269,7 @@ async fn keys_with_an_index_of_their_own_match_what_their_values_say() {
             [operands, misfits].map(|texts| texts.into_iter().map(text).collect::<Vec<_>>());
         let is_order =
             |raw: &RawFilter| raw.gt.is_some() || raw.gte.is_some() || raw.lt.is_some() || raw.lte.is_some();
-        // What is put in order is any text that something may come before.
+        // Operators of order take any text, because values may come before it.
         let (in_order, bad): (Vec<_>, Vec<_>) =
             super::same_members::misfits(key, &operands, &misfits).into_iter().partition(is_order);
         refused(&directory, base, bad).await;
@@ -273,7 +277,7 @@ async fn keys_with_an_index_of_their_own_match_what_their_values_say() {
             let is_text_only = raw.prefix.is_some() || raw.regex.is_some();
             match key {
                 "id" => !(is_text_only || is_order(raw)),
-                // Those that begin none of the words are refused.
+                // A prefix that no status begins with is refused.
                 "status" => raw.prefix.as_ref().is_none_or(|prefix| prefix == "a"),
                 _ => true,
             }
@@ -331,7 +335,7 @@ async fn instants_of_members_match_whatever_way_they_are_written() {
     }
 }
 
-/// The condition with its operands in small letters.
+/// The condition with its operands in lower case.
 fn lower(raw: &RawFilter) -> RawFilter {
     let lower = |value: &RawValue| match value {
         RawValue::Text(value) => text(value.to_lowercase()),

@@ -1,4 +1,4 @@
-//! Tokens whose time passes, or that are revoked, while their holders are at work.
+//! Tokens that expire or are revoked while their holders are at work.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -64,7 +64,7 @@ async fn a_clock_that_is_set_back_refuses_no_limited_token() {
         let caller = service.gate.identify(Some(secret.reveal())).await?;
         service.gate.enter(caller, AccessLevel::Write).await?.guarded.take_rows(1)
     };
-    // Half of what one second is worth before the clock is set, and half after it.
+    // Uses half of one second's limit before the clock is set, and half afterwards.
     for moved in [0, -DAY] {
         service.time.fetch_add(moved, Ordering::Relaxed);
         for _ in 0..5 {
@@ -92,7 +92,7 @@ fn rows(rows: std::ops::Range<u64>) -> Upsert {
     }
 }
 
-/// A purchase of this member.
+/// A transaction of this member.
 fn event(member_id: &str, external_id: String) -> TransactionInput {
     TransactionInput {
         member_id: member_id.to_owned(),
@@ -106,7 +106,7 @@ fn event(member_id: &str, external_id: String) -> TransactionInput {
     }
 }
 
-/// How the token's end comes.
+/// How the token ends.
 #[derive(Debug, Clone, Copy)]
 enum End {
     Expiry,
@@ -114,7 +114,7 @@ enum End {
 }
 
 #[tokio::test]
-async fn every_step_of_what_lasts_asks_again_who_calls() {
+async fn every_step_of_a_long_call_checks_the_token_again() {
     for (end, fault) in [(End::Expiry, TokenFault::Expired), (End::Revocation, TokenFault::Revoked)] {
         let service = Service::new().await;
         let base = service.base().await;
@@ -139,7 +139,7 @@ async fn every_step_of_what_lasts_asks_again_who_calls() {
             End::Expiry => service.time.store(BEGIN + SECOND, Ordering::Relaxed),
             End::Revocation => drop(service.admin.revoke_token(&made.token.id.to_string()).await.unwrap()),
         }
-        // What was handed in before is done.
+        // Rows that were handed in before are applied.
         assert_eq!(chunk.reply().await.unwrap().outcomes.len(), 1);
         let ended = Error::from(fault);
         assert_eq!(members.next().await.unwrap_err(), ended, "{end:?}");
@@ -153,7 +153,7 @@ async fn every_step_of_what_lasts_asks_again_who_calls() {
     }
 }
 
-/// One that no index answers.
+/// A filter that no index answers.
 fn by_company() -> Vec<RawFilter> {
     let eq = Some(RawValue::Text("gold".to_owned()));
     vec![RawFilter { key: Some("company".to_owned()), eq, ..RawFilter::default() }]
@@ -163,7 +163,7 @@ fn by_company() -> Vec<RawFilter> {
 async fn a_search_of_many_parts_ends_with_its_token() {
     let service = Service::new().await;
     let base = service.base().await;
-    // More than are looked at in one part.
+    // More members than one part checks.
     for part in 0..6 {
         service.admin.bulk_upsert(base, rows(part * 5_000..(part + 1) * 5_000)).await.unwrap();
     }
@@ -173,7 +173,7 @@ async fn a_search_of_many_parts_ends_with_its_token() {
     let search = || Search { base, filters: by_company(), skip: 0, take: 1 };
     assert!(holder.search_members(search()).await.unwrap().total > 5_000);
     let mut search = std::pin::pin!(holder.search_members(search()));
-    // It gives others their turn between two parts, and one of them revokes the token.
+    // The search lets others go first between two parts; then the token is revoked.
     let is_under_way =
         std::future::poll_fn(|context| Poll::Ready(search.as_mut().poll(context).is_pending()));
     assert!(is_under_way.await);

@@ -1,6 +1,6 @@
-//! Lists while members are written: a list that is much work holds up no writes, and each part of it is of one revision.
+//! Lists while members are written: a long list holds up no writes, and each part of it shows one revision.
 //!
-//! All of it runs on one thread, so a write gets on exactly if the list lets it.
+//! Everything runs on one thread, so a write makes progress only if the list lets it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use crate::model::{
 use crate::table::{Base, UpsertRequest, WriteMode};
 
 const MEMBERS: usize = 3_000;
-/// Members that are gold, whoever they are: each write makes one of them silver and another one gold.
+/// The number of gold members at every revision: each write makes one of them silver and another member gold.
 const GOLD: usize = 40;
 
 fn member(place: usize) -> MemberRow {
@@ -48,7 +48,7 @@ fn on(key: &str) -> RawFilter {
     RawFilter { key: Some(key.to_owned()), ..RawFilter::default() }
 }
 
-/// A condition that every member fulfils, and that is much work: as many values and operands as a filter may have.
+/// A condition that every member fulfils, with as many values and operands as a filter may have.
 fn heavy() -> Vec<RawFilter> {
     let groups = (0..FILTER_IN_MAX_VALUES).map(|group| text(format!("g{group}"))).collect();
     let one = |place: usize| RawFilter { ne: Some(text(format!("{place}"))), ..on("attributes.group") };
@@ -61,7 +61,7 @@ fn gold() -> RawFilter {
     RawFilter { eq: Some(text("gold")), ..on("tier") }
 }
 
-/// Writes until it is told to stop, and counts how often.
+/// Writes until `stop` is set, and counts the writes.
 async fn write(
     base: Arc<Base>,
     stop: Arc<AtomicBool>,
@@ -77,7 +77,7 @@ async fn write(
     }
 }
 
-/// One that was gold becomes silver, and one that was silver gold.
+/// Turns a gold member silver, and a silver member gold.
 fn swap(round: u64) -> Vec<MemberRow> {
     let round = usize::try_from(round).unwrap();
     let row = |place: usize, is_gold| {
@@ -89,7 +89,7 @@ fn swap(round: u64) -> Vec<MemberRow> {
     vec![row(round - 1, false), row(round - 1 + GOLD, true)]
 }
 
-/// Everybody moves on to another company, in one commit.
+/// Changes the company of all members, in one commit.
 fn move_on(round: u64) -> Vec<MemberRow> {
     let row = |place: usize| {
         let mut row = MemberRow::default();
@@ -129,18 +129,18 @@ fn list(base: BaseNumber, filters: Vec<RawFilter>) -> MemberList {
 }
 
 #[tokio::test]
-async fn writes_get_on_while_a_list_with_many_values_is_worked_out() {
+async fn writes_make_progress_while_a_list_with_many_values_is_computed() {
     let (directory, number, base) = base().await;
     let writer = Writer::start(&base, swap);
     let filters = || heavy().into_iter().chain([gold()]).collect::<Vec<_>>();
     for _ in 0..5 {
         let before = writer.count();
         let page = directory.list_members(list(number, filters())).await.unwrap();
-        // As many as at every revision, and all of them gold at this one.
+        // As many members as at every revision, all of them gold at this one.
         assert_eq!((page.members.len(), page.total, page.cursor), (GOLD, Some(GOLD as u64), None));
         assert!(page.members.iter().all(|(_, member)| member.profile.tier == Some(tier(true))));
         assert!(page.members.iter().all(|(_, member)| member.revision <= page.revision));
-        assert!(writer.count() > before, "no write got on");
+        assert!(writer.count() > before, "no write made progress");
         let search = Search { base: number, filters: filters(), skip: 5, take: 10 };
         let found = directory.search_members(search).await.unwrap();
         assert_eq!((found.members.len(), found.total), (10, GOLD as u64));
@@ -161,7 +161,7 @@ async fn ten_thousand_keys_are_looked_up_while_writes_get_on() {
         let page = directory.list_members(list(number, filters())).await.unwrap();
         assert_eq!((page.members.len(), page.total), (GOLD, Some(GOLD as u64)));
         assert!(page.members.iter().all(|(_, member)| member.revision <= page.revision));
-        assert!(writer.count() > before, "no write got on");
+        assert!(writer.count() > before, "no write made progress");
     }
     writer.stop().await;
 }
@@ -171,7 +171,7 @@ async fn each_page_of_checked_members_is_of_one_revision_and_none_is_missed() {
     let (directory, number, base) = base().await;
     let regex = RawRegex { pattern: "^round".to_owned(), case_insensitive: false };
     let checked = RawFilter { regex: Some(regex), ..on("company") };
-    // No index knows companies, so each of these looks at every record.
+    // No index knows companies, so each of these conditions checks every member.
     let other = |place: usize| RawFilter { ne: Some(text(format!("other {place}"))), ..on("company") };
     let filters: Vec<RawFilter> = (0..FILTER_MAX_OPERANDS - 1).map(other).chain([checked.clone()]).collect();
     let writer = Writer::start(&base, move_on);
@@ -201,7 +201,7 @@ async fn each_page_of_checked_members_is_of_one_revision_and_none_is_missed() {
 }
 
 #[tokio::test]
-async fn ten_thousand_keys_of_a_batch_are_of_one_revision_while_writes_get_on() {
+async fn ten_thousand_keys_of_a_batch_are_of_one_revision_while_writes_go_on() {
     let keys = |missing: bool| -> Vec<Key> {
         let by_ref = |place: usize| Key::Ref(format!("r{}", if missing { place } else { place % MEMBERS }));
         (0..BATCH_GET_MAX_KEYS).map(by_ref).collect()
@@ -209,7 +209,8 @@ async fn ten_thousand_keys_of_a_batch_are_of_one_revision_while_writes_get_on() 
     for (rows, missing) in [(swap as fn(u64) -> _, false), (swap, true), (move_on, false), (move_on, true)] {
         let (directory, number, base) = base().await;
         let writer = Writer::start(&base, rows);
-        // A write of everybody takes more turns than one batch gives: it lets others go on too while it is planned.
+        // A write of all members needs more turns than one batch gives, because its planning lets others go
+        // first too.
         let before = writer.count();
         for _ in 0..3 {
             let batch = directory.batch_get(number, keys(missing), None).await.unwrap();
@@ -231,7 +232,7 @@ async fn ten_thousand_keys_of_a_batch_are_of_one_revision_while_writes_get_on() 
             companies.dedup();
             assert_eq!(companies.len(), 1, "{companies:?}");
         }
-        assert!(writer.count() > before, "no write got on");
+        assert!(writer.count() > before, "no write made progress");
         writer.stop().await;
     }
 }
