@@ -149,7 +149,7 @@ async fn writes_make_progress_while_a_list_with_many_values_is_computed() {
 }
 
 #[tokio::test]
-async fn ten_thousand_keys_are_looked_up_while_writes_get_on() {
+async fn ten_thousand_keys_are_looked_up_while_writes_go_on() {
     let (directory, number, base) = base().await;
     let refs: Vec<RawValue> = (0..FILTER_IN_MAX_VALUES).map(|place| text(format!("r{place}"))).collect();
     let filters = || vec![RawFilter { in_: Some(refs.clone()), ..on("ref") }, gold()];
