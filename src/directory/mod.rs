@@ -53,13 +53,12 @@ pub use self::records::{
     ClipInput, ExportedRecord, Ingested, RecordExport, RecordList, RecordPage, RecordSelector, Saved,
     SentTime, StampCollectionInput, TransactionInput, draw_record_id,
 };
-pub use self::room::{
-    Arrival, Incoming, PageRoom, REPLY_BYTES, REPLY_GROWTH, Received, Replies, Room, SMALL_REPLY_BYTES,
-};
+use self::room::REPLY_BYTES;
+pub use self::room::{Arrival, Incoming, PageRoom, REPLY_GROWTH, Received, Replies, Room, SMALL_REPLY_BYTES};
 pub use self::selector::{Key, RawKeys, Selector};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 pub use crate::table::backup::{Held, HeldFile, Outline};
 pub use crate::table::{
-    BaseSummary, CreatedBase, DeleteReply, IfRunning, RowOutcome, Series, SetField, UpsertReply, WriteMode,
+    BaseSummary, CreatedBase, DeleteReply, IfRunning, RowOutcome, Series, UpsertReply, WriteMode,
 };
 pub use crate::table::{Connection, Party, Peer, Whose};
