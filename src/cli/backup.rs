@@ -1,4 +1,5 @@
-//! `memberbase backup`: a copy of the whole store in a folder, of a running server or of a data directory at rest.
+//! `memberbase backup`: copies the whole store into a folder, from a running server or from a data directory
+//! that no server uses.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,30 +15,30 @@ use crate::server::backup::{self, FileOutline, Held, HeldFile, Outline, Received
 use super::client::{self, Target};
 use super::{Error, files, output};
 
-/// How often a backup goes on after its connection broke.
+/// How often a backup is resumed after its connection broke.
 const RESUMES: usize = 20;
-/// Pause before it does.
+/// Pause before it is resumed.
 const RESUME_AFTER: Duration = Duration::from_secs(1);
 
 /// The arguments of `backup`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A folder that holds a backup of the same store already is brought up to date: only what is new is \
-                        carried. One that was interrupted goes on where it stopped. The backup counts once everything was \
-                        synced and read back."
+    after_help = "If the folder already holds a backup of the same store, only the changes since then are \
+                  copied. An interrupted backup continues where it stopped. A backup is complete once all of \
+                  it was synced to the disk and read back."
 )]
 pub struct Args {
-    /// The folder for the backup; made if it is missing
+    /// The folder for the backup; created if it does not exist
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
-    /// The data directory of a server that does not run; without it, a running server is asked
+    /// The data directory of a stopped server; without it, a running server sends the backup
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     #[command(flatten)]
     target: Target,
 }
 
-/// Writes the backup and says what it has.
+/// Writes the backup, and prints what it holds.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let received = match &args.data {
         Some(data) => {
@@ -63,7 +64,7 @@ async fn from_server(args: &Args) -> Result<Received, Error> {
         match once(args).await {
             Err(Error::Refused(refusal)) if refusal.is_retryable() && resumed < RESUMES => {
                 resumed += 1;
-                output::note(format_args!("memberbase: {refusal}; going on in a moment"));
+                output::note(format_args!("memberbase: {refusal}; trying again in a moment"));
                 tokio::time::sleep(RESUME_AFTER).await;
             }
             done => return done,
@@ -103,7 +104,7 @@ fn outline(plan: v1::BackupPlan) -> Result<Outline, Error> {
     let timeline = plan.timeline.as_slice().try_into();
     let files = plan.files.into_iter();
     Ok(Outline {
-        timeline: timeline.map_err(|_| Error::Broken("the server's plan names no timeline".into()))?,
+        timeline: timeline.map_err(|_| Error::Broken("the server's backup plan has no timeline".into()))?,
         extends: plan.extends,
         base: plan.base,
         position: plan.position,

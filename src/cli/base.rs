@@ -1,8 +1,8 @@
-//! Finding a memberbase by its name or id, and making one unless there is one.
+//! Finds a memberbase by its name or id, and creates one if there is none with that name.
 //!
-//! Only the server decides whether there is one of a name when one is made. That it is looked for before is
-//! for those who may read and not make any, and so that a server that cannot decide it makes none where there
-//! is one.
+//! Whether the name is taken is decided by the server, when it creates the memberbase. It is looked up first
+//! all the same: for callers who may read but not create, and because a server that cannot decide it would
+//! create a second memberbase with the name.
 
 use crate::api::grpc::v1;
 
@@ -11,7 +11,7 @@ use super::{Error, output};
 
 const ID_PREFIX: &str = "mb_";
 const ID_CHARACTERS: usize = 26;
-/// How many memberbases of one name are named in the error that says there are several.
+/// How many ids the error lists if several memberbases have the same name.
 const NAMED: usize = 10;
 
 /// The id of the memberbase, if there is exactly one of that name or if `base` is an id already.
@@ -20,7 +20,7 @@ pub async fn find(client: &mut Client, base: &str) -> Result<Option<String>, Err
         return Ok(Some(base.to_owned()));
     }
     if base.is_empty() {
-        return Err(Error::Usage("--base is empty; give the name or the id of a memberbase".to_owned()));
+        return Err(Error::Usage("--base is empty; give the name or id of a memberbase".to_owned()));
     }
     let ids = ids_of_name(client, base).await?;
     match ids.as_slice() {
@@ -35,13 +35,13 @@ pub async fn find(client: &mut Client, base: &str) -> Result<Option<String>, Err
     }
 }
 
-/// As [`find`], where the memberbase has to exist.
+/// As [`find`], but an error if there is no such memberbase.
 pub async fn need(client: &mut Client, base: &str) -> Result<String, Error> {
     find(client, base).await?.ok_or_else(|| Error::Usage(format!("no memberbase is named {base:?}")))
 }
 
-/// As [`find`], or else makes a new one of that name. Of several commands that do so at the same time, one
-/// makes it and the others find it.
+/// As [`find`], but creates the memberbase if no other has the name. If several commands do so at the same
+/// time, one creates it and the others find it.
 pub async fn find_or_create(client: &mut Client, base: &str) -> Result<String, Error> {
     if let Some(id) = find(client, base).await? {
         return Ok(id);
@@ -52,29 +52,29 @@ pub async fn find_or_create(client: &mut Client, base: &str) -> Result<String, E
     }
     match created {
         Some(_) => Ok(made.id),
-        // An older server makes one for each that asks. Whoever sees that there are several stops: at most
-        // one of them sees its own alone, so members that belong together are not spread over two
-        // memberbases.
+        // An older server creates one for each request. A command that then finds several with the name
+        // stops: at most one command finds its own alone, so members that belong together are not spread over
+        // two memberbases.
         None => need(client, &made.name).await,
     }
 }
 
-/// Makes a memberbase, whether or not there is one of that name.
+/// Creates a memberbase, whether or not another has the same name.
 pub async fn create(client: &mut Client, name: &str) -> Result<String, Error> {
     Ok(create_if(client, name, false).await?.0.id)
 }
 
-/// The memberbase, and whether the server made it, if it says so.
+/// The memberbase, and whether this request created it; `None` if the server does not say.
 async fn create_if(
     client: &mut Client,
     name: &str,
     unless_named: bool,
 ) -> Result<(v1::MemberBase, Option<bool>), Error> {
     let request = v1::CreateMemberBaseRequest { name: name.to_owned(), unless_named, ..Default::default() };
-    let answer = client.bases.create_member_base(request).await?.into_inner();
+    let reply = client.bases.create_member_base(request).await?.into_inner();
     let base =
-        answer.member_base.ok_or_else(|| Error::Broken("the server's answer has no memberbase".into()))?;
-    Ok((base, answer.created))
+        reply.member_base.ok_or_else(|| Error::Broken("the server's reply has no memberbase".into()))?;
+    Ok((base, reply.created))
 }
 
 fn is_id(base: &str) -> bool {
@@ -83,7 +83,7 @@ fn is_id(base: &str) -> bool {
     })
 }
 
-/// Up to one more than [`NAMED`] ids. A page may be empty and yet not the last.
+/// Up to one more than [`NAMED`] ids. A page may be empty without being the last.
 async fn ids_of_name(client: &mut Client, name: &str) -> Result<Vec<String>, Error> {
     let eq = prost_types::Value { kind: Some(prost_types::value::Kind::StringValue(name.to_owned())) };
     let mut request = v1::ListMemberBasesRequest {

@@ -1,4 +1,4 @@
-//! `memberbase check`: whether a store that nobody serves is as it has to be.
+//! `memberbase check`: checks a store that no server uses.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,9 +11,10 @@ use crate::server;
 /// The arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Every snapshot and every entry of the log is read, and nothing is written; --deep then opens the store, as a \
-                        start of the server does, and looks at what is in it. Exit code 0: all is well; 1: something was \
-                        found, and is listed with its file; 74: the store cannot be looked at, or not opened."
+    after_help = "Reads every snapshot and every entry of the log, and writes nothing. With --deep it then \
+                  opens the store, as the server does when it starts, and checks its contents. Exit code 0: \
+                  no findings; 1: there are findings, which are listed with their files; 74: the store \
+                  cannot be read or opened."
 )]
 pub struct Args {
     /// The data directory
@@ -22,15 +23,15 @@ pub struct Args {
     /// Check every invariant as well: records, lookups, sets, counters, and the log of commits
     #[arg(long)]
     deep: bool,
-    /// Memory to use [default: 512MiB]
+    /// How much memory to use [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
-    /// How long deleted memberbases can be brought back; older ones are not checked [default: 30d]
+    /// How long deleted memberbases can be restored; those deleted earlier are not checked [default: 30d]
     #[arg(long, value_name = "TIME")]
     delete_retention: Option<String>,
 }
 
-/// Checks, and prints what was looked at and what was found.
+/// Checks the store, and prints what was checked and what was found.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     if !args.data.is_dir() {
         return Err(Error::Usage(format!("there is no data directory {}", args.data.display())));
@@ -41,14 +42,14 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     files.damage.iter().try_for_each(output::line)?;
     let damaged = files.damage.len();
     output::line(format_args!("damaged files {damaged}"))?;
-    // What is in damaged files cannot be opened.
+    // A store with damaged files cannot be opened.
     let audited = if args.deep && damaged == 0 { audit(&config).await? } else { 0 };
     let findings = u64::try_from(damaged).unwrap_or(u64::MAX).saturating_add(audited);
     output::line(format_args!("findings {findings}"))?;
     Ok(if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// How much in the store is not as it has to be; prints what was found.
+/// Checks every invariant of the store, prints the findings and returns their number.
 async fn audit(config: &Config) -> Result<u64, Error> {
     let report = server::check(config, &output::note).await?;
     report.findings.iter().try_for_each(output::line)?;

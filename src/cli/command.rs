@@ -1,4 +1,4 @@
-//! The commands, and how one of them ends.
+//! The commands, and the exit codes that they end with.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// The arguments that the program was called with, or what there is to say of them.
+    /// The arguments of this process, or the error or help text to print.
     pub fn read() -> Result<Self, clap::Error> {
         Self::of(std::env::args_os().collect())
     }
@@ -32,14 +32,14 @@ impl Cli {
         Self::try_parse_from(&arguments).map_err(|error| with_plain_usage(error, &arguments))
     }
 
-    /// Whether this is the command that serves.
+    /// Whether this command runs the server.
     #[must_use]
     pub fn is_server(&self) -> bool {
         matches!(self.command, Command::Serve(_))
     }
 
-    /// Threads that the runtime of this command should have on so many cores. Clients wait for nothing but the network; more
-    /// threads than cores would only take the server's time, where it runs on the same machine.
+    /// How many threads the runtime of this command should have on this many cores. Clients only wait for the
+    /// network; more threads than cores would take time from a server on the same machine.
     #[must_use]
     pub fn worker_threads(&self, cores: usize) -> usize {
         match self.command {
@@ -49,7 +49,8 @@ impl Cli {
     }
 }
 
-/// The error with the usage that `--help` shows. By itself it would name what the environment gave among what has to be given.
+/// The error with the usage line that `--help` shows. By default clap also lists arguments as required that
+/// an environment variable has set.
 fn with_plain_usage(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
     let mut command = Cli::command();
     command.build();
@@ -75,23 +76,24 @@ enum Command {
     Export(export::Args),
     /// Prints one member as JSON
     Get(get::Args),
-    /// Makes, lists and revokes tokens
+    /// Creates, lists and revokes tokens
     Token(token::Args),
-    /// Reads a store that nobody serves, and says whether it is as it has to be
+    /// Checks a store that no server uses, and lists what is damaged
     Check(check::Args),
-    /// Copies the whole store into a folder, while the server runs or not
+    /// Copies the whole store into a folder, whether or not the server runs
     Backup(backup::Args),
-    /// Reads every bit of a backup
+    /// Reads a whole backup, and lists what is damaged
     Verify(verify::Args),
-    /// Makes a data directory from a backup, as of its end or of an earlier moment
+    /// Creates a data directory from a backup, as of its end or of an earlier time
     Restore(restore::Args),
-    /// Gives an older store the newest rule of comparing e-mail addresses
+    /// Updates an older store to the newest rule for comparing e-mail addresses
     Refold(refold::Args),
-    /// Loads a server with generated members and measures it
+    /// Measures a server under generated load
     Bench(bench::Args),
 }
 
-/// Runs one command and says how it ended: 0 well, 1 with rows or members that failed or were not found, 64 and above with an error.
+/// Runs one command and returns its exit code: 0 for success, 1 if rows failed or members were not found, 64
+/// and above for an error.
 pub async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::run(*args, read_by_commands(&Cli::command())).await,
@@ -109,7 +111,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     result.unwrap_or_else(|error| fail(&error))
 }
 
-/// Says why a command ends early, if there is something to say, and the code that it ends with.
+/// Prints why a command failed, unless it has to end silently, and returns its exit code.
 pub fn fail(error: &Error) -> ExitCode {
     if !error.is_quiet() {
         output::note(format_args!("memberbase: {error}"));
@@ -117,7 +119,7 @@ pub fn fail(error: &Error) -> ExitCode {
     ExitCode::from(error.exit_code())
 }
 
-/// The variables that commands read themselves.
+/// The environment variables that commands read themselves.
 fn read_by_commands(command: &clap::Command) -> Vec<String> {
     let of_arguments = command.get_arguments().filter_map(clap::Arg::get_env);
     let mut names: Vec<String> = of_arguments.map(|name| name.to_string_lossy().into_owned()).collect();
@@ -154,7 +156,7 @@ mod tests {
     #[test]
     fn variables_of_every_command_are_known() {
         let mut known = read_by_commands(&Cli::command());
-        // The program is built with it, and cargo gives it to what it starts.
+        // cargo sets this variable for the build, and for the programs that it starts.
         known.push("MEMBERBASE_VERSION".to_owned());
         for name in [
             "MEMBERBASE_TOKEN",

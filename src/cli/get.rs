@@ -23,14 +23,14 @@ pub struct Args {
     /// The member's e-mail address
     #[arg(long, requires = "base")]
     email: Option<String>,
-    /// The member's number as a worker
+    /// The member's worker id
     #[arg(long, requires = "base")]
     worker_id: Option<String>,
     #[command(flatten)]
     target: Target,
 }
 
-/// Prints the member; exit code 1 if there is none.
+/// Prints the member; exit code 1 if there is no such member.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let mut client = args.target.connect().await?;
     let member_base_id = match &args.base {
@@ -53,7 +53,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         }
         Err(refusal) => return Err(refusal.into()),
     };
-    let member = member.ok_or_else(|| Error::Broken("the server's answer has no member".into()))?;
+    let member = member.ok_or_else(|| Error::Broken("the server's reply has no member".into()))?;
     output::line(format_args!("{:#}", json::member(member)))?;
     Ok(ExitCode::SUCCESS)
 }

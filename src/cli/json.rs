@@ -1,4 +1,4 @@
-//! JSON as people write it, to and from the messages of the wire.
+//! Converts JSON as people write it to and from messages on the wire.
 
 use prost_types::value::Kind;
 use serde_json::{Map, Value, json};
@@ -53,7 +53,7 @@ fn from_number(number: f64) -> Value {
     json!(number)
 }
 
-/// A member with the names of the contract; what has no value is left out.
+/// A member with the field names of the contract, without fields that have no value.
 pub fn member(member: v1::Member) -> Value {
     let account = member.account_details.map(account);
     let attributes =

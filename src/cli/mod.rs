@@ -1,7 +1,8 @@
 //! The command line, one file per subcommand.
 //!
-//! Everything but `serve`, `token`, `check`, `refold`, `restore`, `verify` and `backup --data` is a client like any other: it speaks to a
-//! server through the generated code alone, and works against a remote one. Only `client` and `error` name the gRPC library and its status codes.
+//! `serve`, `token --data`, `check`, `refold`, `restore`, `verify` and `backup --data` work on the files of a
+//! store. All other commands are ordinary clients: they speak to a server, also a remote one, through the
+//! generated code alone. Only `client` and `error` use the gRPC library and its status codes.
 
 mod backup;
 mod base;

@@ -1,8 +1,10 @@
-//! What commands say: results on standard output, everything else on standard error. Nothing else in the command line writes there.
+//! What commands print: results go to standard output, everything else to standard error. No other module of
+//! the command line writes there.
 //!
-//! What a command was run for goes to standard output, so a result that cannot be written is an error. Where the reader has gone,
-//! as in `memberbase export | head`, the command ends without a word, as other programs do that a closed pipe stops. What goes to
-//! standard error is lost if nobody takes it, and changes nothing: an import must not stop because its progress cannot be shown.
+//! The result is what a command was run for, so a result that cannot be written is an error. If the reader
+//! has gone, as in `memberbase export | head`, the command ends silently, like other programs that a closed
+//! pipe stops. Text for standard error that cannot be written is dropped: an import must not stop because its
+//! progress cannot be shown.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -10,30 +12,30 @@ use std::path::Path;
 
 use super::Error;
 
-/// Writes a line of the result, and has it written before this returns.
+/// Writes one line of the result, and flushes it.
 pub fn line(line: impl Display) -> Result<(), Error> {
     text(format_args!("{line}\n"))
 }
 
-/// Writes a piece of the result as it is.
+/// Writes a piece of the result, without adding a line break.
 pub fn text(text: impl Display) -> Result<(), Error> {
     put(&text.to_string()).map_err(Error::Output)
 }
 
-/// Writes a text in one go.
+/// Writes and flushes a text.
 pub fn put(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
 }
 
-/// Says something beside the result.
+/// Prints a line to standard error.
 pub fn note(line: impl Display) {
-    // Whoever does not listen misses it.
+    // Where standard error is closed, the line is lost.
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// The fault of writing CSV as one of writing, of the same kind: a reader that has gone is no other error in CSV.
+/// The I/O error behind a CSV error, so that a closed pipe is recognised in CSV too.
 pub fn csv_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -41,12 +43,12 @@ pub fn csv_error(error: csv::Error) -> io::Error {
     }
 }
 
-/// Whether a place for a result is standard output.
+/// Whether a result goes to standard output.
 pub fn is_stdout(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// For a result that goes to a file or, as `-`, to standard output.
+/// Turns a failed write of a result into an error. The result goes to a file or, as `-`, to standard output.
 pub fn unwritten(path: &Path) -> impl Fn(io::Error) -> Error {
     let path = path.to_owned();
     move |source| {

@@ -1,4 +1,5 @@
-//! `memberbase refold`: the newest rule of comparing e-mail addresses for an older store that nobody serves.
+//! `memberbase refold`: updates an older store, which no server uses meanwhile, to the newest rule for
+//! comparing e-mail addresses.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,12 +11,13 @@ use crate::server;
 /// The arguments of `refold`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A store keeps the rule that it was made with. By the newest one, composed and decomposed letters, ß and SS, σ \
-                        and ς are one, and so are the two forms of a domain in other letters than ASCII. Members of one \
-                        memberbase that would become one by it are listed, and then nothing is changed (exit code 1): give \
-                        one of them another address, or delete it, and run this again. Addresses that would not be \
-                        accepted today are listed, and stay. Exit code 0: the store has the newest rule. A run that is cut \
-                        short is finished by the next one, or by the start of the server."
+    after_help = "A store keeps the rule that it was created with. The newest rule treats as equal: composed \
+                  and decomposed letters, ß and SS, σ and ς, and the two forms of a domain with non-ASCII \
+                  letters. If members of one memberbase have addresses that are equal by this rule, they are \
+                  listed and nothing is changed (exit code 1): change one of the addresses, or delete one of \
+                  the members, and run this again. Addresses that would not be accepted today are listed, \
+                  but stay. Exit code 0: the store has the newest rule. An interrupted run is completed by \
+                  the next one, or when the server starts."
 )]
 pub struct Args {
     /// The data directory
@@ -23,7 +25,7 @@ pub struct Args {
     data: PathBuf,
 }
 
-/// Refolds, and prints who stands in the way.
+/// Refolds the store, and prints the pairs of members that prevent it.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     if !server::is_store(&args.data) {
         return Err(Error::Usage(format!("{} is not the data directory of a server", args.data.display())));
@@ -31,15 +33,15 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let config = Config { data: args.data, ..Config::default() };
     let report = server::refold(&config, &|line| output::note(line)).await?;
     for (one, other) in &report.pairs {
-        output::line(format_args!("memberbase {}: {one} and {other} would be one", one.base))?;
+        output::line(format_args!("memberbase {}: {one} and {other} would have the same address", one.base))?;
     }
     for holder in &report.outdated {
         output::line(format_args!(
-            "memberbase {}: {holder} would not be accepted today, and stays",
+            "memberbase {}: {holder} would not be accepted today, but stays",
             holder.base
         ))?;
     }
-    // Where a refold was finished or not needed, nothing was looked at.
+    // No members were looked at if a refold was completed or not needed.
     if report.members > 0 {
         let count = |listed: usize, more: u64| u64::try_from(listed).unwrap_or(u64::MAX).saturating_add(more);
         output::line(format_args!("members with an e-mail address {}", report.members))?;

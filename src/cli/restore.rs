@@ -10,24 +10,25 @@ use crate::server::backup;
 /// The arguments of `restore`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The new store is one of its own: members keep their ids, but rows, revisions and the numbers of new \
-                        memberbases jump, so that nothing that clients hold from the time after the backup ever means \
-                        something else, and cursors of lists are not taken any more."
+    after_help = "The restored store is a new one: members keep their ids, but rows, revisions and the \
+                  numbers of new memberbases jump, so that ids and revisions from the time after the backup \
+                  are never used again. Old list cursors are no longer valid."
 )]
 pub struct Args {
     /// The folder of the backup
     #[arg(long, value_name = "FOLDER")]
     from: PathBuf,
-    /// The data directory to make; it must not exist or be empty
+    /// The data directory to create; it must not exist, or must be empty
     #[arg(long, value_name = "FOLDER")]
     data: PathBuf,
-    /// Only what had happened by this time (such as 2026-02-03T04:05:06Z), or by this revision of a memberbase (its id, a
-    /// colon and the revision). Writes that were made durable together come back together or not at all
+    /// Restore only up to this time (such as 2026-02-03T04:05:06Z), or up to this revision of a memberbase
+    /// (its id, a colon and the revision). Writes that were made durable together are restored together or
+    /// not at all
     #[arg(long, value_name = "TIME|ID:REVISION")]
     until: Option<String>,
 }
 
-/// Restores, and says up to where.
+/// Restores, and prints up to where.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     files::refuse_nesting(&args.data, &args.from)?;
     let config = Config { data: args.data, ..Config::default() };

@@ -13,9 +13,9 @@ use crate::server;
 #[command(
     args_override_self = true,
     after_help = "Every setting can also be given as an environment variable (--delete-retention as \
-                        MEMBERBASE_DELETE_RETENTION), or as a key of the TOML file (delete-retention). A flag counts \
-                        before the environment, and that before the file. Sizes are written as 512MiB, 10MB or 1G, \
-                        times as 20s, 5m, 1h30m or 30d."
+                  MEMBERBASE_DELETE_RETENTION), or as a key of the TOML file (delete-retention). A flag \
+                  counts before the environment, and that before the file. Sizes are written as 512MiB, 10MB \
+                  or 1G, times as 20s, 5m, 1h30m or 30d."
 )]
 pub struct Args {
     /// A TOML file with settings
@@ -30,7 +30,8 @@ pub struct Args {
     /// The data directory [default: ./memberbase-data]
     #[arg(long, value_name = "FOLDER")]
     data: Option<String>,
-    /// What keeps the data: sled, or memory, which forgets everything at the end and is for tests [default: sled]
+    /// What keeps the data: sled, or memory, which forgets everything at the end and is for tests [default:
+    /// sled]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
     /// Memory to use [default: 512MiB]
@@ -39,8 +40,8 @@ pub struct Args {
     /// Free space of the disk that no request is written into [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
     reserve: Option<String>,
-    /// A snapshot of the store is made, and older log removed, once the log has grown by this much, and by more than the
-    /// last snapshot [default: 1GiB]
+    /// A snapshot of the store is made, and older log removed, once the log has grown by this much, and by
+    /// more than the last snapshot [default: 1GiB]
     #[arg(long, value_name = "SIZE")]
     snapshot_after: Option<String>,
     /// How long calls under way may take when the server stops [default: 8s]
@@ -67,10 +68,12 @@ pub struct Args {
     /// Room in the store for these answers; when it is full, the oldest go first [default: 1GiB]
     #[arg(long, value_name = "SIZE")]
     request_room: Option<String>,
-    /// Largest body of a JSON call; a quarter of the memory, at least 64MiB, where that is less [default: 256MiB]
+    /// Largest body of a JSON call; a quarter of the memory, at least 64MiB, where that is less [default:
+    /// 256MiB]
     #[arg(long, value_name = "SIZE")]
     body_limit: Option<String>,
-    /// The certificate of the port, with those that lead to its authority; connections are encrypted then. Read again when it changes
+    /// The certificate of the port, with those that lead to its authority; connections are encrypted then.
+    /// Read again when it changes
     #[arg(long, value_name = "PEM-FILE")]
     tls_cert: Option<String>,
     /// The private key of the certificate. Read again when it changes
@@ -104,8 +107,8 @@ pub async fn run(args: Args, mut known: Vec<String>) -> Result<ExitCode, Error> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// The variables of this process that are ours by their names. One that is no text is an error: were it passed over, its
-/// setting would silently be another.
+/// The variables of this process that are ours by their names. One that is no text is an error: were it
+/// passed over, its setting would silently be another.
 fn environment() -> Result<BTreeMap<String, String>, Error> {
     let mut ours = BTreeMap::new();
     for (name, value) in std::env::vars_os() {

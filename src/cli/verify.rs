@@ -10,8 +10,8 @@ use crate::server::backup;
 /// The arguments of `verify`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit code 0: the backup is whole; 1: it is damaged, and what is damaged is listed; 74: there is no \
-                        backup, or its manifest cannot be read."
+    after_help = "Exit code 0: the backup is whole; 1: it is damaged, and the damage is listed; 74: there is \
+                  no backup, or its manifest cannot be read."
 )]
 pub struct Args {
     /// The folder of the backup
@@ -19,7 +19,7 @@ pub struct Args {
     dir: PathBuf,
 }
 
-/// Reads every bit of the backup.
+/// Reads the whole backup, and prints what is damaged.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let found = backup::verify_backup(&args.dir).await?;
     found.damage.iter().try_for_each(output::line)?;
@@ -30,6 +30,6 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         output::line(format_args!("whole: from {begins} to write {}, {files}, {bytes}", found.position))?;
         return Ok(ExitCode::SUCCESS);
     }
-    output::line("damaged: take another backup, and keep this one until that one is whole")?;
+    output::line("damaged: take another backup, and keep this one until the new one is whole")?;
     Ok(ExitCode::FAILURE)
 }

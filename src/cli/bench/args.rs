@@ -13,8 +13,8 @@ use super::load::Via;
 /// The arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The server to load; without it one is started on a free port, and stopped at the end. MEMBERBASE_SERVER does not count
-    /// here, so that nobody loads a server by accident
+    /// The server to load; without it one is started on a free port, and stopped at the end.
+    /// MEMBERBASE_SERVER does not count here, so that nobody loads a server by accident
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
     #[command(flatten)]
@@ -24,7 +24,8 @@ pub struct Args {
     /// The process of the server given, to report what it uses
     #[arg(long, requires = "server")]
     pub pid: Option<u32>,
-    /// The data of the server: where to put them, or, with --server, where to look how large they are. By default a new folder, removed at the end
+    /// The data of the server: where to put them, or, with --server, where to look how large they are. By
+    /// default a new folder, removed at the end
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
     /// The memberbase, by name or id, made if there is none; by default a new one
@@ -157,8 +158,9 @@ impl PhaseName {
         let name = self.to_possible_value();
         let name = name.as_ref().map_or("", clap::builder::PossibleValue::get_name);
         Error::Usage(format!(
-            "the phase {name} looks at members, and there are none, because {why}: put the phase fresh before it, or name a \
-             memberbase with --base that bench has loaded with the same --members and --seed"
+            "the phase {name} looks at members, and there are none, because {why}: put the phase fresh \
+             before it, or name a memberbase with --base that bench has loaded with the same --members and \
+             --seed"
         ))
     }
 }

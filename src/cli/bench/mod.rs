@@ -1,6 +1,8 @@
-//! `memberbase bench`: loads a server with generated members, measures it, and checks that it did what it said.
+//! `memberbase bench`: loads a server with generated members, measures it, and checks that it did what it
+//! said.
 //!
-//! Without `--server` it starts one of its own on a free port, and can then also measure how long stopping and opening take.
+//! Without `--server` it starts one of its own on a free port, and can then also measure how long stopping
+//! and opening take.
 
 mod args;
 mod calls;

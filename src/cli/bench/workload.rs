@@ -1,5 +1,5 @@
-//! The members that the load generator sends: about 200 bytes each, names of many scripts, refs without order. The same seed makes the
-//! same members.
+//! The members that the load generator sends: about 200 bytes each, names of many scripts, refs without
+//! order. The same seed makes the same members.
 
 use crate::api::grpc::v1;
 
@@ -133,7 +133,8 @@ pub fn member_ref(seed: u64, i: u64) -> String {
     format!("crm-{:016x}", mix(seed.wrapping_add(i)))
 }
 
-/// The `i`th member after `version` changes; each version differs from the one before in its tier, and every other one in its phone.
+/// The `i`th member after `version` changes; each version differs from the one before in its tier, and every
+/// other one in its phone.
 pub fn member(seed: u64, i: u64, version: u64) -> v1::MemberInput {
     let h = mix(seed ^ (i * 2 + 1));
     let g = mix(h.wrapping_add(77 * (version / 2)));

@@ -43,7 +43,8 @@ pub type Backups = BackupServiceClient<InterceptedService<Channel, Bearer>>;
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that stays silent for a ping and its time-out is lost, so that a dead peer does not hang an import.
+/// A connection that stays silent for a ping and its time-out is lost, so that a dead peer does not hang an
+/// import.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much the server may send ahead, in bytes: on one stream, and on the connection.
@@ -74,7 +75,8 @@ const SCHEME: &str = "Bearer ";
 /// What the caller shows to the server. Its `Debug` shows nothing.
 #[derive(Clone, Default, clap::Args)]
 pub struct Token {
-    /// The secret of the token to call with, if the server asks for one; the environment keeps it out of lists of processes
+    /// The secret of the token to call with, if the server asks for one; the environment keeps it out of
+    /// lists of processes
     #[arg(long, env = "MEMBERBASE_TOKEN", hide_env_values = true, value_name = "SECRET")]
     token: Option<String>,
 }
@@ -183,7 +185,8 @@ async fn channel(server: &str, tls: &Tls) -> Result<Channel, Error> {
         }
     };
     let channel = connected.map_err(|error| unreachable(server, &error))?;
-    // Whoever serves HTTP/2 speaks at once. Of one who does not, calls would learn no more than that the connection is gone.
+    // Whoever serves HTTP/2 speaks at once. Of one who does not, calls would learn no more than that the
+    // connection is gone.
     match timeout(CONNECT_TIMEOUT, first.recv()).await {
         Ok(Some(Err(reason))) => Err(Error::Unsuited { server: server.to_owned(), reason }),
         Ok(Some(Ok(())) | None) | Err(_) => Ok(channel),

@@ -1,8 +1,8 @@
 //! A connection that says in words why its first bytes do not come.
 //!
-//! A client that speaks plainly to a port that wants TLS, or shows no certificate where one is asked for, is told so by the peer in
-//! bytes that mean nothing to HTTP/2. Here they are read first, and told to whoever makes the connection: a call that finds it gone
-//! learns no more than that.
+//! A client that speaks plainly to a port that wants TLS, or shows no certificate where one is asked for, is
+//! told so by the peer in bytes that mean nothing to HTTP/2. Here they are read first, and told to whoever
+//! makes the connection: a call that finds it gone learns no more than that.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -21,7 +21,8 @@ const TLS_ALERT: u8 = 0x15;
 const HTTP_1: u8 = b'H';
 
 /// What a connection that is cut at once may mean.
-const CUT: &str = "it cut the connection before it said anything; if it speaks TLS there, give --server an address with https://";
+const CUT: &str = "it cut the connection before it said anything; if it speaks TLS there, give --server an \
+                   address with https://";
 
 /// Where it is told once what the first bytes were: those of HTTP/2, or why not.
 pub type Said = mpsc::Sender<Result<(), String>>;

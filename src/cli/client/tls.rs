@@ -1,8 +1,9 @@
 //! TLS to a server: whom to believe, and what to show.
 //!
-//! A certificate in the file of `--ca` is believed in two ways: as that of an authority, and, if the server shows that very
-//! certificate, as its own. What `openssl req -x509` makes is both at once, and the usual rules would refuse the second. Name and time
-//! are checked either way. Why a certificate was refused is said in words here, because it is what people get wrong first.
+//! A certificate in the file of `--ca` is believed in two ways: as that of an authority, and, if the server
+//! shows that very certificate, as its own. What `openssl req -x509` makes is both at once, and the usual
+//! rules would refuse the second. Name and time are checked either way. Why a certificate was refused is said
+//! in words here, because it is what people get wrong first.
 
 use std::error::Error as StdError;
 use std::io;
@@ -33,7 +34,8 @@ const PROTOCOL: &[u8] = b"h2";
 /// How to know the server, and be known to it, where the address begins with https.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Tls {
-    /// The authorities that vouch for the server, or its own certificate; by default the authorities that the system trusts
+    /// The authorities that vouch for the server, or its own certificate; by default the authorities that the
+    /// system trusts
     #[arg(long, env = "MEMBERBASE_CA", value_name = "PEM-FILE")]
     ca: Option<PathBuf>,
     /// A certificate to show to the server, if it asks for one

@@ -9,19 +9,19 @@ use super::exit;
 use super::refusal::Refusal;
 use crate::server::ServeError;
 
-/// Why a command could not do its work.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The arguments contradict each other or name something that does not exist.
+    /// The arguments contradict each other, or refer to something that does not exist.
     #[error("{0}")]
     Usage(String),
-    /// The input is not what it should be.
+    /// The input is not valid.
     #[error("{0}")]
     Data(String),
     /// A file or stream cannot be opened, read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
-        /// What was tried, such as "read".
+        /// The action that failed, such as "read".
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum Error {
     /// A result cannot be written to standard output.
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
-    /// The secret of a new token was seen by nobody.
+    /// The secret of a new token could not be shown on standard output.
     #[error("{0}")]
     Unseen(String),
     /// A thread cannot be started.
@@ -48,7 +48,7 @@ pub enum Error {
         /// Why it failed.
         reason: String,
     },
-    /// A server answers there, and it and we do not understand each other.
+    /// A server answers there, but client and server do not speak the same protocol.
     #[error("cannot speak with the server at {server}: {reason}")]
     Unsuited {
         /// The address that was tried.
@@ -56,26 +56,26 @@ pub enum Error {
         /// Why it failed.
         reason: String,
     },
-    /// A server answers there, and shows a certificate that is not believed.
+    /// A server answers there, but its certificate was rejected.
     #[error("the certificate of {server} was refused: {reason}")]
     Untrusted {
         /// The address that was tried.
         server: String,
-        /// Why.
+        /// Why it was rejected.
         reason: String,
     },
-    /// The server answered with an error.
+    /// The server replied with an error.
     #[error("{0}")]
     Refused(#[from] Refusal),
     /// A signal asked the command to end.
     #[error("stopped by {signal}")]
     Stopped {
-        /// What people call it.
+        /// What users call it.
         signal: &'static str,
         /// Its number.
         number: u8,
     },
-    /// The server did something that the contract rules out, or a child process misbehaved.
+    /// The server broke the contract, or a child process misbehaved.
     #[error("{0}")]
     Broken(String),
 }
@@ -104,7 +104,7 @@ impl Error {
         }
     }
 
-    /// Whether a command ends without a word by it, because nobody reads its result any more.
+    /// Whether the command ends silently with this error, because nobody reads its result any more.
     pub fn is_quiet(&self) -> bool {
         matches!(self, Self::Output(error) if is_closed(error))
     }

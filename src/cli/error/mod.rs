@@ -1,4 +1,4 @@
-//! What ends a command early, and the exit code that it ends with.
+//! The errors that end a command early, and their exit codes.
 
 mod exit;
 mod failure;

@@ -1,4 +1,4 @@
-//! An error that a server answered a call with.
+//! An error status of a call.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,12 +9,12 @@ use tonic_types::StatusExt;
 
 use crate::model::Reason;
 
-/// An error that the server answered, or that the connection came back with.
+/// An error status of a call, from the server or from a failed connection.
 #[derive(Debug)]
 pub struct Refusal(Box<Status>);
 
 impl Refusal {
-    /// Whether the same call may succeed later. A lost connection shows as one of several codes.
+    /// Whether the same call may succeed later. A lost connection shows up as one of several codes.
     pub fn is_retryable(&self) -> bool {
         match self.0.code() {
             Code::Unavailable
@@ -37,17 +37,17 @@ impl Refusal {
         }
     }
 
-    /// For a stream that ended well before its time.
+    /// For a stream that ended before its last reply.
     pub fn ended_early() -> Self {
-        Status::unavailable("the server ended the stream before it answered everything").into()
+        Status::unavailable("the server ended the stream before it had answered every chunk").into()
     }
 
-    /// Whether something that the caller wrote is not what it has to be.
+    /// Whether the arguments of the caller are at fault.
     pub fn is_malformed(&self) -> bool {
         self.0.code() == Code::InvalidArgument || self.is_for(Reason::NameAmbiguous)
     }
 
-    /// Whether the server said so for this reason.
+    /// Whether the server gave this reason.
     pub fn is_for(&self, reason: Reason) -> bool {
         self.0.get_details_error_info().is_some_and(|info| info.reason == reason.as_str())
     }
@@ -69,16 +69,16 @@ impl fmt::Display for Refusal {
         let info = self.0.get_details_error_info();
         let what = info.map_or_else(|| self.0.code().description().to_owned(), |info| info.reason);
         match self.0.source() {
-            // No server has answered: the connection came back with this.
+            // The status comes from the connection, not from a server.
             Some(source) => write!(f, "the connection failed: {}", causes(source))?,
             None => write!(f, "the server answered {what}: {}", self.0.message())?,
         }
         if self.0.code() == Code::Unauthenticated {
-            f.write_str("\n  the secret of a token is given with --token or in MEMBERBASE_TOKEN")?;
+            f.write_str("\n  give the secret of a token with --token or in MEMBERBASE_TOKEN")?;
         }
         for violation in self.0.get_details_bad_request().into_iter().flat_map(|bad| bad.field_violations) {
             let line = format!("{}: {}", violation.field, violation.description);
-            // The message names the first ones itself.
+            // The message already has the first ones.
             if !self.0.message().contains(&line) {
                 write!(f, "\n  {line}")?;
             }
@@ -93,7 +93,7 @@ impl From<Status> for Refusal {
     }
 }
 
-/// An error with everything that caused it: the outermost text of a transport error says next to nothing.
+/// An error with its chain of causes: the outermost text of a transport error says next to nothing.
 pub fn causes(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

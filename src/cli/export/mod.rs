@@ -1,8 +1,9 @@
-//! `memberbase export`: all members of a memberbase as CSV or NDJSON, in a form that `import` takes back unchanged.
+//! `memberbase export`: all members of a memberbase as CSV or NDJSON, in a form that `import` takes back
+//! unchanged.
 //!
-//! A field that the caller's token has no right to see is not there: no column in CSV, no key in NDJSON. Where a member has no
-//! value, the cell is empty, and the key null. So the two are never mistaken for each other, and `import --replace`, which
-//! clears what is empty, can refuse a file that does not have everything.
+//! A field that the token has no right to see is missing: CSV has no column for it, and NDJSON no key. If a
+//! member has no value, the cell is empty, or the key is null. So the two cases cannot be confused, and
+//! `import --replace`, which clears what is empty, can reject a file that lacks fields.
 
 mod args;
 mod out;

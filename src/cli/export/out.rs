@@ -14,7 +14,7 @@ use crate::model::ProfileField;
 
 const BUFFER: usize = 256 << 10;
 
-/// Whether a column shows a field that the caller may not see.
+/// Whether a column belongs to a field that the caller has no right to see.
 fn is_left_out(column: &str, left_out: &[String]) -> bool {
     let field = match column {
         "account_holder" | "sort_code" | "account_number" | "iban" => ProfileField::AccountDetails.as_str(),
@@ -28,7 +28,7 @@ type Sink = BufWriter<Box<dyn Write>>;
 pub enum Out {
     Csv {
         writer: Box<csv::Writer<Sink>>,
-        /// Which of the columns are there.
+        /// Whether each of the columns is written.
         shown: Vec<bool>,
     },
     Ndjson {
@@ -77,7 +77,7 @@ impl Out {
     /// Writes a line of NDJSON.
     pub fn write_line(&mut self, value: &Value) -> io::Result<()> {
         match self {
-            Self::Csv { .. } => Err(io::Error::other("a CSV file has no such lines")),
+            Self::Csv { .. } => Err(io::Error::other("a CSV file has no lines of JSON")),
             Self::Ndjson { sink, .. } => writeln!(sink, "{value}"),
         }
     }
@@ -88,12 +88,13 @@ impl Out {
             Self::Ndjson { sink, .. } => sink,
         };
         sink.flush()?;
-        // The handle is held until the file has its name, so that nobody else begins to write it before.
+        // The handle, with its lock, is held until the file has its name, so no other export can start
+        // writing it before.
         if is_written_itself(path) { Ok(()) } else { fs::rename(files::unfinished(path), path) }
     }
 }
 
-/// Opens what is written first, which nobody else writes until the handle is gone.
+/// Opens the file to write to. No other command writes it until the handle is closed.
 fn begin(path: &Path) -> io::Result<File> {
     let begun = if is_written_itself(path) {
         files::open_alone(path)?
@@ -101,17 +102,17 @@ fn begin(path: &Path) -> io::Result<File> {
         files::begin_unfinished(&files::unfinished(path))?
     };
     begun.ok_or_else(|| {
-        let why = "another export is writing it; wait until that one has ended, or give another --out";
+        let why = "another export is writing this file; wait until it has ended, or give another --out";
         io::Error::new(io::ErrorKind::WouldBlock, why)
     })
 }
 
-/// What stands in the columns that are there.
+/// The items of the columns that are written.
 fn only<T>(shown: &[bool], all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
     shown.iter().zip(all).filter_map(|(shown, item)| shown.then_some(item))
 }
 
-/// What is no file, such as a pipe or a device, is written itself: a file must not take its place.
+/// Whether the path is written directly. A pipe or a device must not be replaced by a file.
 fn is_written_itself(path: &Path) -> bool {
     is_stdout(path) || fs::metadata(path).is_ok_and(|there| !there.is_file())
 }
@@ -170,7 +171,11 @@ mod tests {
         first.finish(&file).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "1\n");
         let second = open().unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), "1\n", "it stays until the new one is complete");
+        assert_eq!(
+            fs::read_to_string(&file).unwrap(),
+            "1\n",
+            "the old file stays until the new one is complete"
+        );
         second.finish(&file).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "");
         assert!(!part.exists());

@@ -1,4 +1,5 @@
-//! `memberbase export --records`: what hangs on the members of a memberbase, one JSON object a line.
+//! `memberbase export --records`: the records attached to the members of a memberbase, one JSON object a
+//! line.
 
 use std::process::ExitCode;
 
@@ -11,7 +12,7 @@ use crate::cli::list::FileFormat;
 use crate::cli::{Error, base, client, json, output};
 use crate::model::words;
 
-/// Writes the records, each with its kind and the names of the contract.
+/// Writes the records, each with its kind, under the field names of the contract.
 pub async fn run(args: &Args) -> Result<ExitCode, Error> {
     let mut client = args.target.connect().await?;
     let member_base_id = base::need(&mut client, &args.base).await?;
@@ -83,7 +84,7 @@ fn transaction(transaction: v1::Transaction) -> Value {
     ])
 }
 
-/// What has no value is left out.
+/// An object without the fields that have no value.
 fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
     let fields = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Value::Object(fields.collect::<Map<_, _>>())

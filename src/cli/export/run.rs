@@ -1,4 +1,4 @@
-//! Exports the members, or hands over to the records.
+//! Exports the members, or with `--records` their records.
 
 use std::process::ExitCode;
 
@@ -41,7 +41,8 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     out.finish(&args.out).map_err(&unwritten)?;
     if !left_out.is_empty() {
         output::note(format_args!(
-            "warning: left out, because the token has no right to see them: {}; `import --replace` does not take such a file",
+            "warning: these fields are missing, because the token has no right to see them: {}; \
+             `import --replace` rejects such a file",
             left_out.join(", ")
         ));
     }

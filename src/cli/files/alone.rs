@@ -1,8 +1,8 @@
 //! Files that only one command at a time writes.
 //!
-//! A command has a file for itself while it holds the lock on it *and* the file still stands under its name: until the lock is
-//! held, who had it may have put the file elsewhere or taken it away. The lock ends with the last handle of the file, also if the
-//! command is killed. What is no file, such as a pipe, has no lock.
+//! A command owns a file while it holds the lock on it *and* the path still leads to this file: the previous
+//! owner may have renamed or removed it before the lock was free. The lock ends with the last handle of the
+//! file, also if the command is killed. Pipes and devices have no lock.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -11,12 +11,12 @@ use std::path::Path;
 
 use super::identity::Identity;
 
-/// The rights of a new file: its owner reads and writes it.
+/// The mode of a new file: only its owner reads and writes it.
 const PRIVATE: u32 = 0o600;
-/// How often a file is opened that others take away meanwhile.
+/// How often to open the file again if others remove it meanwhile.
 const TRIES: usize = 100;
 
-/// Opens a file for writing, as it is or made for this. `None` if another command writes it.
+/// Opens a file for writing, and creates it if it does not exist. `None` if another command writes it.
 pub fn open_alone(path: &Path) -> io::Result<Option<File>> {
     let mut options = File::options();
     options.write(true).create(true).truncate(false).mode(PRIVATE);
@@ -32,10 +32,11 @@ pub fn open_alone(path: &Path) -> io::Result<Option<File>> {
             return Ok(Some(file));
         }
     }
-    Err(io::Error::other("the file is replaced again and again"))
+    Err(io::Error::other("other commands keep replacing the file"))
 }
 
-/// Makes a file that nobody else writes. `None` if something has that name, or another command has just taken it.
+/// Creates a file that no other command writes. `None` if the name is in use, or another command has just
+/// taken the file.
 pub fn create_alone(path: &Path) -> io::Result<Option<File>> {
     let file = match File::options().write(true).create_new(true).mode(PRIVATE).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
@@ -49,7 +50,7 @@ pub fn stands_at(file: &File, path: &Path) -> io::Result<bool> {
     Ok(Identity::at(path) == Some(Identity::of(&file.metadata()?)))
 }
 
-/// False if another handle has the lock.
+/// Locks the file; false if another handle has the lock.
 fn lock(file: &File) -> io::Result<bool> {
     match file.try_lock() {
         Ok(()) => Ok(true),

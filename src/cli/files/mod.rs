@@ -1,7 +1,8 @@
-//! A command never writes into what it reads, nor among the files of a store or a backup.
+//! Rules for writing files: a command never writes to a file that it reads, nor into the folder of a store or
+//! a backup.
 //!
-//! Names do not tell: a file has several through links, and two paths may lead to one folder. So files are compared by
-//! device and inode, before anything is opened for writing.
+//! Names are not enough: a file can have several through links, and two paths can lead to one folder. So
+//! files are compared by device and inode, before any file is opened for writing.
 
 mod alone;
 mod identity;

@@ -1,4 +1,4 @@
-//! Refusals to write what a command reads, or the files of a store or a backup.
+//! Refuses to overwrite what a command reads, and to write among the files of a store or a backup.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,14 @@ use super::identity::Identity;
 use crate::cli::Error;
 use crate::server::backup;
 
-/// Refuses to write a file that the command reads too; `-` is what standard input reads.
+/// Refuses to write a file that the command also reads; `-` stands for standard input.
 pub fn refuse_overwriting<'a>(written: &Path, read: impl IntoIterator<Item = &'a Path>) -> Result<(), Error> {
     let Some(target) = Identity::at(written) else { return Ok(()) };
     for path in read {
         let source = if path == Path::new("-") { Identity::stdin() } else { Identity::at(path) };
         if source == Some(target) && is_kept(written) {
             return Err(Error::Usage(format!(
-                "{} would be overwritten while it is read (as {}); name another file to write",
+                "{} would be overwritten while it is read (as {}); give another file to write",
                 written.display(),
                 path.display()
             )));
@@ -22,16 +22,18 @@ pub fn refuse_overwriting<'a>(written: &Path, read: impl IntoIterator<Item = &'a
     Ok(())
 }
 
-/// Refuses to write a file into a data directory or a backup, whose own files have names like any other.
+/// Refuses to write a file into a data directory or a backup, where it could take the name of one of their
+/// files.
 pub fn refuse_inside_store(written: &Path) -> Result<(), Error> {
     backup::refuse_inside(written).map_err(|error| Error::Usage(error.to_string()))
 }
 
-/// Refuses two folders of which one is the other or lies in it.
+/// Refuses two folders if they are the same, or one lies inside the other.
 pub fn refuse_nesting(written: &Path, read: &Path) -> Result<(), Error> {
     if is_within(written, read) || is_within(read, written) {
         return Err(Error::Usage(format!(
-            "{} and {} are one folder, or one lies in the other; what is read must not be written",
+            "{} and {} are the same folder, or one lies inside the other; a folder that is read must not be \
+             written",
             written.display(),
             read.display()
         )));
@@ -39,16 +41,16 @@ pub fn refuse_nesting(written: &Path, read: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether what is written there can be read again: devices, such as a terminal, may well be both input and output.
+/// Whether the path keeps what is written to it. A device, such as a terminal, may be both input and output.
 fn is_kept(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
-/// Whether `inner` is the folder `outer` or would lie in it, at whatever depth.
+/// Whether `inner` is the folder `outer`, or lies inside it at any depth.
 fn is_within(inner: &Path, outer: &Path) -> bool {
     let Some(outer) = Identity::at(outer) else { return false };
     let absolute = std::path::absolute(inner).unwrap_or_else(|_| inner.to_owned());
-    // What does not exist yet lies where its first existing parent is.
+    // A path that does not exist yet lies where its first existing parent lies.
     let existing = absolute.ancestors().find_map(|path| path.canonicalize().ok());
     let existing: PathBuf = existing.unwrap_or(absolute);
     existing.ancestors().any(|path| Identity::at(path) == Some(outer))

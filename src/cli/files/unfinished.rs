@@ -1,8 +1,11 @@
-//! Where a file is written until it is complete, so that there is never half of one under its name.
+//! Unfinished files: a file is written under another name until it is complete, so that half a file never has
+//! its name.
 //!
-//! - It stands beside the file and has [`ENDING`] behind the name of that. Nobody but this program calls a file so: a file of
-//!   that name that no command has in use was left by one that was killed, and goes.
-//! - Nothing is written into what stands there already, and what is no plain file stays: a link leads to a file of others.
+//! - The unfinished file stands beside the file and has [`ENDING`] after its name. Only this program uses
+//!   that ending, so an unfinished file that no command has locked was left by a killed command, and is
+//!   removed.
+//! - An existing file is never written to, and what is not a plain file stays: a link may lead to a file of
+//!   somebody else.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,17 +13,18 @@ use std::path::{Path, PathBuf};
 
 use super::alone::{create_alone, open_alone};
 
-/// What an unfinished file has behind its name.
+/// What is appended to the name of an unfinished file.
 const ENDING: &str = ".memberbase-part";
 
-/// Where `file` is written until it is complete.
+/// The path of the unfinished file.
 pub fn unfinished(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(ENDING);
     name.into()
 }
 
-/// Makes an unfinished file, which nobody else writes until the handle is gone. `None` if another command writes it.
+/// Creates an unfinished file, which no other command writes until the handle is closed. `None` if another
+/// command writes it.
 pub fn begin(part: &Path) -> io::Result<Option<File>> {
     if let Some(made) = create_alone(part)? {
         return Ok(Some(made));
@@ -29,7 +33,7 @@ pub fn begin(part: &Path) -> io::Result<Option<File>> {
         let why = format!("{} is in the way; move it elsewhere", part.display());
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
     }
-    // Nobody else writes it, nor takes it away, while this handle is held.
+    // While this handle is held, no other command writes or removes the file.
     let Some(_left) = open_alone(part)? else { return Ok(None) };
     fs::remove_file(part)?;
     create_alone(part)

@@ -1,7 +1,8 @@
 //! Conditions that are probably meant as something that no condition can say.
 //!
-//! Taken by the letter they would find nobody, or with `!=` everybody, without a word. So they are refused, and the refusal shows
-//! what says it. **Whatever is refused here for its value can be written all the same**, in double quotes.
+//! Taken by the letter they would find nobody, or with `!=` everybody, without a word. So they are refused,
+//! and the refusal shows what says it. **Whatever is refused here for its value can be written all the
+//! same**, in double quotes.
 
 use serde_json::{Value, json};
 
@@ -53,8 +54,8 @@ pub(super) fn check(key: &str, operator: &str, value: &str) -> Result<(), String
     }
     if let Some(word) = second_condition(value).or_else(|| joined_condition(value)) {
         return Err(format!(
-            "is two conditions with `{word}` between them; give --filter once for each (all must hold), or JSON with \
-             \"and\" or \"or\"; a value that has such words stands in double quotes"
+            "is two conditions with `{word}` between them; give --filter once for each (all must hold), or \
+             JSON with \"and\" or \"or\"; a value that has such words stands in double quotes"
         ));
     }
     if value.len() > 1 && value.starts_with('\'') && value.ends_with('\'') {
@@ -71,8 +72,8 @@ pub(super) fn check(key: &str, operator: &str, value: &str) -> Result<(), String
         ),
         Some('~') => Err(no_pattern(key)),
         Some(more) => Err(format!(
-            "has `{operator}{more}`, which is no operator: there are {}; a value that begins with `{more}` stands in \
-             double quotes",
+            "has `{operator}{more}`, which is no operator: there are {}; a value that begins with `{more}` \
+             stands in double quotes",
             OPERATORS.join(" ")
         )),
     }
@@ -131,7 +132,8 @@ fn presence(key: &str, has_one: bool) -> String {
     format!("{who} is {}", json!({"key": key, "exists": has_one}))
 }
 
-/// How to write a condition whose value is meant as it is. A shell takes double quotes away where there are no others around.
+/// How to write a condition whose value is meant as it is. A shell takes double quotes away where there are
+/// no others around.
 fn by_the_letter(key: &str, operator: &str, value: &str) -> String {
     let condition = format!("{key}{operator}{}", json!(value));
     let around = if condition.contains('\'') { "" } else { "'" };

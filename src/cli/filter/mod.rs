@@ -9,8 +9,8 @@
 //!             text. In double quotes, as in JSON, it is text whatever it reads as, and whatever else it might mean
 //! ```
 //!
-//! What a filter means is the server's to judge. Here it only has to have the shape of one, so that nothing that somebody
-//! wrote is dropped on the way, and it must not be one that is probably meant as another.
+//! What a filter means is the server's to judge. Here it only has to have the shape of one, so that nothing
+//! that somebody wrote is dropped on the way, and it must not be one that is probably meant as another.
 
 mod grammar;
 mod meant;

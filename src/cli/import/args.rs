@@ -33,16 +33,19 @@ pub struct Args {
     /// What the file is; needed where its name does not tell
     #[arg(long)]
     pub format: Option<FileFormat>,
-    /// What stands between the cells of a CSV file; a first line such as sep=; in the file is believed instead
+    /// What stands between the cells of a CSV file; a first line such as sep=; in the file is believed
+    /// instead
     #[arg(long, default_value = ",", value_name = "CHARACTER")]
     pub delimiter: String,
     /// The field by which a row finds its member; a row without it is found by its id, if it has one
     #[arg(long = "match", default_value = "ref", value_name = "FIELD")]
     pub match_by: MatchKey,
-    /// Take the cells of a CSV file as they are: spaces around them, ="…" and an apostrophe before a formula are part of them
+    /// Take the cells of a CSV file as they are: spaces around them, ="…" and an apostrophe before a formula
+    /// are part of them
     #[arg(long)]
     pub no_trim: bool,
-    /// Clear the fields that a row leaves empty. The file has to name every field: by a column, or in NDJSON each line by a key
+    /// Clear the fields that a row leaves empty. The file has to name every field: by a column, or in NDJSON
+    /// each line by a key
     #[arg(long)]
     pub replace: bool,
     /// Clear fields that the file does not name as well: these, with commas between them, or all
@@ -54,7 +57,8 @@ pub struct Args {
     /// Bring members back that are inactive
     #[arg(long)]
     pub reactivate: bool,
-    /// Change the status of members to that of their rows; without it rows only say what members begin or come back with
+    /// Change the status of members to that of their rows; without it rows only say what members begin or
+    /// come back with
     #[arg(long)]
     pub apply_status: bool,
     /// Rows that the server takes at a time
@@ -89,7 +93,8 @@ impl Args {
             }
             (None, Some(named)) => Ok(named),
             (None, None) if FileFormat::is_spreadsheet(&self.file) => Err(Error::Usage(format!(
-                "{file}: spreadsheets are not read; save it as CSV (\"CSV UTF-8\" where there is a choice), and import that file"
+                "{file}: spreadsheets are not read; save it as CSV (\"CSV UTF-8\" where there is a choice), \
+                 and import that file"
             ))),
             (None, None) => Err(Error::Usage(format!(
                 "{file}: the name does not tell what the file is; give --format csv or --format ndjson"
@@ -146,8 +151,8 @@ impl Args {
         if self.replace { Keys::replaced(&self.may_clear()) } else { Keys::NONE }
     }
 
-    /// Says that failed rows of an earlier import stand beside this file, none of whose rows failed. Not of a place that was named:
-    /// who named it knows of it.
+    /// Says that failed rows of an earlier import stand beside this file, none of whose rows failed. Not of a
+    /// place that was named: who named it knows of it.
     pub(super) fn mention_earlier(&self, format: &Format) {
         let path = self.failed_path(format);
         if self.failed.is_none() && !is_stdin(&self.file) && failed::has_failed_rows(&path, format) {

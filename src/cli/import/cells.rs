@@ -1,8 +1,8 @@
 //! What a cell says, and what its writer put around it.
 //!
-//! Programs that write lists guard or spoil cells in a few known ways. What is a guard is taken off; what has lost something
-//! is refused, because nobody can tell any more what was meant. Files that were written by an export, and files of which the
-//! caller says so, are read as they are.
+//! Programs that write lists guard or spoil cells in a few known ways. What is a guard is taken off; what has
+//! lost something is refused, because nobody can tell any more what was meant. Files that were written by an
+//! export, and files of which the caller says so, are read as they are.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,8 @@ use super::row_failure::RowFailure;
 pub enum Reading {
     /// Every character counts.
     Exact,
-    /// Spaces around, `="…"`, and the apostrophe before what looks like a formula are no part of the value; line breaks are LF.
+    /// Spaces around, `="…"`, and the apostrophe before what looks like a formula are no part of the value;
+    /// line breaks are LF.
     Cleaned,
 }
 
@@ -34,8 +35,8 @@ pub fn value(cell: &str, reading: Reading) -> Result<Cow<'_, str>, &'static str>
     Ok(if value.contains('\r') { Cow::Owned(value.replace("\r\n", "\n").replace('\r', "\n")) } else { value })
 }
 
-/// Refuses numbers that a spreadsheet made of a key or a phone number: digits of `4.47701E+11` are lost, and `101.0` was
-/// perhaps `00101`.
+/// Refuses numbers that a spreadsheet made of a key or a phone number: digits of `4.47701E+11` are lost, and
+/// `101.0` was perhaps `00101`.
 pub fn check_number(field: Field, value: &str, reading: Reading) -> Result<(), RowFailure> {
     let is_key = matches!(field, Field::Id | Field::Ref | Field::WorkerId | Field::Phone);
     if !is_key || reading == Reading::Exact {

@@ -39,7 +39,8 @@ impl Chunk {
         self.rows.len() - self.unsendable.len()
     }
 
-    /// The members, handed over to the connection: kept ones the first time, made again from the rows after that.
+    /// The members, handed over to the connection: kept ones the first time, made again from the rows after
+    /// that.
     pub fn take_members(&mut self, format: &Format) -> Vec<v1::MemberInput> {
         if self.members.is_empty() {
             return self.rows.iter().filter_map(|row| format.member(row).ok()).collect();

@@ -22,7 +22,8 @@ use crate::tasks;
 
 /// The size at which a chunk ends early, in bytes of the file.
 const MAX_CHUNK_BYTES: usize = 1 << 20;
-/// How many times larger a row can be on the wire than in the file, doubled: 5.5 times, for a list of one-digit numbers.
+/// How many times larger a row can be on the wire than in the file, doubled: 5.5 times, for a list of
+/// one-digit numbers.
 const GROWTH_DOUBLED: usize = 11;
 // A chunk, including the row that fills it, must fit into the largest one that the server accepts.
 const _: () = assert!((MAX_CHUNK_BYTES + MAX_ROW_BYTES) * GROWTH_DOUBLED / 2 <= IMPORT_CHUNK_MAX_BYTES);
@@ -139,7 +140,8 @@ fn next_chunk(
     Ok(Chunk { repeats, ..chunk })
 }
 
-/// Reads rows up to `chunk_rows`, or as many as a chunk may have. Those before a fault come first, and the fault next time.
+/// Reads rows up to `chunk_rows`, or as many as a chunk may have. Those before a fault come first, and the
+/// fault next time.
 fn next_rows(source: &mut Source, collector: &mut Collector, chunk_rows: usize) -> Result<Rows, Error> {
     while collector.rows() < chunk_rows && collector.bytes() < MAX_CHUNK_BYTES {
         if let Some(fault) = source.fault.take() {

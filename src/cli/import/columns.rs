@@ -52,7 +52,8 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Understands a header, or says everything that is wrong with it. Cells of an export are read as they are.
+    /// Understands a header, or says everything that is wrong with it. Cells of an export are read as they
+    /// are.
     pub fn from_header(header: &[String], key: MatchKey, reading: Reading) -> Result<Self, String> {
         let names: Vec<String> = header.iter().map(|name| heading(name).trim().to_owned()).collect();
         let own = without_failure_columns(&names);
@@ -75,8 +76,8 @@ impl Columns {
         }
         if let Some(delimiter) = other_delimiter(own) {
             return Err(format!(
-                "the first line has one column, whose name has {delimiter} in it: if that stands between the cells, give \
-                 --delimiter '{delimiter}'"
+                "the first line has one column, whose name has {delimiter} in it: if that stands between the \
+                 cells, give --delimiter '{delimiter}'"
             ));
         }
         if problems.iter().any(|problem| problem.ends_with("unknown")) {
@@ -124,7 +125,8 @@ impl Columns {
             })
     }
 
-    /// How many cells a row has at least, and may have with something in them: its last ones may have no name.
+    /// How many cells a row has at least, and may have with something in them: its last ones may have no
+    /// name.
     pub fn named(&self) -> usize {
         self.columns.iter().rposition(|column| *column != Column::Unnamed).map_or(0, |last| last + 1)
     }
@@ -196,7 +198,8 @@ fn plain_characters(name: &str) -> impl Iterator<Item = char> {
     name.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_')).flat_map(char::to_lowercase)
 }
 
-/// What seems to stand between the names of a header that was taken for one name, as it is given to `--delimiter`.
+/// What seems to stand between the names of a header that was taken for one name, as it is given to
+/// `--delimiter`.
 fn other_delimiter(names: &[String]) -> Option<&'static str> {
     let [name] = names else { return None };
     let parts_are_known = |delimiter: &&(char, &str)| {
@@ -218,7 +221,8 @@ fn other_key(columns: &[Column]) -> String {
 fn known() -> String {
     let names: Vec<_> = Field::ALL.iter().map(|field| field.name()).collect();
     format!(
-        "known columns are {}, and attributes.<key>, where :number, :boolean or :json after the key gives its type",
+        "known columns are {}, and attributes.<key>, where :number, :boolean or :json after the key gives \
+         its type",
         names.join(", ")
     )
 }

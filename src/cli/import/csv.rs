@@ -18,7 +18,8 @@ use super::row_failure::RowFailure;
 use super::rows::Row;
 use super::{ndjson, overtaken};
 
-/// The member that a record describes. Only what cannot be put on the wire is refused here; all rules are the server's.
+/// The member that a record describes. Only what cannot be put on the wire is refused here; all rules are the
+/// server's.
 pub fn member(columns: &Columns, row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
     let (row, told) = columns.split(row).ok_or_else(|| {
         let message = "the row does not end in the line, reason, field and message that the header promises";
@@ -75,7 +76,8 @@ pub fn finders(columns: &Columns, row: Row<'_>) -> v1::MemberInput {
     keys
 }
 
-/// Refuses a row whose cells do not stand under the columns. Empty ones at its end, and under no name, are nothing.
+/// Refuses a row whose cells do not stand under the columns. Empty ones at its end, and under no name, are
+/// nothing.
 fn check_shape(columns: &Columns, row: Row<'_>) -> Result<(), RowFailure> {
     let is_blank = |cell: &str| cell.trim().is_empty();
     let (width, named) = (row.width(), columns.named());

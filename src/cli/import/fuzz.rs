@@ -8,8 +8,8 @@ use super::rows::{Collector, Row, Rows};
 use super::{MatchKey, csv, ndjson, records};
 use crate::api::grpc::v1;
 
-/// Reads `bytes` as a CSV file with its header, as one without, and as NDJSON. The cells of a CSV file that can be read come back
-/// as they were when they are written and read again.
+/// Reads `bytes` as a CSV file with its header, as one without, and as NDJSON. The cells of a CSV file that
+/// can be read come back as they were when they are written and read again.
 pub(crate) fn files(bytes: &[u8]) {
     let mut reader = records::Records::new(bytes, b',');
     if let Ok(header) = reader.header()

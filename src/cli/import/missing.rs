@@ -1,9 +1,10 @@
 //! Nothing is cleared by `--replace` that the file does not speak of.
 //!
-//! A replacement clears every field that a row does not give. So a list that lacks a column, be it because its writer was not
-//! allowed to see it, would clear that field of everybody. Therefore a file that replaces names every field: a CSV file in its
-//! header, or it is refused whole; a line of NDJSON by its keys, or it is a failed row, because no line knows of the others.
-//! What is named and empty, or null, is cleared. What is meant to be cleared without being named, `--clear-missing` says.
+//! A replacement clears every field that a row does not give. So a list that lacks a column, be it because
+//! its writer was not allowed to see it, would clear that field of everybody. Therefore a file that replaces
+//! names every field: a CSV file in its header, or it is refused whole; a line of NDJSON by its keys, or it
+//! is a failed row, because no line knows of the others. What is named and empty, or null, is cleared. What
+//! is meant to be cleared without being named, `--clear-missing` says.
 
 use super::columns::{Column, Columns};
 use super::field::Field;
@@ -76,8 +77,9 @@ pub fn check(columns: &Columns, may: &ClearMissing) -> Result<(), String> {
         ""
     };
     Err(format!(
-        "--replace clears what a row leaves out, and the file has {what} {names}{attributes}: add what is missing, leave \
-         --replace out to keep what members have there, or say that it is to be cleared, with --clear-missing={}",
+        "--replace clears what a row leaves out, and the file has {what} {names}{attributes}: add what is \
+         missing, leave --replace out to keep what members have there, or say that it is to be cleared, with \
+         --clear-missing={}",
         missing.join(",")
     ))
 }

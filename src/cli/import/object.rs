@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 /// The field in which a file of failed rows says why a row failed.
 pub const FAILED: &str = "failed";
 
-/// The fields of an object in their order, each with its value as it is written; `None` for what is no object.
+/// The fields of an object in their order, each with its value as it is written; `None` for what is no
+/// object.
 pub fn fields(text: &str) -> Option<Vec<(String, &RawValue)>> {
     struct Fields;
 

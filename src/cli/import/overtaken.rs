@@ -1,8 +1,8 @@
 //! Failed rows whose member a later row of the file has written.
 //!
-//! - Such a row is older than what its member has now. Tried again, or mended and imported once more, it would undo the later
-//!   one. So it is not tried again, and it is marked in the file of failed rows, with a reason under which it fails again until
-//!   somebody decides.
+//! - Such a row is older than what its member has now. Tried again, or mended and imported once more, it
+//!   would undo the later one. So it is not tried again, and it is marked in the file of failed rows, with a
+//!   reason under which it fails again until somebody decides.
 //! - A row is overtaken when a row of a later line was applied that has the same key, or that the server
 //!   applied to the member which the row had found: its answers name both ([`super::who`]).
 //! - **Only what the answers tell decides whether a row is tried again.** They are the same whenever the
@@ -99,7 +99,8 @@ impl Overtaken {
         self.told.failed.is_empty()
     }
 
-    /// The row of this line has failed. It looked for its member by `key`, and the server says that it found the one of `id`.
+    /// The row of this line has failed. It looked for its member by `key`, and the server says that it found
+    /// the one of `id`.
     pub fn failed(&mut self, line: u64, key: Option<Key>, id: Option<Key>) {
         if self.told.failed.len() >= MAX_KEYS {
             self.is_full = true;
@@ -216,8 +217,8 @@ pub fn overtaken(later: u64, reason: &str, field: &str, message: &str) -> RowFai
 /// same member.
 pub fn may_be_overtaken(later: u64, failure: &RowFailure) -> RowFailure {
     let message = format!(
-        "the row failed ({}) and was not tried again, because that of line {later}, which is newer, may be about the same member \
-         and the server does not say: {}",
+        "the row failed ({}) and was not tried again, because that of line {later}, which is newer, may be \
+         about the same member and the server does not say: {}",
         said(&failure.reason, &failure.message),
         decide("to write it all the same")
     );

@@ -1,6 +1,7 @@
 //! Reading the records of a CSV file.
 //!
-//! Rows are cut by [`Splitter`], which refuses what it would have to guess at. Rows in which nothing is written are left out.
+//! Rows are cut by [`Splitter`], which refuses what it would have to guess at. Rows in which nothing is
+//! written are left out.
 
 use std::io::Read;
 

@@ -1,10 +1,11 @@
 //! Rows that name a member as an earlier row of the file does, by the same key.
 //!
-//! A member that is in a list twice is written twice, the later row over the earlier one. That is seldom meant and loses no
-//! row, so it is told at the end and stops nothing.
+//! A member that is in a list twice is written twice, the later row over the earlier one. That is seldom
+//! meant and loses no row, so it is told at the end and stops nothing.
 //!
-//! Only hashes of keys are kept, of the first [`MAX_ROWS`] rows, in at most 40 MB: later rows are compared with those and not
-//! with each other. The thread that reads the file compares, and rows are read faster than servers apply them.
+//! Only hashes of keys are kept, of the first [`MAX_ROWS`] rows, in at most 40 MB: later rows are compared
+//! with those and not with each other. The thread that reads the file compares, and rows are read faster than
+//! servers apply them.
 
 use std::collections::HashSet;
 
@@ -67,7 +68,8 @@ impl Repeats {
             (rows, is_more) => {
                 let more = if is_more { " and others" } else { "" };
                 Some(format!(
-                    "{rows} rows name the same member as an earlier row, and are written over it: those of lines {lines}{more}"
+                    "{rows} rows name the same member as an earlier row, and are written over it: those of \
+                     lines {lines}{more}"
                 ))
             }
         }

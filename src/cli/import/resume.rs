@@ -86,7 +86,8 @@ impl Patience {
         self.failing_since = None;
     }
 
-    /// A try failed: the time to wait before the next one, at least as long as the server `asked` for; none to give up.
+    /// A try failed: the time to wait before the next one, at least as long as the server `asked` for; none
+    /// to give up.
     pub fn failed(&mut self, now: Instant, asked: Option<Duration>) -> Option<Duration> {
         let since = *self.failing_since.get_or_insert(now);
         if now.duration_since(since) >= self.give_up_after {

@@ -1,5 +1,5 @@
-//! Rows as they stand in the file, many in one buffer: kept until the server has answered for them, because a lost connection
-//! sends them again and a failed row is written out as it came.
+//! Rows as they stand in the file, many in one buffer: kept until the server has answered for them, because a
+//! lost connection sends them again and a failed row is written out as it came.
 
 /// Some rows of the file, each with its line and its cells. A row of NDJSON has one cell.
 #[derive(Debug, Default)]

@@ -20,8 +20,8 @@ use super::resume::{Patience, Unanswered};
 use super::session::{Ended, Input, Late, Session, settle};
 use super::stop::Stops;
 
-/// Imports the file. The file is opened and its header understood, and a CSV file read to its end, before anything is said to
-/// the server; by then it is also known that failed rows have a place to go.
+/// Imports the file. The file is opened and its header understood, and a CSV file read to its end, before
+/// anything is said to the server; by then it is also known that failed rows have a place to go.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let format = args.file_format()?;
     let input = Opened::open(&args.file)?;

@@ -1,12 +1,14 @@
 //! Cutting the bytes of a CSV file into rows and cells, strictly.
 //!
-//! What a careless writer or a torn file leaves is never guessed at: a quote that is opened in one row and closed in another
-//! would make one person of several. So after a closing quote only the end of its cell may come, the file may not end inside
-//! quotes, and each refusal names the line where the quote was opened. Line breaks inside quotes are part of their cell. A
-//! quote inside a cell that does not begin with one is plain text, unless only spaces stand before it: some writers put a space
-//! behind each delimiter and mean the quote to open the cell, others mean what they wrote.
+//! What a careless writer or a torn file leaves is never guessed at: a quote that is opened in one row and
+//! closed in another would make one person of several. So after a closing quote only the end of its cell may
+//! come, the file may not end inside quotes, and each refusal names the line where the quote was opened. Line
+//! breaks inside quotes are part of their cell. A quote inside a cell that does not begin with one is plain
+//! text, unless only spaces stand before it: some writers put a space behind each delimiter and mean the
+//! quote to open the cell, others mean what they wrote.
 //!
-//! Lines end in LF, CRLF or CR, and are counted here, because a row may span several and empty ones are no rows.
+//! Lines end in LF, CRLF or CR, and are counted here, because a row may span several and empty ones are no
+//! rows.
 
 use super::limits::MAX_ROW_BYTES;
 
@@ -20,7 +22,8 @@ pub enum Fault {
     #[error("line {line}: a backslash stands before a quote; inside quotes a quote is written twice")]
     Backslash { line: u64 },
     #[error(
-        "line {line}, column {}: spaces stand between the delimiter and a quote; take them out, or put the whole cell in quotes",
+        "line {line}, column {}: spaces stand between the delimiter and a quote; take them out, or put the \
+         whole cell in quotes",
         cell + 1
     )]
     SpaceBeforeQuote { line: u64, cell: usize },
@@ -46,7 +49,8 @@ enum State {
 #[derive(Debug)]
 pub struct Splitter {
     delimiter: u8,
-    /// Whether a backslash before a quote is text like any other, as it is in files that are known to be written by rule.
+    /// Whether a backslash before a quote is text like any other, as it is in files that are known to be
+    /// written by rule.
     takes_backslash: bool,
     state: State,
     /// The line of the next byte.

@@ -1,7 +1,8 @@
 //! Signals that stop an import: Ctrl-C, and the one by which systems stop programs.
 //!
-//! An import that is stopped sends nothing more. It still brings the failed rows into their file, says how many rows were
-//! applied and how to go on, and ends with the code that a shell gives a program which the signal has ended.
+//! An import that is stopped sends nothing more. It still brings the failed rows into their file, says how
+//! many rows were applied and how to go on, and ends with the code that a shell gives a program which the
+//! signal has ended.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

@@ -1,7 +1,8 @@
 //! Who the members of rows are.
 //!
-//! - A row is about the member that its key finds: the value by which rows are matched or, where a row has none, the id. One
-//!   member has several keys: its id, which is written in two forms, the value, and the refs that it had and still answers to.
+//! - A row is about the member that its key finds: the value by which rows are matched or, where a row has
+//!   none, the id. One member has several keys: its id, which is written in two forms, the value, and the
+//!   refs that it had and still answers to.
 //! - Two rows with the same key are about the same member. Of two whose keys differ the server tells it: its
 //!   answers name the member that each row found, by its id, from the first chunk with a failed row on.
 //! - **What a key names is never asked for to decide what is written.** Keys move, because members are
@@ -9,8 +10,9 @@
 //!   they were when the rows were taken, also when a chunk is sent again. Whom a key names now is asked only
 //!   to mark rows that have failed ([`learn`]).
 //!
-//! Keys are compared by hashes. Two keys with one hash are taken for one, and so are more spellings of an address than older
-//! stores take for one: either fails a row that might have gone through, and applies none that must not.
+//! Keys are compared by hashes. Two keys with one hash are taken for one, and so are more spellings of an
+//! address than older stores take for one: either fails a row that might have gone through, and applies none
+//! that must not.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

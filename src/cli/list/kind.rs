@@ -3,20 +3,20 @@
 use std::fmt;
 use std::path::Path;
 
-/// The endings of spreadsheets.
+/// File name endings of spreadsheets.
 const SPREADSHEETS: [&str; 7] = ["xlsx", "xls", "xlsm", "xlsb", "ods", "fods", "numbers"];
 
 /// The kinds of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum FileFormat {
-    /// Comma-separated values, the first line naming the columns
+    /// Comma-separated values; the first line has the column names
     Csv,
     /// One JSON object a line
     Ndjson,
 }
 
 impl FileFormat {
-    /// What the name of a file says that it is.
+    /// The format that the ending of a file name stands for.
     pub fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "csv" => Some(Self::Csv),
@@ -25,13 +25,13 @@ impl FileFormat {
         }
     }
 
-    /// Whether the name is that of a spreadsheet, which is neither.
+    /// Whether the file name has the ending of a spreadsheet.
     pub fn is_spreadsheet(path: &Path) -> bool {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         SPREADSHEETS.iter().any(|known| ending.eq_ignore_ascii_case(known))
     }
 
-    /// With the article, for messages.
+    /// The format with its article, for messages.
     pub fn article(self) -> &'static str {
         match self {
             Self::Csv => "a CSV file",

@@ -1,4 +1,4 @@
-//! What lists of members look like in files: shared by import and export.
+//! The files that lists of members come in: shared by import and export.
 
 mod columns;
 mod kind;

@@ -1,4 +1,5 @@
-//! `memberbase token`: who may call. Of a running server, or with `--data` of a store that no server uses at the moment.
+//! `memberbase token`: manages the tokens of a running server, or with `--data` those of a store that no
+//! server uses.
 
 mod place;
 mod run;

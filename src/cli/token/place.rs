@@ -1,4 +1,4 @@
-//! Where tokens are: on a running server, or in a store that no server uses.
+//! Where the tokens are: on a running server, or in a store that no server uses.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,10 @@ use crate::cli::client::Target;
 use crate::config::Config;
 use crate::server;
 
-/// Whose tokens they are.
+/// The server or store that the tokens belong to.
 #[derive(Debug, clap::Args)]
 pub struct Place {
-    /// The data directory of a server that does not run; without it, a running server is asked
+    /// The data directory of a stopped server; without it, the command calls a running server
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
     #[command(flatten)]
@@ -19,7 +19,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The store to open, if none is served. It must be there: a folder that was misspelt is not made.
+    /// The store to open, with `--data`. It must exist, so that a misspelt folder is not created.
     pub fn store(&self, new_store: bool) -> Result<Option<Config>, Error> {
         let Some(data) = &self.data else { return Ok(None) };
         if !new_store && !server::is_store(data) {
@@ -30,7 +30,7 @@ impl Place {
     }
 }
 
-/// A token that was just made.
+/// A new token.
 pub struct Made {
     pub id: String,
     pub secret: String,
@@ -41,5 +41,5 @@ pub struct Made {
 pub async fn revoke_at(target: &Target, id: String) -> Result<v1::ApiToken, Error> {
     let request = v1::RevokeApiTokenRequest { id, request_id: String::new() };
     let revoked = target.connect().await?.tokens.revoke_api_token(request).await?.into_inner().api_token;
-    revoked.ok_or_else(|| Error::Broken("the server's answer has no token".into()))
+    revoked.ok_or_else(|| Error::Broken("the server's reply has no token".into()))
 }

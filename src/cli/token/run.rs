@@ -13,8 +13,8 @@ use crate::server;
 /// The arguments of `token`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The first token of a server is made while it runs, on its machine and without a token; from then on every call \
-                        needs one. Where no server runs, --data does the same."
+    after_help = "The first token is created without a token, on the machine of the running server; from \
+                  then on every call needs one. If the server does not run, use --data."
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -23,39 +23,44 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Makes a token, and prints its secret as the last line
+    /// Creates a token, and prints its secret as the last line
     Create(CreateArgs),
     /// Lists all tokens, without their secrets
     List(ListArgs),
-    /// Revokes a token, at once and for good
+    /// Revokes a token immediately and permanently
     Revoke(RevokeArgs),
 }
 
 /// The arguments of `token create`.
 #[derive(Debug, clap::Args)]
 struct CreateArgs {
-    /// What the token allows: read, write (also changes members) or admin (also manages memberbases and tokens)
+    /// What the token allows: read, write (also changes members) or admin (also manages memberbases and
+    /// tokens)
     #[arg(long, value_name = "LEVEL")]
     access: String,
     /// What the token is for
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// From when on the token is refused, such as 2030-01-31T00:00:00Z [default: never, or when the token that makes it expires]
+    /// When the token expires, such as 2030-01-31T00:00:00Z [default: never, or when the token that creates
+    /// it expires]
     #[arg(long, value_name = "TIME")]
     expires_at: Option<String>,
-    /// The only memberbase that the token is good for, by name or id
+    /// The only memberbase that the token gives access to, by name or id
     #[arg(long, value_name = "NAME-OR-ID")]
     base: Option<String>,
-    /// Whether the token shows bank details and dates of birth [default: true for write and admin, false for read, and never more than the token that makes it]
+    /// Whether callers with the token see bank details and dates of birth [default: true for write and admin,
+    /// false for read, and never more than the token that creates it]
     #[arg(long, value_name = "BOOLEAN")]
     pii: Option<bool>,
-    /// Requests that the token is good for per second, on average [default: as many as the token that makes it]
+    /// Requests a second that callers with the token may send, on average [default: as many as the token that
+    /// creates it]
     #[arg(long, value_name = "NUMBER")]
     requests_per_second: Option<u32>,
-    /// Rows, keys and events that bulk calls with the token may send per second, on average [default: as many as the token that makes it]
+    /// Rows, keys and events a second that bulk calls with the token may send, on average [default: as many
+    /// as the token that creates it]
     #[arg(long, value_name = "NUMBER")]
     rows_per_second: Option<u32>,
-    /// Make the data directory if there is none: a token for a server that has never run
+    /// Create the data directory if it does not exist: for the first token of a server that has never run
     #[arg(long, requires = "data")]
     new_store: bool,
     #[command(flatten)]
@@ -136,7 +141,7 @@ async fn create_at(client: &mut Client, wanted: server::WantedToken) -> Result<M
     };
     let created = client.tokens.create_api_token(request).await?.into_inner();
     let id = created.api_token.map(|token| token.id);
-    let id = id.ok_or_else(|| Error::Broken("the server's answer has no token".into()))?;
+    let id = id.ok_or_else(|| Error::Broken("the server's reply has no token".into()))?;
     Ok(Made { id, secret: created.token, is_first })
 }
 
@@ -172,7 +177,7 @@ async fn list_at(client: &mut Client) -> Result<Vec<v1::ApiToken>, Error> {
     }
 }
 
-/// A token in a line: its id and access, and then whatever else there is to say.
+/// One line about a token: its id and access, then everything else that is set.
 fn line(token: &v1::ApiToken) -> String {
     if token.damaged {
         return format!("{} damaged: its record cannot be read, so it is refused", token.id);

@@ -1,7 +1,7 @@
-//! Showing the secret of a new token, which nobody can be shown later.
+//! Shows the secret of a new token, which cannot be shown again later.
 //!
-//! No token stays whose secret nobody saw: where the secret cannot be written, it goes to the terminal that the caller sits at, or the
-//! token is revoked.
+//! No token remains whose secret nobody saw: if the secret cannot be written to standard output, it is
+//! written to the terminal, or else the token is revoked.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -12,7 +12,7 @@ use crate::cli::client::{Target, Token};
 use crate::cli::{Error, output};
 use crate::server;
 
-/// Refuses to make a token while standard output is thrown away, as it is too where it was closed.
+/// Refuses to create a token if standard output is closed or `/dev/null`.
 pub fn refuse_void() -> Result<(), Error> {
     let device = |stat: Stat| {
         (FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice).then_some(stat.st_rdev)
@@ -20,7 +20,8 @@ pub fn refuse_void() -> Result<(), Error> {
     let out = rustix::fs::fstat(io::stdout()).ok().and_then(device);
     let void = rustix::fs::stat("/dev/null").ok().and_then(device);
     if out.is_some() && out == void {
-        let text = "standard output is closed or thrown away, and the secret of the token would be lost: nothing was made";
+        let text = "standard output is closed or discarded, so the secret of the token would be lost: no \
+                    token was created";
         return Err(Error::Usage(text.to_owned()));
     }
     Ok(())
@@ -29,9 +30,9 @@ pub fn refuse_void() -> Result<(), Error> {
 /// Prints the secret as the last line. A token whose secret cannot be shown is revoked.
 pub async fn show(made: &Made, place: &Place) -> Result<(), Error> {
     let first =
-        if made.is_first { "this is the first token: from now on every call needs one\n" } else { "" };
+        if made.is_first { "this is the first token: from now on every call needs a token\n" } else { "" };
     let id = &made.id;
-    let text = format!("{first}created {id}; its secret, which is never shown again:\n{}\n", made.secret);
+    let text = format!("{first}created {id}; its secret, which cannot be shown again:\n{}\n", made.secret);
     let Err(error) = output::put(&text) else { return Ok(()) };
     let why = format!("cannot write to standard output: {error}");
     let mut terminal = io::stderr();
@@ -40,12 +41,14 @@ pub async fn show(made: &Made, place: &Place) -> Result<(), Error> {
     }
     Err(Error::Unseen(match revoke(made, place).await {
         Ok(()) if made.is_first => format!(
-            "{why}; {id} was revoked, because nobody saw its secret. Calls need a token all the same from now on: stop the server \
-             and make one with --data"
+            "{why}; {id} was revoked, because nobody saw its secret. Calls need a token from now on all the \
+             same: stop the server, and create one with --data"
         ),
         Ok(()) => format!("{why}; {id} was revoked, because nobody saw its secret"),
         Err(fault) => {
-            format!("{why}; nobody saw the secret of {id}, and it could not be revoked ({fault}): revoke it")
+            format!(
+                "{why}; nobody saw the secret of {id}, and revoking it failed ({fault}): revoke it yourself"
+            )
         }
     }))
 }
@@ -54,7 +57,7 @@ async fn revoke(made: &Made, place: &Place) -> Result<(), Error> {
     if let Some(config) = place.store(false)? {
         return server::revoke_token(&config, &made.id).await.map(drop).map_err(Error::from);
     }
-    // Whoever made the first token has no other one.
+    // The creator of the first token has no other token.
     let mut target: Target = place.target.clone();
     if made.is_first {
         target.token = Token::of(&made.secret);

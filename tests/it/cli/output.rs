@@ -86,7 +86,7 @@ async fn a_token_whose_secret_could_not_be_printed_is_revoked() {
             );
         }
         let (code, text) = said(&run(&create, Stdio::null(), Stdio::piped()));
-        assert!(code == Some(64) && text.contains("nothing was made"), "{text}");
+        assert!(code == Some(64) && text.contains("no token was created"), "{text}");
     };
     fail(&["--data", folder]);
     let tokens = listed(&["--data", folder]);
@@ -105,5 +105,5 @@ async fn a_first_token_whose_secret_could_not_be_printed_is_revoked_by_itself() 
     let create = ["token", "create", "--access", "admin", "--server", &world.url];
     let (code, text) = said(&tokio::task::block_in_place(|| run(&create, full(), Stdio::piped())));
     assert_eq!(code, Some(74), "{text}");
-    assert!(text.contains("was revoked") && text.contains("make one with --data"), "{text}");
+    assert!(text.contains("was revoked") && text.contains("create one with --data"), "{text}");
 }

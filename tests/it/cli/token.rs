@@ -132,7 +132,7 @@ async fn the_first_token_can_be_created_through_a_running_server() {
     };
     assert_eq!(printed(at(&["list"], None)), "");
     let first = printed(at(&["create", "--access", "admin"], None));
-    assert!(first.contains("this is the first token: from now on every call needs one"), "{first}");
+    assert!(first.contains("this is the first token: from now on every call needs a token"), "{first}");
     let secret = first.lines().last().unwrap();
     let (code, said) = refused(at(&["create", "--access", "read"], None));
     assert!(code == Some(69) && said.contains("UNAUTHENTICATED"), "{said}");

@@ -5,7 +5,8 @@ use crate::cli::import::rows::Row;
 use crate::cli::import::told::Told;
 
 impl Columns {
-    /// The row without the cells that an earlier import added to say why it failed; `None` where these are not there.
+    /// The row without the cells that an earlier import added to say why it failed; `None` where these are
+    /// not there.
     pub fn own<'a>(&self, row: Row<'a>) -> Option<Row<'a>> {
         self.split(row).map(|(own, _)| own)
     }

@@ -1,7 +1,7 @@
 //! The failed rows of an earlier import, which one that went through leaves where they are.
 //!
-//! Such a file is never removed. Its rows may be those of another list, or have failed in another memberbase, or somebody may have
-//! mended them: whatever it is, they may be nowhere else, and nothing in the file tells.
+//! Such a file is never removed. Its rows may be those of another list, or have failed in another memberbase,
+//! or somebody may have mended them: whatever it is, they may be nowhere else, and nothing in the file tells.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{BufRead, BufReader, Read};
@@ -14,8 +14,8 @@ use crate::cli::import::format::Format;
 /// How much of a file is looked at to know whether it is one of failed rows, in bytes.
 const LOOK_AT: u64 = 256 << 10;
 
-/// Whether a file of failed rows stands there, as far as its beginning and the header of this list tell. One that cannot be read
-/// does not count, nor one that another import is writing, which may take it away again.
+/// Whether a file of failed rows stands there, as far as its beginning and the header of this list tell. One
+/// that cannot be read does not count, nor one that another import is writing, which may take it away again.
 pub fn has_failed_rows(path: &Path, format: &Format) -> bool {
     let is_file = fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
     is_file

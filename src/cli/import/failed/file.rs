@@ -124,7 +124,8 @@ impl Out {
     }
 }
 
-/// The row as it came with one more field, or its text where it is no object. What an earlier import said of it is gone.
+/// The row as it came with one more field, or its text where it is no object. What an earlier import said of
+/// it is gone.
 pub fn annotated(line: u64, text: &str, failure: &RowFailure) -> String {
     let why =
         json!({ "line": line, "reason": failure.reason, "field": failure.field, "message": failure.message });

@@ -1,4 +1,5 @@
-//! What stands where failed rows go is kept under another name: somebody may have mended rows in it, which are nowhere else.
+//! What stands where failed rows go is kept under another name: somebody may have mended rows in it, which
+//! are nowhere else.
 //!
 //! If the new file says the same in the end, there was nothing to keep, and only the new one stays.
 

@@ -1,8 +1,9 @@
 //! Where the file is made, and that one import writes it alone.
 //!
-//! Two imports that are to write one file must not mix their rows. So the file is locked from before it has anything in it until
-//! the import ends, and a file that takes its place is locked before it does. Who finds the place taken makes the file under the
-//! next free name beside it. What stands in the place without a lock is kept under such a name, see [`super::kept`].
+//! Two imports that are to write one file must not mix their rows. So the file is locked from before it has
+//! anything in it until the import ends, and a file that takes its place is locked before it does. Who finds
+//! the place taken makes the file under the next free name beside it. What stands in the place without a lock
+//! is kept under such a name, see [`super::kept`].
 
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
@@ -41,8 +42,8 @@ impl FailedRows {
     }
 }
 
-/// Makes an empty file that has the name of `file` and a number: `members.failed.1.csv` for `members.failed.csv`, or the first
-/// number after it that nothing is called by. Nobody else writes it.
+/// Makes an empty file that has the name of `file` and a number: `members.failed.1.csv` for
+/// `members.failed.csv`, or the first number after it that nothing is called by. Nobody else writes it.
 pub(super) fn take_free_name(file: &Path) -> io::Result<(File, PathBuf)> {
     let mut number = 1_u64;
     loop {

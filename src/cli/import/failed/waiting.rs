@@ -1,12 +1,13 @@
 //! Rows that are tried once more stand in the file of failed rows for as long as that takes.
 //!
-//! - From before they are tried until it is known which of them fail, all of them stand in the file, each in its place. So an
-//!   import that is killed meanwhile leaves no row out of it; a row that went through all the same changes nothing when it
-//!   comes again.
-//! - Then another file takes the place of this one, in one step: without those that went through, and with marks on those that
-//!   were overtaken.
-//! - A file that stood in the place is kept under another name, see [`super::kept`], and comes back if no row fails in the end.
-//!   One that says the same is what a killed import left of the same rows: this one settles them, and only its file stays.
+//! - From before they are tried until it is known which of them fail, all of them stand in the file, each in
+//!   its place. So an import that is killed meanwhile leaves no row out of it; a row that went through all
+//!   the same changes nothing when it comes again.
+//! - Then another file takes the place of this one, in one step: without those that went through, and with
+//!   marks on those that were overtaken.
+//! - A file that stood in the place is kept under another name, see [`super::kept`], and comes back if no row
+//!   fails in the end. One that says the same is what a killed import left of the same rows: this one settles
+//!   them, and only its file stays.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -28,12 +29,14 @@ pub struct Waiting {
 }
 
 impl FailedRows {
-    /// Whether rows can be put between others, or taken out; not where they are gone once they are written, as in a pipe.
+    /// Whether rows can be put between others, or taken out; not where they are gone once they are written,
+    /// as in a pipe.
     pub fn can_be_written_again(&self) -> bool {
         fs::metadata(self.path().unwrap_or(&self.wanted)).map_or(true, |there| there.is_file())
     }
 
-    /// Writes rows that wait to be tried again. `None` where they could not be taken back: nothing is written then.
+    /// Writes rows that wait to be tried again. `None` where they could not be taken back: nothing is written
+    /// then.
     pub fn write_waiting<'a>(
         &mut self,
         rows: impl Iterator<Item = (Row<'a>, &'a RowFailure)>,
@@ -53,8 +56,9 @@ impl FailedRows {
         Ok(Some(Waiting { lines, is_new }))
     }
 
-    /// Leaves those of the waiting rows in the file that failed in the end, writes them where none waited in it, and marks the
-    /// rows of `marks`, each with the line of the row that has overtaken it. False where what was written cannot be marked.
+    /// Leaves those of the waiting rows in the file that failed in the end, writes them where none waited in
+    /// it, and marks the rows of `marks`, each with the line of the row that has overtaken it. False where
+    /// what was written cannot be marked.
     pub fn settle(
         &mut self,
         waiting: Option<Waiting>,
@@ -79,7 +83,8 @@ impl FailedRows {
         self.change(&changes).map(|()| true)
     }
 
-    /// Takes the file away, and brings back what stood in its place. If somebody else has put a file there meanwhile, all stays.
+    /// Takes the file away, and brings back what stood in its place. If somebody else has put a file there
+    /// meanwhile, all stays.
     fn undo(&mut self) -> Result<(), Error> {
         // Its lock is held until that is done.
         let Some(Written { path, out }) = self.written.take() else { return Ok(()) };

@@ -10,9 +10,10 @@ use crate::api::grpc::v1;
 use crate::cli::Error;
 use crate::cli::client::{Client, Refusal};
 
-/// Bulk calls, each named by the import, its number and its rows, so that one that is sent again counts once: after a lost
-/// connection, and when an import that gave up goes on under its id. The answer is kept whatever it is: a call of the first run in
-/// which no row was good may find them all good later, and would write them over what others have changed since.
+/// Bulk calls, each named by the import, its number and its rows, so that one that is sent again counts once:
+/// after a lost connection, and when an import that gave up goes on under its id. The answer is kept whatever
+/// it is: a call of the first run in which no row was good may find them all good later, and would write them
+/// over what others have changed since.
 pub struct Calls<'a> {
     client: &'a mut Client,
     made: u64,
@@ -43,7 +44,8 @@ impl<'a> Calls<'a> {
             apply_status: options.apply_status,
             results: v1::ResultDetail::Failed.into(),
             request_id,
-            // What is tried next depends on what failed, so the import has to be told the same when it goes on.
+            // What is tried next depends on what failed, so the import has to be told the same when it goes
+            // on.
             keep_refusal: true,
         };
         loop {
@@ -62,8 +64,9 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// The name of a call: the import, the call's number in it, and the first 8 bytes of the SHA-256 of mode and rows, each row in its
-/// form on the wire behind the length of that. It is the same on every machine and in every version of the program.
+/// The name of a call: the import, the call's number in it, and the first 8 bytes of the SHA-256 of mode and
+/// rows, each row in its form on the wire behind the length of that. It is the same on every machine and in
+/// every version of the program.
 fn name(import_id: &str, number: u64, mode: v1::BulkMode, members: &[v1::MemberInput]) -> String {
     let mut hash = Sha256::new_with_prefix(i32::from(mode).to_be_bytes());
     members.iter().for_each(|member| hash.update(member.encode_length_delimited_to_vec()));

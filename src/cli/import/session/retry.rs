@@ -1,4 +1,5 @@
-//! Rows that failed because another member had their e-mail address, worker id or ref, tried again once all rows are through.
+//! Rows that failed because another member had their e-mail address, worker id or ref, tried again once all
+//! rows are through.
 //!
 //! In a list the order of the rows says nothing: two people may swap their addresses, or pass them on in a
 //! ring, and who gives a value up may come after who gets it. The server applies chunks row by row, so such
@@ -11,8 +12,8 @@
 //! - **No row is tried again after a newer one of its member was applied**, because it would undo what that
 //!   one did, by whatever keys the two look for their member. So of the rows that wait for one member only
 //!   the newest is tried, and it only if no row of a later line was applied to the member
-//!   ([`crate::cli::import::overtaken`]); if that is not known, it fails. Nothing else is older: a newer row that has
-//!   failed stands in the file of failed rows, behind the older one if that fails as well.
+//!   ([`crate::cli::import::overtaken`]); if that is not known, it fails. Nothing else is older: a newer row
+//!   that has failed stands in the file of failed rows, behind the older one if that fails as well.
 //! - **A row is tried on the member that it found the first time**, by the id that its answer named, and one
 //!   that found none may only create (`Held::again`). Members may have been renamed since, and a key that
 //!   moved must not bring an older row to a member which a newer one has written.
@@ -34,7 +35,8 @@ use super::state::Session;
 
 /// How often all that waits is tried; each time but the last settles at least one row.
 const MAX_PASSES: usize = 16;
-/// How often an atomic call is tried with fewer rows. Each time, those go that depend on one that went before.
+/// How often an atomic call is tried with fewer rows. Each time, those go that depend on one that went
+/// before.
 const MAX_ROUNDS: usize = 256;
 
 impl Late {

@@ -37,7 +37,8 @@ pub struct Session {
     pub counts: v1::BulkCounts,
     /// Chunks that were sent more than once.
     pub sent_again: u64,
-    /// Set once the file has no more chunks; an error in it is reported after everything before it is answered.
+    /// Set once the file has no more chunks; an error in it is reported after everything before it is
+    /// answered.
     pub input: Input,
 }
 
@@ -48,7 +49,8 @@ pub enum Input {
 }
 
 impl Session {
-    /// Waits after a refusal, until what was refused may be tried again; the refusal if it has been in vain for too long.
+    /// Waits after a refusal, until what was refused may be tried again; the refusal if it has been in vain
+    /// for too long.
     pub async fn wait_to_try_again(&mut self, refusal: Refusal, now: Instant) -> Result<(), Error> {
         let Some(delay) = self.patience.failed(now, refusal.retry_after()) else {
             self.say_giving_up();
@@ -67,7 +69,8 @@ impl Session {
     pub fn how_to_go_on(&self) -> String {
         let id = &self.options.import_id;
         format!(
-            "run the same command again with --import-id {id} to go on: the counts are then those of the whole import"
+            "run the same command again with --import-id {id} to go on: the counts are then those of the \
+             whole import"
         )
     }
 

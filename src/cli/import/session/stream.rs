@@ -60,16 +60,17 @@ impl Session {
                 let from =
                     self.unanswered.line().map_or(String::new(), |line| format!(" from line {line} on"));
                 Error::Usage(format!(
-                    "--import-id {id} is that of an import of other rows or with other arguments{from}, of which nothing was \
-                     written: give the same file and arguments (--chunk-rows too) to go on with that import, or leave \
-                     --import-id out to begin another"
+                    "--import-id {id} is that of an import of other rows or with other arguments{from}, of \
+                     which nothing was written: give the same file and arguments (--chunk-rows too) to go on \
+                     with that import, or leave --import-id out to begin another"
                 ))
             }
             error => error,
         }
     }
 
-    /// One stream: first what an earlier one left unanswered, then chunks from the file while there is room for them.
+    /// One stream: first what an earlier one left unanswered, then chunks from the file while there is room
+    /// for them.
     async fn stream(&mut self, client: &mut Client) -> Result<(), Lost> {
         // Never full: it has room for the options and for as many chunks as may be unanswered.
         let (send, receive) = mpsc::channel(self.unanswered.limit() + 1);
@@ -197,8 +198,8 @@ impl Session {
         }
     }
 
-    /// Lets a failed row wait, or writes it out. Where rows cannot be put between others afterwards, none that is older
-    /// waits any longer then.
+    /// Lets a failed row wait, or writes it out. Where rows cannot be put between others afterwards, none
+    /// that is older waits any longer then.
     fn fail(&mut self, failed: &Failed<'_>) -> Result<(), Error> {
         let is_remembered = !self.overtaken.is_full();
         if is_remembered && self.late.keep(failed, &self.format, self.options.match_by()) {

@@ -167,7 +167,8 @@ proptest! {
         prop_assert_eq!(cells, read);
     }
 
-    /// Whatever the bytes are: pieces make no difference, and what is not refused is what the csv crate reads.
+    /// Whatever the bytes are: pieces make no difference, and what is not refused is what the csv crate
+    /// reads.
     #[test]
     fn any_bytes_are_cut_alike_in_pieces_and_as_the_csv_crate_does_or_refused(
         text in proptest::collection::vec(
