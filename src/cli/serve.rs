@@ -8,89 +8,90 @@ use super::{Error, output};
 use crate::config::{self, Config, variable};
 use crate::server;
 
-/// The arguments of `serve`. All are texts here, because the settings find all their problems at once.
+/// The arguments of `serve`. All are strings here, because the settings report all their problems at once.
 #[derive(Debug, clap::Args)]
 #[command(
     args_override_self = true,
     after_help = "Every setting can also be given as an environment variable (--delete-retention as \
-                  MEMBERBASE_DELETE_RETENTION), or as a key of the TOML file (delete-retention). A flag \
-                  counts before the environment, and that before the file. Sizes are written as 512MiB, 10MB \
-                  or 1G, times as 20s, 5m, 1h30m or 30d."
+                  MEMBERBASE_DELETE_RETENTION), or as a key of the TOML file (delete-retention). Flags \
+                  override the environment, and the environment overrides the file. Write sizes as 512MiB, \
+                  10MB or 1G, and times as 20s, 5m, 1h30m or 30d."
 )]
 pub struct Args {
     /// A TOML file with settings
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print the settings as a TOML file, each with what it is, and do nothing else
+    /// Print the settings as a TOML file, each with a description, and exit
     #[arg(long)]
     print_config: bool,
-    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:50051]
+    /// The address to listen on; port 0 picks a free port [default: 127.0.0.1:50051]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
     /// The data directory [default: ./memberbase-data]
     #[arg(long, value_name = "FOLDER")]
     data: Option<String>,
-    /// What keeps the data: sled, or memory, which forgets everything at the end and is for tests [default:
-    /// sled]
+    /// The storage engine: sled, or memory, which loses all data at the end and is for tests [default: sled]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
-    /// Memory to use [default: 512MiB]
+    /// How much memory to use [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
-    /// Free space of the disk that no request is written into [default: 512MiB]
+    /// Disk space to keep free: requests that would use it are rejected [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
     reserve: Option<String>,
-    /// A snapshot of the store is made, and older log removed, once the log has grown by this much, and by
-    /// more than the last snapshot [default: 1GiB]
+    /// How much the log must have grown, and by more than the size of the last snapshot, before the server
+    /// makes a new snapshot and removes older log [default: 1GiB]
     #[arg(long, value_name = "SIZE")]
     snapshot_after: Option<String>,
-    /// How long calls under way may take when the server stops [default: 8s]
+    /// How long running calls may take when the server stops [default: 8s]
     #[arg(long, value_name = "TIME")]
     grace: Option<String>,
-    /// How long a message, a body or a reply may make no progress before it is ended [default: 30s]
+    /// How long a message, a body or a reply may make no progress before the server ends it [default: 30s]
     #[arg(long, value_name = "TIME")]
     stall_after: Option<String>,
-    /// Most connections of one address [default: half of those that there is room for]
+    /// Maximum number of connections from one address [default: half of those that there is room for]
     #[arg(long, value_name = "NUMBER")]
     connections_per_peer: Option<String>,
-    /// How much is logged: off, error, warn, info, debug or trace [default: info]
+    /// The log level: off, error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     log: Option<String>,
     /// How long the history of changes is kept [default: 30d]
     #[arg(long, value_name = "TIME")]
     commit_retention: Option<String>,
-    /// How long deleted memberbases can be brought back [default: 30d]
+    /// How long deleted memberbases can be restored [default: 30d]
     #[arg(long, value_name = "TIME")]
     delete_retention: Option<String>,
-    /// How long the answers to requests that name themselves are kept, to be given again [default: 7d]
+    /// How long the results of requests with a request id are stored, so that a repeat gets the same reply
+    /// [default: 7d]
     #[arg(long, value_name = "TIME")]
     request_retention: Option<String>,
-    /// Room in the store for these answers; when it is full, the oldest go first [default: 1GiB]
+    /// Space in the store for these results; when it is full, the oldest are removed first [default: 1GiB]
     #[arg(long, value_name = "SIZE")]
     request_room: Option<String>,
-    /// Largest body of a JSON call; a quarter of the memory, at least 64MiB, where that is less [default:
+    /// Largest body of a JSON call; at most a quarter of the memory or, if that is more, 64MiB [default:
     /// 256MiB]
     #[arg(long, value_name = "SIZE")]
     body_limit: Option<String>,
-    /// The certificate of the port, with those that lead to its authority; connections are encrypted then.
-    /// Read again when it changes
+    /// The certificate of the server, with those that lead to its authority; connections are then encrypted.
+    /// The file is read again when it changes
     #[arg(long, value_name = "PEM-FILE")]
     tls_cert: Option<String>,
-    /// The private key of the certificate. Read again when it changes
+    /// The private key of the certificate. The file is read again when it changes
     #[arg(long, value_name = "PEM-FILE")]
     tls_key: Option<String>,
-    /// Authorities: clients must show a certificate of one of them. Read again when it changes
+    /// Certificate authorities: clients must present a certificate that one of them issued. The file is read
+    /// again when it changes
     #[arg(long, value_name = "PEM-FILE")]
     tls_client_ca: Option<String>,
-    /// Serve other machines although callers need no token
+    /// Serve other machines even though callers need no token
     #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     insecure_no_auth: Option<String>,
-    /// Serve other machines although connections are not encrypted
+    /// Serve other machines even though connections are not encrypted
     #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     insecure_plaintext: Option<String>,
 }
 
-/// Serves until a signal stops it. `known` are the variables that commands read themselves.
+/// Serves until a signal stops the server. `known` are the variables that commands read themselves.
 pub async fn run(args: Args, mut known: Vec<String>) -> Result<ExitCode, Error> {
     let prints = args.print_config;
     let environment = environment()?;
@@ -99,7 +100,7 @@ pub async fn run(args: Args, mut known: Vec<String>) -> Result<ExitCode, Error> 
         output::text(config.to_toml())?;
         return Ok(ExitCode::SUCCESS);
     }
-    // The program is built with it, and cargo gives it to what it starts.
+    // cargo sets this variable for the build, and for the programs that it starts.
     known.push("MEMBERBASE_VERSION".to_owned());
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let notes = config::unknown_variables(environment.keys().map(String::as_str), &known);
@@ -107,8 +108,8 @@ pub async fn run(args: Args, mut known: Vec<String>) -> Result<ExitCode, Error> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// The variables of this process that are ours by their names. One that is no text is an error: were it
-/// passed over, its setting would silently be another.
+/// The environment variables with our prefix. A value that is not valid UTF-8 is an error: if it were
+/// ignored, the setting would silently have another value.
 fn environment() -> Result<BTreeMap<String, String>, Error> {
     let mut ours = BTreeMap::new();
     for (name, value) in std::env::vars_os() {

@@ -228,7 +228,7 @@ async fn the_command_line_says_which_kind_of_address_and_certificate_a_server_wa
     let address = format!("https://{}", rude.local_addr().unwrap());
     let rude = std::thread::spawn(move || drop(rude.accept().unwrap()));
     let (code, said) = get_with(&guarded, &address, None);
-    assert!(code == Some(69) && said.contains("the handshake of TLS broke off"), "{said}");
+    assert!(code == Some(69) && said.contains("the TLS handshake failed"), "{said}");
     assert!(said.contains("cannot speak with the server"), "{said}");
     rude.join().unwrap();
     guarded.running.stop().await.unwrap();

@@ -1,4 +1,4 @@
-//! What `bench` is told.
+//! The arguments of `bench`.
 
 use std::path::PathBuf;
 
@@ -13,22 +13,22 @@ use super::load::Via;
 /// The arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The server to load; without it one is started on a free port, and stopped at the end.
-    /// MEMBERBASE_SERVER does not count here, so that nobody loads a server by accident
+    /// The server to measure; by default bench starts one on a free port and stops it at the end.
+    /// MEMBERBASE_SERVER is ignored here, so that nobody puts load on a server by accident
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
     #[command(flatten)]
     pub token: Token,
     #[command(flatten)]
     pub tls: Tls,
-    /// The process of the server given, to report what it uses
+    /// The process id of that server, to report what it uses
     #[arg(long, requires = "server")]
     pub pid: Option<u32>,
-    /// The data of the server: where to put them, or, with --server, where to look how large they are. By
-    /// default a new folder, removed at the end
+    /// The data directory of the server: where to put it or, with --server, where it is, to report its size.
+    /// By default a new folder, removed at the end
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
-    /// The memberbase, by name or id, made if there is none; by default a new one
+    /// The memberbase, by name or id, created if there is none; by default a new one
     #[arg(long, value_name = "NAME-OR-ID")]
     pub base: Option<String>,
     /// How many members to load
@@ -37,34 +37,34 @@ pub struct Args {
     /// What to measure, in this order; by default everything that the server allows
     #[arg(long, value_delimiter = ',', value_name = "PHASE,…")]
     pub phases: Vec<PhaseName>,
-    /// How the rows of a load travel
+    /// How to send the rows of a load
     #[arg(long, default_value = "import")]
     pub via: Via,
-    /// Rows in a chunk or call of a load
+    /// Rows in each chunk or call of a load
     #[arg(long, default_value_t = 1000, value_parser = client::rows_of_chunk())]
     pub batch: u16,
-    /// Chunks or calls of a load on their way at a time
+    /// How many chunks or calls of a load may wait for a reply at a time
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..))]
     pub batches_in_flight: u8,
-    /// Small calls on their way at a time
+    /// How many small calls may wait for a reply at a time
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub in_flight: u16,
     /// Connections that small calls share
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
     pub connections: u8,
-    /// Seconds of each phase of small calls
+    /// How many seconds each phase of small calls takes
     #[arg(long, default_value_t = 10)]
     pub seconds: u64,
-    /// Per cent of the members that the phase `changed` changes
+    /// Percentage of the members that the phase `changed` changes
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub changed: u8,
-    /// Another seed makes other members
+    /// The seed of the generated members; another seed generates other members
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
-    /// More arguments of `serve` for the server that is started; they count before what it is given anyhow
+    /// More arguments of `serve` for the server that bench starts; they override those that bench gives
     #[arg(last = true, value_name = "SERVE-ARGUMENTS")]
     pub serve: Vec<String>,
 }
@@ -92,7 +92,7 @@ pub enum PhaseName {
     Mixed,
     /// Create members one a call
     Single,
-    /// Stop and open, kill and open; only of a server of its own
+    /// Stop and open, kill and open; only without --server
     Reopen,
 }
 
@@ -122,7 +122,7 @@ impl Args {
         }
         if !own_server && self.phases.contains(&PhaseName::Reopen) {
             return Err(Error::Usage(
-                "the phase reopen needs a server of its own: leave out --server".into(),
+                "the phase reopen stops the server, so it cannot be used with --server".into(),
             ));
         }
         match self.first_without_members().filter(|_| self.base.is_none()) {
@@ -153,7 +153,7 @@ impl PhaseName {
         }
     }
 
-    /// Why it cannot be measured, and what to do.
+    /// The error for a phase that has no members to look at.
     pub fn needs_members(self, why: &str) -> Error {
         let name = self.to_possible_value();
         let name = name.as_ref().map_or("", clap::builder::PossibleValue::get_name);

@@ -1,4 +1,4 @@
-//! The phases that make many small calls at once, for a time.
+//! The phases that make many small calls concurrently, for a fixed time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,10 +15,10 @@ use super::workload::{member, member_ref, mix};
 
 /// Versions that changing calls choose from.
 const VERSIONS: u64 = 1000;
-/// How many ids are learnt for gets by id.
+/// How many ids to look up for gets by id.
 const KNOWN_IDS: u64 = 10_000;
 
-/// Which call is made over and over.
+/// The call that is repeated.
 #[derive(Debug, Clone)]
 pub enum Kind {
     GetByRef,
@@ -32,7 +32,7 @@ pub enum Kind {
 /// What all callers share.
 #[derive(Debug, Clone)]
 pub struct Calls {
-    /// Callers take turns on these connections.
+    /// The callers are spread over these connections.
     pub clients: Vec<Client>,
     pub member_base_id: String,
     pub seed: u64,
@@ -66,11 +66,11 @@ impl Calls {
         let mut phase = Phase::new(name, "calls", all.calls, begun.elapsed(), &all.timings);
         phase.refused = all.refused;
         phase.note = all.first_refusal;
-        phase.expect("answers of another member", all.wrong, 0);
+        phase.expect("replies with another member", all.wrong, 0);
         Ok(phase)
     }
 
-    /// One caller: the next call when the last is answered.
+    /// One caller: it makes the next call when it has the reply to the last.
     async fn call(self, mut client: Client, number: u64, kind: Kind, until: Instant) -> Result<Tally, Error> {
         let mut tally = Tally::new()?;
         let mut random = mix(self.seed ^ (number << 32));
@@ -78,7 +78,7 @@ impl Calls {
             random = mix(random);
             let i = (random >> 8) % self.members.max(1);
             let begun = Instant::now();
-            let answer = match &kind {
+            let reply = match &kind {
                 Kind::Create => {
                     self.upsert(&mut client, self.next_new.fetch_add(1, Ordering::Relaxed), 0).await
                 }
@@ -90,7 +90,7 @@ impl Calls {
             };
             tally.timings.record(begun.elapsed());
             tally.calls += 1;
-            match answer {
+            match reply {
                 Ok(right) => tally.wrong += u64::from(!right),
                 Err(refusal) => {
                     tally.refused += 1;
@@ -108,8 +108,8 @@ impl Calls {
             r#ref: Some(wanted.clone()),
             ..Default::default()
         };
-        let answer = client.members.get_member(request).await?.into_inner();
-        Ok(answer.member.is_some_and(|member| member.r#ref == Some(wanted)))
+        let reply = client.members.get_member(request).await?.into_inner();
+        Ok(reply.member.is_some_and(|member| member.r#ref == Some(wanted)))
     }
 
     async fn upsert(&self, client: &mut Client, i: u64, version: u64) -> Result<bool, Refusal> {
@@ -118,11 +118,11 @@ impl Calls {
             members: vec![member(self.seed, i, version)],
             ..Default::default()
         };
-        let answer = client.members.bulk_upsert_members(request).await?.into_inner();
-        Ok(answer.counts.is_some_and(|counts| counts.failed == 0))
+        let reply = client.members.bulk_upsert_members(request).await?.into_inner();
+        Ok(reply.counts.is_some_and(|counts| counts.failed == 0))
     }
 
-    /// The ids of the oldest members.
+    /// Looks up the ids of some members.
     pub async fn known_ids(&self) -> Result<Kind, Error> {
         let mut client =
             self.clients.first().cloned().ok_or_else(|| Error::Broken("no connection".into()))?;
@@ -149,8 +149,8 @@ async fn get_by_id(client: &mut Client, ids: &[String], i: u64) -> Result<bool, 
     let count = u64::try_from(ids.len()).unwrap_or(u64::MAX).max(1);
     let Some(id) = usize::try_from(i % count).ok().and_then(|at| ids.get(at)) else { return Ok(false) };
     let request = v1::GetMemberRequest { id: Some(id.clone()), ..Default::default() };
-    let answer = client.members.get_member(request).await?.into_inner();
-    Ok(answer.member.is_some_and(|member| member.id == *id))
+    let reply = client.members.get_member(request).await?.into_inner();
+    Ok(reply.member.is_some_and(|member| member.id == *id))
 }
 
 impl Tally {

@@ -16,7 +16,7 @@ const PAGE: i32 = 500;
 /// The page that is compared with the first.
 const DEEP_PAGE: usize = 1000;
 const REPEATS: u32 = 50;
-/// How many readers page at once in the second of the two phases that page through everything.
+/// How many readers read all pages concurrently in the second of the two phases that do so.
 const READERS: usize = 4;
 
 /// Which members to read.
@@ -52,7 +52,7 @@ impl Lists {
         Ok(vec![one, several])
     }
 
-    /// What the 1,000th page costs against the first.
+    /// The cost of the 1,000th page compared with the first.
     pub async fn deep_pages(&self) -> Result<Vec<Phase>, Error> {
         let mut lists = self.clone();
         let mut number = 1;
@@ -88,7 +88,7 @@ impl Lists {
         ])
     }
 
-    /// First pages of filtered lists, each filter for its share of the time.
+    /// First pages of filtered lists; the filters share the time equally.
     pub async fn filtered(&self) -> Result<Vec<Phase>, Error> {
         const FILTERS: [(&str, &str); 6] = [
             ("tier eq", r#"{"key": "tier", "eq": "Gold"}"#),

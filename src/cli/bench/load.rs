@@ -14,21 +14,21 @@ use crate::tasks;
 
 use super::report::Timings;
 
-/// Batches that are ready before a connection asks for them.
+/// How many batches are prepared in advance.
 const READY: usize = 4;
 
 type Batches = mpsc::Receiver<Vec<v1::MemberInput>>;
 
-/// How the rows travel.
+/// How to send the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Via {
     /// One `ImportMembers` stream
     Import,
-    /// `BulkUpsertMembers` calls side by side
+    /// Concurrent `BulkUpsertMembers` calls
     Bulk,
 }
 
-/// What came of a load.
+/// The result of a load.
 pub struct Loaded {
     pub counts: v1::BulkCounts,
     pub took: Duration,
@@ -45,7 +45,7 @@ pub struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// Sends all members, made in a thread of their own.
+    /// Sends all members, which a separate thread generates.
     pub async fn run(
         &self,
         members: impl Iterator<Item = v1::MemberInput> + Send + 'static,
@@ -74,7 +74,7 @@ impl Load<'_> {
         let mut timings = Timings::new()?;
         let mut counts = v1::BulkCounts::default();
         let mut chunk = 0;
-        // Some servers answer the call itself only with the first chunk's answer.
+        // Some servers send the response headers only with the reply to the first chunk.
         while sent.len() < self.in_flight {
             let Some(rows) = batches.recv().await else { break };
             chunk += 1;
@@ -87,11 +87,11 @@ impl Load<'_> {
             }
         }
         let call = call.await.map_err(|error| Error::Broken(format!("the import stream failed: {error}")))?;
-        let mut answers = call?.into_inner();
+        let mut replies = call?.into_inner();
         while let Some(begun) = sent.pop_front() {
-            let answer = client::next(&mut answers).await?.ok_or_else(Refusal::ended_early)?;
+            let reply = client::next(&mut replies).await?.ok_or_else(Refusal::ended_early)?;
             timings.record(begun.elapsed());
-            add(&mut counts, answer.counts);
+            add(&mut counts, reply.counts);
             match (batches.recv().await, &requests) {
                 (Some(rows), Some(open)) => {
                     chunk += 1;
@@ -126,9 +126,9 @@ impl Load<'_> {
                 };
                 calls.spawn(async move {
                     let begun = Instant::now();
-                    let answer =
+                    let reply =
                         members.bulk_upsert_members(request).await.map_err(Refusal::from)?.into_inner();
-                    Ok::<_, Refusal>((answer.counts, begun.elapsed()))
+                    Ok::<_, Refusal>((reply.counts, begun.elapsed()))
                 });
             }
             let Some(done) = calls.join_next().await else { return Ok((counts, timings)) };

@@ -1,8 +1,7 @@
-//! `memberbase bench`: loads a server with generated members, measures it, and checks that it did what it
-//! said.
+//! `memberbase bench`: measures a server under generated load, and checks that its results are right.
 //!
-//! Without `--server` it starts one of its own on a free port, and can then also measure how long stopping
-//! and opening take.
+//! Without `--server` it starts a server on a free port, and then also measures how long stopping and opening
+//! take.
 
 mod args;
 mod calls;

@@ -1,4 +1,4 @@
-//! What a process uses, as the system tells under `/proc`.
+//! The memory and CPU time of a process, from `/proc`.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -12,7 +12,7 @@ pub struct Usage {
     pub cpu_seconds: f64,
 }
 
-/// Nothing where there is no such process, or no `/proc`.
+/// `None` if there is no such process, or no `/proc`.
 pub fn usage(pid: u32) -> Option<Usage> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -23,7 +23,7 @@ pub fn usage(pid: u32) -> Option<Usage> {
     })
 }
 
-/// The bytes that the files under a folder take on the disk.
+/// The disk space that the files under a folder take, in bytes.
 pub fn disk_bytes(folder: &Path) -> u64 {
     const BLOCK: u64 = 512;
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
@@ -40,7 +40,8 @@ fn kilobytes(status: &str, name: &str) -> Option<u64> {
     value.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
-/// The program's name, in brackets, may hold anything; the times are the 12th and 13th fields after it.
+/// The program's name, in brackets, may contain any characters; the times are the 12th and 13th fields after
+/// it.
 fn cpu_seconds(stat: &str, ticks_per_second: u64) -> Option<f64> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut times = fields.split(' ').skip(11).map(str::parse::<u64>);

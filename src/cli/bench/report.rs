@@ -1,4 +1,4 @@
-//! What was measured, as a table for people and as JSON for programs.
+//! The measurements, as a table for people and as JSON for programs.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::process::{Usage, float};
 use crate::model::words;
 
-/// The longest latency that is told apart from longer ones.
+/// The longest latency that is recorded exactly.
 const LONGEST_MICROS: u64 = 600_000_000;
 const DIGITS: u8 = 3;
 
@@ -16,7 +16,7 @@ const DIGITS: u8 = 3;
 #[derive(Debug, Serialize)]
 pub struct Phase {
     pub name: String,
-    /// What was counted: rows, members, calls.
+    /// What `count` counts: rows, members, calls.
     pub unit: &'static str,
     pub count: u64,
     pub seconds: f64,
@@ -25,7 +25,7 @@ pub struct Phase {
     pub latency: Option<Latency>,
     /// Calls that the server refused.
     pub refused: u64,
-    /// What did not come out as the workload says it must. Empty when all is well.
+    /// The results that differ from what the workload requires. Empty if all is well.
     pub wrong: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -33,7 +33,7 @@ pub struct Phase {
     pub server: Option<ServerUse>,
 }
 
-/// The server after a phase, where its process can be seen.
+/// What the server used, if its process can be observed.
 #[derive(Debug, Serialize)]
 pub struct ServerUse {
     pub rss_bytes: u64,
@@ -69,7 +69,7 @@ impl Timings {
     }
 
     pub fn add(&mut self, other: &Self) {
-        // Both have the same bounds, so that adding cannot fail.
+        // Both have the same bounds, so adding cannot fail.
         let _ = self.0.add(&other.0);
     }
 
@@ -110,7 +110,7 @@ impl Phase {
         }
     }
 
-    /// Notes a result that the workload rules out.
+    /// Reports a result that is not the expected one.
     pub fn expect(&mut self, what: &str, found: u64, expected: u64) {
         if found != expected {
             self.wrong.push(format!("{what}: {found}, expected {expected}"));

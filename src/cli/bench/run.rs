@@ -56,17 +56,17 @@ impl Bench {
         Ok(Self { args, own, clients, member_base_id, next_new })
     }
 
-    /// Refuses to look at members in a memberbase that was named and has none.
+    /// Rejects a phase that reads members if the memberbase of `--base` has none.
     async fn check_members(&self) -> Result<(), Error> {
         match self.args.first_without_members() {
             Some(name) if self.lists().await?.members == 0 => {
-                Err(name.needs_members("the memberbase that --base names has none"))
+                Err(name.needs_members("the memberbase of --base has none"))
             }
             Some(_) | None => Ok(()),
         }
     }
 
-    /// All phases, reported as they end; whether all is well.
+    /// Measures all phases and reports each as it ends; returns whether all results were right.
     async fn measure(&mut self, phases: &[PhaseName]) -> Result<bool, Error> {
         if !self.args.json {
             output::line(report::header())?;
@@ -88,7 +88,7 @@ impl Bench {
         Ok(good)
     }
 
-    /// One phase, with what the server used for it.
+    /// Measures one phase, with what the server used for it.
     async fn phase(&mut self, name: PhaseName) -> Result<Vec<Phase>, Error> {
         if name == PhaseName::Reopen {
             return self.reopen().await;
@@ -152,10 +152,10 @@ impl Bench {
         Ok(phase)
     }
 
-    /// How long it takes to stop and open, and to open after a crash.
+    /// Measures how long the server takes to stop, to open, and to open after a crash.
     async fn reopen(&mut self) -> Result<Vec<Phase>, Error> {
         let members = self.lists().await?.members;
-        let own = self.own.as_mut().ok_or_else(|| Error::Broken("no server of its own".into()))?;
+        let own = self.own.as_mut().ok_or_else(|| Error::Broken("bench has not started a server".into()))?;
         let nothing = Timings::new()?;
         let stopped = own.stop()?;
         own.start_again()?;
@@ -165,7 +165,7 @@ impl Bench {
         let recovered = own.opened_in;
         self.clients = connect(own.url().to_owned(), &self.args).await?;
         let mut last = Phase::new("open after kill -9", "opens", 1, recovered, &nothing);
-        last.expect("members after all that", self.lists().await?.members, members);
+        last.expect("members after reopening", self.lists().await?.members, members);
         if let Some(usage) = self.server_usage() {
             let client_cpu = 0.0;
             last.server = Some(ServerUse::between(&Usage::default(), &usage, client_cpu, self.disk_bytes()));
@@ -189,7 +189,7 @@ impl Bench {
         }
     }
 
-    /// With the number of members that the server counts.
+    /// The lists to read, with the number of members that the server counts.
     async fn lists(&self) -> Result<Lists, Error> {
         let mut client = self.client()?.clone();
         let request = v1::GetMemberBaseRequest { id: self.member_base_id.clone() };
@@ -215,7 +215,7 @@ impl Bench {
         Some(process::disk_bytes(data))
     }
 
-    /// A memberbase that was made for this run on somebody's server does not stay there.
+    /// Deletes the memberbase if this run created it on an existing server.
     async fn remove_own_base(&self) -> Result<(), Error> {
         if self.own.is_none() && self.args.base.is_none() {
             let request =

@@ -1,4 +1,4 @@
-//! The server under test: one of our own, as a child process, or one that runs already.
+//! The server that bench starts, as a child process.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::cli::Error;
 use crate::tasks;
 
-/// What `serve` prints before the address, once it serves.
+/// The text that `serve` prints before the address when it is ready.
 const LISTENING: &str = "listening on ";
 
 /// A child process that serves from a folder.
@@ -18,7 +18,7 @@ pub struct OwnServer {
     url: String,
     data: PathBuf,
     arguments: Vec<String>,
-    /// Whether the folder is ours to remove.
+    /// Whether to remove the folder at the end.
     temporary: bool,
     /// From the start of the process until it serves.
     pub opened_in: Duration,
@@ -28,11 +28,11 @@ impl OwnServer {
     pub fn start(data: Option<PathBuf>, arguments: Vec<String>) -> Result<Self, Error> {
         if arguments.iter().any(|argument| argument == "--data" || argument.starts_with("--data=")) {
             return Err(Error::Usage(
-                "give --data before the --, so that bench knows where the data are".into(),
+                "give --data before the --, so that bench knows where the data is".into(),
             ));
         }
         let temporary = data.is_none();
-        // Beside the caller rather than in /tmp, which is often held in memory.
+        // In the current folder rather than in /tmp, which is often held in memory.
         let data = data.unwrap_or_else(|| PathBuf::from(format!("memberbase-bench-{}", std::process::id())));
         let (child, url, opened_in) = spawn(&data, &arguments)?;
         Ok(Self { child, url, data, arguments, temporary, opened_in })
@@ -50,7 +50,7 @@ impl OwnServer {
         &self.data
     }
 
-    /// Asks it to stop, and waits; gives back how long that took.
+    /// Stops the server with SIGTERM, and returns how long that took.
     pub fn stop(&mut self) -> Result<Duration, Error> {
         let begun = Instant::now();
         let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
@@ -64,14 +64,14 @@ impl OwnServer {
         Ok(begun.elapsed())
     }
 
-    /// Ends it as a crash would.
+    /// Kills the server, as a crash would.
     pub fn kill(&mut self) -> Result<(), Error> {
         self.child.kill().map_err(Error::file("kill", Path::new("the server")))?;
         self.child.wait().map_err(Error::file("wait for", Path::new("the server")))?;
         Ok(())
     }
 
-    /// Starts it again on the same folder.
+    /// Starts the server again on the same folder.
     pub fn start_again(&mut self) -> Result<(), Error> {
         (self.child, self.url, self.opened_in) = spawn(&self.data, &self.arguments)?;
         Ok(())
@@ -80,7 +80,7 @@ impl OwnServer {
 
 impl Drop for OwnServer {
     fn drop(&mut self) {
-        // Both fail only where there is nothing left to do.
+        // Both fail only if the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if self.temporary {
@@ -103,7 +103,7 @@ fn spawn(data: &Path, arguments: &[String]) -> Result<(Child, String, Duration),
     let url = child.stdout.take().and_then(|stdout| {
         let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
         let url = lines.by_ref().find_map(|line| line.strip_prefix(LISTENING).map(str::to_owned));
-        // What it prints later must not fill the pipe.
+        // Keep reading, or the pipe fills up and the server blocks.
         tasks::vital_thread("server-output", move || lines.for_each(drop)).ok()?;
         url
     });

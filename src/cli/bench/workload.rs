@@ -1,5 +1,5 @@
-//! The members that the load generator sends: about 200 bytes each, names of many scripts, refs without
-//! order. The same seed makes the same members.
+//! The generated members: about 200 bytes each, with names in many scripts and refs in no order. The same
+//! seed generates the same members.
 
 use crate::api::grpc::v1;
 
@@ -120,7 +120,7 @@ const SITES: [&str; 6] = [
 ];
 const GENDERS: [&str; 3] = ["Female", "Male", "NonBinary"];
 
-/// SplitMix64: a 64-bit hash of a 64-bit number, and the step of a generator of random numbers.
+/// SplitMix64: a 64-bit hash of a 64-bit number, and the step function of a random number generator.
 pub fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -133,8 +133,8 @@ pub fn member_ref(seed: u64, i: u64) -> String {
     format!("crm-{:016x}", mix(seed.wrapping_add(i)))
 }
 
-/// The `i`th member after `version` changes; each version differs from the one before in its tier, and every
-/// other one in its phone.
+/// The `i`th member after `version` changes. Each version differs from the previous one in its tier, and
+/// every other version also in its phone.
 pub fn member(seed: u64, i: u64, version: u64) -> v1::MemberInput {
     let h = mix(seed ^ (i * 2 + 1));
     let g = mix(h.wrapping_add(77 * (version / 2)));

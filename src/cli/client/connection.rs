@@ -1,4 +1,4 @@
-//! A connection with the services on it, and the token that is sent with each call.
+//! A connection, the clients of the services over it, and the token that each call carries.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -39,25 +39,24 @@ pub type Bases = MemberBaseServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Tokens = ApiTokenServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Backups = BackupServiceClient<InterceptedService<Channel, Bearer>>;
 
-/// Where http and https are, unless the address says so.
+/// The default ports of http and https.
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that stays silent for a ping and its time-out is lost, so that a dead peer does not hang an
-/// import.
+/// A connection is lost if a ping gets no reply in time, so that an import does not hang on a dead peer.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
-/// How much the server may send ahead, in bytes: on one stream, and on the connection.
+/// How many bytes the server may send ahead, on one stream and on the connection.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
-/// Accepts as many rows as the server takes in one chunk of an import.
+/// Parses a number of rows, up to the largest chunk of an import that the server accepts.
 pub fn rows_of_chunk() -> clap::builder::RangedI64ValueParser<u16> {
     let most = i64::try_from(IMPORT_CHUNK_MAX_ROWS).unwrap_or(i64::MAX);
     clap::value_parser!(u16).range(1..=most)
 }
 
-/// Which server to talk to.
+/// The server to call.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Target {
     /// The server's address
@@ -69,14 +68,14 @@ pub struct Target {
     pub tls: Tls,
 }
 
-/// What stands before a token in the header of calls.
+/// What precedes the token in the header of a call.
 const SCHEME: &str = "Bearer ";
 
-/// What the caller shows to the server. Its `Debug` shows nothing.
+/// The token of the caller. Its `Debug` does not show the secret.
 #[derive(Clone, Default, clap::Args)]
 pub struct Token {
-    /// The secret of the token to call with, if the server asks for one; the environment keeps it out of
-    /// lists of processes
+    /// The secret of the token, if the server requires one; set it in the environment to keep it out of
+    /// process lists
     #[arg(long, env = "MEMBERBASE_TOKEN", hide_env_values = true, value_name = "SECRET")]
     token: Option<String>,
 }
@@ -95,17 +94,17 @@ impl Token {
 
     fn bearer(&self) -> Result<Bearer, Error> {
         let secret = self.token.as_deref().map(str::trim).unwrap_or_default();
-        // As it stands in the header of calls.
+        // The secret may be given with its scheme, as in the header.
         let secret = match secret.split_at_checked(SCHEME.len()) {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest.trim_start(),
             _ => secret,
         };
-        // A variable that is there and empty is as good as none.
+        // An empty variable counts as unset.
         if secret.is_empty() {
             return Ok(Bearer(None));
         }
         let mut value = MetadataValue::try_from(format!("{SCHEME}{secret}"))
-            .map_err(|_| Error::Usage("--token has characters that no token has".into()))?;
+            .map_err(|_| Error::Usage("--token has characters that cannot be in a token".into()))?;
         value.set_sensitive(true);
         Ok(Bearer(Some(value)))
     }
@@ -124,7 +123,7 @@ impl Interceptor for Bearer {
     }
 }
 
-/// A connection with the services on it. Clones share the connection.
+/// A client of each service, over one connection. Clones share the connection.
 #[derive(Debug, Clone)]
 pub struct Client {
     pub members: Members,
@@ -171,7 +170,7 @@ async fn channel(server: &str, tls: &Tls) -> Result<Channel, Error> {
         }
         Some("https") => {
             let connector = tls.connector()?;
-            // The library would encrypt a second time if it knew.
+            // With an https address, the library would encrypt a second time.
             let plain = url.replacen("https://", "http://", 1).parse().unwrap_or_else(|_| uri.clone());
             let connect = move |uri: Uri| {
                 let host = uri.host().unwrap_or_default().to_owned();
@@ -185,15 +184,15 @@ async fn channel(server: &str, tls: &Tls) -> Result<Channel, Error> {
         }
     };
     let channel = connected.map_err(|error| unreachable(server, &error))?;
-    // Whoever serves HTTP/2 speaks at once. Of one who does not, calls would learn no more than that the
-    // connection is gone.
+    // An HTTP/2 server sends its first bytes at once. If the peer speaks something else, calls would only
+    // report that the connection is gone.
     match timeout(CONNECT_TIMEOUT, first.recv()).await {
         Ok(Some(Err(reason))) => Err(Error::Unsuited { server: server.to_owned(), reason }),
         Ok(Some(Ok(())) | None) | Err(_) => Ok(channel),
     }
 }
 
-/// Why there is no connection.
+/// The reason why there is no connection.
 fn unreachable(server: &str, error: &(dyn StdError + 'static)) -> Error {
     let server = server.to_owned();
     match tls_fault::why(error) {

@@ -1,4 +1,4 @@
-//! The client of a server. Only this room and `error` name the gRPC library and its status codes.
+//! The client of a server. Only this module and `error` use the gRPC library and its status codes.
 
 mod connection;
 mod peer;

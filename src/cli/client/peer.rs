@@ -1,8 +1,8 @@
-//! A connection that says in words why its first bytes do not come.
+//! A connection that explains why its first bytes are not HTTP/2.
 //!
-//! A client that speaks plainly to a port that wants TLS, or shows no certificate where one is asked for, is
-//! told so by the peer in bytes that mean nothing to HTTP/2. Here they are read first, and told to whoever
-//! makes the connection: a call that finds it gone learns no more than that.
+//! If a client speaks plain HTTP/2 to a TLS port, or sends no certificate to a server that requires one, the
+//! peer replies with bytes that HTTP/2 does not understand. This module reads them first, and reports them to
+//! the code that opens the connection: a call would only learn that the connection is gone.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,35 +15,35 @@ use tokio::sync::mpsc;
 
 use super::tls_fault;
 
-/// What a message begins with in which TLS says that it does not understand.
+/// The first byte of a TLS alert.
 const TLS_ALERT: u8 = 0x15;
-/// What HTTP/1 answers to a client of HTTP/2 begins with, such as `HTTP/1.1 400`.
+/// The first byte of a reply in HTTP/1, such as `HTTP/1.1 400`.
 const HTTP_1: u8 = b'H';
 
-/// What a connection that is cut at once may mean.
-const CUT: &str = "it cut the connection before it said anything; if it speaks TLS there, give --server an \
+/// The likely reason why a peer closes a connection at once.
+const CUT: &str = "it closed the connection before it sent anything; if it uses TLS, give --server an \
                    address with https://";
 
-/// Where it is told once what the first bytes were: those of HTTP/2, or why not.
+/// Receives one message about the first bytes: that they are HTTP/2, or why not.
 pub type Said = mpsc::Sender<Result<(), String>>;
 
-/// A connection whose peer has not said anything yet, or has.
+/// A connection that checks the first bytes from its peer.
 #[derive(Debug)]
 pub struct Peer<S> {
     stream: S,
-    /// Whether TLS is spoken on it.
+    /// Whether the connection uses TLS.
     is_tls: bool,
-    /// Gone once the peer has said something.
+    /// `None` once the peer has sent its first bytes.
     said: Option<Said>,
 }
 
-/// A connection on which no TLS is spoken.
+/// A connection without TLS.
 pub async fn connect(host: String, port: u16, said: Said) -> io::Result<TokioIo<Peer<TcpStream>>> {
     let stream = tcp(&host, port).await?;
     Ok(TokioIo::new(Peer { stream, is_tls: false, said: Some(said) }))
 }
 
-/// A connection without delay. The host may be an address in brackets.
+/// A TCP connection without delay. The host may be an address in brackets.
 pub async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let stream = TcpStream::connect((host, port)).await?;
@@ -52,16 +52,16 @@ pub async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
 }
 
 impl<S> Peer<S> {
-    /// The peer of a connection on which TLS is spoken.
+    /// The peer of a TLS connection.
     pub fn over_tls(stream: S, said: Said) -> Self {
         Self { stream, is_tls: true, said: Some(said) }
     }
 
-    /// What the first bytes say, if they are none that HTTP/2 begins with.
+    /// The error that the first bytes stand for, if HTTP/2 cannot begin with them.
     fn first(&self, bytes: &[u8]) -> Option<io::Error> {
         let why = match bytes.first() {
-            Some(&TLS_ALERT) if !self.is_tls => "it speaks TLS there: give --server an address with https://",
-            Some(&HTTP_1) => "it speaks HTTP/1 there, and gRPC needs HTTP/2",
+            Some(&TLS_ALERT) if !self.is_tls => "it uses TLS: give --server an address with https://",
+            Some(&HTTP_1) => "it speaks HTTP/1, but gRPC needs HTTP/2",
             None if !self.is_tls => CUT,
             Some(_) | None => return None,
         };
@@ -90,7 +90,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Peer<S> {
                 None => error,
             }),
         };
-        // Only the first connection is waited for.
+        // Only the first connection has a receiver.
         let _ = said.try_send(read.as_ref().copied().map_err(ToString::to_string));
         Poll::Ready(read)
     }

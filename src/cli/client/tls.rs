@@ -1,9 +1,9 @@
-//! TLS to a server: whom to believe, and what to show.
+//! TLS to a server: which certificates to trust, and which to present.
 //!
-//! A certificate in the file of `--ca` is believed in two ways: as that of an authority, and, if the server
-//! shows that very certificate, as its own. What `openssl req -x509` makes is both at once, and the usual
-//! rules would refuse the second. Name and time are checked either way. Why a certificate was refused is said
-//! in words here, because it is what people get wrong first.
+//! A certificate in the file of `--ca` is trusted in two ways: as that of an authority, and, if the server
+//! presents this very certificate, as its own. `openssl req -x509` makes certificates that are both, and the
+//! usual rules reject the second use. Name and validity period are checked either way. A rejected certificate
+//! is explained in plain words, because it is the most frequent mistake.
 
 use std::error::Error as StdError;
 use std::io;
@@ -28,17 +28,17 @@ use super::peer::{self, Peer, Said};
 use super::tls_fault::{is_authority, why};
 use crate::cli::Error;
 
-/// The protocol that is spoken over it.
+/// The protocol inside TLS.
 const PROTOCOL: &[u8] = b"h2";
 
-/// How to know the server, and be known to it, where the address begins with https.
+/// How to authenticate the server, and the client to it, if the address begins with https.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Tls {
-    /// The authorities that vouch for the server, or its own certificate; by default the authorities that the
-    /// system trusts
+    /// The authorities to trust, or the own certificate of the server [default: the authorities that the
+    /// system trusts]
     #[arg(long, env = "MEMBERBASE_CA", value_name = "PEM-FILE")]
     ca: Option<PathBuf>,
-    /// A certificate to show to the server, if it asks for one
+    /// A certificate to present to the server, if it requires one
     #[arg(long, env = "MEMBERBASE_CLIENT_CERT", value_name = "PEM-FILE", requires = "client_key")]
     client_cert: Option<PathBuf>,
     /// The private key of that certificate
@@ -52,7 +52,7 @@ impl Tls {
         [&self.ca, &self.client_cert, &self.client_key].into_iter().flatten().map(PathBuf::as_path)
     }
 
-    /// What makes connections that are encrypted so.
+    /// Makes encrypted connections with these settings.
     pub fn connector(&self) -> Result<TlsConnector, Error> {
         let provider = Arc::new(ring::default_provider());
         let verifier =
@@ -98,20 +98,21 @@ pub async fn connect(
     said: Said,
 ) -> io::Result<TokioIo<Peer<TlsStream<TcpStream>>>> {
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let name = ServerName::try_from(bare).map_err(|_| broken("no certificate can be for such a name"))?;
+    let name =
+        ServerName::try_from(bare).map_err(|_| broken("no certificate can be issued for this name"))?;
     let tcp = peer::tcp(&host, port).await?;
-    // From here on there is a server, whatever comes of it.
+    // From here on there is a server: an error is no longer about reaching it.
     let stream = connector.connect(name, tcp).await.map_err(|error| match why(&error) {
         Some(_) => error,
-        None => broken(format!("the handshake of TLS broke off: {error}")),
+        None => broken(format!("the TLS handshake failed: {error}")),
     })?;
     if stream.get_ref().1.alpn_protocol() != Some(PROTOCOL) {
-        return Err(broken("it does not speak HTTP/2 there"));
+        return Err(broken("it does not speak HTTP/2"));
     }
     Ok(TokioIo::new(Peer::over_tls(stream, said)))
 }
 
-/// That TLS failed for a reason that its library does not know.
+/// A TLS error for a reason that the library does not know.
 fn broken(reason: impl Into<String>) -> io::Error {
     io::Error::other(TlsError::General(reason.into()))
 }
@@ -130,7 +131,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     Ok(read)
 }
 
-/// The usual rules, and the certificates that are believed themselves.
+/// The usual rules, and the certificates that are trusted themselves.
 #[derive(Debug)]
 struct Pinned {
     usual: Arc<WebPkiServerVerifier>,
@@ -149,7 +150,7 @@ impl ServerCertVerifier for Pinned {
         let judged =
             self.usual.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match judged {
-            // This is judged after the time for which the certificate is good, and before the name.
+            // The library reports this error after it has checked the validity period, and before the name.
             Err(error) if is_authority(&error) && self.pinned.contains(end_entity) => {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())

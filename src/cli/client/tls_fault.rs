@@ -1,11 +1,11 @@
-//! Why TLS failed, in words: it is what people get wrong first.
+//! Explains why TLS failed, in plain words: it is the most frequent mistake.
 
 use std::error::Error as StdError;
 use std::io;
 
 use tokio_rustls::rustls::{AlertDescription, CertificateError, Error as TlsError};
 
-/// Whether the only fault of a certificate so far is that it may sign others.
+/// Whether the certificate is only rejected because it may sign others.
 pub fn is_authority(error: &TlsError) -> bool {
     match error {
         TlsError::InvalidCertificate(CertificateError::Other(other)) => {
@@ -15,7 +15,7 @@ pub fn is_authority(error: &TlsError) -> bool {
     }
 }
 
-/// Why a connection failed, where TLS is why.
+/// The reason why a connection failed, if it is TLS.
 pub fn why(error: &(dyn StdError + 'static)) -> Option<Fault> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -29,9 +29,9 @@ pub fn why(error: &(dyn StdError + 'static)) -> Option<Fault> {
     None
 }
 
-/// What TLS did not like.
+/// The reason why TLS failed.
 pub enum Fault {
-    /// The certificate of the server, and why.
+    /// The certificate of the server was rejected, and why.
     Certificate(String),
     /// Something else.
     Other(String),
@@ -41,17 +41,16 @@ fn fault(error: &TlsError) -> Fault {
     use CertificateError as Bad;
     let why = match error {
         TlsError::InvalidMessage(_) => {
-            return Fault::Other("it speaks no TLS there; is the address one with http://?".to_owned());
+            return Fault::Other("it does not use TLS; should the address begin with http://?".to_owned());
         }
         TlsError::InvalidCertificate(_) if is_authority(error) => {
-            "it is the certificate of an authority; to believe this very certificate, give it with --ca"
-                .to_owned()
+            "it is the certificate of an authority; to trust it, give it with --ca".to_owned()
         }
         TlsError::InvalidCertificate(Bad::UnknownIssuer) => {
-            "nobody whom --ca names, or without it the system trusts, vouches for it".to_owned()
+            "no authority in the file of --ca, or without --ca in the system, has issued it".to_owned()
         }
         TlsError::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
-            "it is for another name than that in the address".to_owned()
+            "it is for another name than the one in the address".to_owned()
         }
         TlsError::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
             "it has expired".to_owned()
@@ -62,12 +61,12 @@ fn fault(error: &TlsError) -> Fault {
         TlsError::InvalidCertificate(other) => other.to_string(),
         TlsError::AlertReceived(AlertDescription::CertificateRequired) => {
             return Fault::Other(
-                "it serves only clients with a certificate: give --client-cert and --client-key".to_owned(),
+                "it requires a client certificate: give --client-cert and --client-key".to_owned(),
             );
         }
         TlsError::AlertReceived(AlertDescription::UnknownCA | AlertDescription::BadCertificate) => {
             return Fault::Other(
-                "no authority that it knows vouches for the certificate of --client-cert".to_owned(),
+                "no authority that it trusts has issued the certificate of --client-cert".to_owned(),
             );
         }
         TlsError::General(reason) => return Fault::Other(reason.clone()),

@@ -1,20 +1,20 @@
-//! What conditions are made of.
+//! The parts of conditions.
 
 use serde_json::Value;
 
-/// The operators of conditions. One that another begins with comes after it.
+/// The operators of conditions. An operator comes before those that are a prefix of it.
 pub const OPERATORS: [&str; 7] = ["!=", ">=", "<=", "^=", "=", ">", "<"];
-/// What the keys of attributes begin with.
+/// The prefix of the keys of attributes.
 pub const ATTRIBUTE: &str = "attributes.";
-/// The one field that is neither text nor written as one.
+/// The only field whose value is a boolean.
 pub const BOOLEAN: &str = "enable_payroll";
 
-/// Whether `character` may stand in a key.
+/// Whether `character` may be part of a key.
 pub fn is_of_key(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '-' | '.')
 }
 
-/// What the value of a condition stands for.
+/// The value that the text after the operator stands for.
 pub fn operand(key: &str, text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(quoted @ Value::String(_)) => quoted,

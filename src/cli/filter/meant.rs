@@ -1,8 +1,8 @@
-//! Conditions that are probably meant as something that no condition can say.
+//! Rejects conditions that were probably meant as something that a condition cannot express.
 //!
-//! Taken by the letter they would find nobody, or with `!=` everybody, without a word. So they are refused,
-//! and the refusal shows what says it. **Whatever is refused here for its value can be written all the
-//! same**, in double quotes.
+//! Taken literally they would find no members or, with `!=`, all of them, without any warning. So they are
+//! rejected, and the error shows how to write what was probably meant. **Every value that is rejected here
+//! can still be used**, in double quotes.
 
 use serde_json::{Value, json};
 
@@ -10,12 +10,12 @@ use crate::model::ProfileField;
 
 use super::grammar::{ATTRIBUTE, OPERATORS, is_of_key, operand};
 
-/// Fields that are not of the profile.
+/// Fields that are not in the profile.
 const OTHER_FIELDS: [&str; 4] = ["id", "status", "created_at", "updated_at"];
 /// What people put between the values of a list.
 const BETWEEN_VALUES: [char; 3] = [',', '|', ';'];
 
-/// What is said to who wrote no operator that there is.
+/// The error for a condition without a known operator.
 pub(super) fn no_condition(key: &str, rest: &str) -> String {
     if rest.starts_with(['~', '!']) {
         return no_pattern(key);
@@ -27,7 +27,7 @@ pub(super) fn no_condition(key: &str, rest: &str) -> String {
         .iter()
         .find_map(|(word, operator)| Some((operator, lists(word)?)))
     {
-        return format!("is not a condition; a list of values is {}", list(key, operator, values));
+        return format!("is not a condition; write a list of values as {}", list(key, operator, values));
     }
     match words.as_slice() {
         ["not", "exists"] | ["is", "null" | "empty" | "missing"] => {
@@ -40,71 +40,71 @@ pub(super) fn no_condition(key: &str, rest: &str) -> String {
     }
 }
 
-/// Whether `text` starts with `word`, whatever its case, and no letter after it.
+/// Whether `text` starts with `word`, in any case, as a whole word.
 fn starts_with_word(text: &str, word: &str) -> bool {
     text.split_at_checked(word.len()).is_some_and(|(start, rest)| {
         start.eq_ignore_ascii_case(word) && !rest.starts_with(|c: char| is_of_key(c))
     })
 }
 
-/// Refuses a value without quotes that is probably meant as something else.
+/// Rejects an unquoted value that was probably meant as something else.
 pub(super) fn check(key: &str, operator: &str, value: &str) -> Result<(), String> {
     if value.is_empty() {
         return Err(format!("has no value; {}", presence(key, operator == "!=")));
     }
     if let Some(word) = second_condition(value).or_else(|| joined_condition(value)) {
         return Err(format!(
-            "is two conditions with `{word}` between them; give --filter once for each (all must hold), or \
-             JSON with \"and\" or \"or\"; a value that has such words stands in double quotes"
+            "is two conditions joined by `{word}`; give --filter once for each (all must hold), or \
+             JSON with \"and\" or \"or\"; put a value that contains such words in double quotes"
         ));
     }
     if value.len() > 1 && value.starts_with('\'') && value.ends_with('\'') {
         return Err(
-            "has a value in single quotes, which would be part of it; leave them out, or write double ones"
+            "has a value in single quotes, which would be part of it; leave them out, or use double quotes"
                 .to_owned(),
         );
     }
     match value.chars().next().filter(|first| matches!(first, '=' | '<' | '>' | '~')) {
         None => several(key, operator, value).or_else(|| wide(key, operator, value)).map_or(Ok(()), Err),
-        Some('=') if operator == "=" => Err(
-            "has two equals signs where one is meant; a value that begins with one stands in double quotes"
-                .to_owned(),
-        ),
+        Some('=') if operator == "=" => {
+            Err("has two equals signs instead of one; put a value that begins with one in double quotes"
+                .to_owned())
+        }
         Some('~') => Err(no_pattern(key)),
         Some(more) => Err(format!(
-            "has `{operator}{more}`, which is no operator: there are {}; a value that begins with `{more}` \
-             stands in double quotes",
+            "has `{operator}{more}`, which is not an operator; operators are {}; put a value that begins \
+             with `{more}` in double quotes",
             OPERATORS.join(" ")
         )),
     }
 }
 
-/// What is said of a value that may be a list.
+/// The error for a value that may be a list.
 fn several(key: &str, operator: &str, value: &str) -> Option<String> {
     let is_bracketed = value.starts_with('[') && value.ends_with(']');
     let sign = value.chars().find(|c| BETWEEN_VALUES.contains(c)).or(is_bracketed.then_some('['))?;
     let what = match operator {
-        "=" => format!("one of several values is {}", list(key, "in", value)),
-        "!=" => format!("none of several values is {}", list(key, "nin", value)),
+        "=" => format!("to match one of several values, write {}", list(key, "in", value)),
+        "!=" => format!("to match none of several values, write {}", list(key, "nin", value)),
         "^=" => {
             let begins = |prefix: &Value| json!({"key": key, "prefix": prefix});
             let any: Vec<Value> = values(key, value).iter().map(begins).collect();
-            format!("one of several beginnings is {}", json!({ "or": any }))
+            format!("to match one of several beginnings, write {}", json!({ "or": any }))
         }
-        _ => "what is compared is one value, and numbers have a decimal point".to_owned(),
+        _ => "a comparison takes one value, and numbers have a decimal point".to_owned(),
     };
     Some(format!("has a value with `{sign}`; {what}; {}", by_the_letter(key, operator, value)))
 }
 
-/// What is said of a value that stands for more than itself elsewhere, or is not closed.
+/// The error for a value that is probably meant as a pattern or as null, or whose quotes are not closed.
 fn wide(key: &str, operator: &str, value: &str) -> Option<String> {
     let is_equality = matches!(operator, "=" | "!=");
     let what = if value.starts_with('"') {
-        "has a value that begins with a double quote and is not in double quotes as in JSON".to_owned()
+        "has a value that begins with a double quote but is not a quoted JSON string".to_owned()
     } else if is_equality && value == "null" {
-        format!("has the value null, which is no text; {}", presence(key, operator == "!="))
+        format!("has the value null, which is not text; {}", presence(key, operator == "!="))
     } else if is_equality && value == "*" {
-        format!("has the value `*`, which is no pattern; {}", presence(key, operator == "="))
+        format!("has the value `*`, which is not a pattern; {}", presence(key, operator == "="))
     } else if is_equality && !key.starts_with(ATTRIBUTE) && (value.starts_with('*') || value.ends_with('*')) {
         no_pattern(key)
     } else {
@@ -118,7 +118,7 @@ fn list(key: &str, operator: &str, text: &str) -> Value {
     json!({"key": key, operator: values(key, text)})
 }
 
-/// The values of a list, however it is written.
+/// The values of a list, whatever brackets and separators it is written with.
 fn values(key: &str, text: &str) -> Vec<Value> {
     let text =
         text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '{' | '}'));
@@ -126,29 +126,30 @@ fn values(key: &str, text: &str) -> Vec<Value> {
     values.filter(|value| !value.is_empty()).map(|value| operand(key, value)).collect()
 }
 
-/// How to ask who has a value, or has none.
+/// How to filter by whether a member has a value.
 fn presence(key: &str, has_one: bool) -> String {
-    let who = if has_one { "who has one" } else { "who has none" };
-    format!("{who} is {}", json!({"key": key, "exists": has_one}))
+    let who = if has_one { "with a value" } else { "without a value" };
+    format!("to find members {who}, write {}", json!({"key": key, "exists": has_one}))
 }
 
-/// How to write a condition whose value is meant as it is. A shell takes double quotes away where there are
-/// no others around.
+/// How to write a condition with exactly this value. The shell removes double quotes unless there are other
+/// quotes around them.
 fn by_the_letter(key: &str, operator: &str, value: &str) -> String {
     let condition = format!("{key}{operator}{}", json!(value));
     let around = if condition.contains('\'') { "" } else { "'" };
-    format!("a value that is meant as it is stands in double quotes: --filter {around}{condition}{around}")
+    format!("for exactly this value, use double quotes: --filter {around}{condition}{around}")
 }
 
-/// What is said to who wants a regular expression.
+/// The error for a condition that was probably meant as a pattern.
 fn no_pattern(key: &str) -> String {
     let json = json!({"key": key, "regex": {"pattern": "…"}});
     format!(
-        "has no operator for regular expressions; one is written as {json}, and {key}^=… finds what begins so"
+        "has no operator for regular expressions; write one as {json}, or {key}^=… for values that begin \
+         with a text"
     )
 }
 
-/// The sign before what reads as another condition on a field that there is.
+/// The sign before a second condition on a known field.
 fn joined_condition(value: &str) -> Option<&str> {
     let is_field = |key: &str| {
         let known = ProfileField::ALL.into_iter().map(ProfileField::as_str);
@@ -162,7 +163,7 @@ fn joined_condition(value: &str) -> Option<&str> {
     })
 }
 
-/// The word before what reads as another condition.
+/// The word before a second condition.
 fn second_condition(value: &str) -> Option<&str> {
     let words: Vec<&str> = value.split_whitespace().collect();
     let joins =

@@ -2,15 +2,15 @@
 //! `[{"key": "tier", "eq": "Gold"}]`.
 //!
 //! ```text
-//! condition = key operator value        spaces around the operator do not count
+//! condition = key operator value        spaces around the operator are ignored
 //! key       = letters, digits, `_`, `-`, `.`; the name of a field, or attributes.<key>
 //! operator  = `=` `!=` `>` `>=` `<` `<=`, and `^=`: begins with
-//! value     = the rest; for enable_payroll true or false, for attributes a number, true or false if it reads as one, else
-//!             text. In double quotes, as in JSON, it is text whatever it reads as, and whatever else it might mean
+//! value     = the rest: true or false for enable_payroll; for attributes a number, true or false if it
+//!             reads as one, otherwise text. In double quotes, as in JSON, it is always text
 //! ```
 //!
-//! What a filter means is the server's to judge. Here it only has to have the shape of one, so that nothing
-//! that somebody wrote is dropped on the way, and it must not be one that is probably meant as another.
+//! The server decides what a filter means. This module only checks that the text has the form of a filter, so
+//! that no part of it is silently dropped, and rejects conditions that were probably meant as something else.
 
 mod grammar;
 mod meant;

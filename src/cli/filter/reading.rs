@@ -1,4 +1,4 @@
-//! Reading one filter, or a list of them.
+//! Reads one filter, or a list of them.
 
 use serde_json::{Map, Value};
 
@@ -8,7 +8,7 @@ use super::grammar::{OPERATORS, is_of_key, operand};
 use super::meant;
 use crate::cli::{Error, json};
 
-/// How filters are written, for who wrote something else.
+/// How to write filters, for error texts.
 const HINT: &str = r#"write a condition such as tier=Gold, or JSON such as {"key": "tier", "eq": "Gold"}"#;
 
 /// One filter or, in JSON, a list of them.

@@ -86,7 +86,7 @@ async fn phases_that_need_members_refuse_to_run_without_them() {
     for (more, why) in [
         (&["--phases", "get"][..], "the memberbase is a new one"),
         (&["--phases", "single,pages,fresh"], "the memberbase is a new one"),
-        (&["--phases", "mixed", "--base", "empty"], "the memberbase that --base names has none"),
+        (&["--phases", "mixed", "--base", "empty"], "the memberbase of --base has none"),
     ] {
         let ended = memberbase(&[&["bench", "--server", &world.url, "--seconds", "1"], more].concat())
             .await
