@@ -1,4 +1,4 @@
-//! What `import` is told.
+//! The arguments of `import`.
 
 use std::io::Seek;
 use std::path::{Path, PathBuf};
@@ -20,60 +20,59 @@ use crate::model::ImportId;
 /// The arguments of `import`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The file, CSV or NDJSON by its name; `-` for standard input
+    /// The file, CSV or NDJSON according to its name; `-` for standard input
     pub file: PathBuf,
     /// The memberbase, by name or id
     #[arg(long, value_name = "NAME-OR-ID")]
     pub base: String,
-    /// Make the memberbase if there is none of that name
+    /// Create the memberbase if it does not exist
     #[arg(long)]
     pub create_base: bool,
     #[command(flatten)]
     pub target: Target,
-    /// What the file is; needed where its name does not tell
+    /// The format of the file; needed if its name does not show it
     #[arg(long)]
     pub format: Option<FileFormat>,
-    /// What stands between the cells of a CSV file; a first line such as sep=; in the file is believed
-    /// instead
+    /// The delimiter of a CSV file; a first line such as sep=; in the file overrides it
     #[arg(long, default_value = ",", value_name = "CHARACTER")]
     pub delimiter: String,
-    /// The field by which a row finds its member; a row without it is found by its id, if it has one
+    /// The field that finds the member of a row; a row without it is matched by its id, if it has one
     #[arg(long = "match", default_value = "ref", value_name = "FIELD")]
     pub match_by: MatchKey,
-    /// Take the cells of a CSV file as they are: spaces around them, ="…" and an apostrophe before a formula
-    /// are part of them
+    /// Take the cells of a CSV file literally: keep spaces around them, ="…" and an apostrophe before a
+    /// formula
     #[arg(long)]
     pub no_trim: bool,
-    /// Clear the fields that a row leaves empty. The file has to name every field: by a column, or in NDJSON
-    /// each line by a key
+    /// Clear the fields that a row leaves empty. The file must have every field: as a column, or in NDJSON as
+    /// a key of each line
     #[arg(long)]
     pub replace: bool,
-    /// Clear fields that the file does not name as well: these, with commas between them, or all
+    /// Also clear fields that the file does not have: these, separated by commas, or all
     #[arg(
         long, requires = "replace", value_name = "FIELD,…", num_args = 0..=1, require_equals = true,
         default_missing_value = missing::ALL, value_parser = ClearMissing::parse
     )]
     pub clear_missing: Option<ClearMissing>,
-    /// Bring members back that are inactive
+    /// Reactivate inactive members
     #[arg(long)]
     pub reactivate: bool,
-    /// Change the status of members to that of their rows; without it rows only say what members begin or
-    /// come back with
+    /// Change the status of members to that of their rows; by default only created and reactivated members
+    /// get the status of their row
     #[arg(long)]
     pub apply_status: bool,
-    /// Rows that the server takes at a time
+    /// Rows in each chunk that is sent to the server
     #[arg(long, default_value_t = 1000, value_name = "ROWS", value_parser = client::rows_of_chunk())]
     pub chunk_rows: u16,
-    /// Chunks on their way at a time
+    /// How many chunks may wait for a reply at a time
     #[arg(long, default_value_t = 8, value_name = "CHUNKS", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub in_flight: u8,
-    /// Seconds without an answer after which to stop trying
+    /// Seconds without a reply after which to give up
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     pub give_up_after: u64,
-    /// The id of an import of this file that gave up, to go on with it; it counts what that one did
+    /// The id of an import of this file that gave up, to continue it; the counts then include what it did
     #[arg(long, value_name = "ID", value_parser = import_id)]
     pub import_id: Option<ImportId>,
-    /// Where failed rows go, instead of beside the file
+    /// Where to write failed rows, instead of beside the file
     #[arg(long, value_name = "FILE")]
     pub failed: Option<PathBuf>,
     /// Show no progress
@@ -87,7 +86,9 @@ impl Args {
         match (self.format, FileFormat::of(&self.file)) {
             (Some(given), named) => {
                 if named.is_some_and(|named| named != given) {
-                    output::note(format_args!("{file} is read as {given}, as --format says"));
+                    output::note(format_args!(
+                        "reading {file} as {given}, because --format overrides its name"
+                    ));
                 }
                 Ok(given)
             }
@@ -97,12 +98,12 @@ impl Args {
                  and import that file"
             ))),
             (None, None) => Err(Error::Usage(format!(
-                "{file}: the name does not tell what the file is; give --format csv or --format ndjson"
+                "{file}: the name does not show the format of the file; give --format csv or --format ndjson"
             ))),
         }
     }
 
-    /// The CSV file, of which it is known that it can be read to its end wherever it can be read twice.
+    /// Opens the CSV file. A file that can be read twice is first checked to its end.
     pub(super) fn csv(&self, input: Opened) -> Result<Source, Error> {
         let delimiter = self.delimiter()?;
         let reading = if self.no_trim { Reading::Exact } else { Reading::Cleaned };
@@ -141,24 +142,23 @@ impl Args {
         }
     }
 
-    /// What a replacement may clear although the file does not name it.
+    /// The fields that a replacement may clear although the file does not have them.
     pub(super) fn may_clear(&self) -> ClearMissing {
         self.clear_missing.clone().unwrap_or(ClearMissing::These(Vec::new()))
     }
 
-    /// The keys that each line of NDJSON has to name.
+    /// The keys that each line of NDJSON must have.
     pub(super) fn keys(&self) -> Keys {
         if self.replace { Keys::replaced(&self.may_clear()) } else { Keys::NONE }
     }
 
-    /// Says that failed rows of an earlier import stand beside this file, none of whose rows failed. Not of a
-    /// place that was named: who named it knows of it.
+    /// Tells the user if no row failed, but failed rows of an earlier import are still beside the file.
+    /// Silent with `--failed`: that path was chosen by the user.
     pub(super) fn mention_earlier(&self, format: &Format) {
         let path = self.failed_path(format);
         if self.failed.is_none() && !is_stdin(&self.file) && failed::has_failed_rows(&path, format) {
             output::note(format_args!(
-                "no row failed; {} is kept, with the failed rows of an earlier import: they may be of another list or mended \
-                 by now, so import them, or delete the file if they are not needed",
+                "no row failed; {} still has the failed rows of an earlier import, which may belong to another list or may have been corrected: import them, or delete the file if you do not need them",
                 path.display()
             ));
         }

@@ -1,32 +1,32 @@
-//! What a cell says, and what its writer put around it.
+//! The value of a cell, without what its author put around it.
 //!
-//! Programs that write lists guard or spoil cells in a few known ways. What is a guard is taken off; what has
-//! lost something is refused, because nobody can tell any more what was meant. Files that were written by an
-//! export, and files of which the caller says so, are read as they are.
+//! Programs that write lists protect or damage cells in a few known ways. Protection is removed; a damaged
+//! value is rejected, because nobody can tell any more what was meant. The cells of an export, and of files
+//! that the caller declares literal, are read unchanged.
 
 use std::borrow::Cow;
 
 use super::field::Field;
 use super::row_failure::RowFailure;
 
-/// How the cells of a file are read.
+/// How to read the cells of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
     /// Every character counts.
     Exact,
-    /// Spaces around, `="…"`, and the apostrophe before what looks like a formula are no part of the value;
-    /// line breaks are LF.
+    /// Spaces around the cell, `="…"`, and the apostrophe before what looks like a formula are not part of
+    /// the value; line breaks become LF.
     Cleaned,
 }
 
-/// The value in a cell. Nothing is copied where nothing has to be taken off.
+/// The value in a cell; copied only if something has to be removed.
 pub fn value(cell: &str, reading: Reading) -> Result<Cow<'_, str>, &'static str> {
     if reading == Reading::Exact {
         return Ok(Cow::Borrowed(cell));
     }
     let bare = cell.trim_matches(' ');
     if bare == "\\N" {
-        return Err("\\N stands for no value in dumps of databases; leave the cell empty instead");
+        return Err("\\N means no value in database dumps; leave the cell empty instead");
     }
     let value = match formula_text(bare) {
         Some(text) => text,
@@ -35,8 +35,8 @@ pub fn value(cell: &str, reading: Reading) -> Result<Cow<'_, str>, &'static str>
     Ok(if value.contains('\r') { Cow::Owned(value.replace("\r\n", "\n").replace('\r', "\n")) } else { value })
 }
 
-/// Refuses numbers that a spreadsheet made of a key or a phone number: digits of `4.47701E+11` are lost, and
-/// `101.0` was perhaps `00101`.
+/// Rejects keys and phone numbers that a spreadsheet has converted to numbers: digits of `4.47701E+11` are
+/// lost, and `101.0` may have been `00101`.
 pub fn check_number(field: Field, value: &str, reading: Reading) -> Result<(), RowFailure> {
     let is_key = matches!(field, Field::Id | Field::Ref | Field::WorkerId | Field::Phone);
     if !is_key || reading == Reading::Exact {
@@ -45,7 +45,7 @@ pub fn check_number(field: Field, value: &str, reading: Reading) -> Result<(), R
     let lost = if is_exponent(value) {
         "digits were lost when it was written with an exponent"
     } else if is_whole_fraction(value) {
-        "it was made a number, and leading zeros may be lost"
+        "it was converted to a number, and leading zeros may be lost"
     } else {
         return Ok(());
     };
@@ -53,7 +53,7 @@ pub fn check_number(field: Field, value: &str, reading: Reading) -> Result<(), R
     Err(RowFailure::new("NUMBER_NOT_TEXT", field.name(), message))
 }
 
-/// The text in `="…"`, which makes a spreadsheet take a cell as text.
+/// The text in `="…"`, which makes a spreadsheet treat a cell as text.
 fn formula_text(cell: &str) -> Option<Cow<'_, str>> {
     let inner = cell.strip_prefix("=\"")?.strip_suffix('"')?;
     if inner.replace("\"\"", "").contains('"') {
@@ -62,7 +62,7 @@ fn formula_text(cell: &str) -> Option<Cow<'_, str>> {
     Some(if inner.contains('"') { Cow::Owned(inner.replace("\"\"", "\"")) } else { Cow::Borrowed(inner) })
 }
 
-/// The cell without the apostrophe that keeps a spreadsheet from taking it for a formula.
+/// The cell without the apostrophe that keeps a spreadsheet from treating it as a formula.
 fn without_guard(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(text) if text.starts_with(['=', '+', '-', '@']) => text,
@@ -70,7 +70,7 @@ fn without_guard(cell: &str) -> &str {
     }
 }
 
-/// `4.47701E+11`. Without a sign after it, an E may be part of a key, as in `01E05`.
+/// `4.47701E+11`. An E without a sign after it may be part of a key, as in `01E05`.
 fn is_exponent(value: &str) -> bool {
     let Some((mantissa, exponent)) = value.split_once(['E', 'e']) else { return false };
     let power = exponent.strip_prefix(['+', '-']);

@@ -1,4 +1,4 @@
-//! Some rows of the file, sent and answered together.
+//! Rows of the file that are sent together.
 
 use crate::api::grpc::v1;
 
@@ -6,16 +6,16 @@ use super::format::Format;
 use super::row_failure::RowFailure;
 use super::rows::{Row, Rows};
 
-/// Some rows of the file, on their way to the server and until it has answered.
+/// Rows of the file, from reading until the server has replied.
 #[derive(Debug)]
 pub struct Chunk {
     pub number: u64,
     pub rows: Rows,
-    /// What to send; empty once it was handed to the connection.
+    /// The members to send; empty once they were handed to the connection.
     pub members: Vec<v1::MemberInput>,
-    /// The rows that cannot be sent, by their place in `rows`.
+    /// The rows that cannot be sent, by their index in `rows`.
     pub unsendable: Vec<(usize, RowFailure)>,
-    /// The lines of the rows that name a member which an earlier row of the file named.
+    /// The lines of the rows with the same key as an earlier row of the file.
     pub repeats: Vec<u64>,
     /// Where the chunk ends in the file, in bytes.
     pub end: u64,
@@ -34,13 +34,13 @@ impl Chunk {
         Self { number, rows, members, unsendable, repeats: Vec::new(), end }
     }
 
-    /// How many rows are sent, so how many the answer counts.
+    /// How many rows are sent, and counted in the reply.
     pub fn sendable(&self) -> usize {
         self.rows.len() - self.unsendable.len()
     }
 
-    /// The members, handed over to the connection: kept ones the first time, made again from the rows after
-    /// that.
+    /// The members to hand to the connection: the prepared ones the first time, afterwards made again from
+    /// the rows.
     pub fn take_members(&mut self, format: &Format) -> Vec<v1::MemberInput> {
         if self.members.is_empty() {
             return self.rows.iter().filter_map(|row| format.member(row).ok()).collect();
@@ -48,12 +48,12 @@ impl Chunk {
         std::mem::take(&mut self.members)
     }
 
-    /// Whether the row at this place in `rows` is sent.
+    /// Whether the row at this index in `rows` is sent.
     pub fn is_sent(&self, at: usize) -> bool {
         self.unsendable.binary_search_by_key(&at, |(unsendable, _)| *unsendable).is_err()
     }
 
-    /// The row that was sent as the `index`th of its message.
+    /// The row at this index of the message.
     pub fn sent_row(&self, index: usize) -> Option<Row<'_>> {
         let mut at = index;
         for (unsendable, _) in &self.unsendable {

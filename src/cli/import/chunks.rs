@@ -1,4 +1,4 @@
-//! Cutting the file into chunks, in a thread of its own.
+//! Cuts the file into chunks, in a thread of its own.
 
 use std::io::{BufReader, Read};
 use std::sync::Arc;
@@ -20,25 +20,25 @@ use super::rows::{Collector, Rows};
 use super::{ndjson, records};
 use crate::tasks;
 
-/// The size at which a chunk ends early, in bytes of the file.
+/// The size of a full chunk, in bytes of the file.
 const MAX_CHUNK_BYTES: usize = 1 << 20;
 /// How many times larger a row can be on the wire than in the file, doubled: 5.5 times, for a list of
 /// one-digit numbers.
 const GROWTH_DOUBLED: usize = 11;
-// A chunk, including the row that fills it, must fit into the largest one that the server accepts.
+// A chunk, including the row that fills it, must fit into the largest chunk that the server accepts.
 const _: () = assert!((MAX_CHUNK_BYTES + MAX_ROW_BYTES) * GROWTH_DOUBLED / 2 <= IMPORT_CHUNK_MAX_BYTES);
-/// Rows that are checked at a time before anything is sent.
+/// How many rows to check at a time before anything is sent.
 const CHECKED_ROWS: usize = 1000;
-/// Chunks that are ready before the connection asks for them.
+/// How many chunks are prepared in advance.
 const CHUNKS_AHEAD: usize = 4;
 
-/// What comes of opening the file: the meaning of its rows, and the reader of them.
+/// An open file: the format of its rows, and their reader.
 pub struct Source {
     pub format: Arc<Format>,
-    /// The keys of the rows that were cut off so far.
+    /// The keys of the rows read so far.
     seen: Seen,
     lines: Lines,
-    /// What is wrong with the file after the rows that were read last.
+    /// An error in the file after the rows that were read last.
     fault: Option<Error>,
 }
 
@@ -50,7 +50,7 @@ enum Lines {
 type Input = Box<dyn Read + Send>;
 
 impl Source {
-    /// Reads the header of a CSV file and understands it.
+    /// Reads and parses the header of a CSV file.
     pub fn csv(input: Input, delimiter: u8, key: MatchKey, reading: Reading) -> Result<Self, Error> {
         let mut records = records::Records::new(input, delimiter);
         let header = records.header()?;
@@ -65,21 +65,22 @@ impl Source {
         Ok(Self { format, seen: Seen::new(key.wire()), lines: Lines::Csv(records), fault: None })
     }
 
-    /// Reads a file to its end and sends nothing, so that one that cannot be read whole is refused whole.
+    /// Reads the file to its end without sending anything, so that a file with an error is rejected as a
+    /// whole.
     pub fn check(mut self) -> Result<(), Error> {
         let mut collector = Collector::default();
         while next_rows(&mut self, &mut collector, CHECKED_ROWS)?.len() > 0 {}
         Ok(())
     }
 
-    /// Reads lines of NDJSON, each of which has to name `keys`.
+    /// Reads lines of NDJSON, each of which must have `keys`.
     pub fn ndjson(input: Input, keys: Keys, key: MatchKey) -> Self {
         let lines = ndjson::Lines::new(BufReader::with_capacity(READ_AHEAD, input));
         let format = Arc::new(Format::Ndjson(keys));
         Self { format, seen: Seen::new(key.wire()), lines: Lines::Ndjson(lines), fault: None }
     }
 
-    /// Refuses a CSV file that does not name all that a replacement would clear.
+    /// Rejects a CSV file without all fields that a replacement would clear.
     pub fn check_replacement(&self, may: &ClearMissing) -> Result<(), Error> {
         match &*self.format {
             Format::Csv { columns, .. } => missing::check(columns, may).map_err(Error::Usage),
@@ -87,7 +88,7 @@ impl Source {
         }
     }
 
-    /// The columns that the file has and the server does not take.
+    /// The columns of the file that the server does not accept.
     pub fn skipped(&self) -> Vec<&str> {
         match &*self.format {
             Format::Csv { columns, .. } => columns.skipped().collect(),
@@ -99,10 +100,10 @@ impl Source {
     pub fn read(self, chunk_rows: usize) -> mpsc::Receiver<Result<Chunk, Error>> {
         let (send, receive) = mpsc::channel(CHUNKS_AHEAD);
         let failed = send.clone();
-        // Were it to die in silence, the rest of the file would be missing and nobody told.
+        // If the thread died silently, the rest of the file would be missing without an error.
         if let Err(error) = tasks::vital_thread("import-reader", move || cut(self, chunk_rows, &send)) {
             let error = Error::Broken(format!("cannot start a thread: {error}"));
-            // There is room: nothing was sent yet.
+            // The channel has room: nothing was sent yet.
             drop(failed.try_send(Err(error)));
         }
         receive
@@ -140,8 +141,8 @@ fn next_chunk(
     Ok(Chunk { repeats, ..chunk })
 }
 
-/// Reads rows up to `chunk_rows`, or as many as a chunk may have. Those before a fault come first, and the
-/// fault next time.
+/// Reads up to `chunk_rows` rows, or as many as fit into a chunk. Rows before an error are returned first,
+/// and the error by the next call.
 fn next_rows(source: &mut Source, collector: &mut Collector, chunk_rows: usize) -> Result<Rows, Error> {
     while collector.rows() < chunk_rows && collector.bytes() < MAX_CHUNK_BYTES {
         if let Some(fault) = source.fault.take() {

@@ -1,4 +1,5 @@
-//! What the columns of a CSV file mean. Names match without regard to case, spaces, hyphens and underscores.
+//! The meaning of the columns of a CSV file. Names match without regard to case, spaces, hyphens and
+//! underscores.
 
 mod faults;
 mod told;
@@ -12,48 +13,48 @@ use super::match_key::MatchKey;
 use super::rows::Row;
 use crate::cli::list::{self, SERVER_COLUMNS};
 
-/// What a cell of a column sets.
+/// What the cells of a column set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Column {
     Field(Field),
     /// One attribute, from a column `attributes.<key>`, or `attributes.<key>:number` and so on.
     Attribute(String, AttributeType),
-    /// Written by an export, and given by the server alone.
+    /// Written by an export, but only set by the server.
     Skipped,
-    /// Without a name: what a delimiter at the end of each line leaves. Its cells are to be empty.
+    /// Without a name, as after a delimiter at the end of each line. Its cells must be empty.
     Unnamed,
 }
 
-/// What the text in a cell of an attribute stands for.
+/// The type of an attribute in a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttributeType {
     Text,
     Number,
     Boolean,
-    /// Any JSON value that an attribute takes.
+    /// Any JSON value that an attribute can have.
     Json,
 }
 
-/// The columns that a file of failed rows has after those of its origin.
+/// The columns that a file of failed rows has after those of the original file.
 pub const FAILURE_COLUMNS: [&str; 4] = ["line", "reason", "field", "message"];
 const ATTRIBUTE_PREFIX: &str = "attributes.";
 
-/// The columns of a file, in its order.
+/// The columns of a file, in order.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Columns {
-    /// Without those that a file of failed rows added.
+    /// The meaning of the columns, without [`FAILURE_COLUMNS`].
     pub columns: Vec<Column>,
-    /// The names as the file has them, without those that a file of failed rows added.
+    /// The names as written in the file, without [`FAILURE_COLUMNS`].
     pub header: Vec<String>,
     /// How the cells are read.
     pub reading: Reading,
-    /// Whether the rows end in the cells of [`FAILURE_COLUMNS`].
+    /// Whether each row ends with the cells of [`FAILURE_COLUMNS`].
     has_failures: bool,
 }
 
 impl Columns {
-    /// Understands a header, or says everything that is wrong with it. Cells of an export are read as they
-    /// are.
+    /// Parses a header, or returns everything that is wrong with it. The cells of an export are read
+    /// unchanged.
     pub fn from_header(header: &[String], key: MatchKey, reading: Reading) -> Result<Self, String> {
         let names: Vec<String> = header.iter().map(|name| heading(name).trim().to_owned()).collect();
         let own = without_failure_columns(&names);
@@ -66,7 +67,7 @@ impl Columns {
                 Some(column) => {
                     if let Some((first, as_name)) = seen.insert(identity(&column, name), (place, name)) {
                         problems.push(format!(
-                            "column {place} {name:?} comes twice (the first is column {first}, {as_name:?})"
+                            "column {place} {name:?} is a duplicate of column {first} {as_name:?}"
                         ));
                     }
                     columns.push(column);
@@ -76,8 +77,8 @@ impl Columns {
         }
         if let Some(delimiter) = other_delimiter(own) {
             return Err(format!(
-                "the first line has one column, whose name has {delimiter} in it: if that stands between the \
-                 cells, give --delimiter '{delimiter}'"
+                "the first line has only one column, and its name contains {delimiter}: if this is the \
+                 delimiter, give --delimiter '{delimiter}'"
             ));
         }
         if problems.iter().any(|problem| problem.ends_with("unknown")) {
@@ -89,7 +90,7 @@ impl Columns {
             problems
                 .push("give either the column attributes or columns attributes.<key>, not both".to_owned());
         }
-        // Rows that lack the key are found by their id.
+        // Rows without the key are matched by their id.
         if ![key.field(), Field::Id].iter().any(|field| columns.contains(&Column::Field(*field))) {
             problems.push(format!(
                 "there is no column {:?}, by which members are matched{}",
@@ -110,23 +111,22 @@ impl Columns {
         })
     }
 
-    /// The columns that are there and set nothing.
+    /// The names of the columns that set nothing.
     pub fn skipped(&self) -> impl Iterator<Item = &str> {
         let pairs = self.header.iter().zip(&self.columns);
         pairs.filter(|(_, column)| **column == Column::Skipped).map(|(name, _)| name.as_str())
     }
 
-    /// Whether the row is the header once more, as lists that were pasted together have it.
+    /// Whether the row repeats the header, as in lists that were pasted together.
     pub fn is_header(&self, row: Row<'_>) -> bool {
         row.width() == self.header.len()
-            // Most rows differ in their first character, so comparing costs nothing.
+            // Most rows differ in their first character, so comparing is cheap.
             && row.cells().zip(&self.header).all(|(cell, name)| {
                 plain_characters(&heading(cell)).eq(plain_characters(&heading(name)))
             })
     }
 
-    /// How many cells a row has at least, and may have with something in them: its last ones may have no
-    /// name.
+    /// How many cells a row must have: trailing columns without a name do not count.
     pub fn named(&self) -> usize {
         self.columns.iter().rposition(|column| *column != Column::Unnamed).map_or(0, |last| last + 1)
     }
@@ -141,7 +141,7 @@ fn without_failure_columns(header: &[String]) -> &[String] {
     }
 }
 
-/// The name in a cell of the header.
+/// The column name in a cell of the header.
 fn heading(cell: &str) -> Cow<'_, str> {
     let cell = cell.trim();
     cells::value(cell, Reading::Cleaned).unwrap_or(Cow::Borrowed(cell))
@@ -165,7 +165,7 @@ fn column(name: &str) -> Option<Column> {
     SERVER_COLUMNS.iter().any(|known| self::plain(known) == plain).then_some(Column::Skipped)
 }
 
-/// The key after `attributes.`, as it is written: keys of attributes differ by case.
+/// The key after `attributes.`, unchanged: keys of attributes are case-sensitive.
 fn attribute_key(name: &str) -> Option<&str> {
     let prefix = name.get(..ATTRIBUTE_PREFIX.len())?;
     prefix.eq_ignore_ascii_case(ATTRIBUTE_PREFIX).then(|| name.get(ATTRIBUTE_PREFIX.len()..))?
@@ -181,7 +181,7 @@ fn attribute_type(name: &str) -> Option<AttributeType> {
     }
 }
 
-/// What two columns must not have in common.
+/// What identifies a column; no two columns may have the same.
 fn identity(column: &Column, name: &str) -> String {
     match column {
         Column::Field(field) => field.name().to_owned(),
@@ -198,8 +198,7 @@ fn plain_characters(name: &str) -> impl Iterator<Item = char> {
     name.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_')).flat_map(char::to_lowercase)
 }
 
-/// What seems to stand between the names of a header that was taken for one name, as it is given to
-/// `--delimiter`.
+/// The probable delimiter of a header that was taken for one name, in the form that `--delimiter` takes.
 fn other_delimiter(names: &[String]) -> Option<&'static str> {
     let [name] = names else { return None };
     let parts_are_known = |delimiter: &&(char, &str)| {
@@ -209,12 +208,12 @@ fn other_delimiter(names: &[String]) -> Option<&'static str> {
     [(';', ";"), ('\t', "\\t"), ('|', "|"), (',', ",")].iter().find(parts_are_known).map(|(_, given)| *given)
 }
 
-/// How a file can be matched that has another key.
+/// How to match a file that has another key.
 fn other_key(columns: &[Column]) -> String {
     let keys = [(Field::Ref, "ref"), (Field::Email, "email"), (Field::WorkerId, "worker-id")];
     let mut there = keys.iter().filter(|(field, _)| columns.contains(&Column::Field(*field)));
     there.next().map_or(String::new(), |(field, given)| {
-        format!("; with --match {given} they are matched by the column {:?}", field.name())
+        format!("; give --match {given} to match them by the column {:?}", field.name())
     })
 }
 

@@ -1,4 +1,4 @@
-//! Making a member of a CSV record.
+//! Makes a member from a CSV row.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,11 +18,11 @@ use super::row_failure::RowFailure;
 use super::rows::Row;
 use super::{ndjson, overtaken};
 
-/// The member that a record describes. Only what cannot be put on the wire is refused here; all rules are the
-/// server's.
+/// The member that a row describes. Only what cannot be put on the wire fails here; all other rules are
+/// checked by the server.
 pub fn member(columns: &Columns, row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
     let (row, told) = columns.split(row).ok_or_else(|| {
-        let message = "the row does not end in the line, reason, field and message that the header promises";
+        let message = "the row does not end with a line, reason, field and message, as the header requires";
         RowFailure::new("CELL_COUNT", "", message)
     })?;
     overtaken::check(told)?;
@@ -58,7 +58,7 @@ pub fn member(columns: &Columns, row: Row<'_>) -> Result<v1::MemberInput, RowFai
     Ok(member)
 }
 
-/// The cells that may find the row's member.
+/// The cells that can find the row's member.
 pub fn finders(columns: &Columns, row: Row<'_>) -> v1::MemberInput {
     let mut keys = v1::MemberInput::default();
     let row = columns.own(row).unwrap_or(row);
@@ -76,8 +76,8 @@ pub fn finders(columns: &Columns, row: Row<'_>) -> v1::MemberInput {
     keys
 }
 
-/// Refuses a row whose cells do not stand under the columns. Empty ones at its end, and under no name, are
-/// nothing.
+/// Rejects a row whose cells do not match the columns. Empty cells at its end, and in columns without a name,
+/// are ignored.
 fn check_shape(columns: &Columns, row: Row<'_>) -> Result<(), RowFailure> {
     let is_blank = |cell: &str| cell.trim().is_empty();
     let (width, named) = (row.width(), columns.named());
@@ -86,12 +86,12 @@ fn check_shape(columns: &Columns, row: Row<'_>) -> Result<(), RowFailure> {
         return Err(RowFailure::new("CELL_COUNT", "", message));
     }
     if columns.is_header(row) {
-        return Err(RowFailure::new("HEADER_REPEATED", "", "the row is the header once more"));
+        return Err(RowFailure::new("HEADER_REPEATED", "", "the row repeats the header"));
     }
     let mut unnamed = (1..).zip(row.cells().zip(&columns.columns));
     match unnamed.find(|(_, (cell, column))| **column == Column::Unnamed && !is_blank(cell)) {
         Some((place, (cell, _))) => {
-            let message = format!("{cell:?} stands in column {place}, which has no name");
+            let message = format!("{cell:?} is in column {place}, which has no name");
             Err(RowFailure::new("CELL_COUNT", "", message))
         }
         None => Ok(()),
@@ -139,7 +139,7 @@ fn attribute(kind: AttributeType, cell: &str) -> Result<Value, RowFailure> {
         AttributeType::Boolean => Kind::BoolValue(boolean(cell)?),
         AttributeType::Number => {
             let number = cell.parse().map_err(|_| {
-                let message = format!("{cell:?} is no number such as 41 or 41.5");
+                let message = format!("{cell:?} is not a number such as 41 or 41.5");
                 RowFailure::new("INVALID_NUMBER", "", message)
             })?;
             Kind::NumberValue(number)
@@ -157,17 +157,17 @@ fn boolean(cell: &str) -> Result<bool, RowFailure> {
         "true" | "yes" | "1" => Ok(true),
         "false" | "no" | "0" => Ok(false),
         _ => {
-            let message = format!("{cell:?} is none of true, yes and 1, and none of false, no and 0");
+            let message = format!("{cell:?} is not one of true, yes, 1, false, no and 0");
             Err(RowFailure::new("INVALID_BOOLEAN", "", message))
         }
     }
 }
 
 fn not_json(faulty: &Faulty, wanted: &str) -> RowFailure {
-    RowFailure::new("INVALID_JSON", "", format!("the cell must be {wanted}, and {}", ndjson::fault(faulty)))
+    RowFailure::new("INVALID_JSON", "", format!("the cell must be {wanted}, but {}", ndjson::fault(faulty)))
 }
 
-/// The cells of a bank account, which together make one field.
+/// The cells of a bank account, which together form one field.
 #[derive(Default)]
 struct Account {
     holder: Option<String>,
@@ -177,7 +177,7 @@ struct Account {
 }
 
 impl Account {
-    /// Whatever was given, so that the server names what is missing or too much.
+    /// The account as given, also if incomplete: the server reports what is missing or contradictory.
     fn details(self) -> Option<v1::AccountDetails> {
         let Self { holder, sort_code, account_number, iban } = self;
         let uk = sort_code.is_some() || account_number.is_some();

@@ -9,7 +9,7 @@ macro_rules! fields {
         impl Field {
             pub const ALL: &[Self] = &[$(Self::$field),*];
 
-            /// The name as it is written in documentation and in exports.
+            /// The name in documentation and exports.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$field => $name),* }
             }

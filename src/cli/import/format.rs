@@ -1,4 +1,5 @@
-//! How the rows of a file become members, and what the server says of them in the words of the file.
+//! How the rows of a file become members, and how errors of the server become failures with the names of the
+//! file.
 
 use std::borrow::Cow;
 
@@ -17,12 +18,12 @@ pub enum Format {
     Csv {
         columns: Columns,
         delimiter: u8,
-        /// Whether the file's first line says what the delimiter is.
+        /// Whether the file's first line sets the delimiter.
         names_delimiter: bool,
-        /// Whether a byte order mark comes first: spreadsheets take other files of UTF-8 for something else.
+        /// Whether the file begins with a byte order mark: without it, spreadsheets do not recognise UTF-8.
         has_mark: bool,
     },
-    /// Each line has to name these keys.
+    /// Each line must have these keys.
     Ndjson(Keys),
 }
 
@@ -34,7 +35,7 @@ impl Format {
         }
     }
 
-    /// What of a row may find its member, whatever else is wrong with it.
+    /// The fields of a row that can find its member, even if the row has errors.
     pub fn finders(&self, row: Row<'_>) -> v1::MemberInput {
         match self {
             Self::Csv { columns, .. } => csv::finders(columns, row),
@@ -42,7 +43,7 @@ impl Format {
         }
     }
 
-    /// A fault of a field, with the name that the file has for it, and the rule that it breaks.
+    /// The field of a fault, under its name in the file, and the rule that it breaks.
     pub fn fault(&self, fault: v1::FieldViolation) -> (String, String) {
         match self {
             Self::Csv { columns, .. } => columns.fault(&fault.field, fault.description),
@@ -60,17 +61,18 @@ impl Format {
 }
 
 impl RowFailure {
-    /// What the server says of a row, with the names that its file has.
+    /// The error that the server reports for a row, with the names of the file.
     pub fn of(error: v1::RowError, format: &Format) -> Self {
         let v1::RowError { reason, message, violations, member_id, .. } = error;
         let faults: Vec<_> = violations.into_iter().map(|fault| format.fault(fault)).collect();
         let field = faults.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>().join(", ");
-        // The message is made of the first faults, so it says nothing that they do not.
+        // The message consists of the first faults, so it adds nothing to them.
         let mut texts: Vec<_> = faults.iter().map(|(field, rule)| format!("{field}: {rule}")).collect();
         if texts.is_empty() {
             texts.push(message);
         }
-        // Who has what is taken. Where several values are, the server names who has the first.
+        // The member that has the value already. If several values are taken, the server reports the member
+        // for the first.
         if let Some(first) = texts.first_mut().filter(|_| !member_id.is_empty()) {
             *first = format!("{first} ({member_id})");
         }

@@ -1,4 +1,4 @@
-//! A door for fuzzing the readers of files, see [`crate::fuzz`].
+//! The entry for fuzzing the readers of files, see [`crate::fuzz`].
 
 use super::cells::Reading;
 use super::columns::Columns;
@@ -8,8 +8,8 @@ use super::rows::{Collector, Row, Rows};
 use super::{MatchKey, csv, ndjson, records};
 use crate::api::grpc::v1;
 
-/// Reads `bytes` as a CSV file with its header, as one without, and as NDJSON. The cells of a CSV file that
-/// can be read come back as they were when they are written and read again.
+/// Reads `bytes` as a CSV file with its header, as one without, and as NDJSON. If a CSV file can be read, its
+/// cells are the same after they were written and read again.
 pub(crate) fn files(bytes: &[u8]) {
     let mut reader = records::Records::new(bytes, b',');
     if let Ok(header) = reader.header()
@@ -28,7 +28,7 @@ pub(crate) fn files(bytes: &[u8]) {
     members(&read(|rows| lines.next(rows)), |row| ndjson::member(&Keys::NONE, row));
 }
 
-/// The rows up to the first that cannot be read; none if some bytes are no text.
+/// The rows before the first that cannot be read; none if some bytes are not valid UTF-8.
 fn read(mut next: impl FnMut(&mut Collector) -> Result<bool, crate::cli::Error>) -> Rows {
     let mut rows = Collector::default();
     while let Ok(true) = next(&mut rows) {}

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use crate::cli::Error;
 
-/// What is imported.
+/// The input of the import.
 pub enum Opened {
     Stdin,
-    /// A file, and its size where it has one.
+    /// A file, and its size if it is a regular file.
     File(File, Option<u64>),
 }
 
@@ -41,7 +41,7 @@ impl Opened {
     }
 }
 
-/// Whether this names standard input.
+/// Whether this stands for standard input.
 pub fn is_stdin(file: &Path) -> bool {
     file == Path::new("-")
 }

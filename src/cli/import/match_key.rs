@@ -10,9 +10,9 @@ pub enum MatchKey {
     Ref,
     /// The e-mail address
     Email,
-    /// The number as a worker
+    /// The worker id
     WorkerId,
-    /// The id that the server gave
+    /// The id that the server has assigned
     Id,
 }
 

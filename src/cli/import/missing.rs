@@ -1,10 +1,11 @@
-//! Nothing is cleared by `--replace` that the file does not speak of.
+//! Checks that `--replace` clears no field that the file does not have.
 //!
-//! A replacement clears every field that a row does not give. So a list that lacks a column, be it because
-//! its writer was not allowed to see it, would clear that field of everybody. Therefore a file that replaces
-//! names every field: a CSV file in its header, or it is refused whole; a line of NDJSON by its keys, or it
-//! is a failed row, because no line knows of the others. What is named and empty, or null, is cleared. What
-//! is meant to be cleared without being named, `--clear-missing` says.
+//! A replacement clears every field that a row does not set. So a list without a column, perhaps because its
+//! author had no right to see that field, would clear the field of every member. Therefore a file for a
+//! replacement must have every field. A CSV file without a column for each is rejected as a whole. A line of
+//! NDJSON without a key for each is a failed row, because no line shows what other lines have. A field that
+//! is present but empty, or null, is cleared. `--clear-missing` lists fields to clear although they are
+//! missing.
 
 use super::columns::{Column, Columns};
 use super::field::Field;
@@ -13,16 +14,16 @@ use super::row_failure::RowFailure;
 use super::rows::Row;
 use crate::model::ProfileField;
 
-/// The account as NDJSON and the contract name it, and the columns that it has in CSV.
+/// The name of the account in NDJSON and in the contract, and its columns in CSV.
 const ACCOUNT: &str = "account_details";
 const ACCOUNT_COLUMNS: [Field; 4] =
     [Field::AccountHolder, Field::SortCode, Field::AccountNumber, Field::Iban];
-/// Fields that no row clears by leaving them out.
+/// Fields that a row without them leaves unchanged.
 const NEVER_CLEARED: [Field; 3] = [Field::Id, Field::Ref, Field::Status];
-/// What stands for all fields, and for `--clear-missing` without a value.
+/// Stands for all fields; the default of `--clear-missing`.
 pub const ALL: &str = "all";
 
-/// Fields that a replacement may clear although the file does not name them.
+/// Fields that a replacement may clear although the file does not have them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClearMissing {
     All,
@@ -30,7 +31,7 @@ pub enum ClearMissing {
 }
 
 impl ClearMissing {
-    /// Reads `all`, or names of fields with commas between them.
+    /// Parses `all`, or field names separated by commas.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text == ALL {
             return Ok(Self::All);
@@ -44,7 +45,7 @@ impl ClearMissing {
             let field = clearable().find(|field| field.name() == name);
             fields.push(field.ok_or_else(|| {
                 let known: Vec<_> = clearable().map(Field::name).collect();
-                format!("{name:?} is no field that --replace clears; these are {}", known.join(", "))
+                format!("{name:?} is not a field that --replace clears; these are {}", known.join(", "))
             })?);
         }
         Ok(Self::These(fields))
@@ -62,7 +63,7 @@ fn clearable() -> impl Iterator<Item = Field> {
     Field::ALL.iter().copied().filter(|field| !NEVER_CLEARED.contains(field))
 }
 
-/// Refuses a header that does not name all that a replacement would clear.
+/// Rejects a header without all fields that a replacement would clear.
 pub fn check(columns: &Columns, may: &ClearMissing) -> Result<(), String> {
     let is_missing = |field: &Field| !columns.columns.contains(&Column::Field(*field)) && !may.has(*field);
     let missing: Vec<_> = clearable().filter(is_missing).map(Field::name).collect();
@@ -72,27 +73,27 @@ pub fn check(columns: &Columns, may: &ClearMissing) -> Result<(), String> {
     let (what, names) = (if missing.len() == 1 { "no column" } else { "no columns" }, missing.join(", "));
     let has_attributes = columns.columns.iter().any(|column| matches!(column, Column::Attribute(..)));
     let attributes = if has_attributes && missing.contains(&Field::Attributes.name()) {
-        " (a column attributes.<key> names one attribute, and the others would be cleared)"
+        " (a column attributes.<key> sets only one attribute, and the others would be cleared)"
     } else {
         ""
     };
     Err(format!(
-        "--replace clears what a row leaves out, and the file has {what} {names}{attributes}: add what is \
-         missing, leave --replace out to keep what members have there, or say that it is to be cleared, with \
+        "--replace clears the fields that a row leaves out, and the file has {what} {names}{attributes}: add \
+         what is missing, leave out --replace to keep these fields of the members, or clear them with \
          --clear-missing={}",
         missing.join(",")
     ))
 }
 
-/// The keys that each line of NDJSON has to name.
+/// The keys that each line of NDJSON must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys(Vec<&'static str>);
 
 impl Keys {
-    /// Where nothing is replaced.
+    /// For an import without `--replace`.
     pub const NONE: Self = Self(Vec::new());
 
-    /// Those that a replacement would clear.
+    /// The keys that a replacement would clear.
     pub fn replaced(may: &ClearMissing) -> Self {
         let is_needed = |field: &ProfileField| match field {
             ProfileField::Ref => false,
@@ -102,7 +103,7 @@ impl Keys {
         Self(ProfileField::ALL.into_iter().filter(is_needed).map(ProfileField::as_str).collect())
     }
 
-    /// Refuses a line that lacks some. What it clears by name is named.
+    /// Rejects a line without some of the keys. Keys in `clear_fields` count as present.
     pub fn check(&self, row: Row<'_>, cleared: &[String]) -> Result<(), RowFailure> {
         if self.0.is_empty() {
             return Ok(());
@@ -115,8 +116,8 @@ impl Keys {
             return Ok(());
         }
         let message = format!(
-            "--replace would clear what the row does not name; name each key, with null to clear it, or give \
-             --clear-missing={}",
+            "--replace would clear the keys that the row does not have; add each of them, with null to clear \
+             it, or give --clear-missing={}",
             missing.join(",")
         );
         Err(RowFailure::new("FIELD_MISSING", missing.join(", "), message))

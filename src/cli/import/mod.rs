@@ -1,9 +1,9 @@
 //! `memberbase import`: a file of members through `ImportMembers`.
 //!
-//! One thread reads the file and cuts it into chunks; several chunks are on their way at a time. A chunk's
-//! rows are kept until the server has answered for them. When the connection is lost, a new one sends again
-//! whatever has no answer. The import has an id, under which the server does each chunk once, so the counts
-//! and the failed rows are those of an import that was never cut.
+//! One thread reads the file and cuts it into chunks; several chunks may wait for a reply at a time. The rows
+//! of a chunk stay in memory until the server has replied. If the connection is lost, a new one sends again
+//! every chunk without a reply. The import has an id, under which the server applies each chunk once, so the
+//! counts and the failed rows are those of an import without interruption.
 
 mod args;
 mod cells;

@@ -23,7 +23,7 @@ use super::{overtaken, records};
 
 pub use faults::fault;
 
-/// Reads lines one by one, leaving out empty ones.
+/// Reads lines one by one, and skips blank ones.
 pub struct Lines<R> {
     reader: R,
     line: Vec<u8>,
@@ -75,7 +75,7 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// A line as it may be written. What an export adds and only the server sets is read and left out.
+/// The fields of a line. Those that an export adds and only the server sets are ignored.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
@@ -106,7 +106,7 @@ struct Line {
     _updated_at: Option<IgnoredAny>,
     #[serde(rename = "revision")]
     _revision: Option<IgnoredAny>,
-    /// Written into a file of failed rows.
+    /// Set in a file of failed rows.
     failed: Option<Value>,
 }
 
@@ -134,14 +134,14 @@ struct Eu {
     iban: String,
 }
 
-/// The member that a line describes. Null is "not given".
+/// The member that a line describes. Null means "not given".
 pub fn member(keys: &Keys, row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
     let text = row.cells().next().unwrap_or_default();
     if !text.starts_with('{') {
         return Err(RowFailure::new(
             "INVALID_JSON",
             "",
-            "the line is no JSON object such as {\"ref\": \"a\"}",
+            "the line is not a JSON object such as {\"ref\": \"a\"}",
         ));
     }
     let line = parse(text)?;
@@ -169,13 +169,13 @@ pub fn member(keys: &Keys, row: Row<'_>) -> Result<v1::MemberInput, RowFailure> 
     })
 }
 
-/// What an earlier import said of the line.
+/// Why the line failed in an earlier import.
 fn told(failed: &Value) -> Option<Told<'_>> {
     let text = |name: &str| failed.get(name).and_then(Value::as_str);
     Some(Told { reason: text("reason")?, message: text("message")? })
 }
 
-/// What may find the line's member, whatever else is wrong with it.
+/// The fields that can find the line's member, even if the line has errors.
 pub fn finders(row: Row<'_>) -> v1::MemberInput {
     let mut keys = v1::MemberInput::default();
     for (name, value) in fields(row.cells().next().unwrap_or_default()).unwrap_or_default() {
@@ -207,7 +207,7 @@ fn parse(text: &str) -> Result<Line, RowFailure> {
     json_of(text).map_err(|faulty| faults::refused(&faulty))
 }
 
-/// The value that `text` is.
+/// Parses `text` as JSON.
 pub fn json_of<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Box<Faulty>> {
     faulty_json::read(|| serde_json::Deserializer::from_str(text), PhantomData::<T>)
 }

@@ -1,15 +1,14 @@
-//! The fields of a JSON object as they are written.
+//! The fields of a JSON object, with their values unparsed.
 
 use std::fmt;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The field in which a file of failed rows says why a row failed.
+/// The field of a file of failed rows that states why a row failed.
 pub const FAILED: &str = "failed";
 
-/// The fields of an object in their order, each with its value as it is written; `None` for what is no
-/// object.
+/// The fields of an object in order, each with its unparsed value; `None` if the text is not an object.
 pub fn fields(text: &str) -> Option<Vec<(String, &RawValue)>> {
     struct Fields;
 

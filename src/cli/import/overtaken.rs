@@ -1,22 +1,23 @@
-//! Failed rows whose member a later row of the file has written.
+//! Failed rows whose member was written by a later row of the file.
 //!
-//! - Such a row is older than what its member has now. Tried again, or mended and imported once more, it
-//!   would undo the later one. So it is not tried again, and it is marked in the file of failed rows, with a
-//!   reason under which it fails again until somebody decides.
-//! - A row is overtaken when a row of a later line was applied that has the same key, or that the server
-//!   applied to the member which the row had found: its answers name both ([`super::who`]).
-//! - **Only what the answers tell decides whether a row is tried again.** They are the same whenever the
-//!   import goes on under its id, so it takes the same decisions then. A server that names no members leaves
-//!   open whether an applied row was about the member of one before it; none of those is tried again, and
-//!   they fail with a reason of their own.
-//! - A failed row that found no member is about whomever its key names when it is imported once more. So the
-//!   server is asked for that, at the end of the file or when as much is remembered as may be, and only if a
-//!   row was applied after one that failed. What it says marks rows and decides nothing else. Where it says
-//!   nothing, a warning says that marks may be missing.
+//! - Such a row is older than the current data of its member. If it were tried again, or corrected and
+//!   imported again, it would undo the later row. So it is not tried again, and it is marked in the file of
+//!   failed rows with a reason that makes it fail again until the user decides.
+//! - A row is overtaken if a row of a later line was applied that has the same key, or that the server
+//!   applied to the member that the failed row had found: its replies contain the ids of both
+//!   ([`super::who`]).
+//! - **Only the replies decide whether a row is tried again.** They are the same if the import is continued
+//!   under its id, so it then makes the same decisions. If the server sends no member ids, an applied row may
+//!   be for the member of any failed row before it; none of those is tried again, and they fail with a reason
+//!   of their own.
+//! - A failed row that found no member is for the member that has its key when it is imported again. So the
+//!   importer looks up the key, at the end of the file or when the limits below are reached, and only if a
+//!   row was applied after the failed one. The result only marks rows. If the lookup fails, a warning says
+//!   that marks may be missing.
 //!
-//! Memory is bounded: up to [`MAX_KEYS`] hashes of keys of failed rows and as many of ids that were asked
-//! for, and until the server is asked up to [`MAX_OPEN`] keys themselves and [`MAX_APPLIED`] hashes of rows
-//! that were applied, beside those of one chunk.
+//! Memory is bounded: up to [`MAX_KEYS`] hashes of keys of failed rows and as many of ids that were looked
+//! up, and until the lookup up to [`MAX_OPEN`] keys and [`MAX_APPLIED`] hashes of applied rows, plus those of
+//! one chunk.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,45 +25,45 @@ use super::row_failure::RowFailure;
 use super::told::Told;
 use super::who::Key;
 
-/// The reason of a failed row that a later one has overtaken.
+/// The reason of a failed row that a later row has overtaken.
 pub const OVERTAKEN: &str = "LATER_ROW_APPLIED";
-/// The reason of a row that is not tried again because a later one may have overtaken it.
+/// The reason of a row that is not tried again because a later row may have overtaken it.
 pub const MAY_BE_OVERTAKEN: &str = "LATER_ROW_POSSIBLE";
-/// Keys of failed rows that are remembered; each takes about 20 bytes.
+/// How many keys of failed rows are remembered; each takes about 20 bytes.
 const MAX_KEYS: usize = 1 << 21;
-/// Failed rows after which the server is asked who they are about.
+/// How many failed rows may be open before their keys are looked up.
 const MAX_OPEN: usize = 10_000;
-/// Applied rows after which it is asked; each takes 16 bytes.
+/// How many applied rows may be remembered before the lookup; each takes 16 bytes.
 const MAX_APPLIED: usize = 1 << 20;
 
 /// The failed rows so far.
 #[derive(Debug, Default)]
 pub struct Overtaken {
-    /// What the answers tell of them.
+    /// What the replies show.
     told: Known,
-    /// Whom their keys name by now, as far as the server was asked.
+    /// What lookups of their keys have shown so far.
     asked: Known,
-    /// Failed rows of whose members no id is known.
+    /// Failed rows without a known member id.
     open: Vec<Open>,
-    /// The hashes of the ids of members to which rows were applied since the first of those, and the lines of
-    /// the rows.
+    /// The hashes of the ids of members to which rows were applied since the first of those failed, each with
+    /// the line of the applied row.
     applied: Vec<(u64, u64)>,
-    /// The last line of a row that was applied to a member whom nobody named, after others had failed.
+    /// The line of the last row that was applied to an unknown member after others had failed.
     unnamed: Option<u64>,
-    /// The lines of rows that had failed and went through when they were tried again.
+    /// The lines of rows that failed, but were applied when they were tried again.
     through: BTreeSet<u64>,
-    /// Whether the server did not say whom a key names.
+    /// Whether a lookup failed.
     is_unsure: bool,
     /// Whether more rows failed than are remembered.
     is_full: bool,
 }
 
-/// Whose the failed rows are.
+/// The failed rows by key or id.
 #[derive(Debug, Default)]
 struct Known {
-    /// The hashes of keys and the lines of the failed rows.
+    /// The hashes of keys and ids, with the lines of the failed rows.
     failed: BTreeSet<(u64, u64)>,
-    /// The lines of those that were overtaken, and by which.
+    /// The lines of overtaken rows, with the line of the later row.
     overtaken: BTreeMap<u64, u64>,
 }
 
@@ -75,21 +76,21 @@ impl Known {
     }
 }
 
-/// A failed row of whose member one key is known.
+/// A failed row without a known member id.
 #[derive(Debug)]
 pub struct Open {
     pub line: u64,
     pub key: Key,
 }
 
-/// What is known of a failed row.
+/// The state of a failed row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// No later row was applied to its member.
     Newest,
-    /// One was.
+    /// A later row was applied to its member.
     Overtaken,
-    /// One may have been: that of this line was applied, nobody knows to whom.
+    /// A later row may have been applied to its member: that of this line was applied to an unknown one.
     Unknown { later: u64 },
 }
 
@@ -99,8 +100,8 @@ impl Overtaken {
         self.told.failed.is_empty()
     }
 
-    /// The row of this line has failed. It looked for its member by `key`, and the server says that it found
-    /// the one of `id`.
+    /// Records a failed row. It was matched by `key`, and the server reported that it found the member with
+    /// `id`.
     pub fn failed(&mut self, line: u64, key: Option<Key>, id: Option<Key>) {
         if self.told.failed.len() >= MAX_KEYS {
             self.is_full = true;
@@ -112,54 +113,54 @@ impl Overtaken {
         }
     }
 
-    /// The row of this line was applied, to the member of `id` as the server says: it overtakes those before
-    /// it that are about the same member.
+    /// Records an applied row, and the member `id` that the server reported: it overtakes the failed rows
+    /// before it that are for the same member.
     pub fn applied(&mut self, line: u64, key: Option<Key>, id: Option<Key>) {
-        let mut is_named = false;
+        let mut has_id = false;
         for key in key.iter().chain(&id) {
             let hash = key.hash();
             self.told.applied(line, hash);
             if key.is_id() {
-                is_named = true;
+                has_id = true;
                 self.asked.applied(line, hash);
                 if !self.open.is_empty() {
                     self.applied.push((hash, line));
                 }
             }
         }
-        if !is_named && !self.is_empty() {
+        if !has_id && !self.is_empty() {
             self.unnamed = Some(line);
         }
     }
 
-    /// The row of this line has failed before and created a member now, whom no other key names.
+    /// Records that a row which had failed has now created a member, which no other key can find.
     pub fn created(&mut self, line: u64, key: &Key) {
         self.told.applied(line, key.hash());
         self.is_through(line);
     }
 
-    /// The row of this line has failed before and went through now.
+    /// Records that a row which had failed was now applied.
     pub fn is_through(&mut self, line: u64) {
         self.through.insert(line);
     }
 
-    /// The failed rows that the server is to be asked about.
+    /// The failed rows whose keys have to be looked up.
     pub fn open(&self) -> &[Open] {
         &self.open
     }
 
-    /// Whether a row was applied that may be about the member of one of them.
+    /// Whether a row was applied that may be for the member of one of them.
     pub fn has_to_learn(&self) -> bool {
         !self.open.is_empty() && !self.applied.is_empty()
     }
 
-    /// Whether asking the server can wait no longer.
+    /// Whether the lookup can no longer be postponed.
     pub fn has_to_learn_now(&self) -> bool {
         self.has_to_learn() && (self.open.len() >= MAX_OPEN || self.applied.len() >= MAX_APPLIED)
     }
 
-    /// The server has told the ids of the members whom the keys of these lines name. The other open rows have
-    /// no member.
+    /// Records the result of a lookup: the ids of the members that have the keys of these lines. The other
+    /// open rows have no member.
     pub fn learn(&mut self, known: &[(u64, Key)]) {
         self.open.clear();
         self.asked.failed.extend(known.iter().map(|(line, id)| (id.hash(), *line)));
@@ -168,14 +169,14 @@ impl Overtaken {
         }
     }
 
-    /// The server tells nothing of the open rows.
+    /// Records that the lookup failed.
     pub fn cannot_learn(&mut self) {
         self.is_unsure |= self.has_to_learn();
         self.open.clear();
         self.applied.clear();
     }
 
-    /// What the answers tell of a failed row.
+    /// The state of a failed row according to the replies.
     pub fn standing(&self, line: u64) -> Standing {
         match self.unnamed.filter(|later| line < *later) {
             _ if self.told.overtaken.contains_key(&line) => Standing::Overtaken,
@@ -184,7 +185,7 @@ impl Overtaken {
         }
     }
 
-    /// The lines that were overtaken, and by which.
+    /// The lines of overtaken rows, each with the line of the later row.
     pub fn lines(&self) -> BTreeMap<u64, u64> {
         let mut lines = self.asked.overtaken.clone();
         lines.extend(&self.told.overtaken);
@@ -203,24 +204,24 @@ impl Overtaken {
     }
 }
 
-/// Why a row that has failed is not to be imported as it is, once the row of line `later` was applied.
+/// The failure of a row that was overtaken by the applied row of line `later`.
 pub fn overtaken(later: u64, reason: &str, field: &str, message: &str) -> RowFailure {
     let message = format!(
-        "the row failed ({}), and that of line {later}, which is newer, was applied to the same member: {}",
+        "the row failed ({}), and the newer row of line {later} was applied to the same member: {}",
         said(reason, message),
-        decide("to write it over the newer one")
+        decide("to overwrite the newer one")
     );
     RowFailure::new(OVERTAKEN, field, message)
 }
 
-/// Why a row that has failed is not tried again, if it is not known whether that of line `later` is about the
-/// same member.
+/// The failure of a row that is not tried again because the applied row of line `later` may be for the same
+/// member.
 pub fn may_be_overtaken(later: u64, failure: &RowFailure) -> RowFailure {
     let message = format!(
-        "the row failed ({}) and was not tried again, because that of line {later}, which is newer, may be \
-         about the same member and the server does not say: {}",
+        "the row failed ({}) and was not tried again, because the newer row of line {later} may be for the \
+         same member, and the server does not report that: {}",
         said(&failure.reason, &failure.message),
-        decide("to write it all the same")
+        decide("to write it anyway")
     );
     RowFailure::new(MAY_BE_OVERTAKEN, failure.field.clone(), message)
 }
@@ -230,10 +231,10 @@ fn said(reason: &str, message: &str) -> String {
 }
 
 fn decide(to_write_it: &str) -> String {
-    format!("delete this row, or, {to_write_it}, put MENDED in the place of its reason")
+    format!("delete this row or, {to_write_it}, replace its reason with MENDED")
 }
 
-/// A row that an earlier import marked fails again, and keeps its mark.
+/// Fails a row that an earlier import has marked, with the same mark.
 pub fn check(told: Option<Told<'_>>) -> Result<(), RowFailure> {
     let Some(Told { reason, message }) = told else { return Ok(()) };
     match [OVERTAKEN, MAY_BE_OVERTAKEN].into_iter().find(|mark| *mark == reason) {

@@ -1,4 +1,4 @@
-//! How far an import is: a bar on a terminal, a line now and then elsewhere. All on standard error.
+//! The progress of an import, on standard error: a bar on a terminal, otherwise a line every few seconds.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -8,17 +8,17 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::cli::output;
 use crate::model::words;
 
-/// How often a line is printed where there is no terminal.
+/// How often to print a line if there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 const BAR: &str = "{wide_bar} {percent:>3} %  {msg}  {eta} left";
-/// Where the size is not known, as for standard input.
+/// For input of unknown size, such as standard input.
 const SPINNER: &str = "{spinner} {msg}";
 
 /// The state of the display.
 pub struct Progress {
     started: Instant,
     rows: u64,
-    /// The size of the file in bytes, where it is known.
+    /// The size of the file in bytes, if known.
     size: Option<u64>,
     shown: Shown,
 }
@@ -35,7 +35,7 @@ impl Progress {
             Shown::Nothing
         } else if std::io::stderr().is_terminal() {
             let bar = size.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-            // The templates are constants that a test checks.
+            // The templates are constants, and a test checks them.
             if let Ok(style) = ProgressStyle::with_template(if size.is_some() { BAR } else { SPINNER }) {
                 bar.set_style(style);
             }
@@ -46,7 +46,7 @@ impl Progress {
         Self { started: now, rows: 0, size, shown }
     }
 
-    /// More rows were answered; the file was worked through up to `offset`.
+    /// Counts rows that the server has replied to; the file is done up to `offset`.
     pub fn advance(&mut self, rows: u64, offset: u64, now: Instant) {
         self.rows += rows;
         let elapsed = now.duration_since(self.started);
@@ -67,7 +67,7 @@ impl Progress {
         }
     }
 
-    /// Prints a message that stays.
+    /// Prints a message that stays on the terminal.
     pub fn say(&self, text: &str) {
         match &self.shown {
             Shown::Bar(bar) => bar.println(text),
@@ -75,7 +75,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away; gives back the rows and the time that they took.
+    /// Removes the bar, and returns the number of rows and the time that they took.
     pub fn finish(&self, now: Instant) -> String {
         if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();

@@ -1,7 +1,6 @@
-//! Reading the records of a CSV file.
+//! Reads the rows of a CSV file.
 //!
-//! Rows are cut by [`Splitter`], which refuses what it would have to guess at. Rows in which nothing is
-//! written are left out.
+//! [`Splitter`] cuts the rows, and rejects what it would have to guess. Blank rows are skipped.
 
 use std::io::Read;
 
@@ -12,14 +11,14 @@ use super::rows::Collector;
 use super::split::{Fault, Splitter};
 
 pub const BOM: &[u8] = b"\xef\xbb\xbf";
-/// Bytes that a line `sep=;` takes at most, with its quotes and its end.
+/// The longest line `sep=;`, in bytes, with its quotes and line break.
 const SEP_LINE_BYTES: usize = 16;
 
-/// Reads records one by one, whatever their width.
+/// Reads rows one by one, whatever their width.
 pub struct Records<R> {
     reader: R,
     buffer: Vec<u8>,
-    /// What of the buffer is read and not taken yet.
+    /// The part of the buffer that is filled but not consumed yet.
     from: usize,
     to: usize,
     /// How many bytes of the file were taken.
@@ -45,7 +44,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// The first record as text. A byte order mark before it is left out, and a line `sep=;` is believed.
+    /// The column names. A byte order mark before them is skipped, and a line `sep=;` sets the delimiter.
     pub fn header(&mut self) -> Result<Vec<String>, Error> {
         self.begin()?;
         if !self.read()? {
@@ -55,27 +54,27 @@ impl<R: Read> Records<R> {
         names.collect::<Result<_, _>>().map_err(|_| Error::Data(not_utf8(self.line(), "")))
     }
 
-    /// The line in which the record that was read last begins.
+    /// The line where the last row begins.
     pub fn line(&self) -> u64 {
         self.splitter.row_line()
     }
 
-    /// What stands between the cells, and whether the file itself says so.
+    /// The delimiter, and whether the file itself sets it.
     pub fn delimiter(&self) -> (u8, bool) {
         (self.delimiter, self.named_delimiter)
     }
 
-    /// Whether a byte order mark comes first.
+    /// Whether the file begins with a byte order mark.
     pub fn has_mark(&self) -> bool {
         self.has_mark
     }
 
-    /// From here on a backslash before a quote is text.
+    /// From now on, treats a backslash before a quote as text.
     pub fn take_backslash(&mut self) {
         self.splitter.take_backslash();
     }
 
-    /// Moves the next record into `rows`; false at the end of the file.
+    /// Moves the next row into `rows`; false at the end of the file.
     pub fn next(&mut self, rows: &mut Collector) -> Result<bool, Error> {
         let is_row = self.read()?;
         if is_row {
@@ -89,7 +88,7 @@ impl<R: Read> Records<R> {
         self.offset
     }
 
-    /// Takes what may stand before the header.
+    /// Consumes what may come before the header.
     fn begin(&mut self) -> Result<(), Error> {
         while self.to - self.from < BOM.len() + SEP_LINE_BYTES && self.fill()? {}
         check_encoding(self.unread())?;
@@ -106,7 +105,7 @@ impl<R: Read> Records<R> {
         Ok(())
     }
 
-    /// Reads up to the end of the next row in which something is written.
+    /// Reads up to the end of the next row that is not blank.
     fn read(&mut self) -> Result<bool, Error> {
         loop {
             if !self.read_any()? {
@@ -142,7 +141,7 @@ impl<R: Read> Records<R> {
         self.offset += u64::try_from(bytes).unwrap_or(u64::MAX);
     }
 
-    /// Reads more; false at the end of the file.
+    /// Fills the buffer; false at the end of the file.
     fn fill(&mut self) -> Result<bool, Error> {
         if self.from == self.to {
             (self.from, self.to) = (0, 0);
@@ -163,7 +162,7 @@ fn refused(fault: Fault) -> Error {
     Error::Data(fault.to_string())
 }
 
-/// The delimiter that a line `sep=;` names, quoted or not, and the bytes that the line takes.
+/// The delimiter that a line `sep=;` sets, quoted or not, and the length of the line in bytes.
 fn sep_line(bytes: &[u8]) -> Option<(u8, usize)> {
     let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'))?;
     let line = bytes.get(..end)?;
@@ -177,12 +176,12 @@ fn sep_line(bytes: &[u8]) -> Option<(u8, usize)> {
     Some((delimiter, end + 1 + usize::from(is_crlf)))
 }
 
-/// Whether cells can be told apart by it.
+/// Whether the byte can separate cells.
 pub fn is_delimiter(byte: u8) -> bool {
     byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n')
 }
 
-/// Refuses a file whose first bytes are those of UTF-16, with or without a byte order mark.
+/// Rejects a file that begins like UTF-16, with or without a byte order mark.
 pub fn check_encoding(start: &[u8]) -> Result<(), Error> {
     match start {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..] => Err(Error::Data(
@@ -193,7 +192,7 @@ pub fn check_encoding(start: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// What to say of a line with bytes that are no text.
+/// The error for a line that is not valid UTF-8.
 pub fn not_utf8(line: u64, column: &str) -> String {
     let column = if column.is_empty() { String::new() } else { format!(", column {column:?}") };
     format!("line {line}{column}: not valid UTF-8; save the file as UTF-8 and try again")

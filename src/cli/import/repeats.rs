@@ -1,11 +1,11 @@
-//! Rows that name a member as an earlier row of the file does, by the same key.
+//! Rows with the same key as an earlier row of the file.
 //!
-//! A member that is in a list twice is written twice, the later row over the earlier one. That is seldom
-//! meant and loses no row, so it is told at the end and stops nothing.
+//! If a member is in a list twice, both rows are written, the later one over the earlier one. This is rarely
+//! intended but loses no row, so the import only warns at its end.
 //!
-//! Only hashes of keys are kept, of the first [`MAX_ROWS`] rows, in at most 40 MB: later rows are compared
-//! with those and not with each other. The thread that reads the file compares, and rows are read faster than
-//! servers apply them.
+//! Only hashes of keys are kept in memory, for the first [`MAX_ROWS`] rows, in at most 40 MB: later rows are
+//! compared with those, not with each other. The thread that reads the file compares, because it is faster
+//! than the server.
 
 use std::collections::HashSet;
 
@@ -14,12 +14,12 @@ use crate::api::grpc::v1;
 use super::chunk::Chunk;
 use super::who::Key;
 
-/// As many as the table of hashes has room for before it would grow beyond 2^22 places of 9 bytes.
+/// The capacity of the hash table before it would grow beyond 2^22 places of 9 bytes.
 const MAX_ROWS: usize = (1 << 22) / 8 * 7;
-/// How many lines a warning names.
-const TOLD: usize = 5;
+/// How many lines the warning lists.
+const LISTED: usize = 5;
 
-/// The keys so far.
+/// The keys seen so far.
 #[derive(Debug)]
 pub struct Seen {
     keys: HashSet<u64>,
@@ -31,7 +31,7 @@ impl Seen {
         Self { keys: HashSet::new(), match_by }
     }
 
-    /// The lines of a chunk whose rows name a member that an earlier row named.
+    /// The lines of the rows in a chunk whose key an earlier row had.
     pub fn repeats(&mut self, chunk: &Chunk) -> Vec<u64> {
         let rows = chunk.members.iter().enumerate();
         let repeats = rows.filter(|(_, member)| self.is_repeat(member));
@@ -44,7 +44,7 @@ impl Seen {
     }
 }
 
-/// How many such rows there are, and the first of their lines.
+/// The number of such rows, and the first of their lines.
 #[derive(Debug, Default)]
 pub struct Repeats {
     rows: u64,
@@ -54,22 +54,23 @@ pub struct Repeats {
 impl Repeats {
     pub fn add(&mut self, lines: &[u64]) {
         self.rows += u64::try_from(lines.len()).unwrap_or(u64::MAX);
-        self.first.extend(lines.iter().take(TOLD.saturating_sub(self.first.len())));
+        self.first.extend(lines.iter().take(LISTED.saturating_sub(self.first.len())));
     }
 
-    /// What to say of them, if there are any.
+    /// The warning, if there are such rows.
     pub fn describe(&self) -> Option<String> {
         let lines = self.first.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         match (self.rows, usize::try_from(self.rows).is_ok_and(|rows| rows > self.first.len())) {
             (0, _) => None,
             (1, _) => Some(format!(
-                "the row of line {lines} names the same member as an earlier row, and is written over it"
+                "the row of line {lines} is for the same member as an earlier row, and \
+                              overwrites it"
             )),
             (rows, is_more) => {
                 let more = if is_more { " and others" } else { "" };
                 Some(format!(
-                    "{rows} rows name the same member as an earlier row, and are written over it: those of \
-                     lines {lines}{more}"
+                    "{rows} rows are for the same member as an earlier row, and overwrite it: those of lines \
+                     {lines}{more}"
                 ))
             }
         }
@@ -122,7 +123,7 @@ mod tests {
         let mut repeats = Repeats::default();
         assert_eq!(repeats.describe(), None);
         repeats.add(&[7]);
-        assert!(repeats.describe().unwrap().starts_with("the row of line 7 names"));
+        assert!(repeats.describe().unwrap().starts_with("the row of line 7 is for"));
         repeats.add(&[8, 9]);
         assert!(repeats.describe().unwrap().contains("lines 7, 8, 9"));
         repeats.add(&[10, 11, 12, 13]);

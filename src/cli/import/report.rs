@@ -1,4 +1,4 @@
-//! What an import says at its end.
+//! What an import reports at its end.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::api::grpc::v1;
 use crate::cli::{Error, output};
 use crate::model::words;
 
-/// The counts, and where failed rows are.
+/// Reports the counts, and where the failed rows are.
 pub fn counts(session: &Session, quiet: bool) -> Result<(), Error> {
     let summary = session.progress.finish(Instant::now());
     if !quiet {
@@ -17,7 +17,7 @@ pub fn counts(session: &Session, quiet: bool) -> Result<(), Error> {
     }
     if session.sent_again > 0 {
         output::note(format_args!(
-            "{} because no answer had come, and counted once",
+            "{} because there was no reply, and counted once",
             words::some(session.sent_again, ["chunk was sent again", "chunks were sent again"])
         ));
     }
@@ -28,8 +28,8 @@ pub fn counts(session: &Session, quiet: bool) -> Result<(), Error> {
             words::some(
                 status_kept,
                 [
-                    "row names another status than its member has, who keeps it",
-                    "rows name another status than their members have, who keep it"
+                    "row has another status than its member, which was not changed",
+                    "rows have another status than their members, which were not changed"
                 ]
             )
         ));
@@ -48,7 +48,7 @@ pub fn counts(session: &Session, quiet: bool) -> Result<(), Error> {
     ))
 }
 
-/// Says how far an import came that was stopped, and how to go on.
+/// Reports how far a stopped import came, and how to continue it.
 pub fn stopped(session: &Session) {
     let v1::BulkCounts { created, updated, unchanged, reactivated, .. } = session.counts;
     let applied =
@@ -56,12 +56,13 @@ pub fn stopped(session: &Session) {
     let sent = u64::try_from(session.unanswered.rows()).unwrap_or(u64::MAX);
     let sent = match sent {
         0 => String::new(),
-        sent => format!(", and {} without an answer yet", words::some(sent, ["was sent", "were sent"])),
+        sent => format!(", and {} but not confirmed yet", words::some(sent, ["was sent", "were sent"])),
     };
     output::note(format_args!("{applied}{sent}; {}", session.how_to_go_on()));
 }
 
-/// Says where the file is that failed rows have taken the place of, or why they are in another place.
+/// Reports that the failed rows are in another place, or that an earlier file was renamed to make room for
+/// them.
 pub fn kept(failed: &mut FailedRows) -> Result<(), Error> {
     if let Some(refused) = failed.refused() {
         output::note(format_args!(
@@ -71,27 +72,27 @@ pub fn kept(failed: &mut FailedRows) -> Result<(), Error> {
     }
     if let Some(kept) = failed.kept()? {
         output::note(format_args!(
-            "another file was where failed rows go; what it says is kept in {}",
+            "another file had the name of the file of failed rows; it was renamed to {}",
             kept.display()
         ));
     }
     Ok(())
 }
 
-/// Says which failed rows are older than what their members have now.
+/// Reports which failed rows are older than the current data of their members.
 pub fn overtaken(session: &Session, marked: bool) {
     let lines = &session.overtaken.lines();
     let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
     let what = words::some(
         count,
         [
-            "failed row is older than one of the same member that was applied",
-            "failed rows are older than ones of the same members that were applied",
+            "failed row is older than an applied row of the same member",
+            "failed rows are older than applied rows of the same members",
         ],
     );
     if count > 0 && marked {
         output::note(format_args!(
-            "warning: {what}; marked {OVERTAKEN}, and not imported with the others again"
+            "warning: {what}; marked {OVERTAKEN}, and rejected when the file is imported"
         ));
     } else if count > 0 {
         let lines: Vec<_> = lines.keys().map(u64::to_string).collect();

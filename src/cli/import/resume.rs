@@ -1,4 +1,4 @@
-//! What a lost connection leaves behind: the chunks without an answer, and how long to go on trying.
+//! The state that survives a lost connection: the chunks without a reply, and how long to keep trying.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use super::chunk::Chunk;
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
-/// The chunks that were sent and not answered, in the order of sending, which is that of the answers.
+/// The chunks that were sent but have no reply, in the order of sending, which is also that of the replies.
 #[derive(Debug)]
 pub struct Unanswered {
     chunks: VecDeque<Chunk>,
@@ -24,12 +24,12 @@ impl Unanswered {
         self.chunks.is_empty()
     }
 
-    /// The line of the first row that was sent and not answered.
+    /// The line of the first row without a reply.
     pub fn line(&self) -> Option<u64> {
         self.chunks.iter().find_map(|chunk| Some(chunk.sent_row(0)?.line))
     }
 
-    /// The rows that were sent and not answered.
+    /// How many rows have no reply.
     pub fn rows(&self) -> usize {
         self.chunks.iter().map(Chunk::sendable).sum()
     }
@@ -38,7 +38,7 @@ impl Unanswered {
         self.limit
     }
 
-    /// Whether as many are on their way as may be.
+    /// Whether no more chunks may be sent for now.
     pub fn is_full(&self) -> bool {
         self.chunks.len() >= self.limit
     }
@@ -47,17 +47,18 @@ impl Unanswered {
         self.chunks.push_back(chunk);
     }
 
-    /// Everything that a new connection has to send again, oldest first.
+    /// All chunks that a new connection has to send again, oldest first.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Chunk> {
         self.chunks.iter_mut()
     }
 
-    /// The chunk that an answer is for; none if it is not the oldest, which no server should do.
+    /// Removes the chunk that a reply is for; `None` if it is not the oldest, which is an error of the
+    /// server.
     pub fn answered(&mut self, number: u64) -> Option<Chunk> {
         self.pop_if(|chunk| chunk.number == number)
     }
 
-    /// The oldest chunk, if none of its rows can be sent, so that no answer will come.
+    /// Removes the oldest chunk if none of its rows can be sent, so that no reply will arrive.
     pub fn unsendable(&mut self) -> Option<Chunk> {
         self.pop_if(|chunk| chunk.sendable() == 0)
     }
@@ -67,7 +68,7 @@ impl Unanswered {
     }
 }
 
-/// How long to wait before the next try, and when to stop trying. Any answer starts it afresh.
+/// How long to wait before the next try, and when to give up. Any reply resets it.
 #[derive(Debug)]
 pub struct Patience {
     give_up_after: Duration,
@@ -80,14 +81,14 @@ impl Patience {
         Self { give_up_after, delay: FIRST_DELAY, failing_since: None }
     }
 
-    /// The server answered something.
+    /// Called when the server has replied.
     pub fn refresh(&mut self) {
         self.delay = FIRST_DELAY;
         self.failing_since = None;
     }
 
-    /// A try failed: the time to wait before the next one, at least as long as the server `asked` for; none
-    /// to give up.
+    /// Called when a try failed. Returns how long to wait before the next one, at least as long as the server
+    /// `asked` for, or `None` to give up.
     pub fn failed(&mut self, now: Instant, asked: Option<Duration>) -> Option<Duration> {
         let since = *self.failing_since.get_or_insert(now);
         if now.duration_since(since) >= self.give_up_after {

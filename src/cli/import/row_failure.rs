@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Why a row failed, here or on the server.
+/// Why a row failed, in the importer or on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowFailure {
     pub reason: Cow<'static, str>,
@@ -15,7 +15,7 @@ impl RowFailure {
         Self { reason: Cow::Borrowed(reason), field: field.into(), message: message.into() }
     }
 
-    /// The same failure of another field.
+    /// The same failure, for another field.
     pub fn at(self, field: impl Into<String>) -> Self {
         Self { field: field.into(), ..self }
     }

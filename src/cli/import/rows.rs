@@ -1,7 +1,7 @@
-//! Rows as they stand in the file, many in one buffer: kept until the server has answered for them, because a
-//! lost connection sends them again and a failed row is written out as it came.
+//! The rows of a file, many in one buffer. They stay in memory until the server has replied: a lost
+//! connection sends them again, and a failed row is written out unchanged.
 
-/// Some rows of the file, each with its line and its cells. A row of NDJSON has one cell.
+/// Rows of the file, each with its line and its cells. A row of NDJSON has one cell.
 #[derive(Debug, Default)]
 pub struct Rows {
     text: String,
@@ -13,7 +13,7 @@ pub struct Rows {
 #[derive(Debug)]
 struct Mark {
     line: u64,
-    /// Where the row starts in `text`, and where its cells stand in `ends`.
+    /// Where the row starts in `text`, and the range of its cells in `ends`.
     start: usize,
     first: usize,
     last: usize,
@@ -49,7 +49,7 @@ impl<'a> Row<'a> {
         self.ends.len()
     }
 
-    /// The row without the cells after its first `width` ones.
+    /// The row with its first `width` cells only.
     pub fn first(self, width: usize) -> Self {
         Self { ends: self.ends.get(..width).unwrap_or(self.ends), ..self }
     }
@@ -58,7 +58,7 @@ impl<'a> Row<'a> {
         let text = self.text;
         let mut start = self.start;
         self.ends.iter().map(move |&end| {
-            // Cells were checked to begin and end between characters.
+            // Cells are known to begin and end on character boundaries.
             let cell = text.get(start..end).unwrap_or_default();
             start = end;
             cell
@@ -74,7 +74,7 @@ pub struct Collector {
     marks: Vec<Mark>,
 }
 
-/// A cell that is not UTF-8: its line, and its place in the row from 0.
+/// A cell that is not UTF-8: its line, and its index in the row.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotUtf8 {
     pub line: u64,
@@ -99,13 +99,13 @@ impl Collector {
         self.bytes.len()
     }
 
-    /// The rows, leaving an empty collector with room for as many.
+    /// The collected rows; leaves an empty collector with the same capacity.
     pub fn finish(&mut self) -> Result<Rows, NotUtf8> {
         let bytes = take(&mut self.bytes);
         let ends = take(&mut self.ends);
         let marks = take(&mut self.marks);
         match String::from_utf8(bytes) {
-            // Two halves of a character in neighbouring cells make a valid text of invalid cells.
+            // Two halves of a character in adjacent cells form valid text, although the cells are invalid.
             Ok(text) => match ends.iter().position(|&end| !text.is_char_boundary(end)) {
                 None => Ok(Rows { text, ends, marks }),
                 Some(cell) => Err(locate(&marks, cell)),

@@ -1,4 +1,4 @@
-//! The whole import, from its arguments to its exit code.
+//! Runs the whole import, from its arguments to its exit code.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -20,8 +20,8 @@ use super::resume::{Patience, Unanswered};
 use super::session::{Ended, Input, Late, Session, settle};
 use super::stop::Stops;
 
-/// Imports the file. The file is opened and its header understood, and a CSV file read to its end, before
-/// anything is said to the server; by then it is also known that failed rows have a place to go.
+/// Imports the file. Before the first call to the server the file is opened and its header parsed, a CSV file
+/// is read to its end, and the place for failed rows is checked.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let format = args.file_format()?;
     let input = Opened::open(&args.file)?;
@@ -41,7 +41,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     failed::check(&failed)?;
     let skipped = source.skipped().join(", ");
     if !skipped.is_empty() {
-        output::note(format_args!("not imported, because the server gives them: {skipped}"));
+        output::note(format_args!("not imported, because only the server sets them: {skipped}"));
     }
     let mut client = args.target.connect().await?;
     let member_base_id = if args.create_base {
@@ -70,7 +70,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let mut stops = Stops::new()?;
     let result = stops.or(session.run(&mut client)).await;
     let Ended { result, marked } = settle(&mut session, &mut client, &mut stops, result).await;
-    // What was done is reported even if it was not all.
+    // An import that failed reports what it has done.
     let reported = report::counts(&session, args.quiet);
     let kept = report::kept(&mut session.failed);
     if let Ok(marked) = &marked {

@@ -1,14 +1,14 @@
-//! Cutting the bytes of a CSV file into rows and cells, strictly.
+//! Cuts the bytes of a CSV file into rows and cells, strictly.
 //!
-//! What a careless writer or a torn file leaves is never guessed at: a quote that is opened in one row and
-//! closed in another would make one person of several. So after a closing quote only the end of its cell may
-//! come, the file may not end inside quotes, and each refusal names the line where the quote was opened. Line
-//! breaks inside quotes are part of their cell. A quote inside a cell that does not begin with one is plain
-//! text, unless only spaces stand before it: some writers put a space behind each delimiter and mean the
-//! quote to open the cell, others mean what they wrote.
+//! Errors of careless authors or in damaged files are never repaired by guessing: a quote that is opened in
+//! one row and closed in another would merge several people into one. So after a closing quote only the end
+//! of its cell may follow, the file must not end inside quotes, and each error gives the line where the quote
+//! was opened. Line breaks inside quotes are part of the cell. A quote inside a cell that does not begin with
+//! one is plain text, unless only spaces come before it: some programs write a space after each delimiter and
+//! mean the quote to open the cell, others mean a literal quote.
 //!
-//! Lines end in LF, CRLF or CR, and are counted here, because a row may span several and empty ones are no
-//! rows.
+//! Lines end with LF, CRLF or CR. They are counted here, because a row may span several lines, and empty
+//! lines are not rows.
 
 use super::limits::MAX_ROW_BYTES;
 
@@ -19,21 +19,21 @@ pub enum Fault {
     TextAfterQuote { opened: u64 },
     #[error("line {opened}: the quote that is opened here is never closed")]
     Unclosed { opened: u64 },
-    #[error("line {line}: a backslash stands before a quote; inside quotes a quote is written twice")]
+    #[error("line {line}: there is a backslash before a quote; to write a quote inside quotes, double it")]
     Backslash { line: u64 },
     #[error(
-        "line {line}, column {}: spaces stand between the delimiter and a quote; take them out, or put the \
+        "line {line}, column {}: there are spaces between the delimiter and a quote; remove them, or put the \
          whole cell in quotes",
         cell + 1
     )]
     SpaceBeforeQuote { line: u64, cell: usize },
-    #[error("line {line}, column {}: the control character U+{byte:04X} is no text", cell + 1)]
+    #[error("line {line}, column {}: the control character U+{byte:04X} is not allowed", cell + 1)]
     Control { line: u64, cell: usize, byte: u8 },
     #[error("line {line}: the row is longer than {MAX_ROW_BYTES} bytes; is a closing quote missing?")]
     TooLong { line: u64 },
 }
 
-/// Where in a row the next byte stands.
+/// The position of the next byte in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     RowStart,
@@ -41,26 +41,25 @@ enum State {
     /// In a cell that does not begin with a quote.
     Plain,
     Quoted,
-    /// After a quote within quotes: the cell's end, or the first half of a quote that is part of it.
+    /// After a quote within quotes: either the end of the cell, or the first half of a doubled quote.
     Closed,
 }
 
-/// Takes the bytes of a file piece by piece, and keeps one row at a time.
+/// Consumes the bytes of a file piece by piece, and holds one row at a time.
 #[derive(Debug)]
 pub struct Splitter {
     delimiter: u8,
-    /// Whether a backslash before a quote is text like any other, as it is in files that are known to be
-    /// written by rule.
+    /// Whether a backslash before a quote is plain text, as in files that are known to be well-formed.
     takes_backslash: bool,
     state: State,
     /// The line of the next byte.
     line: u64,
-    /// Whether the last byte was a CR, so that an LF after it ends no other line.
+    /// Whether the last byte was a CR, so that an LF after it does not end another line.
     after_cr: bool,
-    /// Where the row begins, and where its last quote was opened.
+    /// The line where the row begins, and where its last quote was opened.
     row_line: u64,
     opened: u64,
-    /// The bytes of the row in the file so far.
+    /// The size of the row in the file so far, in bytes.
     size: usize,
     cells: Vec<u8>,
     ends: Vec<usize>,
@@ -68,7 +67,7 @@ pub struct Splitter {
 }
 
 impl Splitter {
-    /// For a file whose next byte stands in `line`.
+    /// For a file whose next byte is in `line`.
     pub fn new(delimiter: u8, line: u64) -> Self {
         Self {
             delimiter,
@@ -89,12 +88,12 @@ impl Splitter {
         self.takes_backslash = true;
     }
 
-    /// The line in which the row begins.
+    /// The line where the row begins.
     pub fn row_line(&self) -> u64 {
         self.row_line
     }
 
-    /// The cells of the row that was completed last.
+    /// The cells of the last complete row.
     pub fn cells(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0;
         self.ends.iter().map(move |&end| {
@@ -104,12 +103,12 @@ impl Splitter {
         })
     }
 
-    /// All of the row that was completed last, without what stands between its cells.
+    /// The last complete row without delimiters.
     pub fn text(&self) -> &[u8] {
         &self.cells
     }
 
-    /// Takes bytes up to the end of a row: how many it took, and whether the row is complete.
+    /// Consumes bytes up to the end of a row. Returns how many, and whether the row is complete.
     pub fn take(&mut self, input: &[u8]) -> Result<(usize, bool), Fault> {
         if std::mem::take(&mut self.is_whole) {
             self.cells.clear();
@@ -141,7 +140,7 @@ impl Splitter {
         Ok((input.len() - rest.len(), self.is_whole))
     }
 
-    /// The file is at its end: whether a last row is complete with it.
+    /// Called at the end of the file. Returns whether this completes a last row.
     pub fn end(&mut self) -> Result<bool, Fault> {
         match self.state {
             State::RowStart => return Ok(false),
@@ -153,7 +152,7 @@ impl Splitter {
         Ok(true)
     }
 
-    /// How many of the next bytes are text of the cell and nothing else.
+    /// How many of the next bytes are plain text.
     fn plain_bytes(&self, rest: &[u8]) -> usize {
         if self.state == State::Closed {
             return 0;
@@ -165,7 +164,7 @@ impl Splitter {
         rest.iter().position(is_special).unwrap_or(rest.len())
     }
 
-    /// Enters a cell, and a row where none is begun.
+    /// Begins a cell, and a row if none has begun.
     fn begin(&mut self, state: State) {
         if self.state == State::RowStart {
             self.row_line = self.line;
@@ -175,7 +174,7 @@ impl Splitter {
         }
     }
 
-    /// Takes a byte that may mean something; whether it ends the row.
+    /// Consumes a byte that may be special. Returns whether it ends the row.
     fn special(&mut self, byte: u8) -> Result<bool, Fault> {
         let ends_crlf = byte == b'\n' && std::mem::take(&mut self.after_cr);
         let line = self.line;
@@ -198,7 +197,7 @@ impl Splitter {
                 return Err(Fault::SpaceBeforeQuote { line, cell: self.ends.len() });
             }
             (State::Plain, b'"') => self.cells.push(byte),
-            // Between rows: an empty line, or the second half of a CRLF.
+            // Between rows: an empty line, or the LF of a CRLF.
             (State::RowStart, b'\r' | b'\n') => self.size = 0,
             (State::CellStart | State::Plain | State::Closed, b'\r' | b'\n') => {
                 self.end_cell()?;
@@ -229,7 +228,7 @@ impl Splitter {
         Ok(())
     }
 
-    /// Whether the cell so far ends in a backslash that may be meant to escape the quote after it.
+    /// Whether the cell so far ends with a backslash that may be meant to escape the quote after it.
     fn is_after_backslash(&self) -> bool {
         !self.takes_backslash && self.cell().ends_with(b"\\")
     }

@@ -1,14 +1,14 @@
-//! Signals that stop an import: Ctrl-C, and the one by which systems stop programs.
+//! Signals that stop an import: Ctrl-C and SIGTERM.
 //!
-//! An import that is stopped sends nothing more. It still brings the failed rows into their file, says how
-//! many rows were applied and how to go on, and ends with the code that a shell gives a program which the
+//! A stopped import sends nothing more. It still writes the failed rows to their file, reports how many rows
+//! were applied and how to continue, and ends with the exit code that shells use for a program that the
 //! signal has ended.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::Error;
 
-/// The signals, which do not end the program any more once this is there.
+/// Receives the signals. While it exists, they do not end the program.
 pub struct Stops {
     interrupt: Signal,
     terminate: Signal,
@@ -21,7 +21,7 @@ impl Stops {
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
-    /// Does `work`, unless a signal comes before it is done.
+    /// Runs `work`, unless a signal arrives before it is done.
     pub async fn or<T>(&mut self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         tokio::select! {
             result = work => result,

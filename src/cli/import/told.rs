@@ -1,6 +1,6 @@
-//! What a file of failed rows says of a row.
+//! The failure that a file of failed rows states for a row.
 
-/// What an earlier import said of a row.
+/// Why a row failed in an earlier import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told<'a> {
     pub reason: &'a str,

@@ -1,18 +1,19 @@
-//! Who the members of rows are.
+//! The members that rows are for.
 //!
-//! - A row is about the member that its key finds: the value by which rows are matched or, where a row has
-//!   none, the id. One member has several keys: its id, which is written in two forms, the value, and the
-//!   refs that it had and still answers to.
-//! - Two rows with the same key are about the same member. Of two whose keys differ the server tells it: its
-//!   answers name the member that each row found, by its id, from the first chunk with a failed row on.
-//! - **What a key names is never asked for to decide what is written.** Keys move, because members are
-//!   renamed by others at any time, also between two runs of one import; the ids in the answers stay what
-//!   they were when the rows were taken, also when a chunk is sent again. Whom a key names now is asked only
-//!   to mark rows that have failed ([`learn`]).
+//! - A row is for the member that its key finds: the value by which rows are matched or, if the row has none,
+//!   the id. One member has several keys: its id, which can be written in two forms, the value, and its
+//!   former refs that are still valid.
+//! - Two rows with the same key are for the same member. Rows with different keys may be too, which only the
+//!   server knows: from the first chunk with a failed row on, its replies contain the id of the member that
+//!   each row found.
+//! - **The importer never looks up a key to decide what to write.** Keys move: members are renamed by others
+//!   at any time, also between two runs of one import. The ids in the replies, however, stay as they were
+//!   when the rows were applied, also if a chunk is sent again. The importer only looks up keys to mark rows
+//!   that have failed ([`learn`]).
 //!
-//! Keys are compared by hashes. Two keys with one hash are taken for one, and so are more spellings of an
-//! address than older stores take for one: either fails a row that might have gone through, and applies none
-//! that must not.
+//! Keys are compared by hashes. Two keys with the same hash count as one, and more spellings of an address
+//! count as one than in older stores. Either may fail a row that could have been applied, but never applies a
+//! row that must not be.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -20,18 +21,18 @@ use crate::api::grpc::v1;
 use crate::model::id::{MEMBER_PREFIX, MEMBER_PREFIX_ONSI, read_random, write_random};
 use crate::model::{Email, Fold, Ref, WorkerId};
 
-/// What finds a member.
+/// A key that finds a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
     Ref(String),
     Email(String),
     WorkerId(String),
-    /// The number in an id, whatever its prefix and its case.
+    /// The number in an id, without its prefix and in any case.
     Id(u128),
 }
 
 impl Key {
-    /// The key by which a row looks for its member; none if it has none that can be read.
+    /// The key by which a row is matched; `None` if it has none that can be parsed.
     pub fn of_row(row: &v1::MemberInput, match_by: v1::MatchBy) -> Option<Self> {
         let value = match match_by {
             v1::MatchBy::Unspecified | v1::MatchBy::Ref => row.r#ref.clone().map(Self::Ref),
@@ -42,7 +43,7 @@ impl Key {
         value.or_else(|| Self::of_id(row.id.as_deref()?))
     }
 
-    /// The key that an id is, if it can be read.
+    /// The key of an id, if it can be parsed.
     pub fn of_id(id: &str) -> Option<Self> {
         let number = read_random(MEMBER_PREFIX, id).or_else(|_| read_random(MEMBER_PREFIX_ONSI, id));
         number.ok().map(Self::Id)
@@ -63,7 +64,7 @@ impl Key {
         matches!(self, Self::Id(_))
     }
 
-    /// The id as it is written, if the key is one.
+    /// The id as text, if the key is an id.
     pub fn to_id(&self) -> Option<String> {
         match self {
             Self::Id(number) => Some(write_random(MEMBER_PREFIX, *number)),
@@ -71,7 +72,7 @@ impl Key {
         }
     }
 
-    /// The key as a call names it; none if no member can have it, so that it would only refuse the call.
+    /// The key for a lookup; `None` if no member can have it, because the server would reject the call.
     pub fn to_wire(&self) -> Option<v1::MemberKey> {
         let none = v1::MemberKey::default();
         match self.clone() {

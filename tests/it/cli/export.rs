@@ -58,7 +58,7 @@ async fn a_spreadsheet_is_neither_written_nor_read() {
     for name in ["staff.xlsx", "staff.XLS", "staff.ods", "staff.numbers"] {
         for more in [&[][..], &["--format", "csv"], &["--records"]] {
             let ended = world.export("staff", &world.path(name), more).await.expect(64);
-            assert!(ended.stderr.contains("call it .csv"), "{}", ended.stderr);
+            assert!(ended.stderr.contains("name the file .csv"), "{}", ended.stderr);
         }
         assert!(!world.path(name).exists());
         let file = world.file(name, "PK");

@@ -123,7 +123,7 @@ async fn a_bad_header_is_refused_before_anything_is_sent() {
     let world = World::new().await;
     for (header, said) in [
         ("ref,nickname", "known columns are ref, email,"),
-        ("ref,first_name,First Name", "comes twice"),
+        ("ref,first_name,First Name", "is a duplicate of column 2"),
         ("email,tier", "no column \"ref\""),
         ("", "the file is empty"),
     ] {

@@ -84,13 +84,13 @@ async fn lists_of_real_tools_are_read_as_a_person_would() {
         );
     }
     let ended = import(&world, "spaces", spaces).await.expect(65);
-    assert!(ended.stderr.contains("line 2, column 2: spaces stand between"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("line 2, column 2: there are spaces between"), "{}", ended.stderr);
     let guessed = "worker_id,phone\n101.0,\n00102,4.47701E+11\n00103,+447700900103\n";
     assert_eq!(import(&world, "guessed", guessed).await.expect(1).counts(), [1, 0, 0, 0, 2]);
     assert_eq!(world.read("guessed.failed.csv").matches("NUMBER_NOT_TEXT").count(), 2);
     let twice = import(&world, "twice", "worker_id,email,Email\na,b,c\n").await.expect(65);
     assert!(
-        twice.stderr.contains("line 1: column 3 \"Email\" comes twice (the first is column 2, \"email\")"),
+        twice.stderr.contains("line 1: column 3 \"Email\" is a duplicate of column 2 \"email\""),
         "{}",
         twice.stderr
     );

@@ -121,7 +121,7 @@ async fn a_list_without_a_column_clears_the_field_only_on_request() {
     let member = world.get("staff", "a").await;
     assert_eq!((member.get("phone"), &member["attributes"]), (None, &json!({"team": "Ops"})));
     let wrong = world.import(&file, "staff", &["--replace", "--clear-missing=nick"]).await.expect(64);
-    assert!(wrong.stderr.contains("\"nick\" is no field that --replace clears"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("\"nick\" is not a field that --replace clears"), "{}", wrong.stderr);
     world.import(&file, "staff", &["--clear-missing"]).await.expect(64);
 }
 

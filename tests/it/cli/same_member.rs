@@ -73,7 +73,10 @@ async fn a_waiting_row_is_not_tried_after_a_newer_one_of_its_member_with_any_key
             let failed = two.failed();
             assert_eq!(failed.len(), 1, "{failed:?}");
             assert!(failed[0].contains(",Older,2,LATER_ROW_APPLIED,email,"), "{failed:?}");
-            assert!(failed[0].contains("EMAIL_TAKEN") && failed[0].contains("that of line 3"), "{failed:?}");
+            assert!(
+                failed[0].contains("EMAIL_TAKEN") && failed[0].contains("the newer row of line 3"),
+                "{failed:?}"
+            );
             assert!(ended.stderr.contains("warning: 1 failed row is older"), "{}", ended.stderr);
         }
     }
@@ -158,7 +161,7 @@ async fn an_older_server_that_reports_no_members_gets_no_possibly_older_row_agai
     assert_eq!((ended.counts(), two.last_name().await), ([0, 2, 0, 0, 1], "Newer".into()));
     let failed = two.failed();
     assert!(failed.len() == 1 && failed[0].contains(",Older,2,LATER_ROW_POSSIBLE,email,"), "{failed:?}");
-    assert!(failed[0].contains("EMAIL_TAKEN") && failed[0].contains("that of line 4"), "{failed:?}");
+    assert!(failed[0].contains("EMAIL_TAKEN") && failed[0].contains("the newer row of line 4"), "{failed:?}");
     // The row is applied only after a user has decided.
     let again = two.world.file("again.csv", two.world.read("members.failed.csv"));
     two.world.import(&again, "staff", &[]).await.expect(1);
@@ -209,12 +212,12 @@ async fn a_list_with_two_rows_of_one_member_gets_a_warning() {
     let twice = [&rows[..], &["b,,,2", "d,,bad,1", "a,,bad,2"]].concat();
     for chunk in ["1", "1000"] {
         let ended = two.import(&twice, &["--chunk-rows", chunk]).await.expect(1);
-        let text = "warning: 2 rows name the same member as an earlier row, and are written over it: those of lines 5, 7\n";
+        let text = "warning: 2 rows are for the same member as an earlier row, and overwrite it: those of lines 5, 7\n";
         assert!(ended.stderr.contains(text), "{}", ended.stderr);
     }
     let (one, other) = (format!(",m_{digits},,1"), format!(",mem_{digits},,2"));
     let ended = two.import(&[&one, &other], &["--match", "id", "--quiet"]).await.expect(0);
-    assert!(ended.stderr.contains("warning: the row of line 3 names the same member"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("warning: the row of line 3 is for the same member"), "{}", ended.stderr);
     assert_eq!(two.last_name().await, "2");
 }
 

@@ -85,7 +85,9 @@ async fn a_status_that_is_not_applied_is_reported_and_an_applied_one_follows_the
         let ended = world.import(&file, "staff", more).await.expect(0);
         assert_eq!(ended.counts(), counts);
         assert!(
-            ended.stderr.contains("warning: 1 row names another status than its member has, who keeps it;"),
+            ended
+                .stderr
+                .contains("warning: 1 row has another status than its member, which was not changed;"),
             "{}",
             ended.stderr
         );
@@ -95,7 +97,7 @@ async fn a_status_that_is_not_applied_is_reported_and_an_applied_one_follows_the
         let ended = world.import(&tiered, "staff", &[]).await.expect(0);
         assert_eq!(ended.counts(), counts);
         assert!(
-            ended.stderr.contains("warning: 1 row names"),
+            ended.stderr.contains("warning: 1 row has another status"),
             "a repeat must report it again: {}",
             ended.stderr
         );

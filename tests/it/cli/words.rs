@@ -43,8 +43,8 @@ async fn failed_rows_name_their_fields_by_the_columns_of_the_file() {
         (0, "E-Mail: "),
         (0, "; Sort Code: "),
         (1, "must be account_holder with either sort_code and account_number, or iban"),
-        (3, "\"maybe\" is none of true, yes and 1, and none of false, no and 0"),
-        (5, "must be a JSON value, and it ends in the middle of it"),
+        (3, "\"maybe\" is not one of true, yes, 1, false, no and 0"),
+        (5, "must be a JSON value, but it ends too early"),
         (6, "Phone: must be `+`, the country code and the number"),
     ] {
         assert!(failed[row][3].contains(said), "{said}: {:?}", failed[row]);
@@ -57,7 +57,7 @@ async fn failed_rows_name_their_fields_by_the_columns_of_the_file() {
     let fields: Vec<&str> = failed.iter().map(|row| row[2].as_str()).collect();
     assert_eq!(fields, ["account_holder, account_number", "Attributes", "Attributes"], "{failed:?}");
     assert!(
-        failed[2][3].contains("such as {\"team\": \"Ops\"}, and it stops being JSON at byte 2"),
+        failed[2][3].contains("such as {\"team\": \"Ops\"}, but it is not valid JSON at byte 2"),
         "{failed:?}"
     );
     let file = world.file("members.csv", "ref,last_name\na,\"two\nlines\"\n");
@@ -70,19 +70,22 @@ async fn faults_of_ndjson_lines_name_the_key_and_its_rule() {
     let world = World::new().await;
     world.base("staff", &[]).await;
     let lines = [
-        (r#"{"ref":"a","nick":"x"}"#, "nick: there is no such key; known are ref, email, first_name"),
+        (r#"{"ref":"a","nick":"x"}"#, "nick: unknown key; known keys are ref, email, first_name"),
         (
             r#"{"ref":"a","account_details":{"us":{}}}"#,
-            "account_details.us: there is no such key; known are uk, eu",
+            "account_details.us: unknown key; known keys are uk, eu",
         ),
-        (r#"{"ref":"a","ref":"b"}"#, "ref: the key comes twice"),
-        (r#"{"ref":7}"#, "ref: must be a text in quotes, and is a number"),
-        (r#"{"ref":"a","enable_payroll":"yes"}"#, "enable_payroll: must be true or false, and is a text"),
-        (r#"{"ref":"a","attributes":[1]}"#, "attributes: must be an object, and is a list"),
-        (r#"{"ref":"a","if_revision":-1}"#, "if_revision: must be a whole number from 0 on, and is a number"),
-        (r#"{"ref":"a""#, "the line must be a JSON object, and it ends in the middle of it"),
-        (r#"{"ref":"a"} x"#, "the line must be a JSON object, and it stops being JSON at byte 13"),
-        ("ref,tier", "the line is no JSON object such as {\"ref\": \"a\"}"),
+        (r#"{"ref":"a","ref":"b"}"#, "ref: duplicate key"),
+        (r#"{"ref":7}"#, "ref: must be text in quotes, but is a number"),
+        (r#"{"ref":"a","enable_payroll":"yes"}"#, "enable_payroll: must be true or false, but is text"),
+        (r#"{"ref":"a","attributes":[1]}"#, "attributes: must be an object, but is a list"),
+        (
+            r#"{"ref":"a","if_revision":-1}"#,
+            "if_revision: must be a whole number, 0 or more, but is a number",
+        ),
+        (r#"{"ref":"a""#, "the line must be a JSON object, but it ends too early"),
+        (r#"{"ref":"a"} x"#, "the line must be a JSON object, but it is not valid JSON at byte 13"),
+        ("ref,tier", "the line is not a JSON object such as {\"ref\": \"a\"}"),
     ];
     let text: String = lines.iter().map(|(line, _)| format!("{line}\n")).collect();
     let file = world.file("members.ndjson", text);
@@ -122,7 +125,7 @@ async fn errors_say_what_to_do_with_a_file_in_utf_16_or_with_another_key() {
         assert!(
             ended
                 .stderr
-                .contains(&format!("no column \"ref\", by which members are matched; with {given} they")),
+                .contains(&format!("no column \"ref\", by which members are matched; give {given} to match")),
             "{}",
             ended.stderr
         );
@@ -154,7 +157,11 @@ async fn the_name_of_a_file_decides_its_format() {
     let file = world.path("z.csv").to_str().unwrap().to_owned();
     let ended = world.import(&file, "staff", &["--format", "ndjson"]).await.expect(0);
     assert_eq!(ended.counts(), [0, 0, 1, 0, 0]);
-    assert!(ended.stderr.contains("z.csv is read as NDJSON, as --format says"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("z.csv as NDJSON, because --format overrides its name"),
+        "{}",
+        ended.stderr
+    );
 }
 
 /// A user who corrects a list must know which member has the value.

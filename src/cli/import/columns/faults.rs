@@ -1,22 +1,22 @@
-//! What is wrong with a row, said with the names that the columns have in its file.
+//! Names faults of a row after the columns of its file.
 
 use std::borrow::Cow;
 
 use super::{ATTRIBUTE_PREFIX, Column, Columns, heading};
 use crate::cli::import::field::Field;
 
-/// The fields of the contract that are made of several columns.
+/// Fields of the contract that consist of several columns.
 const ACCOUNT: &str = "account_details";
 const ACCOUNT_PARTS: [&str; 2] = ["account_details.uk.", "account_details.eu."];
 const ACCOUNT_FIELDS: [Field; 4] = [Field::AccountHolder, Field::SortCode, Field::AccountNumber, Field::Iban];
 
 impl Columns {
-    /// What the file calls the column at this place.
+    /// The name that the file has for the column at this index.
     pub fn name(&self, at: usize) -> Cow<'_, str> {
         self.header.get(at).map_or(Cow::Borrowed(""), |name| heading(name))
     }
 
-    /// A fault of a field of the contract, with the names of the columns that the field comes from.
+    /// A fault of a field of the contract: the columns that set the field, and the rule that it breaks.
     pub fn fault(&self, path: &str, description: String) -> (String, String) {
         if path == ACCOUNT {
             let rule = "must be account_holder with either sort_code and account_number, or iban";
@@ -26,7 +26,8 @@ impl Columns {
         (self.called(part), description)
     }
 
-    /// What the file calls a field; its own name where no column has it, for it may be added.
+    /// The name that the file has for a field; if no column sets it, the name of the field, so that it can be
+    /// added.
     fn called(&self, field: &str) -> String {
         let sets = |column: &Column| match column {
             Column::Field(known) => known.name() == field,
@@ -43,7 +44,7 @@ impl Columns {
         }
     }
 
-    /// The columns of the bank account that are there.
+    /// The names of the columns of the bank account.
     fn account(&self) -> String {
         let is_part = |column: &Column| ACCOUNT_FIELDS.iter().any(|field| *column == Column::Field(*field));
         let there = (0..).zip(&self.columns).filter(|(_, column)| is_part(column));

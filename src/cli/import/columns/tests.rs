@@ -43,7 +43,7 @@ fn everything_wrong_is_said_at_once() {
     let error = columns(&["email", "nickname", "E-Mail", "attributes.a:date"]).unwrap_err();
     for part in [
         "\"nickname\" is unknown",
-        "\"E-Mail\" comes twice",
+        "\"E-Mail\" is a duplicate of column 1",
         "attributes.a:date",
         "no column \"ref\"",
         "first_name, ",

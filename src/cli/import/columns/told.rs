@@ -1,18 +1,17 @@
-//! The cells in which an earlier import says why a row failed, behind those that came.
+//! The cells that an earlier import added to a failed row, to say why it failed.
 
 use super::Columns;
 use crate::cli::import::rows::Row;
 use crate::cli::import::told::Told;
 
 impl Columns {
-    /// The row without the cells that an earlier import added to say why it failed; `None` where these are
-    /// not there.
+    /// The row without the cells that an earlier import added; `None` if they are missing.
     pub fn own<'a>(&self, row: Row<'a>) -> Option<Row<'a>> {
         self.split(row).map(|(own, _)| own)
     }
 
-    /// The row without those cells, and what they say; `None` where they have to be there and are not.
-    /// Spreadsheets fill rows up with empty cells, so those at the end may be theirs.
+    /// The row without those cells, and what they state; `None` if they are missing but the header has them.
+    /// Spreadsheets pad rows with empty cells, so empty cells at the end are skipped.
     pub fn split<'a>(&self, row: Row<'a>) -> Option<(Row<'a>, Option<Told<'a>>)> {
         if !self.has_failures {
             return Some((row, None));

@@ -1,4 +1,4 @@
-//! Writing the file once more: with other rows between those that are in it, without some, and with marks.
+//! Rewrites the file: with additional rows, without some, and with marks.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,19 +17,19 @@ use crate::cli::import::row_failure::RowFailure;
 use crate::cli::import::rows::Row;
 use crate::cli::output::csv_error;
 
-/// What is to become of the rows of a file; those of any line are in it once.
+/// The changes to the rows of a file; each row is identified by its line.
 #[derive(Default)]
 pub(super) struct Changes<'a> {
-    /// The lines of rows that it loses.
+    /// The lines of rows to remove.
     pub without: BTreeSet<u64>,
-    /// Rows that it gets, in the order of their lines.
+    /// Rows to add, in the order of their lines.
     pub with: &'a [(Row<'a>, &'a RowFailure)],
-    /// The lines of rows that are marked, each with the line of the row that has overtaken it.
+    /// The lines of rows to mark, each with the line of the row that has overtaken it.
     pub marks: Option<&'a BTreeMap<u64, u64>>,
 }
 
 impl Changes<'_> {
-    /// Why a row fails from now on, if it was overtaken. Who has marked it already has said so.
+    /// The new failure of a row that was overtaken; `None` if it is not, or is already marked.
     pub fn mark(&self, line: u64, reason: &str, field: &str, message: &str) -> Option<RowFailure> {
         let later = self.marks?.get(&line).filter(|_| reason != OVERTAKEN)?;
         Some(overtaken(*later, reason, field, message))
@@ -42,10 +42,10 @@ impl Changes<'_> {
 }
 
 impl FailedRows {
-    /// The file once more as `part`, changed.
+    /// Writes the changed file to `part`.
     pub(super) fn changed(&self, file: &Path, part: &Path, changes: &Changes<'_>) -> io::Result<Out> {
         let source = BufReader::new(File::open(file)?);
-        let taken = || io::Error::new(io::ErrorKind::WouldBlock, "another command is writing it");
+        let taken = || io::Error::new(io::ErrorKind::WouldBlock, "another command is writing this file");
         let mut out = self.begin(begin_unfinished(part)?.ok_or_else(taken)?)?;
         let mut with = changes.with.iter().peekable();
         let format = &*self.format;
@@ -108,7 +108,7 @@ fn put_text(out: &mut Out, text: String, why: Option<Why>, changes: &Changes<'_>
     writeln!(out, "{}", marked.unwrap_or(text))
 }
 
-/// What a line of NDJSON says of why it failed.
+/// The failure that a line of NDJSON states.
 #[derive(Deserialize)]
 pub(super) struct Why {
     line: u64,
@@ -123,7 +123,7 @@ pub(super) fn why(text: &str) -> Option<Why> {
     serde_json::from_str(failed.get()).ok()
 }
 
-/// The line that a row of CSV came from.
+/// The line of the original file that a row of CSV comes from.
 fn line_of(row: &csv::StringRecord) -> Option<u64> {
     row.get(row.len().checked_sub(4)?)?.parse().ok()
 }

@@ -1,7 +1,7 @@
-//! The failed rows of an earlier import, which one that went through leaves where they are.
+//! The failed rows of an earlier import. An import without failed rows leaves their file alone.
 //!
-//! Such a file is never removed. Its rows may be those of another list, or have failed in another memberbase,
-//! or somebody may have mended them: whatever it is, they may be nowhere else, and nothing in the file tells.
+//! Such a file is never removed. Its rows may belong to another list or memberbase, or may have been
+//! corrected by somebody. In each case they may exist nowhere else, and the file does not show it.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{BufRead, BufReader, Read};
@@ -11,11 +11,12 @@ use super::again::{reader, why};
 use crate::cli::import::columns::FAILURE_COLUMNS;
 use crate::cli::import::format::Format;
 
-/// How much of a file is looked at to know whether it is one of failed rows, in bytes.
+/// How many bytes to read to recognise a file of failed rows.
 const LOOK_AT: u64 = 256 << 10;
 
-/// Whether a file of failed rows stands there, as far as its beginning and the header of this list tell. One
-/// that cannot be read does not count, nor one that another import is writing, which may take it away again.
+/// Whether there is a file of failed rows, as far as its beginning and the header of this list show. A file
+/// that cannot be read does not count, nor one that another import is writing, because that import may remove
+/// it again.
 pub fn has_failed_rows(path: &Path, format: &Format) -> bool {
     let is_file = fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
     is_file
@@ -25,7 +26,7 @@ pub fn has_failed_rows(path: &Path, format: &Format) -> bool {
         })
 }
 
-/// Whether a file begins as one of failed rows of such a list does.
+/// Whether a file begins like a file of failed rows of such a list.
 fn is_of_failed_rows(start: impl Read, format: &Format) -> bool {
     match format {
         Format::Csv { columns, delimiter, names_delimiter, .. } => {

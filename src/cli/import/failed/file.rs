@@ -1,4 +1,4 @@
-//! The file itself: made when the first row fails, and written row by row.
+//! The file itself: created when the first row fails, and written row by row.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -17,19 +17,19 @@ use crate::cli::import::records;
 use crate::cli::import::row_failure::RowFailure;
 use crate::cli::import::rows::Row;
 
-/// The file, made when the first row fails.
+/// The file, created when the first row fails.
 pub struct FailedRows {
-    /// Where it is to be.
+    /// The path that it should have.
     pub(super) wanted: PathBuf,
     pub(super) format: Arc<Format>,
     pub(super) written: Option<Written>,
-    /// Where the file is that stood in its place before.
+    /// The new path of the file that was there before.
     pub(super) kept: Option<PathBuf>,
 }
 
-/// The file that is there. Nobody else writes it while this is held.
+/// The created file. No other command writes it while this exists.
 pub struct Written {
-    /// What was wanted, or a name beside it where another import writes that.
+    /// The wanted path, or one beside it if another import writes the wanted one.
     pub path: PathBuf,
     pub out: Out,
 }
@@ -44,12 +44,12 @@ impl FailedRows {
         Self { wanted, format, written: None, kept: None }
     }
 
-    /// The file, if a row failed.
+    /// The path of the file, if a row failed.
     pub fn path(&self) -> Option<&Path> {
         self.written.as_ref().map(|written| written.path.as_path())
     }
 
-    /// Where the file was to be, if another import writes there.
+    /// The wanted path, if another import writes there.
     pub fn refused(&self) -> Option<&Path> {
         self.path().filter(|path| *path != self.wanted).map(|_| self.wanted.as_path())
     }
@@ -62,7 +62,7 @@ impl FailedRows {
         out.write(&self.format, row, failure).map_err(Error::file("write", path))
     }
 
-    /// Brings everything into the file, so that it is there if the program is stopped.
+    /// Writes all rows to the file, so that they are there if the program is stopped.
     pub fn flush(&mut self) -> Result<(), Error> {
         let Some(Written { path, out }) = &mut self.written else { return Ok(()) };
         out.flush().map_err(Error::file("write", path))
@@ -74,7 +74,7 @@ impl FailedRows {
         Ok(Written { path, out })
     }
 
-    /// What writes to an empty file: the header first.
+    /// Begins an empty file with its header.
     pub(super) fn begin(&self, mut file: File) -> io::Result<Out> {
         let Format::Csv { columns, delimiter, names_delimiter, has_mark } = &*self.format else {
             return Ok(Out::Ndjson(BufWriter::new(file)));
@@ -124,8 +124,8 @@ impl Out {
     }
 }
 
-/// The row as it came with one more field, or its text where it is no object. What an earlier import said of
-/// it is gone.
+/// The row with one more field or, if it is not an object, with its text. The failure of an earlier import is
+/// removed.
 pub fn annotated(line: u64, text: &str, failure: &RowFailure) -> String {
     let why =
         json!({ "line": line, "reason": failure.reason, "field": failure.field, "message": failure.message });

@@ -1,7 +1,7 @@
-//! What stands where failed rows go is kept under another name: somebody may have mended rows in it, which
-//! are nowhere else.
+//! A file that is in the place of the failed rows is renamed: it may have rows that somebody has corrected,
+//! and that exist nowhere else.
 //!
-//! If the new file says the same in the end, there was nothing to keep, and only the new one stays.
+//! If the new file turns out to be the same, the renamed file is removed.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
@@ -12,17 +12,18 @@ use super::place::take_free_name;
 use crate::cli::Error;
 
 impl FailedRows {
-    /// Gives the file that stands in the place of this one a name of its own beside it.
+    /// Renames the file that is in the place of this one.
     pub(super) fn keep_what_is_there(&mut self) -> Result<(), Error> {
         let there = fs::canonicalize(&self.wanted).map_err(Error::file("find", &self.wanted))?;
-        // The name is taken with an empty file: so no other import can take it before this file has it.
+        // An empty file reserves the name, so that no other import can use it before the rename.
         let (_held, kept) = take_free_name(&there).map_err(Error::file("keep", &there))?;
         fs::rename(&there, &kept).map_err(Error::file("rename", &there))?;
         self.kept = Some(kept);
         Ok(())
     }
 
-    /// Where the file is that stood here before, unless it said the same.
+    /// The new path of the file that was there before. Removes that file, and returns `None`, if it is the
+    /// same as the new one.
     pub fn kept(&mut self) -> Result<Option<&Path>, Error> {
         let (Some(kept), Some(path)) = (&self.kept, self.path()) else { return Ok(self.kept.as_deref()) };
         if is_same(kept, path).map_err(Error::file("read", kept))? {

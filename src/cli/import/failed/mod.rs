@@ -1,13 +1,14 @@
-//! The file of failed rows: what came, and why it was refused. Mended, it can be imported as it is.
+//! The file of failed rows: the rows as they came, and why they failed. After correction it can be imported
+//! as it is.
 //!
-//! Cells stand in it as they came, whatever their number, behind what the file of the list begins with, and
-//! why the row failed comes after them. So a row that has not been mended fails again for the same reason,
-//! and says the newest one only. The file is made when the first row fails, and only its owner may read it:
-//! it holds what the list does. It is written by one import alone, see [`place`].
+//! It begins like the original file. Each row has its original cells, whatever their number, followed by the
+//! reason why it failed. So a row that was not corrected fails again for the same reason, and the file only
+//! states the newest one. The file is created when the first row fails, and only its owner can read it,
+//! because it contains data of the list. Only one import writes it, see [`place`].
 //!
-//! **Rows stand in the order of their lines**, so that a mended file does to a member what its list would
-//! have done, row by row. One that fails in the end after it was tried again is put between the others
-//! ([`again`]). Where that cannot be, as in a pipe, a row that fails ends the waiting of all before it.
+//! **Rows are in the order of their lines**, so that a corrected file changes a member as the original list
+//! would have done, row by row. A row that was tried again and failed is inserted between the others
+//! ([`again`]). If that is impossible, as in a pipe, a row that fails ends the waiting of all rows before it.
 
 mod again;
 mod earlier;

@@ -1,9 +1,9 @@
-//! Where the file is made, and that one import writes it alone.
+//! The place of the file, and the lock that lets only one import write it.
 //!
-//! Two imports that are to write one file must not mix their rows. So the file is locked from before it has
-//! anything in it until the import ends, and a file that takes its place is locked before it does. Who finds
-//! the place taken makes the file under the next free name beside it. What stands in the place without a lock
-//! is kept under such a name, see [`super::kept`].
+//! Two imports with the same file must not mix their rows. So the file is locked while it is still empty,
+//! until the import ends, and a file that replaces it is locked before it does so. If the place is taken, the
+//! file is created under the next free name beside it. A file that is there without a lock is renamed to such
+//! a name, see [`super::kept`].
 
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
@@ -15,11 +15,11 @@ use super::file::FailedRows;
 use crate::cli::Error;
 use crate::cli::files::{create_alone, open_alone};
 
-/// The rights of the file: its owner reads and writes it.
+/// The mode of the file: only its owner reads and writes it.
 const PRIVATE: u32 = 0o600;
 
 impl FailedRows {
-    /// The file, empty, that nobody else writes, and where it is.
+    /// An empty file that no other command writes, and its path.
     pub(super) fn take_place(&mut self) -> Result<(File, PathBuf), Error> {
         loop {
             let opened = open_alone(&self.wanted).map_err(Error::file("create", &self.wanted))?;
@@ -42,8 +42,8 @@ impl FailedRows {
     }
 }
 
-/// Makes an empty file that has the name of `file` and a number: `members.failed.1.csv` for
-/// `members.failed.csv`, or the first number after it that nothing is called by. Nobody else writes it.
+/// Creates an empty file with the name of `file` and a number: `members.failed.1.csv` for
+/// `members.failed.csv`, or the next free number. No other command writes it.
 pub(super) fn take_free_name(file: &Path) -> io::Result<(File, PathBuf)> {
     let mut number = 1_u64;
     loop {
@@ -61,7 +61,7 @@ pub(super) fn take_free_name(file: &Path) -> io::Result<(File, PathBuf)> {
     }
 }
 
-/// Refuses a place where the file could not be made, before anything is imported. Changes nothing there.
+/// Checks, before anything is imported, that the file can be created at this path. Changes nothing.
 pub fn check(path: &Path) -> Result<(), Error> {
     let hint = |error: io::Error| {
         io::Error::new(
@@ -74,11 +74,11 @@ pub fn check(path: &Path) -> Result<(), Error> {
 
 fn probe(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
-        // Opening a pipe would tell its reader that somebody is there.
+        // Opening a pipe would signal a writer to its reader.
         Ok(there) if !there.is_file() && !there.is_dir() => Ok(()),
         Ok(_) => open_alone(path).map(drop),
         Err(_) => match open_alone(path)? {
-            // Nobody else can have it in use: they would have to have the lock.
+            // No other command uses the file: it would hold the lock.
             Some(file) if file.metadata()?.len() == 0 => fs::remove_file(fs::canonicalize(path)?),
             _ => Ok(()),
         },

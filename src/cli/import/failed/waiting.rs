@@ -1,13 +1,13 @@
-//! Rows that are tried once more stand in the file of failed rows for as long as that takes.
+//! While rows are tried again, they are in the file of failed rows.
 //!
-//! - From before they are tried until it is known which of them fail, all of them stand in the file, each in
-//!   its place. So an import that is killed meanwhile leaves no row out of it; a row that went through all
-//!   the same changes nothing when it comes again.
-//! - Then another file takes the place of this one, in one step: without those that went through, and with
-//!   marks on those that were overtaken.
-//! - A file that stood in the place is kept under another name, see [`super::kept`], and comes back if no row
-//!   fails in the end. One that says the same is what a killed import left of the same rows: this one settles
-//!   them, and only its file stays.
+//! - Before they are tried, all of them are inserted into the file, each in its place, and stay there until
+//!   the result is known. So an import that is killed meanwhile loses no row. A row that was applied
+//!   nevertheless changes nothing when it is imported again.
+//! - Then a new file replaces this one, in one step: without the rows that were applied, and with marks on
+//!   those that were overtaken.
+//! - A file that was in the place before is renamed, see [`super::kept`], and gets its name back if no row
+//!   fails in the end. If it has the same contents, a killed import left it for the same rows: then this
+//!   import settles them, and only its own file remains.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,24 +19,23 @@ use crate::cli::files::{stands_at, unfinished};
 use crate::cli::import::row_failure::RowFailure;
 use crate::cli::import::rows::Row;
 
-/// Rows that wait in the file.
+/// Waiting rows in the file.
 #[must_use = "they stay in the file until they are settled"]
 pub struct Waiting {
     /// The lines of the rows.
     lines: BTreeSet<u64>,
-    /// Whether the file was made for them.
+    /// Whether the file was created for them.
     is_new: bool,
 }
 
 impl FailedRows {
-    /// Whether rows can be put between others, or taken out; not where they are gone once they are written,
-    /// as in a pipe.
+    /// Whether rows can be inserted and removed afterwards; not in a pipe, where written rows are gone.
     pub fn can_be_written_again(&self) -> bool {
         fs::metadata(self.path().unwrap_or(&self.wanted)).map_or(true, |there| there.is_file())
     }
 
-    /// Writes rows that wait to be tried again. `None` where they could not be taken back: nothing is written
-    /// then.
+    /// Writes rows that wait to be tried again. `None`, without writing anything, if they could not be
+    /// removed again.
     pub fn write_waiting<'a>(
         &mut self,
         rows: impl Iterator<Item = (Row<'a>, &'a RowFailure)>,
@@ -56,9 +55,9 @@ impl FailedRows {
         Ok(Some(Waiting { lines, is_new }))
     }
 
-    /// Leaves those of the waiting rows in the file that failed in the end, writes them where none waited in
-    /// it, and marks the rows of `marks`, each with the line of the row that has overtaken it. False where
-    /// what was written cannot be marked.
+    /// Removes the waiting rows that did not fail in the end, adds failed rows that were not in the file, and
+    /// marks the rows of `marks`, each with the line of the row that has overtaken it. False if written rows
+    /// cannot be marked.
     pub fn settle(
         &mut self,
         waiting: Option<Waiting>,
@@ -83,10 +82,10 @@ impl FailedRows {
         self.change(&changes).map(|()| true)
     }
 
-    /// Takes the file away, and brings back what stood in its place. If somebody else has put a file there
-    /// meanwhile, all stays.
+    /// Removes the file, and restores the one that was there before. Changes nothing if somebody else has put
+    /// a file there meanwhile.
     fn undo(&mut self) -> Result<(), Error> {
-        // Its lock is held until that is done.
+        // The lock is held until this is done.
         let Some(Written { path, out }) = self.written.take() else { return Ok(()) };
         if !stands_at(out.file(), &path).map_err(Error::file("read", &path))? {
             return Ok(());
@@ -104,7 +103,7 @@ impl FailedRows {
         self.flush()
     }
 
-    /// Changes the file, in one step.
+    /// Changes the file in one step.
     fn change(&mut self, changes: &Changes<'_>) -> Result<(), Error> {
         self.flush()?;
         let Some(path) = self.path() else { return Ok(()) };
@@ -113,7 +112,7 @@ impl FailedRows {
         let changed = self.changed(&file, &part, changes).and_then(|mut out| out.flush().map(|()| out));
         let changed = changed.map_err(Error::file("write", &part))?;
         fs::rename(&part, &file).map_err(Error::file("rename", &part))?;
-        // Now that the new file stands there, locked, the lock on the one before may go.
+        // The new file is in place and locked, so the lock on the previous one may be released.
         if let Some(written) = &mut self.written {
             written.out = changed;
         }

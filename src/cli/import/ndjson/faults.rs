@@ -1,19 +1,19 @@
-//! What is wrong with a line, in words for people who write files.
+//! Explains faults of a line to people who write files.
 
 use crate::cli::import::row_failure::RowFailure;
 use crate::model::ProfileField;
 use crate::model::faulty_json::{Fault, Faulty, Kind};
 
-/// Keys of a line beside those of the profile.
+/// Keys of a line that are not in the profile.
 const OTHER_KEYS: [&str; 4] = ["id", "status", "clear_fields", "if_revision"];
 
-/// Why a line, or a cell that should have JSON in it, cannot be read.
+/// Why a line, or a cell with JSON, cannot be parsed.
 pub fn fault(faulty: &Faulty) -> String {
     if faulty.error.is_eof() {
-        return "it ends in the middle of it".to_owned();
+        return "it ends too early".to_owned();
     }
     match &faulty.fault {
-        Fault::Syntax => format!("it stops being JSON at byte {}", faulty.error.column()),
+        Fault::Syntax => format!("it is not valid JSON at byte {}", faulty.error.column()),
         other => match found(other) {
             Some(found) => format!("it is {found}"),
             None => "it is something else".to_owned(),
@@ -21,32 +21,32 @@ pub fn fault(faulty: &Faulty) -> String {
     }
 }
 
-/// Why a line cannot be taken, and the field at fault.
+/// Why a line is rejected, and the field at fault.
 pub fn refused(faulty: &Faulty) -> RowFailure {
     let path = faulty.path.to_string();
     let path = path.trim_matches('.');
     match &faulty.fault {
         Fault::Syntax => {
-            let message = format!("the line must be a JSON object, and {}", fault(faulty));
+            let message = format!("the line must be a JSON object, but {}", fault(faulty));
             RowFailure::new("INVALID_JSON", "", message)
         }
         Fault::Unknown(name) => {
             let parent = path.strip_suffix(name.as_str()).unwrap_or(path).trim_end_matches('.');
-            let message = format!("{path}: there is no such key; known are {}", known(parent));
+            let message = format!("{path}: unknown key; known keys are {}", known(parent));
             RowFailure::new("UNKNOWN_FIELD", path, message)
         }
         Fault::Twice(name) => {
-            // It is found where its object stands.
+            // The parser reports a duplicate key either at its own path or at that of its object.
             let field = if path == name || path.ends_with(&format!(".{name}")) {
                 path.to_owned()
             } else {
                 format!("{path}.{name}").trim_matches('.').to_owned()
             };
-            let message = format!("{field}: the key comes twice");
+            let message = format!("{field}: duplicate key");
             RowFailure::new("INVALID_FIELD", field, message)
         }
         other => {
-            let found = found(other).map_or(String::new(), |found| format!(", and is {found}"));
+            let found = found(other).map_or(String::new(), |found| format!(", but is {found}"));
             RowFailure::new("INVALID_FIELD", path, format!("{path}: must be {}{found}", wanted(path)))
         }
     }
@@ -63,25 +63,25 @@ fn known(path: &str) -> String {
     names.join(", ")
 }
 
-/// What the value at a path has to be.
+/// The type that the value at a path must have.
 fn wanted(path: &str) -> &'static str {
     match path {
         "enable_payroll" => "true or false",
-        "if_revision" => "a whole number from 0 on",
-        "clear_fields" => "a list of names of fields",
+        "if_revision" => "a whole number, 0 or more",
+        "clear_fields" => "a list of field names",
         "attributes" | "account_details" | "account_details.uk" | "account_details.eu" => "an object",
-        _ => "a text in quotes",
+        _ => "text in quotes",
     }
 }
 
-/// What stands where something else is wanted.
+/// The type that the value has instead.
 fn found(fault: &Fault) -> Option<&'static str> {
     let (Fault::Kind { sent, .. } | Fault::Value { sent, .. }) = fault else { return None };
     sent.map(|kind| match kind {
         Kind::Null => "null",
         Kind::Bool => "true or false",
         Kind::Number => "a number",
-        Kind::Text => "a text",
+        Kind::Text => "text",
         Kind::List => "a list",
         Kind::Object => "an object",
     })

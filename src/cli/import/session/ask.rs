@@ -1,4 +1,4 @@
-//! Asking the server which members the keys of failed rows name.
+//! Looks up which members have the keys of failed rows.
 
 use std::time::Instant;
 
@@ -9,11 +9,12 @@ use crate::cli::client::{Client, Refusal};
 use crate::cli::import::overtaken::Open;
 use crate::cli::import::who::Key;
 
-/// Keys of one call. A token may be let do as many rows as a chunk has, and no more, for some seconds.
+/// How many keys one call has: as many as the rows of a chunk, because the rate limit of a token may allow no
+/// more for some seconds.
 const ASK_TOGETHER: usize = 1_000;
 
-/// Finds out which members the failed rows would be about if they were imported now, where their answers
-/// named none and a newer row was applied. Where the server does not tell, they stay unknown.
+/// Looks up which members the failed rows would change if they were imported now, if the replies had no id
+/// for them and a newer row was applied. If the lookup fails, their members stay unknown.
 pub async fn learn(session: &mut Session, client: &mut Client) -> Result<(), Error> {
     if !session.overtaken.has_to_learn() {
         return Ok(());
@@ -28,7 +29,7 @@ pub async fn learn(session: &mut Session, client: &mut Client) -> Result<(), Err
                 session.overtaken.cannot_learn();
                 return Ok(());
             };
-            // The first one is never left out.
+            // The first result is never omitted.
             let told = results.iter().take_while(|result| !result.omitted).count().max(1);
             known.extend(
                 rest.iter()
@@ -47,7 +48,7 @@ fn wire(open: &Open) -> Option<(u64, v1::MemberKey)> {
     open.key.to_wire().map(|key| (open.line, key))
 }
 
-/// What the server says of each key; `None` if it refuses to say anything.
+/// The result for each key; `None` if the server rejects the call.
 async fn ask(
     session: &mut Session,
     client: &mut Client,

@@ -10,10 +10,10 @@ use crate::api::grpc::v1;
 use crate::cli::Error;
 use crate::cli::client::{Client, Refusal};
 
-/// Bulk calls, each named by the import, its number and its rows, so that one that is sent again counts once:
-/// after a lost connection, and when an import that gave up goes on under its id. The answer is kept whatever
-/// it is: a call of the first run in which no row was good may find them all good later, and would write them
-/// over what others have changed since.
+/// Bulk calls with request ids. Each id is made of the import id, the number of the call and its rows, so a
+/// repeated call is applied once: after a lost connection, and when an import that gave up is continued under
+/// its id. The server stores the result even if no row was valid: otherwise a continued import could find all
+/// rows of such a call valid, and overwrite what others have changed since.
 pub struct Calls<'a> {
     client: &'a mut Client,
     made: u64,
@@ -33,7 +33,7 @@ impl<'a> Calls<'a> {
     ) -> Result<v1::BulkUpsertMembersResponse, Error> {
         self.made += 1;
         let options = &session.options;
-        let request_id = name(&options.import_id, self.made, mode, &members);
+        let request_id = request_id(&options.import_id, self.made, mode, &members);
         let request = v1::BulkUpsertMembersRequest {
             member_base_id: options.member_base_id.clone(),
             members,
@@ -44,8 +44,7 @@ impl<'a> Calls<'a> {
             apply_status: options.apply_status,
             results: v1::ResultDetail::Failed.into(),
             request_id,
-            // What is tried next depends on what failed, so the import has to be told the same when it goes
-            // on.
+            // The next call depends on which rows failed, so a continued import must get the same result.
             keep_refusal: true,
         };
         loop {
@@ -64,10 +63,10 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// The name of a call: the import, the call's number in it, and the first 8 bytes of the SHA-256 of mode and
-/// rows, each row in its form on the wire behind the length of that. It is the same on every machine and in
-/// every version of the program.
-fn name(import_id: &str, number: u64, mode: v1::BulkMode, members: &[v1::MemberInput]) -> String {
+/// The request id of a call: the import id, the number of the call, and the first 8 bytes of the SHA-256 of
+/// the mode and the rows, each row in its wire form, preceded by its length. It is the same on every machine
+/// and in every version of the program.
+fn request_id(import_id: &str, number: u64, mode: v1::BulkMode, members: &[v1::MemberInput]) -> String {
     let mut hash = Sha256::new_with_prefix(i32::from(mode).to_be_bytes());
     members.iter().for_each(|member| hash.update(member.encode_length_delimited_to_vec()));
     let rows: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
@@ -79,9 +78,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_has_one_name_for_ever() {
+    fn the_request_id_of_a_call_never_changes() {
         let member = |email: &str| v1::MemberInput { email: Some(email.into()), ..Default::default() };
-        let name = |members: &[v1::MemberInput]| name("imp", 2, v1::BulkMode::Atomic, members);
-        assert_eq!(name(&[member("a@b.cd"), member("b@b.cd")]), "imp-2-e0a45131a0af9892");
+        let id = |members: &[v1::MemberInput]| request_id("imp", 2, v1::BulkMode::Atomic, members);
+        assert_eq!(id(&[member("a@b.cd"), member("b@b.cd")]), "imp-2-e0a45131a0af9892");
     }
 }

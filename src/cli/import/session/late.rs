@@ -16,16 +16,17 @@ use crate::cli::import::row_failure::RowFailure;
 use crate::cli::import::rows::{Collector, Row, Rows};
 use crate::cli::import::who::Key;
 
-/// Most bytes of rows that wait. On the wire they grow up to 5.5 times, and have to fit into one message.
+/// The maximum size of all waiting rows, in bytes. On the wire they grow up to 5.5 times, and must fit into
+/// one message.
 const MAX_BYTES: usize = 4 << 20;
-/// A row that failed, why, and the id of the member that it found, if the server knows it.
+/// A failed row, why it failed, and the id of the member that it found, if the server reported one.
 pub struct Failed<'a> {
     pub row: Row<'a>,
     pub failure: RowFailure,
     pub id: Option<Key>,
 }
 
-/// The rows that wait, by their line.
+/// The waiting rows, by their line.
 #[derive(Debug, Default)]
 pub struct Late {
     pub(super) rows: BTreeMap<u64, Held>,
@@ -34,21 +35,21 @@ pub struct Late {
 
 #[derive(Debug)]
 pub struct Held {
-    /// The row alone.
+    /// This row only.
     row: Rows,
     member: v1::MemberInput,
-    /// What it was looked for by.
+    /// The key by which it was matched.
     pub(super) key: Key,
     /// The member that it found.
     pub(super) id: Option<Key>,
     failure: RowFailure,
-    /// Whether it is not to be tried again.
+    /// Whether it must not be tried again.
     is_final: bool,
 }
 
 impl Held {
-    /// The row as it is tried again: on the member that it found, or only if it creates one. Matched by its
-    /// ref, it leaves the member the ref that it has by now.
+    /// The row for another try: on the member that it found, or only to create one. If rows are matched by
+    /// ref, the member keeps its current ref.
     pub(super) fn again(&self, match_by: v1::MatchBy) -> v1::MemberInput {
         let mut member = self.member.clone();
         match self.id.as_ref().and_then(Key::to_id) {
@@ -63,31 +64,31 @@ impl Held {
         member
     }
 
-    /// Takes note of why it has failed again. What that says of the member alone, and not of the row, is told
-    /// beside the first reason.
+    /// Records why it failed again. A failure that only concerns the member, not the row, is added to the
+    /// first reason.
     fn fail(&mut self, failure: RowFailure) {
         self.is_final = !is_worth_waiting(&failure);
         let since = if self.id.is_some() && failure.reason == Reason::MemberNotFound.as_str() {
-            "the member that it had found was gone"
+            "its member did not exist any more"
         } else if self.is_to_create() && failure.reason == Reason::RevisionMismatch.as_str() {
-            "a member had its key by then, and it had found none before"
+            "by then a member had its key, although there was none before"
         } else {
             self.failure = failure;
             return;
         };
         self.failure.message =
-            format!("{}; tried again, it was not written, because {since}", self.failure.message);
+            format!("{}; when it was tried again, it was not written, because {since}", self.failure.message);
     }
 
-    /// Whether it is tried for a new member alone, although it does not say so itself.
+    /// Whether it is only tried to create a member, although the row itself does not require that.
     fn is_to_create(&self) -> bool {
         self.id.is_none() && self.member.if_revision.is_none()
     }
 }
 
 impl Late {
-    /// Takes in a failed row that may wait; false if it must fail now.
-    pub fn keep(&mut self, failed: &Failed<'_>, format: &Format, match_by: v1::MatchBy) -> bool {
+    /// Adds a failed row that may wait; false if it must fail now.
+    pub fn add(&mut self, failed: &Failed<'_>, format: &Format, match_by: v1::MatchBy) -> bool {
         let Failed { row, failure, id } = failed;
         if !is_worth_waiting(failure) || !self.has_room(*row) {
             return false;
@@ -113,7 +114,7 @@ impl Late {
         self.rows.len() < ATOMIC_MAX_ROWS && self.bytes + bytes(row) <= MAX_BYTES
     }
 
-    /// None waits any more: all fail for good, in the order of the file.
+    /// Ends the waiting: all rows fail for good, in the order of the file.
     pub fn give_up(
         &mut self,
         mut fail: impl FnMut(Row<'_>, &RowFailure) -> Result<(), Error>,
@@ -122,12 +123,12 @@ impl Late {
         given_up.failures().try_for_each(|(row, failure)| fail(row, failure))
     }
 
-    /// The rows that wait or have failed, in the order of the file.
+    /// The waiting and failed rows, in the order of the file.
     pub(super) fn failures(&self) -> impl Iterator<Item = (Row<'_>, &RowFailure)> {
         self.rows.values().filter_map(|held| Some((held.row.get(0)?, &held.failure)))
     }
 
-    /// Lets only those go on waiting for whose member nothing newer was applied, or waits.
+    /// Ends the waiting of rows for whose member a newer row was applied or waits.
     pub(super) fn fail_older(&mut self, overtaken: &Overtaken) {
         let mut newer = HashSet::new();
         for (line, held) in self.rows.iter_mut().rev() {
@@ -145,8 +146,8 @@ impl Late {
         self.rows.iter().filter(|(_, held)| !held.is_final).map(|(line, _)| *line).collect()
     }
 
-    /// The lines of those that wait, in the order in which they are tried: first of members that are there,
-    /// then of new ones.
+    /// The lines of the waiting rows, in the order in which they are tried: first those of existing members,
+    /// then those of new ones.
     pub(super) fn groups(&self) -> [Vec<u64>; 2] {
         let (found, new) = self.waiting().into_iter().partition(|line| self.is_found(*line));
         [found, new]
@@ -156,8 +157,8 @@ impl Late {
         self.rows.get(&line).is_some_and(|held| held.id.is_some())
     }
 
-    /// The lines that wait for members that are there, without those that want what an earlier one wants too:
-    /// both cannot have it.
+    /// The lines of the waiting rows of existing members, without those that want the same value as an
+    /// earlier row: only one of them can have it.
     pub(super) fn first_claims(&self) -> Vec<u64> {
         let mut claimed = HashSet::new();
         let [mut lines, _] = self.groups();
@@ -175,7 +176,7 @@ impl Late {
         lines
     }
 
-    /// Takes note of why rows failed, and says which did so for a fault of their own.
+    /// Records why rows failed, and returns the lines of those that failed for a fault of their own.
     pub(super) fn note(
         &mut self,
         lines: &[u64],
@@ -203,7 +204,7 @@ impl Late {
     }
 }
 
-/// Whether another row may give up what the row wants.
+/// Whether another row may free the value that the row wants.
 fn is_worth_waiting(failure: &RowFailure) -> bool {
     [Reason::EmailTaken, Reason::WorkerIdTaken, Reason::RefTaken]
         .iter()

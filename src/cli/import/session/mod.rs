@@ -1,5 +1,5 @@
-//! The import under way: streams of chunks and answers, one after another, and the rows that are tried again
-//! at the end.
+//! The running import: streams of chunks and replies, one after another, and the rows that are tried again at
+//! the end.
 
 mod ask;
 mod calls;

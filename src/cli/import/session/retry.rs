@@ -1,26 +1,26 @@
-//! Rows that failed because another member had their e-mail address, worker id or ref, tried again once all
-//! rows are through.
+//! Rows that failed because another member had their e-mail address, worker id or ref, and are tried again
+//! after all other rows.
 //!
-//! In a list the order of the rows says nothing: two people may swap their addresses, or pass them on in a
-//! ring, and who gives a value up may come after who gets it. The server applies chunks row by row, so such
-//! rows fail on the way. They wait here, and at the end they are tried again: one by one, for those whose
-//! value has become free, and then together in an atomic call, which judges uniqueness after its last row. A
-//! row that fails in that call is left out and the others are tried without it, until the rest is a closed
-//! ring or nothing. Rows that would create a member come after those of members that are there: nobody waits
-//! for them, because a member that is not there holds no value.
+//! The order of rows in a list has no meaning: two people may swap their addresses, or pass them on in a
+//! ring, and the row that frees a value may come after the row that wants it. The server applies chunks row
+//! by row, so such rows fail at first. They wait here, and are tried again at the end: first one by one, for
+//! those whose value is free by then, and then together in an atomic call, which checks uniqueness after its
+//! last row. A row that fails in that call is left out, and the others are tried without it, until the rest
+//! is a closed ring or nothing. Rows that would create a member are tried after those of existing members: no
+//! row waits for them, because a member that does not exist holds no value.
 //!
-//! - **No row is tried again after a newer one of its member was applied**, because it would undo what that
-//!   one did, by whatever keys the two look for their member. So of the rows that wait for one member only
-//!   the newest is tried, and it only if no row of a later line was applied to the member
-//!   ([`crate::cli::import::overtaken`]); if that is not known, it fails. Nothing else is older: a newer row
-//!   that has failed stands in the file of failed rows, behind the older one if that fails as well.
-//! - **A row is tried on the member that it found the first time**, by the id that its answer named, and one
-//!   that found none may only create (`Held::again`). Members may have been renamed since, and a key that
-//!   moved must not bring an older row to a member which a newer one has written.
-//! - **What is tried follows from the answers alone**, which are the same when the import goes on under its
-//!   id. So it makes the same calls by the same names then, and writes nothing twice.
+//! - **No row is tried again after a newer row of its member was applied**, because it would undo the newer
+//!   one, whatever keys the two have. So of the waiting rows of one member only the newest is tried, and only
+//!   if no row of a later line was applied to the member ([`crate::cli::import::overtaken`]); if that is
+//!   unknown, the row fails. A newer row that has failed does not matter: it is in the file of failed rows,
+//!   after the older one if that fails as well.
+//! - **A row is tried on the member that it found the first time**, by the id in its reply, and a row that
+//!   found none may only create a member (`Held::again`). Members may have been renamed since, and a key that
+//!   has moved must not bring an older row to a member that a newer row has written.
+//! - **Only the replies decide what is tried**, and they are the same if the import is continued under its
+//!   id. So it then makes the same calls with the same request ids, and writes nothing twice.
 //!
-//! How many rows wait is bounded; those above the bound fail at once.
+//! The number of waiting rows is bounded; further rows fail at once.
 
 use crate::api::grpc::v1;
 use crate::cli::Error;
@@ -33,14 +33,14 @@ use super::calls::Calls;
 use super::late::{Held, Late};
 use super::state::Session;
 
-/// How often all that waits is tried; each time but the last settles at least one row.
+/// How often all waiting rows are tried; each pass but the last settles at least one row.
 const MAX_PASSES: usize = 16;
-/// How often an atomic call is tried with fewer rows. Each time, those go that depend on one that went
+/// How often an atomic call is tried with fewer rows. Each round removes the rows that depend on one removed
 /// before.
 const MAX_ROUNDS: usize = 256;
 
 impl Late {
-    /// Tries what waits until it is done or nothing more can be.
+    /// Tries the waiting rows until all are settled or a pass settles none.
     async fn retry(&mut self, session: &mut Session, calls: &mut Calls<'_>) -> Result<(), Error> {
         for _ in 0..MAX_PASSES {
             let before = self.waiting().len();
@@ -72,7 +72,7 @@ impl Late {
     async fn try_together(&mut self, session: &mut Session, calls: &mut Calls<'_>) -> Result<(), Error> {
         let mut lines = self.first_claims();
         for _ in 0..MAX_ROUNDS {
-            // One row alone was just tried.
+            // A single row was just tried by itself.
             if lines.len() < 2 {
                 break;
             }
@@ -107,7 +107,7 @@ impl Late {
         calls.upsert(session, mode, match_by, members).await
     }
 
-    /// A row was applied, and does not wait any more.
+    /// Records that a row was applied, so it does not wait any more.
     fn is_through(&mut self, line: u64, session: &mut Session) {
         let Some(Held { key, id, .. }) = self.rows.remove(&line) else { return };
         match id {
@@ -123,11 +123,11 @@ impl Late {
 /// How an import ended.
 pub struct Ended {
     pub result: Result<(), Error>,
-    /// Whether the failed rows that are out of date are marked as such; see [`FailedRows::settle`].
+    /// Whether the overtaken rows were marked; see [`FailedRows::settle`].
     pub marked: Result<bool, Error>,
 }
 
-/// Tries what waits, if the file came through, and writes out what fails in the end.
+/// Tries the waiting rows, if the whole file was sent, and writes out the rows that fail in the end.
 pub async fn settle(
     session: &mut Session,
     client: &mut Client,
@@ -156,10 +156,10 @@ async fn try_again(
     waiting: &mut Option<Waiting>,
 ) -> Result<(), Error> {
     if !late.rows.is_empty() {
-        // Whoever kills the import meanwhile finds them in the file.
+        // If the import is killed meanwhile, they are in the file.
         *waiting = session.failed.write_waiting(late.failures())?;
     }
-    // Marks alone come of this, and of what is tried now as well.
+    // This only produces marks, also from the rows that are tried now.
     ask::learn(session, client).await?;
     late.fail_older(&session.overtaken);
     late.retry(session, &mut Calls::new(client)).await

@@ -26,19 +26,19 @@ pub struct Session {
     pub patience: Patience,
     pub progress: Progress,
     pub failed: FailedRows,
-    /// Rows that failed for a value that a later row may give up.
+    /// Failed rows that want a value which a later row may free.
     pub late: Late,
-    /// Rows that failed, and that a later row has made out of date.
+    /// Failed rows, and which of them a later row has overtaken.
     pub overtaken: Overtaken,
-    /// Rows that name a member which an earlier row named.
+    /// Rows with the same key as an earlier row.
     pub repeats: Repeats,
-    /// Whether a row came that cannot be sent, of which the server knows nothing.
+    /// Whether some row cannot be sent, so that the server does not know of it.
     pub has_unsendable: bool,
     pub counts: v1::BulkCounts,
-    /// Chunks that were sent more than once.
+    /// How many chunks were sent again.
     pub sent_again: u64,
-    /// Set once the file has no more chunks; an error in it is reported after everything before it is
-    /// answered.
+    /// Ended once the file has no more chunks. An error of the file is reported after all chunks before it
+    /// have a reply.
     pub input: Input,
 }
 
@@ -49,8 +49,7 @@ pub enum Input {
 }
 
 impl Session {
-    /// Waits after a refusal, until what was refused may be tried again; the refusal if it has been in vain
-    /// for too long.
+    /// Waits after a refusal until the next try; returns the refusal if it is time to give up.
     pub async fn wait_to_try_again(&mut self, refusal: Refusal, now: Instant) -> Result<(), Error> {
         let Some(delay) = self.patience.failed(now, refusal.retry_after()) else {
             self.say_giving_up();
@@ -65,16 +64,16 @@ impl Session {
         self.progress.say(&format!("giving up; {}", self.how_to_go_on()));
     }
 
-    /// What to do after an import that did not come to its end.
+    /// How to continue an import that did not reach its end.
     pub fn how_to_go_on(&self) -> String {
         let id = &self.options.import_id;
         format!(
-            "run the same command again with --import-id {id} to go on: the counts are then those of the \
+            "run the same command again with --import-id {id} to continue: the counts are then those of the \
              whole import"
         )
     }
 
-    /// Adds up what became of rows; failed ones are counted where they are written out.
+    /// Adds up the outcomes of rows; failed rows are counted when they are written out.
     pub fn count(&mut self, counts: v1::BulkCounts) {
         let v1::BulkCounts { created, updated, unchanged, reactivated, status_kept, failed: _ } = counts;
         self.counts.created += created;

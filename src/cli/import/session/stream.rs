@@ -1,4 +1,4 @@
-//! One stream of chunks and answers, and the next one when it breaks.
+//! One stream of chunks and replies, and the next one if it breaks.
 
 use std::time::Instant;
 
@@ -19,13 +19,13 @@ use crate::cli::import::row_failure::RowFailure;
 use crate::cli::import::rows::Row;
 use crate::cli::import::who::Key;
 
-type Answers = Streaming<v1::ImportMembersResponse>;
+type Replies = Streaming<v1::ImportMembersResponse>;
 
 /// Why a stream ended early.
 enum Lost {
     /// The stream is gone, or the server asks to try again.
     Stream(Refusal),
-    /// Trying again cannot help.
+    /// The import cannot continue.
     Import(Error),
 }
 
@@ -52,7 +52,7 @@ impl Session {
         }
     }
 
-    /// A refusal in the words of the command, where these say more.
+    /// Explains a refusal in terms of the command line, where that helps.
     fn explain(&self, error: Error) -> Error {
         match error {
             Error::Refused(refusal) if refusal.is_for(Reason::RequestIdReused) => {
@@ -60,43 +60,43 @@ impl Session {
                 let from =
                     self.unanswered.line().map_or(String::new(), |line| format!(" from line {line} on"));
                 Error::Usage(format!(
-                    "--import-id {id} is that of an import of other rows or with other arguments{from}, of \
-                     which nothing was written: give the same file and arguments (--chunk-rows too) to go on \
-                     with that import, or leave --import-id out to begin another"
+                    "--import-id {id} belongs to an import with other rows or arguments{from}, and nothing \
+                     of this import was written there: give the same file and arguments (also --chunk-rows) \
+                     to continue that import, or leave --import-id out to start a new one"
                 ))
             }
             error => error,
         }
     }
 
-    /// One stream: first what an earlier one left unanswered, then chunks from the file while there is room
-    /// for them.
+    /// One stream: first the chunks to which an earlier stream got no reply, then chunks from the file while
+    /// there is room for them.
     async fn stream(&mut self, client: &mut Client) -> Result<(), Lost> {
-        // Never full: it has room for the options and for as many chunks as may be unanswered.
+        // Never full: it has room for the options and for all chunks without a reply.
         let (send, receive) = mpsc::channel(self.unanswered.limit() + 1);
         let mut requests = Some(send);
         let options = v1::ImportMembersRequest { options: Some(self.options.clone()), ..Default::default() };
         put(&requests, options)?;
-        let named = self.named_members();
+        let wanted = self.wanted_ids();
         for chunk in self.unanswered.iter_mut() {
             self.sent_again += 1;
-            put(&requests, message(chunk, &self.format, named))?;
+            put(&requests, message(chunk, &self.format, wanted))?;
         }
         let mut asking = client.clone();
         let call = client.members.import_members(ReceiverStream::new(receive));
         tokio::pin!(call);
-        let mut answers: Option<Answers> = None;
+        let mut replies: Option<Replies> = None;
         loop {
             if matches!(self.input, Input::Ended(_)) && self.unanswered.is_empty() {
-                // Nothing more to send. The server ends the stream in its turn.
+                // Nothing more to send. The server then ends the stream.
                 requests = None;
             }
             let open = matches!(self.input, Input::Open) && !self.unanswered.is_full();
             tokio::select! {
-                started = &mut call, if answers.is_none() => answers = Some(started.map_err(Refusal::from)?.into_inner()),
-                answer = next(&mut answers), if answers.is_some() => match answer? {
-                    Some(answer) => {
-                        self.answered(answer).map_err(Lost::Import)?;
+                started = &mut call, if replies.is_none() => replies = Some(started.map_err(Refusal::from)?.into_inner()),
+                reply = next(&mut replies), if replies.is_some() => match reply? {
+                    Some(reply) => {
+                        self.answered(reply).map_err(Lost::Import)?;
                         if self.overtaken.has_to_learn_now() {
                             ask::learn(self, &mut asking).await.map_err(Lost::Import)?;
                         }
@@ -108,7 +108,7 @@ impl Session {
                     Some(Ok(mut chunk)) => {
                         self.has_unsendable |= !chunk.unsendable.is_empty();
                         if chunk.sendable() > 0 {
-                            put(&requests, message(&mut chunk, &self.format, self.named_members()))?;
+                            put(&requests, message(&mut chunk, &self.format, self.wanted_ids()))?;
                         }
                         self.unanswered.push(chunk);
                         self.settle_unsendable().map_err(Lost::Import)?;
@@ -120,9 +120,9 @@ impl Session {
         }
     }
 
-    /// Which members the answer to the next chunk has to name: those of applied rows are of use once a row
-    /// has failed.
-    fn named_members(&self) -> v1::NamedMembers {
+    /// For which rows the reply to the next chunk must have member ids: those of applied rows are only needed
+    /// once a row has failed.
+    fn wanted_ids(&self) -> v1::NamedMembers {
         if self.has_unsendable || !self.overtaken.is_empty() {
             v1::NamedMembers::All
         } else {
@@ -130,26 +130,26 @@ impl Session {
         }
     }
 
-    fn answered(&mut self, answer: v1::ImportMembersResponse) -> Result<(), Error> {
+    fn answered(&mut self, reply: v1::ImportMembersResponse) -> Result<(), Error> {
         self.patience.refresh();
-        let chunk = self.unanswered.answered(answer.chunk);
+        let chunk = self.unanswered.answered(reply.chunk);
         let chunk = chunk.ok_or_else(|| {
-            Error::Broken(format!("the server answered chunk {} out of turn", answer.chunk))
+            Error::Broken(format!("the server replied to chunk {} out of order", reply.chunk))
         })?;
-        let counts = answer.counts.unwrap_or_default();
+        let counts = reply.counts.unwrap_or_default();
         self.count(counts);
-        if !answer.member_ids.is_empty() && answer.member_ids.len() != chunk.sendable() {
+        if !reply.member_ids.is_empty() && reply.member_ids.len() != chunk.sendable() {
             return Err(Error::Broken(format!(
-                "the server named {} members of {} rows",
-                answer.member_ids.len(),
+                "the server returned {} member ids for {} rows",
+                reply.member_ids.len(),
                 chunk.sendable()
             )));
         }
-        self.settle(&chunk, answer.failed, &answer.member_ids)?;
+        self.settle(&chunk, reply.failed, &reply.member_ids)?;
         self.settle_unsendable()
     }
 
-    /// Accounts for chunks of which nothing was sent, once all before them are answered.
+    /// Settles chunks of which nothing was sent, once all before them have a reply.
     fn settle_unsendable(&mut self) -> Result<(), Error> {
         while let Some(chunk) = self.unanswered.unsendable() {
             self.settle(&chunk, Vec::new(), &[])?;
@@ -157,8 +157,8 @@ impl Session {
         Ok(())
     }
 
-    /// Writes out the failed rows of a chunk in their order, and shows how far the import is. `ids` are those
-    /// of the members of the rows that were sent, if the server named them.
+    /// Writes out the failed rows of a chunk in order, and shows the progress. `ids` are the member ids of
+    /// the rows that were sent, if the server returned them.
     fn settle(&mut self, chunk: &Chunk, failed: Vec<v1::MemberResult>, ids: &[String]) -> Result<(), Error> {
         let mut failures = Vec::with_capacity(failed.len() + chunk.unsendable.len());
         for result in failed {
@@ -181,7 +181,7 @@ impl Session {
         Ok(())
     }
 
-    /// Takes note of the rows that failed, and of those before them that the applied ones have overtaken.
+    /// Records the failed rows, and those before them that the applied rows have overtaken.
     fn note(&mut self, chunk: &Chunk, failures: &[Failed<'_>], ids: &[String]) {
         if failures.is_empty() && self.overtaken.is_empty() {
             return;
@@ -198,11 +198,11 @@ impl Session {
         }
     }
 
-    /// Lets a failed row wait, or writes it out. Where rows cannot be put between others afterwards, none
-    /// that is older waits any longer then.
+    /// Lets a failed row wait, or writes it out. If rows cannot be inserted into the file afterwards, writing
+    /// one ends the waiting of all older rows.
     fn fail(&mut self, failed: &Failed<'_>) -> Result<(), Error> {
         let is_remembered = !self.overtaken.is_full();
-        if is_remembered && self.late.keep(failed, &self.format, self.options.match_by()) {
+        if is_remembered && self.late.add(failed, &self.format, self.options.match_by()) {
             return Ok(());
         }
         let ends_waiting = !self.late.is_empty() && !self.failed.can_be_written_again();
@@ -217,7 +217,7 @@ impl Session {
     }
 }
 
-/// Hands a message to the stream. If nobody takes it any more, the answers say why.
+/// Hands a message to the stream. If the stream is closed, its replies show why.
 fn put(
     requests: &Option<mpsc::Sender<v1::ImportMembersRequest>>,
     message: v1::ImportMembersRequest,
@@ -230,14 +230,14 @@ fn put(
     }
 }
 
-fn message(chunk: &mut Chunk, format: &Format, named: v1::NamedMembers) -> v1::ImportMembersRequest {
+fn message(chunk: &mut Chunk, format: &Format, wanted: v1::NamedMembers) -> v1::ImportMembersRequest {
     let (number, members) = (chunk.number, chunk.take_members(format));
-    v1::ImportMembersRequest { options: None, chunk: number, members, named_members: named.into() }
+    v1::ImportMembersRequest { options: None, chunk: number, members, named_members: wanted.into() }
 }
 
-async fn next(answers: &mut Option<Answers>) -> Result<Option<v1::ImportMembersResponse>, Refusal> {
-    match answers {
-        Some(answers) => client::next(answers).await,
+async fn next(replies: &mut Option<Replies>) -> Result<Option<v1::ImportMembersResponse>, Refusal> {
+    match replies {
+        Some(replies) => client::next(replies).await,
         None => std::future::pending().await,
     }
 }

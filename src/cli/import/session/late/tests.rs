@@ -12,7 +12,7 @@ fn late(rows: &[(u64, &str, Option<u128>)]) -> Late {
         let alone = alone.finish().unwrap();
         let failure = RowFailure::new("EMAIL_TAKEN", "email", "");
         let failed = Failed { row: alone.get(0).unwrap(), failure, id: id.map(Key::Id) };
-        assert!(late.keep(&failed, &FORMAT, v1::MatchBy::Ref));
+        assert!(late.add(&failed, &FORMAT, v1::MatchBy::Ref));
     }
     late
 }
