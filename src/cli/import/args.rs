@@ -158,7 +158,8 @@ impl Args {
         let path = self.failed_path(format);
         if self.failed.is_none() && !is_stdin(&self.file) && failed::has_failed_rows(&path, format) {
             output::note(format_args!(
-                "no row failed; {} still has the failed rows of an earlier import, which may belong to another list or may have been corrected: import them, or delete the file if you do not need them",
+                "no row failed; {} still has the failed rows of an earlier import, which may belong to another \
+                 list or may have been corrected: import them, or delete the file if you do not need them",
                 path.display()
             ));
         }
