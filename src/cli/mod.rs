@@ -26,5 +26,5 @@ mod token;
 mod verify;
 
 pub use self::command::{Cli, fail, run};
-pub use self::error::{EXIT_DATA, EXIT_IO, EXIT_PIPE, EXIT_SERVICE, EXIT_SIGNAL, EXIT_USAGE, Error};
+pub use self::error::{EXIT_USAGE, Error};
 pub(crate) use self::import::fuzz;

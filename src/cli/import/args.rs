@@ -3,14 +3,9 @@
 use std::io::Seek;
 use std::path::{Path, PathBuf};
 
-use super::cells::Reading;
-use super::chunks::Source;
 use super::failed;
-use super::format::Format;
-use super::input::{Opened, is_stdin};
-use super::match_key::MatchKey;
-use super::missing::{self, ClearMissing, Keys};
-use super::records::is_delimiter;
+use super::reading::{ALL_FIELDS, ClearMissing, Keys, is_delimiter};
+use super::reading::{Format, MatchKey, Opened, Reading, Source, is_stdin};
 use crate::api::grpc::v1;
 use crate::cli::client::{self, Target};
 use crate::cli::list::FileFormat;
@@ -50,7 +45,7 @@ pub struct Args {
     /// Also clear fields that the file does not have: these, separated by commas, or all
     #[arg(
         long, requires = "replace", value_name = "FIELD,…", num_args = 0..=1, require_equals = true,
-        default_missing_value = missing::ALL, value_parser = ClearMissing::parse
+        default_missing_value = ALL_FIELDS, value_parser = ClearMissing::parse
     )]
     pub clear_missing: Option<ClearMissing>,
     /// Reactivate inactive members

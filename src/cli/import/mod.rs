@@ -6,36 +6,15 @@
 //! counts and the failed rows are those of an import without interruption.
 
 mod args;
-mod cells;
-mod chunk;
-mod chunks;
-mod columns;
-mod csv;
 mod failed;
-mod field;
-mod format;
-pub(crate) mod fuzz;
-mod input;
-mod limits;
-mod match_key;
-mod missing;
-mod ndjson;
-mod object;
-mod overtaken;
+mod failure;
 mod progress;
-mod records;
-mod repeats;
+mod reading;
 mod report;
-mod resume;
-mod row_failure;
-mod rows;
 mod run;
-mod session;
-mod split;
+mod sending;
 mod stop;
-mod told;
-mod who;
 
 pub use self::args::Args;
-pub use self::match_key::MatchKey;
+pub(crate) use self::reading::fuzz;
 pub use self::run::run;

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::failed::FailedRows;
-use super::overtaken::OVERTAKEN;
-use super::session::Session;
+use super::failure::OVERTAKEN;
+use super::sending::Session;
 use crate::api::grpc::v1;
 use crate::cli::{Error, output};
 use crate::model::words;
@@ -63,17 +63,17 @@ pub fn stopped(session: &Session) {
 
 /// Reports that the failed rows are in another place, or that an earlier file was renamed to make room for
 /// them.
-pub fn kept(failed: &mut FailedRows) -> Result<(), Error> {
+pub fn renamed(failed: &mut FailedRows) -> Result<(), Error> {
     if let Some(refused) = failed.refused() {
         output::note(format_args!(
             "they are not in {}, because another import was writing its failed rows there",
             refused.display()
         ));
     }
-    if let Some(kept) = failed.kept()? {
+    if let Some(previous) = failed.previous()? {
         output::note(format_args!(
             "another file had the name of the file of failed rows; it was renamed to {}",
-            kept.display()
+            previous.display()
         ));
     }
     Ok(())

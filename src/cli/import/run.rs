@@ -9,15 +9,11 @@ use crate::cli::{Error, base, files, output};
 use crate::model::ImportId;
 
 use super::args::Args;
-use super::chunks::Source;
 use super::failed::{self, FailedRows};
-use super::input::Opened;
-use super::overtaken::Overtaken;
 use super::progress::Progress;
-use super::repeats::Repeats;
+use super::reading::{Opened, Repeats, Source};
 use super::report;
-use super::resume::{Patience, Unanswered};
-use super::session::{Ended, Input, Late, Session, settle};
+use super::sending::{Ended, Input, Late, Overtaken, Patience, Session, Unanswered, settle};
 use super::stop::Stops;
 
 /// Imports the file. Before the first call to the server the file is opened and its header parsed, a CSV file
@@ -72,7 +68,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let Ended { result, marked } = settle(&mut session, &mut client, &mut stops, result).await;
     // An import that failed reports what it has done.
     let reported = report::counts(&session, args.quiet);
-    let kept = report::kept(&mut session.failed);
+    let renamed = report::renamed(&mut session.failed);
     if let Ok(marked) = &marked {
         report::overtaken(&session, *marked);
     }
@@ -82,7 +78,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     result?;
     marked?;
     reported?;
-    kept?;
+    renamed?;
     if session.counts.failed > 0 {
         return Ok(ExitCode::FAILURE);
     }

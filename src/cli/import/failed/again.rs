@@ -10,11 +10,8 @@ use serde::Deserialize;
 
 use super::file::{FailedRows, Out, annotated};
 use crate::cli::files::begin_unfinished;
-use crate::cli::import::format::Format;
-use crate::cli::import::object::{self, FAILED};
-use crate::cli::import::overtaken::{OVERTAKEN, overtaken};
-use crate::cli::import::row_failure::RowFailure;
-use crate::cli::import::rows::Row;
+use crate::cli::import::failure::{OVERTAKEN, RowFailure, overtaken};
+use crate::cli::import::reading::{FAILED, Format, Row, fields};
 use crate::cli::output::csv_error;
 
 /// The changes to the rows of a file; each row is identified by its line.
@@ -118,8 +115,8 @@ pub(super) struct Why {
 }
 
 pub(super) fn why(text: &str) -> Option<Why> {
-    let fields = object::fields(text)?;
-    let (_, failed) = fields.iter().find(|(name, _)| name == FAILED)?;
+    let all = fields(text)?;
+    let (_, failed) = all.iter().find(|(name, _)| name == FAILED)?;
     serde_json::from_str(failed.get()).ok()
 }
 

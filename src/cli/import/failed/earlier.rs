@@ -8,8 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::again::{reader, why};
-use crate::cli::import::columns::FAILURE_COLUMNS;
-use crate::cli::import::format::Format;
+use crate::cli::import::reading::{FAILURE_COLUMNS, Format};
 
 /// How many bytes to read to recognise a file of failed rows.
 const LOOK_AT: u64 = 256 << 10;
@@ -47,7 +46,7 @@ fn is_of_failed_rows(start: impl Read, format: &Format) -> bool {
 mod tests {
     use super::*;
     use crate::cli::files::open_alone;
-    use crate::cli::import::missing::Keys;
+    use crate::cli::import::reading::Keys;
 
     #[test]
     fn a_file_counts_unless_another_import_is_writing_it() {

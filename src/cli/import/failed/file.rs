@@ -7,15 +7,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::{place, previous};
 use crate::cli::Error;
 use crate::cli::output::csv_error;
 
-use crate::cli::import::columns::FAILURE_COLUMNS;
-use crate::cli::import::format::Format;
-use crate::cli::import::object::{self, FAILED};
-use crate::cli::import::records;
-use crate::cli::import::row_failure::RowFailure;
-use crate::cli::import::rows::Row;
+use crate::cli::import::failure::RowFailure;
+use crate::cli::import::reading::{BOM, FAILED, FAILURE_COLUMNS, Format, Row, fields};
 
 /// The file, created when the first row fails.
 pub struct FailedRows {
@@ -24,7 +21,7 @@ pub struct FailedRows {
     pub(super) format: Arc<Format>,
     pub(super) written: Option<Written>,
     /// The new path of the file that was there before.
-    pub(super) kept: Option<PathBuf>,
+    pub(super) previous: Option<PathBuf>,
 }
 
 /// The created file. No other command writes it while this exists.
@@ -41,7 +38,7 @@ pub enum Out {
 
 impl FailedRows {
     pub fn new(wanted: PathBuf, format: Arc<Format>) -> Self {
-        Self { wanted, format, written: None, kept: None }
+        Self { wanted, format, written: None, previous: None }
     }
 
     /// The path of the file, if a row failed.
@@ -68,8 +65,19 @@ impl FailedRows {
         out.flush().map_err(Error::file("write", path))
     }
 
+    /// The new path of the file that was there before. Removes that file, and returns `None`, if it is the same
+    /// as the new one.
+    pub fn previous(&mut self) -> Result<Option<&Path>, Error> {
+        if let (Some(previous), Some(path)) = (&self.previous, self.path())
+            && previous::remove_if_same(previous, path)?
+        {
+            self.previous = None;
+        }
+        Ok(self.previous.as_deref())
+    }
+
     fn create(&mut self) -> Result<Written, Error> {
-        let (file, path) = self.take_place()?;
+        let (file, path) = place::take(&self.wanted, &mut self.previous)?;
         let out = self.begin(file).map_err(Error::file("write", &path))?;
         Ok(Written { path, out })
     }
@@ -80,7 +88,7 @@ impl FailedRows {
             return Ok(Out::Ndjson(BufWriter::new(file)));
         };
         if *has_mark {
-            file.write_all(records::BOM)?;
+            file.write_all(BOM)?;
         }
         if *names_delimiter {
             writeln!(file, "sep={}", char::from(*delimiter))?;
@@ -129,7 +137,7 @@ impl Out {
 pub fn annotated(line: u64, text: &str, failure: &RowFailure) -> String {
     let why =
         json!({ "line": line, "reason": failure.reason, "field": failure.field, "message": failure.message });
-    let Some((fields, rest)) = object::fields(text).zip(text.strip_prefix('{')) else {
+    let Some((fields, rest)) = fields(text).zip(text.strip_prefix('{')) else {
         return json!({ "failed": why, "text": text }).to_string();
     };
     if fields.iter().all(|(name, _)| name != FAILED) {
@@ -144,11 +152,8 @@ pub fn annotated(line: u64, text: &str, failure: &RowFailure) -> String {
 mod tests {
     use super::annotated;
     use crate::api::grpc::v1;
-    use crate::cli::import::format::Format;
-    use crate::cli::import::missing::Keys;
-    use crate::cli::import::ndjson;
-    use crate::cli::import::row_failure::RowFailure;
-    use crate::cli::import::rows::Collector;
+    use crate::cli::import::failure::RowFailure;
+    use crate::cli::import::reading::{Collector, Format, Keys};
 
     fn annotate(text: &str) -> String {
         annotated(7, text, &RowFailure::new("INVALID_FIELD", "email", "no @"))
@@ -165,7 +170,7 @@ mod tests {
         assert_eq!(annotate(long), format!(r#"{why}"attributes":{{"n": 1.50}},"ref":"a","ref":"b"}}"#));
         let mut collector = Collector::default();
         collector.push(1, [line.as_bytes()]);
-        let member = ndjson::member(&Keys::NONE, collector.finish().unwrap().get(0).unwrap()).unwrap();
+        let member = Format::Ndjson(Keys::NONE).member(collector.finish().unwrap().get(0).unwrap()).unwrap();
         assert_eq!(member.email.as_deref(), Some("x"));
     }
 
@@ -187,9 +192,9 @@ mod tests {
             ..Default::default()
         };
         let format = Format::Ndjson(Keys::NONE);
-        let failure = RowFailure::of(error, &format);
+        let failure = format.failure(error);
         assert_eq!((failure.field.as_str(), failure.message), ("a, b", message));
         let error = v1::RowError { message: "too late".into(), ..Default::default() };
-        assert_eq!(RowFailure::of(error, &format).message, "too late");
+        assert_eq!(format.failure(error).message, "too late");
     }
 }

@@ -13,8 +13,8 @@
 mod again;
 mod earlier;
 mod file;
-mod kept;
 mod place;
+mod previous;
 mod waiting;
 
 pub use self::earlier::has_failed_rows;

@@ -3,7 +3,7 @@
 //! Two imports with the same file must not mix their rows. So the file is locked while it is still empty,
 //! until the import ends, and a file that replaces it is locked before it does so. If the place is taken, the
 //! file is created under the next free name beside it. A file that is there without a lock is renamed to such
-//! a name, see [`super::kept`].
+//! a name, see [`super::previous`].
 
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
@@ -11,40 +11,45 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::file::FailedRows;
 use crate::cli::Error;
 use crate::cli::files::{create_alone, open_alone};
 
 /// The mode of the file: only its owner reads and writes it.
 const PRIVATE: u32 = 0o600;
 
-impl FailedRows {
-    /// An empty file that no other command writes, and its path.
-    pub(super) fn take_place(&mut self) -> Result<(File, PathBuf), Error> {
-        loop {
-            let opened = open_alone(&self.wanted).map_err(Error::file("create", &self.wanted))?;
-            let Some(file) = opened else {
-                let taken = fs::canonicalize(&self.wanted).map_err(Error::file("find", &self.wanted))?;
-                return take_free_name(&taken).map_err(Error::file("create", &taken));
-            };
-            let there = file.metadata().map_err(Error::file("read", &self.wanted))?;
-            if !there.is_file() {
-                return Ok((file, self.wanted.clone()));
-            }
-            if there.len() == 0 {
-                let made_private = file.set_permissions(Permissions::from_mode(PRIVATE));
-                return made_private
-                    .map_err(Error::file("write", &self.wanted))
-                    .map(|()| (file, self.wanted.clone()));
-            }
-            self.keep_what_is_there()?;
+/// An empty file that no other command writes, and its path. A file that is at the wanted path is renamed, and
+/// `previous` becomes its new path.
+pub(super) fn take(wanted: &Path, previous: &mut Option<PathBuf>) -> Result<(File, PathBuf), Error> {
+    loop {
+        let opened = open_alone(wanted).map_err(Error::file("create", wanted))?;
+        let Some(file) = opened else {
+            let taken = fs::canonicalize(wanted).map_err(Error::file("find", wanted))?;
+            return take_free_name(&taken).map_err(Error::file("create", &taken));
+        };
+        let there = file.metadata().map_err(Error::file("read", wanted))?;
+        if !there.is_file() {
+            return Ok((file, wanted.to_owned()));
         }
+        if there.len() == 0 {
+            let made_private = file.set_permissions(Permissions::from_mode(PRIVATE));
+            return made_private.map_err(Error::file("write", wanted)).map(|()| (file, wanted.to_owned()));
+        }
+        *previous = Some(rename(wanted)?);
     }
+}
+
+/// Renames the file at this path to the next free name, and returns its new path.
+fn rename(wanted: &Path) -> Result<PathBuf, Error> {
+    let there = fs::canonicalize(wanted).map_err(Error::file("find", wanted))?;
+    // An empty file reserves the name, so that no other import can use it before the rename.
+    let (_held, renamed) = take_free_name(&there).map_err(Error::file("rename", &there))?;
+    fs::rename(&there, &renamed).map_err(Error::file("rename", &there))?;
+    Ok(renamed)
 }
 
 /// Creates an empty file with the name of `file` and a number: `members.failed.1.csv` for
 /// `members.failed.csv`, or the next free number. No other command writes it.
-pub(super) fn take_free_name(file: &Path) -> io::Result<(File, PathBuf)> {
+fn take_free_name(file: &Path) -> io::Result<(File, PathBuf)> {
     let mut number = 1_u64;
     loop {
         let mut name = file.file_stem().map_or_else(OsString::new, OsString::from);

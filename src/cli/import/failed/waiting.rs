@@ -5,7 +5,7 @@
 //!   nevertheless changes nothing when it is imported again.
 //! - Then a new file replaces this one, in one step: without the rows that were applied, and with marks on
 //!   those that were overtaken.
-//! - A file that was in the place before is renamed, see [`super::kept`], and gets its name back if no row
+//! - A file that was in the place before is renamed, see [`super::previous`], and gets its name back if no row
 //!   fails in the end. If it has the same contents, a killed import left it for the same rows: then this
 //!   import settles them, and only its own file remains.
 
@@ -16,8 +16,8 @@ use super::again::Changes;
 use super::file::{FailedRows, Written};
 use crate::cli::Error;
 use crate::cli::files::{stands_at, unfinished};
-use crate::cli::import::row_failure::RowFailure;
-use crate::cli::import::rows::Row;
+use crate::cli::import::failure::RowFailure;
+use crate::cli::import::reading::Row;
 
 /// Waiting rows in the file.
 #[must_use = "they stay in the file until they are settled"]
@@ -51,7 +51,7 @@ impl FailedRows {
         } else {
             self.change(&Changes { with: &rows, ..Changes::default() })?;
         }
-        self.kept()?;
+        self.previous()?;
         Ok(Some(Waiting { lines, is_new }))
     }
 
@@ -91,8 +91,8 @@ impl FailedRows {
             return Ok(());
         }
         let file = fs::canonicalize(&path).map_err(Error::file("find", &path))?;
-        let undone = match self.kept.take() {
-            Some(kept) => fs::rename(kept, &file),
+        let undone = match self.previous.take() {
+            Some(previous) => fs::rename(previous, &file),
             None => fs::remove_file(&file),
         };
         undone.map_err(Error::file("remove", &file))
@@ -127,9 +127,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::cli::import::format::Format;
-    use crate::cli::import::missing::Keys;
-    use crate::cli::import::rows::{Collector, Rows};
+    use crate::cli::import::reading::{Collector, Format, Keys, Rows};
 
     fn rows(lines: &[u64]) -> Vec<Rows> {
         let row = |line: &u64| {
@@ -244,7 +242,7 @@ mod tests {
         let waiting = world.wait(&[2]).unwrap();
         world.settle(waiting, &[2]);
         assert_eq!((read(&world.path()), world.files()), (of("LAST", &[2]), 2));
-        let kept = world.failed.kept().unwrap().unwrap();
+        let kept = world.failed.previous().unwrap().unwrap();
         assert_eq!(fs::read_to_string(kept).unwrap(), "earlier");
     }
 
@@ -310,7 +308,7 @@ mod tests {
         let place = first.path();
         first.failed = first.another();
         first.write(&[2]);
-        let kept = first.failed.kept().unwrap().unwrap().to_owned();
+        let kept = first.failed.previous().unwrap().unwrap().to_owned();
         first.failed.flush().unwrap();
         assert_eq!((read(&kept), read(&place)), (of("FIRST", &[1, 5, 6]), of("FIRST", &[2])));
     }

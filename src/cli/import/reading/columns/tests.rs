@@ -1,0 +1,126 @@
+use super::{AttributeType, Column, Columns};
+use crate::cli::import::reading::cells::Reading;
+use crate::cli::import::reading::field::Field;
+use crate::cli::import::reading::match_key::MatchKey;
+use crate::cli::import::reading::rows::Collector;
+use crate::cli::list::{COLUMNS as EXPORT_COLUMNS, SERVER_COLUMNS};
+
+fn columns(header: &[&str]) -> Result<Columns, String> {
+    let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
+    Columns::from_header(&header, MatchKey::Ref, Reading::Cleaned)
+}
+
+#[test]
+fn names_match_without_case_spaces_hyphens_and_underscores() {
+    let columns =
+        columns(&["REF", " First Name", "last-name", "workerId", "E_Mail", "Enable Payroll"]).unwrap();
+    let fields =
+        [Field::Ref, Field::FirstName, Field::LastName, Field::WorkerId, Field::Email, Field::EnablePayroll];
+    assert_eq!(columns.columns, fields.map(Column::Field));
+}
+
+#[test]
+fn attributes_keep_their_key_and_may_have_a_type() {
+    let columns = columns(&["ref", "Attributes.Shoe_Size:number", "attributes.shoe_size"]).unwrap();
+    assert_eq!(columns.columns[1], Column::Attribute("Shoe_Size".into(), AttributeType::Number));
+    assert_eq!(columns.columns[2], Column::Attribute("shoe_size".into(), AttributeType::Text));
+}
+
+#[test]
+fn another_delimiter_than_the_one_given_is_pointed_out() {
+    for (header, given) in [("ref;email", ";"), ("email\tref", "\\t"), ("ref|tier", "|"), ("Ref,E-Mail", ",")]
+    {
+        let error = columns(&[header]).unwrap_err();
+        assert!(error.ends_with(&format!("give --delimiter '{given}'")), "{header:?}: {error}");
+    }
+    for header in ["nickname;shoe", "nickname"] {
+        assert!(!columns(&[header]).unwrap_err().contains("--delimiter"), "{header}");
+    }
+}
+
+#[test]
+fn everything_wrong_is_said_at_once() {
+    let error = columns(&["email", "nickname", "E-Mail", "attributes.a:date"]).unwrap_err();
+    for part in [
+        "\"nickname\" is unknown",
+        "\"E-Mail\" is a duplicate of column 1",
+        "attributes.a:date",
+        "no column \"ref\"",
+        "first_name, ",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
+#[test]
+fn a_file_of_failed_rows_and_an_export_can_be_imported() {
+    let columns = columns(&["id", "ref", "created_at", "line", "reason", "field", "message"]).unwrap();
+    assert_eq!(columns.header, ["id", "ref", "created_at"]);
+    assert_eq!(columns.columns.len(), 3);
+    assert_eq!(columns.skipped().collect::<Vec<_>>(), ["created_at"]);
+    assert!(self::columns(&["ref", "message"]).is_err());
+}
+
+#[test]
+fn cells_that_a_file_of_failed_rows_added_are_told_from_those_that_came() {
+    let failed = columns(&["ref", "tier", "", "line", "reason", "field", "message", "", ""]).unwrap();
+    assert_eq!(failed.header, ["ref", "tier", ""]);
+    for (cells, own) in [
+        (&["a", "x", "", "7", "TIER_INVALID", "tier", "no"][..], Some(3)),
+        (&["a", "x", "", "7", "TIER_INVALID", "tier", ""], Some(3)),
+        (&["a", "x", "", "7", "TIER_INVALID", "tier", "", "", ""], Some(3)),
+        (&["a", "x", "y", "z", "7", "CELL_COUNT", "", "4 cells"], Some(4)),
+        (&["a", "7", "CELL_COUNT", "", "1 cell"], Some(1)),
+        (&["a", "7", "CELL_COUNT", "", "1 cell", "", "", ""], Some(1)),
+        (&["7", "CELL_COUNT", "", "none"], Some(0)),
+        (&["a", "x"], None),
+        (&["a", "x", "", "", "", "", ""], None),
+    ] {
+        let mut rows = Collector::default();
+        rows.push(2, cells.iter().map(|cell| cell.as_bytes()));
+        let rows = rows.finish().unwrap();
+        let row = rows.get(0).unwrap();
+        assert_eq!(failed.own(row).map(|row| row.width()), own, "{cells:?}");
+        assert_eq!(columns(&["ref"]).unwrap().own(row).map(|row| row.width()), Some(cells.len()));
+    }
+}
+
+#[test]
+fn an_export_is_read_as_it_is_and_other_files_are_not() {
+    let header: Vec<&str> = EXPORT_COLUMNS.iter().chain(&SERVER_COLUMNS).copied().collect();
+    assert_eq!(columns(&header).unwrap().reading, Reading::Exact);
+    assert_eq!(columns(&header[1..]).unwrap().reading, Reading::Cleaned);
+    let failed = [&header[..], &super::FAILURE_COLUMNS].concat();
+    assert_eq!(columns(&failed).unwrap().reading, Reading::Exact);
+}
+
+#[test]
+fn columns_without_a_name_are_no_columns_and_headings_are_cleaned() {
+    let columns = columns(&["=\"ref\"", "", " 'tier", " "]).unwrap_err();
+    assert!(columns.contains("\"'tier\" is unknown"), "{columns}");
+    let columns = self::columns(&["=\"ref\"", "", " tier", " "]).unwrap();
+    let unnamed = Column::Unnamed;
+    assert_eq!(
+        columns.columns,
+        [Column::Field(Field::Ref), unnamed.clone(), Column::Field(Field::Tier), unnamed]
+    );
+    assert_eq!(columns.named(), 3);
+}
+
+#[test]
+fn members_are_found_by_their_id_where_there_is_no_other_key() {
+    assert!(columns(&["id", "tier"]).is_ok());
+    assert!(columns(&["tier"]).unwrap_err().contains("no column \"ref\""));
+}
+
+#[test]
+fn every_column_of_an_export_is_known() {
+    let header: Vec<&str> = EXPORT_COLUMNS.iter().chain(&SERVER_COLUMNS).copied().collect();
+    assert_eq!(columns(&header).unwrap().skipped().collect::<Vec<_>>(), SERVER_COLUMNS[1..]);
+}
+
+#[test]
+fn one_attribute_cannot_come_from_two_columns() {
+    assert!(columns(&["ref", "attributes", "attributes.a"]).is_err());
+    assert!(columns(&["ref", "attributes.a", "attributes.a:number"]).is_err());
+}
