@@ -4,8 +4,9 @@ use std::io::Seek;
 use std::path::{Path, PathBuf};
 
 use super::failed;
-use super::reading::{ALL_FIELDS, ClearMissing, Keys, is_delimiter};
-use super::reading::{Format, MatchKey, Opened, Reading, Source, is_stdin};
+use super::reading::{
+    ALL_FIELDS, ClearMissing, Format, Keys, MatchKey, Opened, Reading, Source, is_delimiter, is_stdin,
+};
 use crate::api::grpc::v1;
 use crate::cli::client::{self, Target};
 use crate::cli::list::FileFormat;

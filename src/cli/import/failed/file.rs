@@ -65,8 +65,8 @@ impl FailedRows {
         out.flush().map_err(Error::file("write", path))
     }
 
-    /// The new path of the file that was there before. Removes that file, and returns `None`, if it is the same
-    /// as the new one.
+    /// The new path of the file that was there before. Removes that file, and returns `None`, if it is the
+    /// same as the new one.
     pub fn previous(&mut self) -> Result<Option<&Path>, Error> {
         if let (Some(previous), Some(path)) = (&self.previous, self.path())
             && previous::remove_if_same(previous, path)?

@@ -17,8 +17,8 @@ use crate::cli::files::{create_alone, open_alone};
 /// The mode of the file: only its owner reads and writes it.
 const PRIVATE: u32 = 0o600;
 
-/// An empty file that no other command writes, and its path. A file that is at the wanted path is renamed, and
-/// `previous` becomes its new path.
+/// An empty file that no other command writes, and its path. A file that is at the wanted path is renamed,
+/// and `previous` becomes its new path.
 pub(super) fn take(wanted: &Path, previous: &mut Option<PathBuf>) -> Result<(File, PathBuf), Error> {
     loop {
         let opened = open_alone(wanted).map_err(Error::file("create", wanted))?;

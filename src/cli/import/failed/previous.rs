@@ -1,7 +1,7 @@
 //! The file that was in the place of the failed rows before, and was renamed to make room for them.
 //!
-//! It may have rows that somebody has corrected, and that exist nowhere else, so it stays. Only if the new file
-//! turns out to be the same is it removed.
+//! It may have rows that somebody has corrected, and that exist nowhere else, so it stays. Only if the new
+//! file turns out to be the same is it removed.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};

@@ -1,5 +1,5 @@
-//! The marks of failed rows that are older than their members: reasons under which a row fails again until the
-//! user decides.
+//! The marks of failed rows that are older than their members: reasons under which a row fails again until
+//! the user decides.
 
 use super::earlier::EarlierFailure;
 use super::row::RowFailure;

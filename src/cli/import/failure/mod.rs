@@ -1,5 +1,5 @@
-//! Why rows fail: failures of this import, those that a file of failed rows states, and the marks that make a row
-//! fail again.
+//! Why rows fail: failures of this import, those that a file of failed rows states, and the marks that make a
+//! row fail again.
 
 mod earlier;
 mod marks;

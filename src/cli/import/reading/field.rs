@@ -18,8 +18,8 @@ macro_rules! fields {
 }
 
 fields! {
-    Ref "ref", Email "email", FirstName "first_name", LastName "last_name", Phone "phone", WorkerId "worker_id", Tier "tier",
-    Status "status", Dob "dob", Gender "gender", Role "role", Company "company", EnablePayroll "enable_payroll",
-    SortCode "sort_code", AccountNumber "account_number", AccountHolder "account_holder", Iban "iban", Attributes "attributes",
-    Id "id",
+    Ref "ref", Email "email", FirstName "first_name", LastName "last_name", Phone "phone",
+    WorkerId "worker_id", Tier "tier", Status "status", Dob "dob", Gender "gender", Role "role",
+    Company "company", EnablePayroll "enable_payroll", SortCode "sort_code", AccountNumber "account_number",
+    AccountHolder "account_holder", Iban "iban", Attributes "attributes", Id "id",
 }

@@ -123,7 +123,7 @@ impl Late {
 /// How an import ended.
 pub struct Ended {
     pub result: Result<(), Error>,
-    /// Whether the overtaken rows were marked; see [`FailedRows::settle`].
+    /// Whether the overtaken rows were marked; see [`crate::cli::import::failed::FailedRows::settle`].
     pub marked: Result<bool, Error>,
 }
 
