@@ -166,7 +166,7 @@ mod tests {
             Self { folder, failed }
         }
 
-        /// Another import whose failed rows go there too.
+        /// Another import with the same file of failed rows.
         fn another(&self) -> FailedRows {
             FailedRows::new(self.path(), Arc::new(Format::Ndjson(Keys::NONE)))
         }
@@ -287,7 +287,7 @@ mod tests {
         first.write(&[1, 5]);
         second.write(&[7]);
         assert_eq!((second.failed.path(), second.failed.refused()), (Some(&*beside), Some(&*first.path())));
-        // The file is another one each time that it is written again.
+        // Each rewrite replaces the file by another one.
         for _ in 0..2 {
             let (one, other) = (first.wait(&[2, 3]).unwrap(), second.wait(&[4, 9]).unwrap());
             second.settle(other, &[]);
@@ -299,12 +299,12 @@ mod tests {
         second.failed.flush().unwrap();
         assert_eq!(read(&first.path()), of("FIRST", &[1, 5, 6]));
         assert_eq!(read(&beside), of("FIRST", &[7, 8]));
-        // One that takes its rows back takes nobody else's.
+        // An import that removes its rows leaves those of others.
         let mut third = World { folder: tempfile::tempdir().unwrap(), failed: first.another() };
         let waiting = third.wait(&[2]).unwrap();
         third.settle(waiting, &[]);
         assert_eq!((first.files(), first.failed.refused()), (2, None));
-        // Once the first has ended, what it wrote is kept.
+        // After the end of the first import its file is renamed.
         let place = first.path();
         first.failed = first.another();
         first.write(&[2]);
@@ -323,7 +323,7 @@ mod tests {
         let overtaken = "LATER_ROW_APPLIED";
         let expected = [of("FIRST", &[1]), of(overtaken, &[2, 5]), of("LAST", &[9])].concat();
         assert_eq!(read(&world.path()), expected);
-        // Where the file is made for them.
+        // If the file is created for them.
         let mut world = World::new();
         assert!(world.failed.settle(None, &given, &BTreeMap::from([(9, 11)])).unwrap());
         assert_eq!(read(&world.path()), [of("LAST", &[2]), of(overtaken, &[9])].concat());
@@ -346,7 +346,7 @@ mod tests {
         let refused = world.failed.settle(Some(waiting), &[], &BTreeMap::new()).unwrap_err().to_string();
         assert!(refused.contains("is in the way"), "{refused}");
         assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
-        // What went through does no harm in the file, so nothing is lost.
+        // A row that was applied does no harm in the file, so nothing is lost.
         assert_eq!(read(&world.path()), [of("FIRST", &[1]), of("TAKEN", &[2])].concat());
     }
 

@@ -208,7 +208,7 @@ fn other_delimiter(names: &[String]) -> Option<&'static str> {
     [(';', ";"), ('\t', "\\t"), ('|', "|"), (',', ",")].iter().find(parts_are_known).map(|(_, given)| *given)
 }
 
-/// How to match a file that has another key.
+/// Suggests how to match a file that has another key.
 fn other_key(columns: &[Column]) -> String {
     let keys = [(Field::Ref, "ref"), (Field::Email, "email"), (Field::WorkerId, "worker-id")];
     let mut there = keys.iter().filter(|(field, _)| columns.contains(&Column::Field(*field)));

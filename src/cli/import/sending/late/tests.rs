@@ -3,7 +3,7 @@ use crate::cli::import::reading::Keys;
 
 const FORMAT: Format = Format::Ndjson(Keys::NONE);
 
-/// The rows of these lines, each with the id of the member that it found, wait.
+/// Waiting rows at these lines, each with the id of the member that it found.
 fn late(rows: &[(u64, &str, Option<u128>)]) -> Late {
     let mut late = Late::default();
     for (line, text, id) in rows {
@@ -17,7 +17,7 @@ fn late(rows: &[(u64, &str, Option<u128>)]) -> Late {
     late
 }
 
-/// The lines that are tried again.
+/// The lines of the rows that are tried again.
 fn tried(mut late: Late, overtaken: &Overtaken) -> Vec<u64> {
     late.fail_older(overtaken);
     late.waiting()
@@ -34,7 +34,7 @@ fn of_the_rows_that_wait_for_one_member_only_the_newest_is_tried() {
         let rows = [(2, older, Some(7)), (3, r#"{"ref":"b"}"#, Some(8)), (4, newer, Some(7))];
         assert_eq!(tried(late(&rows), &none), [3, 4], "{older} {newer}");
     }
-    // Members that are not there yet are known by the key alone.
+    // Members that do not exist yet have no id, only the key.
     let rows = [(2, r#"{"ref":"a"}"#, None), (3, r#"{"ref":"b"}"#, None), (4, r#"{"ref":"a"}"#, Some(7))];
     assert_eq!(tried(late(&rows), &none), [3, 4]);
     let id = r#"{"id":"m_4ev85xgydy92xynbbqf0rbtnw0"}"#;
@@ -55,7 +55,7 @@ fn a_row_is_not_tried_after_a_newer_one_was_applied_or_may_have_been() {
     overtaken.applied(5, None, Some(Key::Id(7)));
     overtaken.applied(5, None, Some(Key::Id(9)));
     assert_eq!(tried(late(&rows), &overtaken), [3, 6]);
-    // Whose row line 4 is, nobody can tell.
+    // The row of line 4 may be for any member.
     let mut overtaken = remember();
     overtaken.applied(4, Some(Key::Ref("new a".into())), None);
     let mut late = late(&rows);

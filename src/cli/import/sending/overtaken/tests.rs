@@ -47,11 +47,11 @@ fn whom_a_key_names_by_now_marks_a_row_and_does_not_decide_whether_it_is_tried()
     rows.learn(&[(3, Key::Id(2)), (9, Key::Id(2))]);
     assert_eq!(rows.lines(), BTreeMap::from([(3, 6)]), "line 6 is older than line 9");
     assert!(!rows.has_to_learn());
-    // What was told holds for later rows as well.
+    // Later rows are compared with the result of the lookup as well.
     rows.applied(10, key("another b"), id(2));
     assert_eq!(rows.lines(), BTreeMap::from([(3, 6), (9, 10)]));
     assert_eq!([3, 9].map(|line| rows.standing(line)), [Standing::Newest; 2]);
-    // One that goes through all the same is no failed row any more, and has overtaken those of its key.
+    // A row that is applied in the end is not a failed row any more, and has overtaken those with its key.
     rows.failed(1, key("b"), None);
     rows.created(3, &Key::Ref("b".into()));
     assert_eq!(rows.lines(), BTreeMap::from([(1, 3), (9, 10)]));
@@ -65,7 +65,7 @@ fn rows_before_one_of_whose_member_nothing_is_told_may_have_been_overtaken() {
     rows.cannot_learn();
     assert!(rows.standing(2) == Standing::Newest && !rows.is_unsure(), "no row came after it");
     rows.failed(3, key("b"), None);
-    // Matched by ids, rows name their members themselves.
+    // If rows are matched by id, their keys are the ids.
     rows.applied(4, id(7), None);
     assert_eq!(rows.standing(2), Standing::Newest);
     rows.applied(5, key("c"), None);
