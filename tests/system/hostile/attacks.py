@@ -88,7 +88,7 @@ def costly_regex_over_long_values(scene, until):
         list(pool.map(lambda _: repeatedly(until, lambda: json_call(scene, "member/list", body, 5)), range(4)))
 
 
-def costly_regexes_by_those_who_leave(scene, until):
+def costly_regexes_of_callers_that_leave(scene, until):
     """The same with a client that disconnects after a tenth of a second, again and again."""
     patterns = [{"key": "last_name", "regex": {"pattern": f"(x|xx|x+){{1,30}}z{n}"}} for n in range(32)]
     body = json.dumps({"member_base_id": scene.base, "filters": [{"or": patterns}]})
@@ -123,13 +123,13 @@ def empty_rows(scene, until):
     repeatedly(until, lambda: send_message(scene, f"{SERVICE}/BulkUpsertMembers", packed, scene.token, GZIP))
 
 
-def empty_rows_of_json(scene, until):
+def empty_rows_in_json(scene, until):
     """The same through the JSON door."""
     body = b'{"member_base_id":"%s","members":[%s{}]}' % (scene.base.encode(), b"{}," * 2_600_000)
     repeatedly(until, lambda: json_call(scene, "member/bulk-upsert", body, 20))
 
 
-def small_messages_of_many_rows(scene, until):
+def small_messages_with_many_rows(scene, until):
     """Messages of 4 KiB with rows of two or three bytes, on many calls of several connections, at both
     doors."""
     rows = message(field(1, scene.base.encode()) + field(2, b"") * 2_000)
@@ -158,7 +158,7 @@ def small_messages_of_many_rows(scene, until):
         list(pool.map(lambda n: repeatedly(until, lambda: once(calls[n % 2])), range(8)))
 
 
-def calls_that_only_begin(scene, until):
+def calls_without_a_message(scene, until):
     """Headers of 12 KiB without a body, on all calls of many connections. Needs no token."""
     extra = [(f"x-{n}", "z" * 3_000) for n in range(4)]
 
@@ -171,7 +171,7 @@ def calls_that_only_begin(scene, until):
     hold(until, 200, lambda: Connection(scene.server, timeout=2), fill)
 
 
-def bombs_without_a_token(scene, until):
+def compression_bombs_without_a_token(scene, until):
     """A small message that unpacks to the limit, from a caller without any rights."""
     packed = message(gzip.compress(bytes(30 * 1024 * 1024), 9), compressed=True)
     repeatedly(until, lambda: send_message(scene, f"{SERVICE}/BulkUpsertMembers", packed, None, GZIP))
@@ -303,7 +303,7 @@ def exports_that_nobody_reads(scene, until):
             connection.close()
 
 
-def import_answers_that_nobody_reads(scene, until):
+def import_replies_that_nobody_reads(scene, until):
     """Imports whose rows all fail, and whose replies stay unread."""
     options = field(1, field(1, scene.base.encode()))
     row = field(3, field(2, b"no ref " * 20))
@@ -377,7 +377,7 @@ def heavy_but_legal(scene, until):
         list(pool.map(lambda _: repeatedly(until, call), range(2)))
 
 
-def refused_calls(scene, until):
+def rejected_calls(scene, until):
     """Calls without a valid token, as fast as one connection can make them."""
     def once():
         connection = Connection(scene.server)
