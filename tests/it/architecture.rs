@@ -218,7 +218,7 @@ fn tasks_and_threads_start_in_one_place() {
 #[test]
 fn vital_tasks_and_threads_are_watched() {
     const VITAL: [(&str, &str); 14] = [
-        ("table/base/life/mod.rs", "tasks::vital(\"base\""),
+        ("table/base/life.rs", "tasks::vital(\"base\""),
         ("table/base/handle.rs", "tasks::vital(\"lane\""),
         ("table/base/handle.rs", "tasks::vital(\"publisher\""),
         ("table/base/handle.rs", "tasks::vital(\"checkpoint\""),

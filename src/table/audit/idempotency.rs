@@ -51,14 +51,16 @@ async fn check_times(audit: &mut Audit<'_>, times: &[(Key, Value)]) -> Result<()
     let firsts = audit.engine.get_many(&firsts).await?;
     for ((key, at, name, size), first) in wanted.into_iter().zip(firsts) {
         // An unreadable result is reported by `check_parts`.
-        let kept = first.map(|bytes| StoredResult::decode(&bytes));
-        match kept {
+        let stored = first.map(|bytes| StoredResult::decode(&bytes));
+        match stored {
             Some(Err(_)) => {}
-            Some(Ok(mut kept)) if (kept.at, kept.parts, kept.width) == (at, size.parts, size.width) => {
+            Some(Ok(mut stored))
+                if (stored.at, stored.parts, stored.width) == (at, size.parts, size.width) =>
+            {
                 let of = |part| request_of(size.width, name, part);
                 let keys: Vec<Key> = (1..=size.parts).map(of).collect();
                 let parts: Option<Vec<Value>> = audit.engine.get_many(&keys).await?.into_iter().collect();
-                match parts.map(|parts| kept.join(&parts.concat())) {
+                match parts.map(|parts| stored.join(&parts.concat())) {
                     None => audit.findings.add(None, Damage::AnswerMissing { key: hex(key) }),
                     Some(Err(error)) => {
                         audit.findings.add(None, Damage::Unreadable { key: hex(&of(1)), error });
@@ -83,11 +85,11 @@ async fn check_parts(
         match request_parts(key) {
             None => audit.findings.unknown_key(None, key),
             Some((name, 0, width)) => match StoredResult::decode(value) {
-                Ok(kept) => {
+                Ok(stored) => {
                     // If its width differs from that of its key, none of its parts is found, and all are
                     // reported.
-                    *known = Some((name, kept.parts, kept.width));
-                    times.push((key, request_time(kept.at, name)));
+                    *known = Some((name, stored.parts, stored.width));
+                    times.push((key, request_time(stored.at, name)));
                 }
                 Err(error) => {
                     *known = Some((name, u32::MAX, width));

@@ -121,7 +121,7 @@ impl Store {
             store.set(key::token(number), Some(token_record(number))).await;
         }
         store.set(key::token_use(2), Some(token::encode_use(Timestamp::from_micros(9)))).await;
-        idempotency::keep(&store).await;
+        idempotency::store_results(&store).await;
         for number in [BASE, BaseNumber(2)] {
             let mut header = store.header_of(number).await;
             header.schema = Some(Arc::new(large_attributes()));

@@ -54,7 +54,7 @@ impl DeleteJob {
     }
 
     /// The result to store at this point.
-    pub fn kept(&self) -> RequestResult {
+    pub fn result(&self) -> RequestResult {
         let Gone { done, members, records } = self.gone;
         if self.is_complete() {
             RequestResult::Deleted(members, records)
@@ -119,7 +119,7 @@ impl AttributesJob {
     }
 
     /// The result to store at this point.
-    pub fn kept(&self) -> RequestResult {
+    pub fn result(&self) -> RequestResult {
         let (done, values) = (self.changes.done, self.changes.values);
         if self.is_complete() {
             RequestResult::Changed(values)

@@ -24,13 +24,13 @@ use crate::table::{
 fn end(
     plan: &mut Plan<'_>,
     claim: Option<Arc<Claim>>,
-    kept: Option<RequestResult>,
+    result: Option<RequestResult>,
     planned: &mut Planned,
 ) -> u64 {
     let revision = plan.end_request();
     if let Some(claim) = claim {
-        if let Some(kept) = kept {
-            plan.store(&claim, kept);
+        if let Some(result) = result {
+            plan.store(&claim, result);
         }
         planned.claims.push(claim);
     }
@@ -52,11 +52,11 @@ pub async fn edit(
 ) -> usize {
     match plan.edit(&request.what).await {
         Ok(edited) => {
-            let kept = match &edited {
+            let result = match &edited {
                 Edited::Done { row, outcome, .. } => Some(RequestResult::Member(*row, *outcome)),
                 Edited::Missing | Edited::Refused(_) => None,
             };
-            let revision = end(plan, request.claim, kept, planned);
+            let revision = end(plan, request.claim, result, planned);
             planned.replies.push(WaitingReply::Edit(reply, EditReply { edited, revision }, permit));
         }
         Err(error) => fail(Job::Edit { request, reply, permit }, error, planned),
@@ -84,8 +84,8 @@ pub async fn change_settings(
             return 1;
         }
     }
-    let kept = RequestResult::Base(plan.base());
-    end(plan, request.claim.take(), Some(kept), planned);
+    let result = RequestResult::Base(plan.base());
+    end(plan, request.claim.take(), Some(result), planned);
     let summary = plan.summary().await;
     planned.replies.push(WaitingReply::Settings(reply, summary));
     1
@@ -121,8 +121,8 @@ pub async fn change_records(
     let changes = request.changes.len();
     match plan.change_records(&request.changes).await {
         Ok(outcomes) => {
-            let kept = outcomes.as_deref().ok().map(|outcomes| of_records(&request.changes, outcomes));
-            let revision = end(plan, request.claim, kept, planned);
+            let result = outcomes.as_deref().ok().map(|outcomes| of_records(&request.changes, outcomes));
+            let revision = end(plan, request.claim, result, planned);
             planned.replies.push(WaitingReply::Records(reply, RecordsReply { outcomes, revision }, permit));
         }
         Err(error) => fail(Job::Records { request, reply, permit }, error, planned),
@@ -137,7 +137,7 @@ fn of_records(changes: &[RecordChange], outcomes: &[RecordOutcome]) -> RequestRe
         let id = record.id()?;
         Some(RequestResult::Record { row: change.row(), kind: record.kind(), id, is_new })
     };
-    let kept = match (changes, outcomes) {
+    let result = match (changes, outcomes) {
         ([change], [RecordOutcome::Created(record)]) => of_one(change, record, true),
         ([change], [RecordOutcome::Updated(record) | RecordOutcome::Unchanged(record)]) => {
             of_one(change, record, false)
@@ -145,7 +145,7 @@ fn of_records(changes: &[RecordChange], outcomes: &[RecordOutcome]) -> RequestRe
         ([_], [RecordOutcome::Deleted]) => Some(RequestResult::Done),
         _ => None,
     };
-    kept.unwrap_or_else(|| {
+    result.unwrap_or_else(|| {
         let count = |outcome: Outcome| {
             let found = outcomes.iter().filter(|found| found.outcome() == outcome).count();
             u64::try_from(found).unwrap_or(u64::MAX)

@@ -32,11 +32,11 @@ pub async fn delete(
     job.gone.add(&gone);
     let before = plan.revision();
     let revision = plan.end_request();
-    let (is_complete, kept) = (job.is_complete(), job.kept());
+    let (is_complete, result) = (job.is_complete(), job.result());
     if let Some((claim, tally)) = &mut job.claim
         && (is_complete || revision > before)
     {
-        plan.store_tally(claim, tally, kept);
+        plan.store_tally(claim, tally, result);
     }
     if !is_complete {
         planned.unfinished.push(Arc::clone(&job.failure));
@@ -79,12 +79,12 @@ pub async fn attributes(
     job.changes.add(changes);
     let before = plan.revision();
     let revision = plan.end_request();
-    let (is_complete, kept) = (job.is_complete(), job.kept());
+    let (is_complete, result) = (job.is_complete(), job.result());
     if let Some((claim, tally)) = &mut job.claim
         && (is_complete || revision > before)
         && !is_refused
     {
-        plan.store_tally(claim, tally, kept);
+        plan.store_tally(claim, tally, result);
     }
     if !is_complete {
         planned.unfinished.push(Arc::clone(&job.failure));

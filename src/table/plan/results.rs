@@ -8,15 +8,15 @@ use crate::table::plan::batch::Plan;
 
 impl Plan<'_> {
     /// Stores the result of the request that ended last.
-    pub fn store(&mut self, claim: &Claim, answer: RequestResult) {
-        self.store_tally(claim, &mut Tally::default(), answer);
+    pub fn store(&mut self, claim: &Claim, result: RequestResult) {
+        self.store_tally(claim, &mut Tally::default(), result);
     }
 
     /// Stores what a request of several batches has done so far.
-    pub fn store_tally(&mut self, claim: &Claim, tally: &mut Tally, answer: RequestResult) {
+    pub fn store_tally(&mut self, claim: &Claim, tally: &mut Tally, result: RequestResult) {
         let (when, before) = ((self.now, Some(self.revision())), self.commits.puts.len());
         let idempotency = &self.open.parts.idempotency;
-        self.layer.result_bytes += idempotency.store_tally(claim, tally, when, answer, &mut self.commits);
+        self.layer.result_bytes += idempotency.store_tally(claim, tally, when, result, &mut self.commits);
         self.count_stored(before);
     }
 
@@ -37,7 +37,7 @@ impl Plan<'_> {
 
     /// Adds the puts after the first `before` ones to the weight.
     fn count_stored(&mut self, before: usize) {
-        let kept = self.commits.puts.get(before..).unwrap_or_default();
-        self.weight.add(kept.iter().map(|(key, value)| key.len() + value.len()).sum());
+        let stored = self.commits.puts.get(before..).unwrap_or_default();
+        self.weight.add(stored.iter().map(|(key, value)| key.len() + value.len()).sum());
     }
 }

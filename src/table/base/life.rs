@@ -103,7 +103,7 @@ impl<K: Kind> Lives<K> {
         number: BaseNumber,
         now: Timestamp,
     ) -> Result<Arc<K::Open>, TableError> {
-        let told = {
+        let receiver = {
             let mut states = self.states();
             if states.is_ending {
                 return Err(TableError::Closing);
@@ -126,11 +126,11 @@ impl<K: Kind> Lives<K> {
                     }
                 }
             };
-            let (answer, told) = oneshot::channel();
-            waiting.push(answer);
-            told
+            let (sender, receiver) = oneshot::channel();
+            waiting.push(sender);
+            receiver
         };
-        told.await.unwrap_or(Err(TableError::Closing))
+        receiver.await.unwrap_or(Err(TableError::Closing))
     }
 
     /// Closes, one after another, the bases that no caller holds and that were not used since `before`.
@@ -139,9 +139,9 @@ impl<K: Kind> Lives<K> {
         let numbers: Vec<BaseNumber> = self.states().lives.keys().copied().collect();
         let mut failed = Vec::new();
         for number in numbers {
-            let told = self.order(number, Some(before), Box::pin(async {}));
-            if let Some(told) = told
-                && let Ok(Err(error)) = told.await
+            let receiver = self.order(number, Some(before), Box::pin(async {}));
+            if let Some(receiver) = receiver
+                && let Ok(Err(error)) = receiver.await
             {
                 failed.push((number, error));
             }
@@ -177,7 +177,7 @@ impl<K: Kind> Lives<K> {
                 states.lives.get_mut(&number).and_then(|life| life.close(Box::pin(async {})))
             };
             match next {
-                Some(told) => result = result.and(told.await.unwrap_or(Ok(()))),
+                Some(receiver) => result = result.and(receiver.await.unwrap_or(Ok(()))),
                 None => drop(changed.changed().await),
             }
         }
@@ -226,10 +226,10 @@ impl<O> Life<O> {
     fn close(&mut self, then: Work) -> Option<oneshot::Receiver<Result<(), TableError>>> {
         match std::mem::replace(&mut self.state, State::Closing(Vec::new())) {
             State::Open(base, task) => {
-                let (closed, told) = oneshot::channel();
+                let (closed, receiver) = oneshot::channel();
                 // The task waits only for this, so the message arrives.
                 drop(task.send(Order { base, then, closed }));
-                Some(told)
+                Some(receiver)
             }
             other => {
                 self.state = other;
@@ -290,8 +290,8 @@ fn hand_out<K: Kind>(
     };
     // All under the lock: callers that get the base are counted before anything checks whether it is in use.
     for asked in waiting {
-        let answer = if states.is_ending { Err(TableError::Closing) } else { opened.clone() };
-        drop(asked.send(answer));
+        let result = if states.is_ending { Err(TableError::Closing) } else { opened.clone() };
+        drop(asked.send(result));
     }
     let order = match opened {
         Ok(base) => {
