@@ -3,7 +3,7 @@
 use super::*;
 use crate::table::SettingsRequest;
 use crate::table::index::rewrite::Pieces;
-use crate::table::upkeep::refold::refold_in;
+use crate::table::upkeep::refold::run::refold_in;
 
 /// Enough members for more than eight buckets.
 const MANY: u16 = 400;

@@ -13,8 +13,8 @@
 
 mod look;
 mod report;
-mod run;
+pub mod run;
 mod settle;
 
 pub use self::report::{Holder, RefoldOutcome, RefoldReport};
-pub use self::run::{refold, refold_in};
+pub use self::run::refold;
