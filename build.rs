@@ -1,7 +1,7 @@
 //! Compiles the protocol files with protox, so that building needs no `protoc`.
 //!
-//! `publisher.v1` is the wire format. Its descriptor set (`publisher.v1.bin`) serves reflection and the check against
-//! breaking changes.
+//! `publisher.v1` is the wire format. Its descriptor set (`publisher.v1.bin`) is used for reflection and for
+//! the check against breaking changes.
 
 #[path = "build/version.rs"]
 mod version;
@@ -19,14 +19,14 @@ const WIRE: &str = "proto/publisher/v1";
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=build");
-    // The folder too, so that a new file is noticed.
+    // The folder too, so that a new file triggers a build.
     println!("cargo:rerun-if-changed={ROOT}");
     let version = version::of(
         &fs::canonicalize(env::var("CARGO_MANIFEST_DIR")?)?,
         &env::var("CARGO_PKG_VERSION")?,
         Path::new("git"),
     );
-    version.told_by.iter().for_each(|path| println!("cargo:rerun-if-changed={}", path.display()));
+    version.depends_on.iter().for_each(|path| println!("cargo:rerun-if-changed={}", path.display()));
     println!("cargo:rustc-env=MEMBERBASE_VERSION={}", version.text);
     let out = PathBuf::from(env::var("OUT_DIR")?);
     compile_wire(&out)?;
@@ -36,22 +36,24 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn compile_wire(out: &Path) -> Result<(), Box<dyn Error>> {
     let files = compile(WIRE)?;
     fs::write(out.join("publisher.v1.bin"), without_source_info(files.clone()).encode_to_vec())?;
-    // Ordered maps: the fingerprint of a request must not depend on the order in which its fields were hashed.
+    // Ordered maps: the fingerprint of a request must not depend on the order in which its fields were
+    // hashed.
     tonic_prost_build::configure()
         .codec_path("crate::api::grpc::codec::WireCodec")
         .btree_map(".")
-        // A result has a member or none: thousands of those that have none should not take the room of one.
+        // Boxed, so that thousands of results without a member do not take the memory of one each.
         .boxed(".publisher.v1.BatchGetResult.member")
         .compile_fds(files)?;
     Ok(())
 }
 
-/// Every proto file of a folder together with what it imports. The comments become the documentation of the generated code.
+/// Compiles every proto file of a folder and its imports. Comments become the documentation of the generated
+/// code.
 fn compile(folder: &str) -> Result<FileDescriptorSet, Box<dyn Error>> {
     let mut paths =
         fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "proto"));
-    // Folder order differs between file systems; the descriptor set must not.
+    // The order of files in a folder differs between file systems; the descriptor set must not.
     paths.sort();
     for path in &paths {
         println!("cargo:rerun-if-changed={}", path.display());

@@ -7,23 +7,24 @@
 //!                    server alone picks an └───────► engine (trait)
 //! ```
 //!
-//! | module | what lives there |
+//! | module | what is in it |
 //! | --- | --- |
 //! | [`model`] | pure types and rules: ids, refs, members, filters, cursors; no I/O, no clock |
 //! | [`engine`] | the ordered byte store: its trait, in memory, and sled behind a write-ahead log |
 //! | [`stored`] | the model as bytes: every key and every stored form, with their versions |
 //! | [`table`] | members as rows: blocks, commit log, lookups, sets, lanes, checkpoints, views |
-//! | [`directory`] | the operations of the service, the same for every door |
-//! | [`api`] | the doors, and the one table from errors to statuses |
+//! | [`directory`] | the operations of the service, shared by all doors |
+//! | [`api`] | the doors, and the only table from errors to statuses |
 //! | [`config`] | the settings of a server |
 //! | [`server`] | bind, open, build, serve, drain, close: the only module that knows every layer |
 //! | [`cli`] | the command line, one file per subcommand |
-//! | `tasks` | where every task and thread begins, for all of them |
+//! | `tasks` | starts every task and thread of all modules |
 //!
-//! A module uses those to its right, as the picture has it; `tests/it/architecture.rs` reads the sources and fails
-//! when one does otherwise.
+//! A module uses only modules to its right in the picture; `tests/it/architecture.rs` reads the sources and
+//! fails if one uses another.
 
-// What a program prints can fail: `cli::output` prints for the commands, and what a log is asked for goes there.
+// Printing can fail: commands print with `cli::output`, which handles that, and everything else goes to the
+// log.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod api;
@@ -40,5 +41,5 @@ pub mod stored;
 pub mod table;
 mod tasks;
 
-/// The version of the program, with the commit that it was built from and the day of that, where they are known.
+/// The version of the program, with the commit that it was built from and the date of the commit, if known.
 pub const VERSION: &str = env!("MEMBERBASE_VERSION");

@@ -1,4 +1,4 @@
-//! The `memberbase` program: reads the command line and hands over to [`memberbase::cli`].
+//! The `memberbase` program: parses the command line and calls [`memberbase::cli`].
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -11,29 +11,32 @@ use std::time::Duration;
 use memberbase::cli::{self, Cli};
 use rustix::fs::Mode;
 
-/// Rows are many small texts; glibc spends a sixth of the time of a load on them.
+/// Rows are many small texts: with glibc's allocator, a load spends a sixth of its time in it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long the allocator keeps what was freed, in milliseconds, as it reads it from its environment. With its usual second a server with
-/// 256 MiB and a million members took 550 MB under load, with a tenth of it 407 MB and no more time (docs/measurements.md).
+/// The environment variable that tells the allocator how many milliseconds to keep freed memory. With its
+/// default of one second, a server with 256 MiB and a million members took 550 MB under load; with a tenth of
+/// that it took 407 MB and no more time (docs/measurements.md).
 const PURGE_DELAY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "100");
-/// Rights that nobody but the owner gets of what is made: members are personal data, in stores, backups and exports alike.
+/// Permissions that created files grant to nobody but their owner: stores, backups and exports all contain
+/// personal data.
 const NOT_FOR_OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
-/// After so long without work a thread ends that computes beside the ones that serve, and what its part of the allocator
-/// holds goes back to the system. Shorter than the second between two looks at the store: these go to one idle thread
-/// after the other, and would keep all that a burst made alive for ever.
+/// How long a thread of tokio's blocking pool may be idle before it ends, and its part of the allocator
+/// returns memory to the system. It must be shorter than the second between two checks of the store: each
+/// check runs on another idle thread of the pool, so otherwise all threads that a burst started would live
+/// for ever.
 const IDLE_THREAD: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
-    // Here and not where files are made, because sled makes its own. Nothing else runs yet.
+    // Set here and not where files are created, because sled creates its own. No other thread runs yet.
     rustix::process::umask(NOT_FOR_OTHERS);
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version arrive here too; they go to standard output and are no failure.
+            // `--help` and `--version` come here too; they go to standard output and are not failures.
             if error.use_stderr() {
-                // Whoever does not listen misses it, and the code says it as well.
+                // If it cannot be printed, the exit code still reports the failure.
                 let _ = error.print();
                 return ExitCode::from(cli::EXIT_USAGE);
             }
@@ -43,7 +46,7 @@ fn main() -> ExitCode {
         }
     };
     if cli.is_server() {
-        begin_again();
+        restart_with_purge_delay();
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -58,9 +61,9 @@ fn main() -> ExitCode {
     runtime.block_on(cli::run(cli))
 }
 
-/// Begins this program again with the setting of the allocator, which is read before anything of ours runs. Returns if it has one
-/// already, or where that cannot be done: then more memory is kept for longer.
-fn begin_again() {
+/// Executes this program again with [`PURGE_DELAY`] set, because the allocator reads it before `main` runs.
+/// Returns if the variable is set already. Also returns if this fails: then more memory is kept for longer.
+fn restart_with_purge_delay() {
     let (key, value) = PURGE_DELAY;
     if env::var_os(key).is_none()
         && let Ok(program) = env::current_exe()
@@ -70,7 +73,7 @@ fn begin_again() {
         if let Some(name) = arguments.next() {
             again.arg0(name);
         }
-        // The same process goes on, so it returns only where it failed.
+        // This replaces the program of the process, so it returns only if it failed.
         let _ = again.args(arguments).env(key, value).exec();
     }
 }

@@ -1,8 +1,9 @@
-//! A TOML file of settings.
+//! Reads a TOML file of settings.
 //!
-//! `delete-retention = "30d"` may also be written with an underscore, or in a table (`[delete]`, `retention = "30d"`), and
-//! numbers need no quotes. Every value has the form that its setting has ([`Form`]): `data = 5` would be a folder named 5, and
-//! `"no"` in quotes a word that a template left behind. Every problem names the file and the key.
+//! `delete-retention = "30d"` may also be written with an underscore, or in a table (`[delete]`, `retention =
+//! "30d"`), and numbers need no quotes. Every value must have the form of its setting ([`Form`]). Otherwise
+//! `data = 5` would mean a folder named 5, and `"no"` in quotes is probably a mistake in a template. Every
+//! problem names the file and the key.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +12,16 @@ use toml::{Table, Value};
 use super::settings::{Form, SETTINGS, Setting, keys};
 use crate::model::words::{did_you_mean, nearest};
 
-/// A file of settings, as it was read.
+/// A file of settings.
 #[derive(Debug, Clone, Copy)]
 pub struct File<'a> {
-    /// Its name, for who is told about a problem.
+    /// Its path, for the texts of problems.
     pub path: &'a str,
-    /// TOML.
+    /// Its content, TOML.
     pub text: &'a str,
 }
 
-/// The settings of a file by their keys, as texts.
+/// Reads the settings of a file: their values by key, as texts. Adds what is wrong to `problems`.
 pub fn read(file: File<'_>, problems: &mut Vec<String>) -> BTreeMap<String, String> {
     let mut reading = Reading { settings: BTreeMap::new(), problems: Vec::new() };
     match file.text.parse::<Table>() {
@@ -34,7 +35,7 @@ pub fn read(file: File<'_>, problems: &mut Vec<String>) -> BTreeMap<String, Stri
     reading.settings
 }
 
-/// What was found so far.
+/// The settings and problems found so far.
 struct Reading {
     settings: BTreeMap<String, String>,
     problems: Vec<String>,
@@ -53,15 +54,15 @@ impl Reading {
                 }
                 (None, Value::Table(_)) => {
                     let meant = nearest(&key, parents()).map(|parent| format!("[{parent}]"));
-                    let has = format!("[{key}] is no table of settings");
+                    let fault = format!("[{key}] is not a table of settings");
                     self.problems.push(match meant {
-                        Some(_) => has + &did_you_mean(meant),
-                        None => format!("{has}; there are {}", listed(keys())),
+                        Some(_) => fault + &did_you_mean(meant),
+                        None => format!("{fault}; the settings are {}", listed(keys())),
                     });
                 }
                 (None, _) => self.problems.push(match nearest(&key, keys()) {
                     meant @ Some(_) => format!("{key} is not a setting{}", did_you_mean(meant)),
-                    None => format!("{key} is not a setting; there are {}", listed(keys())),
+                    None => format!("{key} is not a setting; the settings are {}", listed(keys())),
                 }),
             }
         }
@@ -80,7 +81,8 @@ impl Reading {
     }
 }
 
-/// What is said of a whole number that TOML can write and we cannot hold, which would be told as a file that is no TOML.
+/// The problem with a whole number that does not fit in 64 bits. The TOML parser rejects the file because of
+/// it, and without this the file would be reported as invalid TOML.
 fn too_large(text: &str, fault: &toml::de::Error) -> Option<String> {
     let span = fault.span()?;
     let (number, before) = (text.get(span.clone())?, text.get(..span.start)?);
@@ -91,11 +93,12 @@ fn too_large(text: &str, fault: &toml::de::Error) -> Option<String> {
     is_number.then(|| format!("{key}: must be a number below 2^63, not `{number}`"))
 }
 
-/// The text of a value that has the form of its setting. Whether it is a good one is seen later, as for flags.
+/// The text of a value, if it has the form of its setting. Whether the value is valid is checked later, as
+/// for flags.
 fn text(form: Form, value: Value) -> Result<String, String> {
     let rule = match form {
         Form::Text => "must be a text in quotes",
-        Form::Amount => "must be a text in quotes, or a number",
+        Form::Amount => "must be a text in quotes or a number",
         Form::Flag => "must be true or false, without quotes",
     };
     match (form, value) {
@@ -108,7 +111,7 @@ fn text(form: Form, value: Value) -> Result<String, String> {
     }
 }
 
-/// The tables that a file may have: what several keys begin with, before a hyphen.
+/// The tables that a file may have: every part of a key that ends before a hyphen.
 fn parents() -> impl Iterator<Item = &'static str> {
     keys().flat_map(|key| key.match_indices('-').filter_map(|(at, _)| key.get(..at)))
 }
@@ -129,7 +132,8 @@ mod tests {
     #[test]
     fn keys_may_stand_in_tables_and_numbers_without_quotes() {
         let (found, problems) = settings(
-            "grace = 5\nmemory = \"1G\"\ndelete_retention = \"1d\"\n[tls]\ncert = \"c.pem\"\nclient-ca = \"a.pem\"\n[insecure]\nno_auth = true\n",
+            "grace = 5\nmemory = \"1G\"\ndelete_retention = \"1d\"\n[tls]\ncert = \"c.pem\"\nclient-ca = \"a.pem\"\n\
+             [insecure]\nno_auth = true\n",
         );
         assert_eq!(problems, Vec::<String>::new());
         let pairs: Vec<_> = found.iter().map(|(key, text)| (key.as_str(), text.as_str())).collect();
@@ -145,10 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_setting_is_named_with_what_was_probably_meant() {
+    fn an_unknown_key_is_reported_with_the_key_that_was_probably_meant() {
         for (text, problem) in [
             ("memroy = 1", "m.toml: memroy is not a setting; did you mean memory?"),
-            ("[tsl]\ncert = \"a\"", "m.toml: [tsl] is no table of settings; did you mean [tls]?"),
+            ("[tsl]\ncert = \"a\"", "m.toml: [tsl] is not a table of settings; did you mean [tls]?"),
             ("[tls]\ncret = \"a\"", "m.toml: tls-cret is not a setting; did you mean tls-cert?"),
             (
                 "[tls.client]\nac = \"a\"",
@@ -159,9 +163,9 @@ mod tests {
             assert_eq!(settings(text).1, [problem], "{text}");
         }
         for (text, begins) in [
-            ("colour = 1", "m.toml: colour is not a setting; there are listen, data, "),
-            ("[colours]\nred = 1", "m.toml: [colours] is no table of settings; there are listen, "),
-            ("[[tls]]\ncert = 1", "m.toml: tls is not a setting; there are listen, "),
+            ("colour = 1", "m.toml: colour is not a setting; the settings are listen, data, "),
+            ("[colours]\nred = 1", "m.toml: [colours] is not a table of settings; the settings are listen, "),
+            ("[[tls]]\ncert = 1", "m.toml: tls is not a setting; the settings are listen, "),
             ("a = = 1", "m.toml: is not TOML: "),
         ] {
             assert!(
@@ -186,7 +190,7 @@ mod tests {
                 "[insecure]\nplaintext = 1",
                 "insecure-plaintext: must be true or false, without quotes, not `1`",
             ),
-            ("memory = [1]", "memory: must be a text in quotes, or a number"),
+            ("memory = [1]", "memory: must be a text in quotes or a number"),
             (
                 "[connections]\nper_peer = 99_999_999_999_999_999_999",
                 "per_peer: must be a number below 2^63, not `99_999_999_999_999_999_999`",
@@ -195,7 +199,7 @@ mod tests {
                 "memory = 0x1ffffffffffffffff # much",
                 "memory: must be a number below 2^63, not `0x1ffffffffffffffff`",
             ),
-            ("grace = 07:32:00", "grace: must be a text in quotes, or a number, not `07:32:00`"),
+            ("grace = 07:32:00", "grace: must be a text in quotes or a number, not `07:32:00`"),
         ] {
             assert_eq!(settings(text).1, [format!("m.toml: {problem}")], "{text}");
         }

@@ -1,4 +1,4 @@
-//! Flags, variables and a file become settings, or a list of problems.
+//! Combines flags, environment variables and a file into settings, or returns a list of problems.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use super::units;
 use super::values::{Config, EngineKind};
 use super::variables::variable;
 
-/// Least memory that a server is useful with, in bytes.
+/// The smallest amount of memory that a server works well with, in bytes.
 const MEMORY_MIN: u64 = 64 * 1024 * 1024;
 
 /// Everything that is wrong with the settings.
@@ -24,8 +24,8 @@ impl fmt::Display for Problems {
 }
 
 impl Config {
-    /// The settings that `flags`, then `environment`, then `file` give. `environment` answers variables by
-    /// their names.
+    /// The settings from `flags`, `environment` and `file`: the first of them that has a setting decides.
+    /// `environment` returns the value of a variable.
     pub fn load(
         flags: &BTreeMap<&str, String>,
         environment: impl Fn(&str) -> Option<String>,
@@ -85,7 +85,7 @@ impl Config {
             return Err("must be at least 64MiB".to_owned());
         }
         if key == "stall-after" && self.stall_after.is_zero() {
-            return Err("must be more than nothing".to_owned());
+            return Err("must be more than 0s".to_owned());
         }
         Ok(())
     }
@@ -105,8 +105,8 @@ impl Config {
         }
     }
 
-    /// Other machines are served only by somebody who said that they know what it means. Whether callers need a token is
-    /// not known before the store is open.
+    /// Refuses to serve other machines without encryption unless the operator asked for it. Whether callers
+    /// need a token is checked later, because it is not known before the store is open.
     fn check_exposure(&self, problems: &mut Vec<String>) {
         if self.listen.ip().is_loopback() {
             return;
@@ -114,8 +114,9 @@ impl Config {
         let address = self.listen;
         if self.tls_cert.is_none() && !self.insecure_plaintext {
             problems.push(format!(
-                "{address} can be reached from other machines, and connections are not encrypted: give --tls-cert and \
-                 --tls-key, or, to serve it all the same, for example behind a proxy that encrypts, --insecure-plaintext"
+                "{address} can be reached from other machines, and connections are not encrypted: give \
+                 --tls-cert and --tls-key, or give --insecure-plaintext to serve without encryption, for \
+                 example behind a proxy that encrypts"
             ));
         }
     }
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_counts_before_the_environment_and_that_before_the_file() {
+    fn a_flag_overrides_the_environment_which_overrides_the_file() {
         let file = Some("memory = \"1GiB\"\ngrace = \"1s\"\nreserve = 5");
         let env = [("MEMBERBASE_MEMORY", "2GiB"), ("MEMBERBASE_GRACE", "2s")];
         let config = load(&[("memory", "3GiB")], &env, file).unwrap();
@@ -171,7 +172,7 @@ mod tests {
             _ => "3h",
         };
         for key in keys() {
-            // One of these alone is a mistake.
+            // Each of the TLS settings needs the others.
             let others = ["tls-cert", "tls-key"].map(|other| (other, "/tmp/x"));
             let others = others.iter().filter(|(other, _)| key.starts_with("tls") && *other != key);
             let others: Vec<_> = others.copied().collect();
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn all_problems_are_told_at_once() {
+    fn all_problems_are_reported_together() {
         let file = Some("colour = \"red\"\ngrace = \"soon\"");
         let problems = load(&[("memory", "1MiB"), ("listen", "here")], &[], file).unwrap_err().0;
         assert_eq!(problems.len(), 4, "{problems:?}");

@@ -1,8 +1,9 @@
-//! The settings of a server: where they come from and what they may be.
+//! The settings of a server: their sources, their valid values and their defaults.
 //!
-//! Every setting exists as a flag (`--delete-retention`), an environment variable (`MEMBERBASE_DELETE_RETENTION`) and a
-//! key of a TOML file (`delete-retention`); the first of these that gives it counts, then the default. All problems are
-//! found at once. Nothing here reads the environment, files or the command line: texts are passed in.
+//! Every setting can be given as a flag (`--delete-retention`), an environment variable
+//! (`MEMBERBASE_DELETE_RETENTION`) or a key of a TOML file (`delete-retention`). A flag overrides the
+//! environment, which overrides the file. All problems are reported together. Nothing here reads the
+//! environment, files or the command line: texts are passed in.
 
 mod file;
 mod load;

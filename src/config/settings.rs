@@ -1,6 +1,7 @@
-//! Every setting once: its key, what it is in a sentence, and its value as text.
+//! The list of all settings: each has its key, a sentence about it, and its value as text.
 //!
-//! `--print-config`, the example file and the table of docs/operations.md are made of, or held against, this list.
+//! `--print-config` prints this list. Tests compare the example file (docs/memberbase.toml) and the table in
+//! docs/operations.md with it.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -13,16 +14,16 @@ use super::values::{Config, EngineKind};
 pub struct Setting {
     /// Its key.
     pub key: &'static str,
-    /// How a file writes it.
+    /// How its value is written in a file.
     pub form: Form,
-    /// What it is.
+    /// A sentence about it.
     pub about: &'static str,
-    /// Its value as text that is read back as the same; `None` where nothing is set.
+    /// Its value as text, which is read back as the same value; `None` if it is not set.
     pub value: fn(&Config) -> Option<String>,
 }
 
-/// How the value of a setting is written in a file, where texts, numbers and truth values are different things. Flags and
-/// variables are always texts.
+/// How the value of a setting is written in a TOML file, which distinguishes texts, numbers and booleans.
+/// Flags and environment variables are always texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// In quotes.
@@ -33,66 +34,66 @@ pub enum Form {
     Flag,
 }
 
-/// Every setting, in the order in which documents have them.
+/// Every setting, in the order of the documents.
 pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "listen",
         form: Form::Text,
-        about: "Address and port; port 0 takes a free one.",
+        about: "Address and port to listen on; port 0 takes a free port.",
         value: |config| Some(config.listen.to_string()),
     },
     Setting {
         key: "data",
         form: Form::Text,
-        about: "The data directory; one process at a time.",
+        about: "The data directory; only one process can use it at a time.",
         value: |config| Some(config.data.display().to_string()),
     },
     Setting {
         key: "engine",
         form: Form::Text,
-        about: "What keeps the data: sled, or memory, which forgets everything at the end and is for tests.",
+        about: "The storage engine: sled, or memory (for tests), which loses everything when the server stops.",
         value: |config| Some(engine(config.engine).to_owned()),
     },
     Setting {
         key: "memory",
         form: Form::Amount,
-        about: "What caches and requests in memory may take together; at least 64MiB.",
+        about: "How much memory caches and requests may use together; at least 64MiB.",
         value: |config| Some(Bytes(config.memory).to_string()),
     },
     Setting {
         key: "reserve",
         form: Form::Amount,
-        about: "Free disk space that no request is written into.",
+        about: "Disk space that writes leave free.",
         value: |config| Some(Bytes(config.reserve).to_string()),
     },
     Setting {
         key: "snapshot-after",
         form: Form::Amount,
-        about: "A snapshot is made, and older log removed, once the log has grown by this much and by more than the last one.",
+        about: "A snapshot replaces older log once the log has grown by this much and by more than the last snapshot.",
         value: |config| Some(Bytes(config.snapshot_after).to_string()),
     },
     Setting {
         key: "grace",
         form: Form::Amount,
-        about: "How long calls under way may take at a stop.",
+        about: "How long running calls may take to finish when the server stops.",
         value: |config| Some(Time(config.grace).to_string()),
     },
     Setting {
         key: "stall-after",
         form: Form::Amount,
-        about: "How long a message, a body or a reply may make no progress before it is ended.",
+        about: "How long a message, a body or a reply may make no progress before its call is ended.",
         value: |config| Some(Time(config.stall_after).to_string()),
     },
     Setting {
         key: "connections-per-peer",
         form: Form::Amount,
-        about: "Most connections of one address. Without it, half of those that there is room for.",
+        about: "Most connections from one address. If not set, half of all that the server accepts.",
         value: |config| config.connections_per_peer.map(|most| most.to_string()),
     },
     Setting {
         key: "log",
         form: Form::Text,
-        about: "How much goes to standard error: off, error, warn, info, debug or trace.",
+        about: "What is logged to standard error: off, error, warn, info, debug or trace.",
         value: |config| Some(config.log.to_string().to_ascii_lowercase()),
     },
     Setting {
@@ -104,55 +105,55 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "delete-retention",
         form: Form::Amount,
-        about: "How long a deleted memberbase can be brought back.",
+        about: "How long a deleted memberbase can be restored.",
         value: |config| Some(Time(config.delete_retention).to_string()),
     },
     Setting {
         key: "request-retention",
         form: Form::Amount,
-        about: "How long the answers to requests that name themselves are kept.",
+        about: "How long the responses to requests with a request id are kept.",
         value: |config| Some(Time(config.request_retention).to_string()),
     },
     Setting {
         key: "request-room",
         form: Form::Amount,
-        about: "What these answers may take in the store; when it is full, the oldest go first.",
+        about: "How much space these responses may use in the store. If it is full, the oldest are dropped.",
         value: |config| Some(Bytes(config.request_room).to_string()),
     },
     Setting {
         key: "body-limit",
         form: Form::Amount,
-        about: "Largest body of a JSON call.",
+        about: "Largest body of a JSON call. A quarter of memory (at least 64MiB) applies if it is less.",
         value: |config| Some(Bytes(config.body_limit).to_string()),
     },
     Setting {
         key: "tls-cert",
         form: Form::Text,
-        about: "The certificate of the port as a PEM file, with those that lead to its authority. Connections are encrypted then.",
+        about: "The certificate of the server and its chain, a PEM file. If set, connections are encrypted.",
         value: |config| path(config.tls_cert.as_ref()),
     },
     Setting {
         key: "tls-key",
         form: Form::Text,
-        about: "The private key of the certificate as a PEM file.",
+        about: "The private key of the certificate, a PEM file.",
         value: |config| path(config.tls_key.as_ref()),
     },
     Setting {
         key: "tls-client-ca",
         form: Form::Text,
-        about: "Authorities as a PEM file: clients must show a certificate of one of them.",
+        about: "Certificate authorities, a PEM file. If set, clients must show a certificate from one of them.",
         value: |config| path(config.tls_client_ca.as_ref()),
     },
     Setting {
         key: "insecure-no-auth",
         form: Form::Flag,
-        about: "Serve other machines although callers need no token.",
+        about: "Serve other machines even if callers need no token.",
         value: |config| Some(config.insecure_no_auth.to_string()),
     },
     Setting {
         key: "insecure-plaintext",
         form: Form::Flag,
-        about: "Serve other machines although connections are not encrypted.",
+        about: "Serve other machines even if connections are not encrypted.",
         value: |config| Some(config.insecure_plaintext.to_string()),
     },
 ];
@@ -169,11 +170,12 @@ fn path(path: Option<&PathBuf>) -> Option<String> {
 }
 
 impl Config {
-    /// The settings as a TOML file that gives the same, each below what it is. Where nothing is set, the line is a comment.
+    /// The settings as a TOML file, each below the sentence about it. A setting without a value is written as
+    /// a comment.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut text = String::from(
-            "# Settings of `memberbase serve`, for --config FILE. Flags and environment count before them.\n",
+            "# Settings of `memberbase serve --config FILE`. Flags and environment variables override them.\n",
         );
         for Setting { key, form, about, value } in SETTINGS {
             let (mark, value) = match value(self) {
@@ -181,7 +183,7 @@ impl Config {
                 Some(value) if *form == Form::Flag => ("", value),
                 Some(value) => ("", toml::Value::String(value).to_string()),
             };
-            // Writing into a text cannot fail.
+            // Writing to a string cannot fail.
             let _ = write!(text, "\n# {about}\n{mark}{key} = {value}\n");
         }
         text
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_gives_the_same_settings() {
+    fn printed_settings_are_read_back_as_the_same() {
         assert_eq!(read(&Config::default().to_toml()), Config::default());
         let other = Config {
             listen: "[::1]:4000".parse().unwrap(),
@@ -242,12 +244,12 @@ mod tests {
             let default =
                 (setting.value)(&Config::default()).map_or("none".to_owned(), |value| format!("`{value}`"));
             let key = format!("`{}`", setting.key);
-            let is_there = document.lines().any(|line| {
+            let is_listed = document.lines().any(|line| {
                 let mut cells = line.split(" | ");
                 let keys = cells.next().unwrap_or_default().trim_start_matches("| ");
-                keys.split(", ").any(|named| named == key) && cells.next() == Some(default.as_str())
+                keys.split(", ").any(|listed| listed == key) && cells.next() == Some(default.as_str())
             });
-            if !is_there {
+            if !is_listed {
                 missing.push(format!("{key} {default}"));
             }
         }

@@ -1,14 +1,14 @@
-//! Sizes and times as people write them, and back.
+//! Parses sizes and times as people write them, and formats them.
 //!
-//! The one reader and the one writer of each: flags, environment, TOML files, `--print-config` and the log all come here.
-//! What is written is read back as the same value.
+//! Flags, environment variables, TOML files, `--print-config` and the log all use this module. A formatted
+//! value is parsed back as the same value.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Names of sizes, without regard to case, and their bytes. `K` to `T` alone are powers of 1,024, as memory and disks are
-/// usually told; `KB` to `TB` are powers of 1,000.
+/// Units of sizes, in any case, and their bytes. `K` to `T` alone are powers of 1,024, as usual for memory
+/// and disks; `KB` to `TB` are powers of 1,000.
 const SIZES: [(&str, u64); 14] = [
     ("", 1),
     ("B", 1),
@@ -26,7 +26,7 @@ const SIZES: [(&str, u64); 14] = [
     ("TB", 1_000_000_000_000),
 ];
 
-/// Names of times, and their milliseconds. A number alone is seconds.
+/// Units of times, and their milliseconds. A number alone is seconds.
 const TIMES: [(&[&str], u64); 6] = [
     (&["ms", "millisecond", "milliseconds"], 1),
     (&["", "s", "sec", "second", "seconds"], 1_000),
@@ -36,10 +36,10 @@ const TIMES: [(&[&str], u64); 6] = [
     (&["w", "week", "weeks"], 604_800_000),
 ];
 
-/// Most digits after the point of a number.
+/// Most digits after the decimal point.
 const FRACTION_DIGITS: usize = 9;
 
-/// Bytes: `536870912`, `512MiB`, `512M`, `10MB`, `1.5 GiB`.
+/// Parses a size: `536870912`, `512MiB`, `512M`, `10MB`, `1.5 GiB`.
 pub fn bytes(text: &str) -> Result<u64, String> {
     let rule = || "must be a size, such as 512MiB, 10MB, 1G or a number of bytes".to_owned();
     let (value, rest) = part(text.trim(), |unit| {
@@ -49,7 +49,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     if rest.is_empty() { Ok(value) } else { Err(rule()) }
 }
 
-/// A time: `20s`, `5 minutes`, `1h30m`, `0.5d`; a number alone is seconds.
+/// Parses a time: `20s`, `5 minutes`, `1h30m`, `0.5d`; a number alone is seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let rule = || "must be a time, such as 20s, 5m, 1h30m, 30d or a number of seconds".to_owned();
     let known = |unit: &str| {
@@ -57,7 +57,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     };
     let (mut total, mut rest) = part(text.trim(), known).ok_or_else(rule)?;
     while !rest.is_empty() {
-        // Only the last number may go without its unit, and only if it is the first.
+        // Only a number that stands alone may have no unit.
         let (value, behind) = part(rest, |unit| known(unit).filter(|_| !unit.is_empty())).ok_or_else(rule)?;
         total = total.checked_add(value).ok_or_else(rule)?;
         rest = behind;
@@ -65,7 +65,8 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(total))
 }
 
-/// A number with its unit at the beginning of `text`, as a whole number of the smallest unit, and what follows.
+/// Parses a number with its unit at the beginning of `text`. Returns it in the smallest unit, and the rest of
+/// the text.
 fn part(text: &str, factor: impl Fn(&str) -> Option<u64>) -> Option<(u64, &str)> {
     let (number, rest) = split_after(text, |c| c.is_ascii_digit() || c == '.');
     let (unit, rest) = split_after(rest.trim_start(), |c| c.is_ascii_alphabetic());
@@ -77,7 +78,7 @@ fn part(text: &str, factor: impl Fn(&str) -> Option<u64>) -> Option<(u64, &str)>
     let whole = whole.parse::<u64>().ok()?.checked_mul(factor)?;
     let scale = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
     let parts = fraction.parse::<u128>().ok()?.checked_mul(u128::from(factor))?;
-    // Half a byte is a mistake, a third of a GiB is not.
+    // `1.5` bytes are an error, but `0.3GiB` is rounded down to whole bytes.
     if factor == 1 && !parts.is_multiple_of(scale) {
         return None;
     }
@@ -89,14 +90,14 @@ fn split_after(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
-/// An address and a port. `localhost` is the only name, so that a start never waits for a name server.
+/// Parses an address and a port. `localhost` is the only name allowed, so that a start never waits for DNS.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
     let text =
         text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     text.parse().map_err(|_| "must be an IP address and a port, such as 127.0.0.1:50051".to_owned())
 }
 
-/// `true` or `false`, in the words that are usual for them.
+/// Parses a boolean: `true`, `1`, `yes`, `on` or their opposites.
 pub fn boolean(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
@@ -105,7 +106,7 @@ pub fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
-/// How many of something, at least one.
+/// Parses a number of at least 1.
 pub fn count(text: &str) -> Result<usize, String> {
     text.trim()
         .parse()
@@ -114,7 +115,7 @@ pub fn count(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "must be a number of at least 1".to_owned())
 }
 
-/// Writes a number of bytes with the largest unit that it is whole in.
+/// Formats bytes in the largest unit in which they are a whole number.
 #[derive(Debug, Clone, Copy)]
 pub struct Bytes(pub u64);
 
@@ -128,7 +129,7 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// Writes a time with the largest unit that it is whole in, down to milliseconds.
+/// Formats a time in the largest unit in which it is a whole number, down to milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Time(pub Duration);
 
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn round_values_are_written_with_their_unit() {
+    fn round_values_are_formatted_with_a_unit() {
         assert_eq!(Bytes(512 << 20).to_string(), "512MiB");
         assert_eq!((Bytes(0).to_string(), Bytes(1_500).to_string()), ("0".to_owned(), "1500".to_owned()));
         assert_eq!(Time(Duration::from_secs(7 * 86_400)).to_string(), "7d");
@@ -216,7 +217,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(value in any::<u64>(), milliseconds in any::<u64>()) {
+        fn a_formatted_value_is_parsed_back(value in any::<u64>(), milliseconds in any::<u64>()) {
             prop_assert_eq!(bytes(&Bytes(value).to_string()), Ok(value));
             let time = Duration::from_millis(milliseconds);
             prop_assert_eq!(duration(&Time(time).to_string()), Ok(time));

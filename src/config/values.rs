@@ -12,45 +12,45 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The settings of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Where to listen. Port 0 takes a free one.
+    /// Address and port to listen on; port 0 takes a free port.
     pub listen: SocketAddr,
     /// The data directory.
     pub data: PathBuf,
-    /// What keeps the data.
+    /// The storage engine.
     pub engine: EngineKind,
-    /// Memory to use, in bytes.
+    /// How much memory caches and requests may use together, in bytes.
     pub memory: u64,
-    /// Bytes of the disk that no request is written into.
+    /// Disk space that writes leave free, in bytes.
     pub reserve: u64,
-    /// Bytes of the log since the last snapshot at which the next one is due, unless that one is larger.
+    /// A snapshot is made once the log has grown by this many bytes and by more than the last snapshot.
     pub snapshot_after: u64,
-    /// How long calls under way may take when the server stops.
+    /// How long running calls may take to finish when the server stops.
     pub grace: Duration,
-    /// How long a message, a body or a reply may make no progress before it is ended.
+    /// How long a message, a body or a reply may make no progress before its call is ended.
     pub stall_after: Duration,
-    /// Most connections of one address; `None` for half of those that there is room for.
+    /// Most connections from one address; `None` for half of all that the server accepts.
     pub connections_per_peer: Option<usize>,
-    /// How much is logged.
+    /// What is logged.
     pub log: LevelFilter,
     /// How long the history of changes is kept.
     pub commit_retention: Duration,
-    /// How long deleted memberbases can be brought back.
+    /// How long deleted memberbases can be restored.
     pub delete_retention: Duration,
-    /// How long the answers to requests that name themselves are kept.
+    /// How long the responses to requests with a request id are kept.
     pub request_retention: Duration,
-    /// Bytes that these answers may take in the store.
+    /// How much space these responses may use in the store, in bytes.
     pub request_room: u64,
     /// Largest body of a JSON call, in bytes.
     pub body_limit: u64,
-    /// The certificate of the port, with what leads to its authority: PEM. With it, connections are encrypted.
+    /// The certificate of the server and its chain, a PEM file. If set, connections are encrypted.
     pub tls_cert: Option<PathBuf>,
-    /// Its private key: PEM.
+    /// The private key of the certificate, a PEM file.
     pub tls_key: Option<PathBuf>,
-    /// The authorities whose certificates clients must show: PEM. Without it they show none.
+    /// Certificate authorities, a PEM file. If set, clients must show a certificate from one of them.
     pub tls_client_ca: Option<PathBuf>,
-    /// Serve other machines although callers need no token.
+    /// Serve other machines even if callers need no token.
     pub insecure_no_auth: bool,
-    /// Serve other machines although the connection is not encrypted.
+    /// Serve other machines even if connections are not encrypted.
     pub insecure_plaintext: bool,
 }
 
@@ -81,11 +81,11 @@ impl Default for Config {
     }
 }
 
-/// What keeps the data.
+/// The storage engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EngineKind {
-    /// The embedded store in the data directory.
+    /// sled, behind a write-ahead log, in the data directory.
     Sled,
-    /// Memory alone: everything is gone when the server stops. For tests.
+    /// Memory only: everything is lost when the server stops. For tests.
     Memory,
 }

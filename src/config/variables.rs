@@ -3,7 +3,7 @@
 use super::settings::keys;
 use crate::model::words::{did_you_mean, nearest};
 
-/// What begins the names of our variables.
+/// The prefix of the environment variables of memberbase.
 pub const PREFIX: &str = "MEMBERBASE_";
 
 /// The environment variable of a setting.
@@ -12,22 +12,22 @@ pub fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.to_ascii_uppercase().replace('-', "_"))
 }
 
-/// What to tell about variables that look like settings and are none. They are no errors, because others make variables of
-/// such names too: Kubernetes does for every service that is called memberbase. `names` is the whole environment, `others`
-/// what our other commands read.
+/// The warnings about variables that have our prefix but are not settings. They are not errors, because other
+/// programs set such variables too: Kubernetes does for every service that is called memberbase. `names` are
+/// all variables of the environment, `others` are those that other commands of memberbase read.
 pub fn unknown_variables<'a>(names: impl IntoIterator<Item = &'a str>, others: &[&str]) -> Vec<String> {
     let known: Vec<String> = keys().chain(["config"]).map(variable).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).chain(others.iter().copied()).collect();
     let unknown = names.into_iter().filter(|name| name.starts_with(PREFIX) && !known.contains(name));
-    let tell = |name: &str| {
+    let warning = |name: &str| {
         let meant = nearest(
             name.strip_prefix(PREFIX).unwrap_or(name),
             known.iter().filter_map(|known| known.strip_prefix(PREFIX)),
         );
         let meant = did_you_mean(meant.map(|meant| format!("{PREFIX}{meant}")));
-        format!("the variable {name} is not a setting, and does not count{meant}")
+        format!("ignoring the variable {name}, which is not a setting{meant}")
     };
-    unknown.map(tell).collect()
+    unknown.map(warning).collect()
 }
 
 #[cfg(test)]
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_that_look_like_settings_are_told() {
+    fn unknown_variables_with_our_prefix_are_reported() {
         let names = [
             "PATH",
             "MEMBERBASE_DATA",
@@ -44,11 +44,11 @@ mod tests {
             "MEMBERBASE_TSL_CERT",
             "MEMBERBASE_X",
         ];
-        let told = unknown_variables(names, &["MEMBERBASE_TOKEN"]);
+        let warnings = unknown_variables(names, &["MEMBERBASE_TOKEN"]);
         let expected = [
-            "the variable MEMBERBASE_TSL_CERT is not a setting, and does not count; did you mean MEMBERBASE_TLS_CERT?",
-            "the variable MEMBERBASE_X is not a setting, and does not count",
+            "ignoring the variable MEMBERBASE_TSL_CERT, which is not a setting; did you mean MEMBERBASE_TLS_CERT?",
+            "ignoring the variable MEMBERBASE_X, which is not a setting",
         ];
-        assert_eq!(told, expected);
+        assert_eq!(warnings, expected);
     }
 }

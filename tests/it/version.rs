@@ -24,7 +24,7 @@ fn git(folder: &Path, arguments: &[&str]) {
 fn a_source_without_git_has_only_the_package_version() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().canonicalize().unwrap();
-    let plain = build::Version { text: "1.2.3".to_owned(), told_by: Vec::new() };
+    let plain = build::Version { text: "1.2.3".to_owned(), depends_on: Vec::new() };
     assert_eq!(build::of(&root, "1.2.3", Path::new("git")), plain, "an unpacked archive");
 
     // An archive that was unpacked inside the work tree of another repository.
@@ -50,8 +50,8 @@ fn a_version_from_a_work_tree_has_the_commit_and_its_day() {
     let commit = first.text.strip_prefix("1.2.3 (").and_then(|rest| rest.strip_suffix(", 2026-02-03)"));
     let commit = commit.unwrap_or_else(|| panic!("{first:?}"));
     assert!(commit.len() >= 12 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{first:?}");
-    assert!(first.told_by.contains(&root.join(".git/HEAD")), "{first:?}");
-    assert!(first.told_by.iter().all(|path| path.exists()));
+    assert!(first.depends_on.contains(&root.join(".git/HEAD")), "{first:?}");
+    assert!(first.depends_on.iter().all(|path| path.exists()));
     git(&root, &["commit", "--quiet", "--allow-empty", "--message", "second"]);
     assert_ne!(build::of(&root, "1.2.3", git_is).text, first.text);
 }
