@@ -1,6 +1,6 @@
-//! Connections: accepted, served, drained.
+//! Accepts, serves and drains connections.
 //!
-//! The loop is ours and not tonic's, because tonic's answers a passed deadline with CANCELLED and no reason.
+//! tonic's own loop is not used, because it returns CANCELLED without a reason if a deadline has passed.
 
 use std::io;
 use std::net::IpAddr;
@@ -24,64 +24,68 @@ use crate::api::peer::Peer;
 use crate::directory::Connection;
 use crate::tasks;
 
-/// Most connections at a time, where there are descriptors for so many.
+/// Most connections at a time, if there are enough descriptors.
 const CONNECTIONS_MAX: usize = 4_096;
-/// Fewest connections that a server is useful with.
+/// Fewest connections that the server allows.
 const CONNECTIONS_MIN: usize = 16;
-/// Descriptors that are left to the store and to everything else: logs, snapshots, backups, files of the working copy.
+/// Descriptors reserved for the store and everything else: logs, snapshots, backups, files of the working
+/// copy.
 const DESCRIPTORS_RESERVED: usize = 256;
-/// How long a connection may be without a call. Clients make a new one when they have something to ask again.
+/// How long a connection may be without a call. Clients open a new one for their next call.
 const IDLE_MAX: Duration = Duration::from_secs(300);
-/// Calls that were given up before they were looked at, and are not yet forgotten: clients with short deadlines
-/// come to some hundred. More on one connection end it, because a flood of them costs more than its peer pays.
-const GIVEN_UP_MAX: usize = 2_048;
-/// How often the log says that connections had to be closed.
-const SAY_EVERY: Duration = Duration::from_secs(10);
-/// Most calls of one connection at a time. Clients wait with further ones.
+/// Most calls of a connection that the peer reset before the server accepted them, and that h2 still tracks.
+/// Clients with short deadlines have some hundred. More of them end the connection, because such a flood
+/// costs the server more than the peer.
+const RESET_CALLS_MAX: usize = 2_048;
+/// Least time between two log lines about closed or refused connections.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+/// Most calls of one connection at a time. Clients delay further calls.
 const CALLS_MAX: u32 = 256;
-/// How often a silent connection is asked whether it is alive.
+/// How often a silent connection gets a ping.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
-/// How long it has to answer.
+/// How long the peer has to answer the ping.
 const KEEP_ALIVE_WITHIN: Duration = Duration::from_secs(20);
-/// How long the head of an HTTP/1 request may take, and how long a connection is kept for the next one. One that only
-/// dawdles has no call, and gives way to others before.
+/// How long the head of an HTTP/1 request may take, and how long a connection may wait for the next request.
+/// Such a connection has no call, so it may be closed earlier to make room for others.
 const HEAD_WITHIN: Duration = Duration::from_secs(60);
-/// How long to wait after a connection could not be accepted, usually for want of file descriptors.
+/// How long to wait after a connection could not be accepted, usually because descriptors ran out.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-/// What a peer may send ahead on one call, in bytes: 100 Mbit/s over 40 ms.
+/// How far a peer may send ahead on one call, in bytes: enough for 100 Mbit/s at 40 ms round trip.
 const STREAM_WINDOW: u32 = 512 * 1024;
-/// What a peer may send ahead on one connection, in bytes: so much of each connection may be held that nobody has counted.
+/// How far a peer may send ahead on one connection, in bytes. These bytes are in memory without being
+/// counted.
 const CONNECTION_WINDOW: u32 = 512 * 1024;
-/// What of an HTTP/1 connection may be read ahead, in bytes, and the largest head.
+/// How far an HTTP/1 connection is read ahead, in bytes, and the largest head.
 const READ_AHEAD: usize = 32 * 1024;
-/// What of a reply may be with its connection at a time, in bytes.
+/// How much of a reply its connection buffers at a time, in bytes.
 const SEND_BUFFER: usize = 128 * 1024;
-/// Largest HTTP/2 frame that is accepted, in bytes: large messages come in fewer pieces.
+/// Largest HTTP/2 frame that is accepted, in bytes, so that large messages arrive in few pieces.
 const FRAME: u32 = 64 * 1024;
 
 /// The connections of a server.
 #[derive(Clone)]
 pub struct Connections {
-    /// Counts them, for whoever waits until there are none.
+    /// Counts them, so that a stop can wait until all have ended.
     pub tracker: TaskTracker,
-    /// No new ones; the others finish their calls and end.
+    /// Once cancelled, no new ones are accepted; the others finish their calls and end.
     pub stopping: CancellationToken,
-    /// The others end at once.
+    /// Once cancelled, the others end at once.
     pub cut: CancellationToken,
-    /// Where their calls are noted that are refused.
+    /// Where their rejected calls are noted.
     pub refusals: Refusals,
-    /// How long nothing of a reply may be taken.
+    /// How long a peer may take nothing of a reply.
     pub stall_after: Duration,
 }
 
-/// What answers the calls of one connection.
+/// The service for the calls of one connection.
 type Service = Counting<Noted<Edge<Front>>>;
 
-/// How many connections there may be with so many descriptors, of one peer, if that was said, and what their calls may take.
+/// The limits of connections with this many descriptors. `per_peer` is the setting for one address,
+/// `call_bytes` the memory for their calls.
 #[must_use]
 pub fn room(descriptors: usize, per_peer: Option<usize>, call_bytes: usize) -> Room {
     let total = descriptors.saturating_sub(DESCRIPTORS_RESERVED).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);
-    // Half of them: behind a proxy or on one machine all clients have one address.
+    // Half and not fewer, because all clients behind a proxy or on one machine have the same address.
     Room { total, per_peer: per_peer.unwrap_or(total / 2).min(total), call_bytes }
 }
 
@@ -113,8 +117,8 @@ pub async fn run(
                 let (inner, refusals) = (Edge(front.clone()), connections.refusals.clone());
                 let connection = Connection(accepted_before);
                 accepted_before += 1;
-                let noted =
-                    Noted { inner, peer: Peer { address: peer.to_canonical(), connection }, refusals };
+                let peer_of_calls = Peer { address: peer.to_canonical(), connection };
+                let noted = Noted { inner, peer: peer_of_calls, refusals };
                 let service = Counting::new(noted, taken.place.calls(), start);
                 let tls = tls.clone().map(|tls| (tls, peer.to_canonical()));
                 let connection = begin(stream, tls, service, connections.clone());
@@ -130,7 +134,7 @@ pub async fn run(
     }
 }
 
-/// Lets a connection go on until it ends, gives way to another, or had no call for too long.
+/// Runs a connection until it ends, is closed to make room for another, or was idle for too long.
 async fn hold(connection: impl Future<Output = ()>, place: Place, start: Instant) {
     let idle_for_too_long = async {
         let mut rest = IDLE_MAX;
@@ -142,15 +146,16 @@ async fn hold(connection: impl Future<Output = ()>, place: Place, start: Instant
     tokio::select! {
         () = connection => {}
         () = place.gives_way() => {}
-        () = idle_for_too_long => tracing::debug!("a connection without calls is closed"),
+        () = idle_for_too_long => tracing::debug!("closing an idle connection"),
     }
 }
 
-/// Says now and then in the log that connections were closed or refused because there are too many.
+/// Logs now and then that connections were closed or refused because there are too many.
 #[derive(Default)]
 struct Crowd {
-    since: usize,
-    said_at: Option<Duration>,
+    /// How many were closed or refused since the last log line.
+    count: usize,
+    logged_at: Option<Duration>,
 }
 
 impl Crowd {
@@ -158,16 +163,17 @@ impl Crowd {
         if !is_crowded {
             return;
         }
-        self.since += 1;
-        if self.said_at.is_none_or(|said| now.saturating_sub(said) >= SAY_EVERY) {
-            let closed = std::mem::take(&mut self.since);
-            tracing::warn!(%peer, closed, "too many connections: idle ones are closed, or new ones refused");
-            self.said_at = Some(now);
+        self.count += 1;
+        if self.logged_at.is_none_or(|logged| now.saturating_sub(logged) >= LOG_EVERY) {
+            let closed = std::mem::take(&mut self.count);
+            tracing::warn!(%peer, closed, "too many connections: closed idle ones or refused new ones");
+            self.logged_at = Some(now);
         }
     }
 }
 
-/// Serves a connection; one that is encrypted after its handshake, and from whom it comes is said where that fails.
+/// Serves a connection, with TLS after the handshake. A failed handshake is noted with the address of the
+/// peer.
 async fn begin(stream: TcpStream, tls: Option<(Tls, IpAddr)>, service: Service, connections: Connections) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "replies may be delayed");
@@ -176,7 +182,9 @@ async fn begin(stream: TcpStream, tls: Option<(Tls, IpAddr)>, service: Service, 
     match connections.stopping.run_until_cancelled(tls.accept(stream)).await {
         Some(Ok(stream)) => serve(stream, service, connections).await,
         Some(Err(Failed::Handshake(reason))) => connections.refusals.note_handshake(peer, reason),
-        Some(Err(Failed::Silent)) => tracing::debug!(%peer, "a connection ended without a word"),
+        Some(Err(Failed::Silent)) => {
+            tracing::debug!(%peer, "a peer closed its connection without sending anything")
+        }
         None => {}
     }
 }
@@ -198,15 +206,15 @@ where
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(FRAME)
         .max_send_buf_size(SEND_BUFFER)
-        .max_pending_accept_reset_streams(GIVEN_UP_MAX);
+        .max_pending_accept_reset_streams(RESET_CALLS_MAX);
     let service = TowerToHyperService::new(service);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    // Over HTTP/1 the connection is the call.
+    // Over HTTP/1 there is no task for each call, so the connection itself is watched.
     let stall_after = connections.stall_after;
     let ended = tokio::select! {
         ended = stall::watch(connection.as_mut(), stall_after) => ended,
         () = silence.too_long() => {
-            tracing::debug!("a connection said nothing and is closed");
+            tracing::debug!("closing a connection whose peer sent nothing");
             return;
         }
         () = connections.stopping.cancelled() => {
@@ -218,10 +226,10 @@ where
         }
     };
     if ended.is_none() {
-        tracing::debug!("a connection whose reply nobody takes is closed");
+        tracing::debug!("closing a connection whose peer takes nothing of a reply");
     }
     if let Some(Err(error)) = ended {
-        // Usually the peer went away.
+        // Usually the peer has gone.
         tracing::debug!(%error, "a connection ended");
     }
 }
@@ -231,11 +239,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_of_the_connections_may_be_of_one_peer_unless_it_is_said() {
+    fn one_peer_may_have_half_of_the_connections_unless_the_setting_says_otherwise() {
         let cases = [(1_024, None, (768, 384)), (1_024, Some(100), (768, 100)), (64, Some(1_000), (16, 16))];
-        for (descriptors, said, (total, per_peer)) in cases {
-            let room = room(descriptors, said, 0);
-            assert_eq!((room.total, room.per_peer), (total, per_peer), "{descriptors} {said:?}");
+        for (descriptors, setting, (total, per_peer)) in cases {
+            let room = room(descriptors, setting, 0);
+            assert_eq!((room.total, room.per_peer), (total, per_peer), "{descriptors} {setting:?}");
         }
         assert_eq!(room(1 << 20, None, 0).total, CONNECTIONS_MAX);
     }

@@ -1,4 +1,5 @@
-//! Backups and restores on the machine of the data directory, and the folder that a backup over the network goes into.
+//! Backups and restores on the machine with the data directory, and the folder that receives a backup over
+//! the network.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,30 +18,30 @@ use crate::engine::{Engine, EngineError};
 use crate::model::Timestamp;
 use crate::table::timeline::{self, Moment};
 
-/// What a restore has brought back.
+/// What was restored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
-    /// The last write that the new store has.
+    /// The position of the last write in the restored store.
     pub position: u64,
-    /// The last write that the backup has.
+    /// The position of the last write in the backup.
     pub last: u64,
-    /// The ids of its memberbases, each with its revision as it was in the backup.
+    /// The id of each memberbase, and the revision up to which it was restored.
     pub bases: Vec<(String, u64)>,
 }
 
-/// Copies the store in the data directory, which no server has open, into the folder `out`.
+/// Copies the store in the data directory, which no server uses, into the folder `out`.
 pub async fn back_up(config: &Config, out: &Path) -> Result<Received, ServeError> {
     let (settings, out) = (SledConfig::new(&config.data), out.to_owned());
     blocking(move || backup::copy(&settings, &out)).await
 }
 
-/// Reads the backup in a folder whole.
+/// Reads and checks the whole backup in a folder.
 pub async fn verify_backup(dir: &Path) -> Result<Verified, ServeError> {
     let dir = dir.to_owned();
     blocking(move || backup::verify(&dir)).await
 }
 
-/// Reads the files of a store that no server has open. Writes nothing.
+/// Checks the files of a store that no server uses. Writes nothing.
 pub async fn check_files(
     data: &Path,
     progress: impl Fn(String) + Send + 'static,
@@ -49,8 +50,9 @@ pub async fn check_files(
     blocking(move || check(&data, progress)).await
 }
 
-/// Makes the data directory of `config`, which must not exist or be empty, from the backup in `from`: all of it, or what
-/// had happened by `until`, an RFC 3339 time or the id of a memberbase, a colon and a revision of it.
+/// Creates the data directory of `config`, which must be missing or empty, from the backup in `from`.
+/// Restores everything, or the state at `until`: an RFC 3339 time, or the id of a memberbase, a colon and a
+/// revision.
 pub async fn restore(from: &Path, config: &Config, until: Option<&str>) -> Result<Restored, ServeError> {
     let target = config.data.clone();
     let site = blocking(move || Site::begin(&target)).await?;
@@ -75,10 +77,9 @@ async fn restore_into(
         Ok::<_, ServeError>((backup::restore(&from, &settings, &mut too_late)?, moment))
     })
     .await?;
-    let (reached, sealer) = go_on(config, work).await?;
+    let (reached, sealer) = open_restored(config, work).await?;
     if moment.is_some() && reached.bases.is_empty() && found.position < found.last {
-        let why =
-            "at that moment there was no memberbase yet: --until is before the first write of the backup";
+        let why = "--until is before the first write of the backup: there was no memberbase at that moment";
         return Err(ServeError::Until(why.to_owned()));
     }
     if let Some(Moment::Revision(base, revision)) = moment
@@ -92,8 +93,8 @@ async fn restore_into(
     Ok(Restored { position: found.position, last: found.last, bases })
 }
 
-/// Opens what was restored for the first time, which makes its working copy, and has it go on as a store of its own.
-async fn go_on(
+/// Opens the restored store for the first time, which creates its working copy, and begins its own timeline.
+async fn open_restored(
     config: &Config,
     work: &Path,
 ) -> Result<(timeline::Reached, crate::model::Sealer), ServeError> {
@@ -120,8 +121,8 @@ fn moment(from: &Path, text: &str) -> Result<Moment, ServeError> {
     }
     let rule = || {
         ServeError::Until(format!(
-            "--until must be a time such as 2026-02-03T04:05:06Z, or the id of a memberbase, a colon and a revision, not \
-             {text}"
+            "--until must be a time such as 2026-02-03T04:05:06Z, or the id of a memberbase, a colon and a \
+             revision, not {text}"
         ))
     };
     let (base, revision) = text.rsplit_once(':').ok_or_else(rule)?;
@@ -138,6 +139,6 @@ fn moment(from: &Path, text: &str) -> Result<Moment, ServeError> {
 async fn blocking<T: Send + 'static, E: Into<ServeError> + Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, ServeError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|died| EngineError::Io(format!("the work died: {died}")))?.map_err(Into::into)
+    let result = tokio::task::spawn_blocking(work).await;
+    result.map_err(|died| EngineError::Io(format!("the command panicked: {died}")))?.map_err(Into::into)
 }

@@ -1,4 +1,4 @@
-//! Why a server could not start, or did not stop well, in the words of an operator.
+//! Why a server could not start or stop cleanly, for operators.
 
 use std::net::SocketAddr;
 
@@ -6,15 +6,15 @@ use super::connections::TlsError;
 use crate::directory::Error;
 use crate::table::{EngineError, TableError};
 
-/// Why a server could not start, or did not stop well.
+/// Why a server could not start or stop cleanly.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The store cannot be opened.
@@ -25,35 +25,36 @@ pub enum ServeError {
         /// Why.
         source: TableError,
     },
-    /// The store could not be closed in order. What was acknowledged is safe all the same.
+    /// The store could not be closed cleanly. Acknowledged writes are safe all the same.
     #[error(
-        "cannot close the store in order: {0}; nothing that was acknowledged is lost, the next start replays the log"
+        "cannot close the store cleanly: {0}; no acknowledged write is lost, the next start replays the log"
     )]
     Close(TableError),
-    /// Other machines would be served although callers need no token.
+    /// The server would serve other machines although callers need no token.
     #[error(
-        "{address} can be reached from other machines, and no token was made yet, so that everybody who reaches it could \
-         read and change everything; make the first token with `memberbase token create --access admin --data {data}{new}`, \
-         or, to serve it all the same, give --insecure-no-auth"
+        "{address} can be reached from other machines, and no token has been created yet, so that everybody who \
+         can connect could read and change everything; create the first token with \
+         `memberbase token create --access admin --data {data}{new}`, or give --insecure-no-auth to serve \
+         without tokens"
     )]
     Exposed {
         /// The address.
         address: SocketAddr,
         /// The data directory.
         data: String,
-        /// What makes it, where it is not there yet.
+        /// The flag that creates it, if it does not exist yet.
         new: &'static str,
     },
-    /// A token cannot be made, listed or revoked.
+    /// A token cannot be created, listed or revoked.
     #[error("{0}")]
     Token(Error),
-    /// A backup cannot be made, read or restored, or a store cannot be looked at.
+    /// A backup cannot be made, read or restored, or a store cannot be checked.
     #[error(transparent)]
     Backup(#[from] EngineError),
-    /// The moment to restore to is none that the backup has.
+    /// The backup cannot be restored to the requested moment.
     #[error("{0}")]
     Until(String),
-    /// The files of TLS cannot be used.
+    /// The TLS files cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The descriptors of the services cannot be served.
@@ -65,7 +66,7 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// Whether a folder was named that is not what it would have to be.
+    /// Whether the command was given the wrong folder, for example a backup as data directory.
     #[must_use]
     pub fn is_wrong_folder(&self) -> bool {
         matches!(
@@ -76,10 +77,10 @@ impl ServeError {
     }
 }
 
-/// That the store cannot be opened, and why.
+/// The text for a store that cannot be opened.
 fn opening(data: &str, error: &TableError) -> String {
     match error {
-        // It names the directory itself.
+        // These texts name the directory themselves.
         TableError::Engine(error @ (EngineError::InUse(_) | EngineError::WrongFolder(_))) => {
             error.to_string()
         }
@@ -87,12 +88,12 @@ fn opening(data: &str, error: &TableError) -> String {
     }
 }
 
-/// What to do when the store cannot be opened.
+/// What an operator can do if the store cannot be opened.
 fn advice(error: &TableError) -> &'static str {
     match error {
         TableError::Engine(EngineError::Corrupt { .. }) => {
-            "; leave the directory as it is: `memberbase check` lists all that is damaged, and `memberbase restore` brings \
-             back a backup"
+            "; leave the directory as it is: `memberbase check` lists all damage, and `memberbase restore` restores \
+             a backup"
         }
         _ => "",
     }

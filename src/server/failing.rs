@@ -1,5 +1,5 @@
-//! A whole server over an engine that fails: what passes is said so at every door, and nothing is lost, made up or left
-//! broken.
+//! Tests a whole server over an engine that fails: every door reports temporary faults as temporary, and
+//! nothing is lost, invented or left broken.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -84,9 +84,9 @@ impl World {
             members: vec![row(&format!("import{n}"), n)],
             ..Default::default()
         };
-        let mut answers =
+        let mut replies =
             self.members().import_members(futures_util::stream::iter([chunk])).await?.into_inner();
-        while answers.message().await?.is_some() {}
+        while replies.message().await?.is_some() {}
         Ok(())
     }
 
@@ -146,10 +146,10 @@ fn io() -> EngineError {
     EngineError::Io("no descriptors in /secret/path".to_owned())
 }
 
-/// Whether a call over gRPC met a fault of the system, which it must call one that passes.
+/// Whether a gRPC call failed, which it must report as temporary.
 #[track_caller]
-fn is_refused(answer: Result<(), Status>) -> bool {
-    let Err(status) = answer else { return false };
+fn is_refused(result: Result<(), Status>) -> bool {
+    let Err(status) = result else { return false };
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     assert_eq!(reason_of(&status).as_deref(), Some("STORAGE_UNAVAILABLE"));
     assert!(status.get_details_retry_info().is_some() && !status.message().contains("secret"), "{status:?}");
@@ -157,20 +157,20 @@ fn is_refused(answer: Result<(), Status>) -> bool {
 }
 
 #[track_caller]
-fn is_refused_over_http(answer: &http::Response<Body>) -> bool {
-    if answer.status().is_success() {
+fn is_refused_over_http(response: &http::Response<Body>) -> bool {
+    if response.status().is_success() {
         return false;
     }
-    assert_eq!(answer.status().as_u16(), 503);
-    assert!(answer.headers().contains_key(http::header::RETRY_AFTER));
+    assert_eq!(response.status().as_u16(), 503);
+    assert!(response.headers().contains_key(http::header::RETRY_AFTER));
     true
 }
 
 #[tokio::test]
-async fn every_door_says_that_a_fault_passes_and_when_to_come_back() {
+async fn every_door_reports_a_temporary_fault_and_when_to_retry() {
     let world = World::new().await;
     let mut refused = BTreeMap::new();
-    // Whatever operation of a call it is that fails. A fault that comes after the call is the next one's.
+    // A different operation of the call fails each time. A fault that comes after the call hits the next one.
     for n in 1..=40 {
         for door in ["unary", "stream", "publisher", "onsi"] {
             world.engine.fail_later(1 + n % 4, Fault::Error(io()));
@@ -198,21 +198,21 @@ impl Dice {
     }
 }
 
-/// Only what passes may be said while the engine fails.
+/// While the engine fails, calls may report only temporary faults.
 #[track_caller]
-fn assert_said(status: &Status) {
+fn assert_temporary(status: &Status) {
     let reason = reason_of(status);
-    let passing = ["STORAGE_UNAVAILABLE", "STORAGE_FULL", "COMMIT_UNKNOWN"];
-    assert!(passing.contains(&reason.as_deref().unwrap_or_default()), "{status:?}");
+    let temporary = ["STORAGE_UNAVAILABLE", "STORAGE_FULL", "COMMIT_UNKNOWN"];
+    assert!(temporary.contains(&reason.as_deref().unwrap_or_default()), "{status:?}");
 }
 
 #[tokio::test]
-async fn random_faults_lose_nothing_make_nothing_up_and_leave_nothing_broken() {
+async fn random_faults_lose_nothing_invent_nothing_and_leave_nothing_broken() {
     for seed in 1..=6 {
         let mut dice = Dice(u64::MAX / 3 + seed);
         let mut world = World::new().await;
         let mut failures = 0;
-        // What each ref may have as its name, by what was answered.
+        // The names that each ref may have, according to the responses.
         let mut may: BTreeMap<String, BTreeSet<Option<String>>> = BTreeMap::new();
         for n in 0..300 {
             let fault = match dice.below(6) {
@@ -226,19 +226,19 @@ async fn random_faults_lose_nothing_make_nothing_up_and_leave_nothing_broken() {
             }
             let subject = format!("r{}", dice.below(30));
             let known = may.entry(subject.clone()).or_insert_with(|| BTreeSet::from([None]));
-            let (answer, after) = match dice.below(8) {
+            let (result, after) = match dice.below(8) {
                 0..=3 => (world.upsert(vec![row(&subject, n)]).await, Some(format!("n{n}"))),
                 4 => (world.delete(&subject).await, None),
                 5 => {
                     world.clock.fetch_add(HOUR, Ordering::Relaxed);
-                    // What it could not do is left to the next.
+                    // The next round does what this one could not.
                     drop(world.table.maintain().await);
                     continue;
                 }
                 6 => {
                     match world.new_base(&format!("Base {n}")).await {
                         Ok(_) => {}
-                        Err(status) => assert_said(&status),
+                        Err(status) => assert_temporary(&status),
                     }
                     continue;
                 }
@@ -247,15 +247,15 @@ async fn random_faults_lose_nothing_make_nothing_up_and_leave_nothing_broken() {
                         Ok(found) => {
                             assert!(known.contains(&found), "{subject}: {found:?} of {known:?}, seed {seed}")
                         }
-                        Err(status) => assert_said(&status),
+                        Err(status) => assert_temporary(&status),
                     }
                     continue;
                 }
             };
-            match answer {
+            match result {
                 Ok(()) => *known = BTreeSet::from([after]),
                 Err(status) => {
-                    assert_said(&status);
+                    assert_temporary(&status);
                     failures += 1;
                     if reason_of(&status).as_deref() == Some("COMMIT_UNKNOWN") {
                         known.insert(after);
@@ -264,7 +264,7 @@ async fn random_faults_lose_nothing_make_nothing_up_and_leave_nothing_broken() {
             }
         }
         assert!(failures > 10, "only {failures} calls failed");
-        // Nothing is armed any more once an operation beyond the last plan was done.
+        // Replaces the last planned fault by one that never comes.
         world.engine.fail_later(u64::MAX / 2, Fault::CrashBefore);
         for (subject, known) in &may {
             let found = world.name_of(subject).await.unwrap();

@@ -1,11 +1,12 @@
-//! The log on standard error, written by a thread of its own.
+//! The log on standard error, which its own thread writes.
 //!
-//! Nobody who logs ever waits: lines stand in a queue of [`QUEUE_BYTES`] until the thread has written them. While nobody reads
-//! standard error the queue fills; what finds no room is dropped and counted, and the first line after the gap is one that
-//! says how many are missing. Dropping [`Log`] waits until everything is written, as long as somebody reads it.
+//! Logging never waits: lines stand in a queue of at most [`QUEUE_BYTES`] until the thread has written them.
+//! If nobody reads standard error, the queue fills up. Further lines are dropped and counted, and a line in
+//! their place says how many. Dropping [`Log`] waits until all lines are written, but only for a short time
+//! if nobody reads them.
 //!
-//! The thread is ours because that of `tracing-appender` says at the end on standard output that it could not finish, and
-//! panics if that is closed; its queue is bounded in lines and not in bytes.
+//! The thread of `tracing-appender` is not used: if it cannot finish, it prints that to standard output, and
+//! panics if standard output is closed. Besides, its queue is limited in lines, not in bytes.
 
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
@@ -18,16 +19,16 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::tasks;
 
-/// Most bytes of lines that wait to be written.
+/// Most bytes of waiting lines.
 const QUEUE_BYTES: usize = 1024 * 1024;
-/// How long the end of the process waits for somebody to read what is left.
+/// How long the process waits at its end for somebody to read the last lines.
 const END_WITHIN: Duration = Duration::from_secs(1);
 
-/// The log of this process. Dropping it writes what is left.
+/// The log of this process. Dropping it writes the lines that still wait.
 #[must_use]
 pub struct Log(Queue);
 
-/// Starts the log of this process. Panics are logged too: the usual message would wait for somebody to read it.
+/// Starts the log of this process. It also logs panics: the usual message would block if nobody reads it.
 pub fn start(level: LevelFilter) -> io::Result<Log> {
     let queue = Queue::new(QUEUE_BYTES);
     let lines = queue.clone();
@@ -38,7 +39,7 @@ pub fn start(level: LevelFilter) -> io::Result<Log> {
         .with_max_level(level)
         .with_target(false)
         .init();
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{}", words(panic))));
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{}", text_of(panic))));
     Ok(Log(queue))
 }
 
@@ -48,17 +49,17 @@ impl Drop for Log {
     }
 }
 
-/// What a panic says, and where.
-fn words(panic: &PanicHookInfo<'_>) -> String {
-    let said = panic.payload();
-    let text =
-        said.downcast_ref::<&str>().copied().or_else(|| said.downcast_ref::<String>().map(String::as_str));
-    let what = text.unwrap_or("without a word");
+/// The message and the place of a panic.
+fn text_of(panic: &PanicHookInfo<'_>) -> String {
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let message = text.unwrap_or("no message");
     let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
-    format!("a thread panicked{place}: {what}")
+    format!("a thread panicked{place}: {message}")
 }
 
-/// The lines that wait. Clones share them.
+/// The waiting lines. Clones share them.
 #[derive(Clone)]
 struct Queue {
     room: usize,
@@ -69,9 +70,9 @@ struct Queue {
 struct Waiting {
     lines: VecDeque<Vec<u8>>,
     bytes: usize,
-    /// Lines that found no room since those that wait.
+    /// How many lines were dropped after those that wait.
     dropped: u64,
-    /// Whether the thread has lines in its hands.
+    /// Whether the thread is writing lines that it took.
     is_writing: bool,
 }
 
@@ -86,7 +87,7 @@ impl Queue {
 
     fn push(&self, line: &[u8]) {
         let mut waiting = self.lock();
-        // Once one was dropped, later ones would hide the gap.
+        // After a dropped line, later ones are dropped too, so that all are counted at one place.
         if waiting.dropped > 0 || waiting.bytes + line.len() > self.room {
             waiting.dropped += 1;
             return;
@@ -96,7 +97,7 @@ impl Queue {
         self.shared.1.notify_all();
     }
 
-    /// What waits, and how many lines are missing after it; waits for something to come.
+    /// Waits for lines, and takes all that wait. Also returns how many were dropped after them.
     fn take(&self) -> (VecDeque<Vec<u8>>, u64) {
         let mut waiting = self.lock();
         waiting.is_writing = false;
@@ -108,7 +109,7 @@ impl Queue {
         (lines, dropped)
     }
 
-    /// Writes lines for ever. What cannot be written is lost: there is nobody to tell.
+    /// Writes lines for ever. Lines that cannot be written are lost: there is nowhere to report that.
     fn write_to(&self, mut out: impl Write) {
         loop {
             let (lines, dropped) = self.take();
@@ -116,14 +117,14 @@ impl Queue {
                 let _ = out.write_all(&line);
             }
             if dropped > 0 {
-                let _ = writeln!(out, "lines dropped here, because nobody read the log: {dropped}");
+                let _ = writeln!(out, "lines dropped here because nobody read the log: {dropped}");
             }
         }
     }
 
     fn wait_until_written(&self, within: Duration) {
         let is_busy = |waiting: &mut Waiting| waiting.is_writing || !waiting.lines.is_empty();
-        // Whether it was in time or not, the process ends.
+        // The process ends even if not all lines were written.
         let _ = self.shared.1.wait_timeout_while(self.lock(), within, is_busy);
     }
 }
@@ -136,7 +137,7 @@ impl<'a> MakeWriter<'a> for Queue {
     }
 }
 
-/// Each line comes in one piece.
+/// `tracing_subscriber` writes each line in one piece.
 impl Write for Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
@@ -154,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    /// A reader that reads nothing until it is told to.
+    /// A writer that blocks until the test continues.
     struct Sleeper {
         begun: Sender<()>,
         go_on: Receiver<()>,
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn who_logs_never_waits_and_a_gap_is_told_where_it_is() {
+    fn logging_never_waits_and_dropped_lines_are_reported_in_their_place() {
         let (begun, has_begun) = channel();
         let (wake, go_on) = channel::<()>();
         let (read, lines) = channel();
@@ -184,7 +185,7 @@ mod tests {
         std::thread::spawn(move || thread.write_to(Sleeper { begun, go_on, read }));
         queue.write_all(b"first\n").unwrap();
         has_begun.recv().unwrap();
-        // The thread holds the first line; four more find room, five do not.
+        // The thread holds the first line; four more fit into the queue, five do not.
         for number in 0..9 {
             queue.write_all(format!("line {number}\n").as_bytes()).unwrap();
         }
@@ -194,12 +195,12 @@ mod tests {
         queue.wait_until_written(Duration::MAX);
         let text: Vec<u8> = lines.try_iter().flatten().collect();
         let text = String::from_utf8(text).unwrap();
-        let gap = "lines dropped here, because nobody read the log: 5\n";
+        let gap = "lines dropped here because nobody read the log: 5\n";
         assert_eq!(text, format!("first\nline 0\nline 1\nline 2\nline 3\n{gap}last\n"));
     }
 
     #[test]
-    fn the_end_does_not_wait_for_somebody_who_never_reads() {
+    fn the_end_of_the_process_does_not_wait_for_ever_if_nobody_reads() {
         let queue = Queue::new(100);
         queue.push(b"line\n");
         queue.wait_until_written(Duration::from_millis(1));

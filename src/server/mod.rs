@@ -1,22 +1,23 @@
 //! Starting, serving and stopping: the only layer that knows every other one.
 //!
-//! The order is bind, open, build, serve. The port answers health checks (NOT_SERVING) while the store opens, which can
-//! take a while after a crash; every other call is UNAVAILABLE until then. Stopping goes the other way: health reports
-//! NOT_SERVING, no new connections are accepted, running calls finish within the grace period, and the store is closed.
+//! The order is bind, open, build, serve. While the store opens, which can take a while after a crash, health
+//! checks return NOT_SERVING, and every other call returns UNAVAILABLE. Stopping takes the reverse order:
+//! health checks return NOT_SERVING, no new connections are accepted, running calls finish within the grace
+//! period, and the store is closed.
 //!
 //! The rooms, each of which uses only those above it:
 //!
 //! | room | what it promises |
 //! | --- | --- |
-//! | `log` | log lines on standard error that hold up nobody |
-//! | `connections` | what one connection may do: TLS, places, stalls, running calls |
-//! | `error` | [`ServeError`]: why a server could not start, or did not stop well |
-//! | `store`, `opening` | picks the engine, and opens the store for a server or for a command |
+//! | `log` | writes log lines to standard error without delaying callers |
+//! | `connections` | what one connection may do: TLS, places, stalled replies, running calls |
+//! | `error` | [`ServeError`]: why a server could not start or stop cleanly |
+//! | `store`, `opening` | choose the engine, and open the store for a server or for a command |
 //! | `backup`, `tokens` | work on a data directory that no server uses |
-//! | `refusals` | refused calls in the log, one line a second for each reason and peer |
-//! | `front` | routes each request to health, to a door, or to a refusal |
+//! | `refusals` | logs rejected calls, one line a second for each reason and peer |
+//! | `front` | routes each request to health, to a door, or to a rejection |
 //! | `accept` | accepts connections, serves and drains them |
-//! | `run` | the life of the process |
+//! | `run` | starts and stops the server |
 
 mod accept;
 pub mod backup;

@@ -1,4 +1,4 @@
-//! Opening the store: for a server, and for commands that work on a store that nobody serves.
+//! Opens the store for a server, and for commands that work on a store that no server uses.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
@@ -11,42 +11,43 @@ use crate::config::{Config, EngineKind};
 use crate::engine::sled::SledConfig;
 use crate::table::{AuditReport, EngineError, RefoldReport, Table};
 
-/// The rights of a folder that anybody but its owner has.
+/// The permission bits of everybody but the owner.
 const OTHERS: u32 = 0o077;
 
-/// Opens the store that nobody serves, as a start does, audits everything in it and closes it again. `progress` is told
-/// what goes on.
+/// Opens a store that no server uses, as a start does, audits everything in it and closes it. Calls
+/// `progress` with a line for each step.
 pub async fn check(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<AuditReport, ServeError> {
     let open = |source| ServeError::Open { data: config.data.display().to_string(), source };
     store::check(config, progress).await.map_err(open)
 }
 
-/// Opens the store that nobody serves, gives it the newest rule of comparing e-mail addresses unless members would become
-/// one by it, and closes it again. `progress` is told what goes on.
+/// Opens a store that no server uses, changes it to the newest rule for equivalent e-mail addresses unless
+/// two members would then have the same address, and closes it. Calls `progress` with a line for each step.
 pub async fn refold(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<RefoldReport, ServeError> {
     let open = |source| ServeError::Open { data: config.data.display().to_string(), source };
     store::refold(config, progress).await.map_err(open)
 }
 
-/// Tells who else may read the data directory. Only once it is one: nothing is advised on the folders of others.
-fn look_at_rights(data: &Path) {
+/// Logs a warning if other users may read the data directory. Called only once the folder is known to be a
+/// data directory, so that it gives no advice about unrelated folders.
+fn check_permissions(data: &Path) {
     if std::fs::metadata(data).is_ok_and(|folder| folder.mode() & OTHERS != 0) {
         let data = data.display();
         tracing::warn!(%data, "other users of this machine may read the data directory; close it with chmod 700");
     }
 }
 
-/// Opens the store of `config`, for a server and for tools that work without one.
+/// Opens the store of `config`.
 pub async fn open_store(config: &Config) -> Result<Arc<Table>, ServeError> {
     let cannot = |source| ServeError::Open { data: config.data.display().to_string(), source };
     store::open(config).await.map_err(cannot)
 }
 
-/// Opens the store, unless callers from other machines would need no token to get at it.
+/// Opens the store, unless callers from other machines could use it without a token.
 pub async fn open(config: &Config, address: SocketAddr) -> Result<Arc<Table>, ServeError> {
     let is_safe = address.ip().is_loopback() || config.insecure_no_auth;
     let exposed = |new| ServeError::Exposed { address, data: config.data.display().to_string(), new };
-    // A store that is not there has no tokens, and is not made to find that out.
+    // A store that does not exist has no tokens; do not create it to find that out.
     let cannot = |source: EngineError| ServeError::Open {
         data: config.data.display().to_string(),
         source: source.into(),
@@ -57,7 +58,7 @@ pub async fn open(config: &Config, address: SocketAddr) -> Result<Arc<Table>, Se
     }
     let table = open_store(config).await?;
     if is_sled {
-        look_at_rights(&config.data);
+        check_permissions(&config.data);
     }
     if is_safe || table.tokens().any() {
         return Ok(table);

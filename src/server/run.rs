@@ -1,4 +1,4 @@
-//! A server from its start to its end.
+//! Starts and stops a server.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -25,16 +25,16 @@ use crate::model::origin::Door;
 use crate::table::Table;
 use crate::tasks;
 
-/// Fewest worker threads: reads may wait for the disk on them.
+/// Fewest worker threads. Reads may block them while they wait for the disk.
 const WORKERS_MIN: usize = 4;
 
-/// Threads that a runtime should have to serve well on so many cores.
+/// How many worker threads a runtime should have on this many cores.
 #[must_use]
 pub fn worker_threads(cores: usize) -> usize {
     WORKERS_MIN.max(2 * cores)
 }
 
-/// Serves until a signal stops it: the whole life of the process. `notes` on the settings go into the log.
+/// Serves until a signal stops the process. `notes` are warnings about the settings, for the log.
 pub async fn serve(config: Config, notes: &[String]) -> Result<(), ServeError> {
     let log = log::start(config.log)?;
     notes.iter().for_each(|note| tracing::warn!("{note}"));
@@ -48,31 +48,32 @@ pub async fn serve(config: Config, notes: &[String]) -> Result<(), ServeError> {
     };
     let running = tokio::select! {
         running = start(config) => running?,
-        // Nothing was acknowledged yet, and an open that is cut short harms nothing; waiting for it could take minutes.
+        // Nothing was acknowledged yet, and an interrupted open does no harm; waiting for it could take
+        // minutes.
         () = signalled() => exit(log, 0),
     };
     if !running.gate.has_tokens() {
-        let who = if running.address.ip().is_loopback() { "on this machine" } else { "who reaches it" };
-        tracing::warn!("no token was made yet: everybody {who} may read and change everything");
+        let who = if running.address.ip().is_loopback() { "on this machine" } else { "who can connect" };
+        tracing::warn!("no token has been created yet: everybody {who} may read and change everything");
     }
-    // A closed standard output is no reason to stop.
+    // If standard output is closed, the server runs all the same.
     let scheme = if running.encrypted { "https" } else { "http" };
     let _ = writeln!(std::io::stdout(), "listening on {scheme}://{}", running.address());
     signalled().await;
-    tracing::info!("stopping; a second signal stops at once");
+    tracing::info!("stopping; a second signal exits immediately");
     tokio::select! {
         result = running.stop() => result,
         () = signalled() => exit(log, 1),
     }
 }
 
-/// Ends the process although something is under way, after the last lines of the log.
+/// Writes the last lines of the log and ends the process, although something is still running.
 fn exit(log: Log, code: i32) -> ! {
     drop(log);
     std::process::exit(code)
 }
 
-/// A server that serves.
+/// A running server.
 pub struct Running {
     address: SocketAddr,
     encrypted: bool,
@@ -83,7 +84,7 @@ pub struct Running {
     grace: Duration,
 }
 
-/// Starts a server in this process, and returns once it serves.
+/// Starts a server in this process, and returns once it serves requests.
 pub async fn start(config: Config) -> Result<Running, ServeError> {
     let address = config.listen;
     let tls = Tls::load(&config)?;
@@ -101,7 +102,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let front = Front::new(address.ip().is_loopback(), incoming).await?;
     let encrypted = tls.is_some();
     let room = accept::room(descriptors::raise(), config.connections_per_peer, store::call_bytes(&config));
-    introduce(&config, address, room.total);
+    log_settings(&config, address, room.total);
     let refusals = connections.refusals.clone().follow(connections.stopping.clone());
     tasks::vital("refusals", connections.tracker.track_future(refusals));
     if let Some(tls) = tls.clone() {
@@ -125,8 +126,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     }
 }
 
-/// Says in the log what starts: the first thing to look at when something is wrong.
-fn introduce(config: &Config, address: SocketAddr, connections: usize) {
+/// Logs the version and the settings: the first thing to look at when something is wrong.
+fn log_settings(config: &Config, address: SocketAddr, connections: usize) {
     let tls = match (&config.tls_cert, &config.tls_client_ca) {
         (None, _) => "off",
         (Some(_), None) => "on",
@@ -149,20 +150,20 @@ fn introduce(config: &Config, address: SocketAddr, connections: usize) {
 }
 
 impl Running {
-    /// The address that is listened on.
+    /// The address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Stops in order: finishes what is under way, within the grace period, and closes the store.
+    /// Lets running calls finish within the grace period, and closes the store.
     pub async fn stop(self) -> Result<(), ServeError> {
         let Self { table, front, connections, grace, .. } = self;
         front.stop_serving().await;
         connections.stopping.cancel();
         connections.tracker.close();
         if tokio::time::timeout(grace, connections.tracker.wait()).await.is_err() {
-            tracing::warn!("calls still under way after the grace period are cut off");
+            tracing::warn!("the grace period is over; ending the calls that still run");
             connections.cut.cancel();
             connections.tracker.wait().await;
         }

@@ -1,4 +1,4 @@
-//! Opening the store: the only place that picks an engine.
+//! Opens the store. Only this file chooses an engine.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,37 +16,38 @@ use crate::table::{
 };
 use crate::tasks;
 
-/// The share of the memory that is the engine's cache. Its heap is several times that, because sled counts a page only
-/// when 64 accesses have come together in one of its 256 shards.
+/// The share of `memory` for the engine's cache. Its heap is several times that, because sled counts a page
+/// only after 64 accesses to one of its 256 shards.
 const CACHE_SHARE: (u64, u64) = (1, 16);
-/// The share of the memory for the images of lookups and for members that were read by key.
+/// The share of `memory` for the images of lookups and for the member cache.
 const READ_SHARE: (u64, u64) = (3, 8);
-/// The share of the memory for requests that are waiting and for indexes that are not on disk yet.
+/// The share of `memory` for requests that wait and for index changes that are not on disk yet.
 const BUDGET_SHARE: (u64, u64) = (1, 4);
-/// The share of the memory for messages that come in, and the least that is for them: room for two of the largest.
+/// The share of `memory` for incoming messages, and its minimum: room for two of the largest messages.
 const INCOMING_SHARE: (u64, u64) = (1, 8);
 const INCOMING_MIN_BYTES: u64 = 96 * 1024 * 1024;
-/// The share of the memory for calls as such, before their messages come, and the least that is for them: two thousand calls.
+/// The share of `memory` for calls before their messages arrive, and its minimum: room for two thousand
+/// calls.
 const CALLS_SHARE: (u64, u64) = (1, 8);
 const CALLS_MIN_BYTES: u64 = 32 * 1024 * 1024;
-/// The share of the memory that one body may have, and the least that every server takes.
+/// The share of `memory` for one body, and the size of body that every server accepts.
 const BODY_SHARE: (u64, u64) = (1, 4);
 const BODY_MIN_BYTES: u64 = 64 * 1024 * 1024;
-/// How often a long opening says that it is still going on.
+/// How often a long opening is logged as still running.
 const STILL_OPENING: Duration = Duration::from_secs(5);
 
-/// How long after the opening housekeeping begins, and how often it comes round.
+/// When the first round of housekeeping starts after the opening, and the time between rounds.
 const FIRST_HOUSEKEEPING: Duration = Duration::from_secs(60);
 const HOUSEKEEPING: Duration = Duration::from_secs(60 * 60);
 
-/// Opens the store that `config` describes, and has its housekeeping done for as long as it is in use.
+/// Opens the store of `config`, and starts its housekeeping, which ends when the store is no longer used.
 pub async fn open(config: &Config) -> Result<Arc<Table>, TableError> {
     let table = open_with_progress(config).await?;
     tasks::vital("housekeeping", keep_house(Arc::downgrade(&table)));
     Ok(table)
 }
 
-/// Opens the store, audits it and closes it again.
+/// Opens the store, audits it and closes it.
 pub async fn check(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<AuditReport, TableError> {
     let engine = engine(config).await?;
     let how = AuditConfig::new(clock()(), micros(config.delete_retention));
@@ -55,7 +56,7 @@ pub async fn check(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Resul
     report
 }
 
-/// Opens the store, refolds it and closes it again.
+/// Opens the store, refolds it and closes it.
 pub async fn refold(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<RefoldReport, TableError> {
     let settings = table_config(config)?;
     let engine = engine(config).await?;
@@ -64,14 +65,14 @@ pub async fn refold(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Resu
     report
 }
 
-/// Purges, drops old commits and closes idle bases now and then.
+/// Purges, drops old commits and closes idle bases, once in every round.
 async fn keep_house(table: Weak<Table>) {
     let mut rounds = tokio::time::interval_at(Instant::now() + FIRST_HOUSEKEEPING, HOUSEKEEPING);
     loop {
         rounds.tick().await;
         let Some(table) = table.upgrade() else { return };
         if let Err(error) = table.maintain().await {
-            tracing::warn!(%error, "housekeeping was cut short; the next round takes it up");
+            tracing::warn!(%error, "housekeeping was interrupted; the next round continues it");
         }
     }
 }
@@ -107,7 +108,8 @@ async fn engine(config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
                 SledEngine::open(settings, |line| tracing::info!("{line}"))
             })
             .await;
-            let engine = opened.map_err(|died| EngineError::Io(format!("the opening died: {died}")))??;
+            let engine =
+                opened.map_err(|died| EngineError::Io(format!("opening the store panicked: {died}")))??;
             Ok(Arc::new(engine))
         }
     }
@@ -130,17 +132,17 @@ fn table_config(config: &Config) -> Result<TableConfig, EngineError> {
     })
 }
 
-/// Bytes for messages that come in.
+/// The budget for the bytes of incoming messages.
 pub fn incoming_bytes(config: &Config) -> usize {
     usize::try_from(share(config.memory, INCOMING_SHARE).max(INCOMING_MIN_BYTES)).unwrap_or(usize::MAX)
 }
 
-/// Bytes for calls as such.
+/// The budget for calls before their messages arrive, in bytes.
 pub fn call_bytes(config: &Config) -> usize {
     usize::try_from(share(config.memory, CALLS_SHARE).max(CALLS_MIN_BYTES)).unwrap_or(usize::MAX)
 }
 
-/// The largest body that is read, in bytes. A larger one would have no room for what it becomes.
+/// The largest body that is read, in bytes. There would be no room to decode a larger one.
 pub fn body_bytes(config: &Config) -> usize {
     let most = share(config.memory, BODY_SHARE).max(BODY_MIN_BYTES);
     usize::try_from(config.body_limit.min(most)).unwrap_or(usize::MAX)
@@ -159,7 +161,7 @@ pub fn now() -> Timestamp {
     clock()()
 }
 
-/// The system's clock. A clock before 1970 is taken for 1970; the table never goes back.
+/// The clock of the system. Times before 1970 count as 1970. The table makes sure that time never goes back.
 fn clock() -> Clock {
     Arc::new(|| {
         Timestamp::from_micros(micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))

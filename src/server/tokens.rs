@@ -1,6 +1,6 @@
-//! Tokens of a store that no server uses: made, listed and revoked on the machine that has its data directory.
+//! Creates, lists and revokes tokens of a store that no server uses, on the machine with its data directory.
 //!
-//! Whoever may write the data directory may do everything, so no token is asked for.
+//! No token is needed: a user who may write to the data directory can do everything anyway.
 
 use std::path::Path;
 
@@ -14,25 +14,25 @@ use crate::model::origin::Door;
 use crate::model::token::AccessLevel;
 use crate::model::{RawFilter, RawValue, Reason, Refusal, Timestamp};
 
-/// How many memberbases of one name are told apart for somebody who meant one of them.
-const NAMED: usize = 10;
+/// How many ids the error lists if several memberbases have the requested name.
+const LISTED: usize = 10;
 
-/// A token as the command line asks for it.
+/// A token to create, as requested on the command line.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// `read`, `write` or `admin`.
     pub access: String,
     /// What it is for.
     pub description: Option<String>,
-    /// From when on it is refused.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
     /// The name or id of the memberbase that it is bound to.
     pub member_base: Option<String>,
-    /// Whether it shows bank details and dates of birth.
+    /// Whether it gives access to bank details and dates of birth.
     pub pii: Option<bool>,
-    /// Requests that it is good for per second.
+    /// Most requests per second.
     pub requests_per_second: Option<u32>,
-    /// Rows that it is good for per second.
+    /// Most rows per second.
     pub rows_per_second: Option<u32>,
 }
 
@@ -42,9 +42,10 @@ pub fn is_store(data: &Path) -> bool {
     SledConfig::new(data).has_store()
 }
 
-/// Makes a token in the store of `config`, which is made too if there is none. Tells also whether it is the first.
+/// Creates a token in the store of `config`, and the store too if it does not exist. Also returns whether
+/// this is the first token.
 pub async fn create_token(config: &Config, wanted: Wanted) -> Result<(CreatedToken, bool), ServeError> {
-    // A command that is refused leaves no store behind that it made: what may be refused is tried in memory first.
+    // A failed command must not leave a new store behind, so try it in memory first.
     if config.engine == EngineKind::Sled && !is_store(&config.data) {
         let trial = Config { engine: EngineKind::Memory, ..config.clone() };
         create_in(&trial, wanted.clone()).await?;
@@ -58,7 +59,7 @@ async fn create_in(config: &Config, wanted: Wanted) -> Result<(CreatedToken, boo
         let directory = gate.enter(gate.owner(), AccessLevel::Admin).await?;
         let member_base_id = match wanted.member_base {
             None => None,
-            Some(named) => Some(base_id(&directory, named).await?),
+            Some(base) => Some(base_id(&directory, base).await?),
         };
         let new = NewToken {
             access: wanted.access,
@@ -102,23 +103,23 @@ pub async fn revoke_token(config: &Config, id: &str) -> Result<v1::ApiToken, Ser
     .await
 }
 
-/// Opens the store, has `work` done in it and closes it again.
+/// Opens the store, runs `work` on it and closes it.
 async fn in_store<T>(
     config: &Config,
     work: impl AsyncFnOnce(&Gate) -> Result<T, Error>,
 ) -> Result<T, ServeError> {
     let table = open_store(config).await?;
-    let done = work(&Gate::new(table.clone(), Door::CommandLine)).await;
+    let result = work(&Gate::new(table.clone(), Door::CommandLine)).await;
     table.close().await.map_err(ServeError::Close)?;
-    done.map_err(ServeError::Token)
+    result.map_err(ServeError::Token)
 }
 
-/// The id of the memberbase that is named so, or whose id this is already.
-async fn base_id(directory: &Directory, named: String) -> Result<String, Error> {
-    if directory.sealer().open_base(&named).is_ok() {
-        return Ok(named);
+/// The id of the memberbase with this id or name.
+async fn base_id(directory: &Directory, base: String) -> Result<String, Error> {
+    if directory.sealer().open_base(&base).is_ok() {
+        return Ok(base);
     }
-    let eq = Some(RawValue::Text(named));
+    let eq = Some(RawValue::Text(base));
     let by_name = vec![RawFilter { key: Some("name".to_owned()), eq, ..RawFilter::default() }];
     let (mut ids, mut cursor) = (Vec::new(), None);
     loop {
@@ -126,7 +127,7 @@ async fn base_id(directory: &Directory, named: String) -> Result<String, Error> 
         let list = BaseList { filters: by_name.clone(), page, ..BaseList::default() };
         let page = directory.list_bases(list).await?;
         ids.extend(page.bases.iter().map(|base| directory.sealer().base_id(base.number)));
-        if page.cursor.is_none() || ids.len() > NAMED {
+        if page.cursor.is_none() || ids.len() > LISTED {
             break;
         }
         cursor = page.cursor;
@@ -137,8 +138,8 @@ async fn base_id(directory: &Directory, named: String) -> Result<String, Error> 
         [id] => Ok(id.clone()),
         ids => Err(refuse(format!(
             "must be an id, because several memberbases have this name: {}{}",
-            ids.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", "),
-            if ids.len() > NAMED { ", …" } else { "" }
+            ids.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", "),
+            if ids.len() > LISTED { ", …" } else { "" }
         ))),
     }
 }

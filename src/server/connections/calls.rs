@@ -1,4 +1,5 @@
-//! The calls of one connection: each is counted, with what it takes, from its head to the last byte of its reply.
+//! The calls of one connection: each is counted, with what it takes, from its head to the last byte of its
+//! reply.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -99,8 +100,8 @@ where
     }
 }
 
-/// The body of a reply; its call lasts as long. Large pieces of it are given in small ones, because what was given is with
-/// the connection, where it cannot be ended: the rest stays here until the peer takes it.
+/// The body of a reply; its call lasts as long. Large pieces of it are given in small ones, because what was
+/// given is with the connection, where it cannot be ended: the rest stays here until the peer takes it.
 pub struct Reply<B> {
     body: B,
     /// What the body gave and was not taken.

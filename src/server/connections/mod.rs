@@ -1,4 +1,5 @@
-//! What one connection may do: it speaks TLS or not, takes a place that its peer may have, and makes progress.
+//! What one connection may do: it speaks TLS or not, takes a place that its peer may have, and makes
+//! progress.
 //!
 //! Nothing here knows a door or the store.
 

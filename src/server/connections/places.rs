@@ -1,11 +1,13 @@
 //! How many connections there are, whose they are, and which one gives way when there are too many.
 //!
-//! - There are never more connections than [`Room::total`], nor more of one peer than [`Room::per_peer`]. The total leaves
-//!   the store the descriptors that it needs: a store without descriptors can neither read nor write.
-//! - A connection with a call under way never gives way. Of the others the one gives way that has been without a call
-//!   longest, of the peer that has most of them, or of the peer at hand if that has as many as it may. So somebody who only
-//!   holds connections open locks nobody out.
-//! - One that gives way is closed at once and not in order: a peer that is silent would not answer, and the newcomer waits.
+//! - There are never more connections than [`Room::total`], nor more of one peer than [`Room::per_peer`]. The
+//!   total leaves the store the descriptors that it needs: a store without descriptors can neither read nor
+//!   write.
+//! - A connection with a call under way never gives way. Of the others the one gives way that has been
+//!   without a call longest, of the peer that has most of them, or of the peer at hand if that has as many as
+//!   it may. So somebody who only holds connections open locks nobody out.
+//! - One that gives way is closed at once and not in order: a peer that is silent would not answer, and the
+//!   newcomer waits.
 //! - What their calls take has a limit, see [`load`].
 //!
 //! Time is passed in, as what has passed since some moment that is the same for all calls.
@@ -154,7 +156,8 @@ impl Open {
         self.of(of).any(|state| state.gives_way.is_cancelled())
     }
 
-    /// The connection (of this peer, otherwise of the peer that has most) that has been without a call longest.
+    /// The connection (of this peer, otherwise of the peer that has most) that has been without a call
+    /// longest.
     fn longest_idle(&self, of: Option<IpAddr>) -> Option<&Arc<State>> {
         let idle = |state: &&Arc<State>| state.calls.load(Ordering::Acquire) == 0;
         let longest =

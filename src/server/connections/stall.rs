@@ -1,12 +1,14 @@
-//! Replies that their peers do not take: ended, with all that they hold, when nothing of them was taken for too long.
+//! Replies that their peers do not take: ended, with all that they hold, when nothing of them was taken for
+//! too long.
 //!
-//! Only the connection knows what a peer takes, and it tells nobody: it asks a reply for its next piece when there is room for
-//! it, and otherwise does not ask. So what happens to a reply is noted while its call is polled ([`note`]), and the call is
-//! watched from outside ([`watch`]): one that is pending although the reply had something to give waits for its peer, and one
-//! whose reply was asked and had nothing waits for us. A call that is dropped is reset, and its connection goes on.
+//! Only the connection knows what a peer takes, and it tells nobody: it asks a reply for its next piece when
+//! there is room for it, and otherwise does not ask. So what happens to a reply is noted while its call is
+//! polled ([`note`]), and the call is watched from outside ([`watch`]): one that is pending although the
+//! reply had something to give waits for its peer, and one whose reply was asked and had nothing waits for
+//! us. A call that is dropped is reset, and its connection goes on.
 //!
-//! A call that is answered at once pays for two accesses to a thread-local number and no more: a timer begins when a
-//! reply has to wait.
+//! A call that is answered at once pays for two accesses to a thread-local number and no more: a timer begins
+//! when a reply has to wait.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -65,8 +67,8 @@ pub fn watch<F: Future>(call: F, stall_after: Duration) -> Watched<F> {
 }
 
 pin_project! {
-    /// A call that is ended when nothing of its reply is taken. Written out, because an `async` block would be as large as two
-    /// calls, and every call is moved into its task.
+    /// A call that is ended when nothing of its reply is taken. Written out, because an `async` block would
+    /// be as large as two calls, and every call is moved into its task.
     pub struct Watched<F> {
         #[pin]
         call: F,

@@ -1,8 +1,8 @@
 //! TLS of the port: certificate and key from files, read again when they change.
 //!
-//! The files are looked at now and then, which costs nothing and works on every file system. What cannot be read, or does
-//! not fit together, leaves what was in use in use, and is logged once per change. Connections that are open keep what they
-//! were made with.
+//! The files are looked at now and then, which costs nothing and works on every file system. What cannot be
+//! read, or does not fit together, leaves what was in use in use, and is logged once per change. Connections
+//! that are open keep what they were made with.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;

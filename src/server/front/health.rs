@@ -1,14 +1,14 @@
-//! What health checks are told, under which name.
+//! The status that health checks return for each name.
 //!
 //! | name | is SERVING as long as |
 //! | --- | --- |
-//! | the empty one, and each service of ours | reads and writes are served |
+//! | the empty name, and each service of memberbase | reads and writes are served |
 //! | `memberbase.reads` | reads are served |
-//! | `memberbase.writes` | reads and writes are served: what writes reads too |
-//! | `memberbase.housekeeping` | the store is open, and the last round of housekeeping left nothing undone |
+//! | `memberbase.writes` | reads and writes are served, because writes also read |
+//! | `memberbase.housekeeping` | the store is open, and the last round of housekeeping finished all its work |
 //!
-//! All of them are NOT_SERVING while the store opens and from the beginning of a stop. That reads fail or writes are
-//! refused, and why, is in the log once: when it begins. The store is looked at every second.
+//! All of them are NOT_SERVING while the store opens and once a stop has begun. The store is checked every
+//! second. When reads begin to fail or writes begin to be rejected, the reason is logged once.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -21,9 +21,9 @@ use tonic_health::server::HealthReporter;
 use super::give_back::{give_back, tidy_threads};
 use crate::table::Table;
 
-/// How often the store is asked how it is.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Told whether everything works.
+/// How often the store is checked.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// The names that report whether everything works.
 const ALL: [&str; 8] = [
     "",
     "memberbase.writes",
@@ -34,25 +34,25 @@ const ALL: [&str; 8] = [
     "publisher.v1.MemberService",
     "publisher.v1.RecordService",
 ];
-/// Told whether reads work.
+/// The names that report whether reads work.
 const READS: [&str; 1] = ["memberbase.reads"];
-/// Told whether the housekeeping gets its work done.
+/// The names that report whether housekeeping finishes its work.
 const HOUSEKEEPING: [&str; 1] = ["memberbase.housekeeping"];
 
-/// How the server is.
+/// The state of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State {
-    /// The store is open, and the server does not stop.
+    /// The store is open, and no stop has begun.
     pub serves: bool,
-    /// Reads are answered.
+    /// Reads work.
     pub reads: bool,
-    /// The store takes what is to be written.
+    /// Writes work.
     pub writes: bool,
-    /// The last round of housekeeping left nothing undone.
+    /// The last round of housekeeping finished all its work.
     pub is_tidy: bool,
 }
 
-/// Tells health checks how the server is. Cloning it is cheap.
+/// Sets the status that health checks return. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Health {
     reporter: HealthReporter,
@@ -60,63 +60,62 @@ pub struct Health {
 }
 
 impl Health {
-    /// Nothing is served yet. The second is the service that is asked.
+    /// Starts with nothing served. Also returns the health service.
     pub async fn new() -> (Self, HealthServer<impl HealthService>) {
         let (reporter, service) = tonic_health::server::health_reporter();
         let state = State { serves: false, reads: true, writes: true, is_tidy: true };
         let health = Self { reporter, state: Arc::new(Mutex::new(state)) };
-        health.tell(state).await;
+        health.report(state).await;
         (health, service)
     }
 
-    /// Changes what is told.
+    /// Changes the state.
     pub async fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock().await;
         let before = *state;
         change(&mut state);
         if *state != before {
-            self.tell(*state).await;
+            self.report(*state).await;
         }
     }
 
-    /// Tells how the store is, for as long as there is one.
+    /// Checks the store every second and updates the state, until the store is dropped.
     pub async fn follow(self, table: Weak<Table>) {
-        let mut looks = tokio::time::interval(LOOK_EVERY);
-        let (mut reads, mut writes) = (Trouble::new("reads fail"), Trouble::new("writes are refused"));
+        let mut checks = tokio::time::interval(CHECK_EVERY);
+        let (mut reads, mut writes) = (Trouble::new("reads fail"), Trouble::new("writes are rejected"));
         loop {
-            looks.tick().await;
+            checks.tick().await;
             let Some(table) = table.upgrade() else { return };
             tidy_threads();
-            // It asks the file system.
-            let looked = tokio::task::spawn_blocking(move || {
+            // Blocking, because it asks the file system.
+            let checked = tokio::task::spawn_blocking(move || {
                 give_back();
                 (table.engine_status(), table.is_untidy())
             });
-            let looked = looked.await;
-            // Otherwise the runtime is being taken down.
-            let Ok((status, is_untidy)) = looked else { return };
-            // That a store is closed at the end of its service is no trouble.
+            let checked = checked.await;
+            // An error means that the runtime is shutting down.
+            let Ok((status, is_untidy)) = checked else { return };
+            // A store that is closed during a stop is not a fault to log.
             if !self.state.lock().await.serves {
                 continue;
             }
             reads.follow(status.failing_reads.as_deref());
             writes.follow(status.refusing_writes.as_deref());
             self.change(|state| {
-                *state =
-                    State { reads: !reads.is_there, writes: !writes.is_there, is_tidy: !is_untidy, ..*state };
+                *state = State { reads: !reads.is_on, writes: !writes.is_on, is_tidy: !is_untidy, ..*state };
             })
             .await;
         }
     }
 
-    async fn tell(&self, state: State) {
+    async fn report(&self, state: State) {
         let State { serves, reads, writes, is_tidy } = state;
-        let told = [
+        let reported = [
             (&ALL[..], serves && reads && writes),
             (&READS[..], serves && reads),
             (&HOUSEKEEPING[..], serves && is_tidy),
         ];
-        for (names, is_well) in told {
+        for (names, is_well) in reported {
             let status = if is_well { ServingStatus::Serving } else { ServingStatus::NotServing };
             for name in names {
                 self.reporter.set_service_status(*name, status).await;
@@ -125,31 +124,31 @@ impl Health {
     }
 }
 
-/// Something that does not work for a while, of which the log says when it begins and when it is over.
+/// A temporary fault; its begin and its end are logged.
 struct Trouble {
     name: &'static str,
-    is_there: bool,
+    is_on: bool,
 }
 
 impl Trouble {
     fn new(name: &'static str) -> Self {
-        Self { name, is_there: false }
+        Self { name, is_on: false }
     }
 
     fn follow(&mut self, reason: Option<&str>) {
         match reason {
-            Some(reason) if !self.is_there => tracing::error!(reason, "{}", self.name),
-            None if self.is_there => tracing::info!("no longer so: {}", self.name),
+            Some(reason) if !self.is_on => tracing::error!(reason, "{}", self.name),
+            None if self.is_on => tracing::info!("over: {}", self.name),
             Some(_) | None => {}
         }
-        self.is_there = reason.is_some();
+        self.is_on = reason.is_some();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use tonic_health::pb::HealthCheckRequest;
-    use tonic_health::pb::health_check_response::ServingStatus as Told;
+    use tonic_health::pb::health_check_response::ServingStatus as Status;
     use tonic_health::pb::health_client::HealthClient;
 
     use super::*;
@@ -160,16 +159,16 @@ mod tests {
     use crate::table::TableConfig;
 
     #[tokio::test(start_paused = true)]
-    async fn refused_writes_and_undone_housekeeping_are_told_under_their_names() {
+    async fn rejected_writes_and_unfinished_housekeeping_are_reported_under_their_names() {
         let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
         let clock = Arc::new(|| Timestamp::from_micros(1));
         let table = Table::open(Arc::clone(&engine) as Arc<dyn Engine>, clock, TableConfig::default()).await;
         let table = table.unwrap();
         let (health, service) = Health::new().await;
-        let told = async |name: &str| {
+        let is_serving = async |name: &str| {
             let request = HealthCheckRequest { service: name.to_owned() };
-            let answer = HealthClient::new(service.clone()).check(request).await.unwrap();
-            answer.into_inner().status() == Told::Serving
+            let response = HealthClient::new(service.clone()).check(request).await.unwrap();
+            response.into_inner().status() == Status::Serving
         };
         let names = [
             "",
@@ -179,11 +178,11 @@ mod tests {
             "memberbase.housekeeping",
         ];
         let all = async || {
-            // Time moves only here, and by more than there is between two looks.
-            tokio::time::sleep(2 * LOOK_EVERY).await;
+            // Time moves only here, and by more than the time between two checks.
+            tokio::time::sleep(2 * CHECK_EVERY).await;
             let mut all = Vec::new();
             for name in names {
-                all.push(told(name).await);
+                all.push(is_serving(name).await);
             }
             all
         };
@@ -205,13 +204,16 @@ mod tests {
         table.maintain().await.unwrap();
         assert_eq!(all().await, [true; 5]);
         health.change(|state| state.serves = false).await;
-        assert_eq!(all().await, [false; 5], "what the store says does not make a server that stops serve");
+        assert_eq!(all().await, [false; 5], "the state of the store does not make a stopping server SERVING");
         engine.tell_status(Some(EngineStatus {
             failing_reads: Some("closed".into()),
             ..EngineStatus::default()
         }));
         assert_eq!(all().await, [false; 5]);
-        assert!(health.state.lock().await.reads, "a store that is closed at a stop is told as a trouble");
+        assert!(
+            health.state.lock().await.reads,
+            "a store that is closed during a stop is reported as a fault"
+        );
         drop(table);
         following.await.unwrap();
     }

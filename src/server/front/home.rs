@@ -1,9 +1,10 @@
-//! Who may reach a server that asks for no token: only what was meant for this machine.
+//! Protects a server without tokens from web pages: only requests meant for this machine are accepted.
 //!
-//! Such a server listens on a loopback address, so other machines cannot reach it; but a web page that somebody on this
-//! machine opens could. A page may have its own name lead to 127.0.0.1 (rebinding), and then reads every answer: its requests
-//! carry that name in `Host` or `:authority`. And any page may send requests to `localhost`: they carry its `Origin`.
-//! So the first must name a loopback address, and the second, which only browsers send, must be the server itself.
+//! Such a server listens on a loopback address, so other machines cannot connect to it. But a web page that
+//! is open on this machine could. First, a page may let its own domain resolve to 127.0.0.1 (DNS rebinding),
+//! and could then read every response; its requests have that domain in `Host` or `:authority`. Second, any
+//! page may send requests to `localhost`; they have its `Origin`. Therefore `Host` must be a loopback name or
+//! address, and `Origin`, which only browsers send, must be the server itself.
 
 use std::net::IpAddr;
 
@@ -14,21 +15,22 @@ use http::{HeaderMap, HeaderValue, Uri};
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Foreign {
-    /// It was meant for another name than this machine's.
+    /// It was sent to a name that is not this machine's.
     #[error(
-        "while no token was made, the server answers only requests to a loopback name or address, such as localhost; make \
-         a token with `memberbase token create` to use another name"
+        "as long as no token has been created, the server accepts only requests to a loopback name or address, \
+         such as localhost; to use another name, create a token with `memberbase token create`"
     )]
     Host,
-    /// It was sent by a web page from elsewhere.
+    /// A web page from another server sent it.
     #[error(
-        "while no token was made, web pages from elsewhere may not call; make a token with `memberbase token create`"
+        "as long as no token has been created, the server rejects requests from web pages of other servers; create \
+         a token with `memberbase token create`"
     )]
     Origin,
 }
 
 impl Foreign {
-    /// The word for programs.
+    /// The reason for programs.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Host => "HOST_REFUSED",
@@ -37,27 +39,27 @@ impl Foreign {
     }
 }
 
-/// Whether a request was meant for this machine, and not sent by somebody else's web page.
+/// Checks that a request was sent to this machine, and not by a web page of another server.
 pub fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), Foreign> {
-    // As nearly every request is: there is nothing to compare.
-    let is_usual_alone = uri.authority().is_some_and(|named| is_usual(named.as_str()));
-    if is_usual_alone && !headers.contains_key(HOST) && !headers.contains_key(ORIGIN) {
+    // The fast path for nearly every request: there is nothing to compare.
+    let has_usual = uri.authority().is_some_and(|authority| is_usual(authority.as_str()));
+    if has_usual && !headers.contains_key(HOST) && !headers.contains_key(ORIGIN) {
         return Ok(());
     }
     let mut hosts = headers.get_all(HOST).iter().map(authority);
-    let named = match (uri.authority(), hosts.next()) {
-        (Some(named), None) => named.clone(),
-        (Some(named), Some(Some(host))) if *named == host => host,
+    let target = match (uri.authority(), hosts.next()) {
+        (Some(target), None) => target.clone(),
+        (Some(target), Some(Some(host))) if *target == host => host,
         (None, Some(Some(host))) => host,
         _ => return Err(Foreign::Host),
     };
-    if hosts.next().is_some() || !(is_usual(named.as_str()) || is_loopback(named.host())) {
+    if hosts.next().is_some() || !(is_usual(target.as_str()) || is_loopback(target.host())) {
         return Err(Foreign::Host);
     }
     let mut origins = headers.get_all(ORIGIN).iter();
     match (origins.next(), origins.next()) {
         (None, _) => Ok(()),
-        (Some(origin), None) if origin_authority(origin).is_some_and(|origin| origin == named) => Ok(()),
+        (Some(origin), None) if origin_authority(origin).is_some_and(|origin| origin == target) => Ok(()),
         (Some(_), _) => Err(Foreign::Origin),
     }
 }
@@ -72,13 +74,14 @@ fn origin_authority(origin: &HeaderValue) -> Option<Authority> {
     Authority::try_from(rest).ok()
 }
 
-/// Whether `authority` is what nearly every request has; it needs no parsing.
+/// Whether `authority` is one that nearly every request has, so that it needs no parsing.
 fn is_usual(authority: &str) -> bool {
     let port = authority.strip_prefix("127.0.0.1:").or_else(|| authority.strip_prefix("localhost:"));
     port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Names under `localhost` are loopback names too, and nobody can own one.
+/// Whether a host is a loopback name or address. Names under `localhost` are loopback names too, and nobody
+/// can register one.
 fn is_loopback(host: &str) -> bool {
     let is_name = |name: &str| name.eq_ignore_ascii_case("localhost");
     if is_name(host) || host.rsplit_once('.').is_some_and(|(_, last)| is_name(last)) {
@@ -101,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_names_and_addresses_are_at_home() {
+    fn only_loopback_names_and_addresses_are_accepted() {
         for host in [
             "localhost",
             "LOCALHOST:50051",

@@ -1,4 +1,4 @@
-//! What a request meets first: health and reflection always, the services once the store is open.
+//! Receives each request: serves health and reflection always, and the other services once the store is open.
 
 mod give_back;
 mod health;

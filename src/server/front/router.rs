@@ -1,4 +1,4 @@
-//! Routes each request to health, to reflection, to a door, or to the refusal in the words of that door.
+//! Routes each request to health, reflection or a door, or rejects it in the format of its door.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -26,24 +26,24 @@ use crate::model::{Reason, origin};
 use crate::server::ServeError;
 use crate::server::connections::Crowded;
 
-/// When to ask again while the store opens.
+/// After which time clients should retry while the store opens.
 const STARTING_RETRY: Duration = Duration::from_secs(1);
 
 /// Routes requests. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Front {
     health: Health,
-    /// Health and reflection.
+    /// Health and reflection, which are always served.
     always: Routes,
-    /// The rest, once there is something to serve.
+    /// The other services, once the store is open.
     services: Arc<OnceLock<Services>>,
     /// Whether only this machine can reach the port.
     on_loopback: bool,
-    /// The memory for the bytes of requests.
+    /// The budget for the bytes of requests.
     incoming: Incoming,
 }
 
-/// What is served once the store is open.
+/// The services that need the store.
 struct Services {
     gate: Gate,
     grpc: Authenticated,
@@ -52,7 +52,7 @@ struct Services {
 }
 
 impl Front {
-    /// Serves health and reflection only; health says NOT_SERVING.
+    /// Serves only health and reflection; health checks return NOT_SERVING.
     pub async fn new(on_loopback: bool, incoming: Incoming) -> Result<Self, ServeError> {
         let (health, health_service) = Health::new().await;
         let always = Routes::new(health_service)
@@ -75,18 +75,18 @@ impl Front {
         self.health.change(|state| state.serves = true).await;
     }
 
-    /// Tells health checks that callers should go elsewhere.
+    /// Makes health checks return NOT_SERVING.
     pub async fn stop_serving(&self) {
         self.health.change(|state| state.serves = false).await;
     }
 
-    /// What health checks are told.
+    /// The status that health checks return.
     pub fn health(&self) -> &Health {
         &self.health
     }
 }
 
-/// The refusal of a request that was not meant for this machine, in the words of the door that it is at.
+/// Rejects a request that was not meant for this machine, in the format of its door.
 fn refuse<B>(request: &Request<B>, foreign: Foreign) -> Response<Body> {
     let (reason, text) = (foreign.reason(), foreign.to_string());
     let path = request.uri().path();
@@ -101,7 +101,7 @@ fn refuse<B>(request: &Request<B>, foreign: Foreign) -> Response<Body> {
     }
 }
 
-/// The refusal of a call beyond those that its peer may have.
+/// Rejects a call because its peer has too many, in the format of its door.
 fn refuse_crowded<B>(request: &Request<B>) -> Response<Body> {
     let path = request.uri().path();
     if path.starts_with(publisher::PREFIX) {
@@ -115,44 +115,46 @@ fn refuse_crowded<B>(request: &Request<B>) -> Response<Body> {
     }
 }
 
-type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+type Reply = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl Front {
-    /// Whether a request may be answered here, see [`home`]. Before the store is open nothing is served anyhow.
+    /// Checks a request if the server has no tokens and only this machine can reach it, see [`home`]. Before
+    /// the store is open nothing is served that needs protection.
     fn check_home<B>(&self, request: &Request<B>) -> Result<(), Foreign> {
-        let is_open = |services: &Services| !services.gate.has_tokens();
-        if self.on_loopback && self.services.get().is_some_and(is_open) {
+        let has_no_tokens = |services: &Services| !services.gate.has_tokens();
+        if self.on_loopback && self.services.get().is_some_and(has_no_tokens) {
             home::check(request.uri(), request.headers())
         } else {
             Ok(())
         }
     }
 
-    /// Answers at a JSON door: `router` is the door, `starting` its answer while there is none yet.
+    /// Serves a request at a JSON door. `router` returns the door, `starting` its reply while the store
+    /// opens.
     fn json<B>(
         &self,
         request: Request<B>,
         router: fn(&Services) -> &axum::Router,
         starting: fn(Duration) -> axum::response::Response,
-    ) -> Answer
+    ) -> Reply
     where
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<tonic::codegen::StdError>,
     {
         match self.services.get() {
             Some(services) => {
-                let answer = router(services).clone().call(request.map(axum::body::Body::new));
-                Box::pin(async { Ok(answer.await?.map(Body::new)) })
+                let reply = router(services).clone().call(request.map(axum::body::Body::new));
+                Box::pin(async { Ok(reply.await?.map(Body::new)) })
             }
             None => {
-                let response = starting(STARTING_RETRY).map(Body::new);
-                Box::pin(std::future::ready(Ok(response)))
+                let reply = starting(STARTING_RETRY).map(Body::new);
+                Box::pin(std::future::ready(Ok(reply)))
             }
         }
     }
 }
 
-/// The services, and the details that errors carry. Stored records are not among them.
+/// Reflection of the services and of the details in errors. Stored forms are not included.
 fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {
     tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(v1::DESCRIPTORS)
@@ -167,7 +169,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = Reply;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // Routes are always ready.
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn until_the_store_is_open_calls_are_unavailable_and_health_answers() {
+    async fn until_the_store_is_open_only_health_is_served() {
         let mut front = Front::new(true, Incoming::new(1 << 20, STARTING_RETRY)).await.unwrap();
         let response = call(&mut front, "/publisher.v1.MemberService/GetMember").await;
         let status = Status::from_header_map(response.headers()).unwrap();
@@ -223,7 +225,7 @@ mod tests {
             (status.code(), error::reason_of(&status).as_deref()),
             (Code::Unavailable, Some("STARTING"))
         );
-        // Health answers with a message, so there is no status in the head.
+        // Health replies with a message, so there is no status in the headers.
         let response = call(&mut front, "/grpc.health.v1.Health/Watch").await;
         assert!(
             Status::from_header_map(response.headers())
@@ -232,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_beyond_those_of_its_peer_is_refused_in_the_words_of_its_door() {
+    async fn a_call_of_a_peer_with_too_many_is_rejected_in_the_format_of_its_door() {
         let mut front = Front::new(false, Incoming::new(1 << 20, STARTING_RETRY)).await.unwrap();
         for (path, kind, status) in [
             ("/grpc.health.v1.Health/Check", "application/grpc", 200),
@@ -245,8 +247,8 @@ mod tests {
             let response = front.call(request).await.unwrap();
             assert_eq!(response.status(), status, "{path}");
             if status == 200 {
-                let refused = Status::from_header_map(response.headers()).unwrap();
-                assert_eq!(error::reason_of(&refused).as_deref(), Some("OVERLOADED"));
+                let rejected = Status::from_header_map(response.headers()).unwrap();
+                assert_eq!(error::reason_of(&rejected).as_deref(), Some("OVERLOADED"));
             }
         }
     }

@@ -14,7 +14,8 @@ use crate::api::refused::Refused;
 const PAIRS_MAX: usize = 128;
 /// How often they are written into the log.
 const EVERY: Duration = Duration::from_secs(1);
-/// Most trace ids that a line has: those of the first refusals, with which a caller can find what it was told.
+/// Most trace ids that a line has: those of the first refusals, with which a caller can find what it was
+/// told.
 const TRACE_IDS_MAX: usize = 8;
 /// Most characters of a call's path that the log shows.
 const CALL_CHARS: usize = 100;

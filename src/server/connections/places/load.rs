@@ -1,8 +1,8 @@
-//! What calls take before anything of their messages has come: heads, tasks and buffers, which cost a peer nothing and which it may
-//! hold on each of its connections.
+//! What calls take before anything of their messages has come: heads, tasks and buffers, which cost a peer
+//! nothing and which it may hold on each of its connections.
 //!
-//! - All calls together take no more than they may ([`Room::call_bytes`](super::Room)), and those of one peer half of that, so that
-//!   others get in beside it. A call beyond that is refused.
+//! - All calls together take no more than they may ([`Room::call_bytes`](super::Room)), and those of one peer
+//!   half of that, so that others get in beside it. A call beyond that is refused.
 //! - A few calls of each connection are let in however much others have: a peer with little to ask is served.
 //! - A refused call counts until it has ended.
 
