@@ -32,10 +32,9 @@ pub enum ServeError {
     Close(TableError),
     /// The server would serve other machines although callers need no token.
     #[error(
-        "{address} can be reached from other machines, and no token has been created yet, so that everybody who \
-         can connect could read and change everything; create the first token with \
-         `memberbase token create --access admin --data {data}{new}`, or give --insecure-no-auth to serve \
-         without tokens"
+        "{address} can be reached from other machines, and no token has been created yet, so that everybody \
+         who can connect could read and change everything; create the first token with `memberbase token create \
+         --access admin --data {data}{new}`, or give --insecure-no-auth to serve without tokens"
     )]
     Exposed {
         /// The address.
@@ -92,8 +91,8 @@ fn opening(data: &str, error: &TableError) -> String {
 fn advice(error: &TableError) -> &'static str {
     match error {
         TableError::Engine(EngineError::Corrupt { .. }) => {
-            "; leave the directory as it is: `memberbase check` lists all damage, and `memberbase restore` restores \
-             a backup"
+            "; leave the directory as it is: `memberbase check` lists all damage, and `memberbase restore` \
+             restores a backup"
         }
         _ => "",
     }

@@ -167,7 +167,7 @@ impl Running {
             connections.cut.cancel();
             connections.tracker.wait().await;
         }
-        connections.refusals.tell();
+        connections.refusals.log();
         table.close().await.map_err(ServeError::Close)
     }
 }

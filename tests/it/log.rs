@@ -64,7 +64,7 @@ async fn refusals_are_one_line_a_second_for_each_reason() {
     {
         assert!(starting.contains(part), "{part} is not in {starting}");
     }
-    let refusals: Vec<_> = text.lines().filter(|line| line.contains("calls were refused")).collect();
+    let refusals: Vec<_> = text.lines().filter(|line| line.contains("calls were rejected")).collect();
     let counted = |line: &&str| line.rsplit_once("count=").unwrap().1.parse::<usize>().unwrap();
     let call = "call=\"/publisher.v1.MemberService/GetMember\"";
     let by_grpc: Vec<_> = refusals.iter().filter(|line| line.contains(call)).collect();

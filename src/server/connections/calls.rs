@@ -1,5 +1,4 @@
-//! The calls of one connection: each is counted, with what it takes, from its head to the last byte of its
-//! reply.
+//! Counts the calls of one connection, and the memory of each from its head to the last byte of its reply.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -15,15 +14,16 @@ use tower::Service;
 use super::places::{Begun, Calls, Crowded};
 use super::stall::{self, Seen};
 
-/// What a reply gives at a time, in bytes: the least that an HTTP/2 frame may be limited to.
+/// The largest piece of a reply that its connection gets at a time, in bytes: the lowest limit that a peer
+/// may set for HTTP/2 frames.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// `inner`, for one connection.
+/// Serves the calls of one connection with `inner`, and counts them.
 #[derive(Clone)]
 pub struct Counting<S> {
     inner: S,
     calls: Calls,
-    /// The moment from which time is counted, see [`super::places`].
+    /// The moment that times are counted from, see [`super::places`].
     start: Instant,
 }
 
@@ -41,7 +41,7 @@ where
 {
     type Response = Response<Reply<B>>;
     type Error = Infallible;
-    type Future = Answer<S::Future>;
+    type Future = CountedCall<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(cx)
@@ -53,18 +53,18 @@ where
             request.extensions_mut().insert(Crowded);
         }
         let call = Call { calls: self.calls.clone(), begun, start: self.start };
-        Answer { inner: self.inner.call(request), call: Some(call) }
+        CountedCall { inner: self.inner.call(request), call: Some(call) }
     }
 }
 
-/// What the head of a request has, in bytes.
+/// The size of the head of a request, in bytes.
 fn head_bytes<B>(request: &Request<B>) -> usize {
     let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
     fields.sum::<usize>() + path
 }
 
-/// A call under way; dropping it ends it.
+/// A running call; dropping this ends it.
 struct Call {
     calls: Calls,
     begun: Begun,
@@ -77,13 +77,13 @@ impl Drop for Call {
     }
 }
 
-/// Resolves to the reply. Dropped before, it ends the call: its peer went away.
-pub struct Answer<F> {
+/// Resolves to the reply. If it is dropped before that, because the peer has gone, the call ends.
+pub struct CountedCall<F> {
     inner: F,
     call: Option<Call>,
 }
 
-impl<F, B> Future for Answer<F>
+impl<F, B> Future for CountedCall<F>
 where
     F: Future<Output = Result<Response<B>, Infallible>> + Unpin,
 {
@@ -100,11 +100,12 @@ where
     }
 }
 
-/// The body of a reply; its call lasts as long. Large pieces of it are given in small ones, because what was
-/// given is with the connection, where it cannot be ended: the rest stays here until the peer takes it.
+/// The body of a reply, which keeps its call running. It passes large pieces to the connection in smaller
+/// ones, because memory that the connection has cannot be freed with the call. The rest stays here until the
+/// peer takes it.
 pub struct Reply<B> {
     body: B,
-    /// What the body gave and was not taken.
+    /// The part of the last piece of the body that was not passed on yet.
     rest: Bytes,
     _call: Option<Call>,
 }

@@ -1,11 +1,11 @@
-//! The descriptors that the process may have: the limit is raised as far as the system lets it.
+//! Raises the limit of file descriptors of the process as far as the system allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// More are never asked for: some systems have no limit, and a table for as many takes memory.
+/// Most descriptors that are requested. Some systems have no limit, and a larger table takes memory.
 const DESCRIPTORS_MAX: u64 = 65_536;
 
-/// Raises the soft limit of descriptors, and answers how many there may be.
+/// Raises the soft limit of descriptors, and returns the new limit.
 pub fn raise() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let most = maximum.unwrap_or(DESCRIPTORS_MAX).min(DESCRIPTORS_MAX);

@@ -1,6 +1,7 @@
-//! A limit on how long a peer may leave a connection without saying what it wants.
+//! Limits how long a peer may take to send the first bytes of a connection.
 //!
-//! Once a connection has spoken, its protocol has limits of its own; until then nobody would ever close it.
+//! Once it is known whether a connection uses HTTP/1 or HTTP/2, the limits of that protocol apply. Until then
+//! nothing else would ever close the connection.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,20 +14,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How long the first bytes of a connection may take.
 const FIRST_BYTES_WITHIN: Duration = Duration::from_secs(10);
-/// How many bytes they are: as many as tell HTTP/2 from HTTP/1.
+/// How many bytes these are: the length of the preface that distinguishes HTTP/2 from HTTP/1.
 const FIRST_BYTES: usize = 24;
 
-/// A stream that counts what was read.
+/// A stream that counts the bytes read from it.
 pub struct Counted<S> {
     inner: S,
     read: Arc<AtomicUsize>,
 }
 
-/// Knows whether a peer has spoken.
+/// Knows whether a peer has sent its first bytes.
 pub struct Silence(Arc<AtomicUsize>);
 
 impl<S> Counted<S> {
-    /// The stream, and who knows whether anything came over it.
+    /// Wraps a stream. Also returns what knows whether the first bytes came.
     pub fn new(inner: S) -> (Self, Silence) {
         let read = Arc::new(AtomicUsize::new(0));
         (Self { inner, read: Arc::clone(&read) }, Silence(read))
@@ -34,7 +35,7 @@ impl<S> Counted<S> {
 }
 
 impl Silence {
-    /// Ends when the peer has been silent for too long, and never if it has spoken in time.
+    /// Ends if the first bytes did not come in time; otherwise never.
     pub async fn too_long(self) {
         tokio::time::sleep(FIRST_BYTES_WITHIN).await;
         if self.0.load(Ordering::Relaxed) >= FIRST_BYTES {
@@ -88,15 +89,15 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test(start_paused = true)]
-    async fn only_who_says_too_little_is_silent_for_too_long() {
-        for (said, is_silent) in [(0, true), (23, true), (24, false), (100, false)] {
+    async fn only_a_peer_that_sends_too_few_bytes_is_silent_for_too_long() {
+        for (sent, is_silent) in [(0, true), (23, true), (24, false), (100, false)] {
             let (mut peer, ours) = tokio::io::duplex(200);
             let (mut counted, silence) = Counted::new(ours);
-            peer.write_all(&vec![7; said]).await.unwrap();
-            let mut bytes = vec![0; said];
+            peer.write_all(&vec![7; sent]).await.unwrap();
+            let mut bytes = vec![0; sent];
             counted.read_exact(&mut bytes).await.unwrap();
             let ended = tokio::time::timeout(2 * FIRST_BYTES_WITHIN, silence.too_long()).await;
-            assert_eq!(ended.is_ok(), is_silent, "{said}");
+            assert_eq!(ended.is_ok(), is_silent, "{sent}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What one connection may do: it speaks TLS or not, takes a place that its peer may have, and makes
-//! progress.
+//! What one connection may do: TLS, the number of connections and calls of its peer, and how long a reply may
+//! stall.
 //!
 //! Nothing here knows a door or the store.
 

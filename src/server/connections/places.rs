@@ -1,16 +1,17 @@
-//! How many connections there are, whose they are, and which one gives way when there are too many.
+//! Limits the number of connections, in total and for each peer, and chooses which one to close for a new
+//! one.
 //!
-//! - There are never more connections than [`Room::total`], nor more of one peer than [`Room::per_peer`]. The
-//!   total leaves the store the descriptors that it needs: a store without descriptors can neither read nor
-//!   write.
-//! - A connection with a call under way never gives way. Of the others the one gives way that has been
-//!   without a call longest, of the peer that has most of them, or of the peer at hand if that has as many as
-//!   it may. So somebody who only holds connections open locks nobody out.
-//! - One that gives way is closed at once and not in order: a peer that is silent would not answer, and the
-//!   newcomer waits.
-//! - What their calls take has a limit, see [`load`].
+//! - There are never more connections than [`Room::total`], and never more from one peer than
+//!   [`Room::per_peer`]. The total leaves enough descriptors for the store, which can neither read nor write
+//!   without them.
+//! - A connection with a running call is never closed for a new one. Of the others, the one that has been
+//!   idle for longest is closed: of the same peer if that has reached its limit, otherwise of the peer with
+//!   the most connections. So a peer that only holds connections open cannot lock out others.
+//! - Such a connection is closed at once, without a graceful shutdown: a silent peer would not respond, and
+//!   the new connection waits.
+//! - The memory of their calls is limited too, see [`load`].
 //!
-//! Time is passed in, as what has passed since some moment that is the same for all calls.
+//! Time is passed in, as the time since a moment that is the same for all calls.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -29,29 +30,29 @@ pub use self::load::{Begun, Crowded};
 /// How many connections may be open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
-    /// All together.
+    /// In total.
     pub total: usize,
     /// From one address.
     pub per_peer: usize,
-    /// What their calls may take together, in bytes.
+    /// The memory that their calls may take together, in bytes.
     pub call_bytes: usize,
 }
 
-/// Why a connection is not taken.
+/// Why a connection is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// Its peer has as many connections as it may, all of them with calls under way.
+    /// Its peer has reached its limit, and all its connections have running calls.
     Peer,
 }
 
-/// The connections that are open.
+/// The open connections.
 #[derive(Debug)]
 pub struct Places {
     room: Room,
-    /// What the calls of all of them take.
+    /// The memory of all their calls.
     load: Arc<Load>,
     open: Mutex<Open>,
-    /// Rung when a connection ends, and when one has no more calls.
+    /// Notified when a connection ends or becomes idle.
     freed: Arc<Notify>,
 }
 
@@ -62,23 +63,23 @@ struct Open {
     by_peer: HashMap<IpAddr, OfPeer>,
 }
 
-/// What is known of one peer.
+/// The connections of one peer.
 #[derive(Debug, Default)]
 struct OfPeer {
     connections: usize,
-    /// What their calls take.
+    /// The memory of their calls.
     load: Arc<Load>,
 }
 
-/// What is known of one connection.
+/// The state of one connection.
 #[derive(Debug)]
 struct State {
     peer: IpAddr,
     calls: AtomicUsize,
-    /// What the calls of all connections take, those of its peer, and how much that may be.
+    /// The memory of the calls of all connections, and of those of its peer; `call_bytes` is the limit.
     loads: [Arc<Load>; 2],
     call_bytes: usize,
-    /// When its last call ended, or it began, in microseconds.
+    /// When its last call ended, or else when it began, in microseconds.
     idle_since: AtomicU64,
     /// Tells its task to close it.
     gives_way: CancellationToken,
@@ -92,7 +93,7 @@ impl Places {
         Arc::new(Self { room, load: Arc::default(), open: Mutex::default(), freed: Arc::default() })
     }
 
-    /// A place for a connection of `peer`, as soon as there is one: at once if another can give way.
+    /// Waits for a place for a connection of `peer`. Closes an idle connection for it if necessary.
     pub async fn take(self: &Arc<Self>, peer: IpAddr, now: Duration) -> Result<Taken, Refused> {
         let mut made_room = false;
         loop {
@@ -112,7 +113,7 @@ impl Places {
                             made_room = true;
                         }
                         None if of.is_some() => return Err(Refused::Peer),
-                        // Everybody has a call under way: the next that ends makes room.
+                        // All connections have running calls: wait until one becomes idle.
                         None => {}
                     }
                 }
@@ -146,18 +147,18 @@ impl Places {
 }
 
 impl Open {
-    /// The peer with most connections.
+    /// The peer with the most connections.
     fn busiest(&self) -> Option<IpAddr> {
         self.by_peer.iter().max_by_key(|(_, of_peer)| of_peer.connections).map(|(peer, _)| *peer)
     }
 
-    /// Whether a connection (of this peer) was told to close and has not gone yet.
+    /// Whether a connection (of this peer, if given) is to close and has not ended yet.
     fn is_leaving(&self, of: Option<IpAddr>) -> bool {
         self.of(of).any(|state| state.gives_way.is_cancelled())
     }
 
-    /// The connection (of this peer, otherwise of the peer that has most) that has been without a call
-    /// longest.
+    /// The connection that has been idle for longest: of this peer if given, otherwise of the peer with the
+    /// most connections or, if all of these have calls, of any peer.
     fn longest_idle(&self, of: Option<IpAddr>) -> Option<&Arc<State>> {
         let idle = |state: &&Arc<State>| state.calls.load(Ordering::Acquire) == 0;
         let longest =
@@ -170,10 +171,10 @@ impl Open {
     }
 }
 
-/// A place that was taken.
+/// A place for a connection.
 #[derive(Debug)]
 pub struct Taken {
-    /// It.
+    /// The place.
     pub place: Place,
     /// Whether another connection was closed for it.
     pub made_room: bool,
@@ -188,19 +189,19 @@ pub struct Place {
 }
 
 impl Place {
-    /// Ends when the connection has to be closed for others.
+    /// Ends when the connection must be closed to make room.
     pub async fn gives_way(&self) {
         self.state.gives_way.cancelled().await;
     }
 
-    /// How long it has been without a call; nothing while it has one.
+    /// How long it has been without a call; none while it has one.
     #[must_use]
     pub fn idle(&self, now: Duration) -> Option<Duration> {
         let since = Duration::from_micros(self.state.idle_since.load(Ordering::Relaxed));
         (self.state.calls.load(Ordering::Acquire) == 0).then(|| now.saturating_sub(since))
     }
 
-    /// Who counts the calls of the connection.
+    /// The counter for the calls of the connection.
     #[must_use]
     pub fn calls(&self) -> Calls {
         Calls(Arc::clone(&self.state))

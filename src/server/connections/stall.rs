@@ -1,14 +1,13 @@
-//! Replies that their peers do not take: ended, with all that they hold, when nothing of them was taken for
-//! too long.
+//! Ends calls whose peer takes nothing of the reply for too long, and frees their memory.
 //!
-//! Only the connection knows what a peer takes, and it tells nobody: it asks a reply for its next piece when
-//! there is room for it, and otherwise does not ask. So what happens to a reply is noted while its call is
-//! polled ([`note`]), and the call is watched from outside ([`watch`]): one that is pending although the
-//! reply had something to give waits for its peer, and one whose reply was asked and had nothing waits for
-//! us. A call that is dropped is reset, and its connection goes on.
+//! Only the connection knows what a peer takes, and it has no interface for that: it polls the body of a
+//! reply if there is room for another piece, and otherwise does not. So what happens to a reply is noted
+//! while its call is polled ([`note`]), and the call is watched from outside ([`watch`]). A call that is
+//! pending although its body last gave a piece waits for its peer. A call whose body was polled and had
+//! nothing waits for the server. A call that is dropped is reset, and its connection continues.
 //!
-//! A call that is answered at once pays for two accesses to a thread-local number and no more: a timer begins
-//! when a reply has to wait.
+//! A call whose reply is taken at once costs only two accesses to a thread-local value: a timer is started
+//! only when a reply has to wait.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -24,30 +23,30 @@ use crate::tasks;
 /// What happened to a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
-    /// It was not looked at.
+    /// Its body was not polled.
     Nothing,
-    /// It gave something, and may have more.
+    /// Its body gave a piece, and may have more.
     Gave,
-    /// It was asked and had nothing yet.
+    /// Its body was polled and had nothing yet.
     HadNothing,
-    /// It has come to its end.
+    /// Its body has ended.
     Ended,
 }
 
 thread_local! {
-    /// What happened last to the reply of the call that is polled.
+    /// What last happened to the reply of the call that is being polled.
     static SEEN: Cell<Seen> = const { Cell::new(Seen::Nothing) };
 }
 
-/// Notes what happened to the reply of the call that is polled.
+/// Notes what happened to the reply of the call that is being polled.
 pub fn note(seen: Seen) {
     SEEN.set(seen);
 }
 
-/// Begins the calls of a connection.
+/// Spawns the calls of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Calls {
-    /// How long nothing of a reply may be taken.
+    /// How long a peer may take nothing of a reply.
     pub stall_after: Duration,
 }
 
@@ -61,14 +60,14 @@ where
     }
 }
 
-/// Does `call` to its end, or until nothing of its reply was taken for too long.
+/// Runs `call` to its end, or until its peer has taken nothing of the reply for too long.
 pub fn watch<F: Future>(call: F, stall_after: Duration) -> Watched<F> {
     Watched { call, wait: Wait { stall_after, timer: None } }
 }
 
 pin_project! {
-    /// A call that is ended when nothing of its reply is taken. Written out, because an `async` block would
-    /// be as large as two calls, and every call is moved into its task.
+    /// A call that ends when its peer takes nothing of the reply for too long. Not an `async` block, because
+    /// that would be as large as two calls, and every call is moved into its task.
     pub struct Watched<F> {
         #[pin]
         call: F,
@@ -85,7 +84,7 @@ impl<F: Future> Future for Watched<F> {
         match this.call.poll(cx) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
             Poll::Pending => this.wait.poll(SEEN.get(), cx).map(|()| {
-                tracing::debug!("a reply that nobody takes is ended");
+                tracing::debug!("ending a call whose peer takes nothing of the reply");
                 None
             }),
         }
@@ -95,7 +94,7 @@ impl<F: Future> Future for Watched<F> {
 /// Waits for a peer.
 struct Wait {
     stall_after: Duration,
-    /// Runs while the peer has something to take.
+    /// Runs while the reply waits for the peer.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -123,7 +122,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(30);
 
-    /// A call to whose reply these things happen, one at each poll, 20 seconds apart.
+    /// A call whose reply has these events, one at each poll, 20 seconds apart.
     async fn call(happens: &[Seen]) -> Option<()> {
         let call = async {
             for seen in happens {
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reply_of_which_nothing_is_taken_is_ended_and_others_are_not() {
+    async fn a_call_whose_reply_is_not_taken_ends_and_others_do_not() {
         use Seen::{Ended, Gave, HadNothing, Nothing};
         let began = Instant::now();
         for (happens, is_ended) in [

@@ -1,8 +1,8 @@
-//! TLS of the port: certificate and key from files, read again when they change.
+//! TLS of the server. The certificate and the key are read from files, and again when these change.
 //!
-//! The files are looked at now and then, which costs nothing and works on every file system. What cannot be
-//! read, or does not fit together, leaves what was in use in use, and is logged once per change. Connections
-//! that are open keep what they were made with.
+//! The files are checked every second, which costs little and works on every file system. If they cannot be
+//! read or do not match, the old ones stay in use, and the fault is logged once per change. Open connections
+//! are not affected.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -23,16 +23,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 
-/// How long a peer may take for the handshake, from its connection on.
+/// How long a peer may take for the handshake after it has connected.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
-/// Most characters of the reason of a failed handshake: some have words of the peer.
+/// Most characters of the reason of a failed handshake, because some contain text from the peer.
 const REASON_CHARS: usize = 200;
-/// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The protocols that are spoken, in the order of preference.
+/// How often the files are checked.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// The supported protocols, in order of preference.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// Why the files of TLS cannot be used.
+/// Why the TLS files cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("TLS: {}: {detail}", path.display())]
 pub struct TlsError {
@@ -48,7 +48,7 @@ impl TlsError {
     }
 }
 
-/// The files that TLS is made of.
+/// The files for TLS.
 #[derive(Debug, Clone)]
 struct Files {
     cert: PathBuf,
@@ -56,10 +56,10 @@ struct Files {
     client_ca: Option<PathBuf>,
 }
 
-/// What tells one state of a file from another; nothing if it is not there.
-type Mark = Option<(u64, u64, i64, i64)>;
+/// Changes when a file changes: inode, size and modification time; none if the file is missing.
+type Stamp = Option<(u64, u64, i64, i64)>;
 
-/// The TLS of a server. Clones share what is in use.
+/// The TLS configuration of a server. Clones share it.
 #[derive(Clone)]
 pub struct Tls {
     files: Files,
@@ -67,7 +67,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// The TLS that `config` asks for, if it does.
+    /// Reads the files of `config`; none if it has no certificate.
     pub fn load(config: &Config) -> Result<Option<Self>, TlsError> {
         let (Some(cert), Some(key)) = (&config.tls_cert, &config.tls_key) else { return Ok(None) };
         let files = Files { cert: cert.clone(), key: key.clone(), client_ca: config.tls_client_ca.clone() };
@@ -75,7 +75,7 @@ impl Tls {
         Ok(Some(Self { files, in_use }))
     }
 
-    /// The stream within the connection, unless the peer does not get that far in time.
+    /// Performs the handshake. Fails if the peer does not finish it in time.
     pub async fn accept(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Failed> {
         let current = Arc::clone(&self.in_use.read().unwrap_or_else(PoisonError::into_inner));
         let handshake = async {
@@ -84,36 +84,36 @@ impl Tls {
                 Ok(_) => TlsAcceptor::from(current).accept(stream).await.map_err(|error| Failed::of(&error)),
             }
         };
-        let late = |_| Failed::Handshake("it was not finished in time".to_owned());
+        let late = |_| Failed::Handshake("the handshake was not finished in time".to_owned());
         tokio::time::timeout(HANDSHAKE_WITHIN, handshake).await.map_err(late).flatten()
     }
 
     /// Reads the files again whenever they change, until the server stops.
     pub async fn follow(self, stopping: CancellationToken) {
-        let mut seen = self.files.marks();
-        while stopping.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
-            let marks = self.files.marks();
-            if marks == seen {
+        let mut seen = self.files.stamps();
+        while stopping.run_until_cancelled(tokio::time::sleep(CHECK_EVERY)).await.is_some() {
+            let stamps = self.files.stamps();
+            if stamps == seen {
                 continue;
             }
-            seen = marks;
+            seen = stamps;
             match self.files.read() {
                 Ok(read) => {
                     *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read);
-                    tracing::info!("new connections use the changed TLS files");
+                    tracing::info!("new connections use the new TLS files");
                 }
-                Err(error) => tracing::error!("{error}; new connections use what was read before"),
+                Err(error) => tracing::error!("{error}; new connections use the old TLS files"),
             }
         }
     }
 }
 
-/// Why a connection never came to speak TLS.
+/// Why a handshake failed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Failed {
-    /// The peer left without a word, as those do that only look whether somebody listens.
+    /// The peer closed the connection without sending anything, like a port check.
     Silent,
-    /// The reason.
+    /// Another reason.
     Handshake(String),
 }
 
@@ -123,12 +123,14 @@ impl Failed {
             AlertReceived, InvalidCertificate, InvalidMessage, NoCertificatesPresented,
         };
         let reason = match error.get_ref().and_then(|error| error.downcast_ref()) {
-            Some(InvalidMessage(_)) => "what the peer sends is not TLS".to_owned(),
+            Some(InvalidMessage(_)) => "the peer does not speak TLS".to_owned(),
             Some(NoCertificatesPresented) => "the peer showed no certificate".to_owned(),
-            Some(InvalidCertificate(fault)) => format!("the certificate of the peer is refused: {fault}"),
-            Some(AlertReceived(alert)) => format!("the peer refuses the connection: {alert:?}"),
+            Some(InvalidCertificate(fault)) => format!("the certificate of the peer is rejected: {fault}"),
+            Some(AlertReceived(alert)) => format!("the peer rejects the connection: {alert:?}"),
             Some(other) => other.to_string(),
-            None if error.kind() == io::ErrorKind::UnexpectedEof => "the peer left in the middle".to_owned(),
+            None if error.kind() == io::ErrorKind::UnexpectedEof => {
+                "the peer closed the connection during the handshake".to_owned()
+            }
             None => error.to_string(),
         };
         Self::Handshake(reason.chars().take(REASON_CHARS).collect())
@@ -140,12 +142,12 @@ impl Files {
         [&self.cert, &self.key].into_iter().chain(&self.client_ca)
     }
 
-    fn marks(&self) -> Vec<Mark> {
-        let mark = |path: &PathBuf| {
+    fn stamps(&self) -> Vec<Stamp> {
+        let stamp = |path: &PathBuf| {
             let data = std::fs::metadata(path).ok()?;
             Some((data.ino(), data.len(), data.mtime(), data.mtime_nsec()))
         };
-        self.paths().map(mark).collect()
+        self.paths().map(stamp).collect()
     }
 
     fn read(&self) -> Result<ServerConfig, TlsError> {
@@ -177,7 +179,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let failed = |error| TlsError::new(path, error);
     let read: Vec<_> =
         CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
-    if read.is_empty() { Err(TlsError::new(path, "it has no certificate")) } else { Ok(read) }
+    if read.is_empty() { Err(TlsError::new(path, "the file has no certificate")) } else { Ok(read) }
 }
 
 #[cfg(test)]
@@ -185,7 +187,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn who_does_not_finish_the_handshake_is_let_go() {
+    async fn a_peer_that_does_not_finish_the_handshake_is_disconnected() {
         let folder = tempfile::tempdir().unwrap();
         let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
         let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
@@ -197,7 +199,7 @@ mod tests {
         let _silent = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let ended = tokio::time::timeout(2 * HANDSHAKE_WITHIN, tls.accept(stream)).await;
-        let reason = Failed::Handshake("it was not finished in time".to_owned());
+        let reason = Failed::Handshake("the handshake was not finished in time".to_owned());
         assert_eq!(ended.unwrap().err(), Some(reason));
     }
 }

@@ -17,14 +17,14 @@ use http::{HeaderMap, HeaderValue, Uri};
 pub enum Foreign {
     /// It was sent to a name that is not this machine's.
     #[error(
-        "as long as no token has been created, the server accepts only requests to a loopback name or address, \
-         such as localhost; to use another name, create a token with `memberbase token create`"
+        "as long as no token has been created, the server accepts only requests to a loopback name or \
+         address, such as localhost; to use another name, create a token with `memberbase token create`"
     )]
     Host,
     /// A web page from another server sent it.
     #[error(
-        "as long as no token has been created, the server rejects requests from web pages of other servers; create \
-         a token with `memberbase token create`"
+        "as long as no token has been created, the server rejects requests from web pages of other servers; \
+         create a token with `memberbase token create`"
     )]
     Origin,
 }

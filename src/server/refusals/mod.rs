@@ -1,10 +1,10 @@
-//! Refused calls and failed TLS handshakes in the log: one line a second for each reason and peer, however
-//! many there were.
+//! Logs rejected calls and failed TLS handshakes: one line a second for each reason and peer, however many
+//! there were.
 //!
-//! A client that repeats what is refused must not fill the disk, nor take the time of others: refusals are
-//! counted in a table of at most `PAIRS_MAX` pairs of reason and peer, and those of further pairs in one
-//! number. A task writes the table into the log every second and empties it. Calls that succeed cost a look
-//! at their status.
+//! A client that repeats a rejected call must not fill the disk or slow down others. So rejections are
+//! counted in a table of at most `PAIRS_MAX` pairs of reason and peer; those of further pairs are counted as
+//! one number. A task logs the table every second and empties it. For a successful call only its status is
+//! checked.
 
 mod noted;
 mod stream;

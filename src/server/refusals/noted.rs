@@ -1,4 +1,4 @@
-//! The service of one connection, with its refusals noted.
+//! A service that notes the rejected calls of one connection.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -15,14 +15,14 @@ use super::table::Refusals;
 use super::why::why;
 use crate::api::peer::Peer;
 
-/// `inner`, for one connection, with its refusals noted.
+/// Serves the calls of one connection with `inner`, and notes those that are rejected.
 #[derive(Clone)]
 pub struct Noted<S> {
-    /// What answers.
+    /// The service.
     pub inner: S,
-    /// Who is at the other end.
+    /// The peer of the connection.
     pub peer: Peer,
-    /// Where refusals are noted.
+    /// Where rejected calls are noted.
     pub refusals: Refusals,
 }
 
@@ -42,14 +42,14 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         request.extensions_mut().insert(self.peer);
         let uri = request.uri().clone();
-        let answer = self.inner.call(request);
-        NotedCall { answer, uri, peer: self.peer.address, refusals: self.refusals.clone() }
+        let reply = self.inner.call(request);
+        NotedCall { reply, uri, peer: self.peer.address, refusals: self.refusals.clone() }
     }
 }
 
-/// A call under way.
+/// A running call.
 pub struct NotedCall<F> {
-    answer: F,
+    reply: F,
     uri: Uri,
     peer: IpAddr,
     refusals: Refusals,
@@ -62,7 +62,7 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        Pin::new(&mut self.answer).poll(cx).map_ok(|response| {
+        Pin::new(&mut self.reply).poll(cx).map_ok(|response| {
             if let Some(refused) = why(&response) {
                 self.refusals.note(self.peer, &self.uri, refused);
                 return response;

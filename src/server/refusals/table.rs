@@ -1,4 +1,4 @@
-//! The table of refusals since the last lines of the log.
+//! The table of rejections that are not logged yet.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,40 +10,39 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::refused::Refused;
 
-/// Most pairs of reason and peer that are told apart in one second.
+/// Most pairs of reason and peer that are distinguished in one second.
 const PAIRS_MAX: usize = 128;
-/// How often they are written into the log.
+/// How often the table is logged.
 const EVERY: Duration = Duration::from_secs(1);
-/// Most trace ids that a line has: those of the first refusals, with which a caller can find what it was
-/// told.
+/// Most trace ids in a line: those of the first rejections. With them, the line for a response can be found.
 const TRACE_IDS_MAX: usize = 8;
 /// Most characters of a call's path that the log shows.
 const CALL_CHARS: usize = 100;
 
-/// The refusals since the last lines. Clones share them.
+/// The rejections that are not logged yet. Clones share them.
 #[derive(Clone, Default)]
 pub struct Refusals(Arc<Mutex<Table>>);
 
 #[derive(Default)]
 struct Table {
     pairs: HashMap<(Refusal, IpAddr), Seen>,
-    /// Refusals that found no room in the table.
+    /// Rejections that did not fit into the table.
     others: u64,
 }
 
-/// What was refused, and why.
+/// What was rejected, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Refusal {
     Call(String),
     Handshake(String),
 }
 
-/// The refusals of one reason and peer.
+/// The rejections of one reason and peer.
 #[derive(Default)]
 struct Seen {
-    /// The path of the first of them, if they are calls.
+    /// The path of the first one, if they are calls.
     call: String,
-    /// The numbers that callers were told.
+    /// The trace ids of the first responses.
     trace_ids: Vec<String>,
     count: u64,
 }
@@ -57,15 +56,15 @@ impl Seen {
 }
 
 impl Refusals {
-    /// Notes that a call was refused.
+    /// Notes a rejected call.
     pub fn note(&self, peer: IpAddr, uri: &Uri, refused: Refused) {
         let Refused { reason, trace_id } = refused;
-        // Without the query, which may be about a person.
+        // Without the query, which may contain personal data.
         let call = || uri.path().chars().take(CALL_CHARS).collect();
         self.add(Refusal::Call(reason), peer, call, trace_id);
     }
 
-    /// Notes that a connection did not come to speak TLS.
+    /// Notes a failed TLS handshake.
     pub fn note_handshake(&self, peer: IpAddr, reason: String) {
         self.add(Refusal::Handshake(reason), peer, String::new, String::new());
     }
@@ -86,15 +85,15 @@ impl Refusals {
         }
     }
 
-    /// Writes into the log what was refused since the last time.
-    pub fn tell(&self) {
+    /// Logs the table and empties it.
+    pub fn log(&self) {
         let Table { pairs, others } =
             std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for ((refusal, peer), Seen { call, trace_ids, count }) in pairs {
             let trace_id = (!trace_ids.is_empty()).then(|| trace_ids.join(","));
             match refusal {
                 Refusal::Call(reason) => {
-                    tracing::info!(reason, %peer, call, trace_id, count, "calls were refused");
+                    tracing::info!(reason, %peer, call, trace_id, count, "calls were rejected");
                 }
                 Refusal::Handshake(reason) => {
                     tracing::info!(reason, %peer, count, "TLS handshakes failed");
@@ -102,14 +101,14 @@ impl Refusals {
             }
         }
         if others > 0 {
-            tracing::info!(count = others, "calls of more peers, or for more reasons, were refused");
+            tracing::info!(count = others, "calls of more peers, or for more reasons, were rejected");
         }
     }
 
-    /// Does so every second until the server stops.
+    /// Logs the table every second, until the server stops.
     pub async fn follow(self, stopping: CancellationToken) {
         while stopping.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
-            self.tell();
+            self.log();
         }
     }
 }
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn many_refusals_are_one_entry_and_many_peers_are_bounded() {
+    fn many_rejections_are_one_row_and_the_number_of_peers_is_limited() {
         let refusals = Refusals::default();
         let refused = |reason: &str| Refused { reason: reason.to_owned(), trace_id: "1".to_owned() };
         let uri: Uri = format!("/{}?email=a@example.com", "x".repeat(5_000)).parse().unwrap();

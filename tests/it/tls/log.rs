@@ -52,10 +52,10 @@ async fn failed_handshakes_are_logged_once_for_each_reason() {
     assert!(server.wait().success());
     let text = text.join().unwrap();
     for reason in [
-        "the peer refuses the connection: ",
+        "the peer rejects the connection: ",
         "the peer showed no certificate",
-        "the certificate of the peer is refused: ",
-        "what the peer sends is not TLS",
+        "the certificate of the peer is rejected: ",
+        "the peer does not speak TLS",
     ] {
         let of_reason = |line: &&str| line.contains("TLS handshakes failed reason=") && line.contains(reason);
         let lines: Vec<_> = text.lines().filter(of_reason).collect();
@@ -65,6 +65,6 @@ async fn failed_handshakes_are_logged_once_for_each_reason() {
         assert!(u64::try_from(lines.len()).unwrap() <= began.elapsed().as_secs() + 2, "{reason}: {text}");
         assert!(lines.iter().all(|line| line.contains("peer=127.0.0.1")), "{text}");
     }
-    // A connection without any data has no log line.
-    assert_eq!(text.matches("the peer left").count(), 0, "{text}");
+    // A peer that closes its connection without sending anything is not logged.
+    assert_eq!(text.matches("the peer closed").count(), 0, "{text}");
 }

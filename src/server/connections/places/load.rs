@@ -1,38 +1,40 @@
-//! What calls take before anything of their messages has come: heads, tasks and buffers, which cost a peer
-//! nothing and which it may hold on each of its connections.
+//! Counts the memory of calls before their messages arrive: heads, tasks and buffers. A peer can make the
+//! server hold them on each of its connections at no cost.
 //!
-//! - All calls together take no more than they may ([`Room::call_bytes`](super::Room)), and those of one peer
-//!   half of that, so that others get in beside it. A call beyond that is refused.
-//! - A few calls of each connection are let in however much others have: a peer with little to ask is served.
-//! - A refused call counts until it has ended.
+//! - All calls together may take [`Room::call_bytes`](super::Room), and those of one peer half of that, which
+//!   leaves room for others. Further calls are rejected.
+//! - A few calls of each connection are always accepted, so that a peer with few calls is served under any
+//!   load.
+//! - A rejected call counts until it has ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a call takes besides its head, in bytes.
+/// The memory of a call besides its head, in bytes.
 const CALL_BYTES: usize = 16 * 1024;
-/// How many times its bytes a head takes, in text and in tables.
+/// The memory of a head, in text and in tables, is so many times its size.
 const HEAD_GROWTH: usize = 3;
-/// So many calls of a connection are let in whatever there is besides.
+/// So many calls of a connection are always accepted.
 const FEW: usize = 4;
 
-/// Bytes that calls take.
+/// The memory of calls, in bytes.
 #[derive(Debug, Default)]
 pub struct Load(AtomicUsize);
 
-/// A call that began.
+/// A call that has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Begun {
     bytes: usize,
-    /// Whether it is let in.
+    /// Whether it is accepted.
     pub fits: bool,
 }
 
-/// An extension of requests that are to be refused, because there are too many of their peer.
+/// An extension of requests that must be rejected, because their peer has too many calls.
 #[derive(Debug, Clone, Copy)]
 pub struct Crowded;
 
-/// Counts a call of a connection that has so many besides; `loads` are that of all and that of its peer.
+/// Counts a call. `besides` is how many other calls its connection has; the loads are that of all peers and
+/// that of its own.
 pub fn begin([all, of_peer]: &[Arc<Load>; 2], limit: usize, besides: usize, head_bytes: usize) -> Begun {
     let bytes = CALL_BYTES.saturating_add(head_bytes.saturating_mul(HEAD_GROWTH));
     let in_all = all.0.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
@@ -40,7 +42,7 @@ pub fn begin([all, of_peer]: &[Arc<Load>; 2], limit: usize, besides: usize, head
     Begun { bytes, fits: besides < FEW || (in_all <= limit && in_peer <= limit / 2) }
 }
 
-/// Takes away what a call counted.
+/// Subtracts what [`begin`] added for a call.
 pub fn end(loads: &[Arc<Load>; 2], begun: Begun) {
     for load in loads {
         load.0.fetch_sub(begun.bytes, Ordering::Relaxed);
@@ -52,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_has_half_and_a_few_calls_are_let_in_whatever_there_is() {
+    fn a_peer_has_half_and_a_few_calls_are_always_accepted() {
         let all = Arc::<Load>::default();
         let [one, other, third] = [(); 3].map(|()| [Arc::clone(&all), Arc::default()]);
         let limit = 20 * CALL_BYTES;
@@ -60,10 +62,10 @@ mod tests {
         let first: Vec<_> = (0..10).map(|besides| ask(&one, besides)).collect();
         assert!(first.iter().all(|begun| begun.fits));
         let refused = ask(&one, 10);
-        assert!(!refused.fits && ask(&one, FEW - 1).fits, "half is its own, and a few more");
+        assert!(!refused.fits && ask(&one, FEW - 1).fits, "it may use half, and a few more calls");
         end(&one, refused);
         assert!((0..9).all(|besides| ask(&other, besides).fits));
-        assert!(!ask(&third, FEW).fits && ask(&third, 0).fits, "all of it is taken");
+        assert!(!ask(&third, FEW).fits && ask(&third, 0).fits, "nothing is left");
         for begun in first {
             end(&one, begun);
         }
@@ -71,10 +73,10 @@ mod tests {
     }
 
     #[test]
-    fn a_large_head_counts_with_its_bytes() {
+    fn a_large_head_counts_with_its_size() {
         let loads = [Arc::default(), Arc::default()];
         let begun = begin(&loads, 8 * CALL_BYTES, FEW, CALL_BYTES);
-        assert!(begun.fits, "it counts four times a call without one");
+        assert!(begun.fits, "it counts four times as much as a call without a head");
         assert!(!begin(&loads, 8 * CALL_BYTES, FEW, 0).fits);
     }
 }

@@ -16,7 +16,7 @@ async fn take(places: &Arc<Places>, of: u8, seconds: u64) -> Place {
     places.take(peer(of), at(seconds)).await.unwrap().place
 }
 
-/// Whether the connection was told to close.
+/// Whether the connection is to close.
 fn is_leaving(place: &Place) -> bool {
     place.state.gives_way.is_cancelled()
 }
@@ -27,7 +27,7 @@ async fn the_longest_idle_of_the_busiest_peer_gives_way_to_a_newcomer() {
     let single = take(&places, 1, 0).await;
     let first = take(&places, 2, 1).await;
     let second = take(&places, 2, 2).await;
-    // It has been idle from a later time on than the second, although it came before.
+    // It became idle after the second one, although it was opened before.
     first.calls().end(first.calls().begin(0), at(3));
     let newcomer = tokio::spawn({
         let places = Arc::clone(&places);
@@ -40,7 +40,7 @@ async fn the_longest_idle_of_the_busiest_peer_gives_way_to_a_newcomer() {
 }
 
 #[tokio::test]
-async fn only_one_is_closed_for_one_newcomer_whatever_ends_meanwhile() {
+async fn only_one_is_closed_for_one_newcomer_even_if_calls_end_meanwhile() {
     let places = Places::new(ROOM);
     let mut held = Vec::new();
     for (n, of) in [1, 2, 2].into_iter().enumerate() {
@@ -60,7 +60,7 @@ async fn only_one_is_closed_for_one_newcomer_whatever_ends_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_peer_that_has_as_many_as_it_may_replaces_its_own() {
+async fn a_peer_at_its_limit_replaces_its_own_connection() {
     let places = Places::new(ROOM);
     let own = take(&places, 1, 0).await;
     let busy = take(&places, 1, 1).await;
@@ -76,7 +76,7 @@ async fn a_peer_that_has_as_many_as_it_may_replaces_its_own() {
 }
 
 #[tokio::test]
-async fn a_peer_whose_connections_all_work_is_refused_and_others_wait() {
+async fn a_peer_with_only_busy_connections_is_refused_and_others_wait() {
     let places = Places::new(ROOM);
     let mut busy = Vec::new();
     for of in [1, 1, 2] {
@@ -91,7 +91,7 @@ async fn a_peer_whose_connections_all_work_is_refused_and_others_wait() {
     });
     tokio::task::yield_now().await;
     assert!(!waits.is_finished());
-    // A call that ends makes its connection one that can give way.
+    // Once its call has ended, a connection can be closed for another.
     busy[2].0.calls().end(busy[2].1, at(2));
     tokio::task::yield_now().await;
     assert!(is_leaving(&busy[2].0));
@@ -100,7 +100,7 @@ async fn a_peer_whose_connections_all_work_is_refused_and_others_wait() {
 }
 
 #[tokio::test]
-async fn a_place_knows_how_long_it_has_been_without_a_call() {
+async fn a_place_knows_how_long_it_has_been_idle() {
     let places = Places::new(ROOM);
     let place = take(&places, 1, 10).await;
     assert_eq!(place.idle(at(15)), Some(at(5)));
