@@ -132,7 +132,8 @@ fn settings() -> BufferSettings {
     BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
 }
 
-/// prost distinguishes its faults only by their texts. A text names the field and never contains the value.
+/// prost distinguishes its faults only by their texts, so this looks for a word in the text; a test fails if
+/// prost changes it. A text names the field and never contains the value.
 fn refuse(fault: &prost::DecodeError) -> tonic::Status {
     let text = fault.to_string();
     let reason = if text.contains("UTF-8") { Reason::InvalidUtf8 } else { Reason::MessageMalformed };

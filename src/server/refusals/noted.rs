@@ -10,7 +10,7 @@ use http::{Request, Response, Uri};
 use tonic::body::Body;
 use tower::Service;
 
-use super::stream::{self, Watched};
+use super::stream;
 use super::table::Refusals;
 use super::why::why;
 use crate::api::peer::Peer;
@@ -72,7 +72,7 @@ where
             }
             let (uri, peer, refusals) = (self.uri.clone(), self.peer, self.refusals.clone());
             let note = move |refused| refusals.note(peer, &uri, refused);
-            response.map(|body| Watched::watch(body, note))
+            response.map(|body| stream::watch(body, note))
         })
     }
 }

@@ -1,69 +1,40 @@
-//! Calls that are answered by a stream: why one ended early stands behind it.
+//! Notes why calls that return a stream ended early, which is in the trailers of the stream.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use bytes::Bytes;
 use http::Uri;
-use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
 use tonic::Status;
 use tonic::body::Body;
 
 use super::why::of_status;
 use crate::api::refused::Refused;
 
-/// The methods that are answered so; the bodies of all others are passed on as they are.
+/// The methods that return a stream. The bodies of other replies are not watched.
 const STREAMS: [&str; 4] = ["/ExportMembers", "/ExportRecords", "/ImportMembers", "/StreamBackup"];
 
-/// Whether a call is answered by a stream.
+/// Whether a call returns a stream.
 pub fn is_stream(uri: &Uri) -> bool {
     let path = uri.path();
     STREAMS.iter().any(|method| path.ends_with(method))
 }
 
-/// A body that tells why it ended.
-pub struct Watched<N> {
-    body: Body,
-    note: Option<N>,
-}
-
-impl<N: FnOnce(Refused) + Unpin + Send + 'static> Watched<N> {
-    /// The same body; `note` hears of its end if that is not well.
-    pub fn watch(body: Body, note: N) -> Body {
-        Body::new(Self { body, note: Some(note) })
-    }
-}
-
-impl<N: FnOnce(Refused) + Unpin> http_body::Body for Watched<N> {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(refused) = frame.trailers_ref().and_then(Status::from_header_map).and_then(of_status)
-            && let Some(note) = self.note.take()
+/// Passes a body on unchanged, and calls `note` if its trailers have the status of a rejected call.
+pub fn watch(body: Body, note: impl FnOnce(Refused) + Send + 'static) -> Body {
+    let mut note = Some(note);
+    Body::new(body.map_frame(move |frame| {
+        let refused = frame.trailers_ref().and_then(Status::from_header_map).and_then(of_status);
+        if let Some(refused) = refused
+            && let Some(note) = note.take()
         {
             note(refused);
         }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+        frame
+    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::{BodyExt, Full};
+    use bytes::Bytes;
+    use http_body_util::Full;
     use prost::Message;
     use prost_types::FileDescriptorSet;
 
@@ -71,21 +42,21 @@ mod tests {
     use crate::api::grpc::v1;
 
     #[tokio::test]
-    async fn why_a_stream_ended_is_heard_once_it_has() {
-        for (status, heard) in [(Status::permission_denied("text"), 1), (Status::ok(""), 0)] {
+    async fn the_reason_is_noted_when_a_stream_ends_with_one() {
+        for (status, expected) in [(Status::permission_denied("text"), 1), (Status::ok(""), 0)] {
             let mut trailers = http::HeaderMap::new();
             status.add_header(&mut trailers).unwrap();
             let body = Full::new(Bytes::from("data")).with_trailers(std::future::ready(Some(Ok(trailers))));
             let (note, notes) = std::sync::mpsc::channel();
-            let watched = Watched::watch(Body::new(body), move |refused| note.send(refused).unwrap());
+            let watched = watch(Body::new(body), move |refused| note.send(refused).unwrap());
             assert_eq!(watched.collect().await.unwrap().to_bytes(), "data");
             let reasons: Vec<_> = notes.iter().map(|refused: Refused| refused.reason).collect();
-            assert_eq!(reasons, vec![status.code().description(); heard]);
+            assert_eq!(reasons, vec![status.code().description(); expected]);
         }
     }
 
     #[test]
-    fn every_call_of_the_contract_that_answers_with_a_stream_is_watched() {
+    fn every_method_that_returns_a_stream_is_watched() {
         let files = FileDescriptorSet::decode(v1::DESCRIPTORS).unwrap().file;
         let services = files.into_iter().filter(|file| file.package() == "publisher.v1");
         let methods = services.flat_map(|file| file.service).flat_map(|service| service.method);
