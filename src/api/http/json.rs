@@ -102,7 +102,7 @@ fn known(path: &Path) -> String {
     known
 }
 
-/// A kind of value in the words of JSON.
+/// The name of a kind of value in JSON.
 fn in_words(kind: Kind) -> &'static str {
     match kind {
         Kind::Null => "null",

@@ -152,8 +152,8 @@ fn weigh(json: &[u8], object_bytes: usize) -> usize {
     values.max(objects.saturating_mul(object_bytes))
 }
 
-/// Reads and discards the rest of a body for a moment. A body that the client sends only after `100 Continue`
-/// is not read: nothing of it was sent, and the client sees the reply at once.
+/// Reads and discards the rest of a body for a short time. A body that the client sends only after `100
+/// Continue` is not read, because nothing of it was sent, and the client sees the reply at once.
 pub(super) async fn drain(headers: &HeaderMap, mut body: Body) {
     if headers.contains_key(EXPECT) && headers.contains_key(CONTENT_LENGTH) {
         return;

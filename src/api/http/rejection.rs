@@ -43,7 +43,7 @@ impl Rejection {
         }
     }
 
-    /// What it says to people.
+    /// The text for people.
     pub fn message(&self) -> String {
         match self {
             Self::UnknownPath => unknown::PATH.to_owned(),

@@ -1,5 +1,5 @@
-//! What is known of a call from its path alone: the access that it needs (`table`), and what its request
-//! becomes in memory (`shape`).
+//! Facts about a call that follow from its path: the access that it needs (`table`), and how to compute the
+//! memory that its request takes once it is decoded (`shape`).
 
 mod shape;
 mod table;

@@ -1,5 +1,5 @@
-//! What a message becomes in memory, computed without decoding it: its fields are walked by their tags, and
-//! every entry of a repeated field counts as the structure that it becomes.
+//! Computes the memory that a message takes once it is decoded, without decoding it: walks its fields by
+//! their tags, and counts every entry of a repeated field with the size of its structure.
 //!
 //! The walk follows the descriptors, so a new field is counted without a change here. Sizes are those of the
 //! generated structures, or larger. Malformed bytes end the walk, as they end the decoding.
@@ -16,7 +16,7 @@ const HEADER_BYTES: usize = 24;
 const NUMBER_BYTES: usize = 16;
 /// The pointer to a message that contains itself, in bytes.
 const POINTER_BYTES: usize = 8;
-/// How deep messages may be nested; decoding refuses more.
+/// How deep messages may be nested; decoding rejects deeper ones.
 const DEPTH_MAX: usize = 100;
 
 /// The shapes of all messages.
@@ -34,7 +34,8 @@ pub struct Shape {
     growth: Growth,
 }
 
-/// What bounds the memory of a message by its length alone: the largest things in it, at any depth.
+/// The largest parts of a message, at any depth. They give an upper bound of its memory from its length
+/// alone.
 #[derive(Clone, Copy)]
 struct Growth {
     /// The largest entry of a repeated field, in bytes.
@@ -204,7 +205,7 @@ impl Shape {
         length.saturating_add(entries.saturating_mul(entry)).saturating_add(untagged)
     }
 
-    /// What `bytes` become.
+    /// Computes the memory of the message in `bytes`.
     pub fn weigh(&self, bytes: &[u8]) -> Weight {
         let mut weight = Weight { bytes: bytes.len(), ..Weight::default() };
         // Malformed bytes are weighed up to the fault, which is how far they would be decoded.

@@ -65,12 +65,12 @@ fn read(request: &CallRequest, shape: Shape, issues: &mut Issues) -> Option<Box<
     row(bytes, shape, request.directory.now().date(), issues).map(Box::new)
 }
 
-/// The row that the body is; nothing, if it is no object.
+/// The row in the body; none if the body is not an object.
 pub fn row(bytes: &[u8], shape: Shape, today: Date, issues: &mut Issues) -> Option<MemberRow> {
     let fields = match parse_with(bytes, std::marker::PhantomData::<Entries>) {
         Ok(entries) => entries,
         Err(refusal) => {
-            // Its text has the place; of a body that is no JSON there are no fields to name.
+            // The text has the position of the fault; a body that is not JSON has no fields.
             let fault = refusal.violations.into_iter().next().map(|fault| fault.description);
             let description = fault.unwrap_or_default();
             issues.add(Code::BodyValidation, String::new(), &description);

@@ -234,7 +234,7 @@ mod tests {
         let door = Door { gate: Gate::new(table, origin::Door::Publisher), bodies };
         let router = publisher::routes(door);
         let all = compute::every_permit().await;
-        // It is refused for its memberbase, and so nothing else is waited for.
+        // It is rejected at once because its memberbase id is invalid.
         assert_eq!(call(&router, 1).now_or_never().unwrap().status(), StatusCode::BAD_REQUEST);
         let mut many = Box::pin(call(&router, 1_300));
         assert!(many.as_mut().now_or_never().is_none());
