@@ -86,32 +86,48 @@ impl Front {
     }
 }
 
+/// The door that a request is for.
+enum DoorOf {
+    Publisher,
+    Onsi,
+    Grpc,
+    /// The request is neither gRPC nor at a JSON door.
+    None,
+}
+
+impl DoorOf {
+    fn request<B>(request: &Request<B>) -> Self {
+        let path = request.uri().path();
+        if path.starts_with(publisher::PREFIX) {
+            Self::Publisher
+        } else if onsi::PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
+            Self::Onsi
+        } else if plain::is_grpc(request.headers()) {
+            Self::Grpc
+        } else {
+            Self::None
+        }
+    }
+}
+
 /// Rejects a request that was not meant for this machine, in the format of its door.
 fn refuse<B>(request: &Request<B>, foreign: Foreign) -> Response<Body> {
     let (reason, text) = (foreign.reason(), foreign.to_string());
-    let path = request.uri().path();
-    if path.starts_with(publisher::PREFIX) {
-        publisher::forbidden(reason, text).map(Body::new)
-    } else if onsi::PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
-        onsi::forbidden(text).map(Body::new)
-    } else if plain::is_grpc(request.headers()) {
-        error::foreign(Code::PermissionDenied, reason, &text).into_http()
-    } else {
-        plain::forbidden(&text)
+    match DoorOf::request(request) {
+        DoorOf::Publisher => publisher::forbidden(reason, text).map(Body::new),
+        DoorOf::Onsi => onsi::forbidden(text).map(Body::new),
+        DoorOf::Grpc => error::foreign(Code::PermissionDenied, reason, &text).into_http(),
+        DoorOf::None => plain::forbidden(&text),
     }
 }
 
 /// Rejects a call because its peer has too many, in the format of its door.
 fn refuse_crowded<B>(request: &Request<B>) -> Response<Body> {
-    let path = request.uri().path();
-    if path.starts_with(publisher::PREFIX) {
-        publisher::overloaded().map(Body::new)
-    } else if onsi::PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
-        onsi::overloaded().map(Body::new)
-    } else if plain::is_grpc(request.headers()) {
-        Status::from(Error::Overloaded).into_http()
-    } else {
-        plain::not_grpc(request.method(), path)
+    match DoorOf::request(request) {
+        DoorOf::Publisher => publisher::overloaded().map(Body::new),
+        DoorOf::Onsi => onsi::overloaded().map(Body::new),
+        DoorOf::Grpc => Status::from(Error::Overloaded).into_http(),
+        DoorOf::None => plain::not_grpc(request.method(), request.uri().path()),
     }
 }
 
@@ -183,17 +199,18 @@ where
         if request.extensions().get::<Crowded>().is_some() {
             return Box::pin(std::future::ready(Ok(refuse_crowded(&request))));
         }
-        let path = request.uri().path();
-        if path.starts_with(publisher::PREFIX) {
-            return self.json(request, |services| &services.publisher, publisher::starting);
+        match DoorOf::request(&request) {
+            DoorOf::Publisher => {
+                return self.json(request, |services| &services.publisher, publisher::starting);
+            }
+            DoorOf::Onsi => return self.json(request, |services| &services.onsi, onsi::starting),
+            DoorOf::None => {
+                let reply = plain::not_grpc(request.method(), request.uri().path());
+                return Box::pin(std::future::ready(Ok(reply)));
+            }
+            DoorOf::Grpc => {}
         }
-        if onsi::PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
-            return self.json(request, |services| &services.onsi, onsi::starting);
-        }
-        if !plain::is_grpc(request.headers()) {
-            return Box::pin(std::future::ready(Ok(plain::not_grpc(request.method(), path))));
-        }
-        if path.starts_with("/grpc.") {
+        if request.uri().path().starts_with("/grpc.") {
             let terms = Terms::of_open(&request, self.incoming.clone());
             return Box::pin(self.always.call(request.map(|body| Messages::new(body, terms))));
         }
