@@ -96,24 +96,20 @@ pub(crate) fn profile() -> impl Strategy<Value = Profile> {
         option::of(any::<bool>()),
         option::of(account()),
     );
-    (texts, others).prop_map(|(texts, others)| {
-        let (ref_, email, first_name, last_name, phone, worker_id, tier) = texts;
-        let (dob, gender, role, company, enable_payroll, account_details) = others;
-        Profile {
-            ref_,
-            email,
-            first_name,
-            last_name,
-            phone,
-            worker_id,
-            tier,
-            dob,
-            gender,
-            role,
-            company,
-            enable_payroll,
-            account_details,
-        }
+    (texts, others).prop_map(|(texts, others)| Profile {
+        ref_: texts.0,
+        email: texts.1,
+        first_name: texts.2,
+        last_name: texts.3,
+        phone: texts.4,
+        worker_id: texts.5,
+        tier: texts.6,
+        dob: others.0,
+        gender: others.1,
+        role: others.2,
+        company: others.3,
+        enable_payroll: others.4,
+        account_details: others.5,
     })
 }
 

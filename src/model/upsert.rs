@@ -141,6 +141,43 @@ fn mismatch(description: String) -> RowError {
     Refusal::field(Reason::RevisionMismatch, "if_revision", description)
 }
 
+/// Calls `$step` with each field of a profile, its change and the semantics, and joins the calls by `$join`. The
+/// pattern names every field, so the compiler finds one that is missing here.
+macro_rules! each_field {
+    ($step:ident $join:tt $profile:expr, $patch:expr, $semantics:expr) => {{
+        let Profile {
+            ref_,
+            email,
+            first_name,
+            last_name,
+            phone,
+            worker_id,
+            tier,
+            dob,
+            gender,
+            role,
+            company,
+            enable_payroll,
+            account_details,
+        } = $profile;
+        let (patch, semantics): (&MemberPatch, Semantics) = ($patch, $semantics);
+        // A row never removes a `ref` by not naming it.
+        $step(ref_, &patch.ref_, Semantics::Merge)
+            $join $step(email, &patch.email, semantics)
+            $join $step(first_name, &patch.first_name, semantics)
+            $join $step(last_name, &patch.last_name, semantics)
+            $join $step(phone, &patch.phone, semantics)
+            $join $step(worker_id, &patch.worker_id, semantics)
+            $join $step(tier, &patch.tier, semantics)
+            $join $step(dob, &patch.dob, semantics)
+            $join $step(gender, &patch.gender, semantics)
+            $join $step(role, &patch.role, semantics)
+            $join $step(company, &patch.company, semantics)
+            $join $step(enable_payroll, &patch.enable_payroll, semantics)
+            $join $step(account_details, &patch.account_details, semantics)
+    }};
+}
+
 /// Whether `patch` changes anything in `member`; copies nothing.
 fn changes(member: &Member, patch: &MemberPatch, semantics: Semantics) -> bool {
     fn differs<T: PartialEq>(value: &Option<T>, change: &Change<T>, semantics: Semantics) -> bool {
@@ -150,36 +187,7 @@ fn changes(member: &Member, patch: &MemberPatch, semantics: Semantics) -> bool {
             (Change::Set(new), _) => value.as_ref() != Some(new),
         }
     }
-    let Profile {
-        ref_,
-        email,
-        first_name,
-        last_name,
-        phone,
-        worker_id,
-        tier,
-        dob,
-        gender,
-        role,
-        company,
-        enable_payroll,
-        account_details,
-    } = &member.profile;
-    // No row takes a `ref` away by its silence.
-    differs(ref_, &patch.ref_, Semantics::Merge)
-        || differs(email, &patch.email, semantics)
-        || differs(first_name, &patch.first_name, semantics)
-        || differs(last_name, &patch.last_name, semantics)
-        || differs(phone, &patch.phone, semantics)
-        || differs(worker_id, &patch.worker_id, semantics)
-        || differs(tier, &patch.tier, semantics)
-        || differs(dob, &patch.dob, semantics)
-        || differs(gender, &patch.gender, semantics)
-        || differs(role, &patch.role, semantics)
-        || differs(company, &patch.company, semantics)
-        || differs(enable_payroll, &patch.enable_payroll, semantics)
-        || differs(account_details, &patch.account_details, semantics)
-        || attributes_change(member, patch, semantics)
+    each_field!(differs || &member.profile, patch, semantics) || attributes_change(member, patch, semantics)
 }
 
 fn attributes_change(member: &Member, patch: &MemberPatch, semantics: Semantics) -> bool {
@@ -202,35 +210,7 @@ fn apply(member: &mut Member, patch: &MemberPatch, semantics: Semantics) -> Resu
             (Change::Set(new), _) => *value = Some(new.clone()),
         }
     }
-    let Profile {
-        ref_,
-        email,
-        first_name,
-        last_name,
-        phone,
-        worker_id,
-        tier,
-        dob,
-        gender,
-        role,
-        company,
-        enable_payroll,
-        account_details,
-    } = &mut member.profile;
-    // No row takes a `ref` away by its silence.
-    set(ref_, &patch.ref_, Semantics::Merge);
-    set(email, &patch.email, semantics);
-    set(first_name, &patch.first_name, semantics);
-    set(last_name, &patch.last_name, semantics);
-    set(phone, &patch.phone, semantics);
-    set(worker_id, &patch.worker_id, semantics);
-    set(tier, &patch.tier, semantics);
-    set(dob, &patch.dob, semantics);
-    set(gender, &patch.gender, semantics);
-    set(role, &patch.role, semantics);
-    set(company, &patch.company, semantics);
-    set(enable_payroll, &patch.enable_payroll, semantics);
-    set(account_details, &patch.account_details, semantics);
+    each_field!(set ; &mut member.profile, patch, semantics);
     apply_attributes(member, patch, semantics)
 }
 
