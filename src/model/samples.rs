@@ -4,20 +4,20 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::model::account::AccountDetails;
-use crate::model::alias::RefAlias;
-use crate::model::attribute::{AttributePatch, AttributeValue, Attributes};
-use crate::model::change::Change;
-use crate::model::email::Email;
-use crate::model::field::ProfileField;
-use crate::model::input::{MemberRow, UpsertOptions};
-use crate::model::match_by::{MatchBy, Semantics};
-use crate::model::member::{Gender, Member, Profile, Status};
-use crate::model::patch::MemberPatch;
-use crate::model::phone::Phone;
-use crate::model::raw_row::{RawAttribute, RawRow};
-use crate::model::text::{Name, Ref, Tier, WorkerId};
-use crate::model::time::{Date, Timestamp};
+use crate::model::attributes::attribute::{AttributePatch, AttributeValue, Attributes};
+use crate::model::bank::account::AccountDetails;
+use crate::model::contact::email::Email;
+use crate::model::contact::phone::Phone;
+use crate::model::membership::alias::RefAlias;
+use crate::model::membership::member::{Gender, Member, Profile, Status};
+use crate::model::row::change::Change;
+use crate::model::row::field::ProfileField;
+use crate::model::row::input::{MemberRow, UpsertOptions};
+use crate::model::row::match_by::{MatchBy, Semantics};
+use crate::model::row::patch::MemberPatch;
+use crate::model::row::raw_row::{RawAttribute, RawRow};
+use crate::model::value::text::{Name, Ref, Tier, WorkerId};
+use crate::model::value::time::{Date, Timestamp};
 
 /// Texts that become ambiguous if fields are joined without their lengths.
 fn text() -> impl Strategy<Value = String> {

@@ -7,9 +7,9 @@
 //! the operand is stored as that value in that type. A test compares every kind of operand with every kind of
 //! value.
 
-use crate::model::attribute::AttributeValue;
+use crate::model::attributes::attribute::AttributeValue;
+use crate::model::attributes::schema::AttributeType;
 use crate::model::filter::Operand;
-use crate::model::schema::AttributeType;
 
 impl Operand {
     /// The value of an attribute of type `kind` that equals this operand. `None` if there is no such value,
@@ -42,7 +42,7 @@ mod tests {
 
     use super::*;
     use crate::model::filter::Value;
-    use crate::model::time::Timestamp;
+    use crate::model::value::time::Timestamp;
 
     #[test]
     fn an_operand_equals_a_value_exactly_if_it_is_stored_as_it() {

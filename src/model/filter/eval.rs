@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::model::attribute::AttributeValue;
-use crate::model::email::Fold;
+use crate::model::attributes::attribute::AttributeValue;
+use crate::model::contact::email::Fold;
 use crate::model::filter::{Condition, Effort, Field, Filter, Operand, Operator};
 use crate::model::id::{BaseNumber, Row};
-use crate::model::member::{Gender, Member, Status};
-use crate::model::time::{Date, Timestamp};
+use crate::model::membership::member::{Gender, Member, Status};
+use crate::model::value::time::{Date, Timestamp};
 
 /// A member and its row, as filters see them.
 #[derive(Clone, Copy)]

@@ -1,16 +1,16 @@
 //! The kind of value of each key, and which operators can be used with it.
 
-use crate::model::attribute::check_key;
-use crate::model::email::Fold;
-use crate::model::error::Reason;
+use crate::model::attributes::attribute::check_key;
+use crate::model::contact::email::Fold;
 use crate::model::filter::Field;
 use crate::model::id::{BaseNumber, Sealer};
 use crate::model::limits::{
     BASE_NAME_MAX_CHARS, EMAIL_MAX_BYTES, MEMBER_RECORD_MAX_BYTES, NAME_MAX_CHARS, PHONE_INPUT_MAX_BYTES,
     REF_MAX_BYTES, TIER_MAX_CHARS, WORKER_ID_MAX_BYTES,
 };
-use crate::model::text::Limit;
-use crate::model::time::{Date, Timestamp};
+use crate::model::refusal::error::Reason;
+use crate::model::value::text::Limit;
+use crate::model::value::time::{Date, Timestamp};
 use crate::model::words::{did_you_mean, nearest};
 
 /// What a filter selects.

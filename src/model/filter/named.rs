@@ -6,11 +6,11 @@
 //! it or follows it. Without a schema it accepts every key and operand, because members of old stores may
 //! have attributes from before there were schemas.
 
-use crate::model::error::{Reason, Refusal, Violations};
+use crate::model::attributes::schema::{AttributeSchema, AttributeType};
 use crate::model::filter::Filter;
 use crate::model::filter::raw::{RawOperator, RawValue};
-use crate::model::schema::{AttributeSchema, AttributeType};
-use crate::model::time::instant;
+use crate::model::refusal::error::{Reason, Refusal, Violations};
+use crate::model::value::time::instant;
 use crate::model::words::{did_you_mean, nearest};
 
 /// The most keys of a schema that a refusal lists; it counts the others.
@@ -172,8 +172,8 @@ fn unknown(key: &str, AttributeSchema { types, .. }: &AttributeSchema, is_first:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::schema::{SentDefinition, parse_schema};
-    use crate::model::time::Timestamp;
+    use crate::model::attributes::schema::{SentDefinition, parse_schema};
+    use crate::model::value::time::Timestamp;
 
     fn schema(types: impl IntoIterator<Item = (String, &'static str)>) -> AttributeSchema {
         let definition = |kind: &str| SentDefinition { kind: kind.to_owned(), indexed: false };

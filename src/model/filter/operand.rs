@@ -5,20 +5,20 @@
 //! than what today's rules accept: older stores have addresses, and names with stray characters at their
 //! ends, that are refused now. A bound may be any part of a value; `range` checks it.
 
-use crate::model::attribute::{checked_number, checked_text};
-use crate::model::email;
-use crate::model::error::Reason;
+use crate::model::attributes::attribute::{checked_number, checked_text};
+use crate::model::contact::email;
+use crate::model::contact::phone::{self, without_separators};
 use crate::model::filter::kind::{Fault, Kind, Subject, invalid};
 use crate::model::filter::raw::RawValue;
 use crate::model::filter::{Operand, USE_EXISTS};
 use crate::model::id::IdError;
 use crate::model::limits::PHONE_MAX_DIGITS;
-use crate::model::member::{Gender, Status};
-use crate::model::phone::{self, without_separators};
-use crate::model::text::{self, Limit};
-use crate::model::time::instant;
-use crate::model::time::{Date, Dob, Timestamp};
-use crate::model::violation::{self, Rule};
+use crate::model::membership::member::{Gender, Status};
+use crate::model::refusal::error::Reason;
+use crate::model::refusal::violation::{self, Rule};
+use crate::model::value::text::{self, Limit};
+use crate::model::value::time::instant;
+use crate::model::value::time::{Date, Dob, Timestamp};
 
 /// What an operand is for.
 #[derive(Clone, Copy, PartialEq, Eq)]

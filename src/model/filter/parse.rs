@@ -2,22 +2,21 @@
 
 use std::collections::HashMap;
 
-use crate::model::email::Fold;
-use crate::model::error::{Reason, Refusal, Violations};
+use crate::model::contact::email::Fold;
 use crate::model::filter::kind::{Kind, Subject, invalid};
 use crate::model::filter::named::{NamedAttribute, Shapes};
 use crate::model::filter::operand::Purpose;
 use crate::model::filter::range;
 use crate::model::filter::raw::{Comparison, RawFilter, RawOperator, RawRegex, RawValue};
-use crate::model::filter::{
-    Condition, Field, Filter, NamedAttributes, Operand, Operator, Parsed, Pattern, sort,
-};
+use crate::model::filter::tree::sort;
+use crate::model::filter::{Condition, Field, Filter, NamedAttributes, Operand, Operator, Parsed, Pattern};
 use crate::model::id::{BaseNumber, Sealer};
 use crate::model::limits::{
     FILTER_IN_MAX_VALUES, FILTER_MAX_DEPTH, FILTER_MAX_OPERANDS, FILTER_MAX_REGEX_STEPS, FILTER_MAX_REGEXES,
     FILTER_MAX_VALUES, REGEX_MAX_STEPS,
 };
-use crate::model::time::Date;
+use crate::model::refusal::error::{Reason, Refusal, Violations};
+use crate::model::value::time::Date;
 
 impl Filter {
     /// The filter of a list of members of `base`, whose addresses are compared by `fold`, and none of whom

@@ -9,8 +9,8 @@ use crate::model::filter::kind::{Fault, Kind, invalid};
 use crate::model::filter::raw::Comparison;
 use crate::model::filter::{Operand, Value};
 use crate::model::limits::{PHONE_MAX_DIGITS, PHONE_MIN_DIGITS, UNSAFE_INTEGER};
-use crate::model::member::{Gender, Status};
-use crate::model::time::{Date, Dob, Timestamp};
+use crate::model::membership::member::{Gender, Status};
+use crate::model::value::time::{Date, Dob, Timestamp};
 
 /// Refuses `bound` on `key` if no value of its `kind` can fulfil `comparison` with it.
 pub(super) fn check(

@@ -12,14 +12,15 @@ use std::hash::Hasher;
 use siphasher::sip::SipHasher13;
 
 use super::*;
-use crate::model::account::AccountDetails;
-use crate::model::attribute::{AttributePatch, AttributeValue, Attributes};
-use crate::model::email::{Email, Fold};
-use crate::model::error::{Reason, Refusal};
-use crate::model::id::{IdKey, Sealer};
-use crate::model::member::Member;
-use crate::model::phone::{self, Phone};
-use crate::model::text::{Name, Ref, Tier};
+use crate::model::attributes::attribute::{AttributePatch, AttributeValue, Attributes};
+use crate::model::bank::account::AccountDetails;
+use crate::model::contact::email::{Email, Fold};
+use crate::model::contact::phone::{self, Phone};
+use crate::model::id::{BaseNumber, IdKey, Row, Sealer};
+use crate::model::membership::member::{Gender, Member, Status};
+use crate::model::refusal::error::{Reason, Refusal};
+use crate::model::value::text::{Name, Ref, Tier};
+use crate::model::value::time::{Date, Timestamp};
 
 const BASE: BaseNumber = BaseNumber(3);
 

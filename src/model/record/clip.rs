@@ -1,10 +1,10 @@
 //! Clips: deals that a member saved.
 
 use super::name::{ForeignText, random_id};
-use crate::model::error::Reason;
 use crate::model::limits::{CREATIVE_CONTENT_MAX_BYTES, UNSAFE_INTEGER};
-use crate::model::time::Timestamp;
-use crate::model::violation::{Fault, Rule};
+use crate::model::refusal::error::Reason;
+use crate::model::refusal::violation::{Fault, Rule};
+use crate::model::value::time::Timestamp;
 
 random_id!(
     /// The id of a clip: `dclip_` and 26 characters.

@@ -1,8 +1,8 @@
 //! The names of records that callers choose, and the ids that the service assigns.
 
-use crate::model::error::Reason;
 use crate::model::limits::FOREIGN_TEXT_MAX_BYTES;
-use crate::model::text::{Limit, checked, text_type};
+use crate::model::refusal::error::Reason;
+use crate::model::value::text::{Limit, checked, text_type};
 
 text_type!(
     /// An id, code or descriptor from another system: opaque, compared byte for byte.

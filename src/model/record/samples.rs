@@ -7,7 +7,7 @@ use super::{
     Bin, Clip, ClipDetails, ClipId, Currency, ForeignText, JsonObject, MemberRecord, Network,
     StampCollection, StampCollectionId, Transaction,
 };
-use crate::model::time::Timestamp;
+use crate::model::value::time::Timestamp;
 
 fn foreign(text: &str) -> ForeignText {
     ForeignText::parse(text).unwrap()

@@ -1,10 +1,10 @@
 //! Stamp collections: the stamps of members in loyalty programs.
 
 use super::name::{ForeignText, random_id};
-use crate::model::error::Reason;
 use crate::model::limits::STAMPS_MAX_AT_ONCE;
-use crate::model::time::Timestamp;
-use crate::model::violation::Rule;
+use crate::model::refusal::error::Reason;
+use crate::model::refusal::violation::Rule;
+use crate::model::value::time::Timestamp;
 
 random_id!(
     /// The id of a stamp collection: `sc_` and 26 characters.

@@ -1,11 +1,11 @@
 //! Transactions: purchases that a member made.
 
 use super::name::ForeignText;
-use crate::model::error::Reason;
 use crate::model::limits::{BIN_MAX_DIGITS, BIN_MIN_DIGITS, SAFE_INTEGER_MAX};
-use crate::model::text::text_type;
-use crate::model::time::Timestamp;
-use crate::model::violation::Rule;
+use crate::model::refusal::error::Reason;
+use crate::model::refusal::violation::Rule;
+use crate::model::value::text::text_type;
+use crate::model::value::time::Timestamp;
 
 /// A purchase. A repeat may change the amount, currency, descriptor and the later times; the other fields
 /// stay as first sent.

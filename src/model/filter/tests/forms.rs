@@ -8,11 +8,11 @@ use proptest::sample::select;
 
 use super::naive::naive;
 use super::*;
-use crate::model::email;
-use crate::model::invisible::is_stray;
+use crate::model::contact::email;
 use crate::model::samples;
-use crate::model::text::WorkerId;
-use crate::model::time::Dob;
+use crate::model::value::invisible::is_stray;
+use crate::model::value::text::WorkerId;
+use crate::model::value::time::Dob;
 
 /// Every key of members whose values are texts.
 const TEXTS: [&str; 11] = [

@@ -1,0 +1,228 @@
+//! Texts with a rule: a value of one of these types is always valid.
+//!
+//! Each type has `parse` for input, and `from_stored` for texts that were parsed before they were stored.
+//! Their `Debug` shows only the length, because most of them are personal.
+
+use crate::model::limits::{
+    BASE_NAME_MAX_CHARS, NAME_MAX_CHARS, REF_MAX_BYTES, REQUEST_ID_MAX_CHARS, TIER_MAX_CHARS,
+    WORKER_ID_MAX_BYTES,
+};
+use crate::model::refusal::error::Reason;
+use crate::model::refusal::violation::{Fault, Rule};
+use crate::model::value::invisible::trimmed;
+
+/// Declares a text type. Its function checks the content, and may normalise it.
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, $parse:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Parses a text by the rule.
+            pub fn parse(text: impl Into<String>) -> Result<Self, $crate::model::refusal::violation::Rule> {
+                let parse: fn(String) -> Result<String, $crate::model::refusal::violation::Rule> = $parse;
+                parse(text.into()).map(Self)
+            }
+
+            /// Takes a text that was parsed before it was stored, without checks.
+            pub fn from_stored(text: String) -> Self {
+                Self(text)
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// The text, by value.
+            pub fn into_string(self) -> String {
+                self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($name), "({} bytes)"), self.0.len())
+            }
+        }
+    };
+}
+pub(in crate::model) use text_type;
+
+text_type!(
+    /// The caller's own key of a member: opaque, compared byte for byte, unique in its memberbase.
+    Ref, |text| checked(Reason::RefInvalid, Limit::Bytes(REF_MAX_BYTES), text)
+);
+text_type!(
+    /// The caller's payroll or staff number of a member, compared byte for byte, unique in its memberbase.
+    WorkerId, |text| checked(Reason::WorkerIdInvalid, Limit::Bytes(WORKER_ID_MAX_BYTES), text)
+);
+text_type!(
+    /// The name of a tier, without stray characters at its ends.
+    Tier, |text| checked(Reason::TierInvalid, Limit::Chars(TIER_MAX_CHARS), trimmed(text))
+);
+text_type!(
+    /// A first name, last name, role or company, without stray characters at its ends.
+    Name, |text| checked(Reason::NameInvalid, Limit::Chars(NAME_MAX_CHARS), trimmed(text))
+);
+text_type!(
+    /// The name of a memberbase, which need not be unique.
+    BaseName, |text| checked(Reason::NameInvalid, Limit::Chars(BASE_NAME_MAX_CHARS), trimmed(text))
+);
+
+text_type!(
+    /// A request id: 1 to 255 visible ASCII characters that the caller chose.
+    RequestId, |text| {
+        let text = checked(Reason::FieldInvalid, Limit::Bytes(REQUEST_ID_MAX_CHARS), text)?;
+        if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(text)
+        } else {
+            Err(Rule::must_be(Reason::FieldInvalid, "visible ASCII characters"))
+        }
+    }
+);
+
+/// The maximum length of a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::model) enum Limit {
+    /// In bytes of UTF-8.
+    Bytes(usize),
+    /// In Unicode scalar values.
+    Chars(usize),
+}
+
+impl Limit {
+    /// The maximum length in bytes of UTF-8.
+    pub(in crate::model) fn bytes(self) -> usize {
+        match self {
+            Self::Bytes(limit) => limit,
+            Self::Chars(limit) => limit.saturating_mul(char::MAX.len_utf8()),
+        }
+    }
+}
+
+/// Returns `text` if it is not empty, is within its limit and has no control characters.
+pub(in crate::model) fn checked(reason: Reason, limit: Limit, text: String) -> Result<String, Rule> {
+    check(reason, limit, &text).map(|()| text)
+}
+
+/// Refuses `text` if it is empty, exceeds its limit or has a control character.
+pub(in crate::model) fn check(reason: Reason, limit: Limit, text: &str) -> Result<(), Rule> {
+    fault(limit, text).map_or(Ok(()), |fault| Err(Rule::new(reason, fault)))
+}
+
+fn fault(limit: Limit, text: &str) -> Option<Fault> {
+    if text.is_empty() {
+        return Some(Fault::Empty);
+    }
+    match limit {
+        Limit::Bytes(limit) if text.len() > limit => {
+            return Some(Fault::TooManyBytes { limit, actual: text.len() });
+        }
+        // A text has at most as many characters as bytes, so the characters of a short one need no counting.
+        Limit::Chars(limit) if text.len() > limit => {
+            let actual = text.chars().count();
+            if actual > limit {
+                return Some(Fault::TooManyChars { limit, actual });
+            }
+        }
+        Limit::Bytes(_) | Limit::Chars(_) => {}
+    }
+    has_control_character(text).then_some(Fault::ControlCharacter)
+}
+
+/// Whether `text` has a character of the Unicode category Cc.
+fn has_control_character(text: &str) -> bool {
+    if text.is_ascii() {
+        // Without an early exit, so that the compiler can check many bytes at once.
+        text.bytes().fold(false, |found, byte| found | byte.is_ascii_control())
+    } else {
+        text.chars().any(char::is_control)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_up_to_their_limits_are_accepted() {
+        assert_eq!(Ref::parse("x".repeat(512)).unwrap().as_str().len(), 512);
+        assert!(Ref::parse("é".repeat(256)).is_ok());
+        assert!(WorkerId::parse("x".repeat(255)).is_ok());
+        assert!(Tier::parse("金".repeat(64)).is_ok());
+        assert!(Name::parse("é".repeat(256)).is_ok());
+        assert!(BaseName::parse("é".repeat(256)).is_ok());
+        assert!(RequestId::parse("~".repeat(255)).is_ok());
+        for text in ["a b", " ", "ref/with:every@thing?", "日本語", "e\u{301}", "\u{feff}", "'; DROP TABLE"]
+        {
+            assert_eq!(Ref::parse(text).unwrap().into_string(), text);
+        }
+    }
+
+    #[test]
+    fn the_fault_of_a_text_is_named() {
+        let fault = |rule: Rule| (rule.reason(), rule.describe());
+        assert_eq!(fault(Ref::parse("").unwrap_err()), (Reason::RefInvalid, "must not be empty".to_owned()));
+        assert_eq!(
+            fault(Ref::parse("é".repeat(257)).unwrap_err()),
+            (Reason::RefInvalid, "must be at most 512 bytes long, not 514".to_owned())
+        );
+        assert_eq!(
+            fault(Tier::parse("金".repeat(65)).unwrap_err()),
+            (Reason::TierInvalid, "must be at most 64 characters long, not 65".to_owned())
+        );
+        assert_eq!(
+            fault(Name::parse("a\tb").unwrap_err()),
+            (
+                Reason::NameInvalid,
+                "must not contain control characters, such as line breaks and tabs; use spaces instead"
+                    .to_owned()
+            )
+        );
+        assert_eq!(WorkerId::parse("x".repeat(256)).unwrap_err().reason(), Reason::WorkerIdInvalid);
+        assert_eq!(BaseName::parse("x".repeat(257)).unwrap_err().reason(), Reason::NameInvalid);
+    }
+
+    #[test]
+    fn names_and_tiers_lose_stray_characters_at_their_ends_and_refs_do_not() {
+        let text = "\u{feff}\u{200b}Zoë\u{200d}M\u{ad}\u{fffd}";
+        assert_eq!(Name::parse(text).unwrap().as_str(), "Zoë\u{200d}M");
+        assert_eq!(Tier::parse(text).unwrap().as_str(), "Zoë\u{200d}M");
+        assert_eq!(BaseName::parse(text).unwrap().as_str(), "Zoë\u{200d}M");
+        assert_eq!(Ref::parse(text).unwrap().as_str(), text);
+        assert_eq!(WorkerId::parse(text).unwrap().as_str(), text);
+        assert_eq!(Name::parse("\u{200b}").unwrap_err().describe(), "must not be empty");
+        assert!(Tier::parse(format!("{}\u{200b}", "金".repeat(64))).is_ok());
+    }
+
+    #[test]
+    fn control_characters_are_refused_within_and_beyond_ascii() {
+        for control in ["\0", "\n", "\r", "\t", "\u{1b}", "\u{7f}", "\u{80}", "\u{85}", "\u{9f}"] {
+            for text in [control.to_owned(), format!("a{control}"), format!("é{control}日")] {
+                assert!(Ref::parse(text.clone()).is_err(), "{text:?}");
+                assert!(Name::parse(text.clone()).is_err(), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_id_is_visible_ascii() {
+        for text in ["", "a b", "é", "a\n", &"x".repeat(256)] {
+            assert!(RequestId::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn debug_never_shows_a_personal_text() {
+        let shown = format!("{:?} {:?}", Ref::parse("secret").unwrap(), Name::parse("Zoë").unwrap());
+        assert_eq!(shown, "Ref(6 bytes) Name(4 bytes)");
+    }
+}
