@@ -70,6 +70,8 @@ pub use self::row::patch::MemberPatch;
 pub use self::row::raw_row::{Finder, RawAccount, RawAttribute, RawEuAccount, RawRow, RawUkAccount};
 pub use self::row::sight::Sight;
 pub use self::row::{change, doubts, field, fingerprint, input, match_by, patch, raw_row, sight};
+#[cfg(test)]
+pub(crate) use self::value::separator;
 pub use self::value::text::{BaseName, Name, Ref, RequestId, Tier, WorkerId};
 pub use self::value::time::{Date, Dob, Timestamp};
 pub use self::value::{text, time};
