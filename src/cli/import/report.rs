@@ -43,8 +43,8 @@ pub fn counts(session: &Session, quiet: bool) -> Result<(), Error> {
         output::note(format_args!("{what} in {} with {why}", path.display()));
     }
     output::line(format_args!(
-        "created {created}\nupdated {updated}\nunchanged {unchanged}\nreactivated {reactivated}\nfailed \
-         {failed}"
+        "created {created}\nupdated {updated}\nunchanged {unchanged}\nreactivated {reactivated}\n\
+         failed {failed}"
     ))
 }
 

@@ -107,7 +107,7 @@ async fn an_export_never_writes_into_another_exports_unfinished_file() {
         let held = File::open(world.file(&part, "what another export has written")).unwrap();
         held.lock().unwrap();
         let ended = world.export("staff", &out, more).await.expect(74);
-        let said = format!("cannot write {}: another export is writing it", out.display());
+        let said = format!("cannot write {}: another export is writing this file", out.display());
         assert!(ended.stderr.contains(&said), "{}", ended.stderr);
         assert_eq!(world.read(&part), "what another export has written");
         assert!(!out.exists());

@@ -24,12 +24,15 @@ async fn a_misplaced_quote_refuses_the_file_with_its_line_and_writes_nothing() {
             "line 3: text comes after",
         ),
         ("ref,tier\nu0,a\nu1,\"b\nu2,c\nu3,d\n", "line 3: the quote that is opened here is never closed"),
-        ("ref,first_name\nu0,a\nu1,\"Bob \\\"Bobby\\\" Lee\"\n", "line 3: a backslash stands before a quote"),
+        (
+            "ref,first_name\nu0,a\nu1,\"Bob \\\"Bobby\\\" Lee\"\n",
+            "line 3: there is a backslash before a quote",
+        ),
         ("ref,company\nu0,a\nu1,\"12\" Pizza Ltd\"\n", "line 3: text comes after"),
         ("ref,first_name\nu0,a\nu1,\"Ben\" Benny\nu2,c\n", "line 3: text comes after"),
         ("ref,first_name\nu0,a\nu1,\"Ben\nu2,c\nu3,\"Dee\"\n", "line 3: text comes after"),
         ("ref,first_name\ru0,a\ru1,\"Ben\ru2,c\r", "line 3: the quote"),
-        ("ref,first_name,tier\nu0,a,\nu1, \"Lee, Bob\"\n", "line 3, column 2: spaces stand between"),
+        ("ref,first_name,tier\nu0,a,\nu1, \"Lee, Bob\"\n", "line 3, column 2: there are spaces between"),
         ("ref,first_name\nu0,a\nu1,b\u{0}c\n", "line 3, column 2: the control character U+0000"),
     ] {
         let file = world.file("members.csv", text);

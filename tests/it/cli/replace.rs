@@ -107,7 +107,7 @@ async fn a_list_without_a_column_clears_the_field_only_on_request() {
     for said in [
         "email, first_name",
         "phone",
-        "attributes (a column attributes.<key> names one",
+        "attributes (a column attributes.<key> sets only one",
         "--clear-missing=email,",
     ] {
         assert!(refused.stderr.contains(said), "{said}: {}", refused.stderr);
