@@ -61,14 +61,14 @@ async fn check_times(audit: &mut Audit<'_>, times: &[(Key, Value)]) -> Result<()
                 let keys: Vec<Key> = (1..=size.parts).map(of).collect();
                 let parts: Option<Vec<Value>> = audit.engine.get_many(&keys).await?.into_iter().collect();
                 match parts.map(|parts| stored.join(&parts.concat())) {
-                    None => audit.findings.add(None, Damage::AnswerMissing { key: hex(key) }),
+                    None => audit.findings.add(None, Damage::ResultMissing { key: hex(key) }),
                     Some(Err(error)) => {
                         audit.findings.add(None, Damage::Unreadable { key: hex(&of(1)), error });
                     }
                     Some(Ok(())) => {}
                 }
             }
-            Some(Ok(_)) | None => audit.findings.add(None, Damage::AnswerMissing { key: hex(key) }),
+            Some(Ok(_)) | None => audit.findings.add(None, Damage::ResultMissing { key: hex(key) }),
         }
     }
     Ok(())
@@ -99,7 +99,7 @@ async fn check_parts(
             Some((name, part, width)) => {
                 let is_known = |(known, parts, of)| (known, of) == (name, width) && part <= parts;
                 if !known.is_some_and(is_known) {
-                    audit.findings.add(None, Damage::AnswerLost { key: hex(key) });
+                    audit.findings.add(None, Damage::ResultLost { key: hex(key) });
                 }
             }
         }
@@ -107,7 +107,7 @@ async fn check_parts(
     let keys: Vec<Key> = times.iter().map(|(_, time)| time.clone()).collect();
     for ((key, _), time) in times.into_iter().zip(audit.engine.get_many(&keys).await?) {
         if time.is_none() {
-            audit.findings.add(None, Damage::AnswerLost { key: hex(key) });
+            audit.findings.add(None, Damage::ResultLost { key: hex(key) });
         }
     }
     Ok(())

@@ -57,9 +57,9 @@ pub async fn load(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableE
         Ok(())
     })
     .await?;
-    unindexed.into_iter().chain(young).for_each(|field| state.sets.give_up(field));
+    unindexed.into_iter().chain(young).for_each(|field| state.sets.drop_field(field));
     if are_doubtful {
-        known.into_iter().for_each(|field| state.sets.give_up(field));
+        known.into_iter().for_each(|field| state.sets.drop_field(field));
     }
     Ok(())
 }

@@ -30,13 +30,13 @@ pub enum Damage {
     },
     /// The stored result of a request is missing, or its size differs from that stored under its time.
     #[error("no stored result belongs to the time of a request at key {key}")]
-    AnswerMissing {
+    ResultMissing {
         /// The key of the time.
         key: String,
     },
     /// Nothing refers to a stored result or to a part of one, so it would never be deleted.
     #[error("nothing refers to key {key}, a part of a stored result")]
-    AnswerLost {
+    ResultLost {
         /// The key.
         key: String,
     },

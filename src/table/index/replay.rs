@@ -50,7 +50,7 @@ pub async fn load(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<Publishe
         published.sets.replace(built);
     } else {
         build_indexes(engine, base, &mut published).await?;
-        take_up_tiers(engine, base, &mut published).await?;
+        restore_tiers(engine, base, &mut published).await?;
     }
     published.sets.settle();
     Ok(published)
@@ -105,7 +105,7 @@ async fn build_indexes(
 /// Restores the sets of tiers if they were dropped and members now have few enough tiers. It reads members
 /// until there is one tier too many, so it usually ends soon if nothing has changed. Attributes are not
 /// restored here: their index can be dropped from the schema and added again.
-async fn take_up_tiers(
+async fn restore_tiers(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
     published: &mut Published,
@@ -129,7 +129,7 @@ async fn take_up_tiers(
     })
     .await?;
     if is_good {
-        published.sets.take_up_tiers(tiers);
+        published.sets.restore_tiers(tiers);
     }
     Ok(())
 }
@@ -162,7 +162,7 @@ async fn load_sets(
         Ok(())
     })
     .await?;
-    unindexed.into_iter().for_each(|field| sets.give_up(field));
+    unindexed.into_iter().for_each(|field| sets.drop_field(field));
     Ok(sets)
 }
 

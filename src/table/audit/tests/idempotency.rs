@@ -39,18 +39,18 @@ async fn results_and_times_of_requests_that_do_not_fit_are_found() {
     let time = hex(&request_time(at(), 2));
     found!(
         store.found_with(request_time(at(), 2), Some(encode_size(200, 1))).await,
-        Damage::AnswerMissing { key } if *key == time
+        Damage::ResultMissing { key } if *key == time
     );
-    found!(store.found_with(request(2, 1), None).await, Damage::AnswerMissing { key } if *key == time);
+    found!(store.found_with(request(2, 1), None).await, Damage::ResultMissing { key } if *key == time);
     found!(
         store.found_with(request_time(at(), 3), Some(encode_size(9, 0))).await,
-        Damage::AnswerMissing { .. }
+        Damage::ResultMissing { .. }
     );
-    found!(store.found_with(request_time(at(), 1), None).await, Damage::AnswerLost { .. });
+    found!(store.found_with(request_time(at(), 1), None).await, Damage::ResultLost { .. });
     for lost in [request(1, 1), request(2, 3), request(3, 0), request(3, 1)] {
         let digits = hex(&lost);
         let value = stored(RequestResult::Done, 0);
-        found!(store.found_with(lost, Some(value)).await, Damage::AnswerLost { key } if *key == digits);
+        found!(store.found_with(lost, Some(value)).await, Damage::ResultLost { key } if *key == digits);
     }
     for stranger in [vec![5], vec![5; 20], vec![5; 22], vec![6, 1], [request_time(at(), 1), vec![0]].concat()]
     {

@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use super::*;
+use crate::model::Row;
 
 fn change(field: SetField, value: &str, row: u64, enters: bool) -> SetChange {
     SetChange { field, value: Arc::from(value), row: Row(row), enters }

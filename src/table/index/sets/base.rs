@@ -1,0 +1,307 @@
+//! The sets of one base: read, changed with commits, loaded when the base opens, written by checkpoints.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::model::Row;
+use crate::model::schema::{AttributeIndex, AttributeSchema, AttributeType, FieldNumber};
+use crate::table::index::sets::field::SetField;
+use crate::table::index::sets::row_set::{Chunk, Living, Part, RowSet};
+
+/// The most distinct values of a field, at a time, for which the base has sets.
+const MAX_VALUES: usize = 4096;
+/// The number of rows of a chunk.
+pub const CHUNK_ROWS: u64 = 65_536;
+
+/// A row enters or leaves the set of a value.
+#[derive(Debug, Clone)]
+pub(in crate::table) struct SetChange {
+    pub field: SetField,
+    pub value: Arc<str>,
+    pub row: Row,
+    pub enters: bool,
+}
+
+/// A chunk that a checkpoint has to write: field, value, chunk number, rows.
+pub(in crate::table) type DirtyChunk = (SetField, Arc<str>, u64, Chunk);
+
+/// The sets of a base.
+#[derive(Debug, Default)]
+pub struct Sets {
+    status: FieldSets,
+    tier: FieldSets,
+    attributes: BTreeMap<FieldNumber, FieldSets>,
+    /// The indexed attributes, by key.
+    indexes: BTreeMap<String, (AttributeIndex, AttributeType)>,
+    /// Numbers of indexes that no longer exist and whose stored chunks must still be deleted.
+    removed: BTreeSet<FieldNumber>,
+}
+
+/// The sets of one field.
+#[derive(Debug, Clone, Default)]
+pub(in crate::table) struct FieldSets {
+    values: BTreeMap<Arc<str>, RowSet>,
+    /// The number of values that members have.
+    held: usize,
+    /// Whether the sets were dropped because there were too many values.
+    is_dropped: bool,
+    /// Whether stored chunks of sets that were dropped must still be deleted.
+    to_delete: bool,
+}
+
+impl Sets {
+    /// The rows of the members that have `value` in `field`. `None` if the sets of the field were dropped.
+    #[must_use]
+    pub fn of_value(&self, field: SetField, value: &str) -> Option<RowSet> {
+        Some(self.sets_of(field)?.values.get(value).cloned().unwrap_or_default())
+    }
+
+    /// The rows of one chunk whose members have `value` in `field`. `None` if the sets of the field were
+    /// dropped.
+    pub(in crate::table) fn rows(&self, field: SetField, value: &str, chunk: u64) -> Option<Cow<'_, Chunk>> {
+        let rows = self.sets_of(field)?.values.get(value).and_then(|rows| rows.chunk(chunk));
+        Some(rows.map_or_else(Cow::default, Cow::Borrowed))
+    }
+
+    /// The rows of each value of `field`. `None` if the sets of the field were dropped.
+    #[must_use]
+    pub fn of_all_values(&self, field: SetField) -> Option<Vec<RowSet>> {
+        Some(self.sets_of(field)?.values.values().filter(|rows| !rows.is_empty()).cloned().collect())
+    }
+
+    /// The rows that have a member.
+    #[must_use]
+    pub fn living(&self) -> Living {
+        Living::of(self.status.values.values().cloned().collect())
+    }
+
+    /// The exact number of members that have `value` in `field`. `None` if the sets of the field were
+    /// dropped.
+    #[must_use]
+    pub fn count(&self, field: SetField, value: &str) -> Option<u64> {
+        Some(self.sets_of(field)?.values.get(value).map_or(0, RowSet::len))
+    }
+
+    /// The values that members have in `field`, in order. `None` if the sets of the field were dropped.
+    pub fn values(&self, field: SetField) -> Option<impl Iterator<Item = &str>> {
+        Some(
+            self.sets_of(field)?
+                .values
+                .iter()
+                .filter(|(_, rows)| !rows.is_empty())
+                .map(|(value, _)| &**value),
+        )
+    }
+
+    /// The fields whose sets were dropped.
+    pub fn unindexed(&self) -> impl Iterator<Item = SetField> + '_ {
+        self.fields().filter(|field| self.sets_of(*field).is_none())
+    }
+
+    /// Every field that has sets, and those whose sets were dropped.
+    pub fn fields(&self) -> impl Iterator<Item = SetField> + '_ {
+        let attributes = self.attributes.keys().map(|number| SetField::Attribute(*number));
+        SetField::OF_ALL_BASES.into_iter().chain(attributes)
+    }
+
+    /// The field and the type of an indexed attribute.
+    #[must_use]
+    pub fn attribute(&self, key: &str) -> Option<(SetField, AttributeType)> {
+        let (index, kind) = self.indexes.get(key)?;
+        Some((SetField::Attribute(index.number), *kind))
+    }
+
+    /// Follows a change of the schema: adds empty sets for new indexes, and removes the sets of indexes that
+    /// are gone.
+    pub(in crate::table) fn follow(&mut self, schema: Option<&AttributeSchema>) {
+        let mut indexes = BTreeMap::new();
+        for (key, index) in schema.into_iter().flat_map(|schema| &schema.indexes) {
+            let kind = schema.and_then(|schema| schema.types.get(key)).copied();
+            indexes.insert(key.clone(), (*index, kind.unwrap_or(AttributeType::Array)));
+        }
+        let stays = |of: &AttributeIndex| indexes.values().any(|(index, _)| index == of);
+        for (index, _) in self.indexes.values().filter(|(index, _)| !stays(index)) {
+            self.attributes.remove(&index.number);
+            self.removed.insert(index.number);
+        }
+        for (index, _) in indexes.values() {
+            self.attributes.entry(index.number).or_default();
+        }
+        self.indexes = indexes;
+    }
+
+    /// Installs the sets of an index, which were built from the members.
+    pub(in crate::table) fn install(&mut self, number: FieldNumber, built: FieldSets) {
+        if let Some(sets) = self.attributes.get_mut(&number) {
+            *sets = built;
+        }
+    }
+
+    /// Installs the sets of tiers in `built`, which were built from the members. The next checkpoint deletes
+    /// stored chunks of the dropped sets before it writes the new ones.
+    pub(in crate::table) fn restore_tiers(&mut self, built: Self) {
+        self.tier = FieldSets { to_delete: true, ..built.tier };
+    }
+
+    /// The sets of the indexes, by number.
+    pub(in crate::table) fn into_built(self) -> BTreeMap<FieldNumber, FieldSets> {
+        self.attributes
+    }
+
+    /// The keys of indexes that are younger than `watermark`: chunks stored under their numbers belong to
+    /// older indexes.
+    pub(in crate::table) fn younger_than(&self, watermark: u64) -> BTreeSet<String> {
+        let young = self.indexes.iter().filter(|(_, (index, _))| index.since > watermark);
+        young.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Notes that chunks are stored under the number of an index that does not exist (while a base opens).
+    pub(in crate::table) fn note_stray(&mut self, number: FieldNumber) {
+        self.removed.insert(number);
+    }
+
+    /// Takes over a stored chunk (while a base opens). If it `moves` to another table, the next checkpoint
+    /// writes it.
+    pub(in crate::table) fn load(
+        &mut self,
+        field: SetField,
+        value: &str,
+        chunk: u64,
+        rows: Chunk,
+        moves: bool,
+    ) {
+        let Some(sets) = self.field_mut(field) else { return };
+        let value = sets.values.entry(Arc::from(value)).or_default().rows_mut();
+        sets.held += usize::from(value.count == 0 && !rows.is_empty());
+        value.count += rows.len();
+        value.chunks.insert(chunk, Part { rows: Arc::new(rows), dirty: moves });
+    }
+
+    /// Drops the sets of fields with too many values. While a base opens, this runs after the last move:
+    /// stored chunks may already include later moves, so the counts are right only at the end.
+    pub(in crate::table) fn settle(&mut self) {
+        let limited = self.fields().filter(|field| *field != SetField::Status);
+        let fields: Vec<SetField> =
+            limited.filter(|field| self.sets_of(*field).is_some_and(|sets| sets.held > MAX_VALUES)).collect();
+        fields.into_iter().for_each(|field| self.drop_field(field));
+    }
+
+    /// Replaces all sets by those in `built`, which were built from the members (while a base opens).
+    pub(in crate::table) fn replace(&mut self, built: Self) {
+        let removed = std::mem::take(&mut self.removed);
+        *self = Self { removed, ..built };
+    }
+
+    /// Drops the sets of a field.
+    pub(in crate::table) fn drop_field(&mut self, field: SetField) {
+        if let Some(sets) = self.field_mut(field) {
+            *sets = FieldSets { is_dropped: true, to_delete: true, ..FieldSets::default() };
+        }
+    }
+
+    /// Moves a row into or out of a set; repeating a move changes nothing. Drops the sets of the field if it
+    /// has too many values then.
+    pub(in crate::table) fn apply(&mut self, change: &SetChange) {
+        if self.shift(change) > MAX_VALUES && change.field != SetField::Status {
+            self.drop_field(change.field);
+        }
+    }
+
+    /// Moves a row into or out of a set, without the limit of values: call [`Sets::settle`] after the last
+    /// move. Returns the number of values that members have now.
+    pub(in crate::table) fn shift(&mut self, change: &SetChange) -> usize {
+        let Some(sets) = self.field_mut(change.field).filter(|sets| !sets.is_dropped) else { return 0 };
+        if !sets.values.contains_key(&change.value) {
+            if !change.enters {
+                return sets.held;
+            }
+            sets.values.insert(Arc::clone(&change.value), RowSet::default());
+        }
+        let Some(rows) = sets.values.get_mut(&change.value).map(RowSet::rows_mut) else { return sets.held };
+        let (chunk, low) = chunk_of(change.row);
+        let part = rows.chunks.entry(chunk).or_default();
+        let here = Arc::make_mut(&mut part.rows);
+        let moved = if change.enters { here.insert(low) } else { here.remove(low) };
+        if moved {
+            part.dirty = true;
+            let before = rows.count;
+            rows.count = if change.enters { before + 1 } else { before.saturating_sub(1) };
+            match (before, rows.count) {
+                (0, 1) => sets.held += 1,
+                (1, 0) => sets.held = sets.held.saturating_sub(1),
+                _ => {}
+            }
+        }
+        sets.held
+    }
+
+    /// Takes what a checkpoint must write: changed chunks (an empty one must be deleted) and fields whose
+    /// sets were dropped since the last checkpoint. If writing fails, pass them to [`Sets::mark_dirty`].
+    pub(in crate::table) fn take_dirty(&mut self) -> (Vec<DirtyChunk>, Vec<SetField>) {
+        let mut chunks = Vec::new();
+        let removed = std::mem::take(&mut self.removed);
+        let mut dropped: Vec<SetField> = removed.into_iter().map(SetField::Attribute).collect();
+        for field in self.fields().collect::<Vec<_>>() {
+            let Some(sets) = self.field_mut(field) else { continue };
+            if std::mem::take(&mut sets.to_delete) && !dropped.contains(&field) {
+                dropped.push(field);
+            }
+            for (value, rows) in &mut sets.values {
+                // `rows_mut` copies a shared set, so it is called only for a set that must change.
+                if !rows.rows().chunks.values().any(|part| part.dirty || part.rows.is_empty()) {
+                    continue;
+                }
+                let rows = rows.rows_mut();
+                for (chunk, part) in rows.chunks.iter_mut().filter(|(_, part)| part.dirty) {
+                    part.dirty = false;
+                    chunks.push((field, Arc::clone(value), *chunk, Chunk::clone(&part.rows)));
+                }
+                rows.chunks.retain(|_, part| part.dirty || !part.rows.is_empty());
+            }
+            sets.values.retain(|_, rows| !rows.rows().chunks.is_empty());
+        }
+        (chunks, dropped)
+    }
+
+    /// Marks again what [`Sets::take_dirty`] returned, because it could not be written.
+    pub(in crate::table) fn mark_dirty(&mut self, chunks: &[DirtyChunk], dropped: &[SetField]) {
+        for field in dropped {
+            match (field, self.field_mut(*field)) {
+                // Sets of a newer index with the same number are not touched.
+                (SetField::Attribute(number), _) => drop(self.removed.insert(*number)),
+                (_, Some(sets)) => sets.to_delete = true,
+                (_, None) => {}
+            }
+        }
+        for (field, value, chunk, _) in chunks {
+            if let Some(sets) = self.field_mut(*field).filter(|sets| !sets.is_dropped) {
+                let rows = sets.values.entry(Arc::clone(value)).or_default().rows_mut();
+                rows.chunks.entry(*chunk).or_default().dirty = true;
+            }
+        }
+    }
+
+    /// The sets of a field. `None` if they were dropped, or if the attribute has no index.
+    fn sets_of(&self, field: SetField) -> Option<&FieldSets> {
+        let sets = match field {
+            SetField::Status => &self.status,
+            SetField::Tier => &self.tier,
+            SetField::Attribute(number) => self.attributes.get(&number)?,
+        };
+        Some(sets).filter(|sets| !sets.is_dropped)
+    }
+
+    fn field_mut(&mut self, field: SetField) -> Option<&mut FieldSets> {
+        match field {
+            SetField::Status => Some(&mut self.status),
+            SetField::Tier => Some(&mut self.tier),
+            SetField::Attribute(number) => self.attributes.get_mut(&number),
+        }
+    }
+}
+
+/// The chunk of a row, and its place in the chunk.
+fn chunk_of(row: Row) -> (u64, u32) {
+    (row.0 / CHUNK_ROWS, u32::try_from(row.0 % CHUNK_ROWS).unwrap_or_default())
+}
