@@ -150,7 +150,7 @@ pub enum Damage {
         counted: u64,
     },
     /// A member is missing from the set of its value.
-    #[error("the set {} = {value:?} does not contain row {row}", field.name(None))]
+    #[error("row {row} is missing from the set {} = {value:?}", field.name(None))]
     SetMisses {
         /// Which field.
         field: SetField,
