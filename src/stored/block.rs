@@ -1,8 +1,8 @@
 //! A block: 16 consecutive rows stored together, in one value or, where they outgrow it, in parts.
 //!
-//! A part holds the records of consecutive slots: version, then (only in the part of slot 0) the number of further parts
-//! and the first slot of each, then per record its slot and its bytes. The part of slot 0 exists whenever the block
-//! does, so one read finds every part.
+//! A part holds the members of consecutive slots: version, then (only in the part of slot 0) the number of
+//! further parts and the first slot of each, then the slot and the bytes of each member. The part of slot 0
+//! exists whenever the block does, so one read finds every part.
 
 use bytes::Bytes;
 
@@ -10,50 +10,52 @@ use super::bytes::{Reader, Writer};
 use super::{DecodeError, versioned};
 use crate::model::Row;
 
-const RECORD: &str = "block";
+const VALUE: &str = "block";
 const VERSION: u8 = 1;
 
 /// Rows of a block.
 pub const ROWS_PER_BLOCK: u64 = 16;
-/// A part is closed before a record would take it over this size, in bytes; one large record may stand alone.
+/// A part is closed before another member would take it over this size, in bytes. One large member may have a
+/// part of its own.
 pub const PART_BYTES: usize = 8 * 1024;
 
-/// Where a row stands: its block, and its slot in it.
+/// The block of a row, and its slot in the block.
 #[must_use]
 pub fn place(row: Row) -> (u64, usize) {
     (row.0 / ROWS_PER_BLOCK, usize::try_from(row.0 % ROWS_PER_BLOCK).unwrap_or_default())
 }
 
-/// The records of 16 rows, as stored bytes.
+/// The members of 16 rows, as stored bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Block {
     /// The stored member of each slot, absent where there is none.
     pub slots: [Option<Bytes>; 16],
-    /// First slots of the parts beyond slot 0's that the store holds now.
+    /// First slots of the stored parts, except that of slot 0.
     pub parts: Vec<u8>,
 }
 
 impl Block {
-    /// The record in `slot`.
+    /// The stored member in `slot`.
     #[must_use]
     pub fn get(&self, slot: usize) -> Option<&Bytes> {
         self.slots.get(slot)?.as_ref()
     }
 
-    /// Sets or removes the record in `slot`.
-    pub fn set(&mut self, slot: usize, record: Option<Bytes>) {
+    /// Sets or removes the stored member in `slot`.
+    pub fn set(&mut self, slot: usize, member: Option<Bytes>) {
         if let Some(place) = self.slots.get_mut(slot) {
-            *place = record;
+            *place = member;
         }
     }
 
-    /// Whether no slot holds a record.
+    /// Whether every slot is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slots.iter().all(Option::is_none)
     }
 
-    /// The parts to store, by first slot. Empty when the block is: then part 0 is to be deleted too.
+    /// The parts to store, each with its first slot. An empty block has none; part 0 must then be deleted
+    /// too.
     #[must_use]
     pub fn encode(&self) -> Vec<(u8, Vec<u8>)> {
         if self.is_empty() {
@@ -61,86 +63,86 @@ impl Block {
         }
         let groups = self.grouped();
         let mut parts = Vec::with_capacity(groups.len());
-        for (first, records) in &groups {
-            let bytes: usize = records.iter().map(|(_, record)| record.len() + 4).sum();
+        for (first, members) in &groups {
+            let bytes: usize = members.iter().map(|(_, member)| member.len() + 4).sum();
             let mut w = Writer(Vec::with_capacity(bytes + 18));
             w.u8(VERSION);
             if *first == 0 {
                 w.varint(groups.len().saturating_sub(1).try_into().unwrap_or_default());
                 groups.iter().skip(1).for_each(|(first, _)| w.u8(*first));
             }
-            for (slot, record) in records {
+            for (slot, member) in members {
                 w.u8(*slot);
-                w.slice(record);
+                w.slice(member);
             }
             parts.push((*first, w.0));
         }
         parts
     }
 
-    /// The records, grouped into parts.
+    /// The stored members, grouped into parts.
     fn grouped(&self) -> Vec<(u8, Vec<(u8, &Bytes)>)> {
         let mut groups: Vec<(u8, Vec<(u8, &Bytes)>)> = vec![(0, Vec::new())];
         let mut bytes = 0;
-        for (slot, record) in (0_u8..).zip(&self.slots) {
-            let Some(record) = record else { continue };
-            let fits = bytes == 0 || bytes + record.len() <= PART_BYTES;
+        for (slot, member) in (0_u8..).zip(&self.slots) {
+            let Some(member) = member else { continue };
+            let fits = bytes == 0 || bytes + member.len() <= PART_BYTES;
             match groups.last_mut() {
-                Some((_, records)) if fits => records.push((slot, record)),
+                Some((_, members)) if fits => members.push((slot, member)),
                 _ => {
-                    groups.push((slot, vec![(slot, record)]));
+                    groups.push((slot, vec![(slot, member)]));
                     bytes = 0;
                 }
             }
-            bytes += record.len();
+            bytes += member.len();
         }
         groups
     }
 
-    /// Reads the part of slot 0; [`Block::parts`] then names the parts that are still to be read.
+    /// Reads the part of slot 0. [`Block::parts`] then lists the parts that must still be read.
     pub fn decode_first(bytes: &Bytes) -> Result<Self, DecodeError> {
-        let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+        let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
         let more = r.size()?;
         let mut block = Self { parts: r.take(more)?.to_vec(), ..Self::default() };
-        block.decode_records(bytes, r)?;
+        block.decode_members(bytes, r)?;
         Ok(block)
     }
 
     /// Reads a further part.
     pub fn decode_more(&mut self, bytes: &Bytes) -> Result<(), DecodeError> {
-        let r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
-        self.decode_records(bytes, r)
+        let r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
+        self.decode_members(bytes, r)
     }
 
-    fn decode_records(&mut self, whole: &Bytes, mut r: Reader<'_>) -> Result<(), DecodeError> {
+    fn decode_members(&mut self, whole: &Bytes, mut r: Reader<'_>) -> Result<(), DecodeError> {
         while !r.is_empty() {
             let slot = usize::from(r.u8()?);
-            let record = whole.slice_ref(r.slice()?);
-            *self.slots.get_mut(slot).ok_or_else(|| r.damaged("a slot is out of range"))? = Some(record);
+            let member = whole.slice_ref(r.slice()?);
+            *self.slots.get_mut(slot).ok_or_else(|| r.damaged("a slot is out of range"))? = Some(member);
         }
         Ok(())
     }
 }
 
-/// The record in `slot`, found in a part without reading the records of other slots; absent where the part has none.
+/// The stored member in `slot` of a part, or `None` if the part has none. Skips the other members undecoded.
 pub fn find(part: &[u8], is_first: bool, slot: usize) -> Result<Option<&[u8]>, DecodeError> {
-    let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, part)?);
+    let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, part)?);
     if is_first {
         let more = r.size()?;
         r.take(more)?;
     }
     while !r.is_empty() {
-        let (at, record) = (usize::from(r.u8()?), r.slice()?);
+        let (at, member) = (usize::from(r.u8()?), r.slice()?);
         if at >= slot {
-            return Ok((at == slot).then_some(record));
+            return Ok((at == slot).then_some(member));
         }
     }
     Ok(None)
 }
 
-/// The first slots of the parts beside that of slot 0, ascending.
+/// The first slots of all parts except that of slot 0, ascending.
 pub fn further_parts(first: &[u8]) -> Result<&[u8], DecodeError> {
-    let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, first)?);
+    let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, first)?);
     let more = r.size()?;
     r.take(more)
 }
@@ -195,7 +197,7 @@ mod tests {
             let (_, whole) = block.encode().remove(0);
             let length = whole.len() - cut.min(whole.len());
             let truncated = Bytes::from(whole[..length].to_vec());
-            // A cut at the end of a record leaves a shorter, well-formed part; every other cut is an error.
+            // A cut at the end of a member leaves a shorter, well-formed part; every other cut is an error.
             match Block::decode_first(&truncated) {
                 Ok(short) => prop_assert!(short != block),
                 Err(error) => { let damaged = matches!(error, DecodeError::Damaged { .. }); prop_assert!(damaged) }
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_stand_in_their_blocks() {
+    fn every_row_has_its_block_and_slot() {
         assert_eq!(place(Row(0)), (0, 0));
         assert_eq!(place(Row(15)), (0, 15));
         assert_eq!(place(Row(16)), (1, 0));

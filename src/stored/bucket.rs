@@ -1,18 +1,19 @@
-//! A bucket of a lookup: a version byte, by how many low bits of a hash it is addressed, then entries of fixed width in
-//! ascending order of (hash, row).
+//! A bucket of a lookup: a version byte, the number of low bits of a hash that address the bucket, then
+//! entries of fixed width in ascending order of (hash, row).
 //!
-//! The bits say what belongs into it, whoever reads it and however many buckets there were when it was looked for: who finds
-//! that a hash belongs elsewhere at so many bits goes on to that bucket. So a bucket stays once it is written, also when it is
-//! empty. Version 1 states no bits, and its empty buckets were deleted.
+//! The bits say which hashes belong into the bucket, so a reader needs no current number of buckets: if a
+//! hash belongs to another bucket by these bits, the reader goes on to that one. Therefore a bucket is never
+//! deleted once it is written, not even when it is empty. Version 1 stores no bits, and empty buckets of
+//! version 1 were deleted.
 //!
-//! An entry is a keyed 64-bit hash and a row, 16 bytes; the entries of the `ref` lookup also carry the 128-bit
-//! fingerprint of the input last applied to the member (0 = none), 32 bytes in all.
+//! An entry is a keyed 64-bit hash and a row, 16 bytes; the entries of the `ref` lookup also carry the
+//! 128-bit fingerprint of the input last applied to the member (0 = none), 32 bytes in all.
 
 use super::{DecodeError, versioned};
 
-const RECORD: &str = "bucket";
+const VALUE: &str = "bucket";
 const VERSION: u8 = 2;
-/// Numbers of buckets have so many bits.
+/// The number of a bucket has at most this many bits.
 const MAX_BITS: u8 = 32;
 
 /// One entry of a lookup.
@@ -44,7 +45,7 @@ impl Width {
     }
 }
 
-/// The stored form of `entries`, which must be in ascending order, of a bucket that `bits` low bits of a hash address.
+/// The stored form of a bucket that `bits` low bits of a hash address. `entries` must be in ascending order.
 #[must_use]
 pub fn encode(width: Width, bits: u8, entries: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(2 + entries.len() * width.bytes());
@@ -65,7 +66,7 @@ pub fn decode(width: Width, bytes: &[u8]) -> Result<Vec<Entry>, DecodeError> {
     Ok(body(width, bytes)?.chunks_exact(width.bytes()).map(entry).collect())
 }
 
-/// By how many low bits of a hash a bucket is addressed; version 1 does not say.
+/// How many low bits of a hash address the bucket; `None` for version 1, which does not store it.
 pub fn bits(bytes: &[u8]) -> Result<Option<u8>, DecodeError> {
     Ok(split(bytes)?.0)
 }
@@ -91,20 +92,20 @@ fn body(width: Width, bytes: &[u8]) -> Result<&[u8], DecodeError> {
     if body.len() % width.bytes() == 0 {
         Ok(body)
     } else {
-        Err(DecodeError::Damaged { record: RECORD, detail: "it ends within an entry" })
+        Err(DecodeError::Damaged { value: VALUE, detail: "it ends within an entry" })
     }
 }
 
 /// The bits and the entries.
 fn split(bytes: &[u8]) -> Result<(Option<u8>, &[u8]), DecodeError> {
-    let rest = versioned(RECORD, VERSION, bytes)?;
+    let rest = versioned(VALUE, VERSION, bytes)?;
     if bytes.first() == Some(&1) {
         return Ok((None, rest));
     }
     match rest.split_first() {
         Some((bits, body)) if *bits <= MAX_BITS => Ok((Some(*bits), body)),
-        Some(_) => Err(DecodeError::Damaged { record: RECORD, detail: "it has too many bits" }),
-        None => Err(DecodeError::Damaged { record: RECORD, detail: "it does not say its bits" }),
+        Some(_) => Err(DecodeError::Damaged { value: VALUE, detail: "too many bits address it" }),
+        None => Err(DecodeError::Damaged { value: VALUE, detail: "it does not say how many bits address it" }),
     }
 }
 

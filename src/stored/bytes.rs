@@ -1,6 +1,7 @@
-//! A byte writer and reader for hand-written records: varints, fixed integers and length-prefixed slices.
+//! A byte writer and reader for the hand-written stored forms: varints, fixed integers and length-prefixed
+//! slices.
 //!
-//! The reader never panics and never allocates more than it was given; a truncated record is an error.
+//! The reader never panics and allocates nothing; a truncated value is an error.
 
 use super::DecodeError;
 
@@ -47,15 +48,15 @@ impl Writer {
 /// Reads what [`Writer`] wrote.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
-    record: &'static str,
+    value: &'static str,
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of `bytes`; `record` names them in errors.
+    /// A reader of `bytes`; errors say that `value` is damaged.
     #[must_use]
-    pub fn new(record: &'static str, bytes: &'a [u8]) -> Self {
-        Self { record, rest: bytes }
+    pub fn new(value: &'static str, bytes: &'a [u8]) -> Self {
+        Self { value, rest: bytes }
     }
 
     /// Whether everything was read.
@@ -64,16 +65,16 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// What was not read yet.
+    /// The bytes that were not read yet.
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// An error about this record.
+    /// An error about this value.
     #[must_use]
     pub fn damaged(&self, detail: &'static str) -> DecodeError {
-        DecodeError::Damaged { record: self.record, detail }
+        DecodeError::Damaged { value: self.value, detail }
     }
 
     /// One byte.
@@ -100,7 +101,7 @@ impl<'a> Reader<'a> {
         Err(self.damaged("a number is too large"))
     }
 
-    /// A varint that counts things in memory.
+    /// A varint that fits into a `usize`.
     pub fn size(&mut self) -> Result<usize, DecodeError> {
         usize::try_from(self.varint()?).map_err(|_| self.damaged("a size is too large"))
     }
@@ -121,7 +122,7 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
-    /// A length and that many bytes of UTF-8.
+    /// A length and that many bytes, which must be UTF-8.
     pub fn text(&mut self) -> Result<&'a str, DecodeError> {
         let bytes = self.slice()?;
         std::str::from_utf8(bytes).map_err(|_| self.damaged("a text is not UTF-8"))

@@ -1,15 +1,15 @@
-//! Test-only: what `docs/formats.md` says.
+//! Test-only: checks that `docs/formats.md` shows the bytes and texts that tests assert.
 
 const FORMATS: &str = include_str!("../../docs/formats.md");
 
-/// Asserts that this text, which clients hold, is one of those that the page shows.
+/// Asserts that `docs/formats.md` shows this text, which clients hold.
 pub(crate) fn assert_text_documented(text: &str) {
     let blocks = FORMATS.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next());
     let mut shown = blocks.flat_map(str::lines).filter_map(|line| line.split_whitespace().next());
     assert!(shown.any(|shown| shown == text), "docs/formats.md does not show {text}");
 }
 
-/// Asserts that these bytes are one of the golden blocks of the page, from their beginning to their end.
+/// Asserts that a golden block of `docs/formats.md` consists of exactly these bytes.
 pub(crate) fn assert_documented(bytes: &[u8]) {
     let wanted: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let blocks = FORMATS.split("```golden\n").skip(1).filter_map(|rest| rest.split("```").next());

@@ -1,4 +1,5 @@
-//! What a checkpoint writes about a base's indexes: how far they go, and the chunks of its sets.
+//! The index state of a base, which says up to which revision its stored indexes go, and the chunks of its
+//! sets.
 
 use roaring::RoaringBitmap;
 
@@ -6,9 +7,9 @@ use super::bytes::{Reader, Writer};
 use super::{DecodeError, versioned};
 use crate::model::schema::FieldNumber;
 
-const RECORD: &str = "index state";
+const VALUE: &str = "index state";
 const CHUNK: &str = "set chunk";
-/// The version of index states. Version 1 had fields of one byte, and sets in their own table.
+/// The version of index states. In version 1 fields had one byte, and the sets were in table `32`.
 const VERSION: u8 = 2;
 /// The version of chunks.
 const CHUNK_VERSION: u8 = 1;
@@ -31,25 +32,26 @@ impl Default for LookupState {
     }
 }
 
-/// How far the stored indexes of a base go.
+/// Up to which revision the stored indexes of a base go, and where they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IndexState {
     /// Every commit up to this revision is in the stored indexes; later ones are replayed at open.
     pub watermark: u64,
     /// One per lookup.
     pub lookups: [LookupState; LOOKUPS],
-    /// Fields whose set was given up because they have too many distinct values.
+    /// Fields that have no sets any more, because they had too many distinct values.
     pub unindexed: Vec<FieldNumber>,
-    /// Where the chunks of its sets are.
+    /// Which table has the chunks of its sets.
     pub sets: SetTable,
 }
 
-/// In which table the chunks of a base's sets are. What is in the other one means nothing.
+/// The table that has the chunks of a base's sets. Keys in the other one are ignored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SetTable {
-    /// Fields have one byte there. Bases of format 1 begin here, and go on to the other with their first checkpoint.
+    /// Table `32`, where a field has one byte. Bases of format 1 start with it; their first checkpoint moves
+    /// them to the other.
     Narrow,
-    /// Fields have two bytes.
+    /// Table `33`, where a field has two bytes.
     #[default]
     Wide,
 }
@@ -74,8 +76,8 @@ impl IndexState {
         w.0
     }
 
-    /// What is known of a base that has no index state: it was made by a program that wrote none with it, and has no
-    /// checkpoint yet.
+    /// The state of a base without a stored one: an older program created it without an index state, and it
+    /// has had no checkpoint yet.
     #[must_use]
     pub fn none() -> Self {
         Self { sets: SetTable::Narrow, ..Self::default() }
@@ -84,7 +86,7 @@ impl IndexState {
     /// Reads the stored form.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let version = bytes.first().copied().unwrap_or_default();
-        let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+        let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
         let mut state = Self { watermark: r.varint()?, ..Self::default() };
         for lookup in &mut state.lookups {
             let buckets = u32::try_from(r.varint()?).ok().filter(|buckets| *buckets > 0);
@@ -124,7 +126,7 @@ pub fn encode_chunk(chunk: &RoaringBitmap) -> Vec<u8> {
 pub fn decode_chunk(bytes: &[u8]) -> Result<RoaringBitmap, DecodeError> {
     let body = versioned(CHUNK, CHUNK_VERSION, bytes)?;
     RoaringBitmap::deserialize_from(body)
-        .map_err(|_| DecodeError::Damaged { record: CHUNK, detail: "its bitmap cannot be read" })
+        .map_err(|_| DecodeError::Damaged { value: CHUNK, detail: "its bitmap cannot be read" })
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The stored form of a member: a version byte, then tagged fields in ascending order, each absent one left out.
+//! The stored form of a member: a version byte, then tagged fields in ascending order, each absent one left
+//! out.
 //!
 //! It is written from a borrowed [`Member`], because it is written for every row of every import.
 
@@ -9,7 +10,7 @@ use crate::model::{
     RefAlias, Status, Tier, Timestamp, WorkerId,
 };
 
-const RECORD: &str = "member";
+const VALUE: &str = "member";
 const VERSION: u8 = 1;
 
 /// Field tags. A tag that falls out of use is never used again.
@@ -64,9 +65,10 @@ pub fn encode(member: &Member) -> Vec<u8> {
     w.0
 }
 
-/// What date of birth and bank details take in a stored form, in bytes. Nothing is decoded: the other fields are passed over.
+/// What date of birth and bank details take in a stored form, in bytes. Nothing is decoded: the other fields
+/// are passed over.
 pub fn pii_bytes(record: &[u8]) -> Result<usize, DecodeError> {
-    let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, record)?);
+    let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, record)?);
     r.u8()?;
     for _ in ["created", "updated", "revision"] {
         r.varint()?;
@@ -167,7 +169,7 @@ fn encode_value(w: &mut Writer, value: &AttributeValue) {
 
 /// The member that `bytes` are the stored form of.
 pub fn decode(bytes: &[u8]) -> Result<Member, DecodeError> {
-    let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+    let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
     let status = Status::from_index(r.u8()?).ok_or_else(|| r.damaged("its status is unknown"))?;
     let created = unzigzag(r.varint()?);
     let updated = created.wrapping_add(unzigzag(r.varint()?));

@@ -1,36 +1,39 @@
-//! The store's own record: its format and its keys. Written when the store is made, when its format is raised, and when it
-//! begins a new timeline.
+//! The meta record of a store: its format and its secret keys. It is written when the store is created, when
+//! its format is raised, when its e-mail lookups are rewritten, and when a restored store begins a new
+//! timeline.
 
 use super::DecodeError;
 use super::bytes::{Reader, Writer};
 
-const RECORD: &str = "store meta";
+const VALUE: &str = "store meta";
 
 /// The newest format of a store that this program reads, and the one that it writes.
 pub const FORMAT: u32 = 2;
-/// The first format, whose record ended after the keys.
+/// The first format, in which the meta record ended after the keys.
 const FIRST_FORMAT: u32 = 1;
 
-/// In the place of the fold's version: the fold is the newest, and e-mail lookups of an older one are being rewritten.
+/// A fold version of its own: addresses are folded by the newest rule, and the e-mail lookups made by an
+/// older rule are being rewritten.
 pub const REFOLDING: u32 = 3;
 
-/// Format and secrets of a store. The secrets make ids unguessable and hashes unpredictable; they never leave the store.
+/// Format and secrets of a store. The secrets make ids unguessable and hashes unpredictable; they never leave
+/// the store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Meta {
-    /// The format of the store: a program that does not know it refuses the store.
+    /// The format of the store. A program that does not know it refuses to open the store.
     pub format: u32,
-    /// The format in which records are written; no record is in a form that programs of this format do not know. Never more
-    /// than `format`.
+    /// The format in which values are written: a program that knows this format can read every value in the
+    /// store. Never greater than `format`.
     pub write_format: u32,
     /// The rule by which e-mails are folded, see [`crate::model::Fold`], or [`REFOLDING`].
     pub fold_version: u32,
-    /// Seals ids.
+    /// Encrypts ids.
     pub id_key: [u8; 16],
-    /// Authenticates cursors.
+    /// Encrypts and authenticates cursors.
     pub cursor_key: [u8; 16],
-    /// Keys the hashes of lookups.
+    /// The key of the hashes in lookups.
     pub hash_key: [u8; 16],
-    /// Keys the fingerprints of inputs.
+    /// The key of the fingerprints of inputs, and of the hashes of request ids.
     pub fingerprint_key: [u8; 16],
 }
 
@@ -50,20 +53,20 @@ impl Meta {
         w.0
     }
 
-    /// The record of the same store in the format that this program writes.
+    /// The meta record of the same store, raised to the format that this program writes.
     #[must_use]
     pub fn raised(self) -> Self {
         Self { format: FORMAT, write_format: FORMAT, ..self }
     }
 
-    /// Reads the format alone, which every version can.
+    /// Reads only the format, which works for every format, also a newer one.
     pub fn format(bytes: &[u8]) -> Result<u32, DecodeError> {
-        number(&mut Reader::new(RECORD, bytes))
+        number(&mut Reader::new(VALUE, bytes))
     }
 
     /// Reads the stored form of a format up to [`FORMAT`].
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut r = Reader::new(RECORD, bytes);
+        let mut r = Reader::new(VALUE, bytes);
         let format = number(&mut r)?;
         let mut meta = Self {
             format,
@@ -78,7 +81,7 @@ impl Meta {
             meta.write_format = number(&mut r)?;
         }
         if meta.write_format > format {
-            return Err(r.damaged("it is written in a newer format than it has"));
+            return Err(r.damaged("its write format is newer than its format"));
         }
         if r.is_empty() { Ok(meta) } else { Err(r.damaged("it goes on after its end")) }
     }
@@ -92,7 +95,7 @@ pub fn next_base(number: u32) -> Vec<u8> {
 
 /// Reads the next base number.
 pub fn decode_next_base(bytes: &[u8]) -> Result<u32, DecodeError> {
-    let damaged = |_| DecodeError::Damaged { record: "next base", detail: "it is not four bytes long" };
+    let damaged = |_| DecodeError::Damaged { value: "next base", detail: "it is not four bytes long" };
     bytes.try_into().map(u32::from_be_bytes).map_err(damaged)
 }
 

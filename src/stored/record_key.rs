@@ -1,7 +1,7 @@
-//! The keys of what hangs on members, part of the registry in [`super::key`].
+//! The keys of records, part of the registry in [`super::key`].
 //!
-//! A record's sequence is its place in time within its base, and never used twice: the revision of the commit that made
-//! it, and its number in that commit.
+//! The sequence of a record is its position in the history of its base: the revision of the commit that
+//! created it, and its number in that commit. No sequence is used twice.
 
 use std::ops::Bound;
 
@@ -11,38 +11,38 @@ use super::key::{
 use crate::engine::{Key, KeyRange};
 use crate::model::{BaseNumber, RecordKind, Row};
 
-/// How many bits of a sequence are the number within the commit.
+/// How many low bits of a sequence hold the number within the commit.
 const NUMBER_BITS: u32 = 13;
-/// Most records that one commit makes.
+/// One commit creates at most this many records.
 pub const RECORDS_PER_COMMIT: u64 = 1 << NUMBER_BITS;
 
-/// What a member's record is found by, besides its place.
+/// By what a record of a member is found, besides its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordName<'a> {
-    /// The id that the service gave.
+    /// The id that the service assigned.
     Id(u128),
     /// The name that the caller chose.
     Own(&'a str),
 }
 
-/// Where a record stands.
+/// Where a record is: the parts of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RecordPlace {
     /// Its member.
     pub row: Row,
     /// What kind it is.
     pub kind: RecordKind,
-    /// Its place in time.
+    /// Its sequence.
     pub sequence: u64,
 }
 
-/// The sequence of the record that is made as number `number` by the commit `revision`.
+/// The sequence of record `number` of the commit `revision`.
 #[must_use]
 pub fn sequence(revision: u64, number: u64) -> u64 {
     revision << NUMBER_BITS | number & (RECORDS_PER_COMMIT - 1)
 }
 
-/// A record.
+/// The key of a record.
 #[must_use]
 pub fn record(base: BaseNumber, place: RecordPlace) -> Key {
     let mut key = of_kind(RECORD, base, place.row, place.kind);
@@ -50,7 +50,7 @@ pub fn record(base: BaseNumber, place: RecordPlace) -> Key {
     key
 }
 
-/// The records of one kind of a member after `after`, or (from the end) before it.
+/// The records of one kind of a member with a sequence after `after`, or before it if `backward`.
 #[must_use]
 pub fn records_of(
     base: BaseNumber,
@@ -98,7 +98,7 @@ pub fn record_place(key: &[u8]) -> Option<RecordPlace> {
     })
 }
 
-/// Where a name leads to, among a member's records of one kind.
+/// The key under which a name of a record of one kind leads to its place.
 #[must_use]
 pub fn record_name(base: BaseNumber, row: Row, kind: RecordKind, name: RecordName<'_>) -> Key {
     let mut key = of_kind(RECORD_NAME, base, row, kind);
@@ -143,7 +143,8 @@ pub fn record_name_parts(key: &[u8]) -> Option<(Row, RecordKind)> {
     Some((Row(u64::from_be_bytes(row.try_into().ok()?)), RecordKind::from_index(kind)?))
 }
 
-/// Where the external id of a transaction leads to, in the whole base.
+/// The key under which the external id of a transaction leads to its place. External ids are unique in a
+/// base.
 #[must_use]
 pub fn transaction(base: BaseNumber, external_id: &str) -> Key {
     let mut key = of_base(TRANSACTION, base, external_id.len());
@@ -157,13 +158,13 @@ pub fn transactions(base: BaseNumber) -> KeyRange {
     KeyRange::prefix(&of_base(TRANSACTION, base, 0))
 }
 
-/// The external id in such a key.
+/// The external id in the key of one.
 #[must_use]
 pub fn transaction_name(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(own_part(TRANSACTION, key)?).ok().filter(|name| !name.is_empty())
 }
 
-/// How many records a member has; absent when it has none, and for one that is deleted.
+/// The key of a member's record counts. It is absent if the member has no records or is deleted.
 #[must_use]
 pub fn record_counts(base: BaseNumber, row: Row) -> Key {
     of_row(RECORD_COUNTS, base, row)
@@ -175,19 +176,19 @@ pub fn all_record_counts(base: BaseNumber) -> KeyRange {
     KeyRange::prefix(&of_base(RECORD_COUNTS, base, 0))
 }
 
-/// The mark of a deleted member whose records are still to be purged; its value is how many they were.
+/// The key of the mark of a deleted member whose records must still be purged.
 #[must_use]
 pub fn record_purge(base: BaseNumber, row: Row) -> Key {
     of_row(RECORD_PURGE, base, row)
 }
 
-/// Every such mark of a base.
+/// Every mark of records to purge of a base.
 #[must_use]
 pub fn record_purges(base: BaseNumber) -> KeyRange {
     KeyRange::prefix(&of_base(RECORD_PURGE, base, 0))
 }
 
-/// The member in a key of counts or of a purge.
+/// The member in the key of counts or of a mark of records to purge.
 #[must_use]
 pub fn counted_row(key: &[u8]) -> Option<Row> {
     match key.first() {

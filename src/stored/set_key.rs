@@ -1,14 +1,15 @@
 //! The keys of sets, part of the registry in [`super::key`].
 //!
-//! In stores of format 1 a field had one byte in its key, in a table of its own. A base has its sets in the one table or in
-//! the other, as its [`super::index::IndexState`] says; the first checkpoint moves them.
+//! In stores of format 1 a field had one byte in these keys, which were in a table of their own. The
+//! [`super::index::IndexState`] of a base says which of the two tables has its sets; the first checkpoint
+//! moves them to the new one.
 
 use super::key::{NARROW_SET, SET, of_base, own_part};
 use crate::engine::{Key, KeyRange};
 use crate::model::BaseNumber;
 use crate::model::schema::FieldNumber;
 
-/// One chunk of a set. `value` is what the value is called, which is far shorter than 65,535 bytes (see
+/// One chunk of a set. `value` is the name of the value, which is far shorter than 65,535 bytes (see
 /// [`crate::model::AttributeValue::set_name`]).
 #[must_use]
 pub fn set(base: BaseNumber, field: FieldNumber, value: &str, chunk: u64) -> Key {

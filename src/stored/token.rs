@@ -1,17 +1,18 @@
-//! A token: everything but its secret, of which the hash is kept; and, in a record of its own, when it was last used.
+//! A token: everything but its secret, of which only the hash is stored; and, as a value of its own, the time
+//! of its last use.
 
 use super::bytes::{Reader, Writer};
 use super::{DecodeError, versioned};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenDescription, TokenId, TokenLimits};
 use crate::model::{BaseNumber, Timestamp};
 
-const RECORD: &str = "token";
-const USE: &str = "use of a token";
+const VALUE: &str = "token";
+const USE: &str = "last use of a token";
 /// Version 2 added the limits.
 const VERSION: u8 = 2;
 const USE_VERSION: u8 = 1;
 
-/// The stored form. `last_used_at` and `is_damaged` are no part of it.
+/// The stored form. `last_used_at` and `is_damaged` are not part of it.
 #[must_use]
 pub fn encode(token: &Token, hash: &SecretHash) -> Vec<u8> {
     let mut w = Writer(Vec::with_capacity(128));
@@ -28,13 +29,13 @@ pub fn encode(token: &Token, hash: &SecretHash) -> Vec<u8> {
         time.into_iter().for_each(|time| w.u64(bits(time)));
     }
     for limit in [token.limits.requests_per_second, token.limits.rows_per_second] {
-        // No limit is 0.
+        // 0 stands for no limit.
         w.varint(limit.unwrap_or_default().into());
     }
     w.0
 }
 
-/// The id in a record that may be damaged, if there is anything where the id stands.
+/// The id in a stored form that may be damaged, if it is long enough to contain one.
 #[must_use]
 pub fn salvage_id(bytes: &[u8]) -> Option<TokenId> {
     let id = bytes.get(1..)?.first_chunk::<16>()?;
@@ -44,7 +45,7 @@ pub fn salvage_id(bytes: &[u8]) -> Option<TokenId> {
 /// Reads the stored form.
 pub fn decode(bytes: &[u8]) -> Result<(Token, SecretHash), DecodeError> {
     let version = bytes.first().copied().unwrap_or_default();
-    let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+    let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
     let id = TokenId(r.u128()?);
     let hash = r.take(32)?.try_into().map_err(|_| r.damaged("its hash is not 32 bytes long"))?;
     let access = AccessLevel::from_index(r.u8()?).ok_or_else(|| r.damaged("its access level is unknown"))?;
@@ -52,7 +53,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Token, SecretHash), DecodeError> {
     let base = match r.varint()? {
         0 => None,
         next => {
-            Some(BaseNumber(u32::try_from(next - 1).map_err(|_| r.damaged("its memberbase is no number"))?))
+            Some(BaseNumber(u32::try_from(next - 1).map_err(|_| r.damaged("the number of its memberbase is too large"))?))
         }
     };
     let description = Some(r.text()?).filter(|text| !text.is_empty());

@@ -1,13 +1,13 @@
 //! Commits: what one revision of a base changed, written once and read by replay, feeds and undo.
 //!
-//! A commit is one or more parts, none of them larger than [`MAX_PART_BYTES`]. Each part stands for itself: version, whether
-//! it is the last part, time, origin, the batch that it was written with, and changes. A change is a row (as the difference
-//! to the one before it), what happened, the record as it was before where there was one, and the deltas of the lookups and
-//! sets, so that the indexes can be brought up to date from the log alone. A change with more deltas than fit into its part
-//! goes on in the next one.
+//! A commit is one or more parts, none of them larger than [`MAX_PART_BYTES`]. Each part stands for itself:
+//! version, whether it is the last part, time, origin, the batch that it was written with, and changes. A
+//! change is a row (as the difference to the one before it), what happened, the record as it was before where
+//! there was one, and the deltas of the lookups and sets, so that the indexes can be brought up to date from
+//! the log alone. A change with more deltas than fit into its part goes on in the next one.
 //!
-//! Version 1 had no origin and no batch, kept seven bits of a set's field, and wrote a change whole, however large. It is read
-//! for ever; `docs/formats.md` has both grammars.
+//! Version 1 had no origin and no batch, kept seven bits of a set's field, and wrote a change whole, however
+//! large. It is read for ever; `docs/formats.md` has both grammars.
 
 mod read;
 #[cfg(test)]
@@ -19,13 +19,13 @@ pub use self::write::CommitWriter;
 use crate::model::schema::FieldNumber;
 use crate::model::{Origin, Row, Timestamp};
 
-const RECORD: &str = "commit";
+const VALUE: &str = "commit";
 const VERSION: u8 = 2;
 
 /// A part takes no further change once it has reached this size, in bytes.
 pub const PART_BYTES: usize = 24 * 1024;
-/// No part is larger than this, in bytes: less than an engine takes in one value. A part of less than [`PART_BYTES`] has room
-/// for the largest record, and for some of the largest deltas.
+/// No part is larger than this, in bytes: less than an engine takes in one value. A part of less than
+/// [`PART_BYTES`] has room for the largest record, and for some of the largest deltas.
 pub const MAX_PART_BYTES: usize = 60 * 1024;
 
 /// What happened to a row, or to the base.
@@ -39,8 +39,8 @@ pub enum Change {
     Reactivated,
     /// It is gone.
     Deleted,
-    /// Not a row: the base's settings, its deletion or its place in time changed. The record before is that of the settings
-    /// before; of the whole header before, while headers had settings.
+    /// Not a row: the base's settings, its deletion or its place in time changed. The record before is that
+    /// of the settings before; of the whole header before, while headers had settings.
     Base,
     /// What hangs on the row's member changed, and nothing of the member itself. There is no record before.
     Records,

@@ -1,6 +1,6 @@
 //! The parts of a commit, read: of every version.
 
-use super::{Change, LookupDelta, LookupOp, RECORD, RowChange, SetDelta, VERSION, apply_difference};
+use super::{Change, LookupDelta, LookupOp, VALUE, RowChange, SetDelta, VERSION, apply_difference};
 use crate::model::origin::{Actor, Call, Cause, Door};
 use crate::model::schema::FieldNumber;
 use crate::model::token::TokenId;
@@ -28,7 +28,7 @@ impl<'a> CommitPart<'a> {
     /// Opens a part.
     pub fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let version = bytes.first().copied().unwrap_or_default();
-        let mut reader = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+        let mut reader = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
         let last = reader.u8()? != 0;
         let time = Timestamp::from_micros(reader.u64()?.cast_signed());
         let (mut origin, mut batch) = (None, None);

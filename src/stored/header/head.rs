@@ -6,7 +6,7 @@ use crate::model::{Removals, StatusCounts};
 use crate::stored::bytes::{Reader, Writer};
 use crate::stored::{DecodeError, versioned};
 
-const RECORD: &str = "base head";
+const VALUE: &str = "base head";
 
 impl Head {
     pub(super) fn of(header: &Header) -> Self {
@@ -53,7 +53,7 @@ impl Head {
         if is_whole(bytes) {
             return older::decode(bytes).map(|header| Self::of(&header));
         }
-        let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+        let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
         let state = match r.u8()? {
             0 => BaseState::Live,
             1 => BaseState::Deleted,

@@ -1,12 +1,12 @@
-//! The header of a base, in two records: the *head*, which every batch rewrites and checks, and the *settings*, which only
-//! changes of themselves write.
+//! The header of a base, in two records: the *head*, which every batch rewrites and checks, and the
+//! *settings*, which only changes of themselves write.
 //!
-//! The head is small, because it is written as often as anything is: how far the base has come, its counters, whether it
-//! is there, deleted or being purged, and the random id of the batch that wrote it. The settings are what somebody decided
-//! about the base. In memory both are one [`Header`].
+//! The head is small, because it is written as often as anything is: how far the base has come, its counters,
+//! whether it is there, deleted or being purged, and the random id of the batch that wrote it. The settings
+//! are what somebody decided about the base. In memory both are one [`Header`].
 //!
-//! Up to version 3 both were one record, under the key of the head. It is read for ever; the first batch of such a base writes
-//! both records in its place.
+//! Up to version 3 both were one record, under the key of the head. It is read for ever; the first batch of
+//! such a base writes both records in its place.
 
 mod form;
 mod head;
@@ -22,8 +22,8 @@ pub use self::form::{BaseState, Head, Header};
 use super::DecodeError;
 use crate::model::{BaseSettings, Removals, StatusCounts, Timestamp};
 
-/// How far rows and revisions jump when a store is brought back to an earlier time: further than anything that the time
-/// that is lost can have used.
+/// How far rows and revisions jump when a store is brought back to an earlier time: further than anything
+/// that the time that is lost can have used.
 pub const TIMELINE_JUMP: u64 = 1 << 32;
 
 /// Whether a commit with number `revision` may follow one with number `before`.
@@ -32,8 +32,8 @@ pub fn follows(before: u64, revision: u64) -> bool {
     [1, TIMELINE_JUMP].iter().any(|step| before.checked_add(*step) == Some(revision))
 }
 
-/// Whether `before` can be what the commit `revision` says of the base before it: the settings record, or, of a commit of
-/// version 1, the whole header.
+/// Whether `before` can be what the commit `revision` says of the base before it: the settings record, or, of
+/// a commit of version 1, the whole header.
 #[must_use]
 pub fn may_precede(before: &[u8], revision: u64) -> bool {
     if is_whole(before) {
@@ -98,7 +98,7 @@ impl Header {
             return older::decode(head);
         }
         let head = Head::decode(head)?;
-        let missing = DecodeError::Damaged { record: settings::RECORD, detail: "they are missing" };
+        let missing = DecodeError::Damaged { value: settings::VALUE, detail: "they are missing" };
         Ok(settings::decode(settings.ok_or(missing)?)?.with(head))
     }
 }

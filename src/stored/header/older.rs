@@ -12,12 +12,13 @@ use crate::model::{BaseName, BaseSettings, Removals, Status, StatusCounts};
 use crate::stored::bytes::Reader;
 use crate::stored::{DecodeError, versioned};
 
-const RECORD: &str = "base header";
+const VALUE: &str = "base header";
 
-/// Reads such a header. Its settings count as last changed by its last commit, because it does not say by which.
+/// Reads such a header. Its settings count as last changed by its last commit, because it does not say by
+/// which.
 pub(super) fn decode(bytes: &[u8]) -> Result<Header, DecodeError> {
     let version = bytes.first().copied().unwrap_or_default();
-    let mut r = Reader::new(RECORD, versioned(RECORD, LAST_WHOLE, bytes)?);
+    let mut r = Reader::new(VALUE, versioned(VALUE, LAST_WHOLE, bytes)?);
     let name = BaseName::from_stored(r.text()?.to_owned());
     let new_members = Status::from_index(r.u8()?).ok_or_else(|| r.damaged("its status is unknown"))?;
     let (share_accounts, tiers) = (r.u8()? != 0, read_tiers(&mut r)?);

@@ -11,7 +11,7 @@ use crate::model::{BaseName, BaseSettings, Status, Tier, Timestamp};
 use crate::stored::bytes::{Reader, Writer};
 use crate::stored::{DecodeError, versioned};
 
-pub(super) const RECORD: &str = "base settings";
+pub(super) const VALUE: &str = "base settings";
 
 /// The settings record.
 pub(super) struct Settings {
@@ -82,7 +82,7 @@ fn write_schema(w: &mut Writer, schema: &AttributeSchema) {
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Settings, DecodeError> {
-    let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+    let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
     let revision = r.varint()?;
     let name = BaseName::from_stored(r.text()?.to_owned());
     let new_members = match r.u8()?.checked_sub(1) {

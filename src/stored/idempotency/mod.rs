@@ -1,8 +1,9 @@
-//! What became of a request that named itself: stored with the commit that it made, and told again when it is repeated.
+//! What became of a request that named itself: stored with the commit that it made, and told again when it is
+//! repeated.
 //!
-//! It is the result in the words of the table (rows and outcomes), never a reply of a protocol. The first part says
-//! everything but rows that do not fit into it; those stand in parts of their own, which mean nothing by themselves. A
-//! record ordered by time says how much it all takes, for the housekeeping.
+//! It is the result in the words of the table (rows and outcomes), never a reply of a protocol. The first
+//! part says everything but rows that do not fit into it; those stand in parts of their own, which mean
+//! nothing by themselves. A record ordered by time says how much it all takes, for the housekeeping.
 
 pub mod key;
 mod size;
@@ -19,11 +20,12 @@ use crate::model::{
     BaseNumber, Outcome, Reason, RecordCounts, RecordKind, Refusal, Row, Timestamp, Violation,
 };
 
-const RECORD: &str = "the answer to a request";
+const VALUE: &str = "the answer to a request";
 /// Version 1 is the same, under keys whose parts have two bytes.
 const VERSION: u8 = 2;
 
-/// Most parts beside the first: far more than an answer takes. More are damage, not something to make room for.
+/// Most parts beside the first: far more than an answer takes. More are damage, not something to make room
+/// for.
 const MAX_PARTS: u32 = 1 << 22;
 
 /// Most bytes of rows in one part.
@@ -201,7 +203,7 @@ impl StoredResult {
 
     /// Reads the stored form of the first part.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut r = Reader::new(RECORD, versioned(RECORD, VERSION, bytes)?);
+        let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
         let fingerprint = r.u128()?;
         let at = i64::try_from(r.varint()?).map_err(|_| r.damaged("its time is too large"))?;
         let revision = r.varint()?.checked_sub(1);
@@ -263,7 +265,7 @@ impl StoredResult {
     /// Puts the rows of the other parts, one after another in `bytes`, before those of the first.
     pub fn join(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         let RequestResult::Rows { rows, .. } = &mut self.answer else { return Ok(()) };
-        let mut r = Reader::new(RECORD, bytes);
+        let mut r = Reader::new(VALUE, bytes);
         let mut all = Vec::new();
         while !r.is_empty() {
             all.push(decode_row(&mut r)?);

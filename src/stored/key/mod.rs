@@ -2,32 +2,52 @@
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
-//! | `01` meta | | [`crate::stored::meta::Meta`] |
-//! | `02` next base | | the next base number, as [`crate::stored::meta::next_base`] writes it |
-//! | `03` token | token u32 | [`crate::stored::token`] |
-//! | `04` use of a token | token u32 | [`crate::stored::token`] (when it was last used) |
-//! | `05` answer to a request | name u128, part u32 (u16 in stores of format 1) | [`crate::stored::idempotency`] |
-//! | `06` time of a request | time u64, name u128 | [`crate::stored::idempotency`] (bytes and parts) |
-//! | `10` head | base u32 | [`crate::stored::header::Head`]; up to version 3 the whole header |
-//! | `11` settings | base u32 | the other record of [`crate::stored::header::Header`] |
-//! | `20` block | base u32, block u64, first slot u8 | [`crate::stored::block`] |
-//! | `21` commit | base u32, revision u64, part u32 (u16 in stores of format 1) | [`crate::stored::commit`] |
-//! | `22` record of a member | base u32, row u64, kind u8, sequence u64 | [`crate::stored::member_record`] |
-//! | `23` name of such a record | base u32, row u64, kind u8, 0 and the id u128, or 1 and the caller's name | [`crate::stored::member_record`] (a place) |
-//! | `24` external id of a transaction | base u32, external id | [`crate::stored::member_record`] (a place) |
-//! | `25` counts of a member's records | base u32, row u64 | [`crate::stored::member_record`] (counts) |
-//! | `26` records to purge | base u32, row u64 | [`crate::stored::member_record::Purge`] |
-//! | `30` index | base u32 | [`crate::stored::index::IndexState`] |
-//! | `31` bucket | base u32, lookup u8, bucket u32 | [`crate::stored::bucket`] |
-//! | `32` set, in stores of format 1 | base u32, field u8, value length u16, value, chunk u64 | [`crate::stored::index`] (a set chunk) |
-//! | `33` set | base u32, field u16, value length u16, value, chunk u64 | [`crate::stored::index`] (a set chunk) |
+//! | `01` meta | | [`Meta`] |
+//! | `02` next base | | [the next base number][next_base_value] |
+//! | `03` token | token u32 | [`token`][token_value] |
+//! | `04` use of a token | token u32 | the time of its last use, also [`token`][token_value] |
+//! | `05` result of a request | hash of the request id u128, part u32 (u16 in format 1) | [`StoredResult`] |
+//! | `06` time of a request | time u64, hash of the request id u128 | [`Size`] |
+//! | `10` head | base u32 | [`Head`]; up to version 3 the whole header |
+//! | `11` settings | base u32 | the settings of a [`Header`] |
+//! | `20` block | base u32, block u64, first slot u8 | [`block`][block_value] |
+//! | `21` commit | base u32, revision u64, part u32 (u16 in format 1) | [`commit`][commit_value] |
+//! | `22` record of a member | base u32, row u64, kind u8, sequence u64 | [`member_record`] |
+//! | `23` name of a record | base u32, row u64, kind u8, name | a place, in [`member_record`] |
+//! | `24` external id of a transaction | base u32, external id | a place, in [`member_record`] |
+//! | `25` counts of a member's records | base u32, row u64 | counts, in [`member_record`] |
+//! | `26` records to purge | base u32, row u64 | [`Purge`] |
+//! | `30` index state | base u32 | [`IndexState`] |
+//! | `31` bucket | base u32, lookup u8, bucket u32 | [`bucket`][bucket_value] |
+//! | `32` set, in format 1 | base u32, field u8, value length u16, value, chunk u64 | chunk, in [`index`][index_value] |
+//! | `33` set | base u32, field u16, value length u16, value, chunk u64 | chunk, in [`index`][index_value] |
 //!
-//! Reserved, and not used yet: `07` the store's revision, `08` fences of leases, `09` beats of leases, `0a` jobs, `0b` data of
-//! jobs, `12` audiences.
+//! The name in table `23` is either 0 and the id u128, or 1 and the name that the caller chose.
 //!
-//! The keys of records are made in [`crate::stored::record_key`], those of requests in [`crate::stored::idempotency::key`], those of sets in
-//! [`crate::stored::set_key`]. `00` belongs to engines. A table byte that falls out of use stays listed here, so that it is never
-//! used again.
+//! Reserved, and not used yet: `07` the store's revision, `08` fences of leases, `09` beats of leases, `0a`
+//! jobs, `0b` data of jobs, `12` audiences.
+//!
+//! The keys of records are in [`record_key`], those of results in [`idempotency::key`], those of sets in
+//! [`set_key`]. `00` belongs to engines. A table byte that falls out of use stays in this list, so that it is
+//! never used again.
+//!
+//! [`Meta`]: crate::stored::meta::Meta
+//! [next_base_value]: crate::stored::meta::next_base
+//! [token_value]: crate::stored::token
+//! [`StoredResult`]: crate::stored::idempotency::StoredResult
+//! [`Size`]: crate::stored::idempotency::Size
+//! [`Head`]: crate::stored::header::Head
+//! [`Header`]: crate::stored::header::Header
+//! [block_value]: crate::stored::block
+//! [commit_value]: crate::stored::commit
+//! [`member_record`]: crate::stored::member_record
+//! [`Purge`]: crate::stored::member_record::Purge
+//! [`IndexState`]: crate::stored::index::IndexState
+//! [bucket_value]: crate::stored::bucket
+//! [index_value]: crate::stored::index
+//! [`record_key`]: crate::stored::record_key
+//! [`idempotency::key`]: crate::stored::idempotency::key
+//! [`set_key`]: crate::stored::set_key
 
 #[cfg(test)]
 mod tests;
@@ -57,13 +77,13 @@ const BUCKET: u8 = 0x31;
 pub(super) const NARROW_SET: u8 = 0x32;
 pub(super) const SET: u8 = 0x33;
 
-/// Bytes before what tells the keys of one base and table apart: the table, and the base's number.
+/// The length of the table byte and the base number, with which the keys of a base begin.
 pub(super) const BASE_BYTES: usize = 5;
 
-/// The tables of what belongs to no base, of many keys each.
+/// The tables of the store itself that have more than one key.
 const STORE_TABLES: [u8; 4] = [TOKEN, TOKEN_USE, REQUEST, REQUEST_TIME];
 
-/// The tables whose keys begin with a base's number: all that is purged with it.
+/// The tables whose keys begin with a base number. A purge of the base empties all of them.
 const BASE_TABLES: [u8; 13] = [
     HEADER,
     SETTINGS,
@@ -80,19 +100,19 @@ const BASE_TABLES: [u8; 13] = [
     SET,
 ];
 
-/// The store's meta record.
+/// The key of the meta record.
 #[must_use]
 pub fn meta() -> Key {
     vec![META]
 }
 
-/// The number that the next base gets.
+/// The key of the number that the next base gets.
 #[must_use]
 pub fn next_base() -> Key {
     vec![NEXT_BASE]
 }
 
-/// A token, by its number: tokens are numbered as they are made.
+/// The key of a token. Tokens are numbered in the order of their creation.
 #[must_use]
 pub fn token(number: u32) -> Key {
     numbered(TOKEN, number)
@@ -104,13 +124,13 @@ pub fn tokens() -> KeyRange {
     KeyRange::prefix(&[TOKEN])
 }
 
-/// When a token was last used.
+/// The key of the time when a token was last used.
 #[must_use]
 pub fn token_use(number: u32) -> Key {
     numbered(TOKEN_USE, number)
 }
 
-/// When each token was last used.
+/// The times when tokens were last used.
 #[must_use]
 pub fn token_uses() -> KeyRange {
     KeyRange::prefix(&[TOKEN_USE])
@@ -128,38 +148,38 @@ pub fn token_number(key: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(key.strip_prefix(&[TOKEN])?.try_into().ok()?))
 }
 
-/// A base's header.
+/// The key of a base's head (up to version 3, of its whole header).
 #[must_use]
 pub fn header(base: BaseNumber) -> Key {
     of_base(HEADER, base, 0)
 }
 
-/// Every header, in order of base numbers.
+/// Every head, in order of base numbers.
 #[must_use]
 pub fn headers() -> KeyRange {
     KeyRange::prefix(&[HEADER])
 }
 
-/// A base's settings.
+/// The key of a base's settings.
 #[must_use]
 pub fn settings(base: BaseNumber) -> Key {
     of_base(SETTINGS, base, 0)
 }
 
-/// Everything of a base in the table of its settings, which is one key.
+/// The settings of a base as a range, which contains one key.
 #[must_use]
 pub fn all_settings(base: BaseNumber) -> KeyRange {
     KeyRange::prefix(&settings(base))
 }
 
-/// The base of a header key.
+/// The base in the key of a head.
 #[must_use]
 pub fn header_base(key: &[u8]) -> Option<BaseNumber> {
     let rest = key.strip_prefix(&[HEADER])?;
     Some(BaseNumber(u32::from_be_bytes(rest.try_into().ok()?)))
 }
 
-/// One part of a block: the one whose first slot is `first`.
+/// The key of the part of a block whose first slot is `first`.
 #[must_use]
 pub fn block(base: BaseNumber, block: u64, first: u8) -> Key {
     let mut key = of_base(BLOCK, base, 9);
@@ -174,7 +194,7 @@ pub fn blocks(base: BaseNumber) -> KeyRange {
     KeyRange::prefix(&of_base(BLOCK, base, 0))
 }
 
-/// Block and first slot of a block key.
+/// Block and first slot in the key of a part of a block.
 #[must_use]
 pub fn block_parts(key: &[u8]) -> Option<(u64, u8)> {
     let (block, first) = own_part(BLOCK, key)?.split_at_checked(8)?;
@@ -182,7 +202,7 @@ pub fn block_parts(key: &[u8]) -> Option<(u64, u8)> {
     Some((u64::from_be_bytes(block.try_into().ok()?), *first))
 }
 
-/// One part of a commit.
+/// The key of one part of a commit.
 #[must_use]
 pub fn commit(base: BaseNumber, revision: u64, part: u32) -> Key {
     let mut key = commits_of(base, revision);
@@ -190,7 +210,7 @@ pub fn commit(base: BaseNumber, revision: u64, part: u32) -> Key {
     key
 }
 
-/// The commits of a base from `revision` on.
+/// The commits of a base from `revision` on, in all their parts.
 #[must_use]
 pub fn commits_from(base: BaseNumber, revision: u64) -> KeyRange {
     let mut range = KeyRange::prefix(&of_base(COMMIT, base, 0));
@@ -204,13 +224,13 @@ pub fn commits(base: BaseNumber) -> KeyRange {
     KeyRange::prefix(&of_base(COMMIT, base, 0))
 }
 
-/// The revision in a commit key.
+/// The revision in the key of a part of a commit.
 #[must_use]
 pub fn commit_revision(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.get(5..13)?.try_into().ok()?))
 }
 
-/// Revision and part of a commit key. Parts had two bytes in stores of format 1.
+/// Revision and part in the key of a part of a commit. Parts had two bytes in stores of format 1.
 #[must_use]
 pub fn commit_parts(key: &[u8]) -> Option<(u64, u32)> {
     let (revision, part) = own_part(COMMIT, key)?.split_at_checked(8)?;
@@ -221,19 +241,19 @@ pub fn commit_parts(key: &[u8]) -> Option<(u64, u32)> {
     Some((u64::from_be_bytes(revision.try_into().ok()?), part))
 }
 
-/// Everything of a base in the table of its index state, which is one key.
+/// The index state of a base as a range, which contains one key.
 #[must_use]
 pub fn indexes(base: BaseNumber) -> KeyRange {
     KeyRange::prefix(&index(base))
 }
 
-/// The state of a base's indexes.
+/// The key of a base's index state.
 #[must_use]
 pub fn index(base: BaseNumber) -> Key {
     of_base(INDEX, base, 0)
 }
 
-/// One bucket of a lookup.
+/// The key of one bucket of a lookup.
 #[must_use]
 pub fn bucket(base: BaseNumber, lookup: u8, bucket: u32) -> Key {
     let mut key = of_base(BUCKET, base, 5);
@@ -262,21 +282,21 @@ pub fn lookups_from(base: BaseNumber, lookup: u8) -> KeyRange {
     range
 }
 
-/// Lookup and bucket of a bucket key.
+/// Lookup and bucket in the key of a bucket.
 #[must_use]
 pub fn bucket_parts(key: &[u8]) -> Option<(u8, u32)> {
     let (&lookup, bucket) = own_part(BUCKET, key)?.split_first()?;
     Some((lookup, u32::from_be_bytes(bucket.try_into().ok()?)))
 }
 
-/// Every range that holds keys of a base, but for its head and its settings: these go last and together, so that a purge cut
-/// short is taken up again.
+/// The ranges of all keys of a base, except its head and settings. A purge deletes these last and together,
+/// so that an interrupted purge is continued.
 pub fn all_of(base: BaseNumber) -> impl Iterator<Item = KeyRange> {
     let tables = BASE_TABLES.into_iter().rev().filter(|table| ![HEADER, SETTINGS].contains(table));
     tables.map(move |table| KeyRange::prefix(&of_base(table, base, 0)))
 }
 
-/// The tables of what belongs to a base, its header aside, each with its name and as a range.
+/// The tables of bases except that of the heads, each as a range over all bases and with its name in texts.
 pub fn tables_of_bases() -> impl Iterator<Item = (&'static str, KeyRange)> {
     let name = |table| match table {
         SETTINGS => "settings",
@@ -295,13 +315,13 @@ pub fn tables_of_bases() -> impl Iterator<Item = (&'static str, KeyRange)> {
     tables.map(move |table| (name(table), KeyRange::prefix(&[table])))
 }
 
-/// The base that a key of such a table belongs to.
+/// The base in a key of one of the tables of bases.
 #[must_use]
 pub fn base_of(key: &[u8]) -> Option<BaseNumber> {
     Some(BaseNumber(u32::from_be_bytes(key.get(1..BASE_BYTES)?.try_into().ok()?)))
 }
 
-/// `range` without the keys up to and including those of `base`.
+/// `range` without the keys up to and including those of `base` in the table of `key`, which is one of them.
 #[must_use]
 pub fn after_base(mut range: KeyRange, key: &[u8], base: BaseNumber) -> KeyRange {
     let table = key.get(..1).unwrap_or_default();
@@ -313,7 +333,7 @@ pub fn after_base(mut range: KeyRange, key: &[u8], base: BaseNumber) -> KeyRange
     range
 }
 
-/// The key space outside of every table: nothing is ever there.
+/// The ranges between the tables, in which no key may be.
 #[must_use]
 pub fn unclaimed() -> Vec<KeyRange> {
     let mut start = Bound::Unbounded;
@@ -330,6 +350,7 @@ pub fn unclaimed() -> Vec<KeyRange> {
     gaps
 }
 
+/// What follows the table and the base number in a key of this table.
 pub(super) fn own_part(table: u8, key: &[u8]) -> Option<&[u8]> {
     key.strip_prefix(&[table])?.get(BASE_BYTES - 1..)
 }

@@ -1,4 +1,4 @@
-//! Golden bytes, order and parts of every key, and what is in no table.
+//! Golden bytes, order and parts of every key, and the gaps between the tables.
 
 use super::*;
 use crate::stored::documented::assert_documented;
