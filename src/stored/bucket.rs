@@ -105,7 +105,9 @@ fn split(bytes: &[u8]) -> Result<(Option<u8>, &[u8]), DecodeError> {
     match rest.split_first() {
         Some((bits, body)) if *bits <= MAX_BITS => Ok((Some(*bits), body)),
         Some(_) => Err(DecodeError::Damaged { value: VALUE, detail: "too many bits address it" }),
-        None => Err(DecodeError::Damaged { value: VALUE, detail: "it does not say how many bits address it" }),
+        None => {
+            Err(DecodeError::Damaged { value: VALUE, detail: "it does not say how many bits address it" })
+        }
     }
 }
 

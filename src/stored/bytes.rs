@@ -4,6 +4,7 @@
 //! The reader never panics and allocates nothing; a truncated value is an error.
 
 use super::DecodeError;
+use crate::model::Timestamp;
 
 /// Appends integers and slices to a buffer.
 #[derive(Debug, Default)]
@@ -26,6 +27,22 @@ impl Writer {
             }
             self.0.push(low | 0x80);
         }
+    }
+
+    /// A signed number as a varint, in 1 to 10 bytes: small ones are short, also below zero.
+    pub fn zigzag(&mut self, value: i64) {
+        self.varint(((value << 1) ^ (value >> 63)).cast_unsigned());
+    }
+
+    /// A time: its microseconds in eight bytes, little-endian.
+    pub fn time(&mut self, time: Timestamp) {
+        self.u64(time.micros().cast_unsigned());
+    }
+
+    /// A byte that says whether there is a time, and the time.
+    pub fn optional_time(&mut self, time: Option<Timestamp>) {
+        self.u8(u8::from(time.is_some()));
+        time.into_iter().for_each(|time| self.time(time));
     }
 
     /// Eight bytes, little-endian.
@@ -71,6 +88,11 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
+    /// Fails if there are bytes that were not read.
+    pub fn end(&self) -> Result<(), DecodeError> {
+        if self.is_empty() { Ok(()) } else { Err(self.damaged("it goes on after its end")) }
+    }
+
     /// An error about this value.
     #[must_use]
     pub fn damaged(&self, detail: &'static str) -> DecodeError {
@@ -104,6 +126,22 @@ impl<'a> Reader<'a> {
     /// A varint that fits into a `usize`.
     pub fn size(&mut self) -> Result<usize, DecodeError> {
         usize::try_from(self.varint()?).map_err(|_| self.damaged("a size is too large"))
+    }
+
+    /// What [`Writer::zigzag`] wrote.
+    pub fn zigzag(&mut self) -> Result<i64, DecodeError> {
+        let value = self.varint()?;
+        Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+    }
+
+    /// What [`Writer::time`] wrote.
+    pub fn time(&mut self) -> Result<Timestamp, DecodeError> {
+        Ok(Timestamp::from_micros(self.u64()?.cast_signed()))
+    }
+
+    /// What [`Writer::optional_time`] wrote.
+    pub fn optional_time(&mut self) -> Result<Option<Timestamp>, DecodeError> {
+        if self.u8()? == 0 { Ok(None) } else { self.time().map(Some) }
     }
 
     /// Eight bytes, little-endian.
@@ -150,18 +188,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(numbers: Vec<u64>, wide: u128, text: String) {
+        fn what_is_written_is_read(numbers: Vec<u64>, signed: i64, wide: u128, text: String) {
             let mut writer = Writer::default();
             numbers.iter().for_each(|n| writer.varint(*n));
+            writer.zigzag(signed);
             writer.u128(wide);
             writer.slice(text.as_bytes());
             let mut reader = Reader::new("test", &writer.0);
             for number in &numbers {
                 prop_assert_eq!(reader.varint(), Ok(*number));
             }
+            prop_assert_eq!(reader.zigzag(), Ok(signed));
             prop_assert_eq!(reader.u128(), Ok(wide));
             prop_assert_eq!(reader.text(), Ok(text.as_str()));
-            prop_assert!(reader.is_empty());
+            prop_assert!(reader.is_empty() && reader.end().is_ok());
         }
 
         #[test]

@@ -107,7 +107,8 @@ impl IndexState {
             let field = u16::try_from(r.varint()?).map_err(|_| r.damaged("a field is out of range"))?;
             state.unindexed.push(FieldNumber(field));
         }
-        if r.is_empty() { Ok(state) } else { Err(r.damaged("it goes on after its end")) }
+        r.end()?;
+        Ok(state)
     }
 }
 

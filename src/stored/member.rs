@@ -1,7 +1,7 @@
-//! The stored form of a member: a version byte, then tagged fields in ascending order, each absent one left
-//! out.
+//! The stored form of a member: version, status, times and revision, then tagged fields in ascending order of
+//! their tags. Absent fields are left out.
 //!
-//! It is written from a borrowed [`Member`], because it is written for every row of every import.
+//! It is encoded from a borrowed [`Member`], because this happens for every row of every import.
 
 use super::bytes::{Reader, Writer};
 use super::{DecodeError, versioned};
@@ -48,8 +48,8 @@ pub fn encode(member: &Member) -> Vec<u8> {
     let mut w = Writer(Vec::with_capacity(256));
     w.u8(VERSION);
     w.u8(member.status.index());
-    w.varint(zigzag(member.created_at.micros()));
-    w.varint(zigzag(member.updated_at.micros().wrapping_sub(member.created_at.micros())));
+    w.zigzag(member.created_at.micros());
+    w.zigzag(member.updated_at.micros().wrapping_sub(member.created_at.micros()));
     w.varint(member.revision);
     encode_profile(&mut w, &member.profile);
     for (key, value) in member.attributes.iter() {
@@ -60,24 +60,24 @@ pub fn encode(member: &Member) -> Vec<u8> {
     for alias in &member.aliases {
         w.u8(tag::ALIAS);
         w.slice(alias.ref_.as_str().as_bytes());
-        w.varint(zigzag(alias.until.micros()));
+        w.zigzag(alias.until.micros());
     }
     w.0
 }
 
-/// What date of birth and bank details take in a stored form, in bytes. Nothing is decoded: the other fields
-/// are passed over.
-pub fn pii_bytes(record: &[u8]) -> Result<usize, DecodeError> {
-    let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, record)?);
+/// How many bytes date of birth and bank details take in the stored form of a member. Fields are skipped, not
+/// decoded.
+pub fn pii_bytes(bytes: &[u8]) -> Result<usize, DecodeError> {
+    let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
     r.u8()?;
     for _ in ["created", "updated", "revision"] {
         r.varint()?;
     }
-    let mut bytes = 0;
+    let mut personal = 0;
     while !r.is_empty() {
         let (before, tag) = (r.rest().len(), r.u8()?);
         let texts = match tag {
-            // Tags ascend, so nothing of it comes any more.
+            // Tags ascend, so no personal field can follow.
             tag::ATTRIBUTE.. => break,
             tag::ENABLE_PAYROLL => {
                 r.u8()?;
@@ -91,10 +91,10 @@ pub fn pii_bytes(record: &[u8]) -> Result<usize, DecodeError> {
             r.slice()?;
         }
         if matches!(tag, tag::DOB | tag::UK_ACCOUNT | tag::EU_ACCOUNT) {
-            bytes += before - r.rest().len();
+            personal += before - r.rest().len();
         }
     }
-    Ok(bytes)
+    Ok(personal)
 }
 
 fn encode_profile(w: &mut Writer, p: &Profile) {
@@ -162,17 +162,17 @@ fn encode_value(w: &mut Writer, value: &AttributeValue) {
         }
         AttributeValue::Date(at) => {
             w.u8(kind::DATE);
-            w.u64(at.micros().cast_unsigned());
+            w.time(*at);
         }
     }
 }
 
-/// The member that `bytes` are the stored form of.
+/// Reads the stored form.
 pub fn decode(bytes: &[u8]) -> Result<Member, DecodeError> {
     let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
     let status = Status::from_index(r.u8()?).ok_or_else(|| r.damaged("its status is unknown"))?;
-    let created = unzigzag(r.varint()?);
-    let updated = created.wrapping_add(unzigzag(r.varint()?));
+    let created = r.zigzag()?;
+    let updated = created.wrapping_add(r.zigzag()?);
     let revision = r.varint()?;
     let mut profile = Profile::default();
     let (mut attributes, mut aliases) = (Vec::new(), Vec::new());
@@ -205,7 +205,7 @@ fn decode_field(
         tag::WORKER_ID => p.worker_id = Some(WorkerId::from_stored(string(r)?)),
         tag::TIER => p.tier = Some(Tier::from_stored(string(r)?)),
         tag::DOB => {
-            p.dob = Some(Date::parse(r.text()?).map_err(|_| r.damaged("its date of birth is no date"))?)
+            p.dob = Some(Date::parse(r.text()?).map_err(|_| r.damaged("its date of birth is not a date"))?)
         }
         tag::GENDER => {
             p.gender = Some(Gender::parse(r.text()?).map_err(|_| r.damaged("its gender is unknown"))?)
@@ -229,7 +229,7 @@ fn decode_field(
         }
         tag::ALIAS => {
             let ref_ = Ref::from_stored(string(r)?);
-            aliases.push(RefAlias { ref_, until: Timestamp::from_micros(unzigzag(r.varint()?)) });
+            aliases.push(RefAlias { ref_, until: Timestamp::from_micros(r.zigzag()?) });
         }
         _ => return Err(r.damaged("it has an unknown field")),
     }
@@ -249,21 +249,13 @@ fn decode_value(r: &mut Reader<'_>) -> Result<AttributeValue, DecodeError> {
             }
             AttributeValue::List(items)
         }
-        kind::DATE => AttributeValue::Date(Timestamp::from_micros(r.u64()?.cast_signed())),
+        kind::DATE => AttributeValue::Date(r.time()?),
         _ => return Err(r.damaged("an attribute has an unknown kind")),
     })
 }
 
 fn string(r: &mut Reader<'_>) -> Result<String, DecodeError> {
     r.text().map(str::to_owned)
-}
-
-fn zigzag(value: i64) -> u64 {
-    ((value << 1) ^ (value >> 63)).cast_unsigned()
-}
-
-fn unzigzag(value: u64) -> i64 {
-    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }
 
 #[cfg(test)]
@@ -273,7 +265,7 @@ mod tests {
     use crate::stored::documented::assert_documented;
 
     #[test]
-    fn what_is_personal_takes_no_more_than_there_is_kept_room_for() {
+    fn personal_data_takes_no_more_than_the_room_reserved_for_it() {
         let holder = "\u{1f600}".repeat(ACCOUNT_HOLDER_MAX_CHARS);
         let accounts = [
             AccountDetails::parse_uk(holder.clone(), "200000", "55779911").unwrap(),
@@ -296,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_personal_is_found_between_all_other_fields() {
+    fn personal_data_is_found_between_all_other_fields() {
         let profile = Profile {
             ref_: Some(Ref::parse("a").unwrap()),
             first_name: Some(Name::parse("Ada".to_owned()).unwrap()),
@@ -314,7 +306,7 @@ mod tests {
         (member.profile.dob, member.profile.account_details) = (None, None);
         assert_eq!((bytes, pii_bytes(&encode(&member))), (whole.len() - encode(&member).len(), Ok(0)));
         assert!(bytes > 0);
-        // Every prefix is passed over or refused.
+        // Every prefix is read or refused, without a panic.
         (0..whole.len()).for_each(|end| drop(pii_bytes(&whole[..end])));
     }
 

@@ -1,6 +1,8 @@
-//! What hangs on a member: clips, stamp collections and transactions, and how many of each there are.
+//! The records of a member (clips, stamp collections and transactions), and the values that belong to them:
+//! counts, places, and marks of records to purge.
 //!
-//! The kind stands in the key. Options are one byte of flags, in the order of the fields, and then what is there.
+//! The kind of a record is in its key. A byte of flags, in the order of the fields, says which optional
+//! fields are present; these follow it.
 
 use super::bytes::{Reader, Writer};
 use super::{DecodeError, versioned};
@@ -15,15 +17,15 @@ const COUNTS: &str = "counts of a member's records";
 const PLACE: &str = "place of a member's record";
 const PURGE: &str = "mark of records to purge";
 const VERSION: u8 = 1;
-/// Version 1 of the mark was the counts alone.
+/// Version 1 of the mark had only the counts.
 const PURGE_VERSION: u8 = 2;
 
-/// The records of a member that was deleted, which are to be purged.
+/// The mark of a deleted member whose records must still be purged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Purge {
-    /// How many they were.
+    /// How many records it had.
     pub counts: RecordCounts,
-    /// When the member was deleted, and by which commit; marks of version 1 do not say.
+    /// When the member was deleted, and by which commit; `None` in marks of version 1.
     pub deleted: Option<(Timestamp, u64)>,
 }
 
@@ -37,7 +39,7 @@ impl Purge {
             *version = PURGE_VERSION;
         }
         let mut w = Writer(bytes);
-        w.u64(at.micros().cast_unsigned());
+        w.time(at);
         w.varint(revision);
         w.0
     }
@@ -47,16 +49,15 @@ impl Purge {
         let mut r = Reader::new(PURGE, versioned(PURGE, PURGE_VERSION, bytes)?);
         let counts = read_counts(&mut r)?;
         let is_older = bytes.first() == Some(&VERSION);
-        let deleted = if is_older { None } else { Some((time(&mut r)?, r.varint()?)) };
-        if r.is_empty() || is_older {
-            Ok(Self { counts, deleted })
-        } else {
-            Err(r.damaged("it goes on too long"))
+        let deleted = if is_older { None } else { Some((r.time()?, r.varint()?)) };
+        if !is_older {
+            r.end()?;
         }
+        Ok(Self { counts, deleted })
     }
 }
 
-/// The stored form.
+/// The stored form of a record.
 #[must_use]
 pub fn encode(record: &MemberRecord) -> Vec<u8> {
     let mut w = Writer(Vec::with_capacity(160));
@@ -77,7 +78,8 @@ pub fn decode(kind: RecordKind, bytes: &[u8]) -> Result<MemberRecord, DecodeErro
         RecordKind::StampCollection => MemberRecord::StampCollection(Box::new(read_stamps(&mut r)?)),
         RecordKind::Transaction => MemberRecord::Transaction(Box::new(read_transaction(&mut r)?)),
     };
-    if r.is_empty() { Ok(record) } else { Err(r.damaged("it goes on too long")) }
+    r.end()?;
+    Ok(record)
 }
 
 /// The stored form of counts.
@@ -138,9 +140,9 @@ fn read_clip(r: &mut Reader<'_>) -> Result<Clip, DecodeError> {
         variant_id: optional(variant, || read_text(r))?,
         format: optional(format, || read_text(r))?,
         content: optional(content, || Ok(JsonObject::from_stored(r.text()?.to_owned())))?,
-        redeemed_at: optional(redeemed, || time(r))?,
+        redeemed_at: optional(redeemed, || r.time())?,
     };
-    Ok(Clip { id, creative_id, details, created_at: time(r)?, updated_at: time(r)? })
+    Ok(Clip { id, creative_id, details, created_at: r.time()?, updated_at: r.time()? })
 }
 
 fn write_stamps(w: &mut Writer, stamps: &StampCollection) {
@@ -157,8 +159,8 @@ fn read_stamps(r: &mut Reader<'_>) -> Result<StampCollection, DecodeError> {
         loyalty_program_id: read_text(r)?,
         external_id: read_text(r)?,
         stamps: r.varint()?,
-        created_at: time(r)?,
-        updated_at: time(r)?,
+        created_at: r.time()?,
+        updated_at: r.time()?,
     })
 }
 
@@ -198,11 +200,11 @@ fn read_transaction(r: &mut Reader<'_>) -> Result<Transaction, DecodeError> {
         statement_descriptor: optional(descriptor, || read_text(r))?,
         amount: optional(amount, || Ok(r.u64()?.cast_signed()))?,
         currency: optional(currency, || Ok(Currency::from_stored(r.text()?.to_owned())))?,
-        cleared_at: optional(cleared, || time(r))?,
-        reverted_at: optional(reverted, || time(r))?,
-        authed_at: time(r)?,
-        created_at: time(r)?,
-        updated_at: time(r)?,
+        cleared_at: optional(cleared, || r.time())?,
+        reverted_at: optional(reverted, || r.time())?,
+        authed_at: r.time()?,
+        created_at: r.time()?,
+        updated_at: r.time()?,
     })
 }
 
@@ -235,11 +237,7 @@ fn optional<T>(
 }
 
 fn times<'a>(w: &mut Writer, times: impl IntoIterator<Item = &'a Timestamp>) {
-    times.into_iter().for_each(|time| w.u64(time.micros().cast_unsigned()));
-}
-
-fn time(r: &mut Reader<'_>) -> Result<Timestamp, DecodeError> {
-    Ok(Timestamp::from_micros(r.u64()?.cast_signed()))
+    times.into_iter().for_each(|time| w.time(*time));
 }
 
 #[cfg(test)]

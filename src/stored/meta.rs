@@ -83,7 +83,8 @@ impl Meta {
         if meta.write_format > format {
             return Err(r.damaged("its write format is newer than its format"));
         }
-        if r.is_empty() { Ok(meta) } else { Err(r.damaged("it goes on after its end")) }
+        r.end()?;
+        Ok(meta)
     }
 }
 

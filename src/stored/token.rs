@@ -23,11 +23,8 @@ pub fn encode(token: &Token, hash: &SecretHash) -> Vec<u8> {
     w.u8(u8::from(token.pii));
     w.varint(token.base.map_or(0, |base| u64::from(base.0) + 1));
     w.slice(token.description.as_ref().map_or("", TokenDescription::as_str).as_bytes());
-    w.u64(bits(token.created_at));
-    for time in [token.expires_at, token.revoked_at] {
-        w.u8(u8::from(time.is_some()));
-        time.into_iter().for_each(|time| w.u64(bits(time)));
-    }
+    w.time(token.created_at);
+    [token.expires_at, token.revoked_at].into_iter().for_each(|time| w.optional_time(time));
     for limit in [token.limits.requests_per_second, token.limits.rows_per_second] {
         // 0 stands for no limit.
         w.varint(limit.unwrap_or_default().into());
@@ -52,9 +49,9 @@ pub fn decode(bytes: &[u8]) -> Result<(Token, SecretHash), DecodeError> {
     let pii = r.u8()? != 0;
     let base = match r.varint()? {
         0 => None,
-        next => {
-            Some(BaseNumber(u32::try_from(next - 1).map_err(|_| r.damaged("the number of its memberbase is too large"))?))
-        }
+        next => Some(BaseNumber(
+            u32::try_from(next - 1).map_err(|_| r.damaged("the number of its memberbase is too large"))?,
+        )),
     };
     let description = Some(r.text()?).filter(|text| !text.is_empty());
     let mut token = Token {
@@ -64,9 +61,9 @@ pub fn decode(bytes: &[u8]) -> Result<(Token, SecretHash), DecodeError> {
         base,
         description: description.map(|text| TokenDescription::from_stored(text.to_owned())),
         limits: TokenLimits::default(),
-        created_at: time(&mut r)?,
-        expires_at: optional_time(&mut r)?,
-        revoked_at: optional_time(&mut r)?,
+        created_at: r.time()?,
+        expires_at: r.optional_time()?,
+        revoked_at: r.optional_time()?,
         last_used_at: None,
         is_damaged: false,
     };
@@ -86,25 +83,13 @@ fn limit(r: &mut Reader<'_>) -> Result<Option<u32>, DecodeError> {
 pub fn encode_use(at: Timestamp) -> Vec<u8> {
     let mut w = Writer::default();
     w.u8(USE_VERSION);
-    w.u64(bits(at));
+    w.time(at);
     w.0
 }
 
 /// Reads the time at which a token was last used.
 pub fn decode_use(bytes: &[u8]) -> Result<Timestamp, DecodeError> {
-    time(&mut Reader::new(USE, versioned(USE, USE_VERSION, bytes)?))
-}
-
-fn bits(time: Timestamp) -> u64 {
-    time.micros().cast_unsigned()
-}
-
-fn time(r: &mut Reader<'_>) -> Result<Timestamp, DecodeError> {
-    Ok(Timestamp::from_micros(r.u64()?.cast_signed()))
-}
-
-fn optional_time(r: &mut Reader<'_>) -> Result<Option<Timestamp>, DecodeError> {
-    if r.u8()? == 0 { Ok(None) } else { time(r).map(Some) }
+    Reader::new(USE, versioned(USE, USE_VERSION, bytes)?).time()
 }
 
 #[cfg(test)]

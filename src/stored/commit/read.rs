@@ -1,6 +1,6 @@
-//! The parts of a commit, read: of every version.
+//! Reads the parts of a commit, of every version.
 
-use super::{Change, LookupDelta, LookupOp, VALUE, RowChange, SetDelta, VERSION, apply_difference};
+use super::form::{Change, LookupDelta, LookupOp, RowChange, SetDelta, VALUE, VERSION};
 use crate::model::origin::{Actor, Call, Cause, Door};
 use crate::model::schema::FieldNumber;
 use crate::model::token::TokenId;
@@ -13,9 +13,9 @@ use crate::stored::{DecodeError, versioned};
 pub struct CommitPart<'a> {
     /// When the commit was made.
     pub time: Timestamp,
-    /// Where it came from; not known of version 1.
+    /// Where it came from; `None` in version 1.
     pub origin: Option<Origin>,
-    /// The random id of the batch that wrote it; not known of version 1.
+    /// The random id of the batch that wrote it; `None` in version 1.
     pub batch: Option<u64>,
     /// Whether the commit ends with this part.
     pub last: bool,
@@ -30,7 +30,7 @@ impl<'a> CommitPart<'a> {
         let version = bytes.first().copied().unwrap_or_default();
         let mut reader = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
         let last = reader.u8()? != 0;
-        let time = Timestamp::from_micros(reader.u64()?.cast_signed());
+        let time = reader.time()?;
         let (mut origin, mut batch) = (None, None);
         if version > 1 {
             origin = Some(read_origin(&mut reader)?);
@@ -41,13 +41,13 @@ impl<'a> CommitPart<'a> {
         Ok(Self { time, origin, batch, last, version, reader, last_row: 0 })
     }
 
-    /// The next change, or none at the end.
+    /// The next change, or `None` at the end of the part.
     pub fn next_change(&mut self) -> Result<Option<RowChange<'a>>, DecodeError> {
         if self.reader.is_empty() {
             return Ok(None);
         }
         let r = &mut self.reader;
-        let row = apply_difference(self.last_row, r.varint()?);
+        let row = self.last_row.wrapping_add(r.zigzag()?.cast_unsigned());
         self.last_row = row;
         let head = r.u8()?;
         let (change, goes_on) =
@@ -80,7 +80,7 @@ fn read_origin(r: &mut Reader<'_>) -> Result<Origin, DecodeError> {
     Ok(Origin { actor, door, call: Call::from_number(call), cause })
 }
 
-/// What stands before a delta: one byte in version 1, a number since.
+/// Reads the first number of a delta: one byte in version 1, a varint since.
 fn head_of_delta(r: &mut Reader<'_>, version: u8) -> Result<u64, DecodeError> {
     if version > 1 { r.varint() } else { r.u8().map(u64::from) }
 }

@@ -4,13 +4,15 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::origin::{Actor, Call, Cause, Door};
+use crate::model::schema::FieldNumber;
 use crate::model::token::TokenId;
+use crate::model::{Origin, Row, Timestamp};
 use crate::stored::DecodeError;
 use crate::stored::documented::assert_documented;
 
 type Plain = (u64, u8, Option<Vec<u8>>, Vec<(u8, u64, u8, u128)>, Vec<(u16, String, bool)>);
 
-/// A change with its deltas as one, however it was split.
+/// A change with all its deltas, from however many parts.
 #[derive(Debug, PartialEq)]
 struct Whole {
     row: Row,
@@ -69,7 +71,7 @@ fn written(head: CommitHead, changes: &[Whole]) -> Vec<Vec<u8>> {
     writer.finish()
 }
 
-/// Reads the parts, and joins what goes on with what it goes on from.
+/// Reads the parts, and joins each continuation with the change that it continues.
 fn read(parts: &[Vec<u8>], head: CommitHead) -> Result<Vec<Whole>, DecodeError> {
     let mut read: Vec<Whole> = Vec::new();
     for (i, bytes) in parts.iter().enumerate() {
@@ -101,7 +103,7 @@ fn read(parts: &[Vec<u8>], head: CommitHead) -> Result<Vec<Whole>, DecodeError> 
 
 proptest! {
     #[test]
-    fn a_commit_comes_back_from_its_parts_and_none_is_too_large(plain in changes(), origin in origins()) {
+    fn a_commit_comes_back_from_its_parts_and_no_part_is_too_large(plain in changes(), origin in origins()) {
         let changes: Vec<Whole> = plain.into_iter().map(|(row, change, before, lookups, sets)| Whole {
             row: Row(row),
             change: Change::from_byte(change).unwrap(),
@@ -202,7 +204,7 @@ fn a_created_row_has_its_golden_bytes() {
 }
 
 #[test]
-fn a_commit_of_the_system_has_its_golden_bytes_and_one_that_goes_on_says_so() {
+fn a_commit_of_the_system_has_its_golden_bytes_and_a_continued_change_is_marked() {
     let mut writer = CommitWriter::new(CommitHead {
         time: Timestamp::from_micros(1),
         origin: Origin::default(),

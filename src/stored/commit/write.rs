@@ -1,20 +1,18 @@
-//! The parts of a commit, written.
+//! Writes the parts of a commit.
 
-use super::{
-    Change, CommitHead, LookupDelta, LookupOp, MAX_PART_BYTES, PART_BYTES, SetDelta, VERSION,
-    zigzag_difference,
-};
+use super::form::{Change, CommitHead, LookupDelta, LookupOp, MAX_PART_BYTES, PART_BYTES, SetDelta, VERSION};
 use crate::model::Row;
 use crate::model::origin::{Actor, Cause};
 use crate::stored::bytes::Writer;
 
-/// Where the mark of the last part stands.
+/// The position of the byte that marks the last part.
 const LAST_AT: usize = 1;
-/// Most bytes that the two counts of deltas take.
+/// The two counts of deltas take at most this many bytes.
 const COUNTS_BYTES: usize = 20;
-/// Most bytes of a delta of a lookup.
+/// A delta of a lookup takes at most this many bytes.
 const LOOKUP_BYTES: usize = 2 + 8 + 16;
-/// Most bytes of a delta of a set beside its value: the field, and the length of the value.
+/// A delta of a set takes at most this many bytes besides its value: for the field, and for the length of the
+/// value.
 const SET_BYTES: usize = 3 + 3;
 
 /// Writes the parts of one commit.
@@ -26,7 +24,7 @@ pub struct CommitWriter {
     last_row: u64,
 }
 
-/// Deltas of a change that are still to be written.
+/// The deltas of a change that are not written yet.
 #[derive(Clone, Copy)]
 struct Deltas<'a> {
     lookups: &'a [LookupDelta],
@@ -38,7 +36,8 @@ impl<'a> Deltas<'a> {
         self.lookups.is_empty() && self.sets.is_empty()
     }
 
-    /// Those that fit into `room` bytes, in order, and the rest. With `at_least_one` the first is taken whatever its size.
+    /// The deltas that fit into `room` bytes, in order, and the rest. With `at_least_one` the first part has
+    /// at least one delta, however large.
     fn split(self, room: usize, at_least_one: bool) -> (Self, Self) {
         let mut left = room;
         let mut is_first = at_least_one;
@@ -85,7 +84,7 @@ impl CommitWriter {
         loop {
             self.begin_change(row, change, goes_on, before.take());
             let room = MAX_PART_BYTES.saturating_sub(self.part.0.len() + COUNTS_BYTES);
-            // A part that has only this of the change takes something of it, so that there is an end.
+            // A continued change writes at least one delta into each part, so the loop ends.
             let (now, later) = left.split(room, goes_on);
             self.write_deltas(now);
             if later.is_empty() {
@@ -109,7 +108,7 @@ impl CommitWriter {
 
     fn begin_change(&mut self, row: Row, change: Change, goes_on: bool, before: Option<&[u8]>) {
         let w = &mut self.part;
-        w.varint(zigzag_difference(row.0, self.last_row));
+        w.zigzag(row.0.wrapping_sub(self.last_row).cast_signed());
         self.last_row = row.0;
         w.u8(change.byte() << 2 | u8::from(goes_on) << 1 | u8::from(before.is_some()));
         if let Some(before) = before {
@@ -143,7 +142,7 @@ impl CommitWriter {
         let CommitHead { time, origin, batch } = self.head;
         w.u8(VERSION);
         w.u8(0);
-        w.u64(time.micros().cast_unsigned());
+        w.time(time);
         let (actor, token) = match origin.actor {
             Actor::Nobody => (0, None),
             Actor::Owner => (1, None),
@@ -154,7 +153,7 @@ impl CommitWriter {
             Cause::None => (0, None),
             Cause::Job(id) => (1, Some(id)),
             Cause::Import(id) => (2, Some(id)),
-            Cause::Request(name) => (3, Some(name)),
+            Cause::Request(hash) => (3, Some(hash)),
         };
         w.u8(origin.door.number() << 4 | cause << 2 | actor);
         w.varint(u64::from(origin.call.number()));

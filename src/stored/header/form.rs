@@ -1,4 +1,4 @@
-//! What a base is and how far it has come, and what all stored forms of it share.
+//! The header of a base in memory, and what its stored forms share.
 
 use std::sync::Arc;
 
@@ -6,66 +6,97 @@ use bytes::Bytes;
 
 use crate::model::schema::AttributeSchema;
 use crate::model::{BaseSettings, Removals, StatusCounts, Timestamp};
-use crate::stored::DecodeError;
-use crate::stored::bytes::{Reader, Writer};
 
-/// Version 1 had no attribute schema, version 2 no indexes of attributes; versions 1 to 3 were one record.
+/// Version 1 had no attribute schema, version 2 no indexes of attributes. Versions 1 to 3 were one value.
 pub const VERSION: u8 = 4;
-/// The last version of the record that was head and settings in one.
+/// The last version in which head and settings were one value.
 pub const LAST_WHOLE: u8 = 3;
 
-/// Whether a base is there.
+/// Whether a base is live, deleted or being purged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BaseState {
-    /// It is.
+    /// Neither deleted nor being purged.
     Live,
-    /// It is deleted, and can be brought back.
+    /// Deleted, and can be undeleted.
     Deleted,
-    /// It is being removed for good: nobody finds it, and nothing brings it back.
+    /// Being removed for good: no call finds it, and it cannot be undeleted.
     Purging,
 }
 
-/// What a base is and how far it has come.
+/// Head and settings of a base.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// Name and rules.
     pub settings: BaseSettings,
-    /// The attribute schema, once one was set.
+    /// The attribute schema, if one was set.
     pub schema: Option<Arc<AttributeSchema>>,
     /// Exact numbers of members by status.
     pub counts: StatusCounts,
-    /// The number of the last commit; 0 when there was none.
+    /// The number of the last commit; 0 before the first one.
     pub revision: u64,
     /// The row that the next new member gets.
     pub next_row: u64,
-    /// When the base was made.
+    /// When the base was created.
     pub created_at: Timestamp,
     /// When its name or settings last changed.
     pub updated_at: Timestamp,
-    /// When it was deleted, if it is.
+    /// When it was deleted, if it is deleted.
     pub deleted_at: Option<Timestamp>,
     /// The time of the last commit; commit time never goes back within a base.
     pub committed_at: Timestamp,
-    /// The commit that last changed what the settings record holds, or a later one, if that was before there was such a
-    /// record; 0 when none did.
+    /// The commit that last changed the settings, 0 if none did. If that was before settings had a value of
+    /// their own, it may be a later commit.
     pub settings_revision: u64,
     /// Members removed in the last hours.
     pub removals: Removals,
     /// Whether its purge has begun. Only a deleted base is purged.
     pub is_purging: bool,
-    /// The random id of the batch that wrote this. No two batches write the same head.
+    /// The random id of the batch that wrote the head. No two batches write the same head.
     pub nonce: u64,
-    /// The stored record, where it is of a version that had head and settings in one: what the next batch finds, and replaces
-    /// by two.
+    /// The stored value, if it is of a version with head and settings in one. The next batch checks it, and
+    /// writes head and settings in its place.
     pub whole: Option<Bytes>,
 }
 
-/// What the head of a base says by itself.
+impl Header {
+    /// The header of a new base without members, which the batch with the id `nonce` writes.
+    #[must_use]
+    pub fn new(settings: BaseSettings, now: Timestamp, nonce: u64) -> Self {
+        Self {
+            settings,
+            schema: None,
+            counts: StatusCounts::default(),
+            revision: 0,
+            next_row: 0,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+            committed_at: now,
+            settings_revision: 0,
+            removals: Removals::default(),
+            is_purging: false,
+            nonce,
+            whole: None,
+        }
+    }
+
+    /// Whether the base is live, deleted or being purged.
+    #[must_use]
+    pub fn state(&self) -> BaseState {
+        match (self.is_purging, self.deleted_at) {
+            (true, _) => BaseState::Purging,
+            (false, Some(_)) => BaseState::Deleted,
+            (false, None) => BaseState::Live,
+        }
+    }
+}
+
+/// The head of a base.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// Whether the base is there.
+    /// Whether the base is live, deleted or being purged.
     pub state: BaseState,
-    /// The number of the last commit.
+    /// The number of the last commit; 0 before the first one.
     pub revision: u64,
     /// The row that the next new member gets.
     pub next_row: u64,
@@ -75,23 +106,13 @@ pub struct Head {
     pub settings_revision: u64,
     /// The time of the last commit.
     pub committed_at: Timestamp,
-    /// The random id of the batch that wrote this.
+    /// The random id of the batch that wrote the head.
     pub nonce: u64,
     /// Members removed in the last hours.
     pub removals: Removals,
 }
 
-/// Whether a stored form is one that held head and settings in one.
-pub fn is_whole(record: &[u8]) -> bool {
-    record.first().is_some_and(|version| (1..=LAST_WHOLE).contains(version))
-}
-
-/// Writes a time as microseconds.
-pub fn write_time(w: &mut Writer, time: Timestamp) {
-    w.u64(time.micros().cast_unsigned());
-}
-
-/// Reads what [`write_time`] wrote.
-pub fn read_time(r: &mut Reader<'_>) -> Result<Timestamp, DecodeError> {
-    Ok(Timestamp::from_micros(r.u64()?.cast_signed()))
+/// Whether this value is of a version with head and settings in one.
+pub fn is_whole(value: &[u8]) -> bool {
+    value.first().is_some_and(|version| (1..=LAST_WHOLE).contains(version))
 }

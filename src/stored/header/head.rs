@@ -1,6 +1,6 @@
-//! The head of a base.
+//! The stored form of the head of a base.
 
-use super::form::{BaseState, Head, Header, VERSION, is_whole, read_time, write_time};
+use super::form::{BaseState, Head, Header, VERSION, is_whole};
 use super::older;
 use crate::model::{Removals, StatusCounts};
 use crate::stored::bytes::{Reader, Writer};
@@ -36,7 +36,7 @@ impl Head {
             .chain(counts)
             .chain([self.settings_revision])
             .for_each(|number| w.varint(number));
-        write_time(&mut w, self.committed_at);
+        w.time(self.committed_at);
         w.u64(self.nonce);
         w.varint(self.removals.hours().len().try_into().unwrap_or(u64::MAX));
         let mut before = 0;
@@ -48,7 +48,7 @@ impl Head {
         w.0
     }
 
-    /// Reads the head; of an older record, which was the whole header, what a head says.
+    /// Reads the head, also from a value of an older version with head and settings in one.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         if is_whole(bytes) {
             return older::decode(bytes).map(|header| Self::of(&header));
@@ -63,11 +63,9 @@ impl Head {
         let (revision, next_row) = (r.varint()?, r.varint()?);
         let counts = StatusCounts { invited: r.varint()?, active: r.varint()?, inactive: r.varint()? };
         let settings_revision = r.varint()?;
-        let (committed_at, nonce) = (read_time(&mut r)?, r.u64()?);
+        let (committed_at, nonce) = (r.time()?, r.u64()?);
         let removals = removals(&mut r)?;
-        if !r.is_empty() {
-            return Err(r.damaged("it goes on after its end"));
-        }
+        r.end()?;
         Ok(Self { state, revision, next_row, counts, settings_revision, committed_at, nonce, removals })
     }
 }

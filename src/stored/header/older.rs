@@ -1,11 +1,11 @@
-//! Headers of versions 1 to 3: head and settings in one record.
+//! Headers of versions 1 to 3: head and settings in one value.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::form::{Header, LAST_WHOLE, read_time};
+use super::form::{Header, LAST_WHOLE};
 use super::settings::{index_number, read_tiers, read_types};
 use crate::model::schema::{AttributeIndex, AttributeSchema, FIRST_INDEX};
 use crate::model::{BaseName, BaseSettings, Removals, Status, StatusCounts};
@@ -14,8 +14,8 @@ use crate::stored::{DecodeError, versioned};
 
 const VALUE: &str = "base header";
 
-/// Reads such a header. Its settings count as last changed by its last commit, because it does not say by
-/// which.
+/// Reads a header of versions 1 to 3. These do not say which commit last changed the settings, so the
+/// revision of the header is used.
 pub(super) fn decode(bytes: &[u8]) -> Result<Header, DecodeError> {
     let version = bytes.first().copied().unwrap_or_default();
     let mut r = Reader::new(VALUE, versioned(VALUE, LAST_WHOLE, bytes)?);
@@ -24,9 +24,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Header, DecodeError> {
     let (share_accounts, tiers) = (r.u8()? != 0, read_tiers(&mut r)?);
     let counts = StatusCounts { invited: r.varint()?, active: r.varint()?, inactive: r.varint()? };
     let (revision, next_row) = (r.varint()?, r.varint()?);
-    let (created_at, updated_at) = (read_time(&mut r)?, read_time(&mut r)?);
-    let committed_at = read_time(&mut r)?;
-    let deleted_at = if r.u8()? == 0 { None } else { Some(read_time(&mut r)?) };
+    let (created_at, updated_at) = (r.time()?, r.time()?);
+    let committed_at = r.time()?;
+    let deleted_at = r.optional_time()?;
     let has_schema = version > 1 && r.u8()? != 0;
     let schema = if has_schema { Some(Arc::new(schema(&mut r, version > 2)?)) } else { None };
     let settings = BaseSettings { name, new_members: Some(new_members), share_accounts, tiers };
@@ -48,9 +48,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Header, DecodeError> {
     })
 }
 
-/// Numbers of indexes had eight bits.
+/// Reads a schema. The numbers of its indexes had eight bits.
 fn schema(r: &mut Reader<'_>, has_indexes: bool) -> Result<AttributeSchema, DecodeError> {
-    let (created_at, updated_at) = (read_time(r)?, read_time(r)?);
+    let (created_at, updated_at) = (r.time()?, r.time()?);
     let types = read_types(r)?;
     let mut schema =
         AttributeSchema { types, indexes: BTreeMap::new(), last_index: None, created_at, updated_at };
@@ -67,11 +67,10 @@ fn schema(r: &mut Reader<'_>, has_indexes: bool) -> Result<AttributeSchema, Deco
     Ok(schema)
 }
 
-/// The record of version 3 that an older program wrote for `header`.
+/// The value of version 3 that an older program wrote for `header`.
 #[cfg(test)]
 pub(super) fn encode(header: &Header) -> Vec<u8> {
     use crate::stored::bytes::Writer;
-    use crate::stored::header::form::write_time;
 
     let mut w = Writer::default();
     let byte = |number: u64| u8::try_from(number).unwrap();
@@ -85,14 +84,11 @@ pub(super) fn encode(header: &Header) -> Vec<u8> {
     [counts.invited, counts.active, counts.inactive, header.revision, header.next_row]
         .into_iter()
         .for_each(|number| w.varint(number));
-    [header.created_at, header.updated_at, header.committed_at]
-        .into_iter()
-        .for_each(|time| write_time(&mut w, time));
-    w.u8(u8::from(header.deleted_at.is_some()));
-    header.deleted_at.into_iter().for_each(|time| write_time(&mut w, time));
+    [header.created_at, header.updated_at, header.committed_at].into_iter().for_each(|time| w.time(time));
+    w.optional_time(header.deleted_at);
     w.u8(u8::from(header.schema.is_some()));
     if let Some(schema) = &header.schema {
-        [schema.created_at, schema.updated_at].into_iter().for_each(|time| write_time(&mut w, time));
+        [schema.created_at, schema.updated_at].into_iter().for_each(|time| w.time(time));
         w.varint(schema.types.len() as u64);
         for (key, kind) in &schema.types {
             w.slice(key.as_bytes());

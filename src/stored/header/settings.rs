@@ -1,9 +1,9 @@
-//! The settings of a base: what somebody decided about it.
+//! The stored form of the settings of a base: its name, rules and attribute schema.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::form::{BaseState, Head, Header, VERSION, read_time, write_time};
+use super::form::{BaseState, Head, Header, VERSION};
 use crate::model::schema::{
     AttributeIndex, AttributeSchema, AttributeType, AttributeTypes, FIRST_INDEX, FieldNumber,
 };
@@ -13,9 +13,9 @@ use crate::stored::{DecodeError, versioned};
 
 pub(super) const VALUE: &str = "base settings";
 
-/// The settings record.
+/// The settings of a base, with the times that are stored with them.
 pub(super) struct Settings {
-    /// The commit that last changed it.
+    /// The commit that last changed the settings.
     pub revision: u64,
     settings: BaseSettings,
     schema: Option<Arc<AttributeSchema>>,
@@ -25,6 +25,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// The header that consists of these settings and this head.
     pub fn with(self, head: Head) -> Header {
         Header {
             settings: self.settings,
@@ -55,9 +56,8 @@ pub(super) fn encode(header: &Header) -> Vec<u8> {
     w.u8(u8::from(settings.share_accounts));
     w.varint(settings.tiers.len().try_into().unwrap_or(u64::MAX));
     settings.tiers.iter().for_each(|tier| w.slice(tier.as_str().as_bytes()));
-    [header.created_at, header.updated_at].into_iter().for_each(|time| write_time(&mut w, time));
-    w.u8(u8::from(header.deleted_at.is_some()));
-    header.deleted_at.into_iter().for_each(|time| write_time(&mut w, time));
+    [header.created_at, header.updated_at].into_iter().for_each(|time| w.time(time));
+    w.optional_time(header.deleted_at);
     w.u8(u8::from(header.schema.is_some()));
     if let Some(schema) = &header.schema {
         write_schema(&mut w, schema);
@@ -66,7 +66,7 @@ pub(super) fn encode(header: &Header) -> Vec<u8> {
 }
 
 fn write_schema(w: &mut Writer, schema: &AttributeSchema) {
-    [schema.created_at, schema.updated_at].into_iter().for_each(|time| write_time(w, time));
+    [schema.created_at, schema.updated_at].into_iter().for_each(|time| w.time(time));
     w.varint(schema.types.len().try_into().unwrap_or(u64::MAX));
     for (key, kind) in &schema.types {
         w.slice(key.as_bytes());
@@ -90,12 +90,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Settings, DecodeError> {
         Some(index) => Some(Status::from_index(index).ok_or_else(|| r.damaged("a status is unknown"))?),
     };
     let (share_accounts, tiers) = (r.u8()? != 0, read_tiers(&mut r)?);
-    let (created_at, updated_at) = (read_time(&mut r)?, read_time(&mut r)?);
-    let deleted_at = if r.u8()? == 0 { None } else { Some(read_time(&mut r)?) };
+    let (created_at, updated_at) = (r.time()?, r.time()?);
+    let deleted_at = r.optional_time()?;
     let schema = if r.u8()? == 0 { None } else { Some(Arc::new(read_schema(&mut r)?)) };
-    if !r.is_empty() {
-        return Err(r.damaged("they go on after their end"));
-    }
+    r.end()?;
     let settings = BaseSettings { name, new_members, share_accounts, tiers };
     Ok(Settings { revision, settings, schema, created_at, updated_at, deleted_at })
 }
@@ -116,7 +114,7 @@ pub(super) fn read_types(r: &mut Reader<'_>) -> Result<AttributeTypes, DecodeErr
 }
 
 fn read_schema(r: &mut Reader<'_>) -> Result<AttributeSchema, DecodeError> {
-    let (created_at, updated_at) = (read_time(r)?, read_time(r)?);
+    let (created_at, updated_at) = (r.time()?, r.time()?);
     let types = read_types(r)?;
     let last_index = match r.varint()? {
         0 => None,
@@ -132,7 +130,7 @@ fn read_schema(r: &mut Reader<'_>) -> Result<AttributeSchema, DecodeError> {
     Ok(AttributeSchema { types, indexes, last_index, created_at, updated_at })
 }
 
-/// The number of an index, which is none that a field of the profile has.
+/// Checks the number of an index. Fields of the profile have the numbers below [`FIRST_INDEX`].
 pub(super) fn index_number(number: u64, r: &Reader<'_>) -> Result<FieldNumber, DecodeError> {
     let number = u16::try_from(number).ok().map(FieldNumber).filter(|number| *number >= FIRST_INDEX);
     number.ok_or_else(|| r.damaged("the number of an index is out of range"))

@@ -1,14 +1,17 @@
-use std::collections::BTreeMap;
+//! Round trips, truncations and golden bytes of head and settings, and of older versions.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::form::VERSION;
 use super::*;
-use crate::model::schema::AttributeSchema;
-use crate::model::schema::{AttributeIndex, AttributeType, AttributeTypes, FieldNumber};
-use crate::model::{BaseName, Status, Tier};
+use crate::model::schema::{AttributeIndex, AttributeSchema, AttributeType, AttributeTypes, FieldNumber};
+use crate::model::{BaseName, BaseSettings, Removals, Status, StatusCounts, Tier, Timestamp};
+use crate::stored::DecodeError;
 use crate::stored::documented::assert_documented;
-use std::sync::Arc;
 
 fn header() -> Header {
     Header {
@@ -51,7 +54,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn both_records_come_back_and_every_truncation_is_refused() {
+fn head_and_settings_come_back_and_every_truncation_is_refused() {
     let not_set = BaseSettings { new_members: None, ..header().settings };
     let purging = Header { is_purging: true, settings: not_set, ..header() };
     let live = Header { deleted_at: None, schema: None, removals: Removals::default(), ..header() };
@@ -74,7 +77,7 @@ fn both_records_come_back_and_every_truncation_is_refused() {
 }
 
 #[test]
-fn both_records_have_their_golden_bytes() {
+fn head_and_settings_have_their_golden_bytes() {
     let head = [
         "0401",                 // version, deleted
         "8480808010 63",        // revision, next row
@@ -110,7 +113,7 @@ fn a_head_with_a_busy_day_stays_small() {
 }
 
 #[test]
-fn headers_of_older_versions_are_read_and_stay_what_is_stored_until_they_are_replaced() {
+fn headers_of_older_versions_are_read_and_stay_stored_until_they_are_replaced() {
     let expected = |stored: &[u8]| Header {
         settings_revision: header().revision,
         removals: Removals::default(),
@@ -152,18 +155,18 @@ fn headers_of_older_versions_are_read_and_stay_what_is_stored_until_they_are_rep
 }
 
 #[test]
-fn records_of_a_newer_version_name_both_versions() {
-    for (found, record) in [(9, "base head"), (0, "base head")] {
+fn an_error_about_a_newer_version_names_both_versions() {
+    for (found, value) in [(9, "base head"), (0, "base head")] {
         let mut bytes = header().encode_head();
         bytes[0] = found;
         let error = Header::decode(&bytes, None).unwrap_err();
-        let newer = DecodeError::Newer { record, found, supported: VERSION };
+        let newer = DecodeError::Newer { value, found, supported: VERSION };
         assert_eq!(error == newer, found == 9, "{error}");
     }
 }
 
 #[test]
-fn what_a_commit_says_of_the_base_before_it_fits_into_the_order_of_commits() {
+fn settings_before_a_commit_are_older_and_a_whole_header_directly_precedes_it() {
     let header = Header { revision: 20, ..header() };
     assert!(may_precede(&header.encode_settings(), 8) && !may_precede(&header.encode_settings(), 7));
     let whole = older::encode(&header);
@@ -174,8 +177,8 @@ fn what_a_commit_says_of_the_base_before_it_fits_into_the_order_of_commits() {
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(version in 0_u8..6, bytes: Vec<u8>, other: Vec<u8>) {
-        let record = [vec![version], bytes].concat();
+        let head = [vec![version], bytes].concat();
         let settings = [vec![VERSION], other].concat();
-        let _ = (Head::decode(&record), Header::decode(&record, Some(&settings)), may_precede(&record, 9));
+        let _ = (Head::decode(&head), Header::decode(&head, Some(&settings)), may_precede(&head, 9));
     }
 }

@@ -35,6 +35,7 @@ impl Size {
         let bytes = r.varint()?;
         let parts = read_parts(&mut r)?;
         let size = Self { bytes, parts, width: width_of(record) };
-        if r.is_empty() { Ok(size) } else { Err(r.damaged("it goes on after its end")) }
+        r.end()?;
+        Ok(size)
     }
 }
