@@ -1,20 +1,20 @@
-//! What the answer to a request takes, as it is stored under the time of the request.
+//! The size of a stored result, which is stored under the time of the request.
 
-use super::{VERSION, read_parts, version_of, width_of};
+use super::version::{VERSION, read_parts, version_of, width_of};
 use crate::stored::bytes::{Reader, Writer};
 use crate::stored::idempotency::key::PartWidth;
 use crate::stored::{DecodeError, versioned};
 
-const TIME: &str = "the time of a request";
+const VALUE: &str = "size of a result";
 
-/// What an answer takes.
+/// The size of a stored result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
-    /// Bytes of keys and values.
+    /// How many bytes its keys and values take.
     pub bytes: u64,
-    /// Parts beside the first.
+    /// The number of parts beside the first.
     pub parts: u32,
-    /// In how many bytes its keys have the number of a part.
+    /// How many bytes the number of a part takes in its keys.
     pub width: PartWidth,
 }
 
@@ -30,11 +30,11 @@ impl Size {
     }
 
     /// Reads the stored form.
-    pub fn decode(record: &[u8]) -> Result<Self, DecodeError> {
-        let mut r = Reader::new(TIME, versioned(TIME, VERSION, record)?);
+    pub fn decode(value: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, value)?);
         let bytes = r.varint()?;
         let parts = read_parts(&mut r)?;
-        let size = Self { bytes, parts, width: width_of(record) };
+        let size = Self { bytes, parts, width: width_of(value) };
         r.end()?;
         Ok(size)
     }

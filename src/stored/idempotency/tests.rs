@@ -1,9 +1,12 @@
-//! Round trips and golden bytes of what is kept of requests.
+//! Round trips and golden bytes of stored results.
 
+use super::key::PartWidth;
 use super::*;
+use crate::model::token::TokenId;
+use crate::model::{BaseNumber, Outcome, Reason, RecordCounts, RecordKind, Refusal, Row, Timestamp};
 use crate::stored::documented::assert_documented;
 
-fn kept(answer: RequestResult) -> StoredResult {
+fn stored(answer: RequestResult) -> StoredResult {
     let at = Timestamp::from_micros(1_700_000_000_000_000);
     StoredResult { fingerprint: 7 << 100, at, revision: Some(300), parts: 0, width: PartWidth::Wide, answer }
 }
@@ -18,7 +21,7 @@ fn rows() -> Vec<RowResult> {
 }
 
 #[test]
-fn every_answer_comes_back() {
+fn every_result_comes_back() {
     let counts = RecordCounts { clips: 1, stamp_collections: 0, transactions: 300 };
     for answer in [
         RequestResult::Rows { rows: rows(), is_complete: true },
@@ -34,21 +37,21 @@ fn every_answer_comes_back() {
         RequestResult::Base(BaseNumber(u32::MAX)),
         RequestResult::Token(TokenId(9)),
     ] {
-        let kept = kept(answer);
-        assert_eq!(StoredResult::decode(&kept.encode()), Ok(kept.clone()));
-        let without = StoredResult { revision: None, ..kept };
+        let stored = stored(answer);
+        assert_eq!(StoredResult::decode(&stored.encode()), Ok(stored.clone()));
+        let without = StoredResult { revision: None, ..stored };
         assert_eq!(StoredResult::decode(&without.encode()), Ok(without));
     }
 }
 
 #[test]
-fn what_is_cut_short_or_goes_on_is_refused() {
+fn a_result_that_is_cut_short_or_goes_on_is_refused() {
     for answer in [
         RequestResult::Member(Row(5), Outcome::Created),
         RequestResult::Token(TokenId(9)),
         RequestResult::Done,
     ] {
-        let bytes = kept(answer).encode();
+        let bytes = stored(answer).encode();
         for length in 0..bytes.len() {
             assert!(StoredResult::decode(&bytes[..length]).is_err(), "{length} bytes");
         }
@@ -61,11 +64,11 @@ fn what_is_cut_short_or_goes_on_is_refused() {
 fn rows_of_other_parts_come_first() {
     let (all, parts) = (rows(), encode_rows(&rows()[..2]));
     let last = RequestResult::Rows { rows: all[2..].to_vec(), is_complete: true };
-    let mut first = StoredResult { parts: 1, ..kept(last) };
+    let mut first = StoredResult { parts: 1, ..stored(last) };
     first = StoredResult::decode(&first.encode()).unwrap();
     first.join(&parts).unwrap();
     assert_eq!((first.parts, first.answer), (1, RequestResult::Rows { rows: all, is_complete: true }));
-    assert!(kept(RequestResult::Rows { rows: Vec::new(), is_complete: true }).join(&parts[..5]).is_err());
+    assert!(stored(RequestResult::Rows { rows: Vec::new(), is_complete: true }).join(&parts[..5]).is_err());
 }
 
 #[test]
@@ -73,16 +76,16 @@ fn golden_bytes() {
     let at = Timestamp::from_micros(300);
     let answer = RequestResult::Member(Row(3), Outcome::Created);
     let width = PartWidth::Wide;
-    let kept = StoredResult { fingerprint: 1, at, revision: Some(2), parts: 0, width, answer };
+    let stored = StoredResult { fingerprint: 1, at, revision: Some(2), parts: 0, width, answer };
     let mut expected = vec![2, 1];
     expected.extend([0; 15]);
     expected.extend([0xac, 2, 3, 3, 3, 1]);
-    assert_eq!(kept.encode(), expected);
+    assert_eq!(stored.encode(), expected);
     assert_documented(&expected);
     let row = RowResult { row: Some(Row(5)), outcome: Outcome::Unchanged, status_kept: true, error: None };
     let rows = RequestResult::Rows { rows: vec![row], is_complete: true };
     let of_rows = [&expected[..19], &[3, 1, 0, 0x0b, 6]].concat();
-    assert_eq!(StoredResult { answer: rows, ..kept.clone() }.encode(), of_rows);
+    assert_eq!(StoredResult { answer: rows, ..stored.clone() }.encode(), of_rows);
     assert_documented(&of_rows);
     let records = RecordCounts { clips: 4, stamp_collections: 5, transactions: 6 };
     let deleting = RequestResult::Deleting { done: 300, members: 3, records };
@@ -91,7 +94,7 @@ fn golden_bytes() {
         (RequestResult::Changing { done: 2, values: 300 }, vec![12, 2, 0xac, 2]),
     ] {
         let bytes = [&expected[..20], &golden].concat();
-        assert_eq!(StoredResult { answer, ..kept.clone() }.encode(), bytes);
+        assert_eq!(StoredResult { answer, ..stored.clone() }.encode(), bytes);
         assert_documented(&bytes);
     }
     let records = RecordCounts { clips: 4, stamp_collections: 5, transactions: 6 };
@@ -109,7 +112,7 @@ fn golden_bytes() {
     ] {
         let begin = [&expected[..19], &[revision.map_or(0, |_| 3)]].concat();
         let bytes = [begin, golden].concat();
-        assert_eq!(StoredResult { answer, revision, ..kept.clone() }.encode(), bytes);
+        assert_eq!(StoredResult { answer, revision, ..stored.clone() }.encode(), bytes);
         assert_documented(&bytes);
     }
     let taken = Refusal { taken_by: Some(Row(4)), ..Refusal::field(Reason::EmailTaken, "email", "taken") };
@@ -117,10 +120,10 @@ fn golden_bytes() {
     let unfinished = RequestResult::Rows { rows: vec![row], is_complete: false };
     let golden = [&[5, 0, 11][..], b"EMAIL_TAKEN", &[5, 1, 5], b"email", &[5], b"taken"].concat();
     let of_failed = [&expected[..20], &[2, 2], &golden].concat();
-    assert_eq!(StoredResult { answer: unfinished, parts: 2, ..kept.clone() }.encode(), of_failed);
+    assert_eq!(StoredResult { answer: unfinished, parts: 2, ..stored.clone() }.encode(), of_failed);
     assert_documented(&of_failed);
     expected[0] = 1;
-    assert_eq!(StoredResult::decode(&expected), Ok(StoredResult { width: PartWidth::Narrow, ..kept }));
+    assert_eq!(StoredResult::decode(&expected), Ok(StoredResult { width: PartWidth::Narrow, ..stored }));
     let size = Size { bytes: 300, parts: 2, width };
     assert_eq!(size.encode(), vec![2, 0xac, 2, 2]);
     assert_documented(&size.encode());
