@@ -253,7 +253,7 @@ impl Directory {
 
 /// The number of values that an earlier run changed.
 fn changed(stored: &StoredResult) -> Result<u64, Error> {
-    match stored.answer {
+    match stored.result {
         RequestResult::Changed(values) => Ok(values),
         _ => Err(result_of_another_call()),
     }

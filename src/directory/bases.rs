@@ -90,7 +90,7 @@ impl Directory {
         settings.tiers = request.tiers.unwrap_or_default();
         let table = self.guarded.store(AccessLevel::Admin).await?;
         if let Some(stored) = self.stored_result() {
-            let RequestResult::Base(number) = stored.answer else { return Err(result_of_another_call()) };
+            let RequestResult::Base(number) = stored.result else { return Err(result_of_another_call()) };
             let base = table.base(number).await?.view().await.summary();
             // The stored result has a revision only if the memberbase was found.
             return Ok(CreatedBase { base, is_new: stored.revision.is_none() });

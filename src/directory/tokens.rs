@@ -75,7 +75,7 @@ impl Directory {
     pub async fn create_token(&self, new: NewToken, seed: TokenSeed) -> Result<CreatedToken, Error> {
         let tokens = self.guarded.tokens().await?;
         if let Some(stored) = self.stored_result() {
-            let RequestResult::Token(id) = stored.answer else { return Err(result_of_another_call()) };
+            let RequestResult::Token(id) = stored.result else { return Err(result_of_another_call()) };
             return Err(Error::SecretNotKept { id });
         }
         let base = match new.member_base_id.as_deref() {

@@ -49,8 +49,7 @@ impl Block {
     }
 
     /// Whether every slot is empty.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.slots.iter().all(Option::is_none)
     }
 
@@ -168,7 +167,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_block_comes_back_from_its_parts(sizes in proptest::collection::vec(proptest::option::of(0_usize..12_000), 16)) {
+        fn a_block_comes_back_from_its_parts(
+            sizes in proptest::collection::vec(proptest::option::of(0_usize..12_000), 16),
+        ) {
             let mut block = Block::default();
             for (slot, size) in sizes.iter().enumerate() {
                 block.set(slot, size.map(|size| Bytes::from(vec![u8::try_from(slot).unwrap(); size])));
@@ -182,7 +183,8 @@ mod tests {
                 prop_assert_eq!(further_parts(&parts[0].1).unwrap(), &firsts[..]);
                 prop_assert_eq!(back.parts, firsts);
                 for slot in 0..16_usize {
-                    let (first, part) = parts.iter().rev().find(|(first, _)| usize::from(*first) <= slot).unwrap();
+                    let mut before = parts.iter().rev().filter(|(first, _)| usize::from(*first) <= slot);
+                    let (first, part) = before.next().unwrap();
                     let found = find(part, *first == 0, slot).unwrap();
                     prop_assert_eq!(found, block.slots[slot].as_deref());
                 }
@@ -200,7 +202,10 @@ mod tests {
             // A cut at the end of a member leaves a shorter, well-formed part; every other cut is an error.
             match Block::decode_first(&truncated) {
                 Ok(short) => prop_assert!(short != block),
-                Err(error) => { let damaged = matches!(error, DecodeError::Damaged { .. }); prop_assert!(damaged) }
+                Err(error) => {
+                    let damaged = matches!(error, DecodeError::Damaged { .. });
+                    prop_assert!(damaged);
+                }
             }
         }
     }

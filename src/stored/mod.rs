@@ -7,7 +7,7 @@
 
 pub mod block;
 pub mod bucket;
-pub mod bytes;
+mod bytes;
 pub mod commit;
 mod decode;
 #[cfg(test)]

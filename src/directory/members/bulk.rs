@@ -151,7 +151,7 @@ impl Directory {
     /// The stored outcomes of this request, if it was done before.
     fn stored_rows(&self) -> Option<Result<UpsertReply, Error>> {
         let stored = self.stored_result()?;
-        let RequestResult::Rows { rows, .. } = &stored.answer else {
+        let RequestResult::Rows { rows, .. } = &stored.result else {
             return Some(Err(result_of_another_call()));
         };
         let outcomes = rows.iter().map(RowResult::outcome).collect();
@@ -178,7 +178,7 @@ impl Directory {
         let request = DeleteRequest { rows, refs, claim: self.claim(), deadline, origin };
         let base = self.guarded.base(AccessLevel::Write, base).await?;
         if let Some(stored) = self.stored_result() {
-            let RequestResult::Deleted(deleted, records) = stored.answer else {
+            let RequestResult::Deleted(deleted, records) = stored.result else {
                 return Err(result_of_another_call());
             };
             return Ok(DeleteReply { deleted, records, revision: stored.revision.unwrap_or_default() });

@@ -76,7 +76,7 @@ impl Directory {
     }
 
     async fn edited_again(&self, base: BaseNumber, stored: &StoredResult) -> Result<EditedMember, Error> {
-        let RequestResult::Member(row, outcome) = stored.answer else { return Err(result_of_another_call()) };
+        let RequestResult::Member(row, outcome) = stored.result else { return Err(result_of_another_call()) };
         let member = Box::new(self.member_now(base, row).await?);
         Ok(EditedMember { row, member, outcome, revision: stored.revision.unwrap_or_default() })
     }

@@ -229,7 +229,7 @@ impl Directory {
     }
 
     async fn saved_again(&self, number: BaseNumber, stored: &StoredResult) -> Result<Saved, Error> {
-        let RequestResult::Record { row, kind, id, is_new } = stored.answer else {
+        let RequestResult::Record { row, kind, id, is_new } = stored.result else {
             return Err(result_of_another_call());
         };
         let base = self.guarded.base(AccessLevel::Write, number).await.map_err(of_member)?;

@@ -113,7 +113,7 @@ impl Directory {
 impl Ingested {
     /// The counts of an earlier run.
     fn again(stored: &StoredResult) -> Result<Self, Error> {
-        match stored.answer {
+        match stored.result {
             RequestResult::Ingested { created, updated, unchanged } => {
                 Ok(Self { created, updated, unchanged, revision: stored.revision })
             }

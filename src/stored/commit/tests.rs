@@ -110,7 +110,8 @@ proptest! {
             before,
             lookups: lookups.into_iter()
                 .map(|(lookup, hash, kind, f)| LookupDelta { lookup, hash, op: op(kind, f) }).collect(),
-            sets: sets.into_iter().map(|(field, value, enters)| (FieldNumber(field), value, enters)).collect(),
+            sets: sets.into_iter()
+                .map(|(field, value, enters)| (FieldNumber(field), value, enters)).collect(),
         }).collect();
         let parts = written(head(origin), &changes);
         prop_assert!(parts.iter().all(|part| part.len() <= MAX_PART_BYTES));

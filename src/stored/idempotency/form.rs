@@ -18,7 +18,7 @@ pub struct StoredResult {
     /// How many bytes the number of a part takes in its keys.
     pub width: PartWidth,
     /// What it did.
-    pub answer: RequestResult,
+    pub result: RequestResult,
 }
 
 /// The result of a request.

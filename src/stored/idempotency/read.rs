@@ -19,7 +19,7 @@ impl StoredResult {
         let revision = r.varint()?.checked_sub(1);
         let kind = r.u8()?;
         let mut parts = 0;
-        let answer = match kind {
+        let result = match kind {
             1 | 2 => {
                 parts = read_parts(&mut r)?;
                 let mut rows = Vec::new();
@@ -60,12 +60,12 @@ impl StoredResult {
         };
         r.end()?;
         let (at, width) = (Timestamp::from_micros(at), width_of(bytes));
-        Ok(Self { fingerprint, at, revision, parts, width, answer })
+        Ok(Self { fingerprint, at, revision, parts, width, result })
     }
 
     /// Puts the rows of all other parts before those of the first. `bytes` are those parts, joined in order.
     pub fn join(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
-        let RequestResult::Rows { rows, .. } = &mut self.answer else { return Ok(()) };
+        let RequestResult::Rows { rows, .. } = &mut self.result else { return Ok(()) };
         let mut r = Reader::new(VALUE, bytes);
         let mut all = Vec::new();
         while !r.is_empty() {

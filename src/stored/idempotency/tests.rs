@@ -6,9 +6,9 @@ use crate::model::token::TokenId;
 use crate::model::{BaseNumber, Outcome, Reason, RecordCounts, RecordKind, Refusal, Row, Timestamp};
 use crate::stored::documented::assert_documented;
 
-fn stored(answer: RequestResult) -> StoredResult {
+fn stored(result: RequestResult) -> StoredResult {
     let at = Timestamp::from_micros(1_700_000_000_000_000);
-    StoredResult { fingerprint: 7 << 100, at, revision: Some(300), parts: 0, width: PartWidth::Wide, answer }
+    StoredResult { fingerprint: 7 << 100, at, revision: Some(300), parts: 0, width: PartWidth::Wide, result }
 }
 
 fn rows() -> Vec<RowResult> {
@@ -23,7 +23,7 @@ fn rows() -> Vec<RowResult> {
 #[test]
 fn every_result_comes_back() {
     let counts = RecordCounts { clips: 1, stamp_collections: 0, transactions: 300 };
-    for answer in [
+    for result in [
         RequestResult::Rows { rows: rows(), is_complete: true },
         RequestResult::Rows { rows: Vec::new(), is_complete: false },
         RequestResult::Member(Row(5), Outcome::Reactivated),
@@ -37,7 +37,7 @@ fn every_result_comes_back() {
         RequestResult::Base(BaseNumber(u32::MAX)),
         RequestResult::Token(TokenId(9)),
     ] {
-        let stored = stored(answer);
+        let stored = stored(result);
         assert_eq!(StoredResult::decode(&stored.encode()), Ok(stored.clone()));
         let without = StoredResult { revision: None, ..stored };
         assert_eq!(StoredResult::decode(&without.encode()), Ok(without));
@@ -46,12 +46,12 @@ fn every_result_comes_back() {
 
 #[test]
 fn a_result_that_is_cut_short_or_goes_on_is_refused() {
-    for answer in [
+    for result in [
         RequestResult::Member(Row(5), Outcome::Created),
         RequestResult::Token(TokenId(9)),
         RequestResult::Done,
     ] {
-        let bytes = stored(answer).encode();
+        let bytes = stored(result).encode();
         for length in 0..bytes.len() {
             assert!(StoredResult::decode(&bytes[..length]).is_err(), "{length} bytes");
         }
@@ -67,16 +67,16 @@ fn rows_of_other_parts_come_first() {
     let mut first = StoredResult { parts: 1, ..stored(last) };
     first = StoredResult::decode(&first.encode()).unwrap();
     first.join(&parts).unwrap();
-    assert_eq!((first.parts, first.answer), (1, RequestResult::Rows { rows: all, is_complete: true }));
+    assert_eq!((first.parts, first.result), (1, RequestResult::Rows { rows: all, is_complete: true }));
     assert!(stored(RequestResult::Rows { rows: Vec::new(), is_complete: true }).join(&parts[..5]).is_err());
 }
 
 #[test]
 fn golden_bytes() {
     let at = Timestamp::from_micros(300);
-    let answer = RequestResult::Member(Row(3), Outcome::Created);
+    let result = RequestResult::Member(Row(3), Outcome::Created);
     let width = PartWidth::Wide;
-    let stored = StoredResult { fingerprint: 1, at, revision: Some(2), parts: 0, width, answer };
+    let stored = StoredResult { fingerprint: 1, at, revision: Some(2), parts: 0, width, result };
     let mut expected = vec![2, 1];
     expected.extend([0; 15]);
     expected.extend([0xac, 2, 3, 3, 3, 1]);
@@ -85,23 +85,23 @@ fn golden_bytes() {
     let row = RowResult { row: Some(Row(5)), outcome: Outcome::Unchanged, status_kept: true, error: None };
     let rows = RequestResult::Rows { rows: vec![row], is_complete: true };
     let of_rows = [&expected[..19], &[3, 1, 0, 0x0b, 6]].concat();
-    assert_eq!(StoredResult { answer: rows, ..stored.clone() }.encode(), of_rows);
+    assert_eq!(StoredResult { result: rows, ..stored.clone() }.encode(), of_rows);
     assert_documented(&of_rows);
     let records = RecordCounts { clips: 4, stamp_collections: 5, transactions: 6 };
     let deleting = RequestResult::Deleting { done: 300, members: 3, records };
-    for (answer, golden) in [
+    for (result, golden) in [
         (deleting, vec![11, 0xac, 2, 3, 4, 5, 6]),
         (RequestResult::Changing { done: 2, values: 300 }, vec![12, 2, 0xac, 2]),
     ] {
         let bytes = [&expected[..20], &golden].concat();
-        assert_eq!(StoredResult { answer, ..stored.clone() }.encode(), bytes);
+        assert_eq!(StoredResult { result, ..stored.clone() }.encode(), bytes);
         assert_documented(&bytes);
     }
     let records = RecordCounts { clips: 4, stamp_collections: 5, transactions: 6 };
     let record =
         RequestResult::Record { row: Row(8), kind: RecordKind::StampCollection, id: 7, is_new: true };
     let id = |id: u8| [vec![id], vec![0; 15]].concat();
-    for (answer, revision, golden) in [
+    for (result, revision, golden) in [
         (RequestResult::Deleted(3, records), Some(2), vec![4, 3, 4, 5, 6]),
         (RequestResult::Changed(300), Some(2), vec![5, 0xac, 2]),
         (record, Some(2), [vec![6, 8, 2], id(7), vec![1]].concat()),
@@ -112,7 +112,7 @@ fn golden_bytes() {
     ] {
         let begin = [&expected[..19], &[revision.map_or(0, |_| 3)]].concat();
         let bytes = [begin, golden].concat();
-        assert_eq!(StoredResult { answer, revision, ..stored.clone() }.encode(), bytes);
+        assert_eq!(StoredResult { result, revision, ..stored.clone() }.encode(), bytes);
         assert_documented(&bytes);
     }
     let taken = Refusal { taken_by: Some(Row(4)), ..Refusal::field(Reason::EmailTaken, "email", "taken") };
@@ -120,7 +120,7 @@ fn golden_bytes() {
     let unfinished = RequestResult::Rows { rows: vec![row], is_complete: false };
     let golden = [&[5, 0, 11][..], b"EMAIL_TAKEN", &[5, 1, 5], b"email", &[5], b"taken"].concat();
     let of_failed = [&expected[..20], &[2, 2], &golden].concat();
-    assert_eq!(StoredResult { answer: unfinished, parts: 2, ..stored.clone() }.encode(), of_failed);
+    assert_eq!(StoredResult { result: unfinished, parts: 2, ..stored.clone() }.encode(), of_failed);
     assert_documented(&of_failed);
     expected[0] = 1;
     assert_eq!(StoredResult::decode(&expected), Ok(StoredResult { width: PartWidth::Narrow, ..stored }));

@@ -15,7 +15,7 @@ impl StoredResult {
         w.u128(self.fingerprint);
         w.varint(u64::try_from(self.at.micros()).unwrap_or_default());
         w.varint(self.revision.map_or(0, |revision| revision + 1));
-        match &self.answer {
+        match &self.result {
             RequestResult::Rows { rows, is_complete } => {
                 w.u8(if *is_complete { 1 } else { 2 });
                 w.varint(u64::from(self.parts));

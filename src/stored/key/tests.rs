@@ -1,6 +1,11 @@
 //! Golden bytes, order and parts of every key, and the gaps between the tables.
 
+use std::ops::Bound;
+
+use super::table::{BASE_TABLES, BLOCK, STORE_TABLES};
 use super::*;
+use crate::engine::{Key, KeyRange};
+use crate::model::BaseNumber;
 use crate::stored::documented::assert_documented;
 
 const BASE: BaseNumber = BaseNumber(0x0102_0304);

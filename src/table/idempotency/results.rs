@@ -50,7 +50,7 @@ impl Claim {
     /// What an earlier run did before it was interrupted: the outcomes of the first rows, and how much of
     /// them is stored.
     pub fn resume(&self) -> (Vec<RowOutcome>, Progress) {
-        let Some(StoredResult { at, parts, width, answer: RequestResult::Rows { rows, .. }, .. }) =
+        let Some(StoredResult { at, parts, width, result: RequestResult::Rows { rows, .. }, .. }) =
             &self.begun
         else {
             return (Vec::new(), Progress::default());
@@ -77,7 +77,7 @@ impl Claim {
     pub fn resume_tally(&self) -> (Option<&RequestResult>, Tally) {
         let Some(begun) = &self.begun else { return (None, Tally::default()) };
         let weight = weight(begun.encode().len(), begun.parts);
-        (Some(&begun.answer), Tally { at: Some(begun.at), weight })
+        (Some(&begun.result), Tally { at: Some(begun.at), weight })
     }
 }
 

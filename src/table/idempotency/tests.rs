@@ -84,7 +84,7 @@ impl Store {
     /// whether it was done now.
     async fn create(&self, id: &str, email: &str) -> Result<(RequestResult, bool), TableError> {
         match self.begin(id, email).await? {
-            Begun::Done(stored) => Ok((stored.answer, false)),
+            Begun::Done(stored) => Ok((stored.result, false)),
             Begun::New(claim) => {
                 let reply = self.create_as(Some(claim), email).await?;
                 match reply.edited {
@@ -115,7 +115,7 @@ impl Store {
     async fn upsert(&self, id: &str, rows: u64, mode: WriteMode) -> Result<UpsertReply, TableError> {
         match self.begin(id, "rows").await? {
             Begun::Done(stored) => {
-                let RequestResult::Rows { rows, is_complete: true } = &stored.answer else {
+                let RequestResult::Rows { rows, is_complete: true } = &stored.result else {
                     panic!("{stored:?}")
                 };
                 let outcomes = rows.iter().map(crate::table::RowResult::outcome).collect();
@@ -271,7 +271,7 @@ async fn the_result_of_a_request_that_changed_nothing_is_stored_too() {
     let reply = delete(Some(claim)).await.unwrap();
     assert_eq!((reply.deleted, reply.revision), (0, 0));
     let Ok(Begun::Done(stored)) = store.begin("a", "").await else { panic!("it was done") };
-    assert_eq!((stored.answer, stored.revision), (RequestResult::Deleted(0, Default::default()), Some(0)));
+    assert_eq!((stored.result, stored.revision), (RequestResult::Deleted(0, Default::default()), Some(0)));
     let rename =
         |claim| SettingsRequest { name: BaseName::parse("new").ok(), claim, ..SettingsRequest::default() };
     for revision in [1, 1] {

@@ -96,22 +96,13 @@ mod tests {
     use super::*;
     use crate::model::{ImportId, RequestId};
     use crate::stored::documented::assert_documented;
-    use crate::stored::meta::FORMAT;
+    use crate::stored::meta;
 
     /// The golden values were made with another program. If hashes changed, a store could not find its data
     /// any more.
     #[test]
     fn hashes_never_change() {
-        let meta = Meta {
-            format: FORMAT,
-            write_format: FORMAT,
-            fold_version: 1,
-            id_key: [1; 16],
-            cursor_key: [2; 16],
-            hash_key: [3; 16],
-            fingerprint_key: [4; 16],
-        };
-        let hashes = Hashes::new(&meta);
+        let hashes = Hashes::new(&meta::sample());
         let values = [
             (hashes.value(LookupKind::Ref, "Zoë"), 0x7c89_70a5_a9d1_95f7),
             (hashes.email(&Email::parse("A@b.cd").unwrap()), 0x266b_dda7_0b8e_7f70),

@@ -144,6 +144,6 @@ async fn a_repeat_returns_the_base_that_was_found_or_created() {
         let answer = table.find_or_create_base(settings("staff"), Some(claim)).await.unwrap();
         assert_eq!((answer.base.number, answer.is_new), (BaseNumber(1), is_new));
         let Begun::Done(kept) = begin().await.unwrap() else { panic!("{id} is forgotten") };
-        assert_eq!((kept.answer, kept.revision.is_none()), (RequestResult::Base(BaseNumber(1)), is_new));
+        assert_eq!((kept.result, kept.revision.is_none()), (RequestResult::Base(BaseNumber(1)), is_new));
     }
 }

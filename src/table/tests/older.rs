@@ -159,7 +159,7 @@ fn a_store_of_format_1_still_has_its_results_of_requests_and_its_records() {
             let begun =
                 table.idempotency().begin(&mark(id), None, table.now(), IfRunning::Wait).await.unwrap();
             let Begun::Done(kept) = begun else { panic!("{id} was answered") };
-            let RequestResult::Rows { rows: kept, is_complete: true } = kept.answer else {
+            let RequestResult::Rows { rows: kept, is_complete: true } = kept.result else {
                 panic!("{id} has rows")
             };
             assert_eq!(kept.len(), rows);
@@ -251,7 +251,7 @@ fn a_result_that_an_older_program_began_is_completed_under_keys_of_today() {
             revision: Some(1),
             parts: 1,
             width: PartWidth::Narrow,
-            answer: RequestResult::Rows { rows: Vec::new(), is_complete: false },
+            result: RequestResult::Rows { rows: Vec::new(), is_complete: false },
         };
         let size = Size { bytes: 100, parts: 1, width: PartWidth::Narrow };
         let mut batch = Batch::default();
@@ -286,7 +286,7 @@ fn a_result_that_an_older_program_began_is_completed_under_keys_of_today() {
         assert_sound(&engine).await;
         let begun = subject.table.idempotency().begin(&mark, None, now, IfRunning::Wait).await.unwrap();
         let Begun::Done(kept) = begun else { panic!("it is finished") };
-        let RequestResult::Rows { rows, is_complete: true } = kept.answer else { panic!("it has rows") };
+        let RequestResult::Rows { rows, is_complete: true } = kept.result else { panic!("it has rows") };
         assert_eq!((rows.len(), kept.at), (3, at));
     });
 }

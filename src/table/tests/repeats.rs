@@ -49,7 +49,7 @@ impl Subject {
             Begun::New(_) => assert!(!upsert.is_kept, "the result of a request is lost"),
             Begun::Done(kept) => {
                 assert!(upsert.is_kept, "the result of a failed request is stored");
-                let RequestResult::Rows { rows, is_complete: true } = &kept.answer else {
+                let RequestResult::Rows { rows, is_complete: true } = &kept.result else {
                     panic!("{kept:?}")
                 };
                 let outcomes: Vec<RowOutcome> = rows.iter().map(RowResult::outcome).collect();

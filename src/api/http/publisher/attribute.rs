@@ -16,6 +16,7 @@ use super::row::attribute;
 use crate::api::http::json::{Given, Name, Object};
 use crate::api::http::openapi::{given, values};
 use crate::api::http::publisher::call::Call;
+use crate::api::http::publisher::deleted::Deleted;
 use crate::api::http::publisher::failure::Failure;
 use crate::api::http::publisher::ids;
 use crate::api::http::receive::Received;
@@ -243,13 +244,6 @@ fn which(schema: &mut schemars::Schema) {
         "properties": { "delete_all": { "const": true }, "member_ids": nothing, "attribute_keys": nothing },
     });
     schema.insert("anyOf".to_owned(), json!([by("member_ids"), by("attribute_keys"), all]));
-}
-
-/// How many values were deleted.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(inline)]
-pub struct Deleted {
-    deleted: u64,
 }
 
 impl Call for Delete {

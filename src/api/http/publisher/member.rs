@@ -11,6 +11,7 @@ use super::list::{Listed, Pagination, Sort, page};
 use crate::api::http::json::Object;
 use crate::api::http::openapi::{self, values};
 use crate::api::http::publisher::call::Call;
+use crate::api::http::publisher::deleted::Deleted;
 use crate::api::http::publisher::failure::Failure;
 use crate::api::http::publisher::ids;
 use crate::api::http::receive::Received;
@@ -231,13 +232,6 @@ pub struct BulkDeleteRequest {
     member_ids: Option<Vec<String>>,
     #[schemars(with = "Option<Vec<model::Ref>>")]
     refs: Option<Vec<String>>,
-}
-
-/// How many members were deleted.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(inline)]
-pub struct Deleted {
-    deleted: u64,
 }
 
 impl Call for BulkDelete {

@@ -9,6 +9,7 @@ mod api_token;
 mod attribute;
 mod call;
 mod calls;
+mod deleted;
 mod failure;
 mod filter;
 mod ids;

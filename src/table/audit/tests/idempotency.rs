@@ -9,8 +9,8 @@ fn at() -> Timestamp {
     Timestamp::from_micros(900)
 }
 
-fn stored(answer: RequestResult, parts: u32) -> Vec<u8> {
-    StoredResult { fingerprint: 1, at: at(), revision: Some(1), parts, width: PartWidth::Wide, answer }
+fn stored(result: RequestResult, parts: u32) -> Vec<u8> {
+    StoredResult { fingerprint: 1, at: at(), revision: Some(1), parts, width: PartWidth::Wide, result }
         .encode()
 }
 

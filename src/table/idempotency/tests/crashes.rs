@@ -82,7 +82,7 @@ async fn delete_to_the_end(store: &Store, delete: impl Fn(Option<Arc<Claim>>) ->
     match store.begin("a", "").await.unwrap() {
         Begun::New(claim) => store.base.delete(delete(Some(claim))).await.unwrap().deleted,
         Begun::Done(stored) => {
-            let RequestResult::Deleted(members, _) = stored.answer else { panic!("{stored:?}") };
+            let RequestResult::Deleted(members, _) = stored.result else { panic!("{stored:?}") };
             members
         }
     }
@@ -121,7 +121,7 @@ async fn the_result_of_an_upsert_that_changes_nothing_is_stored_whole_or_not_at_
         let again = match store.begin("a", "").await.unwrap() {
             Begun::New(claim) => store.base.upsert(request(Some(claim))).await.unwrap().outcomes,
             Begun::Done(stored) => {
-                let RequestResult::Rows { rows, is_complete: true } = &stored.answer else {
+                let RequestResult::Rows { rows, is_complete: true } = &stored.result else {
                     panic!("{stored:?}")
                 };
                 rows.iter().map(crate::table::RowResult::outcome).collect()

@@ -9,6 +9,7 @@ use super::list::{ListRequest, list};
 use super::saved::{shown, time, wrong_kind};
 use crate::api::http::openapi::{self};
 use crate::api::http::publisher::call::Call;
+use crate::api::http::publisher::deleted::Deleted;
 use crate::api::http::publisher::failure::Failure;
 use crate::api::http::publisher::ids;
 use crate::api::http::publisher::list::Listed;
@@ -131,13 +132,6 @@ pub struct DeleteRequest {
     id: Option<String>,
     #[schemars(with = "Option<model::ForeignText>")]
     creative_id: Option<String>,
-}
-
-/// How many clips were deleted: always one, because an unknown clip is an error.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(inline)]
-pub struct Deleted {
-    deleted: u64,
 }
 
 impl Call for Delete {
