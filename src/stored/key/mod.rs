@@ -49,18 +49,18 @@
 //! [`idempotency::key`]: crate::stored::idempotency::key
 //! [`set_key`]: crate::stored::set_key
 
-mod of_base;
-mod of_store;
+mod base;
+mod store;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub use self::of_base::{
+pub use self::base::{
     all_settings, block, block_parts, blocks, bucket, bucket_parts, buckets_from, commit, commit_parts,
     commit_revision, commits, commits_from, header, header_base, headers, index, indexes, lookups_from,
     settings,
 };
-pub use self::of_store::{
+pub use self::store::{
     meta, next_base, token, token_number, token_use, token_use_number, token_uses, tokens,
 };
 pub(super) use self::table::{
