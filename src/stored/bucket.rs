@@ -1,7 +1,7 @@
 //! A bucket of a lookup: a version byte, the number of low bits of a hash that address the bucket, then
 //! entries of fixed width in ascending order of (hash, row).
 //!
-//! The bits say which hashes belong into the bucket, so a reader needs no current number of buckets: if a
+//! The bits say which hashes belong in the bucket, so a reader needs no current number of buckets: if a
 //! hash belongs to another bucket by these bits, the reader goes on to that one. Therefore a bucket is never
 //! deleted once it is written, not even when it is empty. Version 1 stores no bits, and empty buckets of
 //! version 1 were deleted.

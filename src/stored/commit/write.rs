@@ -36,8 +36,8 @@ impl<'a> Deltas<'a> {
         self.lookups.is_empty() && self.sets.is_empty()
     }
 
-    /// The deltas that fit into `room` bytes, in order, and the rest. With `at_least_one` the first part has
-    /// at least one delta, however large.
+    /// The deltas that fit into `room` bytes, in order, and the rest. With `at_least_one` the first of the
+    /// two has at least one delta, however large.
     fn split(self, room: usize, at_least_one: bool) -> (Self, Self) {
         let mut left = room;
         let mut is_first = at_least_one;
