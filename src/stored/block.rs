@@ -49,7 +49,8 @@ impl Block {
     }
 
     /// Whether every slot is empty.
-    fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.slots.iter().all(Option::is_none)
     }
 
