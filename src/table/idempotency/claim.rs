@@ -157,14 +157,14 @@ impl Idempotency {
             };
             return Err(Refusal::field(Reason::RequestIdReused, identity.key.field(), description).into());
         }
-        match stored.answer {
+        match stored.result {
             // An older version began it, under keys of the old width: all of it is stored again under today's
             // keys.
             RequestResult::Rows { is_complete: false, .. } if stored.width == PartWidth::Narrow => {
                 let stale = Stale { keys: keys_of(id, &stored), bytes };
                 Ok(claim(Some(stored), stale))
             }
-            _ if stored.answer.is_complete() => Ok(Begun::Done(stored)),
+            _ if stored.result.is_complete() => Ok(Begun::Done(stored)),
             _ => Ok(claim(Some(stored), Stale::default())),
         }
     }

@@ -130,8 +130,7 @@ impl Idempotency {
         let is_first = tally.at.is_none();
         let at = *tally.at.get_or_insert(now);
         let width = PartWidth::Wide;
-        let stored =
-            StoredResult { fingerprint: claim.fingerprint, at, revision, parts: 0, width, answer: result };
+        let stored = StoredResult { fingerprint: claim.fingerprint, at, revision, parts: 0, width, result };
         let first = stored.encode();
         let taken = weight(first.len(), 0);
         let puts = vec![(request(claim.id, 0), first), time_record(claim, at, taken, 0)];
@@ -193,7 +192,7 @@ impl Idempotency {
         let result = RequestResult::Rows { rows, is_complete };
         let parts = progress.parts;
         let (fingerprint, width) = (claim.fingerprint, PartWidth::Wide);
-        let stored = StoredResult { fingerprint, at, revision: Some(revision), parts, width, answer: result };
+        let stored = StoredResult { fingerprint, at, revision: Some(revision), parts, width, result };
         let first = stored.encode();
         let taken = weight(first.len() + progress.part_bytes, parts);
         puts.push((request(claim.id, 0), first));
