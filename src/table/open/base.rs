@@ -26,8 +26,8 @@ pub struct OpenBase {
     pub published: RwLock<Published>,
     /// The revision of `published`, so that the lane can read it without the view lock.
     pub published_revision: AtomicU64,
-    /// The number of overlay entries that wait for a checkpoint, so that the lane can read it without the view
-    /// lock.
+    /// The number of overlay entries that wait for a checkpoint, so that the lane can read it without the
+    /// view lock.
     overlay_entries: AtomicUsize,
     /// Whether a batch failed and the lane has not yet started again from the published state.
     pub failed: AtomicBool,
