@@ -7,7 +7,7 @@
 use bytes::Bytes;
 
 use super::bytes::{Reader, Writer};
-use super::{DecodeError, versioned};
+use super::decode::{DecodeError, versioned};
 use crate::model::Row;
 
 const VALUE: &str = "block";

@@ -9,7 +9,7 @@
 //! An entry is a keyed 64-bit hash and a row, 16 bytes; the entries of the `ref` lookup also carry the
 //! 128-bit fingerprint of the input last applied to the member (0 = none), 32 bytes in all.
 
-use super::{DecodeError, versioned};
+use super::decode::{DecodeError, versioned};
 
 const VALUE: &str = "bucket";
 const VERSION: u8 = 2;

@@ -4,7 +4,7 @@
 use roaring::RoaringBitmap;
 
 use super::bytes::{Reader, Writer};
-use super::{DecodeError, versioned};
+use super::decode::{DecodeError, versioned};
 use crate::model::schema::FieldNumber;
 
 const VALUE: &str = "index state";

@@ -4,7 +4,7 @@
 //! It is encoded from a borrowed [`Member`], because this happens for every row of every import.
 
 use super::bytes::{Reader, Writer};
-use super::{DecodeError, versioned};
+use super::decode::{DecodeError, versioned};
 use crate::model::{
     AccountDetails, AttributeValue, Attributes, Date, Email, Gender, Member, Name, Phone, Profile, Ref,
     RefAlias, Status, Tier, Timestamp, WorkerId,

@@ -5,7 +5,7 @@
 //! fields are present; these follow it.
 
 use super::bytes::{Reader, Writer};
-use super::{DecodeError, versioned};
+use super::decode::{DecodeError, versioned};
 use crate::model::record::{
     Bin, Clip, ClipDetails, ClipId, Currency, JsonObject, Network, StampCollection, StampCollectionId,
     Transaction,

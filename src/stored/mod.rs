@@ -24,4 +24,3 @@ pub mod set_key;
 pub mod token;
 
 pub use self::decode::DecodeError;
-use self::decode::versioned;

@@ -2,7 +2,7 @@
 //! of its last use.
 
 use super::bytes::{Reader, Writer};
-use super::{DecodeError, versioned};
+use super::decode::{DecodeError, versioned};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenDescription, TokenId, TokenLimits};
 use crate::model::{BaseNumber, Timestamp};
 

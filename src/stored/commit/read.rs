@@ -6,7 +6,7 @@ use crate::model::schema::FieldNumber;
 use crate::model::token::TokenId;
 use crate::model::{Origin, Row, Timestamp};
 use crate::stored::bytes::Reader;
-use crate::stored::{DecodeError, versioned};
+use crate::stored::decode::{DecodeError, versioned};
 
 /// One part of a commit, opened for reading.
 #[derive(Debug)]

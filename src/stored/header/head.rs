@@ -4,7 +4,7 @@ use super::form::{BaseState, Head, Header, VERSION, is_whole};
 use super::older;
 use crate::model::{Removals, StatusCounts};
 use crate::stored::bytes::{Reader, Writer};
-use crate::stored::{DecodeError, versioned};
+use crate::stored::decode::{DecodeError, versioned};
 
 const VALUE: &str = "base head";
 

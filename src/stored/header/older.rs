@@ -10,7 +10,7 @@ use super::settings::{index_number, read_tiers, read_types};
 use crate::model::schema::{AttributeIndex, AttributeSchema, FIRST_INDEX};
 use crate::model::{BaseName, BaseSettings, Removals, Status, StatusCounts};
 use crate::stored::bytes::Reader;
-use crate::stored::{DecodeError, versioned};
+use crate::stored::decode::{DecodeError, versioned};
 
 const VALUE: &str = "base header";
 

@@ -9,7 +9,7 @@ use crate::model::schema::{
 };
 use crate::model::{BaseName, BaseSettings, Status, Tier, Timestamp};
 use crate::stored::bytes::{Reader, Writer};
-use crate::stored::{DecodeError, versioned};
+use crate::stored::decode::{DecodeError, versioned};
 
 pub(super) const VALUE: &str = "base settings";
 

@@ -6,7 +6,7 @@ use super::version::{VERSION, read_parts, width_of};
 use crate::model::token::TokenId;
 use crate::model::{BaseNumber, RecordCounts, RecordKind, Row, Timestamp};
 use crate::stored::bytes::Reader;
-use crate::stored::{DecodeError, versioned};
+use crate::stored::decode::{DecodeError, versioned};
 
 const VALUE: &str = "result of a request";
 

@@ -2,8 +2,8 @@
 
 use super::version::{VERSION, read_parts, version_of, width_of};
 use crate::stored::bytes::{Reader, Writer};
+use crate::stored::decode::{DecodeError, versioned};
 use crate::stored::idempotency::key::PartWidth;
-use crate::stored::{DecodeError, versioned};
 
 const VALUE: &str = "size of a result";
 
