@@ -197,21 +197,21 @@ fn decode_field(
     aliases: &mut Vec<RefAlias>,
 ) -> Result<(), DecodeError> {
     match r.u8()? {
-        tag::REF => p.ref_ = Some(Ref::from_stored(string(r)?)),
-        tag::EMAIL => p.email = Some(Email::from_stored(string(r)?)),
-        tag::FIRST_NAME => p.first_name = Some(Name::from_stored(string(r)?)),
-        tag::LAST_NAME => p.last_name = Some(Name::from_stored(string(r)?)),
-        tag::PHONE => p.phone = Some(Phone::from_stored(string(r)?)),
-        tag::WORKER_ID => p.worker_id = Some(WorkerId::from_stored(string(r)?)),
-        tag::TIER => p.tier = Some(Tier::from_stored(string(r)?)),
+        tag::REF => p.ref_ = Some(Ref::from_stored(r.text()?)),
+        tag::EMAIL => p.email = Some(Email::from_stored(r.text()?)),
+        tag::FIRST_NAME => p.first_name = Some(Name::from_stored(r.text()?)),
+        tag::LAST_NAME => p.last_name = Some(Name::from_stored(r.text()?)),
+        tag::PHONE => p.phone = Some(Phone::from_stored(r.text()?)),
+        tag::WORKER_ID => p.worker_id = Some(WorkerId::from_stored(r.text()?)),
+        tag::TIER => p.tier = Some(Tier::from_stored(r.text()?)),
         tag::DOB => {
             p.dob = Some(Date::parse(r.text()?).map_err(|_| r.damaged("its date of birth is not a date"))?)
         }
         tag::GENDER => {
             p.gender = Some(Gender::parse(r.text()?).map_err(|_| r.damaged("its gender is unknown"))?)
         }
-        tag::ROLE => p.role = Some(Name::from_stored(string(r)?)),
-        tag::COMPANY => p.company = Some(Name::from_stored(string(r)?)),
+        tag::ROLE => p.role = Some(Name::from_stored(r.text()?)),
+        tag::COMPANY => p.company = Some(Name::from_stored(r.text()?)),
         tag::ENABLE_PAYROLL => p.enable_payroll = Some(r.u8()? != 0),
         tag::UK_ACCOUNT => {
             p.account_details = Some(AccountDetails::Uk {
@@ -228,7 +228,7 @@ fn decode_field(
             attributes.push((key, decode_value(r)?));
         }
         tag::ALIAS => {
-            let ref_ = Ref::from_stored(string(r)?);
+            let ref_ = Ref::from_stored(r.text()?);
             aliases.push(RefAlias { ref_, until: Timestamp::from_micros(r.zigzag()?) });
         }
         _ => return Err(r.damaged("it has an unknown field")),

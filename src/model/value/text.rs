@@ -16,18 +16,18 @@ macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident, $parse:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(::compact_str::CompactString);
 
         impl $name {
             /// Parses a text by the rule.
             pub fn parse(text: impl Into<String>) -> Result<Self, $crate::model::refusal::violation::Rule> {
                 let parse: fn(String) -> Result<String, $crate::model::refusal::violation::Rule> = $parse;
-                parse(text.into()).map(Self)
+                parse(text.into()).map(|text| Self(text.into()))
             }
 
             /// Takes a text that was parsed before it was stored, without checks.
-            pub fn from_stored(text: String) -> Self {
-                Self(text)
+            pub fn from_stored(text: impl Into<::compact_str::CompactString>) -> Self {
+                Self(text.into())
             }
 
             /// The text.
@@ -37,7 +37,7 @@ macro_rules! text_type {
 
             /// The text, by value.
             pub fn into_string(self) -> String {
-                self.0
+                self.0.into_string()
             }
         }
 

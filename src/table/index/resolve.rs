@@ -79,7 +79,8 @@ impl Buckets {
         kind: LookupKind,
         hash: u64,
     ) -> Result<impl Iterator<Item = RowOp> + '_, TableError> {
-        let number = published.lookups.get(kind).bucket_to_read(hash);
+        // Most rows of a new list read no bucket, and then there is none to look for.
+        let number = if self.0.is_empty() { None } else { published.lookups.get(kind).bucket_to_read(hash) };
         let bytes = number.and_then(|number| self.0.get(&(kind, number)));
         let found = bytes.map(|bytes| bucket::find(kind.width(), bytes, hash)).transpose()?;
         Ok(found.into_iter().flatten().map(|entry| (entry.row, Op::Put(entry.fingerprint))))
