@@ -2,5 +2,5 @@
 
 use crate::model::Timestamp;
 
-/// The moment passed in by whoever knows the time: the table never asks the system.
+/// Returns the current time. It is passed in where a store is opened; the table never asks the system.
 pub type Clock = std::sync::Arc<dyn Fn() -> Timestamp + Send + Sync>;

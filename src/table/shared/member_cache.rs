@@ -1,15 +1,17 @@
-//! Stored members that were read by key, kept in memory.
+//! A cache of stored members that were read by key.
 //!
-//! The engine keeps pages of a hundred and more members; of members that are asked for again and again, wherever they
-//! stand, this keeps just these. Lists and writes pass it by.
+//! The engine caches pages of a hundred and more members. This cache holds single members, so members that are
+//! read often stay in memory even if they are spread over many pages. Lists and writes do not use it.
 //!
 //! Invariants:
 //!
-//! - A record is put in only by who holds the view lock of its base shared, and rows that a commit touches are removed
-//!   while it is published, under the same lock held exclusively. So what is found here is what the view shows.
-//! - Rows are never used again, so what is left of a purged base only waits to be evicted.
-//! - The bytes that all bases take for the images of their lookups leave the cache less room, and half as many again are
-//!   held back, because the engine's own heap grows with the store. Never less than an eighth is left.
+//! - A member is inserted only while the view lock of its base is held shared. Publishing a commit removes the
+//!   rows of the blocks that it changed, while it holds the same lock exclusively. So the cache always agrees
+//!   with the view.
+//! - Rows are never reused, so entries of a purged base do no harm until they are evicted.
+//! - The cache shrinks by one and a half times the bytes that the lookup images of all bases take; the extra
+//!   half is for the engine's own heap, which grows with the store. The cache keeps at least an eighth of the
+//!   room.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,11 +22,11 @@ use quick_cache::sync::Cache;
 use crate::model::{BaseNumber, Row};
 use crate::stored::block::ROWS_PER_BLOCK;
 
-/// What a record takes in the cache beside its bytes: its key, its place and its part of the tables, in bytes.
+/// Bytes that a member takes in the cache besides its own: its key, its slot and its part of the tables.
 const ENTRY_BYTES: usize = 110;
-/// How large a record is taken to be when the cache's tables are first made, in bytes.
+/// The assumed size of a member when the cache's tables are created, in bytes.
 const USUAL_BYTES: usize = 220;
-/// The part of the room that the images of lookups never take.
+/// The cache keeps at least one part in this many of the room, however large the images are.
 const LEAST_PART: u64 = 8;
 
 /// A stored member.
@@ -32,7 +34,7 @@ pub type CachedMember = Arc<[u8]>;
 
 type Key = (BaseNumber, Row);
 
-/// The records of all bases of a store.
+/// The cached members of all bases of a store.
 #[derive(Debug)]
 pub struct MemberCache {
     cache: Cache<Key, CachedMember, Bytes>,
@@ -46,8 +48,8 @@ pub struct MemberCache {
 struct Bytes;
 
 impl Weighter<Key, CachedMember> for Bytes {
-    fn weight(&self, _key: &Key, record: &CachedMember) -> u64 {
-        bytes(record.len() + ENTRY_BYTES)
+    fn weight(&self, _key: &Key, member: &CachedMember) -> u64 {
+        bytes(member.len() + ENTRY_BYTES)
     }
 }
 
@@ -58,19 +60,20 @@ impl MemberCache {
         Arc::new(Self { cache, room: bytes(room), images: Mutex::default() })
     }
 
-    /// The record of a row, if it is known.
+    /// The member at a row, if it is cached.
     pub fn get(&self, base: BaseNumber, row: Row) -> Option<CachedMember> {
         self.cache.get(&(base, row))
     }
 
-    /// Keeps the record of a row, read under the view that the caller holds.
-    pub fn put(&self, base: BaseNumber, row: Row, record: &[u8]) -> CachedMember {
-        let record = CachedMember::from(record);
-        self.cache.insert((base, row), Arc::clone(&record));
-        record
+    /// Inserts the member at a row, which was read under the view that the caller holds.
+    pub fn put(&self, base: BaseNumber, row: Row, member: &[u8]) -> CachedMember {
+        let member = CachedMember::from(member);
+        self.cache.insert((base, row), Arc::clone(&member));
+        member
     }
 
-    /// Forgets the rows of these blocks, for a commit that is published now. Rows from `next_row` on are new.
+    /// Removes the rows of these blocks while a commit that changed them is published. Rows from `next_row` on
+    /// are new, so they cannot be cached.
     pub fn forget(&self, base: BaseNumber, blocks: impl Iterator<Item = u64>, next_row: u64) {
         if self.cache.is_empty() {
             return;
@@ -83,7 +86,7 @@ impl MemberCache {
         }
     }
 
-    /// Notes how many bytes the images of a base take, and gives the cache what is left.
+    /// Notes how many bytes the images of a base take, and adjusts the capacity of the cache.
     pub fn set_images(&self, base: BaseNumber, taken: usize) {
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
         images.insert(base, bytes(taken));
@@ -105,33 +108,33 @@ mod tests {
     const BASE: BaseNumber = BaseNumber(1);
 
     #[test]
-    fn a_commit_forgets_the_rows_of_its_blocks_and_no_others() {
-        let records = MemberCache::new(100_000);
+    fn a_commit_removes_the_rows_of_its_blocks_and_no_others() {
+        let members = MemberCache::new(100_000);
         for row in [15, 16, 31, 32] {
-            records.put(BASE, Row(row), b"old");
+            members.put(BASE, Row(row), b"old");
         }
-        records.put(BaseNumber(2), Row(16), b"old");
-        records.forget(BASE, [1].into_iter(), 40);
-        let known = |row| records.get(BASE, Row(row)).is_some();
-        assert_eq!([15, 16, 31, 32].map(known), [true, false, false, true]);
-        assert!(records.get(BaseNumber(2), Row(16)).is_some());
+        members.put(BaseNumber(2), Row(16), b"old");
+        members.forget(BASE, [1].into_iter(), 40);
+        let is_cached = |row| members.get(BASE, Row(row)).is_some();
+        assert_eq!([15, 16, 31, 32].map(is_cached), [true, false, false, true]);
+        assert!(members.get(BaseNumber(2), Row(16)).is_some());
     }
 
     #[test]
-    fn images_take_room_from_records_but_not_all_of_it() {
-        let records = MemberCache::new(800_000);
-        let fill = || (0..5_000).for_each(|row| drop(records.put(BASE, Row(row), &[7; 110])));
-        let weight = || records.cache.weight();
+    fn images_take_room_from_members_but_not_all_of_it() {
+        let members = MemberCache::new(800_000);
+        let fill = || (0..5_000).for_each(|row| drop(members.put(BASE, Row(row), &[7; 110])));
+        let weight = || members.cache.weight();
         fill();
         assert!((400_000..=800_000).contains(&weight()), "{}", weight());
-        records.set_images(BASE, 600_000);
+        members.set_images(BASE, 600_000);
         fill();
         assert!((50_000..=200_000).contains(&weight()), "{}", weight());
-        records.set_images(BaseNumber(2), 10_000_000);
+        members.set_images(BaseNumber(2), 10_000_000);
         fill();
         assert!((20_000..=100_000).contains(&weight()), "{}", weight());
-        records.set_images(BASE, 0);
-        records.set_images(BaseNumber(2), 0);
+        members.set_images(BASE, 0);
+        members.set_images(BaseNumber(2), 0);
         fill();
         assert!((400_000..=800_000).contains(&weight()), "{}", weight());
     }

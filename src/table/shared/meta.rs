@@ -1,8 +1,8 @@
-//! The meta record of a store: the keys that everything in it is made with, and the format that it is written in.
+//! The metadata of a store: its format, the fold of its e-mail addresses, and its secret keys.
 //!
-//! - A record of a newer format is refused before anything is read by it.
-//! - A store of an older format is raised to this program's format before anything is written.
-//! - A refold that was cut short is finished before anybody reads a lookup.
+//! - Opening rejects the metadata of a newer format before it reads anything else.
+//! - Opening raises a store of an older format to this program's format before it writes anything else.
+//! - Opening finishes an interrupted refold before any lookup is read.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::table::TableError;
 use crate::table::index::hash::Hashes;
 use crate::table::index::rewrite::{Pieces, rewrite_all};
 
-/// Reads the meta record of the store in `engine`, or makes one.
+/// Reads the metadata of the store in `engine`, or creates it.
 pub async fn open(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
     match engine.get_many(&[key::meta()]).await?.pop().flatten() {
         Some(bytes) => {
@@ -25,7 +25,7 @@ pub async fn open(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
     }
 }
 
-/// Decodes a meta record; a newer format or fold is an error.
+/// Decodes stored metadata; a newer format or fold is an error.
 pub fn open_meta(bytes: &[u8]) -> Result<Meta, TableError> {
     let found = Meta::format(bytes)?;
     if found > meta::FORMAT {
@@ -43,8 +43,8 @@ pub fn newer_fold(found: u32) -> TableError {
     TableError::NewerFormat { found, supported: Fold::NEWEST.version() }
 }
 
-/// The meta record of a store, whose format is raised to that of this program. Nobody else has the store open, so nobody goes on
-/// to write by the older rules.
+/// Raises the format of a store to that of this program, and returns the metadata then stored. No other program
+/// has the store open, so none continues to write in the older format.
 async fn raise_format(engine: &Arc<dyn Engine>, stored: Value) -> Result<Meta, TableError> {
     let meta = open_meta(&stored)?;
     if meta.format == meta::FORMAT {
@@ -80,14 +80,14 @@ async fn make_meta(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
     Ok(meta)
 }
 
-/// Sixteen random bytes of the system.
+/// Sixteen random bytes from the system.
 pub fn random() -> Result<[u8; 16], TableError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| EngineError::Io(format!("no random numbers: {error}")))?;
     Ok(bytes)
 }
 
-/// Goes on with a refold that was begun; the store's meta record as it is then.
+/// Finishes a refold that was begun, and returns the metadata then stored.
 pub async fn finish_refold(pieces: Pieces, engine: &Arc<dyn Engine>, meta: Meta) -> Result<Meta, TableError> {
     if meta.fold_version != REFOLDING {
         return Ok(meta);
@@ -98,13 +98,13 @@ pub async fn finish_refold(pieces: Pieces, engine: &Arc<dyn Engine>, meta: Meta)
     Ok(done)
 }
 
-/// The meta record as it is stored, if there is a store.
+/// The stored metadata; `None` if the engine holds no store yet.
 pub async fn stored_meta(engine: &Arc<dyn Engine>) -> Result<Option<Meta>, TableError> {
     let stored = engine.get_many(&[key::meta()]).await?.pop().flatten();
     stored.map(|bytes| open_meta(&bytes)).transpose()
 }
 
-/// Replaces the meta record, if it still is `before`.
+/// Replaces the metadata, if it is still `before`.
 pub async fn replace(engine: &Arc<dyn Engine>, before: &Meta, after: &Meta) -> Result<(), TableError> {
     let mut batch = Batch::default();
     batch.checks.push((key::meta(), Some(before.encode().into())));

@@ -1,11 +1,13 @@
-//! What all bases of a store share: memory, names, random ids, the clock, the meta record.
+//! What all bases of a store share: memory, names, random ids, the clock, the metadata.
 //!
 //! What this room promises to the others:
 //!
-//! - [`budget`] bounds the bytes that requests hold; [`room`] bounds the bytes that are appended and not shown.
-//! - [`member_cache`] never returns a member other than the one in the view; a commit removes its rows.
-//! - [`naming`] lets one base be made at a time, while no batch renames, deletes or restores another.
-//! - [`meta`] opens the meta record, and refuses a store that a newer program wrote.
+//! - [`budget`] limits the bytes that requests hold; [`room`] limits the bytes of batches that are appended but
+//!   not yet shown.
+//! - [`member_cache`] returns a member only as the view shows it, because a commit removes its rows.
+//! - [`naming`] lets one base be created at a time, while no batch renames, deletes or undeletes another.
+//! - [`meta`] reads or creates the metadata, and rejects a store that a newer program wrote.
+//! - [`sharing`] finds the other bases in which a person may already have an account.
 //! - Nothing here starts a task.
 
 pub mod budget;

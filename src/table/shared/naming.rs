@@ -1,11 +1,10 @@
-//! Which bases there are, and what they are called.
+//! Keeps the names of bases unchanged while a base is created.
 //!
-//! - Bases are made one at a time ([`Naming::make`]).
-//! - While one is made, no batch is in flight that changes what another one is called, or whether it is
-//!   deleted ([`Naming::change`]). So whoever makes a base has all names before him as they are until he is
-//!   done.
-//! - Whoever makes a base waits for no lane: a batch that is in flight lands whatever waits. So nobody waits
-//!   for ever.
+//! - Bases are created one at a time ([`Naming::make`]).
+//! - While a base is created, no batch is in flight that renames, deletes or undeletes another one
+//!   ([`Naming::change`]). So the names that the creating call reads stay valid until it is done.
+//! - A call that creates a base waits only for batches in flight, and these land whether or not anything waits
+//!   for them. So it cannot deadlock.
 
 use std::sync::Arc;
 
@@ -13,23 +12,23 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use crate::stored::header::Header;
 
-/// The turns of those who make bases, and of batches that change settings.
+/// The lock between calls that create bases and batches that change settings.
 #[derive(Debug, Clone, Default)]
 pub struct Naming(Arc<RwLock<()>>);
 
-/// Held while a base is made.
+/// Held while a base is created.
 pub type Making = OwnedRwLockWriteGuard<()>;
-/// Held by a batch that changes settings, until it has landed. Boxed, because hardly any batch has one.
+/// Held by a batch that changes settings, until it has landed. It is boxed because few batches have one.
 pub type Changing = Box<OwnedRwLockReadGuard<()>>;
 
 impl Naming {
-    /// The turn to make a base.
+    /// Waits until a base may be created.
     pub async fn make(&self) -> Making {
         Arc::clone(&self.0).write_owned().await
     }
 
-    /// The turn of a batch that leads from one header to another; one that leaves the settings as they are
-    /// needs none.
+    /// Waits until a batch that changes `before` to `after` may be in flight. `None`, without waiting, if the
+    /// batch does not change the settings.
     pub async fn change(&self, before: &Header, after: &Header) -> Option<Changing> {
         if before.settings_revision == after.settings_revision {
             return None;

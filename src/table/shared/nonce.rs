@@ -1,9 +1,9 @@
-//! The random ids of batches. They come from one source per store, which is given its seed when the store opens: nothing
-//! below asks the system for randomness.
+//! The random ids of batches. They come from one source per store, whose seed is passed in when the store opens;
+//! no code of the table asks the system for them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What is added at each step; odd, so that the steps go through all numbers.
+/// The increment of each step. It is odd, so that the steps go through all numbers.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A source of numbers that look random and do not repeat (SplitMix64).
@@ -11,7 +11,7 @@ const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 pub struct Nonces(AtomicU64);
 
 impl Nonces {
-    /// A source that begins with `seed`.
+    /// A source with this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))

@@ -1,17 +1,17 @@
-//! What happened with a row.
+//! The outcome of a row.
 
 use crate::model::{Outcome, Row, RowError};
 
 /// What happened with one row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowOutcome {
-    /// The member's place, where there is a member: created, or found, also if the row failed then.
+    /// The place of the member that the row created or found, even if the row then failed.
     pub row: Option<Row>,
-    /// What happened.
+    /// Whether the row created, updated or left its member, or failed.
     pub outcome: Outcome,
-    /// Whether it named another status than its member has, and left it.
+    /// Whether the row contained another status than its member has, and the member's status was left.
     pub status_kept: bool,
-    /// Why it failed, when it did.
+    /// Why the row failed, if it did.
     pub error: Option<Box<RowError>>,
 }
 

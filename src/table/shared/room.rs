@@ -1,9 +1,9 @@
-//! Room for batches that are appended and not shown yet.
+//! Room for batches that are in flight: appended, but not yet shown.
 //!
-//! - All batches of a base in flight together have at most [`IN_FLIGHT_BYTES`], those of all bases at most
+//! - The batches of one base in flight have at most [`IN_FLIGHT_BYTES`], those of all bases at most
 //!   [`IN_FLIGHT_BYTES_OF_ALL`].
-//! - Small batches have room of their own among all bases ([`SMALL_BYTES_OF_ALL`]): bases that write much do not hold
-//!   back the single writes of others.
+//! - Small batches of all bases have separate room ([`SMALL_BYTES_OF_ALL`]), so bases that write much do not
+//!   delay the single writes of others.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::engine::SMALL_BATCH_BYTES;
 
-/// Most bytes of a base that are appended and not shown: dozens of the batches that bulk calls are cut into, or one batch that is
-/// larger.
+/// The most bytes of one base in flight: dozens of the batches into which bulk calls are cut, or one batch that
+/// is larger than that.
 const IN_FLIGHT_BYTES: usize = 16 * 1024 * 1024;
 
-/// Most bytes of all bases together that are appended and not shown, in batches that are not small.
+/// The most bytes of all bases together in flight, in batches that are not small.
 const IN_FLIGHT_BYTES_OF_ALL: usize = 2 * IN_FLIGHT_BYTES;
 
-/// Most bytes of all bases together in small batches.
+/// The most bytes of all bases together in flight, in small batches.
 const SMALL_BYTES_OF_ALL: usize = 128 * SMALL_BATCH_BYTES;
 
 /// The room for the batches of all bases in flight.
@@ -38,27 +38,27 @@ impl RoomOfAll {
     }
 }
 
-/// The room for the batches of a base in flight.
+/// The room for the batches of one base in flight.
 #[derive(Debug)]
 pub struct Room {
     own: Arc<Semaphore>,
     all: RoomOfAll,
 }
 
-/// Room that a batch has until it has landed: of its base, and of all.
+/// The room that a batch has until it has landed: that of its base, and that of all bases.
 pub type Taken = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl Room {
-    /// Room for [`IN_FLIGHT_BYTES`], out of that of all.
+    /// Room for [`IN_FLIGHT_BYTES`] of one base, as a part of the room of all bases.
     pub fn new(all: &RoomOfAll) -> Self {
         Self { own: Arc::new(Semaphore::new(IN_FLIGHT_BYTES)), all: all.clone() }
     }
 
-    /// Waits until there is room for `bytes`. What is larger than all the room of a base takes all of it. Whoever waits for
-    /// a share of what all have is not passed by others.
+    /// Waits until there is room for `bytes`. A batch larger than the room of a base takes all of that room.
+    /// Batches get room in the order in which they began to wait.
     pub async fn take(&self, bytes: usize) -> Option<Taken> {
         let permits = u32::try_from(bytes.min(IN_FLIGHT_BYTES)).unwrap_or(u32::MAX);
-        // Nobody closes them.
+        // The semaphores are never closed, so this never returns `None`.
         let own = Arc::clone(&self.own).acquire_many_owned(permits).await.ok()?;
         let all = if bytes <= SMALL_BATCH_BYTES { &self.all.small } else { &self.all.large };
         let all = Arc::clone(all).acquire_many_owned(permits).await.ok()?;
@@ -81,7 +81,7 @@ mod tests {
         drop(half);
         let small = room.take(1).await;
         let mut largest = Box::pin(room.take(usize::MAX));
-        assert!(largest.as_mut().now_or_never().is_none(), "it waits for all the others");
+        assert!(largest.as_mut().now_or_never().is_none(), "it must wait for all the others");
         drop((other_half, small));
         assert!(largest.await.is_some());
     }
@@ -95,9 +95,9 @@ mod tests {
             taken.push(room.take(IN_FLIGHT_BYTES / 2).await);
         }
         let mut fifth = Box::pin(rooms[4].take(SMALL_BATCH_BYTES + 1));
-        assert!(fifth.as_mut().now_or_never().is_none(), "there is no room left for anybody");
+        assert!(fifth.as_mut().now_or_never().is_none(), "there is no room left for any base");
         let small = Room::new(&all).take(SMALL_BATCH_BYTES).await;
-        assert!(small.is_some(), "but for small batches");
+        assert!(small.is_some(), "small batches have separate room");
         taken.pop();
         assert!(fifth.await.is_some());
     }

@@ -1,12 +1,12 @@
-//! Which bases share accounts: where to look whether somebody is an active member elsewhere.
+//! Which bases share accounts, so that a lane knows where a new member may already be active.
 //!
-//! Kept in memory; read from the headers when the store opens, and then changed by whoever publishes a commit, in the order
-//! of the commits.
+//! The set is in memory. Opening the store fills it from the headers, and publishing a commit changes it, in the
+//! order of the commits.
 //!
-//! A base that cannot be read for good (its records are damaged, or of a newer version) knows nobody, so that it does not stop
-//! the writes of all that share accounts with it: somebody who is active there and nowhere else begins as `new_members` says.
-//! It is passed over for a minute at a time, with a line in the log each time. A fault that passes fails the call, which is
-//! then worth repeating.
+//! A base with a permanent fault (its stored data is damaged or of a newer version) counts as having no members,
+//! so that it does not stop the writes of all bases that share accounts with it. A new member who is active only
+//! in that base gets the status that `new_members` says. The base is skipped for a minute at a time, and each
+//! time a line in the log says so. A temporary fault fails the call, which is then worth repeating.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,19 +18,19 @@ use crate::stored::key;
 use crate::table::TableError;
 use crate::table::index::scan::for_each;
 
-/// Bases whose settings are read at once.
+/// The number of bases whose settings are read at once.
 const BASES_AT_ONCE: usize = 500;
 
 /// The bases of a store that share accounts and are not deleted.
 #[derive(Debug, Default)]
 pub struct Sharing {
     bases: RwLock<BTreeSet<BaseNumber>>,
-    /// Those that could not be read, with the time until which nobody tries again.
+    /// The bases that could not be read, each with the time until which it is skipped.
     pub passed_over: RwLock<BTreeMap<BaseNumber, Timestamp>>,
 }
 
 impl Sharing {
-    /// Reads the headers of all bases. One that is damaged shares nothing, and the store opens without it.
+    /// Reads the headers of all bases. A base with a damaged header shares nothing, and the store opens anyway.
     pub async fn load(engine: &Arc<dyn Engine>) -> Result<Arc<Self>, TableError> {
         let mut heads = Vec::new();
         for_each(engine, key::headers(), |key, value| {
@@ -54,7 +54,7 @@ impl Sharing {
         Ok(Arc::new(Self { bases: RwLock::new(sharing), passed_over: RwLock::default() }))
     }
 
-    /// Notes what a base is now.
+    /// Adds the base to the set or removes it, as its header says.
     pub fn note(&self, number: BaseNumber, header: &Header) {
         let mut sharing = self.bases.write().unwrap_or_else(PoisonError::into_inner);
         if shares(header) {
@@ -64,14 +64,14 @@ impl Sharing {
         }
     }
 
-    /// Notes what a commit makes of a base, while it is published: so changes are noted in the order of their commits.
+    /// Notes a change of the header while its commit is published, so changes are noted in the order of commits.
     pub fn follow(&self, number: BaseNumber, before: &Header, after: &Header) {
         if shares(before) != shares(after) {
             self.note(number, after);
         }
     }
 
-    /// The bases that share accounts with `base`; none if it does not share its own.
+    /// The bases that share accounts with `base`; none if `base` shares no accounts.
     pub fn with(&self, base: BaseNumber) -> Vec<BaseNumber> {
         let sharing = self.bases.read().unwrap_or_else(PoisonError::into_inner);
         if !sharing.contains(&base) {
@@ -80,7 +80,7 @@ impl Sharing {
         sharing.iter().copied().filter(|other| *other != base).collect()
     }
 
-    /// Whether `base` could not be read a short while ago.
+    /// Whether `base` is being skipped, because it could not be read a short while ago.
     pub fn is_passed_over(&self, base: BaseNumber, now: Timestamp) -> bool {
         let passed_over = self.passed_over.read().unwrap_or_else(PoisonError::into_inner);
         passed_over.get(&base).is_some_and(|until| now < *until)

@@ -1,4 +1,4 @@
-//! What is in, by whose it is: parties and connections that have nothing are left out.
+//! The bytes that are taken from a pool, by party and by connection. Those with no bytes have no entry.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use crate::table::shared::budget::party::{Connection, Party, Whose};
 
-/// Bytes that are in.
+/// The bytes that parties and their connections hold.
 #[derive(Debug, Default)]
 pub struct Held {
     parties: HashMap<Party, usize>,
@@ -14,12 +14,12 @@ pub struct Held {
 }
 
 impl Held {
-    /// What a party has, in bytes.
+    /// The bytes that a party holds.
     pub fn of_party(&self, party: Party) -> usize {
         self.parties.get(&party).copied().unwrap_or_default()
     }
 
-    /// What a party has on a connection, in bytes.
+    /// The bytes that a party holds on a connection; 0 if `whose` has no connection.
     pub fn of(&self, whose: Whose) -> usize {
         let key = whose.connection.map(|connection| (whose.party, connection));
         key.and_then(|key| self.connections.get(&key)).copied().unwrap_or_default()
@@ -33,7 +33,7 @@ impl Held {
         }
     }
 
-    /// Takes away bytes that were added.
+    /// Removes bytes that were added before.
     pub fn remove(&mut self, whose: Whose, bytes: usize) {
         lessen(&mut self.parties, whose.party, bytes);
         if let Some(connection) = whose.connection {

@@ -1,19 +1,21 @@
-//! The byte budgets of a store: what requests hold in memory, from their arrival to their answer.
+//! The byte budgets of a store: the memory that requests hold, from their arrival to their reply.
 //!
-//! - A part of each budget is for small requests alone ([`SMALL_BYTES`]): large ones cannot take it, so there is always room
-//!   for calls about one member.
-//! - Each request is of a [`Party`]. A party has at most half of either part, so that others get in beside it, whatever it
-//!   asks for; a request that is larger than that counts as half.
-//! - What does not fit waits for its turn. Parties take turns, one request each. Whose turn it is gets in before everybody
-//!   else; only a party that has its half is passed over.
-//! - Within a party its connections take turns, one request each, and the requests of one connection come in their order.
-//!   A connection that has something, and with its next request would have more than half of what its party may have, is
-//!   passed over as long as another one of the party waits that would not. So it keeps nobody waiting who has less, and
-//!   yet no room is left empty.
-//! - Refused is only who waits with too much already, never one that others keep waiting: a party, or of a party that
-//!   waits with too much a connection that waits with more than its part of that.
-//! - Of requests that are larger than half of the room only one is in at a time, because it holds more than what is counted.
-//!   Messages that come in are excepted, or one that comes slowly would keep out all others of its size.
+//! - **Small requests have a part of each budget to themselves** ([`SMALL_BYTES`]). Large requests cannot take
+//!   it, so calls about one member always find room.
+//! - **A party holds at most half of a part**, so there is always room for others. Each request belongs to a
+//!   [`Party`]. A request larger than half of its part counts as half.
+//! - **A request that does not fit waits for its turn.** Parties take turns, one request each. The party whose
+//!   turn it is gets the next room, and smaller requests of others do not overtake it. Only a party whose next
+//!   request would take it above its half is skipped.
+//! - **The connections of a party take turns too**, one request each. The requests of one connection are
+//!   admitted in their order. A connection with admitted requests is skipped if its next request would take it
+//!   above half of the party's share, as long as another waiting connection of the party would stay below. So a
+//!   greedy connection does not delay a modest one, and still no room stays empty.
+//! - **A request is rejected only if its own connection waits with too much**: the party's waiting requests
+//!   would exceed its share, and those of the connection would exceed the connection's part of that share. A
+//!   request is never rejected because of what others hold, nor if its connection has nothing waiting.
+//! - **Of the requests larger than half of their part, only one is admitted at a time**, because it holds more
+//!   than it counts. Incoming messages are exempt; otherwise a slow one would keep out all others of its size.
 
 mod held;
 mod party;
@@ -28,17 +30,17 @@ pub use self::pool::Permit;
 use self::pool::Pool;
 use crate::table::TableError;
 
-/// Requests of up to so many bytes are small, where the budget is not smaller still.
+/// Requests of at most this many bytes are small. In a small budget this limit is lower ([`SMALL_ONES`]).
 const SMALL_BYTES: usize = 64 * 1024;
-/// The part of a budget that is for small requests: one of so many.
+/// One part in this many of a budget is for small requests.
 const SMALL_PART: usize = 4;
-/// How many small requests there is room for at least.
+/// The part for small requests has room for at least this many of the largest of them.
 const SMALL_ONES: usize = 16;
 
 /// Counts bytes against a limit.
 #[derive(Debug)]
 pub struct Budget {
-    /// Requests of up to so many bytes are small.
+    /// Requests of at most this many bytes are small.
     small_bytes: usize,
     small: Arc<Pool>,
     large: Arc<Pool>,
@@ -51,7 +53,7 @@ impl Budget {
         Self::make(limit, Giants::OneAtATime)
     }
 
-    /// One for the bytes of messages while they come in.
+    /// A budget of `limit` bytes for incoming messages.
     pub fn of_messages(limit: usize) -> Arc<Self> {
         Self::make(limit, Giants::AsTheyFit)
     }
@@ -66,8 +68,8 @@ impl Budget {
         })
     }
 
-    /// Takes bytes until the permit is dropped. While they do not fit it waits for its turn, unless who asks waits with too
-    /// much already.
+    /// Takes bytes until the permit is dropped. If they do not fit, it waits for its turn; it rejects a caller
+    /// that already waits with too much.
     pub async fn turn(&self, whose: impl Into<Whose>, bytes: usize) -> Result<Permit, TableError> {
         match self.pool(bytes).turn(whose.into(), bytes, Patience::Bounded) {
             Some(turn) => Ok(turn.await),
@@ -75,7 +77,8 @@ impl Budget {
         }
     }
 
-    /// Takes bytes when its turn has come and they fit, however much waits: for callers that wait one after another.
+    /// Like [`Self::turn`], but never rejects a caller because of what it waits with. For callers that wait for
+    /// one request after another.
     pub async fn wait(&self, whose: impl Into<Whose>, bytes: usize) -> Result<Permit, TableError> {
         match self.pool(bytes).turn(whose.into(), bytes, Patience::Endless) {
             Some(turn) => Ok(turn.await),
@@ -83,27 +86,28 @@ impl Budget {
         }
     }
 
-    /// Takes bytes if they fit now and nobody waits whose turn it is.
+    /// Takes bytes if they fit now and no waiting request comes first.
     pub fn take(&self, whose: impl Into<Whose>, bytes: usize) -> Result<Permit, TableError> {
         self.pool(bytes).take(whose.into(), bytes).ok_or_else(|| self.refuse(bytes))
     }
 
-    /// Counts bytes that are there already, whether or not they fit: others get in once there is room beside them.
+    /// Counts bytes that are already in memory, even if they do not fit. Others then wait until there is room
+    /// for them too.
     pub fn count(&self, whose: impl Into<Whose>, bytes: usize) -> Permit {
         self.pool(bytes).count(whose.into(), bytes)
     }
 
-    /// All of it, in bytes.
+    /// The whole budget, in bytes.
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// What one party may have in large requests, in bytes.
+    /// The bytes that one party may hold in large requests.
     pub fn share(&self) -> usize {
         self.large.share()
     }
 
-    /// Bytes taken now.
+    /// The bytes that are taken now.
     pub fn used(&self) -> usize {
         self.small.used() + self.large.used()
     }

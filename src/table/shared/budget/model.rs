@@ -1,4 +1,4 @@
-//! Random requests that come, end and give up, against what the module promises.
+//! Random requests that arrive, end and give up, checked against what the module promises.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,18 +10,18 @@ use super::*;
 use crate::model::BaseNumber;
 
 const KIB: usize = 1024;
-/// With it, 300 KiB are for large requests: all of these are.
+/// Of this limit, 300 KiB are for large requests; all requests here are large.
 const LIMIT: usize = 400 * KIB;
 const LARGE: usize = 300 * KIB;
 const SHARE: usize = LARGE / 2;
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// A request of a party, on one of its connections.
+    /// A request of a party arrives on one of its connections.
     Ask { party: u32, connection: u64, kib: usize, endless: bool },
-    /// One of those that are in ends.
+    /// An admitted request ends.
     End(prop::sample::Index),
-    /// One of those that wait gives up.
+    /// A waiting request gives up.
     GiveUp(prop::sample::Index),
 }
 
@@ -34,7 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A request, by the order in which it came.
+/// A request, numbered in the order of arrival.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Asked {
     number: usize,
@@ -61,7 +61,7 @@ impl World {
         self.inside.iter().filter(|(asked, _)| is_of(asked.whose)).map(|(asked, _)| asked.counted()).sum()
     }
 
-    /// The first request of each connection that waits.
+    /// The first waiting request of each connection.
     fn heads(&self) -> Vec<Asked> {
         let mut heads: Vec<Asked> = Vec::new();
         for (asked, _) in &self.waiting {
@@ -72,7 +72,7 @@ impl World {
         heads
     }
 
-    /// Whether a request would leave its connection with no more than its share.
+    /// Whether the connection of a request holds nothing, or would stay within its share with the request.
     fn is_modest(&self, asked: Asked) -> bool {
         let held = self.held(|whose| whose == asked.whose);
         held == 0 || held + asked.counted() <= SHARE / 2
@@ -85,7 +85,7 @@ impl World {
         of_party + asked.counted() <= SHARE && self.held(|_| true) + asked.counted() <= LARGE && is_alone
     }
 
-    /// Lets in whoever may get in, and answers who did.
+    /// Polls all waiting requests, and returns those that were admitted.
     fn look(&mut self) -> Vec<Asked> {
         let mut new = Vec::new();
         let mut left = Vec::new();
@@ -124,7 +124,7 @@ impl World {
             Poll::Ready(Err(_)) => {
                 assert!(
                     !endless && of_line > 0 && of_party + asked.counted() > SHARE,
-                    "{asked:?} was refused"
+                    "{asked:?} was rejected"
                 );
             }
         }
@@ -151,7 +151,7 @@ fn run(steps: Vec<Step>) {
             Step::End(_) | Step::GiveUp(_) => {}
         }
         let new = world.look();
-        // What is in is counted, and has its bounds.
+        // The budget counts what is admitted, and keeps its limits.
         assert_eq!(budget.used(), world.held(|_| true));
         assert!(budget.used() <= LARGE);
         assert!(
@@ -160,14 +160,15 @@ fn run(steps: Vec<Step>) {
                 .iter()
                 .all(|(asked, _)| { world.held(|whose| whose.party == asked.whose.party) <= SHARE })
         );
-        // The requests of a connection come in their order.
+        // The requests of a connection are admitted in order.
         for (asked, _) in &world.waiting {
             assert!(new.iter().all(|new| new.whose != asked.whose || new.number < asked.number));
         }
-        // Nobody waits for nothing.
+        // If requests wait, at least one of them does not fit.
         let now = world.heads();
         assert!(now.is_empty() || !now.iter().all(|head| world.fits(*head)), "{now:?} fit");
-        // Who has more than its share was let in before nobody of its party who has less, and was at the head before.
+        // A request that takes its connection above its share was not admitted before a modest request of its
+        // party that was already at the head of its line.
         for greedy in &new {
             let others = world.held(|whose| whose == greedy.whose) - greedy.counted();
             let is_greedy = others > 0 && others + greedy.counted() > SHARE / 2;
@@ -180,12 +181,12 @@ fn run(steps: Vec<Step>) {
     }
     drop(world);
     assert_eq!(budget.used(), 0);
-    assert!(budget.take(Party::Nobody, LARGE).is_ok(), "nobody waits any more");
+    assert!(budget.take(Party::Nobody, LARGE).is_ok(), "no request waits any more");
 }
 
 proptest! {
     #[test]
-    fn whatever_comes_ends_and_gives_up_the_promises_hold(steps in prop::collection::vec(step(), 1..80)) {
+    fn promises_hold_however_requests_arrive_end_and_give_up(steps in prop::collection::vec(step(), 1..80)) {
         run(steps);
     }
 }

@@ -8,35 +8,35 @@ use crate::model::token::TokenId;
 /// Whose bytes are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Party {
-    /// Whoever writes to this base.
+    /// All writers to this base.
     Base(BaseNumber),
-    /// Whoever has this token.
+    /// All callers with this token.
     Token(TokenId),
-    /// Whoever calls from this address, where callers have no token.
+    /// All callers from this address, if callers have no tokens.
     Peer(IpAddr),
-    /// The process itself, and callers that are not known yet.
+    /// The process itself, and callers that are not authenticated yet.
     Nobody,
 }
 
-/// One connection of many.
+/// The number of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Connection(pub u64);
 
-/// Where a caller is.
+/// The address and connection of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
     /// The address at the other end of its connection.
     pub address: IpAddr,
-    /// That connection.
+    /// The connection.
     pub connection: Connection,
 }
 
-/// Who has bytes: a party, on one of its connections where these share what the party may have.
+/// To which party bytes belong, and to which of its connections, if these share what the party may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Whose {
-    /// Whose bytes are counted together.
+    /// The party.
     pub party: Party,
-    /// Of callers alone: the rows of a memberbase are in one queue however they came.
+    /// The connection of a caller. `None` for the rows of a memberbase, which wait in one queue.
     pub connection: Option<Connection>,
 }
 
@@ -46,18 +46,18 @@ impl From<Party> for Whose {
     }
 }
 
-/// When requests are let in that are larger than they count.
+/// How requests that are larger than they count are admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Giants {
     OneAtATime,
     AsTheyFit,
 }
 
-/// How much may wait.
+/// Whether the amount with which a party waits is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// As much of a party as may be in.
+    /// A party may wait with as many bytes as it may hold.
     Bounded,
-    /// Anything: who waits so asks for nothing else meanwhile.
+    /// There is no limit: the caller requests nothing else while it waits.
     Endless,
 }

@@ -1,4 +1,4 @@
-//! One part of a budget: who gets in, and when.
+//! One part of a budget: which requests are admitted, and when.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,12 +11,12 @@ use crate::table::shared::budget::held::Held;
 use crate::table::shared::budget::party::{Giants, Party, Patience, Whose};
 use crate::table::shared::budget::queue::{Place, Queue, Queues};
 
-/// Room for so many bytes.
+/// A limited number of bytes that requests share.
 #[derive(Debug)]
 pub struct Pool {
-    /// In bytes.
+    /// The size of the pool, in bytes.
     limit: usize,
-    /// What one party may have, in bytes.
+    /// The bytes that one party may hold.
     share: usize,
     giants: Giants,
     state: Mutex<State>,
@@ -25,30 +25,30 @@ pub struct Pool {
 #[derive(Debug, Default)]
 struct State {
     used: usize,
-    /// Whether a request is in that counts as less than it is.
+    /// Whether an admitted request is larger than it counts.
     has_giant: bool,
     held: Held,
     queues: Queues<Permit>,
 }
 
-/// What a request counts.
+/// The size of a request, as it is counted.
 #[derive(Debug, Clone, Copy)]
 struct Size {
     bytes: usize,
-    /// Whether it is larger than it counts, and has to be alone with that.
+    /// Whether it is larger than it counts, so that only one such request is admitted at a time.
     is_giant: bool,
 }
 
-/// Bytes taken from a budget; dropping it gives them back.
+/// Bytes taken from a budget. Dropping it returns them.
 #[derive(Debug)]
 pub struct Permit {
     pool: Arc<Pool>,
     whose: Whose,
-    /// As they were asked for.
+    /// The bytes that were requested, which may be more than are counted.
     bytes: usize,
 }
 
-/// Resolves when a request gets in. Dropped before, it gives up its place.
+/// Resolves when the request is admitted. Dropping it before that removes the request from its queue.
 #[derive(Debug)]
 pub struct Turn(Stand);
 
@@ -59,27 +59,27 @@ enum Stand {
 }
 
 impl Pool {
-    /// A part of `limit` bytes.
+    /// A pool of `limit` bytes.
     pub fn new(limit: usize, giants: Giants) -> Self {
         Self { limit, share: limit / 2, giants, state: Mutex::default() }
     }
 
-    /// What one party may have, in bytes.
+    /// The bytes that one party may hold.
     pub fn share(&self) -> usize {
         self.share
     }
 
-    /// With more than this a connection gives way to others of its party, in bytes.
+    /// The bytes above which a connection gives way to others of its party.
     pub(super) fn line_share(&self) -> usize {
         self.share / 2
     }
 
-    /// In bytes.
+    /// The bytes that are taken now.
     pub fn used(&self) -> usize {
         self.lock().used
     }
 
-    /// Takes bytes if they fit now and nobody waits whose turn it is.
+    /// Takes bytes if they fit now and no waiting request comes first.
     pub fn take(self: &Arc<Self>, whose: Whose, bytes: usize) -> Option<Permit> {
         let mut state = self.lock();
         if !self.is_open(&state, whose.party, bytes) {
@@ -88,12 +88,12 @@ impl Pool {
         Some(self.admit(&mut state, whose, bytes))
     }
 
-    /// Takes bytes whether or not they fit.
+    /// Takes bytes, even if they do not fit.
     pub fn count(self: &Arc<Self>, whose: Whose, bytes: usize) -> Permit {
         self.admit(&mut self.lock(), whose, bytes)
     }
 
-    /// Takes bytes when its turn has come, if it may wait for them.
+    /// Takes bytes, waiting for its turn if necessary. `None` if the caller already waits with too much.
     pub fn turn(self: &Arc<Self>, whose: Whose, bytes: usize, patience: Patience) -> Option<Turn> {
         let mut state = self.lock();
         if self.is_open(&state, whose.party, bytes) {
@@ -103,7 +103,8 @@ impl Pool {
         if patience == Patience::Bounded {
             let before = state.queues.before(whose);
             let is_much = before.of_party + counted > self.share;
-            // Who waits with nothing yet is never refused, or another connection could keep it from waiting at all.
+            // A connection with nothing waiting is never rejected. Otherwise other connections of its party
+            // could keep it from waiting at all.
             let is_its_part =
                 before.of_line == 0 || before.of_line + counted <= self.share / before.lines.max(1);
             if is_much && !is_its_part {
@@ -115,8 +116,8 @@ impl Pool {
         Some(Turn(Stand::Waiting { pool: Arc::clone(self), whose, number, granted: receiver }))
     }
 
-    /// Whether a request gets in at once: nothing of its party waits, nobody waits whose turn it is (parties may, that have
-    /// their half), and there is room.
+    /// Whether a request is admitted at once: its party has no other request waiting, every waiting party is
+    /// skipped, and there is room.
     fn is_open(&self, state: &State, party: Party, bytes: usize) -> bool {
         !state.queues.has(party) && self.next(state).is_none() && self.fits(state, party, bytes)
     }
@@ -132,7 +133,7 @@ impl Pool {
         self.is_due(state, party, bytes) && state.used + self.size(bytes).bytes <= self.limit
     }
 
-    /// Whether a party may have so much more, if there is room for it.
+    /// Whether the party's limits allow this request, apart from the room in the pool.
     fn is_due(&self, state: &State, party: Party, bytes: usize) -> bool {
         let size = self.size(bytes);
         state.held.of_party(party) + size.bytes <= self.share && !(size.is_giant && state.has_giant)
@@ -154,16 +155,16 @@ impl Pool {
         self.let_in(state);
     }
 
-    /// Gives up the place of a request that waits.
+    /// Removes a waiting request from its queue.
     fn leave(self: &Arc<Self>, whose: Whose, number: u64) {
         let mut state = self.lock();
         if state.queues.remove(whose, number) {
-            // It may have been in the way of others.
+            // Others may have waited behind it.
             self.let_in(state);
         }
     }
 
-    /// Lets in whose turn it is, for as long as there is room.
+    /// Admits waiting requests in turn, as long as there is room.
     fn let_in(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         let mut granted = Vec::new();
         while let Some(place) = self.next(&state) {
@@ -178,12 +179,12 @@ impl Pool {
         }
         drop(state);
         for (to, permit) in granted {
-            // Who has just left gives it back, which lets in the next.
+            // If the receiver has just been dropped, so is the permit, which admits the next request.
             drop(to.send(permit));
         }
     }
 
-    /// Where the request stands whose turn it is: the next one of the first party that may have it.
+    /// The place of the request whose turn it is: the next request of the first party whose limits allow it.
     fn next(&self, state: &State) -> Option<Place> {
         state.queues.parties().enumerate().find_map(|(party, queue)| {
             let place = (party, self.next_line(state, queue));
@@ -192,8 +193,8 @@ impl Pool {
         })
     }
 
-    /// The connection of a party whose turn it is: the first that has nothing, or would not have more than its share; where
-    /// all of them would, the first.
+    /// The place of the connection whose turn it is: the first one that holds nothing or would stay within its
+    /// share; if there is none, the first one of all.
     fn next_line(&self, state: &State, queue: &Queue<Permit>) -> usize {
         let is_modest = |whose: Whose, next: usize| {
             let held = state.held.of(whose);
@@ -210,7 +211,7 @@ impl Pool {
 }
 
 impl Permit {
-    /// What was asked for, in bytes.
+    /// The bytes that were requested.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -234,7 +235,7 @@ impl Future for Turn {
                     self.0 = Stand::In(None);
                     Poll::Ready(permit)
                 }
-                // The pool, which this holds, drops no request that waits.
+                // The pool never drops the sender of a waiting request, and this future keeps the pool alive.
                 Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
             },
         }

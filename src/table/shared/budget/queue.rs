@@ -1,6 +1,8 @@
-//! Who waits: the requests of a connection in a line, the lines of a party in a queue, and the queues of all parties.
+//! The waiting requests: those of a connection in a line, the lines of a party in a queue, and the queues of all
+//! parties.
 //!
-//! No line and no queue is empty. What was let in, and what leaves, goes through [`Queues::remove`] and [`Queues::serve`].
+//! No line and no queue is empty. A request leaves only through [`Queues::serve`], when it is admitted, or
+//! [`Queues::remove`], when its caller gives up.
 
 use std::collections::VecDeque;
 
@@ -8,54 +10,54 @@ use tokio::sync::oneshot;
 
 use crate::table::shared::budget::party::{Connection, Party, Whose};
 
-/// The queues of all parties that wait for a `G`: the first is next, if it may have more.
+/// The queues of all waiting parties, in the order of their turns. Each request waits for a `G`.
 #[derive(Debug)]
 pub struct Queues<G> {
     parties: VecDeque<Queue<G>>,
-    /// The number of the request that comes next.
+    /// The number that the next request to arrive gets.
     next: u64,
 }
 
-/// A party that waits: its first line is next, if that does not have more than others.
+/// The lines of a waiting party, in the order of their turns.
 #[derive(Debug)]
 pub struct Queue<G> {
-    /// Who waits.
+    /// The party.
     pub party: Party,
     lines: VecDeque<Line<G>>,
 }
 
-/// A connection that waits.
+/// The requests of a waiting connection, in the order in which they arrived.
 #[derive(Debug)]
 pub struct Line<G> {
-    /// Which, if it is known.
+    /// The connection, if it is known.
     pub connection: Option<Connection>,
     requests: VecDeque<Waiting<G>>,
 }
 
-/// A request that waits.
+/// A waiting request.
 #[derive(Debug)]
 pub struct Waiting<G> {
     number: u64,
-    /// What is asked for, in bytes.
+    /// The bytes that it requests.
     pub bytes: usize,
-    /// What that counts, in bytes.
+    /// The bytes that it counts.
     pub counted: usize,
-    /// Where the permit goes.
+    /// Sends the permit to the caller.
     pub granted: oneshot::Sender<G>,
 }
 
-/// What waits with a request that comes.
+/// What is already waiting when a request arrives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Before {
-    /// Bytes of its party.
+    /// The bytes of its party.
     pub of_party: usize,
-    /// Bytes of its connection.
+    /// The bytes of its connection.
     pub of_line: usize,
-    /// Connections of its party that wait, with its own.
+    /// The number of waiting connections of its party, including its own.
     pub lines: usize,
 }
 
-/// Where a request stands: the place of its party, and of its line there.
+/// The place of a line: the place of its party, and its place among the lines of the party.
 pub type Place = (usize, usize);
 
 impl<G> Default for Queues<G> {
@@ -65,12 +67,12 @@ impl<G> Default for Queues<G> {
 }
 
 impl<G> Queues<G> {
-    /// Whether anything of a party waits.
+    /// Whether a party has a waiting request.
     pub fn has(&self, party: Party) -> bool {
         self.parties.iter().any(|queue| queue.party == party)
     }
 
-    /// What waits with a request of `whose`.
+    /// What is already waiting when a request of `whose` arrives.
     pub fn before(&self, whose: Whose) -> Before {
         let Some(queue) = self.parties.iter().find(|queue| queue.party == whose.party) else {
             return Before { lines: 1, ..Before::default() };
@@ -81,7 +83,7 @@ impl<G> Queues<G> {
         Before { of_party, of_line: line.map_or(0, Line::counted), lines }
     }
 
-    /// Puts a request behind those of its connection, and answers its number.
+    /// Appends a request to the line of its connection, and returns its number.
     pub fn push(&mut self, whose: Whose, bytes: usize, counted: usize, granted: oneshot::Sender<G>) -> u64 {
         let number = self.next;
         self.next += 1;
@@ -101,7 +103,7 @@ impl<G> Queues<G> {
         number
     }
 
-    /// Takes out a request that gives up; false if it is not there any more.
+    /// Removes a request whose caller gives up; returns whether it was still waiting.
     pub fn remove(&mut self, whose: Whose, number: u64) -> bool {
         let Some(at) = self.parties.iter().position(|queue| queue.party == whose.party) else {
             return false;
@@ -111,7 +113,7 @@ impl<G> Queues<G> {
             return false;
         };
         let Some(line) = queue.lines.get_mut(line_at) else { return false };
-        // They are in the order of their numbers.
+        // A line is sorted by number.
         let Ok(found) = line.requests.binary_search_by_key(&number, |waiting| waiting.number) else {
             return false;
         };
@@ -125,7 +127,7 @@ impl<G> Queues<G> {
         true
     }
 
-    /// The parties that wait, in the order of their turns.
+    /// The waiting parties, in the order of their turns.
     pub fn parties(&self) -> impl Iterator<Item = &Queue<G>> {
         self.parties.iter()
     }
@@ -137,8 +139,8 @@ impl<G> Queues<G> {
         Some((Whose { party: queue.party, connection: line.connection }, line.requests.front()?))
     }
 
-    /// Takes out the request at the head of a line. The others of its line, and of its party, have their next turn after
-    /// everybody else.
+    /// Removes the request at the head of a line. Its line goes behind the other lines of its party, and its
+    /// party behind the other parties.
     pub fn serve(&mut self, (party, line): Place) -> Option<Waiting<G>> {
         let mut queue = self.parties.remove(party)?;
         let served = queue.lines.remove(line).and_then(|mut line| {
@@ -156,14 +158,14 @@ impl<G> Queues<G> {
 }
 
 impl<G> Queue<G> {
-    /// The connections that wait, in the order of their turns.
+    /// The waiting connections, in the order of their turns.
     pub fn lines(&self) -> impl Iterator<Item = &Line<G>> {
         self.lines.iter()
     }
 }
 
 impl<G> Line<G> {
-    /// What its next request counts, in bytes.
+    /// The bytes that its next request counts.
     pub fn next(&self) -> usize {
         self.requests.front().map_or(0, |waiting| waiting.counted)
     }

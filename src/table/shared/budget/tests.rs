@@ -9,7 +9,7 @@ use crate::model::BaseNumber;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-/// With it, 300 KiB are for large requests and 100 KiB for small ones, of up to 6 KiB.
+/// Of this limit, 300 KiB are for large requests and 100 KiB for small ones of up to 6 KiB.
 const LIMIT: usize = 400 * KIB;
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -28,7 +28,7 @@ fn base(number: u32) -> Party {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_and_comes_back() {
+fn take_rejects_bytes_that_do_not_fit_and_dropping_a_permit_returns_its_bytes() {
     let budget = Budget::new(LIMIT);
     let first = budget.take(base(1), 150 * KIB).unwrap();
     assert_eq!(
@@ -46,7 +46,7 @@ fn a_party_has_at_most_half_and_large_requests_leave_room_for_small_ones() {
     let budget = Budget::new(LIMIT);
     let huge = budget.take(base(1), 10 * MIB).unwrap();
     assert_eq!(budget.used(), 150 * KIB, "it counts as half");
-    assert!(budget.take(base(1), 10 * KIB).is_err(), "and that is all that its party may have");
+    assert!(budget.take(base(1), 10 * KIB).is_err(), "its party may not hold more");
     let other = budget.take(base(2), 150 * KIB).unwrap();
     assert!(budget.take(base(3), 10 * KIB).is_err(), "there is no more room for large ones");
     let small: Vec<_> = (0..12).map(|_| budget.take(base(1), 4 * KIB).unwrap()).collect();
@@ -57,22 +57,19 @@ fn a_party_has_at_most_half_and_large_requests_leave_room_for_small_ones() {
 }
 
 #[test]
-fn of_requests_that_hold_more_than_they_count_one_is_in_at_a_time() {
+fn only_one_request_that_holds_more_than_it_counts_is_admitted_at_a_time() {
     let budget = Budget::new(LIMIT);
     let first = budget.take(base(1), MIB).unwrap();
     let mut second = pin!(budget.turn(base(2), MIB));
-    assert!(
-        is_in(second.as_mut()).is_none(),
-        "there is room for it, and the other one is larger than it counts"
-    );
+    assert!(is_in(second.as_mut()).is_none(), "although there is room for half of a part");
     let mut third = pin!(budget.turn(base(3), 100 * KIB));
-    assert!(is_in(third.as_mut()).is_some(), "who is not so large is not held up by it");
+    assert!(is_in(third.as_mut()).is_some(), "a smaller request does not wait behind it");
     drop(first);
     assert!(is_in(second.as_mut()).is_some());
 }
 
 #[test]
-fn parties_take_turns_however_much_one_of_them_asks_for() {
+fn parties_take_turns_even_if_one_of_them_has_many_requests() {
     let budget = Budget::new(LIMIT);
     let all = (budget.take(base(1), 150 * KIB).unwrap(), budget.take(base(2), 150 * KIB).unwrap());
     let mut many: Vec<_> = (0..15).map(|_| Box::pin(budget.wait(base(1), 100 * KIB))).collect();
@@ -83,37 +80,37 @@ fn parties_take_turns_however_much_one_of_them_asks_for() {
     drop(all);
     let first: Vec<_> = many.iter_mut().filter_map(|one| is_in(one.as_mut())).collect();
     assert_eq!(first.len(), 1, "one of the many");
-    assert!(is_in(late.as_mut()).is_some(), "although fourteen came before it");
+    assert!(is_in(late.as_mut()).is_some(), "although fourteen others arrived before it");
     assert!(is_in(last.as_mut()).is_some());
 }
 
 #[test]
-fn whose_turn_it_is_gets_in_before_small_ones_that_come_later() {
+fn a_request_is_admitted_before_smaller_ones_that_arrive_later() {
     let budget = Budget::new(LIMIT);
     let held = (budget.take(base(1), 140 * KIB).unwrap(), budget.take(base(2), 100 * KIB).unwrap());
     let mut large = pin!(budget.turn(base(3), 140 * KIB));
     assert!(is_in(large.as_mut()).is_none());
     let mut less = pin!(budget.turn(base(4), 20 * KIB));
-    assert!(is_in(less.as_mut()).is_none(), "there is room for it, and it came later");
-    assert!(budget.take(base(4), 20 * KIB).is_err(), "and nobody else gets in between");
+    assert!(is_in(less.as_mut()).is_none(), "it arrived later, although there is room for it");
+    assert!(budget.take(base(4), 20 * KIB).is_err(), "no other request overtakes it");
     drop(held.1);
     let _large = is_in(large.as_mut()).unwrap();
     assert!(is_in(less.as_mut()).is_some());
 }
 
 #[test]
-fn who_waits_for_its_own_requests_is_in_nobodys_way() {
+fn a_party_that_holds_its_half_does_not_delay_others() {
     let budget = Budget::new(LIMIT);
     let held = budget.take(base(1), 150 * KIB).unwrap();
     let mut more = pin!(budget.turn(base(1), 100 * KIB));
-    assert!(is_in(more.as_mut()).is_none(), "it has its half");
-    assert!(is_in(pin!(budget.turn(base(2), 100 * KIB))).is_some(), "and others pass it");
+    assert!(is_in(more.as_mut()).is_none(), "its party holds its half");
+    assert!(is_in(pin!(budget.turn(base(2), 100 * KIB))).is_some(), "others overtake it");
     drop(held);
     assert!(is_in(more.as_mut()).is_some());
 }
 
 #[test]
-fn only_who_waits_with_too_much_is_refused() {
+fn only_a_party_that_waits_with_too_much_is_rejected() {
     let budget = Budget::new(LIMIT);
     let all = (budget.take(base(1), 150 * KIB).unwrap(), budget.take(base(2), 150 * KIB).unwrap());
     let mut waiting = pin!(budget.turn(base(1), 100 * KIB));
@@ -121,13 +118,13 @@ fn only_who_waits_with_too_much_is_refused() {
     let mut too_much = pin!(budget.turn(base(1), 60 * KIB));
     assert!(matches!(poll(too_much.as_mut()), Poll::Ready(Err(TableError::Overloaded { .. }))));
     let mut other = pin!(budget.turn(base(3), 60 * KIB));
-    assert!(is_in(other.as_mut()).is_none(), "it waits, and is not refused");
+    assert!(is_in(other.as_mut()).is_none(), "it waits and is not rejected");
     drop(all);
     assert!(is_in(waiting.as_mut()).is_some() && is_in(other.as_mut()).is_some());
 }
 
 #[test]
-fn who_gives_up_waiting_lets_the_others_through_and_leaves_nothing_behind() {
+fn a_caller_that_gives_up_lets_others_through_and_leaves_no_bytes_behind() {
     let budget = Budget::new(LIMIT);
     let held = (budget.take(base(1), 140 * KIB).unwrap(), budget.take(base(2), 100 * KIB).unwrap());
     let mut small = Box::pin(budget.turn(base(4), 10 * KIB));
@@ -135,7 +132,7 @@ fn who_gives_up_waiting_lets_the_others_through_and_leaves_nothing_behind() {
         let mut large = pin!(budget.turn(base(3), 150 * KIB));
         assert!(is_in(large.as_mut()).is_none() && is_in(small.as_mut()).is_none());
     }
-    // It was let in, and leaves without having looked.
+    // It was admitted when the large one was dropped, and is dropped before it is polled again.
     drop(small);
     assert!(is_in(pin!(budget.turn(base(4), 60 * KIB))).is_some());
     drop(held);
@@ -147,7 +144,7 @@ fn on(party: u32, connection: u64) -> Whose {
 }
 
 #[test]
-fn connections_of_a_party_take_turns_however_much_one_of_them_asks_for() {
+fn connections_of_a_party_take_turns_even_if_one_of_them_has_many_requests() {
     let budget = Budget::new(LIMIT);
     let all = budget.take(on(1, 1), 150 * KIB).unwrap();
     let mut many: Vec<_> = (0..15).map(|_| Box::pin(budget.wait(on(1, 1), 50 * KIB))).collect();
@@ -155,13 +152,13 @@ fn connections_of_a_party_take_turns_however_much_one_of_them_asks_for() {
     let mut late = pin!(budget.turn(on(1, 2), 50 * KIB));
     assert!(is_in(late.as_mut()).is_none());
     drop(all);
-    assert!(is_in(late.as_mut()).is_some(), "although fifteen came before it");
+    assert!(is_in(late.as_mut()).is_some(), "although fifteen others arrived before it");
     let first: Vec<_> = many.iter_mut().filter_map(|one| is_in(one.as_mut())).collect();
     assert!(!first.is_empty() && first.len() < 4, "some of the many");
 }
 
 #[test]
-fn a_connection_with_more_than_its_share_lets_another_pass_and_has_the_rest() {
+fn a_connection_above_its_share_gives_way_to_another_and_gets_the_rest() {
     let budget = Budget::new(LIMIT);
     let mut held: Vec<_> = [70, 30, 50].map(|kib| budget.take(on(1, 1), kib * KIB).unwrap()).into();
     let mut more = pin!(budget.turn(on(1, 1), 40 * KIB));
@@ -171,14 +168,14 @@ fn a_connection_with_more_than_its_share_lets_another_pass_and_has_the_rest() {
     let _other = is_in(other.as_mut()).unwrap();
     assert!(
         is_in(more.as_mut()).is_none(),
-        "it came first, and has more than half of what its party may have"
+        "it arrived first, but would hold more than half of its party's share"
     );
     drop(held.pop());
-    assert!(is_in(more.as_mut()).is_some(), "nobody else waits");
+    assert!(is_in(more.as_mut()).is_some(), "no other request waits");
 }
 
 #[test]
-fn a_connection_keeps_no_other_from_waiting() {
+fn a_connection_does_not_keep_others_of_its_party_from_waiting() {
     let budget = Budget::new(LIMIT);
     let _all = budget.take(on(1, 1), 150 * KIB).unwrap();
     let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(budget.turn(on(1, 1), 50 * KIB))).collect();
@@ -188,10 +185,10 @@ fn a_connection_keeps_no_other_from_waiting() {
         let refused = matches!(poll(turn.as_mut()), Poll::Ready(Err(TableError::Overloaded { .. })));
         (refused, turn)
     };
-    assert!(refused(1, 10).0, "as much of it waits as may be in");
+    assert!(refused(1, 10).0, "it already waits with as much as its party may hold");
     let (first, second) = (refused(2, 50), refused(2, 20));
-    assert!(!first.0 && !second.0, "a part of what may wait is for each that does");
-    assert!(refused(2, 10).0, "and no more than that");
-    assert!(!refused(3, 150).0, "who waits with nothing yet is not refused");
+    assert!(!first.0 && !second.0, "each waiting connection has a part of what may wait");
+    assert!(refused(2, 10).0, "it would exceed its part");
+    assert!(!refused(3, 150).0, "it has nothing waiting yet");
     drop((first.1, second.1));
 }
