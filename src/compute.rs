@@ -1,24 +1,24 @@
-//! Where everything computes that can take more than a few milliseconds, so that it holds no thread that
-//! serves others.
+//! Runs work that can take more than a few milliseconds, so that it does not block a thread that serves others.
 //!
-//! - **As many pieces of work run at once as there are cores**, whoever asks; the others wait in the order in
-//!   which they came. A caller that goes away while it waits leaves the queue, and its work is never begun.
-//! - **Work that was begun is not stopped.** So a call that computes for long comes with one piece after
-//!   another, each of a few milliseconds ([`run`]): between two of them others get their turn, deadlines are
-//!   looked at, and a caller that has gone takes what is left of its work along.
-//! - **Work of middle size stays on its thread** ([`Size::Middle`]): it takes its turn like the rest, and no
-//!   longer than a few milliseconds. What a thousand rows become is then in the cache of the core that goes on
-//!   with them; another thread would take a quarter longer for the same work.
-//! - What has to be done within a poll, because a library calls it there, is done [`in_place`]: the thread
-//!   first gives the other tasks that it serves to another one. Whoever can waits for a [`permit`] before,
-//!   and has it until the work is done. **Nobody waits for anything else while he has a permit**, or all of
-//!   them could wait for each other.
-//! - A task that computes a little again and again lets others go first now and then ([`Stretch`]).
-//! - A panic of the work is the caller's, who alone waits for it.
+//! - **At most as many pieces of work run at once as there are cores**, for all callers together. The others
+//!   wait in the order in which they were requested. If a caller goes away while it waits, its work leaves the
+//!   queue and never starts.
+//! - **Work that has started is not stopped.** So a call that computes for long submits one piece after another,
+//!   each of a few milliseconds ([`run`]). Between two pieces others get their turn and deadlines are checked,
+//!   and if the caller goes away, the remaining pieces never start.
+//! - **Work of middle size stays on its thread** ([`Size::Middle`]): it waits for its turn like the rest, and
+//!   takes no longer than a few milliseconds. Its results are then in the cache of the core that continues with
+//!   them; for a thousand rows, another thread would take a quarter longer.
+//! - Work that has to run within a poll, because a library calls it there, runs [`in_place`]: the thread first
+//!   hands its other tasks to another thread. If the caller can wait before that poll, it waits for a [`permit`]
+//!   and holds it until the work is done. **A caller that holds a permit must not wait for anything else**;
+//!   otherwise all holders could wait for each other.
+//! - A task that repeatedly computes a little lets others go first now and then ([`Stretch`]).
+//! - A panic of the work reaches its caller.
 //!
-//! Small work never waits: a single call would pay more for its turn than for the work.
+//! Small work never waits, because its turn would cost a single call more than the work does.
 //!
-//! Any layer may use this one, which uses none.
+//! Any layer may use this module, and it uses none.
 
 use std::panic::resume_unwind;
 use std::sync::{Arc, LazyLock};
@@ -32,59 +32,59 @@ mod stretch;
 
 pub use self::stretch::Stretch;
 
-/// From this size on, in bytes, a message or a body is decoded, parsed and checked when it is its turn.
+/// From this size on, in bytes, decoding, parsing and checking a message or a body waits for its turn.
 pub const LARGE_BYTES: usize = 64 * 1024;
-/// From this size on, in bytes, that is done beside the threads that serve others: it takes two milliseconds.
+/// From this size on, in bytes, this work runs outside the threads that serve others: it takes two milliseconds.
 pub const BESIDE_BYTES: usize = 512 * 1024;
-/// What a message or a body becomes is usually no larger than so many times its bytes.
+/// Decoding usually makes a message or a body at most this many times larger.
 const USUAL_GROWTH: usize = 8;
-/// Items of a long list that are worked on at once: about a millisecond.
+/// Up to this many items of a list are processed at once, which takes about a millisecond.
 pub const PIECE_ITEMS: usize = 512;
-/// With more items a list is worked on beside the threads that serve others.
+/// A list with more items is processed outside the threads that serve others.
 const BESIDE_ITEMS: usize = 4 * PIECE_ITEMS;
-/// Items between two looks at the clock.
+/// The number of items between two looks at the clock.
 const GLANCE_ITEMS: usize = 32;
-/// After so long a piece of a long list ends. This decides who computes next, and never what comes out.
+/// A piece of a long list ends after this time. It affects only the order of work, never its results.
 const PIECE_TIME: Duration = Duration::from_millis(2);
 
-/// The pool of the process: its cores are shared by everything in it.
+/// The pool of the process, whose cores all its work shares.
 static POOL: LazyLock<Pool> =
     LazyLock::new(|| Pool::new(thread::available_parallelism().map_or(1, usize::from)));
 
-/// Does one piece of work beside the threads that serve others, once it is its turn.
+/// Runs one piece of work outside the threads that serve others, when it is its turn.
 pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     POOL.run(work).await
 }
 
-/// How much work something is.
+/// How large a piece of work is, which decides where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Size {
-    /// It is done at once.
+    /// The work runs at once.
     Small,
-    /// It takes up to a few milliseconds. It is done on the thread of its caller, when it is its turn.
+    /// The work takes up to a few milliseconds. It runs on the thread of its caller, when it is its turn.
     Middle,
-    /// It is done beside the threads that serve others, when it is its turn.
+    /// The work runs outside the threads that serve others, when it is its turn.
     Large,
 }
 
 impl Size {
-    /// The work with a message or a body of so many bytes.
+    /// The size of the work on a message or a body of this many bytes.
     pub fn of_bytes(bytes: usize) -> Self {
         Self::between(bytes, LARGE_BYTES - 1, BESIDE_BYTES - 1)
     }
 
-    /// The work with a message or a body of so many bytes that becomes so many: a short one with many small parts is as much
-    /// work as a long one.
+    /// The size of the work on a message or a body of `bytes` that takes `becomes` bytes once decoded. A short
+    /// message with many small parts is as much work as a long one.
     pub fn of_message(bytes: usize, becomes: usize) -> Self {
         Self::of_bytes(bytes.max(becomes / USUAL_GROWTH))
     }
 
-    /// The work with a list of so many items.
+    /// The size of the work on a list of this many items.
     pub fn of_items(items: usize) -> Self {
         Self::between(items, PIECE_ITEMS, BESIDE_ITEMS)
     }
 
-    /// Small work, unless it `is_large`.
+    /// Large if `is_large`, otherwise small.
     pub fn large_if(is_large: bool) -> Self {
         if is_large { Self::Large } else { Self::Small }
     }
@@ -98,7 +98,7 @@ impl Size {
     }
 }
 
-/// Does work here and now; if it is not small, once it is its turn; and if it is large, [`in_place`].
+/// Runs work on this thread. Work that is not small waits for its turn; large work runs [`in_place`].
 pub async fn here<T>(size: Size, work: impl FnOnce() -> T) -> T {
     if size == Size::Small {
         return work();
@@ -107,8 +107,8 @@ pub async fn here<T>(size: Size, work: impl FnOnce() -> T) -> T {
     if size == Size::Large { in_place(work) } else { work() }
 }
 
-/// Does `step` with every item, in order, and returns the state after the last one. Work that is not small is
-/// done in pieces of a few milliseconds, each when it is its turn.
+/// Calls `step` with every item, in order, and returns the state after the last one. Work that is not small runs
+/// in pieces of a few milliseconds, each when it is its turn.
 pub async fn fold<T: Send + 'static, S: Send + 'static>(
     items: Vec<T>,
     size: Size,
@@ -141,7 +141,7 @@ pub async fn fold<T: Send + 'static, S: Send + 'static>(
     piece.state
 }
 
-/// What is left of a list.
+/// The rest of a list, and the state so far.
 struct Piece<T, S, F> {
     items: std::vec::IntoIter<T>,
     state: S,
@@ -153,7 +153,7 @@ impl<T, S, F: FnMut(&mut S, T)> Piece<T, S, F> {
         self.items.len() > 0
     }
 
-    /// Does so much as takes [`PIECE_TIME`].
+    /// Processes items for [`PIECE_TIME`], or until none is left.
     fn work(&mut self) {
         let began = Instant::now();
         while self.is_left() {
@@ -166,7 +166,7 @@ impl<T, S, F: FnMut(&mut S, T)> Piece<T, S, F> {
         }
     }
 
-    /// Does the rest.
+    /// Processes all remaining items.
     fn finish(&mut self) {
         for item in self.items.by_ref() {
             (self.step)(&mut self.state, item);
@@ -174,12 +174,12 @@ impl<T, S, F: FnMut(&mut S, T)> Piece<T, S, F> {
     }
 }
 
-/// The right to do one piece of work [`in_place`], once it is its turn. It is given back when it is dropped.
+/// Waits for the right to run one piece of work [`in_place`]. Dropping the permit returns it.
 pub async fn permit() -> Permit {
     POOL.permit().await
 }
 
-/// Does work here and now, after the tasks that this thread serves besides were given to another thread.
+/// Runs work on this thread, which first hands its other tasks to another thread.
 pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
         // There is no other thread.
@@ -188,7 +188,7 @@ pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
-/// All permits of the process, so that nothing else computes.
+/// Takes all permits of the process, so that no other work runs.
 #[cfg(test)]
 pub async fn every_permit() -> OwnedSemaphorePermit {
     let all = thread::available_parallelism().map_or(1, usize::from);
@@ -211,7 +211,7 @@ impl Pool {
     }
 
     async fn permit(&self) -> Permit {
-        // It fails only if the semaphore was closed, which nobody does.
+        // This fails only if the semaphore is closed, which never happens.
         Permit { _one: Arc::clone(&self.permits).acquire_owned().await.ok() }
     }
 
@@ -219,7 +219,7 @@ impl Pool {
         let permit = self.permit().await;
         let worked = tokio::task::spawn_blocking(move || {
             let done = work();
-            // Here, and not with the caller, who may have gone while this still runs.
+            // The work returns the permit itself, because its caller may have gone away while it runs.
             drop(permit);
             done
         });
@@ -227,7 +227,7 @@ impl Pool {
             Ok(done) => done,
             Err(failed) => match failed.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                // Nobody cancels it, so the runtime is being taken down, and the caller with it.
+                // The task is never cancelled, so the runtime is shutting down, and the caller with it.
                 Err(_) => std::future::pending().await,
             },
         }

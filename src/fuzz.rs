@@ -1,7 +1,7 @@
-//! Doors for fuzzing: each takes any bytes to the code that reads such bytes from outside or from disk. None may panic, nor
-//! take more memory than its input and the limits of what it reads allow.
+//! Fuzz targets: each passes any bytes to code that reads such bytes from a caller or from disk. No target may
+//! panic, nor take more memory than its input and the limits of what it reads allow.
 //!
-//! Not a part of the crate's interface. `fuzz/` and `tests/it/fuzz.rs` are the only users.
+//! This module is not part of the crate's interface; only `fuzz/` and `tests/it/fuzz.rs` use it.
 
 use crate::api::grpc::fuzz as wire;
 use crate::engine::sled::fuzz as log;
@@ -14,7 +14,7 @@ use crate::stored::index::{IndexState, decode_chunk};
 use crate::stored::meta::{self, Meta};
 use crate::stored::{block, bucket, idempotency, key, member, member_record, record_key, set_key, token};
 
-/// A target: its name, which is also that of the folder with its seeds, and its door.
+/// A target: its name, which is also the name of the folder with its seeds, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
@@ -33,20 +33,20 @@ pub const TARGETS: [Target; 8] = [
 ///
 /// # Panics
 ///
-/// If there is none, or if the target found what it is looking for.
+/// If there is no such target, or if the target found a fault.
 pub fn run(name: &str, bytes: &[u8]) {
     let target = TARGETS.iter().find(|(of, _)| *of == name);
     assert!(target.is_some(), "there is no target {name}");
     target.into_iter().for_each(|(_, target)| target(bytes));
 }
 
-/// Every stored record, and every key.
+/// The stored forms and the keys.
 fn records(bytes: &[u8]) {
     let at = Timestamp::from_micros(0);
     let shared = bytes::Bytes::copy_from_slice(bytes);
     if let Ok(mut block) = block::Block::decode_first(&shared) {
         let _ = block.decode_more(&shared);
-        // What was read can be written.
+        // A block that was decoded can be encoded.
         let _ = block.encode();
     }
     if let Ok(member) = member::decode(bytes) {
@@ -71,9 +71,9 @@ fn records(bytes: &[u8]) {
     let _ = meta::decode_next_base(bytes);
     let _ = token::decode(bytes).map(|(token, hash)| token::encode(&token, &hash));
     let _ = token::decode_use(bytes);
-    if let Ok(mut kept) = StoredResult::decode(bytes) {
-        let _ = kept.join(bytes);
-        let _ = kept.encode();
+    if let Ok(mut stored) = StoredResult::decode(bytes) {
+        let _ = stored.join(bytes);
+        let _ = stored.encode();
     }
     let _ = (
         idempotency::Size::decode(bytes).map(|size| size.encode()),
@@ -83,7 +83,7 @@ fn records(bytes: &[u8]) {
     for kind in RecordKind::ALL {
         if let Ok(record) = member_record::decode(kind, bytes) {
             let again = member_record::decode(kind, &member_record::encode(&record));
-            assert_eq!(again, Ok(record), "a record comes back as it was");
+            assert_eq!(again, Ok(record), "encoding and decoding must return the same record");
         }
     }
     let _ = member_record::Purge::decode(bytes).map(|purge| purge.encode());

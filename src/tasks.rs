@@ -1,12 +1,14 @@
-//! Where every task and thread of the process begins, so that none of them dies silently.
+//! Starts every task and thread of the process, so that none of them dies silently.
 //!
-//! - What the store cannot live without is *vital*: if it panics, the process ends at once with a reason, because a store
-//!   whose lane or log is gone would go on taking calls and answer none of them. A restart opens it as after a crash.
-//! - What only one caller waits for is the caller's: a panic ends that call or connection and nothing else.
-//! - What commits and then changes memory is done [`to_the_end`], whoever stops waiting for it, so that memory and disk
-//!   stay the same.
+//! - A task or thread that the store cannot do without is *vital*: if it panics, the process ends at once with a
+//!   reason. Otherwise a store whose lane or log is gone would accept calls and never reply. A restart opens the
+//!   store as after a crash.
+//! - A task or thread for one caller ends only that call or connection if it panics.
+//! - Work that commits and then changes memory runs [`to_the_end`], even if its caller stops waiting, so that
+//!   memory and disk agree.
 //!
-//! No other module spawns; `tests/it/architecture.rs` reads the sources for it. Any layer may use this one, which uses none.
+//! No other module starts tasks or threads; `tests/it/architecture.rs` checks this in the sources. Any layer may
+//! use this module, and it uses none.
 
 use std::any::Any;
 use std::future::Future;
@@ -21,10 +23,10 @@ use tokio::task::JoinHandle;
 
 /// The exit code of a process that found a fault of its own (EX_SOFTWARE of sysexits.h).
 const EXIT_SOFTWARE: i32 = 70;
-/// How long a process that ends waits for somebody to read why.
+/// How long a process that ends waits until its reason is written to standard error.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 
-/// Starts a task that the store cannot live without. It may end by itself; if it panics, the process ends.
+/// Starts a task that the store cannot do without. It may return; if it panics, the process ends.
 pub fn vital<T: Send + 'static>(
     name: &'static str,
     work: impl Future<Output = T> + Send + 'static,
@@ -32,7 +34,7 @@ pub fn vital<T: Send + 'static>(
     tokio::spawn(watch(name, work, end_process))
 }
 
-/// Starts a thread that the store cannot live without. It may end by itself; if it panics, the process ends.
+/// Starts a thread that the store cannot do without. It may return; if it panics, the process ends.
 pub fn vital_thread(
     name: &'static str,
     work: impl FnOnce() + Send + 'static,
@@ -40,24 +42,25 @@ pub fn vital_thread(
     thread::Builder::new().name(name.to_owned()).spawn(move || watch_thread(name, work, end_process))
 }
 
-/// Does `work` in a vital task, to its end even if the caller stops waiting.
+/// Runs `work` in a vital task, which runs to its end even if the caller stops waiting.
 pub async fn to_the_end<T: Send + 'static>(
     name: &'static str,
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {
     match vital(name, work).await {
         Ok(done) => done,
-        // It was neither cancelled by anybody nor did it panic, so the runtime is being taken down, and the caller with it.
+        // The task is never cancelled, and a panic ends the process. So the runtime is shutting down, and the
+        // caller with it.
         Err(_) => std::future::pending().await,
     }
 }
 
-/// Starts a task that works for one caller or one connection: if it panics, they alone notice.
+/// Starts a task for one caller or one connection: if it panics, only the holder of the handle notices.
 pub fn for_caller<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work)
 }
 
-/// Starts a thread that works for one caller, who looks at how it ended.
+/// Starts a thread for one caller, which checks how the thread ended.
 pub fn thread_for_caller<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -65,7 +68,7 @@ pub fn thread_for_caller<T: Send + 'static>(
     thread::Builder::new().name(name.to_owned()).spawn(work)
 }
 
-/// What `work` returns, unless it panics: then `end` is told of it before anybody else.
+/// Runs `work` and returns its result. If it panics, calls `end` with the name and the panic's message.
 async fn watch<T>(name: &'static str, work: impl Future<Output = T>, end: fn(&str, &str) -> !) -> T {
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(done) => done,
@@ -84,7 +87,7 @@ fn end_process(name: &str, reason: &str) -> ! {
     tracing::error!(task = name, reason, "a task that the process cannot do without panicked, so it ends");
     let words =
         format!("memberbase: the task `{name}`, which the process cannot do without, panicked: {reason}");
-    // On a thread of its own, because nobody may be reading standard error.
+    // On a separate thread, because writing blocks if standard error is a full pipe.
     let (said, is_said) = mpsc::channel();
     let say = thread::Builder::new().spawn(move || {
         let _ = writeln!(io::stderr(), "{words}");
@@ -113,7 +116,7 @@ pub(crate) mod tests {
     /// Set in the child processes of tests.
     const CHILD: &str = "MEMBERBASE_TEST_CHILD";
 
-    /// Runs the test `name` again in a process of its own, where it does `dies`, and returns how that process ended.
+    /// Runs the test `name` again in a child process, which calls `dies`, and returns the output of that process.
     pub(crate) fn last_words(name: &str, dies: impl FnOnce()) -> Output {
         if std::env::var_os(CHILD).is_some() {
             dies();
@@ -131,16 +134,16 @@ pub(crate) mod tests {
         assert!(text.contains(&words), "{text}");
     }
 
-    static TOLD: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
+    static NOTED: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
 
     fn note(name: &str, reason: &str) -> ! {
-        TOLD.lock().unwrap().push((name.to_owned(), reason.to_owned()));
-        // In the place of the end of the process.
+        NOTED.lock().unwrap().push((name.to_owned(), reason.to_owned()));
+        // This stands in for the end of the process.
         std::panic::resume_unwind(Box::new(()))
     }
 
     #[tokio::test]
-    async fn only_a_panic_is_told_with_its_words() {
+    async fn only_a_panic_is_reported_with_its_message() {
         assert_eq!(tokio::spawn(watch("calm", async { 7 }, note)).await.unwrap(), 7);
         let number = 5;
         tokio::spawn(watch("formatted", async move { panic!("number {number}") }, note)).await.unwrap_err();
@@ -148,7 +151,7 @@ pub(crate) mod tests {
         thread::spawn(|| watch_thread("wordless", || std::panic::panic_any(1), note)).join().unwrap_err();
         let expected = [("formatted", "number 5"), ("literal", "a literal"), ("wordless", "no words")]
             .map(|(a, b)| (a.to_owned(), b.to_owned()));
-        assert_eq!(*TOLD.lock().unwrap(), expected);
+        assert_eq!(*NOTED.lock().unwrap(), expected);
     }
 
     #[test]
@@ -169,13 +172,13 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_for_one_caller_is_told_to_that_caller_alone() {
+    async fn a_panic_of_work_for_one_caller_reaches_only_that_caller() {
         assert!(for_caller(async { panic!("for the caller") }).await.unwrap_err().is_panic());
         thread_for_caller("caller", || panic!("for the caller")).unwrap().join().unwrap_err();
     }
 
     #[tokio::test]
-    async fn what_is_done_to_the_end_is_done_also_when_nobody_waits() {
+    async fn work_to_the_end_is_finished_even_if_its_caller_stops_waiting() {
         let (go, gone) = oneshot::channel();
         let (done, end) = oneshot::channel();
         let mut work = Box::pin(to_the_end("work", async move {

@@ -1,4 +1,4 @@
-//! Who waits, who goes, and who is served meanwhile.
+//! Which work waits, what happens when its caller goes away, and that other tasks are served meanwhile.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 
 use super::*;
 
-/// Work that says that it has begun and goes on when it is told so; and who is told and who tells.
+/// Work that reports that it has started and then waits; the receiver of that report; and the sender that lets
+/// the work continue.
 fn waiting_work() -> (impl FnOnce() + Send, oneshot::Receiver<()>, mpsc::Sender<()>) {
     let (begin, begun) = oneshot::channel();
     let (go, gone) = mpsc::channel();
@@ -28,7 +29,7 @@ async fn others_are_served_while_work_runs_and_no_more_of_it_runs_than_there_are
         let pool = Arc::clone(&pool);
         async move { pool.run(work).await }
     });
-    // This runtime has one thread, and the work has not ended.
+    // This runtime has one thread, which is free although the work has not ended.
     begun.await.unwrap();
     let mut second = Box::pin(pool.run(|| 2));
     for _ in 0..100 {
@@ -74,7 +75,7 @@ async fn a_caller_that_goes_away_from_running_work_leaves_its_permit_with_the_wo
 }
 
 #[tokio::test]
-async fn a_panic_is_the_callers_and_leaves_the_permit_to_others() {
+async fn a_panic_reaches_the_caller_and_leaves_the_permit_to_others() {
     let pool = Pool::new(1);
     let panic = AssertUnwindSafe(pool.run(|| panic!("for the caller"))).catch_unwind().await.unwrap_err();
     assert_eq!(panic.downcast_ref::<&str>(), Some(&"for the caller"));
@@ -97,13 +98,13 @@ fn work_in_place_leaves_the_other_tasks_of_its_thread_to_another() {
 }
 
 #[tokio::test]
-async fn where_there_is_but_one_thread_work_in_place_is_done_on_it() {
+async fn work_in_place_runs_on_the_only_thread_if_there_is_just_one() {
     assert_eq!(in_place(|| 3), 3);
     assert_eq!(thread::spawn(|| in_place(|| 4)).join().unwrap(), 4);
 }
 
 #[tokio::test]
-async fn the_pool_of_the_process_does_work_for_all() {
+async fn the_pool_of_the_process_limits_all_work() {
     drop(permit().await);
     let all = every_permit().await;
     let mut work = Box::pin(run(|| 5));
@@ -113,7 +114,7 @@ async fn the_pool_of_the_process_does_work_for_all() {
 }
 
 #[tokio::test]
-async fn small_work_is_done_at_once_and_large_work_at_its_turn() {
+async fn small_work_runs_at_once_and_larger_work_when_it_is_its_turn() {
     let all = every_permit().await;
     assert_eq!(here(Size::Small, || 1).await, 1);
     let sum = |sum: &mut u64, item: u64| *sum += item;
@@ -131,7 +132,7 @@ async fn small_work_is_done_at_once_and_large_work_at_its_turn() {
 }
 
 #[tokio::test]
-async fn many_items_are_worked_on_in_pieces_and_those_of_a_caller_that_has_gone_are_left() {
+async fn many_items_are_processed_in_pieces_and_none_is_begun_after_the_caller_has_gone() {
     let seen = Arc::new(AtomicUsize::new(0));
     let (begin, begun) = oneshot::channel();
     let (go, gone) = mpsc::channel::<()>();
@@ -142,7 +143,7 @@ async fn many_items_are_worked_on_in_pieces_and_those_of_a_caller_that_has_gone_
         if let Some(begin) = begin.take() {
             begin.send(()).unwrap();
             gone.recv().unwrap();
-            // As much as a piece may be.
+            // For as long as a piece may take.
             let began = Instant::now();
             while began.elapsed() < PIECE_TIME {
                 std::hint::spin_loop();
@@ -150,14 +151,14 @@ async fn many_items_are_worked_on_in_pieces_and_those_of_a_caller_that_has_gone_
         }
     };
     let mut call = Box::pin(fold((0..3 * GLANCE_ITEMS).collect(), Size::Large, (), step));
-    // It may have to wait for its turn before.
+    // The call may first have to wait for its turn.
     tokio::select! {
-        () = call.as_mut() => panic!("it is not done before it was told to go on"),
+        () = call.as_mut() => panic!("the call ended before its work could continue"),
         begun = begun => begun.unwrap(),
     }
     drop(call);
     go.send(()).unwrap();
-    // Nothing computes any more, not even the first piece.
+    // No work runs any more, not even the first piece.
     let _all = every_permit().await;
     assert_eq!(seen.load(Ordering::Relaxed), GLANCE_ITEMS);
 }
@@ -173,8 +174,8 @@ fn sizes_grow_with_bytes_and_items() {
 }
 
 #[test]
-fn a_short_message_that_becomes_much_is_as_much_work_as_a_long_one() {
-    // One row, two thousand empty ones in 4 KiB, and sixteen times as many.
+fn a_short_message_that_decodes_to_much_is_as_much_work_as_a_long_one() {
+    // One row; two thousand empty rows in 4 KiB; sixteen times as many.
     assert_eq!(Size::of_message(250, 900), Size::Small);
     assert_eq!(Size::of_message(4_096, 1_200_000), Size::Middle);
     assert_eq!(Size::of_message(65_000, 19_000_000), Size::Large);

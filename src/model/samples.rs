@@ -1,4 +1,4 @@
-//! Random members and rows for property tests, from few values, so that equal ones occur.
+//! Random members and rows for property tests. They consist of few different values, so that equal ones occur.
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -222,7 +222,7 @@ pub fn raw_row(texts: &[(ProfileField, &str)]) -> RawRow<Option<RawAttribute>> {
                 row.enable_payroll = Change::Set(*text == "true");
                 continue;
             }
-            ProfileField::AccountDetails | ProfileField::Attributes => panic!("{field:?} is no text"),
+            ProfileField::AccountDetails | ProfileField::Attributes => panic!("{field:?} is not a text"),
         };
         *sent = Change::Set((*text).to_owned());
     }

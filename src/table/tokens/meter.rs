@@ -1,14 +1,15 @@
-//! A limit per second: a bucket that refills at the rate of the limit and holds at most one second's worth.
+//! A limit per second.
 //!
-//! The state is one number: the time at which the refill has covered everything taken so far. A call that
-//! arrives earlier waits until then. A later call is served whatever its amount, so a call larger than the
-//! bucket gets through, and the next one waits for it. The clock only goes forward, because the time of day
-//! may be set while callers wait.
+//! The state is one number: the time at which everything taken so far is paid for, at the rate of the limit.
+//! [`Meter::take`] serves a call that arrives later, whatever its amount, and moves the time on; up to one
+//! second without calls counts in advance. It rejects a call that arrives earlier, with the time to wait. So a
+//! call for more than one second's worth is served, and the calls after it are rejected until it is paid for.
+//! The clock only goes forward, because the time of day may be set meanwhile.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How much can be saved up.
+/// The most time without calls that counts in advance.
 const SAVED: Duration = Duration::from_secs(1);
 /// The highest cost of one call: practically for ever, but still a time that a clock can represent.
 const COST_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -17,17 +18,17 @@ const COST_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 pub struct Meter {
     /// `None` means no limit.
     per_second: Option<u32>,
-    /// When the next call may come. `None` before the first one.
+    /// When everything taken so far is paid for. `None` before the first call.
     free_at: Mutex<Option<Instant>>,
 }
 
 impl Meter {
-    /// A meter that starts with a full second's worth.
+    /// A meter that starts with one second's worth in advance.
     pub fn new(per_second: Option<u32>) -> Self {
         Self { per_second, free_at: Mutex::new(None) }
     }
 
-    /// Takes `amount`; otherwise returns how long to wait.
+    /// Takes `amount` if everything taken before is paid for; otherwise returns how long to wait.
     pub fn take(&self, amount: u64, now: Instant) -> Result<(), Duration> {
         let Some(per_second) = self.per_second.filter(|_| amount > 0) else { return Ok(()) };
         let micros = amount.saturating_mul(1_000_000) / u64::from(per_second.max(1));
@@ -60,14 +61,14 @@ mod tests {
         let (meter, at) = (Meter::new(Some(10)), clock());
         let served =
             |from: u64, to: u64| (from..to).filter(|millis| meter.take(1, at(*millis)).is_ok()).count();
-        // One more than ten, because the last of them needs only that the bucket is not empty.
+        // One more than ten, because the eleventh arrives just as the first ten are paid for.
         assert_eq!((0..100).filter(|_| meter.take(1, at(0)).is_ok()).count(), 11);
         assert_eq!(meter.take(1, at(0)), Err(Duration::from_millis(100)));
         assert_eq!(served(1, 10_001), 100);
     }
 
     #[test]
-    fn a_call_larger_than_a_second_is_served_and_waited_for() {
+    fn a_call_for_more_than_a_second_is_served_and_then_delays_others() {
         let (meter, at) = (Meter::new(Some(1_000)), clock());
         assert_eq!(meter.take(10_000, at(0)), Ok(()));
         assert_eq!(meter.take(1, at(0)), Err(Duration::from_secs(9)));
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_free_and_without_a_limit_everything_is() {
+    fn a_call_for_nothing_is_always_served_and_without_a_limit_every_call_is() {
         let (meter, at) = (Meter::new(Some(1)), clock());
         assert_eq!(meter.take(5, at(0)), Ok(()));
         assert_eq!(meter.take(0, at(0)), Ok(()));
