@@ -42,7 +42,7 @@ pub const ATTRIBUTE_LIST_MAX_ITEMS: usize = 100;
 /// From this magnitude on (2^53), JSON may round an integer.
 pub const UNSAFE_INTEGER: f64 = 9_007_199_254_740_992.0;
 /// Largest stored form of a member, in bytes.
-pub const MEMBER_RECORD_MAX_BYTES: usize = 32 * 1024;
+pub const MEMBER_MAX_BYTES: usize = 32 * 1024;
 /// The most that date of birth and bank details can take of it, rounded up, in bytes.
 pub const PII_MAX_BYTES: usize = 384;
 

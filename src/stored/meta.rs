@@ -1,4 +1,4 @@
-//! The meta record of a store: its format and its secret keys. It is written when the store is created, when
+//! The metadata of a store: its format and its secret keys. It is written when the store is created, when
 //! its format is raised, when its e-mail lookups are rewritten, and when a restored store begins a new
 //! timeline.
 
@@ -9,7 +9,7 @@ const VALUE: &str = "store meta";
 
 /// The newest format of a store that this program reads, and the one that it writes.
 pub const FORMAT: u32 = 2;
-/// The first format, in which the meta record ended after the keys.
+/// The first format, in which the metadata ended after the keys.
 const FIRST_FORMAT: u32 = 1;
 
 /// A fold version of its own: addresses are folded by the newest rule, and the e-mail lookups made by an
@@ -53,7 +53,7 @@ impl Meta {
         w.0
     }
 
-    /// The meta record of the same store, raised to the format that this program writes.
+    /// The metadata of the same store, raised to the format that this program writes.
     #[must_use]
     pub fn raised(self) -> Self {
         Self { format: FORMAT, write_format: FORMAT, ..self }
@@ -108,7 +108,7 @@ fn key(r: &mut Reader<'_>) -> Result<[u8; 16], DecodeError> {
     r.slice()?.try_into().map_err(|_| r.damaged("a key is not 16 bytes long"))
 }
 
-/// The meta record that `docs/formats.md` shows; its hashes there are made with these keys.
+/// The metadata that `docs/formats.md` shows; its hashes there are made with these keys.
 #[cfg(test)]
 pub(crate) fn sample() -> Meta {
     Meta {

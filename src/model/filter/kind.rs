@@ -5,7 +5,7 @@ use crate::model::contact::email::Fold;
 use crate::model::filter::Field;
 use crate::model::id::{BaseNumber, Sealer};
 use crate::model::limits::{
-    BASE_NAME_MAX_CHARS, EMAIL_MAX_BYTES, MEMBER_RECORD_MAX_BYTES, NAME_MAX_CHARS, PHONE_INPUT_MAX_BYTES,
+    BASE_NAME_MAX_CHARS, EMAIL_MAX_BYTES, MEMBER_MAX_BYTES, NAME_MAX_CHARS, PHONE_INPUT_MAX_BYTES,
     REF_MAX_BYTES, TIER_MAX_CHARS, WORKER_ID_MAX_BYTES,
 };
 use crate::model::refusal::error::Reason;
@@ -62,7 +62,7 @@ impl Kind {
             Self::Text(limit) => limit.bytes(),
             Self::Email => EMAIL_MAX_BYTES,
             Self::Phone => PHONE_INPUT_MAX_BYTES,
-            Self::Attribute => MEMBER_RECORD_MAX_BYTES,
+            Self::Attribute => MEMBER_MAX_BYTES,
             // Fixed words; the other kinds are not texts.
             Self::Status
             | Self::Gender

@@ -1,9 +1,9 @@
-//! The keys of the store itself: meta record, next base number and tokens.
+//! The keys of the store itself: metadata, next base number and tokens.
 
 use super::table::{META, NEXT_BASE, TOKEN, TOKEN_USE};
 use crate::engine::{Key, KeyRange};
 
-/// The key of the meta record.
+/// The key of the metadata.
 #[must_use]
 pub fn meta() -> Key {
     vec![META]

@@ -25,7 +25,7 @@ pub async fn check_unclaimed(audit: &mut Audit<'_>) -> Result<(), TableError> {
     Ok(())
 }
 
-/// Checks the store's meta record, which only an empty store may lack. Returns the hashes for checking
+/// Checks the store's metadata, which only an empty store may lack. Returns the hashes for checking
 /// lookups; `None` if lookups cannot be checked.
 pub async fn check_meta(audit: &mut Audit<'_>) -> Result<Option<Hashes>, TableError> {
     let Some(bytes) = audit.engine.get_many(&[key::meta()]).await?.pop().flatten() else {

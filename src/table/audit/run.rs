@@ -1,4 +1,4 @@
-//! One audit, from the meta record to the last base.
+//! One audit, from the metadata to the last base.
 
 use std::sync::Arc;
 

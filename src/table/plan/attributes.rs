@@ -49,7 +49,7 @@ struct Changed {
     old: Member,
     before: Bytes,
     new: Member,
-    record: Vec<u8>,
+    stored: Vec<u8>,
     values: u64,
 }
 
@@ -68,7 +68,7 @@ impl Plan<'_> {
             for (index, (row, patch)) in (nth * READ_TOGETHER..).zip(together) {
                 match self.with_need(*row, patch).await? {
                     Ok(change) => {
-                        change.iter().for_each(|change| weight.add_record(&change.record));
+                        change.iter().for_each(|change| weight.add_member(&change.stored));
                         changed.extend(change);
                     }
                     Err(refusal) => changes.refused.push((index, refusal)),
@@ -169,9 +169,9 @@ impl Plan<'_> {
         }
         let revision = self.layer.header.revision + 1;
         let new = Member { attributes, updated_at: self.now, revision, ..old.clone() };
-        let record = member::encode(&new);
-        let checked = check_size(&record, self.sight);
-        Ok(checked.map(|()| Some(Changed { row, old, before, new, record, values })))
+        let stored = member::encode(&new);
+        let checked = check_size(&stored, self.sight);
+        Ok(checked.map(|()| Some(Changed { row, old, before, new, stored, values })))
     }
 
     async fn write_attributes(&mut self, change: Changed) -> Result<(), TableError> {
@@ -185,7 +185,7 @@ impl Plan<'_> {
         }
         let lookups = lookup_deltas(&self.open.parts.hashes, Some(&change.old), Some(&change.new), 0);
         let sets = self.set_changes(change.row, Some(&change.old), Some(&change.new));
-        self.set_record(change.row, Some(change.record));
+        self.set_member(change.row, Some(change.stored));
         self.note(change.row, Change::Updated, Some(&change.before), &lookups, sets);
         Ok(())
     }

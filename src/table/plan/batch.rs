@@ -31,7 +31,7 @@ use crate::table::read::summary::BaseSummary;
 const FULL_BYTES: usize = 16 * 1024 * 1024;
 /// A batch of this many bytes is encoded outside the threads that serve calls.
 const LARGE_BYTES: usize = 4 * 1024 * 1024;
-/// The bytes of one change in a commit, without the previous record and the values of sets.
+/// The bytes of one change in a commit, without the previous member and the values of sets.
 pub(super) const CHANGE_BYTES: usize = 128;
 /// Deciding about one row counts as this many steps of a [`Stretch`].
 const ROW_STEPS: usize = 2;
@@ -194,7 +194,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The stored form of the member at a row, in the current state.
-    pub(super) fn record(&self, row: Row) -> Result<Option<Bytes>, Stop> {
+    pub(super) fn stored_member(&self, row: Row) -> Result<Option<Bytes>, Stop> {
         let (number, slot) = place(row);
         Ok(self.block(number).ok_or(Stop::Need(Need::Block(number)))?.get(slot).cloned())
     }
@@ -207,8 +207,8 @@ impl<'a> Plan<'a> {
 
     /// The member at a row in the current state, with its stored form.
     pub(super) fn member(&self, row: Row) -> Result<Option<(Member, Bytes)>, Stop> {
-        match self.record(row)? {
-            Some(record) => Ok(Some((member::decode(&record)?, record))),
+        match self.stored_member(row)? {
+            Some(stored) => Ok(Some((member::decode(&stored)?, stored))),
             None => Ok(None),
         }
     }
@@ -224,8 +224,8 @@ impl<'a> Plan<'a> {
             if Some(Row(row)) == except {
                 continue;
             }
-            if let Some((member, record)) = self.member(Row(row))?.filter(|(member, _)| holds(member)) {
-                return Ok(Some((Row(row), member, record)));
+            if let Some((member, stored)) = self.member(Row(row))?.filter(|(member, _)| holds(member)) {
+                return Ok(Some((Row(row), member, stored)));
             }
         }
         Ok(None)
@@ -247,16 +247,16 @@ impl<'a> Plan<'a> {
     }
 
     /// Writes or removes the member at a row. The layer must have its block ([`Plan::ensure_block`]).
-    pub(super) fn set_record(&mut self, row: Row, record: Option<Vec<u8>>) {
+    pub(super) fn set_member(&mut self, row: Row, stored: Option<Vec<u8>>) {
         let (number, slot) = place(row);
         let Some(block) = self.layer.blocks.get_mut(&number) else { return };
         if let Some(old) = block.get(slot) {
-            self.weight.remove_record(old);
+            self.weight.remove_member(old);
         }
-        if let Some(new) = &record {
-            self.weight.add_record(new);
+        if let Some(new) = &stored {
+            self.weight.add_member(new);
         }
-        block.set(slot, record.map(Bytes::from));
+        block.set(slot, stored.map(Bytes::from));
     }
 
     /// The changes of sets that lead from `before` to `after`, under the current schema.
@@ -294,7 +294,7 @@ impl<'a> Plan<'a> {
         match change {
             Change::Base | Change::Records => self.weight.add(before.map_or(0, <[u8]>::len)),
             Change::Created | Change::Updated | Change::Reactivated | Change::Deleted => {
-                before.into_iter().for_each(|record| self.weight.add_record(record));
+                before.into_iter().for_each(|stored| self.weight.add_member(stored));
             }
         }
         for delta in lookups {

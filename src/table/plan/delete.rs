@@ -97,7 +97,7 @@ impl Plan<'_> {
 
     fn try_delete(&mut self, doomed: &Doomed) -> Result<Option<Row>, Stop> {
         let found = match doomed {
-            Doomed::Row(row) => self.member(*row)?.map(|(member, record)| (*row, member, record)),
+            Doomed::Row(row) => self.member(*row)?.map(|(member, stored)| (*row, member, stored)),
             Doomed::Ref(value) => match self.wanted(doomed) {
                 Some(wanted) => self.holder(wanted, None, |member| {
                     holds(member, MatchKey::Ref(value), self.open.parts.hashes.fold(), self.now)
@@ -105,13 +105,13 @@ impl Plan<'_> {
                 None => None,
             },
         };
-        let Some((row, member, record)) = found else { return Ok(None) };
+        let Some((row, member, stored)) = found else { return Ok(None) };
         let (number, _) = place(row);
         self.ensure_block(number, false)?;
         let lookups = lookup_deltas(&self.open.parts.hashes, Some(&member), None, 0);
         let sets = self.set_changes(row, Some(&member), None);
-        self.set_record(row, None);
-        self.note(row, Change::Deleted, Some(&record), &lookups, sets);
+        self.set_member(row, None);
+        self.note(row, Change::Deleted, Some(&stored), &lookups, sets);
         *self.layer.header.counts.get_mut(member.status) -= 1;
         self.removed += 1;
         Ok(Some(row))

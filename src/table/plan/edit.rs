@@ -77,7 +77,7 @@ impl Plan<'_> {
             Ok(Update::Reactivated(new)) => (Change::Reactivated, new),
             Err(refusal) => return Ok(Edited::Refused(refusal)),
         };
-        let Some(before) = self.record(row)? else { return Ok(Edited::Missing) };
+        let Some(before) = self.stored_member(row)? else { return Ok(Edited::Missing) };
         let unique: Vec<_> = keys_of(patch, &self.open.parts.hashes).collect();
         let writes = Writes { patch, unique: &unique, fingerprint: 0 };
         let outcome = self.change(writes, row, (old, &before), change, new, Uniqueness::ByRow)?;

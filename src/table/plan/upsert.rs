@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::model::limits::{MEMBER_RECORD_MAX_BYTES, PII_MAX_BYTES};
+use crate::model::limits::{MEMBER_MAX_BYTES, PII_MAX_BYTES};
 use crate::model::schema::typed;
 use crate::model::{
     Attributes, Change, MatchKey, Member, MemberPatch, MemberRow, Outcome, Reason, Refusal, Row, RowError,
@@ -74,7 +74,7 @@ impl Plan<'_> {
                     Err(refusal) => Ok(Err(refusal)),
                 }
             }
-            Current::Found(row, old, record) => {
+            Current::Found(row, old, stored) => {
                 let refused = |refusal| Ok(Ok(RowOutcome::failed(Some(row), refusal)));
                 let by_alias = under_own_ref(prepared, &old);
                 let sent = match by_alias.as_ref().unwrap_or(&prepared.row).settled(&old) {
@@ -101,7 +101,7 @@ impl Plan<'_> {
                 if by_alias.is_some() || keeps_status || prepared.row.doubts.is_some() {
                     writes.fingerprint = 0;
                 }
-                match self.change(writes, row, (&old, &record), change, new, uniqueness)? {
+                match self.change(writes, row, (&old, &stored), change, new, uniqueness)? {
                     Ok(outcome) => Ok(Ok(outcome.keeping_status(keeps_status))),
                     Err(refusal) => refused(refusal),
                 }
@@ -114,8 +114,8 @@ impl Plan<'_> {
             Matched::Key(wanted) => wanted,
             Matched::Place(row) => {
                 let found = self.member(row)?;
-                return Ok(found.map_or(Current::Gone, |(member, record)| {
-                    Current::Found(row, Box::new(member), record)
+                return Ok(found.map_or(Current::Gone, |(member, stored)| {
+                    Current::Found(row, Box::new(member), stored)
                 }));
             }
         };
@@ -127,7 +127,7 @@ impl Plan<'_> {
         let fold = self.open.parts.hashes.fold();
         let found = self.holder(wanted, None, |member| holds(member, key, fold, self.now))?;
         Ok(found
-            .map_or(Current::Absent, |(row, member, record)| Current::Found(row, Box::new(member), record)))
+            .map_or(Current::Absent, |(row, member, stored)| Current::Found(row, Box::new(member), stored)))
     }
 
     pub(super) fn create(
@@ -148,8 +148,8 @@ impl Plan<'_> {
             Err(refusal) => return Ok(Err(refusal)),
         }
         member.revision = self.layer.header.revision + 1;
-        let record = member::encode(&member);
-        if let Err(refusal) = check_size(&record, self.sight) {
+        let stored = member::encode(&member);
+        if let Err(refusal) = check_size(&stored, self.sight) {
             return Ok(Err(refusal));
         }
         // Only the first row of a block begins a new one; otherwise the block has older rows and must be
@@ -158,7 +158,7 @@ impl Plan<'_> {
         self.ensure_block(number, slot == 0)?;
         let lookups = lookup_deltas(&self.open.parts.hashes, None, Some(&member), writes.fingerprint);
         let sets = self.set_changes(row, None, Some(&member));
-        self.set_record(row, Some(record));
+        self.set_member(row, Some(stored));
         self.note(row, commit::Change::Created, None, &lookups, sets);
         self.layer.header.next_row += 1;
         *self.layer.header.counts.get_mut(member.status) += 1;
@@ -186,14 +186,14 @@ impl Plan<'_> {
         }
         new.revision = self.layer.header.revision + 1;
         new.drop_aliases(self.now);
-        let record = member::encode(&new);
-        if let Err(refusal) = check_size(&record, self.sight) {
+        let stored = member::encode(&new);
+        if let Err(refusal) = check_size(&stored, self.sight) {
             return Ok(Err(refusal));
         }
         self.ensure_block(place(row).0, false)?;
         let lookups = lookup_deltas(&self.open.parts.hashes, Some(old), Some(&new), writes.fingerprint);
         let sets = self.set_changes(row, Some(old), Some(&new));
-        self.set_record(row, Some(record));
+        self.set_member(row, Some(stored));
         self.note(row, change, Some(before), &lookups, sets);
         let counts = &mut self.layer.header.counts;
         *counts.get_mut(old.status) -= 1;
@@ -303,13 +303,13 @@ pub(super) fn is_repeat(fingerprint: u64, prepared: &Prepared) -> bool {
 
 /// Refuses a member whose stored form is too large. For a sender who does not see all fields, only the
 /// visible ones count, and there is always room for the hidden ones. So no refusal reveals their lengths.
-pub(super) fn check_size(record: &[u8], sight: Sight) -> Result<(), RowError> {
+pub(super) fn check_size(stored: &[u8], sight: Sight) -> Result<(), RowError> {
     let (bytes, limit, what) = match sight {
-        Sight::Whole => (record.len(), MEMBER_RECORD_MAX_BYTES, "in all"),
+        Sight::Whole => (stored.len(), MEMBER_MAX_BYTES, "in all"),
         Sight::WithoutPii => {
-            let hidden = member::pii_bytes(record).unwrap_or_default();
-            let limit = MEMBER_RECORD_MAX_BYTES - PII_MAX_BYTES;
-            (record.len().saturating_sub(hidden), limit, "besides bank details and date of birth")
+            let hidden = member::pii_bytes(stored).unwrap_or_default();
+            let limit = MEMBER_MAX_BYTES - PII_MAX_BYTES;
+            (stored.len().saturating_sub(hidden), limit, "besides bank details and date of birth")
         }
     };
     if bytes <= limit {

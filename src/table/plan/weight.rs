@@ -30,7 +30,7 @@ pub struct Weight {
     /// Bytes of dates of birth and bank details.
     hidden: usize,
     /// Stored members, in blocks and as they were before.
-    records: usize,
+    members: usize,
 }
 
 impl Weight {
@@ -40,31 +40,31 @@ impl Weight {
     }
 
     /// Adds a stored member.
-    pub fn add_record(&mut self, record: &[u8]) {
-        let hidden = hidden(record);
-        self.seen += record.len().saturating_sub(hidden);
+    pub fn add_member(&mut self, stored: &[u8]) {
+        let hidden = hidden(stored);
+        self.seen += stored.len().saturating_sub(hidden);
         self.hidden += hidden;
-        self.records += 1;
+        self.members += 1;
     }
 
     /// Subtracts a stored member that was added before.
-    pub fn remove_record(&mut self, record: &[u8]) {
-        let hidden = hidden(record);
-        self.seen -= record.len().saturating_sub(hidden);
+    pub fn remove_member(&mut self, stored: &[u8]) {
+        let hidden = hidden(stored);
+        self.seen -= stored.len().saturating_sub(hidden);
         self.hidden -= hidden;
-        self.records -= 1;
+        self.members -= 1;
     }
 
     /// Adds the members of a block.
     pub fn add_block(&mut self, block: &Block) {
-        block.slots.iter().flatten().for_each(|record| self.add_record(record));
+        block.slots.iter().flatten().for_each(|stored| self.add_member(stored));
     }
 
     /// Adds another weight.
     pub fn add_all(&mut self, other: Self) {
         self.seen += other.seen;
         self.hidden += other.hidden;
-        self.records += other.records;
+        self.members += other.members;
     }
 
     /// The bytes that are not hidden from any sender.
@@ -82,7 +82,7 @@ impl Weight {
         match sight {
             Sight::Whole => self.all(),
             Sight::WithoutPii => {
-                let most_hidden = self.records * PII_MAX_BYTES;
+                let most_hidden = self.members * PII_MAX_BYTES;
                 self.seen + most_hidden.saturating_sub(HIDDEN_ROOM_BYTES)
             }
         }
@@ -91,8 +91,8 @@ impl Weight {
 
 /// The hidden bytes of a stored member; 0 if it is damaged. Damage is reported where a member is read; here
 /// it may be only a neighbour of a changed member.
-fn hidden(record: &[u8]) -> usize {
-    member::pii_bytes(record).unwrap_or_default()
+fn hidden(stored: &[u8]) -> usize {
+    member::pii_bytes(stored).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use crate::model::{AccountDetails, Date, Member, Profile, Ref};
 
-    fn record(is_hidden: bool) -> Vec<u8> {
+    fn stored(is_hidden: bool) -> Vec<u8> {
         let account = || AccountDetails::parse_uk("Ada".to_owned(), "200000", "55779911").unwrap();
         let profile = Profile {
             ref_: Some(Ref::parse("a").unwrap()),
@@ -115,13 +115,13 @@ mod tests {
     fn hidden_bytes_count_only_for_senders_who_may_see_them() {
         let [mut bare, mut full] = [Weight::default(); 2];
         for _ in 0..3 {
-            bare.add_record(&record(false));
-            full.add_record(&record(true));
+            bare.add_member(&stored(false));
+            full.add_member(&stored(true));
         }
-        full.remove_record(&record(true));
-        full.add_record(&record(false));
+        full.remove_member(&stored(true));
+        full.add_member(&stored(false));
         assert_eq!(full.seen(), bare.seen());
-        assert_eq!(full.all() - bare.all(), 2 * (record(true).len() - record(false).len()));
+        assert_eq!(full.all() - bare.all(), 2 * (stored(true).len() - stored(false).len()));
         let count =
             |weight: Weight| (weight.of_one_commit(Sight::WithoutPii), weight.of_one_commit(Sight::Whole));
         assert_eq!(count(full).0, count(bare).0);
@@ -130,22 +130,22 @@ mod tests {
 
     #[test]
     fn the_largest_commit_of_a_sender_without_pii_fits_into_a_batch_whatever_is_hidden() {
-        for records in [0, 1, 80_000, 100_000, 170_000, 10_000_000] {
-            let hides = |seen| Weight { seen, hidden: records * PII_MAX_BYTES, records };
+        for members in [0, 1, 80_000, 100_000, 170_000, 10_000_000] {
+            let hides = |seen| Weight { seen, hidden: members * PII_MAX_BYTES, members };
             let mut seen = ATOMIC_MAX_BYTES;
             while seen > 0 && hides(seen).of_one_commit(Sight::WithoutPii) > ATOMIC_MAX_BYTES {
                 seen = seen.saturating_sub(1 << 16);
             }
             if hides(seen).of_one_commit(Sight::WithoutPii) <= ATOMIC_MAX_BYTES {
-                assert!(hides(seen).all() + FRAMING_BYTES <= MAX_BATCH_BYTES, "{records} records");
+                assert!(hides(seen).all() + FRAMING_BYTES <= MAX_BATCH_BYTES, "{members} members");
             }
         }
     }
 
     #[test]
     fn ten_thousand_members_in_as_many_blocks_fit_into_one_commit_of_a_sender_without_pii() {
-        let records = 10_000 * 17;
-        let weight = Weight { seen: records * 180, hidden: 0, records };
+        let members = 10_000 * 17;
+        let weight = Weight { seen: members * 180, hidden: 0, members };
         assert!(weight.of_one_commit(Sight::WithoutPii) <= ATOMIC_MAX_BYTES);
     }
 }

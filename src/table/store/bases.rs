@@ -70,8 +70,8 @@ impl Table {
         match found {
             Ok((base, is_purging)) => (!is_purging).then_some(base),
             Err(error) => {
-                let mut told = self.told_damaged.lock().unwrap_or_else(PoisonError::into_inner);
-                if told.insert(number) {
+                let mut logged = self.logged_damaged.lock().unwrap_or_else(PoisonError::into_inner);
+                if logged.insert(number) {
                     tracing::error!(base = number.0, %error, "a memberbase is damaged; lists omit it");
                 }
                 None
@@ -94,19 +94,20 @@ impl Table {
         } else {
             range.start = after.map_or(range.start, |after| Bound::Excluded(key::header(after)));
         }
-        let headers = self.engine.scan(range, direction, limit).await?;
+        let headers = self.parts.engine.scan(range, direction, limit).await?;
         let numbers: Vec<BaseNumber> = headers.iter().filter_map(|(key, _)| key::header_base(key)).collect();
         let last = numbers.last().copied();
         let indexes = numbers.iter().map(|number| key::index(*number));
         let keys: Vec<_> = indexes.chain(numbers.iter().map(|number| key::settings(*number))).collect();
-        let mut states = self.engine.get_many(&keys).await?;
+        let mut states = self.parts.engine.get_many(&keys).await?;
         let settings = states.split_off(numbers.len());
         let mut bases = Vec::with_capacity(numbers.len());
         for (((number, (_, head)), state), settings) in
             numbers.into_iter().zip(headers).zip(states).zip(settings)
         {
             // If the base was purged after its head was read, all of it is gone.
-            let is_gone = settings.is_none() && self.engine.get_many(&[key::header(number)]).await? == [None];
+            let is_gone =
+                settings.is_none() && self.parts.engine.get_many(&[key::header(number)]).await? == [None];
             if is_gone {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! The table of one store: its meta record and its bases.
+//! The table of one store: its metadata and its bases.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,8 +64,6 @@ impl Default for TableConfig {
 
 /// The bases of one store.
 pub struct Table {
-    pub(in crate::table) engine: Arc<dyn Engine>,
-    pub(in crate::table) clock: Clock,
     pub(in crate::table) config: TableConfig,
     sealer: Sealer,
     cursor_key: CursorKey,
@@ -79,7 +77,7 @@ pub struct Table {
     /// Whether the last round of housekeeping left something undone.
     pub(in crate::table) is_untidy: AtomicBool,
     /// Damaged bases that were logged already.
-    pub(in crate::table) told_damaged: Mutex<BTreeSet<BaseNumber>>,
+    pub(in crate::table) logged_damaged: Mutex<BTreeSet<BaseNumber>>,
 }
 
 impl Table {
@@ -94,14 +92,14 @@ impl Table {
         let idempotency = Idempotency::new(Arc::clone(&engine), hashes.clone(), config.idempotency, clock());
         let tokens = Tokens::load(Arc::clone(&engine), Arc::clone(&idempotency)).await?;
         let parts = Parts {
-            engine: Arc::clone(&engine),
+            sharing: Sharing::load(&engine).await?,
+            engine,
             hashes,
             idempotency,
             nonces: Arc::new(Nonces::new(config.seed)),
-            clock: Arc::clone(&clock),
+            clock,
             budget: Budget::new(config.budget_bytes),
             member_cache: MemberCache::new(config.read_bytes),
-            sharing: Sharing::load(&engine).await?,
             in_flight: RoomOfAll::new(),
             naming: Naming::default(),
             checkpoint_entries: config.checkpoint_entries,
@@ -109,8 +107,6 @@ impl Table {
         let arriving = Budget::new(config.budget_bytes);
         let replies = Budget::new(config.budget_bytes / 2);
         Ok(Arc::new(Self {
-            engine,
-            clock,
             config,
             sealer: Sealer::new(IdKey(meta.id_key)),
             cursor_key: CursorKey(meta.cursor_key),
@@ -120,7 +116,7 @@ impl Table {
             arriving,
             replies,
             is_untidy: AtomicBool::new(false),
-            told_damaged: Mutex::default(),
+            logged_damaged: Mutex::default(),
         }))
     }
 
@@ -157,18 +153,18 @@ impl Table {
     /// The time by the clock that was passed in.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        (self.clock)()
+        (self.parts.clock)()
     }
 
     /// What the engine reports about itself.
     #[must_use]
     pub fn engine_status(&self) -> EngineStatus {
-        self.engine.status()
+        self.parts.engine.status()
     }
 
     /// A backup of everything that is durable now, without what the receiver already has (`held`).
     pub async fn backup(&self, held: Held) -> Result<Backup, TableError> {
-        Ok(self.engine.backup(held).await?)
+        Ok(self.parts.engine.backup(held).await?)
     }
 
     /// The memory for requests that are not parsed into rows yet.
@@ -193,7 +189,7 @@ impl Table {
     pub async fn close(&self) -> Result<(), TableError> {
         let mut result = self.bases.end().await;
         result = result.and(self.tokens.store_uses().await);
-        let closed = self.engine.close().await;
+        let closed = self.parts.engine.close().await;
         result.and(closed.map_err(TableError::from))
     }
 }

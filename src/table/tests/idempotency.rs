@@ -87,7 +87,7 @@ fn a_deleted_base_is_purged_after_its_grace_and_never_before() {
             .scan(crate::engine::KeyRange::prefix(&[]), crate::engine::Direction::Forward, 10)
             .await
             .unwrap();
-        assert_eq!(left.len(), 2, "only the meta record and the next base number remain");
+        assert_eq!(left.len(), 2, "only the metadata and the next base number remain");
         let next = table.create_base(BaseSettings::named(BaseName::parse("next").unwrap()), None).await;
         assert_eq!(next.unwrap().number, BaseNumber(2));
     });

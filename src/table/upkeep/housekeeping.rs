@@ -58,7 +58,7 @@ impl Table {
     async fn tidy_bases(&self, undone: &mut Undone) -> Result<(), TableError> {
         let mut range = key::headers();
         loop {
-            let heads = self.engine.scan(range.clone(), Direction::Forward, BASES_AT_ONCE).await?;
+            let heads = self.parts.engine.scan(range.clone(), Direction::Forward, BASES_AT_ONCE).await?;
             let Some((last, _)) = heads.last() else { return Ok(()) };
             range.start = Bound::Excluded(last.clone());
             for number in heads.iter().filter_map(|(key, _)| key::header_base(key)) {
@@ -69,7 +69,7 @@ impl Table {
     }
 
     async fn tidy_base(&self, number: BaseNumber) -> Result<(), TableError> {
-        let Some(header) = stored_header(&self.engine, number).await? else { return Ok(()) };
+        let Some(header) = stored_header(&self.parts.engine, number).await? else { return Ok(()) };
         if is_due(&header, self.now(), self.config.grace_micros) {
             return self.purge(number, &header).await;
         }
@@ -79,12 +79,12 @@ impl Table {
 
     pub(in crate::table) async fn delete_range(&self, range: KeyRange) -> Result<(), TableError> {
         loop {
-            let pairs = self.engine.scan(range.clone(), Direction::Forward, DELETE_AT_ONCE).await?;
+            let pairs = self.parts.engine.scan(range.clone(), Direction::Forward, DELETE_AT_ONCE).await?;
             if pairs.is_empty() {
                 return Ok(());
             }
             let deletes = pairs.into_iter().map(|(key, _)| key).collect();
-            self.engine.commit(Batch { deletes, ..Batch::default() }).await?;
+            self.parts.engine.commit(Batch { deletes, ..Batch::default() }).await?;
         }
     }
 
@@ -92,10 +92,11 @@ impl Table {
         let oldest =
             Timestamp::from_micros(self.now().micros().saturating_sub(self.config.commit_retention_micros));
         loop {
-            let state = self.engine.get_many(&[key::index(number)]).await?.pop().flatten();
+            let state = self.parts.engine.get_many(&[key::index(number)]).await?.pop().flatten();
             let watermark =
                 state.map(|bytes| IndexState::decode(&bytes)).transpose()?.unwrap_or_default().watermark;
-            let parts = self.engine.scan(key::commits(number), Direction::Forward, DELETE_AT_ONCE).await?;
+            let parts =
+                self.parts.engine.scan(key::commits(number), Direction::Forward, DELETE_AT_ONCE).await?;
             let found = parts.len();
             let mut deletes = Vec::new();
             for (key, part) in parts {
@@ -107,7 +108,7 @@ impl Table {
             }
             let complete = deletes.len() < found || found < DELETE_AT_ONCE;
             if !deletes.is_empty() {
-                self.engine.commit(Batch { deletes, ..Batch::default() }).await?;
+                self.parts.engine.commit(Batch { deletes, ..Batch::default() }).await?;
             }
             if complete {
                 return Ok(());

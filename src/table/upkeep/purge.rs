@@ -27,7 +27,7 @@ impl Table {
                 if let Some(row) = record_key::counted_row(&mark) {
                     self.purge_row(base, row).await?;
                 }
-                self.engine.commit(Batch { deletes: vec![mark], ..Batch::default() }).await?;
+                self.parts.engine.commit(Batch { deletes: vec![mark], ..Batch::default() }).await?;
             }
         }
     }
@@ -39,7 +39,7 @@ impl Table {
                 break;
             }
             let batch = self.removal(base, row, records).await?;
-            match self.engine.commit(batch).await {
+            match self.parts.engine.commit(batch).await {
                 // Conflict: another member got one of the names since it was read, so read again.
                 Ok(_) | Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error.into()),
@@ -65,7 +65,7 @@ impl Table {
             }
             batch.delete(key);
         }
-        for (name, value) in names.iter().zip(self.engine.get_many(&names).await?) {
+        for (name, value) in names.iter().zip(self.parts.engine.get_many(&names).await?) {
             let Some(value) = value else { continue };
             if decode_place(&value)?.0 == row {
                 batch.checks.push((name.clone(), Some(value)));
@@ -76,7 +76,7 @@ impl Table {
     }
 
     async fn scan(&self, range: KeyRange) -> Result<Vec<(Key, Value)>, TableError> {
-        Ok(self.engine.scan(range, Direction::Forward, PURGE_AT_ONCE).await?)
+        Ok(self.parts.engine.scan(range, Direction::Forward, PURGE_AT_ONCE).await?)
     }
 }
 

@@ -45,13 +45,13 @@ impl Moment {
     }
 }
 
-/// The key of the store's meta record.
+/// The key of the store's metadata.
 #[must_use]
 pub fn meta_key() -> Vec<u8> {
     key::meta()
 }
 
-/// The sealer of ids of the store that has this meta record.
+/// The sealer of ids of the store with this metadata.
 pub fn sealer_of(meta: &[u8]) -> Result<Sealer, TableError> {
     Ok(Sealer::new(IdKey(open_meta(meta)?.id_key)))
 }

@@ -1,7 +1,7 @@
 //! Folding: when two addresses are equal.
 //!
 //! A store's e-mail lookups hold hashes of folded addresses. So every store has the version of its fold in
-//! its meta record, and passes the fold along from there; nothing assumes one. A change of what a fold
+//! its metadata, and passes the fold along from there; nothing assumes one. A change of what a fold
 //! returns for any address must be a new fold.
 
 use std::borrow::Cow;

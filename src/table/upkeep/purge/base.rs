@@ -29,7 +29,7 @@ impl Table {
             self.delete_range(range).await?;
         }
         let deletes = vec![key::settings(number), key::header(number)];
-        self.engine.commit(Batch { deletes, ..Batch::default() }).await?;
+        self.parts.engine.commit(Batch { deletes, ..Batch::default() }).await?;
         tracing::info!(base = number.0, "purged a deleted memberbase after its grace period");
         Ok(())
     }

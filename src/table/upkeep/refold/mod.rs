@@ -2,8 +2,8 @@
 //!
 //! - If two members of a base would have equal addresses under the new fold, nothing changes and all such
 //!   pairs are listed.
-//! - One batch changes the fold of the store in its meta record. The e-mail lookups are rewritten after that
-//!   batch; until all of them are, the meta record says so ([`REFOLDING`](crate::stored::meta::REFOLDING)),
+//! - One batch changes the fold of the store in its metadata. The e-mail lookups are rewritten after that
+//!   batch; until all of them are, the metadata says so ([`REFOLDING`](crate::stored::meta::REFOLDING)),
 //!   and opening the store first completes this. So a lookup of one fold is never used with the other.
 //! - A rewritten bucket depends only on the stored members, so an interrupted refold starts again from the
 //!   beginning.
