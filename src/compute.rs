@@ -1,18 +1,18 @@
-//! Runs work that can take more than a few milliseconds, so that it does not block a thread that serves others.
+//! Runs work that can take more than a few milliseconds, so that it blocks no thread that serves others.
 //!
 //! - **At most as many pieces of work run at once as there are cores**, for all callers together. The others
-//!   wait in the order in which they were requested. If a caller goes away while it waits, its work leaves the
-//!   queue and never starts.
-//! - **Work that has started is not stopped.** So a call that computes for long submits one piece after another,
-//!   each of a few milliseconds ([`run`]). Between two pieces others get their turn and deadlines are checked,
-//!   and if the caller goes away, the remaining pieces never start.
+//!   wait in the order in which they were requested. If a caller goes away while it waits, its work leaves
+//!   the queue and never starts.
+//! - **Work that has started is not stopped.** So a call that computes for long submits one piece after
+//!   another, each of a few milliseconds ([`run`]). Between two pieces others get their turn and deadlines
+//!   are checked, and if the caller goes away, the remaining pieces never start.
 //! - **Work of middle size stays on its thread** ([`Size::Middle`]): it waits for its turn like the rest, and
-//!   takes no longer than a few milliseconds. Its results are then in the cache of the core that continues with
-//!   them; for a thousand rows, another thread would take a quarter longer.
-//! - Work that has to run within a poll, because a library calls it there, runs [`in_place`]: the thread first
-//!   hands its other tasks to another thread. If the caller can wait before that poll, it waits for a [`permit`]
-//!   and holds it until the work is done. **A caller that holds a permit must not wait for anything else**;
-//!   otherwise all holders could wait for each other.
+//!   takes no longer than a few milliseconds. Its results are then in the cache of the core that continues
+//!   with them; for a thousand rows, another thread would take a quarter longer.
+//! - Work that has to run within a poll, because a library calls it there, runs [`in_place`]: the thread
+//!   first hands its other tasks to another thread. If the caller can wait before that poll, it waits for a
+//!   [`permit`] and holds it until the work is done. **A caller that holds a permit must not wait for
+//!   anything else**; otherwise all holders could wait for each other.
 //! - A task that repeatedly computes a little lets others go first now and then ([`Stretch`]).
 //! - A panic of the work reaches its caller.
 //!
@@ -34,7 +34,7 @@ pub use self::stretch::Stretch;
 
 /// From this size on, in bytes, decoding, parsing and checking a message or a body waits for its turn.
 pub const LARGE_BYTES: usize = 64 * 1024;
-/// From this size on, in bytes, this work runs outside the threads that serve others: it takes two milliseconds.
+/// From this size on, in bytes, this work takes two milliseconds and runs outside the threads that serve others.
 pub const BESIDE_BYTES: usize = 512 * 1024;
 /// Decoding usually makes a message or a body at most this many times larger.
 const USUAL_GROWTH: usize = 8;
@@ -73,8 +73,8 @@ impl Size {
         Self::between(bytes, LARGE_BYTES - 1, BESIDE_BYTES - 1)
     }
 
-    /// The size of the work on a message or a body of `bytes` that takes `becomes` bytes once decoded. A short
-    /// message with many small parts is as much work as a long one.
+    /// The size of the work on a message or a body of `bytes` that takes `becomes` bytes once decoded. A
+    /// short message with many small parts is as much work as a long one.
     pub fn of_message(bytes: usize, becomes: usize) -> Self {
         Self::of_bytes(bytes.max(becomes / USUAL_GROWTH))
     }
@@ -107,8 +107,8 @@ pub async fn here<T>(size: Size, work: impl FnOnce() -> T) -> T {
     if size == Size::Large { in_place(work) } else { work() }
 }
 
-/// Calls `step` with every item, in order, and returns the state after the last one. Work that is not small runs
-/// in pieces of a few milliseconds, each when it is its turn.
+/// Calls `step` with every item, in order, and returns the state after the last one. Work that is not small
+/// runs in pieces of a few milliseconds, each when it is its turn.
 pub async fn fold<T: Send + 'static, S: Send + 'static>(
     items: Vec<T>,
     size: Size,

@@ -1,5 +1,5 @@
-//! Fuzz targets: each passes any bytes to code that reads such bytes from a caller or from disk. No target may
-//! panic, nor take more memory than its input and the limits of what it reads allow.
+//! Fuzz targets: each passes any bytes to code that reads such bytes from a caller or from disk. No target
+//! may panic, nor take more memory than its input and the limits of what it reads allow.
 //!
 //! This module is not part of the crate's interface; only `fuzz/` and `tests/it/fuzz.rs` use it.
 

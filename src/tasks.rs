@@ -1,14 +1,14 @@
 //! Starts every task and thread of the process, so that none of them dies silently.
 //!
-//! - A task or thread that the store cannot do without is *vital*: if it panics, the process ends at once with a
-//!   reason. Otherwise a store whose lane or log is gone would accept calls and never reply. A restart opens the
-//!   store as after a crash.
+//! - A task or thread that the store cannot do without is *vital*: if it panics, the process ends at once
+//!   with a reason. Otherwise a store whose lane or log is gone would accept calls and never reply. A restart
+//!   opens the store as after a crash.
 //! - A task or thread for one caller ends only that call or connection if it panics.
 //! - Work that commits and then changes memory runs [`to_the_end`], even if its caller stops waiting, so that
 //!   memory and disk agree.
 //!
-//! No other module starts tasks or threads; `tests/it/architecture.rs` checks this in the sources. Any layer may
-//! use this module, and it uses none.
+//! No other module starts tasks or threads; `tests/it/architecture.rs` checks this in the sources. Any layer
+//! may use this module, and it uses none.
 
 use std::any::Any;
 use std::future::Future;
@@ -116,7 +116,7 @@ pub(crate) mod tests {
     /// Set in the child processes of tests.
     const CHILD: &str = "MEMBERBASE_TEST_CHILD";
 
-    /// Runs the test `name` again in a child process, which calls `dies`, and returns the output of that process.
+    /// Runs the test `name` again in a child process, which calls `dies`; returns the output of that process.
     pub(crate) fn last_words(name: &str, dies: impl FnOnce()) -> Output {
         if std::env::var_os(CHILD).is_some() {
             dies();

@@ -1,7 +1,7 @@
 //! Lets other tasks of a thread go first during long work.
 //!
-//! A task that computes for long delays all other tasks of its thread. So it counts its steps, and after every
-//! [`STEPS`] of them it goes to the end of the queue.
+//! A task that computes for long delays all other tasks of its thread. So it counts its steps, and after
+//! every [`STEPS`] of them it goes to the end of the queue.
 
 /// The steps after which others get their turn. A step is a bitmap, a key or a condition, and takes about a
 /// microsecond.

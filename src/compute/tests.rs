@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 
 use super::*;
 
-/// Work that reports that it has started and then waits; the receiver of that report; and the sender that lets
-/// the work continue.
+/// Work that reports that it has started and then waits; the receiver of that report; and the sender that
+/// lets the work continue.
 fn waiting_work() -> (impl FnOnce() + Send, oneshot::Receiver<()>, mpsc::Sender<()>) {
     let (begin, begun) = oneshot::channel();
     let (go, gone) = mpsc::channel();

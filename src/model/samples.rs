@@ -1,4 +1,4 @@
-//! Random members and rows for property tests. They consist of few different values, so that equal ones occur.
+//! Random members and rows for property tests, made of few different values, so that equal ones occur.
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;

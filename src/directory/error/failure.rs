@@ -39,12 +39,12 @@ pub enum Error {
         words::some(*members, ["member has", "members have"])
     )]
     SchemaInUse {
-        /// The keys, each with how many members have a value for it.
+        /// The keys, each with the number of members that have a value for it.
         violations: Vec<Violation>,
-        /// The members that have at least one of them.
+        /// The number of members that have a value for at least one of them.
         members: u64,
     },
-    /// The store has the most tokens that it may have.
+    /// The store already has the largest number of tokens.
     #[error("there are {limit} tokens already, which is the limit")]
     TooManyTokens {
         /// The limit.
@@ -53,7 +53,7 @@ pub enum Error {
     /// There is no such memberbase, or it is deleted.
     #[error("there is no such memberbase")]
     MemberBaseNotFound,
-    /// The memberbase is not deleted, so it cannot be brought back.
+    /// The memberbase is not deleted, so it cannot be undeleted.
     #[error("the memberbase is not deleted")]
     NotDeleted,
     /// Members are in too many different tiers to list them.
@@ -65,15 +65,15 @@ pub enum Error {
     /// There is no such member in this memberbase.
     #[error("there is no such member")]
     MemberNotFound,
-    /// The memberbase has not reached the revision asked for.
+    /// The memberbase has not reached the requested revision.
     #[error("the memberbase is at revision {reached}, and has not reached {asked}")]
     RevisionAhead {
-        /// What the caller asked for.
+        /// The requested revision.
         asked: u64,
-        /// Where the memberbase is.
+        /// The revision of the memberbase.
         reached: u64,
     },
-    /// An atomic call with more rows than one commit takes. Nothing was written.
+    /// An atomic call has more rows than one commit may have. Nothing was written.
     #[error("an atomic call may have at most {max_rows} rows; this one has {rows}")]
     AtomicRows {
         /// Rows of the call.
@@ -81,17 +81,17 @@ pub enum Error {
         /// The limit.
         max_rows: usize,
     },
-    /// An atomic call that changes more than one commit takes. Nothing was written.
+    /// An atomic call changes more bytes than one commit may have. Nothing was written.
     #[error(
         "an atomic call may change at most {max_bytes} bytes of stored data; this one would change {bytes}"
     )]
     AtomicBytes {
-        /// What it would change, in bytes.
+        /// The stored data that it would change, in bytes.
         bytes: usize,
         /// The limit, in bytes.
         max_bytes: usize,
     },
-    /// A request that becomes too large in memory. Nothing was written.
+    /// The request is too large in memory. Nothing was written.
     #[error(
         "the request needs at least {bytes} bytes of memory, over the limit of {limit} for a request of its \
          length: send fewer entries at a time"
@@ -102,7 +102,7 @@ pub enum Error {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// A call with more entries than it may have. Nothing was written.
+    /// The call has too many entries. Nothing was written.
     #[error("the call has {rows} entries; the limit is {limit}")]
     TooMany {
         /// Entries of the call.
@@ -143,7 +143,7 @@ pub enum Error {
     #[error("too much work is waiting; try again shortly")]
     Overloaded,
     /// The free bytes are down to the reserve, or for a read to half of it. Nothing was written.
-    #[error("the disk is nearly full: {free} bytes are free, too few beside the reserve of {reserve}")]
+    #[error("the disk is nearly full: only {free} bytes are free, and {reserve} bytes are reserved")]
     StorageFull {
         /// Bytes that are free.
         free: u64,
@@ -160,19 +160,19 @@ pub enum Error {
     /// the first write was refused.
     #[error("the store failed earlier and refuses writes until it is opened again")]
     StorageFailed,
-    /// The system failed a read, or a write that left nothing behind.
+    /// The system failed at a read, or at a write that changed nothing.
     #[error("the store cannot do this at the moment; try again shortly")]
     StorageUnavailable {
         /// Details for the operator.
         private: String,
     },
-    /// The deadline passed before the call was begun, or before it was finished (reads only).
+    /// The deadline passed before the call began or, for a read, before it finished.
     #[error("the deadline passed")]
     Deadline,
     /// This kind of store cannot do this.
     #[error("the kind of store that this server has does not support {what}")]
     NotSupported {
-        /// What was asked for.
+        /// What the caller requested.
         what: &'static str,
     },
     /// The service is stopping. Nothing was written.
@@ -224,7 +224,7 @@ impl Error {
         self.reason().code()
     }
 
-    /// The stable word for programs.
+    /// The stable reason for programs.
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
@@ -269,7 +269,7 @@ impl Error {
         }
     }
 
-    /// When it is worth trying again; `None` when repeating does not help.
+    /// How long to wait before trying again; `None` if repeating does not help.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -19,8 +19,8 @@ use crate::model::refusal::error::{Reason, Refusal, Violations};
 use crate::model::value::time::Date;
 
 impl Filter {
-    /// The filter of a list of members of `base`, whose addresses are compared by `fold`, and none of whom
-    /// was born after `today`. Ids of other memberbases and unknown ids are accepted and match nothing.
+    /// Parses the filter of a list of members of `base`. E-mail addresses are compared by `fold`, and no member
+    /// is born after `today`. Ids of other memberbases and unknown ids are accepted and match nothing.
     pub fn parse_members(
         raw: Vec<RawFilter>,
         sealer: &Sealer,
@@ -31,7 +31,7 @@ impl Filter {
         Parser::new(Subject::Members { sealer, base, fold, today }).parse(raw)
     }
 
-    /// The filter of a list of memberbases: keys `id`, `name`, `created_at`, `updated_at`.
+    /// Parses the filter of a list of memberbases: keys `id`, `name`, `created_at`, `updated_at`.
     pub fn parse_bases(raw: Vec<RawFilter>, sealer: &Sealer) -> Result<Parsed, Refusal> {
         Parser::new(Subject::Bases { sealer }).parse(raw)
     }

@@ -1,13 +1,13 @@
 //! A cache of stored members that were read by key.
 //!
-//! The engine caches pages of a hundred and more members. This cache holds single members, so members that are
-//! read often stay in memory even if they are spread over many pages. Lists and writes do not use it.
+//! The engine caches pages of a hundred and more members. This cache holds single members, so members that
+//! are read often stay in memory even if they are spread over many pages. Lists and writes do not use it.
 //!
 //! Invariants:
 //!
-//! - A member is inserted only while the view lock of its base is held shared. Publishing a commit removes the
-//!   rows of the blocks that it changed, while it holds the same lock exclusively. So the cache always agrees
-//!   with the view.
+//! - A member is inserted only while the view lock of its base is held shared. Publishing a commit removes
+//!   the rows of the blocks that it changed, while it holds the same lock exclusively. So the cache always
+//!   agrees with the view.
 //! - Rows are never reused, so entries of a purged base do no harm until they are evicted.
 //! - The cache shrinks by one and a half times the bytes that the lookup images of all bases take; the extra
 //!   half is for the engine's own heap, which grows with the store. The cache keeps at least an eighth of the
@@ -72,8 +72,8 @@ impl MemberCache {
         member
     }
 
-    /// Removes the rows of these blocks while a commit that changed them is published. Rows from `next_row` on
-    /// are new, so they cannot be cached.
+    /// Removes the rows of these blocks while a commit that changed them is published. Rows from `next_row`
+    /// on are new, so they cannot be cached.
     pub fn forget(&self, base: BaseNumber, blocks: impl Iterator<Item = u64>, next_row: u64) {
         if self.cache.is_empty() {
             return;

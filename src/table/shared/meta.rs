@@ -43,8 +43,8 @@ pub fn newer_fold(found: u32) -> TableError {
     TableError::NewerFormat { found, supported: Fold::NEWEST.version() }
 }
 
-/// Raises the format of a store to that of this program, and returns the metadata then stored. No other program
-/// has the store open, so none continues to write in the older format.
+/// Raises the format of a store to that of this program, and returns the metadata then stored. No other
+/// program has the store open, so none continues to write in the older format.
 async fn raise_format(engine: &Arc<dyn Engine>, stored: Value) -> Result<Meta, TableError> {
     let meta = open_meta(&stored)?;
     if meta.format == meta::FORMAT {

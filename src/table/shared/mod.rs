@@ -2,8 +2,8 @@
 //!
 //! What this room promises to the others:
 //!
-//! - [`budget`] limits the bytes that requests hold; [`room`] limits the bytes of batches that are appended but
-//!   not yet shown.
+//! - [`budget`] limits the bytes that requests hold; [`room`] limits the bytes of batches that are appended
+//!   but not yet shown.
 //! - [`member_cache`] returns a member only as the view shows it, because a commit removes its rows.
 //! - [`naming`] lets one base be created at a time, while no batch renames, deletes or undeletes another.
 //! - [`meta`] reads or creates the metadata, and rejects a store that a newer program wrote.

@@ -3,8 +3,8 @@
 //! - Bases are created one at a time ([`Naming::make`]).
 //! - While a base is created, no batch is in flight that renames, deletes or undeletes another one
 //!   ([`Naming::change`]). So the names that the creating call reads stay valid until it is done.
-//! - A call that creates a base waits only for batches in flight, and these land whether or not anything waits
-//!   for them. So it cannot deadlock.
+//! - A call that creates a base waits only for batches in flight, and these land whether or not anything
+//!   waits for them. So it cannot deadlock.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The random ids of batches. They come from one source per store, whose seed is passed in when the store opens;
-//! no code of the table asks the system for them.
+//! The random ids of batches. They come from one source per store, whose seed is passed in when the store
+//! opens; no code of the table asks the system for them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

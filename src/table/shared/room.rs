@@ -11,8 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::engine::SMALL_BATCH_BYTES;
 
-/// The most bytes of one base in flight: dozens of the batches into which bulk calls are cut, or one batch that
-/// is larger than that.
+/// The most bytes of one base in flight: dozens of the batches into which bulk calls are cut, or one batch
+/// that is larger than that.
 const IN_FLIGHT_BYTES: usize = 16 * 1024 * 1024;
 
 /// The most bytes of all bases together in flight, in batches that are not small.

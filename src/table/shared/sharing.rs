@@ -1,12 +1,13 @@
 //! Which bases share accounts, so that a lane knows where a new member may already be active.
 //!
-//! The set is in memory. Opening the store fills it from the headers, and publishing a commit changes it, in the
-//! order of the commits.
+//! The set is in memory. Opening the store fills it from the headers, and publishing a commit changes it, in
+//! the order of the commits.
 //!
-//! A base with a permanent fault (its stored data is damaged or of a newer version) counts as having no members,
-//! so that it does not stop the writes of all bases that share accounts with it. A new member who is active only
-//! in that base gets the status that `new_members` says. The base is skipped for a minute at a time, and each
-//! time a line in the log says so. A temporary fault fails the call, which is then worth repeating.
+//! A base with a permanent fault (its stored data is damaged or of a newer version) counts as having no
+//! members, so that it does not stop the writes of all bases that share accounts with it. A new member who is
+//! active only in that base gets the status that `new_members` says. The base is skipped for a minute at a
+//! time, and each time a line in the log says so. A temporary fault fails the call, which is then worth
+//! repeating.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -30,7 +31,7 @@ pub struct Sharing {
 }
 
 impl Sharing {
-    /// Reads the headers of all bases. A base with a damaged header shares nothing, and the store opens anyway.
+    /// Reads the headers of all bases. A base with a damaged header shares nothing; the store opens anyway.
     pub async fn load(engine: &Arc<dyn Engine>) -> Result<Arc<Self>, TableError> {
         let mut heads = Vec::new();
         for_each(engine, key::headers(), |key, value| {
@@ -64,7 +65,7 @@ impl Sharing {
         }
     }
 
-    /// Notes a change of the header while its commit is published, so changes are noted in the order of commits.
+    /// Notes a change of the header. Called while its commit is published, so in the order of commits.
     pub fn follow(&self, number: BaseNumber, before: &Header, after: &Header) {
         if shares(before) != shares(after) {
             self.note(number, after);

@@ -2,9 +2,9 @@
 //!
 //! The state is one number: the time at which everything taken so far is paid for, at the rate of the limit.
 //! [`Meter::take`] serves a call that arrives later, whatever its amount, and moves the time on; up to one
-//! second without calls counts in advance. It rejects a call that arrives earlier, with the time to wait. So a
-//! call for more than one second's worth is served, and the calls after it are rejected until it is paid for.
-//! The clock only goes forward, because the time of day may be set meanwhile.
+//! second without calls counts in advance. It rejects a call that arrives earlier, with the time to wait. So
+//! a call for more than one second's worth is served, and the calls after it are rejected until it is paid
+//! for. The clock only goes forward, because the time of day may be set meanwhile.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -11,7 +11,7 @@ use crate::model::Timestamp;
 use crate::model::limits::TOKENS_MAX;
 use crate::model::token::{SecretHash, Token, TokenId};
 use crate::stored::idempotency::RequestResult;
-use crate::stored::{key, token as record};
+use crate::stored::{key, token as stored};
 use crate::table::TableError;
 use crate::table::idempotency::{Claim, Idempotency};
 use crate::table::tokens::live::LiveToken;
@@ -163,7 +163,7 @@ impl Tokens {
         }
         let mut batch = Batch::default();
         batch.checks.push((key::token(next), None));
-        batch.put(key::token(next), record::encode(&token, &hash));
+        batch.put(key::token(next), stored::encode(&token, &hash));
         let kept = claim.map(|claim| {
             self.idempotency.store(claim, token.created_at, None, RequestResult::Token(token.id), &mut batch)
         });
@@ -207,7 +207,7 @@ impl Tokens {
             claim.map(|claim| self.idempotency.store(claim, now, None, RequestResult::Token(id), &mut batch));
         if live.revoked_at().is_none() {
             let revoked = Token { revoked_at: Some(now), ..live.token.clone() };
-            batch.put(key::token(live.number), record::encode(&revoked, &live.hash));
+            batch.put(key::token(live.number), stored::encode(&revoked, &live.hash));
         }
         if !batch.puts.is_empty() {
             self.engine.commit(batch).await?;
@@ -233,7 +233,7 @@ impl Tokens {
         for part in unstored.chunks(AT_ONCE) {
             let mut batch = Batch::default();
             for (token, used_at) in part {
-                batch.put(key::token_use(token.number), record::encode_use(*used_at));
+                batch.put(key::token_use(token.number), stored::encode_use(*used_at));
             }
             self.engine.commit(batch).await?;
             part.iter().for_each(|(token, used_at)| token.stored_use(*used_at));
@@ -250,8 +250,8 @@ impl Tokens {
 /// The stored token with this number and its last use. A token that cannot be read is logged and counts as
 /// damaged: it must not keep the store from opening.
 fn read(number: u32, bytes: &[u8], used: Option<&[u8]>) -> LiveToken {
-    let (token, hash) = record::decode(bytes).unwrap_or_else(|error| {
-        let id = record::salvage_id(bytes).unwrap_or(TokenId(number.into()));
+    let (token, hash) = stored::decode(bytes).unwrap_or_else(|error| {
+        let id = stored::salvage_id(bytes).unwrap_or(TokenId(number.into()));
         tracing::error!(
             token = %id, number, %error,
             "a stored token cannot be read, so it is rejected; create another one and revoke this one"
@@ -261,7 +261,7 @@ fn read(number: u32, bytes: &[u8], used: Option<&[u8]>) -> LiveToken {
     let used = used.and_then(|bytes| {
         let unread =
             |error| tracing::error!(token = %token.id, number, %error, "the last use of a token cannot be read");
-        record::decode_use(bytes).map_err(unread).ok()
+        stored::decode_use(bytes).map_err(unread).ok()
     });
     LiveToken::new(number, token, hash, used)
 }

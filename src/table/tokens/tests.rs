@@ -10,7 +10,7 @@ use crate::engine::{Batch, Engine};
 use crate::model::Timestamp;
 use crate::model::token::{AccessLevel, Secret, SecretHash, Token, TokenId, TokenLimits};
 use crate::stored::meta::Meta;
-use crate::stored::{key, token as record};
+use crate::stored::{key, token as stored};
 use crate::table::idempotency::{Idempotency, IdempotencyLimits};
 use crate::table::index::hash::Hashes;
 use crate::table::tokens::{MayMake, TokenChange, Tokens};
@@ -177,7 +177,7 @@ async fn damage(engine: &Arc<dyn Engine>, key: Vec<u8>, value: Vec<u8>) {
 
 #[tokio::test]
 async fn a_damaged_token_is_refused_and_listed_and_keeps_no_other_from_its_work() {
-    let whole = record::encode(&token(1).0, &token(1).1);
+    let whole = stored::encode(&token(1).0, &token(1).1);
     let newer = [&[9], &whole[1..]].concat();
     for (bytes, id) in [
         (whole[..whole.len() - 1].to_vec(), TokenId(1)),

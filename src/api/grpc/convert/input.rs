@@ -189,7 +189,7 @@ mod tests {
         let onsi =
             v1::MemberInput { id: Some(sealer().member_id_onsi(BaseNumber(1), Row(5))), ..of(1, None) };
         assert_eq!(place(onsi, MatchBy::Id), Ok(Some(Row(5))));
-        // An export of this memberbase may be imported into another one, so the id of a row with the key is ignored.
+        // An export of this memberbase may be imported into another, so the id of a row with the key is ignored.
         assert_eq!(place(of(2, Some("a")), MatchBy::Ref), Ok(None));
         let refused = |input, match_by| {
             let refusal = parse(input, match_by).unwrap_err();

@@ -1,8 +1,8 @@
 //! The log as a whole: its end, and its batches in order over all segments.
 //!
-//! The log ends at the first bad entry. That is **corruption** if something proves that the entry was durable:
-//! a later entry whose `durable` covers it, a later segment that begins after it, or the confirmed position.
-//! Otherwise it is the torn tail of a power cut, and nothing from there on was ever acknowledged.
+//! The log ends at the first bad entry. That is **corruption** if something proves that the entry was
+//! durable: a later entry whose `durable` covers it, a later segment that begins after it, or the confirmed
+//! position. Otherwise it is the torn tail of a power cut, and nothing from there on was ever acknowledged.
 
 use super::entry::{Entry, Kind};
 use super::payload;

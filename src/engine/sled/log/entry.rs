@@ -10,8 +10,8 @@
 //! 12   4    stored length of the payload
 //! 16   4    its length before compression (equal if it was not compressed)
 //! 20   4    zero
-//! 24   8    number: of a batch; of a mark, that of the last batch before it; in snapshots, of a block, counted
-//!           from 0; of the end, the number of blocks
+//! 24   8    number: of a batch; of a mark, that of the last batch before it; in snapshots, of a block,
+//!           counted from 0; of the end, the number of blocks
 //! 32   8    durable: the highest number that was known to be on stable storage when this was written; in
 //!           snapshots, their position
 //! 40   …    payload, then zeros up to a multiple of 64

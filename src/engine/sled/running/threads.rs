@@ -23,7 +23,7 @@ use crate::tasks;
 /// these bytes.
 const REOPEN_FROM_BYTES: u64 = 32 * 1024 * 1024;
 
-/// The threads of an open store and its lock; whoever closes the store takes them.
+/// The threads of an open store and its lock. Closing the store takes them.
 #[derive(Debug)]
 pub(super) struct Running {
     syncer: JoinHandle<()>,

@@ -1,21 +1,22 @@
 //! The byte budgets of a store: the memory that requests hold, from their arrival to their reply.
 //!
-//! - **Small requests have a part of each budget to themselves** ([`SMALL_BYTES`]). Large requests cannot take
-//!   it, so calls about one member always find room.
+//! - **Small requests have a part of each budget to themselves** ([`SMALL_BYTES`]). Large requests cannot
+//!   take it, so calls about one member always find room.
 //! - **A party holds at most half of a part**, so there is always room for others. Each request belongs to a
 //!   [`Party`]. A request larger than half of its part counts as half.
-//! - **A request that does not fit waits for its turn.** Parties take turns, one request each. The party whose
-//!   turn it is gets the next room, and smaller requests of others do not overtake it. Only a party whose next
-//!   request would take it above its half is skipped.
+//! - **A request that does not fit waits for its turn.** Parties take turns, one request each. The party
+//!   whose turn it is gets the next room, and smaller requests of others do not overtake it. Only a party
+//!   whose next request would take it above its half is skipped.
 //! - **The connections of a party take turns too**, one request each. The requests of one connection are
-//!   admitted in their order. A connection with admitted requests is skipped if its next request would take it
-//!   above half of the party's share, as long as another waiting connection of the party would stay below. So a
-//!   greedy connection does not delay a modest one, and still no room stays empty.
+//!   admitted in their order. A connection with admitted requests is skipped if its next request would take
+//!   it above half of the party's share, as long as another waiting connection of the party would stay below.
+//!   So a greedy connection does not delay a modest one, and still no room stays empty.
 //! - **A request is rejected only if its own connection waits with too much**: the party's waiting requests
 //!   would exceed its share, and those of the connection would exceed the connection's part of that share. A
 //!   request is never rejected because of what others hold, nor if its connection has nothing waiting.
-//! - **Of the requests larger than half of their part, only one is admitted at a time**, because it holds more
-//!   than it counts. Incoming messages are exempt; otherwise a slow one would keep out all others of its size.
+//! - **Of the requests larger than half of their part, only one is admitted at a time**, because it holds
+//!   more than it counts. Incoming messages are exempt; otherwise a slow one would keep out all others of its
+//!   size.
 
 mod held;
 mod party;
@@ -68,8 +69,8 @@ impl Budget {
         })
     }
 
-    /// Takes bytes until the permit is dropped. If they do not fit, it waits for its turn; it rejects a caller
-    /// that already waits with too much.
+    /// Takes bytes until the permit is dropped. If they do not fit, it waits for its turn; it rejects a
+    /// caller that already waits with too much.
     pub async fn turn(&self, whose: impl Into<Whose>, bytes: usize) -> Result<Permit, TableError> {
         match self.pool(bytes).turn(whose.into(), bytes, Patience::Bounded) {
             Some(turn) => Ok(turn.await),
@@ -77,8 +78,8 @@ impl Budget {
         }
     }
 
-    /// Like [`Self::turn`], but never rejects a caller because of what it waits with. For callers that wait for
-    /// one request after another.
+    /// Like [`Self::turn`], but never rejects a caller because of what it waits with. For callers that wait
+    /// for one request after another.
     pub async fn wait(&self, whose: impl Into<Whose>, bytes: usize) -> Result<Permit, TableError> {
         match self.pool(bytes).turn(whose.into(), bytes, Patience::Endless) {
             Some(turn) => Ok(turn.await),

@@ -193,8 +193,8 @@ impl Pool {
         })
     }
 
-    /// The place of the connection whose turn it is: the first one that holds nothing or would stay within its
-    /// share; if there is none, the first one of all.
+    /// The place of the connection whose turn it is: the first one that holds nothing or would stay within
+    /// its share; if there is none, the first one of all.
     fn next_line(&self, state: &State, queue: &Queue<Permit>) -> usize {
         let is_modest = |whose: Whose, next: usize| {
             let held = state.held.of(whose);

@@ -1,5 +1,5 @@
-//! The waiting requests: those of a connection in a line, the lines of a party in a queue, and the queues of all
-//! parties.
+//! The waiting requests: those of a connection in a line, the lines of a party in a queue, and the queues of
+//! all parties.
 //!
 //! No line and no queue is empty. A request leaves only through [`Queues::serve`], when it is admitted, or
 //! [`Queues::remove`], when its caller gives up.
