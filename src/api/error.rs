@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_into_a_head_is_left_out_and_counted() {
+    fn entries_that_do_not_fit_into_a_head_are_omitted_and_counted() {
         let violations: Vec<_> = (0..500)
             .map(|n| Violation::new(format!("rows[{n}].email"), "ist keine gültige Adresse"))
             .collect();

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_becomes_much_larger_than_it_was_sent_is_refused_whatever_room_there_is() {
+    async fn a_message_that_decodes_to_far_more_is_refused_even_if_there_is_room() {
         let room = rooms()(1);
         let refused = async |sent, bytes| room.admit(sent, bytes).await.err();
         assert_eq!(refused(4 * MIB, 128 * MIB).await, None);

@@ -64,7 +64,7 @@ fn sled() -> Subject {
     };
     let engine = open();
     let restart = Box::new(move |engine: Arc<dyn Engine>, stop| {
-        assert_eq!(Arc::strong_count(&engine), 1, "somebody still holds the engine");
+        assert_eq!(Arc::strong_count(&engine), 1, "no other handle to the engine may remain");
         if stop == Stop::Closed {
             block_on(engine.close()).unwrap();
         }

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_ids_are_told_from_unknown_ones() {
+    fn malformed_ids_are_distinguished_from_unknown_ones() {
         let sealer = sealer();
         let good = sealer.member_id(BaseNumber(1), Row(2));
         let digits = good.strip_prefix("m_").unwrap();

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_process_does_not_wait_for_ever_if_nobody_reads() {
+    fn the_process_ends_even_if_nobody_reads_standard_error() {
         let queue = Queue::new(100);
         queue.push(b"line\n");
         queue.wait_until_written(Duration::from_millis(1));

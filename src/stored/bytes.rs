@@ -188,7 +188,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(numbers: Vec<u64>, signed: i64, wide: u128, text: String) {
+        fn written_values_are_read_back(numbers: Vec<u64>, signed: i64, wide: u128, text: String) {
             let mut writer = Writer::default();
             numbers.iter().for_each(|n| writer.varint(*n));
             writer.zigzag(signed);

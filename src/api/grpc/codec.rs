@@ -2,7 +2,7 @@
 //!
 //! tonic's own codec returns INTERNAL for bytes that do not decode; here they are reported as the caller's
 //! fault. Limits of size are not checked here: a message has passed [`super::receiving`], which also takes
-//! the memory for what it becomes.
+//! the memory for its decoded form.
 //!
 //! tonic decodes within a poll, so nothing can be awaited here: a large message is decoded in place, after
 //! the other tasks of the thread have been handed to another thread.
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_utf8_and_malformed_bytes_are_told_apart_and_are_the_callers_fault() {
+    fn invalid_utf8_and_malformed_bytes_are_distinguished_and_are_the_callers_fault() {
         let utf8 = refused(&[0x0a, 0x02, 0xff, 0xfe]);
         assert_eq!(utf8.code(), tonic::Code::InvalidArgument);
         assert_eq!(error::reason_of(&utf8).as_deref(), Some("INVALID_UTF8"));

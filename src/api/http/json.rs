@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_not_json_is_told_from_one_that_has_too_much() {
+    fn a_text_that_is_not_json_is_distinguished_from_one_with_too_many_values() {
         let part = |value: &str| format!("{{\"name\": \"a\",\n\"parts\": [{{\"count\": {value}}}]}}");
         for (value, what) in [
             ("1e400", "has a number that is out of range (line 2, column 25)"),

@@ -46,7 +46,7 @@ pub struct Received {
     pub bytes: Vec<u8>,
     /// How much work parsing it is.
     pub(super) size: Size,
-    /// The room for what it becomes, if it is counted.
+    /// The room for its parsed form, if that is counted.
     arrival: Option<Arrival>,
     /// The memory for its bytes.
     _taken: Vec<directory::Received>,
@@ -113,7 +113,7 @@ impl Bodies {
 }
 
 impl Received {
-    /// Hands over the room for what it becomes, which outlives the body.
+    /// Hands over the room for its parsed form, which outlives the body.
     pub(super) fn take_arrival(&mut self) -> Option<Arrival> {
         self.arrival.take()
     }
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn large_bodies_share_the_memory_for_them_and_nobody_takes_all() {
+    async fn large_bodies_share_their_memory_and_no_caller_takes_all_of_it() {
         let bodies = bodies(20 * PIECE_BYTES);
         // Half of the room for large ones is 15 pieces.
         let first = read(&bodies, 1, 15 * PIECE_BYTES).await.unwrap();

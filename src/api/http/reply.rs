@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_json_is_a_fault_of_ours() {
+    async fn text_that_is_not_json_is_a_fault_of_the_server() {
         let pairs = std::collections::BTreeMap::from([((1, 2), 3)]);
         let fault = json(StatusCode::OK, &pairs).await.unwrap_err();
         assert!(matches!(fault, Error::Internal { .. }), "{fault:?}");

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_of_a_body_is_told() {
+    fn every_fault_of_a_body_is_reported() {
         let text = r#"{"is_open": "secret", "size": 1.5, "colour": 1, "parts": [{"count": "5"}, {}, 7, {"count": 1,
             "tags": ["a", 5, null], "count": 2}], "first": {"count": null, "x": 1}, "more": {"a": "b", "c": []}}"#;
         let mut told = faults(text);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_has_a_rule_is_a_field_and_one_that_stands_twice_is_told_once() {
+    fn a_name_with_a_rule_is_a_field_and_a_repeated_name_is_reported_once() {
         #[derive(Debug, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         #[allow(dead_code, reason = "only whether it parses matters")]
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_or_too_large_has_its_first_fault() {
+    fn a_text_that_is_not_json_or_too_large_has_its_first_fault() {
         assert_eq!(faults(r#"{"name": 5, "size": }"#).len(), 1);
         let large = format!(r#"{{"name": 5, "size": "{}"}}"#, "x".repeat(LOOKED_THROUGH_BYTES));
         assert_eq!(faults(&large).len(), 1);

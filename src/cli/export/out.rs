@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_written_itself_and_not_replaced() {
+    fn a_target_that_is_not_a_plain_file_is_written_directly_and_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let (device, file) = (folder.path().join("device"), folder.path().join("file"));
         let _listener = UnixListener::bind(&device).unwrap();

@@ -4,8 +4,8 @@
 //! - The unfinished file stands beside the file and has [`ENDING`] after its name. Only this program uses
 //!   that ending, so an unfinished file that no command has locked was left by a killed command, and is
 //!   removed.
-//! - An existing file is never written to, and what is not a plain file stays: a link may lead to a file of
-//!   somebody else.
+//! - An existing file is never written to, and an entry that is not a plain file stays: a link may lead to a
+//!   file of somebody else.
 
 use std::fs::{self, File};
 use std::io;
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_killed_command_left_goes_and_what_another_one_writes_stays() {
+    fn files_of_a_killed_command_are_removed_and_those_of_a_running_one_stay() {
         let folder = tempfile::tempdir().unwrap();
         let part = unfinished(&folder.path().join("list.csv"));
         assert_eq!(part, folder.path().join("list.csv.memberbase-part"));
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_file_is_in_the_way() {
+    fn an_entry_that_is_not_a_plain_file_is_in_the_way() {
         let folder = tempfile::tempdir().unwrap();
         let (part, theirs) = (folder.path().join("part"), folder.path().join("theirs"));
         for target in [&theirs, &folder.path().join("nothing")] {

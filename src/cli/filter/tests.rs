@@ -55,7 +55,7 @@ fn conditions_are_read_as_people_write_them() {
 }
 
 #[test]
-fn what_is_no_filter_is_refused_by_name() {
+fn a_text_that_is_not_a_filter_is_refused_by_name() {
     for (text, named) in [
         (r#"{"key": "ref", "equals": "a"}"#, "equals"),
         (r#"{"key": "ref", "in": "a"}"#, "in"),

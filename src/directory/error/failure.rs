@@ -142,7 +142,8 @@ pub enum Error {
     /// Too much work is waiting. Nothing was written.
     #[error("too much work is waiting; try again shortly")]
     Overloaded,
-    /// The free bytes are down to the reserve, or for a read to half of it. Nothing was written.
+    /// A write would use the reserve, or more than half of the reserve is used and a read needs more. Nothing
+    /// was written.
     #[error("the disk is nearly full: only {free} bytes are free, and {reserve} bytes are reserved")]
     StorageFull {
         /// Bytes that are free.

@@ -305,7 +305,7 @@ async fn keys_with_an_index_of_their_own_match_what_their_values_say() {
 }
 
 #[tokio::test]
-async fn instants_of_members_match_whatever_way_they_are_written() {
+async fn instants_of_members_match_in_every_notation() {
     let (directory, base, members) = directory_over([], (0..MEMBERS).map(keyed).collect()).await;
     let all: Vec<Row> = members.iter().map(|(row, _)| *row).collect();
     let at = members[0].1.created_at.to_string();

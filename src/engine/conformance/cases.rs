@@ -16,7 +16,7 @@ macro_rules! all {
             a_delete_hides_a_key_and_may_name_an_absent_one,
             an_empty_batch_is_a_batch,
             checks_see_batches_that_are_not_published,
-            a_failed_check_writes_nothing_and_harms_nobody,
+            a_failed_check_writes_nothing_and_affects_no_other_batch,
             a_check_for_absence_fails_on_an_empty_value,
             of_writers_that_check_the_same_key_one_wins,
             limits_are_exact,
@@ -131,7 +131,7 @@ pub(super) async fn checks_see_batches_that_are_not_published(subject: Subject) 
     assert_eq!(get(&*engine, "a").await.unwrap(), "4");
 }
 
-pub(super) async fn a_failed_check_writes_nothing_and_harms_nobody(subject: Subject) {
+pub(super) async fn a_failed_check_writes_nothing_and_affects_no_other_batch(subject: Subject) {
     let engine = subject.engine;
     let before = engine.append(put(&[("a", "1")]));
     let mut batch = check(put(&[("b", "1")]), "a", Some("1"));

@@ -223,7 +223,7 @@ reasons! {
     SecretNotKept = "SECRET_NOT_KEPT", FailedPrecondition, "the secret was shown once and is not stored";
     /// It is unknown whether the commit happened; read, or send the request again, to find out.
     CommitUnknown = "COMMIT_UNKNOWN", Unavailable, "it is unknown whether the commit happened";
-    /// The disk is nearly full: writes are refused, and reads once even the reserve is used up.
+    /// The disk is nearly full: writes are refused, and reads too once half of the reserve is used up.
     StorageFull = "STORAGE_FULL", ResourceExhausted, "the disk is nearly full";
     /// The store refuses writes until it is opened again.
     StorageFailed = "STORAGE_FAILED", Unavailable, "the store failed and refuses writes until a restart";

@@ -150,7 +150,7 @@ async fn a_token_whose_caller_left_before_its_turn_is_not_made() {
 }
 
 #[tokio::test]
-async fn of_two_who_make_the_first_token_at_once_one_does() {
+async fn only_one_of_two_callers_creates_the_first_token() {
     let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
     let tokens = load(Arc::clone(&engine) as _).await;
     let ((first, hash), (second, other)) = (token(1), token(2));

@@ -200,7 +200,7 @@ async fn a_token_is_bound_to_a_memberbase_by_name_unless_the_name_is_ambiguous()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_token_with_a_lost_secret_locks_nobody_out() {
+async fn a_first_token_with_a_lost_secret_locks_no_caller_out() {
     let data = tempfile::tempdir().unwrap();
     let folder = data.path().to_str().unwrap();
     let server = Process::serve(data.path());

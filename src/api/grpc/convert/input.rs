@@ -189,7 +189,8 @@ mod tests {
         let onsi =
             v1::MemberInput { id: Some(sealer().member_id_onsi(BaseNumber(1), Row(5))), ..of(1, None) };
         assert_eq!(place(onsi, MatchBy::Id), Ok(Some(Row(5))));
-        // An export of this memberbase may be imported into another, so the id of a row with the key is ignored.
+        // An export of this memberbase may be imported into another, so the id of a row with the key is
+        // ignored.
         assert_eq!(place(of(2, Some("a")), MatchBy::Ref), Ok(None));
         let refused = |input, match_by| {
             let refusal = parse(input, match_by).unwrap_err();
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn genders_are_taken_whatever_their_case() {
+    fn genders_are_accepted_in_any_case() {
         for text in ["nonbinary", "NONBINARY", "NonBinary"] {
             let input =
                 v1::MemberInput { r#ref: Some("a".into()), gender: Some(text.into()), ..Default::default() };

@@ -153,7 +153,7 @@ where
     Ok(Some(received))
 }
 
-/// Unpacks a message once there is memory for what it becomes.
+/// Unpacks a message once there is memory for its decoded form.
 async fn unpack_large(
     encoding: Encoding,
     bytes: Bytes,

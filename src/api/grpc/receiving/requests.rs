@@ -1,4 +1,4 @@
-//! The requests of one call: what they become in memory, and the message that is decoded next.
+//! The requests of one call: the memory for their decoded form, and the message that is decoded next.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -43,7 +43,7 @@ struct State {
     taken: Option<Arrival>,
 }
 
-/// A complete message, with room for what it becomes.
+/// A complete message, with room for its decoded form.
 pub struct Large {
     /// Its bytes.
     pub bytes: Bytes,
@@ -51,9 +51,9 @@ pub struct Large {
     pub size: Size,
     /// How many messages its lists have.
     pub entries: usize,
-    /// The room for what it becomes.
+    /// The room for its decoded form.
     pub arrival: Arrival,
-    /// What it needs until it is decoded.
+    /// The memory that it needs until it is decoded.
     pub held: Held,
 }
 
@@ -104,8 +104,8 @@ impl Arriving {
         CALL.scope(self, call)
     }
 
-    /// The message that an empty one stands for, if any. What it becomes is counted until the next message,
-    /// or until the call ends.
+    /// The message that an empty one stands for, if any. Its decoded form is counted until the next message
+    /// or the end of the call.
     pub fn take(&self) -> Option<Ready> {
         let mut state = self.state();
         let Large { bytes, size, entries, arrival, held } = state.next.take()?;

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_becomes_too_large_is_refused_by_its_size_and_what_is_damaged_by_that() {
+    fn too_large_messages_are_refused_by_size_and_damaged_ones_as_malformed() {
         for encoding in [Encoding::Gzip, Encoding::Zstd] {
             let reason = |bytes: &[u8], most| error::reason_of(&length(encoding, bytes, most).unwrap_err());
             let packed = pack(encoding, &vec![7; 100_000]);

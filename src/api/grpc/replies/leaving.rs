@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_reply_that_nobody_takes_holds_no_turn() {
+    async fn a_large_reply_that_no_client_reads_holds_no_turn() {
         let mut untaken = reply(compute::LARGE_BYTES).into_body();
         let all = compute::every_permit().await;
         assert!(untaken.frame().now_or_never().is_none());

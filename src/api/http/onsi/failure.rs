@@ -146,7 +146,7 @@ pub fn overloaded() -> Response {
     Failure::from(Error::Overloaded).into_response_for("")
 }
 
-/// The response to a request that the server accepts from nobody.
+/// The response to a request that the server never accepts, whatever rights its caller has.
 #[must_use]
 pub fn forbidden(message: String) -> Response {
     let status = StatusCode::FORBIDDEN;
@@ -160,14 +160,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_only_the_operator_reads_stays_out_of_the_issues() {
+    fn details_for_the_operator_stay_out_of_the_issues() {
         let failure = Failure::from(Error::Internal { private: "/var/lib/secret".into() });
         assert_eq!((failure.status.as_u16(), failure.issues[0].code), (500, Code::InternalServerError));
         assert!(!failure.issues[0].message.contains("secret"));
     }
 
     #[test]
-    fn a_request_whose_name_still_runs_is_a_conflict_and_one_that_was_another_cannot_be_done() {
+    fn a_running_request_id_is_a_conflict_and_one_of_another_request_is_refused() {
         for (error, status, code) in [
             (Error::RequestRunning, StatusCode::CONFLICT, Code::Conflict),
             (

@@ -164,7 +164,7 @@ pub fn overloaded() -> Response {
     Failure::from(Error::Overloaded).into_response_for("")
 }
 
-/// The response to a request that the server accepts from nobody.
+/// The response to a request that the server never accepts, whatever rights its caller has.
 #[must_use]
 pub fn forbidden(reason: &'static str, message: String) -> Response {
     let mut failure = Failure::plain(StatusCode::FORBIDDEN, message);

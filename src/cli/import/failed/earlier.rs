@@ -1,7 +1,7 @@
 //! The failed rows of an earlier import. An import without failed rows leaves their file alone.
 //!
-//! Such a file is never removed. Its rows may belong to another list or memberbase, or may have been
-//! corrected by somebody. In each case they may exist nowhere else, and the file does not show it.
+//! Such a file is never removed. Its rows may belong to another list or memberbase, or somebody may have
+//! corrected them. In each case they may exist nowhere else, and the file does not show it.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{BufRead, BufReader, Read};

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_kept_as_text() {
+    fn a_line_that_is_not_an_object_becomes_a_text() {
         assert!(annotate("[1").ends_with(r#""text":"[1"}"#));
         assert!(annotate("{}").ends_with("}}"));
         let twice = annotate(&annotate("[1"));

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_import_left_of_the_same_rows_is_settled_by_the_one_that_goes_on() {
+    fn a_continued_import_settles_the_rows_that_a_killed_one_left() {
         for (left, in_the_end, files) in
             [(&[2, 3][..], &[][..], 0), (&[2, 3], &[3], 1), (&[2], &[], 1), (&[2], &[3], 2)]
         {

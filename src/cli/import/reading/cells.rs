@@ -1,8 +1,8 @@
 //! The value of a cell, without what its author put around it.
 //!
 //! Programs that write lists protect or damage cells in a few known ways. Protection is removed; a damaged
-//! value is rejected, because nobody can tell any more what was meant. The cells of an export, and of files
-//! that the caller declares literal, are read unchanged.
+//! value is rejected, because its original value is unknown. The cells of an export, and of files that the
+//! caller declares literal, are read unchanged.
 
 use std::borrow::Cow;
 
@@ -96,7 +96,7 @@ mod tests {
     use crate::cli::import::reading::field::Field;
 
     #[test]
-    fn what_a_writer_put_around_a_value_is_taken_off() {
+    fn protection_around_a_value_is_removed() {
         for (cell, expected) in [
             ("  a b  ", "a b"),
             ("\u{a0}a", "\u{a0}a"),

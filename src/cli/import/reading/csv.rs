@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_a_failed_row() {
+    fn a_row_that_cannot_be_sent_fails() {
         let text = "ref,enable_payroll,attributes.age:number,attributes\n".replace(",attributes\n", "\n");
         let failures = members(&format!("{text}a,maybe,\nb,,old\nc,\nd,,,x\n"));
         let reasons: Vec<_> = failures.into_iter().map(|failure| failure.unwrap_err().reason).collect();

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_nobody_can_have_is_not_asked_for() {
+    fn a_key_that_no_member_can_have_is_not_looked_up() {
         for key in [Key::Ref("\n".into()), Key::Email("bad".into()), Key::WorkerId("x".repeat(256))] {
             assert!(key.to_wire().is_none(), "{key:?}");
         }

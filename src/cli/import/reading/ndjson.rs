@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_member_is_a_failed_row_that_says_why() {
+    fn a_line_that_is_not_a_member_is_a_failed_row_with_the_reason() {
         for (line, reason, field) in [
             (r#"{"ref": "a", "nickname": "b"}"#, "UNKNOWN_FIELD", "nickname"),
             (r#"{"ref": "a", "ref": "b"}"#, "INVALID_FIELD", "ref"),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_export_adds_is_left_out() {
+    fn columns_that_only_an_export_adds_are_ignored() {
         let line = r#"{"id":"m_1","member_base_id":"mb_1","ref":"a","status":"active","created_at":"x","updated_at":"y","revision":7}"#;
         let member = members(line).remove(0).1.unwrap();
         assert_eq!(

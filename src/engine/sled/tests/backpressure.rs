@@ -17,7 +17,7 @@ async fn acknowledgements_wait_while_sled_lags_behind_by_more_than_the_limit() {
 }
 
 #[tokio::test]
-async fn an_unpublished_batch_holds_nobody_back() {
+async fn an_unpublished_batch_does_not_delay_others() {
     let mut store = Store::new();
     store.config.pending_limit_bytes = 0;
     let engine = store.open();
@@ -52,7 +52,7 @@ async fn a_close_does_not_wait_for_a_caller_that_keeps_its_batch() {
 }
 
 #[tokio::test]
-async fn a_dropped_store_answers_those_who_still_wait() {
+async fn a_dropped_store_replies_to_waiting_callers() {
     let store = Store::new();
     let engine = store.open();
     let appends: Vec<_> = (1..=50).map(|n| engine.append(batch(n))).collect();

@@ -103,7 +103,7 @@ async fn complete(client: Client, engine: &SledEngine, store: &Store, out: &Path
 }
 
 #[tokio::test]
-async fn a_backup_interrupted_anywhere_after_kills_continues_whatever_its_client_reports() {
+async fn a_backup_interrupted_anywhere_after_kills_continues_for_any_report_of_its_client() {
     for (client, kills) in CLIENTS.into_iter().flat_map(|client| (0..=2).map(move |kills| (client, kills))) {
         for parts in 0.. {
             let (stores, engine, out) = killed(kills).await;
@@ -147,7 +147,7 @@ async fn an_interrupted_backup_begins_anew_if_the_files_that_follow_are_gone() {
 }
 
 #[tokio::test]
-async fn a_backup_transfers_only_what_is_new_even_if_old_log_is_gone_and_whatever_the_client_reports() {
+async fn a_backup_transfers_only_new_data_even_if_old_log_is_gone_and_for_any_report_of_the_client() {
     for client in CLIENTS {
         let store = small();
         let engine = store.open();

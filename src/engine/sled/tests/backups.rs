@@ -90,7 +90,7 @@ async fn a_store_that_is_not_open_is_copied_and_stays_unchanged() {
 }
 
 #[tokio::test]
-async fn what_a_killed_server_left_is_on_stable_storage_before_it_is_copied() {
+async fn data_of_a_killed_server_is_synced_before_it_is_copied() {
     let store = small();
     let engine = store.open();
     fill(&engine, 1..=30).await;

@@ -155,7 +155,7 @@ fn a_tel_uri_is_its_number() {
 }
 
 #[test]
-fn what_is_more_than_a_number_is_refused_by_name() {
+fn a_number_with_more_around_it_is_refused_by_name() {
     for text in [
         "+44 20 7946 0958 ext 12",
         "+44 20 7946 0958 Ext. 12",
@@ -180,7 +180,7 @@ fn what_is_more_than_a_number_is_refused_by_name() {
 }
 
 #[test]
-fn what_is_no_international_number_is_refused() {
+fn a_number_that_is_not_international_is_refused() {
     for text in [
         "",
         "+",

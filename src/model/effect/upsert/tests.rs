@@ -75,7 +75,7 @@ fn a_status_changes_nothing_on_a_member_that_exists() {
 }
 
 #[test]
-fn an_inactive_member_comes_back_only_when_asked_for() {
+fn an_inactive_member_is_reactivated_only_on_request() {
     let inactive = Member { status: Status::Inactive, ..gold() };
     let back = |status, reactivate, new_members| {
         let row = MemberRow { status, ..MemberRow::default() };
@@ -273,7 +273,7 @@ fn a_status_that_is_applied_moves_along_the_table_and_takes_the_fields_along() {
 }
 
 #[test]
-fn a_status_that_is_not_applied_is_kept_and_said() {
+fn a_status_that_is_not_applied_is_left_and_reported() {
     let silent = MemberRow::default();
     let loud = MemberRow { status: Some(Status::Inactive), ..MemberRow::default() };
     let options = options(Semantics::Merge, false);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn each_fault_is_told_with_its_path() {
+fn each_fault_is_reported_with_its_path() {
     use Reason::{FilterInvalid, IdMalformed, RegexInvalid};
     let at = |path: &str| vec![format!("filters[0]{path}")];
     let value = || Some(text("a"));
@@ -140,7 +140,7 @@ fn parts_of_values_are_good_where_values_are_put_in_order_or_begin_with_them() {
 }
 
 #[test]
-fn all_faults_of_a_tree_are_told_at_once() {
+fn all_faults_of_a_tree_are_reported_at_once() {
     let inner = vec![eq("ref", text("a")), regex("ref", "[", false), on("tier")];
     let or = RawFilter { or: Some(inner), ..RawFilter::default() };
     let outer = RawFilter { and: Some(vec![eq("ref", text("a")), or]), ..RawFilter::default() };
@@ -150,7 +150,7 @@ fn all_faults_of_a_tree_are_told_at_once() {
 }
 
 #[test]
-fn the_fault_of_a_pattern_is_told_without_the_pattern() {
+fn the_fault_of_a_pattern_is_reported_without_the_pattern() {
     let refusal = parse(vec![regex("ref", "secret(", false)]).unwrap_err();
     assert_eq!(refusal.violations[0].description, "must be a regular expression: unclosed group");
 }

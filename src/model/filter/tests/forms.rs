@@ -138,7 +138,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn what_the_model_refuses_is_refused_in_a_filter_and_nothing_else(
+    fn a_filter_refuses_exactly_the_values_that_the_model_refuses(
         key in select([TEXTS.to_vec(), vec!["dob"]].concat()),
         operand in texts(),
     ) {
@@ -159,7 +159,7 @@ proptest! {
     }
 
     #[test]
-    fn what_somebody_matches_is_taken(
+    fn an_operand_that_some_member_matches_is_accepted(
         (key, value) in values(),
         (end, more) in (any::<prop::sample::Index>(), select(vec!["", "", "!", "a", "\n", "\u{10ffff}"])),
     ) {
@@ -231,7 +231,7 @@ fn names_of_memberbases_obey_their_limit() {
 
 /// Older stores have values that today's rules refuse, and filters must still find them.
 #[test]
-fn what_an_older_store_has_is_found() {
+fn values_of_an_older_store_are_found() {
     for (key, value) in [
         ("email", "a@-example.com"),
         ("email", "a\u{200b}@example.com"),

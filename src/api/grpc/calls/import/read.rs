@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_import_is_over_when_nobody_wants_its_answers_and_when_its_deadline_has_passed() {
+    async fn an_import_ends_when_no_client_reads_its_replies_and_when_its_deadline_has_passed() {
         let (pending, submitted) = mpsc::channel(1);
         let ends = Ends { stopping: CancellationToken::new(), deadline: None };
         let mut until = Until { ends, pending };

@@ -75,7 +75,7 @@ fn nothing_becomes_more_than_its_length_allows() {
 }
 
 #[test]
-fn what_is_no_message_ends_the_walk() {
+fn bytes_that_are_not_a_message_end_the_walk() {
     let shape = shape("BulkUpsertMembersRequest", &[]);
     for bytes in [&[0x12][..], &[0x12, 5, 1], &[0xff; 20], &[0x16, 0], &[0x11, 1]] {
         assert_eq!(shape.weigh(bytes).bytes - bytes.len(), 0, "{bytes:?}");

@@ -39,7 +39,7 @@ fn another_delimiter_than_the_one_given_is_pointed_out() {
 }
 
 #[test]
-fn everything_wrong_is_said_at_once() {
+fn all_faults_are_reported_at_once() {
     let error = columns(&["email", "nickname", "E-Mail", "attributes.a:date"]).unwrap_err();
     for part in [
         "\"nickname\" is unknown",
@@ -62,7 +62,7 @@ fn a_file_of_failed_rows_and_an_export_can_be_imported() {
 }
 
 #[test]
-fn cells_that_a_file_of_failed_rows_added_are_told_from_those_that_came() {
+fn cells_added_by_a_file_of_failed_rows_are_distinguished_from_original_cells() {
     let failed = columns(&["ref", "tier", "", "line", "reason", "field", "message", "", ""]).unwrap();
     assert_eq!(failed.header, ["ref", "tier", ""]);
     for (cells, own) in [

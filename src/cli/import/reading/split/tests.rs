@@ -43,7 +43,7 @@ fn assert_rows(text: &str, rows: &[(u64, &[&str])]) {
 }
 
 #[test]
-fn lines_are_counted_whatever_ends_them() {
+fn lines_are_counted_with_any_line_ending() {
     for newline in ["\n", "\r\n", "\r"] {
         let text = ["a,b", "\"two", "lines\",c", "", "", "d", "\"\"", "e,"].join(newline);
         let two = format!("two{newline}lines");
@@ -122,7 +122,7 @@ fn a_row_without_end_is_refused() {
     assert_eq!(split_by(text.as_bytes(), 4096), Ok(Vec::new()));
 }
 
-/// A cell of a well-formed file: what may stand in it, often what is special.
+/// A cell of a well-formed file, often with special characters.
 fn cell() -> impl Strategy<Value = String> {
     proptest::collection::vec(
         prop_oneof![
@@ -142,7 +142,7 @@ fn cell() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn what_the_csv_crate_writes_is_cut_as_it_was(
+    fn files_that_the_csv_crate_writes_are_cut_into_the_same_rows(
         rows in proptest::collection::vec(proptest::collection::vec(cell(), 1..5), 0..8),
         all_quoted: bool,
         end in prop_oneof![Just(csv::Terminator::CRLF), Just(csv::Terminator::Any(b'\n')), Just(csv::Terminator::Any(b'\r'))],
@@ -167,10 +167,10 @@ proptest! {
         prop_assert_eq!(cells, read);
     }
 
-    /// Whatever the bytes are: pieces make no difference, and what is not refused is what the csv crate
-    /// reads.
+    /// For any bytes, the sizes of the pieces make no difference, and rows that are not refused equal those
+    /// of the csv crate.
     #[test]
-    fn any_bytes_are_cut_alike_in_pieces_and_as_the_csv_crate_does_or_refused(
+    fn any_bytes_are_cut_the_same_in_pieces_and_as_by_the_csv_crate_or_refused(
         text in proptest::collection::vec(
             prop_oneof![Just(b'"'), Just(b','), Just(b'\n'), Just(b'\r'), Just(b' '), Just(b'a'), Just(0xff)],
             0..24,

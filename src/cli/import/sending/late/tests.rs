@@ -83,7 +83,7 @@ fn a_row_is_tried_on_the_member_that_it_found_and_otherwise_only_to_create_one()
 }
 
 #[test]
-fn a_row_whose_member_is_not_the_one_of_the_first_time_keeps_its_reason_and_waits_no_more() {
+fn a_row_that_now_finds_another_member_keeps_its_reason_and_is_not_retried() {
     let mut late = late(&[
         (2, r#"{"ref":"a"}"#, Some(7)),
         (3, r#"{"ref":"b"}"#, None),

@@ -58,7 +58,7 @@ fn whom_a_key_names_by_now_marks_a_row_and_does_not_decide_whether_it_is_tried()
 }
 
 #[test]
-fn rows_before_one_of_whose_member_nothing_is_told_may_have_been_overtaken() {
+fn rows_before_one_without_a_known_member_may_have_been_overtaken() {
     let mut rows = Overtaken::default();
     rows.applied(1, key("z"), None);
     rows.failed(2, key("a"), id(1));
@@ -78,7 +78,7 @@ fn rows_before_one_of_whose_member_nothing_is_told_may_have_been_overtaken() {
 }
 
 #[test]
-fn rows_whose_keys_the_server_does_not_tell_are_unsure_and_decide_nothing() {
+fn rows_without_keys_from_the_server_are_unsure_and_decide_nothing() {
     let mut rows = Overtaken::default();
     rows.failed(2, key("a"), None);
     rows.applied(3, key("b"), id(1));
@@ -88,7 +88,7 @@ fn rows_whose_keys_the_server_does_not_tell_are_unsure_and_decide_nothing() {
 }
 
 #[test]
-fn the_server_is_asked_before_more_is_remembered_than_may_be() {
+fn keys_are_learned_before_too_many_are_remembered() {
     let mut rows = Overtaken::default();
     (1..=MAX_OPEN as u64).for_each(|line| rows.failed(line, key(&line.to_string()), None));
     assert!(!rows.has_to_learn_now(), "nothing was applied yet");
