@@ -156,7 +156,7 @@ mod tests {
 
     const MIB: usize = 1024 * 1024;
 
-    /// A call whose reply has so many bytes.
+    /// Makes a call whose reply has this many bytes.
     async fn call(replies: &Replies, needs: AccessLevel, bytes: usize) -> Result<Option<Taken>, Error> {
         count(replies.clone(), needs, pin!(async { note(bytes) })).await.1
     }

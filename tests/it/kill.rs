@@ -29,7 +29,7 @@ use writer::{Random, Writer};
 
 /// The number of kills, unless the environment sets another.
 const ROUNDS: u64 = 100;
-/// In one of so many rounds the server is also killed while it opens.
+/// In one round out of this many, the server is also killed while it opens.
 const KILL_OPEN_EVERY: u64 = 4;
 const LONGEST_OPEN_MILLIS: u64 = 120;
 const WRITERS: u64 = 4;

@@ -35,7 +35,7 @@ pub enum Update {
     Unchanged,
     /// The member becomes this.
     Updated(Member),
-    /// The member comes back as this.
+    /// The inactive member is reactivated and becomes this.
     Reactivated(Member),
 }
 

@@ -228,7 +228,7 @@ impl Drop for Place {
 pub struct Calls(Arc<State>);
 
 impl Calls {
-    /// A call with a head of so many bytes begins; it ends with [`Calls::end`].
+    /// Begins a call with a head of this many bytes. It ends with [`Calls::end`].
     pub fn begin(&self, head_bytes: usize) -> Begun {
         let before = self.0.calls.fetch_add(1, Ordering::AcqRel);
         load::begin(&self.0.loads, self.0.call_bytes, before, head_bytes)

@@ -18,7 +18,7 @@ use crate::tasks;
 /// How many results are checked in one step.
 const LOOK_AT_ONCE: usize = 500;
 
-/// When the limit is exceeded, results are deleted until one part in so many of it is free.
+/// When the limit is exceeded, results are deleted until one part in this many of the limit is free.
 const HEADROOM: i64 = 16;
 
 /// A stored result to delete.

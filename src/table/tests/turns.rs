@@ -2,9 +2,9 @@
 
 use super::*;
 
-/// So many rows need several lookups of keys, and several pieces of planning.
+/// This many rows need several lookups of keys, and several pieces of planning.
 const ROWS: u16 = 10_000;
-/// At most so many rows are planned between two turns of other tasks.
+/// At most this many rows are planned between two turns of other tasks.
 const BETWEEN: u16 = 512;
 
 /// A request of many rows to `mode`.

@@ -19,8 +19,8 @@ use crate::harness::{self, Process, rows};
 const ROUNDS: u64 = 20;
 /// So small that a snapshot is due at each start of the server, which then removes old log where it may.
 const SNAPSHOT_AFTER: &str = "4KiB";
-/// In one of so many rounds the server is stopped in order. That confirms the working copy, so that log can
-/// be removed.
+/// In one round out of this many, the server is stopped in order. That confirms the working copy, so that log
+/// can be removed.
 const STOP_EVERY: u64 = 3;
 const MOST_ACKS: u64 = 40;
 const MOST_MILLIS: u64 = 80;

@@ -23,7 +23,7 @@ const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 /// Why a reply is large: an extension of the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Large {
-    /// Its only message, which is so much work.
+    /// Its only message is large; this is how much work encoding it is.
     Message(Size),
     /// The messages of a stream.
     Stream,

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The memory of a call besides its head, in bytes.
 const CALL_BYTES: usize = 16 * 1024;
-/// The memory of a head, in text and in tables, is so many times its size.
+/// A head takes this many times its size in memory, as text and in tables.
 const HEAD_GROWTH: usize = 3;
-/// So many calls of a connection are always accepted.
+/// This many calls of a connection are always accepted.
 const FEW: usize = 4;
 
 /// The memory of calls, in bytes.
