@@ -34,7 +34,8 @@ pub use self::stretch::Stretch;
 
 /// From this size on, in bytes, decoding, parsing and checking a message or a body waits for its turn.
 pub const LARGE_BYTES: usize = 64 * 1024;
-/// From this size on, in bytes, this work takes two milliseconds and runs outside the threads that serve others.
+/// From this size on, in bytes, this work takes two milliseconds, so it runs outside the threads that serve
+/// others.
 pub const BESIDE_BYTES: usize = 512 * 1024;
 /// Decoding usually makes a message or a body at most this many times larger.
 const USUAL_GROWTH: usize = 8;

@@ -19,8 +19,8 @@ use crate::model::refusal::error::{Reason, Refusal, Violations};
 use crate::model::value::time::Date;
 
 impl Filter {
-    /// Parses the filter of a list of members of `base`. E-mail addresses are compared by `fold`, and no member
-    /// is born after `today`. Ids of other memberbases and unknown ids are accepted and match nothing.
+    /// Parses the filter of a list of members of `base`. E-mail addresses are compared by `fold`, and no
+    /// member is born after `today`. Ids of other memberbases and unknown ids are accepted and match nothing.
     pub fn parse_members(
         raw: Vec<RawFilter>,
         sealer: &Sealer,
