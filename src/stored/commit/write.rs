@@ -15,6 +15,10 @@ const LOOKUP_BYTES: usize = 2 + 8 + 16;
 /// value.
 const SET_BYTES: usize = 3 + 3;
 
+/// The commit of one member takes about so many bytes. A commit begins with memory for them: memory for a whole
+/// part would be touched and given back for each of many small commits.
+const ONE_MEMBER_BYTES: usize = 1024;
+
 /// Writes the parts of one commit.
 #[derive(Debug)]
 pub struct CommitWriter {
@@ -63,7 +67,7 @@ impl CommitWriter {
     #[must_use]
     pub fn new(head: CommitHead) -> Self {
         let mut writer = Self { head, parts: Vec::new(), part: Writer::default(), last_row: 0 };
-        writer.begin_part();
+        writer.begin_part(ONE_MEMBER_BYTES);
         writer
     }
 
@@ -132,12 +136,13 @@ impl CommitWriter {
     fn next_part(&mut self) {
         let full = std::mem::take(&mut self.part.0);
         self.parts.push(full);
-        self.begin_part();
+        self.begin_part(PART_BYTES + ONE_MEMBER_BYTES);
     }
 
-    fn begin_part(&mut self) {
+    /// Begins a part, with memory for so many bytes.
+    fn begin_part(&mut self, bytes: usize) {
         self.last_row = 0;
-        self.part = Writer(Vec::with_capacity(PART_BYTES + 1024));
+        self.part = Writer(Vec::with_capacity(bytes));
         let w = &mut self.part;
         let CommitHead { time, origin, batch } = self.head;
         w.u8(VERSION);
