@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! cli ──► server ──► api ──► directory ──► table ──► stored ──► model
-//!                    server alone picks an └───────► engine (trait)
+//!  │                 server alone picks an └───────► engine (trait)
+//!  └────► lists
 //! ```
 //!
 //! | module | what is in it |
@@ -15,6 +16,7 @@
 //! | [`table`] | members as rows: blocks, commit log, lookups, sets, lanes, checkpoints, views |
 //! | [`directory`] | the operations of the service, shared by all doors |
 //! | [`api`] | the doors, and the only table from errors to statuses |
+//! | [`lists`] | lists of members in files: bytes become rows of cells, or a refusal |
 //! | [`config`] | the settings of a server |
 //! | [`server`] | bind, open, build, serve, drain, close: the only module that knows every layer |
 //! | [`cli`] | the command line, one file per subcommand |
@@ -35,6 +37,7 @@ pub mod directory;
 pub mod engine;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod lists;
 pub mod model;
 pub mod server;
 pub mod stored;

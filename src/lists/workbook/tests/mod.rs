@@ -1,0 +1,3 @@
+//! What the reader makes of workbooks: those of other programs in `tests/lists`, and some made here.
+
+mod corpus;
