@@ -190,6 +190,12 @@ pub fn metadata(error: &Error) -> HashMap<String, String> {
         Error::StorageFull { free, reserve } => {
             vec![("free", free.to_string()), ("reserve", reserve.to_string())]
         }
+        Error::RemovalGuard(held) => vec![
+            ("would_remove", held.would_remove.to_string()),
+            ("of", held.state.of.to_string()),
+            ("limit", held.state.limit.percent().to_string()),
+            ("window", held.state.window.to_string()),
+        ],
         Error::SecretNotKept { id } => vec![("api_token_id", id.to_string())],
         Error::Refused(_)
         | Error::RequestRunning

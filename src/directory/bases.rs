@@ -12,8 +12,8 @@ use crate::model::limits::PAGE_LIMIT_MAX;
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseName, BaseNumber, BaseSettings, BaseView, Direction, Effort, Filter, Origin, RawFilter, Tier,
-    Violations,
+    BaseName, BaseNumber, BaseSettings, BaseView, Direction, Effort, Filter, Origin, RawFilter, RemovalLimit,
+    Tier, Violations,
 };
 use crate::table::{BaseSummary, CreatedBase, RequestResult, SetField, SettingsRequest};
 
@@ -33,6 +33,8 @@ pub struct BaseChange {
     pub share_accounts: Option<bool>,
     /// The tiers that members may have; empty: any.
     pub tiers: Option<Vec<String>>,
+    /// The share of the members that may be removed within 24 hours, in percent.
+    pub removal_limit: Option<u64>,
 }
 
 /// The tiers of a memberbase.
@@ -88,6 +90,7 @@ impl Directory {
         settings.new_members = request.new_members;
         settings.share_accounts = request.share_accounts.unwrap_or(settings.share_accounts);
         settings.tiers = request.tiers.unwrap_or_default();
+        settings.removal_limit = request.removal_limit.unwrap_or_default();
         let table = self.guarded.store(AccessLevel::Admin).await?;
         if let Some(stored) = self.stored_result() {
             let RequestResult::Base(number) = stored.result else { return Err(result_of_another_call()) };
@@ -138,14 +141,17 @@ impl Directory {
         Ok(TierList { tiers: names.into_iter().map(count).collect(), is_fixed, revision: view.revision() })
     }
 
-    /// Hides a memberbase and its members.
+    /// Hides a memberbase and its members. If it has more than a few members, the caller must have said how
+    /// many ([`Directory::expecting`]).
     pub async fn delete_base(
         &self,
         number: BaseNumber,
         deadline: Option<Instant>,
     ) -> Result<BaseSummary, Error> {
         let origin = self.origin(Call::DELETE_BASE);
-        let request = SettingsRequest { deleted: Some(true), deadline, ..SettingsRequest::new(origin) };
+        let expect_members = self.expected_members();
+        let deleted = Some(true);
+        let request = SettingsRequest { deleted, expect_members, deadline, ..SettingsRequest::new(origin) };
         self.change(number, false, request).await
     }
 
@@ -245,6 +251,9 @@ fn parse(change: BaseChange, origin: Origin) -> Result<SettingsRequest, Error> {
             .new_members
             .and_then(|word| faults.check("new_members", parse_new_members(&word))),
         share_accounts: change.share_accounts,
+        removal_limit: change
+            .removal_limit
+            .and_then(|percent| faults.check("removal_limit_percent", RemovalLimit::parse(percent))),
         tiers: match change.tiers.map(parse_tiers).transpose() {
             Ok(tiers) => tiers,
             Err(refusal) => {

@@ -44,7 +44,7 @@ pub use self::backup::{BackupPart, BackupReader};
 pub use self::bases::{BaseChange, BaseList, BasePage, TierList};
 use self::error::Shows;
 pub use self::error::{Error, Lacking, RateLimit, TokenFault};
-pub use self::handle::{Directory, Gate};
+pub use self::handle::{Directory, Expected, Gate};
 pub use self::list::RawPage;
 pub use self::members::{
     Batch, EditedMember, Export, Found, KeyResult, MemberList, MemberPage, PendingUpsert, Search, Upsert,

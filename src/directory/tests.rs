@@ -17,8 +17,8 @@ use crate::model::origin::Door;
 use crate::model::schema::SentDefinition;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseName, BaseNumber, BaseSettings, Change, Effort, Fold, Member, MemberRow, MemberView, Name, Origin,
-    RawFilter, RawSort, RawValue, Ref, Row, Status, Tier, Timestamp,
+    BaseNumber, Change, Effort, Fold, Member, MemberRow, MemberView, Name, Origin, RawFilter, RawSort,
+    RawValue, Ref, Row, Status, Tier, Timestamp,
 };
 use crate::table::{DeleteRequest, Table, TableConfig, UpsertRequest, WriteMode};
 
@@ -63,7 +63,7 @@ fn row(i: u64) -> MemberRow {
 async fn store() -> (Arc<Table>, BaseNumber) {
     let clock = Arc::new(|| Timestamp::from_micros(1_700_000_000_000_000));
     let table = Table::open(Arc::new(MemoryEngine::new()), clock, TableConfig::default()).await.unwrap();
-    let settings = BaseSettings::named(BaseName::parse("Test").unwrap());
+    let settings = crate::model::samples::unguarded("Test");
     let number = table.create_base(settings, None).await.unwrap().number;
     (table, number)
 }

@@ -96,6 +96,8 @@ pub const RESULTS_ALL_MAX_ROWS: usize = 100_000;
 pub const FAILURE_DETAILS_MAX_ROWS: usize = 1_000;
 /// Most keys of a batch get.
 pub const BATCH_GET_MAX_KEYS: usize = 10_000;
+/// Members that may be removed from a memberbase within 24 hours whatever its limit, in members.
+pub const REMOVALS_FREE: u64 = 10;
 /// Most members of a bulk delete.
 pub const BULK_DELETE_MAX_MEMBERS: usize = 100_000;
 /// Most rows of one chunk of an import.

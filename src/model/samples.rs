@@ -8,6 +8,8 @@ use crate::model::attributes::attribute::{AttributePatch, AttributeValue, Attrib
 use crate::model::bank::account::AccountDetails;
 use crate::model::contact::email::Email;
 use crate::model::contact::phone::Phone;
+use crate::model::memberbase::base::BaseSettings;
+use crate::model::memberbase::guard::RemovalLimit;
 use crate::model::membership::alias::RefAlias;
 use crate::model::membership::member::{Gender, Member, Profile, Status};
 use crate::model::row::change::Change;
@@ -16,7 +18,7 @@ use crate::model::row::input::{MemberRow, UpsertOptions};
 use crate::model::row::match_by::{MatchBy, Semantics};
 use crate::model::row::patch::MemberPatch;
 use crate::model::row::raw_row::{RawAttribute, RawRow};
-use crate::model::value::text::{Name, Ref, Tier, WorkerId};
+use crate::model::value::text::{BaseName, Name, Ref, Tier, WorkerId};
 use crate::model::value::time::{Date, Timestamp};
 
 /// Texts that become ambiguous if fields are joined without their lengths.
@@ -227,4 +229,10 @@ pub fn raw_row(texts: &[(ProfileField, &str)]) -> RawRow<Option<RawAttribute>> {
         *sent = Change::Set((*text).to_owned());
     }
     row
+}
+
+/// The settings of a memberbase of this name from which any number of members can be removed.
+pub fn unguarded(name: &str) -> BaseSettings {
+    let name = BaseName::parse(name).unwrap();
+    BaseSettings { removal_limit: RemovalLimit::OFF, ..BaseSettings::named(name) }
 }

@@ -56,6 +56,7 @@ impl World {
         let request = v1::CreateMemberBaseRequest {
             name: name.to_owned(),
             share_accounts: Some(true),
+            removal_limit_percent: Some(100),
             ..Default::default()
         };
         let made = MemberBaseServiceClient::new(self.front.clone()).create_member_base(request).await?;

@@ -2,7 +2,7 @@
 
 use crate::engine::EngineError;
 use crate::model::limits::{ATOMIC_MAX_BYTES, ATOMIC_MAX_ROWS};
-use crate::model::{Refusal, words};
+use crate::model::{Held, Refusal, words};
 
 /// An error of a whole request. Errors of single rows are [`RowError`](crate::model::RowError)s.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +60,9 @@ pub enum TableError {
     /// An earlier write of the base failed while this one was planned on it. Nothing of this one was written.
     #[error("an earlier write, which this one depends on, failed; nothing of this one was written")]
     PlannedOnFailure,
+    /// The request would remove too many members. Nothing was written.
+    #[error("{0}")]
+    RemovalGuard(Held),
     /// The request breaks a rule of the base. Nothing was written.
     #[error("{0}")]
     Refused(#[from] Refusal),
@@ -99,6 +102,7 @@ impl TableError {
             | Self::SchemaInUse { .. }
             | Self::RequestRunning
             | Self::PlannedOnFailure
+            | Self::RemovalGuard(_)
             | Self::Refused(_)
             | Self::Closing => false,
         }

@@ -3,6 +3,7 @@
 
 mod doubts;
 mod faults;
+mod guard;
 mod idempotency;
 mod indexes;
 mod large;
@@ -208,7 +209,7 @@ impl Subject {
         let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
         let clock = Arc::new(AtomicI64::new(1));
         let table = open(Arc::clone(&engine), &clock).await;
-        let settings = BaseSettings::named(BaseName::parse("test").unwrap());
+        let settings = crate::model::samples::unguarded("test");
         let number = table.create_base(settings, None).await.unwrap().number;
         let base = table.base(number).await.unwrap();
         Self { engine, clock, table, base }
@@ -324,13 +325,7 @@ async fn run(steps: Vec<Step>) {
                 let expected = reference.delete(&rows, &refs, now);
                 let reply = subject
                     .base
-                    .delete(DeleteRequest {
-                        rows,
-                        refs,
-                        claim: None,
-                        deadline: None,
-                        origin: Origin::default(),
-                    })
+                    .delete(DeleteRequest { rows, refs, ..DeleteRequest::default() })
                     .await
                     .unwrap();
                 assert_eq!(reply, expected);

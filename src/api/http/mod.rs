@@ -9,6 +9,7 @@
 //! document of a door are built from the same list of calls.
 
 mod door;
+mod expected;
 mod header;
 mod idempotency;
 mod integer;

@@ -218,9 +218,12 @@ impl Bench {
     /// Deletes the memberbase if this run created it on an existing server.
     async fn remove_own_base(&self) -> Result<(), Error> {
         if self.own.is_none() && self.args.base.is_none() {
-            let request =
-                v1::DeleteMemberBaseRequest { id: self.member_base_id.clone(), request_id: String::new() };
-            self.client()?.clone().bases.delete_member_base(request).await?;
+            let (id, mut client) = (self.member_base_id.clone(), self.client()?.clone());
+            let request = v1::GetMemberBaseRequest { id: id.clone() };
+            let base = client.bases.get_member_base(request).await?.into_inner().member_base;
+            let expect_members = base.and_then(|base| base.counts).map(|counts| counts.total);
+            let request = v1::DeleteMemberBaseRequest { id, expect_members, request_id: String::new() };
+            client.bases.delete_member_base(request).await?;
         }
         Ok(())
     }

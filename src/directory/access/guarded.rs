@@ -42,6 +42,11 @@ impl Guarded {
         if self.sees_base(number) { Ok(()) } else { Err(Lacking::Base.into()) }
     }
 
+    /// Whether the caller's token has the level `admin`; it may be revoked or expired.
+    pub fn is_admin(&self) -> bool {
+        self.token().is_none_or(|token| token.access >= AccessLevel::Admin)
+    }
+
     /// Counts `rows` against the rows per second that the caller's token allows.
     pub fn take_rows(&self, rows: usize) -> Result<(), Error> {
         let Some(token) = self.caller.token() else { return Ok(()) };

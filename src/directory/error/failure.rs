@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::denial::{Lacking, TokenFault};
 use crate::model::token::TokenId;
-use crate::model::{Code, Reason, Refusal, Violation, words};
+use crate::model::{Code, Held, Reason, Refusal, Violation, words};
 
 /// How long a caller should wait before it repeats a call that failed because the service is overloaded.
 const RETRY_OVERLOADED: Duration = Duration::from_millis(100);
@@ -50,6 +50,9 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// The call would remove too many members. Nobody was removed.
+    #[error("{0}")]
+    RemovalGuard(Held),
     /// There is no such memberbase, or it is deleted.
     #[error("there is no such memberbase")]
     MemberBaseNotFound,
@@ -235,6 +238,7 @@ impl Error {
             Self::TokenNotFound => Reason::TokenNotFound,
             Self::SchemaInUse { .. } => Reason::SchemaInUse,
             Self::TooManyTokens { .. } => Reason::TooManyTokens,
+            Self::RemovalGuard(_) => Reason::RemovalGuard,
             Self::MemberBaseNotFound => Reason::MemberBaseNotFound,
             Self::NotDeleted => Reason::NotDeleted,
             Self::TooManyTiers => Reason::TierInUse,
@@ -288,6 +292,7 @@ impl Error {
             | Self::TokenNotFound
             | Self::SchemaInUse { .. }
             | Self::TooManyTokens { .. }
+            | Self::RemovalGuard(_)
             | Self::MemberBaseNotFound
             | Self::NotDeleted
             | Self::TooManyTiers

@@ -17,6 +17,31 @@ pub struct Directory {
     pub(super) door: Door,
     /// The state of the request that this serves, if it has a request id.
     pub(super) request: Option<RequestState>,
+    /// What the request is meant to remove.
+    pub(super) expected: Expected,
+}
+
+/// How much a request is meant to remove, as its caller says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Expected {
+    /// Members that it deletes or makes inactive.
+    pub removals: Option<u64>,
+    /// Members of the memberbase that it deletes.
+    pub members: Option<u64>,
+}
+
+impl Expected {
+    /// So many members are to be removed.
+    #[must_use]
+    pub fn removals(removals: Option<u64>) -> Self {
+        Self { removals, members: None }
+    }
+
+    /// The memberbase to be deleted has so many members.
+    #[must_use]
+    pub fn members(members: Option<u64>) -> Self {
+        Self { removals: None, members }
+    }
 }
 
 impl Directory {
@@ -77,6 +102,23 @@ impl Directory {
             call,
             cause: self.request.as_ref().map_or(Cause::None, RequestState::cause),
         }
+    }
+
+    /// The service for a request that is meant to remove so many members. The guard lets it pass if this is
+    /// right and the caller is an admin; otherwise it judges the request as usual.
+    #[must_use]
+    pub fn expecting(self, expected: Expected) -> Self {
+        Self { expected, ..self }
+    }
+
+    /// How many members the request is meant to remove, if an admin says so.
+    pub(in crate::directory) fn expected_removals(&self) -> Option<u64> {
+        self.expected.removals.filter(|_| self.guarded.is_admin())
+    }
+
+    /// How many members the memberbase is meant to have that the request deletes.
+    pub(in crate::directory) fn expected_members(&self) -> Option<u64> {
+        self.expected.members
     }
 
     /// Decodes the id of a memberbase, which need not exist; `field` is the request field that holds the id.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::directory::Directory;
+use super::directory::{Directory, Expected};
 use crate::directory::access::{Caller, Guarded, Identity, check, check_token};
 use crate::directory::{Error, RateLimit, Replies, Room, TokenFault};
 use crate::model::origin::Door;
@@ -78,6 +78,6 @@ impl Gate {
     pub async fn enter(&self, caller: Caller, needs: AccessLevel) -> Result<Directory, Error> {
         self.admit(&caller, needs).await?;
         let guarded = Guarded::new(Arc::clone(&self.table), caller);
-        Ok(Directory { guarded, door: self.door, request: None })
+        Ok(Directory { guarded, door: self.door, request: None, expected: Expected::default() })
     }
 }

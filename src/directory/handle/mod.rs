@@ -7,6 +7,6 @@ mod gate;
 mod idempotency;
 mod request;
 
-pub use self::directory::Directory;
+pub use self::directory::{Directory, Expected};
 pub use self::gate::Gate;
 pub use self::idempotency::result_of_another_call;

@@ -11,8 +11,7 @@ use crate::model::limits::{ATOMIC_MAX_ROWS, BULK_DELETE_MAX_MEMBERS};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseNumber, MemberRow, Origin, RecordCounts, Ref, Refusal, Row, RowError, Sight, UpsertOptions,
-    Violations,
+    BaseNumber, MemberRow, RecordCounts, Ref, Refusal, Row, RowError, UpsertOptions, Violations,
 };
 use crate::table::{
     Claim, DeleteReply, DeleteRequest, Pending, RequestResult, RowOutcome, RowResult, Series, UpsertReply,
@@ -36,9 +35,11 @@ pub struct Upsert {
 }
 
 impl Upsert {
-    fn request(self, origin: Origin, sight: Sight, claim: Option<Arc<Claim>>) -> UpsertRequest {
+    fn request(self, directory: &Directory, call: Call, claim: Option<Arc<Claim>>) -> UpsertRequest {
         let Self { rows, options, mode, deadline } = self;
-        let options = UpsertOptions { sight, ..options };
+        let expect_removals = directory.expected_removals();
+        let options = UpsertOptions { sight: directory.guarded.sight(), expect_removals, ..options };
+        let origin = directory.origin(call);
         UpsertRequest { rows, options, mode, claim, deadline, origin }
     }
 }
@@ -92,7 +93,7 @@ impl Directory {
         // A request that writes nothing has no result to store.
         let claim = self.claim().filter(|_| request.mode != WriteMode::ValidateOnly);
         let refused = claim.clone().filter(|_| request.mode == WriteMode::Atomic);
-        let reply = base.upsert(request.request(self.origin(call), self.guarded.sight(), claim)).await?;
+        let reply = base.upsert(request.request(self, call, claim)).await?;
         match refused {
             Some(claim) if reply.outcomes.iter().any(RowOutcome::is_failed) => {
                 self.keep_refusal(claim, reply).await
@@ -143,8 +144,7 @@ impl Directory {
         }
         self.guarded.take_rows(request.rows.len())?;
         self.mark_accounts(number, &mut request.rows).await?;
-        let origin = self.origin(Call::IMPORT_MEMBERS);
-        let request = request.request(origin, self.guarded.sight(), self.claim());
+        let request = request.request(self, Call::IMPORT_MEMBERS, self.claim());
         Ok(PendingUpsert(State::Pending(base.begin_upsert(request, series).await?)))
     }
 
@@ -175,7 +175,8 @@ impl Directory {
                 .await;
         let (rows, refs) = parsed?;
         let origin = self.origin(Call::DELETE_MEMBERS);
-        let request = DeleteRequest { rows, refs, claim: self.claim(), deadline, origin };
+        let expect_removals = self.expected_removals();
+        let request = DeleteRequest { rows, refs, expect_removals, claim: self.claim(), deadline, origin };
         let base = self.guarded.base(AccessLevel::Write, base).await?;
         if let Some(stored) = self.stored_result() {
             let RequestResult::Deleted(deleted, records) = stored.result else {

@@ -2,6 +2,7 @@
 
 use crate::model::access::origin::Door;
 use crate::model::limits::TIERS_MAX;
+use crate::model::memberbase::guard::RemovalLimit;
 use crate::model::membership::member::Status;
 use crate::model::refusal::error::{Reason, Refusal, Violations};
 use crate::model::refusal::violation::Rule;
@@ -19,12 +20,15 @@ pub struct BaseSettings {
     pub share_accounts: bool,
     /// The tiers that members may have, in the owner's order of display. An empty list allows any tier.
     pub tiers: Vec<Tier>,
+    /// The share of its members that may be removed within 24 hours.
+    pub removal_limit: RemovalLimit,
 }
 
 impl BaseSettings {
     /// The settings of a new memberbase for which only a name was given.
     pub fn named(name: BaseName) -> Self {
-        Self { name, new_members: None, share_accounts: false, tiers: Vec::new() }
+        let (tiers, removal_limit) = (Vec::new(), RemovalLimit::default());
+        Self { name, new_members: None, share_accounts: false, tiers, removal_limit }
     }
 
     /// The status of members that are created, or come back, through `door`.

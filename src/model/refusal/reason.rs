@@ -157,6 +157,8 @@ reasons! {
     MatchKeyMissing = "MATCH_KEY_MISSING", InvalidArgument, "the row lacks the key that it is matched by";
     /// The member is at another revision than `if_revision` says.
     RevisionMismatch = "REVISION_MISMATCH", Aborted, "the member is at another revision";
+    /// The request would remove more members than the memberbase allows within 24 hours.
+    RemovalGuard = "REMOVAL_GUARD", FailedPrecondition, "the request would remove too many members";
     /// The memberbase has not reached the requested revision.
     RevisionAhead = "REVISION_AHEAD", FailedPrecondition, "the memberbase has not reached this revision";
     /// There is no such member in this memberbase.

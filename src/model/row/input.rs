@@ -43,6 +43,9 @@ pub struct UpsertOptions {
     pub reactivate: bool,
     /// Whether the member gets the status of its row.
     pub apply_status: bool,
+    /// How many members the request is meant to make inactive, if an admin said so: the guard then lets
+    /// exactly that many pass.
+    pub expect_removals: Option<u64>,
     /// Which fields of members the sender may see. The sender does not send this.
     pub sight: Sight,
 }

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use crate::model::schema::AttributeSchema;
 use crate::model::{BaseSettings, Removals, StatusCounts, Timestamp};
 
-/// Version 1 had no attribute schema, version 2 no indexes of attributes. Versions 1 to 3 were one value.
+/// The version of the head. Version 1 had no attribute schema, version 2 no indexes of attributes. Versions 1
+/// to 3 were one value with the settings.
 pub const VERSION: u8 = 4;
 /// The last version in which head and settings were one value.
 pub const LAST_WHOLE: u8 = 3;

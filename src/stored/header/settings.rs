@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::form::{BaseState, Head, Header, VERSION};
+use super::form::{BaseState, Head, Header};
 use crate::model::schema::{
     AttributeIndex, AttributeSchema, AttributeType, AttributeTypes, FIRST_INDEX, FieldNumber,
 };
-use crate::model::{BaseName, BaseSettings, Status, Tier, Timestamp};
+use crate::model::{BaseName, BaseSettings, RemovalLimit, Status, Tier, Timestamp};
 use crate::stored::bytes::{Reader, Writer};
 use crate::stored::decode::{DecodeError, versioned};
 
 pub(super) const VALUE: &str = "base settings";
+
+/// Version 4 had no limit of removals. Older versions were one value with the head.
+const VERSION: u8 = 5;
+/// The first version with a limit of removals.
+const WITH_LIMIT: u8 = 5;
 
 /// The settings of a base, with the times that are stored with them.
 pub(super) struct Settings {
@@ -56,6 +61,7 @@ pub(super) fn encode(header: &Header) -> Vec<u8> {
     w.u8(u8::from(settings.share_accounts));
     w.varint(settings.tiers.len().try_into().unwrap_or(u64::MAX));
     settings.tiers.iter().for_each(|tier| w.slice(tier.as_str().as_bytes()));
+    w.u8(settings.removal_limit.percent());
     [header.created_at, header.updated_at].into_iter().for_each(|time| w.time(time));
     w.optional_time(header.deleted_at);
     w.u8(u8::from(header.schema.is_some()));
@@ -82,6 +88,7 @@ fn write_schema(w: &mut Writer, schema: &AttributeSchema) {
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Settings, DecodeError> {
+    let has_limit = bytes.first().is_some_and(|version| *version >= WITH_LIMIT);
     let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
     let revision = r.varint()?;
     let name = BaseName::from_stored(r.text()?.to_owned());
@@ -90,12 +97,18 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Settings, DecodeError> {
         Some(index) => Some(Status::from_index(index).ok_or_else(|| r.damaged("a status is unknown"))?),
     };
     let (share_accounts, tiers) = (r.u8()? != 0, read_tiers(&mut r)?);
+    let removal_limit = if has_limit { read_limit(&mut r)? } else { RemovalLimit::default() };
     let (created_at, updated_at) = (r.time()?, r.time()?);
     let deleted_at = r.optional_time()?;
     let schema = if r.u8()? == 0 { None } else { Some(Arc::new(read_schema(&mut r)?)) };
     r.end()?;
-    let settings = BaseSettings { name, new_members, share_accounts, tiers };
+    let settings = BaseSettings { name, new_members, share_accounts, tiers, removal_limit };
     Ok(Settings { revision, settings, schema, created_at, updated_at, deleted_at })
+}
+
+fn read_limit(r: &mut Reader<'_>) -> Result<RemovalLimit, DecodeError> {
+    let percent = u64::from(r.u8()?);
+    RemovalLimit::parse(percent).map_err(|_| r.damaged("its limit of removals is out of range"))
 }
 
 pub(super) fn read_tiers(r: &mut Reader<'_>) -> Result<Vec<Tier>, DecodeError> {

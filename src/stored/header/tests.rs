@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::form::VERSION;
 use super::*;
 use crate::model::schema::{AttributeIndex, AttributeSchema, AttributeType, AttributeTypes, FieldNumber};
-use crate::model::{BaseName, BaseSettings, Removals, Status, StatusCounts, Tier, Timestamp};
+use crate::model::{BaseName, BaseSettings, RemovalLimit, Removals, Status, StatusCounts, Tier, Timestamp};
 use crate::stored::DecodeError;
 use crate::stored::documented::assert_documented;
 
@@ -20,6 +20,7 @@ fn header() -> Header {
             new_members: Some(Status::Invited),
             share_accounts: true,
             tiers: vec![Tier::parse("Gold".to_owned()).unwrap()],
+            removal_limit: RemovalLimit::parse(35).unwrap(),
         },
         schema: Some(Arc::new(AttributeSchema {
             types: AttributeTypes::from([
@@ -89,10 +90,11 @@ fn head_and_settings_have_their_golden_bytes() {
     ];
     assert_eq!(hex(&header().encode_head()), head.concat().replace(' ', ""));
     let settings = [
-        "04 07",                                // version, revision
+        "05 07",                                // version, revision
         "0c53746166662c20c3a974c3a9",           // name
         "01 01",                                // new members: invited; share accounts
         "01 04 476f6c64",                       // tiers
+        "23",                                   // 35 percent may be removed
         "ffffffffffffffff 0200000000000000",    // created, updated
         "01 0400000000000000",                  // deleted
         "01 0500000000000000 0600000000000000", // schema: created, updated
@@ -106,6 +108,22 @@ fn head_and_settings_have_their_golden_bytes() {
 }
 
 #[test]
+fn settings_of_version_4_are_read_with_the_default_limit_and_one_out_of_range_is_damaged() {
+    let newest = header().encode_settings();
+    let limit = newest.iter().position(|byte| *byte == 35).unwrap();
+    let mut fourth = newest.clone();
+    fourth.remove(limit);
+    fourth[0] = 4;
+    assert_documented(&fourth);
+    let settings = BaseSettings { removal_limit: RemovalLimit::default(), ..header().settings };
+    let head = header().encode_head();
+    assert_eq!(Header::decode(&head, Some(&fourth)), Ok(Header { settings, ..header() }));
+    let mut too_high = newest;
+    too_high[limit] = 101;
+    assert!(matches!(Header::decode(&head, Some(&too_high)), Err(DecodeError::Damaged { .. })));
+}
+
+#[test]
 fn a_head_with_a_busy_day_stays_small() {
     let busy = Removals::from_hours((500_000..500_025).map(|hour| (hour, 1_000)).collect()).unwrap();
     let head = Header { removals: busy, revision: 1 << 30, next_row: 1 << 24, ..header() }.encode_head();
@@ -115,6 +133,7 @@ fn a_head_with_a_busy_day_stays_small() {
 #[test]
 fn headers_of_older_versions_are_read_and_stay_stored_until_they_are_replaced() {
     let expected = |stored: &[u8]| Header {
+        settings: BaseSettings { removal_limit: RemovalLimit::default(), ..header().settings },
         settings_revision: header().revision,
         removals: Removals::default(),
         nonce: 0,

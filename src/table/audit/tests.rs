@@ -13,9 +13,8 @@ use crate::model::record::{Transaction, samples};
 use crate::model::schema::{AttributeSchema, AttributeType, FieldNumber, WantedSchema};
 use crate::model::token::{AccessLevel, SecretHash, Token, TokenId, TokenLimits};
 use crate::model::{
-    AttributePatch, AttributeValue, BaseName, BaseNumber, BaseSettings, Change, Email, ForeignText,
-    MemberPatch, MemberRecord, MemberRow, Origin, RecordKind, Ref, Row, Status, Tier, UpsertOptions,
-    WorkerId,
+    AttributePatch, AttributeValue, BaseName, BaseNumber, Change, Email, ForeignText, MemberPatch,
+    MemberRecord, MemberRow, Origin, RecordKind, Ref, Row, Status, Tier, UpsertOptions, WorkerId,
 };
 use crate::stored::block::Block;
 use crate::stored::bucket::{self, Entry, Width};
@@ -115,7 +114,7 @@ impl Store {
         let table = Table::open(Arc::clone(&engine), clock, TableConfig::default()).await.unwrap();
         let store = Self { engine, table };
         for name in ["first", "second"] {
-            store.table.create_base(BaseSettings::named(BaseName::parse(name).unwrap()), None).await.unwrap();
+            store.table.create_base(crate::model::samples::unguarded(name), None).await.unwrap();
         }
         for number in 0..3 {
             store.set(key::token(number), Some(token_record(number))).await;
@@ -134,6 +133,7 @@ impl Store {
         base.delete(DeleteRequest {
             rows,
             refs: Vec::new(),
+            expect_removals: None,
             claim: None,
             deadline: None,
             origin: Origin::default(),
@@ -171,6 +171,7 @@ impl Store {
         base.delete(DeleteRequest {
             rows: vec![Row(50)],
             refs: Vec::new(),
+            expect_removals: None,
             claim: None,
             deadline: None,
             origin: Origin::default(),
@@ -327,7 +328,9 @@ async fn sets_that_differ_from_the_records_are_found_both_ways() {
 async fn a_deleted_base_is_left_out_once_it_may_be_half_purged_and_findings_are_bounded() {
     let store = Store::new().await;
     let base = store.table.base(BASE).await.unwrap();
-    base.change_settings(SettingsRequest { deleted: Some(true), ..SettingsRequest::default() })
+    let expect_members = Some(base.view().await.summary().counts.total());
+    let deleted = Some(true);
+    base.change_settings(SettingsRequest { deleted, expect_members, ..SettingsRequest::default() })
         .await
         .unwrap();
     for set in ["active", "invited"] {

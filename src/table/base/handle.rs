@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::model::{BaseNumber, Fold, MemberRow, RowError};
+use crate::model::limits::REMOVALS_FREE;
+use crate::model::{BaseNumber, Fold, MemberRow, RowError, Status};
 use crate::table::checkpoint;
 use crate::table::index::replay;
 use crate::table::open::{OpenBase, Parts};
@@ -55,10 +56,19 @@ impl<T> Pending<T> {
 fn bytes_of(request: &UpsertRequest) -> usize {
     let planned = match request.mode {
         WriteMode::Whole | WriteMode::ValidateOnly => PLANNED_ROW_BYTES,
+        // These may be planned as a whole first, to count how many members they make inactive.
+        WriteMode::Partial if may_remove_many(request) => PLANNED_ROW_BYTES,
         // At any time only a limited part of these is planned.
         WriteMode::Partial | WriteMode::Atomic => 0,
     };
     request.rows.len().saturating_mul(size_of::<MemberRow>() + ROW_TEXT_BYTES + planned)
+}
+
+/// Whether so many rows can make members inactive that the guard may have to count how many do.
+fn may_remove_many(request: &UpsertRequest) -> bool {
+    let removes = |row: &&MemberRow| row.status == Some(Status::Inactive);
+    let most = || request.rows.iter().flatten().filter(removes).count();
+    request.options.apply_status && u64::try_from(most()).unwrap_or(u64::MAX) > REMOVALS_FREE
 }
 
 /// An open base.

@@ -11,7 +11,7 @@ use crate::engine::memory::MemoryEngine;
 use crate::engine::{Direction, Engine, EngineError};
 use crate::model::token::TokenId;
 use crate::model::{
-    BaseName, BaseSettings, Change, Email, MemberPatch, MemberRow, Origin, Outcome, Reason, Ref, RequestId,
+    BaseName, Change, Email, MemberPatch, MemberRow, Origin, Outcome, Reason, Ref, RequestId,
     RequestIdentity, Row, Sight, Timestamp, UpsertOptions,
 };
 use crate::stored::idempotency::RequestResult;
@@ -51,7 +51,7 @@ impl Store {
         let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
         let clock = Arc::new(AtomicI64::new(DAY));
         let table = open(&engine, &clock, bytes).await.unwrap();
-        let settings = BaseSettings::named(BaseName::parse("test").unwrap());
+        let settings = crate::model::samples::unguarded("test");
         let number = table.create_base(settings, None).await.unwrap().number;
         let base = table.base(number).await.unwrap();
         Self { engine, clock, table, base }
@@ -104,6 +104,7 @@ impl Store {
             .edit(EditRequest {
                 what: EditWhat::Create { row, revive: false },
                 sight: Sight::default(),
+                expect_removals: None,
                 claim,
                 deadline: None,
                 origin: Origin::default(),
@@ -262,6 +263,7 @@ async fn the_result_of_a_request_that_changed_nothing_is_stored_too() {
         store.base.delete(DeleteRequest {
             refs: vec![],
             rows: vec![Row(7)],
+            expect_removals: None,
             claim,
             deadline: None,
             origin: Origin::default(),

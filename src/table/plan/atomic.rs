@@ -25,6 +25,8 @@ impl Plan<'_> {
         check_wanted: impl Fn() -> Result<(), TableError>,
     ) -> Result<Vec<RowOutcome>, TableError> {
         let fits = |plan: &Self| plan.check_one_commit(rows.len()).is_ok();
+        let state = self.removal_state();
+        self.count_removals();
         let mut outcomes = self.upsert_some(rows, options, Uniqueness::AtTheEnd, &check_wanted, fits).await?;
         self.check_one_commit(rows.len())?;
         for (nth, (outcome, row)) in outcomes.iter_mut().zip(rows).enumerate() {
@@ -34,6 +36,14 @@ impl Plan<'_> {
             }
             if let (Some(refusal), Ok(_)) = (self.judge(outcome, row).await?, row) {
                 *outcome = RowOutcome::failed(outcome.row, refusal);
+            }
+        }
+        let would_remove = self.removed;
+        if !state.allows(would_remove) && options.expect_removals != Some(would_remove) {
+            let held = state.held(would_remove);
+            for index in &self.removing {
+                let Some(outcome) = outcomes.get_mut(*index) else { continue };
+                *outcome = RowOutcome::failed(outcome.row, held.of_row());
             }
         }
         if outcomes.iter().any(RowOutcome::is_failed) {
@@ -90,10 +100,15 @@ impl Plan<'_> {
             check_wanted()?;
             self.prefetch_blocks(together).await?;
             for row in together {
-                outcomes.push(match row {
+                let removed = self.removed;
+                let outcome = match row {
                     Ok(prepared) => self.upsert_row(prepared, options, uniqueness).await?,
                     Err(refusal) => RowOutcome::failed(None, refusal.clone()),
-                });
+                };
+                if self.removed > removed && uniqueness == Uniqueness::AtTheEnd {
+                    self.removing.push(outcomes.len());
+                }
+                outcomes.push(outcome);
                 if !go_on(self) {
                     return Ok(outcomes);
                 }

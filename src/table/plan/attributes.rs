@@ -185,7 +185,9 @@ impl Plan<'_> {
         }
         let lookups = lookup_deltas(&self.open.parts.hashes, Some(&change.old), Some(&change.new), 0);
         let sets = self.set_changes(change.row, Some(&change.old), Some(&change.new));
-        self.set_member(change.row, Some(change.stored));
+        let step =
+            self.step(Some(change.old.status), Some(change.new.status)).map_err(TableError::RemovalGuard)?;
+        self.set_member(change.row, Some(change.stored), step);
         self.note(change.row, Change::Updated, Some(&change.before), &lookups, sets);
         Ok(())
     }

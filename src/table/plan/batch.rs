@@ -22,6 +22,7 @@ use crate::table::index::published::Published;
 use crate::table::index::resolve::Wanted;
 use crate::table::index::sets::SetChange;
 use crate::table::open::OpenBase;
+use crate::table::plan::allowance::{Allowance, Step};
 use crate::table::plan::weight::Weight;
 use crate::table::read::summary::BaseSummary;
 
@@ -56,6 +57,12 @@ pub struct Plan<'a> {
     stretch: Stretch,
     /// Members that the current request removes.
     pub(super) removed: u64,
+    /// The rows of an ATOMIC request that remove a member.
+    pub(super) removing: Vec<usize>,
+    /// How many more members the current request may remove.
+    pub(super) allowance: Allowance,
+    /// Removals of unfinished requests that are not planned yet.
+    pub(super) reserved: u64,
     /// What the batch has changed so far.
     pub(super) layer: Layer,
     pub(super) commits: Batch,
@@ -119,6 +126,9 @@ impl<'a> Plan<'a> {
             sight: Sight::Whole,
             stretch: Stretch::default(),
             removed: 0,
+            removing: Vec::new(),
+            allowance: Allowance::default(),
+            reserved: 0,
             layer: Layer::new(Header { nonce, whole: None, ..header }),
             commits: Batch::default(),
             commit: None,
@@ -174,10 +184,11 @@ impl<'a> Plan<'a> {
         self.weight.all() >= LARGE_BYTES
     }
 
-    /// Begins a request of this origin, whose sender may see this much of members.
+    /// Begins a request of this origin, whose sender may see this much of members. It may remove nobody yet.
     pub fn act_for(&mut self, origin: Origin, sight: Sight) {
         self.origin = origin;
         self.sight = sight;
+        self.allowance = Allowance::default();
     }
 
     /// Rows that may have a value, in the current state.
@@ -246,8 +257,9 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Writes or removes the member at a row. The layer must have its block ([`Plan::ensure_block`]).
-    pub(super) fn set_member(&mut self, row: Row, stored: Option<Vec<u8>>) {
+    /// Writes or removes the member at a row, whose status changes by `_step`. The layer must have its block
+    /// ([`Plan::ensure_block`]).
+    pub(super) fn set_member(&mut self, row: Row, stored: Option<Vec<u8>>, _step: Step) {
         let (number, slot) = place(row);
         let Some(block) = self.layer.blocks.get_mut(&number) else { return };
         if let Some(old) = block.get(slot) {

@@ -1,7 +1,9 @@
 //! Deleting members for good. Their records cannot be reached from this commit on, because no row is used
 //! twice.
 
-use crate::model::{MatchKey, RecordCounts, Ref, Row};
+use bytes::Bytes;
+
+use crate::model::{MatchKey, Member, RecordCounts, Ref, Row};
 use crate::stored::block::place;
 use crate::stored::commit::Change;
 use crate::table::TableError;
@@ -11,7 +13,7 @@ use crate::table::plan::batch::{Plan, Stop};
 use crate::table::read::view::holds;
 
 /// Members that are looked up together.
-const LOOKED_UP_TOGETHER: usize = 128;
+pub(super) const LOOKED_UP_TOGETHER: usize = 128;
 
 /// A member to delete.
 #[derive(Debug, Clone)]
@@ -43,7 +45,8 @@ impl Gone {
 }
 
 impl Plan<'_> {
-    /// Deletes members until the batch is full. The rest is left for the next batch.
+    /// Deletes members until the batch is full. The rest is left for the next batch. Members beyond the
+    /// allowance of the request, who came after it was judged, stay.
     pub async fn delete_while_room(&mut self, doomed: &[Doomed]) -> Result<Gone, TableError> {
         let mut gone = Gone::default();
         for together in doomed.chunks(LOOKED_UP_TOGETHER) {
@@ -62,8 +65,14 @@ impl Plan<'_> {
         Ok(gone)
     }
 
-    /// Fetches, in two reads, what deleting `doomed` needs.
+    /// Fetches, in three reads, what deleting `doomed` needs.
     async fn prefetch_doomed(&mut self, doomed: &[Doomed]) -> Result<(), TableError> {
+        let rows = self.prefetch_members(doomed).await?;
+        self.prefetch_counts(rows.into_iter()).await
+    }
+
+    /// Fetches, in two reads, what finding `doomed` needs, and returns the rows that may be theirs.
+    pub(super) async fn prefetch_members(&mut self, doomed: &[Doomed]) -> Result<Vec<Row>, TableError> {
         let wanted: Vec<Wanted> = doomed.iter().filter_map(|doomed| self.wanted(doomed)).collect();
         self.fetch_hashes(&wanted).await?;
         let mut rows: Vec<Row> = Vec::new();
@@ -79,8 +88,8 @@ impl Plan<'_> {
         let mut blocks: Vec<u64> = rows.iter().map(|row| place(*row).0).collect();
         blocks.sort_unstable();
         blocks.dedup();
-        self.prefetch_counts(rows.into_iter()).await?;
-        self.fetch_blocks(&blocks).await
+        self.fetch_blocks(&blocks).await?;
+        Ok(rows)
     }
 
     /// Deletes one member with its records, and returns their counts; `None` if there was no such member.
@@ -96,25 +105,28 @@ impl Plan<'_> {
     }
 
     fn try_delete(&mut self, doomed: &Doomed) -> Result<Option<Row>, Stop> {
-        let found = match doomed {
-            Doomed::Row(row) => self.member(*row)?.map(|(member, stored)| (*row, member, stored)),
+        let Some((row, member, stored)) = self.find_doomed(doomed)? else { return Ok(None) };
+        let (number, _) = place(row);
+        self.ensure_block(number, false)?;
+        let Ok(step) = self.step(Some(member.status), None) else { return Ok(None) };
+        let lookups = lookup_deltas(&self.open.parts.hashes, Some(&member), None, 0);
+        let sets = self.set_changes(row, Some(&member), None);
+        self.set_member(row, None, step);
+        self.note(row, Change::Deleted, Some(&stored), &lookups, sets);
+        Ok(Some(row))
+    }
+
+    /// The member to delete, in the current state.
+    pub(super) fn find_doomed(&self, doomed: &Doomed) -> Result<Option<(Row, Member, Bytes)>, Stop> {
+        match doomed {
+            Doomed::Row(row) => Ok(self.member(*row)?.map(|(member, stored)| (*row, member, stored))),
             Doomed::Ref(value) => match self.wanted(doomed) {
                 Some(wanted) => self.holder(wanted, None, |member| {
                     holds(member, MatchKey::Ref(value), self.open.parts.hashes.fold(), self.now)
-                })?,
-                None => None,
+                }),
+                None => Ok(None),
             },
-        };
-        let Some((row, member, stored)) = found else { return Ok(None) };
-        let (number, _) = place(row);
-        self.ensure_block(number, false)?;
-        let lookups = lookup_deltas(&self.open.parts.hashes, Some(&member), None, 0);
-        let sets = self.set_changes(row, Some(&member), None);
-        self.set_member(row, None);
-        self.note(row, Change::Deleted, Some(&stored), &lookups, sets);
-        *self.layer.header.counts.get_mut(member.status) -= 1;
-        self.removed += 1;
-        Ok(Some(row))
+        }
     }
 
     fn wanted(&self, doomed: &Doomed) -> Option<Wanted> {

@@ -11,6 +11,7 @@
 //! - A refused request leaves the plan unchanged. After any other error the caller drops the plan.
 //! - A plan writes nothing: it becomes a batch, which the lane appends.
 
+mod allowance;
 mod atomic;
 mod attributes;
 mod batch;
@@ -18,6 +19,7 @@ mod delete;
 mod edit;
 mod fetch;
 mod foresee;
+mod guard;
 mod member_records;
 mod prepare;
 pub mod request;
@@ -27,7 +29,9 @@ mod settings;
 mod upsert;
 mod weight;
 
+pub use self::allowance::Allowance;
 pub use self::attributes::{Changes, Wish};
 pub use self::batch::Plan;
 pub use self::delete::{Doomed, Gone};
+pub use self::guard::Counted;
 pub use self::prepare::{Prepared, prepare_all};

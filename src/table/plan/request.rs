@@ -6,7 +6,8 @@ use std::time::Instant;
 use crate::model::schema::WantedSchema;
 use crate::model::{
     AttributePatch, BaseName, Edit, ForeignText, Member, MemberRecord, MemberRow, Origin, Outcome,
-    RecordCounts, RecordFault, RecordKind, Ref, Refusal, Row, RowError, Sight, Status, Tier, UpsertOptions,
+    RecordCounts, RecordFault, RecordKind, Ref, Refusal, RemovalLimit, Row, RowError, Sight, Status, Tier,
+    UpsertOptions,
 };
 use crate::table::shared::outcome::RowOutcome;
 use crate::table::{Claim, MemberKey};
@@ -59,6 +60,8 @@ pub struct EditRequest {
     pub what: EditWhat,
     /// Which fields of members the sender may see.
     pub sight: Sight,
+    /// How many members the call is meant to remove, if an admin said so.
+    pub expect_removals: Option<u64>,
     /// Its claim, if it has a request id: its result is stored in the same batch as its changes.
     pub claim: Option<Arc<Claim>>,
     /// The lane refuses the request if it is still queued at this time.
@@ -116,8 +119,9 @@ pub struct EditReply {
     pub revision: u64,
 }
 
-/// Members to delete for good. Large requests take turns with others in slices, each one commit. Unknown rows
-/// and refs are ignored; a member that is listed twice counts once.
+/// Members to delete for good: all of them, or none if the guard refuses so many removals. Large requests take
+/// turns with others in slices, each one commit. Unknown rows and refs are ignored; a member that is listed
+/// twice counts once.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Default))]
 pub struct DeleteRequest {
@@ -125,6 +129,9 @@ pub struct DeleteRequest {
     pub rows: Vec<Row>,
     /// Members by ref.
     pub refs: Vec<Ref>,
+    /// How many members the request is meant to delete, if an admin said so: the guard then lets exactly that
+    /// many pass.
+    pub expect_removals: Option<u64>,
     /// Its claim, if it has a request id: its result is stored in the same batch as its changes.
     pub claim: Option<Arc<Claim>>,
     /// The lane refuses the request if it is still queued at this time.
@@ -261,8 +268,12 @@ pub struct SettingsRequest {
     pub share_accounts: Option<bool>,
     /// The tiers that members may have, including every tier that a member is in. Empty allows any tier.
     pub tiers: Option<Vec<Tier>>,
+    /// The share of the members that may be removed within 24 hours.
+    pub removal_limit: Option<RemovalLimit>,
     /// The whole attribute schema.
     pub schema: Option<WantedSchema>,
+    /// How many members a base that is to be deleted is meant to have.
+    pub expect_members: Option<u64>,
     /// `Some(true)` deletes the base, `Some(false)` restores it.
     pub deleted: Option<bool>,
     /// Its claim, if it has a request id: its result is stored in the same batch as its changes.
@@ -282,7 +293,9 @@ impl SettingsRequest {
             new_members: None,
             share_accounts: None,
             tiers: None,
+            removal_limit: None,
             schema: None,
+            expect_members: None,
             deleted: None,
             claim: None,
             deadline: None,

@@ -6,7 +6,7 @@ use crate::model::limits::{MEMBER_MAX_BYTES, PII_MAX_BYTES};
 use crate::model::schema::typed;
 use crate::model::{
     Attributes, Change, MatchKey, Member, MemberPatch, MemberRow, Outcome, Reason, Refusal, Row, RowError,
-    Sight, Status, Update, UpsertOptions, upsert,
+    Sight, Update, UpsertOptions, upsert,
 };
 use crate::stored::block::place;
 use crate::stored::commit;
@@ -158,10 +158,13 @@ impl Plan<'_> {
         self.ensure_block(number, slot == 0)?;
         let lookups = lookup_deltas(&self.open.parts.hashes, None, Some(&member), writes.fingerprint);
         let sets = self.set_changes(row, None, Some(&member));
-        self.set_member(row, Some(stored));
+        let step = match self.step(None, Some(member.status)) {
+            Ok(step) => step,
+            Err(held) => return Ok(Err(held.of_row())),
+        };
+        self.set_member(row, Some(stored), step);
         self.note(row, commit::Change::Created, None, &lookups, sets);
         self.layer.header.next_row += 1;
-        *self.layer.header.counts.get_mut(member.status) += 1;
         Ok(Ok(RowOutcome::ok(row, Outcome::Created)))
     }
 
@@ -193,12 +196,12 @@ impl Plan<'_> {
         self.ensure_block(place(row).0, false)?;
         let lookups = lookup_deltas(&self.open.parts.hashes, Some(old), Some(&new), writes.fingerprint);
         let sets = self.set_changes(row, Some(old), Some(&new));
-        self.set_member(row, Some(stored));
+        let step = match self.step(Some(old.status), Some(new.status)) {
+            Ok(step) => step,
+            Err(held) => return Ok(Err(held.of_row())),
+        };
+        self.set_member(row, Some(stored), step);
         self.note(row, change, Some(before), &lookups, sets);
-        let counts = &mut self.layer.header.counts;
-        *counts.get_mut(old.status) -= 1;
-        *counts.get_mut(new.status) += 1;
-        self.removed += u64::from(new.status == Status::Inactive && old.status != Status::Inactive);
         let outcome =
             if change == commit::Change::Reactivated { Outcome::Reactivated } else { Outcome::Updated };
         Ok(Ok(RowOutcome::ok(row, outcome)))

@@ -81,7 +81,14 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
             let refs = refs.iter().map(|n| ref_of(*n)).collect();
             let reply = subject
                 .base
-                .delete(DeleteRequest { rows, refs, claim: None, deadline: None, origin: Origin::default() })
+                .delete(DeleteRequest {
+                    rows,
+                    refs,
+                    expect_removals: None,
+                    claim: None,
+                    deadline: None,
+                    origin: Origin::default(),
+                })
                 .await?;
             Ok(Answer::Deleted(reply))
         }
@@ -103,6 +110,7 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
                 .edit(EditRequest {
                     what,
                     sight: Sight::default(),
+                    expect_removals: None,
                     claim: None,
                     deadline: None,
                     origin: Origin::default(),

@@ -21,7 +21,7 @@ async fn write(base: &Base, n: u16) -> Result<UpsertReply, TableError> {
 }
 
 fn settings(name: &str, share_accounts: bool) -> BaseSettings {
-    BaseSettings { share_accounts, ..BaseSettings::named(BaseName::parse(name).unwrap()) }
+    BaseSettings { share_accounts, ..crate::model::samples::unguarded(name) }
 }
 
 /// A table with the base 1, over an engine that can fail.
@@ -120,7 +120,8 @@ async fn deleted() -> (Arc<dyn Engine>, Arc<AtomicI64>) {
     for n in 0..20 {
         write(&base, n).await.unwrap();
     }
-    let delete = SettingsRequest { deleted: Some(true), ..SettingsRequest::default() };
+    let expect_members = Some(base.view().await.summary().counts.total());
+    let delete = SettingsRequest { deleted: Some(true), expect_members, ..SettingsRequest::default() };
     base.change_settings(delete).await.unwrap();
     drop(base);
     table.bases.end().await.unwrap();
@@ -179,7 +180,8 @@ async fn a_base_in_use_is_purged_in_a_later_round() {
     let base = table.base(BaseNumber(1)).await.unwrap();
     table.maintain().await.unwrap();
     let undelete = SettingsRequest { deleted: Some(false), ..SettingsRequest::default() };
-    let delete = SettingsRequest { deleted: Some(true), ..SettingsRequest::default() };
+    let expect_members = Some(base.view().await.summary().counts.total());
+    let delete = SettingsRequest { deleted: Some(true), expect_members, ..SettingsRequest::default() };
     base.change_settings(undelete).await.unwrap();
     drop(base);
     table.maintain().await.unwrap();

@@ -1,14 +1,14 @@
-//! A store of format 1, as it was when a program of the previous version was killed:
-//! `tests/stores/format-1.zst`.
+//! Stores of older formats, as they were when programs of older versions were killed:
+//! `tests/stores/format-1.zst` and `format-2.zst`.
 //!
-//! Its first memberbase had so many indexes that their numbers have eight bits, of which commits of version 1
-//! lost one. The second has some of everything, the third is deleted, and the fourth is empty. All have
-//! commits that are not in a checkpoint.
+//! The first memberbase of format 1 had so many indexes that their numbers have eight bits, of which commits
+//! of version 1 lost one. The second has some of everything, the third is deleted, and the fourth is empty.
+//! All have commits that are not in a checkpoint.
 
 use super::*;
 use crate::engine::faulty::{Fault, Faulty};
 use crate::engine::{Batch, Direction, Key, KeyRange, Value};
-use crate::model::{RecordKind, RequestId, RequestIdentity};
+use crate::model::{RecordKind, RemovalLimit, RequestId, RequestIdentity};
 use crate::stored::header::Head;
 use crate::stored::idempotency::key::{PartWidth, request_of};
 use crate::stored::idempotency::{Size, encode_rows};
@@ -23,10 +23,11 @@ const DELETED: BaseNumber = BaseNumber(3);
 const EMPTY: BaseNumber = BaseNumber(4);
 
 const STORE: &[u8] = include_bytes!("../../../tests/stores/format-1.zst");
+const SECOND: &[u8] = include_bytes!("../../../tests/stores/format-2.zst");
 
 /// Keys and values, each after its length.
-fn pairs() -> Vec<(Key, Value)> {
-    let bytes = zstd::stream::decode_all(STORE).unwrap();
+fn pairs(packed: &[u8]) -> Vec<(Key, Value)> {
+    let bytes = zstd::stream::decode_all(packed).unwrap();
     let mut rest = &bytes[..];
     let mut next = || {
         let (length, more) = rest.split_at_checked(4)?;
@@ -43,8 +44,12 @@ fn pairs() -> Vec<(Key, Value)> {
 }
 
 async fn store() -> Arc<dyn Engine> {
+    store_of(STORE).await
+}
+
+async fn store_of(packed: &[u8]) -> Arc<dyn Engine> {
     let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
-    for pairs in pairs().chunks(500) {
+    for pairs in pairs(packed).chunks(500) {
         engine.commit(Batch { puts: pairs.to_vec(), ..Batch::default() }).await.unwrap();
     }
     engine
@@ -306,6 +311,32 @@ fn a_store_of_a_newer_format_is_refused_with_both_versions_in_the_text() {
         let expected = TableError::NewerFormat { found: meta::FORMAT + 1, supported: meta::FORMAT };
         assert_eq!(refused.as_ref(), Some(&expected));
         let text = refused.unwrap().to_string();
-        assert!(text.contains('3') && text.contains('2'), "{text}");
+        let names = |version: u32| text.contains(&format!("version {version}"));
+        assert!(names(meta::FORMAT + 1) && names(meta::FORMAT), "{text}");
+    });
+}
+
+#[test]
+fn a_store_of_format_2_opens_with_the_usual_limit_and_stores_it_with_the_next_change_of_settings() {
+    block_on(async {
+        let engine = store_of(SECOND).await;
+        assert_sound(&engine).await;
+        assert_eq!(Meta::format(&get(&engine, key::meta()).await.unwrap()), Ok(2));
+        let number = BaseNumber(1);
+        let version = async || get(&engine, key::settings(number)).await.unwrap()[0];
+        let mut second = subject(&engine, number).await;
+        assert_eq!(Meta::format(&get(&engine, key::meta()).await.unwrap()), Ok(meta::FORMAT));
+        assert_eq!(check_sets(&second).await, 37);
+        assert_eq!(second.base.view().await.summary().settings.removal_limit, RemovalLimit::default());
+        second.upsert(&[plain_row(90)], UpsertOptions::default(), WriteMode::Partial).await;
+        assert_eq!(version().await, 4);
+        let removal_limit = Some(RemovalLimit::OFF);
+        let request = SettingsRequest { removal_limit, ..SettingsRequest::default() };
+        second.base.change_settings(request).await.unwrap();
+        assert_eq!(version().await, 5);
+        second.crash().await;
+        assert_eq!(second.base.view().await.summary().settings.removal_limit, RemovalLimit::OFF);
+        assert_eq!(check_sets(&second).await, 38);
+        assert_sound(&engine).await;
     });
 }

@@ -18,7 +18,7 @@ fn a_lane_that_panics_ends_the_process() {
             });
             let engine = Arc::new(MemoryEngine::new());
             let table = Table::open(engine, clock, TableConfig::default()).await.unwrap();
-            let settings = BaseSettings::named(BaseName::parse("test").unwrap());
+            let settings = crate::model::samples::unguarded("test");
             let number = table.create_base(settings, None).await.unwrap().number;
             let base = table.base(number).await.unwrap();
             has_stopped.store(true, Ordering::Relaxed);

@@ -17,7 +17,7 @@ async fn a_base_whose_checkpoint_hangs_holds_up_no_writes_of_others() {
     let clock: Clock = Arc::new(|| Timestamp::from_micros(1));
     let table = Table::open(Arc::clone(&faulty) as Arc<dyn Engine>, clock, config).await.unwrap();
     let make = async |name: &str| {
-        let settings = BaseSettings::named(BaseName::parse(name).unwrap());
+        let settings = crate::model::samples::unguarded(name);
         table.base(table.create_base(settings, None).await.unwrap().number).await.unwrap()
     };
     let (hangs, other) = (make("hangs").await, make("other").await);
@@ -57,7 +57,7 @@ async fn writes_continue_after_a_checkpoint_that_a_caller_ran() {
     let config = TableConfig { checkpoint_entries: 50, ..TableConfig::default() };
     let clock: Clock = Arc::new(|| Timestamp::from_micros(1));
     let table = Table::open(Arc::clone(&faulty) as Arc<dyn Engine>, clock, config).await.unwrap();
-    let settings = BaseSettings::named(BaseName::parse("test").unwrap());
+    let settings = crate::model::samples::unguarded("test");
     let base = table.base(table.create_base(settings, None).await.unwrap().number).await.unwrap();
     let asking = Arc::clone(&base);
     let checkpoints = tokio::spawn(async move {
@@ -94,7 +94,7 @@ async fn a_base_with_too_many_writes_leaves_room_for_the_writes_of_others() {
     let clock: Clock = Arc::new(|| Timestamp::from_micros(1));
     let table = Table::open(Arc::clone(&faulty) as Arc<dyn Engine>, clock, config).await.unwrap();
     let make = async |name: &str| {
-        let settings = BaseSettings::named(BaseName::parse(name).unwrap());
+        let settings = crate::model::samples::unguarded(name);
         table.base(table.create_base(settings, None).await.unwrap().number).await.unwrap()
     };
     let request = |rows: std::ops::Range<u16>| UpsertRequest {

@@ -22,6 +22,7 @@ impl Subject {
         let request = EditRequest {
             what,
             sight: Sight::default(),
+            expect_removals: None,
             claim: None,
             deadline: None,
             origin: Origin::default(),

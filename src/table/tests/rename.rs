@@ -14,6 +14,7 @@ impl Subject {
             .edit(EditRequest {
                 what,
                 sight: Sight::default(),
+                expect_removals: None,
                 claim: None,
                 deadline: None,
                 origin: Origin::default(),

@@ -45,6 +45,7 @@ async fn rename(base: &Base, from: u16, to: u16) -> EditReply {
     base.edit(EditRequest {
         what,
         sight: Sight::default(),
+        expect_removals: None,
         claim: None,
         deadline: None,
         origin: Origin::default(),

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::model::{Origin, RowError, Sight, UpsertOptions};
 use crate::table::idempotency::{Claim, Progress};
-use crate::table::plan::Prepared;
+use crate::table::plan::{Allowance, Prepared};
 use crate::table::read::summary::BaseSummary;
 use crate::table::shared::budget::Permit;
 use crate::table::write::reply::{Failure, ReplySender};
@@ -82,6 +82,8 @@ pub struct UpsertJob {
     pub(in crate::table) series: Option<Series>,
     /// Whether the lane has checked all rows of a [`WriteMode::Whole`] request and found them good.
     pub(in crate::table) is_checked: bool,
+    /// How many members it may still remove; `None` until the guard has judged it.
+    pub(in crate::table) allowance: Option<Allowance>,
     /// The failure of an earlier slice.
     pub(in crate::table) failure: Failure,
 }
@@ -103,7 +105,7 @@ impl UpsertJob {
             outcomes.extend(begun);
             (claim, progress)
         });
-        let (is_checked, failure) = (false, Arc::default());
+        let (is_checked, allowance, failure) = (false, None, Arc::default());
         Self {
             rows,
             options,
@@ -116,6 +118,7 @@ impl UpsertJob {
             claim,
             series,
             is_checked,
+            allowance,
             failure,
         }
     }
@@ -146,6 +149,16 @@ impl Job {
     /// An upsert.
     pub fn upsert(job: UpsertJob) -> Self {
         Self::Upsert(Box::new(job))
+    }
+
+    /// The removals that the guard has allowed it, and that are not planned yet.
+    pub(in crate::table) fn reserved(&self) -> u64 {
+        let allowance = match self {
+            Self::Upsert(job) => job.allowance,
+            Self::Delete(job) => job.allowance,
+            Self::Edit { .. } | Self::Attributes(_) | Self::Records { .. } | Self::Settings { .. } => None,
+        };
+        allowance.map_or(0, |allowance| allowance.left())
     }
 
     /// Whether it belongs to `series`.

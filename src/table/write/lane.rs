@@ -58,6 +58,8 @@ pub struct Lane {
     room: Room,
     /// The header after everything that was planned.
     head: Header,
+    /// Removals that the guard has allowed requests in the queue, and that are not planned yet.
+    reserved: u64,
 }
 
 impl Lane {
@@ -69,7 +71,8 @@ impl Lane {
         head: Header,
     ) -> Self {
         let room = Room::new(&open.parts.in_flight);
-        Self { open, jobs, publisher, queue: VecDeque::new(), in_flight: Vec::new(), room, head }
+        let (queue, in_flight) = (VecDeque::new(), Vec::new());
+        Self { open, jobs, publisher, queue, in_flight, room, head, reserved: 0 }
     }
 
     /// Runs until every handle of the base is dropped and the queue is empty.
@@ -146,13 +149,14 @@ impl Lane {
         let mut room = BATCH_ROWS;
         while room > 0 && !plan.is_full() && planned.failure.is_none() {
             let Some(job) = self.queue.pop_front() else { break };
+            self.reserved = self.reserved.saturating_sub(job.reserved());
             if job.expired(Instant::now()) {
                 job.refuse(TableError::DeadlinePassed);
                 continue;
             }
             if job.stands_alone() {
                 if room < BATCH_ROWS {
-                    self.queue.push_front(job);
+                    self.queue_again(0, job);
                     break;
                 }
                 room = 0;
@@ -187,6 +191,12 @@ impl Lane {
         planned
     }
 
+    /// Puts a request back into the queue, and counts the removals that it still has to make.
+    fn queue_again(&mut self, place: usize, job: Job) {
+        self.reserved = self.reserved.saturating_add(job.reserved());
+        self.queue.insert(place, job);
+    }
+
     /// Plans one request, or a slice of it, and returns how many rows it took.
     async fn plan_job(&mut self, plan: &mut Plan<'_>, job: Job, room: usize, planned: &mut Planned) -> usize {
         let undeletes = matches!(&job, Job::Settings { request, .. } if request.deleted == Some(false));
@@ -195,13 +205,14 @@ impl Lane {
             return 0;
         }
         plan.act_for(job.origin(), job.sight());
+        plan.reserve(self.reserved);
         match job {
             Job::Upsert(job) if job.is_sliced() => self.plan_slice(plan, job, room, planned).await,
             Job::Upsert(job) if job.mode == WriteMode::Whole => self.check_whole(plan, job, planned).await,
             Job::Upsert(job) => whole::plan_whole(plan, job, planned).await,
             Job::Delete(job) => {
                 let (taken, rest) = sums::delete(plan, job, room, planned).await;
-                self.queue.extend(rest);
+                rest.into_iter().for_each(|job| self.queue_again(self.queue.len(), job));
                 taken
             }
             Job::Edit { request, reply, permit } => once::edit(plan, request, reply, permit, planned).await,

@@ -53,6 +53,7 @@ pub async fn validate(
         _ => Ok(()),
     };
     check_deadline()?;
+    plan.allow(plan.judge_rows(&rows, &request.options, BATCH_ROWS, false, check_deadline).await?);
     let outcomes = plan.foresee(&rows, &request.options, BATCH_ROWS, check_deadline).await?;
     let outcomes = outcomes.into_iter().map(|outcome: RowOutcome| outcome.unwritten(first_new)).collect();
     Ok(UpsertReply { outcomes, revision })

@@ -11,7 +11,7 @@ use crate::api::grpc::convert::key::one_key;
 use crate::api::grpc::convert::member::ToWire;
 use crate::api::grpc::convert::outcome::to_wire;
 use crate::api::grpc::v1;
-use crate::directory::{Directory, EditedMember, Error, Gate, Selector};
+use crate::directory::{Directory, EditedMember, Error, Expected, Gate, Selector};
 use crate::model::limits::{REF_ALIAS_DAYS, REF_ALIAS_MAX_DAYS};
 use crate::model::mask::Mask;
 use crate::model::{BaseNumber, Edit, MemberRow, Reason, Ref, Refusal, Rename, Violations};
@@ -131,6 +131,7 @@ pub async fn offboard(
     request: Request<v1::OffboardMemberRequest>,
 ) -> Result<Response<v1::OffboardMemberResponse>, Status> {
     let (directory, request, deadline) = begin(gate, request).await?;
+    let directory = directory.expecting(Expected::removals(request.expect_removals));
     let change = Change { edit: Edit::Offboard, if_revision: request.if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
     Ok(marked_reply(&directory, v1::OffboardMemberResponse { member, outcome, revision }))

@@ -8,7 +8,7 @@ use crate::api::grpc::convert::{base, list, value};
 use crate::api::grpc::replies::reply;
 use crate::api::grpc::v1;
 use crate::api::grpc::v1::member_base_service_server::MemberBaseService;
-use crate::directory::{BaseChange, BaseList, BaseSummary, CreatedBase, Directory, Gate};
+use crate::directory::{BaseChange, BaseList, BaseSummary, CreatedBase, Directory, Expected, Gate};
 
 /// The service.
 pub struct MemberBases(pub Gate);
@@ -29,6 +29,7 @@ impl MemberBaseService for MemberBases {
             new_members: request.new_members,
             share_accounts: request.share_accounts,
             tiers: Some(request.tiers),
+            removal_limit: request.removal_limit_percent.map(u64::from),
         };
         let CreatedBase { base, is_new } = if request.unless_named {
             directory.find_or_create_base(change).await?
@@ -79,6 +80,7 @@ impl MemberBaseService for MemberBases {
             new_members: request.new_members,
             share_accounts: request.share_accounts,
             tiers: None,
+            removal_limit: request.removal_limit_percent.map(u64::from),
         };
         let changed = directory.update_base(number, change, deadline).await?;
         Ok(marked_reply(&directory, v1::UpdateMemberBaseResponse { member_base: wire(&directory, changed) }))
@@ -115,6 +117,7 @@ impl MemberBaseService for MemberBases {
     ) -> Result<Response<v1::DeleteMemberBaseResponse>, Status> {
         let (directory, request, deadline) = begin(&self.0, request).await?;
         let number = directory.base_number(&request.id, "id")?;
+        let directory = directory.expecting(Expected::members(request.expect_members));
         let deleted = directory.delete_base(number, deadline).await?;
         Ok(marked_reply(&directory, v1::DeleteMemberBaseResponse { member_base: wire(&directory, deleted) }))
     }

@@ -14,7 +14,7 @@ use crate::api::grpc::replies::{pull, reply};
 use crate::api::grpc::v1;
 use crate::api::grpc::v1::member_service_server::MemberService;
 use crate::api::{error, untaken};
-use crate::directory::{Gate, Key, KeyResult, MemberList, Selector};
+use crate::directory::{Expected, Gate, Key, KeyResult, MemberList, Selector};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
 use crate::model::{Refusal, Violations};
 
@@ -181,6 +181,7 @@ impl MemberService for Members {
         request: Request<v1::BulkDeleteMembersRequest>,
     ) -> Result<Response<v1::BulkDeleteMembersResponse>, Status> {
         let (directory, request, deadline) = begin(&self.gate, request).await?;
+        let directory = directory.expecting(Expected::removals(request.expect_removals));
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let deleted = directory.bulk_delete(base, &request.member_ids, request.refs, deadline).await?;
         Ok(marked_reply(

@@ -11,7 +11,7 @@ use crate::api::grpc::receiving::{became_rows, is_counted};
 use crate::api::grpc::v1::{self, MESSAGE_MAX_BYTES};
 use crate::api::{error, untaken};
 use crate::compute::{self, Size};
-use crate::directory::{Directory, Error, RowOutcome, Upsert, UpsertReply, WriteMode};
+use crate::directory::{Directory, Error, Expected, RowOutcome, Upsert, UpsertReply, WriteMode};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES, RESULTS_ALL_MAX_ROWS};
 use crate::model::{
     BaseNumber, MatchBy, MemberRow, Outcome, Reason, Refusal, RowError, RowErrors, Semantics, UpsertOptions,
@@ -36,7 +36,8 @@ pub async fn bulk_upsert(
     let deadline = deadline(&request);
     let mut request = request.into_inner();
     let call = parse_call(&request).map_err(|refusal| error::refused(&refusal))?;
-    let directory = &with_request_id(directory, &mut request).await?;
+    let expected = Expected::removals(request.expect_removals);
+    let directory = &with_request_id(directory, &mut request).await?.expecting(expected);
     let base = directory.base_number(&request.member_base_id, "member_base_id")?;
     if call.detail == Detail::All && request.members.len() > RESULTS_ALL_MAX_ROWS {
         return Err(Error::TooMany { rows: request.members.len(), limit: RESULTS_ALL_MAX_ROWS }.into());

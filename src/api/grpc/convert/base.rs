@@ -13,6 +13,7 @@ pub fn to_wire(base: BaseSummary, sealer: &Sealer) -> v1::MemberBase {
         name: base.settings.name.into_string(),
         share_accounts: base.settings.share_accounts,
         tiers: base.settings.tiers.into_iter().map(Tier::into_string).collect(),
+        removal_limit_percent: base.settings.removal_limit.percent().into(),
         counts: Some(counts(base.counts)),
         unindexed_fields: base.unindexed,
         created_at: Some(timestamp(base.created_at)),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use super::issues::Issues;
+use crate::api::http::expected::Expects;
 use crate::api::http::openapi::Document;
 use crate::api::http::receive::Received;
 use crate::directory::{Directory, Key, Selector};
@@ -45,6 +46,8 @@ pub struct About {
     pub needs: AccessLevel,
     /// The status of a success.
     pub success: StatusCode,
+    /// What its header may tell it to expect.
+    pub expects: Option<Expects>,
     /// The statuses of its errors, besides those of every call.
     pub refusals: &'static [StatusCode],
 }
@@ -53,7 +56,7 @@ impl About {
     /// A call that changes nothing.
     pub const fn read(path: &'static str, name: &'static str, summary: &'static str) -> Self {
         let (needs, success) = (AccessLevel::Read, StatusCode::OK);
-        Self { method: Method::GET, path, name, summary, needs, success, refusals: &[] }
+        Self { method: Method::GET, path, name, summary, needs, success, expects: None, refusals: &[] }
     }
 
     /// A call that changes something.
@@ -64,12 +67,18 @@ impl About {
         summary: &'static str,
     ) -> Self {
         let (needs, success) = (AccessLevel::Write, StatusCode::OK);
-        Self { method, path, name, summary, needs, success, refusals: &[] }
+        Self { method, path, name, summary, needs, success, expects: None, refusals: &[] }
     }
 
     /// The same with another status of a success.
     pub const fn succeeding(mut self, success: StatusCode) -> Self {
         self.success = success;
+        self
+    }
+
+    /// The same for a call that can be told to expect something.
+    pub const fn expecting(mut self, expects: Expects) -> Self {
+        self.expects = Some(expects);
         self
     }
 

@@ -10,7 +10,7 @@ use super::handle::BASE;
 use super::member::MemberId;
 use crate::api::bearer::API_KEY;
 use crate::api::http::openapi::values::MemberBaseId;
-use crate::api::http::openapi::{Document, Responses, content, idempotency_key};
+use crate::api::http::openapi::{Document, Responses, content, expected, idempotency_key};
 
 /// The statuses of errors that every call may return.
 const OF_EVERY_CALL: [StatusCode; 7] = [
@@ -64,6 +64,7 @@ impl Visitor for Document {
         if about.takes_request_id() {
             parameters.push(idempotency_key());
         }
+        parameters.extend(about.expects.map(expected));
         let mut operation = json!({
             "operationId": about.name.replace(' ', "_"),
             "tags": [about.name.split(' ').next().unwrap_or_default()],

@@ -10,6 +10,7 @@ use super::input::{Added, Changed, Replaced};
 use super::issue::{Code, Issue};
 use super::member::{Member, render};
 use super::read::{not_found, shown_id};
+use crate::api::http::expected::Expects;
 use crate::directory::{EditedMember, Error, Key, Selector};
 use crate::model::{Edit, Email, Reason, Refusal, Status};
 
@@ -85,7 +86,9 @@ pub struct Done {
 
 impl Call for Offboard {
     const ABOUT: About =
-        About::write(Method::DELETE, "/v1/members/{id}", "members offboard", "Offboards a member.");
+        About::write(Method::DELETE, "/v1/members/{id}", "members offboard", "Offboards a member.")
+            .expecting(Expects::Removals)
+            .refusing(&[StatusCode::CONFLICT]);
     type Input = ();
     type Reply = Done;
 

@@ -11,7 +11,7 @@ mod serve;
 pub mod values;
 
 pub use self::document::{Document, content};
-pub use self::parameters::idempotency_key;
+pub use self::parameters::{expected, idempotency_key};
 pub use self::responses::Responses;
 pub use self::rules::{any_of, given, one_of};
 pub use self::serve::{NAME, serve};

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::api::http::expected::Expects;
 use crate::api::http::idempotency::{IDEMPOTENCY_KEY, REPLAYED};
-use crate::model::limits::REQUEST_ID_MAX_CHARS;
+use crate::model::limits::{REQUEST_ID_MAX_CHARS, SAFE_INTEGER_MAX};
 
 /// The header with the request id.
 pub fn idempotency_key() -> Value {
@@ -11,6 +12,15 @@ pub fn idempotency_key() -> Value {
         "name": IDEMPOTENCY_KEY, "in": "header", "required": false,
         "schema": { "type": "string", "pattern": format!("^[!-~]{{1,{REQUEST_ID_MAX_CHARS}}}$") },
         "description": "The request id: a request that is sent again with the same id is applied once.",
+    })
+}
+
+/// The header with the number of members that a request is meant to remove.
+pub fn expected(expects: Expects) -> Value {
+    json!({
+        "name": expects.header(), "in": "header", "required": false,
+        "schema": { "type": "integer", "minimum": 0, "maximum": SAFE_INTEGER_MAX },
+        "description": expects.describe(),
     })
 }
 

@@ -120,6 +120,11 @@ impl Failure {
         Self { status, reason: None, message, data: Box::default(), retry_after: None, private: None }
     }
 
+    /// A header that is wrong.
+    pub fn header(name: &str, fault: &HeaderFault) -> Self {
+        Refusal::field(Reason::FieldInvalid, name, fault.to_string()).into()
+    }
+
     /// Some rows of a call cannot be applied: the first of them, and how many there are.
     pub fn rows(message: String, rows: Vec<BadRow>, failed: usize) -> Self {
         let mut failure = Self::plain(StatusCode::BAD_REQUEST, message);
@@ -232,7 +237,7 @@ impl From<Rejection> for Failure {
 
 impl From<HeaderFault> for Failure {
     fn from(fault: HeaderFault) -> Self {
-        Refusal::field(Reason::FieldInvalid, IDEMPOTENCY_KEY, fault.to_string()).into()
+        Self::header(IDEMPOTENCY_KEY, &fault)
     }
 }
 

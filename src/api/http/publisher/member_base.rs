@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::filter::{Filter, raw};
 use super::list::{Listed, Pagination, Sort, page};
+use crate::api::http::expected::Expects;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
@@ -27,6 +28,8 @@ pub struct MemberBase {
     #[serde(skip_serializing_if = "Option::is_none")]
     new_members: Option<&'static str>,
     share_accounts: bool,
+    #[schemars(range(max = 100))]
+    removal_limit_percent: u8,
     counts: Counts,
     #[schemars(with = "model::Timestamp")]
     created_at: String,
@@ -51,6 +54,7 @@ fn render(base: BaseSummary, sealer: &Sealer) -> MemberBase {
         new_members: base.settings.new_members.map(|status| status.as_str()),
         name: base.settings.name.into_string(),
         share_accounts: base.settings.share_accounts,
+        removal_limit_percent: base.settings.removal_limit.percent(),
         counts: Counts {
             active: base.counts.active,
             invited: base.counts.invited,
@@ -76,6 +80,8 @@ pub struct CreateRequest {
     #[schemars(with = "Option<values::NewMembers>")]
     new_members: Option<String>,
     share_accounts: Option<bool>,
+    #[schemars(range(max = 100))]
+    removal_limit_percent: Option<u8>,
 }
 
 impl Call for Create {
@@ -87,8 +93,10 @@ impl Call for Create {
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let CreateRequest { name, new_members, share_accounts } = body.parse::<Self>().await?;
-        let change = BaseChange { name: Some(name), new_members, share_accounts, tiers: None };
+        let CreateRequest { name, new_members, share_accounts, removal_limit_percent } =
+            body.parse::<Self>().await?;
+        let removal_limit = removal_limit_percent.map(u64::from);
+        let change = BaseChange { name: Some(name), new_members, share_accounts, tiers: None, removal_limit };
         Ok(render(directory.create_base(change).await?, directory.sealer()))
     }
 }
@@ -167,6 +175,8 @@ pub struct UpdateRequest {
     #[schemars(with = "Option<values::NewMembers>")]
     new_members: Option<String>,
     share_accounts: Option<bool>,
+    #[schemars(range(max = 100))]
+    removal_limit_percent: Option<u8>,
 }
 
 impl Call for Update {
@@ -177,9 +187,11 @@ impl Call for Update {
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let UpdateRequest { id, name, new_members, share_accounts } = body.parse::<Self>().await?;
+        let UpdateRequest { id, name, new_members, share_accounts, removal_limit_percent } =
+            body.parse::<Self>().await?;
         let number = directory.base_number(&id, "id")?;
-        let change = BaseChange { name, new_members, share_accounts, tiers: None };
+        let removal_limit = removal_limit_percent.map(u64::from);
+        let change = BaseChange { name, new_members, share_accounts, tiers: None, removal_limit };
         Ok(render(directory.update_base(number, change, None).await?, directory.sealer()))
     }
 }
@@ -192,6 +204,8 @@ impl Call for Delete {
     const SUMMARY: &'static str =
         "Hides a memberbase and its members at once. It can be restored for a limited time.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
+    const EXPECTS: Option<Expects> = Some(Expects::Members);
+    const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
     type Request = IdRequest;
     type Reply = MemberBase;
 

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::calls::{PREFIX, Visitor, every_call};
-use crate::api::http::openapi::{Document, Responses, content, idempotency_key};
+use crate::api::http::openapi::{Document, Responses, content, expected, idempotency_key};
 use crate::api::http::publisher::call::Call;
 use crate::api::http::publisher::failure::Envelope;
 use crate::model::token::AccessLevel;
@@ -44,12 +44,17 @@ impl Visitor for Document {
             takes_request_id: C::NEEDS > AccessLevel::Read,
         };
         let resource = C::PATH.split('/').next().unwrap_or_default();
+        let mut parameters = Vec::new();
+        if responses.takes_request_id {
+            parameters.push(idempotency_key());
+        }
+        parameters.extend(C::EXPECTS.map(expected));
         let operation = json!({
             "operationId": C::PATH.replace(['/', '.', '-'], "_"),
             "tags": [resource],
             "summary": C::SUMMARY,
             "description": format!("Needs a token with the access level `{}`.", C::NEEDS.as_str()),
-            "parameters": if responses.takes_request_id { vec![idempotency_key()] } else { Vec::new() },
+            "parameters": parameters,
             "requestBody": { "required": true, "content": content(&self.request::<C::Request>()) },
             "responses": responses.with(OF_EVERY_CALL.iter().chain(C::REFUSALS)),
         });

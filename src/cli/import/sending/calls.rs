@@ -46,6 +46,7 @@ impl<'a> Calls<'a> {
             request_id,
             // The next call depends on which rows failed, so a continued import must get the same result.
             keep_refusal: true,
+            expect_removals: None,
         };
         loop {
             let refusal = match self.client.members.bulk_upsert_members(request.clone()).await {

@@ -229,7 +229,13 @@ fn put(
 
 fn message(chunk: &mut Chunk, format: &Format, wanted: v1::NamedMembers) -> v1::ImportMembersRequest {
     let (number, members) = (chunk.number, chunk.take_members(format));
-    v1::ImportMembersRequest { options: None, chunk: number, members, named_members: wanted.into() }
+    v1::ImportMembersRequest {
+        options: None,
+        chunk: number,
+        members,
+        named_members: wanted.into(),
+        expect_removals: None,
+    }
 }
 
 async fn next(replies: &mut Option<Replies>) -> Result<Option<v1::ImportMembersResponse>, Refusal> {

@@ -152,6 +152,7 @@ impl Shot {
                 base.edit(EditRequest {
                     what,
                     sight: Sight::default(),
+                    expect_removals: None,
                     claim,
                     deadline: None,
                     origin: Origin::default(),

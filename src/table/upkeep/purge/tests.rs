@@ -8,8 +8,8 @@ use crate::engine::{Direction, Engine, KeyRange};
 use crate::model::record::{Clip, ClipId, Transaction, samples};
 use crate::model::schema::{AttributeType, WantedSchema};
 use crate::model::{
-    AttributePatch, AttributeValue, BaseName, BaseNumber, BaseSettings, ForeignText, MemberRecord, MemberRow,
-    Origin, RecordCounts, RecordFault, RecordKind, Ref, Row, Timestamp, UpsertOptions,
+    AttributePatch, AttributeValue, BaseNumber, ForeignText, MemberRecord, MemberRow, Origin, RecordCounts,
+    RecordFault, RecordKind, Ref, Row, Timestamp, UpsertOptions,
 };
 use crate::table::audit::tests::assert_sound;
 use crate::table::{
@@ -36,7 +36,7 @@ impl Store {
         let config =
             TableConfig { commit_retention_micros: GRACE, grace_micros: GRACE, ..TableConfig::default() };
         let table = Table::open(Arc::clone(&engine), clock, config).await.unwrap();
-        let settings = BaseSettings::named(BaseName::parse("Test").unwrap());
+        let settings = crate::model::samples::unguarded("Test");
         let number = table.create_base(settings, None).await.unwrap().number;
         let base = table.base(number).await.unwrap();
         let store = Self { engine, table, base, time };

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::model::{Origin, Sight};
 use crate::stored::idempotency::RequestResult;
 use crate::table::idempotency::{Claim, Tally};
-use crate::table::plan::{Changes, Doomed, Gone, Wish};
+use crate::table::plan::{Allowance, Changes, Counted, Doomed, Gone, Wish};
 use crate::table::shared::budget::Permit;
 use crate::table::write::reply::{Failure, ReplySender};
 use crate::table::{AttributesReply, AttributesRequest, DeleteReply, DeleteRequest};
@@ -14,6 +14,12 @@ use crate::table::{AttributesReply, AttributesRequest, DeleteReply, DeleteReques
 /// A delete, and how far it has come.
 pub struct DeleteJob {
     pub(in crate::table) doomed: Vec<Doomed>,
+    /// How many members it is meant to delete, if an admin said so.
+    pub(in crate::table) expect_removals: Option<u64>,
+    /// The members of it that exist, as far as they are counted.
+    pub(in crate::table) counted: Counted,
+    /// How many members it may still delete; `None` until the guard has judged it.
+    pub(in crate::table) allowance: Option<Allowance>,
     pub(in crate::table) deadline: Option<Instant>,
     pub(in crate::table) origin: Origin,
     pub(in crate::table) reply: ReplySender<DeleteReply>,
@@ -29,7 +35,7 @@ impl DeleteJob {
     /// A request with nothing planned yet. A repeat that continues an interrupted request begins with the
     /// result that is stored.
     pub fn new(request: DeleteRequest, reply: ReplySender<DeleteReply>, permit: Permit) -> Self {
-        let DeleteRequest { rows, refs, claim, deadline, origin } = request;
+        let DeleteRequest { rows, refs, expect_removals, claim, deadline, origin } = request;
         let doomed = rows.into_iter().map(Doomed::Row).chain(refs.into_iter().map(Doomed::Ref)).collect();
         let mut gone = Gone::default();
         let claim = claim.map(|claim| {
@@ -40,7 +46,26 @@ impl DeleteJob {
             }
             (claim, tally)
         });
-        Self { doomed, deadline, origin, reply, permit, claim, gone, failure: Failure::default() }
+        // A repeat counts only what an interrupted request has left.
+        let counted = Counted::after(gone.done);
+        Self {
+            doomed,
+            expect_removals,
+            counted,
+            allowance: None,
+            deadline,
+            origin,
+            reply,
+            permit,
+            claim,
+            gone,
+            failure: Failure::default(),
+        }
+    }
+
+    /// Members that it has not counted yet.
+    pub fn uncounted(&self) -> &[Doomed] {
+        self.doomed.get(self.counted.done..).unwrap_or_default()
     }
 
     /// Whether the lane has planned slices of it.

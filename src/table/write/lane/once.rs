@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{MemberRecord, Outcome};
+use crate::model::{Edit, MemberRecord, Outcome, Reason};
 use crate::stored::idempotency::RequestResult;
 use crate::table::idempotency::Claim;
 use crate::table::plan::Plan;
@@ -16,7 +16,7 @@ use crate::table::write::job::Job;
 use crate::table::write::publisher::{Planned, WaitingReply};
 use crate::table::write::reply::ReplySender;
 use crate::table::{
-    EditReply, EditRequest, Edited, RecordChange, RecordOutcome, RecordsReply, RecordsRequest,
+    EditReply, EditRequest, EditWhat, Edited, RecordChange, RecordOutcome, RecordsReply, RecordsRequest,
     SettingsRequest, TableError,
 };
 
@@ -50,7 +50,15 @@ pub async fn edit(
     permit: Permit,
     planned: &mut Planned,
 ) -> usize {
+    if let EditWhat::Change { edit: Edit::Offboard, .. } = request.what {
+        plan.allow(plan.judge_removals(1, request.expect_removals == Some(1)));
+    }
     match plan.edit(&request.what).await {
+        Ok(Edited::Refused(refusal)) if refusal.reason == Reason::RemovalGuard => {
+            let held = TableError::RemovalGuard(plan.allowance().held());
+            let job = Box::new(Job::Edit { request, reply, permit });
+            planned.replies.push(WaitingReply::Refused(job, held));
+        }
         Ok(edited) => {
             let result = match &edited {
                 Edited::Done { row, outcome, .. } => Some(RequestResult::Member(*row, *outcome)),
@@ -103,7 +111,7 @@ async fn try_settings(
     }
     let before = plan.header().schema.clone();
     if let Err(refusal) = plan.change_settings(request).await {
-        return Ok(Err(refusal.into()));
+        return Ok(Err(refusal));
     }
     if request.schema.is_some() {
         plan.build_indexes(before.as_deref()).await?;

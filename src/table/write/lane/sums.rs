@@ -7,7 +7,7 @@ use crate::table::plan::Plan;
 use crate::table::write::job::{AttributesJob, DeleteJob, Job};
 use crate::table::write::lane::once::fail;
 use crate::table::write::publisher::{Planned, WaitingReply};
-use crate::table::{AttributesReply, DeleteReply};
+use crate::table::{AttributesReply, DeleteReply, TableError};
 
 /// Plans up to `room` members of a delete. Returns how many it took, and the request if members are left.
 pub async fn delete(
@@ -20,6 +20,11 @@ pub async fn delete(
         Job::Delete(job).refuse(failure);
         return (0, None);
     }
+    // The guard need not count members if it allows even the deletion of every listed one.
+    let most = u64::try_from(job.doomed.len().saturating_sub(job.gone.done)).unwrap_or(u64::MAX);
+    let allowance = job.allowance.or_else(|| plan.allowed_at_once(most));
+    let Some(allowance) = allowance else { return judge(plan, job, room, planned).await };
+    plan.allow(allowance);
     let left = job.doomed.get(job.gone.done..).unwrap_or_default();
     let gone = match plan.delete_while_room(left.get(..room).unwrap_or(left)).await {
         Ok(gone) => gone,
@@ -30,6 +35,7 @@ pub async fn delete(
     };
     let taken = gone.done;
     job.gone.add(&gone);
+    job.allowance = Some(plan.allowance());
     let before = plan.revision();
     let revision = plan.end_request();
     let (is_complete, result) = (job.is_complete(), job.result());
@@ -47,6 +53,36 @@ pub async fn delete(
     let answer = DeleteReply { deleted: gone.members, records: gone.records, revision };
     planned.replies.push(WaitingReply::Delete(reply, answer, failure, permit));
     (taken, None)
+}
+
+/// Counts the members of a delete that exist, up to `room` at a time, and then asks the guard whether the
+/// delete may begin.
+async fn judge(
+    plan: &mut Plan<'_>,
+    mut job: Box<DeleteJob>,
+    room: usize,
+    planned: &mut Planned,
+) -> (usize, Option<Job>) {
+    let left = job.uncounted();
+    let some: Vec<_> = left.get(..room).unwrap_or(left).to_vec();
+    if let Err(error) = plan.count_doomed(&some, &mut job.counted).await {
+        fail(Job::Delete(job), error, planned);
+        return (room, None);
+    }
+    if job.uncounted().is_empty() {
+        let members = job.counted.members();
+        let is_expected = job.expect_removals == Some(members.saturating_add(job.gone.members));
+        let allowance = plan.judge_removals(members, is_expected);
+        if allowance.left() < members {
+            let held = TableError::RemovalGuard(allowance.held());
+            planned.replies.push(WaitingReply::Refused(Box::new(Job::Delete(job)), held));
+            return (some.len(), None);
+        }
+        job.allowance = Some(allowance);
+    }
+    // It was counted in the state after earlier batches, so it fails if one of them does.
+    planned.unfinished.push(Arc::clone(&job.failure));
+    (some.len(), Some(Job::Delete(job)))
 }
 
 /// Plans the changes of up to `room` members' attributes, or of all if the request is strict. Returns how

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use crate::model::Row;
-use crate::table::plan::Plan;
+use crate::table::plan::{Allowance, Plan};
 use crate::table::write::job::{Job, UpsertJob};
 use crate::table::write::lane::Lane;
 use crate::table::write::limits::BATCH_ROWS;
 use crate::table::write::publisher::{Planned, WaitingReply};
-use crate::table::{RowOutcome, UpsertReply, WriteMode};
+use crate::table::{RowOutcome, TableError, UpsertReply, WriteMode};
 
 impl Lane {
     pub(super) async fn plan_slice(
@@ -24,10 +24,34 @@ impl Lane {
             return 0;
         }
         let first = job.outcomes.len();
+        if job.allowance.is_none() {
+            let left = job.rows.get(first..).unwrap_or_default();
+            job.allowance = plan.allow_rows_at_once(left, &job.options);
+            if job.allowance.is_none() && room < BATCH_ROWS {
+                // Its removals can be counted only in a batch of which nothing else is planned.
+                self.queue_again(0, Job::Upsert(job));
+                return room;
+            }
+        }
+        let allowance = match job.allowance {
+            Some(allowance) => allowance,
+            None => match job.judge(plan).await {
+                Ok(allowance) => allowance,
+                Err(error) => {
+                    planned.failure = Some(error.clone());
+                    Job::Upsert(job).refuse(error);
+                    return room;
+                }
+            },
+        };
+        plan.allow(allowance);
         let last = job.rows.len().min(first + room);
         let slice = job.rows.get(first..last).unwrap_or_default();
         match plan.upsert_while_room(slice, &job.options).await {
-            Ok(outcomes) => job.outcomes.extend(outcomes),
+            Ok(outcomes) => {
+                job.outcomes.extend(outcomes);
+                job.allowance = Some(plan.allowance());
+            }
             Err(error) => {
                 planned.failure = Some(error.clone());
                 Job::Upsert(job).refuse(error);
@@ -70,7 +94,7 @@ impl Lane {
                 next.unwrap_or(end)
             }
         };
-        self.queue.insert(place, Job::Upsert(job));
+        self.queue_again(place, Job::Upsert(job));
     }
 
     /// Plans all rows of a request without writing anything. If all are good, the request is applied next,
@@ -82,10 +106,21 @@ impl Lane {
         planned: &mut Planned,
     ) -> usize {
         // A repeat after a crash has only those rows left that were not applied before it.
-        let left = job.rows.get(job.outcomes.len()..).unwrap_or_default();
-        let rows = left.len();
+        let rows = job.rows.len().saturating_sub(job.outcomes.len());
         planned.discard = true;
         let first_new = plan.next_row();
+        match job.judge(plan).await {
+            Ok(allowance) => {
+                plan.allow(allowance);
+                job.allowance = Some(allowance);
+            }
+            Err(error) => {
+                planned.failure = Some(error.clone());
+                Job::Upsert(job).refuse(error);
+                return rows;
+            }
+        }
+        let left = job.rows.get(job.outcomes.len()..).unwrap_or_default();
         match plan.foresee(left, &job.options, BATCH_ROWS, || job.check_wanted()).await {
             Ok(mut rest) if rest.iter().any(RowOutcome::is_failed) => {
                 let mut job = *job;
@@ -108,6 +143,15 @@ impl Lane {
             }
         }
         rows
+    }
+}
+
+impl UpsertJob {
+    /// Asks the guard how many members the rest of it may remove.
+    pub(super) async fn judge(&self, plan: &Plan<'_>) -> Result<Allowance, TableError> {
+        let left = self.rows.get(self.outcomes.len()..).unwrap_or_default();
+        let is_rest = !self.outcomes.is_empty();
+        plan.judge_rows(left, &self.options, BATCH_ROWS, is_rest, || self.check_wanted()).await
     }
 }
 

@@ -15,9 +15,13 @@ pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned
     let wanted = || job.check_wanted();
     let outcomes = match job.mode {
         WriteMode::Atomic => plan.upsert_atomically(&job.rows, &job.options, wanted).await,
-        WriteMode::Partial | WriteMode::Whole | WriteMode::ValidateOnly => {
-            plan.foresee(&job.rows, &job.options, BATCH_ROWS, wanted).await
-        }
+        WriteMode::Partial | WriteMode::Whole | WriteMode::ValidateOnly => match job.judge(plan).await {
+            Ok(allowance) => {
+                plan.allow(allowance);
+                plan.foresee(&job.rows, &job.options, BATCH_ROWS, wanted).await
+            }
+            Err(error) => Err(error),
+        },
     };
     let rows = job.rows.len();
     match outcomes {

@@ -11,7 +11,7 @@ use crate::api::grpc::receiving::Arriving;
 use crate::api::grpc::replies::pull::Ends;
 use crate::api::grpc::v1;
 use crate::compute::{self, Size};
-use crate::directory::{Directory, Error, IfRunning, Series, Upsert, WriteMode};
+use crate::directory::{Directory, Error, Expected, IfRunning, Series, Upsert, WriteMode};
 use crate::model::limits::{IMPORT_CHUNK_MAX_BYTES, IMPORT_CHUNK_MAX_ROWS};
 use crate::model::{
     BaseNumber, ImportId, Payload, Reason, Refusal, RequestIdentity, UpsertOptions, Violations,
@@ -172,7 +172,8 @@ impl Import {
             ended = self.until.over() => return Err(ended),
             room = replies.wait(message.members.len() * row_bytes) => room?,
         };
-        let directory = self.with_chunk_id(begun, &message, bytes).await?;
+        let expected = Expected::removals(message.expect_removals);
+        let directory = self.with_chunk_id(begun, &message, bytes).await?.expecting(expected);
         let parsed = Rows::parse(&directory, base, message.members, options.match_by, bytes);
         let Rows { rows, refs } = tokio::select! {
             biased;
