@@ -86,7 +86,10 @@ impl Server {
 
     /// A new memberbase.
     pub async fn base(&self) -> Base {
-        self.base_with(v1::CreateMemberBaseRequest { name: "Test".into(), ..Default::default() }).await
+        let removal_limit_percent = Some(100);
+        let name = "Test".into();
+        self.base_with(v1::CreateMemberBaseRequest { name, removal_limit_percent, ..Default::default() })
+            .await
     }
 
     pub async fn base_with(&self, request: v1::CreateMemberBaseRequest) -> Base {

@@ -70,7 +70,11 @@ async fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
     let base = {
         let server = Process::serve(data.path());
         let mut bases = MemberBaseServiceClient::new(harness::connect(&server.address).await);
-        let request = v1::CreateMemberBaseRequest { name: "killed".into(), ..Default::default() };
+        let request = v1::CreateMemberBaseRequest {
+            name: "killed".into(),
+            removal_limit_percent: Some(100),
+            ..Default::default()
+        };
         bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id
     };
     for round in 0..rounds {

@@ -81,7 +81,11 @@ async fn run() {
 }
 
 async fn create(channel: &Channel, name: &str) -> String {
-    let request = v1::CreateMemberBaseRequest { name: name.into(), ..Default::default() };
+    let request = v1::CreateMemberBaseRequest {
+        name: name.into(),
+        removal_limit_percent: Some(100),
+        ..Default::default()
+    };
     let mut bases = MemberBaseServiceClient::new(channel.clone());
     bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id
 }

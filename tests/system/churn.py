@@ -22,7 +22,7 @@ def main(address, name, path):
         deleted = 0
         for first in range(0, len(refs), REFS_AT_ONCE):
             part = refs[first : first + REFS_AT_ONCE]
-            deleted += members.BulkDeleteMembers(messages.BulkDeleteMembersRequest(member_base_id=base, refs=part)).deleted
+            deleted += members.BulkDeleteMembers(messages.BulkDeleteMembersRequest(member_base_id=base, refs=part, expect_removals=len(part))).deleted
         assert deleted == len(refs), f"deleted {deleted} of {len(refs)}"
 
 

@@ -88,7 +88,7 @@ def load(address, path, prefix):
         base = next((line["base"] for line in map(json.loads, known) if "base" in line), None)
     bases, members = stubs(address)
     if base is None:
-        base = bases.CreateMemberBase(base_messages.CreateMemberBaseRequest(name="power")).member_base.id
+        base = bases.CreateMemberBase(base_messages.CreateMemberBaseRequest(name="power", removal_limit_percent=100)).member_base.id
         journal.note(base=base)
 
     def run(writer):

@@ -87,6 +87,7 @@ async fn repeated_replies_name_the_members_of_the_first_time() {
             chunk: at as u64,
             members: members.clone(),
             named_members: named.into(),
+            expect_removals: None,
         };
         let messages: Vec<_> = chunks.iter().enumerate().map(message).collect();
         let stream =
@@ -121,6 +122,7 @@ async fn repeated_replies_name_the_members_of_the_first_time() {
         chunk: 9,
         members: vec![row("x")],
         named_members: 99,
+        expect_removals: None,
     };
     let mut answers =
         base.client.clone().import_members(tokio_stream::iter([unknown])).await.unwrap().into_inner();

@@ -14,6 +14,7 @@ mod every_call;
 mod export;
 mod faults;
 mod get;
+mod guard;
 mod idempotency;
 mod import;
 mod import_id;

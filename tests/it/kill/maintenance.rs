@@ -50,7 +50,11 @@ fn kill_after(command: &mut Command, moment: Duration) {
 }
 
 pub(super) async fn create_base(channel: &Channel) -> String {
-    let request = v1::CreateMemberBaseRequest { name: "killed".into(), ..Default::default() };
+    let request = v1::CreateMemberBaseRequest {
+        name: "killed".into(),
+        removal_limit_percent: Some(100),
+        ..Default::default()
+    };
     let mut bases = MemberBaseServiceClient::new(channel.clone());
     bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id
 }

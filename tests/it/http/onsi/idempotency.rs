@@ -145,7 +145,7 @@ async fn calls_repeated_after_a_kill_are_done_once_and_get_the_same_reply() {
     const AT_ONCE: usize = 64;
     let data = tempdir().unwrap();
     let mut server = Process::serve(data.path());
-    let (mut onsi, _, _) = Onsi::base_at(server.socket()).await;
+    let (mut onsi, _, _) = Onsi::base_at(server.socket(), 100).await;
     for round in 1..=4 {
         let send_all = |onsi: &Onsi| {
             let mut tasks = JoinSet::new();

@@ -41,12 +41,18 @@ impl Onsi {
     /// A client for a new memberbase whose members start as `invited`, on a server without tokens, and a
     /// client of the Publisher door.
     pub async fn base(server: &Server) -> (Self, Http, String) {
-        Self::base_at(server.address()).await
+        Self::base_at(server.address(), 100).await
     }
 
-    async fn base_at(address: SocketAddr) -> (Self, Http, String) {
+    /// The same for a memberbase with this limit of removals, in percent.
+    pub async fn base_at(address: SocketAddr, limit: u8) -> (Self, Http, String) {
         let http = Http::at(address, None);
-        let made = http.ok("member-base/create", json!({"name": "Test", "new_members": "invited"})).await;
+        let made = http
+            .ok(
+                "member-base/create",
+                json!({"name": "Test", "new_members": "invited", "removal_limit_percent": limit}),
+            )
+            .await;
         let base = made["id"].as_str().unwrap().to_owned();
         (Self { address, headers: format!("x-member-base-id: {base}\r\n") }, http, base)
     }

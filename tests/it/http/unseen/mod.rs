@@ -76,7 +76,7 @@ struct World {
 
 impl World {
     async fn new(server: &Server, admin: &Http, number: usize) -> Self {
-        let new = json!({"name": "Test", "new_members": "invited"});
+        let new = json!({"name": "Test", "new_members": "invited", "removal_limit_percent": 100});
         let id =
             async || admin.ok("member-base/create", new.clone()).await["id"].as_str().unwrap().to_owned();
         let token = admin.ok("api-token/create", json!({"access": "write"})).await["token"].clone();

@@ -1,0 +1,156 @@
+//! The guard against removing many members by mistake.
+
+use std::collections::HashMap;
+
+use memberbase::api::grpc::v1;
+use memberbase::api::grpc::v1::api_token_service_client::ApiTokenServiceClient;
+use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
+use memberbase::api::grpc::v1::member_service_client::MemberServiceClient;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use crate::harness::{Base, Bearer, Server, refused, row, rows};
+
+/// A memberbase with the usual limit and these members.
+async fn guarded(server: &Server, members: usize) -> Base {
+    let request = v1::CreateMemberBaseRequest { name: "Guarded".into(), ..Default::default() };
+    let mut base = server.base_with(request).await;
+    base.fill(rows("a", members)).await;
+    base
+}
+
+fn delete(base: &Base, refs: std::ops::Range<usize>) -> v1::BulkDeleteMembersRequest {
+    let refs = refs.map(|n| format!("a{n}")).collect();
+    v1::BulkDeleteMembersRequest { member_base_id: base.id.clone(), refs, ..Default::default() }
+}
+
+fn by_ref(r#ref: &str) -> Option<v1::MemberKey> {
+    Some(v1::MemberKey { r#ref: Some(r#ref.into()), ..Default::default() })
+}
+
+/// Asserts that the guard refused the call; returns the numbers of the refusal.
+#[track_caller]
+fn numbers(status: &Status) -> HashMap<String, String> {
+    refused(status, Code::FailedPrecondition, "REMOVAL_GUARD");
+    status.get_details_error_info().unwrap().metadata
+}
+
+fn expected(numbers: [(&str, &str); 4]) -> HashMap<String, String> {
+    numbers.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_beyond_the_limit_says_how_to_get_through_and_then_does() {
+    let server = Server::start().await;
+    let mut base = guarded(&server, 100).await;
+    assert_eq!(base.delete(Vec::new(), vec!["a99".into()]).await.deleted, 1);
+    let mut request = delete(&base, 0..30);
+    let status = base.client.bulk_delete_members(request.clone()).await.unwrap_err();
+    let of_it = expected([("would_remove", "30"), ("of", "100"), ("limit", "20"), ("window", "1")]);
+    assert_eq!(numbers(&status), of_it);
+    assert!(status.message().contains("repeat it with expect_removals = 30"), "{status:?}");
+    request.expect_removals = Some(29);
+    numbers(&base.client.bulk_delete_members(request.clone()).await.unwrap_err());
+    assert_eq!(base.refs(Vec::new()).await.len(), 99);
+    request.expect_removals = Some(30);
+    assert_eq!(base.client.bulk_delete_members(request).await.unwrap().into_inner().deleted, 30);
+
+    let (member_base_id, key) = (base.id.clone(), by_ref("a50"));
+    let mut offboard = v1::OffboardMemberRequest { member_base_id, key, ..Default::default() };
+    let status = base.client.offboard_member(offboard.clone()).await.unwrap_err();
+    let of_it = expected([("would_remove", "1"), ("of", "100"), ("limit", "20"), ("window", "31")]);
+    assert_eq!(numbers(&status), of_it);
+    offboard.expect_removals = Some(1);
+    base.client.offboard_member(offboard).await.unwrap();
+    assert_eq!(base.get("a50").await.unwrap().status, "inactive");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_and_chunks_that_make_too_many_inactive_fail_and_the_others_are_written() {
+    let server = Server::start().await;
+    let mut base = guarded(&server, 60).await;
+    let leaver = |n: usize| v1::MemberInput { status: Some("inactive".into()), ..row(&format!("a{n}")) };
+    let mut members: Vec<_> = (0..20).map(leaver).collect();
+    members.push(row("new"));
+    let mut request = v1::BulkUpsertMembersRequest { apply_status: true, ..base.request(members.clone()) };
+    request.results = v1::ResultDetail::Failed.into();
+    let reply = base.send(request.clone()).await;
+    assert_eq!((reply.counts.unwrap().failed, reply.counts.unwrap().created), (20, 1));
+    let error = reply.results[0].error.clone().unwrap();
+    assert_eq!((error.code.as_str(), error.reason.as_str()), ("FAILED_PRECONDITION", "REMOVAL_GUARD"));
+    assert_eq!(error.violations[0].field, "status");
+    assert!(error.message.contains("would remove 20 of 60 members"), "{error:?}");
+
+    let options =
+        v1::ImportOptions { member_base_id: base.id.clone(), apply_status: true, ..Default::default() };
+    let chunk = |chunk, expect_removals| v1::ImportMembersRequest {
+        chunk,
+        members: members.clone(),
+        expect_removals,
+        ..Default::default()
+    };
+    let first = v1::ImportMembersRequest { options: Some(options), ..chunk(1, None) };
+    let chunks = tokio_stream::iter([first, chunk(2, Some(21)), chunk(3, Some(20))]);
+    let mut replies = base.client.import_members(chunks).await.unwrap().into_inner();
+    for failed in [20, 20, 0] {
+        let reply = replies.message().await.unwrap().unwrap();
+        assert_eq!(reply.failed.len(), failed);
+    }
+    assert_eq!(base.get("a7").await.unwrap().status, "inactive");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_an_admin_gets_through_or_raises_the_limit() {
+    let (server, admin) = Server::start_with_token().await;
+    let bearer = Bearer(admin);
+    let mut bases = MemberBaseServiceClient::with_interceptor(server.channel(), bearer.clone());
+    let request = v1::CreateMemberBaseRequest { name: "Test".into(), ..Default::default() };
+    let base = bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap();
+    assert_eq!(base.removal_limit_percent, 20);
+    let request = v1::CreateApiTokenRequest { access: "write".into(), ..Default::default() };
+    let mut tokens = ApiTokenServiceClient::with_interceptor(server.channel(), bearer.clone());
+    let writer = Bearer(tokens.create_api_token(request).await.unwrap().into_inner().token);
+    let mut members = MemberServiceClient::with_interceptor(server.channel(), writer.clone());
+    let upsert = v1::BulkUpsertMembersRequest {
+        member_base_id: base.id.clone(),
+        members: rows("a", 40),
+        ..Default::default()
+    };
+    members.bulk_upsert_members(upsert).await.unwrap();
+    let refs = |range: std::ops::Range<usize>| range.map(|n| format!("a{n}")).collect();
+    let mut request = v1::BulkDeleteMembersRequest {
+        member_base_id: base.id.clone(),
+        refs: refs(0..12),
+        expect_removals: Some(12),
+        ..Default::default()
+    };
+    numbers(&members.bulk_delete_members(request.clone()).await.unwrap_err());
+    let mut as_admin = MemberServiceClient::with_interceptor(server.channel(), bearer);
+    assert_eq!(as_admin.bulk_delete_members(request.clone()).await.unwrap().into_inner().deleted, 12);
+
+    let limit = |percent| v1::UpdateMemberBaseRequest {
+        id: base.id.clone(),
+        removal_limit_percent: Some(percent),
+        ..Default::default()
+    };
+    let mut as_writer = MemberBaseServiceClient::with_interceptor(server.channel(), writer);
+    let status = as_writer.update_member_base(limit(90)).await.unwrap_err();
+    refused(&status, Code::PermissionDenied, "PERMISSION_DENIED");
+    let status = bases.update_member_base(limit(101)).await.unwrap_err();
+    assert_eq!(refused(&status, Code::InvalidArgument, "FIELD_INVALID"), ["removal_limit_percent"]);
+    let changed = bases.update_member_base(limit(90)).await.unwrap().into_inner().member_base.unwrap();
+    assert_eq!(changed.removal_limit_percent, 90);
+    (request.refs, request.expect_removals) = (refs(12..36), None);
+    assert_eq!(members.bulk_delete_members(request).await.unwrap().into_inner().deleted, 24);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_memberbase_with_more_than_ten_members_is_deleted_only_with_their_number() {
+    let server = Server::start().await;
+    let base = guarded(&server, 11).await;
+    let mut request = v1::DeleteMemberBaseRequest { id: base.id, ..Default::default() };
+    let status = server.bases().delete_member_base(request.clone()).await.unwrap_err();
+    assert_eq!(numbers(&status)["would_remove"], "11");
+    request.expect_members = Some(11);
+    server.bases().delete_member_base(request).await.unwrap();
+}

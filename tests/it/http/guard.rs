@@ -1,0 +1,87 @@
+//! The guard against removing many members by mistake, at the JSON doors.
+
+use serde_json::{Value, json};
+
+use crate::harness::Server;
+use crate::http::Http;
+use crate::http::onsi::Onsi;
+
+/// Makes a call of the Publisher door with one more header.
+async fn with(http: &Http, call: &str, header: &str, body: &Value) -> super::Reply {
+    let body = body.to_string();
+    let headers = format!("Content-Type: application/json\r\nContent-Length: {}\r\n{header}\r\n", body.len());
+    http.raw("POST", call, &headers, body.as_bytes()).await
+}
+
+async fn filled(http: &Http, base: &str, members: usize) {
+    let rows: Vec<Value> =
+        (0..members).map(|n| json!({"ref": format!("a{n}"), "email": format!("a{n}@example.com")})).collect();
+    http.ok("member/bulk-upsert", json!({"member_base_id": base, "members": rows})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_publisher_door_refuses_and_accepts_by_its_header() {
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    let base = http.base().await;
+    assert_eq!(http.ok("member-base/get", json!({"id": base})).await["removal_limit_percent"], 20);
+    filled(&http, &base, 50).await;
+    let refs: Vec<String> = (0..12).map(|n| format!("a{n}")).collect();
+    let delete = json!({"member_base_id": base, "refs": refs});
+    let refused = http.call("member/bulk-delete", delete.clone()).await;
+    let data = refused.refused(409, "conflict");
+    assert_eq!(data["reason"], "REMOVAL_GUARD");
+    let numbers = ["would_remove", "of", "limit", "window"].map(|key| data[key].as_u64().unwrap());
+    assert_eq!(numbers, [12, 50, 20, 0]);
+    for wrong in ["x-expect-removals: 11", "x-expect-members: 12"] {
+        with(&http, "member/bulk-delete", wrong, &delete).await.refused(409, "conflict");
+    }
+    let data = with(&http, "member/bulk-delete", "x-expect-removals: many", &delete).await;
+    assert_eq!(data.refused(400, "bad_request")["path"], "x-expect-removals");
+    let deleted = with(&http, "member/bulk-delete", "x-expect-removals: 12", &delete).await;
+    assert_eq!(deleted.body, json!({"deleted": 12}));
+
+    let whole = json!({"id": base});
+    assert_eq!(
+        http.call("member-base/delete", whole.clone()).await.refused(409, "conflict")["would_remove"],
+        38
+    );
+    let deleted = with(&http, "member-base/delete", "x-expect-members: 38", &whole).await;
+    assert_eq!(deleted.status, 200, "{deleted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limit_is_set_at_the_publisher_door() {
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    let base = http.base().await;
+    let limit = |percent: u64| json!({"id": base, "removal_limit_percent": percent});
+    assert_eq!(http.ok("member-base/update", limit(100)).await["removal_limit_percent"], 100);
+    http.call("member-base/update", limit(101)).await.refused(400, "bad_request");
+    filled(&http, &base, 30).await;
+    let refs: Vec<String> = (0..30).map(|n| format!("a{n}")).collect();
+    let delete = json!({"member_base_id": base, "refs": refs});
+    assert_eq!(http.ok("member/bulk-delete", delete).await, json!({"deleted": 30}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_onsi_door_offboards_ten_members_and_then_only_those_that_its_header_expects() {
+    let server = Server::start().await;
+    let (onsi, _, _) = Onsi::base_at(server.address(), 20).await;
+    let mut ids = Vec::new();
+    for n in 0..12 {
+        ids.push(onsi.member(&format!("a{n}@example.com"), "active").await);
+    }
+    for id in &ids[..10] {
+        onsi.call("DELETE", &format!("members/{id}"), None).await.is(200);
+    }
+    let path = format!("members/{}", ids[10]);
+    let refused = onsi.call("DELETE", &path, None).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    let issue = &refused.body["issues"][0];
+    assert_eq!(issue["code"], "Conflict");
+    assert!(issue["message"].as_str().unwrap().contains("x-expect-removals"), "{issue}");
+    let bad = onsi.with("x-expect-removals: one").call("DELETE", &path, None).await;
+    assert_eq!((bad.status, &bad.body["issues"][0]["code"]), (400, &json!("HeaderValidation")));
+    onsi.with("x-expect-removals: 1").call("DELETE", &path, None).await.is(200);
+}
