@@ -15,6 +15,8 @@ pub(super) const VALUE: &str = "base settings";
 
 /// Version 4 had no limit of removals. Older versions were one value with the head.
 const VERSION: u8 = 5;
+/// The first version that was a value of its own.
+const FIRST: u8 = 4;
 /// The first version with a limit of removals.
 const WITH_LIMIT: u8 = 5;
 
@@ -52,16 +54,28 @@ impl Settings {
 }
 
 pub(super) fn encode(header: &Header) -> Vec<u8> {
+    encode_as(header, VERSION)
+}
+
+/// Whether `stored` is what a program wrote for these settings, in the version of `stored`.
+pub(super) fn is_of(stored: &[u8], header: &Header) -> bool {
+    let version = stored.first().filter(|version| (FIRST..=VERSION).contains(*version));
+    version.is_some_and(|version| stored == encode_as(header, *version))
+}
+
+fn encode_as(header: &Header, version: u8) -> Vec<u8> {
     let mut w = Writer(Vec::with_capacity(96));
     let settings = &header.settings;
-    w.u8(VERSION);
+    w.u8(version);
     w.varint(header.settings_revision);
     w.slice(settings.name.as_str().as_bytes());
     w.u8(settings.new_members.map_or(0, |status| status.index() + 1));
     w.u8(u8::from(settings.share_accounts));
     w.varint(settings.tiers.len().try_into().unwrap_or(u64::MAX));
     settings.tiers.iter().for_each(|tier| w.slice(tier.as_str().as_bytes()));
-    w.u8(settings.removal_limit.percent());
+    if version >= WITH_LIMIT {
+        w.u8(settings.removal_limit.percent());
+    }
     [header.created_at, header.updated_at].into_iter().for_each(|time| w.time(time));
     w.optional_time(header.deleted_at);
     w.u8(u8::from(header.schema.is_some()));

@@ -19,6 +19,12 @@ impl Header {
         settings::encode(self)
     }
 
+    /// Whether `stored` is the stored form of these settings, in this or an older version.
+    #[must_use]
+    pub fn has_settings(&self, stored: &[u8]) -> bool {
+        settings::is_of(stored, self)
+    }
+
     /// The value that is stored under the key of the head as long as the base has this header.
     #[must_use]
     pub fn stored_head(&self) -> Bytes {

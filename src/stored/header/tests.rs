@@ -115,9 +115,11 @@ fn settings_of_version_4_are_read_with_the_default_limit_and_one_out_of_range_is
     fourth.remove(limit);
     fourth[0] = 4;
     assert_documented(&fourth);
+    assert!(header().has_settings(&newest) && !header().has_settings(&newest[1..]));
     let settings = BaseSettings { removal_limit: RemovalLimit::default(), ..header().settings };
     let head = header().encode_head();
-    assert_eq!(Header::decode(&head, Some(&fourth)), Ok(Header { settings, ..header() }));
+    assert_eq!(Header::decode(&head, Some(&fourth)), Ok(Header { settings: settings.clone(), ..header() }));
+    assert!(Header { settings, ..header() }.has_settings(&fourth));
     let mut too_high = newest;
     too_high[limit] = 101;
     assert!(matches!(Header::decode(&head, Some(&too_high)), Err(DecodeError::Damaged { .. })));

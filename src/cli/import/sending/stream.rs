@@ -219,11 +219,12 @@ fn put(
     requests: &Option<mpsc::Sender<v1::ImportMembersRequest>>,
     message: v1::ImportMembersRequest,
 ) -> Result<(), Lost> {
-    match requests.as_ref().map(|requests| requests.try_send(message)) {
-        Some(Err(mpsc::error::TrySendError::Full(_))) => {
+    let Some(requests) = requests else { return Ok(()) };
+    match requests.try_send(message) {
+        Err(mpsc::error::TrySendError::Full(_)) => {
             Err(Lost::Import(Error::Broken("the stream has no room for a chunk".into())))
         }
-        Some(Ok(()) | Err(mpsc::error::TrySendError::Closed(_))) | None => Ok(()),
+        Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
     }
 }
 
