@@ -47,6 +47,8 @@ pub enum Content<'a> {
         value: f64,
         /// What the sheet shows, or why that is not known.
         shown: Result<String, CellFault>,
+        /// Whether the file tells the format of the number. If not, zeros in front may be lost.
+        has_format: bool,
     },
     /// A date with a time of day, which is midnight for a date alone.
     DateTime(DateTime),
@@ -72,10 +74,14 @@ impl<'a> Cell<'a> {
     ///
     /// # Errors
     ///
-    /// Like [`Self::text`]. A formula is accepted only if its result is text.
+    /// Like [`Self::text`]. A formula is accepted only if its result is text, and a number only if the file
+    /// tells its format.
     pub fn key(&self) -> Result<Cow<'a, str>, CellFault> {
         match self.content {
             Content::Number { .. } | Content::Bool(_) if self.is_formula => Err(CellFault::ResultNotText),
+            Content::Number { value, has_format: false, .. } => {
+                Err(CellFault::FormatUnknown(format::general(value)))
+            }
             _ => self.text(),
         }
     }
@@ -137,6 +143,9 @@ impl<'a> Cell<'a> {
     }
 }
 
+/// Dates up to this one stand for unknown dates: they are the days 0 to 2 of the 1900 system.
+const UNKNOWN_UNTIL: Date = Date::constant(1900, 1, 2);
+
 /// A date alone, or a date and a time.
 fn written(at: DateTime) -> String {
     if at.time() == Time::midnight() { at.date().to_string() } else { at.to_string() }
@@ -154,6 +163,11 @@ pub(super) enum Value {
     Number {
         value: f64,
         format: u32,
+    },
+    /// A number with a range of bytes in the texts, if the sheet shows the whole number there.
+    Shown {
+        value: f64,
+        text: Option<(usize, usize)>,
     },
     DateTime(DateTime),
     Bool(bool),
@@ -174,7 +188,13 @@ impl Value {
                     Some(format) => format.show(*value),
                     None => Err(CellFault::FormatUnknown(format::general(*value))),
                 };
-                Content::Number { value: *value, shown }
+                Content::Number { value: *value, shown, has_format: true }
+            }
+            Self::Shown { value, text } => {
+                let shown = text.and_then(|(start, end)| texts.get(start..end));
+                let shown = shown.map(str::to_owned);
+                let shown = shown.ok_or_else(|| CellFault::FormatUnknown(format::general(*value)));
+                Content::Number { value: *value, shown, has_format: false }
             }
             Self::DateTime(at) => Content::DateTime(*at),
             Self::Bool(value) => Content::Bool(*value),
@@ -211,7 +231,12 @@ pub(super) fn serial_date(date: &calamine::ExcelDateTime, is_1904: bool) -> Valu
 /// A date or a date and time in ISO 8601, as a value.
 pub(super) fn iso_date(text: &str) -> Value {
     if let Ok(at) = text.parse::<DateTime>() {
-        return Value::DateTime(at);
+        let is_unknown = at.date() <= UNKNOWN_UNTIL;
+        return if is_unknown {
+            Value::Fault(CellFault::UnknownDate(written(at)))
+        } else {
+            Value::DateTime(at)
+        };
     }
     Value::Fault(CellFault::NoSuchDate(text.to_owned()))
 }

@@ -79,7 +79,7 @@ impl Grid {
         }
         if text.len() > limits.text.saturating_sub(start) {
             let what = format!("the text of sheet \"{}\"", self.sheet);
-            return Err(Refusal::too_large(what, format!("{} MiB", limits.text >> 20)));
+            return Err(Refusal::too_large(what, format!("{} bytes", limits.text)));
         }
         let mut chars = text.chars().peekable();
         while let Some(c) = chars.next() {

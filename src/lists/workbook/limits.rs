@@ -3,8 +3,8 @@
 pub struct Limits {
     /// Bytes of an `.xlsx` file.
     pub packed: u64,
-    /// Bytes of an `.xls` or `.ods` file.
-    pub packed_old: u64,
+    /// Bytes of an `.ods` file.
+    pub packed_ods: u64,
     /// Bytes of all entries of a zip together, unpacked.
     pub unpacked: u64,
     /// Filled cells of one sheet, and different texts of a workbook.
@@ -17,7 +17,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             packed: 64 << 20,
-            packed_old: 16 << 20,
+            packed_ods: 16 << 20,
             unpacked: 512 << 20,
             cells: 2_000_000,
             text: 256 << 20,

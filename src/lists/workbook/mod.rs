@@ -15,7 +15,7 @@
 //!   a counter before a reader opens it. No grid is laid out: only filled cells are stored.
 //! - Nothing outside the file is opened.
 //!
-//! calamine reads the values. It does not tell what is hidden, which numbers are formulas without a result,
+//! calamine reads the values of `.xlsx` files. It does not tell what is hidden, which numbers are formulas without a result,
 //! and which parts of a rich text lose the space between them, and it trusts counts that the file claims. So
 //! the XML is read here first, and both readings must agree on every cell.
 
@@ -24,6 +24,7 @@ mod fault;
 mod format;
 mod grid;
 mod limits;
+mod ods;
 mod options;
 mod package;
 mod read;

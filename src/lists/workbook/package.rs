@@ -51,6 +51,10 @@ impl<R: Read + Seek> Package<R> {
         &self.paths
     }
 
+    pub(super) fn into_inner(self) -> R {
+        self.archive.into_inner()
+    }
+
     /// A part in XML, whatever the case of its path.
     pub(super) fn part(&mut self, path: &str) -> Result<Option<BufReader<ZipFile<'_, R>>>, Refusal> {
         let Some(&place) = self.parts.get(&path.to_ascii_lowercase()) else { return Ok(None) };
@@ -64,14 +68,17 @@ fn is_part(path: &str) -> bool {
     let is_xml = path.ends_with(".xml") || path.ends_with(".rels");
     let folders = ["docprops/", "customxml/", "meta-inf/"];
     let parts = ["/drawings/", "/charts/", "/comments", "/threadedcomments/", "/persons/"];
+    // Of an `.ods` file, which is read without its styles.
+    let is_root_styles = path == "styles.xml";
     is_xml
+        && !is_root_styles
         && !folders.iter().any(|folder| path.starts_with(folder))
         && !parts.iter().any(|part| path.contains(part))
 }
 
 /// Unpacks an entry, and returns its length.
 fn check(entry: &mut impl Read, path: &str, is_part: bool, left: u64) -> Result<u64, Refusal> {
-    let is_styles = path.ends_with("styles.xml");
+    let is_styles = path.ends_with("/styles.xml");
     let mut pieces = Pieces::new(if is_styles { STYLE_PIECE } else { XML_PIECE });
     let is_large = path.contains("/worksheets/")
         || path.ends_with("sharedstrings.xml")

@@ -1,6 +1,8 @@
 use std::io::{Read, Seek, SeekFrom};
 
+use super::ods;
 use super::options::Options;
+use super::package::Package;
 use super::refusal::Refusal;
 use super::table::Table;
 use super::xlsx;
@@ -15,7 +17,8 @@ pub fn is_workbook(beginning: &[u8]) -> bool {
     beginning.starts_with(ZIP) || beginning.starts_with(OLE)
 }
 
-/// Reads the list in a workbook.
+/// Reads the list in a workbook. An old `.xls` file is refused by its kind: it tells neither what it hides nor
+/// how large its sheets are before all of them are laid out.
 ///
 /// # Errors
 ///
@@ -28,14 +31,37 @@ pub fn read<R: Read + Seek>(mut source: R, options: &Options<'_>) -> Result<Tabl
     source.by_ref().take(8).read_to_end(&mut beginning).map_err(unreadable)?;
     source.rewind().map_err(unreadable)?;
     if beginning.starts_with(OLE) {
-        return Err(Refusal::Kind { kind: "an old .xls workbook, or one with a password," });
+        check_length(length, options.limits.packed)?;
+        return Err(old(&mut source));
     }
     if !beginning.starts_with(ZIP) {
         return Err(Refusal::NotAWorkbook);
     }
-    if length > options.limits.packed {
-        return Err(Refusal::too_large("the file", format!("{} MiB", options.limits.packed >> 20)));
-    }
-    let grid = xlsx::read(&mut source, options)?;
+    check_length(length, options.limits.packed)?;
+    let mut package = Package::open(&mut source, &options.limits)?;
+    let grid = if package.paths().contains("content.xml") {
+        check_length(length, options.limits.packed_ods)?;
+        ods::read(&mut package, options)?
+    } else {
+        xlsx::read(package, options)?
+    };
     Table::new(grid, options.is_heading)
+}
+
+/// Why a file in OLE is refused. An encrypted workbook has a stream of this name.
+fn old(source: &mut impl Read) -> Refusal {
+    let encrypted: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut bytes = Vec::new();
+    match source.read_to_end(&mut bytes) {
+        Err(error) => Refusal::Unreadable(error.to_string()),
+        Ok(_) if bytes.windows(encrypted.len()).any(|window| window == encrypted) => Refusal::Encrypted,
+        Ok(_) => Refusal::Kind { kind: "an old .xls workbook" },
+    }
+}
+
+fn check_length(length: u64, limit: u64) -> Result<(), Refusal> {
+    if length > limit {
+        return Err(Refusal::too_large("the file", format!("{} MiB", limit >> 20)));
+    }
+    Ok(())
 }

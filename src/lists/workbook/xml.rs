@@ -1,7 +1,9 @@
 //! Reading XML parts, in the way in which calamine reads them.
 
+use std::borrow::Cow;
 use std::io::BufRead;
 
+use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
@@ -19,12 +21,26 @@ pub(super) fn attribute(element: &BytesStart<'_>, name: &str) -> Result<Option<S
     for attribute in element.attributes().with_checks(false) {
         let attribute = attribute.map_err(|error| error.to_string())?;
         if attribute.key.local_name().as_ref() == name {
-            let value =
-                attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| error.to_string())?;
-            return Ok(Some(value.into_owned()));
+            return value(&attribute).map(Some);
         }
     }
     Ok(None)
+}
+
+/// The value of an attribute with this prefix and name.
+pub(super) fn qualified(element: &BytesStart<'_>, name: &str) -> Result<Option<String>, String> {
+    for attribute in element.attributes().with_checks(false) {
+        let attribute = attribute.map_err(|error| error.to_string())?;
+        if attribute.key.as_ref() == name {
+            return value(&attribute).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn value(attribute: &Attribute<'_>) -> Result<String, String> {
+    let value = attribute.normalized_value(XmlVersion::Implicit1_0);
+    value.map(Cow::into_owned).map_err(|error| error.to_string())
 }
 
 /// Whether an attribute is true in the sense of XML Schema.
@@ -68,4 +84,20 @@ pub(super) fn referenced(reference: &BytesRef<'_>) -> Result<char, String> {
         "apos" => Ok('\''),
         other => Err(format!("unknown entity &{other};")),
     }
+}
+
+/// Reads to the end of an element that has started. Elements of the same name may stand within it.
+pub(super) fn skip<R: BufRead>(reader: &mut Reader<R>, name: &str) -> Result<(), String> {
+    let mut depth = 1_usize;
+    let mut buffer = Vec::new();
+    while depth > 0 {
+        buffer.clear();
+        match reader.read_event_into(&mut buffer).map_err(|error| error.to_string())? {
+            Event::Start(element) if element.name().as_ref() == name => depth += 1,
+            Event::End(element) if element.name().as_ref() == name => depth -= 1,
+            Event::Eof => return Err("the XML is cut off".to_owned()),
+            _ => {}
+        }
+    }
+    Ok(())
 }

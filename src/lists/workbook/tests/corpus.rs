@@ -71,7 +71,14 @@ fn faults(name: &str) -> Vec<String> {
 
 #[test]
 fn plain_lists_of_many_writers_are_read() {
-    for name in ["openpyxl-plain.xlsx", "xlsxwriter-plain.xlsx", "sheetjs-plain.xlsx", "libreoffice.xlsx"] {
+    for name in [
+        "openpyxl-plain.xlsx",
+        "xlsxwriter-plain.xlsx",
+        "sheetjs-plain.xlsx",
+        "libreoffice.xlsx",
+        "libreoffice.ods",
+        "sheetjs-indented.ods",
+    ] {
         let table = reads(name, EIGHT);
         assert_eq!(table.notes(), [], "{name}");
         assert_eq!(table.rows().map(|row| row.number()).collect::<Vec<_>>(), (2..=9).collect::<Vec<_>>());

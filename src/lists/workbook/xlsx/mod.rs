@@ -22,16 +22,21 @@ use sheet::{Kind, Scan, Seen};
 use strings::Strings;
 
 /// Reads the one sheet with data, or the one that the caller names.
-pub(in super::super) fn read<R: Read + Seek>(source: &mut R, options: &Options<'_>) -> Result<Grid, Refusal> {
-    let mut package = Package::open(&mut *source, &options.limits)?;
+pub(super) fn read<R: Read + Seek>(
+    mut package: Package<&mut R>,
+    options: &Options<'_>,
+) -> Result<Grid, Refusal> {
     if let Some(path) = package.paths().iter().find(|path| path.contains("externallinks/")) {
         return Err(Refusal::ExternalLink { part: path.clone() });
     }
     let workbook = parts::workbook(&mut package)?;
+    if workbook.folder.is_empty() {
+        return Err(Refusal::broken("the workbook", "its parts stand in no folder"));
+    }
     let strings = strings::scan(&mut package, &workbook.folder, &options.limits)?;
     check_styles(&mut package, &workbook.folder)?;
     let (sheet, scan) = choose(&mut package, &workbook.sheets, options)?;
-    drop(package);
+    let source = package.into_inner();
     let mut calamine = Xlsx::new(source).map_err(|error| Refusal::broken("the workbook", error))?;
     agree(&workbook.sheets, calamine.sheets_metadata())?;
     values(&mut calamine, &sheet, scan, &strings, options)
