@@ -46,6 +46,13 @@ pub async fn find_or_create(client: &mut Client, base: &str) -> Result<String, E
     if let Some(id) = find(client, base).await? {
         return Ok(id);
     }
+    if is_nearly_id(base) {
+        let text = format!(
+            "{base:?} looks like an id, but an id has {ID_CHARACTERS} letters and digits after {ID_PREFIX}; no \
+             memberbase was created"
+        );
+        return Err(Error::Usage(text));
+    }
     let (made, created) = create_if(client, base, true).await?;
     if created != Some(false) {
         output::note(format_args!("created memberbase {:?}: {}", made.name, made.id));
@@ -83,6 +90,16 @@ fn is_id(base: &str) -> bool {
     })
 }
 
+/// Whether it is probably an id with some characters too few or too many. A memberbase of such a name can only
+/// be created by a client of the service, so that a mistyped id creates none.
+fn is_nearly_id(base: &str) -> bool {
+    base.strip_prefix(ID_PREFIX).is_some_and(|rest| {
+        rest.len().abs_diff(ID_CHARACTERS) <= 6
+            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && rest.bytes().any(|byte| byte.is_ascii_digit())
+    })
+}
+
 /// Up to one more than [`NAMED`] ids. A page may be empty without being the last.
 async fn ids_of_name(client: &mut Client, name: &str) -> Result<Vec<String>, Error> {
     let eq = prost_types::Value { kind: Some(prost_types::value::Kind::StringValue(name.to_owned())) };
@@ -104,7 +121,7 @@ async fn ids_of_name(client: &mut Client, name: &str) -> Result<Vec<String>, Err
 
 #[cfg(test)]
 mod tests {
-    use super::is_id;
+    use super::{is_id, is_nearly_id};
 
     #[test]
     fn only_the_full_form_counts_as_an_id() {
@@ -112,5 +129,16 @@ mod tests {
         assert!(!is_id("mb_short"));
         assert!(!is_id("mb_0123456789abcdefghjkmnpq-s"));
         assert!(!is_id("staff"));
+    }
+
+    #[test]
+    fn an_id_with_a_character_too_few_or_too_many_is_recognised() {
+        for nearly in ["mb_0123456789abcdefghjkmnpqr", "mb_0123456789abcdefghjkmnpqrst"] {
+            assert!(is_nearly_id(nearly), "{nearly}");
+        }
+        for name in ["staff", "mb_short", "mb_", "mb_members of the year 2026", "mb_abcdefghijklmnopqrstuvwx"]
+        {
+            assert!(!is_nearly_id(name), "{name}");
+        }
     }
 }

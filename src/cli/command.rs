@@ -15,7 +15,7 @@ use super::{
 #[command(
     name = "memberbase",
     version = crate::VERSION,
-    about = "A member directory that other services keep in sync, over gRPC"
+    about = "A member directory that other services keep in sync, over gRPC and JSON"
 )]
 pub struct Cli {
     #[command(subcommand)]

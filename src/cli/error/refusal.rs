@@ -39,7 +39,7 @@ impl Refusal {
 
     /// For a stream that ended before its last reply.
     pub fn ended_early() -> Self {
-        Status::unavailable("the server ended the stream before it had answered every chunk").into()
+        Status::unavailable("the server ended the stream before it had replied to every chunk").into()
     }
 
     /// Whether the arguments of the caller are at fault.
@@ -71,7 +71,7 @@ impl fmt::Display for Refusal {
         match self.0.source() {
             // The status comes from the connection, not from a server.
             Some(source) => write!(f, "the connection failed: {}", causes(source))?,
-            None => write!(f, "the server answered {what}: {}", self.0.message())?,
+            None => write!(f, "the server replied {what}: {}", self.0.message())?,
         }
         if self.0.code() == Code::Unauthenticated {
             f.write_str("\n  give the secret of a token with --token or in MEMBERBASE_TOKEN")?;

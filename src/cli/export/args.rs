@@ -15,7 +15,8 @@ pub struct Args {
     /// The format to write [default: from the ending of the file name, otherwise csv]
     #[arg(long)]
     pub format: Option<FileFormat>,
-    /// The file to write; `-` for standard output. The file appears under its name once it is complete
+    /// The file to write; `-` for standard output. An existing file is replaced once the export is
+    /// complete
     #[arg(long, default_value = "-", value_name = "FILE")]
     pub out: PathBuf,
     /// Write the records of the members instead: clips, stamp collections and transactions, as NDJSON
@@ -42,7 +43,7 @@ impl Args {
         }
         match (given, FileFormat::of(&self.out)) {
             (Some(given), Some(named)) if given != named => refused(&format!(
-                "the file name says {}, but the format is {given}; change one of them",
+                "the file name means {}, but the format is {given}; change one of them",
                 named.article()
             )),
             (None, None)

@@ -27,7 +27,7 @@ enum Action {
     Create(CreateArgs),
     /// Lists all tokens, without their secrets
     List(ListArgs),
-    /// Revokes a token immediately and permanently
+    /// Revokes a token immediately; this cannot be undone
     Revoke(RevokeArgs),
 }
 

@@ -72,6 +72,15 @@ async fn with_an_older_server_an_import_stops_if_another_program_has_just_create
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mistyped_id_creates_no_memberbase() {
+    let world = World::new().await;
+    let file = world.file("members.csv", "ref\na\n");
+    let ended = world.import(&file, "mb_691zba9d7rvxrejsj59qkdwcn", &["--create-base"]).await.expect(64);
+    assert!(ended.stderr.contains("looks like an id"), "{}", ended.stderr);
+    assert_eq!(world.bases().await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_with_a_stray_character_finds_the_memberbase_of_the_first_import() {
     let world = World::new().await;
     let file = world.file("members.csv", "ref\na\n");

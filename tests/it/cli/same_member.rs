@@ -217,7 +217,7 @@ async fn a_list_with_two_rows_of_one_member_gets_a_warning() {
     }
     let (one, other) = (format!(",m_{digits},,1"), format!(",mem_{digits},,2"));
     let ended = two.import(&[&one, &other], &["--match", "id", "--quiet"]).await.expect(0);
-    assert!(ended.stderr.contains("warning: the row of line 3 is for the same member"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("warning: the row in line 3 is for the same member"), "{}", ended.stderr);
     assert_eq!(two.last_name().await, "2");
 }
 

@@ -169,7 +169,7 @@ impl Call for Get {
         let GetRequest { id, member_base_id, r#ref, email, worker_id } = body.parse::<Self>().await?;
         let base = member_base_id.map(|id| directory.base_number(&id, "member_base_id")).transpose()?;
         let key = Key::only(RawKeys { id, ref_: r#ref, email, worker_id })
-            .ok_or_else(|| required("id", "or exactly one of ref, email and worker_id is required"))?;
+            .ok_or_else(|| required("id", "is required, or exactly one of ref, email and worker_id"))?;
         let selector = Selector::new(key, base)?;
         let (base, row, member, _) = directory.get_member(selector, None).await?;
         Ok(render(&directory, base, row, member))

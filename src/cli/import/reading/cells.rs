@@ -43,7 +43,7 @@ pub fn check_number(field: Field, value: &str, reading: Reading) -> Result<(), R
         return Ok(());
     }
     let lost = if is_exponent(value) {
-        "digits were lost when it was written with an exponent"
+        "digits may have been lost when it was written with an exponent"
     } else if is_whole_fraction(value) {
         "it was converted to a number, and leading zeros may be lost"
     } else {

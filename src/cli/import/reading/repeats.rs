@@ -63,7 +63,7 @@ impl Repeats {
         match (self.rows, usize::try_from(self.rows).is_ok_and(|rows| rows > self.first.len())) {
             (0, _) => None,
             (1, _) => Some(format!(
-                "the row of line {lines} is for the same member as an earlier row, and \
+                "the row in line {lines} is for the same member as an earlier row, and \
                               overwrites it"
             )),
             (rows, is_more) => {
@@ -123,7 +123,7 @@ mod tests {
         let mut repeats = Repeats::default();
         assert_eq!(repeats.describe(), None);
         repeats.add(&[7]);
-        assert!(repeats.describe().unwrap().starts_with("the row of line 7 is for"));
+        assert!(repeats.describe().unwrap().starts_with("the row in line 7 is for"));
         repeats.add(&[8, 9]);
         assert!(repeats.describe().unwrap().contains("lines 7, 8, 9"));
         repeats.add(&[10, 11, 12, 13]);
