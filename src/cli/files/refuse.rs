@@ -13,7 +13,7 @@ pub fn refuse_overwriting<'a>(written: &Path, read: impl IntoIterator<Item = &'a
         let source = if path == Path::new("-") { Identity::stdin() } else { Identity::at(path) };
         if source == Some(target) && is_kept(written) {
             return Err(Error::Usage(format!(
-                "{} is a file that the command reads (as {}); give another file to write",
+                "{} would be overwritten while it is read (as {}); give another file to write",
                 written.display(),
                 path.display()
             )));
