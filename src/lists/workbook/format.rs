@@ -13,21 +13,25 @@ const SIXTEEN_DIGITS: f64 = 1e15;
 pub(super) enum Format {
     General,
     /// A format whose sections are all simple.
-    Simple {
-        code: Box<str>,
-        positive: Pattern,
-        negative: Option<Pattern>,
-        zero: Option<Pattern>,
-    },
+    Simple(Box<Simple>),
     /// Any other format.
     Other {
         code: Box<str>,
     },
 }
 
+/// A format with its sections for positive numbers, negative ones and zero.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Simple {
+    code: Box<str>,
+    positive: Pattern,
+    negative: Option<Pattern>,
+    zero: Option<Pattern>,
+}
+
 /// One section of a format.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Pattern {
+struct Pattern {
     /// What stands left of the decimal point, in order.
     whole: Vec<Token>,
     /// Decimals that are always shown, and those shown at most.
@@ -65,7 +69,8 @@ impl Format {
         }
         let mut patterns = patterns.into_iter();
         let Some(positive) = patterns.next() else { return other() };
-        Self::Simple { code: code.into(), positive, negative: patterns.next(), zero: patterns.next() }
+        let (negative, zero) = (patterns.next(), patterns.next());
+        Self::Simple(Box::new(Simple { code: code.into(), positive, negative, zero }))
     }
 
     /// What the sheet shows.
@@ -77,7 +82,8 @@ impl Format {
         match self {
             Self::General => Ok(general(value)),
             Self::Other { code } => Err(fault(code)),
-            Self::Simple { code, positive, negative, zero } => {
+            Self::Simple(simple) => {
+                let Simple { code, positive, negative, zero } = &**simple;
                 let shown = match (negative, zero) {
                     (_, Some(zero)) if value == 0.0 => zero.show(0.0),
                     (Some(negative), _) if value < 0.0 => negative.show(-value),
