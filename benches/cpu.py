@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Compares two builds by the server CPU that one operation takes.
 
-    python3 benches/cpu.py OLD NEW [--rounds 5] [--members 300000] [--seconds 8] [--load OLD]
+    python3 benches/cpu.py OLD NEW [--rounds 5] [--members 300000] [--seconds 8] [--load NEW]
 
 Each round starts a server of each build on a free port with a new data directory, in alternating order, and
-loads it with the same load generator (`memberbase bench` of OLD, unless --load names another), so that only
+loads it with the same load generator (`memberbase bench` of NEW, unless --load names another), so that only
 the servers differ. CPU is user and system time of the server's process, divided by the operations of the
 phase. The table has the median over the rounds, and the ratio of the medians: wall time on a shared machine
 is too noisy for a comparison of a few per cent.
@@ -57,7 +57,7 @@ def main():
     parser.add_argument("--dir", help="where the data directories go")
     options = parser.parse_args()
     programs = {"old": str(pathlib.Path(options.old).resolve()), "new": str(pathlib.Path(options.new).resolve())}
-    load = options.load or programs["old"]
+    load = options.load or programs["new"]
     measured = {"old": [], "new": []}
     for turn in range(options.rounds):
         for name in ("old", "new") if turn % 2 == 0 else ("new", "old"):
