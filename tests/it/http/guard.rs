@@ -58,6 +58,13 @@ async fn the_limit_is_set_at_the_publisher_door() {
     let limit = |percent: u64| json!({"id": base, "removal_limit_percent": percent});
     assert_eq!(http.ok("member-base/update", limit(100)).await["removal_limit_percent"], 100);
     http.call("member-base/update", limit(101)).await.refused(400, "bad_request");
+    for number in [json!(-1), json!(0.5), json!("5")] {
+        let wrong = json!({"id": base, "removal_limit_percent": number});
+        http.call("member-base/update", wrong).await.refused(400, "bad_request");
+    }
+    // A whole number may have a fraction of zero.
+    let whole = json!({"id": base, "removal_limit_percent": 100.0});
+    assert_eq!(http.ok("member-base/update", whole).await["removal_limit_percent"], 100);
     filled(&http, &base, 30).await;
     let refs: Vec<String> = (0..30).map(|n| format!("a{n}")).collect();
     let delete = json!({"member_base_id": base, "refs": refs});

@@ -42,6 +42,8 @@ pub struct Amount;
 pub struct Stamps;
 /// A limit of a token.
 pub struct Rate;
+/// A percentage.
+pub struct Percent;
 /// The status of new members.
 pub struct NewMembers;
 /// The order of a list.
@@ -111,6 +113,7 @@ values! {
     });
     Stamps, |_g| json_schema!({ "type": "integer", "minimum": 1, "maximum": STAMPS_MAX_AT_ONCE });
     Rate, |_g| json_schema!({ "type": "integer", "minimum": 1, "maximum": TOKEN_RATE_MAX });
+    Percent, |_g| json_schema!({ "type": "integer", "minimum": 0, "maximum": 100 });
     AttributeKey, |_g| json_schema!({
         "type": "string", "pattern": format!("^[0-9A-Za-z_.-]{{1,{ATTRIBUTE_KEY_MAX_BYTES}}}$"),
     });

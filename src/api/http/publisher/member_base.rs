@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::filter::{Filter, raw};
 use super::list::{Listed, Pagination, Sort, page};
 use crate::api::http::expected::Expects;
+use crate::api::http::integer::Integer;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
@@ -68,6 +69,11 @@ fn render(base: BaseSummary, sealer: &Sealer) -> MemberBase {
     }
 }
 
+/// The removal limit of a request; the directory refuses one that is out of range.
+fn percent(sent: Integer) -> u64 {
+    u64::try_from(sent.0).unwrap_or(u64::MAX)
+}
+
 /// `member-base/create`
 pub struct Create;
 
@@ -80,8 +86,8 @@ pub struct CreateRequest {
     #[schemars(with = "Option<values::NewMembers>")]
     new_members: Option<String>,
     share_accounts: Option<bool>,
-    #[schemars(range(max = 100))]
-    removal_limit_percent: Option<u8>,
+    #[schemars(with = "Option<values::Percent>")]
+    removal_limit_percent: Option<Integer>,
 }
 
 impl Call for Create {
@@ -95,7 +101,7 @@ impl Call for Create {
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
         let CreateRequest { name, new_members, share_accounts, removal_limit_percent } =
             body.parse::<Self>().await?;
-        let removal_limit = removal_limit_percent.map(u64::from);
+        let removal_limit = removal_limit_percent.map(percent);
         let change = BaseChange { name: Some(name), new_members, share_accounts, tiers: None, removal_limit };
         Ok(render(directory.create_base(change).await?, directory.sealer()))
     }
@@ -175,8 +181,8 @@ pub struct UpdateRequest {
     #[schemars(with = "Option<values::NewMembers>")]
     new_members: Option<String>,
     share_accounts: Option<bool>,
-    #[schemars(range(max = 100))]
-    removal_limit_percent: Option<u8>,
+    #[schemars(with = "Option<values::Percent>")]
+    removal_limit_percent: Option<Integer>,
 }
 
 impl Call for Update {
@@ -190,7 +196,7 @@ impl Call for Update {
         let UpdateRequest { id, name, new_members, share_accounts, removal_limit_percent } =
             body.parse::<Self>().await?;
         let number = directory.base_number(&id, "id")?;
-        let removal_limit = removal_limit_percent.map(u64::from);
+        let removal_limit = removal_limit_percent.map(percent);
         let change = BaseChange { name, new_members, share_accounts, tiers: None, removal_limit };
         Ok(render(directory.update_base(number, change, None).await?, directory.sealer()))
     }
