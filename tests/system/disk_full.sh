@@ -29,12 +29,13 @@ count() { # prints the number of members in an export
   wc -l <"$work/export.ndjson"
 }
 
-truncate -s 100M "$work/image"
+truncate -s 230M "$work/image"
 mkfs.ext4 -q -m 0 "$work/image"
 mkdir "$disk"
 mount -o loop "$work/image" "$disk"
-# Takes up space that is freed later.
-fallocate -l 30M "$disk/ballast"
+# Takes up space that is freed later: much more than the store takes, because sled can grow a lot while it
+# catches up (docs/operations.md).
+fallocate -l 160M "$disk/ballast"
 
 awk 'BEGIN { print "ref,email,first_name,last_name,tier,role"; for (i = 0; i < 300000; i++)
   printf "crm-%010.0f,m%d@mail.example.com,Alexandra,Montgomery-%d,Gold,Driver on the night shift number %d\n", (i * 2654435761) % 4294967296, i, i, i }' \
