@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 use super::{
-    Error, backup, bench, check, export, get, import, output, refold, restore, serve, token, verify,
+    Error, backup, bench, check, export, get, import, output, refold, restore, serve, token, undelete, verify,
 };
 
 /// The arguments of the program.
@@ -76,6 +76,8 @@ enum Command {
     Export(export::Args),
     /// Prints one member as JSON
     Get(get::Args),
+    /// Brings deleted members back
+    Undelete(undelete::Args),
     /// Creates, lists and revokes tokens
     Token(token::Args),
     /// Checks a store that no server uses, and lists what is damaged
@@ -100,6 +102,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Import(args) => import::run(args).await,
         Command::Export(args) => export::run(args).await,
         Command::Get(args) => get::run(args).await,
+        Command::Undelete(args) => undelete::run(args).await,
         Command::Token(args) => token::run(args).await,
         Command::Check(args) => check::run(args).await,
         Command::Backup(args) => backup::run(args).await,

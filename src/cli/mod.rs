@@ -23,6 +23,7 @@ mod refold;
 mod restore;
 mod serve;
 mod token;
+mod undelete;
 mod verify;
 
 pub use self::command::{Cli, fail, run};

@@ -105,7 +105,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "delete-retention",
         form: Form::Amount,
-        about: "How long a deleted memberbase can be restored.",
+        about: "How long a deleted memberbase, or a deleted member, can be restored.",
         value: |config| Some(Time(config.delete_retention).to_string()),
     },
     Setting {

@@ -47,7 +47,8 @@ pub use self::error::{Error, Lacking, RateLimit, TokenFault};
 pub use self::handle::{Directory, Expected, Gate};
 pub use self::list::RawPage;
 pub use self::members::{
-    Batch, EditedMember, Export, Found, KeyResult, MemberList, MemberPage, PendingUpsert, Search, Upsert,
+    Batch, EditedMember, Export, Found, KeyResult, MemberList, MemberPage, PendingUpsert, Search, Undelete,
+    Upsert,
 };
 pub use self::records::{
     ClipInput, ExportedRecord, Ingested, RecordExport, RecordList, RecordPage, RecordSelector, Saved,
@@ -59,6 +60,7 @@ pub use self::selector::{Key, RawKeys, Selector};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 pub use crate::table::backup::{Held, HeldFile, Outline};
 pub use crate::table::{
-    BaseSummary, CreatedBase, DeleteReply, IfRunning, RowOutcome, Series, UpsertReply, WriteMode,
+    BaseSummary, CreatedBase, DeleteReply, IfRunning, RowOutcome, Series, UndeleteReply, UpsertReply,
+    WriteMode,
 };
 pub use crate::table::{Connection, Party, Peer, Whose};

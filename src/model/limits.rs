@@ -100,6 +100,8 @@ pub const BATCH_GET_MAX_KEYS: usize = 10_000;
 pub const REMOVALS_FREE: u64 = 10;
 /// Most members of a bulk delete.
 pub const BULK_DELETE_MAX_MEMBERS: usize = 100_000;
+/// Most members that one call brings back.
+pub const UNDELETE_MAX_MEMBERS: usize = ATOMIC_MAX_ROWS;
 /// Most rows of one chunk of an import.
 pub const IMPORT_CHUNK_MAX_ROWS: usize = 10_000;
 /// Most bytes of one chunk of an import.

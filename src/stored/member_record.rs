@@ -18,7 +18,9 @@ const PLACE: &str = "place of a member's record";
 const PURGE: &str = "mark of records to purge";
 const VERSION: u8 = 1;
 /// Version 1 of the mark had only the counts.
-const PURGE_VERSION: u8 = 2;
+const BEGUN_VERSION: u8 = 2;
+/// In marks of this version all records are still there.
+const PURGE_VERSION: u8 = 3;
 
 /// The mark of a deleted member whose records must still be purged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,19 @@ pub struct Purge {
     pub counts: RecordCounts,
     /// When the member was deleted, and by which commit; `None` in marks of version 1.
     pub deleted: Option<(Timestamp, u64)>,
+    /// Whether the records can still come back with their member. Ignored in marks of version 1.
+    pub kept: Kept,
+}
+
+/// Whether the records of a deleted member can come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// No: their purge may have begun. Versions 1 and 2 of the mark.
+    Not,
+    /// Yes.
+    Whole,
+    /// They are all there, but the external id of one of them now belongs to the member at this row.
+    NameTaken(Row),
 }
 
 impl Purge {
@@ -35,12 +50,20 @@ impl Purge {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = encode_counts(&self.counts);
         let Some((at, revision)) = self.deleted else { return bytes };
-        if let Some(version) = bytes.first_mut() {
-            *version = PURGE_VERSION;
+        let (version, taken) = match self.kept {
+            Kept::Not => (BEGUN_VERSION, None),
+            Kept::Whole => (PURGE_VERSION, Some(0)),
+            Kept::NameTaken(Row(row)) => (PURGE_VERSION, Some(row.saturating_add(1))),
+        };
+        if let Some(first) = bytes.first_mut() {
+            *first = version;
         }
         let mut w = Writer(bytes);
         w.time(at);
         w.varint(revision);
+        if let Some(taken) = taken {
+            w.varint(taken);
+        }
         w.0
     }
 
@@ -48,12 +71,17 @@ impl Purge {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut r = Reader::new(PURGE, versioned(PURGE, PURGE_VERSION, bytes)?);
         let counts = read_counts(&mut r)?;
-        let is_older = bytes.first() == Some(&VERSION);
-        let deleted = if is_older { None } else { Some((r.time()?, r.varint()?)) };
-        if !is_older {
-            r.end()?;
+        let version = bytes.first().copied().unwrap_or_default();
+        if version < BEGUN_VERSION {
+            return Ok(Self { counts, deleted: None, kept: Kept::Not });
         }
-        Ok(Self { counts, deleted })
+        let deleted = Some((r.time()?, r.varint()?));
+        let kept = match version {
+            BEGUN_VERSION => Kept::Not,
+            _ => r.varint()?.checked_sub(1).map_or(Kept::Whole, |row| Kept::NameTaken(Row(row))),
+        };
+        r.end()?;
+        Ok(Self { counts, deleted, kept })
     }
 }
 
@@ -294,9 +322,14 @@ mod tests {
         let counts = RecordCounts { clips: 1, stamp_collections: 2, transactions: 300 };
         assert_eq!(hex(&encode_counts(&counts)), "010102ac02");
         assert_eq!(hex(&encode_place(Row(5), 300)), "0105ac02");
-        let purge = Purge { counts, deleted: Some((Timestamp::from_micros(5), 7)) };
-        assert_eq!(hex(&purge.encode()), "020102ac02050000000000000007");
-        let others = [encode_counts(&counts), encode_place(Row(5), 300), purge.encode()];
+        let purge = |kept| Purge { counts, deleted: Some((Timestamp::from_micros(5), 7)), kept }.encode();
+        let purges = [purge(Kept::Not), purge(Kept::Whole), purge(Kept::NameTaken(Row(9)))];
+        let [begun, whole, taken] = &purges;
+        assert_eq!(hex(begun), "020102ac02050000000000000007");
+        assert_eq!(hex(whole), "030102ac0205000000000000000700");
+        assert_eq!(hex(taken), "030102ac020500000000000000070a");
+        purges.iter().for_each(|bytes| assert_documented(bytes));
+        let others = [encode_counts(&counts), encode_place(Row(5), 300)];
         [of_clip, of_stamps, of_transaction].iter().chain(&others).for_each(|bytes| assert_documented(bytes));
     }
 
@@ -323,10 +356,17 @@ mod tests {
         }
 
         #[test]
-        fn marks_of_both_versions_come_back(clips: u64, micros: i64, revision: u64) {
+        fn marks_of_all_versions_come_back(clips: u64, micros: i64, revision: u64, row in 0..u64::MAX) {
             let counts = RecordCounts { clips, stamp_collections: 1, transactions: 2 };
-            for deleted in [Some((Timestamp::from_micros(micros), revision)), None] {
-                let purge = Purge { counts, deleted };
+            let deleted = Some((Timestamp::from_micros(micros), revision));
+            let marks = [
+                (None, Kept::Not),
+                (deleted, Kept::Not),
+                (deleted, Kept::Whole),
+                (deleted, Kept::NameTaken(Row(row))),
+            ];
+            for (deleted, kept) in marks {
+                let purge = Purge { counts, deleted, kept };
                 let bytes = purge.encode();
                 prop_assert_eq!(Purge::decode(&bytes), Ok(purge));
                 for length in 0..bytes.len() {

@@ -43,9 +43,10 @@ pub use self::index::lookup::LookupKind;
 pub use self::index::sets::{Chunk, Living, RowSet, SetField, Sets, union};
 pub use self::plan::request::{
     AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, EditWhat, Edited,
-    RecordChange, RecordOutcome, RecordsReply, RecordsRequest, SettingsRequest, UpsertReply, UpsertRequest,
-    Which, WriteMode,
+    RecordChange, RecordOutcome, RecordsReply, RecordsRequest, SettingsRequest, UndeleteReply,
+    UndeleteRequest, UpsertReply, UpsertRequest, Which, WriteMode,
 };
+pub use self::read::deleted::WhichDeleted;
 pub use self::read::summary::BaseSummary;
 pub use self::read::view::{MemberKey, View};
 pub use self::shared::budget::{Budget, Connection, Party, Peer, Permit, Whose};

@@ -21,6 +21,7 @@ mod repeats;
 mod rounds;
 mod slices;
 mod turns;
+mod undelete;
 mod unseen;
 
 use std::collections::BTreeMap;
@@ -66,6 +67,9 @@ enum Step {
     DeleteMany {
         rows: Vec<u8>,
         refs: Vec<u16>,
+    },
+    Undelete {
+        rows: Vec<u8>,
     },
     Rename {
         row: u8,
@@ -138,11 +142,14 @@ fn step() -> impl Strategy<Value = Step> {
         to,
         alias_micros,
     });
+    let undelete = proptest::collection::vec(any::<u8>().prop_map(|row| row % 90), 0..40)
+        .prop_map(|rows| Step::Undelete { rows });
     let records = records::changes().prop_map(|changes| Step::Records { changes });
     prop_oneof![
         6 => upsert,
         2 => delete,
         1 => delete_many,
+        2 => undelete,
         3 => rename,
         12 => records,
         2 => Just(Step::Checkpoint),
@@ -235,61 +242,6 @@ impl Subject {
             .await
             .unwrap()
     }
-
-    /// Compares every index with the reference, in both directions.
-    async fn compare(&self, reference: &Reference) {
-        super::audit::tests::assert_sound(&self.engine).await;
-        let view = self.base.view().await;
-        let now = self.table.now();
-        assert_eq!(view.revision(), reference.revision);
-        assert_eq!(view.next_row(), Row(reference.next_row));
-        let all: Vec<Row> = (0..reference.next_row).map(Row).collect();
-        let stored: BTreeMap<u64, Member> =
-            view.members(&all).await.unwrap().into_iter().map(|(row, member)| (row.0, member)).collect();
-        assert_eq!(stored, reference.rows);
-        for n in 0..REFS.max(EMAILS) {
-            let keys = [
-                MemberKey::Ref(ref_of(n)),
-                MemberKey::Email(Email::parse(format!("m{n}@X.example")).unwrap()),
-                MemberKey::WorkerId(WorkerId::parse(format!("w{n}")).unwrap()),
-            ];
-            for (key, found) in keys.iter().zip(view.find(&keys).await.unwrap()) {
-                let expected = reference.rows.iter().find(|(_, m)| match key {
-                    MemberKey::Ref(value) => m.answers_to(value, now),
-                    MemberKey::Email(value) => m
-                        .profile
-                        .email
-                        .as_ref()
-                        .is_some_and(|email| email.folded(Fold::NEWEST) == value.folded(Fold::NEWEST)),
-                    MemberKey::WorkerId(value) => m.profile.worker_id.as_ref() == Some(value),
-                    MemberKey::Row(_) => false,
-                });
-                assert_eq!(
-                    found.map(|(row, member)| (row.0, member)),
-                    expected.map(|(row, m)| (*row, m.clone()))
-                );
-            }
-        }
-        let counts = view.summary().counts;
-        for status in Status::ALL {
-            let expected: Vec<u64> =
-                reference.rows.iter().filter(|(_, m)| m.status == status).map(|(row, _)| *row).collect();
-            let rows = view.sets().of_value(SetField::Status, status.as_str()).unwrap();
-            assert_eq!(rows.chunk(0).into_iter().flatten().map(u64::from).collect::<Vec<_>>(), expected);
-            assert_eq!(counts.get(status), u64::try_from(expected.len()).unwrap());
-            assert_eq!(view.sets().count(SetField::Status, status.as_str()), Some(counts.get(status)));
-        }
-        for n in 0..4 {
-            let tier = format!("tier {n}");
-            let has = |m: &Member| m.profile.tier.as_ref().is_some_and(|t| t.as_str() == tier);
-            let expected: Vec<u64> =
-                reference.rows.iter().filter(|(_, m)| has(m)).map(|(row, _)| *row).collect();
-            let rows = view.sets().of_value(SetField::Tier, &tier).unwrap();
-            assert_eq!(rows.chunk(0).into_iter().flatten().map(u64::from).collect::<Vec<_>>(), expected);
-        }
-        drop(view);
-        self.compare_records(reference).await;
-    }
 }
 
 async fn run(steps: Vec<Step>) {
@@ -333,6 +285,10 @@ async fn run(steps: Vec<Step>) {
             Step::DeleteMany { rows, refs } => {
                 let expected = reference.delete_many(&rows, &refs, now);
                 assert_eq!(subject.base.delete(delete_many(&rows, &refs)).await.unwrap(), expected);
+            }
+            Step::Undelete { rows } => {
+                let expected = reference.undelete(&rows, now);
+                assert_eq!(subject.undelete_rows(&rows).await.unwrap(), (expected, reference.revision));
             }
             Step::Records { changes } => {
                 let seed = reference.revision;

@@ -7,6 +7,7 @@ mod export;
 mod find;
 mod list;
 mod search;
+mod undelete;
 
 pub use self::bulk::{PendingUpsert, Upsert};
 pub use self::edit::EditedMember;
@@ -14,3 +15,4 @@ pub use self::export::Export;
 pub use self::find::{Batch, KeyResult};
 pub use self::list::{MemberList, MemberPage};
 pub use self::search::{Found, Search};
+pub use self::undelete::Undelete;

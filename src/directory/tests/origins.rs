@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::directory::{
     AttributeDeletion, AttributeEntry, BaseChange, ClipInput, IfRunning, Key, RecordSelector, Selector,
-    Series, StampCollectionInput, TransactionInput, Upsert,
+    Series, StampCollectionInput, TransactionInput, Undelete, Upsert,
 };
 use crate::engine::{Direction, Engine};
 use crate::model::origin::{Actor, Call, Cause, Door};
@@ -113,6 +113,8 @@ async fn every_operation_says_which_it_is() {
     };
     directory.ingest(vec![transaction], None).await.unwrap();
     directory.bulk_delete(base, &[id(2)], Vec::new(), None).await.unwrap();
+    let undelete = Undelete { ids: vec![id(2)], ..Undelete::default() };
+    directory.undelete_members(base, &undelete, None).await.unwrap();
     let change = BaseChange { name: Some("Other".to_owned()), ..BaseChange::default() };
     directory.update_base(base, change, None).await.unwrap();
     directory.delete_base(base, None).await.unwrap();
@@ -138,6 +140,7 @@ async fn every_operation_says_which_it_is() {
         Call::ADD_STAMPS,
         Call::INGEST_TRANSACTIONS,
         Call::DELETE_MEMBERS,
+        Call::UNDELETE_MEMBERS,
         Call::UPDATE_BASE,
         Call::DELETE_BASE,
         Call::UNDELETE_BASE,

@@ -154,6 +154,7 @@ calls! {
     23 INGEST_TRANSACTIONS "ingest_transactions" "Transactions ingested."
     24 BEGIN_TIMELINE "begin_timeline" "The store brought back to an earlier time."
     25 PURGE_BASE "purge_base" "A deleted memberbase about to be removed for good."
+    26 UNDELETE_MEMBERS "undelete_members" "Deleted members brought back."
 }
 
 impl Call {

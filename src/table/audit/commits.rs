@@ -49,8 +49,13 @@ struct Log {
     first: Option<u64>,
     at: Option<At>,
     commits: u64,
+    /// Rows created for the first time.
     created: u64,
+    /// Deleted members that came back.
+    restored: u64,
     deleted: u64,
+    /// The row after the last one that was created for the first time.
+    next_row: u64,
     /// Whether every part so far was readable.
     is_readable: bool,
     /// The last change that was read in this commit.
@@ -59,7 +64,17 @@ struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { first: None, at: None, commits: 0, created: 0, deleted: 0, is_readable: true, change: None }
+        Self {
+            first: None,
+            at: None,
+            commits: 0,
+            created: 0,
+            restored: 0,
+            deleted: 0,
+            next_row: 0,
+            is_readable: true,
+            change: None,
+        }
     }
 }
 
@@ -139,7 +154,7 @@ impl Log {
                 continue;
             }
             self.change = Some((change.row, change.change));
-            self.sum(change.change);
+            self.sum(change.row, change.change);
             if let Some(damage) = judge(&state.header, revision, &change) {
                 findings.add(Some(state.number), damage);
             }
@@ -153,9 +168,14 @@ impl Log {
         self.change == Some((change.row, change.change)) && change.before.is_none()
     }
 
-    fn sum(&mut self, change: Change) {
+    fn sum(&mut self, row: Row, change: Change) {
         match change {
-            Change::Created => self.created += 1,
+            // New rows are created in ascending order.
+            Change::Created if row.0 < self.next_row => self.restored += 1,
+            Change::Created => {
+                self.created += 1;
+                self.next_row = row.0.saturating_add(1);
+            }
             Change::Deleted => self.deleted += 1,
             Change::Updated | Change::Reactivated | Change::Base | Change::Records => {}
         }
@@ -182,9 +202,10 @@ impl Log {
         }
         let is_whole = self.first == Some(1) && self.commits == header.revision && self.is_readable;
         let (next_row, total) = (header.next_row, total(header));
-        let adds_up = self.created == next_row && self.created.checked_sub(self.deleted) == Some(total);
+        let all = self.created.saturating_add(self.restored);
+        let adds_up = self.created == next_row && all.checked_sub(self.deleted) == Some(total);
         if is_whole && !adds_up {
-            add(Damage::LogSum { created: self.created, deleted: self.deleted, next_row, total });
+            add(Damage::LogSum { created: all, deleted: self.deleted, next_row, total });
         }
     }
 }

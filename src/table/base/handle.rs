@@ -12,16 +12,18 @@ use crate::table::checkpoint;
 use crate::table::index::replay;
 use crate::table::open::{OpenBase, Parts};
 use crate::table::plan::{Prepared, prepare_all};
+use crate::table::read::deleted;
 use crate::table::read::summary::BaseSummary;
 use crate::table::read::view::View;
 use crate::table::shared::budget::{Party, Permit};
-use crate::table::write::job::{AttributesJob, DeleteJob, Job, Series, UpsertJob};
+use crate::table::write::job::{AttributesJob, DeleteJob, Held, Job, Series, UndeleteJob, UpsertJob};
 use crate::table::write::lane::Lane;
 use crate::table::write::publisher::Publisher;
 use crate::table::write::validate;
 use crate::table::{
     AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, RecordsReply,
-    RecordsRequest, SettingsRequest, TableError, UpsertReply, UpsertRequest, WriteMode,
+    RecordsRequest, SettingsRequest, TableError, UndeleteReply, UndeleteRequest, UpsertReply, UpsertRequest,
+    WriteMode,
 };
 use crate::tasks;
 
@@ -155,6 +157,20 @@ impl Base {
         let permit = self.open.parts.budget.turn(self.party(), bytes).await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Delete(Box::new(DeleteJob::new(request, reply, permit)))).await?;
+        answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Brings deleted members back, as one commit. One request of a base is searched and planned at a time.
+    pub async fn undelete(&self, request: UndeleteRequest) -> Result<UndeleteReply, TableError> {
+        let UndeleteRequest { which, claim, deadline, origin } = request;
+        let bytes = which.members().saturating_mul(PLANNED_ROW_BYTES);
+        let permit = self.open.parts.budget.turn(self.party(), bytes).await?;
+        let undeleting = Arc::clone(&self.open.undeleting).lock_owned().await;
+        let held = Held { _permit: permit, _undeleting: undeleting };
+        let sought = deleted::find(&self.open, &which, deadline).await?;
+        let (reply, answer) = oneshot::channel();
+        let job = UndeleteJob { sought, deadline, origin, reply, held, claim };
+        self.submit(Job::Undelete(Box::new(job))).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
 

@@ -39,6 +39,9 @@ pub struct OpenBase {
     pub checkpointing: Mutex<()>,
     /// Held while a VALIDATE_ONLY request is planned beside the lane, so that only one is at a time.
     pub validating: Mutex<()>,
+    /// Held from before a deleted member is sought until it is back, so that a row that is found empty stays
+    /// empty meanwhile.
+    pub undeleting: Arc<Mutex<()>>,
 }
 
 /// What all bases of a store share. Each open base has a copy.
@@ -58,6 +61,8 @@ pub struct Parts {
     pub nonces: Arc<Nonces>,
     /// The number of overlay entries of a base at which a checkpoint starts.
     pub checkpoint_entries: usize,
+    /// How long a deleted member can come back, in microseconds.
+    pub undelete_micros: i64,
 }
 
 impl OpenBase {
@@ -74,6 +79,7 @@ impl OpenBase {
             checkpoints: watch::Sender::new(0),
             checkpointing: Mutex::new(()),
             validating: Mutex::new(()),
+            undeleting: Arc::default(),
         }
     }
 

@@ -59,7 +59,7 @@ impl Plan<'_> {
     }
 
     /// Refuses a request of this many rows that certainly does not fit into one commit.
-    fn check_one_commit(&self, rows: usize) -> Result<(), TableError> {
+    pub(super) fn check_one_commit(&self, rows: usize) -> Result<(), TableError> {
         let bytes = self.weight.of_one_commit(self.sight);
         // A change may take fewer bytes than are counted for it.
         let most = match self.sight {

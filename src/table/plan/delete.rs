@@ -1,5 +1,5 @@
-//! Deleting members for good. Their records cannot be reached from this commit on, because no row is used
-//! twice.
+//! Deleting members. Their records cannot be reached from this commit on, because no other member ever gets
+//! the row. Until the purge, members can come back to their rows (`undelete`).
 
 use bytes::Bytes;
 

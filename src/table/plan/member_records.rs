@@ -14,7 +14,7 @@ use crate::model::{BaseNumber, MemberRecord, RecordCounts, RecordFault, RecordKi
 use crate::stored::block::place;
 use crate::stored::commit::Change;
 use crate::stored::member_record::{
-    Purge, decode, decode_counts, decode_place, encode, encode_counts, encode_place,
+    Kept, Purge, decode, decode_counts, decode_place, encode, encode_counts, encode_place,
 };
 use crate::stored::record_key::{self, RecordName, RecordPlace};
 use crate::table::TableError;
@@ -67,7 +67,7 @@ impl Plan<'_> {
         self.fetch_records([key.clone()]).await?;
         let Some(counts) = self.record_value(&key) else { return Ok(RecordCounts::default()) };
         let counts = decode_counts(&counts)?;
-        let mark = Purge { counts, deleted: Some((self.now, self.revision() + 1)) };
+        let mark = Purge { counts, deleted: Some((self.now, self.revision() + 1)), kept: Kept::Whole };
         let purge = record_key::record_purge(self.open.number, row);
         let mark = mark.encode();
         self.weight.add(purge.len() + mark.len() + key.len());
@@ -115,7 +115,10 @@ impl Plan<'_> {
         }
         // An external id may belong to another member, so check whether that member still exists.
         self.fetch_members(places.iter().map(|place| place.row)).await?;
-        self.fetch_records(places.into_iter().map(|place| record_key::record(base, place))).await
+        let marks = places.iter().map(|place| record_key::record_purge(base, place.row));
+        let marks: Vec<Key> = marks.collect();
+        let records = places.into_iter().map(|place| record_key::record(base, place));
+        self.fetch_records(records.chain(marks)).await
     }
 
     async fn fetch_members(&mut self, rows: impl Iterator<Item = Row>) -> Result<(), TableError> {
@@ -133,7 +136,10 @@ impl Plan<'_> {
         block.is_some_and(|block| block.get(slot).is_some())
     }
 
-    async fn fetch_records(&mut self, keys: impl IntoIterator<Item = Key>) -> Result<(), TableError> {
+    pub(super) async fn fetch_records(
+        &mut self,
+        keys: impl IntoIterator<Item = Key>,
+    ) -> Result<(), TableError> {
         let mut missing = Vec::new();
         for key in keys {
             if self.layer.records.contains_key(&key) || self.fetched_records.contains_key(&key) {
@@ -152,7 +158,7 @@ impl Plan<'_> {
     }
 
     /// The value of a fetched key of records, in the current state.
-    fn record_value(&self, key: &Key) -> Option<Value> {
+    pub(super) fn record_value(&self, key: &Key) -> Option<Value> {
         self.layer.records.get(key).or_else(|| self.fetched_records.get(key)).cloned().flatten()
     }
 }
@@ -203,19 +209,40 @@ impl Draft {
     }
 
     /// The record that a change is about, if it exists.
-    fn find(&self, plan: &Plan<'_>, change: &RecordChange) -> Judged<Option<(RecordPlace, MemberRecord)>> {
+    fn find(
+        &mut self,
+        plan: &Plan<'_>,
+        change: &RecordChange,
+    ) -> Judged<Option<(RecordPlace, MemberRecord)>> {
         let Some(bytes) = self.value(plan, &change.name_key(self.base)) else { return Ok(Ok(None)) };
         let (row, sequence) = decode_place(&bytes)?;
         if row != change.row() {
+            if plan.is_member(row) {
+                return Ok(Err(RecordFault::OfAnotherMember));
+            }
             // The name of a deleted member's record is free.
-            let fault = RecordFault::OfAnotherMember;
-            return Ok(if plan.is_member(row) { Err(fault) } else { Ok(None) });
+            if matches!(change, RecordChange::Save { .. }) {
+                self.note_taken(plan, row, change.row())?;
+            }
+            return Ok(Ok(None));
         }
         let place = RecordPlace { row, kind: change.kind(), sequence };
         let bytes = self.value(plan, &record_key::record(self.base, place));
         let missing = || TableError::Damaged("a record is missing, although its name is stored".to_owned());
         let bytes = bytes.ok_or_else(missing)?;
         Ok(Ok(Some((place, decode(place.kind, &bytes)?))))
+    }
+
+    /// Notes in the mark of a deleted member that one of its external ids now belongs to the member at
+    /// `taker`, so that it cannot come back.
+    fn note_taken(&mut self, plan: &Plan<'_>, deleted: Row, taker: Row) -> Result<(), TableError> {
+        let key = record_key::record_purge(self.base, deleted);
+        let Some(bytes) = self.value(plan, &key) else { return Ok(()) };
+        let mark = Purge::decode(&bytes)?;
+        if mark.kept == Kept::Whole {
+            self.put(key, Some(Purge { kept: Kept::NameTaken(taker), ..mark }.encode()));
+        }
+        Ok(())
     }
 
     fn make(

@@ -26,6 +26,7 @@ pub mod request;
 mod results;
 mod schema;
 mod settings;
+mod undelete;
 mod upsert;
 mod weight;
 

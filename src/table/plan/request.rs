@@ -9,6 +9,7 @@ use crate::model::{
     RecordCounts, RecordFault, RecordKind, Ref, Refusal, RemovalLimit, Row, RowError, Sight, Status, Tier,
     UpsertOptions,
 };
+use crate::table::read::deleted::WhichDeleted;
 use crate::table::shared::outcome::RowOutcome;
 use crate::table::{Claim, MemberKey};
 
@@ -148,6 +149,31 @@ pub struct DeleteReply {
     /// The records that were deleted with them.
     pub records: RecordCounts,
     /// The base's revision after the request.
+    pub revision: u64,
+}
+
+/// Deleted members to bring back, all in one commit. Each comes back whole, under its old place and with its
+/// records, or not at all.
+#[derive(Debug)]
+pub struct UndeleteRequest {
+    /// The members.
+    pub which: WhichDeleted,
+    /// Its claim, if it has a request id: its result is stored in the same batch as its changes.
+    pub claim: Option<Arc<Claim>>,
+    /// The search ends at this time, and the lane refuses the request if it is still queued then.
+    pub deadline: Option<Instant>,
+    /// Where the request comes from; written with its commits.
+    pub origin: Origin,
+}
+
+/// The reply to a request that brings deleted members back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UndeleteReply {
+    /// One for each member, in the order of the request or of the commit that deleted them: `Created` if it
+    /// came back, `Unchanged` if it is not deleted, otherwise a failure. The reason of the failure is
+    /// `MemberNotFound` if the member never existed or can no longer come back.
+    pub outcomes: Vec<RowOutcome>,
+    /// The base's revision after the request; the same as before if nobody came back.
     pub revision: u64,
 }
 

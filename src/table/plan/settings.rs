@@ -100,13 +100,16 @@ impl Plan<'_> {
 
     /// Refuses a tier that the base does not have.
     pub(super) fn check_tier(&self, patch: &MemberPatch) -> Result<(), Refusal> {
+        patch.tier.as_set().map_or(Ok(()), |tier| self.check_one_tier(tier))
+    }
+
+    /// Refuses this tier if the base does not have it.
+    pub(super) fn check_one_tier(&self, tier: &Tier) -> Result<(), Refusal> {
         let tiers = &self.layer.header.settings.tiers;
-        match patch.tier.as_set() {
-            Some(tier) if !tiers.is_empty() && !tiers.contains(tier) => {
-                let description = "is not one of the tiers of the memberbase";
-                Err(Refusal::field(Reason::TierInvalid, "tier", description))
-            }
-            Some(_) | None => Ok(()),
+        if tiers.is_empty() || tiers.contains(tier) {
+            return Ok(());
         }
+        let description = "is not one of the tiers of the memberbase";
+        Err(Refusal::field(Reason::TierInvalid, "tier", description))
     }
 }

@@ -40,12 +40,20 @@ pub struct TableConfig {
     pub checkpoint_entries: usize,
     /// How long commits remain in the commit log, in microseconds.
     pub commit_retention_micros: i64,
-    /// How long a deleted base can be restored, in microseconds.
+    /// How long a deleted base, or a deleted member, can be restored, in microseconds.
     pub grace_micros: i64,
     /// Limits on the stored results of requests with a request id.
     pub idempotency: IdempotencyLimits,
     /// The seed of the random ids of batches: a different number each time that a store is opened.
     pub seed: u64,
+}
+
+impl TableConfig {
+    /// How long a deleted member can come back, in microseconds. It comes from the commit log, so not longer
+    /// than that is kept.
+    fn undelete_micros(&self) -> i64 {
+        self.grace_micros.min(self.commit_retention_micros)
+    }
 }
 
 impl Default for TableConfig {
@@ -103,6 +111,7 @@ impl Table {
             in_flight: RoomOfAll::new(),
             naming: Naming::default(),
             checkpoint_entries: config.checkpoint_entries,
+            undelete_micros: config.undelete_micros(),
         };
         let arriving = Budget::new(config.budget_bytes);
         let replies = Budget::new(config.budget_bytes / 2);

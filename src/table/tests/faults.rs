@@ -15,6 +15,7 @@ use crate::model::{Edit, Sight};
 enum Answer {
     Rows(Vec<reference::Told>, u64),
     Deleted(DeleteReply),
+    Undeleted((Vec<undelete::Told>, u64)),
     Renamed(u64),
     Records(records::Outcomes, u64),
     Done,
@@ -50,8 +51,12 @@ fn scenario() -> Vec<Step> {
         Step::Maintain,
         Step::Records { changes: vec![SmallChange::Buy { row: 2, name: 3, amount: None }, clip(3, None)] },
         Step::Records { changes: vec![SmallChange::Buy { row: 2, name: 3, amount: None }] },
+        // Another member has the transaction of row 3 now.
+        Step::Undelete { rows: vec![40, 3, 40, 5, 2, 200] },
         upsert(0..40, 2, WriteMode::Partial),
         Step::Reopen,
+        // Another member has the ref of row 6 now.
+        Step::Undelete { rows: vec![70, 6] },
         upsert(35..45, 3, WriteMode::Atomic),
         Step::Delete { rows: (80..90).collect(), refs: vec![] },
         // Only one of its slices finds anybody, so it is done or not.
@@ -95,6 +100,7 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
         Step::DeleteMany { rows, refs } => {
             Ok(Answer::Deleted(subject.base.delete(delete_many(rows, refs)).await?))
         }
+        Step::Undelete { rows } => Ok(Answer::Undeleted(subject.undelete_rows(rows).await?)),
         Step::Records { changes } => {
             let changes = changes.iter().map(|change| record_change(change, 0)).collect();
             let (outcomes, revision) = subject.change_records(changes).await?;
@@ -139,6 +145,7 @@ fn expect(reference: &mut Reference, step: &Step, now: Timestamp) -> Answer {
             Answer::Deleted(reference.delete(&rows, &refs, now))
         }
         Step::DeleteMany { rows, refs } => Answer::Deleted(reference.delete_many(rows, refs, now)),
+        Step::Undelete { rows } => Answer::Undeleted((reference.undelete(rows, now), reference.revision)),
         Step::Records { changes } => {
             let changes: Vec<_> = changes.iter().map(|change| record_change(change, 0)).collect();
             Answer::Records(reference.change_records(&changes, now), reference.revision)

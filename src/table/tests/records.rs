@@ -98,6 +98,7 @@ impl Reference {
         if !faults.is_empty() {
             return Err(faults);
         }
+        self.note_taken_names(changes, &outcomes);
         let wrote = outcomes.iter().any(|outcome| !matches!(outcome, RecordOutcome::Unchanged(_)));
         self.records = lists;
         self.revision += u64::from(wrote);

@@ -7,6 +7,7 @@ use super::*;
 pub(super) struct Reference {
     pub(super) rows: BTreeMap<u64, Member>,
     pub(super) records: records::Lists,
+    pub(super) deleted: undelete::DeletedRows,
     pub(super) next_row: u64,
     pub(super) revision: u64,
 }
@@ -141,8 +142,9 @@ impl Reference {
     pub(super) fn delete(&mut self, rows: &[Row], refs: &[Ref], now: Timestamp) -> DeleteReply {
         let mut reply = DeleteReply { deleted: 0, records: Default::default(), revision: 0 };
         let mut take = |reference: &mut Self, row: u64| {
-            if reference.rows.remove(&row).is_some() {
+            if let Some(member) = reference.rows.remove(&row) {
                 reply.deleted += 1;
+                reference.keep_deleted(row, member);
                 reply.records.add(reference.drop_records(row));
             }
         };
@@ -169,5 +171,62 @@ impl Reference {
         both.deleted += first.deleted;
         both.records.add(first.records);
         both
+    }
+}
+
+impl Subject {
+    /// Compares every index with the reference, in both directions.
+    pub(super) async fn compare(&self, reference: &Reference) {
+        crate::table::audit::tests::assert_sound(&self.engine).await;
+        let view = self.base.view().await;
+        let now = self.table.now();
+        assert_eq!(view.revision(), reference.revision);
+        assert_eq!(view.next_row(), Row(reference.next_row));
+        let all: Vec<Row> = (0..reference.next_row).map(Row).collect();
+        let stored: BTreeMap<u64, Member> =
+            view.members(&all).await.unwrap().into_iter().map(|(row, member)| (row.0, member)).collect();
+        assert_eq!(stored, reference.rows);
+        for n in 0..REFS.max(EMAILS) {
+            let keys = [
+                MemberKey::Ref(ref_of(n)),
+                MemberKey::Email(Email::parse(format!("m{n}@X.example")).unwrap()),
+                MemberKey::WorkerId(WorkerId::parse(format!("w{n}")).unwrap()),
+            ];
+            for (key, found) in keys.iter().zip(view.find(&keys).await.unwrap()) {
+                let expected = reference.rows.iter().find(|(_, m)| match key {
+                    MemberKey::Ref(value) => m.answers_to(value, now),
+                    MemberKey::Email(value) => m
+                        .profile
+                        .email
+                        .as_ref()
+                        .is_some_and(|email| email.folded(Fold::NEWEST) == value.folded(Fold::NEWEST)),
+                    MemberKey::WorkerId(value) => m.profile.worker_id.as_ref() == Some(value),
+                    MemberKey::Row(_) => false,
+                });
+                assert_eq!(
+                    found.map(|(row, member)| (row.0, member)),
+                    expected.map(|(row, m)| (*row, m.clone()))
+                );
+            }
+        }
+        let counts = view.summary().counts;
+        for status in Status::ALL {
+            let expected: Vec<u64> =
+                reference.rows.iter().filter(|(_, m)| m.status == status).map(|(row, _)| *row).collect();
+            let rows = view.sets().of_value(SetField::Status, status.as_str()).unwrap();
+            assert_eq!(rows.chunk(0).into_iter().flatten().map(u64::from).collect::<Vec<_>>(), expected);
+            assert_eq!(counts.get(status), u64::try_from(expected.len()).unwrap());
+            assert_eq!(view.sets().count(SetField::Status, status.as_str()), Some(counts.get(status)));
+        }
+        for n in 0..4 {
+            let tier = format!("tier {n}");
+            let has = |m: &Member| m.profile.tier.as_ref().is_some_and(|t| t.as_str() == tier);
+            let expected: Vec<u64> =
+                reference.rows.iter().filter(|(_, m)| has(m)).map(|(row, _)| *row).collect();
+            let rows = view.sets().of_value(SetField::Tier, &tier).unwrap();
+            assert_eq!(rows.chunk(0).into_iter().flatten().map(u64::from).collect::<Vec<_>>(), expected);
+        }
+        drop(view);
+        self.compare_records(reference).await;
     }
 }

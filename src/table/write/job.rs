@@ -1,8 +1,10 @@
 //! Requests in the queue of a lane.
 
 mod sums;
+mod undelete;
 
 pub use self::sums::{AttributesJob, DeleteJob};
+pub use self::undelete::{Held, UndeleteJob};
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -35,6 +37,8 @@ pub enum Job {
     Upsert(Box<UpsertJob>),
     /// Members to delete.
     Delete(Box<DeleteJob>),
+    /// Deleted members to bring back.
+    Undelete(Box<UndeleteJob>),
     /// A call about one member.
     Edit {
         /// The request.
@@ -156,7 +160,11 @@ impl Job {
         let allowance = match self {
             Self::Upsert(job) => job.allowance,
             Self::Delete(job) => job.allowance,
-            Self::Edit { .. } | Self::Attributes(_) | Self::Records { .. } | Self::Settings { .. } => None,
+            Self::Undelete(_)
+            | Self::Edit { .. }
+            | Self::Attributes(_)
+            | Self::Records { .. }
+            | Self::Settings { .. } => None,
         };
         allowance.map_or(0, |allowance| allowance.left())
     }
@@ -171,6 +179,7 @@ impl Job {
         match self {
             Self::Upsert(job) => job.origin,
             Self::Delete(job) => job.origin,
+            Self::Undelete(job) => job.origin,
             Self::Edit { request, .. } => request.origin,
             Self::Attributes(job) => job.origin,
             Self::Records { request, .. } => request.origin,
@@ -184,7 +193,9 @@ impl Job {
             Self::Upsert(job) => job.options.sight,
             Self::Edit { request, .. } => request.sight,
             Self::Attributes(job) => job.sight,
-            Self::Delete(_) | Self::Records { .. } | Self::Settings { .. } => Sight::Whole,
+            Self::Delete(_) | Self::Undelete(_) | Self::Records { .. } | Self::Settings { .. } => {
+                Sight::Whole
+            }
         }
     }
 
@@ -193,6 +204,7 @@ impl Job {
         let deadline = match self {
             Self::Upsert(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Delete(job) => job.deadline.filter(|_| !job.has_begun()),
+            Self::Undelete(job) => job.deadline,
             Self::Edit { request, .. } => request.deadline,
             Self::Attributes(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Records { request, .. } => request.deadline,
@@ -211,6 +223,7 @@ impl Job {
         match self {
             Self::Upsert(job) => send(job.claim.map(|(claim, _)| claim), job.reply, error),
             Self::Delete(job) => send(job.claim.map(|(claim, _)| claim), job.reply, error),
+            Self::Undelete(job) => send(job.claim, job.reply, error),
             Self::Edit { request, reply, .. } => send(request.claim, reply, error),
             Self::Attributes(job) => send(job.claim.map(|(claim, _)| claim), job.reply, error),
             Self::Records { request, reply, .. } => send(request.claim, reply, error),
@@ -223,6 +236,7 @@ impl Job {
         match self {
             Self::Upsert(job) => !job.is_sliced(),
             Self::Attributes(job) => job.is_strict,
+            Self::Undelete(_) => true,
             Self::Delete(_) | Self::Edit { .. } | Self::Records { .. } | Self::Settings { .. } => false,
         }
     }

@@ -215,6 +215,7 @@ impl Lane {
                 rest.into_iter().for_each(|job| self.queue_again(self.queue.len(), job));
                 taken
             }
+            Job::Undelete(job) => whole::undelete(plan, job, planned).await,
             Job::Edit { request, reply, permit } => once::edit(plan, request, reply, permit, planned).await,
             Job::Attributes(job) => {
                 let (taken, rest) = sums::attributes(plan, job, room, planned).await;

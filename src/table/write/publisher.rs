@@ -18,9 +18,11 @@ use crate::table::open::OpenBase;
 use crate::table::read::summary::BaseSummary;
 use crate::table::shared::budget::Permit;
 use crate::table::write::in_flight::InFlight;
-use crate::table::write::job::Job;
+use crate::table::write::job::{Held, Job};
 use crate::table::write::reply::{Failure, ReplySender};
-use crate::table::{AttributesReply, DeleteReply, EditReply, RecordsReply, TableError, UpsertReply};
+use crate::table::{
+    AttributesReply, DeleteReply, EditReply, RecordsReply, TableError, UndeleteReply, UpsertReply,
+};
 
 /// A planned batch, with the replies that depend on it and on everything before it.
 #[derive(Default)]
@@ -45,6 +47,8 @@ pub enum WaitingReply {
     Upsert(ReplySender<UpsertReply>, UpsertReply, Failure, Permit),
     /// To a delete, unless an earlier slice of it failed.
     Delete(ReplySender<DeleteReply>, DeleteReply, Failure, Permit),
+    /// To a request that brings deleted members back.
+    Undelete(ReplySender<UndeleteReply>, UndeleteReply, Held),
     /// To a call about one member.
     Edit(ReplySender<EditReply>, EditReply, Permit),
     /// To a change of attributes, unless an earlier slice of it failed.
@@ -62,6 +66,7 @@ impl WaitingReply {
     pub fn rows(&self) -> usize {
         match self {
             Self::Upsert(_, reply, ..) => reply.outcomes.len(),
+            Self::Undelete(_, reply, _) => reply.outcomes.len(),
             Self::Records(_, reply, _) => reply.outcomes.as_ref().map_or(1, Vec::len),
             Self::Attributes(..)
             | Self::Delete(..)
@@ -76,6 +81,7 @@ impl WaitingReply {
         match self {
             Self::Upsert(to, reply, earlier, _permit) => tell(to, reply, failure.or(earlier.get())),
             Self::Delete(to, reply, earlier, _permit) => tell(to, reply, failure.or(earlier.get())),
+            Self::Undelete(to, reply, _held) => tell(to, reply, failure),
             Self::Edit(to, reply, _permit) => tell(to, reply, failure),
             Self::Attributes(to, reply, earlier, _permit) => tell(to, reply, failure.or(earlier.get())),
             Self::Records(to, reply, _permit) => tell(to, reply, failure),

@@ -22,6 +22,7 @@ mod rings;
 mod same_member;
 mod status;
 mod token;
+mod undelete;
 mod words;
 
 use std::io::{BufRead, BufReader, Read};

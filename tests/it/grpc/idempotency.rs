@@ -111,6 +111,10 @@ async fn every_call_about_members_with_a_request_id_is_done_once() {
     };
     let deleted = once!(base.client, bulk_delete_members, request, |r| r.refs.clear());
     assert_eq!(deleted.deleted, 2);
+    let (member_base_id, refs) = (id.clone(), vec!["x".into(), "b".into()]);
+    let request = v1::UndeleteMembersRequest { member_base_id, refs, ..Default::default() };
+    let undeleted = once!(base.client, undelete_members, request, |r| r.refs.clear());
+    assert_eq!(undeleted.results[1].outcome(), v1::UndeleteOutcome::Restored);
 }
 
 #[tokio::test(flavor = "multi_thread")]

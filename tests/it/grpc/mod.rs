@@ -30,5 +30,6 @@ pub mod replies;
 mod rights;
 mod settings;
 mod token;
+mod undelete;
 mod unless_named;
 mod wire;

@@ -58,7 +58,7 @@ macro_rules! with_request_id {
 }
 
 with_request_id! {
-    BulkDeleteMembersRequest
+    BulkDeleteMembersRequest UndeleteMembersRequest
     CreateMemberRequest UpdateMemberRequest ReplaceMemberRequest RenameMemberRequest
     ActivateMemberRequest OffboardMemberRequest
     CreateMemberBaseRequest UpdateMemberBaseRequest DeleteMemberBaseRequest UndeleteMemberBaseRequest SetTiersRequest

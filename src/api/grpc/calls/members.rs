@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::idempotency::{begin, marked_reply};
-use super::{edit, export, import, upsert};
+use super::{edit, export, import, undelete, upsert};
 use crate::api::grpc::access::enter;
 use crate::api::grpc::convert::key::one_key;
 use crate::api::grpc::convert::member::ToWire;
@@ -192,6 +192,13 @@ impl MemberService for Members {
                 records: Some(record::counts(deleted.records)),
             },
         ))
+    }
+
+    async fn undelete_members(
+        &self,
+        request: Request<v1::UndeleteMembersRequest>,
+    ) -> Result<Response<v1::UndeleteMembersResponse>, Status> {
+        undelete::undelete(&self.gate, request).await
     }
 }
 

@@ -14,6 +14,7 @@ mod member_bases;
 mod members;
 mod records;
 mod services;
+mod undelete;
 mod upsert;
 
 pub use self::services::Services;

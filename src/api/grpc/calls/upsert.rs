@@ -237,7 +237,7 @@ fn count(counts: &mut v1::BulkCounts, outcome: Outcome) -> v1::Outcome {
 }
 
 /// The error of a row, with details for the first rows that have faults of their own.
-fn row_error(error: RowError, holder: Option<String>, detailed: &mut usize) -> v1::RowError {
+pub(super) fn row_error(error: RowError, holder: Option<String>, detailed: &mut usize) -> v1::RowError {
     let code = error.code().as_str().to_owned();
     let reason = error.reason.as_str().to_owned();
     if error.reason == Reason::AtomicAborted || *detailed == FAILURE_DETAILS_MAX_ROWS {

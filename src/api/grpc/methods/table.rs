@@ -13,7 +13,7 @@ use super::shape::{Shape, Shapes};
 use crate::api::grpc::v1::DESCRIPTORS;
 use crate::model::limits::{
     ATTRIBUTE_ENTRIES_MAX, BATCH_GET_MAX_KEYS, BULK_DELETE_MAX_MEMBERS, IMPORT_CHUNK_MAX_ROWS,
-    INGEST_MAX_EVENTS,
+    INGEST_MAX_EVENTS, UNDELETE_MAX_MEMBERS,
 };
 use crate::model::token::AccessLevel;
 
@@ -54,6 +54,7 @@ const LEVELS: &[(&str, &[(&str, AccessLevel)])] = {
                 ("BatchGetMembers", Read),
                 ("ListMembers", Read),
                 ("BulkDeleteMembers", Write),
+                ("UndeleteMembers", Write),
                 ("CreateMember", Write),
                 ("UpdateMember", Write),
                 ("ReplaceMember", Write),
@@ -100,6 +101,8 @@ const MOST: &[(&str, &str, usize)] = &[
     ("BatchGetMembersRequest", "keys", BATCH_GET_MAX_KEYS),
     ("BulkDeleteMembersRequest", "member_ids", BULK_DELETE_MAX_MEMBERS),
     ("BulkDeleteMembersRequest", "refs", BULK_DELETE_MAX_MEMBERS),
+    ("UndeleteMembersRequest", "ids", UNDELETE_MAX_MEMBERS),
+    ("UndeleteMembersRequest", "refs", UNDELETE_MAX_MEMBERS),
     ("SetMemberAttributesRequest", "attributes", ATTRIBUTE_ENTRIES_MAX),
     ("IngestTransactionsRequest", "events", INGEST_MAX_EVENTS),
 ];

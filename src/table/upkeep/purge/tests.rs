@@ -156,6 +156,9 @@ async fn a_member_goes_with_all_its_records_in_one_commit_and_nothing_is_left_of
     }
     assert_sound(&store.engine).await;
     store.table.maintain().await.unwrap();
+    assert!(store.keys_with("marked-").await > 0, "the records stay while their member can come back");
+    store.time.fetch_add(GRACE, Ordering::Relaxed);
+    store.table.maintain().await.unwrap();
     assert_eq!(store.keys_with("marked-").await, 0);
     assert_eq!(store.count(1, RecordKind::Transaction).await, Some(1));
     assert_sound(&store.engine).await;

@@ -1,10 +1,11 @@
-//! Upserts that are planned as a whole, in a batch of their own.
+//! Upserts and undeletes that are planned as a whole, in a batch of their own.
 
+use crate::table::idempotency::Progress;
 use crate::table::plan::Plan;
-use crate::table::plan::request::{UpsertReply, WriteMode};
+use crate::table::plan::request::{UndeleteReply, UpsertReply, WriteMode};
 use crate::table::shared::outcome::RowOutcome;
-use crate::table::write::job::Job;
-use crate::table::write::job::UpsertJob;
+use crate::table::write::job::{Job, UndeleteJob, UpsertJob};
+use crate::table::write::lane::once::fail;
 use crate::table::write::limits::BATCH_ROWS;
 use crate::table::write::publisher::{Planned, WaitingReply};
 
@@ -52,6 +53,26 @@ pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned
             planned.failure = Some(error.clone());
             Job::Upsert(job).refuse(error);
         }
+    }
+    rows
+}
+
+/// Plans a request that brings deleted members back. Those that cannot come back do not keep the others away.
+pub(super) async fn undelete(plan: &mut Plan<'_>, job: Box<UndeleteJob>, planned: &mut Planned) -> usize {
+    let rows = job.sought.len();
+    match plan.undelete(&job.sought, || job.check_wanted()).await {
+        Ok(outcomes) => {
+            let UndeleteJob { reply, held, claim, .. } = *job;
+            let revision = plan.end_request();
+            if let Some(claim) = claim {
+                if claim.stores(&outcomes) {
+                    plan.store_rows(&claim, &mut Progress::default(), &outcomes, true);
+                }
+                planned.claims.push(claim);
+            }
+            planned.replies.push(WaitingReply::Undelete(reply, UndeleteReply { outcomes, revision }, held));
+        }
+        Err(error) => fail(Job::Undelete(job), error, planned),
     }
     rows
 }

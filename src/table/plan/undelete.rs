@@ -1,0 +1,167 @@
+//! Bringing deleted members back, with their records.
+
+use crate::model::schema::typed;
+use crate::model::{Attributes, MatchKey, Member, Outcome, Reason, Refusal, Row, RowError};
+use crate::stored::block::place;
+use crate::stored::commit::Change;
+use crate::stored::member_record::{Kept, Purge, encode_counts};
+use crate::stored::{member, record_key};
+use crate::table::index::entries::lookup_deltas;
+use crate::table::index::resolve::Wanted;
+use crate::table::plan::batch::{Plan, Stop};
+use crate::table::plan::upsert::taken;
+use crate::table::read::deleted::{Deleted, Sought, is_over};
+use crate::table::read::view::holds;
+use crate::table::{RowOutcome, TableError};
+
+/// Members that are brought back before the task yields to the others of its thread.
+const READ_TOGETHER: usize = 128;
+
+impl Plan<'_> {
+    /// Brings members back, in one commit. Each comes back whole or not at all. The outcome is `Created` for
+    /// a member that came back, `Unchanged` for one that is not deleted, and otherwise a failure.
+    pub async fn undelete(
+        &mut self,
+        sought: &[Sought],
+        check_wanted: impl Fn() -> Result<(), TableError>,
+    ) -> Result<Vec<RowOutcome>, TableError> {
+        let mut outcomes = Vec::with_capacity(sought.len());
+        for together in sought.chunks(READ_TOGETHER) {
+            self.work(together.len()).await;
+            check_wanted()?;
+            self.prefetch_deleted(together).await?;
+            for one in together {
+                outcomes.push(match one {
+                    Sought::Missing(row) => missing(*row),
+                    Sought::Living(row) => RowOutcome::ok(*row, Outcome::Unchanged),
+                    Sought::Deleted(deleted) => self.undelete_one(deleted).await?,
+                });
+            }
+            self.check_one_commit(sought.len())?;
+        }
+        Ok(outcomes)
+    }
+
+    /// Fetches, in one read each, the blocks, the marks of records and the lookups that these need.
+    async fn prefetch_deleted(&mut self, together: &[Sought]) -> Result<(), TableError> {
+        let found = || together.iter().filter_map(Sought::deleted);
+        let mut blocks: Vec<u64> = found().map(|deleted| place(deleted.row).0).collect();
+        blocks.sort_unstable();
+        blocks.dedup();
+        blocks.retain(|number| self.block(*number).is_none());
+        self.fetch_blocks(&blocks).await?;
+        let base = self.open.number;
+        self.fetch_records(found().map(|deleted| record_key::record_purge(base, deleted.row))).await?;
+        let mut wanted = Vec::new();
+        for deleted in found() {
+            let member = member::decode(&deleted.record)?;
+            wanted.extend(self.keys_of_member(&member).into_iter().map(|(wanted, _)| wanted));
+        }
+        self.fetch_hashes(&wanted).await
+    }
+
+    async fn undelete_one(&mut self, deleted: &Deleted) -> Result<RowOutcome, TableError> {
+        loop {
+            match self.try_undelete(deleted) {
+                Ok(outcome) => return Ok(outcome),
+                Err(Stop::Need(need)) => self.fetch(need).await?,
+                Err(Stop::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn try_undelete(&mut self, deleted: &Deleted) -> Result<RowOutcome, Stop> {
+        let row = deleted.row;
+        if self.stored_member(row)?.is_some() {
+            return Ok(RowOutcome::ok(row, Outcome::Unchanged));
+        }
+        if is_over(deleted.at, self.open.parts.undelete_micros, self.now) {
+            return Ok(missing(Some(row)));
+        }
+        let purge = record_key::record_purge(self.open.number, row);
+        let mark = self.record_value(&purge);
+        let records = mark.as_deref().map(Purge::decode).transpose()?;
+        match records.map(|records| records.kept) {
+            Some(Kept::Not) => return Ok(missing(Some(row))),
+            Some(Kept::NameTaken(holder)) => return Ok(RowOutcome::failed(Some(row), name_taken(holder))),
+            Some(Kept::Whole) | None => {}
+        }
+        let mut member = member::decode(&deleted.record)?;
+        member.drop_aliases(self.now);
+        if let Err(refusal) = self.check_return(&member)? {
+            return Ok(RowOutcome::failed(Some(row), refusal));
+        }
+        let schema = self.layer.header.schema.as_deref();
+        match typed(schema, &Attributes::default(), std::mem::take(&mut member.attributes)) {
+            Ok(attributes) => member.attributes = attributes,
+            Err(refusal) => return Ok(RowOutcome::failed(Some(row), refusal)),
+        }
+        member.updated_at = self.now;
+        member.revision = self.layer.header.revision + 1;
+        self.ensure_block(place(row).0, false)?;
+        let step = match self.step(None, Some(member.status)) {
+            Ok(step) => step,
+            Err(held) => return Ok(RowOutcome::failed(Some(row), held.of_row())),
+        };
+        let lookups = lookup_deltas(&self.open.parts.hashes, None, Some(&member), 0);
+        let sets = self.set_changes(row, None, Some(&member));
+        self.set_member(row, Some(member::encode(&member)), step);
+        self.note(row, Change::Created, None, &lookups, sets);
+        if let Some(records) = records {
+            let counts = record_key::record_counts(self.open.number, row);
+            let bytes = encode_counts(&records.counts);
+            self.weight.add(2 * (counts.len() + bytes.len()));
+            // If the purge has begun meanwhile, the mark is another one, and the batch is refused.
+            self.commits.checks.push((purge.clone(), mark));
+            self.layer.records.insert(purge, None);
+            self.layer.records.insert(counts, Some(bytes.into()));
+        }
+        Ok(RowOutcome::ok(row, Outcome::Created))
+    }
+
+    /// Refuses a member whose keys belong to others now, or whose tier the base no longer has.
+    fn check_return(&self, member: &Member) -> Result<Result<(), RowError>, Stop> {
+        if let Some(tier) = &member.profile.tier
+            && let Err(refusal) = self.check_one_tier(tier)
+        {
+            return Ok(Err(refusal));
+        }
+        let mut refusal: Option<RowError> = None;
+        for (wanted, key) in self.keys_of_member(member) {
+            let holder = self
+                .holder(wanted, None, |other| holds(other, key, self.open.parts.hashes.fold(), self.now))?;
+            let Some((holder, ..)) = holder else { continue };
+            let taken = taken(wanted.0, holder);
+            match &mut refusal {
+                Some(refusal) => refusal.violations.extend(taken.violations),
+                None => refusal = Some(taken),
+            }
+        }
+        Ok(refusal.map_or(Ok(()), Err))
+    }
+
+    /// The keys of a member, former refs included.
+    fn keys_of_member<'m>(&self, member: &'m Member) -> Vec<(Wanted, MatchKey<'m>)> {
+        let profile = &member.profile;
+        let keys = [
+            profile.ref_.as_ref().map(MatchKey::Ref),
+            profile.email.as_ref().map(MatchKey::Email),
+            profile.worker_id.as_ref().map(MatchKey::WorkerId),
+        ];
+        let former = member.aliases.iter().map(|alias| MatchKey::Ref(&alias.ref_));
+        let hashes = &self.open.parts.hashes;
+        keys.into_iter().flatten().chain(former).map(|key| (hashes.match_key(key), key)).collect()
+    }
+}
+
+/// The outcome of a member that never existed, or can no longer come back.
+fn missing(row: Option<Row>) -> RowOutcome {
+    RowOutcome::failed(row, Refusal::new(Reason::MemberNotFound))
+}
+
+/// The refusal of a member that lost an external id of its transactions to the member at `holder`.
+fn name_taken(holder: Row) -> RowError {
+    let text = "the external id of one of the member's transactions belongs to another member now";
+    let refusal = Refusal::field(Reason::TransactionTaken, "transactions", text);
+    Refusal { taken_by: Some(holder), ..refusal }
+}
