@@ -8,6 +8,9 @@ use super::{Error, output};
 use crate::config::Config;
 use crate::server;
 
+/// More than any `delete-retention` in use.
+const LONGEST: &str = "36500d";
+
 /// The arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -65,7 +68,10 @@ async fn audit(config: &Config) -> Result<u64, Error> {
 }
 
 fn load(args: &Args) -> Result<Config, Error> {
+    // `check` does not use the history's retention, which may not be shorter than that of deleted things.
+    let history = args.delete_retention.as_ref().map(|_| LONGEST.to_owned());
     let given = [
+        ("commit-retention", history),
         ("data", Some(args.data.display().to_string())),
         ("memory", args.memory.clone()),
         ("delete-retention", args.delete_retention.clone()),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::api::grpc::v1;
 
-use super::client::{Refusal, Target};
+use super::client::{Client, Refusal, Target};
 use super::{Error, base, output};
 
 /// The arguments of `undelete`.
@@ -20,9 +20,10 @@ pub struct Args {
     /// The ref that a deleted member had; may be repeated
     #[arg(id = "ref", long = "ref")]
     r#ref: Vec<String>,
-    /// The revision of the commit that deleted the members
+    /// The revision of a commit that deleted members, one of the `revisions` in the response of
+    /// BulkDeleteMembers; may be repeated
     #[arg(long)]
-    revision: Option<u64>,
+    revision: Vec<u64>,
     #[command(flatten)]
     target: Target,
 }
@@ -31,15 +32,37 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let mut client = args.target.connect().await?;
     let member_base_id = base::need(&mut client, &args.base).await?;
-    let request = v1::UndeleteMembersRequest {
-        member_base_id,
-        ids: args.id,
+    let request = |deleted_at_revision| v1::UndeleteMembersRequest {
+        member_base_id: member_base_id.clone(),
+        member_ids: args.id.clone(),
         refs: args.r#ref.clone(),
-        deleted_at_revision: args.revision,
+        deleted_at_revision,
         request_id: String::new(),
     };
+    let mut are_all_back = true;
+    if args.revision.is_empty() {
+        are_all_back = undelete(&mut client, request(None), &args.r#ref).await?;
+    }
+    for revision in &args.revision {
+        are_all_back &= undelete(&mut client, request(Some(*revision)), &[]).await?;
+    }
+    Ok(if are_all_back { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Makes one call, and prints its results under these refs, or else under the ids. Returns whether all members
+/// are there now, and there was one.
+async fn undelete(
+    client: &mut Client,
+    request: v1::UndeleteMembersRequest,
+    refs: &[String],
+) -> Result<bool, Error> {
+    let revision = request.deleted_at_revision;
     let reply = client.members.undelete_members(request).await.map_err(Refusal::from)?.into_inner();
-    let mut refs = args.r#ref.into_iter();
+    if let Some(revision) = revision.filter(|_| reply.results.is_empty()) {
+        output::note(format_args!("memberbase: no deletion is known of revision {revision}"));
+        return Ok(false);
+    }
+    let mut refs = refs.iter().cloned();
     let mut are_all_back = true;
     for result in reply.results {
         let name = refs.next().unwrap_or(result.id.clone());
@@ -58,5 +81,5 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
             output::note(format_args!("memberbase: {name}: {message}{held}{holder}"));
         }
     }
-    Ok(if are_all_back { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(are_all_back)
 }

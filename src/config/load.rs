@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::file::{self, File};
 use super::settings::keys;
-use super::units;
+use super::units::{self, Time};
 use super::values::{Config, EngineKind};
 use super::variables::variable;
 
@@ -45,6 +45,7 @@ impl Config {
                 problems.push(format!("{source}: {rule}, not `{text}`"));
             }
         }
+        config.check_retention(&mut problems);
         config.check_tls(&mut problems);
         config.check_exposure(&mut problems);
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
@@ -88,6 +89,19 @@ impl Config {
             return Err("must be more than 0s".to_owned());
         }
         Ok(())
+    }
+
+    /// Refuses to drop the history, from which deleted members come back, before the time in which they can.
+    fn check_retention(&self, problems: &mut Vec<String>) {
+        let (history, deleted) = (self.commit_retention, self.delete_retention);
+        if history < deleted {
+            problems.push(format!(
+                "commit-retention ({}) must not be shorter than delete-retention ({}), because deleted members \
+                 come back from the history of changes: raise the one or lower the other",
+                Time(history),
+                Time(deleted)
+            ));
+        }
     }
 
     fn check_tls(&self, problems: &mut Vec<String>) {
@@ -172,12 +186,16 @@ mod tests {
             _ => "3h",
         };
         for key in keys() {
-            // Each of the TLS settings needs the others.
-            let others = ["tls-cert", "tls-key"].map(|other| (other, "/tmp/x"));
-            let others = others.iter().filter(|(other, _)| key.starts_with("tls") && *other != key);
-            let others: Vec<_> = others.copied().collect();
-            let without =
-                if key == "tls-client-ca" { load(&others, &[], None).unwrap() } else { Config::default() };
+            // Each of the TLS settings needs the others, and a short history a short delete-retention.
+            let others = match key {
+                "tls-cert" => vec![("tls-key", "/tmp/x")],
+                "tls-key" => vec![("tls-cert", "/tmp/x")],
+                "tls-client-ca" => vec![("tls-cert", "/tmp/x"), ("tls-key", "/tmp/x")],
+                "commit-retention" => vec![("delete-retention", "1h")],
+                _ => Vec::new(),
+            };
+            let is_alone = matches!(key, "tls-cert" | "tls-key");
+            let without = if is_alone { Config::default() } else { load(&others, &[], None).unwrap() };
             let flags = [others.clone(), vec![(key, value(key))]].concat();
             assert_ne!(load(&flags, &[], None).unwrap(), without, "{key}");
             assert_ne!(load(&others, &[(&variable(key), value(key))], None).unwrap(), without, "{key}");
@@ -196,6 +214,22 @@ mod tests {
             problems.iter().any(|problem| problem.starts_with("m.toml: grace: must be a time")),
             "{problems:?}"
         );
+    }
+
+    #[test]
+    fn history_is_kept_for_as_long_as_deleted_members_can_come_back() {
+        for flags in [
+            &[("commit-retention", "29d")][..],
+            &[("delete-retention", "31d")],
+            &[("commit-retention", "1h"), ("delete-retention", "2h")],
+        ] {
+            let problems = load(flags, &[], None).unwrap_err().0;
+            let [problem] = &problems[..] else { panic!("{problems:?}") };
+            let names = ["commit-retention", "delete-retention"];
+            assert!(names.iter().all(|name| problem.contains(name)), "{problem}");
+        }
+        assert!(load(&[("commit-retention", "1s"), ("delete-retention", "1s")], &[], None).is_ok());
+        assert!(load(&[("commit-retention", "0s"), ("delete-retention", "0s")], &[], None).is_ok());
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "commit-retention",
         form: Form::Amount,
-        about: "How long the history of changes is kept.",
+        about: "How long the history of changes is kept; not shorter than delete-retention.",
         value: |config| Some(Time(config.commit_retention).to_string()),
     },
     Setting {

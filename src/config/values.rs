@@ -32,9 +32,9 @@ pub struct Config {
     pub connections_per_peer: Option<usize>,
     /// What is logged.
     pub log: LevelFilter,
-    /// How long the history of changes is kept.
+    /// How long the history of changes is kept. Not shorter than `delete_retention`.
     pub commit_retention: Duration,
-    /// How long deleted memberbases can be restored.
+    /// How long deleted memberbases and deleted members can be restored.
     pub delete_retention: Duration,
     /// How long the responses to requests with a request id are kept.
     pub request_retention: Duration,

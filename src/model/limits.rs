@@ -100,8 +100,15 @@ pub const BATCH_GET_MAX_KEYS: usize = 10_000;
 pub const REMOVALS_FREE: u64 = 10;
 /// Most members of a bulk delete.
 pub const BULK_DELETE_MAX_MEMBERS: usize = 100_000;
+/// Most commits of a bulk delete whose revisions its reply has. It has more only if it shares its slices with
+/// very many other writes.
+pub const DELETE_REVISIONS_MAX: usize = 10_000;
 /// Most members that one call brings back.
 pub const UNDELETE_MAX_MEMBERS: usize = ATOMIC_MAX_ROWS;
+/// How much of the commit log one search for deleted members reads, in bytes.
+pub const UNDELETE_LOG_MAX_BYTES: u64 = 16 * 1024 * 1024 * 1024;
+/// How many bytes a part of a commit counts there, at least.
+pub const UNDELETE_PART_MIN_BYTES: u64 = 256;
 /// Most rows of one chunk of an import.
 pub const IMPORT_CHUNK_MAX_ROWS: usize = 10_000;
 /// Most bytes of one chunk of an import.

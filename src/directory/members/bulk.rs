@@ -158,7 +158,7 @@ impl Directory {
         Some(Ok(UpsertReply { outcomes, revision: stored.revision.unwrap_or_default() }))
     }
 
-    /// Deletes members by id and by ref, for good. Ids and refs that are not in the memberbase are ignored.
+    /// Deletes members by id and by ref; they can come back for some time ([`Directory::undelete_members`]). Ids and refs that are not in the memberbase are ignored.
     pub async fn bulk_delete(
         &self,
         base: BaseNumber,
@@ -179,15 +179,18 @@ impl Directory {
         let request = DeleteRequest { rows, refs, expect_removals, claim: self.claim(), deadline, origin };
         let base = self.guarded.base(AccessLevel::Write, base).await?;
         if let Some(stored) = self.stored_result() {
-            let RequestResult::Deleted(deleted, records) = stored.result else {
+            let RequestResult::Deleted { members: deleted, records, revisions } = stored.result.clone()
+            else {
                 return Err(result_of_another_call());
             };
-            return Ok(DeleteReply { deleted, records, revision: stored.revision.unwrap_or_default() });
+            let revision = stored.revision.unwrap_or_default();
+            return Ok(DeleteReply { deleted, records, revision, revisions });
         }
         self.guarded.take_rows(entries)?;
         if request.rows.is_empty() && request.refs.is_empty() {
             let revision = view(&base, None).await?.revision();
-            return Ok(DeleteReply { deleted: 0, records: RecordCounts::default(), revision });
+            let (records, revisions) = (RecordCounts::default(), Vec::new());
+            return Ok(DeleteReply { deleted: 0, records, revision, revisions });
         }
         Ok(base.delete(request).await?)
     }

@@ -65,19 +65,20 @@ impl Directory {
             return Ok(under_their_ids(reply, rows));
         }
         let origin = self.origin(Call::UNDELETE_MEMBERS);
-        let request = UndeleteRequest { which, claim: self.claim(), deadline, origin };
+        let sight = self.guarded.sight();
+        let request = UndeleteRequest { which, sight, claim: self.claim(), deadline, origin };
         Ok(under_their_ids(base.undelete(request).await?, rows))
     }
 
     fn parse_undelete(&self, base: BaseNumber, sent: &Undelete) -> Result<Parsed, Refusal> {
         let Undelete { ids, refs, revision } = sent;
         let mut faults = Violations::default();
-        let given = [(!ids.is_empty(), "ids"), (!refs.is_empty(), "refs"), (revision.is_some(), REVISION)];
+        let given = [(!ids.is_empty(), IDS), (!refs.is_empty(), "refs"), (revision.is_some(), REVISION)];
         let mut given = given.into_iter().filter(|(is_given, _)| *is_given).map(|(_, field)| field);
         if given.next().is_none() {
             faults.add(
                 Reason::FieldRequired,
-                "ids",
+                IDS,
                 "is required, unless `refs` or `deleted_at_revision` is given",
             );
         }
@@ -89,7 +90,7 @@ impl Directory {
         for (index, id) in ids.iter().enumerate() {
             match self.sealer().open_member_of(base, id) {
                 Ok(row) => rows.push(row),
-                Err(fault) => faults.add(Reason::IdMalformed, format!("ids[{index}]"), fault.to_string()),
+                Err(fault) => faults.add(Reason::IdMalformed, format!("{IDS}[{index}]"), fault.to_string()),
             }
         }
         let mut parsed: Vec<Ref> = Vec::with_capacity(refs.len());
@@ -110,6 +111,7 @@ impl Directory {
     }
 }
 
+const IDS: &str = "member_ids";
 const REVISION: &str = "deleted_at_revision";
 
 /// Adds the outcomes of ids that do not belong to the memberbase, in the order of the request.

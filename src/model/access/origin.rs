@@ -132,7 +132,7 @@ calls! {
     1 UPSERT_MEMBERS "upsert_members" "Rows of a bulk upsert."
     2 UPSERT_ALL_MEMBERS "upsert_all_members" "Rows of an atomic bulk upsert."
     3 IMPORT_MEMBERS "import_members" "A chunk of rows of an import."
-    4 DELETE_MEMBERS "delete_members" "Members deleted for good."
+    4 DELETE_MEMBERS "delete_members" "Members deleted."
     5 CREATE_MEMBER "create_member" "One member made."
     6 UPDATE_MEMBER "update_member" "Fields of one member changed."
     7 REPLACE_MEMBER "replace_member" "One member replaced."

@@ -34,8 +34,15 @@ pub enum RequestResult {
     },
     /// A call about one member.
     Member(Row, Outcome),
-    /// A delete: how many members it deleted, and how many records with them.
-    Deleted(u64, RecordCounts),
+    /// A delete.
+    Deleted {
+        /// How many members it deleted.
+        members: u64,
+        /// How many records it deleted with them.
+        records: RecordCounts,
+        /// The revisions of the commits that deleted them, in ascending order. Empty in results of kind 4.
+        revisions: Vec<u64>,
+    },
     /// A delete that was interrupted.
     Deleting {
         /// How many of the requested members it has looked for.
@@ -44,6 +51,8 @@ pub enum RequestResult {
         members: u64,
         /// How many records it deleted with them.
         records: RecordCounts,
+        /// The revisions of the commits that deleted them, in ascending order. Empty in results of kind 11.
+        revisions: Vec<u64>,
     },
     /// A change of attributes: how many values it changed.
     Changed(u64),
@@ -90,7 +99,7 @@ impl RequestResult {
             Self::Rows { is_complete, .. } => *is_complete,
             Self::Deleting { .. } | Self::Changing { .. } => false,
             Self::Member(..)
-            | Self::Deleted(..)
+            | Self::Deleted { .. }
             | Self::Changed(_)
             | Self::Record { .. }
             | Self::Ingested { .. }

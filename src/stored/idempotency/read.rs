@@ -29,9 +29,10 @@ impl StoredResult {
                 RequestResult::Rows { rows, is_complete: kind == 1 }
             }
             3 => RequestResult::Member(Row(r.varint()?), outcome(&mut r)?),
-            4 => {
+            4 | 13 => {
                 let (members, records) = read_deleted(&mut r)?;
-                RequestResult::Deleted(members, records)
+                let revisions = if kind == 13 { read_revisions(&mut r)? } else { Vec::new() };
+                RequestResult::Deleted { members, records, revisions }
             }
             5 => RequestResult::Changed(r.varint()?),
             6 => {
@@ -50,10 +51,11 @@ impl StoredResult {
                 RequestResult::Base(BaseNumber(number))
             }
             10 => RequestResult::Token(TokenId(r.u128()?)),
-            11 => {
+            11 | 14 => {
                 let done = r.varint()?;
                 let (members, records) = read_deleted(&mut r)?;
-                RequestResult::Deleting { done, members, records }
+                let revisions = if kind == 14 { read_revisions(&mut r)? } else { Vec::new() };
+                RequestResult::Deleting { done, members, records, revisions }
             }
             12 => RequestResult::Changing { done: r.varint()?, values: r.varint()? },
             _ => return Err(r.damaged("its kind is unknown")),
@@ -81,4 +83,16 @@ fn read_deleted(r: &mut Reader<'_>) -> Result<(u64, RecordCounts), DecodeError> 
     let members = r.varint()?;
     let (clips, stamp_collections, transactions) = (r.varint()?, r.varint()?, r.varint()?);
     Ok((members, RecordCounts { clips, stamp_collections, transactions }))
+}
+
+/// Revisions up to the end, each as its distance from the one before.
+fn read_revisions(r: &mut Reader<'_>) -> Result<Vec<u64>, DecodeError> {
+    let (mut revisions, mut last) = (Vec::new(), 0_u64);
+    while !r.is_empty() {
+        let step = Some(r.varint()?).filter(|step| *step > 0);
+        let next = step.and_then(|step| last.checked_add(step));
+        last = next.ok_or_else(|| r.damaged("its revisions do not ascend"))?;
+        revisions.push(last);
+    }
+    Ok(revisions)
 }

@@ -27,8 +27,9 @@ fn every_result_comes_back() {
         RequestResult::Rows { rows: rows(), is_complete: true },
         RequestResult::Rows { rows: Vec::new(), is_complete: false },
         RequestResult::Member(Row(5), Outcome::Reactivated),
-        RequestResult::Deleted(1_000, counts),
-        RequestResult::Deleting { done: 2_000, members: 1_999, records: counts },
+        RequestResult::Deleted { members: 1_000, records: counts, revisions: vec![1, 2, 700, u64::MAX] },
+        RequestResult::Deleted { members: 0, records: counts, revisions: Vec::new() },
+        RequestResult::Deleting { done: 2_000, members: 1_999, records: counts, revisions: vec![9] },
         RequestResult::Changed(70_000),
         RequestResult::Changing { done: 0, values: 300 },
         RequestResult::Record { row: Row(8), kind: RecordKind::Clip, id: u128::MAX, is_new: true },
@@ -72,6 +73,22 @@ fn rows_of_other_parts_come_first() {
 }
 
 #[test]
+fn deletes_of_the_first_kinds_are_read_and_revisions_ascend() {
+    let begin = &stored(RequestResult::Done).encode();
+    let begin = &begin[..begin.len() - 1];
+    let read = |kind: &[u8]| StoredResult::decode(&[begin, kind].concat()).map(|stored| stored.result);
+    let records = RecordCounts { clips: 4, stamp_collections: 5, transactions: 6 };
+    let deleted = [4, 3, 4, 5, 6];
+    assert_documented(&deleted);
+    assert_eq!(read(&deleted), Ok(RequestResult::Deleted { members: 3, records, revisions: Vec::new() }));
+    let deleting = [11, 0xac, 2, 3, 4, 5, 6];
+    assert_documented(&deleting);
+    let result = RequestResult::Deleting { done: 300, members: 3, records, revisions: Vec::new() };
+    assert_eq!(read(&deleting), Ok(result));
+    assert!(read(&[13, 3, 4, 5, 6, 2, 1]).is_ok() && read(&[13, 3, 4, 5, 6, 2, 0]).is_err());
+}
+
+#[test]
 fn golden_bytes() {
     let at = Timestamp::from_micros(300);
     let result = RequestResult::Member(Row(3), Outcome::Created);
@@ -88,9 +105,10 @@ fn golden_bytes() {
     assert_eq!(StoredResult { result: rows, ..stored.clone() }.encode(), of_rows);
     assert_documented(&of_rows);
     let records = RecordCounts { clips: 4, stamp_collections: 5, transactions: 6 };
-    let deleting = RequestResult::Deleting { done: 300, members: 3, records };
+    let revisions = vec![2, 302];
+    let deleting = RequestResult::Deleting { done: 300, members: 3, records, revisions: revisions.clone() };
     for (result, golden) in [
-        (deleting, vec![11, 0xac, 2, 3, 4, 5, 6]),
+        (deleting, vec![14, 0xac, 2, 3, 4, 5, 6, 2, 0xac, 2]),
         (RequestResult::Changing { done: 2, values: 300 }, vec![12, 2, 0xac, 2]),
     ] {
         let bytes = [&expected[..20], &golden].concat();
@@ -102,7 +120,11 @@ fn golden_bytes() {
         RequestResult::Record { row: Row(8), kind: RecordKind::StampCollection, id: 7, is_new: true };
     let id = |id: u8| [vec![id], vec![0; 15]].concat();
     for (result, revision, golden) in [
-        (RequestResult::Deleted(3, records), Some(2), vec![4, 3, 4, 5, 6]),
+        (
+            RequestResult::Deleted { members: 3, records, revisions },
+            Some(2),
+            vec![13, 3, 4, 5, 6, 2, 0xac, 2],
+        ),
         (RequestResult::Changed(300), Some(2), vec![5, 0xac, 2]),
         (record, Some(2), [vec![6, 8, 2], id(7), vec![1]].concat()),
         (RequestResult::Ingested { created: 1, updated: 2, unchanged: 3 }, Some(2), vec![7, 1, 2, 3]),

@@ -26,14 +26,14 @@ impl StoredResult {
                 w.varint(row.0);
                 w.u8(outcome_byte(*outcome));
             }
-            RequestResult::Deleted(members, records) => {
-                w.u8(4);
-                write_deleted(&mut w, *members, records);
+            RequestResult::Deleted { members, records, revisions } => {
+                w.u8(13);
+                write_deleted(&mut w, *members, records, revisions);
             }
-            RequestResult::Deleting { done, members, records } => {
-                w.u8(11);
+            RequestResult::Deleting { done, members, records, revisions } => {
+                w.u8(14);
                 w.varint(*done);
-                write_deleted(&mut w, *members, records);
+                write_deleted(&mut w, *members, records, revisions);
             }
             RequestResult::Changed(values) => {
                 w.u8(5);
@@ -68,7 +68,9 @@ impl StoredResult {
     }
 }
 
-fn write_deleted(w: &mut Writer, members: u64, records: &RecordCounts) {
+fn write_deleted(w: &mut Writer, members: u64, records: &RecordCounts, revisions: &[u64]) {
     let counts = [records.clips, records.stamp_collections, records.transactions];
     [members].into_iter().chain(counts).for_each(|count| w.varint(count));
+    let before = std::iter::once(0).chain(revisions.iter().copied());
+    revisions.iter().zip(before).for_each(|(revision, before)| w.varint(revision.saturating_sub(before)));
 }

@@ -151,7 +151,7 @@ impl Base {
         Ok(Pending(answer))
     }
 
-    /// Deletes members for good, in slices of up to 1,000, each one commit.
+    /// Deletes members, in slices of up to 1,000, each one commit.
     pub async fn delete(&self, request: DeleteRequest) -> Result<DeleteReply, TableError> {
         let bytes = (request.rows.len() + request.refs.len()).saturating_mul(ROW_TEXT_BYTES);
         let permit = self.open.parts.budget.turn(self.party(), bytes).await?;
@@ -162,14 +162,14 @@ impl Base {
 
     /// Brings deleted members back, as one commit. One request of a base is searched and planned at a time.
     pub async fn undelete(&self, request: UndeleteRequest) -> Result<UndeleteReply, TableError> {
-        let UndeleteRequest { which, claim, deadline, origin } = request;
+        let UndeleteRequest { which, sight, claim, deadline, origin } = request;
         let bytes = which.members().saturating_mul(PLANNED_ROW_BYTES);
         let permit = self.open.parts.budget.turn(self.party(), bytes).await?;
         let undeleting = Arc::clone(&self.open.undeleting).lock_owned().await;
         let held = Held { _permit: permit, _undeleting: undeleting };
         let sought = deleted::find(&self.open, &which, deadline).await?;
         let (reply, answer) = oneshot::channel();
-        let job = UndeleteJob { sought, deadline, origin, reply, held, claim };
+        let job = UndeleteJob { sought, sight, deadline, origin, reply, held, claim };
         self.submit(Job::Undelete(Box::new(job))).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }

@@ -273,7 +273,8 @@ async fn the_result_of_a_request_that_changed_nothing_is_stored_too() {
     let reply = delete(Some(claim)).await.unwrap();
     assert_eq!((reply.deleted, reply.revision), (0, 0));
     let Ok(Begun::Done(stored)) = store.begin("a", "").await else { panic!("it was done") };
-    assert_eq!((stored.result, stored.revision), (RequestResult::Deleted(0, Default::default()), Some(0)));
+    let nothing = RequestResult::Deleted { members: 0, records: Default::default(), revisions: Vec::new() };
+    assert_eq!((stored.result, stored.revision), (nothing, Some(0)));
     let rename =
         |claim| SettingsRequest { name: BaseName::parse("new").ok(), claim, ..SettingsRequest::default() };
     for revision in [1, 1] {

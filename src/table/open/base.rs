@@ -63,6 +63,9 @@ pub struct Parts {
     pub checkpoint_entries: usize,
     /// How long a deleted member can come back, in microseconds.
     pub undelete_micros: i64,
+    /// How much of the commit log one search for deleted members reads, in bytes. A part of a commit counts
+    /// at least [`UNDELETE_PART_MIN_BYTES`](crate::model::limits::UNDELETE_PART_MIN_BYTES).
+    pub undelete_log_bytes: u64,
 }
 
 impl OpenBase {

@@ -120,7 +120,7 @@ pub struct EditReply {
     pub revision: u64,
 }
 
-/// Members to delete for good: all of them, or none if the guard refuses so many removals. Large requests take
+/// Members to delete: all of them, or none if the guard refuses so many removals. Large requests take
 /// turns with others in slices, each one commit. Unknown rows and refs are ignored; a member that is listed
 /// twice counts once.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ pub struct DeleteRequest {
 }
 
 /// The reply to a delete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteReply {
     /// Members that existed and were deleted.
     pub deleted: u64,
@@ -150,6 +150,9 @@ pub struct DeleteReply {
     pub records: RecordCounts,
     /// The base's revision after the request.
     pub revision: u64,
+    /// The revisions of the first [`DELETE_REVISIONS_MAX`](crate::model::limits::DELETE_REVISIONS_MAX)
+    /// commits that deleted members, in ascending order.
+    pub revisions: Vec<u64>,
 }
 
 /// Deleted members to bring back, all in one commit. Each comes back whole, under its old place and with its
@@ -158,6 +161,8 @@ pub struct DeleteReply {
 pub struct UndeleteRequest {
     /// The members.
     pub which: WhichDeleted,
+    /// What the sender may see of the members, so that no refusal reveals the rest.
+    pub sight: Sight,
     /// Its claim, if it has a request id: its result is stored in the same batch as its changes.
     pub claim: Option<Arc<Claim>>,
     /// The search ends at this time, and the lane refuses the request if it is still queued then.

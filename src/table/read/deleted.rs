@@ -1,8 +1,14 @@
 //! Finding deleted members in the commit log.
 //!
 //! There is no index from rows to commits, so the log is read from its end: a few parts at a time, without
-//! any lock, and no further back than members can come back. A row that is found empty stays empty while
-//! [`OpenBase::undeleting`] is held, because only an undelete fills a row again.
+//! any lock, and no further back than members can come back.
+//!
+//! - A search for somebody who is not there reads all of that. It ends when its caller leaves or the deadline
+//!   passes, and it reads no more than [`Parts::undelete_log_bytes`](crate::table::open::Parts): what was
+//!   deleted before can no longer come back.
+//! - A row that is found empty stays empty while [`OpenBase::undeleting`] is held, because only an undelete
+//!   fills a row again.
+//! - A member is found only if it is certain that this was its last deletion.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
@@ -12,7 +18,7 @@ use bytes::Bytes;
 use roaring::RoaringTreemap;
 
 use crate::engine::{Direction, Key, Value};
-use crate::model::limits::ATOMIC_MAX_BYTES;
+use crate::model::limits::{ATOMIC_MAX_BYTES, UNDELETE_PART_MIN_BYTES};
 use crate::model::{Ref, Row, Timestamp};
 use crate::stored::block::place;
 use crate::stored::commit::{Change, CommitPart};
@@ -116,7 +122,9 @@ struct Walk {
     end: Option<Bound<Key>>,
     /// Revisions up to this one are not read.
     down_to: u64,
-    /// Whether it has reached commits that are too old.
+    /// How many bytes it may still read.
+    left: u64,
+    /// Whether it has reached commits that are too old, or may read no more.
     is_over: bool,
 }
 
@@ -151,11 +159,11 @@ impl Search<'_> {
         let living = self.living(rows.iter().map(|deleted| deleted.row)).await?;
         let empty = rows.iter().map(|deleted| deleted.row).filter(|row| !living.contains(row));
         let mut again: BTreeSet<Row> = empty.collect();
-        self.last_deletions(&mut again, revision).await?;
+        let is_certain = self.last_deletions(&mut again, revision).await?;
         let sought = |deleted: Deleted| match deleted.row {
             row if living.contains(&row) => Sought::Living(row),
-            // A later commit deleted the member again.
-            row if self.found.contains_key(&row) => Sought::Missing(Some(row)),
+            // A later commit deleted the member again, or may have done so.
+            row if !is_certain || self.found.contains_key(&row) => Sought::Missing(Some(row)),
             row if deleted.at <= self.since => Sought::Missing(Some(row)),
             _ => Sought::Deleted(deleted),
         };
@@ -166,7 +174,7 @@ impl Search<'_> {
         let mut open: HashMap<&str, Option<Row>> = refs.iter().map(|ref_| (ref_.as_str(), None)).collect();
         let begun = self.view().await.revision();
         let mut left = open.len();
-        let (mut seen, mut walk) = (RoaringTreemap::new(), Walk { end: None, down_to: 0, is_over: false });
+        let (mut seen, mut walk) = (RoaringTreemap::new(), self.walk(0));
         while left > 0 {
             let Some(parts) = self.next_parts(&mut walk).await? else { break };
             let mut met: Vec<(Deleted, Ref)> = Vec::new();
@@ -228,11 +236,12 @@ impl Search<'_> {
         }
     }
 
-    /// Finds the last deletion of each of these rows, among the commits after `down_to`.
-    async fn last_deletions(&mut self, rows: &mut BTreeSet<Row>, down_to: u64) -> Result<(), TableError> {
-        let mut walk = Walk { end: None, down_to, is_over: false };
+    /// Finds the last deletion of each of these rows, among the commits after `down_to`. Returns `false` if it
+    /// could not read all of them, so that the rows that are left may have been deleted there too.
+    async fn last_deletions(&mut self, rows: &mut BTreeSet<Row>, down_to: u64) -> Result<bool, TableError> {
+        let mut walk = self.walk(down_to);
         while !rows.is_empty() {
-            let Some(parts) = self.next_parts(&mut walk).await? else { return Ok(()) };
+            let Some(parts) = self.next_parts(&mut walk).await? else { break };
             for part in parts {
                 for deleted in self.deletions(&part)? {
                     if rows.remove(&deleted.row) {
@@ -242,7 +251,11 @@ impl Search<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(walk.left > 0)
+    }
+
+    fn walk(&self, down_to: u64) -> Walk {
+        Walk { end: None, down_to, left: self.open.parts.undelete_log_bytes, is_over: false }
     }
 
     /// The next parts of commits, newest first; `None` at the end.
@@ -259,7 +272,10 @@ impl Search<'_> {
         let parts = self.open.parts.engine.scan(range, Direction::Backward, PARTS_AT_ONCE).await?;
         let Some((last, oldest)) = parts.last() else { return Ok(None) };
         walk.end = Some(Bound::Excluded(last.clone()));
-        walk.is_over = CommitPart::open(oldest)?.time <= self.since;
+        let bytes = |part: &Value| u64::try_from(part.len()).unwrap_or(u64::MAX).max(UNDELETE_PART_MIN_BYTES);
+        let read = parts.iter().map(|(_, part)| bytes(part)).sum();
+        walk.left = walk.left.saturating_sub(read);
+        walk.is_over = walk.left == 0 || CommitPart::open(oldest)?.time <= self.since;
         Ok(Some(parts.into_iter().map(|(_, part)| part).collect()))
     }
 
@@ -288,9 +304,11 @@ impl Search<'_> {
         Ok(living)
     }
 
-    /// Counts a record, and refuses the request once it takes more than one commit can.
+    /// Counts a record without its hidden fields, whose size must not show in a refusal, and refuses the
+    /// request once it takes more than one commit can.
     fn weigh(&mut self, deleted: &Deleted) -> Result<(), TableError> {
-        self.bytes += deleted.record.len();
+        let hidden = member::pii_bytes(&deleted.record).unwrap_or_default();
+        self.bytes += deleted.record.len().saturating_sub(hidden);
         if self.bytes > ATOMIC_MAX_BYTES {
             return Err(TableError::too_large(self.found.len(), self.bytes));
         }

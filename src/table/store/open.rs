@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::engine::backup::{Backup, Held};
 use crate::engine::{Engine, EngineStatus};
+use crate::model::limits::UNDELETE_LOG_MAX_BYTES;
 use crate::model::{BaseNumber, CursorKey, Fold, IdKey, Sealer, Timestamp};
 
 use crate::table::base::life::Lives;
@@ -42,6 +43,8 @@ pub struct TableConfig {
     pub commit_retention_micros: i64,
     /// How long a deleted base, or a deleted member, can be restored, in microseconds.
     pub grace_micros: i64,
+    /// How much of the commit log one search for deleted members reads, in bytes.
+    pub undelete_log_bytes: u64,
     /// Limits on the stored results of requests with a request id.
     pub idempotency: IdempotencyLimits,
     /// The seed of the random ids of batches: a different number each time that a store is opened.
@@ -64,6 +67,7 @@ impl Default for TableConfig {
             checkpoint_entries: 600_000,
             commit_retention_micros: THIRTY_DAYS,
             grace_micros: THIRTY_DAYS,
+            undelete_log_bytes: UNDELETE_LOG_MAX_BYTES,
             idempotency: IdempotencyLimits { retention_micros: SEVEN_DAYS, bytes: 1024 * 1024 * 1024 },
             seed: 0,
         }
@@ -112,6 +116,7 @@ impl Table {
             naming: Naming::default(),
             checkpoint_entries: config.checkpoint_entries,
             undelete_micros: config.undelete_micros(),
+            undelete_log_bytes: config.undelete_log_bytes,
         };
         let arriving = Budget::new(config.budget_bytes);
         let replies = Budget::new(config.budget_bytes / 2);

@@ -275,7 +275,9 @@ fn a_refused_request_leaves_its_request_id_free_and_a_repeat_gets_the_stored_res
         let Ok(Begun::New(claim)) = begin().await else { panic!("it is new") };
         assert_eq!(delete(Some(claim), Some(500)).await.unwrap().deleted, 500);
         let Ok(Begun::Done(stored)) = begin().await else { panic!("it was done") };
-        assert_eq!(stored.result, RequestResult::Deleted(500, Default::default()));
+        let revisions = vec![subject.base.view().await.revision()];
+        let records = Default::default();
+        assert_eq!(stored.result, RequestResult::Deleted { members: 500, records, revisions });
     });
 }
 

@@ -140,7 +140,8 @@ impl Reference {
     }
 
     pub(super) fn delete(&mut self, rows: &[Row], refs: &[Ref], now: Timestamp) -> DeleteReply {
-        let mut reply = DeleteReply { deleted: 0, records: Default::default(), revision: 0 };
+        let (records, revisions) = (Default::default(), Vec::new());
+        let mut reply = DeleteReply { deleted: 0, records, revision: 0, revisions };
         let mut take = |reference: &mut Self, row: u64| {
             if let Some(member) = reference.rows.remove(&row) {
                 reply.deleted += 1;
@@ -157,7 +158,10 @@ impl Reference {
                 take(self, row);
             }
         }
-        self.revision += u64::from(reply.deleted > 0);
+        if reply.deleted > 0 {
+            self.revision += 1;
+            reply.revisions.push(self.revision);
+        }
         reply.revision = self.revision;
         reply
     }
@@ -170,6 +174,7 @@ impl Reference {
         let mut both = self.delete(&[], &refs, now);
         both.deleted += first.deleted;
         both.records.add(first.records);
+        both.revisions.splice(..0, first.revisions);
         both
     }
 }

@@ -1,7 +1,8 @@
 //! Members that come back after they were deleted.
 
 use super::*;
-use crate::model::{MemberRecord, Reason, RecordKind};
+use crate::model::limits::UNDELETE_PART_MIN_BYTES;
+use crate::model::{MemberRecord, Reason, RecordKind, Sight};
 use crate::table::audit::tests::assert_sound;
 
 /// The outcome of a row, and its place.
@@ -77,8 +78,18 @@ impl Reference {
 
 impl Subject {
     async fn undelete(&self, which: WhichDeleted) -> Result<UndeleteReply, TableError> {
-        let request = UndeleteRequest { which, claim: None, deadline: None, origin: Origin::default() };
-        self.base.undelete(request).await
+        self.undelete_seeing(which, Sight::Whole).await
+    }
+
+    async fn undelete_seeing(&self, which: WhichDeleted, sight: Sight) -> Result<UndeleteReply, TableError> {
+        let (claim, deadline, origin) = (None, None, Origin::default());
+        self.base.undelete(UndeleteRequest { which, sight, claim, deadline, origin }).await
+    }
+
+    /// Brings members back for a sender who may not see everything.
+    pub async fn undelete_unseen(&self, rows: std::ops::Range<u16>) -> Result<UndeleteReply, TableError> {
+        let rows = rows.map(|row| Row(u64::from(row))).collect();
+        self.undelete_seeing(WhichDeleted::Rows(rows), Sight::WithoutPii).await
     }
 
     pub async fn undelete_rows(&self, rows: &[u8]) -> Result<(Vec<Told>, u64), TableError> {
@@ -298,6 +309,39 @@ fn undeletes_at_the_same_time_bring_each_member_back_once() {
             let back = one.iter().chain(&other).chain(&refs).filter(|found| found.1 == Outcome::Created);
             assert_eq!(back.count(), 50);
         }
+        assert_sound(&subject.engine).await;
+    });
+}
+
+#[test]
+fn a_search_reads_only_so_much_of_the_log_and_what_was_deleted_before_stays_deleted() {
+    block_on(async {
+        let mut subject = Subject::new().await;
+        subject.add(&(0..4).map(plain_row).collect::<Vec<_>>()).await;
+        let first = subject.delete(0..1).await;
+        let second = subject.delete(1..3).await;
+        for n in 0..16 {
+            subject.rename(3, Rename::new(ref_of(100 + n), 0)).await;
+        }
+        let time = Arc::clone(&subject.clock);
+        let clock: Clock = Arc::new(move || Timestamp::from_micros(time.load(Ordering::Relaxed)));
+        let config = |parts| TableConfig {
+            undelete_log_bytes: parts * UNDELETE_PART_MIN_BYTES,
+            ..TableConfig::default()
+        };
+        // Sixteen parts are read at once, and none of them is a deletion.
+        let engine = Arc::clone(&subject.engine);
+        subject.table = Table::open(engine, Arc::clone(&clock), config(1)).await.unwrap();
+        subject.base = subject.table.base(subject.base.number()).await.unwrap();
+        assert_eq!(subject.told(rows(&[1, 3])).await, [of(1, MISSING), of(3, LIVES)]);
+        assert_eq!(subject.told(refs(&[1])).await, [(None, MISSING.0, MISSING.1)]);
+        assert_eq!(subject.told(WhichDeleted::Revision(first)).await, [of(0, MISSING)]);
+        let engine = Arc::clone(&subject.engine);
+        subject.table = Table::open(engine, clock, config(1_000)).await.unwrap();
+        subject.base = subject.table.base(subject.base.number()).await.unwrap();
+        assert_eq!(subject.told(rows(&[1])).await, [of(1, BACK)]);
+        assert_eq!(subject.told(WhichDeleted::Revision(second)).await, [of(1, LIVES), of(2, BACK)]);
+        assert_eq!(subject.told(WhichDeleted::Revision(first)).await, [of(0, BACK)]);
         assert_sound(&subject.engine).await;
     });
 }

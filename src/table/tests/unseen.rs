@@ -80,6 +80,20 @@ async fn all_heard(hidden: &MemberPatch) -> Vec<String> {
             break;
         }
     }
+    let refs = (0..MEMBERS).map(ref_of).collect();
+    subject.base.delete(DeleteRequest { refs, ..DeleteRequest::default() }).await.unwrap();
+    // From all of them down to the first number that fits, and then the others.
+    for rows in (MEMBERS - 120..=MEMBERS).rev().step_by(6) {
+        let back = subject.undelete_unseen(0..rows).await;
+        let is_done = back.is_ok();
+        all.push(heard(&subject, format!("{rows} {back:?}")).await);
+        if is_done {
+            assert!(rows < MEMBERS, "all of them must not fit");
+            subject.undelete_unseen(rows..MEMBERS).await.unwrap();
+            break;
+        }
+    }
+    assert_eq!(subject.base.view().await.summary().counts.total(), u64::from(MEMBERS));
     for rows in (1_100..1_260).rev().step_by(6) {
         let strict = change(&subject, rows, Some("b")).await;
         let is_done = strict.is_ok();

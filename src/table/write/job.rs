@@ -193,9 +193,8 @@ impl Job {
             Self::Upsert(job) => job.options.sight,
             Self::Edit { request, .. } => request.sight,
             Self::Attributes(job) => job.sight,
-            Self::Delete(_) | Self::Undelete(_) | Self::Records { .. } | Self::Settings { .. } => {
-                Sight::Whole
-            }
+            Self::Undelete(job) => job.sight,
+            Self::Delete(_) | Self::Records { .. } | Self::Settings { .. } => Sight::Whole,
         }
     }
 

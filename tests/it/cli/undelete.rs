@@ -17,7 +17,8 @@ async fn deleted_members_come_back_by_ref_id_and_revision_and_the_others_are_nam
         refs: vec!["a".into(), "b".into()],
         ..Default::default()
     };
-    let revision = world.server.members().bulk_delete_members(request).await.unwrap().into_inner().revision;
+    let revision =
+        world.server.members().bulk_delete_members(request).await.unwrap().into_inner().revisions[0];
     let file = world.file("more.csv", "ref,email\nd,bo@example.com\n");
     world.import(&file, "staff", &[]).await.expect(0);
     let undelete = ["undelete", "--base", "staff", "--server", &world.url];
@@ -34,6 +35,11 @@ async fn deleted_members_come_back_by_ref_id_and_revision_and_the_others_are_nam
     let revision = revision.to_string();
     let ended = memberbase(&[&undelete[..], &["--revision", &revision]].concat()).await.expect(1);
     assert!(ended.stdout.starts_with(&format!("{id}\tnot deleted\n")), "{}", ended.stdout);
+    // The revision before deleted nobody.
+    let two = ["--revision", "1", "--revision", &revision];
+    let ended = memberbase(&[&undelete[..], &two].concat()).await.expect(1);
+    assert!(ended.stdout.starts_with(&format!("{id}\tnot deleted\n")), "{}", ended.stdout);
+    assert!(ended.stderr.contains("no deletion is known of revision 1"), "{}", ended.stderr);
     memberbase(&undelete).await.expect(64);
     memberbase(&[&undelete[..], &["--id", id, "--ref", "a"]].concat()).await.expect(64);
 }

@@ -58,6 +58,7 @@ async fn members_come_back_under_their_ids_as_they_were_with_their_records() {
     let before = all(&mut base).await;
     let deleted = base.delete(vec![ids[3].clone()], vec!["a1".into(), "a0".into()]).await;
     assert_eq!((deleted.deleted, deleted.records.unwrap().transactions), (3, 2));
+    assert_eq!(deleted.revisions, [deleted.revision]);
     let by_revision = undelete(&mut base, |r| r.deleted_at_revision = Some(deleted.revision)).await.unwrap();
     assert_eq!(outcomes(&by_revision), [Restored; 3]);
     let back: Vec<&str> = by_revision.results.iter().map(|result| &*result.id).collect();
@@ -72,6 +73,33 @@ async fn members_come_back_under_their_ids_as_they_were_with_their_records() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_revisions_of_a_delete_bring_back_all_that_it_deleted_and_nothing_else() {
+    let server = Server::start().await;
+    let mut base = server.base().await;
+    let ids = base.fill(rows("a", 2_100)).await;
+    base.delete(ids[..5].to_vec(), Vec::new()).await;
+    let request = v1::BulkDeleteMembersRequest {
+        member_base_id: base.id.clone(),
+        member_ids: ids.clone(),
+        request_id: "all".into(),
+        ..Default::default()
+    };
+    let deleted = base.client.bulk_delete_members(request.clone()).await.unwrap().into_inner();
+    assert_eq!((deleted.deleted, deleted.revisions.len()), (2_095, 3));
+    assert_eq!(deleted.revisions.last(), Some(&deleted.revision));
+    let repeated = base.client.bulk_delete_members(request).await.unwrap().into_inner();
+    assert_eq!(repeated, deleted);
+    let mut back = 0;
+    for revision in deleted.revisions {
+        let reply = undelete(&mut base, |r| r.deleted_at_revision = Some(revision)).await.unwrap();
+        back += outcomes(&reply).iter().filter(|outcome| **outcome == Restored).count();
+    }
+    assert_eq!((back, base.refs(Vec::new()).await.len()), (2_095, 2_095));
+    let reply = undelete(&mut base, |r| r.member_ids = ids[3..6].to_vec()).await.unwrap();
+    assert_eq!(outcomes(&reply), [Restored, Restored, NotDeleted]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_id_and_ref_has_its_own_result_and_a_refusal_names_the_holder() {
     let server = Server::start().await;
     let mut base = server.base().await;
@@ -82,7 +110,7 @@ async fn each_id_and_ref_has_its_own_result_and_a_refusal_names_the_holder() {
     let holder = base.fill(vec![v1::MemberInput { email: Some("A1@example.com".into()), ..row("b") }]).await;
     let unknown = format!("m_{}", "0".repeat(26));
     let asked = vec![ids[0].clone(), unknown.clone(), ids[1].clone(), ids[3].clone(), foreign.clone()];
-    let reply = undelete(&mut base, |r| r.ids = asked.clone()).await.unwrap();
+    let reply = undelete(&mut base, |r| r.member_ids = asked.clone()).await.unwrap();
     assert_eq!(outcomes(&reply), [Restored, NotFound, Refused, NotDeleted, NotFound]);
     let echoed: Vec<String> = reply.results.iter().map(|result| result.id.clone()).collect();
     assert_eq!(echoed, asked);
@@ -104,11 +132,12 @@ async fn a_request_that_is_not_clear_brings_nobody_back() {
     let ids = base.fill(rows("a", 2)).await;
     base.delete(ids.clone(), Vec::new()).await;
     let status = undelete(&mut base, |_| {}).await.unwrap_err();
-    assert_eq!(refused(&status, Code::InvalidArgument, "FIELD_REQUIRED"), ["ids"]);
-    let status = undelete(&mut base, |r| (r.ids, r.refs) = (ids.clone(), vec!["a1".into()])).await;
+    assert_eq!(refused(&status, Code::InvalidArgument, "FIELD_REQUIRED"), ["member_ids"]);
+    let status = undelete(&mut base, |r| (r.member_ids, r.refs) = (ids.clone(), vec!["a1".into()])).await;
     assert_eq!(refused(&status.unwrap_err(), Code::InvalidArgument, "FIELD_CONFLICT"), ["refs"]);
-    let status = undelete(&mut base, |r| r.ids = vec![ids[0].clone(), "m_short".into()]).await.unwrap_err();
-    assert_eq!(refused(&status, Code::InvalidArgument, "ID_MALFORMED"), ["ids[1]"]);
+    let status =
+        undelete(&mut base, |r| r.member_ids = vec![ids[0].clone(), "m_short".into()]).await.unwrap_err();
+    assert_eq!(refused(&status, Code::InvalidArgument, "ID_MALFORMED"), ["member_ids[1]"]);
     let status = undelete(&mut base, |r| r.refs = vec!["a".into(), String::new()]).await.unwrap_err();
     assert_eq!(refused(&status, Code::InvalidArgument, "REF_INVALID"), ["refs[1]"]);
     let status = undelete(&mut base, |r| r.deleted_at_revision = Some(0)).await.unwrap_err();

@@ -190,6 +190,7 @@ impl MemberService for Members {
                 deleted: deleted.deleted,
                 revision: deleted.revision,
                 records: Some(record::counts(deleted.records)),
+                revisions: deleted.revisions,
             },
         ))
     }

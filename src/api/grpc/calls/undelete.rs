@@ -16,7 +16,7 @@ pub async fn undelete(
 ) -> Result<Response<v1::UndeleteMembersResponse>, Status> {
     let (directory, request, deadline) = begin(gate, request).await?;
     let base = directory.base_number(&request.member_base_id, "member_base_id")?;
-    let v1::UndeleteMembersRequest { ids, refs, deleted_at_revision: revision, .. } = request;
+    let v1::UndeleteMembersRequest { member_ids: ids, refs, deleted_at_revision: revision, .. } = request;
     let sent = Undelete { ids, refs, revision };
     let reply = directory.undelete_members(base, &sent, deadline).await?;
     let (size, results) = (Size::of_items(reply.outcomes.len()), Vec::with_capacity(reply.outcomes.len()));

@@ -101,7 +101,7 @@ const MOST: &[(&str, &str, usize)] = &[
     ("BatchGetMembersRequest", "keys", BATCH_GET_MAX_KEYS),
     ("BulkDeleteMembersRequest", "member_ids", BULK_DELETE_MAX_MEMBERS),
     ("BulkDeleteMembersRequest", "refs", BULK_DELETE_MAX_MEMBERS),
-    ("UndeleteMembersRequest", "ids", UNDELETE_MAX_MEMBERS),
+    ("UndeleteMembersRequest", "member_ids", UNDELETE_MAX_MEMBERS),
     ("UndeleteMembersRequest", "refs", UNDELETE_MAX_MEMBERS),
     ("SetMemberAttributesRequest", "attributes", ATTRIBUTE_ENTRIES_MAX),
     ("IngestTransactionsRequest", "events", INGEST_MAX_EVENTS),

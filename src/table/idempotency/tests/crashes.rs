@@ -79,13 +79,20 @@ async fn deleted_again(n: u64, fault: Fault) -> bool {
 
 /// How many members a delete under a request id reports as deleted, by this run or before.
 async fn delete_to_the_end(store: &Store, delete: impl Fn(Option<Arc<Claim>>) -> DeleteRequest) -> u64 {
-    match store.begin("a", "").await.unwrap() {
-        Begun::New(claim) => store.base.delete(delete(Some(claim))).await.unwrap().deleted,
-        Begun::Done(stored) => {
-            let RequestResult::Deleted(members, _) = stored.result else { panic!("{stored:?}") };
-            members
+    let (members, revisions) = match store.begin("a", "").await.unwrap() {
+        Begun::New(claim) => {
+            let reply = store.base.delete(delete(Some(claim))).await.unwrap();
+            (reply.deleted, reply.revisions)
         }
-    }
+        Begun::Done(stored) => {
+            let RequestResult::Deleted { members, revisions, .. } = stored.result else {
+                panic!("{stored:?}")
+            };
+            (members, revisions)
+        }
+    };
+    assert_eq!(revisions.len(), 3, "a commit for each slice: {revisions:?}");
+    members
 }
 
 #[tokio::test]

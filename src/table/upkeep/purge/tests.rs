@@ -150,7 +150,7 @@ async fn a_member_goes_with_all_its_records_in_one_commit_and_nothing_is_left_of
     assert!(store.keys_with("attribute-").await > 0);
     let reply = store.delete(vec![Row(0)]).await;
     let records = RecordCounts { clips: 2, stamp_collections: 1, transactions: TRANSACTIONS };
-    assert_eq!(reply, DeleteReply { deleted: 1, records, revision: before + 1 });
+    assert_eq!(reply, DeleteReply { deleted: 1, records, revision: before + 1, revisions: vec![before + 1] });
     for kind in RecordKind::ALL {
         assert_eq!(store.count(0, kind).await, None);
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::model::limits::DELETE_REVISIONS_MAX;
 use crate::model::{Origin, Sight};
 use crate::stored::idempotency::RequestResult;
 use crate::table::idempotency::{Claim, Tally};
@@ -28,6 +29,8 @@ pub struct DeleteJob {
     pub(in crate::table) claim: Option<(Arc<Claim>, Tally)>,
     /// The result of what was planned so far.
     pub(in crate::table) gone: Gone,
+    /// The revisions of the first [`DELETE_REVISIONS_MAX`] commits that deleted members, in ascending order.
+    pub(in crate::table) revisions: Vec<u64>,
     pub(in crate::table) failure: Failure,
 }
 
@@ -37,12 +40,13 @@ impl DeleteJob {
     pub fn new(request: DeleteRequest, reply: ReplySender<DeleteReply>, permit: Permit) -> Self {
         let DeleteRequest { rows, refs, expect_removals, claim, deadline, origin } = request;
         let doomed = rows.into_iter().map(Doomed::Row).chain(refs.into_iter().map(Doomed::Ref)).collect();
-        let mut gone = Gone::default();
+        let (mut gone, mut before) = (Gone::default(), Vec::new());
         let claim = claim.map(|claim| {
             let (begun, tally) = claim.resume_tally();
-            if let Some(RequestResult::Deleting { done, members, records }) = begun {
+            if let Some(RequestResult::Deleting { done, members, records, revisions }) = begun {
                 let done = usize::try_from(*done).unwrap_or(usize::MAX);
                 gone = Gone { done, members: *members, records: *records };
+                before.clone_from(revisions);
             }
             (claim, tally)
         });
@@ -59,6 +63,7 @@ impl DeleteJob {
             permit,
             claim,
             gone,
+            revisions: before,
             failure: Failure::default(),
         }
     }
@@ -81,10 +86,18 @@ impl DeleteJob {
     /// The result to store at this point.
     pub fn result(&self) -> RequestResult {
         let Gone { done, members, records } = self.gone;
+        let revisions = self.revisions.clone();
         if self.is_complete() {
-            RequestResult::Deleted(members, records)
-        } else {
-            RequestResult::Deleting { done: u64::try_from(done).unwrap_or(u64::MAX), members, records }
+            return RequestResult::Deleted { members, records, revisions };
+        }
+        let done = u64::try_from(done).unwrap_or(u64::MAX);
+        RequestResult::Deleting { done, members, records, revisions }
+    }
+
+    /// Notes the commit of a slice that deleted members.
+    pub fn note_commit(&mut self, revision: u64) {
+        if self.revisions.len() < DELETE_REVISIONS_MAX {
+            self.revisions.push(revision);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::OwnedMutexGuard;
 
-use crate::model::Origin;
+use crate::model::{Origin, Sight};
 use crate::table::idempotency::Claim;
 use crate::table::read::deleted::Sought;
 use crate::table::shared::budget::Permit;
@@ -15,6 +15,7 @@ use crate::table::{TableError, UndeleteReply};
 /// Deleted members to bring back, as they were found in the commit log.
 pub struct UndeleteJob {
     pub(in crate::table) sought: Vec<Sought>,
+    pub(in crate::table) sight: Sight,
     pub(in crate::table) deadline: Option<Instant>,
     pub(in crate::table) origin: Origin,
     pub(in crate::table) reply: ReplySender<UndeleteReply>,

@@ -38,6 +38,9 @@ pub async fn delete(
     job.allowance = Some(plan.allowance());
     let before = plan.revision();
     let revision = plan.end_request();
+    if revision > before {
+        job.note_commit(revision);
+    }
     let (is_complete, result) = (job.is_complete(), job.result());
     if let Some((claim, tally)) = &mut job.claim
         && (is_complete || revision > before)
@@ -48,9 +51,9 @@ pub async fn delete(
         planned.unfinished.push(Arc::clone(&job.failure));
         return (taken, Some(Job::Delete(job)));
     }
-    let DeleteJob { reply, permit, claim, gone, failure, .. } = *job;
+    let DeleteJob { reply, permit, claim, gone, revisions, failure, .. } = *job;
     planned.claims.extend(claim.map(|(claim, _)| claim));
-    let answer = DeleteReply { deleted: gone.members, records: gone.records, revision };
+    let answer = DeleteReply { deleted: gone.members, records: gone.records, revision, revisions };
     planned.replies.push(WaitingReply::Delete(reply, answer, failure, permit));
     (taken, None)
 }

@@ -125,8 +125,13 @@ impl Place {
         );
         call!("MemberService/OffboardMember", "write", Base, OffboardMemberRequest { member_base_id, key });
         call!("MemberService/BulkDeleteMembers", "write", Base, BulkDeleteMembersRequest { member_base_id });
-        let ids = vec![member_id.clone()];
-        call!("MemberService/UndeleteMembers", "write", Base, UndeleteMembersRequest { member_base_id, ids });
+        let member_ids = vec![member_id.clone()];
+        call!(
+            "MemberService/UndeleteMembers",
+            "write",
+            Base,
+            UndeleteMembersRequest { member_base_id, member_ids }
+        );
         call!(
             "AttributeService/SetAttributeSchema",
             "write",
