@@ -187,8 +187,8 @@ pub fn metadata(error: &Error) -> HashMap<String, String> {
         Error::ReplyTooLarge { bytes, limit } => {
             vec![("bytes", bytes.to_string()), ("limit", limit.to_string())]
         }
-        Error::StorageFull { free, reserve } => {
-            vec![("free", free.to_string()), ("reserve", reserve.to_string())]
+        Error::StorageFull { free, needed } => {
+            vec![("free", free.to_string()), ("needed", needed.to_string())]
         }
         Error::RemovalGuard(held) => vec![
             ("would_remove", held.would_remove.to_string()),

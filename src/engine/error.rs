@@ -16,14 +16,15 @@ pub enum EngineError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// Too few bytes are free: fewer than the reserve, or for a read, which can make the store write, fewer
-    /// than half of the reserve. Nothing was written, and the operation works again once space is freed.
-    #[error("the disk has {free} bytes free, which is not enough beside the reserve of {reserve}")]
+    /// Too few bytes are free: fewer than the write needs beside the reserve, or for a read, which can make the
+    /// store write, fewer than half of the reserve. Nothing was written, and the operation works again once
+    /// space is freed.
+    #[error("the disk has {free} bytes free, but {needed} must be free, the reserve included")]
     StorageFull {
         /// Bytes free on the file system of the data directory.
         free: u64,
-        /// The reserve, in bytes. No request may use it.
-        reserve: u64,
+        /// The bytes that must be free: the reserve, the write, and what sled may write to catch up.
+        needed: u64,
     },
     /// Nobody knows whether the batch became durable: the sync failed after the batch may have reached the
     /// disk.

@@ -275,7 +275,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_happens_once_and_writes_nothing() {
-        let full = EngineError::StorageFull { free: 1, reserve: 2 };
+        let full = EngineError::StorageFull { free: 1, needed: 2 };
         let engine = Faulty::new(Arc::new(MemoryEngine::new())).fail_at(2, Fault::Error(full.clone()));
         engine.commit(batch(1)).await.unwrap();
         assert!(!engine.has_failed());

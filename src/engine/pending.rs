@@ -37,6 +37,11 @@ pub(crate) fn bytes_of(ops: &[Op]) -> usize {
     ops.iter().map(Op::bytes).sum()
 }
 
+/// The memory that the writes of `batch` take while they are pending, in bytes.
+pub(crate) fn pending_bytes(batch: &Batch) -> usize {
+    batch.bytes() + (batch.puts.len() + batch.deletes.len()) * OP_OVERHEAD_BYTES
+}
+
 /// The writes of a batch, shared between the pending batches, the log and the applier.
 pub(crate) type Ops = Arc<[Op]>;
 
@@ -88,6 +93,11 @@ impl Pending {
     /// The number that the next batch gets.
     pub(crate) fn next(&self) -> u64 {
         self.first.saturating_add(u64::try_from(self.batches.len()).unwrap_or(u64::MAX))
+    }
+
+    /// The last batch that has left: the store beneath has it and every batch before it.
+    pub(crate) fn passed(&self) -> u64 {
+        self.first.saturating_sub(1)
     }
 
     /// Bytes held in memory.

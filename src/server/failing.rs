@@ -218,7 +218,7 @@ async fn random_faults_lose_nothing_invent_nothing_and_leave_nothing_broken() {
         for n in 0..300 {
             let fault = match dice.below(6) {
                 0 => Some(Fault::Error(io())),
-                1 => Some(Fault::Error(EngineError::StorageFull { free: 1, reserve: 2 })),
+                1 => Some(Fault::Error(EngineError::StorageFull { free: 1, needed: 2 })),
                 2 => Some(Fault::FailedWrite { also: dice.below(3) }),
                 _ => None,
             };

@@ -147,12 +147,14 @@ pub enum Error {
     Overloaded,
     /// A write would use the reserve, or more than half of the reserve is used and a read needs more. Nothing
     /// was written.
-    #[error("the disk is nearly full: only {free} bytes are free, and {reserve} bytes are reserved")]
+    #[error(
+        "the disk is nearly full: only {free} bytes are free, and {needed} must be free, the reserve included"
+    )]
     StorageFull {
         /// Bytes that are free.
         free: u64,
-        /// The reserve, in bytes.
-        reserve: u64,
+        /// The bytes that must be free, the reserve included.
+        needed: u64,
     },
     /// It is not known whether the write happened.
     #[error("it is not known whether the write happened; check by reading, or send it again")]

@@ -51,7 +51,7 @@ impl From<TableError> for Error {
 impl From<EngineError> for Error {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::StorageFull { free, reserve } => Self::StorageFull { free, reserve },
+            EngineError::StorageFull { free, needed } => Self::StorageFull { free, needed },
             EngineError::CommitUnknown(private) => Self::CommitUnknown { private },
             EngineError::Refusing(_) => Self::StorageFailed,
             EngineError::Io(private) => Self::StorageUnavailable { private },
@@ -98,7 +98,7 @@ mod tests {
             assert_eq!(error.code(), Code::Unavailable, "{error:?}");
             assert!(error.retry_after().is_some() && !error.to_string().contains("secret"), "{error:?}");
         }
-        let full = Error::from(EngineError::StorageFull { free: 1, reserve: 2 });
+        let full = Error::from(EngineError::StorageFull { free: 1, needed: 2 });
         assert_eq!(full.code(), Code::ResourceExhausted);
         assert!(full.retry_after().is_some());
         assert_eq!(Error::from(TableError::Closing).code(), Code::Unavailable);

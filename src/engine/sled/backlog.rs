@@ -15,11 +15,13 @@ use tokio::sync::Notify;
 use crate::engine::SMALL_BATCH_BYTES;
 use crate::engine::lock::lock;
 use crate::engine::pending::Pending;
+use crate::engine::sled::disk::Behind;
 
 /// See the module documentation.
 #[derive(Debug)]
 pub(crate) struct Backlog {
     pending: RwLock<Pending>,
+    behind: Behind,
     signal: Mutex<Signal>,
     applier: Condvar,
     room: Notify,
@@ -52,9 +54,11 @@ pub(crate) enum Stop {
 }
 
 impl Backlog {
-    pub(crate) fn new(next: u64, limit: usize) -> Self {
+    /// No pending batches; the next batch gets number `next`. The bytes of the pending batches go to `behind`.
+    pub(crate) fn new(next: u64, limit: usize, behind: Behind) -> Self {
         Self {
             pending: RwLock::new(Pending::new(next)),
+            behind,
             signal: Mutex::default(),
             applier: Condvar::new(),
             room: Notify::new(),
@@ -68,7 +72,10 @@ impl Backlog {
     }
 
     pub(crate) fn write<T>(&self, write: impl FnOnce(&mut Pending) -> T) -> T {
-        write(&mut self.pending.write().unwrap_or_else(PoisonError::into_inner))
+        let mut pending = self.pending.write().unwrap_or_else(PoisonError::into_inner);
+        let written = write(&mut pending);
+        self.behind.set(pending.bytes());
+        written
     }
 
     /// Whether a thread holds the lock on the pending batches.
@@ -204,7 +211,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(3600);
 
     fn backlog_with(bytes: usize) -> Arc<Backlog> {
-        let backlog = Backlog::new(1, usize::MAX);
+        let backlog = Backlog::new(1, usize::MAX, Behind::default());
         let value = Some(vec![0; bytes].into());
         backlog.write(|pending| pending.push([Op { key: Bytes::from_static(b"key"), value }].into()));
         Arc::new(backlog)
@@ -236,7 +243,7 @@ mod tests {
     #[tokio::test]
     async fn small_batches_are_acknowledged_while_large_ones_wait_for_sled() {
         let limit = 4 * SMALL_BATCH_BYTES;
-        let backlog = Backlog::new(1, limit);
+        let backlog = Backlog::new(1, limit, Behind::default());
         let publish = |bytes: usize| {
             let value = Some(vec![0; bytes].into());
             let ops = [Op { key: Bytes::from_static(b"key"), value }].into();

@@ -1,26 +1,65 @@
 //! The disk as the log, snapshots and backups use it: files that are written and synced, and the free space.
 //!
 //! All their writes go through here, which lets tests make the disk fail.
+//!
+//! # The room for sled
+//!
+//! sled must take every batch that the log has accepted, so the log accepts a batch only if the disk has room
+//! for the log, for all that sled may write to take this and every pending batch, and for the reserve. So sled
+//! can catch up at any time without the reserve, unless other programs fill the disk.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::config::SledConfig;
 use super::dir::files;
 use crate::engine::EngineError;
+
+/// The bytes that sled may write for one byte that it is given. sled appends each change of a page, and at
+/// every tenth change the whole page; for members in random order that was ten times the bytes.
+pub(crate) const WRITTEN_PER_BYTE: u64 = 16;
+
+/// The bytes by which sled's files may grow for one byte of a pending batch in memory. The memory includes 200
+/// bytes for each write. So for small writes, for which sled grows most, this is about as much as
+/// [`WRITTEN_PER_BYTE`] allows.
+const GROWTH_PER_PENDING_BYTE: u64 = 4;
 
 /// The file system of the data directory.
 #[derive(Debug)]
 pub(crate) struct Disk {
     dir: PathBuf,
     reserve: u64,
-    /// The free bytes at the last look, minus the bytes accepted since.
-    free: AtomicU64,
+    /// The bytes that the pending batches take in memory.
+    behind: Behind,
+    /// The bytes that may still be accepted: the free bytes at the last look, minus what sled may write for
+    /// the batches that were pending then, minus what was accepted since.
+    spare: AtomicU64,
     #[cfg(test)]
     faults: super::faults::Faults,
+}
+
+/// The bytes that the pending batches take in memory. The backlog sets it, and the disk reads it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Behind(Arc<AtomicUsize>);
+
+impl Behind {
+    pub(crate) fn set(&self, bytes: usize) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
+
+    /// What sled may write for the pending batches.
+    fn growth(&self) -> u64 {
+        growth(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// What sled may write for batches that take `pending_bytes` in memory.
+fn growth(pending_bytes: usize) -> u64 {
+    u64::try_from(pending_bytes).unwrap_or(u64::MAX).saturating_mul(GROWTH_PER_PENDING_BYTE)
 }
 
 impl Disk {
@@ -28,7 +67,8 @@ impl Disk {
         Self {
             dir: config.dir.clone(),
             reserve: config.reserve_bytes,
-            free: AtomicU64::new(0),
+            behind: Behind::default(),
+            spare: AtomicU64::new(0),
             #[cfg(test)]
             faults: config.faults.clone(),
         }
@@ -39,7 +79,8 @@ impl Disk {
         Self {
             dir: dir.to_owned(),
             reserve: 0,
-            free: AtomicU64::new(0),
+            behind: Behind::default(),
+            spare: AtomicU64::new(0),
             #[cfg(test)]
             faults: super::faults::Faults::default(),
         }
@@ -50,18 +91,28 @@ impl Disk {
         &self.faults
     }
 
-    /// Rejects `bytes` that would use the reserve. Cheap: it queries the file system only when the last
-    /// answer no longer covers the bytes accepted since. So writes work again as soon as space is freed.
+    /// What the backlog tells this disk.
+    pub(crate) fn behind(&self) -> Behind {
+        self.behind.clone()
+    }
+
+    /// Rejects a batch of `bytes` that takes `pending_bytes` in memory, if the disk has no room for it in the
+    /// log and later in sled.
+    pub(crate) fn admit_batch(&self, bytes: usize, pending_bytes: usize) -> Result<(), EngineError> {
+        self.admit(u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(growth(pending_bytes)))
+    }
+
+    /// Rejects `bytes` that would use the reserve, or the room that sled needs for the pending batches.
+    /// Cheap: it queries the file system only when the last answer no longer covers the bytes accepted since.
+    /// So writes work again as soon as space is freed, or sled has caught up.
     pub(crate) fn admit(&self, bytes: u64) -> Result<(), EngineError> {
-        let enough = |free: u64| free.checked_sub(bytes).filter(|left| *left >= self.reserve);
-        if self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough).is_ok() {
+        let enough = |spare: u64| spare.checked_sub(bytes).filter(|left| *left >= self.reserve);
+        let take = || self.spare.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough).is_ok();
+        if take() {
             return Ok(());
         }
         let free = self.look();
-        match enough(free) {
-            Some(_) => Ok(()),
-            None => Err(EngineError::StorageFull { free, reserve: self.reserve }),
-        }
+        if take() { Ok(()) } else { Err(self.full_for(free, bytes)) }
     }
 
     /// Whether sled may write. Half of the reserve is for sled, because sled must take what the log has
@@ -75,15 +126,27 @@ impl Disk {
         self.look().saturating_sub(self.reserve / 2)
     }
 
+    /// Rejects `bytes` that are to be written to sled, if sled could need more room for them than there is.
+    pub(crate) fn admit_to_sled(&self, bytes: u64) -> Result<(), EngineError> {
+        let free = self.look();
+        let needed = bytes.saturating_mul(WRITTEN_PER_BYTE).saturating_add(self.reserve / 2);
+        if free >= needed { Ok(()) } else { Err(EngineError::StorageFull { free, needed }) }
+    }
+
     /// The error of a write for which the disk has no room.
     pub(crate) fn full(&self) -> EngineError {
-        EngineError::StorageFull { free: self.look(), reserve: self.reserve }
+        self.full_for(self.look(), 0)
+    }
+
+    fn full_for(&self, free: u64, bytes: u64) -> EngineError {
+        let needed = self.reserve.saturating_add(self.behind.growth()).saturating_add(bytes);
+        EngineError::StorageFull { free, needed }
     }
 
     /// Queries the free bytes of the file system.
     pub(crate) fn look(&self) -> u64 {
         let free = self.ask();
-        self.free.store(free, Ordering::Relaxed);
+        self.spare.store(free.saturating_sub(self.behind.growth()), Ordering::Relaxed);
         free
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, ThreadId};
 
@@ -22,6 +23,7 @@ struct Plan {
     removes: u64,
     fail_remove: Option<u64>,
     free_bytes: Option<u64>,
+    full_while: Option<(PathBuf, u64)>,
     looked: HashSet<ThreadId>,
     sled_is_stuck: bool,
     append_panics: bool,
@@ -89,6 +91,11 @@ impl Faults {
         self.plan().free_bytes = free;
     }
 
+    /// Sets the free bytes of the file system for as long as `file` exists.
+    pub(crate) fn set_free_bytes_while(&self, file: &Path, free: u64) {
+        self.plan().full_while = Some((file.to_owned(), free));
+    }
+
     /// Sets whether sled's flush and drop block until this is reset.
     pub(crate) fn stick_sled(&self, stuck: bool) {
         self.plan().sled_is_stuck = stuck;
@@ -127,7 +134,8 @@ impl Faults {
     pub(crate) fn free_bytes(&self) -> Option<u64> {
         let mut plan = self.plan();
         plan.looked.insert(thread::current().id());
-        plan.free_bytes
+        let full = plan.full_while.as_ref().filter(|(file, _)| file.exists());
+        full.map(|(_, free)| *free).or(plan.free_bytes)
     }
 
     pub(crate) fn before_append<'a>(&self, bytes: &'a [u8]) -> Result<(), (&'a [u8], io::Error)> {

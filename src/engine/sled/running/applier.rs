@@ -12,6 +12,7 @@ use super::shared::{Shared, Stalled};
 use crate::engine::EngineError;
 use crate::engine::pending::{Ops, bytes_of};
 use crate::engine::sled::backlog::Stop;
+use crate::engine::sled::disk::WRITTEN_PER_BYTE;
 use crate::engine::sled::log::segment;
 use crate::engine::sled::snapshot;
 use crate::engine::sled::working::restore::{self, Source};
@@ -19,9 +20,6 @@ use crate::engine::sled::working::{bounded, confirmed, copy};
 
 /// The bytes applied at a time: enough that a key which many batches write is written to sled once.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
-/// The bytes that sled may write for one byte that it is given. sled appends each change of a page, and at
-/// every tenth change the whole page; for members in random order that was ten times the bytes.
-const WRITTEN_PER_BYTE: u64 = 16;
 /// How long the applier gathers small batches, because single writes change the same few keys again and
 /// again.
 const GATHER_FOR: Duration = Duration::from_millis(50);
@@ -166,7 +164,8 @@ impl Shared {
         let snapshots = &snapshot::list(&self.config.snapshot_dir(), timeline)?;
         let source = Source { log_dir: &log_dir, segments: &segments, snapshots, timeline, confirmed, last };
         let progress = |line: String| tracing::warn!("{line}");
-        let restored = restore::restore(&self.config.sled_dir(), self.config.cache_bytes, source, &progress)?;
+        let (dir, cache_bytes) = (self.config.sled_dir(), self.config.cache_bytes);
+        let restored = restore::restore(&dir, cache_bytes, &self.disk, source, &progress)?;
         *self.write_sled() = Some(Arc::new(restored.sled));
         self.sync_failed.store(false, Ordering::Release);
         self.damaged.store(false, Ordering::Release);

@@ -42,9 +42,9 @@ pub(super) fn open(
     let source =
         Source { log_dir: &log_dir, segments, snapshots, timeline, confirmed: *confirmed, last: end.last };
     let Restored { sled, replayed_bytes } =
-        restore::restore(&config.sled_dir(), config.cache_bytes, source, &progress)?;
+        restore::restore(&config.sled_dir(), config.cache_bytes, &disk, source, &progress)?;
 
-    let backlog = Arc::new(Backlog::new(end.last + 1, config.pending_limit_bytes));
+    let backlog = Arc::new(Backlog::new(end.last + 1, config.pending_limit_bytes, disk.behind()));
     let log = Log::new(Arc::clone(&backlog), end.last, opened.bytes);
     let watch = Arc::<Watch>::default();
     segments.iter().try_for_each(|segment| watch.add(&segment.path))?;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::engine::lock::lock;
-use crate::engine::pending::Pending;
+use crate::engine::pending::{Pending, pending_bytes};
 use crate::engine::sled::backlog::Backlog;
 use crate::engine::sled::config::SledConfig;
 use crate::engine::sled::disk::Disk;
@@ -54,7 +54,7 @@ impl Shared {
     /// Rejects a batch before it is numbered, so that the rejection affects no other batch.
     pub(super) fn admit(&self, batch: &Batch) -> Result<(), EngineError> {
         self.ensure_open()?;
-        self.disk.admit(u64::try_from(batch.bytes()).unwrap_or(u64::MAX))?;
+        self.disk.admit_batch(batch.bytes(), pending_bytes(batch))?;
         self.admit_while_stalled()
     }
 

@@ -11,6 +11,7 @@ use super::keeper::{self, Keeper, SnapshotReply};
 use super::shared::Shared;
 use crate::engine::EngineError;
 use crate::engine::lock::lock;
+use crate::engine::pending::Pending;
 use crate::engine::sled::backlog::Stop;
 use crate::engine::sled::log::queue;
 use crate::engine::sled::log::writer::Writer;
@@ -102,15 +103,16 @@ fn close(shared: &Shared, running: Running) -> Result<(), EngineError> {
     join(running.applier);
     join(running.confirmer);
     join(running.keeper);
-    // Batches that are still pending could not be applied; the log has them.
-    let applied = shared.backlog.read(|pending| pending.next() == durable + 1 && pending.bytes() == 0);
-    let confirmed = if applied { shared.confirm(durable) } else { Ok(()) };
+    // Batches that are still pending could not be applied; the log has them. What was applied is confirmed in
+    // any case, because otherwise the next open would write it to sled once more.
+    let applied = shared.backlog.read(Pending::passed);
+    let confirmed = shared.confirm(applied);
     let sled = shared.write_sled().take();
     if sled.is_some_and(|sled| !bounded::let_go(sled, &shared.config)) {
         tracing::warn!("closing the working copy took too long; the log has everything");
         return confirmed;
     }
-    if applied && shared.applied_bytes.load(Ordering::Relaxed) >= REOPEN_FROM_BYTES {
+    if applied == durable && shared.applied_bytes.load(Ordering::Relaxed) >= REOPEN_FROM_BYTES {
         let reopened = Sled::open(&shared.config.sled_dir(), shared.config.cache_bytes);
         match reopened.map(|sled| sled.sync()) {
             Ok(Ok(())) => {}

@@ -2,6 +2,7 @@
 
 use super::super::faults::ENOSPC;
 use super::*;
+use crate::engine::pending::pending_bytes;
 
 const EIO: i32 = 5;
 
@@ -162,11 +163,13 @@ async fn a_full_disk_rejects_writes_before_they_get_a_number_until_space_is_free
     store.config.reserve_bytes = 1000;
     let engine = store.open();
     settle(&engine, &store).await;
-    for free in [1000, 999, 0] {
+    let (bytes, pending) = (batch(4).bytes() as u64, pending_bytes(&batch(4)) as u64);
+    let needed = 1000 + bytes + 4 * pending;
+    for free in [needed - 1, 999, 0] {
         store.config.faults.set_free_bytes(Some(free));
         // The last answer of the file system still covers a few bytes.
         engine.shared.disk.look();
-        let expected = EngineError::StorageFull { free, reserve: 1000 };
+        let expected = EngineError::StorageFull { free, needed };
         assert_eq!(engine.commit(batch(4)).await.unwrap_err(), expected);
         expect(&engine, 3).await;
     }
@@ -221,6 +224,70 @@ async fn on_a_full_disk_sled_is_not_written_to_and_the_log_keeps_what_it_accepte
     engine.close().await.unwrap();
     store.config.faults.set_free_bytes(None);
     expect(&store.open(), 4).await;
+}
+
+#[tokio::test]
+async fn writes_leave_the_room_that_sled_needs_for_the_pending_ones() {
+    let mut store = Store::new();
+    store.config.reserve_bytes = 1000;
+    let engine = store.open();
+    settle(&engine, &store).await;
+    let needs = |batch: &Batch| batch.bytes() as u64 + 4 * pending_bytes(batch) as u64;
+    let (first, second) = (engine.append(batch(4)).await.unwrap(), batch(5));
+    let owed = 4 * pending_bytes(&batch(4)) as u64;
+    let needed = 1000 + owed + needs(&second);
+    store.config.faults.set_free_bytes(Some(needed - 1));
+    engine.shared.disk.look();
+    let full = EngineError::StorageFull { free: needed - 1, needed };
+    assert_eq!(engine.commit(second.clone()).await.unwrap_err(), full);
+    // Once sled has the first batch, the same room is enough.
+    first.publish();
+    while engine.status().pending_bytes > 0 {
+        store.config.faults.set_free_bytes(None);
+        engine.shared.backlog.wake_applier();
+        tokio::task::yield_now().await;
+    }
+    store.config.faults.set_free_bytes(Some(needed - 1));
+    engine.shared.disk.look();
+    engine.commit(second).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_sled_has_is_confirmed_when_a_full_disk_keeps_it_from_the_rest() {
+    let mut store = Store::new();
+    store.config.reserve_bytes = 1000;
+    let engine = store.open();
+    settle(&engine, &store).await;
+    let timeline = engine.shared.timeline;
+    let durable = engine.append(batch(4)).await.unwrap();
+    store.config.faults.set_free_bytes(Some(10));
+    durable.publish();
+    engine.close().await.unwrap();
+    assert_eq!(confirmed::read(&store.log_dir(), timeline).unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_start_without_room_for_the_rest_rebuilds_sled_or_says_what_it_needs() {
+    let mut store = Store::new();
+    store.config.reserve_bytes = 1000;
+    let engine = store.open();
+    fill(&engine, 1..=3).await;
+    drop(engine);
+    store.config.faults.set_free_bytes(Some(600));
+    let error = store.try_open().unwrap_err();
+    assert!(matches!(error, EngineError::StorageFull { free: 600, needed } if needed > 600), "{error}");
+    store.config.faults.set_free_bytes(None);
+    let engine = store.open();
+    expect(&engine, 3).await;
+    // Removing sled's directory makes room.
+    fill(&engine, 4..=6).await;
+    drop(engine);
+    let sled_dir = store.config.sled_dir();
+    fs::write(sled_dir.join("large"), [0]).unwrap();
+    store.config.faults.set_free_bytes_while(&sled_dir.join("large"), 600);
+    let (engine, told) = store.open_told();
+    assert!(told.iter().any(|line| line.contains("no room to bring it up to date")), "{told:?}");
+    expect(&engine, 6).await;
 }
 
 #[tokio::test]
@@ -289,7 +356,7 @@ async fn a_read_that_fails_while_sled_has_no_room_says_that_the_disk_is_full() {
     let failing = || engine.shared.with_sled(|_| Err::<(), _>(EngineError::Io("no space".to_owned())));
     for (free, is_full) in [(500, false), (499, true), (0, true)] {
         store.config.faults.set_free_bytes(Some(free));
-        let full = EngineError::StorageFull { free, reserve: 1000 };
+        let full = EngineError::StorageFull { free, needed: 1000 };
         assert_eq!(failing().unwrap_err() == full, is_full, "{free}");
         // The same while sled is missing because it is about to be reopened.
         let sled = engine.shared.write_sled().take();
@@ -298,6 +365,6 @@ async fn a_read_that_fails_while_sled_has_no_room_says_that_the_disk_is_full() {
         *engine.shared.write_sled() = sled;
         expect(&engine, 3).await;
     }
-    let text = EngineError::StorageFull { free: 2_224_128, reserve: 2_097_152 }.to_string();
-    assert_eq!(text, "the disk has 2224128 bytes free, which is not enough beside the reserve of 2097152");
+    let text = EngineError::StorageFull { free: 2_097_152, needed: 2_224_128 }.to_string();
+    assert_eq!(text, "the disk has 2097152 bytes free, but 2224128 must be free, the reserve included");
 }

@@ -3,6 +3,10 @@
 //!
 //! Snapshots and the log hold everything, so nothing that sled says about itself is needed, and deleting its
 //! directory loses nothing.
+//!
+//! If the disk has no room to bring sled up to date, its directory is removed, which frees the room of all that
+//! sled wrote before, and it is rebuilt. sled is written in steps for which the disk has room, so that this
+//! does not fill the disk either.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,14 +15,18 @@ use super::copy::{Sled, move_aside};
 use super::trouble::Trouble;
 use super::{boot, confirmed};
 use crate::engine::EngineError;
-use crate::engine::pending::{Ops, bytes_of};
+use crate::engine::pending::{Op, Ops, bytes_of};
 use crate::engine::sled::dir::files;
+use crate::engine::sled::disk::Disk;
 use crate::engine::sled::log::chain;
 use crate::engine::sled::log::segment::{Segment, Timeline};
 use crate::engine::sled::snapshot::{self, Generation, Listing, Writes};
 
 /// The approximate size of the groups in which replayed writes are applied.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// The approximate size of the steps in which sled is written while the disk is short of room. Before each one
+/// sled's buffers reach the disk, and so count in the free space.
+const STEP_BYTES: usize = 128 * 1024;
 /// The replayed bytes between two lines of progress.
 const PROGRESS_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -53,32 +61,45 @@ pub(crate) struct Restored {
 pub(crate) fn restore(
     dir: &Path,
     cache_bytes: u64,
+    disk: &Disk,
     source: Source<'_>,
     progress: &dyn Fn(String),
 ) -> Result<Restored, EngineError> {
+    let rebuild = |why: &str| rebuild(dir, cache_bytes, disk, source, why, progress);
     if source.confirmed > 0 && !dir.exists() {
-        return rebuild(dir, cache_bytes, source, "it is gone", progress);
+        return rebuild("it is gone");
     }
     if confirmed::is_distrusted(source.log_dir) {
-        return rebuild(dir, cache_bytes, source, "damage was found in it", progress);
+        return rebuild("damage was found in it");
     }
     if source.first() > source.confirmed.saturating_add(1) {
         let why = format!("it is confirmed up to batch {}, and the log begins later", source.confirmed);
-        return rebuild(dir, cache_bytes, source, &why, progress);
+        return rebuild(&why);
     }
     if source.confirmed < source.last && dir.exists() && !boot::still_runs(source.log_dir, dir) {
         // Nothing suggests that it is damaged, so keeping it would help no investigation.
         files::remove_all(dir)?;
         let why =
             "the machine was restarted, or the store copied, before sled was confirmed to have everything";
-        return rebuild(dir, cache_bytes, source, why, progress);
+        return rebuild(why);
     }
     let opened = open_trusted(dir, cache_bytes, source);
-    match opened.and_then(|sled| replay(sled, source, source.confirmed, progress)) {
+    match opened.and_then(|sled| replay(sled, disk, source, source.confirmed, progress)) {
         Ok(restored) => Ok(restored),
+        Err(Trouble::Machine(error)) if is_full(&error, disk) => {
+            if dir.exists() {
+                files::remove_all(dir)?;
+            }
+            rebuild(&format!("there is no room to bring it up to date ({error})"))
+        }
         Err(Trouble::Machine(error)) => Err(error),
-        Err(Trouble::Content(why)) => rebuild(dir, cache_bytes, source, &why, progress),
+        Err(Trouble::Content(why)) => rebuild(&why),
     }
+}
+
+/// Whether the disk is full, also if only sled says so.
+fn is_full(error: &EngineError, disk: &Disk) -> bool {
+    matches!(error, EngineError::StorageFull { .. }) || !disk.has_room_for_sled()
 }
 
 /// Opens sled, if replay from the confirmed position makes it complete.
@@ -110,6 +131,7 @@ fn open_noted(dir: &Path, cache_bytes: u64, source: Source<'_>) -> Result<Sled, 
 fn rebuild(
     dir: &Path,
     cache_bytes: u64,
+    disk: &Disk,
     source: Source<'_>,
     why: &str,
     progress: &dyn Fn(String),
@@ -129,23 +151,23 @@ fn rebuild(
     let sled = open_noted(dir, cache_bytes, source)?;
     // From here on the working copy is new, so an open after a crash may continue with it.
     confirmed::trust(source.log_dir)?;
-    let Some(base) = base else { return Ok(replay(sled, source, 0, progress)?) };
-    load(&sled, base, progress)?;
+    let Some(base) = base else { return Ok(replay(sled, disk, source, 0, progress)?) };
+    load(&sled, disk, base, progress)?;
     // An open after a crash continues from here.
     sled.set_position(source.timeline, base.position())?;
     sled.sync()?;
     confirmed::write(source.log_dir, source.timeline, base.position())?;
-    Ok(replay(sled, source, base.position(), progress)?)
+    Ok(replay(sled, disk, source, base.position(), progress)?)
 }
 
-fn load(sled: &Sled, base: &Generation, progress: &dyn Fn(String)) -> Result<(), EngineError> {
+fn load(sled: &Sled, disk: &Disk, base: &Generation, progress: &dyn Fn(String)) -> Result<(), EngineError> {
     let mut writes = Writes::open(&base.path)?;
     let (mut group, mut group_bytes, mut told) = (Vec::new(), 0, 0);
     while let Some(op) = writes.next()? {
         group_bytes += op.bytes();
         group.push(op);
         if group_bytes >= GROUP_BYTES {
-            sled.write(&[Arc::from(std::mem::take(&mut group))])?;
+            write(sled, disk, &[Arc::from(std::mem::take(&mut group))])?;
             group_bytes = 0;
         }
         if writes.at() - told >= PROGRESS_BYTES {
@@ -153,11 +175,42 @@ fn load(sled: &Sled, base: &Generation, progress: &dyn Fn(String)) -> Result<(),
             progress(format!("loaded {told} of {} bytes of the snapshot into the working copy", base.bytes));
         }
     }
-    Ok(sled.write(&[Arc::from(group)])?)
+    Ok(write(sled, disk, &[Arc::from(group)])?)
+}
+
+/// Writes a group to sled: at once if the disk has room for that, and otherwise in steps.
+fn write(sled: &Sled, disk: &Disk, group: &[Ops]) -> Result<(), Trouble> {
+    let bytes = group.iter().map(|ops| bytes_of(ops)).sum();
+    if admit(disk, bytes).is_ok() {
+        return sled.write(group);
+    }
+    group.iter().try_for_each(|ops| {
+        steps(ops).try_for_each(|step| {
+            sled.sync()?;
+            admit(disk, bytes_of(step))?;
+            sled.write(&[Arc::from(step)])
+        })
+    })
+}
+
+fn admit(disk: &Disk, bytes: usize) -> Result<(), EngineError> {
+    disk.admit_to_sled(u64::try_from(bytes).unwrap_or(u64::MAX))
+}
+
+/// The parts of `ops` that have about [`STEP_BYTES`] each.
+fn steps(ops: &[Op]) -> impl Iterator<Item = &[Op]> {
+    let mut bytes = 0;
+    ops.chunk_by(move |op, _| {
+        bytes += op.bytes();
+        let more = bytes < STEP_BYTES;
+        bytes = if more { bytes } else { 0 };
+        more
+    })
 }
 
 fn replay(
     sled: Sled,
+    disk: &Disk,
     source: Source<'_>,
     after: u64,
     progress: &dyn Fn(String),
@@ -169,7 +222,8 @@ fn replay(
         group_bytes += bytes_of(&ops);
         group.push(Arc::from(ops));
         if group_bytes >= GROUP_BYTES || number == last {
-            sled.apply(&group, timeline, number)?;
+            write(&sled, disk, &group)?;
+            sled.set_position(timeline, number)?;
             group.clear();
             replayed_bytes += u64::try_from(group_bytes).unwrap_or(u64::MAX);
             group_bytes = 0;

@@ -97,7 +97,7 @@ async fn delete_to_the_end(store: &Store, delete: impl Fn(Option<Arc<Claim>>) ->
 
 #[tokio::test]
 async fn a_delete_of_several_commits_continues_where_it_was_interrupted_and_counts_all() {
-    let full = Fault::Error(EngineError::StorageFull { free: 1, reserve: 2 });
+    let full = Fault::Error(EngineError::StorageFull { free: 1, needed: 2 });
     for fault in [Fault::CrashBefore, Fault::CrashAfter, full, Fault::FailedWrite { also: 3 }] {
         let mut n = 1;
         while deleted_again(n, fault.clone()).await {
@@ -109,7 +109,7 @@ async fn a_delete_of_several_commits_continues_where_it_was_interrupted_and_coun
 
 #[tokio::test]
 async fn the_result_of_an_upsert_that_changes_nothing_is_stored_whole_or_not_at_all() {
-    let full = EngineError::StorageFull { free: 1, reserve: 2 };
+    let full = EngineError::StorageFull { free: 1, needed: 2 };
     for n in 1.. {
         let store = Store::new().await;
         let rows = || (0..2_500).map(|n| Ok(MemberRow { if_revision: None, ..new_row(n) })).collect();

@@ -328,7 +328,7 @@ async fn at_every_operation(fault: Fault) {
 #[tokio::test]
 async fn a_refused_batch_fails_only_those_that_were_planned_on_it() {
     for error in [
-        EngineError::StorageFull { free: 1, reserve: 2 },
+        EngineError::StorageFull { free: 1, needed: 2 },
         EngineError::Conflict,
         EngineError::Io("injected".to_owned()),
     ] {
@@ -352,5 +352,5 @@ async fn a_crash_leaves_every_request_done_or_not_done() {
 
 #[test]
 fn a_volley_from_several_threads_is_handled_the_same() {
-    block_on(at_every_operation(Fault::Error(EngineError::StorageFull { free: 1, reserve: 2 })));
+    block_on(at_every_operation(Fault::Error(EngineError::StorageFull { free: 1, needed: 2 })));
 }
