@@ -5,6 +5,7 @@
 
 use crate::api::grpc::fuzz as wire;
 use crate::engine::sled::fuzz as log;
+use crate::lists::fuzz as lists;
 use crate::model::{BaseName, BaseSettings, Cursor, CursorKey, IdKey, RecordKind, Sealer, Timestamp};
 use crate::stored::bucket::Width;
 use crate::stored::commit::CommitPart;
@@ -18,7 +19,7 @@ use crate::stored::{block, bucket, idempotency, key, member, member_record, reco
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 10] = [
     ("log", log::segment),
     ("snapshot", log::snapshot),
     ("payload", log::payload),
@@ -26,7 +27,9 @@ pub const TARGETS: [Target; 8] = [
     ("filter", wire::filter),
     ("rows", wire::rows),
     ("texts", texts),
-    ("csv", crate::cli::fuzz::files),
+    ("csv", lists::table),
+    ("ndjson", lists::ndjson),
+    ("workbook", lists::workbook),
 ];
 
 /// Runs the target of this name.

@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! cli ──► server ──► api ──► directory ──► table ──► stored ──► model
-//!  │                 server alone picks an └───────► engine (trait)
-//!  └────► lists
+//!                    server alone picks an │└──────► engine (trait)
+//!        cli, api and directory read lists └► lists ──► model
 //! ```
 //!
 //! | module | what is in it |

@@ -70,7 +70,7 @@ fn with_plain_usage(mut error: clap::Error, arguments: &[OsString]) -> clap::Err
 enum Command {
     /// Runs the server
     Serve(Box<serve::Args>),
-    /// Creates and updates members from a CSV or NDJSON file
+    /// Creates and updates members from a CSV or NDJSON file, or a spreadsheet
     Import(import::Args),
     /// Writes all members of a memberbase, or those that match, as CSV or NDJSON
     Export(export::Args),

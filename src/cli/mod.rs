@@ -28,4 +28,3 @@ mod verify;
 
 pub use self::command::{Cli, fail, run};
 pub use self::error::{EXIT_USAGE, Error};
-pub(crate) use self::import::fuzz;

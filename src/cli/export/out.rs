@@ -7,9 +7,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::api::grpc::v1;
-use crate::cli::list::{COLUMNS, FileFormat, SERVER_COLUMNS, header};
+use crate::cli::list::FileFormat;
 use crate::cli::output::is_stdout;
 use crate::cli::{files, json, output};
+use crate::lists::columns::export::{COLUMNS, SERVER_COLUMNS, header};
 use crate::model::ProfileField;
 
 const BUFFER: usize = 256 << 10;

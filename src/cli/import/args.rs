@@ -4,19 +4,20 @@ use std::io::Seek;
 use std::path::{Path, PathBuf};
 
 use super::failed;
-use super::reading::{
-    ALL_FIELDS, ClearMissing, Format, Keys, MatchKey, Opened, Reading, Source, is_delimiter, is_stdin,
-};
+use super::reading::{ALL_FIELDS, ClearMissing, Format, Keys, MatchKey, Opened, Source, is_stdin};
 use crate::api::grpc::v1;
 use crate::cli::client::{self, Target};
-use crate::cli::list::FileFormat;
+use crate::cli::list::{FileFormat, ListFormat};
 use crate::cli::{Error, output};
+use crate::lists::columns::Wanted;
+use crate::lists::text::is_delimiter;
+use crate::lists::{self, Field, Options, Reading};
 use crate::model::ImportId;
 
 /// The arguments of `import`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The file, CSV or NDJSON according to its name; `-` for standard input
+    /// The file, CSV, TSV, NDJSON or a spreadsheet according to its name; `-` for standard input
     pub file: PathBuf,
     /// The memberbase, by name or id
     #[arg(long, value_name = "NAME-OR-ID")]
@@ -28,14 +29,21 @@ pub struct Args {
     pub target: Target,
     /// The format of the file; needed if its name does not show it
     #[arg(long)]
-    pub format: Option<FileFormat>,
-    /// The delimiter of a CSV file; a first line such as sep=; in the file overrides it
-    #[arg(long, default_value = ",", value_name = "CHARACTER")]
-    pub delimiter: String,
+    pub format: Option<ListFormat>,
+    /// The delimiter of a CSV file, if its header does not show it; a first line such as sep=; in the file
+    /// overrides it
+    #[arg(long, value_name = "CHARACTER")]
+    pub delimiter: Option<String>,
+    /// The sheet of a spreadsheet, if several visible sheets hold data
+    #[arg(long, value_name = "NAME")]
+    pub sheet: Option<String>,
+    /// Read a column under another name, such as 'Staff No=worker_id'; may be given several times
+    #[arg(long = "column", value_name = "HEADING=NAME", value_parser = renamed)]
+    pub columns: Vec<(String, String)>,
     /// The field that finds the member of a row; a row without it is matched by its id, if it has one
     #[arg(long = "match", default_value = "ref", value_name = "FIELD")]
     pub match_by: MatchKey,
-    /// Take the cells of a CSV file literally: keep spaces around them, ="…" and an apostrophe before a
+    /// Take the cells of a table literally: keep spaces around them, ="…" and an apostrophe before a
     /// formula
     #[arg(long)]
     pub no_trim: bool,
@@ -77,9 +85,12 @@ pub struct Args {
 }
 
 impl Args {
-    pub(super) fn file_format(&self) -> Result<FileFormat, Error> {
+    /// The format of the file: as given, as its name says, or a spreadsheet if it begins like one.
+    fn list_format(&self, input: &Opened) -> Result<lists::Format, Error> {
         let file = self.file.display();
-        match (self.format, FileFormat::of(&self.file)) {
+        let ending = self.file.extension().and_then(|ending| ending.to_str());
+        let named = ending.and_then(lists::Format::of_ending);
+        match (self.format.map(ListFormat::format), named) {
             (Some(given), named) => {
                 if named.is_some_and(|named| named != given) {
                     output::note(format_args!(
@@ -90,39 +101,57 @@ impl Args {
             }
             (None, Some(named)) => Ok(named),
             (None, None) if FileFormat::is_spreadsheet(&self.file) => Err(Error::Usage(format!(
-                "{file}: spreadsheets are not read; save it as CSV (\"CSV UTF-8\" where there is a choice), \
-                 and import that file"
+                "{file}: this kind of spreadsheet is not read; save it as .xlsx, or save it as CSV (\"CSV \
+                 UTF-8\" where there is a choice), and import that file"
             ))),
+            (None, None) if input.is_workbook() => Ok(lists::Format::Workbook),
             (None, None) => Err(Error::Usage(format!(
                 "{file}: the name does not show the format of the file; give --format csv or --format ndjson"
             ))),
         }
     }
 
-    /// Opens the CSV file. A file that can be read twice is first checked to its end.
-    pub(super) fn csv(&self, input: Opened) -> Result<Source, Error> {
-        let delimiter = self.delimiter()?;
-        let reading = if self.no_trim { Reading::Exact } else { Reading::Cleaned };
-        let input = match input {
-            Opened::File(mut file, size) if size.is_some() => {
+    /// Opens the list. A table that can be read twice is first checked to its end; whether it was is returned
+    /// too. A spreadsheet is read to its end in any case.
+    pub(super) fn open(&self, input: Opened) -> Result<(Source, bool), Error> {
+        let format = self.list_format(&input)?;
+        let options = self.list_options(format)?;
+        let open = |input| Source::open(input, options.clone(), self.keys(), self.match_by);
+        let is_table = matches!(format, lists::Format::Csv | lists::Format::Tsv);
+        match input {
+            Opened::File(mut file, size) if size.is_some() && is_table => {
                 let again = file.try_clone().map_err(Error::file("open", &self.file))?;
-                Source::csv(Box::new(again), delimiter, self.match_by, reading)?.check()?;
+                open(Box::new(again))?.check()?;
                 file.rewind().map_err(Error::file("read", &self.file))?;
-                Opened::File(file, size)
+                Ok((open(Box::new(file))?, true))
             }
-            other => other,
-        };
-        Source::csv(input.read(), delimiter, self.match_by, reading)
+            other => Ok((open(other.read())?, false)),
+        }
     }
 
-    pub(super) fn delimiter(&self) -> Result<u8, Error> {
-        match self.delimiter.as_bytes() {
-            [byte] if is_delimiter(*byte) => Ok(*byte),
-            b"\\t" => Ok(b'\t'),
-            _ => Err(Error::Usage(format!(
-                "--delimiter {:?}: give one ASCII character, or \\t",
-                self.delimiter
-            ))),
+    fn list_options(&self, format: lists::Format) -> Result<Options, Error> {
+        let columns = Wanted {
+            // Rows without the key are matched by their id.
+            required: vec![vec![self.match_by.field(), Field::Id]],
+            renamed: self.columns.clone(),
+            reading: if self.no_trim { Reading::Exact } else { Reading::Cleaned },
+            ..Wanted::default()
+        };
+        Ok(Options {
+            format: Some(format),
+            delimiter: self.delimiter()?,
+            columns,
+            sheet: self.sheet.clone(),
+            ..Options::default()
+        })
+    }
+
+    fn delimiter(&self) -> Result<Option<u8>, Error> {
+        let Some(delimiter) = &self.delimiter else { return Ok(None) };
+        match delimiter.as_bytes() {
+            [byte] if is_delimiter(*byte) => Ok(Some(*byte)),
+            b"\\t" => Ok(Some(b'\t')),
+            _ => Err(Error::Usage(format!("--delimiter {delimiter:?}: give one ASCII character, or \\t"))),
         }
     }
 
@@ -163,10 +192,7 @@ impl Args {
 
     /// `members.failed.csv` beside `members.csv`, and in the current folder for standard input.
     pub(super) fn failed_path(&self, format: &Format) -> PathBuf {
-        let extension = match format {
-            Format::Csv { .. } => "failed.csv",
-            Format::Ndjson(_) => "failed.ndjson",
-        };
+        let extension = if format.table().is_some() { "failed.csv" } else { "failed.ndjson" };
         self.failed.clone().unwrap_or_else(|| {
             let file = if is_stdin(&self.file) { Path::new("import") } else { &self.file };
             file.with_extension(extension)
@@ -176,4 +202,14 @@ impl Args {
 
 fn import_id(text: &str) -> Result<ImportId, String> {
     ImportId::parse(text).map_err(|rule| rule.describe())
+}
+
+/// A heading, and the name under which its column is read.
+fn renamed(text: &str) -> Result<(String, String), String> {
+    match text.rsplit_once('=') {
+        Some((heading, name)) if !heading.is_empty() && !name.is_empty() => {
+            Ok((heading.to_owned(), name.to_owned()))
+        }
+        _ => Err("give a heading of the file and a name, such as 'Staff No=worker_id'".to_owned()),
+    }
 }

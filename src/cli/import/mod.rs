@@ -16,5 +16,4 @@ mod sending;
 mod stop;
 
 pub use self::args::Args;
-pub(crate) use self::reading::fuzz;
 pub use self::run::run;

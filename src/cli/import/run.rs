@@ -4,28 +4,23 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::api::grpc::v1;
-use crate::cli::list::FileFormat;
 use crate::cli::{Error, base, files, output};
 use crate::model::ImportId;
 
 use super::args::Args;
 use super::failed::{self, FailedRows};
 use super::progress::Progress;
-use super::reading::{Opened, Repeats, Source};
+use super::reading::{Opened, Repeats};
 use super::report;
 use super::sending::{Ended, Input, Late, Overtaken, Patience, Session, Unanswered, settle};
 use super::stop::Stops;
 
-/// Imports the file. Before the first call to the server the file is opened and its header parsed, a CSV file
+/// Imports the file. Before the first call to the server the file is opened and its header parsed, a table
 /// is read to its end, and the place for failed rows is checked.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
-    let format = args.file_format()?;
     let input = Opened::open(&args.file)?;
     let size = input.size();
-    let source = match format {
-        FileFormat::Csv => args.csv(input)?,
-        FileFormat::Ndjson => Source::ndjson(input.read(), args.keys(), args.match_by),
-    };
+    let (source, is_checked) = args.open(input)?;
     if args.replace {
         source.check_replacement(&args.may_clear())?;
     }
@@ -49,7 +44,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let id = args.import_id.map_or_else(draw_import_id, Ok)?;
     let mut session = Session {
         options: args.options(member_base_id, id),
-        chunks: source.read(usize::from(args.chunk_rows)),
+        chunks: source.read(usize::from(args.chunk_rows), is_checked),
         unanswered: Unanswered::new(usize::from(args.in_flight)),
         patience: Patience::new(Duration::from_secs(args.give_up_after)),
         progress: Progress::new(size, args.quiet, Instant::now()),

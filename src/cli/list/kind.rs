@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::lists;
+
 /// File name endings of spreadsheets.
 const SPREADSHEETS: [&str; 7] = ["xlsx", "xls", "xlsm", "xlsb", "ods", "fods", "numbers"];
 
@@ -13,6 +15,35 @@ pub enum FileFormat {
     Csv,
     /// One JSON object a line
     Ndjson,
+}
+
+/// The formats that an import reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ListFormat {
+    /// Comma-separated values, also with another delimiter; the first line has the column names
+    Csv,
+    /// Tab-separated values
+    Tsv,
+    /// One JSON object a line
+    Ndjson,
+    /// A spreadsheet of Excel and many other programs
+    Xlsx,
+    /// A spreadsheet of LibreOffice
+    Ods,
+    /// A spreadsheet of old versions of Excel
+    Xls,
+}
+
+impl ListFormat {
+    /// How the file is read.
+    pub fn format(self) -> lists::Format {
+        match self {
+            Self::Csv => lists::Format::Csv,
+            Self::Tsv => lists::Format::Tsv,
+            Self::Ndjson => lists::Format::Ndjson,
+            Self::Xlsx | Self::Ods | Self::Xls => lists::Format::Workbook,
+        }
+    }
 }
 
 impl FileFormat {

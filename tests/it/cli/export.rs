@@ -53,7 +53,7 @@ fn own_fields(mut member: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_spreadsheet_is_neither_written_nor_read() {
+async fn a_spreadsheet_is_not_written_and_other_kinds_are_not_read() {
     let world = world().await;
     for name in ["staff.xlsx", "staff.XLS", "staff.ods", "staff.numbers"] {
         for more in [&[][..], &["--format", "csv"], &["--records"]] {
@@ -61,9 +61,16 @@ async fn a_spreadsheet_is_neither_written_nor_read() {
             assert!(ended.stderr.contains("name the file .csv"), "{}", ended.stderr);
         }
         assert!(!world.path(name).exists());
-        let file = world.file(name, "PK");
-        let ended = world.import(&file, "staff", &[]).await.expect(64);
-        assert!(ended.stderr.contains("save it as CSV"), "{}", ended.stderr);
+    }
+    for (name, code, said) in [
+        ("staff.numbers", 64, "save it as CSV"),
+        ("staff.xlsb", 64, "save it as CSV"),
+        ("staff.xlsx", 65, "not a spreadsheet"),
+        ("staff.ods", 65, "not a spreadsheet"),
+    ] {
+        let file = world.file(name, "ref,tier\na,x\n");
+        let ended = world.import(&file, "staff", &[]).await.expect(code);
+        assert!(ended.stderr.contains(said), "{name}: {}", ended.stderr);
     }
 }
 

@@ -141,7 +141,7 @@ async fn a_bad_header_is_refused_before_anything_is_sent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn text_in_another_encoding_is_reported_with_line_and_column() {
     let world = World::new().await;
-    let file = world.file("members.csv", b"ref,first_name\na,Ana\nb,Zo\xeb\n");
+    let file = world.file("members.csv", b"ref,first_name\na,Zo\xc3\xab\nb,Zo\xeb\n");
     let ended = world.import(&file, "staff", &["--create-base"]).await.expect(65);
     assert!(ended.stderr.contains("line 3, column \"first_name\": not valid UTF-8"), "{}", ended.stderr);
     let file = world.file("members.ndjson", b"{\"ref\":\"a\"}\n{\"ref\":\"\xff\"}\n");

@@ -24,6 +24,7 @@ mod status;
 mod token;
 mod undelete;
 mod words;
+mod workbooks;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

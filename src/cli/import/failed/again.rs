@@ -11,8 +11,9 @@ use serde::Deserialize;
 use super::file::{FailedRows, Out, annotated};
 use crate::cli::files::begin_unfinished;
 use crate::cli::import::failure::{OVERTAKEN, RowFailure, overtaken};
-use crate::cli::import::reading::{FAILED, Format, Row, fields};
+use crate::cli::import::reading::{Row, Table};
 use crate::cli::output::csv_error;
+use crate::lists::{FAILED, fields};
 
 /// The changes to the rows of a file; each row is identified by its line.
 #[derive(Default)]
@@ -45,17 +46,16 @@ impl FailedRows {
         let taken = || io::Error::new(io::ErrorKind::WouldBlock, "another command is writing this file");
         let mut out = self.begin(begin_unfinished(part)?.ok_or_else(taken)?)?;
         let mut with = changes.with.iter().peekable();
-        let format = &*self.format;
         let mut before = |line: u64, out: &mut Out| -> io::Result<()> {
-            while let Some((row, failure)) = with.next_if(|(row, _)| row.line < line) {
-                out.write(format, *row, &changes.marked(row.line, failure))?;
+            while let Some((row, failure)) = with.next_if(|(row, _)| row.number() < line) {
+                out.write(row, &changes.marked(row.number(), failure))?;
             }
             Ok(())
         };
-        match format {
-            Format::Csv { delimiter, names_delimiter, .. } => {
-                let mut rows = reader(*delimiter).from_reader(source);
-                for row in rows.records().skip(1 + usize::from(*names_delimiter)) {
+        match self.format.table() {
+            Some(Table { delimiter, names_delimiter, .. }) => {
+                let mut rows = reader(delimiter).from_reader(source);
+                for row in rows.records().skip(1 + usize::from(names_delimiter)) {
                     let row = row.map_err(csv_error)?;
                     let line = line_of(&row).unwrap_or_default();
                     before(line, &mut out)?;
@@ -64,7 +64,7 @@ impl FailedRows {
                     }
                 }
             }
-            Format::Ndjson(_) => {
+            None => {
                 for text in source.lines() {
                     let text = text?;
                     let why = why(&text);

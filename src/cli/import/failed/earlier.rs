@@ -8,7 +8,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::again::{reader, why};
-use crate::cli::import::reading::{FAILURE_COLUMNS, Format};
+use crate::cli::import::reading::{Format, Table};
+use crate::lists::columns::FAILURE_COLUMNS;
 
 /// How many bytes to read to recognise a file of failed rows.
 const LOOK_AT: u64 = 256 << 10;
@@ -27,15 +28,15 @@ pub fn has_failed_rows(path: &Path, format: &Format) -> bool {
 
 /// Whether a file begins like a file of failed rows of such a list.
 fn is_of_failed_rows(start: impl Read, format: &Format) -> bool {
-    match format {
-        Format::Csv { columns, delimiter, names_delimiter, .. } => {
-            let mut rows = reader(*delimiter).from_reader(start);
-            let header = rows.records().nth(usize::from(*names_delimiter));
-            header.and_then(Result::ok).is_some_and(|header| {
-                header.iter().eq(columns.header.iter().map(String::as_str).chain(FAILURE_COLUMNS))
-            })
+    match format.table() {
+        Some(Table { columns, delimiter, names_delimiter, .. }) => {
+            let mut rows = reader(delimiter).from_reader(start);
+            let header = rows.records().nth(usize::from(names_delimiter));
+            header
+                .and_then(Result::ok)
+                .is_some_and(|header| header.iter().eq(columns.header().chain(FAILURE_COLUMNS)))
         }
-        Format::Ndjson(_) => {
+        None => {
             let first = BufReader::new(start).lines().next();
             first.and_then(Result::ok).is_some_and(|line| why(&line).is_some())
         }
@@ -46,12 +47,11 @@ fn is_of_failed_rows(start: impl Read, format: &Format) -> bool {
 mod tests {
     use super::*;
     use crate::cli::files::open_alone;
-    use crate::cli::import::reading::Keys;
 
     #[test]
     fn a_file_counts_unless_another_import_is_writing_it() {
         let temp = tempfile::tempdir().unwrap();
-        let (path, format) = (temp.path().join("failed.ndjson"), Format::Ndjson(Keys::NONE));
+        let (path, format) = (temp.path().join("failed.ndjson"), Format::ndjson());
         let row = r#"{"failed":{"line":1,"reason":"TAKEN","field":"","message":""},"ref":"a"}"#;
         fs::write(&path, row).unwrap();
         assert!(has_failed_rows(&path, &format));

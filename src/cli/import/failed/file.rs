@@ -12,7 +12,10 @@ use crate::cli::Error;
 use crate::cli::output::csv_error;
 
 use crate::cli::import::failure::RowFailure;
-use crate::cli::import::reading::{BOM, FAILED, FAILURE_COLUMNS, Format, Row, fields};
+use crate::cli::import::reading::{Format, Row, Table};
+use crate::lists::columns::FAILURE_COLUMNS;
+use crate::lists::text::BOM;
+use crate::lists::{FAILED, fields};
 
 /// The file, created when the first row fails.
 pub struct FailedRows {
@@ -56,7 +59,7 @@ impl FailedRows {
             self.written = Some(self.create()?);
         }
         let Some(Written { path, out }) = &mut self.written else { return Ok(()) };
-        out.write(&self.format, row, failure).map_err(Error::file("write", path))
+        out.write(row, failure).map_err(Error::file("write", path))
     }
 
     /// Writes all rows to the file, so that they are there if the program is stopped.
@@ -84,36 +87,34 @@ impl FailedRows {
 
     /// Begins an empty file with its header.
     pub(super) fn begin(&self, mut file: File) -> io::Result<Out> {
-        let Format::Csv { columns, delimiter, names_delimiter, has_mark } = &*self.format else {
+        let Some(Table { columns, delimiter, names_delimiter, has_mark }) = self.format.table() else {
             return Ok(Out::Ndjson(BufWriter::new(file)));
         };
-        if *has_mark {
+        if has_mark {
             file.write_all(BOM)?;
         }
-        if *names_delimiter {
-            writeln!(file, "sep={}", char::from(*delimiter))?;
+        if names_delimiter {
+            writeln!(file, "sep={}", char::from(delimiter))?;
         }
-        let mut out = csv::WriterBuilder::new().delimiter(*delimiter).flexible(true).from_writer(file);
-        let header = columns.header.iter().map(String::as_str).chain(FAILURE_COLUMNS);
+        let mut out = csv::WriterBuilder::new().delimiter(delimiter).flexible(true).from_writer(file);
+        let header = columns.header().chain(FAILURE_COLUMNS);
         out.write_record(header).map_err(csv_error)?;
         Ok(Out::Csv(Box::new(out)))
     }
 }
 
 impl Out {
-    pub fn write(&mut self, format: &Format, row: Row<'_>, failure: &RowFailure) -> io::Result<()> {
-        match (self, format) {
-            (Self::Csv(out), Format::Csv { columns, .. }) => {
-                let line = row.line.to_string();
+    pub fn write(&mut self, row: Row<'_>, failure: &RowFailure) -> io::Result<()> {
+        match self {
+            Self::Csv(out) => {
+                let line = row.number().to_string();
                 let why = [line.as_str(), &failure.reason, &failure.field, &failure.message];
-                let own = columns.own(row).unwrap_or(row);
-                out.write_record(own.cells().chain(why)).map_err(csv_error)
+                out.write_record(row.own_cells().into_iter().chain(why)).map_err(csv_error)
             }
-            (Self::Ndjson(out), _) => {
+            Self::Ndjson(out) => {
                 let text = row.cells().next().unwrap_or_default();
-                writeln!(out, "{}", annotated(row.line, text, failure))
+                writeln!(out, "{}", annotated(row.number(), text, failure))
             }
-            (Self::Csv(_), Format::Ndjson(_)) => Ok(()),
         }
     }
 
@@ -153,7 +154,8 @@ mod tests {
     use super::annotated;
     use crate::api::grpc::v1;
     use crate::cli::import::failure::RowFailure;
-    use crate::cli::import::reading::{Collector, Format, Keys};
+    use crate::cli::import::reading::Format;
+    use crate::lists::ListRow;
 
     fn annotate(text: &str) -> String {
         annotated(7, text, &RowFailure::new("INVALID_FIELD", "email", "no @"))
@@ -168,9 +170,7 @@ mod tests {
         assert_eq!(annotate(r#"{ "ref" : "a","failed":1, "email": "x" }"#), line);
         let long = r#"{"failed":{},"attributes":{"n": 1.50},"ref":"a","ref":"b"}"#;
         assert_eq!(annotate(long), format!(r#"{why}"attributes":{{"n": 1.50}},"ref":"a","ref":"b"}}"#));
-        let mut collector = Collector::default();
-        collector.push(1, [line.as_bytes()]);
-        let member = Format::Ndjson(Keys::NONE).member(collector.finish().unwrap().get(0).unwrap()).unwrap();
+        let member = Format::ndjson().member(&ListRow::ndjson(1, &line)).unwrap();
         assert_eq!(member.email.as_deref(), Some("x"));
     }
 
@@ -191,7 +191,7 @@ mod tests {
             violations: vec![fault("a"), fault("b")],
             ..Default::default()
         };
-        let format = Format::Ndjson(Keys::NONE);
+        let format = Format::ndjson();
         let failure = format.failure(error);
         assert_eq!((failure.field.as_str(), failure.message), ("a, b", message));
         let error = v1::RowError { message: "too late".into(), ..Default::default() };

@@ -44,7 +44,7 @@ impl FailedRows {
             return Ok(None);
         }
         let rows: Vec<_> = rows.collect();
-        let lines = rows.iter().map(|(row, _)| row.line).collect();
+        let lines = rows.iter().map(|(row, _)| row.number()).collect();
         let is_new = self.written.is_none();
         if is_new {
             self.write_all(&rows, &Changes::default())?;
@@ -99,7 +99,7 @@ impl FailedRows {
     }
 
     fn write_all(&mut self, rows: &[(Row<'_>, &RowFailure)], changes: &Changes<'_>) -> Result<(), Error> {
-        rows.iter().try_for_each(|(row, failure)| self.write(*row, &changes.marked(row.line, failure)))?;
+        rows.iter().try_for_each(|(row, failure)| self.write(row, &changes.marked(row.number(), failure)))?;
         self.flush()
     }
 
@@ -127,14 +127,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::cli::import::reading::{Collector, Format, Keys, Rows};
+    use crate::cli::import::reading::Format;
+    use crate::lists::ListRow;
 
-    fn rows(lines: &[u64]) -> Vec<Rows> {
-        let row = |line: &u64| {
-            let mut collector = Collector::default();
-            collector.push(*line, [format!("{{\"ref\":\"r{line}\"}}").as_bytes()]);
-            collector.finish().unwrap()
-        };
+    fn rows(lines: &[u64]) -> Vec<ListRow> {
+        let row = |line: &u64| ListRow::ndjson(*line, &format!("{{\"ref\":\"r{line}\"}}"));
         lines.iter().map(row).collect()
     }
 
@@ -161,14 +158,13 @@ mod tests {
     impl World {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            let failed =
-                FailedRows::new(folder.path().join("failed.ndjson"), Arc::new(Format::Ndjson(Keys::NONE)));
+            let failed = FailedRows::new(folder.path().join("failed.ndjson"), Arc::new(Format::ndjson()));
             Self { folder, failed }
         }
 
         /// Another import with the same file of failed rows.
         fn another(&self) -> FailedRows {
-            FailedRows::new(self.path(), Arc::new(Format::Ndjson(Keys::NONE)))
+            FailedRows::new(self.path(), Arc::new(Format::ndjson()))
         }
 
         fn path(&self) -> PathBuf {
@@ -177,18 +173,18 @@ mod tests {
 
         fn write(&mut self, lines: &[u64]) {
             for row in &rows(lines) {
-                self.failed.write(row.get(0).unwrap(), &failure("FIRST")).unwrap();
+                self.failed.write(row, &failure("FIRST")).unwrap();
             }
         }
 
         fn wait(&mut self, lines: &[u64]) -> Option<Waiting> {
             let (rows, failure) = (rows(lines), failure("TAKEN"));
-            self.failed.write_waiting(rows.iter().map(|row| (row.get(0).unwrap(), &failure))).unwrap()
+            self.failed.write_waiting(rows.iter().map(|row| (row, &failure))).unwrap()
         }
 
         fn settle(&mut self, waiting: Waiting, lines: &[u64]) {
             let (rows, failure) = (rows(lines), failure("LAST"));
-            let rows: Vec<_> = rows.iter().map(|row| (row.get(0).unwrap(), &failure)).collect();
+            let rows: Vec<_> = rows.iter().map(|row| (row, &failure)).collect();
             assert!(self.failed.settle(Some(waiting), &rows, &BTreeMap::new()).unwrap());
         }
 
@@ -254,8 +250,7 @@ mod tests {
         for number in 1..=2 {
             let mut failed = world.another();
             let (rows, failure) = (rows(&[number]), failure("TAKEN"));
-            let waiting =
-                failed.write_waiting(rows.iter().map(|row| (row.get(0).unwrap(), &failure))).unwrap();
+            let waiting = failed.write_waiting(rows.iter().map(|row| (row, &failure))).unwrap();
             assert!(waiting.is_some());
         }
         let kept = |number: u64| path.with_file_name(format!("failed.{number}.ndjson"));
@@ -270,7 +265,7 @@ mod tests {
         {
             let mut world = World::new();
             let (mut killed, rows, failure) = (world.another(), rows(left), failure("TAKEN"));
-            let waiting = killed.write_waiting(rows.iter().map(|row| (row.get(0).unwrap(), &failure)));
+            let waiting = killed.write_waiting(rows.iter().map(|row| (row, &failure)));
             assert!(waiting.unwrap().is_some());
             drop(killed);
             let waiting = world.wait(&[2, 3]).unwrap();
@@ -317,7 +312,7 @@ mod tests {
     fn rows_that_did_not_wait_in_the_file_are_put_into_their_places_and_marked() {
         let mut world = World::new();
         let (given, failure) = (rows(&[2, 9]), failure("LAST"));
-        let given: Vec<_> = given.iter().map(|row| (row.get(0).unwrap(), &failure)).collect();
+        let given: Vec<_> = given.iter().map(|row| (row, &failure)).collect();
         world.write(&[1, 5]);
         assert!(world.failed.settle(None, &given, &BTreeMap::from([(2, 6), (5, 7)])).unwrap());
         let overtaken = "LATER_ROW_APPLIED";
@@ -362,7 +357,7 @@ mod tests {
         assert_eq!(read(&target), of("FIRST", &[1]));
         let socket = world.folder.path().join("socket");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        let mut failed = FailedRows::new(socket, Arc::new(Format::Ndjson(Keys::NONE)));
+        let mut failed = FailedRows::new(socket, Arc::new(Format::ndjson()));
         assert!(failed.write_waiting(std::iter::empty()).unwrap().is_none() && failed.path().is_none());
     }
 }

@@ -1,8 +1,8 @@
 //! The marks of failed rows that are older than their members: reasons under which a row fails again until
 //! the user decides.
 
-use super::earlier::EarlierFailure;
 use super::row::RowFailure;
+use crate::lists::columns::Earlier;
 
 /// The reason of a failed row that a later row has overtaken.
 pub const OVERTAKEN: &str = "LATER_ROW_APPLIED";
@@ -40,10 +40,10 @@ fn decide(to_write_it: &str) -> String {
 }
 
 /// Fails a row that an earlier import has marked, with the same mark.
-pub fn check(earlier: Option<EarlierFailure<'_>>) -> Result<(), RowFailure> {
-    let Some(EarlierFailure { reason, message }) = earlier else { return Ok(()) };
-    match [OVERTAKEN, MAY_BE_OVERTAKEN].into_iter().find(|mark| *mark == reason) {
-        Some(mark) => Err(RowFailure::new(mark, "", message)),
+pub fn check(earlier: Option<&Earlier>) -> Result<(), RowFailure> {
+    let Some(Earlier { reason, message }) = earlier else { return Ok(()) };
+    match [OVERTAKEN, MAY_BE_OVERTAKEN].into_iter().find(|mark| mark == reason) {
+        Some(mark) => Err(RowFailure::new(mark, "", message.as_str())),
         None => Ok(()),
     }
 }
@@ -51,6 +51,10 @@ pub fn check(earlier: Option<EarlierFailure<'_>>) -> Result<(), RowFailure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn earlier(reason: &str, message: &str) -> Earlier {
+        Earlier { reason: reason.to_owned(), message: message.to_owned() }
+    }
 
     #[test]
     fn both_marks_fail_a_row_again_and_say_the_same() {
@@ -61,10 +65,9 @@ mod tests {
                 marked.message.contains("EMAIL_TAKEN, belongs to another member")
                     && marked.message.contains("line 7")
             );
-            let again =
-                check(Some(EarlierFailure { reason: &marked.reason, message: &marked.message })).unwrap_err();
+            let again = check(Some(&earlier(&marked.reason, &marked.message))).unwrap_err();
             assert_eq!((again.reason, again.message), (marked.reason, marked.message));
         }
-        assert!(check(Some(EarlierFailure { reason: "MENDED", message: "" })).is_ok() && check(None).is_ok());
+        assert!(check(Some(&earlier("MENDED", ""))).is_ok() && check(None).is_ok());
     }
 }

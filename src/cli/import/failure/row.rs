@@ -14,9 +14,4 @@ impl RowFailure {
     pub fn new(reason: &'static str, field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { reason: Cow::Borrowed(reason), field: field.into(), message: message.into() }
     }
-
-    /// The same failure, for another field.
-    pub fn at(self, field: impl Into<String>) -> Self {
-        Self { field: field.into(), ..self }
-    }
 }

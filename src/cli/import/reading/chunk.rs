@@ -2,15 +2,15 @@
 
 use crate::api::grpc::v1;
 
-use super::format::Format;
-use super::rows::{Row, Rows};
+use super::format::{Format, Row};
 use crate::cli::import::failure::RowFailure;
+use crate::lists::ListRow;
 
 /// Rows of the file, from reading until the server has replied.
 #[derive(Debug)]
 pub struct Chunk {
     pub number: u64,
-    pub rows: Rows,
+    pub rows: Vec<ListRow>,
     /// The members to send; empty once they were handed to the connection.
     pub members: Vec<v1::MemberInput>,
     /// The rows that cannot be sent, by their index in `rows`.
@@ -22,7 +22,7 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    pub fn new(number: u64, rows: Rows, end: u64, format: &Format) -> Self {
+    pub fn new(number: u64, rows: Vec<ListRow>, end: u64, format: &Format) -> Self {
         let mut members = Vec::with_capacity(rows.len());
         let mut unsendable = Vec::new();
         for (at, row) in rows.iter().enumerate() {

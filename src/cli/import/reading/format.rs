@@ -1,68 +1,80 @@
-//! How the rows of a file become members, and how errors of the server become failures with the names of the
+//! How the rows of a list become members, and how errors of the server become failures with the names of the
 //! file.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::api::grpc::v1;
-use crate::cli::Error;
 
-use super::columns::Columns;
+use super::member;
 use super::missing::Keys;
-use super::rows::{NotUtf8, Row};
-use super::{csv, csv_rows, ndjson};
 use crate::cli::import::failure::RowFailure;
+use crate::lists::columns::Columns;
+use crate::lists::{List, ListRow, Source};
+
+/// A row of the file.
+pub type Row<'a> = &'a ListRow;
 
 /// How the rows of the file become members.
 #[derive(Debug)]
-pub enum Format {
-    Csv {
-        columns: Columns,
-        delimiter: u8,
-        /// Whether the file's first line sets the delimiter.
-        names_delimiter: bool,
-        /// Whether the file begins with a byte order mark: without it, spreadsheets do not recognise UTF-8.
-        has_mark: bool,
-    },
-    /// Each line must have these keys.
-    Ndjson(Keys),
+pub struct Format {
+    list: Arc<List>,
+    /// The keys that each line of NDJSON must have.
+    keys: Keys,
+}
+
+/// How a table of failed rows is written: like the original one if that is text.
+#[derive(Debug, Clone, Copy)]
+pub struct Table<'a> {
+    pub columns: &'a Columns,
+    pub delimiter: u8,
+    /// Whether the first line sets the delimiter.
+    pub names_delimiter: bool,
+    /// Whether the file begins with a byte order mark: without it, spreadsheets do not recognise UTF-8.
+    pub has_mark: bool,
 }
 
 impl Format {
+    pub fn new(list: Arc<List>, keys: Keys) -> Self {
+        Self { list, keys }
+    }
+
+    /// The columns of a table; `None` for NDJSON.
+    pub fn columns(&self) -> Option<&Columns> {
+        self.list.columns()
+    }
+
+    /// How a table is written; `None` for NDJSON.
+    pub fn table(&self) -> Option<Table<'_>> {
+        let List::Table(table) = &*self.list else { return None };
+        let (delimiter, names_delimiter, has_mark) = match table.source {
+            Source::Text { delimiter, names_delimiter, has_mark } => (delimiter, names_delimiter, has_mark),
+            Source::Sheet { .. } => (b',', false, true),
+        };
+        Some(Table { columns: &table.columns, delimiter, names_delimiter, has_mark })
+    }
+
     pub fn member(&self, row: Row<'_>) -> Result<v1::MemberInput, RowFailure> {
-        match self {
-            Self::Csv { columns, .. } => csv::member(columns, row),
-            Self::Ndjson(keys) => ndjson::member(keys, row),
-        }
+        member::member(row, &self.keys)
     }
 
     /// The fields of a row that can find its member, even if the row has errors.
     pub fn finders(&self, row: Row<'_>) -> v1::MemberInput {
-        match self {
-            Self::Csv { columns, .. } => csv::finders(columns, row),
-            Self::Ndjson(_) => ndjson::finders(row),
+        let identity = row.identity();
+        v1::MemberInput {
+            id: identity.id,
+            r#ref: identity.r#ref,
+            email: identity.email,
+            worker_id: identity.worker_id,
+            ..Default::default()
         }
-    }
-
-    /// The field of a fault, under its name in the file, and the rule that it breaks.
-    fn fault(&self, fault: v1::FieldViolation) -> (String, String) {
-        match self {
-            Self::Csv { columns, .. } => columns.fault(&fault.field, fault.description),
-            Self::Ndjson(_) => (fault.field, fault.description),
-        }
-    }
-
-    pub fn not_utf8(&self, at: &NotUtf8) -> Error {
-        let column = match self {
-            Self::Csv { columns, .. } => columns.header.get(at.cell).map_or("", String::as_str),
-            Self::Ndjson(_) => "",
-        };
-        Error::Data(csv_rows::not_utf8(at.line, column))
     }
 
     /// The error that the server reports for a row, with the names of the file.
     pub fn failure(&self, error: v1::RowError) -> RowFailure {
         let v1::RowError { reason, message, violations, member_id, .. } = error;
-        let faults: Vec<_> = violations.into_iter().map(|fault| self.fault(fault)).collect();
+        let name = |fault: v1::FieldViolation| self.list.fault(&fault.field, fault.description);
+        let faults: Vec<_> = violations.into_iter().map(name).collect();
         let field = faults.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>().join(", ");
         // The message consists of the first faults, so it adds nothing to them.
         let mut texts: Vec<_> = faults.iter().map(|(field, rule)| format!("{field}: {rule}")).collect();
@@ -75,5 +87,13 @@ impl Format {
             *first = format!("{first} ({member_id})");
         }
         RowFailure { reason: Cow::Owned(reason), field, message: texts.join("; ") }
+    }
+}
+
+#[cfg(test)]
+impl Format {
+    /// The format of NDJSON whose lines need no keys.
+    pub fn ndjson() -> Self {
+        Self::new(Arc::new(List::Ndjson), Keys::NONE)
     }
 }

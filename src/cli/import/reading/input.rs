@@ -2,9 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::cli::Error;
+use crate::lists::workbook::is_workbook;
 
 /// The input of the import.
 pub enum Opened {
@@ -31,6 +33,13 @@ impl Opened {
             Self::Stdin => None,
             Self::File(_, size) => *size,
         }
+    }
+
+    /// Whether it is a regular file that begins like a spreadsheet.
+    pub fn is_workbook(&self) -> bool {
+        let Self::File(file, Some(_)) = self else { return false };
+        let mut beginning = [0; 8];
+        file.read_exact_at(&mut beginning, 0).is_ok() && is_workbook(&beginning)
     }
 
     pub fn read(self) -> Box<dyn Read + Send> {

@@ -1,7 +1,7 @@
 //! The key by which rows find their members.
 
-use super::field::Field;
 use crate::api::grpc::v1;
+use crate::lists::Field;
 
 /// The fields by which a row can find its member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -7,12 +7,10 @@
 //! is present but empty, or null, is cleared. `--clear-missing` lists fields to clear although they are
 //! missing.
 
-use super::columns::{Column, Columns};
-use super::field::Field;
-use super::object;
-use super::rows::Row;
 use crate::cli::import::failure::RowFailure;
-use crate::model::ProfileField;
+use crate::lists::columns::Columns;
+use crate::lists::{Field, RowAttributes};
+use crate::model::{ProfileField, RawRow};
 
 /// The name of the account in NDJSON and in the contract, and its columns in CSV.
 const ACCOUNT: &str = "account_details";
@@ -65,14 +63,13 @@ fn clearable() -> impl Iterator<Item = Field> {
 
 /// Rejects a header without all fields that a replacement would clear.
 pub fn check(columns: &Columns, may: &ClearMissing) -> Result<(), String> {
-    let is_missing = |field: &Field| !columns.columns.contains(&Column::Field(*field)) && !may.has(*field);
+    let is_missing = |field: &Field| !columns.has(*field) && !may.has(*field);
     let missing: Vec<_> = clearable().filter(is_missing).map(Field::name).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let (what, names) = (if missing.len() == 1 { "no column" } else { "no columns" }, missing.join(", "));
-    let has_attributes = columns.columns.iter().any(|column| matches!(column, Column::Attribute(..)));
-    let attributes = if has_attributes && missing.contains(&Field::Attributes.name()) {
+    let attributes = if columns.has_single_attributes() && missing.contains(&Field::Attributes.name()) {
         " (a column attributes.<key> sets only one attribute, and the others would be cleared)"
     } else {
         ""
@@ -103,14 +100,12 @@ impl Keys {
         Self(ProfileField::ALL.into_iter().filter(is_needed).map(ProfileField::as_str).collect())
     }
 
-    /// Rejects a line without some of the keys. Keys in `clear_fields` count as present.
-    pub fn check(&self, row: Row<'_>, cleared: &[String]) -> Result<(), RowFailure> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        let fields = object::fields(row.cells().next().unwrap_or_default()).unwrap_or_default();
-        let is_named =
-            |key: &&str| fields.iter().any(|(name, _)| name == key) || cleared.iter().any(|name| name == key);
+    /// Rejects a row without some of the keys. Keys in `clear_fields` count as present.
+    pub fn check(&self, row: &RawRow<RowAttributes>) -> Result<(), RowFailure> {
+        let is_named = |key: &&str| {
+            row.clear_fields.iter().any(|name| name == key)
+                || ProfileField::parse(key).is_some_and(|field| has(row, field))
+        };
         let missing: Vec<_> = self.0.iter().copied().filter(|key| !is_named(key)).collect();
         if missing.is_empty() {
             return Ok(());
@@ -122,6 +117,27 @@ impl Keys {
         );
         Err(RowFailure::new("FIELD_MISSING", missing.join(", "), message))
     }
+}
+
+/// Whether the row has the key of a field, with a value or with null.
+fn has(row: &RawRow<RowAttributes>, field: ProfileField) -> bool {
+    let is_kept = match field {
+        ProfileField::Ref => row.ref_.is_keep(),
+        ProfileField::Email => row.email.is_keep(),
+        ProfileField::FirstName => row.first_name.is_keep(),
+        ProfileField::LastName => row.last_name.is_keep(),
+        ProfileField::Phone => row.phone.is_keep(),
+        ProfileField::WorkerId => row.worker_id.is_keep(),
+        ProfileField::Tier => row.tier.is_keep(),
+        ProfileField::Dob => row.dob.is_keep(),
+        ProfileField::Gender => row.gender.is_keep(),
+        ProfileField::Role => row.role.is_keep(),
+        ProfileField::Company => row.company.is_keep(),
+        ProfileField::EnablePayroll => row.enable_payroll.is_keep(),
+        ProfileField::AccountDetails => row.account_details.is_keep(),
+        ProfileField::Attributes => !row.attributes.is_whole,
+    };
+    !is_kept
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl Seen {
     pub fn repeats(&mut self, chunk: &Chunk) -> Vec<u64> {
         let rows = chunk.members.iter().enumerate();
         let repeats = rows.filter(|(_, member)| self.is_repeat(member));
-        repeats.filter_map(|(sent, _)| Some(chunk.sent_row(sent)?.line)).collect()
+        repeats.filter_map(|(sent, _)| Some(chunk.sent_row(sent)?.number())).collect()
     }
 
     fn is_repeat(&mut self, member: &v1::MemberInput) -> bool {
@@ -81,13 +81,11 @@ impl Repeats {
 mod tests {
     use super::*;
     use crate::cli::import::reading::format::Format;
-    use crate::cli::import::reading::missing::Keys;
-    use crate::cli::import::reading::rows::Collector;
+    use crate::lists::ListRow;
 
     fn chunk(first: u64, rows: &[&str]) -> Chunk {
-        let mut collector = Collector::default();
-        (first..).zip(rows).for_each(|(line, row)| collector.push(line, [row.as_bytes()]));
-        Chunk::new(1, collector.finish().unwrap(), 0, &Format::Ndjson(Keys::NONE))
+        let rows = (first..).zip(rows).map(|(line, row)| ListRow::ndjson(line, row));
+        Chunk::new(1, rows.collect(), 0, &Format::ndjson())
     }
 
     #[test]

@@ -1,106 +1,119 @@
-//! Cuts the file into chunks, in a thread of its own.
+//! Cuts the list into chunks, in a thread of its own.
 
-use std::io::{BufReader, Read};
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::cli::Error;
+use crate::cli::{Error, output};
+use crate::lists::text::MAX_ROW_BYTES;
+use crate::lists::{ListRow, Options, Reader, Summary};
 use crate::model::limits::IMPORT_CHUNK_MAX_BYTES;
 
-use super::cells::Reading;
 use super::chunk::Chunk;
-use super::columns::Columns;
 use super::format::Format;
-use super::limits::{MAX_ROW_BYTES, READ_AHEAD};
 use super::match_key::MatchKey;
 use super::missing::{self, ClearMissing, Keys};
+use super::refused::refused;
 use super::repeats::Seen;
-use super::rows::{Collector, Rows};
-use super::{csv_rows, ndjson};
 use crate::tasks;
 
-/// The size of a full chunk, in bytes of the file.
+/// The size of a full chunk, in bytes of the cells.
 const MAX_CHUNK_BYTES: usize = 1 << 20;
 /// How many times larger a row can be on the wire than in the file, doubled: 5.5 times, for a list of
 /// one-digit numbers.
 const GROWTH_DOUBLED: usize = 11;
 // A chunk, including the row that fills it, must fit into the largest chunk that the server accepts.
 const _: () = assert!((MAX_CHUNK_BYTES + MAX_ROW_BYTES) * GROWTH_DOUBLED / 2 <= IMPORT_CHUNK_MAX_BYTES);
-/// How many rows to check at a time before anything is sent.
-const CHECKED_ROWS: usize = 1000;
+/// How many bytes of the file to read at a time.
+const READ_AHEAD: usize = 256 << 10;
 /// How many chunks are prepared in advance.
 const CHUNKS_AHEAD: usize = 4;
 
-/// An open file: the format of its rows, and their reader.
+/// An open list: how its rows become members, and what is left of it.
 pub struct Source {
     pub format: Arc<Format>,
     /// The keys of the rows read so far.
     seen: Seen,
-    lines: Lines,
-    /// An error in the file after the rows that were read last.
-    fault: Option<Error>,
-}
-
-enum Lines {
-    Csv(csv_rows::CsvRows<Input>),
-    Ndjson(ndjson::Lines<BufReader<Input>>),
+    rest: Rest,
 }
 
 type Input = Box<dyn Read + Send>;
 
+/// The rows that were not handed out yet.
+struct Rest {
+    input: Input,
+    reader: Reader,
+    buffer: Vec<u8>,
+    rows: VecDeque<ListRow>,
+    /// How many bytes of the file were taken.
+    offset: u64,
+    key: MatchKey,
+    end: End,
+}
+
+/// What follows the rows that were read.
+enum End {
+    /// More of the file.
+    Open,
+    /// Nothing.
+    Whole(Summary),
+    /// An error, which is returned after the rows before it.
+    Fault(Error),
+    /// Nothing that was not reported.
+    Reported,
+}
+
 impl Source {
-    /// Reads and parses the header of a CSV file.
-    pub fn csv(input: Input, delimiter: u8, key: MatchKey, reading: Reading) -> Result<Self, Error> {
-        let mut rows = csv_rows::CsvRows::new(input, delimiter);
-        let header = rows.header()?;
-        let columns = Columns::from_header(&header, key, reading);
-        let columns = columns.map_err(|fault| Error::Data(format!("line {}: {fault}", rows.line())))?;
-        if columns.reading == Reading::Exact {
-            rows.take_backslash();
+    /// Opens a list and reads it as far as its header. Each line of NDJSON must have `keys`.
+    pub fn open(input: Input, options: Options, keys: Keys, key: MatchKey) -> Result<Self, Error> {
+        let mut rest = Rest::new(input, options, key);
+        while rest.reader.list().is_none() && matches!(rest.end, End::Open) {
+            rest.fill();
         }
-        let (delimiter, names_delimiter) = rows.delimiter();
-        let format = Arc::new(Format::Csv { columns, delimiter, names_delimiter, has_mark: rows.has_mark() });
-        Ok(Self { format, seen: Seen::new(key.wire()), lines: Lines::Csv(rows), fault: None })
+        let Some(list) = rest.reader.list() else {
+            return Err(match std::mem::replace(&mut rest.end, End::Reported) {
+                End::Fault(fault) => fault,
+                End::Open | End::Whole(_) | End::Reported => Error::Broken("the list has no header".into()),
+            });
+        };
+        let format = Arc::new(Format::new(list.clone(), keys));
+        Ok(Self { format, seen: Seen::new(key.wire()), rest })
     }
 
-    /// Reads the file to its end without sending anything, so that a file with an error is rejected as a
-    /// whole.
+    /// Reads the list to its end without sending anything, so that one with an error is rejected as a whole.
+    /// Says what a person should look at.
     pub fn check(mut self) -> Result<(), Error> {
-        let mut collector = Collector::default();
-        while next_rows(&mut self, &mut collector, CHECKED_ROWS)?.len() > 0 {}
-        Ok(())
+        while let End::Open = self.rest.end {
+            self.rest.rows.clear();
+            self.rest.fill();
+        }
+        self.rest.rows.clear();
+        self.rest.end()
     }
 
-    /// Reads lines of NDJSON, each of which must have `keys`.
-    pub fn ndjson(input: Input, keys: Keys, key: MatchKey) -> Self {
-        let lines = ndjson::Lines::new(BufReader::with_capacity(READ_AHEAD, input));
-        let format = Arc::new(Format::Ndjson(keys));
-        Self { format, seen: Seen::new(key.wire()), lines: Lines::Ndjson(lines), fault: None }
-    }
-
-    /// Rejects a CSV file without all fields that a replacement would clear.
+    /// Rejects a table without all fields that a replacement would clear.
     pub fn check_replacement(&self, may: &ClearMissing) -> Result<(), Error> {
-        match &*self.format {
-            Format::Csv { columns, .. } => missing::check(columns, may).map_err(Error::Usage),
-            Format::Ndjson(_) => Ok(()),
+        match self.format.columns() {
+            Some(columns) => missing::check(columns, may).map_err(Error::Usage),
+            None => Ok(()),
         }
     }
 
     /// The columns of the file that the server does not accept.
     pub fn skipped(&self) -> Vec<&str> {
-        match &*self.format {
-            Format::Csv { columns, .. } => columns.skipped().collect(),
-            Format::Ndjson(_) => Vec::new(),
-        }
+        self.format.columns().map_or(Vec::new(), |columns| columns.skipped().collect())
     }
 
-    /// Starts the thread. It ends with the file, with an error, or when the receiver is dropped.
-    pub fn read(self, chunk_rows: usize) -> mpsc::Receiver<Result<Chunk, Error>> {
+    /// Starts the thread. It ends with the file, with an error, or when the receiver is dropped. If the list
+    /// `is_checked`, what a person should look at was said already.
+    pub fn read(self, chunk_rows: usize, is_checked: bool) -> mpsc::Receiver<Result<Chunk, Error>> {
         let (send, receive) = mpsc::channel(CHUNKS_AHEAD);
         let failed = send.clone();
+        let run = move || cut(self, chunk_rows, is_checked, &send);
         // If the thread died silently, the rest of the file would be missing without an error.
-        if let Err(error) = tasks::vital_thread("import-reader", move || cut(self, chunk_rows, &send)) {
+        if let Err(error) = tasks::vital_thread("import-reader", run) {
             let error = Error::Broken(format!("cannot start a thread: {error}"));
             // The channel has room: nothing was sent yet.
             drop(failed.try_send(Err(error)));
@@ -109,57 +122,89 @@ impl Source {
     }
 }
 
-fn cut(mut source: Source, chunk_rows: usize, send: &mpsc::Sender<Result<Chunk, Error>>) {
-    let mut collector = Collector::default();
+fn cut(mut source: Source, chunk_rows: usize, is_checked: bool, send: &mpsc::Sender<Result<Chunk, Error>>) {
     for number in 1.. {
-        let chunk = next_chunk(&mut source, &mut collector, number, chunk_rows);
-        let last = match &chunk {
-            Ok(chunk) if chunk.rows.len() == 0 => return,
-            Ok(_) => false,
-            Err(_) => true,
+        let rows = source.rest.take(chunk_rows);
+        let chunk = if rows.is_empty() {
+            match source.rest.end {
+                End::Whole(_) if is_checked => return,
+                _ => match source.rest.end() {
+                    Ok(()) => return,
+                    Err(fault) => Err(fault),
+                },
+            }
+        } else {
+            let chunk = Chunk::new(number, rows, source.rest.offset, &source.format);
+            let repeats = source.seen.repeats(&chunk);
+            Ok(Chunk { repeats, ..chunk })
         };
-        if send.blocking_send(chunk).is_err() || last {
+        let is_last = chunk.is_err();
+        if send.blocking_send(chunk).is_err() || is_last {
             return;
         }
     }
 }
 
-fn next_chunk(
-    source: &mut Source,
-    collector: &mut Collector,
-    number: u64,
-    chunk_rows: usize,
-) -> Result<Chunk, Error> {
-    let rows = next_rows(source, collector, chunk_rows)?;
-    let end = match &source.lines {
-        Lines::Csv(rows) => rows.offset(),
-        Lines::Ndjson(lines) => lines.offset(),
-    };
-    let chunk = Chunk::new(number, rows, end, &source.format);
-    let repeats = source.seen.repeats(&chunk);
-    Ok(Chunk { repeats, ..chunk })
-}
-
-/// Reads up to `chunk_rows` rows, or as many as fit into a chunk. Rows before an error are returned first,
-/// and the error by the next call.
-fn next_rows(source: &mut Source, collector: &mut Collector, chunk_rows: usize) -> Result<Rows, Error> {
-    while collector.rows() < chunk_rows && collector.bytes() < MAX_CHUNK_BYTES {
-        if let Some(fault) = source.fault.take() {
-            return Err(fault);
-        }
-        let more = match &mut source.lines {
-            Lines::Csv(rows) => rows.next(collector),
-            Lines::Ndjson(lines) => lines.next(collector),
-        };
-        match more {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(fault) if collector.rows() == 0 => return Err(fault),
-            Err(fault) => {
-                source.fault = Some(fault);
-                break;
-            }
+impl Rest {
+    fn new(input: Input, options: Options, key: MatchKey) -> Self {
+        Self {
+            input,
+            reader: Reader::new(options),
+            buffer: vec![0; READ_AHEAD],
+            rows: VecDeque::new(),
+            offset: 0,
+            key,
+            end: End::Open,
         }
     }
-    collector.finish().map_err(|at| source.format.not_utf8(&at))
+
+    /// The next rows: up to `most`, or as many as fit into a chunk; none at the end of the list, or before an
+    /// error.
+    fn take(&mut self, most: usize) -> Vec<ListRow> {
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while taken.len() < most && bytes < MAX_CHUNK_BYTES {
+            match self.rows.pop_front() {
+                Some(row) => {
+                    bytes += row.bytes();
+                    taken.push(row);
+                }
+                None if matches!(self.end, End::Open) => self.fill(),
+                None => break,
+            }
+        }
+        taken
+    }
+
+    /// Reads the next bytes of the file.
+    fn fill(&mut self) {
+        let mut rows = Vec::new();
+        let result = match self.input.read(&mut self.buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return,
+            Err(error) => {
+                self.end = End::Fault(Error::file("read", "the input".as_ref())(error));
+                return;
+            }
+            Ok(0) => self.reader.finish(&mut rows).map(|summary| self.end = End::Whole(summary)),
+            Ok(read) => {
+                self.offset += u64::try_from(read).unwrap_or(u64::MAX);
+                self.reader.push(self.buffer.get(..read).unwrap_or_default(), &mut rows)
+            }
+        };
+        self.rows.extend(rows);
+        if let Err(refusal) = result {
+            self.end = End::Fault(refused(refusal, self.key));
+        }
+    }
+
+    /// Ends the list: its error, or what a person should look at, which is said.
+    fn end(&mut self) -> Result<(), Error> {
+        match std::mem::replace(&mut self.end, End::Reported) {
+            End::Fault(fault) => Err(fault),
+            End::Whole(summary) => {
+                summary.notes.iter().for_each(output::note);
+                Ok(())
+            }
+            End::Open | End::Reported => Ok(()),
+        }
+    }
 }

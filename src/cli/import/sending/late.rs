@@ -12,7 +12,8 @@ use crate::model::{Fold, Reason};
 
 use super::overtaken::{Overtaken, Standing};
 use crate::cli::import::failure::{RowFailure, may_be_overtaken};
-use crate::cli::import::reading::{Collector, Format, Key, Row, Rows};
+use crate::cli::import::reading::{Format, Key, Row};
+use crate::lists::ListRow;
 
 /// The maximum size of all waiting rows, in bytes. On the wire they grow up to 5.5 times, and must fit into
 /// one message.
@@ -33,8 +34,7 @@ pub struct Late {
 
 #[derive(Debug)]
 pub struct Held {
-    /// This row only.
-    row: Rows,
+    row: ListRow,
     member: v1::MemberInput,
     /// The key by which it was matched.
     pub(super) key: Key,
@@ -88,18 +88,16 @@ impl Late {
     /// Adds a failed row that may wait; false if it must fail now.
     pub fn add(&mut self, failed: &Failed<'_>, format: &Format, match_by: v1::MatchBy) -> bool {
         let Failed { row, failure, id } = failed;
-        if !is_worth_waiting(failure) || !self.has_room(*row) {
+        if !is_worth_waiting(failure) || !self.has_room(row) {
             return false;
         }
-        let Ok(member) = format.member(*row) else { return false };
+        let Ok(member) = format.member(row) else { return false };
         let Some(key) = Key::of_row(&member, match_by) else { return false };
-        let mut alone = Collector::default();
-        alone.push(row.line, row.cells().map(str::as_bytes));
-        let Ok(alone) = alone.finish() else { return false };
         let id = id.clone().or_else(|| Some(key.clone()).filter(Key::is_id));
-        self.bytes += bytes(*row);
+        self.bytes += bytes(row);
         let failure = failure.clone();
-        self.rows.insert(row.line, Held { row: alone, member, key, id, failure, is_final: false });
+        self.rows
+            .insert(row.number(), Held { row: (*row).clone(), member, key, id, failure, is_final: false });
         true
     }
 
@@ -123,7 +121,7 @@ impl Late {
 
     /// The waiting and failed rows, in the order of the file.
     pub(super) fn failures(&self) -> impl Iterator<Item = (Row<'_>, &RowFailure)> {
-        self.rows.values().filter_map(|held| Some((held.row.get(0)?, &held.failure)))
+        self.rows.values().map(|held| (&held.row, &held.failure))
     }
 
     /// Ends the waiting of rows for whose member a newer row was applied or waits.

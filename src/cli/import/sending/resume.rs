@@ -26,7 +26,7 @@ impl Unanswered {
 
     /// The line of the first row without a reply.
     pub fn line(&self) -> Option<u64> {
-        self.chunks.iter().find_map(|chunk| Some(chunk.sent_row(0)?.line))
+        self.chunks.iter().find_map(|chunk| Some(chunk.sent_row(0)?.number()))
     }
 
     /// How many rows have no reply.
@@ -105,16 +105,12 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::{LONGEST_DELAY, Patience, Unanswered};
-    use crate::cli::import::reading::{Chunk, Collector, Format, Keys};
-
-    const FORMAT: Format = Format::Ndjson(Keys::NONE);
+    use crate::cli::import::reading::{Chunk, Format};
+    use crate::lists::ListRow;
 
     fn chunk(number: u64, lines: &[&str]) -> Chunk {
-        let mut collector = Collector::default();
-        for (line, text) in lines.iter().enumerate() {
-            collector.push(line as u64 + 1, [text.as_bytes()]);
-        }
-        Chunk::new(number, collector.finish().unwrap(), 0, &FORMAT)
+        let rows = (1..).zip(lines).map(|(line, text)| ListRow::ndjson(line, text));
+        Chunk::new(number, rows.collect(), 0, &Format::ndjson())
     }
 
     #[test]
@@ -134,9 +130,9 @@ mod tests {
     #[test]
     fn a_chunk_is_sent_again_with_the_same_members() {
         let mut chunk = chunk(1, &[r#"{"ref":"a"}"#, "nonsense", r#"{"ref":"b"}"#]);
-        let first = chunk.take_members(&FORMAT);
+        let first = chunk.take_members(&Format::ndjson());
         assert_eq!(first.len(), 2);
-        assert_eq!(chunk.take_members(&FORMAT), first);
+        assert_eq!(chunk.take_members(&Format::ndjson()), first);
     }
 
     #[test]
@@ -152,7 +148,7 @@ mod tests {
     #[test]
     fn an_answer_counts_only_the_rows_that_were_sent() {
         let chunk = chunk(1, &["bad", r#"{"ref":"a"}"#, "bad", "bad", r#"{"ref":"b"}"#]);
-        let lines: Vec<_> = (0..3).map(|index| chunk.sent_row(index).map(|row| row.line)).collect();
+        let lines: Vec<_> = (0..3).map(|index| chunk.sent_row(index).map(|row| row.number())).collect();
         assert_eq!(lines, [Some(2), Some(5), None]);
     }
 

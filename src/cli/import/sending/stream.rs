@@ -169,7 +169,7 @@ impl Session {
         failures.extend(chunk.unsendable.iter().filter_map(|(at, failure)| {
             Some(Failed { row: chunk.rows.get(*at)?, failure: failure.clone(), id: None })
         }));
-        failures.sort_by_key(|failed| failed.row.line);
+        failures.sort_by_key(|failed| failed.row.number());
         self.note(chunk, &failures, ids);
         failures.iter().try_for_each(|failed| self.fail(failed))?;
         self.repeats.add(&chunk.repeats);
@@ -188,9 +188,9 @@ impl Session {
         for (at, row) in chunk.rows.iter().enumerate() {
             let key = Key::of_row(&self.format.finders(row), self.options.match_by());
             let id = if chunk.is_sent(at) { ids.next() } else { None };
-            match failed.next_if(|failed| failed.row.line == row.line) {
-                Some(failed) => self.overtaken.failed(row.line, key, failed.id.clone()),
-                None => self.overtaken.applied(row.line, key, id.and_then(|id| Key::of_id(id))),
+            match failed.next_if(|failed| failed.row.number() == row.number()) {
+                Some(failed) => self.overtaken.failed(row.number(), key, failed.id.clone()),
+                None => self.overtaken.applied(row.number(), key, id.and_then(|id| Key::of_id(id))),
             }
         }
     }

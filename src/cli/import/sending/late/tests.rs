@@ -1,18 +1,13 @@
 use super::*;
-use crate::cli::import::reading::Keys;
-
-const FORMAT: Format = Format::Ndjson(Keys::NONE);
 
 /// Waiting rows at these lines, each with the id of the member that it found.
 fn late(rows: &[(u64, &str, Option<u128>)]) -> Late {
     let mut late = Late::default();
     for (line, text, id) in rows {
-        let mut alone = Collector::default();
-        alone.push(*line, [text.as_bytes()]);
-        let alone = alone.finish().unwrap();
+        let alone = ListRow::ndjson(*line, text);
         let failure = RowFailure::new("EMAIL_TAKEN", "email", "");
-        let failed = Failed { row: alone.get(0).unwrap(), failure, id: id.map(Key::Id) };
-        assert!(late.add(&failed, &FORMAT, v1::MatchBy::Ref));
+        let failed = Failed { row: &alone, failure, id: id.map(Key::Id) };
+        assert!(late.add(&failed, &Format::ndjson(), v1::MatchBy::Ref));
     }
     late
 }
@@ -60,7 +55,7 @@ fn a_row_is_not_tried_after_a_newer_one_was_applied_or_may_have_been() {
     overtaken.applied(4, Some(Key::Ref("new a".into())), None);
     let mut late = late(&rows);
     late.fail_older(&overtaken);
-    let reasons: Vec<_> = late.failures().map(|(row, failure)| (row.line, &*failure.reason)).collect();
+    let reasons: Vec<_> = late.failures().map(|(row, failure)| (row.number(), &*failure.reason)).collect();
     let unknown = "LATER_ROW_POSSIBLE";
     assert_eq!(reasons, [(2, unknown), (3, unknown), (6, "EMAIL_TAKEN")]);
     assert_eq!(late.waiting(), [6]);
@@ -106,7 +101,7 @@ fn rows_that_wait_no_more_fail_in_the_order_of_the_file() {
     let mut late = late(&[(9, r#"{"ref":"a"}"#, None), (2, r#"{"ref":"b"}"#, None)]);
     let mut lines = Vec::new();
     late.give_up(|row, _| {
-        lines.push(row.line);
+        lines.push(row.number());
         Ok(())
     })
     .unwrap();

@@ -1,0 +1,250 @@
+//! Cuts the bytes of a CSV file into rows and cells, strictly.
+//!
+//! Errors of careless authors or in damaged files are never repaired by guessing: a quote that is opened in
+//! one row and closed in another would merge several people into one. So after a closing quote only the end
+//! of its cell may follow, the file must not end inside quotes, and each error gives the line where the quote
+//! was opened. Line breaks inside quotes are part of the cell. A quote inside a cell that does not begin with
+//! one is plain text, unless only spaces come before it: some programs write a space after each delimiter and
+//! mean the quote to open the cell, others mean a literal quote.
+//!
+//! Lines end with LF, CRLF or CR. They are counted here, because a row may span several lines, and empty
+//! lines are not rows.
+
+use super::fault::TextFault;
+use super::limits::MAX_ROW_BYTES;
+
+/// The position of the next byte in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    RowStart,
+    CellStart,
+    /// In a cell that does not begin with a quote.
+    Plain,
+    Quoted,
+    /// After a quote within quotes: either the end of the cell, or the first half of a doubled quote.
+    Closed,
+}
+
+/// Consumes the bytes of a file piece by piece, and holds one row at a time.
+#[derive(Debug)]
+pub struct Splitter {
+    delimiter: u8,
+    /// Whether a backslash before a quote is plain text, as in files that are known to be well-formed.
+    takes_backslash: bool,
+    state: State,
+    /// The line of the next byte.
+    line: u64,
+    /// Whether the last byte was a CR, so that an LF after it does not end another line.
+    after_cr: bool,
+    /// The line where the row begins, and where its last quote was opened.
+    row_line: u64,
+    opened: u64,
+    /// The size of the row in the file so far, in bytes.
+    size: usize,
+    cells: Vec<u8>,
+    ends: Vec<usize>,
+    is_whole: bool,
+}
+
+impl Splitter {
+    /// For a file whose next byte is in `line`.
+    pub fn new(delimiter: u8, line: u64) -> Self {
+        Self {
+            delimiter,
+            takes_backslash: false,
+            state: State::RowStart,
+            line,
+            after_cr: false,
+            row_line: line,
+            opened: line,
+            size: 0,
+            cells: Vec::new(),
+            ends: Vec::new(),
+            is_whole: false,
+        }
+    }
+
+    pub fn take_backslash(&mut self) {
+        self.takes_backslash = true;
+    }
+
+    /// The line where the row begins.
+    pub fn row_line(&self) -> u64 {
+        self.row_line
+    }
+
+    /// The line of the next byte, and the number of cells before it in its row.
+    pub fn position(&self) -> (u64, usize) {
+        let cells = if self.state == State::RowStart { 0 } else { self.ends.len() };
+        (self.line, cells)
+    }
+
+    /// The first cell of the last complete row that holds both a line break and a delimiter, if one does. A
+    /// quote in the wrong place looks like this too.
+    pub fn spread_cell(&self) -> Option<usize> {
+        if self.line <= self.row_line + 1 {
+            return None;
+        }
+        let is_spread = |cell: &[u8]| {
+            cell.contains(&self.delimiter) && cell.iter().any(|byte| matches!(byte, b'\r' | b'\n'))
+        };
+        self.cells().position(is_spread)
+    }
+
+    /// The cells of the last complete row.
+    pub fn cells(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| {
+            let cell = self.cells.get(start..end).unwrap_or_default();
+            start = end;
+            cell
+        })
+    }
+
+    /// The last complete row without delimiters.
+    pub fn text(&self) -> &[u8] {
+        &self.cells
+    }
+
+    /// Where each cell ends in that text.
+    pub fn ends(&self) -> &[usize] {
+        &self.ends
+    }
+
+    /// Consumes bytes up to the end of a row. Returns how many, and whether the row is complete.
+    pub fn take(&mut self, input: &[u8]) -> Result<(usize, bool), TextFault> {
+        if std::mem::take(&mut self.is_whole) {
+            self.cells.clear();
+            self.ends.clear();
+            self.size = 0;
+        }
+        let mut rest = input;
+        while let Some((&byte, after)) = rest.split_first() {
+            let (text, more) = rest.split_at(self.plain_bytes(rest));
+            if text.is_empty() {
+                rest = after;
+                self.size += 1;
+                self.is_whole = self.special(byte)?;
+            } else {
+                rest = more;
+                self.size += text.len();
+                self.begin(State::Plain);
+                self.after_cr = false;
+                self.cells.extend_from_slice(text);
+            }
+            if self.is_whole {
+                break;
+            }
+            if self.size > MAX_ROW_BYTES {
+                let line = if self.state == State::Quoted { self.opened } else { self.row_line };
+                return Err(TextFault::TooLong { line });
+            }
+        }
+        Ok((input.len() - rest.len(), self.is_whole))
+    }
+
+    /// Called at the end of the file. Returns whether this completes a last row.
+    pub fn end(&mut self) -> Result<bool, TextFault> {
+        match self.state {
+            State::RowStart => return Ok(false),
+            State::Quoted => return Err(TextFault::Unclosed { opened: self.opened }),
+            State::CellStart | State::Plain | State::Closed => self.end_cell()?,
+        }
+        self.state = State::RowStart;
+        self.is_whole = true;
+        Ok(true)
+    }
+
+    /// How many of the next bytes are plain text.
+    fn plain_bytes(&self, rest: &[u8]) -> usize {
+        if self.state == State::Closed {
+            return 0;
+        }
+        let delimiter = if self.state == State::Quoted { b'"' } else { self.delimiter };
+        let is_special = |byte: &u8| {
+            *byte == delimiter || *byte == b'"' || (*byte < b' ' && *byte != b'\t') || *byte == 0x7f
+        };
+        rest.iter().position(is_special).unwrap_or(rest.len())
+    }
+
+    /// Begins a cell, and a row if none has begun.
+    fn begin(&mut self, state: State) {
+        if self.state == State::RowStart {
+            self.row_line = self.line;
+        }
+        if matches!(self.state, State::RowStart | State::CellStart) {
+            self.state = state;
+        }
+    }
+
+    /// Consumes a byte that may be special. Returns whether it ends the row.
+    fn special(&mut self, byte: u8) -> Result<bool, TextFault> {
+        let ends_crlf = byte == b'\n' && std::mem::take(&mut self.after_cr);
+        let line = self.line;
+        self.after_cr = byte == b'\r';
+        let is_break = matches!(byte, b'\r' | b'\n');
+        self.line += u64::from(is_break && !ends_crlf);
+        match (self.state, byte) {
+            (State::Quoted, b'"') => self.state = State::Closed,
+            (State::Quoted, b'\r' | b'\n') => self.cells.push(byte),
+            (State::Closed, b'"') => {
+                self.cells.push(byte);
+                self.state = State::Quoted;
+            }
+            (State::RowStart | State::CellStart, b'"') => {
+                self.begin(State::Quoted);
+                self.opened = line;
+            }
+            (State::Plain, b'"') if self.is_after_backslash() => return Err(TextFault::Backslash { line }),
+            (State::Plain, b'"') if self.is_space_so_far() => {
+                return Err(TextFault::SpaceBeforeQuote { line, column: self.ends.len() + 1 });
+            }
+            (State::Plain, b'"') => self.cells.push(byte),
+            // Between rows: an empty line, or the LF of a CRLF.
+            (State::RowStart, b'\r' | b'\n') => self.size = 0,
+            (State::CellStart | State::Plain | State::Closed, b'\r' | b'\n') => {
+                self.end_cell()?;
+                self.state = State::RowStart;
+                return Ok(true);
+            }
+            (State::RowStart | State::CellStart | State::Plain | State::Closed, _)
+                if byte == self.delimiter =>
+            {
+                self.begin(State::Plain);
+                self.end_cell()?;
+                self.state = State::CellStart;
+            }
+            (State::Closed, _) if self.is_after_backslash() => return Err(TextFault::Backslash { line }),
+            (State::Closed, _) => return Err(TextFault::TextAfterQuote { opened: self.opened }),
+            (State::RowStart | State::CellStart | State::Plain | State::Quoted, _) => {
+                return Err(TextFault::Control { line, column: self.ends.len() + 1, byte });
+            }
+        }
+        Ok(false)
+    }
+
+    fn end_cell(&mut self) -> Result<(), TextFault> {
+        if self.state == State::Closed && self.is_after_backslash() {
+            return Err(TextFault::Backslash { line: self.opened });
+        }
+        self.ends.push(self.cells.len());
+        Ok(())
+    }
+
+    /// Whether the cell so far ends with a backslash that may be meant to escape the quote after it.
+    fn is_after_backslash(&self) -> bool {
+        !self.takes_backslash && self.cell().ends_with(b"\\")
+    }
+
+    fn is_space_so_far(&self) -> bool {
+        self.cell().iter().all(|byte| matches!(byte, b' ' | b'\t'))
+    }
+
+    /// The cell so far.
+    fn cell(&self) -> &[u8] {
+        self.cells.get(self.ends.last().copied().unwrap_or_default()..).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+use proptest::prelude::*;
+
+use super::super::fault::TextFault;
+use super::super::limits::MAX_ROW_BYTES;
+use super::Splitter;
+
+type Rows = Vec<(u64, Vec<Vec<u8>>)>;
+
+/// The rows of `text` with their lines, cut from pieces of `step` bytes.
+fn split_by(text: &[u8], step: usize) -> Result<Rows, TextFault> {
+    let mut splitter = Splitter::new(b',', 1);
+    let mut rows = Rows::new();
+    let row = |splitter: &Splitter| (splitter.row_line(), splitter.cells().map(<[u8]>::to_vec).collect());
+    for mut piece in text.chunks(step) {
+        while !piece.is_empty() {
+            let (taken, is_whole) = splitter.take(piece)?;
+            piece = &piece[taken..];
+            if is_whole {
+                rows.push(row(&splitter));
+            }
+        }
+    }
+    if splitter.end()? {
+        rows.push(row(&splitter));
+    }
+    Ok(rows)
+}
+
+#[track_caller]
+fn split(text: &str) -> Result<Vec<(u64, Vec<String>)>, TextFault> {
+    let all = split_by(text.as_bytes(), text.len().max(1));
+    assert_eq!(all, split_by(text.as_bytes(), 1), "{text:?} byte by byte");
+    let text = |cells: Vec<Vec<u8>>| cells.into_iter().map(|cell| String::from_utf8(cell).unwrap()).collect();
+    Ok(all?.into_iter().map(|(line, cells)| (line, text(cells))).collect())
+}
+
+#[track_caller]
+fn assert_rows(text: &str, rows: &[(u64, &[&str])]) {
+    let got = split(text).unwrap();
+    let got: Vec<(u64, Vec<&str>)> =
+        got.iter().map(|(line, cells)| (*line, cells.iter().map(String::as_str).collect())).collect();
+    let rows: Vec<(u64, Vec<&str>)> = rows.iter().map(|(line, cells)| (*line, cells.to_vec())).collect();
+    assert_eq!(got, rows, "{text:?}");
+}
+
+#[test]
+fn lines_are_counted_with_any_line_ending() {
+    for newline in ["\n", "\r\n", "\r"] {
+        let text = ["a,b", "\"two", "lines\",c", "", "", "d", "\"\"", "e,"].join(newline);
+        let two = format!("two{newline}lines");
+        assert_rows(&text, &[(1, &["a", "b"]), (2, &[&two, "c"]), (6, &["d"]), (7, &[""]), (8, &["e", ""])]);
+    }
+    assert_rows("a\r\nb\nc\rd", &[(1, &["a"]), (2, &["b"]), (3, &["c"]), (4, &["d"])]);
+    assert_rows("\"a\r\n\"\r\n\r\n\rb", &[(1, &["a\r\n"]), (5, &["b"])]);
+}
+
+#[test]
+fn text_after_a_closing_quote_names_the_line_where_the_quote_was_opened() {
+    for (text, opened) in [
+        ("a,b\n\"Bob\" Bobby,c\n", 2),
+        ("a\n\"12\" Pizza Ltd\"\n", 2),
+        ("id,likes,email\nu1,\"likes tea,ann@x\nu2,\"coffee\",bob@x\n", 2),
+        ("a\nb\n\"x\ny\n\"z\"\n", 3),
+        ("\"a\" ,b", 1),
+        ("\"a\"\u{0}", 1),
+    ] {
+        assert_eq!(split(text), Err(TextFault::TextAfterQuote { opened }), "{text:?}");
+    }
+}
+
+#[test]
+fn spaces_before_a_quote_are_not_guessed_at() {
+    for (text, line, column) in [
+        ("ref, \"Lee, Bob\"\n", 1, 2),
+        ("a\n  \"b\"", 2, 1),
+        ("a,\t\"b\"", 1, 2),
+        ("a,b\n\"c\nd\", \"e\"", 3, 2),
+    ] {
+        assert_eq!(split(text), Err(TextFault::SpaceBeforeQuote { line, column }), "{text:?}");
+    }
+    assert_rows("5\" pipe,a \"b\" c", &[(1, &["5\" pipe", "a \"b\" c"])]);
+}
+
+#[test]
+fn a_file_that_ends_inside_a_quote_names_the_line_where_it_was_opened() {
+    for (text, opened) in [("a\r\r\"b\rc", 3), ("a,b\r\nc,\"d\r\n", 2), ("\"", 1), ("\"a\"\"", 1)] {
+        assert_eq!(split(text), Err(TextFault::Unclosed { opened }), "{text:?}");
+    }
+}
+
+#[test]
+fn a_backslash_before_a_quote_is_refused_where_it_may_be_an_escape() {
+    for text in ["a\nde \\\"Muster\\\"\n", "a\n\"Bob \\\"Bobby\\\" Lee\"", "a\n\"b\\\"", "a\n\"b\\\",c"] {
+        assert_eq!(split(text), Err(TextFault::Backslash { line: 2 }), "{text:?}");
+    }
+    assert_rows("\"{\"\"a\"\": \"\"\\\"\"\"\"}\"", &[(1, &["{\"a\": \"\\\"\"}"])]);
+    assert_rows("a\\,b", &[(1, &["a\\", "b"])]);
+    let mut splitter = Splitter::new(b',', 1);
+    splitter.take_backslash();
+    assert_eq!(splitter.take(b"\"a\\\",b\\\"\n").unwrap(), (9, true));
+    assert_eq!(splitter.cells().collect::<Vec<_>>(), [&b"a\\"[..], b"b\\\""]);
+}
+
+#[test]
+fn a_quote_inside_a_plain_cell_is_text() {
+    assert_rows("12\" Pizza,a \"b\"", &[(1, &["12\" Pizza", "a \"b\""])]);
+}
+
+#[test]
+fn control_characters_are_refused_with_their_place_and_tabs_are_text() {
+    assert_eq!(split("a\nb,c\u{0}d"), Err(TextFault::Control { line: 2, column: 2, byte: 0 }));
+    assert_eq!(split("\"a\n\u{c}\""), Err(TextFault::Control { line: 2, column: 1, byte: 12 }));
+    assert_rows("a\tb,\"\t\"", &[(1, &["a\tb", "\t"])]);
+}
+
+#[test]
+fn a_row_without_end_is_refused() {
+    let text = format!("a\n\nb,\"{}", "x,y\n".repeat(MAX_ROW_BYTES));
+    assert_eq!(split_by(text.as_bytes(), 4096), Err(TextFault::TooLong { line: 3 }));
+    let text = "ab,".repeat(MAX_ROW_BYTES);
+    assert_eq!(split_by(text.as_bytes(), 4096), Err(TextFault::TooLong { line: 1 }));
+    let text = "\n".repeat(2 * MAX_ROW_BYTES);
+    assert_eq!(split_by(text.as_bytes(), 4096), Ok(Vec::new()));
+}
+
+/// A cell of a well-formed file, often with special characters.
+fn cell() -> impl Strategy<Value = String> {
+    proptest::collection::vec(
+        prop_oneof![
+            Just('"'),
+            Just(','),
+            Just('\n'),
+            Just('\r'),
+            Just(' '),
+            Just('a'),
+            Just('é'),
+            Just('\t')
+        ],
+        0..6,
+    )
+    .prop_map(|characters| characters.into_iter().collect())
+}
+
+proptest! {
+    #[test]
+    fn files_that_the_csv_crate_writes_are_cut_into_the_same_rows(
+        rows in proptest::collection::vec(proptest::collection::vec(cell(), 1..5), 0..8),
+        all_quoted: bool,
+        end in prop_oneof![Just(csv::Terminator::CRLF), Just(csv::Terminator::Any(b'\n')), Just(csv::Terminator::Any(b'\r'))],
+        step in 1_usize..9,
+    ) {
+        let style = if all_quoted { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
+        let mut writer =
+            csv::WriterBuilder::new().flexible(true).terminator(end).quote_style(style).from_writer(Vec::new());
+        for row in &rows {
+            writer.write_record(row).unwrap();
+        }
+        let text = writer.into_inner().unwrap();
+        let cut = split_by(&text, step).unwrap();
+        let cells: Vec<Vec<Vec<u8>>> = cut.into_iter().map(|(_, cells)| cells).collect();
+        let expected: Vec<Vec<Vec<u8>>> =
+            rows.iter().map(|row| row.iter().map(|cell| cell.as_bytes().to_vec()).collect()).collect();
+        prop_assert_eq!(&cells, &expected);
+        let mut reader =
+            csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_slice());
+        let read: Vec<Vec<Vec<u8>>> =
+            reader.byte_records().map(|row| row.unwrap().iter().map(<[u8]>::to_vec).collect()).collect();
+        prop_assert_eq!(cells, read);
+    }
+
+    /// For any bytes, the sizes of the pieces make no difference, and rows that are not refused equal those
+    /// of the csv crate.
+    #[test]
+    fn any_bytes_are_cut_the_same_in_pieces_and_as_by_the_csv_crate_or_refused(
+        text in proptest::collection::vec(
+            prop_oneof![Just(b'"'), Just(b','), Just(b'\n'), Just(b'\r'), Just(b' '), Just(b'a'), Just(0xff)],
+            0..24,
+        ),
+        step in 1_usize..5,
+    ) {
+        let cut = split_by(&text, text.len().max(1));
+        prop_assert_eq!(&cut, &split_by(&text, step));
+        if let Ok(cut) = cut {
+            let cells: Vec<Vec<Vec<u8>>> = cut.into_iter().map(|(_, cells)| cells).collect();
+            let mut reader =
+                csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_slice());
+            let read: Vec<Vec<Vec<u8>>> =
+                reader.byte_records().map(|row| row.unwrap().iter().map(<[u8]>::to_vec).collect()).collect();
+            prop_assert_eq!(cells, read);
+        }
+    }
+}
