@@ -16,6 +16,11 @@ pub struct BaseNumber(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Row(pub u64);
 
+/// The number of a job in its store: the microseconds since 1970 at which it was created, raised where needed
+/// so that no number is used twice. Later jobs have higher numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct JobNumber(pub u64);
+
 /// The key with which a store seals its ids. It has no `Debug`, so it cannot reach a log.
 #[derive(Clone, Copy)]
 pub struct IdKey(pub [u8; 16]);
@@ -32,6 +37,9 @@ pub enum IdError {
     /// It begins with none of the prefixes of member ids.
     #[error("must begin with `{}` or `{}`", MEMBER_PREFIX, MEMBER_PREFIX_ONSI)]
     WrongMemberPrefix,
+    /// It begins with none of the prefixes of job ids.
+    #[error("must begin with `{}` or `{}`", JOB_PREFIX, JOB_PREFIX_ONSI)]
+    WrongJobPrefix,
     /// It has too few or too many characters.
     #[error("must have 26 characters after its prefix")]
     WrongLength,
@@ -49,12 +57,17 @@ pub const MEMBER_PREFIX: &str = "m_";
 pub const MEMBER_PREFIX_ONSI: &str = "mem_";
 /// Prefix of memberbase ids.
 pub const BASE_PREFIX: &str = "mb_";
+/// Prefix of job ids.
+pub const JOB_PREFIX: &str = "job_";
+/// Prefix of job ids at the Onsi door; every door accepts it.
+pub const JOB_PREFIX_ONSI: &str = "maj_";
 /// Prefix of the ids of attribute schemas.
 pub const SCHEMA_PREFIX: &str = "as_";
 
 const MEMBER_TAG: u32 = 0x6d65_6d31;
 const BASE_TAG: u32 = 0x6261_7331;
 const SCHEMA_TAG: u32 = 0x7363_6831;
+const JOB_TAG: u32 = 0x6a6f_6231;
 const CHARS: usize = 26;
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const NOT_A_DIGIT: u8 = 0xff;
@@ -116,6 +129,24 @@ impl Sealer {
     /// The id of the attribute schema of a memberbase: `as_…`. No call accepts it.
     pub fn schema_id(&self, base: BaseNumber) -> String {
         self.seal(SCHEMA_PREFIX, SCHEMA_TAG, base, Row(0))
+    }
+
+    /// The id of a job: `job_…`.
+    pub fn job_id(&self, base: BaseNumber, job: JobNumber) -> String {
+        self.seal(JOB_PREFIX, JOB_TAG, base, Row(job.0))
+    }
+
+    /// The id of a job as the Onsi door writes it: `maj_…` and the same characters.
+    pub fn job_id_onsi(&self, base: BaseNumber, job: JobNumber) -> String {
+        self.seal(JOB_PREFIX_ONSI, JOB_TAG, base, Row(job.0))
+    }
+
+    /// The job with this id. Case makes no difference.
+    pub fn open_job(&self, id: &str) -> Result<(BaseNumber, JobNumber), IdError> {
+        let digits = strip_prefix(id, JOB_PREFIX)
+            .or_else(|| strip_prefix(id, JOB_PREFIX_ONSI))
+            .ok_or(IdError::WrongJobPrefix)?;
+        self.open(digits, JOB_TAG).map(|(base, number)| (base, JobNumber(number.0)))
     }
 
     fn seal(&self, prefix: &str, tag: u32, base: BaseNumber, row: Row) -> String {
@@ -279,6 +310,10 @@ mod tests {
             prop_assert_eq!(sealer.open_member(&id.to_uppercase()), Ok((base, row)));
             prop_assert_eq!(sealer.open_member(&sealer.member_id_onsi(base, row)), Ok((base, row)));
             prop_assert_eq!(sealer.open_base(&sealer.base_id(base)), Ok(base));
+            let job = JobNumber(row.0);
+            prop_assert_eq!(sealer.open_job(&sealer.job_id(base, job)), Ok((base, job)));
+            prop_assert_eq!(sealer.open_job(&sealer.job_id_onsi(base, job).to_uppercase()), Ok((base, job)));
+            prop_assert!(sealer.open_job(&id.replace("m_", "job_")).is_err());
         }
 
         #[test]

@@ -98,6 +98,12 @@ pub const FAILURE_DETAILS_MAX_ROWS: usize = 1_000;
 pub const BATCH_GET_MAX_KEYS: usize = 10_000;
 /// Members that may be removed from a memberbase within 24 hours whatever its limit, in members.
 pub const REMOVALS_FREE: u64 = 10;
+/// Longest name of a job, in characters.
+pub const JOB_NAME_MAX_CHARS: usize = 200;
+/// Largest plain size of a value with data of a job (input, plan or results), in bytes, before compression.
+pub const JOB_VALUE_BYTES: usize = 64 * 1024;
+/// Most jobs of a store that have not come to their end.
+pub const OPEN_JOBS_MAX: usize = 10_000;
 /// Most members of a bulk delete.
 pub const BULK_DELETE_MAX_MEMBERS: usize = 100_000;
 /// Most commits of a bulk delete whose revisions its reply has. It has more only if it shares its slices with

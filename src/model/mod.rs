@@ -14,6 +14,7 @@ mod effect;
 pub mod faulty_json;
 pub mod filter;
 pub mod id;
+mod job;
 pub mod limits;
 mod list;
 mod memberbase;
@@ -44,7 +45,11 @@ pub use self::filter::{
     BaseView, Condition, Effort, Field, Filter, MemberView, NamedAttributes, Operand, Operator, Parsed,
     RawFilter, RawRegex, RawValue, Stop,
 };
-pub use self::id::{BaseNumber, IdError, IdKey, Row, Sealer};
+pub use self::id::{BaseNumber, IdError, IdKey, JobNumber, Row, Sealer};
+pub use self::job::{
+    Hold, Job, JobCursor, JobEnd, JobInput, JobState, JobTask, ListCounts, ListFormat, ListMatch,
+    ListOptions, PlanHash, PlanSummary, RevertOf, RowTally,
+};
 pub use self::list::cursor::{Cursor, CursorKey};
 pub use self::list::page::{Direction, PageRequest, RawSort, SortKey};
 pub use self::list::{cursor, page};

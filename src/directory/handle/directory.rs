@@ -133,6 +133,7 @@ impl Directory {
             IdError::Unknown => Error::MemberBaseNotFound,
             IdError::WrongPrefix { .. }
             | IdError::WrongMemberPrefix
+            | IdError::WrongJobPrefix
             | IdError::WrongLength
             | IdError::BadCharacter => Refusal::field(Reason::IdMalformed, field, fault.to_string()).into(),
         });

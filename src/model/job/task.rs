@@ -1,0 +1,119 @@
+//! What a job is to do, and what it received.
+
+use crate::model::access::token::TokenId;
+use crate::model::filter::RawFilter;
+use crate::model::id::JobNumber;
+use crate::model::row::match_by::MatchBy;
+use crate::model::value::time::Timestamp;
+
+/// What a job is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JobTask {
+    /// Makes the memberbase equal to a full list: adds, changes and removes members.
+    Sync(ListOptions),
+    /// Applies a list of actions on single members, in order.
+    Batch,
+    /// Deletes all members that match a filter.
+    DeleteByFilter(Vec<RawFilter>),
+    /// Takes changes back.
+    Revert(RevertOf),
+}
+
+/// How a full list is read and applied.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListOptions {
+    /// What finds the member of a row.
+    pub match_by: ListMatch,
+    /// When the list was made, if the caller says so: members that were created later stay.
+    pub as_of: Option<Timestamp>,
+    /// Only members that match this filter before the list is applied may be removed. Empty: all.
+    pub scope: Vec<RawFilter>,
+    /// How many members the list is meant to remove. From an admin the guard accepts exactly this number.
+    pub expect_removals: Option<u64>,
+    /// Whether members get the status of their rows.
+    pub apply_status: bool,
+    /// Whether empty bank columns keep the details of a member. Otherwise they clear them.
+    pub keeps_bank_details: bool,
+}
+
+/// What finds the member of a row of a full list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ListMatch {
+    /// One key, which every row must have.
+    Key(MatchBy),
+    /// The worker id if a member has it, otherwise the e-mail address.
+    WorkerIdOrEmail,
+}
+
+impl Default for ListMatch {
+    fn default() -> Self {
+        Self::Key(MatchBy::Ref)
+    }
+}
+
+/// Which changes a revert takes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevertOf {
+    /// What a job of the same memberbase did.
+    Job(JobNumber),
+    /// The commits from one revision to another, both included.
+    Revisions(u64, u64),
+    /// What the holder of a token did since a time.
+    Token(TokenId, Timestamp),
+}
+
+/// What a job received.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JobInput {
+    /// The format of the file; `None` for a job without an input.
+    pub format: Option<ListFormat>,
+    /// The name of the sheet to read, if the caller gave one.
+    pub sheet: Option<String>,
+    /// The bytes as received.
+    pub bytes: u64,
+    /// The values that hold them.
+    pub chunks: u64,
+    /// The rows.
+    pub rows: u64,
+    /// The SHA-256 of the bytes.
+    pub sha256: [u8; 32],
+}
+
+/// The format of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ListFormat {
+    /// Text with a delimiter that is found from the headings.
+    Csv,
+    /// Text with tabs.
+    Tsv,
+    /// One JSON object a line.
+    Ndjson,
+    /// A workbook of Excel since 2007.
+    Xlsx,
+    /// A workbook of Excel before 2007.
+    Xls,
+    /// An OpenDocument spreadsheet.
+    Ods,
+    /// Actions on single members, one JSON object a line.
+    Actions,
+}
+
+impl ListFormat {
+    /// Every format, in the order of the stored numbers, which begin at 1.
+    pub const ALL: [Self; 7] =
+        [Self::Csv, Self::Tsv, Self::Ndjson, Self::Xlsx, Self::Xls, Self::Ods, Self::Actions];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Ndjson => "ndjson",
+            Self::Xlsx => "xlsx",
+            Self::Xls => "xls",
+            Self::Ods => "ods",
+            Self::Actions => "actions",
+        }
+    }
+}
