@@ -46,6 +46,9 @@ pub use self::plan::request::{
     RecordChange, RecordOutcome, RecordsReply, RecordsRequest, SettingsRequest, UndeleteReply,
     UndeleteRequest, UpsertReply, UpsertRequest, Which, WriteMode,
 };
+pub use self::plan::step_request::{
+    Judging, Spared, StepOps, StepOutcome, StepReply, StepRequest, StepWrite, StepWrites,
+};
 pub use self::read::deleted::WhichDeleted;
 pub use self::read::summary::BaseSummary;
 pub use self::read::view::{MemberKey, View};

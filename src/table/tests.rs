@@ -20,6 +20,7 @@ mod rename;
 mod repeats;
 mod rounds;
 mod slices;
+mod steps;
 mod turns;
 mod undelete;
 mod unseen;

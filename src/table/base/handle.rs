@@ -11,19 +11,22 @@ use crate::model::{BaseNumber, Fold, MemberRow, RowError, Status};
 use crate::table::checkpoint;
 use crate::table::index::replay;
 use crate::table::open::{OpenBase, Parts};
+use crate::table::plan::step_request::StepOps;
 use crate::table::plan::{Prepared, prepare_all};
 use crate::table::read::deleted;
 use crate::table::read::summary::BaseSummary;
 use crate::table::read::view::View;
 use crate::table::shared::budget::{Party, Permit};
-use crate::table::write::job::{AttributesJob, DeleteJob, Held, Job, Series, UndeleteJob, UpsertJob};
+use crate::table::write::job::{
+    AttributesJob, DeleteJob, Held, Job, Series, StepJob, UndeleteJob, UpsertJob,
+};
 use crate::table::write::lane::Lane;
 use crate::table::write::publisher::Publisher;
 use crate::table::write::validate;
 use crate::table::{
     AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, RecordsReply,
-    RecordsRequest, SettingsRequest, TableError, UndeleteReply, UndeleteRequest, UpsertReply, UpsertRequest,
-    WriteMode,
+    RecordsRequest, SettingsRequest, StepReply, StepRequest, TableError, UndeleteReply, UndeleteRequest,
+    UpsertReply, UpsertRequest, WriteMode,
 };
 use crate::tasks;
 
@@ -172,6 +175,25 @@ impl Base {
         let job = UndeleteJob { sought, sight, deadline, origin, reply, held, claim };
         self.submit(Job::Undelete(Box::new(job))).await?;
         answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Does one step of a durable job, as one commit in a batch of its own. A base has one job at a time.
+    pub async fn step(&self, request: StepRequest) -> Result<StepReply, TableError> {
+        let StepRequest { ops, judging, is_last, write, origin, sight } = request;
+        let bytes = ops.len().saturating_mul(size_of::<MemberRow>() + ROW_TEXT_BYTES);
+        let permit = self.open.parts.budget.wait(self.party(), bytes).await?;
+        let ops = match ops {
+            StepOps::Rows(rows, options) => {
+                StepOps::Rows(prepare_all(rows, &options, &self.open.parts.hashes).await, options)
+            }
+            StepOps::Removals(rows, since) => StepOps::Removals(rows, since),
+            StepOps::Deletes(rows, since) => StepOps::Deletes(rows, since),
+            StepOps::Edits(edits) => StepOps::Edits(edits),
+        };
+        let (reply, answer) = oneshot::channel();
+        let job = StepJob { ops, judging, is_last, write: Some(write), origin, sight, reply, permit };
+        self.submit(Job::Step(Box::new(job))).await?;
+        Pending(answer).answer().await
     }
 
     /// Creates or changes one member.

@@ -66,7 +66,7 @@ impl Plan<'_> {
     }
 
     /// Fetches, in three reads, what deleting `doomed` needs.
-    async fn prefetch_doomed(&mut self, doomed: &[Doomed]) -> Result<(), TableError> {
+    pub(super) async fn prefetch_doomed(&mut self, doomed: &[Doomed]) -> Result<(), TableError> {
         let rows = self.prefetch_members(doomed).await?;
         self.prefetch_counts(rows.into_iter()).await
     }
@@ -93,7 +93,7 @@ impl Plan<'_> {
     }
 
     /// Deletes one member with its records, and returns their counts; `None` if there was no such member.
-    async fn delete(&mut self, doomed: &Doomed) -> Result<Option<RecordCounts>, TableError> {
+    pub(super) async fn delete(&mut self, doomed: &Doomed) -> Result<Option<RecordCounts>, TableError> {
         loop {
             match self.try_delete(doomed) {
                 Ok(Some(row)) => return self.doom_records(row).await.map(Some),

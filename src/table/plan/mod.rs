@@ -26,6 +26,8 @@ pub mod request;
 mod results;
 mod schema;
 mod settings;
+mod step;
+pub mod step_request;
 mod undelete;
 mod upsert;
 mod weight;

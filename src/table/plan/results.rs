@@ -5,6 +5,7 @@ use crate::stored::idempotency::RequestResult;
 use crate::table::RowOutcome;
 use crate::table::idempotency::{Claim, Progress, Tally};
 use crate::table::plan::batch::Plan;
+use crate::table::plan::step_request::StepWrites;
 
 impl Plan<'_> {
     /// Stores the result of the request that ended last.
@@ -32,6 +33,14 @@ impl Plan<'_> {
         let idempotency = &self.open.parts.idempotency;
         let more = idempotency.store_rows(claim, progress, when, outcomes, is_complete, &mut self.commits);
         self.layer.result_bytes += more;
+        self.count_stored(before);
+    }
+
+    /// Writes in the batch what a step stores about its job.
+    pub fn add_writes(&mut self, writes: StepWrites) {
+        let before = self.commits.puts.len();
+        self.commits.checks.extend(writes.checks);
+        self.commits.puts.extend(writes.puts);
         self.count_stored(before);
     }
 

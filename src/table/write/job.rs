@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use crate::model::{Origin, RowError, Sight, UpsertOptions};
 use crate::table::idempotency::{Claim, Progress};
+use crate::table::plan::step_request::{Judging, StepOps, StepReply, StepWrite};
 use crate::table::plan::{Allowance, Prepared};
 use crate::table::read::summary::BaseSummary;
 use crate::table::shared::budget::Permit;
@@ -48,6 +49,8 @@ pub enum Job {
         /// The memory that it holds.
         permit: Permit,
     },
+    /// A step of a durable job.
+    Step(Box<StepJob>),
     /// Attributes of members to change.
     Attributes(Box<AttributesJob>),
     /// Changes of members' records.
@@ -68,6 +71,19 @@ pub enum Job {
         /// The memory that it holds.
         permit: Permit,
     },
+}
+
+/// A step of a durable job.
+pub struct StepJob {
+    pub(in crate::table) ops: StepOps<Prepared>,
+    pub(in crate::table) judging: Judging,
+    pub(in crate::table) is_last: bool,
+    /// Taken when it is called.
+    pub(in crate::table) write: Option<StepWrite>,
+    pub(in crate::table) origin: Origin,
+    pub(in crate::table) sight: Sight,
+    pub(in crate::table) reply: ReplySender<StepReply>,
+    pub(in crate::table) permit: Permit,
 }
 
 /// An upsert, and how far it has come.
@@ -161,6 +177,7 @@ impl Job {
             Self::Upsert(job) => job.allowance,
             Self::Delete(job) => job.allowance,
             Self::Undelete(_)
+            | Self::Step(_)
             | Self::Edit { .. }
             | Self::Attributes(_)
             | Self::Records { .. }
@@ -180,6 +197,7 @@ impl Job {
             Self::Upsert(job) => job.origin,
             Self::Delete(job) => job.origin,
             Self::Undelete(job) => job.origin,
+            Self::Step(job) => job.origin,
             Self::Edit { request, .. } => request.origin,
             Self::Attributes(job) => job.origin,
             Self::Records { request, .. } => request.origin,
@@ -191,6 +209,7 @@ impl Job {
     pub(in crate::table) fn sight(&self) -> Sight {
         match self {
             Self::Upsert(job) => job.options.sight,
+            Self::Step(job) => job.sight,
             Self::Edit { request, .. } => request.sight,
             Self::Attributes(job) => job.sight,
             Self::Undelete(job) => job.sight,
@@ -204,6 +223,7 @@ impl Job {
             Self::Upsert(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Delete(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Undelete(job) => job.deadline,
+            Self::Step(_) => None,
             Self::Edit { request, .. } => request.deadline,
             Self::Attributes(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Records { request, .. } => request.deadline,
@@ -223,6 +243,7 @@ impl Job {
             Self::Upsert(job) => send(job.claim.map(|(claim, _)| claim), job.reply, error),
             Self::Delete(job) => send(job.claim.map(|(claim, _)| claim), job.reply, error),
             Self::Undelete(job) => send(job.claim, job.reply, error),
+            Self::Step(job) => send(None, job.reply, error),
             Self::Edit { request, reply, .. } => send(request.claim, reply, error),
             Self::Attributes(job) => send(job.claim.map(|(claim, _)| claim), job.reply, error),
             Self::Records { request, reply, .. } => send(request.claim, reply, error),
@@ -235,7 +256,7 @@ impl Job {
         match self {
             Self::Upsert(job) => !job.is_sliced(),
             Self::Attributes(job) => job.is_strict,
-            Self::Undelete(_) => true,
+            Self::Undelete(_) | Self::Step(_) => true,
             Self::Delete(_) | Self::Edit { .. } | Self::Records { .. } | Self::Settings { .. } => false,
         }
     }

@@ -19,6 +19,7 @@
 //! or the deadline has passed; nothing of the request is written yet.
 
 mod once;
+mod step;
 mod sums;
 mod upsert;
 mod whole;
@@ -60,6 +61,8 @@ pub struct Lane {
     head: Header,
     /// Removals that the guard has allowed requests in the queue, and that are not planned yet.
     reserved: u64,
+    /// Removals of the durable job under way that are not planned yet. They count for all other requests.
+    job_removals: u64,
 }
 
 impl Lane {
@@ -72,7 +75,7 @@ impl Lane {
     ) -> Self {
         let room = Room::new(&open.parts.in_flight);
         let (queue, in_flight) = (VecDeque::new(), Vec::new());
-        Self { open, jobs, publisher, queue, in_flight, room, head, reserved: 0 }
+        Self { open, jobs, publisher, queue, in_flight, room, head, reserved: 0, job_removals: 0 }
     }
 
     /// Runs until every handle of the base is dropped and the queue is empty.
@@ -205,7 +208,8 @@ impl Lane {
             return 0;
         }
         plan.act_for(job.origin(), job.sight());
-        plan.reserve(self.reserved);
+        let others = if matches!(job, Job::Step(_)) { 0 } else { self.job_removals };
+        plan.reserve(self.reserved.saturating_add(others));
         match job {
             Job::Upsert(job) if job.is_sliced() => self.plan_slice(plan, job, room, planned).await,
             Job::Upsert(job) if job.mode == WriteMode::Whole => self.check_whole(plan, job, planned).await,
@@ -216,6 +220,11 @@ impl Lane {
                 taken
             }
             Job::Undelete(job) => whole::undelete(plan, job, planned).await,
+            Job::Step(job) => {
+                let (taken, left) = step::plan_step(plan, job, planned).await;
+                self.job_removals = left.unwrap_or(self.job_removals);
+                taken
+            }
             Job::Edit { request, reply, permit } => once::edit(plan, request, reply, permit, planned).await,
             Job::Attributes(job) => {
                 let (taken, rest) = sums::attributes(plan, job, room, planned).await;

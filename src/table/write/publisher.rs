@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::table::idempotency::Claim;
 use crate::table::open::OpenBase;
+use crate::table::plan::step_request::StepReply;
 use crate::table::read::summary::BaseSummary;
 use crate::table::shared::budget::Permit;
 use crate::table::write::in_flight::InFlight;
@@ -51,6 +52,8 @@ pub enum WaitingReply {
     Undelete(ReplySender<UndeleteReply>, UndeleteReply, Held),
     /// To a call about one member.
     Edit(ReplySender<EditReply>, EditReply, Permit),
+    /// To a step of a durable job.
+    Step(ReplySender<StepReply>, StepReply, Permit),
     /// To a change of attributes, unless an earlier slice of it failed.
     Attributes(ReplySender<AttributesReply>, AttributesReply, Failure, Permit),
     /// To changes of records.
@@ -67,6 +70,7 @@ impl WaitingReply {
         match self {
             Self::Upsert(_, reply, ..) => reply.outcomes.len(),
             Self::Undelete(_, reply, _) => reply.outcomes.len(),
+            Self::Step(_, reply, _) => reply.outcomes.len(),
             Self::Records(_, reply, _) => reply.outcomes.as_ref().map_or(1, Vec::len),
             Self::Attributes(..)
             | Self::Delete(..)
@@ -83,6 +87,7 @@ impl WaitingReply {
             Self::Delete(to, reply, earlier, _permit) => tell(to, reply, failure.or(earlier.get())),
             Self::Undelete(to, reply, _held) => tell(to, reply, failure),
             Self::Edit(to, reply, _permit) => tell(to, reply, failure),
+            Self::Step(to, reply, _permit) => tell(to, reply, failure),
             Self::Attributes(to, reply, earlier, _permit) => tell(to, reply, failure.or(earlier.get())),
             Self::Records(to, reply, _permit) => tell(to, reply, failure),
             Self::Settings(to, reply) => tell(to, reply, failure),

@@ -1,0 +1,44 @@
+//! One step of a durable job, in a batch of its own.
+
+use crate::table::TableError;
+use crate::table::plan::step_request::{Judging, StepReply};
+use crate::table::plan::{Allowance, Plan};
+use crate::table::write::job::{Job, StepJob};
+use crate::table::write::publisher::{Planned, WaitingReply};
+
+/// Plans a step. Returns how many members it took, and how many removals of the job are still to come.
+pub(super) async fn plan_step(
+    plan: &mut Plan<'_>,
+    mut job: Box<StepJob>,
+    planned: &mut Planned,
+) -> (usize, Option<u64>) {
+    let size = job.ops.len();
+    let allowance = match job.judging {
+        Judging::Whole { would_remove, is_expected } => {
+            let allowance = plan.judge_removals(would_remove, is_expected);
+            if allowance.left() < would_remove {
+                let held = TableError::RemovalGuard(allowance.held());
+                planned.replies.push(WaitingReply::Refused(Box::new(Job::Step(job)), held));
+                return (size, None);
+            }
+            allowance
+        }
+        Judging::Done { removals } => Allowance::new(removals, plan.removal_state().held(removals)),
+    };
+    plan.allow(allowance);
+    let outcomes = match plan.job_step(&job.ops).await {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            planned.failure = Some(error.clone());
+            Job::Step(job).refuse(error);
+            return (size, None);
+        }
+    };
+    let left = plan.allowance().left();
+    let revision = plan.end_request();
+    let Some(write) = job.write.take() else { return (size, None) };
+    plan.add_writes(write(&outcomes, revision));
+    let reply = StepReply { outcomes, revision };
+    planned.replies.push(WaitingReply::Step(job.reply, reply, job.permit));
+    (size, Some(if job.is_last { 0 } else { left }))
+}
