@@ -47,11 +47,13 @@ pub enum Hold {
     PlanChanged,
     /// The store was restored from a backup while the job was running.
     StoreRestored,
+    /// The caller wants to see every plan before it is applied.
+    Requested,
 }
 
 impl Hold {
     /// Every cause, each at its stored number.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Removals,
         Self::Changes,
         Self::UnreadableRows,
@@ -59,6 +61,7 @@ impl Hold {
         Self::Everybody,
         Self::PlanChanged,
         Self::StoreRestored,
+        Self::Requested,
     ];
 
     /// The word for it on the wire.
@@ -72,6 +75,7 @@ impl Hold {
             Self::Everybody => "EVERYBODY_REMOVED",
             Self::PlanChanged => "PLAN_CHANGED",
             Self::StoreRestored => "STORE_RESTORED",
+            Self::Requested => "APPROVAL_REQUESTED",
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Job {
     pub name: String,
     /// Whether it ends after the plan, whatever the plan says.
     pub is_dry_run: bool,
+    /// Whether it is held after its plan, whatever the plan says.
+    pub asks_first: bool,
     /// Where the request for it came from. Commits of the job have this origin, with the job as the cause.
     pub origin: Origin,
     /// Which fields of members the caller who requested it may see.

@@ -109,6 +109,14 @@ pub struct JobEnd {
     pub message: String,
 }
 
+impl JobEnd {
+    /// A reason and a message.
+    #[must_use]
+    pub fn new(reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { reason: reason.into(), message: message.into() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
