@@ -1,12 +1,11 @@
 //! Reads the parts of a commit, of every version.
 
 use super::form::{Change, LookupDelta, LookupOp, RowChange, SetDelta, VALUE, VERSION};
-use crate::model::origin::{Actor, Call, Cause, Door};
 use crate::model::schema::FieldNumber;
-use crate::model::token::TokenId;
 use crate::model::{Origin, Row, Timestamp};
 use crate::stored::bytes::Reader;
 use crate::stored::decode::{DecodeError, versioned};
+use crate::stored::origin;
 
 /// One part of a commit, opened for reading.
 #[derive(Debug)]
@@ -31,14 +30,14 @@ impl<'a> CommitPart<'a> {
         let mut reader = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
         let last = reader.u8()? != 0;
         let time = reader.time()?;
-        let (mut origin, mut batch) = (None, None);
+        let (mut from, mut batch) = (None, None);
         if version > 1 {
-            origin = Some(read_origin(&mut reader)?);
+            from = Some(origin::read(&mut reader)?);
             batch = Some(reader.u64()?);
         } else if reader.u8()? != 0 {
             return Err(reader.damaged("its source is unknown"));
         }
-        Ok(Self { time, origin, batch, last, version, reader, last_row: 0 })
+        Ok(Self { time, origin: from, batch, last, version, reader, last_row: 0 })
     }
 
     /// The next change, or `None` at the end of the part.
@@ -59,25 +58,6 @@ impl<'a> CommitPart<'a> {
         let sets = (0..r.size()?).map(|_| read_set(r, version)).collect::<Result<_, _>>()?;
         Ok(Some(RowChange { row: Row(row), change, goes_on, before, lookups, sets }))
     }
-}
-
-fn read_origin(r: &mut Reader<'_>) -> Result<Origin, DecodeError> {
-    let head = r.u8()?;
-    let door = Door::from_number(head >> 4).ok_or_else(|| r.damaged("its door is unknown"))?;
-    let call = u16::try_from(r.varint()?).map_err(|_| r.damaged("its call is out of range"))?;
-    let actor = match head & 3 {
-        0 => Actor::Nobody,
-        1 => Actor::Owner,
-        2 => Actor::Token(TokenId(r.u128()?)),
-        _ => Actor::System,
-    };
-    let cause = match head >> 2 & 3 {
-        0 => Cause::None,
-        1 => Cause::Job(r.u128()?),
-        2 => Cause::Import(r.u128()?),
-        _ => Cause::Request(r.u128()?),
-    };
-    Ok(Origin { actor, door, call: Call::from_number(call), cause })
 }
 
 /// Reads the first number of a delta: one byte in version 1, a varint since.

@@ -2,8 +2,8 @@
 
 use super::form::{Change, CommitHead, LookupDelta, LookupOp, MAX_PART_BYTES, PART_BYTES, SetDelta, VERSION};
 use crate::model::Row;
-use crate::model::origin::{Actor, Cause};
 use crate::stored::bytes::Writer;
+use crate::stored::origin;
 
 /// The position of the byte that marks the last part.
 const LAST_AT: usize = 1;
@@ -144,25 +144,11 @@ impl CommitWriter {
         self.last_row = 0;
         self.part = Writer(Vec::with_capacity(bytes));
         let w = &mut self.part;
-        let CommitHead { time, origin, batch } = self.head;
+        let CommitHead { time, origin: from, batch } = self.head;
         w.u8(VERSION);
         w.u8(0);
         w.time(time);
-        let (actor, token) = match origin.actor {
-            Actor::Nobody => (0, None),
-            Actor::Owner => (1, None),
-            Actor::Token(id) => (2, Some(id.0)),
-            Actor::System => (3, None),
-        };
-        let (cause, id) = match origin.cause {
-            Cause::None => (0, None),
-            Cause::Job(id) => (1, Some(id)),
-            Cause::Import(id) => (2, Some(id)),
-            Cause::Request(hash) => (3, Some(hash)),
-        };
-        w.u8(origin.door.number() << 4 | cause << 2 | actor);
-        w.varint(u64::from(origin.call.number()));
-        [token, id].into_iter().flatten().for_each(|id| w.u128(id));
+        origin::write(w, from);
         w.u64(batch);
     }
 }

@@ -30,7 +30,8 @@ pub fn encode_rows(rows: &[RowResult]) -> Vec<u8> {
     w.0
 }
 
-pub(super) fn decode_row(r: &mut Reader<'_>) -> Result<RowResult, DecodeError> {
+/// Reads the result of a row.
+pub fn decode_row(r: &mut Reader<'_>) -> Result<RowResult, DecodeError> {
     let byte = r.u8()?;
     let status_kept = byte & STATUS_KEPT != 0;
     let outcome = outcome_of(byte & !STATUS_KEPT, r)?;

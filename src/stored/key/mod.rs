@@ -64,7 +64,7 @@ pub use self::store::{
     meta, next_base, token, token_number, token_use, token_use_number, token_uses, tokens,
 };
 pub(super) use self::table::{
-    BASE_BYTES, NARROW_SET, RECORD, RECORD_COUNTS, RECORD_NAME, RECORD_PURGE, REQUEST, REQUEST_TIME, SET,
-    TRANSACTION, of_base, own_part,
+    BASE_BYTES, JOB, JOB_DATA, NARROW_SET, RECORD, RECORD_COUNTS, RECORD_NAME, RECORD_PURGE, REQUEST,
+    REQUEST_TIME, SET, TRANSACTION, of_base, own_part,
 };
 pub use self::table::{after_base, all_of, base_of, tables_of_bases, unclaimed};

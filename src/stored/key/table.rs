@@ -11,6 +11,8 @@ pub(super) const TOKEN: u8 = 0x03;
 pub(super) const TOKEN_USE: u8 = 0x04;
 pub(in crate::stored) const REQUEST: u8 = 0x05;
 pub(in crate::stored) const REQUEST_TIME: u8 = 0x06;
+pub(in crate::stored) const JOB: u8 = 0x0a;
+pub(in crate::stored) const JOB_DATA: u8 = 0x0b;
 pub(super) const HEADER: u8 = 0x10;
 pub(super) const SETTINGS: u8 = 0x11;
 pub(super) const BLOCK: u8 = 0x20;
@@ -32,7 +34,9 @@ pub(in crate::stored) const BASE_BYTES: usize = 5;
 pub(super) const STORE_TABLES: [u8; 4] = [TOKEN, TOKEN_USE, REQUEST, REQUEST_TIME];
 
 /// The tables whose keys begin with a base number. A purge of the base empties all of them.
-pub(super) const BASE_TABLES: [u8; 13] = [
+pub(super) const BASE_TABLES: [u8; 15] = [
+    JOB,
+    JOB_DATA,
     HEADER,
     SETTINGS,
     BLOCK,
@@ -58,6 +62,8 @@ pub fn all_of(base: BaseNumber) -> impl Iterator<Item = KeyRange> {
 /// The tables of bases except that of the heads, each as a range over all bases and with its name in texts.
 pub fn tables_of_bases() -> impl Iterator<Item = (&'static str, KeyRange)> {
     let name = |table| match table {
+        JOB => "jobs",
+        JOB_DATA => "data of jobs",
         SETTINGS => "settings",
         BLOCK => "blocks",
         COMMIT => "commits",

@@ -1,0 +1,21 @@
+//! Durable jobs: the record of each job, and its data (input, plan and results).
+//!
+//! The data of a job are values of at most 64 KiB, each compressed by itself ([`value`]). What they hold is
+//! said by their [`Part`].
+
+mod filters;
+mod key;
+mod record;
+mod rows;
+mod task;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use self::key::{JobPart, job, job_number, job_parts, jobs, jobs_of, value, values, values_of};
+pub use self::record::{decode, encode};
+pub use self::rows::{
+    PlannedResult, RemovedResult, StepResults, decode_planned, decode_removals, decode_step, encode_planned,
+    encode_removals, encode_step,
+};
+pub use self::value::{PLAIN_MAX_BYTES, pack, unpack};

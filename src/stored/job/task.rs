@@ -1,0 +1,144 @@
+//! The stored form of what a job is to do, and of what it received.
+//!
+//! ```text
+//! task   = 1 and list, or 2 (batch), or 3 and filters (delete by filter), or 4 and revert
+//! list   = match u8 (1 ref, 2 email, 3 worker id, 5 worker id or email), flags u8 (1 apply status,
+//!          2 keeps bank details), as of option time, expected removals option varint, scope filters
+//! revert = 1 and job u64, or 2 and from varint and to varint, or 3 and token u128 and time
+//! input  = format u8 (0 none, 1 CSV, 2 TSV, 3 NDJSON, 4 .xlsx, 5 .xls, 6 .ods, 7 actions),
+//!          sheet option text, bytes varint, chunks varint, rows varint, SHA-256 in 32 bytes
+//! ```
+
+use super::filters;
+use crate::model::token::TokenId;
+use crate::model::{JobInput, JobNumber, JobTask, ListFormat, ListMatch, ListOptions, MatchBy, RevertOf};
+use crate::stored::DecodeError;
+use crate::stored::bytes::{Reader, Writer};
+
+const APPLY_STATUS: u8 = 1;
+const KEEPS_BANK_DETAILS: u8 = 2;
+
+pub fn write(w: &mut Writer, task: &JobTask) {
+    match task {
+        JobTask::Sync(list) => {
+            w.u8(1);
+            write_list(w, list);
+        }
+        JobTask::Batch => w.u8(2),
+        JobTask::DeleteByFilter(filters) => {
+            w.u8(3);
+            filters::write(w, filters);
+        }
+        JobTask::Revert(of) => {
+            w.u8(4);
+            write_revert(w, *of);
+        }
+    }
+}
+
+pub fn read(r: &mut Reader<'_>) -> Result<JobTask, DecodeError> {
+    Ok(match r.u8()? {
+        1 => JobTask::Sync(read_list(r)?),
+        2 => JobTask::Batch,
+        3 => JobTask::DeleteByFilter(filters::read(r)?),
+        4 => JobTask::Revert(read_revert(r)?),
+        _ => return Err(r.damaged("its task is unknown")),
+    })
+}
+
+fn write_list(w: &mut Writer, list: &ListOptions) {
+    w.u8(match list.match_by {
+        ListMatch::Key(MatchBy::Ref) => 1,
+        ListMatch::Key(MatchBy::Email) => 2,
+        ListMatch::Key(MatchBy::WorkerId) => 3,
+        ListMatch::Key(MatchBy::Id) => 4,
+        ListMatch::WorkerIdOrEmail => 5,
+    });
+    let flag = |is, flag| if is { flag } else { 0 };
+    w.u8(flag(list.apply_status, APPLY_STATUS) | flag(list.keeps_bank_details, KEEPS_BANK_DETAILS));
+    w.optional_time(list.as_of);
+    optional(w, list.expect_removals);
+    filters::write(w, &list.scope);
+}
+
+fn read_list(r: &mut Reader<'_>) -> Result<ListOptions, DecodeError> {
+    let match_by = match r.u8()? {
+        1 => ListMatch::Key(MatchBy::Ref),
+        2 => ListMatch::Key(MatchBy::Email),
+        3 => ListMatch::Key(MatchBy::WorkerId),
+        4 => ListMatch::Key(MatchBy::Id),
+        5 => ListMatch::WorkerIdOrEmail,
+        _ => return Err(r.damaged("its key is unknown")),
+    };
+    let flags = r.u8()?;
+    Ok(ListOptions {
+        match_by,
+        apply_status: flags & APPLY_STATUS != 0,
+        keeps_bank_details: flags & KEEPS_BANK_DETAILS != 0,
+        as_of: r.optional_time()?,
+        expect_removals: read_optional(r)?,
+        scope: filters::read(r)?,
+    })
+}
+
+fn write_revert(w: &mut Writer, of: RevertOf) {
+    match of {
+        RevertOf::Job(job) => {
+            w.u8(1);
+            w.u64(job.0);
+        }
+        RevertOf::Revisions(from, to) => {
+            w.u8(2);
+            w.varint(from);
+            w.varint(to);
+        }
+        RevertOf::Token(token, since) => {
+            w.u8(3);
+            w.u128(token.0);
+            w.time(since);
+        }
+    }
+}
+
+fn read_revert(r: &mut Reader<'_>) -> Result<RevertOf, DecodeError> {
+    Ok(match r.u8()? {
+        1 => RevertOf::Job(JobNumber(r.u64()?)),
+        2 => RevertOf::Revisions(r.varint()?, r.varint()?),
+        3 => RevertOf::Token(TokenId(r.u128()?), r.time()?),
+        _ => return Err(r.damaged("what it reverts is unknown")),
+    })
+}
+
+pub fn write_input(w: &mut Writer, input: &JobInput) {
+    let number = |format: ListFormat| ListFormat::ALL.iter().position(|known| *known == format);
+    w.u8(input.format.and_then(number).and_then(|place| u8::try_from(place + 1).ok()).unwrap_or_default());
+    w.u8(u8::from(input.sheet.is_some()));
+    input.sheet.iter().for_each(|sheet| w.slice(sheet.as_bytes()));
+    [input.bytes, input.chunks, input.rows].into_iter().for_each(|count| w.varint(count));
+    w.0.extend_from_slice(&input.sha256);
+}
+
+pub fn read_input(r: &mut Reader<'_>) -> Result<JobInput, DecodeError> {
+    let format = match usize::from(r.u8()?) {
+        0 => None,
+        number => {
+            let format = ListFormat::ALL.get(number - 1).copied();
+            Some(format.ok_or_else(|| r.damaged("its format is unknown"))?)
+        }
+    };
+    let sheet = if r.u8()? == 0 { None } else { Some(r.text()?.to_owned()) };
+    let (bytes, chunks, rows) = (r.varint()?, r.varint()?, r.varint()?);
+    let sha256 = r.take(32)?.try_into().map_err(|_| r.damaged("its digest is not 32 bytes long"))?;
+    Ok(JobInput { format, sheet, bytes, chunks, rows, sha256 })
+}
+
+/// An option of a number.
+pub fn optional(w: &mut Writer, number: Option<u64>) {
+    w.u8(u8::from(number.is_some()));
+    number.into_iter().for_each(|number| w.varint(number));
+}
+
+/// What [`optional`] wrote.
+pub fn read_optional(r: &mut Reader<'_>) -> Result<Option<u64>, DecodeError> {
+    if r.u8()? == 0 { Ok(None) } else { r.varint().map(Some) }
+}

@@ -1,0 +1,49 @@
+//! A data value of a job: up to 64 KiB, compressed.
+//!
+//! ```text
+//! value = version 1, compressed u8, length varint (of the plain bytes), bytes
+//! ```
+
+use crate::model::limits::JOB_VALUE_BYTES;
+use crate::stored::DecodeError;
+use crate::stored::bytes::{Reader, Writer};
+use crate::stored::decode::versioned;
+
+const VALUE: &str = "data of a job";
+const VERSION: u8 = 1;
+/// The fastest level that still halves a list of members.
+const LEVEL: i32 = 1;
+/// The most bytes of a value before compression: an incompressible value fits into the engine too.
+pub const PLAIN_MAX_BYTES: usize = JOB_VALUE_BYTES - 1024;
+
+/// The stored form of up to [`PLAIN_MAX_BYTES`] bytes.
+#[must_use]
+pub fn pack(plain: &[u8]) -> Vec<u8> {
+    let packed = zstd::bulk::compress(plain, LEVEL).ok().filter(|packed| packed.len() < plain.len());
+    let mut w = Writer(Vec::with_capacity(16 + packed.as_deref().unwrap_or(plain).len()));
+    w.u8(VERSION);
+    w.u8(u8::from(packed.is_some()));
+    w.varint(plain.len().try_into().unwrap_or(u64::MAX));
+    w.0.extend_from_slice(packed.as_deref().unwrap_or(plain));
+    w.0
+}
+
+/// The plain bytes of a stored form.
+pub fn unpack(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
+    let is_packed = r.u8()? != 0;
+    let length = r.size()?;
+    if length > JOB_VALUE_BYTES {
+        return Err(r.damaged("it is too long"));
+    }
+    if !is_packed {
+        return if r.rest().len() == length {
+            Ok(r.rest().to_vec())
+        } else {
+            Err(r.damaged("its length is wrong"))
+        };
+    }
+    let plain =
+        zstd::bulk::decompress(r.rest(), length).map_err(|_| r.damaged("it cannot be decompressed"))?;
+    if plain.len() == length { Ok(plain) } else { Err(r.damaged("its length is wrong")) }
+}
