@@ -23,6 +23,7 @@ mod checkpoint;
 mod error;
 mod idempotency;
 mod index;
+mod jobs;
 mod open;
 mod plan;
 mod read;
@@ -41,6 +42,7 @@ pub use self::idempotency::{Begun, Claim, Idempotency, IdempotencyLimits, IfRunn
 pub use self::index::damage::Damage;
 pub use self::index::lookup::LookupKind;
 pub use self::index::sets::{Chunk, Living, RowSet, SetField, Sets, union};
+pub use self::jobs::{JobLimits, Jobs, Upload};
 pub use self::plan::request::{
     AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, EditWhat, Edited,
     RecordChange, RecordOutcome, RecordsReply, RecordsRequest, SettingsRequest, UndeleteReply,
@@ -63,4 +65,5 @@ pub use self::upkeep::timeline;
 pub use self::write::job::Series;
 pub use crate::engine::{EngineError, backup};
 pub use crate::stored::idempotency::{RequestResult, RowResult, StoredResult};
+pub use crate::stored::job::{JobPart, PlannedResult, RemovedResult, StepResults};
 pub use crate::stored::record_key::RecordPlace;

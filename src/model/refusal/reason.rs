@@ -159,6 +159,27 @@ reasons! {
     RevisionMismatch = "REVISION_MISMATCH", Aborted, "the member is at another revision";
     /// The request would remove more members than the memberbase allows within 24 hours.
     RemovalGuard = "REMOVAL_GUARD", FailedPrecondition, "the request would remove too many members";
+    /// The same key occurs in an earlier row of a full list.
+    DuplicateInList = "DUPLICATE_IN_LIST", InvalidArgument, "the row's key occurs earlier in the list";
+    /// A full list ended before its sender said that it is whole, or has another number of rows.
+    ListIncomplete = "LIST_INCOMPLETE", InvalidArgument, "the list is not complete";
+    /// A file cannot be read without damage.
+    FileRefused = "FILE_REFUSED", InvalidArgument, "the file cannot be read without damage";
+    /// A list that was made later was applied before.
+    ListSuperseded = "LIST_SUPERSEDED", FailedPrecondition, "a newer list was applied before";
+    /// There is no such job.
+    JobNotFound = "JOB_NOT_FOUND", NotFound, "there is no such job";
+    /// The state of the job does not allow this.
+    JobState = "JOB_STATE", FailedPrecondition, "the state of the job does not allow this";
+    /// The hash is not that of the job's present plan.
+    PlanHash = "PLAN_HASH", FailedPrecondition, "the hash is not that of the job's present plan";
+    /// The stored jobs take all the room that they may.
+    JobRoom = "JOB_ROOM", ResourceExhausted, "the stored jobs take all the room that they may";
+    /// Too many jobs have not ended.
+    TooManyJobs = "TOO_MANY_JOBS", ResourceExhausted, "too many jobs have not ended";
+    /// The commit log no longer has the changes that are to be reverted.
+    CommitsGone = "COMMITS_GONE", FailedPrecondition,
+        "the commit log no longer has the changes that are to be reverted";
     /// The memberbase has not reached the requested revision.
     RevisionAhead = "REVISION_AHEAD", FailedPrecondition, "the memberbase has not reached this revision";
     /// There is no such member in this memberbase.

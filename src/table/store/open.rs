@@ -13,6 +13,7 @@ use crate::table::base::life::Lives;
 use crate::table::base::stored::StoredBases;
 use crate::table::idempotency::{Idempotency, IdempotencyLimits};
 use crate::table::index::hash::Hashes;
+use crate::table::jobs::{JobLimits, Jobs};
 use crate::table::open::Parts;
 use crate::table::shared::budget::Budget;
 use crate::table::shared::member_cache::MemberCache;
@@ -47,6 +48,8 @@ pub struct TableConfig {
     pub undelete_log_bytes: u64,
     /// Limits on the stored results of requests with a request id.
     pub idempotency: IdempotencyLimits,
+    /// Limits on durable jobs.
+    pub jobs: JobLimits,
     /// The seed of the random ids of batches: a different number each time that a store is opened.
     pub seed: u64,
 }
@@ -69,6 +72,7 @@ impl Default for TableConfig {
             grace_micros: THIRTY_DAYS,
             undelete_log_bytes: UNDELETE_LOG_MAX_BYTES,
             idempotency: IdempotencyLimits { retention_micros: SEVEN_DAYS, bytes: 1024 * 1024 * 1024 },
+            jobs: JobLimits::default(),
             seed: 0,
         }
     }
@@ -80,6 +84,7 @@ pub struct Table {
     sealer: Sealer,
     cursor_key: CursorKey,
     tokens: Arc<Tokens>,
+    jobs: Arc<Jobs>,
     pub(in crate::table) parts: Parts,
     pub(in crate::table) bases: Arc<Lives<StoredBases>>,
     /// Memory for requests that are not parsed into rows yet: as much as for rows.
@@ -103,6 +108,7 @@ impl Table {
         let hashes = Hashes::new(&meta);
         let idempotency = Idempotency::new(Arc::clone(&engine), hashes.clone(), config.idempotency, clock());
         let tokens = Tokens::load(Arc::clone(&engine), Arc::clone(&idempotency)).await?;
+        let jobs = Jobs::load(Arc::clone(&engine), Arc::clone(&clock), config.jobs).await?;
         let parts = Parts {
             sharing: Sharing::load(&engine).await?,
             engine,
@@ -125,6 +131,7 @@ impl Table {
             sealer: Sealer::new(IdKey(meta.id_key)),
             cursor_key: CursorKey(meta.cursor_key),
             tokens,
+            jobs,
             bases: Lives::new(StoredBases(parts.clone())),
             parts,
             arriving,
@@ -156,6 +163,12 @@ impl Table {
     #[must_use]
     pub fn tokens(&self) -> &Arc<Tokens> {
         &self.tokens
+    }
+
+    /// The durable jobs of this store.
+    #[must_use]
+    pub fn jobs(&self) -> &Arc<Jobs> {
+        &self.jobs
     }
 
     /// The claims and stored results of requests with a request id.

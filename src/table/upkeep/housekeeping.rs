@@ -51,6 +51,7 @@ impl Table {
         let tidied = self.tidy_bases(&mut undone).await;
         undone.note(None, tidied);
         undone.note(None, self.idempotency().tidy(self.now()).await);
+        undone.note(None, self.jobs().tidy(self.now()).await);
         self.is_untidy.store(undone.0.is_some(), Ordering::Relaxed);
         undone.0.map_or(Ok(()), Err)
     }

@@ -1,0 +1,103 @@
+//! Changing jobs: by callers and by the runner.
+
+use std::sync::Arc;
+
+use crate::engine::{Batch, EngineError};
+use crate::model::{BaseNumber, Job, JobEnd, JobNumber, JobState};
+use crate::stored::job::{self as stored, JobPart};
+use crate::table::TableError;
+use crate::table::jobs::state::Jobs;
+use crate::table::plan::step_request::StepWrites;
+use crate::tasks;
+
+impl Jobs {
+    /// Changes a job as `change` says, or not at all if it refuses. `None` if there is no such job. The time
+    /// of a change of state is set here.
+    pub async fn change<E: Send>(
+        self: &Arc<Self>,
+        base: BaseNumber,
+        number: JobNumber,
+        change: impl FnOnce(&mut Job) -> Result<(), E> + Send,
+    ) -> Result<Option<Result<Job, E>>, TableError> {
+        let _turn = self.changing.lock().await;
+        let Some(before) = self.get(base, number).await? else { return Ok(None) };
+        let mut after = before.clone();
+        if let Err(refusal) = change(&mut after) {
+            return Ok(Some(Err(refusal)));
+        }
+        self.stamp(&before, &mut after)?;
+        self.store(after.clone()).await?;
+        Ok(Some(Ok(after)))
+    }
+
+    /// Ends a job that waits or is held. A job that is planned or applied is asked to stop; its runner ends
+    /// it. Does nothing with a job that has ended.
+    pub async fn cancel(self: &Arc<Self>, base: BaseNumber, number: JobNumber) -> Result<(), TableError> {
+        let ended = self
+            .change(base, number, |job| match job.state {
+                JobState::Pending | JobState::Held => {
+                    job.state = JobState::Cancelled;
+                    job.end = Some(JobEnd::new("CANCELLED", "the job was cancelled before it was applied"));
+                    Ok(())
+                }
+                _ => Err(()),
+            })
+            .await?;
+        if matches!(ended, Some(Err(())))
+            && let Some(open) = self.memory().open.get_mut(&(number, base))
+        {
+            open.is_cancelled = true;
+        }
+        self.wake.notify_waiters();
+        Ok(())
+    }
+
+    /// Whether the runner of a job is to stop it.
+    pub fn is_cancelled(&self, base: BaseNumber, number: JobNumber) -> bool {
+        self.memory().open.get(&(number, base)).is_some_and(|open| open.is_cancelled)
+    }
+
+    /// What a step stores about its job: the record after it, and what the step did, in as many values as
+    /// `after.cursor.step` is ahead of `before`. Call [`Jobs::stepped`] once the step is durable.
+    pub fn step_writes(before: &Job, after: &Job, results: &[Vec<u8>]) -> StepWrites {
+        let (base, number) = (after.base, after.number);
+        let key = stored::job(base, number);
+        let mut puts = vec![(key.clone(), stored::encode(after).into())];
+        for (n, result) in (before.cursor.step..).zip(results) {
+            puts.push((stored::value(base, number, JobPart::Results, n), stored::pack(result).into()));
+        }
+        StepWrites { checks: vec![(key, Some(stored::encode(before).into()))], puts }
+    }
+
+    /// Notes that a step has stored this record.
+    pub fn stepped(&self, after: Job) {
+        self.memory().follow(after);
+        self.wake.notify_waiters();
+    }
+
+    /// Checks a change, and sets its time.
+    pub(super) fn stamp(&self, before: &Job, after: &mut Job) -> Result<(), TableError> {
+        if before.state != after.state {
+            if !before.state.may_become(after.state) {
+                let (from, to) = (before.state.as_str(), after.state.as_str());
+                return Err(TableError::Damaged(format!("a job cannot go from {from} to {to}")));
+            }
+            after.changed_at = (self.clock)();
+        }
+        Ok(())
+    }
+
+    /// Stores a changed record. The caller holds `changing`.
+    async fn store(self: &Arc<Self>, after: Job) -> Result<(), TableError> {
+        let jobs = Arc::clone(self);
+        tasks::to_the_end("job", async move {
+            let mut batch = Batch::default();
+            batch.put(stored::job(after.base, after.number), stored::encode(&after));
+            jobs.engine.commit(batch).await.map_err(|error: EngineError| TableError::from(error))?;
+            jobs.memory().follow(after);
+            jobs.wake.notify_waiters();
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,186 @@
+//! The jobs of a store, as they are in memory, and reading the others.
+
+use std::collections::{BTreeMap, HashSet};
+use std::future::Future;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+
+use crate::engine::{Direction, Engine};
+use crate::model::{BaseNumber, Job, JobNumber, JobState};
+use crate::stored::job as stored;
+use crate::table::TableError;
+use crate::table::jobs::limits::{JobLimits, weight};
+use crate::table::shared::clock::Clock;
+
+/// Jobs read at once.
+const READ_AT_ONCE: usize = 500;
+
+/// The jobs of a store.
+pub struct Jobs {
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) clock: Clock,
+    pub(super) limits: JobLimits,
+    pub(super) memory: Mutex<Memory>,
+    /// Held while a record is changed, so that one change follows another.
+    pub(super) changing: tokio::sync::Mutex<()>,
+    /// Notified when a job may have to be run.
+    pub(super) wake: Notify,
+}
+
+/// What is in memory.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// The jobs that have not ended, in the order in which they were accepted.
+    pub open: BTreeMap<(JobNumber, BaseNumber), Open>,
+    /// The uploads under way.
+    pub uploads: HashSet<(BaseNumber, JobNumber)>,
+    /// The highest number that was used.
+    pub last: JobNumber,
+    /// The bytes that all jobs and uploads count for.
+    pub bytes: u64,
+}
+
+/// A job that has not ended.
+pub(super) struct Open {
+    pub job: watch::Sender<Arc<Job>>,
+    /// Whether its runner is to stop it.
+    pub is_cancelled: bool,
+}
+
+impl Jobs {
+    /// Loads the jobs of the store in `engine`.
+    pub async fn load(
+        engine: Arc<dyn Engine>,
+        clock: Clock,
+        limits: JobLimits,
+    ) -> Result<Arc<Self>, TableError> {
+        let mut memory = Memory::default();
+        let mut range = stored::jobs();
+        loop {
+            let found = engine.scan(range.clone(), Direction::Forward, READ_AT_ONCE).await?;
+            let Some((last, _)) = found.last() else { break };
+            range.start = Bound::Excluded(last.clone());
+            for (key, value) in found {
+                let Some((base, number)) = stored::job_number(&key) else { continue };
+                memory.last = memory.last.max(number);
+                // A damaged record is found by `check`; its job is not run.
+                match stored::decode(base, number, &value) {
+                    Ok(job) => memory.load(job),
+                    Err(error) => tracing::error!(base = base.0, job = number.0, %error, "a job is damaged"),
+                }
+            }
+        }
+        let (memory, changing, wake) = (Mutex::new(memory), tokio::sync::Mutex::default(), Notify::new());
+        Ok(Arc::new(Self { engine, clock, limits, memory, changing, wake }))
+    }
+
+    /// The job with this number.
+    pub async fn get(&self, base: BaseNumber, number: JobNumber) -> Result<Option<Job>, TableError> {
+        if let Some(open) = self.memory().open.get(&(number, base)) {
+            return Ok(Some(Job::clone(&open.job.borrow())));
+        }
+        let stored = self.engine.get_many(&[stored::job(base, number)]).await?.pop().flatten();
+        Ok(stored.map(|bytes| stored::decode(base, number, &bytes)).transpose()?)
+    }
+
+    /// Up to `limit` jobs of a base, newest first, older than `before`; only those in one of `states`, unless
+    /// it is empty.
+    pub async fn list(
+        &self,
+        base: BaseNumber,
+        before: Option<JobNumber>,
+        limit: usize,
+        states: &[JobState],
+    ) -> Result<Vec<Job>, TableError> {
+        let mut range = stored::jobs_of(base, before);
+        let mut jobs = Vec::new();
+        loop {
+            let found = self.engine.scan(range.clone(), Direction::Backward, READ_AT_ONCE).await?;
+            let Some((last, _)) = found.last() else { return Ok(jobs) };
+            range.end = Bound::Excluded(last.clone());
+            for (key, value) in found {
+                let Some((base, number)) = stored::job_number(&key) else { continue };
+                let live = self.memory().open.get(&(number, base)).map(|open| Job::clone(&open.job.borrow()));
+                let job = match live {
+                    Some(job) => job,
+                    None => stored::decode(base, number, &value)?,
+                };
+                if states.is_empty() || states.contains(&job.state) {
+                    jobs.push(job);
+                    if jobs.len() >= limit {
+                        return Ok(jobs);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Follows a job: each stored change, and progress that is not stored. The sender is gone once the job
+    /// has ended.
+    pub async fn watch(
+        &self,
+        base: BaseNumber,
+        number: JobNumber,
+    ) -> Result<Option<watch::Receiver<Arc<Job>>>, TableError> {
+        if let Some(open) = self.memory().open.get(&(number, base)) {
+            return Ok(Some(open.job.subscribe()));
+        }
+        let job = self.get(base, number).await?;
+        Ok(job.map(|job| watch::Sender::new(Arc::new(job)).subscribe()))
+    }
+
+    /// Shows progress to those who follow a job, without storing it.
+    pub fn note_progress(&self, job: Job) {
+        if let Some(open) = self.memory().open.get(&(job.number, job.base)) {
+            open.job.send_replace(Arc::new(job));
+        }
+    }
+
+    /// The jobs to run: those that wait, are being planned or are being applied; oldest first.
+    pub fn unfinished(&self) -> Vec<(BaseNumber, JobNumber)> {
+        let memory = self.memory();
+        let to_run = memory.open.iter().filter(|(_, open)| {
+            let state = open.job.borrow().state;
+            matches!(state, JobState::Pending | JobState::Planning | JobState::Running)
+        });
+        to_run.map(|((number, base), _)| (*base, *number)).collect()
+    }
+
+    /// Resolves when there may be another job to run. Call it before [`Jobs::unfinished`].
+    pub fn woken(&self) -> impl Future<Output = ()> + '_ {
+        self.wake.notified()
+    }
+
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Nothing panics while it holds this lock.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Memory {
+    fn load(&mut self, job: Job) {
+        self.bytes = self.bytes.saturating_add(weight(&job));
+        if !job.state.is_final() {
+            self.follow(job);
+        }
+    }
+
+    /// Takes a job into memory, or its change; forgets one that has ended.
+    pub fn follow(&mut self, job: Job) {
+        let key = (job.number, job.base);
+        let is_final = job.state.is_final();
+        let job = Arc::new(job);
+        match self.open.get(&key) {
+            Some(open) => drop(open.job.send_replace(job)),
+            None if is_final => {}
+            None => {
+                drop(self.open.insert(key, Open { job: watch::Sender::new(job), is_cancelled: false }));
+            }
+        }
+        if is_final {
+            self.open.remove(&key);
+        }
+    }
+}
