@@ -244,9 +244,16 @@ mod tests {
             assert_eq!(sealer.member_id_onsi(BaseNumber(base), Row(row)), format!("mem_{id}"));
         }
         assert_eq!(sealer.base_id(BaseNumber(7)), "mb_3e46agqq9kmgfm9sk4dkk8skvz");
-        let (base, row) = (BaseNumber(1), Row(2));
-        let shown =
-            [sealer.member_id(base, row), sealer.member_id_onsi(base, row), sealer.base_id(BaseNumber(7))];
+        let (base, row, job) = (BaseNumber(1), Row(2), JobNumber(2));
+        assert_eq!(sealer.job_id(base, job), "job_57t9dc13sgfbr9rneq28begbbs");
+        assert_eq!(sealer.job_id_onsi(base, job), "maj_57t9dc13sgfbr9rneq28begbbs");
+        let shown = [
+            sealer.member_id(base, row),
+            sealer.member_id_onsi(base, row),
+            sealer.base_id(BaseNumber(7)),
+            sealer.job_id(base, job),
+            sealer.job_id_onsi(base, job),
+        ];
         shown.iter().for_each(|id| crate::stored::documented::assert_text_documented(id));
     }
 

@@ -102,6 +102,10 @@ pub const REMOVALS_FREE: u64 = 10;
 pub const JOB_NAME_MAX_CHARS: usize = 200;
 /// Largest plain size of a value with data of a job (input, plan or results), in bytes, before compression.
 pub const JOB_VALUE_BYTES: usize = 64 * 1024;
+/// Largest record of a new job, in bytes: what it gets while it runs fits beside it into a value of an engine.
+pub const JOB_RECORD_MAX_BYTES: usize = 48 * 1024;
+/// Longest message about the end of a job, in bytes; a longer one is cut.
+pub const JOB_MESSAGE_MAX_BYTES: usize = 2 * 1024;
 /// Most jobs of a store that have not come to their end.
 pub const OPEN_JOBS_MAX: usize = 10_000;
 /// Most members of a bulk delete.

@@ -1,7 +1,7 @@
 //! The result of a request, as rows and outcomes.
 
 use crate::model::token::TokenId;
-use crate::model::{BaseNumber, Outcome, RecordCounts, RecordKind, Refusal, Row, Timestamp};
+use crate::model::{BaseNumber, JobNumber, Outcome, RecordCounts, RecordKind, Refusal, Row, Timestamp};
 use crate::stored::idempotency::key::PartWidth;
 
 /// The stored result of a request.
@@ -89,6 +89,8 @@ pub enum RequestResult {
     Base(BaseNumber),
     /// A token was created or revoked. Its secret is not stored.
     Token(TokenId),
+    /// A job was accepted.
+    Job(JobNumber),
 }
 
 impl RequestResult {
@@ -105,7 +107,8 @@ impl RequestResult {
             | Self::Ingested { .. }
             | Self::Done
             | Self::Base(_)
-            | Self::Token(_) => true,
+            | Self::Token(_)
+            | Self::Job(_) => true,
         }
     }
 }

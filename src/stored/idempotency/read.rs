@@ -4,7 +4,7 @@ use super::form::{RequestResult, StoredResult};
 use super::rows::{decode_row, outcome};
 use super::version::{VERSION, read_parts, width_of};
 use crate::model::token::TokenId;
-use crate::model::{BaseNumber, RecordCounts, RecordKind, Row, Timestamp};
+use crate::model::{BaseNumber, JobNumber, RecordCounts, RecordKind, Row, Timestamp};
 use crate::stored::bytes::Reader;
 use crate::stored::decode::{DecodeError, versioned};
 
@@ -58,6 +58,7 @@ impl StoredResult {
                 RequestResult::Deleting { done, members, records, revisions }
             }
             12 => RequestResult::Changing { done: r.varint()?, values: r.varint()? },
+            15 => RequestResult::Job(JobNumber(r.varint()?)),
             _ => return Err(r.damaged("its kind is unknown")),
         };
         r.end()?;

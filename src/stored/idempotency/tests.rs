@@ -3,7 +3,9 @@
 use super::key::PartWidth;
 use super::*;
 use crate::model::token::TokenId;
-use crate::model::{BaseNumber, Outcome, Reason, RecordCounts, RecordKind, Refusal, Row, Timestamp};
+use crate::model::{
+    BaseNumber, JobNumber, Outcome, Reason, RecordCounts, RecordKind, Refusal, Row, Timestamp,
+};
 use crate::stored::documented::assert_documented;
 
 fn stored(result: RequestResult) -> StoredResult {
@@ -37,6 +39,7 @@ fn every_result_comes_back() {
         RequestResult::Done,
         RequestResult::Base(BaseNumber(u32::MAX)),
         RequestResult::Token(TokenId(9)),
+        RequestResult::Job(JobNumber(u64::MAX)),
     ] {
         let stored = stored(result);
         assert_eq!(StoredResult::decode(&stored.encode()), Ok(stored.clone()));
@@ -50,6 +53,7 @@ fn a_result_that_is_cut_short_or_goes_on_is_refused() {
     for result in [
         RequestResult::Member(Row(5), Outcome::Created),
         RequestResult::Token(TokenId(9)),
+        RequestResult::Job(JobNumber(300)),
         RequestResult::Done,
     ] {
         let bytes = stored(result).encode();
@@ -131,6 +135,7 @@ fn golden_bytes() {
         (RequestResult::Done, None, vec![8]),
         (RequestResult::Base(BaseNumber(4)), Some(2), vec![9, 4]),
         (RequestResult::Token(TokenId(9)), None, [vec![10], id(9)].concat()),
+        (RequestResult::Job(JobNumber(0x0a0b)), None, vec![15, 0x8b, 0x14]),
     ] {
         let begin = [&expected[..19], &[revision.map_or(0, |_| 3)]].concat();
         let bytes = [begin, golden].concat();

@@ -63,6 +63,10 @@ impl StoredResult {
                 w.u8(10);
                 w.u128(id.0);
             }
+            RequestResult::Job(number) => {
+                w.u8(15);
+                w.varint(number.0);
+            }
         }
         w.0
     }

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Batch, EngineError};
-use crate::model::{BaseNumber, Job, JobEnd, JobNumber, JobState};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::engine::Batch;
+use crate::model::limits::JOB_MESSAGE_MAX_BYTES;
+use crate::model::{BaseNumber, Job, JobEnd, JobNumber, JobState, Reason, Refusal};
 use crate::stored::job::{self as stored, JobPart};
 use crate::table::TableError;
 use crate::table::jobs::state::Jobs;
@@ -19,14 +22,21 @@ impl Jobs {
         number: JobNumber,
         change: impl FnOnce(&mut Job) -> Result<(), E> + Send,
     ) -> Result<Option<Result<Job, E>>, TableError> {
-        let _turn = self.changing.lock().await;
-        let Some(before) = self.get(base, number).await? else { return Ok(None) };
+        let turn = Arc::clone(&self.changing).lock_owned().await;
+        let open = self.memory().open.get(&(number, base)).map(|open| Arc::clone(&open.stored));
+        let before = match open {
+            Some(stored) => Job::clone(&stored),
+            None => match self.read(base, number).await? {
+                Some(stored) => stored,
+                None => return Ok(None),
+            },
+        };
         let mut after = before.clone();
         if let Err(refusal) = change(&mut after) {
             return Ok(Some(Err(refusal)));
         }
         self.stamp(&before, &mut after)?;
-        self.store(after.clone()).await?;
+        self.store(turn, &before, after.clone()).await?;
         Ok(Some(Ok(after)))
     }
 
@@ -76,25 +86,39 @@ impl Jobs {
     }
 
     /// Checks a change, and sets its time.
-    pub(super) fn stamp(&self, before: &Job, after: &mut Job) -> Result<(), TableError> {
+    fn stamp(&self, before: &Job, after: &mut Job) -> Result<(), TableError> {
         if before.state != after.state {
             if !before.state.may_become(after.state) {
                 let (from, to) = (before.state.as_str(), after.state.as_str());
-                return Err(TableError::Damaged(format!("a job cannot go from {from} to {to}")));
+                let text = format!("cannot go from {from} to {to}");
+                return Err(Refusal::field(Reason::JobState, "state", text).into());
             }
             after.changed_at = (self.clock)();
+        }
+        if let Some(end) = &mut after.end {
+            let fits = |most: &usize| end.message.is_char_boundary(*most);
+            let most = (0..=JOB_MESSAGE_MAX_BYTES.min(end.message.len())).rev().find(fits);
+            end.message.truncate(most.unwrap_or_default());
         }
         Ok(())
     }
 
-    /// Stores a changed record. The caller holds `changing`.
-    async fn store(self: &Arc<Self>, after: Job) -> Result<(), TableError> {
+    /// Stores a changed record, if the stored one is still `before`.
+    async fn store(
+        self: &Arc<Self>,
+        turn: OwnedMutexGuard<()>,
+        before: &Job,
+        after: Job,
+    ) -> Result<(), TableError> {
         let jobs = Arc::clone(self);
+        let key = stored::job(after.base, after.number);
+        let mut batch = Batch::default();
+        batch.checks.push((key.clone(), Some(stored::encode(before).into())));
+        batch.put(key, stored::encode(&after));
         tasks::to_the_end("job", async move {
-            let mut batch = Batch::default();
-            batch.put(stored::job(after.base, after.number), stored::encode(&after));
-            jobs.engine.commit(batch).await.map_err(|error: EngineError| TableError::from(error))?;
+            jobs.engine.commit(batch).await?;
             jobs.memory().follow(after);
+            drop(turn);
             jobs.wake.notify_waiters();
             Ok(())
         })

@@ -1,11 +1,11 @@
-//! The limits of a store's jobs.
+//! The limits of a store's jobs, and what counts against them.
 
 use crate::model::Job;
 
 /// Limits on the jobs of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobLimits {
-    /// Bytes of the inputs and results of all jobs together.
+    /// Bytes that all jobs together may count for ([`weight`]).
     pub room_bytes: u64,
     /// How long a job is stored after its end, in microseconds.
     pub retention_micros: i64,
@@ -20,10 +20,14 @@ impl Default for JobLimits {
     }
 }
 
-/// The bytes that plan and results of a row take at most on average.
+/// The bytes that the plan and the result of a row or of a removal count for. Few take more, even before
+/// compression.
 const ROW_BYTES: u64 = 32;
 
-/// The bytes that a job counts for: its input as received, and its plan and results.
+/// The bytes that a job counts for: its input as received, and its plan and results. The count follows from
+/// the record alone, so that opening a store need not read the data of its jobs.
 pub fn weight(job: &Job) -> u64 {
-    job.input.bytes.saturating_add(job.input.rows.saturating_mul(ROW_BYTES))
+    let planned = job.plan.as_ref().map(|plan| plan.counts).unwrap_or_default();
+    let rows = job.input.rows.max(planned.rows.rows()).saturating_add(planned.removed);
+    job.input.bytes.saturating_add(rows.saturating_mul(ROW_BYTES))
 }

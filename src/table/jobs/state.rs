@@ -11,6 +11,7 @@ use crate::engine::{Direction, Engine};
 use crate::model::{BaseNumber, Job, JobNumber, JobState};
 use crate::stored::job as stored;
 use crate::table::TableError;
+use crate::table::idempotency::Idempotency;
 use crate::table::jobs::limits::{JobLimits, weight};
 use crate::table::shared::clock::Clock;
 
@@ -20,11 +21,12 @@ const READ_AT_ONCE: usize = 500;
 /// The jobs of a store.
 pub struct Jobs {
     pub(super) engine: Arc<dyn Engine>,
+    pub(super) idempotency: Arc<Idempotency>,
     pub(super) clock: Clock,
     pub(super) limits: JobLimits,
     pub(super) memory: Mutex<Memory>,
-    /// Held while a record is changed, so that one change follows another.
-    pub(super) changing: tokio::sync::Mutex<()>,
+    /// Held while a record is changed or deleted, so that one change follows another.
+    pub(super) changing: Arc<tokio::sync::Mutex<()>>,
     /// Notified when a job may have to be run.
     pub(super) wake: Notify,
 }
@@ -44,7 +46,10 @@ pub(super) struct Memory {
 
 /// A job that has not ended.
 pub(super) struct Open {
-    pub job: watch::Sender<Arc<Job>>,
+    /// Its record as it is stored.
+    pub stored: Arc<Job>,
+    /// What callers see: the record, or its progress since then.
+    pub shown: watch::Sender<Arc<Job>>,
     /// Whether its runner is to stop it.
     pub is_cancelled: bool,
 }
@@ -53,6 +58,7 @@ impl Jobs {
     /// Loads the jobs of the store in `engine`.
     pub async fn load(
         engine: Arc<dyn Engine>,
+        idempotency: Arc<Idempotency>,
         clock: Clock,
         limits: JobLimits,
     ) -> Result<Arc<Self>, TableError> {
@@ -72,21 +78,26 @@ impl Jobs {
                 }
             }
         }
-        let (memory, changing, wake) = (Mutex::new(memory), tokio::sync::Mutex::default(), Notify::new());
-        Ok(Arc::new(Self { engine, clock, limits, memory, changing, wake }))
+        let (memory, changing, wake) = (Mutex::new(memory), Arc::default(), Notify::new());
+        Ok(Arc::new(Self { engine, idempotency, clock, limits, memory, changing, wake }))
     }
 
-    /// The job with this number.
+    /// The job with this number, with its progress.
     pub async fn get(&self, base: BaseNumber, number: JobNumber) -> Result<Option<Job>, TableError> {
         if let Some(open) = self.memory().open.get(&(number, base)) {
-            return Ok(Some(Job::clone(&open.job.borrow())));
+            return Ok(Some(Job::clone(&open.shown.borrow())));
         }
+        self.read(base, number).await
+    }
+
+    /// The record of a job as it is stored.
+    pub(super) async fn read(&self, base: BaseNumber, number: JobNumber) -> Result<Option<Job>, TableError> {
         let stored = self.engine.get_many(&[stored::job(base, number)]).await?.pop().flatten();
         Ok(stored.map(|bytes| stored::decode(base, number, &bytes)).transpose()?)
     }
 
     /// Up to `limit` jobs of a base, newest first, older than `before`; only those in one of `states`, unless
-    /// it is empty.
+    /// it is empty. A damaged job is left out and logged.
     pub async fn list(
         &self,
         base: BaseNumber,
@@ -102,10 +113,14 @@ impl Jobs {
             range.end = Bound::Excluded(last.clone());
             for (key, value) in found {
                 let Some((base, number)) = stored::job_number(&key) else { continue };
-                let live = self.memory().open.get(&(number, base)).map(|open| Job::clone(&open.job.borrow()));
-                let job = match live {
-                    Some(job) => job,
-                    None => stored::decode(base, number, &value)?,
+                let open =
+                    self.memory().open.get(&(number, base)).map(|open| Job::clone(&open.shown.borrow()));
+                let job = match open.map_or_else(|| stored::decode(base, number, &value), Ok) {
+                    Ok(job) => job,
+                    Err(error) => {
+                        tracing::error!(base = base.0, job = number.0, %error, "a job is damaged");
+                        continue;
+                    }
                 };
                 if states.is_empty() || states.contains(&job.state) {
                     jobs.push(job);
@@ -125,16 +140,16 @@ impl Jobs {
         number: JobNumber,
     ) -> Result<Option<watch::Receiver<Arc<Job>>>, TableError> {
         if let Some(open) = self.memory().open.get(&(number, base)) {
-            return Ok(Some(open.job.subscribe()));
+            return Ok(Some(open.shown.subscribe()));
         }
         let job = self.get(base, number).await?;
         Ok(job.map(|job| watch::Sender::new(Arc::new(job)).subscribe()))
     }
 
-    /// Shows progress to those who follow a job, without storing it.
+    /// Shows progress to callers, without storing it. The next stored change takes its place.
     pub fn note_progress(&self, job: Job) {
         if let Some(open) = self.memory().open.get(&(job.number, job.base)) {
-            open.job.send_replace(Arc::new(job));
+            open.shown.send_replace(Arc::new(job));
         }
     }
 
@@ -142,7 +157,7 @@ impl Jobs {
     pub fn unfinished(&self) -> Vec<(BaseNumber, JobNumber)> {
         let memory = self.memory();
         let to_run = memory.open.iter().filter(|(_, open)| {
-            let state = open.job.borrow().state;
+            let state = open.stored.state;
             matches!(state, JobState::Pending | JobState::Planning | JobState::Running)
         });
         to_run.map(|((number, base), _)| (*base, *number)).collect()
@@ -163,24 +178,33 @@ impl Memory {
     fn load(&mut self, job: Job) {
         self.bytes = self.bytes.saturating_add(weight(&job));
         if !job.state.is_final() {
-            self.follow(job);
+            self.accept(job);
         }
     }
 
-    /// Takes a job into memory, or its change; forgets one that has ended.
+    /// Takes a job that has not ended into memory. Its weight is counted already.
+    pub fn accept(&mut self, job: Job) {
+        let key = (job.number, job.base);
+        let stored = Arc::new(job);
+        let shown = watch::Sender::new(Arc::clone(&stored));
+        self.open.insert(key, Open { stored, shown, is_cancelled: false });
+    }
+
+    /// Takes a stored change of a job into memory; forgets a job that has ended.
     pub fn follow(&mut self, job: Job) {
         let key = (job.number, job.base);
-        let is_final = job.state.is_final();
-        let job = Arc::new(job);
-        match self.open.get(&key) {
-            Some(open) => drop(open.job.send_replace(job)),
-            None if is_final => {}
-            None => {
-                drop(self.open.insert(key, Open { job: watch::Sender::new(job), is_cancelled: false }));
-            }
-        }
-        if is_final {
+        let Some(open) = self.open.get_mut(&key) else { return };
+        self.bytes = self.bytes.saturating_sub(weight(&open.stored)).saturating_add(weight(&job));
+        open.stored = Arc::new(job);
+        open.shown.send_replace(Arc::clone(&open.stored));
+        if open.stored.state.is_final() {
             self.open.remove(&key);
         }
+    }
+
+    /// Forgets a job whose record is deleted.
+    pub fn forget(&mut self, job: &Job) {
+        self.open.remove(&(job.number, job.base));
+        self.bytes = self.bytes.saturating_sub(weight(job));
     }
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::engine::Batch;
-use crate::model::limits::OPEN_JOBS_MAX;
-use crate::model::{BaseNumber, Job, JobNumber, Reason, Refusal};
+use crate::engine::{Batch, EngineError};
+use crate::model::limits::{JOB_RECORD_MAX_BYTES, OPEN_JOBS_MAX};
+use crate::model::{BaseNumber, Job, JobInput, JobNumber, JobState, Reason, Refusal};
+use crate::stored::idempotency::RequestResult;
 use crate::stored::job::{self as stored, JobPart, PLAIN_MAX_BYTES};
 use crate::table::TableError;
+use crate::table::idempotency::Claim;
 use crate::table::jobs::limits::weight;
 use crate::table::jobs::state::Jobs;
 use crate::tasks;
@@ -16,7 +18,7 @@ use crate::tasks;
 /// Values in one batch.
 const VALUES_AT_ONCE: usize = 16;
 
-/// An input that arrives. Dropping it leaves values without a job, which are removed in the background.
+/// An input that arrives. Dropping it before it is accepted removes what was stored of it, in the background.
 pub struct Upload {
     jobs: Arc<Jobs>,
     base: BaseNumber,
@@ -41,7 +43,8 @@ impl Jobs {
         if memory.open.len() + memory.uploads.len() >= OPEN_JOBS_MAX {
             return Err(Refusal::new(Reason::TooManyJobs).into());
         }
-        let number = JobNumber(now.max(memory.last.0 + 1));
+        // The clock may have been set back, also after a restore.
+        let number = JobNumber(now.max(memory.last.0.saturating_add(1)));
         memory.last = number;
         memory.uploads.insert((base, number));
         drop(memory);
@@ -66,11 +69,6 @@ impl Upload {
         self.number
     }
 
-    /// The bytes received so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
     /// Stores the next bytes.
     pub async fn push(&mut self, mut bytes: &[u8]) -> Result<(), TableError> {
         let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -91,34 +89,56 @@ impl Upload {
         Ok(())
     }
 
-    /// Makes the job: with its record, which says what was received. `batch` has what else must be durable
-    /// with it.
-    pub async fn accept(mut self, mut job: Job, mut batch: Batch) -> Result<Job, TableError> {
+    /// What was received so far.
+    pub fn input(&self) -> JobInput {
+        JobInput {
+            bytes: self.bytes,
+            chunks: self.stored,
+            sha256: self.hash.clone().finalize().into(),
+            ..JobInput::default()
+        }
+    }
+
+    /// Makes the job, whose record says what was received. `claim` is that of its request, if it has a request
+    /// id: its result is stored with the record, so that a repeat finds the same job.
+    ///
+    /// A job that is new is PENDING. The state, number and base of `job` are set here, and of its input what
+    /// [`Upload::input`] has.
+    pub async fn accept(mut self, mut job: Job, claim: Option<Arc<Claim>>) -> Result<Job, TableError> {
         if !self.rest.is_empty() {
             self.ready.push(std::mem::take(&mut self.rest));
         }
         self.flush().await?;
-        job.base = self.base;
-        job.number = self.number;
-        job.input.bytes = self.bytes;
-        job.input.chunks = self.stored;
-        job.input.sha256 = self.hash.clone().finalize().into();
+        let input = self.input();
+        (job.base, job.number, job.state) = (self.base, self.number, JobState::Pending);
+        job.input = JobInput { bytes: input.bytes, chunks: input.chunks, sha256: input.sha256, ..job.input };
+        let record = stored::encode(&job);
+        if record.len() > JOB_RECORD_MAX_BYTES {
+            return Err(Refusal::new(Reason::FilterTooLarge).into());
+        }
         self.take_room(weight(&job).saturating_sub(self.counted))?;
-        let key = stored::job(job.base, job.number);
-        batch.checks.push((key.clone(), None));
-        batch.put(key, stored::encode(&job));
-        self.is_accepted = true;
         let jobs = Arc::clone(&self.jobs);
-        // The upload is dropped after the record is durable or has failed.
+        // The claim is held and the upload counts as under way until the record is durable or has failed.
         tasks::to_the_end("job", async move {
-            let upload = self;
-            let stored = jobs.engine.commit(batch).await;
+            let mut upload = self;
+            let mut batch = Batch::default();
+            let key = stored::job(job.base, job.number);
+            batch.checks.push((key.clone(), None));
+            batch.put(key, record);
+            let kept = claim.as_deref().map(|claim| {
+                let result = RequestResult::Job(job.number);
+                jobs.idempotency.store(claim, (jobs.clock)(), None, result, &mut batch)
+            });
+            if let Err(error) = jobs.engine.commit(batch).await {
+                // The record may exist all the same. Then the values stay, and the next start finds the job.
+                upload.is_accepted = matches!(error, EngineError::CommitUnknown(_));
+                return Err(error.into());
+            }
+            jobs.idempotency.count_stored(kept.unwrap_or_default());
+            upload.is_accepted = true;
             let mut memory = jobs.memory();
-            // After a failure the record may exist all the same, so the values stay. If it does not exist, the
-            // housekeeping removes them.
-            memory.uploads.remove(&(upload.base, upload.number));
-            stored?;
-            memory.follow(job.clone());
+            memory.uploads.remove(&(job.base, job.number));
+            memory.accept(job.clone());
             drop(memory);
             jobs.wake.notify_waiters();
             Ok(job)
@@ -161,6 +181,7 @@ impl Drop for Upload {
             return;
         }
         drop(tasks::for_caller(async move {
+            // What is left is removed by the housekeeping.
             if let Err(error) = jobs.delete_values(base, number, None).await {
                 tracing::warn!(base = base.0, %error, "an interrupted upload is removed later");
             }

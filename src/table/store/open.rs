@@ -108,7 +108,8 @@ impl Table {
         let hashes = Hashes::new(&meta);
         let idempotency = Idempotency::new(Arc::clone(&engine), hashes.clone(), config.idempotency, clock());
         let tokens = Tokens::load(Arc::clone(&engine), Arc::clone(&idempotency)).await?;
-        let jobs = Jobs::load(Arc::clone(&engine), Arc::clone(&clock), config.jobs).await?;
+        let (jobs_engine, jobs_claims) = (Arc::clone(&engine), Arc::clone(&idempotency));
+        let jobs = Jobs::load(jobs_engine, jobs_claims, Arc::clone(&clock), config.jobs).await?;
         let parts = Parts {
             sharing: Sharing::load(&engine).await?,
             engine,

@@ -25,6 +25,7 @@ impl Table {
         if !header.is_purging && !self.begin_purge(number).await? {
             return Ok(());
         }
+        self.jobs().remove_all_of(number).await?;
         for range in key::all_of(number) {
             self.delete_range(range).await?;
         }
