@@ -71,6 +71,7 @@ pub use self::row::change::Change;
 pub use self::row::doubts::Doubts;
 pub use self::row::field::ProfileField;
 pub use self::row::input::{MatchKey, MemberRow, UpsertOptions};
+pub use self::row::keys::{RowKeys, UnreadRow};
 pub use self::row::match_by::{MatchBy, Semantics};
 pub use self::row::patch::MemberPatch;
 pub use self::row::raw_row::{Finder, RawAccount, RawAttribute, RawEuAccount, RawRow, RawUkAccount};

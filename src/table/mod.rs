@@ -29,6 +29,7 @@ mod plan;
 mod read;
 mod shared;
 mod store;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -59,6 +60,7 @@ pub use self::shared::clock::Clock;
 pub use self::shared::outcome::RowOutcome;
 pub use self::store::bases::CreatedBase;
 pub use self::store::open::{Table, TableConfig};
+pub use self::sync::{Example, ExampleOf, ListEnd, ListPlan, ListRequest, ListRow, PlannedRow};
 pub use self::tokens::{LiveToken, MayMake, TokenChange, Tokens};
 pub use self::upkeep::refold::{Holder, RefoldOutcome, RefoldReport, refold};
 pub use self::upkeep::timeline;

@@ -3,7 +3,11 @@
 use crate::model::access::token::TokenId;
 use crate::model::filter::RawFilter;
 use crate::model::id::JobNumber;
-use crate::model::row::match_by::MatchBy;
+use crate::model::membership::member::Profile;
+use crate::model::row::input::UpsertOptions;
+use crate::model::row::keys::RowKeys;
+use crate::model::row::match_by::{MatchBy, Semantics};
+use crate::model::row::sight::Sight;
 use crate::model::value::time::Timestamp;
 
 /// What a job is to do.
@@ -36,6 +40,28 @@ pub struct ListOptions {
     pub keeps_bank_details: bool,
 }
 
+impl ListOptions {
+    /// How its rows are applied, for a caller with this sight. Fields that a row does not name stay, and
+    /// inactive members come back.
+    #[must_use]
+    pub fn upsert(&self, sight: Sight) -> UpsertOptions {
+        let (match_by, or_email) = match self.match_by {
+            ListMatch::Key(match_by) => (match_by, false),
+            ListMatch::WorkerIdOrEmail => (MatchBy::WorkerId, true),
+        };
+        let (semantics, apply_status) = (Semantics::Merge, self.apply_status);
+        UpsertOptions {
+            match_by,
+            or_email,
+            semantics,
+            reactivate: true,
+            apply_status,
+            expect_removals: None,
+            sight,
+        }
+    }
+}
+
 /// What finds the member of a row of a full list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ListMatch {
@@ -48,6 +74,32 @@ pub enum ListMatch {
 impl Default for ListMatch {
     fn default() -> Self {
         Self::Key(MatchBy::Ref)
+    }
+}
+
+impl ListMatch {
+    /// Whether the list can name a member with this profile.
+    #[must_use]
+    pub fn can_name(self, profile: &Profile) -> bool {
+        match self {
+            Self::Key(MatchBy::Ref) => profile.ref_.is_some(),
+            Self::Key(MatchBy::Email) => profile.email.is_some(),
+            Self::Key(MatchBy::WorkerId) => profile.worker_id.is_some(),
+            Self::Key(MatchBy::Id) => true,
+            Self::WorkerIdOrEmail => profile.worker_id.is_some() || profile.email.is_some(),
+        }
+    }
+
+    /// Whether a row with these keys can find its member. The id is not one of them.
+    #[must_use]
+    pub fn has_key(self, keys: &RowKeys) -> bool {
+        match self {
+            Self::Key(MatchBy::Ref) => keys.ref_.is_some(),
+            Self::Key(MatchBy::Email) => keys.email.is_some(),
+            Self::Key(MatchBy::WorkerId) => keys.worker_id.is_some(),
+            Self::Key(MatchBy::Id) => false,
+            Self::WorkerIdOrEmail => keys.worker_id.is_some() || keys.email.is_some(),
+        }
     }
 }
 

@@ -58,6 +58,11 @@ impl Doubts {
         self.email.is_some()
     }
 
+    /// The e-mail address in doubt, as a member of an older store may have it.
+    pub fn stored_email(&self) -> Option<Email> {
+        self.email.as_ref().map(|doubt| Email::from_stored(doubt.text.clone()))
+    }
+
     /// These doubts, boxed; `None` if there are none.
     pub fn some(self) -> Option<Box<Self>> {
         let is_none = self.email.is_none() && self.phone.is_none();

@@ -37,6 +37,9 @@ pub struct MemberRow {
 pub struct UpsertOptions {
     /// The key that finds a row's member.
     pub match_by: MatchBy,
+    /// With [`MatchBy::WorkerId`]: whether a row whose worker id finds nobody, or that has none, is matched by
+    /// its e-mail address.
+    pub or_email: bool,
     /// What happens to fields that a row does not name.
     pub semantics: Semantics,
     /// Whether a row for an inactive member brings the member back.

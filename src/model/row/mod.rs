@@ -8,6 +8,7 @@ pub mod doubts;
 pub mod field;
 pub mod fingerprint;
 pub mod input;
+pub mod keys;
 pub mod match_by;
 pub mod patch;
 pub mod raw_row;

@@ -17,6 +17,7 @@ use crate::model::refusal::violation::Rule;
 use crate::model::row::change::Change;
 use crate::model::row::doubts::Doubts;
 use crate::model::row::input::MemberRow;
+use crate::model::row::keys::{RowKeys, UnreadRow};
 use crate::model::row::match_by::MatchBy;
 use crate::model::value::text::{Name, Ref, Tier, WorkerId};
 use crate::model::value::time::{Date, Dob};
@@ -109,6 +110,12 @@ impl<A: IntoIterator<Item = RawAttribute>> RawRow<A> {
     /// Parses the row. With a finder the row must have the key or the id of its member, and may repeat old
     /// values of that member (see [`Doubts`]).
     pub fn parse(self, today: Date, finder: Option<Finder<'_>>) -> Result<MemberRow, RowError> {
+        self.parse_listed(today, finder).map_err(|unread| unread.error)
+    }
+
+    /// Parses a row of a full list: a row with faults keeps the keys that can be read.
+    pub fn parse_listed(self, today: Date, finder: Option<Finder<'_>>) -> Result<MemberRow, UnreadRow> {
+        let has = [&self.ref_, &self.email, &self.worker_id].map(|key| key.as_set().is_some());
         let mut faults = Violations::default();
         let mut doubts = Doubts::default();
         let mut row = MemberRow { if_revision: self.if_revision, ..MemberRow::default() };
@@ -165,8 +172,16 @@ impl<A: IntoIterator<Item = RawAttribute>> RawRow<A> {
             // The row is refused in any case, so the refusal lists these faults too.
             faults.extend(doubts.refuse());
         }
-        faults.finish(row)
+        faults.finish(()).map_err(|error| UnreadRow { error, keys: keys_of(&row, has) })?;
+        Ok(row)
     }
+}
+
+/// The keys of a row with faults. `has` says which of ref, e-mail address and worker id it had a value for.
+fn keys_of(row: &MemberRow, has: [bool; 3]) -> RowKeys {
+    let keys = RowKeys::of(row);
+    let read = [keys.ref_.is_some(), keys.email.is_some(), keys.worker_id.is_some()];
+    RowKeys { is_unreadable: has.iter().zip(read).any(|(has, read)| *has && !read), ..keys }
 }
 
 impl RawAccount {
@@ -244,6 +259,24 @@ mod tests {
 
     fn today() -> Date {
         Date::new(2026, 2, 3).unwrap()
+    }
+
+    #[test]
+    fn a_row_with_faults_keeps_the_keys_that_can_be_read() {
+        let parse = |texts: &[(ProfileField, &str)]| raw_row(texts).parse_listed(today(), None);
+        let phone = (ProfileField::Phone, "?");
+        let unread = parse(&[(ProfileField::Ref, "a"), (ProfileField::WorkerId, "w"), phone]).unwrap_err();
+        let keys = unread.keys;
+        assert_eq!((keys.iter().count(), keys.is_unreadable), (2, false));
+        let unread = parse(&[(ProfileField::Ref, "a"), (ProfileField::Email, "?")]).unwrap_err();
+        assert_eq!((unread.keys.iter().count(), unread.keys.is_unreadable), (1, true));
+        assert_eq!(unread.error.violations[0].field, "email");
+        // An address that only an older store can have.
+        let finder = Finder { match_by: MatchBy::Email, ids: None, missing: "is missing" };
+        let old = raw_row(&[(ProfileField::Email, "ada@-example.com")]);
+        let keys = old.parse_listed(today(), Some(finder)).unwrap_err().keys;
+        assert_eq!(keys.email.unwrap().as_str(), "ada@-example.com");
+        assert!(!keys.is_unreadable);
     }
 
     #[test]

@@ -24,9 +24,9 @@ use crate::table::write::lane::Lane;
 use crate::table::write::publisher::Publisher;
 use crate::table::write::validate;
 use crate::table::{
-    AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, RecordsReply,
-    RecordsRequest, SettingsRequest, StepReply, StepRequest, TableError, UndeleteReply, UndeleteRequest,
-    UpsertReply, UpsertRequest, WriteMode,
+    AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, ListPlan,
+    ListRequest, RecordsReply, RecordsRequest, SettingsRequest, StepReply, StepRequest, TableError,
+    UndeleteReply, UndeleteRequest, UpsertReply, UpsertRequest, WriteMode,
 };
 use crate::tasks;
 
@@ -194,6 +194,11 @@ impl Base {
         let job = StepJob { ops, judging, is_last, write: Some(write), origin, sight, reply, permit };
         self.submit(Job::Step(Box::new(job))).await?;
         Pending(answer).answer().await
+    }
+
+    /// Begins the plan of a full list. Keep the base until the plan ends.
+    pub async fn plan_list(&self, request: ListRequest) -> Result<ListPlan, TableError> {
+        ListPlan::begin(Arc::clone(&self.open), request).await
     }
 
     /// Creates or changes one member.

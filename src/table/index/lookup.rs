@@ -55,6 +55,15 @@ impl LookupKind {
         }
     }
 
+    /// The name of its field.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Ref => "ref",
+            Self::Email => "email",
+            Self::WorkerId => "worker_id",
+        }
+    }
+
     /// The form of its entries: only those of the ref lookup have fingerprints.
     pub const fn width(self) -> Width {
         match self {

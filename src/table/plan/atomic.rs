@@ -13,7 +13,7 @@ use crate::table::{RowOutcome, TableError};
 const FIND_TOGETHER: usize = 1_024;
 /// Rows whose blocks are read together: at most 64 MiB, if each row is in a block of its own and all members
 /// are of the largest size. After this many rows the task yields to the others of its thread.
-const READ_TOGETHER: usize = 128;
+pub const READ_TOGETHER: usize = 128;
 
 impl Plan<'_> {
     /// Applies every row and checks uniqueness after the last one, so two members may swap a value. If a row
@@ -139,7 +139,7 @@ impl Plan<'_> {
         }
         let Some(row) = outcome.row else { return Ok(None) };
         let Some((member, _)) = self.member(row)? else { return Ok(None) };
-        for (kind, hash) in prepared.others.iter().copied().chain(prepared.matched_by.key()) {
+        for (kind, hash) in prepared.others.iter().copied().chain(prepared.matched_by.keys()) {
             // A later row may have given the member another value.
             if hash_of(&self.open.parts.hashes, kind, &member) != Some(hash) {
                 continue;

@@ -23,6 +23,7 @@ use crate::table::index::resolve::Wanted;
 use crate::table::index::sets::SetChange;
 use crate::table::open::OpenBase;
 use crate::table::plan::allowance::{Allowance, Step};
+use crate::table::plan::freed::Freed;
 use crate::table::plan::weight::Weight;
 use crate::table::read::summary::BaseSummary;
 
@@ -69,6 +70,8 @@ pub struct Plan<'a> {
     /// The commit of the current request; its first change creates it.
     pub(super) commit: Option<CommitWriter>,
     pub(super) now: Timestamp,
+    /// The keys that earlier rows of a list free. Their holders do not have them any more.
+    pub(super) freed: Option<&'a Freed>,
     pub(super) resolved: foldhash::HashMap<Wanted, Candidates>,
     pub(super) fetched: Blocks,
     /// The bytes of the members in the fetched blocks.
@@ -133,6 +136,7 @@ impl<'a> Plan<'a> {
             commits: Batch::default(),
             commit: None,
             now,
+            freed: None,
             resolved: foldhash::HashMap::default(),
             fetched: Blocks::default(),
             fetched_bytes: 0,
@@ -148,8 +152,13 @@ impl<'a> Plan<'a> {
         self.layer.header.revision
     }
 
+    /// The time of the batch.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Counts `rows` as decided next, and yields now and then to the other tasks of this thread.
-    pub(super) async fn work(&mut self, rows: usize) {
+    pub async fn work(&mut self, rows: usize) {
         self.stretch.work(rows.saturating_mul(ROW_STEPS)).await;
     }
 

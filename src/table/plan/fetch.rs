@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use crate::model::{Row, RowError};
+use crate::model::Row;
 use crate::stored::block::{Block, place};
 use crate::table::TableError;
 use crate::table::index::block;
@@ -28,7 +28,10 @@ impl Plan<'_> {
     pub(super) async fn fetch_hashes(&mut self, wanted: &[Wanted]) -> Result<(), TableError> {
         let open = self.open;
         let published = open.published.read().await;
-        let found = resolve(&open.parts.engine, open.number, &published, self.in_flight, wanted).await?;
+        let mut found = resolve(&open.parts.engine, open.number, &published, self.in_flight, wanted).await?;
+        if let Some(freed) = self.freed {
+            wanted.iter().zip(&mut found).for_each(|((_, hash), rows)| freed.withhold(*hash, rows));
+        }
         self.resolved.extend(wanted.iter().copied().zip(found));
         Ok(())
     }
@@ -64,13 +67,13 @@ impl Plan<'_> {
     }
 
     /// Fetches, in two reads for all rows, the candidates of the keys that nearly all of them need.
-    pub async fn prefetch_keys(&mut self, rows: &[Result<Prepared, RowError>]) -> Result<(), TableError> {
+    pub async fn prefetch_keys<E>(&mut self, rows: &[Result<Prepared, E>]) -> Result<(), TableError> {
         let rows = || rows.iter().flatten();
-        let matched: Vec<Wanted> = rows().filter_map(|row| row.matched_by.key()).collect();
+        let matched: Vec<Wanted> = rows().filter_map(|row| row.matched_by.keys().next()).collect();
         self.fetch_hashes(&matched).await?;
         let mut others = Vec::with_capacity(matched.len() * 2);
         for row in rows() {
-            let is_new = row.matched_by.key().is_none_or(|key| self.known(key).is_empty());
+            let is_new = row.matched_by.keys().next().is_none_or(|key| self.known(key).is_empty());
             if is_new {
                 others.extend_from_slice(&row.others);
             }
@@ -81,17 +84,16 @@ impl Plan<'_> {
     /// Fetches, in one read, the blocks of the members that these rows find. Drops what was fetched for
     /// earlier rows once it is more than [`FETCHED_MAX_BYTES`], because a call may find members in more
     /// blocks than fit into memory. Changed blocks are in the layer and stay.
-    pub async fn prefetch_blocks(&mut self, rows: &[Result<Prepared, RowError>]) -> Result<(), TableError> {
+    pub async fn prefetch_blocks<E>(&mut self, rows: &[Result<Prepared, E>]) -> Result<(), TableError> {
         let mut blocks = BTreeSet::new();
         for row in rows.iter().flatten() {
-            match row.matched_by {
-                Matched::Place(row) => drop(blocks.insert(place(row).0)),
-                Matched::Key(key) => {
-                    let known = self.known(key);
-                    if !known.iter().any(|(_, fingerprint)| is_repeat(*fingerprint, row)) {
-                        blocks.extend(known.iter().map(|(row, _)| place(Row(*row)).0));
-                    }
-                }
+            if let Matched::Place(row) = row.matched_by {
+                blocks.insert(place(row).0);
+            }
+            let mut known = row.matched_by.keys().map(|key| self.known(key));
+            let known = known.find(|known| !known.is_empty()).unwrap_or_default();
+            if !known.iter().any(|(_, fingerprint)| is_repeat(*fingerprint, row)) {
+                blocks.extend(known.iter().map(|(row, _)| place(Row(*row)).0));
             }
         }
         if self.fetched_bytes > FETCHED_MAX_BYTES {
@@ -102,7 +104,7 @@ impl Plan<'_> {
     }
 
     /// The fetched candidates of a key.
-    fn known(&self, key: Wanted) -> &[(u64, u64)] {
+    pub(super) fn known(&self, key: Wanted) -> &[(u64, u64)] {
         self.resolved.get(&key).map(Vec::as_slice).unwrap_or_default()
     }
 }

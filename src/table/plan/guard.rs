@@ -113,6 +113,11 @@ impl Plan<'_> {
         Ok(self.judge_removals(would_remove, is_expected))
     }
 
+    /// How many members the current request has removed.
+    pub fn removed(&self) -> u64 {
+        self.removed
+    }
+
     /// Lets a request that is planned as one remove any number of members, until it is judged.
     pub fn count_removals(&mut self) {
         self.allowance = Allowance::counting();

@@ -1,7 +1,9 @@
 //! The part of planning a row that needs no lane and is done in the caller's own task.
 
 use crate::compute::Stretch;
-use crate::model::{MatchKey, MemberPatch, MemberRow, Reason, Refusal, Row, RowError, UpsertOptions};
+use crate::model::{
+    MatchBy, MatchKey, MemberPatch, MemberRow, Reason, Refusal, Row, RowError, UpsertOptions,
+};
 use crate::table::index::hash::Hashes;
 use crate::table::index::resolve::Wanted;
 
@@ -23,17 +25,21 @@ pub struct Prepared {
 pub enum Matched {
     /// By a value in a lookup.
     Key(Wanted),
+    /// By the first value, or if no member has it, by the second.
+    Either(Wanted, Wanted),
     /// By its place, taken from its id.
     Place(Row),
 }
 
 impl Matched {
-    /// The value in a lookup, if the member is found by one.
-    pub fn key(self) -> Option<Wanted> {
-        match self {
-            Self::Key(wanted) => Some(wanted),
-            Self::Place(_) => None,
-        }
+    /// The values in lookups by which the member is found, the decisive one first.
+    pub fn keys(self) -> impl Iterator<Item = Wanted> {
+        let keys = match self {
+            Self::Key(wanted) => [Some(wanted), None],
+            Self::Either(first, second) => [Some(first), Some(second)],
+            Self::Place(_) => [None, None],
+        };
+        keys.into_iter().flatten()
     }
 }
 
@@ -72,17 +78,21 @@ pub async fn prepare_all(
 }
 
 /// Hashes one row. Refuses a row without the key that it is to be matched by.
-fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<Prepared, RowError> {
+pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<Prepared, RowError> {
     if let Some(place) = row.found_by_id {
         let others = keys_of(&row.patch, hashes).collect();
         return Ok(Prepared { row, matched_by: Matched::Place(place), others, fingerprint: 0 });
     }
-    let Some(key) = row.match_key(options.match_by) else {
+    let or_email = options.or_email && options.match_by == MatchBy::WorkerId;
+    let email = row.patch.email.as_set().filter(|_| or_email).map(MatchKey::Email);
+    let Some(key) = row.match_key(options.match_by).or(email) else {
         let field = options.match_by.as_str();
         return Err(Refusal::field(Reason::MatchKeyMissing, field, "is missing, but rows are matched by it"));
     };
-    let matched_by = hashes.match_key(key);
-    let others = keys_of(&row.patch, hashes).filter(|key| *key != matched_by).collect();
+    let first = hashes.match_key(key);
+    let others = keys_of(&row.patch, hashes).filter(|key| *key != first).collect();
+    let second = email.map(|key| hashes.match_key(key)).filter(|second| *second != first);
+    let matched_by = second.map_or(Matched::Key(first), |second| Matched::Either(first, second));
     // Fingerprints are stored in the entries of refs, so only rows matched by ref have one. A row that asks
     // for a revision, or has doubts, is decided by the stored member. A sender that writes fields it may not
     // see must not learn anything about their values, not even that the row is a repeat.
@@ -91,7 +101,7 @@ fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<P
         && row.doubts.is_none()
         && !options.sight.is_blind_to(&row.patch, options.semantics);
     let fingerprint = if repeats { hashes.fingerprint(&row, options) } else { 0 };
-    Ok(Prepared { row, matched_by: Matched::Key(matched_by), others, fingerprint })
+    Ok(Prepared { row, matched_by, others, fingerprint })
 }
 
 /// The keys that a patch sets.

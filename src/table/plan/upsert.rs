@@ -13,6 +13,7 @@ use crate::stored::commit;
 use crate::stored::member;
 use crate::table::index::entries::lookup_deltas;
 use crate::table::index::lookup::{LookupKind, short};
+use crate::table::index::resolve::Wanted;
 use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::prepare::{Matched, Prepared, Writes};
 use crate::table::read::view::holds;
@@ -28,7 +29,7 @@ pub enum Uniqueness {
 }
 
 /// The member that a row is about.
-enum Current {
+pub(super) enum Current {
     /// No member has the row's key, so the row creates one.
     Absent,
     /// No member has the row's id.
@@ -37,6 +38,16 @@ enum Current {
     Repeated(Row),
     /// The member exists.
     Found(Row, Box<Member>, Bytes),
+}
+
+impl Current {
+    /// Its place, if it exists.
+    pub fn row(&self) -> Option<Row> {
+        match self {
+            Self::Absent | Self::Gone => None,
+            Self::Repeated(row) | Self::Found(row, ..) => Some(*row),
+        }
+    }
 }
 
 impl Plan<'_> {
@@ -63,8 +74,20 @@ impl Plan<'_> {
         options: &UpsertOptions,
         uniqueness: Uniqueness,
     ) -> Result<Result<RowOutcome, RowError>, Stop> {
+        let current = self.current(prepared)?;
+        self.apply_row(current, prepared, options, uniqueness)
+    }
+
+    /// Applies a row to `current`, the member that it is about.
+    pub(super) fn apply_row(
+        &mut self,
+        current: Current,
+        prepared: &Prepared,
+        options: &UpsertOptions,
+        uniqueness: Uniqueness,
+    ) -> Result<Result<RowOutcome, RowError>, Stop> {
         let new_members = self.layer.header.settings.first_status(self.origin.door);
-        match self.current(prepared)? {
+        match current {
             Current::Repeated(row) => Ok(Ok(RowOutcome::ok(row, Outcome::Unchanged))),
             Current::Gone => Ok(Err(gone())),
             Current::Absent => {
@@ -109,16 +132,24 @@ impl Plan<'_> {
         }
     }
 
-    fn current(&self, prepared: &Prepared) -> Result<Current, Stop> {
-        let wanted = match prepared.matched_by {
-            Matched::Key(wanted) => wanted,
-            Matched::Place(row) => {
-                let found = self.member(row)?;
-                return Ok(found.map_or(Current::Gone, |(member, stored)| {
-                    Current::Found(row, Box::new(member), stored)
-                }));
+    /// The member that a row is about.
+    pub(super) fn current(&self, prepared: &Prepared) -> Result<Current, Stop> {
+        if let Matched::Place(row) = prepared.matched_by {
+            let found = self.member(row)?;
+            return Ok(
+                found.map_or(Current::Gone, |(member, stored)| Current::Found(row, Box::new(member), stored))
+            );
+        }
+        for wanted in prepared.matched_by.keys() {
+            match self.current_by(wanted, prepared)? {
+                Current::Absent => {}
+                found => return Ok(found),
             }
-        };
+        }
+        Ok(Current::Absent)
+    }
+
+    fn current_by(&self, wanted: Wanted, prepared: &Prepared) -> Result<Current, Stop> {
         let candidates = self.candidates(wanted)?;
         if let Some((row, _)) = candidates.iter().find(|(_, fingerprint)| is_repeat(*fingerprint, prepared)) {
             return Ok(Current::Repeated(Row(*row)));
@@ -263,12 +294,12 @@ impl RowOutcome {
 
 /// The refusal of a value that belongs to the member at `holder`.
 pub(super) fn taken(kind: LookupKind, holder: Row) -> RowError {
-    let (reason, field) = match kind {
-        LookupKind::Ref => (Reason::RefTaken, "ref"),
-        LookupKind::Email => (Reason::EmailTaken, "email"),
-        LookupKind::WorkerId => (Reason::WorkerIdTaken, "worker_id"),
+    let reason = match kind {
+        LookupKind::Ref => Reason::RefTaken,
+        LookupKind::Email => Reason::EmailTaken,
+        LookupKind::WorkerId => Reason::WorkerIdTaken,
     };
-    let refusal = Refusal::field(reason, field, "belongs to another member of the memberbase");
+    let refusal = Refusal::field(reason, kind.field(), "belongs to another member of the memberbase");
     Refusal { taken_by: Some(holder), ..refusal }
 }
 
@@ -289,7 +320,7 @@ pub(super) fn key_of(patch: &MemberPatch, kind: LookupKind) -> Option<MatchKey<'
 /// For a row that found `member` by a former ref: the row with the member's present ref, so that it keeps
 /// that one.
 fn under_own_ref(prepared: &Prepared, member: &Member) -> Option<MemberRow> {
-    let by_ref = prepared.matched_by.key().is_some_and(|(kind, _)| kind == LookupKind::Ref);
+    let by_ref = matches!(prepared.matched_by, Matched::Key((LookupKind::Ref, _)));
     let own = member.profile.ref_.as_ref();
     if !by_ref || prepared.row.patch.ref_.as_set() == own {
         return None;

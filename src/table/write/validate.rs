@@ -5,8 +5,7 @@
 //! - It is planned in the same slices as a PARTIAL request, so rows that ask for a revision get the same
 //!   outcomes.
 //! - Other requests write meanwhile, and later rows see these writes, like those of a PARTIAL request, which
-//!   takes turns with others. Members that the request itself would create get rows far beyond those that
-//!   others can get meanwhile, so the two are never confused.
+//!   takes turns with others.
 //! - Each base plans one at a time, because a plan's memory grows with its rows. The others wait in the order
 //!   in which they came.
 //! - The plan is part of the call, so it ends if the caller leaves or the deadline passes.
@@ -15,16 +14,11 @@
 
 use std::time::Instant;
 
-use crate::model::{Row, RowError};
-use crate::stored::block::ROWS_PER_BLOCK;
+use crate::model::RowError;
 use crate::table::open::OpenBase;
 use crate::table::plan::{Plan, Prepared};
 use crate::table::write::limits::BATCH_ROWS;
 use crate::table::{RowOutcome, TableError, UpsertReply, UpsertRequest, WriteMode};
-
-/// The distance from the next row to the rows of members that would be created. No base gets this many
-/// members while a request is planned.
-const FAR: u64 = 1 << 40;
 
 /// Whether a request with this many rows is planned outside the lane.
 pub fn is_beside(mode: WriteMode, rows: usize) -> bool {
@@ -38,15 +32,8 @@ pub async fn validate(
     rows: Vec<Result<Prepared, RowError>>,
 ) -> Result<UpsertReply, TableError> {
     let _turn = open.validating.lock().await;
-    let mut header = open.published.read().await.header.clone();
-    if header.deleted_at.is_some() {
-        return Err(TableError::BaseDeleted);
-    }
-    let revision = header.revision;
-    // Begin with a new block, so none is read.
-    header.next_row = header.next_row.next_multiple_of(ROWS_PER_BLOCK).saturating_add(FAR);
-    let first_new = Row(header.next_row);
-    let mut plan = Plan::new(open, &[], header, (open.parts.clock)());
+    let (mut plan, first_new) = Plan::beside(open).await?;
+    let revision = plan.revision();
     plan.act_for(request.origin, request.options.sight);
     let check_deadline = || match request.deadline {
         Some(deadline) if deadline <= Instant::now() => Err(TableError::DeadlinePassed),

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use crate::model::Row;
 use crate::table::plan::{Allowance, Plan};
 use crate::table::write::job::{Job, UpsertJob};
 use crate::table::write::lane::Lane;
@@ -152,17 +151,5 @@ impl UpsertJob {
         let left = self.rows.get(self.outcomes.len()..).unwrap_or_default();
         let is_rest = !self.outcomes.is_empty();
         plan.judge_rows(left, &self.options, BATCH_ROWS, is_rest, || self.check_wanted()).await
-    }
-}
-
-impl RowOutcome {
-    /// The outcome of a row that was planned and not written. Removes the places of members that the request
-    /// would have created: all from `first_new` on.
-    pub(in crate::table) fn unwritten(mut self, first_new: Row) -> Self {
-        let is_there = |row: &Row| *row < first_new;
-        if let Some(error) = &mut self.error {
-            error.taken_by = error.taken_by.filter(is_there);
-        }
-        Self { row: self.row.filter(is_there), ..self }
     }
 }

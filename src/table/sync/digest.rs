@@ -1,0 +1,146 @@
+//! The digest of a plan, see `docs/formats.md`.
+
+use std::hash::Hasher;
+
+use sha2::{Digest, Sha256};
+
+use crate::model::{Filter, ListMatch, ListOptions, MatchBy, Outcome, PlanHash, Row};
+
+/// The version of the bytes that are hashed.
+const VERSION: u8 = 1;
+/// Bytes that are gathered before they are hashed.
+const GATHERED: usize = 4096;
+
+/// The digest of a plan in the making.
+pub struct PlanDigest {
+    hash: Sha256,
+    gathered: Vec<u8>,
+}
+
+impl PlanDigest {
+    /// The digest of a plan with these options. `scope` is the parsed scope of the options.
+    pub fn new(options: &ListOptions, scope: &Filter) -> Self {
+        let mut digest = Self { hash: Sha256::new(), gathered: Vec::with_capacity(GATHERED + 16) };
+        let match_by = match options.match_by {
+            ListMatch::Key(MatchBy::Ref) => 0,
+            ListMatch::Key(MatchBy::Email) => 1,
+            ListMatch::Key(MatchBy::WorkerId) => 2,
+            ListMatch::Key(MatchBy::Id) => 3,
+            ListMatch::WorkerIdOrEmail => 4,
+        };
+        let flags = u8::from(options.apply_status)
+            | u8::from(options.keeps_bank_details) << 1
+            | u8::from(options.as_of.is_some()) << 2;
+        digest.write(&[VERSION, match_by, flags]);
+        if let Some(as_of) = options.as_of {
+            digest.write(&as_of.micros().to_le_bytes());
+        }
+        scope.digest(&mut digest);
+        digest
+    }
+
+    /// Adds a row: its outcome, and the member that it found, unless it failed.
+    pub fn row(&mut self, outcome: Outcome, found: Option<Row>) {
+        let code = match outcome {
+            Outcome::Created => 1,
+            Outcome::Updated => 2,
+            Outcome::Reactivated => 3,
+            Outcome::Unchanged => 4,
+            Outcome::Failed => 5,
+        };
+        self.write(&[code]);
+        if !matches!(outcome, Outcome::Created | Outcome::Failed) {
+            self.write(&found.map_or(u64::MAX, |row| row.0).to_le_bytes());
+        }
+    }
+
+    /// The digest of all, and the digest without the members to be removed, which are in ascending order.
+    pub fn finish(mut self, removed: &[Row]) -> (PlanHash, PlanHash) {
+        self.flush();
+        let rows = self.hash.finalize();
+        let mut all = Sha256::new_with_prefix(rows);
+        all.update(u64::try_from(removed.len()).unwrap_or(u64::MAX).to_le_bytes());
+        removed.iter().for_each(|row| all.update(row.0.to_le_bytes()));
+        (shortened(&all.finalize()), shortened(&rows))
+    }
+
+    fn flush(&mut self) {
+        self.hash.update(&self.gathered);
+        self.gathered.clear();
+    }
+}
+
+/// Takes the bytes of a filter.
+impl Hasher for PlanDigest {
+    fn write(&mut self, bytes: &[u8]) {
+        self.gathered.extend_from_slice(bytes);
+        if self.gathered.len() >= GATHERED {
+            self.flush();
+        }
+    }
+
+    /// Has no meaning here: the digest is longer.
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+fn shortened(digest: &[u8]) -> PlanHash {
+    let mut hash = PlanHash::default();
+    hash.0.iter_mut().zip(digest).for_each(|(short, byte)| *short = *byte);
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+    use crate::stored::documented::assert_documented;
+
+    fn sample(options: &ListOptions) -> PlanDigest {
+        let mut digest = PlanDigest::new(options, &Filter::True);
+        digest.row(Outcome::Created, None);
+        digest.row(Outcome::Updated, Some(Row(7)));
+        digest.row(Outcome::Failed, Some(Row(8)));
+        digest
+    }
+
+    fn options() -> ListOptions {
+        ListOptions { as_of: Some(Timestamp::from_micros(5)), apply_status: true, ..ListOptions::default() }
+    }
+
+    #[test]
+    fn digests_never_change() {
+        let (hash, rows) = sample(&options()).finish(&[Row(2), Row(300)]);
+        assert_documented(&rows.0);
+        assert_documented(&hash.0);
+    }
+
+    #[test]
+    fn everything_that_a_plan_does_changes_its_digest() {
+        let (hash, rows) = sample(&options()).finish(&[Row(2), Row(300)]);
+        assert_eq!(sample(&options()).finish(&[Row(2), Row(300)]), (hash, rows));
+        let (other, same) = sample(&options()).finish(&[Row(2)]);
+        assert!(other != hash && same == rows);
+        for other in [
+            ListOptions { as_of: None, ..options() },
+            ListOptions { apply_status: false, ..options() },
+            ListOptions { keeps_bank_details: true, ..options() },
+            ListOptions { match_by: ListMatch::WorkerIdOrEmail, ..options() },
+        ] {
+            assert_ne!(sample(&other).finish(&[Row(2), Row(300)]).1, rows, "{other:?}");
+        }
+        // How many removals are expected changes nothing that the plan does.
+        let expected = ListOptions { expect_removals: Some(2), ..options() };
+        assert_eq!(sample(&expected).finish(&[Row(2), Row(300)]), (hash, rows));
+        let mut longer = sample(&options());
+        longer.row(Outcome::Unchanged, Some(Row(1)));
+        assert_ne!(longer.finish(&[]).1, rows);
+        // The row of a failure may be unknown.
+        let mut digest = PlanDigest::new(&options(), &Filter::True);
+        digest.row(Outcome::Created, None);
+        digest.row(Outcome::Updated, Some(Row(7)));
+        digest.row(Outcome::Failed, None);
+        assert_eq!(digest.finish(&[]).1, rows);
+    }
+}

@@ -1,0 +1,166 @@
+//! Plans a full list, slice by slice.
+
+use std::sync::Arc;
+
+use crate::model::{ListCounts, MemberRow, PlanSummary, RowKeys, UnreadRow, UpsertOptions};
+use crate::table::TableError;
+use crate::table::index::hash::Hashes;
+use crate::table::open::OpenBase;
+use crate::table::plan::{Freed, Plan, Prepared, READ_TOGETHER, prepare};
+use crate::table::sync::guarded::Judged;
+use crate::table::sync::missing::{self, Criteria};
+use crate::table::sync::request::{Begun, ListEnd, ListRequest, ListRow, PlannedRow};
+use crate::table::sync::scope::Scope;
+use crate::table::sync::so_far::{Line, Slice, SoFar};
+
+/// Most rows of a slice.
+const SLICE_ROWS: usize = 1_000;
+
+/// The plan of a full list in the making. Drop it to give up, or after an error.
+pub struct ListPlan {
+    open: Arc<OpenBase>,
+    request: ListRequest,
+    upsert: UpsertOptions,
+    begun: Begun,
+    /// The last revision that the plan saw.
+    revision: u64,
+    /// The keys that the rows so far free.
+    freed: Freed,
+    /// What else is known of the rows so far.
+    so_far: SoFar,
+}
+
+impl ListPlan {
+    /// Begins a plan on what is published now.
+    pub(in crate::table) async fn begin(
+        open: Arc<OpenBase>,
+        request: ListRequest,
+    ) -> Result<Self, TableError> {
+        let begun = {
+            let header = &open.published.read().await.header;
+            if header.deleted_at.is_some() {
+                return Err(TableError::BaseDeleted);
+            }
+            Begun { revision: header.revision, next_row: header.next_row }
+        };
+        Ok(Self {
+            upsert: request.options.upsert(request.sight),
+            begun,
+            revision: begun.revision,
+            freed: Freed::default(),
+            so_far: SoFar::new(&request),
+            open,
+            request,
+        })
+    }
+
+    /// Plans the next rows of the list, in slices of up to 1,000. The result is in the same order.
+    pub async fn rows(&mut self, rows: Vec<ListRow>) -> Result<Vec<PlannedRow>, TableError> {
+        let hashes = &self.open.parts.hashes;
+        let (mut lines, mut prepared) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        for ListRow { line, row, named } in rows {
+            let row = row.and_then(|row| prepare_listed(row, &self.upsert, hashes));
+            let by_id = row.as_ref().ok().and_then(|prepared: &Prepared| prepared.row.found_by_id);
+            lines.push(Line { number: line, named: named.or(by_id) });
+            prepared.push(row);
+        }
+        let mut planned = Vec::with_capacity(lines.len());
+        while let (Some(lines), Some(rows)) = (lines.get(planned.len()..), prepared.get(planned.len()..)) {
+            if lines.is_empty() {
+                break;
+            }
+            let rows = rows.get(..SLICE_ROWS).unwrap_or(rows);
+            self.slice(lines, rows, &mut planned).await?;
+            tokio::task::yield_now().await;
+        }
+        Ok(planned)
+    }
+
+    /// Plans a slice, or the first rows of it if their members are very large.
+    async fn slice(
+        &mut self,
+        lines: &[Line],
+        rows: &[Result<Prepared, UnreadRow>],
+        planned: &mut Vec<PlannedRow>,
+    ) -> Result<(), TableError> {
+        let Self { open, request, upsert, freed, so_far, .. } = self;
+        let (mut plan, first_new) = Plan::beside(open).await?;
+        self.revision = self.revision.max(plan.revision());
+        plan.act_for(request.origin, request.sight);
+        plan.count_removals();
+        plan.after(freed);
+        plan.prefetch_keys(rows).await?;
+        let slice = Slice { options: &request.options, upsert, first_new };
+        let mut lines = lines.iter();
+        for together in rows.chunks(READ_TOGETHER) {
+            plan.work(together.len()).await;
+            plan.prefetch_blocks(together).await?;
+            let unread = together.iter().filter_map(|row| row.as_ref().err());
+            plan.prefetch_named(unread.map(|unread| &unread.keys)).await?;
+            for (row, line) in together.iter().zip(lines.by_ref()) {
+                planned.push(so_far.row(&mut plan, &slice, line, row).await?);
+            }
+            if plan.is_full() {
+                break;
+            }
+        }
+        so_far.guarded.add(&plan);
+        let more: Vec<_> = plan.frees(first_new).collect();
+        drop(plan);
+        freed.extend(more.into_iter());
+        Ok(())
+    }
+
+    /// Ends the plan after the last row: finds the members that no row names.
+    pub async fn end(mut self) -> Result<ListEnd, TableError> {
+        let (plan, _) = Plan::beside(&self.open).await?;
+        let criteria = Criteria {
+            begun: self.begun,
+            options: &self.request.options,
+            named: &self.so_far.named,
+            now: plan.now(),
+        };
+        let mut scope = Scope::new(self.request.scope, self.open.parts.hashes.fold());
+        let missing = missing::find(&self.open, &criteria, &mut scope, &mut self.so_far.examples).await?;
+        let removed = u64::try_from(missing.rows.len()).unwrap_or(u64::MAX);
+        self.so_far.guarded.removals += removed;
+        let counts = plan.header().counts;
+        let holds = Judged {
+            guarded: self.so_far.guarded,
+            missing: removed,
+            rows: self.so_far.tally.rows(),
+            unreadable: self.so_far.unreadable,
+            present: counts.active.saturating_add(counts.invited),
+            state: plan.removal_state(),
+            expected: self.request.options.expect_removals.filter(|_| self.request.by_admin),
+        }
+        .holds();
+        let (hash, rows_hash) = self.so_far.digest.finish(&missing.rows);
+        let summary = PlanSummary {
+            counts: ListCounts {
+                rows: self.so_far.tally,
+                removed,
+                not_judged: missing.not_judged,
+                spared: 0,
+            },
+            unreadable: self.so_far.unreadable,
+            removed_young: missing.young,
+            revisions: (self.begun.revision, self.revision.max(plan.revision())),
+            next_row: self.begun.next_row,
+            hash,
+            rows_hash,
+            holds,
+        };
+        let (would_remove, examples) = (self.so_far.guarded.removals, self.so_far.examples.finish());
+        Ok(ListEnd { summary, would_remove, removed: missing.rows, examples })
+    }
+}
+
+/// Hashes a row. One without the key that it is to be matched by keeps its other keys.
+fn prepare_listed(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<Prepared, UnreadRow> {
+    let is_findable = row.found_by_id.is_some()
+        || row.match_key(options.match_by).is_some()
+        || (options.or_email && row.patch.email.as_set().is_some());
+    let keys = if is_findable { RowKeys::default() } else { RowKeys::of(&row) };
+    prepare(row, options, hashes).map_err(|error| UnreadRow { error, keys })
+}

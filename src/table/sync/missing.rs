@@ -1,0 +1,107 @@
+//! The members that a list does not name.
+//!
+//! Nothing is written while a plan is made. So a member that nobody has written since the plan began is now
+//! as it was then, before the list is applied.
+
+use crate::compute::Stretch;
+use crate::model::{ListOptions, Member, Row, Status, Timestamp};
+use crate::table::TableError;
+use crate::table::index::block::Stored;
+use crate::table::index::sets::{CHUNK_ROWS, RowSet, SetField, union};
+use crate::table::open::OpenBase;
+use crate::table::plan::READ_TOGETHER;
+use crate::table::sync::example::{Example, ExampleOf, Examples};
+use crate::table::sync::named::Named;
+use crate::table::sync::request::Begun;
+use crate::table::sync::scope::Scope;
+
+/// A day, in microseconds.
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+/// Reading and checking a member counts as this many steps of a [`Stretch`].
+const MEMBER_STEPS: usize = 2;
+
+/// The members that are missing from a list.
+#[derive(Debug, Default)]
+pub struct Missing {
+    /// Those to be removed, in ascending order.
+    pub rows: Vec<Row>,
+    /// Those that the list cannot name, because they have no value in the field by which it matches.
+    pub not_judged: u64,
+    /// Those to be removed that are younger than a day, and than a week.
+    pub young: (u64, u64),
+}
+
+/// By what members are found to be missing.
+pub struct Criteria<'a> {
+    pub begun: Begun,
+    pub options: &'a ListOptions,
+    pub named: &'a Named,
+    /// The time by which their age is judged.
+    pub now: Timestamp,
+}
+
+/// Finds the members that no row names. `scope` says which it may remove at all.
+pub async fn find(
+    open: &OpenBase,
+    criteria: &Criteria<'_>,
+    scope: &mut Scope,
+    examples: &mut Examples,
+) -> Result<Missing, TableError> {
+    let (chunks, present) = {
+        let published = open.published.read().await;
+        let of = |status: Status| published.sets.of_value(SetField::Status, status.as_str());
+        (published.sets.living().chunks(), [of(Status::Active), of(Status::Invited)])
+    };
+    let present: Vec<RowSet> = present.into_iter().flatten().collect();
+    let (mut missing, mut stretch) = (Missing::default(), Stretch::default());
+    for chunk in chunks {
+        let rows = union(present.iter().filter_map(|rows| rows.chunk(chunk)));
+        let rows = rows.iter().map(|low| Row(chunk.saturating_mul(CHUNK_ROWS).saturating_add(low.into())));
+        let unnamed = |row: &Row| row.0 < criteria.begun.next_row && criteria.named.line_of(*row).is_none();
+        let rows: Vec<Row> = rows.filter(unnamed).collect();
+        for together in rows.chunks(READ_TOGETHER) {
+            stretch.work(together.len().saturating_mul(MEMBER_STEPS)).await;
+            let members = scope.keep(criteria.read(open, together).await?).await;
+            for (row, member) in members {
+                missing.add(row, member, criteria, examples);
+            }
+        }
+    }
+    Ok(missing)
+}
+
+impl Criteria<'_> {
+    /// Those of the members that were there when the plan began and are unchanged since, and that are not
+    /// younger than the list.
+    async fn read(&self, open: &OpenBase, rows: &[Row]) -> Result<Vec<(Row, Member)>, TableError> {
+        let stored = Stored::read(&open.parts.engine, open.number, rows.iter().copied()).await?;
+        let mut members = Vec::with_capacity(rows.len());
+        for row in rows {
+            let Some(record) = stored.record(*row)? else { continue };
+            let member = crate::stored::member::decode(record)?;
+            let is_older = self.options.as_of.is_none_or(|as_of| member.created_at < as_of);
+            if member.revision <= self.begun.revision && member.status != Status::Inactive && is_older {
+                members.push((*row, member));
+            }
+        }
+        Ok(members)
+    }
+}
+
+impl Missing {
+    fn add(&mut self, row: Row, member: Member, criteria: &Criteria<'_>, examples: &mut Examples) {
+        if !criteria.options.match_by.can_name(&member.profile) {
+            self.not_judged += 1;
+            return;
+        }
+        let age = criteria.now.micros().saturating_sub(member.created_at.micros());
+        self.young.0 += u64::from(age < DAY);
+        self.young.1 += u64::from(age < 7 * DAY);
+        self.rows.push(row);
+        if examples.wants(ExampleOf::Removed) {
+            let (line, before) = (None, Some(Box::new(member)));
+            let of = ExampleOf::Removed;
+            examples.add(Example { of, line, row: Some(row), before, after: None, error: None });
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The plan of a full list: what each of its rows would do, and which members it would remove.
+//!
+//! What this room promises to the others:
+//!
+//! - **Nobody whom any readable cell of the list names is removed.** Every row names the members that have
+//!   its ref, its e-mail address or its worker id, whatever the row is matched by, and also if it cannot be
+//!   applied. A row that cannot be applied, finds nobody, and has a key that cannot be read (or no key to
+//!   match by) may be anybody: while there is one, removals wait for approval ([`Hold::UnreadableRows`]).
+//! - Only a member that was there when the plan began, and that nobody has written since, can be missing.
+//! - The plan writes nothing and takes no turn in the lane. It is made in slices, each on what is published
+//!   at that time, and others write meanwhile.
+//! - Rows see what earlier rows do: of two rows that name the same member the second fails, and a key that an
+//!   earlier row frees is free. So applying the rows in order has the same outcomes, as long as nobody else
+//!   writes.
+//! - Memory does not grow with the list, except for a few bytes a row: the line that names each member, and
+//!   the keys of rows that fail, create a member or change one.
+//!
+//! [`Hold::UnreadableRows`]: crate::model::Hold::UnreadableRows
+
+mod digest;
+mod example;
+mod guarded;
+mod key_lines;
+mod list;
+mod missing;
+mod named;
+mod request;
+mod scope;
+mod so_far;
+
+pub use self::example::{Example, ExampleOf};
+pub use self::list::ListPlan;
+pub use self::request::{ListEnd, ListRequest, ListRow, PlannedRow};

@@ -1,0 +1,65 @@
+//! What a plan of a full list is made from, and what it becomes.
+
+use crate::model::{Filter, ListOptions, MemberRow, Origin, PlanSummary, Row, Sight, UnreadRow};
+use crate::table::RowOutcome;
+use crate::table::sync::example::Example;
+
+/// A full list to plan.
+#[derive(Debug, Clone)]
+pub struct ListRequest {
+    /// How it is applied.
+    pub options: ListOptions,
+    /// The parsed scope of the options.
+    pub scope: Filter,
+    /// Whether an admin sent it, so that the guard accepts the number of removals that the options expect.
+    pub by_admin: bool,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Which fields of members its sender may see.
+    pub sight: Sight,
+}
+
+/// A row of a full list.
+#[derive(Debug)]
+pub struct ListRow {
+    /// Its line, from 1.
+    pub line: u64,
+    /// The row. One that cannot be applied has its place, with the keys that can be read.
+    pub row: Result<MemberRow, UnreadRow>,
+    /// The member that its id names, if it has an id. The row names this member too, even if another key
+    /// finds its member.
+    pub named: Option<Row>,
+}
+
+/// What a row would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedRow {
+    /// Its line.
+    pub line: u64,
+    /// What would happen. A row that creates a member names no place.
+    pub outcome: RowOutcome,
+    /// Whether the row fails and may be anybody.
+    pub is_unreadable: bool,
+}
+
+/// A complete plan.
+#[derive(Debug)]
+pub struct ListEnd {
+    /// The plan in numbers.
+    pub summary: PlanSummary,
+    /// How many members the guard counts as removed: those in `removed`, and those that rows make inactive.
+    pub would_remove: u64,
+    /// The members that no row names and that are to be removed, in ascending order.
+    pub removed: Vec<Row>,
+    /// Examples of all that it does.
+    pub examples: Vec<Example>,
+}
+
+/// The memberbase when a plan began.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun {
+    /// Its revision.
+    pub revision: u64,
+    /// The row of its next member.
+    pub next_row: u64,
+}

@@ -1,0 +1,156 @@
+//! What is known of the rows of a list that were planned so far, and what they decide for the next row.
+
+use std::borrow::Cow;
+
+use crate::model::{ListOptions, Outcome, Reason, Refusal, Row, RowKeys, RowTally, UnreadRow, UpsertOptions};
+use crate::table::index::resolve::Wanted;
+use crate::table::plan::{Plan, Prepared};
+use crate::table::sync::digest::PlanDigest;
+use crate::table::sync::example::{Example, ExampleOf, Examples};
+use crate::table::sync::guarded::Guarded;
+use crate::table::sync::key_lines::KeyLines;
+use crate::table::sync::named::Named;
+use crate::table::sync::request::{ListRequest, PlannedRow};
+use crate::table::{RowOutcome, TableError};
+
+/// What is known of the rows so far.
+pub struct SoFar {
+    /// The members that they name.
+    pub named: Named,
+    /// The keys that no member has, or that their rows give to a member.
+    keys: KeyLines,
+    pub tally: RowTally,
+    /// Rows that may be anybody.
+    pub unreadable: u64,
+    pub guarded: Guarded,
+    pub digest: PlanDigest,
+    pub examples: Examples,
+}
+
+/// What the rows of a slice have in common.
+pub struct Slice<'a> {
+    pub options: &'a ListOptions,
+    pub upsert: &'a UpsertOptions,
+    /// The row of the first member that the slice creates.
+    pub first_new: Row,
+}
+
+/// The place of a row in the list, and the member that its id names.
+pub struct Line {
+    pub number: u64,
+    pub named: Option<Row>,
+}
+
+impl SoFar {
+    /// Before the first row.
+    pub fn new(request: &ListRequest) -> Self {
+        Self {
+            named: Named::default(),
+            keys: KeyLines::default(),
+            tally: RowTally::default(),
+            unreadable: 0,
+            guarded: Guarded::default(),
+            digest: PlanDigest::new(&request.options, &request.scope),
+            examples: Examples::new(request.sight),
+        }
+    }
+
+    /// Plans the next row.
+    pub async fn row(
+        &mut self,
+        plan: &mut Plan<'_>,
+        slice: &Slice<'_>,
+        line: &Line,
+        row: &Result<Prepared, UnreadRow>,
+    ) -> Result<PlannedRow, TableError> {
+        let outcome = self.decide(plan, slice, row).await?;
+        self.add_example(plan, slice, line, &outcome)?;
+        let outcome = outcome.unwritten(slice.first_new);
+        let is_unreadable = match row {
+            _ if outcome.is_failed() => self.note_failed(plan, slice, line, row, &outcome).await?,
+            Ok(prepared) if outcome.outcome != Outcome::Unchanged => {
+                self.keys.add(keys_of(prepared), line.number);
+                false
+            }
+            Ok(_) | Err(_) => false,
+        };
+        outcome.row.into_iter().chain(line.named).for_each(|row| self.named.add(row, line.number));
+        self.tally.add(outcome.outcome);
+        self.unreadable += u64::from(is_unreadable);
+        self.digest.row(outcome.outcome, outcome.row);
+        Ok(PlannedRow { line: line.number, outcome, is_unreadable })
+    }
+
+    async fn decide(
+        &self,
+        plan: &mut Plan<'_>,
+        slice: &Slice<'_>,
+        row: &Result<Prepared, UnreadRow>,
+    ) -> Result<RowOutcome, TableError> {
+        match row {
+            Err(unread) => Ok(RowOutcome::failed(None, unread.error.clone())),
+            Ok(prepared) => match self.keys.find(keys_of(prepared)) {
+                Some((key, line)) => Ok(RowOutcome::failed(None, same_key(key, line))),
+                None => plan.list_row(prepared, slice.upsert, |row| self.named.line_of(row)).await,
+            },
+        }
+    }
+
+    /// Notes whom a row names that fails. Returns whether it may be anybody: it finds nobody, and it has a
+    /// key that cannot be read, or none to match by.
+    async fn note_failed(
+        &mut self,
+        plan: &mut Plan<'_>,
+        slice: &Slice<'_>,
+        line: &Line,
+        row: &Result<Prepared, UnreadRow>,
+        outcome: &RowOutcome,
+    ) -> Result<bool, TableError> {
+        let keys = match row {
+            Ok(prepared) => Cow::Owned(RowKeys::of(&prepared.row)),
+            Err(unread) => Cow::Borrowed(&unread.keys),
+        };
+        let holders = plan.named_by(&keys).await?;
+        let known: Vec<Row> = holders.into_iter().filter(|row| *row < slice.first_new).collect();
+        known.iter().for_each(|row| self.named.add(*row, line.number));
+        self.keys.add(keys.iter().map(|key| plan.key_hash(key)), line.number);
+        let finds_nobody = known.is_empty() && outcome.row.is_none() && line.named.is_none();
+        Ok(finds_nobody && (keys.is_unreadable || !slice.options.match_by.has_key(&keys)))
+    }
+
+    /// Takes the row as an example, if one of its kind is wanted.
+    fn add_example(
+        &mut self,
+        plan: &Plan<'_>,
+        slice: &Slice<'_>,
+        line: &Line,
+        outcome: &RowOutcome,
+    ) -> Result<(), TableError> {
+        let of = ExampleOf::Row(outcome.outcome);
+        if !self.examples.wants(of) {
+            return Ok(());
+        }
+        let is_written = !matches!(outcome.outcome, Outcome::Unchanged | Outcome::Failed);
+        let written = outcome.row.filter(|_| is_written).map(|row| plan.before_and_after(row)).transpose()?;
+        let (before, after) = written.unwrap_or_default();
+        self.examples.add(Example {
+            of,
+            line: Some(line.number),
+            row: outcome.row.filter(|row| *row < slice.first_new),
+            before: before.map(Box::new),
+            after: after.map(Box::new),
+            error: outcome.error.clone(),
+        });
+        Ok(())
+    }
+}
+
+/// The keys of a row.
+fn keys_of(prepared: &Prepared) -> impl Iterator<Item = Wanted> {
+    prepared.matched_by.keys().take(1).chain(prepared.others.iter().copied())
+}
+
+/// The refusal of a row that has a key of an earlier line.
+fn same_key((kind, _): Wanted, line: u64) -> Refusal {
+    Refusal::field(Reason::DuplicateInList, kind.field(), format!("is in line {line} too"))
+}
