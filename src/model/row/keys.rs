@@ -27,7 +27,7 @@ pub struct UnreadRow {
     /// Why it cannot be applied.
     pub error: RowError,
     /// Its keys.
-    pub keys: RowKeys,
+    pub keys: Box<RowKeys>,
 }
 
 impl RowKeys {

@@ -172,7 +172,7 @@ impl<A: IntoIterator<Item = RawAttribute>> RawRow<A> {
             // The row is refused in any case, so the refusal lists these faults too.
             faults.extend(doubts.refuse());
         }
-        faults.finish(()).map_err(|error| UnreadRow { error, keys: keys_of(&row, has) })?;
+        faults.finish(()).map_err(|error| UnreadRow { error, keys: Box::new(keys_of(&row, has)) })?;
         Ok(row)
     }
 }

@@ -96,7 +96,7 @@ impl ListPlan {
             plan.work(together.len()).await;
             plan.prefetch_blocks(together).await?;
             let unread = together.iter().filter_map(|row| row.as_ref().err());
-            plan.prefetch_named(unread.map(|unread| &unread.keys)).await?;
+            plan.prefetch_named(unread.map(|unread| &*unread.keys)).await?;
             for (row, line) in together.iter().zip(lines.by_ref()) {
                 planned.push(so_far.row(&mut plan, &slice, line, row).await?);
             }
@@ -162,5 +162,5 @@ fn prepare_listed(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> R
         || row.match_key(options.match_by).is_some()
         || (options.or_email && row.patch.email.as_set().is_some());
     let keys = if is_findable { RowKeys::default() } else { RowKeys::of(&row) };
-    prepare(row, options, hashes).map_err(|error| UnreadRow { error, keys })
+    prepare(row, options, hashes).map_err(|error| UnreadRow { error, keys: Box::new(keys) })
 }

@@ -108,7 +108,7 @@ impl SoFar {
     ) -> Result<bool, TableError> {
         let keys = match row {
             Ok(prepared) => Cow::Owned(RowKeys::of(&prepared.row)),
-            Err(unread) => Cow::Borrowed(&unread.keys),
+            Err(unread) => Cow::Borrowed(&*unread.keys),
         };
         let holders = plan.named_by(&keys).await?;
         let known: Vec<Row> = holders.into_iter().filter(|row| *row < slice.first_new).collect();
