@@ -124,8 +124,6 @@ reasons! {
     WorkerIdInvalid = "WORKER_ID_INVALID", InvalidArgument, "the worker id is not valid";
     /// The worker id belongs to another member.
     WorkerIdTaken = "WORKER_ID_TAKEN", AlreadyExists, "the worker id belongs to another member";
-    /// Another row of the list names the same member.
-    DuplicateInList = "DUPLICATE_IN_LIST", AlreadyExists, "another row of the list names the same member";
     /// A name, role or company is empty, too long or has control characters.
     NameInvalid = "NAME_INVALID", InvalidArgument, "the name is not valid";
     /// The tier is empty, too long, has control characters or is not one of the memberbase's.
