@@ -55,7 +55,8 @@ pub struct Args {
     /// The log level: off, error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     log: Option<String>,
-    /// How long the history of changes is kept [default: 30d]
+    /// How long the history of changes is kept; not shorter than --delete-retention or --job-retention
+    /// [default: 30d]
     #[arg(long, value_name = "TIME")]
     commit_retention: Option<String>,
     /// How long deleted memberbases can be undeleted [default: 30d]
@@ -68,6 +69,15 @@ pub struct Args {
     /// Space in the store for these results; when it is full, the oldest are removed first [default: 1GiB]
     #[arg(long, value_name = "SIZE")]
     request_room: Option<String>,
+    /// How long a job is kept after its end, with its input and its results [default: 30d]
+    #[arg(long, value_name = "TIME")]
+    job_retention: Option<String>,
+    /// Space in the store for jobs; when it is full, new jobs are rejected [default: 4GiB]
+    #[arg(long, value_name = "SIZE")]
+    job_room: Option<String>,
+    /// How long a job waits for approval before it is rejected [default: 7d]
+    #[arg(long, value_name = "TIME")]
+    job_hold: Option<String>,
     /// Largest body of a JSON call; at most a quarter of the memory or, if that is more, 64MiB [default:
     /// 256MiB]
     #[arg(long, value_name = "SIZE")]
@@ -148,6 +158,9 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("delete-retention", args.delete_retention),
         ("request-retention", args.request_retention),
         ("request-room", args.request_room),
+        ("job-retention", args.job_retention),
+        ("job-room", args.job_room),
+        ("job-hold", args.job_hold),
         ("body-limit", args.body_limit),
         ("tls-cert", args.tls_cert),
         ("tls-key", args.tls_key),

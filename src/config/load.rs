@@ -71,6 +71,9 @@ impl Config {
             "delete-retention" => self.delete_retention = units::duration(text)?,
             "request-retention" => self.request_retention = units::duration(text)?,
             "request-room" => self.request_room = units::bytes(text)?,
+            "job-retention" => self.job_retention = units::duration(text)?,
+            "job-room" => self.job_room = units::bytes(text)?,
+            "job-hold" => self.job_hold = units::duration(text)?,
             "body-limit" => self.body_limit = units::bytes(text)?,
             "tls-cert" | "tls-key" | "tls-client-ca" if text.is_empty() => {
                 return Err("must be the path of a PEM file".to_owned());
@@ -91,16 +94,23 @@ impl Config {
         Ok(())
     }
 
-    /// Refuses to drop the history, from which deleted members come back, before the time in which they can.
+    /// Refuses to drop the history, from which deleted members come back and jobs are reverted, before the time
+    /// in which that is possible.
     fn check_retention(&self, problems: &mut Vec<String>) {
-        let (history, deleted) = (self.commit_retention, self.delete_retention);
-        if history < deleted {
-            problems.push(format!(
-                "commit-retention ({}) must not be shorter than delete-retention ({}), because deleted members \
-                 come back from the history of changes: raise the one or lower the other",
-                Time(history),
-                Time(deleted)
-            ));
+        let history = self.commit_retention;
+        let needs = [
+            ("delete-retention", self.delete_retention, "deleted members come back"),
+            ("job-retention", self.job_retention, "jobs are reverted"),
+        ];
+        for (key, time, what) in needs {
+            if history < time {
+                problems.push(format!(
+                    "commit-retention ({}) must not be shorter than {key} ({}), because {what} from the history \
+                     of changes: raise the one or lower the other",
+                    Time(history),
+                    Time(time)
+                ));
+            }
         }
     }
 
@@ -179,19 +189,19 @@ mod tests {
             "listen" => "127.0.0.1:0",
             "data" | "tls-cert" | "tls-key" | "tls-client-ca" => "/tmp/x",
             "engine" => "memory",
-            "memory" | "reserve" | "snapshot-after" | "request-room" | "body-limit" => "100MiB",
+            "memory" | "reserve" | "snapshot-after" | "request-room" | "job-room" | "body-limit" => "100MiB",
             "log" => "debug",
             "connections-per-peer" => "12",
             "insecure-no-auth" | "insecure-plaintext" => "true",
             _ => "3h",
         };
         for key in keys() {
-            // Each of the TLS settings needs the others, and a short history a short delete-retention.
+            // Each of the TLS settings needs the others, and a short history that nothing needs it longer.
             let others = match key {
                 "tls-cert" => vec![("tls-key", "/tmp/x")],
                 "tls-key" => vec![("tls-cert", "/tmp/x")],
                 "tls-client-ca" => vec![("tls-cert", "/tmp/x"), ("tls-key", "/tmp/x")],
-                "commit-retention" => vec![("delete-retention", "1h")],
+                "commit-retention" => vec![("delete-retention", "1h"), ("job-retention", "1h")],
                 _ => Vec::new(),
             };
             let is_alone = matches!(key, "tls-cert" | "tls-key");
@@ -217,19 +227,21 @@ mod tests {
     }
 
     #[test]
-    fn history_is_kept_for_as_long_as_deleted_members_can_come_back() {
-        for flags in [
-            &[("commit-retention", "29d")][..],
-            &[("delete-retention", "31d")],
-            &[("commit-retention", "1h"), ("delete-retention", "2h")],
+    fn history_is_kept_for_as_long_as_deleted_members_can_come_back_and_jobs_can_be_reverted() {
+        for (flags, shorter) in [
+            (&[("commit-retention", "29d"), ("job-retention", "29d")][..], "delete-retention"),
+            (&[("delete-retention", "31d")], "delete-retention"),
+            (&[("commit-retention", "29d"), ("delete-retention", "29d")], "job-retention"),
+            (&[("job-retention", "31d")], "job-retention"),
         ] {
             let problems = load(flags, &[], None).unwrap_err().0;
             let [problem] = &problems[..] else { panic!("{problems:?}") };
-            let names = ["commit-retention", "delete-retention"];
-            assert!(names.iter().all(|name| problem.contains(name)), "{problem}");
+            assert!(["commit-retention", shorter].iter().all(|name| problem.contains(name)), "{problem}");
         }
-        assert!(load(&[("commit-retention", "1s"), ("delete-retention", "1s")], &[], None).is_ok());
-        assert!(load(&[("commit-retention", "0s"), ("delete-retention", "0s")], &[], None).is_ok());
+        for time in ["1s", "0s"] {
+            let all = ["commit-retention", "delete-retention", "job-retention"].map(|key| (key, time));
+            assert!(load(&all, &[], None).is_ok());
+        }
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "commit-retention",
         form: Form::Amount,
-        about: "How long the history of changes is kept; not shorter than delete-retention.",
+        about: "How long the history of changes is kept; not shorter than delete-retention or job-retention.",
         value: |config| Some(Time(config.commit_retention).to_string()),
     },
     Setting {
@@ -119,6 +119,24 @@ pub const SETTINGS: &[Setting] = &[
         form: Form::Amount,
         about: "How much space these responses may use in the store. If it is full, the oldest are dropped.",
         value: |config| Some(Bytes(config.request_room).to_string()),
+    },
+    Setting {
+        key: "job-retention",
+        form: Form::Amount,
+        about: "How long a job is kept after its end, with its input and its results.",
+        value: |config| Some(Time(config.job_retention).to_string()),
+    },
+    Setting {
+        key: "job-room",
+        form: Form::Amount,
+        about: "How much space jobs may use in the store. If it is full, new jobs are rejected.",
+        value: |config| Some(Bytes(config.job_room).to_string()),
+    },
+    Setting {
+        key: "job-hold",
+        form: Form::Amount,
+        about: "How long a job waits for approval before it is rejected.",
+        value: |config| Some(Time(config.job_hold).to_string()),
     },
     Setting {
         key: "body-limit",

@@ -32,7 +32,7 @@ pub struct Config {
     pub connections_per_peer: Option<usize>,
     /// What is logged.
     pub log: LevelFilter,
-    /// How long the history of changes is kept. Not shorter than `delete_retention`.
+    /// How long the history of changes is kept. Not shorter than `delete_retention` or `job_retention`.
     pub commit_retention: Duration,
     /// How long deleted memberbases and deleted members can be restored.
     pub delete_retention: Duration,
@@ -40,6 +40,12 @@ pub struct Config {
     pub request_retention: Duration,
     /// How much space these responses may use in the store, in bytes.
     pub request_room: u64,
+    /// How long a job is kept after its end, with its input and its results.
+    pub job_retention: Duration,
+    /// How much space jobs may use in the store, in bytes.
+    pub job_room: u64,
+    /// How long a job waits for approval before it is rejected.
+    pub job_hold: Duration,
     /// Largest body of a JSON call, in bytes.
     pub body_limit: u64,
     /// The certificate of the server and its chain, a PEM file. If set, connections are encrypted.
@@ -71,6 +77,9 @@ impl Default for Config {
             delete_retention: 30 * DAY,
             request_retention: 7 * DAY,
             request_room: 1024 * MIB,
+            job_retention: 30 * DAY,
+            job_room: 4096 * MIB,
+            job_hold: 7 * DAY,
             body_limit: 256 * MIB,
             tls_cert: None,
             tls_key: None,

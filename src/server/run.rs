@@ -142,6 +142,7 @@ fn log_settings(config: &Config, address: SocketAddr, connections: usize) {
         reserve = %Bytes(config.reserve),
         body_limit = %Bytes(u64::try_from(store::body_bytes(config)).unwrap_or(u64::MAX)),
         request_room = %Bytes(config.request_room),
+        job_room = %Bytes(config.job_room),
         grace = %Time(config.grace),
         stall_after = %Time(config.stall_after),
         connections,

@@ -11,8 +11,8 @@ use crate::engine::sled::{SledConfig, SledEngine};
 use crate::engine::{Engine, EngineError};
 use crate::model::Timestamp;
 use crate::table::{
-    self, AuditConfig, AuditReport, Clock, IdempotencyLimits, RefoldReport, Table, TableConfig, TableError,
-    audit,
+    self, AuditConfig, AuditReport, Clock, IdempotencyLimits, JobLimits, RefoldReport, Table, TableConfig,
+    TableError, audit,
 };
 use crate::tasks;
 
@@ -127,6 +127,11 @@ fn table_config(config: &Config) -> Result<TableConfig, EngineError> {
         idempotency: IdempotencyLimits {
             retention_micros: micros(config.request_retention),
             bytes: config.request_room,
+        },
+        jobs: JobLimits {
+            room_bytes: config.job_room,
+            retention_micros: micros(config.job_retention),
+            hold_micros: micros(config.job_hold),
         },
         ..TableConfig::default()
     })
