@@ -64,6 +64,7 @@ async fn audit(config: &Config) -> Result<u64, Error> {
     output::line(format_args!("members {}", report.members))?;
     output::line(format_args!("entries of lookups {}", report.entries))?;
     output::line(format_args!("commits {}", report.commits))?;
+    output::line(format_args!("jobs {}", report.jobs))?;
     Ok(u64::try_from(report.findings.len()).unwrap_or(u64::MAX).saturating_add(report.more_findings))
 }
 

@@ -46,6 +46,8 @@ pub use self::filter::{
     RawFilter, RawRegex, RawValue, Stop,
 };
 pub use self::id::{BaseNumber, IdError, IdKey, JobNumber, Row, Sealer};
+#[cfg(test)]
+pub(crate) use self::job::samples as job_samples;
 pub use self::job::{
     Hold, Job, JobCursor, JobEnd, JobInput, JobState, JobTask, ListCounts, ListFormat, ListMatch,
     ListOptions, PlanHash, PlanSummary, RevertOf, RowTally,

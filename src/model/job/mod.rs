@@ -7,6 +7,8 @@
 mod counts;
 mod plan;
 mod record;
+#[cfg(test)]
+pub(crate) mod samples;
 mod state;
 mod task;
 

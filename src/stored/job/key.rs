@@ -30,6 +30,12 @@ impl JobPart {
     pub const ALL: [Self; 6] =
         [Self::Input, Self::Plan, Self::Results, Self::Removals, Self::Examples, Self::Reverts];
 
+    /// Its place in [`JobPart::ALL`].
+    #[must_use]
+    pub fn place(self) -> usize {
+        usize::from(self.number() - 1)
+    }
+
     const fn number(self) -> u8 {
         match self {
             Self::Input => 1,
@@ -88,6 +94,16 @@ pub fn value(base: BaseNumber, job: JobNumber, part: JobPart, n: u64) -> Key {
 #[must_use]
 pub fn values(base: BaseNumber, job: JobNumber, part: Option<JobPart>) -> KeyRange {
     KeyRange::prefix(&prefix(base, job, part))
+}
+
+/// Where the data values after those of a job begin.
+#[must_use]
+pub fn after_values(base: BaseNumber, job: JobNumber) -> Bound<Key> {
+    match values(base, job, None).end {
+        Bound::Excluded(end) | Bound::Included(end) => Bound::Included(end),
+        // No key begins with a table byte so high that its range has no end.
+        Bound::Unbounded => Bound::Unbounded,
+    }
 }
 
 /// All data values of the jobs of all bases.

@@ -12,7 +12,9 @@ mod task;
 mod tests;
 mod value;
 
-pub use self::key::{JobPart, job, job_number, job_parts, jobs, jobs_of, value, values, values_of};
+pub use self::key::{
+    JobPart, after_values, job, job_number, job_parts, jobs, jobs_of, value, values, values_of,
+};
 pub use self::record::{decode, encode};
 pub use self::rows::{
     PlannedResult, RemovedResult, StepResults, decode_planned, decode_removals, decode_step, encode_planned,

@@ -5,6 +5,7 @@
 //! | keys | all have a known table and form, and belong to the store or a base with a header | `keys` |
 //! | tokens | all readable | `keys` |
 //! | results of requests | all readable; each has its parts and its time, each time its result | `idempotency` |
+//! | jobs | all readable; their input, plan and results are what their records say | `jobs` |
 //! | header | head and settings fit together | `base` |
 //! | members | parts of blocks complete, rows handed out, members readable, fit the header | `base` |
 //! | counters | the header's numbers equal a recount | `base` |
@@ -26,6 +27,7 @@ mod commits;
 mod finding;
 mod findings;
 mod idempotency;
+mod jobs;
 mod keys;
 mod lookups;
 mod records;

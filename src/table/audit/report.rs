@@ -33,6 +33,8 @@ impl AuditConfig {
 /// The report of an audit: what it checked, and what it found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditReport {
+    /// Jobs that were checked.
+    pub jobs: u64,
     /// Bases that were checked.
     pub bases: u64,
     /// Deleted bases that are past their grace period and were not checked.

@@ -7,7 +7,7 @@ use crate::table::TableError;
 use crate::table::audit::findings::Findings;
 use crate::table::audit::report::{AuditConfig, AuditReport};
 use crate::table::audit::state::Audit;
-use crate::table::audit::{base, idempotency, keys};
+use crate::table::audit::{base, idempotency, jobs, keys};
 
 /// Checks the store in `engine`, and reports its progress to `progress`. Nothing may write to the store
 /// meanwhile. Damage is a finding; an error means that the audit could not be finished, for example because
@@ -28,6 +28,7 @@ pub async fn audit(
     let hashes = keys::check_meta(&mut audit).await?;
     keys::check_tokens(&mut audit).await?;
     idempotency::check(&mut audit).await?;
+    jobs::check(&mut audit).await?;
     keys::check_orphans(&mut audit).await?;
     base::check_all(&mut audit, hashes.as_ref()).await?;
     let Audit { mut report, findings, .. } = audit;

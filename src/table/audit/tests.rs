@@ -121,6 +121,7 @@ impl Store {
         }
         store.set(key::token_use(2), Some(token::encode_use(Timestamp::from_micros(9)))).await;
         idempotency::store_results(&store).await;
+        jobs::store_jobs(&store).await;
         for number in [BASE, BaseNumber(2)] {
             let mut header = store.header_of(number).await;
             header.schema = Some(Arc::new(large_attributes()));
@@ -248,6 +249,7 @@ macro_rules! found {
 mod commits;
 mod headers;
 mod idempotency;
+mod jobs;
 mod keys;
 mod lookups;
 mod records;
@@ -258,6 +260,7 @@ async fn a_sound_store_is_counted_and_nothing_is_found() {
     let report = report(&store.engine).await;
     assert!(report.is_sound(), "{:#?}", report.findings);
     assert_eq!((report.bases, report.members, report.commits, report.past_grace), (2, 174, 7, 0));
+    assert_eq!(report.jobs, 2);
     // Each has a ref and an e-mail address, and every third member that was created has a worker id.
     assert!((2 * 174 + 50..2 * 174 + 70).contains(&report.entries), "{}", report.entries);
     assert!(

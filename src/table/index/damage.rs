@@ -40,6 +40,14 @@ pub enum Damage {
         /// The key.
         key: String,
     },
+    /// The data of a job are missing in part, or are not what its record says.
+    #[error("{what} of the job at key {key} is missing in part, or differs from the job's record")]
+    JobData {
+        /// The key of the record.
+        key: String,
+        /// Which data.
+        what: &'static str,
+    },
     /// A key belongs to no table, or does not have the form of its table's keys.
     #[error("key {key} is unknown")]
     UnknownKey {

@@ -26,7 +26,7 @@ async fn a_store_can_be_checked_after_a_kill_but_not_while_a_server_uses_it() {
     server.wait();
 
     let deep = memberbase(&["check", "--deep", "--data", folder]).await.expect(0);
-    let expected = "members 300\nentries of lookups 600\ncommits 1\nfindings 0\n";
+    let expected = "members 300\nentries of lookups 600\ncommits 1\njobs 0\nfindings 0\n";
     assert!(deep.stdout.ends_with(expected), "{}", deep.stdout);
     let mut by_default = std::process::Command::new(env!("CARGO_BIN_EXE_memberbase"));
     by_default.arg("check").env("MEMBERBASE_DATA", folder);
