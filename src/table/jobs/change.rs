@@ -43,21 +43,20 @@ impl Jobs {
     /// Ends a job that waits or is held. A job that is planned or applied is asked to stop; its runner ends
     /// it. Does nothing with a job that has ended.
     pub async fn cancel(self: &Arc<Self>, base: BaseNumber, number: JobNumber) -> Result<(), TableError> {
-        let ended = self
-            .change(base, number, |job| match job.state {
-                JobState::Pending | JobState::Held => {
-                    job.state = JobState::Cancelled;
-                    job.end = Some(JobEnd::new("CANCELLED", "the job was cancelled before it was applied"));
-                    Ok(())
+        let ended = self.change(base, number, |job| match job.state {
+            JobState::Pending | JobState::Held => {
+                cancel(job);
+                Ok(())
+            }
+            JobState::Planning | JobState::Running => {
+                if let Some(open) = self.memory().open.get_mut(&(number, base)) {
+                    open.is_cancelled = true;
                 }
-                _ => Err(()),
-            })
-            .await?;
-        if matches!(ended, Some(Err(())))
-            && let Some(open) = self.memory().open.get_mut(&(number, base))
-        {
-            open.is_cancelled = true;
-        }
+                Err(())
+            }
+            JobState::Succeeded | JobState::Failed | JobState::Rejected | JobState::Cancelled => Err(()),
+        });
+        ended.await?;
         self.wake.notify_waiters();
         Ok(())
     }
@@ -85,8 +84,11 @@ impl Jobs {
         self.wake.notify_waiters();
     }
 
-    /// Checks a change, and sets its time.
+    /// Checks a change, and sets its time. A job that was asked to stop is not held, but ends.
     fn stamp(&self, before: &Job, after: &mut Job) -> Result<(), TableError> {
+        if after.state == JobState::Held && self.is_cancelled(after.base, after.number) {
+            cancel(after);
+        }
         if before.state != after.state {
             if !before.state.may_become(after.state) {
                 let (from, to) = (before.state.as_str(), after.state.as_str());
@@ -124,4 +126,10 @@ impl Jobs {
         })
         .await
     }
+}
+
+/// Ends a job that has written nothing since its plan was made.
+fn cancel(job: &mut Job) {
+    job.state = JobState::Cancelled;
+    job.end = Some(JobEnd::new("CANCELLED", "the job was cancelled before it was applied"));
 }

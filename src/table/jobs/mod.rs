@@ -12,11 +12,15 @@
 
 mod change;
 mod limits;
+mod restored;
 mod state;
+#[cfg(test)]
+mod tests;
 mod tidy;
 mod upload;
 mod values;
 
 pub use self::limits::JobLimits;
+pub use self::restored::hold_running;
 pub use self::state::Jobs;
 pub use self::upload::Upload;

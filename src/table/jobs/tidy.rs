@@ -135,10 +135,7 @@ impl Jobs {
                     self.delete_values(base, number, None).await?;
                 }
             }
-            range.start = match stored::values(base, number, None).end {
-                Bound::Excluded(end) | Bound::Included(end) => Bound::Included(end),
-                Bound::Unbounded => return Ok(()),
-            };
+            range.start = stored::after_values(base, number);
         }
     }
 }

@@ -132,6 +132,9 @@ impl Upload {
             if let Err(error) = jobs.engine.commit(batch).await {
                 // The record may exist all the same. Then the values stay, and the next start finds the job.
                 upload.is_accepted = matches!(error, EngineError::CommitUnknown(_));
+                if upload.is_accepted {
+                    jobs.memory().uploads.remove(&(job.base, job.number));
+                }
                 return Err(error.into());
             }
             jobs.idempotency.count_stored(kept.unwrap_or_default());

@@ -4,6 +4,9 @@
 //! something else, so the store jumps: rows, revisions and base numbers continue far beyond any that the lost
 //! time can have used. Cursors get a new key: a deleted row that lies before an old cursor may be back, and
 //! the cursor would skip it. Members keep their ids.
+//!
+//! Jobs that were running are held: what they were to do may have been done, or undone, in the time that is
+//! lost. The numbers of new jobs need no jump, because they are times.
 
 use std::sync::Arc;
 
@@ -15,6 +18,7 @@ use crate::stored::header::{Head, Header, TIMELINE_JUMP};
 use crate::stored::{key, meta};
 use crate::table::TableError;
 use crate::table::index::scan;
+use crate::table::jobs::hold_running;
 use crate::table::shared::meta::{open_meta, random};
 use crate::table::shared::nonce::Nonces;
 
@@ -99,6 +103,7 @@ pub async fn begin_timeline(engine: &Arc<dyn Engine>, now: Timestamp) -> Result<
         }
     }
     engine.commit(batch).await?;
+    hold_running(engine, now).await?;
     Ok(Reached { bases })
 }
 
