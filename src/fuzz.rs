@@ -6,14 +6,18 @@
 use crate::api::grpc::fuzz as wire;
 use crate::engine::sled::fuzz as log;
 use crate::lists::fuzz as lists;
-use crate::model::{BaseName, BaseSettings, Cursor, CursorKey, IdKey, RecordKind, Sealer, Timestamp};
+use crate::model::{
+    BaseName, BaseNumber, BaseSettings, Cursor, CursorKey, IdKey, JobNumber, RecordKind, Sealer, Timestamp,
+};
 use crate::stored::bucket::Width;
 use crate::stored::commit::CommitPart;
 use crate::stored::header::{self, Head, Header};
 use crate::stored::idempotency::StoredResult;
 use crate::stored::index::{IndexState, decode_chunk};
 use crate::stored::meta::{self, Meta};
-use crate::stored::{block, bucket, idempotency, key, member, member_record, record_key, set_key, token};
+use crate::stored::{
+    block, bucket, idempotency, job, key, member, member_record, record_key, set_key, token,
+};
 
 /// A target: its name, which is also the name of the folder with its seeds, and its function.
 pub type Target = (&'static str, fn(&[u8]));
@@ -83,6 +87,7 @@ fn records(bytes: &[u8]) {
         idempotency::key::request_parts(bytes),
         idempotency::key::request_time_parts(bytes),
     );
+    jobs(bytes);
     for kind in RecordKind::ALL {
         if let Ok(record) = member_record::decode(kind, bytes) {
             let again = member_record::decode(kind, &member_record::encode(&record));
@@ -101,6 +106,17 @@ fn records(bytes: &[u8]) {
     );
     let _ = (key::token_number(bytes), key::token_use_number(bytes));
     let _ = (key::block_parts(bytes), key::commit_parts(bytes), key::bucket_parts(bytes));
+}
+
+/// The stored forms and the keys of jobs.
+fn jobs(bytes: &[u8]) {
+    let (base, number) = (BaseNumber(1), JobNumber(2));
+    let _ = job::decode(base, number, bytes).map(|job| job::encode(&job));
+    let _ = job::unpack(bytes).map(|plain| job::pack(&plain));
+    let _ = job::decode_planned(bytes).map(|rows| job::encode_planned(&rows));
+    let _ = job::decode_removals(bytes).map(|rows| job::encode_removals(&rows));
+    let _ = job::decode_step(bytes).map(|step| job::encode_step(&step));
+    let _ = (job::job_number(bytes), job::job_parts(bytes));
 }
 
 /// Cursors and ids, which callers send as text.
