@@ -21,6 +21,7 @@
 //! | `list` | pages, filters, walks: how a list of one revision is read |
 //! | `members` | the operations on members |
 //! | `records` | the operations on records |
+//! | `jobs` | durable jobs, and the tasks that do them |
 //! | `bases`, `attributes`, `tokens`, `backup` | the operations on memberbases, attributes, tokens, backups |
 
 mod access;
@@ -29,6 +30,7 @@ mod backup;
 mod bases;
 mod error;
 mod handle;
+mod jobs;
 mod list;
 mod members;
 mod records;
@@ -45,6 +47,10 @@ pub use self::bases::{BaseChange, BaseList, BasePage, TierList};
 use self::error::Shows;
 pub use self::error::{Error, Lacking, RateLimit, TokenFault};
 pub use self::handle::{Directory, Expected, Gate};
+pub use self::jobs::{
+    BegunList, InputReader, JobPage, JobResultRow, JobWatch, ListUpload, NewDelete, NewList, ResultReader,
+    Runner,
+};
 pub use self::list::RawPage;
 pub use self::members::{
     Batch, EditedMember, Export, Found, KeyResult, MemberList, MemberPage, PendingUpsert, Search, Undelete,
@@ -63,4 +69,4 @@ pub use crate::table::{
     BaseSummary, CreatedBase, DeleteReply, IfRunning, RowOutcome, Series, UndeleteReply, UpsertReply,
     WriteMode,
 };
-pub use crate::table::{Connection, Party, Peer, Whose};
+pub use crate::table::{Connection, Party, Peer, PlannedExample, RemovedResult, Whose};

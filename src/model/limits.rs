@@ -98,6 +98,8 @@ pub const FAILURE_DETAILS_MAX_ROWS: usize = 1_000;
 pub const BATCH_GET_MAX_KEYS: usize = 10_000;
 /// Members that may be removed from a memberbase within 24 hours whatever its limit, in members.
 pub const REMOVALS_FREE: u64 = 10;
+/// Most jobs of a page.
+pub const JOBS_PAGE_MAX: usize = 500;
 /// Longest name of a job, in characters.
 pub const JOB_NAME_MAX_CHARS: usize = 200;
 /// Largest plain size of a value with data of a job (input, plan or results), in bytes, before compression.

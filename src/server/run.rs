@@ -20,7 +20,7 @@ use super::refusals::Refusals;
 use super::store;
 use crate::config::Config;
 use crate::config::units::{Bytes, Time};
-use crate::directory::{Gate, Incoming};
+use crate::directory::{Gate, Incoming, Runner};
 use crate::model::origin::Door;
 use crate::table::Table;
 use crate::tasks;
@@ -81,6 +81,7 @@ pub struct Running {
     gate: Gate,
     front: Front,
     connections: Connections,
+    jobs: Runner,
     grace: Duration,
 }
 
@@ -116,7 +117,9 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             let gate = Gate::new(Arc::clone(&table), Door::System);
             front.serve(&gate, store::body_bytes(&config), &connections.stopping).await;
             tasks::vital("health", front.health().clone().follow(Arc::downgrade(&table)));
-            Ok(Running { address, encrypted, table, gate, front, connections, grace: config.grace })
+            let jobs = Runner::start(&table);
+            let grace = config.grace;
+            Ok(Running { address, encrypted, table, gate, front, connections, jobs, grace })
         }
         Err(error) => {
             connections.stopping.cancel();
@@ -159,7 +162,7 @@ impl Running {
 
     /// Lets running calls finish within the grace period, and closes the store.
     pub async fn stop(self) -> Result<(), ServeError> {
-        let Self { table, front, connections, grace, .. } = self;
+        let Self { table, front, connections, jobs, grace, .. } = self;
         front.stop_serving().await;
         connections.stopping.cancel();
         connections.tracker.close();
@@ -168,6 +171,7 @@ impl Running {
             connections.cut.cancel();
             connections.tracker.wait().await;
         }
+        jobs.stop().await;
         connections.refusals.log();
         table.close().await.map_err(ServeError::Close)
     }

@@ -67,5 +67,5 @@ pub use self::upkeep::timeline;
 pub use self::write::job::Series;
 pub use crate::engine::{EngineError, backup};
 pub use crate::stored::idempotency::{RequestResult, RowResult, StoredResult};
-pub use crate::stored::job::{JobPart, PlannedResult, RemovedResult, StepResults};
+pub use crate::stored::job::{PlannedExample, PlannedResult, RemovedResult, StepResults};
 pub use crate::stored::record_key::RecordPlace;

@@ -10,7 +10,7 @@ use crate::model::field::ProfileField;
 use crate::model::origin::Actor;
 use crate::model::token::{AccessLevel, Token, TokenId};
 use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, Sealer, Sight, Timestamp};
-use crate::table::{Base, Idempotency, LiveToken, MayMake, Table, TableError, Tokens, Whose};
+use crate::table::{Base, Idempotency, Jobs, LiveToken, MayMake, Table, TableError, Tokens, Whose};
 
 /// The table, for one caller.
 #[derive(Clone)]
@@ -89,6 +89,12 @@ impl Guarded {
             Identity::Owner => Actor::Owner,
             Identity::Holder(token) => Actor::Token(token.made().id),
         }
+    }
+
+    /// The jobs of the store, for a caller with this level of access to a memberbase.
+    pub async fn jobs(&self, needs: AccessLevel, number: BaseNumber) -> Result<&Arc<Jobs>, Error> {
+        self.check_base(needs, number).await?;
+        Ok(self.table.jobs())
     }
 
     /// The tokens.

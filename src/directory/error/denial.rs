@@ -48,6 +48,8 @@ pub enum Shows {
     Filter,
     /// A backup, which contains everything.
     Backup,
+    /// The input of a job, which may have these fields.
+    JobInput,
 }
 
 impl fmt::Display for Lacking {
@@ -63,6 +65,9 @@ impl fmt::Display for Lacking {
             ),
             Self::Pii(Shows::Backup) => f.write_str(
                 "a backup contains bank details and dates of birth, which the token has no right to see",
+            ),
+            Self::Pii(Shows::JobInput) => f.write_str(
+                "the list may contain bank details and dates of birth, which the token has no right to see",
             ),
         }
     }

@@ -155,6 +155,8 @@ calls! {
     24 BEGIN_TIMELINE "begin_timeline" "The store brought back to an earlier time."
     25 PURGE_BASE "purge_base" "A deleted memberbase about to be removed for good."
     26 UNDELETE_MEMBERS "undelete_members" "Deleted members brought back."
+    27 SYNC_MEMBERS "sync_members" "A full list applied."
+    28 DELETE_BY_FILTER "delete_by_filter" "Members that match a filter deleted for good."
 }
 
 impl Call {

@@ -93,6 +93,9 @@ pub struct PlanSummary {
     pub revisions: (u64, u64),
     /// Members may be removed only if their rows are lower than this.
     pub next_row: u64,
+    /// The members that the guard counts as removed: those that are missing, and those that rows make
+    /// inactive.
+    pub would_remove: u64,
     /// The digest of all.
     pub hash: PlanHash,
     /// The digest without the members to be removed.

@@ -18,7 +18,12 @@ pub enum JobTask {
     /// Applies a list of actions on single members, in order.
     Batch,
     /// Deletes all members that match a filter.
-    DeleteByFilter(Vec<RawFilter>),
+    DeleteByFilter {
+        /// The filter.
+        filters: Vec<RawFilter>,
+        /// How many members are meant to be deleted. From an admin the guard accepts exactly this number.
+        expect_removals: Option<u64>,
+    },
     /// Takes changes back.
     Revert(RevertOf),
 }

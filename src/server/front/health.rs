@@ -24,12 +24,13 @@ use crate::table::Table;
 /// How often the store is checked.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// The names that report whether everything works.
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "",
     "memberbase.writes",
     "publisher.v1.ApiTokenService",
     "publisher.v1.AttributeService",
     "publisher.v1.BackupService",
+    "publisher.v1.JobService",
     "publisher.v1.MemberBaseService",
     "publisher.v1.MemberService",
     "publisher.v1.RecordService",

@@ -9,7 +9,15 @@ use super::why::of_status;
 use crate::api::refused::Refused;
 
 /// The methods that return a stream. The bodies of other replies are not watched.
-const STREAMS: [&str; 4] = ["/ExportMembers", "/ExportRecords", "/ImportMembers", "/StreamBackup"];
+const STREAMS: [&str; 7] = [
+    "/DownloadJobInput",
+    "/ExportMembers",
+    "/ExportRecords",
+    "/ImportMembers",
+    "/ListJobResults",
+    "/StreamBackup",
+    "/WatchJob",
+];
 
 /// Whether a call returns a stream.
 pub fn is_stream(uri: &Uri) -> bool {

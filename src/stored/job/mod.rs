@@ -3,6 +3,7 @@
 //! The data of a job are values of at most 64 KiB, each compressed by itself ([`value`]). What they hold is
 //! said by their [`Part`].
 
+mod example;
 mod filters;
 mod key;
 mod record;
@@ -12,6 +13,7 @@ mod task;
 mod tests;
 mod value;
 
+pub use self::example::{PlannedExample, decode_examples, encode_example};
 pub use self::key::{
     JobPart, after_values, job, job_number, job_parts, jobs, jobs_of, value, values, values_of,
 };

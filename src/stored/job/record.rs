@@ -9,7 +9,7 @@
 //!          message text)
 //! counts = created, updated, reactivated, unchanged, failed, removed, not judged, spared varints
 //! plan   = counts, unreadable, younger than a day, younger than a week, first revision, last revision,
-//!          next row varints, hash 16 bytes, hash of the rows 16 bytes, holds u16
+//!          next row, would remove varints, hash 16 bytes, hash of the rows 16 bytes, holds u16
 //! ```
 //!
 //! Bit `n` of the holds is set for the `n`-th of [`Hold::ALL`].
@@ -140,7 +140,8 @@ fn write_plan(w: &mut Writer, plan: &PlanSummary) {
     write_counts(w, &plan.counts);
     let (day, week) = plan.removed_young;
     let (first, last) = plan.revisions;
-    [plan.unreadable, day, week, first, last, plan.next_row].into_iter().for_each(|number| w.varint(number));
+    let numbers = [plan.unreadable, day, week, first, last, plan.next_row, plan.would_remove];
+    numbers.into_iter().for_each(|number| w.varint(number));
     w.0.extend_from_slice(&plan.hash.0);
     w.0.extend_from_slice(&plan.rows_hash.0);
     let holds = Hold::ALL.iter().enumerate().filter(|(_, hold)| plan.holds.contains(hold));
@@ -153,7 +154,7 @@ fn read_plan(r: &mut Reader<'_>) -> Result<PlanSummary, DecodeError> {
     let unreadable = r.varint()?;
     let removed_young = (r.varint()?, r.varint()?);
     let revisions = (r.varint()?, r.varint()?);
-    let next_row = r.varint()?;
+    let (next_row, would_remove) = (r.varint()?, r.varint()?);
     let (hash, rows_hash) = (hash(r)?, hash(r)?);
     let bits = u16::from_le_bytes([r.u8()?, r.u8()?]);
     if usize::try_from(u16::BITS - bits.leading_zeros()).unwrap_or(usize::MAX) > Hold::ALL.len() {
@@ -161,7 +162,17 @@ fn read_plan(r: &mut Reader<'_>) -> Result<PlanSummary, DecodeError> {
     }
     let holds = Hold::ALL.into_iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
     let holds = holds.map(|(_, hold)| hold).collect();
-    Ok(PlanSummary { counts, unreadable, removed_young, revisions, next_row, hash, rows_hash, holds })
+    Ok(PlanSummary {
+        counts,
+        unreadable,
+        removed_young,
+        revisions,
+        next_row,
+        would_remove,
+        hash,
+        rows_hash,
+        holds,
+    })
 }
 
 fn hash(r: &mut Reader<'_>) -> Result<PlanHash, DecodeError> {

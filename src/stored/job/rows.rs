@@ -10,6 +10,8 @@
 //!            because it changed, 3 because it is gone, 4 because it is inactive)
 //! ```
 
+use std::collections::VecDeque;
+
 use crate::model::Row;
 use crate::stored::DecodeError;
 use crate::stored::bytes::{Reader, Writer};
@@ -64,9 +66,9 @@ pub struct StepResults {
     /// The revision after it.
     pub revision: u64,
     /// Rows of the input, by their places from 0, in order.
-    pub rows: Vec<(u64, RowResult)>,
+    pub rows: VecDeque<(u64, RowResult)>,
     /// Members that were to be removed, in the order of their rows.
-    pub removals: Vec<(Row, RemovedResult)>,
+    pub removals: VecDeque<(Row, RemovedResult)>,
 }
 
 /// The stored form of planned rows.
@@ -153,14 +155,15 @@ pub fn decode_step(bytes: &[u8]) -> Result<StepResults, DecodeError> {
     let mut last = 0_u64;
     for _ in 0..r.size()? {
         last = last.wrapping_add(r.varint()?);
-        step.rows.push((last, read_row(&mut r)?));
+        step.rows.push_back((last, read_row(&mut r)?));
     }
     last = 0;
     for _ in 0..r.size()? {
         last = last.wrapping_add(r.varint()?);
         let number = r.u8()?;
         let fate = RemovedResult::ALL.into_iter().find(|fate| fate.number() == number);
-        step.removals.push((Row(last), fate.ok_or_else(|| r.damaged("the fate of a member is unknown"))?));
+        step.removals
+            .push_back((Row(last), fate.ok_or_else(|| r.damaged("the fate of a member is unknown"))?));
     }
     r.end()?;
     Ok(step)

@@ -1,7 +1,8 @@
 //! The stored form of what a job is to do, and of what it received.
 //!
 //! ```text
-//! task   = 1 and list, or 2 (batch), or 3 and filters (delete by filter), or 4 and revert
+//! task   = 1 and list, or 2 (batch), or 3, expected removals option varint and filters (delete by filter),
+//!          or 4 and revert
 //! list   = match u8 (1 ref, 2 email, 3 worker id, 5 worker id or email), flags u8 (1 apply status,
 //!          2 keeps bank details), as of option time, expected removals option varint, scope filters
 //! revert = 1 and job u64, or 2 and from varint and to varint, or 3 and token u128 and time
@@ -25,8 +26,9 @@ pub fn write(w: &mut Writer, task: &JobTask) {
             write_list(w, list);
         }
         JobTask::Batch => w.u8(2),
-        JobTask::DeleteByFilter(filters) => {
+        JobTask::DeleteByFilter { filters, expect_removals } => {
             w.u8(3);
+            optional(w, *expect_removals);
             filters::write(w, filters);
         }
         JobTask::Revert(of) => {
@@ -40,7 +42,10 @@ pub fn read(r: &mut Reader<'_>) -> Result<JobTask, DecodeError> {
     Ok(match r.u8()? {
         1 => JobTask::Sync(read_list(r)?),
         2 => JobTask::Batch,
-        3 => JobTask::DeleteByFilter(filters::read(r)?),
+        3 => {
+            let expect_removals = read_optional(r)?;
+            JobTask::DeleteByFilter { filters: filters::read(r)?, expect_removals }
+        }
         4 => JobTask::Revert(read_revert(r)?),
         _ => return Err(r.damaged("its task is unknown")),
     })

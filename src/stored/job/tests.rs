@@ -88,6 +88,7 @@ fn full() -> Job {
             removed_young: (10, 11),
             revisions: (12, 13),
             next_row: 14,
+            would_remove: 15,
             hash: PlanHash([0xaa; 16]),
             rows_hash: PlanHash([0xbb; 16]),
             holds: vec![Hold::Removals, Hold::Requested],
@@ -135,7 +136,7 @@ fn jobs_come_back_and_every_truncation_is_refused() {
         list(ListMatch::Key(MatchBy::Email)),
         list(ListMatch::Key(MatchBy::WorkerId)),
         list(ListMatch::Key(MatchBy::Id)),
-        JobTask::DeleteByFilter(vec![filter()]),
+        JobTask::DeleteByFilter { filters: vec![filter()], expect_removals: Some(300) },
         JobTask::Revert(RevertOf::Job(JobNumber(7))),
         JobTask::Revert(RevertOf::Revisions(300, 400)),
         JobTask::Revert(RevertOf::Token(TokenId(8), Timestamp::from_micros(-1))),
@@ -203,12 +204,13 @@ fn plans_and_results_come_back_and_have_their_golden_bytes() {
     let step = StepResults {
         revision: 300,
         rows: [7, 9, 1000].into_iter().zip(results()).collect(),
-        removals: vec![
+        removals: [
             (Row(1), RemovedResult::Removed),
             (Row(2), RemovedResult::Changed),
             (Row(5), RemovedResult::Gone),
             (Row(9), RemovedResult::Inactive),
-        ],
+        ]
+        .into(),
     };
     let stepped = encode_step(&step);
     assert_eq!(decode_step(&stepped), Ok(step));

@@ -141,7 +141,7 @@ impl Seen {
         let parts = [JobPart::Plan, JobPart::Removals, JobPart::Examples, JobPart::Reverts];
         let has_all = match job.task {
             JobTask::Sync(_) => (self.rows, self.removals) == (plan.counts.rows.rows(), plan.counts.removed),
-            JobTask::DeleteByFilter(_) => self.removals == plan.counts.removed,
+            JobTask::DeleteByFilter { .. } => self.removals == plan.counts.removed,
             JobTask::Batch | JobTask::Revert(_) => true,
         };
         has_all && parts.into_iter().all(|part| self.has(part, None))

@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::model::limits::REMOVALS_FREE;
-use crate::model::{BaseNumber, Fold, MemberRow, RowError, Status};
+use crate::model::{BaseNumber, Fold, MemberRow, RemovalState, RowError, Status};
 use crate::table::checkpoint;
 use crate::table::index::replay;
 use crate::table::open::{OpenBase, Parts};
@@ -244,6 +244,19 @@ impl Base {
     /// The party whose share of the memory budget its requests use.
     fn party(&self) -> Party {
         Party::Base(self.open.number)
+    }
+
+    /// What the guard judges a request by, as of now. The lane judges it again.
+    pub async fn removal_state(&self) -> RemovalState {
+        let published = self.open.published.read().await;
+        let header = &published.header;
+        let removed = header.removals.within((self.open.parts.clock)());
+        let present = header.counts.active.saturating_add(header.counts.invited);
+        RemovalState {
+            of: present.saturating_add(removed),
+            window: removed,
+            limit: header.settings.removal_limit,
+        }
     }
 
     /// A view of the base as it is now: everything read through the view is of one revision.

@@ -238,6 +238,12 @@ impl RowResult {
         Self { row: outcome.row, outcome: outcome.outcome, status_kept: outcome.status_kept, error }
     }
 
+    /// The stored form of an outcome, with all its details.
+    #[must_use]
+    pub fn whole(outcome: &RowOutcome) -> Self {
+        Self::of(outcome, &mut 0)
+    }
+
     /// The outcome that was stored.
     #[must_use]
     pub fn outcome(&self) -> RowOutcome {

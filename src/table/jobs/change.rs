@@ -7,11 +7,16 @@ use tokio::sync::OwnedMutexGuard;
 use crate::engine::Batch;
 use crate::model::limits::JOB_MESSAGE_MAX_BYTES;
 use crate::model::{BaseNumber, Job, JobEnd, JobNumber, JobState, Reason, Refusal};
-use crate::stored::job::{self as stored, JobPart};
+use crate::stored::job::{self as stored, JobPart, PLAIN_MAX_BYTES, StepResults};
 use crate::table::TableError;
 use crate::table::jobs::state::Jobs;
 use crate::table::plan::step_request::StepWrites;
 use crate::tasks;
+
+/// Rows of a piece of results: the fault of a row takes some hundred bytes, and never more than 4 KiB.
+const ROWS_OF_PIECE: usize = 15;
+/// Members of a piece of results: each takes up to eleven bytes.
+const REMOVALS_OF_PIECE: usize = 5_000;
 
 impl Jobs {
     /// Changes a job as `change` says, or not at all if it refuses. `None` if there is no such job. The time
@@ -66,15 +71,20 @@ impl Jobs {
         self.memory().open.get(&(number, base)).is_some_and(|open| open.is_cancelled)
     }
 
-    /// What a step stores about its job: the record after it, and what the step did, in as many values as
-    /// `after.cursor.step` is ahead of `before`. Call [`Jobs::stepped`] once the step is durable.
-    pub fn step_writes(before: &Job, after: &Job, results: &[Vec<u8>]) -> StepWrites {
+    /// What a step stores about its job: the record after it, and what the step did. Sets the cursor of `after`
+    /// to the value after that. Call [`Jobs::stepped`] once the step is durable.
+    pub fn step_writes(before: &Job, after: &mut Job, results: &StepResults) -> StepWrites {
         let (base, number) = (after.base, after.number);
-        let key = stored::job(base, number);
-        let mut puts = vec![(key.clone(), stored::encode(after).into())];
-        for (n, result) in (before.cursor.step..).zip(results) {
-            puts.push((stored::value(base, number, JobPart::Results, n), stored::pack(result).into()));
+        let mut puts = Vec::new();
+        let mut step = before.cursor.step;
+        for results in pieces(results) {
+            let value = stored::pack(&stored::encode_step(&results));
+            puts.push((stored::value(base, number, JobPart::Results, step), value.into()));
+            step += 1;
         }
+        after.cursor.step = step;
+        let key = stored::job(base, number);
+        puts.push((key.clone(), stored::encode(after).into()));
         StepWrites { checks: vec![(key, Some(stored::encode(before).into()))], puts }
     }
 
@@ -82,6 +92,17 @@ impl Jobs {
     pub fn stepped(&self, after: Job) {
         self.memory().follow(after);
         self.wake.notify_waiters();
+    }
+
+    /// Takes the stored record of a job into memory again, after a step of which it is not known whether it was
+    /// written.
+    pub async fn reload(&self, base: BaseNumber, number: JobNumber) -> Result<(), TableError> {
+        let stored = self.engine.get_many(&[stored::job(base, number)]).await?.pop().flatten();
+        if let Some(bytes) = stored {
+            let job = stored::decode(base, number, &bytes)?;
+            self.memory().follow(job);
+        }
+        Ok(())
     }
 
     /// Checks a change, and sets its time. A job that was asked to stop is not held, but ends.
@@ -132,4 +153,24 @@ impl Jobs {
 fn cancel(job: &mut Job) {
     job.state = JobState::Cancelled;
     job.end = Some(JobEnd::new("CANCELLED", "the job was cancelled before it was applied"));
+}
+
+/// The results of a step, in pieces that fit into a value each.
+fn pieces(results: &StepResults) -> Vec<StepResults> {
+    if results.rows.is_empty() && results.removals.is_empty() {
+        return Vec::new();
+    }
+    if stored::encode_step(results).len() <= PLAIN_MAX_BYTES {
+        return vec![results.clone()];
+    }
+    let revision = results.revision;
+    let (rows, members): (Vec<_>, Vec<_>) =
+        (results.rows.iter().cloned().collect(), results.removals.iter().copied().collect());
+    let empty = StepResults { revision, ..StepResults::default() };
+    let rows = rows.chunks(ROWS_OF_PIECE);
+    let rows = rows.map(|part| StepResults { rows: part.iter().cloned().collect(), ..empty.clone() });
+    let members = members.chunks(REMOVALS_OF_PIECE);
+    let members =
+        members.map(|part| StepResults { removals: part.iter().copied().collect(), ..empty.clone() });
+    rows.chain(members).collect()
 }

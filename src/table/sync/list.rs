@@ -147,6 +147,7 @@ impl ListPlan {
             removed_young: missing.young,
             revisions: (self.begun.revision, self.revision.max(plan.revision())),
             next_row: self.begun.next_row,
+            would_remove: self.so_far.guarded.removals,
             hash,
             rows_hash,
             holds,

@@ -39,6 +39,7 @@ pub(super) async fn store_jobs(store: &Store) {
         removed_young: (0, 0),
         revisions: (1, 1),
         next_row: 200,
+        would_remove: 0,
         hash: PlanHash::default(),
         rows_hash: PlanHash::default(),
         holds: Vec::new(),

@@ -7,7 +7,7 @@ use crate::model::{RequestId, RequestIdentity};
 use crate::table::{Begun, IfRunning, RequestResult};
 
 fn faults() -> [Fault; 4] {
-    let full = Fault::Error(EngineError::StorageFull { free: 1, reserve: 2 });
+    let full = Fault::Error(EngineError::StorageFull { free: 1, needed: 2 });
     [Fault::CrashBefore, Fault::CrashAfter, full, Fault::FailedWrite { also: 1 }]
 }
 

@@ -52,6 +52,7 @@ async fn a_plan_counts_and_a_removed_job_frees_its_room() {
             removed_young: (0, 0),
             revisions: (0, 0),
             next_row: 0,
+            would_remove: 0,
             hash: crate::model::PlanHash::default(),
             rows_hash: crate::model::PlanHash::default(),
             holds: Vec::new(),
@@ -105,7 +106,10 @@ async fn there_is_a_limit_of_jobs_that_have_not_ended() {
 async fn a_record_that_would_not_fit_into_a_value_is_refused() {
     let store = Store::new().await;
     let filter = |bytes| RawFilter { eq: Some(RawValue::Text("x".repeat(bytes))), ..RawFilter::default() };
-    let with = |bytes| Job { task: JobTask::DeleteByFilter(vec![filter(bytes)]), ..store.new_job() };
+    let with = |bytes| Job {
+        task: JobTask::DeleteByFilter { filters: vec![filter(bytes)], expect_removals: None },
+        ..store.new_job()
+    };
     let upload = store.jobs().begin(store.base).unwrap();
     assert_eq!(reason(upload.accept(with(JOB_RECORD_MAX_BYTES), None).await), Reason::FilterTooLarge);
     let upload = store.jobs().begin(store.base).unwrap();

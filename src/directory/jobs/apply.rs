@@ -1,0 +1,248 @@
+//! Applying a plan: its rows in order, and then its removals, step by step.
+//!
+//! - Only rows that the plan changes are applied; the lane decides each of them again.
+//! - Each step stores the cursor with its changes, so that the job goes on after a crash exactly where it was.
+//! - Only members that the plan removes are removed, and of these only those that nobody has written since the
+//!   plan was begun. They cannot be in the list: their keys are those that the plan compared with every row.
+//! - The guard judges the whole plan again before the first step. If it holds the plan now, nothing was written.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::input::RowSource;
+use super::work::{Halt, Work};
+use crate::model::origin::Cause;
+use crate::model::{Hold, Job, JobEnd, JobState, JobTask, MemberRow, Origin, Outcome, Row, RowError};
+use crate::table::{
+    Base, Jobs, Judging, PlannedResult, RemovedResult, RowResult, Spared, StepOps, StepOutcome, StepReply,
+    StepRequest, StepResults, TableError,
+};
+
+/// Rows or members of one step.
+const STEP: usize = 1_000;
+
+/// Applies the plan of a job from its cursor on.
+pub async fn apply(work: &Work) -> Result<(), Halt> {
+    // The record as it is stored, without progress that is only shown.
+    let mut job = work.change(|_| {}).await?;
+    let base = work.table.base(work.base).await?;
+    let applied = match &job.task {
+        JobTask::Sync(_) => match apply_rows(work, &base, &mut job).await {
+            Ok(()) => remove(work, &base, &mut job).await,
+            halted => halted,
+        },
+        JobTask::DeleteByFilter { .. } => remove(work, &base, &mut job).await,
+        JobTask::Batch | JobTask::Revert(_) => {
+            Err(Halt::Failed("NOT_SUPPORTED".to_owned(), "this kind of job is not known".to_owned()))
+        }
+    };
+    let (state, end) = match applied {
+        Ok(()) => (JobState::Succeeded, None),
+        Err(Halt::Cancelled) => {
+            let text = "the job was cancelled; what it had written stays";
+            (JobState::Cancelled, Some(JobEnd::new("CANCELLED", text)))
+        }
+        Err(Halt::Failed(reason, message)) => (JobState::Failed, Some(JobEnd::new(reason, message))),
+        Err(Halt::Later(TableError::RemovalGuard(held))) => {
+            // The first step was refused, so nothing was written.
+            let message = held.to_string();
+            work.change(|job| {
+                job.state = JobState::Held;
+                job.approved = None;
+                job.end = Some(JobEnd::new(Hold::Removals.as_str(), message));
+                if let Some(plan) = &mut job.plan {
+                    plan.holds = vec![Hold::Removals];
+                }
+            })
+            .await?;
+            return Ok(());
+        }
+        Err(halt) => return Err(halt),
+    };
+    // A last step, so that the guard no longer counts what the job has not removed.
+    let now = work.table.now();
+    let done = move |job: &mut Job, _: &[StepOutcome]| {
+        job.state = state;
+        job.changed_at = now;
+        if let (JobState::Succeeded, Some(plan)) = (state, &job.plan) {
+            // These rows were not applied, and that is what happened with them.
+            job.done.rows.unchanged += plan.counts.rows.unchanged;
+            job.done.rows.failed += plan.counts.rows.failed;
+            job.done.not_judged = plan.counts.not_judged;
+        }
+        job.end = end;
+        Vec::new()
+    };
+    step(work, &base, &mut job, StepOps::Removals(Vec::new(), 0), true, done).await.map(drop)
+}
+
+/// Applies the rows that the plan changes.
+async fn apply_rows(work: &Work, base: &Arc<Base>, job: &mut Job) -> Result<(), Halt> {
+    let JobTask::Sync(options) = &job.task else { return Ok(()) };
+    let options = options.upsert(job.sight);
+    let (mut place, mut value) = (0_u64, 0_u64);
+    let mut source: Option<RowSource> = None;
+    let mut ready: Vec<(u64, Result<MemberRow, RowError>)> = Vec::new();
+    loop {
+        work.check()?;
+        let Some(planned) = work.jobs().planned(work.base, work.number, value, 1).await?.pop() else { break };
+        value += 1;
+        let first = place;
+        place += u64::try_from(planned.len()).unwrap_or(u64::MAX);
+        let wanted: Vec<u64> = (first..)
+            .zip(&planned)
+            .filter(|(place, row)| *place >= job.cursor.row && is_change(row))
+            .map(|(place, _)| place)
+            .collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let source = match &mut source {
+            Some(source) => source,
+            None => match RowSource::open(work, job) {
+                Some(opened) => source.insert(opened),
+                None => break,
+            },
+        };
+        ready.extend(source.rows(&wanted).await?);
+        while ready.len() >= STEP {
+            apply_some(work, base, job, &mut ready, options).await?;
+        }
+    }
+    while !ready.is_empty() {
+        apply_some(work, base, job, &mut ready, options).await?;
+    }
+    Ok(())
+}
+
+fn is_change(row: &PlannedResult) -> bool {
+    matches!(row.result.outcome, Outcome::Created | Outcome::Updated | Outcome::Reactivated)
+}
+
+async fn apply_some(
+    work: &Work,
+    base: &Arc<Base>,
+    job: &mut Job,
+    ready: &mut Vec<(u64, Result<MemberRow, RowError>)>,
+    options: crate::model::UpsertOptions,
+) -> Result<(), Halt> {
+    work.check()?;
+    let some = ready.get(..STEP).unwrap_or(ready);
+    let places: Vec<u64> = some.iter().map(|(place, _)| *place).collect();
+    let rows = some.iter().map(|(_, row)| row.clone()).collect();
+    let done = move |job: &mut Job, outcomes: &[StepOutcome]| {
+        let mut results = Vec::with_capacity(outcomes.len());
+        for (place, outcome) in places.into_iter().zip(outcomes) {
+            let StepOutcome::Row(outcome) = outcome else { continue };
+            job.done.rows.add(outcome.outcome);
+            job.cursor.row = place + 1;
+            results.push((place, RowResult::whole(outcome)));
+        }
+        results
+    };
+    let done = step(work, base, job, StepOps::Rows(rows, options), false, done).await?;
+    ready.drain(..done.min(ready.len()));
+    Ok(())
+}
+
+/// Removes the members that the plan removes.
+async fn remove(work: &Work, base: &Arc<Base>, job: &mut Job) -> Result<(), Halt> {
+    let since = job.plan.as_ref().map_or(0, |plan| plan.revisions.0);
+    loop {
+        work.check()?;
+        let rows = work.jobs().removals(work.base, work.number, job.cursor.removal, STEP).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let ops = match &job.task {
+            JobTask::DeleteByFilter { .. } => StepOps::Deletes(rows, since),
+            JobTask::Sync(_) | JobTask::Batch | JobTask::Revert(_) => StepOps::Removals(rows, since),
+        };
+        step(work, base, job, ops, false, |_, _| Vec::new()).await?;
+    }
+}
+
+/// Makes one step, and returns how many rows or members it took. `note` adds what happened to rows to the job,
+/// and returns it for the results.
+async fn step(
+    work: &Work,
+    base: &Arc<Base>,
+    job: &mut Job,
+    ops: StepOps<MemberRow>,
+    is_last: bool,
+    note: impl FnOnce(&mut Job, &[StepOutcome]) -> Vec<(u64, RowResult)> + Send + Sync + 'static,
+) -> Result<usize, Halt> {
+    let before = job.clone();
+    let members: Vec<Row> = match &ops {
+        StepOps::Removals(rows, _) | StepOps::Deletes(rows, _) => rows.clone(),
+        StepOps::Rows(..) | StepOps::Edits(_) => Vec::new(),
+    };
+    let stored = Arc::new(Mutex::new(None));
+    let after = Arc::clone(&stored);
+    let write = move |outcomes: &[StepOutcome], revision: u64| {
+        let mut job = before.clone();
+        let mut results = StepResults { revision, ..StepResults::default() };
+        for (row, outcome) in members.iter().zip(outcomes) {
+            let fate = match outcome {
+                StepOutcome::Removed | StepOutcome::Deleted(_) => RemovedResult::Removed,
+                StepOutcome::Spared(Spared::Changed) => RemovedResult::Changed,
+                StepOutcome::Spared(Spared::Gone) => RemovedResult::Gone,
+                StepOutcome::Spared(Spared::Inactive) => RemovedResult::Inactive,
+                StepOutcome::Row(_) | StepOutcome::Edited(_) => continue,
+            };
+            let count =
+                if fate == RemovedResult::Removed { &mut job.done.removed } else { &mut job.done.spared };
+            *count += 1;
+            job.cursor.removal += 1;
+            results.removals.push_back((*row, fate));
+        }
+        results.rows = note(&mut job, outcomes).into();
+        if outcomes.iter().any(has_written) {
+            job.revisions = Some((job.revisions.map_or(revision, |(first, _)| first), revision));
+        }
+        let writes = Jobs::step_writes(&before, &mut job, &results);
+        *after.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
+        writes
+    };
+    let request = StepRequest {
+        ops,
+        judging: if is_last { Judging::Done { removals: 0 } } else { judging(job) },
+        is_last,
+        write: Box::new(write),
+        origin: Origin { cause: Cause::Job(u128::from(job.number.0)), ..job.origin },
+        sight: job.sight,
+    };
+    let StepReply { outcomes, .. } = base.step(request).await?;
+    if let Some(after) = stored.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        *job = after;
+    }
+    work.jobs().stepped(job.clone());
+    Ok(outcomes.len())
+}
+
+fn has_written(outcome: &StepOutcome) -> bool {
+    match outcome {
+        StepOutcome::Row(row) => {
+            matches!(row.outcome, Outcome::Created | Outcome::Updated | Outcome::Reactivated)
+        }
+        StepOutcome::Removed | StepOutcome::Deleted(_) | StepOutcome::Edited(_) => true,
+        StepOutcome::Spared(_) => false,
+    }
+}
+
+/// How the guard judges the next step: the whole plan before the first one.
+fn judging(job: &Job) -> Judging {
+    let planned = job.plan.as_ref().map_or(0, |plan| plan.would_remove);
+    let missing = job.plan.as_ref().map_or(0, |plan| plan.counts.removed);
+    // After a restore the cursor stands at the beginning again.
+    if job.cursor.row > 0 || job.cursor.removal > 0 {
+        // Until the missing members are removed, rows may use what the plan counts for them.
+        return Judging::Done { removals: planned.saturating_sub(job.cursor.removal) };
+    }
+    let expected = match &job.task {
+        JobTask::Sync(options) => options.expect_removals,
+        JobTask::DeleteByFilter { expect_removals, .. } => *expect_removals,
+        JobTask::Batch | JobTask::Revert(_) => None,
+    };
+    let is_expected = job.approved.is_some() || (job.by_admin && expected == Some(missing));
+    Judging::Whole { would_remove: planned, is_expected }
+}

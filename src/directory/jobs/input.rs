@@ -1,0 +1,271 @@
+//! Reads a stored list again, row by row.
+//!
+//! The list was read to its end when it was accepted, so reading it again gives the same rows. A row has a
+//! place: 0 for the first one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::work::{Halt, Work};
+use crate::directory::Error;
+use crate::lists::columns::Wanted;
+use crate::lists::{self, Field, Format, List, Options, Reader, RowRule, Source};
+use crate::model::{
+    BaseNumber, Change, Date, Finder, Job, JobTask, ListFormat, ListMatch, ListOptions, MatchBy, MemberRow,
+    RawRow, Reason, Refusal, RowError, RowKeys, Sealer, UnreadRow,
+};
+use crate::table::{Jobs, ListRow, TableError};
+
+/// Values read at once.
+const VALUES: usize = 4;
+
+/// How a list is read.
+pub fn reading(options: &ListOptions, format: Option<ListFormat>, sheet: Option<&str>) -> Options {
+    let key = match options.match_by {
+        ListMatch::Key(MatchBy::Ref) => vec![Field::Ref],
+        ListMatch::Key(MatchBy::Email) => vec![Field::Email],
+        ListMatch::Key(MatchBy::WorkerId) => vec![Field::WorkerId],
+        ListMatch::Key(MatchBy::Id) => vec![Field::Id],
+        ListMatch::WorkerIdOrEmail => vec![Field::WorkerId, Field::Email],
+    };
+    let format = format.map(|format| match format {
+        ListFormat::Csv => Format::Csv,
+        ListFormat::Tsv => Format::Tsv,
+        ListFormat::Ndjson | ListFormat::Actions => Format::Ndjson,
+        ListFormat::Xlsx | ListFormat::Xls | ListFormat::Ods => Format::Workbook,
+    });
+    Options {
+        format,
+        columns: Wanted { required: vec![key], ..Wanted::default() },
+        sheet: sheet.map(str::to_owned),
+        ..Options::default()
+    }
+}
+
+/// Turns rows of a list into rows of the model.
+pub struct Parser {
+    options: ListOptions,
+    sealer: Sealer,
+    base: BaseNumber,
+    today: Date,
+}
+
+impl Parser {
+    /// For the list of a job; `None` if the job has none.
+    pub fn of(work: &Work, job: &Job) -> Option<Self> {
+        let JobTask::Sync(options) = &job.task else { return None };
+        let table = &work.table;
+        // The date of the plan decides what a date of birth may be, also when rows are applied later.
+        let today = job.created_at.date();
+        Some(Self { options: options.clone(), sealer: table.sealer().clone(), base: work.base, today })
+    }
+
+    /// The row for the plan: with the keys that can be read, if it cannot be applied.
+    pub fn listed(&self, row: &lists::ListRow) -> ListRow {
+        let id = row.identity().id;
+        let named = id.and_then(|id| self.sealer.open_member_of(self.base, &id).ok().flatten());
+        ListRow { line: row.number(), row: self.row(row), named }
+    }
+
+    /// The row.
+    pub fn row(&self, row: &lists::ListRow) -> Result<MemberRow, UnreadRow> {
+        let mut raw = match row.read() {
+            Ok(raw) => raw,
+            Err(fault) => {
+                let field = fault.column.clone();
+                let error = Refusal::field(Reason::FieldInvalid, field, fault.message.clone());
+                return Err(UnreadRow { error, keys: Box::new(self.keys(row, fault.rule)) });
+            }
+        };
+        // An id only names a member; rows of a list are matched by their keys.
+        raw.id = None;
+        if self.options.keeps_bank_details && matches!(raw.account_details, Change::Clear) {
+            raw.account_details = Change::Keep;
+        }
+        raw.parse_listed(self.today, self.finder())
+    }
+
+    fn finder(&self) -> Option<Finder<'_>> {
+        match self.options.match_by {
+            ListMatch::Key(match_by) => {
+                Some(Finder { match_by, ids: None, missing: "is missing, but rows are matched by it" })
+            }
+            ListMatch::WorkerIdOrEmail => None,
+        }
+    }
+
+    /// The keys of a row that cannot be read as a whole.
+    fn keys(&self, row: &lists::ListRow, rule: RowRule) -> RowKeys {
+        let identity = row.identity();
+        let change = |text: Option<String>| text.map_or(Change::Keep, Change::Set);
+        let raw = RawRow::<Vec<crate::model::RawAttribute>> {
+            ref_: change(identity.r#ref),
+            email: change(identity.email),
+            worker_id: change(identity.worker_id),
+            ..RawRow::default()
+        };
+        let keys = match raw.parse_listed(self.today, None) {
+            Ok(row) => RowKeys::of(&row),
+            Err(unread) => *unread.keys,
+        };
+        // Any cell of such a row may be in the wrong place, or may be the one that cannot be read.
+        let is_damaged = match rule {
+            RowRule::CellCount | RowRule::CellInvalid | RowRule::NumberNotText | RowRule::InvalidJson => true,
+            RowRule::HeaderRepeated
+            | RowRule::InvalidNumber
+            | RowRule::InvalidBoolean
+            | RowRule::UnknownField
+            | RowRule::InvalidField => false,
+        };
+        RowKeys { is_unreadable: keys.is_unreadable || is_damaged, ..keys }
+    }
+}
+
+/// The rows of a stored list, one after another.
+pub struct Rows {
+    jobs: Arc<Jobs>,
+    base: BaseNumber,
+    number: crate::model::JobNumber,
+    reader: Reader,
+    /// The next value of the input.
+    next: u64,
+    ready: VecDeque<lists::ListRow>,
+    is_over: bool,
+}
+
+impl Rows {
+    /// The rows of a job's list, from the first one on.
+    pub fn open(jobs: Arc<Jobs>, job: &Job) -> Self {
+        let options = match &job.task {
+            JobTask::Sync(options) => reading(options, job.input.format, job.input.sheet.as_deref()),
+            JobTask::Batch | JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => Options::default(),
+        };
+        let (base, number, reader) = (job.base, job.number, Reader::new(options));
+        Self { jobs, base, number, reader, next: 0, ready: VecDeque::new(), is_over: false }
+    }
+
+    /// The next row; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<lists::ListRow>, TableError> {
+        loop {
+            if let Some(row) = self.ready.pop_front() {
+                return Ok(Some(row));
+            }
+            if self.is_over {
+                return Ok(None);
+            }
+            let mut rows = Vec::new();
+            let values = self.jobs.input(self.base, self.number, self.next, VALUES).await?;
+            let refused = |fault: lists::Refusal| TableError::Damaged(format!("the input of a job: {fault}"));
+            if values.is_empty() {
+                self.reader.finish(&mut rows).map_err(refused)?;
+                self.is_over = true;
+            }
+            for value in values {
+                self.next += 1;
+                self.reader.push(&value, &mut rows).map_err(refused)?;
+                tokio::task::yield_now().await;
+            }
+            self.ready.extend(rows);
+        }
+    }
+
+    /// What the rows have in common, once there is a row.
+    fn list(&self) -> Option<&Arc<List>> {
+        self.reader.list()
+    }
+}
+
+/// Rows to apply: those at some places, in order.
+pub struct RowSource {
+    rows: Rows,
+    parser: Parser,
+    /// The place of the next row.
+    place: u64,
+}
+
+impl RowSource {
+    /// The rows of a job's list.
+    pub fn open(work: &Work, job: &Job) -> Option<Self> {
+        let parser = Parser::of(work, job)?;
+        Some(Self { rows: Rows::open(Arc::clone(work.jobs()), job), parser, place: 0 })
+    }
+
+    /// The rows at these places, which come after all places asked for before.
+    pub async fn rows(&mut self, places: &[u64]) -> Result<Vec<(u64, Result<MemberRow, RowError>)>, Halt> {
+        let mut found = Vec::with_capacity(places.len());
+        for wanted in places {
+            while let Some(row) = self.rows.next().await? {
+                let place = self.place;
+                self.place += 1;
+                if place == *wanted {
+                    found.push((place, self.parser.row(&row).map_err(|unread| unread.error)));
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Rows as they were received, as lines of CSV or NDJSON.
+pub struct RawRows {
+    rows: Rows,
+    place: u64,
+    /// A row that was read and not asked for yet.
+    held: Option<lists::ListRow>,
+}
+
+impl RawRows {
+    /// The rows of a job's list.
+    pub fn open(jobs: Arc<Jobs>, job: &Job) -> Self {
+        Self { rows: Rows::open(jobs, job), place: 0, held: None }
+    }
+
+    /// The headings, as a line of CSV; empty for NDJSON.
+    pub async fn headings(&mut self) -> Result<String, Error> {
+        if self.held.is_none() {
+            self.held = self.rows.next().await?;
+        }
+        Ok(match self.rows.list().map(|list| &**list) {
+            Some(List::Table(table)) => line(table.columns.header(), delimiter(&table.source)),
+            Some(List::Ndjson) | None => String::new(),
+        })
+    }
+
+    /// The row at a place. Places are asked for in ascending order.
+    pub async fn row(&mut self, wanted: u64) -> Result<Option<String>, Error> {
+        loop {
+            let row = match self.held.take() {
+                Some(row) => Some(row),
+                None => self.rows.next().await?,
+            };
+            let Some(row) = row else { return Ok(None) };
+            let place = self.place;
+            self.place += 1;
+            if place < wanted {
+                continue;
+            }
+            return Ok(Some(match self.rows.list().map(|list| &**list) {
+                Some(List::Table(table)) => line(row.own_cells(), delimiter(&table.source)),
+                Some(List::Ndjson) | None => row.cells().collect(),
+            }));
+        }
+    }
+}
+
+fn delimiter(source: &Source) -> u8 {
+    match source {
+        Source::Text { delimiter, .. } => *delimiter,
+        Source::Sheet { .. } => b',',
+    }
+}
+
+/// A line of CSV, without its line end.
+fn line<'a>(cells: impl IntoIterator<Item = &'a str>, delimiter: u8) -> String {
+    let mut writer = csv::WriterBuilder::new().delimiter(delimiter).flexible(true).from_writer(Vec::new());
+    // Writing to memory cannot fail.
+    let _ = writer.write_record(cells);
+    let bytes = writer.into_inner().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    text.trim_end_matches(['\r', '\n']).to_owned()
+}

@@ -1,0 +1,37 @@
+//! Durable jobs: starting, watching and deciding about them, and the tasks that do them.
+//!
+//! - A list becomes a job only once it is whole and stored ([`ListUpload`]).
+//! - Only a [`Runner`] plans and applies jobs: at most one of a memberbase at a time, in the order in which
+//!   they were accepted. Callers change jobs only while no runner does: a running job is asked to stop.
+//! - Everything that a job did is stored when its state says so. A job that was interrupted goes on from its
+//!   cursor.
+//!
+//! | room | what it promises |
+//! | --- | --- |
+//! | `work` | what planning and applying have in common |
+//! | `input` | reads a stored list again, row by row |
+//! | `plan` | makes the plan of a job, and decides what happens with it |
+//! | `apply` | applies a plan, step by step |
+//! | `runner` | runs the jobs of a store |
+//! | `manage` | gets, lists, watches, approves, rejects and cancels jobs |
+//! | `start` | makes jobs that need no list |
+//! | `upload` | a list that arrives, read and stored piece by piece |
+//! | `examples` | examples of a plan |
+//! | `results` | what happened to rows and members |
+
+mod apply;
+mod examples;
+mod input;
+mod manage;
+mod plan;
+mod results;
+mod runner;
+mod start;
+mod upload;
+mod work;
+
+pub use self::manage::{JobPage, JobWatch};
+pub use self::results::{InputReader, JobResultRow, ResultReader};
+pub use self::runner::Runner;
+pub use self::start::NewDelete;
+pub use self::upload::{BegunList, ListUpload, NewList};

@@ -1,0 +1,187 @@
+//! What happens with a complete plan: it is applied, it waits for somebody to approve it, or the job ends.
+
+use std::sync::Arc;
+
+use crate::directory::jobs::work::{Halt, Work};
+use crate::model::{Hold, Job, JobEnd, JobState, JobTask, ListCounts, PlanSummary, Row, RowTally};
+use crate::table::Base;
+
+/// A complete plan. What it says about rows is stored already.
+pub struct Made {
+    pub summary: PlanSummary,
+    /// The members that it removes, in order.
+    pub removals: Vec<Row>,
+}
+
+/// Whether the plan was approved, and nothing was written to the memberbase since it was begun.
+pub async fn is_still_approved(job: &Job, base: &Arc<Base>) -> bool {
+    let (Some(plan), Some((hash, _))) = (&job.plan, &job.approved) else { return false };
+    let revision = base.view().await.revision();
+    *hash == plan.hash && plan.revisions == (revision, revision)
+}
+
+/// Stores the plan, and decides.
+pub async fn decide(
+    work: &Work,
+    base: &Arc<Base>,
+    job: Job,
+    before: Option<(PlanSummary, Vec<Row>)>,
+    made: Made,
+) -> Result<(), Halt> {
+    let Made { mut summary, removals } = made;
+    work.jobs().put_removals(work.base, work.number, &removals).await?;
+    let is_approved = job.approved.is_some_and(|(hash, _)| {
+        hash == summary.hash
+            || before.as_ref().is_some_and(|(plan, removed)| {
+                plan.hash == hash
+                    && plan.rows_hash == summary.rows_hash
+                    && removals.iter().all(|row| removed.binary_search(row).is_ok())
+            })
+    });
+    summary.holds = if is_approved { Vec::new() } else { holds(base, &job, &summary).await };
+    if job.approved.is_some() && !is_approved {
+        summary.holds.push(Hold::PlanChanged);
+    }
+    let difference = before.map(|(plan, _)| difference(&plan, &summary));
+    let changes_nothing = changes_nothing(&summary.counts);
+    let (planned_at, now_hash) = (work.table.now(), summary.hash);
+    if job.is_dry_run || summary.holds.is_empty() || changes_nothing {
+        supersede(work, &job).await?;
+    }
+    work.change(|job| {
+        job.planned_at = Some(planned_at);
+        job.planned_rows = job.input.rows;
+        job.end = None;
+        if job.is_dry_run || (changes_nothing && is_harmless(&summary)) {
+            job.state = JobState::Succeeded;
+            if !job.is_dry_run {
+                job.done = summary.counts;
+            }
+        } else if summary.holds.is_empty() {
+            job.state = JobState::Running;
+            job.approved = job.approved.map(|(_, by)| (now_hash, by));
+        } else {
+            job.state = JobState::Held;
+            let first = summary.holds.first().copied().unwrap_or(Hold::PlanChanged);
+            let message = match (first == Hold::PlanChanged, &difference) {
+                (true, Some(difference)) => difference.clone(),
+                _ => message(first, &summary),
+            };
+            job.approved = None;
+            job.end = Some(JobEnd::new(first.as_str(), message));
+        }
+        job.plan = Some(summary);
+    })
+    .await?;
+    Ok(())
+}
+
+/// Whether the plan changes no member.
+fn changes_nothing(counts: &ListCounts) -> bool {
+    let RowTally { created, updated, reactivated, .. } = counts.rows;
+    created + updated + reactivated + counts.removed == 0
+}
+
+/// Whether only the caller's wish holds the plan.
+fn is_harmless(plan: &PlanSummary) -> bool {
+    plan.holds.iter().all(|hold| *hold == Hold::Requested)
+}
+
+/// Why the plan must be approved.
+async fn holds(base: &Arc<Base>, job: &Job, plan: &PlanSummary) -> Vec<Hold> {
+    let removed = plan.counts.removed;
+    let mut holds = Vec::new();
+    let (expected, is_list) = match &job.task {
+        JobTask::Sync(options) => (options.expect_removals, true),
+        JobTask::DeleteByFilter { expect_removals, .. } => (*expect_removals, false),
+        JobTask::Batch | JobTask::Revert(_) => (None, false),
+    };
+    let is_expected = job.by_admin && expected == Some(removed);
+    let state = base.removal_state().await;
+    if removed > 0 && !is_expected {
+        if !state.allows(removed) {
+            holds.push(Hold::Removals);
+        }
+        if is_list && plan.counts.rows.rows() == 0 {
+            holds.push(Hold::EmptyList);
+        }
+        let counts = base.view().await.summary().counts;
+        if is_list && removed >= counts.active.saturating_add(counts.invited) {
+            holds.push(Hold::Everybody);
+        }
+    }
+    if removed > 0 && plan.unreadable > 0 {
+        holds.push(Hold::UnreadableRows);
+    }
+    if job.asks_first {
+        holds.push(Hold::Requested);
+    }
+    holds
+}
+
+fn message(hold: Hold, plan: &PlanSummary) -> String {
+    let removed = plan.counts.removed;
+    match hold {
+        Hold::Removals => {
+            format!("it would remove {removed} members, which is over the limit of the memberbase")
+        }
+        Hold::Changes => "it would change more than the memberbase allows within 24 hours".to_owned(),
+        Hold::UnreadableRows => format!(
+            "it would remove {removed} members, although the key of {} cannot be read: these rows may be the \
+             members that seem to be missing",
+            crate::model::words::count(plan.unreadable, "row")
+        ),
+        Hold::EmptyList => format!("the list is empty, and {removed} members would be removed"),
+        Hold::Everybody => format!("it would remove all {removed} members"),
+        Hold::PlanChanged => "the plan differs from the one that was approved".to_owned(),
+        Hold::StoreRestored => "the store was restored while the job was running".to_owned(),
+        Hold::Requested => "the caller asked to see the plan first".to_owned(),
+    }
+}
+
+/// How a plan differs from the one that was approved.
+fn difference(before: &PlanSummary, after: &PlanSummary) -> String {
+    let numbers = |plan: &PlanSummary| {
+        let RowTally { created, updated, reactivated, unchanged, failed } = plan.counts.rows;
+        [
+            ("added", created),
+            ("updated", updated),
+            ("reactivated", reactivated),
+            ("unchanged", unchanged),
+            ("failed", failed),
+            ("removed", plan.counts.removed),
+        ]
+    };
+    let changed: Vec<String> = numbers(before)
+        .into_iter()
+        .zip(numbers(after))
+        .filter(|(before, after)| before != after)
+        .map(|((word, before), (_, after))| format!("{word} {before} before, {after} now"))
+        .collect();
+    if changed.is_empty() {
+        return "the memberbase has changed, and the plan concerns other members now".to_owned();
+    }
+    format!("the memberbase has changed, and so has the plan: {}", changed.join("; "))
+}
+
+/// Ends held plans of older lists of the same scope: this list is newer.
+async fn supersede(work: &Work, job: &Job) -> Result<(), Halt> {
+    let JobTask::Sync(options) = &job.task else { return Ok(()) };
+    let held = work.jobs().list(work.base, Some(job.number), usize::MAX, &[JobState::Held]).await?;
+    for other in held {
+        let JobTask::Sync(older) = &other.task else { continue };
+        if older.scope != options.scope {
+            continue;
+        }
+        let ended = work.jobs().change(work.base, other.number, |other| {
+            if other.state != JobState::Held {
+                return Err(());
+            }
+            other.state = JobState::Rejected;
+            other.end = Some(JobEnd::new("LIST_SUPERSEDED", "a newer list took its place"));
+            Ok(())
+        });
+        drop(ended.await?);
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! The plan of a delete by filter: which members match.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::decide::Made;
+use crate::directory::jobs::work::{Halt, Work};
+use crate::model::filter::MemberView;
+use crate::model::{Effort, Filter, ListCounts, PlanHash, PlanSummary, RawFilter, Row};
+use crate::table::Base;
+
+/// Members read under one view.
+const READ_AT_ONCE: usize = 500;
+
+/// Finds the members that match.
+pub async fn plan(work: &Work, base: &Arc<Base>, filters: &[RawFilter]) -> Result<Made, Halt> {
+    let (table, today) = (&work.table, work.table.now().date());
+    let parsed = Filter::parse_members(filters.to_vec(), table.sealer(), work.base, table.fold(), today);
+    let filter = parsed
+        .map_err(|refusal| Halt::Failed(refusal.reason.as_str().to_owned(), refusal.to_string()))?
+        .filter;
+    let view = base.view().await;
+    let (first, next_row, living) = (view.revision(), view.next_row(), view.sets().living());
+    drop(view);
+    let mut rows = Vec::new();
+    let mut last = first;
+    for number in living.chunks() {
+        let chunk = living.chunk(number);
+        let all: Vec<Row> = chunk.iter().map(|low| Row(number << 16 | u64::from(low))).collect();
+        for some in all.chunks(READ_AT_ONCE) {
+            work.check()?;
+            let view = base.view().await;
+            last = view.revision();
+            for (row, member) in view.members(some).await? {
+                let view = MemberView { row, member: &member, fold: table.fold() };
+                if filter.matches(&view, &mut Effort::default()) {
+                    rows.push(row);
+                }
+            }
+        }
+    }
+    let removed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    let hash = digest(&rows);
+    let summary = PlanSummary {
+        counts: ListCounts { removed, ..ListCounts::default() },
+        unreadable: 0,
+        removed_young: (0, 0),
+        revisions: (first, last),
+        next_row: next_row.0,
+        would_remove: removed,
+        hash,
+        rows_hash: PlanHash::default(),
+        holds: Vec::new(),
+    };
+    Ok(Made { summary, removals: rows })
+}
+
+/// The digest of the members that a plan removes: the first half of the SHA-256 of their rows, eight
+/// little-endian bytes each.
+fn digest(rows: &[Row]) -> PlanHash {
+    let mut hash = Sha256::new();
+    rows.iter().for_each(|row| hash.update(row.0.to_le_bytes()));
+    let bytes: [u8; 32] = hash.finalize().into();
+    PlanHash(*bytes.first_chunk().unwrap_or(&[0; 16]))
+}

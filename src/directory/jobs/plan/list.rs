@@ -1,0 +1,164 @@
+//! The plan of a full list.
+//!
+//! One task reads the list, another one plans: so a plan uses two cores, and holds a few thousand rows.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::decide::Made;
+use crate::directory::jobs::input::{Parser, Rows};
+use crate::directory::jobs::work::{Halt, Work};
+use crate::model::{Filter, Job, JobState, JobTask, ListOptions};
+use crate::table::{
+    Base, Example, ExampleOf, ListEnd, ListRequest, ListRow, PlannedExample, PlannedResult, PlannedRow,
+    RowResult, TableError,
+};
+use crate::tasks;
+
+/// Rows that are planned together.
+const ROWS: usize = 1_000;
+/// Pieces of rows that are read ahead.
+const AHEAD: usize = 4;
+/// Planned rows in one value.
+const ROWS_IN_VALUE: usize = 4_096;
+/// Values written together.
+const VALUES: usize = 4;
+/// The most planned rows with details of a failure in one value: a failure takes some hundred bytes, and never
+/// more than 4 KiB.
+const FAILED_IN_VALUE: usize = 12;
+
+/// Plans the list of a job.
+pub async fn plan(work: &Work, base: &Arc<Base>, job: &Job, options: &ListOptions) -> Result<Made, Halt> {
+    check_newest(work, job, options).await?;
+    let table = &work.table;
+    let today = table.now().date();
+    let scope = Filter::parse_members(options.scope.clone(), table.sealer(), work.base, table.fold(), today);
+    let scope = scope.map_err(|refusal| Halt::from(TableError::Refused(refusal)))?.filter;
+    let (by_admin, origin, sight) = (job.by_admin, job.origin, job.sight);
+    let request = ListRequest { options: options.clone(), scope, by_admin, origin, sight };
+    let mut plan = base.plan_list(request).await?;
+    let Some(parser) = Parser::of(work, job) else {
+        return Err(Halt::Failed("INTERNAL".to_owned(), "the job has no list".to_owned()));
+    };
+    let (send, mut read) = mpsc::channel(AHEAD);
+    // The task ends when nobody receives any more.
+    drop(tasks::for_caller(read_all(Rows::open(Arc::clone(work.jobs()), job), parser, send)));
+    let mut written = Written::new(work);
+    let mut done = 0_u64;
+    while let Some(rows) = read.recv().await {
+        work.check()?;
+        let planned = plan.rows(rows?).await?;
+        done += u64::try_from(planned.len()).unwrap_or(u64::MAX);
+        written.add(planned).await?;
+        work.jobs().note_progress(Job { planned_rows: done, ..job.clone() });
+    }
+    if done != job.input.rows {
+        let text = "the stored input of a job does not have the rows that were received";
+        return Err(TableError::Damaged(text.to_owned()).into());
+    }
+    written.finish().await?;
+    let ListEnd { summary, removed, examples, .. } = plan.end().await?;
+    let examples: Vec<PlannedExample> = examples.into_iter().map(stored).collect();
+    work.jobs().put_examples(work.base, work.number, &examples).await?;
+    Ok(Made { summary, removals: removed })
+}
+
+/// Refuses a list that was made before one of the same scope that was applied.
+async fn check_newest(work: &Work, job: &Job, options: &ListOptions) -> Result<(), Halt> {
+    let Some(as_of) = options.as_of.filter(|_| !job.is_dry_run) else { return Ok(()) };
+    let applied = work.jobs().list(work.base, None, usize::MAX, &[JobState::Succeeded]).await?;
+    let is_newer = |other: &Job| match &other.task {
+        JobTask::Sync(newer) => {
+            !other.is_dry_run && newer.scope == options.scope && newer.as_of.is_some_and(|at| at > as_of)
+        }
+        JobTask::Batch | JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => false,
+    };
+    if applied.iter().any(is_newer) {
+        let text = "a list that was made later was applied before";
+        return Err(Halt::Failed("LIST_SUPERSEDED".to_owned(), text.to_owned()));
+    }
+    Ok(())
+}
+
+/// Reads the list to its end.
+async fn read_all(mut rows: Rows, parser: Parser, send: mpsc::Sender<Result<Vec<ListRow>, TableError>>) {
+    loop {
+        let mut some = Vec::with_capacity(ROWS);
+        while some.len() < ROWS {
+            match rows.next().await {
+                Ok(Some(row)) => some.push(parser.listed(&row)),
+                Ok(None) => break,
+                Err(error) => {
+                    let _ = send.send(Err(error)).await;
+                    return;
+                }
+            }
+        }
+        if some.is_empty() || send.send(Ok(some)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Stores what the plan says about rows.
+struct Written<'a> {
+    work: &'a Work,
+    rows: Vec<PlannedResult>,
+    failed: usize,
+    full: Vec<Vec<PlannedResult>>,
+    next: u64,
+}
+
+impl<'a> Written<'a> {
+    fn new(work: &'a Work) -> Self {
+        Self { work, rows: Vec::new(), failed: 0, full: Vec::new(), next: 0 }
+    }
+
+    async fn add(&mut self, planned: Vec<PlannedRow>) -> Result<(), TableError> {
+        for PlannedRow { line, outcome, is_unreadable } in planned {
+            self.failed += usize::from(outcome.is_failed());
+            self.rows.push(PlannedResult { line, is_unreadable, result: RowResult::whole(&outcome) });
+            if self.rows.len() >= ROWS_IN_VALUE || self.failed >= FAILED_IN_VALUE {
+                self.close();
+            }
+        }
+        if self.full.len() >= VALUES { self.flush().await } else { Ok(()) }
+    }
+
+    fn close(&mut self) {
+        if !self.rows.is_empty() {
+            self.full.push(std::mem::take(&mut self.rows));
+        }
+        self.failed = 0;
+    }
+
+    async fn flush(&mut self) -> Result<(), TableError> {
+        let full = std::mem::take(&mut self.full);
+        let Work { base, number, .. } = *self.work;
+        self.work.jobs().put_planned(base, number, self.next, &full).await?;
+        self.next += u64::try_from(full.len()).unwrap_or(u64::MAX);
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<(), TableError> {
+        self.close();
+        self.flush().await
+    }
+}
+
+/// An example as it is stored.
+fn stored(example: Example) -> PlannedExample {
+    let Example { of, line, row, before, after, error } = example;
+    PlannedExample {
+        outcome: match of {
+            ExampleOf::Row(outcome) => Some(outcome),
+            ExampleOf::Removed => None,
+        },
+        line,
+        row,
+        before: before.map(|member| *member),
+        after: after.map(|member| *member),
+        error: error.map(|error| *error),
+    }
+}

@@ -1,0 +1,232 @@
+//! What happened, or by the plan would happen, to rows and members; and the input of a job.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::input::RawRows;
+use crate::directory::{Directory, Error, Lacking, Shows};
+use crate::model::token::AccessLevel;
+use crate::model::{BaseNumber, Job, JobNumber, Row, Sight};
+use crate::table::{Jobs, PlannedResult, RemovedResult, RowResult, StepResults};
+
+/// Values read at once.
+const VALUES: usize = 4;
+/// Members to remove read at once.
+const REMOVALS: usize = 1_000;
+
+/// What happened to a row of the input, or to a member that the job removes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JobResultRow {
+    /// A row.
+    Row {
+        /// The line of the file, or the row of the sheet, from 1.
+        line: u64,
+        /// What happened to it.
+        result: RowResult,
+        /// Whether that was applied; otherwise it is the plan's.
+        is_applied: bool,
+        /// The row as it was received, if asked for.
+        input: Option<String>,
+    },
+    /// A member that the job removes.
+    Member {
+        /// The member.
+        row: Row,
+        /// What happened to it; `None` if it is only planned.
+        fate: Option<RemovedResult>,
+    },
+}
+
+/// Reads the results of a job, piece by piece.
+pub struct ResultReader {
+    jobs: Arc<Jobs>,
+    job: Job,
+    failed_only: bool,
+    input: Option<RawRows>,
+    /// The next value of the plan, and the place of its first row.
+    plan: (u64, u64),
+    /// The next value of what steps did, and what was read of them.
+    steps: (u64, VecDeque<StepResults>),
+    /// Whether all rows were returned.
+    rows_done: bool,
+    /// The next member of the plan's list.
+    removal: u64,
+}
+
+/// Reads the input of a job, piece by piece.
+pub struct InputReader {
+    jobs: Arc<Jobs>,
+    base: BaseNumber,
+    number: JobNumber,
+    next: u64,
+}
+
+impl Directory {
+    /// The results of a job; only failed rows and spared members, with `failed_only`. Rows as they were received
+    /// (`with_input`) may show all that the sender may see.
+    pub async fn job_results(
+        &self,
+        id: &str,
+        failed_only: bool,
+        with_input: bool,
+    ) -> Result<ResultReader, Error> {
+        let job = self.job(id).await?;
+        if with_input {
+            self.check_input(&job)?;
+        }
+        let jobs = Arc::clone(self.jobs(AccessLevel::Read, job.base).await?);
+        let input = if with_input { Some(RawRows::open(Arc::clone(&jobs), &job)) } else { None };
+        Ok(ResultReader {
+            jobs,
+            job,
+            failed_only,
+            input,
+            plan: (0, 0),
+            steps: (0, VecDeque::new()),
+            rows_done: false,
+            removal: 0,
+        })
+    }
+
+    /// The input of a job, as it was received.
+    pub async fn job_input(&self, id: &str) -> Result<InputReader, Error> {
+        let job = self.job(id).await?;
+        self.check_input(&job)?;
+        let jobs = Arc::clone(self.jobs(AccessLevel::Read, job.base).await?);
+        Ok(InputReader { jobs, base: job.base, number: job.number, next: 0 })
+    }
+
+    /// A list may have dates of birth and bank details, whoever sent it.
+    fn check_input(&self, job: &Job) -> Result<(), Error> {
+        match self.guarded.sight() {
+            Sight::WithoutPii if job.input.format.is_some() => Err(Lacking::Pii(Shows::JobInput).into()),
+            Sight::Whole | Sight::WithoutPii => Ok(()),
+        }
+    }
+}
+
+impl InputReader {
+    /// The next bytes; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let values = self.jobs.input(self.base, self.number, self.next, VALUES).await?;
+        self.next += u64::try_from(values.len()).unwrap_or(u64::MAX);
+        Ok(if values.is_empty() { None } else { Some(values.concat()) })
+    }
+}
+
+impl ResultReader {
+    /// The headings of the list as text, if the rows are returned as they were received.
+    pub async fn headings(&mut self) -> Result<String, Error> {
+        match &mut self.input {
+            Some(input) => Ok(input.headings().await?),
+            None => Ok(String::new()),
+        }
+    }
+
+    /// The job whose results these are.
+    #[must_use]
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// The next results, in order; may be empty before the end. `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Vec<JobResultRow>>, Error> {
+        if !self.rows_done {
+            let (value, first) = self.plan;
+            let planned = self.jobs.planned(self.job.base, self.job.number, value, 1).await?.pop();
+            match planned {
+                Some(planned) => {
+                    self.plan = (value + 1, first + u64::try_from(planned.len()).unwrap_or(u64::MAX));
+                    return self.rows(first, planned).await.map(Some);
+                }
+                None => self.rows_done = true,
+            }
+        }
+        self.members().await
+    }
+
+    async fn rows(&mut self, first: u64, planned: Vec<PlannedResult>) -> Result<Vec<JobResultRow>, Error> {
+        let mut results = Vec::with_capacity(planned.len());
+        for (place, planned) in (first..).zip(planned) {
+            let applied = self.applied(place).await?;
+            let is_applied = applied.is_some();
+            let result = applied.unwrap_or(planned.result);
+            if self.failed_only && result.error.is_none() {
+                continue;
+            }
+            let input = match &mut self.input {
+                Some(input) => input.row(place).await?,
+                None => None,
+            };
+            results.push(JobResultRow::Row { line: planned.line, result, is_applied, input });
+        }
+        Ok(results)
+    }
+
+    /// What a step did with a row. Rows are asked for in order.
+    async fn applied(&mut self, place: u64) -> Result<Option<RowResult>, Error> {
+        loop {
+            let (next, steps) = &mut self.steps;
+            while let Some(step) = steps.front_mut() {
+                while step.rows.front().is_some_and(|(row, _)| *row < place) {
+                    step.rows.pop_front();
+                }
+                match step.rows.front() {
+                    Some((row, _)) if *row == place => {
+                        return Ok(step.rows.pop_front().map(|(_, result)| result));
+                    }
+                    Some(_) => return Ok(None),
+                    None => drop(steps.pop_front()),
+                }
+            }
+            let more = self.jobs.step_results(self.job.base, self.job.number, *next, VALUES).await?;
+            if more.is_empty() {
+                return Ok(None);
+            }
+            *next += u64::try_from(more.len()).unwrap_or(u64::MAX);
+            steps.extend(more);
+        }
+    }
+
+    async fn members(&mut self) -> Result<Option<Vec<JobResultRow>>, Error> {
+        let rows = self.jobs.removals(self.job.base, self.job.number, self.removal, REMOVALS).await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        self.removal += u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        let mut results = Vec::with_capacity(rows.len());
+        for row in rows {
+            let fate = self.fate(row).await?;
+            if self.failed_only && !fate.is_some_and(|fate| fate != RemovedResult::Removed) {
+                continue;
+            }
+            results.push(JobResultRow::Member { row, fate });
+        }
+        Ok(Some(results))
+    }
+
+    /// What a step did with a member. Members are asked for in order.
+    async fn fate(&mut self, row: Row) -> Result<Option<RemovedResult>, Error> {
+        loop {
+            let (next, steps) = &mut self.steps;
+            while let Some(step) = steps.front_mut() {
+                while step.removals.front().is_some_and(|(other, _)| *other < row) {
+                    step.removals.pop_front();
+                }
+                match step.removals.front() {
+                    Some((other, _)) if *other == row => {
+                        return Ok(step.removals.pop_front().map(|(_, fate)| fate));
+                    }
+                    Some(_) => return Ok(None),
+                    None => drop(steps.pop_front()),
+                }
+            }
+            let more = self.jobs.step_results(self.job.base, self.job.number, *next, VALUES).await?;
+            if more.is_empty() {
+                return Ok(None);
+            }
+            *next += u64::try_from(more.len()).unwrap_or(u64::MAX);
+            steps.extend(more);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A full list that arrives: it is read, checked and stored piece by piece.
+//!
+//! - The list becomes a job only by [`ListUpload::complete`]. A list that ends early leaves nothing behind.
+//! - The file is read while it arrives, so a file that cannot be read is refused at once, before it is stored
+//!   as a whole. What single rows lack is decided by the plan.
+
+use super::input::reading;
+use super::start::check_name;
+use crate::directory::{Directory, Error};
+use crate::lists::{List, ListRow, Reader, Source};
+use crate::model::origin::Call;
+use crate::model::token::AccessLevel;
+use crate::model::{BaseNumber, Job, JobInput, JobTask, ListFormat, ListOptions, Reason, Refusal};
+use crate::table::Upload;
+
+/// A full list, as a caller announces it.
+#[derive(Debug)]
+pub struct NewList {
+    /// The memberbase.
+    pub base: BaseNumber,
+    /// How it is read and applied.
+    pub options: ListOptions,
+    /// What the caller calls it.
+    pub name: String,
+    /// Whether the job ends after its plan.
+    pub is_dry_run: bool,
+    /// Whether the job is held after its plan.
+    pub asks_first: bool,
+    /// The format of the file; `None`: found from its content.
+    pub format: Option<ListFormat>,
+    /// The sheet of a workbook; `None`: the only visible one with data.
+    pub sheet: Option<String>,
+}
+
+/// How a list begins.
+pub enum BegunList {
+    /// It is to be sent.
+    New(Box<ListUpload>),
+    /// The request was done before, and made this job. Nothing needs to be sent.
+    Repeat(Box<Job>),
+}
+
+/// A list that arrives.
+pub struct ListUpload {
+    directory: Directory,
+    new: NewList,
+    upload: Upload,
+    reader: Reader,
+    rows: Vec<ListRow>,
+    count: u64,
+}
+
+impl Directory {
+    /// Begins a full list.
+    pub async fn begin_list(&self, new: NewList) -> Result<BegunList, Error> {
+        let base = new.base;
+        let jobs = self.jobs(AccessLevel::Write, base).await?;
+        if let Some(job) = self.earlier_job(base).await? {
+            return Ok(BegunList::Repeat(Box::new(job)));
+        }
+        check_name(&new.name)?;
+        let scope = self.member_filter(new.options.scope.clone(), base)?;
+        self.guarded.check_filter(&scope.filter)?;
+        self.get_base(base).await?;
+        let upload = jobs.begin(base)?;
+        let reader = Reader::new(reading(&new.options, new.format, new.sheet.as_deref()));
+        let (directory, rows) = (self.clone(), Vec::new());
+        Ok(BegunList::New(Box::new(ListUpload { directory, new, upload, reader, rows, count: 0 })))
+    }
+}
+
+impl ListUpload {
+    /// Reads and stores the next bytes.
+    pub async fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.directory.guarded.check_base(AccessLevel::Write, self.new.base).await?;
+        let read = self.reader.push(bytes, &mut self.rows);
+        read.map_err(|fault| refused(&fault))?;
+        self.count_rows();
+        Ok(self.upload.push(bytes).await?)
+    }
+
+    /// Makes the job. `rows` and `sha256` are what the caller has sent, if it says so.
+    pub async fn complete(mut self, rows: Option<u64>, sha256: Option<[u8; 32]>) -> Result<Job, Error> {
+        self.reader.finish(&mut self.rows).map_err(|fault| refused(&fault))?;
+        let format = self.format();
+        self.count_rows();
+        if let Some(said) = rows.filter(|said| *said != self.count) {
+            let text = format!("{said} rows were announced and {} arrived; no job was made", self.count);
+            return Err(Refusal::field(Reason::ListIncomplete, "complete.rows", text).into());
+        }
+        if sha256.is_some_and(|said| said != self.upload.input().sha256) {
+            let text = "is not the SHA-256 of what arrived; no job was made";
+            return Err(Refusal::field(Reason::ListIncomplete, "complete.sha256", text).into());
+        }
+        let Self { directory, new, upload, count, .. } = self;
+        let input = JobInput { format: Some(format), sheet: new.sheet, rows: count, ..JobInput::default() };
+        let job = directory.new_job(new.base, JobTask::Sync(new.options), new.name, Call::SYNC_MEMBERS);
+        let job = Job { input, is_dry_run: new.is_dry_run, asks_first: new.asks_first, ..job };
+        Ok(upload.accept(job, directory.claim()).await?)
+    }
+
+    /// The rows that were read so far.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.count
+    }
+
+    /// The format that was announced, or that the content has.
+    fn format(&self) -> ListFormat {
+        let found = match self.reader.list().map(|list| &**list) {
+            Some(List::Table(table)) => match table.source {
+                Source::Text { .. } => ListFormat::Csv,
+                // The first bytes of the file tell which kind of workbook it is.
+                Source::Sheet { .. } => ListFormat::Xlsx,
+            },
+            Some(List::Ndjson) | None => ListFormat::Ndjson,
+        };
+        self.new.format.unwrap_or(found)
+    }
+
+    /// Counts rows. They are read again for the plan.
+    fn count_rows(&mut self) {
+        self.count += u64::try_from(self.rows.len()).unwrap_or(u64::MAX);
+        self.rows.clear();
+    }
+}
+
+/// A file that cannot be read.
+fn refused(fault: &crate::lists::Refusal) -> Error {
+    Refusal::field(Reason::FileRefused, "", fault.to_string()).into()
+}
