@@ -9,11 +9,12 @@ use tonic_reflection::pb::{v1 as reflection, v1alpha};
 
 use crate::harness::{Server, rows};
 
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     "",
     "publisher.v1.ApiTokenService",
     "publisher.v1.AttributeService",
     "publisher.v1.BackupService",
+    "publisher.v1.JobService",
     "publisher.v1.MemberBaseService",
     "publisher.v1.MemberService",
 ];

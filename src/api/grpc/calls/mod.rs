@@ -10,6 +10,7 @@ mod edit;
 mod export;
 mod idempotency;
 mod import;
+mod jobs;
 mod member_bases;
 mod members;
 mod records;

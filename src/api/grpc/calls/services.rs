@@ -18,6 +18,7 @@ use tower::Service;
 use super::api_tokens::ApiTokens;
 use super::attributes::Attributes;
 use super::backup::Backups;
+use super::jobs::JobCalls;
 use super::member_bases::MemberBases;
 use super::members::Members;
 use super::records::Records;
@@ -25,6 +26,7 @@ use crate::api::grpc::v1::MESSAGE_MAX_BYTES;
 use crate::api::grpc::v1::api_token_service_server::{self, ApiTokenServiceServer};
 use crate::api::grpc::v1::attribute_service_server::{self, AttributeServiceServer};
 use crate::api::grpc::v1::backup_service_server::{self, BackupServiceServer};
+use crate::api::grpc::v1::job_service_server::{self, JobServiceServer};
 use crate::api::grpc::v1::member_base_service_server::{self, MemberBaseServiceServer};
 use crate::api::grpc::v1::member_service_server::{self, MemberServiceServer};
 use crate::api::grpc::v1::record_service_server::{self, RecordServiceServer};
@@ -37,6 +39,7 @@ pub struct Services {
     records: RecordServiceServer<Records>,
     api_tokens: ApiTokenServiceServer<ApiTokens>,
     attributes: AttributeServiceServer<Attributes>,
+    jobs: JobServiceServer<JobCalls>,
     backups: BackupServiceServer<Backups>,
 }
 
@@ -64,6 +67,7 @@ impl Services {
             records: compressed!(RecordServiceServer, Records { gate: gate(), stopping: stopping() }),
             api_tokens: compressed!(ApiTokenServiceServer, ApiTokens(gate())),
             attributes: compressed!(AttributeServiceServer, Attributes(gate())),
+            jobs: compressed!(JobServiceServer, JobCalls { gate: gate(), stopping: stopping() }),
             // Its replies are compressed already.
             backups: BackupServiceServer::new(Backups { gate: gate(), stopping: stopping() })
                 .max_decoding_message_size(MESSAGE_MAX_BYTES),
@@ -82,6 +86,7 @@ impl Services {
             member_service_server::SERVICE_NAME => self.members.clone().call(request),
             member_base_service_server::SERVICE_NAME => self.member_bases.clone().call(request),
             record_service_server::SERVICE_NAME => self.records.clone().call(request),
+            job_service_server::SERVICE_NAME => self.jobs.clone().call(request),
             attribute_service_server::SERVICE_NAME => self.attributes.clone().call(request),
             api_token_service_server::SERVICE_NAME => self.api_tokens.clone().call(request),
             backup_service_server::SERVICE_NAME => self.backups.clone().call(request),

@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::idempotency::{begin, marked_reply};
-use super::upsert::row_error;
+use crate::api::grpc::convert::outcome::row_error;
 use crate::api::grpc::v1;
 use crate::compute::{self, Size};
 use crate::directory::{Gate, RowOutcome, Undelete};

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 
 use super::idempotency::{marked_reply, with_request_id};
 use crate::api::grpc::convert::input;
-use crate::api::grpc::convert::outcome;
+use crate::api::grpc::convert::outcome::{self, row_error};
 use crate::api::grpc::deadline::deadline;
 use crate::api::grpc::receiving::{became_rows, is_counted};
 use crate::api::grpc::v1::{self, MESSAGE_MAX_BYTES};
@@ -234,23 +234,6 @@ fn count(counts: &mut v1::BulkCounts, outcome: Outcome) -> v1::Outcome {
     };
     *counter += 1;
     outcome::to_wire(outcome)
-}
-
-/// The error of a row, with details for the first rows that have faults of their own.
-pub(super) fn row_error(error: RowError, holder: Option<String>, detailed: &mut usize) -> v1::RowError {
-    let code = error.code().as_str().to_owned();
-    let reason = error.reason.as_str().to_owned();
-    if error.reason == Reason::AtomicAborted || *detailed == FAILURE_DETAILS_MAX_ROWS {
-        return v1::RowError { code, reason, ..v1::RowError::default() };
-    }
-    *detailed += 1;
-    let message = error.message();
-    let violations = error
-        .violations
-        .into_iter()
-        .map(|fault| v1::FieldViolation { field: fault.field, description: fault.description })
-        .collect();
-    v1::RowError { code, reason, message, violations, member_id: holder.unwrap_or_default() }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 pub mod base;
 pub mod input;
+pub mod job;
+mod job_example;
 pub mod key;
 pub mod list;
 pub mod member;

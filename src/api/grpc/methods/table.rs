@@ -91,6 +91,21 @@ const LEVELS: &[(&str, &[(&str, AccessLevel)])] = {
             "ApiTokenService",
             &[("CreateApiToken", Admin), ("ListApiTokens", Admin), ("RevokeApiToken", Admin)],
         ),
+        (
+            "JobService",
+            &[
+                ("SyncMembers", Write),
+                ("DeleteMembersByFilter", Write),
+                ("GetJob", Read),
+                ("ListJobs", Read),
+                ("WatchJob", Read),
+                ("ApproveJob", Write),
+                ("RejectJob", Write),
+                ("CancelJob", Write),
+                ("ListJobResults", Read),
+                ("DownloadJobInput", Read),
+            ],
+        ),
         ("BackupService", &[("StreamBackup", Admin)]),
     ]
 };

@@ -29,12 +29,18 @@ pub struct Call(pub &'static str, pub &'static str, pub About, pub Vec<u8>);
 pub struct Place {
     pub base: String,
     pub member: String,
+    /// A job that has ended.
+    pub job: String,
 }
 
 impl Place {
     /// Well-formed ids that no store ever assigned.
     pub fn nowhere() -> Self {
-        Self { base: format!("mb_{}", "0".repeat(26)), member: format!("m_{}", "0".repeat(26)) }
+        Self {
+            base: format!("mb_{}", "0".repeat(26)),
+            member: format!("m_{}", "0".repeat(26)),
+            job: format!("job_{}", "0".repeat(26)),
+        }
     }
 
     /// Every call, about this memberbase and this member.
@@ -162,6 +168,27 @@ impl Place {
             Member,
             ListMemberAttributesRequest { member_id }
         );
+        // Before a job is made, whose state changes by itself.
+        call!("JobService/ListJobs", "read", Base, ListJobsRequest { member_base_id });
+        let exists = v1::Filter { key: "ref".into(), exists: Some(true), ..Default::default() };
+        let filters = vec![exists];
+        call!(
+            "JobService/DeleteMembersByFilter",
+            "write",
+            Base,
+            DeleteMembersByFilterRequest { member_base_id, filters, dry_run: true }
+        );
+        let options = Some(v1::SyncOptions { member_base_id: member_base_id.clone(), ..Default::default() });
+        call!("JobService/SyncMembers", "write", Base, SyncMembersRequest { options });
+        let id = self.job.clone();
+        call!("JobService/GetJob", "read", Base, GetJobRequest { id });
+        call!("JobService/WatchJob", "read", Base, WatchJobRequest { id });
+        let plan_hash = "0".repeat(32);
+        call!("JobService/ApproveJob", "write", Base, ApproveJobRequest { id, plan_hash });
+        call!("JobService/RejectJob", "write", Base, RejectJobRequest { id });
+        call!("JobService/CancelJob", "write", Base, CancelJobRequest { id });
+        call!("JobService/ListJobResults", "read", Base, ListJobResultsRequest { id });
+        call!("JobService/DownloadJobInput", "read", Base, DownloadJobInputRequest { id });
         let own = Some("own".to_owned());
         call!(
             "RecordService/SaveClip",

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::api_token_service_client::ApiTokenServiceClient;
+use memberbase::api::grpc::v1::job_service_client::JobServiceClient;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
 use memberbase::api::grpc::v1::member_service_client::MemberServiceClient;
 use prost::Message;
@@ -56,6 +57,7 @@ async fn make(server: &Server, secret: Option<&str>, call: &Call) -> Option<Stat
 struct Admin {
     bases: MemberBaseServiceClient<Known>,
     members: MemberServiceClient<Known>,
+    jobs: JobServiceClient<Known>,
     tokens: ApiTokenServiceClient<Known>,
 }
 
@@ -65,6 +67,7 @@ impl Admin {
         Self {
             bases: MemberBaseServiceClient::with_interceptor(server.channel(), bearer.clone()),
             members: MemberServiceClient::with_interceptor(server.channel(), bearer.clone()),
+            jobs: JobServiceClient::with_interceptor(server.channel(), bearer.clone()),
             tokens: ApiTokenServiceClient::with_interceptor(server.channel(), bearer),
         }
     }
@@ -75,7 +78,14 @@ impl Admin {
         let (member_base_id, members) = (base.clone(), vec![row("a")]);
         let request = v1::BulkUpsertMembersRequest { member_base_id, members, ..Default::default() };
         let reply = self.members.bulk_upsert_members(request).await.unwrap().into_inner();
-        Place { base, member: reply.results[0].id.clone() }
+        let nobody = v1::Filter { key: "ref".into(), exists: Some(false), ..Default::default() };
+        let (member_base_id, filters) = (base.clone(), vec![nobody]);
+        let request = v1::DeleteMembersByFilterRequest { member_base_id, filters, ..Default::default() };
+        let job = self.jobs.delete_members_by_filter(request).await.unwrap().into_inner().job.unwrap().id;
+        let watch = v1::WatchJobRequest { id: job.clone() };
+        let mut watch = self.jobs.watch_job(watch).await.unwrap().into_inner();
+        while watch.message().await.unwrap().is_some() {}
+        Place { base, member: reply.results[0].id.clone(), job }
     }
 
     async fn token(&mut self, request: v1::CreateApiTokenRequest) -> v1::CreateApiTokenResponse {

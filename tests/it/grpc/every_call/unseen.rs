@@ -173,7 +173,7 @@ async fn world(admin: &mut Caller, world: usize) -> Place {
         let filled = admin.upsert(&base, (0..200).map(large).collect()).await.unwrap();
         assert_eq!(filled.counts.unwrap().created, 200, "{filled:?}");
     }
-    Place { base, member: reply.results[0].id.clone() }
+    Place { base, member: reply.results[0].id.clone(), job: Place::nowhere().job }
 }
 
 /// A reply as text, without what differs between memberbases.

@@ -1,0 +1,8 @@
+//! `JobService`.
+
+mod list_row;
+mod service;
+mod streams;
+mod sync;
+
+pub use self::service::JobCalls;

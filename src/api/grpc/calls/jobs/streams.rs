@@ -1,0 +1,141 @@
+//! The streams of `JobService`.
+
+use std::time::Instant;
+
+use crate::api::grpc::convert::job;
+use crate::api::grpc::convert::outcome::{self, row_error};
+use crate::api::grpc::replies::pull::Pieces;
+use crate::api::grpc::v1;
+use crate::directory::{Directory, Error, InputReader, JobResultRow, JobWatch, RemovedResult, ResultReader};
+use crate::model::JobState;
+
+/// Results in one message.
+const RESULTS: usize = 1_000;
+/// Until so much time has passed, a rate says nothing, in seconds.
+const RATE_AFTER: f64 = 0.2;
+
+/// `WatchJob`.
+pub struct Watching {
+    directory: Directory,
+    watch: JobWatch,
+    /// The state that was shown last, since when, and the rows that were done then.
+    state: Option<(JobState, Instant, u64)>,
+}
+
+impl Watching {
+    pub fn new(directory: Directory, watch: JobWatch) -> Self {
+        Self { directory, watch, state: None }
+    }
+}
+
+impl Pieces for Watching {
+    type Piece = v1::WatchJobResponse;
+
+    async fn next(&mut self) -> Result<Option<v1::WatchJobResponse>, Error> {
+        let Some(found) = self.watch.next().await else { return Ok(None) };
+        let shown = job::to_wire(&found, self.directory.sealer());
+        let now = Instant::now();
+        let (since, before) = match self.state {
+            Some((state, since, before)) if state == found.state => (since, before),
+            _ => {
+                self.state = Some((found.state, now, shown.rows_done));
+                (now, shown.rows_done)
+            }
+        };
+        let seconds = now.duration_since(since).as_secs_f64();
+        let done = shown.rows_done.saturating_sub(before);
+        let mut message = v1::WatchJobResponse::default();
+        if seconds >= RATE_AFTER && done > 0 {
+            // Counts of rows are far below the numbers that a double cannot represent.
+            let rate = f64::from(u32::try_from(done).unwrap_or(u32::MAX)) / seconds;
+            let left =
+                f64::from(u32::try_from(shown.rows.saturating_sub(shown.rows_done)).unwrap_or(u32::MAX));
+            message.rows_per_second = rate;
+            message.time_left =
+                prost_types::Duration::try_from(std::time::Duration::from_secs_f64(left / rate)).ok();
+        }
+        message.job = Some(shown);
+        Ok(Some(message))
+    }
+}
+
+/// `ListJobResults`.
+pub struct Results {
+    directory: Directory,
+    reader: ResultReader,
+    /// What was read and not sent yet.
+    rest: std::vec::IntoIter<JobResultRow>,
+    is_begun: bool,
+}
+
+impl Results {
+    pub fn new(directory: Directory, reader: ResultReader) -> Self {
+        Self { directory, reader, rest: Vec::new().into_iter(), is_begun: false }
+    }
+
+    fn wire(&self, result: JobResultRow) -> v1::JobResult {
+        let (base, sealer) = (self.reader.job().base, self.directory.sealer());
+        match result {
+            JobResultRow::Row { line, result, is_applied, input } => {
+                let holder = result.error.as_ref().and_then(|error| error.taken_by);
+                let holder = holder.map(|row| sealer.member_id(base, row));
+                v1::JobResult {
+                    line,
+                    member_id: result.row.map(|row| sealer.member_id(base, row)).unwrap_or_default(),
+                    outcome: outcome::to_wire(result.outcome).into(),
+                    error: result.error.map(|error| row_error(error, holder, &mut 0)),
+                    input,
+                    applied: is_applied,
+                    ..v1::JobResult::default()
+                }
+            }
+            JobResultRow::Member { row, fate } => v1::JobResult {
+                member_id: sealer.member_id(base, row),
+                removed: matches!(fate, None | Some(RemovedResult::Removed)),
+                spared: match fate {
+                    None | Some(RemovedResult::Removed) => "",
+                    Some(RemovedResult::Changed) => "CHANGED",
+                    Some(RemovedResult::Gone) => "GONE",
+                    Some(RemovedResult::Inactive) => "INACTIVE",
+                }
+                .to_owned(),
+                applied: fate.is_some(),
+                ..v1::JobResult::default()
+            },
+        }
+    }
+}
+
+impl Pieces for Results {
+    type Piece = v1::ListJobResultsResponse;
+
+    async fn next(&mut self) -> Result<Option<v1::ListJobResultsResponse>, Error> {
+        let mut message = v1::ListJobResultsResponse::default();
+        if !std::mem::replace(&mut self.is_begun, true) {
+            message.headings = self.reader.headings().await?;
+        }
+        loop {
+            let some: Vec<JobResultRow> = self.rest.by_ref().take(RESULTS).collect();
+            if !some.is_empty() {
+                message.results = some.into_iter().map(|result| self.wire(result)).collect();
+                return Ok(Some(message));
+            }
+            match self.reader.next().await? {
+                Some(more) => self.rest = more.into_iter(),
+                None if message.headings.is_empty() => return Ok(None),
+                None => return Ok(Some(message)),
+            }
+        }
+    }
+}
+
+/// `DownloadJobInput`.
+pub struct Input(pub InputReader);
+
+impl Pieces for Input {
+    type Piece = v1::DownloadJobInputResponse;
+
+    async fn next(&mut self) -> Result<Option<v1::DownloadJobInputResponse>, Error> {
+        Ok(self.0.next().await?.map(|data| v1::DownloadJobInputResponse { data }))
+    }
+}
