@@ -7,7 +7,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 use super::{
-    Error, backup, bench, check, export, get, import, output, refold, restore, serve, token, undelete, verify,
+    Error, backup, bench, check, export, get, import, jobs, output, refold, restore, serve, sync, token,
+    undelete, verify,
 };
 
 /// The arguments of the program.
@@ -72,6 +73,10 @@ enum Command {
     Serve(Box<serve::Args>),
     /// Creates and updates members from a CSV or NDJSON file, or a spreadsheet
     Import(import::Args),
+    /// Makes a memberbase equal to a list, after showing what that would change
+    Sync(sync::Args),
+    /// Lists, shows, approves, rejects and cancels jobs
+    Jobs(jobs::Args),
     /// Writes all members of a memberbase, or those that match, as CSV or NDJSON
     Export(export::Args),
     /// Prints one member as JSON
@@ -100,6 +105,8 @@ pub async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::run(*args, read_by_commands(&Cli::command())).await,
         Command::Import(args) => import::run(args).await,
+        Command::Sync(args) => sync::run(args).await,
+        Command::Jobs(args) => jobs::run(args).await,
         Command::Export(args) => export::run(args).await,
         Command::Get(args) => get::run(args).await,
         Command::Undelete(args) => undelete::run(args).await,

@@ -35,6 +35,13 @@ pub fn note(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// Prints a question to standard error, without a line break.
+pub fn ask(question: impl Display) {
+    let mut err = io::stderr().lock();
+    // Where standard error is closed, the question is lost.
+    let _ = write!(err, "{question}").and_then(|()| err.flush());
+}
+
 /// The I/O error behind a CSV error, so that a closed pipe is recognised in CSV too.
 pub fn csv_error(error: csv::Error) -> io::Error {
     match error.into_kind() {

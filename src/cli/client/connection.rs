@@ -17,6 +17,7 @@ use crate::api::grpc::v1::{self, MESSAGE_MAX_BYTES};
 use crate::model::limits::IMPORT_CHUNK_MAX_ROWS;
 use v1::api_token_service_client::ApiTokenServiceClient;
 use v1::backup_service_client::BackupServiceClient;
+use v1::job_service_client::JobServiceClient;
 use v1::member_base_service_client::MemberBaseServiceClient;
 use v1::member_service_client::MemberServiceClient;
 use v1::record_service_client::RecordServiceClient;
@@ -37,6 +38,7 @@ pub type Members = MemberServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Records = RecordServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Bases = MemberBaseServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Tokens = ApiTokenServiceClient<InterceptedService<Channel, Bearer>>;
+pub type Jobs = JobServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Backups = BackupServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// The default ports of http and https.
@@ -129,6 +131,7 @@ pub struct Client {
     pub members: Members,
     pub bases: Bases,
     pub backups: Backups,
+    pub jobs: Jobs,
     pub records: Records,
     pub tokens: Tokens,
 }
@@ -149,9 +152,11 @@ impl Client {
         let bases = MemberBaseServiceClient::with_interceptor(channel.clone(), bearer.clone());
         let backups = BackupServiceClient::with_interceptor(channel.clone(), bearer.clone());
         let tokens = ApiTokenServiceClient::with_interceptor(channel.clone(), bearer.clone());
+        let jobs = JobServiceClient::with_interceptor(channel.clone(), bearer.clone())
+            .max_decoding_message_size(MESSAGE_MAX_BYTES);
         let records = RecordServiceClient::with_interceptor(channel, bearer)
             .max_decoding_message_size(MESSAGE_MAX_BYTES);
-        Self { members, bases, backups, records, tokens }
+        Self { members, bases, backups, jobs, records, tokens }
     }
 }
 

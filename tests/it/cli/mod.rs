@@ -21,6 +21,7 @@ mod resume;
 mod rings;
 mod same_member;
 mod status;
+mod sync;
 mod token;
 mod undelete;
 mod words;

@@ -1,0 +1,206 @@
+//! A job and its plan as text.
+
+use std::fmt::Write;
+
+use crate::api::grpc::v1;
+use crate::model::words;
+
+/// How many examples of each kind are shown.
+const EXAMPLES: usize = 5;
+
+/// A state in a word.
+pub fn state_word(state: v1::JobState) -> &'static str {
+    match state {
+        v1::JobState::Unspecified => "unknown",
+        v1::JobState::Pending => "waiting",
+        v1::JobState::Planning => "planning",
+        v1::JobState::Held => "held",
+        v1::JobState::Running => "applying",
+        v1::JobState::Succeeded => "succeeded",
+        v1::JobState::Failed => "failed",
+        v1::JobState::Rejected => "rejected",
+        v1::JobState::Cancelled => "cancelled",
+    }
+}
+
+/// One line: the id, the state, and what was done or would be.
+pub fn summary(job: &v1::Job) -> String {
+    let mut text = format!("{} {}", job.id, state_word(job.state()));
+    if !job.name.is_empty() {
+        let _ = write!(text, " {:?}", job.name);
+    }
+    let is_planned = job.dry_run || matches!(job.state(), v1::JobState::Held | v1::JobState::Rejected);
+    let planned = job.plan.as_ref().and_then(|plan| plan.counts);
+    let (counts, what) = if is_planned { (planned, "planned") } else { (job.applied, "done") };
+    if let Some(counts) = counts.filter(|counts| *counts != v1::JobCounts::default()) {
+        let parts: Vec<String> = parts(&counts).map(|(count, word)| format!("{count} {word}")).collect();
+        let _ = write!(text, "; {what}: {}", parts.join(", "));
+    }
+    if !job.reason.is_empty() {
+        let _ = write!(text, "; {}: {}", job.reason, job.message);
+    }
+    text
+}
+
+/// The plan as a short table, with examples.
+pub fn plan(job: &v1::Job) -> String {
+    let mut text = String::new();
+    let Some(plan) = &job.plan else { return text };
+    let counts = plan.counts.unwrap_or_default();
+    for (count, word) in parts(&counts) {
+        let _ = writeln!(text, "{count:>12}  {word}");
+        let examples = plan.examples.iter().filter(|example| word_of(example) == word);
+        // A row that changes nothing has nothing to show.
+        for example in
+            examples.filter(|example| word != "unchanged" || !example.key.is_empty()).take(EXAMPLES)
+        {
+            let _ = writeln!(text, "                {}", describe(example));
+        }
+    }
+    if plan.unreadable > 0 {
+        let rows = words::some(plan.unreadable, ["row has", "rows have"]);
+        let _ = writeln!(text, "{rows} no key that can be read, so each may be any member.");
+    }
+    if plan.removed_within_week > 0 {
+        let (week, day) = (plan.removed_within_week, plan.removed_within_day);
+        let _ = writeln!(
+            text,
+            "Of the members to be removed, {week} were created within a week, {day} within a day."
+        );
+    }
+    for hold in &plan.holds {
+        let _ = writeln!(text, "Held: {}", reason(hold));
+    }
+    let _ = writeln!(text, "Plan {}", plan.hash);
+    text
+}
+
+/// Why a plan is held, in a sentence.
+fn reason(hold: &str) -> &str {
+    match hold {
+        "REMOVAL_GUARD" => "it removes more members than the memberbase allows within 24 hours.",
+        "CHANGE_GUARD" => "it changes more than the memberbase allows within 24 hours.",
+        "UNREADABLE_ROWS" => "it removes members, although some rows cannot be read.",
+        "EMPTY_LIST" => "the list is empty.",
+        "EVERYBODY_REMOVED" => "it removes all members.",
+        "PLAN_CHANGED" => "it differs from the plan that was approved.",
+        "STORE_RESTORED" => "the store was restored from a backup.",
+        "APPROVAL_REQUESTED" => "the caller asked to see it first.",
+        other => other,
+    }
+}
+
+/// The counts that are not 0, with their words, in the order in which they are shown.
+fn parts(counts: &v1::JobCounts) -> impl Iterator<Item = (u64, &'static str)> {
+    let parts = [
+        (counts.created, "added"),
+        (counts.updated, "updated"),
+        (counts.reactivated, "reactivated"),
+        (counts.unchanged, "unchanged"),
+        (counts.failed, "failed"),
+        (counts.removed, "removed"),
+        (counts.not_judged, "not judged"),
+        (counts.spared, "spared"),
+    ];
+    parts.into_iter().filter(|(count, _)| *count > 0)
+}
+
+fn word_of(example: &v1::JobExample) -> &'static str {
+    match example.outcome() {
+        _ if example.removed => "removed",
+        v1::Outcome::Created => "added",
+        v1::Outcome::Updated => "updated",
+        v1::Outcome::Reactivated => "reactivated",
+        v1::Outcome::Unchanged => "unchanged",
+        v1::Outcome::Failed => "failed",
+        v1::Outcome::Unspecified => "",
+    }
+}
+
+fn describe(example: &v1::JobExample) -> String {
+    let mut text = String::new();
+    if example.line > 0 {
+        let _ = write!(text, "line {}: ", example.line);
+    }
+    let _ = write!(text, "{}", printable(&example.key));
+    if let Some(error) = &example.error {
+        let _ = write!(text, ": {}", printable(&error.message));
+        return text;
+    }
+    let shown = |value: &Option<String>| value.as_deref().map_or_else(|| "nothing".to_owned(), quoted);
+    let changes: Vec<String> = example
+        .changes
+        .iter()
+        .map(|change| format!("{} {} to {}", change.field, shown(&change.before), shown(&change.after)))
+        .collect();
+    if example.outcome() == v1::Outcome::Updated && !changes.is_empty() {
+        let _ = write!(text, ": {}", changes.join(", "));
+    }
+    text
+}
+
+/// A text without the characters that would change what a terminal shows.
+fn printable(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
+}
+
+fn quoted(text: &str) -> String {
+    format!("{:?}", printable(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> v1::Job {
+        let change =
+            v1::JobFieldChange { field: "tier".into(), before: None, after: Some("Gold\u{1b}[2J".into()) };
+        let updated = v1::JobExample {
+            outcome: v1::Outcome::Updated.into(),
+            line: 7,
+            key: "r1".into(),
+            changes: vec![change],
+            ..v1::JobExample::default()
+        };
+        let removed = v1::JobExample { removed: true, key: "r2".into(), ..v1::JobExample::default() };
+        let counts = v1::JobCounts { updated: 1, removed: 2, unchanged: 30, ..v1::JobCounts::default() };
+        let plan = v1::JobPlan {
+            hash: "ab".into(),
+            counts: Some(counts),
+            holds: vec!["REMOVAL_GUARD".into()],
+            removed_within_week: 2,
+            removed_within_day: 1,
+            examples: vec![updated, removed],
+            ..v1::JobPlan::default()
+        };
+        v1::Job {
+            id: "job_1".into(),
+            name: "nightly".into(),
+            state: v1::JobState::Held.into(),
+            plan: Some(plan),
+            reason: "REMOVAL_GUARD".into(),
+            message: "too many".into(),
+            ..v1::Job::default()
+        }
+    }
+
+    #[test]
+    fn a_plan_is_a_table_with_examples() {
+        let expected = "           1  updated\n\
+                        \u{20}               line 7: r1: tier nothing to \"Gold\u{fffd}[2J\"\n\
+                        \u{20}         30  unchanged\n\
+                        \u{20}          2  removed\n\
+                        \u{20}               r2\n\
+                        Of the members to be removed, 2 were created within a week, 1 within a day.\n\
+                        Held: it removes more members than the memberbase allows within 24 hours.\n\
+                        Plan ab\n";
+        assert_eq!(plan(&job()), expected);
+    }
+
+    #[test]
+    fn a_summary_is_one_line() {
+        let expected = "job_1 held \"nightly\"; planned: 1 updated, 30 unchanged, 2 removed; \
+                        REMOVAL_GUARD: too many";
+        assert_eq!(summary(&job()), expected);
+    }
+}

@@ -1,0 +1,82 @@
+//! Sends a list to the server.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::stream;
+use sha2::{Digest, Sha256};
+
+use crate::api::grpc::v1;
+use crate::cli::Error;
+use crate::cli::client::{Client, Refusal};
+use crate::model::Reason;
+
+/// Bytes of the file in one message.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// Sends the file, and returns the job.
+pub async fn send(client: &mut Client, options: v1::SyncOptions, path: &Path) -> Result<v1::Job, Error> {
+    let file = File::open(path).map_err(Error::file("open", path))?;
+    let unread = Arc::new(Mutex::new(None));
+    let sending =
+        Sending { file, hash: Sha256::new(), next: Next::Options(options), unread: Arc::clone(&unread) };
+    let messages = stream::unfold(sending, |mut sending| async {
+        let message = sending.next()?;
+        Some((message, sending))
+    });
+    let reply = client.jobs.sync_members(messages).await;
+    if let Some(error) = unread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        return Err(Error::file("read", path)(error));
+    }
+    let reply = match reply.map_err(Refusal::from) {
+        Ok(reply) => reply,
+        Err(refusal) if refusal.is_for(Reason::FileRefused) => return Err(Error::Data(refusal.to_string())),
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let job = reply.into_inner().job;
+    job.ok_or_else(|| Error::Broken("the server's reply has no job".to_owned()))
+}
+
+struct Sending {
+    file: File,
+    hash: Sha256,
+    next: Next,
+    /// Why the file could not be read to its end. The stream then ends without its last message, so the server
+    /// makes no job.
+    unread: Arc<Mutex<Option<std::io::Error>>>,
+}
+
+enum Next {
+    Options(v1::SyncOptions),
+    Data,
+    Nothing,
+}
+
+impl Sending {
+    fn next(&mut self) -> Option<v1::SyncMembersRequest> {
+        let empty = v1::SyncMembersRequest::default();
+        match std::mem::replace(&mut self.next, Next::Data) {
+            Next::Options(options) => Some(v1::SyncMembersRequest { options: Some(options), ..empty }),
+            Next::Nothing => None,
+            Next::Data => {
+                let mut data = Vec::with_capacity(PIECE_BYTES);
+                let limit = u64::try_from(PIECE_BYTES).unwrap_or(u64::MAX);
+                if let Err(error) = self.file.by_ref().take(limit).read_to_end(&mut data) {
+                    *self.unread.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    self.next = Next::Nothing;
+                    return None;
+                }
+                if data.is_empty() {
+                    self.next = Next::Nothing;
+                    let sha256 = format!("{:x}", std::mem::take(&mut self.hash).finalize());
+                    let complete = v1::SyncComplete { rows: None, sha256: Some(sha256) };
+                    return Some(v1::SyncMembersRequest { complete: Some(complete), ..empty });
+                }
+                self.hash.update(&data);
+                Some(v1::SyncMembersRequest { data, ..empty })
+            }
+        }
+    }
+}

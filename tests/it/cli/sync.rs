@@ -1,0 +1,92 @@
+//! `memberbase sync` and `memberbase jobs`.
+
+use super::{World, memberbase};
+
+/// A list of the members `m0` to `m<count - 1>`.
+fn list(count: usize) -> String {
+    let rows: Vec<String> = (0..count).map(|n| format!("m{n},m{n}@example.com\n")).collect();
+    format!("ref,email\n{}", rows.concat())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_shows_its_plan_and_applies_it_only_if_it_may() {
+    let world = World::new().await;
+    let full = world.file("full.csv", list(40));
+    world.import(&full, "people", &["--create-base"]).await.expect(0);
+    let sync = async |file: &str, more: &[&str]| {
+        let known = ["sync", file, "--base", "people", "--server", &world.url, "--quiet"];
+        memberbase(&[&known[..], more].concat()).await
+    };
+    let file = list(38).replace("m3,m3@example.com", "m3,new@example.com") + "n1,n1@example.com\n";
+    let changed = world.file("changed.csv", &file);
+    let ended = sync(&changed, &["--dry-run"]).await.expect(0);
+    for line in [
+        "1  added",
+        "1  updated",
+        "2  removed",
+        "line 5: m3: email \"m3@example.com\" to \"new@example.com\"",
+    ] {
+        assert!(ended.stdout.contains(line), "{}", ended.stdout);
+    }
+    // Standard input is no terminal, so nobody can be asked.
+    let ended = sync(&changed, &[]).await.expect(2);
+    assert!(ended.stderr.contains("memberbase jobs approve job_"), "{}", ended.stderr);
+    sync(&changed, &["--yes-if-under", "5%"]).await.expect(2);
+    assert_eq!(world.get("people", "m39").await["status"], "active");
+    sync(&changed, &["--yes-if-under", "5.1%"]).await.expect(0);
+    assert_eq!(world.get("people", "m39").await["status"], "inactive");
+    // What the limits hold is not applied, even with --yes.
+    let few = world.file("few.csv", list(5));
+    let ended = sync(&few, &["--yes"]).await.expect(2);
+    assert!(ended.stdout.contains("Held: it removes more members"), "{}", ended.stdout);
+    assert_eq!(world.get("people", "m20").await["status"], "active");
+    let jobs = async |arguments: &[&str]| {
+        memberbase(&[&["jobs"], arguments, &["--server", &world.url]].concat()).await
+    };
+    let listed = jobs(&["list", "--base", "people"]).await.expect(0).stdout;
+    let id = listed.split(' ').next().unwrap().to_owned();
+    assert!(listed.starts_with(&format!("{id} held")), "{listed}");
+    let shown = jobs(&["show", &id]).await.expect(0).stdout;
+    let hash = shown.lines().last().unwrap().strip_prefix("Plan ").unwrap().to_owned();
+    jobs(&["approve", &id, "--plan", &"0".repeat(32)]).await.expect(69);
+    jobs(&["approve", &id, "--plan", &hash]).await.expect(0);
+    assert_eq!(world.get("people", "m20").await["status"], "inactive");
+    let results = jobs(&["results", &id]).await.expect(0).stdout;
+    assert_eq!(results.lines().filter(|line| line.contains("\"removed\"")).count(), 34, "{results}");
+    jobs(&["reject", &id]).await.expect(69);
+    jobs(&["cancel", &id]).await.expect(69);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_rows_are_in_a_file_that_can_be_imported_once_it_is_corrected() {
+    let world = World::new().await;
+    let full = world.file("full.csv", list(3));
+    world.import(&full, "people", &["--create-base"]).await.expect(0);
+    let file = world.file("people.csv", "ref;phone;first_name\nm0;x;\"a;b\"\nm1;;\nm2;;\n");
+    let name = file.as_str();
+    let ended = memberbase(&["sync", name, "--base", "people", "--server", &world.url, "--quiet", "--yes"])
+        .await
+        .expect(1);
+    assert!(ended.stderr.contains("line 2: phone"), "{}", ended.stderr);
+    let failed = format!("{name}.failed.csv");
+    assert_eq!(std::fs::read_to_string(&failed).unwrap(), "ref;phone;first_name\nm0;x;\"a;b\"\n");
+    std::fs::write(&failed, "ref;phone;first_name\nm0;+447700900101;\"a;b\"\n").unwrap();
+    world.import(&failed, "people", &["--delimiter", ";"]).await.expect(0);
+    assert_eq!(world.get("people", "m0").await["first_name"], "a;b");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_cannot_be_read_are_refused_with_the_reason() {
+    let world = World::new().await;
+    let full = world.file("full.csv", list(3));
+    world.import(&full, "people", &["--create-base"]).await.expect(0);
+    let sync = async |file: &str| {
+        memberbase(&["sync", file, "--base", "people", "--server", &world.url, "--quiet"]).await
+    };
+    let wrong = world.file("wrong.csv", "name\nx\n");
+    let ended = sync(&wrong).await.expect(65);
+    assert!(ended.stderr.contains("ref"), "{}", ended.stderr);
+    sync("/nonexistent/list.csv").await.expect(74);
+    let empty = world.file("empty.csv", "");
+    sync(&empty).await.expect(65);
+}
