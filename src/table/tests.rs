@@ -7,6 +7,7 @@ mod guard;
 mod idempotency;
 mod indexes;
 mod large;
+mod lists;
 mod lives;
 mod naming;
 mod older;

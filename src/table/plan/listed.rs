@@ -1,6 +1,6 @@
 //! Rows of a full list, as its planner plans them.
 //!
-//! - A row that finds a member which an earlier row of the list names is refused: of two rows for one member
+//! - A row that finds a member which an earlier row of the list found is refused: of two rows for one member
 //!   neither is known to be the right one, and what the second does would depend on the first.
 //! - The members that a row names are those that have any of its keys, not only the key that it is matched
 //!   by.
@@ -36,7 +36,7 @@ impl<'a> Plan<'a> {
         freed.map(|(hash, (row, _))| (hash, Row(row)))
     }
 
-    /// Plans one row. `line_of` says which earlier line of the list names a member.
+    /// Plans one row. `line_of` says which earlier line of the list found a member.
     pub async fn list_row(
         &mut self,
         prepared: &Prepared,
@@ -122,8 +122,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The refusal of a row for a member that another line of the list names.
+/// The refusal of a row for a member that another line of the list finds.
 fn same_member(field: impl Into<String>, line: u64) -> RowError {
-    let text = format!("belongs to the member that line {line} names too");
+    let text = format!("belongs to the member of line {line}");
     Refusal::field(Reason::DuplicateInList, field, text)
 }

@@ -57,7 +57,7 @@ pub async fn find(
     for chunk in chunks {
         let rows = union(present.iter().filter_map(|rows| rows.chunk(chunk)));
         let rows = rows.iter().map(|low| Row(chunk.saturating_mul(CHUNK_ROWS).saturating_add(low.into())));
-        let unnamed = |row: &Row| row.0 < criteria.begun.next_row && criteria.named.line_of(*row).is_none();
+        let unnamed = |row: &Row| row.0 < criteria.begun.next_row && !criteria.named.has(*row);
         let rows: Vec<Row> = rows.filter(unnamed).collect();
         for together in rows.chunks(READ_TOGETHER) {
             stretch.work(together.len().saturating_mul(MEMBER_STEPS)).await;

@@ -74,7 +74,8 @@ impl SoFar {
             }
             Ok(_) | Err(_) => false,
         };
-        outcome.row.into_iter().chain(line.named).for_each(|row| self.named.add(row, line.number));
+        outcome.row.into_iter().for_each(|row| self.named.add_found(row, line.number));
+        line.named.into_iter().for_each(|row| self.named.add(row, line.number));
         self.tally.add(outcome.outcome);
         self.unreadable += u64::from(is_unreadable);
         self.digest.row(outcome.outcome, outcome.row);
@@ -91,7 +92,7 @@ impl SoFar {
             Err(unread) => Ok(RowOutcome::failed(None, unread.error.clone())),
             Ok(prepared) => match self.keys.find(keys_of(prepared)) {
                 Some((key, line)) => Ok(RowOutcome::failed(None, same_key(key, line))),
-                None => plan.list_row(prepared, slice.upsert, |row| self.named.line_of(row)).await,
+                None => plan.list_row(prepared, slice.upsert, |row| self.named.finder(row)).await,
             },
         }
     }
@@ -113,8 +114,11 @@ impl SoFar {
         let holders = plan.named_by(&keys).await?;
         let known: Vec<Row> = holders.into_iter().filter(|row| *row < slice.first_new).collect();
         known.iter().for_each(|row| self.named.add(*row, line.number));
-        self.keys.add(keys.iter().map(|key| plan.key_hash(key)), line.number);
-        let finds_nobody = known.is_empty() && outcome.row.is_none() && line.named.is_none();
+        let hashes = || keys.iter().map(|key| plan.key_hash(key));
+        // A key of an earlier line is that of its member.
+        let is_known = !known.is_empty() || self.keys.find(hashes()).is_some();
+        let finds_nobody = !is_known && outcome.row.is_none() && line.named.is_none();
+        self.keys.add(hashes(), line.number);
         Ok(finds_nobody && (keys.is_unreadable || !slice.options.match_by.has_key(&keys)))
     }
 

@@ -15,7 +15,7 @@ pub(super) struct Reference {
 /// The outcome of a row, its member, and whether the member kept its status.
 pub(super) type Told = (Outcome, Option<u64>, bool);
 
-fn same_key(kind: MatchBy, a: &Member, b: &MemberRow, now: Timestamp) -> bool {
+pub(super) fn same_key(kind: MatchBy, a: &Member, b: &MemberRow, now: Timestamp) -> bool {
     let patch = &b.patch;
     match kind {
         MatchBy::Id => false,
@@ -32,18 +32,25 @@ fn same_key(kind: MatchBy, a: &Member, b: &MemberRow, now: Timestamp) -> bool {
     }
 }
 
-const KEYS: [MatchBy; 3] = [MatchBy::Ref, MatchBy::Email, MatchBy::WorkerId];
+/// The keys that find a row's member, the decisive one first.
+fn matched_by(options: &UpsertOptions) -> impl Iterator<Item = MatchBy> + use<> {
+    let email = Some(MatchBy::Email).filter(|_| options.or_email);
+    [options.match_by].into_iter().chain(email)
+}
+
+pub(super) const KEYS: [MatchBy; 3] = [MatchBy::Ref, MatchBy::Email, MatchBy::WorkerId];
 
 impl Reference {
     fn upsert_row(&mut self, row: &MemberRow, options: &UpsertOptions, by_row: bool, now: Timestamp) -> Told {
         const FAILED: Told = (Outcome::Failed, None, false);
         let by_id = row.found_by_id;
-        let found = match by_id {
-            Some(wanted) if !self.rows.contains_key(&wanted.0) => return FAILED,
-            None if row.match_key(options.match_by).is_none() => return FAILED,
-            Some(wanted) => self.rows.get_key_value(&wanted.0),
-            None => self.rows.iter().find(|(_, member)| same_key(options.match_by, member, row, now)),
-        };
+        if by_id.is_none() && matched_by(options).all(|kind| row.match_key(kind).is_none()) {
+            return FAILED;
+        }
+        let found = self.found(row, options, now).and_then(|number| self.rows.get_key_value(&number));
+        if by_id.is_some() && found.is_none() {
+            return FAILED;
+        }
         let found = found.map(|(number, member)| (*number, member.clone()));
         let mut row = row.clone();
         if let (MatchBy::Ref, None, Some((_, current))) = (options.match_by, by_id, &found) {
@@ -86,6 +93,15 @@ impl Reference {
     /// Whether there is a member at this row.
     pub(super) fn knows(&self, number: u64) -> bool {
         self.rows.contains_key(&number)
+    }
+
+    /// The member that a row finds.
+    pub(super) fn found(&self, row: &MemberRow, options: &UpsertOptions, now: Timestamp) -> Option<u64> {
+        if let Some(wanted) = row.found_by_id {
+            return Some(wanted.0).filter(|number| self.knows(*number));
+        }
+        let find = |kind| self.rows.iter().find(|(_, member)| same_key(kind, member, row, now));
+        matched_by(options).find_map(find).map(|(number, _)| *number)
     }
 
     pub(super) fn upsert(

@@ -34,7 +34,7 @@ impl Subject {
         value.map(|value| value.to_vec())
     }
 
-    async fn with(members: u16) -> Self {
+    pub(super) async fn with(members: u16) -> Self {
         let subject = Self::new().await;
         let removal_limit = Some(RemovalLimit::default());
         let request = SettingsRequest { removal_limit, ..SettingsRequest::default() };

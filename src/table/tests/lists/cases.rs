@@ -1,0 +1,174 @@
+//! Single cases of full lists.
+
+use super::*;
+
+fn list(rows: &[SmallListRow]) -> Case {
+    Case {
+        members: Vec::new(),
+        renames: Vec::new(),
+        rows: rows.to_vec(),
+        together: 2,
+        options: ListOptions::default(),
+        scope: None,
+        meanwhile: Vec::new(),
+    }
+}
+
+/// A row with a ref and an e-mail address.
+fn row(ref_: u16, email: u16) -> SmallListRow {
+    let row = SmallRow {
+        ref_: Some(ref_),
+        email: Some(Some(email)),
+        worker_id: None,
+        tier: None,
+        status: None,
+        if_revision: None,
+        found_by_id: None,
+    };
+    SmallListRow { row, fault: None, named: None }
+}
+
+async fn base_of(members: u16) -> Subject {
+    let subject = Subject::with(members).await;
+    subject.tick();
+    subject
+}
+
+/// The reasons of the rows that fail, by line.
+fn reasons(planned: &[PlannedRow]) -> Vec<(u64, Reason, String)> {
+    let failed = planned.iter().filter_map(|row| Some((row.line, row.outcome.error.as_ref()?)));
+    failed.map(|(line, error)| (line, error.reason, error.message())).collect()
+}
+
+async fn holds(subject: &Subject, case: &Case) -> (PlanSummary, Vec<Hold>) {
+    let (_, end) = subject.plan(case).await;
+    (end.summary.clone(), end.summary.holds)
+}
+
+#[test]
+fn a_second_row_of_a_member_fails_and_names_the_first_line() {
+    block_on(async {
+        let subject = base_of(4).await;
+        let case = list(&[row(0, 0), row(1, 1), row(0, 7), row(8, 1), row(9, 9), row(9, 6)]);
+        let (planned, end) = subject.plan(&case).await;
+        let again =
+            |line, field: &str, text: &str| (line, Reason::DuplicateInList, format!("{field}: {text}"));
+        assert_eq!(
+            reasons(&planned),
+            [
+                again(3, "ref", "belongs to the member of line 1"),
+                again(4, "email", "belongs to the member of line 2"),
+                again(6, "ref", "is in line 5 too"),
+            ]
+        );
+        assert_eq!(end.removed, [Row(2), Row(3)]);
+        let counts = end.summary.counts;
+        assert_eq!((counts.rows.unchanged, counts.rows.created, counts.rows.failed), (2, 1, 3));
+    });
+}
+
+#[test]
+fn a_key_that_an_earlier_row_frees_is_free() {
+    block_on(async {
+        let subject = base_of(3).await;
+        // Row 0 gets a new address, and row 1 and then row 2 get the one before it.
+        let case = list(&[row(0, 8), row(1, 0), row(2, 1)]);
+        for together in [1, 3] {
+            let (planned, end) = subject.plan(&Case { together, ..case.clone() }).await;
+            assert!(planned.iter().all(|row| row.outcome.outcome == Outcome::Updated), "{planned:?}");
+            let example = &end.examples[0];
+            let email = |member: &Option<Box<Member>>| {
+                member.as_ref().unwrap().profile.email.as_ref().unwrap().as_str().to_owned()
+            };
+            assert_eq!((email(&example.before), email(&example.after)).0, "M0@x.example");
+            assert_eq!(email(&example.after), "M8@x.example");
+        }
+        // In the other order the first row finds its address taken.
+        let (planned, _) = subject.plan(&list(&[row(2, 1), row(1, 0), row(0, 8)])).await;
+        let failed = reasons(&planned).into_iter().map(|(line, reason, _)| (line, reason));
+        assert_eq!(failed.collect::<Vec<_>>(), [(1, Reason::EmailTaken), (2, Reason::EmailTaken)]);
+    });
+}
+
+#[test]
+fn a_list_that_is_empty_unreadable_or_removes_everybody_is_held() {
+    block_on(async {
+        let subject = base_of(30).await;
+        let (summary, empty) = holds(&subject, &list(&[])).await;
+        assert_eq!((summary.counts.removed, summary.removed_young), (30, (30, 30)));
+        assert_eq!(empty, [Hold::Removals, Hold::EmptyList, Hold::Everybody]);
+        let all: Vec<SmallListRow> = (0..29).map(|n| row(n, n)).collect();
+        assert_eq!(holds(&subject, &list(&all)).await.1, []);
+        // A fault in another field: the member is named all the same.
+        let faulty = |n: u16, fault| SmallListRow { fault: Some(fault), ..row(n, n) };
+        let phones: Vec<SmallListRow> = (0..29).map(|n| faulty(n, false)).collect();
+        let (summary, none) = holds(&subject, &list(&phones)).await;
+        assert_eq!((summary.counts.removed, summary.unreadable, none), (1, 0, vec![]));
+        // A row with a key that cannot be read, which finds nobody.
+        let unread = [&all[..], &[faulty(200, true)]].concat();
+        let (summary, held) = holds(&subject, &list(&unread)).await;
+        assert_eq!((summary.unreadable, held), (1, vec![Hold::UnreadableRows]));
+        // It does not matter if nobody is missing.
+        let whole = [&unread[..], &[row(29, 29)]].concat();
+        assert_eq!(holds(&subject, &list(&whole)).await.1, []);
+        let others: Vec<SmallListRow> = (100..130).map(|n| row(n, n)).collect();
+        assert_eq!(holds(&subject, &list(&others)).await.1, [Hold::Removals, Hold::Everybody]);
+    });
+}
+
+#[test]
+fn members_created_while_the_plan_is_made_or_after_the_list_stay() {
+    block_on(async {
+        let subject = base_of(3).await;
+        let as_of = Some(subject.tick());
+        subject.tick();
+        subject.upsert(&[plain_row(50)], UpsertOptions::default(), WriteMode::Partial).await;
+        let mut case = list(&[row(0, 0), row(1, 1)]);
+        case.options.as_of = as_of;
+        let (_, end) = subject.plan(&case).await;
+        assert_eq!(end.removed, [Row(2)]);
+        case.options.as_of = None;
+        let mut plan = subject.begin_list(&case).await;
+        subject.upsert(&[plain_row(51)], UpsertOptions::default(), WriteMode::Partial).await;
+        plan.rows(vec![row(0, 0).listed(1), row(1, 1).listed(2)]).await.unwrap();
+        assert_eq!(plan.end().await.unwrap().removed, [Row(2), Row(3)]);
+    });
+}
+
+#[test]
+fn statuses_of_rows_count_as_removals_and_hidden_fields_stay_out_of_examples() {
+    block_on(async {
+        let subject = base_of(30).await;
+        let leaving = |n| {
+            let mut row = row(n, n);
+            row.row.status = Some(Status::Inactive);
+            row
+        };
+        let mut case = list(&(0..30).map(leaving).collect::<Vec<_>>());
+        assert_eq!(subject.plan(&case).await.1.would_remove, 0);
+        case.options.apply_status = true;
+        let (planned, end) = subject.plan(&case).await;
+        assert!(planned.iter().all(|row| row.outcome.outcome == Outcome::Updated));
+        assert_eq!((end.would_remove, end.removed.len()), (30, 0));
+        assert_eq!(end.summary.holds, [Hold::Removals, Hold::Everybody]);
+        let born = Some(crate::model::Date::parse("1990-02-03").unwrap());
+        let mut dated = plain_row(0);
+        dated.patch.dob = born.into();
+        subject.upsert(&[dated], UpsertOptions::default(), WriteMode::Partial).await;
+        for (sight, seen) in [(Sight::Whole, born), (Sight::WithoutPii, None)] {
+            let request = ListRequest {
+                options: ListOptions::default(),
+                scope: Filter::True,
+                by_admin: false,
+                origin: Origin::default(),
+                sight,
+            };
+            let mut plan = subject.base.plan_list(request).await.unwrap();
+            plan.rows(vec![row(0, 77).listed(1)]).await.unwrap();
+            let example = plan.end().await.unwrap().examples.remove(0);
+            for member in [example.before, example.after] {
+                assert_eq!(member.unwrap().profile.dob, seen);
+            }
+        }
+    });
+}
