@@ -6,6 +6,8 @@
 //! what was being written at the kill.
 
 mod chain;
+mod jobs;
+mod lists;
 mod maintenance;
 mod model;
 pub mod writer;

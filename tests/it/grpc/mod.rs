@@ -18,7 +18,7 @@ mod guard;
 mod idempotency;
 mod import;
 mod import_id;
-mod jobs;
+pub mod jobs;
 mod kept_refusals;
 mod lifecycle;
 mod list;

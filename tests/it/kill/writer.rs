@@ -31,6 +31,15 @@ impl Random {
         let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         x ^ (x >> 31)
     }
+
+    /// Is true in this share of all calls.
+    pub fn percent(&mut self, share: u64) -> bool {
+        self.next() % 100 < share
+    }
+
+    pub fn one_of<T: Copy, const N: usize>(&mut self, all: [T; N]) -> T {
+        all[usize::try_from(self.next() % N as u64).unwrap()]
+    }
 }
 
 /// One caller. Writers with even numbers make calls; those with odd numbers import.
