@@ -21,10 +21,11 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     if planned.state() == v1::JobState::Held {
         let members = members(&mut client, &member_base_id).await?;
         if !may_apply(&planned, args.yes, args.yes_if_under, members)? {
+            let hash = planned.plan.as_ref().map_or("", |plan| &plan.hash);
+            let id = &planned.id;
             output::note(format_args!(
-                "held: look at it with `memberbase jobs show {0}`, then `memberbase jobs approve {0}` or \
-                 `memberbase jobs reject {0}`",
-                planned.id
+                "held: look at it with `memberbase jobs show {id}`, then `memberbase jobs approve {id} --plan \
+                 {hash}` or `memberbase jobs reject {id}`"
             ));
             return Ok(job::exit_code(&planned));
         }
@@ -34,7 +35,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         planned = job::follow(&mut client, &planned.id, args.quiet).await?;
     }
     output::line(job::summary(&planned))?;
-    if planned.state() == v1::JobState::Succeeded {
+    if planned.state() == v1::JobState::Succeeded && !planned.dry_run {
         let path = failed_path(&args);
         let failed = job::write_failed(&mut client, &planned.id, &path).await?;
         if failed > 0 {

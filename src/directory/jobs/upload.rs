@@ -127,5 +127,5 @@ impl ListUpload {
 
 /// A file that cannot be read.
 fn refused(fault: &crate::lists::Refusal) -> Error {
-    Refusal::field(Reason::FileRefused, "", fault.to_string()).into()
+    Refusal::field(Reason::FileRefused, "data", fault.to_string()).into()
 }
