@@ -139,7 +139,11 @@ impl ResultReader {
                     self.plan = (value + 1, first + u64::try_from(planned.len()).unwrap_or(u64::MAX));
                     return self.rows(first, planned).await.map(Some);
                 }
-                None => self.rows_done = true,
+                None => {
+                    self.rows_done = true;
+                    // The rows have passed over what steps did with members.
+                    self.steps = (0, VecDeque::new());
+                }
             }
         }
         self.members().await

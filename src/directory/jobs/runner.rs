@@ -99,18 +99,22 @@ async fn work_on(work: Work) {
             | JobState::Rejected
             | JobState::Cancelled => return,
         };
-        match halted {
-            Ok(()) => wait = RETRY_FIRST,
-            Err(Halt::Stopping) => return,
+        let ended = match halted {
             Err(Halt::Cancelled) => {
                 let end = JobEnd::new("CANCELLED", "the job was cancelled; what it had written stays");
-                work.end(JobState::Cancelled, end).await;
+                work.end(JobState::Cancelled, end).await
             }
             Err(Halt::Failed(reason, message)) => {
-                work.end(JobState::Failed, JobEnd::new(reason, message)).await;
+                work.end(JobState::Failed, JobEnd::new(reason, message)).await
             }
-            Err(Halt::Later(error)) => {
-                tracing::warn!(base = work.base.0, job = work.number.0, %error, "a job waits and will go on");
+            halted => halted,
+        };
+        match ended {
+            Ok(()) => wait = RETRY_FIRST,
+            Err(Halt::Stopping) => return,
+            // An end that cannot be stored waits too.
+            Err(halt @ (Halt::Later(_) | Halt::Failed(..) | Halt::Cancelled)) => {
+                tracing::warn!(base = work.base.0, job = work.number.0, ?halt, "a job waits and will go on");
                 tokio::select! {
                     () = work.stopping.cancelled() => return,
                     () = tokio::time::sleep(wait) => {}

@@ -86,20 +86,12 @@ impl Work {
         }
     }
 
-    /// Ends the job in a state that is not applied further. A failure to store that is logged, and tried again
-    /// at the next start.
-    pub async fn end(&self, state: JobState, end: JobEnd) {
+    /// Ends the job in a state that is not applied further.
+    pub async fn end(&self, state: JobState, end: JobEnd) -> Result<(), Halt> {
         let changed = self.change(|job| {
             job.state = state;
             job.end = Some(end);
         });
-        if let Err(halt) = changed.await {
-            tracing::warn!(
-                base = self.base.0,
-                job = self.number.0,
-                ?halt,
-                "the end of a job cannot be stored"
-            );
-        }
+        changed.await.map(drop)
     }
 }

@@ -2,11 +2,14 @@
 //!
 //! A plan is made from the beginning each time: after an interruption, and after it was approved. A plan that
 //! was approved is applied at once if nothing was written since, or if the new plan does the same and removes
-//! no others.
+//! no others. If making it again was interrupted, it is no longer known whom the approved plan removes; then
+//! only a plan with the same digest is applied.
 
 mod decide;
 mod delete;
 mod list;
+#[cfg(test)]
+mod tests;
 
 use super::work::{Halt, Work};
 use crate::model::{Job, JobState, JobTask};
@@ -21,13 +24,18 @@ pub async fn plan(work: &Work, job: Job) -> Result<(), Halt> {
         return Ok(());
     }
     let before = job.plan.clone();
+    let removed_before = if job.state == JobState::Pending {
+        work.jobs().all_removals(work.base, work.number).await?
+    } else {
+        // What is stored may be what the interrupted plan removes.
+        Vec::new()
+    };
     let job = work
         .change(|job| {
             job.state = JobState::Planning;
             job.planned_rows = 0;
         })
         .await?;
-    let removed_before = work.jobs().all_removals(work.base, work.number).await?;
     work.jobs().delete_plan(work.base, work.number).await?;
     let made = match &job.task {
         JobTask::Sync(options) => list::plan(work, &base, &job, options).await?,
